@@ -1,0 +1,148 @@
+//! sFlow Host Structures: physical hosts, and who anybody is.
+
+use crate::{
+    Counter32, Counter64, DataSourceKind, Gauge32, Gauge64, GaugeF32, List, Mac, MachineType, OsName,
+    Percentage, Text, Uuid, structure,
+};
+
+structure! {
+    /// Who a host, virtual machine or container is.
+    ///
+    /// Source: sFlow Host Structures, `host_descr`, with the errata: the UUID is sixteen bare bytes.
+    pub struct HostDescr<'a>: "host_descr" {
+        /// Of a container: its name. May be longer than the 64 bytes of the specification.
+        hostname: Text<'a>,
+        /// All zero if unknown.
+        uuid: Uuid,
+        machine_type: MachineType,
+        os_name: OsName,
+        /// Such as the version of the kernel.
+        os_release: Text<'a>,
+    }
+}
+
+structure! {
+    /// The network adapters of a host, virtual machine or container.
+    ///
+    /// Source: sFlow Host Structures.
+    pub struct HostAdapters<'a>: "host_adapters" {
+        /// May be empty.
+        adapters: List<'a, Adapter<'a>>,
+    }
+}
+
+structure! {
+    /// One network adapter.
+    ///
+    /// Source: sFlow Host Structures, `host_adapter`.
+    pub struct Adapter<'a>: "host_adapter" {
+        /// 0 if unknown, as inside a virtual machine.
+        if_index as ifIndex: u32,
+        mac_address: List<'a, Mac>,
+    }
+}
+
+structure! {
+    /// The data source that a virtual machine, container or application runs on.
+    ///
+    /// Source: sFlow Host Structures.
+    pub struct HostParent: "host_parent" {
+        container_type: DataSourceKind,
+        /// Index of that data source.
+        container_index: u32,
+    }
+}
+
+structure! {
+    /// Load and processor time of a physical host.
+    ///
+    /// Source: sFlow Host Structures.
+    pub struct HostCpu: "host_cpu" {
+        /// Load average over a minute.
+        load_one: GaugeF32,
+        /// Load average over five minutes.
+        load_five: GaugeF32,
+        /// Load average over fifteen minutes.
+        load_fifteen: GaugeF32,
+        /// Processes that run.
+        proc_run: Gauge32,
+        /// Processes that exist.
+        proc_total: Gauge32,
+        /// Processors.
+        cpu_num: Gauge32,
+        cpu_speed: Gauge32 [MHz],
+        /// Since the host was booted.
+        uptime: Gauge32 [s],
+        /// Summed over processors, as all times here; includes `cpu_guest`.
+        cpu_user: Counter32 [ms],
+        /// Includes `cpu_guest_nice`.
+        cpu_nice: Counter32 [ms],
+        cpu_system: Counter32 [ms],
+        cpu_idle: Counter32 [ms],
+        cpu_wio: Counter32 [ms],
+        cpu_intr: Counter32 [ms],
+        cpu_sintr: Counter32 [ms],
+        interrupts: Counter32,
+        contexts: Counter32,
+        /// Since December 2014.
+        cpu_steal: Option<Counter32> [ms],
+        /// Since December 2014.
+        cpu_guest: Option<Counter32> [ms],
+        /// Since December 2014.
+        cpu_guest_nice: Option<Counter32> [ms],
+    }
+}
+
+structure! {
+    /// Memory of a physical host.
+    ///
+    /// Source: sFlow Host Structures.
+    pub struct HostMemory: "host_memory" {
+        mem_total: Gauge64 [bytes],
+        mem_free: Gauge64 [bytes],
+        mem_shared: Gauge64 [bytes],
+        mem_buffers: Gauge64 [bytes],
+        mem_cached: Gauge64 [bytes],
+        swap_total: Gauge64 [bytes],
+        swap_free: Gauge64 [bytes],
+        page_in: Counter32 [pages],
+        page_out: Counter32 [pages],
+        swap_in: Counter32 [pages],
+        swap_out: Counter32 [pages],
+    }
+}
+
+structure! {
+    /// Disks of a physical host, all together.
+    ///
+    /// Source: sFlow Host Structures.
+    pub struct HostDiskIo: "host_disk_io" {
+        /// All partitions.
+        disk_total: Gauge64 [bytes],
+        disk_free: Gauge64 [bytes],
+        /// Of the fullest partition.
+        part_max_used: Percentage [0.01 %],
+        reads: Counter32 [operations],
+        bytes_read: Counter64 [bytes],
+        read_time: Counter32 [ms],
+        writes: Counter32 [operations],
+        bytes_written: Counter64 [bytes],
+        write_time: Counter32 [ms],
+    }
+}
+
+structure! {
+    /// Network traffic of a physical host, all interfaces together.
+    ///
+    /// Source: sFlow Host Structures.
+    pub struct HostNetIo: "host_net_io" {
+        bytes_in: Counter64 [bytes],
+        pkts_in: Counter32 [packets],
+        errs_in: Counter32 [packets],
+        drops_in: Counter32 [packets],
+        bytes_out: Counter64 [bytes],
+        pkts_out: Counter32 [packets],
+        errs_out: Counter32 [packets],
+        drops_out: Counter32 [packets],
+    }
+}

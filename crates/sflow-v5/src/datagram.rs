@@ -1,0 +1,181 @@
+use core::iter::FusedIterator;
+
+use crate::address::Address;
+use crate::error::{Error, Fault, Stop};
+use crate::frame::Frames;
+use crate::sample::Sample;
+use crate::wire::Wire;
+use crate::writer::Writer;
+
+/// The version of sFlow that this crate speaks.
+const VERSION: u32 = 5;
+
+/// A datagram: who sent it, and its samples, read from the sender's bytes as they are reached.
+///
+/// Source: sFlow Version 5, `sample_datagram_v5`.
+///
+/// ```
+/// use sflow_v5::{CounterRecord, Datagram, Sample};
+///
+/// # fn handle(bytes: &[u8]) -> Result<(), sflow_v5::Error> {
+/// let datagram = Datagram::parse(bytes)?;
+/// for sample in datagram.samples() {
+///     if let Sample::Counters(sample) = sample {
+///         for record in sample.records() {
+///             match record {
+///                 CounterRecord::VirtCpu(cpu) => println!("{} ms", cpu.cpu_time),
+///                 CounterRecord::Unknown(frame) => println!("{frame:?}"),
+///                 CounterRecord::Malformed(frame, error) => println!("{frame:?}: {error}"),
+///                 _ => {}
+///             }
+///         }
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Datagram<'a> {
+    /// Who sent it.
+    pub header: Header,
+    samples: Samples<'a>,
+}
+
+impl<'a> Datagram<'a> {
+    /// Reads the header; samples are read by [`samples`](Self::samples).
+    ///
+    /// # Errors
+    ///
+    /// If the header is cut off, is not of version 5, or has an address of unknown type. What
+    /// is wrong behind the header is an item of the iteration instead.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
+        let mut input = bytes;
+        let mut field = "";
+        match Self::decode(&mut input, &mut field) {
+            Ok(datagram) => Ok(datagram),
+            Err(stop) => Err(stop.report("datagram", field, bytes)),
+        }
+    }
+
+    #[inline(always)]
+    fn decode(input: &mut &'a [u8], field: &mut &'static str) -> Result<Self, Stop> {
+        *field = "version";
+        let start = *input;
+        let version = u32::decode(input)?;
+        if version != VERSION {
+            return Err(Stop::at(start, Fault::Version(version)));
+        }
+        *field = "agent_address";
+        let agent_address = Address::decode(input)?;
+        *field = "";
+        let (mut words, behind) =
+            input.split_at_checked(16).ok_or_else(|| Stop::truncated(input, 16))?;
+        let words = &mut words;
+        let header = Header {
+            agent_address,
+            sub_agent_id: u32::decode(words)?,
+            sequence_number: u32::decode(words)?,
+            uptime: u32::decode(words)?,
+        };
+        Ok(Self::new(header, behind, u32::decode(words)?))
+    }
+
+    pub(crate) const fn new(header: Header, behind: &'a [u8], count: u32) -> Self {
+        let frames = Frames { bytes: behind, left: count };
+        Self { header, samples: Samples { frames } }
+    }
+
+    #[cfg(feature = "bytes")]
+    pub(crate) const fn frames(&self) -> Frames<'a> {
+        self.samples.frames
+    }
+
+    /// The samples, each read as it is reached; does not fail and always ends.
+    pub const fn samples(&self) -> Samples<'a> {
+        self.samples
+    }
+
+    /// Reads everything; the first thing that is malformed is the answer.
+    ///
+    /// For those who want all or nothing. Structures and samples that this crate does not know
+    /// are no error.
+    ///
+    /// # Errors
+    ///
+    /// Why the first sample or record that cannot be read is malformed.
+    pub fn validate(&self) -> Result<(), Error> {
+        self.samples().try_for_each(|sample| sample.validate())
+    }
+}
+
+/// Who sent a datagram, and where it stands in the sender's sequence.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Header {
+    /// The agent's identity; not necessarily where the datagram comes from.
+    pub agent_address: Address,
+    /// Separates independent streams of one agent.
+    pub sub_agent_id: u32,
+    /// Goes up by one with each datagram of the sub-agent; starts again with the agent.
+    pub sequence_number: u32,
+    /// Milliseconds since the agent started, modulo 2^32.
+    pub uptime: u32,
+}
+
+impl Header {
+    pub(crate) fn encode(&self, out: &mut Writer<'_>) {
+        out.word(VERSION);
+        self.agent_address.encode(out);
+        out.word(self.sub_agent_id);
+        out.word(self.sequence_number);
+        out.word(self.uptime);
+    }
+}
+
+/// Iterates over the samples of a [`Datagram`].
+#[derive(Clone, Copy, Debug)]
+pub struct Samples<'a> {
+    frames: Frames<'a>,
+}
+
+impl<'a> Iterator for Samples<'a> {
+    type Item = Sample<'a>;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Sample<'a>> {
+        match self.frames.next("sample")? {
+            Ok(frame) => Some(Sample::read(frame)),
+            Err(broken) => Some(Sample::Malformed(broken.frame, broken.error)),
+        }
+    }
+}
+
+impl FusedIterator for Samples<'_> {}
+
+impl PartialEq for Samples<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        (*self).eq(*other)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for Datagram<'_> {
+    /// The header's fields, and `samples`.
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct as _;
+        let mut map = serializer.serialize_struct("datagram", 5)?;
+        map.serialize_field("agent_address", &self.header.agent_address)?;
+        map.serialize_field("sub_agent_id", &self.header.sub_agent_id)?;
+        map.serialize_field("sequence_number", &self.header.sequence_number)?;
+        map.serialize_field("uptime", &self.header.uptime)?;
+        map.serialize_field("samples", &self.samples)?;
+        map.end()
+    }
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for Samples<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(*self)
+    }
+}

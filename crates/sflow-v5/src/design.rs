@@ -1,0 +1,1 @@
+//! Why this crate is shaped as it is.

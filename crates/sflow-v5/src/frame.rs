@@ -1,0 +1,265 @@
+//! `data_format` + `opaque<>`: the shape that samples, flow records and counter records share.
+
+use core::fmt;
+use core::iter::FusedIterator;
+
+use nom::Parser;
+
+use crate::error::{Error, Fault, Stop};
+use crate::format::DataFormat;
+use crate::wire::{Parsed, opaque, word};
+use crate::writer::Writer;
+
+/// A number and the bytes that stand behind it: a sample or record that has not been read.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Frame<'a> {
+    /// What the bytes are; `0:0` if not even that could be read.
+    pub format: DataFormat,
+    /// The body, without padding.
+    pub bytes: &'a [u8],
+}
+
+impl<'a> Frame<'a> {
+    /// Reads one frame.
+    #[inline]
+    pub(crate) fn parse(input: &'a [u8]) -> Parsed<'a, Self> {
+        (word, opaque)
+            .map(|(format, bytes)| Self { format: DataFormat(format), bytes })
+            .parse_complete(input)
+    }
+
+    pub(crate) fn write(&self, out: &mut Writer<'_>) {
+        out.word(self.format.0);
+        out.opaque(self.bytes);
+    }
+}
+
+/// Writes a frame whose body has a length that is a multiple of four by itself.
+pub(crate) fn write(format: DataFormat, out: &mut Writer<'_>, body: impl FnOnce(&mut Writer<'_>)) {
+    out.word(format.0);
+    out.delimited(body);
+}
+
+impl fmt::Debug for Frame<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Frame({}, {} bytes)", self.format, self.bytes.len())
+    }
+}
+
+/// Frames that follow each other, as many as were announced.
+///
+/// Ends early at the first frame that is not wholly there; that one is the last item, an error
+/// that holds all bytes that are left.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Frames<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) left: u32,
+}
+
+impl<'a> Frames<'a> {
+    /// The next frame; `Err` is the last.
+    #[inline(always)]
+    pub(crate) fn next(&mut self, parent: &'static str) -> Option<Result<Frame<'a>, Broken<'a>>> {
+        self.left = self.left.checked_sub(1)?;
+        match Frame::parse(self.bytes) {
+            Ok((rest, frame)) => {
+                self.bytes = rest;
+                Some(Ok(frame))
+            }
+            Err(nom::Err::Error(stop) | nom::Err::Failure(stop)) => {
+                Some(Err(self.give_up(parent, stop)))
+            }
+            Err(nom::Err::Incomplete(_)) => None,
+        }
+    }
+
+    #[cold]
+    fn give_up(&mut self, parent: &'static str, stop: Stop) -> Broken<'a> {
+        let rest = core::mem::take(self).bytes;
+        let error = stop.report(parent, "", rest);
+        // What a frame that is cut off claims to be is worth knowing.
+        let (bytes, format) = match word(rest) {
+            Ok((behind, format)) if matches!(error.fault, Fault::Length { .. }) => {
+                (behind.get(4..).unwrap_or(&[]), DataFormat(format))
+            }
+            _ => (rest, DataFormat::default()),
+        };
+        Broken { frame: Frame { format, bytes }, error }
+    }
+}
+
+/// A frame that is not wholly there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Broken<'a> {
+    pub(crate) frame: Frame<'a>,
+    pub(crate) error: Error,
+}
+
+/// What a list of records holds: made by a registry.
+pub(crate) trait Record<'a>: Copy {
+    /// Reads what the frame holds.
+    fn read(frame: Frame<'a>) -> Self;
+    /// A record that cannot be read.
+    fn malformed(frame: Frame<'a>, error: Error) -> Self;
+    /// Writes it, frame included.
+    fn write(&self, out: &mut Writer<'_>);
+    /// Why it cannot be read, if it cannot.
+    fn error(&self) -> Option<Error>;
+}
+
+/// The records of a sample: from the wire, or, to be encoded, from a slice.
+#[derive(Clone, Copy)]
+pub struct Records<'a, R> {
+    pub(crate) frames: Frames<'a>,
+    items: &'a [R],
+}
+
+impl<'a, R> Records<'a, R> {
+    pub(crate) const fn new(bytes: &'a [u8], count: u32) -> Self {
+        Self { frames: Frames { bytes, left: count }, items: &[] }
+    }
+}
+
+#[allow(private_bounds, reason = "the two registries are all there are")]
+impl<'a, R: Record<'a>> Records<'a, R> {
+    /// The records, each read as it is reached.
+    pub const fn iter(&self) -> RecordIter<'a, R> {
+        RecordIter { frames: self.frames, items: self.items }
+    }
+
+    /// The first record of this number that can be read: `parse` reads it from the wire, `of`
+    /// takes it from a slice.
+    #[inline(always)]
+    pub(crate) fn find<T>(
+        &self,
+        format: DataFormat,
+        parse: impl Fn(&'a [u8]) -> Option<T>,
+        of: impl Fn(&R) -> Option<T>,
+    ) -> Option<T> {
+        let mut frames = self.frames;
+        while let Some(Ok(frame)) = frames.next("record") {
+            if frame.format == format
+                && let Some(found) = parse(frame.bytes)
+            {
+                return Some(found);
+            }
+        }
+        self.items.iter().find_map(of)
+    }
+
+    pub(crate) fn write(&self, out: &mut Writer<'_>) {
+        let place = out.len();
+        out.word(0);
+        let mut count = 0usize;
+        for record in self.iter() {
+            record.write(out);
+            count = count.saturating_add(1);
+        }
+        out.overwrite(place, count);
+    }
+}
+
+impl<'a, R> From<&'a [R]> for Records<'a, R> {
+    fn from(items: &'a [R]) -> Self {
+        Self { frames: Frames::default(), items }
+    }
+}
+
+impl<R> Default for Records<'_, R> {
+    fn default() -> Self {
+        Self::new(&[], 0)
+    }
+}
+
+#[allow(private_bounds, reason = "the two registries are all there are")]
+impl<'a, R: Record<'a>> IntoIterator for Records<'a, R> {
+    type Item = R;
+    type IntoIter = RecordIter<'a, R>;
+
+    fn into_iter(self) -> RecordIter<'a, R> {
+        self.iter()
+    }
+}
+
+impl<'a, R: Record<'a> + PartialEq> PartialEq for Records<'a, R> {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl<'a, R: Record<'a> + fmt::Debug> fmt::Debug for Records<'a, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'a, R: Record<'a> + serde::Serialize> serde::Serialize for Records<'a, R> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+/// Iterates over the [`Records`] of a sample; does not fail and always ends.
+#[derive(Clone, Debug)]
+pub struct RecordIter<'a, R> {
+    pub(crate) frames: Frames<'a>,
+    items: &'a [R],
+}
+
+#[allow(private_bounds, reason = "the two registries are all there are")]
+impl<'a, R: Record<'a>> Iterator for RecordIter<'a, R> {
+    type Item = R;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<R> {
+        match self.frames.next("record") {
+            Some(Ok(frame)) => Some(R::read(frame)),
+            Some(Err(broken)) => Some(R::malformed(broken.frame, broken.error)),
+            None => {
+                let (first, rest) = self.items.split_first()?;
+                self.items = rest;
+                Some(*first)
+            }
+        }
+    }
+}
+
+impl<'a, R: Record<'a>> FusedIterator for RecordIter<'a, R> {}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for Frame<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.serialize_with(None, serializer)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl Frame<'_> {
+    /// `{"format", "bytes"}`, and `"error"` where there is one.
+    pub(crate) fn serialize_with<S: serde::Serializer>(
+        &self,
+        error: Option<&Error>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct as _;
+        let mut map = serializer.serialize_struct("frame", if error.is_some() { 3 } else { 2 })?;
+        map.serialize_field("format", &self.format)?;
+        map.serialize_field("bytes", &crate::text::Opaque(self.bytes))?;
+        if let Some(error) = error {
+            map.serialize_field("error", &Words(error))?;
+        }
+        map.end()
+    }
+}
+
+/// An error as its text.
+#[cfg(feature = "serde")]
+struct Words<'e>(&'e Error);
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for Words<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self.0)
+    }
+}

@@ -1,0 +1,157 @@
+/// Lists the structures of one number space: an enum with one variant for each, and its
+/// dispatch, come from these lines. A number that stands twice does not compile.
+macro_rules! registry {
+    (
+        $(#[$doc:meta])*
+        pub enum $record:ident<$life:lifetime>: $structure:ident {
+            $($enterprise:literal : $format:literal => $variant:ident $(<$variant_life:lifetime>)?,)*
+        }
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        #[non_exhaustive]
+        pub enum $record<$life> {
+            $(
+                #[doc = concat!("`", $enterprise, ":", $format, "`")]
+                $variant($variant $(<$variant_life>)?),
+            )*
+            /// A structure that this crate does not know, with its bytes.
+            Unknown($crate::Frame<$life>),
+            /// A known structure whose bytes cannot be read as such, or the rest of a list
+            /// whose framing is broken; with those bytes and the reason.
+            Malformed($crate::Frame<$life>, $crate::Error),
+        }
+
+        #[allow(non_upper_case_globals, reason = "a constant for each variant, under its name")]
+        mod formats {
+            $(pub(super) const $variant: $crate::DataFormat =
+                $crate::DataFormat::new($enterprise, $format);)*
+        }
+
+        impl<$life> $record<$life> {
+            /// Every structure of this number space that the crate knows, in order of number.
+            pub const REGISTERED: &'static [$crate::Registered] = &[$(
+                $crate::Registered {
+                    format: formats::$variant,
+                    name: <$variant $(<$variant_life>)? as $crate::Structure<$life>>::NAME,
+                    fields: <$variant $(<$variant_life>)? as $crate::Structure<$life>>::FIELDS,
+                },
+            )*];
+
+            /// The number under which it stands on the wire.
+            pub const fn format(&self) -> $crate::DataFormat {
+                match self {
+                    $(Self::$variant(_) => formats::$variant,)*
+                    Self::Unknown(frame) | Self::Malformed(frame, _) => frame.format,
+                }
+            }
+
+            /// The specification's name, if the structure is known.
+            pub fn name(&self) -> Option<&'static str> {
+                let registered = Self::REGISTERED.iter().find(|line| line.format == self.format());
+                registered.map(|line| line.name)
+            }
+
+            /// Its fields; none if it is unknown or malformed.
+            pub const fn fields(&self) -> &'static [$crate::Field] {
+                match self {
+                    $(Self::$variant(_) => <$variant $(<$variant_life>)? as $crate::Structure<$life>>::FIELDS,)*
+                    Self::Unknown(_) | Self::Malformed(..) => &[],
+                }
+            }
+
+            /// The value of the field at `index` of [`fields`](Self::fields).
+            pub fn field(&self, index: usize) -> $crate::Value<$life> {
+                match self {
+                    $(Self::$variant(record) => $crate::Structure::field(record, index),)*
+                    Self::Unknown(_) | Self::Malformed(..) => $crate::Value::Absent,
+                }
+            }
+        }
+
+        impl<$life> $crate::frame::Record<$life> for $record<$life> {
+            #[inline(always)]
+            #[deny(unreachable_patterns, reason = "a number that is registered twice")]
+            fn read(frame: $crate::Frame<$life>) -> Self {
+                match frame.format {
+                    $(
+                        formats::$variant => {
+                            match <$variant $(<$variant_life>)? as $crate::Structure<$life>>::parse(frame.bytes) {
+                                Ok(record) => Self::$variant(record),
+                                Err(error) => Self::Malformed(frame, error),
+                            }
+                        }
+                    )*
+                    _ => Self::Unknown(frame),
+                }
+            }
+
+            #[cold]
+            fn malformed(frame: $crate::Frame<$life>, error: $crate::Error) -> Self {
+                Self::Malformed(frame, error)
+            }
+
+            fn write(&self, out: &mut $crate::wire::Writer<'_>) {
+                match self {
+                    $(Self::$variant(record) => $crate::frame::write(formats::$variant, out, |out| {
+                        $crate::wire::Wire::encode(record, out);
+                    }),)*
+                    Self::Unknown(frame) | Self::Malformed(frame, _) => frame.write(out),
+                }
+            }
+
+            fn error(&self) -> Option<$crate::Error> {
+                match self {
+                    Self::Malformed(_, error) => Some(*error),
+                    _ => None,
+                }
+            }
+        }
+
+        $(
+            impl<'wire> $crate::$structure<'wire> for $crate::registry::applied!($variant $(<$variant_life> 'wire)?) {
+                const FORMAT: $crate::DataFormat = formats::$variant;
+
+                fn of(record: &$record<'wire>) -> Option<Self> {
+                    match record {
+                        $record::$variant(record) => Some(*record),
+                        _ => None,
+                    }
+                }
+            }
+
+            impl<'wire> From<$crate::registry::applied!($variant $(<$variant_life> 'wire)?)> for $record<'wire> {
+                fn from(record: $crate::registry::applied!($variant $(<$variant_life> 'wire)?)) -> Self {
+                    Self::$variant(record)
+                }
+            }
+        )*
+
+        #[cfg(feature = "serde")]
+        impl<$life> serde::Serialize for $record<$life> {
+            /// `{"format", "name", "fields"}`, or the bytes of what is not understood.
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                use serde::ser::SerializeStruct as _;
+                match self {
+                    $(Self::$variant(record) => {
+                        let mut map = serializer.serialize_struct("record", 3)?;
+                        map.serialize_field("format", &formats::$variant)?;
+                        map.serialize_field("name", <$variant $(<$variant_life>)? as $crate::Structure<$life>>::NAME)?;
+                        map.serialize_field("fields", record)?;
+                        map.end()
+                    })*
+                    Self::Unknown(frame) => frame.serialize(serializer),
+                    Self::Malformed(frame, error) => frame.serialize_with(Some(error), serializer),
+                }
+            }
+        }
+    };
+}
+
+/// A type, applied to the given lifetime if it takes one.
+macro_rules! applied {
+    ($name:ident) => { $name };
+    ($name:ident <$declared:lifetime> $life:lifetime) => { $name<$life> };
+}
+
+pub(crate) use {applied, registry};

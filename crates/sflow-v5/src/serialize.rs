@@ -1,0 +1,14 @@
+//! `serde::Serialize` in the specification's names.
+
+/// Serialises types as their `Display` text.
+macro_rules! as_text {
+    ($($name:ty),*) => {$(
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+    )*};
+}
+
+pub(crate) use as_text;

@@ -1,0 +1,312 @@
+use crate::counter::CounterRecord;
+use crate::error::Error;
+use crate::flow::FlowRecord;
+use crate::format::DataFormat;
+use crate::walk::{Field, Value};
+use crate::wire::Wire;
+
+/// A wire structure: named fields in a fixed order, declared by [`structure!`](crate::structure).
+pub trait Structure<'a>: Wire<'a> {
+    /// Its name in the specification.
+    const NAME: &'static str;
+
+    /// Its fields, in the order of the wire.
+    const FIELDS: &'static [Field];
+
+    /// Reads it from the start of `bytes`; what follows its last field is a later version's.
+    ///
+    /// # Errors
+    ///
+    /// The field that could not be read, and why.
+    fn parse(bytes: &'a [u8]) -> Result<Self, Error>;
+
+    /// The value of the field at `index` of [`FIELDS`](Self::FIELDS); [`Value::Absent`] beyond
+    /// the last one.
+    fn field(&self, index: usize) -> Value<'a>;
+}
+
+/// A structure with a number among the flow records.
+pub trait FlowStructure<'a>: Structure<'a> {
+    /// Its number.
+    const FORMAT: DataFormat;
+
+    /// The structure, if `record` is one. For a type from outside this crate that is an
+    /// unknown record of its number.
+    fn of(record: &FlowRecord<'a>) -> Option<Self> {
+        match record {
+            FlowRecord::Unknown(frame) if frame.format == Self::FORMAT => {
+                Self::parse(frame.bytes).ok()
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A structure with a number among the counter records.
+pub trait CounterStructure<'a>: Structure<'a> {
+    /// Its number.
+    const FORMAT: DataFormat;
+
+    /// The structure, if `record` is one. For a type from outside this crate that is an
+    /// unknown record of its number.
+    fn of(record: &CounterRecord<'a>) -> Option<Self> {
+        match record {
+            CounterRecord::Unknown(frame) if frame.format == Self::FORMAT => {
+                Self::parse(frame.bytes).ok()
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Declares a wire structure: the type, its decoder and encoder, the walk over its fields and
+/// its serialisation, from one list of fields in the order of the wire.
+///
+/// * `name as wireName: Type [unit]`: the part with `as` only where the specification's name is
+///   not the Rust name, the unit only where there is one.
+/// * A field that later versions appended is an [`Option`]: it is absent from records that end
+///   before it.
+///
+/// All fields before the first one of variable size are read behind a single bounds check.
+///
+/// ```
+/// use sflow_v5::{Counter32, Gauge32, Structure, Text, structure};
+///
+/// structure! {
+///     /// What our appliance says about a tenant.
+///     pub struct Tenant<'a>: "tenant" {
+///         /// Number of the tenant.
+///         id: u32,
+///         /// Requests served.
+///         requests as reqCount: Counter32 [requests],
+///         /// Name, if it has one.
+///         name: Text<'a>,
+///         /// Open connections; since version 2.
+///         open: Option<Gauge32>,
+///     }
+/// }
+///
+/// let bytes = [0, 0, 0, 7, 0, 0, 0, 9, 0, 0, 0, 2, b'a', b'b', 0, 0];
+/// let tenant = Tenant::parse(&bytes)?;
+/// assert_eq!((tenant.id, tenant.requests.0, tenant.open), (7, 9, None));
+/// assert_eq!(Tenant::FIELDS[1].name, "reqCount");
+/// # Ok::<(), sflow_v5::Error>(())
+/// ```
+#[macro_export]
+macro_rules! structure {
+    (
+        $(#[$doc:meta])*
+        pub struct $name:ident $(<$life:lifetime>)? : $wire:literal { $($fields:tt)* }
+    ) => {
+        $crate::__declare! { $(#[$doc])* $name [$($life)?] $wire { $($fields)* } }
+    };
+}
+
+/// The part of [`structure!`] that knows the lifetime.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __declare {
+    ($(#[$doc:meta])* $name:ident [] $wire:literal { $($fields:tt)* }) => {
+        $crate::__define! { $(#[$doc])* ['wire] $name [] $wire { $($fields)* } }
+    };
+    ($(#[$doc:meta])* $name:ident [$life:lifetime] $wire:literal { $($fields:tt)* }) => {
+        $crate::__define! { $(#[$doc])* [$life] $name [<$life>] $wire { $($fields)* } }
+    };
+}
+
+/// The expansion of [`structure!`]: what one would write by hand.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __define {
+    (
+        $(#[$doc:meta])*
+        [$life:lifetime] $name:ident [$($generics:tt)*] $wire:literal {
+            $(
+                $(#[$field_doc:meta])*
+                $field:ident $(as $spelling:ident)? : $kind:ty $([$($unit:tt)+])?
+            ),* $(,)?
+        }
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq)]
+        pub struct $name $($generics)* {
+            $(
+                $(#[$field_doc])*
+                #[doc = ::core::concat!(
+                    "\n`", $crate::__spelling!($field $($spelling)?), "`",
+                    $(" in ", $crate::__unit!($($unit)+),)? "."
+                )]
+                pub $field: $kind,
+            )*
+        }
+
+        impl<$life> $name $($generics)* {
+            const SIZES: &'static [$crate::wire::Size] =
+                &[$(<$kind as $crate::wire::Wire<$life>>::SIZE),*];
+
+            /// Reads the fields, those within `lead` without further checks.
+            #[inline(always)]
+            fn read(
+                lead: &mut &$life [u8],
+                rest: &mut &$life [u8],
+                field: &mut &'static str,
+            ) -> ::core::result::Result<Self, $crate::wire::Stop> {
+                $(
+                    *field = $crate::__spelling!($field $($spelling)?);
+                    let $field = $crate::wire::next(lead, rest)?;
+                )*
+                ::core::result::Result::Ok(Self { $($field),* })
+            }
+
+            /// Finds the field that does not fit, once it is clear that one does not.
+            #[cold]
+            #[inline(never)]
+            fn read_slowly(
+                bytes: &$life [u8],
+            ) -> ::core::result::Result<(Self, &$life [u8]), (&'static str, $crate::wire::Stop)> {
+                let (mut lead, mut rest, mut field): (&[u8], _, _) = (&[], bytes, "");
+                match Self::read(&mut lead, &mut rest, &mut field) {
+                    ::core::result::Result::Ok(value) => ::core::result::Result::Ok((value, rest)),
+                    ::core::result::Result::Err(stop) => ::core::result::Result::Err((field, stop)),
+                }
+            }
+
+            #[inline(always)]
+            fn read_quickly(bytes: &$life [u8]) -> ::core::option::Option<(Self, &$life [u8])> {
+                const { assert!(!Self::SIZES.is_empty()) };
+                let (mut lead, mut rest) = bytes.split_at_checked(
+                    const { $crate::wire::Size::lead(Self::SIZES) },
+                )?;
+                let value = Self::read(&mut lead, &mut rest, &mut "").ok()?;
+                ::core::option::Option::Some((value, rest))
+            }
+        }
+
+        impl<$life> $crate::wire::Wire<$life> for $name $($generics)* {
+            const SIZE: $crate::wire::Size = $crate::wire::Size::sum(Self::SIZES);
+            const KIND: $crate::Kind = $crate::Kind::Plain;
+
+            #[inline(always)]
+            fn decode(
+                input: &mut &$life [u8],
+            ) -> ::core::result::Result<Self, $crate::wire::Stop> {
+                let (value, rest) = match Self::read_quickly(input) {
+                    ::core::option::Option::Some(read) => read,
+                    ::core::option::Option::None => {
+                        Self::read_slowly(input).map_err(|(_, stop)| stop)?
+                    }
+                };
+                *input = rest;
+                ::core::result::Result::Ok(value)
+            }
+
+            #[inline]
+            fn encode(&self, out: &mut $crate::wire::Writer<'_>) {
+                $($crate::wire::Wire::encode(&self.$field, out);)*
+            }
+
+            fn value(&self) -> $crate::Value<$life> {
+                $crate::Value::Structure
+            }
+        }
+
+        impl<$life> $crate::Structure<$life> for $name $($generics)* {
+            const NAME: &'static str = $wire;
+
+            const FIELDS: &'static [$crate::Field] = &[$(
+                $crate::Field {
+                    name: $crate::__spelling!($field $($spelling)?),
+                    kind: <$kind as $crate::wire::Wire<$life>>::KIND,
+                    unit: $crate::__unit!($($($unit)+)?),
+                },
+            )*];
+
+            #[inline(always)]
+            fn parse(bytes: &$life [u8]) -> ::core::result::Result<Self, $crate::Error> {
+                match Self::read_quickly(bytes) {
+                    ::core::option::Option::Some((value, _)) => ::core::result::Result::Ok(value),
+                    ::core::option::Option::None => match Self::read_slowly(bytes) {
+                        ::core::result::Result::Ok((value, _)) => ::core::result::Result::Ok(value),
+                        ::core::result::Result::Err((field, stop)) => {
+                            ::core::result::Result::Err(stop.report($wire, field, bytes))
+                        }
+                    },
+                }
+            }
+
+            fn field(&self, index: usize) -> $crate::Value<$life> {
+                let mut values = 0..;
+                $(
+                    if values.next() == ::core::option::Option::Some(index) {
+                        return $crate::wire::Wire::value(&self.$field);
+                    }
+                )*
+                $crate::Value::Absent
+            }
+        }
+
+        $crate::__serialize! { [$life] $name [$($generics)*] $wire { $($field $($spelling)?),* } }
+    };
+}
+
+/// The specification's name of a field.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __spelling {
+    ($field:ident) => {
+        ::core::stringify!($field)
+    };
+    ($field:ident $spelling:ident) => {
+        ::core::stringify!($spelling)
+    };
+}
+
+/// A field's unit.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __unit {
+    () => {
+        ""
+    };
+    ($($unit:tt)+) => {
+        ::core::stringify!($($unit)+)
+    };
+}
+
+/// Serialisation of a structure as a map from field names to values.
+#[cfg(feature = "serde")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __serialize {
+    (
+        [$life:lifetime] $name:ident [$($generics:tt)*] $wire:literal
+        { $($field:ident $($spelling:ident)?),* }
+    ) => {
+        impl<$life> $crate::wire::serde::Serialize for $name $($generics)* {
+            fn serialize<S: $crate::wire::serde::Serializer>(
+                &self,
+                serializer: S,
+            ) -> ::core::result::Result<S::Ok, S::Error> {
+                use $crate::wire::serde::ser::SerializeStruct as _;
+                let length = <Self as $crate::Structure<$life>>::FIELDS.len();
+                let mut map = serializer.serialize_struct($wire, length)?;
+                $(
+                    let name = $crate::__spelling!($field $($spelling)?);
+                    if $crate::wire::Wire::is_absent(&self.$field) {
+                        map.skip_field(name)?;
+                    } else {
+                        map.serialize_field(name, &self.$field)?;
+                    }
+                )*
+                map.end()
+            }
+        }
+    };
+}
+
+#[cfg(not(feature = "serde"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __serialize {
+    ($($declaration:tt)*) => {};
+}

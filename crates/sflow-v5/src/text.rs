@@ -1,0 +1,131 @@
+use core::fmt::{self, Write};
+use core::str::Utf8Error;
+
+use crate::error::Stop;
+use crate::walk::{Kind, Value};
+use crate::wire::{Size, Wire, opaque, run};
+use crate::writer::Writer;
+
+/// Text from the wire: bytes that ought to be UTF-8.
+///
+/// Agents send other bytes too (SSIDs, user ids, names that were cut), so nothing here fails:
+/// [`to_str`](Self::to_str) tells, and `Display` replaces what is not UTF-8 by U+FFFD. Control
+/// characters are kept; who prints to a terminal or a page escapes them there.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Text<'a>(&'a [u8]);
+
+impl<'a> Text<'a> {
+    /// The bytes as they were sent, without padding.
+    pub const fn as_bytes(self) -> &'a [u8] {
+        self.0
+    }
+
+    /// The text, if it is UTF-8.
+    ///
+    /// # Errors
+    ///
+    /// Where it stops being UTF-8.
+    pub const fn to_str(self) -> Result<&'a str, Utf8Error> {
+        core::str::from_utf8(self.0)
+    }
+
+    /// Whether nothing was sent, which is how an agent says "unknown".
+    pub const fn is_empty(self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<'a> From<&'a str> for Text<'a> {
+    fn from(text: &'a str) -> Self {
+        Self(text.as_bytes())
+    }
+}
+
+impl<'a> From<&'a [u8]> for Text<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for chunk in self.0.utf8_chunks() {
+            f.write_str(chunk.valid())?;
+            if !chunk.invalid().is_empty() {
+                f.write_char(char::REPLACEMENT_CHARACTER)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", self.0.escape_ascii())
+    }
+}
+
+impl<'a> Wire<'a> for Text<'a> {
+    const SIZE: Size = Size::AtLeast(4);
+    const KIND: Kind = Kind::Text;
+
+    #[inline]
+    fn decode(input: &mut &'a [u8]) -> Result<Self, Stop> {
+        run(opaque, input).map(Self)
+    }
+
+    fn encode(&self, out: &mut Writer<'_>) {
+        out.opaque(self.0);
+    }
+
+    fn value(&self) -> Value<'a> {
+        Value::Text(*self)
+    }
+}
+
+/// `opaque<>`: bytes with a length, such as the header of a sampled packet.
+///
+/// `Debug` and `serde` show them as hexadecimal digits.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Opaque<'a>(pub &'a [u8]);
+
+impl core::ops::Deref for Opaque<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.0
+    }
+}
+
+impl fmt::Display for Opaque<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Opaque<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl<'a> Wire<'a> for Opaque<'a> {
+    const SIZE: Size = Size::AtLeast(4);
+    const KIND: Kind = Kind::Bytes;
+
+    #[inline]
+    fn decode(input: &mut &'a [u8]) -> Result<Self, Stop> {
+        run(opaque, input).map(Self)
+    }
+
+    fn encode(&self, out: &mut Writer<'_>) {
+        out.opaque(self.0);
+    }
+
+    fn value(&self) -> Value<'a> {
+        Value::Bytes(self.0)
+    }
+}
+
+#[cfg(feature = "serde")]
+crate::serialize::as_text!(Text<'_>, Opaque<'_>);

@@ -1,0 +1,286 @@
+//! Fields: how a value stands on the wire, and the leaves that read it.
+//!
+//! The only module that takes bytes apart. Everything is big-endian and a multiple of four
+//! bytes long (XDR); padding is skipped unseen, and may be missing at the end of its parent.
+
+use nom::bytes::complete::take;
+use nom::{IResult, Parser};
+
+use crate::error::Fault;
+pub use crate::error::Stop;
+use crate::walk::{Kind, Value};
+pub use crate::writer::Writer;
+
+#[cfg(feature = "serde")]
+#[doc(hidden)]
+pub use serde;
+
+/// What the leaves and combinators return inside this crate.
+pub(crate) type Parsed<'a, T> = IResult<&'a [u8], T, Stop>;
+
+/// A value with a place on the wire: a field of a [`Structure`](crate::Structure), or one
+/// element of a [`List`](crate::List).
+///
+/// Implement it for a field type that [`structure!`](crate::structure) has no word for.
+pub trait Wire<'a>: Copy {
+    /// How many bytes it takes.
+    const SIZE: Size;
+    /// What it means.
+    const KIND: Kind;
+
+    /// Reads one value and moves `input` behind it.
+    ///
+    /// # Errors
+    ///
+    /// [`Stop`] with the place and the fault; `input` is then unspecified.
+    fn decode(input: &mut &'a [u8]) -> Result<Self, Stop>;
+
+    /// Writes it as [`decode`](Self::decode) reads it.
+    fn encode(&self, out: &mut Writer<'_>);
+
+    /// The value for a walk over fields.
+    fn value(&self) -> Value<'a>;
+
+    /// Whether the field was not sent at all (fields that later versions append).
+    fn is_absent(&self) -> bool {
+        false
+    }
+}
+
+/// How many bytes a value takes on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// Always so many.
+    Fixed(usize),
+    /// So many or more.
+    AtLeast(usize),
+}
+
+impl Size {
+    /// The fewest bytes it takes.
+    pub const fn minimum(self) -> usize {
+        match self {
+            Self::Fixed(bytes) | Self::AtLeast(bytes) => bytes,
+        }
+    }
+
+    /// The size of values that follow each other.
+    pub const fn sum(sizes: &[Self]) -> Self {
+        let (mut total, mut fixed, mut rest) = (0usize, true, sizes);
+        while let [size, behind @ ..] = rest {
+            total = total.saturating_add(size.minimum());
+            fixed = fixed && matches!(size, Self::Fixed(_));
+            rest = behind;
+        }
+        if fixed { Self::Fixed(total) } else { Self::AtLeast(total) }
+    }
+
+    /// How many bytes the values before the first one of variable size take.
+    pub const fn lead(sizes: &[Self]) -> usize {
+        let (mut total, mut rest) = (0usize, sizes);
+        while let [Self::Fixed(bytes), behind @ ..] = rest {
+            total = total.saturating_add(*bytes);
+            rest = behind;
+        }
+        total
+    }
+}
+
+/// Reads the next field: from `lead`, the part of constant size that has been checked as one,
+/// while that lasts, and from `rest` behind it.
+///
+/// `lead` has a length that the compiler knows, so every check on it disappears.
+#[inline(always)]
+pub fn next<'a, T: Wire<'a>>(lead: &mut &'a [u8], rest: &mut &'a [u8]) -> Result<T, Stop> {
+    if lead.is_empty() { T::decode(rest) } else { T::decode(lead) }
+}
+
+/// Runs a nom parser where a [`Wire`] decoder is wanted.
+#[inline(always)]
+pub(crate) fn run<'a, T>(
+    mut parser: impl Parser<&'a [u8], Output = T, Error = Stop>,
+    input: &mut &'a [u8],
+) -> Result<T, Stop> {
+    match parser.parse_complete(input) {
+        Ok((rest, value)) => {
+            *input = rest;
+            Ok(value)
+        }
+        Err(nom::Err::Error(stop) | nom::Err::Failure(stop)) => Err(stop),
+        Err(nom::Err::Incomplete(_)) => Err(Stop::truncated(input, 1)),
+    }
+}
+
+/// `N` bytes behind one check: the leaf below every other.
+#[inline(always)]
+pub(crate) fn chunk<const N: usize>(input: &[u8]) -> Parsed<'_, [u8; N]> {
+    match input.split_first_chunk::<N>() {
+        Some((bytes, rest)) => Ok((rest, *bytes)),
+        None => Err(nom::Err::Error(Stop::truncated(input, N))),
+    }
+}
+
+/// XDR's unsigned integer. (nom's `be_u32` walks byte by byte: `docs/design.md`.)
+#[inline(always)]
+pub(crate) fn word(input: &[u8]) -> Parsed<'_, u32> {
+    let (rest, bytes) = chunk(input)?;
+    Ok((rest, u32::from_be_bytes(bytes)))
+}
+
+/// XDR's `opaque<>`: a length, as many bytes, and padding, which the last value of a record
+/// may lack.
+#[inline]
+pub(crate) fn opaque(input: &[u8]) -> Parsed<'_, &[u8]> {
+    let (behind, length) = word(input)?;
+    match behind.split_at_checked(to_usize(length)) {
+        Some((bytes, rest)) => {
+            let (rest, _) = padding(rest, length)?;
+            Ok((rest, bytes))
+        }
+        None => {
+            let fault = Fault::Length { length, available: behind.len() };
+            Err(nom::Err::Error(Stop::at(input, fault)))
+        }
+    }
+}
+
+/// The zero to three bytes that fill `length` up to a multiple of four, as far as they exist.
+#[inline(always)]
+fn padding(input: &[u8], length: u32) -> Parsed<'_, &[u8]> {
+    let missing = to_usize(length.wrapping_neg() & 3);
+    take(missing.min(input.len())).parse_complete(input)
+}
+
+/// An array's element count, refused if that many elements cannot fit into what follows.
+#[inline]
+pub(crate) fn count(input: &[u8], element: Size) -> Parsed<'_, u32> {
+    let (behind, count) = word(input)?;
+    // Nothing on the wire is shorter than a word, so every element is progress.
+    let least = to_usize(count).checked_mul(element.minimum().max(4));
+    if least.is_some_and(|bytes| bytes <= behind.len()) {
+        Ok((behind, count))
+    } else {
+        let fault = Fault::Count { count, available: behind.len() };
+        Err(nom::Err::Error(Stop::at(input, fault)))
+    }
+}
+
+/// A length from the wire as a length in memory; on a 16-bit machine it saturates, and no
+/// slice is that long.
+#[inline(always)]
+pub(crate) fn to_usize(length: u32) -> usize {
+    usize::try_from(length).unwrap_or(usize::MAX)
+}
+
+impl<'a> Wire<'a> for u32 {
+    const SIZE: Size = Size::Fixed(4);
+    const KIND: Kind = Kind::Plain;
+
+    #[inline(always)]
+    fn decode(input: &mut &'a [u8]) -> Result<Self, Stop> {
+        run(word, input)
+    }
+
+    #[inline]
+    fn encode(&self, out: &mut Writer<'_>) {
+        out.put(&self.to_be_bytes());
+    }
+
+    #[inline]
+    fn value(&self) -> Value<'a> {
+        Value::Unsigned(u64::from(*self))
+    }
+}
+
+impl<'a> Wire<'a> for i32 {
+    const SIZE: Size = Size::Fixed(4);
+    const KIND: Kind = Kind::Plain;
+
+    #[inline(always)]
+    fn decode(input: &mut &'a [u8]) -> Result<Self, Stop> {
+        u32::decode(input).map(u32::cast_signed)
+    }
+
+    #[inline]
+    fn encode(&self, out: &mut Writer<'_>) {
+        out.put(&self.to_be_bytes());
+    }
+
+    #[inline]
+    fn value(&self) -> Value<'a> {
+        Value::Signed(i64::from(*self))
+    }
+}
+
+impl<'a> Wire<'a> for u64 {
+    const SIZE: Size = Size::Fixed(8);
+    const KIND: Kind = Kind::Plain;
+
+    #[inline(always)]
+    fn decode(input: &mut &'a [u8]) -> Result<Self, Stop> {
+        run(chunk, input).map(Self::from_be_bytes)
+    }
+
+    #[inline]
+    fn encode(&self, out: &mut Writer<'_>) {
+        out.put(&self.to_be_bytes());
+    }
+
+    #[inline]
+    fn value(&self) -> Value<'a> {
+        Value::Unsigned(*self)
+    }
+}
+
+impl<'a> Wire<'a> for f32 {
+    const SIZE: Size = Size::Fixed(4);
+    const KIND: Kind = Kind::Plain;
+
+    #[inline(always)]
+    fn decode(input: &mut &'a [u8]) -> Result<Self, Stop> {
+        u32::decode(input).map(Self::from_bits)
+    }
+
+    #[inline]
+    fn encode(&self, out: &mut Writer<'_>) {
+        out.put(&self.to_bits().to_be_bytes());
+    }
+
+    #[inline]
+    fn value(&self) -> Value<'a> {
+        Value::Float(f64::from(*self))
+    }
+}
+
+/// A field that a later version of its structure appended: absent if the record ends before
+/// it, and then so is everything behind it.
+impl<'a, T: Wire<'a>> Wire<'a> for Option<T> {
+    const SIZE: Size = Size::AtLeast(0);
+    const KIND: Kind = T::KIND;
+
+    #[inline(always)]
+    fn decode(input: &mut &'a [u8]) -> Result<Self, Stop> {
+        if input.len() < T::SIZE.minimum() {
+            *input = &[];
+            return Ok(None);
+        }
+        T::decode(input).map(Some)
+    }
+
+    #[inline]
+    fn encode(&self, out: &mut Writer<'_>) {
+        if let Some(value) = self {
+            value.encode(out);
+        }
+    }
+
+    #[inline]
+    fn value(&self) -> Value<'a> {
+        self.as_ref().map_or(Value::Absent, T::value)
+    }
+
+    fn is_absent(&self) -> bool {
+        self.is_none()
+    }
+}
+

@@ -1,0 +1,104 @@
+/// Appends to a buffer of the caller's and notices when it is full.
+///
+/// Nothing is written beyond the buffer; the one who started the sample finds
+/// [`is_full`](Self::is_full) at its end and takes all of it back.
+#[derive(Debug)]
+pub struct Writer<'b> {
+    buffer: &'b mut [u8],
+    at: usize,
+    full: bool,
+}
+
+impl<'b> Writer<'b> {
+    /// Writes from the start of `buffer`.
+    pub fn new(buffer: &'b mut [u8]) -> Self {
+        Self { buffer, at: 0, full: false }
+    }
+
+    /// Appends `bytes`, or none of them if they do not fit.
+    #[inline]
+    pub fn put(&mut self, bytes: &[u8]) {
+        let room = self.buffer.get_mut(self.at..).and_then(|room| room.get_mut(..bytes.len()));
+        match room {
+            Some(room) => {
+                room.copy_from_slice(bytes);
+                self.at = self.at.saturating_add(bytes.len());
+            }
+            None => self.full = true,
+        }
+    }
+
+    /// Appends a 32-bit number.
+    #[inline]
+    pub fn word(&mut self, word: u32) {
+        self.put(&word.to_be_bytes());
+    }
+
+    /// Appends a number of elements or bytes; one above 2^32 − 1 counts as too much for the
+    /// buffer, which it is.
+    #[inline]
+    pub fn length(&mut self, length: usize) {
+        match u32::try_from(length) {
+            Ok(length) => self.word(length),
+            Err(_) => self.full = true,
+        }
+    }
+
+    /// Appends an `opaque<>`: length, bytes, and zeros up to a multiple of four.
+    pub fn opaque(&mut self, bytes: &[u8]) {
+        self.length(bytes.len());
+        self.put(bytes);
+        self.pad(bytes.len());
+    }
+
+    /// Appends the zeros that fill `length` up to a multiple of four.
+    pub fn pad(&mut self, length: usize) {
+        let missing = length.wrapping_neg() & 3;
+        self.put([0u8; 3].get(..missing).unwrap_or(&[]));
+    }
+
+    /// Appends a length that `body` then determines.
+    pub fn delimited(&mut self, body: impl FnOnce(&mut Self)) {
+        let place = self.at;
+        self.word(0);
+        let start = self.at;
+        body(self);
+        let length = self.at.saturating_sub(start);
+        self.overwrite(place, length);
+    }
+
+    /// Replaces the word at `place` by `number`.
+    pub(crate) fn overwrite(&mut self, place: usize, number: usize) {
+        let room = self.buffer.get_mut(place..).and_then(|room| room.first_chunk_mut::<4>());
+        match (room, u32::try_from(number)) {
+            (Some(room), Ok(number)) => *room = number.to_be_bytes(),
+            _ => self.full = true,
+        }
+    }
+
+    /// Whether something did not fit.
+    pub const fn is_full(&self) -> bool {
+        self.full
+    }
+
+    /// How many bytes have been written.
+    pub const fn len(&self) -> usize {
+        self.at
+    }
+
+    /// Whether nothing has been written.
+    pub const fn is_empty(&self) -> bool {
+        self.at == 0
+    }
+
+    /// Forgets everything behind the first `length` bytes, and that something did not fit.
+    pub(crate) fn take_back(&mut self, length: usize) {
+        self.at = self.at.min(length);
+        self.full = false;
+    }
+
+    /// What has been written.
+    pub fn finish(self) -> &'b [u8] {
+        self.buffer.get(..self.at).unwrap_or(&[])
+    }
+}
