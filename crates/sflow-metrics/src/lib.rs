@@ -1,1 +1,26 @@
-//! In the making.
+#![doc = include_str!("../README.md")]
+
+mod agent;
+mod catalogue;
+mod config;
+mod discipline;
+mod entity;
+mod health;
+mod query;
+mod registry;
+mod slab;
+mod source;
+mod timestamp;
+mod window;
+
+pub use agent::{AgentKey, AgentStatus};
+pub use catalogue::{Metric, MetricKind};
+pub use config::{Ceilings, Config};
+pub use entity::{Entity, EntityId, EntityKind, Lifecycle};
+pub use health::Health;
+pub use query::{
+    Expression, Filter, Key, Pattern, Query, QueryError, QueryProblem, Statistic, Summary, Take,
+    Window,
+};
+pub use registry::Registry;
+pub use timestamp::Timestamp;

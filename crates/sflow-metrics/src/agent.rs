@@ -1,0 +1,143 @@
+use core::fmt;
+use core::net::IpAddr;
+use core::time::Duration;
+use std::collections::HashMap;
+
+use sflow_v5::{Address, DataSource};
+
+use crate::discipline::datagram::{Place, Stamp, Stream};
+use crate::timestamp::Timestamp;
+
+/// Whose datagrams belong together.
+///
+/// The address that an agent gives itself is not trusted alone: two agents behind different
+/// senders stay two, even if they claim one address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct AgentKey {
+    /// Where the datagrams come from.
+    pub sender: IpAddr,
+    /// The address that the agent gives itself.
+    pub address: Address,
+    /// The stream of the agent.
+    pub sub_agent: u32,
+}
+
+/// How the datagrams of one agent have come so far.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct AgentStatus {
+    /// Which agent.
+    pub key: AgentKey,
+    /// Datagrams that counted.
+    pub received: u64,
+    /// Datagrams that are missing.
+    pub lost: u64,
+    /// Datagrams that came after a newer one, and counted.
+    pub reordered: u64,
+    /// Datagrams that came again.
+    pub repeated: u64,
+    /// Datagrams too late to tell.
+    pub late: u64,
+    /// Times that it started again.
+    pub restarts: u64,
+    /// Its data sources that are known.
+    pub sources: usize,
+    /// When its first datagram came.
+    pub first_seen: Timestamp,
+    /// When its last datagram came.
+    pub last_seen: Timestamp,
+    /// What its newest datagram said of its uptime.
+    pub uptime: Duration,
+}
+
+impl AgentStatus {
+    /// The part of its datagrams that is missing, from 0 to 1; `None` before anything came.
+    pub fn loss(&self) -> Option<f64> {
+        let sent = self.received + self.lost;
+        (sent > 0).then(|| self.lost as f64 / sent as f64)
+    }
+}
+
+impl fmt::Display for AgentKey {
+    /// The address, with what else it takes to tell it from others.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.sub_agent)?;
+        if self.address.ip() != Some(self.sender) {
+            write!(f, " from {}", self.sender)?;
+        }
+        Ok(())
+    }
+}
+
+/// An agent and its data sources.
+#[derive(Debug)]
+pub(crate) struct Agent {
+    pub(crate) status: AgentStatus,
+    /// Its lives so far.
+    pub(crate) session: u32,
+    /// Places in the registry.
+    pub(crate) sources: HashMap<DataSource, u32>,
+    /// The first of its hosts.
+    pub(crate) host: Option<Host>,
+    stream: Stream,
+}
+
+/// What containers need to know of the host they run on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Host {
+    pub(crate) data_source: DataSource,
+    pub(crate) processors: Option<f64>,
+}
+
+impl Agent {
+    pub(crate) fn new(key: AgentKey, first: Stamp) -> Self {
+        Self {
+            status: AgentStatus {
+                key,
+                received: 1,
+                lost: 0,
+                reordered: 0,
+                repeated: 0,
+                late: 0,
+                restarts: 0,
+                sources: 0,
+                first_seen: first.received_at,
+                last_seen: first.received_at,
+                uptime: Duration::from_millis(first.uptime.into()),
+            },
+            session: 0,
+            sources: HashMap::new(),
+            host: None,
+            stream: Stream::starting_with(first),
+        }
+    }
+
+    /// Finds the place of a datagram, and counts it.
+    pub(crate) fn place(&mut self, stamp: Stamp) -> Place {
+        let place = self.stream.place(stamp);
+        let status = &mut self.status;
+        status.last_seen = status.last_seen.max(stamp.received_at);
+        match place {
+            Place::Next { missing } => {
+                status.received += 1;
+                status.lost += u64::from(missing);
+            }
+            Place::Reordered => {
+                status.received += 1;
+                status.reordered += 1;
+                status.lost = status.lost.saturating_sub(1);
+            }
+            Place::Repeated => status.repeated += 1,
+            Place::Late => status.late += 1,
+            Place::Restarted => {
+                status.received += 1;
+                status.restarts += 1;
+                self.session = self.session.wrapping_add(1);
+            }
+        }
+        status.uptime = Duration::from_millis(self.stream.newest().uptime.into());
+        place
+    }
+}

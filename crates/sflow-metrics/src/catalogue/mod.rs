@@ -1,0 +1,388 @@
+//! Which metrics there are, and how each follows from the fields of counter records.
+//!
+//! Raw metrics come from the field walk of `sflow-v5`: a counter or gauge of a structure that
+//! [`naming`] knows is a metric. Derived ones are sums and quotients of raw ones ([`derived`]).
+
+mod derived;
+mod formula;
+mod naming;
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use sflow_v5::{CounterRecord, DataFormat, Field, Kind};
+
+use crate::discipline::counter::Width;
+use crate::entity::EntityKind;
+use formula::Formula;
+use naming::Naming;
+
+/// One metric: what it is called, what it measures, and where it comes from.
+///
+/// ```
+/// use sflow_metrics::{EntityKind, Metric};
+///
+/// let cores = Metric::named("vir_cpu_cores").expect("a metric of containers");
+/// assert_eq!((cores.unit(), cores.entity()), ("cores", EntityKind::Container));
+/// assert_eq!(cores.origin(), "0.001 × vir_cpu_time");
+/// ```
+#[derive(Debug)]
+pub struct Metric {
+    id: u16,
+    name: Cow<'static, str>,
+    unit: Cow<'static, str>,
+    kind: MetricKind,
+    entity: EntityKind,
+    origin: String,
+    definition: Definition,
+}
+
+/// What kind of number a metric is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum MetricKind {
+    /// A counter's growth per second.
+    Rate,
+    /// A quantity at the moment it was read.
+    Gauge,
+    /// Computed from others.
+    Derived,
+}
+
+impl Metric {
+    /// Every metric, raw ones first.
+    pub fn all() -> &'static [Self] {
+        &CATALOGUE.metrics
+    }
+
+    /// The metric of this name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        Self::all().iter().find(|metric| metric.name == name)
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The unit of its values; empty for a bare number.
+    pub fn unit(&self) -> &str {
+        &self.unit
+    }
+
+    /// What kind of number it is.
+    pub fn kind(&self) -> MetricKind {
+        self.kind
+    }
+
+    /// What it is measured of.
+    pub fn entity(&self) -> EntityKind {
+        self.entity
+    }
+
+    /// Where it comes from: structure and field of the specification, or the formula.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// Its place in [`all`](Self::all).
+    pub(crate) fn id(&self) -> u16 {
+        self.id
+    }
+
+    pub(crate) fn definition(&self) -> &Definition {
+        &self.definition
+    }
+}
+
+impl PartialEq for Metric {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for Metric {}
+
+/// How the value of a metric is found.
+#[derive(Debug)]
+pub(crate) enum Definition {
+    Raw(Operand),
+    Formula(Formula),
+}
+
+impl Definition {
+    /// The value, from the values of what it is made of.
+    pub(crate) fn evaluate(&self, mut value_of: impl FnMut(Operand) -> Option<f64>) -> Option<f64> {
+        match self {
+            Self::Raw(operand) => value_of(*operand),
+            Self::Formula(formula) => formula.evaluate(value_of),
+        }
+    }
+
+    /// What it is made of.
+    pub(crate) fn operands(&self) -> impl Iterator<Item = Operand> {
+        let (raw, formula) = match self {
+            Self::Raw(operand) => (Some(*operand), None),
+            Self::Formula(formula) => (None, Some(formula.operands())),
+        };
+        raw.into_iter().chain(formula.into_iter().flatten())
+    }
+}
+
+/// A number that a source has at hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operand {
+    /// A reading of a structure.
+    Reading { structure: u8, column: u8 },
+    /// The processors of the host that it runs on.
+    HostProcessors,
+}
+
+/// The columns that are kept of one structure: its counters, then its gauges.
+#[derive(Debug)]
+pub(crate) struct Structure {
+    pub(crate) format: DataFormat,
+    pub(crate) entity: EntityKind,
+    pub(crate) counters: Vec<CounterColumn>,
+    pub(crate) gauges: Vec<GaugeColumn>,
+}
+
+impl Structure {
+    /// All structures with columns, in the order of their numbers.
+    pub(crate) fn all() -> &'static [Self] {
+        &CATALOGUE.structures
+    }
+
+    /// The place in [`all`](Self::all) of the structure of this number.
+    pub(crate) fn index_of(format: DataFormat) -> Option<usize> {
+        Self::all().binary_search_by_key(&format, |structure| structure.format).ok()
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct CounterColumn {
+    pub(crate) field: usize,
+    pub(crate) width: Width,
+    pub(crate) ceiling: Ceiling,
+}
+
+#[derive(Debug)]
+pub(crate) struct GaugeColumn {
+    pub(crate) field: usize,
+    pub(crate) scale: f64,
+}
+
+/// What bounds the growth of a counter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ceiling {
+    /// Milliseconds of processors.
+    Processors,
+    /// Milliseconds of operations that can overlap.
+    Operations,
+    /// Bytes on a line.
+    Line,
+    /// Anything counted by one.
+    Events,
+}
+
+static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(Catalogue::build);
+
+struct Catalogue {
+    structures: Vec<Structure>,
+    metrics: Vec<Metric>,
+}
+
+impl Catalogue {
+    fn build() -> Self {
+        let mut catalogue = Self { structures: Vec::new(), metrics: Vec::new() };
+        let mut registered: Vec<_> = CounterRecord::REGISTERED.iter().collect();
+        registered.sort_by_key(|structure| structure.format);
+        for structure in registered {
+            if let Some(naming) = Naming::of(structure.name) {
+                catalogue.add_structure(structure.format, naming, structure.fields);
+            }
+        }
+        catalogue.add(
+            derived::HOST_PROCESSORS.into(),
+            "".into(),
+            MetricKind::Gauge,
+            EntityKind::Container,
+            "cpu_num of the host, or vnode_cpus".into(),
+            Definition::Raw(Operand::HostProcessors),
+        );
+        for line in derived::DERIVED {
+            let formula = Formula::parse(line.scale, line.top, line.bottom, |name| {
+                let known = catalogue.metrics.iter().find(|metric| metric.name == name)?;
+                match known.definition {
+                    Definition::Raw(operand) => Some(operand),
+                    Definition::Formula(_) => None,
+                }
+            });
+            if let Some(formula) = formula {
+                catalogue.add(
+                    line.name.into(),
+                    line.unit.into(),
+                    MetricKind::Derived,
+                    line.kind,
+                    formula::in_words(line.scale, line.top, line.bottom),
+                    Definition::Formula(formula),
+                );
+            }
+        }
+        catalogue
+    }
+
+    fn add_structure(&mut self, format: DataFormat, naming: &Naming, fields: &'static [Field]) {
+        let mut structure =
+            Structure { format, entity: naming.kind, counters: Vec::new(), gauges: Vec::new() };
+        for (place, field) in fields.iter().enumerate() {
+            match field.kind {
+                Kind::Counter32 | Kind::Counter64 => structure.counters.push(CounterColumn {
+                    field: place,
+                    width: match field.kind {
+                        Kind::Counter64 => Width::Bits64,
+                        _ => Width::Bits32,
+                    },
+                    ceiling: ceiling(naming, field),
+                }),
+                Kind::Gauge => structure.gauges.push(GaugeColumn { field: place, scale: 1.0 }),
+                Kind::Percentage => {
+                    structure.gauges.push(GaugeColumn { field: place, scale: 0.01 });
+                }
+                _ => {}
+            }
+        }
+        let Ok(index) = u8::try_from(self.structures.len()) else {
+            return;
+        };
+        let counters = structure.counters.iter().map(|column| (column.field, MetricKind::Rate));
+        let gauges = structure.gauges.iter().map(|column| (column.field, MetricKind::Gauge));
+        for (column, (place, kind)) in (0..).zip(counters.chain(gauges)) {
+            let field = &fields[place];
+            self.add(
+                naming.name(field.name).into(),
+                unit(field, kind),
+                kind,
+                naming.kind,
+                format!("{}.{}", naming.structure, field.name),
+                Definition::Raw(Operand::Reading { structure: index, column }),
+            );
+        }
+        self.structures.push(structure);
+    }
+
+    fn add(
+        &mut self,
+        name: Cow<'static, str>,
+        unit: Cow<'static, str>,
+        kind: MetricKind,
+        entity: EntityKind,
+        origin: String,
+        definition: Definition,
+    ) {
+        if let Ok(id) = u16::try_from(self.metrics.len()) {
+            self.metrics.push(Metric { id, name, unit, kind, entity, origin, definition });
+        }
+    }
+}
+
+fn ceiling(naming: &Naming, field: &Field) -> Ceiling {
+    match (field.unit, naming.structure) {
+        ("ms", "host_disk_io") => Ceiling::Operations,
+        ("ms", _) => Ceiling::Processors,
+        ("bytes", _) => Ceiling::Line,
+        _ => Ceiling::Events,
+    }
+}
+
+fn unit(field: &Field, kind: MetricKind) -> Cow<'static, str> {
+    match (kind, field.kind, field.unit) {
+        (MetricKind::Rate, _, "") => "1/s".into(),
+        (MetricKind::Rate, _, unit) => format!("{unit}/s").into(),
+        (_, Kind::Percentage, _) => "%".into(),
+        (_, _, unit) => unit.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn names_are_unique() {
+        let mut names = HashSet::new();
+        for metric in Metric::all() {
+            assert!(names.insert(metric.name()), "{} stands twice", metric.name());
+        }
+    }
+
+    #[test]
+    fn every_formula_is_understood() {
+        for line in derived::DERIVED {
+            assert!(Metric::named(line.name).is_some(), "{}: a term is no raw metric", line.name);
+        }
+    }
+
+    #[test]
+    fn every_formula_stays_within_one_kind_of_entity() {
+        let kind_of = |operand| match operand {
+            Operand::Reading { structure, .. } => Structure::all()[usize::from(structure)].entity,
+            Operand::HostProcessors => EntityKind::Container,
+        };
+        for metric in Metric::all() {
+            for operand in metric.definition.operands() {
+                assert_eq!(kind_of(operand), metric.entity, "{}", metric.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_numeric_field_of_a_named_structure_is_a_metric() {
+        for registered in CounterRecord::REGISTERED {
+            if Naming::of(registered.name).is_none() {
+                continue;
+            }
+            for field in registered.fields {
+                let origin = format!("{}.{}", registered.name, field.name);
+                let is_numeric = matches!(
+                    field.kind,
+                    Kind::Counter32 | Kind::Counter64 | Kind::Gauge | Kind::Percentage
+                );
+                let is_metric = Metric::all().iter().any(|metric| metric.origin == origin);
+                assert_eq!(is_metric, is_numeric, "{origin}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_public_vocabulary_is_there() {
+        let vocabulary = "load_one load_five load_fifteen cpu_num cpu_speed proc_run proc_total \
+            uptime cpu_utilization cpu_user cpu_nice cpu_system cpu_idle cpu_wio cpu_intr \
+            cpu_sintr cpu_steal interrupts contexts mem_total mem_free mem_shared mem_buffers \
+            mem_cached mem_used mem_utilization swap_total swap_free swap_utilization page_in \
+            page_out swap_in swap_out disk_total disk_free disk_utilization part_max_used reads \
+            writes bytes_read bytes_written bytes_in bytes_out pkts_in pkts_out errs_in errs_out \
+            drops_in drops_out vir_cpu_utilization vir_cpu_cores vir_cpu_limit_utilization \
+            vir_cpu_host_utilization vir_mem_used vir_mem_total vir_mem_utilization vir_bytes_in \
+            vir_bytes_out vir_pkts_in vir_pkts_out vir_errs_in vir_drops_out vir_disk_reads \
+            vir_disk_bytes_written ifspeed ifinoctets ifoutoctets ifinutilization \
+            ifoututilization ifinpkts ifoutpkts ifinucastpkts ifinerrors ifoutdiscards \
+            eth_fcserrors app_usertime app_systemtime ovs_dp_flows ovs_dp_missrate";
+        for name in vocabulary.split_whitespace() {
+            assert!(Metric::named(name).is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn units_follow_the_kind() {
+        let unit = |name| Metric::named(name).unwrap().unit();
+        assert_eq!(unit("ifinoctets"), "bytes/s");
+        assert_eq!(unit("contexts"), "1/s");
+        assert_eq!(unit("mem_total"), "bytes");
+        assert_eq!(unit("part_max_used"), "%");
+        assert_eq!(unit("vir_cpu_time"), "ms/s");
+    }
+}

@@ -1,0 +1,83 @@
+use core::time::Duration;
+
+/// What a [`Registry`](crate::Registry) keeps, for how long, and what it believes.
+///
+/// Every bound is one on memory: what comes beyond it is refused and counted in
+/// [`Health`](crate::Health).
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
+pub struct Config {
+    /// Agents at most.
+    pub max_agents: usize,
+    /// Data sources at most, of all agents together.
+    pub max_sources: usize,
+    /// Data sources at most of one agent, so that one cannot crowd out the others.
+    pub max_sources_per_agent: usize,
+    /// Bytes of a name that are kept; what is longer is cut.
+    pub max_name_bytes: usize,
+    /// The polling interval that a source is believed to have until it has shown its own.
+    pub assumed_interval: Duration,
+    /// A source without a sample for so many of its own intervals is stale.
+    pub stale_after: u32,
+    /// A source without a sample for so long is gone (never before it is stale).
+    pub gone_after: Duration,
+    /// An agent without a datagram for so long, and without sources, is forgotten.
+    pub forget_agent_after: Duration,
+    /// The grain of windows: a window is so many slots of this length.
+    pub slot: Duration,
+    /// The longest window that can be watched; a longer one is cut.
+    pub max_window: Duration,
+    /// What cannot be, and so is no rate but a fault.
+    pub ceilings: Ceilings,
+}
+
+/// The most that a counter can go up in a second, where its source does not say itself.
+///
+/// They tell a counter that wrapped from one that started again, and refuse jumps. A tenth, and
+/// a second of delay in the agent, are allowed on top.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
+pub struct Ceilings {
+    /// Processors of a host that has not said how many it has.
+    pub processors: f64,
+    /// Operations of a disk that can wait at the same time; their times add up.
+    pub parallel_operations: f64,
+    /// Bytes per second of an interface or host that has not said its speed.
+    pub bytes_per_second: f64,
+    /// Packets, operations and whatever else is counted by one, per second.
+    pub events_per_second: f64,
+}
+
+impl Default for Config {
+    /// A few thousand hosts with ten times as many containers; stale after three intervals,
+    /// gone after two minutes; windows of up to ten minutes in slots of five seconds.
+    fn default() -> Self {
+        Self {
+            max_agents: 10_000,
+            max_sources: 100_000,
+            max_sources_per_agent: 10_000,
+            max_name_bytes: 255,
+            assumed_interval: Duration::from_secs(30),
+            stale_after: 3,
+            gone_after: Duration::from_secs(120),
+            forget_agent_after: Duration::from_secs(3600),
+            slot: Duration::from_secs(5),
+            max_window: Duration::from_secs(600),
+            ceilings: Ceilings::default(),
+        }
+    }
+}
+
+impl Default for Ceilings {
+    /// 1024 processors, 1024 operations, 400 Gbit/s, 150 million packets per second.
+    fn default() -> Self {
+        Self {
+            processors: 1024.0,
+            parallel_operations: 1024.0,
+            bytes_per_second: 50e9,
+            events_per_second: 150e6,
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Steps five and six: is the counter available; did it advance, wrap, or start again?
+
+/// The size of a counter on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Width {
+    Bits32,
+    Bits64,
+}
+
+/// What happened to a counter between two readings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// There is no earlier reading to subtract.
+    First,
+    /// The agent does not count it.
+    Unavailable,
+    /// It went up by so much.
+    Advanced(u64),
+    /// It went up by so much, past its largest number.
+    Wrapped(u64),
+    /// It started again.
+    Reset,
+    /// It went up by more than can be.
+    Implausible,
+}
+
+impl Width {
+    /// The number that says "unknown".
+    pub(crate) const fn all_ones(self) -> u64 {
+        match self {
+            Self::Bits32 => u32::MAX as u64,
+            Self::Bits64 => u64::MAX,
+        }
+    }
+
+    const fn difference(self, before: u64, now: u64) -> u64 {
+        now.wrapping_sub(before) & self.all_ones()
+    }
+}
+
+/// Compares two readings of a counter that can have gone up by `at_most`.
+pub(crate) fn step(width: Width, before: Option<u64>, now: u64, at_most: f64) -> Step {
+    if now == width.all_ones() {
+        return Step::Unavailable;
+    }
+    let Some(before) = before else {
+        return Step::First;
+    };
+    let difference = width.difference(before, now);
+    let possible = difference as f64 <= at_most;
+    match (now >= before, possible) {
+        (true, true) => Step::Advanced(difference),
+        (true, false) => Step::Implausible,
+        (false, true) => Step::Wrapped(difference),
+        (false, false) => Step::Reset,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_step() {
+        const TOP: u64 = u32::MAX as u64;
+        use Step::{Advanced, First, Implausible, Reset, Unavailable, Wrapped};
+        use Width::{Bits32, Bits64};
+        let cases = [
+            ("first", Bits32, None, 7, 100.0, First),
+            ("advances", Bits32, Some(7), 57, 100.0, Advanced(50)),
+            ("stands still", Bits32, Some(7), 7, 100.0, Advanced(0)),
+            ("jumps", Bits32, Some(7), 5_000, 100.0, Implausible),
+            ("wraps", Bits32, Some(TOP - 9), 30, 100.0, Wrapped(40)),
+            ("wraps to zero", Bits32, Some(TOP - 9), 0, 100.0, Wrapped(10)),
+            ("starts again", Bits32, Some(1_000), 30, 100.0, Reset),
+            ("reads zero at the end", Bits32, Some(34_208), 0, 22_000.0, Reset),
+            ("unknown", Bits32, Some(7), TOP, 100.0, Unavailable),
+            ("unknown from the start", Bits32, None, TOP, 100.0, Unavailable),
+            ("known again", Bits32, None, 9, 100.0, First),
+            ("wide passes 32 bits", Bits64, Some(TOP), TOP + 90, 100.0, Advanced(90)),
+            ("wide at 32 ones", Bits64, Some(TOP - 5), TOP, 100.0, Advanced(5)),
+            ("wide wraps", Bits64, Some(u64::MAX - 9), 30, 100.0, Wrapped(40)),
+            ("wide starts again", Bits64, Some(TOP * 9), 30, 1e12, Reset),
+            ("wide unknown", Bits64, Some(7), u64::MAX, 100.0, Unavailable),
+        ];
+        for (case, width, before, now, at_most, expected) in cases {
+            assert_eq!(step(width, before, now, at_most), expected, "{case}");
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! The time between two readings: the agent's own clock, checked against arrival.
+
+use super::datagram::is_forward;
+use crate::timestamp::Timestamp;
+
+/// Disagreement that is explained by samples waiting in the agent and on the way, in seconds.
+const SLACK: f64 = 5.0;
+
+/// The same, as a part of a long interval.
+const DRIFT: f64 = 0.25;
+
+/// When something was read: by the agent's clock, and by ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Moment {
+    /// In milliseconds, modulo 2^32.
+    pub(crate) uptime: u32,
+    pub(crate) received_at: Timestamp,
+}
+
+/// Whose clock measures an interval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Clock {
+    /// The agent's, if arrival agrees.
+    Agent,
+    /// Ours: the agent's has disagreed again and again.
+    Arrival,
+}
+
+/// How long it was between two readings.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Interval {
+    /// So many seconds, more than none.
+    Seconds(f64),
+    /// No time: two samples of one datagram.
+    None,
+    /// The clocks disagree: a restart that went unnoticed, or a clock that was set.
+    Disputed,
+}
+
+/// Measures the time between two readings.
+pub(crate) fn interval(before: Moment, now: Moment, clock: Clock) -> Interval {
+    let arrival = (now.received_at - before.received_at).as_secs_f64();
+    let by_arrival = if arrival > 0.0 { Interval::Seconds(arrival) } else { Interval::None };
+    let uptime = now.uptime.wrapping_sub(before.uptime);
+    if uptime == 0 {
+        // The same datagram; or an agent whose uptime stands still, often at zero.
+        let stands_still = now.uptime == 0 || arrival > SLACK;
+        return if stands_still { by_arrival } else { Interval::None };
+    }
+    if clock == Clock::Arrival {
+        return by_arrival;
+    }
+    if !is_forward(uptime) {
+        return Interval::Disputed;
+    }
+    let uptime = f64::from(uptime) / 1e3;
+    if (uptime - arrival).abs() > SLACK.max(DRIFT * uptime) {
+        return Interval::Disputed;
+    }
+    // Software switches count whole seconds, which is half of a short interval.
+    let is_coarse = before.uptime.is_multiple_of(1000) && now.uptime.is_multiple_of(1000);
+    if is_coarse && arrival > 0.0 { by_arrival } else { Interval::Seconds(uptime) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::time::Duration;
+
+    fn moment(uptime_ms: u32, received_ms: u64) -> Moment {
+        let received_at = Timestamp::from_secs(100) + Duration::from_millis(received_ms);
+        Moment { uptime: uptime_ms, received_at }
+    }
+
+    #[test]
+    fn intervals_are_the_agents_unless_arrival_disagrees() {
+        use Interval::{Disputed, None, Seconds};
+        let cases = [
+            ("agree", moment(1_007, 0), moment(11_007, 10_000), Seconds(10.0)),
+            ("delayed on the way", moment(1_007, 0), moment(11_007, 12_500), Seconds(10.0)),
+            ("uptime wraps", moment(u32::MAX - 999, 0), moment(9_000, 10_000), Seconds(10.0)),
+            ("whole seconds", moment(31_000, 900), moment(33_000, 2_100), Seconds(1.2)),
+            ("whole seconds, delayed", moment(31_000, 900), moment(33_000, 900), Seconds(2.0)),
+            ("one datagram", moment(5_000, 0), moment(5_000, 0), None),
+            ("no uptime", moment(0, 0), moment(0, 10_000), Seconds(10.0)),
+            ("no uptime, one datagram", moment(0, 0), moment(0, 0), None),
+            ("uptime stands still", moment(7, 0), moment(7, 10_000), Seconds(10.0)),
+            ("our clock jumps", moment(1_007, 0), moment(11_007, 3_600_000), Disputed),
+            ("a life in between", moment(600_007, 0), moment(900_007, 7_200_000), Disputed),
+            ("agent's clock goes back", moment(9_000, 0), moment(1_000, 10_000), Disputed),
+            ("long and slightly off", moment(7, 0), moment(600_007, 660_000), Seconds(600.0)),
+        ];
+        for (case, before, now, expected) in cases {
+            assert_eq!(interval(before, now, Clock::Agent), expected, "{case}");
+        }
+        let ticks = interval(moment(100, 0), moment(1_100, 10_000), Clock::Arrival);
+        assert_eq!(ticks, Seconds(10.0), "hundredths of a second where milliseconds belong");
+    }
+
+    #[test]
+    fn our_clock_stepping_back_is_no_interval() {
+        let back = interval(moment(1_000, 60_000), moment(11_000, 0), Clock::Agent);
+        assert_eq!(back, Interval::Disputed);
+    }
+}

@@ -1,0 +1,186 @@
+use core::fmt;
+use core::time::Duration;
+
+use sflow_v5::{DataSource, DomainState, Uuid};
+
+use crate::agent::{Agent, AgentKey};
+use crate::catalogue::Metric;
+use crate::registry::Registry;
+use crate::source::Source;
+use crate::timestamp::Timestamp;
+
+/// What kind of thing is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum EntityKind {
+    /// A physical host.
+    Host,
+    /// A container or virtual machine.
+    Container,
+    /// A network interface.
+    Interface,
+    /// Anything else that counts: a switch's datapath, an application.
+    Other,
+}
+
+/// How an entity does.
+///
+/// What an entity last said is believed for three of its own intervals: learned from when its
+/// samples come, not configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum Lifecycle {
+    /// One sample since it, or its agent, started: gauges have values, rates do not.
+    Warming,
+    /// It has rates, and is heard in time.
+    Live,
+    /// It has not been heard for several of its intervals: it has no values.
+    Stale,
+    /// It has not been heard for so long that it is no longer there.
+    Gone,
+}
+
+/// Names one entity for as long as the registry lives; never used again for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(transparent))]
+pub struct EntityId(pub(crate) u64);
+
+/// A host, container or interface as the registry knows it at a given moment.
+#[derive(Clone, Copy)]
+pub struct Entity<'r> {
+    pub(crate) registry: &'r Registry,
+    pub(crate) agent: &'r Agent,
+    pub(crate) source: &'r Source,
+    pub(crate) now: Timestamp,
+}
+
+impl<'r> Entity<'r> {
+    /// Its own number.
+    pub fn id(&self) -> EntityId {
+        self.source.id
+    }
+
+    /// What kind of thing it is.
+    pub fn kind(&self) -> EntityKind {
+        self.source.kind
+    }
+
+    /// The name that its agent gives it: of a host or container its host name, of an interface
+    /// its port name. Empty if there is none. Bytes that were not UTF-8 are replaced, control
+    /// characters are kept: escape it before you print it.
+    pub fn name(&self) -> &'r str {
+        self.source.name.as_str()
+    }
+
+    /// Its UUID. Of a container it may be the first half of the container's id.
+    pub fn uuid(&self) -> Option<Uuid> {
+        self.source.uuid.known().map(Uuid)
+    }
+
+    /// What a container says that it is doing.
+    pub fn state(&self) -> Option<DomainState> {
+        self.source.state
+    }
+
+    /// The `ifIndex` of an interface.
+    pub fn if_index(&self) -> Option<u32> {
+        self.source.if_index
+    }
+
+    /// The data source of the agent that it is.
+    pub fn data_source(&self) -> DataSource {
+        self.source.data_source
+    }
+
+    /// The agent that reports it.
+    pub fn agent(&self) -> AgentKey {
+        self.agent.status.key
+    }
+
+    /// What it is part of: the host of a container or interface.
+    pub fn parent(&self) -> Option<Entity<'r>> {
+        let source = self.registry.parent_of(self.source)?;
+        Some(Entity { source, ..*self })
+    }
+
+    /// How it does.
+    pub fn lifecycle(&self) -> Lifecycle {
+        self.source.lifecycle(self.now, self.registry.config())
+    }
+
+    /// How often it is heard.
+    pub fn interval(&self) -> Duration {
+        self.source.interval(self.registry.config())
+    }
+
+    /// When its first sample came.
+    pub fn first_seen(&self) -> Timestamp {
+        self.source.first_seen
+    }
+
+    /// When its last sample came.
+    pub fn last_seen(&self) -> Timestamp {
+        self.source.last_seen
+    }
+
+    /// How long ago its last sample came.
+    pub fn age(&self) -> Duration {
+        self.now - self.source.last_seen
+    }
+
+    /// Samples of it that were lost.
+    pub fn samples_lost(&self) -> u64 {
+        self.source.samples_lost
+    }
+
+    /// The last reading of a metric; `None` if it has none that can be believed now.
+    pub fn value(&self, metric: &Metric) -> Option<f64> {
+        let is_heard = matches!(self.lifecycle(), Lifecycle::Warming | Lifecycle::Live);
+        if is_heard { self.source.value(metric).map(|(value, _)| value) } else { None }
+    }
+}
+
+impl fmt::Debug for Entity<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entity")
+            .field("id", &self.id())
+            .field("kind", &self.kind())
+            .field("name", &self.name())
+            .field("data_source", &format_args!("{}", self.data_source()))
+            .field("lifecycle", &self.lifecycle())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for EntityKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Host => "host",
+            Self::Container => "container",
+            Self::Interface => "interface",
+            Self::Other => "other",
+        })
+    }
+}
+
+impl fmt::Display for Lifecycle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Warming => "warming",
+            Self::Live => "live",
+            Self::Stale => "stale",
+            Self::Gone => "gone",
+        })
+    }
+}
+
+impl fmt::Display for EntityId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

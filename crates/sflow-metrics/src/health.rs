@@ -1,0 +1,61 @@
+/// What a [`Registry`](crate::Registry) has taken in and what it refused, since it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Health {
+    /// Datagrams given to [`ingest`](crate::Registry::ingest).
+    pub datagrams: u64,
+    /// Datagrams that were missing between two that came (and did not come later).
+    pub datagrams_lost: u64,
+    /// Datagrams that overtook others; their samples count.
+    pub datagrams_reordered: u64,
+    /// Datagrams that came again; their samples do not count.
+    pub datagrams_repeated: u64,
+    /// Datagrams too late to tell whether they came before; their samples do not count.
+    pub datagrams_late: u64,
+    /// Datagrams of agents beyond the bound.
+    pub datagrams_refused: u64,
+    /// Datagrams whose agent address is not the address that they came from.
+    pub foreign_senders: u64,
+    /// Times that an agent started again.
+    pub agent_restarts: u64,
+
+    /// Counters samples.
+    pub counter_samples: u64,
+    /// Counters samples that were missing between two of a source.
+    pub counter_samples_lost: u64,
+    /// Counters samples that came after a newer one of their source, or again.
+    pub counter_samples_old: u64,
+    /// Counters samples of sources beyond a bound.
+    pub counter_samples_refused: u64,
+    /// Flow samples.
+    pub flow_samples: u64,
+    /// Samples of a kind that is not known.
+    pub unknown_samples: u64,
+    /// Samples that could not be read.
+    pub malformed_samples: u64,
+    /// Counter records of a structure that is not known.
+    pub unknown_records: u64,
+    /// Counter records that could not be read.
+    pub malformed_records: u64,
+
+    /// Times that a source started to count again, by its sequence.
+    pub source_restarts: u64,
+    /// Steps of a counter past its largest number.
+    pub counter_wraps: u64,
+    /// Counters that went back without a sign in any sequence.
+    pub counter_resets: u64,
+    /// Counters that went up by more than can be.
+    pub counter_jumps: u64,
+    /// Intervals that the agent's uptime and arrival disagree about.
+    pub disputed_intervals: u64,
+
+    /// Names that were cut.
+    pub names_cut: u64,
+    /// Sources that said that they stopped.
+    pub stopped: u64,
+    /// Sources whose data source was taken over by another container.
+    pub replaced: u64,
+    /// Sources that fell silent until they were gone.
+    pub gone: u64,
+}

@@ -1,0 +1,394 @@
+use core::fmt;
+use core::str::FromStr;
+use core::time::Duration;
+
+use crate::catalogue::Metric;
+use crate::query::nearest::nearest;
+use crate::query::pattern::Pattern;
+use crate::query::{Expression, Filter, Key, Query, Statistic, Take, Window};
+
+/// Why a text is no [`Query`], and where.
+///
+/// ```
+/// let error = "avg:vir_cpu_core".parse::<sflow_metrics::Query>().unwrap_err();
+/// assert_eq!(error.position(), 4);
+/// assert_eq!(
+///     error.to_string(),
+///     "no metric is called `vir_cpu_core`; is it `vir_cpu_cores`?\n  \
+///        avg:vir_cpu_core\n      ^"
+/// );
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{problem}\n  {query}\n  {pointer}^", pointer = Spaces(.query, *.position))]
+pub struct QueryError {
+    query: String,
+    position: usize,
+    problem: QueryProblem,
+}
+
+impl QueryError {
+    /// What is wrong.
+    pub fn problem(&self) -> &QueryProblem {
+        &self.problem
+    }
+
+    /// Where, in bytes from the start of the text.
+    pub fn position(&self) -> usize {
+        self.position
+    }
+}
+
+/// What is wrong with the text of a query.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum QueryProblem {
+    /// Something else should stand there.
+    #[error("expected {0}")]
+    Expected(&'static str),
+    /// No statistic has this name.
+    #[error("no statistic is called `{0}`; there are {known}", known = List(Statistic::names))]
+    Statistic(String),
+    /// No metric has this name; perhaps the second was meant.
+    #[error("no metric is called `{0}`{end}", end = Suggestion(.1.as_deref()))]
+    Metric(String, Option<String>),
+    /// The metrics that are added up belong to different kinds of entities.
+    #[error("`{0}` is measured of another kind of entity than what stands before it")]
+    Mixed(String),
+    /// No key has this name.
+    #[error("no key is called `{0}`; there are {known}", known = List(Key::names))]
+    Key(String),
+    /// It is no length of time, or a length of zero.
+    #[error("`{0}` is no length of time such as 30s, 2.5m or 1h")]
+    Length(String),
+    /// Nothing of that name can be taken of a window.
+    #[error("a window has no `{0}`; it has {known}", known = List(Take::names))]
+    Take(String),
+}
+
+impl FromStr for Query {
+    type Err = QueryError;
+
+    fn from_str(text: &str) -> Result<Self, QueryError> {
+        let mut parser = Parser { text, at: 0 };
+        parser.query().map_err(|(position, problem)| QueryError {
+            query: text.replace(char::is_control, " "),
+            position,
+            problem,
+        })
+    }
+}
+
+type Parsed<T> = Result<T, (usize, QueryProblem)>;
+
+struct Parser<'t> {
+    text: &'t str,
+    at: usize,
+}
+
+impl<'t> Parser<'t> {
+    fn query(&mut self) -> Parsed<Query> {
+        let mut query = Query { expressions: Vec::new(), filters: Vec::new(), window: None };
+        loop {
+            query.expressions.push(self.expression()?);
+            if !self.eat(',') {
+                break;
+            }
+        }
+        if self.eat('{') && !self.eat('}') {
+            loop {
+                let Filter { key, values } = self.filter()?;
+                query = query.matching(key, values);
+                if !self.eat(',') {
+                    break;
+                }
+            }
+            self.expect('}', "`,` and another filter, `|` and another value, or `}`")?;
+        }
+        if self.eat('[') {
+            query.window = Some(self.window()?);
+            self.expect(']', "`]`")?;
+        }
+        self.skip_spaces();
+        if self.at < self.text.len() {
+            let expected = match (query.window, query.filters.is_empty()) {
+                (Some(_), _) => "nothing more",
+                (None, false) => "a window in `[` `]`, or nothing more",
+                (None, true) => "`,` and another expression, `+` and another metric, `{` or `[`",
+            };
+            return self.expected(expected);
+        }
+        Ok(query)
+    }
+
+    fn expression(&mut self) -> Parsed<Expression> {
+        let (at, name) = self.word();
+        if name.is_empty() {
+            return self.expected("a statistic and a metric, such as `avg:vir_cpu_utilization`");
+        }
+        let statistic = Statistic::named(name);
+        if !self.eat(':') {
+            // More likely a metric without a statistic than a statistic without a colon.
+            self.at = if statistic.is_some() { self.at } else { at };
+            return match statistic {
+                Some(_) => self.expected("`:` and a metric"),
+                None => self.expected("a statistic and `:` before the metric, such as `avg:`"),
+            };
+        }
+        let Some(statistic) = statistic else {
+            return Err((at, QueryProblem::Statistic(name.to_owned())));
+        };
+        let mut metrics: Vec<&'static Metric> = Vec::new();
+        loop {
+            let (at, name) = self.word();
+            if name.is_empty() {
+                return self.expected("the name of a metric");
+            }
+            let metric = Metric::named(name).ok_or_else(|| {
+                let nearest = nearest(name, Metric::all().iter().map(Metric::name));
+                (at, QueryProblem::Metric(name.to_owned(), nearest.map(str::to_owned)))
+            })?;
+            if metrics.first().is_some_and(|first| first.entity() != metric.entity()) {
+                return Err((at, QueryProblem::Mixed(name.to_owned())));
+            }
+            metrics.push(metric);
+            if !self.eat('+') {
+                return Ok(Expression { statistic, metrics });
+            }
+        }
+    }
+
+    fn filter(&mut self) -> Parsed<Filter> {
+        let (at, name) = self.word();
+        if name.is_empty() {
+            return self.expected("a filter, such as `vir_host_name=apache.*`");
+        }
+        let key = Key::named(name).ok_or((at, QueryProblem::Key(name.to_owned())))?;
+        self.expect('=', "`=` and a value")?;
+        let mut values = Vec::new();
+        loop {
+            values.push(self.pattern()?);
+            if !self.eat('|') {
+                return Ok(Filter { key, values });
+            }
+        }
+    }
+
+    /// A value: everything up to a separator, in which a backslash takes the next character as
+    /// it is.
+    fn pattern(&mut self) -> Parsed<Pattern> {
+        let mut pieces = vec![String::new()];
+        let mut push = |piece: Option<char>| match piece {
+            Some(character) => {
+                if let Some(last) = pieces.last_mut() {
+                    last.push(character);
+                }
+            }
+            None => pieces.push(String::new()),
+        };
+        while let Some(character) = self.peek() {
+            match character {
+                ',' | '|' | '}' => break,
+                '*' => push(None),
+                '\\' => {
+                    self.at += 1;
+                    match self.peek() {
+                        Some(escaped) => push(Some(escaped)),
+                        None => return self.expected("a character after `\\`"),
+                    }
+                }
+                plain => push(Some(plain)),
+            }
+            self.at += self.peek().map_or(0, char::len_utf8);
+        }
+        Ok(Pattern::from_pieces(pieces))
+    }
+
+    fn window(&mut self) -> Parsed<Window> {
+        let (at, length) = self.word();
+        if length.is_empty() {
+            return self.expected("a length of time such as 30s");
+        }
+        let wrong = || (at, QueryProblem::Length(length.to_owned()));
+        let window = Window::new(duration(length).ok_or_else(wrong)?);
+        if !self.eat(':') {
+            return Ok(window);
+        }
+        let (at, name) = self.word();
+        let take = Take::named(name).ok_or((at, QueryProblem::Take(name.to_owned())))?;
+        Ok(window.taking(take))
+    }
+
+    /// A name or number, perhaps an empty one; and where it stands.
+    fn word(&mut self) -> (usize, &'t str) {
+        self.skip_spaces();
+        let rest = &self.text[self.at..];
+        let is_part = |character: char| character.is_alphanumeric() || "_.-".contains(character);
+        let length = rest.find(|character| !is_part(character)).unwrap_or(rest.len());
+        let at = self.at;
+        self.at += length;
+        (at, &rest[..length])
+    }
+
+    fn eat(&mut self, character: char) -> bool {
+        self.skip_spaces();
+        let is_there = self.peek() == Some(character);
+        if is_there {
+            self.at += character.len_utf8();
+        }
+        is_there
+    }
+
+    fn expect(&mut self, character: char, words: &'static str) -> Parsed<()> {
+        if self.eat(character) { Ok(()) } else { self.expected(words) }
+    }
+
+    fn expected<T>(&self, words: &'static str) -> Parsed<T> {
+        Err((self.at, QueryProblem::Expected(words)))
+    }
+
+    fn skip_spaces(&mut self) {
+        let rest = &self.text[self.at..];
+        self.at += rest.len() - rest.trim_start().len();
+    }
+
+    fn peek(&self) -> Option<char> {
+        self.text[self.at..].chars().next()
+    }
+}
+
+fn duration(text: &str) -> Option<Duration> {
+    let unit_at = text.find(char::is_alphabetic)?;
+    let (number, unit) = text.split_at(unit_at);
+    let factor = match unit {
+        "ms" => 1e-3,
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return None,
+    };
+    let seconds = number.parse::<f64>().ok()? * factor;
+    Duration::try_from_secs_f64(seconds).ok().filter(|length| !length.is_zero())
+}
+
+/// As many spaces as there are characters before the position.
+struct Spaces<'q>(&'q str, usize);
+
+impl fmt::Display for Spaces<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let before = self.0.get(..self.1).unwrap_or(self.0);
+        write!(f, "{:width$}", "", width = before.chars().count())
+    }
+}
+
+struct List<I>(fn() -> I);
+
+impl<I: Iterator<Item = &'static str>> fmt::Display for List<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        super::separated(f, ", ", (self.0)())
+    }
+}
+
+struct Suggestion<'s>(Option<&'s str>);
+
+impl fmt::Display for Suggestion<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(nearest) => write!(f, "; is it `{nearest}`?"),
+            None => f.write_str("; `Metric::all` lists them"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn queries_are_read_and_written() {
+        let cases = [
+            "avg:vir_cpu_utilization",
+            "avg:vir_cpu_cores,max:vir_mem_used{vir_host_name=apache.*,vir_cpu_state=running}",
+            "sum:vir_bytes_in+vir_bytes_out{vir_host_name=a|b*c|*}[30s]",
+            "max:load_one{host_name=node1}[1.5s:max]",
+            r"any:ifinoctets{ifname=a\*b\|c\,d\}e\\f}",
+        ];
+        for case in cases {
+            assert_eq!(case.parse::<Query>().unwrap().to_string(), case);
+        }
+    }
+
+    #[test]
+    fn the_same_query_can_be_written_differently() {
+        let cases = [
+            (
+                " avg : load_one , sum:load_five { host_name=a } [ 1m ] ",
+                "avg:load_one,sum:load_five{host_name=a }[60s]",
+            ),
+            ("avg:load_one{}", "avg:load_one"),
+            (
+                "avg:load_one{host_name=a,agent=b,host_name=c}",
+                "avg:load_one{host_name=a|c,agent=b}",
+            ),
+            ("avg:load_one[500ms:mean]", "avg:load_one[0.5s]"),
+        ];
+        for (case, expected) in cases {
+            assert_eq!(case.parse::<Query>().unwrap().to_string(), expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn mistakes_are_pointed_at() {
+        let cases = [
+            ("", 0, "expected a statistic and a metric"),
+            ("load_one", 0, "expected a statistic and `:`"),
+            ("avg", 3, "expected `:` and a metric"),
+            ("mean:load_one", 0, "no statistic is called `mean`; there are avg, sum"),
+            ("avg:", 4, "expected the name of a metric"),
+            ("avg:load_won", 4, "no metric is called `load_won`; is it `load_one`?"),
+            ("avg:xyzzy", 4, "no metric is called `xyzzy`; `Metric::all`"),
+            ("avg:load_one+vir_bytes_in", 13, "`vir_bytes_in` is measured of another kind"),
+            ("avg:load_one,", 13, "expected a statistic and a metric"),
+            ("avg:load_one;", 12, "expected `,` and another expression"),
+            ("avg:load_one{", 13, "expected a filter"),
+            ("avg:load_one{name=a}", 13, "no key is called `name`; there are vir_host_name"),
+            ("avg:load_one{host_name}", 22, "expected `=` and a value"),
+            ("avg:load_one{host_name=a", 24, "expected `,` and another filter"),
+            (r"avg:load_one{host_name=a\", 25, "expected a character after"),
+            ("avg:load_one{host_name=a}x", 25, "expected a window"),
+            ("avg:load_one[]", 13, "expected a length of time"),
+            ("avg:load_one[30]", 13, "`30` is no length of time"),
+            ("avg:load_one[0s]", 13, "`0s` is no length of time"),
+            ("avg:load_one[-5s]", 13, "`-5s` is no length of time"),
+            ("avg:load_one[5s:median]", 16, "a window has no `median`; it has mean"),
+            ("avg:load_one[5s", 15, "expected `]`"),
+            ("avg:load_one[5s]]", 16, "expected nothing more"),
+        ];
+        for (case, position, words) in cases {
+            let error = case.parse::<Query>().unwrap_err();
+            assert_eq!(error.position(), position, "{case}");
+            assert!(error.to_string().starts_with(words), "{case}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_pointer_counts_characters() {
+        let error = "avg:load_one{host_name=größe}x".parse::<Query>().unwrap_err();
+        let lines: Vec<_> = error.to_string().lines().map(str::to_owned).collect();
+        assert_eq!(lines[2].find('^'), Some(2 + 29));
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics(text in r"[a-z_:,+{}=|*\[\]\\ 0-9ß]{0,40}") {
+            let _ = text.parse::<Query>();
+        }
+
+        #[test]
+        fn any_value_survives(value in ".*") {
+            let query = "avg:load_one".parse::<Query>().unwrap();
+            let query = query.matching(Key::HostName, [Pattern::exact(value)]);
+            prop_assert_eq!(query.to_string().parse::<Query>(), Ok(query));
+        }
+    }
+}

@@ -1,0 +1,114 @@
+use core::fmt;
+
+/// A value to look for: exact, or with gaps that anything fits into.
+///
+/// ```
+/// use sflow_metrics::Pattern;
+///
+/// let tasks = Pattern::glob("apache.*");
+/// assert!(tasks.fits("apache.1.rsm0h0ay4dbn"));
+/// assert!(!tasks.fits("apache2.1.b4txb8c1nyzj"));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern {
+    /// What stands between the gaps; one piece if there is none.
+    pieces: Vec<String>,
+}
+
+impl Pattern {
+    /// Exactly this.
+    pub fn exact(value: impl Into<String>) -> Self {
+        Self { pieces: vec![value.into()] }
+    }
+
+    /// This, where each `*` stands for any number of characters.
+    pub fn glob(value: &str) -> Self {
+        Self { pieces: value.split('*').map(str::to_owned).collect() }
+    }
+
+    pub(super) fn from_pieces(pieces: Vec<String>) -> Self {
+        Self { pieces }
+    }
+
+    /// Whether a value is one of those meant.
+    pub fn fits(&self, value: &str) -> bool {
+        self.fits_bytes(value.as_bytes())
+    }
+
+    pub(super) fn fits_bytes(&self, value: &[u8]) -> bool {
+        let mut pieces = self.pieces.iter().map(String::as_bytes);
+        let Some(first) = pieces.next() else {
+            return value.is_empty();
+        };
+        let Some(last) = pieces.next_back() else {
+            return value == first;
+        };
+        let Some(mut rest) = value.strip_prefix(first) else {
+            return false;
+        };
+        for piece in pieces {
+            match find(rest, piece) {
+                Some(place) => rest = &rest[place + piece.len()..],
+                None => return false,
+            }
+        }
+        rest.ends_with(last)
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use fmt::Write as _;
+        for (place, piece) in self.pieces.iter().enumerate() {
+            if place > 0 {
+                f.write_str("*")?;
+            }
+            for character in piece.chars() {
+                if matches!(character, '\\' | '*' | '|' | ',' | '}') {
+                    f.write_str("\\")?;
+                }
+                f.write_char(character)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    if needle.is_empty() {
+        return Some(0);
+    }
+    haystack.windows(needle.len()).position(|window| window == needle)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_fit() {
+        let cases = [
+            ("apache", "apache", true),
+            ("apache", "apache2", false),
+            ("", "", true),
+            ("*", "", true),
+            ("*", "anything", true),
+            ("apache.*", "apache.1.x", true),
+            ("apache.*", "apache2.1.x", false),
+            ("apache.*", "my_apache.1.x", false),
+            ("*apache*", "my_apache.1.x", true),
+            ("a*a", "a", false),
+            ("a*a", "aa", true),
+            ("a*b*c", "a-b-b-c", true),
+            ("a*b*c", "acb", false),
+            ("**", "x", true),
+            ("*.1.*", "apache.1.x", true),
+            ("*.1.*", "apache.11.x", false),
+        ];
+        for (pattern, value, expected) in cases {
+            assert_eq!(Pattern::glob(pattern).fits(value), expected, "{pattern} and {value}");
+        }
+        assert!(Pattern::exact("a*").fits("a*"));
+        assert!(!Pattern::exact("a*").fits("ab"));
+    }
+}

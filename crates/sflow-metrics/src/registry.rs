@@ -1,0 +1,333 @@
+use core::net::IpAddr;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use sflow_v5::counter::HostDescr;
+use sflow_v5::{Datagram, Sample};
+
+use crate::agent::{Agent, AgentKey, AgentStatus, Host};
+use crate::config::Config;
+use crate::discipline::datagram::{Place, Stamp};
+use crate::discipline::interval::Moment;
+use crate::discipline::sample::Order;
+use crate::entity::{Entity, EntityId, EntityKind, Lifecycle};
+use crate::health::Health;
+use crate::query::{Expression, Query, Summary, evaluate};
+use crate::slab::Slab;
+use crate::source::{Arrival, Source, Watch, says_it_stopped};
+use crate::timestamp::Timestamp;
+
+/// What a stream of datagrams has said so far, as numbers that can be asked for.
+///
+/// A plain value: datagrams go in by [`ingest`](Self::ingest), answers come out by
+/// [`query`](Self::query) and [`entities`](Self::entities), and time is whatever the caller
+/// says it is. Who shares it between threads decides how.
+#[derive(Debug)]
+pub struct Registry {
+    config: Config,
+    health: Health,
+    agents: Slab<Agent>,
+    /// Randomly keyed: what is in the keys comes from strangers.
+    agent_places: HashMap<AgentKey, u32>,
+    sources: Slab<Source>,
+    watches: Vec<Watch>,
+    next_id: u64,
+}
+
+impl Registry {
+    /// A registry that knows nobody yet.
+    pub fn new(config: Config) -> Self {
+        Self {
+            config,
+            health: Health::default(),
+            agents: Slab::new(),
+            agent_places: HashMap::new(),
+            sources: Slab::new(),
+            watches: Vec::new(),
+            next_id: 0,
+        }
+    }
+
+    /// Takes in a datagram that came from `sender` at `received_at`.
+    ///
+    /// Nothing that a datagram holds makes it fail: what cannot be used is left out and counted
+    /// in [`health`](Self::health).
+    pub fn ingest(&mut self, received_at: Timestamp, sender: IpAddr, datagram: &Datagram<'_>) {
+        self.health.datagrams += 1;
+        let header = datagram.header;
+        let sender = sender.to_canonical();
+        let key =
+            AgentKey { sender, address: header.agent_address, sub_agent: header.sub_agent_id };
+        if header.agent_address.ip().is_some_and(|ip| ip != sender) {
+            self.health.foreign_senders += 1;
+        }
+        let stamp = Stamp { sequence: header.sequence_number, uptime: header.uptime, received_at };
+        let Some((agent, place)) = self.admit(key, stamp) else {
+            self.health.datagrams_refused += 1;
+            return;
+        };
+        let in_order = match place {
+            Place::Next { missing } => {
+                self.health.datagrams_lost += u64::from(missing);
+                true
+            }
+            Place::Restarted => {
+                self.health.agent_restarts += 1;
+                true
+            }
+            Place::Reordered => {
+                self.health.datagrams_reordered += 1;
+                self.health.datagrams_lost = self.health.datagrams_lost.saturating_sub(1);
+                false
+            }
+            Place::Repeated => {
+                self.health.datagrams_repeated += 1;
+                return;
+            }
+            Place::Late => {
+                self.health.datagrams_late += 1;
+                return;
+            }
+        };
+        let Some(session) = self.agents.get(agent).map(|agent| agent.session) else {
+            return;
+        };
+        let moment = Moment { uptime: header.uptime, received_at };
+        for sample in datagram.samples() {
+            match &sample {
+                Sample::Counters(sample) => {
+                    self.health.counter_samples += 1;
+                    self.counters(agent, &Arrival { sample, moment, session, in_order });
+                }
+                Sample::Flow(_) => self.health.flow_samples += 1,
+                Sample::Malformed(..) => self.health.malformed_samples += 1,
+                _ => self.health.unknown_samples += 1,
+            }
+        }
+    }
+
+    /// Removes what has fallen silent for good. Call it now and then; answers do not depend on
+    /// it, memory does.
+    pub fn expire(&mut self, now: Timestamp) {
+        let gone: Vec<u32> = self
+            .sources
+            .iter()
+            .filter(|(_, source)| source.lifecycle(now, &self.config) == Lifecycle::Gone)
+            .map(|(place, _)| place)
+            .collect();
+        for place in gone {
+            self.remove(place);
+            self.health.gone += 1;
+        }
+        let forget_after = self.config.forget_agent_after;
+        let is_forgotten =
+            |agent: &Agent| agent.sources.is_empty() && now - agent.status.last_seen > forget_after;
+        let forgotten: Vec<(u32, AgentKey)> = self
+            .agents
+            .iter()
+            .filter(|(_, agent)| is_forgotten(agent))
+            .map(|(place, agent)| (place, agent.status.key))
+            .collect();
+        for (place, key) in forgotten {
+            self.agents.remove(place);
+            self.agent_places.remove(&key);
+        }
+    }
+
+    /// Answers a query: one summary for each of its expressions, in their order.
+    ///
+    /// A query over a window has something to say from the moment that it was given to
+    /// [`watch`](Self::watch).
+    pub fn query(&self, now: Timestamp, query: &Query) -> Vec<Summary> {
+        evaluate(self, now, query)
+    }
+
+    /// Begins to keep the windows that a query asks for, of all entities that have its metrics.
+    ///
+    /// Costs memory for each of them: 72 bytes a slot. A query without a window needs none.
+    pub fn watch(&mut self, query: &Query) {
+        let Some(window) = query.window() else { return };
+        let slots = self.slots(window.length());
+        for metric in query.expressions().iter().flat_map(Expression::metrics) {
+            match self.watches.iter_mut().find(|watch| watch.metric == *metric) {
+                Some(watch) => watch.slots = watch.slots.max(slots),
+                None => self.watches.push(Watch { metric, slots }),
+            }
+        }
+    }
+
+    /// All entities that are not gone, in no particular order.
+    pub fn entities(&self, now: Timestamp) -> impl Iterator<Item = Entity<'_>> {
+        self.sources()
+            .filter_map(move |source| self.entity(source, now))
+            .filter(|entity| entity.lifecycle() != Lifecycle::Gone)
+    }
+
+    /// All agents that have been heard, in no particular order.
+    pub fn agents(&self) -> impl Iterator<Item = AgentStatus> {
+        self.agents
+            .iter()
+            .map(|(_, agent)| AgentStatus { sources: agent.sources.len(), ..agent.status })
+    }
+
+    /// What was taken in and what was refused.
+    pub fn health(&self) -> Health {
+        self.health
+    }
+
+    /// What it was made with.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// How many slots hold a window of this length, whenever in a slot it is asked for.
+    pub(crate) fn slots(&self, length: core::time::Duration) -> usize {
+        let length = length.min(self.config.max_window).as_nanos();
+        let slots = length.div_ceil(self.config.slot.as_nanos().max(1));
+        usize::try_from(slots).unwrap_or(usize::MAX).saturating_add(1)
+    }
+
+    /// The entity that a source is.
+    pub(crate) fn entity<'r>(&'r self, source: &'r Source, now: Timestamp) -> Option<Entity<'r>> {
+        let agent = self.agents.get(source.agent)?;
+        Some(Entity { registry: self, agent, source, now })
+    }
+
+    pub(crate) fn sources(&self) -> impl Iterator<Item = &Source> {
+        self.sources.iter().map(|(_, source)| source)
+    }
+
+    pub(crate) fn parent_of(&self, source: &Source) -> Option<&Source> {
+        let agent = self.agents.get(source.agent)?;
+        let parent = match source.kind {
+            EntityKind::Interface => agent.host.map(|host| host.data_source),
+            _ => source.parent,
+        };
+        let place = agent.sources.get(&parent?)?;
+        self.sources.get(*place)
+    }
+
+    /// Finds the agent, or makes room for it; and the place of its datagram.
+    fn admit(&mut self, key: AgentKey, stamp: Stamp) -> Option<(u32, Place)> {
+        let is_full = self.agents.len() >= self.config.max_agents;
+        match self.agent_places.entry(key) {
+            Entry::Occupied(entry) => {
+                let agent = self.agents.get_mut(*entry.get())?;
+                Some((*entry.get(), agent.place(stamp)))
+            }
+            Entry::Vacant(_) if is_full => None,
+            Entry::Vacant(entry) => {
+                let place = self.agents.insert(Agent::new(key, stamp))?;
+                entry.insert(place);
+                Some((place, Place::Next { missing: 0 }))
+            }
+        }
+    }
+
+    fn counters(&mut self, agent_place: u32, arrival: &Arrival<'_, '_>) {
+        let data_source = arrival.sample.source_id;
+        let descr = arrival.sample.find::<HostDescr<'_>>();
+        let Some(agent) = self.agents.get(agent_place) else {
+            return;
+        };
+        let mut place = agent.sources.get(&data_source).copied();
+
+        let known = place.and_then(|place| self.sources.get(place));
+        let order = match (known, &descr) {
+            (Some(source), Some(descr)) if source.is_other_than(descr, &self.config) => {
+                if !arrival.in_order {
+                    self.health.counter_samples_old += 1;
+                    return;
+                }
+                self.health.replaced += 1;
+                if let Some(place) = place.take() {
+                    self.remove(place);
+                }
+                Order::Next { missing: 0 }
+            }
+            (Some(source), _) => source.order(arrival),
+            (None, _) => Order::Next { missing: 0 },
+        };
+        match order {
+            Order::Old => {
+                self.health.counter_samples_old += 1;
+                return;
+            }
+            Order::Restarted => self.health.source_restarts += 1,
+            Order::Next { .. } => {}
+        }
+
+        let place = match place {
+            Some(place) => place,
+            None => match self.introduce(agent_place, arrival, descr) {
+                Some(place) => place,
+                None => return,
+            },
+        };
+        let (Some(agent), Some(source)) =
+            (self.agents.get_mut(agent_place), self.sources.get_mut(place))
+        else {
+            return;
+        };
+        if source.kind == EntityKind::Container
+            && let Some(host) = agent.host
+            && source.parent.is_none_or(|parent| parent == host.data_source)
+        {
+            source.processors = host.processors;
+        }
+        source.take(arrival, order, descr, &self.config, &mut self.health);
+        if source.kind == EntityKind::Host {
+            let host = Host { data_source, processors: source.processors };
+            if agent.host.is_none_or(|known| known.data_source == data_source) {
+                agent.host = Some(host);
+            }
+        }
+        if source.has_stopped() {
+            self.health.stopped += 1;
+            self.remove(place);
+        } else if !self.watches.is_empty() {
+            source.record_windows(&self.watches, self.config.slot);
+        }
+    }
+
+    /// Makes room for a source that is heard for the first time.
+    ///
+    /// Not for one that only says goodbye, nor for one in a datagram that came late: it may be
+    /// somebody who has left since.
+    fn introduce(
+        &mut self,
+        agent_place: u32,
+        arrival: &Arrival<'_, '_>,
+        descr: Option<HostDescr<'_>>,
+    ) -> Option<u32> {
+        if !arrival.in_order || says_it_stopped(arrival.sample) {
+            self.health.counter_samples_old += 1;
+            return None;
+        }
+        let agent = self.agents.get_mut(agent_place)?;
+        let is_full = self.sources.len() >= self.config.max_sources
+            || agent.sources.len() >= self.config.max_sources_per_agent;
+        if is_full {
+            self.health.counter_samples_refused += 1;
+            return None;
+        }
+        let id = EntityId(self.next_id);
+        let place = self.sources.insert(Source::new(id, agent_place, arrival, descr))?;
+        self.next_id += 1;
+        agent.sources.insert(arrival.sample.source_id, place);
+        Some(place)
+    }
+
+    fn remove(&mut self, place: u32) {
+        let Some(source) = self.sources.remove(place) else {
+            return;
+        };
+        let Some(agent) = self.agents.get_mut(source.agent) else {
+            return;
+        };
+        agent.sources.remove(&source.data_source);
+        if agent.host.is_some_and(|host| host.data_source == source.data_source) {
+            agent.host = None;
+        }
+    }
+}

@@ -1,0 +1,349 @@
+//! One data source of one agent: who it is, how it does, and what it said last.
+
+mod limits;
+mod name;
+mod pace;
+mod readings;
+
+use core::time::Duration;
+
+use sflow_v5::counter::{HostDescr, VirtCpu};
+use sflow_v5::{CounterRecord, CountersSample, DataSource, DomainState, Uuid};
+
+use crate::catalogue::{Metric, Operand, Structure};
+use crate::config::Config;
+use crate::discipline::interval::{Clock, Interval, Moment, interval};
+use crate::discipline::sample::{Carried, Order, order};
+use crate::entity::{EntityId, EntityKind, Lifecycle};
+use crate::health::Health;
+use crate::timestamp::Timestamp;
+use crate::window::Ring;
+use limits::{ceiling, line_rate};
+use name::Name;
+use pace::Pace;
+use readings::{Readings, Taken};
+
+/// An agent's clock that disagrees with arrival for more samples in a row than this is wrong,
+/// and arrival measures instead.
+const PATIENCE: u8 = 2;
+
+/// What is known of a data source.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) id: EntityId,
+    /// The agent's place in the registry.
+    pub(crate) agent: u32,
+    pub(crate) data_source: DataSource,
+    pub(crate) kind: EntityKind,
+    pub(crate) name: Name,
+    pub(crate) uuid: Uuid,
+    pub(crate) parent: Option<DataSource>,
+    pub(crate) state: Option<DomainState>,
+    pub(crate) if_index: Option<u32>,
+    /// Of the host: its own, or that of the host it runs on.
+    pub(crate) processors: Option<f64>,
+    pub(crate) first_seen: Timestamp,
+    pub(crate) last_seen: Timestamp,
+    pub(crate) samples_lost: u64,
+    line_rate: Option<f64>,
+    session: u32,
+    sequence: u32,
+    uptime: u32,
+    pace: Pace,
+    has_rates: bool,
+    disputes: u8,
+    readings: Readings,
+    rings: Vec<Ring>,
+}
+
+/// A sample in its circumstances.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival<'a, 's> {
+    pub(crate) sample: &'s CountersSample<'a>,
+    pub(crate) moment: Moment,
+    /// The life of the agent that it belongs to.
+    pub(crate) session: u32,
+    /// Whether no newer datagram came before.
+    pub(crate) in_order: bool,
+}
+
+/// A metric of which a window is kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Watch {
+    pub(crate) metric: &'static Metric,
+    pub(crate) slots: usize,
+}
+
+impl Source {
+    pub(crate) fn new(
+        id: EntityId,
+        agent: u32,
+        arrival: &Arrival<'_, '_>,
+        descr: Option<HostDescr<'_>>,
+    ) -> Self {
+        Self {
+            id,
+            agent,
+            data_source: arrival.sample.source_id,
+            kind: EntityKind::Other,
+            name: Name::default(),
+            uuid: descr.map(|descr| descr.uuid).unwrap_or_default(),
+            parent: None,
+            state: None,
+            if_index: None,
+            processors: None,
+            first_seen: arrival.moment.received_at,
+            last_seen: arrival.moment.received_at,
+            samples_lost: 0,
+            line_rate: None,
+            session: arrival.session,
+            sequence: arrival.sample.sequence_number.wrapping_sub(1),
+            uptime: arrival.moment.uptime,
+            pace: Pace::default(),
+            has_rates: false,
+            disputes: 0,
+            readings: Readings::default(),
+            rings: Vec::new(),
+        }
+    }
+
+    /// Whether the sample is of somebody else who took this data source over.
+    pub(crate) fn is_other_than(&self, descr: &HostDescr<'_>, config: &Config) -> bool {
+        match (self.uuid.known(), descr.uuid.known()) {
+            (Some(ours), Some(theirs)) => ours != theirs,
+            (None, None) if !self.name.is_empty() && !descr.hostname.is_empty() => {
+                !self.name.is(descr.hostname, config.max_name_bytes)
+            }
+            _ => false,
+        }
+    }
+
+    /// Where the sample stands among those of this source.
+    pub(crate) fn order(&self, arrival: &Arrival<'_, '_>) -> Order {
+        if arrival.session != self.session {
+            return Order::Restarted;
+        }
+        let carried = Carried {
+            sequence: arrival.sample.sequence_number,
+            uptime: arrival.moment.uptime,
+            in_order: arrival.in_order,
+        };
+        order(self.sequence, self.uptime, carried)
+    }
+
+    /// Takes a sample over that is not old.
+    pub(crate) fn take(
+        &mut self,
+        arrival: &Arrival<'_, '_>,
+        order: Order,
+        descr: Option<HostDescr<'_>>,
+        config: &Config,
+        health: &mut Health,
+    ) {
+        let now = arrival.moment;
+        let missing = match order {
+            Order::Next { missing } => missing,
+            Order::Old => return,
+            Order::Restarted => {
+                self.readings.restart();
+                self.has_rates = false;
+                0
+            }
+        };
+        self.samples_lost += u64::from(missing);
+        health.counter_samples_lost += u64::from(missing);
+        if let Some(elapsed) = now.received_at.checked_since(self.last_seen)
+            && !elapsed.is_zero()
+        {
+            self.pace.note(elapsed, missing);
+        }
+        self.session = arrival.session;
+        self.sequence = arrival.sample.sequence_number;
+        self.uptime = now.uptime;
+        self.last_seen = now.received_at;
+        if let Some(descr) = descr {
+            self.uuid = descr.uuid;
+            self.rename(descr.hostname, config, health);
+        }
+
+        self.readings.begin_sample();
+        let mut measure = Measure { now, disputes: self.disputes, last: None, is_disputed: false };
+        let mut has_begun = false;
+        for (hint, record) in arrival.sample.records().enumerate() {
+            self.identify(&record, config, health);
+            let Some(structure) = Structure::index_of(record.format()) else {
+                continue;
+            };
+            if record.fields().is_empty() {
+                continue;
+            }
+            if self.kind == EntityKind::Other {
+                self.kind = Structure::all()[structure].entity;
+            }
+            let Some(place) = self.readings.place(structure, hint) else {
+                continue;
+            };
+            let interval = self.readings.baseline(place).map(|before| measure.since(before));
+            let (processors, line_rate) = (self.processors, self.line_rate);
+            let ceiling = |kind| ceiling(kind, processors, line_rate, &config.ceilings);
+            match self.readings.take(place, &record, now, interval, ceiling, health) {
+                Taken::Began => has_begun = true,
+                Taken::Measured => self.has_rates = true,
+                Taken::Again => {}
+            }
+        }
+        if measure.is_disputed {
+            health.disputed_intervals += 1;
+            self.disputes = self.disputes.saturating_add(1);
+        } else if !has_begun {
+            self.disputes = 0;
+        }
+    }
+
+    /// Keeps what the newest sample said of the metrics that are watched.
+    pub(crate) fn record_windows(&mut self, watches: &[Watch], slot: Duration) {
+        for watch in watches {
+            let Some((value, _)) = self.value(watch.metric) else {
+                continue;
+            };
+            let operands = watch.metric.definition().operands();
+            let newest = operands.filter_map(|operand| self.readings.new_seconds(operand));
+            let Some(seconds) = newest.reduce(f64::max) else {
+                continue;
+            };
+            let ring = match self.rings.iter().position(|ring| ring.metric == watch.metric.id()) {
+                Some(place) => &mut self.rings[place],
+                None => {
+                    self.rings.push(Ring::new(watch.metric.id(), watch.slots));
+                    let last = self.rings.len() - 1;
+                    &mut self.rings[last]
+                }
+            };
+            if ring.len() != watch.slots {
+                *ring = ring.resized(watch.slots);
+            }
+            ring.push(slot, self.last_seen, value, seconds);
+        }
+    }
+
+    /// The last reading of a metric, and the age of the oldest part of it.
+    pub(crate) fn value(&self, metric: &Metric) -> Option<(f64, Timestamp)> {
+        let mut oldest = None;
+        let mut read = |operand| match operand {
+            Operand::HostProcessors => self.processors,
+            Operand::Reading { .. } => {
+                let (value, at) = self.readings.get(operand)?;
+                oldest = Some(oldest.map_or(at, |oldest: Timestamp| oldest.min(at)));
+                Some(value)
+            }
+        };
+        let value = metric.definition().evaluate(&mut read)?;
+        Some((value, oldest.unwrap_or(self.last_seen)))
+    }
+
+    /// The window of a metric, if one is kept.
+    pub(crate) fn ring(&self, metric: &Metric) -> Option<&Ring> {
+        self.rings.iter().find(|ring| ring.metric == metric.id())
+    }
+
+    /// Whether it has ever said something of a metric.
+    pub(crate) fn has(&self, metric: &Metric) -> bool {
+        metric.definition().operands().any(|operand| self.readings.has(operand))
+    }
+
+    /// How it does at this moment.
+    pub(crate) fn lifecycle(&self, now: Timestamp, config: &Config) -> Lifecycle {
+        let age = now - self.last_seen;
+        let stale_after = self.stale_after(config);
+        if age > stale_after.max(config.gone_after) {
+            Lifecycle::Gone
+        } else if age > stale_after {
+            Lifecycle::Stale
+        } else if self.has_rates {
+            Lifecycle::Live
+        } else {
+            Lifecycle::Warming
+        }
+    }
+
+    /// How long its last sample is believed.
+    pub(crate) fn stale_after(&self, config: &Config) -> Duration {
+        self.interval(config).saturating_mul(config.stale_after)
+    }
+
+    /// How often it is heard.
+    pub(crate) fn interval(&self, config: &Config) -> Duration {
+        self.pace.interval(config.assumed_interval)
+    }
+
+    /// Whether it said that it is over.
+    pub(crate) fn has_stopped(&self) -> bool {
+        self.kind == EntityKind::Container && self.state.is_some_and(is_over)
+    }
+
+    fn identify(&mut self, record: &CounterRecord<'_>, config: &Config, health: &mut Health) {
+        match record {
+            CounterRecord::HostParent(parent) => {
+                self.parent = Some(DataSource::new(parent.container_type, parent.container_index));
+            }
+            CounterRecord::VirtCpu(cpu) => self.state = Some(cpu.state),
+            CounterRecord::HostCpu(cpu) => {
+                self.processors = cpu.cpu_num.known().map(f64::from).or(self.processors);
+            }
+            CounterRecord::VirtNode(node) => {
+                self.processors = self.processors.or(node.cpus.known().map(f64::from));
+            }
+            CounterRecord::IfCounters(counters) => {
+                self.if_index = Some(counters.if_index);
+                self.line_rate = counters.if_speed.known().and_then(line_rate);
+            }
+            CounterRecord::PortName(port) => self.rename(port.name, config, health),
+            CounterRecord::Unknown(_) => health.unknown_records += 1,
+            CounterRecord::Malformed(..) => health.malformed_records += 1,
+            _ => {}
+        }
+    }
+
+    fn rename(&mut self, text: sflow_v5::Text<'_>, config: &Config, health: &mut Health) {
+        if !self.name.is(text, config.max_name_bytes) {
+            let was_cut = self.name.set(text, config.max_name_bytes);
+            health.names_cut += u64::from(was_cut);
+        }
+    }
+}
+
+/// Whether a sample is the last word of a container.
+pub(crate) fn says_it_stopped(sample: &CountersSample<'_>) -> bool {
+    sample.find::<VirtCpu>().is_some_and(|cpu| is_over(cpu.state))
+}
+
+fn is_over(state: DomainState) -> bool {
+    matches!(state, DomainState::SHUTDOWN | DomainState::SHUT_OFF | DomainState::CRASHED)
+}
+
+/// Measures the interval of a sample, once for all structures that were last read together.
+struct Measure {
+    now: Moment,
+    disputes: u8,
+    last: Option<(Moment, Interval)>,
+    is_disputed: bool,
+}
+
+impl Measure {
+    fn since(&mut self, before: Moment) -> Interval {
+        if let Some((known, interval)) = self.last
+            && known == before
+        {
+            return interval;
+        }
+        let mut measured = interval(before, self.now, Clock::Agent);
+        if measured == Interval::Disputed {
+            self.is_disputed = true;
+            if self.disputes >= PATIENCE {
+                measured = interval(before, self.now, Clock::Arrival);
+            }
+        }
+        self.last = Some((before, measured));
+        measured
+    }
+}

@@ -1,0 +1,73 @@
+use core::time::Duration;
+
+/// How often a source is heard, learned from its last intervals.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Pace {
+    /// In milliseconds; zero where there is none yet.
+    recent: [u32; 4],
+    next: u8,
+}
+
+impl Pace {
+    /// Learns an interval in which so many samples were missing.
+    pub(crate) fn note(&mut self, elapsed: Duration, missing: u32) {
+        let one = elapsed.as_millis() / (u128::from(missing) + 1);
+        let one = u32::try_from(one).unwrap_or(u32::MAX).max(1);
+        self.recent[usize::from(self.next)] = one;
+        self.next = (self.next + 1) % 4;
+    }
+
+    /// The interval to expect: the second longest of the last four, so that a pause counts for
+    /// nothing and a change of configuration is noticed when it shows twice. Until there are
+    /// four, the longest, and not less than what is `assumed`.
+    pub(crate) fn interval(&self, assumed: Duration) -> Duration {
+        let mut sorted = self.recent;
+        sorted.sort_unstable();
+        let [shortest, _, second_longest, longest] = sorted;
+        if shortest == 0 {
+            assumed.max(Duration::from_millis(longest.into()))
+        } else {
+            Duration::from_millis(second_longest.into())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ASSUMED: Duration = Duration::from_secs(30);
+
+    fn pace(seconds: &[u64]) -> Duration {
+        let mut pace = Pace::default();
+        for seconds in seconds {
+            pace.note(Duration::from_secs(*seconds), 0);
+        }
+        pace.interval(ASSUMED)
+    }
+
+    #[test]
+    fn the_pace_is_learned() {
+        let cases: [(&str, &[u64], u64); 7] = [
+            ("nothing known", &[], 30),
+            ("the first poll comes soon", &[2], 30),
+            ("slower than assumed", &[60], 60),
+            ("learned", &[2, 10, 10, 10], 10),
+            ("a pause", &[10, 10, 10, 10, 400], 10),
+            ("reconfigured", &[10, 10, 10, 10, 60, 60], 60),
+            ("and back", &[60, 60, 60, 60, 10, 10, 10], 10),
+        ];
+        for (case, intervals, expected) in cases {
+            assert_eq!(pace(intervals), Duration::from_secs(expected), "{case}");
+        }
+    }
+
+    #[test]
+    fn missing_samples_are_no_slower_pace() {
+        let mut pace = Pace::default();
+        for missing in [0, 2, 0, 1] {
+            pace.note(Duration::from_secs(10 * (u64::from(missing) + 1)), missing);
+        }
+        assert_eq!(pace.interval(ASSUMED), Duration::from_secs(10));
+    }
+}

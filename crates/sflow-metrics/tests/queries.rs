@@ -1,0 +1,226 @@
+//! Questions and answers over hosts, containers and interfaces.
+
+mod support;
+
+use std::time::Duration;
+
+use sflow_metrics::{Config, EntityKind, Key, Lifecycle, Pattern, Query, Registry, Take, Window};
+use sflow_v5::DomainState;
+use support::{Agent, Container, ask, at, entity, host, interface, metric};
+
+/// Two hosts: `apache` with three tasks, `apache2` with one, a database that is paused.
+fn registry() -> Registry {
+    let mut registry = Registry::new(Config::default());
+    let mut node1 = Agent::new(1);
+    let mut node2 = Agent::new(2);
+    let mut containers = [
+        (1, Container { limit: 2, ..Container::new("apache.1.aaaa", 1) }, 0.5),
+        (1, Container::new("apache.2.bbbb", 2), 1.5),
+        (2, Container::new("apache.3.cccc", 3), 2.5),
+        (2, Container::new("apache2.1.dddd", 4), 9.0),
+        (2, Container { state: DomainState::PAUSED, ..Container::new("db.1.eeee", 5) }, 0.0),
+    ];
+    for sequence in 1..=3 {
+        let seconds = f64::from(sequence) * 10.0;
+        let busy = sequence * 8_000;
+        node1.report(
+            &mut registry,
+            seconds,
+            &[
+                host("node1", sequence, 4, busy, sequence * 32_000),
+                interface(3, sequence, 1 << 31, 0),
+            ],
+        );
+        node2.report(&mut registry, seconds, &[host("node2", sequence, 16, busy, busy)]);
+        for (node, container, cores) in &mut containers {
+            let agent = if *node == 1 { &mut node1 } else { &mut node2 };
+            let sent = seconds + f64::from(container.index);
+            agent.report(&mut registry, sent, &[container.sample(sequence)]);
+            container.work(10.0, *cores, 1e5);
+        }
+    }
+    registry
+}
+
+#[test]
+fn statistics_over_the_tasks_of_a_service() {
+    let registry = registry();
+    let cases = [
+        ("avg", Some(1.5)),
+        ("sum", Some(4.5)),
+        ("min", Some(0.5)),
+        ("max", Some(2.5)),
+        ("count", Some(3.0)),
+        ("any", Some(2.5)),
+    ];
+    for (statistic, expected) in cases {
+        let summary =
+            ask(&registry, 35.0, &format!("{statistic}:vir_cpu_cores{{vir_host_name=apache.*}}"));
+        assert_eq!(summary.value, expected, "{statistic}");
+        assert_eq!((summary.contributing, summary.matched), (3, 3));
+        assert_eq!(summary.newest, Some(Duration::from_secs(2)));
+        assert_eq!(summary.oldest, Some(Duration::from_secs(4)));
+    }
+}
+
+#[test]
+fn filters() {
+    let registry = registry();
+    let cases = [
+        ("", 5),
+        ("{vir_host_name=apache.*}", 3),
+        ("{vir_host_name=apache*}", 4),
+        ("{vir_host_name=apache}", 0),
+        ("{vir_host_name=apache.1.aaaa|db.*}", 2),
+        ("{vir_host_name=apache.1.aaaa,vir_host_name=db.*}", 2),
+        ("{vir_host_name=apache.*,host_name=node2}", 1),
+        ("{vir_cpu_state=paused}", 1),
+        ("{vir_cpu_state=running,agent=10.0.0.2}", 2),
+        ("{data_source=3:100003}", 1),
+        ("{sub_agent=100000,sender=10.0.0.1}", 2),
+        ("{vir_uuid=81818181-*}", 1),
+        ("{ifname=*}", 0),
+        ("{vir_host_name=}", 0),
+    ];
+    for (filter, matched) in cases {
+        let summary = ask(&registry, 35.0, &format!("avg:vir_cpu_cores{filter}"));
+        assert_eq!(summary.matched, matched, "{filter}");
+    }
+    assert_eq!(ask(&registry, 35.0, "max:ifspeed{ifindex=3,host_name=node1}").matched, 1);
+    assert_eq!(ask(&registry, 35.0, "max:load_one{host_name=node*}").matched, 2);
+    assert_eq!(ask(&registry, 35.0, "max:load_one{vir_host_name=*}").matched, 0);
+}
+
+#[test]
+fn a_query_has_one_answer_for_each_expression() {
+    let registry = registry();
+    let query: Query =
+        "avg:vir_cpu_utilization,max:load_one,sum:vir_bytes_in+vir_bytes_out{host_name=node1}"
+            .parse()
+            .unwrap();
+    let [cpu, load, bytes] = registry.query(at(35.0), &query)[..] else { panic!("three") };
+    assert_eq!((cpu.value, cpu.matched), (Some(100.0), 2));
+    assert_eq!((load.value, load.matched), (Some(0.5), 1));
+    assert_eq!((bytes.value, bytes.matched), (Some(6e5), 2));
+}
+
+#[test]
+fn processor_time_of_a_container_is_four_metrics() {
+    let registry = registry();
+    let value =
+        |container: &str, name| entity(&registry, 35.0, container).unwrap().value(metric(name));
+    assert_eq!(value("apache.3.cccc", "vir_cpu_utilization"), Some(250.0), "of one processor");
+    assert_eq!(value("apache.3.cccc", "vir_cpu_cores"), Some(2.5));
+    assert_eq!(value("apache.3.cccc", "vir_cpu_limit_utilization"), None, "no limit");
+    assert_eq!(value("apache.1.aaaa", "vir_cpu_limit_utilization"), Some(25.0));
+    assert_eq!(value("apache.3.cccc", "vir_cpu_host_utilization"), Some(15.625), "of sixteen");
+}
+
+#[test]
+fn hosts_have_shares_of_time() {
+    let registry = registry();
+    let node1 = entity(&registry, 35.0, "node1").unwrap();
+    let value = |name| node1.value(metric(name));
+    assert_eq!(value("cpu_utilization"), Some(20.0));
+    assert_eq!(value("cpu_user"), Some(20.0));
+    assert_eq!(value("cpu_idle"), Some(80.0));
+    assert_eq!(value("cpu_system"), Some(0.0));
+    assert_eq!(value("cpu_steal"), None, "not sent");
+    assert_eq!(value("cpu_num"), Some(4.0));
+    assert_eq!(value("load_five"), None, "unknown");
+    assert_eq!(value("vir_cpu_cores"), None, "not a container");
+}
+
+#[test]
+fn entities_have_parents() {
+    let registry = registry();
+    let parent = |name| entity(&registry, 35.0, name).unwrap().parent().map(|host| host.name());
+    assert_eq!(parent("apache.1.aaaa"), Some("node1"));
+    assert_eq!(parent("apache.3.cccc"), Some("node2"));
+    assert_eq!(parent("node1"), None);
+    let interface =
+        registry.entities(at(35.0)).find(|entity| entity.kind() == EntityKind::Interface).unwrap();
+    assert_eq!(interface.parent().map(|host| host.name()), Some("node1"));
+    assert_eq!(interface.if_index(), Some(3));
+    assert_eq!(interface.lifecycle(), Lifecycle::Live);
+}
+
+#[test]
+fn nobody_is_not_zero() {
+    let registry = registry();
+    for statistic in ["avg", "sum", "min", "max", "count", "any"] {
+        let summary =
+            ask(&registry, 35.0, &format!("{statistic}:vir_cpu_cores{{vir_host_name=no}}"));
+        assert_eq!((summary.value, summary.matched, summary.newest), (None, 0, None));
+    }
+}
+
+#[test]
+fn names_from_elsewhere_are_taken_as_they_are() {
+    let mut registry = registry();
+    let mut agent = Agent::new(3);
+    let hostile = "web*|,}\\[\u{1b}]\n";
+    agent.report(&mut registry, 35.0, &[Container::new(hostile, 9).sample(1)]);
+    let query = "avg:vir_mem_used".parse::<Query>().unwrap();
+    let query = query.matching(Key::VirHostName, [Pattern::exact(hostile)]);
+    assert_eq!(registry.query(at(35.0), &query)[0].matched, 1);
+    let again: Query = query.to_string().parse().unwrap();
+    assert_eq!(again, query);
+}
+
+#[test]
+fn windows_have_something_to_say_once_they_are_watched() {
+    let mut registry = Registry::new(Config::default());
+    let mut agent = Agent::new(1);
+    let mut web = Container::new("web.1", 1);
+    let query: Query = "avg:vir_cpu_cores,avg:vir_mem_used[60s]".parse().unwrap();
+    let mut seconds = 0.0;
+    let mut sequence = 0;
+    let mut poll = |registry: &mut Registry, elapsed: f64, cores: f64, memory: u64| {
+        seconds += elapsed;
+        sequence += 1;
+        web.work(elapsed, cores, 0.0);
+        web.memory = memory;
+        agent.report(registry, seconds, &[web.sample(sequence)]);
+        seconds
+    };
+    poll(&mut registry, 1.0, 0.0, 100);
+    let now = poll(&mut registry, 10.0, 3.0, 100);
+    assert_eq!(registry.query(at(now), &query)[0].value, None, "not watched yet");
+
+    registry.watch(&query);
+    poll(&mut registry, 5.0, 2.0, 500);
+    poll(&mut registry, 20.0, 0.5, 100);
+    let now = poll(&mut registry, 11.0, 4.0, 1000);
+    let [cores, memory] = registry.query(at(now), &query)[..] else { panic!("two") };
+    assert_eq!(cores.value, Some((10.0 + 10.0 + 44.0) / 36.0), "all counted by all time");
+    assert_eq!(memory.value, Some((2500.0 + 2000.0 + 11_000.0) / 36.0), "weighted by time");
+    assert_eq!(cores.newest, Some(Duration::ZERO));
+
+    let taking = |take| {
+        let window = Window::new(Duration::from_secs(60)).taking(take);
+        registry.query(at(now), &query.clone().over(window))[0].value
+    };
+    assert_eq!(taking(Take::Min), Some(0.5));
+    assert_eq!(taking(Take::Max), Some(4.0));
+    assert_eq!(taking(Take::Last), Some(4.0));
+    let short = query.clone().over(Window::new(Duration::from_secs(1)));
+    assert_eq!(registry.query(at(now), &short)[0].value, Some(4.0));
+}
+
+#[test]
+fn a_window_outlives_a_restart_of_the_agent() {
+    let mut registry = Registry::new(Config::default());
+    let query: Query = "avg:vir_cpu_cores[60s]".parse().unwrap();
+    registry.watch(&query);
+    let mut agent = Agent::new(1);
+    let mut web = Container::new("web.1", 1);
+    for sequence in 1..=3 {
+        web.work(10.0, 0.5, 0.0);
+        agent.report(&mut registry, f64::from(sequence) * 10.0, &[web.sample(sequence)]);
+    }
+    agent.restart(35.0);
+    agent.report(&mut registry, 40.0, &[web.sample(1)]);
+    assert_eq!(ask(&registry, 40.0, "avg:vir_cpu_cores").value, None);
+    assert_eq!(registry.query(at(40.0), &query)[0].value, Some(0.5));
+}

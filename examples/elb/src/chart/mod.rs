@@ -1,0 +1,245 @@
+//! Pictures of a service's past as SVG: for the live page, for the README and for reports.
+//!
+//! A picture is a light card that is complete in itself: no script, no style sheet, no font of
+//! its own. The same input yields the same bytes.
+
+mod axis;
+mod canvas;
+mod palette;
+mod picture;
+pub(crate) mod series;
+
+pub use self::palette::night_rules;
+
+use self::picture::{Limits, Picture};
+use self::series::Past;
+use crate::view::{Point, ServiceView};
+
+/// Size of a chart on a desktop, in pixels.
+pub const WIDE: (u32, u32) = (880, 400);
+/// Size of a chart on a phone, in pixels.
+pub const NARROW: (u32, u32) = (400, 420);
+/// Size of a comparison, in pixels.
+pub const COMPARISON: (u32, u32) = (880, 470);
+
+/// A service's recent past: load per container with its thresholds, and the replicas wanted
+/// and running over the same time. Changes are marked; where no load is known there is none.
+///
+/// Below 360 × 300 pixels there is no room for the labels: such a size is raised to that.
+pub fn live(service: &ServiceView, size: (u32, u32)) -> String {
+    draw_live(service, &service.name, size)
+}
+
+/// As [`live`], without the name: for a page that has said it already.
+pub fn untitled(service: &ServiceView, size: (u32, u32)) -> String {
+    draw_live(service, "", size)
+}
+
+/// The same load with and without the balancer: mean load per container against the `upper`
+/// threshold, and the replicas over the same time.
+///
+/// `unit` is that of the loads and of `upper` (`B/s`, `%`).
+pub fn comparison(
+    title: &str,
+    with: &[Point],
+    without: &[Point],
+    upper: f64,
+    unit: &str,
+) -> String {
+    let (with, without) = (Past::new(with), Past::new(without));
+    let picture = Picture {
+        about: title,
+        title,
+        subtitle: "",
+        unit,
+        limits: Limits::new(f64::NAN, upper),
+        most_replicas: with.most_replicas().max(without.most_replicas()),
+        with: &with,
+        without: Some(&without),
+    };
+    picture.draw(COMPARISON)
+}
+
+fn draw_live(service: &ServiceView, title: &str, size: (u32, u32)) -> String {
+    let past = Past::new(&service.past);
+    let signal = service.signals.first();
+    let (metric, unit) = signal.map_or(("", ""), |s| (s.metric.as_str(), s.unit.as_str()));
+    let most = past.most_replicas();
+    // A far maximum would flatten the stairs.
+    let far = service.bounds.1 > most.saturating_mul(3).max(10);
+    let picture = Picture {
+        about: &service.name,
+        title,
+        subtitle: if title.is_empty() { "" } else { metric },
+        unit,
+        limits: signal.map_or(Limits::None, |s| Limits::new(s.lower, s.upper)),
+        most_replicas: if far {
+            most
+        } else {
+            most.max(service.bounds.1)
+        },
+        with: &past,
+        without: None,
+    };
+    picture.draw(size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::SignalView;
+
+    fn service(name: &str) -> ServiceView {
+        let point = |at: u32| Point {
+            at: f64::from(at) * 2.0,
+            load: (!(10..15).contains(&at)).then_some(f64::from(at) * 10_000.0),
+            wanted: 1 + at / 8,
+            running: 1 + at.saturating_sub(2) / 8,
+        };
+        ServiceView {
+            name: name.to_owned(),
+            bounds: (1, 10),
+            signals: vec![SignalView {
+                metric: "vir_bytes_in".to_owned(),
+                unit: "B/s".to_owned(),
+                upper: 100_000.0,
+                lower: 50_000.0,
+                ..SignalView::default()
+            }],
+            past: (0..40).map(point).collect(),
+            ..ServiceView::default()
+        }
+    }
+
+    /// The texts of a drawing; panics unless every element is closed and every `&` an entity.
+    fn texts(svg: &str) -> Vec<&str> {
+        let (mut open, mut texts) = (Vec::new(), Vec::new());
+        for piece in svg.split('<').skip(1) {
+            let (tag, text) = piece.split_once('>').expect("a tag ends");
+            let name = tag.split_whitespace().next().expect("a tag has a name");
+            match name.strip_prefix('/') {
+                Some(name) => assert_eq!(open.pop(), Some(name)),
+                None if !tag.ends_with('/') => open.push(name),
+                None => {}
+            }
+            for entity in piece.split('&').skip(1) {
+                let known = ["amp;", "lt;", "gt;", "quot;", "apos;"];
+                assert!(known.iter().any(|name| entity.starts_with(name)), "{piece}");
+            }
+            texts.push(text.trim());
+        }
+        assert!(open.is_empty(), "{open:?}");
+        texts.retain(|text| !text.is_empty());
+        texts
+    }
+
+    #[test]
+    fn the_live_chart_says_what_it_shows() {
+        let svg = live(&service("apache"), WIDE);
+        let texts = texts(&svg);
+        for expected in [
+            "apache",
+            "vir_bytes_in",
+            "Load per container (kB/s)",
+            "thresholds 50–100 kB/s",
+            "upper",
+            "lower",
+            "no data",
+            "Replicas",
+            "wanted",
+            "running",
+            "0:30",
+            "time since start (min:s)",
+        ] {
+            assert!(
+                texts.contains(&expected),
+                "{expected:?} is not among {texts:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_gap_cuts_the_line() {
+        let mut whole = service("apache");
+        whole.past.retain(|point| point.load.is_some());
+        let lines = |service| live(service, WIDE).matches("<polyline").count();
+        assert_eq!(lines(&service("apache")), lines(&whole) + 1);
+    }
+
+    #[test]
+    fn the_same_input_yields_the_same_bytes() {
+        let service = service("apache");
+        assert_eq!(live(&service, NARROW), live(&service, NARROW));
+    }
+
+    #[test]
+    fn names_of_others_do_no_harm() {
+        let name = "</svg><script>alert('x')</script>\"&\u{1b}[31m";
+        let svg = live(&service(name), WIDE) + &comparison(name, &[], &[], 1.0, name);
+        assert!(!svg.contains("<script") && !svg.contains('\u{1b}'));
+        texts(&svg);
+    }
+
+    #[test]
+    fn absurd_values_are_drawn_within_the_card() {
+        let mut odd = service("x");
+        odd.bounds = (0, u32::MAX);
+        odd.signals[0].upper = f64::INFINITY;
+        odd.past = vec![
+            Point {
+                at: 5.0,
+                load: Some(f64::NAN),
+                wanted: u32::MAX,
+                running: 0,
+            },
+            Point {
+                at: -1e300,
+                load: Some(1e308),
+                wanted: 0,
+                running: u32::MAX,
+            },
+            Point {
+                at: f64::INFINITY,
+                load: Some(-1.0),
+                wanted: 1,
+                running: 1,
+            },
+            Point {
+                at: 1e300,
+                load: Some(-1.0),
+                wanted: 1,
+                running: 1,
+            },
+        ];
+        for size in [(0, 0), WIDE, (u32::MAX, u32::MAX)] {
+            let svg = live(&odd, size);
+            texts(&svg);
+            assert!(
+                svg.len() < 50_000 && !svg.contains("NaN") && !svg.contains("inf"),
+                "{svg}"
+            );
+        }
+        texts(&live(&ServiceView::default(), WIDE));
+    }
+
+    #[test]
+    fn a_comparison_shows_both_and_the_threshold() {
+        let with = service("apache").past;
+        let without: Vec<Point> = with
+            .iter()
+            .map(|p| Point {
+                wanted: 1,
+                running: 1,
+                ..*p
+            })
+            .collect();
+        let svg = comparison("apache", &with, &without, 100_000.0, "B/s");
+        let texts = texts(&svg);
+        for expected in ["with the balancer", "without", "upper threshold 100 kB/s"] {
+            assert!(
+                texts.contains(&expected),
+                "{expected:?} is not among {texts:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! The few colours of the charts, and what each becomes on a dark page.
+
+use plotters::style::RGBColor;
+
+/// The card.
+pub(super) const CARD: RGBColor = RGBColor(0xFF, 0xFF, 0xFF);
+/// Its edge.
+pub(super) const EDGE: RGBColor = RGBColor(0xD8, 0xDE, 0xE4);
+/// Titles.
+pub(super) const INK: RGBColor = RGBColor(0x1F, 0x29, 0x33);
+/// Labels.
+pub(super) const MUTED: RGBColor = RGBColor(0x5B, 0x67, 0x74);
+/// Lines of the grid.
+pub(super) const GRID: RGBColor = RGBColor(0xEA, 0xED, 0xF0);
+/// The axis of time, and the moments of changes.
+pub(super) const AXIS: RGBColor = RGBColor(0xC3, 0xCA, 0xD2);
+/// Where nothing is known.
+pub(super) const UNKNOWN: RGBColor = RGBColor(0xF3, 0xF4, 0xF6);
+/// Between the thresholds.
+pub(super) const CALM: RGBColor = RGBColor(0xE6, 0xF4, 0xEA);
+/// The thresholds.
+pub(super) const LIMIT: RGBColor = RGBColor(0x4D, 0x8B, 0x62);
+/// Load, or what the balancer has done to it.
+pub(super) const LOAD: RGBColor = RGBColor(0x1D, 0x63, 0xD8);
+/// Running replicas, beneath the wanted ones.
+pub(super) const RUNNING: RGBColor = RGBColor(0xD3, 0xE2, 0xFA);
+/// What happens without the balancer.
+pub(super) const WITHOUT: RGBColor = RGBColor(0xD0, 0x6A, 0x1B);
+
+const AT_NIGHT: [(RGBColor, &str); 11] = [
+    (CARD, "#161B22"),
+    (EDGE, "#30363D"),
+    (INK, "#E6EDF3"),
+    (MUTED, "#9AA5B1"),
+    (GRID, "#252B33"),
+    (AXIS, "#48515C"),
+    (UNKNOWN, "#1E242C"),
+    (CALM, "#16301F"),
+    (LIMIT, "#5FAF7B"),
+    (LOAD, "#6CA8FF"),
+    (RUNNING, "#1B3358"),
+];
+
+/// Style rules that repaint a chart inside an element with class `chart` for a dark page.
+///
+/// A chart carries its colours in attributes, so that it is complete as a file; rules of a
+/// page that embeds it take precedence over those.
+pub fn night_rules() -> String {
+    let rule = |(day, night): &(RGBColor, &str)| {
+        let RGBColor(r, g, b) = day;
+        let day = format!("#{r:02X}{g:02X}{b:02X}");
+        format!(
+            ".chart [fill=\"{day}\"]{{fill:{night}}}.chart [stroke=\"{day}\"]{{stroke:{night}}}"
+        )
+    };
+    AT_NIGHT.iter().map(rule).collect()
+}

@@ -1,0 +1,173 @@
+//! A service's past, cut into what can be drawn.
+
+use crate::view::Point;
+
+/// Above this a load or a threshold is a mistake, and cannot be placed on an axis.
+pub(crate) const LARGEST_LOAD: f64 = 1e18;
+const LONGEST_TIME: f64 = 1e12;
+
+/// Points in order of time, without what no axis has room for.
+pub(crate) struct Past(Vec<Point>);
+
+impl Past {
+    pub(crate) fn new(points: &[Point]) -> Self {
+        let in_time = |point: &&Point| point.at.abs() <= LONGEST_TIME;
+        let mut points: Vec<Point> = points.iter().filter(in_time).copied().collect();
+        points.sort_by(|a, b| a.at.total_cmp(&b.at));
+        for point in &mut points {
+            let load = point.load.filter(|load| load.abs() <= LARGEST_LOAD);
+            point.load = load.map(|load| load.max(0.0));
+        }
+        Self(points)
+    }
+
+    /// The first and the last moment.
+    pub(crate) fn span(&self) -> Option<(f64, f64)> {
+        Some((self.0.first()?.at, self.0.last()?.at))
+    }
+
+    pub(crate) fn largest_load(&self) -> f64 {
+        self.0
+            .iter()
+            .filter_map(|point| point.load)
+            .fold(0.0, f64::max)
+    }
+
+    pub(crate) fn most_replicas(&self) -> u32 {
+        self.0
+            .iter()
+            .map(|point| point.wanted.max(point.running))
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// The load as runs without a gap.
+    pub(crate) fn load(&self) -> Vec<Vec<(f64, f64)>> {
+        let runs = self.0.chunk_by(|a, b| a.load.is_some() == b.load.is_some());
+        let known = runs.map(|run| run.iter().filter_map(|p| Some((p.at, p.load?))).collect());
+        known.filter(|run: &Vec<_>| !run.is_empty()).collect()
+    }
+
+    /// The stretches in which no load is known.
+    pub(crate) fn gaps(&self) -> Vec<(f64, f64)> {
+        let Some((first, last)) = self.span() else {
+            return Vec::new();
+        };
+        let mut gaps = Vec::new();
+        let mut known_until = first;
+        for run in self.load() {
+            if let (Some(begin), Some(end)) = (run.first(), run.last()) {
+                gaps.push((known_until, begin.0));
+                known_until = end.0;
+            }
+        }
+        gaps.push((known_until, last));
+        gaps.retain(|(begin, end)| end > begin);
+        gaps
+    }
+
+    /// A number of replicas as stairs: it holds from its point to the next.
+    pub(crate) fn stairs(&self, replicas: impl Fn(&Point) -> u32) -> Vec<(f64, f64)> {
+        let mut stairs: Vec<(f64, f64)> = Vec::new();
+        for point in &self.0 {
+            let level = f64::from(replicas(point));
+            match stairs.last().copied() {
+                Some((_, before)) if before != level => {
+                    stairs.extend([(point.at, before), (point.at, level)]);
+                }
+                Some(_) => {}
+                None => stairs.push((point.at, level)),
+            }
+        }
+        if let (Some((_, level)), Some(point)) = (stairs.last().copied(), self.0.last()) {
+            stairs.push((point.at, level));
+        }
+        stairs
+    }
+
+    /// When the number of wanted replicas changed.
+    pub(crate) fn changes(&self) -> Vec<Change> {
+        let pairs = self.0.windows(2).filter_map(|pair| match pair {
+            [before, after] if before.wanted != after.wanted => Some(Change {
+                at: after.at,
+                from: before.wanted,
+                to: after.wanted,
+            }),
+            _ => None,
+        });
+        pairs.collect()
+    }
+}
+
+/// A change of the number of wanted replicas.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Change {
+    pub(crate) at: f64,
+    pub(crate) from: u32,
+    pub(crate) to: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn point(at: f64, load: Option<f64>, wanted: u32) -> Point {
+        Point {
+            at,
+            load,
+            wanted,
+            running: wanted,
+        }
+    }
+
+    #[test]
+    fn missing_values_cut_the_load_and_are_no_zeros() {
+        let past = Past::new(&[
+            point(0.0, None, 1),
+            point(2.0, Some(1.0), 1),
+            point(4.0, Some(2.0), 1),
+            point(6.0, None, 1),
+            point(8.0, Some(f64::NAN), 1),
+            point(10.0, Some(3.0), 1),
+            point(12.0, None, 1),
+        ]);
+        assert_eq!(
+            past.load(),
+            [vec![(2.0, 1.0), (4.0, 2.0)], vec![(10.0, 3.0)]]
+        );
+        assert_eq!(past.gaps(), [(0.0, 2.0), (4.0, 10.0), (10.0, 12.0)]);
+    }
+
+    #[test]
+    fn stairs_step_where_the_number_changes() {
+        let past = Past::new(&[
+            point(0.0, None, 1),
+            point(2.0, None, 1),
+            point(4.0, None, 3),
+            point(6.0, None, 3),
+        ]);
+        assert_eq!(
+            past.stairs(|p| p.wanted),
+            [(0.0, 1.0), (4.0, 1.0), (4.0, 3.0), (6.0, 3.0)]
+        );
+        assert_eq!(
+            past.changes(),
+            [Change {
+                at: 4.0,
+                from: 1,
+                to: 3
+            }]
+        );
+    }
+
+    #[test]
+    fn nothing_is_drawn_of_nothing() {
+        let past = Past::new(&[point(f64::NAN, Some(1.0), 1)]);
+        assert_eq!(past.span(), None);
+        assert!(
+            past.load().is_empty()
+                && past.gaps().is_empty()
+                && past.stairs(|p| p.wanted).is_empty()
+        );
+    }
+}

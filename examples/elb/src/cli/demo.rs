@@ -1,0 +1,319 @@
+use std::fs;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use sflow_collector::{AsyncUdpReceiver, SocketSettings, UdpReceiver};
+use sflow_metrics::Timestamp;
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::sync::{mpsc, oneshot, watch};
+use tracing_subscriber::EnvFilter;
+
+use super::{PolicyName, end_requested, log_to_stderr, runtime};
+use crate::balancer::Balancer;
+use crate::chart;
+use crate::config::{Config, Control};
+use crate::policy::Mode;
+use crate::simulator::{Event, Scenario, Simulation};
+use crate::terminal::{self, Input, Plain, Screen};
+use crate::trial;
+use crate::view::Snapshot;
+use crate::{web, words};
+
+/// How much faster `--fast` is.
+const FAST: f64 = 10.0;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Ten times as fast as the clock.
+    #[arg(long)]
+    fast: bool,
+
+    /// Which rule decides.
+    #[arg(long, value_enum, default_value = "two-threshold")]
+    policy: PolicyName,
+
+    /// Chance: the same number gives the same cluster and load.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+
+    /// The folder that the chart (and, under a full-screen view, the log) is written to.
+    #[arg(long, value_name = "FOLDER", default_value = ".")]
+    out: PathBuf,
+}
+
+impl Args {
+    pub(super) fn run(self, filter: EnvFilter) -> anyhow::Result<()> {
+        let is_screen = terminal::is_available();
+        if is_screen {
+            let path = self.out.join("elb-demo.log");
+            let log = fs::File::create(&path)
+                .with_context(|| format!("cannot write the log to {}", path.display()))?;
+            tracing_subscriber::fmt()
+                .with_env_filter(filter)
+                .with_target(false)
+                .with_ansi(false)
+                .with_writer(Arc::new(log))
+                .init();
+        } else {
+            log_to_stderr(filter);
+        }
+        runtime()?.block_on(self.show(is_screen))
+    }
+
+    async fn show(self, is_screen: bool) -> anyhow::Result<()> {
+        let speed = if self.fast { FAST } else { 1.0 };
+        let scenario = scenario()?;
+        let control = Control { budget: None, ..Config::article().control };
+        let mut demo = Demo::start(&scenario, self.policy, self.seed, control, speed).await?;
+        let mut face = if is_screen { Face::screen()? } else { Face::plain(demo.clock.unix()) };
+
+        let ended = demo.run(&mut face, scenario.duration).await;
+        drop(face);
+        let snapshot = demo.stop().await?;
+        ended?;
+
+        let part = Scenario {
+            duration: Duration::from_secs_f64(snapshot.elapsed.max(0.0)).min(scenario.duration),
+            ..scenario
+        };
+        let services = self.policy.services(&part, Mode::Advise);
+        let without =
+            trial::run(&part, self.seed, Timestamp::ZERO, control, &services).await?;
+        let path = self.out.join("elb-demo.svg");
+        if let (Some(service), Some(alone)) = (snapshot.services.first(), without.services.first())
+        {
+            let (upper, unit) = service
+                .signals
+                .first()
+                .map_or((0.0, "B/s"), |signal| (signal.upper, signal.unit.as_str()));
+            let title = format!("{}: average load per container", service.name);
+            let picture = chart::comparison(&title, &service.past, &alone.past, upper, unit);
+            fs::write(&path, picture)
+                .with_context(|| format!("cannot write the chart to {}", path.display()))?;
+        }
+        summarise(&snapshot);
+        println!("The chart is in {}.", path.display());
+        Ok(())
+    }
+}
+
+/// The article's load, and some strangers on the port.
+fn scenario() -> anyhow::Result<Scenario> {
+    let strangers =
+        Event::Strangers { every: Duration::from_millis(2_300), lasting: Duration::from_secs(60) };
+    Ok(Scenario::named("article")?.with(Duration::from_secs(15), strangers))
+}
+
+fn summarise(snapshot: &Snapshot) {
+    println!();
+    for service in &snapshot.services {
+        let most = service.past.iter().map(|point| point.wanted).max().unwrap_or(0);
+        let changes = service.past.windows(2).filter(|pair| pair[0].wanted != pair[1].wanted);
+        println!(
+            "{}: {} changes in {}, up to {most} replicas, {} now.",
+            service.name,
+            changes.count(),
+            words::duration(snapshot.elapsed),
+            service.wanted,
+        );
+    }
+    let refused: u64 = snapshot.intake.refused.values().sum();
+    println!(
+        "{} datagrams from {} agents; {} could not be used{}",
+        words::count(snapshot.intake.datagrams),
+        snapshot.intake.agents,
+        words::count(refused),
+        if refused == 0 { "." } else { ":" },
+    );
+    for (cause, count) in &snapshot.intake.refused {
+        println!("  {count:>4} {cause}");
+    }
+}
+
+/// The clock of the loop: the machine's, possibly sped up.
+#[derive(Clone, Copy, Debug)]
+struct Clock {
+    begin: Instant,
+    start: Timestamp,
+    speed: f64,
+}
+
+impl Clock {
+    fn new(speed: f64) -> Self {
+        let since = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH);
+        Self { begin: Instant::now(), start: Timestamp::from(since.unwrap_or_default()), speed }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.start + self.begin.elapsed().mul_f64(self.speed)
+    }
+
+    /// How long, by the machine's clock, until `then`.
+    fn until(&self, then: Timestamp) -> tokio::time::Instant {
+        let at = (then - self.start).div_f64(self.speed);
+        tokio::time::Instant::from_std(self.begin + at)
+    }
+
+    fn unix(&self) -> i64 {
+        i64::try_from(self.start.as_nanos() / 1_000_000_000).unwrap_or(i64::MAX)
+    }
+}
+
+/// Everything that the demonstration starts.
+struct Demo {
+    clock: Clock,
+    interval: Duration,
+    balancer: Balancer<Simulation>,
+    receiver: AsyncUdpReceiver,
+    sender: UdpSocket,
+    collector: SocketAddr,
+    service: String,
+    page: String,
+    snapshots: watch::Sender<Arc<Snapshot>>,
+    stop: oneshot::Sender<()>,
+    server: tokio::task::JoinHandle<io::Result<()>>,
+}
+
+impl Demo {
+    async fn start(
+        scenario: &Scenario,
+        policy: PolicyName,
+        seed: u64,
+        control: Control,
+        speed: f64,
+    ) -> anyhow::Result<Self> {
+        let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let receiver = UdpReceiver::bind(any_port, &SocketSettings::default())?;
+        let collector = receiver.local_addr()?;
+        let receiver = AsyncUdpReceiver::new(receiver)?;
+        let sender = UdpSocket::bind(any_port).await?;
+        let listener = TcpListener::bind(any_port).await?;
+        let page = format!("http://{}/", listener.local_addr()?);
+
+        let clock = Clock::new(speed);
+        let simulation = Simulation::new(scenario, seed, clock.start)?;
+        let services = policy.services(scenario, Mode::Act);
+        let balancer = Balancer::new(clock.start, simulation, control, &services)?;
+        let service = services.first().map_or_else(String::new, |service| service.name.clone());
+
+        let (snapshots, watched) = watch::channel(Arc::new(Snapshot::default()));
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server = tokio::spawn(web::serve(listener, watched, async move {
+            stopped.await.ok();
+        }));
+        Ok(Self {
+            clock,
+            interval: control.interval,
+            balancer,
+            receiver,
+            sender,
+            collector,
+            service,
+            page,
+            snapshots,
+            stop,
+            server,
+        })
+    }
+
+    async fn run(&mut self, face: &mut Face, lasting: Duration) -> anyhow::Result<()> {
+        let end = self.clock.start + lasting;
+        let mut tick = self.clock.start + self.interval;
+        let mut redraw = tokio::time::interval(Duration::from_millis(250));
+        let mut end_requested = std::pin::pin!(end_requested());
+        loop {
+            let due = self.balancer.orchestrator_mut().next_due();
+            tokio::select! {
+                received = self.receiver.receive() => {
+                    let received = received.context("the telemetry socket failed")?;
+                    self.balancer.receive(self.clock.now(), received.source, received.bytes);
+                }
+                () = tokio::time::sleep_until(self.clock.until(due)) => self.send().await?,
+                () = tokio::time::sleep_until(self.clock.until(tick)) => {
+                    tick = self.balancer.round(tick).await.again;
+                    self.publish();
+                    if tick > end {
+                        return Ok(());
+                    }
+                }
+                _ = redraw.tick() => {
+                    self.publish();
+                    face.draw(&self.snapshots.borrow())?;
+                }
+                () = face.quit() => return Ok(()),
+                () = &mut end_requested => return Ok(()),
+            }
+        }
+    }
+
+    /// Lets the simulated time catch up, and sends what its agents send: over loopback, in
+    /// datagrams that are no different from a real agent's.
+    async fn send(&mut self) -> anyhow::Result<()> {
+        let mut datagrams = Vec::new();
+        let now = self.clock.now();
+        let simulation = self.balancer.orchestrator_mut();
+        simulation.advance(now, |delivery| datagrams.push(delivery.bytes.to_vec()));
+        for datagram in datagrams {
+            self.sender.send_to(&datagram, self.collector).await?;
+        }
+        Ok(())
+    }
+
+    fn publish(&mut self) {
+        let now = self.clock.now();
+        let truth = self.balancer.controller().orchestrator().truth(&self.service);
+        let mut snapshot = self.balancer.snapshot(now);
+        "demo".clone_into(&mut snapshot.title);
+        snapshot.page = Some(self.page.clone());
+        snapshot.speed = self.clock.speed;
+        snapshot.load = truth.map(|truth| {
+            format!("simulated load: {}", words::quantity(Some(truth.demand_bytes), "B/s"))
+        });
+        self.snapshots.send_replace(Arc::new(snapshot));
+    }
+
+    async fn stop(self) -> anyhow::Result<Arc<Snapshot>> {
+        let snapshot = self.snapshots.borrow().clone();
+        self.stop.send(()).ok();
+        self.server.await??;
+        Ok(snapshot)
+    }
+}
+
+/// What the loop is shown on.
+enum Face {
+    Screen(Screen, mpsc::Receiver<Input>),
+    Plain(Plain<io::Stdout>),
+}
+
+impl Face {
+    fn screen() -> io::Result<Self> {
+        let screen = Screen::open()?;
+        Ok(Self::Screen(screen, terminal::inputs()?))
+    }
+
+    fn plain(began: i64) -> Self {
+        Self::Plain(Plain::new(io::stdout(), Some(began)))
+    }
+
+    fn draw(&mut self, snapshot: &Snapshot) -> io::Result<()> {
+        match self {
+            Self::Screen(screen, _) => screen.draw(snapshot),
+            Self::Plain(plain) => plain.show(snapshot),
+        }
+    }
+
+    /// Returns when a key says so; never where there are none.
+    async fn quit(&mut self) {
+        match self {
+            Self::Screen(_, inputs) => {
+                while let Some(Input::Redraw) = inputs.recv().await {}
+            }
+            Self::Plain(_) => std::future::pending().await,
+        }
+    }
+}

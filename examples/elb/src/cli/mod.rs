@@ -1,0 +1,161 @@
+//! The command line: one file for each sub-command.
+
+mod demo;
+mod replay;
+mod run;
+mod simulate;
+
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+
+use std::time::Duration;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{Config, Service};
+use crate::policy::{Mode, Rule, Target, Thresholds};
+use crate::simulator::Scenario;
+
+
+/// Elastic load balancing for Docker swarm, driven by sFlow telemetry.
+///
+/// sFlow agents report what every container uses; elb keeps the picture, decides how many
+/// replicas each service should have, says why, and tells Docker.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true)]
+pub struct Cli {
+    /// What the log tells, as in `elb=debug` or `warn`.
+    #[arg(long, global = true, value_name = "FILTER", env = "ELB_LOG", default_value = "info")]
+    log: String,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show the whole loop on this machine, with nothing else installed.
+    ///
+    /// A simulated swarm sends real sFlow datagrams over loopback to the real receiver and is
+    /// scaled by the real controller, live in the terminal and on a page. Ends by itself, or
+    /// with Ctrl-C; then it prints a summary and writes the chart.
+    Demo(demo::Args),
+    /// Balance the services of a cluster.
+    ///
+    /// Begins in the mode `advise`: decisions are made and shown, nothing is changed, until
+    /// the configuration says `mode = "act"`.
+    Run(run::Args),
+    /// Play a capture through the same decisions, as JSON lines.
+    ///
+    /// One object for each decision tick, in the capture's own time, and service. Nothing is
+    /// scaled: what would have been decided is told beside what was seen.
+    Replay(replay::Args),
+    /// Try a policy against a load, in virtual time.
+    ///
+    /// Prints a timeline and writes a chart of the load per container with and without the
+    /// balancer. The same seed gives the same run, bit for bit.
+    Simulate(simulate::Args),
+}
+
+/// Which rule decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum PolicyName {
+    /// One more above an upper threshold, one fewer below a lower one: the article's rule.
+    TwoThreshold,
+    /// As many as bring the load per container to a target.
+    Target,
+}
+
+impl PolicyName {
+    /// The services of a scenario, balanced this way: the article's thresholds, or as target
+    /// nine tenths of its upper ones.
+    fn services(self, scenario: &Scenario, mode: Mode) -> Vec<Service> {
+        let article = Config::article();
+        let Some(like) = article.services.first() else { return Vec::new() };
+        let settings = |bounds: (u32, u32)| {
+            let mut settings = like.settings.clone();
+            (settings.min, settings.max) = bounds;
+            settings.mode = mode;
+            if let (Self::Target, Rule::TwoThreshold { metrics, .. }) = (self, &settings.rule) {
+                let target = |metric: &Thresholds| Target {
+                    metric: metric.metric.clone(),
+                    target: metric.upper * 0.9,
+                };
+                settings.rule = Rule::Target {
+                    metrics: metrics.iter().map(target).collect(),
+                    tolerance_up: 0.1,
+                    tolerance_down: 0.1,
+                };
+                settings.down.stabilise = Duration::from_secs(30);
+            }
+            settings
+        };
+        let services = scenario.services.iter().map(|service| Service {
+            name: service.name.clone(),
+            priority: 0,
+            settings: settings(service.bounds),
+        });
+        services.collect()
+    }
+}
+
+impl Cli {
+    /// Runs the command; errors go to standard error, with what to do about them.
+    pub fn run(self) -> ExitCode {
+        let filter = EnvFilter::try_new(&self.log);
+        let result = match filter {
+            Ok(filter) => self.command.run(filter),
+            Err(error) => Err(anyhow::anyhow!("--log {}: {error}", self.log)),
+        };
+        match result {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("elb: {error:#}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+impl Command {
+    fn run(self, filter: EnvFilter) -> anyhow::Result<()> {
+        match self {
+            Self::Demo(args) => args.run(filter),
+            Self::Run(args) => args.run(filter),
+            Self::Replay(args) => args.run(filter),
+            Self::Simulate(args) => args.run(filter),
+        }
+    }
+}
+
+/// Log lines to standard error.
+fn log_to_stderr(filter: EnvFilter) {
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_target(false)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+}
+
+/// One thread is enough: the work of the loop is small, and needs no locks this way.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
+}
+
+/// Returns when the user or the system asks the program to end.
+async fn end_requested() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    tokio::signal::ctrl_c().await.ok();
+}

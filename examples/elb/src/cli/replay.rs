@@ -1,0 +1,73 @@
+use std::io::{self, BufWriter, ErrorKind, Write as _};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tracing_subscriber::EnvFilter;
+
+use super::{log_to_stderr, runtime};
+use crate::config::Config;
+use crate::replay::replay;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The capture, pcap or pcapng.
+    file: PathBuf,
+
+    /// Only this service (may be given several times); otherwise all that are seen.
+    #[arg(long, value_name = "NAME")]
+    service: Vec<String>,
+
+    /// The configuration to decide by; otherwise the article's.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Seconds between decisions.
+    #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = seconds)]
+    every: Duration,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    if !(0.1..=86_400.0).contains(&seconds) {
+        return Err("between 0.1 and 86400 seconds".to_owned());
+    }
+    Ok(Duration::from_secs_f64(seconds))
+}
+
+impl Args {
+    pub(super) fn run(self, filter: EnvFilter) -> anyhow::Result<()> {
+        log_to_stderr(filter);
+        let config = match &self.config {
+            Some(path) => Config::load(path)?,
+            None => Config::article(),
+        };
+        let mut out = BufWriter::new(io::stdout().lock());
+        let mut write = |line: &crate::replay::Line| -> anyhow::Result<()> {
+            serde_json::to_writer(&mut out, line)?;
+            out.write_all(b"\n")?;
+            Ok(())
+        };
+        let played = runtime()?.block_on(replay(
+            &self.file,
+            &config,
+            &self.service,
+            self.every,
+            &mut write,
+        ));
+        match played.and_then(|()| Ok(out.flush()?)) {
+            // Who reads no further has seen enough.
+            Err(error) if is_closed(&error) => Ok(()),
+            result => result,
+        }
+    }
+}
+
+fn is_closed(error: &anyhow::Error) -> bool {
+    let closed = |error: &io::Error| error.kind() == ErrorKind::BrokenPipe;
+    error.chain().any(|cause| {
+        cause.downcast_ref::<io::Error>().is_some_and(closed)
+            || cause
+                .downcast_ref::<serde_json::Error>()
+                .is_some_and(|error| error.io_error_kind() == Some(ErrorKind::BrokenPipe))
+    })
+}

@@ -1,0 +1,107 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use anyhow::Context as _;
+use sflow_collector::{AsyncUdpReceiver, SocketSettings, UdpReceiver};
+use sflow_metrics::Timestamp;
+use tokio::net::TcpListener;
+use tokio::sync::{oneshot, watch};
+use tracing::info;
+use tracing_subscriber::EnvFilter;
+
+use super::{log_to_stderr, runtime};
+use crate::balancer::Balancer;
+use crate::config::{ARTICLE, Config};
+use crate::docker::Docker;
+use crate::web;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The configuration.
+    #[arg(long, value_name = "FILE", required_unless_present = "example")]
+    config: Option<PathBuf>,
+
+    /// Print a configuration to begin with, and end.
+    #[arg(long)]
+    example: bool,
+
+    /// Only read the configuration and say whether it is right.
+    #[arg(long)]
+    validate: bool,
+}
+
+impl Args {
+    pub(super) fn run(self, filter: EnvFilter) -> anyhow::Result<()> {
+        if self.example {
+            print!("{ARTICLE}");
+            return Ok(());
+        }
+        let path = self.config.context("--config FILE is needed")?;
+        let config = Config::load(&path).with_context(|| path.display().to_string())?;
+        if self.validate {
+            println!("{}: {} services, all well", path.display(), config.services.len());
+            return Ok(());
+        }
+        log_to_stderr(filter);
+        runtime()?.block_on(balance(&config))
+    }
+}
+
+async fn balance(config: &Config) -> anyhow::Result<()> {
+    let mut docker = Docker::new(&config.docker.endpoints, config.docker.timeout)?;
+    match docker.version().await {
+        Ok(version) => info!(endpoint = docker.endpoint(), "Docker {version}"),
+        Err(error) => tracing::warn!("{error}; decisions wait until a manager answers"),
+    }
+    let listen = config.collector.listen;
+    let receiver = UdpReceiver::bind(listen, &SocketSettings::default())
+        .with_context(|| format!("cannot receive telemetry on {listen}"))?;
+    info!("Listening, sFlow port {}", receiver.local_addr()?.port());
+    let mut receiver = AsyncUdpReceiver::new(receiver)?;
+
+    let listener = TcpListener::bind(config.http.listen)
+        .await
+        .with_context(|| format!("cannot serve the page on {}", config.http.listen))?;
+    let page = format!("http://{}/", listener.local_addr()?);
+    info!("Listening, HTTP {page}");
+
+    let mut balancer = Balancer::new(now(), docker, config.control, &config.services)?;
+    let snapshot = |balancer: &Balancer<Docker>| {
+        let mut snapshot = balancer.snapshot(now());
+        "run".clone_into(&mut snapshot.title);
+        snapshot.page = Some(page.clone());
+        Arc::new(snapshot)
+    };
+    let (snapshots, watched) = watch::channel(snapshot(&balancer));
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = tokio::spawn(web::serve(listener, watched, async move {
+        stopped.await.ok();
+    }));
+
+    let mut ticks = tokio::time::interval(config.control.interval);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut end = std::pin::pin!(super::end_requested());
+    loop {
+        tokio::select! {
+            received = receiver.receive() => {
+                let received = received.context("the telemetry socket failed")?;
+                balancer.receive(now(), received.source, received.bytes);
+            }
+            _ = ticks.tick() => {
+                balancer.round(now()).await;
+                snapshots.send_replace(snapshot(&balancer));
+            }
+            () = &mut end => break,
+        }
+    }
+    info!("ending; the services stay as they are");
+    stop.send(()).ok();
+    server.await??;
+    Ok(())
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    Timestamp::from(since.unwrap_or_default())
+}

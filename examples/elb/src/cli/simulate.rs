@@ -1,0 +1,112 @@
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use sflow_metrics::Timestamp;
+use tracing_subscriber::EnvFilter;
+
+use super::{PolicyName, runtime};
+use crate::chart;
+use crate::config::{Config, Control};
+use crate::policy::Mode;
+use crate::simulator::Scenario;
+use crate::terminal::set_replicas;
+use crate::trial::{Outcome, run};
+use crate::words;
+
+/// Simulated time begins when the article's log does: 2016-09-24T00:57:10Z.
+const BEGINNING: u64 = 1_474_678_630;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = scenarios())]
+pub(super) struct Args {
+    /// What happens.
+    #[arg(long, value_name = "NAME", default_value = "article")]
+    scenario: String,
+
+    /// Which rule decides.
+    #[arg(long, value_enum, default_value = "target")]
+    policy: PolicyName,
+
+    /// Chance: the same number gives the same run.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+
+    /// Where the chart is written; otherwise `elb-SCENARIO.svg` here.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+
+    /// Print the reasons of each change as well.
+    #[arg(long)]
+    reasons: bool,
+}
+
+/// The scenarios, for the help.
+fn scenarios() -> String {
+    let lines = Scenario::NAMES.iter().map(|(name, what)| format!("  {name:<14} {what}\n"));
+    format!("Scenarios:\n{}", lines.collect::<String>())
+}
+
+impl Args {
+    pub(super) fn run(self, _filter: EnvFilter) -> anyhow::Result<()> {
+        let scenario = Scenario::named(&self.scenario)?;
+        let control = Control { budget: None, ..Config::article().control };
+        let start = Timestamp::from_secs(BEGINNING);
+        let trial = |mode: Mode| {
+            let services = self.policy.services(&scenario, mode);
+            runtime()?.block_on(run(&scenario, self.seed, start, control, &services))
+        };
+        let with = trial(Mode::Act)?;
+        let without = trial(Mode::Advise)?;
+
+        for change in &with.changes {
+            let unix = i64::try_from(change.at.as_nanos() / 1_000_000_000).unwrap_or(i64::MAX);
+            print!("{}", set_replicas(unix, &change.service, change.replicas));
+            if self.reasons {
+                print!(" ({})", change.reasons.join("; "));
+            }
+            println!();
+        }
+        summarise(&with, &without);
+
+        let path = self.out.unwrap_or_else(|| PathBuf::from(format!("elb-{}.svg", scenario.name)));
+        fs::write(&path, picture(&scenario, self.policy, &with, &without))
+            .with_context(|| format!("cannot write the chart to {}", path.display()))?;
+        println!("The chart is in {}.", path.display());
+        Ok(())
+    }
+}
+
+fn summarise(with: &Outcome, without: &Outcome) {
+    println!();
+    for (with, without) in with.services.iter().zip(&without.services) {
+        println!(
+            "{}: overloaded for {:.0} task seconds instead of {:.0}, at {:.0} replica seconds \
+             instead of {:.0}; ends with {} replicas.",
+            with.name,
+            with.truth.overload,
+            without.truth.overload,
+            with.replica_seconds,
+            without.replica_seconds,
+            with.truth.wanted,
+        );
+    }
+    println!("{} datagrams went through the decoder.", words::count(with.datagrams));
+}
+
+/// The article's chart, for the first service.
+pub(super) fn picture(
+    scenario: &Scenario,
+    policy: PolicyName,
+    with: &Outcome,
+    without: &Outcome,
+) -> String {
+    let (Some(balanced), Some(alone)) = (with.services.first(), without.services.first()) else {
+        return String::new();
+    };
+    let services = policy.services(scenario, Mode::Act);
+    let band = services.first().and_then(|service| service.settings.rule.band(0));
+    let title = format!("{}: average load per container", balanced.name);
+    let upper = band.map_or(0.0, |(_, upper)| upper);
+    chart::comparison(&title, &balanced.past, &alone.past, upper, "B/s")
+}

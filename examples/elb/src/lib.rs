@@ -1,0 +1,28 @@
+//! Elastic load balancing for Docker swarm, driven by sFlow telemetry.
+//!
+//! ```text
+//! socket, capture, simulator ─► telemetry ─► policy ─► orchestrator
+//!                                  └──────► view ─► terminal, page, chart
+//! ```
+//!
+//! [`telemetry`] turns datagrams into what each container uses, [`policy`] turns that into
+//! decisions, each with its reasons, and an [`orchestrator`] carries them out: [`docker`] for a
+//! cluster, [`simulator`] for everything that can be tried without one. The [`controller`]
+//! ties them together and never sleeps; who drives it decides what time is.
+
+pub mod balancer;
+pub mod chart;
+pub mod cli;
+pub mod config;
+pub mod controller;
+pub mod docker;
+pub mod orchestrator;
+pub mod policy;
+pub mod replay;
+pub mod simulator;
+pub mod telemetry;
+pub mod terminal;
+pub mod trial;
+pub mod view;
+pub mod web;
+pub mod words;

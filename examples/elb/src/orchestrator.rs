@@ -1,0 +1,146 @@
+//! The one trait towards the world: who runs services and changes their number.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+use thiserror::Error;
+
+/// Reads services and sets how many replicas each should have.
+///
+/// Two implementations: [`docker`](crate::docker) and [`simulator`](crate::simulator). Calls
+/// are bounded in time by the implementation; the controller decides what a failure means.
+#[allow(async_fn_in_trait, reason = "used through generics only, on a single task")]
+pub trait Orchestrator {
+    /// The named services with their tasks, as they are now.
+    ///
+    /// A name that does not exist is left out of the answer; it is not an error.
+    async fn services(&mut self, names: &[String]) -> Result<Vec<Service>, OrchestratorError>;
+
+    /// Sets the number of replicas of `service`, as read before, and changes nothing else.
+    ///
+    /// # Errors
+    ///
+    /// [`OrchestratorError::Conflict`] if the service has changed since it was read: read again
+    /// and decide again.
+    async fn scale(&mut self, service: &Service, replicas: u32) -> Result<(), OrchestratorError>;
+}
+
+/// The orchestrator's own identity of a service; survives a rename, not a re-creation.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct ServiceId(pub String);
+
+impl fmt::Display for ServiceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A service as the orchestrator describes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Service {
+    /// Identity.
+    pub id: ServiceId,
+    /// Name, for people and for the telemetry's host names.
+    pub name: String,
+    /// How it is scaled; only [`Scaling::Replicated`] can be changed.
+    pub scaling: Scaling,
+    /// Version of the specification that was read, for compare-and-swap.
+    pub version: u64,
+    /// Whether a rolling update or rollback is under way.
+    pub rollout: Rollout,
+    /// Labels of the service.
+    pub labels: BTreeMap<String, String>,
+    /// CPU limit of each task, in cores; `None` if there is none.
+    pub cpu_limit: Option<f64>,
+    /// The tasks that should be running.
+    pub tasks: Vec<Task>,
+}
+
+impl Service {
+    /// How many tasks run now.
+    pub fn running(&self) -> u32 {
+        let running = self.tasks.iter().filter(|task| task.state == TaskState::Running);
+        u32::try_from(running.count()).unwrap_or(u32::MAX)
+    }
+}
+
+/// How a service's number of tasks is determined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scaling {
+    /// By a number that can be set.
+    Replicated {
+        /// That number.
+        replicas: u32,
+    },
+    /// One task on each node.
+    Global,
+    /// Tasks that run to completion.
+    Job,
+}
+
+/// State of a rolling update.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rollout {
+    /// Nothing is being rolled out.
+    #[default]
+    Settled,
+    /// An update or a rollback is under way.
+    Running,
+    /// An update or a rollback stopped half-way.
+    Paused,
+}
+
+/// One task of a service.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Task {
+    /// Name of its container, the `hostname` that an agent reports for it.
+    pub container: String,
+    /// The node it is placed on, if it is placed.
+    pub node: Option<String>,
+    /// What it is doing.
+    pub state: TaskState,
+    /// How long it has been in this state.
+    pub age: Duration,
+    /// The orchestrator's words on why it does not run.
+    pub error: Option<String>,
+}
+
+/// What a task is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskState {
+    /// Waiting for a place, an image or a start.
+    Pending,
+    /// Its container runs.
+    Running,
+    /// It ended or could not be started.
+    Failed,
+}
+
+/// Why the orchestrator did not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum OrchestratorError {
+    /// The service changed after it was read.
+    #[error("the service changed since it was read")]
+    Conflict,
+    /// The service is gone.
+    #[error("service {0} does not exist")]
+    NotFound(String),
+    /// The service cannot be scaled.
+    #[error("service {name} cannot be scaled: {why}")]
+    NotScalable {
+        /// Its name.
+        name: String,
+        /// The reason.
+        why: String,
+    },
+    /// Nobody answered in time, or nobody can decide (no leader).
+    #[error("the orchestrator cannot be reached: {0}")]
+    Unavailable(String),
+    /// It answered with a refusal or with something that cannot be read.
+    #[error("the orchestrator refused: {0}")]
+    Refused(String),
+}

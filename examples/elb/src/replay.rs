@@ -1,0 +1,213 @@
+//! A capture through the same decisions.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context as _;
+use serde::Serialize;
+use sflow_collector::Capture;
+use sflow_metrics::Timestamp;
+
+use crate::balancer::Balancer;
+use crate::config::{Config, Service as Configured};
+use crate::orchestrator::{
+    Orchestrator, OrchestratorError, Rollout, Scaling, Service, ServiceId, Task, TaskState,
+};
+use crate::policy::{Decision, Mode};
+use crate::telemetry::Question;
+
+/// What each line reports beside the decision.
+const REPORTED: [&str; 3] = ["vir_cpu_cores", "vir_bytes_in", "vir_bytes_out"];
+
+/// One tick and service.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Line {
+    /// Seconds since 1970, by the capture.
+    pub time: f64,
+    /// The service.
+    pub service: String,
+    /// Containers of it that run, as far as telemetry knows.
+    pub replicas_seen: u32,
+    /// Containers that match.
+    pub matched: u32,
+    /// Containers that contributed to the means.
+    pub contributing: u32,
+    /// Mean cores used per container.
+    pub vir_cpu_cores: Option<f64>,
+    /// Mean bytes per second into each container.
+    pub vir_bytes_in: Option<f64>,
+    /// Mean bytes per second out of each container.
+    pub vir_bytes_out: Option<f64>,
+    /// `hold`, or what the replicas would be set to.
+    pub decision: String,
+    /// Why, the last step first.
+    pub reasons: Vec<String>,
+}
+
+/// Plays a capture and hands out one line for each tick and service.
+///
+/// Services are those whose containers are seen, or only `only`; they are balanced by the
+/// configuration of their name, else by that of the first service in it.
+///
+/// # Errors
+///
+/// If the capture cannot be read; lines before that place have been handed out. Or what `out`
+/// returns.
+pub async fn replay(
+    path: &Path,
+    config: &Config,
+    only: &[String],
+    every: Duration,
+    out: &mut dyn FnMut(&Line) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let mut capture = Capture::open(path)?;
+    let mut player: Option<Player<'_>> = None;
+    loop {
+        let received = match capture.next() {
+            Ok(Some(received)) => received,
+            Ok(None) => break,
+            Err(error) => {
+                return Err(error).with_context(|| format!("{}", path.display()));
+            }
+        };
+        let since = received.received_at.duration_since(SystemTime::UNIX_EPOCH);
+        let now = Timestamp::from(since.unwrap_or_default());
+        let player = match &mut player {
+            Some(player) => player,
+            None => player.insert(Player::new(now, config, only, every)?),
+        };
+        while player.next_tick <= now {
+            player.tick(out).await?;
+        }
+        player.balancer.receive(now, received.source, received.bytes);
+    }
+    match &mut player {
+        Some(player) => player.tick(out).await,
+        None => anyhow::bail!(
+            "{}: no datagram to port {} in it",
+            path.display(),
+            sflow_collector::SFLOW_PORT,
+        ),
+    }
+}
+
+struct Player<'c> {
+    balancer: Balancer<Recorded>,
+    config: &'c Config,
+    only: &'c [String],
+    every: Duration,
+    next_tick: Timestamp,
+    reported: BTreeMap<String, Question>,
+}
+
+impl<'c> Player<'c> {
+    fn new(
+        start: Timestamp,
+        config: &'c Config,
+        only: &'c [String],
+        every: Duration,
+    ) -> anyhow::Result<Self> {
+        let balancer = Balancer::new(start, Recorded::default(), config.control, &[])?;
+        let reported = BTreeMap::new();
+        Ok(Self { balancer, config, only, every, next_tick: start + every, reported })
+    }
+
+    async fn tick(&mut self, out: &mut dyn FnMut(&Line) -> anyhow::Result<()>) -> anyhow::Result<()> {
+        let now = self.next_tick;
+        self.next_tick = now + self.every;
+        for service in self.balancer.telemetry().services(now) {
+            let is_wanted = self.only.is_empty() || self.only.contains(&service);
+            if is_wanted && !self.reported.contains_key(&service) {
+                let question = Question::new(&service, &REPORTED)?;
+                self.balancer.manage(&self.configured(&service)?)?;
+                self.reported.insert(service, question);
+            }
+        }
+        let mut seen = BTreeMap::new();
+        let mut signals = BTreeMap::new();
+        for (service, question) in &self.reported {
+            let observed = self.balancer.telemetry().observe(now, question);
+            let matched = observed.iter().map(|signal| signal.matched).max().unwrap_or(0);
+            seen.insert(service.clone(), matched);
+            signals.insert(service.clone(), observed);
+        }
+        self.balancer.orchestrator_mut().seen = seen;
+        let round = self.balancer.round(now).await;
+        for decision in &round.decisions {
+            let Some(observed) = signals.get(&decision.service) else { continue };
+            let value = |index: usize| observed.get(index).and_then(|signal| signal.value);
+            let contributing = observed.iter().map(|signal| signal.contributing).min();
+            out(&Line {
+                time: (now.as_secs_f64() * 1000.0).round() / 1000.0,
+                service: decision.service.clone(),
+                replicas_seen: decision.replicas,
+                matched: observed.iter().map(|signal| signal.matched).max().unwrap_or(0),
+                contributing: contributing.unwrap_or(0),
+                vir_cpu_cores: value(0),
+                vir_bytes_in: value(1),
+                vir_bytes_out: value(2),
+                decision: word(decision),
+                reasons: decision.reasons(),
+            })?;
+        }
+        Ok(())
+    }
+
+    fn configured(&self, service: &str) -> anyhow::Result<Configured> {
+        let by_name = self.config.services.iter().find(|known| known.name == service);
+        let mut configured = by_name
+            .or(self.config.services.first())
+            .context("the configuration names no service to decide like")?
+            .clone();
+        service.clone_into(&mut configured.name);
+        configured.settings.mode = Mode::Advise;
+        Ok(configured)
+    }
+}
+
+fn word(decision: &Decision) -> String {
+    if decision.is_change() {
+        format!("set replicas={}", decision.result)
+    } else {
+        "hold".to_owned()
+    }
+}
+
+/// What a capture tells of an orchestrator: as many replicas as are seen, and none can be set.
+#[derive(Debug, Default)]
+struct Recorded {
+    seen: BTreeMap<String, u32>,
+}
+
+impl Orchestrator for Recorded {
+    async fn services(&mut self, names: &[String]) -> Result<Vec<Service>, OrchestratorError> {
+        let known = self.seen.iter().filter(|(name, _)| names.contains(name));
+        Ok(known.map(|(name, replicas)| service(name, *replicas)).collect())
+    }
+
+    async fn scale(&mut self, service: &Service, _replicas: u32) -> Result<(), OrchestratorError> {
+        let why = "it is a recording".to_owned();
+        Err(OrchestratorError::NotScalable { name: service.name.clone(), why })
+    }
+}
+
+fn service(name: &str, replicas: u32) -> Service {
+    let task = |slot: u32| Task {
+        container: format!("{name}.{slot}"),
+        node: None,
+        state: TaskState::Running,
+        age: Duration::MAX,
+        error: None,
+    };
+    Service {
+        id: ServiceId(name.to_owned()),
+        name: name.to_owned(),
+        scaling: Scaling::Replicated { replicas },
+        version: 0,
+        rollout: Rollout::Settled,
+        labels: BTreeMap::new(),
+        cpu_limit: None,
+        tasks: (1..=replicas).map(task).collect(),
+    }
+}

@@ -1,0 +1,101 @@
+//! The simulated cluster as an orchestrator: what Docker would answer.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::Simulation;
+use super::pool::Pool;
+use super::task::{Phase, Task as Simulated};
+use crate::orchestrator::{
+    Orchestrator, OrchestratorError, Rollout, Scaling, Service, ServiceId, Task, TaskState,
+};
+
+/// Replicas of one service that are refused: no scenario means that.
+const TOO_MANY: u32 = 1_000;
+
+impl Orchestrator for Simulation {
+    async fn services(&mut self, names: &[String]) -> Result<Vec<Service>, OrchestratorError> {
+        Ok(self.list(names))
+    }
+
+    async fn scale(&mut self, service: &Service, replicas: u32) -> Result<(), OrchestratorError> {
+        self.set_replicas(service, replicas)
+    }
+}
+
+/// A simulation with several owners: a driver that lets time pass, and a controller that scales.
+#[derive(Clone, Debug)]
+pub struct Shared(Arc<Mutex<Simulation>>);
+
+impl Shared {
+    /// Shares it.
+    pub fn new(simulation: Simulation) -> Self {
+        Self(Arc::new(Mutex::new(simulation)))
+    }
+
+    /// The simulation, for as long as the guard lives.
+    pub fn lock(&self) -> MutexGuard<'_, Simulation> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Orchestrator for Shared {
+    async fn services(&mut self, names: &[String]) -> Result<Vec<Service>, OrchestratorError> {
+        Ok(self.lock().list(names))
+    }
+
+    async fn scale(&mut self, service: &Service, replicas: u32) -> Result<(), OrchestratorError> {
+        self.lock().set_replicas(service, replicas)
+    }
+}
+
+impl Simulation {
+    fn list(&self, names: &[String]) -> Vec<Service> {
+        let pools = self.cluster.pools.iter().enumerate();
+        let named = pools.filter(|(_, pool)| names.contains(&pool.spec.name));
+        named.map(|(position, pool)| self.describe(position, pool)).collect()
+    }
+
+    fn describe(&self, position: usize, pool: &Pool) -> Service {
+        Service {
+            id: ServiceId(pool.id.clone()),
+            name: pool.spec.name.clone(),
+            scaling: Scaling::Replicated { replicas: pool.replicas },
+            version: pool.version,
+            rollout: Rollout::Settled,
+            labels: pool.spec.labels.clone(),
+            cpu_limit: pool.spec.cpu_limit,
+            tasks: self.cluster.wanted(position).map(|task| self.describe_task(task)).collect(),
+        }
+    }
+
+    fn describe_task(&self, task: &Simulated) -> Task {
+        Task {
+            container: task.name.to_string(),
+            node: self.cluster.hosts.get(task.host).map(|host| host.spec.name.clone()),
+            state: match task.phase {
+                Phase::Pending => TaskState::Pending,
+                Phase::Running | Phase::Stopping => TaskState::Running,
+            },
+            age: self.now - task.since,
+            error: task.error.clone(),
+        }
+    }
+
+    fn set_replicas(&mut self, service: &Service, replicas: u32) -> Result<(), OrchestratorError> {
+        let Some(position) = self.cluster.pools.iter().position(|pool| pool.id == service.id.0)
+        else {
+            return Err(OrchestratorError::NotFound(service.name.clone()));
+        };
+        if self.cluster.pools[position].version != service.version {
+            return Err(OrchestratorError::Conflict);
+        }
+        if replicas > TOO_MANY {
+            return Err(OrchestratorError::Refused(format!(
+                "{replicas} replicas are more than the {TOO_MANY} that are simulated"
+            )));
+        }
+        self.count_to(self.now);
+        self.cluster.scale(position, replicas, self.now);
+        Ok(())
+    }
+}

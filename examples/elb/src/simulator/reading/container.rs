@@ -1,0 +1,109 @@
+use std::sync::Arc;
+
+use sflow_v5::counter::{HostAdapters, HostParent, VirtCpu, VirtDiskIo, VirtMemory, VirtNetIo};
+use sflow_v5::{
+    Counter32, Counter64, DataSource, DataSourceKind, DomainState, Encoder, Full, Gauge32, Gauge64,
+    Uuid,
+};
+
+use super::{HOST, identity, long, push, short};
+use crate::simulator::host::Host;
+use crate::simulator::scenario::ServiceSpec;
+use crate::simulator::task::{BYTES_PER_WRITE, Ending, Task};
+
+/// What the agent reads of a container.
+#[derive(Clone, Debug)]
+pub(in crate::simulator) struct ContainerReading {
+    name: Arc<str>,
+    uuid: Uuid,
+    source: u32,
+    disk: VirtDiskIo,
+    memory: VirtMemory,
+    cpu: VirtCpu,
+    net: VirtNetIo,
+}
+
+impl ContainerReading {
+    pub(in crate::simulator) fn take(
+        task: &Task,
+        spec: &ServiceSpec,
+        host: &Host,
+        source: u32,
+    ) -> Self {
+        let used = &task.used;
+        Self {
+            name: Arc::clone(&task.name),
+            uuid: Uuid(task.uuid),
+            source,
+            disk: VirtDiskIo {
+                capacity: Gauge64(0),
+                allocation: Gauge64(0),
+                available: Gauge64(0),
+                rd_req: Counter32(0),
+                rd_bytes: Counter64(0),
+                wr_req: short(used.disk_bytes / BYTES_PER_WRITE),
+                wr_bytes: long(used.disk_bytes),
+                errs: Counter32(0),
+            },
+            memory: VirtMemory {
+                memory: Gauge64(used.memory as u64),
+                max_memory: Gauge64(spec.memory_limit.unwrap_or(host.spec.memory)),
+            },
+            cpu: VirtCpu {
+                state: DomainState::RUNNING,
+                cpu_time: short(used.cpu_seconds * 1e3),
+                nr_virt_cpu: Gauge32(spec.cpu_limit.map_or(0, |cores| cores.round() as u32)),
+            },
+            net: VirtNetIo {
+                rx_bytes: long(used.rx_bytes),
+                rx_packets: short(used.rx_packets),
+                rx_errs: Counter32(0),
+                rx_drop: Counter32(0),
+                tx_bytes: long(used.tx_bytes),
+                tx_packets: short(used.tx_packets),
+                tx_errs: Counter32(0),
+                tx_drop: Counter32(0),
+            },
+        }
+    }
+
+    /// What Host sFlow says of a container that has just ended: of one that was stopped, no CPU
+    /// time; of one that was killed, nothing but its limits.
+    pub(in crate::simulator) fn ended(mut self, ending: Ending) -> Self {
+        self.cpu.cpu_time = Counter32(0);
+        match ending {
+            Ending::Stopped => {
+                self.cpu.state = DomainState::SHUT_OFF;
+                self.cpu.nr_virt_cpu = Gauge32(0);
+            }
+            Ending::Killed => {
+                self.cpu.state = DomainState::SHUTDOWN;
+                self.memory.memory = Gauge64(0);
+                self.disk.wr_req = Counter32(0);
+                self.disk.wr_bytes = Counter64(0);
+                let (none, nothing) = (Counter32(0), Counter64(0));
+                self.net = VirtNetIo {
+                    rx_bytes: nothing,
+                    rx_packets: none,
+                    tx_bytes: nothing,
+                    tx_packets: none,
+                    ..self.net
+                };
+            }
+        }
+        self
+    }
+
+    pub(super) fn push(&self, sequence: u32, encoder: &mut Encoder<'_>) -> Result<(), Full> {
+        let records = [
+            HostAdapters::default().into(),
+            self.disk.into(),
+            self.memory.into(),
+            self.cpu.into(),
+            self.net.into(),
+            HostParent { container_type: HOST.kind, container_index: HOST.index }.into(),
+            identity(&self.name, self.uuid).into(),
+        ];
+        push(sequence, DataSource::new(DataSourceKind::LOGICAL, self.source), &records, encoder)
+    }
+}

@@ -1,0 +1,167 @@
+use sflow_v5::counter::{
+    Adapter, HostAdapters, HostCpu, HostDiskIo, HostMemory, HostNetIo, Mib2IcmpGroup, Mib2IpGroup,
+    Mib2TcpGroup, Mib2UdpGroup, VirtNode,
+};
+use sflow_v5::{
+    Counter32, Counter64, Encoder, Full, Gauge32, Gauge64, GaugeF32, List, Mac, Percentage,
+    TcpRtoAlgorithm, Uuid,
+};
+
+use super::{HOST, Port, identity, long, push, short};
+use crate::simulator::cluster::Cluster;
+use crate::simulator::host::Host;
+use crate::simulator::packets::mac;
+
+/// What the agent reads of the host itself.
+#[derive(Clone, Debug)]
+pub(in crate::simulator) struct HostReading {
+    name: String,
+    uuid: Uuid,
+    macs: [Mac; 2],
+    node: VirtNode,
+    udp: Mib2UdpGroup,
+    ip: Mib2IpGroup,
+    disk: HostDiskIo,
+    memory: HostMemory,
+    cpu: HostCpu,
+    net: HostNetIo,
+}
+
+const MHZ: u32 = 2_600;
+
+impl HostReading {
+    /// `sent` is the number of datagrams that its agent has sent.
+    pub(in crate::simulator) fn take(cluster: &Cluster, host: usize, sent: u32) -> Option<Self> {
+        let here = cluster.hosts.get(host)?;
+        let containers = cluster.containers(host);
+        let used: f64 = containers.clone().map(|task| task.used.memory).sum();
+        let own = here.spec.memory / 16;
+        let cached = here.spec.memory / 8;
+        let free = here.spec.memory.saturating_sub(own + cached + used as u64);
+        let running = Gauge32(containers.count() as u32);
+        let (uplink, bridge) = (&here.uplink, &here.bridge);
+        Some(Self {
+            name: here.spec.name.clone(),
+            uuid: Uuid(here.uuid),
+            macs: [mac(here.spec.address), mac([172, 18, 0, 1].into())].map(Mac),
+            node: VirtNode {
+                mhz: Gauge32(MHZ),
+                cpus: Gauge32(here.spec.cores),
+                memory: Gauge64(here.spec.memory),
+                memory_free: Gauge64(free),
+                num_domains: running,
+            },
+            udp: Mib2UdpGroup { udp_out_datagrams: Counter32(sent), ..Mib2UdpGroup::default() },
+            ip: Mib2IpGroup {
+                ip_forwarding: Gauge32(1),
+                ip_default_ttl: Gauge32(64),
+                ip_in_receives: short(uplink.in_packets + bridge.in_packets),
+                ip_forw_datagrams: short(bridge.packets()),
+                ..Mib2IpGroup::default()
+            },
+            disk: disk(here),
+            memory: HostMemory {
+                mem_total: Gauge64(here.spec.memory),
+                mem_free: Gauge64(free),
+                mem_cached: Gauge64(cached),
+                page_in: Counter32(0),
+                page_out: short(here.disk_bytes / 1024.0),
+                swap_in: Counter32(0),
+                swap_out: Counter32(0),
+                ..HostMemory::default()
+            },
+            cpu: cpu(here),
+            net: HostNetIo {
+                bytes_in: long(uplink.in_bytes + bridge.in_bytes),
+                pkts_in: short(uplink.in_packets + bridge.in_packets),
+                errs_in: Counter32(0),
+                drops_in: Counter32(0),
+                bytes_out: long(uplink.out_bytes + bridge.out_bytes),
+                pkts_out: short(uplink.out_packets + bridge.out_packets),
+                errs_out: Counter32(0),
+                drops_out: Counter32(0),
+            },
+        })
+    }
+
+    pub(super) fn push(&self, sequence: u32, encoder: &mut Encoder<'_>) -> Result<(), Full> {
+        let [uplink, bridge] = &self.macs;
+        let adapters = [
+            adapter(Port::Uplink, std::slice::from_ref(uplink)),
+            adapter(Port::Bridge, std::slice::from_ref(bridge)),
+        ];
+        let records = [
+            self.node.into(),
+            HostAdapters { adapters: List::from(&adapters[..]) }.into(),
+            self.udp.into(),
+            tcp().into(),
+            Mib2IcmpGroup::default().into(),
+            self.ip.into(),
+            self.disk.into(),
+            self.memory.into(),
+            self.cpu.into(),
+            self.net.into(),
+            identity(&self.name, self.uuid).into(),
+        ];
+        push(sequence, HOST, &records, encoder)
+    }
+}
+
+/// Nothing of TCP is simulated but its settings.
+fn tcp() -> Mib2TcpGroup {
+    Mib2TcpGroup {
+        tcp_rto_algorithm: TcpRtoAlgorithm::OTHER,
+        tcp_rto_min: Gauge32(200),
+        tcp_rto_max: Gauge32(120_000),
+        ..Mib2TcpGroup::default()
+    }
+}
+
+fn adapter(port: Port, macs: &[Mac]) -> Adapter<'_> {
+    Adapter { if_index: port.index(), mac_address: List::from(macs) }
+}
+
+fn cpu(host: &Host) -> HostCpu {
+    // The kernel counts in ticks of 10 ms.
+    let ticks = |seconds: f64| Counter32(((seconds * 100.0) as u64).wrapping_mul(10) as u32);
+    let [one, five, fifteen] = host.load.map(|load| GaugeF32(load as f32));
+    let interrupts = 250.0 * host.uptime + host.uplink.packets() + host.bridge.packets();
+    HostCpu {
+        load_one: one,
+        load_five: five,
+        load_fifteen: fifteen,
+        proc_run: Gauge32(host.cores_used.round() as u32),
+        proc_total: Gauge32(180),
+        cpu_num: Gauge32(host.spec.cores),
+        cpu_speed: Gauge32(MHZ),
+        uptime: Gauge32(host.uptime as u32),
+        cpu_user: ticks(0.6 * host.busy),
+        cpu_nice: Counter32(0),
+        cpu_system: ticks(0.3 * host.busy),
+        cpu_idle: ticks(host.idle()),
+        cpu_wio: Counter32(0),
+        cpu_intr: Counter32(0),
+        cpu_sintr: ticks(0.1 * host.busy),
+        interrupts: short(interrupts),
+        contexts: short(2.0 * interrupts),
+        cpu_steal: Some(Counter32(0)),
+        cpu_guest: Some(Counter32(0)),
+        cpu_guest_nice: Some(Counter32(0)),
+    }
+}
+
+fn disk(host: &Host) -> HostDiskIo {
+    const TOTAL: u64 = 100 << 30;
+    let free = (TOTAL / 2).saturating_sub(host.disk_bytes as u64);
+    HostDiskIo {
+        disk_total: Gauge64(TOTAL),
+        disk_free: Gauge64(free),
+        part_max_used: Percentage(((TOTAL - free) * 10_000 / TOTAL) as i32),
+        reads: Counter32(0),
+        bytes_read: Counter64(0),
+        read_time: Counter32(0),
+        writes: short(host.disk_writes()),
+        bytes_written: long(host.disk_bytes),
+        write_time: short(host.disk_writes() * 0.5),
+    }
+}

@@ -1,0 +1,70 @@
+use sflow_v5::counter::IfCounters;
+use sflow_v5::{Counter32, DataSource, DataSourceKind, Gauge32, Gauge64, IfDirection};
+
+use super::{long, short};
+use crate::simulator::host::{Host, Traffic};
+
+/// The interfaces that every host has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::simulator) enum Port {
+    /// To the world.
+    Uplink,
+    /// To the containers; packets are sampled here.
+    Bridge,
+}
+
+impl Port {
+    pub(in crate::simulator) const ALL: [Self; 2] = [Self::Uplink, Self::Bridge];
+
+    pub(in crate::simulator) const fn index(self) -> u32 {
+        match self {
+            Self::Uplink => 2,
+            Self::Bridge => 3,
+        }
+    }
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Uplink => "eth0",
+            Self::Bridge => "docker_gwbridge",
+        }
+    }
+
+    pub(in crate::simulator) fn source(self) -> DataSource {
+        DataSource::new(DataSourceKind::INTERFACE, self.index())
+    }
+
+    const fn traffic(self, host: &Host) -> &Traffic {
+        match self {
+            Self::Uplink => &host.uplink,
+            Self::Bridge => &host.bridge,
+        }
+    }
+
+    pub(in crate::simulator) fn counters(self, host: &Host) -> IfCounters {
+        const ETHERNET: u32 = 6;
+        const UP: u32 = 3;
+        let traffic = self.traffic(host);
+        IfCounters {
+            if_index: self.index(),
+            if_type: ETHERNET,
+            if_speed: Gauge64(10_000_000_000),
+            if_direction: IfDirection::FULL_DUPLEX,
+            if_status: Gauge32(UP),
+            if_in_octets: long(traffic.in_bytes),
+            if_in_ucast_pkts: short(traffic.in_packets),
+            if_in_multicast_pkts: Counter32::UNKNOWN,
+            if_in_broadcast_pkts: Counter32::UNKNOWN,
+            if_in_discards: Counter32(0),
+            if_in_errors: Counter32(0),
+            if_in_unknown_protos: Counter32::UNKNOWN,
+            if_out_octets: long(traffic.out_bytes),
+            if_out_ucast_pkts: short(traffic.out_packets),
+            if_out_multicast_pkts: Counter32::UNKNOWN,
+            if_out_broadcast_pkts: Counter32::UNKNOWN,
+            if_out_discards: Counter32(0),
+            if_out_errors: Counter32(0),
+            if_promiscuous_mode: Gauge32(0),
+        }
+    }
+}

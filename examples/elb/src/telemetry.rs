@@ -1,0 +1,258 @@
+//! From datagrams to what a decision needs: what every container uses, and how sure that is.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use sflow_metrics::{
+    Config, EntityKind, Health, Key, Lifecycle, Pattern, Query, QueryError, Registry, Summary,
+    Timestamp,
+};
+use sflow_v5::{Datagram, Error, Fault};
+use tracing::warn;
+
+use crate::policy::Signal;
+use crate::view::Intake;
+
+/// Decodes what arrives and keeps the picture. Nothing that arrives is an error here: what
+/// cannot be used is counted by cause, and told in the log once for each cause.
+#[derive(Debug)]
+pub struct Telemetry {
+    registry: Registry,
+    datagrams: u64,
+    refused: BTreeMap<&'static str, u64>,
+    told: BTreeSet<&'static str>,
+    expired: Timestamp,
+}
+
+/// How often what has fallen silent is looked for.
+const EXPIRE_EVERY: Duration = Duration::from_secs(5);
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self::new(Config::default())
+    }
+}
+
+impl Telemetry {
+    /// An empty picture.
+    pub fn new(config: Config) -> Self {
+        Self {
+            registry: Registry::new(config),
+            datagrams: 0,
+            refused: BTreeMap::new(),
+            told: BTreeSet::new(),
+            expired: Timestamp::ZERO,
+        }
+    }
+
+    /// Takes one datagram as it came from a socket or a capture.
+    pub fn receive(&mut self, received_at: Timestamp, source: SocketAddr, bytes: &[u8]) {
+        self.datagrams += 1;
+        match Datagram::parse(bytes) {
+            Ok(datagram) => {
+                self.registry.ingest(received_at, source.ip(), &datagram);
+                for (cause, count) in broken_inside(&self.registry.health()) {
+                    if count > 0 && self.told.insert(cause) {
+                        warn!(%source, "a {cause} in a datagram; further ones are only counted");
+                    }
+                }
+            }
+            Err(error) => self.refuse(cause(bytes, &error), source, &error),
+        }
+        if received_at - self.expired >= EXPIRE_EVERY {
+            self.expired = received_at;
+            self.registry.expire(received_at);
+        }
+    }
+
+    #[cold]
+    fn refuse(&mut self, cause: &'static str, source: SocketAddr, error: &Error) {
+        *self.refused.entry(cause).or_default() += 1;
+        if self.told.insert(cause) {
+            warn!(%source, "{cause} on the port ({error}); further ones are only counted");
+        }
+    }
+
+    /// The statistics themselves.
+    pub const fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// One signal for each metric of the question, as means per container of the service.
+    pub fn observe(&self, now: Timestamp, question: &Question) -> Vec<Signal> {
+        let summaries = self.registry.query(now, &question.query);
+        let named = question.metrics.iter().zip(summaries);
+        named.map(|(metric, summary)| signal(metric, &summary)).collect()
+    }
+
+    /// The services that containers seen now belong to, by swarm's way of naming them.
+    pub fn services(&self, now: Timestamp) -> BTreeSet<String> {
+        let containers = self.registry.entities(now).filter(|entity| {
+            entity.kind() == EntityKind::Container && entity.lifecycle() != Lifecycle::Gone
+        });
+        containers.filter_map(|entity| service_of(entity.name()).map(str::to_owned)).collect()
+    }
+
+    /// What has arrived so far.
+    pub fn intake(&self) -> Intake {
+        let health = self.registry.health();
+        let samples = health.counter_samples
+            + health.flow_samples
+            + health.unknown_samples
+            + health.malformed_samples;
+        let mut refused: BTreeMap<String, u64> =
+            self.refused.iter().map(|(cause, count)| ((*cause).to_owned(), *count)).collect();
+        for (cause, count) in broken_inside(&health) {
+            if count > 0 {
+                refused.insert(cause.to_owned(), count);
+            }
+        }
+        let agents = self.registry.agents().count();
+        Intake {
+            datagrams: self.datagrams,
+            samples,
+            agents: u64::try_from(agents).unwrap_or(u64::MAX),
+            refused,
+        }
+    }
+}
+
+/// What is asked of the telemetry for one service.
+#[derive(Clone, Debug)]
+pub struct Question {
+    metrics: Vec<String>,
+    query: Query,
+}
+
+impl Question {
+    /// Asks for means per container of `service`, whose tasks are named `service.…`.
+    ///
+    /// # Errors
+    ///
+    /// If a metric is not known.
+    pub fn new(service: &str, metrics: &[&str]) -> Result<Self, QueryError> {
+        let expressions: Vec<String> = metrics.iter().map(|metric| format!("avg:{metric}")).collect();
+        let query: Query = expressions.join(",").parse()?;
+        let tasks = Pattern::glob(&format!("{service}.*"));
+        Ok(Self {
+            metrics: metrics.iter().map(|metric| (*metric).to_owned()).collect(),
+            query: query.matching(Key::VirHostName, [tasks]),
+        })
+    }
+
+    /// The unit of the metric at `index`, as it is shown.
+    pub fn unit(&self, index: usize) -> String {
+        let expression = self.query.expressions().get(index);
+        let metric = expression.and_then(|expression| expression.metrics().first().copied());
+        match metric.map_or("", |metric| metric.unit()) {
+            "bytes/s" => "B/s".to_owned(),
+            "bytes" => "B".to_owned(),
+            unit => unit.to_owned(),
+        }
+    }
+}
+
+/// The service of a task by the name of its container: `service.slot.task`.
+pub fn service_of(container: &str) -> Option<&str> {
+    let (rest, task) = container.rsplit_once('.')?;
+    let (service, slot) = rest.rsplit_once('.')?;
+    let is_task = task.len() == 25 && task.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let is_slot = !slot.is_empty() && slot.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    (is_task && is_slot && !service.is_empty()).then_some(service)
+}
+
+fn signal(metric: &str, summary: &Summary) -> Signal {
+    let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    Signal {
+        metric: metric.to_owned(),
+        value: summary.value,
+        contributing: count(summary.contributing),
+        matched: count(summary.matched),
+        newest: summary.newest.map(|age| age.as_secs_f64()),
+        oldest: summary.oldest.map(|age| age.as_secs_f64()),
+    }
+}
+
+/// What could not be used of datagrams that could.
+fn broken_inside(health: &Health) -> [(&'static str, u64); 3] {
+    [
+        ("malformed sample", health.malformed_samples),
+        ("malformed record", health.malformed_records),
+        ("datagram of one agent too many", health.datagrams_refused),
+    ]
+}
+
+/// What something on the port that is no sFlow datagram seems to be.
+fn cause(bytes: &[u8], error: &Error) -> &'static str {
+    if bytes.is_empty() {
+        return "empty datagram";
+    }
+    match error.fault {
+        Fault::Version(1..=4) => "older version of sFlow",
+        Fault::Version(version) => match version >> 16 {
+            5 | 9 => "NetFlow",
+            10 => "IPFIX",
+            _ => "no sFlow",
+        },
+        Fault::AddressType(_) => "unknown type of address",
+        _ => "datagram cut off in its header",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn services_are_known_by_the_names_of_their_tasks() {
+        let cases = [
+            ("apache.1.rsm0h0ay4dbn6zbusp3ta9pf7", Some("apache")),
+            ("my.stack_web.12.rsm0h0ay4dbn6zbusp3ta9pf7", Some("my.stack_web")),
+            ("agent.4o2kkqbg8iwkzgfvlfbmdd0wc.rsm0h0ay4dbn6zbusp3ta9pf7", Some("agent")),
+            ("apache", None),
+            ("apache.1", None),
+            ("apache.1.short", None),
+            (".1.rsm0h0ay4dbn6zbusp3ta9pf7", None),
+            ("apache..rsm0h0ay4dbn6zbusp3ta9pf7", None),
+        ];
+        for (container, service) in cases {
+            assert_eq!(service_of(container), service, "{container}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_sflow_is_counted_by_what_it_seems_to_be() {
+        let mut telemetry = Telemetry::default();
+        let source = ([127, 0, 0, 1], 9999).into();
+        let netflow5 = [&[0, 5, 0, 1][..], &[0; 68]].concat();
+        let inputs: [&[u8]; 9] = [
+            b"",
+            &netflow5,
+            &[0, 9, 0, 1],
+            &[0, 10, 0, 20],
+            &[0, 0, 0, 4, 0, 0, 0, 1],
+            b"\xde\xad\xbe\xef random",
+            &[0, 0, 0, 5, 0, 0, 0, 1, 10],
+            &[0, 0, 0, 5, 0, 0, 0, 7, 0, 0, 0, 0],
+            &[0, 0],
+        ];
+        for (place, bytes) in inputs.iter().enumerate() {
+            let now = Timestamp::from_secs(1_000 + u64::try_from(place).unwrap());
+            telemetry.receive(now, source, bytes);
+        }
+        let refused = telemetry.intake().refused;
+        let expected = [
+            ("IPFIX", 1),
+            ("NetFlow", 2),
+            ("datagram cut off in its header", 2),
+            ("empty datagram", 1),
+            ("no sFlow", 1),
+            ("older version of sFlow", 1),
+            ("unknown type of address", 1),
+        ];
+        let expected = expected.map(|(cause, count)| (cause.to_owned(), count));
+        assert_eq!(refused, BTreeMap::from(expected));
+        assert_eq!(telemetry.intake().datagrams, 9);
+    }
+}

@@ -1,0 +1,86 @@
+//! Keys. A terminal in raw mode sends Ctrl-C as a key and not as a signal.
+
+use std::io;
+use std::thread;
+use std::time::Duration;
+
+use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
+use tokio::sync::mpsc;
+
+/// What the person at the terminal wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// To leave: `q`, Esc or Ctrl-C.
+    Quit,
+    /// To see the same again: the terminal has another size.
+    Redraw,
+}
+
+/// What is wanted from now on; closed when the terminal is gone.
+///
+/// A thread waits for keys and ends soon after the receiver is dropped. Only while a
+/// [`Screen`](super::Screen) is open do single keys arrive.
+///
+/// # Errors
+///
+/// If no thread can be started.
+pub fn inputs() -> io::Result<mpsc::Receiver<Input>> {
+    const PATIENCE: Duration = Duration::from_millis(100);
+
+    let (sender, receiver) = mpsc::channel(16);
+    let listen = move || {
+        while !sender.is_closed() {
+            let event = match event::poll(PATIENCE) {
+                Ok(false) => continue,
+                Ok(true) => event::read(),
+                Err(error) => Err(error),
+            };
+            let Ok(event) = event else { return };
+            if let Some(input) = meaning(&event)
+                && sender.blocking_send(input).is_err()
+            {
+                return;
+            }
+        }
+    };
+    thread::Builder::new()
+        .name("keys".to_owned())
+        .spawn(listen)?;
+    Ok(receiver)
+}
+
+fn meaning(event: &Event) -> Option<Input> {
+    match event {
+        Event::Resize(..) => Some(Input::Redraw),
+        Event::Key(key) if key.kind != KeyEventKind::Release => match key.code {
+            KeyCode::Esc | KeyCode::Char('q' | 'Q') => Some(Input::Quit),
+            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => {
+                Some(Input::Quit)
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::crossterm::event::KeyEvent;
+
+    use super::*;
+
+    #[test]
+    fn three_keys_leave_and_no_others() {
+        let key = |code, modifiers| meaning(&Event::Key(KeyEvent::new(code, modifiers)));
+        let plain = KeyModifiers::NONE;
+        assert_eq!(key(KeyCode::Char('q'), plain), Some(Input::Quit));
+        assert_eq!(key(KeyCode::Esc, plain), Some(Input::Quit));
+        assert_eq!(
+            key(KeyCode::Char('c'), KeyModifiers::CONTROL),
+            Some(Input::Quit)
+        );
+        assert_eq!(key(KeyCode::Char('c'), plain), None);
+        assert_eq!(key(KeyCode::Enter, plain), None);
+        assert_eq!(meaning(&Event::Resize(80, 24)), Some(Input::Redraw));
+    }
+}

@@ -1,0 +1,107 @@
+//! What a person sees: one value, drawn by the terminal, the page and the chart alike.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+/// The state of the loop at one moment.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Snapshot {
+    /// What runs: `demo`, `run`, …
+    pub title: String,
+    /// Where the page is served, if it is.
+    pub page: Option<String>,
+    /// Seconds since the loop started, in the loop's own time.
+    pub elapsed: f64,
+    /// How many times faster than the wall clock the loop runs; 1 is real time.
+    pub speed: f64,
+    /// What the load is doing now, in words (`simulated load: 750 kB/s`), where that is known.
+    pub load: Option<String>,
+    /// Each service.
+    pub services: Vec<ServiceView>,
+    /// The last decisions, oldest first.
+    pub decisions: Vec<DecisionView>,
+    /// What has arrived.
+    pub intake: Intake,
+}
+
+/// One service at one moment, with its past.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ServiceView {
+    /// Name.
+    pub name: String,
+    /// `off`, `advise` or `act`.
+    pub mode: String,
+    /// Replicas that the orchestrator has been told to keep.
+    pub wanted: u32,
+    /// Tasks that run.
+    pub running: u32,
+    /// Containers of it that telemetry knows.
+    pub seen: u32,
+    /// Bounds.
+    pub bounds: (u32, u32),
+    /// The signals that decisions use.
+    pub signals: Vec<SignalView>,
+    /// Load and size over time, oldest first, bounded.
+    pub past: Vec<Point>,
+}
+
+/// One signal of a service, as mean per container.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct SignalView {
+    /// Name of the metric (`vir_cpu_utilization`, `vir_bytes_in+vir_bytes_out`).
+    pub metric: String,
+    /// Unit (`%`, `B/s`).
+    pub unit: String,
+    /// Mean per container; `None` when nothing is known.
+    pub value: Option<f64>,
+    /// The value above which the service grows, or the target.
+    pub upper: f64,
+    /// The value below which it shrinks, or the target.
+    pub lower: f64,
+    /// Containers that contributed a fresh value.
+    pub contributing: u32,
+    /// Containers that match.
+    pub matched: u32,
+}
+
+/// One moment of a service's past.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Point {
+    /// Seconds since the loop started.
+    pub at: f64,
+    /// Mean per container of the first signal; `None` where nothing was known.
+    pub load: Option<f64>,
+    /// Replicas wanted.
+    pub wanted: u32,
+    /// Tasks running.
+    pub running: u32,
+}
+
+/// One decision in words.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct DecisionView {
+    /// Seconds since the loop started.
+    pub at: f64,
+    /// The service.
+    pub service: String,
+    /// Replicas before.
+    pub from: u32,
+    /// Replicas decided.
+    pub to: u32,
+    /// Why, in words, most important first.
+    pub reasons: Vec<String>,
+}
+
+/// Counts of what arrived on the port.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Intake {
+    /// Datagrams received.
+    pub datagrams: u64,
+    /// Samples in them.
+    pub samples: u64,
+    /// Agents known.
+    pub agents: u64,
+    /// Datagrams, samples and records that could not be used, by cause.
+    pub refused: BTreeMap<String, u64>,
+}

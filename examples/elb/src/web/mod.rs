@@ -1,0 +1,380 @@
+//! The live page: what the loop sees and does, readable with any browser.
+//!
+//! Reading never changes anything, so there is only `GET`:
+//!
+//! | path | what |
+//! | --- | --- |
+//! | `/` | the page, complete in itself; it asks again every two seconds |
+//! | `/chart/{service}.svg` | a service's chart |
+//! | `/api/v1/snapshot` | everything on the page, as JSON |
+//! | `/healthz` | 200 while the loop runs, 503 once it has ended |
+
+mod html;
+mod page;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Path, Request, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderName, StatusCode, Uri};
+use axum::middleware::{self, Next};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use tokio::net::TcpListener;
+use tokio::sync::{oneshot, watch};
+
+use crate::chart;
+use crate::view::Snapshot;
+use crate::words::shortened;
+
+/// The newest snapshot, as whoever runs the loop publishes it.
+pub type Snapshots = watch::Receiver<Arc<Snapshot>>;
+
+/// Serves the page on the given listener until `shutdown` is ready.
+///
+/// Requests that are under way then are finished, but nobody is waited for longer than a
+/// second. Who listens on more than the loopback address shows the snapshot to everyone there.
+///
+/// # Errors
+///
+/// Those of the listener.
+pub async fn serve(
+    listener: TcpListener,
+    snapshots: Snapshots,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    const GRACE: Duration = Duration::from_secs(1);
+
+    let (begin, begun) = oneshot::channel::<()>();
+    let announced = async move {
+        shutdown.await;
+        drop(begin);
+    };
+    let server = axum::serve(listener, router(snapshots)).with_graceful_shutdown(announced);
+    let overdue = async {
+        // An error is the sender going away, which is what announces the end.
+        let _ = begun.await;
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        result = server.into_future() => result,
+        () = overdue => Ok(()),
+    }
+}
+
+/// The routes, for who serves them together with others.
+pub fn router(snapshots: Snapshots) -> Router {
+    Router::new()
+        .route("/", get(show_page))
+        .route("/chart/{file}", get(show_chart))
+        .route("/api/v1/snapshot", get(show_snapshot))
+        .route("/healthz", get(show_health))
+        .fallback(not_found)
+        .method_not_allowed_fallback(async || {
+            (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "Only GET is understood here.\n",
+            )
+        })
+        .layer(middleware::from_fn(restrict))
+        .with_state(snapshots)
+}
+
+async fn show_page(State(snapshots): State<Snapshots>) -> Html<String> {
+    let snapshot = newest(&snapshots);
+    Html(page::render(&snapshot))
+}
+
+async fn show_chart(State(snapshots): State<Snapshots>, Path(file): Path<String>) -> Response {
+    let snapshot = newest(&snapshots);
+    let name = file.strip_suffix(".svg");
+    let service = snapshot
+        .services
+        .iter()
+        .find(|service| Some(service.name.as_str()) == name);
+    match service {
+        Some(service) => {
+            let svg = chart::live(service, chart::WIDE);
+            ([(CONTENT_TYPE, "image/svg+xml")], svg).into_response()
+        }
+        None => {
+            let file = shortened(&file, 80);
+            let words = format!("There is no chart {file}; a chart is named SERVICE.svg.\n");
+            (StatusCode::NOT_FOUND, words).into_response()
+        }
+    }
+}
+
+async fn show_snapshot(State(snapshots): State<Snapshots>) -> Response {
+    Json(newest(&snapshots).as_ref()).into_response()
+}
+
+async fn show_health(State(snapshots): State<Snapshots>) -> (StatusCode, &'static str) {
+    match snapshots.has_changed() {
+        Ok(_) => (StatusCode::OK, "ok\n"),
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "The loop has ended.\n"),
+    }
+}
+
+async fn not_found(uri: Uri) -> (StatusCode, String) {
+    let path = shortened(uri.path(), 80);
+    let known = "/, /chart/SERVICE.svg, /api/v1/snapshot and /healthz";
+    (
+        StatusCode::NOT_FOUND,
+        format!("There is nothing at {path}. There are {known}.\n"),
+    )
+}
+
+fn newest(snapshots: &Snapshots) -> Arc<Snapshot> {
+    Arc::clone(&snapshots.borrow())
+}
+
+/// Tells browsers to run, load and embed nothing: the page needs its own style and no more.
+async fn restrict(request: Request, next: Next) -> Response {
+    const HEADERS: [(HeaderName, &str); 4] = [
+        (
+            CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
+             frame-ancestors 'none'",
+        ),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (REFERRER_POLICY, "no-referrer"),
+        (CACHE_CONTROL, "no-store"),
+    ];
+    let response = next.run(request).await;
+    (HEADERS, response).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+    use tokio::task::JoinHandle;
+
+    use super::*;
+    use crate::view::{DecisionView, Point, ServiceView, SignalView};
+
+    struct Page {
+        address: SocketAddr,
+        publish: watch::Sender<Arc<Snapshot>>,
+        stop: oneshot::Sender<()>,
+        server: JoinHandle<io::Result<()>>,
+    }
+
+    impl Page {
+        async fn open(snapshot: Snapshot) -> Self {
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
+            let address = listener.local_addr().expect("bound");
+            let (publish, snapshots) = watch::channel(Arc::new(snapshot));
+            let (stop, stopped) = oneshot::channel();
+            let shutdown = async {
+                let _ = stopped.await;
+            };
+            let server = tokio::spawn(serve(listener, snapshots, shutdown));
+            Self {
+                address,
+                publish,
+                stop,
+                server,
+            }
+        }
+
+        /// The status line with the header, and the body.
+        async fn ask(&self, method: &str, path: &str) -> (String, String) {
+            let mut stream = TcpStream::connect(self.address).await.expect("listening");
+            let request =
+                format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+            stream.write_all(request.as_bytes()).await.expect("sent");
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.expect("UTF-8");
+            let (header, body) = answer.split_once("\r\n\r\n").expect("a header ends");
+            (header.to_owned(), body.to_owned())
+        }
+
+        async fn get(&self, path: &str) -> (String, String) {
+            self.ask("GET", path).await
+        }
+    }
+
+    fn snapshot(name: &str) -> Snapshot {
+        Snapshot {
+            title: "demo".to_owned(),
+            elapsed: 130.0,
+            speed: 10.0,
+            load: Some("simulated load: 750 kB/s".to_owned()),
+            services: vec![ServiceView {
+                name: name.to_owned(),
+                mode: "act".to_owned(),
+                wanted: 3,
+                running: 2,
+                seen: 2,
+                bounds: (1, 10),
+                signals: vec![SignalView {
+                    metric: "vir_bytes_in".to_owned(),
+                    unit: "B/s".to_owned(),
+                    value: Some(250_000.0),
+                    upper: 100_000.0,
+                    lower: 50_000.0,
+                    contributing: 1,
+                    matched: 2,
+                }],
+                past: vec![Point {
+                    at: 128.0,
+                    load: Some(250_000.0),
+                    wanted: 3,
+                    running: 2,
+                }],
+            }],
+            decisions: vec![DecisionView {
+                at: 128.0,
+                service: name.to_owned(),
+                from: 2,
+                to: 3,
+                reasons: vec![format!("{name} is above 100 kB/s")],
+            }],
+            ..Snapshot::default()
+        }
+    }
+
+    #[tokio::test]
+    async fn the_page_shows_the_newest_snapshot() {
+        let page = Page::open(Snapshot::default()).await;
+        let (header, body) = page.get("/").await;
+        assert!(header.starts_with("HTTP/1.1 200"), "{header}");
+        assert!(body.contains("Waiting for the first look"), "{body}");
+
+        let mut newer = snapshot("apache");
+        newer
+            .intake
+            .refused
+            .insert("not sFlow version 5".to_owned(), 1234);
+        page.publish.send_replace(Arc::new(newer));
+        let (header, body) = page.get("/").await;
+        for expected in [
+            "content-security-policy: default-src 'none'",
+            "cache-control: no-store",
+        ] {
+            assert!(header.contains(expected), "{header}");
+        }
+        for expected in [
+            "running for 2:10",
+            "10 × real time",
+            "simulated load: 750 kB/s",
+            "<dt>running</dt><dd>2</dd>",
+            "250 kB/s",
+            "50–100 kB/s",
+            "1 of 2 report",
+            "<time>2:08</time> <b>2 → 3</b>",
+            "apache is above 100 kB/s",
+            "not sFlow version 5</bdi></td><td>1,234",
+            "<svg role=\"img\"",
+        ] {
+            assert!(body.contains(expected), "no {expected:?} in {body}");
+        }
+    }
+
+    #[tokio::test]
+    async fn names_of_others_do_no_harm() {
+        let name = "</style></svg><script>alert('1')</script><img src=x>\"&\u{1b}]0;\u{202e}";
+        let mut hostile = snapshot(name);
+        hostile.title = name.to_owned();
+        hostile.load = Some(name.to_owned());
+        hostile.services[0].mode = name.to_owned();
+        hostile.services[0].signals[0].metric = name.to_owned();
+        hostile.services[0].signals[0].unit = name.to_owned();
+        hostile.intake.refused.insert(name.to_owned(), 1);
+        let page = Page::open(hostile).await;
+        let (_, body) = page.get("/").await;
+        assert!(body.contains("&lt;script&gt;"), "{body}");
+        for harm in ["<script", "<img", "</style></svg>", "\u{1b}", "\u{202e}"] {
+            assert!(!body.contains(harm), "{harm:?} in {body}");
+        }
+        assert_eq!(body.matches("</style>").count(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_chart_is_found_by_any_name() {
+        let page = Page::open(snapshot("a/b c?")).await;
+        let (_, body) = page.get("/").await;
+        assert!(body.contains("href=\"/chart/a%2Fb%20c%3F.svg\""), "{body}");
+        let (header, body) = page.get("/chart/a%2Fb%20c%3F.svg").await;
+        assert!(header.contains("content-type: image/svg+xml"), "{header}");
+        assert!(
+            body.starts_with("<svg ") && body.ends_with("</svg>\n"),
+            "{body}"
+        );
+        let (header, body) = page.get("/chart/nginx.svg").await;
+        assert!(header.starts_with("HTTP/1.1 404"), "{header}");
+        assert!(body.contains("no chart nginx.svg"), "{body}");
+    }
+
+    #[tokio::test]
+    async fn the_same_is_there_as_data() {
+        let page = Page::open(snapshot("apache")).await;
+        let (header, body) = page.get("/api/v1/snapshot").await;
+        assert!(
+            header.contains("content-type: application/json"),
+            "{header}"
+        );
+        let value: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+        assert_eq!(value["services"][0]["signals"][0]["value"], 250_000.0);
+        assert_eq!(value["decisions"][0]["to"], 3);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_there_is_said_in_words_and_nothing_can_be_changed() {
+        let page = Page::open(snapshot("apache")).await;
+        let (header, body) = page.get("/elsewhere").await;
+        assert!(header.starts_with("HTTP/1.1 404") && body.contains("nothing at /elsewhere"));
+        for path in ["/", "/api/v1/snapshot", "/healthz"] {
+            for method in ["POST", "PUT", "DELETE"] {
+                let (header, _) = page.ask(method, path).await;
+                assert!(
+                    header.starts_with("HTTP/1.1 405"),
+                    "{method} {path}: {header}"
+                );
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn health_ends_with_the_loop() {
+        let Page {
+            address,
+            publish,
+            stop,
+            server,
+        } = Page::open(snapshot("apache")).await;
+        let (dead, _) = watch::channel(Arc::default());
+        let page = Page {
+            address,
+            publish: dead,
+            stop,
+            server,
+        };
+        assert!(page.get("/healthz").await.0.starts_with("HTTP/1.1 200"));
+        drop(publish);
+        assert!(page.get("/healthz").await.0.starts_with("HTTP/1.1 503"));
+    }
+
+    #[tokio::test]
+    async fn a_silent_client_does_not_hold_up_the_end() {
+        let page = Page::open(snapshot("apache")).await;
+        let mut silent = TcpStream::connect(page.address).await.expect("listening");
+        silent.write_all(b"GET / HTTP/1.1\r\n").await.expect("sent");
+        assert!(page.get("/healthz").await.0.starts_with("HTTP/1.1 200"));
+        page.stop.send(()).expect("the server listens for its end");
+        let ended = tokio::time::timeout(Duration::from_secs(5), page.server).await;
+        ended
+            .expect("in time")
+            .expect("no panic")
+            .expect("no error");
+    }
+}

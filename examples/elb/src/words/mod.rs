@@ -1,0 +1,9 @@
+//! Values as people read them: the same words on the terminal, the page and the chart.
+
+mod quantity;
+mod time;
+mod untrusted;
+
+pub use quantity::{Scale, count, limits, quantity};
+pub use time::{duration, log_time};
+pub use untrusted::{printable, shortened};
