@@ -17,9 +17,13 @@ fn decode(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group(name);
         group.throughput(Throughput::Elements(datagrams.len() as u64));
         let mut each = |what: &str, work: &dyn Fn(&[u8])| {
-            group.bench_with_input(BenchmarkId::from_parameter(what), &datagrams, |bencher, all| {
-                bencher.iter(|| all.iter().for_each(|datagram| work(black_box(datagram))));
-            });
+            group.bench_with_input(
+                BenchmarkId::from_parameter(what),
+                &datagrams,
+                |bencher, all| {
+                    bencher.iter(|| all.iter().for_each(|datagram| work(black_box(datagram))));
+                },
+            );
         };
         each("floor: sum all bytes", &|datagram| {
             black_box(sum_bytes(datagram));

@@ -37,7 +37,11 @@ pub fn walk_lengths(datagram: &[u8]) -> Option<u64> {
 /// Walks the same, and reads every 32-bit word of every record.
 pub fn walk_words(datagram: &[u8]) -> Option<u64> {
     walk(datagram, |record| {
-        let words = record.as_chunks::<4>().0.iter().map(|word| u32::from_be_bytes(*word));
+        let words = record
+            .as_chunks::<4>()
+            .0
+            .iter()
+            .map(|word| u32::from_be_bytes(*word));
         u64::from(words.fold(0u32, u32::wrapping_add))
     })
 }
@@ -67,7 +71,9 @@ fn walk(datagram: &[u8], of_record: impl Fn(&[u8]) -> u64) -> Option<u64> {
         for _ in 0..records {
             let (format, body, behind) = frame(rest)?;
             rest = behind;
-            sum = sum.wrapping_add(u64::from(format)).wrapping_add(of_record(body));
+            sum = sum
+                .wrapping_add(u64::from(format))
+                .wrapping_add(of_record(body));
         }
     }
     Some(sum)
@@ -82,5 +88,8 @@ fn frame(bytes: &[u8]) -> Option<(u32, &[u8], &[u8])> {
 
 #[inline(always)]
 fn word(bytes: &[u8], at: usize) -> Option<u32> {
-    bytes.get(at..)?.first_chunk().map(|word| u32::from_be_bytes(*word))
+    bytes
+        .get(at..)?
+        .first_chunk()
+        .map(|word| u32::from_be_bytes(*word))
 }

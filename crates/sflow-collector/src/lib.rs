@@ -1,29 +1,29 @@
 #![doc = include_str!("../README.md")]
 
 mod capture;
-mod file;
-mod packet;
+mod pace;
 mod udp;
 
 use std::net::SocketAddr;
 use std::time::SystemTime;
 
-pub use capture::{Capture, CaptureStats, Port};
-pub use file::CaptureError;
+pub use capture::{Capture, CaptureError, CaptureStats, Damage, Port};
+pub use pace::{InvalidSpeed, Pace};
 #[cfg(feature = "tokio")]
 pub use udp::AsyncUdpReceiver;
-pub use udp::{ReceiverStats, SocketSettings, UdpReceiver};
+pub use udp::{BindError, ReceiverStats, SocketSettings, UdpReceiver};
 
 /// The UDP port that agents send to unless they are told otherwise.
 pub const SFLOW_PORT: u16 = 6343;
 
-/// The longest payload that a UDP datagram over IPv4 can have.
+/// The longest payload, in bytes, that a UDP datagram over IPv4 can have. (IPv6 leaves room
+/// for 20 more, which are received as well.)
 pub const LONGEST_DATAGRAM: usize = 65_507;
 
 /// One datagram, as it arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Received<'a> {
-    /// When: by the clock of this machine for a socket, as recorded for a capture.
+    /// When: by the kernel's clock for a socket, as recorded for a capture.
     pub received_at: SystemTime,
     /// Who sent it: not necessarily the agent.
     pub source: SocketAddr,

@@ -1,37 +1,108 @@
 //! Receiving on loopback.
 
+use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
-use std::time::{Duration, SystemTime};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
 
 use sflow_collector::{LONGEST_DATAGRAM, SocketSettings, UdpReceiver};
+
+/// Long enough for a machine under load, and never waited for when all is well.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 fn loopback() -> SocketAddr {
     ([127, 0, 0, 1], 0).into()
 }
 
+fn receiver() -> UdpReceiver {
+    UdpReceiver::bind(loopback(), &SocketSettings::default()).unwrap()
+}
+
+fn sender() -> UdpSocket {
+    UdpSocket::bind(loopback()).unwrap()
+}
+
 #[test]
 fn datagrams_arrive_whole_in_order_and_with_their_sender() {
-    let mut receiver = UdpReceiver::bind(loopback(), &SocketSettings::default()).unwrap();
-    let sender = UdpSocket::bind(loopback()).unwrap();
+    let (mut receiver, sender) = (receiver(), sender());
     let before = SystemTime::now();
-    let payloads: Vec<Vec<u8>> = [0, 1, 1400, 9000, LONGEST_DATAGRAM]
+    let payloads: Vec<Vec<u8>> = [0, 1, 1400, 9000, LONGEST_DATAGRAM, 2]
         .iter()
         .enumerate()
         .map(|(place, length)| vec![place as u8; *length])
         .collect();
     for payload in &payloads {
-        sender.send_to(payload, receiver.local_addr().unwrap()).unwrap();
+        sender
+            .send_to(payload, receiver.local_addr().unwrap())
+            .unwrap();
     }
     for payload in &payloads {
-        let received = receiver.receive().unwrap();
-        assert_eq!(received.bytes, payload);
+        let received = receiver
+            .receive_within(PATIENCE)
+            .unwrap()
+            .expect("a datagram");
+        assert!(
+            received.bytes == payload,
+            "{} of {}",
+            received.bytes.len(),
+            payload.len()
+        );
         assert_eq!(received.source, sender.local_addr().unwrap());
-        assert!(received.received_at >= before);
-        assert!(received.received_at.elapsed().unwrap() < Duration::from_secs(60));
+        // Two clocks of one machine, read a little apart.
+        let slack = Duration::from_millis(100);
+        assert!(received.received_at > before - slack);
+        assert!(received.received_at < SystemTime::now() + slack);
     }
+    let stats = receiver.stats();
     let bytes = payloads.iter().map(|payload| payload.len() as u64).sum();
-    assert_eq!((receiver.stats().datagrams, receiver.stats().bytes), (5, bytes));
+    assert_eq!(
+        (stats.datagrams, stats.bytes, stats.truncated),
+        (6, bytes, 0)
+    );
     assert!(receiver.buffer_granted().unwrap() > 0);
+}
+
+#[test]
+fn a_burst_arrives_whole_and_in_order() {
+    let (mut receiver, sender) = (receiver(), sender());
+    let address = receiver.local_addr().unwrap();
+    for number in 0..300u32 {
+        sender.send_to(&number.to_be_bytes(), address).unwrap();
+    }
+    for number in 0..300u32 {
+        let received = receiver
+            .receive_within(PATIENCE)
+            .unwrap()
+            .expect("a datagram");
+        assert_eq!(received.bytes, number.to_be_bytes());
+    }
+    assert!(receiver.try_receive().unwrap().is_none());
+    let stats = receiver.stats();
+    assert_eq!(stats.datagrams, 300);
+    if cfg!(target_os = "linux") {
+        assert!(stats.batches <= 10, "{stats:?}");
+        assert_eq!(stats.kernel_drops, Some(0));
+    }
+}
+
+#[test]
+fn ipv6_arrives_too_and_longer_than_ipv4_could() {
+    let localhost = "[::1]:0".parse().unwrap();
+    let Ok(mut receiver) = UdpReceiver::bind(localhost, &SocketSettings::default()) else {
+        eprintln!("skipped: no IPv6 on this machine");
+        return;
+    };
+    let sender = UdpSocket::bind(localhost).unwrap();
+    let longest = vec![6; LONGEST_DATAGRAM + 20];
+    sender
+        .send_to(&longest, receiver.local_addr().unwrap())
+        .unwrap();
+    let received = receiver
+        .receive_within(PATIENCE)
+        .unwrap()
+        .expect("a datagram");
+    assert!(received.bytes == longest, "{} bytes", received.bytes.len());
+    assert_eq!(received.source, sender.local_addr().unwrap());
 }
 
 #[test]
@@ -41,36 +112,238 @@ fn the_unspecified_ipv6_address_receives_ipv4_and_names_it_so() {
         eprintln!("skipped: no IPv6 on this machine");
         return;
     };
-    let sender = UdpSocket::bind(loopback()).unwrap();
+    let sender = sender();
     let port = receiver.local_addr().unwrap().port();
     sender.send_to(b"telemetry", ("127.0.0.1", port)).unwrap();
-    let received = receiver.receive().unwrap();
+    let received = receiver
+        .receive_within(PATIENCE)
+        .unwrap()
+        .expect("a datagram");
     assert_eq!(received.source, sender.local_addr().unwrap());
 }
 
+/// The time is that of the arrival, not that of the reading.
+#[cfg(target_os = "linux")]
 #[test]
-fn a_taken_address_is_refused_unless_it_is_shared() {
-    let first = UdpReceiver::bind(loopback(), &SocketSettings::default()).unwrap();
-    let address = first.local_addr().unwrap();
-    assert!(UdpReceiver::bind(address, &SocketSettings::default()).is_err());
+fn the_kernel_tells_when_a_datagram_came() {
+    const UNREAD: Duration = Duration::from_millis(40);
+    let (mut receiver, sender) = (receiver(), sender());
+    let address = receiver.local_addr().unwrap();
+    // The kernel starts to take times a little after it was asked to, so more than one try.
+    let came_early = (0..50).any(|_| {
+        sender.send_to(b"telemetry", address).unwrap();
+        thread::sleep(UNREAD);
+        let received = receiver
+            .receive_within(PATIENCE)
+            .unwrap()
+            .expect("a datagram");
+        received
+            .received_at
+            .elapsed()
+            .is_ok_and(|age| age >= UNREAD - Duration::from_millis(5))
+    });
+    assert!(came_early);
+}
 
-    let shared = SocketSettings { shared: true, ..SocketSettings::default() };
-    let first = UdpReceiver::bind(loopback(), &shared).unwrap();
-    assert!(UdpReceiver::bind(first.local_addr().unwrap(), &shared).is_ok());
+/// Every datagram is either handed out or counted as dropped.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_a_full_buffer_costs_is_counted() {
+    const SENT: u64 = 500;
+    let small = SocketSettings {
+        receive_buffer: 4096,
+        ..SocketSettings::default()
+    };
+    let mut receiver = UdpReceiver::bind(loopback(), &small).unwrap();
+    let Some(0) = receiver.stats().kernel_drops else {
+        eprintln!("skipped: this kernel does not tell of dropped datagrams");
+        return;
+    };
+    let sender = sender();
+    let address = receiver.local_addr().unwrap();
+    for round in 1..=2 {
+        for _ in 0..SENT {
+            sender.send_to(&[7; 500], address).unwrap();
+        }
+        while receiver.try_receive().unwrap().is_some() {}
+        // What was dropped is told with the next datagram that is not.
+        sender.send_to(b"next", address).unwrap();
+        let next = receiver
+            .receive_within(PATIENCE)
+            .unwrap()
+            .expect("a datagram");
+        assert_eq!(next.bytes, b"next");
+        let stats = receiver.stats();
+        let drops = stats.kernel_drops.unwrap();
+        assert!(drops > 0);
+        assert_eq!(stats.datagrams + drops, round * (SENT + 1));
+    }
+}
+
+#[test]
+fn waiting_ends_in_time_and_what_comes_later_is_received() {
+    let (mut receiver, sender) = (receiver(), sender());
+    let address = receiver.local_addr().unwrap();
+    let start = Instant::now();
+    assert!(
+        receiver
+            .receive_within(Duration::from_millis(30))
+            .unwrap()
+            .is_none()
+    );
+    let waited = start.elapsed();
+    assert!(
+        waited >= Duration::from_millis(20) && waited < PATIENCE,
+        "{waited:?}"
+    );
+    assert!(receiver.receive_within(Duration::ZERO).unwrap().is_none());
+    assert!(receiver.try_receive().unwrap().is_none());
+
+    let late = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(20));
+        sender.send_to(b"telemetry", address).unwrap();
+    });
+    assert_eq!(receiver.receive().unwrap().bytes, b"telemetry");
+    late.join().unwrap();
+    assert_eq!(
+        (receiver.stats().datagrams, receiver.stats().batches),
+        (1, 1)
+    );
+}
+
+#[test]
+fn receivers_that_share_an_address_get_each_sender_to_one_of_them() {
+    let mut receivers =
+        UdpReceiver::bind_shared(loopback(), &SocketSettings::default(), 2).unwrap();
+    let address = receivers[0].local_addr().unwrap();
+    assert!(
+        receivers
+            .iter()
+            .all(|receiver| receiver.local_addr().unwrap() == address)
+    );
+    let senders: Vec<UdpSocket> = (0..8).map(|_| sender()).collect();
+    for _ in 0..3 {
+        for sender in &senders {
+            sender.send_to(b"telemetry", address).unwrap();
+        }
+    }
+    let workers = receivers.drain(..).map(|mut receiver| {
+        thread::spawn(move || {
+            let mut sources = Vec::new();
+            while let Some(received) = receiver.try_receive().unwrap() {
+                sources.push(received.source);
+            }
+            sources
+        })
+    });
+    let heard: Vec<Vec<SocketAddr>> = workers.map(|worker| worker.join().unwrap()).collect();
+    assert_eq!(heard.iter().map(Vec::len).sum::<usize>(), 24);
+    for sender in &senders {
+        let source = sender.local_addr().unwrap();
+        let workers = heard
+            .iter()
+            .filter(|sources| sources.contains(&source))
+            .count();
+        assert!(
+            workers == 1 || !cfg!(target_os = "linux"),
+            "{source} was heard by {workers}"
+        );
+    }
+}
+
+#[test]
+fn a_taken_address_is_refused_and_says_so() {
+    let first = receiver();
+    let address = first.local_addr().unwrap();
+    let error = UdpReceiver::bind(address, &SocketSettings::default()).unwrap_err();
+    assert_eq!(
+        (error.address, error.error.kind()),
+        (address, ErrorKind::AddrInUse)
+    );
+    assert!(error.to_string().contains("another port"), "{error}");
+
+    let elsewhere = ([192, 0, 2, 1], 0).into();
+    let error = UdpReceiver::bind(elsewhere, &SocketSettings::default()).unwrap_err();
+    assert!(
+        error.to_string().contains("an address of this machine"),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_receive_buffer_is_as_large_as_the_kernel_allows() {
+    let granted = |receive_buffer| {
+        let settings = SocketSettings {
+            receive_buffer,
+            ..SocketSettings::default()
+        };
+        UdpReceiver::bind(loopback(), &settings)
+            .unwrap()
+            .buffer_granted()
+            .unwrap()
+    };
+    assert!(granted(64 << 10) >= 64 << 10);
+    assert!(granted(64 << 10) < granted(128 << 10));
+    assert!(granted(usize::MAX) > 0);
 }
 
 #[cfg(feature = "tokio")]
-#[tokio::test(flavor = "current_thread")]
-async fn waiting_may_be_given_up_without_losing_anything() {
+mod on_a_runtime {
     use sflow_collector::AsyncUdpReceiver;
+    use tokio::time::timeout;
 
-    let receiver = UdpReceiver::bind(loopback(), &SocketSettings::default()).unwrap();
-    let mut receiver = AsyncUdpReceiver::new(receiver).unwrap();
-    assert!(receiver.try_receive().unwrap().is_none());
-    let gave_up = tokio::time::timeout(Duration::from_millis(10), receiver.receive()).await;
-    assert!(gave_up.is_err());
-    let sender = UdpSocket::bind(loopback()).unwrap();
-    sender.send_to(b"telemetry", receiver.local_addr().unwrap()).unwrap();
-    assert_eq!(receiver.receive().await.unwrap().bytes, b"telemetry");
-    assert!(receiver.try_receive().unwrap().is_none());
+    use super::*;
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn waiting_may_be_given_up_without_losing_anything() {
+        let mut receiver = AsyncUdpReceiver::new(receiver()).unwrap();
+        assert!(receiver.try_receive().unwrap().is_none());
+        let gave_up = timeout(Duration::from_millis(10), receiver.receive()).await;
+        assert!(gave_up.is_err());
+        let (sender, address) = (sender(), receiver.local_addr().unwrap());
+        sender.send_to(b"telemetry", address).unwrap();
+        let received = timeout(PATIENCE, receiver.receive())
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(received.bytes, b"telemetry");
+        assert_eq!(received.source, sender.local_addr().unwrap());
+        assert!(receiver.try_receive().unwrap().is_none());
+        sender.send_to(b"again", address).unwrap();
+        let received = timeout(PATIENCE, receiver.receive())
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(received.bytes, b"again");
+        assert_eq!(
+            (receiver.stats().datagrams, receiver.stats().bytes),
+            (2, 14)
+        );
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_task_of_its_own_receives_bursts_and_the_longest() {
+        let mut receiver = AsyncUdpReceiver::new(receiver()).unwrap();
+        let (sender, address) = (sender(), receiver.local_addr().unwrap());
+        let task = tokio::spawn(async move {
+            for number in 0..1000u32 {
+                let received = receiver.receive().await.unwrap();
+                assert_eq!(received.bytes, number.to_be_bytes());
+            }
+            assert_eq!(
+                receiver.receive().await.unwrap().bytes.len(),
+                LONGEST_DATAGRAM
+            );
+            receiver.stats()
+        });
+        for number in 0..1000u32 {
+            sender.send_to(&number.to_be_bytes(), address).unwrap();
+            if number % 100 == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+        sender.send_to(&vec![7; LONGEST_DATAGRAM], address).unwrap();
+        let stats = timeout(PATIENCE, task).await.unwrap().unwrap();
+        assert_eq!(stats.datagrams, 1001);
+    }
 }

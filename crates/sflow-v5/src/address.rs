@@ -119,7 +119,11 @@ pub struct Uuid(pub [u8; 16]);
 impl Uuid {
     /// Whether the sender knows it.
     pub const fn known(self) -> Option<[u8; 16]> {
-        if u128::from_be_bytes(self.0) == 0 { None } else { Some(self.0) }
+        if u128::from_be_bytes(self.0) == 0 {
+            None
+        } else {
+            Some(self.0)
+        }
     }
 }
 

@@ -27,7 +27,12 @@ impl DatagramBuf {
         let frames = datagram.frames();
         let (samples, left) = (frames.left, frames.bytes.len());
         let samples_at = bytes.len().saturating_sub(left);
-        Ok(Self { bytes, header, samples_at, samples })
+        Ok(Self {
+            bytes,
+            header,
+            samples_at,
+            samples,
+        })
     }
 
     /// The datagram in these bytes.

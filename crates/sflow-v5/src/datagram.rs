@@ -1,3 +1,4 @@
+use core::fmt;
 use core::iter::FusedIterator;
 
 use crate::address::Address;
@@ -68,8 +69,9 @@ impl<'a> Datagram<'a> {
         *field = "agent_address";
         let agent_address = Address::decode(input)?;
         *field = "";
-        let (mut words, behind) =
-            input.split_at_checked(16).ok_or_else(|| Stop::truncated(input, 16))?;
+        let (mut words, behind) = input
+            .split_at_checked(16)
+            .ok_or_else(|| Stop::truncated(input, 16))?;
         let words = &mut words;
         let header = Header {
             agent_address,
@@ -81,8 +83,14 @@ impl<'a> Datagram<'a> {
     }
 
     pub(crate) const fn new(header: Header, behind: &'a [u8], count: u32) -> Self {
-        let frames = Frames { bytes: behind, left: count };
-        Self { header, samples: Samples { frames } }
+        let frames = Frames {
+            bytes: behind,
+            left: count,
+        };
+        Self {
+            header,
+            samples: Samples { frames },
+        }
     }
 
     #[cfg(feature = "bytes")]
@@ -133,7 +141,7 @@ impl Header {
 }
 
 /// Iterates over the samples of a [`Datagram`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Samples<'a> {
     frames: Frames<'a>,
 }
@@ -143,14 +151,20 @@ impl<'a> Iterator for Samples<'a> {
 
     #[inline(always)]
     fn next(&mut self) -> Option<Sample<'a>> {
-        match self.frames.next("sample")? {
+        match self.frames.next()? {
             Ok(frame) => Some(Sample::read(frame)),
-            Err(broken) => Some(Sample::Malformed(broken.frame, broken.error)),
+            Err(rest) => Some(Sample::broken(rest)),
         }
     }
 }
 
 impl FusedIterator for Samples<'_> {}
+
+impl fmt::Debug for Samples<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(*self).finish()
+    }
+}
 
 impl PartialEq for Samples<'_> {
     fn eq(&self, other: &Self) -> bool {

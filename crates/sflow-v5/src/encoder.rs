@@ -24,10 +24,11 @@ use crate::writer::Writer;
 ///     cpu_time: 1_250.into(),
 ///     nr_virt_cpu: 2.into(),
 /// };
+/// let records = [CounterRecord::from(cpu)];
 /// let sample = Sample::Counters(CountersSample {
 ///     sequence_number: 1,
 ///     source_id: DataSource::new(DataSourceKind::LOGICAL, 100_001),
-///     records: Records::from(&[CounterRecord::from(cpu)][..]),
+///     records: Records::from(&records[..]),
 ///     ..CountersSample::default()
 /// });
 ///
@@ -59,7 +60,15 @@ impl<'b> Encoder<'b> {
         header.encode(&mut out);
         let count_at = out.len();
         out.word(0);
-        if out.is_full() { Err(Full) } else { Ok(Self { out, count_at, count: 0 }) }
+        if out.is_full() {
+            Err(Full)
+        } else {
+            Ok(Self {
+                out,
+                count_at,
+                count: 0,
+            })
+        }
     }
 
     /// Appends a sample, or nothing of it.

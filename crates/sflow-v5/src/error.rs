@@ -110,19 +110,33 @@ impl Stop {
     /// Reading stopped at the start of `input`.
     #[cold]
     pub fn at(input: &[u8], fault: Fault) -> Self {
-        Self { left: input.len(), fault }
+        Self {
+            left: input.len(),
+            fault,
+        }
     }
 
     /// `input` is too short for a field of `needed` bytes.
     #[cold]
     pub fn truncated(input: &[u8], needed: usize) -> Self {
-        Self::at(input, Fault::Truncated { needed, available: input.len() })
+        Self::at(
+            input,
+            Fault::Truncated {
+                needed,
+                available: input.len(),
+            },
+        )
     }
 
     /// The full report: `whole` is the input that `structure` was read from.
     #[cold]
     pub fn report(self, structure: &'static str, field: &'static str, whole: &[u8]) -> Error {
-        Error { structure, field, offset: whole.len().saturating_sub(self.left), fault: self.fault }
+        Error {
+            structure,
+            field,
+            offset: whole.len().saturating_sub(self.left),
+            fault: self.fault,
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use nom::Parser;
 
 use crate::error::{Error, Fault, Stop};
 use crate::format::DataFormat;
+use crate::structure::Structure;
 use crate::wire::{Parsed, opaque, word};
 use crate::writer::Writer;
 
@@ -21,11 +22,32 @@ pub struct Frame<'a> {
 
 impl<'a> Frame<'a> {
     /// Reads one frame.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn parse(input: &'a [u8]) -> Parsed<'a, Self> {
         (word, opaque)
-            .map(|(format, bytes)| Self { format: DataFormat(format), bytes })
+            .map(|(format, bytes)| Self {
+                format: DataFormat(format),
+                bytes,
+            })
             .parse_complete(input)
+    }
+
+    /// What is there of a frame of `parent` that is not wholly there, and why it is not.
+    #[cold]
+    pub(crate) fn broken(parent: &'static str, rest: &'a [u8]) -> (Self, Error) {
+        let stop = match Self::parse(rest) {
+            Err(nom::Err::Error(stop) | nom::Err::Failure(stop)) => stop,
+            Ok(_) | Err(nom::Err::Incomplete(_)) => Stop::truncated(rest, 1),
+        };
+        let error = stop.report(parent, "", rest);
+        // What a frame that is cut off claims to be is worth knowing.
+        let (bytes, format) = match word(rest) {
+            Ok((behind, format)) if matches!(error.fault, Fault::Length { .. }) => {
+                (behind.get(4..).unwrap_or(&[]), DataFormat(format))
+            }
+            _ => (rest, DataFormat::default()),
+        };
+        (Self { format, bytes }, error)
     }
 
     pub(crate) fn write(&self, out: &mut Writer<'_>) {
@@ -57,54 +79,65 @@ pub(crate) struct Frames<'a> {
 }
 
 impl<'a> Frames<'a> {
-    /// The next frame; `Err` is the last.
+    /// The next frame, or the bytes that ought to be one.
     #[inline(always)]
-    pub(crate) fn next(&mut self, parent: &'static str) -> Option<Result<Frame<'a>, Broken<'a>>> {
+    pub(crate) fn next(&mut self) -> Option<Result<Frame<'a>, &'a [u8]>> {
         self.left = self.left.checked_sub(1)?;
         match Frame::parse(self.bytes) {
             Ok((rest, frame)) => {
                 self.bytes = rest;
                 Some(Ok(frame))
             }
-            Err(nom::Err::Error(stop) | nom::Err::Failure(stop)) => {
-                Some(Err(self.give_up(parent, stop)))
-            }
-            Err(nom::Err::Incomplete(_)) => None,
+            Err(_) => Some(Err(core::mem::take(self).bytes)),
         }
     }
-
-    #[cold]
-    fn give_up(&mut self, parent: &'static str, stop: Stop) -> Broken<'a> {
-        let rest = core::mem::take(self).bytes;
-        let error = stop.report(parent, "", rest);
-        // What a frame that is cut off claims to be is worth knowing.
-        let (bytes, format) = match word(rest) {
-            Ok((behind, format)) if matches!(error.fault, Fault::Length { .. }) => {
-                (behind.get(4..).unwrap_or(&[]), DataFormat(format))
-            }
-            _ => (rest, DataFormat::default()),
-        };
-        Broken { frame: Frame { format, bytes }, error }
-    }
-}
-
-/// A frame that is not wholly there.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Broken<'a> {
-    pub(crate) frame: Frame<'a>,
-    pub(crate) error: Error,
 }
 
 /// What a list of records holds: made by a registry.
 pub(crate) trait Record<'a>: Copy {
-    /// Reads what the frame holds.
-    fn read(frame: Frame<'a>) -> Self;
+    /// Reads what a frame holds. Always `Some`: an item that is written at once as the iterator
+    /// returns it is not copied on the way (see [`design`](crate::design)).
+    fn read(format: DataFormat, bytes: &'a [u8]) -> Option<Self>;
     /// A record that cannot be read.
     fn malformed(frame: Frame<'a>, error: Error) -> Self;
     /// Writes it, frame included.
     fn write(&self, out: &mut Writer<'_>);
     /// Why it cannot be read, if it cannot.
     fn error(&self) -> Option<Error>;
+}
+
+/// Reads the structure that a record's number stands for.
+///
+/// Not inlined: the stores of one structure then do not get mixed up with another's.
+#[inline(never)]
+pub(crate) fn read<'a, T, R>(format: DataFormat, bytes: &'a [u8]) -> Option<R>
+where
+    T: Structure<'a> + Into<R>,
+    R: Record<'a>,
+{
+    match T::read(bytes) {
+        Some(structure) => Some(structure.into()),
+        None => refused::<T, R>(format, bytes),
+    }
+}
+
+/// A record whose bytes are not what its number says.
+#[cold]
+#[inline(never)]
+fn refused<'a, T, R>(format: DataFormat, bytes: &'a [u8]) -> Option<R>
+where
+    T: Structure<'a>,
+    R: Record<'a>,
+{
+    Some(R::malformed(Frame { format, bytes }, T::explain(bytes)))
+}
+
+/// The last record of a sample, where the next frame is not wholly there.
+#[cold]
+#[inline(never)]
+fn broken<'a, R: Record<'a>>(rest: &'a [u8]) -> Option<R> {
+    let (frame, error) = Frame::broken("record", rest);
+    Some(R::malformed(frame, error))
 }
 
 /// The records of a sample: from the wire, or, to be encoded, from a slice.
@@ -116,7 +149,10 @@ pub struct Records<'a, R> {
 
 impl<'a, R> Records<'a, R> {
     pub(crate) const fn new(bytes: &'a [u8], count: u32) -> Self {
-        Self { frames: Frames { bytes, left: count }, items: &[] }
+        Self {
+            frames: Frames { bytes, left: count },
+            items: &[],
+        }
     }
 }
 
@@ -124,7 +160,10 @@ impl<'a, R> Records<'a, R> {
 impl<'a, R: Record<'a>> Records<'a, R> {
     /// The records, each read as it is reached.
     pub const fn iter(&self) -> RecordIter<'a, R> {
-        RecordIter { frames: self.frames, items: self.items }
+        RecordIter {
+            frames: self.frames,
+            items: self.items,
+        }
     }
 
     /// The first record of this number that can be read: `parse` reads it from the wire, `of`
@@ -137,7 +176,7 @@ impl<'a, R: Record<'a>> Records<'a, R> {
         of: impl Fn(&R) -> Option<T>,
     ) -> Option<T> {
         let mut frames = self.frames;
-        while let Some(Ok(frame)) = frames.next("record") {
+        while let Some(Ok(frame)) = frames.next() {
             if frame.format == format
                 && let Some(found) = parse(frame.bytes)
             {
@@ -161,7 +200,10 @@ impl<'a, R: Record<'a>> Records<'a, R> {
 
 impl<'a, R> From<&'a [R]> for Records<'a, R> {
     fn from(items: &'a [R]) -> Self {
-        Self { frames: Frames::default(), items }
+        Self {
+            frames: Frames::default(),
+            items,
+        }
     }
 }
 
@@ -213,9 +255,9 @@ impl<'a, R: Record<'a>> Iterator for RecordIter<'a, R> {
 
     #[inline(always)]
     fn next(&mut self) -> Option<R> {
-        match self.frames.next("record") {
-            Some(Ok(frame)) => Some(R::read(frame)),
-            Some(Err(broken)) => Some(R::malformed(broken.frame, broken.error)),
+        match self.frames.next() {
+            Some(Ok(frame)) => R::read(frame.format, frame.bytes),
+            Some(Err(rest)) => broken(rest),
             None => {
                 let (first, rest) = self.items.split_first()?;
                 self.items = rest;

@@ -51,7 +51,7 @@ pub use frame::{Frame, RecordIter, Records};
 pub use list::{List, ListIter};
 pub use number::{
     Counter32, Counter64, DataSourceKind, DomainState, Gauge32, Gauge64, GaugeF32, GaugeI32,
-    HeaderProtocol, IfDirection, MachineType, OsName, Percentage,
+    HeaderProtocol, IfDirection, MachineType, OsName, Percentage, TcpRtoAlgorithm,
 };
 pub use sample::{CountersSample, FlowSample, Sample};
 pub use source::{DataSource, Encoding, Interface};

@@ -29,7 +29,11 @@ impl<'a, T: Wire<'a>> List<'a, T> {
 
     /// The elements, by value.
     pub fn iter(&self) -> ListIter<'a, T> {
-        ListIter { wire: self.wire, items: self.items.iter(), left: self.length }
+        ListIter {
+            wire: self.wire,
+            items: self.items.iter(),
+            left: self.length,
+        }
     }
 }
 
@@ -72,13 +76,21 @@ impl<'a, T: Wire<'a>> IntoIterator for List<'a, T> {
 
 impl<T> Default for List<'_, T> {
     fn default() -> Self {
-        Self { length: 0, wire: &[], items: &[] }
+        Self {
+            length: 0,
+            wire: &[],
+            items: &[],
+        }
     }
 }
 
 impl<'a, T> From<&'a [T]> for List<'a, T> {
     fn from(items: &'a [T]) -> Self {
-        Self { length: items.len(), wire: &[], items }
+        Self {
+            length: items.len(),
+            wire: &[],
+            items,
+        }
     }
 }
 
@@ -115,7 +127,11 @@ impl<'a, T: Wire<'a>> Wire<'a> for List<'a, T> {
         let taken = input.len().saturating_sub(rest.len());
         let wire = input.get(..taken).unwrap_or(&[]);
         *input = rest;
-        Ok(Self { length: crate::wire::to_usize(length), wire, items: &[] })
+        Ok(Self {
+            length: crate::wire::to_usize(length),
+            wire,
+            items: &[],
+        })
     }
 
     fn encode(&self, out: &mut Writer<'_>) {

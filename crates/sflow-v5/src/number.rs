@@ -219,6 +219,15 @@ enumeration! {
         SOLARIS = 12 "solaris",
     }
 
+    /// `tcpRtoAlgorithm` of MIB-II: how the time-out before a retransmission is found.
+    pub struct TcpRtoAlgorithm {
+        OTHER = 1 "other",
+        CONSTANT = 2 "constant",
+        RSRE = 3 "rsre",
+        VANJ = 4 "van jacobson",
+        RFC2988 = 5 "rfc 2988",
+    }
+
     /// `virDomainState`: what a virtual machine or container is doing.
     pub struct DomainState {
         NO_STATE = 0 "no state",

@@ -70,19 +70,14 @@ macro_rules! registry {
         }
 
         impl<$life> $crate::frame::Record<$life> for $record<$life> {
-            #[inline(always)]
+            #[inline(never)]
             #[deny(unreachable_patterns, reason = "a number that is registered twice")]
-            fn read(frame: $crate::Frame<$life>) -> Self {
-                match frame.format {
-                    $(
-                        formats::$variant => {
-                            match <$variant $(<$variant_life>)? as $crate::Structure<$life>>::parse(frame.bytes) {
-                                Ok(record) => Self::$variant(record),
-                                Err(error) => Self::Malformed(frame, error),
-                            }
-                        }
-                    )*
-                    _ => Self::Unknown(frame),
+            fn read(format: $crate::DataFormat, bytes: &$life [u8]) -> Option<Self> {
+                match format {
+                    $(formats::$variant => {
+                        $crate::frame::read::<$variant $(<$variant_life>)?, Self>(format, bytes)
+                    })*
+                    _ => Some(Self::Unknown($crate::Frame { format, bytes })),
                 }
             }
 

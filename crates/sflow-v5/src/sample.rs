@@ -63,12 +63,25 @@ impl<'a> Sample<'a> {
         Self::Malformed(frame, stop.report(structure, "", frame.bytes))
     }
 
+    /// The last sample of a datagram, where the next frame is not wholly there.
+    #[cold]
+    pub(crate) fn broken(rest: &'a [u8]) -> Self {
+        let (frame, error) = Frame::broken("sample", rest);
+        Self::Malformed(frame, error)
+    }
+
     /// The number under which it stands on the wire.
     pub const fn format(&self) -> DataFormat {
         match self {
-            Self::Flow(FlowSample { encoding: Encoding::Compact, .. }) => FLOW_SAMPLE,
+            Self::Flow(FlowSample {
+                encoding: Encoding::Compact,
+                ..
+            }) => FLOW_SAMPLE,
             Self::Flow(_) => FLOW_SAMPLE_EXPANDED,
-            Self::Counters(CountersSample { encoding: Encoding::Compact, .. }) => COUNTERS_SAMPLE,
+            Self::Counters(CountersSample {
+                encoding: Encoding::Compact,
+                ..
+            }) => COUNTERS_SAMPLE,
             Self::Counters(_) => COUNTERS_SAMPLE_EXPANDED,
             Self::Unknown(frame) | Self::Malformed(frame, _) => frame.format,
         }
@@ -142,7 +155,7 @@ impl<'a> FlowSample<'a> {
 
     /// The first record of this type that can be read; all others are passed over unread.
     pub fn find<T: FlowStructure<'a>>(&self) -> Option<T> {
-        self.records.find(T::FORMAT, |bytes| T::parse(bytes).ok(), T::of)
+        self.records.find(T::FORMAT, T::read, T::of)
     }
 
     #[inline(always)]
@@ -151,8 +164,9 @@ impl<'a> FlowSample<'a> {
             Encoding::Compact => 32,
             Encoding::Expanded => 44,
         };
-        let (mut head, behind) =
-            bytes.split_at_checked(fixed).ok_or_else(|| Stop::truncated(bytes, fixed))?;
+        let (mut head, behind) = bytes
+            .split_at_checked(fixed)
+            .ok_or_else(|| Stop::truncated(bytes, fixed))?;
         let head = &mut head;
         Ok(Self {
             sequence_number: u32::decode(head)?,
@@ -203,7 +217,7 @@ impl<'a> CountersSample<'a> {
 
     /// The first record of this type that can be read; all others are passed over unread.
     pub fn find<T: CounterStructure<'a>>(&self) -> Option<T> {
-        self.records.find(T::FORMAT, |bytes| T::parse(bytes).ok(), T::of)
+        self.records.find(T::FORMAT, T::read, T::of)
     }
 
     #[inline(always)]
@@ -212,8 +226,9 @@ impl<'a> CountersSample<'a> {
             Encoding::Compact => 12,
             Encoding::Expanded => 16,
         };
-        let (mut head, behind) =
-            bytes.split_at_checked(fixed).ok_or_else(|| Stop::truncated(bytes, fixed))?;
+        let (mut head, behind) = bytes
+            .split_at_checked(fixed)
+            .ok_or_else(|| Stop::truncated(bytes, fixed))?;
         let head = &mut head;
         Ok(Self {
             sequence_number: u32::decode(head)?,

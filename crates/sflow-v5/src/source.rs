@@ -38,10 +38,14 @@ impl DataSource {
     pub(crate) fn decode(encoding: Encoding, input: &mut &[u8]) -> Result<Self, Stop> {
         let first = u32::decode(input)?;
         Ok(match encoding {
-            Encoding::Compact => {
-                Self { kind: DataSourceKind(first >> 24), index: first & 0x00ff_ffff }
-            }
-            Encoding::Expanded => Self { kind: DataSourceKind(first), index: u32::decode(input)? },
+            Encoding::Compact => Self {
+                kind: DataSourceKind(first >> 24),
+                index: first & 0x00ff_ffff,
+            },
+            Encoding::Expanded => Self {
+                kind: DataSourceKind(first),
+                index: u32::decode(input)?,
+            },
         })
     }
 
@@ -76,7 +80,10 @@ pub struct Interface {
 
 impl Interface {
     /// The packet was made or taken by the device itself.
-    pub const INTERNAL: Self = Self { format: 0, value: 0x3fff_ffff };
+    pub const INTERNAL: Self = Self {
+        format: 0,
+        value: 0x3fff_ffff,
+    };
 
     /// The interface with this `ifIndex`.
     pub const fn index(value: u32) -> Self {
@@ -94,15 +101,27 @@ impl Interface {
     /// Whether the packet was made or taken by the device itself. (The expanded form has
     /// 2^32 − 1 for it by the errata, and agents that send 0x3fffffff there as well.)
     pub const fn is_internal(self) -> bool {
-        matches!(self, Self { format: 0, value: 0x3fff_ffff | 0xffff_ffff })
+        matches!(
+            self,
+            Self {
+                format: 0,
+                value: 0x3fff_ffff | 0xffff_ffff
+            }
+        )
     }
 
     #[inline(always)]
     pub(crate) fn decode(encoding: Encoding, input: &mut &[u8]) -> Result<Self, Stop> {
         let first = u32::decode(input)?;
         Ok(match encoding {
-            Encoding::Compact => Self { format: first >> 30, value: first & 0x3fff_ffff },
-            Encoding::Expanded => Self { format: first, value: u32::decode(input)? },
+            Encoding::Compact => Self {
+                format: first >> 30,
+                value: first & 0x3fff_ffff,
+            },
+            Encoding::Expanded => Self {
+                format: first,
+                value: u32::decode(input)?,
+            },
         })
     }
 

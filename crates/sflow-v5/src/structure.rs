@@ -13,12 +13,25 @@ pub trait Structure<'a>: Wire<'a> {
     /// Its fields, in the order of the wire.
     const FIELDS: &'static [Field];
 
-    /// Reads it from the start of `bytes`; what follows its last field is a later version's.
+    /// Reads it from the start of `bytes`, if it is there; what follows its last field is a
+    /// later version's.
+    #[inline(always)]
+    fn read(mut bytes: &'a [u8]) -> Option<Self> {
+        Self::decode(&mut bytes).ok()
+    }
+
+    /// As [`read`](Self::read), and says why not.
     ///
     /// # Errors
     ///
     /// The field that could not be read, and why.
-    fn parse(bytes: &'a [u8]) -> Result<Self, Error>;
+    #[inline]
+    fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
+        Self::read(bytes).ok_or_else(|| Self::explain(bytes))
+    }
+
+    /// Why [`read`](Self::read) fails on `bytes`: reads them again, field by field.
+    fn explain(bytes: &'a [u8]) -> Error;
 
     /// The value of the field at `index` of [`FIELDS`](Self::FIELDS); [`Value::Absent`] beyond
     /// the last one.
@@ -34,9 +47,7 @@ pub trait FlowStructure<'a>: Structure<'a> {
     /// unknown record of its number.
     fn of(record: &FlowRecord<'a>) -> Option<Self> {
         match record {
-            FlowRecord::Unknown(frame) if frame.format == Self::FORMAT => {
-                Self::parse(frame.bytes).ok()
-            }
+            FlowRecord::Unknown(frame) if frame.format == Self::FORMAT => Self::read(frame.bytes),
             _ => None,
         }
     }
@@ -52,7 +63,7 @@ pub trait CounterStructure<'a>: Structure<'a> {
     fn of(record: &CounterRecord<'a>) -> Option<Self> {
         match record {
             CounterRecord::Unknown(frame) if frame.format == Self::FORMAT => {
-                Self::parse(frame.bytes).ok()
+                Self::read(frame.bytes)
             }
             _ => None,
         }
@@ -140,64 +151,22 @@ macro_rules! __define {
             )*
         }
 
-        impl<$life> $name $($generics)* {
-            const SIZES: &'static [$crate::wire::Size] =
-                &[$(<$kind as $crate::wire::Wire<$life>>::SIZE),*];
-
-            /// Reads the fields, those within `lead` without further checks.
-            #[inline(always)]
-            fn read(
-                lead: &mut &$life [u8],
-                rest: &mut &$life [u8],
-                field: &mut &'static str,
-            ) -> ::core::result::Result<Self, $crate::wire::Stop> {
-                $(
-                    *field = $crate::__spelling!($field $($spelling)?);
-                    let $field = $crate::wire::next(lead, rest)?;
-                )*
-                ::core::result::Result::Ok(Self { $($field),* })
-            }
-
-            /// Finds the field that does not fit, once it is clear that one does not.
-            #[cold]
-            #[inline(never)]
-            fn read_slowly(
-                bytes: &$life [u8],
-            ) -> ::core::result::Result<(Self, &$life [u8]), (&'static str, $crate::wire::Stop)> {
-                let (mut lead, mut rest, mut field): (&[u8], _, _) = (&[], bytes, "");
-                match Self::read(&mut lead, &mut rest, &mut field) {
-                    ::core::result::Result::Ok(value) => ::core::result::Result::Ok((value, rest)),
-                    ::core::result::Result::Err(stop) => ::core::result::Result::Err((field, stop)),
-                }
-            }
-
-            #[inline(always)]
-            fn read_quickly(bytes: &$life [u8]) -> ::core::option::Option<(Self, &$life [u8])> {
-                const { assert!(!Self::SIZES.is_empty()) };
-                let (mut lead, mut rest) = bytes.split_at_checked(
-                    const { $crate::wire::Size::lead(Self::SIZES) },
-                )?;
-                let value = Self::read(&mut lead, &mut rest, &mut "").ok()?;
-                ::core::option::Option::Some((value, rest))
-            }
-        }
-
         impl<$life> $crate::wire::Wire<$life> for $name $($generics)* {
-            const SIZE: $crate::wire::Size = $crate::wire::Size::sum(Self::SIZES);
+            const SIZE: $crate::wire::Size = $crate::wire::Size::sum(
+                &[$(<$kind as $crate::wire::Wire<$life>>::SIZE),*],
+            );
             const KIND: $crate::Kind = $crate::Kind::Plain;
 
             #[inline(always)]
             fn decode(
                 input: &mut &$life [u8],
             ) -> ::core::result::Result<Self, $crate::wire::Stop> {
-                let (value, rest) = match Self::read_quickly(input) {
-                    ::core::option::Option::Some(read) => read,
-                    ::core::option::Option::None => {
-                        Self::read_slowly(input).map_err(|(_, stop)| stop)?
-                    }
-                };
+                let (mut lead, mut rest) = $crate::wire::split(input, const {
+                    $crate::wire::Size::lead(&[$(<$kind as $crate::wire::Wire<$life>>::SIZE),*])
+                })?;
+                $(let $field = $crate::wire::next(&mut lead, &mut rest)?;)*
                 *input = rest;
-                ::core::result::Result::Ok(value)
+                ::core::result::Result::Ok(Self { $($field),* })
             }
 
             #[inline]
@@ -221,17 +190,18 @@ macro_rules! __define {
                 },
             )*];
 
-            #[inline(always)]
-            fn parse(bytes: &$life [u8]) -> ::core::result::Result<Self, $crate::Error> {
-                match Self::read_quickly(bytes) {
-                    ::core::option::Option::Some((value, _)) => ::core::result::Result::Ok(value),
-                    ::core::option::Option::None => match Self::read_slowly(bytes) {
-                        ::core::result::Result::Ok((value, _)) => ::core::result::Result::Ok(value),
-                        ::core::result::Result::Err((field, stop)) => {
-                            ::core::result::Result::Err(stop.report($wire, field, bytes))
-                        }
-                    },
-                }
+            #[cold]
+            fn explain(bytes: &$life [u8]) -> $crate::Error {
+                let mut rest = bytes;
+                $(
+                    let field = $crate::__spelling!($field $($spelling)?);
+                    if let ::core::result::Result::Err(stop) =
+                        <$kind as $crate::wire::Wire<$life>>::decode(&mut rest)
+                    {
+                        return stop.report($wire, field, bytes);
+                    }
+                )*
+                $crate::wire::Stop::truncated(rest, 1).report($wire, "", bytes)
             }
 
             fn field(&self, index: usize) -> $crate::Value<$life> {

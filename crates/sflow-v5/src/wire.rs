@@ -3,7 +3,6 @@
 //! The only module that takes bytes apart. Everything is big-endian and a multiple of four
 //! bytes long (XDR); padding is skipped unseen, and may be missing at the end of its parent.
 
-use nom::bytes::complete::take;
 use nom::{IResult, Parser};
 
 use crate::error::Fault;
@@ -72,7 +71,11 @@ impl Size {
             fixed = fixed && matches!(size, Self::Fixed(_));
             rest = behind;
         }
-        if fixed { Self::Fixed(total) } else { Self::AtLeast(total) }
+        if fixed {
+            Self::Fixed(total)
+        } else {
+            Self::AtLeast(total)
+        }
     }
 
     /// How many bytes the values before the first one of variable size take.
@@ -86,13 +89,29 @@ impl Size {
     }
 }
 
+/// The first `length` bytes, checked as one, and what follows them.
+///
+/// # Errors
+///
+/// If there are fewer.
+#[inline(always)]
+pub fn split(input: &[u8], length: usize) -> Result<(&[u8], &[u8]), Stop> {
+    input
+        .split_at_checked(length)
+        .ok_or_else(|| Stop::truncated(input, length))
+}
+
 /// Reads the next field: from `lead`, the part of constant size that has been checked as one,
 /// while that lasts, and from `rest` behind it.
 ///
 /// `lead` has a length that the compiler knows, so every check on it disappears.
 #[inline(always)]
 pub fn next<'a, T: Wire<'a>>(lead: &mut &'a [u8], rest: &mut &'a [u8]) -> Result<T, Stop> {
-    if lead.is_empty() { T::decode(rest) } else { T::decode(lead) }
+    if lead.is_empty() {
+        T::decode(rest)
+    } else {
+        T::decode(lead)
+    }
 }
 
 /// Runs a nom parser where a [`Wire`] decoder is wanted.
@@ -120,7 +139,7 @@ pub(crate) fn chunk<const N: usize>(input: &[u8]) -> Parsed<'_, [u8; N]> {
     }
 }
 
-/// XDR's unsigned integer. (nom's `be_u32` walks byte by byte: `docs/design.md`.)
+/// XDR's unsigned integer. (nom's `be_u32` walks byte by byte: see [`design`](crate::design).)
 #[inline(always)]
 pub(crate) fn word(input: &[u8]) -> Parsed<'_, u32> {
     let (rest, bytes) = chunk(input)?;
@@ -129,26 +148,23 @@ pub(crate) fn word(input: &[u8]) -> Parsed<'_, u32> {
 
 /// XDR's `opaque<>`: a length, as many bytes, and padding, which the last value of a record
 /// may lack.
-#[inline]
+#[inline(always)]
 pub(crate) fn opaque(input: &[u8]) -> Parsed<'_, &[u8]> {
     let (behind, length) = word(input)?;
     match behind.split_at_checked(to_usize(length)) {
+        Some((bytes, rest)) if length.is_multiple_of(4) => Ok((rest, bytes)),
         Some((bytes, rest)) => {
-            let (rest, _) = padding(rest, length)?;
-            Ok((rest, bytes))
+            let padding = to_usize(length.wrapping_neg() & 3).min(rest.len());
+            Ok((rest.get(padding..).unwrap_or(&[]), bytes))
         }
         None => {
-            let fault = Fault::Length { length, available: behind.len() };
+            let fault = Fault::Length {
+                length,
+                available: behind.len(),
+            };
             Err(nom::Err::Error(Stop::at(input, fault)))
         }
     }
-}
-
-/// The zero to three bytes that fill `length` up to a multiple of four, as far as they exist.
-#[inline(always)]
-fn padding(input: &[u8], length: u32) -> Parsed<'_, &[u8]> {
-    let missing = to_usize(length.wrapping_neg() & 3);
-    take(missing.min(input.len())).parse_complete(input)
 }
 
 /// An array's element count, refused if that many elements cannot fit into what follows.
@@ -160,7 +176,10 @@ pub(crate) fn count(input: &[u8], element: Size) -> Parsed<'_, u32> {
     if least.is_some_and(|bytes| bytes <= behind.len()) {
         Ok((behind, count))
     } else {
-        let fault = Fault::Count { count, available: behind.len() };
+        let fault = Fault::Count {
+            count,
+            available: behind.len(),
+        };
         Err(nom::Err::Error(Stop::at(input, fault)))
     }
 }
@@ -283,4 +302,3 @@ impl<'a, T: Wire<'a>> Wire<'a> for Option<T> {
         self.is_none()
     }
 }
-

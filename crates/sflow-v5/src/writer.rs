@@ -12,13 +12,20 @@ pub struct Writer<'b> {
 impl<'b> Writer<'b> {
     /// Writes from the start of `buffer`.
     pub fn new(buffer: &'b mut [u8]) -> Self {
-        Self { buffer, at: 0, full: false }
+        Self {
+            buffer,
+            at: 0,
+            full: false,
+        }
     }
 
     /// Appends `bytes`, or none of them if they do not fit.
     #[inline]
     pub fn put(&mut self, bytes: &[u8]) {
-        let room = self.buffer.get_mut(self.at..).and_then(|room| room.get_mut(..bytes.len()));
+        let room = self
+            .buffer
+            .get_mut(self.at..)
+            .and_then(|room| room.get_mut(..bytes.len()));
         match room {
             Some(room) => {
                 room.copy_from_slice(bytes);
@@ -69,7 +76,10 @@ impl<'b> Writer<'b> {
 
     /// Replaces the word at `place` by `number`.
     pub(crate) fn overwrite(&mut self, place: usize, number: usize) {
-        let room = self.buffer.get_mut(place..).and_then(|room| room.first_chunk_mut::<4>());
+        let room = self
+            .buffer
+            .get_mut(place..)
+            .and_then(|room| room.first_chunk_mut::<4>());
         match (room, u32::try_from(number)) {
             (Some(room), Ok(number)) => *room = number.to_be_bytes(),
             _ => self.full = true,

@@ -1,6 +1,7 @@
 //! Both captures, read by this crate and by sflowtool: every sample, every record and every
 //! field that both name must be equal.
 
+#[allow(dead_code, reason = "each test uses its part")]
 mod capture;
 
 use std::fs::File;
@@ -16,13 +17,22 @@ use sflow_v5::{
 /// What sflowtool calls a field, where the specification calls it otherwise.
 const RENAMED: &[(&str, &[(&str, &str)])] = &[
     ("if_counters", &[("networkType", "ifType")]),
-    ("of_port", &[("openflow_datapath_id", "datapath_id"), ("openflow_port", "port_no")]),
+    (
+        "of_port",
+        &[
+            ("openflow_datapath_id", "datapath_id"),
+            ("openflow_port", "port_no"),
+        ],
+    ),
     ("port_name", &[("ifName", "name")]),
     ("host_descr", &[("UUID", "uuid")]),
     ("host_adapters", &[("adaptor_list", "adapters")]),
     (
         "host_parent",
-        &[("parent_dsClass", "container_type"), ("parent_dsIndex", "container_index")],
+        &[
+            ("parent_dsClass", "container_type"),
+            ("parent_dsIndex", "container_index"),
+        ],
     ),
     (
         "host_cpu",
@@ -76,9 +86,16 @@ const RENAMED: &[(&str, &[(&str, &str)])] = &[
     ),
     (
         "virt_cpu",
-        &[("vcpu_state", "state"), ("vcpu_cpu_mS", "cpuTime"), ("vcpu_cpuCount", "nrVirtCpu")],
+        &[
+            ("vcpu_state", "state"),
+            ("vcpu_cpu_mS", "cpuTime"),
+            ("vcpu_cpuCount", "nrVirtCpu"),
+        ],
     ),
-    ("virt_memory", &[("vmem_memory", "memory"), ("vmem_maxMemory", "maxMemory")]),
+    (
+        "virt_memory",
+        &[("vmem_memory", "memory"), ("vmem_maxMemory", "maxMemory")],
+    ),
     (
         "virt_disk_io",
         &[
@@ -176,13 +193,23 @@ const NOT_A_FIELD: &[&str] = &[
 
 #[test]
 fn hsflowd_swarm() {
-    let all = Compared { datagrams: 1448, samples: 8860, records: 18_468, fields: 53_978 };
+    let all = Compared {
+        datagrams: 1448,
+        samples: 8860,
+        records: 18_468,
+        fields: 53_978,
+    };
     assert_eq!(compare("hsflowd-swarm"), all);
 }
 
 #[test]
 fn openvswitch() {
-    let all = Compared { datagrams: 106, samples: 581, records: 1_214, fields: 5_429 };
+    let all = Compared {
+        datagrams: 106,
+        samples: 581,
+        records: 1_214,
+        fields: 5_429,
+    };
     assert_eq!(compare("openvswitch"), all);
 }
 
@@ -197,8 +224,9 @@ struct Compared {
 fn compare(capture: &str) -> Compared {
     let oracle = capture::testdata("captures").join(format!("{capture}.sflowtool.jsonl.gz"));
     let lines = BufReader::new(GzDecoder::new(File::open(oracle).unwrap())).lines();
-    let theirs: Vec<Json> =
-        lines.map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect();
+    let theirs: Vec<Json> = lines
+        .map(|line| serde_json::from_str(&line.unwrap()).unwrap())
+        .collect();
     let ours = capture::datagrams(capture);
     assert_eq!(ours.len(), theirs.len());
 
@@ -249,7 +277,13 @@ fn counters_sample(
                 macs(ours.mac_address, theirs["mac_list"].as_array().unwrap());
             }
         }
-        record(ours.name().unwrap(), ours.fields(), |i| ours.field(i), theirs, compared);
+        record(
+            ours.name().unwrap(),
+            ours.fields(),
+            |i| ours.field(i),
+            theirs,
+            compared,
+        );
     }
 }
 
@@ -267,7 +301,13 @@ fn flow_sample(ours: &FlowSample<'_>, theirs: &Json, elements: &[Json], compared
         if let FlowRecord::SampledHeader(header) = ours {
             equal(&theirs["headerLen"], header.header.len());
         }
-        record(ours.name().unwrap(), ours.fields(), |i| ours.field(i), theirs, compared);
+        record(
+            ours.name().unwrap(),
+            ours.fields(),
+            |i| ours.field(i),
+            theirs,
+            compared,
+        );
     }
 }
 
@@ -297,7 +337,11 @@ fn record<'a>(
         }
         seen += 1;
     }
-    assert_eq!(seen, fields.len(), "fields of {name} that sflowtool does not print");
+    assert_eq!(
+        seen,
+        fields.len(),
+        "fields of {name} that sflowtool does not print"
+    );
     compared.fields += seen;
     compared.records += 1;
 }
@@ -318,9 +362,11 @@ fn printed(structure: &str, field: &str, value: Value<'_>) -> Option<String> {
         Value::Float(number) => format!("{number:.3}"),
         Value::Text(text) => text.to_string(),
         Value::Uuid(uuid) => uuid.to_string(),
-        Value::Bytes(bytes) => {
-            bytes.iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join("-")
-        }
+        Value::Bytes(bytes) => bytes
+            .iter()
+            .map(|byte| format!("{byte:02X}"))
+            .collect::<Vec<_>>()
+            .join("-"),
         Value::List(_) => return None,
         other => panic!("{structure}.{field}: {other:?}"),
     })
@@ -335,11 +381,24 @@ fn port(interface: Interface) -> String {
 }
 
 fn macs(ours: List<'_, Mac>, theirs: &[Json]) {
-    let ours: Vec<_> = ours.iter().map(|mac| mac.to_string().replace(':', "")).collect();
-    assert_eq!(ours, theirs.iter().map(|mac| mac.as_str().unwrap()).collect::<Vec<_>>());
+    let ours: Vec<_> = ours
+        .iter()
+        .map(|mac| mac.to_string().replace(':', ""))
+        .collect();
+    assert_eq!(
+        ours,
+        theirs
+            .iter()
+            .map(|mac| mac.as_str().unwrap())
+            .collect::<Vec<_>>()
+    );
 }
 
 #[track_caller]
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "numbers, for the most part literal"
+)]
 fn equal(theirs: &Json, ours: impl ToString) {
     assert_eq!(theirs.as_str(), Some(ours.to_string().as_str()));
 }

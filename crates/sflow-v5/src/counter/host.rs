@@ -1,8 +1,8 @@
 //! sFlow Host Structures: physical hosts, and who anybody is.
 
 use crate::{
-    Counter32, Counter64, DataSourceKind, Gauge32, Gauge64, GaugeF32, List, Mac, MachineType, OsName,
-    Percentage, Text, Uuid, structure,
+    Counter32, Counter64, DataSourceKind, Gauge32, Gauge64, GaugeF32, List, Mac, MachineType,
+    OsName, Percentage, Text, Uuid, structure,
 };
 
 structure! {

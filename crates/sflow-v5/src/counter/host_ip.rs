@@ -1,6 +1,6 @@
 //! sFlow Host TCP/IP Counters: the MIB-II groups of a host.
 
-use crate::{Counter32, Gauge32, GaugeI32, structure};
+use crate::{Counter32, Gauge32, GaugeI32, TcpRtoAlgorithm, structure};
 
 structure! {
     /// IP of a host.
@@ -69,8 +69,7 @@ structure! {
     ///
     /// Source: sFlow Host TCP/IP Counters, `mib2_tcp_group`; MIB-II (RFC 4293, RFC 4022, RFC 4113).
     pub struct Mib2TcpGroup: "mib2_tcp_group" {
-        /// 1 other, 2 constant, 3 rsre, 4 vanj.
-        tcp_rto_algorithm as tcpRtoAlgorithm: Gauge32,
+        tcp_rto_algorithm as tcpRtoAlgorithm: TcpRtoAlgorithm,
         tcp_rto_min as tcpRtoMin: Gauge32 [ms],
         tcp_rto_max as tcpRtoMax: Gauge32 [ms],
         /// −1 if there is no fixed limit.

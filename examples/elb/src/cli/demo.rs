@@ -10,9 +10,10 @@ use sflow_collector::{AsyncUdpReceiver, SocketSettings, UdpReceiver};
 use sflow_metrics::Timestamp;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{mpsc, oneshot, watch};
-use tracing_subscriber::EnvFilter;
+use tracing::instrument::WithSubscriber as _;
+use tracing::subscriber::NoSubscriber;
 
-use super::{PolicyName, end_requested, log_to_stderr, runtime};
+use super::{Log, PolicyName, end_requested, runtime};
 use crate::balancer::Balancer;
 use crate::chart;
 use crate::config::{Config, Control};
@@ -46,20 +47,12 @@ pub(super) struct Args {
 }
 
 impl Args {
-    pub(super) fn run(self, filter: EnvFilter) -> anyhow::Result<()> {
+    pub(super) fn run(self, log: &Log) -> anyhow::Result<()> {
         let is_screen = terminal::is_available();
         if is_screen {
-            let path = self.out.join("elb-demo.log");
-            let log = fs::File::create(&path)
-                .with_context(|| format!("cannot write the log to {}", path.display()))?;
-            tracing_subscriber::fmt()
-                .with_env_filter(filter)
-                .with_target(false)
-                .with_ansi(false)
-                .with_writer(Arc::new(log))
-                .init();
+            log.to_file("info", &self.out.join("elb-demo.log"))?;
         } else {
-            log_to_stderr(filter);
+            log.to_stderr("warn")?;
         }
         runtime()?.block_on(self.show(is_screen))
     }
@@ -82,7 +75,9 @@ impl Args {
         };
         let services = self.policy.services(&part, Mode::Advise);
         let without =
-            trial::run(&part, self.seed, Timestamp::ZERO, control, &services).await?;
+            trial::run(&part, self.seed, Timestamp::ZERO, control, &services)
+                .with_subscriber(NoSubscriber::default())
+                .await?;
         let path = self.out.join("elb-demo.svg");
         if let (Some(service), Some(alone)) = (snapshot.services.first(), without.services.first())
         {
@@ -197,7 +192,8 @@ impl Demo {
         let clock = Clock::new(speed);
         let simulation = Simulation::new(scenario, seed, clock.start)?;
         let services = policy.services(scenario, Mode::Act);
-        let balancer = Balancer::new(clock.start, simulation, control, &services)?;
+        let mut balancer = Balancer::new(clock.start, simulation, control, &services)?;
+        balancer.round(clock.start).await;
         let service = services.first().map_or_else(String::new, |service| service.name.clone());
 
         let (snapshots, watched) = watch::channel(Arc::new(Snapshot::default()));

@@ -5,11 +5,15 @@ mod replay;
 mod run;
 mod simulate;
 
+use std::fs::File;
 use std::io::IsTerminal as _;
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use std::time::Duration;
 
+use anyhow::Context as _;
 use clap::{Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
@@ -25,9 +29,9 @@ use crate::simulator::Scenario;
 #[derive(Debug, Parser)]
 #[command(version, arg_required_else_help = true)]
 pub struct Cli {
-    /// What the log tells, as in `elb=debug` or `warn`.
-    #[arg(long, global = true, value_name = "FILTER", env = "ELB_LOG", default_value = "info")]
-    log: String,
+    /// What the log tells, as in `elb=debug` or `warn`; otherwise what suits the command.
+    #[arg(long, global = true, value_name = "FILTER", env = "ELB_LOG")]
+    log: Option<String>,
 
     #[command(subcommand)]
     command: Command,
@@ -103,12 +107,7 @@ impl PolicyName {
 impl Cli {
     /// Runs the command; errors go to standard error, with what to do about them.
     pub fn run(self) -> ExitCode {
-        let filter = EnvFilter::try_new(&self.log);
-        let result = match filter {
-            Ok(filter) => self.command.run(filter),
-            Err(error) => Err(anyhow::anyhow!("--log {}: {error}", self.log)),
-        };
-        match result {
+        match self.command.run(&Log(self.log)) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("elb: {error:#}");
@@ -118,25 +117,51 @@ impl Cli {
     }
 }
 
-impl Command {
-    fn run(self, filter: EnvFilter) -> anyhow::Result<()> {
-        match self {
-            Self::Demo(args) => args.run(filter),
-            Self::Run(args) => args.run(filter),
-            Self::Replay(args) => args.run(filter),
-            Self::Simulate(args) => args.run(filter),
-        }
+/// What the user wants to be told, if the user said so.
+#[derive(Debug)]
+struct Log(Option<String>);
+
+impl Log {
+    /// The user's filter, or the command's own.
+    fn filter(&self, otherwise: &str) -> anyhow::Result<EnvFilter> {
+        let directives = self.0.as_deref().unwrap_or(otherwise);
+        EnvFilter::try_new(directives).with_context(|| format!("--log {directives}"))
+    }
+
+    /// Log lines to standard error.
+    fn to_stderr(&self, otherwise: &str) -> anyhow::Result<()> {
+        tracing_subscriber::fmt()
+            .with_env_filter(self.filter(otherwise)?)
+            .with_target(false)
+            .with_writer(std::io::stderr)
+            .with_ansi(std::io::stderr().is_terminal())
+            .init();
+        Ok(())
+    }
+
+    /// Log lines to a file, while the terminal is taken.
+    fn to_file(&self, otherwise: &str, path: &Path) -> anyhow::Result<()> {
+        let file = File::create(path)
+            .with_context(|| format!("cannot write the log to {}", path.display()))?;
+        tracing_subscriber::fmt()
+            .with_env_filter(self.filter(otherwise)?)
+            .with_target(false)
+            .with_ansi(false)
+            .with_writer(Arc::new(file))
+            .init();
+        Ok(())
     }
 }
 
-/// Log lines to standard error.
-fn log_to_stderr(filter: EnvFilter) {
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_target(false)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
+impl Command {
+    fn run(self, log: &Log) -> anyhow::Result<()> {
+        match self {
+            Self::Demo(args) => args.run(log),
+            Self::Run(args) => args.run(log),
+            Self::Replay(args) => args.run(log),
+            Self::Simulate(args) => args.run(log),
+        }
+    }
 }
 
 /// One thread is enough: the work of the loop is small, and needs no locks this way.

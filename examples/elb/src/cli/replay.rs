@@ -2,9 +2,7 @@ use std::io::{self, BufWriter, ErrorKind, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tracing_subscriber::EnvFilter;
-
-use super::{log_to_stderr, runtime};
+use super::{Log, runtime};
 use crate::config::Config;
 use crate::replay::replay;
 
@@ -35,8 +33,8 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 impl Args {
-    pub(super) fn run(self, filter: EnvFilter) -> anyhow::Result<()> {
-        log_to_stderr(filter);
+    pub(super) fn run(self, log: &Log) -> anyhow::Result<()> {
+        log.to_stderr("warn")?;
         let config = match &self.config {
             Some(path) => Config::load(path)?,
             None => Config::article(),

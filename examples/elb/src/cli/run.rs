@@ -8,9 +8,8 @@ use sflow_metrics::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tracing::info;
-use tracing_subscriber::EnvFilter;
 
-use super::{log_to_stderr, runtime};
+use super::{Log, runtime};
 use crate::balancer::Balancer;
 use crate::config::{ARTICLE, Config};
 use crate::docker::Docker;
@@ -32,7 +31,7 @@ pub(super) struct Args {
 }
 
 impl Args {
-    pub(super) fn run(self, filter: EnvFilter) -> anyhow::Result<()> {
+    pub(super) fn run(self, log: &Log) -> anyhow::Result<()> {
         if self.example {
             print!("{ARTICLE}");
             return Ok(());
@@ -43,13 +42,13 @@ impl Args {
             println!("{}: {} services, all well", path.display(), config.services.len());
             return Ok(());
         }
-        log_to_stderr(filter);
+        log.to_stderr("info")?;
         runtime()?.block_on(balance(&config))
     }
 }
 
 async fn balance(config: &Config) -> anyhow::Result<()> {
-    let mut docker = Docker::new(&config.docker.endpoints, config.docker.timeout)?;
+    let mut docker = Docker::connect(&config.docker)?;
     match docker.version().await {
         Ok(version) => info!(endpoint = docker.endpoint(), "Docker {version}"),
         Err(error) => tracing::warn!("{error}; decisions wait until a manager answers"),

@@ -3,9 +3,8 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use sflow_metrics::Timestamp;
-use tracing_subscriber::EnvFilter;
 
-use super::{PolicyName, runtime};
+use super::{Log, PolicyName, runtime};
 use crate::chart;
 use crate::config::{Config, Control};
 use crate::policy::Mode;
@@ -48,7 +47,8 @@ fn scenarios() -> String {
 }
 
 impl Args {
-    pub(super) fn run(self, _filter: EnvFilter) -> anyhow::Result<()> {
+    pub(super) fn run(self, log: &Log) -> anyhow::Result<()> {
+        log.to_stderr("error")?;
         let scenario = Scenario::named(&self.scenario)?;
         let control = Control { budget: None, ..Config::article().control };
         let start = Timestamp::from_secs(BEGINNING);

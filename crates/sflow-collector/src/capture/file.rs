@@ -1,0 +1,156 @@
+use std::io::{self, Read};
+use std::ops::Range;
+use std::time::Duration;
+
+use pcap_file::DataLink;
+
+use super::error::{CaptureError, Damage};
+use super::input::Input;
+use super::pcap::Pcap;
+use super::pcapng::PcapNg;
+
+/// The longest packet that is believed: what the programs that write captures keep to.
+pub(super) const LONGEST_PACKET: u32 = 262_144;
+
+/// A capture file as a row of packets.
+pub(super) struct File {
+    input: Input,
+    format: Format,
+    /// Of those handed out.
+    packets: u64,
+    /// Bytes of the last one, which is dropped when the next is asked for.
+    held: u64,
+}
+
+enum Format {
+    Pcap(Pcap),
+    PcapNg(PcapNg),
+}
+
+/// One packet of a file.
+pub(super) enum Captured<'a> {
+    Packet {
+        link: DataLink,
+        /// Since 1970.
+        time: Option<Duration>,
+        data: &'a [u8],
+    },
+    /// It lies about itself, but where the next one starts is known.
+    Malformed,
+}
+
+/// A record that is at hand as a whole, from the start of the input on.
+pub(super) struct Found {
+    /// Bytes of the record.
+    pub(super) length: usize,
+    /// `None` if it lies about itself.
+    pub(super) packet: Option<Packet>,
+}
+
+/// A packet in a record.
+pub(super) struct Packet {
+    pub(super) link: DataLink,
+    pub(super) time: Option<Duration>,
+    /// Where in the record its bytes are.
+    pub(super) data: Range<usize>,
+}
+
+/// Why there is no next packet.
+#[derive(Debug)]
+pub(super) enum Stop {
+    CutOff,
+    Broken(Damage),
+    Read(io::Error),
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        Self::Read(error)
+    }
+}
+
+impl From<Damage> for Stop {
+    fn from(damage: Damage) -> Self {
+        Self::Broken(damage)
+    }
+}
+
+impl File {
+    pub(super) fn open(reader: Box<dyn Read + Send>) -> Result<Self, CaptureError> {
+        let mut input = Input::new(reader);
+        let start = match input.at_least(4) {
+            Ok(start) => start.iter().copied().take(4).collect::<Vec<u8>>(),
+            Err(error) => return Err(CaptureError::Read { offset: 0, error }),
+        };
+        let format = if PcapNg::starts_with(&start) {
+            Ok(Format::PcapNg(PcapNg::default()))
+        } else if Pcap::starts_with(&start) {
+            Pcap::open(&mut input).map(Format::Pcap)
+        } else {
+            return Err(CaptureError::NotACapture { start });
+        };
+        match format {
+            Ok(format) => Ok(Self {
+                input,
+                format,
+                packets: 0,
+                held: 0,
+            }),
+            Err(stop) => Err(failure(stop, &input, 0)),
+        }
+    }
+
+    /// Bytes before the next packet.
+    pub(super) const fn position(&self) -> u64 {
+        self.input.position() + self.held
+    }
+
+    /// The next packet; after an error there is none to ask for.
+    pub(super) fn next(&mut self) -> Result<Option<Captured<'_>>, CaptureError> {
+        match self.find() {
+            Ok(None) => Ok(None),
+            Ok(Some(found)) => {
+                self.packets += 1;
+                self.held = found.length as u64;
+                let Some(packet) = found.packet else {
+                    return Ok(Some(Captured::Malformed));
+                };
+                let data = self.input.at_hand().get(packet.data).unwrap_or_default();
+                Ok(Some(Captured::Packet {
+                    link: packet.link,
+                    time: packet.time,
+                    data,
+                }))
+            }
+            Err(stop) => Err(failure(stop, &self.input, self.packets + 1)),
+        }
+    }
+
+    fn find(&mut self) -> Result<Option<Found>, Stop> {
+        let held = std::mem::take(&mut self.held);
+        self.input.skip(held)?;
+        match &mut self.format {
+            Format::Pcap(format) => format.find(&mut self.input),
+            Format::PcapNg(format) => format.find(&mut self.input),
+        }
+    }
+}
+
+#[cold]
+fn failure(stop: Stop, input: &Input, packet: u64) -> CaptureError {
+    match stop {
+        Stop::CutOff => CaptureError::CutOff {
+            packet,
+            offset: input.position_read(),
+        },
+        Stop::Broken(damage) => CaptureError::Broken {
+            packet,
+            offset: input.position(),
+            damage,
+        },
+        Stop::Read(error) => CaptureError::Read {
+            offset: input.position_read(),
+            error,
+        },
+    }
+}

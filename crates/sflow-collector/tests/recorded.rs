@@ -1,0 +1,189 @@
+//! The recorded captures, against what sflowtool read in them.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::time::{Duration, SystemTime};
+
+use flate2::read::GzDecoder;
+use pcap_file::pcap::PcapReader;
+use pcap_file::pcapng::PcapNgWriter;
+use pcap_file::pcapng::blocks::enhanced_packet::EnhancedPacketBlock;
+use pcap_file::pcapng::blocks::interface_description::InterfaceDescriptionBlock;
+use sflow_collector::{Capture, CaptureStats};
+
+const CAPTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/captures");
+const RECORDED: [(&str, u64); 2] = [("hsflowd-swarm", 1448), ("openvswitch", 106)];
+
+/// What is compared of a datagram: length, seconds since 1970, and microseconds.
+type Seen = (String, u64, String);
+
+#[test]
+fn sizes_and_times_are_those_that_sflowtool_reads() {
+    for (name, count) in RECORDED {
+        let mut capture = Capture::open(format!("{CAPTURES}/{name}.pcap")).unwrap();
+        assert_eq!(seen(&mut capture), sflowtool(name), "{name}");
+
+        let all = CaptureStats {
+            packets: count,
+            datagrams: count,
+            ..CaptureStats::default()
+        };
+        assert_eq!(capture.stats(), all, "{name}");
+        let size = fs::metadata(format!("{CAPTURES}/{name}.pcap"))
+            .unwrap()
+            .len();
+        assert_eq!(
+            (capture.bytes_read(), capture.file_size()),
+            (size, Some(size))
+        );
+    }
+}
+
+/// The capture crate writes the newer format by itself, so that ours is read as others mean it.
+#[test]
+fn the_same_packets_in_pcapng_are_the_same_datagrams() {
+    for (name, _) in RECORDED {
+        let file = File::open(format!("{CAPTURES}/{name}.pcap")).unwrap();
+        let mut reader = PcapReader::new(file).unwrap();
+        let mut writer = PcapNgWriter::new(Vec::new()).unwrap();
+        let link = reader.header().datalink;
+        writer
+            .write_pcapng_block(InterfaceDescriptionBlock::new(link, 0))
+            .unwrap();
+        while let Some(packet) = reader.next_packet() {
+            let packet = packet.unwrap();
+            // This crate writes the number of nanoseconds as that of units, which are micro.
+            let timestamp = Duration::from_nanos(packet.timestamp.as_micros() as u64);
+            writer
+                .write_pcapng_block(EnhancedPacketBlock {
+                    interface_id: 0,
+                    timestamp,
+                    original_len: packet.orig_len,
+                    data: packet.data,
+                    options: Vec::new(),
+                })
+                .unwrap();
+        }
+        let mut capture = Capture::read(Cursor::new(writer.into_inner())).unwrap();
+        assert_eq!(seen(&mut capture), sflowtool(name), "{name}");
+    }
+}
+
+#[test]
+fn progress_goes_from_the_header_to_the_end() {
+    let path = format!("{CAPTURES}/openvswitch.pcap");
+    let mut capture = Capture::open(&path).unwrap();
+    let mut before = capture.bytes_read();
+    assert_eq!(before, 24);
+    while let Some(received) = capture.next().unwrap() {
+        let length = received.bytes.len() as u64;
+        let progress = capture.bytes_read() - before;
+        assert!(
+            progress > length && progress < length + 100,
+            "{length} in {progress}"
+        );
+        before = capture.bytes_read();
+    }
+    assert_eq!(Some(before), capture.file_size());
+}
+
+/// As when it comes through a pipe that is slow.
+#[test]
+fn a_reader_may_hand_out_as_little_as_it_likes() {
+    struct Drip(Cursor<Vec<u8>>);
+    impl Read for Drip {
+        fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+            let length = room.len().min(7);
+            self.0.read(&mut room[..length])
+        }
+    }
+    let file = fs::read(format!("{CAPTURES}/openvswitch.pcap")).unwrap();
+    let mut capture = Capture::read(Drip(Cursor::new(file))).unwrap();
+    assert_eq!(capture.file_size(), None);
+    assert_eq!(seen(&mut capture), sflowtool("openvswitch"));
+}
+
+/// The records of a small capture over and over.
+struct Repeated {
+    records: Vec<u8>,
+    at: usize,
+    times: u32,
+}
+
+impl Read for Repeated {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        if self.at == self.records.len() && self.times > 0 {
+            (self.at, self.times) = (0, self.times - 1);
+        }
+        let length = (&self.records[self.at..]).read(room)?;
+        self.at += length;
+        Ok(length)
+    }
+}
+
+#[test]
+fn a_large_capture_is_read_in_pieces() {
+    let mut header = fs::read(format!("{CAPTURES}/openvswitch.pcap")).unwrap();
+    let records = header.split_off(24);
+    let size = records.len() as u64;
+    let reader = Cursor::new(header).chain(Repeated {
+        records,
+        at: 0,
+        times: 99,
+    });
+    let mut capture = Capture::read(reader).unwrap();
+    while capture.next().unwrap().is_some() {}
+    assert_eq!(capture.stats().datagrams, 100 * 106);
+    assert_eq!(capture.bytes_read(), 24 + 100 * size);
+}
+
+fn seen(capture: &mut Capture) -> Vec<Seen> {
+    let mut seen = Vec::new();
+    while let Some(received) = capture.next().unwrap() {
+        let since = received
+            .received_at
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap();
+        seen.push((
+            received.bytes.len().to_string(),
+            since.as_secs(),
+            since.subsec_micros().to_string(),
+        ));
+    }
+    seen
+}
+
+fn sflowtool(name: &str) -> Vec<Seen> {
+    let file = File::open(format!("{CAPTURES}/{name}.sflowtool.jsonl.gz")).unwrap();
+    let mut seen = Vec::new();
+    for line in BufReader::new(GzDecoder::new(file)).lines() {
+        let line: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
+        let text = |name: &str| {
+            line[name]
+                .as_str()
+                .unwrap_or_else(|| panic!("{name}"))
+                .to_owned()
+        };
+        seen.push((
+            text("datagramSize"),
+            seconds(&text("pcapTimestamp")),
+            text("pcapTimestamp_uS"),
+        ));
+    }
+    seen
+}
+
+/// Of a time such as `2026-11-23T04:04:59+0000`.
+fn seconds(time: &str) -> u64 {
+    let number = |from: usize, to: usize| time[from..to].parse::<u64>().unwrap();
+    let (year, month, day) = (number(0, 4), number(5, 7), number(8, 10));
+    // Counted from March, so that the day that some years have more is the last.
+    let (year, month) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year - 1, month + 9)
+    };
+    let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1;
+    assert_eq!(&time[19..], "+0000");
+    (days - 719_468) * 86_400 + number(11, 13) * 3600 + number(14, 16) * 60 + number(17, 19)
+}

@@ -1,0 +1,99 @@
+//! One record, read and written without naming its type.
+
+use sflow_v5::{
+    CounterRecord, CountersSample, DataFormat, Datagram, Encoder, FlowRecord, FlowSample, Header,
+    Records, Sample,
+};
+
+/// The two number spaces of records.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Space {
+    Flow,
+    Counters,
+}
+
+/// What came out of a record's bytes.
+#[derive(Debug)]
+pub(crate) struct Read {
+    pub(crate) malformed: bool,
+    /// Its fields, printed, in order.
+    pub(crate) values: Vec<String>,
+    /// The record itself, printed.
+    pub(crate) printed: String,
+    /// Its body, written again.
+    pub(crate) encoded: Vec<u8>,
+}
+
+impl Read {
+    /// Reads `bytes` as the body of a record.
+    pub(crate) fn record(space: Space, format: DataFormat, bytes: &[u8]) -> Self {
+        let sample = sample_with(space, format, bytes);
+        match Datagram::parse(&sample).unwrap().samples().next().unwrap() {
+            Sample::Flow(sample) => {
+                let record = sample.records().next().unwrap();
+                let only = [record];
+                let again = FlowSample {
+                    records: Records::from(&only[..]),
+                    ..sample
+                };
+                Self {
+                    malformed: matches!(record, FlowRecord::Malformed(..)),
+                    values: print(record.fields().len(), |index| record.field(index)),
+                    printed: format!("{record:?}"),
+                    encoded: body(&Sample::Flow(again), 32),
+                }
+            }
+            Sample::Counters(sample) => {
+                let record = sample.records().next().unwrap();
+                let only = [record];
+                let again = CountersSample {
+                    records: Records::from(&only[..]),
+                    ..sample
+                };
+                Self {
+                    malformed: matches!(record, CounterRecord::Malformed(..)),
+                    values: print(record.fields().len(), |index| record.field(index)),
+                    printed: format!("{record:?}"),
+                    encoded: body(&Sample::Counters(again), 12),
+                }
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn print<'a>(fields: usize, value: impl Fn(usize) -> sflow_v5::Value<'a>) -> Vec<String> {
+    (0..fields)
+        .map(|index| format!("{:?}", value(index)))
+        .collect()
+}
+
+/// The bytes of a datagram with one compact sample with one record.
+fn sample_with(space: Space, format: DataFormat, bytes: &[u8]) -> Vec<u8> {
+    let (number, fixed) = match space {
+        Space::Flow => (1, 32),
+        Space::Counters => (2, 12),
+    };
+    let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap().to_be_bytes();
+    let mut sample = vec![0; fixed - 1];
+    sample.push(1);
+    sample.extend_from_slice(&format.0.to_be_bytes());
+    sample.extend_from_slice(&length(bytes));
+    sample.extend_from_slice(bytes);
+    sample.resize(sample.len().next_multiple_of(4), 0);
+    let mut datagram = vec![
+        0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1,
+    ];
+    datagram.extend_from_slice(&[0, 0, 0, number]);
+    datagram.extend_from_slice(&length(&sample));
+    datagram.extend_from_slice(&sample);
+    datagram
+}
+
+/// The body of the only record of a compact sample with so many bytes before its records.
+fn body(sample: &Sample<'_>, fixed: usize) -> Vec<u8> {
+    let mut buffer = [0; 4096];
+    let mut encoder = Encoder::new(&mut buffer, &Header::default()).unwrap();
+    encoder.push(sample).unwrap();
+    encoder.finish()[24 + 8 + fixed + 8..].to_vec()
+}

@@ -1,0 +1,412 @@
+//! What is encoded is decoded to the same, and the other way round.
+
+#[allow(dead_code, reason = "each test uses its part")]
+mod capture;
+#[allow(dead_code, reason = "each test uses its part")]
+mod record;
+
+use std::fs;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use serde_json::Value as Json;
+use sflow_v5::counter::{Adapter, HostAdapters, HostDescr};
+use sflow_v5::flow::SampledHeader;
+use sflow_v5::{
+    Address, CounterRecord, CountersSample, DataFormat, DataSource, DataSourceKind, Datagram,
+    Encoder, Encoding, FlowRecord, FlowSample, Frame, Full, Header, HeaderProtocol, Interface,
+    List, Mac, Opaque, Records, Sample, Text, Uuid,
+};
+
+use record::{Read, Space};
+
+/// Both captures, decoded and encoded, are the same bytes again; but for padding, where the
+/// agents send what lay in their buffers and we send zeros.
+#[test]
+fn captures() {
+    for (capture, padding) in [("hsflowd-swarm", 10_514), ("openvswitch", 142)] {
+        let mut different = 0;
+        for bytes in capture::datagrams(capture) {
+            let datagram = Datagram::parse(&bytes).unwrap();
+            let mut buffer = [0xa5; 1500];
+            let mut encoder = Encoder::new(&mut buffer, &datagram.header).unwrap();
+            datagram
+                .samples()
+                .for_each(|sample| encoder.push(&sample).unwrap());
+            let encoded = encoder.finish();
+            assert_eq!(Datagram::parse(encoded).unwrap(), datagram);
+            assert_eq!(encoded.len(), bytes.len());
+            for (place, (ours, theirs)) in encoded.iter().zip(&bytes).enumerate() {
+                if ours != theirs {
+                    assert!(
+                        *ours == 0 && place % 4 != 0,
+                        "byte {place}: {ours}, was {theirs}"
+                    );
+                    different += 1;
+                }
+            }
+        }
+        assert_eq!(
+            different, padding,
+            "bytes of padding in {capture} that are not zero"
+        );
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn every_structure((space, format, bytes) in record_bytes(), tail in vec(any::<u8>(), 0..9)) {
+        let read = Read::record(space, format, &bytes);
+        prop_assert!(!read.malformed, "{:?}", read);
+        prop_assert_eq!(&read.encoded, &bytes);
+        prop_assert_eq!(&Read::record(space, format, &read.encoded).printed, &read.printed);
+        let extended = [&bytes[..], &tail].concat();
+        if !has_optional_fields(format) {
+            prop_assert_eq!(Read::record(space, format, &extended).printed, read.printed);
+        }
+    }
+
+    #[test]
+    fn every_prefix_of_every_structure((space, format, bytes) in record_bytes()) {
+        for length in 0..bytes.len() {
+            let read = Read::record(space, format, &bytes[..length]);
+            // The end may lack its padding, or the fields that later versions appended.
+            let may_be_short = bytes.len() - length <= 3 || has_optional_fields(format);
+            prop_assert!(read.malformed || may_be_short, "{} bytes: {:?}", length, read);
+        }
+    }
+
+    #[test]
+    fn whole_datagrams(header in header(), samples in vec(sample(), 0..6)) {
+        let mut buffer = vec![0; 16_384];
+        let encoded = encode(&mut buffer, &header, &samples);
+        let datagram = Datagram::parse(encoded).unwrap();
+        prop_assert_eq!(datagram.validate(), Ok(()));
+        prop_assert_eq!(datagram.header, header);
+        prop_assert_eq!(datagram.samples().count(), samples.len());
+        for (sample, given) in datagram.samples().zip(&samples) {
+            prop_assert_eq!(&describe(&sample), &given.describe());
+        }
+        let mut buffer = vec![0; 16_384];
+        let mut encoder = Encoder::new(&mut buffer, &datagram.header).unwrap();
+        datagram.samples().for_each(|sample| encoder.push(&sample).unwrap());
+        prop_assert_eq!(encoder.finish(), encoded);
+    }
+
+    #[test]
+    fn a_full_buffer_takes_whole_samples_only(
+        header in header(),
+        samples in vec(sample(), 1..5),
+        room in any::<Index>(),
+    ) {
+        let mut buffer = vec![0; 16_384];
+        let needed = encode(&mut buffer, &header, &samples).len();
+        let mut buffer = vec![0; room.index(needed)];
+        let Ok(mut encoder) = Encoder::new(&mut buffer, &header) else { return Ok(()) };
+        let pushed = samples.iter().take_while(|sample| sample.push(&mut encoder).is_ok()).count();
+        prop_assert!(pushed < samples.len());
+        prop_assert_eq!(encoder.samples(), pushed);
+        let mut expected = vec![0; 16_384];
+        let expected = encode(&mut expected, &header, &samples[..pushed]);
+        prop_assert_eq!(encoder.finish(), expected, "nothing is left of what did not fit");
+    }
+}
+
+#[test]
+fn values_written_by_hand() {
+    let macs = [Mac([1, 2, 3, 4, 5, 6]), Mac([7, 8, 9, 10, 11, 12])];
+    let adapters = [
+        Adapter {
+            if_index: 1,
+            mac_address: List::from(&macs[..]),
+        },
+        Adapter {
+            if_index: 2,
+            mac_address: List::default(),
+        },
+    ];
+    let host = HostDescr {
+        hostname: Text::from("web.1"),
+        uuid: Uuid([7; 16]),
+        os_release: Text::from(&b"\xff\0"[..]),
+        ..HostDescr::default()
+    };
+    let records = [
+        CounterRecord::from(HostAdapters {
+            adapters: List::from(&adapters[..]),
+        }),
+        CounterRecord::from(host),
+    ];
+    let counters = Sample::Counters(CountersSample {
+        records: Records::from(&records[..]),
+        ..CountersSample::default()
+    });
+    let packet = SampledHeader {
+        protocol: HeaderProtocol::ETHERNET,
+        frame_length: 1518,
+        stripped: 4,
+        header: Opaque(b"seventeen bytes.."),
+    };
+    let records = [FlowRecord::from(packet)];
+    let flow = Sample::Flow(FlowSample {
+        sampling_rate: 400,
+        input: Interface::index(3),
+        output: Interface::INTERNAL,
+        encoding: Encoding::Compact,
+        records: Records::from(&records[..]),
+        ..FlowSample::default()
+    });
+
+    let mut buffer = [0; 512];
+    let mut encoder = Encoder::new(&mut buffer, &Header::default()).unwrap();
+    encoder.push(&counters).unwrap();
+    encoder.push(&flow).unwrap();
+    let datagram = Datagram::parse(encoder.finish()).unwrap();
+    assert_eq!(datagram.samples().collect::<Vec<_>>(), [counters, flow]);
+}
+
+/// A sample as the strategies make it: the numbers before its records, and their bytes.
+#[derive(Clone, Debug)]
+struct Given {
+    space: Space,
+    encoding: Encoding,
+    numbers: [u32; 4],
+    source_id: DataSource,
+    ports: [Interface; 2],
+    records: Vec<(DataFormat, Vec<u8>)>,
+}
+
+impl Given {
+    fn push(&self, encoder: &mut Encoder<'_>) -> Result<(), Full> {
+        let [sequence_number, sampling_rate, sample_pool, drops] = self.numbers;
+        let frames = self.records.iter().map(|(format, bytes)| Frame {
+            format: *format,
+            bytes,
+        });
+        let (source_id, encoding) = (self.source_id, self.encoding);
+        match self.space {
+            Space::Flow => {
+                let [input, output] = self.ports;
+                let records: Vec<_> = frames.map(FlowRecord::Unknown).collect();
+                encoder.push(&Sample::Flow(FlowSample {
+                    sequence_number,
+                    source_id,
+                    sampling_rate,
+                    sample_pool,
+                    drops,
+                    input,
+                    output,
+                    encoding,
+                    records: Records::from(&records[..]),
+                }))
+            }
+            Space::Counters => {
+                let records: Vec<_> = frames.map(CounterRecord::Unknown).collect();
+                encoder.push(&Sample::Counters(CountersSample {
+                    sequence_number,
+                    source_id,
+                    encoding,
+                    records: Records::from(&records[..]),
+                }))
+            }
+        }
+    }
+
+    /// What [`describe`] must say of it once it has been decoded.
+    fn describe(&self) -> String {
+        let records = self.records.iter();
+        let records =
+            records.map(|(format, bytes)| Read::record(self.space, *format, bytes).printed);
+        let records = records.collect::<Vec<_>>().join(", ");
+        let (encoding, source_id) = (self.encoding, self.source_id);
+        match self.space {
+            Space::Flow => {
+                format!(
+                    "{encoding:?} {source_id} {:?} {:?} {records}",
+                    self.numbers, self.ports
+                )
+            }
+            Space::Counters => format!("{encoding:?} {source_id} {} {records}", self.numbers[0]),
+        }
+    }
+}
+
+fn describe(sample: &Sample<'_>) -> String {
+    match sample {
+        Sample::Flow(sample) => {
+            let numbers = [
+                sample.sequence_number,
+                sample.sampling_rate,
+                sample.sample_pool,
+                sample.drops,
+            ];
+            let ports = [sample.input, sample.output];
+            let records: Vec<_> = sample
+                .records()
+                .map(|record| format!("{record:?}"))
+                .collect();
+            let (encoding, source_id) = (sample.encoding, sample.source_id);
+            format!(
+                "{encoding:?} {source_id} {numbers:?} {ports:?} {}",
+                records.join(", ")
+            )
+        }
+        Sample::Counters(sample) => {
+            let records: Vec<_> = sample
+                .records()
+                .map(|record| format!("{record:?}"))
+                .collect();
+            let (encoding, source_id) = (sample.encoding, sample.source_id);
+            format!(
+                "{encoding:?} {source_id} {} {}",
+                sample.sequence_number,
+                records.join(", ")
+            )
+        }
+        other => format!("{other:?}"),
+    }
+}
+
+fn encode<'b>(buffer: &'b mut [u8], header: &Header, samples: &[Given]) -> &'b [u8] {
+    let mut encoder = Encoder::new(buffer, header).unwrap();
+    samples
+        .iter()
+        .for_each(|sample| sample.push(&mut encoder).unwrap());
+    encoder.finish()
+}
+
+fn header() -> impl Strategy<Value = Header> {
+    let address = prop_oneof![
+        Just(Address::Unknown),
+        any::<[u8; 4]>().prop_map(Address::V4),
+        any::<[u8; 16]>().prop_map(Address::V6),
+    ];
+    (address, any::<[u32; 3]>()).prop_map(
+        |(agent_address, [sub_agent_id, sequence_number, uptime])| Header {
+            agent_address,
+            sub_agent_id,
+            sequence_number,
+            uptime,
+        },
+    )
+}
+
+fn sample() -> impl Strategy<Value = Given> {
+    let records = vec(record_bytes(), 0..5);
+    let numbers = any::<[u32; 4]>();
+    (
+        any::<bool>(),
+        any::<bool>(),
+        numbers,
+        any::<[u32; 6]>(),
+        records,
+    )
+        .prop_map(
+            |(flow, compact, numbers, [kind, index, a, b, c, d], records)| {
+                let space = if flow { Space::Flow } else { Space::Counters };
+                // What the compact form has no room for is cut off by it.
+                let (encoding, [kind_bits, index_bits, format_bits, value_bits]) = if compact {
+                    (Encoding::Compact, [0xff, 0x00ff_ffff, 3, 0x3fff_ffff])
+                } else {
+                    (Encoding::Expanded, [u32::MAX; 4])
+                };
+                let port = |format, value| Interface {
+                    format: format & format_bits,
+                    value: value & value_bits,
+                };
+                Given {
+                    space,
+                    encoding,
+                    numbers,
+                    source_id: DataSource::new(
+                        DataSourceKind(kind & kind_bits),
+                        index & index_bits,
+                    ),
+                    ports: [port(a, b), port(c, d)],
+                    records: records
+                        .into_iter()
+                        .filter(|(of, ..)| matches!(of, Space::Flow) == flow)
+                        .map(|(_, format, bytes)| (format, bytes))
+                        .collect(),
+                }
+            },
+        )
+}
+
+/// Any registered structure with any values, as its bytes; made from the catalogue.
+fn record_bytes() -> impl Strategy<Value = (Space, DataFormat, Vec<u8>)> {
+    let catalogue = fs::read_to_string(capture::testdata("structures.json")).unwrap();
+    let catalogue: Json = serde_json::from_str(&catalogue).unwrap();
+    let types = |list: &str, format: DataFormat| -> Vec<String> {
+        let structures = catalogue[list].as_array().unwrap();
+        let name = format.to_string();
+        let found = structures
+            .iter()
+            .find(|line| format!("{}:{}", line["enterprise"], line["format"]) == name);
+        let fields = found.unwrap()["fields"].as_array().unwrap().iter();
+        fields
+            .map(|field| field["type"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let flow = FlowRecord::REGISTERED
+        .iter()
+        .map(|line| (Space::Flow, line.format, types("flow_records", line.format)));
+    let counters = CounterRecord::REGISTERED.iter().map(|line| {
+        (
+            Space::Counters,
+            line.format,
+            types("counter_records", line.format),
+        )
+    });
+    select(flow.chain(counters).collect::<Vec<_>>()).prop_flat_map(|(space, format, types)| {
+        let fields: Vec<_> = types.iter().map(|kind| field(kind)).collect();
+        fields.prop_map(move |fields| (space, format, fields.concat()))
+    })
+}
+
+/// Any value of a type of the catalogue.
+fn field(kind: &str) -> BoxedStrategy<Vec<u8>> {
+    let opaque = |longest| vec(any::<u8>(), 0..=longest).prop_map(padded).boxed();
+    match kind {
+        "u32" | "i32" | "f32" => prop_oneof![any::<u32>(), Just(0), Just(u32::MAX)]
+            .prop_map(|word| word.to_be_bytes().to_vec())
+            .boxed(),
+        "u64" => any::<u64>()
+            .prop_map(|number| number.to_be_bytes().to_vec())
+            .boxed(),
+        "uuid" => any::<[u8; 16]>().prop_map(Vec::from).boxed(),
+        "opaque" => opaque(200),
+        "adapters" => {
+            let mac = any::<[u8; 6]>().prop_map(|[a, b, c, d, e, f]| vec![a, b, c, d, e, f, 0, 0]);
+            let adapter = (any::<[u8; 4]>(), list(mac.boxed()))
+                .prop_map(|(index, macs)| [&index[..], &macs].concat());
+            list(adapter.boxed())
+        }
+        text if text.starts_with("str") => opaque(80),
+        other => panic!("no strategy for {other} yet"),
+    }
+}
+
+fn list(element: BoxedStrategy<Vec<u8>>) -> BoxedStrategy<Vec<u8>> {
+    vec(element, 0..5)
+        .prop_map(|elements| [&length(elements.len())[..], &elements.concat()].concat())
+        .boxed()
+}
+
+fn padded(mut bytes: Vec<u8>) -> Vec<u8> {
+    let length = length(bytes.len());
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    [&length[..], &bytes].concat()
+}
+
+fn length(length: usize) -> [u8; 4] {
+    u32::try_from(length).unwrap().to_be_bytes()
+}
+
+/// Whether what follows the first fields is a field that later versions appended.
+fn has_optional_fields(format: DataFormat) -> bool {
+    format == DataFormat::new(0, 2003)
+}

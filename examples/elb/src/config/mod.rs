@@ -1,0 +1,127 @@
+//! Configuration: a TOML file, refused as a whole when anything in it is wrong.
+
+mod file;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::docker;
+use crate::policy::Settings;
+
+/// The configuration of the article, with comments for an operator.
+pub const ARTICLE: &str = include_str!("../../article.toml");
+
+/// What `elb run` is told.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Config {
+    /// Where datagrams arrive.
+    pub collector: Collector,
+    /// Where the page is served.
+    pub http: Http,
+    /// How Docker is reached.
+    pub docker: docker::Settings,
+    /// How often, and with how much, the loop acts.
+    pub control: Control,
+    /// The services.
+    #[serde(rename = "service")]
+    pub services: Vec<Service>,
+}
+
+/// Where datagrams arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Collector {
+    /// Address and port; agents send to 6343 by default.
+    pub listen: SocketAddr,
+}
+
+/// Where the page is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Http {
+    /// Address and port.
+    pub listen: SocketAddr,
+}
+
+/// How often, and with how much, the loop acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Control {
+    /// Time between decisions.
+    pub interval: Duration,
+    /// Replicas that all services together may have.
+    pub budget: Option<u32>,
+}
+
+/// One service.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Service {
+    /// Its name in the orchestrator.
+    pub name: String,
+    /// Larger is served first when the budget is short.
+    pub priority: i32,
+    /// How it is balanced.
+    pub settings: Settings,
+}
+
+impl Config {
+    /// Reads a configuration; all of it is right, or none of it counts.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, at which line or key, and what would be right.
+    pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
+        file::read(text)
+    }
+
+    /// Reads a configuration file.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_toml`](Self::from_toml), or if the file cannot be read.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
+            path: path.to_owned(),
+            error: error.to_string(),
+        })?;
+        Self::from_toml(&text)
+    }
+
+    /// The configuration of the article.
+    pub fn article() -> Self {
+        Self::from_toml(ARTICLE).expect("the file is part of the program, and a test reads it")
+    }
+}
+
+/// Why a configuration is refused.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read {path}: {error}", path = path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: String,
+    },
+    /// It is no TOML, or has a key or a value that does not belong there.
+    #[error("{0}")]
+    Syntax(String),
+    /// A value that cannot be meant.
+    #[error("{key}: {problem}")]
+    Value {
+        /// Which, as `service[0].policy.max`.
+        key: String,
+        /// What is wrong with it, and what would be right.
+        problem: String,
+    },
+}
+
+/// Loopback, where nothing else was asked for.
+const fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,167 @@
+//! Where an engine listens.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use hyper::http::uri::Authority;
+use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
+
+/// Why an endpoint cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum EndpointError {
+    /// There is none.
+    #[error("no endpoint is given: name at least one manager, as in unix:///var/run/docker.sock")]
+    None,
+    /// It does not say where to connect.
+    #[error("endpoint {endpoint:?}: {why}; write unix:///path or tcp://host:port")]
+    Malformed {
+        /// What was given.
+        endpoint: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// It asks for TLS.
+    #[error(
+        "endpoint {0:?}: TLS is not supported yet; use the engine's Unix socket, or a tcp:// \
+         endpoint that only this machine can reach"
+    )]
+    Tls(String),
+}
+
+/// Where an engine listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Endpoint {
+    /// A socket in the file system.
+    Unix(PathBuf),
+    /// Host and port.
+    Tcp(String),
+}
+
+impl Endpoint {
+    /// What HTTP calls the host. A socket in the file system has none, but must say something.
+    pub(super) fn host(&self) -> &str {
+        match self {
+            Self::Unix(_) => "docker",
+            Self::Tcp(address) => address,
+        }
+    }
+
+    pub(super) async fn connect(&self) -> io::Result<Box<dyn Stream>> {
+        match self {
+            #[cfg(unix)]
+            Self::Unix(path) => Ok(Box::new(UnixStream::connect(path).await?)),
+            #[cfg(not(unix))]
+            Self::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
+            Self::Tcp(address) => {
+                let stream = TcpStream::connect(address).await?;
+                stream.set_nodelay(true)?;
+                Ok(Box::new(stream))
+            }
+        }
+    }
+}
+
+/// The port of engines that speak without TLS.
+const PORT: u16 = 2375;
+
+impl FromStr for Endpoint {
+    type Err = EndpointError;
+
+    fn from_str(endpoint: &str) -> Result<Self, EndpointError> {
+        let malformed = |why| EndpointError::Malformed {
+            endpoint: endpoint.to_owned(),
+            why,
+        };
+        let (scheme, rest) = endpoint
+            .split_once("://")
+            .ok_or(malformed("it has no scheme"))?;
+        match scheme {
+            "unix" if rest.starts_with('/') => Ok(Self::Unix(PathBuf::from(rest))),
+            "unix" => Err(malformed("the path of a socket begins with a slash")),
+            "tcp" | "http" => {
+                let address = rest.strip_suffix('/').unwrap_or(rest);
+                address_of(address).map(Self::Tcp).map_err(malformed)
+            }
+            "https" => Err(EndpointError::Tls(endpoint.to_owned())),
+            _ => Err(malformed("its scheme is not known")),
+        }
+    }
+}
+
+fn address_of(address: &str) -> Result<String, &'static str> {
+    let authority: Authority = address.parse().map_err(|_| "it has no host")?;
+    if address.contains('@') {
+        return Err("it has a user, which engines do not know");
+    }
+    match authority.port_u16() {
+        Some(0) => Err("nobody listens on port 0"),
+        Some(_) => Ok(address.to_owned()),
+        None if authority.host() == address => Ok(format!("{address}:{PORT}")),
+        None => Err("its port is not a number below 65536"),
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix(path) => write!(f, "unix://{}", path.display()),
+            Self::Tcp(address) => write!(f, "tcp://{address}"),
+        }
+    }
+}
+
+/// A connection to an engine, over whatever.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+#[cfg(test)]
+mod tests {
+    use super::{Endpoint, EndpointError};
+
+    #[test]
+    fn endpoints_are_understood() {
+        for (endpoint, understood) in [
+            ("unix:///var/run/docker.sock", "unix:///var/run/docker.sock"),
+            ("tcp://10.99.0.1:2375", "tcp://10.99.0.1:2375"),
+            ("tcp://manager.example", "tcp://manager.example:2375"),
+            ("tcp://[fd00::1]:4243/", "tcp://[fd00::1]:4243"),
+            ("tcp://[::1]", "tcp://[::1]:2375"),
+            ("http://localhost:80", "tcp://localhost:80"),
+        ] {
+            let parsed: Endpoint = endpoint.parse().unwrap();
+            assert_eq!(parsed.to_string(), understood);
+        }
+    }
+
+    #[test]
+    fn others_are_refused_with_the_reason() {
+        for (endpoint, reason) in [
+            ("", "no scheme"),
+            ("/var/run/docker.sock", "no scheme"),
+            ("unix://docker.sock", "begins with a slash"),
+            ("tcp://", "no host"),
+            ("tcp://host/path", "no host"),
+            ("tcp://user@host:2375", "a user"),
+            ("tcp://host:0", "port 0"),
+            ("tcp://host:65536", "below 65536"),
+            ("tcp://host:", "below 65536"),
+            ("ssh://host", "scheme is not known"),
+            ("https://host:2376", "TLS is not supported yet"),
+        ] {
+            let error = endpoint.parse::<Endpoint>().unwrap_err().to_string();
+            assert!(error.contains(reason), "{endpoint}: {error}");
+            assert!(error.contains(&format!("{endpoint:?}")), "{error}");
+        }
+        assert!(matches!(
+            "https://h".parse::<Endpoint>(),
+            Err(EndpointError::Tls(_))
+        ));
+    }
+}

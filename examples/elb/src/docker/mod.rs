@@ -1,0 +1,257 @@
+//! Docker swarm, through the engine's HTTP interface.
+//!
+//! One small client reads and writes, over hyper, which the page's server brings along anyway. A
+//! typed client cannot do the writing: what its model of a specification does not know, or
+//! spells otherwise than the engine does (health checks, for one), is lost on the way back, and
+//! swarm then replaces every task. So the update takes the specification as the engine wrote
+//! it, changes one number, and sends it back. For the little that is read besides, a second
+//! client would mean two kinds of timeouts, of errors and of connections.
+//!
+//! Paths carry no version: an engine answers them in the newest version that it speaks, so
+//! nothing is pinned that another engine refuses.
+
+mod answer;
+mod endpoint;
+mod engine;
+mod failure;
+mod service;
+mod task;
+mod update;
+
+#[cfg(test)]
+mod script;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tracing::{debug, info, warn};
+
+use self::answer::Answer;
+pub use self::endpoint::EndpointError;
+use self::engine::{Engine, segment, with_filters};
+use self::failure::Failure;
+use self::service::ServiceAnswer;
+use self::task::{NodeAnswer, TaskAnswer};
+use crate::orchestrator::{Orchestrator, OrchestratorError, Scaling, Service, Task};
+
+/// How the managers of a swarm are reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Settings {
+    /// The managers, in order of preference: `unix:///path`, `tcp://host:port`.
+    pub endpoints: Vec<String>,
+    /// How long one request may take, from connecting to the last byte of the answer.
+    ///
+    /// While a swarm elects a new leader, its managers keep a request for 20 s: less than that
+    /// leaves time to ask the next one.
+    pub timeout: Duration,
+}
+
+impl Default for Settings {
+    /// The engine of this machine, and 8 s.
+    fn default() -> Self {
+        Self {
+            endpoints: vec!["unix:///var/run/docker.sock".to_owned()],
+            timeout: Duration::from_secs(8),
+        }
+    }
+}
+
+/// The managers of a swarm.
+///
+/// Asks the one that answered last; when it does not answer in time, or cannot decide, the next.
+#[derive(Debug)]
+pub struct Docker {
+    manager: Engine,
+    others: VecDeque<Engine>,
+}
+
+impl Docker {
+    /// Prepares to talk to these managers.
+    ///
+    /// Nothing is sent yet: a swarm that is down now may be up when it is needed.
+    ///
+    /// # Errors
+    ///
+    /// If there is no endpoint, or one that cannot be used.
+    pub fn connect(settings: &Settings) -> Result<Self, EndpointError> {
+        let engine = |endpoint: &String| Engine::new(endpoint.parse()?, settings.timeout);
+        let managers = settings.endpoints.iter().map(engine);
+        let mut managers: VecDeque<Engine> = managers.collect::<Result<_, EndpointError>>()?;
+        let manager = managers.pop_front().ok_or(EndpointError::None)?;
+        Ok(Self {
+            manager,
+            others: managers,
+        })
+    }
+
+    /// The endpoint that is asked first.
+    pub fn endpoint(&self) -> &str {
+        self.manager.name()
+    }
+
+    /// What the engine that answers is.
+    ///
+    /// # Errors
+    ///
+    /// If no manager answers, or with something else.
+    pub async fn version(&mut self) -> Result<EngineVersion, OrchestratorError> {
+        Ok(self.ask("/version").await?.json()?)
+    }
+
+    /// Reads from the first manager that can answer.
+    async fn ask(&mut self, path: &str) -> Result<Answer, Failure> {
+        let mut failures = Vec::new();
+        for _ in 0..=self.others.len() {
+            match self.manager.get(path).await {
+                Err(failure) if failure.is_of_the_manager() => {
+                    debug!("{failure}");
+                    failures.push(failure.to_string());
+                    self.turn_to_the_next();
+                }
+                answer => {
+                    if !failures.is_empty() {
+                        let before = failures.join("; ");
+                        info!(manager = self.endpoint(), before, "another manager answers");
+                    }
+                    return answer;
+                }
+            }
+        }
+        Err(Failure::NoManager(failures.join("; ")))
+    }
+
+    fn turn_to_the_next(&mut self) {
+        if let Some(next) = self.others.pop_front() {
+            self.others
+                .push_back(std::mem::replace(&mut self.manager, next));
+        }
+    }
+
+    async fn named(&mut self, names: &[String]) -> Result<Vec<ServiceAnswer>, Failure> {
+        let path = with_filters("/services", &json!({ "name": names }));
+        let mut services: Vec<ServiceAnswer> = self.ask(&path).await?.list()?;
+        // The engine finds every name that begins with one of these.
+        let place = |service: &ServiceAnswer| names.iter().position(|name| name == service.name());
+        services.retain(|service| place(service).is_some());
+        services.sort_by_key(place);
+        Ok(services)
+    }
+
+    /// The tasks that should be running, by the service that they belong to.
+    async fn tasks(
+        &mut self,
+        services: &[ServiceAnswer],
+    ) -> Result<BTreeMap<String, Vec<Task>>, Failure> {
+        let nodes: Vec<NodeAnswer> = self.ask("/nodes").await?.list()?;
+        let hostnames: BTreeMap<String, String> =
+            nodes.into_iter().map(NodeAnswer::into_hostname).collect();
+        let names: BTreeMap<&str, &str> = services
+            .iter()
+            .map(|service| (service.id(), service.name()))
+            .collect();
+        let ids: Vec<&str> = names.keys().copied().collect();
+        // `ready` are those that wait to replace one that failed, and those that never start.
+        let filters = json!({ "service": ids, "desired-state": ["running", "ready"] });
+        let answer = self.ask(&with_filters("/tasks", &filters)).await?;
+        let now = answer.date();
+        let mut answers: Vec<TaskAnswer> = answer.list()?;
+        answers.sort_by(|a, b| a.place().cmp(&b.place()));
+        let mut tasks: BTreeMap<String, Vec<Task>> = BTreeMap::new();
+        for task in answers {
+            let service = task.service().to_owned();
+            if let Some(name) = names.get(service.as_str()) {
+                tasks
+                    .entry(service)
+                    .or_default()
+                    .push(task.into_task(name, &hostnames, now));
+            }
+        }
+        Ok(tasks)
+    }
+}
+
+/// Readings in which a service may vanish between its name and its tasks.
+const READINGS: usize = 3;
+
+impl Orchestrator for Docker {
+    async fn services(&mut self, names: &[String]) -> Result<Vec<Service>, OrchestratorError> {
+        for _ in 0..READINGS {
+            // An empty filter would find everything.
+            let found = if names.is_empty() {
+                Vec::new()
+            } else {
+                self.named(names).await?
+            };
+            if found.is_empty() {
+                return Ok(Vec::new());
+            }
+            let mut tasks = match self.tasks(&found).await {
+                Err(failure) if failure.is_not_found() => continue,
+                tasks => tasks?,
+            };
+            let complete = |service: ServiceAnswer| {
+                let tasks = tasks.remove(service.id()).unwrap_or_default();
+                service.into_service(tasks)
+            };
+            return Ok(found.into_iter().map(complete).collect());
+        }
+        let problem = "services are removed while their tasks are read, again and again";
+        Err(OrchestratorError::Unavailable(problem.to_owned()))
+    }
+
+    async fn scale(&mut self, service: &Service, replicas: u32) -> Result<(), OrchestratorError> {
+        let about = |failure: Failure| {
+            if failure.is_not_found() {
+                OrchestratorError::NotFound(service.name.clone())
+            } else {
+                failure.into()
+            }
+        };
+        if !matches!(service.scaling, Scaling::Replicated { .. }) {
+            return Err(update::not_scalable(service));
+        }
+        let path = format!("/services/{}", segment(&service.id.0));
+        let fresh = self.ask(&path).await.map_err(about)?.json()?;
+        let Some(spec) = update::with_replicas(fresh, service, replicas)? else {
+            return Ok(());
+        };
+        let path = format!(
+            "{path}/update?version={}&registryAuthFrom=spec",
+            service.version
+        );
+        let answer = self.manager.post(&path, &spec).await.map_err(|failure| {
+            if failure.is_of_the_manager() {
+                // Whether it was applied is not known; reading again tells, elsewhere.
+                self.turn_to_the_next();
+            }
+            about(failure)
+        })?;
+        for warning in update::warnings(&answer) {
+            warn!(service = service.name, "the engine warns: {warning}");
+        }
+        Ok(())
+    }
+}
+
+/// What an engine says about itself.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct EngineVersion {
+    /// Version of the engine.
+    #[serde(rename = "Version")]
+    pub engine: String,
+    /// The newest version of its interface, in which unversioned paths are answered.
+    #[serde(rename = "ApiVersion")]
+    pub api: String,
+}
+
+impl fmt::Display for EngineVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, API {}", self.engine, self.api)
+    }
+}

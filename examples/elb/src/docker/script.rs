@@ -1,0 +1,166 @@
+//! An engine that answers by a script.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use super::{Docker, Settings};
+
+/// When scripted engines answer, by their clock.
+pub(super) const DATE: &str = "Mon, 23 Nov 2026 04:05:00 GMT";
+
+/// What an engine does with a request.
+#[derive(Clone, Debug)]
+pub(super) enum Reply {
+    /// Answers with this status and this body.
+    Answer(u16, String),
+    /// Takes the request and never answers.
+    Silence,
+    /// Takes the request and closes the connection.
+    HangUp,
+    /// Answers with these bytes and closes the connection.
+    Raw(String),
+}
+
+impl Reply {
+    pub(super) fn json(body: &Value) -> Self {
+        Self::Answer(200, body.to_string())
+    }
+
+    /// A refusal, in the form in which engines write it.
+    pub(super) fn refusal(status: u16, message: &str) -> Self {
+        Self::Answer(
+            status,
+            serde_json::json!({ "message": message }).to_string(),
+        )
+    }
+}
+
+/// A request as it arrived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Received {
+    /// `GET /path?query`.
+    pub(super) line: String,
+    /// The lines below, in small letters.
+    pub(super) headers: String,
+    /// What was sent with it.
+    pub(super) body: String,
+}
+
+/// An engine that gives its replies in order, one to a connection, and refuses to listen after.
+#[derive(Debug)]
+pub(super) struct Script {
+    /// Where it listens.
+    pub(super) endpoint: String,
+    received: Arc<Mutex<Vec<Received>>>,
+}
+
+impl Script {
+    /// On a TCP port of this machine.
+    pub(super) async fn tcp(replies: Vec<Reply>) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let endpoint = format!("tcp://{}", listener.local_addr().unwrap());
+        let received = Arc::default();
+        let log = Arc::clone(&received);
+        tokio::spawn(async move {
+            for reply in replies {
+                let (stream, _) = listener.accept().await.unwrap();
+                serve(stream, reply, &log).await;
+            }
+        });
+        Self { endpoint, received }
+    }
+
+    /// On a socket in the file system.
+    #[cfg(unix)]
+    pub(super) async fn unix(path: &std::path::Path, replies: Vec<Reply>) -> Self {
+        let listener = tokio::net::UnixListener::bind(path).unwrap();
+        let received = Arc::default();
+        let log = Arc::clone(&received);
+        tokio::spawn(async move {
+            for reply in replies {
+                let (stream, _) = listener.accept().await.unwrap();
+                serve(stream, reply, &log).await;
+            }
+        });
+        Self {
+            endpoint: format!("unix://{}", path.display()),
+            received,
+        }
+    }
+
+    /// What it was asked, in order.
+    pub(super) fn received(&self) -> Vec<Received> {
+        self.received.lock().unwrap().clone()
+    }
+
+    /// The request lines alone.
+    pub(super) fn lines(&self) -> Vec<String> {
+        self.received()
+            .into_iter()
+            .map(|received| received.line)
+            .collect()
+    }
+}
+
+/// A client of these engines that does not wait long.
+pub(super) fn docker(engines: &[&Script]) -> Docker {
+    let endpoints = engines
+        .iter()
+        .map(|engine| engine.endpoint.clone())
+        .collect();
+    Docker::connect(&Settings {
+        endpoints,
+        timeout: Duration::from_millis(300),
+    })
+    .unwrap()
+}
+
+async fn serve<S>(mut stream: S, reply: Reply, log: &Mutex<Vec<Received>>)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let received = receive(&mut stream).await;
+    log.lock().unwrap().push(received);
+    let bytes = match reply {
+        Reply::Answer(status, body) => format!(
+            "HTTP/1.1 {status} Scripted\r\nDate: {DATE}\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        ),
+        Reply::Raw(bytes) => bytes,
+        Reply::HangUp => return,
+        Reply::Silence => {
+            // Held open until the client has enough, while others are served.
+            tokio::spawn(async move { stream.read_u8().await.ok() });
+            return;
+        }
+    };
+    stream.write_all(bytes.as_bytes()).await.unwrap();
+    stream.shutdown().await.ok();
+}
+
+async fn receive<S: AsyncRead + Unpin>(stream: &mut S) -> Received {
+    let mut bytes = Vec::new();
+    let end = loop {
+        bytes.push(stream.read_u8().await.unwrap());
+        if bytes.ends_with(b"\r\n\r\n") {
+            break bytes.len();
+        }
+    };
+    let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
+    let (line, headers) = head.split_once("\r\n").unwrap();
+    let headers = headers.to_lowercase();
+    let length = headers
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "));
+    let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
+    stream.read_exact(&mut body).await.unwrap();
+    Received {
+        line: line.trim_end_matches(" HTTP/1.1").to_owned(),
+        headers,
+        body: String::from_utf8(body).unwrap(),
+    }
+}

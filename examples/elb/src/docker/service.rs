@@ -1,0 +1,222 @@
+//! What is read of a service.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::orchestrator::{Rollout, Scaling, Service, ServiceId, Task};
+
+/// A service as the engine describes it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ServiceAnswer {
+    #[serde(rename = "ID")]
+    id: String,
+    version: Version,
+    spec: Spec,
+    update_status: Option<UpdateStatus>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Version {
+    index: u64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Spec {
+    name: String,
+    labels: Option<BTreeMap<String, String>>,
+    mode: Mode,
+    task_template: Option<TaskTemplate>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Mode {
+    replicated: Option<Replicated>,
+    global: Option<Value>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Replicated {
+    replicas: u32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct TaskTemplate {
+    resources: Option<Resources>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Resources {
+    limits: Option<Limits>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Limits {
+    #[serde(rename = "NanoCPUs")]
+    nano_cpus: Option<i64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct UpdateStatus {
+    state: Option<String>,
+}
+
+impl ServiceAnswer {
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.spec.name
+    }
+
+    pub(super) fn into_service(self, tasks: Vec<Task>) -> Service {
+        let scaling = self.spec.mode.scaling();
+        let rollout = self.update_status.and_then(|status| status.state);
+        let rollout = rollout.map_or(Rollout::Settled, |state| rollout_of(&state));
+        let limits = self
+            .spec
+            .task_template
+            .and_then(|template| template.resources?.limits);
+        let nano_cpus = limits.and_then(|limits| limits.nano_cpus);
+        Service {
+            id: ServiceId(self.id),
+            name: self.spec.name,
+            scaling,
+            version: self.version.index,
+            rollout,
+            labels: self.spec.labels.unwrap_or_default(),
+            cpu_limit: nano_cpus
+                .filter(|limit| *limit > 0)
+                .map(|limit| limit as f64 / 1e9),
+            tasks,
+        }
+    }
+}
+
+impl Mode {
+    fn scaling(&self) -> Scaling {
+        match (&self.replicated, &self.global) {
+            (Some(Replicated { replicas }), _) => Scaling::Replicated {
+                replicas: *replicas,
+            },
+            (None, Some(_)) => Scaling::Global,
+            // `ReplicatedJob` and `GlobalJob`; there is no fifth.
+            (None, None) => Scaling::Job,
+        }
+    }
+}
+
+fn rollout_of(state: &str) -> Rollout {
+    match state {
+        "" | "completed" | "rollback_completed" => Rollout::Settled,
+        "paused" | "rollback_paused" => Rollout::Paused,
+        // `updating` and `rollback_started`. A word that is new is better waited for as well.
+        _ => Rollout::Running,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{ServiceAnswer, rollout_of};
+    use crate::orchestrator::{Rollout, Scaling, Service};
+
+    fn read(spec: Value) -> Service {
+        let answer = json!({ "ID": "s1", "Version": { "Index": 7 }, "Spec": spec });
+        let answer: ServiceAnswer = serde_json::from_value(answer).unwrap();
+        answer.into_service(Vec::new())
+    }
+
+    #[test]
+    fn modes() {
+        for (mode, scaling) in [
+            (
+                json!({ "Replicated": { "Replicas": 3 } }),
+                Scaling::Replicated { replicas: 3 },
+            ),
+            (
+                json!({ "Replicated": { "Replicas": 0 } }),
+                Scaling::Replicated { replicas: 0 },
+            ),
+            (json!({ "Global": {} }), Scaling::Global),
+            (
+                json!({ "ReplicatedJob": { "TotalCompletions": 2 } }),
+                Scaling::Job,
+            ),
+            (json!({ "GlobalJob": {} }), Scaling::Job),
+        ] {
+            assert_eq!(read(json!({ "Name": "a", "Mode": mode })).scaling, scaling);
+        }
+    }
+
+    #[test]
+    fn a_replicated_service_without_a_number_is_not_taken_for_anything() {
+        let spec = json!({ "Name": "a", "Mode": { "Replicated": {} } });
+        let answer = json!({ "ID": "s1", "Version": { "Index": 7 }, "Spec": spec });
+        let error = serde_json::from_value::<ServiceAnswer>(answer).unwrap_err();
+        assert!(error.to_string().contains("Replicas"), "{error}");
+    }
+
+    #[test]
+    fn rollouts() {
+        for (state, rollout) in [
+            ("updating", Rollout::Running),
+            ("paused", Rollout::Paused),
+            ("completed", Rollout::Settled),
+            ("rollback_started", Rollout::Running),
+            ("rollback_paused", Rollout::Paused),
+            ("rollback_completed", Rollout::Settled),
+            ("", Rollout::Settled),
+            ("a word of the future", Rollout::Running),
+        ] {
+            assert_eq!(rollout_of(state), rollout, "{state}");
+        }
+    }
+
+    #[test]
+    fn cpu_limits() {
+        for (resources, limit) in [
+            (Value::Null, None),
+            (json!({}), None),
+            (json!({ "Limits": {} }), None),
+            (json!({ "Limits": { "MemoryBytes": 1 } }), None),
+            (json!({ "Limits": { "NanoCPUs": 0 } }), None),
+            (json!({ "Limits": { "NanoCPUs": 250_000_000 } }), Some(0.25)),
+            (
+                json!({ "Limits": { "NanoCPUs": 2_500_000_000_i64 } }),
+                Some(2.5),
+            ),
+        ] {
+            let spec = json!({
+                "Name": "a",
+                "Mode": { "Global": {} },
+                "TaskTemplate": { "Resources": resources },
+            });
+            assert_eq!(read(spec).cpu_limit, limit);
+        }
+    }
+
+    #[test]
+    fn labels_may_be_null() {
+        let mode = json!({ "Global": {} });
+        let labels = json!({ "elb.max": "8" });
+        assert!(
+            read(json!({ "Name": "a", "Labels": null, "Mode": mode }))
+                .labels
+                .is_empty()
+        );
+        let service = read(json!({ "Name": "a", "Labels": labels, "Mode": mode }));
+        assert_eq!(service.labels["elb.max"], "8");
+    }
+}

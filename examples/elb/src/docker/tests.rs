@@ -1,0 +1,517 @@
+//! The client against engines that answer by a script; `tests/docker.rs` has the real ones.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::script::{Reply, Script, docker};
+use super::{Docker, EndpointError, Settings};
+use crate::orchestrator::{
+    Orchestrator, OrchestratorError, Rollout, Scaling, Service, ServiceId, TaskState,
+};
+
+fn every_field(name: &str, replicas: u32) -> Value {
+    let mut spec: Value = serde_json::from_str(include_str!("every-field.json")).unwrap();
+    spec["Name"] = name.into();
+    spec["Mode"]["Replicated"]["Replicas"] = replicas.into();
+    json!({ "ID": format!("id-{name}"), "Version": { "Index": 17 }, "Spec": spec })
+}
+
+fn service(name: &str, scaling: Scaling) -> Service {
+    Service {
+        id: ServiceId(format!("id-{name}")),
+        name: name.to_owned(),
+        scaling,
+        version: 17,
+        rollout: Rollout::Settled,
+        labels: BTreeMap::new(),
+        cpu_limit: None,
+        tasks: Vec::new(),
+    }
+}
+
+fn apache() -> Service {
+    service("apache", Scaling::Replicated { replicas: 1 })
+}
+
+fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+fn nodes() -> Value {
+    json!([
+        { "ID": "n1", "Description": { "Hostname": "node1" } },
+        { "ID": "n2", "Description": { "Hostname": "node2" } },
+    ])
+}
+
+fn task(id: &str, service: &str, slot: u32, state: &str) -> Value {
+    json!({
+        "ID": id, "ServiceID": service, "Slot": slot, "NodeID": "n2",
+        "Status": { "Timestamp": "2026-11-23T04:04:00.5Z", "State": state },
+    })
+}
+
+const NO_LEADER: &str = "rpc error: code = Unknown desc = The swarm does not have a leader. It's \
+                         possible that too few managers are online. Make sure more than half of \
+                         the managers are online.";
+
+#[tokio::test]
+async fn a_service_is_read_with_its_tasks() {
+    let tasks = json!([
+        task("t2", "id-apache", 2, "preparing"),
+        task("t1", "id-apache", 1, "running"),
+        task("t9", "id-of-another", 1, "running"),
+    ]);
+    let engine = Script::tcp(vec![
+        Reply::json(&json!([every_field("apache", 2)])),
+        Reply::json(&nodes()),
+        Reply::json(&tasks),
+    ])
+    .await;
+    let services = docker(&[&engine])
+        .services(&names(&["apache"]))
+        .await
+        .unwrap();
+
+    let [service] = services.as_slice() else {
+        panic!("{services:?}")
+    };
+    assert_eq!(service.id, ServiceId("id-apache".to_owned()));
+    assert_eq!(service.name, "apache");
+    assert_eq!(service.version, 17);
+    assert_eq!(service.scaling, Scaling::Replicated { replicas: 2 });
+    assert_eq!(service.cpu_limit, Some(0.25));
+    assert_eq!(service.labels["elb.max"], "8");
+    assert_eq!(service.running(), 1);
+    let containers: Vec<_> = service
+        .tasks
+        .iter()
+        .map(|task| task.container.as_str())
+        .collect();
+    assert_eq!(containers, ["apache.1.t1", "apache.2.t2"]);
+    assert_eq!(service.tasks[0].node.as_deref(), Some("node2"));
+    assert_eq!(
+        service.tasks[0].age,
+        Duration::from_millis(59_500),
+        "by the engine's clock"
+    );
+    assert_eq!(service.tasks[1].state, TaskState::Pending);
+
+    let lines = engine.lines();
+    assert_eq!(
+        lines[0],
+        "GET /services?filters=%7B%22name%22%3A%5B%22apache%22%5D%7D"
+    );
+    assert_eq!(lines[1], "GET /nodes");
+    assert!(lines[2].starts_with("GET /tasks?filters="), "{}", lines[2]);
+    assert!(
+        lines[2].contains("id-apache") && lines[2].contains("running"),
+        "{}",
+        lines[2]
+    );
+}
+
+#[tokio::test]
+async fn names_are_matched_exactly_and_answered_in_the_order_asked() {
+    let found = ["apache", "apache-2", "db", "dbx"].map(|name| every_field(name, 1));
+    let engine = Script::tcp(vec![
+        Reply::json(&json!(found)),
+        Reply::json(&nodes()),
+        Reply::json(&json!([])),
+    ])
+    .await;
+    let wanted = names(&["db", "apache", "missing"]);
+    let services = docker(&[&engine]).services(&wanted).await.unwrap();
+    let found: Vec<_> = services
+        .iter()
+        .map(|service| service.name.as_str())
+        .collect();
+    assert_eq!(found, ["db", "apache"]);
+    let tasks = &engine.lines()[2];
+    assert!(
+        !tasks.contains("apache-2") && !tasks.contains("dbx"),
+        "{tasks}"
+    );
+}
+
+#[tokio::test]
+async fn nobody_is_asked_about_nothing() {
+    let engine = Script::tcp(Vec::new()).await;
+    assert_eq!(docker(&[&engine]).services(&[]).await, Ok(Vec::new()));
+    assert!(engine.received().is_empty());
+}
+
+#[tokio::test]
+async fn no_such_service_is_no_error() {
+    for empty in [json!([]), Value::Null, json!([every_field("apache-2", 1)])] {
+        let engine = Script::tcp(vec![Reply::json(&empty)]).await;
+        assert_eq!(
+            docker(&[&engine]).services(&names(&["apache"])).await,
+            Ok(Vec::new())
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_vanishes_while_it_is_read_is_left_out() {
+    let engine = Script::tcp(vec![
+        Reply::json(&json!([every_field("apache", 1), every_field("db", 1)])),
+        Reply::json(&nodes()),
+        Reply::refusal(404, "service id-db not found"),
+        Reply::json(&json!([every_field("apache", 1)])),
+        Reply::json(&nodes()),
+        Reply::json(&json!([task("t1", "id-apache", 1, "running")])),
+    ])
+    .await;
+    let services = docker(&[&engine])
+        .services(&names(&["apache", "db"]))
+        .await
+        .unwrap();
+    assert_eq!(services.len(), 1);
+    assert_eq!(services[0].running(), 1);
+}
+
+#[tokio::test]
+async fn the_update_is_what_was_read_but_for_the_number() {
+    let fresh = every_field("apache", 1);
+    let engine = Script::tcp(vec![
+        Reply::json(&fresh),
+        Reply::json(&json!({ "Warnings": ["image could not be accessed"] })),
+    ])
+    .await;
+    docker(&[&engine]).scale(&apache(), 3).await.unwrap();
+
+    let [read, update] = engine.received().try_into().unwrap();
+    assert_eq!(read.line, "GET /services/id-apache");
+    assert_eq!(
+        update.line,
+        "POST /services/id-apache/update?version=17&registryAuthFrom=spec"
+    );
+    assert!(
+        update.headers.contains("content-type: application/json"),
+        "{}",
+        update.headers
+    );
+    let mut sent: Value = serde_json::from_str(&update.body).unwrap();
+    assert_eq!(sent["Mode"]["Replicated"]["Replicas"], 3);
+    sent["Mode"]["Replicated"]["Replicas"] = 1.into();
+    assert_eq!(sent, fresh["Spec"]);
+}
+
+#[tokio::test]
+async fn nothing_is_sent_when_the_number_is_there_already() {
+    let engine = Script::tcp(vec![Reply::json(&every_field("apache", 3))]).await;
+    docker(&[&engine]).scale(&apache(), 3).await.unwrap();
+    assert_eq!(engine.lines(), ["GET /services/id-apache"]);
+}
+
+#[tokio::test]
+async fn a_service_that_changed_since_is_not_updated() {
+    let mut fresh = every_field("apache", 5);
+    fresh["Version"]["Index"] = 24.into();
+    let engine = Script::tcp(vec![Reply::json(&fresh)]).await;
+    let refusal = docker(&[&engine]).scale(&apache(), 3).await;
+    assert_eq!(refusal, Err(OrchestratorError::Conflict));
+    assert_eq!(engine.lines(), ["GET /services/id-apache"]);
+}
+
+#[tokio::test]
+async fn what_has_no_number_is_not_scaled() {
+    let engine = Script::tcp(Vec::new()).await;
+    for scaling in [Scaling::Global, Scaling::Job] {
+        let refusal = docker(&[&engine])
+            .scale(&service("world", scaling), 3)
+            .await;
+        assert!(
+            matches!(refusal, Err(OrchestratorError::NotScalable { .. })),
+            "{refusal:?}"
+        );
+    }
+    assert!(engine.received().is_empty());
+
+    let mut fresh = every_field("apache", 1);
+    fresh["Spec"]["Mode"] = json!({ "Global": {} });
+    let engine = Script::tcp(vec![Reply::json(&fresh)]).await;
+    let refusal = docker(&[&engine]).scale(&apache(), 3).await;
+    assert!(
+        matches!(refusal, Err(OrchestratorError::NotScalable { .. })),
+        "{refusal:?}"
+    );
+    assert_eq!(engine.lines(), ["GET /services/id-apache"]);
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Means {
+    Conflict,
+    NotFound,
+    Unavailable,
+    Refused,
+}
+
+fn meaning(error: &OrchestratorError) -> Option<Means> {
+    match error {
+        OrchestratorError::Conflict => Some(Means::Conflict),
+        OrchestratorError::NotFound(_) => Some(Means::NotFound),
+        OrchestratorError::NotScalable { .. } => None,
+        OrchestratorError::Unavailable(_) => Some(Means::Unavailable),
+        OrchestratorError::Refused(_) => Some(Means::Refused),
+    }
+}
+
+/// What engines were seen to answer to an update.
+const REFUSALS: [(u16, &str, Means); 11] = [
+    (
+        500,
+        "rpc error: code = Unknown desc = update out of sequence",
+        Means::Conflict,
+    ),
+    (404, "service id-apache not found", Means::NotFound),
+    (
+        503,
+        "This node is not a swarm manager. Worker nodes can't be used.",
+        Means::Unavailable,
+    ),
+    (500, NO_LEADER, Means::Unavailable),
+    (
+        500,
+        "rpc error: code = DeadlineExceeded desc = context deadline exceeded",
+        Means::Unavailable,
+    ),
+    (
+        500,
+        "rpc error: code = Unknown desc = raft: failed to process the request: node lost leader \
+         status",
+        Means::Unavailable,
+    ),
+    (
+        400,
+        "invalid service version '': strconv.ParseUint: parsing \"\"",
+        Means::Refused,
+    ),
+    (400, "mismatched Runtime and *Spec fields", Means::Refused),
+    (
+        501,
+        "rpc error: code = Unimplemented desc = service mode change is not allowed",
+        Means::Refused,
+    ),
+    (
+        400,
+        "client version 1.99 is too new. Maximum supported API version is 1.41",
+        Means::Refused,
+    ),
+    (500, "service does not have a previous spec", Means::Refused),
+];
+
+#[tokio::test]
+async fn every_refusal_has_its_meaning() {
+    for (status, message, means) in REFUSALS {
+        let engine = Script::tcp(vec![
+            Reply::json(&every_field("apache", 1)),
+            Reply::refusal(status, message),
+        ])
+        .await;
+        let error = docker(&[&engine]).scale(&apache(), 3).await.unwrap_err();
+        assert_eq!(meaning(&error), Some(means), "{status} {message}");
+        let words = error.to_string();
+        match means {
+            Means::Conflict => {}
+            Means::NotFound => assert_eq!(words, "service apache does not exist"),
+            Means::Unavailable | Means::Refused => {
+                assert!(
+                    words.contains(&format!("status {status}: {message}")),
+                    "{words}"
+                );
+                assert!(words.contains(&engine.endpoint), "{words}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn silence_and_rubbish_have_their_meaning_too() {
+    let page = format!("<html>{}</html>", "x".repeat(100_000));
+    for (reply, means, words) in [
+        (Reply::Silence, Means::Unavailable, "no answer within 300ms"),
+        (Reply::HangUp, Means::Unavailable, "closed"),
+        (
+            Reply::Raw("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n[".to_owned()),
+            Means::Unavailable,
+            "message",
+        ),
+        (
+            Reply::Raw("SSH-2.0-OpenSSH\r\n\r\n".to_owned()),
+            Means::Unavailable,
+            "HTTP",
+        ),
+        (
+            Reply::Answer(200, "<html>".to_owned()),
+            Means::Refused,
+            "cannot be read",
+        ),
+        (
+            Reply::Answer(200, r#"[{"ID":"x"}]"#.to_owned()),
+            Means::Refused,
+            "missing field",
+        ),
+        (
+            Reply::Answer(502, page),
+            Means::Refused,
+            "status 502: <html>",
+        ),
+        (
+            Reply::Answer(404, "page not found".to_owned()),
+            Means::Refused,
+            "page not found",
+        ),
+    ] {
+        let engine = Script::tcp(vec![reply.clone()]).await;
+        let error = docker(&[&engine])
+            .services(&names(&["apache"]))
+            .await
+            .unwrap_err();
+        assert_eq!(meaning(&error), Some(means), "{reply:?}: {error}");
+        assert!(error.to_string().contains(words), "{reply:?}: {error}");
+        assert!(error.to_string().len() < 1_000, "a refusal is cut");
+    }
+}
+
+#[tokio::test]
+async fn the_service_that_is_gone_is_named() {
+    let engine = Script::tcp(vec![Reply::refusal(404, "service id-apache not found")]).await;
+    let refusal = docker(&[&engine]).scale(&apache(), 3).await;
+    assert_eq!(
+        refusal,
+        Err(OrchestratorError::NotFound("apache".to_owned()))
+    );
+}
+
+#[tokio::test]
+async fn the_next_manager_is_asked_and_remembered() {
+    let away = Script::tcp(vec![Reply::refusal(500, NO_LEADER)]).await;
+    let worker = Script::tcp(vec![Reply::refusal(
+        503,
+        "This node is not a swarm manager.",
+    )])
+    .await;
+    let leader = Script::tcp(vec![Reply::json(&json!([])), Reply::json(&json!([]))]).await;
+    let mut docker = docker(&[&away, &worker, &leader]);
+    assert_eq!(docker.endpoint(), away.endpoint);
+    assert_eq!(docker.services(&names(&["apache"])).await, Ok(Vec::new()));
+    assert_eq!(docker.endpoint(), leader.endpoint);
+    assert_eq!(docker.services(&names(&["apache"])).await, Ok(Vec::new()));
+    assert_eq!(
+        (
+            away.lines().len(),
+            worker.lines().len(),
+            leader.lines().len()
+        ),
+        (1, 1, 2)
+    );
+}
+
+#[tokio::test]
+async fn when_no_manager_answers_each_is_named_with_its_reason() {
+    let silent = Script::tcp(vec![Reply::Silence]).await;
+    let lost = Script::tcp(vec![Reply::refusal(500, NO_LEADER)]).await;
+    let mut docker = docker(&[&silent, &lost]);
+    let error = docker.services(&names(&["apache"])).await.unwrap_err();
+    assert_eq!(meaning(&error), Some(Means::Unavailable));
+    let words = error.to_string();
+    assert!(
+        words.contains(&format!("{}: no answer within", silent.endpoint)),
+        "{words}"
+    );
+    assert!(
+        words.contains(&format!("{}: status 500", lost.endpoint)),
+        "{words}"
+    );
+    assert_eq!(
+        docker.endpoint(),
+        silent.endpoint,
+        "the order is the same as before"
+    );
+}
+
+#[tokio::test]
+async fn an_update_without_an_answer_is_not_repeated_blindly() {
+    let first = Script::tcp(vec![Reply::json(&every_field("apache", 1)), Reply::HangUp]).await;
+    let second = Script::tcp(vec![Reply::json(&json!([]))]).await;
+    let mut docker = docker(&[&first, &second]);
+    let error = docker.scale(&apache(), 3).await.unwrap_err();
+    assert_eq!(meaning(&error), Some(Means::Unavailable));
+    assert!(second.received().is_empty());
+    docker.services(&names(&["apache"])).await.unwrap();
+    assert_eq!(second.lines().len(), 1, "the next reading goes elsewhere");
+}
+
+#[tokio::test]
+async fn a_refusal_is_no_reason_to_ask_another() {
+    let first = Script::tcp(vec![Reply::refusal(400, "no")]).await;
+    let second = Script::tcp(Vec::new()).await;
+    let error = docker(&[&first, &second])
+        .services(&names(&["apache"]))
+        .await
+        .unwrap_err();
+    assert_eq!(meaning(&error), Some(Means::Refused));
+    assert!(second.received().is_empty());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_socket_in_the_file_system_and_the_version() {
+    let path = std::env::temp_dir().join(format!("elb-script-{}.sock", std::process::id()));
+    let version = json!({ "Version": "20.10.24", "ApiVersion": "1.41", "MinAPIVersion": "1.12" });
+    let engine = Script::unix(&path, vec![Reply::json(&version)]).await;
+    let answer = docker(&[&engine]).version().await;
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(answer.unwrap().to_string(), "20.10.24, API 1.41");
+    assert_eq!(engine.lines(), ["GET /version"]);
+    assert!(engine.received()[0].headers.contains("host: docker"));
+}
+
+#[tokio::test]
+async fn a_socket_that_is_not_there() {
+    let endpoints = vec!["unix:///nowhere/docker.sock".to_owned()];
+    let mut docker = Docker::connect(&Settings {
+        endpoints,
+        ..Settings::default()
+    })
+    .unwrap();
+    let error = docker.version().await.unwrap_err();
+    assert_eq!(meaning(&error), Some(Means::Unavailable));
+    assert!(
+        error
+            .to_string()
+            .contains("unix:///nowhere/docker.sock: No such file"),
+        "{error}"
+    );
+}
+
+#[test]
+fn settings_are_checked_before_anything_is_sent() {
+    let connect = |endpoints: &[&str]| {
+        let settings = Settings {
+            endpoints: names(endpoints),
+            ..Settings::default()
+        };
+        Docker::connect(&settings).map(|docker| docker.endpoint().to_owned())
+    };
+    assert_eq!(connect(&[]), Err(EndpointError::None));
+    assert!(matches!(
+        connect(&["tcp://a", "b"]),
+        Err(EndpointError::Malformed { .. })
+    ));
+    assert!(matches!(
+        connect(&["https://a"]),
+        Err(EndpointError::Tls(_))
+    ));
+    assert_eq!(
+        connect(&["tcp://a", "tcp://b"]),
+        Ok("tcp://a:2375".to_owned())
+    );
+    let settings = Settings::default();
+    assert_eq!(settings.timeout, Duration::from_secs(8));
+    assert!(Docker::connect(&settings).is_ok());
+}

@@ -1,0 +1,218 @@
+//! The one number that is ever written.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::answer::Answer;
+use crate::orchestrator::{OrchestratorError, Scaling, Service};
+
+const REPLICAS: &str = "/Mode/Replicated/Replicas";
+
+/// The specification in `fresh` with this number of replicas, and nothing else changed. `None`
+/// if it has this number already.
+///
+/// # Errors
+///
+/// If `fresh` is not the version that `service` was read from, or has no such number: it must
+/// never be sent without, because the engine takes a missing number for 1.
+pub(super) fn with_replicas(
+    mut fresh: Value,
+    service: &Service,
+    replicas: u32,
+) -> Result<Option<Value>, OrchestratorError> {
+    match fresh.pointer("/Version/Index").and_then(Value::as_u64) {
+        Some(version) if version == service.version => {}
+        Some(_) => return Err(OrchestratorError::Conflict),
+        None => {
+            let problem = format!("service {} comes without a version", service.name);
+            return Err(OrchestratorError::Refused(problem));
+        }
+    }
+    let mut spec = fresh.get_mut("Spec").map(Value::take).unwrap_or_default();
+    match spec.pointer_mut(REPLICAS) {
+        Some(number) if number.is_u64() => {
+            if *number == replicas {
+                return Ok(None);
+            }
+            *number = replicas.into();
+            Ok(Some(spec))
+        }
+        _ => Err(not_scalable(service)),
+    }
+}
+
+pub(super) fn not_scalable(service: &Service) -> OrchestratorError {
+    let why = match service.scaling {
+        Scaling::Replicated { .. } => "its specification has no number of replicas",
+        Scaling::Global => "it is global, with one task on each node",
+        Scaling::Job => "it is a job, whose tasks run to completion",
+    };
+    OrchestratorError::NotScalable {
+        name: service.name.clone(),
+        why: why.to_owned(),
+    }
+}
+
+/// What the engine has to say about an update that it accepted.
+pub(super) fn warnings(answer: &Answer) -> Vec<String> {
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Updated {
+        warnings: Option<Vec<String>>,
+    }
+    // Accepted is accepted, whatever else it says.
+    answer
+        .json::<Updated>()
+        .unwrap_or_default()
+        .warnings
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::{Value, json};
+
+    use super::with_replicas;
+    use crate::orchestrator::{OrchestratorError, Rollout, Scaling, Service, ServiceId};
+
+    fn every_field() -> Value {
+        serde_json::from_str(include_str!("every-field.json")).unwrap()
+    }
+
+    fn service() -> Service {
+        Service {
+            id: ServiceId("s1".to_owned()),
+            name: "apache".to_owned(),
+            scaling: Scaling::Replicated { replicas: 1 },
+            version: 17,
+            rollout: Rollout::Settled,
+            labels: BTreeMap::new(),
+            cpu_limit: None,
+            tasks: Vec::new(),
+        }
+    }
+
+    fn answer(spec: &Value) -> Value {
+        json!({ "ID": "s1", "Version": { "Index": 17 }, "Spec": spec, "Endpoint": {} })
+    }
+
+    #[test]
+    fn exactly_one_number_changes() {
+        let before = every_field();
+        let after = with_replicas(answer(&before), &service(), 3)
+            .unwrap()
+            .unwrap();
+        let (before, after) = (leaves(&before), leaves(&after));
+        assert!(before.len() > 100, "every field: {}", before.len());
+        assert!(before.keys().any(|path| path.contains("/Healthcheck/")));
+        assert_eq!(before.len(), after.len());
+        let differences: Vec<_> = before
+            .iter()
+            .filter(|(path, leaf)| after[*path] != **leaf)
+            .collect();
+        assert_eq!(
+            differences,
+            [(&"/Mode/Replicated/Replicas".to_owned(), &"1".to_owned())]
+        );
+        assert_eq!(after["/Mode/Replicated/Replicas"], "3");
+    }
+
+    #[test]
+    fn numbers_keep_their_digits() {
+        for number in [
+            "0.1",
+            "0.30000001",
+            "1e-7",
+            "18446744073709551615",
+            "-9223372036854775808",
+        ] {
+            let spec = format!(r#"{{"Mode":{{"Replicated":{{"Replicas":1}}}},"N":{number}}}"#);
+            let spec: Value = serde_json::from_str(&spec).unwrap();
+            let after = with_replicas(answer(&spec), &service(), 2)
+                .unwrap()
+                .unwrap();
+            assert_eq!(after["N"].to_string(), number);
+        }
+    }
+
+    #[test]
+    fn the_number_it_has_is_not_sent_again() {
+        assert_eq!(
+            with_replicas(answer(&every_field()), &service(), 1),
+            Ok(None)
+        );
+    }
+
+    #[test]
+    fn another_version_is_a_conflict() {
+        for version in [16, 18] {
+            let mut answer = answer(&every_field());
+            answer["Version"]["Index"] = version.into();
+            assert_eq!(
+                with_replicas(answer, &service(), 3),
+                Err(OrchestratorError::Conflict)
+            );
+        }
+    }
+
+    #[test]
+    fn never_without_a_number() {
+        for mode in [
+            json!({ "Global": {} }),
+            json!({ "ReplicatedJob": { "TotalCompletions": 1 } }),
+            json!({ "GlobalJob": {} }),
+            json!({ "Replicated": {} }),
+            json!({ "Replicated": { "Replicas": null } }),
+            json!({ "Replicated": { "Replicas": "1" } }),
+            json!({ "Replicated": null }),
+            json!({}),
+            Value::Null,
+        ] {
+            let mut spec = every_field();
+            spec["Mode"] = mode.clone();
+            let refusal = with_replicas(answer(&spec), &service(), 3);
+            assert!(
+                matches!(refusal, Err(OrchestratorError::NotScalable { .. })),
+                "{mode}"
+            );
+        }
+        let bare = json!({ "Version": { "Index": 17 } });
+        let refusal = with_replicas(bare, &service(), 3);
+        assert!(matches!(
+            refusal,
+            Err(OrchestratorError::NotScalable { .. })
+        ));
+    }
+
+    #[test]
+    fn an_answer_without_a_version_is_refused() {
+        let refusal = with_replicas(json!({ "Spec": every_field() }), &service(), 3);
+        assert!(matches!(refusal, Err(OrchestratorError::Refused(_))));
+    }
+
+    /// Every value that holds no other, by its path.
+    fn leaves(value: &Value) -> BTreeMap<String, String> {
+        fn walk(path: &str, value: &Value, leaves: &mut BTreeMap<String, String>) {
+            match value {
+                Value::Object(fields) if !fields.is_empty() => {
+                    for (name, field) in fields {
+                        walk(&format!("{path}/{name}"), field, leaves);
+                    }
+                }
+                Value::Array(items) if !items.is_empty() => {
+                    for (place, item) in items.iter().enumerate() {
+                        walk(&format!("{path}/{place}"), item, leaves);
+                    }
+                }
+                leaf => {
+                    leaves.insert(path.to_owned(), leaf.to_string());
+                }
+            }
+        }
+        let mut leaves = BTreeMap::new();
+        walk("", value, &mut leaves);
+        leaves
+    }
+}

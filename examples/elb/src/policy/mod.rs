@@ -1,0 +1,88 @@
+//! The policy: from what is observed to how many replicas there should be, and why.
+//!
+//! A pipeline of small pure steps, each of which may change the number and then says so:
+//! recommend (with the missing-data rule) → stabilise → rate limit and cooldown → budget →
+//! clamp. No clock and no I/O: the same observations at the same times give the same decisions.
+
+mod budget;
+mod decision;
+mod limit;
+mod observation;
+mod recommend;
+mod settings;
+mod stabilise;
+
+pub use budget::{Claim, shares};
+pub use decision::{Decision, Reason, Stage, Step};
+pub use observation::{Observation, Obstacle, Signal};
+pub use settings::{Mode, Pace, Rule, Select, Settings, Target, Thresholds};
+
+use sflow_metrics::Timestamp;
+
+use limit::Changes;
+use stabilise::Window;
+
+/// The policy of one service: its settings, and what it has to remember.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    settings: Settings,
+    window: Window,
+    changes: Changes,
+}
+
+impl Policy {
+    /// A policy that remembers nothing yet; it will not shrink before it has watched for one
+    /// whole stabilisation window.
+    pub fn new(settings: Settings) -> Self {
+        Self { settings, window: Window::default(), changes: Changes::default() }
+    }
+
+    /// The settings.
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Decides. Changes nothing in the world; when the decision has been carried out, tell it
+    /// by [`changed`](Self::changed).
+    pub fn step(&mut self, now: Timestamp, observation: &Observation) -> Decision {
+        let settings = &self.settings;
+        let replicas = observation.replicas;
+        let foreign = self.changes.notice(now, replicas);
+        let mut decision = Decision::new(now, settings.mode, observation);
+        if let Some(before) = foreign {
+            decision.note(Stage::Observe, Reason::ChangedByOthers { before, after: replicas });
+        }
+        if let Some(obstacle) = &observation.obstacle {
+            self.window.hold(now, settings, replicas);
+            decision.note(Stage::Observe, Reason::Obstacle(obstacle.clone()));
+            return decision;
+        }
+
+        let then = self.changes.replicas_at(now - observation.oldest_reading(), replicas);
+        recommend::recommend(settings, observation, then, &mut decision);
+        let wish = decision.result;
+        decision.wish = Some(wish);
+        self.window.apply(now, settings, replicas, &mut decision);
+        limit::pending(observation, &mut decision);
+        self.changes.apply(now, settings, replicas, &mut decision);
+        if let Some(ceiling) = observation.ceiling
+            && decision.result > ceiling
+        {
+            decision.change(Stage::Budget, ceiling, Reason::Budget { ceiling });
+        }
+        let bounded = decision.result.clamp(settings.min, settings.max.max(settings.min));
+        if bounded != decision.result {
+            let reason = Reason::Bounds { min: settings.min, max: settings.max };
+            decision.change(Stage::Clamp, bounded, reason);
+        }
+        decision
+    }
+
+    /// Tells the policy that its decision has been carried out.
+    pub fn changed(&mut self, now: Timestamp, from: u32, to: u32) {
+        self.changes.record(now, from, to);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// What a decision is made from.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Observation {
+    /// The service.
+    pub service: String,
+    /// Replicas that the orchestrator has been told to keep.
+    pub replicas: u32,
+    /// For each task that runs, since when.
+    pub running: Vec<Duration>,
+    /// Tasks that should run and do not.
+    pub pending: u32,
+    /// Why not, in the orchestrator's words.
+    pub pending_error: Option<String>,
+    /// Something that forbids any change.
+    pub obstacle: Option<Obstacle>,
+    /// One for each metric of the rule, in its order.
+    pub signals: Vec<Signal>,
+    /// The service's share of the cluster-wide budget.
+    pub ceiling: Option<u32>,
+}
+
+impl Observation {
+    /// How long ago that was which the oldest reading of a signal speaks of. A rate is one of
+    /// the interval before it was read; with containers read in turn, the oldest reading is
+    /// about one such interval old, and its middle lies half of one before that.
+    pub(super) fn oldest_reading(&self) -> Duration {
+        let ages = self.signals.iter().filter_map(|signal| signal.oldest);
+        let oldest = ages.fold(0.0, f64::max);
+        Duration::try_from_secs_f64(oldest * 1.5).unwrap_or(Duration::ZERO)
+    }
+}
+
+/// One metric, as mean per container.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Signal {
+    /// Name of the metric.
+    pub metric: String,
+    /// The mean over the containers that contributed; `None` without any.
+    pub value: Option<f64>,
+    /// Containers with a fresh value.
+    pub contributing: u32,
+    /// Containers that telemetry knows of this service.
+    pub matched: u32,
+    /// Age of the newest reading, in seconds.
+    pub newest: Option<f64>,
+    /// Age of the oldest reading, in seconds.
+    pub oldest: Option<f64>,
+}
+
+impl Signal {
+    /// The value, if it is a number that can be a load, and how many containers it stands for.
+    pub(super) fn known(&self) -> Option<(f64, u32)> {
+        let value = self.value.filter(|value| value.is_finite() && *value >= 0.0)?;
+        (self.contributing > 0).then_some((value, self.contributing))
+    }
+}
+
+/// Something that forbids any change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "obstacle")]
+pub enum Obstacle {
+    /// The service has no number of replicas that could be set.
+    NotScalable {
+        /// What it is instead.
+        what: String,
+    },
+    /// A rolling update or rollback is under way.
+    RolloutRunning,
+    /// A rolling update stopped half-way.
+    RolloutPaused,
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotScalable { what } => write!(f, "a {what} service cannot be scaled"),
+            Self::RolloutRunning => f.write_str("a rolling update is under way: no change now"),
+            Self::RolloutPaused => {
+                f.write_str("a rolling update is paused: resume it or roll it back first")
+            }
+        }
+    }
+}

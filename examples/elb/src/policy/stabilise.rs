@@ -1,0 +1,66 @@
+use std::collections::VecDeque;
+
+use sflow_metrics::Timestamp;
+
+use super::decision::{Decision, Reason, Stage};
+use super::settings::Settings;
+
+/// The recommendations of the recent past, for the longer of the two windows.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Window {
+    began: Option<Timestamp>,
+    past: VecDeque<(Timestamp, u32)>,
+}
+
+impl Window {
+    /// Growing takes the smallest recommendation of its window, shrinking the largest of its
+    /// own; and nothing shrinks before one whole window has been seen.
+    pub(super) fn apply(
+        &mut self,
+        now: Timestamp,
+        settings: &Settings,
+        replicas: u32,
+        decision: &mut Decision,
+    ) {
+        let began = self.remember(now, settings, decision.result);
+        if decision.result > replicas {
+            let window = settings.up.stabilise;
+            let past = self.past.iter().filter(|(at, _)| now - *at <= window);
+            let least = past.map(|(_, wish)| *wish).min().unwrap_or(replicas).max(replicas);
+            if least < decision.result {
+                let reason =
+                    Reason::Stabilised { recommendation: least, window: window.as_secs_f64() };
+                decision.change(Stage::Stabilise, least, reason);
+            }
+        } else if decision.result < replicas {
+            let window = settings.down.stabilise;
+            let past = self.past.iter().filter(|(at, _)| now - *at <= window);
+            let most = past.map(|(_, wish)| *wish).max().unwrap_or(replicas).min(replicas);
+            let seconds = window.as_secs_f64();
+            if now - began < window {
+                let reason = Reason::WatchingFirst { window: seconds };
+                decision.change(Stage::Stabilise, replicas, reason);
+                decision.next_change = Some(began + window);
+            } else if most > decision.result {
+                let reason = Reason::Stabilised { recommendation: most, window: seconds };
+                decision.change(Stage::Stabilise, most, reason);
+            }
+        }
+    }
+
+    /// A moment at which no recommendation could be made counts as one to stay.
+    pub(super) fn hold(&mut self, now: Timestamp, settings: &Settings, replicas: u32) {
+        self.remember(now, settings, replicas);
+    }
+
+    /// Keeps a recommendation, forgets those too old for both windows, and says when the first
+    /// of all was made.
+    fn remember(&mut self, now: Timestamp, settings: &Settings, recommendation: u32) -> Timestamp {
+        self.past.push_back((now, recommendation));
+        let longest = settings.up.stabilise.max(settings.down.stabilise);
+        while self.past.front().is_some_and(|(at, _)| now - *at > longest) {
+            self.past.pop_front();
+        }
+        *self.began.get_or_insert(now)
+    }
+}

@@ -1,0 +1,326 @@
+//! The stages one by one; whole histories and the article's loop are in files of their own.
+
+mod article;
+mod pace;
+mod properties;
+
+use std::time::Duration;
+
+use sflow_metrics::Timestamp;
+
+use super::{
+    Claim, Decision, Mode, Observation, Obstacle, Pace, Policy, Reason, Rule, Settings, Signal,
+    Stage, Target, Thresholds, shares,
+};
+
+#[test]
+fn a_target_asks_for_as_many_as_bring_the_mean_to_it() {
+    for (replicas, value, result) in [
+        (4, 1.0, 8),    // twice the target
+        (4, 0.55, 4),   // exactly the tolerance
+        (4, 0.551, 5),  // a hair above it
+        (4, 0.45, 4),   // exactly the tolerance below
+        (4, 0.3, 3),    // 2.4, rounded up
+        (10, 0.1, 2),   // exactly 2, whatever binary fractions make of it
+        (3, 0.44, 3),   // below, but not by a whole replica
+        (4, 0.0, 1),    // idle: the minimum
+        (4, 1e300, 20), // absurd: the maximum
+    ] {
+        let decision = once(settings(cpu()), &loaded(replicas, value));
+        assert_eq!(decision.result, result, "{decision}");
+        assert_eq!(decision.replicas, replicas);
+        assert_eq!(decision.is_change(), replicas != result);
+    }
+}
+
+#[test]
+fn the_tolerances_of_the_two_directions_are_apart() {
+    let Rule::Target { metrics, .. } = cpu() else { unreachable!() };
+    let rule = Rule::Target { metrics, tolerance_up: 0.0, tolerance_down: 0.5 };
+    assert_eq!(rule.band(0), Some((0.25, 0.5)));
+    assert_eq!(rule.band(1), None);
+    assert_eq!(once(settings(rule.clone()), &loaded(10, 0.51)).result, 11);
+    assert_eq!(once(settings(rule.clone()), &loaded(10, 0.26)).result, 10);
+    assert_eq!(once(settings(rule), &loaded(10, 0.24)).result, 5);
+}
+
+#[test]
+fn of_several_targets_the_largest_proposal_wins() {
+    let rule = target(&[("cpu", 0.5), ("bytes", 100.0)]);
+    assert_eq!(rule.metrics(), ["cpu", "bytes"]);
+    for (cpu, bytes, result, reason) in [
+        (1.0, 300.0, 12, "bytes is 300 per container, above 100"),
+        (1.0, 0.0, 8, "cpu is 1 per container, above 0.5"),
+        (0.1, 50.0, 2, "bytes is 50 per container, below 100"),
+        (0.1, 100.0, 4, "load is where it should be"),
+    ] {
+        let signals = vec![signal("cpu", cpu, 4), signal("bytes", bytes, 4)];
+        let decision = once(settings(rule.clone()), &observed(4, signals));
+        assert_eq!(decision.result, result);
+        assert_eq!(decision.reasons(), [reason]);
+    }
+}
+
+#[test]
+fn thresholds_add_one_when_any_is_above_and_take_one_when_all_are_below() {
+    assert_eq!(thresholds().band(0), Some((50.0, 100.0)));
+    for (bytes, cpu, result, reason) in [
+        (101.0, 0.0, 5, "bytes is 101 per container, above 100"),
+        (0.0, 1.01, 5, "cpu is 1.01 per container, above 1"),
+        (100.0, 1.0, 4, "load is where it should be"),
+        (49.0, 0.5, 4, "load is where it should be"),
+        (49.0, 0.1, 3, "bytes is 49 per container, below 50"),
+        (10.0, 0.4, 3, "cpu is 0.4 per container, below 0.5"), // the one that is least below
+    ] {
+        let signals = vec![signal("bytes", bytes, 4), signal("cpu", cpu, 4)];
+        let decision = once(settings(thresholds()), &observed(4, signals));
+        assert_eq!(decision.result, result);
+        assert_eq!(decision.reasons(), [reason]);
+    }
+}
+
+#[test]
+fn threshold_steps_are_settable() {
+    let Rule::TwoThreshold { metrics, .. } = thresholds() else { unreachable!() };
+    let rule = Rule::TwoThreshold { metrics, step_up: 3, step_down: 2 };
+    let both = |bytes, cpu| observed(4, vec![signal("bytes", bytes, 4), signal("cpu", cpu, 4)]);
+    assert_eq!(once(settings(rule.clone()), &both(101.0, 0.0)).result, 7);
+    assert_eq!(once(settings(rule), &both(1.0, 0.0)).result, 2);
+}
+
+#[test]
+fn containers_without_a_value_dampen() {
+    for (value, contributing, result) in [
+        (1.0, 10, 20), // all known
+        (1.0, 8, 16),  // the two others counted as idle
+        (1.0, 5, 10),  // no more than the target then
+        (0.1, 10, 2),  // all known
+        (0.1, 5, 6),   // the five others counted as fully loaded
+        (0.1, 1, 10),  // 0.46 is within the tolerance
+    ] {
+        let observation = observed(10, vec![signal("cpu", value, contributing)]);
+        let decision = once(settings(cpu()), &observation);
+        assert_eq!(decision.result, result, "{decision}");
+        let missing = stages(&decision).contains(&Stage::MissingData);
+        assert_eq!(missing, contributing < 10);
+    }
+}
+
+#[test]
+fn warming_containers_are_named() {
+    let mut observation = observed(4, vec![signal("cpu", 0.5, 2)]);
+    observation.running[3] = Duration::from_secs(3);
+    let decision = once(settings(cpu()), &observation);
+    assert_eq!(
+        decision.to_string(),
+        "apache: stays at 4 (load is where it should be; \
+         2 of 4 containers have no fresh value (1 warming up))"
+    );
+}
+
+#[test]
+fn replicas_that_do_not_run_yet_are_not_taken_for_idle_capacity() {
+    // Ten are asked for, five run at twice the target: ten are right.
+    let mut observation = observed(10, vec![signal("cpu", 1.0, 5)]);
+    observation.running.truncate(5);
+    assert_eq!(once(settings(cpu()), &observation).result, 10);
+}
+
+#[test]
+fn silence_is_not_idleness() {
+    let nothing = [None, Some(f64::NAN), Some(f64::INFINITY), Some(f64::NEG_INFINITY), Some(-1.0)];
+    for value in nothing {
+        let decision = once(settings(cpu()), &observed(4, vec![signal("cpu", value, 4)]));
+        assert_eq!(decision.result, 4);
+        assert_eq!(decision.steps.len(), 1);
+        assert_eq!(decision.steps[0].reason, Reason::NothingKnown);
+    }
+    assert_eq!(once(settings(cpu()), &observed(4, vec![signal("cpu", 0.0, 0)])).result, 4);
+    assert_eq!(once(settings(cpu()), &observed(4, vec![])).result, 4);
+}
+
+#[test]
+fn a_metric_that_is_missing_altogether_keeps_what_there_is() {
+    for rule in [target(&[("bytes", 75.0), ("cpu", 0.7)]), thresholds()] {
+        let missing = [
+            vec![signal("bytes", None, 0), signal("cpu", 0.1, 4)],
+            vec![signal("bytes", 1.0, 4), signal("cpu", f64::NAN, 4)],
+            vec![signal("bytes", 1.0, 4)],
+        ];
+        for signals in missing {
+            let decision = once(settings(rule.clone()), &observed(4, signals));
+            assert_eq!(decision.result, 4, "{decision}");
+            assert!(matches!(
+                decision.steps.last().map(|step| &step.reason),
+                Some(Reason::MetricMissing { .. })
+            ));
+        }
+        // The other may still ask for more.
+        let signals = vec![signal("bytes", None, 0), signal("cpu", 2.0, 4)];
+        assert!(once(settings(rule), &observed(4, signals)).result > 4);
+    }
+}
+
+#[test]
+fn an_obstacle_forbids_everything() {
+    for (obstacle, words) in [
+        (Obstacle::NotScalable { what: "global".into() }, "a global service cannot be scaled"),
+        (Obstacle::RolloutRunning, "a rolling update is under way: no change now"),
+        (Obstacle::RolloutPaused, "a rolling update is paused: resume it or roll it back first"),
+    ] {
+        let mut observation = loaded(30, 1.0); // above the maximum, too
+        observation.obstacle = Some(obstacle);
+        let decision = once(settings(cpu()), &observation);
+        assert_eq!(decision.to_string(), format!("apache: stays at 30 ({words})"));
+        assert_eq!(decision.wish, None);
+    }
+}
+
+#[test]
+fn reasons_in_words() {
+    let metric = || "cpu".to_owned();
+    for (reason, words) in [
+        (
+            Reason::Above { metric: metric(), value: 112_345.6, limit: 100_000.0 },
+            "cpu is 112,346 per container, above 100,000",
+        ),
+        (
+            Reason::Above { metric: metric(), value: 1e300, limit: 999.9 },
+            "cpu is 1.0e300 per container, above 1,000",
+        ),
+        (
+            Reason::Above { metric: metric(), value: 12.34, limit: 10.0 },
+            "cpu is 12.3 per container, above 10",
+        ),
+        (
+            Reason::Below { metric: metric(), value: 0.00412, limit: 0.005 },
+            "cpu is 0.0041 per container, below 0.005",
+        ),
+        (
+            Reason::Below { metric: metric(), value: 0.0, limit: 0.5 },
+            "cpu is 0 per container, below 0.5",
+        ),
+        (Reason::NothingKnown, "nothing is known of its containers: silence is not idleness"),
+        (
+            Reason::MetricMissing { metric: metric() },
+            "no container reports cpu: nothing is taken away without it",
+        ),
+        (
+            Reason::ContainersMissing { missing: 2, of: 4, warming: 0 },
+            "2 of 4 containers have no fresh value",
+        ),
+        (Reason::TasksPending { pending: 2, error: None }, "2 tasks do not start"),
+        (Reason::Cooldown { left: 0.5 }, "changed only a moment ago: 0.5 s more"),
+        (Reason::RateLimited { allowed: 3, period: 60.0 }, "no further than 3 within 60 s"),
+    ] {
+        assert_eq!(reason.to_string(), words);
+    }
+}
+
+#[test]
+fn a_decision_as_json() {
+    let mut observation = observed(4, vec![signal("cpu", 1.0, 3)]);
+    observation.ceiling = Some(5);
+    let decision = Policy::new(settings(cpu())).step(Timestamp::from_secs(7), &observation);
+    let golden = r#"{"time":7000000000,"service":"apache","mode":"act","replicas":4,"running":4,"inputs":[{"metric":"cpu","value":1.0,"contributing":3,"matched":3,"newest":1.0,"oldest":9.0}],"wish":6,"steps":[{"stage":"missing_data","from":4,"to":4,"reason":"containers_missing","missing":1,"of":4,"warming":0},{"stage":"recommend","from":4,"to":6,"reason":"above","metric":"cpu","value":0.75,"limit":0.5},{"stage":"budget","from":6,"to":5,"reason":"budget","ceiling":5}],"result":5,"next_change":null}"#;
+    assert_eq!(serde_json::to_string(&decision).unwrap(), golden);
+
+    observation.obstacle = Some(Obstacle::NotScalable { what: "job".to_owned() });
+    observation.signals = vec![signal("cpu", f64::NAN, 0)];
+    let decision = once(settings(cpu()), &observation);
+    let json = serde_json::to_value(&decision).unwrap();
+    let steps = serde_json::json!([{
+        "stage": "observe", "from": 4, "to": 4,
+        "reason": "obstacle", "obstacle": "not_scalable", "what": "job",
+    }]);
+    assert_eq!(json["steps"], steps);
+    assert_eq!(json["inputs"][0]["value"], serde_json::Value::Null);
+}
+
+#[test]
+fn the_budget_is_shared_by_priority() {
+    let claim = |priority, min, wish| Claim { priority, min, replicas: min, wish };
+    for (total, claims, expected) in [
+        (10, vec![claim(0, 1, 4), claim(0, 1, 4)], vec![4, 4]),
+        (5, vec![claim(0, 1, 4), claim(0, 1, 4)], vec![3, 2]),
+        (6, vec![claim(0, 1, 4), claim(9, 1, 4)], vec![2, 4]),
+        (4, vec![claim(0, 1, 4), claim(9, 1, 9)], vec![1, 3]),
+        (1, vec![claim(0, 2, 4), claim(9, 3, 9)], vec![2, 3]),
+        (9, vec![claim(0, 3, 1)], vec![3]),
+        (9, vec![], vec![]),
+    ] {
+        assert_eq!(shares(total, &claims), expected);
+    }
+}
+
+fn settings(rule: Rule) -> Settings {
+    Settings {
+        mode: Mode::Act,
+        min: 1,
+        max: 20,
+        rule,
+        warm_up: Duration::from_secs(10),
+        up: Pace::default(),
+        down: Pace::default(),
+    }
+}
+
+fn target(targets: &[(&str, f64)]) -> Rule {
+    let metrics = targets
+        .iter()
+        .map(|(metric, target)| Target { metric: (*metric).to_owned(), target: *target });
+    Rule::Target { metrics: metrics.collect(), tolerance_up: 0.1, tolerance_down: 0.1 }
+}
+
+fn cpu() -> Rule {
+    target(&[("cpu", 0.5)])
+}
+
+fn thresholds() -> Rule {
+    let metric = |metric: &str, lower: f64, upper: f64| Thresholds {
+        metric: metric.to_owned(),
+        lower,
+        upper,
+    };
+    let metrics = vec![metric("bytes", 50.0, 100.0), metric("cpu", 0.5, 1.0)];
+    Rule::TwoThreshold { metrics, step_up: 1, step_down: 1 }
+}
+
+fn signal(metric: &str, value: impl Into<Option<f64>>, contributing: u32) -> Signal {
+    Signal {
+        metric: metric.to_owned(),
+        value: value.into(),
+        contributing,
+        matched: contributing,
+        newest: Some(1.0),
+        oldest: Some(9.0),
+    }
+}
+
+fn observed(replicas: u32, signals: Vec<Signal>) -> Observation {
+    Observation {
+        service: "apache".to_owned(),
+        replicas,
+        running: vec![Duration::from_secs(3600); replicas as usize],
+        signals,
+        ..Observation::default()
+    }
+}
+
+fn loaded(replicas: u32, cpu: f64) -> Observation {
+    observed(replicas, vec![signal("cpu", cpu, replicas)])
+}
+
+const START: Timestamp = Timestamp::from_secs(1_000_000);
+
+fn at(seconds: u64) -> Timestamp {
+    START + Duration::from_secs(seconds)
+}
+
+fn once(settings: Settings, observation: &Observation) -> Decision {
+    Policy::new(settings).step(START, observation)
+}
+
+fn stages(decision: &Decision) -> Vec<Stage> {
+    decision.steps.iter().map(|step| step.stage).collect()
+}
