@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 use sflow_metrics::{QueryError, Timestamp};
 use tracing::{info, warn};
 
-use crate::config::{Control, Service};
+use crate::config::{self, Control};
 use crate::controller::{Controller, Managed, Round};
-use crate::orchestrator::{Orchestrator, Scaling};
+use crate::orchestrator::{Orchestrator, Scaling, Service};
 use crate::policy::{Decision, Mode};
 use crate::telemetry::Telemetry;
 use crate::view::{DecisionView, Point, ServiceView, SignalView, Snapshot};
@@ -39,7 +39,7 @@ impl<O: Orchestrator> Balancer<O> {
         now: Timestamp,
         orchestrator: O,
         control: Control,
-        services: &[Service],
+        services: &[config::Service],
     ) -> Result<Self, QueryError> {
         Ok(Self {
             telemetry: Telemetry::default(),
@@ -106,7 +106,7 @@ impl<O: Orchestrator> Balancer<O> {
     /// # Errors
     ///
     /// If it is to be balanced by a metric that is not known.
-    pub fn manage(&mut self, service: &Service) -> Result<(), QueryError> {
+    pub fn manage(&mut self, service: &config::Service) -> Result<(), QueryError> {
         self.controller.manage(service)
     }
 
@@ -195,7 +195,7 @@ fn point(at: f64, managed: &Managed) -> Point {
         at,
         load: decision.and_then(|decision| decision.inputs.first()?.value),
         wanted: if is_advice { decision.map_or(wanted, |decision| decision.replicas) } else { wanted },
-        running: managed.state.as_ref().map_or(0, |state| state.running()),
+        running: managed.state.as_ref().map_or(0, Service::running),
     }
 }
 

@@ -26,3 +26,8 @@ pub mod trial;
 pub mod view;
 pub mod web;
 pub mod words;
+
+/// The README of the repository, whose examples are tested here.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

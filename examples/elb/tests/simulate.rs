@@ -16,18 +16,20 @@ async fn article(seed: u64, scenario: &Scenario, mode: Mode) -> Outcome {
     run(scenario, seed, START, config.control, &config.services).await.unwrap()
 }
 
+/// Whatever chance does to delays and polling.
 #[tokio::test]
 async fn one_becomes_eight_within_42_s_of_load_and_eight_becomes_one_after_it() {
     let scenario = Scenario::named("article").unwrap();
-    let outcome = article(1, &scenario, Mode::Act).await;
-    let sizes: Vec<u32> = outcome.changes.iter().map(|change| change.replicas).collect();
-    assert_eq!(sizes, [2, 3, 4, 5, 6, 7, 8, 7, 6, 5, 4, 3, 2, 1]);
-
     let (begins, ends) = (START + Duration::from_secs(10), START + Duration::from_secs(70));
-    let eighth = &outcome.changes[6];
-    assert!(eighth.at - begins <= Duration::from_secs(42), "{eighth:?}");
-    assert!(outcome.changes[7].at > ends, "nothing is taken away under load");
-    assert_eq!(outcome.services[0].truth.wanted, 1);
+    for seed in 1..=12 {
+        let outcome = article(seed, &scenario, Mode::Act).await;
+        let sizes: Vec<u32> = outcome.changes.iter().map(|change| change.replicas).collect();
+        assert_eq!(sizes, [2, 3, 4, 5, 6, 7, 8, 7, 6, 5, 4, 3, 2, 1], "seed {seed}");
+        let eighth = &outcome.changes[6];
+        assert!(eighth.at - begins <= Duration::from_secs(42), "seed {seed}: {eighth:?}");
+        assert!(outcome.changes[7].at > ends, "nothing is taken away under load");
+        assert_eq!(outcome.services[0].truth.wanted, 1);
+    }
 }
 
 #[tokio::test]

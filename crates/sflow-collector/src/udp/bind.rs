@@ -36,6 +36,12 @@ pub struct BindError {
     pub error: io::Error,
 }
 
+impl From<BindError> for io::Error {
+    fn from(error: BindError) -> Self {
+        Self::new(error.error.kind(), error)
+    }
+}
+
 impl BindError {
     fn advice(&self) -> &'static str {
         match self.error.kind() {

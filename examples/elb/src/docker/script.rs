@@ -1,13 +1,15 @@
 //! An engine that answers by a script.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::{Docker, Settings};
+use crate::orchestrator::{Rollout, Scaling, Service, ServiceId};
 
 /// When scripted engines answer, by their clock.
 pub(super) const DATE: &str = "Mon, 23 Nov 2026 04:05:00 GMT";
@@ -32,10 +34,7 @@ impl Reply {
 
     /// A refusal, in the form in which engines write it.
     pub(super) fn refusal(status: u16, message: &str) -> Self {
-        Self::Answer(
-            status,
-            serde_json::json!({ "message": message }).to_string(),
-        )
+        Self::Answer(status, json!({ "message": message }).to_string())
     }
 }
 
@@ -117,6 +116,37 @@ pub(super) fn docker(engines: &[&Script]) -> Docker {
         timeout: Duration::from_millis(300),
     })
     .unwrap()
+}
+
+/// What an engine answers about a service with every field set.
+pub(super) fn every_field(name: &str, replicas: u32) -> Value {
+    let mut spec: Value = serde_json::from_str(include_str!("every-field.json")).unwrap();
+    spec["Name"] = name.into();
+    spec["Mode"]["Replicated"]["Replicas"] = replicas.into();
+    json!({ "ID": format!("id-{name}"), "Version": { "Index": 17 }, "Spec": spec })
+}
+
+/// That service as it was read before.
+pub(super) fn service(name: &str, scaling: Scaling) -> Service {
+    Service {
+        id: ServiceId(format!("id-{name}")),
+        name: name.to_owned(),
+        scaling,
+        version: 17,
+        rollout: Rollout::Settled,
+        labels: BTreeMap::new(),
+        cpu_limit: None,
+        tasks: Vec::new(),
+    }
+}
+
+/// A service of one replica.
+pub(super) fn apache() -> Service {
+    service("apache", Scaling::Replicated { replicas: 1 })
+}
+
+pub(super) fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
 }
 
 async fn serve<S>(mut stream: S, reply: Reply, log: &Mutex<Vec<Received>>)

@@ -132,7 +132,7 @@ mod tests {
     use super::{ServiceAnswer, rollout_of};
     use crate::orchestrator::{Rollout, Scaling, Service};
 
-    fn read(spec: Value) -> Service {
+    fn read(spec: &Value) -> Service {
         let answer = json!({ "ID": "s1", "Version": { "Index": 7 }, "Spec": spec });
         let answer: ServiceAnswer = serde_json::from_value(answer).unwrap();
         answer.into_service(Vec::new())
@@ -156,7 +156,7 @@ mod tests {
             ),
             (json!({ "GlobalJob": {} }), Scaling::Job),
         ] {
-            assert_eq!(read(json!({ "Name": "a", "Mode": mode })).scaling, scaling);
+            assert_eq!(read(&json!({ "Name": "a", "Mode": mode })).scaling, scaling);
         }
     }
 
@@ -203,7 +203,7 @@ mod tests {
                 "Mode": { "Global": {} },
                 "TaskTemplate": { "Resources": resources },
             });
-            assert_eq!(read(spec).cpu_limit, limit);
+            assert_eq!(read(&spec).cpu_limit, limit);
         }
     }
 
@@ -212,11 +212,11 @@ mod tests {
         let mode = json!({ "Global": {} });
         let labels = json!({ "elb.max": "8" });
         assert!(
-            read(json!({ "Name": "a", "Labels": null, "Mode": mode }))
+            read(&json!({ "Name": "a", "Labels": null, "Mode": mode }))
                 .labels
                 .is_empty()
         );
-        let service = read(json!({ "Name": "a", "Labels": labels, "Mode": mode }));
+        let service = read(&json!({ "Name": "a", "Labels": labels, "Mode": mode }));
         assert_eq!(service.labels["elb.max"], "8");
     }
 }
