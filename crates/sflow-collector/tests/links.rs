@@ -341,3 +341,19 @@ fn each_section_has_its_byte_order_and_interfaces() {
     assert_eq!(lengths, [9, 9]);
     assert_eq!(stats.malformed, 1, "the last section has no interface");
 }
+
+#[test]
+fn interfaces_without_number_do_not_fill_the_memory() {
+    const MOST: u32 = 1 << 14;
+    let order = Order::Little;
+    let mut file = section(order);
+    for _ in 0..MOST + 2 {
+        file.extend(interface(order, 101, &[]));
+    }
+    for number in [0, MOST - 1, MOST, MOST + 1] {
+        file.extend(enhanced(order, number, micros(), &ipv4(PAYLOAD), &[]));
+    }
+    let (lengths, stats) = read(file);
+    assert_eq!(lengths, [9, 9]);
+    assert_eq!(stats.malformed, 2);
+}

@@ -141,7 +141,11 @@ impl<'r> Entity<'r> {
     /// The last reading of a metric; `None` if it has none that can be believed now.
     pub fn value(&self, metric: &Metric) -> Option<f64> {
         let is_heard = matches!(self.lifecycle(), Lifecycle::Warming | Lifecycle::Live);
-        if is_heard { self.source.value(metric).map(|(value, _)| value) } else { None }
+        if is_heard {
+            self.source.value(metric).map(|(value, _)| value)
+        } else {
+            None
+        }
     }
 }
 

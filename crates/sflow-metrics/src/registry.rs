@@ -56,12 +56,19 @@ impl Registry {
         self.health.datagrams += 1;
         let header = datagram.header;
         let sender = sender.to_canonical();
-        let key =
-            AgentKey { sender, address: header.agent_address, sub_agent: header.sub_agent_id };
+        let key = AgentKey {
+            sender,
+            address: header.agent_address,
+            sub_agent: header.sub_agent_id,
+        };
         if header.agent_address.ip().is_some_and(|ip| ip != sender) {
             self.health.foreign_senders += 1;
         }
-        let stamp = Stamp { sequence: header.sequence_number, uptime: header.uptime, received_at };
+        let stamp = Stamp {
+            sequence: header.sequence_number,
+            uptime: header.uptime,
+            received_at,
+        };
         let Some((agent, place)) = self.admit(key, stamp) else {
             self.health.datagrams_refused += 1;
             return;
@@ -92,12 +99,23 @@ impl Registry {
         let Some(session) = self.agents.get(agent).map(|agent| agent.session) else {
             return;
         };
-        let moment = Moment { uptime: header.uptime, received_at };
+        let moment = Moment {
+            uptime: header.uptime,
+            received_at,
+        };
         for sample in datagram.samples() {
             match &sample {
                 Sample::Counters(sample) => {
                     self.health.counter_samples += 1;
-                    self.counters(agent, &Arrival { sample, moment, session, in_order });
+                    self.counters(
+                        agent,
+                        &Arrival {
+                            sample,
+                            moment,
+                            session,
+                            in_order,
+                        },
+                    );
                 }
                 Sample::Flow(_) => self.health.flow_samples += 1,
                 Sample::Malformed(..) => self.health.malformed_samples += 1,
@@ -149,7 +167,11 @@ impl Registry {
         let Some(window) = query.window() else { return };
         let slots = self.slots(window.length());
         for metric in query.expressions().iter().flat_map(Expression::metrics) {
-            match self.watches.iter_mut().find(|watch| watch.metric == *metric) {
+            match self
+                .watches
+                .iter_mut()
+                .find(|watch| watch.metric == *metric)
+            {
                 Some(watch) => watch.slots = watch.slots.max(slots),
                 None => self.watches.push(Watch { metric, slots }),
             }
@@ -165,9 +187,10 @@ impl Registry {
 
     /// All agents that have been heard, in no particular order.
     pub fn agents(&self) -> impl Iterator<Item = AgentStatus> {
-        self.agents
-            .iter()
-            .map(|(_, agent)| AgentStatus { sources: agent.sources.len(), ..agent.status })
+        self.agents.iter().map(|(_, agent)| AgentStatus {
+            sources: agent.sources.len(),
+            ..agent.status
+        })
     }
 
     /// What was taken in and what was refused.
@@ -184,13 +207,20 @@ impl Registry {
     pub(crate) fn slots(&self, length: core::time::Duration) -> usize {
         let length = length.min(self.config.max_window).as_nanos();
         let slots = length.div_ceil(self.config.slot.as_nanos().max(1));
-        usize::try_from(slots).unwrap_or(usize::MAX).saturating_add(1)
+        usize::try_from(slots)
+            .unwrap_or(usize::MAX)
+            .saturating_add(1)
     }
 
     /// The entity that a source is.
     pub(crate) fn entity<'r>(&'r self, source: &'r Source, now: Timestamp) -> Option<Entity<'r>> {
         let agent = self.agents.get(source.agent)?;
-        Some(Entity { registry: self, agent, source, now })
+        Some(Entity {
+            registry: self,
+            agent,
+            source,
+            now,
+        })
     }
 
     pub(crate) fn sources(&self) -> impl Iterator<Item = &Source> {
@@ -264,21 +294,30 @@ impl Registry {
                 None => return,
             },
         };
-        let (Some(agent), Some(source)) =
-            (self.agents.get_mut(agent_place), self.sources.get_mut(place))
-        else {
+        let (Some(agent), Some(source)) = (
+            self.agents.get_mut(agent_place),
+            self.sources.get_mut(place),
+        ) else {
             return;
         };
         if source.kind == EntityKind::Container
             && let Some(host) = agent.host
-            && source.parent.is_none_or(|parent| parent == host.data_source)
+            && source
+                .parent
+                .is_none_or(|parent| parent == host.data_source)
         {
             source.processors = host.processors;
         }
         source.take(arrival, order, descr, &self.config, &mut self.health);
         if source.kind == EntityKind::Host {
-            let host = Host { data_source, processors: source.processors };
-            if agent.host.is_none_or(|known| known.data_source == data_source) {
+            let host = Host {
+                data_source,
+                processors: source.processors,
+            };
+            if agent
+                .host
+                .is_none_or(|known| known.data_source == data_source)
+            {
                 agent.host = Some(host);
             }
         }
@@ -312,7 +351,9 @@ impl Registry {
             return None;
         }
         let id = EntityId(self.next_id);
-        let place = self.sources.insert(Source::new(id, agent_place, arrival, descr))?;
+        let place = self
+            .sources
+            .insert(Source::new(id, agent_place, arrival, descr))?;
         self.next_id += 1;
         agent.sources.insert(arrival.sample.source_id, place);
         Some(place)
@@ -326,7 +367,10 @@ impl Registry {
             return;
         };
         agent.sources.remove(&source.data_source);
-        if agent.host.is_some_and(|host| host.data_source == source.data_source) {
+        if agent
+            .host
+            .is_some_and(|host| host.data_source == source.data_source)
+        {
             agent.host = None;
         }
     }

@@ -8,7 +8,10 @@ pub(crate) struct Slab<T> {
 
 impl<T> Slab<T> {
     pub(crate) const fn new() -> Self {
-        Self { entries: Vec::new(), free: Vec::new() }
+        Self {
+            entries: Vec::new(),
+            free: Vec::new(),
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -43,7 +46,9 @@ impl<T> Slab<T> {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
-        (0..).zip(&self.entries).filter_map(|(index, entry)| Some((index, entry.as_ref()?)))
+        (0..)
+            .zip(&self.entries)
+            .filter_map(|(index, entry)| Some((index, entry.as_ref()?)))
     }
 }
 
@@ -55,7 +60,10 @@ mod tests {
     fn numbers_are_used_again() {
         let mut slab = Slab::new();
         assert_eq!((slab.insert('a'), slab.insert('b')), (Some(0), Some(1)));
-        assert_eq!((slab.remove(0), slab.remove(0), slab.len()), (Some('a'), None, 1));
+        assert_eq!(
+            (slab.remove(0), slab.remove(0), slab.len()),
+            (Some('a'), None, 1)
+        );
         assert_eq!(slab.insert('c'), Some(0));
         assert_eq!(slab.iter().collect::<Vec<_>>(), [(0, &'c'), (1, &'b')]);
     }

@@ -89,6 +89,11 @@ impl From<Duration> for Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{:03}", self.0 / 1_000_000_000, self.0 % 1_000_000_000 / 1_000_000)
+        write!(
+            f,
+            "{}.{:03}",
+            self.0 / 1_000_000_000,
+            self.0 % 1_000_000_000 / 1_000_000
+        )
     }
 }

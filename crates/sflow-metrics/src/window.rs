@@ -125,8 +125,14 @@ struct Slot {
 
 impl Ring {
     pub(crate) fn new(metric: u16, slots: usize) -> Self {
-        let empty = Slot { number: 0, partial: Partial::EMPTY };
-        Self { metric, slots: vec![empty; slots.max(1)].into() }
+        let empty = Slot {
+            number: 0,
+            partial: Partial::EMPTY,
+        };
+        Self {
+            metric,
+            slots: vec![empty; slots.max(1)].into(),
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -142,7 +148,10 @@ impl Ring {
             return;
         }
         if slot.number < number {
-            *slot = Slot { number, partial: Partial::EMPTY };
+            *slot = Slot {
+                number,
+                partial: Partial::EMPTY,
+            };
         }
         slot.partial = slot.partial.merge(Partial::reading(at, value, seconds));
     }
@@ -152,7 +161,10 @@ impl Ring {
         let newest = slot_number(width, now);
         let slots = u64::try_from(slots).unwrap_or(u64::MAX);
         let oldest = newest.saturating_sub(slots.saturating_sub(1));
-        let inside = self.slots.iter().filter(|slot| (oldest..=newest).contains(&slot.number));
+        let inside = self
+            .slots
+            .iter()
+            .filter(|slot| (oldest..=newest).contains(&slot.number));
         inside.fold(Partial::EMPTY, |sum, slot| sum.merge(slot.partial))
     }
 
@@ -198,7 +210,10 @@ mod tests {
         ring.push(WIDTH, at(13), 500.0, 1.0);
         let all = ring.since(WIDTH, at(14), 12);
         assert_eq!(all.mean(), Some((200.0 + 100.0 + 500.0) / 13.0));
-        assert_eq!((all.min(), all.max(), all.last()), (Some(10.0), Some(500.0), Some(500.0)));
+        assert_eq!(
+            (all.min(), all.max(), all.last()),
+            (Some(10.0), Some(500.0), Some(500.0))
+        );
     }
 
     #[test]
@@ -211,7 +226,11 @@ mod tests {
         assert_eq!(ring.since(WIDTH, at(16), 3).max(), Some(10.0));
         assert_eq!(ring.since(WIDTH, at(21), 3).mean(), None);
         ring.push(WIDTH, at(16), 1.0, 5.0);
-        assert_eq!(ring.since(WIDTH, at(16), 3).max(), Some(10.0), "its slot was used again");
+        assert_eq!(
+            ring.since(WIDTH, at(16), 3).max(),
+            Some(10.0),
+            "its slot was used again"
+        );
         ring.push(WIDTH, at(3), 9.0, 1.0);
         assert_eq!(ring.since(WIDTH, at(16), 3).max(), Some(10.0), "too old");
     }
@@ -220,7 +239,10 @@ mod tests {
     fn a_first_reading_is_its_own_mean() {
         let first = Partial::reading(at(1), 7.0, 0.0);
         assert_eq!(first.mean(), Some(7.0));
-        assert_eq!(first.merge(Partial::reading(at(11), 1.0, 10.0)).mean(), Some(1.0));
+        assert_eq!(
+            first.merge(Partial::reading(at(11), 1.0, 10.0)).mean(),
+            Some(1.0)
+        );
         assert_eq!(Partial::EMPTY.mean(), None);
         assert_eq!(Partial::EMPTY.last(), None);
     }

@@ -21,11 +21,16 @@ const LOADED: [(f64, f64); 2] = [(1795406747.0, 1795406787.0), (1795406803.0, 17
 
 #[test]
 fn containers_are_there_while_they_are_there() {
-    let matched = "count:vir_cpu_cores{vir_host_name=apache.*}".parse().unwrap();
+    let matched = "count:vir_cpu_cores{vir_host_name=apache.*}"
+        .parse()
+        .unwrap();
     let mut counts = BTreeMap::new();
     replay(1.0, |registry, now| {
         let summary = registry.query(now, &matched)[0];
-        counts.insert(now.as_nanos() / 1_000_000_000, (summary.matched, summary.contributing));
+        counts.insert(
+            now.as_nanos() / 1_000_000_000,
+            (summary.matched, summary.contributing),
+        );
     });
     // Two are polled when the recording begins. Two more start at 791 s, show at 792 and 795
     // and have a rate at their second sample; three are stopped at 842 s.
@@ -50,14 +55,21 @@ fn loaded_phases_agree_with_the_kernel() {
     for (phase, expected_containers) in LOADED.into_iter().zip([2, 4]) {
         let mut containers = 0;
         for (name, intervals) in &intervals {
-            let inside: Vec<_> = intervals.iter().filter(|known| known.lies_in(phase)).collect();
+            let inside: Vec<_> = intervals
+                .iter()
+                .filter(|known| known.lies_in(phase))
+                .collect();
             let (Some(first), Some(last)) = (inside.first(), inside.last()) else {
                 continue;
             };
             containers += 1;
             let seconds: f64 = inside.iter().map(|known| known.seconds()).sum();
             let rate = |rate: fn(&Interval) -> f64| {
-                inside.iter().map(|known| rate(known) * known.seconds()).sum::<f64>() / seconds
+                inside
+                    .iter()
+                    .map(|known| rate(known) * known.seconds())
+                    .sum::<f64>()
+                    / seconds
             };
             let truth = |column| truth.rate(name, first.from, last.until, column);
             assert_close(name, "cores", rate(|known| known.cores), truth(0) / 1e9);
@@ -72,30 +84,50 @@ fn loaded_phases_agree_with_the_kernel() {
 fn idle_is_exactly_zero() {
     let mut containers = 0;
     for (name, intervals) in intervals() {
-        for known in intervals.iter().filter(|known| IDLE.iter().any(|idle| known.lies_in(*idle))) {
+        for known in intervals
+            .iter()
+            .filter(|known| IDLE.iter().any(|idle| known.lies_in(*idle)))
+        {
             containers += 1;
-            assert_eq!((known.cores, known.bytes_in, known.bytes_out), (0.0, 0.0, 0.0), "{name}");
+            assert_eq!(
+                (known.cores, known.bytes_in, known.bytes_out),
+                (0.0, 0.0, 0.0),
+                "{name}"
+            );
         }
     }
-    assert_eq!(containers, 2 * 3 + 2, "intervals: three of two containers, two of one");
+    assert_eq!(
+        containers,
+        2 * 3 + 2,
+        "intervals: three of two containers, two of one"
+    );
 }
 
 #[test]
 fn a_watched_window_agrees_with_the_kernel() {
     let truth = Truth::read();
-    let query: Query =
-        "sum:vir_cpu_cores,sum:vir_bytes_out{vir_host_name=apache.*}[35s]".parse().unwrap();
+    let query: Query = "sum:vir_cpu_cores,sum:vir_bytes_out{vir_host_name=apache.*}[35s]"
+        .parse()
+        .unwrap();
     let mut registry = Registry::new(Config::default());
     registry.watch(&query);
     let mut answers = BTreeMap::new();
     replay_into(&mut registry, 1.0, |registry, now| {
-        let [cores, bytes] = registry.query(now, &query)[..] else { panic!("two") };
+        let [cores, bytes] = registry.query(now, &query)[..] else {
+            panic!("two")
+        };
         answers.insert(now.as_nanos() / 1_000_000_000, (cores.value, bytes.value));
     });
     let (from, until) = (1795406746.4, 1795406786.5);
     let total = |column| {
-        let names = ["apache.1.rsm0h0ay4dbn6zbusp3ta9pf7", "apache.2.oqtqmjcikzag3dgfumgkfqljs"];
-        names.iter().map(|name| truth.rate(name, from, until, column)).sum::<f64>()
+        let names = [
+            "apache.1.rsm0h0ay4dbn6zbusp3ta9pf7",
+            "apache.2.oqtqmjcikzag3dgfumgkfqljs",
+        ];
+        names
+            .iter()
+            .map(|name| truth.rate(name, from, until, column))
+            .sum::<f64>()
     };
     let (cores, bytes) = *answers.range(..1795406790).next_back().unwrap().1;
     assert_close("window", "cores", cores.unwrap(), total(0) / 1e9);
@@ -107,7 +139,11 @@ fn hosts_and_interfaces_are_there_too() {
     let mut registry = Registry::new(Config::default());
     let mut end = Timestamp::ZERO;
     replay_into(&mut registry, 10.0, |_, now| end = now);
-    let of_kind = |kind| registry.entities(end).filter(move |entity| entity.kind() == kind);
+    let of_kind = |kind| {
+        registry
+            .entities(end)
+            .filter(move |entity| entity.kind() == kind)
+    };
     let mut hosts: Vec<_> = of_kind(EntityKind::Host).map(|host| host.name()).collect();
     hosts.sort_unstable();
     assert_eq!(hosts, ["node1", "node2", "node3"]);
@@ -116,8 +152,13 @@ fn hosts_and_interfaces_are_there_too() {
         assert_eq!(value("cpu_num"), 2.0);
         assert_eq!(value("mem_total"), 25_276_502_016.0);
         assert!((0.0..=100.0).contains(&value("cpu_utilization")));
-        let shares = ["user", "nice", "system", "idle", "wio", "intr", "sintr", "steal"];
-        let sum: f64 = shares.iter().map(|share| value(&format!("cpu_{share}"))).sum();
+        let shares = [
+            "user", "nice", "system", "idle", "wio", "intr", "sintr", "steal",
+        ];
+        let sum: f64 = shares
+            .iter()
+            .map(|share| value(&format!("cpu_{share}")))
+            .sum();
         assert!((sum - 100.0).abs() < 1e-9, "{sum}");
         assert!((69.0..70.0).contains(&value("part_max_used")));
     }
@@ -130,7 +171,14 @@ fn hosts_and_interfaces_are_there_too() {
     // These agents add up the interfaces of a host: when two containers left, with theirs, four
     // sums went back on two hosts.
     assert_eq!((health.counter_resets, health.counter_jumps), (8, 0));
-    assert_eq!((health.stopped, health.agent_restarts, health.source_restarts), (3, 0, 0));
+    assert_eq!(
+        (
+            health.stopped,
+            health.agent_restarts,
+            health.source_restarts
+        ),
+        (3, 0, 0)
+    );
 }
 
 #[test]
@@ -138,15 +186,25 @@ fn a_software_switch_has_interfaces_and_a_datapath() {
     let mut registry = Registry::new(Config::default());
     let mut end = Timestamp::ZERO;
     replay_file("openvswitch.pcap", &mut registry, 0.0, |_, now| end = now);
-    let query: Query =
-        "max:ifinoctets,max:ifinpkts,any:ovs_dp_missrate,any:app_mem_used".parse().unwrap();
+    let query: Query = "max:ifinoctets,max:ifinpkts,any:ovs_dp_missrate,any:app_mem_used"
+        .parse()
+        .unwrap();
     for (summary, expression) in registry.query(end, &query).iter().zip(query.expressions()) {
-        assert!(summary.value.is_some_and(f64::is_finite), "{expression}: {summary:?}");
+        assert!(
+            summary.value.is_some_and(f64::is_finite),
+            "{expression}: {summary:?}"
+        );
         println!("{expression} {summary:?}");
     }
     let names: Vec<_> = registry.entities(end).map(|entity| entity.name()).collect();
     println!("{names:?} {:?}", registry.health());
-    assert_eq!((registry.health().counter_resets, registry.health().counter_jumps), (0, 0));
+    assert_eq!(
+        (
+            registry.health().counter_resets,
+            registry.health().counter_jumps
+        ),
+        (0, 0)
+    );
 }
 
 /// What the registry said of a container between two of its samples.
@@ -172,8 +230,9 @@ fn intervals() -> BTreeMap<String, Vec<Interval>> {
     let mut intervals: BTreeMap<String, Vec<Interval>> = BTreeMap::new();
     let mut last_seen = BTreeMap::new();
     replay(0.0, |registry, now| {
-        for container in
-            registry.entities(now).filter(|known| known.kind() == EntityKind::Container)
+        for container in registry
+            .entities(now)
+            .filter(|known| known.kind() == EntityKind::Container)
         {
             let seen = container.last_seen();
             let Some(before) = last_seen.insert(container.name().to_owned(), seen) else {
@@ -183,13 +242,16 @@ fn intervals() -> BTreeMap<String, Vec<Interval>> {
             if before == seen {
                 continue;
             }
-            intervals.entry(container.name().to_owned()).or_default().push(Interval {
-                from: before.as_secs_f64(),
-                until: seen.as_secs_f64(),
-                cores: value("vir_cpu_cores").unwrap(),
-                bytes_in: value("vir_bytes_in").unwrap(),
-                bytes_out: value("vir_bytes_out").unwrap(),
-            });
+            intervals
+                .entry(container.name().to_owned())
+                .or_default()
+                .push(Interval {
+                    from: before.as_secs_f64(),
+                    until: seen.as_secs_f64(),
+                    cores: value("vir_cpu_cores").unwrap(),
+                    bytes_in: value("vir_bytes_in").unwrap(),
+                    bytes_out: value("vir_bytes_out").unwrap(),
+                });
         }
     });
     intervals
@@ -228,8 +290,12 @@ fn replay_file(
 
 fn sflow_of(frame: &[u8]) -> (IpAddr, &[u8]) {
     let sliced = etherparse::SlicedPacket::from_ethernet(frame).unwrap();
-    let Some(etherparse::NetSlice::Ipv4(ip)) = sliced.net else { panic!("not IPv4") };
-    let Some(etherparse::TransportSlice::Udp(udp)) = sliced.transport else { panic!("not UDP") };
+    let Some(etherparse::NetSlice::Ipv4(ip)) = sliced.net else {
+        panic!("not IPv4")
+    };
+    let Some(etherparse::TransportSlice::Udp(udp)) = sliced.transport else {
+        panic!("not UDP")
+    };
     (ip.header().source_addr().into(), udp.payload())
 }
 
@@ -244,7 +310,10 @@ impl Truth {
             let fields: Vec<_> = line.split(',').collect();
             let number = |place: usize| fields[place].parse::<f64>().unwrap();
             let counts = [number(3), number(5), number(6)];
-            containers.entry(fields[2].to_owned()).or_default().push((number(0), counts));
+            containers
+                .entry(fields[2].to_owned())
+                .or_default()
+                .push((number(0), counts));
         }
         Self(containers)
     }
@@ -266,6 +335,12 @@ impl Truth {
 #[track_caller]
 fn assert_close(name: &str, what: &str, measured: f64, truth: f64) {
     let error = (measured / truth - 1.0).abs();
-    println!("{name} {what}: {measured:.3}, the kernel {truth:.3}, {:.2} %", error * 100.0);
-    assert!(error < 0.05, "{name} {what}: {measured} where the kernel counted {truth}");
+    println!(
+        "{name} {what}: {measured:.3}, the kernel {truth:.3}, {:.2} %",
+        error * 100.0
+    );
+    assert!(
+        error < 0.05,
+        "{name} {what}: {measured} where the kernel counted {truth}"
+    );
 }

@@ -23,7 +23,12 @@ impl World {
         let mut registry = Registry::new(Config::default());
         agent.report(&mut registry, 0.0, &[support::host("node1", 1, 64, 0, 0)]);
         let names = (0..CONTAINERS).map(|task| format!("apache.{task}.rsm0h0ay4dbn6zbusp3ta9pf7"));
-        Self { registry, agent, names: names.collect(), sequence: 0 }
+        Self {
+            registry,
+            agent,
+            names: names.collect(),
+            sequence: 0,
+        }
     }
 
     /// What the registry allocates while it takes a sample of each container in.
@@ -73,6 +78,9 @@ fn only_what_is_watched_costs_memory() {
     world.registry.watch(&query);
     let bytes = world.poll().bytes_current / i64::from(CONTAINERS);
     println!("{bytes} bytes for a window of a minute");
-    assert!((1..=1200).contains(&bytes), "{bytes} bytes for each container");
+    assert!(
+        (1..=1200).contains(&bytes),
+        "{bytes} bytes for each container"
+    );
     assert_eq!(world.poll().count_total, 0);
 }

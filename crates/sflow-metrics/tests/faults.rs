@@ -28,7 +28,10 @@ impl World {
     fn after(sequence: u32) -> Self {
         let mut world = Self {
             registry: Registry::new(Config::default()),
-            agent: Agent { sequence, ..Agent::new(1) },
+            agent: Agent {
+                sequence,
+                ..Agent::new(1)
+            },
             web: Container::new("web.1", 1),
             sequence,
             now: 0.0,
@@ -79,12 +82,18 @@ fn rates_need_two_samples() {
     let mut world = World::new();
     world.poll();
     let summary = ask(&world.registry, world.now, CORES);
-    assert_eq!((summary.value, summary.matched, summary.warming), (None, 1, 1));
+    assert_eq!(
+        (summary.value, summary.matched, summary.warming),
+        (None, 1, 1)
+    );
     let memory = ask(&world.registry, world.now, "avg:vir_mem_used");
     assert_eq!(memory.value, Some(1_048_576.0), "a gauge needs one");
     world.poll();
     world.assert_rates();
-    assert_eq!(lifecycle(&world.registry, world.now, "web.1"), Some(Lifecycle::Live));
+    assert_eq!(
+        lifecycle(&world.registry, world.now, "web.1"),
+        Some(Lifecycle::Live)
+    );
 }
 
 #[test]
@@ -100,7 +109,10 @@ fn t1_lost_datagrams_do_not_spoil_a_difference() {
     assert_eq!(world.registry.health().datagrams_lost, 3);
     assert_eq!(world.registry.health().counter_samples_lost, 3);
     let agent = world.registry.agents().next().unwrap();
-    assert_eq!((agent.received, agent.lost, agent.loss()), (3, 3, Some(0.5)));
+    assert_eq!(
+        (agent.received, agent.lost, agent.loss()),
+        (3, 3, Some(0.5))
+    );
 }
 
 #[test]
@@ -132,7 +144,11 @@ fn t3_an_overtaken_sample_is_in_the_difference_already() {
     world.deliver(&first);
     world.assert_rates();
     let health = world.registry.health();
-    assert_eq!((health.datagrams_reordered, health.datagrams_lost), (1, 0), "found again");
+    assert_eq!(
+        (health.datagrams_reordered, health.datagrams_lost),
+        (1, 0),
+        "found again"
+    );
     assert_eq!(health.counter_samples_old, 1);
     world.poll();
     world.assert_rates();
@@ -143,7 +159,9 @@ fn t3_what_comes_in_an_overtaken_datagram_for_another_source_counts() {
     let mut world = World::new();
     let mut other = Container::new("web.2", 2);
     world.poll();
-    world.agent.report(&mut world.registry, 10.0, &[other.sample(1)]);
+    world
+        .agent
+        .report(&mut world.registry, 10.0, &[other.sample(1)]);
     world.work(10.0);
     other.work(10.0, 1.5, 0.0);
     let others = world.agent.send(world.now, &[other.sample(2)]);
@@ -176,7 +194,10 @@ fn t5_an_agent_restart_costs_one_interval() {
     world.sequence = 0;
     world.poll();
     assert_eq!((world.cores(), world.bytes()), (None, None));
-    assert_eq!(lifecycle(&world.registry, world.now, "web.1"), Some(Lifecycle::Warming));
+    assert_eq!(
+        lifecycle(&world.registry, world.now, "web.1"),
+        Some(Lifecycle::Warming)
+    );
     world.poll();
     world.assert_rates();
     let health = world.registry.health();
@@ -214,7 +235,11 @@ fn t6_resets_and_jumps_without_a_sign_are_gaps() {
     world.web.cpu_ms += 3_000_000;
     world.web.rx_bytes += 1 << 50;
     world.poll();
-    assert_eq!((world.cores(), world.bytes()), (None, None), "more than four processors can");
+    assert_eq!(
+        (world.cores(), world.bytes()),
+        (None, None),
+        "more than four processors can"
+    );
     world.poll();
     world.assert_rates();
     let health = world.registry.health();
@@ -228,7 +253,11 @@ fn t6_an_interface_cannot_be_faster_than_its_line() {
     let gigabit = 1_000_000_000;
     for (sequence, octets) in [(1, 0), (2, 600_000_000), (3, 90_000_000_000)] {
         let seconds = f64::from(sequence) * 10.0;
-        agent.report(&mut registry, seconds, &[interface(3, sequence, gigabit, octets)]);
+        agent.report(
+            &mut registry,
+            seconds,
+            &[interface(3, sequence, gigabit, octets)],
+        );
         let value = |name| entity(&registry, seconds, "").unwrap().value(metric(name));
         let expected = (sequence == 2).then_some(60_000_000.0);
         assert_eq!(value("ifinoctets"), expected);
@@ -262,7 +291,10 @@ fn t8_unknown_is_absent() {
     world.deliver(&bytes);
     assert_eq!((world.cores(), world.bytes()), (None, Some(3e6)));
     let summary = ask(&world.registry, world.now, CORES);
-    assert_eq!((summary.matched, summary.contributing, summary.missing()), (1, 0, 1));
+    assert_eq!(
+        (summary.matched, summary.contributing, summary.missing()),
+        (1, 0, 1)
+    );
     world.web = known;
     world.poll();
     assert_eq!(world.cores(), None, "known again, for the first time");
@@ -337,7 +369,10 @@ fn t11_silence_is_stale_after_three_intervals_and_then_gone() {
     assert_eq!(state(119.0), Some(Lifecycle::Stale));
     assert_eq!(state(121.0), None);
     let summary = ask(&world.registry, world.now + 31.0, CORES);
-    assert_eq!((summary.value, summary.matched, summary.stale), (None, 1, 1));
+    assert_eq!(
+        (summary.value, summary.matched, summary.stale),
+        (None, 1, 1)
+    );
     assert_eq!(ask(&world.registry, world.now + 121.0, CORES).matched, 0);
 
     world.registry.expire(at(world.now + 121.0));
@@ -361,19 +396,31 @@ fn a_container_that_stopped_leaves_at_once() {
         if is_empty {
             // Killed: everything reads zero, and the sequence starts again.
             world.sequence = 0;
-            world.web = Container { state, memory: 0, ..Container::new("web.1", 1) };
+            world.web = Container {
+                state,
+                memory: 0,
+                ..Container::new("web.1", 1)
+            };
         } else if state == DomainState::SHUT_OFF {
             world.web.cpu_ms = 0;
         }
         let sequence = world.sequence + 1;
-        let last = world.agent.send(world.now + 3.0, &[world.web.sample(sequence)]);
+        let last = world
+            .agent
+            .send(world.now + 3.0, &[world.web.sample(sequence)]);
         world.deliver(&last);
         assert_eq!(ask(&world.registry, world.now, CORES).matched, 0, "{state}");
         assert_eq!(world.registry.health().stopped, 1);
 
-        let again = world.agent.send(world.now + 4.0, &[world.web.sample(sequence + 1)]);
+        let again = world
+            .agent
+            .send(world.now + 4.0, &[world.web.sample(sequence + 1)]);
         world.deliver(&again);
-        assert_eq!(world.registry.entities(at(world.now)).count(), 1, "only the host");
+        assert_eq!(
+            world.registry.entities(at(world.now)).count(),
+            1,
+            "only the host"
+        );
     }
 }
 
@@ -396,7 +443,11 @@ fn a_data_source_that_is_taken_over_is_somebody_else() {
     world.poll();
     world.poll();
     let before = entity(&world.registry, world.now, "web.1").unwrap().id();
-    world.web = Container { uuid: 0xaa, name: "web.2", ..world.web };
+    world.web = Container {
+        uuid: 0xaa,
+        name: "web.2",
+        ..world.web
+    };
     world.poll();
     assert!(entity(&world.registry, world.now, "web.1").is_none());
     let after = entity(&world.registry, world.now, "web.2").unwrap();
@@ -414,7 +465,10 @@ fn a_container_may_be_renamed() {
     let before = entity(&world.registry, world.now, "web.1").unwrap().id();
     world.web.name = "web.one";
     world.poll();
-    assert_eq!(entity(&world.registry, world.now, "web.one").unwrap().id(), before);
+    assert_eq!(
+        entity(&world.registry, world.now, "web.one").unwrap().id(),
+        before
+    );
     world.assert_rates();
 }
 
@@ -422,7 +476,10 @@ fn a_container_may_be_renamed() {
 fn t14_agents_are_told_apart_by_sender_too() {
     let mut registry = Registry::new(Config::default());
     let mut here = Agent::new(1);
-    let mut there = Agent { sender: "192.0.2.7".parse().unwrap(), ..Agent::new(1) };
+    let mut there = Agent {
+        sender: "192.0.2.7".parse().unwrap(),
+        ..Agent::new(1)
+    };
     let mut web = Container::new("web.1", 1);
     let mut other = Container::new("web.2", 1);
     for sequence in 1..=2 {
@@ -433,8 +490,14 @@ fn t14_agents_are_told_apart_by_sender_too() {
         other.work(10.0, 2.0, 0.0);
     }
     assert_eq!(registry.agents().count(), 2);
-    assert_eq!(ask(&registry, 20.0, "avg:vir_cpu_cores{sender=192.0.2.7}").value, Some(2.0));
-    assert_eq!(ask(&registry, 20.0, "sum:vir_cpu_cores{agent=10.0.0.1}").value, Some(3.0));
+    assert_eq!(
+        ask(&registry, 20.0, "avg:vir_cpu_cores{sender=192.0.2.7}").value,
+        Some(2.0)
+    );
+    assert_eq!(
+        ask(&registry, 20.0, "sum:vir_cpu_cores{agent=10.0.0.1}").value,
+        Some(3.0)
+    );
     assert_eq!(registry.health().foreign_senders, 2);
 }
 
@@ -451,17 +514,31 @@ fn t17_strangers_do_not_use_up_memory() {
     let mut world = Agent::new(1);
     let name = "web.1".repeat(20);
     for index in 0..1000 {
-        world.report(&mut registry, 0.0, &[Container::new(&name, index).sample(1)]);
+        world.report(
+            &mut registry,
+            0.0,
+            &[Container::new(&name, index).sample(1)],
+        );
     }
     assert_eq!(registry.entities(at(0.0)).count(), 20);
-    assert!(registry.entities(at(0.0)).all(|entity| entity.name().len() == 16));
+    assert!(
+        registry
+            .entities(at(0.0))
+            .all(|entity| entity.name().len() == 16)
+    );
     for last_byte in 2..100 {
         let mut agent = Agent::new(last_byte);
         for index in 0..100 {
             agent.report(&mut registry, 0.0, &[Container::new("x", index).sample(1)]);
         }
     }
-    assert_eq!((registry.agents().count(), registry.entities(at(0.0)).count()), (3, 50));
+    assert_eq!(
+        (
+            registry.agents().count(),
+            registry.entities(at(0.0)).count()
+        ),
+        (3, 50)
+    );
     let health = registry.health();
     assert_eq!(health.counter_samples_refused, 980 + 170);
     assert_eq!(health.datagrams_refused, 96 * 100);
@@ -469,5 +546,9 @@ fn t17_strangers_do_not_use_up_memory() {
 
     registry.expire(at(600.0));
     world.report(&mut registry, 600.0, &[Container::new("new", 1).sample(1)]);
-    assert_eq!(registry.entities(at(600.0)).count(), 1, "there is room again");
+    assert_eq!(
+        registry.entities(at(600.0)).count(),
+        1,
+        "there is room again"
+    );
 }

@@ -14,11 +14,25 @@ fn registry() -> Registry {
     let mut node1 = Agent::new(1);
     let mut node2 = Agent::new(2);
     let mut containers = [
-        (1, Container { limit: 2, ..Container::new("apache.1.aaaa", 1) }, 0.5),
+        (
+            1,
+            Container {
+                limit: 2,
+                ..Container::new("apache.1.aaaa", 1)
+            },
+            0.5,
+        ),
         (1, Container::new("apache.2.bbbb", 2), 1.5),
         (2, Container::new("apache.3.cccc", 3), 2.5),
         (2, Container::new("apache2.1.dddd", 4), 9.0),
-        (2, Container { state: DomainState::PAUSED, ..Container::new("db.1.eeee", 5) }, 0.0),
+        (
+            2,
+            Container {
+                state: DomainState::PAUSED,
+                ..Container::new("db.1.eeee", 5)
+            },
+            0.0,
+        ),
     ];
     for sequence in 1..=3 {
         let seconds = f64::from(sequence) * 10.0;
@@ -31,7 +45,11 @@ fn registry() -> Registry {
                 interface(3, sequence, 1 << 31, 0),
             ],
         );
-        node2.report(&mut registry, seconds, &[host("node2", sequence, 16, busy, busy)]);
+        node2.report(
+            &mut registry,
+            seconds,
+            &[host("node2", sequence, 16, busy, busy)],
+        );
         for (node, container, cores) in &mut containers {
             let agent = if *node == 1 { &mut node1 } else { &mut node2 };
             let sent = seconds + f64::from(container.index);
@@ -54,8 +72,11 @@ fn statistics_over_the_tasks_of_a_service() {
         ("any", Some(2.5)),
     ];
     for (statistic, expected) in cases {
-        let summary =
-            ask(&registry, 35.0, &format!("{statistic}:vir_cpu_cores{{vir_host_name=apache.*}}"));
+        let summary = ask(
+            &registry,
+            35.0,
+            &format!("{statistic}:vir_cpu_cores{{vir_host_name=apache.*}}"),
+        );
         assert_eq!(summary.value, expected, "{statistic}");
         assert_eq!((summary.contributing, summary.matched), (3, 3));
         assert_eq!(summary.newest, Some(Duration::from_secs(2)));
@@ -86,9 +107,18 @@ fn filters() {
         let summary = ask(&registry, 35.0, &format!("avg:vir_cpu_cores{filter}"));
         assert_eq!(summary.matched, matched, "{filter}");
     }
-    assert_eq!(ask(&registry, 35.0, "max:ifspeed{ifindex=3,host_name=node1}").matched, 1);
-    assert_eq!(ask(&registry, 35.0, "max:load_one{host_name=node*}").matched, 2);
-    assert_eq!(ask(&registry, 35.0, "max:load_one{vir_host_name=*}").matched, 0);
+    assert_eq!(
+        ask(&registry, 35.0, "max:ifspeed{ifindex=3,host_name=node1}").matched,
+        1
+    );
+    assert_eq!(
+        ask(&registry, 35.0, "max:load_one{host_name=node*}").matched,
+        2
+    );
+    assert_eq!(
+        ask(&registry, 35.0, "max:load_one{vir_host_name=*}").matched,
+        0
+    );
 }
 
 #[test]
@@ -98,7 +128,9 @@ fn a_query_has_one_answer_for_each_expression() {
         "avg:vir_cpu_utilization,max:load_one,sum:vir_bytes_in+vir_bytes_out{host_name=node1}"
             .parse()
             .unwrap();
-    let [cpu, load, bytes] = registry.query(at(35.0), &query)[..] else { panic!("three") };
+    let [cpu, load, bytes] = registry.query(at(35.0), &query)[..] else {
+        panic!("three")
+    };
     assert_eq!((cpu.value, cpu.matched), (Some(100.0), 2));
     assert_eq!((load.value, load.matched), (Some(0.5), 1));
     assert_eq!((bytes.value, bytes.matched), (Some(6e5), 2));
@@ -107,13 +139,31 @@ fn a_query_has_one_answer_for_each_expression() {
 #[test]
 fn processor_time_of_a_container_is_four_metrics() {
     let registry = registry();
-    let value =
-        |container: &str, name| entity(&registry, 35.0, container).unwrap().value(metric(name));
-    assert_eq!(value("apache.3.cccc", "vir_cpu_utilization"), Some(250.0), "of one processor");
+    let value = |container: &str, name| {
+        entity(&registry, 35.0, container)
+            .unwrap()
+            .value(metric(name))
+    };
+    assert_eq!(
+        value("apache.3.cccc", "vir_cpu_utilization"),
+        Some(250.0),
+        "of one processor"
+    );
     assert_eq!(value("apache.3.cccc", "vir_cpu_cores"), Some(2.5));
-    assert_eq!(value("apache.3.cccc", "vir_cpu_limit_utilization"), None, "no limit");
-    assert_eq!(value("apache.1.aaaa", "vir_cpu_limit_utilization"), Some(25.0));
-    assert_eq!(value("apache.3.cccc", "vir_cpu_host_utilization"), Some(15.625), "of sixteen");
+    assert_eq!(
+        value("apache.3.cccc", "vir_cpu_limit_utilization"),
+        None,
+        "no limit"
+    );
+    assert_eq!(
+        value("apache.1.aaaa", "vir_cpu_limit_utilization"),
+        Some(25.0)
+    );
+    assert_eq!(
+        value("apache.3.cccc", "vir_cpu_host_utilization"),
+        Some(15.625),
+        "of sixteen"
+    );
 }
 
 #[test]
@@ -134,12 +184,19 @@ fn hosts_have_shares_of_time() {
 #[test]
 fn entities_have_parents() {
     let registry = registry();
-    let parent = |name| entity(&registry, 35.0, name).unwrap().parent().map(|host| host.name());
+    let parent = |name| {
+        entity(&registry, 35.0, name)
+            .unwrap()
+            .parent()
+            .map(|host| host.name())
+    };
     assert_eq!(parent("apache.1.aaaa"), Some("node1"));
     assert_eq!(parent("apache.3.cccc"), Some("node2"));
     assert_eq!(parent("node1"), None);
-    let interface =
-        registry.entities(at(35.0)).find(|entity| entity.kind() == EntityKind::Interface).unwrap();
+    let interface = registry
+        .entities(at(35.0))
+        .find(|entity| entity.kind() == EntityKind::Interface)
+        .unwrap();
     assert_eq!(interface.parent().map(|host| host.name()), Some("node1"));
     assert_eq!(interface.if_index(), Some(3));
     assert_eq!(interface.lifecycle(), Lifecycle::Live);
@@ -149,9 +206,15 @@ fn entities_have_parents() {
 fn nobody_is_not_zero() {
     let registry = registry();
     for statistic in ["avg", "sum", "min", "max", "count", "any"] {
-        let summary =
-            ask(&registry, 35.0, &format!("{statistic}:vir_cpu_cores{{vir_host_name=no}}"));
-        assert_eq!((summary.value, summary.matched, summary.newest), (None, 0, None));
+        let summary = ask(
+            &registry,
+            35.0,
+            &format!("{statistic}:vir_cpu_cores{{vir_host_name=no}}"),
+        );
+        assert_eq!(
+            (summary.value, summary.matched, summary.newest),
+            (None, 0, None)
+        );
     }
 }
 
@@ -186,15 +249,29 @@ fn windows_have_something_to_say_once_they_are_watched() {
     };
     poll(&mut registry, 1.0, 0.0, 100);
     let now = poll(&mut registry, 10.0, 3.0, 100);
-    assert_eq!(registry.query(at(now), &query)[0].value, None, "not watched yet");
+    assert_eq!(
+        registry.query(at(now), &query)[0].value,
+        None,
+        "not watched yet"
+    );
 
     registry.watch(&query);
     poll(&mut registry, 5.0, 2.0, 500);
     poll(&mut registry, 20.0, 0.5, 100);
     let now = poll(&mut registry, 11.0, 4.0, 1000);
-    let [cores, memory] = registry.query(at(now), &query)[..] else { panic!("two") };
-    assert_eq!(cores.value, Some((10.0 + 10.0 + 44.0) / 36.0), "all counted by all time");
-    assert_eq!(memory.value, Some((2500.0 + 2000.0 + 11_000.0) / 36.0), "weighted by time");
+    let [cores, memory] = registry.query(at(now), &query)[..] else {
+        panic!("two")
+    };
+    assert_eq!(
+        cores.value,
+        Some((10.0 + 10.0 + 44.0) / 36.0),
+        "all counted by all time"
+    );
+    assert_eq!(
+        memory.value,
+        Some((2500.0 + 2000.0 + 11_000.0) / 36.0),
+        "weighted by time"
+    );
     assert_eq!(cores.newest, Some(Duration::ZERO));
 
     let taking = |take| {
@@ -217,7 +294,11 @@ fn a_window_outlives_a_restart_of_the_agent() {
     let mut web = Container::new("web.1", 1);
     for sequence in 1..=3 {
         web.work(10.0, 0.5, 0.0);
-        agent.report(&mut registry, f64::from(sequence) * 10.0, &[web.sample(sequence)]);
+        agent.report(
+            &mut registry,
+            f64::from(sequence) * 10.0,
+            &[web.sample(sequence)],
+        );
     }
     agent.restart(35.0);
     agent.report(&mut registry, 40.0, &[web.sample(1)]);

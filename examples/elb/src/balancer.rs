@@ -122,7 +122,12 @@ impl<O: Orchestrator> Balancer<O> {
 
     /// A service's past, oldest first.
     pub fn past(&self, service: &str) -> Vec<Point> {
-        self.past.get(service).into_iter().flatten().copied().collect()
+        self.past
+            .get(service)
+            .into_iter()
+            .flatten()
+            .copied()
+            .collect()
     }
 
     /// What a person sees now. The caller adds what only the caller knows: title, page, speed.
@@ -150,7 +155,10 @@ impl<O: Orchestrator> Balancer<O> {
 
     fn service_view(&self, managed: &Managed) -> ServiceView {
         let settings = managed.policy.settings();
-        let inputs = managed.last.as_ref().map_or(&[][..], |decision| &decision.inputs);
+        let inputs = managed
+            .last
+            .as_ref()
+            .map_or(&[][..], |decision| &decision.inputs);
         let signals = inputs.iter().enumerate().map(|(index, input)| {
             let (lower, upper) = settings.rule.band(index).unwrap_or_default();
             SignalView {
@@ -194,7 +202,11 @@ fn point(at: f64, managed: &Managed) -> Point {
     Point {
         at,
         load: decision.and_then(|decision| decision.inputs.first()?.value),
-        wanted: if is_advice { decision.map_or(wanted, |decision| decision.replicas) } else { wanted },
+        wanted: if is_advice {
+            decision.map_or(wanted, |decision| decision.replicas)
+        } else {
+            wanted
+        },
         running: managed.state.as_ref().map_or(0, Service::running),
     }
 }
@@ -204,7 +216,10 @@ fn point(at: f64, managed: &Managed) -> Point {
 fn is_news(decision: &Decision, last: &DecisionView) -> bool {
     let kinds = |reasons: &[String]| -> Vec<String> {
         let is_word = |character: &char| !character.is_ascii_digit() && *character != '.';
-        reasons.iter().map(|reason| reason.chars().filter(is_word).collect()).collect()
+        reasons
+            .iter()
+            .map(|reason| reason.chars().filter(is_word).collect())
+            .collect()
     };
     (decision.replicas, decision.result) != (last.from, last.to)
         || (decision.is_change() && decision.mode == Mode::Act)

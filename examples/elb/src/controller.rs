@@ -6,9 +6,7 @@ use std::time::Duration;
 use sflow_metrics::{QueryError, Timestamp};
 
 use crate::config::{Control, Service as Configured};
-use crate::orchestrator::{
-    Orchestrator, OrchestratorError, Rollout, Scaling, Service, TaskState,
-};
+use crate::orchestrator::{Orchestrator, OrchestratorError, Rollout, Scaling, Service, TaskState};
 use crate::policy::{Claim, Decision, Mode, Observation, Obstacle, Policy, shares};
 use crate::telemetry::{Question, Telemetry};
 
@@ -63,7 +61,11 @@ impl<O: Orchestrator> Controller<O> {
         services: &[Configured],
     ) -> Result<Self, QueryError> {
         let managed: Result<Vec<_>, _> = services.iter().map(Managed::new).collect();
-        Ok(Self { orchestrator, control, managed: managed? })
+        Ok(Self {
+            orchestrator,
+            control,
+            managed: managed?,
+        })
     }
 
     /// The orchestrator.
@@ -98,7 +100,10 @@ impl<O: Orchestrator> Controller<O> {
 
     /// One round: reads every service, decides, and carries out what is to be carried out.
     pub async fn round(&mut self, now: Timestamp, telemetry: &Telemetry) -> Round {
-        let mut round = Round { again: now + self.control.interval, ..Round::default() };
+        let mut round = Round {
+            again: now + self.control.interval,
+            ..Round::default()
+        };
         let names: Vec<String> = self
             .managed
             .iter()
@@ -113,7 +118,10 @@ impl<O: Orchestrator> Controller<O> {
             }
         };
         for managed in &mut self.managed {
-            managed.state = found.iter().find(|service| service.name == managed.name).cloned();
+            managed.state = found
+                .iter()
+                .find(|service| service.name == managed.name)
+                .cloned();
         }
         let ceilings = self.ceilings();
         for (managed, ceiling) in self.managed.iter_mut().zip(ceilings) {
@@ -121,10 +129,15 @@ impl<O: Orchestrator> Controller<O> {
                 continue;
             }
             if managed.state.is_none() {
-                round.troubles.push(format!("service {} does not exist", managed.name));
+                round
+                    .troubles
+                    .push(format!("service {} does not exist", managed.name));
                 continue;
             }
-            match managed.balance(&mut self.orchestrator, now, telemetry, ceiling).await {
+            match managed
+                .balance(&mut self.orchestrator, now, telemetry, ceiling)
+                .await
+            {
                 Ok(decision) => round.decisions.push(decision),
                 Err(trouble) => {
                     round.troubles.push(format!("{}: {trouble}", managed.name));
@@ -137,7 +150,9 @@ impl<O: Orchestrator> Controller<O> {
 
     /// Each service's share of the budget, from what each wished for last.
     fn ceilings(&self) -> Vec<Option<u32>> {
-        let Some(budget) = self.control.budget else { return vec![None; self.managed.len()] };
+        let Some(budget) = self.control.budget else {
+            return vec![None; self.managed.len()];
+        };
         let claims: Vec<Claim> = self.managed.iter().map(Managed::claim).collect();
         shares(budget, &claims).into_iter().map(Some).collect()
     }
@@ -163,9 +178,20 @@ impl Managed {
             _ => 0,
         };
         // One more than it has, so that a service can begin to grow before it has said so.
-        let wish = self.last.as_ref().and_then(|decision| decision.wish).unwrap_or(replicas);
-        let wish = wish.max(replicas.saturating_add(1)).clamp(settings.min, settings.max);
-        Claim { priority: self.priority, min: settings.min, replicas, wish }
+        let wish = self
+            .last
+            .as_ref()
+            .and_then(|decision| decision.wish)
+            .unwrap_or(replicas);
+        let wish = wish
+            .max(replicas.saturating_add(1))
+            .clamp(settings.min, settings.max);
+        Claim {
+            priority: self.priority,
+            min: settings.min,
+            replicas,
+            wish,
+        }
     }
 
     /// Decides and acts; when the service has changed meanwhile, reads and decides again.
@@ -177,10 +203,13 @@ impl Managed {
         ceiling: Option<u32>,
     ) -> Result<Decision, OrchestratorError> {
         for _ in 0..TRIES {
-            let Some(service) = self.state.clone() else { break };
+            let Some(service) = self.state.clone() else {
+                break;
+            };
             let signals = telemetry.observe(now, &self.question);
-            let decision =
-                self.policy.step(now, &observation(&service, signals, ceiling));
+            let decision = self
+                .policy
+                .step(now, &observation(&service, signals, ceiling));
             self.last = Some(decision.clone());
             if !decision.is_change() {
                 return Ok(decision);
@@ -216,7 +245,9 @@ fn observation(
         Scaling::Job => (service.running(), Some("job")),
     };
     let obstacle = obstacle
-        .map(|what| Obstacle::NotScalable { what: what.to_owned() })
+        .map(|what| Obstacle::NotScalable {
+            what: what.to_owned(),
+        })
         .or(match service.rollout {
             Rollout::Settled => None,
             Rollout::Running => Some(Obstacle::RolloutRunning),

@@ -11,7 +11,10 @@ use thiserror::Error;
 ///
 /// Two implementations: [`docker`](crate::docker) and [`simulator`](crate::simulator). Calls
 /// are bounded in time by the implementation; the controller decides what a failure means.
-#[allow(async_fn_in_trait, reason = "used through generics only, on a single task")]
+#[allow(
+    async_fn_in_trait,
+    reason = "used through generics only, on a single task"
+)]
 pub trait Orchestrator {
     /// The named services with their tasks, as they are now.
     ///
@@ -62,7 +65,10 @@ pub struct Service {
 impl Service {
     /// How many tasks run now.
     pub fn running(&self) -> u32 {
-        let running = self.tasks.iter().filter(|task| task.state == TaskState::Running);
+        let running = self
+            .tasks
+            .iter()
+            .filter(|task| task.state == TaskState::Running);
         u32::try_from(running.count()).unwrap_or(u32::MAX)
     }
 }

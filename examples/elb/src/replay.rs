@@ -80,7 +80,9 @@ pub async fn replay(
         while player.next_tick <= now {
             player.tick(out).await?;
         }
-        player.balancer.receive(now, received.source, received.bytes);
+        player
+            .balancer
+            .receive(now, received.source, received.bytes);
     }
     match &mut player {
         Some(player) => player.tick(out).await,
@@ -110,10 +112,20 @@ impl<'c> Player<'c> {
     ) -> anyhow::Result<Self> {
         let balancer = Balancer::new(start, Recorded::default(), config.control, &[])?;
         let reported = BTreeMap::new();
-        Ok(Self { balancer, config, only, every, next_tick: start + every, reported })
+        Ok(Self {
+            balancer,
+            config,
+            only,
+            every,
+            next_tick: start + every,
+            reported,
+        })
     }
 
-    async fn tick(&mut self, out: &mut dyn FnMut(&Line) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    async fn tick(
+        &mut self,
+        out: &mut dyn FnMut(&Line) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
         let now = self.next_tick;
         self.next_tick = now + self.every;
         for service in self.balancer.telemetry().services(now) {
@@ -128,21 +140,31 @@ impl<'c> Player<'c> {
         let mut signals = BTreeMap::new();
         for (service, question) in &self.reported {
             let observed = self.balancer.telemetry().observe(now, question);
-            let matched = observed.iter().map(|signal| signal.matched).max().unwrap_or(0);
+            let matched = observed
+                .iter()
+                .map(|signal| signal.matched)
+                .max()
+                .unwrap_or(0);
             seen.insert(service.clone(), matched);
             signals.insert(service.clone(), observed);
         }
         self.balancer.orchestrator_mut().seen = seen;
         let round = self.balancer.round(now).await;
         for decision in &round.decisions {
-            let Some(observed) = signals.get(&decision.service) else { continue };
+            let Some(observed) = signals.get(&decision.service) else {
+                continue;
+            };
             let value = |index: usize| observed.get(index).and_then(|signal| signal.value);
             let contributing = observed.iter().map(|signal| signal.contributing).min();
             out(&Line {
                 time: (now.as_secs_f64() * 1000.0).round() / 1000.0,
                 service: decision.service.clone(),
                 replicas_seen: decision.replicas,
-                matched: observed.iter().map(|signal| signal.matched).max().unwrap_or(0),
+                matched: observed
+                    .iter()
+                    .map(|signal| signal.matched)
+                    .max()
+                    .unwrap_or(0),
                 contributing: contributing.unwrap_or(0),
                 vir_cpu_cores: value(0),
                 vir_bytes_in: value(1),
@@ -155,7 +177,11 @@ impl<'c> Player<'c> {
     }
 
     fn configured(&self, service: &str) -> anyhow::Result<Configured> {
-        let by_name = self.config.services.iter().find(|known| known.name == service);
+        let by_name = self
+            .config
+            .services
+            .iter()
+            .find(|known| known.name == service);
         let mut configured = by_name
             .or(self.config.services.first())
             .context("the configuration names no service to decide like")?
@@ -183,12 +209,17 @@ struct Recorded {
 impl Orchestrator for Recorded {
     async fn services(&mut self, names: &[String]) -> Result<Vec<Service>, OrchestratorError> {
         let known = self.seen.iter().filter(|(name, _)| names.contains(name));
-        Ok(known.map(|(name, replicas)| service(name, *replicas)).collect())
+        Ok(known
+            .map(|(name, replicas)| service(name, *replicas))
+            .collect())
     }
 
     async fn scale(&mut self, service: &Service, _replicas: u32) -> Result<(), OrchestratorError> {
         let why = "it is a recording".to_owned();
-        Err(OrchestratorError::NotScalable { name: service.name.clone(), why })
+        Err(OrchestratorError::NotScalable {
+            name: service.name.clone(),
+            why,
+        })
     }
 }
 

@@ -83,7 +83,9 @@ impl Telemetry {
     pub fn observe(&self, now: Timestamp, question: &Question) -> Vec<Signal> {
         let summaries = self.registry.query(now, &question.query);
         let named = question.metrics.iter().zip(summaries);
-        named.map(|(metric, summary)| signal(metric, &summary)).collect()
+        named
+            .map(|(metric, summary)| signal(metric, &summary))
+            .collect()
     }
 
     /// The services that containers seen now belong to, by swarm's way of naming them.
@@ -91,7 +93,9 @@ impl Telemetry {
         let containers = self.registry.entities(now).filter(|entity| {
             entity.kind() == EntityKind::Container && entity.lifecycle() != Lifecycle::Gone
         });
-        containers.filter_map(|entity| service_of(entity.name()).map(str::to_owned)).collect()
+        containers
+            .filter_map(|entity| service_of(entity.name()).map(str::to_owned))
+            .collect()
     }
 
     /// What has arrived so far.
@@ -101,8 +105,11 @@ impl Telemetry {
             + health.flow_samples
             + health.unknown_samples
             + health.malformed_samples;
-        let mut refused: BTreeMap<String, u64> =
-            self.refused.iter().map(|(cause, count)| ((*cause).to_owned(), *count)).collect();
+        let mut refused: BTreeMap<String, u64> = self
+            .refused
+            .iter()
+            .map(|(cause, count)| ((*cause).to_owned(), *count))
+            .collect();
         for (cause, count) in broken_inside(&health) {
             if count > 0 {
                 refused.insert(cause.to_owned(), count);
@@ -132,7 +139,10 @@ impl Question {
     ///
     /// If a metric is not known.
     pub fn new(service: &str, metrics: &[&str]) -> Result<Self, QueryError> {
-        let expressions: Vec<String> = metrics.iter().map(|metric| format!("avg:{metric}")).collect();
+        let expressions: Vec<String> = metrics
+            .iter()
+            .map(|metric| format!("avg:{metric}"))
+            .collect();
         let query: Query = expressions.join(",").parse()?;
         let tasks = Pattern::glob(&format!("{service}.*"));
         Ok(Self {
@@ -208,8 +218,14 @@ mod tests {
     fn services_are_known_by_the_names_of_their_tasks() {
         let cases = [
             ("apache.1.rsm0h0ay4dbn6zbusp3ta9pf7", Some("apache")),
-            ("my.stack_web.12.rsm0h0ay4dbn6zbusp3ta9pf7", Some("my.stack_web")),
-            ("agent.4o2kkqbg8iwkzgfvlfbmdd0wc.rsm0h0ay4dbn6zbusp3ta9pf7", Some("agent")),
+            (
+                "my.stack_web.12.rsm0h0ay4dbn6zbusp3ta9pf7",
+                Some("my.stack_web"),
+            ),
+            (
+                "agent.4o2kkqbg8iwkzgfvlfbmdd0wc.rsm0h0ay4dbn6zbusp3ta9pf7",
+                Some("agent"),
+            ),
             ("apache", None),
             ("apache.1", None),
             ("apache.1.short", None),

@@ -71,7 +71,11 @@ pub async fn run(
     while tick <= end {
         deliver(&mut balancer, tick);
         let round = balancer.round(tick).await;
-        for decision in round.decisions.iter().filter(|decision| decision.is_change()) {
+        for decision in round
+            .decisions
+            .iter()
+            .filter(|decision| decision.is_change())
+        {
             let change = Change {
                 at: decision.time,
                 service: decision.service.clone(),
@@ -83,21 +87,34 @@ pub async fn run(
             }
         }
         for (sum, service) in replica_seconds.iter_mut().zip(&scenario.services) {
-            let truth = balancer.orchestrator_mut().truth(&service.name).unwrap_or_default();
+            let truth = balancer
+                .orchestrator_mut()
+                .truth(&service.name)
+                .unwrap_or_default();
             *sum += f64::from(truth.wanted) * control.interval.as_secs_f64();
         }
         tick = round.again;
     }
-    let outcomes = scenario.services.iter().zip(replica_seconds).map(|(service, sum)| {
-        ServiceOutcome {
+    let outcomes = scenario
+        .services
+        .iter()
+        .zip(replica_seconds)
+        .map(|(service, sum)| ServiceOutcome {
             name: service.name.clone(),
             past: balancer.past(&service.name),
-            truth: balancer.controller().orchestrator().truth(&service.name).unwrap_or_default(),
+            truth: balancer
+                .controller()
+                .orchestrator()
+                .truth(&service.name)
+                .unwrap_or_default(),
             replica_seconds: sum,
-        }
-    });
+        });
     let services = outcomes.collect();
-    Ok(Outcome { changes, services, datagrams: balancer.telemetry().intake().datagrams })
+    Ok(Outcome {
+        changes,
+        services,
+        datagrams: balancer.telemetry().intake().datagrams,
+    })
 }
 
 /// Lets time pass, and hands what arrives to the telemetry: real bytes, to the real decoder.

@@ -53,7 +53,11 @@ fn it_grows_shrinks_and_tells_of_strangers() {
         assert!(said.contains(expected), "{expected:?} is not in:\n{said}");
     }
     let told = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(told.matches("NetFlow on the port").count(), 1, "told once:\n{told}");
+    assert_eq!(
+        told.matches("NetFlow on the port").count(),
+        1,
+        "told once:\n{told}"
+    );
     let chart = fs::read_to_string(folder.0.join("elb-demo.svg")).unwrap();
     assert!(chart.starts_with("<svg") && chart.contains("without"));
 }
@@ -70,7 +74,13 @@ fn an_interrupt_ends_it_with_summary_and_chart() {
 
     let interrupted = Instant::now();
     let pid = child.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
     let mut rest = String::new();
     lines.read_to_string(&mut rest).unwrap();
     assert!(child.wait().unwrap().success());

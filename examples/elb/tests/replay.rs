@@ -15,17 +15,27 @@ use sflow_v5::{Datagram, Sample};
 const BASE: f64 = 1_795_406_000.0;
 
 fn captures(name: &str) -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/captures")).join(name)
+    PathBuf::from(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../testdata/captures"
+    ))
+    .join(name)
 }
 
 async fn lines() -> Vec<Line> {
     let mut lines = Vec::new();
     let every = Duration::from_secs(2);
     let config = Config::article();
-    replay(&captures("hsflowd-swarm.pcap"), &config, &[], every, &mut |line| {
-        lines.push(line.clone());
-        Ok(())
-    })
+    replay(
+        &captures("hsflowd-swarm.pcap"),
+        &config,
+        &[],
+        every,
+        &mut |line| {
+            lines.push(line.clone());
+            Ok(())
+        },
+    )
     .await
     .unwrap();
     lines
@@ -36,14 +46,21 @@ async fn the_number_of_containers_is_right_in_every_phase() {
     let lines = lines().await;
     assert!(lines.iter().all(|line| line.service == "apache"));
     for pair in lines.windows(2) {
-        assert!((pair[1].time - pair[0].time - 2.0).abs() < 0.002, "a line every 2 s");
+        assert!(
+            (pair[1].time - pair[0].time - 2.0).abs() < 0.002,
+            "a line every 2 s"
+        );
     }
     // Each phase from ten seconds after it began, for the polling.
     for (from, to, expected) in [(709.0, 790.0, 2), (802.0, 841.0, 4), (851.0, 885.0, 1)] {
         let phase = during(&lines, from, to);
         assert!(phase.len() >= 15);
         for line in phase {
-            assert_eq!((line.replicas_seen, line.matched), (expected, expected), "{line:?}");
+            assert_eq!(
+                (line.replicas_seen, line.matched),
+                (expected, expected),
+                "{line:?}"
+            );
         }
     }
 }
@@ -65,8 +82,14 @@ async fn rates_are_those_that_the_kernels_counted() {
         }
         for (name, [ours, theirs]) in ["cores", "bytes in", "bytes out"].iter().zip(sums) {
             let ratio = ours / theirs;
-            println!("{from}–{to} s, {name}: {ratio:.4} of the truth, {} ticks", phase.len());
-            assert!((0.95..1.05).contains(&ratio), "{name}: {ours} against {theirs}");
+            println!(
+                "{from}–{to} s, {name}: {ratio:.4} of the truth, {} ticks",
+                phase.len()
+            );
+            assert!(
+                (0.95..1.05).contains(&ratio),
+                "{name}: {ours} against {theirs}"
+            );
         }
     }
 }
@@ -93,12 +116,20 @@ async fn what_is_no_capture_is_an_error_that_names_the_file() {
     let config = Config::article();
     let path = captures("hsflowd-swarm.truth.csv");
     let every = Duration::from_secs(2);
-    let error = replay(&path, &config, &[], every, &mut |_| Ok(())).await.unwrap_err();
-    assert!(format!("{error:#}").starts_with("not a capture file"), "{error:#}");
+    let error = replay(&path, &config, &[], every, &mut |_| Ok(()))
+        .await
+        .unwrap_err();
+    assert!(
+        format!("{error:#}").starts_with("not a capture file"),
+        "{error:#}"
+    );
 }
 
 fn during(lines: &[Line], from: f64, to: f64) -> Vec<&Line> {
-    lines.iter().filter(|line| (BASE + from..BASE + to).contains(&line.time)).collect()
+    lines
+        .iter()
+        .filter(|line| (BASE + from..BASE + to).contains(&line.time))
+        .collect()
 }
 
 /// The kernels' counters, and when the agents read theirs: a rate from telemetry is one of the
@@ -123,19 +154,32 @@ impl Truth {
             let column: Vec<&str> = row.split(',').collect();
             let number = |index: usize| column[index].parse::<f64>().unwrap();
             let counted = [number(3) / 1e9, number(5), number(6)];
-            let reading = Reading { time: number(0), counted };
-            counters.entry(column[2].to_owned()).or_default().push(reading);
+            let reading = Reading {
+                time: number(0),
+                counted,
+            };
+            counters
+                .entry(column[2].to_owned())
+                .or_default()
+                .push(reading);
         }
 
         let mut polled: BTreeMap<String, Vec<f64>> = BTreeMap::new();
         let mut ended = BTreeMap::new();
         let mut capture = Capture::open(captures("hsflowd-swarm.pcap")).unwrap();
         while let Some(received) = capture.next().unwrap() {
-            let since = received.received_at.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+            let since = received
+                .received_at
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .unwrap();
             let datagram = Datagram::parse(received.bytes).unwrap();
             for sample in datagram.samples() {
-                let Sample::Counters(sample) = sample else { continue };
-                let Some(cpu) = sample.find::<VirtCpu>() else { continue };
+                let Sample::Counters(sample) = sample else {
+                    continue;
+                };
+                let Some(cpu) = sample.find::<VirtCpu>() else {
+                    continue;
+                };
                 let name = sample.find::<HostDescr<'_>>().unwrap().hostname.to_string();
                 if cpu.state.0 == 1 {
                     polled.entry(name).or_default().push(since.as_secs_f64());
@@ -144,7 +188,11 @@ impl Truth {
                 }
             }
         }
-        Self { counters, polled, ended }
+        Self {
+            counters,
+            polled,
+            ended,
+        }
     }
 
     /// The mean rates per container that telemetry can know at `time`.

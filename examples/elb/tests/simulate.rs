@@ -13,21 +13,40 @@ const START: Timestamp = Timestamp::from_secs(1_474_678_630);
 async fn article(seed: u64, scenario: &Scenario, mode: Mode) -> Outcome {
     let mut config = Config::article();
     config.services[0].settings.mode = mode;
-    run(scenario, seed, START, config.control, &config.services).await.unwrap()
+    run(scenario, seed, START, config.control, &config.services)
+        .await
+        .unwrap()
 }
 
 /// Whatever chance does to delays and polling.
 #[tokio::test]
 async fn one_becomes_eight_within_42_s_of_load_and_eight_becomes_one_after_it() {
     let scenario = Scenario::named("article").unwrap();
-    let (begins, ends) = (START + Duration::from_secs(10), START + Duration::from_secs(70));
+    let (begins, ends) = (
+        START + Duration::from_secs(10),
+        START + Duration::from_secs(70),
+    );
     for seed in 1..=12 {
         let outcome = article(seed, &scenario, Mode::Act).await;
-        let sizes: Vec<u32> = outcome.changes.iter().map(|change| change.replicas).collect();
-        assert_eq!(sizes, [2, 3, 4, 5, 6, 7, 8, 7, 6, 5, 4, 3, 2, 1], "seed {seed}");
+        let sizes: Vec<u32> = outcome
+            .changes
+            .iter()
+            .map(|change| change.replicas)
+            .collect();
+        assert_eq!(
+            sizes,
+            [2, 3, 4, 5, 6, 7, 8, 7, 6, 5, 4, 3, 2, 1],
+            "seed {seed}"
+        );
         let eighth = &outcome.changes[6];
-        assert!(eighth.at - begins <= Duration::from_secs(42), "seed {seed}: {eighth:?}");
-        assert!(outcome.changes[7].at > ends, "nothing is taken away under load");
+        assert!(
+            eighth.at - begins <= Duration::from_secs(42),
+            "seed {seed}: {eighth:?}"
+        );
+        assert!(
+            outcome.changes[7].at > ends,
+            "nothing is taken away under load"
+        );
         assert_eq!(outcome.services[0].truth.wanted, 1);
     }
 }
@@ -47,7 +66,11 @@ async fn without_the_balancer_nothing_changes_and_the_one_container_bears_it_all
     let scenario = Scenario::named("article").unwrap();
     let outcome = article(1, &scenario, Mode::Advise).await;
     assert_eq!(outcome.changes, []);
-    let most = outcome.services[0].past.iter().filter_map(|point| point.load).fold(0.0, f64::max);
+    let most = outcome.services[0]
+        .past
+        .iter()
+        .filter_map(|point| point.load)
+        .fold(0.0, f64::max);
     assert!(most > 600_000.0, "{most}");
 }
 
@@ -64,14 +87,22 @@ async fn a_crash_looping_task_freezes_nothing() {
 #[tokio::test]
 async fn silence_is_not_idleness() {
     let mut scenario = Scenario::named("step").unwrap();
-    let hosts: Vec<String> = scenario.hosts.iter().map(|host| host.name.clone()).collect();
+    let hosts: Vec<String> = scenario
+        .hosts
+        .iter()
+        .map(|host| host.name.clone())
+        .collect();
     for host in hosts {
         let lasting = Duration::from_secs(200);
         scenario = scenario.with(Duration::from_secs(100), Event::Silence { host, lasting });
     }
     let outcome = article(1, &scenario, Mode::Act).await;
     let silent = START + Duration::from_secs(135);
-    let after: Vec<_> = outcome.changes.iter().filter(|change| change.at > silent).collect();
+    let after: Vec<_> = outcome
+        .changes
+        .iter()
+        .filter(|change| change.at > silent)
+        .collect();
     assert_eq!(after, Vec::<&elb::trial::Change>::new());
     assert!(outcome.services[0].truth.wanted > 3);
 }

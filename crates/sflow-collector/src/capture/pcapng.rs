@@ -25,7 +25,7 @@ const BEFORE: usize = 8;
 const AFTER: usize = 4;
 
 /// Interfaces of a section that are remembered; packets of any beyond are malformed.
-const MOST_INTERFACES: usize = 1 << 16;
+const MOST_INTERFACES: usize = 1 << 14;
 
 #[derive(Default)]
 pub(super) struct PcapNg {

@@ -24,7 +24,14 @@ const CPU_TOTAL: &str = "cpu_idle_time + cpu_user_time + cpu_system_time + cpu_n
 
 const fn share_of_cpu(name: &'static str, top: &'static str) -> Derived {
     let kind = EntityKind::Host;
-    Derived { name, unit: "%", kind, scale: 100.0, top, bottom: CPU_TOTAL }
+    Derived {
+        name,
+        unit: "%",
+        kind,
+        scale: 100.0,
+        top,
+        bottom: CPU_TOTAL,
+    }
 }
 
 const fn host(
@@ -34,7 +41,14 @@ const fn host(
     top: &'static str,
     bottom: &'static str,
 ) -> Derived {
-    Derived { name, unit, kind: EntityKind::Host, scale, top, bottom }
+    Derived {
+        name,
+        unit,
+        kind: EntityKind::Host,
+        scale,
+        top,
+        bottom,
+    }
 }
 
 const fn container(
@@ -44,7 +58,14 @@ const fn container(
     top: &'static str,
     bottom: &'static str,
 ) -> Derived {
-    Derived { name, unit, kind: EntityKind::Container, scale, top, bottom }
+    Derived {
+        name,
+        unit,
+        kind: EntityKind::Container,
+        scale,
+        top,
+        bottom,
+    }
 }
 
 const fn interface(
@@ -54,7 +75,14 @@ const fn interface(
     top: &'static str,
     bottom: &'static str,
 ) -> Derived {
-    Derived { name, unit, kind: EntityKind::Interface, scale, top, bottom }
+    Derived {
+        name,
+        unit,
+        kind: EntityKind::Interface,
+        scale,
+        top,
+        bottom,
+    }
 }
 
 pub(super) const DERIVED: &[Derived] = &[
@@ -73,7 +101,13 @@ pub(super) const DERIVED: &[Derived] = &[
     share_of_cpu("cpu_steal", "cpu_steal_time"),
     share_of_cpu("cpu_guest", "cpu_guest_time"),
     share_of_cpu("cpu_guest_nice", "cpu_guest_nice_time"),
-    host("mem_used", "bytes", 1.0, "mem_total - mem_free - mem_buffers - mem_cached", ""),
+    host(
+        "mem_used",
+        "bytes",
+        1.0,
+        "mem_total - mem_free - mem_buffers - mem_cached",
+        "",
+    ),
     host(
         "mem_utilization",
         "%",
@@ -81,15 +115,45 @@ pub(super) const DERIVED: &[Derived] = &[
         "mem_total - mem_free - mem_buffers - mem_cached",
         "mem_total",
     ),
-    host("swap_utilization", "%", 100.0, "swap_total - swap_free", "swap_total"),
-    host("disk_utilization", "%", 100.0, "disk_total - disk_free", "disk_total"),
+    host(
+        "swap_utilization",
+        "%",
+        100.0,
+        "swap_total - swap_free",
+        "swap_total",
+    ),
+    host(
+        "disk_utilization",
+        "%",
+        100.0,
+        "disk_total - disk_free",
+        "disk_total",
+    ),
     host("disk_read_latency", "ms", 1.0, "read_time", "reads"),
     host("disk_write_latency", "ms", 1.0, "write_time", "writes"),
     container("vir_cpu_utilization", "%", 0.1, "vir_cpu_time", ""),
     container("vir_cpu_cores", "cores", 0.001, "vir_cpu_time", ""),
-    container("vir_cpu_limit_utilization", "%", 0.1, "vir_cpu_time", "vir_cpu_num"),
-    container("vir_cpu_host_utilization", "%", 0.1, "vir_cpu_time", HOST_PROCESSORS),
-    container("vir_mem_utilization", "%", 100.0, "vir_mem_used", "vir_mem_total"),
+    container(
+        "vir_cpu_limit_utilization",
+        "%",
+        0.1,
+        "vir_cpu_time",
+        "vir_cpu_num",
+    ),
+    container(
+        "vir_cpu_host_utilization",
+        "%",
+        0.1,
+        "vir_cpu_time",
+        HOST_PROCESSORS,
+    ),
+    container(
+        "vir_mem_utilization",
+        "%",
+        100.0,
+        "vir_mem_used",
+        "vir_mem_total",
+    ),
     interface("ifinutilization", "%", 800.0, "ifinoctets", "ifspeed"),
     interface("ifoututilization", "%", 800.0, "ifoutoctets", "ifspeed"),
     interface(

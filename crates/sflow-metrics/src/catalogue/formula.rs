@@ -35,13 +35,21 @@ impl Formula {
                             Some(name) => (name, true),
                             None => (name, false),
                         };
-                        terms.push(Term { operand: resolve(name)?, sign, is_optional });
+                        terms.push(Term {
+                            operand: resolve(name)?,
+                            sign,
+                            is_optional,
+                        });
                     }
                 }
             }
             Some(terms)
         };
-        Some(Self { scale, top: sum(top)?, bottom: sum(bottom)? })
+        Some(Self {
+            scale,
+            top: sum(top)?,
+            bottom: sum(bottom)?,
+        })
     }
 
     pub(super) fn evaluate(&self, mut value_of: impl FnMut(Operand) -> Option<f64>) -> Option<f64> {
@@ -62,7 +70,11 @@ impl Formula {
 pub(super) fn in_words(scale: f64, top: &str, bottom: &str) -> String {
     let sum = |terms: &str| {
         let terms = terms.replace('?', "");
-        if terms.contains(' ') { format!("({terms})") } else { terms }
+        if terms.contains(' ') {
+            format!("({terms})")
+        } else {
+            terms
+        }
     };
     let mut words = sum(top);
     if scale != 1.0 {
@@ -95,7 +107,10 @@ mod tests {
     fn evaluate(scale: f64, top: &str, bottom: &str) -> Option<f64> {
         let resolve = |name: &str| {
             let column = name.parse().ok()?;
-            Some(Operand::Reading { structure: 0, column })
+            Some(Operand::Reading {
+                structure: 0,
+                column,
+            })
         };
         Formula::parse(scale, top, bottom, resolve)?.evaluate(|operand| match operand {
             Operand::Reading { column, .. } if column < 10 => Some(column.into()),

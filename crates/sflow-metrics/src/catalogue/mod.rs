@@ -157,7 +157,9 @@ impl Structure {
 
     /// The place in [`all`](Self::all) of the structure of this number.
     pub(crate) fn index_of(format: DataFormat) -> Option<usize> {
-        Self::all().binary_search_by_key(&format, |structure| structure.format).ok()
+        Self::all()
+            .binary_search_by_key(&format, |structure| structure.format)
+            .ok()
     }
 }
 
@@ -196,7 +198,10 @@ struct Catalogue {
 
 impl Catalogue {
     fn build() -> Self {
-        let mut catalogue = Self { structures: Vec::new(), metrics: Vec::new() };
+        let mut catalogue = Self {
+            structures: Vec::new(),
+            metrics: Vec::new(),
+        };
         let mut registered: Vec<_> = CounterRecord::REGISTERED.iter().collect();
         registered.sort_by_key(|structure| structure.format);
         for structure in registered {
@@ -214,7 +219,10 @@ impl Catalogue {
         );
         for line in derived::DERIVED {
             let formula = Formula::parse(line.scale, line.top, line.bottom, |name| {
-                let known = catalogue.metrics.iter().find(|metric| metric.name == name)?;
+                let known = catalogue
+                    .metrics
+                    .iter()
+                    .find(|metric| metric.name == name)?;
                 match known.definition {
                     Definition::Raw(operand) => Some(operand),
                     Definition::Formula(_) => None,
@@ -235,8 +243,12 @@ impl Catalogue {
     }
 
     fn add_structure(&mut self, format: DataFormat, naming: &Naming, fields: &'static [Field]) {
-        let mut structure =
-            Structure { format, entity: naming.kind, counters: Vec::new(), gauges: Vec::new() };
+        let mut structure = Structure {
+            format,
+            entity: naming.kind,
+            counters: Vec::new(),
+            gauges: Vec::new(),
+        };
         for (place, field) in fields.iter().enumerate() {
             match field.kind {
                 Kind::Counter32 | Kind::Counter64 => structure.counters.push(CounterColumn {
@@ -247,9 +259,15 @@ impl Catalogue {
                     },
                     ceiling: ceiling(naming, field),
                 }),
-                Kind::Gauge => structure.gauges.push(GaugeColumn { field: place, scale: 1.0 }),
+                Kind::Gauge => structure.gauges.push(GaugeColumn {
+                    field: place,
+                    scale: 1.0,
+                }),
                 Kind::Percentage => {
-                    structure.gauges.push(GaugeColumn { field: place, scale: 0.01 });
+                    structure.gauges.push(GaugeColumn {
+                        field: place,
+                        scale: 0.01,
+                    });
                 }
                 _ => {}
             }
@@ -257,8 +275,14 @@ impl Catalogue {
         let Ok(index) = u8::try_from(self.structures.len()) else {
             return;
         };
-        let counters = structure.counters.iter().map(|column| (column.field, MetricKind::Rate));
-        let gauges = structure.gauges.iter().map(|column| (column.field, MetricKind::Gauge));
+        let counters = structure
+            .counters
+            .iter()
+            .map(|column| (column.field, MetricKind::Rate));
+        let gauges = structure
+            .gauges
+            .iter()
+            .map(|column| (column.field, MetricKind::Gauge));
         for (column, (place, kind)) in (0..).zip(counters.chain(gauges)) {
             let field = &fields[place];
             self.add(
@@ -267,7 +291,10 @@ impl Catalogue {
                 kind,
                 naming.kind,
                 format!("{}.{}", naming.structure, field.name),
-                Definition::Raw(Operand::Reading { structure: index, column }),
+                Definition::Raw(Operand::Reading {
+                    structure: index,
+                    column,
+                }),
             );
         }
         self.structures.push(structure);
@@ -283,7 +310,15 @@ impl Catalogue {
         definition: Definition,
     ) {
         if let Ok(id) = u16::try_from(self.metrics.len()) {
-            self.metrics.push(Metric { id, name, unit, kind, entity, origin, definition });
+            self.metrics.push(Metric {
+                id,
+                name,
+                unit,
+                kind,
+                entity,
+                origin,
+                definition,
+            });
         }
     }
 }
@@ -315,14 +350,22 @@ mod tests {
     fn names_are_unique() {
         let mut names = HashSet::new();
         for metric in Metric::all() {
-            assert!(names.insert(metric.name()), "{} stands twice", metric.name());
+            assert!(
+                names.insert(metric.name()),
+                "{} stands twice",
+                metric.name()
+            );
         }
     }
 
     #[test]
     fn every_formula_is_understood() {
         for line in derived::DERIVED {
-            assert!(Metric::named(line.name).is_some(), "{}: a term is no raw metric", line.name);
+            assert!(
+                Metric::named(line.name).is_some(),
+                "{}: a term is no raw metric",
+                line.name
+            );
         }
     }
 

@@ -23,7 +23,11 @@ impl Naming {
 
     /// The public name of a field.
     pub(super) fn name(&self, field: &str) -> String {
-        match self.exceptions.iter().find(|(exception, _)| *exception == field) {
+        match self
+            .exceptions
+            .iter()
+            .find(|(exception, _)| *exception == field)
+        {
             Some((_, name)) => (*name).to_owned(),
             None => {
                 let rest = field.strip_prefix(self.strip).unwrap_or(field);
@@ -34,12 +38,21 @@ impl Naming {
 }
 
 const fn named(structure: &'static str, kind: EntityKind, prefix: &'static str) -> Naming {
-    Naming { structure, kind, strip: "", prefix, exceptions: &[] }
+    Naming {
+        structure,
+        kind,
+        strip: "",
+        prefix,
+        exceptions: &[],
+    }
 }
 
 const NAMINGS: &[Naming] = &[
     named("if_counters", EntityKind::Interface, ""),
-    Naming { strip: "dot3Stats", ..named("ethernet_counters", EntityKind::Interface, "eth_") },
+    Naming {
+        strip: "dot3Stats",
+        ..named("ethernet_counters", EntityKind::Interface, "eth_")
+    },
     Naming {
         // The public names are those of the percentages.
         exceptions: &[
@@ -95,7 +108,10 @@ const NAMINGS: &[Naming] = &[
         ..named("virt_net_io", EntityKind::Container, "vir_")
     },
     Naming {
-        exceptions: &[("user_time", "app_usertime"), ("system_time", "app_systemtime")],
+        exceptions: &[
+            ("user_time", "app_usertime"),
+            ("system_time", "app_systemtime"),
+        ],
         ..named("app_resources", EntityKind::Other, "app_")
     },
     named("ovs_dp_stats", EntityKind::Other, "ovs_dp_"),

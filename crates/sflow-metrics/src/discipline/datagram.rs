@@ -45,7 +45,10 @@ pub(crate) struct Stream {
 impl Stream {
     /// A stream that begins.
     pub(crate) const fn starting_with(first: Stamp) -> Self {
-        Self { newest: first, seen: 1 }
+        Self {
+            newest: first,
+            seen: 1,
+        }
     }
 
     /// The newest datagram.
@@ -121,20 +124,80 @@ mod tests {
     fn a_restart_is_told_from_a_late_datagram() {
         let cases = [
             ("goes on", stamp(10, 100, 1000), stamp(11, 101, 1001), false),
-            ("with loss", stamp(10, 100, 1000), stamp(5000, 400, 1300), false),
+            (
+                "with loss",
+                stamp(10, 100, 1000),
+                stamp(5000, 400, 1300),
+                false,
+            ),
             ("late", stamp(10, 100, 1000), stamp(8, 99, 1001), false),
-            ("long before the newest", stamp(9000, 100, 1000), stamp(7, 99, 1001), false),
-            ("sequence wraps", stamp(u32::MAX, 100, 1000), stamp(0, 101, 1001), false),
-            ("uptime wraps", stamp(10, 4_294_967, 1000), stamp(11, 5, 1006), false),
+            (
+                "long before the newest",
+                stamp(9000, 100, 1000),
+                stamp(7, 99, 1001),
+                false,
+            ),
+            (
+                "sequence wraps",
+                stamp(u32::MAX, 100, 1000),
+                stamp(0, 101, 1001),
+                false,
+            ),
+            (
+                "uptime wraps",
+                stamp(10, 4_294_967, 1000),
+                stamp(11, 5, 1006),
+                false,
+            ),
             ("no uptime", stamp(10, 0, 1000), stamp(11, 0, 1010), false),
-            ("no uptime, late", stamp(10, 0, 1000), stamp(9, 0, 1001), false),
-            ("the first one, late", stamp(9000, 5, 1000), stamp(1, 1, 1001), false),
-            ("begins again", stamp(9000, 50, 1000), stamp(1, 1, 1006), true),
-            ("no uptime, begins again", stamp(9000, 0, 1000), stamp(1, 0, 1006), true),
-            ("begins again, young", stamp(30, 100, 1000), stamp(1, 1, 1003), true),
-            ("begins again, first ones lost", stamp(9000, 900, 1000), stamp(40, 20, 1022), true),
-            ("behind one that had sent less", stamp(10, 900, 1000), stamp(40, 20, 1022), true),
-            ("no uptime, silent since", stamp(30, 0, 1000), stamp(5, 0, 1011), true),
+            (
+                "no uptime, late",
+                stamp(10, 0, 1000),
+                stamp(9, 0, 1001),
+                false,
+            ),
+            (
+                "the first one, late",
+                stamp(9000, 5, 1000),
+                stamp(1, 1, 1001),
+                false,
+            ),
+            (
+                "begins again",
+                stamp(9000, 50, 1000),
+                stamp(1, 1, 1006),
+                true,
+            ),
+            (
+                "no uptime, begins again",
+                stamp(9000, 0, 1000),
+                stamp(1, 0, 1006),
+                true,
+            ),
+            (
+                "begins again, young",
+                stamp(30, 100, 1000),
+                stamp(1, 1, 1003),
+                true,
+            ),
+            (
+                "begins again, first ones lost",
+                stamp(9000, 900, 1000),
+                stamp(40, 20, 1022),
+                true,
+            ),
+            (
+                "behind one that had sent less",
+                stamp(10, 900, 1000),
+                stamp(40, 20, 1022),
+                true,
+            ),
+            (
+                "no uptime, silent since",
+                stamp(30, 0, 1000),
+                stamp(5, 0, 1011),
+                true,
+            ),
         ];
         for (case, newest, next, expected) in cases {
             assert_eq!(restarted(newest, next), expected, "{case}");
@@ -159,7 +222,11 @@ mod tests {
             (66, Place::Reordered),
         ];
         for (step, (sequence, expected)) in cases.into_iter().enumerate() {
-            assert_eq!(stream.place(stamp(sequence, 100, 1000)), expected, "step {step}");
+            assert_eq!(
+                stream.place(stamp(sequence, 100, 1000)),
+                expected,
+                "step {step}"
+            );
         }
     }
 

@@ -40,12 +40,20 @@ pub(crate) enum Interval {
 /// Measures the time between two readings.
 pub(crate) fn interval(before: Moment, now: Moment, clock: Clock) -> Interval {
     let arrival = (now.received_at - before.received_at).as_secs_f64();
-    let by_arrival = if arrival > 0.0 { Interval::Seconds(arrival) } else { Interval::None };
+    let by_arrival = if arrival > 0.0 {
+        Interval::Seconds(arrival)
+    } else {
+        Interval::None
+    };
     let uptime = now.uptime.wrapping_sub(before.uptime);
     if uptime == 0 {
         // The same datagram; or an agent whose uptime stands still, often at zero.
         let stands_still = now.uptime == 0 || arrival > SLACK;
-        return if stands_still { by_arrival } else { Interval::None };
+        return if stands_still {
+            by_arrival
+        } else {
+            Interval::None
+        };
     }
     if clock == Clock::Arrival {
         return by_arrival;
@@ -59,7 +67,11 @@ pub(crate) fn interval(before: Moment, now: Moment, clock: Clock) -> Interval {
     }
     // Software switches count whole seconds, which is half of a short interval.
     let is_coarse = before.uptime.is_multiple_of(1000) && now.uptime.is_multiple_of(1000);
-    if is_coarse && arrival > 0.0 { by_arrival } else { Interval::Seconds(uptime) }
+    if is_coarse && arrival > 0.0 {
+        by_arrival
+    } else {
+        Interval::Seconds(uptime)
+    }
 }
 
 #[cfg(test)]
@@ -69,32 +81,89 @@ mod tests {
 
     fn moment(uptime_ms: u32, received_ms: u64) -> Moment {
         let received_at = Timestamp::from_secs(100) + Duration::from_millis(received_ms);
-        Moment { uptime: uptime_ms, received_at }
+        Moment {
+            uptime: uptime_ms,
+            received_at,
+        }
     }
 
     #[test]
     fn intervals_are_the_agents_unless_arrival_disagrees() {
         use Interval::{Disputed, None, Seconds};
         let cases = [
-            ("agree", moment(1_007, 0), moment(11_007, 10_000), Seconds(10.0)),
-            ("delayed on the way", moment(1_007, 0), moment(11_007, 12_500), Seconds(10.0)),
-            ("uptime wraps", moment(u32::MAX - 999, 0), moment(9_000, 10_000), Seconds(10.0)),
-            ("whole seconds", moment(31_000, 900), moment(33_000, 2_100), Seconds(1.2)),
-            ("whole seconds, delayed", moment(31_000, 900), moment(33_000, 900), Seconds(2.0)),
+            (
+                "agree",
+                moment(1_007, 0),
+                moment(11_007, 10_000),
+                Seconds(10.0),
+            ),
+            (
+                "delayed on the way",
+                moment(1_007, 0),
+                moment(11_007, 12_500),
+                Seconds(10.0),
+            ),
+            (
+                "uptime wraps",
+                moment(u32::MAX - 999, 0),
+                moment(9_000, 10_000),
+                Seconds(10.0),
+            ),
+            (
+                "whole seconds",
+                moment(31_000, 900),
+                moment(33_000, 2_100),
+                Seconds(1.2),
+            ),
+            (
+                "whole seconds, delayed",
+                moment(31_000, 900),
+                moment(33_000, 900),
+                Seconds(2.0),
+            ),
             ("one datagram", moment(5_000, 0), moment(5_000, 0), None),
             ("no uptime", moment(0, 0), moment(0, 10_000), Seconds(10.0)),
             ("no uptime, one datagram", moment(0, 0), moment(0, 0), None),
-            ("uptime stands still", moment(7, 0), moment(7, 10_000), Seconds(10.0)),
-            ("our clock jumps", moment(1_007, 0), moment(11_007, 3_600_000), Disputed),
-            ("a life in between", moment(600_007, 0), moment(900_007, 7_200_000), Disputed),
-            ("agent's clock goes back", moment(9_000, 0), moment(1_000, 10_000), Disputed),
-            ("long and slightly off", moment(7, 0), moment(600_007, 660_000), Seconds(600.0)),
+            (
+                "uptime stands still",
+                moment(7, 0),
+                moment(7, 10_000),
+                Seconds(10.0),
+            ),
+            (
+                "our clock jumps",
+                moment(1_007, 0),
+                moment(11_007, 3_600_000),
+                Disputed,
+            ),
+            (
+                "a life in between",
+                moment(600_007, 0),
+                moment(900_007, 7_200_000),
+                Disputed,
+            ),
+            (
+                "agent's clock goes back",
+                moment(9_000, 0),
+                moment(1_000, 10_000),
+                Disputed,
+            ),
+            (
+                "long and slightly off",
+                moment(7, 0),
+                moment(600_007, 660_000),
+                Seconds(600.0),
+            ),
         ];
         for (case, before, now, expected) in cases {
             assert_eq!(interval(before, now, Clock::Agent), expected, "{case}");
         }
         let ticks = interval(moment(100, 0), moment(1_100, 10_000), Clock::Arrival);
-        assert_eq!(ticks, Seconds(10.0), "hundredths of a second where milliseconds belong");
+        assert_eq!(
+            ticks,
+            Seconds(10.0),
+            "hundredths of a second where milliseconds belong"
+        );
     }
 
     #[test]

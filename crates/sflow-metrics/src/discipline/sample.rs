@@ -33,7 +33,11 @@ pub(crate) fn order(newest_sequence: u32, newest_uptime: u32, sample: Carried) -
         return Order::Next { missing: ahead - 1 };
     }
     let is_copy = ahead == 0 && sample.uptime == newest_uptime;
-    if sample.in_order && !is_copy { Order::Restarted } else { Order::Old }
+    if sample.in_order && !is_copy {
+        Order::Restarted
+    } else {
+        Order::Old
+    }
 }
 
 #[cfg(test)]
@@ -46,17 +50,31 @@ mod tests {
             ("goes on", 7, 8, true, Order::Next { missing: 0 }),
             ("with loss", 7, 11, true, Order::Next { missing: 3 }),
             ("wraps", u32::MAX, 0, true, Order::Next { missing: 0 }),
-            ("new for the source, in a late datagram", 7, 8, false, Order::Next { missing: 0 }),
+            (
+                "new for the source, in a late datagram",
+                7,
+                8,
+                false,
+                Order::Next { missing: 0 },
+            ),
             ("late", 7, 6, false, Order::Old),
             ("late by far", 7000, 6, false, Order::Old),
             ("begins again", 7, 1, true, Order::Restarted),
             ("begins again after the first", 1, 1, true, Order::Restarted),
         ];
         for (case, newest, sequence, in_order, expected) in cases {
-            let sample = Carried { sequence, uptime: 2_000, in_order };
+            let sample = Carried {
+                sequence,
+                uptime: 2_000,
+                in_order,
+            };
             assert_eq!(order(newest, 1_000, sample), expected, "{case}");
         }
-        let copy = Carried { sequence: 7, uptime: 1_000, in_order: true };
+        let copy = Carried {
+            sequence: 7,
+            uptime: 1_000,
+            in_order: true,
+        };
         assert_eq!(order(7, 1_000, copy), Order::Old, "twice in one datagram");
     }
 }

@@ -10,7 +10,11 @@ use crate::timestamp::Timestamp;
 pub(crate) fn evaluate(registry: &Registry, now: Timestamp, query: &Query) -> Vec<Summary> {
     let mut gatherings = vec![Gathering::default(); query.expressions.len()];
     for source in registry.sources() {
-        if !query.expressions.iter().any(|expression| could_have(source, expression)) {
+        if !query
+            .expressions
+            .iter()
+            .any(|expression| could_have(source, expression))
+        {
             continue;
         }
         let lifecycle = source.lifecycle(now, registry.config());
@@ -38,7 +42,9 @@ pub(crate) fn evaluate(registry: &Registry, now: Timestamp, query: &Query) -> Ve
         }
     }
     let pairs = query.expressions.iter().zip(gatherings);
-    pairs.map(|(expression, gathering)| gathering.finish(expression.statistic)).collect()
+    pairs
+        .map(|(expression, gathering)| gathering.finish(expression.statistic))
+        .collect()
 }
 
 fn could_have(source: &Source, expression: &Expression) -> bool {
@@ -57,7 +63,12 @@ fn passes(registry: &Registry, source: &Source, now: Timestamp, query: &Query) -
     };
     query.filters.iter().all(|filter| {
         let value = filter.key.value_of(&entity);
-        value.is_some_and(|value| filter.values.iter().any(|pattern| pattern.fits_bytes(&value)))
+        value.is_some_and(|value| {
+            filter
+                .values
+                .iter()
+                .any(|pattern| pattern.fits_bytes(&value))
+        })
     })
 }
 
@@ -89,7 +100,9 @@ fn windowed(
     metric: &Metric,
 ) -> Option<(f64, Timestamp)> {
     let slots = registry.slots(window.length());
-    let readings = source.ring(metric)?.since(registry.config().slot, now, slots);
+    let readings = source
+        .ring(metric)?
+        .since(registry.config().slot, now, slots);
     let value = match window.take() {
         Take::Mean => readings.mean(),
         Take::Min => readings.min(),

@@ -48,7 +48,10 @@ impl Key {
 
     /// The key of this name.
     pub fn named(name: &str) -> Option<Self> {
-        Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, key)| *key)
+        Self::NAMES
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, key)| *key)
     }
 
     /// The names of all keys.
@@ -102,5 +105,9 @@ fn name<'r>(entity: &Entity<'r>) -> Cow<'r, [u8]> {
 }
 
 fn host_of<'r>(entity: &Entity<'r>) -> Option<Entity<'r>> {
-    if entity.kind() == EntityKind::Host { Some(*entity) } else { entity.parent() }
+    if entity.kind() == EntityKind::Host {
+        Some(*entity)
+    } else {
+        entity.parent()
+    }
 }

@@ -76,7 +76,10 @@ impl Query {
         let values = values.into_iter();
         match self.filters.iter_mut().find(|filter| filter.key == key) {
             Some(filter) => filter.values.extend(values),
-            None => self.filters.push(Filter { key, values: values.collect() }),
+            None => self.filters.push(Filter {
+                key,
+                values: values.collect(),
+            }),
         }
         self
     }
@@ -109,7 +112,9 @@ impl Expression {
 
     /// The kind of entity that has them.
     pub fn entity(&self) -> EntityKind {
-        self.metrics.first().map_or(EntityKind::Other, |metric| metric.entity())
+        self.metrics
+            .first()
+            .map_or(EntityKind::Other, |metric| metric.entity())
     }
 }
 
@@ -157,7 +162,10 @@ pub enum Take {
 impl Window {
     /// The mean over so long, or up to a [slot](crate::Config::slot) longer.
     pub const fn new(length: Duration) -> Self {
-        Self { length, take: Take::Mean }
+        Self {
+            length,
+            take: Take::Mean,
+        }
     }
 
     /// Takes something else than the mean.
@@ -178,11 +186,18 @@ impl Window {
 }
 
 impl Take {
-    const NAMES: [(&'static str, Self); 4] =
-        [("mean", Self::Mean), ("min", Self::Min), ("max", Self::Max), ("last", Self::Last)];
+    const NAMES: [(&'static str, Self); 4] = [
+        ("mean", Self::Mean),
+        ("min", Self::Min),
+        ("max", Self::Max),
+        ("last", Self::Last),
+    ];
 
     pub(super) fn named(name: &str) -> Option<Self> {
-        Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, take)| *take)
+        Self::NAMES
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, take)| *take)
     }
 
     pub(super) fn names() -> impl Iterator<Item = &'static str> {

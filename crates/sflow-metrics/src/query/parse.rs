@@ -87,7 +87,11 @@ struct Parser<'t> {
 
 impl<'t> Parser<'t> {
     fn query(&mut self) -> Parsed<Query> {
-        let mut query = Query { expressions: Vec::new(), filters: Vec::new(), window: None };
+        let mut query = Query {
+            expressions: Vec::new(),
+            filters: Vec::new(),
+            window: None,
+        };
         loop {
             query.expressions.push(self.expression()?);
             if !self.eat(',') {
@@ -145,9 +149,15 @@ impl<'t> Parser<'t> {
             }
             let metric = Metric::named(name).ok_or_else(|| {
                 let nearest = nearest(name, Metric::all().iter().map(Metric::name));
-                (at, QueryProblem::Metric(name.to_owned(), nearest.map(str::to_owned)))
+                (
+                    at,
+                    QueryProblem::Metric(name.to_owned(), nearest.map(str::to_owned)),
+                )
             })?;
-            if metrics.first().is_some_and(|first| first.entity() != metric.entity()) {
+            if metrics
+                .first()
+                .is_some_and(|first| first.entity() != metric.entity())
+            {
                 return Err((at, QueryProblem::Mixed(name.to_owned())));
             }
             metrics.push(metric);
@@ -223,7 +233,9 @@ impl<'t> Parser<'t> {
         self.skip_spaces();
         let rest = &self.text[self.at..];
         let is_part = |character: char| character.is_alphanumeric() || "_.-".contains(character);
-        let length = rest.find(|character| !is_part(character)).unwrap_or(rest.len());
+        let length = rest
+            .find(|character| !is_part(character))
+            .unwrap_or(rest.len());
         let at = self.at;
         self.at += length;
         (at, &rest[..length])
@@ -239,7 +251,11 @@ impl<'t> Parser<'t> {
     }
 
     fn expect(&mut self, character: char, words: &'static str) -> Parsed<()> {
-        if self.eat(character) { Ok(()) } else { self.expected(words) }
+        if self.eat(character) {
+            Ok(())
+        } else {
+            self.expected(words)
+        }
     }
 
     fn expected<T>(&self, words: &'static str) -> Parsed<T> {
@@ -267,7 +283,9 @@ fn duration(text: &str) -> Option<Duration> {
         _ => return None,
     };
     let seconds = number.parse::<f64>().ok()? * factor;
-    Duration::try_from_secs_f64(seconds).ok().filter(|length| !length.is_zero())
+    Duration::try_from_secs_f64(seconds)
+        .ok()
+        .filter(|length| !length.is_zero())
 }
 
 /// As many spaces as there are characters before the position.
@@ -333,7 +351,11 @@ mod tests {
             ("avg:load_one[500ms:mean]", "avg:load_one[0.5s]"),
         ];
         for (case, expected) in cases {
-            assert_eq!(case.parse::<Query>().unwrap().to_string(), expected, "{case}");
+            assert_eq!(
+                case.parse::<Query>().unwrap().to_string(),
+                expected,
+                "{case}"
+            );
         }
     }
 
@@ -343,24 +365,52 @@ mod tests {
             ("", 0, "expected a statistic and a metric"),
             ("load_one", 0, "expected a statistic and `:`"),
             ("avg", 3, "expected `:` and a metric"),
-            ("mean:load_one", 0, "no statistic is called `mean`; there are avg, sum"),
+            (
+                "mean:load_one",
+                0,
+                "no statistic is called `mean`; there are avg, sum",
+            ),
             ("avg:", 4, "expected the name of a metric"),
-            ("avg:load_won", 4, "no metric is called `load_won`; is it `load_one`?"),
+            (
+                "avg:load_won",
+                4,
+                "no metric is called `load_won`; is it `load_one`?",
+            ),
             ("avg:xyzzy", 4, "no metric is called `xyzzy`; `Metric::all`"),
-            ("avg:load_one+vir_bytes_in", 13, "`vir_bytes_in` is measured of another kind"),
+            (
+                "avg:load_one+vir_bytes_in",
+                13,
+                "`vir_bytes_in` is measured of another kind",
+            ),
             ("avg:load_one,", 13, "expected a statistic and a metric"),
             ("avg:load_one;", 12, "expected `,` and another expression"),
             ("avg:load_one{", 13, "expected a filter"),
-            ("avg:load_one{name=a}", 13, "no key is called `name`; there are vir_host_name"),
+            (
+                "avg:load_one{name=a}",
+                13,
+                "no key is called `name`; there are vir_host_name",
+            ),
             ("avg:load_one{host_name}", 22, "expected `=` and a value"),
-            ("avg:load_one{host_name=a", 24, "expected `,` and another filter"),
-            (r"avg:load_one{host_name=a\", 25, "expected a character after"),
+            (
+                "avg:load_one{host_name=a",
+                24,
+                "expected `,` and another filter",
+            ),
+            (
+                r"avg:load_one{host_name=a\",
+                25,
+                "expected a character after",
+            ),
             ("avg:load_one{host_name=a}x", 25, "expected a window"),
             ("avg:load_one[]", 13, "expected a length of time"),
             ("avg:load_one[30]", 13, "`30` is no length of time"),
             ("avg:load_one[0s]", 13, "`0s` is no length of time"),
             ("avg:load_one[-5s]", 13, "`-5s` is no length of time"),
-            ("avg:load_one[5s:median]", 16, "a window has no `median`; it has mean"),
+            (
+                "avg:load_one[5s:median]",
+                16,
+                "a window has no `median`; it has mean",
+            ),
             ("avg:load_one[5s", 15, "expected `]`"),
             ("avg:load_one[5s]]", 16, "expected nothing more"),
         ];
@@ -373,7 +423,9 @@ mod tests {
 
     #[test]
     fn the_pointer_counts_characters() {
-        let error = "avg:load_one{host_name=größe}x".parse::<Query>().unwrap_err();
+        let error = "avg:load_one{host_name=größe}x"
+            .parse::<Query>()
+            .unwrap_err();
         let lines: Vec<_> = error.to_string().lines().map(str::to_owned).collect();
         assert_eq!(lines[2].find('^'), Some(2 + 29));
     }

@@ -18,12 +18,16 @@ pub struct Pattern {
 impl Pattern {
     /// Exactly this.
     pub fn exact(value: impl Into<String>) -> Self {
-        Self { pieces: vec![value.into()] }
+        Self {
+            pieces: vec![value.into()],
+        }
     }
 
     /// This, where each `*` stands for any number of characters.
     pub fn glob(value: &str) -> Self {
-        Self { pieces: value.split('*').map(str::to_owned).collect() }
+        Self {
+            pieces: value.split('*').map(str::to_owned).collect(),
+        }
     }
 
     pub(super) fn from_pieces(pieces: Vec<String>) -> Self {
@@ -78,7 +82,9 @@ fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     if needle.is_empty() {
         return Some(0);
     }
-    haystack.windows(needle.len()).position(|window| window == needle)
+    haystack
+        .windows(needle.len())
+        .position(|window| window == needle)
 }
 
 #[cfg(test)]
@@ -106,7 +112,11 @@ mod tests {
             ("*.1.*", "apache.11.x", false),
         ];
         for (pattern, value, expected) in cases {
-            assert_eq!(Pattern::glob(pattern).fits(value), expected, "{pattern} and {value}");
+            assert_eq!(
+                Pattern::glob(pattern).fits(value),
+                expected,
+                "{pattern} and {value}"
+            );
         }
         assert!(Pattern::exact("a*").fits("a*"));
         assert!(!Pattern::exact("a*").fits("ab"));

@@ -61,7 +61,10 @@ impl Statistic {
     ];
 
     pub(super) fn named(name: &str) -> Option<Self> {
-        Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, statistic)| *statistic)
+        Self::NAMES
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, statistic)| *statistic)
     }
 
     pub(super) fn names() -> impl Iterator<Item = &'static str> {
@@ -111,7 +114,10 @@ impl Gathering {
             Statistic::Count => Some(count as f64),
             Statistic::Any => self.latest,
         };
-        Summary { value: value.filter(|_| count > 0), ..self.summary }
+        Summary {
+            value: value.filter(|_| count > 0),
+            ..self.summary
+        }
     }
 }
 
@@ -140,7 +146,11 @@ mod tests {
     #[test]
     fn nobody_is_not_zero() {
         for (_, statistic) in Statistic::NAMES {
-            assert_eq!(Gathering::default().finish(statistic).value, None, "{statistic}");
+            assert_eq!(
+                Gathering::default().finish(statistic).value,
+                None,
+                "{statistic}"
+            );
         }
     }
 }

@@ -26,7 +26,9 @@ pub(super) fn ceiling(
 pub(super) fn line_rate(bits_per_second: u64) -> Option<f64> {
     const BELIEVABLE: u64 = 10_000_000_000_000;
     const CUT: [u64; 3] = [10_000_000_000, 40_000_000_000, 100_000_000_000];
-    let is_cut = CUT.iter().any(|speed| speed & 0xffff_ffff == bits_per_second);
+    let is_cut = CUT
+        .iter()
+        .any(|speed| speed & 0xffff_ffff == bits_per_second);
     let speed = bits_per_second.max(1_000_000_000);
     (!is_cut && speed <= BELIEVABLE).then(|| speed as f64 / 8.0)
 }

@@ -167,7 +167,12 @@ impl Source {
         }
 
         self.readings.begin_sample();
-        let mut measure = Measure { now, disputes: self.disputes, last: None, is_disputed: false };
+        let mut measure = Measure {
+            now,
+            disputes: self.disputes,
+            last: None,
+            is_disputed: false,
+        };
         let mut has_begun = false;
         for (hint, record) in arrival.sample.records().enumerate() {
             self.identify(&record, config, health);
@@ -183,10 +188,16 @@ impl Source {
             let Some(place) = self.readings.place(structure, hint) else {
                 continue;
             };
-            let interval = self.readings.baseline(place).map(|before| measure.since(before));
+            let interval = self
+                .readings
+                .baseline(place)
+                .map(|before| measure.since(before));
             let (processors, line_rate) = (self.processors, self.line_rate);
             let ceiling = |kind| ceiling(kind, processors, line_rate, &config.ceilings);
-            match self.readings.take(place, &record, now, interval, ceiling, health) {
+            match self
+                .readings
+                .take(place, &record, now, interval, ceiling, health)
+            {
                 Taken::Began => has_begun = true,
                 Taken::Measured => self.has_rates = true,
                 Taken::Again => {}
@@ -211,7 +222,11 @@ impl Source {
             let Some(seconds) = newest.reduce(f64::max) else {
                 continue;
             };
-            let ring = match self.rings.iter().position(|ring| ring.metric == watch.metric.id()) {
+            let ring = match self
+                .rings
+                .iter()
+                .position(|ring| ring.metric == watch.metric.id())
+            {
                 Some(place) => &mut self.rings[place],
                 None => {
                     self.rings.push(Ring::new(watch.metric.id(), watch.slots));
@@ -248,7 +263,10 @@ impl Source {
 
     /// Whether it has ever said something of a metric.
     pub(crate) fn has(&self, metric: &Metric) -> bool {
-        metric.definition().operands().any(|operand| self.readings.has(operand))
+        metric
+            .definition()
+            .operands()
+            .any(|operand| self.readings.has(operand))
     }
 
     /// How it does at this moment.
@@ -284,7 +302,10 @@ impl Source {
     fn identify(&mut self, record: &CounterRecord<'_>, config: &Config, health: &mut Health) {
         match record {
             CounterRecord::HostParent(parent) => {
-                self.parent = Some(DataSource::new(parent.container_type, parent.container_index));
+                self.parent = Some(DataSource::new(
+                    parent.container_type,
+                    parent.container_index,
+                ));
             }
             CounterRecord::VirtCpu(cpu) => self.state = Some(cpu.state),
             CounterRecord::HostCpu(cpu) => {
@@ -314,11 +335,16 @@ impl Source {
 
 /// Whether a sample is the last word of a container.
 pub(crate) fn says_it_stopped(sample: &CountersSample<'_>) -> bool {
-    sample.find::<VirtCpu>().is_some_and(|cpu| is_over(cpu.state))
+    sample
+        .find::<VirtCpu>()
+        .is_some_and(|cpu| is_over(cpu.state))
 }
 
 fn is_over(state: DomainState) -> bool {
-    matches!(state, DomainState::SHUTDOWN | DomainState::SHUT_OFF | DomainState::CRASHED)
+    matches!(
+        state,
+        DomainState::SHUTDOWN | DomainState::SHUT_OFF | DomainState::CRASHED
+    )
 }
 
 /// Measures the interval of a sample, once for all structures that were last read together.

@@ -49,7 +49,10 @@ fn cut(text: Text<'_>, max_bytes: usize) -> &[u8] {
         return bytes;
     }
     let is_start = |byte: u8| byte & 0xc0 != 0x80;
-    let end = (0..=max_bytes).rev().take(4).find(|end| is_start(bytes[*end]));
+    let end = (0..=max_bytes)
+        .rev()
+        .take(4)
+        .find(|end| is_start(bytes[*end]));
     &bytes[..end.unwrap_or(max_bytes)]
 }
 

@@ -68,16 +68,26 @@ impl Readings {
     /// The place of a structure's readings, made if need be. `hint` is where it is likely to be.
     pub(crate) fn place(&mut self, index: usize, hint: usize) -> Option<usize> {
         let structure = u8::try_from(index).ok()?;
-        if self.blocks.get(hint).is_some_and(|block| block.structure == structure) {
+        if self
+            .blocks
+            .get(hint)
+            .is_some_and(|block| block.structure == structure)
+        {
             return Some(hint);
         }
-        let known = self.blocks.iter().position(|block| block.structure == structure);
+        let known = self
+            .blocks
+            .iter()
+            .position(|block| block.structure == structure);
         known.or_else(|| self.add(structure))
     }
 
     /// The moment that the differences of the structure at this place will start from.
     pub(crate) fn baseline(&self, place: usize) -> Option<Moment> {
-        self.blocks.get(place).filter(|block| block.continues).map(|block| block.moment)
+        self.blocks
+            .get(place)
+            .filter(|block| block.continues)
+            .map(|block| block.moment)
     }
 
     /// Takes the fields of a record over.
@@ -116,7 +126,11 @@ impl Readings {
                         NO_BASELINE => Step::Unavailable,
                         count => step(column.width, before, count, at_most),
                     };
-                    *baseline = if step == Step::Unavailable { NO_BASELINE } else { count };
+                    *baseline = if step == Step::Unavailable {
+                        NO_BASELINE
+                    } else {
+                        count
+                    };
                     let per_second = match step {
                         Step::Advanced(difference) => difference as f64 / seconds,
                         Step::Wrapped(difference) => {
@@ -157,7 +171,10 @@ impl Readings {
     /// A reading, if there is one; and when it was read.
     pub(crate) fn get(&self, operand: Operand) -> Option<(f64, Timestamp)> {
         let (block, column) = self.find(operand)?;
-        let counters = Structure::all().get(usize::from(block.structure))?.counters.len();
+        let counters = Structure::all()
+            .get(usize::from(block.structure))?
+            .counters
+            .len();
         let cell = usize::from(block.cells_at) + counters + usize::from(column);
         let value = f64::from_bits(*self.cells.get(cell)?);
         (!value.is_nan()).then_some((value, block.moment.received_at))
@@ -178,7 +195,10 @@ impl Readings {
         let Operand::Reading { structure, column } = operand else {
             return None;
         };
-        let block = self.blocks.iter().find(|block| block.structure == structure)?;
+        let block = self
+            .blocks
+            .iter()
+            .find(|block| block.structure == structure)?;
         Some((block, column))
     }
 
@@ -187,7 +207,10 @@ impl Readings {
         let columns = &Structure::all()[usize::from(structure)];
         let place = self.blocks.len();
         self.blocks.push(Block {
-            moment: Moment { uptime: 0, received_at: Timestamp::ZERO },
+            moment: Moment {
+                uptime: 0,
+                received_at: Timestamp::ZERO,
+            },
             seconds: 0.0,
             cells_at: u16::try_from(self.cells.len()).ok()?,
             structure,
@@ -196,8 +219,10 @@ impl Readings {
         });
         let (counters, gauges) = (columns.counters.len(), columns.gauges.len());
         self.cells.reserve_exact(2 * counters + gauges);
-        self.cells.extend(std::iter::repeat_n(NO_BASELINE, counters));
-        self.cells.extend(std::iter::repeat_n(ABSENT.to_bits(), counters + gauges));
+        self.cells
+            .extend(std::iter::repeat_n(NO_BASELINE, counters));
+        self.cells
+            .extend(std::iter::repeat_n(ABSENT.to_bits(), counters + gauges));
         Some(place)
     }
 }

@@ -31,7 +31,9 @@ pub(crate) fn ask(registry: &Registry, seconds: f64, query: &str) -> Summary {
 }
 
 pub(crate) fn entity<'r>(registry: &'r Registry, seconds: f64, name: &str) -> Option<Entity<'r>> {
-    registry.entities(at(seconds)).find(|entity| entity.name() == name)
+    registry
+        .entities(at(seconds))
+        .find(|entity| entity.name() == name)
 }
 
 pub(crate) fn lifecycle(registry: &Registry, seconds: f64, name: &str) -> Option<Lifecycle> {
@@ -52,7 +54,13 @@ impl Agent {
     pub(crate) fn new(last_byte: u8) -> Self {
         let address = [10, 0, 0, last_byte];
         let sender = IpAddr::V4(Ipv4Addr::from(address));
-        Self { address, sender, sub_agent: 100_000, sequence: 0, started: -100.0 }
+        Self {
+            address,
+            sender,
+            sub_agent: 100_000,
+            sequence: 0,
+            started: -100.0,
+        }
     }
 
     /// The next datagram, as it leaves at this second.
@@ -114,7 +122,11 @@ pub(crate) fn counted<'a, const N: usize>(
     sequence: u32,
     records: [CounterRecord<'a>; N],
 ) -> Counted<'a> {
-    Counted { source, sequence, records: records.into() }
+    Counted {
+        source,
+        sequence,
+        records: records.into(),
+    }
 }
 
 pub(crate) fn host_source() -> DataSource {
@@ -145,7 +157,11 @@ pub(crate) fn host(
         cpu_sintr: 0.into(),
         ..HostCpu::default()
     };
-    counted(host_source(), sequence, [cpu.into(), descr(name, 0xee).into()])
+    counted(
+        host_source(),
+        sequence,
+        [cpu.into(), descr(name, 0xee).into()],
+    )
 }
 
 pub(crate) fn interface(index: u32, sequence: u32, speed: u64, octets: u64) -> Counted<'static> {
@@ -204,8 +220,14 @@ impl<'a> Container<'a> {
             tx_packets: self.packets.into(),
             ..VirtNetIo::default()
         };
-        let memory = VirtMemory { memory: self.memory.into(), max_memory: (1 << 30).into() };
-        let parent = HostParent { container_type: DataSourceKind::PHYSICAL, container_index: 1 };
+        let memory = VirtMemory {
+            memory: self.memory.into(),
+            max_memory: (1 << 30).into(),
+        };
+        let parent = HostParent {
+            container_type: DataSourceKind::PHYSICAL,
+            container_index: 1,
+        };
         let source = DataSource::new(DataSourceKind::LOGICAL, 100_000 + self.index);
         let records = [
             memory.into(),
@@ -219,14 +241,25 @@ impl<'a> Container<'a> {
 
     /// It works for so long at this rate.
     pub(crate) fn work(&mut self, seconds: f64, cores: f64, bytes_per_second: f64) {
-        self.cpu_ms = self.cpu_ms.wrapping_add((seconds * cores * 1e3).round() as u32);
-        self.rx_bytes = self.rx_bytes.wrapping_add((seconds * bytes_per_second).round() as u64);
-        self.packets = self.packets.wrapping_add((seconds * bytes_per_second / 1e3).round() as u32);
-        self.tx_bytes =
-            self.tx_bytes.wrapping_add((seconds * bytes_per_second * 2.0).round() as u64);
+        self.cpu_ms = self
+            .cpu_ms
+            .wrapping_add((seconds * cores * 1e3).round() as u32);
+        self.rx_bytes = self
+            .rx_bytes
+            .wrapping_add((seconds * bytes_per_second).round() as u64);
+        self.packets = self
+            .packets
+            .wrapping_add((seconds * bytes_per_second / 1e3).round() as u32);
+        self.tx_bytes = self
+            .tx_bytes
+            .wrapping_add((seconds * bytes_per_second * 2.0).round() as u64);
     }
 }
 
 fn descr(name: &str, uuid: u8) -> HostDescr<'_> {
-    HostDescr { hostname: Text::from(name), uuid: Uuid([uuid; 16]), ..HostDescr::default() }
+    HostDescr {
+        hostname: Text::from(name),
+        uuid: Uuid([uuid; 16]),
+        ..HostDescr::default()
+    }
 }

@@ -60,9 +60,16 @@ impl Args {
     async fn show(self, is_screen: bool) -> anyhow::Result<()> {
         let speed = if self.fast { FAST } else { 1.0 };
         let scenario = scenario()?;
-        let control = Control { budget: None, ..Config::article().control };
+        let control = Control {
+            budget: None,
+            ..Config::article().control
+        };
         let mut demo = Demo::start(&scenario, self.policy, self.seed, control, speed).await?;
-        let mut face = if is_screen { Face::screen()? } else { Face::plain(demo.clock.unix()) };
+        let mut face = if is_screen {
+            Face::screen()?
+        } else {
+            Face::plain(demo.clock.unix())
+        };
 
         let ended = demo.run(&mut face, scenario.duration).await;
         drop(face);
@@ -74,10 +81,9 @@ impl Args {
             ..scenario
         };
         let services = self.policy.services(&part, Mode::Advise);
-        let without =
-            trial::run(&part, self.seed, Timestamp::ZERO, control, &services)
-                .with_subscriber(NoSubscriber::default())
-                .await?;
+        let without = trial::run(&part, self.seed, Timestamp::ZERO, control, &services)
+            .with_subscriber(NoSubscriber::default())
+            .await?;
         let path = self.out.join("elb-demo.svg");
         if let (Some(service), Some(alone)) = (snapshot.services.first(), without.services.first())
         {
@@ -98,16 +104,26 @@ impl Args {
 
 /// The article's load, and some strangers on the port.
 fn scenario() -> anyhow::Result<Scenario> {
-    let strangers =
-        Event::Strangers { every: Duration::from_millis(2_300), lasting: Duration::from_secs(60) };
+    let strangers = Event::Strangers {
+        every: Duration::from_millis(2_300),
+        lasting: Duration::from_secs(60),
+    };
     Ok(Scenario::named("article")?.with(Duration::from_secs(15), strangers))
 }
 
 fn summarise(snapshot: &Snapshot) {
     println!();
     for service in &snapshot.services {
-        let most = service.past.iter().map(|point| point.wanted).max().unwrap_or(0);
-        let changes = service.past.windows(2).filter(|pair| pair[0].wanted != pair[1].wanted);
+        let most = service
+            .past
+            .iter()
+            .map(|point| point.wanted)
+            .max()
+            .unwrap_or(0);
+        let changes = service
+            .past
+            .windows(2)
+            .filter(|pair| pair[0].wanted != pair[1].wanted);
         println!(
             "{}: {} changes in {}, up to {most} replicas, {} now.",
             service.name,
@@ -140,7 +156,11 @@ struct Clock {
 impl Clock {
     fn new(speed: f64) -> Self {
         let since = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH);
-        Self { begin: Instant::now(), start: Timestamp::from(since.unwrap_or_default()), speed }
+        Self {
+            begin: Instant::now(),
+            start: Timestamp::from(since.unwrap_or_default()),
+            speed,
+        }
     }
 
     fn now(&self) -> Timestamp {
@@ -194,7 +214,9 @@ impl Demo {
         let services = policy.services(scenario, Mode::Act);
         let mut balancer = Balancer::new(clock.start, simulation, control, &services)?;
         balancer.round(clock.start).await;
-        let service = services.first().map_or_else(String::new, |service| service.name.clone());
+        let service = services
+            .first()
+            .map_or_else(String::new, |service| service.name.clone());
 
         let (snapshots, watched) = watch::channel(Arc::new(Snapshot::default()));
         let (stop, stopped) = oneshot::channel::<()>();
@@ -261,13 +283,20 @@ impl Demo {
 
     fn publish(&mut self) {
         let now = self.clock.now();
-        let truth = self.balancer.controller().orchestrator().truth(&self.service);
+        let truth = self
+            .balancer
+            .controller()
+            .orchestrator()
+            .truth(&self.service);
         let mut snapshot = self.balancer.snapshot(now);
         "demo".clone_into(&mut snapshot.title);
         snapshot.page = Some(self.page.clone());
         snapshot.speed = self.clock.speed;
         snapshot.load = truth.map(|truth| {
-            format!("simulated load: {}", words::quantity(Some(truth.demand_bytes), "B/s"))
+            format!(
+                "simulated load: {}",
+                words::quantity(Some(truth.demand_bytes), "B/s")
+            )
         });
         self.snapshots.send_replace(Arc::new(snapshot));
     }
@@ -306,9 +335,7 @@ impl Face {
     /// Returns when a key says so; never where there are none.
     async fn quit(&mut self) {
         match self {
-            Self::Screen(_, inputs) => {
-                while let Some(Input::Redraw) = inputs.recv().await {}
-            }
+            Self::Screen(_, inputs) => while let Some(Input::Redraw) = inputs.recv().await {},
             Self::Plain(_) => std::future::pending().await,
         }
     }

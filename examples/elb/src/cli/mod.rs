@@ -21,7 +21,6 @@ use crate::config::{Config, Service};
 use crate::policy::{Mode, Rule, Target, Thresholds};
 use crate::simulator::Scenario;
 
-
 /// Elastic load balancing for Docker swarm, driven by sFlow telemetry.
 ///
 /// sFlow agents report what every container uses; elb keeps the picture, decides how many
@@ -76,7 +75,9 @@ impl PolicyName {
     /// nine tenths of its upper ones.
     fn services(self, scenario: &Scenario, mode: Mode) -> Vec<Service> {
         let article = Config::article();
-        let Some(like) = article.services.first() else { return Vec::new() };
+        let Some(like) = article.services.first() else {
+            return Vec::new();
+        };
         let settings = |bounds: (u32, u32)| {
             let mut settings = like.settings.clone();
             (settings.min, settings.max) = bounds;
@@ -166,7 +167,9 @@ impl Command {
 
 /// One thread is enough: the work of the loop is small, and needs no locks this way.
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
+    Ok(tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?)
 }
 
 /// Returns when the user or the system asks the program to end.

@@ -25,7 +25,9 @@ pub(super) struct Args {
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    let seconds: f64 = text
+        .parse()
+        .map_err(|_| "not a number of seconds".to_owned())?;
     if !(0.1..=86_400.0).contains(&seconds) {
         return Err("between 0.1 and 86400 seconds".to_owned());
     }

@@ -1,3 +1,5 @@
+use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -6,7 +8,7 @@ use anyhow::Context as _;
 use sflow_collector::{AsyncUdpReceiver, SocketSettings, UdpReceiver};
 use sflow_metrics::Timestamp;
 use tokio::net::TcpListener;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tracing::info;
 
 use super::{Log, runtime};
@@ -39,7 +41,11 @@ impl Args {
         let path = self.config.context("--config FILE is needed")?;
         let config = Config::load(&path).with_context(|| path.display().to_string())?;
         if self.validate {
-            println!("{}: {} services, all well", path.display(), config.services.len());
+            println!(
+                "{}: {} services, all well",
+                path.display(),
+                config.services.len()
+            );
             return Ok(());
         }
         log.to_stderr("info")?;
@@ -57,7 +63,8 @@ async fn balance(config: &Config) -> anyhow::Result<()> {
     let receiver = UdpReceiver::bind(listen, &SocketSettings::default())
         .with_context(|| format!("cannot receive telemetry on {listen}"))?;
     info!("Listening, sFlow port {}", receiver.local_addr()?.port());
-    let mut receiver = AsyncUdpReceiver::new(receiver)?;
+    let (queue, mut datagrams) = mpsc::channel(QUEUE);
+    let receiving = tokio::spawn(receive(AsyncUdpReceiver::new(receiver)?, queue));
 
     let listener = TcpListener::bind(config.http.listen)
         .await
@@ -83,9 +90,11 @@ async fn balance(config: &Config) -> anyhow::Result<()> {
     let mut end = std::pin::pin!(super::end_requested());
     loop {
         tokio::select! {
-            received = receiver.receive() => {
-                let received = received.context("the telemetry socket failed")?;
-                balancer.receive(now(), received.source, received.bytes);
+            datagram = datagrams.recv() => {
+                let Some(datagram) = datagram else {
+                    return receiving.await?.context("the telemetry socket failed");
+                };
+                balancer.receive(datagram.received_at, datagram.source, &datagram.bytes);
             }
             _ = ticks.tick() => {
                 balancer.round(now()).await;
@@ -95,9 +104,36 @@ async fn balance(config: &Config) -> anyhow::Result<()> {
         }
     }
     info!("ending; the services stay as they are");
+    receiving.abort();
     stop.send(()).ok();
     server.await??;
     Ok(())
+}
+
+/// Datagrams that wait while the loop waits for the orchestrator.
+const QUEUE: usize = 16_384;
+
+/// One of them.
+struct Queued {
+    received_at: Timestamp,
+    source: SocketAddr,
+    bytes: Box<[u8]>,
+}
+
+/// Receives in a task of its own, so that an engine that does not answer costs no telemetry.
+async fn receive(mut receiver: AsyncUdpReceiver, queue: mpsc::Sender<Queued>) -> io::Result<()> {
+    loop {
+        let received = receiver.receive().await?;
+        let since = received.received_at.duration_since(SystemTime::UNIX_EPOCH);
+        let datagram = Queued {
+            received_at: Timestamp::from(since.unwrap_or_default()),
+            source: received.source,
+            bytes: received.bytes.into(),
+        };
+        if queue.send(datagram).await.is_err() {
+            return Ok(());
+        }
+    }
 }
 
 fn now() -> Timestamp {

@@ -42,7 +42,9 @@ pub(super) struct Args {
 
 /// The scenarios, for the help.
 fn scenarios() -> String {
-    let lines = Scenario::NAMES.iter().map(|(name, what)| format!("  {name:<14} {what}\n"));
+    let lines = Scenario::NAMES
+        .iter()
+        .map(|(name, what)| format!("  {name:<14} {what}\n"));
     format!("Scenarios:\n{}", lines.collect::<String>())
 }
 
@@ -50,7 +52,10 @@ impl Args {
     pub(super) fn run(self, log: &Log) -> anyhow::Result<()> {
         log.to_stderr("error")?;
         let scenario = Scenario::named(&self.scenario)?;
-        let control = Control { budget: None, ..Config::article().control };
+        let control = Control {
+            budget: None,
+            ..Config::article().control
+        };
         let start = Timestamp::from_secs(BEGINNING);
         let trial = |mode: Mode| {
             let services = self.policy.services(&scenario, mode);
@@ -69,7 +74,9 @@ impl Args {
         }
         summarise(&with, &without);
 
-        let path = self.out.unwrap_or_else(|| PathBuf::from(format!("elb-{}.svg", scenario.name)));
+        let path = self
+            .out
+            .unwrap_or_else(|| PathBuf::from(format!("elb-{}.svg", scenario.name)));
         fs::write(&path, picture(&scenario, self.policy, &with, &without))
             .with_context(|| format!("cannot write the chart to {}", path.display()))?;
         println!("The chart is in {}.", path.display());
@@ -91,7 +98,10 @@ fn summarise(with: &Outcome, without: &Outcome) {
             with.truth.wanted,
         );
     }
-    println!("{} datagrams went through the decoder.", words::count(with.datagrams));
+    println!(
+        "{} datagrams went through the decoder.",
+        words::count(with.datagrams)
+    );
 }
 
 /// The article's chart, for the first service.
@@ -105,7 +115,9 @@ pub(super) fn picture(
         return String::new();
     };
     let services = policy.services(scenario, Mode::Act);
-    let band = services.first().and_then(|service| service.settings.rule.band(0));
+    let band = services
+        .first()
+        .and_then(|service| service.settings.rule.band(0));
     let title = format!("{}: average load per container", balanced.name);
     let upper = band.map_or(0.0, |(_, upper)| upper);
     chart::comparison(&title, &balanced.past, &alone.past, upper, "B/s")

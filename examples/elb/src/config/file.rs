@@ -22,7 +22,10 @@ pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
             return Err(wrong(&format!("{key}.name"), "a service needs its name"));
         }
         if services.iter().any(|known| known.name == service.name) {
-            return Err(wrong(&format!("{key}.name"), "this service is configured twice"));
+            return Err(wrong(
+                &format!("{key}.name"),
+                "this service is configured twice",
+            ));
         }
         let key = format!("{key}.policy");
         check(&key, &service.policy)?;
@@ -37,7 +40,10 @@ pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
         interval: at_least("control.interval", file.control.interval, 2.0, 0.1)?,
         budget: file.control.budget,
     };
-    let least = services.iter().map(|service| service.settings.min).fold(0u32, u32::saturating_add);
+    let least = services
+        .iter()
+        .map(|service| service.settings.min)
+        .fold(0u32, u32::saturating_add);
     if control.budget.is_some_and(|budget| budget < least) {
         return Err(wrong(
             "control.budget",
@@ -51,7 +57,9 @@ pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
                 .listen
                 .unwrap_or(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 6343)),
         },
-        http: Http { listen: file.http.listen.unwrap_or(loopback(8008)) },
+        http: Http {
+            listen: file.http.listen.unwrap_or(loopback(8008)),
+        },
         docker: docker::Settings {
             endpoints: endpoints(file.docker.endpoints)?,
             timeout: at_least("docker.timeout", file.docker.timeout, 8.0, 0.1)?,
@@ -67,11 +75,17 @@ fn endpoints(given: Option<Vec<String>>) -> Result<Vec<String>, ConfigError> {
         return Err(wrong("docker.endpoints", "name at least one manager"));
     }
     for (place, endpoint) in endpoints.iter().enumerate() {
-        let host = endpoint.strip_prefix("tcp://").or(endpoint.strip_prefix("http://"));
-        let is_host = host.and_then(|host| host.rsplit_once(':')).is_some_and(|(host, port)| {
-            !host.is_empty() && port.trim_end_matches('/').parse::<u16>().is_ok()
-        });
-        let is_path = endpoint.strip_prefix("unix:///").is_some_and(|path| !path.is_empty());
+        let host = endpoint
+            .strip_prefix("tcp://")
+            .or(endpoint.strip_prefix("http://"));
+        let is_host = host
+            .and_then(|host| host.rsplit_once(':'))
+            .is_some_and(|(host, port)| {
+                !host.is_empty() && port.trim_end_matches('/').parse::<u16>().is_ok()
+            });
+        let is_path = endpoint
+            .strip_prefix("unix:///")
+            .is_some_and(|path| !path.is_empty());
         if !(is_host || is_path) {
             return Err(wrong(
                 &format!("docker.endpoints[{place}]"),
@@ -87,14 +101,20 @@ fn settings(key: &str, defaults: &Policy, own: &Policy) -> Result<Settings, Conf
     let min = own.min.or(defaults.min).unwrap_or(1);
     let max = own.max.or(defaults.max).unwrap_or(10);
     if min > max {
-        return Err(wrong(&format!("{key}.min"), &format!("{min} is more than max, {max}")));
+        return Err(wrong(
+            &format!("{key}.min"),
+            &format!("{min} is more than max, {max}"),
+        ));
     }
     Ok(Settings {
         mode: own.mode.or(defaults.mode).unwrap_or_default(),
         min,
         max,
         rule: rule(key, defaults, own)?,
-        warm_up: own.warm_up.or(defaults.warm_up).map_or(Duration::from_secs(15), |d| d.0),
+        warm_up: own
+            .warm_up
+            .or(defaults.warm_up)
+            .map_or(Duration::from_secs(15), |d| d.0),
         up: pace(&defaults.up, &own.up, Duration::ZERO),
         down: pace(&defaults.down, &own.down, Duration::from_secs(300)),
     })
@@ -111,9 +131,16 @@ fn rule(key: &str, defaults: &Policy, own: &Policy) -> Result<Rule, ConfigError>
     for metric in metrics {
         let name = metric.name.clone();
         match (metric.target, metric.lower, metric.upper) {
-            (Some(target), _, _) => targets.push(Target { metric: name, target }),
+            (Some(target), _, _) => targets.push(Target {
+                metric: name,
+                target,
+            }),
             (None, Some(lower), Some(upper)) => {
-                thresholds.push(Thresholds { metric: name, lower, upper });
+                thresholds.push(Thresholds {
+                    metric: name,
+                    lower,
+                    upper,
+                });
             }
             _ => {}
         }
@@ -123,9 +150,17 @@ fn rule(key: &str, defaults: &Policy, own: &Policy) -> Result<Rule, ConfigError>
     let by_targets = !targets.is_empty();
     for (direction, pace) in [("up", &own.up), ("down", &own.down)] {
         let (unused, what, instead) = if by_targets {
-            (pace.step.is_some(), "step", "a target says itself how many replicas there should be")
+            (
+                pace.step.is_some(),
+                "step",
+                "a target says itself how many replicas there should be",
+            )
         } else {
-            (pace.tolerance.is_some(), "tolerance", "the thresholds leave room between them")
+            (
+                pace.tolerance.is_some(),
+                "tolerance",
+                "the thresholds leave room between them",
+            )
         };
         if unused {
             return Err(wrong(
@@ -170,7 +205,10 @@ fn check(key: &str, policy: &Policy) -> Result<(), ConfigError> {
         return Err(wrong(&format!("{key}.min"), problem));
     }
     if policy.max == Some(0) {
-        return Err(wrong(&format!("{key}.max"), "a service that may have no replica cannot grow"));
+        return Err(wrong(
+            &format!("{key}.max"),
+            "a service that may have no replica cannot grow",
+        ));
     }
     if let Some(metrics) = &policy.metric {
         check_metrics(&format!("{key}.metric"), metrics)?;
@@ -186,7 +224,11 @@ fn check_metrics(key: &str, metrics: &[MetricFile]) -> Result<(), ConfigError> {
     for (place, metric) in metrics.iter().enumerate() {
         let key = format!("{key}[{place}]");
         check_name(&key, &metric.name)?;
-        if metrics.iter().take(place).any(|known| known.name == metric.name) {
+        if metrics
+            .iter()
+            .take(place)
+            .any(|known| known.name == metric.name)
+        {
             return Err(wrong(&format!("{key}.name"), "this metric is named twice"));
         }
         match (metric.target, metric.lower, metric.upper) {
@@ -201,7 +243,10 @@ fn check_metrics(key: &str, metrics: &[MetricFile]) -> Result<(), ConfigError> {
             _ => return Err(wrong(&key, "give either target, or both lower and upper")),
         }
     }
-    let by_target = metrics.iter().filter(|metric| metric.target.is_some()).count();
+    let by_target = metrics
+        .iter()
+        .filter(|metric| metric.target.is_some())
+        .count();
     if by_target != 0 && by_target != metrics.len() {
         let problem = "a service is balanced by targets or by thresholds, not by both";
         return Err(wrong(key, problem));
@@ -220,13 +265,22 @@ fn check_pace(key: &str, pace: &PaceFile) -> Result<(), ConfigError> {
         positive(&format!("{key}.percent"), percent)?;
     }
     if pace.step == Some(0) {
-        return Err(wrong(&format!("{key}.step"), "a step of 0 is never a change"));
+        return Err(wrong(
+            &format!("{key}.step"),
+            "a step of 0 is never a change",
+        ));
     }
     if pace.tasks == Some(0) {
-        return Err(wrong(&format!("{key}.tasks"), "0 tasks in a period is never a change"));
+        return Err(wrong(
+            &format!("{key}.tasks"),
+            "0 tasks in a period is never a change",
+        ));
     }
     if pace.period.is_some_and(|period| period.0 == Duration::ZERO) {
-        return Err(wrong(&format!("{key}.period"), "a period of 0 s limits nothing"));
+        return Err(wrong(
+            &format!("{key}.period"),
+            "a period of 0 s limits nothing",
+        ));
     }
     Ok(())
 }
@@ -234,7 +288,10 @@ fn check_pace(key: &str, pace: &PaceFile) -> Result<(), ConfigError> {
 /// Metrics are words of a small alphabet, and sums of them.
 fn check_name(key: &str, name: &str) -> Result<(), ConfigError> {
     let word = |word: &str| {
-        !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        !word.is_empty()
+            && word
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
     };
     if name.split('+').all(word) {
         Ok(())
@@ -270,7 +327,10 @@ fn at_least(
 }
 
 fn wrong(key: &str, problem: &str) -> ConfigError {
-    ConfigError::Value { key: key.to_owned(), problem: problem.to_owned() }
+    ConfigError::Value {
+        key: key.to_owned(),
+        problem: problem.to_owned(),
+    }
 }
 
 #[derive(Deserialize)]

@@ -24,17 +24,32 @@ fn the_article_means_what_it_says() {
     assert_eq!(article.docker.endpoints, ["unix:///var/run/docker.sock"]);
     assert_eq!(article.docker.timeout, Duration::from_secs(8));
     assert_eq!(article.control.budget, None);
-    let [apache] = article.services.as_slice() else { panic!("one service") };
+    let [apache] = article.services.as_slice() else {
+        panic!("one service")
+    };
     assert_eq!((apache.name.as_str(), apache.priority), ("apache", 0));
     let settings = &apache.settings;
-    assert_eq!((settings.mode, settings.min, settings.max), (Mode::Act, 1, 10));
-    let metric =
-        |name: &str, lower: f64, upper: f64| Thresholds { metric: name.to_owned(), lower, upper };
+    assert_eq!(
+        (settings.mode, settings.min, settings.max),
+        (Mode::Act, 1, 10)
+    );
+    let metric = |name: &str, lower: f64, upper: f64| Thresholds {
+        metric: name.to_owned(),
+        lower,
+        upper,
+    };
     let metrics = vec![
         metric("vir_bytes_in+vir_bytes_out", 50_000.0, 100_000.0),
         metric("vir_cpu_utilization", 0.5, 1.0),
     ];
-    assert_eq!(settings.rule, Rule::TwoThreshold { metrics, step_up: 1, step_down: 1 });
+    assert_eq!(
+        settings.rule,
+        Rule::TwoThreshold {
+            metrics,
+            step_up: 1,
+            step_down: 1
+        }
+    );
     assert_eq!(settings.down.stabilise, Duration::ZERO);
 }
 
@@ -53,19 +68,28 @@ fn an_empty_file_is_all_defaults() {
 #[test]
 fn a_service_needs_no_more_than_its_name_and_a_metric() {
     let config = Config::from_toml(&format!("{SERVICE}{METRIC}")).unwrap();
-    let pace = Pace { period: Duration::from_secs(60), ..Pace::default() };
+    let pace = Pace {
+        period: Duration::from_secs(60),
+        ..Pace::default()
+    };
     let expected = Settings {
         mode: Mode::Advise,
         min: 1,
         max: 10,
         rule: Rule::Target {
-            metrics: vec![Target { metric: "cpu".to_owned(), target: 0.5 }],
+            metrics: vec![Target {
+                metric: "cpu".to_owned(),
+                target: 0.5,
+            }],
             tolerance_up: 0.1,
             tolerance_down: 0.1,
         },
         warm_up: Duration::from_secs(15),
         up: pace.clone(),
-        down: Pace { stabilise: Duration::from_secs(300), ..pace },
+        down: Pace {
+            stabilise: Duration::from_secs(300),
+            ..pace
+        },
     };
     assert_eq!(config.services[0].settings, expected);
 }
@@ -98,13 +122,23 @@ fn the_defaults_apply_where_a_service_is_silent() {
         "#,
     )
     .unwrap();
-    let [default, own] = config.services.as_slice() else { panic!("two services") };
-    let metrics = vec![Thresholds { metric: "cpu".to_owned(), lower: 1.0, upper: 2.0 }];
+    let [default, own] = config.services.as_slice() else {
+        panic!("two services")
+    };
+    let metrics = vec![Thresholds {
+        metric: "cpu".to_owned(),
+        lower: 1.0,
+        upper: 2.0,
+    }];
     let expected = Settings {
         mode: Mode::Act,
         min: 2,
         max: 30,
-        rule: Rule::TwoThreshold { metrics, step_up: 3, step_down: 1 },
+        rule: Rule::TwoThreshold {
+            metrics,
+            step_up: 3,
+            step_down: 1,
+        },
         warm_up: Duration::from_secs(60),
         up: Pace {
             stabilise: Duration::from_millis(500),
@@ -124,14 +158,28 @@ fn the_defaults_apply_where_a_service_is_silent() {
         },
     };
     assert_eq!(default.settings, expected);
-    assert_eq!((own.priority, own.settings.mode, own.settings.max), (-5, Mode::Off, 7));
-    let metrics = vec![Target { metric: "cpu".to_owned(), target: 1.0 }];
-    let rule = Rule::Target { metrics, tolerance_up: 0.2, tolerance_down: 0.1 };
+    assert_eq!(
+        (own.priority, own.settings.mode, own.settings.max),
+        (-5, Mode::Off, 7)
+    );
+    let metrics = vec![Target {
+        metric: "cpu".to_owned(),
+        target: 1.0,
+    }];
+    let rule = Rule::Target {
+        metrics,
+        tolerance_up: 0.2,
+        tolerance_down: 0.1,
+    };
     assert_eq!(own.settings.rule, rule);
     assert_eq!(own.settings.up.stabilise, Duration::ZERO);
     assert_eq!(
         own.settings.down,
-        Pace { percent: Some(10.5), select: Select::Max, ..expected.down }
+        Pace {
+            percent: Some(10.5),
+            select: Select::Max,
+            ..expected.down
+        }
     );
 }
 
@@ -159,11 +207,31 @@ fn what_is_no_toml_or_no_key_is_shown_with_its_line() {
             2,
             "invalid type: integer `8`, expected a length of time such as \"10s\", \"500ms\" or \"5m\"",
         ),
-        ("[docker]\ntimeout = \"-1s\"\n", 2, "invalid value: string \"-1s\""),
-        ("[docker]\ntimeout = \"1.2.3s\"\n", 2, "invalid value: string \"1.2.3s\""),
-        ("[docker]\ntimeout = \"8\"\n", 2, "invalid value: string \"8\""),
-        ("[http]\nlisten = \"8008\"\n", 2, "invalid socket address syntax"),
-        ("[control]\nbudget = -1\n", 2, "invalid value: integer `-1`, expected u32"),
+        (
+            "[docker]\ntimeout = \"-1s\"\n",
+            2,
+            "invalid value: string \"-1s\"",
+        ),
+        (
+            "[docker]\ntimeout = \"1.2.3s\"\n",
+            2,
+            "invalid value: string \"1.2.3s\"",
+        ),
+        (
+            "[docker]\ntimeout = \"8\"\n",
+            2,
+            "invalid value: string \"8\"",
+        ),
+        (
+            "[http]\nlisten = \"8008\"\n",
+            2,
+            "invalid socket address syntax",
+        ),
+        (
+            "[control]\nbudget = -1\n",
+            2,
+            "invalid value: integer `-1`, expected u32",
+        ),
         ("[services]\n", 1, "unknown field `services`"),
         ("[[service]]\npriority = 1\n", 1, "missing field `name`"),
         (
@@ -176,7 +244,11 @@ fn what_is_no_toml_or_no_key_is_shown_with_its_line() {
             2,
             "unknown variant `on`, expected one of `off`, `advise`, `act`",
         ),
-        ("[defaults.up]\ncool_down = \"1s\"\n", 2, "unknown field `cool_down`"),
+        (
+            "[defaults.up]\ncool_down = \"1s\"\n",
+            2,
+            "unknown field `cool_down`",
+        ),
         ("[defaults]\nmin = 1\nmin = 2\n", 3, "duplicate key"),
     ] {
         let message = refused(text);
@@ -188,19 +260,34 @@ fn what_is_no_toml_or_no_key_is_shown_with_its_line() {
 #[test]
 fn a_value_that_cannot_be_meant_is_named_by_its_key() {
     for (lines, message) in [
-        (format!("min = 3\nmax = 2\n{METRIC}"), "min: 3 is more than max, 2"),
-        (format!("min = 11\n{METRIC}"), "min: 11 is more than max, 10"),
+        (
+            format!("min = 3\nmax = 2\n{METRIC}"),
+            "min: 3 is more than max, 2",
+        ),
+        (
+            format!("min = 11\n{METRIC}"),
+            "min: 11 is more than max, 10",
+        ),
         (
             format!("min = 0\n{METRIC}"),
             "min: a service without a replica shows no load and would never grow again",
         ),
-        (format!("max = 0\n{METRIC}"), "max: a service that may have no replica cannot grow"),
+        (
+            format!("max = 0\n{METRIC}"),
+            "max: a service that may have no replica cannot grow",
+        ),
         (
             String::new(),
             "metric: name at least one metric to decide by, such as { name = \"vir_cpu_cores\", target = 0.5 }",
         ),
-        ("metric = []\n".to_owned(), "metric: name at least one metric to decide by"),
-        (metric("name = \"cpu\""), "metric[0]: give either target, or both lower and upper"),
+        (
+            "metric = []\n".to_owned(),
+            "metric: name at least one metric to decide by",
+        ),
+        (
+            metric("name = \"cpu\""),
+            "metric[0]: give either target, or both lower and upper",
+        ),
         (
             metric("name = \"cpu\", lower = 1"),
             "metric[0]: give either target, or both lower and upper",
@@ -221,9 +308,18 @@ fn a_value_that_cannot_be_meant_is_named_by_its_key() {
             metric("name = \"cpu\", lower = nan, upper = 2"),
             "metric[0].lower: NaN is not between 0 and upper, 2",
         ),
-        (metric("name = \"cpu\", lower = 0, upper = 0"), "metric[0].upper: 0 is not above zero"),
-        (metric("name = \"cpu\", target = 0"), "metric[0].target: 0 is not above zero"),
-        (metric("name = \"cpu\", target = inf"), "metric[0].target: inf is not above zero"),
+        (
+            metric("name = \"cpu\", lower = 0, upper = 0"),
+            "metric[0].upper: 0 is not above zero",
+        ),
+        (
+            metric("name = \"cpu\", target = 0"),
+            "metric[0].target: 0 is not above zero",
+        ),
+        (
+            metric("name = \"cpu\", target = inf"),
+            "metric[0].target: inf is not above zero",
+        ),
         (
             metric("name = \"cpu load\", target = 1"),
             "metric[0].name: \"cpu load\" is neither a metric nor a sum like vir_bytes_in+vir_bytes_out",
@@ -264,7 +360,10 @@ fn a_value_that_cannot_be_meant_is_named_by_its_key() {
             metric("name = \"a\", lower = 1, upper = 2") + "up = { step = 0 }\n",
             "up.step: a step of 0 is never a change",
         ),
-        (format!("{METRIC}up = {{ percent = 0 }}\n"), "up.percent: 0 is not above zero"),
+        (
+            format!("{METRIC}up = {{ percent = 0 }}\n"),
+            "up.percent: 0 is not above zero",
+        ),
         (
             format!("{METRIC}down = {{ tasks = 0 }}\n"),
             "down.tasks: 0 tasks in a period is never a change",
@@ -274,7 +373,11 @@ fn a_value_that_cannot_be_meant_is_named_by_its_key() {
             "down.period: a period of 0 s limits nothing",
         ),
     ] {
-        assert_eq!(policy(&lines), format!("service[0].policy.{message}"), "{lines}");
+        assert_eq!(
+            policy(&lines),
+            format!("service[0].policy.{message}"),
+            "{lines}"
+        );
     }
 }
 
@@ -301,10 +404,18 @@ fn a_mistake_in_the_defaults_is_named_there_and_without_any_service() {
 #[test]
 fn mistakes_outside_of_a_policy() {
     let two = format!("{SERVICE}{METRIC}{SERVICE}{METRIC}");
-    assert_eq!(refused(&two), "service[1].name: this service is configured twice");
-    assert_eq!(refused("[[service]]\nname = \" \"\n"), "service[0].name: a service needs its name");
     assert_eq!(
-        refused(&format!("[control]\nbudget = 3\n{SERVICE}min = 4\n{METRIC}")),
+        refused(&two),
+        "service[1].name: this service is configured twice"
+    );
+    assert_eq!(
+        refused("[[service]]\nname = \" \"\n"),
+        "service[0].name: a service needs its name"
+    );
+    assert_eq!(
+        refused(&format!(
+            "[control]\nbudget = 3\n{SERVICE}min = 4\n{METRIC}"
+        )),
         "control.budget: less than the 4 replicas that the services keep at least"
     );
     assert_eq!(
@@ -332,15 +443,20 @@ fn mistakes_outside_of_a_policy() {
         "ssh://host:22",
     ] {
         assert_eq!(
-            refused(&format!("[docker]\nendpoints = [\"tcp://a:1\", {endpoint:?}]\n")),
+            refused(&format!(
+                "[docker]\nendpoints = [\"tcp://a:1\", {endpoint:?}]\n"
+            )),
             format!(
                 "docker.endpoints[1]: {endpoint:?} is neither unix:///path nor tcp://host:port"
             )
         );
     }
-    for endpoint in
-        ["unix:///run/docker.sock", "tcp://host:2375", "tcp://[::1]:2375", "http://h:1/"]
-    {
+    for endpoint in [
+        "unix:///run/docker.sock",
+        "tcp://host:2375",
+        "tcp://[::1]:2375",
+        "http://h:1/",
+    ] {
         let config = Config::from_toml(&format!("[docker]\nendpoints = [{endpoint:?}]\n"));
         assert_eq!(config.unwrap().docker.endpoints, [endpoint]);
     }
@@ -351,5 +467,10 @@ fn a_file_that_cannot_be_read_is_named() {
     let path = Path::new("does/not/exist.toml");
     let error = Config::load(path).unwrap_err();
     assert!(matches!(&error, ConfigError::Unreadable { .. }));
-    assert!(error.to_string().starts_with("cannot read does/not/exist.toml: "), "{error}");
+    assert!(
+        error
+            .to_string()
+            .starts_with("cannot read does/not/exist.toml: "),
+        "{error}"
+    );
 }

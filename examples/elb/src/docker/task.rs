@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn a_task_of_a_global_service_is_named_by_its_node() {
         let task = read(json!({
-            "ID": "t1", "ServiceID": "s1", "NodeID": "n2",
+            "ID": "t1", "ServiceID": "s1", "Slot": 0, "NodeID": "n2",
             "Status": { "State": "rejected", "Err": "No such image: apache:latest" },
         }));
         assert_eq!(task.container, "apache.n2.t1");

@@ -267,7 +267,12 @@ async fn when_no_manager_answers_each_is_named_with_its_reason() {
 
 #[tokio::test]
 async fn an_update_without_an_answer_is_not_repeated_blindly() {
-    let first = Script::tcp(vec![Reply::json(&every_field("apache", 1)), Reply::HangUp]).await;
+    let first = Script::tcp(vec![
+        Reply::json(&every_field("apache", 1)),
+        Reply::HangUp,
+        Reply::Silence,
+    ])
+    .await;
     let second = Script::tcp(vec![Reply::json(&json!([]))]).await;
     let mut docker = docker(&[&first, &second]);
     let error = docker.scale(&apache(), 3).await.unwrap_err();
@@ -278,6 +283,7 @@ async fn an_update_without_an_answer_is_not_repeated_blindly() {
     assert!(second.received().is_empty());
     docker.services(&names(&["apache"])).await.unwrap();
     assert_eq!(second.lines().len(), 1, "the next reading goes elsewhere");
+    assert_eq!(first.lines().len(), 2);
 }
 
 #[tokio::test]

@@ -17,7 +17,9 @@ pub struct Claim {
 /// The shares add up to more than `total` only if the minimums do.
 pub fn shares(total: u32, claims: &[Claim]) -> Vec<u32> {
     let mut shares: Vec<u32> = claims.iter().map(|claim| claim.min).collect();
-    let mut left = shares.iter().fold(total, |left, share| left.saturating_sub(*share));
+    let mut left = shares
+        .iter()
+        .fold(total, |left, share| left.saturating_sub(*share));
     let mut priorities: Vec<i32> = claims.iter().map(|claim| claim.priority).collect();
     priorities.sort_unstable();
     priorities.dedup();

@@ -57,7 +57,11 @@ impl Decision {
 
     /// The reasons in words, the last step first: what finally determined the number.
     pub fn reasons(&self) -> Vec<String> {
-        self.steps.iter().rev().map(|step| step.reason.to_string()).collect()
+        self.steps
+            .iter()
+            .rev()
+            .map(|step| step.reason.to_string())
+            .collect()
     }
 
     /// A step that says something and leaves the number alone.
@@ -67,7 +71,12 @@ impl Decision {
 
     /// A step that sets the number.
     pub(super) fn change(&mut self, stage: Stage, to: u32, reason: Reason) {
-        self.steps.push(Step { stage, from: self.result, to, reason });
+        self.steps.push(Step {
+            stage,
+            from: self.result,
+            to,
+            reason,
+        });
         self.result = to;
     }
 }
@@ -82,7 +91,11 @@ impl fmt::Display for Decision {
         for (place, reason) in self.reasons().iter().enumerate() {
             write!(f, "{}{reason}", if place == 0 { " (" } else { "; " })?;
         }
-        if self.steps.is_empty() { Ok(()) } else { f.write_str(")") }
+        if self.steps.is_empty() {
+            Ok(())
+        } else {
+            f.write_str(")")
+        }
     }
 }
 
@@ -224,35 +237,80 @@ impl fmt::Display for Reason {
         match self {
             Self::Obstacle(obstacle) => obstacle.fmt(f),
             Self::ChangedByOthers { before, after } => {
-                write!(f, "somebody else changed the replicas from {before} to {after}")
+                write!(
+                    f,
+                    "somebody else changed the replicas from {before} to {after}"
+                )
             }
-            Self::Above { metric, value, limit } => {
-                write!(f, "{metric} is {} per container, above {}", short(*value), short(*limit))
+            Self::Above {
+                metric,
+                value,
+                limit,
+            } => {
+                write!(
+                    f,
+                    "{metric} is {} per container, above {}",
+                    short(*value),
+                    short(*limit)
+                )
             }
-            Self::Below { metric, value, limit } => {
-                write!(f, "{metric} is {} per container, below {}", short(*value), short(*limit))
+            Self::Below {
+                metric,
+                value,
+                limit,
+            } => {
+                write!(
+                    f,
+                    "{metric} is {} per container, below {}",
+                    short(*value),
+                    short(*limit)
+                )
             }
             Self::Within => f.write_str("load is where it should be"),
             Self::NothingKnown => {
                 f.write_str("nothing is known of its containers: silence is not idleness")
             }
             Self::MetricMissing { metric } => {
-                write!(f, "no container reports {metric}: nothing is taken away without it")
+                write!(
+                    f,
+                    "no container reports {metric}: nothing is taken away without it"
+                )
             }
-            Self::ContainersMissing { missing, of, warming } => {
+            Self::ContainersMissing {
+                missing,
+                of,
+                warming,
+            } => {
                 write!(f, "{missing} of {of} containers have no fresh value")?;
-                if *warming > 0 { write!(f, " ({warming} warming up)") } else { Ok(()) }
+                if *warming > 0 {
+                    write!(f, " ({warming} warming up)")
+                } else {
+                    Ok(())
+                }
             }
-            Self::Stabilised { recommendation, window } => {
-                write!(f, "{recommendation} was recommended in the last {} s", short(*window))
+            Self::Stabilised {
+                recommendation,
+                window,
+            } => {
+                write!(
+                    f,
+                    "{recommendation} was recommended in the last {} s",
+                    short(*window)
+                )
             }
             Self::WatchingFirst { window } => {
                 write!(f, "has not been watched for {} s yet", short(*window))
             }
             Self::TasksPending { pending, error } => {
-                let words = if *pending == 1 { "task does" } else { "tasks do" };
+                let words = if *pending == 1 {
+                    "task does"
+                } else {
+                    "tasks do"
+                };
                 write!(f, "{pending} {words} not start")?;
-                error.as_ref().map_or(Ok(()), |error| write!(f, " ({error})"))
+                error
+                    .as_ref()
+                    .map_or(Ok(()), |error| write!(f, " ({error})"))
             }
             Self::Cooldown { left } => {
                 write!(f, "changed only a moment ago: {} s more", short(*left))

@@ -37,7 +37,11 @@ struct Change {
 impl Change {
     /// Tasks that it added, or that it took away.
     const fn distance(self, growing: bool) -> u32 {
-        if growing { self.to.saturating_sub(self.from) } else { self.from.saturating_sub(self.to) }
+        if growing {
+            self.to.saturating_sub(self.from)
+        } else {
+            self.from.saturating_sub(self.to)
+        }
     }
 }
 
@@ -53,7 +57,11 @@ impl Changes {
         if before == replicas {
             return None;
         }
-        self.remember(Change { at: now, from: before, to: replicas });
+        self.remember(Change {
+            at: now,
+            from: before,
+            to: replicas,
+        });
         Some(before)
     }
 
@@ -73,7 +81,10 @@ impl Changes {
 
     /// How many replicas there were at `then`, if there are `now` at present.
     pub(super) fn replicas_at(&self, then: Timestamp, now: u32) -> u32 {
-        self.past.iter().find(|change| change.at > then).map_or(now, |change| change.from)
+        self.past
+            .iter()
+            .find(|change| change.at > then)
+            .map_or(now, |change| change.from)
     }
 
     /// Cooldown and rate limit of the direction that the decision takes.
@@ -88,21 +99,34 @@ impl Changes {
         if decision.result == replicas {
             return;
         }
-        let pace = if growing { &settings.up } else { &settings.down };
+        let pace = if growing {
+            &settings.up
+        } else {
+            &settings.down
+        };
 
         if let Some(last) = self.last {
             let free = last + pace.cooldown;
             if now < free {
-                let reason = Reason::Cooldown { left: (free - now).as_secs_f64() };
+                let reason = Reason::Cooldown {
+                    left: (free - now).as_secs_f64(),
+                };
                 decision.change(Stage::Cooldown, replicas, reason);
                 decision.next_change = Some(free);
                 return;
             }
         }
         if let Some(allowed) = self.allowed(now, pace, growing, replicas)
-            && (if growing { decision.result > allowed } else { decision.result < allowed })
+            && (if growing {
+                decision.result > allowed
+            } else {
+                decision.result < allowed
+            })
         {
-            let reason = Reason::RateLimited { allowed, period: pace.period.as_secs_f64() };
+            let reason = Reason::RateLimited {
+                allowed,
+                period: pace.period.as_secs_f64(),
+            };
             decision.change(Stage::RateLimit, allowed, reason);
             if allowed == replicas {
                 decision.next_change = self.freed(now, pace, growing);
@@ -118,11 +142,17 @@ impl Changes {
         }
         let mut changes = self.in_period(now, pace).peekable();
         let base = changes.peek().map_or(replicas, |change| change.from);
-        let used = changes.map(|change| change.distance(growing)).fold(0u32, u32::saturating_add);
+        let used = changes
+            .map(|change| change.distance(growing))
+            .fold(0u32, u32::saturating_add);
         let by_tasks = pace.tasks;
         let by_percent = pace.percent.map(|percent| {
             let tasks = (f64::from(base) * percent.max(0.0) / 100.0).ceil();
-            if tasks >= f64::from(u32::MAX) { u32::MAX } else { tasks as u32 }
+            if tasks >= f64::from(u32::MAX) {
+                u32::MAX
+            } else {
+                tasks as u32
+            }
         });
         let distance = match (by_tasks, by_percent, pace.select) {
             (Some(a), Some(b), Select::Max) => a.max(b),
@@ -131,17 +161,25 @@ impl Changes {
             (None, None, _) => return None,
         };
         let left = distance.saturating_sub(used);
-        Some(if growing { replicas.saturating_add(left) } else { replicas.saturating_sub(left) })
+        Some(if growing {
+            replicas.saturating_add(left)
+        } else {
+            replicas.saturating_sub(left)
+        })
     }
 
     /// When the oldest change that used up the limit leaves the period.
     fn freed(&self, now: Timestamp, pace: &Pace, growing: bool) -> Option<Timestamp> {
         let mut changes = self.in_period(now, pace);
-        changes.find(|change| change.distance(growing) > 0).map(|change| change.at + pace.period)
+        changes
+            .find(|change| change.distance(growing) > 0)
+            .map(|change| change.at + pace.period)
     }
 
     fn in_period(&self, now: Timestamp, pace: &Pace) -> impl Iterator<Item = &Change> {
         let period = pace.period;
-        self.past.iter().filter(move |change| now - change.at < period)
+        self.past
+            .iter()
+            .filter(move |change| now - change.at < period)
     }
 }

@@ -34,7 +34,11 @@ impl Policy {
     /// A policy that remembers nothing yet; it will not shrink before it has watched for one
     /// whole stabilisation window.
     pub fn new(settings: Settings) -> Self {
-        Self { settings, window: Window::default(), changes: Changes::default() }
+        Self {
+            settings,
+            window: Window::default(),
+            changes: Changes::default(),
+        }
     }
 
     /// The settings.
@@ -50,7 +54,13 @@ impl Policy {
         let foreign = self.changes.notice(now, replicas);
         let mut decision = Decision::new(now, settings.mode, observation);
         if let Some(before) = foreign {
-            decision.note(Stage::Observe, Reason::ChangedByOthers { before, after: replicas });
+            decision.note(
+                Stage::Observe,
+                Reason::ChangedByOthers {
+                    before,
+                    after: replicas,
+                },
+            );
         }
         if let Some(obstacle) = &observation.obstacle {
             self.window.hold(now, settings, replicas);
@@ -58,7 +68,9 @@ impl Policy {
             return decision;
         }
 
-        let then = self.changes.replicas_at(now - observation.oldest_reading(), replicas);
+        let then = self
+            .changes
+            .replicas_at(now - observation.oldest_reading(), replicas);
         recommend::recommend(settings, observation, then, &mut decision);
         let wish = decision.result;
         decision.wish = Some(wish);
@@ -70,9 +82,14 @@ impl Policy {
         {
             decision.change(Stage::Budget, ceiling, Reason::Budget { ceiling });
         }
-        let bounded = decision.result.clamp(settings.min, settings.max.max(settings.min));
+        let bounded = decision
+            .result
+            .clamp(settings.min, settings.max.max(settings.min));
         if bounded != decision.result {
-            let reason = Reason::Bounds { min: settings.min, max: settings.max };
+            let reason = Reason::Bounds {
+                min: settings.min,
+                max: settings.max,
+            };
             decision.change(Stage::Clamp, bounded, reason);
         }
         decision

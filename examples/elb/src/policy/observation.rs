@@ -55,7 +55,9 @@ pub struct Signal {
 impl Signal {
     /// The value, if it is a number that can be a load, and how many containers it stands for.
     pub(super) fn known(&self) -> Option<(f64, u32)> {
-        let value = self.value.filter(|value| value.is_finite() && *value >= 0.0)?;
+        let value = self
+            .value
+            .filter(|value| value.is_finite() && *value >= 0.0)?;
         (self.contributing > 0).then_some((value, self.contributing))
     }
 }

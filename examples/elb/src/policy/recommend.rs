@@ -17,17 +17,29 @@ pub(super) fn recommend(
     then: u32,
     decision: &mut Decision,
 ) {
-    if observation.signals.iter().all(|signal| signal.known().is_none()) {
+    if observation
+        .signals
+        .iter()
+        .all(|signal| signal.known().is_none())
+    {
         decision.note(Stage::Recommend, Reason::NothingKnown);
         return;
     }
     note_missing(settings, observation, decision);
     match &settings.rule {
-        Rule::Target { metrics, tolerance_up, tolerance_down } => {
+        Rule::Target {
+            metrics,
+            tolerance_up,
+            tolerance_down,
+        } => {
             let tolerance = (*tolerance_up, *tolerance_down);
             target(metrics, tolerance, observation, then, decision);
         }
-        Rule::TwoThreshold { metrics, step_up, step_down } => {
+        Rule::TwoThreshold {
+            metrics,
+            step_up,
+            step_down,
+        } => {
             two_threshold(metrics, (*step_up, *step_down), observation, then, decision);
         }
     }
@@ -35,13 +47,23 @@ pub(super) fn recommend(
 
 fn note_missing(settings: &Settings, observation: &Observation, decision: &mut Decision) {
     let all = observation.containers();
-    let seen =
-        observation.signals.iter().map(|signal| signal.known().map_or(0, |(_, count)| count));
+    let seen = observation
+        .signals
+        .iter()
+        .map(|signal| signal.known().map_or(0, |(_, count)| count));
     let missing = all.saturating_sub(seen.min().unwrap_or(0));
     if missing > 0 {
-        let warming = observation.running.iter().filter(|age| **age < settings.warm_up).count();
+        let warming = observation
+            .running
+            .iter()
+            .filter(|age| **age < settings.warm_up)
+            .count();
         let warming = u32::try_from(warming).unwrap_or(u32::MAX).min(missing);
-        let reason = Reason::ContainersMissing { missing, of: all, warming };
+        let reason = Reason::ContainersMissing {
+            missing,
+            of: all,
+            warming,
+        };
         decision.note(Stage::MissingData, reason);
     }
 }
@@ -58,7 +80,9 @@ fn target(
     for (place, metric) in metrics.iter().enumerate() {
         let Some(load) = Load::of(observation, place) else {
             // Growing may be decided by the others; shrinking may not.
-            let reason = Reason::MetricMissing { metric: metric.metric.clone() };
+            let reason = Reason::MetricMissing {
+                metric: metric.metric.clone(),
+            };
             wish = largest(wish, (decision.replicas, reason));
             continue;
         };
@@ -70,14 +94,20 @@ fn target(
                 value: growing,
                 limit: metric.target,
             };
-            (whole(f64::from(all) * growing / metric.target).max(decision.replicas), reason)
+            (
+                whole(f64::from(all) * growing / metric.target).max(decision.replicas),
+                reason,
+            )
         } else if shrinking < metric.target * (1.0 - tolerance_down) {
             let reason = Reason::Below {
                 metric: metric.metric.clone(),
                 value: shrinking,
                 limit: metric.target,
             };
-            (whole(f64::from(all) * shrinking / metric.target).min(decision.replicas), reason)
+            (
+                whole(f64::from(all) * shrinking / metric.target).min(decision.replicas),
+                reason,
+            )
         } else {
             (decision.replicas, Reason::Within)
         };
@@ -107,14 +137,20 @@ fn two_threshold(
     let mut hold: Option<Reason> = None;
     for (place, metric) in metrics.iter().enumerate() {
         let Some(load) = Load::of(observation, place) else {
-            hold.get_or_insert(Reason::MetricMissing { metric: metric.metric.clone() });
+            hold.get_or_insert(Reason::MetricMissing {
+                metric: metric.metric.clone(),
+            });
             continue;
         };
         let growing = load.missing_idle(then);
         if growing > metric.upper {
             let to = decision.replicas.saturating_add(step_up);
             let name = metric.metric.clone();
-            let reason = Reason::Above { metric: name, value: growing, limit: metric.upper };
+            let reason = Reason::Above {
+                metric: name,
+                value: growing,
+                limit: metric.upper,
+            };
             decision.change(Stage::Recommend, to, reason);
             return;
         }
@@ -123,7 +159,11 @@ fn two_threshold(
             let part = shrinking / metric.lower;
             if all_below.as_ref().is_none_or(|(most, _)| part > *most) {
                 let name = metric.metric.clone();
-                let reason = Reason::Below { metric: name, value: shrinking, limit: metric.lower };
+                let reason = Reason::Below {
+                    metric: name,
+                    value: shrinking,
+                    limit: metric.lower,
+                };
                 all_below = Some((part, reason));
             }
         } else {
@@ -151,7 +191,11 @@ impl Load {
     fn of(observation: &Observation, place: usize) -> Option<Self> {
         let (value, known) = observation.signals.get(place).and_then(Signal::known)?;
         let all = observation.containers().max(known);
-        Some(Self { value, known: f64::from(known), all: f64::from(all) })
+        Some(Self {
+            value,
+            known: f64::from(known),
+            all: f64::from(all),
+        })
     }
 
     /// The mean over all, if those without a value are idle, and no more than `then` shared
@@ -170,12 +214,19 @@ impl Observation {
     /// Containers that there are or will be: pending ones count, so that a task that never
     /// starts holds nothing up and still is not taken for idle capacity.
     pub(super) fn containers(&self) -> u32 {
-        u32::try_from(self.running.len()).unwrap_or(u32::MAX).max(self.replicas).max(1)
+        u32::try_from(self.running.len())
+            .unwrap_or(u32::MAX)
+            .max(self.replicas)
+            .max(1)
     }
 }
 
 /// The next whole number of replicas; a hair above a whole number is that number.
 fn whole(value: f64) -> u32 {
     let rounded = (value - 1e-9).ceil();
-    if rounded >= f64::from(u32::MAX) { u32::MAX } else { rounded.max(0.0) as u32 }
+    if rounded >= f64::from(u32::MAX) {
+        u32::MAX
+    } else {
+        rounded.max(0.0) as u32
+    }
 }

@@ -84,9 +84,16 @@ impl Rule {
     /// The values between which the metric at `index` may lie without anything happening.
     pub fn band(&self, index: usize) -> Option<(f64, f64)> {
         match self {
-            Self::Target { metrics, tolerance_up, tolerance_down } => metrics
-                .get(index)
-                .map(|m| (m.target * (1.0 - tolerance_down), m.target * (1.0 + tolerance_up))),
+            Self::Target {
+                metrics,
+                tolerance_up,
+                tolerance_down,
+            } => metrics.get(index).map(|m| {
+                (
+                    m.target * (1.0 - tolerance_down),
+                    m.target * (1.0 + tolerance_up),
+                )
+            }),
             Self::TwoThreshold { metrics, .. } => metrics.get(index).map(|m| (m.lower, m.upper)),
         }
     }

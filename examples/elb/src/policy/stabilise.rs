@@ -26,23 +26,36 @@ impl Window {
         if decision.result > replicas {
             let window = settings.up.stabilise;
             let past = self.past.iter().filter(|(at, _)| now - *at <= window);
-            let least = past.map(|(_, wish)| *wish).min().unwrap_or(replicas).max(replicas);
+            let least = past
+                .map(|(_, wish)| *wish)
+                .min()
+                .unwrap_or(replicas)
+                .max(replicas);
             if least < decision.result {
-                let reason =
-                    Reason::Stabilised { recommendation: least, window: window.as_secs_f64() };
+                let reason = Reason::Stabilised {
+                    recommendation: least,
+                    window: window.as_secs_f64(),
+                };
                 decision.change(Stage::Stabilise, least, reason);
             }
         } else if decision.result < replicas {
             let window = settings.down.stabilise;
             let past = self.past.iter().filter(|(at, _)| now - *at <= window);
-            let most = past.map(|(_, wish)| *wish).max().unwrap_or(replicas).min(replicas);
+            let most = past
+                .map(|(_, wish)| *wish)
+                .max()
+                .unwrap_or(replicas)
+                .min(replicas);
             let seconds = window.as_secs_f64();
             if now - began < window {
                 let reason = Reason::WatchingFirst { window: seconds };
                 decision.change(Stage::Stabilise, replicas, reason);
                 decision.next_change = Some(began + window);
             } else if most > decision.result {
-                let reason = Reason::Stabilised { recommendation: most, window: seconds };
+                let reason = Reason::Stabilised {
+                    recommendation: most,
+                    window: seconds,
+                };
                 decision.change(Stage::Stabilise, most, reason);
             }
         }

@@ -35,8 +35,14 @@ fn a_target_asks_for_as_many_as_bring_the_mean_to_it() {
 
 #[test]
 fn the_tolerances_of_the_two_directions_are_apart() {
-    let Rule::Target { metrics, .. } = cpu() else { unreachable!() };
-    let rule = Rule::Target { metrics, tolerance_up: 0.0, tolerance_down: 0.5 };
+    let Rule::Target { metrics, .. } = cpu() else {
+        unreachable!()
+    };
+    let rule = Rule::Target {
+        metrics,
+        tolerance_up: 0.0,
+        tolerance_down: 0.5,
+    };
     assert_eq!(rule.band(0), Some((0.25, 0.5)));
     assert_eq!(rule.band(1), None);
     assert_eq!(once(settings(rule.clone()), &loaded(10, 0.51)).result, 11);
@@ -81,8 +87,14 @@ fn thresholds_add_one_when_any_is_above_and_take_one_when_all_are_below() {
 
 #[test]
 fn threshold_steps_are_settable() {
-    let Rule::TwoThreshold { metrics, .. } = thresholds() else { unreachable!() };
-    let rule = Rule::TwoThreshold { metrics, step_up: 3, step_down: 2 };
+    let Rule::TwoThreshold { metrics, .. } = thresholds() else {
+        unreachable!()
+    };
+    let rule = Rule::TwoThreshold {
+        metrics,
+        step_up: 3,
+        step_down: 2,
+    };
     let both = |bytes, cpu| observed(4, vec![signal("bytes", bytes, 4), signal("cpu", cpu, 4)]);
     assert_eq!(once(settings(rule.clone()), &both(101.0, 0.0)).result, 7);
     assert_eq!(once(settings(rule), &both(1.0, 0.0)).result, 2);
@@ -128,14 +140,23 @@ fn replicas_that_do_not_run_yet_are_not_taken_for_idle_capacity() {
 
 #[test]
 fn silence_is_not_idleness() {
-    let nothing = [None, Some(f64::NAN), Some(f64::INFINITY), Some(f64::NEG_INFINITY), Some(-1.0)];
+    let nothing = [
+        None,
+        Some(f64::NAN),
+        Some(f64::INFINITY),
+        Some(f64::NEG_INFINITY),
+        Some(-1.0),
+    ];
     for value in nothing {
         let decision = once(settings(cpu()), &observed(4, vec![signal("cpu", value, 4)]));
         assert_eq!(decision.result, 4);
         assert_eq!(decision.steps.len(), 1);
         assert_eq!(decision.steps[0].reason, Reason::NothingKnown);
     }
-    assert_eq!(once(settings(cpu()), &observed(4, vec![signal("cpu", 0.0, 0)])).result, 4);
+    assert_eq!(
+        once(settings(cpu()), &observed(4, vec![signal("cpu", 0.0, 0)])).result,
+        4
+    );
     assert_eq!(once(settings(cpu()), &observed(4, vec![])).result, 4);
 }
 
@@ -164,14 +185,28 @@ fn a_metric_that_is_missing_altogether_keeps_what_there_is() {
 #[test]
 fn an_obstacle_forbids_everything() {
     for (obstacle, words) in [
-        (Obstacle::NotScalable { what: "global".into() }, "a global service cannot be scaled"),
-        (Obstacle::RolloutRunning, "a rolling update is under way: no change now"),
-        (Obstacle::RolloutPaused, "a rolling update is paused: resume it or roll it back first"),
+        (
+            Obstacle::NotScalable {
+                what: "global".into(),
+            },
+            "a global service cannot be scaled",
+        ),
+        (
+            Obstacle::RolloutRunning,
+            "a rolling update is under way: no change now",
+        ),
+        (
+            Obstacle::RolloutPaused,
+            "a rolling update is paused: resume it or roll it back first",
+        ),
     ] {
         let mut observation = loaded(30, 1.0); // above the maximum, too
         observation.obstacle = Some(obstacle);
         let decision = once(settings(cpu()), &observation);
-        assert_eq!(decision.to_string(), format!("apache: stays at 30 ({words})"));
+        assert_eq!(
+            decision.to_string(),
+            format!("apache: stays at 30 ({words})")
+        );
         assert_eq!(decision.wish, None);
     }
 }
@@ -181,37 +216,79 @@ fn reasons_in_words() {
     let metric = || "cpu".to_owned();
     for (reason, words) in [
         (
-            Reason::Above { metric: metric(), value: 112_345.6, limit: 100_000.0 },
+            Reason::Above {
+                metric: metric(),
+                value: 112_345.6,
+                limit: 100_000.0,
+            },
             "cpu is 112,346 per container, above 100,000",
         ),
         (
-            Reason::Above { metric: metric(), value: 1e300, limit: 999.9 },
+            Reason::Above {
+                metric: metric(),
+                value: 1e300,
+                limit: 999.9,
+            },
             "cpu is 1.0e300 per container, above 1,000",
         ),
         (
-            Reason::Above { metric: metric(), value: 12.34, limit: 10.0 },
+            Reason::Above {
+                metric: metric(),
+                value: 12.34,
+                limit: 10.0,
+            },
             "cpu is 12.3 per container, above 10",
         ),
         (
-            Reason::Below { metric: metric(), value: 0.00412, limit: 0.005 },
+            Reason::Below {
+                metric: metric(),
+                value: 0.00412,
+                limit: 0.005,
+            },
             "cpu is 0.0041 per container, below 0.005",
         ),
         (
-            Reason::Below { metric: metric(), value: 0.0, limit: 0.5 },
+            Reason::Below {
+                metric: metric(),
+                value: 0.0,
+                limit: 0.5,
+            },
             "cpu is 0 per container, below 0.5",
         ),
-        (Reason::NothingKnown, "nothing is known of its containers: silence is not idleness"),
+        (
+            Reason::NothingKnown,
+            "nothing is known of its containers: silence is not idleness",
+        ),
         (
             Reason::MetricMissing { metric: metric() },
             "no container reports cpu: nothing is taken away without it",
         ),
         (
-            Reason::ContainersMissing { missing: 2, of: 4, warming: 0 },
+            Reason::ContainersMissing {
+                missing: 2,
+                of: 4,
+                warming: 0,
+            },
             "2 of 4 containers have no fresh value",
         ),
-        (Reason::TasksPending { pending: 2, error: None }, "2 tasks do not start"),
-        (Reason::Cooldown { left: 0.5 }, "changed only a moment ago: 0.5 s more"),
-        (Reason::RateLimited { allowed: 3, period: 60.0 }, "no further than 3 within 60 s"),
+        (
+            Reason::TasksPending {
+                pending: 2,
+                error: None,
+            },
+            "2 tasks do not start",
+        ),
+        (
+            Reason::Cooldown { left: 0.5 },
+            "changed only a moment ago: 0.5 s more",
+        ),
+        (
+            Reason::RateLimited {
+                allowed: 3,
+                period: 60.0,
+            },
+            "no further than 3 within 60 s",
+        ),
     ] {
         assert_eq!(reason.to_string(), words);
     }
@@ -225,7 +302,9 @@ fn a_decision_as_json() {
     let golden = r#"{"time":7000000000,"service":"apache","mode":"act","replicas":4,"running":4,"inputs":[{"metric":"cpu","value":1.0,"contributing":3,"matched":3,"newest":1.0,"oldest":9.0}],"wish":6,"steps":[{"stage":"missing_data","from":4,"to":4,"reason":"containers_missing","missing":1,"of":4,"warming":0},{"stage":"recommend","from":4,"to":6,"reason":"above","metric":"cpu","value":0.75,"limit":0.5},{"stage":"budget","from":6,"to":5,"reason":"budget","ceiling":5}],"result":5,"next_change":null}"#;
     assert_eq!(serde_json::to_string(&decision).unwrap(), golden);
 
-    observation.obstacle = Some(Obstacle::NotScalable { what: "job".to_owned() });
+    observation.obstacle = Some(Obstacle::NotScalable {
+        what: "job".to_owned(),
+    });
     observation.signals = vec![signal("cpu", f64::NAN, 0)];
     let decision = once(settings(cpu()), &observation);
     let json = serde_json::to_value(&decision).unwrap();
@@ -239,7 +318,12 @@ fn a_decision_as_json() {
 
 #[test]
 fn the_budget_is_shared_by_priority() {
-    let claim = |priority, min, wish| Claim { priority, min, replicas: min, wish };
+    let claim = |priority, min, wish| Claim {
+        priority,
+        min,
+        replicas: min,
+        wish,
+    };
     for (total, claims, expected) in [
         (10, vec![claim(0, 1, 4), claim(0, 1, 4)], vec![4, 4]),
         (5, vec![claim(0, 1, 4), claim(0, 1, 4)], vec![3, 2]),
@@ -266,10 +350,15 @@ fn settings(rule: Rule) -> Settings {
 }
 
 fn target(targets: &[(&str, f64)]) -> Rule {
-    let metrics = targets
-        .iter()
-        .map(|(metric, target)| Target { metric: (*metric).to_owned(), target: *target });
-    Rule::Target { metrics: metrics.collect(), tolerance_up: 0.1, tolerance_down: 0.1 }
+    let metrics = targets.iter().map(|(metric, target)| Target {
+        metric: (*metric).to_owned(),
+        target: *target,
+    });
+    Rule::Target {
+        metrics: metrics.collect(),
+        tolerance_up: 0.1,
+        tolerance_down: 0.1,
+    }
 }
 
 fn cpu() -> Rule {
@@ -283,7 +372,11 @@ fn thresholds() -> Rule {
         upper,
     };
     let metrics = vec![metric("bytes", 50.0, 100.0), metric("cpu", 0.5, 1.0)];
-    Rule::TwoThreshold { metrics, step_up: 1, step_down: 1 }
+    Rule::TwoThreshold {
+        metrics,
+        step_up: 1,
+        step_down: 1,
+    }
 }
 
 fn signal(metric: &str, value: impl Into<Option<f64>>, contributing: u32) -> Signal {

@@ -90,7 +90,11 @@ impl Agent {
         if !self.running {
             return Some(self.started);
         }
-        self.sources.iter().map(|source| source.due).chain(self.flush_at).min()
+        self.sources
+            .iter()
+            .map(|source| source.due)
+            .chain(self.flush_at)
+            .min()
     }
 
     /// Takes notice of a container's start or end.
@@ -149,7 +153,12 @@ impl Agent {
         let due = now + self.random.between(SOON[0], SOON[1]);
         let planned = now + self.random.between(SOON[1], self.spec.polling);
         let what = What::Container(task.key, self.free_index(&task.uuid));
-        self.sources.push(Source { what, sequence: 0, due, planned });
+        self.sources.push(Source {
+            what,
+            sequence: 0,
+            due,
+            planned,
+        });
     }
 
     /// An index for a container, by its id; the next free one if that is taken.
@@ -165,7 +174,10 @@ impl Agent {
                 .any(|source| matches!(source.what, What::Container(_, other) if other == index))
         };
         let places = (0..SPACE).map(|step| FIRST + (hash % SPACE + step) % SPACE);
-        places.into_iter().find(|index| !taken(*index)).unwrap_or(FIRST)
+        places
+            .into_iter()
+            .find(|index| !taken(*index))
+            .unwrap_or(FIRST)
     }
 
     /// The last sample of a container: its sequence goes on if it was stopped, and begins again
@@ -177,9 +189,11 @@ impl Agent {
             return;
         };
         let source = self.sources.remove(position);
-        let (What::Container(_, index), Some(pool), Some(host)) =
-            (source.what, cluster.pools.get(task.service), cluster.hosts.get(self.host))
-        else {
+        let (What::Container(_, index), Some(pool), Some(host)) = (
+            source.what,
+            cluster.pools.get(task.service),
+            cluster.hosts.get(self.host),
+        ) else {
             return;
         };
         let reading = ContainerReading::take(task, &pool.spec, host, index).ended(ending);
@@ -262,6 +276,9 @@ fn fill<'b>(
     readings: &[Reading],
 ) -> Result<(&'b [u8], usize), Full> {
     let mut encoder = Encoder::new(buffer, header)?;
-    let taken = readings.iter().take_while(|reading| reading.push(&mut encoder).is_ok()).count();
+    let taken = readings
+        .iter()
+        .take_while(|reading| reading.push(&mut encoder).is_ok())
+        .count();
     Ok((encoder.finish(), taken))
 }

@@ -44,7 +44,11 @@ impl Cluster {
     /// All replicas run, and have for a while.
     pub(super) fn new(scenario: &Scenario, random: &Random, start: Timestamp) -> Self {
         let mut random = random.fork(0);
-        let hosts = scenario.hosts.iter().map(|host| Host::new(host, &mut random)).collect();
+        let hosts = scenario
+            .hosts
+            .iter()
+            .map(|host| Host::new(host, &mut random))
+            .collect();
         let mut cluster = Self {
             start,
             counted_to: start,
@@ -116,9 +120,16 @@ impl Cluster {
             host.clear();
         }
         for pool in &mut self.pools {
-            pool.now = Now { demand: pool.spec.load.at(time), ..Now::default() };
+            pool.now = Now {
+                demand: pool.spec.load.at(time),
+                ..Now::default()
+            };
         }
-        for task in self.tasks.iter().filter(|task| task.phase == Phase::Running) {
+        for task in self
+            .tasks
+            .iter()
+            .filter(|task| task.phase == Phase::Running)
+        {
             if let Some(pool) = self.pools.get_mut(task.service) {
                 pool.now.running += 1;
             }
@@ -166,14 +177,17 @@ impl Cluster {
                 Phase::Running => self.kill(position, at),
                 Phase::Stopping => {
                     let task = self.tasks.remove(position);
-                    self.changes.push(Change::Ended(Box::new(task), Ending::Stopped));
+                    self.changes
+                        .push(Change::Ended(Box::new(task), Ending::Stopped));
                 }
             }
         }
     }
 
     fn due(&self, at: Timestamp) -> Option<usize> {
-        self.tasks.iter().position(|task| task.next.is_some_and(|next| next <= at))
+        self.tasks
+            .iter()
+            .position(|task| task.next.is_some_and(|next| next <= at))
     }
 
     /// Lets the running task in this slot crash, if there is one.
@@ -218,7 +232,8 @@ impl Cluster {
         replacement.next = Some(at + delay);
         replacement.error = Some("task: non-zero exit (1)".to_owned());
         self.tasks.push(replacement);
-        self.changes.push(Change::Ended(Box::new(killed), Ending::Killed));
+        self.changes
+            .push(Change::Ended(Box::new(killed), Ending::Killed));
     }
 
     /// Orders more tasks, or fewer, until there are so many.
@@ -232,7 +247,10 @@ impl Cluster {
         let start = pool.spec.start;
         let taken: BTreeSet<u32> = self.wanted(service).map(|task| task.slot).collect();
         let missing = (replicas as usize).saturating_sub(taken.len());
-        for slot in (1..=replicas).filter(|slot| !taken.contains(slot)).take(missing) {
+        for slot in (1..=replicas)
+            .filter(|slot| !taken.contains(slot))
+            .take(missing)
+        {
             let mut task = self.task(service, slot, at);
             task.next = Some(at + self.draw(start));
             self.tasks.push(task);
@@ -255,7 +273,10 @@ impl Cluster {
         let Some(position) = last.and_then(|key| self.position(key)) else {
             return;
         };
-        let stop = self.pools.get(service).map_or(Delay::NONE, |pool| pool.spec.stop);
+        let stop = self
+            .pools
+            .get(service)
+            .map_or(Delay::NONE, |pool| pool.spec.stop);
         let end = at + self.draw(stop);
         let Some(task) = self.tasks.get_mut(position) else {
             return;
@@ -269,16 +290,21 @@ impl Cluster {
 
     /// The tasks that a service should have.
     pub(super) fn wanted(&self, service: usize) -> impl Iterator<Item = &Task> + Clone {
-        self.tasks.iter().filter(move |task| task.service == service && task.is_wanted())
+        self.tasks
+            .iter()
+            .filter(move |task| task.service == service && task.is_wanted())
     }
 
     /// The tasks whose containers are on a host.
     pub(super) fn containers(&self, host: usize) -> impl Iterator<Item = &Task> + Clone {
-        self.tasks.iter().filter(move |task| task.host == host && task.has_container())
+        self.tasks
+            .iter()
+            .filter(move |task| task.host == host && task.has_container())
     }
 
     pub(super) fn find(&self, key: u64) -> Option<&Task> {
-        self.position(key).and_then(|position| self.tasks.get(position))
+        self.position(key)
+            .and_then(|position| self.tasks.get(position))
     }
 
     fn position(&self, key: u64) -> Option<usize> {
@@ -295,7 +321,10 @@ impl Cluster {
         let key = self.next_key;
         self.next_key += 1;
         let host = self.place(service);
-        let name = self.pools.get(service).map_or("", |pool| pool.spec.name.as_str());
+        let name = self
+            .pools
+            .get(service)
+            .map_or("", |pool| pool.spec.name.as_str());
         Task {
             key,
             service,
@@ -316,7 +345,10 @@ impl Cluster {
     /// The host with the fewest tasks of this service, then with the fewest tasks.
     fn place(&self, service: usize) -> usize {
         let load = |host: &usize| {
-            let there = self.tasks.iter().filter(|task| task.host == *host && task.is_wanted());
+            let there = self
+                .tasks
+                .iter()
+                .filter(|task| task.host == *host && task.is_wanted());
             let own = there.clone().filter(|task| task.service == service);
             (own.count(), there.count())
         };
@@ -326,7 +358,9 @@ impl Cluster {
     fn free_address(&self, host: usize) -> Ipv4Addr {
         const FIRST: u32 = Ipv4Addr::new(172, 18, 0, 2).to_bits();
         let taken = |address: u32| {
-            self.tasks.iter().any(|task| task.host == host && task.address.to_bits() == address)
+            self.tasks
+                .iter()
+                .any(|task| task.host == host && task.address.to_bits() == address)
         };
         Ipv4Addr::from((FIRST..).find(|address| !taken(*address)).unwrap_or(FIRST))
     }

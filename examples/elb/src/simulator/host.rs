@@ -74,7 +74,11 @@ impl Host {
     /// The part of what is wanted that it can give.
     pub(super) fn part(&self) -> f64 {
         let free = (f64::from(self.spec.cores) - OWN_CORES).max(0.0);
-        if self.wanted > free { free / self.wanted } else { 1.0 }
+        if self.wanted > free {
+            free / self.wanted
+        } else {
+            1.0
+        }
     }
 
     /// Counts what it does by itself for a while, and what the processors do altogether.

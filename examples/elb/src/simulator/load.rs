@@ -102,11 +102,27 @@ impl Load {
                     *after
                 }
             }
-            Self::Ramp { from, to, begin, end } => {
+            Self::Ramp {
+                from,
+                to,
+                begin,
+                end,
+            } => {
                 let done = fraction(time.saturating_sub(*begin), end.saturating_sub(*begin));
-                if time < *begin { *from } else { from + (to - from) * done }
+                if time < *begin {
+                    *from
+                } else {
+                    from + (to - from) * done
+                }
             }
-            Self::Spike { base, peak, begin, rise, hold, fall } => {
+            Self::Spike {
+                base,
+                peak,
+                begin,
+                rise,
+                hold,
+                fall,
+            } => {
                 let top = *begin + *rise;
                 let down = top + *hold;
                 let height = if time < *begin {
@@ -118,13 +134,20 @@ impl Load {
                 };
                 base + (peak - base) * height
             }
-            Self::Sine { mean, amplitude, period } => {
-                mean + amplitude * (std::f64::consts::TAU * turns(time, *period)).sin()
-            }
+            Self::Sine {
+                mean,
+                amplitude,
+                period,
+            } => mean + amplitude * (std::f64::consts::TAU * turns(time, *period)).sin(),
             Self::Sawtooth { low, high, period } => {
                 low + (high - low) * turns(time, *period).fract()
             }
-            Self::Noise { load, fraction, grain, seed } => {
+            Self::Noise {
+                load,
+                fraction,
+                grain,
+                seed,
+            } => {
                 let place = turns(time, *grain);
                 let (before, along) = (place.floor() as u64, place.fract());
                 let left = random::noise(*seed, before);
@@ -134,7 +157,10 @@ impl Load {
             }
             Self::Table(values) => {
                 let behind = values.partition_point(|(from, _)| *from <= time);
-                behind.checked_sub(1).and_then(|place| values.get(place)).map_or(0.0, |(_, v)| *v)
+                behind
+                    .checked_sub(1)
+                    .and_then(|place| values.get(place))
+                    .map_or(0.0, |(_, v)| *v)
             }
         }
     }
@@ -142,11 +168,19 @@ impl Load {
 
 /// How much of `whole` has passed, at most 1; all of it if there is none.
 fn fraction(part: Duration, whole: Duration) -> f64 {
-    if part >= whole { 1.0 } else { part.as_secs_f64() / whole.as_secs_f64() }
+    if part >= whole {
+        1.0
+    } else {
+        part.as_secs_f64() / whole.as_secs_f64()
+    }
 }
 
 fn turns(time: Duration, period: Duration) -> f64 {
-    if period.is_zero() { 0.0 } else { time.as_secs_f64() / period.as_secs_f64() }
+    if period.is_zero() {
+        0.0
+    } else {
+        time.as_secs_f64() / period.as_secs_f64()
+    }
 }
 
 #[cfg(test)]
@@ -163,28 +197,67 @@ mod tests {
 
     #[test]
     fn every_shape_at_its_corners() {
-        let ramp = Load::Ramp { from: 1.0, to: 5.0, begin: s(10), end: s(20) };
-        assert_eq!(values(&ramp, [0, 10, 15, 20, 99]), [1.0, 1.0, 3.0, 5.0, 5.0]);
+        let ramp = Load::Ramp {
+            from: 1.0,
+            to: 5.0,
+            begin: s(10),
+            end: s(20),
+        };
+        assert_eq!(
+            values(&ramp, [0, 10, 15, 20, 99]),
+            [1.0, 1.0, 3.0, 5.0, 5.0]
+        );
 
-        let cliff = Load::Ramp { from: 1.0, to: 5.0, begin: s(10), end: s(10) };
+        let cliff = Load::Ramp {
+            from: 1.0,
+            to: 5.0,
+            begin: s(10),
+            end: s(10),
+        };
         assert_eq!(values(&cliff, [9, 10]), [1.0, 5.0]);
 
-        let spike =
-            Load::Spike { base: 2.0, peak: 10.0, begin: s(10), rise: s(4), hold: s(6), fall: s(8) };
+        let spike = Load::Spike {
+            base: 2.0,
+            peak: 10.0,
+            begin: s(10),
+            rise: s(4),
+            hold: s(6),
+            fall: s(8),
+        };
         assert_eq!(
             values(&spike, [0, 10, 12, 14, 20, 24, 28, 99]),
             [2.0, 2.0, 6.0, 10.0, 10.0, 6.0, 2.0, 2.0]
         );
 
-        let pulse =
-            Load::Spike { base: 0.0, peak: 3.0, begin: s(1), rise: s(0), hold: s(2), fall: s(0) };
+        let pulse = Load::Spike {
+            base: 0.0,
+            peak: 3.0,
+            begin: s(1),
+            rise: s(0),
+            hold: s(2),
+            fall: s(0),
+        };
         assert_eq!(values(&pulse, [0, 1, 2, 3]), [0.0, 3.0, 3.0, 0.0]);
 
-        let sine = Load::Sine { mean: 10.0, amplitude: 4.0, period: s(40) };
-        assert_eq!(values(&sine, [0, 10, 20, 30, 40]), [10.0, 14.0, 10.0, 6.0, 10.0]);
+        let sine = Load::Sine {
+            mean: 10.0,
+            amplitude: 4.0,
+            period: s(40),
+        };
+        assert_eq!(
+            values(&sine, [0, 10, 20, 30, 40]),
+            [10.0, 14.0, 10.0, 6.0, 10.0]
+        );
 
-        let sawtooth = Load::Sawtooth { low: 0.0, high: 10.0, period: s(10) };
-        assert_eq!(values(&sawtooth, [0, 5, 9, 10, 12]), [0.0, 5.0, 9.0, 0.0, 2.0]);
+        let sawtooth = Load::Sawtooth {
+            low: 0.0,
+            high: 10.0,
+            period: s(10),
+        };
+        assert_eq!(
+            values(&sawtooth, [0, 5, 9, 10, 12]),
+            [0.0, 5.0, 9.0, 0.0, 2.0]
+        );
 
         let table = Load::Table(vec![(s(2), 7.0), (s(5), 1.0)]);
         assert_eq!(values(&table, [0, 2, 4, 5, 99]), [0.0, 7.0, 7.0, 1.0, 1.0]);
@@ -218,7 +291,11 @@ mod tests {
             let at = Load::Constant(value).at(s(1));
             assert!(at.is_finite() && at >= 0.0, "{value} became {at}");
         }
-        let frozen = Load::Sine { mean: 3.0, amplitude: 1.0, period: Duration::ZERO };
+        let frozen = Load::Sine {
+            mean: 3.0,
+            amplitude: 1.0,
+            period: Duration::ZERO,
+        };
         assert_eq!(frozen.at(s(7)), 3.0);
         assert_eq!(Load::Table(Vec::new()).at(s(7)), 0.0);
     }

@@ -148,7 +148,9 @@ impl Simulation {
     /// When something happens next; nothing does until then.
     pub fn next_due(&self) -> Timestamp {
         let script = self.script.front().map(|(at, _)| *at);
-        let others = [script, self.cluster.next_due(), self.path.next_due()].into_iter().flatten();
+        let others = [script, self.cluster.next_due(), self.path.next_due()]
+            .into_iter()
+            .flatten();
         let agents = self.agents.iter().filter_map(Agent::next_due);
         // What was ordered for a moment that has passed happens now.
         others.chain(agents).fold(self.next_tick, Timestamp::min)
@@ -225,28 +227,53 @@ impl Simulation {
     }
 
     fn happen(&mut self, event: &Event, at: Timestamp) {
-        let service =
-            |name: &str| self.cluster.pools.iter().position(|pool| pool.spec.name == name);
-        let host = |name: &str| self.cluster.hosts.iter().position(|host| host.spec.name == name);
+        let service = |name: &str| {
+            self.cluster
+                .pools
+                .iter()
+                .position(|pool| pool.spec.name == name)
+        };
+        let host = |name: &str| {
+            self.cluster
+                .hosts
+                .iter()
+                .position(|host| host.spec.name == name)
+        };
         match event {
-            Event::Crash { service: name, slot } => {
+            Event::Crash {
+                service: name,
+                slot,
+            } => {
                 if let Some(service) = service(name) {
                     self.cluster.crash(service, *slot, at);
                 }
             }
-            Event::CrashLoop { service: name, slot, after, lasting } => {
+            Event::CrashLoop {
+                service: name,
+                slot,
+                after,
+                lasting,
+            } => {
                 if let Some(service) = service(name) {
-                    self.cluster.crash_loop(service, *slot, *after, at, *lasting);
+                    self.cluster
+                        .crash_loop(service, *slot, *after, at, *lasting);
                 }
             }
-            Event::Scale { service: name, replicas } => {
+            Event::Scale {
+                service: name,
+                replicas,
+            } => {
                 if let Some(service) = service(name) {
                     self.cluster.scale(service, *replicas, at);
                 }
             }
-            Event::Silence { host: name, lasting } => {
+            Event::Silence {
+                host: name,
+                lasting,
+            } => {
                 if let Some(host) = host(name).and_then(|host| self.cluster.hosts.get(host)) {
-                    self.path.silence(IpAddr::V4(host.spec.address), at + *lasting);
+                    self.path
+                        .silence(IpAddr::V4(host.spec.address), at + *lasting);
                 }
             }
             Event::AgentRestart { host: name, down } => {

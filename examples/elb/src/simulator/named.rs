@@ -12,12 +12,21 @@ use super::scenario::{
 impl Scenario {
     /// The names that [`Scenario::named`] knows, each with a line on what happens.
     pub const NAMES: &[(&str, &str)] = &[
-        ("article", "60 s of constant load that eight containers can just carry, then none"),
+        (
+            "article",
+            "60 s of constant load that eight containers can just carry, then none",
+        ),
         ("step", "a load that triples at once and stays"),
         ("spike", "a short and high peak on a steady load"),
         ("sine", "a wave of six minutes, with noise"),
-        ("crash-loop", "the article's load while one slot crashes again and again"),
-        ("silent-agent", "steady load; one of three agents is not heard for a minute"),
+        (
+            "crash-loop",
+            "the article's load while one slot crashes again and again",
+        ),
+        (
+            "silent-agent",
+            "steady load; one of three agents is not heard for a minute",
+        ),
         (
             "bad-network",
             "the article's load; datagrams lost, doubled, late, and strangers on the port",
@@ -39,8 +48,11 @@ impl Scenario {
             "silent-agent" => silent_agent(),
             "bad-network" => bad_network(),
             _ => {
-                let known =
-                    Self::NAMES.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+                let known = Self::NAMES
+                    .iter()
+                    .map(|(name, _)| *name)
+                    .collect::<Vec<_>>()
+                    .join(", ");
                 return Err(ScenarioError::Unknown {
                     what: "scenario",
                     name: name.to_owned(),
@@ -70,11 +82,18 @@ fn article() -> Scenario {
 }
 
 fn step() -> Scenario {
-    let load = Load::Step { before: 200.0, after: 600.0, at: s(60) };
+    let load = Load::Step {
+        before: 200.0,
+        after: 600.0,
+        at: s(60),
+    };
     Scenario {
         name: "step".to_owned(),
         duration: s(300),
-        services: vec![ServiceSpec { replicas: 3, ..apache(load) }],
+        services: vec![ServiceSpec {
+            replicas: 3,
+            ..apache(load)
+        }],
         ..article()
     }
 }
@@ -91,18 +110,33 @@ fn spike() -> Scenario {
     Scenario {
         name: "spike".to_owned(),
         duration: s(300),
-        services: vec![ServiceSpec { replicas: 2, ..apache(load) }],
+        services: vec![ServiceSpec {
+            replicas: 2,
+            ..apache(load)
+        }],
         ..article()
     }
 }
 
 fn sine() -> Scenario {
-    let wave = Load::Sine { mean: 450.0, amplitude: 350.0, period: s(360) };
-    let load = Load::Noise { load: Box::new(wave), fraction: 0.15, grain: s(7), seed: 1 };
+    let wave = Load::Sine {
+        mean: 450.0,
+        amplitude: 350.0,
+        period: s(360),
+    };
+    let load = Load::Noise {
+        load: Box::new(wave),
+        fraction: 0.15,
+        grain: s(7),
+        seed: 1,
+    };
     Scenario {
         name: "sine".to_owned(),
         duration: s(1080),
-        services: vec![ServiceSpec { replicas: 5, ..apache(load) }],
+        services: vec![ServiceSpec {
+            replicas: 5,
+            ..apache(load)
+        }],
         ..article()
     }
 }
@@ -118,7 +152,12 @@ fn crash_loop() -> Scenario {
     }
     .with(
         s(0),
-        Event::CrashLoop { service: "apache".to_owned(), slot: 3, after: s(4), lasting: s(300) },
+        Event::CrashLoop {
+            service: "apache".to_owned(),
+            slot: 3,
+            after: s(4),
+            lasting: s(300),
+        },
     )
 }
 
@@ -126,11 +165,26 @@ fn silent_agent() -> Scenario {
     Scenario {
         name: "silent-agent".to_owned(),
         duration: s(240),
-        services: vec![ServiceSpec { replicas: 6, ..apache(Load::Constant(450.0)) }],
+        services: vec![ServiceSpec {
+            replicas: 6,
+            ..apache(Load::Constant(450.0))
+        }],
         ..article()
     }
-    .with(s(60), Event::Silence { host: "node2".to_owned(), lasting: s(60) })
-    .with(s(180), Event::AgentRestart { host: "node3".to_owned(), down: s(3) })
+    .with(
+        s(60),
+        Event::Silence {
+            host: "node2".to_owned(),
+            lasting: s(60),
+        },
+    )
+    .with(
+        s(180),
+        Event::AgentRestart {
+            host: "node3".to_owned(),
+            down: s(3),
+        },
+    )
 }
 
 fn bad_network() -> Scenario {
@@ -140,9 +194,18 @@ fn bad_network() -> Scenario {
         reordering: 0.1,
         delay: Duration::from_millis(800),
     };
-    Scenario { name: "bad-network".to_owned(), ..article() }
-        .with(s(0), Event::Network(network))
-        .with(s(5), Event::Strangers { every: Duration::from_millis(500), lasting: s(125) })
+    Scenario {
+        name: "bad-network".to_owned(),
+        ..article()
+    }
+    .with(s(0), Event::Network(network))
+    .with(
+        s(5),
+        Event::Strangers {
+            every: Duration::from_millis(500),
+            lasting: s(125),
+        },
+    )
 }
 
 fn three_hosts() -> Vec<HostSpec> {
@@ -171,7 +234,11 @@ fn apache(load: Load) -> ServiceSpec {
             tx_packets: 5.0,
             disk_bytes: 90.0,
         },
-        idle: Idle { cores: 0.0002, memory: 9 << 20, memory_per_rate: 20_000.0 },
+        idle: Idle {
+            cores: 0.0002,
+            memory: 9 << 20,
+            memory_per_rate: 20_000.0,
+        },
         cpu_limit: None,
         memory_limit: None,
         port: 80,
@@ -225,21 +292,38 @@ mod tests {
 
     #[test]
     fn mistakes_are_told() {
-        let no_host = Scenario { hosts: Vec::new(), ..article() };
+        let no_host = Scenario {
+            hosts: Vec::new(),
+            ..article()
+        };
         assert_eq!(no_host.check(), Err(ScenarioError::NoHost));
 
         let mut twice = article();
         twice.hosts[1].address = twice.hosts[0].address;
-        assert!(matches!(twice.check(), Err(ScenarioError::Twice { what: "host", .. })));
+        assert!(matches!(
+            twice.check(),
+            Err(ScenarioError::Twice { what: "host", .. })
+        ));
 
-        let silent =
-            article().with(s(1), Event::Silence { host: "node9".to_owned(), lasting: s(1) });
+        let silent = article().with(
+            s(1),
+            Event::Silence {
+                host: "node9".to_owned(),
+                lasting: s(1),
+            },
+        );
         assert_eq!(
             silent.check().unwrap_err().to_string(),
             "there is no host \"node9\"; known: node1, node2, node3"
         );
 
-        let endless = article().with(s(1), Event::Strangers { every: s(0), lasting: s(1) });
+        let endless = article().with(
+            s(1),
+            Event::Strangers {
+                every: s(0),
+                lasting: s(1),
+            },
+        );
         assert_eq!(endless.check(), Err(ScenarioError::Zero("strangers.every")));
     }
 }

@@ -83,7 +83,11 @@ impl Path {
     }
 
     pub(super) fn invite(&mut self, now: Timestamp, every: Duration, lasting: Duration) {
-        self.strangers = Some(Strangers { next: now, every, until: now + lasting });
+        self.strangers = Some(Strangers {
+            next: now,
+            every,
+            until: now + lasting,
+        });
     }
 
     pub(super) fn next_due(&self) -> Option<Timestamp> {
@@ -116,13 +120,21 @@ impl Path {
             self.sent.delayed += 1;
             self.hold(now, source, bytes);
         } else {
-            emit(Delivery { at: now, source, bytes });
+            emit(Delivery {
+                at: now,
+                source,
+                bytes,
+            });
         }
     }
 
     fn hold(&mut self, now: Timestamp, source: IpAddr, bytes: &[u8]) {
         let due = now + self.random.between(Duration::ZERO, self.quality.delay);
-        self.held.push(Held { due, source, bytes: bytes.to_vec() });
+        self.held.push(Held {
+            due,
+            source,
+            bytes: bytes.to_vec(),
+        });
     }
 
     /// Delivers what has been held up long enough, and what strangers send.
@@ -130,10 +142,16 @@ impl Path {
         self.held.sort_by_key(|held| held.due);
         let due = self.held.partition_point(|held| held.due <= now);
         for held in self.held.drain(..due) {
-            emit(Delivery { at: now, source: held.source, bytes: &held.bytes });
+            emit(Delivery {
+                at: now,
+                source: held.source,
+                bytes: &held.bytes,
+            });
         }
-        while let Some(strangers) =
-            self.strangers.as_mut().filter(|strangers| strangers.next <= now)
+        while let Some(strangers) = self
+            .strangers
+            .as_mut()
+            .filter(|strangers| strangers.next <= now)
         {
             strangers.next = strangers.next + strangers.every;
             if strangers.next >= strangers.until {
@@ -143,7 +161,11 @@ impl Path {
             let kind = kinds[(self.sent.strangers % kinds.len() as u64) as usize];
             self.sent.strangers += 1;
             let bytes = stranger(kind, &self.last, &mut self.random);
-            emit(Delivery { at: now, source: STRANGER, bytes: &bytes });
+            emit(Delivery {
+                at: now,
+                source: STRANGER,
+                bytes: &bytes,
+            });
         }
     }
 }

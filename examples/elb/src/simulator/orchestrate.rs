@@ -52,26 +52,38 @@ impl Simulation {
     fn list(&self, names: &[String]) -> Vec<Service> {
         let pools = self.cluster.pools.iter().enumerate();
         let named = pools.filter(|(_, pool)| names.contains(&pool.spec.name));
-        named.map(|(position, pool)| self.describe(position, pool)).collect()
+        named
+            .map(|(position, pool)| self.describe(position, pool))
+            .collect()
     }
 
     fn describe(&self, position: usize, pool: &Pool) -> Service {
         Service {
             id: ServiceId(pool.id.clone()),
             name: pool.spec.name.clone(),
-            scaling: Scaling::Replicated { replicas: pool.replicas },
+            scaling: Scaling::Replicated {
+                replicas: pool.replicas,
+            },
             version: pool.version,
             rollout: Rollout::Settled,
             labels: pool.spec.labels.clone(),
             cpu_limit: pool.spec.cpu_limit,
-            tasks: self.cluster.wanted(position).map(|task| self.describe_task(task)).collect(),
+            tasks: self
+                .cluster
+                .wanted(position)
+                .map(|task| self.describe_task(task))
+                .collect(),
         }
     }
 
     fn describe_task(&self, task: &Simulated) -> Task {
         Task {
             container: task.name.to_string(),
-            node: self.cluster.hosts.get(task.host).map(|host| host.spec.name.clone()),
+            node: self
+                .cluster
+                .hosts
+                .get(task.host)
+                .map(|host| host.spec.name.clone()),
             state: match task.phase {
                 Phase::Pending => TaskState::Pending,
                 Phase::Running | Phase::Stopping => TaskState::Running,
@@ -82,7 +94,11 @@ impl Simulation {
     }
 
     fn set_replicas(&mut self, service: &Service, replicas: u32) -> Result<(), OrchestratorError> {
-        let Some(position) = self.cluster.pools.iter().position(|pool| pool.id == service.id.0)
+        let Some(position) = self
+            .cluster
+            .pools
+            .iter()
+            .position(|pool| pool.id == service.id.0)
         else {
             return Err(OrchestratorError::NotFound(service.name.clone()));
         };

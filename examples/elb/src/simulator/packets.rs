@@ -60,10 +60,22 @@ impl Packet {
         random: &mut Random,
     ) -> Self {
         let client_port = 32_768 + random.below(28_232) as u16;
-        let (from, to) = if inbound { (CLIENT, container) } else { (container, CLIENT) };
-        let ports = if inbound { [client_port, port] } else { [port, client_port] };
+        let (from, to) = if inbound {
+            (CLIENT, container)
+        } else {
+            (container, CLIENT)
+        };
+        let ports = if inbound {
+            [client_port, port]
+        } else {
+            [port, client_port]
+        };
         let (gateway, own) = (mac(Ipv4Addr::new(172, 18, 0, 1)), mac(container));
-        let macs = if inbound { [own, gateway] } else { [gateway, own] };
+        let macs = if inbound {
+            [own, gateway]
+        } else {
+            [gateway, own]
+        };
 
         let mut header = Vec::with_capacity(Self::KEPT);
         header.extend_from_slice(&macs.concat());
@@ -76,13 +88,23 @@ impl Packet {
             b"HTTP/1.1 200 OK\r\n\r\n"
         };
         let kept = length.min(Self::KEPT);
-        header.extend(text.iter().copied().chain(std::iter::repeat(b'x')).take(kept - HEADERS));
+        header.extend(
+            text.iter()
+                .copied()
+                .chain(std::iter::repeat(b'x'))
+                .take(kept - HEADERS),
+        );
 
         let mut bytes = [0; Self::KEPT];
         for (byte, value) in bytes.iter_mut().zip(&header) {
             *byte = *value;
         }
-        Self { frame_length: length as u32 + Self::STRIPPED, inbound, bytes, length: kept }
+        Self {
+            frame_length: length as u32 + Self::STRIPPED,
+            inbound,
+            bytes,
+            length: kept,
+        }
     }
 }
 
@@ -195,7 +217,11 @@ mod tests {
         assert_eq!(&header[..6], &[0x02, 0x42, 172, 18, 0, 7]);
         assert_eq!(&header[12..15], &[0x08, 0x00, 0x45]);
         assert_eq!(u16::from_be_bytes([header[16], header[17]]), 102);
-        assert_eq!(checksum(&header[14..34]), 0, "a good header sums up to nothing");
+        assert_eq!(
+            checksum(&header[14..34]),
+            0,
+            "a good header sums up to nothing"
+        );
         assert_eq!(&header[26..34], &[10, 0, 0, 254, 172, 18, 0, 7]);
         assert_eq!(u16::from_be_bytes([header[36], header[37]]), 80);
         assert_eq!((header[46], header[47]), (0x80, 0x18));
@@ -207,7 +233,10 @@ mod tests {
         let mut random = Random::new(3);
         let long = Packet::new(CONTAINER, 80, false, 1514, &mut random);
         assert_eq!((long.header().len(), long.frame_length), (128, 1518));
-        assert_eq!(u16::from_be_bytes([long.header()[34], long.header()[35]]), 80);
+        assert_eq!(
+            u16::from_be_bytes([long.header()[34], long.header()[35]]),
+            80
+        );
         let short = Packet::new(CONTAINER, 80, false, HEADERS, &mut random);
         assert_eq!((short.header().len(), short.frame_length), (66, 70));
         assert_eq!(short.header()[47], 0x10);

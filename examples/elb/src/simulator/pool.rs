@@ -60,7 +60,10 @@ impl Pool {
     /// How long a task that starts now runs until it crashes, if it does.
     pub(super) fn life(&self, slot: u32, at: Timestamp, random: &mut Random) -> Option<Duration> {
         let own = self.spec.mean_life.map(|mean| random.exponential(mean));
-        let loops = self.loops.iter().filter(|bad| bad.slot == slot && at < bad.until);
+        let loops = self
+            .loops
+            .iter()
+            .filter(|bad| bad.slot == slot && at < bad.until);
         loops.map(|bad| bad.after).chain(own).min()
     }
 }

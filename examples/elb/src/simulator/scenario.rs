@@ -121,7 +121,10 @@ impl Delay {
 
     /// Between so many milliseconds.
     pub const fn millis(least: u64, most: u64) -> Self {
-        Self { least: Duration::from_millis(least), most: Duration::from_millis(most) }
+        Self {
+            least: Duration::from_millis(least),
+            most: Duration::from_millis(most),
+        }
     }
 }
 
@@ -250,12 +253,23 @@ impl Scenario {
                 .into_iter()
                 .any(|other| other.name == host.name || other.address == host.address)
             {
-                return Err(ScenarioError::Twice { what: "host", name: host.name.clone() });
+                return Err(ScenarioError::Twice {
+                    what: "host",
+                    name: host.name.clone(),
+                });
             }
         }
         for (position, service) in self.services.iter().enumerate() {
-            if self.services.iter().take(position).any(|other| other.name == service.name) {
-                return Err(ScenarioError::Twice { what: "service", name: service.name.clone() });
+            if self
+                .services
+                .iter()
+                .take(position)
+                .any(|other| other.name == service.name)
+            {
+                return Err(ScenarioError::Twice {
+                    what: "service",
+                    name: service.name.clone(),
+                });
             }
         }
         if self.agents.polling.is_zero() {
@@ -268,7 +282,9 @@ impl Scenario {
                 least: LEAST_DATAGRAM,
             });
         }
-        self.script.iter().try_for_each(|scripted| self.check_event(&scripted.event))
+        self.script
+            .iter()
+            .try_for_each(|scripted| self.check_event(&scripted.event))
     }
 
     fn check_event(&self, event: &Event) -> Result<(), ScenarioError> {
@@ -279,9 +295,11 @@ impl Scenario {
                 let known = self.services.iter().map(|service| service.name.as_str());
                 named("service", service, known)
             }
-            Event::Silence { host, .. } | Event::AgentRestart { host, .. } => {
-                named("host", host, self.hosts.iter().map(|host| host.name.as_str()))
-            }
+            Event::Silence { host, .. } | Event::AgentRestart { host, .. } => named(
+                "host",
+                host,
+                self.hosts.iter().map(|host| host.name.as_str()),
+            ),
             Event::Strangers { every, .. } if every.is_zero() => {
                 Err(ScenarioError::Zero("strangers.every"))
             }
@@ -299,7 +317,11 @@ fn named<'a>(
         return Ok(());
     }
     let known = known.collect::<Vec<_>>().join(", ");
-    Err(ScenarioError::Unknown { what, name: name.to_owned(), known })
+    Err(ScenarioError::Unknown {
+        what,
+        name: name.to_owned(),
+        known,
+    })
 }
 
 /// Why a scenario cannot be simulated.

@@ -71,7 +71,10 @@ fn older(version: u32, random: &mut Random) -> Vec<u8> {
     const IPV4: u32 = 1;
     let agent = u32::from_be_bytes([192, 0, 2, 1]);
     let (sequence, uptime) = (random.below(1 << 20) as u32, random.below(1 << 31) as u32);
-    [version, IPV4, agent, sequence, uptime, 0].into_iter().flat_map(u32::to_be_bytes).collect()
+    [version, IPV4, agent, sequence, uptime, 0]
+        .into_iter()
+        .flat_map(u32::to_be_bytes)
+        .collect()
 }
 
 #[cfg(test)]

@@ -101,7 +101,12 @@ impl Task {
     pub(super) fn ask(&mut self, asked: f64, spec: &ServiceSpec) -> f64 {
         let wanted = spec.idle.cores + asked * spec.work.cpu.as_secs_f64();
         let cores = wanted.min(spec.cpu_limit.unwrap_or(f64::INFINITY));
-        self.rates = Rates { asked, wanted, cores, served: 0.0 };
+        self.rates = Rates {
+            asked,
+            wanted,
+            cores,
+            served: 0.0,
+        };
         cores
     }
 
@@ -109,7 +114,11 @@ impl Task {
     pub(super) fn grant(&mut self, part: f64, spec: &ServiceSpec) {
         let rates = &mut self.rates;
         rates.cores *= part;
-        let covered = if rates.wanted > 0.0 { rates.cores / rates.wanted } else { 1.0 };
+        let covered = if rates.wanted > 0.0 {
+            rates.cores / rates.wanted
+        } else {
+            1.0
+        };
         rates.served = rates.asked * covered;
         self.used.memory = spec.idle.memory as f64 + spec.idle.memory_per_rate * rates.served;
         if let Some(limit) = spec.memory_limit {

@@ -74,7 +74,11 @@ fn apache(simulation: &mut impl Orchestrator) -> Service {
 }
 
 fn states(service: &Service, state: TaskState) -> usize {
-    service.tasks.iter().filter(|task| task.state == state).count()
+    service
+        .tasks
+        .iter()
+        .filter(|task| task.state == state)
+        .count()
 }
 
 fn fingerprint(scenario: &Scenario, seed: u64, step: Duration) -> u64 {
@@ -97,7 +101,11 @@ fn the_same_seed_gives_the_same_bytes_however_time_is_sliced() {
         let scenario = Scenario::named(name).unwrap();
         let once = fingerprint(&scenario, 7, scenario.duration);
         assert_eq!(once, fingerprint(&scenario, 7, scenario.duration), "{name}");
-        assert_eq!(once, fingerprint(&scenario, 7, Duration::from_millis(137)), "{name}");
+        assert_eq!(
+            once,
+            fingerprint(&scenario, 7, Duration::from_millis(137)),
+            "{name}"
+        );
         assert_ne!(once, fingerprint(&scenario, 8, scenario.duration), "{name}");
     }
 }
@@ -111,7 +119,9 @@ fn time_goes_on_from_one_event_to_the_next_and_nothing_comes_between() {
     while simulation.now() < START + scenario.duration {
         let due = simulation.next_due();
         assert!(events == 0 || due > last, "no progress at {due}");
-        simulation.advance(due - Duration::from_nanos(1), |_| panic!("before it is due"));
+        simulation.advance(due - Duration::from_nanos(1), |_| {
+            panic!("before it is due")
+        });
         simulation.advance(due, |delivery| assert_eq!(delivery.at, due));
         assert_eq!(simulation.now(), due.max(last));
         (last, events) = (due, events + 1);
@@ -135,14 +145,21 @@ fn load_is_shared_equally_and_moves_when_tasks_come_and_go() {
     let truth = simulation.truth("apache").unwrap();
     assert_eq!((truth.wanted, truth.running), (8, 4), "starting takes time");
     run(&mut simulation, s(10));
-    assert_eq!(simulation.truth("apache").unwrap().bytes_per_task, Some(50_000.0));
+    assert_eq!(
+        simulation.truth("apache").unwrap().bytes_per_task,
+        Some(50_000.0)
+    );
 
     let service = apache(&mut simulation);
     ready(simulation.scale(&service, 0)).unwrap();
     run(&mut simulation, s(20));
     let truth = simulation.truth("apache").unwrap();
     assert_eq!((truth.running, truth.bytes_per_task), (0, None));
-    assert!((truth.unserved - 4_000.0).abs() < 1e-6, "{}", truth.unserved);
+    assert!(
+        (truth.unserved - 4_000.0).abs() < 1e-6,
+        "{}",
+        truth.unserved
+    );
     assert_eq!(simulation.truth("nobody"), None);
 }
 
@@ -171,13 +188,20 @@ fn a_host_has_no_more_than_its_cores() {
     assert!((host.saturated - 10.0).abs() < 1e-9);
     let truth = simulation.truth("apache").unwrap();
     assert!((truth.overload - 40.0).abs() < 1e-6);
-    assert!((truth.served - 1.99 / 80e-6).abs() < 20.0, "{}", truth.served);
+    assert!(
+        (truth.served - 1.99 / 80e-6).abs() < 20.0,
+        "{}",
+        truth.served
+    );
 }
 
 #[test]
 fn it_is_scaled_like_docker() {
     let mut simulation = simulation(&article());
-    assert_eq!(ready(simulation.services(&["nobody".to_owned()])), Ok(Vec::new()));
+    assert_eq!(
+        ready(simulation.services(&["nobody".to_owned()])),
+        Ok(Vec::new())
+    );
 
     let before = apache(&mut simulation);
     assert_eq!(before.scaling, Scaling::Replicated { replicas: 1 });
@@ -188,16 +212,26 @@ fn it_is_scaled_like_docker() {
     let ordered = apache(&mut simulation);
     assert!(ordered.version > before.version);
     assert_eq!(
-        (states(&ordered, TaskState::Running), states(&ordered, TaskState::Pending)),
+        (
+            states(&ordered, TaskState::Running),
+            states(&ordered, TaskState::Pending)
+        ),
         (1, 3)
     );
-    assert_eq!(ready(simulation.scale(&before, 5)), Err(OrchestratorError::Conflict));
+    assert_eq!(
+        ready(simulation.scale(&before, 5)),
+        Err(OrchestratorError::Conflict)
+    );
 
     run(&mut simulation, s(2));
     let there = apache(&mut simulation);
     assert_eq!(there.running(), 4);
     assert_eq!(there.version, ordered.version);
-    let mut nodes: Vec<_> = there.tasks.iter().filter_map(|task| task.node.clone()).collect();
+    let mut nodes: Vec<_> = there
+        .tasks
+        .iter()
+        .filter_map(|task| task.node.clone())
+        .collect();
     nodes.sort();
     nodes.dedup();
     assert_eq!(nodes, ["node1", "node2", "node3"], "tasks are spread");
@@ -209,14 +243,23 @@ fn it_is_scaled_like_docker() {
     ready(simulation.scale(&there, 2)).unwrap();
     let fewer = apache(&mut simulation);
     assert_eq!(fewer.tasks.len(), 2, "what is told to stop is not listed");
-    assert_ne!(fewer.tasks[0].node, fewer.tasks[1].node, "those on a crowded host go first");
+    assert_ne!(
+        fewer.tasks[0].node, fewer.tasks[1].node,
+        "those on a crowded host go first"
+    );
 
-    let gone = Service { id: crate::orchestrator::ServiceId("x".to_owned()), ..fewer.clone() };
+    let gone = Service {
+        id: crate::orchestrator::ServiceId("x".to_owned()),
+        ..fewer.clone()
+    };
     assert_eq!(
         ready(simulation.scale(&gone, 1)),
         Err(OrchestratorError::NotFound("apache".to_owned()))
     );
-    assert!(matches!(ready(simulation.scale(&fewer, 1_001)), Err(OrchestratorError::Refused(_))));
+    assert!(matches!(
+        ready(simulation.scale(&fewer, 1_001)),
+        Err(OrchestratorError::Refused(_))
+    ));
 }
 
 #[test]
@@ -240,7 +283,10 @@ fn a_task_that_has_not_started_goes_first() {
     ready(simulation.scale(&service, 3)).unwrap();
     let service = apache(&mut simulation);
     assert_eq!(
-        (states(&service, TaskState::Running), states(&service, TaskState::Pending)),
+        (
+            states(&service, TaskState::Running),
+            states(&service, TaskState::Pending)
+        ),
         (2, 1)
     );
 }

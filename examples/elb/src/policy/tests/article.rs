@@ -16,12 +16,20 @@ fn the_article_grows_to_the_load_and_comes_back() {
     let control = article.control.interval.as_secs();
     let mut policy = Policy::new(article.services[0].settings.clone());
     let mut world = World::default();
-    world.containers.push(Container { slot: 0, starts: 0, reading: Some(0.0) });
+    world.containers.push(Container {
+        slot: 0,
+        starts: 0,
+        reading: Some(0.0),
+    });
     let mut counts: Vec<(u64, usize)> = Vec::new();
     let (calm, busy) = (30, 230);
     for second in 0..500 {
         // Eight containers come to 92 % of the upper threshold, seven to 105 %.
-        let load = if (calm..busy).contains(&second) { 735_000.0 } else { 4_000.0 };
+        let load = if (calm..busy).contains(&second) {
+            735_000.0
+        } else {
+            4_000.0
+        };
         world.tick(second, load);
         if second % control == 0 {
             let observation = world.observe(second);
@@ -33,17 +41,33 @@ fn the_article_grows_to_the_load_and_comes_back() {
         }
         counts.push((second, world.containers.len()));
     }
-    let eight = counts.iter().find(|(_, count)| *count == 8).expect("it grows to 8").0;
+    let eight = counts
+        .iter()
+        .find(|(_, count)| *count == 8)
+        .expect("it grows to 8")
+        .0;
     let most = counts.iter().map(|(_, count)| *count).max().unwrap();
     let back = counts.iter().find(|(at, count)| *at >= busy && *count == 1);
     let back = back.expect("it comes back").0;
-    println!("8 after {} s, at most {most}, back after {} s", eight - calm, back - busy);
+    println!(
+        "8 after {} s, at most {most}, back after {} s",
+        eight - calm,
+        back - busy
+    );
     assert!(eight - calm <= 42, "8 after {} s", eight - calm);
     assert!(most <= 9, "{most}");
     assert!(back - busy <= 60, "back after {} s", back - busy);
-    let settled = counts.iter().filter(|(at, _)| (calm + 100..busy).contains(at));
-    assert!(settled.clone().all(|(_, count)| (8..=9).contains(count)), "it stays there");
-    assert!(counts.iter().rev().take(100).all(|(_, count)| *count == 1), "and there");
+    let settled = counts
+        .iter()
+        .filter(|(at, _)| (calm + 100..busy).contains(at));
+    assert!(
+        settled.clone().all(|(_, count)| (8..=9).contains(count)),
+        "it stays there"
+    );
+    assert!(
+        counts.iter().rev().take(100).all(|(_, count)| *count == 1),
+        "and there"
+    );
 }
 
 #[derive(Default)]
@@ -60,7 +84,12 @@ struct Container {
 
 impl World {
     fn tick(&mut self, second: u64, load: f64) {
-        let serving = self.containers.iter().filter(|one| one.starts <= second).count().max(1);
+        let serving = self
+            .containers
+            .iter()
+            .filter(|one| one.starts <= second)
+            .count()
+            .max(1);
         self.shares.push_back(load / serving as f64);
         if self.shares.len() > 10 {
             self.shares.pop_front();
@@ -82,12 +111,20 @@ impl World {
         self.containers.truncate(count);
         while self.containers.len() < count {
             let slot = self.containers.len() as u64;
-            self.containers.push(Container { slot, starts: second + 4, reading: None });
+            self.containers.push(Container {
+                slot,
+                starts: second + 4,
+                reading: None,
+            });
         }
     }
 
     fn observe(&self, second: u64) -> Observation {
-        let running: Vec<_> = self.containers.iter().filter(|one| one.starts <= second).collect();
+        let running: Vec<_> = self
+            .containers
+            .iter()
+            .filter(|one| one.starts <= second)
+            .collect();
         let readings: Vec<f64> = running.iter().filter_map(|one| one.reading).collect();
         let count = readings.len() as u32;
         let mean = (count > 0).then(|| readings.iter().sum::<f64>() / f64::from(count));
@@ -95,11 +132,17 @@ impl World {
             self.containers.len() as u32,
             vec![
                 signal("vir_bytes_in+vir_bytes_out", mean, count),
-                signal("vir_cpu_utilization", mean.map(|bytes| bytes / 200_000.0), count),
+                signal(
+                    "vir_cpu_utilization",
+                    mean.map(|bytes| bytes / 200_000.0),
+                    count,
+                ),
             ],
         );
-        observation.running =
-            running.iter().map(|one| Duration::from_secs(second - one.starts)).collect();
+        observation.running = running
+            .iter()
+            .map(|one| Duration::from_secs(second - one.starts))
+            .collect();
         observation
     }
 }

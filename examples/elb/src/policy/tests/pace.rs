@@ -136,16 +136,28 @@ fn a_change_by_somebody_else_is_seen_and_starts_the_cooldown() {
     let _ = policy.step(at(0), &loaded(4, 0.5));
     let decision = policy.step(at(10), &loaded(6, 1.0));
     assert_eq!(decision.result, 6);
-    assert_eq!(decision.steps[0].reason, Reason::ChangedByOthers { before: 4, after: 6 });
+    assert_eq!(
+        decision.steps[0].reason,
+        Reason::ChangedByOthers {
+            before: 4,
+            after: 6
+        }
+    );
     assert_eq!(decision.steps[0].stage, Stage::Observe);
     assert_eq!(
         decision.reasons().last().map(String::as_str),
         Some("somebody else changed the replicas from 4 to 6")
     );
     // Said once; and our own change is not somebody else's.
-    assert_eq!(policy.step(at(30), &loaded(6, 1.0)).steps[0].stage, Stage::Recommend);
+    assert_eq!(
+        policy.step(at(30), &loaded(6, 1.0)).steps[0].stage,
+        Stage::Recommend
+    );
     policy.changed(at(30), 6, 12);
-    assert_eq!(policy.step(at(31), &loaded(12, 0.5)).steps[0].stage, Stage::Recommend);
+    assert_eq!(
+        policy.step(at(31), &loaded(12, 0.5)).steps[0].stage,
+        Stage::Recommend
+    );
 }
 
 #[test]
@@ -160,7 +172,13 @@ fn the_rate_limit_takes_the_more_or_the_less_permissive() {
     ] {
         let mut settings = settings(cpu());
         let period = Duration::from_secs(60);
-        settings.up = Pace { tasks, percent, select, period, ..Pace::default() };
+        settings.up = Pace {
+            tasks,
+            percent,
+            select,
+            period,
+            ..Pace::default()
+        };
         let decision = once(settings, &loaded(10, 1.0));
         assert_eq!(decision.result, result, "{tasks:?} {percent:?} {select:?}");
     }
@@ -169,7 +187,11 @@ fn the_rate_limit_takes_the_more_or_the_less_permissive() {
 #[test]
 fn the_rate_limit_counts_what_the_period_has_seen() {
     let mut settings = settings(cpu());
-    let pace = Pace { tasks: Some(3), period: Duration::from_secs(60), ..Pace::default() };
+    let pace = Pace {
+        tasks: Some(3),
+        period: Duration::from_secs(60),
+        ..Pace::default()
+    };
     (settings.up, settings.down) = (pace.clone(), pace);
     let mut policy = Policy::new(settings);
     assert_eq!(policy.step(at(0), &loaded(4, 0.7)).result, 6);
@@ -189,7 +211,11 @@ fn the_rate_limit_counts_what_the_period_has_seen() {
 #[test]
 fn a_growth_by_others_gives_no_leave_to_shrink_at_once() {
     let mut settings = settings(cpu());
-    settings.down = Pace { tasks: Some(1), period: Duration::from_secs(60), ..Pace::default() };
+    settings.down = Pace {
+        tasks: Some(1),
+        period: Duration::from_secs(60),
+        ..Pace::default()
+    };
     let mut policy = Policy::new(settings);
     let _ = policy.step(at(0), &loaded(2, 0.5));
     assert_eq!(policy.step(at(2), &loaded(12, 0.1)).result, 11);
@@ -208,7 +234,10 @@ fn the_budget_is_a_ceiling_below_which_only_the_minimum_goes() {
     settings.min = 3;
     let decision = once(settings, &observation);
     assert_eq!(decision.result, 3);
-    assert_eq!(decision.reasons()[0], "the service is kept between 3 and 20");
+    assert_eq!(
+        decision.reasons()[0],
+        "the service is kept between 3 and 20"
+    );
 }
 
 #[test]

@@ -163,22 +163,39 @@ proptest! {
 fn any_rule() -> impl Strategy<Value = Rule> {
     let limits = (0.1f64..10.0, 1.1f64..5.0);
     prop_oneof![
-        (prop::collection::vec(limits.clone(), 1..4), 0.0f64..0.5, 0.0f64..0.5).prop_map(
-            |(limits, tolerance_up, tolerance_down)| {
+        (
+            prop::collection::vec(limits.clone(), 1..4),
+            0.0f64..0.5,
+            0.0f64..0.5
+        )
+            .prop_map(|(limits, tolerance_up, tolerance_down)| {
                 let metrics = limits.iter().enumerate();
                 let metrics = metrics.map(|(place, (target, _))| Target {
                     metric: format!("m{place}"),
                     target: *target,
                 });
-                Rule::Target { metrics: metrics.collect(), tolerance_up, tolerance_down }
-            }
-        ),
+                Rule::Target {
+                    metrics: metrics.collect(),
+                    tolerance_up,
+                    tolerance_down,
+                }
+            }),
         (prop::collection::vec(limits, 1..4), 1u32..4, 1u32..4).prop_map(
             |(limits, step_up, step_down)| {
-                let metrics = limits.iter().enumerate().map(|(place, (lower, factor))| {
-                    Thresholds { metric: format!("m{place}"), lower: *lower, upper: lower * factor }
-                });
-                Rule::TwoThreshold { metrics: metrics.collect(), step_up, step_down }
+                let metrics =
+                    limits
+                        .iter()
+                        .enumerate()
+                        .map(|(place, (lower, factor))| Thresholds {
+                            metric: format!("m{place}"),
+                            lower: *lower,
+                            upper: lower * factor,
+                        });
+                Rule::TwoThreshold {
+                    metrics: metrics.collect(),
+                    step_up,
+                    step_down,
+                }
             }
         ),
     ]
@@ -193,19 +210,27 @@ fn any_pace() -> impl Strategy<Value = Pace> {
         (0u64..90).prop_map(Duration::from_secs),
         prop_oneof![Just(Select::Max), Just(Select::Min)],
     )
-        .prop_map(|(stabilise, cooldown, tasks, percent, period, select)| Pace {
-            stabilise,
-            cooldown,
-            tasks,
-            percent,
-            period,
-            select,
-        })
+        .prop_map(
+            |(stabilise, cooldown, tasks, percent, period, select)| Pace {
+                stabilise,
+                cooldown,
+                tasks,
+                percent,
+                period,
+                select,
+            },
+        )
 }
 
 fn any_settings() -> impl Strategy<Value = Settings> {
     (any_rule(), 1u32..5, 0u32..40, any_pace(), any_pace()).prop_map(
-        |(rule, min, more, up, down)| Settings { min, max: min + more, up, down, ..settings(rule) },
+        |(rule, min, more, up, down)| Settings {
+            min,
+            max: min + more,
+            up,
+            down,
+            ..settings(rule)
+        },
     )
 }
 
@@ -226,7 +251,12 @@ fn any_observation() -> impl Strategy<Value = Observation> {
             let signals = named
                 .map(|(place, (value, count))| signal(&format!("m{place}"), value, count))
                 .collect();
-            Observation { running, pending, ceiling, ..observed(replicas, signals) }
+            Observation {
+                running,
+                pending,
+                ceiling,
+                ..observed(replicas, signals)
+            }
         },
     )
 }
@@ -252,13 +282,19 @@ fn play(settings: &Settings, history: &[(u64, Observation, bool)]) -> Vec<Decisi
 }
 
 fn is_known(signal: &Signal) -> bool {
-    signal.contributing > 0 && signal.value.is_some_and(|value| value.is_finite() && value >= 0.0)
+    signal.contributing > 0
+        && signal
+            .value
+            .is_some_and(|value| value.is_finite() && value >= 0.0)
 }
 
 /// One replica count, all containers running, one signal for each metric of the rule.
 fn whole(rule: &Rule, replicas: u32, values: &[f64], contributing: u32) -> Observation {
     let names = rule.metrics();
     let values = values.iter().cycle();
-    let signals = names.iter().zip(values).map(|(name, value)| signal(name, *value, contributing));
+    let signals = names
+        .iter()
+        .zip(values)
+        .map(|(name, value)| signal(name, *value, contributing));
     observed(replicas, signals.collect())
 }

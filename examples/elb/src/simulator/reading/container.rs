@@ -101,9 +101,18 @@ impl ContainerReading {
             self.memory.into(),
             self.cpu.into(),
             self.net.into(),
-            HostParent { container_type: HOST.kind, container_index: HOST.index }.into(),
+            HostParent {
+                container_type: HOST.kind,
+                container_index: HOST.index,
+            }
+            .into(),
             identity(&self.name, self.uuid).into(),
         ];
-        push(sequence, DataSource::new(DataSourceKind::LOGICAL, self.source), &records, encoder)
+        push(
+            sequence,
+            DataSource::new(DataSourceKind::LOGICAL, self.source),
+            &records,
+            encoder,
+        )
     }
 }

@@ -51,7 +51,10 @@ impl HostReading {
                 memory_free: Gauge64(free),
                 num_domains: running,
             },
-            udp: Mib2UdpGroup { udp_out_datagrams: Counter32(sent), ..Mib2UdpGroup::default() },
+            udp: Mib2UdpGroup {
+                udp_out_datagrams: Counter32(sent),
+                ..Mib2UdpGroup::default()
+            },
             ip: Mib2IpGroup {
                 ip_forwarding: Gauge32(1),
                 ip_default_ttl: Gauge32(64),
@@ -92,7 +95,10 @@ impl HostReading {
         ];
         let records = [
             self.node.into(),
-            HostAdapters { adapters: List::from(&adapters[..]) }.into(),
+            HostAdapters {
+                adapters: List::from(&adapters[..]),
+            }
+            .into(),
             self.udp.into(),
             tcp().into(),
             Mib2IcmpGroup::default().into(),
@@ -118,7 +124,10 @@ fn tcp() -> Mib2TcpGroup {
 }
 
 fn adapter(port: Port, macs: &[Mac]) -> Adapter<'_> {
-    Adapter { if_index: port.index(), mac_address: List::from(macs) }
+    Adapter {
+        if_index: port.index(),
+        mac_address: List::from(macs),
+    }
 }
 
 fn cpu(host: &Host) -> HostCpu {

@@ -35,8 +35,15 @@ impl Reading {
         match self {
             Self::Host(sequence, reading) => reading.push(*sequence, encoder),
             Self::Port(sequence, port, counters) => {
-                let name = PortName { name: port.name().into() };
-                push(*sequence, port.source(), &[name.into(), (*counters).into()], encoder)
+                let name = PortName {
+                    name: port.name().into(),
+                };
+                push(
+                    *sequence,
+                    port.source(),
+                    &[name.into(), (*counters).into()],
+                    encoder,
+                )
             }
             Self::Container(sequence, reading) => reading.push(*sequence, encoder),
             Self::Packet(reading) => reading.push(encoder),

@@ -22,7 +22,10 @@ pub(in crate::simulator) struct PacketReading {
 impl PacketReading {
     pub(super) fn push(&self, encoder: &mut Encoder<'_>) -> Result<(), Full> {
         let records: [FlowRecord<'_>; 2] = [
-            ExtendedTimestamp { nanoseconds: self.at.as_nanos() }.into(),
+            ExtendedTimestamp {
+                nanoseconds: self.at.as_nanos(),
+            }
+            .into(),
             SampledHeader {
                 protocol: HeaderProtocol::ETHERNET,
                 frame_length: self.packet.frame_length,
@@ -33,8 +36,11 @@ impl PacketReading {
         ];
         let bridge = Interface::index(Port::Bridge.index());
         let unknown = Interface::default();
-        let (input, output) =
-            if self.packet.inbound { (bridge, unknown) } else { (unknown, bridge) };
+        let (input, output) = if self.packet.inbound {
+            (bridge, unknown)
+        } else {
+            (unknown, bridge)
+        };
         encoder.push(&Sample::Flow(FlowSample {
             sequence_number: self.sequence,
             source_id: Port::Bridge.source(),

@@ -43,9 +43,14 @@ fn follow_the_rule(seed: u64) -> Vec<(u64, u32)> {
                 }
             }
         }
-        let rates: Vec<f64> = known.values().filter_map(|container| container.rate).collect();
+        let rates: Vec<f64> = known
+            .values()
+            .filter_map(|container| container.rate)
+            .collect();
         let service = apache(&mut simulation);
-        let Scaling::Replicated { replicas } = service.scaling else { panic!() };
+        let Scaling::Replicated { replicas } = service.scaling else {
+            panic!()
+        };
         if rates.len() != replicas as usize {
             continue;
         }
@@ -67,7 +72,14 @@ fn the_rule_of_the_article_grows_under_load_and_shrinks_after_it() {
         let set = follow_the_rule(seed);
         let most = set.iter().map(|(_, replicas)| *replicas).max().unwrap();
         assert!((7..=10).contains(&most), "seed {seed}: {set:?}");
-        assert!(set.first().is_some_and(|(at, _)| (10..=24).contains(at)), "seed {seed}: {set:?}");
-        assert_eq!(set.last().map(|(_, replicas)| *replicas), Some(1), "seed {seed}: {set:?}");
+        assert!(
+            set.first().is_some_and(|(at, _)| (10..=24).contains(at)),
+            "seed {seed}: {set:?}"
+        );
+        assert_eq!(
+            set.last().map(|(_, replicas)| *replicas),
+            Some(1),
+            "seed {seed}: {set:?}"
+        );
     }
 }

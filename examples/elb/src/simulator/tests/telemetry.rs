@@ -18,7 +18,10 @@ fn prompt(mut scenario: Scenario) -> Scenario {
 
 #[test]
 fn every_datagram_is_real_sflow() {
-    for (name, _) in Scenario::NAMES.iter().filter(|(name, _)| *name != "bad-network") {
+    for (name, _) in Scenario::NAMES
+        .iter()
+        .filter(|(name, _)| *name != "bad-network")
+    {
         let scenario = Scenario::named(name).unwrap();
         let mut simulation = simulation(&scenario);
         let arrived = run(&mut simulation, scenario.duration);
@@ -28,7 +31,10 @@ fn every_datagram_is_real_sflow() {
             let datagram = Datagram::parse(bytes).unwrap();
             datagram.validate().unwrap();
             assert_eq!(datagram.header.sub_agent_id, 100_000);
-            assert!(matches!(datagram.header.agent_address, Address::V4([10, 0, 0, 1..=3])));
+            assert!(matches!(
+                datagram.header.agent_address,
+                Address::V4([10, 0, 0, 1..=3])
+            ));
             for sample in datagram.samples() {
                 match sample {
                     Sample::Counters(sample) => {
@@ -62,9 +68,14 @@ fn records_stand_in_the_order_of_host_sflow() {
             (DataSourceKind::INTERFACE, vec![1005, 1]),
             (
                 DataSourceKind::PHYSICAL,
-                vec![2100, 2001, 2010, 2009, 2008, 2007, 2005, 2004, 2003, 2006, 2000]
+                vec![
+                    2100, 2001, 2010, 2009, 2008, 2007, 2005, 2004, 2003, 2006, 2000
+                ]
             ),
-            (DataSourceKind::LOGICAL, vec![2001, 2103, 2102, 2101, 2104, 2002, 2000]),
+            (
+                DataSourceKind::LOGICAL,
+                vec![2001, 2103, 2102, 2101, 2104, 2002, 2000]
+            ),
         ]
     );
 }
@@ -90,8 +101,11 @@ fn sequences_have_no_gap_and_datagrams_do_not_wait() {
                 Sample::Counters(sample) => {
                     let sequence = sources.entry((agent, sample.source_id)).or_default();
                     let state = sample.find::<VirtCpu>().map(|cpu| cpu.state);
-                    *sequence =
-                        if state == Some(DomainState::SHUTDOWN) { 1 } else { *sequence + 1 };
+                    *sequence = if state == Some(DomainState::SHUTDOWN) {
+                        1
+                    } else {
+                        *sequence + 1
+                    };
                     assert_eq!(sample.sequence_number, *sequence, "{}", sample.source_id);
                     if matches!(state, Some(DomainState::SHUTDOWN | DomainState::SHUT_OFF)) {
                         sources.remove(&(agent, sample.source_id));
@@ -153,7 +167,10 @@ fn counters_are_what_containers_have_used() {
     assert_eq!(last.len(), 5);
     assert!(checked > 5 * 10, "{checked}");
     let total: u64 = last.values().map(|(_, rx)| rx).sum();
-    assert!(total > 45 * 720 * 380, "the load went through the containers: {total}");
+    assert!(
+        total > 45 * 720 * 380,
+        "the load went through the containers: {total}"
+    );
 }
 
 #[test]
@@ -176,7 +193,10 @@ fn counters_of_a_host_are_those_of_its_containers_and_its_own() {
                 containers.clone().map(|task| of(&task.used)).sum()
             };
             for sample in counters(&bytes) {
-                if let Some(port) = sample.find::<IfCounters>().filter(|port| port.if_index == 3) {
+                if let Some(port) = sample
+                    .find::<IfCounters>()
+                    .filter(|port| port.if_index == 3)
+                {
                     assert_eq!(port.if_in_octets.0, used(|used| used.tx_bytes) as u64);
                     assert_eq!(port.if_out_octets.0, used(|used| used.rx_bytes) as u64);
                     assert_eq!(port.if_in_ucast_pkts.0, used(|used| used.tx_packets) as u32);
@@ -196,7 +216,10 @@ fn counters_of_a_host_are_those_of_its_containers_and_its_own() {
                 let node = sample.find::<VirtNode>().unwrap();
                 assert_eq!(node.num_domains.0 as usize, containers.clone().count());
                 let net = sample.find::<HostNetIo>().unwrap();
-                assert_eq!(net.bytes_in.0, (now.uplink.in_bytes + now.bridge.in_bytes) as u64);
+                assert_eq!(
+                    net.bytes_in.0,
+                    (now.uplink.in_bytes + now.bridge.in_bytes) as u64
+                );
                 checked += 1;
             }
         }
@@ -220,9 +243,17 @@ fn each_source_is_read_once_per_polling_interval() {
     for ((_, source), times) in &times {
         // A container is read at once when it is found; then each has its own phase.
         let is_container = source.kind == DataSourceKind::LOGICAL;
-        assert!((29..=31).contains(&times.len()), "{source}: {}", times.len());
+        assert!(
+            (29..=31).contains(&times.len()),
+            "{source}: {}",
+            times.len()
+        );
         assert!(!is_container || times[0] - START < Duration::from_millis(300));
-        let planned = if is_container { &times[1..] } else { &times[..] };
+        let planned = if is_container {
+            &times[1..]
+        } else {
+            &times[..]
+        };
         for pair in planned.windows(2) {
             let gap = (pair[1] - pair[0]).as_secs_f64();
             assert!((9.75..10.25).contains(&gap), "{source}: {gap}");
@@ -246,7 +277,10 @@ fn packet_samples_add_up_to_what_counters_say() {
             let Sample::Flow(sample) = sample else {
                 continue;
             };
-            assert_eq!(sample.source_id, DataSource::new(DataSourceKind::INTERFACE, 3));
+            assert_eq!(
+                sample.source_id,
+                DataSource::new(DataSourceKind::INTERFACE, 3)
+            );
             let header = sample.find::<SampledHeader<'_>>().unwrap();
             let is_inbound = sample.input.if_index() == Some(3);
             assert_eq!(is_inbound, header.header[26..30] == [10, 0, 0, 254]);
@@ -260,7 +294,10 @@ fn packet_samples_add_up_to_what_counters_say() {
     assert!((0.48..0.52).contains(&(f64::from(inbound) / f64::from(samples))));
     for (estimate, truth) in estimate.into_iter().zip([620.0, 380.0]) {
         let truth = truth * 3_000.0 * 60.0;
-        assert!((estimate / truth - 1.0).abs() < 0.03, "{estimate} for {truth}");
+        assert!(
+            (estimate / truth - 1.0).abs() < 0.03,
+            "{estimate} for {truth}"
+        );
     }
 }
 
@@ -281,5 +318,8 @@ fn packet_samples_are_bounded_and_what_is_over_is_counted() {
     }
     // 40,000 packets/s on each of three hosts are a hundred samples per second.
     assert!((1_700..=3 * 20 * 31).contains(&samples), "{samples}");
-    assert!(drops.values().all(|drops| (2_000..2_500).contains(drops)), "{drops:?}");
+    assert!(
+        drops.values().all(|drops| (2_000..2_500).contains(drops)),
+        "{drops:?}"
+    );
 }
