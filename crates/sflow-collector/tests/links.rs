@@ -273,6 +273,29 @@ fn times_of_pcapng_have_the_unit_and_offset_of_their_interface() {
 }
 
 #[test]
+fn an_option_that_is_cut_off_says_nothing() {
+    let order = Order::Little;
+    for (code, length) in [(9, 1), (14, 8), (9, 60_000)] {
+        let body = [
+            order.half(101),
+            [0; 2],
+            [0; 2],
+            [0; 2],
+            order.half(code),
+            order.half(length),
+        ];
+        let file = [
+            section(order),
+            block(order, 1, &body.concat()),
+            enhanced(order, 0, micros(), &ipv4(PAYLOAD), &[]),
+        ];
+        let mut capture = open(file.concat());
+        let received = capture.next().unwrap().unwrap();
+        assert_eq!(received.received_at, SystemTime::UNIX_EPOCH + SEEN);
+    }
+}
+
+#[test]
 fn every_kind_of_packet_block_is_read_and_every_other_passed_over() {
     let order = Order::Little;
     let packet = ipv4(PAYLOAD);

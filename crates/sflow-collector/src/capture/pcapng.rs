@@ -194,6 +194,9 @@ fn too_short(body: &[u8]) -> Damage {
     }
 }
 
+/// The unit of times where an interface says nothing of it.
+const MICROSECONDS: u8 = 6;
+
 /// What is needed of an interface.
 struct Interface {
     link: DataLink,
@@ -210,7 +213,7 @@ impl Interface {
         let mut interface = Self {
             link: DataLink::from(u32::from(order.u16(body, 0)?)),
             snap_length: order.u32(body, 4)?,
-            resolution: 6,
+            resolution: MICROSECONDS,
             offset: 0,
         };
         let mut at = 8;
@@ -218,8 +221,8 @@ impl Interface {
             let value = body.get(at + 4..).unwrap_or_default();
             match (code, length) {
                 (0, _) => break,
-                (9, 1) => interface.resolution = *value.first()?,
-                (14, 8) => interface.offset = order.i64(value, 0)?,
+                (9, 1) => interface.resolution = *value.first().unwrap_or(&MICROSECONDS),
+                (14, 8) => interface.offset = order.i64(value, 0).unwrap_or(0),
                 _ => {}
             }
             at += 4 + usize::from(length).next_multiple_of(4);

@@ -17,12 +17,20 @@ pub struct SocketSettings {
 }
 
 impl Default for SocketSettings {
-    /// 4 MiB, which holds some 2,000 datagrams, and not shared.
+    /// 4 MiB, which holds some 3,000 datagrams, and not shared.
     fn default() -> Self {
         Self {
             receive_buffer: 4 << 20,
             shared: false,
         }
+    }
+}
+
+impl SocketSettings {
+    /// Systems take it as a C `int`, and some double it.
+    pub(super) fn buffer_to_ask_for(&self) -> usize {
+        const MOST: usize = 1 << 30;
+        self.receive_buffer.min(MOST)
     }
 }
 
@@ -79,7 +87,9 @@ fn bound(address: SocketAddr, settings: &SocketSettings) -> io::Result<Socket> {
         share(&socket)?;
     }
     // Some systems refuse a size that others would cut down; what it came to can be asked for.
-    socket.set_recv_buffer_size(settings.receive_buffer).ok();
+    socket
+        .set_recv_buffer_size(settings.buffer_to_ask_for())
+        .ok();
     socket.bind(&address.into())?;
     Ok(socket)
 }

@@ -3,7 +3,7 @@
 use std::io::{self, IoSliceMut};
 use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
 use std::os::fd::AsRawFd;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use nix::cmsg_space;
 use nix::sys::socket::{
@@ -19,12 +19,12 @@ pub(super) const BATCH: usize = 64;
 
 /// Asks for what comes with each datagram; true if the kernel will tell of those it dropped.
 pub(super) fn prepare(socket: &UdpSocket, settings: &SocketSettings) -> bool {
-    let granted = socket2::SockRef::from(socket)
-        .recv_buffer_size()
-        .unwrap_or(0);
-    if granted < settings.receive_buffer.saturating_mul(2) {
+    let wanted = settings.buffer_to_ask_for();
+    let granted = socket2::SockRef::from(socket).recv_buffer_size();
+    // Linux says twice of what it grants.
+    if granted.is_ok_and(|granted| granted / 2 < wanted) {
         // Only for the privileged; what it came to can be asked for.
-        setsockopt(socket, sockopt::RcvBufForce, &settings.receive_buffer).ok();
+        setsockopt(socket, sockopt::RcvBufForce, &wanted).ok();
     }
     setsockopt(socket, sockopt::ReceiveTimestampns, &true).ok();
     setsockopt(socket, sockopt::RxqOvfl, &1).is_ok()
@@ -51,26 +51,24 @@ pub(super) fn receive(socket: &UdpSocket, batch: &mut Batch) -> io::Result<()> {
     for (slot, message) in messages.enumerate() {
         let source = message.address.as_ref().and_then(sender);
         let source = source.ok_or_else(|| io::Error::other("a datagram came without a sender"))?;
-        let mut arrival = Arrival {
-            slot,
-            length: message.bytes,
-            source: canonical(source),
-            received_at: SystemTime::UNIX_EPOCH,
-            is_truncated: message.flags.contains(MsgFlags::MSG_TRUNC),
-            drops: None,
-        };
-        let mut received_at = None;
+        let (mut received_at, mut drops) = (None, None);
         for control in message.cmsgs().into_iter().flatten() {
             match control {
                 ControlMessageOwned::ScmTimestampns(time) => {
-                    received_at = Some(SystemTime::UNIX_EPOCH + Duration::from(time));
+                    received_at = SystemTime::UNIX_EPOCH.checked_add(time.into());
                 }
-                ControlMessageOwned::RxqOvfl(drops) => arrival.drops = Some(drops),
+                ControlMessageOwned::RxqOvfl(count) => drops = Some(count),
                 _ => {}
             }
         }
-        arrival.received_at = received_at.unwrap_or_else(SystemTime::now);
-        arrivals.push_back(arrival);
+        arrivals.push_back(Arrival {
+            slot,
+            length: message.bytes,
+            source: canonical(source),
+            received_at: received_at.unwrap_or_else(SystemTime::now),
+            is_truncated: message.flags.contains(MsgFlags::MSG_TRUNC),
+            drops,
+        });
     }
     Ok(())
 }
