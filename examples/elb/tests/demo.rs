@@ -42,7 +42,7 @@ fn it_grows_shrinks_and_tells_of_strangers() {
     let said = String::from_utf8(output.stdout).unwrap();
     for expected in [
         "apache set replicas=2",
-        "apache set replicas=8",
+        "apache set replicas=6",
         "apache set replicas=1",
         "page http://127.0.0.1:",
         "NetFlow",
