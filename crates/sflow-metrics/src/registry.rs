@@ -119,7 +119,8 @@ impl Registry {
                 }
                 Sample::Flow(_) => self.health.flow_samples += 1,
                 Sample::Malformed(..) => self.health.malformed_samples += 1,
-                _ => self.health.unknown_samples += 1,
+                Sample::Unknown(_) => self.health.unknown_samples += 1,
+                _ => {}
             }
         }
     }

@@ -19,7 +19,12 @@ pub enum Address {
 }
 
 impl Address {
-    /// The address, if one was sent. (Some agents send 0.0.0.0 for "unknown".)
+    /// The address, unless it says "unknown": by its type, or, as some agents do, by all zeros.
+    pub fn known(self) -> Option<IpAddr> {
+        self.ip().filter(|address| !address.is_unspecified())
+    }
+
+    /// The address, if one was sent.
     pub const fn ip(self) -> Option<IpAddr> {
         match self {
             Self::Unknown => None,
@@ -78,6 +83,93 @@ impl<'a> Wire<'a> for Address {
 
     fn value(&self) -> Value<'a> {
         Value::Address(*self)
+    }
+
+    fn is_unknown(&self) -> bool {
+        self.known().is_none()
+    }
+}
+
+/// Four bare bytes: an IPv4 address without a type in front of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ipv4(pub [u8; 4]);
+
+impl Ipv4 {
+    /// The address.
+    pub const fn addr(self) -> Ipv4Addr {
+        Ipv4Addr::from_bits(u32::from_be_bytes(self.0))
+    }
+}
+
+impl From<Ipv4Addr> for Ipv4 {
+    fn from(address: Ipv4Addr) -> Self {
+        Self(address.octets())
+    }
+}
+
+impl fmt::Display for Ipv4 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.addr().fmt(f)
+    }
+}
+
+impl<'a> Wire<'a> for Ipv4 {
+    const SIZE: Size = Size::Fixed(4);
+    const KIND: Kind = Kind::Bytes;
+
+    #[inline(always)]
+    fn decode(input: &mut &'a [u8]) -> Result<Self, Stop> {
+        run(chunk, input).map(Self)
+    }
+
+    fn encode(&self, out: &mut Writer<'_>) {
+        out.put(&self.0);
+    }
+
+    fn value(&self) -> Value<'a> {
+        Value::Address(Address::V4(self.0))
+    }
+}
+
+/// Sixteen bare bytes: an IPv6 address without a type in front of it, or what is written like
+/// one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ipv6(pub [u8; 16]);
+
+impl Ipv6 {
+    /// The address.
+    pub const fn addr(self) -> Ipv6Addr {
+        Ipv6Addr::from_bits(u128::from_be_bytes(self.0))
+    }
+}
+
+impl From<Ipv6Addr> for Ipv6 {
+    fn from(address: Ipv6Addr) -> Self {
+        Self(address.octets())
+    }
+}
+
+impl fmt::Display for Ipv6 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.addr().fmt(f)
+    }
+}
+
+impl<'a> Wire<'a> for Ipv6 {
+    const SIZE: Size = Size::Fixed(16);
+    const KIND: Kind = Kind::Bytes;
+
+    #[inline(always)]
+    fn decode(input: &mut &'a [u8]) -> Result<Self, Stop> {
+        run(chunk, input).map(Self)
+    }
+
+    fn encode(&self, out: &mut Writer<'_>) {
+        out.put(&self.0);
+    }
+
+    fn value(&self) -> Value<'a> {
+        Value::Address(Address::V6(self.0))
     }
 }
 
@@ -155,7 +247,11 @@ impl<'a> Wire<'a> for Uuid {
     fn value(&self) -> Value<'a> {
         Value::Uuid(*self)
     }
+
+    fn is_unknown(&self) -> bool {
+        self.known().is_none()
+    }
 }
 
 #[cfg(feature = "serde")]
-crate::serialize::as_text!(Address, Mac, Uuid);
+crate::serialize::as_text!(Address, Ipv4, Ipv6, Mac, Uuid);

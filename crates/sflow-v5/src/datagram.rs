@@ -3,8 +3,8 @@ use core::iter::FusedIterator;
 
 use crate::address::Address;
 use crate::error::{Error, Fault, Stop};
-use crate::frame::Frames;
-use crate::sample::Sample;
+use crate::frame::{Frame, Frames};
+use crate::sample::{FOUNDRY_ACL, FoundryAcl, Sample};
 use crate::wire::Wire;
 use crate::writer::Writer;
 
@@ -151,10 +151,32 @@ impl<'a> Iterator for Samples<'a> {
 
     #[inline(always)]
     fn next(&mut self) -> Option<Sample<'a>> {
+        let before = self.frames.bytes;
         match self.frames.next()? {
+            Ok(frame) if frame.format == FOUNDRY_ACL => Some(self.foundry(frame, before)),
             Ok(frame) => Some(Sample::read(frame)),
             Err(rest) => Some(Sample::broken(rest)),
         }
+    }
+}
+
+impl<'a> Samples<'a> {
+    /// The words around a sample. If that sample stands within the same frame, it is next; and
+    /// the two count as one, whether it does or stands behind.
+    #[cold]
+    fn foundry(&mut self, frame: Frame<'a>, before: &'a [u8]) -> Sample<'a> {
+        let inside = frame.bytes.get(FoundryAcl::SIZE..);
+        let wrapped = inside.is_some_and(
+            |inside| matches!(Frame::parse(inside), Ok((behind, _)) if behind.is_empty()),
+        );
+        if wrapped {
+            let head = Frame::HEAD.saturating_add(FoundryAcl::SIZE);
+            self.frames.bytes = before.get(head..).unwrap_or(&[]);
+        }
+        if wrapped || inside.is_some_and(<[u8]>::is_empty) {
+            self.frames.left = self.frames.left.saturating_add(1);
+        }
+        Sample::read(frame)
     }
 }
 

@@ -54,9 +54,9 @@
 //! keeping a reference to the bytes instead would make every access a conversion:
 //!
 //! ```
-//! # use sflow_v5::{CounterRecord, counter::Mib2IcmpGroup};
-//! assert_eq!(size_of::<Mib2IcmpGroup>(), 100);
-//! assert_eq!(size_of::<CounterRecord<'_>>(), 104);
+//! # use sflow_v5::{CounterRecord, counter::MemcachedCounters};
+//! assert_eq!(size_of::<MemcachedCounters>(), 144);
+//! assert_eq!(size_of::<CounterRecord<'_>>(), 152);
 //! ```
 //!
 //! # What makes it fast?

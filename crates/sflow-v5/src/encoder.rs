@@ -79,7 +79,7 @@ impl<'b> Encoder<'b> {
     pub fn push(&mut self, sample: &Sample<'_>) -> Result<(), Full> {
         let before = self.out.len();
         sample.write(&mut self.out);
-        let count = self.count.saturating_add(1);
+        let count = self.count.saturating_add(usize::from(sample.is_counted()));
         self.out.overwrite(self.count_at, count);
         if self.out.is_full() {
             self.out.take_back(before);

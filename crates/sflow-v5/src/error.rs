@@ -54,11 +54,16 @@ pub enum Fault {
     Version(u32),
     /// An address is neither unknown (0), IPv4 (1) nor IPv6 (2).
     AddressType(u32),
+    /// A value is of a type that has no length of its own, so that what follows it is out of
+    /// reach.
+    ValueType(u32),
+    /// Structures are inside each other too many times.
+    Nesting,
 }
 
 impl Fault {
     /// A short, stable word for counting by cause: `truncated`, `length`, `count`, `version`,
-    /// `address_type`.
+    /// `address_type`, `value_type`, `nesting`.
     pub const fn cause(&self) -> &'static str {
         match self {
             Self::Truncated { .. } => "truncated",
@@ -66,6 +71,8 @@ impl Fault {
             Self::Count { .. } => "count",
             Self::Version(_) => "version",
             Self::AddressType(_) => "address_type",
+            Self::ValueType(_) => "value_type",
+            Self::Nesting => "nesting",
         }
     }
 }
@@ -94,6 +101,8 @@ impl fmt::Display for Fault {
             }
             Self::Version(version) => write!(f, "version {version}, expected 5"),
             Self::AddressType(kind) => write!(f, "address type {kind}, expected 0, 1 or 2"),
+            Self::ValueType(kind) => write!(f, "a value of unknown type {kind}"),
+            Self::Nesting => f.write_str("too many structures inside each other"),
         }
     }
 }
@@ -126,6 +135,11 @@ impl Stop {
                 available: input.len(),
             },
         )
+    }
+
+    /// What was wrong.
+    pub(crate) const fn fault(&self) -> Fault {
+        self.fault
     }
 
     /// The full report: `whole` is the input that `structure` was read from.

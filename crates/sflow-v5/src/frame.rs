@@ -8,7 +8,7 @@ use nom::Parser;
 use crate::error::{Error, Fault, Stop};
 use crate::format::DataFormat;
 use crate::structure::Structure;
-use crate::wire::{Parsed, opaque, word};
+use crate::wire::{Parsed, Size, opaque, word};
 use crate::writer::Writer;
 
 /// A number and the bytes that stand behind it: a sample or record that has not been read.
@@ -21,6 +21,11 @@ pub struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
+    /// Number and length stand in front of the body.
+    pub(crate) const SIZE: Size = Size::AtLeast(Self::HEAD);
+    /// Bytes that they take.
+    pub(crate) const HEAD: usize = 8;
+
     /// Reads one frame.
     #[inline(always)]
     pub(crate) fn parse(input: &'a [u8]) -> Parsed<'a, Self> {
@@ -56,10 +61,11 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Writes a frame whose body has a length that is a multiple of four by itself.
+/// Writes a frame.
 pub(crate) fn write(format: DataFormat, out: &mut Writer<'_>, body: impl FnOnce(&mut Writer<'_>)) {
     out.word(format.0);
-    out.delimited(body);
+    let length = out.delimited(body);
+    out.pad(length);
 }
 
 impl fmt::Debug for Frame<'_> {
@@ -297,7 +303,7 @@ impl Frame<'_> {
 
 /// An error as its text.
 #[cfg(feature = "serde")]
-struct Words<'e>(&'e Error);
+pub(crate) struct Words<'e>(pub(crate) &'e Error);
 
 #[cfg(feature = "serde")]
 impl serde::Serialize for Words<'_> {

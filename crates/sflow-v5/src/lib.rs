@@ -18,7 +18,9 @@ mod address;
 mod buf;
 mod datagram;
 pub mod design;
+mod drop_reason;
 mod encoder;
+mod enumeration;
 mod error;
 mod format;
 mod frame;
@@ -38,22 +40,32 @@ pub mod counter;
 pub mod flow;
 pub mod wire;
 
-pub use address::{Address, Mac, Uuid};
+pub use address::{Address, Ipv4, Ipv6, Mac, Uuid};
 #[cfg(feature = "bytes")]
 pub use buf::DatagramBuf;
 pub use counter::CounterRecord;
 pub use datagram::{Datagram, Header, Samples};
+pub use drop_reason::DropReason;
 pub use encoder::{Encoder, Full};
+pub use enumeration::{
+    AclDirection, AppStatus, AsPathKind, Charset, CipherSuite, DataSourceKind, DomainState,
+    HeaderProtocol, HttpMethod, Ieee80211Version, IfDirection, MachineType, MemcacheCmd,
+    MemcacheProtocol, MemcacheStatus, OsName, PacketDirection, ServiceDirection, TcpRtoAlgorithm,
+    TransactionStatus, UrlDirection,
+};
 pub use error::{Error, Fault};
 pub use flow::FlowRecord;
 pub use format::{DataFormat, Registered};
 pub use frame::{Frame, RecordIter, Records};
 pub use list::{List, ListIter};
 pub use number::{
-    Counter32, Counter64, DataSourceKind, DomainState, Gauge32, Gauge64, GaugeF32, GaugeI32,
-    HeaderProtocol, IfDirection, MachineType, OsName, Percentage, TcpRtoAlgorithm,
+    Community, Counter32, Counter64, Gauge32, Gauge64, GaugeF32, GaugeI32, Limit32, Microseconds,
+    MplsLabel, Percentage, PowerFactor, Sensor32, Switch32, VlanTag,
 };
-pub use sample::{CountersSample, FlowSample, Sample};
+pub use sample::{
+    CountersSample, DiscardedPacket, FlowSample, FlowValue, FoundryAcl, MetricValue, Named,
+    NamedIter, NamedValue, NamedValues, RtFlow, RtMetric, Sample,
+};
 pub use source::{DataSource, Encoding, Interface};
 pub use structure::{CounterStructure, FlowStructure, Structure};
 pub use text::{Opaque, Text};

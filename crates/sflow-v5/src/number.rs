@@ -1,6 +1,9 @@
 //! Numbers that mean something: what may be computed from them, and when they say "unknown".
+//!
+//! Source of the conventions: sFlow Version 5, 4.2.3, and the documents of the structures.
 
 use core::fmt;
+use core::time::Duration;
 
 use crate::error::Stop;
 use crate::walk::{Kind, Value};
@@ -10,7 +13,8 @@ use crate::writer::Writer;
 macro_rules! number {
     ($(
         $(#[$doc:meta])*
-        pub struct $name:ident($inner:ty): $kind:ident, unknown $unknown:expr, if $test:expr;
+        pub struct $name:ident($inner:ty): $kind:ident, unknown $unknown:expr,
+            if $test:expr, surely $surely:expr;
     )*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
@@ -68,76 +72,92 @@ macro_rules! number {
             fn value(&self) -> Value<'a> {
                 self.0.value()
             }
+
+            #[inline]
+            fn is_unknown(&self) -> bool {
+                let surely: fn($inner) -> bool = $surely;
+                surely(self.0)
+            }
         }
     )*};
 }
 
+// `if` is what `known()` takes for unknown, `surely` what cannot mean anything else.
 number! {
     /// Counts up modulo 2^32; all ones while the agent cannot count it.
-    pub struct Counter32(u32): Counter32, unknown u32::MAX, if |number| number == u32::MAX;
+    pub struct Counter32(u32): Counter32, unknown u32::MAX,
+        if |number| number == u32::MAX, surely |number| number == u32::MAX;
     /// Counts up modulo 2^64; all ones while the agent cannot count it.
-    pub struct Counter64(u64): Counter64, unknown u64::MAX, if |number| number == u64::MAX;
+    pub struct Counter64(u64): Counter64, unknown u64::MAX,
+        if |number| number == u64::MAX, surely |number| number == u64::MAX;
     /// A quantity at one moment. Zero is both "none" and "unknown": the format has no other
     /// word for it, so ask the field's own rules before taking a zero for either.
-    pub struct Gauge32(u32): Gauge, unknown 0, if |number| number == 0;
+    pub struct Gauge32(u32): Gauge, unknown 0, if |number| number == 0, surely |_| false;
     /// A quantity at one moment. Zero is both "none" and "unknown"; all ones is used for "no
     /// limit".
-    pub struct Gauge64(u64): Gauge, unknown 0, if |number| number == 0 || number == u64::MAX;
-    /// A signed quantity at one moment, such as a limit; −1 says that there is none.
-    pub struct GaugeI32(i32): Gauge, unknown -1, if |number| number == -1;
+    pub struct Gauge64(u64): Gauge, unknown 0,
+        if |number| number == 0 || number == u64::MAX, surely |number| number == u64::MAX;
+    /// A signed limit; −1 says that there is none.
+    pub struct Limit32(i32): Gauge, unknown -1, if |number| number == -1, surely |number| number == -1;
     /// A load average; −1 if unknown.
-    pub struct GaugeF32(f32): Gauge, unknown -1.0, if |number| number.is_nan() || number < 0.0;
+    pub struct GaugeF32(f32): Gauge, unknown -1.0,
+        if |number| number.is_nan() || number < 0.0, surely |number| number.is_nan() || number < 0.0;
+    /// What a sensor measured; all ones if unknown, so that zero is zero.
+    pub struct Sensor32(u32): Gauge, unknown u32::MAX,
+        if |number| number == u32::MAX, surely |number| number == u32::MAX;
     /// Hundredths of a percent: 10,000 is 100 %; −1 if unknown.
-    pub struct Percentage(i32): Percentage, unknown -1, if |number| number == -1;
+    pub struct Percentage(i32): Percentage, unknown -1,
+        if |number| number == -1, surely |number| number == -1;
+    /// Hundredths of a percent, from −10,000 to 10,000: active over apparent power.
+    pub struct PowerFactor(i32): Gauge, unknown -i32::MAX,
+        if |number| number == -i32::MAX, surely |number| number == -i32::MAX;
+    /// What a switch knows of a frame: a VLAN or a priority; all ones if it does not know.
+    pub struct Switch32(u32): Plain, unknown u32::MAX,
+        if |number| number == u32::MAX, surely |number| number == u32::MAX;
+    /// Microseconds that something took; 0 if unknown.
+    pub struct Microseconds(u32): Plain, unknown 0, if |number| number == 0, surely |number| number == 0;
 }
 
-macro_rules! enumeration {
+impl PowerFactor {
+    /// The current is direct.
+    pub const DIRECT_CURRENT: Self = Self(i32::MAX);
+}
+
+impl Microseconds {
+    /// As a duration, unless it says "unknown".
+    pub fn duration(self) -> Option<Duration> {
+        self.known()
+            .map(|number| Duration::from_micros(number.into()))
+    }
+}
+
+macro_rules! word {
     ($(
         $(#[$doc:meta])*
-        pub struct $name:ident { $($constant:ident = $number:literal $word:literal,)* }
+        pub struct $name:ident($inner:ty): $kind:ident;
     )*) => {$(
         $(#[$doc])*
-        ///
-        /// The list is open: a number without a name is kept.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[cfg_attr(feature = "serde", derive(serde::Serialize))]
         #[cfg_attr(feature = "serde", serde(transparent))]
         pub struct $name(
             /// The number as it stands on the wire.
-            pub u32,
+            pub $inner,
         );
 
-        impl $name {
-            $(
-                #[doc = concat!("`", stringify!($number), "`: ", $word, ".")]
-                pub const $constant: Self = Self($number);
-            )*
-
-            /// Its name, if the number has one.
-            pub const fn name(self) -> Option<&'static str> {
-                match self.0 {
-                    $($number => Some($word),)*
-                    _ => None,
-                }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                match self.name() {
-                    Some(name) => f.pad(name),
-                    None => write!(f, "unknown ({})", self.0),
-                }
+        impl From<$inner> for $name {
+            fn from(number: $inner) -> Self {
+                Self(number)
             }
         }
 
         impl<'a> Wire<'a> for $name {
-            const SIZE: Size = Size::Fixed(4);
-            const KIND: Kind = Kind::Enumeration;
+            const SIZE: Size = <$inner as Wire<'a>>::SIZE;
+            const KIND: Kind = Kind::$kind;
 
             #[inline(always)]
             fn decode(input: &mut &'a [u8]) -> Result<Self, Stop> {
-                u32::decode(input).map(Self)
+                <$inner>::decode(input).map(Self)
             }
 
             #[inline]
@@ -153,97 +173,83 @@ macro_rules! enumeration {
     )*};
 }
 
-enumeration! {
-    /// `header_protocol`: what the bytes of a sampled header begin with.
-    pub struct HeaderProtocol {
-        ETHERNET = 1 "ethernet",
-        TOKEN_BUS = 2 "token bus",
-        TOKEN_RING = 3 "token ring",
-        FDDI = 4 "fddi",
-        FRAME_RELAY = 5 "frame relay",
-        X25 = 6 "x25",
-        PPP = 7 "ppp",
-        SMDS = 8 "smds",
-        AAL5 = 9 "aal5",
-        AAL5_IP = 10 "aal5 ip",
-        IPV4 = 11 "ipv4",
-        IPV6 = 12 "ipv6",
-        MPLS = 13 "mpls",
-        POS = 14 "pos",
-        IEEE80211_MAC = 15 "ieee80211 mac",
-        IEEE80211_AMPDU = 16 "ieee80211 ampdu",
-        IEEE80211_AMSDU = 17 "ieee80211 amsdu subframe",
-        INFINIBAND = 18 "infiniband",
+word! {
+    /// A signed quantity at one moment, such as a temperature; every number is one.
+    pub struct GaugeI32(i32): Gauge;
+    /// One entry of an MPLS label stack.
+    ///
+    /// Source: RFC 3032.
+    pub struct MplsLabel(u32): Plain;
+    /// One VLAN tag: protocol identifier and control information.
+    ///
+    /// Source: IEEE 802.1Q.
+    pub struct VlanTag(u32): Plain;
+    /// A BGP community.
+    ///
+    /// Source: RFC 1997.
+    pub struct Community(u32): Plain;
+}
+
+impl MplsLabel {
+    /// The label, of 20 bits.
+    pub const fn label(self) -> u32 {
+        self.0 >> 12
     }
 
-    /// `ifDirection`: how an interface sends and receives.
-    pub struct IfDirection {
-        UNKNOWN = 0 "unknown",
-        FULL_DUPLEX = 1 "full-duplex",
-        HALF_DUPLEX = 2 "half-duplex",
-        IN = 3 "in",
-        OUT = 4 "out",
+    /// The traffic class, of 3 bits.
+    pub const fn traffic_class(self) -> u32 {
+        self.0 >> 9 & 7
     }
 
-    /// `machine_type`: the processor family of a host.
-    pub struct MachineType {
-        UNKNOWN = 0 "unknown",
-        OTHER = 1 "other",
-        X86 = 2 "x86",
-        X86_64 = 3 "x86_64",
-        IA64 = 4 "ia64",
-        SPARC = 5 "sparc",
-        ALPHA = 6 "alpha",
-        POWERPC = 7 "powerpc",
-        M68K = 8 "m68k",
-        MIPS = 9 "mips",
-        ARM = 10 "arm",
-        HPPA = 11 "hppa",
-        S390 = 12 "s390",
+    /// Whether it is the innermost one.
+    pub const fn is_bottom(self) -> bool {
+        self.0 & 0x100 != 0
     }
 
-    /// `os_name`: the operating system of a host.
-    pub struct OsName {
-        UNKNOWN = 0 "unknown",
-        OTHER = 1 "other",
-        LINUX = 2 "linux",
-        WINDOWS = 3 "windows",
-        DARWIN = 4 "darwin",
-        HPUX = 5 "hpux",
-        AIX = 6 "aix",
-        DRAGONFLY = 7 "dragonfly",
-        FREEBSD = 8 "freebsd",
-        NETBSD = 9 "netbsd",
-        OPENBSD = 10 "openbsd",
-        OSF = 11 "osf",
-        SOLARIS = 12 "solaris",
+    /// The time to live.
+    pub const fn ttl(self) -> u32 {
+        self.0 & 0xff
+    }
+}
+
+impl VlanTag {
+    /// The tag protocol identifier: 0x8100 or 0x88a8.
+    pub const fn tpid(self) -> u32 {
+        self.0 >> 16
     }
 
-    /// `tcpRtoAlgorithm` of MIB-II: how the time-out before a retransmission is found.
-    pub struct TcpRtoAlgorithm {
-        OTHER = 1 "other",
-        CONSTANT = 2 "constant",
-        RSRE = 3 "rsre",
-        VANJ = 4 "van jacobson",
-        RFC2988 = 5 "rfc 2988",
+    /// The VLAN, of 12 bits.
+    pub const fn vlan(self) -> u32 {
+        self.0 & 0xfff
     }
 
-    /// `virDomainState`: what a virtual machine or container is doing.
-    pub struct DomainState {
-        NO_STATE = 0 "no state",
-        RUNNING = 1 "running",
-        BLOCKED = 2 "blocked",
-        PAUSED = 3 "paused",
-        SHUTDOWN = 4 "being shut down",
-        SHUT_OFF = 5 "shut off",
-        CRASHED = 6 "crashed",
+    /// The priority, of 3 bits.
+    pub const fn priority(self) -> u32 {
+        self.0 >> 13 & 7
     }
+}
 
-    /// The type of a data source.
-    pub struct DataSourceKind {
-        INTERFACE = 0 "ifIndex",
-        VLAN = 1 "smonVlanDataSource",
-        PHYSICAL = 2 "entPhysicalEntry",
-        LOGICAL = 3 "entLogicalEntry",
+impl fmt::Display for GaugeI32 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for MplsLabel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.label())
+    }
+}
+
+impl fmt::Display for VlanTag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.vlan())
+    }
+}
+
+impl fmt::Display for Community {
+    /// Autonomous system and value, `65000:666`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.0 >> 16, self.0 & 0xffff)
     }
 }

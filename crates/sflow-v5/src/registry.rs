@@ -67,6 +67,15 @@ macro_rules! registry {
                     Self::Unknown(_) | Self::Malformed(..) => $crate::Value::Absent,
                 }
             }
+
+            /// The same, unless the field was not sent or says "unknown" in a way that can mean
+            /// nothing else. (A gauge of zero can.)
+            pub fn known(&self, index: usize) -> Option<$crate::Value<$life>> {
+                match self {
+                    $(Self::$variant(record) => $crate::Structure::known(record, index),)*
+                    Self::Unknown(_) | Self::Malformed(..) => None,
+                }
+            }
         }
 
         impl<$life> $crate::frame::Record<$life> for $record<$life> {

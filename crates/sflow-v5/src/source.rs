@@ -1,7 +1,8 @@
 use core::fmt;
 
+use crate::drop_reason::DropReason;
+use crate::enumeration::DataSourceKind;
 use crate::error::Stop;
-use crate::number::DataSourceKind;
 use crate::wire::Wire;
 use crate::writer::Writer;
 
@@ -110,6 +111,23 @@ impl Interface {
         )
     }
 
+    /// Why the packet went out nowhere, if it was dropped.
+    pub const fn drop_reason(self) -> Option<DropReason> {
+        match self {
+            Self { format: 1, value } => Some(DropReason(value)),
+            _ => None,
+        }
+    }
+
+    /// How many interfaces the packet went out of, if it may be several; 0 if that many are not
+    /// counted.
+    pub const fn several(self) -> Option<u32> {
+        match self {
+            Self { format: 2, value } => Some(value),
+            _ => None,
+        }
+    }
+
     #[inline(always)]
     pub(crate) fn decode(encoding: Encoding, input: &mut &[u8]) -> Result<Self, Stop> {
         let first = u32::decode(input)?;
@@ -143,7 +161,7 @@ impl fmt::Display for Interface {
             _ if self.is_internal() => f.write_str("internal"),
             (0, 0) => f.write_str("unknown"),
             (0, index) => write!(f, "{index}"),
-            (1, reason) => write!(f, "dropped ({reason})"),
+            (1, reason) => write!(f, "dropped: {}", DropReason(reason)),
             (2, 0) => f.write_str("several"),
             (2, count) => write!(f, "{count} interfaces"),
             (format, value) => write!(f, "format {format} ({value})"),

@@ -36,6 +36,10 @@ pub trait Structure<'a>: Wire<'a> {
     /// The value of the field at `index` of [`FIELDS`](Self::FIELDS); [`Value::Absent`] beyond
     /// the last one.
     fn field(&self, index: usize) -> Value<'a>;
+
+    /// The same, unless the field was not sent or says "unknown" in a way that can mean nothing
+    /// else. (A gauge of zero can.)
+    fn known(&self, index: usize) -> Option<Value<'a>>;
 }
 
 /// A structure with a number among the flow records.
@@ -212,6 +216,16 @@ macro_rules! __define {
                     }
                 )*
                 $crate::Value::Absent
+            }
+
+            fn known(&self, index: usize) -> ::core::option::Option<$crate::Value<$life>> {
+                let mut values = 0..;
+                $(
+                    if values.next() == ::core::option::Option::Some(index) {
+                        return $crate::wire::known(&self.$field);
+                    }
+                )*
+                ::core::option::Option::None
             }
         }
 

@@ -33,6 +33,11 @@ impl<'a> Text<'a> {
     pub const fn is_empty(self) -> bool {
         self.0.is_empty()
     }
+
+    /// The text, unless nothing was sent.
+    pub const fn known(self) -> Option<Self> {
+        if self.is_empty() { None } else { Some(self) }
+    }
 }
 
 impl<'a> From<&'a str> for Text<'a> {
@@ -81,6 +86,10 @@ impl<'a> Wire<'a> for Text<'a> {
     fn value(&self) -> Value<'a> {
         Value::Text(*self)
     }
+
+    fn is_unknown(&self) -> bool {
+        self.is_empty()
+    }
 }
 
 /// `opaque<>`: bytes with a length, such as the header of a sampled packet.
@@ -124,6 +133,10 @@ impl<'a> Wire<'a> for Opaque<'a> {
 
     fn value(&self) -> Value<'a> {
         Value::Bytes(self.0)
+    }
+
+    fn is_unknown(&self) -> bool {
+        self.0.is_empty()
     }
 }
 

@@ -44,6 +44,12 @@ pub trait Wire<'a>: Copy {
     fn is_absent(&self) -> bool {
         false
     }
+
+    /// Whether the value says "unknown" and can mean nothing else: a counter of all ones, an
+    /// empty text, but not a gauge of zero.
+    fn is_unknown(&self) -> bool {
+        false
+    }
 }
 
 /// How many bytes a value takes on the wire.
@@ -111,6 +117,15 @@ pub fn next<'a, T: Wire<'a>>(lead: &mut &'a [u8], rest: &mut &'a [u8]) -> Result
         T::decode(rest)
     } else {
         T::decode(lead)
+    }
+}
+
+/// The value of a field that was sent and does not say "unknown".
+pub fn known<'a, T: Wire<'a>>(field: &T) -> Option<Value<'a>> {
+    if field.is_absent() || field.is_unknown() {
+        None
+    } else {
+        Some(field.value())
     }
 }
 
@@ -251,6 +266,46 @@ impl<'a> Wire<'a> for u64 {
     }
 }
 
+impl<'a> Wire<'a> for i64 {
+    const SIZE: Size = Size::Fixed(8);
+    const KIND: Kind = Kind::Plain;
+
+    #[inline(always)]
+    fn decode(input: &mut &'a [u8]) -> Result<Self, Stop> {
+        u64::decode(input).map(u64::cast_signed)
+    }
+
+    #[inline]
+    fn encode(&self, out: &mut Writer<'_>) {
+        out.put(&self.to_be_bytes());
+    }
+
+    #[inline]
+    fn value(&self) -> Value<'a> {
+        Value::Signed(*self)
+    }
+}
+
+impl<'a> Wire<'a> for f64 {
+    const SIZE: Size = Size::Fixed(8);
+    const KIND: Kind = Kind::Plain;
+
+    #[inline(always)]
+    fn decode(input: &mut &'a [u8]) -> Result<Self, Stop> {
+        u64::decode(input).map(Self::from_bits)
+    }
+
+    #[inline]
+    fn encode(&self, out: &mut Writer<'_>) {
+        out.put(&self.to_bits().to_be_bytes());
+    }
+
+    #[inline]
+    fn value(&self) -> Value<'a> {
+        Value::Float(*self)
+    }
+}
+
 impl<'a> Wire<'a> for f32 {
     const SIZE: Size = Size::Fixed(4);
     const KIND: Kind = Kind::Plain;
@@ -300,5 +355,9 @@ impl<'a, T: Wire<'a>> Wire<'a> for Option<T> {
 
     fn is_absent(&self) -> bool {
         self.is_none()
+    }
+
+    fn is_unknown(&self) -> bool {
+        self.as_ref().is_some_and(T::is_unknown)
     }
 }

@@ -64,14 +64,15 @@ impl<'b> Writer<'b> {
         self.put([0u8; 3].get(..missing).unwrap_or(&[]));
     }
 
-    /// Appends a length that `body` then determines.
-    pub fn delimited(&mut self, body: impl FnOnce(&mut Self)) {
+    /// Appends a length that `body` then determines, and the body; what that length is.
+    pub fn delimited(&mut self, body: impl FnOnce(&mut Self)) -> usize {
         let place = self.at;
         self.word(0);
         let start = self.at;
         body(self);
         let length = self.at.saturating_sub(start);
         self.overwrite(place, length);
+        length
     }
 
     /// Replaces the word at `place` by `number`.

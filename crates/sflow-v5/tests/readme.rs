@@ -54,5 +54,5 @@ fn list(table: &mut String, title: &str, module: &str, lines: &[Registered]) {
 
 fn capitalised(word: &str) -> String {
     let (first, rest) = word.split_at(1);
-    first.to_uppercase() + rest
+    first.to_uppercase() + &rest.to_lowercase()
 }

@@ -117,7 +117,7 @@ fn what_is_good_around_what_is_bad_is_delivered() {
         ),
         (
             "counter-record-in-a-flow-sample.bin",
-            "unknown switch unknown",
+            "truncated switch other",
         ),
         (
             "unknown-enterprise-with-a-standard-number.bin",

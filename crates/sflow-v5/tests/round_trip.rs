@@ -1,16 +1,16 @@
 //! What is encoded is decoded to the same, and the other way round.
 
 #[allow(dead_code, reason = "each test uses its part")]
+mod arbitrary;
+#[allow(dead_code, reason = "each test uses its part")]
 mod capture;
 #[allow(dead_code, reason = "each test uses its part")]
 mod record;
 
-use std::fs;
-
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::sample::{Index, select};
-use serde_json::Value as Json;
+use proptest::sample::Index;
+use proptest::test_runner::{Config, TestRunner};
 use sflow_v5::counter::{Adapter, HostAdapters, HostDescr};
 use sflow_v5::flow::SampledHeader;
 use sflow_v5::{
@@ -19,6 +19,7 @@ use sflow_v5::{
     List, Mac, Opaque, Records, Sample, Text, Uuid,
 };
 
+use arbitrary::{record_bytes, structures};
 use record::{Read, Space};
 
 /// Both captures, decoded and encoded, are the same bytes again; but for padding, where the
@@ -54,30 +55,64 @@ fn captures() {
     }
 }
 
+/// What every structure reads is what it writes, and a longer record is a later version's.
+#[test]
+fn every_structure() {
+    for structure in structures() {
+        let (space, format) = (structure.space, structure.format);
+        let optional = structure.has_optional_fields();
+        let input = (structure.bytes, vec(any::<u8>(), 0..9));
+        let outcome = runner(100).run(&input, |(bytes, tail)| {
+            let read = Read::record(space, format, &bytes);
+            prop_assert!(!read.malformed, "{:?}", read);
+            prop_assert_eq!(&read.encoded, &bytes);
+            prop_assert_eq!(
+                &Read::record(space, format, &read.encoded).printed,
+                &read.printed
+            );
+            let extended = [&bytes[..], &tail].concat();
+            if !optional {
+                prop_assert_eq!(Read::record(space, format, &extended).printed, read.printed);
+            }
+            Ok(())
+        });
+        outcome.unwrap_or_else(|error| panic!("{space:?} {format}: {error}"));
+    }
+}
+
+#[test]
+fn every_prefix_of_every_structure() {
+    for structure in structures() {
+        let (space, format) = (structure.space, structure.format);
+        let optional = structure.has_optional_fields();
+        let outcome = runner(12).run(&structure.bytes, |bytes| {
+            for length in 0..bytes.len() {
+                let read = Read::record(space, format, &bytes[..length]);
+                // The end may lack its padding, or the fields that later versions appended.
+                let may_be_short = bytes.len() - length <= 3 || optional;
+                prop_assert!(
+                    read.malformed || may_be_short,
+                    "{} bytes: {:?}",
+                    length,
+                    read
+                );
+            }
+            Ok(())
+        });
+        outcome.unwrap_or_else(|error| panic!("{space:?} {format}: {error}"));
+    }
+}
+
+fn runner(cases: u32) -> TestRunner {
+    TestRunner::new(Config {
+        cases,
+        failure_persistence: None,
+        ..Config::default()
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..Default::default() })]
-
-    #[test]
-    fn every_structure((space, format, bytes) in record_bytes(), tail in vec(any::<u8>(), 0..9)) {
-        let read = Read::record(space, format, &bytes);
-        prop_assert!(!read.malformed, "{:?}", read);
-        prop_assert_eq!(&read.encoded, &bytes);
-        prop_assert_eq!(&Read::record(space, format, &read.encoded).printed, &read.printed);
-        let extended = [&bytes[..], &tail].concat();
-        if !has_optional_fields(format) {
-            prop_assert_eq!(Read::record(space, format, &extended).printed, read.printed);
-        }
-    }
-
-    #[test]
-    fn every_prefix_of_every_structure((space, format, bytes) in record_bytes()) {
-        for length in 0..bytes.len() {
-            let read = Read::record(space, format, &bytes[..length]);
-            // The end may lack its padding, or the fields that later versions appended.
-            let may_be_short = bytes.len() - length <= 3 || has_optional_fields(format);
-            prop_assert!(read.malformed || may_be_short, "{} bytes: {:?}", length, read);
-        }
-    }
 
     #[test]
     fn whole_datagrams(header in header(), samples in vec(sample(), 0..6)) {
@@ -334,79 +369,4 @@ fn sample() -> impl Strategy<Value = Given> {
                 }
             },
         )
-}
-
-/// Any registered structure with any values, as its bytes; made from the catalogue.
-fn record_bytes() -> impl Strategy<Value = (Space, DataFormat, Vec<u8>)> {
-    let catalogue = fs::read_to_string(capture::testdata("structures.json")).unwrap();
-    let catalogue: Json = serde_json::from_str(&catalogue).unwrap();
-    let types = |list: &str, format: DataFormat| -> Vec<String> {
-        let structures = catalogue[list].as_array().unwrap();
-        let name = format.to_string();
-        let found = structures
-            .iter()
-            .find(|line| format!("{}:{}", line["enterprise"], line["format"]) == name);
-        let fields = found.unwrap()["fields"].as_array().unwrap().iter();
-        fields
-            .map(|field| field["type"].as_str().unwrap().to_owned())
-            .collect()
-    };
-    let flow = FlowRecord::REGISTERED
-        .iter()
-        .map(|line| (Space::Flow, line.format, types("flow_records", line.format)));
-    let counters = CounterRecord::REGISTERED.iter().map(|line| {
-        (
-            Space::Counters,
-            line.format,
-            types("counter_records", line.format),
-        )
-    });
-    select(flow.chain(counters).collect::<Vec<_>>()).prop_flat_map(|(space, format, types)| {
-        let fields: Vec<_> = types.iter().map(|kind| field(kind)).collect();
-        fields.prop_map(move |fields| (space, format, fields.concat()))
-    })
-}
-
-/// Any value of a type of the catalogue.
-fn field(kind: &str) -> BoxedStrategy<Vec<u8>> {
-    let opaque = |longest| vec(any::<u8>(), 0..=longest).prop_map(padded).boxed();
-    match kind {
-        "u32" | "i32" | "f32" => prop_oneof![any::<u32>(), Just(0), Just(u32::MAX)]
-            .prop_map(|word| word.to_be_bytes().to_vec())
-            .boxed(),
-        "u64" => any::<u64>()
-            .prop_map(|number| number.to_be_bytes().to_vec())
-            .boxed(),
-        "uuid" => any::<[u8; 16]>().prop_map(Vec::from).boxed(),
-        "opaque" => opaque(200),
-        "adapters" => {
-            let mac = any::<[u8; 6]>().prop_map(|[a, b, c, d, e, f]| vec![a, b, c, d, e, f, 0, 0]);
-            let adapter = (any::<[u8; 4]>(), list(mac.boxed()))
-                .prop_map(|(index, macs)| [&index[..], &macs].concat());
-            list(adapter.boxed())
-        }
-        text if text.starts_with("str") => opaque(80),
-        other => panic!("no strategy for {other} yet"),
-    }
-}
-
-fn list(element: BoxedStrategy<Vec<u8>>) -> BoxedStrategy<Vec<u8>> {
-    vec(element, 0..5)
-        .prop_map(|elements| [&length(elements.len())[..], &elements.concat()].concat())
-        .boxed()
-}
-
-fn padded(mut bytes: Vec<u8>) -> Vec<u8> {
-    let length = length(bytes.len());
-    bytes.resize(bytes.len().next_multiple_of(4), 0);
-    [&length[..], &bytes].concat()
-}
-
-fn length(length: usize) -> [u8; 4] {
-    u32::try_from(length).unwrap().to_be_bytes()
-}
-
-/// Whether what follows the first fields is a field that later versions appended.
-fn has_optional_fields(format: DataFormat) -> bool {
-    format == DataFormat::new(0, 2003)
 }

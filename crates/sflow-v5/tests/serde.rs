@@ -2,12 +2,22 @@
 #![cfg(feature = "serde")]
 
 #[allow(dead_code, reason = "each test uses its part")]
+mod arbitrary;
+#[allow(dead_code, reason = "each test uses its part")]
 mod capture;
+#[allow(dead_code, reason = "each test uses its part")]
+mod record;
 
+use std::collections::BTreeSet;
 use std::fs;
 
+use proptest::strategy::{Strategy as _, ValueTree as _};
+use proptest::test_runner::TestRunner;
 use serde_json::{Value as Json, json};
-use sflow_v5::Datagram;
+use sflow_v5::{DataFormat, Datagram};
+
+use arbitrary::structures;
+use record::Space;
 
 #[test]
 fn a_counters_sample() {
@@ -54,9 +64,7 @@ fn a_counters_sample() {
 }
 
 #[test]
-fn a_flow_sample_with_an_unknown_record() {
-    let gateway = "00000001c00002010000fde80000fde90000fdea0000000200000002000000020000fdf20000fdf3\
-        00000001000000010000fdf400000001fde8029a00000064";
+fn a_flow_sample() {
     let header = "02000000000102000000000208004500002e00000000401100000a0000010a0000020035003500\
         12abcd787878";
     assert_eq!(
@@ -78,10 +86,98 @@ fn a_flow_sample_with_an_unknown_record() {
                 {"format": "0:1001", "name": "extended_switch", "fields": {
                     "src_vlan": 10, "src_priority": 0, "dst_vlan": 20, "dst_priority": u32::MAX,
                 }},
-                {"format": "0:1003", "bytes": gateway},
+                {"format": "0:1003", "name": "extended_gateway", "fields": {
+                    "nexthop": "192.0.2.1", "as": 65_000, "src_as": 65_001, "src_peer_as": 65_002,
+                    "dst_as_path": [
+                        {"type": 2, "as_number": [65_010, 65_011]},
+                        {"type": 1, "as_number": [65_012]},
+                    ],
+                    "communities": [4_259_840_666_u32], "localpref": 100,
+                }},
             ],
         }])
     );
+}
+
+#[test]
+fn a_discarded_packet() {
+    let sample = &json_of("vector-2-discarded-packet")["samples"][0];
+    assert_eq!(
+        (&sample["format"], &sample["name"]),
+        (&json!("0:5"), &json!("discarded_packet"))
+    );
+    assert_eq!(
+        (
+            &sample["reason"],
+            &sample["inputifindex"],
+            &sample["outputifindex"]
+        ),
+        (&json!(279), &json!(3), &json!(0))
+    );
+    let trap = json!({
+        "format": "0:1041",
+        "name": "extended_hw_trap",
+        "fields": {"group": "l3_drops", "trap": "unresolved_neigh"},
+    });
+    assert_eq!(sample["records"][0], trap);
+}
+
+#[test]
+fn samples_of_applications() {
+    let samples = &json_of("vector-5-rtmetric-rtflow")["samples"];
+    let expected = json!([
+        {
+            "format": "4300:1002",
+            "name": "rtmetric",
+            "datasource": "app1",
+            "metrics": [
+                {"name": "m1", "type": "counter32", "value": 5},
+                {"name": "g", "type": "double", "value": 2.5},
+            ],
+        },
+        {
+            "format": "4300:1003",
+            "name": "rtflow",
+            "datasource": "fl1",
+            "sampling_rate": 1,
+            "sample_pool": 0,
+            "fields": [{"name": "proto", "type": "string", "value": "tcp"}],
+        },
+    ]);
+    assert_eq!(samples, &expected);
+}
+
+#[test]
+fn every_structure_in_the_names_of_the_catalogue() {
+    let catalogue = fs::read_to_string(capture::testdata("structures.json")).unwrap();
+    let catalogue: Json = serde_json::from_str(&catalogue).unwrap();
+    let mut runner = TestRunner::deterministic();
+    for structure in structures() {
+        let bytes = structure.bytes.new_tree(&mut runner).unwrap().current();
+        let json = json_of_record(structure.space, structure.format, &bytes);
+        let list = match structure.space {
+            Space::Flow => "flow_records",
+            Space::Counters => "counter_records",
+        };
+        let number = structure.format.to_string();
+        let lines = catalogue[list].as_array().unwrap();
+        let line = lines
+            .iter()
+            .find(|line| format!("{}:{}", line["enterprise"], line["format"]) == number)
+            .unwrap();
+        assert_eq!(
+            (&json["format"], &json["name"]),
+            (&json!(number), &line["name"])
+        );
+        let fields = line["fields"].as_array().unwrap();
+        let names: BTreeSet<_> = fields
+            .iter()
+            .map(|field| field["name"].as_str().unwrap())
+            .collect();
+        let ours = json["fields"].as_object().unwrap();
+        let ours: BTreeSet<_> = ours.keys().map(String::as_str).collect();
+        assert_eq!(ours, names, "{number}");
+    }
 }
 
 #[test]
@@ -107,6 +203,12 @@ fn what_is_malformed_says_why() {
             "error": "virt_memory.maxMemory at byte 8: 8 bytes needed, 7 available",
         })
     );
+}
+
+fn json_of_record(space: Space, format: DataFormat, bytes: &[u8]) -> Json {
+    let datagram = record::sample_with(space, format, bytes);
+    let json = serde_json::to_value(Datagram::parse(&datagram).unwrap()).unwrap();
+    json["samples"][0]["records"][0].clone()
 }
 
 fn json_of(input: &str) -> Json {

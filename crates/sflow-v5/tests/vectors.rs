@@ -1,5 +1,4 @@
-//! The test vectors of the format's description: what this crate knows is read, what it does not
-//! know keeps its bytes, and neighbours are intact.
+//! The test vectors of the format's description.
 
 #[allow(dead_code, reason = "each test uses its part")]
 mod capture;
@@ -7,10 +6,11 @@ mod capture;
 use std::fs;
 
 use sflow_v5::counter::{HostDescr, IfCounters, VirtCpu, VirtMemory};
-use sflow_v5::flow::{ExtendedSwitch, SampledHeader};
+use sflow_v5::flow::{ExtendedHwTrap, ExtendedSwitch, SampledHeader};
 use sflow_v5::{
-    Address, CounterRecord, DataFormat, DataSource, DataSourceKind, Datagram, DomainState,
-    Encoding, FlowRecord, HeaderProtocol, Interface, MachineType, OsName, Sample,
+    Address, AsPathKind, Community, CounterRecord, DataFormat, DataSource, DataSourceKind,
+    Datagram, DomainState, DropReason, Encoding, FlowRecord, FlowValue, HeaderProtocol, Interface,
+    MachineType, MetricValue, Named, OsName, Percentage, Sample, Switch32,
 };
 
 #[test]
@@ -40,7 +40,7 @@ fn v1_compact_flow_sample_with_an_odd_header_length() {
     let [
         FlowRecord::SampledHeader(header),
         FlowRecord::ExtendedSwitch(switch),
-        gateway,
+        FlowRecord::ExtendedGateway(gateway),
     ] = records[..]
     else {
         panic!("{records:?}")
@@ -56,21 +56,32 @@ fn v1_compact_flow_sample_with_an_odd_header_length() {
         "without the padding"
     );
     let expected = ExtendedSwitch {
-        src_vlan: 10,
-        src_priority: 0,
-        dst_vlan: 20,
-        dst_priority: u32::MAX,
+        src_vlan: 10.into(),
+        src_priority: 0.into(),
+        dst_vlan: 20.into(),
+        dst_priority: Switch32::UNKNOWN,
     };
     assert_eq!(switch, expected);
-    // The gateway record: AS path 65010 65011 (65012), community 65000:666, local preference 100.
-    let FlowRecord::Unknown(frame) = gateway else {
-        panic!("{gateway:?}")
+    assert_eq!(switch.dst_priority.known(), None);
+    assert_eq!(gateway.nexthop, Address::V4([192, 0, 2, 1]));
+    assert_eq!(
+        (gateway.as_number, gateway.src_as, gateway.src_peer_as),
+        (65_000, 65_001, 65_002)
+    );
+    let path: Vec<_> = gateway.dst_as_path.iter().collect();
+    let [sequence, set] = path[..] else {
+        panic!("{path:?}")
     };
     assert_eq!(
-        (frame.format, frame.bytes.len()),
-        (DataFormat::new(0, 1003), 64)
+        (sequence.kind, set.kind),
+        (AsPathKind::SEQUENCE, AsPathKind::SET)
     );
-    assert_eq!(frame.bytes[60..], 100u32.to_be_bytes());
+    assert!(sequence.as_number.iter().eq([65_010, 65_011]));
+    assert!(set.as_number.iter().eq([65_012]));
+    let communities: Vec<_> = gateway.communities.iter().collect();
+    assert_eq!(communities, [Community(65_000 << 16 | 666)]);
+    assert_eq!(communities[0].to_string(), "65000:666");
+    assert_eq!(gateway.localpref, 100);
     assert_eq!(sample.find::<SampledHeader<'_>>(), Some(header));
 }
 
@@ -78,13 +89,29 @@ fn v1_compact_flow_sample_with_an_odd_header_length() {
 fn v2_discarded_packet() {
     let bytes = vector("vector-2-discarded-packet");
     let datagram = Datagram::parse(&bytes).unwrap();
-    let [Sample::Unknown(frame)] = samples(&datagram)[..] else {
+    let [Sample::Discarded(sample)] = samples(&datagram)[..] else {
         panic!("{datagram:?}")
     };
+    assert_eq!(sample.reason, DropReason::UNRESOLVED_NEIGH);
+    assert_eq!(sample.reason.name(), Some("unresolved_neigh"));
+    assert_eq!((sample.input_if_index, sample.output_if_index), (3, 0));
+    assert_eq!((sample.sequence_number, sample.drops), (1, 0));
     assert_eq!(
-        (frame.format, frame.bytes.len()),
-        (DataFormat::new(0, 5), 144)
+        sample.source_id,
+        DataSource::new(DataSourceKind::INTERFACE, 0)
     );
+    let records: Vec<_> = sample.records().collect();
+    let [
+        FlowRecord::ExtendedHwTrap(trap),
+        FlowRecord::SampledHeader(header),
+    ] = records[..]
+    else {
+        panic!("{records:?}")
+    };
+    assert_eq!(trap.group.to_str(), Ok("l3_drops"));
+    assert_eq!(trap.trap.to_str(), Ok("unresolved_neigh"));
+    assert_eq!(header.header.len(), 45);
+    assert_eq!(sample.find::<ExtendedHwTrap<'_>>(), Some(trap));
     assert_eq!(datagram.validate(), Ok(()));
 }
 
@@ -102,7 +129,7 @@ fn v3_expanded_counters_with_unknown_short_and_long_records() {
         CounterRecord::IfCounters(interface),
         CounterRecord::HostCpu(cpu),
         CounterRecord::VirtCpu(virt_cpu),
-        CounterRecord::Unknown(broadcom),
+        CounterRecord::BstPortBuffers(buffers),
     ] = records[..]
     else {
         panic!("{records:?}")
@@ -141,9 +168,16 @@ fn v3_expanded_counters_with_unknown_short_and_long_records() {
         virt_cpu, expected,
         "eight bytes of a later version are passed over"
     );
+    assert!(
+        buffers
+            .egress_queue_uc_pc
+            .iter()
+            .eq([Percentage(1), Percentage(2)])
+    );
+    assert!(buffers.egress_queue_mc_pc.is_empty());
     assert_eq!(
-        (broadcom.format, broadcom.bytes.len()),
-        (DataFormat::new(4413, 2), 32)
+        (buffers.egress_uc_pc.known(), buffers.egress_mc_pc.known()),
+        (Some(300), None)
     );
     assert_eq!(sample.find::<IfCounters>(), Some(interface));
 }
@@ -195,17 +229,30 @@ fn v4_final_sample_of_a_killed_container() {
 fn v5_enterprise_samples() {
     let bytes = vector("vector-5-rtmetric-rtflow");
     let datagram = Datagram::parse(&bytes).unwrap();
-    let [Sample::Unknown(metric), Sample::Unknown(flow)] = samples(&datagram)[..] else {
+    let [Sample::RtMetric(metric), Sample::RtFlow(flow)] = samples(&datagram)[..] else {
         panic!("{datagram:?}")
     };
-    assert_eq!(
-        (metric.format, metric.bytes.len()),
-        (DataFormat::new(4300, 1002), 48)
-    );
-    assert_eq!(
-        (flow.format, flow.bytes.len()),
-        (DataFormat::new(4300, 1003), 44)
-    );
+    assert_eq!(metric.datasource.to_str(), Ok("app1"));
+    let metrics: Vec<_> = metric.metrics.iter().collect();
+    let expected = [
+        Named {
+            name: "m1".into(),
+            value: MetricValue::Counter32(5.into()),
+        },
+        Named {
+            name: "g".into(),
+            value: MetricValue::Double(2.5),
+        },
+    ];
+    assert_eq!(metrics, expected);
+    assert_eq!(flow.datasource.to_str(), Ok("fl1"));
+    assert_eq!((flow.sampling_rate, flow.sample_pool), (1, 0));
+    let fields: Vec<_> = flow.fields.iter().collect();
+    let expected = [Named {
+        name: "proto".into(),
+        value: FlowValue::Text("tcp".into()),
+    }];
+    assert_eq!(fields, expected);
 }
 
 #[test]

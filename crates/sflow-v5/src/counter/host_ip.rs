@@ -1,6 +1,6 @@
 //! sFlow Host TCP/IP Counters: the MIB-II groups of a host.
 
-use crate::{Counter32, Gauge32, GaugeI32, TcpRtoAlgorithm, structure};
+use crate::{Counter32, Gauge32, Limit32, TcpRtoAlgorithm, structure};
 
 structure! {
     /// IP of a host.
@@ -73,7 +73,7 @@ structure! {
         tcp_rto_min as tcpRtoMin: Gauge32 [ms],
         tcp_rto_max as tcpRtoMax: Gauge32 [ms],
         /// −1 if there is no fixed limit.
-        tcp_max_conn as tcpMaxConn: GaugeI32,
+        tcp_max_conn as tcpMaxConn: Limit32,
         tcp_active_opens as tcpActiveOpens: Counter32,
         tcp_passive_opens as tcpPassiveOpens: Counter32,
         tcp_attempt_fails as tcpAttemptFails: Counter32,

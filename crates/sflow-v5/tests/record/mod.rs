@@ -69,7 +69,7 @@ fn print<'a>(fields: usize, value: impl Fn(usize) -> sflow_v5::Value<'a>) -> Vec
 }
 
 /// The bytes of a datagram with one compact sample with one record.
-fn sample_with(space: Space, format: DataFormat, bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn sample_with(space: Space, format: DataFormat, bytes: &[u8]) -> Vec<u8> {
     let (number, fixed) = match space {
         Space::Flow => (1, 32),
         Space::Counters => (2, 12),

@@ -1,0 +1,20 @@
+//! Priority flow control.
+
+use crate::{Counter32, structure};
+
+structure! {
+    /// Priority flow control of one priority of a port.
+    ///
+    /// Source: Host sFlow and sflowtool.
+    pub struct Pfc: "pfc" {
+        /// Frames sent.
+        requests: Counter32,
+        /// Frames received.
+        indications: Counter32,
+        /// Time paused.
+        pause_duration: Counter32 [us],
+        /// Times that the watchdog expired.
+        storm_detected: Counter32,
+        storm_restored: Counter32,
+    }
+}

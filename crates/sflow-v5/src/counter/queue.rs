@@ -1,0 +1,26 @@
+//! Queues of a port.
+
+use crate::{Counter32, structure};
+
+structure! {
+    /// How long one queue of a port was when packets were put into it: a histogram, its upper bounds
+    /// in segments and inclusive. One record for each queue.
+    ///
+    /// Source: structure registry.
+    pub struct QueueLength: "queue_length" {
+        /// Stays the same within the port.
+        queue_index as queueIndex: u32,
+        segment_size as segmentSize: u32 [bytes],
+        queue_segments as queueSegments: u32,
+        queue_length0 as queueLength0: Counter32 [packets],
+        queue_length1 as queueLength1: Counter32 [packets],
+        queue_length2 as queueLength2: Counter32 [packets],
+        queue_length4 as queueLength4: Counter32 [packets],
+        queue_length8 as queueLength8: Counter32 [packets],
+        queue_length32 as queueLength32: Counter32 [packets],
+        queue_length128 as queueLength128: Counter32 [packets],
+        queue_length1024 as queueLength1024: Counter32 [packets],
+        queue_length_more as queueLengthMore: Counter32 [packets],
+        dropped: Counter32 [packets],
+    }
+}

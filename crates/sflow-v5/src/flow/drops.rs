@@ -1,0 +1,54 @@
+//! sFlow Dropped Packet Notification Structures, and their additions by Linux: why and where.
+
+use crate::{AclDirection, Text, structure};
+
+structure! {
+    /// The queue that was chosen for a packet, at the output interface of the sample.
+    ///
+    /// Source: sFlow Dropped Packet Notification Structures.
+    pub struct ExtendedEgressQueue: "extended_egress_queue" {
+        /// Number of the queue at that port.
+        queue: u32,
+    }
+}
+
+structure! {
+    /// The access list that dropped a packet.
+    ///
+    /// Source: sFlow Dropped Packet Notification Structures.
+    pub struct ExtendedAcl<'a>: "extended_acl" {
+        number: u32,
+        name: Text<'a>,
+        direction: AclDirection,
+    }
+}
+
+structure! {
+    /// The place in the software that dropped a packet.
+    ///
+    /// Source: sFlow Dropped Packet Notification Structures.
+    pub struct ExtendedFunction<'a>: "extended_function" {
+        /// Such as a function of the kernel.
+        symbol: Text<'a>,
+    }
+}
+
+structure! {
+    /// The reason of the hardware that dropped a packet, as devlink names it.
+    ///
+    /// Source: structure registry; Host sFlow.
+    pub struct ExtendedHwTrap<'a>: "extended_hw_trap" {
+        group: Text<'a>,
+        trap: Text<'a>,
+    }
+}
+
+structure! {
+    /// The reason of the Linux kernel that dropped a packet.
+    ///
+    /// Source: structure registry; Host sFlow.
+    pub struct ExtendedLinuxDropReason<'a>: "extended_linux_drop_reason" {
+        /// Its name.
+        reason: Text<'a>,
+    }
+}

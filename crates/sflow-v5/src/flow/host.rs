@@ -1,0 +1,46 @@
+//! sFlow Host Structures: the socket of an application, and the ends of a packet on a host.
+
+use crate::{DataSourceKind, Ipv4, Ipv6, structure};
+
+structure! {
+    /// The connection of an application over IPv4.
+    ///
+    /// Source: sFlow Host Structures.
+    pub struct ExtendedSocketIpv4: "extended_socket_ipv4" {
+        /// 6 is TCP, 17 is UDP.
+        protocol: u32,
+        local_ip: Ipv4,
+        remote_ip: Ipv4,
+        local_port: u32,
+        remote_port: u32,
+    }
+}
+
+structure! {
+    /// The connection of an application over IPv6.
+    ///
+    /// Source: sFlow Host Structures.
+    pub struct ExtendedSocketIpv6: "extended_socket_ipv6" {
+        /// 6 is TCP, 17 is UDP.
+        protocol: u32,
+        local_ip: Ipv6,
+        remote_ip: Ipv6,
+        local_port: u32,
+        remote_port: u32,
+    }
+}
+
+structure! {
+    /// The data sources at both ends of a packet: containers, pods, services. Zero is an end that
+    /// is not known.
+    ///
+    /// Source: structure registry; Host sFlow.
+    pub struct ExtendedEntities: "extended_entities" {
+        /// Where the packet came from.
+        src_ds_class: DataSourceKind,
+        src_ds_index: u32,
+        /// Where it went.
+        dst_ds_class: DataSourceKind,
+        dst_ds_index: u32,
+    }
+}

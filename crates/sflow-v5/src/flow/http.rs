@@ -1,0 +1,88 @@
+//! sFlow HTTP Structures: requests, and the other side of a proxy.
+
+use crate::{HttpMethod, Ipv4, Ipv6, Microseconds, Text, structure};
+
+structure! {
+    /// The connection of a proxy to the server behind it, over IPv4.
+    ///
+    /// Source: sFlow HTTP Structures.
+    pub struct ExtendedProxySocketIpv4: "extended_proxy_socket_ipv4" {
+        /// 6 is TCP, 17 is UDP.
+        protocol: u32,
+        local_ip: Ipv4,
+        remote_ip: Ipv4,
+        local_port: u32,
+        remote_port: u32,
+    }
+}
+
+structure! {
+    /// The connection of a proxy to the server behind it, over IPv6.
+    ///
+    /// Source: sFlow HTTP Structures.
+    pub struct ExtendedProxySocketIpv6: "extended_proxy_socket_ipv6" {
+        /// 6 is TCP, 17 is UDP.
+        protocol: u32,
+        local_ip: Ipv6,
+        remote_ip: Ipv6,
+        local_port: u32,
+        remote_port: u32,
+    }
+}
+
+structure! {
+    /// One HTTP request, in the older layout that collectors read; [`HttpRequest`] has taken its
+    /// place.
+    ///
+    /// Another definition of this number has `xff` and `req_bytes` and no `protocol`; what is laid
+    /// out that way is malformed or makes no sense here.
+    ///
+    /// Source: as sflowtool and nfdump read it.
+    pub struct HttpRequestDeprecated<'a>: "http_request_deprecated" {
+        method: HttpMethod,
+        /// HTTP/1.1 is 1001.
+        protocol: u32,
+        uri: Text<'a>,
+        host: Text<'a>,
+        referrer: Text<'a>,
+        useragent: Text<'a>,
+        authuser: Text<'a>,
+        mimetype: Text<'a>,
+        resp_bytes: u64 [bytes],
+        us as uS: Microseconds [us],
+        status: u32,
+    }
+}
+
+structure! {
+    /// One HTTP request.
+    ///
+    /// Source: sFlow HTTP Structures.
+    pub struct HttpRequest<'a>: "http_request" {
+        method: HttpMethod,
+        /// HTTP/1.1 is 1001.
+        protocol: u32,
+        uri: Text<'a>,
+        host: Text<'a>,
+        referer: Text<'a>,
+        useragent: Text<'a>,
+        /// `X-Forwarded-For`.
+        xff: Text<'a>,
+        authuser: Text<'a>,
+        mime_type: Text<'a>,
+        req_bytes: u64 [bytes],
+        resp_bytes: u64 [bytes],
+        us as uS: Microseconds [us],
+        status: i32,
+    }
+}
+
+structure! {
+    /// The request that a proxy made of one.
+    ///
+    /// Source: sFlow HTTP Structures.
+    pub struct ExtendedProxyRequest<'a>: "extended_proxy_request" {
+        uri: Text<'a>,
+        host: Text<'a>,
+    }
+}

@@ -1,0 +1,19 @@
+//! sFlow Memcache Structures.
+
+use crate::{MemcacheCmd, MemcacheProtocol, MemcacheStatus, Microseconds, Text, structure};
+
+structure! {
+    /// One operation of memcached.
+    ///
+    /// Source: sFlow Memcache Structures.
+    pub struct MemcacheOperation<'a>: "memcache_operation" {
+        protocol: MemcacheProtocol,
+        cmd: MemcacheCmd,
+        key: Text<'a>,
+        /// Keys of the command, of which `key` is one.
+        nkeys: u32,
+        value_bytes: u32 [bytes],
+        us as uS: Microseconds [us],
+        status: MemcacheStatus,
+    }
+}

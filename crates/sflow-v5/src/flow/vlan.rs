@@ -1,0 +1,23 @@
+//! VLAN tags of a packet as it came in and as it went out.
+
+use crate::{List, VlanTag, structure};
+
+structure! {
+    /// VLAN tags of a packet as it came in.
+    ///
+    /// Source: structure registry.
+    pub struct ExtendedVlanin<'a>: "extended_vlanin" {
+        /// Outermost first.
+        stack: List<'a, VlanTag>,
+    }
+}
+
+structure! {
+    /// VLAN tags of a packet as it went out.
+    ///
+    /// Source: structure registry.
+    pub struct ExtendedVlanout<'a>: "extended_vlanout" {
+        /// Outermost first.
+        stack: List<'a, VlanTag>,
+    }
+}

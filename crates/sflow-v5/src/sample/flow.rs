@@ -1,0 +1,78 @@
+use crate::error::Stop;
+use crate::flow::FlowRecord;
+use crate::frame::Records;
+use crate::source::{DataSource, Encoding, Interface};
+use crate::structure::FlowStructure;
+use crate::wire::Wire;
+use crate::writer::Writer;
+
+/// One packet in `sampling_rate`: where it passed, and what is known of it.
+///
+/// Source: sFlow Version 5, `flow_sample` and `flow_sample_expanded`.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct FlowSample<'a> {
+    /// Goes up by one with each flow sample of this data source.
+    pub sequence_number: u32,
+    /// What sampled it.
+    pub source_id: DataSource,
+    /// One packet of so many was sampled; 0 if unknown.
+    pub sampling_rate: u32,
+    /// Packets that could have been sampled, modulo 2^32.
+    pub sample_pool: u32,
+    /// Samples that the agent lost for lack of resources.
+    pub drops: u32,
+    /// Where the packet came in.
+    pub input: Interface,
+    /// Where it went out, or why not.
+    pub output: Interface,
+    /// How the sample stands on the wire.
+    pub encoding: Encoding,
+    /// What is known of the packet.
+    pub records: Records<'a, FlowRecord<'a>>,
+}
+
+impl<'a> FlowSample<'a> {
+    /// The records, each read as it is reached.
+    pub fn records(&self) -> impl Iterator<Item = FlowRecord<'a>> + Clone + use<'a> {
+        self.records.iter()
+    }
+
+    /// The first record of this type that can be read; all others are passed over unread.
+    pub fn find<T: FlowStructure<'a>>(&self) -> Option<T> {
+        self.records.find(T::FORMAT, T::read, T::of)
+    }
+
+    #[inline(always)]
+    pub(super) fn decode(encoding: Encoding, bytes: &'a [u8]) -> Result<Self, Stop> {
+        let fixed = match encoding {
+            Encoding::Compact => 32,
+            Encoding::Expanded => 44,
+        };
+        let (mut head, behind) = bytes
+            .split_at_checked(fixed)
+            .ok_or_else(|| Stop::truncated(bytes, fixed))?;
+        let head = &mut head;
+        Ok(Self {
+            sequence_number: u32::decode(head)?,
+            source_id: DataSource::decode(encoding, head)?,
+            sampling_rate: u32::decode(head)?,
+            sample_pool: u32::decode(head)?,
+            drops: u32::decode(head)?,
+            input: Interface::decode(encoding, head)?,
+            output: Interface::decode(encoding, head)?,
+            encoding,
+            records: Records::new(behind, u32::decode(head)?),
+        })
+    }
+
+    pub(super) fn encode(&self, out: &mut Writer<'_>) {
+        out.word(self.sequence_number);
+        self.source_id.encode(self.encoding, out);
+        out.word(self.sampling_rate);
+        out.word(self.sample_pool);
+        out.word(self.drops);
+        self.input.encode(self.encoding, out);
+        self.output.encode(self.encoding, out);
+        self.records.write(out);
+    }
+}

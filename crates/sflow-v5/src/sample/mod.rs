@@ -1,0 +1,203 @@
+//! Samples: what happened to a packet, or what a data source has counted.
+
+mod counters;
+mod discarded;
+mod flow;
+mod foundry;
+mod named;
+mod real_time;
+#[cfg(feature = "serde")]
+mod serialize;
+
+pub use counters::CountersSample;
+pub use discarded::DiscardedPacket;
+pub use flow::FlowSample;
+pub use foundry::FoundryAcl;
+pub use named::{Named, NamedIter, NamedValue, NamedValues};
+pub use real_time::{FlowValue, MetricValue, RtFlow, RtMetric};
+
+use crate::error::{Error, Stop};
+use crate::format::DataFormat;
+use crate::frame::{self, Frame, Record as _};
+use crate::source::Encoding;
+use crate::writer::Writer;
+
+const FLOW_SAMPLE: DataFormat = DataFormat::new(0, 1);
+const COUNTERS_SAMPLE: DataFormat = DataFormat::new(0, 2);
+const FLOW_SAMPLE_EXPANDED: DataFormat = DataFormat::new(0, 3);
+const COUNTERS_SAMPLE_EXPANDED: DataFormat = DataFormat::new(0, 4);
+const DISCARDED_PACKET: DataFormat = DataFormat::new(0, 5);
+const RTMETRIC: DataFormat = DataFormat::new(4300, 1002);
+const RTFLOW: DataFormat = DataFormat::new(4300, 1003);
+pub(crate) const FOUNDRY_ACL: DataFormat = DataFormat::new(1991, 1);
+
+/// One sample of a datagram.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Sample<'a> {
+    /// `0:1` and `0:3`: a packet.
+    Flow(FlowSample<'a>),
+    /// `0:2` and `0:4`: the counters of a data source.
+    Counters(CountersSample<'a>),
+    /// `0:5`: a packet that was dropped.
+    Discarded(DiscardedPacket<'a>),
+    /// `4300:1002`: metrics that an application named itself.
+    RtMetric(RtMetric<'a>),
+    /// `4300:1003`: a flow whose keys an application named itself.
+    RtFlow(RtFlow<'a>),
+    /// `1991:1`: what was put around the next sample.
+    FoundryAcl(FoundryAcl),
+    /// A kind of sample that this crate does not know, with its bytes.
+    Unknown(Frame<'a>),
+    /// A sample that cannot be read, or the rest of a datagram whose framing is broken; with
+    /// those bytes and the reason.
+    Malformed(Frame<'a>, Error),
+}
+
+impl<'a> Sample<'a> {
+    /// Every kind of sample that this crate knows, and its name.
+    pub const REGISTERED: &'static [(DataFormat, &'static str)] = &[
+        (FLOW_SAMPLE, "flow_sample"),
+        (COUNTERS_SAMPLE, "counters_sample"),
+        (FLOW_SAMPLE_EXPANDED, "flow_sample_expanded"),
+        (COUNTERS_SAMPLE_EXPANDED, "counters_sample_expanded"),
+        (DISCARDED_PACKET, "discarded_packet"),
+        (FOUNDRY_ACL, "foundry_acl"),
+        (RTMETRIC, "rtmetric"),
+        (RTFLOW, "rtflow"),
+    ];
+
+    #[inline(always)]
+    pub(crate) fn read(frame: Frame<'a>) -> Self {
+        match frame.format {
+            FLOW_SAMPLE => Self::flow(Encoding::Compact, frame),
+            COUNTERS_SAMPLE => Self::counters(Encoding::Compact, frame),
+            FLOW_SAMPLE_EXPANDED => Self::flow(Encoding::Expanded, frame),
+            COUNTERS_SAMPLE_EXPANDED => Self::counters(Encoding::Expanded, frame),
+            _ => Self::rare(frame),
+        }
+    }
+
+    #[inline(always)]
+    fn flow(encoding: Encoding, frame: Frame<'a>) -> Self {
+        match FlowSample::decode(encoding, frame.bytes) {
+            Ok(sample) => Self::Flow(sample),
+            Err(stop) => Self::malformed("flow_sample", "", stop, frame),
+        }
+    }
+
+    #[inline(always)]
+    fn counters(encoding: Encoding, frame: Frame<'a>) -> Self {
+        match CountersSample::decode(encoding, frame.bytes) {
+            Ok(sample) => Self::Counters(sample),
+            Err(stop) => Self::malformed("counters_sample", "", stop, frame),
+        }
+    }
+
+    #[inline(never)]
+    fn rare(frame: Frame<'a>) -> Self {
+        let mut field = "";
+        let (structure, read) = match frame.format {
+            DISCARDED_PACKET => (
+                "discarded_packet",
+                DiscardedPacket::decode(frame.bytes).map(Self::Discarded),
+            ),
+            RTMETRIC => (
+                "rtmetric",
+                RtMetric::decode(frame.bytes, &mut field).map(Self::RtMetric),
+            ),
+            RTFLOW => (
+                "rtflow",
+                RtFlow::decode(frame.bytes, &mut field).map(Self::RtFlow),
+            ),
+            FOUNDRY_ACL => (
+                "foundry_acl",
+                FoundryAcl::decode(frame.bytes).map(Self::FoundryAcl),
+            ),
+            _ => return Self::Unknown(frame),
+        };
+        read.unwrap_or_else(|stop| Self::malformed(structure, field, stop, frame))
+    }
+
+    #[cold]
+    fn malformed(
+        structure: &'static str,
+        field: &'static str,
+        stop: Stop,
+        frame: Frame<'a>,
+    ) -> Self {
+        Self::Malformed(frame, stop.report(structure, field, frame.bytes))
+    }
+
+    /// The last sample of a datagram, where the next frame is not wholly there.
+    #[cold]
+    pub(crate) fn broken(rest: &'a [u8]) -> Self {
+        let (frame, error) = Frame::broken("sample", rest);
+        Self::Malformed(frame, error)
+    }
+
+    /// The number under which it stands on the wire.
+    pub const fn format(&self) -> DataFormat {
+        match self {
+            Self::Flow(FlowSample {
+                encoding: Encoding::Compact,
+                ..
+            }) => FLOW_SAMPLE,
+            Self::Flow(_) => FLOW_SAMPLE_EXPANDED,
+            Self::Counters(CountersSample {
+                encoding: Encoding::Compact,
+                ..
+            }) => COUNTERS_SAMPLE,
+            Self::Counters(_) => COUNTERS_SAMPLE_EXPANDED,
+            Self::Discarded(_) => DISCARDED_PACKET,
+            Self::RtMetric(_) => RTMETRIC,
+            Self::RtFlow(_) => RTFLOW,
+            Self::FoundryAcl(_) => FOUNDRY_ACL,
+            Self::Unknown(frame) | Self::Malformed(frame, _) => frame.format,
+        }
+    }
+
+    /// The specification's name, if the kind is known.
+    pub fn name(&self) -> Option<&'static str> {
+        let mut registered = Self::REGISTERED.iter();
+        registered
+            .find(|(format, _)| *format == self.format())
+            .map(|(_, name)| *name)
+    }
+
+    /// Reads every record; the first thing that is malformed is the answer.
+    ///
+    /// # Errors
+    ///
+    /// Why the sample, or the first record of it that cannot be read, is malformed.
+    pub fn validate(&self) -> Result<(), Error> {
+        let error = match self {
+            Self::Flow(sample) => sample.records().find_map(|record| record.error()),
+            Self::Counters(sample) => sample.records().find_map(|record| record.error()),
+            Self::Discarded(sample) => sample.records().find_map(|record| record.error()),
+            Self::RtMetric(sample) => sample.metrics.iter().find_map(|item| item.value.error()),
+            Self::RtFlow(sample) => sample.fields.iter().find_map(|item| item.value.error()),
+            Self::FoundryAcl(_) | Self::Unknown(_) => None,
+            Self::Malformed(_, error) => Some(*error),
+        };
+        error.map_or(Ok(()), Err)
+    }
+
+    pub(crate) fn write(&self, out: &mut Writer<'_>) {
+        let format = self.format();
+        match self {
+            Self::Flow(sample) => frame::write(format, out, |out| sample.encode(out)),
+            Self::Counters(sample) => frame::write(format, out, |out| sample.encode(out)),
+            Self::Discarded(sample) => frame::write(format, out, |out| sample.encode(out)),
+            Self::RtMetric(sample) => frame::write(format, out, |out| sample.encode(out)),
+            Self::RtFlow(sample) => frame::write(format, out, |out| sample.encode(out)),
+            Self::FoundryAcl(sample) => frame::write(format, out, |out| sample.encode(out)),
+            Self::Unknown(frame) | Self::Malformed(frame, _) => frame.write(out),
+        }
+    }
+
+    /// Whether a datagram's number of samples includes it.
+    pub(crate) const fn is_counted(&self) -> bool {
+        !matches!(self, Self::FoundryAcl(_))
+    }
+}

@@ -1,0 +1,187 @@
+//! Values that a sample names itself, and their types with them.
+
+use core::fmt;
+use core::iter::FusedIterator;
+
+use crate::error::{Error, Fault, Stop};
+use crate::text::Text;
+use crate::wire::{self, Size, Wire};
+use crate::writer::Writer;
+
+/// A value, and the name that the sample gives it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Named<'a, V> {
+    /// The name; empty if not even that could be read.
+    pub name: Text<'a>,
+    /// The value.
+    pub value: V,
+}
+
+/// What a [`Named`] holds: one type of several, told by a number in front of it.
+pub trait NamedValue<'a>: Copy {
+    /// The sample that holds such values.
+    const SAMPLE: &'static str;
+
+    /// Reads a value of this type; `None` if there is no such type.
+    ///
+    /// # Errors
+    ///
+    /// If the bytes cannot be one.
+    fn read(kind: u32, input: &mut &'a [u8]) -> Option<Result<Self, Stop>>;
+
+    /// What stands for the rest of a list from a value on that cannot be read: from its name
+    /// on, all of it.
+    fn malformed(rest: &'a [u8], error: Error) -> Self;
+
+    /// That rest and the reason, if this is one.
+    fn refused(&self) -> Option<(&'a [u8], Error)>;
+
+    /// The number of its type, and the type's name.
+    fn kind(&self) -> (u32, &'static str);
+
+    /// Writes the value alone.
+    fn encode(&self, out: &mut Writer<'_>);
+
+    /// Why it cannot be read, if it cannot.
+    fn error(&self) -> Option<Error> {
+        self.refused().map(|(_, error)| error)
+    }
+}
+
+/// The named values of a sample: from the wire, or, to be encoded, from a slice.
+///
+/// A value of unknown type has an unknown length. It is the last item, malformed, and holds all
+/// that is left.
+#[derive(Clone, Copy)]
+pub struct NamedValues<'a, V> {
+    wire: &'a [u8],
+    count: u32,
+    items: &'a [Named<'a, V>],
+}
+
+impl<'a, V: NamedValue<'a>> NamedValues<'a, V> {
+    /// Takes the number of values from `input`, and all that is behind it.
+    pub(super) fn decode(input: &mut &'a [u8]) -> Result<Self, Stop> {
+        let count = wire::run(|bytes| wire::count(bytes, Size::AtLeast(12)), input)?;
+        Ok(Self {
+            wire: core::mem::take(input),
+            count,
+            items: &[],
+        })
+    }
+
+    /// The values, each read as it is reached.
+    pub const fn iter(&self) -> NamedIter<'a, V> {
+        NamedIter { rest: *self }
+    }
+
+    pub(super) fn encode(&self, out: &mut Writer<'_>) {
+        let place = out.len();
+        out.word(0);
+        let mut count = 0usize;
+        for item in self.iter() {
+            match item.value.refused() {
+                Some((rest, _)) => out.put(rest),
+                None => {
+                    item.name.encode(out);
+                    out.word(item.value.kind().0);
+                    item.value.encode(out);
+                }
+            }
+            count = count.saturating_add(1);
+        }
+        out.overwrite(place, count);
+    }
+}
+
+impl<'a, V> From<&'a [Named<'a, V>]> for NamedValues<'a, V> {
+    fn from(items: &'a [Named<'a, V>]) -> Self {
+        Self {
+            wire: &[],
+            count: 0,
+            items,
+        }
+    }
+}
+
+impl<V> Default for NamedValues<'_, V> {
+    fn default() -> Self {
+        Self {
+            wire: &[],
+            count: 0,
+            items: &[],
+        }
+    }
+}
+
+impl<'a, V: NamedValue<'a>> IntoIterator for NamedValues<'a, V> {
+    type Item = Named<'a, V>;
+    type IntoIter = NamedIter<'a, V>;
+
+    fn into_iter(self) -> NamedIter<'a, V> {
+        self.iter()
+    }
+}
+
+impl<'a, V: NamedValue<'a> + PartialEq> PartialEq for NamedValues<'a, V> {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl<'a, V: NamedValue<'a> + fmt::Debug> fmt::Debug for NamedValues<'a, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// Iterates over [`NamedValues`]; does not fail and always ends.
+#[derive(Clone)]
+pub struct NamedIter<'a, V> {
+    rest: NamedValues<'a, V>,
+}
+
+impl<'a, V: NamedValue<'a>> Iterator for NamedIter<'a, V> {
+    type Item = Named<'a, V>;
+
+    fn next(&mut self) -> Option<Named<'a, V>> {
+        if let Some((first, behind)) = self.rest.items.split_first() {
+            self.rest.items = behind;
+            return Some(*first);
+        }
+        self.rest.count = self.rest.count.checked_sub(1)?;
+        let start = self.rest.wire;
+        let mut name = Text::default();
+        match read(&mut self.rest.wire, &mut name) {
+            Ok(value) => Some(Named { name, value }),
+            Err((field, stop)) => {
+                self.rest = NamedValues::default();
+                let error = stop.report(V::SAMPLE, field, start);
+                let value = V::malformed(start, error);
+                Some(Named { name, value })
+            }
+        }
+    }
+}
+
+impl<'a, V: NamedValue<'a>> FusedIterator for NamedIter<'a, V> {}
+
+impl<'a, V: NamedValue<'a> + fmt::Debug> fmt::Debug for NamedIter<'a, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.rest.fmt(f)
+    }
+}
+
+/// One value and, as far as it gets, its name; or the part that cannot be read.
+fn read<'a, V: NamedValue<'a>>(
+    input: &mut &'a [u8],
+    name: &mut Text<'a>,
+) -> Result<V, (&'static str, Stop)> {
+    *name = Text::decode(input).map_err(|stop| ("name", stop))?;
+    let before = *input;
+    let kind = u32::decode(input).map_err(|stop| ("type", stop))?;
+    match V::read(kind, input) {
+        Some(value) => value.map_err(|stop| ("value", stop)),
+        None => Err(("type", Stop::at(before, Fault::ValueType(kind)))),
+    }
+}

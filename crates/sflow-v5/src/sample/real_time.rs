@@ -1,0 +1,190 @@
+use super::named::{NamedValue, NamedValues};
+use crate::address::{Ipv4, Ipv6, Mac};
+use crate::error::{Error, Stop};
+use crate::number::{Counter32, Counter64, Gauge32, Gauge64};
+use crate::text::Text;
+use crate::wire::Wire;
+use crate::writer::Writer;
+
+/// Metrics of an application, under names of its own.
+///
+/// It has no sequence number and no data source but a name.
+///
+/// Source: enterprise 4300 (InMon), `rtmetric`, as Host sFlow sends it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct RtMetric<'a> {
+    /// What the metrics are of.
+    pub datasource: Text<'a>,
+    /// The metrics.
+    pub metrics: NamedValues<'a, MetricValue<'a>>,
+}
+
+/// A flow of an application, its keys and values under names of its own.
+///
+/// Source: enterprise 4300 (InMon), `rtflow`, as Host sFlow sends it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct RtFlow<'a> {
+    /// What the flow was seen at.
+    pub datasource: Text<'a>,
+    /// One flow of so many was sampled; 0 if unknown.
+    pub sampling_rate: u32,
+    /// Flows that could have been sampled, modulo 2^32.
+    pub sample_pool: u32,
+    /// Keys and values.
+    pub fields: NamedValues<'a, FlowValue<'a>>,
+}
+
+impl<'a> RtMetric<'a> {
+    pub(super) fn decode(mut bytes: &'a [u8], field: &mut &'static str) -> Result<Self, Stop> {
+        let input = &mut bytes;
+        *field = "datasource";
+        let datasource = Text::decode(input)?;
+        *field = "metrics";
+        let metrics = NamedValues::decode(input)?;
+        Ok(Self {
+            datasource,
+            metrics,
+        })
+    }
+
+    pub(super) fn encode(&self, out: &mut Writer<'_>) {
+        self.datasource.encode(out);
+        self.metrics.encode(out);
+    }
+}
+
+impl<'a> RtFlow<'a> {
+    pub(super) fn decode(mut bytes: &'a [u8], field: &mut &'static str) -> Result<Self, Stop> {
+        let input = &mut bytes;
+        *field = "datasource";
+        let datasource = Text::decode(input)?;
+        *field = "sampling_rate";
+        let sampling_rate = u32::decode(input)?;
+        *field = "sample_pool";
+        let sample_pool = u32::decode(input)?;
+        *field = "fields";
+        let fields = NamedValues::decode(input)?;
+        Ok(Self {
+            datasource,
+            sampling_rate,
+            sample_pool,
+            fields,
+        })
+    }
+
+    pub(super) fn encode(&self, out: &mut Writer<'_>) {
+        self.datasource.encode(out);
+        out.word(self.sampling_rate);
+        out.word(self.sample_pool);
+        self.fields.encode(out);
+    }
+}
+
+/// The types of one kind of named value: number, name, and what is read.
+macro_rules! values {
+    (
+        $(#[$doc:meta])*
+        pub enum $name:ident in $sample:literal {
+            $($(#[$variant_doc:meta])* $number:literal $word:literal => $variant:ident($kind:ty),)*
+        }
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        #[non_exhaustive]
+        pub enum $name<'a> {
+            $($(#[$variant_doc])* $variant($kind),)*
+            /// A value of a type that this crate does not know, or one that cannot be read, with
+            /// its name and all that follows it; and the reason.
+            Malformed(&'a [u8], Error),
+        }
+
+        impl<'a> NamedValue<'a> for $name<'a> {
+            const SAMPLE: &'static str = $sample;
+
+            fn read(kind: u32, input: &mut &'a [u8]) -> Option<Result<Self, Stop>> {
+                match kind {
+                    $($number => Some(<$kind>::decode(input).map(Self::$variant)),)*
+                    _ => None,
+                }
+            }
+
+            fn malformed(rest: &'a [u8], error: Error) -> Self {
+                Self::Malformed(rest, error)
+            }
+
+            fn refused(&self) -> Option<(&'a [u8], Error)> {
+                match self {
+                    Self::Malformed(rest, error) => Some((rest, *error)),
+                    _ => None,
+                }
+            }
+
+            fn kind(&self) -> (u32, &'static str) {
+                match self {
+                    $(Self::$variant(_) => ($number, $word),)*
+                    Self::Malformed(..) => (u32::MAX, "malformed"),
+                }
+            }
+
+            fn encode(&self, out: &mut Writer<'_>) {
+                match self {
+                    $(Self::$variant(value) => value.encode(out),)*
+                    Self::Malformed(rest, _) => out.put(rest),
+                }
+            }
+        }
+
+        #[cfg(feature = "serde")]
+        impl serde::Serialize for $name<'_> {
+            /// The bare value.
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                match self {
+                    $(Self::$variant(value) => value.serialize(serializer),)*
+                    Self::Malformed(rest, _) => crate::text::Opaque(rest).serialize(serializer),
+                }
+            }
+        }
+    };
+}
+
+values! {
+    /// The value of a metric.
+    pub enum MetricValue in "rtmetric" {
+        /// `0`
+        0 "string" => Text(Text<'a>),
+        /// `1`
+        1 "counter32" => Counter32(Counter32),
+        /// `2`
+        2 "counter64" => Counter64(Counter64),
+        /// `3`
+        3 "gauge32" => Gauge32(Gauge32),
+        /// `4`
+        4 "gauge64" => Gauge64(Gauge64),
+        /// `5`
+        5 "float" => Float(f32),
+        /// `6`
+        6 "double" => Double(f64),
+    }
+}
+
+values! {
+    /// The value of a flow's field.
+    pub enum FlowValue in "rtflow" {
+        /// `0`
+        0 "string" => Text(Text<'a>),
+        /// `1`
+        1 "mac" => Mac(Mac),
+        /// `2`
+        2 "ip" => Ipv4(Ipv4),
+        /// `3`
+        3 "ip6" => Ipv6(Ipv6),
+        /// `4`
+        4 "int32" => Int32(i32),
+        /// `5`
+        5 "int64" => Int64(i64),
+        /// `6`
+        6 "float" => Float(f32),
+        /// `7`
+        7 "double" => Double(f64),
+    }
+}
