@@ -153,30 +153,37 @@ impl<'a> Iterator for Samples<'a> {
     fn next(&mut self) -> Option<Sample<'a>> {
         let before = self.frames.bytes;
         match self.frames.next()? {
-            Ok(frame) if frame.format == FOUNDRY_ACL => Some(self.foundry(frame, before)),
-            Ok(frame) => Some(Sample::read(frame)),
+            Ok(frame) => {
+                if frame.format == FOUNDRY_ACL {
+                    self.frames = unwrapped(self.frames, frame, before);
+                }
+                Some(Sample::read(frame))
+            }
             Err(rest) => Some(Sample::broken(rest)),
         }
     }
 }
 
-impl<'a> Samples<'a> {
-    /// The words around a sample. If that sample stands within the same frame, it is next; and
-    /// the two count as one, whether it does or stands behind.
-    #[cold]
-    fn foundry(&mut self, frame: Frame<'a>, before: &'a [u8]) -> Sample<'a> {
-        let inside = frame.bytes.get(FoundryAcl::SIZE..);
-        let wrapped = inside.is_some_and(
-            |inside| matches!(Frame::parse(inside), Ok((behind, _)) if behind.is_empty()),
-        );
-        if wrapped {
-            let head = Frame::HEAD.saturating_add(FoundryAcl::SIZE);
-            self.frames.bytes = before.get(head..).unwrap_or(&[]);
-        }
-        if wrapped || inside.is_some_and(<[u8]>::is_empty) {
-            self.frames.left = self.frames.left.saturating_add(1);
-        }
-        Sample::read(frame)
+/// Where to go on behind the words around a sample: at that sample, which may stand within the
+/// same frame; and the two count as one.
+#[cold]
+#[inline(never)]
+fn unwrapped<'a>(frames: Frames<'a>, frame: Frame<'a>, before: &'a [u8]) -> Frames<'a> {
+    let inside = frame.bytes.get(FoundryAcl::SIZE..).unwrap_or(&[]);
+    let is_wrapped = matches!(Frame::parse(inside), Ok((behind, _)) if behind.is_empty());
+    if !is_wrapped && frame.bytes.len() != FoundryAcl::SIZE {
+        return frames;
+    }
+    let bytes = if is_wrapped {
+        before
+            .get(Frame::HEAD.saturating_add(FoundryAcl::SIZE)..)
+            .unwrap_or(&[])
+    } else {
+        frames.bytes
+    };
+    Frames {
+        bytes,
+        left: frames.left.saturating_add(1),
     }
 }
 

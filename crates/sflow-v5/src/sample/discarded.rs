@@ -41,6 +41,7 @@ impl<'a> DiscardedPacket<'a> {
         self.records.find(T::FORMAT, T::read, T::of)
     }
 
+    #[inline(always)]
     pub(super) fn decode(bytes: &'a [u8]) -> Result<Self, Stop> {
         let (mut head, behind) = bytes
             .split_at_checked(32)

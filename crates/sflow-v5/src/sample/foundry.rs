@@ -11,6 +11,8 @@ use crate::writer::Writer;
 ///
 /// Source: enterprise 1991, as pmacct and Net::sFlow read it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+// As all other samples are: a tag of four bytes would keep samples from staying in registers.
+#[repr(align(8))]
 pub struct FoundryAcl {
     /// `FoundryFlags`.
     pub flags: u32,
@@ -22,6 +24,7 @@ impl FoundryAcl {
     /// How many bytes it takes.
     pub(crate) const SIZE: usize = 8;
 
+    #[inline(always)]
     pub(super) fn decode(mut bytes: &[u8]) -> Result<Self, Stop> {
         let input = &mut bytes;
         Ok(Self {

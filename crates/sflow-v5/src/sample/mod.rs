@@ -74,7 +74,23 @@ impl<'a> Sample<'a> {
             COUNTERS_SAMPLE => Self::counters(Encoding::Compact, frame),
             FLOW_SAMPLE_EXPANDED => Self::flow(Encoding::Expanded, frame),
             COUNTERS_SAMPLE_EXPANDED => Self::counters(Encoding::Expanded, frame),
-            _ => Self::rare(frame),
+            DISCARDED_PACKET => match DiscardedPacket::decode(frame.bytes) {
+                Ok(sample) => Self::Discarded(sample),
+                Err(stop) => Self::malformed("discarded_packet", stop, frame),
+            },
+            RTMETRIC => match RtMetric::decode(frame.bytes) {
+                Ok(sample) => Self::RtMetric(sample),
+                Err(stop) => Self::malformed("rtmetric", stop, frame),
+            },
+            RTFLOW => match RtFlow::decode(frame.bytes) {
+                Ok(sample) => Self::RtFlow(sample),
+                Err(stop) => Self::malformed("rtflow", stop, frame),
+            },
+            FOUNDRY_ACL => match FoundryAcl::decode(frame.bytes) {
+                Ok(sample) => Self::FoundryAcl(sample),
+                Err(stop) => Self::malformed("foundry_acl", stop, frame),
+            },
+            _ => Self::Unknown(frame),
         }
     }
 
@@ -82,7 +98,7 @@ impl<'a> Sample<'a> {
     fn flow(encoding: Encoding, frame: Frame<'a>) -> Self {
         match FlowSample::decode(encoding, frame.bytes) {
             Ok(sample) => Self::Flow(sample),
-            Err(stop) => Self::malformed("flow_sample", "", stop, frame),
+            Err(stop) => Self::malformed("flow_sample", stop, frame),
         }
     }
 
@@ -90,43 +106,13 @@ impl<'a> Sample<'a> {
     fn counters(encoding: Encoding, frame: Frame<'a>) -> Self {
         match CountersSample::decode(encoding, frame.bytes) {
             Ok(sample) => Self::Counters(sample),
-            Err(stop) => Self::malformed("counters_sample", "", stop, frame),
+            Err(stop) => Self::malformed("counters_sample", stop, frame),
         }
     }
 
-    #[inline(never)]
-    fn rare(frame: Frame<'a>) -> Self {
-        let mut field = "";
-        let (structure, read) = match frame.format {
-            DISCARDED_PACKET => (
-                "discarded_packet",
-                DiscardedPacket::decode(frame.bytes).map(Self::Discarded),
-            ),
-            RTMETRIC => (
-                "rtmetric",
-                RtMetric::decode(frame.bytes, &mut field).map(Self::RtMetric),
-            ),
-            RTFLOW => (
-                "rtflow",
-                RtFlow::decode(frame.bytes, &mut field).map(Self::RtFlow),
-            ),
-            FOUNDRY_ACL => (
-                "foundry_acl",
-                FoundryAcl::decode(frame.bytes).map(Self::FoundryAcl),
-            ),
-            _ => return Self::Unknown(frame),
-        };
-        read.unwrap_or_else(|stop| Self::malformed(structure, field, stop, frame))
-    }
-
     #[cold]
-    fn malformed(
-        structure: &'static str,
-        field: &'static str,
-        stop: Stop,
-        frame: Frame<'a>,
-    ) -> Self {
-        Self::Malformed(frame, stop.report(structure, field, frame.bytes))
+    fn malformed(structure: &'static str, stop: Stop, frame: Frame<'a>) -> Self {
+        Self::Malformed(frame, stop.report(structure, "", frame.bytes))
     }
 
     /// The last sample of a datagram, where the next frame is not wholly there.

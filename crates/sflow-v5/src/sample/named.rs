@@ -5,7 +5,7 @@ use core::iter::FusedIterator;
 
 use crate::error::{Error, Fault, Stop};
 use crate::text::Text;
-use crate::wire::{self, Size, Wire};
+use crate::wire::Wire;
 use crate::writer::Writer;
 
 /// A value, and the name that the sample gives it.
@@ -61,8 +61,9 @@ pub struct NamedValues<'a, V> {
 
 impl<'a, V: NamedValue<'a>> NamedValues<'a, V> {
     /// Takes the number of values from `input`, and all that is behind it.
+    #[inline(always)]
     pub(super) fn decode(input: &mut &'a [u8]) -> Result<Self, Stop> {
-        let count = wire::run(|bytes| wire::count(bytes, Size::AtLeast(12)), input)?;
+        let count = u32::decode(input)?;
         Ok(Self {
             wire: core::mem::take(input),
             count,

@@ -35,11 +35,10 @@ pub struct RtFlow<'a> {
 }
 
 impl<'a> RtMetric<'a> {
-    pub(super) fn decode(mut bytes: &'a [u8], field: &mut &'static str) -> Result<Self, Stop> {
+    #[inline(always)]
+    pub(super) fn decode(mut bytes: &'a [u8]) -> Result<Self, Stop> {
         let input = &mut bytes;
-        *field = "datasource";
         let datasource = Text::decode(input)?;
-        *field = "metrics";
         let metrics = NamedValues::decode(input)?;
         Ok(Self {
             datasource,
@@ -54,15 +53,12 @@ impl<'a> RtMetric<'a> {
 }
 
 impl<'a> RtFlow<'a> {
-    pub(super) fn decode(mut bytes: &'a [u8], field: &mut &'static str) -> Result<Self, Stop> {
+    #[inline(always)]
+    pub(super) fn decode(mut bytes: &'a [u8]) -> Result<Self, Stop> {
         let input = &mut bytes;
-        *field = "datasource";
         let datasource = Text::decode(input)?;
-        *field = "sampling_rate";
         let sampling_rate = u32::decode(input)?;
-        *field = "sample_pool";
         let sample_pool = u32::decode(input)?;
-        *field = "fields";
         let fields = NamedValues::decode(input)?;
         Ok(Self {
             datasource,

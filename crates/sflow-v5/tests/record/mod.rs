@@ -70,22 +70,29 @@ fn print<'a>(fields: usize, value: impl Fn(usize) -> sflow_v5::Value<'a>) -> Vec
 
 /// The bytes of a datagram with one compact sample with one record.
 pub(crate) fn sample_with(space: Space, format: DataFormat, bytes: &[u8]) -> Vec<u8> {
+    sample_of(space, &[(format, bytes)])
+}
+
+/// The bytes of a datagram with one compact sample with these records.
+pub(crate) fn sample_of(space: Space, records: &[(DataFormat, &[u8])]) -> Vec<u8> {
     let (number, fixed) = match space {
         Space::Flow => (1, 32),
         Space::Counters => (2, 12),
     };
-    let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap().to_be_bytes();
-    let mut sample = vec![0; fixed - 1];
-    sample.push(1);
-    sample.extend_from_slice(&format.0.to_be_bytes());
-    sample.extend_from_slice(&length(bytes));
-    sample.extend_from_slice(bytes);
-    sample.resize(sample.len().next_multiple_of(4), 0);
+    let length = |length: usize| u32::try_from(length).unwrap().to_be_bytes();
+    let mut sample = vec![0; fixed - 4];
+    sample.extend_from_slice(&length(records.len()));
+    for (format, bytes) in records {
+        sample.extend_from_slice(&format.0.to_be_bytes());
+        sample.extend_from_slice(&length(bytes.len()));
+        sample.extend_from_slice(bytes);
+        sample.resize(sample.len().next_multiple_of(4), 0);
+    }
     let mut datagram = vec![
         0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1,
     ];
     datagram.extend_from_slice(&[0, 0, 0, number]);
-    datagram.extend_from_slice(&length(&sample));
+    datagram.extend_from_slice(&length(sample.len()));
     datagram.extend_from_slice(&sample);
     datagram
 }

@@ -1,0 +1,83 @@
+//! PPP on lines, on SONET and SDH, and on Ethernet.
+
+use etherparse::EtherType;
+
+use super::layer::Layer;
+use super::layers::{Input, Next, Step};
+use super::stop::Stop;
+
+pub(super) const PPPOE_SESSION: EtherType = EtherType(0x8864);
+/// PPP within the GRE of PPTP.
+pub(super) const PPP: EtherType = EtherType(0x880b);
+
+/// Address and control of HDLC (RFC 1662), which two ends may agree to leave out.
+const HDLC: [u8; 2] = [0xff, 0x03];
+
+/// PPP (RFC 1661), with or without address and control.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ppp<'a> {
+    bytes: &'a [u8],
+    protocol: u16,
+}
+
+impl<'a> Ppp<'a> {
+    /// What follows: 0x0021 is IPv4, 0x0057 is IPv6.
+    pub const fn protocol(self) -> u16 {
+        self.protocol
+    }
+
+    /// The header.
+    pub const fn bytes(self) -> &'a [u8] {
+        self.bytes
+    }
+}
+
+/// A PPP session on Ethernet (RFC 2516).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pppoe<'a> {
+    bytes: &'a [u8; 6],
+}
+
+impl<'a> Pppoe<'a> {
+    /// The session, by which both ends tell the sessions between them apart.
+    pub const fn session(self) -> u16 {
+        let [_, _, high, low, _, _] = *self.bytes;
+        u16::from_be_bytes([high, low])
+    }
+
+    /// Bytes that follow.
+    pub const fn length(self) -> u16 {
+        let [_, _, _, _, high, low] = *self.bytes;
+        u16::from_be_bytes([high, low])
+    }
+
+    /// The header.
+    pub const fn bytes(self) -> &'a [u8; 6] {
+        self.bytes
+    }
+}
+
+pub(super) fn ppp(input: Input<'_>) -> Result<Step<'_>, Stop> {
+    let hdlc = if input.bytes.starts_with(&HDLC) { 2 } else { 0 };
+    let (_, at) = input.split("ppp", hdlc)?;
+    // The protocol is one byte if that is odd, and two otherwise.
+    let (size, protocol) = match at.bytes {
+        [low, ..] if low & 1 == 1 && *low != 0xff => (1, u16::from(*low)),
+        [high, low, ..] => (2, u16::from_be_bytes([*high, *low])),
+        _ => return Err(at.short("ppp", 2)),
+    };
+    let (bytes, behind) = input.split("ppp", usize::saturating_add(hdlc, size))?;
+    let layer = Layer::Ppp(Ppp { bytes, protocol });
+    Ok(match protocol {
+        0x0021 | 0x0057 => Step::new(layer, behind, Next::Ip),
+        0x0281 | 0x0283 => Step::new(layer, behind, Next::Mpls),
+        _ => Step::last(layer, behind, Stop::PppProtocol(protocol)),
+    })
+}
+
+pub(super) fn pppoe(input: Input<'_>) -> Result<Step<'_>, Stop> {
+    let (bytes, behind) = input.fixed("pppoe")?;
+    let header = Pppoe { bytes };
+    let behind = behind.until(usize::from(header.length()));
+    Ok(Step::new(Layer::Pppoe(header), behind, Next::Ppp))
+}

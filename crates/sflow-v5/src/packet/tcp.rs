@@ -1,0 +1,119 @@
+use core::fmt;
+
+use etherparse::{IpNumber, TcpHeaderSlice};
+
+use super::layer::Layer;
+use super::layers::{Input, Step};
+use super::stop::Stop;
+use super::transport::{Ports, head};
+
+/// TCP, at least its ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tcp<'a> {
+    ports: Ports<'a>,
+}
+
+impl<'a> Tcp<'a> {
+    /// The port of the sender.
+    pub const fn source_port(self) -> u16 {
+        self.ports.source_port()
+    }
+
+    /// The port of the receiver.
+    pub const fn destination_port(self) -> u16 {
+        self.ports.destination_port()
+    }
+
+    /// The flags, unless they were cut.
+    pub fn flags(self) -> Option<TcpFlags> {
+        match self.bytes() {
+            [_, _, _, _, _, _, _, _, _, _, _, _, offset, flags, ..] => {
+                Some(TcpFlags(u16::from_be_bytes([offset & 1, *flags])))
+            }
+            _ => None,
+        }
+    }
+
+    /// All other fields, unless something of the header was cut.
+    pub fn header(self) -> Option<TcpHeaderSlice<'a>> {
+        TcpHeaderSlice::from_slice(self.bytes()).ok()
+    }
+
+    /// The header, or as much of it as was sampled.
+    pub const fn bytes(self) -> &'a [u8] {
+        self.ports.bytes()
+    }
+}
+
+/// The flags of TCP, as `NS CWR ECE URG ACK PSH RST SYN FIN`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TcpFlags(
+    /// The lower nine bits of the word that they stand in.
+    pub u16,
+);
+
+impl TcpFlags {
+    /// No more from the sender.
+    pub const FIN: Self = Self(0x01);
+    /// Start of a connection.
+    pub const SYN: Self = Self(0x02);
+    /// Reset.
+    pub const RST: Self = Self(0x04);
+    /// Push.
+    pub const PSH: Self = Self(0x08);
+    /// The acknowledgement is valid.
+    pub const ACK: Self = Self(0x10);
+    /// The urgent pointer is valid.
+    pub const URG: Self = Self(0x20);
+    /// Congestion was experienced.
+    pub const ECE: Self = Self(0x40);
+    /// The congestion window was reduced.
+    pub const CWR: Self = Self(0x80);
+    /// Accurate congestion notification, formerly the nonce sum.
+    pub const NS: Self = Self(0x100);
+
+    /// Whether all of these are set.
+    pub const fn contains(self, flags: Self) -> bool {
+        self.0 & flags.0 == flags.0
+    }
+}
+
+impl fmt::Display for TcpFlags {
+    /// As tcpdump shows them: `[S.]`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const LETTERS: [(TcpFlags, &str); 9] = [
+            (TcpFlags::FIN, "F"),
+            (TcpFlags::SYN, "S"),
+            (TcpFlags::RST, "R"),
+            (TcpFlags::PSH, "P"),
+            (TcpFlags::ACK, "."),
+            (TcpFlags::URG, "U"),
+            (TcpFlags::ECE, "E"),
+            (TcpFlags::CWR, "W"),
+            (TcpFlags::NS, "e"),
+        ];
+        f.write_str("[")?;
+        if self.0 == 0 {
+            f.write_str("none")?;
+        }
+        for (flag, letter) in LETTERS {
+            if self.contains(flag) {
+                f.write_str(letter)?;
+            }
+        }
+        f.write_str("]")
+    }
+}
+
+pub(super) fn tcp(input: Input<'_>) -> Result<Step<'_>, Stop> {
+    let words = input.bytes.get(12).map_or(5, |byte| byte >> 4);
+    let invalid = (words < 5).then_some(Stop::Invalid {
+        header: "tcp",
+        field: "data offset",
+        value: words.into(),
+    });
+    let length = usize::from(words.max(5)) << 2;
+    let (ports, behind, short) = head("tcp", IpNumber::TCP, length, input)?;
+    let stop = short.or(invalid).unwrap_or(Stop::Payload);
+    Ok(Step::last(Layer::Tcp(Tcp { ports }), behind, stop))
+}

@@ -1,0 +1,326 @@
+//! What agents really send, and what other decoders make of it: one test for each entry of the
+//! format's list of deviations that concerns a decoder. What agents do is accepted, what
+//! decoders do is not repeated.
+
+#[allow(dead_code, reason = "each test uses its part")]
+mod capture;
+#[allow(dead_code, reason = "each test uses its part")]
+mod record;
+
+use record::{Space, sample_with};
+use sflow_v5::counter::{HostCpu, HostDescr, IfCounters, LagPortStats, Mib2TcpGroup, VirtCpu};
+use sflow_v5::flow::{
+    Extended80211Payload, Extended80211Rx, ExtendedAcl, ExtendedGateway, ExtendedMplsFtn,
+    ExtendedMplsVc, ExtendedNat, ExtendedRouter, ExtendedSwitch, ExtendedTransit, SampledEthernet,
+    SampledHeader, SampledIpv4,
+};
+use sflow_v5::{
+    Address, CounterRecord, CounterStructure, DataFormat, Datagram, DropReason, FlowRecord,
+    FlowStructure, HeaderProtocol, Interface, Ipv4, Mac, Sample,
+};
+
+/// 4.1, 1
+#[test]
+fn padding_that_is_not_zero() {
+    let bytes = [&[0, 0, 0, 5][..], b"ifNam", &[0x19, 0x20, 0x21]].concat();
+    let record = counter(DataFormat::new(0, 1005), &bytes);
+    assert_eq!(
+        format!("{record:?}"),
+        r#"PortName(PortName { name: "ifNam" })"#
+    );
+}
+
+/// 4.1, 2: not the padded bytes, as another decoder hands out.
+#[test]
+fn a_header_whose_length_is_not_a_multiple_of_four() {
+    let bytes = [&words(&[1, 64, 4, 45])[..], &[7; 45], &[9; 3]].concat();
+    let header: SampledHeader<'_> = flow(&bytes);
+    assert_eq!(*header.header, [7; 45]);
+}
+
+/// 4.1, 3: others read the second address two bytes too early.
+#[test]
+fn mac_addresses_take_eight_bytes() {
+    let bytes = [
+        &words(&[64])[..],
+        &[1, 2, 3, 4, 5, 6, 0xff, 0xff],
+        &[7, 8, 9, 10, 11, 12, 0xff, 0xff],
+        &words(&[0x0800]),
+    ]
+    .concat();
+    let ethernet: SampledEthernet = flow(&bytes);
+    assert_eq!(ethernet.src_mac, Mac([1, 2, 3, 4, 5, 6]));
+    assert_eq!(ethernet.dst_mac, Mac([7, 8, 9, 10, 11, 12]));
+    assert_eq!(ethernet.kind, 0x0800);
+
+    let mut bytes = [[1; 8], [2; 8]].concat();
+    bytes.extend(words(&[17, 0x0102_0304, 1, 2, 3, 4, 5, 6, 7, 8]));
+    let lag: LagPortStats = counters(&bytes);
+    assert_eq!(lag.dot3ad_agg_port_partner_oper_system_id, Mac([2; 6]));
+    assert_eq!(lag.dot3ad_agg_port_attached_agg_id, 17);
+}
+
+/// 4.1, 4 and 5
+#[test]
+fn a_uuid_without_a_length_and_a_text_of_no_length() {
+    let bytes = [&words(&[2])[..], b"vm\0\0", &[0xab; 16], &words(&[3, 2, 0])].concat();
+    let host: HostDescr<'_> = counters(&bytes);
+    assert_eq!((host.uuid.0, host.machine_type.0), ([0xab; 16], 3));
+    assert_eq!(host.os_release.known(), None);
+}
+
+/// 4.1, 6: others refuse the whole datagram.
+#[test]
+fn text_that_is_not_utf_8() {
+    let bytes = [
+        &words(&[4])[..],
+        &[0xff, 0xfe, b'x', 0],
+        &[1; 8],
+        &words(&[3, 6, 0, 54_000_000, 1, 2, 3]),
+    ]
+    .concat();
+    let received: Extended80211Rx<'_> = flow(&bytes);
+    assert_eq!(received.ssid.as_bytes(), [0xff, 0xfe, b'x', 0]);
+    assert_eq!(received.ssid.to_string(), "\u{fffd}\u{fffd}x\0");
+    assert_eq!(received.speed, 54_000_000);
+}
+
+/// 4.1, 7
+#[test]
+fn a_name_longer_than_the_specification_allows() {
+    let bytes = [
+        &words(&[252])[..],
+        &[b'k'; 252],
+        &[0; 16],
+        &words(&[3, 2, 0]),
+    ]
+    .concat();
+    let host: HostDescr<'_> = counters(&bytes);
+    assert_eq!(host.hostname.as_bytes().len(), 252);
+}
+
+/// 4.1, 8: others read the direction from the padding.
+#[test]
+fn an_access_list_whose_name_needs_padding() {
+    let bytes = [&words(&[101, 5])[..], b"guest\0\0\0", &words(&[2])].concat();
+    let acl: ExtendedAcl<'_> = flow(&bytes);
+    assert_eq!((acl.number, acl.name.to_str()), (101, Ok("guest")));
+    assert_eq!(acl.direction.name(), Some("egress"));
+}
+
+/// 4.1, 9: others expect three numbers, and an address.
+#[test]
+fn mpls_virtual_circuits_and_classes() {
+    let bytes = [&words(&[2])[..], b"vc\0\0", &words(&[7, 3])].concat();
+    let circuit: ExtendedMplsVc<'_> = flow(&bytes);
+    assert_eq!((circuit.vll_vc_id, circuit.vc_label_cos), (7, 3));
+    let bytes = [&words(&[2])[..], b"fe\0\0", &words(&[24])].concat();
+    let class: ExtendedMplsFtn<'_> = flow(&bytes);
+    assert_eq!(class.mpls_ftn_mask, 24);
+}
+
+/// 4.1, 10: others expect a sampled header in it.
+#[test]
+fn the_payload_of_a_wireless_frame() {
+    let bytes = [&words(&[0x000f_ac04, 5])[..], b"hello\0\0\0"].concat();
+    let payload: Extended80211Payload<'_> = flow(&bytes);
+    assert_eq!(payload.ciphersuite.name(), Some("ccmp"));
+    assert_eq!(*payload.data, *b"hello");
+}
+
+/// 4.1, 11 and 18: type 0, type 1 with zeros, and type 0 with four bytes too many.
+#[test]
+fn an_address_that_is_not_known() {
+    let nat: ExtendedNat = flow(&words(&[0, 1, 0x0a00_0001]));
+    assert_eq!(nat.src_address, Address::Unknown);
+    assert_eq!(nat.dst_address, Address::V4([10, 0, 0, 1]));
+    let router: ExtendedRouter = flow(&words(&[1, 0, 24, 16]));
+    assert_eq!((router.nexthop.known(), router.src_mask_len), (None, 24));
+    let router: ExtendedRouter = flow(&words(&[0, 24, 16, 0xdead]));
+    assert_eq!((router.nexthop.known(), router.dst_mask_len), (None, 16));
+}
+
+/// 4.1, 12: one agent sends the four bytes the other way round.
+#[test]
+fn the_state_of_an_aggregated_port() {
+    let mut bytes = vec![0; 20];
+    bytes.extend([0x3d, 0x3c, 0x3b, 0x3a]);
+    bytes.resize(56, 0);
+    let state = counters::<LagPortStats>(&bytes).dot3ad_agg_port_state;
+    assert_eq!((state.actor_admin, state.partner_oper), (0x3d, 0x3a));
+    assert_eq!(state.reversed().actor_admin, 0x3a);
+}
+
+/// 4.1, 13: two codes that one agent sends in place of others have the names that were meant.
+#[test]
+fn drop_reasons() {
+    let name = |code| DropReason(code).name();
+    assert_eq!((name(33), name(332)), (Some("dev_hdr"), Some("dev_hdr")));
+    assert_eq!(
+        (name(36), name(366)),
+        (Some("tc_egress"), Some("tc_egress"))
+    );
+    assert_eq!(name(263), Some("src_mac_is_multicast"), "4.1, 14");
+    assert_eq!((name(40), name(373)), (None, None));
+    assert_eq!(DropReason(373).to_string(), "unknown (373)");
+    let acl = Interface {
+        format: 1,
+        value: 258,
+    };
+    assert_eq!(acl.drop_reason(), Some(DropReason::ACL));
+    assert_eq!(acl.to_string(), "dropped: acl");
+    assert_eq!((acl.if_index(), acl.several()), (None, None));
+}
+
+/// 4.1, 15
+#[test]
+fn a_transit_delay_that_is_too_long_to_tell() {
+    assert_eq!(flow::<ExtendedTransit>(&[0xff; 4]).delay, u32::MAX);
+}
+
+/// 4.1, 17, and the errata: the device itself, in both encodings.
+#[test]
+fn both_words_for_no_interface() {
+    for value in [0x3fff_ffff, 0xffff_ffff] {
+        let interface = Interface { format: 0, value };
+        assert!(interface.is_internal());
+        assert_eq!(interface.if_index(), None);
+        assert_eq!(interface.to_string(), "internal");
+    }
+    let several = Interface {
+        format: 2,
+        value: 7,
+    };
+    assert_eq!((several.several(), several.if_index()), (Some(7), None));
+}
+
+/// 4.2: others read the first segment of a path alone.
+#[test]
+fn a_path_of_three_segments() {
+    let path = [3, 2, 1, 65_001, 1, 2, 65_002, 65_003, 2, 0];
+    let bytes = words(&[&[1, 0, 1, 2, 3][..], &path, &[0, 100]].concat());
+    let gateway: ExtendedGateway<'_> = flow(&bytes);
+    let numbers = gateway.dst_as_path.iter();
+    let numbers = numbers.flat_map(|segment| segment.as_number.iter());
+    assert!(numbers.eq([65_001, 65_002, 65_003]));
+    assert_eq!(gateway.localpref, 100);
+}
+
+/// 4.2: others lose the datagram, the rest of the sample, or the next record.
+#[test]
+fn unknown_and_longer_records_cost_nobody() {
+    let longer = [&words(&[1, 5, 2])[..], &[0xee; 12]].concat();
+    let samples = [
+        (DataFormat::new(0, 999), &[1, 2, 3][..]),
+        (DataFormat::new(0, 2101), &longer),
+        (DataFormat::new(7, 2101), &[4; 8]),
+        (DataFormat::new(0, 2101), &longer[..12]),
+    ];
+    let bytes = record::sample_of(Space::Counters, &samples);
+    let datagram = Datagram::parse(&bytes).unwrap();
+    let Sample::Counters(sample) = datagram.samples().next().unwrap() else {
+        panic!("{datagram:?}")
+    };
+    let names: Vec<_> = sample.records().map(|record| record.name()).collect();
+    assert_eq!(names, [None, Some("virt_cpu"), None, Some("virt_cpu")]);
+    assert_eq!(sample.find::<VirtCpu>().unwrap().cpu_time.0, 5);
+}
+
+/// 4.2: others abort at 72, 76 and 84 bytes, or leave the last fields out.
+#[test]
+fn processor_times_of_every_length() {
+    let whole = words(&(0..22).collect::<Vec<_>>());
+    for length in (68..=88).step_by(4) {
+        let cpu: HostCpu = counters(&whole[..length]);
+        assert_eq!(cpu.contexts.0, 16);
+        assert_eq!(cpu.cpu_steal.is_some(), length >= 72, "{length}");
+        assert_eq!(cpu.cpu_guest.is_some(), length >= 76, "{length}");
+        assert_eq!(cpu.cpu_guest_nice.is_some(), length >= 80, "{length}");
+    }
+}
+
+/// 4.2: others fail on a protocol that they do not know.
+#[test]
+fn a_header_of_a_protocol_without_a_name() {
+    let header: SampledHeader<'_> = flow(&words(&[18, 64, 0, 0]));
+    assert_eq!(header.protocol, HeaderProtocol::INFINIBAND);
+    let header: SampledHeader<'_> = flow(&words(&[4711, 64, 0, 0]));
+    assert_eq!(header.protocol.name(), None);
+    assert_eq!(header.protocol.0, 4711);
+}
+
+/// 4.2: others read flags and type of service from the wrong byte, and so read 0.
+#[test]
+fn flags_in_the_lowest_byte() {
+    let ip: SampledIpv4 = flow(&words(&[60, 6, 1, 2, 80, 4711, 0x12, 0x2e]));
+    assert_eq!((ip.tcp_flags, ip.tos), (0x12, 0x2e));
+    assert_eq!(ip.dst_ip, Ipv4([0, 0, 0, 2]));
+}
+
+/// 4.2: others put the destination's priority in the place of the source's.
+#[test]
+fn both_priorities_of_a_switch() {
+    let switch: ExtendedSwitch = flow(&words(&[1, 2, 3, u32::MAX]));
+    assert_eq!(switch.src_priority.known(), Some(2));
+    assert_eq!(switch.dst_priority.known(), None);
+}
+
+/// 4.3: counters that an agent cannot count, and speeds that it cut to 32 bits.
+#[test]
+fn counters_of_interfaces_as_agents_fill_them() {
+    let mut fields = [0; 22];
+    fields[1] = 6;
+    fields[3] = 1_410_065_408;
+    fields[9] = u32::MAX;
+    let interface: IfCounters = counters(&words(&fields));
+    assert_eq!(interface.if_speed.known(), Some(1_410_065_408));
+    assert_eq!(interface.if_in_multicast_pkts.known(), None);
+    assert_eq!(interface.if_in_ucast_pkts.known(), Some(0));
+}
+
+/// 4.3: a limit of connections that is no limit.
+#[test]
+fn as_many_connections_as_there_may_be() {
+    let tcp: Mib2TcpGroup = counters(&words(
+        &[&[1, 200, 120_000, u32::MAX][..], &[0; 11]].concat(),
+    ));
+    assert_eq!(tcp.tcp_max_conn.known(), None);
+}
+
+/// A flow record of this type from these bytes, by way of a datagram.
+#[track_caller]
+fn flow<T: FlowStructure<'static>>(bytes: &[u8]) -> T {
+    let datagram = kept(sample_with(Space::Flow, T::FORMAT, bytes));
+    let Sample::Flow(sample) = datagram.samples().next().unwrap() else {
+        panic!("{datagram:?}")
+    };
+    let record = sample.records().next().unwrap();
+    assert!(!matches!(record, FlowRecord::Malformed(..)), "{record:?}");
+    assert_eq!(record.name(), Some(T::NAME));
+    T::of(&record).unwrap()
+}
+
+/// The same of a counter record.
+#[track_caller]
+fn counters<T: CounterStructure<'static>>(bytes: &[u8]) -> T {
+    let record = counter(T::FORMAT, bytes);
+    assert_eq!(record.name(), Some(T::NAME));
+    T::of(&record).unwrap_or_else(|| panic!("{record:?}"))
+}
+
+fn counter(format: DataFormat, bytes: &[u8]) -> CounterRecord<'static> {
+    let datagram = kept(sample_with(Space::Counters, format, bytes));
+    let Sample::Counters(sample) = datagram.samples().next().unwrap() else {
+        panic!("{datagram:?}")
+    };
+    sample.records().next().unwrap()
+}
+
+/// A datagram that lives as long as the test.
+fn kept(bytes: Vec<u8>) -> Datagram<'static> {
+    Datagram::parse(bytes.leak()).unwrap()
+}
+
+fn words(words: &[u32]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_be_bytes()).collect()
+}
