@@ -5,10 +5,11 @@ use core::iter::FusedIterator;
 
 use nom::Parser;
 
+use crate::encoder::Full;
 use crate::error::{Error, Fault, Stop};
 use crate::format::DataFormat;
 use crate::structure::Structure;
-use crate::wire::{Parsed, Size, opaque, word};
+use crate::wire::{Parsed, Size, Wire, opaque, word};
 use crate::writer::Writer;
 
 /// A number and the bytes that stand behind it: a sample or record that has not been read.
@@ -25,6 +26,28 @@ impl<'a> Frame<'a> {
     pub(crate) const SIZE: Size = Size::AtLeast(Self::HEAD);
     /// Bytes that they take.
     pub(crate) const HEAD: usize = 8;
+
+    /// A structure of one's own as a frame, written into `buffer`: what an unknown record or
+    /// sample holds.
+    ///
+    /// # Errors
+    ///
+    /// If `buffer` is too small for it.
+    pub fn of<'s, T: Wire<'s>>(
+        format: DataFormat,
+        structure: &T,
+        buffer: &'a mut [u8],
+    ) -> Result<Self, Full> {
+        let mut out = Writer::new(buffer);
+        structure.encode(&mut out);
+        if out.is_full() {
+            return Err(Full);
+        }
+        Ok(Self {
+            format,
+            bytes: out.finish(),
+        })
+    }
 
     /// Reads one frame.
     #[inline(always)]

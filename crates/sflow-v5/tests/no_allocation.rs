@@ -1,14 +1,22 @@
 //! Neither decoding nor encoding allocates: counted.
 
 #[allow(dead_code, reason = "each test uses its part")]
+mod arbitrary;
+#[allow(dead_code, reason = "each test uses its part")]
 mod capture;
+#[allow(dead_code, reason = "each test uses its part")]
+mod record;
 
 use std::hint::black_box;
 
 use allocation_counter::measure;
+use arbitrary::structures;
+use proptest::strategy::{Strategy as _, ValueTree as _};
+use proptest::test_runner::TestRunner;
+use record::sample_with;
 use sflow_v5::counter::{HostAdapters, VirtCpu};
 use sflow_v5::flow::SampledHeader;
-use sflow_v5::{Datagram, Encoder, List, Sample, Value};
+use sflow_v5::{Datagram, Encoder, FlowRecord, List, Sample, Value};
 
 #[test]
 fn the_counter_counts() {
@@ -40,6 +48,27 @@ fn decoding_what_is_broken() {
     assert_eq!(counted.count_total, 0);
 }
 
+/// Every structure, and every kind of sample, read in every way there is.
+#[test]
+fn decoding_everything_there_is() {
+    let mut runner = TestRunner::deterministic();
+    let mut datagrams: Vec<_> = structures()
+        .into_iter()
+        .map(|structure| {
+            let bytes = structure.bytes.new_tree(&mut runner).unwrap().current();
+            sample_with(structure.space, structure.format, &bytes)
+        })
+        .collect();
+    for vector in ["vector-2-discarded-packet", "vector-5-rtmetric-rtflow"] {
+        let path = capture::testdata("corpus/datagram").join(vector);
+        datagrams.push(std::fs::read(path.with_extension("bin")).unwrap());
+    }
+    let mut records = 0;
+    let counted = measure(|| records = datagrams.iter().map(|bytes| read(bytes)).sum());
+    assert_eq!(counted.count_total, 0);
+    assert_eq!(records, 120 + 2 + 3, "records, and named values");
+}
+
 #[test]
 fn encoding() {
     for capture in ["hsflowd-swarm", "openvswitch"] {
@@ -68,10 +97,7 @@ fn read(bytes: &[u8]) -> usize {
     let records = datagram.samples().map(|sample| match sample {
         Sample::Flow(sample) => {
             black_box(sample.find::<SampledHeader<'_>>());
-            let records = sample.records().inspect(|record| {
-                (0..record.fields().len()).for_each(|index| walk(record.field(index)));
-            });
-            records.count()
+            sample.records().inspect(flow_record).count()
         }
         Sample::Counters(sample) => {
             black_box(sample.find::<VirtCpu>());
@@ -88,9 +114,38 @@ fn read(bytes: &[u8]) -> usize {
             });
             records.count()
         }
+        Sample::Discarded(sample) => {
+            black_box(sample.find::<SampledHeader<'_>>());
+            sample.records().inspect(flow_record).count()
+        }
+        Sample::RtMetric(sample) => sample.metrics.iter().count(),
+        Sample::RtFlow(sample) => sample.fields.iter().count(),
         _ => 0,
     });
     records.sum()
+}
+
+fn flow_record(record: &FlowRecord<'_>) {
+    match record {
+        FlowRecord::ExtendedGateway(gateway) => {
+            let numbers = gateway.dst_as_path.iter();
+            black_box(numbers.flat_map(|segment| segment.as_number).count());
+            black_box(gateway.communities.iter().count());
+        }
+        FlowRecord::ExtendedMpls(mpls) => {
+            black_box(mpls.in_stack.iter().chain(mpls.out_stack).count());
+        }
+        FlowRecord::Extended80211Aggregation(aggregation) => {
+            for pdu in aggregation.pdus {
+                pdu.records.iter().for_each(|record| flow_record(&record));
+            }
+        }
+        _ => {}
+    }
+    (0..record.fields().len()).for_each(|index| {
+        walk(record.field(index));
+        black_box(record.known(index));
+    });
 }
 
 fn walk(value: Value<'_>) {

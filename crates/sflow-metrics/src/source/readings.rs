@@ -109,7 +109,7 @@ impl Readings {
         let (rates, gauges) = cells.split_at_mut(structure.counters.len());
 
         for (gauge, column) in gauges.iter_mut().zip(&structure.gauges) {
-            *gauge = (quantity(record.field(column.field)) * column.scale).to_bits();
+            *gauge = (quantity(record.known(column.field)) * column.scale).to_bits();
         }
 
         let counters = structure.counters.iter().zip(baselines).zip(rates);
@@ -119,7 +119,7 @@ impl Readings {
             Some(Interval::Seconds(seconds)) => {
                 block.seconds = seconds;
                 for ((column, baseline), rate) in counters {
-                    let count = count(record.field(column.field));
+                    let count = count(record.known(column.field));
                     let before = (*baseline != NO_BASELINE).then_some(*baseline);
                     let at_most = ceiling(column.ceiling) * (seconds + 1.0) * 1.1;
                     let step = match count {
@@ -154,9 +154,7 @@ impl Readings {
             Some(Interval::Disputed) | None => {
                 block.seconds = 0.0;
                 for ((column, baseline), rate) in counters {
-                    let count = count(record.field(column.field));
-                    let is_known = count != column.width.all_ones();
-                    *baseline = if is_known { count } else { NO_BASELINE };
+                    *baseline = count(record.known(column.field));
                     *rate = ABSENT.to_bits();
                 }
                 Taken::Began
@@ -227,23 +225,22 @@ impl Readings {
     }
 }
 
-/// A counter's number; all ones of 64 bits if the field was not sent.
+/// A counter's number; all ones of 64 bits if it is not known.
 #[inline]
-fn count(value: Value<'_>) -> u64 {
+fn count(value: Option<Value<'_>>) -> u64 {
     match value {
-        Value::Unsigned(count) => count,
+        Some(Value::Unsigned(count)) => count,
         _ => NO_BASELINE,
     }
 }
 
-/// A quantity; absent if it was not sent or says "unknown".
+/// A quantity, if it is known.
 #[inline]
-fn quantity(value: Value<'_>) -> f64 {
+fn quantity(value: Option<Value<'_>>) -> f64 {
     match value {
-        Value::Unsigned(u64::MAX) | Value::Signed(-1) => ABSENT,
-        Value::Unsigned(number) => number as f64,
-        Value::Signed(number) => number as f64,
-        Value::Float(number) if number >= 0.0 => number,
+        Some(Value::Unsigned(number)) => number as f64,
+        Some(Value::Signed(number)) => number as f64,
+        Some(Value::Float(number)) => number,
         _ => ABSENT,
     }
 }
