@@ -38,6 +38,8 @@ mod writer;
 
 pub mod counter;
 pub mod flow;
+#[cfg(feature = "packet")]
+pub mod packet;
 pub mod wire;
 
 pub use address::{Address, Ipv4, Ipv6, Mac, Uuid};

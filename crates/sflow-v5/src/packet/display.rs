@@ -1,0 +1,132 @@
+use core::fmt::{self, Display};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use etherparse::{ArpOperation, ArpPacketSlice, IpNumber};
+
+use super::{Ip, Layer, Packet, Transport};
+use crate::Mac;
+
+impl Display for Packet<'_> {
+    /// One line: who to whom, what, what it carries, and why there is no more.
+    ///
+    /// `vlan 7 10.0.0.1:50000 > 10.0.0.2:4789 udp vxlan 42 {192.168.0.1 > 192.168.0.2 icmpv4 8/0}`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (mut packet, mut open) = (*self, 0_u8);
+        loop {
+            let mut words = Words { f, first: true };
+            packet.line(&mut words)?;
+            let Some((tunnel, inner)) = packet.enter() else {
+                break;
+            };
+            words.say(format_args!("{tunnel} {{"))?;
+            (packet, open) = (inner, open.saturating_add(1));
+        }
+        (0..open).try_for_each(|_| f.write_str("}"))
+    }
+}
+
+impl Packet<'_> {
+    fn line(&self, words: &mut Words<'_, '_>) -> fmt::Result {
+        let (mut ip, mut transport, mut named) = (None, None, false);
+        for layer in self.own_layers() {
+            Ip::add(&mut ip, &layer);
+            transport = transport.or_else(|| Transport::of(&layer));
+            match &layer {
+                Layer::Vlan(vlan) => words.say(format_args!("vlan {}", vlan.tag))?,
+                Layer::Mpls(label) => words.say(format_args!("mpls {}", label.entry()))?,
+                Layer::Pppoe(header) => words.say(format_args!("pppoe {}", header.session()))?,
+                Layer::Arp(packet) => arp(packet, words)?,
+                Layer::Rest(rest) => {
+                    if !named {
+                        self.who(ip, transport, words)?;
+                    }
+                    if !rest.reason.is_complete() {
+                        words.say(format_args!("({})", rest.reason))?;
+                    }
+                    return Ok(());
+                }
+                Layer::Icmpv4(message) | Layer::Icmpv6(message) | Layer::Igmp(message) => {
+                    self.who(ip, transport, words)?;
+                    let (kind, code) = (message.kind(), message.code());
+                    words.say(format_args!("{} {kind}/{code}", layer.name()))?;
+                    named = true;
+                }
+                _ => {}
+            }
+            named |= matches!(layer, Layer::Arp(_));
+        }
+        self.who(ip, transport, words)
+    }
+
+    /// Who to whom: by the highest layer that tells.
+    fn who(
+        &self,
+        ip: Option<Ip>,
+        transport: Option<Transport>,
+        words: &mut Words<'_, '_>,
+    ) -> fmt::Result {
+        match (ip, transport) {
+            (Some(ip), Some(transport)) => {
+                let source = SocketAddr::new(ip.source, transport.source_port);
+                let destination = SocketAddr::new(ip.destination, transport.destination_port);
+                words.say(format_args!("{source} > {destination}"))?;
+                words.say(name(transport.protocol))?;
+                transport
+                    .tcp_flags
+                    .map_or(Ok(()), |flags| words.say(flags))
+            }
+            (Some(ip), None) => words.say(format_args!("{} > {}", ip.source, ip.destination)),
+            (None, _) => self.ethernet().map_or(Ok(()), |link| {
+                words.say(format_args!("{} > {}", link.source, link.destination))
+            }),
+        }
+    }
+}
+
+fn arp(packet: &ArpPacketSlice<'_>, words: &mut Words<'_, '_>) -> fmt::Result {
+    let sender = address(packet.sender_protocol_addr());
+    let target = address(packet.target_protocol_addr());
+    let (Some(sender), Some(target)) = (sender, target) else {
+        return words.say(format_args!("arp operation {}", packet.operation().0));
+    };
+    match (packet.operation(), packet.sender_hw_addr().first_chunk()) {
+        (ArpOperation::REQUEST, _) => {
+            words.say(format_args!("arp who-has {target} tell {sender}"))
+        }
+        (ArpOperation::REPLY, Some(mac)) => {
+            words.say(format_args!("arp {sender} is-at {}", Mac(*mac)))
+        }
+        (operation, _) => words.say(format_args!("arp operation {}", operation.0)),
+    }
+}
+
+pub(super) fn address(bytes: &[u8]) -> Option<IpAddr> {
+    let bytes = <[u8; 4]>::try_from(bytes).ok()?;
+    Some(Ipv4Addr::from(bytes).into())
+}
+
+fn name(protocol: IpNumber) -> &'static str {
+    match protocol {
+        IpNumber::TCP => "tcp",
+        IpNumber::UDP => "udp",
+        IpNumber::SCTP => "sctp",
+        IpNumber::DCCP => "dccp",
+        _ => "udp_lite",
+    }
+}
+
+/// Words with one space between them.
+struct Words<'f, 'g> {
+    f: &'f mut fmt::Formatter<'g>,
+    first: bool,
+}
+
+impl Words<'_, '_> {
+    fn say(&mut self, word: impl Display) -> fmt::Result {
+        if !self.first {
+            self.f.write_str(" ")?;
+        }
+        self.first = false;
+        write!(self.f, "{word}")
+    }
+}
