@@ -137,8 +137,9 @@ pub(crate) trait Record<'a>: Copy {
 
 /// Reads the structure that a record's number stands for.
 ///
-/// Not inlined: the stores of one structure then do not get mixed up with another's.
-#[inline(never)]
+/// Inlined into a function for each structure: the stores of one then do not get mixed up with
+/// another's.
+#[inline(always)]
 pub(crate) fn read<'a, T, R>(format: DataFormat, bytes: &'a [u8]) -> Option<R>
 where
     T: Structure<'a> + Into<R>,

@@ -1,3 +1,7 @@
+//! One list for each number space: what is known there, and how a number finds its reader.
+
+use crate::format::DataFormat;
+
 /// Lists the structures of one number space: an enum with one variant for each, and its
 /// dispatch, come from these lines. A number that stands twice does not compile.
 macro_rules! registry {
@@ -78,15 +82,44 @@ macro_rules! registry {
             }
         }
 
+        /// What reads a record: one function for each structure.
+        type Reader = for<'b> fn($crate::DataFormat, &'b [u8]) -> Option<$record<'b>>;
+
+        /// Which of the readers is for a standard number.
+        static PLACES: [u8; $crate::registry::STANDARD] =
+            $crate::registry::places([$(formats::$variant),*]);
+
+        /// That of all other numbers first.
+        static READERS: [Reader; $crate::registry::READERS] = $crate::registry::readers(
+            enterprise,
+            [$({
+                fn reader<'b>(format: $crate::DataFormat, bytes: &'b [u8]) -> Option<$record<'b>> {
+                    $crate::frame::read::<$crate::registry::applied!($variant $(<$variant_life> 'b)?), _>(format, bytes)
+                }
+                const READER: Reader = reader;
+                READER
+            }),*],
+        );
+
+        /// Structures of enterprises, and numbers that nobody has registered.
+        #[inline(never)]
+        #[deny(unreachable_patterns, reason = "a number that is registered twice")]
+        fn enterprise<$life>(format: $crate::DataFormat, bytes: &$life [u8]) -> Option<$record<$life>> {
+            match format {
+                $(formats::$variant => {
+                    $crate::frame::read::<$variant $(<$variant_life>)?, _>(format, bytes)
+                })*
+                _ => Some($record::Unknown($crate::Frame { format, bytes })),
+            }
+        }
+
         impl<$life> $crate::frame::Record<$life> for $record<$life> {
-            #[inline(never)]
-            #[deny(unreachable_patterns, reason = "a number that is registered twice")]
+            #[inline(always)]
             fn read(format: $crate::DataFormat, bytes: &$life [u8]) -> Option<Self> {
-                match format {
-                    $(formats::$variant => {
-                        $crate::frame::read::<$variant $(<$variant_life>)?, Self>(format, bytes)
-                    })*
-                    _ => Some(Self::Unknown($crate::Frame { format, bytes })),
+                let place = PLACES.get($crate::wire::to_usize(format.0));
+                match READERS.get(place.map_or(0, |place| usize::from(*place))) {
+                    Some(reader) => reader(format, bytes),
+                    None => enterprise(format, bytes),
                 }
             }
 
@@ -150,6 +183,50 @@ macro_rules! registry {
             }
         }
     };
+}
+
+/// Standard numbers, of enterprise 0, are below this.
+pub(crate) const STANDARD: usize = 1 << 12;
+
+/// As many readers as a byte can tell apart, so that looking one up needs no check.
+pub(crate) const READERS: usize = 1 << 8;
+
+/// The place of each standard number's reader: one behind its place in the registry, and 0 for
+/// numbers that are not in it.
+#[expect(
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "runs in the compiler alone, and what would be wrong does not compile"
+)]
+pub(crate) const fn places<const N: usize>(formats: [DataFormat; N]) -> [u8; STANDARD] {
+    assert!(N < READERS, "a place must fit into a byte");
+    let mut places = [0; STANDARD];
+    let mut at = 0;
+    while at < N {
+        let number = formats[at].0 as usize;
+        at += 1;
+        if number < STANDARD {
+            places[number] = at as u8;
+        }
+    }
+    places
+}
+
+/// The readers at those places; all that are left are `other`.
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "runs in the compiler alone, and what would be wrong does not compile"
+)]
+pub(crate) const fn readers<R: Copy, const N: usize>(other: R, registered: [R; N]) -> [R; READERS] {
+    let mut readers = [other; READERS];
+    let mut at = 0;
+    while at < N {
+        readers[at + 1] = registered[at];
+        at += 1;
+    }
+    readers
 }
 
 /// A type, applied to the given lifetime if it takes one.
