@@ -71,8 +71,14 @@
 //!   iterator returns, though it is never `None`: the caller's place for the item is handed
 //!   through, and nothing is copied. Matching on the item, or on a reference to it, keeps it
 //!   there. Passing it on by value does not, as the last line of the table above shows.
-//! * **A function for each structure.** Inlined together, the stores of different structures get
-//!   mixed up, in ways that change with every edit.
+//! * **A function for each structure, found in a table.** Inlined together, the stores of
+//!   different structures get mixed up, in ways that change with every edit. A `match` over 70
+//!   numbers is a chain of comparisons in front of a jump; two loads and a call are not, and took
+//!   a tenth of the instructions out of a walk.
+//! * **A sample stays in registers.** The iterator's item is taken apart by the caller's `match`, so
+//!   the compiler need not put it together; but only if the tag and everything in the variants have
+//!   the same alignment, and nothing of it is made by a function that was not inlined. One variant
+//!   of two 32-bit numbers cost a third of the speed of `find`.
 //! * **Errors are out of the way.** Reading says only whether it worked. Why it did not is found
 //!   by reading again, field by field, in a cold function.
 //! * **Padding is rare.** Between frames a branch that is never taken is cheaper than computing
