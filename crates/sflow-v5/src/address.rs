@@ -2,6 +2,7 @@ use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::error::{Fault, Stop};
+use crate::text::hexadecimal;
 use crate::walk::{Kind, Value};
 use crate::wire::{Size, Wire, chunk, run};
 use crate::writer::Writer;
@@ -221,11 +222,14 @@ impl Uuid {
 
 impl fmt::Display for Uuid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, byte) in self.0.iter().enumerate() {
-            if matches!(place, 4 | 6 | 8 | 10) {
+        let mut rest = &self.0[..];
+        for (place, length) in [4, 2, 2, 2, 6].into_iter().enumerate() {
+            let (part, behind) = rest.split_at_checked(length).unwrap_or((rest, &[]));
+            if place > 0 {
                 f.write_str("-")?;
             }
-            write!(f, "{byte:02x}")?;
+            hexadecimal(part, f)?;
+            rest = behind;
         }
         Ok(())
     }

@@ -66,6 +66,10 @@ macro_rules! enumeration {
             fn value(&self) -> Value<'a> {
                 self.0.value()
             }
+
+            fn choice(&self) -> Option<&'static str> {
+                self.name()
+            }
         }
     )*};
 }

@@ -80,6 +80,15 @@ macro_rules! registry {
                     Self::Unknown(_) | Self::Malformed(..) => None,
                 }
             }
+
+            /// The name of what the field at `index` chooses, if it is an enumeration and its
+            /// number has a name.
+            pub fn choice(&self, index: usize) -> Option<&'static str> {
+                match self {
+                    $(Self::$variant(record) => $crate::Structure::choice(record, index),)*
+                    Self::Unknown(_) | Self::Malformed(..) => None,
+                }
+            }
         }
 
         /// What reads a record: one function for each structure.

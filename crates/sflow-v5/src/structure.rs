@@ -40,6 +40,10 @@ pub trait Structure<'a>: Wire<'a> {
     /// The same, unless the field was not sent or says "unknown" in a way that can mean nothing
     /// else. (A gauge of zero can.)
     fn known(&self, index: usize) -> Option<Value<'a>>;
+
+    /// The name of what the field at `index` chooses, if it is an enumeration and its number has
+    /// a name.
+    fn choice(&self, index: usize) -> Option<&'static str>;
 }
 
 /// A structure with a number among the flow records.
@@ -223,6 +227,16 @@ macro_rules! __define {
                 $(
                     if values.next() == ::core::option::Option::Some(index) {
                         return $crate::wire::known(&self.$field);
+                    }
+                )*
+                ::core::option::Option::None
+            }
+
+            fn choice(&self, index: usize) -> ::core::option::Option<&'static str> {
+                let mut values = 0..;
+                $(
+                    if values.next() == ::core::option::Option::Some(index) {
+                        return $crate::wire::Wire::choice(&self.$field);
                     }
                 )*
                 ::core::option::Option::None

@@ -108,8 +108,23 @@ impl core::ops::Deref for Opaque<'_> {
 
 impl fmt::Display for Opaque<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        hexadecimal(self.0, f)
     }
+}
+
+/// Two digits for each byte, handed on many at a time.
+pub(crate) fn hexadecimal(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    const DIGITS: [u8; 16] = *b"0123456789abcdef";
+    let digit = |half: u8| DIGITS.get(usize::from(half)).copied().unwrap_or(b'?');
+    for part in bytes.chunks(64) {
+        let mut text = [[0u8; 2]; 64];
+        for (place, byte) in text.iter_mut().zip(part) {
+            *place = [digit(byte >> 4), digit(byte & 0xf)];
+        }
+        let digits = text.as_flattened().get(..part.len().saturating_mul(2));
+        f.write_str(core::str::from_utf8(digits.unwrap_or(&[])).unwrap_or_default())?;
+    }
+    Ok(())
 }
 
 impl fmt::Debug for Opaque<'_> {

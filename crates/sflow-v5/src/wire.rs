@@ -45,6 +45,11 @@ pub trait Wire<'a>: Copy {
         false
     }
 
+    /// The name of what it chooses, if it is a choice and the number has a name.
+    fn choice(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Whether the value says "unknown" and can mean nothing else: a counter of all ones, an
     /// empty text, but not a gauge of zero.
     fn is_unknown(&self) -> bool {
@@ -355,6 +360,10 @@ impl<'a, T: Wire<'a>> Wire<'a> for Option<T> {
 
     fn is_absent(&self) -> bool {
         self.is_none()
+    }
+
+    fn choice(&self) -> Option<&'static str> {
+        self.as_ref().and_then(T::choice)
     }
 
     fn is_unknown(&self) -> bool {

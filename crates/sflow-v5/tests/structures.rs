@@ -101,6 +101,8 @@ fn structure(space: Space, ours: &Registered, theirs: &Json) {
 fn kind(field: &Json) -> Kind {
     match (field["kind"].as_str(), field["type"].as_str().unwrap()) {
         (_, "adapters" | "aspath" | "lanes" | "pdus" | "arr:u32" | "arr:i32") => Kind::List,
+        // Flags, whatever the catalogue calls them: their mean would mean nothing.
+        (_, "op4") => Kind::Plain,
         (Some("counter"), "u32") => Kind::Counter32,
         (Some("counter"), "u64") => Kind::Counter64,
         (Some("gauge"), _) => Kind::Gauge,

@@ -68,7 +68,7 @@ impl LagPortState {
 
 impl<'a> Wire<'a> for LagPortState {
     const SIZE: Size = Size::Fixed(4);
-    const KIND: Kind = Kind::Gauge;
+    const KIND: Kind = Kind::Plain;
 
     #[inline(always)]
     fn decode(input: &mut &'a [u8]) -> Result<Self, Stop> {

@@ -71,9 +71,7 @@ impl Packet<'_> {
                 let destination = SocketAddr::new(ip.destination, transport.destination_port);
                 words.say(format_args!("{source} > {destination}"))?;
                 words.say(name(transport.protocol))?;
-                transport
-                    .tcp_flags
-                    .map_or(Ok(()), |flags| words.say(flags))
+                transport.tcp_flags.map_or(Ok(()), |flags| words.say(flags))
             }
             (Some(ip), None) => words.say(format_args!("{} > {}", ip.source, ip.destination)),
             (None, _) => self.ethernet().map_or(Ok(()), |link| {
@@ -90,9 +88,7 @@ fn arp(packet: &ArpPacketSlice<'_>, words: &mut Words<'_, '_>) -> fmt::Result {
         return words.say(format_args!("arp operation {}", packet.operation().0));
     };
     match (packet.operation(), packet.sender_hw_addr().first_chunk()) {
-        (ArpOperation::REQUEST, _) => {
-            words.say(format_args!("arp who-has {target} tell {sender}"))
-        }
+        (ArpOperation::REQUEST, _) => words.say(format_args!("arp who-has {target} tell {sender}")),
         (ArpOperation::REPLY, Some(mac)) => {
             words.say(format_args!("arp {sender} is-at {}", Mac(*mac)))
         }

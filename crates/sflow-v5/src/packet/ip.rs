@@ -2,13 +2,13 @@
 
 use core::net::Ipv4Addr;
 
-use etherparse::err::{ip_auth, ipv6};
+use etherparse::err::ip_auth::HeaderSliceError;
 use etherparse::{
     IpAuthHeaderSlice, IpNumber, Ipv6FragmentHeaderSlice, Ipv6HeaderSlice, Ipv6RawExtHeaderSlice,
 };
 
 use super::layer::Layer;
-use super::layers::{Input, Next, Step};
+use super::layers::{Input, Layers, Next};
 use super::stop::Stop;
 use super::tunnel::Tunnel;
 
@@ -22,8 +22,7 @@ pub struct Ipv4<'a> {
 impl<'a> Ipv4<'a> {
     /// The length of the header with its options, in bytes.
     pub fn header_length(self) -> usize {
-        let [first, ..] = *self.fixed;
-        usize::from((first & 0x0f) << 2)
+        Self::length(self.fixed)
     }
 
     /// The type of service: differentiated services and congestion notification.
@@ -35,8 +34,7 @@ impl<'a> Ipv4<'a> {
     /// The length of header and payload that the packet claims; 0 where a host leaves
     /// segmentation to its network card.
     pub const fn total_length(self) -> u16 {
-        let [_, _, high, low, ..] = *self.fixed;
-        u16::from_be_bytes([high, low])
+        Self::total(self.fixed)
     }
 
     /// What fragments of the same packet have in common.
@@ -96,6 +94,14 @@ impl<'a> Ipv4<'a> {
     pub const fn bytes(self) -> &'a [u8] {
         self.bytes
     }
+
+    fn length([first, ..]: &[u8; 20]) -> usize {
+        usize::from((first & 0x0f) << 2)
+    }
+
+    const fn total([_, _, high, low, ..]: &[u8; 20]) -> u16 {
+        u16::from_be_bytes([*high, *low])
+    }
 }
 
 /// The encapsulating security payload (RFC 4303): what follows is encrypted.
@@ -123,157 +129,147 @@ impl<'a> Esp<'a> {
     }
 }
 
-pub(super) fn ip(input: Input<'_>) -> Result<Step<'_>, Stop> {
-    match input.bytes.first().map(|byte| byte >> 4) {
-        Some(4) => ipv4(input),
-        Some(6) => ipv6(input),
-        Some(version) => Err(Stop::Invalid {
+pub(super) fn ip<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
+    match walk.input().bytes.first().map(|byte| byte >> 4) {
+        Some(4) => ipv4(walk),
+        Some(6) => ipv6(walk),
+        Some(version) => walk.stop(Stop::Invalid {
             header: "ip",
             field: "version",
             value: version.into(),
         }),
-        None => Err(input.short("ip", 20)),
+        None => walk.short("ip", 20),
     }
 }
 
-/// An extension header of IPv6, if the number is one.
-pub(super) fn extension(number: IpNumber, input: Input<'_>) -> Option<Result<Step<'_>, Stop>> {
-    Some(match number {
+/// Whether it is the number of an extension header of IPv6.
+pub(super) const fn is_extension(number: IpNumber) -> bool {
+    matches!(
+        number,
         IpNumber::IPV6_HEADER_HOP_BY_HOP
-        | IpNumber::IPV6_ROUTE_HEADER
-        | IpNumber::IPV6_DESTINATION_OPTIONS
-        | IpNumber::MOBILITY_HEADER
-        | IpNumber::HIP
-        | IpNumber::SHIM6 => options(number, input),
-        IpNumber::IPV6_FRAGMENTATION_HEADER => fragment(input),
-        IpNumber::AUTHENTICATION_HEADER => authentication(input, Next::WithinIpv6),
-        IpNumber::IPV6_NO_NEXT_HEADER => Err(Stop::NoNextHeader),
-        _ => return None,
-    })
+            | IpNumber::IPV6_ROUTE_HEADER
+            | IpNumber::IPV6_FRAGMENTATION_HEADER
+            | IpNumber::AUTHENTICATION_HEADER
+            | IpNumber::IPV6_NO_NEXT_HEADER
+            | IpNumber::IPV6_DESTINATION_OPTIONS
+            | IpNumber::MOBILITY_HEADER
+            | IpNumber::HIP
+            | IpNumber::SHIM6
+    )
 }
 
-pub(super) fn authentication(
-    input: Input<'_>,
+pub(super) fn extension<'a>(number: IpNumber, walk: &mut Layers<'a>) -> Option<Layer<'a>> {
+    match number {
+        IpNumber::IPV6_FRAGMENTATION_HEADER => fragment(walk),
+        IpNumber::AUTHENTICATION_HEADER => authentication(walk, Next::WithinIpv6),
+        IpNumber::IPV6_NO_NEXT_HEADER => walk.stop(Stop::NoNextHeader),
+        _ => options(number, walk),
+    }
+}
+
+pub(super) fn authentication<'a>(
+    walk: &mut Layers<'a>,
     within: fn(IpNumber) -> Next,
-) -> Result<Step<'_>, Stop> {
-    let header = IpAuthHeaderSlice::from_slice(input.bytes).map_err(|error| match error {
-        ip_auth::HeaderSliceError::Len(error) => input.short("authentication", error.required_len),
-        ip_auth::HeaderSliceError::Content(_) => Stop::Invalid {
-            header: "authentication",
-            field: "payload length",
-            value: 0,
-        },
-    })?;
-    let (behind, number) = (input.behind(header.slice()), header.next_header());
-    let layer = Layer::Authentication(header);
-    Ok(follow(layer, behind, number, within))
-}
-
-pub(super) fn esp(input: Input<'_>) -> Result<Step<'_>, Stop> {
-    let (bytes, behind) = input.fixed("esp")?;
-    Ok(Step::last(
-        Layer::Esp(Esp { bytes }),
-        behind,
-        Stop::Encrypted,
-    ))
-}
-
-fn ipv4(input: Input<'_>) -> Result<Step<'_>, Stop> {
-    let (fixed, _) = input.fixed::<20>("ipv4")?;
-    let mut header = Ipv4 {
-        fixed,
-        bytes: fixed,
+) -> Option<Layer<'a>> {
+    let header = match IpAuthHeaderSlice::from_slice(walk.input().bytes) {
+        Ok(header) => header,
+        Err(HeaderSliceError::Len(error)) => {
+            return walk.short("authentication", error.required_len);
+        }
+        Err(HeaderSliceError::Content(_)) => {
+            return walk.stop(Stop::Invalid {
+                header: "authentication",
+                field: "payload length",
+                value: 0,
+            });
+        }
     };
-    let length = header.header_length();
+    let behind = walk.input().behind(header.slice());
+    follow(walk, behind, header.next_header(), within);
+    Some(Layer::Authentication(header))
+}
+
+pub(super) fn esp<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
+    let (bytes, behind) = walk.fixed("esp")?;
+    walk.end(behind, Stop::Encrypted);
+    Some(Layer::Esp(Esp { bytes }))
+}
+
+fn ipv4<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
+    let (fixed, _) = walk.fixed::<20>("ipv4")?;
+    let (length, total) = (Ipv4::length(fixed), Ipv4::total(fixed));
     if length < fixed.len() {
-        return Err(Stop::Invalid {
+        return walk.stop(Stop::Invalid {
             header: "ipv4",
             field: "header length",
             value: u16::try_from(length).unwrap_or(u16::MAX),
         });
     }
-    let total = usize::from(header.total_length());
+    let (bytes, behind, short) = walk.partly("ipv4", length);
+    let header = Ipv4 { fixed, bytes };
     // A total length that cannot be true says nothing about where the packet ends.
-    let input = if total < length {
-        input
-    } else {
-        input.until(total)
+    let behind = match usize::from(total).checked_sub(length) {
+        Some(payload) => behind.until(payload),
+        None => behind,
     };
-    let behind = match input.split("ipv4", length) {
-        Ok((bytes, behind)) => {
-            header.bytes = bytes;
-            behind
-        }
-        Err(stop) => {
-            header.bytes = input.bytes;
-            return Ok(Step::last(Layer::Ipv4(header), input.none(), stop));
-        }
-    };
-    let layer = Layer::Ipv4(header);
-    Ok(if header.fragment_offset() == 0 {
-        follow(layer, behind, header.protocol(), Next::WithinIpv4)
+    if let Some(stop) = short {
+        walk.end(behind, stop);
+    } else if header.fragment_offset() == 0 {
+        follow(walk, behind, header.protocol(), Next::WithinIpv4);
     } else {
-        Step::last(layer, behind, Stop::Fragment)
-    })
+        walk.end(behind, Stop::Fragment);
+    }
+    Some(Layer::Ipv4(header))
 }
 
-fn ipv6(input: Input<'_>) -> Result<Step<'_>, Stop> {
-    let header = Ipv6HeaderSlice::from_slice(input.bytes).map_err(|error| match error {
-        ipv6::HeaderSliceError::Len(error) => input.short("ipv6", error.required_len),
-        ipv6::HeaderSliceError::Content(ipv6::HeaderError::UnexpectedVersion {
-            version_number,
-        }) => Stop::Invalid {
-            header: "ipv6",
-            field: "version",
-            value: version_number.into(),
-        },
-    })?;
-    let behind = input.behind(header.slice());
+fn ipv6<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
+    let (fixed, behind) = walk.fixed::<40>("ipv6")?;
+    let Ok(header) = Ipv6HeaderSlice::from_slice(fixed) else {
+        return walk.short("ipv6", 40);
+    };
     // 0 is a jumbogram, or segmentation that is left to the network card.
     let behind = match header.payload_length() {
         0 => behind,
         length => behind.until(usize::from(length)),
     };
-    let number = header.next_header();
-    let layer = Layer::Ipv6(header);
-    Ok(follow(layer, behind, number, Next::WithinIpv6))
+    follow(walk, behind, header.next_header(), Next::WithinIpv6);
+    Some(Layer::Ipv6(header))
 }
 
-fn options(number: IpNumber, input: Input<'_>) -> Result<Step<'_>, Stop> {
-    let header = Ipv6RawExtHeaderSlice::from_slice(input.bytes)
-        .map_err(|error| input.short("ipv6_extension", error.required_len))?;
-    let (behind, next) = (input.behind(header.slice()), header.next_header());
-    let layer = Layer::Ipv6Extension(number, header);
-    Ok(follow(layer, behind, next, Next::WithinIpv6))
+fn options<'a>(number: IpNumber, walk: &mut Layers<'a>) -> Option<Layer<'a>> {
+    let header = match Ipv6RawExtHeaderSlice::from_slice(walk.input().bytes) {
+        Ok(header) => header,
+        Err(error) => return walk.short("ipv6_extension", error.required_len),
+    };
+    let behind = walk.input().behind(header.slice());
+    follow(walk, behind, header.next_header(), Next::WithinIpv6);
+    Some(Layer::Ipv6Extension(number, header))
 }
 
-fn fragment(input: Input<'_>) -> Result<Step<'_>, Stop> {
-    let header = Ipv6FragmentHeaderSlice::from_slice(input.bytes)
-        .map_err(|error| input.short("ipv6_fragment", error.required_len))?;
-    let (behind, number) = (input.behind(header.slice()), header.next_header());
-    let first = header.fragment_offset().value() == 0;
-    let layer = Layer::Ipv6Fragment(header);
-    Ok(if first {
-        follow(layer, behind, number, Next::WithinIpv6)
+fn fragment<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
+    let header = match Ipv6FragmentHeaderSlice::from_slice(walk.input().bytes) {
+        Ok(header) => header,
+        Err(error) => return walk.short("ipv6_fragment", error.required_len),
+    };
+    let behind = walk.input().behind(header.slice());
+    if header.fragment_offset().value() == 0 {
+        follow(walk, behind, header.next_header(), Next::WithinIpv6);
     } else {
-        Step::last(layer, behind, Stop::Fragment)
-    })
+        walk.end(behind, Stop::Fragment);
+    }
+    Some(Layer::Ipv6Fragment(header))
 }
 
 /// What the number of a protocol leads to: a header of this packet, or another packet.
 fn follow<'a>(
-    layer: Layer<'a>,
+    walk: &mut Layers<'a>,
     behind: Input<'a>,
     number: IpNumber,
     within: fn(IpNumber) -> Next,
-) -> Step<'a> {
+) {
     match number {
-        IpNumber::IPV4 | IpNumber::IPV6 => {
-            Step::new(layer, behind, Next::Ip).entering(Some(Tunnel::IpInIp))
-        }
-        IpNumber::MPLS_IN_IP => {
-            Step::new(layer, behind, Next::Mpls).entering(Some(Tunnel::MplsInIp))
-        }
-        _ => Step::new(layer, behind, within(number)),
+        IpNumber::IPV4 | IpNumber::IPV6 => walk.enter(behind, Next::Ip, Tunnel::IpInIp),
+        IpNumber::MPLS_IN_IP => walk.enter(behind, Next::Mpls, Tunnel::MplsInIp),
+        _ => walk.follow(behind, within(number)),
     }
 }

@@ -15,16 +15,18 @@ use crate::HeaderProtocol;
 #[derive(Clone, Debug)]
 pub struct Layers<'a> {
     place: Place<'a>,
-    state: State,
     entered: Option<Tunnel>,
+    stopped: Option<Stop>,
+    done: bool,
 }
 
 impl<'a> Layers<'a> {
     pub(super) const fn new(place: Place<'a>) -> Self {
         Self {
             place,
-            state: State::Reading,
             entered: None,
+            stopped: None,
+            done: false,
         }
     }
 
@@ -37,47 +39,187 @@ impl<'a> Layers<'a> {
     pub(super) const fn place(&self) -> Place<'a> {
         self.place
     }
-
-    fn rest(&mut self, reason: Stop) -> Layer<'a> {
-        self.state = State::Done;
-        self.entered = None;
-        Layer::Rest(Rest {
-            bytes: self.place.input.bytes,
-            reason,
-        })
-    }
 }
 
 impl<'a> Iterator for Layers<'a> {
     type Item = Layer<'a>;
 
-    #[inline]
     fn next(&mut self) -> Option<Layer<'a>> {
-        match self.state {
-            State::Reading => {}
-            State::Stopped(stop) => return Some(self.rest(stop)),
-            State::Done => return None,
+        if self.done {
+            return None;
         }
-        let Some(left) = self.place.left.checked_sub(1) else {
-            return Some(self.rest(Stop::TooManyLayers));
-        };
-        match self.place.next.read(self.place.input) {
-            Ok(step) => {
-                self.place.input = step.input;
+        self.entered = None;
+        if self.stopped.is_none() {
+            if let Some(left) = self.place.left.checked_sub(1) {
                 self.place.left = left;
-                match step.next {
-                    Ok(next) => self.place.next = next,
-                    Err(stop) => self.state = State::Stopped(stop),
+                let layer = self.read();
+                if layer.is_some() {
+                    return layer;
                 }
-                self.entered = step.entered;
-                Some(step.layer)
+            } else {
+                self.stopped = Some(Stop::TooManyLayers);
             }
-            Err(stop) => Some(self.rest(stop)),
         }
+        self.done = true;
+        Some(Layer::Rest(Rest {
+            bytes: self.place.input.bytes,
+            reason: self.stopped.unwrap_or(Stop::Payload),
+        }))
     }
 }
 
 impl FusedIterator for Layers<'_> {}
+
+/// What readers do: they look at the [`input`](Self::input), say where the next layer is (one
+/// of `follow`, `enter` and `end`), and return theirs. One that cannot read anything returns
+/// `None` by way of `stop`.
+impl<'a> Layers<'a> {
+    /// What is left.
+    #[inline]
+    pub(super) const fn input(&self) -> Input<'a> {
+        self.place.input
+    }
+
+    /// What comes next, and where.
+    #[inline]
+    pub(super) const fn follow(&mut self, behind: Input<'a>, next: Next) {
+        self.place.input = behind;
+        self.place.next = next;
+    }
+
+    /// What comes next belongs to another packet.
+    #[inline]
+    pub(super) const fn enter(&mut self, behind: Input<'a>, next: Next, tunnel: Tunnel) {
+        self.follow(behind, next);
+        self.entered = Some(tunnel);
+    }
+
+    /// Nothing comes next.
+    #[inline]
+    pub(super) const fn end(&mut self, behind: Input<'a>, stop: Stop) {
+        self.place.input = behind;
+        self.stopped = Some(stop);
+    }
+
+    /// Nothing can be read here.
+    #[cold]
+    pub(super) const fn stop<T>(&mut self, stop: Stop) -> Option<T> {
+        self.stopped = Some(stop);
+        None
+    }
+
+    /// A header of constant size, and what follows it.
+    #[inline]
+    pub(super) fn fixed<const N: usize>(
+        &mut self,
+        header: &'static str,
+    ) -> Option<(&'a [u8; N], Input<'a>)> {
+        let input = self.input();
+        match input.bytes.split_first_chunk() {
+            Some((fixed, bytes)) => Some((fixed, Input { bytes, ..input })),
+            None => self.stop(input.short(header, N)),
+        }
+    }
+
+    /// A header of so many bytes, and what follows it.
+    #[inline]
+    pub(super) fn split(
+        &mut self,
+        header: &'static str,
+        size: usize,
+    ) -> Option<(&'a [u8], Input<'a>)> {
+        let input = self.input();
+        match input.bytes.split_at_checked(size) {
+            Some((bytes, behind)) => Some((
+                bytes,
+                Input {
+                    bytes: behind,
+                    ..input
+                },
+            )),
+            None => self.stop(input.short(header, size)),
+        }
+    }
+
+    /// As much as there is of a header of so many bytes, what follows it, and whether something
+    /// is missing.
+    #[inline]
+    pub(super) fn partly(
+        &self,
+        header: &'static str,
+        size: usize,
+    ) -> (&'a [u8], Input<'a>, Option<Stop>) {
+        let input = self.input();
+        match input.bytes.split_at_checked(size) {
+            Some((bytes, behind)) => (
+                bytes,
+                Input {
+                    bytes: behind,
+                    ..input
+                },
+                None,
+            ),
+            None => (input.bytes, input.none(), Some(input.short(header, size))),
+        }
+    }
+
+    /// There are fewer bytes than a header takes.
+    #[cold]
+    pub(super) const fn short<T>(&mut self, header: &'static str, needed: usize) -> Option<T> {
+        self.stop(self.input().short(header, needed))
+    }
+
+    fn read(&mut self) -> Option<Layer<'a>> {
+        match self.place.next {
+            Next::Unread(protocol) => self.stop(Stop::HeaderProtocol(protocol)),
+            Next::Ethernet => link::ethernet(self),
+            Next::Llc => link::llc(self),
+            Next::Type(kind) => self.read_type(kind),
+            Next::Mpls => mpls::label(self),
+            Next::Labelled => mpls::labelled(self),
+            Next::Ppp => ppp::ppp(self),
+            Next::Ip => ip::ip(self),
+            Next::WithinIpv4(number) => self.read_within_ip(number),
+            Next::WithinIpv6(number) if ip::is_extension(number) => ip::extension(number, self),
+            Next::WithinIpv6(number) => self.read_within_ip(number),
+            Next::ErspanII => tunnel::erspan_ii(self),
+            Next::ErspanIII => tunnel::erspan_iii(self),
+            Next::Vxlan => overlay::vxlan(self),
+            Next::Geneve => overlay::geneve(self),
+        }
+    }
+
+    fn read_type(&mut self, kind: EtherType) -> Option<Layer<'a>> {
+        match kind {
+            EtherType::IPV4 | EtherType::IPV6 => ip::ip(self),
+            EtherType::VLAN_TAGGED_FRAME
+            | EtherType::PROVIDER_BRIDGING
+            | EtherType::VLAN_DOUBLE_TAGGED_FRAME => link::vlan(kind, self),
+            EtherType::ARP => link::arp(self),
+            EtherType::MACSEC => link::macsec(self),
+            mpls::UNICAST | mpls::MULTICAST => mpls::label(self),
+            ppp::PPPOE_SESSION => ppp::pppoe(self),
+            ppp::PPP => ppp::ppp(self),
+            link::BRIDGED_ETHERNET => link::ethernet(self),
+            _ => self.stop(Stop::EtherType(kind)),
+        }
+    }
+
+    fn read_within_ip(&mut self, number: IpNumber) -> Option<Layer<'a>> {
+        match number {
+            IpNumber::TCP => tcp::tcp(self),
+            IpNumber::UDP => transport::udp(self),
+            IpNumber::ICMP => transport::icmpv4(self),
+            IpNumber::IPV6_ICMP => transport::icmpv6(self),
+            IpNumber::IGMP => transport::igmp(self),
+            IpNumber::SCTP | IpNumber::DCCP | IpNumber::UDP_LITE => transport::ports(number, self),
+            IpNumber::GRE => tunnel::gre(self),
+            IpNumber::AUTHENTICATION_HEADER => ip::authentication(self, Next::WithinIpv4),
+            IpNumber::ENCAPSULATING_SECURITY_PAYLOAD => ip::esp(self),
+            _ => self.stop(Stop::IpProtocol(number)),
+        }
+    }
+}
 
 /// Where a layer starts, and what it is.
 #[derive(Clone, Copy, Debug)]
@@ -86,13 +228,6 @@ pub(super) struct Place<'a> {
     pub(super) input: Input<'a>,
     /// How many more layers may be read.
     pub(super) left: u8,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum State {
-    Reading,
-    Stopped(Stop),
-    Done,
 }
 
 /// What comes next.
@@ -115,100 +250,6 @@ pub(super) enum Next {
     Geneve,
 }
 
-impl Next {
-    #[inline]
-    fn read(self, input: Input<'_>) -> Result<Step<'_>, Stop> {
-        match self {
-            Self::Unread(protocol) => Err(Stop::HeaderProtocol(protocol)),
-            Self::Ethernet => link::ethernet(input),
-            Self::Llc => link::llc(input),
-            Self::Type(kind) => Self::read_type(kind, input),
-            Self::Mpls => mpls::label(input),
-            Self::Labelled => mpls::labelled(input),
-            Self::Ppp => ppp::ppp(input),
-            Self::Ip => ip::ip(input),
-            Self::WithinIpv4(number) => Self::read_within_ip(number, input),
-            Self::WithinIpv6(number) => match ip::extension(number, input) {
-                Some(step) => step,
-                None => Self::read_within_ip(number, input),
-            },
-            Self::ErspanII => tunnel::erspan_ii(input),
-            Self::ErspanIII => tunnel::erspan_iii(input),
-            Self::Vxlan => overlay::vxlan(input),
-            Self::Geneve => overlay::geneve(input),
-        }
-    }
-
-    fn read_type(kind: EtherType, input: Input<'_>) -> Result<Step<'_>, Stop> {
-        match kind {
-            EtherType::IPV4 | EtherType::IPV6 => ip::ip(input),
-            EtherType::VLAN_TAGGED_FRAME
-            | EtherType::PROVIDER_BRIDGING
-            | EtherType::VLAN_DOUBLE_TAGGED_FRAME => link::vlan(kind, input),
-            EtherType::ARP => link::arp(input),
-            EtherType::MACSEC => link::macsec(input),
-            mpls::UNICAST | mpls::MULTICAST => mpls::label(input),
-            ppp::PPPOE_SESSION => ppp::pppoe(input),
-            ppp::PPP => ppp::ppp(input),
-            link::BRIDGED_ETHERNET => link::ethernet(input),
-            _ => Err(Stop::EtherType(kind)),
-        }
-    }
-
-    fn read_within_ip(number: IpNumber, input: Input<'_>) -> Result<Step<'_>, Stop> {
-        match number {
-            IpNumber::TCP => tcp::tcp(input),
-            IpNumber::UDP => transport::udp(input),
-            IpNumber::ICMP => transport::icmpv4(input),
-            IpNumber::IPV6_ICMP => transport::icmpv6(input),
-            IpNumber::IGMP => transport::igmp(input),
-            IpNumber::SCTP | IpNumber::DCCP | IpNumber::UDP_LITE => {
-                transport::ports(number, input)
-            }
-            IpNumber::GRE => tunnel::gre(input),
-            IpNumber::AUTHENTICATION_HEADER => ip::authentication(input, Next::WithinIpv4),
-            IpNumber::ENCAPSULATING_SECURITY_PAYLOAD => ip::esp(input),
-            _ => Err(Stop::IpProtocol(number)),
-        }
-    }
-}
-
-/// What a reader found.
-pub(super) struct Step<'a> {
-    layer: Layer<'a>,
-    /// Behind the layer.
-    input: Input<'a>,
-    next: Result<Next, Stop>,
-    entered: Option<Tunnel>,
-}
-
-impl<'a> Step<'a> {
-    pub(super) const fn new(layer: Layer<'a>, input: Input<'a>, next: Next) -> Self {
-        Self {
-            layer,
-            input,
-            next: Ok(next),
-            entered: None,
-        }
-    }
-
-    /// The last layer that can be read.
-    pub(super) const fn last(layer: Layer<'a>, input: Input<'a>, stop: Stop) -> Self {
-        Self {
-            layer,
-            input,
-            next: Err(stop),
-            entered: None,
-        }
-    }
-
-    /// What comes next belongs to another packet.
-    pub(super) const fn entering(mut self, tunnel: Option<Tunnel>) -> Self {
-        self.entered = tunnel;
-        self
-    }
-}
-
 /// Bytes that are left.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Input<'a> {
@@ -218,27 +259,6 @@ pub(super) struct Input<'a> {
 }
 
 impl<'a> Input<'a> {
-    /// A header of constant size, and what follows it.
-    #[inline]
-    pub(super) fn fixed<const N: usize>(
-        self,
-        header: &'static str,
-    ) -> Result<(&'a [u8; N], Self), Stop> {
-        match self.bytes.split_first_chunk() {
-            Some((fixed, bytes)) => Ok((fixed, Self { bytes, ..self })),
-            None => Err(self.short(header, N)),
-        }
-    }
-
-    /// A header of so many bytes, and what follows it.
-    #[inline]
-    pub(super) fn split(self, header: &'static str, size: usize) -> Result<(&'a [u8], Self), Stop> {
-        match self.bytes.split_at_checked(size) {
-            Some((header, bytes)) => Ok((header, Self { bytes, ..self })),
-            None => Err(self.short(header, size)),
-        }
-    }
-
     /// What follows a header that is known to be there.
     #[inline]
     pub(super) fn behind(self, header: &[u8]) -> Self {

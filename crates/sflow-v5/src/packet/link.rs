@@ -6,7 +6,7 @@ use etherparse::{
 };
 
 use super::layer::Layer;
-use super::layers::{Input, Next, Step};
+use super::layers::{Layers, Next};
 use super::stop::Stop;
 use crate::VlanTag;
 
@@ -15,9 +15,9 @@ pub(super) const BRIDGED_ETHERNET: EtherType = EtherType(0x6558);
 
 /// Smaller numbers at the place of an EtherType are the length of an IEEE 802.3 frame.
 const LEAST_ETHER_TYPE: u16 = 0x0600;
-const SAP_SNAP: u8 = 0xaa;
+/// Both service access points of SNAP, and unnumbered information.
+const SNAP: [u8; 3] = [0xaa, 0xaa, 0x03];
 const SAP_IP: u8 = 0x06;
-const UNNUMBERED_INFORMATION: u8 = 0x03;
 
 /// One VLAN tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,105 +67,106 @@ impl<'a> Llc<'a> {
     }
 }
 
-pub(super) fn ethernet(input: Input<'_>) -> Result<Step<'_>, Stop> {
-    let header = Ethernet2HeaderSlice::from_slice(input.bytes)
-        .map_err(|error| input.short("ethernet", error.required_len))?;
-    let behind = input.behind(header.slice());
-    let kind = header.ether_type();
-    let layer = Layer::Ethernet(header);
-    Ok(typed(layer, behind, kind))
+pub(super) fn ethernet<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
+    let header = match Ethernet2HeaderSlice::from_slice(walk.input().bytes) {
+        Ok(header) => header,
+        Err(error) => return walk.short("ethernet", error.required_len),
+    };
+    follow(walk, header.slice(), header.ether_type());
+    Some(Layer::Ethernet(header))
 }
 
-pub(super) fn vlan(tpid: EtherType, input: Input<'_>) -> Result<Step<'_>, Stop> {
-    let header = SingleVlanHeaderSlice::from_slice(input.bytes)
-        .map_err(|error| input.short("vlan", error.required_len))?;
-    let ([high, low], _) = input.fixed("vlan")?;
+pub(super) fn vlan<'a>(tpid: EtherType, walk: &mut Layers<'a>) -> Option<Layer<'a>> {
+    let ([high, low, ..], _) = walk.fixed::<4>("vlan")?;
+    let header = match SingleVlanHeaderSlice::from_slice(walk.input().bytes) {
+        Ok(header) => header,
+        Err(error) => return walk.short("vlan", error.required_len),
+    };
     let [upper, lower] = tpid.0.to_be_bytes();
     let tag = VlanTag(u32::from_be_bytes([upper, lower, *high, *low]));
-    let behind = input.behind(header.slice());
-    let kind = header.ether_type();
-    Ok(typed(Layer::Vlan(Vlan { tag, header }), behind, kind))
+    follow(walk, header.slice(), header.ether_type());
+    Some(Layer::Vlan(Vlan { tag, header }))
 }
 
-pub(super) fn llc(input: Input<'_>) -> Result<Step<'_>, Stop> {
-    let (fixed, behind) = input.fixed::<3>("llc")?;
-    let [dsap, ssap, control] = *fixed;
-    let plain = |size: usize| {
-        let (bytes, behind) = input.split("llc", size)?;
-        let layer = Layer::Llc(Llc {
-            bytes,
-            fixed,
-            snap: None,
-        });
-        Ok((layer, behind))
-    };
-    if [dsap, ssap, control] == [SAP_SNAP, SAP_SNAP, UNNUMBERED_INFORMATION] {
-        let Ok((snap, behind)) = behind.fixed::<5>("snap") else {
-            let (layer, behind) = plain(3)?;
-            return Ok(Step::last(layer, behind, behind.short("snap", 5)));
+pub(super) fn llc<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
+    let (fixed, behind) = walk.fixed::<3>("llc")?;
+    if *fixed == SNAP {
+        let Some((snap, _)) = behind.bytes.split_first_chunk::<5>() else {
+            walk.end(behind, behind.short("snap", 5));
+            return Some(Layer::Llc(Llc {
+                bytes: fixed,
+                fixed,
+                snap: None,
+            }));
         };
-        let (bytes, _) = input.split("llc", 8)?;
-        let layer = Layer::Llc(Llc {
-            bytes,
-            fixed,
-            snap: Some(snap),
-        });
-        return Ok(match *snap {
+        let (bytes, _) = walk.split("llc", 8)?;
+        let behind = walk.input().behind(bytes);
+        match *snap {
             // EtherTypes, and those of frames that were bridged from Ethernet.
             [0, 0, 0 | 0xf8, high, low] => {
                 let kind = EtherType(u16::from_be_bytes([high, low]));
-                Step::new(layer, behind, Next::Type(kind))
+                walk.follow(behind, Next::Type(kind));
             }
             [a, b, c, high, low] => {
                 let (oui, protocol) = ([a, b, c], u16::from_be_bytes([high, low]));
-                Step::last(layer, behind, Stop::Snap { oui, protocol })
-            }
-        });
-    }
-    // Frames other than unnumbered ones count, in a second byte of control.
-    let size = if control & 3 == 3 { 3 } else { 4 };
-    let (layer, behind) = plain(size)?;
-    Ok(match dsap {
-        SAP_IP => Step::new(layer, behind, Next::Ip),
-        _ => Step::last(layer, behind, Stop::Sap(dsap)),
-    })
-}
-
-pub(super) fn macsec(input: Input<'_>) -> Result<Step<'_>, Stop> {
-    let header = MacsecHeaderSlice::from_slice(input.bytes).map_err(|error| match error {
-        HeaderSliceError::Len(error) => input.short("macsec", error.required_len),
-        HeaderSliceError::Content(_) => {
-            let control = input.bytes.first().copied().map_or(0, u16::from);
-            Stop::Invalid {
-                header: "macsec",
-                field: "control information",
-                value: control,
+                walk.end(behind, Stop::Snap { oui, protocol });
             }
         }
-    })?;
-    let mut behind = input.behind(header.slice());
+        let snap = Some(snap);
+        return Some(Layer::Llc(Llc { bytes, fixed, snap }));
+    }
+    let [dsap, _, control] = *fixed;
+    // Frames other than unnumbered ones count, in a second byte of control.
+    let size = if control & 3 == 3 { 3 } else { 4 };
+    let (bytes, behind) = walk.split("llc", size)?;
+    match dsap {
+        SAP_IP => walk.follow(behind, Next::Ip),
+        _ => walk.end(behind, Stop::Sap(dsap)),
+    }
+    let snap = None;
+    Some(Layer::Llc(Llc { bytes, fixed, snap }))
+}
+
+pub(super) fn macsec<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
+    let header = match MacsecHeaderSlice::from_slice(walk.input().bytes) {
+        Ok(header) => header,
+        Err(HeaderSliceError::Len(error)) => return walk.short("macsec", error.required_len),
+        Err(HeaderSliceError::Content(_)) => {
+            let control = walk.input().bytes.first().copied().unwrap_or_default();
+            return walk.stop(Stop::Invalid {
+                header: "macsec",
+                field: "control information",
+                value: control.into(),
+            });
+        }
+    };
+    let mut behind = walk.input().behind(header.slice());
     if let Some(length) = header.expected_payload_len() {
         behind = behind.until(length);
     }
-    let layer = Layer::Macsec(header);
-    Ok(match header.next_ether_type() {
-        Some(kind) => typed(layer, behind, kind),
-        None => Step::last(layer, behind, Stop::Encrypted),
-    })
+    match header.next_ether_type() {
+        Some(kind) => walk.follow(behind, Next::Type(kind)),
+        None => walk.end(behind, Stop::Encrypted),
+    }
+    Some(Layer::Macsec(header))
 }
 
-pub(super) fn arp(input: Input<'_>) -> Result<Step<'_>, Stop> {
-    let packet = ArpPacketSlice::from_slice(input.bytes)
-        .map_err(|error| input.short("arp", error.required_len))?;
-    let behind = input.behind(packet.slice()).none();
-    Ok(Step::last(Layer::Arp(packet), behind, Stop::Payload))
+pub(super) fn arp<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
+    match ArpPacketSlice::from_slice(walk.input().bytes) {
+        Ok(packet) => {
+            walk.end(walk.input().none(), Stop::Payload);
+            Some(Layer::Arp(packet))
+        }
+        Err(error) => walk.short("arp", error.required_len),
+    }
 }
 
 /// What an EtherType, or a length in its place, leads to.
-fn typed<'a>(layer: Layer<'a>, behind: Input<'a>, kind: EtherType) -> Step<'a> {
+fn follow(walk: &mut Layers<'_>, header: &[u8], kind: EtherType) {
+    let behind = walk.input().behind(header);
     if kind.0 < LEAST_ETHER_TYPE {
-        Step::new(layer, behind.until(usize::from(kind.0)), Next::Llc)
+        walk.follow(behind.until(usize::from(kind.0)), Next::Llc);
     } else {
-        Step::new(layer, behind, Next::Type(kind))
+        walk.follow(behind, Next::Type(kind));
     }
 }

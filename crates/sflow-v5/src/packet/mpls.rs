@@ -2,7 +2,7 @@ use etherparse::EtherType;
 
 use super::ip;
 use super::layer::Layer;
-use super::layers::{Input, Next, Step};
+use super::layers::{Layers, Next};
 use super::stop::Stop;
 use crate::MplsLabel;
 
@@ -27,21 +27,18 @@ impl<'a> Mpls<'a> {
     }
 }
 
-pub(super) fn label(input: Input<'_>) -> Result<Step<'_>, Stop> {
-    let (bytes, behind) = input.fixed("mpls")?;
-    let layer = Mpls { bytes };
-    let next = if layer.entry().is_bottom() {
-        Next::Labelled
-    } else {
-        Next::Mpls
-    };
-    Ok(Step::new(Layer::Mpls(layer), behind, next))
+pub(super) fn label<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
+    let (bytes, behind) = walk.fixed("mpls")?;
+    let label = Mpls { bytes };
+    let bottom = label.entry().is_bottom();
+    walk.follow(behind, if bottom { Next::Labelled } else { Next::Mpls });
+    Some(Layer::Mpls(label))
 }
 
 /// No field tells what follows the last label; like routers, this looks at the first four bits.
-pub(super) fn labelled(input: Input<'_>) -> Result<Step<'_>, Stop> {
-    match input.bytes.first() {
-        Some(byte) if !matches!(byte >> 4, 4 | 6) => Err(Stop::Labelled(*byte)),
-        _ => ip::ip(input),
+pub(super) fn labelled<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
+    match walk.input().bytes.first() {
+        Some(byte) if !matches!(byte >> 4, 4 | 6) => walk.stop(Stop::Labelled(*byte)),
+        _ => ip::ip(walk),
     }
 }

@@ -3,9 +3,14 @@
 use etherparse::EtherType;
 
 use super::layer::Layer;
-use super::layers::{Input, Next, Step};
-use super::stop::Stop;
+use super::layers::{Input, Layers, Next};
 use super::tunnel::Tunnel;
+
+/// The UDP port of VXLAN, and the one that Linux took before there was a number.
+const VXLAN_PORTS: [u16; 2] = [4789, 8472];
+const GENEVE_PORT: u16 = 6081;
+/// Both headers have a fixed part of this size.
+const FIXED: usize = 8;
 
 /// VXLAN (RFC 7348).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,8 +53,7 @@ impl<'a> Geneve<'a> {
 
     /// The length of the header with its options, in bytes.
     pub fn header_length(self) -> usize {
-        let [first, ..] = *self.fixed;
-        usize::from((first & 0x3f).saturating_add(2)) << 2
+        Self::length(self.fixed)
     }
 
     /// The options, or as much of them as was sampled.
@@ -61,31 +65,46 @@ impl<'a> Geneve<'a> {
     pub const fn bytes(self) -> &'a [u8] {
         self.bytes
     }
+
+    fn length([first, ..]: &[u8; FIXED]) -> usize {
+        usize::from((first & 0x3f).saturating_add(2)) << 2
+    }
 }
 
-pub(super) fn vxlan(input: Input<'_>) -> Result<Step<'_>, Stop> {
-    let (bytes, behind) = input.fixed("vxlan")?;
+/// Whether UDP to this port carries a network.
+///
+/// By chance a client may have such a port too, so the first byte must look like it: in VXLAN
+/// nothing but "the network is valid" and the group policy of Linux, in Geneve version 0.
+pub(super) fn within_udp(port: u16, input: Input<'_>) -> Option<Next> {
+    let first = *input.bytes.first()?;
+    if input.whole && input.bytes.len() < FIXED {
+        None
+    } else if VXLAN_PORTS.contains(&port) && first & 0x7f == 0x08 {
+        Some(Next::Vxlan)
+    } else if port == GENEVE_PORT && first & 0xc0 == 0 {
+        Some(Next::Geneve)
+    } else {
+        None
+    }
+}
+
+pub(super) fn vxlan<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
+    let (bytes, behind) = walk.fixed("vxlan")?;
     let header = Vxlan { bytes };
     let tunnel = Tunnel::Vxlan { vni: header.vni() };
-    Ok(Step::new(Layer::Vxlan(header), behind, Next::Ethernet).entering(Some(tunnel)))
+    walk.enter(behind, Next::Ethernet, tunnel);
+    Some(Layer::Vxlan(header))
 }
 
-pub(super) fn geneve(input: Input<'_>) -> Result<Step<'_>, Stop> {
-    let (fixed, _) = input.fixed::<8>("geneve")?;
-    let mut header = Geneve {
-        fixed,
-        bytes: fixed,
-    };
-    match input.split("geneve", header.header_length()) {
-        Ok((bytes, behind)) => {
-            header.bytes = bytes;
-            let tunnel = Tunnel::Geneve { vni: header.vni() };
-            let next = Next::Type(header.protocol());
-            Ok(Step::new(Layer::Geneve(header), behind, next).entering(Some(tunnel)))
-        }
-        Err(stop) => {
-            header.bytes = input.bytes;
-            Ok(Step::last(Layer::Geneve(header), input.none(), stop))
-        }
+pub(super) fn geneve<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
+    let (fixed, _) = walk.fixed::<FIXED>("geneve")?;
+    let (bytes, behind, short) = walk.partly("geneve", Geneve::length(fixed));
+    let header = Geneve { fixed, bytes };
+    if let Some(stop) = short {
+        walk.end(behind, stop);
+    } else {
+        let tunnel = Tunnel::Geneve { vni: header.vni() };
+        walk.enter(behind, Next::Type(header.protocol()), tunnel);
     }
+    Some(Layer::Geneve(header))
 }

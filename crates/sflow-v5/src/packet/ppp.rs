@@ -3,7 +3,7 @@
 use etherparse::EtherType;
 
 use super::layer::Layer;
-use super::layers::{Input, Next, Step};
+use super::layers::{Layers, Next};
 use super::stop::Stop;
 
 pub(super) const PPPOE_SESSION: EtherType = EtherType(0x8864);
@@ -57,27 +57,27 @@ impl<'a> Pppoe<'a> {
     }
 }
 
-pub(super) fn ppp(input: Input<'_>) -> Result<Step<'_>, Stop> {
+pub(super) fn ppp<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
+    let input = walk.input();
     let hdlc = if input.bytes.starts_with(&HDLC) { 2 } else { 0 };
-    let (_, at) = input.split("ppp", hdlc)?;
     // The protocol is one byte if that is odd, and two otherwise.
-    let (size, protocol) = match at.bytes {
+    let (size, protocol) = match input.bytes.get(hdlc..).unwrap_or_default() {
         [low, ..] if low & 1 == 1 && *low != 0xff => (1, u16::from(*low)),
         [high, low, ..] => (2, u16::from_be_bytes([*high, *low])),
-        _ => return Err(at.short("ppp", 2)),
+        _ => return walk.short("ppp", usize::saturating_add(hdlc, 2)),
     };
-    let (bytes, behind) = input.split("ppp", usize::saturating_add(hdlc, size))?;
-    let layer = Layer::Ppp(Ppp { bytes, protocol });
-    Ok(match protocol {
-        0x0021 | 0x0057 => Step::new(layer, behind, Next::Ip),
-        0x0281 | 0x0283 => Step::new(layer, behind, Next::Mpls),
-        _ => Step::last(layer, behind, Stop::PppProtocol(protocol)),
-    })
+    let (bytes, behind) = walk.split("ppp", usize::saturating_add(hdlc, size))?;
+    match protocol {
+        0x0021 | 0x0057 => walk.follow(behind, Next::Ip),
+        0x0281 | 0x0283 => walk.follow(behind, Next::Mpls),
+        _ => walk.end(behind, Stop::PppProtocol(protocol)),
+    }
+    Some(Layer::Ppp(Ppp { bytes, protocol }))
 }
 
-pub(super) fn pppoe(input: Input<'_>) -> Result<Step<'_>, Stop> {
-    let (bytes, behind) = input.fixed("pppoe")?;
+pub(super) fn pppoe<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
+    let (bytes, behind) = walk.fixed("pppoe")?;
     let header = Pppoe { bytes };
-    let behind = behind.until(usize::from(header.length()));
-    Ok(Step::new(Layer::Pppoe(header), behind, Next::Ppp))
+    walk.follow(behind.until(usize::from(header.length())), Next::Ppp);
+    Some(Layer::Pppoe(header))
 }

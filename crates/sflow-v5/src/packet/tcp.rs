@@ -3,7 +3,7 @@ use core::fmt;
 use etherparse::{IpNumber, TcpHeaderSlice};
 
 use super::layer::Layer;
-use super::layers::{Input, Step};
+use super::layers::Layers;
 use super::stop::Stop;
 use super::transport::{Ports, head};
 
@@ -105,15 +105,19 @@ impl fmt::Display for TcpFlags {
     }
 }
 
-pub(super) fn tcp(input: Input<'_>) -> Result<Step<'_>, Stop> {
-    let words = input.bytes.get(12).map_or(5, |byte| byte >> 4);
-    let invalid = (words < 5).then_some(Stop::Invalid {
-        header: "tcp",
-        field: "data offset",
-        value: words.into(),
-    });
+pub(super) fn tcp<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
+    let words = walk.input().bytes.get(12).map_or(5, |byte| byte >> 4);
     let length = usize::from(words.max(5)) << 2;
-    let (ports, behind, short) = head("tcp", IpNumber::TCP, length, input)?;
-    let stop = short.or(invalid).unwrap_or(Stop::Payload);
-    Ok(Step::last(Layer::Tcp(Tcp { ports }), behind, stop))
+    let (ports, behind, short) = head("tcp", IpNumber::TCP, length, walk)?;
+    let stop = match short {
+        Some(stop) => stop,
+        None if words < 5 => Stop::Invalid {
+            header: "tcp",
+            field: "data offset",
+            value: words.into(),
+        },
+        None => Stop::Payload,
+    };
+    walk.end(behind, stop);
+    Some(Layer::Tcp(Tcp { ports }))
 }

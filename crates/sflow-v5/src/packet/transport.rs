@@ -3,12 +3,9 @@
 use etherparse::{IpNumber, UdpHeaderSlice};
 
 use super::layer::Layer;
-use super::layers::{Input, Next, Step};
+use super::layers::{Input, Layers};
+use super::overlay;
 use super::stop::Stop;
-
-/// UDP port of VXLAN (RFC 7348), and the one that Linux took before there was a number.
-const VXLAN: [u16; 2] = [4789, 8472];
-const GENEVE: u16 = 6081;
 
 /// UDP, at least its ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,96 +102,75 @@ impl<'a> Icmp<'a> {
     }
 }
 
-pub(super) fn udp(input: Input<'_>) -> Result<Step<'_>, Stop> {
-    let (ports, behind, short) = head("udp", IpNumber::UDP, 8, input)?;
+pub(super) fn udp<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
+    let (ports, behind, short) = head("udp", IpNumber::UDP, 8, walk)?;
     let layer = Layer::Udp(Udp { ports });
     if let Some(stop) = short {
-        return Ok(Step::last(layer, behind, stop));
+        walk.end(behind, stop);
+        return Some(layer);
     }
-    let behind = match ports.bytes {
-        [_, _, _, _, high, low, _, _] => {
-            let length = usize::from(u16::from_be_bytes([*high, *low]));
-            // One that cannot be true says nothing.
-            length
-                .checked_sub(8)
-                .map_or(behind, |length| behind.until(length))
-        }
-        _ => behind,
+    let length = match ports.bytes {
+        [_, _, _, _, high, low, ..] => u16::from_be_bytes([*high, *low]),
+        _ => 0,
     };
-    let port = ports.destination_port();
-    // By chance a client may have such a port too: the first bytes tell.
-    Ok(match behind.bytes {
-        [flags, ..] if VXLAN.contains(&port) && flags & 0x08 != 0 => {
-            Step::new(layer, behind, Next::Vxlan)
-        }
-        [version, ..] if port == GENEVE && version >> 6 == 0 => {
-            Step::new(layer, behind, Next::Geneve)
-        }
-        _ => Step::last(layer, behind, Stop::Payload),
-    })
+    // A length that cannot be true says nothing about where the packet ends.
+    let behind = match length.checked_sub(8) {
+        Some(payload) => behind.until(payload.into()),
+        None => behind,
+    };
+    match overlay::within_udp(ports.destination_port(), behind) {
+        Some(next) => walk.follow(behind, next),
+        None => walk.end(behind, Stop::Payload),
+    }
+    Some(layer)
 }
 
-pub(super) fn ports(protocol: IpNumber, input: Input<'_>) -> Result<Step<'_>, Stop> {
+pub(super) fn ports<'a>(protocol: IpNumber, walk: &mut Layers<'a>) -> Option<Layer<'a>> {
     let (header, length) = match protocol {
         IpNumber::SCTP => ("sctp", 12),
         IpNumber::DCCP => ("dccp", 12),
         _ => ("udp_lite", 8),
     };
-    let (ports, behind, short) = head(header, protocol, length, input)?;
-    let stop = short.unwrap_or(Stop::Payload);
-    Ok(Step::last(Layer::Ports(ports), behind, stop))
+    let (ports, behind, short) = head(header, protocol, length, walk)?;
+    walk.end(behind, short.unwrap_or(Stop::Payload));
+    Some(Layer::Ports(ports))
 }
 
-pub(super) fn icmpv4(input: Input<'_>) -> Result<Step<'_>, Stop> {
-    icmp("icmpv4", input, Layer::Icmpv4)
+pub(super) fn icmpv4<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
+    icmp("icmpv4", walk).map(Layer::Icmpv4)
 }
 
-pub(super) fn icmpv6(input: Input<'_>) -> Result<Step<'_>, Stop> {
-    icmp("icmpv6", input, Layer::Icmpv6)
+pub(super) fn icmpv6<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
+    icmp("icmpv6", walk).map(Layer::Icmpv6)
 }
 
-pub(super) fn igmp(input: Input<'_>) -> Result<Step<'_>, Stop> {
-    icmp("igmp", input, Layer::Igmp)
+pub(super) fn igmp<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
+    icmp("igmp", walk).map(Layer::Igmp)
 }
 
-fn icmp<'a>(
-    name: &'static str,
-    input: Input<'a>,
-    layer: fn(Icmp<'a>) -> Layer<'a>,
-) -> Result<Step<'a>, Stop> {
-    let (message, _) = input.fixed::<2>(name)?;
-    let (bytes, behind, short) = as_much(name, 8, input);
-    let stop = short.unwrap_or(Stop::Payload);
-    Ok(Step::last(layer(Icmp { message, bytes }), behind, stop))
+fn icmp<'a>(name: &'static str, walk: &mut Layers<'a>) -> Option<Icmp<'a>> {
+    let (message, _) = walk.fixed(name)?;
+    let (bytes, behind, short) = walk.partly(name, 8);
+    walk.end(behind, short.unwrap_or(Stop::Payload));
+    Some(Icmp { message, bytes })
 }
 
 /// A header that begins with two ports, of which the rest may be cut.
+#[inline]
 pub(super) fn head<'a>(
     name: &'static str,
     protocol: IpNumber,
     length: usize,
-    input: Input<'a>,
-) -> Result<(Ports<'a>, Input<'a>, Option<Stop>), Stop> {
-    let Some(ports) = input.bytes.first_chunk() else {
-        return Err(input.short(name, length));
+    walk: &mut Layers<'a>,
+) -> Option<(Ports<'a>, Input<'a>, Option<Stop>)> {
+    let Some(ports) = walk.input().bytes.first_chunk() else {
+        return walk.short(name, length);
     };
-    let (bytes, behind, short) = as_much(name, length, input);
+    let (bytes, behind, short) = walk.partly(name, length);
     let ports = Ports {
         protocol,
         ports,
         bytes,
     };
-    Ok((ports, behind, short))
-}
-
-/// As much of a header as was sampled, what follows it, and whether something is missing.
-fn as_much<'a>(
-    name: &'static str,
-    length: usize,
-    input: Input<'a>,
-) -> (&'a [u8], Input<'a>, Option<Stop>) {
-    match input.split(name, length) {
-        Ok((bytes, behind)) => (bytes, behind, None),
-        Err(stop) => (input.bytes, input.none(), Some(stop)),
-    }
+    Some((ports, behind, short))
 }

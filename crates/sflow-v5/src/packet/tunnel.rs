@@ -5,7 +5,7 @@ use core::fmt;
 use etherparse::EtherType;
 
 use super::layer::Layer;
-use super::layers::{Input, Next, Step};
+use super::layers::{Layers, Next};
 use super::stop::Stop;
 
 const ERSPAN_I_OR_II: EtherType = EtherType(0x88be);
@@ -107,70 +107,59 @@ impl<'a> Gre<'a> {
     }
 }
 
-pub(super) fn gre(input: Input<'_>) -> Result<Step<'_>, Stop> {
-    let ([flags, version, high, low], _) = input.fixed::<4>("gre")?;
+pub(super) fn gre<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
+    let ([flags, version, high, low], _) = walk.fixed::<4>("gre")?;
     let protocol = EtherType(u16::from_be_bytes([*high, *low]));
     let has = |bit: u8| flags & bit != 0;
     let (checksum, routing, key, sequence) = (has(0x80), has(0x40), has(0x20), has(0x10));
-    let invalid = |field, value: &u8| Stop::Invalid {
-        header: "gre",
-        field,
-        value: u16::from(*value),
-    };
     let words = match version & 0x07 {
         // Source routing (RFC 1701) makes the length unknown; nobody sends it any more.
-        0 if routing => return Err(invalid("flags", flags)),
+        0 if routing => return walk.stop(invalid("flags", *flags)),
         0 => [checksum, key, sequence],
-        1 if !key => return Err(invalid("flags", flags)),
+        1 if !key => return walk.stop(invalid("flags", *flags)),
         1 => [key, sequence, version & 0x80 != 0],
-        version => return Err(invalid("version", &version)),
+        version => return walk.stop(invalid("version", version)),
     };
     let optional = words.iter().filter(|present| **present).count();
-    let (bytes, behind) = input.split("gre", optional.saturating_add(1) << 2)?;
+    let (bytes, behind) = walk.split("gre", optional.saturating_add(1) << 2)?;
     let word = |index: usize| {
         let (_, tail) = bytes.split_at_checked(index << 2)?;
         tail.first_chunk::<4>()
     };
-    if version & 0x07 == 1 {
-        return Ok(pptp(bytes, protocol, word(1), sequence, behind));
+    let pptp = version & 0x07 == 1;
+    let place = if checksum && !pptp { 2 } else { 1 };
+    let key = if key { word(place).copied() } else { None };
+    match (protocol, key) {
+        // Without a sequence number it only acknowledges.
+        _ if pptp && !sequence => walk.end(behind, Stop::Payload),
+        (_, Some([a, b, c, d])) if pptp => {
+            let (length, call) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
+            let behind = behind.until(length.into());
+            walk.enter(behind, Next::Type(protocol), Tunnel::Pptp { call });
+        }
+        (ERSPAN_I_OR_II, _) if sequence => walk.follow(behind, Next::ErspanII),
+        (ERSPAN_I_OR_II, _) => {
+            walk.enter(behind, Next::Ethernet, Tunnel::Erspan { session: None });
+        }
+        (ERSPAN_III, _) => walk.follow(behind, Next::ErspanIII),
+        (_, key) => {
+            let key = key.map(u32::from_be_bytes);
+            walk.enter(behind, Next::Type(protocol), Tunnel::Gre { key });
+        }
     }
-    let place = if checksum { 2 } else { 1 };
-    let key = if key { word(place) } else { None };
-    let key = key.map(|key| u32::from_be_bytes(*key));
-    let layer = Layer::Gre(Gre {
+    let key = key.map(u32::from_be_bytes);
+    Some(Layer::Gre(Gre {
         bytes,
         protocol,
         key,
-    });
-    Ok(match protocol {
-        ERSPAN_I_OR_II if sequence => Step::new(layer, behind, Next::ErspanII),
-        ERSPAN_I_OR_II => Step::new(layer, behind, Next::Ethernet)
-            .entering(Some(Tunnel::Erspan { session: None })),
-        ERSPAN_III => Step::new(layer, behind, Next::ErspanIII),
-        _ => Step::new(layer, behind, Next::Type(protocol)).entering(Some(Tunnel::Gre { key })),
-    })
+    }))
 }
 
-fn pptp<'a>(
-    bytes: &'a [u8],
-    protocol: EtherType,
-    key: Option<&[u8; 4]>,
-    sequence: bool,
-    behind: Input<'a>,
-) -> Step<'a> {
-    let [a, b, c, d] = key.copied().unwrap_or_default();
-    let (length, call) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
-    let layer = Layer::Gre(Gre {
-        bytes,
-        protocol,
-        key: Some(u32::from_be_bytes([a, b, c, d])),
-    });
-    // Without a number it only acknowledges.
-    if sequence {
-        let behind = behind.until(length.into());
-        Step::new(layer, behind, Next::Type(protocol)).entering(Some(Tunnel::Pptp { call }))
-    } else {
-        Step::last(layer, behind, Stop::Payload)
+const fn invalid(field: &'static str, value: u8) -> Stop {
+    Stop::Invalid {
+        header: "gre",
+        field,
+        value: u16::from_be_bytes([0, value]),
     }
 }
 
@@ -200,33 +189,22 @@ impl<'a> Erspan<'a> {
     }
 }
 
-pub(super) fn erspan_ii(input: Input<'_>) -> Result<Step<'_>, Stop> {
-    let (bytes, behind) = input.split("erspan", 8)?;
-    erspan(input, bytes, behind, Next::Ethernet)
+pub(super) fn erspan_ii<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
+    erspan(walk, 8, Next::Ethernet)
 }
 
-pub(super) fn erspan_iii(input: Input<'_>) -> Result<Step<'_>, Stop> {
-    let ([.., upper, lower], _) = input.fixed::<12>("erspan")?;
-    let (subheader, frame_type) = (lower & 1, upper >> 2 & 0x1f);
-    let (bytes, behind) = input.split("erspan", if subheader == 1 { 20 } else { 12 })?;
-    let next = if frame_type == 2 {
-        Next::Ip
-    } else {
-        Next::Ethernet
-    };
-    erspan(input, bytes, behind, next)
+pub(super) fn erspan_iii<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
+    let ([.., upper, lower], _) = walk.fixed::<12>("erspan")?;
+    let size = if lower & 1 == 0 { 12 } else { 20 };
+    let ip = upper >> 2 & 0x1f == 2;
+    erspan(walk, size, if ip { Next::Ip } else { Next::Ethernet })
 }
 
-fn erspan<'a>(
-    input: Input<'a>,
-    bytes: &'a [u8],
-    behind: Input<'a>,
-    next: Next,
-) -> Result<Step<'a>, Stop> {
-    let (fixed, _) = input.fixed("erspan")?;
+fn erspan<'a>(walk: &mut Layers<'a>, size: usize, next: Next) -> Option<Layer<'a>> {
+    let (fixed, _) = walk.fixed("erspan")?;
+    let (bytes, behind) = walk.split("erspan", size)?;
     let header = Erspan { fixed, bytes };
-    let tunnel = Tunnel::Erspan {
-        session: Some(header.session()),
-    };
-    Ok(Step::new(Layer::Erspan(header), behind, next).entering(Some(tunnel)))
+    let session = Some(header.session());
+    walk.enter(behind, next, Tunnel::Erspan { session });
+    Some(Layer::Erspan(header))
 }

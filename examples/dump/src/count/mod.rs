@@ -1,0 +1,245 @@
+//! A summary: who sends, what, how much of it is missing and what is wrong with it.
+
+mod stream;
+mod table;
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use sflow_collector::{CaptureStats, ReceiverStats};
+use sflow_v5::{Address, DataFormat, Datagram, Error, Sample};
+
+use self::stream::Stream;
+use self::table::Table;
+use crate::filter::Filter;
+use crate::put::put;
+use crate::record::{Record, Space};
+
+/// Sub-agents and formats of which more are not told apart: anyone may send any number.
+const MOST: usize = 1 << 16;
+
+/// Counts datagrams and what is in them.
+#[derive(Default)]
+pub(crate) struct Count {
+    streams: HashMap<(Address, u32), Stream>,
+    formats: HashMap<(Space, DataFormat), Format>,
+    causes: HashMap<&'static str, u64>,
+    /// Datagrams that are none of sFlow, by cause.
+    refused: HashMap<&'static str, u64>,
+    /// Datagrams of agents for which there was no room.
+    beyond: u64,
+    passed_over: CaptureStats,
+    kernel_drops: u64,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Format {
+    count: u64,
+    malformed: u64,
+}
+
+impl Count {
+    /// Counts a datagram; whether something of it was wanted.
+    pub(crate) fn datagram(&mut self, datagram: &Datagram<'_>, filter: &Filter) -> bool {
+        let (mut samples, mut records) = (0, 0);
+        filter.samples(datagram, |sample| {
+            samples += 1;
+            records += self.sample(sample);
+        });
+        let header = datagram.header;
+        // Every datagram says something about loss, whatever is wanted of it.
+        if let Some(stream) = self.stream((header.agent_address, header.sub_agent_id), || {
+            Stream::new(header.sequence_number)
+        }) {
+            stream.take(header.sequence_number, header.uptime);
+            stream.samples += samples;
+            stream.records += records;
+        } else {
+            self.beyond += 1;
+        }
+        samples > 0 || !filter.is_about_content()
+    }
+
+    /// Counts what is no datagram of sFlow.
+    pub(crate) fn refused(&mut self, error: &Error) {
+        *self.refused.entry(error.fault.cause()).or_default() += 1;
+    }
+
+    /// Counts what was passed over in a capture.
+    pub(crate) fn passed_over(&mut self, stats: CaptureStats) {
+        let all = &mut self.passed_over;
+        all.cut += stats.cut;
+        all.other_ports += stats.other_ports;
+        all.fragments += stats.fragments;
+        all.not_udp += stats.not_udp;
+        all.malformed += stats.malformed;
+        all.unknown_link += stats.unknown_link;
+    }
+
+    /// Counts what a socket had no room for.
+    pub(crate) fn dropped(&mut self, stats: ReceiverStats) {
+        self.kernel_drops += stats.kernel_drops.unwrap_or(0);
+    }
+
+    fn stream(&mut self, key: (Address, u32), new: impl FnOnce() -> Stream) -> Option<&mut Stream> {
+        let is_full = self.streams.len() >= MOST;
+        match self.streams.entry(key) {
+            Entry::Occupied(entry) => Some(entry.into_mut()),
+            Entry::Vacant(_) if is_full => None,
+            Entry::Vacant(entry) => Some(entry.insert(new())),
+        }
+    }
+
+    /// Counts a sample; how many records it has.
+    fn sample(&mut self, sample: &Sample<'_>) -> u64 {
+        let error = match sample {
+            Sample::Malformed(_, error) => Some(*error),
+            _ => None,
+        };
+        self.item(Space::Sample, sample.format(), error);
+        match sample {
+            Sample::Flow(sample) => self.records(sample.records()),
+            Sample::Counters(sample) => self.records(sample.records()),
+            Sample::Discarded(sample) => self.records(sample.records()),
+            _ => 0,
+        }
+    }
+
+    fn records<'a, R: Record<'a>>(&mut self, records: impl Iterator<Item = R>) -> u64 {
+        let mut count = 0;
+        for record in records {
+            let error = record.refused().and_then(|(_, error)| error);
+            self.item(R::SPACE, record.format(), error);
+            count += 1;
+        }
+        count
+    }
+
+    fn item(&mut self, space: Space, format: DataFormat, error: Option<Error>) {
+        let is_full = self.formats.len() >= MOST;
+        match self.formats.entry((space, format)) {
+            Entry::Vacant(_) if is_full => {}
+            entry => {
+                let format = entry.or_default();
+                format.count += 1;
+                format.malformed += u64::from(error.is_some());
+            }
+        }
+        if let Some(error) = error {
+            *self.causes.entry(error.fault.cause()).or_default() += 1;
+        }
+    }
+
+    /// The summary as tables.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        self.agents(out);
+        self.formats(out);
+        causes("malformed", &self.causes, out);
+        causes("not sFlow", &self.refused, out);
+        let passed_over = self.passed_over;
+        let mut table = Table::new(&["beside", "count"], 1);
+        for (label, count) in [
+            ("datagrams of further agents", self.beyond),
+            (
+                "datagrams that the receive buffer had no room for",
+                self.kernel_drops,
+            ),
+            (
+                "datagrams that the capture has not kept whole",
+                passed_over.cut,
+            ),
+            ("datagrams to other ports", passed_over.other_ports),
+            ("fragments of IP packets", passed_over.fragments),
+            ("packets that are no UDP", passed_over.not_udp),
+            ("packets that are malformed", passed_over.malformed),
+            ("packets of an unknown link layer", passed_over.unknown_link),
+        ] {
+            if count > 0 {
+                table.row(vec![label.to_owned(), count.to_string()]);
+            }
+        }
+        table.write(out);
+        if out.is_empty() {
+            out.extend_from_slice(b"no datagrams\n");
+        } else if out.ends_with(b"\n\n") {
+            out.pop();
+        }
+    }
+
+    fn agents(&self, out: &mut Vec<u8>) {
+        let mut table = Table::new(
+            &[
+                "agent",
+                "sub-agent",
+                "datagrams",
+                "samples",
+                "records",
+                "first",
+                "last",
+                "lost",
+                "late",
+                "twice",
+                "restarts",
+            ],
+            1,
+        );
+        let mut streams: Vec<_> = self.streams.iter().collect();
+        streams.sort_unstable_by_key(|(key, _)| **key);
+        for ((agent, sub_agent), stream) in &streams {
+            let mut row = vec![agent.to_string(), sub_agent.to_string()];
+            row.extend([stream.datagrams, stream.samples, stream.records].map(|n| n.to_string()));
+            row.extend([stream.first, stream.last].map(|number| number.to_string()));
+            let told = [stream.lost(), stream.late, stream.twice, stream.restarts];
+            row.extend(told.map(|number| number.to_string()));
+            table.row(row);
+        }
+        if let [_, _, ..] = &streams[..] {
+            let sum = |of: fn(&Stream) -> u64| {
+                let all = streams.iter().map(|(_, stream)| of(stream));
+                all.fold(0, u64::saturating_add).to_string()
+            };
+            table.row(vec![
+                "all".to_owned(),
+                String::new(),
+                sum(|stream| stream.datagrams),
+                sum(|stream| stream.samples),
+                sum(|stream| stream.records),
+                String::new(),
+                String::new(),
+                sum(Stream::lost),
+                sum(|stream| stream.late),
+                sum(|stream| stream.twice),
+                sum(|stream| stream.restarts),
+            ]);
+        }
+        table.write(out);
+    }
+
+    fn formats(&self, out: &mut Vec<u8>) {
+        let mut table = Table::new(&["kind", "format", "name", "count", "malformed"], 3);
+        let mut formats: Vec<_> = self.formats.iter().collect();
+        formats.sort_unstable_by_key(|(key, _)| **key);
+        for ((space, format), counted) in formats {
+            table.row(vec![
+                space.label().to_owned(),
+                format.to_string(),
+                space.name(*format).unwrap_or("unknown").to_owned(),
+                counted.count.to_string(),
+                counted.malformed.to_string(),
+            ]);
+        }
+        table.write(out);
+    }
+}
+
+fn causes(title: &'static str, causes: &HashMap<&'static str, u64>, out: &mut Vec<u8>) {
+    let mut causes: Vec<_> = causes.iter().collect();
+    causes.sort_unstable();
+    if !causes.is_empty() {
+        put!(out, "{title}:");
+        for (index, (cause, count)) in causes.into_iter().enumerate() {
+            put!(out, "{} {count} {cause}", if index > 0 { "," } else { "" });
+        }
+        out.extend_from_slice(b"\n\n");
+    }
+}

@@ -1,0 +1,55 @@
+//! What others wrote, made fit to be shown.
+
+use crate::put::put;
+
+/// Whether a terminal obeys the character rather than showing it: control characters, marks that
+/// change the direction or width of what follows, line separators, tags.
+pub(crate) fn is_instruction(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{fffe}' | '\u{ffff}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// In quotes, with everything escaped that is no plain text: `"web\u{1b}[2J"`.
+pub(crate) fn text(bytes: &[u8], out: &mut Vec<u8>) {
+    out.push(b'"');
+    for chunk in bytes.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            if matches!(character, '"' | '\\') || is_instruction(character) {
+                put!(out, "{}", character.escape_default());
+            } else {
+                out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+            }
+        }
+        for byte in chunk.invalid() {
+            put!(out, "\\x{byte:02x}");
+        }
+    }
+    out.push(b'"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_reaches_a_terminal_but_text() {
+        for (bytes, expected) in [
+            (&b"web.1"[..], r#""web.1""#),
+            (b"\x1b]0;owned\x07", r#""\u{1b}]0;owned\u{7}""#),
+            (b"a\"b\\c\r\n\t", r#""a\"b\\c\r\n\t""#),
+            (b"\xff\xfeA\xc3", r#""\xff\xfeA\xc3""#),
+            ("größer 負荷 🐳".as_bytes(), r#""größer 負荷 🐳""#),
+            (
+                "\u{9b}31m txt.\u{202e}exe".as_bytes(),
+                r#""\u{9b}31m txt.\u{202e}exe""#,
+            ),
+        ] {
+            let mut out = Vec::new();
+            text(bytes, &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
+    }
+}

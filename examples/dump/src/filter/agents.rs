@@ -1,0 +1,93 @@
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use sflow_v5::Address;
+
+/// An agent's address, or those of a network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Agents {
+    address: IpAddr,
+    prefix: u8,
+}
+
+impl Agents {
+    pub(super) fn contain(self, agent: Address) -> bool {
+        let Some(agent) = agent.ip() else {
+            return false;
+        };
+        match (self.address, agent) {
+            (IpAddr::V4(network), IpAddr::V4(agent)) => {
+                let differing = network.to_bits() ^ agent.to_bits();
+                differing.leading_zeros() >= u32::from(self.prefix)
+            }
+            (IpAddr::V6(network), IpAddr::V6(agent)) => {
+                let differing = network.to_bits() ^ agent.to_bits();
+                differing.leading_zeros() >= u32::from(self.prefix)
+            }
+            _ => false,
+        }
+    }
+}
+
+impl FromStr for Agents {
+    type Err = ();
+
+    /// `10.0.0.1`, `10.0.0.0/8`, `fd00::/64`.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (address, prefix) = match text.split_once('/') {
+            Some((address, prefix)) => (address, Some(prefix)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().map_err(|_| ())?;
+        let longest = if address.is_ipv4() { 32 } else { 128 };
+        let prefix = match prefix {
+            Some(prefix) => prefix.parse().map_err(|_| ())?,
+            None => longest,
+        };
+        if prefix > longest {
+            return Err(());
+        }
+        Ok(Self { address, prefix })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_or_a_network() {
+        for (agents, agent, expected) in [
+            ("10.0.0.1", "10.0.0.1", true),
+            ("10.0.0.1", "10.0.0.2", false),
+            ("10.0.0.0/8", "10.255.0.2", true),
+            ("10.0.0.7/8", "10.255.0.2", true),
+            ("10.0.0.0/8", "11.0.0.0", false),
+            ("0.0.0.0/0", "203.0.113.9", true),
+            ("0.0.0.0/0", "::1", false),
+            ("2001:db8::/33", "2001:db8:7fff::1", true),
+            ("2001:db8::/33", "2001:db8:8000::1", false),
+            ("::/0", "::1", true),
+        ] {
+            let agent: IpAddr = agent.parse().unwrap();
+            let agents: Agents = agents.parse().unwrap();
+            assert_eq!(agents.contain(agent.into()), expected, "{agents:?} {agent}");
+            assert!(!agents.contain(Address::Unknown));
+        }
+    }
+
+    #[test]
+    fn what_is_none() {
+        for text in [
+            "",
+            "10.0.0",
+            "10.0.0.1/33",
+            "10.0.0.1/",
+            "::/129",
+            "web",
+            "10.0.0.1/-1",
+        ] {
+            assert_eq!(text.parse::<Agents>(), Err(()), "{text}");
+        }
+    }
+}

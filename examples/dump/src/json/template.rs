@@ -1,0 +1,113 @@
+use sflow_v5::{DataFormat, Kind, Sample};
+
+use crate::record::Space;
+
+/// Structures with a field of several numbers, of which the walk over fields makes one.
+const COMPOUND: &[&str] = &["lag_port_stats"];
+
+/// What is the same in every sample and every record of a kind, written once.
+pub(super) struct Templates {
+    samples: Vec<(DataFormat, String)>,
+    flow: Records,
+    counter: Records,
+}
+
+/// A record without its values.
+pub(super) struct Template {
+    format: DataFormat,
+    /// Up to the brace before the fields.
+    pub(super) head: Box<[u8]>,
+    /// For each field, its name, from the comma before it (the first has none, and is never
+    /// absent) to the colon behind it.
+    pub(super) keys: Box<[Box<[u8]>]>,
+}
+
+impl Templates {
+    pub(super) fn new() -> Self {
+        let samples = Sample::REGISTERED.iter();
+        Self {
+            samples: samples
+                .map(|(format, name)| {
+                    (
+                        *format,
+                        format!("{{\"format\":\"{format}\",\"name\":\"{name}\""),
+                    )
+                })
+                .collect(),
+            flow: Records::new(Space::Flow),
+            counter: Records::new(Space::Counter),
+        }
+    }
+
+    /// The start of a sample; nothing if there is no such sample.
+    pub(super) fn sample(&self, format: DataFormat) -> &[u8] {
+        let mut samples = self.samples.iter();
+        let sample = samples.find(|(known, _)| *known == format);
+        sample.map_or(&[], |(_, head)| head.as_bytes())
+    }
+
+    /// The template of a record, if it has one: not if a field has several values.
+    #[inline]
+    pub(super) fn record(&self, space: Space, format: DataFormat) -> Option<&Template> {
+        match space {
+            Space::Sample => None,
+            Space::Flow => self.flow.find(format),
+            Space::Counter => self.counter.find(format),
+        }
+    }
+}
+
+/// The templates of one space of numbers.
+struct Records {
+    templates: Vec<Template>,
+    /// Where among them a standard record is, by its number.
+    standard: Vec<Option<u16>>,
+}
+
+impl Records {
+    fn new(space: Space) -> Self {
+        let mut records = Self {
+            templates: Vec::new(),
+            standard: Vec::new(),
+        };
+        for line in space.records() {
+            let has_list = line.fields.iter().any(|field| field.kind == Kind::List);
+            if has_list || COMPOUND.contains(&line.name) {
+                continue;
+            }
+            if line.format.enterprise() == 0 {
+                let number = line.format.format() as usize;
+                let length = records.standard.len().max(number + 1);
+                records.standard.resize(length, None);
+                records.standard[number] = u16::try_from(records.templates.len()).ok();
+            }
+            let (format, name) = (line.format, line.name);
+            let head = format!("{{\"format\":\"{format}\",\"name\":\"{name}\",\"fields\":{{");
+            let keys = line.fields.iter();
+            records.templates.push(Template {
+                format,
+                head: head.into_bytes().into(),
+                keys: keys
+                    .enumerate()
+                    .map(|(index, field)| key(index, field.name))
+                    .collect(),
+            });
+        }
+        records
+    }
+
+    #[inline]
+    fn find(&self, format: DataFormat) -> Option<&Template> {
+        if format.enterprise() == 0 {
+            let place = self.standard.get(format.format() as usize)?;
+            return self.templates.get(usize::from((*place)?));
+        }
+        let mut templates = self.templates.iter();
+        templates.find(|template| template.format == format)
+    }
+}
+
+fn key(index: usize, name: &str) -> Box<[u8]> {
+    let comma = if index > 0 { "," } else { "" };
+    format!("{comma}\"{name}\":").into_bytes().into()
+}

@@ -1,0 +1,26 @@
+//! The `dump` command: what an sFlow stream says.
+
+mod cli;
+mod count;
+mod escape;
+mod filter;
+mod input;
+mod interrupt;
+mod json;
+mod output;
+mod progress;
+mod put;
+mod record;
+mod run;
+mod speed;
+mod text;
+mod time;
+mod view;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    cli::Cli::parse().run()
+}

@@ -1,0 +1,59 @@
+//! How far a large file has been read.
+
+use std::io::{self, IsTerminal as _};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Bytes of a file from which on it takes long enough.
+const LARGE: u64 = 64 << 20;
+
+/// Datagrams after which it is worth telling.
+const OFTEN: u32 = 1 << 12;
+
+/// A bar on standard error, for a large file, and where it disturbs nothing.
+pub(crate) struct Progress {
+    bar: Option<ProgressBar>,
+    datagrams: u32,
+}
+
+impl Progress {
+    /// For a file of this size; `is_quiet` tells that nothing is written meanwhile.
+    pub(crate) fn new(name: &str, size: Option<u64>, is_quiet: bool) -> Self {
+        let size = size.filter(|size| {
+            *size >= LARGE
+                && io::stderr().is_terminal()
+                && (is_quiet || !io::stdout().is_terminal())
+        });
+        let bar = size.map(|size| {
+            let bar = ProgressBar::new(size);
+            let style = ProgressStyle::with_template(
+                "{prefix} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}",
+            );
+            if let Ok(style) = style {
+                bar.set_style(style);
+            }
+            bar.with_prefix(name.to_owned())
+        });
+        Self { bar, datagrams: 0 }
+    }
+
+    /// After each datagram.
+    #[inline]
+    pub(crate) fn tell(&mut self, bytes_read: u64) {
+        if let Some(bar) = &self.bar {
+            self.datagrams += 1;
+            if self.datagrams == OFTEN {
+                self.datagrams = 0;
+                bar.set_position(bytes_read);
+            }
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

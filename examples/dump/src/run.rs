@@ -1,0 +1,207 @@
+//! From the inputs to the output.
+
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use sflow_collector::{Capture, CaptureError, Port, Received, SocketSettings, UdpReceiver};
+use sflow_v5::Datagram;
+
+use crate::filter::Filter;
+use crate::input::{Stdin, Taken};
+use crate::interrupt::Interrupt;
+use crate::output::{Output, Stopped};
+use crate::progress::Progress;
+use crate::view::View;
+
+/// Where datagrams come from.
+pub(crate) enum Inputs {
+    /// Captures, one after the other; `-` is standard input.
+    Files(Vec<PathBuf>, Port),
+    /// Agents.
+    Socket(SocketAddr),
+}
+
+/// What was found on the way that an exit code may tell.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Findings {
+    /// An input could not be read, or not to its end.
+    pub(crate) is_incomplete: bool,
+    /// Something was malformed. Only looked for if it is asked for.
+    pub(crate) is_malformed: bool,
+}
+
+/// The work of one call.
+pub(crate) struct Run {
+    pub(crate) filter: Filter,
+    pub(crate) view: View,
+    /// How many datagrams are still to be shown.
+    pub(crate) left: Option<u64>,
+    /// Whether to look for what is malformed even where it is not shown.
+    pub(crate) is_strict: bool,
+    pub(crate) interrupt: Interrupt,
+    pub(crate) findings: Findings,
+    pub(crate) output: Output,
+}
+
+/// Whether to go on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Datagram,
+    End,
+}
+
+impl Run {
+    /// Shows what the inputs say.
+    pub(crate) fn run(mut self, inputs: &Inputs) -> anyhow::Result<Findings> {
+        let shown = match inputs {
+            Inputs::Files(paths, port) => self.files(paths, *port),
+            Inputs::Socket(address) => self.socket(*address)?,
+        };
+        let ended = shown.and_then(|()| {
+            self.view.end(self.output.buffer());
+            self.output.flush()
+        });
+        match ended {
+            Ok(()) | Err(Stopped::Closed) => Ok(self.findings),
+            Err(Stopped::Failed(error)) => Err(error).context("cannot write to standard output"),
+        }
+    }
+
+    fn files(&mut self, paths: &[PathBuf], port: Port) -> Result<(), Stopped> {
+        for path in paths {
+            if self.left == Some(0) || self.interrupt.is_requested() {
+                break;
+            }
+            let (capture, taken) = if path == Path::new("-") {
+                let (stdin, taken) = Stdin::new();
+                (Capture::read(stdin), Some(taken))
+            } else {
+                (Capture::open(path), None)
+            };
+            match capture {
+                Ok(capture) => self.file(path, capture.with_port(port), taken.as_ref())?,
+                Err(error) => self.unreadable(path, &error)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn file(
+        &mut self,
+        path: &Path,
+        mut capture: Capture,
+        taken: Option<&Taken>,
+    ) -> Result<(), Stopped> {
+        let name = path.display().to_string();
+        let mut progress = Progress::new(&name, capture.file_size(), self.view.is_quiet());
+        self.view.start();
+        let ended = loop {
+            let next = match capture.next() {
+                Ok(Some(received)) => self.take(&received)?,
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error),
+            };
+            if next == Next::End || self.interrupt.is_requested() {
+                break Ok(());
+            }
+            progress.tell(capture.bytes_read());
+            // The next datagram may be long in coming.
+            if taken.is_some_and(|taken| taken.bytes() <= capture.bytes_read()) {
+                self.output.flush()?;
+            }
+        };
+        drop(progress);
+        if let View::Count(count) = &mut self.view {
+            count.passed_over(capture.stats());
+        }
+        match ended {
+            Ok(()) => Ok(()),
+            Err(error) => self.unreadable(path, &error),
+        }
+    }
+
+    /// Says what is wrong with a file, after what it said before.
+    fn unreadable(&mut self, path: &Path, error: &CaptureError) -> Result<(), Stopped> {
+        self.output.flush()?;
+        self.findings.is_incomplete = true;
+        match error {
+            CaptureError::Open { .. } => complain(&error),
+            _ if path == Path::new("-") => complain(&format_args!("standard input: {error}")),
+            _ => complain(&format_args!("{}: {error}", path.display())),
+        }
+        Ok(())
+    }
+
+    fn socket(&mut self, address: SocketAddr) -> anyhow::Result<Result<(), Stopped>> {
+        let mut receiver = UdpReceiver::bind(address, &SocketSettings::default())?;
+        complain(&format_args!("listening on {}", receiver.local_addr()?));
+        let shown = self.receive(&mut receiver)?;
+        if let View::Count(count) = &mut self.view {
+            count.dropped(receiver.stats());
+        }
+        Ok(shown)
+    }
+
+    fn receive(&mut self, receiver: &mut UdpReceiver) -> io::Result<Result<(), Stopped>> {
+        const PATIENCE: Duration = Duration::from_millis(200);
+        // What has come before the end was requested is shown, as far as that takes no time.
+        let mut backlog = 1 << 12;
+        while backlog > 0 {
+            let is_ending = self.interrupt.is_requested();
+            backlog -= i32::from(is_ending);
+            let mut next = None;
+            if let Some(received) = receiver.try_receive()? {
+                next = Some(self.take(&received));
+            } else if is_ending {
+                break;
+            } else if let Err(stopped) = self.output.flush() {
+                return Ok(Err(stopped));
+            } else if let Some(received) = receiver.receive_within(PATIENCE)? {
+                next = Some(self.take(&received));
+            }
+            match next {
+                Some(Err(stopped)) => return Ok(Err(stopped)),
+                Some(Ok(Next::End)) => break,
+                Some(Ok(Next::Datagram)) | None => {}
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// Shows a datagram.
+    fn take(&mut self, received: &Received<'_>) -> Result<Next, Stopped> {
+        self.view.start();
+        let out = self.output.buffer();
+        let was_wanted = match Datagram::parse(received.bytes) {
+            Ok(datagram) if self.filter.wants_agent(datagram.header.agent_address) => {
+                if self.is_strict {
+                    self.findings.is_malformed |= datagram.validate().is_err();
+                }
+                self.view.datagram(received, &datagram, &self.filter, out)
+            }
+            Ok(_) => false,
+            Err(error) if self.filter.wants_refused() => {
+                self.findings.is_malformed = true;
+                self.view.refused(received, &error, out);
+                true
+            }
+            Err(_) => false,
+        };
+        if let Some(left) = &mut self.left {
+            *left -= u64::from(was_wanted);
+            if *left == 0 {
+                return Ok(Next::End);
+            }
+        }
+        self.output.relieve()?;
+        Ok(Next::Datagram)
+    }
+}
+
+/// A line on standard error; that nobody reads it changes nothing.
+pub(crate) fn complain(what: &dyn std::fmt::Display) {
+    writeln!(io::stderr(), "dump: {what}").ok();
+}

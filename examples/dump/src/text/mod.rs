@@ -1,0 +1,250 @@
+//! Readable text: a block for each datagram.
+
+mod compound;
+mod value;
+
+use std::time::SystemTime;
+
+use sflow_collector::Received;
+use sflow_v5::{
+    DataFormat, DataSource, Datagram, Error, Frame, Interface, NamedValue, NamedValues, Sample,
+};
+
+use crate::escape;
+use crate::filter::Filter;
+use crate::put::{put, put_pair};
+use crate::record::{Record, Space};
+use crate::time::rfc3339;
+
+/// A block for the datagram, unless nothing of it is wanted.
+pub(crate) fn datagram(
+    received: &Received<'_>,
+    datagram: &Datagram<'_>,
+    filter: &Filter,
+    out: &mut Vec<u8>,
+) -> bool {
+    let start = out.len();
+    time(received.received_at, out);
+    let header = datagram.header;
+    put!(
+        out,
+        "  agent {}  sub-agent {}  sequence {}  uptime {}.{:03} s",
+        header.agent_address,
+        header.sub_agent_id,
+        header.sequence_number,
+        header.uptime / 1000,
+        header.uptime % 1000,
+    );
+    out.push(b'\n');
+    let empty = out.len();
+    filter.samples(datagram, |part| sample(part, out));
+    if out.len() == empty && filter.is_about_content() {
+        out.truncate(start);
+        return false;
+    }
+    out.push(b'\n');
+    true
+}
+
+/// A block for what is no datagram of sFlow.
+pub(crate) fn refused(received: &Received<'_>, error: &Error, out: &mut Vec<u8>) {
+    time(received.received_at, out);
+    put!(out, "  from {}  not sFlow: {error}\n", received.source);
+    out.extend_from_slice(b"  bytes: ");
+    value::bytes(received.bytes, out);
+    out.extend_from_slice(b"\n\n");
+}
+
+fn time(received_at: SystemTime, out: &mut Vec<u8>) {
+    match rfc3339(received_at) {
+        Some(time) => put!(out, "{time}"),
+        None => put!(out, "at an unknown time"),
+    };
+}
+
+fn sample(sample: &Sample<'_>, out: &mut Vec<u8>) {
+    let start = |out: &mut Vec<u8>| {
+        out.extend_from_slice(b"  ");
+        title(Space::Sample, sample.format(), out);
+    };
+    match sample {
+        Sample::Flow(flow) => {
+            start(out);
+            source(flow.source_id, flow.sequence_number, out);
+            out.extend_from_slice(b"    ");
+            rate(flow.sampling_rate, flow.sample_pool, out);
+            put_pair(out, "  drops ", flow.drops);
+            interface("  input ", flow.input, out);
+            interface("  output ", flow.output, out);
+            out.push(b'\n');
+            records(flow.records(), out);
+        }
+        Sample::Counters(counters) => {
+            start(out);
+            source(counters.source_id, counters.sequence_number, out);
+            records(counters.records(), out);
+        }
+        Sample::Discarded(packet) => {
+            start(out);
+            source(packet.source_id, packet.sequence_number, out);
+            put!(out, "    reason {} ({})", packet.reason, packet.reason.0);
+            let (drops, input, output) =
+                (packet.drops, packet.input_if_index, packet.output_if_index);
+            put!(out, "  drops {drops}  input {input}  output {output}\n");
+            records(packet.records(), out);
+        }
+        Sample::RtMetric(metrics) => {
+            start(out);
+            out.extend_from_slice(b"  datasource ");
+            escape::text(metrics.datasource.as_bytes(), out);
+            out.push(b'\n');
+            named(&metrics.metrics, out);
+        }
+        Sample::RtFlow(flow) => {
+            start(out);
+            out.extend_from_slice(b"  datasource ");
+            escape::text(flow.datasource.as_bytes(), out);
+            out.extend_from_slice(b"  ");
+            rate(flow.sampling_rate, flow.sample_pool, out);
+            out.push(b'\n');
+            named(&flow.fields, out);
+        }
+        Sample::FoundryAcl(acl) => {
+            start(out);
+            put!(out, "  flags {:#x}  group {}\n", acl.flags, acl.group_id);
+        }
+        Sample::Unknown(frame) => refused_frame("  ", Space::Sample, *frame, None, out),
+        Sample::Malformed(frame, error) => {
+            refused_frame("  ", Space::Sample, *frame, Some(*error), out);
+        }
+        other => {
+            start(out);
+            put!(out, "  {other:?}\n");
+        }
+    }
+}
+
+/// Name and number, `virt_cpu 0:2101`; returns the name.
+fn title(space: Space, format: DataFormat, out: &mut Vec<u8>) -> &'static str {
+    let name = space.name(format).unwrap_or("unknown");
+    out.extend_from_slice(name.as_bytes());
+    put_pair(out, " ", format.enterprise());
+    put_pair(out, ":", format.format());
+    name
+}
+
+fn source(source: DataSource, sequence: u32, out: &mut Vec<u8>) {
+    put_pair(out, "  source ", source.kind.0);
+    put_pair(out, ":", source.index);
+    let kind = source.kind.name().unwrap_or("unknown");
+    for part in [" (", kind, ")"] {
+        out.extend_from_slice(part.as_bytes());
+    }
+    put_pair(out, "  sequence ", sequence);
+    out.push(b'\n');
+}
+
+fn rate(rate: u32, pool: u32, out: &mut Vec<u8>) {
+    match rate {
+        0 => out.extend_from_slice(b"rate unknown"),
+        rate => put_pair(out, "rate 1 in ", rate),
+    }
+    put_pair(out, "  pool ", pool);
+}
+
+fn interface(words: &str, interface: Interface, out: &mut Vec<u8>) {
+    match interface.if_index() {
+        Some(index) => put_pair(out, words, index),
+        None => put!(out, "{words}{interface}"),
+    }
+}
+
+fn records<'a, R: Record<'a>>(records: impl Iterator<Item = R>, out: &mut Vec<u8>) {
+    for record in records {
+        if let Some((frame, error)) = record.refused() {
+            refused_frame("    ", R::SPACE, frame, error, out);
+            continue;
+        }
+        out.extend_from_slice(b"    ");
+        let name = title(R::SPACE, record.format(), out);
+        out.push(b'\n');
+        for (index, field) in record.fields().iter().enumerate() {
+            value::line(name, &record, index, field, out);
+        }
+    }
+}
+
+fn refused_frame(
+    indent: &str,
+    space: Space,
+    frame: Frame<'_>,
+    error: Option<Error>,
+    out: &mut Vec<u8>,
+) {
+    out.extend_from_slice(indent.as_bytes());
+    match error {
+        Some(error) => {
+            title(space, frame.format, out);
+            put!(out, "  malformed: {error}");
+        }
+        None => {
+            put!(out, "unknown {} {}", space.label(), frame.format);
+        }
+    }
+    put!(out, "\n{indent}  bytes: ");
+    value::bytes(frame.bytes, out);
+    out.push(b'\n');
+}
+
+/// Values that the sample names itself.
+fn named<'a, V: NamedValue<'a> + serde::Serialize>(values: &NamedValues<'a, V>, out: &mut Vec<u8>) {
+    for item in values.iter() {
+        out.extend_from_slice(b"    ");
+        if let Some((rest, error)) = item.value.refused() {
+            put!(out, "malformed: {error}\n      bytes: ");
+            value::bytes(rest, out);
+        } else {
+            escape::text(item.name.as_bytes(), out);
+            out.extend_from_slice(b": ");
+            match serde_json::to_value(item.value) {
+                Ok(serde_json::Value::String(text)) => escape::text(text.as_bytes(), out),
+                Ok(number) => put!(out, "{number}"),
+                Err(_) => out.extend_from_slice(b"unknown"),
+            }
+            put!(out, " ({})", item.value.kind().1);
+        }
+        out.push(b'\n');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::samples;
+
+    #[test]
+    fn every_field_of_every_structure_has_its_line() {
+        for bytes in samples::of_every_structure() {
+            let parsed = Datagram::parse(&bytes).unwrap();
+            let mut out = Vec::new();
+            let received = samples::received(&bytes);
+            assert!(datagram(&received, &parsed, &Filter::default(), &mut out));
+            let block = String::from_utf8(out).unwrap();
+            assert!(block.lines().all(|line| !line.ends_with(' ')), "{block}");
+            assert!(!block.contains(" elements]"), "{block}");
+            let fields = parsed.samples().flat_map(|sample| match sample {
+                Sample::Flow(flow) => flow.records().next().map(|record| record.fields()),
+                Sample::Counters(counters) => {
+                    counters.records().next().map(|record| record.fields())
+                }
+                _ => None,
+            });
+            for field in fields.flatten() {
+                assert!(
+                    block.contains(&format!("      {}: ", field.name)),
+                    "{block}"
+                );
+            }
+        }
+    }
+}

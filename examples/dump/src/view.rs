@@ -1,0 +1,71 @@
+//! What is shown of datagrams.
+
+use sflow_collector::Received;
+use sflow_v5::{Datagram, Error};
+
+use crate::count::Count;
+use crate::filter::Filter;
+use crate::json::Json;
+use crate::speed::Speed;
+use crate::text;
+
+/// One way of showing them.
+pub(crate) enum View {
+    /// A block each.
+    Text,
+    /// A line each.
+    Json(Json),
+    /// A summary at the end.
+    Count(Box<Count>),
+    /// The rate at the end.
+    Speed(Speed),
+}
+
+impl View {
+    /// Whether nothing is written before the end.
+    pub(crate) const fn is_quiet(&self) -> bool {
+        matches!(self, Self::Count(_) | Self::Speed(_))
+    }
+
+    /// Before the first datagram.
+    pub(crate) fn start(&mut self) {
+        if let Self::Speed(speed) = self {
+            speed.start();
+        }
+    }
+
+    /// Whether something of the datagram was wanted.
+    pub(crate) fn datagram(
+        &mut self,
+        received: &Received<'_>,
+        datagram: &Datagram<'_>,
+        filter: &Filter,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        match self {
+            Self::Text => text::datagram(received, datagram, filter, out),
+            Self::Json(json) => json.datagram(received, datagram, filter, out),
+            Self::Count(count) => count.datagram(datagram, filter),
+            Self::Speed(speed) => speed.datagram(datagram, received.bytes.len(), filter),
+        }
+    }
+
+    /// For what is no datagram of sFlow.
+    pub(crate) fn refused(&mut self, received: &Received<'_>, error: &Error, out: &mut Vec<u8>) {
+        match self {
+            Self::Text => text::refused(received, error, out),
+            Self::Json(json) => json.refused(received, error, out),
+            Self::Count(count) => count.refused(error),
+            Self::Speed(_) => {}
+        }
+    }
+
+    /// After the last datagram.
+    pub(crate) fn end(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Text | Self::Json(_) => {}
+            Self::Count(count) => count.write(out),
+            Self::Speed(speed) => speed.write(out),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! What is left out.
+
+use std::collections::BTreeSet;
+
+use crate::program::{capture, json_lines, printed, run, text};
+
+/// Datagrams, samples and records that pass, and the names of all records.
+fn passed(name: &str, filters: &[&str]) -> ([usize; 3], String) {
+    let capture = capture(name);
+    let mut arguments = vec!["--json", &capture];
+    for filter in filters {
+        arguments.extend(["--filter", filter]);
+    }
+    let lines = json_lines(&printed(&arguments));
+    let samples = || {
+        let lists = lines.iter().map(|line| line["samples"].as_array().unwrap());
+        lists.flatten()
+    };
+    let records = || {
+        let lists = samples().map(|sample| sample["records"].as_array().unwrap());
+        lists.flatten()
+    };
+    let names: BTreeSet<_> = records()
+        .map(|record| record["name"].as_str().unwrap())
+        .collect();
+    let names: Vec<_> = names.into_iter().collect();
+    let counts = [lines.len(), samples().count(), records().count()];
+    (counts, names.join(" "))
+}
+
+#[test]
+fn of_one_kind_and_of_several() {
+    let all = passed("openvswitch", &[]).0;
+    assert_eq!(all, [106, 581, 1214]);
+    let flows = "extended_switch sampled_header";
+    let resources = "app_resources ovs_dp_stats";
+    for (filters, expected, names) in [
+        // Agents.
+        (&["agent=127.0.0.1"][..], all, None),
+        (&["127.0.0.0/8"], all, None),
+        (&["10.0.0.1"], [0; 3], None),
+        (&["10.0.0.1", "127.0.0.1"], all, None),
+        (&["::1"], [0; 3], None),
+        // A record by number and by name.
+        (&["format=0:2203"], [10, 10, 10], Some("app_resources")),
+        (&["app_resources"], [10, 10, 10], Some("app_resources")),
+        (
+            &["APP_*", "name=ovs_dp_????s"],
+            [10, 10, 20],
+            Some(resources),
+        ),
+        (
+            &["extended_switch"],
+            [92, 543, 543],
+            Some("extended_switch"),
+        ),
+        // A sample, and so all of its records.
+        (&["flow_sample"], [92, 543, 1086], Some(flows)),
+        (&["flow_sample_expanded"], [0; 3], None),
+        // 0:1 is a sample, a flow record and a counter record.
+        (&["0:1"], [106, 570, 1113], None),
+        // A record in a sample; all kinds must be met.
+        (
+            &["format=0:1", "name=sampled_header"],
+            [92, 543, 543],
+            Some("sampled_header"),
+        ),
+        (
+            &["name=counters_sample", "format=0:2203"],
+            [10, 10, 10],
+            Some("app_resources"),
+        ),
+        (&["agent=10.0.0.1", "flow_sample"], [0; 3], None),
+        (
+            &["agent=127.0.0.1", "flow_sample"],
+            [92, 543, 1086],
+            Some(flows),
+        ),
+        // Unknown numbers may come.
+        (&["0:4095"], [0; 3], None),
+    ] {
+        let (counts, found) = passed("openvswitch", filters);
+        assert_eq!(counts, expected, "{filters:?}");
+        if let Some(names) = names {
+            assert_eq!(found, names, "{filters:?}");
+        }
+    }
+}
+
+#[test]
+fn every_view_leaves_out_the_same() {
+    let capture = capture("hsflowd-swarm");
+    let [datagrams, samples, records] = passed("hsflowd-swarm", &["virt_*"]).0;
+    let blocks = printed(&["-f", "virt_*", &capture]);
+    assert_eq!(
+        blocks
+            .lines()
+            .filter(|line| line.contains("  agent "))
+            .count(),
+        datagrams
+    );
+    assert_eq!(
+        blocks
+            .lines()
+            .filter(|line| line.starts_with("    virt_"))
+            .count(),
+        records
+    );
+    assert!(!blocks.contains("host_descr"));
+    let rate = printed(&["-f", "virt_*", "--null", &capture]);
+    let expected = format!("{datagrams} datagrams, {samples} samples, {records} records, ");
+    assert!(rate.starts_with(&expected), "{rate}");
+    let summary = printed(&["-f", "virt_*", "--count", &capture]);
+    // Loss is told from all datagrams of the agents.
+    let all: Vec<_> = summary
+        .lines()
+        .find(|line| line.starts_with("all"))
+        .unwrap()
+        .split_whitespace()
+        .collect();
+    assert_eq!(
+        all[1..4],
+        ["1448", &samples.to_string(), &records.to_string()]
+    );
+    assert!(!summary.contains("host_descr"));
+}
+
+#[test]
+fn what_cannot_match_is_refused() {
+    for (filters, expected) in [
+        (&["-f", "virt_cpus"][..], "did you mean `virt_cpu`?"),
+        (
+            &["-f", "name=sampled_haeder"],
+            "did you mean `sampled_header`?",
+        ),
+        (&["-f", "port=1"], "there are agent=, format= and name="),
+        (&["-f", "10.0.0.256"], "no address"),
+        (&["-f", "0:99999"], "no format"),
+        (
+            &["-f", "format=0:2101", "-f", "name=if_counters"],
+            "nothing can match both",
+        ),
+    ] {
+        let output = run(&[filters, &["capture.pcap"]].concat());
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{error}");
+        assert!(error.contains(expected), "{error}");
+    }
+}
