@@ -69,6 +69,37 @@ fn decoding_everything_there_is() {
     assert_eq!(records, 120 + 2 + 3, "records, and named values");
 }
 
+#[cfg(feature = "packet")]
+#[test]
+fn dissecting() {
+    struct Nowhere;
+    impl std::fmt::Write for Nowhere {
+        fn write_str(&mut self, text: &str) -> std::fmt::Result {
+            black_box(text);
+            Ok(())
+        }
+    }
+    for capture in ["hsflowd-swarm", "openvswitch"] {
+        let (datagrams, mut layers) = (capture::datagrams(capture), 0);
+        let counted = measure(|| {
+            for bytes in &datagrams {
+                for sample in Datagram::parse(bytes).unwrap().samples() {
+                    let Sample::Flow(sample) = sample else {
+                        continue;
+                    };
+                    let packet = sample.find::<SampledHeader<'_>>().unwrap().dissect();
+                    layers += packet.layers().count();
+                    black_box((packet.ethernet(), packet.ip(), packet.transport()));
+                    black_box(packet.tunnel());
+                    std::fmt::Write::write_fmt(&mut Nowhere, format_args!("{packet}")).unwrap();
+                }
+            }
+        });
+        assert_eq!(counted.count_total, 0, "{capture}");
+        assert!(layers > 1_000, "{layers} layers in {capture}");
+    }
+}
+
 #[test]
 fn encoding() {
     for capture in ["hsflowd-swarm", "openvswitch"] {

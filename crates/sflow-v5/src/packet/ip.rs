@@ -7,8 +7,9 @@ use etherparse::{
     IpAuthHeaderSlice, IpNumber, Ipv6FragmentHeaderSlice, Ipv6HeaderSlice, Ipv6RawExtHeaderSlice,
 };
 
+use super::input::Input;
 use super::layer::Layer;
-use super::layers::{Input, Layers, Next};
+use super::layers::{Layers, Next};
 use super::stop::Stop;
 use super::tunnel::Tunnel;
 

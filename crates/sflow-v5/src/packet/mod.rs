@@ -45,6 +45,7 @@ use crate::{HeaderProtocol, MplsLabel, VlanTag};
 
 mod answer;
 mod display;
+mod input;
 mod ip;
 mod layer;
 mod layers;
@@ -73,7 +74,8 @@ pub use tcp::{Tcp, TcpFlags};
 pub use transport::{Icmp, Ports, Udp};
 pub use tunnel::{Erspan, Gre, Tunnel};
 
-use layers::{Input, Next, Place};
+use input::Input;
+use layers::{Next, Place};
 
 /// The first bytes of a packet, dissected on request.
 ///

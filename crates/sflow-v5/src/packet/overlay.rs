@@ -2,8 +2,9 @@
 
 use etherparse::EtherType;
 
+use super::input::Input;
 use super::layer::Layer;
-use super::layers::{Input, Layers, Next};
+use super::layers::{Layers, Next};
 use super::tunnel::Tunnel;
 
 /// The UDP port of VXLAN, and the one that Linux took before there was a number.

@@ -2,8 +2,9 @@
 
 use etherparse::{IpNumber, UdpHeaderSlice};
 
+use super::input::Input;
 use super::layer::Layer;
-use super::layers::{Input, Layers};
+use super::layers::Layers;
 use super::overlay;
 use super::stop::Stop;
 

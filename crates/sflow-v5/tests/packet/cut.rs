@@ -115,7 +115,7 @@ fn at_every_byte() {
     let all: Vec<_> = Packet::new(HeaderProtocol::ETHERNET, &whole)
         .layers()
         .collect();
-    assert_eq!(all.len(), 20);
+    assert_eq!(all.len(), 18);
     assert_eq!(all.last().unwrap().bytes(), b"");
     for length in 0..whole.len() {
         let packet = Packet::new(HeaderProtocol::ETHERNET, &whole[..length]);

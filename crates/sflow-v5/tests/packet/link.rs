@@ -3,7 +3,7 @@
 use sflow_v5::HeaderProtocol;
 use sflow_v5::flow::Extended80211Payload;
 use sflow_v5::packet::{Packet, Stop};
-use sflow_v5::{CipherSuite, Opaque};
+use sflow_v5::{CipherSuite, Opaque, VlanTag};
 
 use super::build::{IPV4, MPLS, TCP, ethernet, ipv6, join, mpls, tcp, vlan, web};
 use super::{check, check_ethernet};
@@ -92,7 +92,7 @@ fn eight_stacked_tags() {
     let tagged = (0..7).fold(vlan(7, IPV4, &web()), |inner, id| vlan(id, 0x8100, &inner));
     let frame = ethernet(0x8100, &tagged);
     let packet = Packet::new(HeaderProtocol::ETHERNET, &frame);
-    let tags: Vec<_> = packet.vlans().map(|tag| tag.vlan()).collect();
+    let tags: Vec<_> = packet.vlans().map(VlanTag::vlan).collect();
     assert_eq!(tags, [6, 5, 4, 3, 2, 1, 0, 7]);
     assert_eq!(packet.transport().unwrap().destination_port, 4711);
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use sflow_v5::flow::SampledHeader;
 use sflow_v5::packet::etherparse::{EtherType, IpNumber};
 use sflow_v5::packet::{Ethernet, Ip, Packet, TcpFlags, Transport, Tunnel};
-use sflow_v5::{HeaderProtocol, Mac, Opaque};
+use sflow_v5::{HeaderProtocol, Mac, Opaque, VlanTag};
 
 use super::build::{IPV4, IPV6, UDP, ethernet, extension, ipv4, ipv6, udp, vlan, vxlan, web};
 
@@ -50,10 +50,7 @@ fn who_to_whom() {
             tcp_flags: Some(TcpFlags(0x12)),
         })
     );
-    assert_eq!(
-        packet.vlans().map(|tag| tag.vlan()).collect::<Vec<_>>(),
-        [7]
-    );
+    assert_eq!(packet.vlans().map(VlanTag::vlan).collect::<Vec<_>>(), [7]);
     assert_eq!(packet.rest().bytes, b"payload");
     assert!(packet.rest().reason.is_complete());
     assert!(packet.icmp().is_none() && packet.tunnel().is_none() && packet.inner().is_none());

@@ -101,7 +101,12 @@ fn structure<'a, T: Structure<'a>>(element: T, out: &mut Vec<u8>) {
             out.extend_from_slice(b", ");
         }
         put!(out, "{}: ", field.name);
-        value::known(field, element.known(index), Structure::choice(&element, index), out);
+        value::known(
+            field,
+            element.known(index),
+            Structure::choice(&element, index),
+            out,
+        );
     }
     out.push(b'}');
 }

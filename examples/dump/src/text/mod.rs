@@ -7,13 +7,14 @@ use std::time::SystemTime;
 
 use sflow_collector::Received;
 use sflow_v5::{
-    DataFormat, DataSource, Datagram, Error, Frame, Interface, NamedValue, NamedValues, Sample,
+    DataFormat, DataSource, Datagram, Error, FlowRecord, Frame, Interface, NamedValue, NamedValues,
+    Sample,
 };
 
 use crate::escape;
 use crate::filter::Filter;
 use crate::put::{put, put_pair};
-use crate::record::{Record, Space};
+use crate::record::{Either, Record, Space};
 use crate::time::rfc3339;
 
 /// A block for the datagram, unless nothing of it is wanted.
@@ -170,6 +171,9 @@ fn records<'a, R: Record<'a>>(records: impl Iterator<Item = R>, out: &mut Vec<u8
         out.push(b'\n');
         for (index, field) in record.fields().iter().enumerate() {
             value::line(name, &record, index, field, out);
+        }
+        if let Either::Flow(FlowRecord::SampledHeader(header)) = record.any() {
+            put!(out, "      packet: {}\n", header.dissect());
         }
     }
 }

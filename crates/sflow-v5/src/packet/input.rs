@@ -1,0 +1,52 @@
+use super::stop::Stop;
+
+/// Bytes that are left.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Input<'a> {
+    pub(super) bytes: &'a [u8],
+    /// Whether they end where the packet says, and not where the agent cut it.
+    pub(super) whole: bool,
+}
+
+impl<'a> Input<'a> {
+    /// What follows a header that is known to be there.
+    #[inline]
+    pub(super) fn behind(self, header: &[u8]) -> Self {
+        let bytes = self.bytes.get(header.len()..).unwrap_or_default();
+        Self { bytes, ..self }
+    }
+
+    /// Ended where a header says, unless the agent cut it before.
+    #[inline]
+    pub(super) fn until(self, length: usize) -> Self {
+        match self.bytes.get(..length) {
+            Some(bytes) => Self { bytes, whole: true },
+            None => self,
+        }
+    }
+
+    /// Nothing of it.
+    #[inline]
+    pub(super) fn none(self) -> Self {
+        self.behind(self.bytes)
+    }
+
+    /// There are fewer bytes than a header takes.
+    #[cold]
+    pub(super) const fn short(self, header: &'static str, needed: usize) -> Stop {
+        let available = self.bytes.len();
+        if self.whole {
+            Stop::Short {
+                header,
+                needed,
+                available,
+            }
+        } else {
+            Stop::Cut {
+                header,
+                needed,
+                available,
+            }
+        }
+    }
+}
