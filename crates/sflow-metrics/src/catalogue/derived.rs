@@ -85,6 +85,23 @@ const fn interface(
     }
 }
 
+const fn other(
+    name: &'static str,
+    unit: &'static str,
+    scale: f64,
+    top: &'static str,
+    bottom: &'static str,
+) -> Derived {
+    Derived {
+        name,
+        unit,
+        kind: EntityKind::Other,
+        scale,
+        top,
+        bottom,
+    }
+}
+
 pub(super) const DERIVED: &[Derived] = &[
     share_of_cpu(
         "cpu_utilization",
@@ -170,12 +187,81 @@ pub(super) const DERIVED: &[Derived] = &[
         "ifoutucastpkts? + ifoutmulticastpkts? + ifoutbroadcastpkts?",
         "",
     ),
-    Derived {
-        name: "ovs_dp_missrate",
-        unit: "%",
-        kind: EntityKind::Other,
-        scale: 100.0,
-        top: "ovs_dp_misses",
-        bottom: "ovs_dp_hits + ovs_dp_misses",
-    },
+    other(
+        "ovs_dp_missrate",
+        "%",
+        100.0,
+        "ovs_dp_misses",
+        "ovs_dp_hits + ovs_dp_misses",
+    ),
+    other(
+        "nvml_gpu_utilization",
+        "%",
+        0.1,
+        "nvml_gputime",
+        "nvml_device_count",
+    ),
+    other(
+        "nvml_mem_utilization",
+        "%",
+        100.0,
+        "nvml_mem_total - nvml_mem_free",
+        "nvml_mem_total",
+    ),
+    other("nvml_power", "W", 0.001, "nvml_energy", ""),
+    container("vir_nvml_gputime", "ms/s", 1.0, "nvml_gputime", ""),
+    other(
+        "radio_utilization",
+        "%",
+        100.0,
+        "radio_on_channel_busy_time",
+        "radio_on_channel_time",
+    ),
+    other(
+        "processor_mem_utilization",
+        "%",
+        100.0,
+        "processor_total_memory - processor_free_memory",
+        "processor_total_memory",
+    ),
+    other(
+        "jvm_heap_utilization",
+        "%",
+        100.0,
+        "jvm_heap_used",
+        "jvm_heap_max",
+    ),
+    other(
+        "http_requests",
+        "requests/s",
+        1.0,
+        "http_method_get_count? + http_method_post_count? + http_method_head_count? \
+         + http_method_put_count? + http_method_delete_count? + http_method_option_count? \
+         + http_method_trace_count? + http_method_connect_count? + http_method_other_count?",
+        "",
+    ),
+    other(
+        "http_server_errors",
+        "%",
+        100.0,
+        "http_status_5xx_count",
+        "http_status_1xx_count? + http_status_2xx_count + http_status_3xx_count? \
+         + http_status_4xx_count? + http_status_5xx_count + http_status_other_count?",
+    ),
+    other(
+        "app_requests",
+        "operations/s",
+        1.0,
+        "app_success? + app_other? + app_timeout? + app_internal_error? + app_bad_request? \
+         + app_forbidden? + app_too_large? + app_not_implemented? + app_not_found? \
+         + app_unavailable? + app_unauthorized?",
+        "",
+    ),
+    other(
+        "memcache_hit_rate",
+        "%",
+        100.0,
+        "memcache_get_hits",
+        "memcache_get_hits + memcache_get_misses",
+    ),
 ];

@@ -3,22 +3,32 @@
 use crate::entity::EntityKind;
 
 /// How the numbers of one structure are called.
+#[derive(Clone, Copy)]
 pub(super) struct Naming {
     /// The structure, by the specification's name.
     pub(super) structure: &'static str,
     /// What has it.
     pub(super) kind: EntityKind,
     /// The start of the specification's field names that is left out.
-    pub(super) strip: &'static str,
-    /// What stands there instead; the rest is in lower case.
-    pub(super) prefix: &'static str,
+    strip: &'static str,
+    /// What stands there instead, the structure's own name if nothing is said; the rest is in
+    /// lower case.
+    prefix: Option<&'static str>,
     /// Fields whose public name follows no rule.
-    pub(super) exceptions: &'static [(&'static str, &'static str)],
+    exceptions: &'static [(&'static str, &'static str)],
 }
 
 impl Naming {
-    pub(super) fn of(structure: &str) -> Option<&'static Self> {
-        NAMINGS.iter().find(|naming| naming.structure == structure)
+    /// That of a structure.
+    pub(super) fn of(structure: &'static str) -> Self {
+        let told = NAMINGS.iter().find(|naming| naming.structure == structure);
+        told.copied().unwrap_or(Self {
+            structure,
+            kind: EntityKind::Other,
+            strip: "",
+            prefix: None,
+            exceptions: &[],
+        })
     }
 
     /// The public name of a field.
@@ -31,7 +41,11 @@ impl Naming {
             Some((_, name)) => (*name).to_owned(),
             None => {
                 let rest = field.strip_prefix(self.strip).unwrap_or(field);
-                format!("{}{}", self.prefix, rest.to_ascii_lowercase())
+                let rest = rest.to_ascii_lowercase();
+                match self.prefix {
+                    Some(prefix) => format!("{prefix}{rest}"),
+                    None => format!("{}_{rest}", self.structure),
+                }
             }
         }
     }
@@ -42,8 +56,14 @@ const fn named(structure: &'static str, kind: EntityKind, prefix: &'static str) 
         structure,
         kind,
         strip: "",
-        prefix,
+        prefix: Some(prefix),
         exceptions: &[],
+    }
+}
+
+impl Naming {
+    const fn without(self, strip: &'static str) -> Self {
+        Self { strip, ..self }
     }
 }
 
@@ -115,4 +135,36 @@ const NAMINGS: &[Naming] = &[
         ..named("app_resources", EntityKind::Other, "app_")
     },
     named("ovs_dp_stats", EntityKind::Other, "ovs_dp_"),
+    named("tokenring_counters", EntityKind::Interface, "tr_").without("dot5Stats"),
+    named("vg_counters", EntityKind::Interface, "vg_").without("dot12"),
+    named("vlan_counters", EntityKind::Other, "vlan_"),
+    named("ieee80211_counters", EntityKind::Interface, "wifi_").without("dot11"),
+    named("lag_port_stats", EntityKind::Interface, "agg_").without("dot3adAggPortStats"),
+    named("slow_path_counts", EntityKind::Other, "slow_path_"),
+    named("ib_counters", EntityKind::Interface, "ib_"),
+    named("sfp", EntityKind::Interface, "opt_").without("module_"),
+    named("pfc", EntityKind::Interface, "pfc_"),
+    Naming {
+        exceptions: &[
+            ("cpu_5s", "cpu_5sec"),
+            ("cpu_1m", "cpu_1min"),
+            ("cpu_5m", "cpu_5min"),
+        ],
+        ..named("processor", EntityKind::Other, "processor_")
+    },
+    named("radio_utilization", EntityKind::Other, "radio_"),
+    named("queue_length", EntityKind::Interface, "queue_").without("queue"),
+    named("jvm_statistics", EntityKind::Other, "jvm_"),
+    named("memcached_counters", EntityKind::Other, "memcached_"),
+    named("memcache_counters", EntityKind::Other, "memcache_"),
+    named("http_counters", EntityKind::Other, "http_"),
+    named("app_operations", EntityKind::Other, "app_"),
+    named("app_workers", EntityKind::Other, "app_"),
+    named("bst_device_buffers", EntityKind::Other, "bst_"),
+    named("bst_port_buffers", EntityKind::Interface, "bst_"),
+    named("hw_tables", EntityKind::Other, "hw_"),
+    Naming {
+        exceptions: &[("gpu_time", "nvml_gputime"), ("mem_time", "nvml_memtime")],
+        ..named("nvidia_gpu", EntityKind::Other, "nvml_")
+    },
 ];
