@@ -169,18 +169,19 @@ impl<'a> Iterator for Samples<'a> {
 #[cold]
 #[inline(never)]
 fn unwrapped<'a>(frames: Frames<'a>, frame: Frame<'a>, before: &'a [u8]) -> Frames<'a> {
-    let inside = frame.bytes.get(FoundryAcl::SIZE..).unwrap_or(&[]);
-    let is_wrapped = matches!(Frame::parse(inside), Ok((behind, _)) if behind.is_empty());
-    if !is_wrapped && frame.bytes.len() != FoundryAcl::SIZE {
+    let Some(inside) = frame.bytes.get(FoundryAcl::SIZE..) else {
+        return frames;
+    };
+    let bytes = match Frame::parse(inside) {
+        Ok((behind, _)) if behind.is_empty() => {
+            let start = Frame::HEAD.saturating_add(FoundryAcl::SIZE);
+            before.get(start..).unwrap_or(&[])
+        }
+        _ => frames.bytes,
+    };
+    if bytes.is_empty() {
         return frames;
     }
-    let bytes = if is_wrapped {
-        before
-            .get(Frame::HEAD.saturating_add(FoundryAcl::SIZE)..)
-            .unwrap_or(&[])
-    } else {
-        frames.bytes
-    };
     Frames {
         bytes,
         left: frames.left.saturating_add(1),

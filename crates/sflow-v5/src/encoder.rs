@@ -47,6 +47,8 @@ pub struct Encoder<'b> {
     out: Writer<'b>,
     count_at: usize,
     count: usize,
+    /// Whether the last sample is one that counts together with the next.
+    is_wrapped: bool,
 }
 
 impl<'b> Encoder<'b> {
@@ -67,6 +69,7 @@ impl<'b> Encoder<'b> {
                 out,
                 count_at,
                 count: 0,
+                is_wrapped: false,
             })
         }
     }
@@ -79,7 +82,7 @@ impl<'b> Encoder<'b> {
     pub fn push(&mut self, sample: &Sample<'_>) -> Result<(), Full> {
         let before = self.out.len();
         sample.write(&mut self.out);
-        let count = self.count.saturating_add(usize::from(sample.is_counted()));
+        let count = self.count.saturating_add(usize::from(!self.is_wrapped));
         self.out.overwrite(self.count_at, count);
         if self.out.is_full() {
             self.out.take_back(before);
@@ -87,10 +90,11 @@ impl<'b> Encoder<'b> {
             return Err(Full);
         }
         self.count = count;
+        self.is_wrapped = sample.is_wrapper();
         Ok(())
     }
 
-    /// How many samples the datagram holds.
+    /// How many samples the datagram holds, as its header says.
     pub const fn samples(&self) -> usize {
         self.count
     }

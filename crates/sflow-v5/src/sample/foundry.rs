@@ -6,8 +6,8 @@ use crate::writer::Writer;
 /// matched.
 ///
 /// The sample itself is the next item of the iteration, wherever it stands: behind these two
-/// words within their frame, or as a frame of its own. The agents do not count this one among
-/// the samples of the datagram, and neither does the encoder.
+/// words within their frame, or as a frame of its own. The agents count the two as one sample of
+/// the datagram, and so does the encoder.
 ///
 /// Source: enterprise 1991, as pmacct and Net::sFlow read it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -182,8 +182,8 @@ impl<'a> Sample<'a> {
         }
     }
 
-    /// Whether a datagram's number of samples includes it.
-    pub(crate) const fn is_counted(&self) -> bool {
-        !matches!(self, Self::FoundryAcl(_))
+    /// Whether it counts together with the sample that follows it.
+    pub(crate) const fn is_wrapper(&self) -> bool {
+        matches!(self, Self::FoundryAcl(_))
     }
 }
