@@ -7,7 +7,7 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use sflow_benches::capture;
+use sflow_benches::{Datagrams, Input, is_measuring};
 use sflow_v5::counter::{
     AppResources, EthernetCounters, HostAdapters, HostCpu, HostDescr, HostDiskIo, HostMemory,
     HostNetIo, HostParent, IfCounters, Mib2IcmpGroup, Mib2IpGroup, Mib2TcpGroup, Mib2UdpGroup,
@@ -201,12 +201,9 @@ impl Visitor for Sink {
 }
 
 fn records(criterion: &mut Criterion) {
-    let datagrams = capture("hsflowd-swarm").expect("a capture of the repository");
-    let samples: Vec<_> = datagrams
-        .iter()
-        .flat_map(|bytes| counters_samples(bytes))
-        .collect();
-    let lists: Vec<_> = datagrams.iter().flat_map(|bytes| lists(bytes)).collect();
+    let datagrams = swarm();
+    let samples: Vec<_> = datagrams.iter().flat_map(counters_samples).collect();
+    let lists: Vec<_> = datagrams.iter().flat_map(lists).collect();
     let count: usize = samples.iter().map(|sample| sample.records().count()).sum();
     assert_eq!(
         count,
@@ -275,6 +272,13 @@ fn records(criterion: &mut Criterion) {
         each(&lists, |list| black_box(list.next()).is_some())
     });
     group.finish();
+}
+
+/// The capture of hosts and containers.
+fn swarm() -> Datagrams {
+    let most = if is_measuring() { usize::MAX } else { 20 };
+    let datagrams = Input::Capture("hsflowd-swarm").datagrams(most);
+    datagrams.expect("a capture of the repository")
 }
 
 /// The next item of an iterator over records.
@@ -347,8 +351,8 @@ fn nom_if_counters(input: &[u8]) -> Parsed<'_, IfCounters> {
 
 /// The walk from frame to frame.
 fn framing(criterion: &mut Criterion) {
-    let datagrams = capture("hsflowd-swarm").expect("a capture of the repository");
-    let lists: Vec<_> = datagrams.iter().flat_map(|bytes| lists(bytes)).collect();
+    let datagrams = swarm();
+    let lists: Vec<_> = datagrams.iter().flat_map(lists).collect();
     let count: u64 = lists.iter().map(|list| u64::from(list.count)).sum();
     let mut group = criterion.benchmark_group("framing");
     group.throughput(Throughput::Elements(count));

@@ -1,8 +1,17 @@
 #![doc = include_str!("../README.md")]
 
+mod capture;
+mod catalogue;
+mod differential;
 mod model;
 mod mutate;
 mod oracle;
+mod packet;
+mod structured;
 
-pub use mutate::{blown_up, cuts};
-pub use oracle::check_datagram;
+pub use capture::check_capture;
+pub use differential::{check_differential, known_differences};
+pub use mutate::{blown_up, cuts, shortened};
+pub use oracle::{check_datagram, check_round_trip};
+pub use packet::check_packet;
+pub use structured::{Built, Mark, What, build, check_structured};

@@ -173,7 +173,7 @@ fn unwrapped<'a>(frames: Frames<'a>, frame: Frame<'a>, before: &'a [u8]) -> Fram
         return frames;
     };
     let bytes = match Frame::parse(inside) {
-        Ok((behind, _)) if behind.is_empty() => {
+        Ok(([], _)) => {
             let start = Frame::HEAD.saturating_add(FoundryAcl::SIZE);
             before.get(start..).unwrap_or(&[])
         }

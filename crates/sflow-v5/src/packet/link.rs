@@ -154,7 +154,7 @@ pub(super) fn macsec<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
 pub(super) fn arp<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
     match ArpPacketSlice::from_slice(walk.input().bytes) {
         Ok(packet) => {
-            walk.end(walk.input().none(), Stop::Payload);
+            walk.end(walk.input().behind(packet.slice()).until(0), Stop::Payload);
             Some(Layer::Arp(packet))
         }
         Err(error) => walk.short("arp", error.required_len),

@@ -17,6 +17,7 @@ pub use named::{Named, NamedIter, NamedValue, NamedValues};
 pub use real_time::{FlowValue, MetricValue, RtFlow, RtMetric};
 
 use crate::error::{Error, Stop};
+use crate::flow::FlowRecord;
 use crate::format::DataFormat;
 use crate::frame::{self, Frame, Record as _};
 use crate::source::Encoding;
@@ -158,9 +159,9 @@ impl<'a> Sample<'a> {
     /// Why the sample, or the first record of it that cannot be read, is malformed.
     pub fn validate(&self) -> Result<(), Error> {
         let error = match self {
-            Self::Flow(sample) => sample.records().find_map(|record| record.error()),
+            Self::Flow(sample) => sample.records().find_map(flow_error),
             Self::Counters(sample) => sample.records().find_map(|record| record.error()),
-            Self::Discarded(sample) => sample.records().find_map(|record| record.error()),
+            Self::Discarded(sample) => sample.records().find_map(flow_error),
             Self::RtMetric(sample) => sample.metrics.iter().find_map(|item| item.value.error()),
             Self::RtFlow(sample) => sample.fields.iter().find_map(|item| item.value.error()),
             Self::FoundryAcl(_) | Self::Unknown(_) => None,
@@ -185,5 +186,16 @@ impl<'a> Sample<'a> {
     /// Whether it counts together with the sample that follows it.
     pub(crate) const fn is_wrapper(&self) -> bool {
         matches!(self, Self::FoundryAcl(_))
+    }
+}
+
+/// Why a record cannot be read, or one of a frame inside it; these are eight deep at most.
+fn flow_error(record: FlowRecord<'_>) -> Option<Error> {
+    match record {
+        FlowRecord::Extended80211Aggregation(aggregation) => {
+            let mut pdus = aggregation.pdus.iter();
+            pdus.find_map(|pdu| pdu.records.iter().find_map(flow_error))
+        }
+        record => record.error(),
     }
 }

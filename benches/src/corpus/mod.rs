@@ -1,0 +1,144 @@
+//! Five corpora of datagrams, made from a seed: the same bytes on every machine.
+//!
+//! They look like what a network sends, and are written by the crate's encoder. `cargo run -p
+//! sflow-benches --bin corpus` writes them to files for other decoders.
+
+mod agent;
+mod counters;
+mod packet;
+mod random;
+mod reading;
+
+use std::collections::VecDeque;
+use std::iter::FusedIterator;
+use std::net::Ipv4Addr;
+
+use agent::{Agent, Role};
+use packet::Traffic;
+use random::Random;
+
+/// How many agents take turns.
+const AGENTS: u16 = 100;
+
+/// A mix of datagrams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Corpus {
+    /// Packets through switches and routers: six flow samples a datagram, of two records or
+    /// more.
+    Flows,
+    /// Ports: seven counters samples of two records.
+    Counters,
+    /// Hosts: one counters sample of eleven records.
+    Host,
+    /// Containers: four counters samples of seven short records.
+    Containers,
+    /// Of ten agents seven are switches, one of them with expanded samples and one with an IPv6
+    /// address; one sends counters of ports, one those of its host, and one those of its
+    /// containers.
+    Mixed,
+}
+
+impl Corpus {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Flows,
+        Self::Counters,
+        Self::Host,
+        Self::Containers,
+        Self::Mixed,
+    ];
+
+    /// Its name, as it stands in tables and file names.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Flows => "flows",
+            Self::Counters => "counters",
+            Self::Host => "host",
+            Self::Containers => "containers",
+            Self::Mixed => "mixed",
+        }
+    }
+
+    /// Its datagrams, without end.
+    ///
+    /// ```
+    /// use sflow_benches::Corpus;
+    ///
+    /// let datagram = Corpus::Flows.datagrams(1).next().ok_or("there is always one more")?;
+    /// assert_eq!(datagram.bytes[..4], [0, 0, 0, 5]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn datagrams(self, seed: u64) -> Datagrams {
+        let mut random = Random::new(seed, self.name());
+        let traffic = Traffic::new(&mut random);
+        let seed = random.next();
+        Datagrams {
+            traffic,
+            agents: (1..=AGENTS)
+                .map(|number| self.agent(seed, number))
+                .collect(),
+            turn: 0,
+            ready: VecDeque::new(),
+        }
+    }
+
+    fn agent(self, seed: u64, number: u16) -> Agent {
+        let role = match (self, number % 10) {
+            (Self::Flows, _) => Role::Router,
+            (Self::Counters, _) => Role::Ports(8),
+            (Self::Host, _) => Role::Host,
+            (Self::Containers, _) | (Self::Mixed, 9) => Role::Containers,
+            (Self::Mixed, 8) => Role::BusyHost,
+            (Self::Mixed, 7) => Role::Ports(4),
+            (Self::Mixed, _) => Role::Switch,
+        };
+        let agent = Agent::new(seed, number, role);
+        match (self, number % 10) {
+            (Self::Mixed, 5) => agent.over_ipv6(),
+            (Self::Mixed, 6) => agent.expanded(),
+            _ => agent,
+        }
+    }
+}
+
+/// The datagrams of a [`Corpus`], one after another.
+#[derive(Debug)]
+pub struct Datagrams {
+    traffic: Traffic,
+    agents: Vec<Agent>,
+    turn: usize,
+    ready: VecDeque<Sent>,
+}
+
+/// A datagram, and who sent it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// The sender's address.
+    pub source: Ipv4Addr,
+    /// The datagram.
+    pub bytes: Vec<u8>,
+}
+
+impl Iterator for Datagrams {
+    type Item = Sent;
+
+    fn next(&mut self) -> Option<Sent> {
+        loop {
+            if let Some(sent) = self.ready.pop_front() {
+                return Some(sent);
+            }
+            let place = self.turn % self.agents.len();
+            self.turn += 1;
+            let agent = &mut self.agents[place];
+            let source = agent.address;
+            let datagrams = agent.turn(&self.traffic);
+            self.ready
+                .extend(datagrams.into_iter().map(|bytes| Sent { source, bytes }));
+        }
+    }
+}
+
+impl FusedIterator for Datagrams {}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,15 @@
+//! Any bytes as a datagram, written again: see `sflow_fuzz::check_round_trip`.
+//!
+//! Under cargo-fuzz a fuzz target; under plain cargo a program that checks the files it is given.
+#![cfg_attr(fuzzing, no_main)]
+
+#[cfg(fuzzing)]
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| sflow_fuzz::check_round_trip(bytes));
+
+#[cfg(not(fuzzing))]
+fn main() -> std::io::Result<()> {
+    for path in std::env::args_os().skip(1) {
+        sflow_fuzz::check_round_trip(&std::fs::read(path)?);
+    }
+    Ok(())
+}

@@ -1,0 +1,104 @@
+//! Holds another decoder against the corpus: see "Another decoder" in the README.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use sflow_v5::{Datagram, Sample};
+
+/// How long a decoder may take for one datagram.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+fn main() -> io::Result<ExitCode> {
+    let command: Vec<_> = env::args_os().skip(1).collect();
+    if command.is_empty() {
+        eprintln!("usage: peer COMMAND [ARGUMENT…]; the command reads a datagram from its input");
+        return Ok(ExitCode::FAILURE);
+    }
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata/corpus/datagram");
+    let mut files: Vec<PathBuf> = fs::read_dir(corpus)?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<io::Result<_>>()?;
+    files.sort();
+    let mut failed = 0;
+    for file in &files {
+        let datagram = fs::read(file)?;
+        if let Err(why) = hold(&command, &datagram)? {
+            failed += 1;
+            println!("{}: {why}", file.display());
+        }
+    }
+    println!("{} datagrams, {failed} failed", files.len());
+    Ok(if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Gives one datagram to the command; what is wrong with the outcome.
+fn hold(command: &[OsString], datagram: &[u8]) -> io::Result<Result<(), String>> {
+    let (program, arguments) = command.split_first().expect("it is not empty");
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let mut output = child.stdout.take().expect("it is piped");
+    let reader = thread::spawn(move || {
+        let mut bytes = Vec::new();
+        output.read_to_end(&mut bytes).map(|_| bytes)
+    });
+    // A decoder may well stop reading.
+    drop(child.stdin.take().expect("it is piped").write_all(datagram));
+    let start = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if start.elapsed() > PATIENCE {
+            child.kill()?;
+            child.wait()?;
+            return Ok(Err(format!("not done after {PATIENCE:?}")));
+        }
+        thread::sleep(Duration::from_millis(1));
+    };
+    let output = reader.join().expect("reading does not panic")?;
+    if status.code().is_none() {
+        return Ok(Err(format!("killed: {status}")));
+    }
+    let output = String::from_utf8_lossy(&output);
+    let answer = output.lines().find(|line| line.starts_with("samples "));
+    let expected = counts(datagram);
+    Ok(match (answer, expected) {
+        (Some(answer), Some(expected)) if answer.trim() != expected => {
+            Err(format!("{answer}, expected {expected}"))
+        }
+        _ => Ok(()),
+    })
+}
+
+/// What there is in a datagram, unless something is wrong with it.
+fn counts(datagram: &[u8]) -> Option<String> {
+    let datagram = Datagram::parse(datagram).ok()?;
+    datagram.validate().ok()?;
+    // What is put around a sample is not one.
+    let is_sample = |sample: &Sample<'_>| !matches!(sample, Sample::FoundryAcl(_));
+    let samples = datagram.samples().filter(is_sample).count();
+    let records = datagram.samples().map(|sample| match sample {
+        Sample::Flow(sample) => sample.records().count(),
+        Sample::Counters(sample) => sample.records().count(),
+        Sample::Discarded(sample) => sample.records().count(),
+        _ => 0,
+    });
+    Some(format!(
+        "samples {samples} records {}",
+        records.sum::<usize>()
+    ))
+}

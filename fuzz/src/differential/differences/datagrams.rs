@@ -1,0 +1,228 @@
+//! Datagrams that a peer refuses or misreads as a whole.
+
+use sflow_v5::{Address, CounterRecord, DataFormat, Datagram, FlowRecord, Frame, Sample, Value};
+
+use super::structures::{READINGS, Reading};
+use crate::differential::peers::Peer::{self, FlowparserSflow, SflowParser};
+
+/// What a condition does to a peer's reading of a datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// It may refuse the datagram; if it does not, it reads it as it should.
+    MayRefuse,
+    /// It reads something else, or refuses.
+    ReadsElse,
+}
+
+pub(super) type Condition = fn(&Datagram<'_>) -> bool;
+
+/// Datagrams that a peer refuses or misreads as a whole.
+pub(super) const CONDITIONS: &[(Peer, Effect, &str, Condition)] = &[
+    (
+        SflowParser,
+        Effect::MayRefuse,
+        "sflow-parser refuses text that is not UTF-8",
+        |datagram| any_text(datagram, |text| std::str::from_utf8(text).is_err()),
+    ),
+    (
+        SflowParser,
+        Effect::MayRefuse,
+        "sflow-parser refuses header protocols that it has no name for",
+        |datagram| {
+            any_record(datagram, |record| {
+                matches!(record, FlowRecord::SampledHeader(header)
+                    if !(1..=17).contains(&header.protocol.0))
+            })
+        },
+    ),
+    (
+        SflowParser,
+        Effect::MayRefuse,
+        "sflow-parser refuses a datagram for one record inside another that cannot be read",
+        |datagram| {
+            any_record(datagram, |record| {
+                matches!(record, FlowRecord::Malformed(..))
+            })
+        },
+    ),
+    (
+        SflowParser,
+        Effect::ReadsElse,
+        "sflow-parser counts what is put around a sample",
+        has_wrapper,
+    ),
+    (
+        FlowparserSflow,
+        Effect::MayRefuse,
+        "flowparser-sflow refuses addresses of type 0",
+        |datagram| {
+            datagram.header.agent_address == Address::Unknown
+                || any_record(datagram, |record| {
+                    (0..record.fields().len())
+                        .any(|index| record.field(index) == Value::Address(Address::Unknown))
+                })
+        },
+    ),
+    (
+        FlowparserSflow,
+        Effect::ReadsElse,
+        "flowparser-sflow counts what is put around a sample",
+        has_wrapper,
+    ),
+    (
+        FlowparserSflow,
+        Effect::ReadsElse,
+        "flowparser-sflow takes a flow record for the counter record of the same number",
+        |datagram| {
+            any_record(datagram, |record| match record {
+                FlowRecord::Unknown(frame) => frame.format == DataFormat::new(0, 2105),
+                _ => false,
+            })
+        },
+    ),
+    (
+        SflowParser,
+        Effect::MayRefuse,
+        "sflow-parser refuses a jvm_statistics that ends before the fields that were appended to it",
+        |datagram| {
+            any_counters(datagram, |record| {
+                matches!(record, CounterRecord::JvmStatistics(record)
+                    if record.fd_max_count.is_none())
+            })
+        },
+    ),
+    (
+        FlowparserSflow,
+        Effect::MayRefuse,
+        "flowparser-sflow refuses a jvm_statistics that ends before the fields that were appended to it",
+        |datagram| {
+            any_counters(datagram, |record| {
+                matches!(record, CounterRecord::JvmStatistics(record)
+                    if record.fd_max_count.is_none())
+            })
+        },
+    ),
+    (
+        FlowparserSflow,
+        Effect::ReadsElse,
+        "flowparser-sflow does not pass over the padding of a frame",
+        has_padded_frame,
+    ),
+    (
+        FlowparserSflow,
+        Effect::ReadsElse,
+        "flowparser-sflow reads the source of a dropped packet as one word",
+        |datagram| {
+            datagram
+                .samples()
+                .any(|sample| matches!(sample, Sample::Discarded(_)))
+        },
+    ),
+];
+
+/// Why a peer may refuse a datagram.
+pub(in crate::differential) fn may_refuse(
+    peer: Peer,
+    datagram: &Datagram<'_>,
+) -> Vec<&'static str> {
+    let mut reasons = misread(peer, datagram);
+    let applies = CONDITIONS
+        .iter()
+        .filter(|(of, _, _, applies)| *of == peer && applies(datagram));
+    reasons.extend(applies.map(|(_, _, why, _)| *why));
+    reasons
+}
+
+/// Why a peer reads a datagram in another way, and not only one of its structures.
+pub(in crate::differential) fn reads_else(
+    peer: Peer,
+    datagram: &Datagram<'_>,
+) -> Vec<&'static str> {
+    CONDITIONS
+        .iter()
+        .filter(|(of, effect, _, applies)| {
+            *of == peer && *effect == Effect::ReadsElse && applies(datagram)
+        })
+        .map(|(_, _, why, _)| *why)
+        .collect()
+}
+
+/// What a peer misreads in a datagram.
+fn misread(peer: Peer, datagram: &Datagram<'_>) -> Vec<&'static str> {
+    let is_there = |names: &[&str]| {
+        let is = |name: Option<&str>| name.is_some_and(|name| names.contains(&name));
+        any_record(datagram, |record| is(record.name()))
+            || any_counters(datagram, |record| is(record.name()))
+    };
+    READINGS
+        .iter()
+        .filter(|(of, reading, _, names)| {
+            *of == peer && matches!(reading, Reading::Wrong) && is_there(names)
+        })
+        .map(|(_, _, why, _)| *why)
+        .collect()
+}
+
+fn has_wrapper(datagram: &Datagram<'_>) -> bool {
+    datagram
+        .samples()
+        .any(|sample| matches!(sample, Sample::FoundryAcl(_)))
+}
+
+/// Whether a frame has a length that is no multiple of four: only unknown ones have.
+fn has_padded_frame(datagram: &Datagram<'_>) -> bool {
+    let is_padded = |frame: Frame<'_>| !frame.bytes.len().is_multiple_of(4);
+    datagram.samples().any(|sample| match sample {
+        Sample::Unknown(frame) => is_padded(frame),
+        Sample::Counters(sample) => sample
+            .records()
+            .any(|record| matches!(record, CounterRecord::Unknown(frame) if is_padded(frame))),
+        Sample::Flow(sample) => sample
+            .records()
+            .any(|record| matches!(record, FlowRecord::Unknown(frame) if is_padded(frame))),
+        _ => false,
+    })
+}
+
+fn any_text(datagram: &Datagram<'_>, is: impl Fn(&[u8]) -> bool) -> bool {
+    let is = |value: Value<'_>, is_text: bool| match value {
+        Value::Text(text) => is(text.as_bytes()),
+        Value::Bytes(bytes) => is_text && is(bytes),
+        _ => false,
+    };
+    // Bytes to us, text to the peers.
+    let users = ["extended_user", "extended_nfs_storage_transaction"];
+    any_record(datagram, |record| {
+        let is_text = record.name().is_some_and(|name| users.contains(&name));
+        (0..record.fields().len()).any(|index| is(record.field(index), is_text))
+    }) || any_counters(datagram, |record| {
+        (0..record.fields().len()).any(|index| is(record.field(index), false))
+    })
+}
+
+fn any_counters(datagram: &Datagram<'_>, is: impl Fn(&CounterRecord<'_>) -> bool) -> bool {
+    datagram.samples().any(|sample| match sample {
+        Sample::Counters(sample) => sample.records().any(|record| is(&record)),
+        _ => false,
+    })
+}
+
+/// Whether there is such a flow record, in whatever sample and record.
+fn any_record(datagram: &Datagram<'_>, is: impl Fn(&FlowRecord<'_>) -> bool) -> bool {
+    datagram.samples().any(|sample| match sample {
+        Sample::Flow(sample) => sample.records().any(|record| any_inside(&record, &is)),
+        Sample::Discarded(sample) => sample.records().any(|record| any_inside(&record, &is)),
+        _ => false,
+    })
+}
+
+fn any_inside(record: &FlowRecord<'_>, is: &impl Fn(&FlowRecord<'_>) -> bool) -> bool {
+    let inside = |record: &FlowRecord<'_>| match record {
+        FlowRecord::Extended80211Aggregation(record) => record
+            .pdus
+            .iter()
+            .any(|pdu| pdu.records.iter().any(|record| any_inside(&record, is))),
+        _ => false,
+    };
+    is(record) || inside(record)
+}

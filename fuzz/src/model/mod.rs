@@ -1,0 +1,160 @@
+//! Datagrams, read once more in the plainest way: what the decoder is held against.
+
+mod canonical;
+mod named;
+mod record;
+
+use std::ops::Range;
+
+pub(crate) use canonical::canonical;
+use named::named;
+pub(crate) use named::{Named, NamedValue};
+pub(crate) use record::{Plain, record};
+
+/// The sample that is put around another one: two words, and the other, in its frame or behind.
+const WRAPPER: u32 = 1991 << 12 | 1;
+const WRAPPER_SIZE: usize = 8;
+
+/// What stands at one place of a list of frames.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Item<'a> {
+    /// A whole frame.
+    Frame { format: u32, body: &'a [u8] },
+    /// The rest of the list, where no whole frame follows though one was announced.
+    Broken(&'a [u8]),
+}
+
+/// A list of frames, taken apart.
+pub(crate) struct List<'a> {
+    pub(crate) items: Vec<Item<'a>>,
+    /// Bytes behind the last frame that was announced.
+    pub(crate) left_over: &'a [u8],
+    /// Bytes that all items take, with their numbers, lengths and padding.
+    pub(crate) taken: usize,
+}
+
+/// Whether all samples and records that are announced are there.
+pub(crate) fn is_whole(bytes: &[u8]) -> bool {
+    header(bytes).is_some_and(|(start, count)| {
+        samples(&bytes[start..], count).items.iter().all(|item| {
+            let Item::Frame {
+                format,
+                body: bytes,
+            } = item
+            else {
+                return false;
+            };
+            let Body::Records { fixed, count } = body(*format, bytes) else {
+                return true;
+            };
+            let list = records(&bytes[fixed..], count);
+            !matches!(list.items.last(), Some(Item::Broken(_)))
+        })
+    })
+}
+
+/// Takes apart `count` samples. One that is put around another counts together with it.
+pub(crate) fn samples(bytes: &[u8], count: u32) -> List<'_> {
+    take_apart(bytes, count, true)
+}
+
+/// Takes apart `count` records.
+pub(crate) fn records(bytes: &[u8], count: u32) -> List<'_> {
+    take_apart(bytes, count, false)
+}
+
+fn take_apart(bytes: &[u8], count: u32, wrappers: bool) -> List<'_> {
+    let mut at = 0;
+    let mut left = count;
+    let mut items = Vec::new();
+    while left > 0 {
+        let Some((format, body)) = frame(bytes, at) else {
+            items.push(Item::Broken(&bytes[at..]));
+            at = bytes.len();
+            break;
+        };
+        left -= 1;
+        at = padded(body.end).min(bytes.len());
+        items.push(Item::Frame {
+            format,
+            body: &bytes[body.clone()],
+        });
+        if wrappers && format == WRAPPER && body.len() >= WRAPPER_SIZE {
+            let inside = body.start + WRAPPER_SIZE;
+            let rest = &bytes[inside..body.end];
+            if frame(rest, 0).is_some_and(|(_, body)| padded(body.end) >= rest.len()) {
+                at = inside;
+            }
+            if at < bytes.len() {
+                left += 1;
+            }
+        }
+    }
+    List {
+        items,
+        left_over: &bytes[at..],
+        taken: at,
+    }
+}
+
+/// The word at a place.
+pub(crate) fn word(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
+}
+
+/// Number and place of the body of the frame at a place.
+fn frame(bytes: &[u8], at: usize) -> Option<(u32, Range<usize>)> {
+    let (format, length) = (word(bytes, at)?, word(bytes, at + 4)?);
+    let body = at + 8..at + 8 + usize::try_from(length).ok()?;
+    (body.end <= bytes.len()).then_some((format, body))
+}
+
+fn padded(end: usize) -> usize {
+    end.next_multiple_of(4)
+}
+
+/// Bytes before the samples, and their number, of a datagram with a readable header.
+pub(crate) fn header(bytes: &[u8]) -> Option<(usize, u32)> {
+    let address = match (word(bytes, 0)?, word(bytes, 4)?) {
+        (5, 0) => 0,
+        (5, 1) => 4,
+        (5, 2) => 16,
+        _ => return None,
+    };
+    Some((24 + address, word(bytes, 20 + address)?))
+}
+
+/// What the body of a sample is.
+pub(crate) enum Body<'a> {
+    /// So many bytes, the last four of them the number of records, and the records.
+    Records {
+        fixed: usize,
+        count: u32,
+    },
+    /// Values with names.
+    Named(Named<'a>),
+    /// The two words around another sample.
+    Wrapper,
+    /// Too short for what it is.
+    Malformed,
+    Unknown,
+}
+
+/// What the body of a sample of this number is.
+pub(crate) fn body(format: u32, bytes: &[u8]) -> Body<'_> {
+    let fixed = match (format >> 12, format & 0xfff) {
+        (0, 1 | 5) => 32,
+        (0, 2) => 12,
+        (0, 3) => 44,
+        (0, 4) => 16,
+        (1991, 1) if bytes.len() < WRAPPER_SIZE => return Body::Malformed,
+        (1991, 1) => return Body::Wrapper,
+        (4300, 1002) => return named(&named::METRICS, bytes).map_or(Body::Malformed, Body::Named),
+        (4300, 1003) => return named(&named::FLOW, bytes).map_or(Body::Malformed, Body::Named),
+        _ => return Body::Unknown,
+    };
+    match word(bytes, fixed - 4) {
+        Some(count) => Body::Records { fixed, count },
+        None => Body::Malformed,
+    }
+}

@@ -1,0 +1,108 @@
+use super::Plain;
+use super::record::Reader;
+use crate::catalogue::Shape;
+
+/// Samples that name their values: the words in front of them, and their types by number.
+pub(super) struct Kind {
+    words: usize,
+    types: &'static [Type],
+}
+
+#[derive(Clone, Copy)]
+enum Type {
+    Like(Shape),
+    Signed64,
+    Float64,
+}
+
+pub(super) const METRICS: Kind = Kind {
+    words: 0,
+    types: &[
+        Type::Like(Shape::Text),
+        Type::Like(Shape::Unsigned32),
+        Type::Like(Shape::Unsigned64),
+        Type::Like(Shape::Unsigned32),
+        Type::Like(Shape::Unsigned64),
+        Type::Like(Shape::Float32),
+        Type::Float64,
+    ],
+};
+
+pub(super) const FLOW: Kind = Kind {
+    words: 2,
+    types: &[
+        Type::Like(Shape::Text),
+        Type::Like(Shape::Mac),
+        Type::Like(Shape::Bare(4)),
+        Type::Like(Shape::Bare(16)),
+        Type::Like(Shape::Signed32),
+        Type::Signed64,
+        Type::Like(Shape::Float32),
+        Type::Float64,
+    ],
+};
+
+/// A sample that names its values.
+pub(crate) struct Named<'a> {
+    pub(crate) datasource: &'a [u8],
+    pub(crate) values: Vec<NamedValue<'a>>,
+    pub(crate) canonical: Vec<u8>,
+}
+
+pub(crate) enum NamedValue<'a> {
+    Read {
+        name: &'a [u8],
+        kind: u32,
+        value: Plain<'a>,
+    },
+    /// From here on nothing can be read.
+    Broken(&'a [u8]),
+}
+
+/// Reads such a sample, if the bytes can be one as far as its values.
+pub(crate) fn named<'a>(sample: &Kind, bytes: &'a [u8]) -> Option<Named<'a>> {
+    let mut reader = Reader::new(bytes);
+    let mut canonical = Vec::new();
+    let Plain::Bytes(datasource) = reader.value(Shape::Text, &mut canonical)? else {
+        return None;
+    };
+    for _ in 0..sample.words {
+        reader.word(&mut canonical)?;
+    }
+    let place = canonical.len();
+    let count = reader.word(&mut canonical)?;
+    let mut values = Vec::new();
+    for _ in 0..count {
+        let start = reader.at;
+        let before = canonical.len();
+        match one(sample, &mut reader, &mut canonical) {
+            Some(value) => values.push(value),
+            None => {
+                canonical.truncate(before);
+                canonical.extend_from_slice(&bytes[start..]);
+                values.push(NamedValue::Broken(&bytes[start..]));
+                break;
+            }
+        }
+    }
+    let count = u32::try_from(values.len()).ok()?;
+    canonical[place..place + 4].copy_from_slice(&count.to_be_bytes());
+    Some(Named {
+        datasource,
+        values,
+        canonical,
+    })
+}
+
+fn one<'a>(sample: &Kind, reader: &mut Reader<'a>, out: &mut Vec<u8>) -> Option<NamedValue<'a>> {
+    let Plain::Bytes(name) = reader.value(Shape::Text, out)? else {
+        return None;
+    };
+    let kind = reader.word(out)?;
+    let value = match sample.types.get(usize::try_from(kind).ok()?)? {
+        Type::Like(shape) => reader.value(*shape, out)?,
+        Type::Signed64 => Plain::Signed(reader.double(out)?.cast_signed()),
+        Type::Float64 => Plain::Float(f64::from_bits(reader.double(out)?)),
+    };
+    Some(NamedValue::Read { name, kind, value })
+}

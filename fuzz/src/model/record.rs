@@ -1,0 +1,169 @@
+use super::{canonical, frame, padded, word};
+use crate::catalogue::{Shape, Space, Structure, structure};
+
+/// How often aggregated frames may be inside each other.
+const DEEPEST: usize = 8;
+
+/// A value, as it stands on the wire.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Plain<'a> {
+    Absent,
+    Unsigned(u64),
+    Signed(i64),
+    Float(f64),
+    Bytes(&'a [u8]),
+    List(usize),
+}
+
+/// A structure's fields, and its bytes as an encoder writes them.
+#[derive(Default)]
+pub(crate) struct Record<'a> {
+    pub(crate) values: Vec<Plain<'a>>,
+    pub(crate) canonical: Vec<u8>,
+}
+
+/// Reads a structure, if the bytes can be one.
+pub(crate) fn record<'a>(structure: &Structure, bytes: &'a [u8]) -> Option<Record<'a>> {
+    let mut reader = Reader::new(bytes);
+    let mut record = Record::default();
+    for field in &structure.fields {
+        if field.is_optional && bytes.len() - reader.at < 4 {
+            reader.at = bytes.len();
+            record.values.push(Plain::Absent);
+        } else {
+            let value = reader.value(field.shape, &mut record.canonical)?;
+            record.values.push(value);
+        }
+    }
+    Some(record)
+}
+
+/// Reads values one behind the other, and writes each down as an encoder does.
+pub(super) struct Reader<'a> {
+    bytes: &'a [u8],
+    pub(super) at: usize,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    pub(super) fn value(&mut self, shape: Shape, out: &mut Vec<u8>) -> Option<Plain<'a>> {
+        Some(match shape {
+            Shape::Unsigned32 => Plain::Unsigned(self.word(out)?.into()),
+            Shape::Signed32 => Plain::Signed(self.word(out)?.cast_signed().into()),
+            Shape::Float32 => Plain::Float(f32::from_bits(self.word(out)?).into()),
+            Shape::Unsigned64 => Plain::Unsigned(self.double(out)?),
+            Shape::Bare(length) => Plain::Bytes(self.bare(length, out)?),
+            Shape::Mac => {
+                let bytes = self.bare(8, &mut Vec::new())?;
+                out.extend_from_slice(&bytes[..6]);
+                out.extend_from_slice(&[0; 2]);
+                Plain::Bytes(&bytes[..6])
+            }
+            Shape::Address => {
+                let length = match self.word(out)? {
+                    0 => 0,
+                    1 => 4,
+                    2 => 16,
+                    _ => return None,
+                };
+                Plain::Bytes(self.bare(length, out)?)
+            }
+            Shape::Opaque | Shape::Text => {
+                let length = usize::try_from(self.word(out)?).ok()?;
+                let bytes = self.bare(length, out)?;
+                self.at = padded(self.at).min(self.bytes.len());
+                out.resize(out.len() + length.wrapping_neg() % 4, 0);
+                Plain::Bytes(bytes)
+            }
+            Shape::List(row) => {
+                let length = self.word(out)?;
+                for _ in 0..length {
+                    for shape in row {
+                        self.value(*shape, out)?;
+                    }
+                }
+                Plain::List(usize::try_from(length).ok()?)
+            }
+            Shape::Records => {
+                let Depth::Until(end) = depth(self.bytes, self.at, DEEPEST) else {
+                    return None;
+                };
+                let count = self.word(out)?;
+                let list = super::records(&self.bytes[self.at..end], count);
+                canonical::items(Space::Flow, &list, out);
+                self.at = end;
+                Plain::List(list.items.len())
+            }
+        })
+    }
+
+    pub(super) fn word(&mut self, out: &mut Vec<u8>) -> Option<u32> {
+        let word = word(self.bytes, self.at)?;
+        self.bare(4, out)?;
+        Some(word)
+    }
+
+    pub(super) fn double(&mut self, out: &mut Vec<u8>) -> Option<u64> {
+        let bytes = self.bare(8, out)?;
+        Some(u64::from_be_bytes(bytes.try_into().ok()?))
+    }
+
+    fn bare(&mut self, length: usize, out: &mut Vec<u8>) -> Option<&'a [u8]> {
+        let bytes = self.bytes.get(self.at..self.at.checked_add(length)?)?;
+        out.extend_from_slice(bytes);
+        self.at += length;
+        Some(bytes)
+    }
+}
+
+/// The body of a record, as an encoder writes it.
+pub(super) fn canonical_body(space: Space, format: u32, body: &[u8]) -> Vec<u8> {
+    structure(space, format)
+        .and_then(|structure| record(structure, body))
+        .map_or_else(|| body.to_vec(), |record| record.canonical)
+}
+
+/// What there is of one frame's records, looked at for others inside.
+enum Depth {
+    /// They end here.
+    Until(usize),
+    Unreadable,
+    TooDeep,
+}
+
+/// Passes over the records of one aggregated frame, and over those inside as far as they can be
+/// read.
+fn depth(bytes: &[u8], mut at: usize, allowed: usize) -> Depth {
+    const AGGREGATION: u32 = 1016;
+    let Some(count) = word(bytes, at) else {
+        return Depth::Unreadable;
+    };
+    at += 4;
+    if usize::try_from(count).map_or(true, |count| count > (bytes.len() - at) / 8) {
+        return Depth::Unreadable;
+    }
+    for _ in 0..count {
+        let Some((format, body)) = frame(bytes, at) else {
+            return Depth::Unreadable;
+        };
+        at = padded(body.end).min(bytes.len());
+        if format == AGGREGATION {
+            if allowed == 0 {
+                return Depth::TooDeep;
+            }
+            let inside = &bytes[body];
+            let mut place = 4;
+            for _ in 0..word(inside, 0).unwrap_or(0) {
+                match depth(inside, place, allowed - 1) {
+                    Depth::Until(end) => place = end,
+                    Depth::Unreadable => break,
+                    Depth::TooDeep => return Depth::TooDeep,
+                }
+            }
+        }
+    }
+    Depth::Until(at)
+}
