@@ -57,7 +57,7 @@ macro_rules! enumeration {
                 u32::decode(input).map(Self)
             }
 
-            #[inline]
+            #[inline(always)]
             fn encode(&self, out: &mut Writer<'_>) {
                 self.0.encode(out);
             }

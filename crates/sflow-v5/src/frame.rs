@@ -9,7 +9,7 @@ use crate::encoder::Full;
 use crate::error::{Error, Fault, Stop};
 use crate::format::DataFormat;
 use crate::structure::Structure;
-use crate::wire::{Parsed, Size, Wire, opaque, word};
+use crate::wire::{Parsed, Size, Wire, body, opaque, word};
 use crate::writer::Writer;
 
 /// A number and the bytes that stand behind it: a sample or record that has not been read.
@@ -60,6 +60,15 @@ impl<'a> Frame<'a> {
             .parse_complete(input)
     }
 
+    /// The same, number and length behind one check, and silent about what is wrong.
+    #[inline(always)]
+    pub(crate) fn split(input: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        let (&[a, b, c, d, e, f, g, h], behind) = input.split_first_chunk()?;
+        let format = DataFormat(u32::from_be_bytes([a, b, c, d]));
+        let (bytes, rest) = body(behind, u32::from_be_bytes([e, f, g, h]))?;
+        Some((Self { format, bytes }, rest))
+    }
+
     /// What is there of a frame of `parent` that is not wholly there, and why it is not.
     #[cold]
     pub(crate) fn broken(parent: &'static str, rest: &'a [u8]) -> (Self, Error) {
@@ -84,7 +93,27 @@ impl<'a> Frame<'a> {
     }
 }
 
+/// Writes a structure as a frame: behind one check, if its size is constant.
+#[inline(always)]
+pub(crate) fn write_structure<'a, T: Structure<'a>>(
+    format: DataFormat,
+    structure: &T,
+    out: &mut Writer<'_>,
+) {
+    match T::SIZE {
+        Size::Fixed(length) if length.is_multiple_of(4) => {
+            out.fixed(length.saturating_add(Frame::HEAD), |out| {
+                out.word(format.0);
+                out.length(length);
+                structure.encode(out);
+            });
+        }
+        _ => write(format, out, |out| structure.encode(out)),
+    }
+}
+
 /// Writes a frame.
+#[inline(always)]
 pub(crate) fn write(format: DataFormat, out: &mut Writer<'_>, body: impl FnOnce(&mut Writer<'_>)) {
     out.word(format.0);
     let length = out.delimited(body);
@@ -112,12 +141,12 @@ impl<'a> Frames<'a> {
     #[inline(always)]
     pub(crate) fn next(&mut self) -> Option<Result<Frame<'a>, &'a [u8]>> {
         self.left = self.left.checked_sub(1)?;
-        match Frame::parse(self.bytes) {
-            Ok((rest, frame)) => {
+        match Frame::split(self.bytes) {
+            Some((frame, rest)) => {
                 self.bytes = rest;
                 Some(Ok(frame))
             }
-            Err(_) => Some(Err(core::mem::take(self).bytes)),
+            None => Some(Err(core::mem::take(self).bytes)),
         }
     }
 }
@@ -219,8 +248,14 @@ impl<'a, R: Record<'a>> Records<'a, R> {
     pub(crate) fn write(&self, out: &mut Writer<'_>) {
         let place = out.len();
         out.word(0);
-        let mut count = 0usize;
-        for record in self.iter() {
+        // By reference: an item of the iterator would be a copy.
+        self.items.iter().for_each(|record| record.write(out));
+        let mut count = self.items.len();
+        let mut wire = RecordIter::<'a, R> {
+            frames: self.frames,
+            items: &[],
+        };
+        while let Some(record) = &wire.next() {
             record.write(out);
             count = count.saturating_add(1);
         }

@@ -63,7 +63,7 @@ macro_rules! number {
                 <$inner>::decode(input).map(Self)
             }
 
-            #[inline]
+            #[inline(always)]
             fn encode(&self, out: &mut Writer<'_>) {
                 self.0.encode(out);
             }
@@ -160,7 +160,7 @@ macro_rules! word {
                 <$inner>::decode(input).map(Self)
             }
 
-            #[inline]
+            #[inline(always)]
             fn encode(&self, out: &mut Writer<'_>) {
                 self.0.encode(out);
             }

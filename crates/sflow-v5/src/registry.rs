@@ -139,9 +139,7 @@ macro_rules! registry {
 
             fn write(&self, out: &mut $crate::wire::Writer<'_>) {
                 match self {
-                    $(Self::$variant(record) => $crate::frame::write(formats::$variant, out, |out| {
-                        $crate::wire::Wire::encode(record, out);
-                    }),)*
+                    $(Self::$variant(record) => $crate::frame::write_structure(formats::$variant, record, out),)*
                     Self::Unknown(frame) | Self::Malformed(frame, _) => frame.write(out),
                 }
             }

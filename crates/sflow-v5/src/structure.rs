@@ -177,9 +177,21 @@ macro_rules! __define {
                 ::core::result::Result::Ok(Self { $($field),* })
             }
 
-            #[inline]
+            #[inline(always)]
             fn encode(&self, out: &mut $crate::wire::Writer<'_>) {
-                $($crate::wire::Wire::encode(&self.$field, out);)*
+                let lead = const {
+                    $crate::wire::Size::lead(&[$(<$kind as $crate::wire::Wire<$life>>::SIZE),*])
+                };
+                let mut fields = $crate::wire::Behind(lead);
+                out.fixed(lead, |out| {
+                    $(if !fields.next(<$kind as $crate::wire::Wire<$life>>::SIZE) {
+                        $crate::wire::Wire::encode(&self.$field, out);
+                    })*
+                });
+                let mut fields = $crate::wire::Behind(lead);
+                $(if fields.next(<$kind as $crate::wire::Wire<$life>>::SIZE) {
+                    $crate::wire::Wire::encode(&self.$field, out);
+                })*
             }
 
             fn value(&self) -> $crate::Value<$life> {

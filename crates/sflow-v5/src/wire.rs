@@ -134,6 +134,22 @@ pub fn known<'a, T: Wire<'a>>(field: &T) -> Option<Value<'a>> {
     }
 }
 
+/// For [`structure!`](crate::structure): goes over the fields of a structure and tells which ones are behind the part of constant
+/// size, of which so many bytes are left.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Behind(pub usize);
+
+impl Behind {
+    /// Whether the next field, which takes `size`, is.
+    #[inline(always)]
+    pub fn next(&mut self, size: Size) -> bool {
+        let is_behind = self.0 == 0;
+        self.0 = self.0.saturating_sub(size.minimum());
+        is_behind
+    }
+}
+
 /// Runs a nom parser where a [`Wire`] decoder is wanted.
 #[inline(always)]
 pub(crate) fn run<'a, T>(
@@ -171,12 +187,8 @@ pub(crate) fn word(input: &[u8]) -> Parsed<'_, u32> {
 #[inline(always)]
 pub(crate) fn opaque(input: &[u8]) -> Parsed<'_, &[u8]> {
     let (behind, length) = word(input)?;
-    match behind.split_at_checked(to_usize(length)) {
-        Some((bytes, rest)) if length.is_multiple_of(4) => Ok((rest, bytes)),
-        Some((bytes, rest)) => {
-            let padding = to_usize(length.wrapping_neg() & 3).min(rest.len());
-            Ok((rest.get(padding..).unwrap_or(&[]), bytes))
-        }
+    match body(behind, length) {
+        Some((bytes, rest)) => Ok((rest, bytes)),
         None => {
             let fault = Fault::Length {
                 length,
@@ -185,6 +197,17 @@ pub(crate) fn opaque(input: &[u8]) -> Parsed<'_, &[u8]> {
             Err(nom::Err::Error(Stop::at(input, fault)))
         }
     }
+}
+
+/// The bytes that a length announces, and what follows them and their padding.
+#[inline(always)]
+pub(crate) fn body(behind: &[u8], length: u32) -> Option<(&[u8], &[u8])> {
+    let (bytes, rest) = behind.split_at_checked(to_usize(length))?;
+    if length.is_multiple_of(4) {
+        return Some((bytes, rest));
+    }
+    let padding = to_usize(length.wrapping_neg() & 3).min(rest.len());
+    Some((bytes, rest.get(padding..).unwrap_or(&[])))
 }
 
 /// An array's element count, refused if that many elements cannot fit into what follows.
@@ -220,7 +243,7 @@ impl<'a> Wire<'a> for u32 {
         run(word, input)
     }
 
-    #[inline]
+    #[inline(always)]
     fn encode(&self, out: &mut Writer<'_>) {
         out.put(&self.to_be_bytes());
     }
@@ -240,7 +263,7 @@ impl<'a> Wire<'a> for i32 {
         u32::decode(input).map(u32::cast_signed)
     }
 
-    #[inline]
+    #[inline(always)]
     fn encode(&self, out: &mut Writer<'_>) {
         out.put(&self.to_be_bytes());
     }
@@ -260,7 +283,7 @@ impl<'a> Wire<'a> for u64 {
         run(chunk, input).map(Self::from_be_bytes)
     }
 
-    #[inline]
+    #[inline(always)]
     fn encode(&self, out: &mut Writer<'_>) {
         out.put(&self.to_be_bytes());
     }
@@ -280,7 +303,7 @@ impl<'a> Wire<'a> for i64 {
         u64::decode(input).map(u64::cast_signed)
     }
 
-    #[inline]
+    #[inline(always)]
     fn encode(&self, out: &mut Writer<'_>) {
         out.put(&self.to_be_bytes());
     }
@@ -300,7 +323,7 @@ impl<'a> Wire<'a> for f64 {
         u64::decode(input).map(Self::from_bits)
     }
 
-    #[inline]
+    #[inline(always)]
     fn encode(&self, out: &mut Writer<'_>) {
         out.put(&self.to_bits().to_be_bytes());
     }
@@ -320,7 +343,7 @@ impl<'a> Wire<'a> for f32 {
         u32::decode(input).map(Self::from_bits)
     }
 
-    #[inline]
+    #[inline(always)]
     fn encode(&self, out: &mut Writer<'_>) {
         out.put(&self.to_bits().to_be_bytes());
     }
@@ -346,7 +369,7 @@ impl<'a, T: Wire<'a>> Wire<'a> for Option<T> {
         T::decode(input).map(Some)
     }
 
-    #[inline]
+    #[inline(always)]
     fn encode(&self, out: &mut Writer<'_>) {
         if let Some(value) = self {
             value.encode(out);

@@ -19,8 +19,28 @@ impl<'b> Writer<'b> {
         }
     }
 
+    /// Appends what `write` writes, at most `length` bytes: one check for all of it, if the
+    /// compiler knows `length` and that it is all.
+    #[inline(always)]
+    pub fn fixed(&mut self, length: usize, write: impl FnOnce(&mut Writer<'_>)) {
+        let room = self
+            .buffer
+            .get_mut(self.at..)
+            .and_then(|room| room.get_mut(..length));
+        match room {
+            Some(room) => {
+                let mut part = Writer::new(room);
+                write(&mut part);
+                self.full |= part.full;
+                let written = part.at;
+                self.at = self.at.saturating_add(written);
+            }
+            None => self.full = true,
+        }
+    }
+
     /// Appends `bytes`, or none of them if they do not fit.
-    #[inline]
+    #[inline(always)]
     pub fn put(&mut self, bytes: &[u8]) {
         let room = self
             .buffer
@@ -36,7 +56,7 @@ impl<'b> Writer<'b> {
     }
 
     /// Appends a 32-bit number.
-    #[inline]
+    #[inline(always)]
     pub fn word(&mut self, word: u32) {
         self.put(&word.to_be_bytes());
     }
@@ -52,6 +72,7 @@ impl<'b> Writer<'b> {
     }
 
     /// Appends an `opaque<>`: length, bytes, and zeros up to a multiple of four.
+    #[inline]
     pub fn opaque(&mut self, bytes: &[u8]) {
         self.length(bytes.len());
         self.put(bytes);
@@ -59,12 +80,18 @@ impl<'b> Writer<'b> {
     }
 
     /// Appends the zeros that fill `length` up to a multiple of four.
+    #[inline]
     pub fn pad(&mut self, length: usize) {
-        let missing = length.wrapping_neg() & 3;
-        self.put([0u8; 3].get(..missing).unwrap_or(&[]));
+        match length & 3 {
+            1 => self.put(&[0; 3]),
+            2 => self.put(&[0; 2]),
+            3 => self.put(&[0; 1]),
+            _ => {}
+        }
     }
 
     /// Appends a length that `body` then determines, and the body; what that length is.
+    #[inline(always)]
     pub fn delimited(&mut self, body: impl FnOnce(&mut Self)) -> usize {
         let place = self.at;
         self.word(0);
@@ -76,6 +103,7 @@ impl<'b> Writer<'b> {
     }
 
     /// Replaces the word at `place` by `number`.
+    #[inline(always)]
     pub(crate) fn overwrite(&mut self, place: usize, number: usize) {
         let room = self
             .buffer

@@ -66,13 +66,19 @@ impl<'a> FlowSample<'a> {
     }
 
     pub(super) fn encode(&self, out: &mut Writer<'_>) {
-        out.word(self.sequence_number);
-        self.source_id.encode(self.encoding, out);
-        out.word(self.sampling_rate);
-        out.word(self.sample_pool);
-        out.word(self.drops);
-        self.input.encode(self.encoding, out);
-        self.output.encode(self.encoding, out);
+        let words = match self.encoding {
+            Encoding::Compact => 28,
+            Encoding::Expanded => 40,
+        };
+        out.fixed(words, |out| {
+            out.word(self.sequence_number);
+            self.source_id.encode(self.encoding, out);
+            out.word(self.sampling_rate);
+            out.word(self.sample_pool);
+            out.word(self.drops);
+            self.input.encode(self.encoding, out);
+            self.output.encode(self.encoding, out);
+        });
         self.records.write(out);
     }
 }
