@@ -37,16 +37,6 @@ pub(super) const CONDITIONS: &[(Peer, Effect, &str, Condition)] = &[
     ),
     (
         SflowParser,
-        Effect::MayRefuse,
-        "sflow-parser refuses a datagram for one record inside another that cannot be read",
-        |datagram| {
-            any_record(datagram, |record| {
-                matches!(record, FlowRecord::Malformed(..))
-            })
-        },
-    ),
-    (
-        SflowParser,
         Effect::ReadsElse,
         "sflow-parser counts what is put around a sample",
         has_wrapper,
