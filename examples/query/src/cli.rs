@@ -1,0 +1,189 @@
+//! The command line.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::error::ErrorKind;
+use clap::{ArgGroup, CommandFactory as _, Parser};
+use sflow_collector::SFLOW_PORT;
+use sflow_metrics::Query;
+
+use crate::duration;
+use crate::feed::Feed;
+use crate::run::{Heard, Run};
+use crate::show::{self, View};
+
+/// Ask an sFlow stream a question: a capture, or what agents send to this machine.
+///
+/// The question comes first, then the captures (pcap or pcapng, `-` is standard input). Times are
+/// those of the capture; with --listen, those of the world.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true, after_long_help = EXAMPLES)]
+#[command(group = ArgGroup::new("view").args(["entities", "agents", "metrics"]))]
+pub(crate) struct Cli {
+    /// The question, unless --entities, --agents or --metrics asks one; then captures.
+    #[arg(value_name = "QUERY|FILE")]
+    words: Vec<String>,
+
+    /// Receive from agents instead: on [ADDRESS:]PORT, 0.0.0.0:6343 if nothing is given.
+    #[arg(short, long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "0.0.0.0:6343", value_parser = listen_address)]
+    listen: Option<SocketAddr>,
+
+    /// Answer every so often: 10s, 500ms, 5m. Of captures otherwise once, at their end.
+    #[arg(short, long, value_name = "TIME", value_parser = duration::parse)]
+    every: Option<Duration>,
+
+    /// Show hosts, containers, interfaces and whatever else counts.
+    #[arg(long)]
+    entities: bool,
+
+    /// Show the agents, what they lost, and what was refused.
+    #[arg(long)]
+    agents: bool,
+
+    /// List the metrics that can be asked for, with unit and origin; needs no capture.
+    #[arg(long)]
+    metrics: bool,
+
+    /// Answer in JSON, one object a line.
+    #[arg(short, long)]
+    json: bool,
+}
+
+const EXAMPLES: &str = "\
+Questions:
+  STATISTIC:METRIC[+METRIC…][,…][{KEY=VALUE[|VALUE…][,…]}][[WINDOW]]
+  statistics: avg sum min max count any; `query --metrics` lists the metrics
+  keys: vir_host_name vir_uuid vir_cpu_state host_name uuid ifname ifindex agent …
+  values may have `*`; a window is 30s, 5m:max, …
+
+Examples:
+  How busy is a service, every ten seconds of a capture?
+    query 'avg:vir_cpu_utilization{vir_host_name=apache.*}' capture.pcap --every 10s
+
+  Live, several things at once:
+    query 'avg:load_one,max:mem_utilization,sum:bytes_in+bytes_out' --listen
+
+  Who is there, and how are they?
+    query --entities capture.pcap
+    query --agents --listen --every 5s
+
+Exit codes:
+  0  all was read
+  1  something could not be read or received, or nothing was there
+  2  the command line is wrong";
+
+impl Cli {
+    /// Does what was asked for.
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        let mut words = self.words.into_iter();
+        let view = if self.metrics {
+            return show::catalogue(self.json).map(|()| ExitCode::SUCCESS);
+        } else if self.entities {
+            View::Entities
+        } else if self.agents {
+            View::Agents
+        } else {
+            match words.next() {
+                Some(text) => View::Answers(question(&text)),
+                None => usage(
+                    ErrorKind::MissingRequiredArgument,
+                    "ask something: a query, or --entities, --agents or --metrics",
+                ),
+            }
+        };
+        let captures: Vec<PathBuf> = words.map(PathBuf::from).collect();
+        let feed = match (self.listen, captures.is_empty()) {
+            (Some(address), true) => Feed::Socket(address),
+            (None, false) => Feed::Captures(captures),
+            (Some(_), false) => usage(
+                ErrorKind::ArgumentConflict,
+                "captures and --listen exclude each other",
+            ),
+            (None, true) => usage(
+                ErrorKind::MissingRequiredArgument,
+                "name a capture, or --listen for what agents send to this machine",
+            ),
+        };
+        // A socket has no end to answer at.
+        let every = match feed {
+            Feed::Socket(_) => Some(self.every.unwrap_or(Duration::from_secs(10))),
+            Feed::Captures(_) => self.every,
+        };
+        let run = Run {
+            view,
+            every,
+            is_json: self.json,
+        };
+        Ok(match run.run(&feed)? {
+            Heard::Something => ExitCode::SUCCESS,
+            Heard::Nothing => {
+                crate::run::complain(&"no datagram came: is the port right, are agents sending?");
+                ExitCode::FAILURE
+            }
+        })
+    }
+}
+
+/// The query, or the end, with the place of the mistake.
+fn question(text: &str) -> Query {
+    let error = match text.parse::<Query>() {
+        Ok(query) => return query,
+        Err(error) => error,
+    };
+    let hint = if PathBuf::from(text).exists() {
+        format!("\n\n`{text}` is a file: the question comes before it")
+    } else {
+        String::new()
+    };
+    usage(ErrorKind::ValueValidation, &format!("{error}{hint}"))
+}
+
+fn usage(kind: ErrorKind, message: &str) -> ! {
+    Cli::command().error(kind, message).exit()
+}
+
+/// `6343`, `127.0.0.1:6343`, `[::]:6343`, `127.0.0.1`.
+fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    let port = text.strip_prefix(':').unwrap_or(text).parse();
+    let all = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+    text.parse()
+        .ok()
+        .or_else(|| port.ok().map(|port| SocketAddr::new(all, port)))
+        .or_else(|| {
+            let address = text.parse().ok()?;
+            Some(SocketAddr::new(address, SFLOW_PORT))
+        })
+        .ok_or_else(|| "give a port, an address, or both, as in 6343 or 127.0.0.1:6343".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn addresses_to_listen_on() {
+        for (text, expected) in [
+            ("6343", "0.0.0.0:6343"),
+            (":9343", "0.0.0.0:9343"),
+            ("127.0.0.1:0", "127.0.0.1:0"),
+            ("127.0.0.1", "127.0.0.1:6343"),
+            ("[::]:9343", "[::]:9343"),
+            ("::1", "[::1]:6343"),
+        ] {
+            assert_eq!(
+                listen_address(text),
+                Ok(expected.parse().unwrap()),
+                "{text}"
+            );
+        }
+        assert!(listen_address("here").is_err());
+    }
+}

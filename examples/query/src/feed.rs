@@ -1,0 +1,97 @@
+//! Where datagrams come from: captures with their own clock, or a socket with the world's.
+
+use std::io;
+use std::net::SocketAddr;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context as _;
+use sflow_collector::{Capture, Received, SocketSettings, UdpReceiver};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+
+/// Captures, one after the other, or a socket.
+#[derive(Debug)]
+pub(crate) enum Feed {
+    /// Files; `-` is standard input.
+    Captures(Vec<PathBuf>),
+    /// An address to receive on.
+    Socket(SocketAddr),
+}
+
+/// What a feed has to say.
+#[derive(Debug)]
+pub(crate) enum Event<'a> {
+    /// A datagram came.
+    Datagram(Received<'a>),
+    /// None did, and this is the time.
+    Silence(SystemTime),
+}
+
+/// How long a socket may be silent before it says so.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+impl Feed {
+    /// Hands on all that comes, until the captures or `take` have enough, or Ctrl-C is pressed.
+    pub(crate) fn each(
+        &self,
+        mut take: impl FnMut(Event<'_>) -> anyhow::Result<ControlFlow<()>>,
+    ) -> anyhow::Result<()> {
+        let interrupt = interrupt().context("cannot watch for Ctrl-C")?;
+        let is_over = || interrupt.load(Ordering::Relaxed);
+        match self {
+            Self::Captures(paths) => {
+                for path in paths {
+                    let mut capture = open(path)?;
+                    while !is_over() {
+                        let received = capture
+                            .next()
+                            .with_context(|| format!("in {}", path.display()))?;
+                        let Some(received) = received else { break };
+                        if take(Event::Datagram(received))?.is_break() {
+                            return Ok(());
+                        }
+                    }
+                }
+            }
+            Self::Socket(address) => {
+                let mut receiver = UdpReceiver::bind(*address, &SocketSettings::default())?;
+                let listening = receiver.local_addr()?;
+                crate::run::complain(&format_args!("listening on {listening}"));
+                while !is_over() {
+                    let event = match receiver.receive_within(PATIENCE)? {
+                        Some(received) => Event::Datagram(received),
+                        None => Event::Silence(SystemTime::now()),
+                    };
+                    if take(event)?.is_break() {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn open(path: &Path) -> anyhow::Result<Capture> {
+    let capture = if path == Path::new("-") {
+        Capture::read(io::stdin())
+    } else {
+        Capture::open(path)
+    };
+    Ok(capture?)
+}
+
+/// A flag that the first Ctrl-C raises; the second one ends the program.
+fn interrupt() -> io::Result<Arc<AtomicBool>> {
+    let interrupt = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        // In this order, or the first one would find itself noted.
+        flag::register_conditional_shutdown(signal, 128 + signal, interrupt.clone())?;
+        flag::register(signal, interrupt.clone())?;
+    }
+    Ok(interrupt)
+}

@@ -1,0 +1,21 @@
+//! The `query` command: questions to an sFlow stream.
+
+mod cli;
+mod duration;
+mod feed;
+mod run;
+mod show;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    match cli::Cli::parse().run() {
+        Ok(code) => code,
+        Err(error) => {
+            run::complain(&format_args!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Who reports, how much of it was lost, and what was refused.
+
+use serde::Serialize;
+use sflow_metrics::{Health, Registry, Timestamp};
+
+use super::columns::Columns;
+use super::{age, json};
+
+#[derive(Serialize)]
+struct Line<'a> {
+    time: &'a str,
+    agents: Vec<Agent>,
+    health: Health,
+}
+
+#[derive(Serialize)]
+struct Agent {
+    agent: String,
+    received: u64,
+    lost: u64,
+    reordered: u64,
+    repeated: u64,
+    late: u64,
+    restarts: u64,
+    sources: usize,
+    age: f64,
+    uptime: f64,
+}
+
+pub(super) fn write(
+    registry: &Registry,
+    now: Timestamp,
+    at: &str,
+    is_json: bool,
+    out: &mut Vec<u8>,
+) -> anyhow::Result<()> {
+    let mut agents: Vec<_> = registry.agents().collect();
+    agents.sort_by_key(|agent| agent.key);
+    if is_json {
+        let agents = agents.iter().map(|agent| Agent {
+            agent: agent.key.to_string(),
+            received: agent.received,
+            lost: agent.lost,
+            reordered: agent.reordered,
+            repeated: agent.repeated,
+            late: agent.late,
+            restarts: agent.restarts,
+            sources: agent.sources,
+            age: (now - agent.last_seen).as_secs_f64(),
+            uptime: agent.uptime.as_secs_f64(),
+        });
+        let line = Line {
+            time: at,
+            agents: agents.collect(),
+            health: registry.health(),
+        };
+        return json(&line, out);
+    }
+    let mut columns = Columns::titled(&[
+        "agent", "received", "lost", "late", "twice", "restarts", "sources", "heard", "up",
+    ]);
+    for agent in &agents {
+        columns.row([
+            agent.key.to_string(),
+            agent.received.to_string(),
+            format!(
+                "{} ({:.2} %)",
+                agent.lost,
+                share(agent.lost, agent.received)
+            ),
+            (agent.reordered + agent.late).to_string(),
+            agent.repeated.to_string(),
+            agent.restarts.to_string(),
+            agent.sources.to_string(),
+            format!("{} ago", age(now - agent.last_seen)),
+            age(agent.uptime),
+        ]);
+    }
+    out.extend_from_slice(format!("{at}  {} agents\n", agents.len()).as_bytes());
+    columns.write(out);
+    for (what, count) in refusals(&registry.health()) {
+        if count > 0 {
+            out.extend_from_slice(format!("{what}: {count}\n").as_bytes());
+        }
+    }
+    out.push(b'\n');
+    Ok(())
+}
+
+/// Of all that were sent, how many did not come, in percent.
+fn share(lost: u64, received: u64) -> f64 {
+    match lost + received {
+        0 => 0.0,
+        sent => 100.0 * lost as f64 / sent as f64,
+    }
+}
+
+/// What should be zero.
+fn refusals(health: &Health) -> [(&'static str, u64); 9] {
+    [
+        (
+            "datagrams of agents beyond the bound",
+            health.datagrams_refused,
+        ),
+        (
+            "samples of sources beyond the bound",
+            health.counter_samples_refused,
+        ),
+        ("samples that could not be read", health.malformed_samples),
+        ("records that could not be read", health.malformed_records),
+        ("samples of unknown kinds", health.unknown_samples),
+        ("records of unknown structures", health.unknown_records),
+        (
+            "counters that went up by more than can be",
+            health.counter_jumps,
+        ),
+        ("counters that went back", health.counter_resets),
+        ("names that were cut", health.names_cut),
+    ]
+}

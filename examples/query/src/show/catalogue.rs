@@ -1,0 +1,48 @@
+//! What can be asked for.
+
+use std::io::{self, Write as _};
+
+use serde::Serialize;
+use sflow_metrics::{EntityKind, Metric, MetricKind};
+
+use super::columns::Columns;
+use super::json;
+
+#[derive(Serialize)]
+struct Line<'a> {
+    name: &'a str,
+    unit: &'a str,
+    kind: MetricKind,
+    entity: EntityKind,
+    origin: &'a str,
+}
+
+/// Prints every metric.
+pub(crate) fn catalogue(is_json: bool) -> anyhow::Result<()> {
+    let mut out = Vec::new();
+    if is_json {
+        for metric in Metric::all() {
+            let line = Line {
+                name: metric.name(),
+                unit: metric.unit(),
+                kind: metric.kind(),
+                entity: metric.entity(),
+                origin: metric.origin(),
+            };
+            json(&line, &mut out)?;
+        }
+    } else {
+        let mut columns = Columns::titled(&["metric", "unit", "of", "from"]);
+        for metric in Metric::all() {
+            let cells = [metric.name(), metric.unit(), "", metric.origin()];
+            let mut cells = cells.map(str::to_owned);
+            cells[2] = metric.entity().to_string();
+            columns.row(cells);
+        }
+        columns.write(&mut out);
+    }
+    match io::stdout().lock().write_all(&out) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,113 @@
+//! Everybody that is heard.
+
+use serde::Serialize;
+use sflow_metrics::{Entity, EntityKind, Lifecycle, Metric, Registry, Timestamp};
+
+use super::columns::Columns;
+use super::{age, harmless, json, number};
+
+#[derive(Serialize)]
+struct Line<'a> {
+    time: &'a str,
+    id: sflow_metrics::EntityId,
+    kind: EntityKind,
+    name: &'a str,
+    parent: Option<String>,
+    agent: String,
+    data_source: String,
+    uuid: Option<String>,
+    state: Option<String>,
+    lifecycle: Lifecycle,
+    age: f64,
+    interval: f64,
+    samples_lost: u64,
+}
+
+/// A number that says most about an entity of this kind.
+const MOST_TELLING: [(EntityKind, &str); 3] = [
+    (EntityKind::Host, "cpu_utilization"),
+    (EntityKind::Container, "vir_cpu_utilization"),
+    (EntityKind::Interface, "ifinutilization"),
+];
+
+pub(super) fn write(
+    registry: &Registry,
+    now: Timestamp,
+    at: &str,
+    is_json: bool,
+    out: &mut Vec<u8>,
+) -> anyhow::Result<()> {
+    let mut entities: Vec<_> = registry.entities(now).collect();
+    entities.sort_by_key(Entity::id);
+    if is_json {
+        return entities
+            .iter()
+            .try_for_each(|entity| json(&line(entity, at), out));
+    }
+    let mut columns = Columns::titled(&[
+        "kind",
+        "name",
+        "on",
+        "agent",
+        "source",
+        "state",
+        "heard",
+        "every",
+        "lost",
+        "utilization",
+    ]);
+    for entity in &entities {
+        columns.row([
+            entity.kind().to_string(),
+            harmless(entity.name()),
+            parent(entity).map_or(String::new(), |name| harmless(&name)),
+            entity.agent().to_string(),
+            entity.data_source().to_string(),
+            state(entity),
+            format!("{} ago", age(entity.age())),
+            age(entity.interval()),
+            entity.samples_lost().to_string(),
+            telling(entity),
+        ]);
+    }
+    out.extend_from_slice(format!("{at}  {} entities\n", entities.len()).as_bytes());
+    columns.write(out);
+    out.push(b'\n');
+    Ok(())
+}
+
+fn line<'a>(entity: &Entity<'a>, at: &'a str) -> Line<'a> {
+    Line {
+        time: at,
+        id: entity.id(),
+        kind: entity.kind(),
+        name: entity.name(),
+        parent: parent(entity),
+        agent: entity.agent().to_string(),
+        data_source: entity.data_source().to_string(),
+        uuid: entity.uuid().map(|uuid| uuid.to_string()),
+        state: entity.state().map(|state| state.to_string()),
+        lifecycle: entity.lifecycle(),
+        age: entity.age().as_secs_f64(),
+        interval: entity.interval().as_secs_f64(),
+        samples_lost: entity.samples_lost(),
+    }
+}
+
+fn parent(entity: &Entity<'_>) -> Option<String> {
+    entity.parent().map(|parent| parent.name().to_owned())
+}
+
+/// How it does, and what it says of itself.
+fn state(entity: &Entity<'_>) -> String {
+    match entity.state() {
+        Some(state) => format!("{}, {state}", entity.lifecycle()),
+        None => entity.lifecycle().to_string(),
+    }
+}
+
+fn telling(entity: &Entity<'_>) -> String {
+    let telling = MOST_TELLING.iter().find(|(kind, _)| *kind == entity.kind());
+    let value = telling.and_then(|(_, name)| entity.value(Metric::named(name)?));
+    value.map_or(String::new(), |value| format!("{} %", number(value)))
+}
