@@ -11,7 +11,7 @@ pub use capture::{Capture, CaptureError, CaptureStats, Damage, Port};
 pub use pace::{InvalidSpeed, Pace};
 #[cfg(feature = "tokio")]
 pub use udp::AsyncUdpReceiver;
-pub use udp::{BindError, ReceiverStats, SocketSettings, UdpReceiver};
+pub use udp::{BindError, NoAddress, ReceiverStats, SocketSettings, UdpReceiver, listen_address};
 
 /// The UDP port that agents send to unless they are told otherwise.
 pub const SFLOW_PORT: u16 = 6343;

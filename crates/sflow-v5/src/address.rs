@@ -91,87 +91,58 @@ impl<'a> Wire<'a> for Address {
     }
 }
 
-/// Four bare bytes: an IPv4 address without a type in front of it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Ipv4(pub [u8; 4]);
+/// Addresses that stand on the wire without a type in front of them.
+macro_rules! bare {
+    ($($(#[$doc:meta])* pub struct $name:ident([u8; $length:literal]): $address:ident, $variant:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub [u8; $length]);
 
-impl Ipv4 {
-    /// The address.
-    pub const fn addr(self) -> Ipv4Addr {
-        Ipv4Addr::from_bits(u32::from_be_bytes(self.0))
-    }
+        impl $name {
+            /// The address.
+            pub fn addr(self) -> $address {
+                self.0.into()
+            }
+        }
+
+        impl From<$address> for $name {
+            fn from(address: $address) -> Self {
+                Self(address.octets())
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.addr().fmt(f)
+            }
+        }
+
+        impl<'a> Wire<'a> for $name {
+            const SIZE: Size = Size::Fixed($length);
+            const KIND: Kind = Kind::Bytes;
+
+            #[inline(always)]
+            fn decode(input: &mut &'a [u8]) -> Result<Self, Stop> {
+                run(chunk, input).map(Self)
+            }
+
+            fn encode(&self, out: &mut Writer<'_>) {
+                out.put(&self.0);
+            }
+
+            fn value(&self) -> Value<'a> {
+                Value::Address(Address::$variant(self.0))
+            }
+        }
+    )*};
 }
 
-impl From<Ipv4Addr> for Ipv4 {
-    fn from(address: Ipv4Addr) -> Self {
-        Self(address.octets())
-    }
-}
-
-impl fmt::Display for Ipv4 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.addr().fmt(f)
-    }
-}
-
-impl<'a> Wire<'a> for Ipv4 {
-    const SIZE: Size = Size::Fixed(4);
-    const KIND: Kind = Kind::Bytes;
-
-    #[inline(always)]
-    fn decode(input: &mut &'a [u8]) -> Result<Self, Stop> {
-        run(chunk, input).map(Self)
-    }
-
-    fn encode(&self, out: &mut Writer<'_>) {
-        out.put(&self.0);
-    }
-
-    fn value(&self) -> Value<'a> {
-        Value::Address(Address::V4(self.0))
-    }
-}
-
-/// Sixteen bare bytes: an IPv6 address without a type in front of it, or what is written like
-/// one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Ipv6(pub [u8; 16]);
-
-impl Ipv6 {
-    /// The address.
-    pub const fn addr(self) -> Ipv6Addr {
-        Ipv6Addr::from_bits(u128::from_be_bytes(self.0))
-    }
-}
-
-impl From<Ipv6Addr> for Ipv6 {
-    fn from(address: Ipv6Addr) -> Self {
-        Self(address.octets())
-    }
-}
-
-impl fmt::Display for Ipv6 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.addr().fmt(f)
-    }
-}
-
-impl<'a> Wire<'a> for Ipv6 {
-    const SIZE: Size = Size::Fixed(16);
-    const KIND: Kind = Kind::Bytes;
-
-    #[inline(always)]
-    fn decode(input: &mut &'a [u8]) -> Result<Self, Stop> {
-        run(chunk, input).map(Self)
-    }
-
-    fn encode(&self, out: &mut Writer<'_>) {
-        out.put(&self.0);
-    }
-
-    fn value(&self) -> Value<'a> {
-        Value::Address(Address::V6(self.0))
-    }
+bare! {
+    /// Four bare bytes: an IPv4 address without a type in front of it.
+    pub struct Ipv4([u8; 4]): Ipv4Addr, V4;
+    /// Sixteen bare bytes: an IPv6 address without a type in front of it, or what is written
+    /// like one.
+    pub struct Ipv6([u8; 16]): Ipv6Addr, V6;
 }
 
 /// `mac`: six bytes, padded to eight on the wire.

@@ -1,12 +1,12 @@
 //! The command line.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{ArgGroup, CommandFactory as _, Parser};
-use sflow_collector::{Port, SFLOW_PORT};
+use sflow_collector::{Port, listen_address};
 
 use crate::filter::{Condition, Filter};
 use crate::interrupt::Interrupt;
@@ -148,23 +148,6 @@ impl Cli {
     }
 }
 
-/// `6343`, `127.0.0.1:6343`, `[::]:6343`, `127.0.0.1`.
-fn listen_address(text: &str) -> Result<SocketAddr, String> {
-    const ALL: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-    let bare = text
-        .strip_prefix('[')
-        .and_then(|text| text.strip_suffix(']'));
-    if let Ok(address) = text.parse() {
-        Ok(address)
-    } else if let Ok(port) = text.strip_prefix(':').unwrap_or(text).parse() {
-        Ok(SocketAddr::new(ALL, port))
-    } else if let Ok(address) = bare.unwrap_or(text).parse() {
-        Ok(SocketAddr::new(address, SFLOW_PORT))
-    } else {
-        Err("give a port, an address, or both, as in 6343, 127.0.0.1:6343 or [::]:6343".to_owned())
-    }
-}
-
 fn port(text: &str) -> Result<Port, String> {
     match text {
         "any" => Ok(Port::Any),
@@ -182,27 +165,5 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn addresses_to_listen_on() {
-        for (text, expected) in [
-            ("6343", "0.0.0.0:6343"),
-            (":9343", "0.0.0.0:9343"),
-            ("127.0.0.1:0", "127.0.0.1:0"),
-            ("127.0.0.1", "127.0.0.1:6343"),
-            ("[::]:9343", "[::]:9343"),
-            ("::", "[::]:6343"),
-            ("[::1]", "[::1]:6343"),
-        ] {
-            assert_eq!(
-                listen_address(text),
-                Ok(expected.parse().unwrap()),
-                "{text}"
-            );
-        }
-        for text in ["", "here", "65536", "1.2.3.4:x", "capture.pcap"] {
-            assert!(listen_address(text).unwrap_err().contains("6343"), "{text}");
-        }
     }
 }

@@ -1,13 +1,13 @@
 //! The command line.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{ArgGroup, CommandFactory as _, Parser};
-use sflow_collector::SFLOW_PORT;
+use sflow_collector::listen_address;
 use sflow_metrics::Query;
 
 use crate::duration;
@@ -145,20 +145,6 @@ fn usage(kind: ErrorKind, message: &str) -> ! {
     Cli::command().error(kind, message).exit()
 }
 
-/// `6343`, `127.0.0.1:6343`, `[::]:6343`, `127.0.0.1`.
-fn listen_address(text: &str) -> Result<SocketAddr, String> {
-    let port = text.strip_prefix(':').unwrap_or(text).parse();
-    let all = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-    text.parse()
-        .ok()
-        .or_else(|| port.ok().map(|port| SocketAddr::new(all, port)))
-        .or_else(|| {
-            let address = text.parse().ok()?;
-            Some(SocketAddr::new(address, SFLOW_PORT))
-        })
-        .ok_or_else(|| "give a port, an address, or both, as in 6343 or 127.0.0.1:6343".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -166,24 +152,5 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn addresses_to_listen_on() {
-        for (text, expected) in [
-            ("6343", "0.0.0.0:6343"),
-            (":9343", "0.0.0.0:9343"),
-            ("127.0.0.1:0", "127.0.0.1:0"),
-            ("127.0.0.1", "127.0.0.1:6343"),
-            ("[::]:9343", "[::]:9343"),
-            ("::1", "[::1]:6343"),
-        ] {
-            assert_eq!(
-                listen_address(text),
-                Ok(expected.parse().unwrap()),
-                "{text}"
-            );
-        }
-        assert!(listen_address("here").is_err());
     }
 }

@@ -1,6 +1,7 @@
 //! Datagrams from a UDP socket.
 
 #[cfg(feature = "tokio")]
+mod address;
 mod asynchronous;
 mod batch;
 mod bind;
@@ -18,6 +19,7 @@ use linux as system;
 #[cfg(not(target_os = "linux"))]
 use portable as system;
 
+pub use self::address::{NoAddress, listen_address};
 #[cfg(feature = "tokio")]
 pub use self::asynchronous::AsyncUdpReceiver;
 use self::batch::{Arrival, Batch};
