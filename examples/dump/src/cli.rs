@@ -28,7 +28,7 @@ pub(crate) struct Cli {
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// Receive from agents instead: on [ADDRESS:]PORT, 0.0.0.0:6343 if nothing is given.
+    /// Receive from agents instead: on ADDRESS:PORT, or one of the two; 0.0.0.0:6343 if neither.
     ///
     /// Port 0 is any free one; the address is told on standard error. Ctrl-C ends it.
     #[arg(

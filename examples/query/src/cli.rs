@@ -27,7 +27,7 @@ pub(crate) struct Cli {
     #[arg(value_name = "QUERY|FILE")]
     words: Vec<String>,
 
-    /// Receive from agents instead: on [ADDRESS:]PORT, 0.0.0.0:6343 if nothing is given.
+    /// Receive from agents instead: on ADDRESS:PORT, or one of the two; 0.0.0.0:6343 if neither.
     #[arg(short, long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "0.0.0.0:6343", value_parser = listen_address)]
     listen: Option<SocketAddr>,
 
