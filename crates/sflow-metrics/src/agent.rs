@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use sflow_v5::{Address, DataSource};
 
 use crate::discipline::datagram::{Place, Stamp, Stream};
+use crate::event::Budget;
 use crate::timestamp::Timestamp;
 
 /// Whose datagrams belong together.
@@ -44,6 +45,18 @@ pub struct AgentStatus {
     pub restarts: u64,
     /// Its data sources that are known.
     pub sources: usize,
+    /// Counters samples of its data sources that were taken.
+    pub samples: u64,
+    /// Counters samples that are missing between those.
+    pub samples_lost: u64,
+    /// Whether it was heard for longer than the assumed interval, or has had an entity with
+    /// rates: it and what it reports keep their places when there is no room for others.
+    pub established: bool,
+    /// Whether it was not heard for longer than it takes its slowest data source to be stale,
+    /// as the last [`expire`](crate::Registry::expire) found.
+    pub silent: bool,
+    /// Whether another sender has used its address while it was heard.
+    pub contested: bool,
     /// When its first datagram came.
     pub first_seen: Timestamp,
     /// When its last datagram came.
@@ -53,10 +66,15 @@ pub struct AgentStatus {
 }
 
 impl AgentStatus {
-    /// The part of its datagrams that is missing, from 0 to 1; `None` before anything came.
+    /// The part of its datagrams that is missing, from 0 to 1.
     pub fn loss(&self) -> Option<f64> {
-        let sent = self.received + self.lost;
-        (sent > 0).then(|| self.lost as f64 / sent as f64)
+        part(self.lost, self.received)
+    }
+
+    /// The part of the counters samples of its data sources that is missing, from 0 to 1;
+    /// `None` before there was one.
+    pub fn sample_loss(&self) -> Option<f64> {
+        part(self.samples_lost, self.samples)
     }
 }
 
@@ -81,7 +99,20 @@ pub(crate) struct Agent {
     pub(crate) sources: HashMap<DataSource, u32>,
     /// The first of its hosts.
     pub(crate) host: Option<Host>,
+    /// Whose address it uses.
+    pub(crate) rival: Rival,
+    /// The events that it may cause.
+    pub(crate) budget: Budget,
     stream: Stream,
+}
+
+/// Another sender that was first to use an agent's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rival {
+    /// There is none, or it is known.
+    None,
+    /// There is one, unless it has become silent: then the agent has another address now.
+    Suspected(IpAddr),
 }
 
 /// What containers need to know of the host they run on.
@@ -103,6 +134,11 @@ impl Agent {
                 late: 0,
                 restarts: 0,
                 sources: 0,
+                samples: 0,
+                samples_lost: 0,
+                established: false,
+                silent: false,
+                contested: false,
                 first_seen: first.received_at,
                 last_seen: first.received_at,
                 uptime: Duration::from_millis(first.uptime.into()),
@@ -110,6 +146,8 @@ impl Agent {
             session: 0,
             sources: HashMap::new(),
             host: None,
+            rival: Rival::None,
+            budget: Budget::default(),
             stream: Stream::starting_with(first),
         }
     }
@@ -124,10 +162,10 @@ impl Agent {
                 status.received += 1;
                 status.lost += u64::from(missing);
             }
-            Place::Reordered => {
+            Place::Reordered { was_missing } => {
                 status.received += 1;
                 status.reordered += 1;
-                status.lost = status.lost.saturating_sub(1);
+                status.lost = status.lost.saturating_sub(u64::from(was_missing));
             }
             Place::Repeated => status.repeated += 1,
             Place::Late => status.late += 1,
@@ -140,4 +178,10 @@ impl Agent {
         status.uptime = Duration::from_millis(self.stream.newest().uptime.into());
         place
     }
+}
+
+/// What part of all is lost.
+pub(crate) fn part(lost: u64, received: u64) -> Option<f64> {
+    let all = received + lost;
+    (all > 0).then(|| lost as f64 / all as f64)
 }

@@ -8,14 +8,28 @@ use core::time::Duration;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Config {
-    /// Agents at most.
+    /// Agents at most. A quarter of them is kept back for senders that are established: heard
+    /// for longer than the assumed interval, or with an entity that has rates.
     pub max_agents: usize,
-    /// Data sources at most, of all agents together.
+    /// Data sources at most, of all agents together. A quarter of them is kept back for
+    /// established senders.
     pub max_sources: usize,
     /// Data sources at most of one agent, so that one cannot crowd out the others.
     pub max_sources_per_agent: usize,
+    /// Agents at most of one sender, so that one that makes agents up leaves room for others.
+    /// More than that is needed where datagrams come through a relay.
+    pub max_agents_per_sender: usize,
+    /// Data sources at most of all agents of one sender.
+    pub max_sources_per_sender: usize,
     /// Bytes of a name that are kept; what is longer is cut.
     pub max_name_bytes: usize,
+    /// Events that are kept for readers, the newest; an agent can cause an eighth of them in an
+    /// assumed interval.
+    pub max_events: usize,
+    /// Thresholds at most.
+    pub max_thresholds: usize,
+    /// Entities at most that are beyond a threshold, of all thresholds together.
+    pub max_threshold_states: usize,
     /// The polling interval that a source is believed to have until it has shown its own.
     pub assumed_interval: Duration,
     /// A source without a sample for so many of its own intervals is stale.
@@ -58,7 +72,12 @@ impl Default for Config {
             max_agents: 10_000,
             max_sources: 100_000,
             max_sources_per_agent: 10_000,
+            max_agents_per_sender: 5_000,
+            max_sources_per_sender: 50_000,
             max_name_bytes: 255,
+            max_events: 10_000,
+            max_thresholds: 1_000,
+            max_threshold_states: 100_000,
             assumed_interval: Duration::from_secs(30),
             stale_after: 3,
             gone_after: Duration::from_secs(120),

@@ -1,10 +1,11 @@
 use core::fmt;
 use core::time::Duration;
 
-use sflow_v5::{DataSource, DomainState, Uuid};
+use sflow_v5::{DataSource, DomainState, IfDirection, Uuid};
 
-use crate::agent::{Agent, AgentKey};
+use crate::agent::{Agent, AgentKey, part};
 use crate::catalogue::Metric;
+use crate::event::Identity;
 use crate::registry::Registry;
 use crate::source::Source;
 use crate::timestamp::Timestamp;
@@ -17,11 +18,14 @@ use crate::timestamp::Timestamp;
 pub enum EntityKind {
     /// A physical host.
     Host,
-    /// A container or virtual machine.
+    /// A container or virtual machine: the stream says the same of both, and does not tell
+    /// which it is.
     Container,
     /// A network interface.
     Interface,
-    /// Anything else that counts: a switch's datapath, an application.
+    /// An application that counts its own operations.
+    Application,
+    /// Anything else that counts, such as a switch's datapath.
     Other,
 }
 
@@ -45,6 +49,10 @@ pub enum Lifecycle {
 }
 
 /// Names one entity for as long as the registry lives; never used again for another.
+///
+/// A host or container with a UUID keeps it when it is reported as another data source or by
+/// another agent, if it was no longer heard at its former place. A container that stopped and
+/// was started again is another one, unless its agent never said that it stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(transparent))]
@@ -79,7 +87,7 @@ impl<'r> Entity<'r> {
 
     /// Its UUID. Of a container it may be the first half of the container's id.
     pub fn uuid(&self) -> Option<Uuid> {
-        self.source.uuid.known().map(Uuid)
+        self.source.known_uuid()
     }
 
     /// What a container says that it is doing.
@@ -100,6 +108,36 @@ impl<'r> Entity<'r> {
     /// The agent that reports it.
     pub fn agent(&self) -> AgentKey {
         self.agent.status.key
+    }
+
+    /// The speed of an interface in bits per second; `None` if it does not know.
+    pub fn speed(&self) -> Option<u64> {
+        self.source.if_speed
+    }
+
+    /// How an interface sends and receives; `None` if it does not know.
+    pub fn direction(&self) -> Option<IfDirection> {
+        let direction = self.source.if_direction;
+        direction.filter(|direction| *direction != IfDirection::UNKNOWN)
+    }
+
+    /// Whether an interface works: it should, and it does. `None` of anything else.
+    pub fn is_up(&self) -> Option<bool> {
+        const SHOULD_AND_DOES: u32 = 0b11;
+        let status = self.source.if_status?;
+        Some(status & SHOULD_AND_DOES == SHOULD_AND_DOES)
+    }
+
+    /// Who it is, in words that outlive it.
+    pub fn identity(&self) -> Identity {
+        Identity {
+            id: self.id(),
+            kind: self.kind(),
+            name: self.name().into(),
+            uuid: self.uuid(),
+            agent: self.agent(),
+            data_source: self.data_source(),
+        }
     }
 
     /// What it is part of: the host of a container or interface.
@@ -133,9 +171,19 @@ impl<'r> Entity<'r> {
         self.now - self.source.last_seen
     }
 
-    /// Samples of it that were lost.
+    /// Samples of it that came.
+    pub fn samples(&self) -> u64 {
+        self.source.samples
+    }
+
+    /// Samples of it that are missing between those.
     pub fn samples_lost(&self) -> u64 {
         self.source.samples_lost
+    }
+
+    /// The part of its samples that is missing, from 0 to 1.
+    pub fn loss(&self) -> Option<f64> {
+        part(self.samples_lost(), self.samples())
     }
 
     /// The last reading of a metric; `None` if it has none that can be believed now.
@@ -167,6 +215,7 @@ impl fmt::Display for EntityKind {
             Self::Host => "host",
             Self::Container => "container",
             Self::Interface => "interface",
+            Self::Application => "application",
             Self::Other => "other",
         })
     }

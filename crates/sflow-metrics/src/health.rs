@@ -58,4 +58,23 @@ pub struct Health {
     pub replaced: u64,
     /// Sources that fell silent until they were gone.
     pub gone: u64,
+    /// Entities that went on as another data source or at another agent.
+    pub moved: u64,
+    /// Entities with the UUID of another one that is heard, too.
+    pub uuid_conflicts: u64,
+    /// Agents with the address of another one that is heard, too, from another sender.
+    pub address_conflicts: u64,
+
+    /// Sources that were heard once, and not in time again when there was no room for others.
+    pub sources_evicted: u64,
+    /// Agents that were heard once, and not in time again when there was no room for others.
+    pub agents_evicted: u64,
+    /// Events that were written down.
+    pub events: u64,
+    /// Events that had to leave the log for newer ones.
+    pub events_dropped: u64,
+    /// Events that were not written down, since their agent had caused too many.
+    pub events_suppressed: u64,
+    /// Times that an entity beyond a threshold could not be kept in mind.
+    pub threshold_states_refused: u64,
 }

@@ -5,11 +5,13 @@ mod catalogue;
 mod config;
 mod discipline;
 mod entity;
+mod event;
 mod health;
 mod query;
 mod registry;
 mod slab;
 mod source;
+mod threshold;
 mod timestamp;
 mod window;
 
@@ -17,10 +19,12 @@ pub use agent::{AgentKey, AgentStatus};
 pub use catalogue::{Metric, MetricKind};
 pub use config::{Ceilings, Config};
 pub use entity::{Entity, EntityId, EntityKind, Lifecycle};
+pub use event::{Event, EventId, EventKind, Identity};
 pub use health::Health;
 pub use query::{
     Expression, Filter, Key, Pattern, Query, QueryError, QueryProblem, Statistic, Summary, Take,
     Window,
 };
 pub use registry::Registry;
+pub use threshold::{Scope, Side, Threshold, ThresholdError, ThresholdId, ThresholdStatus};
 pub use timestamp::Timestamp;

@@ -1,6 +1,11 @@
+mod admission;
+mod identity;
+mod silence;
+mod telling;
+mod thresholds;
+
 use core::net::IpAddr;
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 
 use sflow_v5::counter::HostDescr;
 use sflow_v5::{Datagram, Sample};
@@ -11,11 +16,18 @@ use crate::discipline::datagram::{Place, Stamp};
 use crate::discipline::interval::Moment;
 use crate::discipline::sample::Order;
 use crate::entity::{Entity, EntityId, EntityKind, Lifecycle};
+use crate::event::{Budget, EventKind, Log};
 use crate::health::Health;
 use crate::query::{Expression, Query, Summary, evaluate};
 use crate::slab::Slab;
 use crate::source::{Arrival, Source, Watch, says_it_stopped};
+use crate::threshold::Alarms;
 use crate::timestamp::Timestamp;
+use admission::Admission;
+use identity::Claim;
+
+pub(crate) use identity::Standing;
+pub(crate) use telling::Told;
 
 /// What a stream of datagrams has said so far, as numbers that can be asked for.
 ///
@@ -32,6 +44,12 @@ pub struct Registry {
     sources: Slab<Source>,
     watches: Vec<Watch>,
     next_id: u64,
+    admission: Admission,
+    /// Which source has which UUID.
+    identities: HashMap<Claim, u32>,
+    events: Log,
+    strangers_budget: Budget,
+    alarms: Alarms,
 }
 
 impl Registry {
@@ -45,6 +63,11 @@ impl Registry {
             sources: Slab::new(),
             watches: Vec::new(),
             next_id: 0,
+            admission: Admission::default(),
+            identities: HashMap::new(),
+            events: Log::default(),
+            strangers_budget: Budget::default(),
+            alarms: Alarms::default(),
         }
     }
 
@@ -82,9 +105,10 @@ impl Registry {
                 self.health.agent_restarts += 1;
                 true
             }
-            Place::Reordered => {
+            Place::Reordered { was_missing } => {
                 self.health.datagrams_reordered += 1;
-                self.health.datagrams_lost = self.health.datagrams_lost.saturating_sub(1);
+                let found = u64::from(was_missing);
+                self.health.datagrams_lost = self.health.datagrams_lost.saturating_sub(found);
                 false
             }
             Place::Repeated => {
@@ -125,32 +149,14 @@ impl Registry {
         }
     }
 
-    /// Removes what has fallen silent for good. Call it now and then; answers do not depend on
-    /// it, memory does.
+    /// Lets time pass: notices silence, removes what has been silent for good, and looks at the
+    /// thresholds. Call it every second or so; answers do not depend on it, but memory and
+    /// [`events`](Self::events) do.
     pub fn expire(&mut self, now: Timestamp) {
-        let gone: Vec<u32> = self
-            .sources
-            .iter()
-            .filter(|(_, source)| source.lifecycle(now, &self.config) == Lifecycle::Gone)
-            .map(|(place, _)| place)
-            .collect();
-        for place in gone {
-            self.remove(place);
-            self.health.gone += 1;
-        }
-        let forget_after = self.config.forget_agent_after;
-        let is_forgotten =
-            |agent: &Agent| agent.sources.is_empty() && now - agent.status.last_seen > forget_after;
-        let forgotten: Vec<(u32, AgentKey)> = self
-            .agents
-            .iter()
-            .filter(|(_, agent)| is_forgotten(agent))
-            .map(|(place, agent)| (place, agent.status.key))
-            .collect();
-        for (place, key) in forgotten {
-            self.agents.remove(place);
-            self.agent_places.remove(&key);
-        }
+        self.notice_silence(now);
+        self.remove_gone(now);
+        self.forget_agents(now);
+        self.check_thresholds(now);
     }
 
     /// Answers a query: one summary for each of its expressions, in their order.
@@ -225,7 +231,10 @@ impl Registry {
     }
 
     pub(crate) fn sources(&self) -> impl Iterator<Item = &Source> {
-        self.sources.iter().map(|(_, source)| source)
+        self.sources
+            .iter()
+            .map(|(_, source)| source)
+            .filter(|source| source.standing != Standing::Shadow)
     }
 
     pub(crate) fn parent_of(&self, source: &Source) -> Option<&Source> {
@@ -236,23 +245,6 @@ impl Registry {
         };
         let place = agent.sources.get(&parent?)?;
         self.sources.get(*place)
-    }
-
-    /// Finds the agent, or makes room for it; and the place of its datagram.
-    fn admit(&mut self, key: AgentKey, stamp: Stamp) -> Option<(u32, Place)> {
-        let is_full = self.agents.len() >= self.config.max_agents;
-        match self.agent_places.entry(key) {
-            Entry::Occupied(entry) => {
-                let agent = self.agents.get_mut(*entry.get())?;
-                Some((*entry.get(), agent.place(stamp)))
-            }
-            Entry::Vacant(_) if is_full => None,
-            Entry::Vacant(entry) => {
-                let place = self.agents.insert(Agent::new(key, stamp))?;
-                entry.insert(place);
-                Some((place, Place::Next { missing: 0 }))
-            }
-        }
     }
 
     fn counters(&mut self, agent_place: u32, arrival: &Arrival<'_, '_>) {
@@ -272,6 +264,11 @@ impl Registry {
                 }
                 self.health.replaced += 1;
                 if let Some(place) = place.take() {
+                    if self.is_told(place) {
+                        self.tell_of_source(arrival.moment.received_at, place, |entity| {
+                            EventKind::EntityReplaced { entity }
+                        });
+                    }
                     self.remove(place);
                 }
                 Order::Next { missing: 0 }
@@ -282,6 +279,7 @@ impl Registry {
         match order {
             Order::Old => {
                 self.health.counter_samples_old += 1;
+                self.find_again(agent_place, arrival);
                 return;
             }
             Order::Restarted => self.health.source_restarts += 1,
@@ -310,6 +308,11 @@ impl Registry {
             source.processors = host.processors;
         }
         source.take(arrival, order, descr, &self.config, &mut self.health);
+        agent.status.samples += 1;
+        if let Order::Next { missing } = order {
+            agent.status.samples_lost += u64::from(missing);
+        }
+        let proves_its_agent = source.was_live && !agent.status.established;
         if source.kind == EntityKind::Host {
             let host = Host {
                 data_source,
@@ -324,9 +327,38 @@ impl Registry {
         }
         if source.has_stopped() {
             self.health.stopped += 1;
+            if self.is_told(place) {
+                self.tell_of_source(arrival.moment.received_at, place, |entity| {
+                    EventKind::EntityStopped { entity }
+                });
+            }
             self.remove(place);
-        } else if !self.watches.is_empty() {
+            return;
+        }
+        if !self.watches.is_empty() {
             source.record_windows(&self.watches, self.config.slot);
+        }
+        if proves_its_agent {
+            self.establish(agent_place);
+        }
+        self.settle(place, arrival.moment.received_at);
+    }
+
+    /// A sample that was missing has come, behind newer ones: its source has lost one less.
+    fn find_again(&mut self, agent_place: u32, arrival: &Arrival<'_, '_>) {
+        let Some(agent) = self.agents.get_mut(agent_place) else {
+            return;
+        };
+        let place = agent.sources.get(&arrival.sample.source_id).copied();
+        if let Some(source) = place.and_then(|place| self.sources.get_mut(place))
+            && source.has_missed(arrival)
+        {
+            source.samples += 1;
+            source.samples_lost = source.samples_lost.saturating_sub(1);
+            let lost = &mut self.health.counter_samples_lost;
+            *lost = lost.saturating_sub(1);
+            agent.status.samples += 1;
+            agent.status.samples_lost = agent.status.samples_lost.saturating_sub(1);
         }
     }
 
@@ -344,29 +376,26 @@ impl Registry {
             self.health.counter_samples_old += 1;
             return None;
         }
-        let agent = self.agents.get_mut(agent_place)?;
-        let is_full = self.sources.len() >= self.config.max_sources
-            || agent.sources.len() >= self.config.max_sources_per_agent;
-        if is_full {
+        if !self.makes_room_for_source(agent_place, arrival.moment.received_at) {
             self.health.counter_samples_refused += 1;
             return None;
         }
+        let agent = self.agents.get_mut(agent_place)?;
         let id = EntityId(self.next_id);
         let place = self
             .sources
             .insert(Source::new(id, agent_place, arrival, descr))?;
         self.next_id += 1;
         agent.sources.insert(arrival.sample.source_id, place);
+        self.admission.count_source(agent.status.key.sender);
         Some(place)
     }
 
-    fn remove(&mut self, place: u32) {
-        let Some(source) = self.sources.remove(place) else {
-            return;
-        };
-        let Some(agent) = self.agents.get_mut(source.agent) else {
-            return;
-        };
+    fn remove(&mut self, place: u32) -> Option<Source> {
+        let source = self.sources.remove(place)?;
+        self.unclaim(place, &source);
+        let agent = self.agents.get_mut(source.agent)?;
+        self.admission.discount_source(agent.status.key.sender);
         agent.sources.remove(&source.data_source);
         if agent
             .host
@@ -374,5 +403,6 @@ impl Registry {
         {
             agent.host = None;
         }
+        Some(source)
     }
 }

@@ -10,13 +10,18 @@ const WINDOW: u32 = 64;
 /// A datagram that is older than this did not get lost on the way: its agent started again.
 const HORIZON: Duration = Duration::from_secs(10);
 
+/// An agent that was not heard for so long is believed that it started again, whatever its
+/// uptime says.
+const SILENCE: Duration = Duration::from_secs(30);
+
 /// Where a datagram stands in the stream of its agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     /// The newest so far; so many between it and the one before are missing.
     Next { missing: u32 },
-    /// Older than the newest and here for the first time.
-    Reordered,
+    /// Older than the newest and here for the first time; `was_missing` unless it is older than
+    /// the first one that was heard.
+    Reordered { was_missing: bool },
     /// It was here already.
     Repeated,
     /// Too old to tell whether it was here already.
@@ -40,6 +45,8 @@ pub(crate) struct Stream {
     newest: Stamp,
     /// Bit `n`: the datagram `n` before the newest has come.
     seen: u64,
+    /// Datagrams from the first one to the newest, come or not.
+    sent: u64,
 }
 
 impl Stream {
@@ -48,6 +55,7 @@ impl Stream {
         Self {
             newest: first,
             seen: 1,
+            sent: 1,
         }
     }
 
@@ -66,6 +74,7 @@ impl Stream {
         if is_forward(ahead) {
             self.seen = self.seen.checked_shl(ahead).unwrap_or(0) | 1;
             self.newest = stamp;
+            self.sent += u64::from(ahead);
             return Place::Next { missing: ahead - 1 };
         }
         let behind = self.newest.sequence.wrapping_sub(stamp.sequence);
@@ -77,7 +86,9 @@ impl Stream {
             return Place::Repeated;
         }
         self.seen |= bit;
-        Place::Reordered
+        Place::Reordered {
+            was_missing: u64::from(behind) < self.sent,
+        }
     }
 }
 
@@ -85,7 +96,8 @@ impl Stream {
 ///
 /// The sequence alone does not tell: an agent that has sent thirty datagrams and starts again
 /// looks like one whose datagrams are late. But a late datagram was sent a moment ago, which
-/// uptime and arrival together show.
+/// uptime and arrival together show. And an agent that started again has done so since it was
+/// heard last: otherwise it is late by far, or another one that goes by the same name.
 fn restarted(newest: Stamp, stamp: Stamp) -> bool {
     let uptime_back = newest.uptime.wrapping_sub(stamp.uptime);
     let uptime_back = if is_forward(uptime_back) {
@@ -99,8 +111,11 @@ fn restarted(newest: Stamp, stamp: Stamp) -> bool {
     let behind = newest.sequence.wrapping_sub(stamp.sequence);
     let has_no_uptime = newest.uptime == 0 && stamp.uptime == 0;
     let begins = has_no_uptime && stamp.sequence <= 1 && behind >= WINDOW;
-    let age = uptime_back + (stamp.received_at - newest.received_at);
-    begins || age > HORIZON
+    let silent = stamp.received_at - newest.received_at;
+    let may_have_started = uptime_back.is_zero()
+        || Duration::from_millis(stamp.uptime.into()) <= silent + HORIZON
+        || silent > SILENCE;
+    begins || uptime_back + silent > HORIZON && may_have_started
 }
 
 /// Whether a difference modulo 2^32 points forward.
@@ -193,6 +208,24 @@ mod tests {
                 true,
             ),
             (
+                "late by far",
+                stamp(10, 100, 1000),
+                stamp(8, 80, 1001),
+                false,
+            ),
+            (
+                "another one",
+                stamp(9000, 900, 1000),
+                stamp(70, 200, 1001),
+                false,
+            ),
+            (
+                "another one, alone since",
+                stamp(9000, 900, 1000),
+                stamp(77, 231, 1031),
+                true,
+            ),
+            (
                 "no uptime, silent since",
                 stamp(30, 0, 1000),
                 stamp(5, 0, 1011),
@@ -210,16 +243,16 @@ mod tests {
         let cases = [
             (u32::MAX - 1, Place::Repeated),
             (1, Place::Next { missing: 2 }),
-            (0, Place::Reordered),
+            (0, Place::Reordered { was_missing: true }),
             (0, Place::Repeated),
-            (u32::MAX, Place::Reordered),
+            (u32::MAX, Place::Reordered { was_missing: true }),
             (64, Place::Next { missing: 62 }),
             (1, Place::Repeated),
-            (2, Place::Reordered),
+            (2, Place::Reordered { was_missing: true }),
             (0, Place::Late),
             (129, Place::Next { missing: 64 }),
             (64, Place::Late),
-            (66, Place::Reordered),
+            (66, Place::Reordered { was_missing: true }),
         ];
         for (step, (sequence, expected)) in cases.into_iter().enumerate() {
             assert_eq!(
@@ -228,6 +261,21 @@ mod tests {
                 "step {step}"
             );
         }
+    }
+
+    #[test]
+    fn what_was_sent_before_the_first_was_not_missing() {
+        let mut stream = Stream::starting_with(stamp(500, 100, 1000));
+        let before = stream.place(stamp(498, 100, 1000));
+        assert_eq!(before, Place::Reordered { was_missing: false });
+        assert_eq!(
+            stream.place(stamp(502, 100, 1000)),
+            Place::Next { missing: 1 }
+        );
+        let between = stream.place(stamp(501, 100, 1000));
+        assert_eq!(between, Place::Reordered { was_missing: true });
+        let before = stream.place(stamp(499, 100, 1000));
+        assert_eq!(before, Place::Reordered { was_missing: false });
     }
 
     #[test]

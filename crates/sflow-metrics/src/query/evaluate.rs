@@ -47,6 +47,28 @@ pub(crate) fn evaluate(registry: &Registry, now: Timestamp, query: &Query) -> Ve
         .collect()
 }
 
+/// The value of each entity that a query of one expression is about; `None` of those that have
+/// none now.
+pub(crate) fn values_of_entities<'r>(
+    registry: &'r Registry,
+    now: Timestamp,
+    query: &'r Query,
+) -> impl Iterator<Item = (&'r Source, Option<f64>)> {
+    let expression = query.expressions.first();
+    registry.sources().filter_map(move |source| {
+        let expression = expression.filter(|expression| could_have(source, expression))?;
+        let lifecycle = source.lifecycle(now, registry.config());
+        if lifecycle == Lifecycle::Gone || !passes(registry, source, now, query) {
+            return None;
+        }
+        let is_heard = lifecycle != Lifecycle::Stale;
+        let believed_since = now - source.stale_after(registry.config());
+        let read = is_heard.then(|| value(registry, source, now, query.window, expression));
+        let read = read.flatten().filter(|(_, at)| *at >= believed_since);
+        Some((source, read.map(|(value, _)| value)))
+    })
+}
+
 fn could_have(source: &Source, expression: &Expression) -> bool {
     match expression.entity() {
         EntityKind::Other => expression.metrics.iter().all(|metric| source.has(metric)),

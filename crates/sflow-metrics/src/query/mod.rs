@@ -13,7 +13,7 @@ use core::time::Duration;
 use crate::catalogue::Metric;
 use crate::entity::EntityKind;
 
-pub(crate) use evaluate::evaluate;
+pub(crate) use evaluate::{evaluate, values_of_entities};
 pub use key::Key;
 pub use parse::{QueryError, QueryProblem};
 pub use pattern::Pattern;

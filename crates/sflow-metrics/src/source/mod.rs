@@ -8,7 +8,7 @@ mod readings;
 use core::time::Duration;
 
 use sflow_v5::counter::{HostDescr, VirtCpu};
-use sflow_v5::{CounterRecord, CountersSample, DataSource, DomainState, Uuid};
+use sflow_v5::{CounterRecord, CountersSample, DataSource, DomainState, IfDirection, Uuid};
 
 use crate::catalogue::{Metric, Operand, Structure};
 use crate::config::Config;
@@ -16,6 +16,7 @@ use crate::discipline::interval::{Clock, Interval, Moment, interval};
 use crate::discipline::sample::{Carried, Order, order};
 use crate::entity::{EntityId, EntityKind, Lifecycle};
 use crate::health::Health;
+use crate::registry::{Standing, Told};
 use crate::timestamp::Timestamp;
 use crate::window::Ring;
 use limits::{ceiling, line_rate};
@@ -40,11 +41,22 @@ pub(crate) struct Source {
     pub(crate) parent: Option<DataSource>,
     pub(crate) state: Option<DomainState>,
     pub(crate) if_index: Option<u32>,
+    /// Of an interface: bits per second, as it says.
+    pub(crate) if_speed: Option<u64>,
+    pub(crate) if_direction: Option<IfDirection>,
+    pub(crate) if_status: Option<u32>,
     /// Of the host: its own, or that of the host it runs on.
     pub(crate) processors: Option<f64>,
     pub(crate) first_seen: Timestamp,
     pub(crate) last_seen: Timestamp,
+    pub(crate) samples: u64,
     pub(crate) samples_lost: u64,
+    pub(crate) standing: Standing,
+    pub(crate) told: Told,
+    /// Whether it has ever had rates.
+    pub(crate) was_live: bool,
+    /// Samples since it began to count, come or not.
+    sent: u32,
     line_rate: Option<f64>,
     session: u32,
     sequence: u32,
@@ -91,10 +103,18 @@ impl Source {
             parent: None,
             state: None,
             if_index: None,
+            if_speed: None,
+            if_direction: None,
+            if_status: None,
             processors: None,
             first_seen: arrival.moment.received_at,
             last_seen: arrival.moment.received_at,
+            samples: 0,
             samples_lost: 0,
+            standing: Standing::Unsettled,
+            told: Told::Nothing,
+            was_live: false,
+            sent: 0,
             line_rate: None,
             session: arrival.session,
             sequence: arrival.sample.sequence_number.wrapping_sub(1),
@@ -147,9 +167,12 @@ impl Source {
             Order::Restarted => {
                 self.readings.restart();
                 self.has_rates = false;
+                self.sent = 0;
                 0
             }
         };
+        self.samples += 1;
+        self.sent = self.sent.saturating_add(missing).saturating_add(1);
         self.samples_lost += u64::from(missing);
         health.counter_samples_lost += u64::from(missing);
         if let Some(elapsed) = now.received_at.checked_since(self.last_seen)
@@ -162,7 +185,10 @@ impl Source {
         self.uptime = now.uptime;
         self.last_seen = now.received_at;
         if let Some(descr) = descr {
-            self.uuid = descr.uuid;
+            if self.uuid.known().is_none() && descr.uuid.known().is_some() {
+                self.uuid = descr.uuid;
+                self.reconsider();
+            }
             self.rename(descr.hostname, config, health);
         }
 
@@ -182,9 +208,7 @@ impl Source {
             if record.fields().is_empty() {
                 continue;
             }
-            if self.kind == EntityKind::Other {
-                self.kind = Structure::all()[structure].entity;
-            }
+            self.recognise(Structure::all()[structure].entity);
             let Some(place) = self.readings.place(structure, hint) else {
                 continue;
             };
@@ -199,7 +223,10 @@ impl Source {
                 .take(place, &record, now, interval, ceiling, health)
             {
                 Taken::Began => has_begun = true,
-                Taken::Measured => self.has_rates = true,
+                Taken::Measured => {
+                    self.has_rates = true;
+                    self.was_live = true;
+                }
                 Taken::Again => {}
             }
         }
@@ -299,6 +326,57 @@ impl Source {
         self.kind == EntityKind::Container && self.state.is_some_and(is_over)
     }
 
+    /// Its UUID, if it has said one.
+    pub(crate) fn known_uuid(&self) -> Option<Uuid> {
+        self.uuid.known().map(Uuid)
+    }
+
+    /// What it can be known by wherever it is reported.
+    pub(crate) fn claim(&self) -> Option<(EntityKind, Uuid)> {
+        let has_one = matches!(self.kind, EntityKind::Host | EntityKind::Container);
+        self.known_uuid()
+            .filter(|_| has_one)
+            .map(|uuid| (self.kind, uuid))
+    }
+
+    /// The life of its agent in which it was heard last.
+    pub(crate) fn session(&self) -> u32 {
+        self.session
+    }
+
+    /// Whether this sample, which is old, was counted as missing. Only a datagram that was
+    /// overtaken can bring one: others have been here.
+    pub(crate) fn has_missed(&self, arrival: &Arrival<'_, '_>) -> bool {
+        let behind = self.sequence.wrapping_sub(arrival.sample.sequence_number);
+        !arrival.in_order && arrival.session == self.session && (1..self.sent).contains(&behind)
+    }
+
+    /// It is the entity that another source was, at another place.
+    pub(crate) fn continues(&mut self, former: &Self) {
+        self.id = former.id;
+        self.first_seen = former.first_seen;
+        self.samples += former.samples;
+        self.samples_lost += former.samples_lost;
+        self.told = former.told;
+        self.standing = Standing::Settled;
+    }
+
+    /// Who it is has to be found out again.
+    fn reconsider(&mut self) {
+        if self.standing == Standing::Settled {
+            self.standing = Standing::Unsettled;
+        }
+    }
+
+    /// It has something that only this kind has.
+    fn recognise(&mut self, kind: EntityKind) {
+        let is_open = matches!(self.kind, EntityKind::Other | EntityKind::Application);
+        if is_open && kind != EntityKind::Other && kind != self.kind {
+            self.kind = kind;
+            self.reconsider();
+        }
+    }
+
     fn identify(&mut self, record: &CounterRecord<'_>, config: &Config, health: &mut Health) {
         match record {
             CounterRecord::HostParent(parent) => {
@@ -316,9 +394,19 @@ impl Source {
             }
             CounterRecord::IfCounters(counters) => {
                 self.if_index = Some(counters.if_index);
+                self.if_speed = counters.if_speed.known();
+                self.if_direction = Some(counters.if_direction);
+                self.if_status = Some(counters.if_status.0);
                 self.line_rate = counters.if_speed.known().and_then(line_rate);
             }
             CounterRecord::PortName(port) => self.rename(port.name, config, health),
+            CounterRecord::AppOperations(operations) => {
+                self.recognise(EntityKind::Application);
+                self.rename(operations.application, config, health);
+            }
+            CounterRecord::HttpCounters(_)
+            | CounterRecord::MemcacheCounters(_)
+            | CounterRecord::AppWorkers(_) => self.recognise(EntityKind::Application),
             CounterRecord::Unknown(_) => health.unknown_records += 1,
             CounterRecord::Malformed(..) => health.malformed_records += 1,
             _ => {}

@@ -1,6 +1,8 @@
 //! Agents that send real datagrams, at times that the test chooses.
 #![allow(dead_code, reason = "every test file uses its own part")]
 
+pub(crate) mod world;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -160,7 +162,7 @@ pub(crate) fn host(
     counted(
         host_source(),
         sequence,
-        [cpu.into(), descr(name, 0xee).into()],
+        [cpu.into(), descr(name, uuid_of(name, 0xee)).into()],
     )
 }
 
@@ -180,7 +182,7 @@ pub(crate) fn interface(index: u32, sequence: u32, speed: u64, octets: u64) -> C
 pub(crate) struct Container<'a> {
     pub(crate) name: &'a str,
     pub(crate) index: u32,
-    pub(crate) uuid: u8,
+    pub(crate) uuid: u128,
     pub(crate) state: DomainState,
     pub(crate) cpu_ms: u32,
     pub(crate) rx_bytes: u64,
@@ -195,7 +197,7 @@ impl<'a> Container<'a> {
         Self {
             name,
             index,
-            uuid: index as u8 | 0x80,
+            uuid: uuid_of(name, index as u8 | 0x80),
             state: DomainState::RUNNING,
             cpu_ms: 0,
             rx_bytes: 0,
@@ -256,10 +258,19 @@ impl<'a> Container<'a> {
     }
 }
 
-fn descr(name: &str, uuid: u8) -> HostDescr<'_> {
+/// A UUID that begins with eight times this byte, and ends with something of the name.
+fn uuid_of(name: &str, byte: u8) -> u128 {
+    let letters = name.bytes().map(u64::from);
+    let end = letters.fold(1_u64, |sum, letter| {
+        sum.wrapping_mul(257).wrapping_add(letter)
+    });
+    u128::from(u64::from_be_bytes([byte; 8])) << 64 | u128::from(end)
+}
+
+fn descr(name: &str, uuid: u128) -> HostDescr<'_> {
     HostDescr {
         hostname: Text::from(name),
-        uuid: Uuid([uuid; 16]),
+        uuid: Uuid(uuid.to_be_bytes()),
         ..HostDescr::default()
     }
 }

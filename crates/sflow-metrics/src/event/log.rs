@@ -1,0 +1,123 @@
+use core::time::Duration;
+use std::collections::VecDeque;
+
+use super::{Event, EventId, EventKind};
+use crate::timestamp::Timestamp;
+
+/// The newest events.
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    events: VecDeque<Event>,
+    last: EventId,
+}
+
+impl Log {
+    /// Adds an event, and lets the oldest ones go that are beyond `max`; tells how many.
+    pub(crate) fn push(&mut self, at: Timestamp, kind: EventKind, max: usize) -> u64 {
+        let id = self.skip();
+        self.events.push_back(Event { id, at, kind });
+        let mut dropped = 0;
+        while self.events.len() > max {
+            self.events.pop_front();
+            dropped += 1;
+        }
+        dropped
+    }
+
+    /// Leaves a gap where an event would be.
+    pub(crate) fn skip(&mut self) -> EventId {
+        self.last = EventId(self.last.0 + 1);
+        self.last
+    }
+
+    /// The events behind one, oldest first.
+    pub(crate) fn after(&self, id: EventId) -> impl DoubleEndedIterator<Item = &Event> {
+        let first = self.events.partition_point(|event| event.id <= id);
+        self.events.range(first..)
+    }
+
+    /// The number of the newest event, in the log or not.
+    pub(crate) const fn last(&self) -> EventId {
+        self.last
+    }
+}
+
+/// How many events somebody has caused of late.
+///
+/// What an agent says makes events, so one that talks nonsense would wash out those of all
+/// others.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Budget {
+    since: Timestamp,
+    spent: usize,
+}
+
+impl Budget {
+    /// Whether one more event is within `limit` of a period.
+    pub(crate) fn spend(&mut self, at: Timestamp, period: Duration, limit: usize) -> bool {
+        let is_over = at
+            .checked_since(self.since)
+            .is_none_or(|elapsed| elapsed >= period);
+        if is_over {
+            *self = Self {
+                since: at,
+                spent: 0,
+            };
+        }
+        let is_within = self.spent < limit;
+        self.spent += usize::from(is_within);
+        is_within
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::threshold::ThresholdId;
+
+    fn event(value: f64) -> EventKind {
+        EventKind::ThresholdCrossed {
+            threshold: ThresholdId(0),
+            name: "load".into(),
+            entity: None,
+            value,
+        }
+    }
+
+    fn numbers(log: &Log, after: u64) -> Vec<u64> {
+        log.after(EventId(after)).map(|event| event.id.0).collect()
+    }
+
+    #[test]
+    fn numbers_go_up_and_gaps_show() {
+        let mut log = Log::default();
+        assert_eq!((numbers(&log, 0), log.last()), (vec![], EventId::START));
+        for value in 1..=3 {
+            assert_eq!(log.push(Timestamp::ZERO, event(value.into()), 3), 0);
+        }
+        assert_eq!(numbers(&log, 0), [1, 2, 3]);
+        assert_eq!(numbers(&log, 2), [3]);
+        assert_eq!(numbers(&log, 9), []);
+        log.skip();
+        assert_eq!(log.push(Timestamp::ZERO, event(5.0), 3), 1);
+        assert_eq!((numbers(&log, 0), log.last()), (vec![2, 3, 5], EventId(5)));
+    }
+
+    #[test]
+    fn a_log_of_nothing_still_counts() {
+        let mut log = Log::default();
+        assert_eq!(log.push(Timestamp::ZERO, event(1.0), 0), 1);
+        assert_eq!((numbers(&log, 0), log.last()), (vec![], EventId(1)));
+    }
+
+    #[test]
+    fn a_budget_is_for_a_period() {
+        let mut budget = Budget::default();
+        let mut spend =
+            |second| budget.spend(Timestamp::from_secs(second), Duration::from_secs(30), 2);
+        assert!(spend(100) && spend(101));
+        assert!(!spend(102) && !spend(129));
+        assert!(spend(130));
+        assert!(spend(7), "a clock that was set back begins anew");
+    }
+}

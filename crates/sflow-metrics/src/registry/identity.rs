@@ -1,0 +1,145 @@
+//! Who a data source is.
+//!
+//! A host or container with a UUID is known by it, wherever it is reported; anything else by its
+//! agent and data source. So one that is reported by another agent, or as another data source,
+//! is the same entity at another place, and counts once:
+//!
+//! * Whoever has a UUID first keeps it for as long as it is heard in time. The newcomer is in
+//!   its shadow: taken in, but neither listed nor counted.
+//! * When the first one misses its turn, or its agent has started again without it, the newcomer
+//!   takes over: it continues under the same [`EntityId`](crate::EntityId), with the rates that
+//!   it has shown itself.
+//! * When both go on being heard, they are two that should not have one UUID (cloned machines,
+//!   somebody who pretends). Both are listed from then on, and the first keeps the identity.
+
+use sflow_v5::Uuid;
+
+use super::Registry;
+use crate::entity::EntityKind;
+use crate::event::EventKind;
+use crate::registry::telling::Told;
+use crate::source::Source;
+use crate::timestamp::Timestamp;
+
+/// What is said of a UUID: a host and a container may share one.
+pub(super) type Claim = (EntityKind, Uuid);
+
+/// How sure it is who a source is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It has not been asked for its UUID yet.
+    Unsettled,
+    /// It is the one with its UUID, or has none.
+    Settled,
+    /// Another one has its UUID and may be it.
+    Shadow,
+    /// Another one has its UUID and is not it.
+    Twin,
+}
+
+impl Registry {
+    /// Finds out who a source is that has just been heard.
+    pub(super) fn settle(&mut self, place: u32, at: Timestamp) {
+        let Some(source) = self.sources.get(place) else {
+            return;
+        };
+        let was = source.standing;
+        if was == Standing::Settled {
+            return;
+        }
+        let first = match source.claim() {
+            None => None,
+            Some(claim) => {
+                let first = *self.identities.entry(claim).or_insert(place);
+                (first != place).then_some(first)
+            }
+        };
+        let standing = match first.and_then(|first| self.sources.get(first)) {
+            None => Standing::Settled,
+            Some(_) if was == Standing::Twin => return,
+            Some(first) if self.has_left(first, source, at) => {
+                self.move_to(place, at);
+                return;
+            }
+            Some(first) if self.is_heard_beside(first, source) => Standing::Twin,
+            Some(_) => Standing::Shadow,
+        };
+        let first = first.and_then(|first| self.sources.get(first));
+        let first = first.map(|first| first.id);
+        if let Some(source) = self.sources.get_mut(place) {
+            source.standing = standing;
+        }
+        if standing == Standing::Shadow {
+            return;
+        }
+        self.introduce_to_readers(place, at);
+        if let Some(first) = first {
+            self.health.uuid_conflicts += 1;
+            self.tell_of_source(at, place, |entity| EventKind::UuidConflict {
+                entity,
+                first,
+            });
+        }
+    }
+
+    /// Forgets that a source has its UUID.
+    pub(super) fn unclaim(&mut self, place: u32, source: &Source) {
+        if let Some(claim) = source.claim()
+            && self.identities.get(&claim) == Some(&place)
+        {
+            self.identities.remove(&claim);
+        }
+    }
+
+    fn introduce_to_readers(&mut self, place: u32, at: Timestamp) {
+        let Some(source) = self.sources.get_mut(place) else {
+            return;
+        };
+        if source.told == Told::Nothing {
+            source.told = Told::Appeared;
+            self.tell_of_source(at, place, |entity| EventKind::EntityAppeared { entity });
+        }
+    }
+
+    /// Whether the first one has made room for a newcomer.
+    fn has_left(&self, first: &Source, newcomer: &Source, at: Timestamp) -> bool {
+        let agent = self.agents.get(first.agent);
+        let is_of_former_life = first.agent == newcomer.agent
+            && agent.is_some_and(|agent| agent.session != first.session());
+        let turn = first.interval(&self.config).saturating_mul(3) / 2;
+        is_of_former_life || at - first.last_seen > turn
+    }
+
+    /// Whether the first one goes on although a newcomer is there.
+    fn is_heard_beside(&self, first: &Source, newcomer: &Source) -> bool {
+        first.last_seen > newcomer.first_seen + first.interval(&self.config)
+    }
+
+    /// The entity with this source's UUID is this source from now on.
+    fn move_to(&mut self, place: u32, at: Timestamp) {
+        let Some(claim) = self.sources.get(place).and_then(Source::claim) else {
+            return;
+        };
+        let Some(first) = self.identities.get(&claim).copied() else {
+            return;
+        };
+        let Some(former) = self.remove(first) else {
+            return;
+        };
+        let Some(agent) = self.agents.get(former.agent) else {
+            return;
+        };
+        let from_agent = agent.status.key;
+        let from_data_source = former.data_source;
+        self.identities.insert(claim, place);
+        if let Some(source) = self.sources.get_mut(place) {
+            source.continues(&former);
+        }
+        self.health.moved += 1;
+        self.tell_of_source(at, place, |entity| EventKind::EntityMoved {
+            entity,
+            from_agent,
+            from_data_source,
+        });
+    }
+}

@@ -1,0 +1,124 @@
+//! Thresholds at work.
+
+use super::Registry;
+use crate::event::{EventKind, Identity};
+use crate::query::values_of_entities;
+use crate::threshold::{
+    Alarm, Change, NoRoom, Scope, Threshold, ThresholdError, ThresholdId, ThresholdStatus,
+};
+use crate::timestamp::Timestamp;
+
+impl Registry {
+    /// Begins to watch a threshold, and the window of its query.
+    ///
+    /// It is looked at whenever [`expire`](Self::expire) is called, and what happens to it is
+    /// told by [`events`](Self::events). What passes between two calls is not seen; a window
+    /// with `max` or `min` sees it.
+    pub fn watch_threshold(&mut self, threshold: Threshold) -> Result<ThresholdId, ThresholdError> {
+        threshold.check()?;
+        let max = self.config.max_thresholds;
+        if self.alarms.len() >= max {
+            return Err(ThresholdError::TooMany { max });
+        }
+        self.watch(threshold.query());
+        Ok(self.alarms.arm(threshold))
+    }
+
+    /// Watches a threshold no longer, and gives it back. No event tells of it.
+    pub fn unwatch_threshold(&mut self, id: ThresholdId) -> Option<Threshold> {
+        self.alarms.disarm(id)
+    }
+
+    /// The thresholds that are watched, in the order in which they were given.
+    pub fn thresholds(&self) -> impl Iterator<Item = ThresholdStatus<'_>> {
+        self.alarms.status()
+    }
+
+    pub(super) fn check_thresholds(&mut self, now: Timestamp) {
+        if self.alarms.is_empty() {
+            return;
+        }
+        let mut alarms = core::mem::take(&mut self.alarms);
+        let mut tracked = alarms.tracked();
+        for alarm in alarms.iter_mut() {
+            match alarm.threshold.scope() {
+                Scope::Whole => self.check_whole(now, alarm),
+                Scope::EachEntity => self.check_entities(now, alarm, &mut tracked),
+            }
+        }
+        self.alarms = alarms;
+    }
+
+    fn check_whole(&mut self, now: Timestamp, alarm: &mut Alarm) {
+        let answer = self.query(now, alarm.threshold.query());
+        let value = answer.first().and_then(|summary| summary.value);
+        if let Some(change) = alarm.whole(now, value)
+            && let Some(event) = event(alarm, change, None, value)
+        {
+            self.write_down(now, event);
+        }
+    }
+
+    fn check_entities(&mut self, now: Timestamp, alarm: &mut Alarm, tracked: &mut usize) {
+        let query = alarm.threshold.query().clone();
+        let max = self.config.max_threshold_states;
+        alarm.begin_round();
+        let mut changes: Vec<(u32, Identity, Change, Option<f64>)> = Vec::new();
+        let mut refused = 0;
+        for (source, value) in values_of_entities(self, now, &query) {
+            let before = alarm.tracked();
+            match alarm.entity(now, source.id, value, *tracked < max) {
+                Ok(None) => {}
+                Ok(Some(change)) => {
+                    if let Some(identity) = self.identity_of(source) {
+                        if change == Change::Crossed {
+                            alarm.remember(&identity);
+                        }
+                        changes.push((source.agent, identity, change, value));
+                    }
+                }
+                Err(NoRoom) => refused += 1,
+            }
+            *tracked = *tracked + alarm.tracked() - before;
+        }
+        self.health.threshold_states_refused += refused;
+        let before = alarm.tracked();
+        let left = alarm.end_round();
+        *tracked = *tracked + alarm.tracked() - before;
+        for (agent, identity, change, value) in changes {
+            if self.may_tell(now, agent)
+                && let Some(event) = event(alarm, change, Some(identity), value)
+            {
+                self.write_down(now, event);
+            }
+        }
+        for identity in left {
+            if let Some(event) = event(alarm, Change::Cleared, Some(identity), None) {
+                self.write_down(now, event);
+            }
+        }
+    }
+}
+
+fn event(
+    alarm: &Alarm,
+    change: Change,
+    entity: Option<Identity>,
+    value: Option<f64>,
+) -> Option<EventKind> {
+    let (threshold, name) = (alarm.id, alarm.threshold.name().into());
+    Some(match change {
+        Change::Crossed => EventKind::ThresholdCrossed {
+            threshold,
+            name,
+            entity,
+            value: value?,
+        },
+        Change::Cleared => EventKind::ThresholdCleared {
+            threshold,
+            name,
+            entity,
+            value,
+        },
+    })
+}

@@ -1,0 +1,12 @@
+//! What goes wrong on the way and in agents, one scenario each; the numbers are those of the
+//! promises that the README makes.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod clocks;
+mod counters;
+mod loss;
+mod restart;
+mod silence;
+mod table;

@@ -1,0 +1,482 @@
+//! Who is who, when names, places and UUIDs change or are shared.
+
+mod support;
+
+use sflow_metrics::{Config, EntityKind, EventId, Lifecycle, Registry};
+use sflow_v5::counter::{AppOperations, AppWorkers, IfCounters, PortName};
+use sflow_v5::{DataSource, DataSourceKind, IfDirection};
+use support::world::World;
+use support::{Agent, Container, ask, at, counted, entity, host, interface_source, metric};
+
+const CORES: &str = "sum:vir_cpu_cores";
+
+/// The kinds of all events, in order.
+fn told(registry: &Registry) -> Vec<&'static str> {
+    registry
+        .events(EventId::START)
+        .map(|event| event.kind.name())
+        .collect()
+}
+
+/// A container that is reported every ten seconds, by one agent and then by another.
+struct Move {
+    registry: Registry,
+    old: Agent,
+    new: Agent,
+    web: Container<'static>,
+    sequence: u32,
+    now: f64,
+}
+
+impl Move {
+    fn new() -> Self {
+        let mut world = Self {
+            registry: Registry::new(Config::default()),
+            old: Agent::new(1),
+            new: Agent::new(2),
+            web: Container::new("web.1", 1),
+            sequence: 0,
+            now: 0.0,
+        };
+        for _ in 0..6 {
+            world.poll(true, false);
+        }
+        assert_eq!(ask(&world.registry, world.now, CORES).value, Some(0.5));
+        world
+    }
+
+    /// Ten seconds pass; the old and the new place may report.
+    fn poll(&mut self, is_at_old: bool, is_at_new: bool) {
+        self.now += 10.0;
+        self.web.work(10.0, 0.5, 1e6);
+        self.sequence += 1;
+        if is_at_old {
+            let sample = self.web.sample(self.sequence);
+            self.old.report(&mut self.registry, self.now, &[sample]);
+        }
+        if is_at_new {
+            let sample = Container {
+                cpu_ms: self.web.cpu_ms * 3,
+                ..self.web
+            }
+            .sample(self.sequence);
+            self.new
+                .report(&mut self.registry, self.now + 1.0, &[sample]);
+        }
+    }
+
+    fn listed(&self) -> usize {
+        self.registry.entities(at(self.now + 1.0)).count()
+    }
+}
+
+#[test]
+fn a_container_that_moves_to_another_agent_is_the_same_one() {
+    let mut world = Move::new();
+    let before = entity(&world.registry, world.now, "web.1").unwrap();
+    let (id, since) = (before.id(), before.first_seen());
+
+    world.poll(false, true);
+    let summary = ask(&world.registry, world.now + 1.0, "sum:vir_mem_used");
+    assert_eq!((summary.matched, summary.value), (1, Some(1_048_576.0)));
+    assert_eq!(world.listed(), 1, "once, not twice");
+
+    world.poll(false, true);
+    let after = entity(&world.registry, world.now + 1.0, "web.1").unwrap();
+    assert_eq!((after.id(), after.first_seen()), (id, since));
+    assert_eq!(after.agent().address, sflow_v5::Address::V4([10, 0, 0, 2]));
+    assert_eq!(after.value(metric("vir_cpu_cores")), Some(1.5));
+    assert_eq!(world.listed(), 1);
+
+    world.registry.expire(at(world.now + 1.0));
+    assert_eq!(world.registry.health().moved, 1);
+    assert_eq!(world.registry.health().gone, 0);
+    let told = told(&world.registry);
+    let expected = [
+        "agent_appeared",
+        "entity_appeared",
+        "agent_appeared",
+        "entity_moved",
+        "entity_live",
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn a_container_that_moves_to_another_data_source_is_the_same_one() {
+    let mut world = World::new();
+    for _ in 0..6 {
+        world.poll();
+    }
+    let before = entity(&world.registry, world.now, "web.1").unwrap().id();
+    // The number of a data source comes from a table that may have changed with a restart.
+    world.web.index = 2;
+    world.agent.restart(world.now + 5.0);
+    world.sequence = 0;
+    world.poll();
+    let after = entity(&world.registry, world.now, "web.1").unwrap();
+    assert_eq!(after.id(), before);
+    assert_eq!(after.data_source().index, 100_002);
+    assert_eq!(after.value(metric("vir_cpu_cores")), None);
+    assert_eq!(world.registry.health().moved, 1, "it has not waited");
+    world.poll();
+    world.assert_rates();
+}
+
+#[test]
+fn the_first_keeps_its_identity_while_it_is_heard() {
+    let mut world = Move::new();
+    let first = entity(&world.registry, world.now, "web.1").unwrap().id();
+    world.poll(true, true);
+    assert_eq!(world.listed(), 1, "it may be about to move");
+    world.poll(true, true);
+    world.poll(true, true);
+    assert_eq!(world.listed(), 2, "both are heard, so they are two");
+    let summary = ask(&world.registry, world.now + 1.0, CORES);
+    assert_eq!((summary.matched, summary.value), (2, Some(2.0)));
+    let of_old = world
+        .registry
+        .entities(at(world.now + 1.0))
+        .find(|entity| entity.agent().address == sflow_v5::Address::V4([10, 0, 0, 1]));
+    assert_eq!(of_old.unwrap().id(), first);
+    let health = world.registry.health();
+    assert_eq!((health.uuid_conflicts, health.moved), (1, 0));
+    assert_eq!(
+        told(&world.registry)[2..],
+        ["agent_appeared", "entity_appeared", "uuid_conflict"]
+    );
+
+    for _ in 0..20 {
+        world.poll(false, true);
+        world.registry.expire(at(world.now + 1.0));
+    }
+    assert_eq!(world.listed(), 1);
+    let health = world.registry.health();
+    assert_eq!((health.gone, health.moved), (1, 0), "they stay two");
+    assert_eq!(
+        ask(&world.registry, world.now + 1.0, CORES).value,
+        Some(1.5)
+    );
+}
+
+#[test]
+fn the_last_word_of_the_former_place_is_no_conflict() {
+    let mut world = Move::new();
+    world.poll(false, true);
+    let late = world
+        .old
+        .send(world.now + 2.0, &[world.web.sample(world.sequence)]);
+    world
+        .old
+        .deliver(&mut world.registry, world.now + 2.0, &late);
+    for _ in 0..3 {
+        world.poll(false, true);
+    }
+    assert_eq!(world.listed(), 1);
+    let health = world.registry.health();
+    assert_eq!((health.moved, health.uuid_conflicts), (1, 0));
+}
+
+#[test]
+fn one_who_only_claims_a_uuid_is_never_listed() {
+    let mut world = Move::new();
+    world.poll(true, true);
+    for _ in 0..20 {
+        world.poll(true, false);
+        world.registry.expire(at(world.now));
+        assert_eq!(world.listed(), 1);
+    }
+    assert_eq!(ask(&world.registry, world.now, CORES).value, Some(0.5));
+    assert!(!told(&world.registry).contains(&"entity_gone"));
+}
+
+#[test]
+fn a_host_that_reports_through_another_sub_agent_counts_once() {
+    let mut registry = Registry::new(Config::default());
+    let mut before = Agent::new(1);
+    let mut after = Agent {
+        sub_agent: 100_001,
+        ..Agent::new(1)
+    };
+    for sequence in 1..=12 {
+        let seconds = f64::from(sequence) * 10.0;
+        let agent = if sequence <= 6 {
+            &mut before
+        } else {
+            &mut after
+        };
+        let busy = sequence * 10_000;
+        agent.report(
+            &mut registry,
+            seconds,
+            &[host("node1", sequence, 4, busy, busy)],
+        );
+        let count = ask(&registry, seconds, "count:load_one");
+        assert_eq!(count.matched, 1, "poll {sequence}");
+    }
+    assert_eq!(
+        ask(&registry, 120.0, "avg:cpu_utilization").value,
+        Some(50.0)
+    );
+    assert_eq!((registry.health().moved, registry.agents().count()), (1, 2));
+}
+
+#[test]
+fn two_of_one_name_are_two() {
+    let mut registry = Registry::new(Config::default());
+    let mut node1 = Agent::new(1);
+    let mut node2 = Agent::new(2);
+    for sequence in 1..=2 {
+        let seconds = f64::from(sequence) * 10.0;
+        let here = |index, uuid| {
+            Container {
+                uuid,
+                ..Container::new("web", index)
+            }
+            .sample(sequence)
+        };
+        node1.report(&mut registry, seconds, &[here(1, 0x11), here(2, 0x22)]);
+        node1.report(&mut registry, seconds, &[here(3, 0), here(4, 0)]);
+        node2.report(&mut registry, seconds, &[here(1, 0x55), here(3, 0)]);
+    }
+    let summary = ask(&registry, 20.0, "count:vir_cpu_cores{vir_host_name=web}");
+    assert_eq!(summary.value, Some(6.0), "with and without UUIDs");
+}
+
+#[test]
+fn names_that_were_cut_alike_do_not_make_one_of_two() {
+    let config = Config {
+        max_name_bytes: 32,
+        ..Config::default()
+    };
+    let mut registry = Registry::new(config);
+    let mut agent = Agent::new(1);
+    let long = "stack_service.1.rsm0h0ay4dbn6zbusp3ta9pf7".repeat(2);
+    // The agent has cut the second of these names, and we cut both.
+    let mut first = Container::new(&long, 1);
+    let mut second = Container::new(&long[..64], 2);
+    for sequence in 1..=3 {
+        let seconds = f64::from(sequence) * 10.0;
+        let samples = [first.sample(sequence), second.sample(sequence)];
+        agent.report(&mut registry, seconds, &samples);
+        first.work(10.0, 1.0, 0.0);
+        second.work(10.0, 2.0, 0.0);
+    }
+    let mut cores: Vec<_> = registry
+        .entities(at(30.0))
+        .map(|entity| (entity.name().len(), entity.value(metric("vir_cpu_cores"))))
+        .collect();
+    cores.sort_by(|a, b| a.1.partial_cmp(&b.1).unwrap());
+    assert_eq!(cores, [(32, Some(1.0)), (32, Some(2.0))]);
+    let health = registry.health();
+    assert_eq!((health.names_cut, health.replaced), (2, 0), "cut once each");
+
+    // An agent that begins to cut has renamed it, no more.
+    let mut first = Container {
+        name: "stack",
+        ..first
+    };
+    first.work(10.0, 1.0, 0.0);
+    agent.report(&mut registry, 40.0, &[first.sample(4)]);
+    assert_eq!(registry.health().replaced, 0);
+    assert!(entity(&registry, 40.0, "stack").is_some());
+}
+
+#[test]
+fn a_data_source_that_is_taken_over_is_somebody_else() {
+    let mut world = World::new();
+    world.poll();
+    world.poll();
+    let before = entity(&world.registry, world.now, "web.1").unwrap().id();
+    world.web = Container {
+        uuid: 0xaa,
+        name: "web.2",
+        ..world.web
+    };
+    world.poll();
+    assert!(entity(&world.registry, world.now, "web.1").is_none());
+    let after = entity(&world.registry, world.now, "web.2").unwrap();
+    assert_ne!(after.id(), before);
+    assert_eq!(after.value(metric("vir_cpu_cores")), None);
+    assert_eq!(world.registry.health().replaced, 1);
+    let told = told(&world.registry);
+    assert_eq!(
+        told[told.len() - 2..],
+        ["entity_replaced", "entity_appeared"]
+    );
+    world.poll();
+    world.assert_rates();
+}
+
+#[test]
+fn without_a_uuid_the_name_tells() {
+    let mut world = World::new();
+    world.web.uuid = 0;
+    world.poll();
+    world.poll();
+    world.assert_rates();
+    world.web.name = "web.2";
+    world.poll();
+    assert_eq!(world.registry.health().replaced, 1);
+    // It says a UUID after all, and then none for once.
+    for uuid in [7, 7, 0, 7] {
+        world.web.uuid = uuid;
+        world.poll();
+        world.assert_rates();
+    }
+    assert_eq!(world.registry.health().replaced, 1);
+    let entity = entity(&world.registry, world.now, "web.2").unwrap();
+    assert_eq!(entity.uuid(), Some(sflow_v5::Uuid(7_u128.to_be_bytes())));
+}
+
+#[test]
+fn a_container_may_be_renamed() {
+    let mut world = World::new();
+    world.poll();
+    let before = entity(&world.registry, world.now, "web.1").unwrap().id();
+    world.web.name = "web.one";
+    world.poll();
+    assert_eq!(
+        entity(&world.registry, world.now, "web.one").unwrap().id(),
+        before
+    );
+    world.assert_rates();
+}
+
+#[test]
+fn t14_agents_are_told_apart_by_sender_too() {
+    let mut registry = Registry::new(Config::default());
+    let mut here = Agent::new(1);
+    let mut there = Agent {
+        sender: "192.0.2.7".parse().unwrap(),
+        ..Agent::new(1)
+    };
+    let mut web = Container::new("web.1", 1);
+    let mut other = Container::new("web.2", 1);
+    for sequence in 1..=2 {
+        let seconds = f64::from(sequence) * 10.0;
+        here.report(&mut registry, seconds, &[web.sample(sequence)]);
+        there.report(&mut registry, seconds, &[other.sample(sequence)]);
+        web.work(10.0, 1.0, 0.0);
+        other.work(10.0, 2.0, 0.0);
+    }
+    assert_eq!(registry.agents().count(), 2);
+    assert_eq!(
+        ask(&registry, 20.0, "avg:vir_cpu_cores{sender=192.0.2.7}").value,
+        Some(2.0)
+    );
+    assert_eq!(
+        ask(&registry, 20.0, "sum:vir_cpu_cores{agent=10.0.0.1}").value,
+        Some(3.0)
+    );
+    assert_eq!(registry.health().foreign_senders, 2);
+}
+
+#[test]
+fn t15_two_senders_with_one_address_are_told() {
+    let mut registry = Registry::new(Config::default());
+    let mut first = Agent::new(1);
+    let mut second = Agent {
+        sender: "192.0.2.7".parse().unwrap(),
+        ..Agent::new(1)
+    };
+    let mut web = Container::new("web.1", 1);
+    let id = |registry: &Registry| entity(registry, 30.0, "web.1").map(|entity| entity.id());
+    let mut ids = Vec::new();
+    for sequence in 1..=3 {
+        let seconds = f64::from(sequence) * 10.0;
+        first.report(&mut registry, seconds, &[web.sample(sequence)]);
+        second.report(&mut registry, seconds + 1.0, &[]);
+        web.work(10.0, 1.0, 0.0);
+        ids.extend(id(&registry));
+    }
+    assert!(
+        ids.windows(2).all(|pair| pair[0] == pair[1]),
+        "it is not touched"
+    );
+    assert_eq!(registry.health().address_conflicts, 1, "told once");
+    assert!(registry.agents().all(|agent| agent.contested));
+    let conflict = registry
+        .events(EventId::START)
+        .find(|event| event.kind.name() == "address_conflict")
+        .unwrap();
+    assert_eq!(conflict.kind.agent().unwrap().sender, second.sender);
+}
+
+#[test]
+fn an_agent_that_gets_another_sender_is_no_conflict() {
+    let mut registry = Registry::new(Config::default());
+    let mut agent = Agent::new(1);
+    for sequence in 1..=12 {
+        if sequence == 7 {
+            agent.sender = "192.0.2.7".parse().unwrap();
+        }
+        agent.report(&mut registry, f64::from(sequence) * 10.0, &[]);
+    }
+    assert_eq!(registry.health().address_conflicts, 0);
+    assert!(registry.agents().all(|agent| !agent.contested));
+}
+
+#[test]
+fn interfaces_tell_their_name_speed_and_direction() {
+    let mut registry = Registry::new(Config::default());
+    let mut agent = Agent::new(1);
+    let mut report = |index: u32, speed: u64, direction, status: u32| {
+        let counters = IfCounters {
+            if_index: index,
+            if_speed: speed.into(),
+            if_direction: direction,
+            if_status: status.into(),
+            ..IfCounters::default()
+        };
+        let port = PortName {
+            name: "eth0".into(),
+        };
+        let sample = counted(interface_source(index), 1, [port.into(), counters.into()]);
+        agent.report(&mut registry, f64::from(index), &[sample]);
+        let entity = registry
+            .entities(at(f64::from(index)))
+            .find(|entity| entity.if_index() == Some(index))
+            .unwrap();
+        assert_eq!(
+            (entity.name(), entity.kind()),
+            ("eth0", EntityKind::Interface)
+        );
+        assert_eq!(entity.lifecycle(), Lifecycle::Warming);
+        (entity.speed(), entity.direction(), entity.is_up())
+    };
+    let up = (
+        Some(10_000_000_000),
+        Some(IfDirection::FULL_DUPLEX),
+        Some(true),
+    );
+    assert_eq!(report(1, 10_000_000_000, IfDirection::FULL_DUPLEX, 3), up);
+    let unplugged = (None, None, Some(false));
+    assert_eq!(report(2, 0, IfDirection::UNKNOWN, 1), unplugged);
+}
+
+#[test]
+fn applications_are_entities() {
+    let mut registry = Registry::new(Config::default());
+    let mut agent = Agent::new(1);
+    let source = DataSource::new(DataSourceKind::LOGICAL, 80);
+    for sequence in 1..=2 {
+        let operations = AppOperations {
+            application: "shop".into(),
+            success: (sequence * 500).into(),
+            ..AppOperations::default()
+        };
+        let workers = AppWorkers {
+            workers_active: 7.into(),
+            ..AppWorkers::default()
+        };
+        let sample = counted(source, sequence, [workers.into(), operations.into()]);
+        agent.report(&mut registry, f64::from(sequence) * 10.0, &[sample]);
+    }
+    let shop = entity(&registry, 20.0, "shop").unwrap();
+    assert_eq!(shop.kind(), EntityKind::Application);
+    assert_eq!(shop.is_up(), None);
+    assert_eq!(shop.value(metric("app_success")), Some(50.0));
+    assert_eq!(shop.value(metric("app_workers_active")), Some(7.0));
+    assert_eq!(ask(&registry, 20.0, "sum:app_success").value, Some(50.0));
+}
