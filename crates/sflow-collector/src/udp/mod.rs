@@ -1,7 +1,7 @@
 //! Datagrams from a UDP socket.
 
-#[cfg(feature = "tokio")]
 mod address;
+#[cfg(feature = "tokio")]
 mod asynchronous;
 mod batch;
 mod bind;
