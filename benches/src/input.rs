@@ -72,7 +72,8 @@ pub struct Datagrams {
 }
 
 impl Datagrams {
-    fn push(&mut self, datagram: &[u8]) {
+    /// Adds one.
+    pub fn push(&mut self, datagram: &[u8]) {
         self.bytes.extend_from_slice(datagram);
         self.ends.push(self.bytes.len());
     }

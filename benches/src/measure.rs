@@ -48,6 +48,12 @@ impl Rounds {
         Self(times).quieter_half()
     }
 
+    /// Of times that were taken [elsewhere](nanoseconds), for each job those of all rounds: keeps
+    /// the quieter half.
+    pub fn taken(times: Vec<Vec<f64>>) -> Self {
+        Self(times).quieter_half()
+    }
+
     /// The rounds in which everything together was faster than in the others; every job has the
     /// same weight.
     fn quieter_half(self) -> Self {
@@ -94,6 +100,13 @@ impl Rounds {
             number(&times)
         }))
     }
+}
+
+/// The CPU time of some work, in nanoseconds.
+pub fn nanoseconds(work: impl FnOnce()) -> f64 {
+    let started = cpu_time();
+    work();
+    cpu_time().saturating_sub(started).as_secs_f64() * 1e9
 }
 
 /// A number that was measured several times.

@@ -1,4 +1,5 @@
 use core::fmt;
+use core::hash::{Hash, Hasher};
 use core::net::IpAddr;
 use core::time::Duration;
 use std::collections::HashMap;
@@ -13,7 +14,7 @@ use crate::timestamp::Timestamp;
 ///
 /// The address that an agent gives itself is not trusted alone: two agents behind different
 /// senders stay two, even if they claim one address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct AgentKey {
     /// Where the datagrams come from.
@@ -22,6 +23,28 @@ pub struct AgentKey {
     pub address: Address,
     /// The stream of the agent.
     pub sub_agent: u32,
+}
+
+impl Hash for AgentKey {
+    /// In one go: a datagram waits for it.
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        let address = match self.address {
+            Address::V4(octets) => u32::from_be_bytes(octets).into(),
+            Address::V6(octets) => u128::from_be_bytes(octets),
+            _ => u128::MAX,
+        };
+        let sender = match self.sender {
+            IpAddr::V4(sender) => sender.to_bits().into(),
+            IpAddr::V6(sender) => sender.to_bits(),
+        };
+        let mut bytes = [0; 36];
+        let (front, back) = bytes.split_at_mut(16);
+        front.copy_from_slice(&address.to_ne_bytes());
+        let (front, back) = back.split_at_mut(16);
+        front.copy_from_slice(&sender.to_ne_bytes());
+        back.copy_from_slice(&self.sub_agent.to_ne_bytes());
+        hasher.write(&bytes);
+    }
 }
 
 /// How the datagrams of one agent have come so far.
@@ -97,6 +120,8 @@ pub(crate) struct Agent {
     pub(crate) session: u32,
     /// Places in the registry.
     pub(crate) sources: HashMap<DataSource, u32>,
+    /// The place of the source that it spoke of last.
+    pub(crate) last_source: Option<u32>,
     /// The first of its hosts.
     pub(crate) host: Option<Host>,
     /// Whose address it uses.
@@ -145,6 +170,7 @@ impl Agent {
             },
             session: 0,
             sources: HashMap::new(),
+            last_source: None,
             host: None,
             rival: Rival::None,
             budget: Budget::default(),

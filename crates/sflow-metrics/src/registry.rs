@@ -20,7 +20,7 @@ use crate::event::{Budget, EventKind, Log};
 use crate::health::Health;
 use crate::query::{Expression, Query, Summary, evaluate};
 use crate::slab::Slab;
-use crate::source::{Arrival, Source, Watch, says_it_stopped};
+use crate::source::{Arrival, Numbers, Source, Watch, says_it_stopped};
 use crate::threshold::Alarms;
 use crate::timestamp::Timestamp;
 use admission::Admission;
@@ -50,6 +50,8 @@ pub struct Registry {
     events: Log,
     strangers_budget: Budget,
     alarms: Alarms,
+    /// Room for the record at hand.
+    numbers: Numbers,
 }
 
 impl Registry {
@@ -68,6 +70,7 @@ impl Registry {
             events: Log::default(),
             strangers_budget: Budget::default(),
             alarms: Alarms::default(),
+            numbers: Numbers::NONE,
         }
     }
 
@@ -127,8 +130,9 @@ impl Registry {
             uptime: header.uptime,
             received_at,
         };
-        for sample in datagram.samples() {
-            match &sample {
+        let mut samples = datagram.samples();
+        while let Some(sample) = &samples.next() {
+            match sample {
                 Sample::Counters(sample) => {
                     self.health.counter_samples += 1;
                     self.counters(
@@ -253,7 +257,13 @@ impl Registry {
         let Some(agent) = self.agents.get(agent_place) else {
             return;
         };
-        let mut place = agent.sources.get(&data_source).copied();
+        let last = agent.last_source.and_then(|place| self.sources.get(place));
+        let expected = last.and_then(|last| last.follower).filter(|place| {
+            self.sources.get(*place).is_some_and(|source| {
+                source.agent == agent_place && source.data_source == data_source
+            })
+        });
+        let mut place = expected.or_else(|| agent.sources.get(&data_source).copied());
 
         let known = place.and_then(|place| self.sources.get(place));
         let order = match (known, &descr) {
@@ -293,12 +303,16 @@ impl Registry {
                 None => return,
             },
         };
+        if expected.is_none() {
+            self.follow(agent_place, place);
+        }
         let (Some(agent), Some(source)) = (
             self.agents.get_mut(agent_place),
             self.sources.get_mut(place),
         ) else {
             return;
         };
+        agent.last_source = Some(place);
         if source.kind == EntityKind::Container
             && let Some(host) = agent.host
             && source
@@ -307,7 +321,14 @@ impl Registry {
         {
             source.processors = host.processors;
         }
-        source.take(arrival, order, descr, &self.config, &mut self.health);
+        source.take(
+            arrival,
+            order,
+            descr,
+            &self.config,
+            &mut self.numbers,
+            &mut self.health,
+        );
         agent.status.samples += 1;
         if let Order::Next { missing } = order {
             agent.status.samples_lost += u64::from(missing);
@@ -342,6 +363,15 @@ impl Registry {
             self.establish(agent_place);
         }
         self.settle(place, arrival.moment.received_at);
+    }
+
+    /// Agents speak of their sources in one order, again and again: keeps in mind that this one
+    /// came behind the last.
+    fn follow(&mut self, agent: u32, place: u32) {
+        let last = self.agents.get(agent).and_then(|agent| agent.last_source);
+        if let Some(last) = last.and_then(|last| self.sources.get_mut(last)) {
+            last.follower = Some(place);
+        }
     }
 
     /// A sample that was missing has come, behind newer ones: its source has lost one less.

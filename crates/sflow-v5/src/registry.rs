@@ -81,6 +81,16 @@ macro_rules! registry {
                 }
             }
 
+            /// Hands every field over in order, as [`known`](Self::known) has it: for those who
+            /// want all of them, and fast.
+            #[inline]
+            pub fn each_known(&self, visit: impl FnMut(usize, Option<$crate::Value<$life>>)) {
+                match self {
+                    $(Self::$variant(record) => $crate::Structure::each_known(record, visit),)*
+                    Self::Unknown(_) | Self::Malformed(..) => {}
+                }
+            }
+
             /// The name of what the field at `index` chooses, if it is an enumeration and its
             /// number has a name.
             pub fn choice(&self, index: usize) -> Option<&'static str> {

@@ -41,6 +41,10 @@ pub trait Structure<'a>: Wire<'a> {
     /// else. (A gauge of zero can.)
     fn known(&self, index: usize) -> Option<Value<'a>>;
 
+    /// Hands every field over in order, as [`known`](Self::known) has it: for those who want all
+    /// of them, and fast.
+    fn each_known(&self, visit: impl FnMut(usize, Option<Value<'a>>));
+
     /// The name of what the field at `index` chooses, if it is an enumeration and its number has
     /// a name.
     fn choice(&self, index: usize) -> Option<&'static str>;
@@ -242,6 +246,19 @@ macro_rules! __define {
                     }
                 )*
                 ::core::option::Option::None
+            }
+
+            #[inline]
+            fn each_known(
+                &self,
+                mut visit: impl FnMut(usize, ::core::option::Option<$crate::Value<$life>>),
+            ) {
+                let mut values = 0..;
+                $(
+                    if let ::core::option::Option::Some(index) = values.next() {
+                        visit(index, $crate::wire::known(&self.$field));
+                    }
+                )*
             }
 
             fn choice(&self, index: usize) -> ::core::option::Option<&'static str> {

@@ -126,6 +126,7 @@ pub fn next<'a, T: Wire<'a>>(lead: &mut &'a [u8], rest: &mut &'a [u8]) -> Result
 }
 
 /// The value of a field that was sent and does not say "unknown".
+#[inline(always)]
 pub fn known<'a, T: Wire<'a>>(field: &T) -> Option<Value<'a>> {
     if field.is_absent() || field.is_unknown() {
         None

@@ -157,10 +157,14 @@ impl Structure {
     }
 
     /// The place in [`all`](Self::all) of the structure of this number.
+    #[inline]
     pub(crate) fn index_of(format: DataFormat) -> Option<usize> {
-        Self::all()
-            .binary_search_by_key(&format, |structure| structure.format)
-            .ok()
+        let catalogue: &Catalogue = &CATALOGUE;
+        let standard = (format.enterprise() == 0).then_some(format.format() as usize);
+        match standard.and_then(|number| catalogue.standard.get(number)) {
+            Some(index) => (*index != NOWHERE).then_some(usize::from(*index)),
+            None => catalogue.search(format),
+        }
     }
 }
 
@@ -190,10 +194,25 @@ pub(crate) enum Ceiling {
     Events,
 }
 
+impl Ceiling {
+    /// All of them, in their order.
+    pub(crate) const ALL: [Self; 4] = [
+        Self::Processors,
+        Self::Operations,
+        Self::Line,
+        Self::Events,
+    ];
+}
+
 static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(Catalogue::build);
+
+/// No place among the structures.
+const NOWHERE: u8 = u8::MAX;
 
 struct Catalogue {
     structures: Vec<Structure>,
+    /// The places of those with a standard number, by that number.
+    standard: Vec<u8>,
     metrics: Vec<Metric>,
 }
 
@@ -201,6 +220,7 @@ impl Catalogue {
     fn build() -> Self {
         let mut catalogue = Self {
             structures: Vec::new(),
+            standard: Vec::new(),
             metrics: Vec::new(),
         };
         let mut registered: Vec<_> = CounterRecord::REGISTERED.iter().collect();
@@ -209,6 +229,7 @@ impl Catalogue {
             let naming = Naming::of(structure.name);
             catalogue.add_structure(structure.format, &naming, structure.fields);
         }
+        catalogue.list_standard();
         catalogue.add(
             derived::HOST_PROCESSORS.into(),
             "".into(),
@@ -240,6 +261,23 @@ impl Catalogue {
             }
         }
         catalogue
+    }
+
+    fn search(&self, format: DataFormat) -> Option<usize> {
+        self.structures
+            .binary_search_by_key(&format, |structure| structure.format)
+            .ok()
+    }
+
+    fn list_standard(&mut self) {
+        let is_standard = |format: &DataFormat| format.enterprise() == 0;
+        let formats = self.structures.iter().map(|structure| structure.format);
+        let last = formats.filter(is_standard).map(DataFormat::format).max();
+        self.standard = (0..=last.unwrap_or_default())
+            .map(|number| self.search(DataFormat::new(0, number)))
+            .map(|place| place.and_then(|place| u8::try_from(place).ok()))
+            .map(|place| place.unwrap_or(NOWHERE))
+            .collect();
     }
 
     fn add_structure(&mut self, format: DataFormat, naming: &Naming, fields: &'static [Field]) {

@@ -3,18 +3,29 @@
 use crate::catalogue::Ceiling;
 use crate::config::Ceilings;
 
-/// The most that a counter can go up in a second.
-pub(super) fn ceiling(
-    kind: Ceiling,
-    processors: Option<f64>,
-    line_rate: Option<f64>,
-    ceilings: &Ceilings,
-) -> f64 {
-    match kind {
-        Ceiling::Processors => 1e3 * processors.unwrap_or(ceilings.processors),
-        Ceiling::Operations => 1e3 * ceilings.parallel_operations,
-        Ceiling::Line => line_rate.unwrap_or(ceilings.bytes_per_second),
-        Ceiling::Events => ceilings.events_per_second,
+/// How much counters can have gone up, for each [`Ceiling`].
+pub(super) type AtMost = [u64; Ceiling::ALL.len()];
+
+/// What bounds the counters of a source: its processors, and bytes per second on its line.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Limits {
+    pub(super) processors: Option<f64>,
+    pub(super) line_rate: Option<f64>,
+}
+
+impl Limits {
+    /// The most that a counter of each kind can go up within so many seconds, and a second of
+    /// polling that came early or late, and a tenth more.
+    pub(super) fn within(self, seconds: f64, ceilings: &Ceilings) -> AtMost {
+        Ceiling::ALL.map(|kind| {
+            let a_second = match kind {
+                Ceiling::Processors => 1e3 * self.processors.unwrap_or(ceilings.processors),
+                Ceiling::Operations => 1e3 * ceilings.parallel_operations,
+                Ceiling::Line => self.line_rate.unwrap_or(ceilings.bytes_per_second),
+                Ceiling::Events => ceilings.events_per_second,
+            };
+            (a_second * (seconds + 1.0) * 1.1) as u64
+        })
     }
 }
 
@@ -47,11 +58,16 @@ mod tests {
 
     #[test]
     fn every_ceiling_has_a_default() {
-        let ceilings = Ceilings::default();
-        let at_most = |kind, processors, rate| ceiling(kind, processors, rate, &ceilings);
-        assert_eq!(at_most(Ceiling::Processors, Some(2.0), None), 2_000.0);
-        assert_eq!(at_most(Ceiling::Processors, None, None), 1_024_000.0);
-        assert_eq!(at_most(Ceiling::Line, None, Some(1e6)), 1e6);
-        assert_eq!(at_most(Ceiling::Line, None, None), 50e9);
+        let at_most = |kind: Ceiling, processors, line_rate| {
+            let limits = Limits {
+                processors,
+                line_rate,
+            };
+            limits.within(9.0, &Ceilings::default())[kind as usize]
+        };
+        assert_eq!(at_most(Ceiling::Processors, Some(2.0), None), 22_000);
+        assert_eq!(at_most(Ceiling::Processors, None, None), 11_264_000);
+        assert_eq!(at_most(Ceiling::Line, None, Some(1e6)), 11_000_000);
+        assert_eq!(at_most(Ceiling::Line, None, None), 550_000_000_000);
     }
 }

@@ -2,6 +2,7 @@
 
 mod limits;
 mod name;
+mod numbers;
 mod pace;
 mod readings;
 
@@ -11,7 +12,7 @@ use sflow_v5::counter::{HostDescr, VirtCpu};
 use sflow_v5::{CounterRecord, CountersSample, DataSource, DomainState, IfDirection, Uuid};
 
 use crate::catalogue::{Metric, Operand, Structure};
-use crate::config::Config;
+use crate::config::{Ceilings, Config};
 use crate::discipline::interval::{Clock, Interval, Moment, interval};
 use crate::discipline::sample::{Carried, Order, order};
 use crate::entity::{EntityId, EntityKind, Lifecycle};
@@ -19,8 +20,9 @@ use crate::health::Health;
 use crate::registry::{Standing, Told};
 use crate::timestamp::Timestamp;
 use crate::window::Ring;
-use limits::{ceiling, line_rate};
+use limits::{AtMost, Limits, line_rate};
 use name::Name;
+pub(crate) use numbers::Numbers;
 use pace::Pace;
 use readings::{Readings, Taken};
 
@@ -55,6 +57,8 @@ pub(crate) struct Source {
     pub(crate) told: Told,
     /// Whether it has ever had rates.
     pub(crate) was_live: bool,
+    /// The place of the source whose sample came behind the last one of this.
+    pub(crate) follower: Option<u32>,
     /// Samples since it began to count, come or not.
     sent: u32,
     line_rate: Option<f64>,
@@ -114,6 +118,7 @@ impl Source {
             standing: Standing::Unsettled,
             told: Told::Nothing,
             was_live: false,
+            follower: None,
             sent: 0,
             line_rate: None,
             session: arrival.session,
@@ -158,6 +163,7 @@ impl Source {
         order: Order,
         descr: Option<HostDescr<'_>>,
         config: &Config,
+        numbers: &mut Numbers,
         health: &mut Health,
     ) {
         let now = arrival.moment;
@@ -197,31 +203,31 @@ impl Source {
             now,
             disputes: self.disputes,
             last: None,
+            limited: None,
             is_disputed: false,
         };
         let mut has_begun = false;
-        for (hint, record) in arrival.sample.records().enumerate() {
-            self.identify(&record, config, health);
-            let Some(structure) = Structure::index_of(record.format()) else {
-                continue;
-            };
-            if record.fields().is_empty() {
-                continue;
-            }
-            self.recognise(Structure::all()[structure].entity);
-            let Some(place) = self.readings.place(structure, hint) else {
+        let mut hint = 0;
+        let mut records = arrival.sample.records();
+        // Read where the iterator put it: moving it costs more than what is done with it.
+        while let Some(record) = &records.next() {
+            self.identify(record, config, health);
+            let Some(place) = self.place(record, hint) else {
                 continue;
             };
             let interval = self
                 .readings
                 .baseline(place)
                 .map(|before| measure.since(before));
-            let (processors, line_rate) = (self.processors, self.line_rate);
-            let ceiling = |kind| ceiling(kind, processors, line_rate, &config.ceilings);
-            match self
-                .readings
-                .take(place, &record, now, interval, ceiling, health)
-            {
+            hint = place + 1;
+            let limits = Limits {
+                processors: self.processors,
+                line_rate: self.line_rate,
+            };
+            let at_most = measure.at_most(interval, limits, &config.ceilings);
+            numbers.read(record);
+            let readings = &mut self.readings;
+            match readings.take(place, numbers, now, interval, at_most, health) {
                 Taken::Began => has_begun = true,
                 Taken::Measured => {
                     self.has_rates = true;
@@ -236,6 +242,22 @@ impl Source {
         } else if !has_begun {
             self.disputes = 0;
         }
+    }
+
+    /// Where the readings of a record are, if it has any. `hint` is where they are likely to be:
+    /// agents send the same records in the same order.
+    #[inline]
+    fn place(&mut self, record: &CounterRecord<'_>, hint: usize) -> Option<usize> {
+        if matches!(record, CounterRecord::Malformed(..)) {
+            return None;
+        }
+        let format = record.format();
+        if self.readings.is_at(hint, format) {
+            return Some(hint);
+        }
+        let structure = Structure::index_of(format)?;
+        self.recognise(Structure::all()[structure].entity);
+        self.readings.place(structure)
     }
 
     /// Keeps what the newest sample said of the metrics that are watched.
@@ -440,10 +462,30 @@ struct Measure {
     now: Moment,
     disputes: u8,
     last: Option<(Moment, Interval)>,
+    limited: Option<(f64, Limits, AtMost)>,
     is_disputed: bool,
 }
 
 impl Measure {
+    /// How much counters can have gone up in an interval.
+    fn at_most(
+        &mut self,
+        interval: Option<Interval>,
+        limits: Limits,
+        ceilings: &Ceilings,
+    ) -> &AtMost {
+        let Some(Interval::Seconds(seconds)) = interval else {
+            return &[0; _];
+        };
+        let is_other =
+            |(length, under, _): &mut (f64, Limits, AtMost)| *length != seconds || *under != limits;
+        let _ = self.limited.take_if(is_other);
+        let (_, _, at_most) = self
+            .limited
+            .get_or_insert_with(|| (seconds, limits, limits.within(seconds, ceilings)));
+        at_most
+    }
+
     fn since(&mut self, before: Moment) -> Interval {
         if let Some((known, interval)) = self.last
             && known == before

@@ -6,28 +6,43 @@ pub(crate) struct Pace {
     /// In milliseconds; zero where there is none yet.
     recent: [u32; 4],
     next: u8,
+    /// What they come to, in milliseconds.
+    expected: u32,
+    /// Whether that is not less than what is assumed.
+    is_learned: bool,
 }
 
 impl Pace {
     /// Learns an interval in which so many samples were missing.
     pub(crate) fn note(&mut self, elapsed: Duration, missing: u32) {
-        let one = elapsed.as_millis() / (u128::from(missing) + 1);
+        let elapsed = elapsed.as_secs().saturating_mul(1_000) + u64::from(elapsed.subsec_millis());
+        let one = elapsed / (u64::from(missing) + 1);
         let one = u32::try_from(one).unwrap_or(u32::MAX).max(1);
-        self.recent[usize::from(self.next)] = one;
+        let forgotten = core::mem::replace(&mut self.recent[usize::from(self.next)], one);
         self.next = (self.next + 1) % 4;
+        if forgotten == one {
+            return;
+        }
+        let mut sorted = self.recent;
+        sorted.sort_unstable();
+        let [shortest, _, second_longest, longest] = sorted;
+        self.is_learned = shortest > 0;
+        self.expected = if self.is_learned {
+            second_longest
+        } else {
+            longest
+        };
     }
 
     /// The interval to expect: the second longest of the last four, so that a pause counts for
     /// nothing and a change of configuration is noticed when it shows twice. Until there are
     /// four, the longest, and not less than what is `assumed`.
     pub(crate) fn interval(&self, assumed: Duration) -> Duration {
-        let mut sorted = self.recent;
-        sorted.sort_unstable();
-        let [shortest, _, second_longest, longest] = sorted;
-        if shortest == 0 {
-            assumed.max(Duration::from_millis(longest.into()))
+        let expected = Duration::from_millis(self.expected.into());
+        if self.is_learned {
+            expected
         } else {
-            Duration::from_millis(second_longest.into())
+            assumed.max(expected)
         }
     }
 }

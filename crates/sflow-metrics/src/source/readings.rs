@@ -1,26 +1,22 @@
 //! The last readings of a source, by structure and column.
 
-use sflow_v5::{CounterRecord, Value};
+use sflow_v5::DataFormat;
 
-use crate::catalogue::{Ceiling, Operand, Structure};
+use super::limits::AtMost;
+use super::numbers::{Numbers, UNKNOWN, quantity};
+use crate::catalogue::{CounterColumn, Operand, Structure};
 use crate::discipline::counter::{Step, step};
 use crate::discipline::interval::{Interval, Moment};
 use crate::health::Health;
 use crate::timestamp::Timestamp;
-
-/// No earlier reading of a counter; it is what "unknown" looks like on the wire, too.
-const NO_BASELINE: u64 = u64::MAX;
-
-/// No reading: not a number, so nothing computes with it.
-const ABSENT: f64 = f64::NAN;
 
 /// What a source has said last: a few words about each structure, and the numbers of all of
 /// them in one row.
 #[derive(Debug, Default)]
 pub(crate) struct Readings {
     blocks: Vec<Block>,
-    /// Of each structure: the baselines of its counters, their rates, its gauges. Rates and
-    /// gauges are the bits of an `f64`.
+    /// Of each structure: the baselines of its counters, by how much they went up, its gauges
+    /// as they came; each [`UNKNOWN`] if it is.
     cells: Vec<u64>,
 }
 
@@ -29,8 +25,11 @@ pub(crate) struct Readings {
 struct Block {
     /// When it came last, and its baselines were read.
     moment: Moment,
-    /// Seconds that its rates stand for; zero after a new beginning.
+    /// Seconds in which its counters went up; zero after a new beginning.
     seconds: f64,
+    /// Which of its fields are floating-point numbers.
+    floats: u64,
+    format: DataFormat,
     cells_at: u16,
     structure: u8,
     /// Whether its baselines may be subtracted from.
@@ -65,16 +64,16 @@ impl Readings {
         }
     }
 
-    /// The place of a structure's readings, made if need be. `hint` is where it is likely to be.
-    pub(crate) fn place(&mut self, index: usize, hint: usize) -> Option<usize> {
+    /// Whether the readings of this structure are at this place.
+    #[inline]
+    pub(crate) fn is_at(&self, place: usize, format: DataFormat) -> bool {
+        let block = self.blocks.get(place);
+        block.is_some_and(|block| block.format == format)
+    }
+
+    /// The place of a structure's readings, made if need be.
+    pub(crate) fn place(&mut self, index: usize) -> Option<usize> {
         let structure = u8::try_from(index).ok()?;
-        if self
-            .blocks
-            .get(hint)
-            .is_some_and(|block| block.structure == structure)
-        {
-            return Some(hint);
-        }
         let known = self
             .blocks
             .iter()
@@ -96,66 +95,47 @@ impl Readings {
     pub(crate) fn take(
         &mut self,
         place: usize,
-        record: &CounterRecord<'_>,
+        numbers: &Numbers,
         now: Moment,
         interval: Option<Interval>,
-        ceiling: impl Fn(Ceiling) -> f64,
+        at_most: &AtMost,
         health: &mut Health,
     ) -> Taken {
         let block = &mut self.blocks[place];
         let structure = &Structure::all()[usize::from(block.structure)];
         let cells = &mut self.cells[usize::from(block.cells_at)..];
         let (baselines, cells) = cells.split_at_mut(structure.counters.len());
-        let (rates, gauges) = cells.split_at_mut(structure.counters.len());
+        let (steps, gauges) = cells.split_at_mut(structure.counters.len());
 
         for (gauge, column) in gauges.iter_mut().zip(&structure.gauges) {
-            *gauge = (quantity(record.known(column.field)) * column.scale).to_bits();
+            *gauge = numbers.bits(column.field);
         }
+        block.floats = numbers.floats();
 
-        let counters = structure.counters.iter().zip(baselines).zip(rates);
+        let counters = structure.counters.iter().zip(baselines).zip(steps);
         let taken = match interval {
             // Counters keep their older baseline, so that nothing between is lost.
             Some(Interval::None) => return Taken::Again,
             Some(Interval::Seconds(seconds)) => {
                 block.seconds = seconds;
-                for ((column, baseline), rate) in counters {
-                    let count = count(record.known(column.field));
-                    let before = (*baseline != NO_BASELINE).then_some(*baseline);
-                    let at_most = ceiling(column.ceiling) * (seconds + 1.0) * 1.1;
-                    let step = match count {
-                        NO_BASELINE => Step::Unavailable,
-                        count => step(column.width, before, count, at_most),
-                    };
-                    *baseline = if step == Step::Unavailable {
-                        NO_BASELINE
+                for ((column, baseline), difference) in counters {
+                    let count = numbers.bits(column.field);
+                    let at_most = at_most[column.ceiling as usize];
+                    // An unknown baseline is larger than every count.
+                    if *baseline <= count && count != UNKNOWN && count - *baseline <= at_most {
+                        *difference = count - *baseline;
                     } else {
-                        count
-                    };
-                    let per_second = match step {
-                        Step::Advanced(difference) => difference as f64 / seconds,
-                        Step::Wrapped(difference) => {
-                            health.counter_wraps += 1;
-                            difference as f64 / seconds
-                        }
-                        Step::First | Step::Unavailable => ABSENT,
-                        Step::Reset => {
-                            health.counter_resets += 1;
-                            ABSENT
-                        }
-                        Step::Implausible => {
-                            health.counter_jumps += 1;
-                            ABSENT
-                        }
-                    };
-                    *rate = per_second.to_bits();
+                        *difference = unusual(column, *baseline, count, at_most, health);
+                    }
+                    *baseline = count;
                 }
                 Taken::Measured
             }
             Some(Interval::Disputed) | None => {
                 block.seconds = 0.0;
-                for ((column, baseline), rate) in counters {
-                    *baseline = count(record.known(column.field));
-                    *rate = ABSENT.to_bits();
+                for ((column, baseline), difference) in counters {
+                    *baseline = numbers.bits(column.field);
+                    *difference = UNKNOWN;
                 }
                 Taken::Began
             }
@@ -169,13 +149,18 @@ impl Readings {
     /// A reading, if there is one; and when it was read.
     pub(crate) fn get(&self, operand: Operand) -> Option<(f64, Timestamp)> {
         let (block, column) = self.find(operand)?;
-        let counters = Structure::all()
-            .get(usize::from(block.structure))?
-            .counters
-            .len();
-        let cell = usize::from(block.cells_at) + counters + usize::from(column);
-        let value = f64::from_bits(*self.cells.get(cell)?);
-        (!value.is_nan()).then_some((value, block.moment.received_at))
+        let structure = Structure::all().get(usize::from(block.structure))?;
+        let (counters, column) = (structure.counters.len(), usize::from(column));
+        let cell = usize::from(block.cells_at) + counters + column;
+        let bits = Some(*self.cells.get(cell)?).filter(|bits| *bits != UNKNOWN)?;
+        let value = match column.checked_sub(counters) {
+            None => bits as f64 / block.seconds,
+            Some(gauge) => {
+                let column = structure.gauges.get(gauge)?;
+                quantity(bits, block.floats, column.field)? * column.scale
+            }
+        };
+        Some((value, block.moment.received_at))
     }
 
     /// The seconds that a reading stands for, if the newest sample brought it.
@@ -210,6 +195,8 @@ impl Readings {
                 received_at: Timestamp::ZERO,
             },
             seconds: 0.0,
+            floats: 0,
+            format: columns.format,
             cells_at: u16::try_from(self.cells.len()).ok()?,
             structure,
             continues: false,
@@ -217,30 +204,39 @@ impl Readings {
         });
         let (counters, gauges) = (columns.counters.len(), columns.gauges.len());
         self.cells.reserve_exact(2 * counters + gauges);
-        self.cells
-            .extend(std::iter::repeat_n(NO_BASELINE, counters));
-        self.cells
-            .extend(std::iter::repeat_n(ABSENT.to_bits(), counters + gauges));
+        let end = self.cells.len() + 2 * counters + gauges;
+        self.cells.resize(end, UNKNOWN);
         Some(place)
     }
 }
 
-/// A counter's number; all ones of 64 bits if it is not known.
-#[inline]
-fn count(value: Option<Value<'_>>) -> u64 {
-    match value {
-        Some(Value::Unsigned(count)) => count,
-        _ => NO_BASELINE,
+/// By how much a counter went up that did not just go up by what can be.
+#[cold]
+fn unusual(
+    column: &CounterColumn,
+    before: u64,
+    now: u64,
+    at_most: u64,
+    health: &mut Health,
+) -> u64 {
+    if now == UNKNOWN {
+        return UNKNOWN;
     }
-}
-
-/// A quantity, if it is known.
-#[inline]
-fn quantity(value: Option<Value<'_>>) -> f64 {
-    match value {
-        Some(Value::Unsigned(number)) => number as f64,
-        Some(Value::Signed(number)) => number as f64,
-        Some(Value::Float(number)) => number,
-        _ => ABSENT,
+    let before = (before != UNKNOWN).then_some(before);
+    match step(column.width, before, now, at_most) {
+        Step::Advanced(difference) => difference,
+        Step::Wrapped(difference) => {
+            health.counter_wraps += 1;
+            difference
+        }
+        Step::First | Step::Unavailable => UNKNOWN,
+        Step::Reset => {
+            health.counter_resets += 1;
+            UNKNOWN
+        }
+        Step::Implausible => {
+            health.counter_jumps += 1;
+            UNKNOWN
+        }
     }
 }

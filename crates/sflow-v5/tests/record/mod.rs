@@ -1,5 +1,7 @@
 //! One record, read and written without naming its type.
 
+use std::fmt::Debug;
+
 use sflow_v5::{
     CounterRecord, CountersSample, DataFormat, Datagram, Encoder, FlowRecord, FlowSample, Header,
     Records, Sample,
@@ -31,6 +33,10 @@ impl Read {
         match Datagram::parse(&sample).unwrap().samples().next().unwrap() {
             Sample::Flow(sample) => {
                 let record = sample.records().next().unwrap();
+                let mut each = Vec::new();
+                record.each_known(|index, value| each.push(format!("{:?}", (index, value))));
+                let known = |index| (index, record.known(index));
+                assert_eq!(each, print(record.fields().len(), known));
                 let only = [record];
                 let again = FlowSample {
                     records: Records::from(&only[..]),
@@ -45,6 +51,10 @@ impl Read {
             }
             Sample::Counters(sample) => {
                 let record = sample.records().next().unwrap();
+                let mut each = Vec::new();
+                record.each_known(|index, value| each.push(format!("{:?}", (index, value))));
+                let known = |index| (index, record.known(index));
+                assert_eq!(each, print(record.fields().len(), known));
                 let only = [record];
                 let again = CountersSample {
                     records: Records::from(&only[..]),
@@ -62,7 +72,8 @@ impl Read {
     }
 }
 
-fn print<'a>(fields: usize, value: impl Fn(usize) -> sflow_v5::Value<'a>) -> Vec<String> {
+/// Printed, since not every number equals itself.
+fn print<T: Debug>(fields: usize, value: impl Fn(usize) -> T) -> Vec<String> {
     (0..fields)
         .map(|index| format!("{:?}", value(index)))
         .collect()
