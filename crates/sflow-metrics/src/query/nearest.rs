@@ -1,5 +1,5 @@
 /// The name that is most like the given one, if one is.
-pub(super) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+pub(crate) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let with_distance = names.map(|known| (distance(name, known), known));
     let (distance, nearest) = with_distance.min_by_key(|(distance, _)| *distance)?;
     (distance <= name.len() / 3).then_some(nearest)

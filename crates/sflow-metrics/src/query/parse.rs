@@ -272,7 +272,7 @@ impl<'t> Parser<'t> {
     }
 }
 
-fn duration(text: &str) -> Option<Duration> {
+pub(crate) fn duration(text: &str) -> Option<Duration> {
     let unit_at = text.find(char::is_alphabetic)?;
     let (number, unit) = text.split_at(unit_at);
     let factor = match unit {
@@ -289,7 +289,7 @@ fn duration(text: &str) -> Option<Duration> {
 }
 
 /// As many spaces as there are characters before the position.
-struct Spaces<'q>(&'q str, usize);
+pub(crate) struct Spaces<'q>(pub(crate) &'q str, pub(crate) usize);
 
 impl fmt::Display for Spaces<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

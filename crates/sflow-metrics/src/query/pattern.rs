@@ -30,7 +30,7 @@ impl Pattern {
         }
     }
 
-    pub(super) fn from_pieces(pieces: Vec<String>) -> Self {
+    pub(crate) fn from_pieces(pieces: Vec<String>) -> Self {
         Self { pieces }
     }
 
@@ -39,7 +39,7 @@ impl Pattern {
         self.fits_bytes(value.as_bytes())
     }
 
-    pub(super) fn fits_bytes(&self, value: &[u8]) -> bool {
+    pub(crate) fn fits_bytes(&self, value: &[u8]) -> bool {
         let mut pieces = self.pieces.iter().map(String::as_bytes);
         let Some(first) = pieces.next() else {
             return value.is_empty();
