@@ -1,0 +1,263 @@
+//! What is told of entities, agents and thresholds, and when.
+
+mod support;
+
+use std::time::Duration;
+
+use sflow_metrics::{
+    Config, EntityKind, Event, EventId, EventKind, Query, Registry, Threshold, ThresholdError,
+    Timestamp,
+};
+use support::world::World;
+use support::{Agent, Container, at};
+
+/// Every event behind one: when, and its name.
+fn told(registry: &Registry, after: EventId) -> Vec<(f64, &'static str)> {
+    let second = |event: &Event| (event.at - at(0.0)).as_secs_f64();
+    registry
+        .events(after)
+        .map(|event| (second(event), event.kind.name()))
+        .collect()
+}
+
+fn query(text: &str) -> Query {
+    text.parse().unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn the_life_of_an_agent_and_its_container() {
+    let mut world = World::new();
+    for _ in 0..6 {
+        world.poll();
+        world.registry.expire(at(world.now));
+    }
+    let begin = [
+        (0.0, "agent_appeared"),
+        (0.0, "entity_appeared"),
+        (10.0, "entity_appeared"),
+        (20.0, "entity_live"),
+    ];
+    assert_eq!(told(&world.registry, EventId::START), begin);
+
+    // The host was heard once, so thirty seconds are assumed of it, and the container every ten.
+    // The agent has the patience of the slowest of them that is left.
+    let seen = world.registry.last_event();
+    for second in 61..300 {
+        world.registry.expire(at(f64::from(second)));
+    }
+    let silence = [
+        (91.0, "entity_stale"),
+        (91.0, "entity_stale"),
+        (121.0, "entity_gone"),
+        (122.0, "agent_silent"),
+        (181.0, "entity_gone"),
+    ];
+    assert_eq!(told(&world.registry, seen), silence);
+    let gone: Vec<&str> = world
+        .registry
+        .events(seen)
+        .filter(|event| matches!(event.kind, EventKind::EntityGone { .. }))
+        .filter_map(|event| Some(&*event.kind.entity()?.name))
+        .collect();
+    assert_eq!(gone, ["node1", "web.1"]);
+
+    let seen = world.registry.last_event();
+    world.now = 300.0;
+    world.poll();
+    let back = [(310.0, "agent_returned"), (310.0, "entity_appeared")];
+    assert_eq!(told(&world.registry, seen), back);
+}
+
+#[test]
+fn silence_that_ends_in_time_is_told_too() {
+    let mut world = World::new();
+    for _ in 0..6 {
+        world.poll();
+        world.registry.expire(at(world.now));
+    }
+    let seen = world.registry.last_event();
+    world.work(40.0);
+    world.registry.expire(at(world.now));
+    world.poll();
+    world.registry.expire(at(world.now));
+    let names: Vec<_> = world
+        .registry
+        .events(seen)
+        .filter(|event| {
+            event
+                .kind
+                .entity()
+                .is_none_or(|who| who.kind == EntityKind::Container)
+        })
+        .map(|event| event.kind.name())
+        .collect();
+    assert_eq!(names, ["entity_stale", "entity_live"]);
+}
+
+#[test]
+fn a_threshold_is_crossed_and_cleared_once() {
+    let mut world = World::new();
+    let busy = Threshold::above("busy", query("avg:vir_cpu_cores{vir_host_name=web.*}"), 0.8)
+        .clearing_at(0.6)
+        .holding(Duration::from_secs(20));
+    let id = world.registry.watch_threshold(busy).unwrap();
+    let mut crossings = Vec::new();
+    let loads = [
+        0.5, 0.9, 0.7, 0.9, 0.9, 0.9, 0.9, 0.7, 0.7, 0.9, 0.7, 0.5, 0.7,
+    ];
+    for load in loads {
+        let seen = world.registry.last_event();
+        world.now += 10.0;
+        world.web.work(10.0, load, 1e6);
+        let bytes = world.send();
+        world.deliver(&bytes);
+        world.registry.expire(at(world.now));
+        for event in world.registry.events(seen) {
+            match &event.kind {
+                EventKind::ThresholdCrossed {
+                    value,
+                    name,
+                    threshold,
+                    entity,
+                } => {
+                    assert_eq!((&**name, *threshold, entity), ("busy", id, &None));
+                    crossings.push((world.now, "crossed", *value));
+                }
+                EventKind::ThresholdCleared { value, .. } => {
+                    crossings.push((world.now, "cleared", value.unwrap()));
+                }
+                _ => {}
+            }
+        }
+    }
+    // It has to hold for twenty seconds: from 40 on it does. In between the lines nothing.
+    assert_eq!(crossings, [(60.0, "crossed", 0.9), (120.0, "cleared", 0.5)]);
+    let status = world.registry.thresholds().next().unwrap();
+    assert_eq!((status.crossed, status.pending), (0, 0));
+    assert!(world.registry.unwatch_threshold(id).is_some());
+    assert_eq!(world.registry.thresholds().count(), 0);
+}
+
+#[test]
+fn a_threshold_can_watch_every_entity() {
+    let mut registry = Registry::new(Config::default());
+    let mut agent = Agent::new(1);
+    let each = Threshold::above("busy", query("avg:vir_cpu_cores"), 0.8).for_each_entity();
+    let id = registry.watch_threshold(each).unwrap();
+    let mut tasks = [Container::new("web.1", 1), Container::new("web.2", 2)];
+    let mut told = Vec::new();
+    for (round, loads) in [
+        (1, [0.5, 0.5]),
+        (2, [0.9, 0.5]),
+        (3, [0.9, 0.9]),
+        (4, [0.2, 0.9]),
+    ] {
+        let now = f64::from(round) * 10.0;
+        for (task, load) in tasks.iter_mut().zip(loads) {
+            task.work(10.0, load, 1e6);
+        }
+        let samples = tasks.map(|task| task.sample(round));
+        agent.report(&mut registry, now, &samples);
+        let seen = registry.last_event();
+        registry.expire(at(now));
+        for event in registry.events(seen) {
+            if let EventKind::ThresholdCrossed { entity, .. }
+            | EventKind::ThresholdCleared { entity, .. } = &event.kind
+            {
+                let who = entity.as_ref().unwrap().name.to_string();
+                told.push((now, event.kind.name(), who));
+            }
+        }
+    }
+    let expected = [
+        (20.0, "threshold_crossed", "web.1"),
+        (30.0, "threshold_crossed", "web.2"),
+        (40.0, "threshold_cleared", "web.1"),
+    ];
+    let expected = expected.map(|(at, what, who)| (at, what, who.to_owned()));
+    assert_eq!(told, expected);
+
+    // web.2 ends without a word: that clears what it had crossed, and says so.
+    let seen = registry.last_event();
+    registry.expire(at(100.0));
+    assert_eq!(
+        registry.thresholds().next().unwrap().crossed,
+        1,
+        "stale is not gone"
+    );
+    registry.expire(at(200.0));
+    let cleared: Vec<_> = registry
+        .events(seen)
+        .filter_map(|event| match &event.kind {
+            EventKind::ThresholdCleared {
+                threshold, value, ..
+            } => Some((*threshold, *value)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(cleared, [(id, None)]);
+}
+
+#[test]
+fn thresholds_that_cannot_work_are_refused() {
+    let mut registry = Registry::new(Config {
+        max_thresholds: 1,
+        ..Config::default()
+    });
+    let load = || query("avg:load_one");
+    let cases = [
+        (
+            Threshold::above("t", query("avg:load_one,max:load_one"), 1.0),
+            ThresholdError::Expressions { expressions: 2 },
+        ),
+        (
+            Threshold::above("t", load(), f64::NAN),
+            ThresholdError::NotFinite,
+        ),
+    ];
+    for (threshold, expected) in cases {
+        assert_eq!(registry.watch_threshold(threshold), Err(expected));
+    }
+    let beyond = Threshold::above("t", load(), 1.0).clearing_at(2.0);
+    let error = registry.watch_threshold(beyond).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "a threshold above 1 cannot clear at 2, which is beyond it; clear at 1 or below"
+    );
+    registry
+        .watch_threshold(Threshold::above("t", load(), 1.0))
+        .unwrap();
+    let more = registry.watch_threshold(Threshold::below("t", load(), 1.0));
+    assert_eq!(more, Err(ThresholdError::TooMany { max: 1 }));
+}
+
+#[test]
+fn the_log_is_bounded_and_its_gaps_show() {
+    let mut registry = Registry::new(Config {
+        max_events: 8,
+        ..Config::default()
+    });
+    let mut agent = Agent::new(1);
+    for round in 1..=20 {
+        let now = f64::from(round) * 31.0;
+        let task = Container::new("web.1", round);
+        agent.report(&mut registry, now, &[task.sample(1)]);
+        registry.expire(at(now));
+    }
+    let numbers: Vec<u64> = registry
+        .events(EventId::START)
+        .map(|event| event.id.number())
+        .collect();
+    assert_eq!(numbers.len(), 8);
+    assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
+    assert!(registry.last_event().number() >= numbers[7]);
+    let health = registry.health();
+    assert_eq!(health.events - health.events_dropped, 8);
+    assert_eq!(
+        health.events + health.events_suppressed,
+        registry.last_event().number(),
+        "every number is an event that was told, or one too many"
+    );
+    assert_eq!(registry.events(registry.last_event()).count(), 0);
+    assert!(Timestamp::ZERO < registry.events(EventId::START).next().unwrap().at);
+}
