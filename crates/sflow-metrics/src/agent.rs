@@ -120,6 +120,8 @@ pub(crate) struct Agent {
     pub(crate) session: u32,
     /// Places in the registry.
     pub(crate) sources: HashMap<DataSource, u32>,
+    /// Those without a data source, by name.
+    pub(crate) named: HashMap<Box<[u8]>, u32>,
     /// The place of the source that it spoke of last.
     pub(crate) last_source: Option<u32>,
     /// The first of its hosts.
@@ -148,6 +150,11 @@ pub(crate) struct Host {
 }
 
 impl Agent {
+    /// How many sources it has.
+    pub(crate) fn source_count(&self) -> usize {
+        self.sources.len() + self.named.len()
+    }
+
     pub(crate) fn new(key: AgentKey, first: Stamp) -> Self {
         Self {
             status: AgentStatus {
@@ -170,6 +177,7 @@ impl Agent {
             },
             session: 0,
             sources: HashMap::new(),
+            named: HashMap::new(),
             last_source: None,
             host: None,
             rival: Rival::None,

@@ -21,6 +21,8 @@ pub struct Config {
     pub max_agents_per_sender: usize,
     /// Data sources at most of all agents of one sender.
     pub max_sources_per_sender: usize,
+    /// Metrics at most that an application may have under names of its own.
+    pub max_custom_metrics: usize,
     /// Bytes of a name that are kept; what is longer is cut.
     pub max_name_bytes: usize,
     /// Events that are kept for readers, the newest; an agent can cause an eighth of them in an
@@ -30,6 +32,15 @@ pub struct Config {
     pub max_thresholds: usize,
     /// Entities at most that are beyond a threshold, of all thresholds together.
     pub max_threshold_states: usize,
+    /// Flow definitions at most.
+    pub max_flow_definitions: usize,
+    /// Flows at most that are kept apart of each definition; of one that counts distinct values
+    /// an eighth of that.
+    pub max_flow_keys: usize,
+    /// Data sources at most that sample packets or notice drops, of all agents together.
+    pub max_flow_sources: usize,
+    /// MAC and IP addresses at most of which it is known whose they are.
+    pub max_flow_addresses: usize,
     /// The polling interval that a source is believed to have until it has shown its own.
     pub assumed_interval: Duration,
     /// A source without a sample for so many of its own intervals is stale.
@@ -74,10 +85,15 @@ impl Default for Config {
             max_sources_per_agent: 10_000,
             max_agents_per_sender: 5_000,
             max_sources_per_sender: 50_000,
+            max_custom_metrics: 64,
             max_name_bytes: 255,
             max_events: 10_000,
             max_thresholds: 1_000,
             max_threshold_states: 100_000,
+            max_flow_definitions: 64,
+            max_flow_keys: 10_000,
+            max_flow_sources: 100_000,
+            max_flow_addresses: 200_000,
             assumed_interval: Duration::from_secs(30),
             stale_after: 3,
             gone_after: Duration::from_secs(120),

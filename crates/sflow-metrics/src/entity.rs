@@ -101,7 +101,7 @@ impl<'r> Entity<'r> {
     }
 
     /// The data source of the agent that it is.
-    pub fn data_source(&self) -> DataSource {
+    pub fn data_source(&self) -> Option<DataSource> {
         self.source.data_source
     }
 
@@ -186,6 +186,25 @@ impl<'r> Entity<'r> {
         part(self.samples_lost(), self.samples())
     }
 
+    /// What it reports under names of its own: each name, and the value.
+    pub fn custom_metrics(&self) -> impl Iterator<Item = (&'r str, Option<f64>)> + use<'r> {
+        let is_heard = matches!(self.lifecycle(), Lifecycle::Warming | Lifecycle::Live);
+        let customs = self.source.customs().iter();
+        customs.map(move |custom| {
+            let value = custom.get().map(|(value, _)| value);
+            (custom.name(), value.filter(|_| is_heard))
+        })
+    }
+
+    /// The number that a counter stands at, as it was sent last: of a [rate](crate::MetricKind)
+    /// what it is the growth of. `None` if it is not known, or the entity was not heard in time.
+    ///
+    /// It starts again with the entity, and one of 32 bits when it is full.
+    pub fn count(&self, metric: &Metric) -> Option<u64> {
+        let is_heard = matches!(self.lifecycle(), Lifecycle::Warming | Lifecycle::Live);
+        self.source.count(metric).filter(|_| is_heard)
+    }
+
     /// The last reading of a metric; `None` if it has none that can be believed now.
     pub fn value(&self, metric: &Metric) -> Option<f64> {
         let is_heard = matches!(self.lifecycle(), Lifecycle::Warming | Lifecycle::Live);
@@ -203,7 +222,7 @@ impl fmt::Debug for Entity<'_> {
             .field("id", &self.id())
             .field("kind", &self.kind())
             .field("name", &self.name())
-            .field("data_source", &format_args!("{}", self.data_source()))
+            .field("data_source", &self.data_source())
             .field("lifecycle", &self.lifecycle())
             .finish_non_exhaustive()
     }

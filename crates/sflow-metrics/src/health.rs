@@ -30,6 +30,31 @@ pub struct Health {
     pub counter_samples_refused: u64,
     /// Flow samples.
     pub flow_samples: u64,
+    /// Flow samples that were missing between two of a source (and did not come later).
+    pub flow_samples_lost: u64,
+    /// Flow samples that agents lost before they could send them, as they say.
+    pub flow_samples_dropped: u64,
+    /// Flow samples, and notifications of dropped packets, that came again.
+    pub flow_samples_old: u64,
+    /// Flow samples that state no sampling rate.
+    pub flow_samples_without_rate: u64,
+    /// Flow samples of which nothing tells how many packets they stand for; they do not count.
+    pub flow_samples_unscaled: u64,
+    /// Times that a flow definition could not count a packet's bytes: its agent does not say how
+    /// long it was.
+    pub flow_samples_unsized: u64,
+    /// Flow samples, and notifications of dropped packets, of sources beyond the bound.
+    pub flow_samples_refused: u64,
+    /// Notifications of dropped packets.
+    pub discarded_packets: u64,
+    /// Dropped packets that were not reported, or whose notifications were missing.
+    pub drops_unreported: u64,
+    /// Times that a flow had to make room for another, or found none.
+    pub flow_keys_evicted: u64,
+    /// Addresses beyond the bound on those of which it is known whose they are.
+    pub flow_addresses_refused: u64,
+    /// MAC addresses that two entities of one device have.
+    pub flow_address_conflicts: u64,
     /// Samples of a kind that is not known.
     pub unknown_samples: u64,
     /// Samples that could not be read.
@@ -56,6 +81,11 @@ pub struct Health {
     pub stopped: u64,
     /// Sources whose data source was taken over by another container.
     pub replaced: u64,
+    /// Samples of applications with metrics under names of their own.
+    pub custom_samples: u64,
+    /// Values of such metrics that were left out: their application has as many as it may, or
+    /// their names are too long.
+    pub custom_metrics_refused: u64,
     /// Sources that fell silent until they were gone.
     pub gone: u64,
     /// Entities that went on as another data source or at another agent.

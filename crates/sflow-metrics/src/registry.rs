@@ -1,5 +1,7 @@
 mod admission;
+mod flows;
 mod identity;
+mod named;
 mod silence;
 mod telling;
 mod thresholds;
@@ -17,10 +19,11 @@ use crate::discipline::interval::Moment;
 use crate::discipline::sample::Order;
 use crate::entity::{Entity, EntityId, EntityKind, Lifecycle};
 use crate::event::{Budget, EventKind, Log};
+use crate::flow::{Flows, Origin};
 use crate::health::Health;
 use crate::query::{Expression, Query, Summary, evaluate};
 use crate::slab::Slab;
-use crate::source::{Arrival, Numbers, Source, Watch, says_it_stopped};
+use crate::source::{Arrival, Begin, Numbers, Source, Watch, says_it_stopped};
 use crate::threshold::Alarms;
 use crate::timestamp::Timestamp;
 use admission::Admission;
@@ -50,6 +53,7 @@ pub struct Registry {
     events: Log,
     strangers_budget: Budget,
     alarms: Alarms,
+    flows: Flows,
     /// Room for the record at hand.
     numbers: Numbers,
 }
@@ -70,6 +74,7 @@ impl Registry {
             events: Log::default(),
             strangers_budget: Budget::default(),
             alarms: Alarms::default(),
+            flows: Flows::default(),
             numbers: Numbers::NONE,
         }
     }
@@ -130,6 +135,12 @@ impl Registry {
             uptime: header.uptime,
             received_at,
         };
+        let origin = Origin {
+            at: received_at,
+            agent,
+            session,
+            in_order,
+        };
         let mut samples = datagram.samples();
         while let Some(sample) = &samples.next() {
             match sample {
@@ -145,7 +156,18 @@ impl Registry {
                         },
                     );
                 }
-                Sample::Flow(_) => self.health.flow_samples += 1,
+                Sample::RtMetric(said) => {
+                    self.health.custom_samples += 1;
+                    self.custom_metrics(agent, said, moment, session, in_order);
+                }
+                Sample::Flow(sample) => {
+                    self.health.flow_samples += 1;
+                    self.flow_sample(origin, sample);
+                }
+                Sample::Discarded(packet) => {
+                    self.health.discarded_packets += 1;
+                    self.discarded_packet(origin, packet);
+                }
                 Sample::Malformed(..) => self.health.malformed_samples += 1,
                 Sample::Unknown(_) => self.health.unknown_samples += 1,
                 _ => {}
@@ -161,6 +183,7 @@ impl Registry {
         self.remove_gone(now);
         self.forget_agents(now);
         self.check_thresholds(now);
+        self.flows.expire(now, &self.sources, &self.config);
     }
 
     /// Answers a query: one summary for each of its expressions, in their order.
@@ -199,7 +222,7 @@ impl Registry {
     /// All agents that have been heard, in no particular order.
     pub fn agents(&self) -> impl Iterator<Item = AgentStatus> {
         self.agents.iter().map(|(_, agent)| AgentStatus {
-            sources: agent.sources.len(),
+            sources: agent.source_count(),
             ..agent.status
         })
     }
@@ -245,6 +268,7 @@ impl Registry {
         let agent = self.agents.get(source.agent)?;
         let parent = match source.kind {
             EntityKind::Interface => agent.host.map(|host| host.data_source),
+            _ if source.data_source.is_none() => agent.host.map(|host| host.data_source),
             _ => source.parent,
         };
         let place = agent.sources.get(&parent?)?;
@@ -260,7 +284,7 @@ impl Registry {
         let last = agent.last_source.and_then(|place| self.sources.get(place));
         let expected = last.and_then(|last| last.follower).filter(|place| {
             self.sources.get(*place).is_some_and(|source| {
-                source.agent == agent_place && source.data_source == data_source
+                source.agent == agent_place && source.data_source == Some(data_source)
             })
         });
         let mut place = expected.or_else(|| agent.sources.get(&data_source).copied());
@@ -363,6 +387,7 @@ impl Registry {
             self.establish(agent_place);
         }
         self.settle(place, arrival.moment.received_at);
+        self.learn_addresses(place, arrival.sample);
     }
 
     /// Agents speak of their sources in one order, again and again: keeps in mind that this one
@@ -411,10 +436,14 @@ impl Registry {
             return None;
         }
         let agent = self.agents.get_mut(agent_place)?;
-        let id = EntityId(self.next_id);
-        let place = self
-            .sources
-            .insert(Source::new(id, agent_place, arrival, descr))?;
+        let begin = Begin {
+            data_source: Some(arrival.sample.source_id),
+            moment: arrival.moment,
+            session: arrival.session,
+            sequence: arrival.sample.sequence_number.wrapping_sub(1),
+        };
+        let source = Source::new(EntityId(self.next_id), agent_place, begin, descr);
+        let place = self.sources.insert(source)?;
         self.next_id += 1;
         agent.sources.insert(arrival.sample.source_id, place);
         self.admission.count_source(agent.status.key.sender);
@@ -426,10 +455,13 @@ impl Registry {
         self.unclaim(place, &source);
         let agent = self.agents.get_mut(source.agent)?;
         self.admission.discount_source(agent.status.key.sender);
-        agent.sources.remove(&source.data_source);
+        match source.data_source {
+            Some(data_source) => agent.sources.remove(&data_source),
+            None => agent.named.remove(source.name.wire()),
+        };
         if agent
             .host
-            .is_some_and(|host| host.data_source == source.data_source)
+            .is_some_and(|host| Some(host.data_source) == source.data_source)
         {
             agent.host = None;
         }

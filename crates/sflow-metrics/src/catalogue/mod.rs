@@ -4,6 +4,7 @@
 //! record is one, called as [`naming`] says. Derived ones are sums and quotients of raw ones
 //! ([`derived`]).
 
+mod custom;
 mod derived;
 mod formula;
 mod naming;
@@ -50,6 +51,9 @@ pub enum MetricKind {
     Gauge,
     /// Computed from others.
     Derived,
+    /// Reported by applications under a name of their own: a counter's growth per second, or a
+    /// quantity.
+    Custom,
 }
 
 impl Metric {
@@ -58,10 +62,28 @@ impl Metric {
         &CATALOGUE.metrics
     }
 
-    /// The metric of this name.
+    /// The metric of this name: one of [`all`](Self::all), or, as `custom.requests`, the one that
+    /// applications report as `requests`.
+    ///
+    /// Of the latter there are [so many](Self::MOST_CUSTOM) at most in a process, those that were
+    /// asked for first.
+    ///
+    /// ```
+    /// use sflow_metrics::{Metric, MetricKind};
+    ///
+    /// let requests = Metric::named("custom.requests").expect("there is room");
+    /// assert_eq!((requests.name(), requests.kind()), ("custom.requests", MetricKind::Custom));
+    /// assert_eq!(Metric::named("requests_of_nobody"), None);
+    /// ```
     pub fn named(name: &str) -> Option<&'static Self> {
-        Self::all().iter().find(|metric| metric.name == name)
+        match name.strip_prefix(custom::PREFIX) {
+            Some(reported) => custom::metric(reported),
+            None => Self::all().iter().find(|metric| metric.name == name),
+        }
     }
+
+    /// The most metrics under names of applications that can be asked for in one process.
+    pub const MOST_CUSTOM: usize = custom::MOST;
 
     /// Its name.
     pub fn name(&self) -> &str {
@@ -88,7 +110,7 @@ impl Metric {
         &self.origin
     }
 
-    /// Its place in [`all`](Self::all).
+    /// Its place in [`all`](Self::all), or behind.
     pub(crate) fn id(&self) -> u16 {
         self.id
     }
@@ -111,6 +133,8 @@ impl Eq for Metric {}
 pub(crate) enum Definition {
     Raw(Operand),
     Formula(Formula),
+    /// What applications report under this name.
+    Custom(Box<str>),
 }
 
 impl Definition {
@@ -119,6 +143,7 @@ impl Definition {
         match self {
             Self::Raw(operand) => value_of(*operand),
             Self::Formula(formula) => formula.evaluate(value_of),
+            Self::Custom(_) => None,
         }
     }
 
@@ -127,6 +152,7 @@ impl Definition {
         let (raw, formula) = match self {
             Self::Raw(operand) => (Some(*operand), None),
             Self::Formula(formula) => (None, Some(formula.operands())),
+            Self::Custom(_) => (None, None),
         };
         raw.into_iter().chain(formula.into_iter().flatten())
     }
@@ -196,12 +222,8 @@ pub(crate) enum Ceiling {
 
 impl Ceiling {
     /// All of them, in their order.
-    pub(crate) const ALL: [Self; 4] = [
-        Self::Processors,
-        Self::Operations,
-        Self::Line,
-        Self::Events,
-    ];
+    pub(crate) const ALL: [Self; 4] =
+        [Self::Processors, Self::Operations, Self::Line, Self::Events];
 }
 
 static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(Catalogue::build);
@@ -246,7 +268,7 @@ impl Catalogue {
                     .find(|metric| metric.name == name)?;
                 match known.definition {
                     Definition::Raw(operand) => Some(operand),
-                    Definition::Formula(_) => None,
+                    Definition::Formula(_) | Definition::Custom(_) => None,
                 }
             });
             if let Some(formula) = formula {

@@ -96,7 +96,7 @@ pub enum EventKind {
         /// The agent that reported it before.
         from_agent: AgentKey,
         /// The data source that it was before.
-        from_data_source: DataSource,
+        from_data_source: Option<DataSource>,
     },
     /// Two entities have the same UUID and are both heard; they stay two.
     UuidConflict {
@@ -234,8 +234,10 @@ pub struct Identity {
     pub uuid: Option<Uuid>,
     /// The agent that reports it.
     pub agent: AgentKey,
-    /// The data source of the agent that it is.
-    pub data_source: DataSource,
+    /// The data source of the agent that it is; none of an application that is known by a name
+    /// alone.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub data_source: Option<DataSource>,
 }
 
 impl fmt::Display for EventId {

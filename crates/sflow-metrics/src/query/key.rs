@@ -89,7 +89,7 @@ impl Key {
             Self::Agent => text(Some(entity.agent().address.to_string())),
             Self::SubAgent => text(Some(entity.agent().sub_agent.to_string())),
             Self::Sender => text(Some(entity.agent().sender.to_string())),
-            Self::DataSource => text(Some(entity.data_source().to_string())),
+            Self::DataSource => text(entity.data_source().map(|source| source.to_string())),
         }
     }
 }

@@ -132,6 +132,7 @@ impl Registry {
         let AgentStatus {
             key, established, ..
         } = agent.status;
+        self.flows.forget_agent(place);
         self.agent_places.remove(&key);
         if let Some(sender) = self.admission.senders.get_mut(&key.sender) {
             sender.agents = sender.agents.saturating_sub(1);
@@ -163,7 +164,7 @@ impl Registry {
         let sender = self.admission.sender(agent.status.key.sender);
         self.sources.len() < share(self.config.max_sources, sender.established > 0)
             && sender.sources < self.config.max_sources_per_sender
-            && agent.sources.len() < self.config.max_sources_per_agent
+            && agent.source_count() < self.config.max_sources_per_agent
     }
 
     /// Lets those go that were heard once and not in time again; tells whether it looked.
@@ -193,7 +194,7 @@ impl Registry {
             .iter()
             .filter(|(_, agent)| {
                 !agent.status.established
-                    && agent.sources.is_empty()
+                    && agent.source_count() == 0
                     && now - agent.status.last_seen > patience
             })
             .map(|(place, _)| place)

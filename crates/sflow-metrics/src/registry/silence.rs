@@ -81,7 +81,7 @@ impl Registry {
                 } else {
                     known.min(stranger)
                 };
-                agent.sources.is_empty() && now - agent.status.last_seen > patience
+                agent.source_count() == 0 && now - agent.status.last_seen > patience
             })
             .map(|(place, _)| place)
             .collect();

@@ -1,5 +1,6 @@
 //! One data source of one agent: who it is, how it does, and what it said last.
 
+mod custom;
 mod limits;
 mod name;
 mod numbers;
@@ -9,9 +10,11 @@ mod readings;
 use core::time::Duration;
 
 use sflow_v5::counter::{HostDescr, VirtCpu};
-use sflow_v5::{CounterRecord, CountersSample, DataSource, DomainState, IfDirection, Uuid};
+use sflow_v5::{
+    CounterRecord, CountersSample, DataSource, DomainState, IfDirection, RtMetric, Uuid,
+};
 
-use crate::catalogue::{Metric, Operand, Structure};
+use crate::catalogue::{Definition, Metric, Operand, Structure};
 use crate::config::{Ceilings, Config};
 use crate::discipline::interval::{Clock, Interval, Moment, interval};
 use crate::discipline::sample::{Carried, Order, order};
@@ -20,8 +23,9 @@ use crate::health::Health;
 use crate::registry::{Standing, Told};
 use crate::timestamp::Timestamp;
 use crate::window::Ring;
+pub(crate) use custom::Custom;
 use limits::{AtMost, Limits, line_rate};
-use name::Name;
+pub(crate) use name::Name;
 pub(crate) use numbers::Numbers;
 use pace::Pace;
 use readings::{Readings, Taken};
@@ -36,7 +40,8 @@ pub(crate) struct Source {
     pub(crate) id: EntityId,
     /// The agent's place in the registry.
     pub(crate) agent: u32,
-    pub(crate) data_source: DataSource,
+    /// None of an application that is known by a name alone.
+    pub(crate) data_source: Option<DataSource>,
     pub(crate) kind: EntityKind,
     pub(crate) name: Name,
     pub(crate) uuid: Uuid,
@@ -69,7 +74,19 @@ pub(crate) struct Source {
     has_rates: bool,
     disputes: u8,
     readings: Readings,
+    /// Metrics under names of their own.
+    customs: Vec<Custom>,
     rings: Vec<Ring>,
+}
+
+/// What is known of a source at its beginning.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Begin {
+    pub(crate) data_source: Option<DataSource>,
+    pub(crate) moment: Moment,
+    pub(crate) session: u32,
+    /// The number of the sample before the first one.
+    pub(crate) sequence: u32,
 }
 
 /// A sample in its circumstances.
@@ -94,13 +111,13 @@ impl Source {
     pub(crate) fn new(
         id: EntityId,
         agent: u32,
-        arrival: &Arrival<'_, '_>,
+        begin: Begin,
         descr: Option<HostDescr<'_>>,
     ) -> Self {
         Self {
             id,
             agent,
-            data_source: arrival.sample.source_id,
+            data_source: begin.data_source,
             kind: EntityKind::Other,
             name: Name::default(),
             uuid: descr.map(|descr| descr.uuid).unwrap_or_default(),
@@ -111,8 +128,8 @@ impl Source {
             if_direction: None,
             if_status: None,
             processors: None,
-            first_seen: arrival.moment.received_at,
-            last_seen: arrival.moment.received_at,
+            first_seen: begin.moment.received_at,
+            last_seen: begin.moment.received_at,
             samples: 0,
             samples_lost: 0,
             standing: Standing::Unsettled,
@@ -121,13 +138,14 @@ impl Source {
             follower: None,
             sent: 0,
             line_rate: None,
-            session: arrival.session,
-            sequence: arrival.sample.sequence_number.wrapping_sub(1),
-            uptime: arrival.moment.uptime,
+            session: begin.session,
+            sequence: begin.sequence,
+            uptime: begin.moment.uptime,
             pace: Pace::default(),
             has_rates: false,
             disputes: 0,
             readings: Readings::default(),
+            customs: Vec::new(),
             rings: Vec::new(),
         }
     }
@@ -199,13 +217,7 @@ impl Source {
         }
 
         self.readings.begin_sample();
-        let mut measure = Measure {
-            now,
-            disputes: self.disputes,
-            last: None,
-            limited: None,
-            is_disputed: false,
-        };
+        let mut measure = Measure::new(now, self.disputes);
         let mut has_begun = false;
         let mut hint = 0;
         let mut records = arrival.sample.records();
@@ -220,11 +232,7 @@ impl Source {
                 .baseline(place)
                 .map(|before| measure.since(before));
             hint = place + 1;
-            let limits = Limits {
-                processors: self.processors,
-                line_rate: self.line_rate,
-            };
-            let at_most = measure.at_most(interval, limits, &config.ceilings);
+            let at_most = measure.at_most(interval, self.limits(), &config.ceilings);
             numbers.read(record);
             let readings = &mut self.readings;
             match readings.take(place, numbers, now, interval, at_most, health) {
@@ -242,6 +250,74 @@ impl Source {
         } else if !has_begun {
             self.disputes = 0;
         }
+    }
+
+    /// Takes over what an application says under names of its own.
+    pub(crate) fn take_named(
+        &mut self,
+        said: &RtMetric<'_>,
+        now: Moment,
+        session: u32,
+        config: &Config,
+        health: &mut Health,
+    ) {
+        self.recognise(EntityKind::Application);
+        self.rename(said.datasource, config, health);
+        if session != self.session {
+            self.customs.iter_mut().for_each(Custom::restart);
+            self.has_rates = false;
+        }
+        self.samples += 1;
+        let has_begun = self.samples == 1 || session != self.session;
+        if let Some(elapsed) = now.received_at.checked_since(self.last_seen)
+            && !elapsed.is_zero()
+        {
+            self.pace.note(elapsed, 0);
+        }
+        self.session = session;
+        self.uptime = now.uptime;
+        self.last_seen = now.received_at;
+        let mut measure = Measure::new(now, self.disputes);
+        let limits = self.limits();
+        for named in said.metrics {
+            let is_taken = custom::take(
+                &mut self.customs,
+                &named,
+                &mut measure,
+                limits,
+                config,
+                health,
+            );
+            health.custom_metrics_refused += u64::from(!is_taken);
+        }
+        if measure.is_disputed {
+            health.disputed_intervals += 1;
+            self.disputes = self.disputes.saturating_add(1);
+        } else if !has_begun {
+            self.disputes = 0;
+            self.has_rates = true;
+            self.was_live = true;
+        }
+    }
+
+    /// The seconds that the value of a metric stands for, if the newest sample brought it.
+    fn new_seconds(&self, metric: &Metric) -> Option<f64> {
+        if let Definition::Custom(name) = metric.definition() {
+            let custom = self.custom(name)?;
+            return custom.new_seconds(self.last_seen);
+        }
+        let operands = metric.definition().operands();
+        let newest = operands.filter_map(|operand| self.readings.new_seconds(operand));
+        newest.reduce(f64::max)
+    }
+
+    fn custom(&self, name: &str) -> Option<&Custom> {
+        self.customs.iter().find(|custom| custom.name() == name)
+    }
+
+    /// Its metrics under names of their own.
+    pub(crate) fn customs(&self) -> &[Custom] {
+        &self.customs
     }
 
     /// Where the readings of a record are, if it has any. `hint` is where they are likely to be:
@@ -266,9 +342,7 @@ impl Source {
             let Some((value, _)) = self.value(watch.metric) else {
                 continue;
             };
-            let operands = watch.metric.definition().operands();
-            let newest = operands.filter_map(|operand| self.readings.new_seconds(operand));
-            let Some(seconds) = newest.reduce(f64::max) else {
+            let Some(seconds) = self.new_seconds(watch.metric) else {
                 continue;
             };
             let ring = match self
@@ -301,8 +375,20 @@ impl Source {
                 Some(value)
             }
         };
+        if let Definition::Custom(name) = metric.definition() {
+            return self.custom(name)?.get();
+        }
         let value = metric.definition().evaluate(&mut read)?;
         Some((value, oldest.unwrap_or(self.last_seen)))
+    }
+
+    /// The number that the counter of a metric stands at.
+    pub(crate) fn count(&self, metric: &Metric) -> Option<u64> {
+        match metric.definition() {
+            Definition::Raw(operand) => self.readings.count(*operand),
+            Definition::Formula(_) => None,
+            Definition::Custom(name) => self.custom(name)?.count(),
+        }
     }
 
     /// The window of a metric, if one is kept.
@@ -312,10 +398,12 @@ impl Source {
 
     /// Whether it has ever said something of a metric.
     pub(crate) fn has(&self, metric: &Metric) -> bool {
-        metric
-            .definition()
-            .operands()
-            .any(|operand| self.readings.has(operand))
+        match metric.definition() {
+            Definition::Custom(name) => self.custom(name).is_some(),
+            definition => definition
+                .operands()
+                .any(|operand| self.readings.has(operand)),
+        }
     }
 
     /// How it does at this moment.
@@ -381,6 +469,13 @@ impl Source {
         self.samples_lost += former.samples_lost;
         self.told = former.told;
         self.standing = Standing::Settled;
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            processors: self.processors,
+            line_rate: self.line_rate,
+        }
     }
 
     /// Who it is has to be found out again.
@@ -467,6 +562,16 @@ struct Measure {
 }
 
 impl Measure {
+    fn new(now: Moment, disputes: u8) -> Self {
+        Self {
+            now,
+            disputes,
+            last: None,
+            limited: None,
+            is_disputed: false,
+        }
+    }
+
     /// How much counters can have gone up in an interval.
     fn at_most(
         &mut self,

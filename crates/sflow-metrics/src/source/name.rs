@@ -27,33 +27,38 @@ impl Name {
         self.wire.is_empty()
     }
 
+    /// The bytes that came.
+    pub(crate) fn wire(&self) -> &[u8] {
+        &self.wire
+    }
+
     /// Whether `text`, cut to so many bytes, is this name.
     pub(crate) fn is(&self, text: Text<'_>, max_bytes: usize) -> bool {
-        *self.wire == *cut(text, max_bytes)
+        *self.wire == *Self::cut(text, max_bytes)
     }
 
     /// Takes the name over; tells whether it was cut.
     pub(crate) fn set(&mut self, text: Text<'_>, max_bytes: usize) -> bool {
-        let wire = cut(text, max_bytes);
+        let wire = Self::cut(text, max_bytes);
         let readable = String::from_utf8_lossy(wire);
         self.readable = (readable.as_bytes() != wire).then(|| readable.into());
         self.wire = wire.into();
         wire.len() < text.as_bytes().len()
     }
-}
 
-/// At most so many bytes, ending where a character ends.
-fn cut(text: Text<'_>, max_bytes: usize) -> &[u8] {
-    let bytes = text.as_bytes();
-    if bytes.len() <= max_bytes {
-        return bytes;
+    /// At most so many bytes, ending where a character ends.
+    pub(crate) fn cut(text: Text<'_>, max_bytes: usize) -> &[u8] {
+        let bytes = text.as_bytes();
+        if bytes.len() <= max_bytes {
+            return bytes;
+        }
+        let is_start = |byte: u8| byte & 0xc0 != 0x80;
+        let end = (0..=max_bytes)
+            .rev()
+            .take(4)
+            .find(|end| is_start(bytes[*end]));
+        &bytes[..end.unwrap_or(max_bytes)]
     }
-    let is_start = |byte: u8| byte & 0xc0 != 0x80;
-    let end = (0..=max_bytes)
-        .rev()
-        .take(4)
-        .find(|end| is_start(bytes[*end]));
-    &bytes[..end.unwrap_or(max_bytes)]
 }
 
 #[cfg(test)]

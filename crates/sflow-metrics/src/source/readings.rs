@@ -163,6 +163,17 @@ impl Readings {
         Some((value, block.moment.received_at))
     }
 
+    /// The number that a counter stands at; `None` of anything else.
+    pub(crate) fn count(&self, operand: Operand) -> Option<u64> {
+        let (block, column) = self.find(operand)?;
+        let structure = Structure::all().get(usize::from(block.structure))?;
+        let column = usize::from(column);
+        let cell = usize::from(block.cells_at) + column;
+        let is_counter = column < structure.counters.len();
+        let count = is_counter.then(|| self.cells.get(cell).copied())??;
+        (count != UNKNOWN).then_some(count)
+    }
+
     /// The seconds that a reading stands for, if the newest sample brought it.
     pub(crate) fn new_seconds(&self, operand: Operand) -> Option<f64> {
         let (block, _) = self.find(operand)?;

@@ -14,7 +14,7 @@ struct Line<'a> {
     name: &'a str,
     parent: Option<String>,
     agent: String,
-    data_source: String,
+    data_source: Option<String>,
     uuid: Option<String>,
     state: Option<String>,
     lifecycle: Lifecycle,
@@ -62,7 +62,7 @@ pub(super) fn write(
             harmless(entity.name()),
             parent(entity).map_or(String::new(), |name| harmless(&name)),
             entity.agent().to_string(),
-            entity.data_source().to_string(),
+            data_source(entity).unwrap_or_default(),
             state(entity),
             format!("{} ago", age(entity.age())),
             age(entity.interval()),
@@ -76,6 +76,11 @@ pub(super) fn write(
     Ok(())
 }
 
+/// An application that is known by a name alone has none.
+fn data_source(entity: &Entity<'_>) -> Option<String> {
+    entity.data_source().map(|source| source.to_string())
+}
+
 fn line<'a>(entity: &Entity<'a>, at: &'a str) -> Line<'a> {
     Line {
         time: at,
@@ -84,7 +89,7 @@ fn line<'a>(entity: &Entity<'a>, at: &'a str) -> Line<'a> {
         name: entity.name(),
         parent: parent(entity),
         agent: entity.agent().to_string(),
-        data_source: entity.data_source().to_string(),
+        data_source: data_source(entity),
         uuid: entity.uuid().map(|uuid| uuid.to_string()),
         state: entity.state().map(|state| state.to_string()),
         lifecycle: entity.lifecycle(),

@@ -1,0 +1,98 @@
+//! Flows at work.
+
+use sflow_v5::{CountersSample, DiscardedPacket, FlowSample};
+
+use super::Registry;
+use crate::entity::EntityId;
+use crate::flow::{
+    Around, FlowAnswer, FlowDefinition, FlowId, FlowsFull, NetworkAddress, Origin, SamplerStatus,
+};
+use crate::timestamp::Timestamp;
+
+impl Registry {
+    /// Begins to measure flows.
+    ///
+    /// Samples count from now on. A definition costs memory for each flow, some 200 bytes and its
+    /// keys, up to [`max_flow_keys`](crate::Config::max_flow_keys) flows; without any definition
+    /// flow samples cost next to nothing.
+    ///
+    /// # Names
+    ///
+    /// Definitions that ask who is at the ends of packets (`container.src` and the like) know it
+    /// from the agent, if it says so with the sample (`extended_entities`); or from the MAC
+    /// addresses that containers and hosts say they have (`host_adapters`), the IP addresses
+    /// that are seen behind those of containers, and the addresses of agents. These are learned
+    /// as long as such a definition is watched, so names may be absent for a polling interval.
+    ///
+    /// Agents that cannot see into their containers say that these have no adapters. Then one
+    /// thing is concluded: an address made up by software that talks to its host directly, and
+    /// that nobody says to have, is that of the only container of that host without an adapter.
+    /// As soon as there are two such addresses or containers this is taken back. Whoever knows
+    /// more, such as an orchestrator, [tells](Self::tell_address).
+    ///
+    /// # Errors
+    ///
+    /// If as many are watched as [`max_flow_definitions`](crate::Config::max_flow_definitions)
+    /// allows.
+    pub fn watch_flows(&mut self, definition: FlowDefinition) -> Result<FlowId, FlowsFull> {
+        self.flows.watch(definition, &self.config)
+    }
+
+    /// Measures these flows no longer; tells whether it did.
+    pub fn unwatch_flows(&mut self, id: FlowId) -> bool {
+        self.flows.unwatch(id)
+    }
+
+    /// The flows of a definition at this moment; `None` if it is not watched.
+    pub fn flows(&self, now: Timestamp, id: FlowId) -> Option<FlowAnswer> {
+        self.flows.answer(id, now)
+    }
+
+    /// The flow definitions that are watched, in the order in which they were given.
+    pub fn flow_definitions(&self) -> impl Iterator<Item = (FlowId, &FlowDefinition)> {
+        self.flows.definitions()
+    }
+
+    /// The data sources that sample packets, in no particular order: at which rate, and how many
+    /// of their samples are missing.
+    pub fn samplers(&self) -> impl Iterator<Item = SamplerStatus> {
+        self.flows.samplers(&self.agents)
+    }
+
+    /// Tells that a host or container has an address at its agent, where the agent itself does
+    /// not say so; as long as the entity is heard. Tells whether it is known.
+    pub fn tell_address(&mut self, entity: EntityId, address: impl Into<NetworkAddress>) -> bool {
+        let mut sources = self.sources.iter();
+        let known = sources.find(|(_, source)| source.id == entity);
+        let Some((place, _)) = known else {
+            return false;
+        };
+        let (flows, mut around) = self.flows_around();
+        flows.tell(place, address.into(), &mut around)
+    }
+
+    pub(super) fn flow_sample(&mut self, origin: Origin, sample: &FlowSample<'_>) {
+        let (flows, mut around) = self.flows_around();
+        flows.sample(origin, sample, &mut around);
+    }
+
+    pub(super) fn discarded_packet(&mut self, origin: Origin, packet: &DiscardedPacket<'_>) {
+        let (flows, mut around) = self.flows_around();
+        flows.dropped(origin, packet, &mut around);
+    }
+
+    pub(super) fn learn_addresses(&mut self, place: u32, sample: &CountersSample<'_>) {
+        let (flows, mut around) = self.flows_around();
+        flows.learn(place, sample, &mut around);
+    }
+
+    fn flows_around(&mut self) -> (&mut crate::flow::Flows, Around<'_>) {
+        let around = Around {
+            agents: &self.agents,
+            sources: &self.sources,
+            config: &self.config,
+            health: &mut self.health,
+        };
+        (&mut self.flows, around)
+    }
+}

@@ -1,0 +1,194 @@
+//! Metrics under names of their own, as applications send them.
+
+use sflow_v5::{MetricValue, Named};
+
+use super::Measure;
+use super::limits::Limits;
+use super::numbers::UNKNOWN;
+use crate::catalogue::Ceiling;
+use crate::config::Config;
+use crate::discipline::counter::{Step, Width, step};
+use crate::discipline::interval::{Interval, Moment};
+use crate::health::Health;
+use crate::timestamp::Timestamp;
+
+/// The readings of one such metric.
+#[derive(Clone, Debug)]
+pub(crate) struct Custom {
+    name: Box<str>,
+    kind: Kind,
+    /// Of a counter where it stood, of anything else unused.
+    baseline: u64,
+    /// The quantity, or the growth per second; not a number if there is none.
+    value: f64,
+    /// Seconds that the value stands for; zero of what is read at a moment.
+    seconds: f64,
+    moment: Moment,
+    continues: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Counter(Width),
+    Quantity,
+}
+
+/// What one value says.
+#[derive(Clone, Copy, Debug)]
+enum Said {
+    Count(Width, u64),
+    Quantity(f64),
+}
+
+impl Custom {
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether it is a counter's growth per second.
+    pub(crate) fn is_rate(&self) -> bool {
+        matches!(self.kind, Kind::Counter(_))
+    }
+
+    /// The last reading, and when it was read.
+    pub(crate) fn get(&self) -> Option<(f64, Timestamp)> {
+        (!self.value.is_nan()).then_some((self.value, self.moment.received_at))
+    }
+
+    /// Where the counter stands.
+    pub(crate) fn count(&self) -> Option<u64> {
+        (self.is_rate() && self.baseline != UNKNOWN).then_some(self.baseline)
+    }
+
+    /// The seconds that the reading stands for, if it came at this moment.
+    pub(crate) fn new_seconds(&self, now: Timestamp) -> Option<f64> {
+        (self.moment.received_at == now).then_some(self.seconds)
+    }
+
+    /// Whatever comes next is a beginning.
+    pub(crate) fn restart(&mut self) {
+        self.continues = false;
+    }
+
+    fn new(name: &str, kind: Kind, now: Moment) -> Self {
+        Self {
+            name: name.into(),
+            kind,
+            baseline: UNKNOWN,
+            value: f64::NAN,
+            seconds: 0.0,
+            moment: now,
+            continues: false,
+        }
+    }
+
+    fn take(
+        &mut self,
+        said: Said,
+        now: Moment,
+        interval: Option<Interval>,
+        at_most: u64,
+        health: &mut Health,
+    ) {
+        if interval == Some(Interval::None) {
+            return;
+        }
+        let seconds = match interval {
+            Some(Interval::Seconds(seconds)) => seconds,
+            _ => 0.0,
+        };
+        self.seconds = seconds;
+        match said {
+            Said::Quantity(value) => self.value = value,
+            Said::Count(width, count) => {
+                let before = Some(self.baseline).filter(|_| seconds > 0.0);
+                let before = before.filter(|baseline| *baseline != UNKNOWN);
+                let stepped = step(width, before, count, at_most);
+                health.counter_wraps += u64::from(matches!(stepped, Step::Wrapped(_)));
+                health.counter_resets += u64::from(stepped == Step::Reset);
+                health.counter_jumps += u64::from(stepped == Step::Implausible);
+                self.value = match stepped {
+                    Step::Advanced(difference) | Step::Wrapped(difference) => {
+                        difference as f64 / seconds
+                    }
+                    _ => f64::NAN,
+                };
+                self.baseline = match stepped {
+                    Step::Unavailable => UNKNOWN,
+                    _ => count,
+                };
+            }
+        }
+        self.moment = now;
+        self.continues = true;
+    }
+}
+
+/// Takes a metric in among those of a source; tells whether there was room.
+pub(super) fn take(
+    customs: &mut Vec<Custom>,
+    named: &Named<'_, MetricValue<'_>>,
+    measure: &mut Measure,
+    limits: Limits,
+    config: &Config,
+    health: &mut Health,
+) -> bool {
+    let (Some(said), Ok(name)) = (said(&named.value), named.name.to_str()) else {
+        return true;
+    };
+    let (kind, now) = (said.kind(), measure.now);
+    let known = customs.iter().position(|custom| &*custom.name == name);
+    let place = match known {
+        Some(place) => place,
+        None if customs.len() >= config.max_custom_metrics
+            || name.len() > config.max_name_bytes =>
+        {
+            return false;
+        }
+        None => {
+            customs.push(Custom::new(name, kind, now));
+            customs.len() - 1
+        }
+    };
+    let custom = &mut customs[place];
+    if custom.kind != kind {
+        *custom = Custom::new(name, kind, now);
+    }
+    let before = custom.continues.then_some(custom.moment);
+    let interval = before.map(|before| measure.since(before));
+    let at_most = measure.at_most(interval, limits, &config.ceilings);
+    custom.take(
+        said,
+        now,
+        interval,
+        at_most[Ceiling::Events as usize],
+        health,
+    );
+    true
+}
+
+impl Said {
+    fn kind(self) -> Kind {
+        match self {
+            Self::Count(width, _) => Kind::Counter(width),
+            Self::Quantity(_) => Kind::Quantity,
+        }
+    }
+}
+
+/// What a value says as a number; nothing if it is text, cannot be read, or is none.
+fn said(value: &MetricValue<'_>) -> Option<Said> {
+    Some(match value {
+        MetricValue::Counter32(count) => {
+            Said::Count(Width::Bits32, count.known().map_or(UNKNOWN, u64::from))
+        }
+        MetricValue::Counter64(count) => {
+            Said::Count(Width::Bits64, count.known().unwrap_or(UNKNOWN))
+        }
+        MetricValue::Gauge32(quantity) => Said::Quantity(quantity.known()?.into()),
+        MetricValue::Gauge64(quantity) => Said::Quantity(quantity.known()? as f64),
+        MetricValue::Float(quantity) => Said::Quantity((*quantity).into()),
+        MetricValue::Double(quantity) => Said::Quantity(*quantity),
+        _ => return None,
+    })
+}

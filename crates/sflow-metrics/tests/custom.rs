@@ -1,0 +1,242 @@
+//! Metrics that applications report under names of their own.
+
+mod support;
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use sflow_metrics::{Config, EntityKind, Lifecycle, Metric, Query, Registry};
+use sflow_v5::{
+    Address, Datagram, Encoder, Header, MetricValue, Named, NamedValues, RtMetric, Sample, Text,
+};
+use support::{Agent, at, entity, host};
+
+const SENDER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
+
+/// An application at an agent.
+struct App {
+    registry: Registry,
+    datagrams: u32,
+}
+
+impl App {
+    fn new(config: Config) -> Self {
+        let mut registry = Registry::new(config);
+        let mut agent = Agent::new(1);
+        agent.report(&mut registry, 0.0, &[host("node1", 1, 4, 0, 0)]);
+        Self {
+            registry,
+            datagrams: 1,
+        }
+    }
+
+    fn say(&mut self, seconds: f64, name: &str, metrics: &[(&str, MetricValue<'_>)]) {
+        self.datagrams += 1;
+        let bytes = self.send(self.datagrams, seconds, name, metrics);
+        self.deliver(seconds, &bytes);
+    }
+
+    fn send(
+        &self,
+        sequence: u32,
+        seconds: f64,
+        name: &str,
+        metrics: &[(&str, MetricValue<'_>)],
+    ) -> Vec<u8> {
+        let header = Header {
+            agent_address: Address::V4([10, 0, 0, 1]),
+            sub_agent_id: 100_000,
+            sequence_number: sequence,
+            uptime: ((100.0 + seconds) * 1e3) as u32,
+        };
+        let metrics: Vec<_> = metrics
+            .iter()
+            .map(|(name, value)| Named {
+                name: Text::from(*name),
+                value: *value,
+            })
+            .collect();
+        let mut buffer = [0; 4096];
+        let mut encoder = Encoder::new(&mut buffer, &header).unwrap();
+        let said = RtMetric {
+            datasource: Text::from(name),
+            metrics: NamedValues::from(&metrics[..]),
+        };
+        encoder.push(&Sample::RtMetric(said)).unwrap();
+        encoder.finish().to_vec()
+    }
+
+    fn deliver(&mut self, seconds: f64, bytes: &[u8]) {
+        let datagram = Datagram::parse(bytes).unwrap();
+        self.registry.ingest(at(seconds), SENDER, &datagram);
+    }
+
+    fn ask(&self, seconds: f64, query: &str) -> Option<f64> {
+        support::ask(&self.registry, seconds, query).value
+    }
+}
+
+fn counter(count: u32) -> MetricValue<'static> {
+    MetricValue::Counter32(count.into())
+}
+
+fn gauge(quantity: u32) -> MetricValue<'static> {
+    MetricValue::Gauge32(quantity.into())
+}
+
+#[test]
+fn counters_are_rates_and_quantities_are_quantities() {
+    let mut app = App::new(Config::default());
+    let windowed: Query = "avg:custom.orders,max:custom.open[60s]".parse().unwrap();
+    app.registry.watch(&windowed);
+    let said = |round: u32| {
+        [
+            ("orders", counter(round * 500)),
+            ("open", gauge(round)),
+            ("ratio", MetricValue::Double(f64::from(round) / 8.0)),
+            ("wide", MetricValue::Counter64((1_u64 << 40).into())),
+            ("version", MetricValue::Text(Text::from("1.2"))),
+            ("broken", MetricValue::Float(f32::NAN)),
+        ]
+    };
+    app.say(10.0, "shop", &said(1));
+    let shop = entity(&app.registry, 10.0, "shop").unwrap();
+    assert_eq!(
+        (shop.kind(), shop.lifecycle()),
+        (EntityKind::Application, Lifecycle::Warming)
+    );
+    assert_eq!(shop.data_source(), None);
+    assert_eq!(shop.parent().unwrap().name(), "node1");
+    assert_eq!(app.ask(10.0, "sum:custom.orders"), None);
+    assert_eq!(app.ask(10.0, "sum:custom.open"), Some(1.0));
+
+    app.say(20.0, "shop", &said(2));
+    let shop = entity(&app.registry, 20.0, "shop").unwrap();
+    assert_eq!(shop.lifecycle(), Lifecycle::Live);
+    let custom: Vec<_> = shop.custom_metrics().collect();
+    let expected = [
+        ("orders", Some(50.0)),
+        ("open", Some(2.0)),
+        ("ratio", Some(0.25)),
+        ("wide", Some(0.0)),
+        ("broken", None),
+    ];
+    assert_eq!(custom, expected);
+    assert_eq!(
+        app.ask(20.0, "sum:custom.orders{host_name=node1}"),
+        Some(50.0)
+    );
+    assert_eq!(
+        shop.count(Metric::named("custom.orders").unwrap()),
+        Some(1000)
+    );
+    assert_eq!(shop.count(Metric::named("custom.open").unwrap()), None);
+
+    app.say(30.0, "shop", &said(4));
+    let [orders, open] = app.registry.query(at(30.0), &windowed)[..] else {
+        panic!("two")
+    };
+    assert_eq!(
+        (orders.value, open.value),
+        (Some(75.0), Some(3.0)),
+        "means over time"
+    );
+    let health = app.registry.health();
+    assert_eq!(
+        (health.custom_samples, health.custom_metrics_refused),
+        (3, 0)
+    );
+    assert_eq!(health.counter_resets, 0);
+
+    assert_eq!(app.ask(200.0, "sum:custom.open"), None, "gone");
+    app.registry.expire(at(200.0));
+    assert!(entity(&app.registry, 200.0, "shop").is_none());
+}
+
+#[test]
+fn nothing_makes_a_wrong_number() {
+    let mut app = App::new(Config::default());
+    for (second, count) in [(10, u32::MAX - 99), (20, 900)] {
+        app.say(f64::from(second), "shop", &[("orders", counter(count))]);
+    }
+    assert_eq!(app.ask(20.0, "sum:custom.orders"), Some(100.0), "wrapped");
+
+    // The same datagram again, and one that was overtaken.
+    let late = app.send(
+        app.datagrams + 1,
+        25.0,
+        "shop",
+        &[("orders", counter(1400))],
+    );
+    app.datagrams += 1;
+    app.say(30.0, "shop", &[("orders", counter(1900))]);
+    assert_eq!(app.ask(30.0, "sum:custom.orders"), Some(100.0));
+    app.deliver(30.5, &late);
+    app.deliver(30.6, &late);
+    assert_eq!(app.ask(31.0, "sum:custom.orders"), Some(100.0));
+    app.say(40.0, "shop", &[("orders", counter(2400))]);
+    assert_eq!(app.ask(40.0, "sum:custom.orders"), Some(50.0));
+
+    // Unknown, and known again.
+    app.say(50.0, "shop", &[("orders", counter(u32::MAX))]);
+    assert_eq!(app.ask(50.0, "sum:custom.orders"), None);
+    app.say(60.0, "shop", &[("orders", counter(5000))]);
+    assert_eq!(app.ask(60.0, "sum:custom.orders"), None);
+    app.say(70.0, "shop", &[("orders", counter(5100))]);
+    assert_eq!(app.ask(70.0, "sum:custom.orders"), Some(10.0));
+
+    // What was a counter is a quantity now, and what counted starts again.
+    app.say(80.0, "shop", &[("orders", gauge(7))]);
+    assert_eq!(app.ask(80.0, "sum:custom.orders"), Some(7.0));
+    app.say(90.0, "shop", &[("orders", counter(100))]);
+    assert_eq!(app.ask(90.0, "sum:custom.orders"), None);
+
+    // The agent starts again.
+    app.say(100.0, "shop", &[("orders", counter(200))]);
+    assert_eq!(app.ask(100.0, "sum:custom.orders"), Some(10.0));
+    app.datagrams = 0;
+    let header_uptime = -99.0;
+    let bytes = app.send(1, header_uptime, "shop", &[("orders", counter(300))]);
+    app.deliver(110.0, &bytes);
+    assert_eq!(app.ask(110.0, "sum:custom.orders"), None);
+    assert_eq!(app.registry.health().agent_restarts, 1);
+}
+
+#[test]
+fn two_applications_and_two_agents_are_told_apart() {
+    let mut app = App::new(Config::default());
+    app.say(10.0, "shop", &[("open", gauge(3))]);
+    app.say(10.1, "bank", &[("open", gauge(5))]);
+    assert_eq!(app.ask(11.0, "sum:custom.open"), Some(8.0));
+    let answer = support::ask(&app.registry, 11.0, "max:custom.open,count:custom.nobody");
+    assert_eq!((answer.matched, answer.value), (2, Some(5.0)));
+}
+
+#[test]
+fn names_and_numbers_of_them_are_bounded() {
+    let mut app = App::new(Config {
+        max_custom_metrics: 2,
+        max_sources_per_agent: 3,
+        max_name_bytes: 8,
+        ..Config::default()
+    });
+    let long = "x".repeat(9);
+    let said = [
+        ("a", gauge(1)),
+        (&*long, gauge(1)),
+        ("b", gauge(1)),
+        ("c", gauge(1)),
+    ];
+    for name in ["one", "two", "three", "two", ""] {
+        app.say(10.0, name, &said);
+    }
+    let health = app.registry.health();
+    assert_eq!(
+        health.custom_metrics_refused, 6,
+        "two each of three samples"
+    );
+    assert_eq!(
+        health.counter_samples_refused, 2,
+        "one too many, and one without a name"
+    );
+    assert_eq!(app.registry.entities(at(11.0)).count(), 3, "with the host");
+}
