@@ -2,8 +2,7 @@
 
 use sflow_v5::{MetricValue, Named};
 
-use super::Measure;
-use super::limits::Limits;
+use super::measure::Measure;
 use super::numbers::UNKNOWN;
 use crate::catalogue::Ceiling;
 use crate::config::Config;
@@ -128,8 +127,7 @@ impl Custom {
 pub(super) fn take(
     customs: &mut Vec<Custom>,
     named: &Named<'_, MetricValue<'_>>,
-    measure: &mut Measure,
-    limits: Limits,
+    measure: &mut Measure<'_>,
     config: &Config,
     health: &mut Health,
 ) -> bool {
@@ -154,16 +152,13 @@ pub(super) fn take(
     if custom.kind != kind {
         *custom = Custom::new(name, kind, now);
     }
-    let before = custom.continues.then_some(custom.moment);
-    let interval = before.map(|before| measure.since(before));
-    let at_most = measure.at_most(interval, limits, &config.ceilings);
-    custom.take(
-        said,
-        now,
-        interval,
-        at_most[Ceiling::Events as usize],
-        health,
-    );
+    let (interval, at_most) = if custom.continues {
+        let (interval, at_most) = measure.since(custom.moment);
+        (Some(interval), at_most[Ceiling::Events as usize])
+    } else {
+        (None, 0)
+    };
+    custom.take(said, now, interval, at_most, health);
     true
 }
 

@@ -2,6 +2,7 @@
 
 mod custom;
 mod limits;
+mod measure;
 mod name;
 mod numbers;
 mod pace;
@@ -15,8 +16,8 @@ use sflow_v5::{
 };
 
 use crate::catalogue::{Definition, Metric, Operand, Structure};
-use crate::config::{Ceilings, Config};
-use crate::discipline::interval::{Clock, Interval, Moment, interval};
+use crate::config::Config;
+use crate::discipline::interval::Moment;
 use crate::discipline::sample::{Carried, Order, order};
 use crate::entity::{EntityId, EntityKind, Lifecycle};
 use crate::health::Health;
@@ -24,15 +25,12 @@ use crate::registry::{Standing, Told};
 use crate::timestamp::Timestamp;
 use crate::window::Ring;
 pub(crate) use custom::Custom;
-use limits::{AtMost, Limits, line_rate};
+use limits::{Limits, line_rate};
+use measure::Measure;
 pub(crate) use name::Name;
 pub(crate) use numbers::Numbers;
 use pace::Pace;
 use readings::{Readings, Taken};
-
-/// An agent's clock that disagrees with arrival for more samples in a row than this is wrong,
-/// and arrival measures instead.
-const PATIENCE: u8 = 2;
 
 /// What is known of a data source.
 #[derive(Debug)]
@@ -216,8 +214,8 @@ impl Source {
             self.rename(descr.hostname, config, health);
         }
 
-        self.readings.begin_sample();
-        let mut measure = Measure::new(now, self.disputes);
+        let limits = self.limits();
+        let mut measure = Measure::new(now, self.disputes, limits, &config.ceilings);
         let mut has_begun = false;
         let mut hint = 0;
         let mut records = arrival.sample.records();
@@ -227,15 +225,12 @@ impl Source {
             let Some(place) = self.place(record, hint) else {
                 continue;
             };
-            let interval = self
-                .readings
-                .baseline(place)
-                .map(|before| measure.since(before));
             hint = place + 1;
-            let at_most = measure.at_most(interval, self.limits(), &config.ceilings);
             numbers.read(record);
-            let readings = &mut self.readings;
-            match readings.take(place, numbers, now, interval, at_most, health) {
+            match self
+                .readings
+                .take(place, self.samples, numbers, &mut measure, health)
+            {
                 Taken::Began => has_begun = true,
                 Taken::Measured => {
                     self.has_rates = true;
@@ -277,17 +272,10 @@ impl Source {
         self.session = session;
         self.uptime = now.uptime;
         self.last_seen = now.received_at;
-        let mut measure = Measure::new(now, self.disputes);
         let limits = self.limits();
+        let mut measure = Measure::new(now, self.disputes, limits, &config.ceilings);
         for named in said.metrics {
-            let is_taken = custom::take(
-                &mut self.customs,
-                &named,
-                &mut measure,
-                limits,
-                config,
-                health,
-            );
+            let is_taken = custom::take(&mut self.customs, &named, &mut measure, config, health);
             health.custom_metrics_refused += u64::from(!is_taken);
         }
         if measure.is_disputed {
@@ -307,7 +295,8 @@ impl Source {
             return custom.new_seconds(self.last_seen);
         }
         let operands = metric.definition().operands();
-        let newest = operands.filter_map(|operand| self.readings.new_seconds(operand));
+        let newest =
+            operands.filter_map(|operand| self.readings.new_seconds(operand, self.samples));
         newest.reduce(f64::max)
     }
 
@@ -550,61 +539,4 @@ fn is_over(state: DomainState) -> bool {
         state,
         DomainState::SHUTDOWN | DomainState::SHUT_OFF | DomainState::CRASHED
     )
-}
-
-/// Measures the interval of a sample, once for all structures that were last read together.
-struct Measure {
-    now: Moment,
-    disputes: u8,
-    last: Option<(Moment, Interval)>,
-    limited: Option<(f64, Limits, AtMost)>,
-    is_disputed: bool,
-}
-
-impl Measure {
-    fn new(now: Moment, disputes: u8) -> Self {
-        Self {
-            now,
-            disputes,
-            last: None,
-            limited: None,
-            is_disputed: false,
-        }
-    }
-
-    /// How much counters can have gone up in an interval.
-    fn at_most(
-        &mut self,
-        interval: Option<Interval>,
-        limits: Limits,
-        ceilings: &Ceilings,
-    ) -> &AtMost {
-        let Some(Interval::Seconds(seconds)) = interval else {
-            return &[0; _];
-        };
-        let is_other =
-            |(length, under, _): &mut (f64, Limits, AtMost)| *length != seconds || *under != limits;
-        let _ = self.limited.take_if(is_other);
-        let (_, _, at_most) = self
-            .limited
-            .get_or_insert_with(|| (seconds, limits, limits.within(seconds, ceilings)));
-        at_most
-    }
-
-    fn since(&mut self, before: Moment) -> Interval {
-        if let Some((known, interval)) = self.last
-            && known == before
-        {
-            return interval;
-        }
-        let mut measured = interval(before, self.now, Clock::Agent);
-        if measured == Interval::Disputed {
-            self.is_disputed = true;
-            if self.disputes >= PATIENCE {
-                measured = interval(before, self.now, Clock::Arrival);
-            }
-        }
-        self.last = Some((before, measured));
-        measured
-    }
 }

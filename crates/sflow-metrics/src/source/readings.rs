@@ -2,7 +2,7 @@
 
 use sflow_v5::DataFormat;
 
-use super::limits::AtMost;
+use super::measure::Measure;
 use super::numbers::{Numbers, UNKNOWN, quantity};
 use crate::catalogue::{CounterColumn, Operand, Structure};
 use crate::discipline::counter::{Step, step};
@@ -34,8 +34,8 @@ struct Block {
     structure: u8,
     /// Whether its baselines may be subtracted from.
     continues: bool,
-    /// Whether it stood in the newest sample, and not for the second time at one moment.
-    is_new: bool,
+    /// The number of the sample that it was read from, and not for the second time at one moment.
+    sample: u64,
 }
 
 /// What a structure in a sample came to.
@@ -50,13 +50,6 @@ pub(crate) enum Taken {
 }
 
 impl Readings {
-    /// Begins a sample.
-    pub(crate) fn begin_sample(&mut self) {
-        for block in &mut self.blocks {
-            block.is_new = false;
-        }
-    }
-
     /// Forgets all baselines: whatever comes next is a beginning.
     pub(crate) fn restart(&mut self) {
         for block in &mut self.blocks {
@@ -81,24 +74,13 @@ impl Readings {
         known.or_else(|| self.add(structure))
     }
 
-    /// The moment that the differences of the structure at this place will start from.
-    pub(crate) fn baseline(&self, place: usize) -> Option<Moment> {
-        self.blocks
-            .get(place)
-            .filter(|block| block.continues)
-            .map(|block| block.moment)
-    }
-
-    /// Takes the fields of a record over.
-    ///
-    /// `interval` is the time since [`baseline`](Self::baseline), `None` if this is a beginning.
+    /// Takes the fields of a record over, which stands in the source's sample of this number.
     pub(crate) fn take(
         &mut self,
         place: usize,
+        sample: u64,
         numbers: &Numbers,
-        now: Moment,
-        interval: Option<Interval>,
-        at_most: &AtMost,
+        measure: &mut Measure<'_>,
         health: &mut Health,
     ) -> Taken {
         let block = &mut self.blocks[place];
@@ -113,10 +95,12 @@ impl Readings {
         block.floats = numbers.floats();
 
         let counters = structure.counters.iter().zip(baselines).zip(steps);
-        let taken = match interval {
+        let now = measure.now;
+        let since = block.continues.then(|| measure.since(block.moment));
+        let taken = match since {
             // Counters keep their older baseline, so that nothing between is lost.
-            Some(Interval::None) => return Taken::Again,
-            Some(Interval::Seconds(seconds)) => {
+            Some((Interval::None, _)) => return Taken::Again,
+            Some((Interval::Seconds(seconds), at_most)) => {
                 block.seconds = seconds;
                 for ((column, baseline), difference) in counters {
                     let count = numbers.bits(column.field);
@@ -131,7 +115,7 @@ impl Readings {
                 }
                 Taken::Measured
             }
-            Some(Interval::Disputed) | None => {
+            Some((Interval::Disputed, _)) | None => {
                 block.seconds = 0.0;
                 for ((column, baseline), difference) in counters {
                     *baseline = numbers.bits(column.field);
@@ -142,7 +126,7 @@ impl Readings {
         };
         block.moment = now;
         block.continues = true;
-        block.is_new = true;
+        block.sample = sample;
         taken
     }
 
@@ -174,10 +158,10 @@ impl Readings {
         (count != UNKNOWN).then_some(count)
     }
 
-    /// The seconds that a reading stands for, if the newest sample brought it.
-    pub(crate) fn new_seconds(&self, operand: Operand) -> Option<f64> {
+    /// The seconds that a reading stands for, if the sample of this number brought it.
+    pub(crate) fn new_seconds(&self, operand: Operand, sample: u64) -> Option<f64> {
         let (block, _) = self.find(operand)?;
-        block.is_new.then_some(block.seconds)
+        (block.sample == sample).then_some(block.seconds)
     }
 
     /// Whether the structure of this reading has ever come.
@@ -211,7 +195,7 @@ impl Readings {
             cells_at: u16::try_from(self.cells.len()).ok()?,
             structure,
             continues: false,
-            is_new: false,
+            sample: 0,
         });
         let (counters, gauges) = (columns.counters.len(), columns.gauges.len());
         self.cells.reserve_exact(2 * counters + gauges);

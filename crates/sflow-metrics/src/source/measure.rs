@@ -1,0 +1,61 @@
+use super::limits::{AtMost, Limits};
+use crate::catalogue::Ceiling;
+use crate::config::Ceilings;
+use crate::discipline::interval::{Clock, Interval, Moment, interval};
+
+/// An agent's clock that disagrees with arrival for more samples in a row than this is wrong,
+/// and arrival measures instead.
+const PATIENCE: u8 = 2;
+
+/// Measures the interval of a sample, and what counters can have done in it, once for all
+/// structures that were last read together.
+pub(super) struct Measure<'c> {
+    pub(super) now: Moment,
+    /// Whether the agent's clock has disagreed with arrival.
+    pub(super) is_disputed: bool,
+    disputes: u8,
+    limits: Limits,
+    ceilings: &'c Ceilings,
+    last: Option<Moment>,
+    interval: Interval,
+    at_most: AtMost,
+}
+
+impl<'c> Measure<'c> {
+    /// Begins at this moment, after so many samples in a row whose clock was disputed.
+    pub(super) fn new(now: Moment, disputes: u8, limits: Limits, ceilings: &'c Ceilings) -> Self {
+        Self {
+            now,
+            is_disputed: false,
+            disputes,
+            limits,
+            ceilings,
+            last: None,
+            interval: Interval::None,
+            at_most: [0; Ceiling::ALL.len()],
+        }
+    }
+
+    /// The time since a moment, and how much counters can have gone up in it.
+    #[inline]
+    pub(super) fn since(&mut self, before: Moment) -> (Interval, &AtMost) {
+        if self.last != Some(before) {
+            self.measure(before);
+        }
+        (self.interval, &self.at_most)
+    }
+
+    fn measure(&mut self, before: Moment) {
+        self.interval = interval(before, self.now, Clock::Agent);
+        if self.interval == Interval::Disputed {
+            self.is_disputed = true;
+            if self.disputes >= PATIENCE {
+                self.interval = interval(before, self.now, Clock::Arrival);
+            }
+        }
+        if let Interval::Seconds(seconds) = self.interval {
+            self.at_most = self.limits.within(seconds, self.ceilings);
+        }
+        self.last = Some(before);
+    }
+}
