@@ -15,13 +15,15 @@ use sflow_v5::Datagram;
 /// What was set out for.
 const AT_MOST_MICROSECONDS: f64 = 1_000.0;
 
-const QUERIES: [&str; 8] = [
+const QUERIES: [&str; 10] = [
     "avg:vir_cpu_utilization",
     "avg:vir_cpu_utilization{vir_host_name=apache.*}",
     "avg:vir_cpu_utilization{vir_host_name=apache.*,vir_cpu_state=running}",
     "avg:vir_cpu_utilization,avg:vir_mem_utilization,sum:vir_bytes_in+vir_bytes_out{vir_host_name=apache.*}",
     "avg:vir_cpu_utilization{vir_host_name=apache.7.*}",
+    "median:vir_cpu_utilization{vir_host_name=apache.*}",
     "max:vir_cpu_utilization{vir_host_name=apache.*}",
+    "avg:vir_cpu_utilization by vir_host_name=(*).*.*",
     "avg:vir_cpu_utilization{vir_host_name=apache.*}[60s]",
     "avg:cpu_utilization",
 ];
@@ -55,8 +57,9 @@ fn main() {
         .iter()
         .map(|query| Job {
             things: 1,
-            run: Box::new(move || {
-                black_box(registry.query(now, black_box(query)));
+            run: Box::new(move || match query.grouping() {
+                None => drop(black_box(registry.query(now, black_box(query)))),
+                Some(_) => drop(black_box(registry.query_groups(now, black_box(query)))),
             }),
         })
         .collect();

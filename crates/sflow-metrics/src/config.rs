@@ -51,6 +51,8 @@ pub struct Config {
     pub forget_agent_after: Duration,
     /// The grain of windows: a window is so many slots of this length.
     pub slot: Duration,
+    /// Groups at most in one answer.
+    pub max_groups: usize,
     /// The longest window that can be watched; a longer one is cut.
     pub max_window: Duration,
     /// What cannot be, and so is no rate but a fault.
@@ -99,6 +101,7 @@ impl Default for Config {
             gone_after: Duration::from_secs(120),
             forget_agent_after: Duration::from_secs(3600),
             slot: Duration::from_secs(5),
+            max_groups: 10_000,
             max_window: Duration::from_secs(600),
             ceilings: Ceilings::default(),
         }

@@ -6,6 +6,7 @@ mod config;
 mod discipline;
 mod entity;
 mod event;
+mod flow;
 mod health;
 mod query;
 mod registry;
@@ -20,10 +21,14 @@ pub use catalogue::{Metric, MetricKind};
 pub use config::{Ceilings, Config};
 pub use entity::{Entity, EntityId, EntityKind, Lifecycle};
 pub use event::{Event, EventId, EventKind, Identity};
+pub use flow::{
+    FlowAnswer, FlowDefinition, FlowError, FlowFilter, FlowId, FlowKey, FlowKind, FlowMeasure,
+    FlowProblem, FlowRow, FlowTest, FlowValue, FlowsFull, NetworkAddress, SamplerStatus,
+};
 pub use health::Health;
 pub use query::{
-    Expression, Filter, Key, Pattern, Query, QueryError, QueryProblem, Statistic, Summary, Take,
-    Window,
+    Expression, Filter, Group, Grouping, Groups, Holder, Key, MergeError, Partial, Pattern,
+    Percent, Query, QueryError, QueryProblem, Statistic, Summary, Take, Window,
 };
 pub use registry::Registry;
 pub use threshold::{Scope, Side, Threshold, ThresholdError, ThresholdId, ThresholdStatus};

@@ -21,11 +21,14 @@ use crate::entity::{Entity, EntityId, EntityKind, Lifecycle};
 use crate::event::{Budget, EventKind, Log};
 use crate::flow::{Flows, Origin};
 use crate::health::Health;
-use crate::query::{Expression, Query, Summary, evaluate};
+use crate::query::{
+    Expression, Groups, Partial, Query, Summary, Window, evaluate, evaluate_groups, partial,
+};
 use crate::slab::Slab;
 use crate::source::{Arrival, Begin, Numbers, Source, Watch, says_it_stopped};
 use crate::threshold::Alarms;
 use crate::timestamp::Timestamp;
+use crate::window::{Slots, slot_number, slots_in};
 use admission::Admission;
 use identity::Claim;
 
@@ -194,12 +197,38 @@ impl Registry {
         evaluate(self, now, query)
     }
 
+    /// Answers a query for each group of its [grouping](Query::grouping); without one, all
+    /// entities are in a group without a name.
+    ///
+    /// ```
+    /// # use sflow_metrics::{Config, Query, Registry, Timestamp};
+    /// # let registry = Registry::new(Config::default());
+    /// let query: Query = "sum:vir_cpu_cores by vir_host_name=(*).*.*".parse()?;
+    /// for group in registry.query_groups(Timestamp::ZERO, &query).groups {
+    ///     println!("service {}: {:?} cores", group.name, group.summaries[0].value);
+    /// }
+    /// # Ok::<(), sflow_metrics::QueryError>(())
+    /// ```
+    pub fn query_groups(&self, now: Timestamp, query: &Query) -> Groups {
+        evaluate_groups(self, now, query)
+    }
+
+    /// What it has to say to a query, to be merged with what other registries have that hear
+    /// other agents.
+    pub fn partial(&self, now: Timestamp, query: &Query) -> Partial {
+        partial(self, now, query)
+    }
+
     /// Begins to keep the windows that a query asks for, of all entities that have its metrics.
     ///
-    /// Costs memory for each of them: 72 bytes a slot. A query without a window needs none.
+    /// Costs memory for each of them: 80 bytes for each slot in which something was read. A query
+    /// without a window needs none.
     pub fn watch(&mut self, query: &Query) {
         let Some(window) = query.window() else { return };
-        let slots = self.slots(window.length());
+        let slots = match self.whole_slots(window) {
+            slots if window.is_tumbling() => 2 * slots,
+            slots => slots + 1,
+        };
         for metric in query.expressions().iter().flat_map(Expression::metrics) {
             match self
                 .watches
@@ -237,13 +266,21 @@ impl Registry {
         &self.config
     }
 
-    /// How many slots hold a window of this length, whenever in a slot it is asked for.
-    pub(crate) fn slots(&self, length: core::time::Duration) -> usize {
-        let length = length.min(self.config.max_window).as_nanos();
-        let slots = length.div_ceil(self.config.slot.as_nanos().max(1));
-        usize::try_from(slots)
-            .unwrap_or(usize::MAX)
-            .saturating_add(1)
+    /// The slots that a window has at this moment.
+    pub(crate) fn slots_of(&self, window: Window, now: Timestamp) -> Slots {
+        let length = self.whole_slots(window);
+        let newest = slot_number(self.config.slot, now);
+        if window.is_tumbling() {
+            let end = newest / length * length;
+            return end.saturating_sub(length)..=end.checked_sub(1).unwrap_or(u64::MAX);
+        }
+        // The slot that it begins in counts as a whole.
+        newest.saturating_sub(length)..=newest
+    }
+
+    fn whole_slots(&self, window: Window) -> u64 {
+        let length = window.length().min(self.config.max_window);
+        slots_in(self.config.slot, length)
     }
 
     /// The entity that a source is.

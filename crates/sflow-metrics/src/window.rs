@@ -1,7 +1,10 @@
 //! Windows: a ring of slots for one metric of one source.
 
+use core::ops::RangeInclusive;
 use core::time::Duration;
+use std::collections::VecDeque;
 
+use crate::query::Percent;
 use crate::timestamp::Timestamp;
 
 /// What has been read of one metric over some time.
@@ -108,87 +111,115 @@ impl Partial {
     }
 }
 
-/// The newest slots of a metric.
+/// The newest slots of a metric in which something was read.
 #[derive(Clone, Debug)]
 pub(crate) struct Ring {
     /// The metric, by its place in the catalogue.
     pub(crate) metric: u16,
-    slots: Box<[Slot]>,
+    /// How many slots it goes back, the newest one included.
+    span: u64,
+    /// In the order of their numbers.
+    slots: VecDeque<Slot>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 struct Slot {
     /// How many slots the origin of time is away.
     number: u64,
     partial: Partial,
 }
 
+/// The numbers of some slots.
+pub(crate) type Slots = RangeInclusive<u64>;
+
 impl Ring {
-    pub(crate) fn new(metric: u16, slots: usize) -> Self {
-        let empty = Slot {
-            number: 0,
-            partial: Partial::EMPTY,
-        };
+    pub(crate) fn new(metric: u16, span: u64) -> Self {
         Self {
             metric,
-            slots: vec![empty; slots.max(1)].into(),
+            span: span.max(1),
+            slots: VecDeque::new(),
         }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.slots.len()
+    /// Goes back so many slots from now on.
+    pub(crate) fn span(&mut self, span: u64) {
+        self.span = span.max(1);
     }
 
     /// Adds a reading; one that is older than the ring is dropped.
-    pub(crate) fn push(&mut self, width: Duration, at: Timestamp, value: f64, seconds: f64) {
-        let number = slot_number(width, at);
-        let place = self.place(number);
-        let slot = &mut self.slots[place];
-        if slot.number > number {
+    pub(crate) fn push(&mut self, number: u64, reading: Partial) {
+        let newest = self
+            .slots
+            .back()
+            .map_or(number, |slot| slot.number.max(number));
+        let oldest = (newest + 1).saturating_sub(self.span);
+        if number < oldest {
             return;
         }
-        if slot.number < number {
-            *slot = Slot {
-                number,
-                partial: Partial::EMPTY,
-            };
+        while self.slots.front().is_some_and(|slot| slot.number < oldest) {
+            self.slots.pop_front();
         }
-        slot.partial = slot.partial.merge(Partial::reading(at, value, seconds));
-    }
-
-    /// What was read in the last so many slots, the one that `now` lies in included.
-    pub(crate) fn since(&self, width: Duration, now: Timestamp, slots: usize) -> Partial {
-        let newest = slot_number(width, now);
-        let slots = u64::try_from(slots).unwrap_or(u64::MAX);
-        let oldest = newest.saturating_sub(slots.saturating_sub(1));
-        let inside = self
-            .slots
-            .iter()
-            .filter(|slot| (oldest..=newest).contains(&slot.number));
-        inside.fold(Partial::EMPTY, |sum, slot| sum.merge(slot.partial))
-    }
-
-    /// The same readings in a ring of another length.
-    pub(crate) fn resized(&self, slots: usize) -> Self {
-        let mut resized = Self::new(self.metric, slots);
-        for slot in self.slots.iter().filter(|slot| !slot.partial.is_empty()) {
-            let place = resized.place(slot.number);
-            if resized.slots[place].number <= slot.number {
-                resized.slots[place] = *slot;
+        // Nearly always the last one, or behind it.
+        let place = self.slots.iter().rposition(|slot| slot.number <= number);
+        match place.and_then(|place| self.slots.get_mut(place)) {
+            Some(slot) if slot.number == number => slot.partial = slot.partial.merge(reading),
+            _ => {
+                let partial = reading;
+                let place = place.map_or(0, |place| place + 1);
+                self.slots.insert(place, Slot { number, partial });
             }
         }
-        resized
     }
 
-    fn place(&self, number: u64) -> usize {
-        let length = u64::try_from(self.slots.len()).unwrap_or(u64::MAX);
-        usize::try_from(number % length).unwrap_or(0)
+    /// What was read in some slots.
+    pub(crate) fn over(&self, slots: Slots) -> Partial {
+        self.within(slots)
+            .fold(Partial::EMPTY, |sum, slot| sum.merge(slot.partial))
+    }
+
+    /// The value below which the mean of a slot was for this part of the time.
+    pub(crate) fn percentile(&self, slots: Slots, percent: Percent) -> Option<f64> {
+        let mut means: Vec<(f64, f64)> = self
+            .within(slots)
+            .filter_map(|slot| Some((slot.partial.mean()?, slot.partial.elapsed)))
+            .collect();
+        means.sort_unstable_by(|(a, _), (b, _)| a.total_cmp(b));
+        let all: f64 = means.iter().map(|(_, seconds)| seconds).sum();
+        let mut left = all * percent.percent() / 100.0;
+        let mut reached = None;
+        for (mean, seconds) in means {
+            // First readings stand for no time: they count if there is nothing else.
+            if seconds > 0.0 || all <= 0.0 {
+                reached = Some(mean);
+                left -= seconds;
+                if left <= 0.0 {
+                    break;
+                }
+            }
+        }
+        reached
+    }
+
+    fn within(&self, slots: Slots) -> impl Iterator<Item = &Slot> {
+        let inside = move |slot: &&Slot| slots.contains(&slot.number);
+        self.slots.iter().filter(inside)
     }
 }
 
-fn slot_number(width: Duration, at: Timestamp) -> u64 {
-    let width = u64::try_from(width.as_nanos()).unwrap_or(u64::MAX).max(1);
-    at.as_nanos() / width
+/// The number of the slot of such a width that a moment lies in.
+pub(crate) fn slot_number(width: Duration, at: Timestamp) -> u64 {
+    at.as_nanos() / nanos(width)
+}
+
+/// How many slots of such a width a length is.
+pub(crate) fn slots_in(width: Duration, length: Duration) -> u64 {
+    nanos(length).div_ceil(nanos(width))
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos())
+        .unwrap_or(u64::MAX)
+        .max(1)
 }
 
 #[cfg(test)]
@@ -202,13 +233,23 @@ mod tests {
         Timestamp::from_secs(second)
     }
 
+    fn push(ring: &mut Ring, second: u64, value: f64, seconds: f64) {
+        let reading = Partial::reading(at(second), value, seconds);
+        ring.push(slot_number(WIDTH, at(second)), reading);
+    }
+
+    fn since(ring: &Ring, second: u64, slots: u64) -> Partial {
+        let newest = slot_number(WIDTH, at(second));
+        ring.over((newest + 1).saturating_sub(slots)..=newest)
+    }
+
     #[test]
     fn the_mean_is_exact_under_uneven_polling() {
         let mut ring = Ring::new(0, 12);
-        ring.push(WIDTH, at(2), 100.0, 2.0);
-        ring.push(WIDTH, at(12), 10.0, 10.0);
-        ring.push(WIDTH, at(13), 500.0, 1.0);
-        let all = ring.since(WIDTH, at(14), 12);
+        push(&mut ring, 2, 100.0, 2.0);
+        push(&mut ring, 12, 10.0, 10.0);
+        push(&mut ring, 13, 500.0, 1.0);
+        let all = since(&ring, 14, 12);
         assert_eq!(all.mean(), Some((200.0 + 100.0 + 500.0) / 13.0));
         assert_eq!(
             (all.min(), all.max(), all.last()),
@@ -219,20 +260,40 @@ mod tests {
     #[test]
     fn readings_leave_the_window() {
         let mut ring = Ring::new(0, 3);
-        ring.push(WIDTH, at(2), 100.0, 2.0);
-        ring.push(WIDTH, at(7), 10.0, 5.0);
-        assert_eq!(ring.since(WIDTH, at(7), 3).max(), Some(100.0));
-        assert_eq!(ring.since(WIDTH, at(7), 1).max(), Some(10.0));
-        assert_eq!(ring.since(WIDTH, at(16), 3).max(), Some(10.0));
-        assert_eq!(ring.since(WIDTH, at(21), 3).mean(), None);
-        ring.push(WIDTH, at(16), 1.0, 5.0);
+        push(&mut ring, 2, 100.0, 2.0);
+        push(&mut ring, 7, 10.0, 5.0);
+        assert_eq!(since(&ring, 7, 3).max(), Some(100.0));
+        assert_eq!(since(&ring, 7, 1).max(), Some(10.0));
+        assert_eq!(since(&ring, 16, 3).max(), Some(10.0));
+        assert_eq!(since(&ring, 21, 3).mean(), None);
+        push(&mut ring, 16, 1.0, 5.0);
+        assert_eq!(ring.slots.len(), 2, "what is too old has left");
+        assert_eq!(since(&ring, 16, 3).max(), Some(10.0));
+        push(&mut ring, 3, 9.0, 1.0);
+        assert_eq!(since(&ring, 16, 9).max(), Some(10.0), "too old");
+        push(&mut ring, 11, 50.0, 1.0);
         assert_eq!(
-            ring.since(WIDTH, at(16), 3).max(),
-            Some(10.0),
-            "its slot was used again"
+            since(&ring, 16, 3).max(),
+            Some(50.0),
+            "late, but not too late"
         );
-        ring.push(WIDTH, at(3), 9.0, 1.0);
-        assert_eq!(ring.since(WIDTH, at(16), 3).max(), Some(10.0), "too old");
+        assert_eq!(since(&ring, 16, 3).last(), Some(1.0));
+    }
+
+    #[test]
+    fn percentiles_are_of_time() {
+        let mut ring = Ring::new(0, 12);
+        for (second, value, seconds) in [(10, 1.0, 10.0), (20, 9.0, 10.0), (50, 5.0, 30.0)] {
+            push(&mut ring, second, value, seconds);
+        }
+        let of = |percent| ring.percentile(0..=99, Percent::new(percent).unwrap());
+        assert_eq!((of(0.0), of(20.0)), (Some(1.0), Some(1.0)));
+        assert_eq!((of(50.0), of(80.0)), (Some(5.0), Some(5.0)));
+        assert_eq!((of(81.0), of(100.0)), (Some(9.0), Some(9.0)));
+        assert_eq!(ring.percentile(70..=99, Percent::HALF), None);
+        let mut first = Ring::new(0, 12);
+        push(&mut first, 1, 7.0, 0.0);
+        assert_eq!(first.percentile(0..=9, Percent::HALF), Some(7.0));
     }
 
     #[test]
@@ -248,13 +309,18 @@ mod tests {
     }
 
     #[test]
-    fn a_longer_ring_keeps_what_the_shorter_one_had() {
+    fn a_ring_that_grows_keeps_what_it_had() {
         let mut ring = Ring::new(0, 3);
         for second in 0..30 {
-            ring.push(WIDTH, at(second), second as f64, 1.0);
+            push(&mut ring, second, second as f64, 1.0);
         }
-        let longer = ring.resized(7);
-        assert_eq!(longer.since(WIDTH, at(29), 7), ring.since(WIDTH, at(29), 3));
+        let before = since(&ring, 29, 3);
+        ring.span(7);
+        assert_eq!(since(&ring, 29, 7), before);
+        for second in 30..60 {
+            push(&mut ring, second, second as f64, 1.0);
+        }
+        assert_eq!(since(&ring, 59, 99).min(), Some(25.0));
     }
 
     proptest! {

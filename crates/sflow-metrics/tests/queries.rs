@@ -305,3 +305,167 @@ fn a_window_outlives_a_restart_of_the_agent() {
     assert_eq!(ask(&registry, 40.0, "avg:vir_cpu_cores").value, None);
     assert_eq!(registry.query(at(40.0), &query)[0].value, Some(0.5));
 }
+
+#[test]
+fn ranks_spread_and_winners() {
+    let registry = registry();
+    // apache.1 to 3 use 0.5, 1.5 and 2.5 processors.
+    let cases = [
+        ("median", 1.5),
+        ("q1", 1.0),
+        ("q3", 2.0),
+        ("iqr", 1.0),
+        ("p100", 2.5),
+        ("p75", 2.0),
+        ("var", 2.0 / 3.0),
+        ("sdev", (2.0_f64 / 3.0).sqrt()),
+    ];
+    for (statistic, expected) in cases {
+        let query = format!("{statistic}:vir_cpu_cores{{vir_host_name=apache.*}}");
+        let answer = ask(&registry, 35.0, &query);
+        assert!(
+            (answer.value.unwrap() - expected).abs() < 1e-12,
+            "{query}: {answer:?}"
+        );
+        assert_eq!((answer.contributing, answer.winner), (3, None));
+    }
+    for (statistic, winner) in [
+        ("min", "apache.1.aaaa"),
+        ("max", "apache.3.cccc"),
+        ("any", "apache.3.cccc"),
+    ] {
+        let query = format!("{statistic}:vir_cpu_cores{{vir_host_name=apache.*}}");
+        let expected = entity(&registry, 35.0, winner).unwrap().id();
+        assert_eq!(
+            ask(&registry, 35.0, &query).winner,
+            Some(expected),
+            "{query}"
+        );
+    }
+}
+
+#[test]
+fn filters_say_no_and_any() {
+    let registry = registry();
+    let count = |filters: &str| {
+        ask(
+            &registry,
+            35.0,
+            &format!("count:vir_cpu_cores{{{filters}}}"),
+        )
+        .matched
+    };
+    let cases = [
+        ("vir_host_name!=apache.*", 2),
+        ("vir_host_name!=apache.*|db.*", 1),
+        ("vir_host_name!=apache.*,vir_cpu_state!=running", 1),
+        ("vir_host_name=apache*,vir_host_name!=*.1.*", 2),
+        ("vir_host_name", 5),
+        ("!vir_host_name", 0),
+        ("!ifname", 5),
+        ("ifname", 0),
+        ("ifname!=eth0", 5),
+    ];
+    for (filters, expected) in cases {
+        assert_eq!(count(filters), expected, "{filters}");
+    }
+}
+
+#[test]
+fn answers_by_group() {
+    let registry = registry();
+    let groups = |query: &str| {
+        let groups = registry.query_groups(at(35.0), &query.parse().unwrap());
+        let lines: Vec<_> = groups
+            .groups
+            .iter()
+            .map(|group| (group.name.to_string(), group.summaries[0].value))
+            .collect();
+        (lines, groups.ungrouped, groups.left_out)
+    };
+    let line = |name: &str, value| (name.to_owned(), Some(value));
+    assert_eq!(
+        groups("sum:vir_cpu_cores by host_name"),
+        (vec![line("node1", 2.0), line("node2", 11.5)], 0, 0)
+    );
+    assert_eq!(
+        groups("avg:vir_cpu_cores by vir_host_name=(*).*.*"),
+        (
+            vec![line("apache", 1.5), line("apache2", 9.0), line("db", 0.0)],
+            0,
+            0
+        )
+    );
+    assert_eq!(
+        groups("max:vir_cpu_cores{vir_cpu_state=running} by vir_host_name=apache(*).*.*"),
+        (vec![line("", 2.5), line("2", 9.0)], 0, 0)
+    );
+    assert_eq!(
+        groups("max:vir_cpu_cores by vir_host_name=apache(*).*.*").1,
+        1,
+        "the database"
+    );
+    assert_eq!(groups("max:vir_cpu_cores by ifname"), (vec![], 5, 0));
+    assert_eq!(groups("count:vir_cpu_cores").0, [line("", 5.0)]);
+    let nobody = groups("count:vir_cpu_cores{vir_host_name=nobody}");
+    assert_eq!(nobody.0, [(String::new(), None)]);
+}
+
+#[test]
+fn groups_are_bounded() {
+    let mut registry = Registry::new(Config {
+        max_groups: 3,
+        ..Config::default()
+    });
+    let mut agent = Agent::new(1);
+    let names: Vec<String> = (0..10).map(|task| format!("web{task}.1.x")).collect();
+    for (index, name) in (0..).zip(&names) {
+        agent.report(
+            &mut registry,
+            10.0,
+            &[Container::new(name, index).sample(1)],
+        );
+    }
+    let query = "sum:vir_mem_used by vir_host_name".parse().unwrap();
+    let groups = registry.query_groups(at(10.0), &query);
+    assert_eq!((groups.groups.len(), groups.left_out), (3, 7));
+}
+
+#[test]
+fn tumbling_windows_are_whole_and_stay_until_the_next_is() {
+    let mut registry = Registry::new(Config::default());
+    let tumbling: Query = "avg:vir_cpu_cores[60s tumbling]".parse().unwrap();
+    let sliding: Query = "avg:vir_cpu_cores[60s]".parse().unwrap();
+    let ranks: Query = "avg:vir_cpu_cores[60s:p80]".parse().unwrap();
+    for query in [&tumbling, &sliding, &ranks] {
+        registry.watch(query);
+    }
+    let mut agent = Agent::new(1);
+    let mut web = Container::new("web.1", 1);
+    let mut answers = Vec::new();
+    // The simulated world begins 40 seconds into a minute. Each second of a minute of ours costs
+    // as many tenths of a processor as the minute has a number.
+    for sequence in 1..=24 {
+        let now = f64::from(sequence) * 10.0;
+        let minute = ((now + 40.0 - 0.5) / 60.0).floor();
+        web.work(10.0, minute / 10.0, 0.0);
+        agent.report(&mut registry, now, &[web.sample(sequence)]);
+        let value = |query| registry.query(at(now), query)[0].value;
+        answers.push((now, value(&tumbling), value(&ranks)));
+    }
+    let close = |value: Option<f64>, expected: f64| (value.unwrap() - expected).abs() < 0.02;
+    for (now, tumbling, _) in &answers {
+        let minute = ((now + 40.0) / 60.0).floor();
+        match minute as u32 {
+            0 => assert_eq!(*tumbling, None, "at {now}: none is whole"),
+            1 => {}
+            minute => assert!(
+                close(*tumbling, f64::from(minute - 1) / 10.0),
+                "at {now}: {tumbling:?}"
+            ),
+        }
+    }
+    // At 100 s, four fifths of the last minute were in minute one or before.
+    let (.., ranks) = answers.iter().find(|(now, ..)| *now == 100.0).unwrap();
+    assert!(close(*ranks, 0.2), "{ranks:?}");
+}

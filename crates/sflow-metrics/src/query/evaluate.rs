@@ -1,50 +1,42 @@
-use crate::catalogue::Metric;
-use crate::entity::{EntityKind, Lifecycle};
-use crate::query::summary::Gathering;
-use crate::query::{Expression, Query, Summary, Take, Window};
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use super::gather::Gathering;
+use super::{Expression, Filter, Group, Groups, Query, Summary, Take, Window};
+use crate::entity::{EntityId, EntityKind, Lifecycle};
 use crate::registry::Registry;
 use crate::source::Source;
 use crate::timestamp::Timestamp;
 
+/// What was gathered for each expression.
+pub(super) type Gatherings = Vec<Gathering<EntityId>>;
+
 /// Answers a query by one walk over all sources.
 pub(crate) fn evaluate(registry: &Registry, now: Timestamp, query: &Query) -> Vec<Summary> {
-    let mut gatherings = vec![Gathering::default(); query.expressions.len()];
-    for source in registry.sources() {
-        if !query
-            .expressions
-            .iter()
-            .any(|expression| could_have(source, expression))
-        {
-            continue;
-        }
-        let lifecycle = source.lifecycle(now, registry.config());
-        if lifecycle == Lifecycle::Gone || !passes(registry, source, now, query) {
-            continue;
-        }
-        let believed_since = now - source.stale_after(registry.config());
-        for (expression, gathering) in query.expressions.iter().zip(&mut gatherings) {
-            if !could_have(source, expression) {
-                continue;
-            }
-            gathering.summary.matched += 1;
-            match lifecycle {
-                Lifecycle::Stale | Lifecycle::Gone => {
-                    gathering.summary.stale += 1;
-                    continue;
-                }
-                Lifecycle::Warming => gathering.summary.warming += 1,
-                Lifecycle::Live => {}
-            }
-            match value(registry, source, now, query.window, expression) {
-                Some((value, at)) if at >= believed_since => gathering.contribute(value, now - at),
-                _ => {}
-            }
-        }
+    let mut gatherings = none(query);
+    for asked in asked(registry, now, query) {
+        asked.contribute(query, &mut gatherings);
     }
-    let pairs = query.expressions.iter().zip(gatherings);
-    pairs
-        .map(|(expression, gathering)| gathering.finish(expression.statistic))
-        .collect()
+    summaries(&gatherings, query, now)
+}
+
+/// The same, for each group of entities.
+pub(crate) fn evaluate_groups(registry: &Registry, now: Timestamp, query: &Query) -> Groups {
+    let gathered = gather_groups(registry, now, query);
+    let mut groups: Vec<Group> = gathered
+        .groups
+        .into_iter()
+        .map(|(name, gatherings)| Group {
+            name: String::from_utf8_lossy(&name).into(),
+            summaries: summaries(&gatherings, query, now),
+        })
+        .collect();
+    groups.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    Groups {
+        groups,
+        ungrouped: gathered.ungrouped,
+        left_out: gathered.left_out,
+    }
 }
 
 /// The value of each entity that a query of one expression is about; `None` of those that have
@@ -54,19 +46,166 @@ pub(crate) fn values_of_entities<'r>(
     now: Timestamp,
     query: &'r Query,
 ) -> impl Iterator<Item = (&'r Source, Option<f64>)> {
-    let expression = query.expressions.first();
+    asked(registry, now, query).filter_map(move |asked| {
+        let expression = query.expressions.first()?;
+        let value = asked.value(query.window, expression);
+        Some((asked.source, value.map(|(value, _)| value)))
+    })
+}
+
+/// What was gathered, by group.
+pub(super) struct Gathered {
+    pub(super) groups: HashMap<Box<[u8]>, Gatherings>,
+    pub(super) ungrouped: u64,
+    pub(super) left_out: u64,
+}
+
+/// Gathers by group; without a grouping all entities are in one without a name.
+pub(super) fn gather_groups(registry: &Registry, now: Timestamp, query: &Query) -> Gathered {
+    let mut gathered = Gathered {
+        groups: HashMap::new(),
+        ungrouped: 0,
+        left_out: 0,
+    };
+    if query.grouping.is_none() {
+        gathered.groups.insert(Box::default(), none(query));
+    }
+    for asked in asked(registry, now, query) {
+        let value;
+        let name: &[u8] = match &query.grouping {
+            None => &[],
+            Some(grouping) => {
+                value = registry
+                    .entity(asked.source, now)
+                    .and_then(|entity| grouping.key().value_of(&entity))
+                    .unwrap_or(Cow::Borrowed(&[]));
+                match grouping.part_of(&value) {
+                    Some(part) if !value.is_empty() => part,
+                    _ => {
+                        gathered.ungrouped += 1;
+                        continue;
+                    }
+                }
+            }
+        };
+        if let Some(gatherings) = gathered.groups.get_mut(name) {
+            asked.contribute(query, gatherings);
+        } else if gathered.groups.len() < registry.config().max_groups {
+            let mut gatherings = none(query);
+            asked.contribute(query, &mut gatherings);
+            gathered.groups.insert(name.into(), gatherings);
+        } else {
+            gathered.left_out += 1;
+        }
+    }
+    gathered
+}
+
+fn none(query: &Query) -> Gatherings {
+    vec![Gathering::default(); query.expressions.len()]
+}
+
+fn summaries(gatherings: &Gatherings, query: &Query, now: Timestamp) -> Vec<Summary> {
+    let pairs = query.expressions.iter().zip(gatherings);
+    pairs
+        .map(|(expression, gathering)| {
+            let (summary, winner) = Summary::of(gathering, expression.statistic, now);
+            Summary {
+                winner: winner.copied(),
+                ..summary
+            }
+        })
+        .collect()
+}
+
+/// A source that a query is about.
+struct Asked<'r> {
+    registry: &'r Registry,
+    source: &'r Source,
+    now: Timestamp,
+    lifecycle: Lifecycle,
+    believed_since: Timestamp,
+}
+
+/// The sources that are of a right kind and pass the filters.
+fn asked<'r>(
+    registry: &'r Registry,
+    now: Timestamp,
+    query: &'r Query,
+) -> impl Iterator<Item = Asked<'r>> {
     registry.sources().filter_map(move |source| {
-        let expression = expression.filter(|expression| could_have(source, expression))?;
-        let lifecycle = source.lifecycle(now, registry.config());
-        if lifecycle == Lifecycle::Gone || !passes(registry, source, now, query) {
+        let mut expressions = query.expressions.iter();
+        if !expressions.any(|expression| could_have(source, expression)) {
             return None;
         }
-        let is_heard = lifecycle != Lifecycle::Stale;
-        let believed_since = now - source.stale_after(registry.config());
-        let read = is_heard.then(|| value(registry, source, now, query.window, expression));
-        let read = read.flatten().filter(|(_, at)| *at >= believed_since);
-        Some((source, read.map(|(value, _)| value)))
+        let stale_after = source.stale_after(registry.config());
+        let lifecycle = source.lifecycle_after(now, stale_after, registry.config());
+        if lifecycle == Lifecycle::Gone || !passes(registry, source, now, &query.filters) {
+            return None;
+        }
+        Some(Asked {
+            registry,
+            source,
+            now,
+            lifecycle,
+            believed_since: now - stale_after,
+        })
     })
+}
+
+impl Asked<'_> {
+    fn contribute(&self, query: &Query, gatherings: &mut Gatherings) {
+        for (expression, gathering) in query.expressions.iter().zip(gatherings) {
+            if !could_have(self.source, expression) {
+                continue;
+            }
+            gathering.matched += 1;
+            match self.lifecycle {
+                Lifecycle::Stale | Lifecycle::Gone => {
+                    gathering.stale += 1;
+                    continue;
+                }
+                Lifecycle::Warming => gathering.warming += 1,
+                Lifecycle::Live => {}
+            }
+            if let Some((value, at)) = self.value(query.window, expression) {
+                gathering.contribute(expression.statistic, value, at, self.source.id);
+            }
+        }
+    }
+
+    /// The sum of an expression's metrics, and when the oldest part of it was read; `None` if a
+    /// part is unknown, or too old to be believed.
+    fn value(&self, window: Option<Window>, expression: &Expression) -> Option<(f64, Timestamp)> {
+        if matches!(self.lifecycle, Lifecycle::Stale | Lifecycle::Gone) {
+            return None;
+        }
+        let mut total: Option<(f64, Timestamp)> = None;
+        for metric in &expression.metrics {
+            let (value, at) = match window {
+                None => self.source.value(metric)?,
+                Some(window) => {
+                    let slots = self.registry.slots_of(window, self.now);
+                    let ring = self.source.ring(metric)?;
+                    let value = match window.take() {
+                        Take::Percentile(percent) => ring.percentile(slots.clone(), percent),
+                        take => {
+                            let readings = ring.over(slots.clone());
+                            match take {
+                                Take::Min => readings.min(),
+                                Take::Max => readings.max(),
+                                Take::Last => readings.last(),
+                                _ => readings.mean(),
+                            }
+                        }
+                    };
+                    (value?, ring.over(slots).last_at()?)
+                }
+            };
+            total = Some(total.map_or((value, at), |(sum, oldest)| (sum + value, oldest.min(at))));
+        }
+        total.filter(|(_, at)| *at >= self.believed_since)
+    }
 }
 
 fn could_have(source: &Source, expression: &Expression) -> bool {
@@ -76,60 +215,17 @@ fn could_have(source: &Source, expression: &Expression) -> bool {
     }
 }
 
-fn passes(registry: &Registry, source: &Source, now: Timestamp, query: &Query) -> bool {
-    if query.filters.is_empty() {
+fn passes(registry: &Registry, source: &Source, now: Timestamp, filters: &[Filter]) -> bool {
+    if filters.is_empty() {
         return true;
     }
     let Some(entity) = registry.entity(source, now) else {
         return false;
     };
-    query.filters.iter().all(|filter| {
+    filters.iter().all(|filter| {
         let value = filter.key.value_of(&entity);
-        value.is_some_and(|value| {
-            filter
-                .values
-                .iter()
-                .any(|pattern| pattern.fits_bytes(&value))
-        })
+        let mut values = filter.values.iter();
+        let fits = value.is_some_and(|value| values.any(|pattern| pattern.fits_bytes(&value)));
+        fits != filter.is_negative
     })
-}
-
-/// The sum of an expression's metrics, and when the oldest part of it was read; `None` if a
-/// part is unknown.
-fn value(
-    registry: &Registry,
-    source: &Source,
-    now: Timestamp,
-    window: Option<Window>,
-    expression: &Expression,
-) -> Option<(f64, Timestamp)> {
-    let mut total: Option<(f64, Timestamp)> = None;
-    for metric in &expression.metrics {
-        let (value, at) = match window {
-            None => source.value(metric)?,
-            Some(window) => windowed(registry, source, now, window, metric)?,
-        };
-        total = Some(total.map_or((value, at), |(sum, oldest)| (sum + value, oldest.min(at))));
-    }
-    total
-}
-
-fn windowed(
-    registry: &Registry,
-    source: &Source,
-    now: Timestamp,
-    window: Window,
-    metric: &Metric,
-) -> Option<(f64, Timestamp)> {
-    let slots = registry.slots(window.length());
-    let readings = source
-        .ring(metric)?
-        .since(registry.config().slot, now, slots);
-    let value = match window.take() {
-        Take::Mean => readings.mean(),
-        Take::Min => readings.min(),
-        Take::Max => readings.max(),
-        Take::Last => readings.last(),
-    };
-    Some((value?, readings.last_at()?))
 }

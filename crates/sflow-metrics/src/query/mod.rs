@@ -1,10 +1,14 @@
 //! Questions, as values and as text.
 
 mod evaluate;
+mod gather;
+mod group;
 mod key;
 mod nearest;
 mod parse;
+mod partial;
 mod pattern;
+mod statistic;
 mod summary;
 
 use core::fmt;
@@ -13,27 +17,40 @@ use core::time::Duration;
 use crate::catalogue::Metric;
 use crate::entity::EntityKind;
 
-pub(crate) use evaluate::{evaluate, values_of_entities};
+pub(crate) use evaluate::{evaluate, evaluate_groups, values_of_entities};
+pub use group::{Group, Grouping, Groups};
 pub use key::Key;
+pub(crate) use nearest::nearest;
 pub use parse::{QueryError, QueryProblem};
+pub(crate) use parse::{Spaces, duration};
+pub(crate) use partial::partial;
+pub use partial::{Holder, MergeError, Partial};
 pub use pattern::Pattern;
-pub use summary::{Statistic, Summary};
+pub use statistic::{Percent, Statistic};
+pub use summary::Summary;
 
 /// What to ask a [`Registry`](crate::Registry): expressions, filters, and perhaps a window.
 ///
 /// ```text
 /// avg:vir_cpu_cores,max:vir_bytes_in+vir_bytes_out{vir_host_name=apache.*,host_name=n1|n2}[30s]
+/// p95:cpu_utilization{host_name!=test*} by agent
+/// sum:vir_cpu_cores by vir_host_name=(*).*.* [5m:max]
 /// ```
 ///
 /// * An **expression** is a [`Statistic`] over entities and a [`Metric`], or a sum of metrics
 ///   of one kind of entity. An entity of which one summand is unknown does not contribute.
 /// * A **filter** is a [`Key`] and the values that it may have: exact, or with `*` for any
 ///   characters, several of them separated by `|`. A key that stands twice has the values of
-///   both. An entity has to pass the filters of all keys. A backslash takes the meaning from
-///   the character behind it.
+///   both. An entity has to pass the filters of all keys. `key!=value` lets all others pass,
+///   also those that have no such key; `key` alone those that have one, `!key` those that have
+///   none. A backslash takes the meaning from the character behind it.
+/// * A **grouping**, `by` and a key, has one answer for each of its values, for
+///   [`Registry::query_groups`](crate::Registry::query_groups). With a pattern the group is what
+///   stands in its brackets: `by vir_host_name=(*).*.*` of `web.1.rsm0h0ay4dbn` is `web`.
 /// * A **window** makes an entity's value its mean over the last so many seconds (`s`, `m`,
-///   `h`); `[30s:max]`, `[30s:min]`, `[30s:last]` ask for something else. Without one it is the
-///   last reading.
+///   `h`); `[30s:max]`, `min`, `last`, `median` or `p95` ask for something else, the latter two
+///   of the means of its [slots](crate::Config::slot). A window slides; `[1m tumbling]` is the
+///   last whole minute. Without a window it is the last reading.
 ///
 /// Values of keys that come from elsewhere are better put in by [`matching`](Self::matching)
 /// than pasted into text.
@@ -51,6 +68,7 @@ pub use summary::{Statistic, Summary};
 pub struct Query {
     pub(super) expressions: Vec<Expression>,
     pub(super) filters: Vec<Filter>,
+    pub(super) grouping: Option<Grouping>,
     pub(super) window: Option<Window>,
 }
 
@@ -65,6 +83,11 @@ impl Query {
         &self.filters
     }
 
+    /// By what entities are put together, if they are.
+    pub fn grouping(&self) -> Option<&Grouping> {
+        self.grouping.as_ref()
+    }
+
     /// Over which time it asks, unless for the last readings.
     pub fn window(&self) -> Option<Window> {
         self.window
@@ -72,15 +95,39 @@ impl Query {
 
     /// Asks only about entities with one of these values; more of them if the key has some.
     #[must_use]
-    pub fn matching(mut self, key: Key, values: impl IntoIterator<Item = Pattern>) -> Self {
+    pub fn matching(self, key: Key, values: impl IntoIterator<Item = Pattern>) -> Self {
+        self.filtered(key, false, values)
+    }
+
+    /// Asks only about entities with none of these values, also those without such a key.
+    #[must_use]
+    pub fn excluding(self, key: Key, values: impl IntoIterator<Item = Pattern>) -> Self {
+        self.filtered(key, true, values)
+    }
+
+    fn filtered(
+        mut self,
+        key: Key,
+        is_negative: bool,
+        values: impl IntoIterator<Item = Pattern>,
+    ) -> Self {
         let values = values.into_iter();
-        match self.filters.iter_mut().find(|filter| filter.key == key) {
+        let is_same = |filter: &&mut Filter| filter.key == key && filter.is_negative == is_negative;
+        match self.filters.iter_mut().find(is_same) {
             Some(filter) => filter.values.extend(values),
             None => self.filters.push(Filter {
                 key,
+                is_negative,
                 values: values.collect(),
             }),
         }
+        self
+    }
+
+    /// Asks for each group.
+    #[must_use]
+    pub fn grouped(mut self, grouping: Grouping) -> Self {
+        self.grouping = Some(grouping);
         self
     }
 
@@ -118,10 +165,11 @@ impl Expression {
     }
 }
 
-/// A key, and the values that it may have.
+/// A key, and the values that it may have, or may not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Filter {
     pub(super) key: Key,
+    pub(super) is_negative: bool,
     pub(super) values: Vec<Pattern>,
 }
 
@@ -131,17 +179,23 @@ impl Filter {
         self.key
     }
 
-    /// The values; one of them has to fit.
+    /// Whether it keeps those away that fit.
+    pub fn is_negative(&self) -> bool {
+        self.is_negative
+    }
+
+    /// The values; one of them has to fit, or none.
     pub fn values(&self) -> &[Pattern] {
         &self.values
     }
 }
 
-/// A time that ends now, and what of an entity's readings in it is taken.
+/// A time that ends now or ended of late, and what of an entity's readings in it is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     length: Duration,
     take: Take,
+    is_tumbling: bool,
 }
 
 /// What is taken of an entity's readings in a [`Window`].
@@ -157,6 +211,9 @@ pub enum Take {
     Max,
     /// The newest.
     Last,
+    /// The value that the means of its [slots](crate::Config::slot) did not exceed for so many
+    /// hundredths of the time. At polling intervals above a slot these are the readings.
+    Percentile(Percent),
 }
 
 impl Window {
@@ -165,6 +222,7 @@ impl Window {
         Self {
             length,
             take: Take::Mean,
+            is_tumbling: false,
         }
     }
 
@@ -172,6 +230,21 @@ impl Window {
     #[must_use]
     pub const fn taking(self, take: Take) -> Self {
         Self { take, ..self }
+    }
+
+    /// The last whole one of those that follow each other from the origin of time, instead of
+    /// one that ends now.
+    #[must_use]
+    pub const fn tumbling(self) -> Self {
+        Self {
+            is_tumbling: true,
+            ..self
+        }
+    }
+
+    /// Whether it is one of those.
+    pub const fn is_tumbling(self) -> bool {
+        self.is_tumbling
     }
 
     /// How long it is.
@@ -186,22 +259,23 @@ impl Window {
 }
 
 impl Take {
-    const NAMES: [(&'static str, Self); 4] = [
+    const NAMES: [(&'static str, Self); 5] = [
         ("mean", Self::Mean),
         ("min", Self::Min),
         ("max", Self::Max),
         ("last", Self::Last),
+        ("median", Self::Percentile(Percent::HALF)),
     ];
 
     pub(super) fn named(name: &str) -> Option<Self> {
-        Self::NAMES
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, take)| *take)
+        let known = Self::NAMES.iter().find(|(known, _)| *known == name);
+        let known = known.map(|(_, take)| *take);
+        known.or_else(|| Percent::named(name).map(Self::Percentile))
     }
 
     pub(super) fn names() -> impl Iterator<Item = &'static str> {
-        Self::NAMES.iter().map(|(name, _)| *name)
+        let names = Self::NAMES.iter().map(|(name, _)| *name);
+        names.chain(["p95 and any other from p0 to p100"])
     }
 }
 
@@ -213,9 +287,13 @@ impl fmt::Display for Query {
             separated(f, ",", &self.filters)?;
             f.write_str("}")?;
         }
-        match self.window {
-            Some(window) => write!(f, "[{window}]"),
-            None => Ok(()),
+        if let Some(grouping) = &self.grouping {
+            write!(f, " by {grouping}")?;
+        }
+        match (self.window, &self.grouping) {
+            (Some(window), None) => write!(f, "[{window}]"),
+            (Some(window), Some(_)) => write!(f, " [{window}]"),
+            (None, _) => Ok(()),
         }
     }
 }
@@ -229,7 +307,8 @@ impl fmt::Display for Expression {
 
 impl fmt::Display for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}=", self.key)?;
+        let equals = if self.is_negative { "!=" } else { "=" };
+        write!(f, "{}{equals}", self.key)?;
         separated(f, "|", &self.values)
     }
 }
@@ -238,10 +317,16 @@ impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}s", self.length.as_secs_f64())?;
         let name = Take::NAMES.iter().find(|(_, take)| *take == self.take);
-        match name {
-            Some((name, take)) if *take != Take::Mean => write!(f, ":{name}"),
-            _ => Ok(()),
+        match (name, self.take) {
+            (_, Take::Mean) => {}
+            (Some((name, _)), _) => write!(f, ":{name}")?,
+            (None, Take::Percentile(percent)) => write!(f, ":{percent}")?,
+            (None, _) => {}
         }
+        if self.is_tumbling {
+            f.write_str(" tumbling")?;
+        }
+        Ok(())
     }
 }
 

@@ -5,7 +5,7 @@ use core::time::Duration;
 use crate::catalogue::Metric;
 use crate::query::nearest::nearest;
 use crate::query::pattern::Pattern;
-use crate::query::{Expression, Filter, Key, Query, Statistic, Take, Window};
+use crate::query::{Expression, Filter, Grouping, Key, Query, Statistic, Take, Window};
 
 /// Why a text is no [`Query`], and where.
 ///
@@ -90,6 +90,7 @@ impl<'t> Parser<'t> {
         let mut query = Query {
             expressions: Vec::new(),
             filters: Vec::new(),
+            grouping: None,
             window: None,
         };
         loop {
@@ -100,13 +101,16 @@ impl<'t> Parser<'t> {
         }
         if self.eat('{') && !self.eat('}') {
             loop {
-                let Filter { key, values } = self.filter()?;
-                query = query.matching(key, values);
+                let filter = self.filter()?;
+                query = query.filtered(filter.key, filter.is_negative, filter.values);
                 if !self.eat(',') {
                     break;
                 }
             }
             self.expect('}', "`,` and another filter, `|` and another value, or `}`")?;
+        }
+        if self.eat_word("by") {
+            query.grouping = Some(self.grouping()?);
         }
         if self.eat('[') {
             query.window = Some(self.window()?);
@@ -114,10 +118,14 @@ impl<'t> Parser<'t> {
         }
         self.skip_spaces();
         if self.at < self.text.len() {
-            let expected = match (query.window, query.filters.is_empty()) {
-                (Some(_), _) => "nothing more",
-                (None, false) => "a window in `[` `]`, or nothing more",
-                (None, true) => "`,` and another expression, `+` and another metric, `{` or `[`",
+            let expected = if query.window.is_some() {
+                "nothing more"
+            } else if query.grouping.is_some() {
+                "a window in `[` `]`, or nothing more"
+            } else if !query.filters.is_empty() {
+                "`by` and a key, a window in `[` `]`, or nothing more"
+            } else {
+                "`,` and another expression, `+` and another metric, `{`, `by` or `[`"
             };
             return self.expected(expected);
         }
@@ -168,19 +176,83 @@ impl<'t> Parser<'t> {
     }
 
     fn filter(&mut self) -> Parsed<Filter> {
-        let (at, name) = self.word();
-        if name.is_empty() {
-            return self.expected("a filter, such as `vir_host_name=apache.*`");
+        let is_absent = self.eat('!');
+        let key = self.key("a filter, such as `vir_host_name=apache.*`")?;
+        let any = vec![Pattern::glob("*")];
+        self.skip_spaces();
+        if is_absent || matches!(self.peek(), Some(',' | '}')) {
+            return Ok(Filter {
+                key,
+                is_negative: is_absent,
+                values: any,
+            });
         }
-        let key = Key::named(name).ok_or((at, QueryProblem::Key(name.to_owned())))?;
-        self.expect('=', "`=` and a value")?;
+        let is_negative = self.eat('!');
+        self.expect('=', "`=` or `!=` and a value, or nothing for any")?;
         let mut values = Vec::new();
         loop {
             values.push(self.pattern()?);
             if !self.eat('|') {
-                return Ok(Filter { key, values });
+                return Ok(Filter {
+                    key,
+                    is_negative,
+                    values,
+                });
             }
         }
+    }
+
+    fn grouping(&mut self) -> Parsed<Grouping> {
+        let grouping = Grouping::by(self.key("a key to group by, such as `host_name`")?);
+        if !self.eat('=') {
+            return Ok(grouping);
+        }
+        let front = self.pieces()?;
+        let words = "`(*)` around what names the group, as in `vir_host_name=(*).*.*`";
+        self.expect('(', words)?;
+        self.expect('*', words)?;
+        self.expect(')', words)?;
+        Ok(grouping.between(front, self.pieces()?))
+    }
+
+    fn key(&mut self, words: &'static str) -> Parsed<Key> {
+        let (at, name) = self.word();
+        if name.is_empty() {
+            return self.expected(words);
+        }
+        Key::named(name).ok_or((at, QueryProblem::Key(name.to_owned())))
+    }
+
+    /// What stands between the gaps of a pattern in a grouping, up to a bracket, a space or the
+    /// end.
+    fn pieces(&mut self) -> Parsed<Vec<String>> {
+        let mut pieces = vec![String::new()];
+        while let Some(character) = self.peek() {
+            self.at += character.len_utf8();
+            let plain = match character {
+                '(' | ')' | '[' => {
+                    self.at -= 1;
+                    break;
+                }
+                space if space.is_whitespace() => break,
+                '*' => {
+                    pieces.push(String::new());
+                    continue;
+                }
+                '\\' => match self.peek() {
+                    Some(escaped) => {
+                        self.at += escaped.len_utf8();
+                        escaped
+                    }
+                    None => return self.expected("a character after `\\`"),
+                },
+                plain => plain,
+            };
+            if let Some(last) = pieces.last_mut() {
+                last.push(plain);
+            }
+        }
+        Ok(pieces)
     }
 
     /// A value: everything up to a separator, in which a backslash takes the next character as
@@ -219,13 +291,26 @@ impl<'t> Parser<'t> {
             return self.expected("a length of time such as 30s");
         }
         let wrong = || (at, QueryProblem::Length(length.to_owned()));
-        let window = Window::new(duration(length).ok_or_else(wrong)?);
-        if !self.eat(':') {
-            return Ok(window);
+        let mut window = Window::new(duration(length).ok_or_else(wrong)?);
+        if self.eat(':') {
+            let (at, name) = self.word();
+            let take = Take::named(name).ok_or((at, QueryProblem::Take(name.to_owned())))?;
+            window = window.taking(take);
         }
-        let (at, name) = self.word();
-        let take = Take::named(name).ok_or((at, QueryProblem::Take(name.to_owned())))?;
-        Ok(window.taking(take))
+        if self.eat_word("tumbling") {
+            window = window.tumbling();
+        }
+        Ok(window)
+    }
+
+    /// Takes this word, if it is the next one.
+    fn eat_word(&mut self, word: &str) -> bool {
+        let before = self.at;
+        let is_next = self.word().1 == word;
+        if !is_next {
+            self.at = before;
+        }
+        is_next
     }
 
     /// A name or number, perhaps an empty one; and where it stands.
@@ -330,6 +415,11 @@ mod tests {
             "sum:vir_bytes_in+vir_bytes_out{vir_host_name=a|b*c|*}[30s]",
             "max:load_one{host_name=node1}[1.5s:max]",
             r"any:ifinoctets{ifname=a\*b\|c\,d\}e\\f}",
+            "p99.9:load_one,median:load_five,iqr:load_fifteen{host_name!=a|b,uuid=*,agent!=*}",
+            "avg:load_one by agent",
+            "avg:vir_cpu_cores{host_name=a} by vir_host_name=a_(*).*.* [60s:p95 tumbling]",
+            r"avg:vir_cpu_cores by vir_host_name=\*\ \[(*)\)",
+            "avg:load_one[60s:median]",
         ];
         for case in cases {
             assert_eq!(case.parse::<Query>().unwrap().to_string(), case);
@@ -349,6 +439,15 @@ mod tests {
                 "avg:load_one{host_name=a|c,agent=b}",
             ),
             ("avg:load_one[500ms:mean]", "avg:load_one[0.5s]"),
+            ("med:load_one[1m:p50]", "median:load_one[60s:median]"),
+            (
+                "avg:load_one{ host_name , ! agent }",
+                "avg:load_one{host_name=*,agent!=*}",
+            ),
+            (
+                "avg:load_one{host_name ! =a}by agent[5s]",
+                "avg:load_one{host_name!=a} by agent [5s]",
+            ),
         ];
         for (case, expected) in cases {
             assert_eq!(
@@ -390,7 +489,21 @@ mod tests {
                 13,
                 "no key is called `name`; there are vir_host_name",
             ),
-            ("avg:load_one{host_name}", 22, "expected `=` and a value"),
+            (
+                "avg:load_one{host_name",
+                22,
+                "expected `=` or `!=` and a value",
+            ),
+            ("avg:load_one by", 15, "expected a key to group by"),
+            ("avg:load_one by name", 16, "no key is called `name`"),
+            ("avg:load_one by agent=x", 23, "expected `(*)` around what"),
+            (
+                "avg:load_one by agent=(x)",
+                23,
+                "expected `(*)` around what",
+            ),
+            ("avg:load_one by agent x", 22, "expected a window"),
+            ("p101:load_one", 0, "no statistic is called `p101`"),
             (
                 "avg:load_one{host_name=a",
                 24,
@@ -401,15 +514,15 @@ mod tests {
                 25,
                 "expected a character after",
             ),
-            ("avg:load_one{host_name=a}x", 25, "expected a window"),
+            ("avg:load_one{host_name=a}x", 25, "expected `by` and a key"),
             ("avg:load_one[]", 13, "expected a length of time"),
             ("avg:load_one[30]", 13, "`30` is no length of time"),
             ("avg:load_one[0s]", 13, "`0s` is no length of time"),
             ("avg:load_one[-5s]", 13, "`-5s` is no length of time"),
             (
-                "avg:load_one[5s:median]",
+                "avg:load_one[5s:count]",
                 16,
-                "a window has no `median`; it has mean",
+                "a window has no `count`; it has mean",
             ),
             ("avg:load_one[5s", 15, "expected `]`"),
             ("avg:load_one[5s]]", 16, "expected nothing more"),
@@ -432,7 +545,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_panics(text in r"[a-z_:,+{}=|*\[\]\\ 0-9ß]{0,40}") {
+        fn nothing_panics(text in r"(avg:load_one)?[a-z_:,+{}=!|*()\[\]\\ 0-9ß]{0,40}") {
             let _ = text.parse::<Query>();
         }
 

@@ -1,23 +1,9 @@
-use core::fmt;
 use core::time::Duration;
 
-/// How the values of several entities become one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Statistic {
-    /// `avg`: the mean.
-    Avg,
-    /// `sum`: all together.
-    Sum,
-    /// `min`: the smallest.
-    Min,
-    /// `max`: the largest.
-    Max,
-    /// `count`: how many there are.
-    Count,
-    /// `any`: the one that was read last.
-    Any,
-}
+use super::gather::Gathering;
+use super::statistic::Statistic;
+use crate::entity::EntityId;
+use crate::timestamp::Timestamp;
 
 /// The answer to one expression of a [`Query`](crate::Query).
 ///
@@ -41,6 +27,8 @@ pub struct Summary {
     pub newest: Option<Duration>,
     /// Age of the oldest value.
     pub oldest: Option<Duration>,
+    /// Whose value it is, of `min`, `max` and `any`: of several, that of the smallest number.
+    pub winner: Option<EntityId>,
 }
 
 impl Summary {
@@ -48,109 +36,25 @@ impl Summary {
     pub const fn missing(&self) -> usize {
         self.matched.saturating_sub(self.contributing)
     }
-}
 
-impl Statistic {
-    const NAMES: [(&'static str, Self); 6] = [
-        ("avg", Self::Avg),
-        ("sum", Self::Sum),
-        ("min", Self::Min),
-        ("max", Self::Max),
-        ("count", Self::Count),
-        ("any", Self::Any),
-    ];
-
-    pub(super) fn named(name: &str) -> Option<Self> {
-        Self::NAMES
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, statistic)| *statistic)
-    }
-
-    pub(super) fn names() -> impl Iterator<Item = &'static str> {
-        Self::NAMES.iter().map(|(name, _)| *name)
-    }
-}
-
-impl fmt::Display for Statistic {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let line = Self::NAMES.iter().find(|(_, statistic)| statistic == self);
-        f.pad(line.map_or("", |(name, _)| *name))
-    }
-}
-
-/// Gathers the values of entities.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Gathering {
-    pub(super) summary: Summary,
-    sum: f64,
-    min: Option<f64>,
-    max: Option<f64>,
-    latest: Option<f64>,
-}
-
-impl Gathering {
-    /// One more entity with a value of this age.
-    pub(super) fn contribute(&mut self, value: f64, age: Duration) {
-        let summary = &mut self.summary;
-        summary.contributing += 1;
-        self.sum += value;
-        self.min = Some(self.min.map_or(value, |min| min.min(value)));
-        self.max = Some(self.max.map_or(value, |max| max.max(value)));
-        if summary.newest.is_none_or(|newest| age < newest) {
-            summary.newest = Some(age);
-            self.latest = Some(value);
-        }
-        summary.oldest = Some(summary.oldest.map_or(age, |oldest| oldest.max(age)));
-    }
-
-    pub(super) fn finish(self, statistic: Statistic) -> Summary {
-        let count = self.summary.contributing;
-        let value = match statistic {
-            Statistic::Avg => Some(self.sum / count as f64),
-            Statistic::Sum => Some(self.sum),
-            Statistic::Min => self.min,
-            Statistic::Max => self.max,
-            Statistic::Count => Some(count as f64),
-            Statistic::Any => self.latest,
+    /// What was gathered, as of now.
+    pub(super) fn of<W: Clone + Ord>(
+        gathering: &Gathering<W>,
+        statistic: Statistic,
+        now: Timestamp,
+    ) -> (Self, Option<&W>) {
+        let (value, winner) = gathering.finish(statistic);
+        let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        let summary = Self {
+            value,
+            contributing: number(gathering.count),
+            matched: number(gathering.matched),
+            warming: number(gathering.warming),
+            stale: number(gathering.stale),
+            newest: gathering.latest.as_ref().map(|(at, ..)| now - *at),
+            oldest: gathering.oldest.map(|at| now - at),
+            winner: None,
         };
-        Summary {
-            value: value.filter(|_| count > 0),
-            ..self.summary
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn statistics() {
-        let mut gathering = Gathering::default();
-        for (value, age) in [(3.0, 9), (1.0, 2), (8.0, 4)] {
-            gathering.contribute(value, Duration::from_secs(age));
-        }
-        let value = |statistic| gathering.finish(statistic).value;
-        assert_eq!(value(Statistic::Avg), Some(4.0));
-        assert_eq!(value(Statistic::Sum), Some(12.0));
-        assert_eq!(value(Statistic::Min), Some(1.0));
-        assert_eq!(value(Statistic::Max), Some(8.0));
-        assert_eq!(value(Statistic::Count), Some(3.0));
-        assert_eq!(value(Statistic::Any), Some(1.0));
-        let summary = gathering.finish(Statistic::Avg);
-        assert_eq!(summary.newest, Some(Duration::from_secs(2)));
-        assert_eq!(summary.oldest, Some(Duration::from_secs(9)));
-    }
-
-    #[test]
-    fn nobody_is_not_zero() {
-        for (_, statistic) in Statistic::NAMES {
-            assert_eq!(
-                Gathering::default().finish(statistic).value,
-                None,
-                "{statistic}"
-            );
-        }
+        (summary, winner)
     }
 }

@@ -5,24 +5,28 @@ use sflow_v5::{CountersSample, DiscardedPacket, FlowSample};
 use super::Registry;
 use crate::entity::EntityId;
 use crate::flow::{
-    Around, FlowAnswer, FlowDefinition, FlowId, FlowsFull, NetworkAddress, Origin, SamplerStatus,
+    Around, FlowAnswer, FlowDefinition, FlowId, Flows, FlowsFull, NetworkAddress, Origin,
+    SamplerStatus,
 };
+use crate::source::Source;
 use crate::timestamp::Timestamp;
 
 impl Registry {
     /// Begins to measure flows.
     ///
     /// Samples count from now on. A definition costs memory for each flow, some 200 bytes and its
-    /// keys, up to [`max_flow_keys`](crate::Config::max_flow_keys) flows; without any definition
-    /// flow samples cost next to nothing.
+    /// keys twice, up to [`max_flow_keys`](crate::Config::max_flow_keys) flows (of a count of
+    /// distinct values two kibibytes, and an eighth as many); without any definition flow samples
+    /// cost next to nothing.
     ///
     /// # Names
     ///
     /// Definitions that ask who is at the ends of packets (`container.src` and the like) know it
     /// from the agent, if it says so with the sample (`extended_entities`); or from the MAC
     /// addresses that containers and hosts say they have (`host_adapters`), the IP addresses
-    /// that are seen behind those of containers, and the addresses of agents. These are learned
-    /// as long as such a definition is watched, so names may be absent for a polling interval.
+    /// that are seen behind those of containers (of one with more than fifteen none: it routes),
+    /// and the addresses of agents. These are learned as long as such a definition is watched,
+    /// so names may be absent for a polling interval.
     ///
     /// Agents that cannot see into their containers say that these have no adapters. Then one
     /// thing is concluded: an address made up by software that talks to its host directly, and
@@ -62,9 +66,8 @@ impl Registry {
     /// Tells that a host or container has an address at its agent, where the agent itself does
     /// not say so; as long as the entity is heard. Tells whether it is known.
     pub fn tell_address(&mut self, entity: EntityId, address: impl Into<NetworkAddress>) -> bool {
-        let mut sources = self.sources.iter();
-        let known = sources.find(|(_, source)| source.id == entity);
-        let Some((place, _)) = known else {
+        let is_it = |(place, source): (u32, &Source)| (source.id == entity).then_some(place);
+        let Some(place) = self.sources.iter().find_map(is_it) else {
             return false;
         };
         let (flows, mut around) = self.flows_around();
@@ -86,7 +89,7 @@ impl Registry {
         flows.learn(place, sample, &mut around);
     }
 
-    fn flows_around(&mut self) -> (&mut crate::flow::Flows, Around<'_>) {
+    fn flows_around(&mut self) -> (&mut Flows, Around<'_>) {
         let around = Around {
             agents: &self.agents,
             sources: &self.sources,

@@ -51,7 +51,9 @@ impl Custom {
 
     /// The last reading, and when it was read.
     pub(crate) fn get(&self) -> Option<(f64, Timestamp)> {
-        (!self.value.is_nan()).then_some((self.value, self.moment.received_at))
+        self.value
+            .is_finite()
+            .then_some((self.value, self.moment.received_at))
     }
 
     /// Where the counter stands.

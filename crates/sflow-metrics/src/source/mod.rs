@@ -23,7 +23,7 @@ use crate::entity::{EntityId, EntityKind, Lifecycle};
 use crate::health::Health;
 use crate::registry::{Standing, Told};
 use crate::timestamp::Timestamp;
-use crate::window::Ring;
+use crate::window::{Partial, Ring, slot_number};
 pub(crate) use custom::Custom;
 use limits::{Limits, line_rate};
 use measure::Measure;
@@ -33,48 +33,56 @@ use pace::Pace;
 use readings::{Readings, Taken};
 
 /// What is known of a data source.
+///
+/// Fields are in the order of their use: what a query asks of everybody fills the first cache
+/// line, and the name the second.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(crate) struct Source {
     pub(crate) id: EntityId,
+    pub(crate) last_seen: Timestamp,
     /// The agent's place in the registry.
     pub(crate) agent: u32,
+    pub(crate) kind: EntityKind,
+    pub(crate) standing: Standing,
+    pub(crate) told: Told,
+    has_rates: bool,
+    pace: Pace,
+    pub(crate) state: Option<DomainState>,
+    disputes: u8,
+    /// Whether it has ever had rates.
+    pub(crate) was_live: bool,
+
+    pub(crate) name: Name,
+
+    readings: Readings,
     /// None of an application that is known by a name alone.
     pub(crate) data_source: Option<DataSource>,
-    pub(crate) kind: EntityKind,
-    pub(crate) name: Name,
+
+    session: u32,
+    sequence: u32,
+    uptime: u32,
+    /// Samples since it began to count, come or not.
+    sent: u32,
+    pub(crate) samples: u64,
+    pub(crate) samples_lost: u64,
+    /// The place of the source whose sample came behind the last one of this.
+    pub(crate) follower: Option<u32>,
     pub(crate) uuid: Uuid,
     pub(crate) parent: Option<DataSource>,
-    pub(crate) state: Option<DomainState>,
+    /// Of the host: its own, or that of the host it runs on.
+    pub(crate) processors: Option<f64>,
+    line_rate: Option<f64>,
+    rings: Vec<Ring>,
+    /// Metrics under names of their own.
+    customs: Vec<Custom>,
+
+    pub(crate) first_seen: Timestamp,
     pub(crate) if_index: Option<u32>,
     /// Of an interface: bits per second, as it says.
     pub(crate) if_speed: Option<u64>,
     pub(crate) if_direction: Option<IfDirection>,
     pub(crate) if_status: Option<u32>,
-    /// Of the host: its own, or that of the host it runs on.
-    pub(crate) processors: Option<f64>,
-    pub(crate) first_seen: Timestamp,
-    pub(crate) last_seen: Timestamp,
-    pub(crate) samples: u64,
-    pub(crate) samples_lost: u64,
-    pub(crate) standing: Standing,
-    pub(crate) told: Told,
-    /// Whether it has ever had rates.
-    pub(crate) was_live: bool,
-    /// The place of the source whose sample came behind the last one of this.
-    pub(crate) follower: Option<u32>,
-    /// Samples since it began to count, come or not.
-    sent: u32,
-    line_rate: Option<f64>,
-    session: u32,
-    sequence: u32,
-    uptime: u32,
-    pace: Pace,
-    has_rates: bool,
-    disputes: u8,
-    readings: Readings,
-    /// Metrics under names of their own.
-    customs: Vec<Custom>,
-    rings: Vec<Ring>,
 }
 
 /// What is known of a source at its beginning.
@@ -102,7 +110,7 @@ pub(crate) struct Arrival<'a, 's> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Watch {
     pub(crate) metric: &'static Metric,
-    pub(crate) slots: usize,
+    pub(crate) slots: u64,
 }
 
 impl Source {
@@ -327,6 +335,7 @@ impl Source {
 
     /// Keeps what the newest sample said of the metrics that are watched.
     pub(crate) fn record_windows(&mut self, watches: &[Watch], slot: Duration) {
+        let number = slot_number(slot, self.last_seen);
         for watch in watches {
             let Some((value, _)) = self.value(watch.metric) else {
                 continue;
@@ -346,10 +355,8 @@ impl Source {
                     &mut self.rings[last]
                 }
             };
-            if ring.len() != watch.slots {
-                *ring = ring.resized(watch.slots);
-            }
-            ring.push(slot, self.last_seen, value, seconds);
+            ring.span(watch.slots);
+            ring.push(number, Partial::reading(self.last_seen, value, seconds));
         }
     }
 
@@ -397,8 +404,17 @@ impl Source {
 
     /// How it does at this moment.
     pub(crate) fn lifecycle(&self, now: Timestamp, config: &Config) -> Lifecycle {
+        self.lifecycle_after(now, self.stale_after(config), config)
+    }
+
+    /// The same, for who knows already how long its last sample is believed.
+    pub(crate) fn lifecycle_after(
+        &self,
+        now: Timestamp,
+        stale_after: Duration,
+        config: &Config,
+    ) -> Lifecycle {
         let age = now - self.last_seen;
-        let stale_after = self.stale_after(config);
         if age > stale_after.max(config.gone_after) {
             Lifecycle::Gone
         } else if age > stale_after {

@@ -1,12 +1,14 @@
 use sflow_v5::Text;
+use smallvec::SmallVec;
 
 /// A name from the wire, of bounded length.
 ///
 /// The bytes are kept as they came, so that the next sample is compared without copying; where
-/// they are not UTF-8, a readable form stands beside them.
+/// they are not UTF-8, a readable form stands beside them. Those of usual length are kept in
+/// place: a query looks at every name, and should not have to go far for it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Name {
-    wire: Box<[u8]>,
+    wire: SmallVec<[u8; 40]>,
     readable: Option<Box<str>>,
 }
 
@@ -41,7 +43,8 @@ impl Name {
     pub(crate) fn set(&mut self, text: Text<'_>, max_bytes: usize) -> bool {
         let wire = Self::cut(text, max_bytes);
         let readable = String::from_utf8_lossy(wire);
-        self.readable = (readable.as_bytes() != wire).then(|| readable.into());
+        let is_readable = readable.as_bytes() == wire;
+        self.readable = (!is_readable).then(|| readable.into());
         self.wire = wire.into();
         wire.len() < text.as_bytes().len()
     }

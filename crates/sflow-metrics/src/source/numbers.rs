@@ -57,7 +57,7 @@ pub(super) fn quantity(bits: u64, floats: u64, field: usize) -> Option<f64> {
     } else {
         bits as f64
     };
-    (bits != UNKNOWN && !value.is_nan()).then_some(value)
+    (bits != UNKNOWN && value.is_finite()).then_some(value)
 }
 
 #[cfg(test)]

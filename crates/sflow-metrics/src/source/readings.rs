@@ -1,6 +1,7 @@
 //! The last readings of a source, by structure and column.
 
 use sflow_v5::DataFormat;
+use smallvec::SmallVec;
 
 use super::measure::Measure;
 use super::numbers::{Numbers, UNKNOWN, quantity};
@@ -10,33 +11,37 @@ use crate::discipline::interval::{Interval, Moment};
 use crate::health::Health;
 use crate::timestamp::Timestamp;
 
-/// What a source has said last: a few words about each structure, and the numbers of all of
-/// them in one row.
+/// What a source has said last: a row of words for each structure, one behind the other, so that
+/// who asks for one number finds all that belongs to it in one place.
 #[derive(Debug, Default)]
 pub(crate) struct Readings {
-    blocks: Vec<Block>,
-    /// Of each structure: the baselines of its counters, by how much they went up, its gauges
-    /// as they came; each [`UNKNOWN`] if it is.
-    cells: Vec<u64>,
+    rows: SmallVec<[Row; 8]>,
+    words: Vec<u64>,
 }
 
-/// The readings of one structure.
-#[derive(Debug)]
-struct Block {
-    /// When it came last, and its baselines were read.
-    moment: Moment,
-    /// Seconds in which its counters went up; zero after a new beginning.
-    seconds: f64,
-    /// Which of its fields are floating-point numbers.
-    floats: u64,
-    format: DataFormat,
-    cells_at: u16,
+/// Where the readings of one structure are.
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    /// Of its first word.
+    at: u16,
     structure: u8,
     /// Whether its baselines may be subtracted from.
     continues: bool,
-    /// The number of the sample that it was read from, and not for the second time at one moment.
-    sample: u64,
 }
+
+// The first words of a row. Behind them are the baselines of all counters, by how much they went
+// up, and the gauges as they came; each `UNKNOWN` if it is.
+
+/// When it came last, and its baselines were read.
+const RECEIVED_AT: usize = 0;
+/// The agent's uptime at that moment; above it, in 32 bits, the number of the sample that it was
+/// read from, and not for the second time at one moment.
+const UPTIME_AND_SAMPLE: usize = 1;
+/// The bits of the seconds in which its counters went up; of zero after a new beginning.
+const SECONDS: usize = 2;
+/// Which of its fields are floating-point numbers.
+const FLOATS: usize = 3;
+const HEAD: usize = 4;
 
 /// What a structure in a sample came to.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -52,25 +57,23 @@ pub(crate) enum Taken {
 impl Readings {
     /// Forgets all baselines: whatever comes next is a beginning.
     pub(crate) fn restart(&mut self) {
-        for block in &mut self.blocks {
-            block.continues = false;
+        for row in &mut self.rows {
+            row.continues = false;
         }
     }
 
     /// Whether the readings of this structure are at this place.
     #[inline]
     pub(crate) fn is_at(&self, place: usize, format: DataFormat) -> bool {
-        let block = self.blocks.get(place);
-        block.is_some_and(|block| block.format == format)
+        let row = self.rows.get(place);
+        row.is_some_and(|row| Structure::all()[usize::from(row.structure)].format == format)
     }
 
     /// The place of a structure's readings, made if need be.
     pub(crate) fn place(&mut self, index: usize) -> Option<usize> {
         let structure = u8::try_from(index).ok()?;
-        let known = self
-            .blocks
-            .iter()
-            .position(|block| block.structure == structure);
+        let mut rows = self.rows.iter();
+        let known = rows.position(|row| row.structure == structure);
         known.or_else(|| self.add(structure))
     }
 
@@ -83,25 +86,28 @@ impl Readings {
         measure: &mut Measure<'_>,
         health: &mut Health,
     ) -> Taken {
-        let block = &mut self.blocks[place];
-        let structure = &Structure::all()[usize::from(block.structure)];
-        let cells = &mut self.cells[usize::from(block.cells_at)..];
+        let row = &mut self.rows[place];
+        let structure = &Structure::all()[usize::from(row.structure)];
+        let (head, cells) = self.words[usize::from(row.at)..].split_at_mut(HEAD);
         let (baselines, cells) = cells.split_at_mut(structure.counters.len());
         let (steps, gauges) = cells.split_at_mut(structure.counters.len());
 
         for (gauge, column) in gauges.iter_mut().zip(&structure.gauges) {
             *gauge = numbers.bits(column.field);
         }
-        block.floats = numbers.floats();
+        head[FLOATS] = numbers.floats();
 
-        let counters = structure.counters.iter().zip(baselines).zip(steps);
+        let before = Moment {
+            uptime: head[UPTIME_AND_SAMPLE] as u32,
+            received_at: Timestamp::from_nanos(head[RECEIVED_AT]),
+        };
         let now = measure.now;
-        let since = block.continues.then(|| measure.since(block.moment));
-        let taken = match since {
+        let counters = structure.counters.iter().zip(baselines).zip(steps);
+        let since = row.continues.then(|| measure.since(before));
+        let (taken, seconds) = match since {
             // Counters keep their older baseline, so that nothing between is lost.
             Some((Interval::None, _)) => return Taken::Again,
             Some((Interval::Seconds(seconds), at_most)) => {
-                block.seconds = seconds;
                 for ((column, baseline), difference) in counters {
                     let count = numbers.bits(column.field);
                     let at_most = at_most[column.ceiling as usize];
@@ -113,55 +119,51 @@ impl Readings {
                     }
                     *baseline = count;
                 }
-                Taken::Measured
+                (Taken::Measured, seconds)
             }
             Some((Interval::Disputed, _)) | None => {
-                block.seconds = 0.0;
                 for ((column, baseline), difference) in counters {
                     *baseline = numbers.bits(column.field);
                     *difference = UNKNOWN;
                 }
-                Taken::Began
+                (Taken::Began, 0.0)
             }
         };
-        block.moment = now;
-        block.continues = true;
-        block.sample = sample;
+        head[RECEIVED_AT] = now.received_at.as_nanos();
+        head[UPTIME_AND_SAMPLE] = sample << 32 | u64::from(now.uptime);
+        head[SECONDS] = seconds.to_bits();
+        row.continues = true;
         taken
     }
 
     /// A reading, if there is one; and when it was read.
     pub(crate) fn get(&self, operand: Operand) -> Option<(f64, Timestamp)> {
-        let (block, column) = self.find(operand)?;
-        let structure = Structure::all().get(usize::from(block.structure))?;
-        let (counters, column) = (structure.counters.len(), usize::from(column));
-        let cell = usize::from(block.cells_at) + counters + column;
-        let bits = Some(*self.cells.get(cell)?).filter(|bits| *bits != UNKNOWN)?;
+        let (structure, words, column) = self.find(operand)?;
+        let counters = structure.counters.len();
+        let bits = Some(*words.get(HEAD + counters + column)?).filter(|bits| *bits != UNKNOWN)?;
         let value = match column.checked_sub(counters) {
-            None => bits as f64 / block.seconds,
+            None => bits as f64 / f64::from_bits(words[SECONDS]),
             Some(gauge) => {
                 let column = structure.gauges.get(gauge)?;
-                quantity(bits, block.floats, column.field)? * column.scale
+                quantity(bits, words[FLOATS], column.field)? * column.scale
             }
         };
-        Some((value, block.moment.received_at))
+        Some((value, Timestamp::from_nanos(words[RECEIVED_AT])))
     }
 
     /// The number that a counter stands at; `None` of anything else.
     pub(crate) fn count(&self, operand: Operand) -> Option<u64> {
-        let (block, column) = self.find(operand)?;
-        let structure = Structure::all().get(usize::from(block.structure))?;
-        let column = usize::from(column);
-        let cell = usize::from(block.cells_at) + column;
+        let (structure, words, column) = self.find(operand)?;
         let is_counter = column < structure.counters.len();
-        let count = is_counter.then(|| self.cells.get(cell).copied())??;
+        let count = is_counter.then(|| words.get(HEAD + column).copied())??;
         (count != UNKNOWN).then_some(count)
     }
 
     /// The seconds that a reading stands for, if the sample of this number brought it.
     pub(crate) fn new_seconds(&self, operand: Operand, sample: u64) -> Option<f64> {
-        let (block, _) = self.find(operand)?;
-        (block.sample == sample).then_some(block.seconds)
+        let (_, words, _) = self.find(operand)?;
+        let is_of_it = words[UPTIME_AND_SAMPLE] >> 32 == sample & u64::from(u32::MAX);
+        is_of_it.then(|| f64::from_bits(words[SECONDS]))
     }
 
     /// Whether the structure of this reading has ever come.
@@ -169,38 +171,31 @@ impl Readings {
         self.find(operand).is_some()
     }
 
-    fn find(&self, operand: Operand) -> Option<(&Block, u8)> {
+    /// The structure of a reading, the words of its row and what is behind it, and the column.
+    #[inline]
+    fn find(&self, operand: Operand) -> Option<(&'static Structure, &[u64], usize)> {
         let Operand::Reading { structure, column } = operand else {
             return None;
         };
-        let block = self
-            .blocks
-            .iter()
-            .find(|block| block.structure == structure)?;
-        Some((block, column))
+        let row = self.rows.iter().find(|row| row.structure == structure)?;
+        let words = self.words.get(usize::from(row.at)..)?;
+        let structure = Structure::all().get(usize::from(structure))?;
+        Some((structure, words, column.into()))
     }
 
     #[cold]
     fn add(&mut self, structure: u8) -> Option<usize> {
         let columns = &Structure::all()[usize::from(structure)];
-        let place = self.blocks.len();
-        self.blocks.push(Block {
-            moment: Moment {
-                uptime: 0,
-                received_at: Timestamp::ZERO,
-            },
-            seconds: 0.0,
-            floats: 0,
-            format: columns.format,
-            cells_at: u16::try_from(self.cells.len()).ok()?,
+        let place = self.rows.len();
+        self.rows.push(Row {
+            at: u16::try_from(self.words.len()).ok()?,
             structure,
             continues: false,
-            sample: 0,
         });
-        let (counters, gauges) = (columns.counters.len(), columns.gauges.len());
-        self.cells.reserve_exact(2 * counters + gauges);
-        let end = self.cells.len() + 2 * counters + gauges;
-        self.cells.resize(end, UNKNOWN);
+        let cells = 2 * columns.counters.len() + columns.gauges.len();
+        self.words.reserve_exact(HEAD + cells);
+        self.words.extend([0, 0, 0, 0]);
+        self.words.extend(std::iter::repeat_n(UNKNOWN, cells));
         Some(place)
     }
 }

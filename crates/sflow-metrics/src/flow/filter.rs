@@ -1,0 +1,246 @@
+use core::fmt;
+use core::net::IpAddr;
+
+use sflow_v5::{DataSource, Mac};
+
+use crate::flow::key::{FlowKey, FlowKind};
+use crate::flow::value::{FlowValue, Raw};
+use crate::query::Pattern;
+
+/// Which packets a flow definition is about, by one key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FlowFilter {
+    pub(super) key: FlowKey,
+    pub(super) is_negated: bool,
+    pub(super) tests: Vec<FlowTest>,
+}
+
+/// What the value of a key may be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FlowTest {
+    /// `*`: anything, if it is there.
+    Present,
+    /// `80` or `1024..65535`: a number from the first to the second.
+    Number(u64, u64),
+    /// `10.0.0.0/8`: an address that begins with so many bits of this one.
+    Network(IpAddr, u8),
+    /// Exactly this MAC address.
+    Mac(Mac),
+    /// Exactly this data source.
+    DataSource(DataSource),
+    /// A text; of what is no text, how it is shown.
+    Text(Pattern),
+}
+
+impl FlowFilter {
+    /// The value of this key has to pass one of these tests.
+    pub fn new(key: FlowKey, tests: impl IntoIterator<Item = FlowTest>) -> Self {
+        Self {
+            key,
+            is_negated: false,
+            tests: tests.into_iter().collect(),
+        }
+    }
+
+    /// The value of this key, if there is one, must pass none of these tests.
+    pub fn not(key: FlowKey, tests: impl IntoIterator<Item = FlowTest>) -> Self {
+        Self {
+            is_negated: true,
+            ..Self::new(key, tests)
+        }
+    }
+
+    /// Exactly this value; if that is [`FlowValue::Absent`], that there is none.
+    pub fn exactly(key: FlowKey, value: &FlowValue) -> Self {
+        match FlowTest::exactly(value) {
+            Some(test) => Self::new(key, [test]),
+            None => Self::not(key, [FlowTest::Present]),
+        }
+    }
+
+    /// By which key.
+    pub fn key(&self) -> FlowKey {
+        self.key
+    }
+
+    /// Whether it wants none of its tests to be passed, instead of one.
+    pub fn is_negated(&self) -> bool {
+        self.is_negated
+    }
+
+    /// The tests.
+    pub fn tests(&self) -> &[FlowTest] {
+        &self.tests
+    }
+
+    pub(super) fn admits(&self, value: Raw<'_>) -> bool {
+        let kind = self.key.kind();
+        let passes = self.tests.iter().any(|test| test.passes(value, kind));
+        passes != self.is_negated
+    }
+}
+
+impl FlowTest {
+    /// The test that this value alone passes; `None` for what is absent.
+    pub fn exactly(value: &FlowValue) -> Option<Self> {
+        Some(match value {
+            FlowValue::Absent => return None,
+            FlowValue::Number(number) | FlowValue::Named(number, _) => {
+                Self::Number(*number, *number)
+            }
+            FlowValue::Flags(flags) => Self::Number(flags.0.into(), flags.0.into()),
+            FlowValue::Ip(address) => Self::Network(*address, bits(*address)),
+            FlowValue::Mac(address) => Self::Mac(*address),
+            FlowValue::DataSource(source) => Self::DataSource(*source),
+            FlowValue::Text(text) => Self::Text(Pattern::exact(&**text)),
+        })
+    }
+
+    fn passes(&self, value: Raw<'_>, kind: FlowKind) -> bool {
+        match (self, value) {
+            (_, Raw::Absent) => false,
+            (Self::Present, _) => true,
+            (Self::Number(from, to), Raw::Number(number)) => (*from..=*to).contains(&number),
+            (Self::Network(network, length), Raw::Ip(address)) => {
+                within(address, *network, *length)
+            }
+            (Self::Mac(wanted), Raw::Mac(address)) => *wanted == address,
+            (Self::DataSource(wanted), Raw::DataSource(source)) => *wanted == source,
+            (Self::Text(pattern), value) => value.with_text(kind, |text| pattern.fits_bytes(text)),
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for FlowFilter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let equals = if self.is_negated { "!=" } else { "=" };
+        write!(f, "{}{equals}", self.key)?;
+        for (place, test) in self.tests.iter().enumerate() {
+            let separator = if place > 0 { "|" } else { "" };
+            write!(f, "{separator}{test}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for FlowTest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Present => f.write_str("*"),
+            Self::Number(from, to) if from == to => from.fmt(f),
+            Self::Number(from, to) => write!(f, "{from}..{to}"),
+            Self::Network(address, length) if *length == bits(*address) => address.fmt(f),
+            Self::Network(address, length) => write!(f, "{address}/{length}"),
+            Self::Mac(address) => address.fmt(f),
+            Self::DataSource(source) => source.fmt(f),
+            Self::Text(pattern) => escape(pattern, f),
+        }
+    }
+}
+
+/// A pattern escapes what separates values in queries; here more does.
+fn escape(pattern: &Pattern, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    use fmt::Write as _;
+    for character in pattern.to_string().chars() {
+        if matches!(character, '&' | ';') {
+            f.write_char('\\')?;
+        }
+        f.write_char(character)?;
+    }
+    Ok(())
+}
+
+pub(super) const fn bits(address: IpAddr) -> u8 {
+    match address {
+        IpAddr::V4(_) => 32,
+        IpAddr::V6(_) => 128,
+    }
+}
+
+fn within(address: IpAddr, network: IpAddr, length: u8) -> bool {
+    let (ours, theirs, width) = match (address, network) {
+        (IpAddr::V4(ours), IpAddr::V4(theirs)) => {
+            (ours.to_bits().into(), theirs.to_bits().into(), 32_u32)
+        }
+        (IpAddr::V6(ours), IpAddr::V6(theirs)) => (ours.to_bits(), theirs.to_bits(), 128),
+        _ => return false,
+    };
+    let differing: u128 = ours ^ theirs;
+    let free = width.saturating_sub(length.into());
+    differing.checked_shr(free).unwrap_or(0) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tests_pass_what_they_should() {
+        let ip = |text: &str| Raw::Ip(text.parse().unwrap());
+        let network = |text: &str, length| FlowTest::Network(text.parse().unwrap(), length);
+        let glob = |text| FlowTest::Text(Pattern::glob(text));
+        let cases = [
+            (FlowTest::Present, Raw::Absent, FlowKind::Text, false),
+            (FlowTest::Present, Raw::Number(0), FlowKind::Number, true),
+            (
+                FlowTest::Number(80, 443),
+                Raw::Number(80),
+                FlowKind::Number,
+                true,
+            ),
+            (
+                FlowTest::Number(80, 443),
+                Raw::Number(444),
+                FlowKind::Number,
+                false,
+            ),
+            (network("10.0.0.0", 8), ip("10.1.2.3"), FlowKind::Ip, true),
+            (network("10.0.0.0", 8), ip("11.1.2.3"), FlowKind::Ip, false),
+            (network("0.0.0.0", 0), ip("11.1.2.3"), FlowKind::Ip, true),
+            (network("::", 0), ip("11.1.2.3"), FlowKind::Ip, false),
+            (
+                network("2001:db8::", 32),
+                ip("2001:db8:1::1"),
+                FlowKind::Ip,
+                true,
+            ),
+            (
+                network("2001:db8::1", 128),
+                ip("2001:db8::2"),
+                FlowKind::Ip,
+                false,
+            ),
+            (
+                glob("apache.*"),
+                Raw::Text(b"apache.1.x"),
+                FlowKind::Text,
+                true,
+            ),
+            (
+                glob("apache.*"),
+                Raw::Text(b"apache2"),
+                FlowKind::Text,
+                false,
+            ),
+            (glob("10.0.*"), ip("10.0.3.4"), FlowKind::Ip, true),
+            (glob("*S*"), Raw::Number(0x12), FlowKind::Flags, true),
+            (glob("t*"), Raw::Number(6), FlowKind::Protocol, true),
+        ];
+        for (test, value, kind, expected) in cases {
+            assert_eq!(test.passes(value, kind), expected, "{test} and {value:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_absent_is_not_anything() {
+        let not = FlowFilter::not(FlowKey::Vlan, [FlowTest::Number(7, 7)]);
+        assert!(not.admits(Raw::Absent));
+        assert!(!not.admits(Raw::Number(7)));
+        let absent = FlowFilter::exactly(FlowKey::Vlan, &FlowValue::Absent);
+        assert!(absent.admits(Raw::Absent));
+        assert!(!absent.admits(Raw::Number(7)));
+        assert_eq!(absent.to_string(), "vlan!=*");
+    }
+}

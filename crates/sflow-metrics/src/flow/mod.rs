@@ -1,0 +1,318 @@
+//! Flows: who sends how much to whom, from samples of packets and notices of dropped ones.
+
+mod answer;
+mod decay;
+mod definition;
+mod distinct;
+mod filter;
+mod heavy;
+mod key;
+mod literal;
+mod names;
+mod packet;
+mod parse;
+mod rate;
+mod record;
+mod sample;
+mod samplers;
+mod table;
+mod value;
+
+use sflow_v5::counter::HostAdapters;
+use sflow_v5::{CountersSample, DiscardedPacket, FlowSample};
+
+use crate::agent::Agent;
+use crate::config::Config;
+use crate::health::Health;
+use crate::slab::Slab;
+use crate::source::Source;
+use crate::timestamp::Timestamp;
+use names::{Device, Names, Owner, World};
+use packet::{Headers, Length};
+use rate::{Taken, Worth};
+use sample::{Packet, Seen, Site};
+use samplers::Samplers;
+use table::{Scratch, StandsFor, Watched, Weighed};
+
+pub use answer::{FlowAnswer, FlowId, FlowRow, FlowsFull};
+pub use definition::{FlowDefinition, FlowMeasure};
+pub use filter::{FlowFilter, FlowTest};
+pub use key::{FlowKey, FlowKind};
+pub use names::NetworkAddress;
+pub use parse::{FlowError, FlowProblem};
+pub use samplers::SamplerStatus;
+pub use value::FlowValue;
+
+/// The definitions that are watched, and what it takes to serve them.
+#[derive(Debug, Default)]
+pub(crate) struct Flows {
+    samplers: Samplers,
+    watched: Vec<Watched>,
+    needs: Needs,
+    names: Names,
+    next_id: u64,
+    scratch: Scratch,
+    forgot_at: Timestamp,
+}
+
+/// What the definitions that are watched ask for.
+#[derive(Clone, Copy, Debug, Default)]
+struct Needs {
+    samples: bool,
+    drops: bool,
+    headers: bool,
+    names: bool,
+    length: bool,
+}
+
+/// Which datagram a sample comes in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin {
+    pub(crate) at: Timestamp,
+    /// The agent's place in the registry.
+    pub(crate) agent: u32,
+    /// The life of the agent.
+    pub(crate) session: u32,
+    /// Whether no newer datagram came before.
+    pub(crate) in_order: bool,
+}
+
+/// What else the registry knows.
+#[derive(Debug)]
+pub(crate) struct Around<'r> {
+    pub(crate) agents: &'r Slab<Agent>,
+    pub(crate) sources: &'r Slab<Source>,
+    pub(crate) config: &'r Config,
+    pub(crate) health: &'r mut Health,
+}
+
+impl Flows {
+    pub(crate) fn watch(
+        &mut self,
+        definition: FlowDefinition,
+        config: &Config,
+    ) -> Result<FlowId, FlowsFull> {
+        let watched = self.watched.len();
+        if watched >= config.max_flow_definitions {
+            return Err(FlowsFull { watched });
+        }
+        let id = FlowId(self.next_id);
+        self.next_id += 1;
+        self.watched.push(Watched::new(id, definition, config));
+        self.needs = Needs::of(&self.watched);
+        Ok(id)
+    }
+
+    pub(crate) fn unwatch(&mut self, id: FlowId) -> bool {
+        let before = self.watched.len();
+        self.watched.retain(|watched| watched.id != id);
+        self.needs = Needs::of(&self.watched);
+        self.watched.len() < before
+    }
+
+    pub(crate) fn definitions(&self) -> impl Iterator<Item = (FlowId, &FlowDefinition)> {
+        let watched = self.watched.iter();
+        watched.map(|watched| (watched.id, &watched.definition))
+    }
+
+    pub(crate) fn answer(&self, id: FlowId, now: Timestamp) -> Option<FlowAnswer> {
+        let watched = self.watched.iter().find(|watched| watched.id == id)?;
+        Some(watched.answer(now))
+    }
+
+    pub(crate) fn samplers<'f>(
+        &'f self,
+        agents: &'f Slab<Agent>,
+    ) -> impl Iterator<Item = SamplerStatus> + 'f {
+        self.samplers.statuses(agents)
+    }
+
+    /// Takes a packet sample in.
+    pub(crate) fn sample(
+        &mut self,
+        origin: Origin,
+        sample: &FlowSample<'_>,
+        around: &mut Around<'_>,
+    ) {
+        let taken = Taken {
+            sequence: sample.sequence_number,
+            rate: sample.sampling_rate,
+            pool: sample.sample_pool,
+            drops: sample.drops,
+            session: origin.session,
+            in_order: origin.in_order,
+        };
+        let worth = self
+            .samplers
+            .take(origin.agent, sample.source_id, taken, around);
+        let Some(worth) = worth else { return };
+        let packets = match worth {
+            Worth::Packets { packets, .. } | Worth::Late { packets } => packets,
+            Worth::Old | Worth::Unknown => return,
+        };
+        if self.needs.samples {
+            let stands_for = StandsFor {
+                packets,
+                unreported: 0.0,
+            };
+            self.observe(origin, Packet::sampled(sample), stands_for, around);
+        }
+    }
+
+    /// Takes a notification of a dropped packet in.
+    pub(crate) fn dropped(
+        &mut self,
+        origin: Origin,
+        packet: &DiscardedPacket<'_>,
+        around: &mut Around<'_>,
+    ) {
+        let Some(unreported) = self.samplers.take_drop(origin, packet, around) else {
+            return;
+        };
+        if !self.needs.drops {
+            return;
+        }
+        let stands_for = StandsFor {
+            packets: 1.0,
+            unreported: unreported.into(),
+        };
+        self.observe(origin, Packet::dropped(packet), stands_for, around);
+    }
+
+    /// Learns which addresses the entity at this place has.
+    pub(crate) fn learn(
+        &mut self,
+        place: u32,
+        sample: &CountersSample<'_>,
+        around: &mut Around<'_>,
+    ) {
+        if !self.needs.names {
+            return;
+        }
+        let Some(adapters) = sample.find::<HostAdapters<'_>>() else {
+            return;
+        };
+        let Some((agent, owner)) = owner_at(place, around) else {
+            return;
+        };
+        let device = self.names.device(&agent.status.key);
+        let host = agent.status.key.address.known();
+        let mut world = around.world();
+        self.names.learn(device, owner, &adapters, &mut world);
+        if let Some(address) = host.filter(|_| !owner.is_container()) {
+            self.names.tell(device, owner, address.into(), &mut world);
+        }
+    }
+
+    /// Learns from somebody else which address the entity at this place has.
+    ///
+    /// Tells whether that is one that has addresses.
+    pub(crate) fn tell(
+        &mut self,
+        place: u32,
+        address: NetworkAddress,
+        around: &mut Around<'_>,
+    ) -> bool {
+        let Some((agent, owner)) = owner_at(place, around) else {
+            return false;
+        };
+        let device = self.names.device(&agent.status.key);
+        self.names.tell(device, owner, address, &mut around.world());
+        true
+    }
+
+    /// Forgets what was known of an agent that is forgotten.
+    pub(crate) fn forget_agent(&mut self, place: u32) {
+        self.samplers.forget_agent(place);
+    }
+
+    /// Forgets addresses whose owners have gone, now and then.
+    pub(crate) fn expire(&mut self, now: Timestamp, sources: &Slab<Source>, config: &Config) {
+        if now - self.forgot_at >= config.assumed_interval {
+            self.forgot_at = now;
+            self.names.forget_gone(sources);
+        }
+    }
+
+    fn observe(
+        &mut self,
+        origin: Origin,
+        packet: Packet<'_>,
+        stands_for: StandsFor,
+        around: &mut Around<'_>,
+    ) {
+        let Some(agent) = around.agents.get(origin.agent) else {
+            return;
+        };
+        let headers = if self.needs.headers {
+            Headers::of(&packet.sample)
+        } else {
+            Headers::default()
+        };
+        let mut device = Device::default();
+        if self.needs.names {
+            device = self.names.device(&agent.status.key);
+            let mut world = around.world();
+            self.names.observe(device, &headers.outer, &mut world);
+            if headers.depth > 0 {
+                self.names.observe(device, &headers.inner, &mut world);
+            }
+        }
+        let site = Site {
+            agents: around.agents,
+            sources: around.sources,
+            agent,
+            device,
+        };
+        let names = self.needs.names.then_some(&self.names);
+        let seen = Seen::new(packet, headers, site, names);
+        let length = if self.needs.length {
+            Length::of(&seen.packet.sample)
+        } else {
+            None
+        };
+        let weighed = Weighed {
+            stands_for,
+            length,
+            at: origin.at,
+        };
+        let longest = around.config.max_name_bytes;
+        let is_drop = packet.is_drop();
+        for watched in &mut self.watched {
+            if watched.definition.value().is_of_drops() == is_drop {
+                watched.add(&seen, weighed, &mut self.scratch, longest, around.health);
+            }
+        }
+    }
+}
+
+impl Needs {
+    fn of(watched: &[Watched]) -> Self {
+        let mut needs = Self::default();
+        for Watched { definition, .. } in watched {
+            let is_of_drops = definition.value().is_of_drops();
+            needs.drops |= is_of_drops;
+            needs.samples |= !is_of_drops;
+            needs.headers |= definition.all_keys().any(FlowKey::is_of_packet);
+            needs.names |= definition.all_keys().any(FlowKey::is_name);
+            needs.length |= definition.value().unit() == "bytes";
+        }
+        needs
+    }
+}
+
+impl Around<'_> {
+    fn world(&mut self) -> World<'_> {
+        World {
+            sources: self.sources,
+            limit: self.config.max_flow_addresses,
+            health: self.health,
+        }
+    }
+}
+
+/// The agent and the identity of what is at a place.
+fn owner_at<'r>(place: u32, around: &Around<'r>) -> Option<(&'r Agent, Owner)> {
+    let source = around.sources.get(place)?;
+    Some((around.agents.get(source.agent)?, Owner::of(source, place)?))
+}

@@ -1,0 +1,467 @@
+use core::str::FromStr;
+use core::time::Duration;
+
+use crate::flow::definition::{FlowDefinition, FlowMeasure};
+use crate::flow::filter::{FlowFilter, FlowTest};
+use crate::flow::key::{FlowKey, FlowKind};
+use crate::flow::literal;
+use crate::query::{Pattern, Spaces, duration, nearest};
+
+/// Why a text is no [`FlowDefinition`], and where.
+///
+/// ```
+/// let error = "keys=ip.source;value=bytes".parse::<sflow_metrics::FlowDefinition>().unwrap_err();
+/// assert_eq!(error.position(), 5);
+/// assert_eq!(
+///     error.to_string(),
+///     "no key is called `ip.source`; is it `ip.src`?\n  \
+///        keys=ip.source;value=bytes\n       ^"
+/// );
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{problem}\n  {text}\n  {pointer}^", pointer = Spaces(.text, *.position))]
+pub struct FlowError {
+    text: String,
+    position: usize,
+    problem: FlowProblem,
+}
+
+/// What is wrong with the text of a flow definition.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FlowProblem {
+    /// Something else should stand there.
+    #[error("expected {0}")]
+    Expected(&'static str),
+    /// No part has this name.
+    #[error("no part is called `{0}`; there are keys, value, filter, top, smooth")]
+    Part(String),
+    /// This part stands there already.
+    #[error("`{0}` stands there twice")]
+    Twice(String),
+    /// No key has this name; perhaps the second was meant.
+    #[error("no key is called `{0}`{end}", end = match .1 {
+        Some(nearest) => format!("; is it `{nearest}`?"),
+        None => "; `FlowKey::all` lists them".to_owned(),
+    })]
+    Key(String, Option<&'static str>),
+    /// There are more keys than can be.
+    #[error("there are more than {most} keys", most = FlowDefinition::MAX_KEYS)]
+    TooMany,
+    /// Nothing of this name can be measured.
+    #[error(
+        "no value is called `{0}`; there are bytes, bytes.net, frames, distinct(key,…), \
+             drops, drops.bytes"
+    )]
+    Value(String),
+    /// The key never has this value.
+    #[error("`{value}` is no {wanted}")]
+    Never {
+        /// What stands there.
+        value: String,
+        /// What the key has.
+        wanted: &'static str,
+    },
+    /// It is no length of time, or a length of zero.
+    #[error("`{0}` is no length of time such as 500ms, 10s or 1m, nor `off`")]
+    Length(String),
+    /// It is no number of flows.
+    #[error("`{0}` is no number")]
+    Number(String),
+}
+
+impl FlowError {
+    pub(super) fn new(text: &str, position: usize, problem: FlowProblem) -> Self {
+        Self {
+            text: text.replace(char::is_control, " "),
+            position,
+            problem,
+        }
+    }
+
+    /// What is wrong.
+    pub fn problem(&self) -> &FlowProblem {
+        &self.problem
+    }
+
+    /// Where, in bytes from the start of the text.
+    pub fn position(&self) -> usize {
+        self.position
+    }
+}
+
+impl FlowProblem {
+    pub(super) fn key(name: &str) -> Self {
+        let names = FlowKey::all().iter().map(|key| key.name());
+        Self::Key(name.to_owned(), nearest(name, names))
+    }
+}
+
+impl FromStr for FlowDefinition {
+    type Err = FlowError;
+
+    fn from_str(text: &str) -> Result<Self, FlowError> {
+        let mut parser = Parser { text, at: 0 };
+        parser
+            .definition()
+            .map_err(|(position, problem)| FlowError::new(text, position, problem))
+    }
+}
+
+impl FromStr for FlowFilter {
+    type Err = FlowError;
+
+    /// One condition, such as `port.dst=80|443`.
+    fn from_str(text: &str) -> Result<Self, FlowError> {
+        let mut parser = Parser { text, at: 0 };
+        let filter = parser.filter().and_then(|filter| {
+            parser.skip_spaces();
+            match parser.peek() {
+                None => Ok(filter),
+                Some(_) => parser.expected("`|` and another value, or nothing more"),
+            }
+        });
+        filter.map_err(|(position, problem)| FlowError::new(text, position, problem))
+    }
+}
+
+type Parsed<T> = Result<T, (usize, FlowProblem)>;
+
+struct Parser<'t> {
+    text: &'t str,
+    at: usize,
+}
+
+impl<'t> Parser<'t> {
+    fn definition(&mut self) -> Parsed<FlowDefinition> {
+        let mut definition = FlowDefinition::new([]);
+        let mut seen: Vec<&str> = Vec::new();
+        loop {
+            let (at, part) = self.word();
+            if part.is_empty() {
+                return self.expected("a part, such as `keys=ip.src,ip.dst`");
+            }
+            if seen.contains(&part) {
+                return Err((at, FlowProblem::Twice(part.to_owned())));
+            }
+            seen.push(part);
+            let is_known = ["keys", "value", "filter", "top", "smooth"].contains(&part);
+            if !is_known {
+                return Err((at, FlowProblem::Part(part.to_owned())));
+            }
+            if !self.eat('=') {
+                return self.expected("`=`");
+            }
+            match part {
+                "keys" => definition.keys = self.keys(&[';'])?,
+                "value" => definition.value = self.measure()?,
+                "filter" => definition.filters = self.filters()?,
+                "top" => definition.top = self.number()?,
+                _ => definition.smoothing = self.smoothing()?,
+            }
+            self.skip_spaces();
+            if self.at == self.text.len() {
+                return Ok(definition);
+            }
+            if !self.eat(';') {
+                return self.expected("`;` and another part, or nothing more");
+            }
+        }
+    }
+
+    fn keys(&mut self, ends: &[char]) -> Parsed<Vec<FlowKey>> {
+        let mut keys = Vec::new();
+        self.skip_spaces();
+        if self.peek().is_none_or(|next| ends.contains(&next)) {
+            return Ok(keys);
+        }
+        loop {
+            let at = self.at;
+            let key = self.key()?;
+            if keys.contains(&key) {
+                return Err((at, FlowProblem::Twice(key.to_string())));
+            }
+            if keys.len() == FlowDefinition::MAX_KEYS {
+                return Err((at, FlowProblem::TooMany));
+            }
+            keys.push(key);
+            if !self.eat(',') {
+                return Ok(keys);
+            }
+            self.skip_spaces();
+        }
+    }
+
+    fn key(&mut self) -> Parsed<FlowKey> {
+        let (at, name) = self.word();
+        if name.is_empty() {
+            return self.expected("a key, such as `ip.src`");
+        }
+        FlowKey::named(name).ok_or_else(|| (at, FlowProblem::key(name)))
+    }
+
+    fn measure(&mut self) -> Parsed<FlowMeasure> {
+        let (at, name) = self.word();
+        Ok(match name {
+            "bytes" => FlowMeasure::Bytes,
+            "bytes.net" => FlowMeasure::NetBytes,
+            "frames" => FlowMeasure::Frames,
+            "drops" => FlowMeasure::Drops,
+            "drops.bytes" => FlowMeasure::DropBytes,
+            "distinct" => {
+                if !self.eat('(') {
+                    return self.expected("`(` and the keys to count values of");
+                }
+                let keys = self.keys(&[')', ';'])?;
+                if keys.is_empty() {
+                    return self.expected("a key, such as `ip.src`");
+                }
+                if !self.eat(')') {
+                    return self.expected("`,` and another key, or `)`");
+                }
+                FlowMeasure::Distinct(keys)
+            }
+            "" => return self.expected("a value, such as `bytes`"),
+            other => return Err((at, FlowProblem::Value(other.to_owned()))),
+        })
+    }
+
+    fn filters(&mut self) -> Parsed<Vec<FlowFilter>> {
+        let mut filters = Vec::new();
+        loop {
+            let filter = self.filter()?;
+            if !filters.contains(&filter) {
+                filters.push(filter);
+            }
+            if !self.eat('&') {
+                return Ok(filters);
+            }
+        }
+    }
+
+    fn filter(&mut self) -> Parsed<FlowFilter> {
+        let key = self.key()?;
+        let is_negated = self.eat('!');
+        if !self.eat('=') {
+            return self.expected("`=` or `!=`, and a value");
+        }
+        let mut tests = Vec::new();
+        loop {
+            tests.push(self.test(key.kind())?);
+            if !self.eat('|') {
+                return Ok(FlowFilter {
+                    key,
+                    is_negated,
+                    tests,
+                });
+            }
+        }
+    }
+
+    /// A value: everything up to a separator, in which a backslash takes the next character as
+    /// it is.
+    fn test(&mut self, kind: FlowKind) -> Parsed<FlowTest> {
+        let at = self.at;
+        let mut pieces = vec![String::new()];
+        while let Some(character) = self.peek() {
+            let last = pieces.len() - 1;
+            match character {
+                '&' | '|' | ';' => break,
+                '*' => pieces.push(String::new()),
+                '\\' => {
+                    self.at += 1;
+                    match self.peek() {
+                        Some(escaped) => pieces[last].push(escaped),
+                        None => return self.expected("a character after `\\`"),
+                    }
+                }
+                plain => pieces[last].push(plain),
+            }
+            self.at += self.peek().map_or(0, char::len_utf8);
+        }
+        if let [exact] = &pieces[..] {
+            if exact.is_empty() {
+                return self.expected("a value");
+            }
+            let wrong = |wanted| {
+                let value = exact.clone();
+                (at, FlowProblem::Never { value, wanted })
+            };
+            return literal::read(exact, kind).map_err(wrong);
+        }
+        if pieces.iter().all(String::is_empty) {
+            return Ok(FlowTest::Present);
+        }
+        Ok(FlowTest::Text(Pattern::from_pieces(pieces)))
+    }
+
+    fn number(&mut self) -> Parsed<usize> {
+        let (at, number) = self.word();
+        let wrong = || (at, FlowProblem::Number(number.to_owned()));
+        number.parse().map_err(|_| wrong())
+    }
+
+    fn smoothing(&mut self) -> Parsed<Option<Duration>> {
+        let (at, length) = self.word();
+        if length == "off" {
+            return Ok(None);
+        }
+        let wrong = || (at, FlowProblem::Length(length.to_owned()));
+        let constant = duration(length).ok_or_else(wrong)?;
+        Ok(Some(constant.max(Duration::from_millis(1))))
+    }
+
+    /// A name or number, perhaps an empty one; and where it stands.
+    fn word(&mut self) -> (usize, &'t str) {
+        self.skip_spaces();
+        let rest = &self.text[self.at..];
+        let is_part = |character: char| character.is_alphanumeric() || "_.-".contains(character);
+        let length = rest.find(|character| !is_part(character));
+        let word = &rest[..length.unwrap_or(rest.len())];
+        let at = self.at;
+        self.at += word.len();
+        (at, word)
+    }
+
+    fn eat(&mut self, character: char) -> bool {
+        self.skip_spaces();
+        let is_there = self.peek() == Some(character);
+        if is_there {
+            self.at += character.len_utf8();
+        }
+        is_there
+    }
+
+    fn expected<T>(&self, words: &'static str) -> Parsed<T> {
+        Err((self.at, FlowProblem::Expected(words)))
+    }
+
+    fn skip_spaces(&mut self) {
+        let rest = &self.text[self.at..];
+        self.at += rest.len() - rest.trim_start().len();
+    }
+
+    fn peek(&self) -> Option<char> {
+        self.text[self.at..].chars().next()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn definitions_are_read_and_written() {
+        let cases = [
+            "keys=;value=bytes",
+            "keys=container.src,container.dst,ip.protocol;value=bytes.net",
+            "keys=ip.src;value=frames;filter=port.dst=80|443&ip.dst=10.0.0.0/8;top=20;smooth=10s",
+            "keys=drop.reason;value=drops;filter=drop.reason!=258..262;smooth=off",
+            "keys=ip.dst;value=distinct(ip.src,port.src);smooth=0.5s",
+            "keys=inner.ip.src;value=bytes;filter=mac.src=02:00:00:00:00:01&vlan!=*&source=0:3",
+            r"keys=end.src;value=bytes;filter=container.src=a\&b\;c\|d*e&end.dst=10.0.0.1|web",
+        ];
+        for case in cases {
+            let definition = case.parse::<FlowDefinition>();
+            let definition = definition.unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(definition.to_string(), case);
+        }
+    }
+
+    #[test]
+    fn the_same_can_be_written_differently() {
+        let cases = [
+            (
+                " value = bytes ; keys = ip.src , ip.dst ; top = 100 ; smooth = 2s ",
+                "keys=ip.src,ip.dst;value=bytes",
+            ),
+            (
+                "filter=ip.protocol=tcp|udp & drop.reason=acl;keys=",
+                "keys=;value=bytes;filter=ip.protocol=6|17&drop.reason=258",
+            ),
+            (
+                "filter=ether.type=0x0800&mac.dst=2-0-0-0-0-ff",
+                "keys=;value=bytes;filter=ether.type=2048&mac.dst=02:00:00:00:00:ff",
+            ),
+            (
+                "filter=vlan=7&vlan=7;smooth=1m",
+                "keys=;value=bytes;filter=vlan=7;smooth=60s",
+            ),
+        ];
+        for (case, expected) in cases {
+            let definition = case.parse::<FlowDefinition>();
+            let definition = definition.unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(definition.to_string(), expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn mistakes_are_pointed_at() {
+        let cases = [
+            ("", 0, "expected a part"),
+            ("keys", 4, "expected `=`"),
+            ("key=ip.src", 0, "no part is called `key`"),
+            ("keys=ip.src;keys=", 12, "`keys` stands there twice"),
+            ("keys=ip.src,", 12, "expected a key"),
+            ("keys=ip.src,ip.src", 12, "`ip.src` stands there twice"),
+            (
+                "keys=ip.srk",
+                5,
+                "no key is called `ip.srk`; is it `ip.src`?",
+            ),
+            ("keys=xyzzy", 5, "no key is called `xyzzy`; `FlowKey::all`"),
+            ("keys=ip.src ip.dst", 12, "expected `;` and another part"),
+            ("value=", 6, "expected a value"),
+            ("value=octets", 6, "no value is called `octets`"),
+            ("value=distinct", 14, "expected `(`"),
+            ("value=distinct()", 15, "expected a key"),
+            (
+                "value=distinct(ip.src",
+                21,
+                "expected `,` and another key, or `)`",
+            ),
+            ("filter=", 7, "expected a key"),
+            ("filter=vlan", 11, "expected `=` or `!=`"),
+            ("filter=vlan=", 12, "expected a value"),
+            ("filter=vlan=7|", 14, "expected a value"),
+            ("filter=vlan=x", 12, "`x` is no number"),
+            ("filter=port.dst=9..1", 16, "`9..1` is no number, or range"),
+            (
+                "filter=vlan=7&ip.src=10.0.0.0/33",
+                21,
+                "`10.0.0.0/33` is no address, or prefix",
+            ),
+            ("filter=ip.protocol=tpc", 19, "`tpc` is no protocol"),
+            ("filter=drop.reason=x", 19, "`x` is no drop reason"),
+            ("filter=mac.src=1:2:3", 15, "`1:2:3` is no MAC address"),
+            ("filter=source=eth0", 14, "`eth0` is no data source"),
+            (r"filter=url=a\", 13, "expected a character after"),
+            ("top=many", 4, "`many` is no number"),
+            ("smooth=10", 7, "`10` is no length of time"),
+            ("smooth=0s", 7, "`0s` is no length of time"),
+        ];
+        for (case, position, words) in cases {
+            let error = case.parse::<FlowDefinition>().unwrap_err();
+            assert!(error.to_string().starts_with(words), "{case}: {error}");
+            assert_eq!(error.position(), position, "{case}");
+        }
+        let error = "vlan=7;".parse::<FlowFilter>().unwrap_err();
+        assert_eq!(error.position(), 6);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics(text in r"[a-z.=;,&|!*()\\/ 0-9ß]{0,60}") {
+            let _ = text.parse::<FlowDefinition>();
+        }
+
+        #[test]
+        fn any_value_survives(value in ".+") {
+            let definition = FlowDefinition::new([FlowKey::ContainerSource]);
+            let test = FlowTest::Text(Pattern::exact(value));
+            let definition = definition.matching(FlowFilter::new(FlowKey::Url, [test]));
+            prop_assert_eq!(definition.to_string().parse::<FlowDefinition>(), Ok(definition));
+        }
+    }
+}

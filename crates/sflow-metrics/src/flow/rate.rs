@@ -1,0 +1,422 @@
+//! How many packets a sample stands for.
+//!
+//! The rate that an agent states is what it was told to do. What it does shows in the sample
+//! pool, which goes up by one with each packet that could have been sampled: its growth, shared
+//! among the samples that came, is the **effective** rate. That makes up for samples that the
+//! agent or the network lost, too.
+//!
+//! Source: sFlow Version 5, 3.1 and `flow_sample`; sFlow Version 5 errata.
+
+use crate::discipline::datagram::is_forward;
+
+/// The stated rate counts as much as so many samples, until pool growth has shown the effective
+/// one.
+const TRUST: f64 = 8.0;
+
+/// The effective rate is that of the last so many samples, older ones fading away.
+const MEMORY: f64 = 64.0;
+
+/// A pool that grew by so many times more than it should have did not grow: it started anew.
+const WILD: f64 = 64.0;
+
+/// A pool that grows by so many times less than it should does not count packets: nobody samples
+/// that much more often than was asked for.
+const FEW: f64 = 8.0;
+
+/// A gap of so many samples is none: the source numbers them anew.
+const GAP: u32 = 100_000;
+
+/// What a sample says about how it was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Taken {
+    pub(super) sequence: u32,
+    /// One packet of so many; 0 if unknown.
+    pub(super) rate: u32,
+    pub(super) pool: u32,
+    /// Samples that the agent lost so far.
+    pub(super) drops: u32,
+    /// The life of the agent that it belongs to.
+    pub(super) session: u32,
+    /// Whether no newer datagram came before.
+    pub(super) in_order: bool,
+}
+
+/// What a sample is worth.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Worth {
+    /// So many packets; and so many samples before it are missing, or were lost by the agent.
+    Packets {
+        packets: f64,
+        missing: u32,
+        dropped: u32,
+    },
+    /// It was missing, and has come late.
+    Late { packets: f64 },
+    /// It was here already.
+    Old,
+    /// Nothing tells how many packets it stands for.
+    Unknown,
+}
+
+/// The samples of one data source so far.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sampler {
+    last: Taken,
+    /// Packets that the samples below stand for.
+    packets: f64,
+    /// What these should be by the stated rate, with as many samples missing.
+    due: f64,
+    /// Samples, older ones for less.
+    samples: f64,
+    /// Samples from the first one to the last, come or not.
+    sent: u32,
+}
+
+impl Sampler {
+    /// A source of which this is the first sample.
+    pub(super) fn starting_with(first: Taken) -> (Self, Worth) {
+        let mut sampler = Self {
+            last: first,
+            packets: 0.0,
+            due: 0.0,
+            samples: 0.0,
+            sent: 1,
+        };
+        sampler.trust(first.rate);
+        (sampler, sampler.worth(0, 0))
+    }
+
+    /// Packets for each sample, if that is known.
+    pub(super) fn effective_rate(&self) -> Option<f64> {
+        let packets = if self.packets * FEW < self.due {
+            self.due
+        } else {
+            self.packets
+        };
+        (self.samples > 0.0 && packets > 0.0).then(|| packets / self.samples)
+    }
+
+    /// What the agent states, unless it does not know.
+    pub(super) fn stated_rate(&self) -> Option<u32> {
+        (self.last.rate != 0).then_some(self.last.rate)
+    }
+
+    /// Takes the next sample over.
+    pub(super) fn take(&mut self, next: Taken) -> Worth {
+        let last = self.last;
+        let ahead = next.sequence.wrapping_sub(last.sequence);
+        let is_ahead = is_forward(ahead) && ahead <= GAP;
+        if next.session != last.session || next.in_order && !is_ahead && ahead != 0 {
+            let (sampler, worth) = Self::starting_with(next);
+            *self = sampler;
+            return worth;
+        }
+        if !is_ahead {
+            return self.take_late(next);
+        }
+        let dropped = match next.drops.wrapping_sub(last.drops) {
+            more if more < 1 << 31 => more,
+            _ => 0,
+        };
+        if next.rate == last.rate {
+            let growth = next.pool.wrapping_sub(last.pool);
+            let growth = plausible(growth, ahead, dropped, next.rate);
+            let assumed = f64::from(next.rate) * f64::from(ahead);
+            let growth = growth.unwrap_or(assumed);
+            if growth > 0.0 {
+                self.packets = fade(self.packets) + growth;
+                self.due = fade(self.due) + assumed;
+                self.samples = fade(self.samples) + 1.0;
+            }
+        } else {
+            self.trust(next.rate);
+        }
+        self.last = next;
+        self.sent = self.sent.saturating_add(ahead);
+        self.worth(ahead - 1, dropped)
+    }
+
+    /// A sample that newer ones overtook, if it was not here already: it shares what has been
+    /// shared among those that came.
+    fn take_late(&mut self, next: Taken) -> Worth {
+        let behind = self.last.sequence.wrapping_sub(next.sequence);
+        if next.in_order || !(1..self.sent).contains(&behind) {
+            return Worth::Old;
+        }
+        match self.effective_rate() {
+            Some(packets) => {
+                self.samples += 1.0;
+                Worth::Late { packets }
+            }
+            None => Worth::Unknown,
+        }
+    }
+
+    /// Begins with what the agent states.
+    fn trust(&mut self, rate: u32) {
+        let trust = if rate == 0 { 0.0 } else { TRUST };
+        self.packets = trust * f64::from(rate);
+        self.due = self.packets;
+        self.samples = trust;
+    }
+
+    fn worth(&self, missing: u32, dropped: u32) -> Worth {
+        match self.effective_rate() {
+            Some(packets) => Worth::Packets {
+                packets,
+                missing,
+                dropped,
+            },
+            None => Worth::Unknown,
+        }
+    }
+}
+
+/// By how much the pool grew, unless it cannot have grown by that: it is not counted, stuck, or
+/// was set to zero.
+fn plausible(growth: u32, samples: u32, dropped: u32, rate: u32) -> Option<f64> {
+    if growth < samples || growth >= 1 << 31 {
+        return None;
+    }
+    let expected = f64::from(rate) * (f64::from(samples) + f64::from(dropped));
+    let growth = f64::from(growth);
+    (rate == 0 || growth <= expected * WILD).then_some(growth)
+}
+
+fn fade(sum: f64) -> f64 {
+    sum * (1.0 - 1.0 / MEMORY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIRST: Taken = Taken {
+        sequence: 10,
+        rate: 400,
+        pool: 4000,
+        drops: 0,
+        session: 0,
+        in_order: true,
+    };
+
+    fn next(sequence: u32, pool: u32) -> Taken {
+        Taken {
+            sequence,
+            pool,
+            ..FIRST
+        }
+    }
+
+    fn packets(worth: Worth) -> f64 {
+        match worth {
+            Worth::Packets { packets, .. } | Worth::Late { packets } => packets,
+            Worth::Old | Worth::Unknown => 0.0,
+        }
+    }
+
+    /// The effective rate behind `FIRST` and so many samples, each so much further.
+    fn settled(steps: u32, step: impl Fn(u32) -> Taken) -> f64 {
+        let (mut sampler, _) = Sampler::starting_with(FIRST);
+        for number in 1..=steps {
+            sampler.take(step(number));
+        }
+        sampler.effective_rate().unwrap_or(0.0)
+    }
+
+    #[test]
+    fn the_rate_is_what_the_pool_grows_by() {
+        let half = |n: u32| next(10 + n, 4000 + 200 * n);
+        type Step = fn(u32) -> Taken;
+        let cases: [(&str, Step, f64); 9] = [
+            ("as stated", |n| next(10 + n, 4000 + 400 * n), 400.0),
+            (
+                "more often than stated",
+                |n| next(10 + n, 4000 + 200 * n),
+                200.0,
+            ),
+            ("less often", |n| next(10 + n, 4000 + 1000 * n), 1000.0),
+            (
+                "half of the samples lost",
+                |n| next(10 + 2 * n, 4000 + 800 * n),
+                800.0,
+            ),
+            ("the pool stands still", |n| next(10 + n, 4000), 400.0),
+            ("no pool, a third lost", |n| next(10 + 3 * n, 0), 1200.0),
+            ("the pool counts samples", |n| next(10 + n, 4000 + n), 400.0),
+            (
+                "the agent loses nine of ten",
+                |n| Taken {
+                    drops: 9 * n,
+                    ..next(10 + n, 4000 + 4000 * n)
+                },
+                4000.0,
+            ),
+            (
+                "the pool wraps",
+                |n| next(10 + n, 0_u32.wrapping_sub(4000).wrapping_add(500 * n)),
+                500.0,
+            ),
+        ];
+        for (case, step, expected) in cases {
+            let rate = settled(1000, step);
+            assert!((rate / expected - 1.0).abs() < 0.01, "{case}: {rate}");
+        }
+        assert!(
+            (settled(4, half) - 332.0).abs() < 5.0,
+            "the stated rate weighs at first"
+        );
+    }
+
+    #[test]
+    fn each_step_is_told_from_the_others() {
+        let (_, first) = Sampler::starting_with(FIRST);
+        assert_eq!(packets(first), 400.0);
+        let taken = |missing, dropped| Worth::Packets {
+            packets: 400.0,
+            missing,
+            dropped,
+        };
+        let cases = [
+            ("next", next(11, 4400), taken(0, 0)),
+            (
+                "two missing",
+                next(13, 5200),
+                Worth::Packets {
+                    packets: 486.0,
+                    missing: 2,
+                    dropped: 0,
+                },
+            ),
+            (
+                "the agent dropped three",
+                Taken {
+                    drops: 3,
+                    ..next(11, 4400)
+                },
+                taken(0, 3),
+            ),
+            ("again", next(10, 4000), Worth::Old),
+            (
+                "late, before the first",
+                Taken {
+                    in_order: false,
+                    ..next(8, 3200)
+                },
+                Worth::Old,
+            ),
+            ("begins anew", next(1, 400), taken(0, 0)),
+            (
+                "another life",
+                Taken {
+                    session: 1,
+                    ..next(11, 7)
+                },
+                taken(0, 0),
+            ),
+            ("numbered anew", next(5_000_000, 1), taken(0, 0)),
+            ("the pool began anew", next(11, 3), taken(0, 0)),
+            (
+                "another rate",
+                Taken {
+                    rate: 1000,
+                    ..next(11, 5000)
+                },
+                Worth::Packets {
+                    packets: 1000.0,
+                    missing: 0,
+                    dropped: 0,
+                },
+            ),
+            (
+                "no rate any more",
+                Taken {
+                    rate: 0,
+                    ..next(11, 4400)
+                },
+                Worth::Unknown,
+            ),
+        ];
+        for (case, step, expected) in cases {
+            let (mut sampler, _) = Sampler::starting_with(FIRST);
+            let worth = sampler.take(step);
+            match (worth, expected) {
+                (
+                    Worth::Packets {
+                        packets: found,
+                        missing: m,
+                        dropped: d,
+                    },
+                    Worth::Packets {
+                        packets,
+                        missing,
+                        dropped,
+                    },
+                ) => {
+                    assert_eq!((m, d), (missing, dropped), "{case}");
+                    assert!((found / packets - 1.0).abs() < 0.1, "{case}: {found}");
+                }
+                _ => assert_eq!(worth, expected, "{case}"),
+            }
+        }
+    }
+
+    #[test]
+    fn without_a_stated_rate_the_pool_tells() {
+        let (mut sampler, first) = Sampler::starting_with(Taken { rate: 0, ..FIRST });
+        assert_eq!(first, Worth::Unknown);
+        let second = sampler.take(Taken {
+            rate: 0,
+            ..next(11, 4100)
+        });
+        assert_eq!(packets(second), 100.0);
+        assert_eq!(sampler.stated_rate(), None);
+    }
+
+    #[test]
+    fn what_comes_late_counts_once() {
+        let (mut sampler, _) = Sampler::starting_with(FIRST);
+        sampler.take(next(12, 4800));
+        let late = Taken {
+            in_order: false,
+            ..next(11, 4400)
+        };
+        assert!(matches!(sampler.take(late), Worth::Late { .. }));
+        let before = Taken {
+            in_order: false,
+            ..next(3, 100)
+        };
+        assert_eq!(sampler.take(before), Worth::Old);
+    }
+
+    #[test]
+    fn the_sum_is_the_pool() {
+        // One in a hundred, of which every third is lost and one in ten comes late.
+        let (mut sampler, first) = Sampler::starting_with(Taken {
+            rate: 100,
+            ..next(0, 0)
+        });
+        let mut sum = packets(first);
+        let mut held_back = None;
+        for number in 1_u32..=30_000 {
+            let taken = Taken {
+                rate: 100,
+                ..next(number, number * 100)
+            };
+            match number % 30 {
+                0 | 3 | 6 | 9 | 12 | 15 | 18 | 21 | 24 | 27 => continue,
+                10 => held_back = Some(taken),
+                _ => sum += packets(sampler.take(taken)),
+            }
+            if number % 30 == 13 {
+                let late = held_back.take().map(|taken| Taken {
+                    in_order: false,
+                    ..taken
+                });
+                sum += late.map_or(0.0, |late| packets(sampler.take(late)));
+            }
+        }
+        let pool = 3_000_000.0;
+        assert!((sum / pool - 1.0).abs() < 0.02, "{sum}");
+    }
+}

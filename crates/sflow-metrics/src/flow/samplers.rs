@@ -1,0 +1,216 @@
+//! The data sources that sample packets, and those that notice drops.
+
+use std::collections::HashMap;
+
+use sflow_v5::{DataSource, DiscardedPacket};
+
+use crate::agent::{Agent, AgentKey};
+use crate::discipline::datagram::is_forward;
+use crate::flow::rate::{Sampler, Taken, Worth};
+use crate::flow::{Around, Origin};
+use crate::slab::Slab;
+
+/// How a data source samples packets.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct SamplerStatus {
+    /// The agent.
+    pub agent: AgentKey,
+    /// The data source.
+    pub data_source: DataSource,
+    /// One packet of so many, as the agent says; `None` if it does not know.
+    pub stated_rate: Option<u32>,
+    /// One packet of so many that came here, as the growth of the sample pool shows over the
+    /// last few dozen samples; the stated rate until then. `None` if nothing tells.
+    pub effective_rate: Option<f64>,
+    /// Samples that came and counted.
+    pub samples: u64,
+    /// Samples that are missing between those.
+    pub missing: u64,
+    /// Samples that the agent lost before it could send them.
+    pub dropped: u64,
+}
+
+/// All of them, of all agents.
+#[derive(Debug, Default)]
+pub(super) struct Samplers {
+    /// By the agent's place in the registry.
+    agents: Vec<OfAgent>,
+    count: usize,
+}
+
+#[derive(Debug, Default)]
+struct OfAgent {
+    /// Randomly keyed: data sources come from strangers.
+    samplers: HashMap<DataSource, Counted>,
+    notifiers: HashMap<DataSource, Notifier>,
+}
+
+#[derive(Debug)]
+struct Counted {
+    sampler: Sampler,
+    samples: u64,
+    missing: u64,
+    dropped: u64,
+}
+
+/// One that notices drops.
+#[derive(Clone, Copy, Debug)]
+struct Notifier {
+    sequence: u32,
+    drops: u32,
+    session: u32,
+}
+
+impl Samplers {
+    /// What a sample is worth; `None` if there is no room for its source.
+    pub(super) fn take(
+        &mut self,
+        agent: u32,
+        source: DataSource,
+        taken: Taken,
+        around: &mut Around<'_>,
+    ) -> Option<Worth> {
+        let has_room = self.count < around.config.max_flow_sources;
+        let health = &mut *around.health;
+        health.flow_samples_without_rate += u64::from(taken.rate == 0);
+        let of_agent = of_agent(&mut self.agents, agent);
+        let worth = match of_agent.samplers.get_mut(&source) {
+            Some(known) => {
+                let worth = known.sampler.take(taken);
+                known.count(worth);
+                worth
+            }
+            None if has_room => {
+                let (sampler, worth) = Sampler::starting_with(taken);
+                let mut known = Counted {
+                    sampler,
+                    samples: 0,
+                    missing: 0,
+                    dropped: 0,
+                };
+                known.count(worth);
+                of_agent.samplers.insert(source, known);
+                self.count += 1;
+                worth
+            }
+            None => {
+                health.flow_samples_refused += 1;
+                return None;
+            }
+        };
+        match worth {
+            Worth::Packets {
+                missing, dropped, ..
+            } => {
+                health.flow_samples_lost += u64::from(missing);
+                health.flow_samples_dropped += u64::from(dropped);
+            }
+            Worth::Late { .. } => {
+                health.flow_samples_lost = health.flow_samples_lost.saturating_sub(1);
+            }
+            Worth::Old => health.flow_samples_old += 1,
+            Worth::Unknown => health.flow_samples_unscaled += 1,
+        }
+        Some(worth)
+    }
+
+    /// How many drops before this one were not reported; `None` if it was here already, or if
+    /// there is no room for its source.
+    pub(super) fn take_drop(
+        &mut self,
+        origin: Origin,
+        packet: &DiscardedPacket<'_>,
+        around: &mut Around<'_>,
+    ) -> Option<u32> {
+        let has_room = self.count < around.config.max_flow_sources;
+        let health = &mut *around.health;
+        let now = Notifier {
+            sequence: packet.sequence_number,
+            drops: packet.drops,
+            session: origin.session,
+        };
+        let of_agent = of_agent(&mut self.agents, origin.agent);
+        let Some(last) = of_agent.notifiers.get_mut(&packet.source_id) else {
+            if !has_room {
+                health.flow_samples_refused += 1;
+                return None;
+            }
+            of_agent.notifiers.insert(packet.source_id, now);
+            self.count += 1;
+            return Some(0);
+        };
+        let ahead = now.sequence.wrapping_sub(last.sequence);
+        let is_ahead = is_forward(ahead);
+        let is_anew = now.session != last.session || origin.in_order && !is_ahead && ahead != 0;
+        if !is_anew && !is_ahead {
+            // One that was overtaken was taken for missing; the sum is right without it.
+            health.flow_samples_old += 1;
+            return None;
+        }
+        let suppressed = match now.drops.wrapping_sub(last.drops) {
+            more if !is_anew && more < 1 << 31 => more,
+            _ => 0,
+        };
+        let missing = if is_anew { 0 } else { ahead - 1 };
+        *last = now;
+        health.drops_unreported += u64::from(suppressed) + u64::from(missing);
+        Some(suppressed.saturating_add(missing))
+    }
+
+    pub(super) fn statuses<'s>(
+        &'s self,
+        agents: &'s Slab<Agent>,
+    ) -> impl Iterator<Item = SamplerStatus> + 's {
+        (0..).zip(&self.agents).flat_map(move |(place, of_agent)| {
+            let agent = agents.get(place).map(|agent| agent.status.key);
+            let samplers = of_agent.samplers.iter();
+            samplers.filter_map(move |(data_source, known)| {
+                Some(SamplerStatus {
+                    agent: agent?,
+                    data_source: *data_source,
+                    stated_rate: known.sampler.stated_rate(),
+                    effective_rate: known.sampler.effective_rate(),
+                    samples: known.samples,
+                    missing: known.missing,
+                    dropped: known.dropped,
+                })
+            })
+        })
+    }
+
+    pub(super) fn forget_agent(&mut self, place: u32) {
+        if let Some(agent) = self.agents.get_mut(place as usize) {
+            self.count -= agent.samplers.len() + agent.notifiers.len();
+            *agent = OfAgent::default();
+        }
+    }
+}
+
+impl Counted {
+    fn count(&mut self, worth: Worth) {
+        match worth {
+            Worth::Packets {
+                missing, dropped, ..
+            } => {
+                self.samples += 1;
+                self.missing += u64::from(missing);
+                self.dropped += u64::from(dropped);
+            }
+            Worth::Late { .. } => {
+                self.samples += 1;
+                self.missing = self.missing.saturating_sub(1);
+            }
+            Worth::Old | Worth::Unknown => {}
+        }
+    }
+}
+
+fn of_agent(agents: &mut Vec<OfAgent>, place: u32) -> &mut OfAgent {
+    let place = place as usize;
+    if agents.len() <= place {
+        agents.resize_with(place + 1, OfAgent::default);
+    }
+    &mut agents[place]
+}

@@ -1,0 +1,310 @@
+use core::fmt;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use sflow_v5::packet::TcpFlags;
+use sflow_v5::{Address, DataSource, DataSourceKind, DropReason, Mac};
+
+use crate::flow::key::FlowKind;
+
+/// What a flow has under one of its keys.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum FlowValue {
+    /// Its packets do not have it, or nobody knows.
+    Absent,
+    /// A number.
+    Number(u64),
+    /// A number that has a name.
+    Named(u64, &'static str),
+    /// An IP address.
+    Ip(IpAddr),
+    /// A MAC address.
+    Mac(Mac),
+    /// A text. Bytes that were not UTF-8 are replaced, control characters are kept: escape it
+    /// before you print it.
+    Text(Box<str>),
+    /// A data source.
+    DataSource(DataSource),
+    /// Flags of TCP.
+    Flags(TcpFlags),
+}
+
+impl fmt::Display for FlowValue {
+    /// As a filter takes it; `-` for what is absent.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absent => f.pad("-"),
+            Self::Number(number) => number.fmt(f),
+            Self::Named(_, name) => f.pad(name),
+            Self::Ip(address) => address.fmt(f),
+            Self::Mac(address) => f.pad(&address.to_string()),
+            Self::Text(text) => f.pad(text),
+            Self::DataSource(source) => f.pad(&source.to_string()),
+            Self::Flags(flags) => f.pad(&flags.to_string()),
+        }
+    }
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for FlowValue {
+    /// Numbers as numbers, what is absent as nothing, all else as text.
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Absent => serializer.serialize_none(),
+            Self::Number(number) => serializer.serialize_u64(*number),
+            Self::Text(text) => serializer.serialize_str(text),
+            other => serializer.collect_str(other),
+        }
+    }
+}
+
+/// A value as it is found in a sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Raw<'a> {
+    Absent,
+    Number(u64),
+    Ip(IpAddr),
+    Mac(Mac),
+    Text(&'a [u8]),
+    DataSource(DataSource),
+}
+
+const ABSENT: u8 = 0;
+const NUMBER: u8 = 1;
+const IPV4: u8 = 2;
+const IPV6: u8 = 3;
+const MAC: u8 = 4;
+const TEXT: u8 = 5;
+const DATA_SOURCE: u8 = 6;
+
+impl<'a> Raw<'a> {
+    /// A text, unless it is empty.
+    pub(super) fn text(text: &'a [u8]) -> Self {
+        if text.is_empty() {
+            Self::Absent
+        } else {
+            Self::Text(text)
+        }
+    }
+
+    /// Appends it so that it can be read again; of a text so many bytes at most.
+    pub(super) fn put(self, out: &mut Vec<u8>, longest: usize) {
+        match self {
+            Self::Absent => out.push(ABSENT),
+            Self::Number(number) => {
+                out.push(NUMBER);
+                out.extend_from_slice(&number.to_be_bytes());
+            }
+            Self::Ip(IpAddr::V4(address)) => {
+                out.push(IPV4);
+                out.extend_from_slice(&address.octets());
+            }
+            Self::Ip(IpAddr::V6(address)) => {
+                out.push(IPV6);
+                out.extend_from_slice(&address.octets());
+            }
+            Self::Mac(Mac(octets)) => {
+                out.push(MAC);
+                out.extend_from_slice(&octets);
+            }
+            Self::Text(text) => {
+                let text = text.get(..longest).unwrap_or(text);
+                let length = u16::try_from(text.len()).unwrap_or(u16::MAX);
+                let text = text.get(..length.into()).unwrap_or(text);
+                out.push(TEXT);
+                out.extend_from_slice(&length.to_be_bytes());
+                out.extend_from_slice(text);
+            }
+            Self::DataSource(source) => {
+                out.push(DATA_SOURCE);
+                out.extend_from_slice(&source.kind.0.to_be_bytes());
+                out.extend_from_slice(&source.index.to_be_bytes());
+            }
+        }
+    }
+
+    /// Reads one that was put down.
+    pub(super) fn take(input: &mut &'a [u8]) -> Option<Self> {
+        let tag = chunk::<1>(input)?[0];
+        Some(match tag {
+            NUMBER => Self::Number(u64::from_be_bytes(*chunk(input)?)),
+            IPV4 => Self::Ip(Ipv4Addr::from(*chunk::<4>(input)?).into()),
+            IPV6 => Self::Ip(Ipv6Addr::from(*chunk::<16>(input)?).into()),
+            MAC => Self::Mac(Mac(*chunk(input)?)),
+            TEXT => {
+                let length = u16::from_be_bytes(*chunk(input)?);
+                let (text, rest) = input.split_at_checked(length.into())?;
+                *input = rest;
+                Self::Text(text)
+            }
+            DATA_SOURCE => {
+                let kind = DataSourceKind(u32::from_be_bytes(*chunk(input)?));
+                let index = u32::from_be_bytes(*chunk(input)?);
+                Self::DataSource(DataSource { kind, index })
+            }
+            _ => Self::Absent,
+        })
+    }
+
+    /// What the value of a key of this kind says.
+    pub(super) fn to_value(self, kind: FlowKind) -> FlowValue {
+        match (self, kind) {
+            (Self::Absent, _) => FlowValue::Absent,
+            (Self::Number(number), FlowKind::Flags) => FlowValue::Flags(flags(number)),
+            (Self::Number(number), kind) => match name_of(kind, number) {
+                Some(name) => FlowValue::Named(number, name),
+                None => FlowValue::Number(number),
+            },
+            (Self::Ip(address), _) => FlowValue::Ip(address),
+            (Self::Mac(address), _) => FlowValue::Mac(address),
+            (Self::Text(text), _) => FlowValue::Text(String::from_utf8_lossy(text).into()),
+            (Self::DataSource(source), _) => FlowValue::DataSource(source),
+        }
+    }
+
+    /// Hands it over as text, as its [`FlowValue`] shows it.
+    pub(super) fn with_text<T>(self, kind: FlowKind, take: impl FnOnce(&[u8]) -> T) -> T {
+        let mut line = Line::default();
+        // A line is long enough for everything that is not a text.
+        let _ = match (self, kind) {
+            (Self::Absent, _) => Ok(()),
+            (Self::Text(text), _) => return take(text),
+            (Self::Number(number), FlowKind::Flags) => write(&mut line, flags(number)),
+            (Self::Number(number), kind) => match name_of(kind, number) {
+                Some(name) => write(&mut line, name),
+                None => write(&mut line, number),
+            },
+            (Self::Ip(address), _) => write(&mut line, address),
+            (Self::Mac(address), _) => write(&mut line, address),
+            (Self::DataSource(source), _) => write(&mut line, source),
+        };
+        take(line.bytes.get(..line.length).unwrap_or(&[]))
+    }
+}
+
+pub(super) fn number<'s>(number: Option<u32>) -> Raw<'s> {
+    number.map_or(Raw::Absent, |number| Raw::Number(number.into()))
+}
+
+pub(super) fn address<'s>(address: Address) -> Raw<'s> {
+    address.known().map_or(Raw::Absent, Raw::Ip)
+}
+
+/// The names of IP protocols that are in use.
+pub(super) const PROTOCOLS: [(&str, u64); 16] = [
+    ("icmp", 1),
+    ("igmp", 2),
+    ("ipip", 4),
+    ("tcp", 6),
+    ("udp", 17),
+    ("dccp", 33),
+    ("ipv6", 41),
+    ("gre", 47),
+    ("esp", 50),
+    ("ah", 51),
+    ("icmpv6", 58),
+    ("ospf", 89),
+    ("pim", 103),
+    ("vrrp", 112),
+    ("sctp", 132),
+    ("udplite", 136),
+];
+
+fn name_of(kind: FlowKind, number: u64) -> Option<&'static str> {
+    match kind {
+        FlowKind::Protocol => {
+            let mut protocols = PROTOCOLS.iter();
+            let (name, _) = protocols.find(|(_, known)| *known == number)?;
+            Some(name)
+        }
+        FlowKind::Reason => DropReason(u32::try_from(number).ok()?).name(),
+        _ => None,
+    }
+}
+
+fn flags(number: u64) -> TcpFlags {
+    TcpFlags(u16::try_from(number & 0x1ff).unwrap_or_default())
+}
+
+fn chunk<'a, const N: usize>(input: &mut &'a [u8]) -> Option<&'a [u8; N]> {
+    let (chunk, rest) = input.split_first_chunk()?;
+    *input = rest;
+    Some(chunk)
+}
+
+fn write(line: &mut Line, value: impl fmt::Display) -> fmt::Result {
+    use fmt::Write as _;
+    write!(line, "{value}")
+}
+
+/// Room for a value as text.
+struct Line {
+    bytes: [u8; 64],
+    length: usize,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self {
+            bytes: [0; 64],
+            length: 0,
+        }
+    }
+}
+
+impl fmt::Write for Line {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let end = self.length + text.len();
+        let room = self.bytes.get_mut(self.length..end).ok_or(fmt::Error)?;
+        room.copy_from_slice(text.as_bytes());
+        self.length = end;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_survive() {
+        let cases = [
+            (Raw::Absent, FlowKind::Number, "-"),
+            (Raw::Number(80), FlowKind::Number, "80"),
+            (Raw::Number(6), FlowKind::Protocol, "tcp"),
+            (Raw::Number(200), FlowKind::Protocol, "200"),
+            (Raw::Number(258), FlowKind::Reason, "acl"),
+            (Raw::Number(0x12), FlowKind::Flags, "[S.]"),
+            (Raw::Ip([10, 0, 0, 1].into()), FlowKind::Ip, "10.0.0.1"),
+            (Raw::Ip(Ipv6Addr::LOCALHOST.into()), FlowKind::Ip, "::1"),
+            (
+                Raw::Mac(Mac([2, 0, 0, 0, 0, 1])),
+                FlowKind::Mac,
+                "02:00:00:00:00:01",
+            ),
+            (Raw::Text(b"apache.1"), FlowKind::Text, "apache.1"),
+            (Raw::Text(b"too long by far"), FlowKind::Text, "too long"),
+            (
+                Raw::DataSource(DataSource::new(DataSourceKind::LOGICAL, 7)),
+                FlowKind::DataSource,
+                "3:7",
+            ),
+        ];
+        let mut bytes = Vec::new();
+        for (raw, ..) in cases {
+            raw.put(&mut bytes, 8);
+        }
+        let mut input = &bytes[..];
+        for (raw, kind, text) in cases {
+            let found = Raw::take(&mut input).unwrap();
+            assert_eq!(found.to_value(kind).to_string(), text, "{raw:?}");
+            if raw != Raw::Absent {
+                assert!(
+                    found.with_text(kind, |line| line == text.as_bytes()),
+                    "{raw:?}"
+                );
+            }
+        }
+        assert!(input.is_empty());
+    }
+}

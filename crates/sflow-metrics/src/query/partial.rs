@@ -1,0 +1,415 @@
+//! Answers in parts, for several workers and one who puts them together.
+
+use std::collections::BTreeMap;
+
+use super::evaluate::gather_groups;
+use super::gather::Gathering;
+use super::{Group, Groups, Query, Summary};
+use crate::registry::Registry;
+use crate::timestamp::Timestamp;
+
+/// What one worker has to say to a query: to be [merged](Self::merge) with what others have who
+/// hear other agents, and [finished](Self::groups) by whoever has all of it.
+///
+/// Parts may be merged in any order and grouping, with the same answer (but for the last digits of
+/// sums, as with all floating-point numbers); [`Partial::nothing`] changes nothing. Medians,
+/// quartiles and percentiles are exact: their parts carry eight bytes for each value, up to
+/// [`MAX_VALUES`](Self::MAX_VALUES), and all others a few numbers.
+///
+/// With the feature `serde` parts are written and read, with their [`VERSION`](Self::VERSION);
+/// what is read is checked before it is believed.
+///
+/// ```
+/// use sflow_metrics::{Config, Partial, Query, Registry, Timestamp};
+///
+/// let query: Query = "p95:vir_cpu_utilization by vir_host_name=(*).*.*".parse()?;
+/// let workers = [Registry::new(Config::default()), Registry::new(Config::default())];
+/// let now = Timestamp::from_secs(1_700_000_000);
+///
+/// let mut all = Partial::nothing(&query);
+/// for worker in &workers {
+///     all.merge(worker.partial(now, &query))?;
+/// }
+/// assert!(all.groups(now).groups.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(into = "Written", try_from = "Written"))]
+pub struct Partial {
+    query: Query,
+    groups: BTreeMap<String, Vec<Gathering<Holder>>>,
+    ungrouped: u64,
+    left_out: u64,
+}
+
+/// Whose value it is, in words that other workers understand.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct Holder {
+    /// Its name, of strangers: escape it before you print it.
+    pub name: String,
+    /// The agent that reports it.
+    pub agent: String,
+    /// The data source of the agent that it is.
+    pub data_source: Option<String>,
+}
+
+/// Why two parts cannot be merged.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MergeError {
+    /// They answer different questions.
+    #[error(
+        "`{theirs}` cannot be merged into `{ours}`: a part answers the query that it was made for"
+    )]
+    OtherQuery {
+        /// The query of what was merged into.
+        ours: String,
+        /// The query of what was merged.
+        theirs: String,
+    },
+    /// There would be too much to keep.
+    #[error("there would be {values} values; a part holds {max}: group less, or ask for `avg`, `max` or the like", max = Partial::MAX_VALUES)]
+    TooManyValues {
+        /// How many there would be.
+        values: usize,
+    },
+    /// There would be too many groups.
+    #[error("there would be {groups} groups; a part holds {max}: group by something coarser", max = Partial::MAX_GROUPS)]
+    TooManyGroups {
+        /// How many there would be.
+        groups: usize,
+    },
+}
+
+impl Partial {
+    /// The version of the written form.
+    pub const VERSION: u32 = 1;
+    /// Values at most that a part may carry for medians and the like, of all groups together.
+    pub const MAX_VALUES: usize = 1_000_000;
+    /// Groups at most.
+    pub const MAX_GROUPS: usize = 100_000;
+
+    /// What somebody says who has heard nobody.
+    pub fn nothing(query: &Query) -> Self {
+        Self {
+            query: query.clone(),
+            groups: BTreeMap::new(),
+            ungrouped: 0,
+            left_out: 0,
+        }
+    }
+
+    /// The question.
+    pub fn query(&self) -> &Query {
+        &self.query
+    }
+
+    /// Adds what another worker has said.
+    ///
+    /// # Errors
+    ///
+    /// If the other part belongs to another query, or there is too much; then nothing is added.
+    pub fn merge(&mut self, other: Self) -> Result<(), MergeError> {
+        if self.query != other.query {
+            return Err(MergeError::OtherQuery {
+                ours: self.query.to_string(),
+                theirs: other.query.to_string(),
+            });
+        }
+        let values = self.values() + other.values();
+        if values > Self::MAX_VALUES {
+            return Err(MergeError::TooManyValues { values });
+        }
+        let new = other
+            .groups
+            .keys()
+            .filter(|name| !self.groups.contains_key(*name));
+        let groups = self.groups.len() + new.count();
+        if groups > Self::MAX_GROUPS {
+            return Err(MergeError::TooManyGroups { groups });
+        }
+        self.ungrouped = self.ungrouped.saturating_add(other.ungrouped);
+        self.left_out = self.left_out.saturating_add(other.left_out);
+        for (name, theirs) in other.groups {
+            match self.groups.get_mut(&name) {
+                None => {
+                    self.groups.insert(name, theirs);
+                }
+                Some(ours) => ours
+                    .iter_mut()
+                    .zip(theirs)
+                    .for_each(|(ours, theirs)| ours.merge(theirs)),
+            }
+        }
+        Ok(())
+    }
+
+    /// The answer: one summary for each expression, over all groups.
+    pub fn summaries(&self, now: Timestamp) -> Vec<(Summary, Option<Holder>)> {
+        let mut all = vec![Gathering::default(); self.query.expressions.len()];
+        for group in self.groups.values() {
+            all.iter_mut()
+                .zip(group)
+                .for_each(|(all, part)| all.merge(part.clone()));
+        }
+        self.finish(&all, now)
+            .map(|(summary, holder)| (summary, holder.cloned()))
+            .collect()
+    }
+
+    /// The answer for each group, in the order of their names. Numbers of entities mean nothing
+    /// to other workers, so nobody is named as a winner: [`holders`](Self::holders) does.
+    pub fn groups(&self, now: Timestamp) -> Groups {
+        let group = |(name, parts): (&String, &Vec<_>)| Group {
+            name: name.as_str().into(),
+            summaries: self
+                .finish(parts, now)
+                .map(|(summary, _)| summary)
+                .collect(),
+        };
+        Groups {
+            groups: self.groups.iter().map(group).collect(),
+            ungrouped: self.ungrouped,
+            left_out: self.left_out,
+        }
+    }
+
+    /// Whose value the answer of a group is, for each expression: of `min`, `max` and `any`.
+    pub fn holders(&self, group: &str) -> Vec<Option<Holder>> {
+        let parts = self.groups.get(group).map_or(&[][..], Vec::as_slice);
+        self.finish(parts, Timestamp::ZERO)
+            .map(|(_, holder)| holder.cloned())
+            .collect()
+    }
+
+    fn finish<'p>(
+        &'p self,
+        parts: &'p [Gathering<Holder>],
+        now: Timestamp,
+    ) -> impl Iterator<Item = (Summary, Option<&'p Holder>)> {
+        let pairs = self.query.expressions.iter().zip(parts);
+        pairs.map(move |(expression, part)| Summary::of(part, expression.statistic, now))
+    }
+
+    fn values(&self) -> usize {
+        let parts = self.groups.values().flatten();
+        parts.map(|part| part.values.len()).sum()
+    }
+}
+
+/// What a registry has to say to a query.
+pub(crate) fn partial(registry: &Registry, now: Timestamp, query: &Query) -> Partial {
+    let gathered = gather_groups(registry, now, query);
+    let mut partial = Partial {
+        ungrouped: gathered.ungrouped,
+        left_out: gathered.left_out,
+        ..Partial::nothing(query)
+    };
+    // Only those who hold something are looked up, in one walk.
+    let mut holders = BTreeMap::new();
+    for id in gathered
+        .groups
+        .values()
+        .flatten()
+        .flat_map(Gathering::holders)
+    {
+        holders.insert(*id, None);
+    }
+    for entity in registry.entities(now) {
+        if let Some(holder) = holders.get_mut(&entity.id()) {
+            *holder = Some(Holder {
+                name: entity.name().to_owned(),
+                agent: entity.agent().to_string(),
+                data_source: entity.data_source().map(|source| source.to_string()),
+            });
+        }
+    }
+    let holder = |id| holders.get(&id).cloned().flatten();
+    for (name, gatherings) in gathered.groups {
+        let name = String::from_utf8_lossy(&name).into_owned();
+        let parts: Vec<_> = gatherings
+            .into_iter()
+            .map(|gathering| gathering.held_by(holder))
+            .collect();
+        match partial.groups.get_mut(&name) {
+            // Two names that differ in bytes that are no characters.
+            Some(ours) => ours
+                .iter_mut()
+                .zip(parts)
+                .for_each(|(ours, theirs)| ours.merge(theirs)),
+            None => {
+                partial.groups.insert(name, parts);
+            }
+        }
+    }
+    partial
+}
+
+#[cfg(feature = "serde")]
+mod written {
+    use super::{BTreeMap, Gathering, Holder, Partial, Query, Timestamp};
+
+    /// The written form.
+    #[derive(serde::Serialize, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub(super) struct Written {
+        version: u32,
+        query: String,
+        groups: BTreeMap<String, Vec<Part>>,
+        ungrouped: u64,
+        left_out: u64,
+    }
+
+    /// One expression in one group. Times are nanoseconds since the epoch.
+    #[derive(serde::Serialize, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Part {
+        matched: u64,
+        warming: u64,
+        stale: u64,
+        count: u64,
+        sum: f64,
+        mean: f64,
+        squares: f64,
+        min: Option<(f64, Holder)>,
+        max: Option<(f64, Holder)>,
+        latest: Option<(Timestamp, f64, Holder)>,
+        oldest: Option<Timestamp>,
+        values: Vec<f64>,
+    }
+
+    /// Why a written part is not believed.
+    #[derive(Debug, thiserror::Error)]
+    pub(super) enum NotBelieved {
+        #[error("a part of version {0}; this reads version {ours}: let all workers run the same release", ours = Partial::VERSION)]
+        Version(u32),
+        #[error("the query of the part cannot be read: {0}")]
+        Query(#[from] crate::QueryError),
+        #[error("group `{0}` of the part has not one entry for each expression of its query")]
+        Expressions(String),
+        #[error("the numbers of group `{0}` of the part contradict each other")]
+        Numbers(String),
+        #[error("the part holds more groups or values than one may")]
+        TooMuch,
+    }
+
+    impl From<Partial> for Written {
+        fn from(partial: Partial) -> Self {
+            let part = |part: Gathering<Holder>| Part {
+                matched: part.matched,
+                warming: part.warming,
+                stale: part.stale,
+                count: part.count,
+                sum: part.sum,
+                mean: part.mean,
+                squares: part.squares,
+                min: part.min,
+                max: part.max,
+                latest: part.latest,
+                oldest: part.oldest,
+                values: part.values,
+            };
+            let groups = partial.groups.into_iter();
+            Self {
+                version: Partial::VERSION,
+                query: partial.query.to_string(),
+                groups: groups
+                    .map(|(name, parts)| (name, parts.into_iter().map(part).collect()))
+                    .collect(),
+                ungrouped: partial.ungrouped,
+                left_out: partial.left_out,
+            }
+        }
+    }
+
+    impl TryFrom<Written> for Partial {
+        type Error = NotBelieved;
+
+        fn try_from(written: Written) -> Result<Self, NotBelieved> {
+            if written.version != Self::VERSION {
+                return Err(NotBelieved::Version(written.version));
+            }
+            let query: Query = written.query.parse()?;
+            let mut partial = Self::nothing(&query);
+            for (name, parts) in written.groups {
+                if parts.len() != query.expressions.len() {
+                    return Err(NotBelieved::Expressions(name));
+                }
+                let mut believed = Vec::with_capacity(query.expressions.len());
+                for (part, expression) in parts.into_iter().zip(&query.expressions) {
+                    if !part.is_consistent(expression.statistic.needs_values()) {
+                        return Err(NotBelieved::Numbers(name));
+                    }
+                    believed.push(part.into());
+                }
+                partial.groups.insert(name, believed);
+            }
+            partial.ungrouped = written.ungrouped;
+            partial.left_out = written.left_out;
+            let is_too_much =
+                partial.groups.len() > Self::MAX_GROUPS || partial.values() > Self::MAX_VALUES;
+            if is_too_much {
+                return Err(NotBelieved::TooMuch);
+            }
+            Ok(partial)
+        }
+    }
+
+    impl Part {
+        /// Whether somebody can have gathered this.
+        fn is_consistent(&self, needs_values: bool) -> bool {
+            const MOST: u64 = 1 << 48;
+            let has_any = self.count > 0;
+            let extremes =
+                [&self.min, &self.max].map(|held| held.as_ref().map(|(value, _)| *value));
+            let latest = self.latest.as_ref().map(|(_, value, _)| *value);
+            let held = extremes.into_iter().chain([latest]);
+            let is_held = |value: Option<f64>| value.is_some() == has_any;
+            let numbers = [self.sum, self.mean, self.squares];
+            let mut all = numbers
+                .into_iter()
+                .chain(held.clone().flatten())
+                .chain(self.values.iter().copied());
+            let values = self.values.len() as u64;
+            let within = |value: f64| extremes[0] <= Some(value) && Some(value) <= extremes[1];
+            all.all(f64::is_finite)
+                && held.clone().all(is_held)
+                && self.oldest.is_some() == has_any
+                && self.oldest <= self.latest.as_ref().map(|(at, ..)| *at)
+                && extremes[0] <= extremes[1]
+                && latest.is_none_or(within)
+                && self.values.iter().copied().all(within)
+                && values == if needs_values { self.count } else { 0 }
+                && self.squares >= 0.0
+                && self.count <= self.matched
+                && self.warming <= self.matched
+                && self.stale <= self.matched
+                && self.matched <= MOST
+        }
+    }
+
+    impl From<Part> for Gathering<Holder> {
+        fn from(part: Part) -> Self {
+            Self {
+                matched: part.matched,
+                warming: part.warming,
+                stale: part.stale,
+                count: part.count,
+                sum: part.sum,
+                mean: part.mean,
+                squares: part.squares,
+                min: part.min,
+                max: part.max,
+                latest: part.latest,
+                oldest: part.oldest,
+                values: part.values,
+            }
+        }
+    }
+}
+
+#[cfg(feature = "serde")]
+use written::Written;

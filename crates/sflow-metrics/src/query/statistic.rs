@@ -1,0 +1,197 @@
+use core::fmt;
+
+/// How the values of several entities become one.
+///
+/// Quartiles and percentiles lie between the two values whose ranks are nearest, as far as the
+/// rank is (the most common definition, type 7 of Hyndman and Fan): of 1, 2, 3, 4 the median is
+/// 2.5 and `q1` 1.75. Variance and deviation are those of all that contributed, not an estimate
+/// from a sample: of one alone they are zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Statistic {
+    /// `avg`: the mean.
+    Avg,
+    /// `sum`: all together.
+    Sum,
+    /// `min`: the smallest.
+    Min,
+    /// `max`: the largest.
+    Max,
+    /// `median`, or `med`: half of them are below it.
+    Median,
+    /// `q1`: a quarter of them is below it.
+    LowerQuartile,
+    /// `q3`: a quarter of them is above it.
+    UpperQuartile,
+    /// `iqr`: how far the quartiles are apart.
+    InterquartileRange,
+    /// `p95`, `p99.9`: so many of a hundred are below it.
+    Percentile(Percent),
+    /// `var`: the mean square of the distance to the mean.
+    Var,
+    /// `sdev`: the root of that.
+    Sdev,
+    /// `count`: how many there are.
+    Count,
+    /// `any`: the one that was read last.
+    Any,
+}
+
+/// A part of all, in hundredths and hundredths of those: from 0 to 100.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Percent(u16);
+
+impl Percent {
+    pub(crate) const HALF: Self = Self(5_000);
+    const QUARTER: Self = Self(2_500);
+    const THREE_QUARTERS: Self = Self(7_500);
+
+    /// So many of a hundred, to the second decimal; `None` if it is less than none or more than
+    /// all.
+    pub fn new(percent: f64) -> Option<Self> {
+        let hundredths = (percent * 100.0).round();
+        (0.0..=10_000.0)
+            .contains(&hundredths)
+            .then_some(Self(hundredths as u16))
+    }
+
+    /// From 0 to 100.
+    pub fn percent(self) -> f64 {
+        f64::from(self.0) / 100.0
+    }
+
+    /// Reads `p95` or `p99.9`.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        let number = name.strip_prefix('p')?;
+        let is_plain = number
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'.');
+        Self::new(number.parse().ok().filter(|_| is_plain)?)
+    }
+
+    /// What has this part of sorted values below it.
+    pub(super) fn of_sorted(self, values: &[f64]) -> Option<f64> {
+        let last = values.len().checked_sub(1)?;
+        let rank = last as f64 * self.percent() / 100.0;
+        let (below, part) = (rank.floor() as usize, rank.fract());
+        let below = *values.get(below.min(last))?;
+        let above = *values.get((rank.ceil() as usize).min(last))?;
+        Some(if part > 0.0 {
+            below + (above - below) * part
+        } else {
+            below
+        })
+    }
+}
+
+impl Statistic {
+    const NAMES: [(&'static str, Self); 12] = [
+        ("avg", Self::Avg),
+        ("sum", Self::Sum),
+        ("min", Self::Min),
+        ("max", Self::Max),
+        ("median", Self::Median),
+        ("q1", Self::LowerQuartile),
+        ("q3", Self::UpperQuartile),
+        ("iqr", Self::InterquartileRange),
+        ("var", Self::Var),
+        ("sdev", Self::Sdev),
+        ("count", Self::Count),
+        ("any", Self::Any),
+    ];
+
+    pub(super) fn named(name: &str) -> Option<Self> {
+        let name = if name == "med" { "median" } else { name };
+        let known = Self::NAMES.iter().find(|(known, _)| *known == name);
+        let known = known.map(|(_, statistic)| *statistic);
+        known.or_else(|| Percent::named(name).map(Self::Percentile))
+    }
+
+    pub(super) fn names() -> impl Iterator<Item = &'static str> {
+        let names = Self::NAMES.iter().map(|(name, _)| *name);
+        names.chain(["p95 and any other from p0 to p100"])
+    }
+
+    /// Whether it takes all values, and not only what they come to.
+    pub(super) fn needs_values(self) -> bool {
+        matches!(
+            self,
+            Self::Median
+                | Self::LowerQuartile
+                | Self::UpperQuartile
+                | Self::InterquartileRange
+                | Self::Percentile(_)
+        )
+    }
+
+    /// The percentile that it is, and one to take away from it.
+    pub(super) fn percentiles(self) -> Option<(Percent, Option<Percent>)> {
+        Some(match self {
+            Self::Median => (Percent::HALF, None),
+            Self::LowerQuartile => (Percent::QUARTER, None),
+            Self::UpperQuartile => (Percent::THREE_QUARTERS, None),
+            Self::InterquartileRange => (Percent::THREE_QUARTERS, Some(Percent::QUARTER)),
+            Self::Percentile(percent) => (percent, None),
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for Statistic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Self::Percentile(percent) = self {
+            return percent.fmt(f);
+        }
+        let line = Self::NAMES.iter().find(|(_, statistic)| statistic == self);
+        f.pad(line.map_or("", |(name, _)| *name))
+    }
+}
+
+impl fmt::Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("p{}", self.percent()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_and_written() {
+        for name in Statistic::NAMES
+            .map(|(name, _)| name)
+            .into_iter()
+            .chain(["p0", "p99.9", "p100"])
+        {
+            assert_eq!(
+                Statistic::named(name)
+                    .map(|known| known.to_string())
+                    .as_deref(),
+                Some(name)
+            );
+        }
+        assert_eq!(Statistic::named("med"), Some(Statistic::Median));
+        for name in [
+            "p", "p101", "p-1", "p1e1", "pNaN", "pinf", "mean", "p99.9.9",
+        ] {
+            assert_eq!(Statistic::named(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn percentiles_of_sorted_values() {
+        let of = |percent: f64, values: &[f64]| Percent::new(percent).unwrap().of_sorted(values);
+        let four = [1.0, 2.0, 3.0, 4.0];
+        assert_eq!(of(0.0, &four), Some(1.0));
+        assert_eq!(of(25.0, &four), Some(1.75));
+        assert_eq!(of(50.0, &four), Some(2.5));
+        assert_eq!(of(100.0, &four), Some(4.0));
+        assert_eq!(of(99.0, &[7.0]), Some(7.0));
+        assert_eq!(of(50.0, &[]), None);
+        assert_eq!(
+            of(50.0, &[1.0, f64::INFINITY, f64::INFINITY]),
+            Some(f64::INFINITY)
+        );
+    }
+}

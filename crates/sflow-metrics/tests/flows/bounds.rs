@@ -1,0 +1,177 @@
+//! Memory is bounded, what does not fit is counted, and what is known costs no memory.
+
+use sflow_metrics::{Config, FlowDefinition, FlowKey};
+use sflow_v5::{DataSource, DataSourceKind, Sample};
+
+use crate::world::{Agent, Udp, World, header, mac};
+
+#[test]
+fn the_heaviest_stay_and_the_sum_is_the_sum() {
+    let config = Config {
+        max_flow_keys: 20,
+        ..Config::default()
+    };
+    let mut world = World::with(config);
+    let id = world.watch("keys=port.src;value=frames;smooth=off;top=3");
+    let mut agent = Agent::new(1);
+    // Two heavy ports, and a thousand of which each is seen once.
+    for step in 0..3000_u16 {
+        let port = if step % 3 == 0 {
+            1000 + step
+        } else {
+            1 + step % 3 * 7
+        };
+        let mut packet = Udp::between(1, 2);
+        packet.ports.0 = port;
+        agent.see(&mut world, &packet.bytes(), 100);
+    }
+    let answer = world.answer(id);
+    assert_eq!(
+        (answer.total, answer.samples, answer.tracked),
+        (300_000.0, 3000, 20)
+    );
+    let listed: f64 = answer.rows.iter().map(|row| row.value).sum();
+    assert_eq!(listed + answer.other, answer.total);
+    for port in ["15", "8"] {
+        let mut rows = answer.rows.iter();
+        let row = rows.find(|row| row.keys[0].to_string() == port).unwrap();
+        assert!(
+            row.value >= 100_000.0 && row.value - row.error <= 100_000.0,
+            "{row:?}"
+        );
+    }
+    assert!(answer.unseen <= 300_000.0 / 20.0, "{}", answer.unseen);
+    assert_eq!(answer.evicted, 1000 + 2 - 20);
+    assert_eq!(world.registry.health().flow_keys_evicted, answer.evicted);
+}
+
+#[test]
+fn sources_and_definitions_are_bounded() {
+    let config = Config {
+        max_flow_sources: 3,
+        max_flow_definitions: 1,
+        ..Config::default()
+    };
+    let mut world = World::with(config);
+    let id = world.watch("keys=source;value=frames;smooth=off");
+    let definition = FlowDefinition::new([FlowKey::Agent]);
+    let error = world.registry.watch_flows(definition).unwrap_err();
+    assert_eq!(error.watched, 1);
+    let mut agent = Agent::new(1);
+    for index in 0..10 {
+        let mut sample = agent.sample(&[]);
+        sample.source_id = DataSource::new(DataSourceKind::INTERFACE, index);
+        agent.send(&mut world, &[Sample::Flow(sample)]);
+    }
+    assert_eq!(world.rows(id).len(), 3);
+    assert_eq!(world.registry.health().flow_samples_refused, 7);
+    assert_eq!(world.registry.samplers().count(), 3);
+}
+
+#[test]
+fn addresses_are_bounded() {
+    let config = Config {
+        max_flow_addresses: 10,
+        ..Config::default()
+    };
+    let mut world = World::with(config);
+    let id = world.watch("keys=container.src;value=frames;smooth=off");
+    let mut agent = Agent::new(1);
+    let macs: Vec<_> = (1..=20).map(mac).collect();
+    agent.container(&mut world, 1, "web", &macs);
+    assert_eq!(world.registry.health().flow_addresses_refused, 10);
+    agent.see(&mut world, &Udp::between(10, 2).bytes(), 100);
+    agent.see(&mut world, &Udp::between(11, 2).bytes(), 100);
+    assert_eq!(world.rows(id), ["- 100", "web 100"]);
+}
+
+#[test]
+fn known_flows_cost_no_allocation() {
+    let mut world = World::new();
+    world.watch("keys=container.src,end.dst,service.src;value=bytes;filter=ip.protocol=udp");
+    world.watch("keys=ip.src,ip.dst,port.src,port.dst;value=frames;filter=ip.src=10.*");
+    world.watch("keys=ip.src;value=distinct(ip.dst)");
+    let mut agent = Agent::new(1);
+    agent.container(&mut world, 1, "web.1.rsm0h0ay4dbn6zbusp3ta9pf7", &[mac(1)]);
+    let packets: Vec<_> = (1..=200)
+        .map(|last| Udp::between(last, 201).bytes())
+        .collect();
+    let round = |world: &mut World, agent: &mut Agent| {
+        let datagrams: Vec<_> = packets
+            .iter()
+            .map(|packet| {
+                let records = [header(packet, 100)];
+                let sample = agent.sample(&records);
+                agent.encode(0.0, &[Sample::Flow(sample)])
+            })
+            .collect();
+        allocation_counter::measure(|| {
+            for bytes in &datagrams {
+                agent.deliver(world, bytes);
+            }
+        })
+    };
+    let first = round(&mut world, &mut agent);
+    assert!(first.count_total > 0);
+    println!(
+        "{} bytes for 601 flows, 200 of them with sketches",
+        first.bytes_current
+    );
+    assert_eq!(round(&mut world, &mut agent).count_total, 0);
+}
+
+#[test]
+fn without_definitions_samples_cost_no_memory() {
+    let mut world = World::new();
+    let mut agent = Agent::new(1);
+    let packet = Udp::between(1, 2).bytes();
+    agent.see(&mut world, &packet, 100);
+    let records = [header(&packet, 100)];
+    let sample = agent.sample(&records);
+    let bytes = agent.encode(0.0, &[Sample::Flow(sample)]);
+    let cost = allocation_counter::measure(|| agent.deliver(&mut world, &bytes));
+    assert_eq!(cost.count_total, 0);
+    assert_eq!(world.registry.health().flow_samples, 2);
+}
+
+#[test]
+fn a_flood_of_flows_stays_within_the_bound() {
+    const FLOWS: usize = 2_000;
+    let config = Config {
+        max_flow_keys: FLOWS,
+        ..Config::default()
+    };
+    let mut world = World::with(config);
+    let definition = "keys=ip.src,ip.dst,ip.protocol,port.src,port.dst;value=bytes";
+    let id = world.watch(definition);
+    let mut agent = Agent::new(1);
+    let cost = allocation_counter::measure(|| {
+        for number in 0..100_000_u32 {
+            let [_, a, b, c] = number.to_be_bytes();
+            let packet = Udp {
+                ips: ([10, a, b, c], [10, 0, 0, 1]),
+                ..Udp::between(1, 2)
+            };
+            agent.see(&mut world, &packet.bytes(), 100);
+        }
+    });
+    let bytes = cost.bytes_current / FLOWS as i64;
+    println!("{bytes} bytes for each flow");
+    assert!((1..=300).contains(&bytes), "{bytes} bytes for each flow");
+    assert_eq!(world.answer(id).tracked, FLOWS);
+}
+
+#[test]
+fn agents_that_are_forgotten_leave_nothing_behind() {
+    let mut world = World::new();
+    let mut agent = Agent::new(1);
+    agent.see(&mut world, &Udp::between(1, 2).bytes(), 100);
+    assert_eq!(world.registry.samplers().count(), 1);
+    world.registry.expire(crate::support::at(100_000.0));
+    assert_eq!(world.registry.samplers().count(), 0);
+    world.now = 100_000.0;
+    Agent::new(2).see(&mut world, &Udp::between(1, 2).bytes(), 100);
+    let sampler = world.registry.samplers().next().unwrap();
+    assert_eq!(sampler.agent.address.to_string(), "10.99.0.2");
+    assert_eq!((sampler.samples, sampler.missing), (1, 0));
+}

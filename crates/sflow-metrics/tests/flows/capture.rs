@@ -1,0 +1,365 @@
+//! Packet samples of a swarm against what its containers and kernels counted meanwhile.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::net::IpAddr;
+
+use pcap_file::pcap::PcapReader;
+use sflow_metrics::{
+    Config, Entity, EntityKind, FlowAnswer, FlowId, FlowValue, Registry, Timestamp,
+};
+use sflow_v5::{Datagram, Mac};
+
+const CAPTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/captures");
+
+const APACHE_1: &str = "apache.1.rsm0h0ay4dbn6zbusp3ta9pf7";
+const APACHE_2: &str = "apache.2.oqtqmjcikzag3dgfumgkfqljs";
+const APACHE_3: &str = "apache.3.1igor9c0n11v23qb1gxvyjcb3";
+const APACHE_4: &str = "apache.4.b4txb8c1nyzjzbdh1dkfeqh0q";
+
+/// Agents of this version do not see the adapters of containers. Of two on one host an
+/// orchestrator knows which has which address; the recording does not, so that here they may
+/// be swapped.
+const TOLD: [(&str, Mac); 2] = [
+    (APACHE_3, Mac([0x02, 0x42, 0xac, 0x11, 0x00, 0x02])),
+    (APACHE_4, Mac([0x02, 0x42, 0xac, 0x11, 0x00, 0x03])),
+];
+
+#[test]
+fn who_talks_to_whom_is_known_by_name() {
+    let matrix = "keys=container.src,end.src,container.dst,end.dst;value=frames;smooth=off";
+    let mut replay = Replay::of(&[matrix]);
+    replay.run(|_, _| {});
+    let answer = replay.answer(0);
+    let names = |row: &[FlowValue]| {
+        let [from, from_end, to, to_end] = row else {
+            panic!("four")
+        };
+        assert!(*from == FlowValue::Absent || from == from_end);
+        assert!(*to == FlowValue::Absent || to == to_end);
+        (from_end.to_string(), to_end.to_string())
+    };
+    let mut found: Vec<_> = answer.rows.iter().map(|row| names(&row.keys)).collect();
+    found.sort();
+    let mut expected = Vec::new();
+    for name in [APACHE_1, APACHE_2, APACHE_3, APACHE_4] {
+        expected.push(("10.99.0.254".to_owned(), name.to_owned()));
+        expected.push((name.to_owned(), "10.99.0.254".to_owned()));
+    }
+    expected.sort();
+    assert_eq!(found, expected);
+    assert_eq!(
+        (answer.total, answer.other, answer.evicted),
+        (8642.0 * 400.0, 0.0, 0)
+    );
+    assert_eq!(answer.samples, 8642);
+    print(&answer);
+}
+
+#[test]
+fn what_can_be_concluded_is_and_no_more() {
+    let mut replay = Replay::of(&["keys=agent,container.src,ip.src;value=frames;smooth=off"]);
+    replay.told.clear();
+    replay.run(|_, _| {});
+    let mut found: Vec<_> = replay
+        .answer(0)
+        .rows
+        .iter()
+        .map(|row| {
+            row.keys
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(" ")
+        })
+        .collect();
+    found.sort();
+    // Of two containers on one host nobody says which is which.
+    let expected = [
+        "10.99.0.1 - 10.99.0.254",
+        "10.99.0.1 - 172.17.0.2",
+        "10.99.0.1 - 172.17.0.3",
+        "10.99.0.2 - 10.99.0.254",
+        "10.99.0.2 apache.1.rsm0h0ay4dbn6zbusp3ta9pf7 172.17.0.2",
+        "10.99.0.3 - 10.99.0.254",
+        "10.99.0.3 apache.2.oqtqmjcikzag3dgfumgkfqljs 172.17.0.2",
+    ];
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn services_and_hosts_are_known_too() {
+    let mut replay = Replay::of(&[
+        "keys=service.src,service.dst;value=frames;smooth=off",
+        "keys=host.src,host.dst,input.name,host;value=frames;smooth=off;filter=direction=out",
+    ]);
+    replay.run(|_, _| {});
+    let services = rows(&replay.answer(0));
+    assert_eq!(services, ["- apache", "apache -"]);
+    let hosts = rows(&replay.answer(1));
+    assert_eq!(
+        hosts,
+        ["node1 - - node1", "node2 - - node2", "node3 - - node3"]
+    );
+}
+
+/// Bytes from samples and bytes that the container counted, between any two of its samples.
+#[test]
+fn bytes_of_samples_agree_with_counters_within_the_stated_error() {
+    let mut comparisons = Vec::new();
+    for (end, column) in [("dst", "rx"), ("src", "tx")] {
+        let definition = format!("keys=container.{end};value=bytes.net;smooth=off");
+        let counted = Counted::between_polls(&definition, column);
+        comparisons.extend(counted);
+    }
+    let (mut inside, mut within_twice) = (0, 0);
+    for Counted {
+        name,
+        column,
+        seconds,
+        estimate,
+        error,
+        counter,
+    } in &comparisons
+    {
+        let off = (estimate - counter).abs();
+        inside += usize::from(off <= *error);
+        within_twice += usize::from(off <= 2.0 * error);
+        println!(
+            "{name} {column} {seconds:5.1} s: {estimate:12.0} ± {error:9.0}, counted {counter:12.0}, \
+             {:+.1} %, {:.2} of the error",
+            (estimate / counter - 1.0) * 100.0,
+            off / error,
+        );
+    }
+    let count = comparisons.len();
+    println!("{inside} and {within_twice} of {count}");
+    assert!(count >= 40, "{count}");
+    assert!(
+        inside * 100 >= count * 90,
+        "{inside} of {count} within the stated error"
+    );
+    assert!(
+        within_twice == count,
+        "{within_twice} of {count} within twice the stated error"
+    );
+}
+
+/// The same against the kernel, over all that each container ever did.
+#[test]
+fn bytes_of_samples_agree_with_the_kernel() {
+    let mut replay = Replay::of(&[
+        "keys=container.dst;value=bytes.net;smooth=off",
+        "keys=container.src;value=bytes.net;smooth=off",
+        "keys=container.dst;value=frames;smooth=off",
+        "keys=container.src;value=frames;smooth=off",
+    ]);
+    replay.run(|_, _| {});
+    let text = std::fs::read_to_string(format!("{CAPTURES}/hsflowd-swarm.truth.csv")).unwrap();
+    let mut truth: BTreeMap<&str, (Vec<f64>, Vec<f64>)> = BTreeMap::new();
+    for line in text.lines().skip(1) {
+        let fields: Vec<_> = line.split(',').collect();
+        let counts: Vec<f64> = fields[5..]
+            .iter()
+            .map(|field| field.parse().unwrap())
+            .collect();
+        let known = truth
+            .entry(fields[2])
+            .or_insert_with(|| (counts.clone(), Vec::new()));
+        known.1 = counts;
+    }
+    assert_eq!(truth.len(), 4);
+    for (name, (first, last)) in truth {
+        for column in 0..4 {
+            let answer = replay.answer(column);
+            let row = answer
+                .rows
+                .iter()
+                .find(|row| row.keys[0].to_string() == name)
+                .unwrap();
+            let counted = last[column] - first[column];
+            let off = (row.value - counted) / row.sampling_error;
+            println!(
+                "{name} {column}: {:.0} ± {:.0} of {counted:.0}: {off:+.2}",
+                row.value, row.sampling_error
+            );
+            assert!(off.abs() < 1.0, "{name} {column}");
+        }
+    }
+}
+
+/// Every second datagram of this recording is missing, and with it half of the samples.
+#[test]
+fn the_effective_rate_makes_up_for_what_is_missing() {
+    let definition = "keys=input,output;value=frames;smooth=off;filter=source=2:1000";
+    let mut replay = Replay::file("openvswitch.pcap", &[definition]);
+    replay.run(|_, _| {});
+    let answer = replay.answer(0);
+    print(&answer);
+    assert_eq!(rows(&answer), ["56 57", "57 56"]);
+    // The growth of the pool.
+    let off = answer.total / (1021.0 * 20.0) - 1.0;
+    assert!(off.abs() < 0.02, "{off}");
+    let mut samplers = replay.registry.samplers();
+    let bridge = samplers
+        .find(|known| known.data_source.index == 1000)
+        .unwrap();
+    assert_eq!((bridge.stated_rate, bridge.samples), (Some(20), 523));
+    assert_eq!(bridge.missing + bridge.samples, 1021);
+    assert!(
+        (35.0..42.0).contains(&bridge.effective_rate.unwrap()),
+        "{bridge:?}"
+    );
+    assert!(replay.registry.health().flow_samples_lost >= bridge.missing);
+}
+
+struct Replay {
+    registry: Registry,
+    file: String,
+    ids: Vec<FlowId>,
+    told: Vec<(&'static str, Mac)>,
+    end: Timestamp,
+}
+
+impl Replay {
+    fn of(definitions: &[&str]) -> Self {
+        Self::file("hsflowd-swarm.pcap", definitions)
+    }
+
+    fn file(name: &str, definitions: &[&str]) -> Self {
+        let mut registry = Registry::new(Config::default());
+        let watch = |definition: &&str| {
+            let definition = definition.parse().unwrap_or_else(|error| panic!("{error}"));
+            registry.watch_flows(definition).unwrap()
+        };
+        Self {
+            ids: definitions.iter().map(watch).collect(),
+            registry,
+            file: format!("{CAPTURES}/{name}"),
+            told: TOLD.to_vec(),
+            end: Timestamp::ZERO,
+        }
+    }
+
+    /// Calls `each` behind every datagram.
+    fn run(&mut self, mut each: impl FnMut(&Self, Timestamp)) {
+        let mut reader = PcapReader::new(File::open(&self.file).unwrap()).unwrap();
+        while let Some(packet) = reader.next_packet() {
+            let packet = packet.unwrap();
+            self.end = Timestamp::from(packet.timestamp);
+            let (sender, bytes) = sflow_of(&packet.data);
+            let datagram = Datagram::parse(bytes).unwrap();
+            self.registry.ingest(self.end, sender, &datagram);
+            self.tell();
+            each(self, self.end);
+        }
+    }
+
+    /// Does what an orchestrator would, as soon as it can.
+    fn tell(&mut self) {
+        let mut left = Vec::new();
+        for (name, mac) in self.told.drain(..) {
+            let id = self
+                .registry
+                .entities(self.end)
+                .find(|entity| entity.name() == name);
+            match id.map(|entity| entity.id()) {
+                Some(id) => assert!(self.registry.tell_address(id, mac)),
+                None => left.push((name, mac)),
+            }
+        }
+        self.told = left;
+    }
+
+    fn answer(&self, place: usize) -> FlowAnswer {
+        self.registry.flows(self.end, self.ids[place]).unwrap()
+    }
+}
+
+/// What samples and counters say of a container between two of its counter samples.
+struct Counted {
+    name: String,
+    column: &'static str,
+    seconds: f64,
+    estimate: f64,
+    error: f64,
+    counter: f64,
+}
+
+impl Counted {
+    fn between_polls(definition: &str, column: &'static str) -> Vec<Self> {
+        let metric = match column {
+            "rx" => "vir_bytes_in",
+            _ => "vir_bytes_out",
+        };
+        let metric = crate::support::metric(metric);
+        let mut replay = Replay::of(&[definition]);
+        let mut before: BTreeMap<String, (Timestamp, f64, f64)> = BTreeMap::new();
+        let mut found = Vec::new();
+        replay.run(|replay, now| {
+            let answer = replay.answer(0);
+            let containers = replay.registry.entities(now);
+            let containers = containers.filter(|known| known.kind() == EntityKind::Container);
+            for container in containers.filter(|known: &Entity<'_>| known.last_seen() == now) {
+                let name = container.name().to_owned();
+                let row = answer
+                    .rows
+                    .iter()
+                    .find(|row| row.keys[0].to_string() == name);
+                let (sum, error) = row.map_or((0.0, 0.0), |row| (row.value, row.sampling_error));
+                let rate = container.value(metric);
+                let last = before.insert(name.clone(), (now, sum, error));
+                let (Some((since, sum_before, error_before)), Some(rate)) = (last, rate) else {
+                    continue;
+                };
+                let seconds = (now - since).as_secs_f64();
+                let counter = rate * seconds;
+                if counter > 0.0 && sum > sum_before {
+                    found.push(Self {
+                        name,
+                        column,
+                        seconds,
+                        estimate: sum - sum_before,
+                        // What variances differ by is the variance between.
+                        error: (error.powi(2) - error_before.powi(2)).sqrt(),
+                        counter,
+                    });
+                }
+            }
+        });
+        found
+    }
+}
+
+fn rows(answer: &FlowAnswer) -> Vec<String> {
+    let line = |values: &[FlowValue]| {
+        let values: Vec<_> = values.iter().map(ToString::to_string).collect();
+        values.join(" ")
+    };
+    let mut rows: Vec<_> = answer.rows.iter().map(|row| line(&row.keys)).collect();
+    rows.sort();
+    rows
+}
+
+fn print(answer: &FlowAnswer) {
+    for row in &answer.rows {
+        let keys: Vec<_> = row.keys.iter().map(ToString::to_string).collect();
+        let (keys, error) = (keys.join(" "), row.sampling_error);
+        println!(
+            "{keys:90} {:12.0} ± {error:.0} of {} samples",
+            row.value, row.samples
+        );
+    }
+    println!("total {:.0}, other {:.0}", answer.total, answer.other);
+}
+
+fn sflow_of(frame: &[u8]) -> (IpAddr, &[u8]) {
+    let sliced = etherparse::SlicedPacket::from_ethernet(frame).unwrap();
+    let Some(etherparse::NetSlice::Ipv4(ip)) = sliced.net else {
+        panic!("not IPv4")
+    };
+    let Some(etherparse::TransportSlice::Udp(udp)) = sliced.transport else {
+        panic!("not UDP")
+    };
+    (ip.header().source_addr().into(), udp.payload())
+}

@@ -1,0 +1,269 @@
+//! Whose packets they are.
+
+use sflow_v5::flow::ExtendedEntities;
+use sflow_v5::{DataSourceKind, Mac, Sample};
+
+use crate::world::{Agent, Udp, World, header, mac, vxlan};
+
+const WEB: &str = "web.1.rsm0h0ay4dbn6zbusp3ta9pf7";
+const DB: &str = "db.1.oqtqmjcikzag3dgfumgkfqljs";
+const BRIDGE: Mac = mac(0xb0);
+
+#[test]
+fn containers_are_known_by_their_adapters() {
+    let mut world = World::new();
+    let id = world.watch("keys=container.src,container.dst,host.src;value=bytes;smooth=off");
+    let services = world.watch("keys=service.src,service.dst;value=frames;smooth=off");
+    let mut agent = Agent::new(1);
+    agent.host(&mut world, "node1", &[BRIDGE]);
+    agent.container(&mut world, 1, WEB, &[mac(1)]);
+    agent.container(&mut world, 2, DB, &[mac(2)]);
+    agent.see(&mut world, &Udp::between(1, 2).bytes(), 150);
+    agent.see(&mut world, &Udp::between(2, 1).bytes(), 1500);
+    assert_eq!(
+        world.rows(id),
+        [
+            format!("{DB} {WEB} node1 150000"),
+            format!("{WEB} {DB} node1 15000"),
+        ]
+    );
+    assert_eq!(world.rows(services), ["db web 100", "web db 100"]);
+}
+
+#[test]
+fn addresses_behind_adapters_are_known_elsewhere() {
+    let mut world = World::new();
+    let id = world.watch(
+        "keys=container.src,container.dst,host.src,host.dst;value=frames;smooth=off;\
+         filter=tunnel=vxlan",
+    );
+    let (mut first, mut second) = (Agent::new(1), Agent::new(2));
+    first.host(&mut world, "node1", &[mac(8)]);
+    second.host(&mut world, "node2", &[mac(9)]);
+    first.container(&mut world, 1, WEB, &[mac(1)]);
+    second.container(&mut world, 1, DB, &[mac(2)]);
+    // Each is seen at home once.
+    first.see(&mut world, &Udp::between(1, 2).bytes(), 100);
+    second.see(&mut world, &Udp::between(2, 1).bytes(), 100);
+    // Between hosts, in a tunnel that carries nothing but IP.
+    let inner = Udp::between(1, 2).bytes();
+    let mut routed = Udp {
+        macs: (mac(0x51), mac(0x52)),
+        ..Udp::between(1, 2)
+    };
+    let encapsulated = vxlan(7, &inner);
+    let outer = |payload| Udp {
+        macs: (mac(8), mac(9)),
+        ips: ([10, 99, 0, 1], [10, 99, 0, 2]),
+        ports: (40_000, 4789),
+        payload,
+    };
+    first.see(&mut world, &outer(&encapsulated).bytes(), 200);
+    let encapsulated = vxlan(7, &routed.bytes());
+    second.see(&mut world, &outer(&encapsulated).bytes(), 200);
+    assert_eq!(world.rows(id), [format!("{WEB} {DB} node1 node2 200")]);
+    // An unknown sender inside still comes from a known host.
+    routed.ips.0 = [10, 7, 7, 7];
+    let encapsulated = vxlan(7, &routed.bytes());
+    second.see(&mut world, &outer(&encapsulated).bytes(), 200);
+    assert_eq!(world.rows(id)[1], format!("- {DB} node1 node2 100"));
+}
+
+#[test]
+fn a_host_that_routes_is_not_who_it_routes_for() {
+    let mut world = World::new();
+    let id = world.watch("keys=host.src,end.src,end.dst;value=frames;smooth=off");
+    let mut agent = Agent::new(1);
+    agent.host(&mut world, "node1", &[BRIDGE]);
+    agent.container(&mut world, 1, WEB, &[mac(1)]);
+    let mut packet = Udp {
+        macs: (BRIDGE, mac(1)),
+        ips: ([192, 0, 2, 1], [10, 0, 0, 1]),
+        ..Udp::between(1, 1)
+    };
+    agent.see(&mut world, &packet.bytes(), 100);
+    assert_eq!(world.rows(id), [format!("- 192.0.2.1 {WEB} 100")]);
+    packet.ips.0 = agent.address;
+    agent.see(&mut world, &packet.bytes(), 100);
+    assert_eq!(world.rows(id)[1], format!("node1 node1 {WEB} 100"));
+}
+
+#[test]
+fn one_address_on_two_hosts_is_two() {
+    let mut world = World::new();
+    let id = world.watch("keys=agent,container.src;value=frames;smooth=off");
+    let (mut first, mut second, mut third) = (Agent::new(1), Agent::new(2), Agent::new(3));
+    first.container(&mut world, 1, WEB, &[mac(1)]);
+    second.container(&mut world, 1, DB, &[mac(1)]);
+    for agent in [&mut first, &mut second, &mut third] {
+        agent.see(&mut world, &Udp::between(1, 2).bytes(), 100);
+    }
+    assert_eq!(
+        world.rows(id),
+        [
+            format!("10.99.0.1 {WEB} 100"),
+            format!("10.99.0.2 {DB} 100"),
+            "10.99.0.3 - 100".to_owned(),
+        ]
+    );
+    assert_eq!(world.registry.health().flow_address_conflicts, 0);
+    first.container(&mut world, 2, "other", &[mac(1)]);
+    assert_eq!(world.registry.health().flow_address_conflicts, 1);
+}
+
+#[test]
+fn the_only_container_without_an_adapter_has_the_only_unknown_address() {
+    let mut world = World::new();
+    let id = world.watch("keys=container.src,mac.src;value=frames;smooth=off");
+    let mut agent = Agent::new(1);
+    agent.host(&mut world, "node1", &[BRIDGE]);
+    agent.container(&mut world, 1, WEB, &[]);
+    let from = |last| {
+        Udp {
+            macs: (mac(last), BRIDGE),
+            ..Udp::between(last, 9)
+        }
+        .bytes()
+    };
+    // Not everybody who is seen talks to the host.
+    agent.see(&mut world, &Udp::between(4, 5).bytes(), 100);
+    agent.see(&mut world, &from(1), 100);
+    assert_eq!(
+        world.rows(id),
+        [
+            "- 02:42:00:00:00:04 100".to_owned(),
+            format!("{WEB} 02:42:00:00:00:01 100"),
+        ]
+    );
+    // A second one takes the conclusion back.
+    agent.see(&mut world, &from(2), 100);
+    agent.see(&mut world, &from(1), 100);
+    assert!(
+        world
+            .rows(id)
+            .contains(&"- 02:42:00:00:00:01 100".to_owned())
+    );
+    // Somebody who knows better.
+    let container = world.registry.entities(crate::support::at(0.0));
+    let container = container
+        .filter(|known| known.name() == WEB)
+        .map(|known| known.id());
+    let container = container.collect::<Vec<_>>()[0];
+    assert!(world.registry.tell_address(container, mac(1)));
+    agent.container(&mut world, 1, WEB, &[]);
+    agent.see(&mut world, &from(1), 100);
+    assert!(
+        world
+            .rows(id)
+            .contains(&format!("{WEB} 02:42:00:00:00:01 200"))
+    );
+}
+
+#[test]
+fn names_leave_with_their_owners() {
+    let mut world = World::new();
+    let id = world.watch("keys=container.src;value=frames;smooth=off");
+    let mut agent = Agent::new(1);
+    agent.container(&mut world, 1, WEB, &[mac(1)]);
+    agent.see(&mut world, &Udp::between(1, 2).bytes(), 100);
+    // Another container on the same data source, with another address.
+    agent.container(&mut world, 1, "new", &[mac(3)]);
+    agent.see(&mut world, &Udp::between(1, 2).bytes(), 100);
+    agent.see(&mut world, &Udp::between(3, 2).bytes(), 100);
+    let mut rows = world.rows(id);
+    rows.sort();
+    assert_eq!(
+        rows,
+        [
+            "- 100".to_owned(),
+            "new 100".to_owned(),
+            format!("{WEB} 100")
+        ]
+    );
+    world.now = 1000.0;
+    world.registry.expire(crate::support::at(1000.0));
+    agent.see(&mut world, &Udp::between(3, 2).bytes(), 100);
+    let rows = world.rows(id);
+    assert!(rows.contains(&"- 200".to_owned()), "{rows:?}");
+}
+
+#[test]
+fn agents_may_say_who_is_at_the_ends() {
+    let mut world = World::new();
+    let id = world.watch("keys=container.src,container.dst,host.dst;value=frames;smooth=off");
+    let mut agent = Agent::new(1);
+    agent.host(&mut world, "node1", &[]);
+    agent.container(&mut world, 1, WEB, &[]);
+    let entities = ExtendedEntities {
+        src_ds_class: DataSourceKind::LOGICAL,
+        src_ds_index: 100_001,
+        dst_ds_class: DataSourceKind::PHYSICAL,
+        dst_ds_index: 1,
+    };
+    let packet = Udp::between(7, 8).bytes();
+    let records = [header(&packet, 100), entities.into()];
+    let sample = agent.sample(&records);
+    agent.send(&mut world, &[Sample::Flow(sample)]);
+    assert_eq!(world.rows(id), [format!("{WEB} - node1 100")]);
+}
+
+#[test]
+fn a_container_that_routes_is_not_all_whom_it_routes_for() {
+    let mut world = World::new();
+    let id = world.watch("keys=container.dst;value=frames;smooth=off");
+    let (mut agent, mut elsewhere) = (Agent::new(1), Agent::new(2));
+    agent.container(&mut world, 1, "gateway", &[mac(1)]);
+    for last in 0..100 {
+        let packet = Udp {
+            ips: ([192, 0, 2, last], [10, 0, 0, 9]),
+            ..Udp::between(1, 9)
+        };
+        agent.see(&mut world, &packet.bytes(), 100);
+    }
+    for last in 0..100 {
+        let packet = Udp {
+            ips: ([10, 0, 0, 9], [192, 0, 2, last]),
+            ..Udp::between(7, 8)
+        };
+        elsewhere.see(&mut world, &packet.bytes(), 100);
+    }
+    assert_eq!(world.rows(id), ["- 20000"]);
+    let home = Udp {
+        ips: ([10, 0, 0, 9], [192, 0, 2, 1]),
+        ..Udp::between(9, 1)
+    };
+    agent.see(&mut world, &home.bytes(), 100);
+    assert_eq!(world.rows(id), ["- 20000", "gateway 100"]);
+}
+
+#[test]
+fn what_was_concluded_is_taken_back_and_concluded_again() {
+    let mut world = World::new();
+    let id =
+        world.watch("keys=container.src;value=frames;smooth=off;filter=mac.dst=02:42:00:00:00:b0");
+    let mut agent = Agent::new(1);
+    agent.host(&mut world, "node1", &[BRIDGE]);
+    agent.container(&mut world, 1, WEB, &[]);
+    let packet = Udp {
+        macs: (mac(1), BRIDGE),
+        ..Udp::between(1, 9)
+    };
+    let expect = |world: &mut World, agent: &mut Agent, rows: &[String]| {
+        agent.see(world, &packet.bytes(), 100);
+        assert_eq!(world.rows(id), rows);
+    };
+    expect(&mut world, &mut agent, &[format!("{WEB} 100")]);
+    expect(&mut world, &mut agent, &[format!("{WEB} 200")]);
+    agent.container(&mut world, 2, DB, &[]);
+    expect(
+        &mut world,
+        &mut agent,
+        &[format!("{WEB} 200"), "- 100".to_owned()],
+    );
+    agent.container(&mut world, 2, DB, &[mac(2)]);
+    expect(
+        &mut world,
+        &mut agent,
+        &[format!("{WEB} 300"), "- 100".to_owned()],
+    );
+}

@@ -1,0 +1,288 @@
+//! Several workers hear different agents, and one puts together what they say.
+
+mod support;
+
+use proptest::prelude::*;
+use sflow_metrics::{Config, MergeError, Partial, Query, Registry};
+use support::{Agent, Container, at};
+
+const NOW: f64 = 30.0;
+
+const STATISTICS: [&str; 13] = [
+    "avg", "sum", "min", "max", "median", "q1", "q3", "iqr", "p90", "var", "sdev", "count", "any",
+];
+
+/// A worker that hears one agent with these containers: service, processors in thousandths, and
+/// seconds by which it reports late.
+fn worker(agent: u8, tasks: &[(u8, u32, u8)]) -> Registry {
+    let mut registry = Registry::new(Config::default());
+    hear(&mut registry, agent, tasks);
+    registry
+}
+
+fn hear(registry: &mut Registry, agent: u8, tasks: &[(u8, u32, u8)]) {
+    let mut agent_of = Agent::new(agent);
+    for (index, (service, millicores, late)) in (0..).zip(tasks) {
+        let name = format!("service{service}.{index}.{agent:04}");
+        let mut task = Container::new(&name, index);
+        let mut now = f64::from(*late);
+        for sequence in 1..=2 {
+            agent_of.report(registry, now, &[task.sample(sequence)]);
+            task.work(10.0, f64::from(*millicores) / 1e3, 0.0);
+            now += 10.0;
+        }
+    }
+}
+
+fn query(grouping: &str) -> Query {
+    let expressions = STATISTICS.map(|statistic| format!("{statistic}:vir_cpu_cores"));
+    format!("{}{grouping}", expressions.join(","))
+        .parse()
+        .unwrap()
+}
+
+/// The values of all groups.
+#[derive(Debug)]
+struct Values(Vec<(String, Vec<Option<f64>>)>);
+
+impl Values {
+    /// Those of the first so many expressions.
+    fn of(partial: &Partial, expressions: usize) -> Self {
+        let groups = partial.groups(at(NOW)).groups.into_iter();
+        let line = groups.map(|group| {
+            let values = group.summaries.iter().map(|summary| summary.value);
+            (group.name.to_string(), values.take(expressions).collect())
+        });
+        Self(line.collect())
+    }
+}
+
+impl PartialEq for Values {
+    /// But for the last digits, in which the order of additions shows.
+    fn eq(&self, other: &Self) -> bool {
+        let pairs = self.0.iter().zip(&other.0);
+        self.0.len() == other.0.len()
+            && pairs.into_iter().all(|((name, ours), (other, theirs))| {
+                name == other && ours.iter().zip(theirs).all(|(a, b)| is_close(*a, *b))
+            })
+    }
+}
+
+fn is_close(ours: Option<f64>, theirs: Option<f64>) -> bool {
+    match (ours, theirs) {
+        (Some(ours), Some(theirs)) => (ours - theirs).abs() < 1e-9,
+        (ours, theirs) => ours == theirs,
+    }
+}
+
+fn merged(parts: &[&Partial]) -> Partial {
+    let mut all = Partial::nothing(parts[0].query());
+    for part in parts {
+        all.merge((*part).clone()).unwrap();
+    }
+    all
+}
+
+fn tasks() -> impl Strategy<Value = Vec<(u8, u32, u8)>> {
+    prop::collection::vec((0u8..3, 0u32..4000, 0u8..9), 0..12)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn parts_merge_into_the_whole(tasks in prop::collection::vec(tasks(), 3)) {
+        for grouping in ["", " by vir_host_name=(*).*.*"] {
+            let query = query(grouping);
+            let parts: Vec<Partial> = (1..)
+                .zip(&tasks)
+                .map(|(agent, tasks)| worker(agent, tasks).partial(at(NOW), &query))
+                .collect();
+            let [a, b, c] = [&parts[0], &parts[1], &parts[2]];
+
+            let all = merged(&[a, b, c]);
+            let values = |partial: &Partial| Values::of(partial, STATISTICS.len());
+            prop_assert_eq!(values(&all), values(&merged(&[c, a, b])), "in any order");
+            let right = merged(&[b, c]);
+            prop_assert_eq!(values(&all), values(&merged(&[a, &right])), "in any grouping");
+            let mut with_nothing = a.clone();
+            with_nothing.merge(Partial::nothing(&query)).unwrap();
+            prop_assert_eq!(&with_nothing, a);
+
+            let mut alone = Registry::new(Config::default());
+            for (agent, tasks) in (1..).zip(&tasks) {
+                hear(&mut alone, agent, tasks);
+            }
+            let whole = alone.partial(at(NOW), &query);
+            // Of several that were read at one moment, each takes the one that it knows first.
+            let but_any = |partial: &Partial| Values::of(partial, STATISTICS.len() - 1);
+            prop_assert_eq!(but_any(&all), but_any(&whole), "as one who hears all");
+            let asked = alone.query(at(NOW), &query);
+            let summaries = all.summaries(at(NOW));
+            for (place, ((summary, holder), expected)) in summaries.iter().zip(&asked).enumerate() {
+                prop_assert!(
+                    is_close(summary.value, expected.value) || STATISTICS[place] == "any",
+                    "{}: {:?} and {:?}",
+                    STATISTICS[place],
+                    summary,
+                    expected
+                );
+                prop_assert_eq!(
+                    (summary.matched, summary.contributing, summary.newest, summary.oldest),
+                    (expected.matched, expected.contributing, expected.newest, expected.oldest)
+                );
+                prop_assert_eq!(holder.is_some(), expected.winner.is_some());
+            }
+        }
+    }
+}
+
+#[test]
+fn who_has_the_largest_value_is_known_by_name() {
+    let query: Query =
+        "max:vir_cpu_cores,min:vir_cpu_cores,avg:vir_cpu_cores by vir_host_name=(*).*.*"
+            .parse()
+            .unwrap();
+    let near = worker(1, &[(0, 500, 0), (1, 100, 0)]).partial(at(NOW), &query);
+    let far = worker(2, &[(0, 900, 0)]).partial(at(NOW), &query);
+    let all = merged(&[&near, &far]);
+    let names: Vec<_> = all
+        .holders("service0")
+        .into_iter()
+        .map(|holder| holder.map(|holder| (holder.name, holder.agent)))
+        .collect();
+    assert_eq!(names[2], None);
+    assert_eq!(
+        names[1].as_ref().map(|(name, _)| name.as_str()),
+        Some("service0.0.0001")
+    );
+    assert!(
+        names[0]
+            .as_ref()
+            .is_some_and(|(name, agent)| name == "service0.0.0002" && agent.contains("10.0.0.2"))
+    );
+    assert!(all.holders("service9").is_empty());
+}
+
+#[test]
+fn other_questions_do_not_mix() {
+    let ours: Query = "avg:vir_cpu_cores".parse().unwrap();
+    let theirs: Query = "avg:vir_mem_used".parse().unwrap();
+    let mut part = Partial::nothing(&ours);
+    let error = part.merge(Partial::nothing(&theirs)).unwrap_err();
+    assert_eq!(
+        error,
+        MergeError::OtherQuery {
+            ours: ours.to_string(),
+            theirs: theirs.to_string()
+        }
+    );
+    assert!(
+        error
+            .to_string()
+            .starts_with("`avg:vir_mem_used` cannot be merged")
+    );
+}
+
+#[cfg(feature = "serde")]
+mod written {
+    use serde_json::{Value, json};
+
+    use super::{NOW, Partial, at, query, worker};
+
+    fn part() -> Partial {
+        let query = query(" by vir_host_name=(*).*.*");
+        worker(1, &[(0, 500, 1), (0, 100, 2), (1, 3000, 3)]).partial(at(NOW), &query)
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let part = part();
+        let text = serde_json::to_string(&part).unwrap();
+        let read: Partial = serde_json::from_str(&text).unwrap();
+        assert_eq!(read, part);
+        assert_eq!(serde_json::to_value(&part).unwrap()["version"], 1);
+    }
+
+    /// What is wrong, how it gets there, and what is said about it.
+    type Edit<'e> = (&'e str, &'e dyn Fn(&mut Value), &'e str);
+
+    /// Everything that can be wrong with what somebody else has written.
+    #[test]
+    fn nothing_is_believed_blindly() {
+        let good = serde_json::to_value(part()).unwrap();
+        let group = |value: &mut Value| value["groups"]["service0"].take();
+        let edits: [Edit<'_>; 12] = [
+            (
+                "another version",
+                &|value| value["version"] = json!(2),
+                "a part of version 2",
+            ),
+            (
+                "no query",
+                &|value| value["query"] = json!("avg"),
+                "the query of the part",
+            ),
+            (
+                "another query",
+                &|value| value["query"] = json!("avg:load_one"),
+                "one entry for each expression",
+            ),
+            (
+                "an expression less",
+                &|value| {
+                    let mut parts = group(value);
+                    parts.as_array_mut().unwrap().pop();
+                    value["groups"]["service0"] = parts;
+                },
+                "one entry for each expression",
+            ),
+            (
+                "more contributors than matches",
+                &|value| value["groups"]["service0"][0]["count"] = json!(99),
+                "contradict",
+            ),
+            (
+                "no smallest value",
+                &|value| value["groups"]["service0"][0]["min"] = json!(null),
+                "contradict",
+            ),
+            (
+                "the smallest is larger than the largest",
+                &|value| value["groups"]["service0"][0]["min"][0] = json!(9.0),
+                "contradict",
+            ),
+            (
+                "a median without its values",
+                &|value| value["groups"]["service0"][4]["values"] = json!([]),
+                "contradict",
+            ),
+            (
+                "a value beyond the largest",
+                &|value| value["groups"]["service0"][4]["values"] = json!([0.1, 7.0]),
+                "contradict",
+            ),
+            (
+                "a negative spread",
+                &|value| value["groups"]["service0"][9]["squares"] = json!(-1.0),
+                "contradict",
+            ),
+            (
+                "more than there can be",
+                &|value| value["groups"]["service0"][0]["matched"] = json!(u64::MAX),
+                "contradict",
+            ),
+            (
+                "something unknown",
+                &|value| value["extra"] = json!(1),
+                "unknown field",
+            ),
+        ];
+        for (case, edit, words) in edits {
+            let mut value = good.clone();
+            edit(&mut value);
+            let error = serde_json::from_value::<Partial>(value).unwrap_err();
+            assert!(error.to_string().contains(words), "{case}: {error}");
+        }
+    }
+}
