@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{ArgGroup, CommandFactory as _, Parser};
 use sflow_collector::listen_address;
-use sflow_metrics::Query;
+use sflow_metrics::{FlowDefinition, Query};
 
 use crate::duration;
 use crate::feed::Feed;
@@ -21,9 +21,9 @@ use crate::show::{self, View};
 /// those of the capture; with --listen, those of the world.
 #[derive(Debug, Parser)]
 #[command(version, arg_required_else_help = true, after_long_help = EXAMPLES)]
-#[command(group = ArgGroup::new("view").args(["entities", "agents", "metrics"]))]
+#[command(group = ArgGroup::new("view").args(["flows", "entities", "agents", "metrics", "flow_keys"]))]
 pub(crate) struct Cli {
-    /// The question, unless --entities, --agents or --metrics asks one; then captures.
+    /// The question, unless --flows, --entities or another of these asks one; then captures.
     #[arg(value_name = "QUERY|FILE")]
     words: Vec<String>,
 
@@ -34,6 +34,18 @@ pub(crate) struct Cli {
     /// Answer every so often: 10s, 500ms, 5m. Of captures otherwise once, at their end.
     #[arg(short, long, value_name = "TIME", value_parser = duration::parse)]
     every: Option<Duration>,
+
+    /// Show the heaviest flows: keys=KEY,…;value=bytes;filter=KEY=VALUE&…;top=N;smooth=10s.
+    ///
+    /// Keys say what tells flows apart; --flow-keys lists them, and what can be measured. Of
+    /// captures it shows all there was unless `smooth` or --every say otherwise, else what there is
+    /// per second.
+    #[arg(short, long, value_name = "DEFINITION")]
+    flows: Option<String>,
+
+    /// List what can tell flows apart, and what can be measured of them; needs no capture.
+    #[arg(long)]
+    flow_keys: bool,
 
     /// Show hosts, containers, interfaces and whatever else counts.
     #[arg(long)]
@@ -54,10 +66,11 @@ pub(crate) struct Cli {
 
 const EXAMPLES: &str = "\
 Questions:
-  STATISTIC:METRIC[+METRIC…][,…][{KEY=VALUE[|VALUE…][,…]}][[WINDOW]]
-  statistics: avg sum min max count any; `query --metrics` lists the metrics
+  STATISTIC:METRIC[+METRIC…][,…][{KEY=VALUE[|VALUE…][,…]}][ by KEY][[WINDOW]]
+  statistics: avg sum min max median q1 q3 iqr p95 var sdev count any
   keys: vir_host_name vir_uuid vir_cpu_state host_name uuid ifname ifindex agent …
-  values may have `*`; a window is 30s, 5m:max, …
+  values may have `*`, != excludes; a window is 30s, 5m:max, 1m:p95, 1m tumbling, …
+  `query --metrics` lists the metrics, and `custom.NAME` is what applications call NAME
 
 Examples:
   How busy is a service, every ten seconds of a capture?
@@ -65,6 +78,13 @@ Examples:
 
   Live, several things at once:
     query 'avg:load_one,max:mem_utilization,sum:bytes_in+bytes_out' --listen
+
+  By service (what a swarm puts in front of slot and task)?
+    query 'sum:vir_cpu_cores by vir_host_name=(*).*.*' capture.pcap
+
+  Who talks to whom?
+    query --flows 'keys=end.src,end.dst,ip.protocol;value=bytes' capture.pcap
+    query --flows 'keys=drop.reason;value=drops' --listen
 
   Who is there, and how are they?
     query --entities capture.pcap
@@ -81,6 +101,19 @@ impl Cli {
         let mut words = self.words.into_iter();
         let view = if self.metrics {
             return show::catalogue(self.json).map(|()| ExitCode::SUCCESS);
+        } else if self.flow_keys {
+            return show::keys(self.json).map(|()| ExitCode::SUCCESS);
+        } else if let Some(text) = &self.flows {
+            let definition = match text.parse::<FlowDefinition>() {
+                Ok(definition) => definition,
+                Err(error) => usage(ErrorKind::ValueValidation, &error.to_string()),
+            };
+            let is_once = self.listen.is_none() && self.every.is_none();
+            View::Flows(if is_once && !text.contains("smooth=") {
+                definition.smoothed_over(None)
+            } else {
+                definition
+            })
         } else if self.entities {
             View::Entities
         } else if self.agents {
@@ -90,7 +123,7 @@ impl Cli {
                 Some(text) => View::Answers(question(&text)),
                 None => usage(
                     ErrorKind::MissingRequiredArgument,
-                    "ask something: a query, or --entities, --agents or --metrics",
+                    "ask something: a query, or --flows, --entities, --agents or --metrics",
                 ),
             }
         };

@@ -30,7 +30,7 @@ pub(crate) enum Heard {
 impl Run {
     pub(crate) fn run(&self, feed: &Feed) -> anyhow::Result<Heard> {
         let mut registry = Registry::new(Config::default());
-        self.view.prepare(&mut registry);
+        self.view.prepare(&mut registry)?;
         let mut last: Option<SystemTime> = None;
         let mut next: Option<SystemTime> = None;
         let mut refused = 0u64;

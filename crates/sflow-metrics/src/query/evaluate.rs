@@ -204,7 +204,9 @@ impl Asked<'_> {
             };
             total = Some(total.map_or((value, at), |(sum, oldest)| (sum + value, oldest.min(at))));
         }
-        total.filter(|(_, at)| *at >= self.believed_since)
+        // A whole window that is over stays as it was until the next one is.
+        let is_over = window.is_some_and(Window::is_tumbling);
+        total.filter(|(_, at)| is_over || *at >= self.believed_since)
     }
 }
 

@@ -3,12 +3,14 @@
 use serde::Serialize;
 use sflow_metrics::{Expression, Query, Registry, Summary, Timestamp};
 
-use super::{age, json, number};
+use super::{age, harmless, json, number};
 
 #[derive(Serialize)]
 struct Line<'a> {
     time: &'a str,
     query: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<&'a str>,
     answers: Vec<Answer>,
 }
 
@@ -24,6 +26,18 @@ struct Answer {
     stale: usize,
     newest: Option<f64>,
     oldest: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    winner: Option<String>,
+}
+
+/// When, of what, and how.
+#[derive(Clone, Copy)]
+struct Sheet<'a> {
+    registry: &'a Registry,
+    now: Timestamp,
+    at: &'a str,
+    query: &'a Query,
+    is_json: bool,
 }
 
 pub(super) fn write(
@@ -34,10 +48,67 @@ pub(super) fn write(
     is_json: bool,
     out: &mut Vec<u8>,
 ) -> anyhow::Result<()> {
-    let summaries = registry.query(now, query);
-    let answers = query.expressions().iter().zip(summaries);
-    if is_json {
-        let answers = answers.map(|(expression, summary)| Answer {
+    let sheet = Sheet {
+        registry,
+        now,
+        at,
+        query,
+        is_json,
+    };
+    if query.grouping().is_none() {
+        return sheet.write(None, &registry.query(now, query), out);
+    }
+    let groups = registry.query_groups(now, query);
+    for group in &groups.groups {
+        sheet.write(Some(&group.name), &group.summaries, out)?;
+    }
+    if !is_json && groups.left_out > 0 {
+        let line = format!("{at}  {} more, in too many groups\n", groups.left_out);
+        out.extend_from_slice(line.as_bytes());
+    }
+    Ok(())
+}
+
+impl Sheet<'_> {
+    fn write(
+        &self,
+        group: Option<&str>,
+        summaries: &[Summary],
+        out: &mut Vec<u8>,
+    ) -> anyhow::Result<()> {
+        let answers = self.query.expressions().iter().zip(summaries);
+        if self.is_json {
+            let line = Line {
+                time: self.at,
+                query: self.query.to_string(),
+                group,
+                answers: answers
+                    .map(|(expression, summary)| self.answer(expression, summary))
+                    .collect(),
+            };
+            return json(&line, out);
+        }
+        for (expression, summary) in answers {
+            let value = match summary.value {
+                Some(value) => format!("{} {}", number(value), unit(expression)),
+                None => "no value".to_owned(),
+            };
+            let group = group.map_or(String::new(), |group| format!("  {}", harmless(group)));
+            let line = format!(
+                "{}{group}  {expression}  {}  {}{}\n",
+                self.at,
+                value.trim_end(),
+                basis(expression, summary),
+                self.winner(summary)
+                    .map_or(String::new(), |name| format!(": {}", harmless(&name)))
+            );
+            out.extend_from_slice(line.as_bytes());
+        }
+        Ok(())
+    }
+
+    fn answer(&self, expression: &Expression, summary: &Summary) -> Answer {
+        Answer {
             expression: expression.to_string(),
             unit: unit(expression),
             value: summary.value,
@@ -47,28 +118,17 @@ pub(super) fn write(
             stale: summary.stale,
             newest: summary.newest.map(|age| age.as_secs_f64()),
             oldest: summary.oldest.map(|age| age.as_secs_f64()),
-        });
-        let line = Line {
-            time: at,
-            query: query.to_string(),
-            answers: answers.collect(),
-        };
-        return json(&line, out);
+            winner: self.winner(summary),
+        }
     }
-    for (expression, summary) in answers {
-        let value = match summary.value {
-            Some(value) => format!("{} {}", number(value), unit(expression)),
-            None => "no value".to_owned(),
-        };
-        let line = format!(
-            "{at}  {expression}  {}  {}",
-            value.trim_end(),
-            basis(expression, &summary)
-        );
-        out.extend_from_slice(line.as_bytes());
-        out.push(b'\n');
+
+    /// The name of whose value it is.
+    fn winner(&self, summary: &Summary) -> Option<String> {
+        let winner = summary.winner?;
+        let mut entities = self.registry.entities(self.now);
+        let entity = entities.find(|entity| entity.id() == winner)?;
+        Some(entity.name().to_owned())
     }
-    Ok(())
 }
 
 /// On how much the answer stands.

@@ -5,19 +5,23 @@ mod answers;
 mod catalogue;
 mod columns;
 mod entities;
+mod flows;
 
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
-use sflow_metrics::{Query, Registry, Timestamp};
+use sflow_metrics::{FlowDefinition, Query, Registry, Timestamp};
 
 pub(crate) use catalogue::catalogue;
+pub(crate) use flows::keys;
 
 /// One way of looking at a registry.
 #[derive(Debug)]
 pub(crate) enum View {
     /// The answer to a query.
     Answers(Query),
+    /// The heaviest flows.
+    Flows(FlowDefinition),
     /// Everybody.
     Entities,
     /// Who reports them, and how well.
@@ -26,10 +30,15 @@ pub(crate) enum View {
 
 impl View {
     /// Tells the registry what has to be kept for it.
-    pub(crate) fn prepare(&self, registry: &mut Registry) {
-        if let Self::Answers(query) = self {
-            registry.watch(query);
+    pub(crate) fn prepare(&self, registry: &mut Registry) -> anyhow::Result<()> {
+        match self {
+            Self::Answers(query) => registry.watch(query),
+            Self::Flows(definition) => {
+                registry.watch_flows(definition.clone())?;
+            }
+            Self::Entities | Self::Agents => {}
         }
+        Ok(())
     }
 
     /// What it shows at this moment.
@@ -44,6 +53,7 @@ impl View {
         let at = moment(at);
         match self {
             Self::Answers(query) => answers::write(registry, now, &at, query, is_json, out),
+            Self::Flows(_) => flows::write(registry, now, &at, is_json, out),
             Self::Entities => entities::write(registry, now, &at, is_json, out),
             Self::Agents => agents::write(registry, now, &at, is_json, out),
         }

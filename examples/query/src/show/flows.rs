@@ -1,0 +1,163 @@
+//! The heaviest flows, and how sure that is.
+
+use std::io::{self, Write as _};
+
+use serde::Serialize;
+use sflow_metrics::{
+    FlowAnswer, FlowDefinition, FlowKey, FlowMeasure, FlowValue, Registry, Timestamp,
+};
+
+use super::columns::Columns;
+use super::{harmless, json, number};
+
+/// Of the widest bar, in characters.
+const BAR: usize = 20;
+
+#[derive(Serialize)]
+struct Line<'a> {
+    time: &'a str,
+    flows: String,
+    #[serde(flatten)]
+    answer: FlowAnswer,
+}
+
+pub(super) fn write(
+    registry: &Registry,
+    now: Timestamp,
+    at: &str,
+    is_json: bool,
+    out: &mut Vec<u8>,
+) -> anyhow::Result<()> {
+    let mut watched = registry.flow_definitions();
+    let Some((id, definition)) = watched.next() else {
+        return Ok(());
+    };
+    let Some(answer) = registry.flows(now, id) else {
+        return Ok(());
+    };
+    if is_json {
+        let line = Line {
+            time: at,
+            flows: definition.to_string(),
+            answer,
+        };
+        return json(&line, out);
+    }
+    let unit = unit(definition);
+    let keys = answer.keys.iter().map(|key| key.name());
+    let titles: Vec<&str> = keys.chain([&*unit, "±", "share", ""]).collect();
+    let mut columns = Columns::titled(&titles);
+    let widest = answer.rows.first().map_or(0.0, |row| row.value);
+    for row in &answer.rows {
+        let keys = row
+            .keys
+            .iter()
+            .map(FlowValue::to_string)
+            .map(|value| harmless(&value));
+        let values = [
+            number(row.value),
+            number(row.sampling_error + row.error),
+            share(row.value, answer.total),
+            bar(row.value, widest),
+        ];
+        columns.row(keys.chain(values));
+    }
+    let whole = [
+        ("(other)", answer.other, String::new()),
+        ("(all)", answer.total, number(answer.total_sampling_error)),
+    ];
+    for (name, value, error) in whole {
+        let names = (0..answer.keys.len().max(1)).map(|column| if column == 0 { name } else { "" });
+        let values = [
+            number(value),
+            error,
+            share(value, answer.total),
+            String::new(),
+        ];
+        columns.row(
+            names
+                .map(str::to_owned)
+                .chain(values)
+                .skip(usize::from(answer.keys.is_empty())),
+        );
+    }
+    let title = format!("{at}  {definition}, {} samples\n", answer.samples);
+    out.extend_from_slice(title.as_bytes());
+    columns.write(out);
+    if answer.evicted > 0 {
+        let line = format!(
+            "{} flows had to make room; none that is not kept is above {} {unit}\n",
+            answer.evicted,
+            number(answer.unseen)
+        );
+        out.extend_from_slice(line.as_bytes());
+    }
+    if answer.unreported > 0.0 {
+        let line = format!("not reported, about: {}\n", number(answer.unreported));
+        out.extend_from_slice(line.as_bytes());
+    }
+    out.push(b'\n');
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct Key {
+    name: &'static str,
+    means: &'static str,
+}
+
+/// Prints every key of flows.
+pub(crate) fn keys(is_json: bool) -> anyhow::Result<()> {
+    let mut out = Vec::new();
+    let mut columns = Columns::titled(&["key", "means"]);
+    for key in FlowKey::all() {
+        if is_json {
+            let key = Key {
+                name: key.name(),
+                means: key.doc(),
+            };
+            json(&key, &mut out)?;
+        } else {
+            columns.row([key.name(), key.doc()].map(str::to_owned));
+        }
+    }
+    if !is_json {
+        columns.write(&mut out);
+        let values: Vec<_> = FlowMeasure::names().collect();
+        out.extend_from_slice(format!("\nvalue={}\n", values.join(" | ")).as_bytes());
+    }
+    match io::stdout().lock().write_all(&out) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+fn unit(definition: &FlowDefinition) -> String {
+    let what = match definition.value() {
+        FlowMeasure::Bytes | FlowMeasure::NetBytes | FlowMeasure::DropBytes => "bytes",
+        FlowMeasure::Frames => "frames",
+        FlowMeasure::Drops => "drops",
+        _ => return "distinct".to_owned(),
+    };
+    match definition.smoothing() {
+        Some(_) => format!("{what}/s"),
+        None => what.to_owned(),
+    }
+}
+
+fn share(value: f64, of: f64) -> String {
+    if of > 0.0 {
+        format!("{:.1} %", 100.0 * value / of)
+    } else {
+        String::new()
+    }
+}
+
+fn bar(value: f64, widest: f64) -> String {
+    let length = if widest > 0.0 {
+        value / widest * BAR as f64
+    } else {
+        0.0
+    };
+    "▇".repeat((length.round() as usize).clamp(usize::from(value > 0.0), BAR))
+}
