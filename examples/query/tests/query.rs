@@ -58,6 +58,70 @@ fn everybody_who_is_heard() {
     assert!(agents.iter().all(|agent| agent["lost"] == 0));
 }
 
+/// Who talks to whom: a client outside, and containers by name where their agents let them be
+/// known.
+#[test]
+fn the_heaviest_flows() {
+    let lines = json(&[
+        "--json",
+        "--flows",
+        "keys=end.src,end.dst;value=bytes",
+        SWARM,
+    ]);
+    assert_eq!(lines.len(), 1);
+    let rows = lines[0]["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 8);
+    assert_eq!(rows[0]["keys"][0], "apache.1.rsm0h0ay4dbn6zbusp3ta9pf7");
+    assert_eq!(rows[0]["keys"][1], "10.99.0.254");
+    let sum: f64 = rows.iter().map(|row| row["value"].as_f64().unwrap()).sum();
+    let other = lines[0]["other"].as_f64().unwrap();
+    let total = lines[0]["total"].as_f64().unwrap();
+    assert!(
+        (sum + other - total).abs() < 1.0,
+        "{sum} and {other} of {total}"
+    );
+
+    let top = json(&[
+        "--json",
+        "--flows",
+        "keys=port.dst;value=frames;filter=ip.dst=172.17.0.0/16;top=1",
+        SWARM,
+        "--every",
+        "60s",
+    ]);
+    assert_eq!(top[0]["rows"][0]["keys"][0], 80);
+
+    let text = String::from_utf8(run(&["--flows", "keys=ip.src;top=1", SWARM]).stdout).unwrap();
+    let line = |begin: &str| text.lines().any(|line| line.starts_with(begin));
+    assert!(
+        line("ip.src  ") && line("172.17.0.2  ") && line("(other)  ") && line("(all)  "),
+        "{text}"
+    );
+    let keys = String::from_utf8(run(&["--flow-keys"]).stdout).unwrap();
+    assert!(
+        keys.contains("\ncontainer.dst ") && keys.contains("value=bytes | "),
+        "{keys}"
+    );
+}
+
+#[test]
+fn answers_by_service() {
+    let lines = json(&[
+        "--json",
+        "max:vir_cpu_cores,count:vir_cpu_cores by vir_host_name=(*).*.*",
+        SWARM,
+        "--every",
+        "60s",
+    ]);
+    assert_eq!(lines[1]["group"], "apache");
+    assert_eq!(lines[1]["answers"][1]["value"], 4.0);
+    let winner = lines[1]["answers"][0]["winner"].as_str().unwrap();
+    assert!(winner.starts_with("apache.1."), "{winner}");
+    let hosts = json(&["--json", "p100:cpu_utilization by host_name", SWARM]);
+    let names: Vec<_> = hosts.iter().map(|line| line["group"].clone()).collect();
+    assert_eq!(names, ["node1", "node2", "node3"]);
+}
+
 #[test]
 fn what_can_be_asked_for() {
     let output = run(&["--metrics"]);
@@ -83,6 +147,12 @@ fn mistakes_are_pointed_at() {
             "exclude each other",
         ),
         (&["avg:load_one", "missing.pcap"][..], 1, "missing.pcap"),
+        (&["--flows", "keys=ip.scr", SWARM][..], 2, "is it `ip.src`?"),
+        (
+            &["--flows", "keys=ip.src", "--agents", SWARM][..],
+            2,
+            "cannot be used with",
+        ),
     ] {
         let output = run(arguments);
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
