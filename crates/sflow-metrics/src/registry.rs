@@ -22,7 +22,8 @@ use crate::event::{Budget, EventKind, Log};
 use crate::flow::{Flows, Origin};
 use crate::health::Health;
 use crate::query::{
-    Expression, Groups, Partial, Query, Summary, Window, evaluate, evaluate_groups, partial,
+    Expression, Groups, Partial, Query, Summary, Window, evaluate, evaluate_groups, matching,
+    partial,
 };
 use crate::slab::Slab;
 use crate::source::{Arrival, Begin, Numbers, Source, Watch, says_it_stopped};
@@ -211,6 +212,15 @@ impl Registry {
     /// ```
     pub fn query_groups(&self, now: Timestamp, query: &Query) -> Groups {
         evaluate_groups(self, now, query)
+    }
+
+    /// The entities that a query is about: those of the right kinds that pass its filters.
+    pub fn matching<'r>(
+        &'r self,
+        now: Timestamp,
+        query: &'r Query,
+    ) -> impl Iterator<Item = Entity<'r>> {
+        matching(self, now, query).filter_map(move |source| self.entity(source, now))
     }
 
     /// What it has to say to a query, to be merged with what other registries have that hear

@@ -1,7 +1,7 @@
 //! The command line.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use sflow_metrics::{FlowDefinition, Query};
 
 use crate::duration;
 use crate::feed::Feed;
+use crate::prometheus::Wish;
 use crate::run::{Heard, Run};
 use crate::show::{self, View};
 
@@ -59,6 +60,22 @@ pub(crate) struct Cli {
     #[arg(long)]
     metrics: bool,
 
+    /// Serve the numbers as OpenMetrics too, under /metrics; on 127.0.0.1:9343 if nothing is said.
+    ///
+    /// With a QUERY only its metrics, of the entities that it is about, and its answers; without one
+    /// everything. Counters are told as they are, so that who reads them computes rates.
+    #[arg(short, long, value_name = "ADDRESS:PORT", num_args = 0..=1, default_missing_value = "127.0.0.1:9343")]
+    prometheus: Option<SocketAddr>,
+
+    /// Series at most that --prometheus tells of entities; how many are left out is told, too.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 100_000,
+        requires = "prometheus"
+    )]
+    prometheus_series: usize,
+
     /// Answer in JSON, one object a line.
     #[arg(short, long)]
     json: bool,
@@ -86,6 +103,9 @@ Examples:
     query --flows 'keys=end.src,end.dst,ip.protocol;value=bytes' capture.pcap
     query --flows 'keys=drop.reason;value=drops' --listen
 
+  For Prometheus?
+    query --listen --prometheus 0.0.0.0:9343
+
   Who is there, and how are they?
     query --entities capture.pcap
     query --agents --listen --every 5s
@@ -103,24 +123,33 @@ impl Cli {
             return show::catalogue(self.json).map(|()| ExitCode::SUCCESS);
         } else if self.flow_keys {
             return show::keys(self.json).map(|()| ExitCode::SUCCESS);
+        } else if self.prometheus.is_some()
+            && words
+                .as_slice()
+                .first()
+                .is_none_or(|word| Path::new(word).exists() || word == "-")
+            && !(self.entities || self.agents || self.flows.is_some())
+        {
+            // Nothing to print, only to serve.
+            None
         } else if let Some(text) = &self.flows {
             let definition = match text.parse::<FlowDefinition>() {
                 Ok(definition) => definition,
                 Err(error) => usage(ErrorKind::ValueValidation, &error.to_string()),
             };
             let is_once = self.listen.is_none() && self.every.is_none();
-            View::Flows(if is_once && !text.contains("smooth=") {
+            Some(View::Flows(if is_once && !text.contains("smooth=") {
                 definition.smoothed_over(None)
             } else {
                 definition
-            })
+            }))
         } else if self.entities {
-            View::Entities
+            Some(View::Entities)
         } else if self.agents {
-            View::Agents
+            Some(View::Agents)
         } else {
             match words.next() {
-                Some(text) => View::Answers(question(&text)),
+                Some(text) => Some(View::Answers(question(&text))),
                 None => usage(
                     ErrorKind::MissingRequiredArgument,
                     "ask something: a query, or --flows, --entities, --agents or --metrics",
@@ -145,10 +174,20 @@ impl Cli {
             Feed::Socket(_) => Some(self.every.unwrap_or(Duration::from_secs(10))),
             Feed::Captures(_) => self.every,
         };
+        let query = match &view {
+            Some(View::Answers(query)) => Some(query.clone()),
+            _ => None,
+        };
+        let prometheus = self.prometheus.map(|address| Wish {
+            address,
+            query,
+            most_series: self.prometheus_series,
+        });
         let run = Run {
             view,
             every,
             is_json: self.json,
+            prometheus,
         };
         Ok(match run.run(&feed)? {
             Heard::Something => ExitCode::SUCCESS,

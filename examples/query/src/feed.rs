@@ -35,6 +35,11 @@ pub(crate) enum Event<'a> {
 const PATIENCE: Duration = Duration::from_millis(100);
 
 impl Feed {
+    /// Whether it ends by itself.
+    pub(crate) fn is_finite(&self) -> bool {
+        matches!(self, Self::Captures(_))
+    }
+
     /// Hands on all that comes, until the captures or `take` have enough, or Ctrl-C is pressed.
     pub(crate) fn each(
         &self,
@@ -83,6 +88,15 @@ fn open(path: &Path) -> anyhow::Result<Capture> {
         Capture::open(path)
     };
     Ok(capture?)
+}
+
+/// Returns when Ctrl-C is pressed.
+pub(crate) fn wait_for_interrupt() -> anyhow::Result<()> {
+    let interrupt = interrupt().context("cannot watch for Ctrl-C")?;
+    while !interrupt.load(Ordering::Relaxed) {
+        std::thread::sleep(PATIENCE);
+    }
+    Ok(())
 }
 
 /// A flag that the first Ctrl-C raises; the second one ends the program.

@@ -3,6 +3,7 @@
 mod cli;
 mod duration;
 mod feed;
+mod prometheus;
 mod run;
 mod show;
 

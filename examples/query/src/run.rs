@@ -8,16 +8,20 @@ use anyhow::Context as _;
 use sflow_metrics::{Config, Registry, Timestamp};
 use sflow_v5::Datagram;
 
-use crate::feed::{Event, Feed};
+use crate::feed::{self, Event, Feed};
+use crate::prometheus::{self, Shared, Wish};
 use crate::show::View;
 
 /// The work of one call.
 #[derive(Debug)]
 pub(crate) struct Run {
-    pub(crate) view: View,
+    /// What to print, if anything.
+    pub(crate) view: Option<View>,
     /// How often to show it; only at the end if nothing is said.
     pub(crate) every: Option<Duration>,
     pub(crate) is_json: bool,
+    /// Who else may look.
+    pub(crate) prometheus: Option<Wish>,
 }
 
 /// Whether anything was there to be asked.
@@ -30,32 +34,41 @@ pub(crate) enum Heard {
 impl Run {
     pub(crate) fn run(&self, feed: &Feed) -> anyhow::Result<Heard> {
         let mut registry = Registry::new(Config::default());
-        self.view.prepare(&mut registry)?;
+        if let Some(view) = &self.view {
+            view.prepare(&mut registry)?;
+        }
+        let shared = Shared::new(registry);
+        if let Some(wish) = &self.prometheus {
+            let listening = prometheus::serve(wish.clone(), shared.clone())?;
+            complain(&format_args!("metrics on http://{listening}/metrics"));
+        }
         let mut last: Option<SystemTime> = None;
         let mut next: Option<SystemTime> = None;
-        let mut refused = 0u64;
         let mut out = Vec::new();
         let ended = feed.each(|event| {
             let now = match &event {
                 Event::Datagram(received) => received.received_at,
                 Event::Silence(now) => *now,
             };
+            let world = &mut *shared.lock();
             if let Some(every) = self.every {
                 let due = next.get_or_insert_with(|| now + every);
                 while *due <= now {
-                    if self.show(&mut registry, *due, &mut out)?.is_break() {
+                    if self.show(&mut world.registry, *due, &mut out)?.is_break() {
                         return Ok(ControlFlow::Break(()));
                     }
                     *due += every;
                 }
             }
+            world.now = timestamp(now);
             if let Event::Datagram(received) = event {
                 last = Some(now);
                 match Datagram::parse(received.bytes) {
                     Ok(datagram) => {
-                        registry.ingest(timestamp(now), received.source.ip(), &datagram);
+                        let sender = received.source.ip();
+                        world.registry.ingest(world.now, sender, &datagram);
                     }
-                    Err(_) => refused += 1,
+                    Err(_) => world.refused += 1,
                 }
             }
             Ok(ControlFlow::Continue(()))
@@ -64,13 +77,19 @@ impl Run {
             && (self.every.is_none() || next.is_some_and(|next| next > last))
         {
             // Whether somebody still reads makes no difference any more.
-            let _: ControlFlow<()> = self.show(&mut registry, last, &mut out)?;
+            let registry = &mut shared.lock().registry;
+            let _: ControlFlow<()> = self.show(registry, last, &mut out)?;
         }
         ended?;
+        let refused = shared.lock().refused;
         if refused > 0 {
             complain(&format_args!(
                 "{refused} datagrams were not sFlow version 5"
             ));
+        }
+        if last.is_some() && self.prometheus.is_some() && feed.is_finite() {
+            complain(&"all is read; metrics stay until Ctrl-C");
+            feed::wait_for_interrupt()?;
         }
         Ok(last.map_or(Heard::Nothing, |_| Heard::Something))
     }
@@ -84,7 +103,9 @@ impl Run {
         let now = timestamp(at);
         registry.expire(now);
         out.clear();
-        self.view.write(registry, now, at, self.is_json, out)?;
+        if let Some(view) = &self.view {
+            view.write(registry, now, at, self.is_json, out)?;
+        }
         let mut stdout = io::stdout().lock();
         match stdout.write_all(out).and_then(|()| stdout.flush()) {
             Ok(()) => Ok(ControlFlow::Continue(())),

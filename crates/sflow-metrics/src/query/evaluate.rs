@@ -39,6 +39,15 @@ pub(crate) fn evaluate_groups(registry: &Registry, now: Timestamp, query: &Query
     }
 }
 
+/// The sources that a query is about.
+pub(crate) fn matching<'r>(
+    registry: &'r Registry,
+    now: Timestamp,
+    query: &'r Query,
+) -> impl Iterator<Item = &'r Source> {
+    asked(registry, now, query).map(|asked| asked.source)
+}
+
 /// The value of each entity that a query of one expression is about; `None` of those that have
 /// none now.
 pub(crate) fn values_of_entities<'r>(

@@ -17,7 +17,7 @@ use core::time::Duration;
 use crate::catalogue::Metric;
 use crate::entity::EntityKind;
 
-pub(crate) use evaluate::{evaluate, evaluate_groups, values_of_entities};
+pub(crate) use evaluate::{evaluate, evaluate_groups, matching, values_of_entities};
 pub use group::{Group, Grouping, Groups};
 pub use key::Key;
 pub(crate) use nearest::nearest;
