@@ -172,6 +172,8 @@ pub(crate) enum Operand {
 pub(crate) struct Structure {
     pub(crate) format: DataFormat,
     pub(crate) entity: EntityKind,
+    /// Whether a sample holds several of it, which are parts of one.
+    pub(crate) repeats: bool,
     pub(crate) counters: Vec<CounterColumn>,
     pub(crate) gauges: Vec<GaugeColumn>,
 }
@@ -306,6 +308,7 @@ impl Catalogue {
         let mut structure = Structure {
             format,
             entity: naming.kind,
+            repeats: naming.structure == "queue_length",
             counters: Vec::new(),
             gauges: Vec::new(),
         };

@@ -325,12 +325,12 @@ impl Source {
             return None;
         }
         let format = record.format();
-        if self.readings.is_at(hint, format) {
+        if self.readings.awaits(hint, format, self.samples) {
             return Some(hint);
         }
         let structure = Structure::index_of(format)?;
         self.recognise(Structure::all()[structure].entity);
-        self.readings.place(structure)
+        self.readings.place(structure, self.samples)
     }
 
     /// Keeps what the newest sample said of the metrics that are watched.

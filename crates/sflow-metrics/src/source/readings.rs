@@ -43,6 +43,9 @@ const SECONDS: usize = 2;
 const FLOATS: usize = 3;
 const HEAD: usize = 4;
 
+/// A source has no more rows: a switch's port has some tens of queues at most, each with one.
+const MOST_ROWS: usize = 128;
+
 /// What a structure in a sample came to.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Taken {
@@ -62,19 +65,35 @@ impl Readings {
         }
     }
 
-    /// Whether the readings of this structure are at this place.
+    /// Whether the readings of this structure are at this place, and the sample of this number
+    /// has not brought them yet.
     #[inline]
-    pub(crate) fn is_at(&self, place: usize, format: DataFormat) -> bool {
-        let row = self.rows.get(place);
-        row.is_some_and(|row| Structure::all()[usize::from(row.structure)].format == format)
+    pub(crate) fn awaits(&self, place: usize, format: DataFormat, sample: u64) -> bool {
+        self.rows.get(place).is_some_and(|row| {
+            let is_it = Structure::all()[usize::from(row.structure)].format == format;
+            is_it && !self.is_of(row, sample)
+        })
     }
 
-    /// The place of a structure's readings, made if need be.
-    pub(crate) fn place(&mut self, index: usize) -> Option<usize> {
+    /// The place of a structure's readings, made if need be: of one that comes several times in
+    /// a sample, the next that this sample has not brought yet.
+    pub(crate) fn place(&mut self, index: usize, sample: u64) -> Option<usize> {
         let structure = u8::try_from(index).ok()?;
-        let mut rows = self.rows.iter();
-        let known = rows.position(|row| row.structure == structure);
-        known.or_else(|| self.add(structure))
+        let awaits = |row: &Row| row.structure == structure && !self.is_of(row, sample);
+        let known = self.rows.iter().position(awaits);
+        let may_be_more = |row: &Row| {
+            row.structure != structure || Structure::all()[usize::from(structure)].repeats
+        };
+        known.or_else(|| {
+            let is_new = self.rows.iter().all(may_be_more);
+            is_new.then(|| self.add(structure)).flatten()
+        })
+    }
+
+    /// Whether a row was read from the sample of this number.
+    fn is_of(&self, row: &Row, sample: u64) -> bool {
+        let word = self.words.get(usize::from(row.at) + UPTIME_AND_SAMPLE);
+        word.is_some_and(|word| word >> 32 == sample & u64::from(u32::MAX))
     }
 
     /// Takes the fields of a record over, which stands in the source's sample of this number.
@@ -136,57 +155,75 @@ impl Readings {
         taken
     }
 
-    /// A reading, if there is one; and when it was read.
+    /// A reading, if there is one; and when it was read. What came several times in a sample, as
+    /// one for each queue, is added up.
     pub(crate) fn get(&self, operand: Operand) -> Option<(f64, Timestamp)> {
-        let (structure, words, column) = self.find(operand)?;
-        let counters = structure.counters.len();
-        let bits = Some(*words.get(HEAD + counters + column)?).filter(|bits| *bits != UNKNOWN)?;
-        let value = match column.checked_sub(counters) {
-            None => bits as f64 / f64::from_bits(words[SECONDS]),
-            Some(gauge) => {
-                let column = structure.gauges.get(gauge)?;
-                quantity(bits, words[FLOATS], column.field)? * column.scale
-            }
-        };
-        Some((value, Timestamp::from_nanos(words[RECEIVED_AT])))
+        let mut sum: Option<(f64, Timestamp)> = None;
+        for (structure, words, column) in self.find(operand) {
+            let Some((value, at)) = read(structure, words, column) else {
+                continue;
+            };
+            sum = match sum {
+                None => Some((value, at)),
+                Some((sum, newest)) if newest == at => Some((sum + value, at)),
+                Some((_, newest)) if newest < at => Some((value, at)),
+                older => older,
+            };
+        }
+        sum
     }
 
     /// The number that a counter stands at; `None` of anything else.
     pub(crate) fn count(&self, operand: Operand) -> Option<u64> {
-        let (structure, words, column) = self.find(operand)?;
-        let is_counter = column < structure.counters.len();
-        let count = is_counter.then(|| words.get(HEAD + column).copied())??;
-        (count != UNKNOWN).then_some(count)
+        let mut sum: Option<u64> = None;
+        for (structure, words, column) in self.find(operand) {
+            let count = words.get(HEAD + column).filter(|count| **count != UNKNOWN);
+            if let Some(count) = count.filter(|_| column < structure.counters.len()) {
+                sum = Some(sum.unwrap_or(0).saturating_add(*count));
+            }
+        }
+        sum
     }
 
     /// The seconds that a reading stands for, if the sample of this number brought it.
     pub(crate) fn new_seconds(&self, operand: Operand, sample: u64) -> Option<f64> {
-        let (_, words, _) = self.find(operand)?;
+        let (_, words, _) = self.find(operand).next()?;
         let is_of_it = words[UPTIME_AND_SAMPLE] >> 32 == sample & u64::from(u32::MAX);
         is_of_it.then(|| f64::from_bits(words[SECONDS]))
     }
 
     /// Whether the structure of this reading has ever come.
     pub(crate) fn has(&self, operand: Operand) -> bool {
-        self.find(operand).is_some()
+        self.find(operand).next().is_some()
     }
 
-    /// The structure of a reading, the words of its row and what is behind it, and the column.
+    /// The rows of a reading: the structure, the words of the row and what is behind it, and the
+    /// column.
     #[inline]
-    fn find(&self, operand: Operand) -> Option<(&'static Structure, &[u64], usize)> {
-        let Operand::Reading { structure, column } = operand else {
-            return None;
+    fn find(&self, operand: Operand) -> impl Iterator<Item = (&'static Structure, &[u64], usize)> {
+        let asked = match operand {
+            Operand::Reading { structure, column } => Some((structure, usize::from(column))),
+            Operand::HostProcessors => None,
         };
-        let row = self.rows.iter().find(|row| row.structure == structure)?;
-        let words = self.words.get(usize::from(row.at)..)?;
-        let structure = Structure::all().get(usize::from(structure))?;
-        Some((structure, words, column.into()))
+        asked.into_iter().flat_map(move |(structure, column)| {
+            let rows = self
+                .rows
+                .iter()
+                .filter(move |row| row.structure == structure);
+            let structure = Structure::all().get(usize::from(structure));
+            rows.filter_map(move |row| {
+                Some((structure?, self.words.get(usize::from(row.at)..)?, column))
+            })
+        })
     }
 
     #[cold]
     fn add(&mut self, structure: u8) -> Option<usize> {
         let columns = &Structure::all()[usize::from(structure)];
         let place = self.rows.len();
+        if place >= MOST_ROWS {
+            return None;
+        }
         self.rows.push(Row {
             at: u16::try_from(self.words.len()).ok()?,
             structure,
@@ -198,6 +235,21 @@ impl Readings {
         self.words.extend(std::iter::repeat_n(UNKNOWN, cells));
         Some(place)
     }
+}
+
+/// What is in a column of a row, and when it was read.
+#[inline]
+fn read(structure: &Structure, words: &[u64], column: usize) -> Option<(f64, Timestamp)> {
+    let counters = structure.counters.len();
+    let bits = Some(*words.get(HEAD + counters + column)?).filter(|bits| *bits != UNKNOWN)?;
+    let value = match column.checked_sub(counters) {
+        None => bits as f64 / f64::from_bits(words[SECONDS]),
+        Some(gauge) => {
+            let column = structure.gauges.get(gauge)?;
+            quantity(bits, words[FLOATS], column.field)? * column.scale
+        }
+    };
+    Some((value, Timestamp::from_nanos(words[RECEIVED_AT])))
 }
 
 /// By how much a counter went up that did not just go up by what can be.

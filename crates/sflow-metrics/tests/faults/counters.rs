@@ -1,8 +1,9 @@
 use sflow_metrics::{Config, Registry};
 use sflow_v5::Counter32;
+use sflow_v5::counter::{IfCounters, QueueLength};
 
 use crate::support::world::{CORES, World};
-use crate::support::{Agent, ask, entity, interface, metric};
+use crate::support::{Agent, Counted, ask, at, entity, interface, interface_source, metric};
 
 #[test]
 fn t6_resets_and_jumps_without_a_sign_are_gaps() {
@@ -109,4 +110,44 @@ fn the_first_sample_twice_is_no_rate() {
     assert_eq!(world.cores(), None);
     world.poll();
     world.assert_rates();
+}
+
+/// A port sends one record for each of its queues; anything else that stands twice in a sample
+/// counts once.
+#[test]
+fn queues_add_up_and_nothing_else_does() {
+    let mut registry = Registry::new(Config::default());
+    let mut agent = Agent::new(1);
+    for sequence in 1..=3 {
+        let queue = |index: u32, length: u32| QueueLength {
+            queue_index: index,
+            queue_length0: (length * sequence).into(),
+            dropped: sequence.into(),
+            ..QueueLength::default()
+        };
+        let counters = IfCounters {
+            if_index: 3,
+            if_in_octets: (u64::from(sequence) * 1000).into(),
+            ..IfCounters::default()
+        };
+        let mut records = vec![counters.into(), queue(1, 100).into(), queue(2, 50).into()];
+        // A queue that is there only once, and the counters again.
+        if sequence == 2 {
+            records.push(queue(3, 7).into());
+        }
+        records.push(counters.into());
+        let sample = Counted {
+            source: interface_source(3),
+            sequence,
+            records,
+        };
+        agent.report(&mut registry, f64::from(sequence) * 10.0, &[sample]);
+    }
+    let value = |query| ask(&registry, 30.0, query).value;
+    assert_eq!(value("sum:queue_length0"), Some(15.0));
+    assert_eq!(value("sum:queue_dropped"), Some(0.2));
+    assert_eq!(value("sum:ifinoctets"), Some(100.0));
+    let port = registry.entities(at(30.0)).next().unwrap();
+    assert_eq!(port.count(metric("ifinoctets")), Some(3000));
+    assert_eq!(registry.health().counter_resets, 0);
 }
