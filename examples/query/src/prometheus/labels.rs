@@ -1,6 +1,6 @@
 //! Labels, of bounded length and without surprises.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use prometheus_client::encoding::{EncodeLabelSet, LabelSetEncoder};
 use sflow_metrics::{AgentKey, Entity};
@@ -65,15 +65,7 @@ impl Labels {
 
 impl EncodeLabelSet for Labels {
     fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
-        for (name, value) in &self.0 {
-            let mut label = encoder.encode_label();
-            let mut key = label.encode_label_key()?;
-            key.write_str(name)?;
-            let mut text = key.encode_label_value()?;
-            text.write_str(value)?;
-            text.finish()?;
-        }
-        Ok(())
+        self.0.encode(encoder)
     }
 }
 
