@@ -7,11 +7,14 @@
 //! | `/` | the page, complete in itself; it asks again every two seconds |
 //! | `/chart/{service}.svg` | a service's chart |
 //! | `/api/v1/snapshot` | everything on the page, as JSON |
+//! | `/metrics` | what the loop sees and wants, as OpenMetrics |
 //! | `/healthz` | 200 while the loop runs, 503 once it has ended |
 
 mod html;
+mod metrics;
 mod page;
 
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,6 +76,7 @@ pub fn router(snapshots: Snapshots) -> Router {
         .route("/", get(show_page))
         .route("/chart/{file}", get(show_chart))
         .route("/api/v1/snapshot", get(show_snapshot))
+        .route("/metrics", get(show_metrics))
         .route("/healthz", get(show_health))
         .fallback(not_found)
         .method_not_allowed_fallback(async || {
@@ -114,6 +118,13 @@ async fn show_snapshot(State(snapshots): State<Snapshots>) -> Response {
     Json(newest(&snapshots).as_ref()).into_response()
 }
 
+async fn show_metrics(State(snapshots): State<Snapshots>) -> Response {
+    match metrics::exposition(&snapshots) {
+        Ok(body) => ([(CONTENT_TYPE, metrics::MEDIA_TYPE)], body).into_response(),
+        Err(fmt::Error) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
 async fn show_health(State(snapshots): State<Snapshots>) -> (StatusCode, &'static str) {
     match snapshots.has_changed() {
         Ok(_) => (StatusCode::OK, "ok\n"),
@@ -123,7 +134,7 @@ async fn show_health(State(snapshots): State<Snapshots>) -> (StatusCode, &'stati
 
 async fn not_found(uri: Uri) -> (StatusCode, String) {
     let path = shortened(uri.path(), 80);
-    let known = "/, /chart/SERVICE.svg, /api/v1/snapshot and /healthz";
+    let known = "/, /chart/SERVICE.svg, /api/v1/snapshot, /metrics and /healthz";
     (
         StatusCode::NOT_FOUND,
         format!("There is nothing at {path}. There are {known}.\n"),
@@ -241,6 +252,30 @@ mod tests {
             }],
             ..Snapshot::default()
         }
+    }
+
+    #[tokio::test]
+    async fn metrics_are_told_and_names_cannot_break_out() {
+        let mut hostile = snapshot("web\"} 1\n\\\u{1b}[2J");
+        hostile.intake.datagrams = 7;
+        hostile.intake.refused.insert("not sFlow".to_owned(), 3);
+        let page = Page::open(hostile).await;
+        let (header, body) = page.get("/metrics").await;
+        assert!(
+            header.contains("application/openmetrics-text; version=1.0.0"),
+            "{header}"
+        );
+        let name = r#"service="web\"} 1\u{fffd}\\\u{fffd}[2J""#.replace("\\u{fffd}", "\u{fffd}");
+        for expected in [
+            "elb_datagrams_total{} 7\n".to_owned(),
+            "elb_refused_total{cause=\"not sFlow\"} 3\n".to_owned(),
+            format!("elb_replicas_wanted{{{name}}} 3.0\n"),
+            format!("elb_mode{{{name},mode=\"act\"}} 1.0\n"),
+            format!("elb_signal{{{name},metric=\"vir_bytes_in\",unit=\"B/s\"}} 250000.0\n"),
+        ] {
+            assert!(body.contains(&expected), "{expected}: {body}");
+        }
+        assert!(body.ends_with("# EOF\n"), "{body}");
     }
 
     #[tokio::test]
