@@ -243,13 +243,13 @@ mod written {
                 "contradict",
             ),
             (
-                "no smallest value",
-                &|value| value["groups"]["service0"][0]["min"] = json!(null),
+                "nobody has the smallest value",
+                &|value| value["groups"]["service0"][2]["winner"] = json!(null),
                 "contradict",
             ),
             (
-                "the smallest is larger than the largest",
-                &|value| value["groups"]["service0"][0]["min"][0] = json!(9.0),
+                "the newest is older than the oldest",
+                &|value| value["groups"]["service0"][0]["read"] = json!([1, 2]),
                 "contradict",
             ),
             (
@@ -258,13 +258,16 @@ mod written {
                 "contradict",
             ),
             (
-                "a value beyond the largest",
-                &|value| value["groups"]["service0"][4]["values"] = json!([0.1, 7.0]),
+                "a winner that nobody asked for",
+                &|value| {
+                    value["groups"]["service0"][0]["winner"] =
+                        value["groups"]["service0"][2]["winner"].clone();
+                },
                 "contradict",
             ),
             (
                 "a negative spread",
-                &|value| value["groups"]["service0"][9]["squares"] = json!(-1.0),
+                &|value| value["groups"]["service0"][9]["spread"][1] = json!(-1.0),
                 "contradict",
             ),
             (

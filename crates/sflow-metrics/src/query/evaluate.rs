@@ -84,9 +84,9 @@ pub(super) fn gather_groups(registry: &Registry, now: Timestamp, query: &Query) 
         let name: &[u8] = match &query.grouping {
             None => &[],
             Some(grouping) => {
-                value = registry
-                    .entity(asked.source, now)
-                    .and_then(|entity| grouping.key().value_of(&entity))
+                value = grouping
+                    .key()
+                    .value_in(registry, asked.source, now)
                     .unwrap_or(Cow::Borrowed(&[]));
                 match grouping.part_of(&value) {
                     Some(part) if !value.is_empty() => part,
@@ -227,14 +227,8 @@ fn could_have(source: &Source, expression: &Expression) -> bool {
 }
 
 fn passes(registry: &Registry, source: &Source, now: Timestamp, filters: &[Filter]) -> bool {
-    if filters.is_empty() {
-        return true;
-    }
-    let Some(entity) = registry.entity(source, now) else {
-        return false;
-    };
     filters.iter().all(|filter| {
-        let value = filter.key.value_of(&entity);
+        let value = filter.key.value_in(registry, source, now);
         let mut values = filter.values.iter();
         let fits = value.is_some_and(|value| values.any(|pattern| pattern.fits_bytes(&value)));
         fits != filter.is_negative

@@ -13,15 +13,13 @@ pub(super) struct Gathering<W> {
     pub(super) stale: u64,
     pub(super) count: u64,
     pub(super) sum: f64,
-    pub(super) mean: f64,
-    /// Σ of the squares of the distances to the mean.
-    pub(super) squares: f64,
-    pub(super) min: Option<(f64, W)>,
-    pub(super) max: Option<(f64, W)>,
-    /// The value that was read last, and whose.
-    pub(super) latest: Option<(Timestamp, f64, W)>,
-    pub(super) oldest: Option<Timestamp>,
-    /// All values, where the statistic needs them.
+    /// When the newest and the oldest value were read.
+    pub(super) read: Option<(Timestamp, Timestamp)>,
+    /// Where the statistic needs it: the mean, and Σ of the squares of the distances to it.
+    pub(super) spread: (f64, f64),
+    /// Where the statistic is the value of somebody: when it was read, it, and whose it is.
+    pub(super) winner: Option<(Timestamp, f64, W)>,
+    /// Where the statistic needs them: all values.
     pub(super) values: Vec<f64>,
 }
 
@@ -33,12 +31,9 @@ impl<W> Default for Gathering<W> {
             stale: 0,
             count: 0,
             sum: 0.0,
-            mean: 0.0,
-            squares: 0.0,
-            min: None,
-            max: None,
-            latest: None,
-            oldest: None,
+            read: None,
+            spread: (0.0, 0.0),
+            winner: None,
             values: Vec::new(),
         }
     }
@@ -50,40 +45,33 @@ impl<W: Clone + Ord> Gathering<W> {
     pub(super) fn contribute(&mut self, statistic: Statistic, value: f64, at: Timestamp, who: W) {
         self.count += 1;
         self.sum += value;
+        self.read = Some(match self.read {
+            Some((newest, oldest)) => (newest.max(at), oldest.min(at)),
+            None => (at, at),
+        });
         match statistic {
             Statistic::Var | Statistic::Sdev => {
-                let distance = value - self.mean;
-                self.mean += distance / self.count as f64;
-                self.squares += distance * (value - self.mean);
+                let (mean, squares) = self.spread;
+                let distance = value - mean;
+                let mean = mean + distance / self.count as f64;
+                self.spread = (mean, squares + distance * (value - mean));
+            }
+            Statistic::Min | Statistic::Max | Statistic::Any => {
+                self.compete(statistic, (at, value, who));
             }
             statistic if statistic.needs_values() => self.values.push(value),
             _ => {}
         }
-        let is_less = |(min, holder): &(f64, W)| (value, &who) < (*min, holder);
-        if self.min.as_ref().is_none_or(is_less) {
-            self.min = Some((value, who.clone()));
-        }
-        let is_more = |(max, holder): &(f64, W)| value > *max || value == *max && who < *holder;
-        if self.max.as_ref().is_none_or(is_more) {
-            self.max = Some((value, who.clone()));
-        }
-        self.oldest = Some(self.oldest.map_or(at, |oldest| oldest.min(at)));
-        if self
-            .latest
-            .as_ref()
-            .is_none_or(|latest| is_newer((at, value, &who), latest))
-        {
-            self.latest = Some((at, value, who));
-        }
     }
 
     /// What both have gathered.
-    pub(super) fn merge(&mut self, other: Self) {
+    pub(super) fn merge(&mut self, statistic: Statistic, other: Self) {
         if other.count > 0 {
             let (ours, theirs) = (self.count as f64, other.count as f64);
-            let distance = other.mean - self.mean;
-            self.mean += distance * theirs / (ours + theirs);
-            self.squares += other.squares + distance * distance * ours * theirs / (ours + theirs);
+            let distance = other.spread.0 - self.spread.0;
+            let part = theirs / (ours + theirs);
+            self.spread.0 += distance * part;
+            self.spread.1 += other.spread.1 + distance * distance * ours * part;
         }
         self.matched = self.matched.saturating_add(other.matched);
         self.warming = self.warming.saturating_add(other.warming);
@@ -91,32 +79,13 @@ impl<W: Clone + Ord> Gathering<W> {
         self.count = self.count.saturating_add(other.count);
         self.sum += other.sum;
         self.values.extend(other.values);
-        self.min = match (self.min.take(), other.min) {
-            (Some(ours), Some(theirs)) => Some(if (theirs.0, &theirs.1) < (ours.0, &ours.1) {
-                theirs
-            } else {
-                ours
-            }),
+        self.read = match (self.read, other.read) {
+            (Some(ours), Some(theirs)) => Some((ours.0.max(theirs.0), ours.1.min(theirs.1))),
             (ours, theirs) => ours.or(theirs),
         };
-        self.max = match (self.max.take(), other.max) {
-            (Some(ours), Some(theirs)) => {
-                let is_more = theirs.0 > ours.0 || theirs.0 == ours.0 && theirs.1 < ours.1;
-                Some(if is_more { theirs } else { ours })
-            }
-            (ours, theirs) => ours.or(theirs),
-        };
-        self.latest = match (self.latest.take(), other.latest) {
-            (Some(ours), Some(theirs)) => {
-                let is_newer = is_newer((theirs.0, theirs.1, &theirs.2), &ours);
-                Some(if is_newer { theirs } else { ours })
-            }
-            (ours, theirs) => ours.or(theirs),
-        };
-        self.oldest = match (self.oldest, other.oldest) {
-            (Some(ours), Some(theirs)) => Some(ours.min(theirs)),
-            (ours, theirs) => ours.or(theirs),
-        };
+        if let Some(winner) = other.winner {
+            self.compete(statistic, winner);
+        }
     }
 
     /// What it comes to, and who had that value.
@@ -125,57 +94,59 @@ impl<W: Clone + Ord> Gathering<W> {
             return (None, None);
         }
         let count = self.count as f64;
-        let won = |winner: &'_ Option<(f64, W)>| winner.as_ref().map(|(value, _)| *value);
-        match statistic {
-            Statistic::Avg => (Some(self.sum / count), None),
-            Statistic::Sum => (Some(self.sum), None),
-            Statistic::Count => (Some(count), None),
-            Statistic::Var => (Some(self.squares / count), None),
-            Statistic::Sdev => (Some((self.squares / count).sqrt()), None),
-            Statistic::Min => (won(&self.min), self.min.as_ref().map(|(_, who)| who)),
-            Statistic::Max => (won(&self.max), self.max.as_ref().map(|(_, who)| who)),
-            Statistic::Any => {
-                let latest = self.latest.as_ref();
-                (
-                    latest.map(|(_, value, _)| *value),
-                    latest.map(|(.., who)| who),
-                )
+        let value = match statistic {
+            Statistic::Avg => Some(self.sum / count),
+            Statistic::Sum => Some(self.sum),
+            Statistic::Count => Some(count),
+            Statistic::Var => Some(self.spread.1 / count),
+            Statistic::Sdev => Some((self.spread.1 / count).sqrt()),
+            Statistic::Min | Statistic::Max | Statistic::Any => {
+                self.winner.as_ref().map(|(_, value, _)| *value)
             }
-            statistic => (
-                statistic
-                    .percentiles()
-                    .and_then(|which| self.percentile(which)),
-                None,
-            ),
-        }
+            ranked => ranked
+                .percentiles()
+                .and_then(|which| self.percentile(which)),
+        };
+        (value, self.winner.as_ref().map(|(.., who)| who))
     }
 
-    /// Those who hold a value that somebody may ask for.
-    pub(super) fn holders(&self) -> impl Iterator<Item = &W> {
-        let extremes = [&self.min, &self.max].into_iter().flatten();
-        let latest = self.latest.as_ref().map(|(.., who)| who);
-        extremes.map(|(_, who)| who).chain(latest)
+    /// Who holds a value that somebody may ask for.
+    pub(super) fn holder(&self) -> Option<&W> {
+        self.winner.as_ref().map(|(.., who)| who)
     }
 
-    /// The same, held by others; what somebody holds whom nobody knows is dropped.
-    pub(super) fn held_by<H>(self, holder: impl Fn(W) -> Option<H>) -> Gathering<H> {
-        let extreme =
-            |held: Option<(f64, W)>| held.and_then(|(value, who)| Some((value, holder(who)?)));
+    /// The same, held by others.
+    pub(super) fn held_by<H>(self, holder: impl Fn(W) -> H) -> Gathering<H> {
         Gathering {
             matched: self.matched,
             warming: self.warming,
             stale: self.stale,
             count: self.count,
             sum: self.sum,
-            mean: self.mean,
-            squares: self.squares,
-            min: extreme(self.min),
-            max: extreme(self.max),
-            latest: self
-                .latest
-                .and_then(|(at, value, who)| Some((at, value, holder(who)?))),
-            oldest: self.oldest,
+            read: self.read,
+            spread: self.spread,
+            winner: self.winner.map(|(at, value, who)| (at, value, holder(who))),
             values: self.values,
+        }
+    }
+
+    /// The better one of two stays; of two that are as good, the one whose holder comes first,
+    /// so that the order in which they come does not matter.
+    #[inline]
+    fn compete(&mut self, statistic: Statistic, (at, value, who): (Timestamp, f64, W)) {
+        let is_better = self
+            .winner
+            .as_ref()
+            .is_none_or(|(winner_at, winner, holder)| {
+                let order = match statistic {
+                    Statistic::Min => winner.total_cmp(&value),
+                    Statistic::Max => value.total_cmp(winner),
+                    _ => at.cmp(winner_at),
+                };
+                order.then_with(|| holder.cmp(&who)).is_gt()
+            });
+        if is_better {
+            self.winner = Some((at, value, who));
         }
     }
 
@@ -187,16 +158,6 @@ impl<W: Clone + Ord> Gathering<W> {
             Some(less) => Some(value - less.of_sorted(&sorted)?),
             None => Some(value),
         }
-    }
-}
-
-/// Whether a value was read later; at the same time, the smaller name of its holder decides, so
-/// that the order in which they come does not.
-fn is_newer<W: Ord>((at, value, who): (Timestamp, f64, &W), known: &(Timestamp, f64, W)) -> bool {
-    let (known_at, known_value, holder) = known;
-    match at.cmp(known_at) {
-        core::cmp::Ordering::Equal => (who, value) < (holder, *known_value),
-        order => order.is_gt(),
     }
 }
 
@@ -237,7 +198,8 @@ mod tests {
                 (Some(value), winner.as_ref()),
                 "{name}"
             );
-            assert_eq!(gathering.oldest, Some(Timestamp::from_secs(2)));
+            let read = (Timestamp::from_secs(9), Timestamp::from_secs(2));
+            assert_eq!(gathering.read, Some(read));
             let nobody = Gathering::<u32>::default();
             assert_eq!(
                 nobody.finish(statistic),

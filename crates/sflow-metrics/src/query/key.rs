@@ -2,6 +2,9 @@ use core::fmt;
 use std::borrow::Cow;
 
 use crate::entity::{Entity, EntityKind};
+use crate::registry::Registry;
+use crate::source::Source;
+use crate::timestamp::Timestamp;
 
 /// What entities can be told apart by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -65,8 +68,24 @@ impl Key {
         line.map_or("", |(name, _)| *name)
     }
 
+    /// What a source has under this key.
+    pub(super) fn value_in<'r>(
+        self,
+        registry: &'r Registry,
+        source: &'r Source,
+        now: Timestamp,
+    ) -> Option<Cow<'r, [u8]>> {
+        // What is asked most is found without asking for its agent.
+        let own = match self {
+            Self::VirHostName => EntityKind::Container,
+            Self::IfName => EntityKind::Interface,
+            _ => return self.value_of(&registry.entity(source, now)?),
+        };
+        (source.kind == own).then(|| source.name.as_bytes().into())
+    }
+
     /// What an entity has under this key.
-    pub(super) fn value_of<'r>(self, entity: &Entity<'r>) -> Option<Cow<'r, [u8]>> {
+    fn value_of<'r>(self, entity: &Entity<'r>) -> Option<Cow<'r, [u8]>> {
         let kind = entity.kind();
         let text = |value: Option<String>| value.map(|value| value.into_bytes().into());
         match self {

@@ -44,7 +44,7 @@ pub struct Partial {
 }
 
 /// Whose value it is, in words that other workers understand.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Holder {
@@ -138,10 +138,7 @@ impl Partial {
                 None => {
                     self.groups.insert(name, theirs);
                 }
-                Some(ours) => ours
-                    .iter_mut()
-                    .zip(theirs)
-                    .for_each(|(ours, theirs)| ours.merge(theirs)),
+                Some(ours) => merge(&self.query, ours, theirs),
             }
         }
         Ok(())
@@ -151,9 +148,7 @@ impl Partial {
     pub fn summaries(&self, now: Timestamp) -> Vec<(Summary, Option<Holder>)> {
         let mut all = vec![Gathering::default(); self.query.expressions.len()];
         for group in self.groups.values() {
-            all.iter_mut()
-                .zip(group)
-                .for_each(|(all, part)| all.merge(part.clone()));
+            merge(&self.query, &mut all, group.clone());
         }
         self.finish(&all, now)
             .map(|(summary, holder)| (summary, holder.cloned()))
@@ -200,6 +195,14 @@ impl Partial {
     }
 }
 
+/// Adds each part to that of the same expression.
+fn merge(query: &Query, ours: &mut [Gathering<Holder>], theirs: Vec<Gathering<Holder>>) {
+    let pairs = ours.iter_mut().zip(theirs);
+    for ((ours, theirs), expression) in pairs.zip(&query.expressions) {
+        ours.merge(expression.statistic, theirs);
+    }
+}
+
 /// What a registry has to say to a query.
 pub(crate) fn partial(registry: &Registry, now: Timestamp, query: &Query) -> Partial {
     let gathered = gather_groups(registry, now, query);
@@ -214,7 +217,7 @@ pub(crate) fn partial(registry: &Registry, now: Timestamp, query: &Query) -> Par
         .groups
         .values()
         .flatten()
-        .flat_map(Gathering::holders)
+        .filter_map(Gathering::holder)
     {
         holders.insert(*id, None);
     }
@@ -227,7 +230,7 @@ pub(crate) fn partial(registry: &Registry, now: Timestamp, query: &Query) -> Par
             });
         }
     }
-    let holder = |id| holders.get(&id).cloned().flatten();
+    let holder = |id| holders.get(&id).cloned().flatten().unwrap_or_default();
     for (name, gatherings) in gathered.groups {
         let name = String::from_utf8_lossy(&name).into_owned();
         let parts: Vec<_> = gatherings
@@ -236,10 +239,7 @@ pub(crate) fn partial(registry: &Registry, now: Timestamp, query: &Query) -> Par
             .collect();
         match partial.groups.get_mut(&name) {
             // Two names that differ in bytes that are no characters.
-            Some(ours) => ours
-                .iter_mut()
-                .zip(parts)
-                .for_each(|(ours, theirs)| ours.merge(theirs)),
+            Some(ours) => merge(query, ours, parts),
             None => {
                 partial.groups.insert(name, parts);
             }
@@ -251,6 +251,7 @@ pub(crate) fn partial(registry: &Registry, now: Timestamp, query: &Query) -> Par
 #[cfg(feature = "serde")]
 mod written {
     use super::{BTreeMap, Gathering, Holder, Partial, Query, Timestamp};
+    use crate::query::Statistic;
 
     /// The written form.
     #[derive(serde::Serialize, serde::Deserialize)]
@@ -272,12 +273,12 @@ mod written {
         stale: u64,
         count: u64,
         sum: f64,
-        mean: f64,
-        squares: f64,
-        min: Option<(f64, Holder)>,
-        max: Option<(f64, Holder)>,
-        latest: Option<(Timestamp, f64, Holder)>,
-        oldest: Option<Timestamp>,
+        /// The newest and the oldest.
+        read: Option<(Timestamp, Timestamp)>,
+        /// Mean, and Σ of the squares of the distances to it.
+        spread: (f64, f64),
+        /// When, what and who.
+        winner: Option<(Timestamp, f64, Holder)>,
         values: Vec<f64>,
     }
 
@@ -304,12 +305,9 @@ mod written {
                 stale: part.stale,
                 count: part.count,
                 sum: part.sum,
-                mean: part.mean,
-                squares: part.squares,
-                min: part.min,
-                max: part.max,
-                latest: part.latest,
-                oldest: part.oldest,
+                read: part.read,
+                spread: part.spread,
+                winner: part.winner,
                 values: part.values,
             };
             let groups = partial.groups.into_iter();
@@ -340,7 +338,7 @@ mod written {
                 }
                 let mut believed = Vec::with_capacity(query.expressions.len());
                 for (part, expression) in parts.into_iter().zip(&query.expressions) {
-                    if !part.is_consistent(expression.statistic.needs_values()) {
+                    if !part.is_consistent(expression.statistic) {
                         return Err(NotBelieved::Numbers(name));
                     }
                     believed.push(part.into());
@@ -359,32 +357,29 @@ mod written {
     }
 
     impl Part {
-        /// Whether somebody can have gathered this.
-        fn is_consistent(&self, needs_values: bool) -> bool {
+        /// Whether somebody can have gathered this for such a statistic.
+        fn is_consistent(&self, statistic: Statistic) -> bool {
             const MOST: u64 = 1 << 48;
-            let has_any = self.count > 0;
-            let extremes =
-                [&self.min, &self.max].map(|held| held.as_ref().map(|(value, _)| *value));
-            let latest = self.latest.as_ref().map(|(_, value, _)| *value);
-            let held = extremes.into_iter().chain([latest]);
-            let is_held = |value: Option<f64>| value.is_some() == has_any;
-            let numbers = [self.sum, self.mean, self.squares];
-            let mut all = numbers
-                .into_iter()
-                .chain(held.clone().flatten())
-                .chain(self.values.iter().copied());
-            let values = self.values.len() as u64;
-            let within = |value: f64| extremes[0] <= Some(value) && Some(value) <= extremes[1];
-            all.all(f64::is_finite)
-                && held.clone().all(is_held)
-                && self.oldest.is_some() == has_any
-                && self.oldest <= self.latest.as_ref().map(|(at, ..)| *at)
-                && extremes[0] <= extremes[1]
-                && latest.is_none_or(within)
-                && self.values.iter().copied().all(within)
-                && values == if needs_values { self.count } else { 0 }
-                && self.squares >= 0.0
-                && self.count <= self.matched
+            let has_winner = matches!(statistic, Statistic::Min | Statistic::Max | Statistic::Any);
+            let (count, has_any) = (self.count, self.count > 0);
+            let values = if statistic.needs_values() { count } else { 0 };
+            let (mean, squares) = self.spread;
+            let winner = self.winner.as_ref().map(|(_, value, _)| *value);
+            let numbers = [self.sum, mean, squares].into_iter().chain(winner);
+            let within = |at: Timestamp| {
+                self.read
+                    .is_some_and(|(newest, oldest)| (oldest..=newest).contains(&at))
+            };
+            numbers
+                .chain(self.values.iter().copied())
+                .all(f64::is_finite)
+                && self.read.is_some() == has_any
+                && self.read.is_none_or(|(newest, oldest)| oldest <= newest)
+                && self.winner.is_some() == (has_any && has_winner)
+                && self.winner.as_ref().is_none_or(|(at, ..)| within(*at))
+                && self.values.len() as u64 == values
+                && squares >= 0.0
+                && count <= self.matched
                 && self.warming <= self.matched
                 && self.stale <= self.matched
                 && self.matched <= MOST
@@ -399,12 +394,9 @@ mod written {
                 stale: part.stale,
                 count: part.count,
                 sum: part.sum,
-                mean: part.mean,
-                squares: part.squares,
-                min: part.min,
-                max: part.max,
-                latest: part.latest,
-                oldest: part.oldest,
+                read: part.read,
+                spread: part.spread,
+                winner: part.winner,
                 values: part.values,
             }
         }

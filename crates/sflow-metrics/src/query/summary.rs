@@ -51,8 +51,8 @@ impl Summary {
             matched: number(gathering.matched),
             warming: number(gathering.warming),
             stale: number(gathering.stale),
-            newest: gathering.latest.as_ref().map(|(at, ..)| now - *at),
-            oldest: gathering.oldest.map(|at| now - at),
+            newest: gathering.read.map(|(newest, _)| now - newest),
+            oldest: gathering.read.map(|(_, oldest)| now - oldest),
             winner: None,
         };
         (summary, winner)
