@@ -7,6 +7,8 @@ use crate::timestamp::Timestamp;
 ///
 /// Two of them merge, in any order and grouping.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub(super) struct Gathering<W> {
     pub(super) matched: u64,
     pub(super) warming: u64,

@@ -259,27 +259,9 @@ mod written {
     pub(super) struct Written {
         version: u32,
         query: String,
-        groups: BTreeMap<String, Vec<Part>>,
+        groups: BTreeMap<String, Vec<Gathering<Holder>>>,
         ungrouped: u64,
         left_out: u64,
-    }
-
-    /// One expression in one group. Times are nanoseconds since the epoch.
-    #[derive(serde::Serialize, serde::Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Part {
-        matched: u64,
-        warming: u64,
-        stale: u64,
-        count: u64,
-        sum: f64,
-        /// The newest and the oldest.
-        read: Option<(Timestamp, Timestamp)>,
-        /// Mean, and Σ of the squares of the distances to it.
-        spread: (f64, f64),
-        /// When, what and who.
-        winner: Option<(Timestamp, f64, Holder)>,
-        values: Vec<f64>,
     }
 
     /// Why a written part is not believed.
@@ -299,24 +281,10 @@ mod written {
 
     impl From<Partial> for Written {
         fn from(partial: Partial) -> Self {
-            let part = |part: Gathering<Holder>| Part {
-                matched: part.matched,
-                warming: part.warming,
-                stale: part.stale,
-                count: part.count,
-                sum: part.sum,
-                read: part.read,
-                spread: part.spread,
-                winner: part.winner,
-                values: part.values,
-            };
-            let groups = partial.groups.into_iter();
             Self {
                 version: Partial::VERSION,
                 query: partial.query.to_string(),
-                groups: groups
-                    .map(|(name, parts)| (name, parts.into_iter().map(part).collect()))
-                    .collect(),
+                groups: partial.groups,
                 ungrouped: partial.ungrouped,
                 left_out: partial.left_out,
             }
@@ -336,14 +304,11 @@ mod written {
                 if parts.len() != query.expressions.len() {
                     return Err(NotBelieved::Expressions(name));
                 }
-                let mut believed = Vec::with_capacity(query.expressions.len());
-                for (part, expression) in parts.into_iter().zip(&query.expressions) {
-                    if !part.is_consistent(expression.statistic) {
-                        return Err(NotBelieved::Numbers(name));
-                    }
-                    believed.push(part.into());
+                let mut pairs = parts.iter().zip(&query.expressions);
+                if !pairs.all(|(part, expression)| is_consistent(part, expression.statistic)) {
+                    return Err(NotBelieved::Numbers(name));
                 }
-                partial.groups.insert(name, believed);
+                partial.groups.insert(name, parts);
             }
             partial.ungrouped = written.ungrouped;
             partial.left_out = written.left_out;
@@ -356,50 +321,32 @@ mod written {
         }
     }
 
-    impl Part {
-        /// Whether somebody can have gathered this for such a statistic.
-        fn is_consistent(&self, statistic: Statistic) -> bool {
-            const MOST: u64 = 1 << 48;
-            let has_winner = matches!(statistic, Statistic::Min | Statistic::Max | Statistic::Any);
-            let (count, has_any) = (self.count, self.count > 0);
-            let values = if statistic.needs_values() { count } else { 0 };
-            let (mean, squares) = self.spread;
-            let winner = self.winner.as_ref().map(|(_, value, _)| *value);
-            let numbers = [self.sum, mean, squares].into_iter().chain(winner);
-            let within = |at: Timestamp| {
-                self.read
-                    .is_some_and(|(newest, oldest)| (oldest..=newest).contains(&at))
-            };
-            numbers
-                .chain(self.values.iter().copied())
-                .all(f64::is_finite)
-                && self.read.is_some() == has_any
-                && self.read.is_none_or(|(newest, oldest)| oldest <= newest)
-                && self.winner.is_some() == (has_any && has_winner)
-                && self.winner.as_ref().is_none_or(|(at, ..)| within(*at))
-                && self.values.len() as u64 == values
-                && squares >= 0.0
-                && count <= self.matched
-                && self.warming <= self.matched
-                && self.stale <= self.matched
-                && self.matched <= MOST
-        }
-    }
-
-    impl From<Part> for Gathering<Holder> {
-        fn from(part: Part) -> Self {
-            Self {
-                matched: part.matched,
-                warming: part.warming,
-                stale: part.stale,
-                count: part.count,
-                sum: part.sum,
-                read: part.read,
-                spread: part.spread,
-                winner: part.winner,
-                values: part.values,
-            }
-        }
+    /// Whether somebody can have gathered this for such a statistic.
+    fn is_consistent(part: &Gathering<Holder>, statistic: Statistic) -> bool {
+        const MOST: u64 = 1 << 48;
+        let has_winner = matches!(statistic, Statistic::Min | Statistic::Max | Statistic::Any);
+        let (count, has_any) = (part.count, part.count > 0);
+        let values = if statistic.needs_values() { count } else { 0 };
+        let (mean, squares) = part.spread;
+        let winner = part.winner.as_ref().map(|(_, value, _)| *value);
+        let numbers = [part.sum, mean, squares].into_iter().chain(winner);
+        let within = |at: Timestamp| {
+            part.read
+                .is_some_and(|(newest, oldest)| (oldest..=newest).contains(&at))
+        };
+        numbers
+            .chain(part.values.iter().copied())
+            .all(f64::is_finite)
+            && part.read.is_some() == has_any
+            && part.read.is_none_or(|(newest, oldest)| oldest <= newest)
+            && part.winner.is_some() == (has_any && has_winner)
+            && part.winner.as_ref().is_none_or(|(at, ..)| within(*at))
+            && part.values.len() as u64 == values
+            && squares >= 0.0
+            && count <= part.matched
+            && part.warming <= part.matched
+            && part.stale <= part.matched
+            && part.matched <= MOST
     }
 }
 
