@@ -1,6 +1,9 @@
 //! One data source of one agent: who it is, how it does, and what it said last.
 
+mod answers;
 mod custom;
+mod identity;
+mod life;
 mod limits;
 mod measure;
 mod name;
@@ -8,24 +11,23 @@ mod numbers;
 mod pace;
 mod readings;
 
-use core::time::Duration;
-
-use sflow_v5::counter::{HostDescr, VirtCpu};
+use sflow_v5::counter::HostDescr;
 use sflow_v5::{
     CounterRecord, CountersSample, DataSource, DomainState, IfDirection, RtMetric, Uuid,
 };
 
-use crate::catalogue::{Definition, Metric, Operand, Structure};
+use crate::catalogue::{Metric, Structure};
 use crate::config::Config;
 use crate::discipline::interval::Moment;
 use crate::discipline::sample::{Carried, Order, order};
-use crate::entity::{EntityId, EntityKind, Lifecycle};
+use crate::entity::{EntityId, EntityKind};
 use crate::health::Health;
 use crate::registry::{Standing, Told};
 use crate::timestamp::Timestamp;
-use crate::window::{Partial, Ring, slot_number};
+use crate::window::Ring;
 pub(crate) use custom::Custom;
-use limits::{Limits, line_rate};
+pub(crate) use life::says_it_stopped;
+use limits::Limits;
 use measure::Measure;
 pub(crate) use name::Name;
 pub(crate) use numbers::Numbers;
@@ -153,17 +155,6 @@ impl Source {
             readings: Readings::default(),
             customs: Vec::new(),
             rings: Vec::new(),
-        }
-    }
-
-    /// Whether the sample is of somebody else who took this data source over.
-    pub(crate) fn is_other_than(&self, descr: &HostDescr<'_>, config: &Config) -> bool {
-        match (self.uuid.known(), descr.uuid.known()) {
-            (Some(ours), Some(theirs)) => ours != theirs,
-            (None, None) if !self.name.is_empty() && !descr.hostname.is_empty() => {
-                !self.name.is(descr.hostname, config.max_name_bytes)
-            }
-            _ => false,
         }
     }
 
@@ -296,27 +287,6 @@ impl Source {
         }
     }
 
-    /// The seconds that the value of a metric stands for, if the newest sample brought it.
-    fn new_seconds(&self, metric: &Metric) -> Option<f64> {
-        if let Definition::Custom(name) = metric.definition() {
-            let custom = self.custom(name)?;
-            return custom.new_seconds(self.last_seen);
-        }
-        let operands = metric.definition().operands();
-        let newest =
-            operands.filter_map(|operand| self.readings.new_seconds(operand, self.samples));
-        newest.reduce(f64::max)
-    }
-
-    fn custom(&self, name: &str) -> Option<&Custom> {
-        self.customs.iter().find(|custom| custom.name() == name)
-    }
-
-    /// Its metrics under names of their own.
-    pub(crate) fn customs(&self) -> &[Custom] {
-        &self.customs
-    }
-
     /// Where the readings of a record are, if it has any. `hint` is where they are likely to be:
     /// agents send the same records in the same order.
     #[inline]
@@ -333,147 +303,11 @@ impl Source {
         self.readings.place(structure, self.samples)
     }
 
-    /// Keeps what the newest sample said of the metrics that are watched.
-    pub(crate) fn record_windows(&mut self, watches: &[Watch], slot: Duration) {
-        let number = slot_number(slot, self.last_seen);
-        for watch in watches {
-            let Some((value, _)) = self.value(watch.metric) else {
-                continue;
-            };
-            let Some(seconds) = self.new_seconds(watch.metric) else {
-                continue;
-            };
-            let ring = match self
-                .rings
-                .iter()
-                .position(|ring| ring.metric == watch.metric.id())
-            {
-                Some(place) => &mut self.rings[place],
-                None => {
-                    self.rings.push(Ring::new(watch.metric.id(), watch.slots));
-                    let last = self.rings.len() - 1;
-                    &mut self.rings[last]
-                }
-            };
-            ring.span(watch.slots);
-            ring.push(number, Partial::reading(self.last_seen, value, seconds));
-        }
-    }
-
-    /// The last reading of a metric, and the age of the oldest part of it.
-    pub(crate) fn value(&self, metric: &Metric) -> Option<(f64, Timestamp)> {
-        let mut oldest = None;
-        let mut read = |operand| match operand {
-            Operand::HostProcessors => self.processors,
-            Operand::Reading { .. } => {
-                let (value, at) = self.readings.get(operand)?;
-                oldest = Some(oldest.map_or(at, |oldest: Timestamp| oldest.min(at)));
-                Some(value)
-            }
-        };
-        if let Definition::Custom(name) = metric.definition() {
-            return self.custom(name)?.get();
-        }
-        let value = metric.definition().evaluate(&mut read)?;
-        Some((value, oldest.unwrap_or(self.last_seen)))
-    }
-
-    /// The number that the counter of a metric stands at.
-    pub(crate) fn count(&self, metric: &Metric) -> Option<u64> {
-        match metric.definition() {
-            Definition::Raw(operand) => self.readings.count(*operand),
-            Definition::Formula(_) => None,
-            Definition::Custom(name) => self.custom(name)?.count(),
-        }
-    }
-
-    /// The window of a metric, if one is kept.
-    pub(crate) fn ring(&self, metric: &Metric) -> Option<&Ring> {
-        self.rings.iter().find(|ring| ring.metric == metric.id())
-    }
-
-    /// Whether it has ever said something of a metric.
-    pub(crate) fn has(&self, metric: &Metric) -> bool {
-        match metric.definition() {
-            Definition::Custom(name) => self.custom(name).is_some(),
-            definition => definition
-                .operands()
-                .any(|operand| self.readings.has(operand)),
-        }
-    }
-
-    /// How it does at this moment.
-    pub(crate) fn lifecycle(&self, now: Timestamp, config: &Config) -> Lifecycle {
-        self.lifecycle_after(now, self.stale_after(config), config)
-    }
-
-    /// The same, for who knows already how long its last sample is believed.
-    pub(crate) fn lifecycle_after(
-        &self,
-        now: Timestamp,
-        stale_after: Duration,
-        config: &Config,
-    ) -> Lifecycle {
-        let age = now - self.last_seen;
-        if age > stale_after.max(config.gone_after) {
-            Lifecycle::Gone
-        } else if age > stale_after {
-            Lifecycle::Stale
-        } else if self.has_rates {
-            Lifecycle::Live
-        } else {
-            Lifecycle::Warming
-        }
-    }
-
-    /// How long its last sample is believed.
-    pub(crate) fn stale_after(&self, config: &Config) -> Duration {
-        self.interval(config).saturating_mul(config.stale_after)
-    }
-
-    /// How often it is heard.
-    pub(crate) fn interval(&self, config: &Config) -> Duration {
-        self.pace.interval(config.assumed_interval)
-    }
-
-    /// Whether it said that it is over.
-    pub(crate) fn has_stopped(&self) -> bool {
-        self.kind == EntityKind::Container && self.state.is_some_and(is_over)
-    }
-
-    /// Its UUID, if it has said one.
-    pub(crate) fn known_uuid(&self) -> Option<Uuid> {
-        self.uuid.known().map(Uuid)
-    }
-
-    /// What it can be known by wherever it is reported.
-    pub(crate) fn claim(&self) -> Option<(EntityKind, Uuid)> {
-        let has_one = matches!(self.kind, EntityKind::Host | EntityKind::Container);
-        self.known_uuid()
-            .filter(|_| has_one)
-            .map(|uuid| (self.kind, uuid))
-    }
-
-    /// The life of its agent in which it was heard last.
-    pub(crate) fn session(&self) -> u32 {
-        self.session
-    }
-
     /// Whether this sample, which is old, was counted as missing. Only a datagram that was
     /// overtaken can bring one: others have been here.
     pub(crate) fn has_missed(&self, arrival: &Arrival<'_, '_>) -> bool {
         let behind = self.sequence.wrapping_sub(arrival.sample.sequence_number);
         !arrival.in_order && arrival.session == self.session && (1..self.sent).contains(&behind)
-    }
-
-    /// It is the entity that another source was, at another place.
-    pub(crate) fn continues(&mut self, former: &Self) {
-        self.id = former.id;
-        self.first_seen = former.first_seen;
-        self.samples += former.samples;
-        self.samples_lost += former.samples_lost;
-        self.told = former.told;
-        self.standing = Standing::Settled;
     }
 
     fn limits(&self) -> Limits {
@@ -482,77 +316,4 @@ impl Source {
             line_rate: self.line_rate,
         }
     }
-
-    /// Who it is has to be found out again.
-    fn reconsider(&mut self) {
-        if self.standing == Standing::Settled {
-            self.standing = Standing::Unsettled;
-        }
-    }
-
-    /// It has something that only this kind has.
-    fn recognise(&mut self, kind: EntityKind) {
-        let is_open = matches!(self.kind, EntityKind::Other | EntityKind::Application);
-        if is_open && kind != EntityKind::Other && kind != self.kind {
-            self.kind = kind;
-            self.reconsider();
-        }
-    }
-
-    fn identify(&mut self, record: &CounterRecord<'_>, config: &Config, health: &mut Health) {
-        match record {
-            CounterRecord::HostParent(parent) => {
-                self.parent = Some(DataSource::new(
-                    parent.container_type,
-                    parent.container_index,
-                ));
-            }
-            CounterRecord::VirtCpu(cpu) => self.state = Some(cpu.state),
-            CounterRecord::HostCpu(cpu) => {
-                self.processors = cpu.cpu_num.known().map(f64::from).or(self.processors);
-            }
-            CounterRecord::VirtNode(node) => {
-                self.processors = self.processors.or(node.cpus.known().map(f64::from));
-            }
-            CounterRecord::IfCounters(counters) => {
-                self.if_index = Some(counters.if_index);
-                self.if_speed = counters.if_speed.known();
-                self.if_direction = Some(counters.if_direction);
-                self.if_status = Some(counters.if_status.0);
-                self.line_rate = counters.if_speed.known().and_then(line_rate);
-            }
-            CounterRecord::PortName(port) => self.rename(port.name, config, health),
-            CounterRecord::AppOperations(operations) => {
-                self.recognise(EntityKind::Application);
-                self.rename(operations.application, config, health);
-            }
-            CounterRecord::HttpCounters(_)
-            | CounterRecord::MemcacheCounters(_)
-            | CounterRecord::AppWorkers(_) => self.recognise(EntityKind::Application),
-            CounterRecord::Unknown(_) => health.unknown_records += 1,
-            CounterRecord::Malformed(..) => health.malformed_records += 1,
-            _ => {}
-        }
-    }
-
-    fn rename(&mut self, text: sflow_v5::Text<'_>, config: &Config, health: &mut Health) {
-        if !self.name.is(text, config.max_name_bytes) {
-            let was_cut = self.name.set(text, config.max_name_bytes);
-            health.names_cut += u64::from(was_cut);
-        }
-    }
-}
-
-/// Whether a sample is the last word of a container.
-pub(crate) fn says_it_stopped(sample: &CountersSample<'_>) -> bool {
-    sample
-        .find::<VirtCpu>()
-        .is_some_and(|cpu| is_over(cpu.state))
-}
-
-fn is_over(state: DomainState) -> bool {
-    matches!(
-        state,
-        DomainState::SHUTDOWN | DomainState::SHUT_OFF | DomainState::CRASHED
-    )
 }

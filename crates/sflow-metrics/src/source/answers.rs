@@ -1,0 +1,100 @@
+//! What a source has to say to questions, and what is kept for those about windows.
+
+use core::time::Duration;
+
+use super::{Custom, Source, Watch};
+use crate::catalogue::{Definition, Metric, Operand};
+use crate::timestamp::Timestamp;
+use crate::window::{Partial, Ring, slot_number};
+
+impl Source {
+    /// The last reading of a metric, and the age of the oldest part of it.
+    pub(crate) fn value(&self, metric: &Metric) -> Option<(f64, Timestamp)> {
+        let mut oldest = None;
+        let mut read = |operand| match operand {
+            Operand::HostProcessors => self.processors,
+            Operand::Reading { .. } => {
+                let (value, at) = self.readings.get(operand)?;
+                oldest = Some(oldest.map_or(at, |oldest: Timestamp| oldest.min(at)));
+                Some(value)
+            }
+        };
+        if let Definition::Custom(name) = metric.definition() {
+            return self.custom(name)?.get();
+        }
+        let value = metric.definition().evaluate(&mut read)?;
+        Some((value, oldest.unwrap_or(self.last_seen)))
+    }
+
+    /// The number that the counter of a metric stands at.
+    pub(crate) fn count(&self, metric: &Metric) -> Option<u64> {
+        match metric.definition() {
+            Definition::Raw(operand) => self.readings.count(*operand),
+            Definition::Formula(_) => None,
+            Definition::Custom(name) => self.custom(name)?.count(),
+        }
+    }
+
+    /// Whether it has ever said something of a metric.
+    pub(crate) fn has(&self, metric: &Metric) -> bool {
+        match metric.definition() {
+            Definition::Custom(name) => self.custom(name).is_some(),
+            definition => definition
+                .operands()
+                .any(|operand| self.readings.has(operand)),
+        }
+    }
+
+    /// The window of a metric, if one is kept.
+    pub(crate) fn ring(&self, metric: &Metric) -> Option<&Ring> {
+        self.rings.iter().find(|ring| ring.metric == metric.id())
+    }
+
+    /// Its metrics under names of their own.
+    pub(crate) fn customs(&self) -> &[Custom] {
+        &self.customs
+    }
+
+    /// Keeps what the newest sample said of the metrics that are watched.
+    pub(crate) fn record_windows(&mut self, watches: &[Watch], slot: Duration) {
+        let number = slot_number(slot, self.last_seen);
+        for watch in watches {
+            let Some((value, _)) = self.value(watch.metric) else {
+                continue;
+            };
+            let Some(seconds) = self.new_seconds(watch.metric) else {
+                continue;
+            };
+            let ring = match self
+                .rings
+                .iter()
+                .position(|ring| ring.metric == watch.metric.id())
+            {
+                Some(place) => &mut self.rings[place],
+                None => {
+                    self.rings.push(Ring::new(watch.metric.id(), watch.slots));
+                    let last = self.rings.len() - 1;
+                    &mut self.rings[last]
+                }
+            };
+            ring.span(watch.slots);
+            ring.push(number, Partial::reading(self.last_seen, value, seconds));
+        }
+    }
+
+    /// The seconds that the value of a metric stands for, if the newest sample brought it.
+    fn new_seconds(&self, metric: &Metric) -> Option<f64> {
+        if let Definition::Custom(name) = metric.definition() {
+            let custom = self.custom(name)?;
+            return custom.new_seconds(self.last_seen);
+        }
+        let operands = metric.definition().operands();
+        let newest =
+            operands.filter_map(|operand| self.readings.new_seconds(operand, self.samples));
+        newest.reduce(f64::max)
+    }
+
+    fn custom(&self, name: &str) -> Option<&Custom> {
+        self.customs.iter().find(|custom| custom.name() == name)
+    }
+}
