@@ -1,7 +1,9 @@
 mod admission;
 mod flows;
 mod identity;
+mod intake;
 mod named;
+mod questions;
 mod silence;
 mod telling;
 mod thresholds;
@@ -9,27 +11,20 @@ mod thresholds;
 use core::net::IpAddr;
 use std::collections::HashMap;
 
-use sflow_v5::counter::HostDescr;
 use sflow_v5::{Datagram, Sample};
 
-use crate::agent::{Agent, AgentKey, AgentStatus, Host};
+use crate::agent::{Agent, AgentKey, AgentStatus};
 use crate::config::Config;
 use crate::discipline::datagram::{Place, Stamp};
 use crate::discipline::interval::Moment;
-use crate::discipline::sample::Order;
-use crate::entity::{Entity, EntityId, EntityKind, Lifecycle};
-use crate::event::{Budget, EventKind, Log};
+use crate::entity::{Entity, EntityKind, Lifecycle};
+use crate::event::{Budget, Log};
 use crate::flow::{Flows, Origin};
 use crate::health::Health;
-use crate::query::{
-    Expression, Groups, Partial, Query, Summary, Window, evaluate, evaluate_groups, matching,
-    partial,
-};
 use crate::slab::Slab;
-use crate::source::{Arrival, Begin, Numbers, Source, Watch, says_it_stopped};
+use crate::source::{Arrival, Numbers, Source, Watch};
 use crate::threshold::Alarms;
 use crate::timestamp::Timestamp;
-use crate::window::{Slots, slot_number, slots_in};
 use admission::Admission;
 use identity::Claim;
 
@@ -190,67 +185,6 @@ impl Registry {
         self.flows.expire(now, &self.sources, &self.config);
     }
 
-    /// Answers a query: one summary for each of its expressions, in their order.
-    ///
-    /// A query over a window has something to say from the moment that it was given to
-    /// [`watch`](Self::watch).
-    pub fn query(&self, now: Timestamp, query: &Query) -> Vec<Summary> {
-        evaluate(self, now, query)
-    }
-
-    /// Answers a query for each group of its [grouping](Query::grouping); without one, all
-    /// entities are in a group without a name.
-    ///
-    /// ```
-    /// # use sflow_metrics::{Config, Query, Registry, Timestamp};
-    /// # let registry = Registry::new(Config::default());
-    /// let query: Query = "sum:vir_cpu_cores by vir_host_name=(*).*.*".parse()?;
-    /// for group in registry.query_groups(Timestamp::ZERO, &query).groups {
-    ///     println!("service {}: {:?} cores", group.name, group.summaries[0].value);
-    /// }
-    /// # Ok::<(), sflow_metrics::QueryError>(())
-    /// ```
-    pub fn query_groups(&self, now: Timestamp, query: &Query) -> Groups {
-        evaluate_groups(self, now, query)
-    }
-
-    /// The entities that a query is about: those of the right kinds that pass its filters.
-    pub fn matching<'r>(
-        &'r self,
-        now: Timestamp,
-        query: &'r Query,
-    ) -> impl Iterator<Item = Entity<'r>> {
-        matching(self, now, query).filter_map(move |source| self.entity(source, now))
-    }
-
-    /// What it has to say to a query, to be merged with what other registries have that hear
-    /// other agents.
-    pub fn partial(&self, now: Timestamp, query: &Query) -> Partial {
-        partial(self, now, query)
-    }
-
-    /// Begins to keep the windows that a query asks for, of all entities that have its metrics.
-    ///
-    /// Costs memory for each of them: 80 bytes for each slot in which something was read. A query
-    /// without a window needs none.
-    pub fn watch(&mut self, query: &Query) {
-        let Some(window) = query.window() else { return };
-        let slots = match self.whole_slots(window) {
-            slots if window.is_tumbling() => 2 * slots,
-            slots => slots + 1,
-        };
-        for metric in query.expressions().iter().flat_map(Expression::metrics) {
-            match self
-                .watches
-                .iter_mut()
-                .find(|watch| watch.metric == *metric)
-            {
-                Some(watch) => watch.slots = watch.slots.max(slots),
-                None => self.watches.push(Watch { metric, slots }),
-            }
-        }
-    }
-
     /// All entities that are not gone, in no particular order.
     pub fn entities(&self, now: Timestamp) -> impl Iterator<Item = Entity<'_>> {
         self.sources()
@@ -274,23 +208,6 @@ impl Registry {
     /// What it was made with.
     pub fn config(&self) -> &Config {
         &self.config
-    }
-
-    /// The slots that a window has at this moment.
-    pub(crate) fn slots_of(&self, window: Window, now: Timestamp) -> Slots {
-        let length = self.whole_slots(window);
-        let newest = slot_number(self.config.slot, now);
-        if window.is_tumbling() {
-            let end = newest / length * length;
-            return end.saturating_sub(length)..=end.checked_sub(1).unwrap_or(u64::MAX);
-        }
-        // The slot that it begins in counts as a whole.
-        newest.saturating_sub(length)..=newest
-    }
-
-    fn whole_slots(&self, window: Window) -> u64 {
-        let length = window.length().min(self.config.max_window);
-        slots_in(self.config.slot, length)
     }
 
     /// The entity that a source is.
@@ -320,181 +237,6 @@ impl Registry {
         };
         let place = agent.sources.get(&parent?)?;
         self.sources.get(*place)
-    }
-
-    fn counters(&mut self, agent_place: u32, arrival: &Arrival<'_, '_>) {
-        let data_source = arrival.sample.source_id;
-        let descr = arrival.sample.find::<HostDescr<'_>>();
-        let Some(agent) = self.agents.get(agent_place) else {
-            return;
-        };
-        let last = agent.last_source.and_then(|place| self.sources.get(place));
-        let expected = last.and_then(|last| last.follower).filter(|place| {
-            self.sources.get(*place).is_some_and(|source| {
-                source.agent == agent_place && source.data_source == Some(data_source)
-            })
-        });
-        let mut place = expected.or_else(|| agent.sources.get(&data_source).copied());
-
-        let known = place.and_then(|place| self.sources.get(place));
-        let order = match (known, &descr) {
-            (Some(source), Some(descr)) if source.is_other_than(descr, &self.config) => {
-                if !arrival.in_order {
-                    self.health.counter_samples_old += 1;
-                    return;
-                }
-                self.health.replaced += 1;
-                if let Some(place) = place.take() {
-                    if self.is_told(place) {
-                        self.tell_of_source(arrival.moment.received_at, place, |entity| {
-                            EventKind::EntityReplaced { entity }
-                        });
-                    }
-                    self.remove(place);
-                }
-                Order::Next { missing: 0 }
-            }
-            (Some(source), _) => source.order(arrival),
-            (None, _) => Order::Next { missing: 0 },
-        };
-        match order {
-            Order::Old => {
-                self.health.counter_samples_old += 1;
-                self.find_again(agent_place, arrival);
-                return;
-            }
-            Order::Restarted => self.health.source_restarts += 1,
-            Order::Next { .. } => {}
-        }
-
-        let place = match place {
-            Some(place) => place,
-            None => match self.introduce(agent_place, arrival, descr) {
-                Some(place) => place,
-                None => return,
-            },
-        };
-        if expected.is_none() {
-            self.follow(agent_place, place);
-        }
-        let (Some(agent), Some(source)) = (
-            self.agents.get_mut(agent_place),
-            self.sources.get_mut(place),
-        ) else {
-            return;
-        };
-        agent.last_source = Some(place);
-        if source.kind == EntityKind::Container
-            && let Some(host) = agent.host
-            && source
-                .parent
-                .is_none_or(|parent| parent == host.data_source)
-        {
-            source.processors = host.processors;
-        }
-        source.take(
-            arrival,
-            order,
-            descr,
-            &self.config,
-            &mut self.numbers,
-            &mut self.health,
-        );
-        agent.status.samples += 1;
-        if let Order::Next { missing } = order {
-            agent.status.samples_lost += u64::from(missing);
-        }
-        let proves_its_agent = source.was_live && !agent.status.established;
-        if source.kind == EntityKind::Host {
-            let host = Host {
-                data_source,
-                processors: source.processors,
-            };
-            if agent
-                .host
-                .is_none_or(|known| known.data_source == data_source)
-            {
-                agent.host = Some(host);
-            }
-        }
-        if source.has_stopped() {
-            self.health.stopped += 1;
-            if self.is_told(place) {
-                self.tell_of_source(arrival.moment.received_at, place, |entity| {
-                    EventKind::EntityStopped { entity }
-                });
-            }
-            self.remove(place);
-            return;
-        }
-        if !self.watches.is_empty() {
-            source.record_windows(&self.watches, self.config.slot);
-        }
-        if proves_its_agent {
-            self.establish(agent_place);
-        }
-        self.settle(place, arrival.moment.received_at);
-        self.learn_addresses(place, arrival.sample);
-    }
-
-    /// Agents speak of their sources in one order, again and again: keeps in mind that this one
-    /// came behind the last.
-    fn follow(&mut self, agent: u32, place: u32) {
-        let last = self.agents.get(agent).and_then(|agent| agent.last_source);
-        if let Some(last) = last.and_then(|last| self.sources.get_mut(last)) {
-            last.follower = Some(place);
-        }
-    }
-
-    /// A sample that was missing has come, behind newer ones: its source has lost one less.
-    fn find_again(&mut self, agent_place: u32, arrival: &Arrival<'_, '_>) {
-        let Some(agent) = self.agents.get_mut(agent_place) else {
-            return;
-        };
-        let place = agent.sources.get(&arrival.sample.source_id).copied();
-        if let Some(source) = place.and_then(|place| self.sources.get_mut(place))
-            && source.has_missed(arrival)
-        {
-            source.samples += 1;
-            source.samples_lost = source.samples_lost.saturating_sub(1);
-            let lost = &mut self.health.counter_samples_lost;
-            *lost = lost.saturating_sub(1);
-            agent.status.samples += 1;
-            agent.status.samples_lost = agent.status.samples_lost.saturating_sub(1);
-        }
-    }
-
-    /// Makes room for a source that is heard for the first time.
-    ///
-    /// Not for one that only says goodbye, nor for one in a datagram that came late: it may be
-    /// somebody who has left since.
-    fn introduce(
-        &mut self,
-        agent_place: u32,
-        arrival: &Arrival<'_, '_>,
-        descr: Option<HostDescr<'_>>,
-    ) -> Option<u32> {
-        if !arrival.in_order || says_it_stopped(arrival.sample) {
-            self.health.counter_samples_old += 1;
-            return None;
-        }
-        if !self.makes_room_for_source(agent_place, arrival.moment.received_at) {
-            self.health.counter_samples_refused += 1;
-            return None;
-        }
-        let agent = self.agents.get_mut(agent_place)?;
-        let begin = Begin {
-            data_source: Some(arrival.sample.source_id),
-            moment: arrival.moment,
-            session: arrival.session,
-            sequence: arrival.sample.sequence_number.wrapping_sub(1),
-        };
-        let source = Source::new(EntityId(self.next_id), agent_place, begin, descr);
-        let place = self.sources.insert(source)?;
-        self.next_id += 1;
-        agent.sources.insert(arrival.sample.source_id, place);
-        self.admission.count_source(agent.status.key.sender);
-        Some(place)
     }
 
     fn remove(&mut self, place: u32) -> Option<Source> {

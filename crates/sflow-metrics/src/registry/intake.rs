@@ -1,0 +1,187 @@
+//! Counters samples on their way to their sources.
+
+use sflow_v5::counter::HostDescr;
+
+use super::Registry;
+use crate::agent::Host;
+use crate::discipline::sample::Order;
+use crate::entity::{EntityId, EntityKind};
+use crate::event::EventKind;
+use crate::source::{Arrival, Begin, Source, says_it_stopped};
+
+impl Registry {
+    pub(super) fn counters(&mut self, agent_place: u32, arrival: &Arrival<'_, '_>) {
+        let data_source = arrival.sample.source_id;
+        let descr = arrival.sample.find::<HostDescr<'_>>();
+        let Some(agent) = self.agents.get(agent_place) else {
+            return;
+        };
+        let last = agent.last_source.and_then(|place| self.sources.get(place));
+        let expected = last.and_then(|last| last.follower).filter(|place| {
+            self.sources.get(*place).is_some_and(|source| {
+                source.agent == agent_place && source.data_source == Some(data_source)
+            })
+        });
+        let mut place = expected.or_else(|| agent.sources.get(&data_source).copied());
+
+        let known = place.and_then(|place| self.sources.get(place));
+        let order = match (known, &descr) {
+            (Some(source), Some(descr)) if source.is_other_than(descr, &self.config) => {
+                if !arrival.in_order {
+                    self.health.counter_samples_old += 1;
+                    return;
+                }
+                self.health.replaced += 1;
+                if let Some(place) = place.take() {
+                    if self.is_told(place) {
+                        self.tell_of_source(arrival.moment.received_at, place, |entity| {
+                            EventKind::EntityReplaced { entity }
+                        });
+                    }
+                    self.remove(place);
+                }
+                Order::Next { missing: 0 }
+            }
+            (Some(source), _) => source.order(arrival),
+            (None, _) => Order::Next { missing: 0 },
+        };
+        match order {
+            Order::Old => {
+                self.health.counter_samples_old += 1;
+                self.find_again(agent_place, arrival);
+                return;
+            }
+            Order::Restarted => self.health.source_restarts += 1,
+            Order::Next { .. } => {}
+        }
+
+        let place = match place {
+            Some(place) => place,
+            None => match self.introduce(agent_place, arrival, descr) {
+                Some(place) => place,
+                None => return,
+            },
+        };
+        if expected.is_none() {
+            self.follow(agent_place, place);
+        }
+        let (Some(agent), Some(source)) = (
+            self.agents.get_mut(agent_place),
+            self.sources.get_mut(place),
+        ) else {
+            return;
+        };
+        agent.last_source = Some(place);
+        if source.kind == EntityKind::Container
+            && let Some(host) = agent.host
+            && source
+                .parent
+                .is_none_or(|parent| parent == host.data_source)
+        {
+            source.processors = host.processors;
+        }
+        source.take(
+            arrival,
+            order,
+            descr,
+            &self.config,
+            &mut self.numbers,
+            &mut self.health,
+        );
+        agent.status.samples += 1;
+        if let Order::Next { missing } = order {
+            agent.status.samples_lost += u64::from(missing);
+        }
+        let proves_its_agent = source.was_live && !agent.status.established;
+        if source.kind == EntityKind::Host {
+            let host = Host {
+                data_source,
+                processors: source.processors,
+            };
+            if agent
+                .host
+                .is_none_or(|known| known.data_source == data_source)
+            {
+                agent.host = Some(host);
+            }
+        }
+        if source.has_stopped() {
+            self.health.stopped += 1;
+            if self.is_told(place) {
+                self.tell_of_source(arrival.moment.received_at, place, |entity| {
+                    EventKind::EntityStopped { entity }
+                });
+            }
+            self.remove(place);
+            return;
+        }
+        if !self.watches.is_empty() {
+            source.record_windows(&self.watches, self.config.slot);
+        }
+        if proves_its_agent {
+            self.establish(agent_place);
+        }
+        self.settle(place, arrival.moment.received_at);
+        self.learn_addresses(place, arrival.sample);
+    }
+
+    /// Agents speak of their sources in one order, again and again: keeps in mind that this one
+    /// came behind the last.
+    fn follow(&mut self, agent: u32, place: u32) {
+        let last = self.agents.get(agent).and_then(|agent| agent.last_source);
+        if let Some(last) = last.and_then(|last| self.sources.get_mut(last)) {
+            last.follower = Some(place);
+        }
+    }
+
+    /// A sample that was missing has come, behind newer ones: its source has lost one less.
+    fn find_again(&mut self, agent_place: u32, arrival: &Arrival<'_, '_>) {
+        let Some(agent) = self.agents.get_mut(agent_place) else {
+            return;
+        };
+        let place = agent.sources.get(&arrival.sample.source_id).copied();
+        if let Some(source) = place.and_then(|place| self.sources.get_mut(place))
+            && source.has_missed(arrival)
+        {
+            source.samples += 1;
+            source.samples_lost = source.samples_lost.saturating_sub(1);
+            let lost = &mut self.health.counter_samples_lost;
+            *lost = lost.saturating_sub(1);
+            agent.status.samples += 1;
+            agent.status.samples_lost = agent.status.samples_lost.saturating_sub(1);
+        }
+    }
+
+    /// Makes room for a source that is heard for the first time.
+    ///
+    /// Not for one that only says goodbye, nor for one in a datagram that came late: it may be
+    /// somebody who has left since.
+    fn introduce(
+        &mut self,
+        agent_place: u32,
+        arrival: &Arrival<'_, '_>,
+        descr: Option<HostDescr<'_>>,
+    ) -> Option<u32> {
+        if !arrival.in_order || says_it_stopped(arrival.sample) {
+            self.health.counter_samples_old += 1;
+            return None;
+        }
+        if !self.makes_room_for_source(agent_place, arrival.moment.received_at) {
+            self.health.counter_samples_refused += 1;
+            return None;
+        }
+        let agent = self.agents.get_mut(agent_place)?;
+        let begin = Begin {
+            data_source: Some(arrival.sample.source_id),
+            moment: arrival.moment,
+            session: arrival.session,
+            sequence: arrival.sample.sequence_number.wrapping_sub(1),
+        };
+        let source = Source::new(EntityId(self.next_id), agent_place, begin, descr);
+        let place = self.sources.insert(source)?;
+        self.next_id += 1;
+        agent.sources.insert(arrival.sample.source_id, place);
+        self.admission.count_source(agent.status.key.sender);
+        Some(place)
+    }
+}
