@@ -8,6 +8,7 @@ mod entity;
 mod event;
 mod flow;
 mod health;
+mod kind;
 mod query;
 mod registry;
 mod slab;
@@ -19,13 +20,14 @@ mod window;
 pub use agent::{AgentKey, AgentStatus};
 pub use catalogue::{Metric, MetricKind};
 pub use config::{Ceilings, Config};
-pub use entity::{Entity, EntityId, EntityKind, Lifecycle};
+pub use entity::Entity;
 pub use event::{Event, EventId, EventKind, Identity};
 pub use flow::{
     FlowAnswer, FlowDefinition, FlowError, FlowFilter, FlowId, FlowKey, FlowKind, FlowMeasure,
     FlowProblem, FlowRow, FlowTest, FlowValue, FlowsFull, NetworkAddress, SamplerStatus,
 };
 pub use health::Health;
+pub use kind::{EntityId, EntityKind, Lifecycle};
 pub use query::{
     Expression, Filter, Group, Grouping, Groups, Holder, Key, MergeError, Partial, Pattern,
     Percent, Query, QueryError, QueryProblem, Statistic, Summary, Take, Window,

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use super::{Definition, Metric, MetricKind};
-use crate::entity::EntityKind;
+use crate::kind::EntityKind;
 
 /// What their names begin with in a query.
 pub(super) const PREFIX: &str = "custom.";

@@ -1,6 +1,6 @@
 //! Metrics that are computed from others.
 
-use crate::entity::EntityKind;
+use crate::kind::EntityKind;
 
 /// `scale × top ÷ bottom`, each a sum of raw metrics by name.
 ///

@@ -15,7 +15,7 @@ use std::sync::LazyLock;
 use sflow_v5::{CounterRecord, DataFormat, Field, Kind};
 
 use crate::discipline::counter::Width;
-use crate::entity::EntityKind;
+use crate::kind::EntityKind;
 use formula::Formula;
 use naming::Naming;
 

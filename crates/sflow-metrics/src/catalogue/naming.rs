@@ -1,6 +1,6 @@
 //! Public names of what stands in counter records.
 
-use crate::entity::EntityKind;
+use crate::kind::EntityKind;
 
 /// How the numbers of one structure are called.
 #[derive(Clone, Copy)]

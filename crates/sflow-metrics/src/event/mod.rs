@@ -1,5 +1,6 @@
 //! What has changed, in the order in which it was noticed.
 
+pub(crate) mod budget;
 mod log;
 
 use core::fmt;
@@ -7,12 +8,13 @@ use core::net::IpAddr;
 
 use sflow_v5::{DataSource, Uuid};
 
-use crate::agent::AgentKey;
-use crate::entity::{EntityId, EntityKind};
-use crate::threshold::ThresholdId;
+use crate::agent::key::AgentKey;
+use crate::kind::{EntityId, EntityKind};
+use crate::threshold::id::ThresholdId;
 use crate::timestamp::Timestamp;
 
-pub(crate) use log::{Budget, Log};
+pub(crate) use budget::Budget;
+pub(crate) use log::Log;
 
 /// Something that has changed, as [`Registry::events`](crate::Registry::events) tells it.
 #[derive(Clone, Debug, PartialEq)]

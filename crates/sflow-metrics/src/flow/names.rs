@@ -16,9 +16,9 @@ use sflow_v5::Mac;
 use sflow_v5::counter::HostAdapters;
 
 use crate::agent::AgentKey;
-use crate::entity::{EntityId, EntityKind};
 use crate::flow::packet::Level;
 use crate::health::Health;
+use crate::kind::{EntityId, EntityKind};
 use crate::slab::Slab;
 use crate::source::Source;
 

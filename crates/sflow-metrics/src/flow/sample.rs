@@ -4,12 +4,12 @@ use sflow_v5::flow::ExtendedEntities;
 use sflow_v5::{DataSource, DataSourceKind, DiscardedPacket, DropReason, FlowSample, Interface};
 
 use crate::agent::Agent;
-use crate::entity::EntityKind;
 use crate::flow::key::FlowKey;
 use crate::flow::names::{Device, Names, Owner};
 use crate::flow::packet::{Headers, Level};
 use crate::flow::record;
 use crate::flow::value::{Raw, address, number};
+use crate::kind::EntityKind;
 use crate::slab::Slab;
 use crate::source::Source;
 

@@ -3,7 +3,7 @@ use std::collections::HashMap;
 
 use super::gather::Gathering;
 use super::{Expression, Filter, Group, Groups, Query, Summary, Take, Window};
-use crate::entity::{EntityId, EntityKind, Lifecycle};
+use crate::kind::{EntityId, EntityKind, Lifecycle};
 use crate::registry::Registry;
 use crate::source::Source;
 use crate::timestamp::Timestamp;

@@ -1,7 +1,8 @@
 use core::fmt;
 use std::borrow::Cow;
 
-use crate::entity::{Entity, EntityKind};
+use crate::entity::Entity;
+use crate::kind::EntityKind;
 use crate::registry::Registry;
 use crate::source::Source;
 use crate::timestamp::Timestamp;

@@ -15,7 +15,7 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::catalogue::Metric;
-use crate::entity::EntityKind;
+use crate::kind::EntityKind;
 
 pub(crate) use evaluate::{evaluate, evaluate_groups, matching, values_of_entities};
 pub use group::{Group, Grouping, Groups};

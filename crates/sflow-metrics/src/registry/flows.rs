@@ -3,11 +3,11 @@
 use sflow_v5::{CountersSample, DiscardedPacket, FlowSample};
 
 use super::Registry;
-use crate::entity::EntityId;
 use crate::flow::{
     Around, FlowAnswer, FlowDefinition, FlowId, Flows, FlowsFull, NetworkAddress, Origin,
     SamplerStatus,
 };
+use crate::kind::EntityId;
 use crate::source::Source;
 use crate::timestamp::Timestamp;
 

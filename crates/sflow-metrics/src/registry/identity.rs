@@ -15,27 +15,13 @@
 use sflow_v5::Uuid;
 
 use super::Registry;
-use crate::entity::EntityKind;
 use crate::event::EventKind;
-use crate::registry::telling::Told;
-use crate::source::Source;
+use crate::kind::EntityKind;
+use crate::source::{Source, Standing, Told};
 use crate::timestamp::Timestamp;
 
 /// What is said of a UUID: a host and a container may share one.
 pub(super) type Claim = (EntityKind, Uuid);
-
-/// How sure it is who a source is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// It has not been asked for its UUID yet.
-    Unsettled,
-    /// It is the one with its UUID, or has none.
-    Settled,
-    /// Another one has its UUID and may be it.
-    Shadow,
-    /// Another one has its UUID and is not it.
-    Twin,
-}
 
 impl Registry {
     /// Finds out who a source is that has just been heard.

@@ -5,8 +5,8 @@ use sflow_v5::counter::HostDescr;
 use super::Registry;
 use crate::agent::Host;
 use crate::discipline::sample::Order;
-use crate::entity::{EntityId, EntityKind};
 use crate::event::EventKind;
+use crate::kind::{EntityId, EntityKind};
 use crate::source::{Arrival, Begin, Source, says_it_stopped};
 
 impl Registry {

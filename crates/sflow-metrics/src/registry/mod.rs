@@ -17,19 +17,17 @@ use crate::agent::{Agent, AgentKey, AgentStatus};
 use crate::config::Config;
 use crate::discipline::datagram::{Place, Stamp};
 use crate::discipline::interval::Moment;
-use crate::entity::{Entity, EntityKind, Lifecycle};
+use crate::entity::Entity;
 use crate::event::{Budget, Log};
 use crate::flow::{Flows, Origin};
 use crate::health::Health;
+use crate::kind::{EntityKind, Lifecycle};
 use crate::slab::Slab;
-use crate::source::{Arrival, Numbers, Source, Watch};
+use crate::source::{Arrival, Numbers, Source, Standing, Watch};
 use crate::threshold::Alarms;
 use crate::timestamp::Timestamp;
 use admission::Admission;
 use identity::Claim;
-
-pub(crate) use identity::Standing;
-pub(crate) use telling::Told;
 
 /// What a stream of datagrams has said so far, as numbers that can be asked for.
 ///

@@ -4,7 +4,7 @@ use sflow_v5::RtMetric;
 
 use super::Registry;
 use crate::discipline::interval::Moment;
-use crate::entity::EntityId;
+use crate::kind::EntityId;
 use crate::source::{Begin, Name, Source};
 
 impl Registry {

@@ -3,9 +3,9 @@
 use core::time::Duration;
 
 use super::Registry;
-use super::telling::Told;
-use crate::entity::Lifecycle;
 use crate::event::EventKind;
+use crate::kind::Lifecycle;
+use crate::source::Told;
 use crate::timestamp::Timestamp;
 
 impl Registry {

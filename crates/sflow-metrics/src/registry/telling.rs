@@ -6,15 +6,6 @@ use crate::event::{Event, EventId, EventKind, Identity};
 use crate::source::Source;
 use crate::timestamp::Timestamp;
 
-/// What readers of events know of an entity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Told {
-    Nothing,
-    Appeared,
-    Live,
-    Stale,
-}
-
 impl Registry {
     /// The events behind one, oldest first; all that are kept behind [`EventId::START`].
     ///

@@ -3,12 +3,11 @@
 use sflow_v5::counter::HostDescr;
 use sflow_v5::{CounterRecord, DataSource, Uuid};
 
-use super::Source;
 use super::limits::line_rate;
+use super::{Source, Standing};
 use crate::config::Config;
-use crate::entity::EntityKind;
 use crate::health::Health;
-use crate::registry::Standing;
+use crate::kind::EntityKind;
 
 impl Source {
     /// What it can be known by wherever it is reported.

@@ -7,7 +7,7 @@ use sflow_v5::{CountersSample, DomainState};
 
 use super::Source;
 use crate::config::Config;
-use crate::entity::{EntityKind, Lifecycle};
+use crate::kind::{EntityKind, Lifecycle};
 use crate::timestamp::Timestamp;
 
 impl Source {

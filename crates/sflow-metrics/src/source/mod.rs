@@ -10,6 +10,7 @@ mod name;
 mod numbers;
 mod pace;
 mod readings;
+mod standing;
 
 use sflow_v5::counter::HostDescr;
 use sflow_v5::{
@@ -20,9 +21,8 @@ use crate::catalogue::{Metric, Structure};
 use crate::config::Config;
 use crate::discipline::interval::Moment;
 use crate::discipline::sample::{Carried, Order, order};
-use crate::entity::{EntityId, EntityKind};
 use crate::health::Health;
-use crate::registry::{Standing, Told};
+use crate::kind::{EntityId, EntityKind};
 use crate::timestamp::Timestamp;
 use crate::window::Ring;
 pub(crate) use custom::Custom;
@@ -33,6 +33,7 @@ pub(crate) use name::Name;
 pub(crate) use numbers::Numbers;
 use pace::Pace;
 use readings::{Readings, Taken};
+pub(crate) use standing::{Standing, Told};
 
 /// What is known of a data source.
 ///

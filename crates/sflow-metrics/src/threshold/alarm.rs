@@ -1,8 +1,8 @@
 use std::collections::HashMap;
 
 use super::{Threshold, ThresholdId, ThresholdStatus};
-use crate::entity::EntityId;
 use crate::event::Identity;
+use crate::kind::EntityId;
 use crate::timestamp::Timestamp;
 
 /// The thresholds that are watched, and how each of them stands.

@@ -1,11 +1,14 @@
 //! Lines that values must not cross, and what becomes of those that do.
 
 mod alarm;
+pub(crate) mod id;
 
 use core::fmt;
 use core::time::Duration;
 
 use crate::query::Query;
+
+pub use id::ThresholdId;
 
 pub(crate) use alarm::{Alarm, Alarms, Change, NoRoom};
 
@@ -186,12 +189,6 @@ pub enum Scope {
     EachEntity,
 }
 
-/// Names one threshold for as long as the registry lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[cfg_attr(feature = "serde", serde(transparent))]
-pub struct ThresholdId(pub(crate) u64);
-
 /// How a threshold does, as it was found by the last
 /// [`expire`](crate::Registry::expire).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -255,11 +252,5 @@ impl fmt::Display for Side {
             Self::Above => "above",
             Self::Below => "below",
         })
-    }
-}
-
-impl fmt::Display for ThresholdId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
     }
 }
