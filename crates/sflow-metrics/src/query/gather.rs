@@ -9,10 +9,10 @@ use crate::timestamp::Timestamp;
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
-pub(super) struct Gathering<W> {
-    pub(super) matched: u64,
-    pub(super) warming: u64,
-    pub(super) stale: u64,
+pub(crate) struct Gathering<W> {
+    pub(crate) matched: u64,
+    pub(crate) warming: u64,
+    pub(crate) stale: u64,
     pub(super) count: u64,
     pub(super) sum: f64,
     /// When the newest and the oldest value were read.
@@ -44,7 +44,7 @@ impl<W> Default for Gathering<W> {
 impl<W: Clone + Ord> Gathering<W> {
     /// One more entity with a value that was read at this time.
     #[inline]
-    pub(super) fn contribute(&mut self, statistic: Statistic, value: f64, at: Timestamp, who: W) {
+    pub(crate) fn contribute(&mut self, statistic: Statistic, value: f64, at: Timestamp, who: W) {
         self.count += 1;
         self.sum += value;
         self.read = Some(match self.read {
@@ -113,12 +113,12 @@ impl<W: Clone + Ord> Gathering<W> {
     }
 
     /// Who holds a value that somebody may ask for.
-    pub(super) fn holder(&self) -> Option<&W> {
+    pub(crate) fn holder(&self) -> Option<&W> {
         self.winner.as_ref().map(|(.., who)| who)
     }
 
     /// The same, held by others.
-    pub(super) fn held_by<H>(self, holder: impl Fn(W) -> H) -> Gathering<H> {
+    pub(crate) fn held_by<H>(self, holder: impl Fn(W) -> H) -> Gathering<H> {
         Gathering {
             matched: self.matched,
             warming: self.warming,

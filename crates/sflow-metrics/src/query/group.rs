@@ -59,7 +59,7 @@ impl Grouping {
         Self { shown, ..self }
     }
 
-    pub(super) fn part_of<'v>(&self, value: &'v [u8]) -> Option<&'v [u8]> {
+    pub(crate) fn part_of<'v>(&self, value: &'v [u8]) -> Option<&'v [u8]> {
         let Some(Shown { front, back }) = &self.shown else {
             return Some(value);
         };

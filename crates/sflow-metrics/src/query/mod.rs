@@ -1,6 +1,5 @@
 //! Questions, as values and as text.
 
-mod evaluate;
 mod gather;
 mod group;
 mod key;
@@ -17,13 +16,12 @@ use core::time::Duration;
 use crate::catalogue::Metric;
 use crate::kind::EntityKind;
 
-pub(crate) use evaluate::{evaluate, evaluate_groups, matching, values_of_entities};
+pub(crate) use gather::Gathering;
 pub use group::{Group, Grouping, Groups};
 pub use key::Key;
 pub(crate) use nearest::nearest;
 pub use parse::{QueryError, QueryProblem};
 pub(crate) use parse::{Spaces, duration};
-pub(crate) use partial::partial;
 pub use partial::{Holder, MergeError, Partial};
 pub use pattern::Pattern;
 pub use statistic::{Percent, Statistic};

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::evaluate::gather_groups;
 use super::gather::Gathering;
 use super::{Group, Groups, Query, Summary};
-use crate::registry::Registry;
 use crate::timestamp::Timestamp;
 
 /// What one worker has to say to a query: to be [merged](Self::merge) with what others have who
@@ -102,6 +100,24 @@ impl Partial {
         }
     }
 
+    /// What was gathered, by group.
+    pub(crate) fn of(
+        query: &Query,
+        groups: impl Iterator<Item = (String, Vec<Gathering<Holder>>)>,
+        ungrouped: u64,
+        left_out: u64,
+    ) -> Self {
+        let mut partial = Self {
+            ungrouped,
+            left_out,
+            ..Self::nothing(query)
+        };
+        for (name, parts) in groups {
+            partial.add(name, parts);
+        }
+        partial
+    }
+
     /// The question.
     pub fn query(&self) -> &Query {
         &self.query
@@ -134,12 +150,7 @@ impl Partial {
         self.ungrouped = self.ungrouped.saturating_add(other.ungrouped);
         self.left_out = self.left_out.saturating_add(other.left_out);
         for (name, theirs) in other.groups {
-            match self.groups.get_mut(&name) {
-                None => {
-                    self.groups.insert(name, theirs);
-                }
-                Some(ours) => merge(&self.query, ours, theirs),
-            }
+            self.add(name, theirs);
         }
         Ok(())
     }
@@ -189,6 +200,15 @@ impl Partial {
         pairs.map(move |(expression, part)| Summary::of(part, expression.statistic, now))
     }
 
+    fn add(&mut self, name: String, theirs: Vec<Gathering<Holder>>) {
+        match self.groups.get_mut(&name) {
+            Some(ours) => merge(&self.query, ours, theirs),
+            None => {
+                self.groups.insert(name, theirs);
+            }
+        }
+    }
+
     fn values(&self) -> usize {
         let parts = self.groups.values().flatten();
         parts.map(|part| part.values.len()).sum()
@@ -201,51 +221,6 @@ fn merge(query: &Query, ours: &mut [Gathering<Holder>], theirs: Vec<Gathering<Ho
     for ((ours, theirs), expression) in pairs.zip(&query.expressions) {
         ours.merge(expression.statistic, theirs);
     }
-}
-
-/// What a registry has to say to a query.
-pub(crate) fn partial(registry: &Registry, now: Timestamp, query: &Query) -> Partial {
-    let gathered = gather_groups(registry, now, query);
-    let mut partial = Partial {
-        ungrouped: gathered.ungrouped,
-        left_out: gathered.left_out,
-        ..Partial::nothing(query)
-    };
-    // Only those who hold something are looked up, in one walk.
-    let mut holders = BTreeMap::new();
-    for id in gathered
-        .groups
-        .values()
-        .flatten()
-        .filter_map(Gathering::holder)
-    {
-        holders.insert(*id, None);
-    }
-    for entity in registry.entities(now) {
-        if let Some(holder) = holders.get_mut(&entity.id()) {
-            *holder = Some(Holder {
-                name: entity.name().to_owned(),
-                agent: entity.agent().to_string(),
-                data_source: entity.data_source().map(|source| source.to_string()),
-            });
-        }
-    }
-    let holder = |id| holders.get(&id).cloned().flatten().unwrap_or_default();
-    for (name, gatherings) in gathered.groups {
-        let name = String::from_utf8_lossy(&name).into_owned();
-        let parts: Vec<_> = gatherings
-            .into_iter()
-            .map(|gathering| gathering.held_by(holder))
-            .collect();
-        match partial.groups.get_mut(&name) {
-            // Two names that differ in bytes that are no characters.
-            Some(ours) => merge(query, ours, parts),
-            None => {
-                partial.groups.insert(name, parts);
-            }
-        }
-    }
-    partial
 }
 
 #[cfg(feature = "serde")]

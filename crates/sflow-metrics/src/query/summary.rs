@@ -38,7 +38,7 @@ impl Summary {
     }
 
     /// What was gathered, as of now.
-    pub(super) fn of<W: Clone + Ord>(
+    pub(crate) fn of<W: Clone + Ord>(
         gathering: &Gathering<W>,
         statistic: Statistic,
         now: Timestamp,

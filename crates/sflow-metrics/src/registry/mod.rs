@@ -1,7 +1,9 @@
 mod admission;
+mod evaluate;
 mod flows;
 mod identity;
 mod intake;
+mod keys;
 mod named;
 mod questions;
 mod silence;
@@ -17,11 +19,10 @@ use crate::agent::{Agent, AgentKey, AgentStatus};
 use crate::config::Config;
 use crate::discipline::datagram::{Place, Stamp};
 use crate::discipline::interval::Moment;
-use crate::entity::Entity;
 use crate::event::{Budget, Log};
 use crate::flow::{Flows, Origin};
 use crate::health::Health;
-use crate::kind::{EntityKind, Lifecycle};
+use crate::kind::EntityKind;
 use crate::slab::Slab;
 use crate::source::{Arrival, Numbers, Source, Standing, Watch};
 use crate::threshold::Alarms;
@@ -183,13 +184,6 @@ impl Registry {
         self.flows.expire(now, &self.sources, &self.config);
     }
 
-    /// All entities that are not gone, in no particular order.
-    pub fn entities(&self, now: Timestamp) -> impl Iterator<Item = Entity<'_>> {
-        self.sources()
-            .filter_map(move |source| self.entity(source, now))
-            .filter(|entity| entity.lifecycle() != Lifecycle::Gone)
-    }
-
     /// All agents that have been heard, in no particular order.
     pub fn agents(&self) -> impl Iterator<Item = AgentStatus> {
         self.agents.iter().map(|(_, agent)| AgentStatus {
@@ -206,17 +200,6 @@ impl Registry {
     /// What it was made with.
     pub fn config(&self) -> &Config {
         &self.config
-    }
-
-    /// The entity that a source is.
-    pub(crate) fn entity<'r>(&'r self, source: &'r Source, now: Timestamp) -> Option<Entity<'r>> {
-        let agent = self.agents.get(source.agent)?;
-        Some(Entity {
-            registry: self,
-            agent,
-            source,
-            now,
-        })
     }
 
     pub(crate) fn sources(&self) -> impl Iterator<Item = &Source> {

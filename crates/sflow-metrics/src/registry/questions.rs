@@ -1,12 +1,11 @@
 //! Answers, and what is kept for them.
 
 use super::Registry;
+use super::evaluate::{evaluate, evaluate_groups, matching, partial};
 use crate::entity::Entity;
-use crate::query::{
-    Expression, Groups, Partial, Query, Summary, Window, evaluate, evaluate_groups, matching,
-    partial,
-};
-use crate::source::Watch;
+use crate::kind::Lifecycle;
+use crate::query::{Expression, Groups, Partial, Query, Summary, Window};
+use crate::source::{Source, Watch};
 use crate::timestamp::Timestamp;
 use crate::window::{Slots, slot_number, slots_in};
 
@@ -87,5 +86,23 @@ impl Registry {
     fn whole_slots(&self, window: Window) -> u64 {
         let length = window.length().min(self.config.max_window);
         slots_in(self.config.slot, length)
+    }
+
+    /// All entities that are not gone, in no particular order.
+    pub fn entities(&self, now: Timestamp) -> impl Iterator<Item = Entity<'_>> {
+        self.sources()
+            .filter_map(move |source| self.entity(source, now))
+            .filter(|entity| entity.lifecycle() != Lifecycle::Gone)
+    }
+
+    /// The entity that a source is.
+    pub(crate) fn entity<'r>(&'r self, source: &'r Source, now: Timestamp) -> Option<Entity<'r>> {
+        let agent = self.agents.get(source.agent)?;
+        Some(Entity {
+            registry: self,
+            agent,
+            source,
+            now,
+        })
     }
 }

@@ -1,8 +1,8 @@
 //! Thresholds at work.
 
 use super::Registry;
+use super::evaluate::values_of_entities;
 use crate::event::{EventKind, Identity};
-use crate::query::values_of_entities;
 use crate::threshold::{
     Alarm, Change, NoRoom, Scope, Threshold, ThresholdError, ThresholdId, ThresholdStatus,
 };

@@ -1,18 +1,20 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::gather::Gathering;
-use super::{Expression, Filter, Group, Groups, Query, Summary, Take, Window};
+use super::Registry;
+use super::keys::value_in;
 use crate::kind::{EntityId, EntityKind, Lifecycle};
-use crate::registry::Registry;
+use crate::query::{
+    Expression, Filter, Gathering, Group, Groups, Holder, Partial, Query, Summary, Take, Window,
+};
 use crate::source::Source;
 use crate::timestamp::Timestamp;
 
 /// What was gathered for each expression.
-pub(super) type Gatherings = Vec<Gathering<EntityId>>;
+type Gatherings = Vec<Gathering<EntityId>>;
 
 /// Answers a query by one walk over all sources.
-pub(crate) fn evaluate(registry: &Registry, now: Timestamp, query: &Query) -> Vec<Summary> {
+pub(super) fn evaluate(registry: &Registry, now: Timestamp, query: &Query) -> Vec<Summary> {
     let mut gatherings = none(query);
     for asked in asked(registry, now, query) {
         asked.contribute(query, &mut gatherings);
@@ -21,7 +23,7 @@ pub(crate) fn evaluate(registry: &Registry, now: Timestamp, query: &Query) -> Ve
 }
 
 /// The same, for each group of entities.
-pub(crate) fn evaluate_groups(registry: &Registry, now: Timestamp, query: &Query) -> Groups {
+pub(super) fn evaluate_groups(registry: &Registry, now: Timestamp, query: &Query) -> Groups {
     let gathered = gather_groups(registry, now, query);
     let mut groups: Vec<Group> = gathered
         .groups
@@ -40,7 +42,7 @@ pub(crate) fn evaluate_groups(registry: &Registry, now: Timestamp, query: &Query
 }
 
 /// The sources that a query is about.
-pub(crate) fn matching<'r>(
+pub(super) fn matching<'r>(
     registry: &'r Registry,
     now: Timestamp,
     query: &'r Query,
@@ -50,43 +52,68 @@ pub(crate) fn matching<'r>(
 
 /// The value of each entity that a query of one expression is about; `None` of those that have
 /// none now.
-pub(crate) fn values_of_entities<'r>(
+pub(super) fn values_of_entities<'r>(
     registry: &'r Registry,
     now: Timestamp,
     query: &'r Query,
 ) -> impl Iterator<Item = (&'r Source, Option<f64>)> {
     asked(registry, now, query).filter_map(move |asked| {
-        let expression = query.expressions.first()?;
-        let value = asked.value(query.window, expression);
+        let expression = query.expressions().first()?;
+        let value = asked.value(query.window(), expression);
         Some((asked.source, value.map(|(value, _)| value)))
     })
 }
 
+/// What a registry has to say to a query, for others to put theirs to.
+pub(super) fn partial(registry: &Registry, now: Timestamp, query: &Query) -> Partial {
+    let gathered = gather_groups(registry, now, query);
+    // Only those who hold something are looked up, in one walk.
+    let parts = gathered.groups.values().flatten();
+    let mut holders: HashMap<EntityId, Holder> = parts
+        .filter_map(|gathering| Some((*gathering.holder()?, Holder::default())))
+        .collect();
+    for entity in registry.entities(now) {
+        if let Some(holder) = holders.get_mut(&entity.id()) {
+            *holder = Holder {
+                name: entity.name().to_owned(),
+                agent: entity.agent().to_string(),
+                data_source: entity.data_source().map(|source| source.to_string()),
+            };
+        }
+    }
+    let holder = |id| holders.get(&id).cloned().unwrap_or_default();
+    let groups = gathered.groups.into_iter().map(|(name, gatherings)| {
+        let parts = gatherings
+            .into_iter()
+            .map(|gathering| gathering.held_by(holder));
+        (String::from_utf8_lossy(&name).into_owned(), parts.collect())
+    });
+    Partial::of(query, groups, gathered.ungrouped, gathered.left_out)
+}
+
 /// What was gathered, by group.
-pub(super) struct Gathered {
-    pub(super) groups: HashMap<Box<[u8]>, Gatherings>,
-    pub(super) ungrouped: u64,
-    pub(super) left_out: u64,
+struct Gathered {
+    groups: HashMap<Box<[u8]>, Gatherings>,
+    ungrouped: u64,
+    left_out: u64,
 }
 
 /// Gathers by group; without a grouping all entities are in one without a name.
-pub(super) fn gather_groups(registry: &Registry, now: Timestamp, query: &Query) -> Gathered {
+fn gather_groups(registry: &Registry, now: Timestamp, query: &Query) -> Gathered {
     let mut gathered = Gathered {
         groups: HashMap::new(),
         ungrouped: 0,
         left_out: 0,
     };
-    if query.grouping.is_none() {
+    if query.grouping().is_none() {
         gathered.groups.insert(Box::default(), none(query));
     }
     for asked in asked(registry, now, query) {
         let value;
-        let name: &[u8] = match &query.grouping {
+        let name: &[u8] = match query.grouping() {
             None => &[],
             Some(grouping) => {
-                value = grouping
-                    .key()
-                    .value_in(registry, asked.source, now)
+                value = value_in(grouping.key(), registry, asked.source, now)
                     .unwrap_or(Cow::Borrowed(&[]));
                 match grouping.part_of(&value) {
                     Some(part) if !value.is_empty() => part,
@@ -111,14 +138,14 @@ pub(super) fn gather_groups(registry: &Registry, now: Timestamp, query: &Query) 
 }
 
 fn none(query: &Query) -> Gatherings {
-    vec![Gathering::default(); query.expressions.len()]
+    vec![Gathering::default(); query.expressions().len()]
 }
 
 fn summaries(gatherings: &Gatherings, query: &Query, now: Timestamp) -> Vec<Summary> {
-    let pairs = query.expressions.iter().zip(gatherings);
+    let pairs = query.expressions().iter().zip(gatherings);
     pairs
         .map(|(expression, gathering)| {
-            let (summary, winner) = Summary::of(gathering, expression.statistic, now);
+            let (summary, winner) = Summary::of(gathering, expression.statistic(), now);
             Summary {
                 winner: winner.copied(),
                 ..summary
@@ -143,13 +170,13 @@ fn asked<'r>(
     query: &'r Query,
 ) -> impl Iterator<Item = Asked<'r>> {
     registry.sources().filter_map(move |source| {
-        let mut expressions = query.expressions.iter();
+        let mut expressions = query.expressions().iter();
         if !expressions.any(|expression| could_have(source, expression)) {
             return None;
         }
         let stale_after = source.stale_after(registry.config());
         let lifecycle = source.lifecycle_after(now, stale_after, registry.config());
-        if lifecycle == Lifecycle::Gone || !passes(registry, source, now, &query.filters) {
+        if lifecycle == Lifecycle::Gone || !passes(registry, source, now, query.filters()) {
             return None;
         }
         Some(Asked {
@@ -164,7 +191,7 @@ fn asked<'r>(
 
 impl Asked<'_> {
     fn contribute(&self, query: &Query, gatherings: &mut Gatherings) {
-        for (expression, gathering) in query.expressions.iter().zip(gatherings) {
+        for (expression, gathering) in query.expressions().iter().zip(gatherings) {
             if !could_have(self.source, expression) {
                 continue;
             }
@@ -177,8 +204,8 @@ impl Asked<'_> {
                 Lifecycle::Warming => gathering.warming += 1,
                 Lifecycle::Live => {}
             }
-            if let Some((value, at)) = self.value(query.window, expression) {
-                gathering.contribute(expression.statistic, value, at, self.source.id);
+            if let Some((value, at)) = self.value(query.window(), expression) {
+                gathering.contribute(expression.statistic(), value, at, self.source.id);
             }
         }
     }
@@ -190,7 +217,7 @@ impl Asked<'_> {
             return None;
         }
         let mut total: Option<(f64, Timestamp)> = None;
-        for metric in &expression.metrics {
+        for metric in expression.metrics() {
             let (value, at) = match window {
                 None => self.source.value(metric)?,
                 Some(window) => {
@@ -221,16 +248,16 @@ impl Asked<'_> {
 
 fn could_have(source: &Source, expression: &Expression) -> bool {
     match expression.entity() {
-        EntityKind::Other => expression.metrics.iter().all(|metric| source.has(metric)),
+        EntityKind::Other => expression.metrics().iter().all(|metric| source.has(metric)),
         kind => kind == source.kind,
     }
 }
 
 fn passes(registry: &Registry, source: &Source, now: Timestamp, filters: &[Filter]) -> bool {
     filters.iter().all(|filter| {
-        let value = filter.key.value_in(registry, source, now);
-        let mut values = filter.values.iter();
+        let value = value_in(filter.key(), registry, source, now);
+        let mut values = filter.values().iter();
         let fits = value.is_some_and(|value| values.any(|pattern| pattern.fits_bytes(&value)));
-        fits != filter.is_negative
+        fits != filter.is_negative()
     })
 }
