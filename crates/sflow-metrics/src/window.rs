@@ -148,18 +148,32 @@ impl Ring {
 
     /// Adds a reading; one that is older than the ring is dropped.
     pub(crate) fn push(&mut self, number: u64, reading: Partial) {
-        let newest = self
-            .slots
-            .back()
-            .map_or(number, |slot| slot.number.max(number));
-        let oldest = (newest + 1).saturating_sub(self.span);
-        if number < oldest {
+        match self.slots.back_mut() {
+            Some(last) if last.number == number => {
+                last.partial = last.partial.merge(reading);
+                return;
+            }
+            Some(last) if last.number > number => {}
+            _ => {
+                let oldest = (number + 1).saturating_sub(self.span);
+                while self.slots.front().is_some_and(|slot| slot.number < oldest) {
+                    self.slots.pop_front();
+                }
+                let partial = reading;
+                self.slots.push_back(Slot { number, partial });
+                return;
+            }
+        }
+        self.push_late(number, reading);
+    }
+
+    /// Adds a reading that belongs before the newest slot.
+    #[cold]
+    fn push_late(&mut self, number: u64, reading: Partial) {
+        let newest = self.slots.back().map_or(number, |slot| slot.number);
+        if number < (newest + 1).saturating_sub(self.span) {
             return;
         }
-        while self.slots.front().is_some_and(|slot| slot.number < oldest) {
-            self.slots.pop_front();
-        }
-        // Nearly always the last one, or behind it.
         let place = self.slots.iter().rposition(|slot| slot.number <= number);
         match place.and_then(|place| self.slots.get_mut(place)) {
             Some(slot) if slot.number == number => slot.partial = slot.partial.merge(reading),

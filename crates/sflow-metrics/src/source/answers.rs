@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use super::{Custom, Source, Watch};
 use crate::catalogue::{Definition, Metric, Operand};
+use crate::kind::EntityKind;
 use crate::timestamp::Timestamp;
 use crate::window::{Partial, Ring, slot_number};
 
@@ -59,6 +60,10 @@ impl Source {
     pub(crate) fn record_windows(&mut self, watches: &[Watch], slot: Duration) {
         let number = slot_number(slot, self.last_seen);
         for watch in watches {
+            let kind = watch.metric.entity();
+            if kind != EntityKind::Other && kind != self.kind {
+                continue;
+            }
             let Some((value, _)) = self.value(watch.metric) else {
                 continue;
             };
