@@ -12,7 +12,7 @@ use sflow_metrics::{FlowDefinition, Query};
 
 use crate::duration;
 use crate::feed::Feed;
-use crate::prometheus::Wish;
+use crate::prometheus::{self, Wish};
 use crate::run::{Heard, Run};
 use crate::show::{self, View};
 
@@ -60,14 +60,20 @@ pub(crate) struct Cli {
     #[arg(long)]
     metrics: bool,
 
-    /// Serve the numbers as OpenMetrics too, under /metrics; on 127.0.0.1:9343 if nothing is said.
+    /// Serve the numbers to Prometheus: on ADDRESS:PORT, or one of the two; 127.0.0.1:9343 if neither.
     ///
-    /// With a QUERY only its metrics, of the entities that it is about, and its answers; without one
-    /// everything. Counters are told as they are, so that who reads them computes rates.
-    #[arg(short, long, value_name = "ADDRESS:PORT", num_args = 0..=1, default_missing_value = "127.0.0.1:9343")]
+    /// OpenMetrics at /metrics. Without a QUERY all metrics of all entities; with one only its
+    /// metrics, of the entities that it is about, and its answers, which are printed, too. What
+    /// agents count is told as they count it, for rate() to compute from; who is not heard in time
+    /// is left out. After captures it serves what they ended with, until Ctrl-C. There is no
+    /// password: on another address than 127.0.0.1 everybody who reaches it can read.
+    #[arg(short, long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:9343", value_parser = prometheus::address)]
     prometheus: Option<SocketAddr>,
 
-    /// Series at most that --prometheus tells of entities; how many are left out is told, too.
+    /// Tell Prometheus so many series at most; sflow_series_left_out says how many more there are.
+    ///
+    /// Answers come first, then agents, then the entities in the order in which they appeared.
+    /// sflow_stream_… and sflow_entities are always told.
     #[arg(
         long,
         value_name = "N",
@@ -103,8 +109,9 @@ Examples:
     query --flows 'keys=end.src,end.dst,ip.protocol;value=bytes' capture.pcap
     query --flows 'keys=drop.reason;value=drops' --listen
 
-  For Prometheus?
-    query --listen --prometheus 0.0.0.0:9343
+  For Prometheus, everything, or one question on another port?
+    query --listen --prometheus
+    query 'avg:vir_cpu_utilization by host_name' --listen --prometheus 0.0.0.0:9344
 
   Who is there, and how are they?
     query --entities capture.pcap

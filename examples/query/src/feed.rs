@@ -29,35 +29,36 @@ pub(crate) enum Event<'a> {
     Datagram(Received<'a>),
     /// None did, and this is the time.
     Silence(SystemTime),
+    /// So many has the kernel thrown away so far, for want of room.
+    KernelDrops(u64),
 }
 
 /// How long a socket may be silent before it says so.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 impl Feed {
-    /// Whether it ends by itself.
-    pub(crate) fn is_finite(&self) -> bool {
-        matches!(self, Self::Captures(_))
-    }
-
-    /// Hands on all that comes, until the captures or `take` have enough, or Ctrl-C is pressed.
+    /// Hands on all that comes, until the captures end, or `take` has enough, or Ctrl-C is
+    /// pressed; the latter two break off.
     pub(crate) fn each(
         &self,
         mut take: impl FnMut(Event<'_>) -> anyhow::Result<ControlFlow<()>>,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<ControlFlow<()>> {
         let interrupt = interrupt().context("cannot watch for Ctrl-C")?;
         let is_over = || interrupt.load(Ordering::Relaxed);
         match self {
             Self::Captures(paths) => {
                 for path in paths {
                     let mut capture = open(path)?;
-                    while !is_over() {
+                    loop {
+                        if is_over() {
+                            return Ok(ControlFlow::Break(()));
+                        }
                         let received = capture
                             .next()
                             .with_context(|| format!("in {}", path.display()))?;
                         let Some(received) = received else { break };
                         if take(Event::Datagram(received))?.is_break() {
-                            return Ok(());
+                            return Ok(ControlFlow::Break(()));
                         }
                     }
                 }
@@ -66,18 +67,27 @@ impl Feed {
                 let mut receiver = UdpReceiver::bind(*address, &SocketSettings::default())?;
                 let listening = receiver.local_addr()?;
                 crate::run::complain(&format_args!("listening on {listening}"));
+                let mut drops = None;
                 while !is_over() {
                     let event = match receiver.receive_within(PATIENCE)? {
                         Some(received) => Event::Datagram(received),
                         None => Event::Silence(SystemTime::now()),
                     };
                     if take(event)?.is_break() {
-                        return Ok(());
+                        return Ok(ControlFlow::Break(()));
                     }
+                    let told = receiver.stats().kernel_drops;
+                    if let Some(told) = told.filter(|_| told != drops)
+                        && take(Event::KernelDrops(told))?.is_break()
+                    {
+                        break;
+                    }
+                    drops = told;
                 }
+                return Ok(ControlFlow::Break(()));
             }
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 }
 

@@ -49,17 +49,21 @@ impl Run {
             let now = match &event {
                 Event::Datagram(received) => received.received_at,
                 Event::Silence(now) => *now,
+                Event::KernelDrops(drops) => {
+                    shared.lock().kernel_drops = Some(*drops);
+                    return Ok(ControlFlow::Continue(()));
+                }
             };
-            let world = &mut *shared.lock();
             if let Some(every) = self.every {
                 let due = next.get_or_insert_with(|| now + every);
                 while *due <= now {
-                    if self.show(&mut world.registry, *due, &mut out)?.is_break() {
+                    if self.show(&shared, *due, &mut out)?.is_break() {
                         return Ok(ControlFlow::Break(()));
                     }
                     *due += every;
                 }
             }
+            let world = &mut *shared.lock();
             world.now = timestamp(now);
             if let Event::Datagram(received) = event {
                 last = Some(now);
@@ -68,7 +72,7 @@ impl Run {
                         let sender = received.source.ip();
                         world.registry.ingest(world.now, sender, &datagram);
                     }
-                    Err(_) => world.refused += 1,
+                    Err(_) => world.malformed += 1,
                 }
             }
             Ok(ControlFlow::Continue(()))
@@ -77,17 +81,16 @@ impl Run {
             && (self.every.is_none() || next.is_some_and(|next| next > last))
         {
             // Whether somebody still reads makes no difference any more.
-            let registry = &mut shared.lock().registry;
-            let _: ControlFlow<()> = self.show(registry, last, &mut out)?;
+            let _: ControlFlow<()> = self.show(&shared, last, &mut out)?;
         }
-        ended?;
-        let refused = shared.lock().refused;
-        if refused > 0 {
+        let is_all_read = ended?.is_continue();
+        let malformed = shared.lock().malformed;
+        if malformed > 0 {
             complain(&format_args!(
-                "{refused} datagrams were not sFlow version 5"
+                "{malformed} datagrams were not sFlow version 5"
             ));
         }
-        if last.is_some() && self.prometheus.is_some() && feed.is_finite() {
+        if last.is_some() && self.prometheus.is_some() && is_all_read {
             complain(&"all is read; metrics stay until Ctrl-C");
             feed::wait_for_interrupt()?;
         }
@@ -96,22 +99,33 @@ impl Run {
 
     fn show(
         &self,
-        registry: &mut Registry,
+        shared: &Shared,
         at: SystemTime,
         out: &mut Vec<u8>,
     ) -> anyhow::Result<ControlFlow<()>> {
-        let now = timestamp(at);
-        registry.expire(now);
         out.clear();
-        if let Some(view) = &self.view {
-            view.write(registry, now, at, self.is_json, out)?;
-        }
+        self.render(&mut shared.lock().registry, at, out)?;
+        // Whoever reads may be slow; scrapes need not wait for that.
         let mut stdout = io::stdout().lock();
         match stdout.write_all(out).and_then(|()| stdout.flush()) {
             Ok(()) => Ok(ControlFlow::Continue(())),
             // Who reads has seen enough.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
             Err(error) => Err(error).context("cannot write to standard output"),
+        }
+    }
+
+    fn render(
+        &self,
+        registry: &mut Registry,
+        at: SystemTime,
+        out: &mut Vec<u8>,
+    ) -> anyhow::Result<()> {
+        let now = timestamp(at);
+        registry.expire(now);
+        match &self.view {
+            Some(view) => view.write(registry, now, at, self.is_json, out),
+            None => Ok(()),
         }
     }
 }

@@ -3,24 +3,37 @@
 use std::fmt;
 
 use prometheus_client::encoding::{EncodeLabelSet, LabelSetEncoder};
-use sflow_metrics::{AgentKey, Entity};
+use sflow_metrics::{AgentKey, Entity, Expression};
 
-/// A value is no longer than this, in bytes.
+use crate::show::harmless;
+
+/// What strangers call themselves is cut after so many bytes.
 const LONGEST: usize = 200;
 
 /// Names and values; those without a value are left out.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Labels(Vec<(&'static str, String)>);
 
 impl Labels {
     pub(super) fn new<const N: usize>(labels: [(&'static str, String); N]) -> Self {
         let labels = labels
             .into_iter()
-            .map(|(name, value)| (name, harmless(&value)));
+            .map(|(name, value)| (name, bounded(&value)));
         Self(labels.filter(|(_, value)| !value.is_empty()).collect())
     }
 
-    /// Who an entity is. Agent and data source make it one of its kind, or the name does.
+    /// With one more.
+    pub(super) fn and(mut self, name: &'static str, value: &str) -> Self {
+        self.0.push((name, bounded(value)));
+        self
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Who an entity is. Agent and data source tell it from all others; an application without a
+    /// data source, agent and name.
     pub(super) fn of_entity(entity: &Entity<'_>) -> Self {
         let AgentKey {
             sender,
@@ -54,6 +67,13 @@ impl Labels {
         ])
     }
 
+    /// Which expression, in full since whoever asks has written it, and of which group.
+    pub(super) fn of_answer(expression: &Expression, group: &str) -> Self {
+        let mut labels = Self::new([("group", group.to_owned())]);
+        labels.0.insert(0, ("expression", expression.to_string()));
+        labels
+    }
+
     pub(super) fn of_agent(agent: AgentKey) -> Self {
         Self::new([
             ("agent", agent.address.to_string()),
@@ -70,19 +90,12 @@ impl EncodeLabelSet for Labels {
 }
 
 /// At most so long, and nothing in it that a terminal or a page would obey.
-fn harmless(value: &str) -> String {
-    let mut plain = String::new();
-    for character in value.chars() {
-        if plain.len() + character.len_utf8() > LONGEST {
-            break;
-        }
-        plain.push(if character.is_control() {
-            '\u{fffd}'
-        } else {
-            character
-        });
-    }
-    plain
+fn bounded(value: &str) -> String {
+    let mut bounded = harmless(value);
+    let end = (0..=LONGEST.min(bounded.len())).rev();
+    let end = end.into_iter().find(|end| bounded.is_char_boundary(*end));
+    bounded.truncate(end.unwrap_or_default());
+    bounded
 }
 
 #[cfg(test)]
@@ -91,7 +104,9 @@ mod tests {
 
     #[test]
     fn values_are_bounded_and_give_no_orders() {
-        assert_eq!(harmless("web\n\u{1b}[2J\"\\"), "web\u{fffd}\u{fffd}[2J\"\\");
-        assert_eq!(harmless(&"ß".repeat(200)).len(), LONGEST);
+        assert_eq!(bounded("web\n\u{1b}[2J\"\\"), "web\\n\\u{1b}[2J\"\\");
+        assert_eq!(bounded(&"ß".repeat(200)).len(), LONGEST);
+        assert_eq!(bounded(&"€".repeat(200)).len(), 198);
+        assert_eq!(bounded(""), "");
     }
 }

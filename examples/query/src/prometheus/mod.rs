@@ -1,22 +1,47 @@
 //! What a registry knows, for Prometheus and whoever else reads OpenMetrics.
 
+mod answers;
 mod exposition;
+mod family;
+mod health;
 mod labels;
+mod listener;
 
-use std::net::{SocketAddr, TcpListener};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
-use anyhow::Context as _;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use prometheus_client::encoding::text;
 use sflow_metrics::{Query, Registry, Timestamp};
 
 use exposition::Exposition;
+use listener::Bounded;
+
+/// Where it is when nobody says where: where only this machine can look.
+const USUAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9343);
+
+/// Scrapes at a time, and how long one may take from the first byte of it to the last.
+const PLACES: usize = 32;
+const PATIENCE: Duration = Duration::from_secs(10);
+
+const DIRECTIONS: &str = "\
+What sFlow agents say, in the format of OpenMetrics: GET /metrics
+
+sflow_NAME            what `query --metrics` calls NAME, for each entity; counters end in _total
+sflow_custom          what applications report under names of their own
+sflow_answer          the answers, if a question was asked
+sflow_stream_…        how much was heard, lost and refused
+sflow_agent_…         the same of each agent
+sflow_entities        how many there are, and how they do
+";
 
 /// What is taken in and what is asked for, and the time of it.
 #[derive(Debug)]
@@ -24,7 +49,9 @@ pub(crate) struct World {
     pub(crate) registry: Registry,
     pub(crate) now: Timestamp,
     /// Datagrams that were no sFlow version 5.
-    pub(crate) refused: u64,
+    pub(crate) malformed: u64,
+    /// Datagrams that the kernel had no room for, if it tells.
+    pub(crate) kernel_drops: Option<u64>,
 }
 
 /// A world that several may look at, one at a time.
@@ -36,7 +63,8 @@ impl Shared {
         Self(Arc::new(Mutex::new(World {
             registry,
             now: Timestamp::ZERO,
-            refused: 0,
+            malformed: 0,
+            kernel_drops: None,
         })))
     }
 
@@ -54,22 +82,39 @@ pub(crate) struct Wish {
     pub(crate) most_series: usize,
 }
 
+/// An address to serve on, as people type it: a port, an address, or both.
+pub(crate) fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    let port = text.strip_prefix(':').unwrap_or(text);
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'))
+        .unwrap_or(text);
+    if let Ok(address) = text.parse() {
+        Ok(address)
+    } else if let Ok(port) = port.parse() {
+        Ok(SocketAddr::new(USUAL.ip(), port))
+    } else if let Ok(address) = bare.parse() {
+        Ok(SocketAddr::new(address, USUAL.port()))
+    } else {
+        Err(
+            "give a port, an address, or both, as in 9343 or 0.0.0.0:9343; \
+             questions and captures come before --prometheus",
+        )
+    }
+}
+
 /// Answers scrapes from now on, in a thread of its own that ends with the program; tells where.
 pub(crate) fn serve(wish: Wish, shared: Shared) -> anyhow::Result<SocketAddr> {
     let address = wish.address;
-    let explain = || {
-        format!(
-            "cannot serve metrics on {address}: is somebody else there? --prometheus takes another address"
-        )
-    };
-    let listener = TcpListener::bind(address).with_context(explain)?;
+    let listener = TcpListener::bind(address).map_err(|error| cannot_serve(address, error))?;
     listener.set_nonblocking(true)?;
     let listening = listener.local_addr()?;
     let mut metrics = prometheus_client::registry::Registry::default();
     metrics.register_collector(Box::new(Exposition { wish, shared }));
     let router = Router::new()
         .route("/metrics", get(scrape))
-        .route("/", get("sFlow, as OpenMetrics: /metrics\n"))
+        .route("/", get(DIRECTIONS))
+        .layer(map_response(last_of_its_connection))
         .with_state(Arc::new(metrics));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -79,13 +124,22 @@ pub(crate) fn serve(wish: Wish, shared: Shared) -> anyhow::Result<SocketAddr> {
         .spawn(move || {
             let served = runtime.block_on(async {
                 let listener = tokio::net::TcpListener::from_std(listener)?;
-                axum::serve(listener, router).await
+                axum::serve(Bounded::new(listener, PLACES, PATIENCE), router).await
             });
             if let Err(error) = served {
                 crate::run::complain(&format_args!("metrics are no longer served: {error}"));
             }
         })?;
     Ok(listening)
+}
+
+fn cannot_serve(address: SocketAddr, error: io::Error) -> anyhow::Error {
+    let advice = match error.kind() {
+        io::ErrorKind::AddrInUse => "end the program that has it, or give",
+        _ => "give",
+    };
+    let what = format!("cannot serve metrics on {address}: {advice} --prometheus another address");
+    anyhow::Error::new(error).context(what)
 }
 
 async fn scrape(State(metrics): State<Arc<prometheus_client::registry::Registry>>) -> Response {
@@ -100,3 +154,13 @@ async fn scrape(State(metrics): State<Arc<prometheus_client::registry::Registry>
     )
         .into_response()
 }
+
+/// Nobody holds a place between two scrapes.
+async fn last_of_its_connection(mut response: Response) -> Response {
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(header::CONNECTION, close);
+    response
+}
+
+#[cfg(test)]
+mod tests;

@@ -91,7 +91,7 @@ fn age(age: Duration) -> String {
 }
 
 /// Text of strangers, fit for a terminal.
-fn harmless(text: &str) -> String {
+pub(crate) fn harmless(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for character in text.chars() {
         if character.is_control() || matches!(character, '\u{200b}'..='\u{206f}' | '\u{feff}') {

@@ -1,0 +1,120 @@
+//! Reads OpenMetrics as strictly as it is defined, as far as it is used here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+type Labels = BTreeMap<String, String>;
+
+/// Series by name and labels.
+pub(crate) struct Exposition(BTreeMap<(String, Labels), f64>);
+
+impl Exposition {
+    pub(crate) fn read(text: &str) -> Self {
+        let text = text.strip_suffix("# EOF\n").expect("the end");
+        assert!(text.ends_with('\n'), "the last line has no end");
+        let (mut families, mut series) = (BTreeSet::new(), BTreeMap::new());
+        let (mut name, mut suffix) = (String::new(), None);
+        for line in text.split_terminator('\n') {
+            assert_eq!(line, line.trim(), "spaces around a line");
+            if let Some(rest) = line.strip_prefix("# HELP ") {
+                let (of, help) = rest.split_once(' ').expect("a text");
+                assert!(is_name(of), "{line}");
+                assert!(!help.is_empty() && !help.contains(['\\', '"']), "{line}");
+                assert!(families.insert(of.to_owned()), "{of} stands twice");
+                (name, suffix) = (of.to_owned(), None);
+            } else if let Some(rest) = line.strip_prefix("# TYPE ") {
+                assert_eq!(suffix, None, "{line}: a second one");
+                suffix = Some(match rest.split_once(' ') {
+                    Some((of, "counter")) if of == name => "_total",
+                    Some((of, "gauge")) if of == name => "",
+                    _ => panic!("{line}, after the text of {name}"),
+                });
+            } else {
+                let (id, labels, value) = sample(line);
+                let suffix = suffix.unwrap_or_else(|| panic!("{line}: no type"));
+                assert_eq!(id, format!("{name}{suffix}"), "{line}");
+                assert!(suffix.is_empty() || value >= 0.0, "{line}");
+                let before = series.insert((id, labels), value);
+                assert_eq!(before, None, "{line}: stands twice");
+            }
+        }
+        let told: BTreeSet<&String> = series.keys().map(|(name, _)| name).collect();
+        assert_eq!(told.len(), families.len(), "families without series");
+        Self(series)
+    }
+
+    /// The values of the series of this name with a label that begins like this.
+    pub(crate) fn of(&self, name: &str, label: &str, begin: &str) -> Vec<f64> {
+        let of_it = self.0.iter().filter(|((known, labels), _)| {
+            let value = labels.get(label);
+            known == name && value.is_some_and(|value| value.starts_with(begin))
+        });
+        of_it.map(|(_, value)| *value).collect()
+    }
+
+    /// The value of the series of this name that has no labels.
+    pub(crate) fn single(&self, name: &str) -> Option<f64> {
+        self.0.get(&(name.to_owned(), Labels::new())).copied()
+    }
+
+    /// How many series have names that begin like this.
+    pub(crate) fn count(&self, begin: &str) -> usize {
+        let names = self.0.keys().map(|(name, _)| name);
+        names.filter(|name| name.starts_with(begin)).count()
+    }
+
+    pub(crate) fn labels(&self) -> impl Iterator<Item = &Labels> {
+        self.0.keys().map(|(_, labels)| labels)
+    }
+}
+
+/// `name{label="value",…} number`, or `name number`.
+fn sample(line: &str) -> (String, Labels, f64) {
+    let end = line.find(['{', ' ']).unwrap_or_else(|| panic!("{line}"));
+    let (name, mut rest) = line.split_at(end);
+    assert!(is_name(name), "{line}");
+    let mut labels = Labels::new();
+    if let Some(inner) = rest.strip_prefix('{') {
+        rest = inner;
+        loop {
+            let (label, after) = rest.split_once("=\"").unwrap_or_else(|| panic!("{line}"));
+            assert!(is_name(label), "{line}");
+            let (value, after) = quoted(after);
+            assert_eq!(labels.insert(label.to_owned(), value), None, "{line}");
+            match after.split_at(1) {
+                (",", next) => rest = next,
+                ("}", next) => {
+                    rest = next;
+                    break;
+                }
+                _ => panic!("{line}"),
+            }
+        }
+    }
+    let number = rest.strip_prefix(' ').unwrap_or_else(|| panic!("{line}"));
+    let is_plain = |byte: u8| byte.is_ascii_digit() || b"+-.e".contains(&byte);
+    assert!(number.bytes().all(is_plain), "{line}");
+    (name.to_owned(), labels, number.parse().unwrap())
+}
+
+/// What is before the closing quote, and what is behind it.
+fn quoted(text: &str) -> (String, &str) {
+    let mut value = String::new();
+    let mut characters = text.chars();
+    loop {
+        match characters.next().expect("a closing quote") {
+            '"' => return (value, characters.as_str()),
+            '\\' => value.push(match characters.next() {
+                Some('n') => '\n',
+                Some(escaped @ ('"' | '\\')) => escaped,
+                other => panic!("\\{other:?} in {text}"),
+            }),
+            plain => value.push(plain),
+        }
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    let is_first = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
+    bytes.next().is_some_and(is_first) && bytes.all(|byte| is_first(byte) || byte.is_ascii_digit())
+}

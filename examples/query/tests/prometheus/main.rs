@@ -1,0 +1,254 @@
+//! What Prometheus gets to see.
+
+mod grammar;
+mod serving;
+
+use std::net::{TcpListener, UdpSocket};
+use std::process::Command;
+use std::time::Duration;
+
+use serving::Serving;
+use sflow_collector::Capture;
+use sflow_v5::counter::{HostDescr, VirtNetIo};
+use sflow_v5::{
+    Address, CounterRecord, CountersSample, DataSource, DataSourceKind, Datagram, Encoder, Header,
+    Records, Sample, Text,
+};
+
+const SWARM: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../testdata/captures/hsflowd-swarm.pcap"
+);
+
+#[test]
+fn everything_of_a_capture() {
+    let serving = Serving::all_of(&[SWARM]);
+    let told = serving.scrape();
+    let bytes = told.of("sflow_vir_bytes_in_total", "name", "apache.1.");
+    assert_eq!(bytes, [last_bytes_in("apache.1.") as f64]);
+    assert_eq!(told.of("sflow_vir_bytes_in_total", "host", "node2"), bytes);
+    assert_eq!(
+        told.of("sflow_vir_cpu_utilization", "kind", "container")
+            .len(),
+        1
+    );
+    assert_eq!(told.of("sflow_cpu_num", "kind", "host"), [2.0; 3]);
+    let octets = told.of("sflow_ifinoctets_total", "ifindex", "3");
+    assert_eq!(octets.len(), 3, "an interface on each host");
+    let gone = told.of("sflow_vir_bytes_in_total", "name", "apache.2.");
+    assert!(gone.is_empty(), "absent is not zero");
+
+    let of_agents = |name| told.of(name, "agent", "10.99.0.").iter().sum::<f64>();
+    assert_eq!(of_agents("sflow_agent_datagrams_total"), 1448.0);
+    assert_eq!(of_agents("sflow_agent_datagrams_lost_total"), 0.0);
+    for (name, value) in [
+        ("sflow_stream_datagrams_total", Some(1448.0)),
+        ("sflow_stream_datagrams_malformed_total", Some(0.0)),
+        ("sflow_stream_counter_resets_total", Some(8.0)),
+        ("sflow_stream_kernel_drops_total", None),
+        ("sflow_series_left_out", Some(0.0)),
+    ] {
+        assert_eq!(told.single(name), value, "{name}");
+    }
+    assert_eq!(told.of("sflow_entities", "kind", "host"), [3.0]);
+    assert!(told.single("sflow_scrape_seconds").unwrap() > 0.0);
+    assert_eq!(told.count("sflow_answer"), 0);
+    let again = serving.scrape();
+    assert!(told.labels().eq(again.labels()), "looking changes nothing");
+}
+
+#[test]
+fn where_to_look() {
+    let serving = Serving::all_of(&[SWARM]);
+    for (request, status) in [
+        ("POST /metrics", "405"),
+        ("DELETE /", "405"),
+        ("GET /elsewhere", "404"),
+    ] {
+        let (head, _) = serving.request(request);
+        assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{head}");
+    }
+    let (head, body) = serving.request("GET /");
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    assert!(
+        head.contains("text/plain") && body.contains("/metrics"),
+        "{body}"
+    );
+}
+
+#[test]
+fn only_what_a_query_is_about() {
+    let query = "max:vir_bytes_in,avg:vir_mem_used{vir_host_name=apache.*} by host_name";
+    let told = Serving::all_of(&[query, SWARM]).scrape();
+    let bytes = told.of("sflow_vir_bytes_in_total", "kind", "");
+    assert_eq!(bytes, [last_bytes_in("apache.1.") as f64]);
+    assert_eq!(told.of("sflow_vir_mem_used", "name", "apache.1.").len(), 1);
+    for other in [
+        "sflow_cpu",
+        "sflow_if",
+        "sflow_vir_bytes_out",
+        "sflow_vir_cpu",
+    ] {
+        assert_eq!(told.count(other), 0, "{other}");
+    }
+    assert_eq!(told.of("sflow_answer", "group", "node2"), [344_064.0, 0.0]);
+    let contributing = told.of("sflow_answer_contributing", "expression", "max:");
+    assert_eq!(contributing, [1.0]);
+    assert_eq!(told.of("sflow_answer_matched", "group", "node2"), [1.0; 2]);
+
+    let nobody = "avg:vir_cpu_cores,avg:vir_cpu_cores{vir_host_name=nobody}";
+    let told = Serving::all_of(&[nobody, SWARM]).scrape();
+    assert_eq!(told.count("sflow_vir"), 0);
+    assert!(told.of("sflow_answer", "expression", "").is_empty());
+    assert_eq!(told.of("sflow_answer_matched", "expression", "avg:"), [0.0]);
+}
+
+/// Far more is printed than a pipe holds, so that the program waits for whoever reads it.
+#[test]
+fn what_is_printed_keeps_nobody_waiting() {
+    let query = "sum:vir_cpu_cores";
+    let serving = Serving::start(&[query, SWARM, "--every", "10ms"]);
+    let datagrams = || {
+        serving
+            .scrape()
+            .single("sflow_stream_datagrams_total")
+            .unwrap()
+    };
+    let (mut before, mut now) = (-1.0, datagrams());
+    while now != before || now == 0.0 {
+        std::thread::sleep(Duration::from_millis(100));
+        (before, now) = (now, datagrams());
+    }
+    assert!(now < 1448.0, "all was printed");
+}
+
+#[test]
+fn no_more_series_than_there_may_be() {
+    let all = Serving::all_of(&[SWARM]).scrape();
+    let few = Serving::all_of(&[SWARM, "--prometheus-series", "40"]).scrape();
+    let fixed = |told: &grammar::Exposition| {
+        let names = [
+            "sflow_stream_",
+            "sflow_entities",
+            "sflow_series_",
+            "sflow_scrape_",
+        ];
+        names.map(|name| told.count(name)).iter().sum::<usize>()
+    };
+    assert_eq!(few.count("") - fixed(&few), 40);
+    let left_out = few.single("sflow_series_left_out").unwrap();
+    assert_eq!(left_out, (all.count("") - fixed(&all) - 40) as f64);
+    assert_eq!(few.of("sflow_agent_datagrams_total", "agent", "").len(), 3);
+}
+
+/// Names that would break out of their quotes, and two containers with one name.
+#[test]
+fn strangers_cannot_break_out() {
+    let hostile = "web\"} 1\n# EOF\n\\\u{1b}[2J";
+    let long = "x".repeat(250);
+    let not_text = b"\xff\xfe\0caf\xe9".as_slice();
+    let mut serving = Serving::start(&["--listen", "127.0.0.1:0"]);
+    let told = serving.hear("listening on");
+    let address = told.trim().rsplit(' ').next().unwrap().to_owned();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let names = [
+        hostile.as_bytes(),
+        hostile.as_bytes(),
+        long.as_bytes(),
+        not_text,
+    ];
+    for sequence in 1..=3 {
+        for (index, name) in (1..).zip(names) {
+            let bytes = report(sequence * 4 + index, sequence, index, name);
+            socket.send_to(&bytes, &address).unwrap();
+        }
+        socket.send_to(b"no sFlow", &address).unwrap();
+    }
+    let told = serving.scrape_after(12.0);
+    let bytes = |label, begin| told.of("sflow_vir_bytes_in_total", label, begin);
+    let harmless = "web\"} 1\\n# EOF\\n\\\\u{1b}[2J";
+    assert_eq!(bytes("name", harmless), [3000.0; 2], "data sources differ");
+    assert_eq!(bytes("data_source", "3:1"), [3000.0]);
+    assert_eq!(bytes("name", &long[..200]), [3000.0]);
+    assert!(bytes("name", &long[..201]).is_empty());
+    assert_eq!(bytes("name", "\u{fffd}\u{fffd}").len(), 1);
+    let mut values = told.labels().flat_map(|labels| labels.values());
+    assert!(values.all(|value| !value.contains(char::is_control)));
+    assert_eq!(
+        told.single("sflow_stream_datagrams_malformed_total"),
+        Some(3.0)
+    );
+    if cfg!(target_os = "linux") {
+        assert_eq!(told.single("sflow_stream_kernel_drops_total"), Some(0.0));
+    }
+}
+
+#[test]
+fn an_address_that_is_taken_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    for (address, code, words) in [
+        (address.as_str(), 1, "end the program that has it"),
+        ("192.0.2.1:0", 1, "give --prometheus another address"),
+        (SWARM, 2, "come before --prometheus"),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_query"))
+            .args([SWARM, "--prometheus", address])
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code));
+        assert!(text.contains(address) && text.contains(words), "{text}");
+    }
+}
+
+/// The counter in the last sample of a container, read without the registry.
+fn last_bytes_in(name: &str) -> u64 {
+    let mut capture = Capture::open(SWARM).unwrap();
+    let mut last = None;
+    while let Some(received) = capture.next().unwrap() {
+        let datagram = Datagram::parse(received.bytes).unwrap();
+        for sample in datagram.samples() {
+            let Sample::Counters(sample) = sample else {
+                continue;
+            };
+            let host = sample.find::<HostDescr<'_>>();
+            if host.is_some_and(|host| host.hostname.to_string().starts_with(name)) {
+                last = sample
+                    .find::<VirtNetIo>()
+                    .and_then(|net| net.rx_bytes.known())
+                    .or(last);
+            }
+        }
+    }
+    last.expect("a sample")
+}
+
+fn report(datagram: u32, sequence: u32, index: u32, name: &[u8]) -> Vec<u8> {
+    let header = Header {
+        agent_address: Address::V4([127, 0, 0, 1]),
+        sequence_number: datagram,
+        uptime: sequence * 1000,
+        ..Header::default()
+    };
+    let net = VirtNetIo {
+        rx_bytes: u64::from(sequence * 1000).into(),
+        ..VirtNetIo::default()
+    };
+    let descr = HostDescr {
+        hostname: Text::from(name),
+        ..HostDescr::default()
+    };
+    let records = [CounterRecord::from(net), descr.into()];
+    let mut buffer = [0; 2000];
+    let mut encoder = Encoder::new(&mut buffer, &header).unwrap();
+    encoder
+        .push(&Sample::Counters(CountersSample {
+            sequence_number: sequence,
+            source_id: DataSource::new(DataSourceKind::LOGICAL, index),
+            records: Records::from(&records[..]),
+            ..CountersSample::default()
+        }))
+        .unwrap();
+    encoder.finish().to_vec()
+}
