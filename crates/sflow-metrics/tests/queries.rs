@@ -4,8 +4,11 @@ mod support;
 
 use std::time::Duration;
 
-use sflow_metrics::{Config, EntityKind, Key, Lifecycle, Pattern, Query, Registry, Take, Window};
-use sflow_v5::DomainState;
+use sflow_metrics::{
+    Config, EntityKind, Key, Lifecycle, Metric, Pattern, Query, Registry, Take, Window,
+};
+use sflow_v5::counter::{BstPortBuffers, Lane, Sfp};
+use sflow_v5::{DomainState, List, Percentage};
 use support::{Agent, Container, ask, at, entity, host, interface, metric};
 
 /// Two hosts: `apache` with three tasks, `apache2` with one, a database that is paused.
@@ -468,4 +471,55 @@ fn tumbling_windows_are_whole_and_stay_until_the_next_is() {
     // At 100 s, four fifths of the last minute were in minute one or before.
     let (.., ranks) = answers.iter().find(|(now, ..)| *now == 100.0).unwrap();
     assert!(close(*ranks, 0.2), "{ranks:?}");
+}
+
+#[test]
+fn a_port_is_as_well_as_its_worst_lane() {
+    let mut registry = Registry::new(Config::default());
+    let mut agent = Agent::new(1);
+    let lanes = [(1, 900, 35_000), (2, 250, 41_000), (3, u32::MAX, 38_000)].map(
+        |(index, rx_power, bias)| Lane {
+            index,
+            rx_power: rx_power.into(),
+            tx_bias_current: bias.into(),
+            ..Lane::default()
+        },
+    );
+    let optics = Sfp {
+        module_id: 3,
+        module_num_lanes: 3,
+        module_temperature: 42_500.into(),
+        lanes: List::from(&lanes[..]),
+        ..Sfp::default()
+    };
+    let queues = [1_250, 9_900, -1].map(Percentage);
+    let buffers = BstPortBuffers {
+        egress_queue_uc_pc: List::from(&queues[..]),
+        ..BstPortBuffers::default()
+    };
+    let mut port = interface(3, 1, 10_000_000_000, 0);
+    port.records.push(optics.into());
+    port.records.push(buffers.into());
+    agent.report(&mut registry, 10.0, &[port]);
+    let value = |metric: &str| ask(&registry, 10.0, &format!("any:{metric}")).value;
+    let known: Vec<&str> = Metric::all()
+        .iter()
+        .filter(|metric| metric.origin().contains("sfp.lanes.rx_power"))
+        .map(Metric::name)
+        .collect();
+    assert_eq!(
+        known.len(),
+        6,
+        "of three fields the lowest and the highest: {known:?}"
+    );
+    assert_eq!(value("opt_temperature"), Some(42_500.0));
+    assert_eq!(value("opt_rx_power_lowest"), Some(250.0));
+    assert_eq!(value("opt_tx_bias_current_highest"), Some(41_000.0));
+    assert_eq!(value("bst_egress_queue_uc_pc_highest"), Some(99.0));
+    assert_eq!(value("bst_egress_queue_uc_pc_lowest"), Some(12.5));
+    assert_eq!(
+        value("bst_egress_queue_mc_pc_highest"),
+        None,
+        "there is none"
+    );
 }

@@ -6,6 +6,7 @@
 
 mod custom;
 mod derived;
+pub(crate) mod elements;
 mod formula;
 mod naming;
 
@@ -354,6 +355,31 @@ impl Catalogue {
                 kind,
                 naming.kind,
                 format!("{}.{}", naming.structure, field.name),
+                Definition::Raw(Operand::Reading {
+                    structure: index,
+                    column,
+                }),
+            );
+        }
+        let first = structure.counters.len() + structure.gauges.len();
+        let ends = [(0, "lowest", "smallest"), (1, "highest", "largest")];
+        let elements = elements::of(naming.structure);
+        let each = elements.iter().enumerate();
+        let each = each.flat_map(|(place, element)| ends.map(|end| (place, element, end)));
+        for (column, (place, element, (end, suffix, words))) in (first..).zip(each) {
+            let Ok(column) = u8::try_from(column) else {
+                break;
+            };
+            structure.gauges.push(GaugeColumn {
+                field: elements::FIRST + 2 * place + end,
+                scale: element.scale,
+            });
+            self.add(
+                format!("{}_{suffix}", naming.name(element.name)).into(),
+                element.unit.into(),
+                MetricKind::Gauge,
+                naming.kind,
+                format!("{}, the {words}", element.origin),
                 Definition::Raw(Operand::Reading {
                     structure: index,
                     column,

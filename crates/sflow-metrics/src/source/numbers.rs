@@ -1,5 +1,7 @@
 use sflow_v5::{CounterRecord, Value};
 
+use crate::catalogue::elements;
+
 /// More fields than any counter record has.
 const MOST: usize = 64;
 
@@ -35,6 +37,25 @@ impl Numbers {
             floats |= u64::from(is_float) << (field % MOST);
         });
         self.floats = floats;
+        if elements::are_in(record) {
+            self.read_elements(record);
+        }
+    }
+
+    /// Of each kind of element in a list, the smallest number and the largest.
+    #[cold]
+    fn read_elements(&mut self, record: &CounterRecord<'_>) {
+        let (_, ends) = self.bits.split_at_mut(elements::FIRST);
+        ends.fill(UNKNOWN);
+        elements::each(record, |element, number| {
+            if let Some([lowest, highest]) = ends.get_mut(2 * element..2 * element + 2) {
+                *lowest = number.min(*lowest);
+                *highest = match *highest {
+                    UNKNOWN => number,
+                    highest => number.max(highest),
+                };
+            }
+        });
     }
 
     /// The number of a field, or the bits of one with a point; [`UNKNOWN`] if it is.
@@ -69,7 +90,11 @@ mod tests {
     #[test]
     fn no_record_has_more_fields() {
         for registered in CounterRecord::REGISTERED {
-            assert!(registered.fields.len() <= MOST, "{}", registered.name);
+            assert!(
+                registered.fields.len() <= elements::FIRST,
+                "{}",
+                registered.name
+            );
         }
     }
 
