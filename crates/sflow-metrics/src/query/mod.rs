@@ -1,5 +1,6 @@
 //! Questions, as values and as text.
 
+mod error;
 mod gather;
 mod group;
 mod key;
@@ -16,12 +17,13 @@ use core::time::Duration;
 use crate::catalogue::Metric;
 use crate::kind::EntityKind;
 
+pub(crate) use error::Spaces;
+pub use error::{QueryError, QueryProblem};
 pub(crate) use gather::Gathering;
 pub use group::{Group, Grouping, Groups};
 pub use key::Key;
 pub(crate) use nearest::nearest;
-pub use parse::{QueryError, QueryProblem};
-pub(crate) use parse::{Spaces, duration};
+pub(crate) use parse::duration;
 pub use partial::{Holder, MergeError, Partial};
 pub use pattern::Pattern;
 pub use statistic::{Percent, Statistic};
