@@ -13,6 +13,7 @@
 pub mod balancer;
 pub mod chart;
 pub mod cli;
+pub mod compare;
 pub mod config;
 pub mod controller;
 pub mod docker;

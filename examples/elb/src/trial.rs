@@ -118,7 +118,7 @@ pub async fn run(
 }
 
 /// Lets time pass, and hands what arrives to the telemetry: real bytes, to the real decoder.
-fn deliver(balancer: &mut Balancer<Simulation>, to: Timestamp) {
+pub(crate) fn deliver(balancer: &mut Balancer<Simulation>, to: Timestamp) {
     let mut arrived = Vec::new();
     balancer.orchestrator_mut().advance(to, |delivery| {
         let source = SocketAddr::new(delivery.source, AGENT_PORT);

@@ -3,7 +3,7 @@
 use core::fmt;
 use std::borrow::Cow;
 
-use super::{Key, Summary, separated};
+use super::{Key, Summary, piece, separated};
 
 /// By what entities are put together: a [`Key`], or the part of it that a pattern shows.
 ///
@@ -64,30 +64,20 @@ impl Grouping {
             return Some(value);
         };
         let mut rest = value;
-        for (place, piece) in front.iter().map(String::as_bytes).enumerate() {
+        for (place, piece) in front.iter().enumerate() {
             rest = match place {
-                0 => rest.strip_prefix(piece)?,
-                _ => &rest[find(rest, piece)? + piece.len()..],
+                0 => piece::behind(rest, piece)?,
+                _ => piece::behind_first(rest, piece)?,
             };
         }
-        for (place, piece) in back.iter().rev().map(String::as_bytes).enumerate() {
+        for (place, piece) in back.iter().rev().enumerate() {
             rest = match place {
-                0 => rest.strip_suffix(piece)?,
-                _ => &rest[..find_last(rest, piece)?],
+                0 => piece::before(rest, piece)?,
+                _ => piece::before_last(rest, piece)?,
             };
         }
         Some(rest)
     }
-}
-
-fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    (0..=haystack.len()).find(|at| haystack[*at..].starts_with(needle))
-}
-
-fn find_last(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    (0..=haystack.len())
-        .rev()
-        .find(|at| haystack[*at..].starts_with(needle))
 }
 
 /// The answers to a query by group.

@@ -8,6 +8,7 @@ mod nearest;
 mod parse;
 mod partial;
 mod pattern;
+mod piece;
 mod statistic;
 mod summary;
 
@@ -142,11 +143,22 @@ impl Query {
 /// One number that a query asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expression {
-    pub(super) statistic: Statistic,
-    pub(super) metrics: Vec<&'static Metric>,
+    statistic: Statistic,
+    entity: EntityKind,
+    metrics: Vec<&'static Metric>,
 }
 
 impl Expression {
+    /// Of metrics of one kind of entity, one at least.
+    fn new(statistic: Statistic, metrics: Vec<&'static Metric>) -> Self {
+        let entity = metrics.first().map(|metric| metric.entity());
+        Self {
+            statistic,
+            entity: entity.unwrap_or(EntityKind::Other),
+            metrics,
+        }
+    }
+
     /// How the values of entities become one.
     pub fn statistic(&self) -> Statistic {
         self.statistic
@@ -159,9 +171,7 @@ impl Expression {
 
     /// The kind of entity that has them.
     pub fn entity(&self) -> EntityKind {
-        self.metrics
-            .first()
-            .map_or(EntityKind::Other, |metric| metric.entity())
+        self.entity
     }
 }
 

@@ -112,7 +112,7 @@ impl<'t> Parser<'t> {
             }
             metrics.push(metric);
             if !self.eat('+') {
-                return Ok(Expression { statistic, metrics });
+                return Ok(Expression::new(statistic, metrics));
             }
         }
     }

@@ -1,5 +1,7 @@
 use core::fmt;
 
+use super::piece;
+
 /// A value to look for: exact, or with gaps that anything fits into.
 ///
 /// ```
@@ -40,23 +42,18 @@ impl Pattern {
     }
 
     pub(crate) fn fits_bytes(&self, value: &[u8]) -> bool {
-        let mut pieces = self.pieces.iter().map(String::as_bytes);
+        let mut pieces = self.pieces.iter();
         let Some(first) = pieces.next() else {
             return value.is_empty();
         };
         let Some(last) = pieces.next_back() else {
-            return value == first;
+            return value == first.as_bytes();
         };
-        let Some(mut rest) = value.strip_prefix(first) else {
-            return false;
-        };
+        let mut rest = piece::behind(value, first);
         for piece in pieces {
-            match find(rest, piece) {
-                Some(place) => rest = &rest[place + piece.len()..],
-                None => return false,
-            }
+            rest = rest.and_then(|rest| piece::behind_first(rest, piece));
         }
-        rest.ends_with(last)
+        rest.is_some_and(|rest| piece::before(rest, last).is_some())
     }
 }
 
@@ -76,15 +73,6 @@ impl fmt::Display for Pattern {
         }
         Ok(())
     }
-}
-
-fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    if needle.is_empty() {
-        return Some(0);
-    }
-    haystack
-        .windows(needle.len())
-        .position(|window| window == needle)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@ use std::collections::HashMap;
 
 use super::Registry;
 use super::keys::value_in;
+use crate::catalogue::Metric;
 use crate::kind::{EntityId, EntityKind, Lifecycle};
 use crate::query::{
     Expression, Filter, Gathering, Group, Groups, Holder, Partial, Query, Summary, Take, Window,
@@ -220,23 +221,7 @@ impl Asked<'_> {
         for metric in expression.metrics() {
             let (value, at) = match window {
                 None => self.source.value(metric)?,
-                Some(window) => {
-                    let slots = self.registry.slots_of(window, self.now);
-                    let ring = self.source.ring(metric)?;
-                    let value = match window.take() {
-                        Take::Percentile(percent) => ring.percentile(slots.clone(), percent),
-                        take => {
-                            let readings = ring.over(slots.clone());
-                            match take {
-                                Take::Min => readings.min(),
-                                Take::Max => readings.max(),
-                                Take::Last => readings.last(),
-                                _ => readings.mean(),
-                            }
-                        }
-                    };
-                    (value?, ring.over(slots).last_at()?)
-                }
+                Some(window) => self.over(window, metric)?,
             };
             total = Some(total.map_or((value, at), |(sum, oldest)| (sum + value, oldest.min(at))));
         }
@@ -244,8 +229,26 @@ impl Asked<'_> {
         let is_over = window.is_some_and(Window::is_tumbling);
         total.filter(|(_, at)| is_over || *at >= self.believed_since)
     }
+
+    /// What a window takes of a metric, and when the newest of it was read.
+    fn over(&self, window: Window, metric: &Metric) -> Option<(f64, Timestamp)> {
+        let slots = self.registry.slots_of(window, self.now);
+        let ring = self.source.ring(metric)?;
+        let readings = ring.over(slots.clone());
+        let value = match window.take() {
+            Take::Percentile(percent) => ring.percentile(slots, percent),
+            Take::Min => readings.min(),
+            Take::Max => readings.max(),
+            Take::Last => readings.last(),
+            Take::Mean => readings.mean(),
+        };
+        Some((value?, readings.last_at()?))
+    }
 }
 
+/// Whether a source is of the kind that an expression is about; of whatever kind, whether it has
+/// ever said something of all metrics.
+#[inline]
 fn could_have(source: &Source, expression: &Expression) -> bool {
     match expression.entity() {
         EntityKind::Other => expression.metrics().iter().all(|metric| source.has(metric)),

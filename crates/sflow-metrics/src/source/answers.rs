@@ -10,21 +10,25 @@ use crate::window::{Partial, Ring, slot_number};
 
 impl Source {
     /// The last reading of a metric, and the age of the oldest part of it.
+    #[inline]
     pub(crate) fn value(&self, metric: &Metric) -> Option<(f64, Timestamp)> {
-        let mut oldest = None;
-        let mut read = |operand| match operand {
-            Operand::HostProcessors => self.processors,
-            Operand::Reading { .. } => {
-                let (value, at) = self.readings.get(operand)?;
-                oldest = Some(oldest.map_or(at, |oldest: Timestamp| oldest.min(at)));
-                Some(value)
+        match metric.definition() {
+            Definition::Raw(operand @ Operand::Reading { .. }) => self.readings.get(*operand),
+            Definition::Raw(Operand::HostProcessors) => Some((self.processors?, self.last_seen)),
+            Definition::Custom(name) => self.custom(name)?.get(),
+            formula @ Definition::Formula(_) => {
+                let mut oldest = self.last_seen;
+                let value = formula.evaluate(|operand| match operand {
+                    Operand::HostProcessors => self.processors,
+                    Operand::Reading { .. } => {
+                        let (value, at) = self.readings.get(operand)?;
+                        oldest = oldest.min(at);
+                        Some(value)
+                    }
+                })?;
+                Some((value, oldest))
             }
-        };
-        if let Definition::Custom(name) = metric.definition() {
-            return self.custom(name)?.get();
         }
-        let value = metric.definition().evaluate(&mut read)?;
-        Some((value, oldest.unwrap_or(self.last_seen)))
     }
 
     /// The number that the counter of a metric stands at.

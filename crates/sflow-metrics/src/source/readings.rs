@@ -157,7 +157,21 @@ impl Readings {
 
     /// A reading, if there is one; and when it was read. What came several times in a sample, as
     /// one for each queue, is added up.
+    #[inline]
     pub(crate) fn get(&self, operand: Operand) -> Option<(f64, Timestamp)> {
+        let Operand::Reading { structure, column } = operand else {
+            return None;
+        };
+        let columns = Structure::all().get(usize::from(structure))?;
+        if columns.repeats {
+            return self.sum(operand);
+        }
+        let row = self.rows.iter().find(|row| row.structure == structure)?;
+        let words = self.words.get(usize::from(row.at)..)?;
+        read(columns, words, usize::from(column))
+    }
+
+    fn sum(&self, operand: Operand) -> Option<(f64, Timestamp)> {
         let mut sum: Option<(f64, Timestamp)> = None;
         for (structure, words, column) in self.find(operand) {
             let Some((value, at)) = read(structure, words, column) else {

@@ -5,10 +5,12 @@
 
 mod axis;
 mod canvas;
+mod multiples;
 mod palette;
 mod picture;
 pub(crate) mod series;
 
+pub use self::multiples::{Multiple, multiples};
 pub use self::palette::night_rules;
 
 use self::picture::{Limits, Picture};

@@ -377,7 +377,7 @@ fn fitting(text: &str, width: i32, size: f64) -> String {
 }
 
 /// The drawing, with words for those who do not see it.
-fn described(svg: &str, words: &str) -> String {
+pub(super) fn described(svg: &str, words: &str) -> String {
     let mut opening = String::from("<svg role=\"img\" aria-label=\"");
     for c in shortened(words, 200).chars() {
         match c {

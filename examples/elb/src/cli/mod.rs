@@ -1,5 +1,6 @@
 //! The command line: one file for each sub-command.
 
+mod compare;
 mod demo;
 mod replay;
 mod run;
@@ -59,6 +60,11 @@ enum Command {
     /// Prints a timeline and writes a chart of the load per container with and without the
     /// balancer. The same seed gives the same run, bit for bit.
     Simulate(simulate::Args),
+    /// Compare policies with each other on six loads, in virtual time.
+    ///
+    /// Ours, the article's rule, Kubernetes' autoscaler and fixed sizes: who is overloaded for
+    /// how long, at what cost, and how calmly. The same seed gives the same bytes.
+    Compare(compare::Args),
 }
 
 /// Which rule decides.
@@ -161,6 +167,7 @@ impl Command {
             Self::Run(args) => args.run(log),
             Self::Replay(args) => args.run(log),
             Self::Simulate(args) => args.run(log),
+            Self::Compare(args) => args.run(log),
         }
     }
 }

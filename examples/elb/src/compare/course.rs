@@ -1,0 +1,174 @@
+use std::time::Duration;
+
+use crate::simulator::{Delay, Load, Scenario, ScenarioError};
+
+/// Requests per second that a replica carries; more is an overload. A request makes 1,000
+/// bytes, so that this is the article's upper threshold of 100 kB/s.
+pub const CAPACITY: f64 = 100.0;
+/// Replicas that a policy may order at most.
+pub const MOST: u32 = 20;
+
+/// A load, and what is known about it beforehand.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Course {
+    /// Its name.
+    pub name: &'static str,
+    /// What happens.
+    pub about: &'static str,
+    /// How long it takes.
+    pub duration: Duration,
+    /// From when on the load stays as it is, if it does.
+    pub rest: Option<Duration>,
+    load: Load,
+}
+
+/// Each name with what happens.
+const ABOUT: [(&str, &str); 6] = [
+    ("step", "200 requests/s become 600 at once and stay"),
+    ("ramp", "200 become 1,000 within five minutes and stay"),
+    ("spike", "a minute of 900 on a steady 200"),
+    (
+        "sine",
+        "a wave of ten minutes between 150 and 850, three times",
+    ),
+    (
+        "noise",
+        "500, shaken by up to a quarter, anew every 15 seconds",
+    ),
+    (
+        "sawtooth",
+        "from 200 to 900 within five minutes, then at once back, four times",
+    ),
+];
+
+impl Course {
+    /// All of them; the noise is that of `seed`.
+    pub fn all(seed: u64) -> Vec<Self> {
+        ABOUT
+            .iter()
+            .map(|&(name, about)| Self::new(name, about, seed))
+            .collect()
+    }
+
+    fn new(name: &'static str, about: &'static str, seed: u64) -> Self {
+        let (duration, rest, load) = match name {
+            "step" => (900, Some(67), step(200.0, 600.0, s(67))),
+            "ramp" => (900, Some(367), ramp()),
+            "spike" => (900, Some(142), spike()),
+            "sine" => (1800, None, sine()),
+            "sawtooth" => (1200, None, sawtooth()),
+            _ => (1200, None, noise(500.0, 0.25, seed)),
+        };
+        Self {
+            name,
+            about,
+            duration: s(duration),
+            rest: rest.map(s),
+            load,
+        }
+    }
+
+    /// The load at this time, as the replicas that can just carry it.
+    pub fn at(&self, time: Duration) -> f64 {
+        self.load.at(time) / CAPACITY
+    }
+
+    /// The highest load.
+    pub fn peak(&self) -> f64 {
+        self.seconds().fold(0.0, f64::max)
+    }
+
+    /// The mean load.
+    pub fn mean(&self) -> f64 {
+        self.seconds().sum::<f64>() / self.duration.as_secs_f64()
+    }
+
+    fn seconds(&self) -> impl Iterator<Item = f64> {
+        (0..self.duration.as_secs()).map(|second| self.at(s(second)))
+    }
+
+    /// The cluster of the article under this load: three hosts, counters every ten seconds,
+    /// one datagram of a hundred lost, and containers that take three to eight seconds to start.
+    ///
+    /// # Errors
+    ///
+    /// If the scenario is not there.
+    pub fn scenario(&self, replicas: u32) -> Result<Scenario, ScenarioError> {
+        cluster(self.load.clone(), self.duration, replicas)
+    }
+}
+
+/// The cluster of all comparisons.
+pub(super) fn cluster(
+    load: Load,
+    duration: Duration,
+    replicas: u32,
+) -> Result<Scenario, ScenarioError> {
+    let mut scenario = Scenario::named("article")?;
+    scenario.duration = duration;
+    for service in &mut scenario.services {
+        service.load = load.clone();
+        service.replicas = replicas;
+        service.bounds = (1, MOST);
+        service.start = Delay::millis(3_000, 8_000);
+        service.stop = Delay::millis(500, 2_000);
+    }
+    let network = crate::simulator::Network {
+        loss: 0.01,
+        ..crate::simulator::Network::default()
+    };
+    Ok(scenario.with(Duration::ZERO, crate::simulator::Event::Network(network)))
+}
+
+pub(super) const fn step(before: f64, after: f64, at: Duration) -> Load {
+    Load::Step { before, after, at }
+}
+
+fn ramp() -> Load {
+    Load::Ramp {
+        from: 200.0,
+        to: 1_000.0,
+        begin: s(67),
+        end: s(367),
+    }
+}
+
+fn spike() -> Load {
+    Load::Spike {
+        base: 200.0,
+        peak: 900.0,
+        begin: s(67),
+        rise: s(5),
+        hold: s(60),
+        fall: s(10),
+    }
+}
+
+fn sine() -> Load {
+    Load::Sine {
+        mean: 500.0,
+        amplitude: 350.0,
+        period: s(600),
+    }
+}
+
+fn noise(mean: f64, fraction: f64, seed: u64) -> Load {
+    Load::Noise {
+        load: Box::new(Load::Constant(mean)),
+        fraction,
+        grain: s(15),
+        seed,
+    }
+}
+
+fn sawtooth() -> Load {
+    Load::Sawtooth {
+        low: 200.0,
+        high: 900.0,
+        period: s(300),
+    }
+}
+
+const fn s(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}

@@ -1,0 +1,237 @@
+//! Policies compared: the measures on traces that a person can check, who wins where, the same
+//! bytes twice, and no oscillation over gains and delays.
+
+use std::time::Duration;
+
+use elb::compare::{
+    Comparison, Contender, Course, Grid, Moment, Options, Score, Settling, Trace, compare,
+};
+
+const fn s(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// A trace of one moment a second: load, wanted and running, each so many seconds.
+fn trace(parts: &[(u32, f64, u32, u32)]) -> Trace {
+    let part = |&(seconds, load, wanted, running): &(u32, f64, u32, u32)| {
+        let moment = Moment {
+            load,
+            wanted,
+            running,
+        };
+        (0..seconds).map(move |_| moment)
+    };
+    Trace {
+        every: s(1),
+        moments: parts.iter().flat_map(part).collect(),
+    }
+}
+
+async fn comparison(seed: u64, seeds: u32) -> Comparison {
+    let target = 0.8;
+    compare(Options {
+        seed,
+        seeds,
+        target,
+    })
+    .await
+    .unwrap()
+}
+
+fn score(comparison: &Comparison, course: &str, policy: Contender) -> Score {
+    let course = comparison
+        .courses
+        .iter()
+        .find(|known| known.name == course)
+        .unwrap();
+    let mut results = course.results.iter();
+    results.find(|known| known.policy == policy).unwrap().score
+}
+
+#[test]
+fn a_step_is_measured() {
+    // Two replicas; at 10 s the load of four comes. Six are ordered at 15 s, run from 20 s on,
+    // and become five at 100 s.
+    let trace = trace(&[
+        (10, 2.0, 2, 2),
+        (5, 4.0, 2, 2),
+        (5, 4.0, 6, 2),
+        (80, 4.0, 6, 6),
+        (100, 4.0, 5, 5),
+    ]);
+    let score = trace.score(Some(s(10)), 5);
+    assert_eq!(score.overload_seconds, 10.0);
+    assert_eq!(score.replica_seconds, 15.0 * 2.0 + 85.0 * 6.0 + 100.0 * 5.0);
+    assert_eq!(score.changes, 2.0);
+    // The moment at 101 s is the first with five.
+    assert_eq!(score.settling, Settling::After(91.0));
+    assert_eq!(score.overshoot, 1.0);
+    let changes: Vec<_> = trace.changes().collect();
+    assert_eq!(changes, [(s(16), true), (s(101), false)]);
+    assert_eq!(trace.turns().collect::<Vec<_>>(), [s(101)]);
+}
+
+#[test]
+fn what_just_suffices_is_no_overload() {
+    let score = trace(&[(50, 3.0, 3, 3), (1, 3.01, 3, 3)]).score(None, 4);
+    assert_eq!(score.overload_seconds, 1.0);
+    assert_eq!(score.overshoot, 0.0, "fewer than needed is not negative");
+    assert_eq!(score.settling, Settling::Restless);
+}
+
+#[test]
+fn settling_waits_for_the_end_of_overload_and_may_never_come() {
+    let late = trace(&[(30, 5.0, 5, 4), (90, 5.0, 5, 5)]);
+    assert_eq!(late.score(Some(s(5)), 5).settling, Settling::After(25.0));
+    let calm = trace(&[(100, 1.0, 1, 1)]);
+    assert_eq!(calm.score(Some(s(5)), 1).settling, Settling::After(0.0));
+    let overloaded = trace(&[(100, 5.0, 4, 4)]);
+    assert_eq!(overloaded.score(Some(s(5)), 5).settling, Settling::Never);
+    let restless = trace(&[(100, 1.0, 1, 1), (30, 1.0, 2, 2)]);
+    assert_eq!(restless.score(Some(s(5)), 1).settling, Settling::Never);
+}
+
+#[test]
+fn the_mean_of_runs() {
+    let one = trace(&[(10, 2.0, 1, 1), (90, 2.0, 2, 2)]).score(Some(s(0)), 2);
+    let other = trace(&[(20, 2.0, 1, 1), (80, 2.0, 4, 4)]).score(Some(s(0)), 2);
+    let mean = Score::mean(&[one, other]).unwrap();
+    assert_eq!(mean.overload_seconds, 15.0);
+    assert_eq!(mean.replica_seconds, (190.0 + 340.0) / 2.0);
+    assert_eq!(mean.changes, 1.0);
+    assert_eq!(mean.settling, Settling::After(16.0));
+    assert_eq!(mean.overshoot, 1.0);
+    let never = Score {
+        settling: Settling::Never,
+        ..one
+    };
+    let mean = Score::mean(&[one, never, other]).unwrap();
+    assert_eq!(mean.settling, Settling::Never);
+    assert_eq!(Score::mean(&[]), None);
+}
+
+#[test]
+fn loads_are_what_they_are_said_to_be() {
+    let courses = Course::all(1);
+    let known = |name: &str| courses.iter().find(|course| course.name == name).unwrap();
+    assert_eq!(
+        (known("step").at(s(66)), known("step").at(s(67))),
+        (2.0, 6.0)
+    );
+    assert_eq!(known("spike").peak(), 9.0);
+    assert!((known("sine").mean() - 5.0).abs() < 0.01);
+    assert_ne!(known("noise"), &Course::all(2)[4], "noise has its own seed");
+    for course in &courses {
+        let Some(rest) = course.rest else { continue };
+        let last = course.at(course.duration);
+        assert!(course.at(rest) == last && course.at(rest - s(1)) != last);
+    }
+}
+
+#[tokio::test]
+async fn the_same_seed_gives_the_same_bytes() {
+    let (first, second) = (comparison(3, 1).await, comparison(3, 1).await);
+    assert_eq!(first.to_string(), second.to_string());
+    assert_eq!(first.chart(), second.chart());
+    let json = |comparison: &Comparison| serde_json::to_string(comparison).unwrap();
+    assert_eq!(json(&first), json(&second));
+    assert_ne!(json(&first), json(&comparison(4, 1).await));
+}
+
+#[tokio::test]
+async fn ours_is_least_overloaded_of_all_that_are_not_told_the_load() {
+    let comparison = comparison(1, 3).await;
+    for course in &comparison.courses {
+        let of = |policy| score(&comparison, course.name, policy);
+        let (ours, article, hpa) = (
+            of(Contender::Elb),
+            of(Contender::Article),
+            of(Contender::Hpa),
+        );
+        assert!(
+            ours.overload_seconds < article.overload_seconds,
+            "{comparison}"
+        );
+        assert!(
+            ours.overload_seconds <= hpa.overload_seconds,
+            "{comparison}"
+        );
+        assert!(
+            ours.replica_seconds < hpa.replica_seconds * 1.03,
+            "{comparison}"
+        );
+        assert_eq!(of(Contender::FixedPeak).overload_seconds, 0.0);
+        assert_eq!(of(Contender::FixedPeak).changes, 0.0);
+        assert!(
+            !course.why.is_empty(),
+            "fixed-peak is never beaten on overload"
+        );
+    }
+    // One spike: the replicas of the peak are not kept for ever.
+    let spike = |policy| score(&comparison, "spike", policy).replica_seconds;
+    assert!(spike(Contender::Elb) < spike(Contender::FixedPeak));
+    assert!(spike(Contender::ElbMinute) < 0.7 * spike(Contender::Elb));
+    for policy in [Contender::Elb, Contender::Article, Contender::Hpa] {
+        let step = score(&comparison, "step", policy);
+        assert!(
+            matches!(step.settling, Settling::After(_)),
+            "{policy:?} {step:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_table_and_the_chart_name_everybody() {
+    let comparison = comparison(1, 1).await;
+    let (table, chart) = (comparison.to_string(), comparison.chart());
+    for policy in Contender::ALL {
+        let name = policy.name();
+        let rows = table
+            .lines()
+            .filter(|line| line.starts_with(&format!("  {name} ")));
+        assert_eq!(rows.count(), 6, "{table}");
+        assert!(chart.contains(name));
+    }
+    for course in &comparison.courses {
+        assert!(table.contains(course.about) && chart.contains(course.about));
+    }
+    let longest = table.lines().map(|line| line.chars().count()).max();
+    assert!(longest <= Some(80), "{table}");
+    assert!(table.is_ascii() || table.chars().all(|c| c.is_ascii() || c == '–'));
+}
+
+/// The corners of the grid that `elb compare --grid` walks whole.
+#[tokio::test]
+async fn nothing_swings_on_whatever_gain_and_delay() {
+    let grid = Grid {
+        gains: vec![Some(25.0), None],
+        windows: vec![300, 0],
+        polling: vec![5, 30],
+        start_up: vec![1, 60],
+        ..Grid::full(1, 0.8)
+    };
+    let grown = grid.run().await.unwrap();
+    assert_eq!(grown.cells.len(), 16);
+    for cell in &grown.cells {
+        assert!(!cell.is_sustained(), "{grown}");
+        // With the window that is the default, one correction is all there is.
+        assert!(cell.window == 0 || cell.turns <= 1, "{grown}");
+    }
+    let longest = grown.longest().unwrap();
+    assert!(
+        longest.swinging < Grid::SETTLED.as_secs_f64(),
+        "{longest:?}"
+    );
+}
+
+/// What would be reported if something did.
+#[test]
+fn a_swing_that_goes_on_is_recognised() {
+    let mut parts = Vec::new();
+    for _ in 0..50 {
+        parts.extend([(20, 4.0, 4, 4), (20, 4.0, 6, 6)]);
+    }
+    let turns: Vec<_> = trace(&parts).turns().collect();
+    assert_eq!(turns.len(), 98);
+    assert_eq!(turns[0], s(41));
+}
