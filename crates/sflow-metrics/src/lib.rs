@@ -32,6 +32,6 @@ pub use query::{
     Expression, Filter, Group, Grouping, Groups, Holder, Key, MergeError, Partial, Pattern,
     Percent, Query, QueryError, QueryProblem, Statistic, Summary, Take, Window,
 };
-pub use registry::Registry;
+pub use registry::{EntityAnswer, Registry};
 pub use threshold::{Scope, Side, Threshold, ThresholdError, ThresholdId, ThresholdStatus};
 pub use timestamp::Timestamp;

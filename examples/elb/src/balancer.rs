@@ -1,32 +1,25 @@
 //! The whole loop as one value: telemetry in, decisions out, and what a person sees of it.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
 use sflow_metrics::{QueryError, Timestamp};
 use tracing::{info, warn};
 
+use crate::board::Board;
 use crate::config::{self, Control};
-use crate::controller::{Controller, Managed, Round};
-use crate::orchestrator::{Orchestrator, Scaling, Service};
-use crate::policy::{Decision, Mode};
+use crate::controller::{Controller, Round};
+use crate::handle::{Refusal, Request};
+use crate::orchestrator::Orchestrator;
+use crate::shared::Shared;
 use crate::telemetry::Telemetry;
-use crate::view::{DecisionView, Point, ServiceView, SignalView, Snapshot};
+use crate::view::{Point, Snapshot};
 
-/// Points of a service's past that are kept: an hour at one every two seconds.
-const PAST: usize = 1_800;
-/// Decisions that are kept.
-const DECISIONS: usize = 500;
-
-/// Telemetry, controller and the recent past.
+/// Telemetry, controller and what they came to.
 #[derive(Debug)]
 pub struct Balancer<O> {
-    telemetry: Telemetry,
+    telemetry: Shared<Telemetry>,
     controller: Controller<O>,
-    started: Timestamp,
-    past: BTreeMap<String, VecDeque<Point>>,
-    decisions: VecDeque<DecisionView>,
-    troubles: Vec<String>,
+    board: Shared<Board>,
 }
 
 impl<O: Orchestrator> Balancer<O> {
@@ -42,63 +35,44 @@ impl<O: Orchestrator> Balancer<O> {
         services: &[config::Service],
     ) -> Result<Self, QueryError> {
         Ok(Self {
-            telemetry: Telemetry::default(),
+            telemetry: Shared::default(),
             controller: Controller::new(orchestrator, control, services)?,
-            started: now,
-            past: BTreeMap::new(),
-            decisions: VecDeque::new(),
-            troubles: Vec::new(),
+            board: Shared::new(Board::new(now)),
         })
     }
 
     /// Takes one datagram.
     pub fn receive(&mut self, received_at: Timestamp, source: SocketAddr, bytes: &[u8]) {
-        self.telemetry.receive(received_at, source, bytes);
+        self.telemetry.lock().receive(received_at, source, bytes);
     }
 
     /// One round of the loop.
     pub async fn round(&mut self, now: Timestamp) -> Round {
         let round = self.controller.round(now, &self.telemetry).await;
-        let at = self.seconds(now);
-        for decision in &round.decisions {
-            let mut before = self.decisions.iter().rev();
-            let last = before.find(|last| last.service == decision.service);
-            let is_news = last.is_none_or(|last| is_news(decision, last));
-            if is_news {
-                if decision.is_change() {
-                    info!(mode = decision.mode.name(), "{decision}");
-                }
-                if self.decisions.len() == DECISIONS {
-                    self.decisions.pop_front();
-                }
-                self.decisions.push_back(DecisionView {
-                    at,
-                    service: decision.service.clone(),
-                    from: decision.replicas,
-                    to: decision.result,
-                    reasons: decision.reasons(),
-                });
+        let mut board = self.board.lock();
+        let mode = self.controller.mode();
+        let news = board.note(now, mode, self.controller.managed(), &round);
+        drop(board);
+        for entry in &news.entries {
+            if entry.decision.is_change() {
+                let (id, mode) = (entry.id, entry.decision.mode.name());
+                info!(id, mode, outcome = entry.outcome.name(), "{}", entry.words);
             }
         }
-        for managed in self.controller.managed() {
-            let past = self.past.entry(managed.name.clone()).or_default();
-            if past.len() == PAST {
-                past.pop_front();
-            }
-            past.push_back(point(at, managed));
+        for trouble in &news.troubles {
+            warn!("{trouble}");
         }
-        for trouble in &round.troubles {
-            if !self.troubles.contains(trouble) {
-                warn!("{trouble}");
-            }
-        }
-        self.troubles.clone_from(&round.troubles);
         round
     }
 
-    /// The telemetry.
-    pub const fn telemetry(&self) -> &Telemetry {
+    /// The telemetry, for who fills it or asks it.
+    pub const fn telemetry(&self) -> &Shared<Telemetry> {
         &self.telemetry
+    }
+
+    /// What the loop has come to, for who shows it.
+    pub const fn board(&self) -> &Shared<Board> {
+        &self.board
     }
 
     /// Takes one more service under control.
@@ -110,9 +84,43 @@ impl<O: Orchestrator> Balancer<O> {
         self.controller.manage(service)
     }
 
+    /// Does what somebody asks of the loop.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be done; then nothing has changed.
+    pub fn obey(&mut self, request: &Request) -> Result<(), Refusal> {
+        match request {
+            Request::SetMode { service, mode } => {
+                if !self.controller.set_mode(service.as_deref(), *mode) {
+                    let service = service.clone().unwrap_or_default();
+                    return Err(Refusal::UnknownService(service));
+                }
+                let service = service.as_deref().unwrap_or("all services");
+                info!("mode {} for {service}", mode.name());
+            }
+            Request::Configure(config) => {
+                let configured = self.controller.configure(config.control, &config.services);
+                configured.map_err(|error| Refusal::Impossible(error.to_string()))?;
+                info!(
+                    "another configuration, of {} services",
+                    config.services.len()
+                );
+            }
+        }
+        let mode = self.controller.mode();
+        self.board.lock().stand(mode, self.controller.managed());
+        Ok(())
+    }
+
     /// The controller.
     pub const fn controller(&self) -> &Controller<O> {
         &self.controller
+    }
+
+    /// The controller, to be told something else.
+    pub const fn controller_mut(&mut self) -> &mut Controller<O> {
+        &mut self.controller
     }
 
     /// The orchestrator, to be driven by who simulates it.
@@ -122,106 +130,12 @@ impl<O: Orchestrator> Balancer<O> {
 
     /// A service's past, oldest first.
     pub fn past(&self, service: &str) -> Vec<Point> {
-        self.past
-            .get(service)
-            .into_iter()
-            .flatten()
-            .copied()
-            .collect()
+        self.board.lock().past(service)
     }
 
-    /// What a person sees now. The caller adds what only the caller knows: title, page, speed.
-    pub fn snapshot(&self, now: Timestamp) -> Snapshot {
-        let mut decisions: Vec<DecisionView> = self.decisions.iter().cloned().collect();
-        decisions.extend(self.troubles.iter().map(|trouble| DecisionView {
-            at: self.seconds(now),
-            reasons: vec![trouble.clone()],
-            ..DecisionView::default()
-        }));
-        Snapshot {
-            elapsed: self.seconds(now),
-            speed: 1.0,
-            services: self
-                .controller
-                .managed()
-                .iter()
-                .map(|managed| self.service_view(managed))
-                .collect(),
-            decisions,
-            intake: self.telemetry.intake(),
-            ..Snapshot::default()
-        }
+    /// What a person sees now.
+    pub fn snapshot(&self) -> Snapshot {
+        let intake = self.telemetry.lock().intake();
+        self.board.lock().snapshot(intake)
     }
-
-    fn service_view(&self, managed: &Managed) -> ServiceView {
-        let settings = managed.policy.settings();
-        let inputs = managed
-            .last
-            .as_ref()
-            .map_or(&[][..], |decision| &decision.inputs);
-        let signals = inputs.iter().enumerate().map(|(index, input)| {
-            let (lower, upper) = settings.rule.band(index).unwrap_or_default();
-            SignalView {
-                metric: input.metric.clone(),
-                unit: managed.question.unit(index),
-                value: input.value,
-                upper,
-                lower,
-                contributing: input.contributing,
-                matched: input.matched,
-            }
-        });
-        let newest = point(0.0, managed);
-        ServiceView {
-            name: managed.name.clone(),
-            mode: settings.mode.name().to_owned(),
-            wanted: newest.wanted,
-            running: newest.running,
-            seen: inputs.iter().map(|input| input.matched).max().unwrap_or(0),
-            bounds: (settings.min, settings.max),
-            signals: signals.collect(),
-            past: self.past(&managed.name),
-        }
-    }
-
-    fn seconds(&self, now: Timestamp) -> f64 {
-        (now - self.started).as_secs_f64()
-    }
-}
-
-/// How a service stands after a round.
-fn point(at: f64, managed: &Managed) -> Point {
-    let decision = managed.last.as_ref();
-    let wanted = decision.map(|decision| decision.result).unwrap_or_else(|| {
-        match managed.state.as_ref().map(|state| state.scaling) {
-            Some(Scaling::Replicated { replicas }) => replicas,
-            _ => 0,
-        }
-    });
-    let is_advice = decision.is_some_and(|decision| decision.mode != Mode::Act);
-    Point {
-        at,
-        load: decision.and_then(|decision| decision.inputs.first()?.value),
-        wanted: if is_advice {
-            decision.map_or(wanted, |decision| decision.replicas)
-        } else {
-            wanted
-        },
-        running: managed.state.as_ref().map_or(0, Service::running),
-    }
-}
-
-/// Whether a decision says something that the one shown before did not. Numbers move all the
-/// time; that they did is no news.
-fn is_news(decision: &Decision, last: &DecisionView) -> bool {
-    let kinds = |reasons: &[String]| -> Vec<String> {
-        let is_word = |character: &char| !character.is_ascii_digit() && *character != '.';
-        reasons
-            .iter()
-            .map(|reason| reason.chars().filter(is_word).collect())
-            .collect()
-    };
-    (decision.replicas, decision.result) != (last.from, last.to)
-        || (decision.is_change() && decision.mode == Mode::Act)
-        || kinds(&decision.reasons()) != kinds(&last.reasons)
 }

@@ -11,15 +11,18 @@
 //! ties them together and never sleeps; who drives it decides what time is.
 
 pub mod balancer;
+pub mod board;
 pub mod chart;
 pub mod cli;
 pub mod compare;
 pub mod config;
 pub mod controller;
 pub mod docker;
+pub mod handle;
 pub mod orchestrator;
 pub mod policy;
 pub mod replay;
+pub mod shared;
 pub mod simulator;
 pub mod telemetry;
 pub mod terminal;

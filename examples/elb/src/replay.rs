@@ -1,6 +1,6 @@
 //! A capture through the same decisions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -14,7 +14,7 @@ use crate::config::{Config, Service as Configured};
 use crate::orchestrator::{
     Orchestrator, OrchestratorError, Rollout, Scaling, Service, ServiceId, Task, TaskState,
 };
-use crate::policy::{Decision, Mode};
+use crate::policy::{Decision, Mode, Signal};
 use crate::telemetry::Question;
 
 /// What each line reports beside the decision.
@@ -100,7 +100,8 @@ struct Player<'c> {
     only: &'c [String],
     every: Duration,
     next_tick: Timestamp,
-    reported: BTreeMap<String, Question>,
+    managed: BTreeSet<String>,
+    reported: Question,
 }
 
 impl<'c> Player<'c> {
@@ -111,14 +112,14 @@ impl<'c> Player<'c> {
         every: Duration,
     ) -> anyhow::Result<Self> {
         let balancer = Balancer::new(start, Recorded::default(), config.control, &[])?;
-        let reported = BTreeMap::new();
         Ok(Self {
             balancer,
             config,
             only,
             every,
             next_tick: start + every,
-            reported,
+            managed: BTreeSet::new(),
+            reported: Question::new(&REPORTED)?,
         })
     }
 
@@ -128,29 +129,32 @@ impl<'c> Player<'c> {
     ) -> anyhow::Result<()> {
         let now = self.next_tick;
         self.next_tick = now + self.every;
-        for service in self.balancer.telemetry().services(now) {
-            let is_wanted = self.only.is_empty() || self.only.contains(&service);
-            if is_wanted && !self.reported.contains_key(&service) {
-                let question = Question::new(&service, &REPORTED)?;
-                self.balancer.manage(&self.configured(&service)?)?;
-                self.reported.insert(service, question);
+        let seen = self.balancer.telemetry().lock().containers(now);
+        for service in seen.keys() {
+            let is_wanted = self.only.is_empty() || self.only.contains(service);
+            if is_wanted && !self.managed.contains(service) {
+                self.balancer.manage(&self.configured(service)?)?;
+                self.managed.insert(service.clone());
             }
         }
-        let mut seen = BTreeMap::new();
-        let mut signals = BTreeMap::new();
-        for (service, question) in &self.reported {
-            let observed = self.balancer.telemetry().observe(now, question);
-            let matched = observed
-                .iter()
-                .map(|signal| signal.matched)
-                .max()
-                .unwrap_or(0);
-            seen.insert(service.clone(), matched);
-            signals.insert(service.clone(), observed);
-        }
-        self.balancer.orchestrator_mut().seen = seen;
+        let recorded = self.balancer.orchestrator_mut();
+        recorded.seen = self
+            .managed
+            .iter()
+            .map(|name| service(name, seen.get(name).map_or(&[], Vec::as_slice)))
+            .collect();
+        let signals: BTreeMap<String, Vec<Signal>> = {
+            let recorded = self.balancer.controller().orchestrator();
+            let telemetry = self.balancer.telemetry().lock();
+            let look = telemetry.look(now, [&self.reported]);
+            let signals = recorded.seen.iter().map(|service| {
+                let signals = look.signals(&self.reported, service);
+                (service.name.clone(), signals)
+            });
+            signals.collect()
+        };
         let round = self.balancer.round(now).await;
-        for decision in &round.decisions {
+        for decision in round.decisions.iter().map(|decided| &decided.decision) {
             let Some(observed) = signals.get(&decision.service) else {
                 continue;
             };
@@ -203,15 +207,14 @@ fn word(decision: &Decision) -> String {
 /// What a capture tells of an orchestrator: as many replicas as are seen, and none can be set.
 #[derive(Debug, Default)]
 struct Recorded {
-    seen: BTreeMap<String, u32>,
+    seen: Vec<Service>,
 }
 
 impl Orchestrator for Recorded {
     async fn services(&mut self, names: &[String]) -> Result<Vec<Service>, OrchestratorError> {
-        let known = self.seen.iter().filter(|(name, _)| names.contains(name));
-        Ok(known
-            .map(|(name, replicas)| service(name, *replicas))
-            .collect())
+        let known = self.seen.iter();
+        let known = known.filter(|service| names.contains(&service.name));
+        Ok(known.cloned().collect())
     }
 
     async fn scale(&mut self, service: &Service, _replicas: u32) -> Result<(), OrchestratorError> {
@@ -223,9 +226,9 @@ impl Orchestrator for Recorded {
     }
 }
 
-fn service(name: &str, replicas: u32) -> Service {
-    let task = |slot: u32| Task {
-        container: format!("{name}.{slot}"),
+fn service(name: &str, containers: &[String]) -> Service {
+    let task = |container: &String| Task {
+        container: container.clone(),
         node: None,
         state: TaskState::Running,
         age: Duration::MAX,
@@ -234,11 +237,13 @@ fn service(name: &str, replicas: u32) -> Service {
     Service {
         id: ServiceId(name.to_owned()),
         name: name.to_owned(),
-        scaling: Scaling::Replicated { replicas },
+        scaling: Scaling::Replicated {
+            replicas: u32::try_from(containers.len()).unwrap_or(u32::MAX),
+        },
         version: 0,
         rollout: Rollout::Settled,
         labels: BTreeMap::new(),
         cpu_limit: None,
-        tasks: (1..=replicas).map(task).collect(),
+        tasks: containers.iter().map(task).collect(),
     }
 }

@@ -74,6 +74,7 @@ pub async fn run(
         for decision in round
             .decisions
             .iter()
+            .map(|decided| &decided.decision)
             .filter(|decision| decision.is_change())
         {
             let change = Change {
@@ -113,7 +114,7 @@ pub async fn run(
     Ok(Outcome {
         changes,
         services,
-        datagrams: balancer.telemetry().intake().datagrams,
+        datagrams: balancer.telemetry().lock().intake().datagrams,
     })
 }
 

@@ -1,9 +1,11 @@
+use core::fmt;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::Registry;
 use super::keys::value_in;
 use crate::catalogue::Metric;
+use crate::entity::Entity;
 use crate::kind::{EntityId, EntityKind, Lifecycle};
 use crate::query::{
     Expression, Filter, Gathering, Group, Groups, Holder, Partial, Query, Summary, Take, Window,
@@ -153,6 +155,56 @@ fn summaries(gatherings: &Gatherings, query: &Query, now: Timestamp) -> Vec<Summ
             }
         })
         .collect()
+}
+
+/// What each entity has to say to a query.
+pub(super) fn answers<'r>(
+    registry: &'r Registry,
+    now: Timestamp,
+    query: &'r Query,
+) -> impl Iterator<Item = EntityAnswer<'r>> {
+    asked(registry, now, query).filter_map(move |asked| {
+        let entity = registry.entity(asked.source, now)?;
+        Some(EntityAnswer {
+            entity,
+            asked,
+            query,
+        })
+    })
+}
+
+/// What one entity has to say to a query, for who wants to choose among entities by itself.
+pub struct EntityAnswer<'r> {
+    entity: Entity<'r>,
+    asked: Asked<'r>,
+    query: &'r Query,
+}
+
+impl<'r> EntityAnswer<'r> {
+    /// Who says it.
+    pub fn entity(&self) -> Entity<'r> {
+        self.entity
+    }
+
+    /// Its value for the expression at `place`, and when the oldest part of it was read; `None`
+    /// where it has none that can be believed now.
+    pub fn value(&self, place: usize) -> Option<(f64, Timestamp)> {
+        let expression = self.query.expressions().get(place)?;
+        if !could_have(self.asked.source, expression) {
+            return None;
+        }
+        self.asked.value(self.query.window(), expression)
+    }
+}
+
+impl fmt::Debug for EntityAnswer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let values = (0..self.query.expressions().len()).map(|place| self.value(place));
+        f.debug_struct("EntityAnswer")
+            .field("entity", &self.entity.name())
+            .field("values", &values.collect::<Vec<_>>())
+            .finish()
+    }
 }
 
 /// A source that a query is about.

@@ -10,6 +10,8 @@ mod silence;
 mod telling;
 mod thresholds;
 
+pub use evaluate::EntityAnswer;
+
 use core::net::IpAddr;
 use std::collections::HashMap;
 

@@ -1,7 +1,7 @@
 //! Answers, and what is kept for them.
 
 use super::Registry;
-use super::evaluate::{evaluate, evaluate_groups, matching, partial};
+use super::evaluate::{EntityAnswer, answers, evaluate, evaluate_groups, matching, partial};
 use crate::entity::Entity;
 use crate::kind::Lifecycle;
 use crate::query::{Expression, Groups, Partial, Query, Summary, Window};
@@ -41,6 +41,28 @@ impl Registry {
         query: &'r Query,
     ) -> impl Iterator<Item = Entity<'r>> {
         matching(self, now, query).filter_map(move |source| self.entity(source, now))
+    }
+
+    /// What each of these entities has to say to a query, in one walk.
+    ///
+    /// For who knows better than a filter which of them count, such as an orchestrator's own
+    /// list of containers.
+    ///
+    /// ```
+    /// # use sflow_metrics::{Config, Query, Registry, Timestamp};
+    /// # let registry = Registry::new(Config::default());
+    /// let query: Query = "avg:vir_cpu_cores".parse()?;
+    /// for answer in registry.answers(Timestamp::ZERO, &query) {
+    ///     println!("{}: {:?}", answer.entity().name(), answer.value(0));
+    /// }
+    /// # Ok::<(), sflow_metrics::QueryError>(())
+    /// ```
+    pub fn answers<'r>(
+        &'r self,
+        now: Timestamp,
+        query: &'r Query,
+    ) -> impl Iterator<Item = EntityAnswer<'r>> {
+        answers(self, now, query)
     }
 
     /// What it has to say to a query, to be merged with what other registries have that hear

@@ -2,26 +2,28 @@ use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use sflow_collector::{AsyncUdpReceiver, SocketSettings, UdpReceiver};
 use sflow_metrics::Timestamp;
 use tokio::net::{TcpListener, UdpSocket};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use tracing::instrument::WithSubscriber as _;
 use tracing::subscriber::NoSubscriber;
 
 use super::{Log, PolicyName, end_requested, runtime};
 use crate::balancer::Balancer;
+use crate::board::About;
 use crate::chart;
 use crate::config::{Config, Control};
+use crate::handle::{Handle, Requests};
 use crate::policy::Mode;
 use crate::simulator::{Event, Scenario, Simulation};
 use crate::terminal::{self, Input, Plain, Screen};
 use crate::trial;
 use crate::view::Snapshot;
+use crate::web::Site;
 use crate::{web, words};
 
 /// How much faster `--fast` is.
@@ -188,7 +190,8 @@ struct Demo {
     collector: SocketAddr,
     service: String,
     page: String,
-    snapshots: watch::Sender<Arc<Snapshot>>,
+    handle: Handle,
+    requests: Requests,
     stop: oneshot::Sender<()>,
     server: tokio::task::JoinHandle<io::Result<()>>,
 }
@@ -218,11 +221,19 @@ impl Demo {
             .first()
             .map_or_else(String::new, |service| service.name.clone());
 
-        let (snapshots, watched) = watch::channel(Arc::new(Snapshot::default()));
+        let (handle, requests) = Handle::new(
+            balancer.telemetry().clone(),
+            balancer.board().clone(),
+            Config::article(),
+        );
         let (stop, stopped) = oneshot::channel::<()>();
-        let server = tokio::spawn(web::serve(listener, watched, async move {
-            stopped.await.ok();
-        }));
+        let server = tokio::spawn(web::serve(
+            listener,
+            Site::new(handle.clone()),
+            async move {
+                stopped.await.ok();
+            },
+        ));
         Ok(Self {
             clock,
             interval: control.interval,
@@ -232,7 +243,8 @@ impl Demo {
             collector,
             service,
             page,
-            snapshots,
+            handle,
+            requests,
             stop,
             server,
         })
@@ -260,7 +272,11 @@ impl Demo {
                 }
                 _ = redraw.tick() => {
                     self.publish();
-                    face.draw(&self.snapshots.borrow())?;
+                    face.draw(&self.handle.snapshot())?;
+                }
+                (request, answer) = self.requests.next() => {
+                    answer.send(self.balancer.obey(&request)).ok();
+                    self.publish();
                 }
                 () = face.quit() => return Ok(()),
                 () = &mut end_requested => return Ok(()),
@@ -288,21 +304,21 @@ impl Demo {
             .controller()
             .orchestrator()
             .truth(&self.service);
-        let mut snapshot = self.balancer.snapshot(now);
-        "demo".clone_into(&mut snapshot.title);
-        snapshot.page = Some(self.page.clone());
-        snapshot.speed = self.clock.speed;
-        snapshot.load = truth.map(|truth| {
-            format!(
-                "simulated load: {}",
-                words::quantity(Some(truth.demand_bytes), "B/s")
-            )
+        let load = truth.map(|truth| {
+            let load = words::quantity(Some(truth.demand_bytes), "B/s");
+            format!("simulated load: {load}")
         });
-        self.snapshots.send_replace(Arc::new(snapshot));
+        let about = About {
+            title: "demo".to_owned(),
+            page: Some(self.page.clone()),
+            speed: self.clock.speed,
+            load,
+        };
+        self.balancer.board().lock().tell(now, about);
     }
 
-    async fn stop(self) -> anyhow::Result<Arc<Snapshot>> {
-        let snapshot = self.snapshots.borrow().clone();
+    async fn stop(self) -> anyhow::Result<Snapshot> {
+        let snapshot = self.handle.snapshot();
         self.stop.send(()).ok();
         self.server.await??;
         Ok(snapshot)

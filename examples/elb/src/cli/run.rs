@@ -1,21 +1,23 @@
 use std::io;
-use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use anyhow::Context as _;
 use sflow_collector::{AsyncUdpReceiver, SocketSettings, UdpReceiver};
 use sflow_metrics::Timestamp;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::oneshot;
 use tracing::info;
 
 use super::{Log, runtime};
 use crate::balancer::Balancer;
+use crate::board::About;
 use crate::config::{ARTICLE, Config};
 use crate::docker::Docker;
-use crate::web;
+use crate::handle::{Handle, Refusal, Request};
+use crate::shared::Shared;
+use crate::telemetry::Telemetry;
+use crate::web::{self, Site};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -49,56 +51,62 @@ impl Args {
             return Ok(());
         }
         log.to_stderr("info")?;
-        runtime()?.block_on(balance(&config))
+        runtime()?.block_on(balance(config))
     }
 }
 
-async fn balance(config: &Config) -> anyhow::Result<()> {
+async fn balance(config: Config) -> anyhow::Result<()> {
     let mut docker = Docker::connect(&config.docker)?;
     match docker.version().await {
         Ok(version) => info!(endpoint = docker.endpoint(), "Docker {version}"),
         Err(error) => tracing::warn!("{error}; decisions wait until a manager answers"),
     }
+    let mut balancer = Balancer::new(now(), docker, config.control, &config.services)?;
+
     let listen = config.collector.listen;
     let receiver = UdpReceiver::bind(listen, &SocketSettings::default())
         .with_context(|| format!("cannot receive telemetry on {listen}"))?;
     info!("Listening, sFlow port {}", receiver.local_addr()?.port());
-    let (queue, mut datagrams) = mpsc::channel(QUEUE);
-    let receiving = tokio::spawn(receive(AsyncUdpReceiver::new(receiver)?, queue));
+    let telemetry = balancer.telemetry().clone();
+    let mut receiving = tokio::spawn(receive(AsyncUdpReceiver::new(receiver)?, telemetry));
 
     let listener = TcpListener::bind(config.http.listen)
         .await
         .with_context(|| format!("cannot serve the page on {}", config.http.listen))?;
     let page = format!("http://{}/", listener.local_addr()?);
     info!("Listening, HTTP {page}");
-
-    let mut balancer = Balancer::new(now(), docker, config.control, &config.services)?;
-    let snapshot = |balancer: &Balancer<Docker>| {
-        let mut snapshot = balancer.snapshot(now());
-        "run".clone_into(&mut snapshot.title);
-        snapshot.page = Some(page.clone());
-        Arc::new(snapshot)
+    let about = About {
+        title: "run".to_owned(),
+        page: Some(page),
+        speed: 1.0,
+        load: None,
     };
-    let (snapshots, watched) = watch::channel(snapshot(&balancer));
+    balancer.board().lock().tell(now(), about);
+    let (telemetry, board) = (balancer.telemetry().clone(), balancer.board().clone());
+    let (handle, mut requests) = Handle::new(telemetry, board, config);
     let (stop, stopped) = oneshot::channel::<()>();
-    let server = tokio::spawn(web::serve(listener, watched, async move {
-        stopped.await.ok();
-    }));
+    let server = tokio::spawn(web::serve(
+        listener,
+        Site::new(handle.clone()),
+        async move {
+            stopped.await.ok();
+        },
+    ));
 
-    let mut ticks = tokio::time::interval(config.control.interval);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut next = tokio::time::Instant::now();
     let mut end = std::pin::pin!(super::end_requested());
     loop {
         tokio::select! {
-            datagram = datagrams.recv() => {
-                let Some(datagram) = datagram else {
-                    return receiving.await?.context("the telemetry socket failed");
-                };
-                balancer.receive(datagram.received_at, datagram.source, &datagram.bytes);
+            ended = &mut receiving => {
+                return ended?.context("the telemetry socket failed");
             }
-            _ = ticks.tick() => {
-                balancer.round(now()).await;
-                snapshots.send_replace(snapshot(&balancer));
+            () = tokio::time::sleep_until(next) => {
+                let begun = now();
+                let again = balancer.round(begun).await.again;
+                next = tokio::time::Instant::now() + (again - now()).min(again - begun);
+            }
+            (request, answer) = requests.next() => {
+                answer.send(obey(&mut balancer, &handle, &request)).ok();
             }
             () = &mut end => break,
         }
@@ -110,29 +118,45 @@ async fn balance(config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Datagrams that wait while the loop waits for the orchestrator.
-const QUEUE: usize = 16_384;
-
-/// One of them.
-struct Queued {
-    received_at: Timestamp,
-    source: SocketAddr,
-    bytes: Box<[u8]>,
+/// Does what somebody asks of the loop. What it listens on cannot change while it runs.
+fn obey(
+    balancer: &mut Balancer<Docker>,
+    handle: &Handle,
+    request: &Request,
+) -> Result<(), Refusal> {
+    let Request::Configure(new) = request else {
+        return balancer.obey(request);
+    };
+    let fixed = {
+        let old = handle.config().lock();
+        [
+            (
+                "collector.listen",
+                old.collector.listen != new.collector.listen,
+            ),
+            ("http.listen", old.http.listen != new.http.listen),
+        ]
+    };
+    if let Some((key, _)) = fixed.iter().find(|(_, is_changed)| *is_changed) {
+        let problem = format!("{key} cannot change while elb runs: start it again");
+        return Err(Refusal::Impossible(problem));
+    }
+    let docker =
+        Docker::connect(&new.docker).map_err(|error| Refusal::Impossible(error.to_string()))?;
+    balancer.obey(request)?;
+    *balancer.orchestrator_mut() = docker;
+    handle.config().lock().clone_from(new);
+    Ok(())
 }
 
 /// Receives in a task of its own, so that an engine that does not answer costs no telemetry.
-async fn receive(mut receiver: AsyncUdpReceiver, queue: mpsc::Sender<Queued>) -> io::Result<()> {
+async fn receive(mut receiver: AsyncUdpReceiver, telemetry: Shared<Telemetry>) -> io::Result<()> {
     loop {
         let received = receiver.receive().await?;
         let since = received.received_at.duration_since(SystemTime::UNIX_EPOCH);
-        let datagram = Queued {
-            received_at: Timestamp::from(since.unwrap_or_default()),
-            source: received.source,
-            bytes: received.bytes.into(),
-        };
-        if queue.send(datagram).await.is_err() {
-            return Ok(());
-        }
+        let received_at = Timestamp::from(since.unwrap_or_default());
+        let mut telemetry = telemetry.lock();
+        telemetry.receive(received_at, received.source, received.bytes);
     }
 }
 

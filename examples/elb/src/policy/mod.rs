@@ -41,6 +41,14 @@ impl Policy {
         }
     }
 
+    /// The same, with all that is remembered, under other settings.
+    pub fn with(&self, settings: Settings) -> Self {
+        Self {
+            settings,
+            ..self.clone()
+        }
+    }
+
     /// The settings.
     pub const fn settings(&self) -> &Settings {
         &self.settings

@@ -35,6 +35,15 @@ pub enum Mode {
 }
 
 impl Mode {
+    /// The one that allows less.
+    pub const fn least(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Off, _) | (_, Self::Off) => Self::Off,
+            (Self::Advise, _) | (_, Self::Advise) => Self::Advise,
+            (Self::Act, Self::Act) => Self::Act,
+        }
+    }
+
     /// The word used in configuration, log and page.
     pub const fn name(self) -> &'static str {
         match self {

@@ -50,7 +50,6 @@ use sflow_metrics::Timestamp;
 
 pub use load::Load;
 pub use network::{Delivery, Sent};
-pub use orchestrate::Shared;
 pub use scenario::{
     AgentSpec, Delay, Event, HostSpec, Idle, Network, Scenario, ScenarioError, Scripted,
     ServiceSpec, Work,

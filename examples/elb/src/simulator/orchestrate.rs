@@ -1,13 +1,12 @@
 //! The simulated cluster as an orchestrator: what Docker would answer.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
 use super::Simulation;
 use super::pool::Pool;
 use super::task::{Phase, Task as Simulated};
 use crate::orchestrator::{
     Orchestrator, OrchestratorError, Rollout, Scaling, Service, ServiceId, Task, TaskState,
 };
+use crate::shared::Shared;
 
 /// Replicas of one service that are refused: no scenario means that.
 const TOO_MANY: u32 = 1_000;
@@ -22,23 +21,7 @@ impl Orchestrator for Simulation {
     }
 }
 
-/// A simulation with several owners: a driver that lets time pass, and a controller that scales.
-#[derive(Clone, Debug)]
-pub struct Shared(Arc<Mutex<Simulation>>);
-
-impl Shared {
-    /// Shares it.
-    pub fn new(simulation: Simulation) -> Self {
-        Self(Arc::new(Mutex::new(simulation)))
-    }
-
-    /// The simulation, for as long as the guard lives.
-    pub fn lock(&self) -> MutexGuard<'_, Simulation> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Orchestrator for Shared {
+impl Orchestrator for Shared<Simulation> {
     async fn services(&mut self, names: &[String]) -> Result<Vec<Service>, OrchestratorError> {
         Ok(self.lock().list(names))
     }

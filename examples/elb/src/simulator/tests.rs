@@ -16,6 +16,7 @@ use sflow_v5::{CounterRecord, CountersSample, Datagram, Sample};
 
 use super::*;
 use crate::orchestrator::{Orchestrator, OrchestratorError, Scaling, Service, TaskState};
+use crate::shared::Shared;
 
 const START: Timestamp = Timestamp::from_secs(1_474_675_030);
 

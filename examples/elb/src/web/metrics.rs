@@ -7,7 +7,7 @@ use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet, text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
-use super::{Snapshots, newest};
+use super::Site;
 use crate::view::{ServiceView, SignalView, Snapshot};
 use crate::words::shortened;
 
@@ -18,16 +18,16 @@ const LONGEST: usize = 200;
 pub(super) const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// The newest snapshot, as a scrape wants it.
-pub(super) fn exposition(snapshots: &Snapshots) -> Result<String, fmt::Error> {
+pub(super) fn exposition(site: &Site) -> Result<String, fmt::Error> {
     let mut registry = Registry::default();
-    registry.register_collector(Box::new(Exposition(snapshots.clone())));
+    registry.register_collector(Box::new(Exposition(site.snapshot())));
     let mut body = String::new();
     text::encode(&mut body, &registry)?;
     Ok(body)
 }
 
 #[derive(Debug)]
-struct Exposition(Snapshots);
+struct Exposition(Snapshot);
 
 type Labels = Vec<(&'static str, String)>;
 
@@ -36,8 +36,8 @@ type Column<T, V> = (&'static str, &'static str, fn(&T) -> V);
 
 impl Collector for Exposition {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let snapshot = newest(&self.0);
-        stream(&snapshot, &mut encoder)?;
+        let snapshot = &self.0;
+        stream(snapshot, &mut encoder)?;
         services(&snapshot.services, &mut encoder)?;
         signals(&snapshot.services, &mut encoder)
     }

@@ -29,14 +29,35 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use tokio::net::TcpListener;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 
 use crate::chart;
+use crate::handle::Handle;
 use crate::view::Snapshot;
 use crate::words::shortened;
 
-/// The newest snapshot, as whoever runs the loop publishes it.
-pub type Snapshots = watch::Receiver<Arc<Snapshot>>;
+/// What is served: a running loop.
+#[derive(Clone)]
+pub struct Site {
+    handle: Handle,
+    show: Arc<dyn Fn() -> Snapshot + Send + Sync>,
+}
+
+impl Site {
+    /// Of the loop that this is a handle of.
+    pub fn new(handle: Handle) -> Self {
+        let shown = handle.clone();
+        Self {
+            handle,
+            show: Arc::new(move || shown.snapshot()),
+        }
+    }
+
+    /// The state of the loop now.
+    fn snapshot(&self) -> Snapshot {
+        (self.show)()
+    }
+}
 
 /// Serves the page on the given listener until `shutdown` is ready.
 ///
@@ -48,7 +69,7 @@ pub type Snapshots = watch::Receiver<Arc<Snapshot>>;
 /// Those of the listener.
 pub async fn serve(
     listener: TcpListener,
-    snapshots: Snapshots,
+    site: Site,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     const GRACE: Duration = Duration::from_secs(1);
@@ -58,7 +79,7 @@ pub async fn serve(
         shutdown.await;
         drop(begin);
     };
-    let server = axum::serve(listener, router(snapshots)).with_graceful_shutdown(announced);
+    let server = axum::serve(listener, router(site)).with_graceful_shutdown(announced);
     let overdue = async {
         // An error is the sender going away, which is what announces the end.
         let _ = begun.await;
@@ -71,7 +92,7 @@ pub async fn serve(
 }
 
 /// The routes, for who serves them together with others.
-pub fn router(snapshots: Snapshots) -> Router {
+pub fn router(site: Site) -> Router {
     Router::new()
         .route("/", get(show_page))
         .route("/chart/{file}", get(show_chart))
@@ -86,16 +107,16 @@ pub fn router(snapshots: Snapshots) -> Router {
             )
         })
         .layer(middleware::from_fn(restrict))
-        .with_state(snapshots)
+        .with_state(site)
 }
 
-async fn show_page(State(snapshots): State<Snapshots>) -> Html<String> {
-    let snapshot = newest(&snapshots);
+async fn show_page(State(site): State<Site>) -> Html<String> {
+    let snapshot = site.snapshot();
     Html(page::render(&snapshot))
 }
 
-async fn show_chart(State(snapshots): State<Snapshots>, Path(file): Path<String>) -> Response {
-    let snapshot = newest(&snapshots);
+async fn show_chart(State(site): State<Site>, Path(file): Path<String>) -> Response {
+    let snapshot = site.snapshot();
     let name = file.strip_suffix(".svg");
     let service = snapshot
         .services
@@ -114,21 +135,21 @@ async fn show_chart(State(snapshots): State<Snapshots>, Path(file): Path<String>
     }
 }
 
-async fn show_snapshot(State(snapshots): State<Snapshots>) -> Response {
-    Json(newest(&snapshots).as_ref()).into_response()
+async fn show_snapshot(State(site): State<Site>) -> Response {
+    Json(site.snapshot()).into_response()
 }
 
-async fn show_metrics(State(snapshots): State<Snapshots>) -> Response {
-    match metrics::exposition(&snapshots) {
+async fn show_metrics(State(site): State<Site>) -> Response {
+    match metrics::exposition(&site) {
         Ok(body) => ([(CONTENT_TYPE, metrics::MEDIA_TYPE)], body).into_response(),
         Err(fmt::Error) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 
-async fn show_health(State(snapshots): State<Snapshots>) -> (StatusCode, &'static str) {
-    match snapshots.has_changed() {
-        Ok(_) => (StatusCode::OK, "ok\n"),
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "The loop has ended.\n"),
+async fn show_health(State(site): State<Site>) -> (StatusCode, &'static str) {
+    match site.handle.is_open() {
+        true => (StatusCode::OK, "ok\n"),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "The loop has ended.\n"),
     }
 }
 
@@ -139,10 +160,6 @@ async fn not_found(uri: Uri) -> (StatusCode, String) {
         StatusCode::NOT_FOUND,
         format!("There is nothing at {path}. There are {known}.\n"),
     )
-}
-
-fn newest(snapshots: &Snapshots) -> Arc<Snapshot> {
-    Arc::clone(&snapshots.borrow())
 }
 
 /// Tells browsers to run, load and embed nothing: the page needs its own style and no more.
@@ -169,12 +186,19 @@ mod tests {
     use tokio::net::TcpStream;
     use tokio::task::JoinHandle;
 
+    use sflow_metrics::Timestamp;
+
     use super::*;
+    use crate::board::Board;
+    use crate::config::Config;
+    use crate::handle::Requests;
+    use crate::shared::Shared;
     use crate::view::{DecisionView, Point, ServiceView, SignalView};
 
     struct Page {
         address: SocketAddr,
-        publish: watch::Sender<Arc<Snapshot>>,
+        shown: Shared<Snapshot>,
+        requests: Requests,
         stop: oneshot::Sender<()>,
         server: JoinHandle<io::Result<()>>,
     }
@@ -183,15 +207,23 @@ mod tests {
         async fn open(snapshot: Snapshot) -> Self {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
             let address = listener.local_addr().expect("bound");
-            let (publish, snapshots) = watch::channel(Arc::new(snapshot));
+            let board = Shared::new(Board::new(Timestamp::ZERO));
+            let (handle, requests) = Handle::new(Shared::default(), board, Config::article());
+            let shown = Shared::new(snapshot);
+            let show = shown.clone();
+            let site = Site {
+                handle,
+                show: Arc::new(move || show.lock().clone()),
+            };
             let (stop, stopped) = oneshot::channel();
             let shutdown = async {
                 let _ = stopped.await;
             };
-            let server = tokio::spawn(serve(listener, snapshots, shutdown));
+            let server = tokio::spawn(serve(listener, site, shutdown));
             Self {
                 address,
-                publish,
+                shown,
+                requests,
                 stop,
                 server,
             }
@@ -290,7 +322,7 @@ mod tests {
             .intake
             .refused
             .insert("not sFlow version 5".to_owned(), 1234);
-        page.publish.send_replace(Arc::new(newer));
+        *page.shown.lock() = newer;
         let (header, body) = page.get("/").await;
         for expected in [
             "content-security-policy: default-src 'none'",
@@ -381,21 +413,11 @@ mod tests {
 
     #[tokio::test]
     async fn health_ends_with_the_loop() {
-        let Page {
-            address,
-            publish,
-            stop,
-            server,
-        } = Page::open(snapshot("apache")).await;
-        let (dead, _) = watch::channel(Arc::default());
-        let page = Page {
-            address,
-            publish: dead,
-            stop,
-            server,
-        };
+        let mut page = Page::open(snapshot("apache")).await;
         assert!(page.get("/healthz").await.0.starts_with("HTTP/1.1 200"));
-        drop(publish);
+        let board = Shared::new(Board::new(Timestamp::ZERO));
+        let (_, others) = Handle::new(Shared::default(), board, Config::article());
+        drop(std::mem::replace(&mut page.requests, others));
         assert!(page.get("/healthz").await.0.starts_with("HTTP/1.1 503"));
     }
 

@@ -1,17 +1,18 @@
 //! From datagrams to what a decision needs: what every container uses, and how sure that is.
 
+mod look;
+mod question;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use sflow_metrics::{
-    Config, EntityKind, Health, Key, Lifecycle, Pattern, Query, QueryError, Registry, Summary,
-    Timestamp,
-};
+use sflow_metrics::{Config, EntityKind, Health, Registry, Timestamp};
 use sflow_v5::{Datagram, Error, Fault};
 use tracing::warn;
 
-use crate::policy::Signal;
+pub use self::look::Look;
+pub use self::question::Question;
 use crate::view::Intake;
 
 /// Decodes what arrives and keeps the picture. Nothing that arrives is an error here: what
@@ -79,23 +80,31 @@ impl Telemetry {
         &self.registry
     }
 
-    /// One signal for each metric of the question, as means per container of the service.
-    pub fn observe(&self, now: Timestamp, question: &Question) -> Vec<Signal> {
-        let summaries = self.registry.query(now, &question.query);
-        let named = question.metrics.iter().zip(summaries);
-        named
-            .map(|(metric, summary)| signal(metric, &summary))
-            .collect()
+    /// What is known at this moment of the containers that these questions are about.
+    pub fn look<'t>(
+        &'t self,
+        now: Timestamp,
+        questions: impl IntoIterator<Item = &'t Question>,
+    ) -> Look<'t> {
+        Look::take(&self.registry, now, questions)
     }
 
-    /// The services that containers seen now belong to, by swarm's way of naming them.
-    pub fn services(&self, now: Timestamp) -> BTreeSet<String> {
-        let containers = self.registry.entities(now).filter(|entity| {
-            entity.kind() == EntityKind::Container && entity.lifecycle() != Lifecycle::Gone
-        });
+    /// The containers seen now, by the service that they belong to by swarm's way of naming them.
+    pub fn containers(&self, now: Timestamp) -> BTreeMap<String, Vec<String>> {
+        let mut containers: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for entity in self.registry.entities(now) {
+            if entity.kind() == EntityKind::Container
+                && let Some(service) = service_of(entity.name())
+            {
+                let names = containers.entry(service.to_owned()).or_default();
+                names.push(entity.name().to_owned());
+            }
+        }
+        for names in containers.values_mut() {
+            names.sort_unstable();
+            names.dedup();
+        }
         containers
-            .filter_map(|entity| service_of(entity.name()).map(str::to_owned))
-            .collect()
     }
 
     /// What has arrived so far.
@@ -125,44 +134,6 @@ impl Telemetry {
     }
 }
 
-/// What is asked of the telemetry for one service.
-#[derive(Clone, Debug)]
-pub struct Question {
-    metrics: Vec<String>,
-    query: Query,
-}
-
-impl Question {
-    /// Asks for means per container of `service`, whose tasks are named `service.…`.
-    ///
-    /// # Errors
-    ///
-    /// If a metric is not known.
-    pub fn new(service: &str, metrics: &[&str]) -> Result<Self, QueryError> {
-        let expressions: Vec<String> = metrics
-            .iter()
-            .map(|metric| format!("avg:{metric}"))
-            .collect();
-        let query: Query = expressions.join(",").parse()?;
-        let tasks = Pattern::glob(&format!("{service}.*"));
-        Ok(Self {
-            metrics: metrics.iter().map(|metric| (*metric).to_owned()).collect(),
-            query: query.matching(Key::VirHostName, [tasks]),
-        })
-    }
-
-    /// The unit of the metric at `index`, as it is shown.
-    pub fn unit(&self, index: usize) -> String {
-        let expression = self.query.expressions().get(index);
-        let metric = expression.and_then(|expression| expression.metrics().first().copied());
-        match metric.map_or("", |metric| metric.unit()) {
-            "bytes/s" => "B/s".to_owned(),
-            "bytes" => "B".to_owned(),
-            unit => unit.to_owned(),
-        }
-    }
-}
-
 /// The service of a task by the name of its container: `service.slot.task`.
 pub fn service_of(container: &str) -> Option<&str> {
     let (rest, task) = container.rsplit_once('.')?;
@@ -170,18 +141,6 @@ pub fn service_of(container: &str) -> Option<&str> {
     let is_task = task.len() == 25 && task.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let is_slot = !slot.is_empty() && slot.bytes().all(|byte| byte.is_ascii_alphanumeric());
     (is_task && is_slot && !service.is_empty()).then_some(service)
-}
-
-fn signal(metric: &str, summary: &Summary) -> Signal {
-    let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-    Signal {
-        metric: metric.to_owned(),
-        value: summary.value,
-        contributing: count(summary.contributing),
-        matched: count(summary.matched),
-        newest: summary.newest.map(|age| age.as_secs_f64()),
-        oldest: summary.oldest.map(|age| age.as_secs_f64()),
-    }
 }
 
 /// What could not be used of datagrams that could.

@@ -1,0 +1,504 @@
+//! What the loop has come to: how each service stands, every decision worth telling, what went
+//! wrong. The loop writes it; page, API, metrics and terminal read it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::mem::Discriminant;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use sflow_metrics::Timestamp;
+
+use crate::controller::{Decided, Managed, Outcome, Round, Stages};
+use crate::orchestrator::{Scaling, Service};
+use crate::policy::{Decision, Mode, Reason, Stage};
+use crate::view::{DecisionView, Intake, Point, ServiceView, SignalView, Snapshot};
+
+/// Points of a service's past that are kept: an hour at one every two seconds.
+const PAST: usize = 1_800;
+/// Decisions that are kept.
+const DECISIONS: usize = 1_000;
+/// Decisions that a snapshot shows.
+const SHOWN: usize = 200;
+
+/// How the loop stands.
+#[derive(Debug)]
+pub struct Board {
+    about: About,
+    started: Timestamp,
+    now: Timestamp,
+    mode: Mode,
+    rounds: u64,
+    reached: Option<Timestamp>,
+    standings: Vec<Standing>,
+    past: BTreeMap<String, VecDeque<Point>>,
+    history: History,
+    troubles: Vec<String>,
+    tally: Tally,
+    stages: Stages,
+}
+
+/// What only who runs the loop knows of it.
+#[derive(Clone, Debug, Default)]
+pub struct About {
+    /// What runs: `demo`, `run`, …
+    pub title: String,
+    /// Where the page is served, if it is.
+    pub page: Option<String>,
+    /// How many times faster than the wall clock the loop runs; 1 is real time.
+    pub speed: f64,
+    /// What the load is doing now, in words, where that is known.
+    pub load: Option<String>,
+}
+
+/// How a service stands after a round.
+#[derive(Clone, Debug, Serialize)]
+pub struct Standing {
+    /// Its name.
+    pub name: String,
+    /// The orchestrator's identity of it; `None` if it does not know it.
+    pub id: Option<String>,
+    /// What the loop does for it: its own mode, or the loop's where that allows less.
+    pub mode: Mode,
+    /// Its own mode.
+    pub own_mode: Mode,
+    /// Larger is served first when the budget is short.
+    pub priority: i32,
+    /// Replicas that the orchestrator keeps; `None` if it has no such number.
+    pub replicas: Option<u32>,
+    /// Tasks that run.
+    pub running: u32,
+    /// Tasks that should run.
+    pub tasks: u32,
+    /// Never fewer replicas.
+    pub min: u32,
+    /// Never more.
+    pub max: u32,
+    /// What it is balanced by, with the values between which nothing happens.
+    pub signals: Vec<Band>,
+    /// What was decided last.
+    pub last: Option<Arc<Decision>>,
+}
+
+/// One metric of a rule.
+#[derive(Clone, Debug, Serialize)]
+pub struct Band {
+    /// Its name.
+    pub metric: String,
+    /// Its unit.
+    pub unit: String,
+    /// The service shrinks below.
+    pub lower: f64,
+    /// And grows above.
+    pub upper: f64,
+}
+
+/// One decision of the history.
+#[derive(Clone, Debug, Serialize)]
+pub struct Entry {
+    /// Its number; later ones are larger.
+    pub id: u64,
+    /// What was decided, from what, and why.
+    #[serde(flatten)]
+    pub decision: Arc<Decision>,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// The same in words.
+    pub words: String,
+}
+
+/// How often what happened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Tally {
+    /// Decisions made.
+    pub decisions: u64,
+    /// Times that the orchestrator was told to add replicas.
+    pub grown: u64,
+    /// Times that it was told to take some away.
+    pub shrunk: u64,
+    /// Changes that were advised, each once.
+    pub advised: u64,
+    /// Requests that the orchestrator refused or did not answer.
+    pub failed: u64,
+    /// Decisions made anew because the service had changed meanwhile.
+    pub conflicts: u64,
+    /// Rounds in which the orchestrator could not be read.
+    pub unreachable: u64,
+}
+
+impl Board {
+    /// A board with nothing on it.
+    pub fn new(started: Timestamp) -> Self {
+        Self {
+            about: About {
+                speed: 1.0,
+                ..About::default()
+            },
+            started,
+            now: started,
+            mode: Mode::Act,
+            rounds: 0,
+            reached: None,
+            standings: Vec::new(),
+            past: BTreeMap::new(),
+            history: History::default(),
+            troubles: Vec::new(),
+            tally: Tally::default(),
+            stages: Stages::default(),
+        }
+    }
+
+    /// Says what only who runs the loop knows.
+    pub fn tell(&mut self, now: Timestamp, about: About) {
+        self.now = now;
+        self.about = about;
+    }
+
+    /// Takes down what a round came to; answers what of it is news.
+    pub fn note(&mut self, now: Timestamp, mode: Mode, managed: &[Managed], round: &Round) -> News {
+        self.now = now;
+        self.rounds += 1;
+        if round.reached {
+            self.reached = Some(now);
+        } else {
+            self.tally.unreachable += 1;
+        }
+        self.tally.conflicts += round.conflicts;
+        self.stages = round.stages;
+        let mut news = News::default();
+        for decided in &round.decisions {
+            let is_news = self.history.is_news(decided);
+            self.count(decided, is_news);
+            if is_news {
+                news.entries.push(self.history.add(decided));
+            }
+        }
+        self.stand(mode, managed);
+        let at = self.seconds(now);
+        for (managed, standing) in managed.iter().zip(&self.standings) {
+            let past = match self.past.get_mut(&managed.name) {
+                Some(past) => past,
+                None => self.past.entry(managed.name.clone()).or_default(),
+            };
+            if past.len() == PAST {
+                past.pop_front();
+            }
+            past.push_back(standing.point(at));
+        }
+        if self.past.len() > managed.len() {
+            self.past
+                .retain(|name, _| managed.iter().any(|managed| managed.name == *name));
+        }
+        let is_new = |trouble: &&String| !self.troubles.contains(trouble);
+        news.troubles = round.troubles.iter().filter(is_new).cloned().collect();
+        self.troubles.clone_from(&round.troubles);
+        news
+    }
+
+    /// Takes down how services stand, without a round.
+    pub fn stand(&mut self, mode: Mode, managed: &[Managed]) {
+        self.mode = mode;
+        let standings = managed.iter();
+        self.standings = standings
+            .map(|managed| Standing::of(managed, mode))
+            .collect();
+    }
+
+    fn count(&mut self, decided: &Decided, is_news: bool) {
+        let decision = &decided.decision;
+        self.tally.decisions += 1;
+        match &decided.outcome {
+            Outcome::Done if decision.result > decision.replicas => self.tally.grown += 1,
+            Outcome::Done => self.tally.shrunk += 1,
+            Outcome::Advised if is_news => self.tally.advised += 1,
+            Outcome::Failed { .. } => self.tally.failed += 1,
+            Outcome::Kept | Outcome::Advised => {}
+        }
+    }
+
+    /// How every service stands.
+    pub fn standings(&self) -> &[Standing] {
+        &self.standings
+    }
+
+    /// How one does.
+    pub fn standing(&self, service: &str) -> Option<&Standing> {
+        self.standings.iter().find(|known| known.name == service)
+    }
+
+    /// The decisions worth telling.
+    pub const fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// What is wrong now, in words.
+    pub fn troubles(&self) -> &[String] {
+        &self.troubles
+    }
+
+    /// How often what happened.
+    pub const fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// How long each stage of the last round took.
+    pub const fn stages(&self) -> &Stages {
+        &self.stages
+    }
+
+    /// Rounds so far.
+    pub const fn rounds(&self) -> u64 {
+        self.rounds
+    }
+
+    /// The last round's time, or the time that it was told last.
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// When the orchestrator last answered a round.
+    pub const fn reached(&self) -> Option<Timestamp> {
+        self.reached
+    }
+
+    /// What the loop may do at most.
+    pub const fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// A service's past, oldest first.
+    pub fn past(&self, service: &str) -> Vec<Point> {
+        let past = self.past.get(service).into_iter().flatten();
+        past.copied().collect()
+    }
+
+    /// What a person sees now.
+    pub fn snapshot(&self, intake: Intake) -> Snapshot {
+        let first = self.history.entries.len().saturating_sub(SHOWN);
+        let shown = self.history.entries.iter().skip(first);
+        let mut decisions: Vec<DecisionView> = shown
+            .map(|entry| DecisionView {
+                at: self.seconds(entry.decision.time),
+                service: entry.decision.service.clone(),
+                from: entry.decision.replicas,
+                to: entry.decision.result,
+                reasons: entry.decision.reasons(),
+            })
+            .collect();
+        decisions.extend(self.troubles.iter().map(|trouble| DecisionView {
+            at: self.seconds(self.now),
+            reasons: vec![trouble.clone()],
+            ..DecisionView::default()
+        }));
+        Snapshot {
+            title: self.about.title.clone(),
+            page: self.about.page.clone(),
+            elapsed: self.seconds(self.now),
+            speed: self.about.speed,
+            load: self.about.load.clone(),
+            services: self
+                .standings
+                .iter()
+                .map(|standing| standing.view(self.past(&standing.name)))
+                .collect(),
+            decisions,
+            intake,
+        }
+    }
+
+    /// A service as a person sees it.
+    pub fn view(&self, service: &str) -> Option<ServiceView> {
+        let standing = self.standing(service)?;
+        Some(standing.view(self.past(service)))
+    }
+
+    fn seconds(&self, at: Timestamp) -> f64 {
+        (at - self.started).as_secs_f64()
+    }
+}
+
+/// What of a round is worth telling.
+#[derive(Debug, Default)]
+pub struct News {
+    /// Decisions that say something new.
+    pub entries: Vec<Arc<Entry>>,
+    /// What was not wrong before.
+    pub troubles: Vec<String>,
+}
+
+/// The last decisions that said something new.
+#[derive(Debug, Default)]
+pub struct History {
+    entries: VecDeque<Arc<Entry>>,
+    last: u64,
+    /// What the last decision for each service said.
+    said: BTreeMap<String, Said>,
+}
+
+#[derive(Debug, PartialEq)]
+struct Said {
+    change: (u32, u32),
+    outcome: Discriminant<Outcome>,
+    steps: Vec<(Stage, Discriminant<Reason>)>,
+}
+
+impl History {
+    /// Decisions with a larger number, oldest first.
+    pub fn after(&self, id: u64) -> impl DoubleEndedIterator<Item = &Arc<Entry>> {
+        let known = self.entries.partition_point(|entry| entry.id <= id);
+        self.entries.iter().skip(known)
+    }
+
+    /// The number of the newest.
+    pub const fn last(&self) -> u64 {
+        self.last
+    }
+
+    /// The number of the oldest that is kept; 0 if there is none.
+    pub fn first(&self) -> u64 {
+        self.entries.front().map_or(0, |entry| entry.id)
+    }
+
+    /// Whether a decision says something that the one before did not: other replicas, other
+    /// reasons, another outcome. Numbers move all the time; that they did is no news. A change
+    /// that was made always is.
+    fn is_news(&mut self, decided: &Decided) -> bool {
+        let decision = &decided.decision;
+        let said = Said::of(decided);
+        let is_done = decided.outcome == Outcome::Done;
+        match self.said.get_mut(&decision.service) {
+            Some(last) if *last == said => is_done,
+            Some(last) => {
+                *last = said;
+                true
+            }
+            None => {
+                self.said.insert(decision.service.clone(), said);
+                true
+            }
+        }
+    }
+
+    fn add(&mut self, decided: &Decided) -> Arc<Entry> {
+        self.last += 1;
+        let entry = Arc::new(Entry {
+            id: self.last,
+            decision: Arc::clone(&decided.decision),
+            outcome: decided.outcome.clone(),
+            words: decided.decision.to_string(),
+        });
+        if self.entries.len() == DECISIONS {
+            self.entries.pop_front();
+        }
+        self.entries.push_back(Arc::clone(&entry));
+        entry
+    }
+}
+
+impl Said {
+    fn of(decided: &Decided) -> Self {
+        let decision = &decided.decision;
+        let step = |step: &crate::policy::Step| (step.stage, std::mem::discriminant(&step.reason));
+        Self {
+            change: (decision.replicas, decision.result),
+            outcome: std::mem::discriminant(&decided.outcome),
+            steps: decision.steps.iter().map(step).collect(),
+        }
+    }
+}
+
+impl Standing {
+    fn of(managed: &Managed, mode: Mode) -> Self {
+        let settings = managed.policy.settings();
+        let state = managed.state.as_ref();
+        let band = |(index, metric): (usize, &String)| {
+            let (lower, upper) = settings.rule.band(index).unwrap_or_default();
+            Band {
+                metric: metric.clone(),
+                unit: managed.question.unit(index),
+                lower,
+                upper,
+            }
+        };
+        Self {
+            name: managed.name.clone(),
+            id: state.map(|state| state.id.0.clone()),
+            mode: managed.mode.least(mode),
+            own_mode: managed.mode,
+            priority: managed.priority,
+            replicas: state.and_then(|state| match state.scaling {
+                Scaling::Replicated { replicas } => Some(replicas),
+                Scaling::Global | Scaling::Job => None,
+            }),
+            running: state.map_or(0, Service::running),
+            tasks: state.map_or(0, |state| {
+                u32::try_from(state.tasks.len()).unwrap_or(u32::MAX)
+            }),
+            min: settings.min,
+            max: settings.max,
+            signals: managed
+                .question
+                .metrics()
+                .iter()
+                .enumerate()
+                .map(band)
+                .collect(),
+            last: managed.last.clone(),
+        }
+    }
+
+    /// Replicas that the orchestrator has been told to keep.
+    fn wanted(&self) -> u32 {
+        match &self.last {
+            Some(decision) if decision.mode == Mode::Act => decision.result,
+            Some(decision) => decision.replicas,
+            None => self.replicas.unwrap_or(0),
+        }
+    }
+
+    fn point(&self, at: f64) -> Point {
+        let first = self
+            .last
+            .as_ref()
+            .and_then(|decision| decision.inputs.first());
+        Point {
+            at,
+            load: first.and_then(|input| input.value),
+            wanted: self.wanted(),
+            running: self.running,
+        }
+    }
+
+    fn view(&self, past: Vec<Point>) -> ServiceView {
+        let inputs = self.last.as_ref().map_or(&[][..], |last| &last.inputs);
+        let signals = self.signals.iter().enumerate().map(|(place, band)| {
+            let input = inputs.get(place);
+            SignalView {
+                metric: band.metric.clone(),
+                unit: band.unit.clone(),
+                value: input.and_then(|input| input.value),
+                upper: band.upper,
+                lower: band.lower,
+                contributing: input.map_or(0, |input| input.contributing),
+                matched: input.map_or(0, |input| input.matched),
+            }
+        });
+        ServiceView {
+            name: self.name.clone(),
+            mode: self.mode.name().to_owned(),
+            wanted: self.wanted(),
+            running: self.running,
+            seen: inputs.iter().map(|input| input.matched).max().unwrap_or(0),
+            bounds: (self.min, self.max),
+            signals: signals.collect(),
+            past,
+        }
+    }
+}
+
+impl Board {
+    /// Whether the loop runs: its last round is not older than several of its intervals.
+    pub fn is_alive(&self, now: Timestamp, interval: Duration) -> bool {
+        self.rounds > 0 && now - self.now <= interval * 5 + Duration::from_secs(30)
+    }
+}

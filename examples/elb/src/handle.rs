@@ -1,0 +1,138 @@
+//! What others may do with a running loop: look at it, ask its telemetry, and tell it something
+//! else. Who serves the API has a [`Handle`]; who runs the loop takes the [`Request`]s.
+
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::board::Board;
+use crate::config::Config;
+use crate::policy::Mode;
+use crate::shared::Shared;
+use crate::telemetry::Telemetry;
+use crate::view::Snapshot;
+
+/// Requests that wait while the loop waits for the orchestrator.
+const WAITING: usize = 16;
+/// How long a request may wait.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// A running loop, as others see it.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    telemetry: Shared<Telemetry>,
+    board: Shared<Board>,
+    config: Shared<Config>,
+    requests: mpsc::Sender<(Request, oneshot::Sender<Result<(), Refusal>>)>,
+}
+
+/// What comes in from the handles of a loop.
+#[derive(Debug)]
+pub struct Requests(mpsc::Receiver<(Request, oneshot::Sender<Result<(), Refusal>>)>);
+
+/// What a loop may be told.
+#[derive(Clone, Debug)]
+pub enum Request {
+    /// To do more or less for one service, or at most this for all.
+    SetMode {
+        /// Which; all if none is named.
+        service: Option<String>,
+        /// The mode.
+        mode: Mode,
+    },
+    /// To go on with this configuration instead.
+    Configure(Box<Config>),
+}
+
+/// Why a request was not carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Refusal {
+    /// The service is not under control.
+    #[error("no service {0} is under control")]
+    UnknownService(String),
+    /// It cannot be changed while the loop runs, or names something that does not exist.
+    #[error("{0}")]
+    Impossible(String),
+    /// The loop waits for somebody else; what was asked may still be done.
+    #[error(
+        "the loop is busy waiting for the orchestrator: ask again, or look whether it was done"
+    )]
+    Busy,
+    /// The loop has ended.
+    #[error("the loop has ended")]
+    Ended,
+}
+
+impl Handle {
+    /// A handle of a loop with this telemetry and board, and the requests that come in from it
+    /// and its clones.
+    pub fn new(
+        telemetry: Shared<Telemetry>,
+        board: Shared<Board>,
+        config: Config,
+    ) -> (Self, Requests) {
+        let (sender, receiver) = mpsc::channel(WAITING);
+        let handle = Self {
+            telemetry,
+            board,
+            config: Shared::new(config),
+            requests: sender,
+        };
+        (handle, Requests(receiver))
+    }
+
+    /// The telemetry.
+    pub const fn telemetry(&self) -> &Shared<Telemetry> {
+        &self.telemetry
+    }
+
+    /// How the loop stands.
+    pub const fn board(&self) -> &Shared<Board> {
+        &self.board
+    }
+
+    /// The configuration that holds.
+    pub const fn config(&self) -> &Shared<Config> {
+        &self.config
+    }
+
+    /// What a person sees now.
+    pub fn snapshot(&self) -> Snapshot {
+        let intake = self.telemetry.lock().intake();
+        self.board.lock().snapshot(intake)
+    }
+
+    /// Whether there is still a loop.
+    pub fn is_open(&self) -> bool {
+        !self.requests.is_closed()
+    }
+
+    /// Tells the loop something, and waits until it has been carried out.
+    ///
+    /// # Errors
+    ///
+    /// If it has not been, or not in time.
+    pub async fn tell(&self, request: Request) -> Result<(), Refusal> {
+        let (answer, answered) = oneshot::channel();
+        let told = async {
+            let sent = self.requests.send((request, answer)).await;
+            sent.map_err(|_| Refusal::Ended)?;
+            answered.await.map_err(|_| Refusal::Ended)?
+        };
+        match tokio::time::timeout(PATIENCE, told).await {
+            Ok(result) => result,
+            Err(_) => Err(Refusal::Busy),
+        }
+    }
+}
+
+impl Requests {
+    /// The next request and where its answer goes; never ready once all handles are gone.
+    pub async fn next(&mut self) -> (Request, oneshot::Sender<Result<(), Refusal>>) {
+        match self.0.recv().await {
+            Some(request) => request,
+            None => std::future::pending().await,
+        }
+    }
+}

@@ -1,0 +1,186 @@
+use std::collections::HashMap;
+
+use sflow_metrics::{Query, Registry, Timestamp};
+
+use super::question::Question;
+use crate::orchestrator::{Service, Task, TaskState};
+use crate::policy::Signal;
+
+/// What the telemetry knows at one moment, put to the orchestrator's own list of tasks.
+///
+/// Only what the orchestrator says is running counts, and only from the node that it runs on:
+/// a container that somebody invents, or claims to run elsewhere, has no weight.
+#[derive(Debug)]
+pub struct Look<'t> {
+    now: Timestamp,
+    /// For each different query, who had something to say.
+    said: Vec<(&'t Query, Said<'t>)>,
+}
+
+/// What was said to one query.
+#[derive(Debug, Default)]
+struct Said<'t> {
+    entities: Vec<Reading<'t>>,
+    by_name: HashMap<&'t str, Vec<usize>>,
+}
+
+/// What one entity said.
+#[derive(Debug)]
+struct Reading<'t> {
+    /// The host that it is on, as far as its agent has said.
+    host: Option<&'t str>,
+    /// The value of each metric, and when it was read.
+    values: Vec<Option<(f64, Timestamp)>>,
+}
+
+/// Agents send no more of a host name.
+const NAME_LENGTH: usize = 64;
+
+impl<'t> Look<'t> {
+    /// Asks each different query once, however many services ask it.
+    pub(super) fn take(
+        registry: &'t Registry,
+        now: Timestamp,
+        questions: impl IntoIterator<Item = &'t Question>,
+    ) -> Self {
+        let mut said: Vec<(&Query, Said<'t>)> = Vec::new();
+        for question in questions {
+            let query = question.query();
+            if !said.iter().any(|(known, _)| *known == query) {
+                said.push((query, Said::to(registry, now, query)));
+            }
+        }
+        Self { now, said }
+    }
+
+    /// One signal for each metric of the question, as mean over the running tasks of the service.
+    ///
+    /// What an application reports under the name of the service, and not of a container, is of
+    /// all its tasks together: each has its share.
+    pub fn signals(&self, question: &Question, service: &Service) -> Vec<Signal> {
+        let said = self
+            .said
+            .iter()
+            .find(|(query, _)| *query == question.query());
+        let running = service.tasks.iter();
+        let running = running.filter(|task| task.state == TaskState::Running);
+        let mut signals: Vec<Sum> = vec![Sum::default(); question.metrics().len()];
+        let Some((_, said)) = said else {
+            return self.finish(signals, question);
+        };
+        let mut tasks: u32 = 0;
+        for task in running {
+            tasks += 1;
+            let seen: Vec<&Reading<'_>> = said.of(task).collect();
+            if seen.is_empty() {
+                continue;
+            }
+            for (place, sum) in signals.iter_mut().enumerate() {
+                sum.matched += 1;
+                if let Some((value, at)) = seen.iter().find_map(|reading| reading.values[place]) {
+                    sum.add(value, 1, at);
+                }
+            }
+        }
+        for (place, sum) in signals.iter_mut().enumerate() {
+            let whole = said.named(&service.name);
+            let mut whole = whole.filter_map(|reading| reading.values[place]);
+            if sum.contributing == 0
+                && let Some((value, at)) = whole.next()
+            {
+                sum.matched = tasks;
+                sum.add(value, tasks, at);
+            }
+        }
+        self.finish(signals, question)
+    }
+
+    fn finish(&self, sums: Vec<Sum>, question: &Question) -> Vec<Signal> {
+        let named = question.metrics().iter().zip(sums);
+        named
+            .map(|(metric, sum)| sum.into_signal(metric, self.now))
+            .collect()
+    }
+}
+
+impl<'t> Said<'t> {
+    fn to(registry: &'t Registry, now: Timestamp, query: &'t Query) -> Self {
+        let mut said = Self::default();
+        for answer in registry.answers(now, query) {
+            let entity = answer.entity();
+            let place = said.entities.len();
+            let name = entity.name();
+            if !name.is_empty() {
+                said.by_name.entry(name).or_default().push(place);
+            }
+            said.entities.push(Reading {
+                host: entity
+                    .parent()
+                    .map(|host| host.name())
+                    .filter(|name| !name.is_empty()),
+                values: (0..query.expressions().len())
+                    .map(|place| answer.value(place))
+                    .collect(),
+            });
+        }
+        said
+    }
+
+    /// What was said of a task, by agents that may: those of its own node.
+    fn of(&self, task: &Task) -> impl Iterator<Item = &Reading<'t>> {
+        let name = task.container.as_str();
+        let name = name.get(..NAME_LENGTH).unwrap_or(name);
+        let is_there = |reading: &&Reading<'t>| match (reading.host, &task.node) {
+            (Some(host), Some(node)) => is_same_host(host, node),
+            _ => true,
+        };
+        self.named(name).filter(is_there)
+    }
+
+    fn named(&self, name: &str) -> impl Iterator<Item = &Reading<'t>> {
+        let places = self.by_name.get(name).into_iter().flatten();
+        places.filter_map(|place| self.entities.get(*place))
+    }
+}
+
+/// Whether two names are of one host: with and without its domain, in whatever case.
+fn is_same_host(a: &str, b: &str) -> bool {
+    let first = |name: &str| {
+        name.split('.')
+            .next()
+            .unwrap_or_default()
+            .to_ascii_lowercase()
+    };
+    first(a) == first(b)
+}
+
+/// A sum on its way to a mean.
+#[derive(Clone, Debug, Default)]
+struct Sum {
+    total: f64,
+    contributing: u32,
+    matched: u32,
+    newest: Option<Timestamp>,
+    oldest: Option<Timestamp>,
+}
+
+impl Sum {
+    fn add(&mut self, value: f64, containers: u32, at: Timestamp) {
+        self.total += value;
+        self.contributing += containers;
+        self.newest = Some(self.newest.map_or(at, |newest| newest.max(at)));
+        self.oldest = Some(self.oldest.map_or(at, |oldest| oldest.min(at)));
+    }
+
+    fn into_signal(self, metric: &str, now: Timestamp) -> Signal {
+        let age = |at: Timestamp| (now - at).as_secs_f64();
+        Signal {
+            metric: metric.to_owned(),
+            value: (self.contributing > 0).then(|| self.total / f64::from(self.contributing)),
+            contributing: self.contributing,
+            matched: self.matched,
+            newest: self.newest.map(age),
+            oldest: self.oldest.map(age),
+        }
+    }
+}

@@ -1,0 +1,47 @@
+use sflow_metrics::{Query, QueryError};
+
+/// What is asked of the telemetry for one service: the metrics that its rule names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    metrics: Vec<String>,
+    query: Query,
+}
+
+impl Question {
+    /// Asks for these metrics: names, or sums of names.
+    ///
+    /// # Errors
+    ///
+    /// If one is not known.
+    pub fn new(metrics: &[&str]) -> Result<Self, QueryError> {
+        let expressions: Vec<String> = metrics
+            .iter()
+            .map(|metric| format!("avg:{metric}"))
+            .collect();
+        Ok(Self {
+            metrics: metrics.iter().map(|metric| (*metric).to_owned()).collect(),
+            query: expressions.join(",").parse()?,
+        })
+    }
+
+    /// The metrics, in order.
+    pub fn metrics(&self) -> &[String] {
+        &self.metrics
+    }
+
+    /// The unit of the metric at `index`, as it is shown.
+    pub fn unit(&self, index: usize) -> String {
+        let expression = self.query.expressions().get(index);
+        let metric = expression.and_then(|expression| expression.metrics().first().copied());
+        match metric.map_or("", |metric| metric.unit()) {
+            "bytes/s" => "B/s".to_owned(),
+            "bytes" => "B".to_owned(),
+            unit => unit.to_owned(),
+        }
+    }
+
+    /// What the registry is asked.
+    pub(super) fn query(&self) -> &Query {
+        &self.query
+    }
+}
