@@ -184,3 +184,91 @@ impl Sum {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::orchestrator::Orchestrator;
+    use crate::simulator::{Scenario, Simulation};
+    use crate::telemetry::Telemetry;
+
+    const START: Timestamp = Timestamp::from_secs(1_700_000_000);
+
+    /// The article's cluster after a while, with the service as its orchestrator tells it.
+    async fn cluster(replicas: u32) -> (Telemetry, Service, Timestamp) {
+        let mut scenario = Scenario::named("article").unwrap();
+        scenario.services[0].replicas = replicas;
+        let mut simulation = Simulation::new(&scenario, 1, START).unwrap();
+        let mut telemetry = Telemetry::default();
+        let now = START + Duration::from_secs(60);
+        simulation.advance(now, |delivery| {
+            let source = (delivery.source, 6343).into();
+            telemetry.receive(delivery.at, source, delivery.bytes);
+        });
+        let names = [scenario.services[0].name.clone()];
+        let mut found = simulation.services(&names).await.unwrap();
+        (telemetry, found.remove(0), now)
+    }
+
+    fn ask(telemetry: &Telemetry, now: Timestamp, service: &Service) -> Signal {
+        let question = Question::new(&["vir_bytes_in+vir_bytes_out"]).unwrap();
+        let look = telemetry.look(now, [&question]);
+        let signals = look.signals(&question, service);
+        assert_eq!(signals.len(), 1);
+        signals.into_iter().next().unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_tasks_that_run_are_what_counts() {
+        let (telemetry, mut service, now) = cluster(3).await;
+        let signal = ask(&telemetry, now, &service);
+        assert_eq!((signal.matched, signal.contributing), (3, 3));
+        assert!(
+            signal.value.is_some() && signal.oldest < Some(15.0),
+            "{signal:?}"
+        );
+        service.tasks[0].state = TaskState::Pending;
+        let signal = ask(&telemetry, now, &service);
+        assert_eq!((signal.matched, signal.contributing), (2, 2));
+    }
+
+    #[tokio::test]
+    async fn what_the_orchestrator_does_not_run_there_has_no_weight() {
+        let (telemetry, mut service, now) = cluster(3).await;
+        // Telemetry tells of it from another node than the one that it was placed on.
+        let elsewhere = service.tasks[1].node.replace("another-node".to_owned());
+        assert!(elsewhere.is_some());
+        // Telemetry tells of a container that is no task at all.
+        service.tasks.pop();
+        let signal = ask(&telemetry, now, &service);
+        assert_eq!((signal.matched, signal.contributing), (1, 1));
+        // The same node by its full name, in capitals.
+        let name = elsewhere.unwrap().to_uppercase() + ".example.org";
+        service.tasks[1].node = Some(name);
+        assert_eq!(ask(&telemetry, now, &service).matched, 2);
+    }
+
+    #[tokio::test]
+    async fn silence_is_no_value() {
+        let (telemetry, service, now) = cluster(2).await;
+        let signal = ask(&telemetry, now + Duration::from_secs(60), &service);
+        assert_eq!((signal.value, signal.contributing), (None, 0));
+        let signal = ask(&Telemetry::default(), now, &service);
+        assert_eq!((signal.matched, signal.value), (0, None));
+    }
+
+    #[test]
+    fn hosts_are_the_same_with_and_without_their_domain() {
+        for (a, b, same) in [
+            ("node1", "node1", true),
+            ("node1", "NODE1.example.org", true),
+            ("node1", "node10", false),
+            ("node1.a", "node1.b", true),
+            ("node1", "", false),
+        ] {
+            assert_eq!(is_same_host(a, b), same, "{a} {b}");
+        }
+    }
+}

@@ -1,5 +1,7 @@
 //! From datagrams to what a decision needs: what every container uses, and how sure that is.
 
+mod fast;
+mod hosts;
 mod look;
 mod question;
 
@@ -11,6 +13,9 @@ use sflow_metrics::{Config, EntityKind, Health, Registry, Timestamp};
 use sflow_v5::{Datagram, Error, Fault};
 use tracing::warn;
 
+pub use self::fast::Sampled;
+use self::fast::{Corrections, Samples, Watched};
+pub use self::hosts::{Hosts, Load};
 pub use self::look::Look;
 pub use self::question::Question;
 use crate::view::Intake;
@@ -24,6 +29,9 @@ pub struct Telemetry {
     refused: BTreeMap<&'static str, u64>,
     told: BTreeSet<&'static str>,
     expired: Timestamp,
+    watched: Option<Watched>,
+    samples: Samples,
+    corrections: Corrections,
 }
 
 /// How often what has fallen silent is looked for.
@@ -44,6 +52,9 @@ impl Telemetry {
             refused: BTreeMap::new(),
             told: BTreeSet::new(),
             expired: Timestamp::ZERO,
+            watched: None,
+            samples: Samples::default(),
+            corrections: Corrections::default(),
         }
     }
 
@@ -87,6 +98,37 @@ impl Telemetry {
         questions: impl IntoIterator<Item = &'t Question>,
     ) -> Look<'t> {
         Look::take(&self.registry, now, questions)
+    }
+
+    /// Looks at what packet samples say now, for [`sampled`](Self::sampled) to answer from. From
+    /// the first look on, samples are kept.
+    pub fn sample(&mut self, now: Timestamp, is_known: impl Fn(&str) -> bool) {
+        if self.watched.is_none() {
+            self.watched = Watched::begin(&mut self.registry);
+        }
+        if let Some(watched) = &self.watched {
+            self.samples = watched.take(&self.registry, now);
+        }
+        self.corrections.keep(is_known);
+    }
+
+    /// What packet samples say of a metric of all containers of a service together, if counters
+    /// have confirmed them before; `counters` is what these say now. `None` for metrics that
+    /// packets say nothing about.
+    pub fn sampled(
+        &mut self,
+        now: Timestamp,
+        service: &str,
+        metric: &str,
+        counters: Option<f64>,
+    ) -> Option<Sampled> {
+        self.corrections
+            .apply(now, &self.samples, service, metric, counters)
+    }
+
+    /// How busy the hosts are.
+    pub fn hosts(&self, now: Timestamp) -> Hosts {
+        Hosts::take(&self.registry, now)
     }
 
     /// The containers seen now, by the service that they belong to by swarm's way of naming them.

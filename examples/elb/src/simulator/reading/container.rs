@@ -1,13 +1,16 @@
 use std::sync::Arc;
 
-use sflow_v5::counter::{HostAdapters, HostParent, VirtCpu, VirtDiskIo, VirtMemory, VirtNetIo};
+use sflow_v5::counter::{
+    Adapter, HostAdapters, HostParent, VirtCpu, VirtDiskIo, VirtMemory, VirtNetIo,
+};
 use sflow_v5::{
     Counter32, Counter64, DataSource, DataSourceKind, DomainState, Encoder, Full, Gauge32, Gauge64,
-    Uuid,
+    List, Mac, Uuid,
 };
 
 use super::{HOST, identity, long, push, short};
 use crate::simulator::host::Host;
+use crate::simulator::packets;
 use crate::simulator::scenario::ServiceSpec;
 use crate::simulator::task::{BYTES_PER_WRITE, Ending, Task};
 
@@ -16,6 +19,7 @@ use crate::simulator::task::{BYTES_PER_WRITE, Ending, Task};
 pub(in crate::simulator) struct ContainerReading {
     name: Arc<str>,
     uuid: Uuid,
+    mac: Mac,
     source: u32,
     disk: VirtDiskIo,
     memory: VirtMemory,
@@ -34,6 +38,7 @@ impl ContainerReading {
         Self {
             name: Arc::clone(&task.name),
             uuid: Uuid(task.uuid),
+            mac: Mac(packets::mac(task.address)),
             source,
             disk: VirtDiskIo {
                 capacity: Gauge64(0),
@@ -95,8 +100,16 @@ impl ContainerReading {
     }
 
     pub(super) fn push(&self, sequence: u32, encoder: &mut Encoder<'_>) -> Result<(), Full> {
+        // Inside a container its adapter has an index of its own, which the agent does not tell.
+        let adapter = [Adapter {
+            if_index: 0,
+            mac_address: List::from(std::slice::from_ref(&self.mac)),
+        }];
         let records = [
-            HostAdapters::default().into(),
+            HostAdapters {
+                adapters: List::from(&adapter[..]),
+            }
+            .into(),
             self.disk.into(),
             self.memory.into(),
             self.cpu.into(),

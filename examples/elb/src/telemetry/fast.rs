@@ -1,0 +1,329 @@
+//! What packet samples say of a service long before its counters do.
+//!
+//! Counters arrive once in a polling interval, samples of packets at once. What samples say is an
+//! estimate, and how much of the traffic they see depends on where an agent takes them; so it is
+//! used in the proportion that counters have shown it to be right in, as long as nothing changed.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use sflow_metrics::{FlowDefinition, FlowId, Registry, Timestamp};
+
+/// Services that are kept apart by their samples.
+const SERVICES: usize = 1_000;
+/// What is seen at once, and what it is compared with to know whether anything changes.
+const SHORT: Duration = Duration::from_secs(1);
+const LONG: Duration = Duration::from_secs(10);
+/// How long counters are compared with samples before they correct them, as a time constant.
+const MEMORY: Duration = Duration::from_secs(30);
+/// A correction beyond this is no correction, but something else being measured.
+const MOST: f64 = 8.0;
+
+/// The flows that are watched.
+#[derive(Debug)]
+pub(super) struct Watched {
+    /// For each measure: of the short and of the long time.
+    flows: [(Measure, FlowId, FlowId); 4],
+}
+
+/// What is measured, by the metric that counters report it under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Measure {
+    BytesIn,
+    BytesOut,
+    PacketsIn,
+    PacketsOut,
+}
+
+impl Measure {
+    const ALL: [Self; 4] = [
+        Self::BytesIn,
+        Self::BytesOut,
+        Self::PacketsIn,
+        Self::PacketsOut,
+    ];
+
+    fn of(metric: &str) -> Option<Self> {
+        match metric {
+            "vir_bytes_in" => Some(Self::BytesIn),
+            "vir_bytes_out" => Some(Self::BytesOut),
+            "vir_pkts_in" => Some(Self::PacketsIn),
+            "vir_pkts_out" => Some(Self::PacketsOut),
+            _ => None,
+        }
+    }
+
+    const fn flow(self) -> &'static str {
+        match self {
+            Self::BytesIn => "keys=service.dst;value=bytes.net",
+            Self::BytesOut => "keys=service.src;value=bytes.net",
+            Self::PacketsIn => "keys=service.dst;value=frames",
+            Self::PacketsOut => "keys=service.src;value=frames",
+        }
+    }
+}
+
+/// An estimate of a rate, per second.
+#[derive(Clone, Copy, Debug, Default)]
+struct Estimate {
+    value: f64,
+    /// The square of its standard error.
+    variance: f64,
+}
+
+/// What all containers of a service use together, by their packet samples.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sampled {
+    /// Per second, in the unit of the metric, as counters have shown samples to be right.
+    pub value: f64,
+    /// The relative standard error of it.
+    pub error: f64,
+    /// Samples that it rests on.
+    pub samples: u64,
+    /// By what it is multiplied.
+    pub correction: f64,
+}
+
+/// What samples say at one moment of every service.
+#[derive(Debug, Default)]
+pub(super) struct Samples {
+    short: Estimates,
+    long: Estimates,
+}
+
+/// Of each measure, the estimate for each service.
+type Estimates = BTreeMap<Measure, HashMap<String, Estimate>>;
+
+impl Watched {
+    /// Begins to watch; `None` if the registry has no room for it.
+    pub(super) fn begin(registry: &mut Registry) -> Option<Self> {
+        let mut watch = |measure: Measure, smoothing: Duration| {
+            let definition: FlowDefinition = measure.flow().parse().ok()?;
+            let definition = definition.listing(SERVICES).smoothed_over(Some(smoothing));
+            registry.watch_flows(definition).ok()
+        };
+        let mut flows = [const { None }; 4];
+        for (flow, measure) in flows.iter_mut().zip(Measure::ALL) {
+            *flow = Some((measure, watch(measure, SHORT)?, watch(measure, LONG)?));
+        }
+        let [Some(a), Some(b), Some(c), Some(d)] = flows else {
+            return None;
+        };
+        Some(Self {
+            flows: [a, b, c, d],
+        })
+    }
+
+    /// What samples say now.
+    pub(super) fn take(&self, registry: &Registry, now: Timestamp) -> Samples {
+        let mut samples = Samples::default();
+        for (measure, short, long) in &self.flows {
+            for (id, estimates) in [(short, &mut samples.short), (long, &mut samples.long)] {
+                let Some(answer) = registry.flows(now, *id) else {
+                    continue;
+                };
+                for row in answer.rows {
+                    let Some(service) = row.keys.first().map(ToString::to_string) else {
+                        continue;
+                    };
+                    let error = row.sampling_error / 1.96;
+                    let estimate = Estimate {
+                        value: row.value,
+                        variance: error * error,
+                    };
+                    estimates
+                        .entry(*measure)
+                        .or_default()
+                        .insert(service, estimate);
+                }
+            }
+        }
+        samples
+    }
+}
+
+impl Samples {
+    /// The sum over the parts of a metric; `None` if samples say nothing about one of them.
+    fn sum(estimates: &Estimates, service: &str, metric: &str) -> Option<Estimate> {
+        let mut sum = Estimate::default();
+        let mut is_seen = false;
+        for part in metric.split('+') {
+            let measure = Measure::of(part.trim())?;
+            let of_each = estimates.get(&measure);
+            if let Some(estimate) = of_each.and_then(|of_each| of_each.get(service)) {
+                sum.value += estimate.value;
+                sum.variance += estimate.variance;
+                is_seen = true;
+            }
+        }
+        is_seen.then_some(sum)
+    }
+}
+
+/// In what proportion samples of each service and metric are right.
+#[derive(Debug, Default)]
+pub(super) struct Corrections(BTreeMap<(String, String), Correction>);
+
+#[derive(Clone, Copy, Debug)]
+struct Correction {
+    /// What counters and samples said, smoothed over the same time.
+    counters: f64,
+    samples: f64,
+    at: Timestamp,
+}
+
+impl Corrections {
+    /// What samples say of all containers of a service together, if counters have confirmed
+    /// them before. `counters` is what these say now.
+    pub(super) fn apply(
+        &mut self,
+        now: Timestamp,
+        samples: &Samples,
+        service: &str,
+        metric: &str,
+        counters: Option<f64>,
+    ) -> Option<Sampled> {
+        let short = Samples::sum(&samples.short, service, metric)?;
+        let long = Samples::sum(&samples.long, service, metric)?;
+        let key = (service.to_owned(), metric.to_owned());
+        if let Some(counters) = counters.filter(|counters| *counters > 0.0)
+            && is_steady(short, long)
+        {
+            self.learn(now, key.clone(), counters, long.value);
+        }
+        let correction = self.0.get(&key)?.factor()?;
+        let error = short.variance.sqrt() / short.value;
+        Some(Sampled {
+            value: short.value * correction,
+            error,
+            samples: (1.0 / (error * error)).min(1e15) as u64,
+            correction,
+        })
+    }
+
+    fn learn(&mut self, now: Timestamp, key: (String, String), counters: f64, samples: f64) {
+        let new = Correction {
+            counters,
+            samples,
+            at: now,
+        };
+        let known = self.0.entry(key).or_insert(new);
+        let part = 1.0 - (-(now - known.at).div_duration_f64(MEMORY)).exp();
+        known.counters += (counters - known.counters) * part;
+        known.samples += (samples - known.samples) * part;
+        known.at = now;
+    }
+
+    /// Forgets services that nobody asks about any more.
+    pub(super) fn keep(&mut self, is_known: impl Fn(&str) -> bool) {
+        self.0.retain(|(service, _), _| is_known(service));
+    }
+}
+
+impl Correction {
+    fn factor(&self) -> Option<f64> {
+        let factor = self.counters / self.samples;
+        (factor.is_finite() && (1.0 / MOST..=MOST).contains(&factor)).then_some(factor)
+    }
+}
+
+/// Whether the last second is like the last ten, as far as samples can tell.
+fn is_steady(short: Estimate, long: Estimate) -> bool {
+    let noise = (short.variance + long.variance).sqrt();
+    long.value > 0.0 && (short.value - long.value).abs() <= 0.2 * long.value + 2.0 * noise
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SERVICE: &str = "apache";
+    const METRIC: &str = "vir_bytes_in+vir_bytes_out";
+
+    fn samples(short: f64, long: f64, relative_error: f64) -> Samples {
+        let estimates = |value: f64| {
+            let error = value / 2.0 * relative_error;
+            let estimate = Estimate {
+                value: value / 2.0,
+                variance: error * error,
+            };
+            let of_each = HashMap::from([(SERVICE.to_owned(), estimate)]);
+            BTreeMap::from([
+                (Measure::BytesIn, of_each.clone()),
+                (Measure::BytesOut, of_each),
+            ])
+        };
+        Samples {
+            short: estimates(short),
+            long: estimates(long),
+        }
+    }
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_secs(1_000 + seconds)
+    }
+
+    #[test]
+    fn nothing_is_believed_that_counters_have_not_confirmed() {
+        let mut corrections = Corrections::default();
+        let seen = samples(1_000.0, 1_000.0, 0.1);
+        assert_eq!(corrections.apply(at(0), &seen, SERVICE, METRIC, None), None);
+        assert_eq!(
+            corrections.apply(at(0), &seen, SERVICE, METRIC, Some(0.0)),
+            None
+        );
+        // Each packet is seen twice, and counted once.
+        let sampled = corrections
+            .apply(at(2), &seen, SERVICE, METRIC, Some(500.0))
+            .unwrap();
+        assert_eq!((sampled.value, sampled.correction), (500.0, 0.5));
+        assert!(
+            (sampled.error - 0.1 / 2_f64.sqrt()).abs() < 1e-12,
+            "{sampled:?}"
+        );
+        assert_eq!(sampled.samples, 200);
+    }
+
+    #[test]
+    fn a_surge_is_seen_at_once_and_does_not_spoil_what_was_learned() {
+        let mut corrections = Corrections::default();
+        let calm = samples(1_000.0, 1_000.0, 0.05);
+        for second in 0..60 {
+            corrections.apply(at(second), &calm, SERVICE, METRIC, Some(500.0));
+        }
+        // Six times the load, of which counters know nothing yet.
+        for (second, long) in [(60, 1_500.0), (61, 2_000.0), (64, 3_500.0)] {
+            let surge = samples(6_000.0, long, 0.05);
+            let sampled = corrections
+                .apply(at(second), &surge, SERVICE, METRIC, Some(500.0))
+                .unwrap();
+            assert!((sampled.value - 3_000.0).abs() < 1.0, "{sampled:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_far_off_is_not_corrected_but_not_used() {
+        let mut corrections = Corrections::default();
+        let seen = samples(1_000.0, 1_000.0, 0.1);
+        let sampled = corrections.apply(at(0), &seen, SERVICE, METRIC, Some(20_000.0));
+        assert_eq!(sampled, None);
+    }
+
+    #[test]
+    fn packets_say_nothing_about_other_metrics_and_services() {
+        let mut corrections = Corrections::default();
+        let seen = samples(1_000.0, 1_000.0, 0.1);
+        for (service, metric) in [
+            (SERVICE, "vir_cpu_utilization"),
+            (SERVICE, "vir_bytes_in+vir_cpu_utilization"),
+            (SERVICE, "vir_pkts_in"),
+            ("nginx", METRIC),
+        ] {
+            let sampled = corrections.apply(at(0), &seen, service, metric, Some(1_000.0));
+            assert_eq!(sampled, None, "{service} {metric}");
+        }
+        corrections.apply(at(0), &seen, SERVICE, METRIC, Some(1_000.0));
+        corrections.keep(|service| service == "nginx");
+        assert!(corrections.0.is_empty());
+    }
+}
