@@ -157,6 +157,9 @@ async fn receive(mut receiver: AsyncUdpReceiver, telemetry: Shared<Telemetry>) -
         let received_at = Timestamp::from(since.unwrap_or_default());
         let mut telemetry = telemetry.lock();
         telemetry.receive(received_at, received.source, received.bytes);
+        if let Some(dropped) = receiver.stats().kernel_drops {
+            telemetry.overflowed(dropped);
+        }
     }
 }
 

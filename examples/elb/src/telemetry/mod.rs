@@ -26,6 +26,7 @@ use crate::view::Intake;
 pub struct Telemetry {
     registry: Registry,
     datagrams: u64,
+    overflowed: u64,
     refused: BTreeMap<&'static str, u64>,
     told: BTreeSet<&'static str>,
     expired: Timestamp,
@@ -33,6 +34,9 @@ pub struct Telemetry {
     samples: Samples,
     corrections: Corrections,
 }
+
+/// What is refused before it is seen.
+const OVERFLOW: &str = "overflow of the socket";
 
 /// How often what has fallen silent is looked for.
 const EXPIRE_EVERY: Duration = Duration::from_secs(5);
@@ -49,6 +53,7 @@ impl Telemetry {
         Self {
             registry: Registry::new(config),
             datagrams: 0,
+            overflowed: 0,
             refused: BTreeMap::new(),
             told: BTreeSet::new(),
             expired: Timestamp::ZERO,
@@ -76,6 +81,15 @@ impl Telemetry {
             self.expired = received_at;
             self.registry.expire(received_at);
         }
+    }
+
+    /// So many datagrams in all were dropped at the socket, because they came faster than they
+    /// could be taken.
+    pub fn overflowed(&mut self, datagrams: u64) {
+        if datagrams > self.overflowed && self.told.insert(OVERFLOW) {
+            warn!("datagrams come faster than they can be taken; further ones are only counted");
+        }
+        self.overflowed = datagrams;
     }
 
     #[cold]
@@ -165,6 +179,9 @@ impl Telemetry {
             if count > 0 {
                 refused.insert(cause.to_owned(), count);
             }
+        }
+        if self.overflowed > 0 {
+            refused.insert(OVERFLOW.to_owned(), self.overflowed);
         }
         let agents = self.registry.agents().count();
         Intake {

@@ -1,0 +1,168 @@
+//! How long one step of the control loop takes in a large cluster, and what memory it needs.
+//!
+//! `cargo bench -p sflow-benches --bench control`. A thousand services of ten tasks each on 250
+//! simulated hosts, whose agents send real datagrams. Each service has two metrics; those of one
+//! in ten are others than those of the rest, so that several questions are asked.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use elb::balancer::Balancer;
+use elb::config::{Config, Service};
+use elb::simulator::{Delay, HostSpec, Load, Scenario, ServiceSpec, Simulation};
+use sflow_benches::is_measuring;
+use sflow_metrics::Timestamp;
+
+/// What was set out for.
+const AT_MOST_MILLISECONDS: f64 = 100.0;
+const START: Timestamp = Timestamp::from_secs(1_700_000_000);
+
+fn main() {
+    let (services, hosts, rounds) = if is_measuring() {
+        (1_000, 250, 40)
+    } else {
+        (10, 3, 8)
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(run(services, hosts, rounds));
+}
+
+async fn run(services: u32, hosts: u32, rounds: u32) {
+    let before = resident();
+    let scenario = scenario(services, hosts);
+    let simulation = Simulation::new(&scenario, 1, START).expect("a scenario");
+    let control = Config::article().control;
+    let simulated = resident();
+    let mut balancer = Balancer::new(START, simulation, control, &policies(&scenario))
+        .expect("metrics that there are");
+    let mut now = START;
+    let mut steps = Vec::new();
+    let mut changes = 0;
+    let mut datagrams = 0_u64;
+    for _ in 0..rounds {
+        now = now + control.interval;
+        let mut arrived = Vec::new();
+        balancer.orchestrator_mut().advance(now, |delivery| {
+            arrived.push((delivery.at, delivery.source, delivery.bytes.to_vec()));
+        });
+        datagrams += arrived.len() as u64;
+        for (at, source, bytes) in arrived {
+            balancer.receive(at, (source, 6343).into(), &bytes);
+        }
+        let round = balancer.round(now).await;
+        assert_eq!(
+            round.decisions.len(),
+            services as usize,
+            "{:?}",
+            round.troubles
+        );
+        changes += round
+            .decisions
+            .iter()
+            .filter(|decided| decided.decision.is_change())
+            .count();
+        steps.push(round.stages);
+    }
+    assert!(changes > 0, "a load that grows is answered");
+    if !is_measuring() {
+        return;
+    }
+    println!("{services} services of ten tasks each on {hosts} hosts, {datagrams} datagrams");
+    println!("milliseconds a step     median     most");
+    let line = |name: &str, of: fn(&elb::controller::Stages) -> Duration| {
+        let mut times: Vec<f64> = steps
+            .iter()
+            .map(|step| of(step).as_secs_f64() * 1e3)
+            .collect();
+        times.sort_by(f64::total_cmp);
+        let (median, most) = (times[times.len() / 2], times[times.len() - 1]);
+        println!("{name:<20} {median:>9.1} {most:>8.1}");
+        most
+    };
+    line("read", |step| step.read);
+    line("observe", |step| step.observe);
+    line("decide", |step| step.decide);
+    line("act", |step| step.act);
+    // Carrying out is the time of the engine, or here of the simulated one.
+    let most = line("all but act", |step| step.read + step.observe + step.decide);
+    let verdict = match most <= AT_MOST_MILLISECONDS {
+        true => "met",
+        false => "missed",
+    };
+    println!("target {AT_MOST_MILLISECONDS} ms: {verdict}");
+    if let (Some(before), Some(simulated), Some(after)) = (before, simulated, resident()) {
+        let mebibytes = |from: u64, to: u64| to.saturating_sub(from) as f64 / 1048576.0;
+        println!(
+            "memory: {:.0} MiB for the loop and its telemetry, {:.0} MiB for the simulated cluster",
+            mebibytes(simulated, after),
+            mebibytes(before, simulated),
+        );
+    }
+}
+
+/// Services whose load grows in turn, so that in each round some are to be changed.
+fn scenario(services: u32, hosts: u32) -> Scenario {
+    let mut scenario = Scenario::named("article").expect("it is there");
+    let like = scenario.services[0].clone();
+    scenario.hosts = (0..hosts)
+        .map(|host| HostSpec {
+            name: format!("node{host}"),
+            address: Ipv4Addr::from_bits(0x0a64_0001 + host),
+            cores: 32,
+            memory: 64 << 30,
+        })
+        .collect();
+    scenario.services = (0..services)
+        .map(|service| ServiceSpec {
+            name: format!("service{service}"),
+            replicas: 10,
+            load: Load::Step {
+                before: 750.0,
+                after: 1_200.0,
+                at: Duration::from_secs(30 + u64::from(service) % 60),
+            },
+            start: Delay::millis(500, 2_000),
+            ..like.clone()
+        })
+        .collect();
+    scenario.duration = Duration::from_secs(3_600);
+    scenario
+}
+
+fn policies(scenario: &Scenario) -> Vec<Service> {
+    let article = Config::article();
+    let like = &article.services[0];
+    let services = scenario.services.iter().enumerate();
+    services
+        .map(|(place, service)| {
+            let mut settings = like.settings.clone();
+            (settings.min, settings.max) = (2, 20);
+            if place % 10 == 0 {
+                settings.rule = elb::policy::Rule::Target {
+                    metrics: vec![elb::policy::Target {
+                        metric: "vir_cpu_cores".to_owned(),
+                        target: 0.008,
+                    }],
+                    tolerance_up: 0.1,
+                    tolerance_down: 0.1,
+                };
+            }
+            Service {
+                name: service.name.clone(),
+                priority: 0,
+                settings,
+            }
+        })
+        .collect()
+}
+
+/// Bytes of memory that this process holds.
+fn resident() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+    let kibibytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kibibytes * 1024)
+}

@@ -1,0 +1,9 @@
+//! Faults of telemetry, as the autoscaler meets them: a simulated cluster sends real datagrams,
+//! something happens to them on the way, and the promise is about what is decided.
+//!
+//! What the statistics make of each fault is tested where they are computed.
+
+mod network;
+mod silence;
+mod strangers;
+mod world;

@@ -1,0 +1,105 @@
+use std::time::Duration;
+
+use elb::simulator::{Event, Load, Network};
+
+use crate::world::{World, changes, need};
+
+/// A load of 600 requests per second from the beginning, with two replicas: how large the service
+/// is in the end, and how large it ever was.
+async fn sizes(seed: u64, script: Vec<(u64, Event)>) -> (u32, u32, World) {
+    let mut world = World::new(seed, Load::Constant(600.0), 2, script);
+    let decided = world.run(400).await;
+    let largest = changes(&decided).iter().map(|(_, to)| *to).max();
+    (world.replicas(), largest.unwrap_or(0), world)
+}
+
+#[tokio::test]
+async fn whatever_the_network_does_the_size_is_right_in_the_end() {
+    let right = need(600.0);
+    let bad = |loss, duplication, reordering| {
+        Event::Network(Network {
+            loss,
+            duplication,
+            reordering,
+            delay: Duration::from_secs(3),
+        })
+    };
+    for (name, network) in [
+        ("t1 one in a hundred is lost", bad(0.01, 0.0, 0.0)),
+        ("t1 one in three is lost", bad(0.3, 0.0, 0.0)),
+        ("t2 all come twice", bad(0.0, 1.0, 0.0)),
+        ("t3 half are overtaken", bad(0.0, 0.0, 0.5)),
+        ("everything at once", bad(0.2, 0.3, 0.3)),
+    ] {
+        for seed in 1..=4 {
+            let (last, largest, _) = sizes(seed, vec![(0, network.clone())]).await;
+            // One less is still within the tolerance of a tenth.
+            assert!(
+                (right - 1..=right + 1).contains(&last),
+                "{name}, seed {seed}: {last}"
+            );
+            // What one reading of a moment of growth may add, and no more.
+            assert!(largest <= right + 3, "{name}, seed {seed}: up to {largest}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn t1_loss_is_known_for_each_agent() {
+    let lossy = Network {
+        loss: 0.3,
+        ..Network::default()
+    };
+    let (_, _, world) = sizes(1, vec![(0, Event::Network(lossy))]).await;
+    let telemetry = world.balancer.telemetry().lock();
+    let agents: Vec<_> = telemetry.registry().agents().collect();
+    assert_eq!(agents.len(), 3);
+    for agent in agents {
+        let loss = agent.loss().unwrap();
+        assert!((0.2..0.4).contains(&loss), "{agent:?}");
+    }
+}
+
+#[tokio::test]
+async fn t1_a_burst_of_loss_changes_nothing() {
+    let all = |loss| {
+        Event::Network(Network {
+            loss,
+            ..Network::default()
+        })
+    };
+    let mut world = World::new(
+        1,
+        Load::Constant(600.0),
+        need(600.0),
+        vec![(120, all(1.0)), (145, all(0.0))],
+    );
+    world.run(110).await;
+    let before = world.replicas();
+    assert_eq!(changes(&world.run(120).await), []);
+    assert_eq!(world.replicas(), before);
+}
+
+#[tokio::test]
+async fn t5_agents_that_restart_over_and_over_do_no_harm() {
+    let right = need(600.0);
+    let restarts = (60..360).step_by(45).flat_map(|second| {
+        ["node1", "node2", "node3"].map(|host| {
+            let restart = Event::AgentRestart {
+                host: host.to_owned(),
+                down: Duration::from_secs(2),
+            };
+            (second, restart)
+        })
+    });
+    let (last, largest, world) = sizes(1, restarts.collect()).await;
+    assert!((right..=right + 1).contains(&last), "{last}");
+    assert!(largest <= right + 3, "{largest}");
+    let telemetry = world.balancer.telemetry().lock();
+    assert!(
+        telemetry
+            .registry()
+            .agents()
+            .all(|agent| agent.restarts > 3)
+    );
+}

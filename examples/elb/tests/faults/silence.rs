@@ -1,0 +1,90 @@
+use std::time::Duration;
+
+use elb::simulator::{Event, Load};
+
+use crate::world::{World, all_say, changes, need};
+
+fn silent(hosts: &[&str], from: u64) -> Vec<(u64, Event)> {
+    let silence = |host: &&str| {
+        let event = Event::Silence {
+            host: (*host).to_owned(),
+            lasting: Duration::from_secs(3_000),
+        };
+        (from, event)
+    };
+    hosts.iter().map(silence).collect()
+}
+
+#[tokio::test]
+async fn t11_one_silent_agent_is_told_and_nothing_is_taken_away() {
+    let mut world = World::new(1, Load::Constant(400.0), 5, silent(&["node2"], 100));
+    world.run(100).await;
+    assert_eq!(world.replicas(), 5);
+    // Three of its intervals of ten seconds, and a little.
+    world.run(40).await;
+    let decided = world.run(300).await;
+    assert_eq!(changes(&decided), []);
+    assert!(all_say(&decided, "have no fresh value"), "{:?}", decided[0]);
+}
+
+#[tokio::test]
+async fn t12_when_all_are_silent_the_size_stays() {
+    // Silence begins just when the load ends, or multiplies.
+    for after in [0.0, 4_000.0] {
+        let load = Load::Step {
+            before: 400.0,
+            after,
+            at: Duration::from_secs(103),
+        };
+        let hosts = ["node1", "node2", "node3"];
+        let mut world = World::new(1, load, 5, silent(&hosts, 104));
+        world.run(150).await;
+        let decided = world.run(600).await;
+        assert_eq!(changes(&decided), [], "{after}");
+        assert!(
+            all_say(&decided, "silence is not idleness"),
+            "{:?}",
+            decided[0]
+        );
+        assert_eq!(world.replicas(), 5);
+    }
+}
+
+#[tokio::test]
+async fn t12_the_remaining_few_do_not_decide() {
+    // A third of the containers is heard, and idle.
+    let load = Load::Step {
+        before: 700.0,
+        after: 0.0,
+        at: Duration::from_secs(150),
+    };
+    let hosts = ["node2", "node3"];
+    let mut world = World::new(1, load, need(700.0), silent(&hosts, 100));
+    world.run(148).await;
+    let before = world.replicas();
+    let decided = world.run(200).await;
+    assert_eq!(changes(&decided), []);
+    assert_eq!(world.replicas(), before);
+}
+
+#[tokio::test]
+async fn t13_half_silent_dampens_growth_and_never_turns_it_round() {
+    let load = Load::Step {
+        before: 300.0,
+        after: 1_200.0,
+        at: Duration::from_secs(150),
+    };
+    let grown = async |hosts: &[&str]| {
+        let mut world = World::new(1, load.clone(), 6, silent(hosts, 100));
+        world.run(148).await;
+        let before = world.replicas();
+        let decided = world.run(60).await;
+        assert!(
+            changes(&decided).iter().all(|(from, to)| to > from),
+            "{decided:?}"
+        );
+        world.replicas() - before.min(world.replicas())
+    };
+    let (heard, half) = (grown(&[]).await, grown(&["node1", "node2"]).await);
+    assert!(half < heard, "{half} of {heard}");
+}

@@ -1,0 +1,112 @@
+//! The article's cluster with a load that stays, and a policy that knows what it needs.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use elb::balancer::Balancer;
+use elb::config::Config;
+use elb::controller::Decided;
+use elb::simulator::{Delay, Event, Load, Scenario, Simulation};
+use sflow_metrics::Timestamp;
+
+pub(crate) const START: Timestamp = Timestamp::from_secs(1_700_000_000);
+
+/// Bytes per second of one request per second.
+const REQUEST: f64 = 1_000.0;
+/// Bytes per second that a container is to have.
+pub(crate) const TARGET: f64 = 80_000.0;
+
+/// A datagram on its way: who sends it, and its bytes.
+pub(crate) type Sent = (IpAddr, Vec<u8>);
+
+/// What happens to datagrams on their way.
+type Way = Box<dyn FnMut(Timestamp, Sent) -> Vec<Sent>>;
+
+pub(crate) struct World {
+    pub(crate) balancer: Balancer<Simulation>,
+    pub(crate) now: Timestamp,
+    way: Way,
+}
+
+impl World {
+    /// So many requests per second, from so many replicas.
+    pub(crate) fn new(seed: u64, load: Load, replicas: u32, script: Vec<(u64, Event)>) -> Self {
+        let mut scenario = Scenario::named("article").unwrap();
+        scenario.duration = Duration::from_secs(3_600);
+        let service = &mut scenario.services[0];
+        service.load = load;
+        service.replicas = replicas;
+        service.start = Delay::millis(500, 1_500);
+        service.stop = Delay::millis(200, 500);
+        for (second, event) in script {
+            scenario = scenario.with(Duration::from_secs(second), event);
+        }
+        let config = Config::from_toml(&format!(
+            "[[service]]\nname = \"apache\"\n[service.policy]\nmode = \"act\"\nmax = 20\n\
+             metric = [{{ name = \"vir_bytes_in+vir_bytes_out\", target = {TARGET:?} }}]\n\
+             warm_up = \"5s\"\n[service.policy.down]\nstabilise = \"30s\"\n"
+        ))
+        .unwrap();
+        let simulation = Simulation::new(&scenario, seed, START).unwrap();
+        let balancer = Balancer::new(START, simulation, config.control, &config.services).unwrap();
+        Self {
+            balancer,
+            now: START,
+            way: Box::new(|_, sent| vec![sent]),
+        }
+    }
+
+    /// From now on this happens to datagrams.
+    pub(crate) fn on_the_way(&mut self, way: impl FnMut(Timestamp, Sent) -> Vec<Sent> + 'static) {
+        self.way = Box::new(way);
+    }
+
+    /// Lets time pass; answers what was decided.
+    pub(crate) async fn run(&mut self, seconds: u64) -> Vec<Decided> {
+        let end = self.now + Duration::from_secs(seconds);
+        let mut decided = Vec::new();
+        while self.now < end {
+            self.now = self.now + Duration::from_secs(2);
+            let mut arrived = Vec::new();
+            self.balancer.orchestrator_mut().advance(self.now, |sent| {
+                arrived.push((sent.at, (sent.source, sent.bytes.to_vec())));
+            });
+            for (at, sent) in arrived {
+                for (source, bytes) in (self.way)(at, sent) {
+                    self.balancer
+                        .receive(at, SocketAddr::new(source, 6343), &bytes);
+                }
+            }
+            decided.extend(self.balancer.round(self.now).await.decisions);
+        }
+        decided
+    }
+
+    /// Replicas that the cluster keeps.
+    pub(crate) fn replicas(&mut self) -> u32 {
+        let truth = self.balancer.orchestrator_mut().truth("apache");
+        truth.unwrap().wanted
+    }
+}
+
+/// Replicas that so many requests per second need.
+pub(crate) fn need(load: f64) -> u32 {
+    (load * REQUEST / TARGET).ceil() as u32
+}
+
+pub(crate) fn changes(decided: &[Decided]) -> Vec<(u32, u32)> {
+    decided
+        .iter()
+        .map(|decided| &decided.decision)
+        .filter(|decision| decision.is_change())
+        .map(|decision| (decision.replicas, decision.result))
+        .collect()
+}
+
+/// Whether every decision says something like this.
+pub(crate) fn all_say(decided: &[Decided], words: &str) -> bool {
+    !decided.is_empty()
+        && decided
+            .iter()
+            .all(|decided| decided.decision.to_string().contains(words))
+}
