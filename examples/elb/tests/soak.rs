@@ -1,0 +1,191 @@
+//! Days of a cluster in which something always goes wrong, in virtual time at full speed: nothing
+//! grows that should not, and the size is right whenever it can be.
+//!
+//! `ELB_SOAK=3600 cargo test --release -p elb --test soak -- --nocapture` goes on for an hour;
+//! without it, for some seconds.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use elb::balancer::Balancer;
+use elb::config::Config;
+use elb::simulator::{Event, Load, Network, Scenario, Scripted, Simulation};
+use sflow_metrics::Timestamp;
+
+const START: Timestamp = Timestamp::from_secs(1_700_000_000);
+const DAY: u64 = 86_400;
+
+#[tokio::test]
+async fn days_of_faults_leave_nothing_behind() {
+    let seconds = std::env::var("ELB_SOAK").map_or(6, |text| text.parse().expect("seconds"));
+    let lasting = Duration::from_secs(seconds);
+    let begin = Instant::now();
+    // A scenario of a year; few will see its end.
+    let days = 366;
+    let scenario = scenario(days);
+    let mut simulation = Simulation::new(&scenario, 1, START).unwrap();
+    // Its script is part of what memory holds; it only becomes less.
+    simulation.advance(START, |_| {});
+    let config = config();
+    let interval = config.control.interval;
+    let mut balancer = Balancer::new(START, simulation, config.control, &config.services).unwrap();
+    let mut found = Found::default();
+    let mut settled = None;
+    let mut now = START;
+    while begin.elapsed() < lasting && now < START + Duration::from_secs(days * DAY) {
+        now = now + interval;
+        let mut arrived = Vec::new();
+        balancer.orchestrator_mut().advance(now, |sent| {
+            arrived.push((sent.at, sent.source, sent.bytes.to_vec()))
+        });
+        found.datagrams += arrived.len() as u64;
+        for (at, source, bytes) in arrived {
+            balancer.receive(at, SocketAddr::new(source, 6343), &bytes);
+        }
+        let round = balancer.round(now).await;
+        found.rounds += 1;
+        for decided in &round.decisions {
+            let decision = &decided.decision;
+            let name = &decision.service;
+            assert!((2..=20).contains(&decision.result), "{decision}");
+            found.changes += u64::from(decision.is_change());
+            let truth = balancer.orchestrator_mut().truth(name).unwrap();
+            let need = (truth.demand_bytes / TARGET).ceil().clamp(2.0, 20.0);
+            let (wanted, need) = (f64::from(truth.wanted), need);
+            found.looks += 1;
+            // What shrinks only after five minutes is more than is needed for as long.
+            found.short += u64::from(wanted < 0.75 * need);
+        }
+        // A quarter of the time is given to tables that are filled, as they are meant to be.
+        if settled.is_none() && begin.elapsed() > lasting / 4 {
+            settled = Some(Process::now());
+        }
+    }
+    let days = (now - START).as_secs_f64() / DAY as f64;
+    println!("{days:.2} days in {:?}: {found:?}", begin.elapsed());
+    let short = found.short as f64 / found.looks as f64;
+    assert!(found.changes > found.rounds / 500, "{found:?}");
+    assert!(short < 0.02, "too small {:.2} % of the time", 100.0 * short);
+    if let (Some(Some(settled)), Some(end)) = (settled, Process::now()) {
+        println!("after a quarter: {settled:?}; at the end: {end:?}");
+        assert_eq!(end.descriptors, settled.descriptors);
+        assert!(
+            end.memory <= settled.memory + settled.memory / 4 + (4 << 20),
+            "{settled:?} became {end:?}"
+        );
+    }
+    assert!(balancer.board().lock().history().after(0).count() <= 1_000);
+}
+
+#[derive(Debug, Default)]
+struct Found {
+    rounds: u64,
+    datagrams: u64,
+    changes: u64,
+    looks: u64,
+    short: u64,
+}
+
+/// Bytes per second that a container is to have.
+const TARGET: f64 = 80_000.0;
+
+fn config() -> Config {
+    let services: String = ["apache", "nginx", "api"]
+        .iter()
+        .map(|name| format!("[[service]]\nname = \"{name}\"\n"))
+        .collect();
+    Config::from_toml(&format!(
+        "[defaults]\nmode = \"act\"\nmin = 2\nmax = 20\n\
+         metric = [{{ name = \"vir_bytes_in+vir_bytes_out\", target = {TARGET:?} }}]\n{services}"
+    ))
+    .unwrap()
+}
+
+/// Three services with the day's wave, and every few minutes something that goes wrong.
+fn scenario(days: u64) -> Scenario {
+    let mut scenario = Scenario::named("article").unwrap();
+    let like = scenario.services[0].clone();
+    scenario.services = ["apache", "nginx", "api"]
+        .iter()
+        .zip(0_u64..)
+        .map(|(name, seed)| {
+            let mut service = like.clone();
+            service.name = (*name).to_owned();
+            service.replicas = 6;
+            service.mean_life = Some(Duration::from_secs(7_200));
+            service.load = Load::Noise {
+                load: Box::new(Load::Sine {
+                    mean: 600.0,
+                    amplitude: 500.0,
+                    period: Duration::from_secs(DAY / (seed + 1)),
+                }),
+                fraction: 0.05,
+                grain: Duration::from_secs(60),
+                seed,
+            };
+            service
+        })
+        .collect();
+    scenario.duration = Duration::from_secs(days * DAY);
+    let hosts: Vec<String> = scenario
+        .hosts
+        .iter()
+        .map(|host| host.name.clone())
+        .collect();
+    let host = |number: u64| hosts[number as usize % hosts.len()].clone();
+    for number in 0..days * DAY / 900 {
+        let event = match number % 7 {
+            0 => Event::AgentRestart {
+                host: host(number),
+                down: Duration::from_secs(3),
+            },
+            1 => Event::Crash {
+                service: "nginx".to_owned(),
+                slot: 1,
+            },
+            2 => Event::Network(Network {
+                loss: 0.05,
+                duplication: 0.1,
+                reordering: 0.1,
+                delay: Duration::from_secs(2),
+            }),
+            3 => Event::Silence {
+                host: host(number),
+                lasting: Duration::from_secs(120),
+            },
+            4 => Event::Strangers {
+                every: Duration::from_millis(700),
+                lasting: Duration::from_secs(60),
+            },
+            5 => Event::Scale {
+                service: "api".to_owned(),
+                replicas: 4 + u32::try_from(number % 5).unwrap(),
+            },
+            _ => Event::Network(Network::default()),
+        };
+        scenario.script.push(Scripted {
+            at: Duration::from_secs(600 + number * 900),
+            event,
+        });
+    }
+    scenario
+}
+
+/// What this process holds.
+#[derive(Clone, Copy, Debug)]
+struct Process {
+    memory: u64,
+    descriptors: usize,
+}
+
+impl Process {
+    fn now() -> Option<Self> {
+        let status = std::fs::read_to_string("/proc/self/status").ok()?;
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+        let kibibytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+        Some(Self {
+            memory: kibibytes * 1024,
+            descriptors: std::fs::read_dir("/proc/self/fd").ok()?.count(),
+        })
+    }
+}
