@@ -4,10 +4,11 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::mem::Discriminant;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use sflow_metrics::Timestamp;
+use tokio::sync::watch;
 
 use crate::controller::{Decided, Managed, Outcome, Round, Stages};
 use crate::orchestrator::{Scaling, Service};
@@ -27,6 +28,9 @@ pub struct Board {
     about: About,
     started: Timestamp,
     now: Timestamp,
+    /// When `now` was told, and when the last round ended, by this machine's clock.
+    told: Instant,
+    ticked: Instant,
     mode: Mode,
     rounds: u64,
     reached: Option<Timestamp>,
@@ -136,6 +140,8 @@ impl Board {
             },
             started,
             now: started,
+            told: Instant::now(),
+            ticked: Instant::now(),
             mode: Mode::Act,
             rounds: 0,
             reached: None,
@@ -151,12 +157,15 @@ impl Board {
     /// Says what only who runs the loop knows.
     pub fn tell(&mut self, now: Timestamp, about: About) {
         self.now = now;
+        self.told = Instant::now();
         self.about = about;
     }
 
     /// Takes down what a round came to; answers what of it is news.
     pub fn note(&mut self, now: Timestamp, mode: Mode, managed: &[Managed], round: &Round) -> News {
         self.now = now;
+        self.told = Instant::now();
+        self.ticked = self.told;
         self.rounds += 1;
         if round.reached {
             self.reached = Some(now);
@@ -256,6 +265,23 @@ impl Board {
         self.now
     }
 
+    /// The loop's own time at this moment: what it was told last, and what has passed since then.
+    pub fn present(&self) -> Timestamp {
+        let speed = self.about.speed;
+        let speed = if speed.is_finite() { speed } else { 0.0 };
+        self.now + self.told.elapsed().mul_f64(speed.clamp(0.0, 1_000.0))
+    }
+
+    /// How long ago the last round ended, or the loop began, by this machine's clock.
+    pub fn idle(&self) -> Duration {
+        self.ticked.elapsed()
+    }
+
+    /// When the loop started, in its own time.
+    pub const fn started(&self) -> Timestamp {
+        self.started
+    }
+
     /// When the orchestrator last answered a round.
     pub const fn reached(&self) -> Option<Timestamp> {
         self.reached
@@ -330,7 +356,7 @@ pub struct News {
 #[derive(Debug, Default)]
 pub struct History {
     entries: VecDeque<Arc<Entry>>,
-    last: u64,
+    last: watch::Sender<u64>,
     /// What the last decision for each service said.
     said: BTreeMap<String, Said>,
 }
@@ -350,8 +376,13 @@ impl History {
     }
 
     /// The number of the newest.
-    pub const fn last(&self) -> u64 {
-        self.last
+    pub fn last(&self) -> u64 {
+        *self.last.borrow()
+    }
+
+    /// Tells when that number changes.
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.last.subscribe()
     }
 
     /// The number of the oldest that is kept; 0 if there is none.
@@ -380,9 +411,9 @@ impl History {
     }
 
     fn add(&mut self, decided: &Decided) -> Arc<Entry> {
-        self.last += 1;
+        let id = self.last() + 1;
         let entry = Arc::new(Entry {
-            id: self.last,
+            id,
             decision: Arc::clone(&decided.decision),
             outcome: decided.outcome.clone(),
             words: decided.decision.to_string(),
@@ -391,6 +422,7 @@ impl History {
             self.entries.pop_front();
         }
         self.entries.push_back(Arc::clone(&entry));
+        self.last.send_replace(id);
         entry
     }
 }
@@ -493,12 +525,5 @@ impl Standing {
             signals: signals.collect(),
             past,
         }
-    }
-}
-
-impl Board {
-    /// Whether the loop runs: its last round is not older than several of its intervals.
-    pub fn is_alive(&self, now: Timestamp, interval: Duration) -> bool {
-        self.rounds > 0 && now - self.now <= interval * 5 + Duration::from_secs(30)
     }
 }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use sflow_metrics::Timestamp;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
@@ -16,7 +17,7 @@ use crate::view::Snapshot;
 /// Requests that wait while the loop waits for the orchestrator.
 const WAITING: usize = 16;
 /// How long a request may wait.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(8);
 
 /// A running loop, as others see it.
 #[derive(Clone, Debug)]
@@ -56,7 +57,7 @@ pub enum Refusal {
     Impossible(String),
     /// The loop waits for somebody else; what was asked may still be done.
     #[error(
-        "the loop is busy waiting for the orchestrator: ask again, or look whether it was done"
+        "the loop is busy waiting for the orchestrator: look whether it was done, or ask again"
     )]
     Busy,
     /// The loop has ended.
@@ -97,6 +98,11 @@ impl Handle {
         &self.config
     }
 
+    /// The loop's own time at this moment.
+    pub fn now(&self) -> Timestamp {
+        self.board.lock().present()
+    }
+
     /// What a person sees now.
     pub fn snapshot(&self) -> Snapshot {
         let intake = self.telemetry.lock().intake();
@@ -108,17 +114,26 @@ impl Handle {
         !self.requests.is_closed()
     }
 
-    /// Tells the loop something, and waits until it has been carried out.
+    /// Tells the loop something, and waits until it has been carried out. What nobody waits for
+    /// any more when its turn comes is left undone.
     ///
     /// # Errors
     ///
     /// If it has not been, or not in time.
     pub async fn tell(&self, request: Request) -> Result<(), Refusal> {
         let (answer, answered) = oneshot::channel();
+        let configured = match &request {
+            Request::Configure(config) => Some(config.clone()),
+            Request::SetMode { .. } => None,
+        };
         let told = async {
             let sent = self.requests.send((request, answer)).await;
             sent.map_err(|_| Refusal::Ended)?;
-            answered.await.map_err(|_| Refusal::Ended)?
+            answered.await.map_err(|_| Refusal::Ended)??;
+            if let Some(config) = configured {
+                *self.config.lock() = *config;
+            }
+            Ok(())
         };
         match tokio::time::timeout(PATIENCE, told).await {
             Ok(result) => result,
@@ -130,9 +145,11 @@ impl Handle {
 impl Requests {
     /// The next request and where its answer goes; never ready once all handles are gone.
     pub async fn next(&mut self) -> (Request, oneshot::Sender<Result<(), Refusal>>) {
-        match self.0.recv().await {
-            Some(request) => request,
-            None => std::future::pending().await,
+        while let Some((request, answer)) = self.0.recv().await {
+            if !answer.is_closed() {
+                return (request, answer);
+            }
         }
+        std::future::pending().await
     }
 }

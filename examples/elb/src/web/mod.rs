@@ -1,36 +1,45 @@
-//! The live page: what the loop sees and does, readable with any browser.
-//!
-//! Reading never changes anything, so there is only `GET`:
+//! The page, the API and the metrics of a running loop.
 //!
 //! | path | what |
 //! | --- | --- |
 //! | `/` | the page, complete in itself; it asks again every two seconds |
 //! | `/chart/{service}.svg` | a service's chart |
-//! | `/api/v1/snapshot` | everything on the page, as JSON |
-//! | `/metrics` | what the loop sees and wants, as OpenMetrics |
-//! | `/healthz` | 200 while the loop runs, 503 once it has ended |
+//! | `/api/v1/…` | everything as data; `/api/v1/openapi.json` describes it |
+//! | `/metrics` | what the loop saw, decided, did and refused, as OpenMetrics |
+//! | `/healthz` | 200 while the loop runs, else 503 |
+//! | `/readyz` | 200 when it has all that it needs to decide, else 503 |
+//!
+//! Reading never changes anything. Writing needs a token where one is configured, and is only
+//! for this machine where none is.
 
+mod access;
+mod api;
 mod html;
+mod listener;
 mod metrics;
+mod pace;
 mod page;
+mod problem;
 
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::extract::{Path, Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderName, StatusCode, Uri};
+use axum::http::{HeaderName, Method, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 
+pub use self::access::Access;
+use self::pace::{Pace, Seldom};
+use self::problem::Problem;
 use crate::chart;
 use crate::handle::Handle;
 use crate::view::Snapshot;
@@ -41,15 +50,32 @@ use crate::words::shortened;
 pub struct Site {
     handle: Handle,
     show: Arc<dyn Fn() -> Snapshot + Send + Sync>,
+    access: Arc<Access>,
+    pace: Arc<Pace>,
+    complaints: Arc<Seldom>,
+    api: Arc<api::Own>,
 }
 
 impl Site {
-    /// Of the loop that this is a handle of.
+    /// Of the loop that this is a handle of; only this machine may write.
     pub fn new(handle: Handle) -> Self {
         let shown = handle.clone();
         Self {
             handle,
             show: Arc::new(move || shown.snapshot()),
+            access: Arc::default(),
+            pace: Arc::default(),
+            complaints: Arc::default(),
+            api: Arc::default(),
+        }
+    }
+
+    /// The same for who may do more or less.
+    #[must_use]
+    pub fn with_access(self, access: Access) -> Self {
+        Self {
+            access: Arc::new(access),
+            ..self
         }
     }
 
@@ -59,10 +85,10 @@ impl Site {
     }
 }
 
-/// Serves the page on the given listener until `shutdown` is ready.
+/// Serves the site on the given listener until `shutdown` is ready.
 ///
 /// Requests that are under way then are finished, but nobody is waited for longer than a
-/// second. Who listens on more than the loopback address shows the snapshot to everyone there.
+/// second. Who listens on more than the loopback address shows everything to everyone there.
 ///
 /// # Errors
 ///
@@ -72,40 +98,27 @@ pub async fn serve(
     site: Site,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    const GRACE: Duration = Duration::from_secs(1);
-
-    let (begin, begun) = oneshot::channel::<()>();
-    let announced = async move {
-        shutdown.await;
-        drop(begin);
-    };
-    let server = axum::serve(listener, router(site)).with_graceful_shutdown(announced);
-    let overdue = async {
-        // An error is the sender going away, which is what announces the end.
-        let _ = begun.await;
-        tokio::time::sleep(GRACE).await;
-    };
-    tokio::select! {
-        result = server.into_future() => result,
-        () = overdue => Ok(()),
-    }
+    listener::serve(listener, router(site), shutdown).await
 }
 
-/// The routes, for who serves them together with others.
+/// The routes, for who serves them together with others. Writing needs the peer's address as
+/// [`ConnectInfo`](axum::extract::ConnectInfo).
 pub fn router(site: Site) -> Router {
-    Router::new()
+    let in_time = Router::new()
         .route("/", get(show_page))
         .route("/chart/{file}", get(show_chart))
-        .route("/api/v1/snapshot", get(show_snapshot))
         .route("/metrics", get(show_metrics))
-        .route("/healthz", get(show_health))
+        .merge(api::router())
         .fallback(not_found)
-        .method_not_allowed_fallback(async || {
-            (
-                StatusCode::METHOD_NOT_ALLOWED,
-                "Only GET is understood here.\n",
-            )
-        })
+        .method_not_allowed_fallback(not_allowed)
+        .layer(middleware::from_fn(in_time));
+    in_time
+        .merge(api::patient_router())
+        .layer(middleware::from_fn_with_state(
+            site.clone(),
+            access::by_our_name,
+        ))
+        .layer(middleware::from_fn_with_state(site.clone(), pace::keep))
         .layer(middleware::from_fn(restrict))
         .with_state(site)
 }
@@ -135,10 +148,6 @@ async fn show_chart(State(site): State<Site>, Path(file): Path<String>) -> Respo
     }
 }
 
-async fn show_snapshot(State(site): State<Site>) -> Response {
-    Json(site.snapshot()).into_response()
-}
-
 async fn show_metrics(State(site): State<Site>) -> Response {
     match metrics::exposition(&site) {
         Ok(body) => ([(CONTENT_TYPE, metrics::MEDIA_TYPE)], body).into_response(),
@@ -146,20 +155,46 @@ async fn show_metrics(State(site): State<Site>) -> Response {
     }
 }
 
-async fn show_health(State(site): State<Site>) -> (StatusCode, &'static str) {
-    match site.handle.is_open() {
-        true => (StatusCode::OK, "ok\n"),
-        false => (StatusCode::SERVICE_UNAVAILABLE, "The loop has ended.\n"),
+async fn not_found(uri: Uri) -> Response {
+    let path = shortened(uri.path(), 80);
+    if path.starts_with("/api/") {
+        return Problem::new(
+            StatusCode::NOT_FOUND,
+            &format!("There is nothing at {path}."),
+            "See /api/v1/openapi.json for what there is.",
+        )
+        .into_response();
     }
+    let known = "/, /chart/SERVICE.svg, /api/v1/openapi.json, /metrics, /healthz and /readyz";
+    let words = format!("There is nothing at {path}. There are {known}.\n");
+    (StatusCode::NOT_FOUND, words).into_response()
 }
 
-async fn not_found(uri: Uri) -> (StatusCode, String) {
+async fn not_allowed(method: Method, uri: Uri) -> Problem {
     let path = shortened(uri.path(), 80);
-    let known = "/, /chart/SERVICE.svg, /api/v1/snapshot, /metrics and /healthz";
-    (
-        StatusCode::NOT_FOUND,
-        format!("There is nothing at {path}. There are {known}.\n"),
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        &format!(
+            "{path} does not understand {}.",
+            shortened(method.as_str(), 20)
+        ),
+        "The header Allow of this answer names what it understands.",
     )
+}
+
+/// Ends what takes too long: a body that comes byte by byte.
+async fn in_time(request: Request, next: Next) -> Response {
+    const LONGEST: Duration = Duration::from_secs(10);
+
+    match tokio::time::timeout(LONGEST, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "The request took too long.",
+            "Send all of it within ten seconds.",
+        )
+        .into_response(),
+    }
 }
 
 /// Tells browsers to run, load and embed nothing: the page needs its own style and no more.
@@ -184,6 +219,7 @@ mod tests {
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
+    use tokio::sync::oneshot;
     use tokio::task::JoinHandle;
 
     use sflow_metrics::Timestamp;
@@ -212,8 +248,8 @@ mod tests {
             let shown = Shared::new(snapshot);
             let show = shown.clone();
             let site = Site {
-                handle,
                 show: Arc::new(move || show.lock().clone()),
+                ..Site::new(handle)
             };
             let (stop, stopped) = oneshot::channel();
             let shutdown = async {
@@ -233,7 +269,7 @@ mod tests {
         async fn ask(&self, method: &str, path: &str) -> (String, String) {
             let mut stream = TcpStream::connect(self.address).await.expect("listening");
             let request =
-                format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+                format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
             stream.write_all(request.as_bytes()).await.expect("sent");
             let mut answer = String::new();
             stream.read_to_string(&mut answer).await.expect("UTF-8");

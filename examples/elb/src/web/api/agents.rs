@@ -1,0 +1,104 @@
+//! Who reports, and how well he is heard.
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use sflow_metrics::{AgentStatus, Health, Timestamp};
+
+use super::input::{Params, limit};
+use crate::view::Intake;
+use crate::web::Site;
+use crate::web::problem::Problem;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    limit: Option<usize>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Agents {
+    /// All that are known, shown or not.
+    total: usize,
+    agents: Vec<Agent>,
+    /// What was taken in and what was refused, of all agents together.
+    health: Health,
+    intake: Intake,
+}
+
+/// Times are in seconds.
+#[derive(Serialize)]
+struct Agent {
+    /// All that tells it from others: address, stream, and sender where that is another.
+    name: String,
+    sender: String,
+    address: String,
+    sub_agent: u32,
+    received: u64,
+    lost: u64,
+    /// Of all that it sent, from 0 to 1.
+    loss: Option<f64>,
+    sample_loss: Option<f64>,
+    reordered: u64,
+    repeated: u64,
+    late: u64,
+    restarts: u64,
+    sources: usize,
+    established: bool,
+    silent: bool,
+    contested: bool,
+    /// Since its first datagram.
+    known_for: f64,
+    /// Since its last.
+    age: f64,
+    /// What it says itself.
+    uptime: f64,
+}
+
+pub(super) async fn list(
+    State(site): State<Site>,
+    Params(wanted): Params<Wanted>,
+) -> Result<Json<Agents>, Problem> {
+    let limit = limit(wanted.limit, 1_000, 10_000)?;
+    let now = site.handle.now();
+    let telemetry = site.handle.telemetry().lock();
+    let mut agents: Vec<AgentStatus> = telemetry.registry().agents().collect();
+    let health = telemetry.registry().health();
+    let intake = telemetry.intake();
+    drop(telemetry);
+    agents.sort_unstable_by_key(|agent| agent.key);
+    let shown = agents.iter().take(limit);
+    Ok(Json(Agents {
+        total: agents.len(),
+        agents: shown.map(|status| Agent::of(status, now)).collect(),
+        health,
+        intake,
+    }))
+}
+
+impl Agent {
+    fn of(status: &AgentStatus, now: Timestamp) -> Self {
+        let key = status.key;
+        Self {
+            name: key.to_string(),
+            sender: key.sender.to_string(),
+            address: key.address.to_string(),
+            sub_agent: key.sub_agent,
+            received: status.received,
+            lost: status.lost,
+            loss: status.loss(),
+            sample_loss: status.sample_loss(),
+            reordered: status.reordered,
+            repeated: status.repeated,
+            late: status.late,
+            restarts: status.restarts,
+            sources: status.sources,
+            established: status.established,
+            silent: status.silent,
+            contested: status.contested,
+            known_for: (now - status.first_seen).as_secs_f64(),
+            age: (now - status.last_seen).as_secs_f64(),
+            uptime: status.uptime.as_secs_f64(),
+        }
+    }
+}

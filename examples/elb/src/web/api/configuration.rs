@@ -1,0 +1,148 @@
+//! The configuration: to be read, tried, and replaced as a whole.
+
+use std::hash::{BuildHasher as _, RandomState};
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header::{CONTENT_TYPE, ETAG, IF_MATCH, VARY};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use tokio::sync::Mutex;
+
+use super::accept::{JSON, TOML, preferred};
+use super::input::{Nothing, Params, Toml};
+use super::mode::tell;
+use crate::config::{Config, ConfigError};
+use crate::handle::Request;
+use crate::telemetry::Question;
+use crate::web::Site;
+use crate::web::access::Permit;
+use crate::web::problem::Problem;
+
+/// What keeps those who change the configuration out of each other's way.
+#[derive(Debug, Default)]
+pub(super) struct Own {
+    /// One at a time, from the comparison to the end.
+    turn: Mutex<()>,
+    /// Makes a version of a configuration without telling what is in it.
+    versions: RandomState,
+}
+
+pub(super) async fn show(
+    State(site): State<Site>,
+    headers: HeaderMap,
+    _: Params<Nothing>,
+) -> Result<Response, Problem> {
+    let form = preferred(&headers, &[TOML, JSON])?;
+    let config = site.handle.config().lock().clone();
+    let version = version(&site, &config);
+    let body = match form {
+        TOML => toml::to_string(&config).unwrap_or_default(),
+        _ => serde_json::to_string(&config).unwrap_or_default(),
+    };
+    let headers = [
+        (CONTENT_TYPE, HeaderValue::from_static(form)),
+        (VARY, HeaderValue::from_static("accept")),
+        (ETAG, version),
+    ];
+    Ok((headers, body).into_response())
+}
+
+pub(super) async fn replace(
+    State(site): State<Site>,
+    _: Permit,
+    headers: HeaderMap,
+    _: Params<Nothing>,
+    Toml(text): Toml,
+) -> Result<Response, Problem> {
+    let config = read(&text)?;
+    let turn = site.api.configuration.turn.lock().await;
+    is_expected(&site, &headers)?;
+    tell(&site, Request::Configure(Box::new(config))).await?;
+    drop(turn);
+    let config = site.handle.config().lock().clone();
+    let headers = [(ETAG, version(&site, &config))];
+    Ok((headers, Json(Verdict::of(&config))).into_response())
+}
+
+pub(super) async fn validate(
+    _: Params<Nothing>,
+    Toml(text): Toml,
+) -> Result<Json<Verdict>, Problem> {
+    read(&text).map(|config| Json(Verdict::of(&config)))
+}
+
+#[derive(Serialize)]
+pub(super) struct Verdict {
+    /// The services that are configured.
+    services: Vec<String>,
+}
+
+impl Verdict {
+    fn of(config: &Config) -> Self {
+        let names = config.services.iter().map(|service| service.name.clone());
+        Self {
+            services: names.collect(),
+        }
+    }
+}
+
+/// The configuration, all of which is right.
+fn read(text: &str) -> Result<Config, Problem> {
+    let wrong = |detail: &str| {
+        Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            detail,
+            "Nothing has changed. Put it right and send all of it again.",
+        )
+    };
+    let config = Config::from_toml(text).map_err(|error| {
+        let problem = wrong(&error.to_string());
+        match error {
+            ConfigError::Value { key, .. } => problem.with("key", key),
+            _ => problem,
+        }
+    })?;
+    for (place, service) in config.services.iter().enumerate() {
+        if let Err(error) = Question::new(&service.settings.rule.metrics()) {
+            let key = format!("service[{place}].policy.metric");
+            let detail = format!("{key}: {}", error.problem());
+            return Err(wrong(&detail).with("key", key));
+        }
+    }
+    Ok(config)
+}
+
+/// Refuses who has not seen the configuration that he is about to replace.
+fn is_expected(site: &Site, headers: &HeaderMap) -> Result<(), Problem> {
+    const ADVICE: &str = "Read /api/v1/config again, and send its ETag as If-Match; If-Match: * \
+                          replaces whatever is there.";
+
+    let lines = headers.get_all(IF_MATCH).iter();
+    let given: Vec<&str> = lines.filter_map(|line| line.to_str().ok()).collect();
+    if given.is_empty() {
+        return Err(Problem::new(
+            StatusCode::PRECONDITION_REQUIRED,
+            "Nothing says which configuration is to be replaced.",
+            ADVICE,
+        ));
+    }
+    let version = version(site, &site.handle.config().lock());
+    let mut given = given.iter().flat_map(|line| line.split(',')).map(str::trim);
+    if given.any(|given| given == "*" || given.as_bytes() == version.as_bytes()) {
+        return Ok(());
+    }
+    Err(Problem::new(
+        StatusCode::PRECONDITION_FAILED,
+        "The configuration has changed since it was read.",
+        ADVICE,
+    ))
+}
+
+fn version(site: &Site, config: &Config) -> HeaderValue {
+    let versions = &site.api.configuration.versions;
+    let version = versions.hash_one(format!("{config:?}"));
+    HeaderValue::from_str(&format!("\"{version:016x}\""))
+        .expect("quotes and hexadecimal digits may stand in a header")
+}

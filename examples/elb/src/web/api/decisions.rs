@@ -1,0 +1,121 @@
+//! What was decided, from what and why, for who follows it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{Instant, timeout_at};
+
+use super::input::{Params, limit, time};
+use super::services::unknown;
+use crate::board::Entry;
+use crate::web::Site;
+use crate::web::problem::Problem;
+
+/// The longest that is waited for the next decision.
+const LONGEST: Duration = Duration::from_secs(30);
+/// How many may wait at a time; others are answered at once.
+const MOST_WAITING: usize = 64;
+
+/// Places for those who wait.
+#[derive(Debug)]
+pub(super) struct Waiting(Semaphore);
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Self(Semaphore::new(MOST_WAITING))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    after: Option<u64>,
+    service: Option<String>,
+    limit: Option<usize>,
+    wait: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Decisions {
+    /// The number of the oldest that is kept; 0 if there is none.
+    first: u64,
+    /// The number of the newest.
+    last: u64,
+    /// What to ask for as `after` next.
+    next: u64,
+    /// Whether some after `after` are no longer kept, or it is of a loop before this one.
+    gap: bool,
+    decisions: Vec<Arc<Entry>>,
+}
+
+pub(super) async fn list(
+    State(site): State<Site>,
+    Params(wanted): Params<Wanted>,
+) -> Result<Json<Decisions>, Problem> {
+    let limit = limit(wanted.limit, 100, 1_000)?;
+    let wait = wanted.wait.as_deref().unwrap_or("0");
+    let until = Instant::now() + time("wait", wait, LONGEST)?;
+    let waiting = site.api.waiting.0.try_acquire();
+    loop {
+        let (found, mut news) = wanted.look(&site, limit)?;
+        let is_over = Instant::now() >= until || waiting.is_err() || !site.handle.is_open();
+        if is_over || found.gap || !found.decisions.is_empty() {
+            return Ok(Json(found));
+        }
+        // Either way it is time to look again.
+        timeout_at(until, news.changed()).await.ok();
+    }
+}
+
+impl Wanted {
+    /// What there is now, and who tells when there is more.
+    fn look(
+        &self,
+        site: &Site,
+        limit: usize,
+    ) -> Result<(Decisions, watch::Receiver<u64>), Problem> {
+        let board = site.handle.board().lock();
+        let history = board.history();
+        if let Some(name) = &self.service
+            && board.standing(name).is_none()
+        {
+            return Err(unknown(name));
+        }
+        let (first, last) = (history.first(), history.last());
+        let is_meant = |entry: &&Arc<Entry>| {
+            let meant = self.service.as_ref();
+            meant.is_none_or(|service| entry.decision.service == *service)
+        };
+        let (gap, decisions): (bool, Vec<Arc<Entry>>) = match self.after {
+            Some(after) => {
+                let gap = after > last || after + 1 < first;
+                let after = if after > last { 0 } else { after };
+                let behind = history.after(after).filter(is_meant);
+                (gap, behind.take(limit).cloned().collect())
+            }
+            None => {
+                let newest = history.after(0).rev().filter(is_meant);
+                let mut newest: Vec<_> = newest.take(limit).cloned().collect();
+                newest.reverse();
+                (false, newest)
+            }
+        };
+        let is_all = self.after.is_none() || decisions.len() < limit;
+        let next = match decisions.last() {
+            Some(entry) if !is_all => entry.id,
+            _ => last,
+        };
+        let found = Decisions {
+            first,
+            last,
+            next,
+            gap,
+            decisions,
+        };
+        Ok((found, history.watch()))
+    }
+}

@@ -1,0 +1,129 @@
+//! Hosts, containers, interfaces and whatever else counts, as telemetry knows them.
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use sflow_metrics::{Entity, EntityId, EntityKind, Lifecycle, Pattern};
+
+use super::input::{Params, limit};
+use crate::web::Site;
+use crate::web::problem::Problem;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    kind: Option<Kind>,
+    /// With `*` for any characters.
+    name: Option<String>,
+    limit: Option<usize>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    Host,
+    Container,
+    Interface,
+    Application,
+    Other,
+}
+
+#[derive(Serialize)]
+pub(super) struct Entities {
+    /// All that are meant, shown or not.
+    total: usize,
+    entities: Vec<Shown>,
+}
+
+/// Times are in seconds.
+#[derive(Serialize)]
+struct Shown {
+    id: EntityId,
+    kind: EntityKind,
+    name: String,
+    uuid: Option<String>,
+    /// The host that it is on.
+    parent: Option<Parent>,
+    agent: String,
+    data_source: Option<String>,
+    state: Option<String>,
+    lifecycle: Lifecycle,
+    /// Since its first sample.
+    known_for: f64,
+    /// Since its last.
+    age: f64,
+    /// How often it is heard.
+    interval: f64,
+    samples: u64,
+    samples_lost: u64,
+}
+
+#[derive(Serialize)]
+struct Parent {
+    id: EntityId,
+    name: String,
+}
+
+pub(super) async fn list(
+    State(site): State<Site>,
+    Params(wanted): Params<Wanted>,
+) -> Result<Json<Entities>, Problem> {
+    let limit = limit(wanted.limit, 1_000, 10_000)?;
+    let kind = wanted.kind.map(EntityKind::from);
+    let name = wanted.name.as_deref().map(Pattern::glob);
+    let now = site.handle.now();
+    let telemetry = site.handle.telemetry().lock();
+    let is_meant = |entity: &Entity<'_>| {
+        kind.is_none_or(|kind| entity.kind() == kind)
+            && name.as_ref().is_none_or(|name| name.fits(entity.name()))
+    };
+    let entities = telemetry.registry().entities(now);
+    let mut meant: Vec<Entity<'_>> = entities.filter(is_meant).collect();
+    let total = meant.len();
+    if limit < total {
+        meant.select_nth_unstable_by_key(limit, Entity::id);
+        meant.truncate(limit);
+    }
+    meant.sort_unstable_by_key(Entity::id);
+    let entities = meant.iter().map(|entity| Shown::of(entity, now));
+    Ok(Json(Entities {
+        total,
+        entities: entities.collect(),
+    }))
+}
+
+impl Shown {
+    fn of(entity: &Entity<'_>, now: sflow_metrics::Timestamp) -> Self {
+        Self {
+            id: entity.id(),
+            kind: entity.kind(),
+            name: entity.name().to_owned(),
+            uuid: entity.uuid().map(|uuid| uuid.to_string()),
+            parent: entity.parent().map(|parent| Parent {
+                id: parent.id(),
+                name: parent.name().to_owned(),
+            }),
+            agent: entity.agent().to_string(),
+            data_source: entity.data_source().map(|source| source.to_string()),
+            state: entity.state().map(|state| state.to_string()),
+            lifecycle: entity.lifecycle(),
+            known_for: (now - entity.first_seen()).as_secs_f64(),
+            age: entity.age().as_secs_f64(),
+            interval: entity.interval().as_secs_f64(),
+            samples: entity.samples(),
+            samples_lost: entity.samples_lost(),
+        }
+    }
+}
+
+impl From<Kind> for EntityKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Host => Self::Host,
+            Kind::Container => Self::Container,
+            Kind::Interface => Self::Interface,
+            Kind::Application => Self::Application,
+            Kind::Other => Self::Other,
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! What has changed among agents and entities.
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use sflow_metrics::{Event, EventId};
+
+use super::input::{Params, limit};
+use crate::web::Site;
+use crate::web::problem::Problem;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    after: Option<EventId>,
+    limit: Option<usize>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Events {
+    /// The number of the oldest that is kept; 0 if there is none.
+    first: EventId,
+    /// The number of the newest.
+    last: EventId,
+    /// What to ask for as `after` next.
+    next: EventId,
+    /// Whether some after `after` are no longer kept, or it is of a loop before this one.
+    gap: bool,
+    events: Vec<Event>,
+}
+
+pub(super) async fn list(
+    State(site): State<Site>,
+    Params(wanted): Params<Wanted>,
+) -> Result<Json<Events>, Problem> {
+    let limit = limit(wanted.limit, 100, 1_000)?;
+    let telemetry = site.handle.telemetry().lock();
+    let registry = telemetry.registry();
+    let last = registry.last_event();
+    let first = registry.events(EventId::START).next();
+    let first = first.map_or(EventId::START, |event| event.id);
+    let (gap, events): (bool, Vec<Event>) = match wanted.after {
+        Some(after) => {
+            let is_known = after <= last;
+            let gap = !is_known || after.number() + 1 < first.number();
+            let after = if is_known { after } else { EventId::START };
+            (gap, registry.events(after).take(limit).cloned().collect())
+        }
+        None => {
+            let newest = registry.events(EventId::START).rev().take(limit);
+            let mut newest: Vec<Event> = newest.cloned().collect();
+            newest.reverse();
+            (false, newest)
+        }
+    };
+    let next = match events.last() {
+        Some(event) if wanted.after.is_some() && events.len() == limit => event.id,
+        _ => last,
+    };
+    Ok(Json(Events {
+        first,
+        last,
+        next,
+        gap,
+        events,
+    }))
+}

@@ -1,0 +1,187 @@
+//! Whether the loop runs, and whether it has what it needs.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Serialize;
+
+use super::input::{Nothing, Params};
+use crate::web::Site;
+use crate::words::{count, duration};
+
+#[derive(Serialize)]
+pub(super) struct Health {
+    alive: bool,
+    words: String,
+    /// Seconds since the last round ended, by this machine's clock.
+    idle: f64,
+    rounds: u64,
+}
+
+pub(super) async fn show(
+    State(site): State<Site>,
+    _: Params<Nothing>,
+) -> (StatusCode, Json<Health>) {
+    let health = Health::of(&site);
+    (status(health.alive), Json(health))
+}
+
+pub(super) async fn show_in_words(State(site): State<Site>) -> (StatusCode, String) {
+    let health = Health::of(&site);
+    let words = if health.alive { "ok" } else { &health.words };
+    (status(health.alive), format!("{words}\n"))
+}
+
+#[derive(Serialize)]
+pub(super) struct Readiness {
+    ready: bool,
+    conditions: Vec<Condition>,
+}
+
+#[derive(Serialize)]
+struct Condition {
+    name: &'static str,
+    met: bool,
+    words: String,
+}
+
+pub(super) async fn show_readiness(
+    State(site): State<Site>,
+    _: Params<Nothing>,
+) -> (StatusCode, Json<Readiness>) {
+    let readiness = Readiness::of(&site);
+    (status(readiness.ready), Json(readiness))
+}
+
+pub(super) async fn show_readiness_in_words(State(site): State<Site>) -> (StatusCode, String) {
+    let readiness = Readiness::of(&site);
+    let lines = readiness.conditions.iter().map(|condition| {
+        let met = if condition.met { "ok" } else { "NOT READY" };
+        format!("{}: {met}: {}\n", condition.name, condition.words)
+    });
+    (status(readiness.ready), lines.collect())
+}
+
+fn status(is_well: bool) -> StatusCode {
+    match is_well {
+        true => StatusCode::OK,
+        false => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+impl Health {
+    fn of(site: &Site) -> Self {
+        let interval = site.handle.config().lock().control.interval;
+        // A round may have to wait for several managers that do not answer.
+        let patience = interval * 5 + Duration::from_secs(60);
+        let board = site.handle.board().lock();
+        let (idle, rounds) = (board.idle(), board.rounds());
+        drop(board);
+        let is_open = site.handle.is_open();
+        let ago = duration(idle.as_secs_f64());
+        let words = match (is_open, rounds) {
+            (false, _) => "The loop has ended.".to_owned(),
+            (true, 0) => format!("The loop began {ago} ago, and its first round is under way."),
+            (true, _) => format!("The last of {} rounds ended {ago} ago.", count(rounds)),
+        };
+        Self {
+            alive: is_open && idle <= patience,
+            words,
+            idle: idle.as_secs_f64(),
+            rounds,
+        }
+    }
+}
+
+impl Readiness {
+    fn of(site: &Site) -> Self {
+        let health = Health::of(site);
+        let alive = Condition {
+            name: "loop",
+            met: health.alive,
+            words: health.words,
+        };
+        let conditions = vec![
+            alive,
+            first_round(site),
+            orchestrator(site),
+            telemetry(site),
+        ];
+        Self {
+            ready: conditions.iter().all(|condition| condition.met),
+            conditions,
+        }
+    }
+}
+
+fn first_round(site: &Site) -> Condition {
+    let is_done = site.handle.board().lock().reached().is_some();
+    let words = match is_done {
+        true => "Services have been looked at.",
+        false => "No service could be looked at yet.",
+    };
+    Condition {
+        name: "first_round",
+        met: is_done,
+        words: words.to_owned(),
+    }
+}
+
+fn orchestrator(site: &Site) -> Condition {
+    let board = site.handle.board().lock();
+    let (now, reached) = (board.now(), board.reached());
+    let trouble = board.troubles().first().cloned();
+    drop(board);
+    let patience = site.handle.config().lock().control.interval * 3;
+    let (met, words) = match reached {
+        Some(at) if now - at <= patience => (true, "It answers.".to_owned()),
+        Some(at) => {
+            let ago = duration((now - at).as_secs_f64());
+            (false, format!("It has not answered for {ago}"))
+        }
+        None => (false, "It has not answered yet".to_owned()),
+    };
+    let words = match (met, trouble) {
+        (true, _) => words,
+        (false, Some(trouble)) => format!("{words}: {trouble}"),
+        (false, None) => format!("{words}."),
+    };
+    Condition {
+        name: "orchestrator",
+        met,
+        words,
+    }
+}
+
+fn telemetry(site: &Site) -> Condition {
+    let listen = site.handle.config().lock().collector.listen;
+    let telemetry = site.handle.telemetry().lock();
+    let mut agents = telemetry.registry().agents().peekable();
+    let is_empty = agents.peek().is_none();
+    let (heard, silent): (Vec<_>, Vec<_>) = agents.partition(|agent| !agent.silent);
+    let words = match (heard.len(), silent.len()) {
+        (0, _) if is_empty => {
+            format!(
+                "No agent has been heard: do they send to UDP port {}?",
+                listen.port()
+            )
+        }
+        (0, silent) => format!("All {} agents are silent.", count_of(silent)),
+        (heard, 0) => format!("All {} agents are heard.", count_of(heard)),
+        (heard, silent) => {
+            let (heard, silent) = (count_of(heard), count_of(silent));
+            format!("{heard} agents are heard, {silent} are silent.")
+        }
+    };
+    Condition {
+        name: "telemetry",
+        met: !heard.is_empty(),
+        words,
+    }
+}
+
+fn count_of(number: usize) -> String {
+    count(u64::try_from(number).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,91 @@
+//! Everything as data, under `/api/v1`.
+
+mod accept;
+mod agents;
+mod configuration;
+mod decisions;
+mod entities;
+mod events;
+mod health;
+mod input;
+mod mode;
+mod query;
+mod services;
+
+use axum::Json;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::middleware;
+use axum::response::IntoResponse;
+use axum::routing::{MethodRouter, get, post};
+
+use self::input::{Nothing, Params};
+use super::Site;
+use crate::view::Snapshot;
+
+/// Bytes of a request's body.
+const BODY: usize = 1024 * 1024;
+
+/// What the API has of its own, besides the loop.
+#[derive(Debug, Default)]
+pub(super) struct Own {
+    configuration: configuration::Own,
+    waiting: decisions::Waiting,
+}
+
+/// A path, and what can be done there.
+type Route = (&'static str, fn() -> MethodRouter<Site>);
+
+/// What is answered in JSON, and within the usual time.
+const ROUTES: &[Route] = &[
+    ("/api/v1/agents", || get(agents::list)),
+    ("/api/v1/config/validate", || post(configuration::validate)),
+    ("/api/v1/entities", || get(entities::list)),
+    ("/api/v1/events", || get(events::list)),
+    ("/api/v1/health", || get(health::show)),
+    ("/api/v1/mode", || get(mode::show).put(mode::set)),
+    ("/api/v1/openapi.json", || get(show_document)),
+    ("/api/v1/query", || get(query::answer)),
+    ("/api/v1/ready", || get(health::show_readiness)),
+    ("/api/v1/services", || get(services::list)),
+    ("/api/v1/services/{name}", || get(services::show)),
+    ("/api/v1/services/{name}/mode", || {
+        get(mode::show_of_service).put(mode::set_of_service)
+    }),
+    ("/api/v1/snapshot", || get(show_snapshot)),
+];
+
+/// All that answers within the usual time.
+pub(super) fn router() -> Router<Site> {
+    let json = ROUTES
+        .iter()
+        .fold(Router::new(), |router, (path, methods)| {
+            router.route(path, methods())
+        })
+        .layer(middleware::from_fn(accept::json));
+    json.route(
+        "/api/v1/config",
+        get(configuration::show).put(configuration::replace),
+    )
+    .route("/healthz", get(health::show_in_words))
+    .route("/readyz", get(health::show_readiness_in_words))
+    .layer(DefaultBodyLimit::max(BODY))
+}
+
+/// What may be waited for.
+pub(super) fn patient_router() -> Router<Site> {
+    Router::new()
+        .route("/api/v1/decisions", get(decisions::list))
+        .layer(middleware::from_fn(accept::json))
+        .method_not_allowed_fallback(super::not_allowed)
+}
+
+async fn show_snapshot(State(site): State<Site>, _: Params<Nothing>) -> Json<Snapshot> {
+    Json(site.snapshot())
+}
+
+async fn show_document(_: Params<Nothing>) -> impl IntoResponse {
+    const DOCUMENT: &str = include_str!("../openapi.json");
+    ([(CONTENT_TYPE, "application/json")], DOCUMENT)
+}

@@ -1,0 +1,176 @@
+//! Questions to the telemetry.
+
+use std::collections::HashMap;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use sflow_metrics::{
+    EntityId, Expression, Group, Query, QueryError, QueryProblem, Registry, Summary, Timestamp,
+};
+
+use super::input::{Params, limit};
+use crate::web::Site;
+use crate::web::problem::{Problem, repeated};
+
+/// Characters of a question, and what it may ask at once: all of it is answered in one go, and
+/// the loop waits meanwhile.
+const LONGEST: usize = 2_000;
+const MOST_EXPRESSIONS: usize = 32;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    q: String,
+    limit: Option<usize>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Answer {
+    /// The question as it was understood.
+    query: String,
+    /// One for each group; without a grouping, one without a name.
+    groups: Vec<OfGroup>,
+    /// Groups that are not shown.
+    groups_left_out: usize,
+    /// Entities that passed the filters and are in no group.
+    ungrouped: u64,
+    /// Entities of groups that were too many to be counted.
+    left_out: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct OfGroup {
+    group: Option<Box<str>>,
+    answers: Vec<OfExpression>,
+}
+
+/// Ages are in seconds.
+#[derive(Serialize)]
+struct OfExpression {
+    expression: String,
+    unit: String,
+    value: Option<f64>,
+    contributing: usize,
+    matched: usize,
+    warming: usize,
+    stale: usize,
+    newest: Option<f64>,
+    oldest: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    winner: Option<String>,
+}
+
+pub(super) async fn answer(
+    State(site): State<Site>,
+    Params(wanted): Params<Wanted>,
+) -> Result<Json<Answer>, Problem> {
+    const UNWATCHED: &str = "Windows are only kept of what something else has asked for before; \
+                             without one, the last readings are there at once.";
+
+    let limit = limit(wanted.limit, 1_000, 10_000)?;
+    let query = parse(&wanted.q)?;
+    let now = site.handle.now();
+    let telemetry = site.handle.telemetry().lock();
+    let registry = telemetry.registry();
+    let mut found = registry.query_groups(now, &query);
+    let groups_left_out = found.groups.len().saturating_sub(limit);
+    found.groups.truncate(limit);
+    let names = names(registry, now, &found.groups);
+    drop(telemetry);
+    let is_grouped = query.grouping().is_some();
+    let group = |group: Group| OfGroup {
+        answers: answers(&query, &group.summaries, &names),
+        group: is_grouped.then_some(group.name),
+    };
+    let summaries = || found.groups.iter().flat_map(|group| &group.summaries);
+    let is_silent = summaries().all(|summary| summary.contributing == 0)
+        && summaries().any(|summary| summary.matched > summary.stale);
+    let note = (query.window().is_some() && is_silent).then_some(UNWATCHED);
+    Ok(Json(Answer {
+        query: query.to_string(),
+        groups: found.groups.into_iter().map(group).collect(),
+        groups_left_out,
+        ungrouped: found.ungrouped,
+        left_out: found.left_out,
+        note,
+    }))
+}
+
+fn parse(text: &str) -> Result<Query, Problem> {
+    const ADVICE: &str = "Shorten it, or ask several questions.";
+
+    if text.len() > LONGEST {
+        let detail = format!("The question is longer than {LONGEST} bytes.");
+        return Err(Problem::new(StatusCode::BAD_REQUEST, &detail, ADVICE));
+    }
+    let query: Query = text.parse().map_err(|error| misunderstood(&error))?;
+    if query.expressions().len() > MOST_EXPRESSIONS {
+        let detail = format!("The question asks for more than {MOST_EXPRESSIONS} things at once.");
+        return Err(Problem::new(StatusCode::BAD_REQUEST, &detail, ADVICE));
+    }
+    Ok(query)
+}
+
+fn misunderstood(error: &QueryError) -> Problem {
+    let problem = Problem::new(
+        StatusCode::BAD_REQUEST,
+        &repeated(&format!(
+            "The question is not understood: {}",
+            error.problem()
+        )),
+        "Put it right at the position, which is in bytes; avg:vir_cpu_cores is a question.",
+    )
+    .with("position", error.position());
+    match error.problem() {
+        QueryProblem::Metric(_, Some(nearest)) => problem.with("nearest", nearest.as_str()),
+        _ => problem,
+    }
+}
+
+/// The names of those whose values are the answer.
+fn names(registry: &Registry, now: Timestamp, groups: &[Group]) -> HashMap<EntityId, String> {
+    let summaries = groups.iter().flat_map(|group| &group.summaries);
+    let winners = summaries.filter_map(|summary| summary.winner);
+    let mut names: HashMap<_, _> = winners.map(|winner| (winner, String::new())).collect();
+    if !names.is_empty() {
+        for entity in registry.entities(now) {
+            if let Some(name) = names.get_mut(&entity.id()) {
+                entity.name().clone_into(name);
+            }
+        }
+    }
+    names
+}
+
+fn answers(
+    query: &Query,
+    summaries: &[Summary],
+    names: &HashMap<EntityId, String>,
+) -> Vec<OfExpression> {
+    let pairs = query.expressions().iter().zip(summaries);
+    pairs
+        .map(|(expression, summary)| OfExpression {
+            expression: expression.to_string(),
+            unit: unit(expression),
+            value: summary.value,
+            contributing: summary.contributing,
+            matched: summary.matched,
+            warming: summary.warming,
+            stale: summary.stale,
+            newest: summary.newest.map(|age| age.as_secs_f64()),
+            oldest: summary.oldest.map(|age| age.as_secs_f64()),
+            winner: summary
+                .winner
+                .and_then(|winner| names.get(&winner).cloned()),
+        })
+        .collect()
+}
+
+fn unit(expression: &Expression) -> String {
+    let metric = expression.metrics().first();
+    metric.map_or(String::new(), |metric| metric.unit().to_owned())
+}

@@ -1,0 +1,200 @@
+//! A loop over a simulated cluster, with its site on loopback; time passes when a test says so.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use elb::balancer::Balancer;
+use elb::config::{Config, Service};
+use elb::handle::{Handle, Requests};
+use elb::policy::Mode;
+use elb::simulator::{Scenario, Simulation};
+use elb::web::{self, Access, Site};
+use sflow_metrics::Timestamp;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+/// 2026-01-01T00:00:00Z.
+pub(crate) const START: Timestamp = Timestamp::from_secs(1_767_225_600);
+
+/// The one who is asked.
+pub(crate) struct World {
+    pub(crate) address: SocketAddr,
+    pub(crate) handle: Handle,
+    steps: mpsc::Sender<(Duration, oneshot::Sender<()>)>,
+    _server: JoinHandle<std::io::Result<()>>,
+    _loop: JoinHandle<()>,
+}
+
+/// What came back.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::with(Access::default()).await
+    }
+
+    pub(crate) async fn with(access: Access) -> Self {
+        let config = Config::article();
+        let scenario = Scenario::named("article").unwrap();
+        let mut services: Vec<Service> = config.services.clone();
+        for service in &mut services {
+            service.settings.mode = Mode::Act;
+        }
+        let simulation = Simulation::new(&scenario, 1, START).unwrap();
+        let balancer = Balancer::new(START, simulation, config.control, &services).unwrap();
+        let (telemetry, board) = (balancer.telemetry().clone(), balancer.board().clone());
+        let (handle, requests) = Handle::new(telemetry, board, config);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let site = Site::new(handle.clone()).with_access(access);
+        let server = tokio::spawn(web::serve(listener, site, std::future::pending()));
+        let (steps, stepped) = mpsc::channel(1);
+        let running = tokio::task::spawn(run(balancer, requests, stepped));
+        Self {
+            address,
+            handle,
+            steps,
+            _server: server,
+            _loop: running,
+        }
+    }
+
+    /// Lets so much simulated time pass.
+    pub(crate) async fn pass(&self, time: Duration) {
+        let (done, is_done) = oneshot::channel();
+        self.steps.send((time, done)).await.unwrap();
+        is_done.await.unwrap();
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path, &[], "").await
+    }
+
+    pub(crate) async fn json(&self, path: &str) -> serde_json::Value {
+        let answer = self.get(path).await;
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        answer.json()
+    }
+
+    /// As a program on this machine writes.
+    pub(crate) async fn put_json(&self, path: &str, body: &str) -> Answer {
+        let headers = [("X-Elb", "1"), ("Content-Type", "application/json")];
+        self.ask("PUT", path, &headers, body).await
+    }
+
+    /// With `Host: localhost`, unless the headers name one.
+    pub(crate) async fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
+        let mut request = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
+        if !headers.iter().any(|(name, _)| *name == "Host") {
+            request += "Host: localhost\r\n";
+        }
+        for (name, value) in headers {
+            request += &format!("{name}: {value}\r\n");
+        }
+        if !body.is_empty() {
+            request += &format!("Content-Length: {}\r\n", body.len());
+        }
+        request += "\r\n";
+        request += body;
+        self.send(request.as_bytes()).await
+    }
+
+    /// Whatever bytes, and the answer to them.
+    pub(crate) async fn send(&self, bytes: &[u8]) -> Answer {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        // Who is refused in the middle may not be able to send the rest.
+        stream.write_all(bytes).await.ok();
+        Answer::read(&mut stream).await
+    }
+}
+
+impl Answer {
+    pub(crate) async fn read(stream: &mut TcpStream) -> Self {
+        let mut bytes = Vec::new();
+        let all = stream.read_to_end(&mut bytes);
+        let all = tokio::time::timeout(Duration::from_secs(60), all).await;
+        all.expect("in time").ok();
+        let text = String::from_utf8(bytes).expect("UTF-8");
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok());
+        Self {
+            status: status.unwrap_or(0),
+            head: head.to_ascii_lowercase(),
+            body: body.to_owned(),
+        }
+    }
+
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.head.split("\r\n");
+        lines.find_map(|line| line.strip_prefix(&format!("{name}: ")))
+    }
+
+    /// Fails unless it is a problem of this kind that says this.
+    pub(crate) fn is_problem(&self, status: u16, words: &str) {
+        assert_eq!(self.status, status, "{self:?}");
+        let media_type = self.header("content-type");
+        assert_eq!(media_type, Some("application/problem+json"), "{self:?}");
+        let problem = self.json();
+        assert_eq!(problem["status"], status, "{problem}");
+        for member in ["title", "detail", "advice"] {
+            assert!(
+                problem[member].as_str().is_some_and(|text| text.len() > 3),
+                "{problem}"
+            );
+        }
+        assert!(self.body.contains(words), "no {words:?} in {}", self.body);
+    }
+}
+
+async fn run(
+    mut balancer: Balancer<Simulation>,
+    mut requests: Requests,
+    mut steps: mpsc::Receiver<(Duration, oneshot::Sender<()>)>,
+) {
+    let mut now = START;
+    balancer.round(now).await;
+    loop {
+        tokio::select! {
+            (request, answer) = requests.next() => {
+                answer.send(balancer.obey(&request)).ok();
+            }
+            Some((time, done)) = steps.recv() => {
+                let end = now + time;
+                while now < end {
+                    now = now + balancer.controller().interval();
+                    let mut arrived = Vec::new();
+                    balancer.orchestrator_mut().advance(now, |delivery| {
+                        let source = SocketAddr::new(delivery.source, 6343);
+                        arrived.push((delivery.at, source, delivery.bytes.to_vec()));
+                    });
+                    for (at, source, bytes) in arrived {
+                        balancer.receive(at, source, &bytes);
+                    }
+                    balancer.round(now).await;
+                }
+                done.send(()).ok();
+            }
+            else => return,
+        }
+    }
+}
