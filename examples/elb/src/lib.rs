@@ -21,6 +21,7 @@ pub mod docker;
 pub mod handle;
 pub mod orchestrator;
 pub mod policy;
+pub mod pool;
 pub mod replay;
 pub mod shared;
 pub mod simulator;

@@ -1,0 +1,4 @@
+//! Hosts as a pool: machines that are added and removed, and those that are poor performers.
+
+pub mod hook;
+pub mod peers;

@@ -1,0 +1,216 @@
+//! Hooks that add and remove machines: good ones, and those that hang, fail and lie.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use elb::pool::hook::{Action, Call, HookError, HookSettings, Order, Promise};
+
+fn order() -> Order {
+    Order {
+        order: "pool-7-add".to_owned(),
+        action: Action::Add,
+        pool: "workers".to_owned(),
+        machine: None,
+    }
+}
+
+fn settings(call: Call) -> HookSettings {
+    HookSettings {
+        call,
+        timeout: Duration::from_millis(1_500),
+        tries: 3,
+        pause: Duration::from_millis(10),
+    }
+}
+
+/// A program of the operator's, in the shell.
+fn script(folder: &Path, text: &str) -> HookSettings {
+    let path = folder.join("hook.sh");
+    std::fs::write(&path, text).unwrap();
+    settings(Call::Program {
+        program: PathBuf::from("/bin/sh"),
+        arguments: vec![path.display().to_string(), folder.display().to_string()],
+    })
+}
+
+#[tokio::test]
+async fn a_program_is_told_the_order_and_may_name_the_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    let hook = script(
+        folder.path(),
+        "cat >\"$1/input\"\n\
+         echo \"$ELB_ORDER $ELB_ACTION $ELB_POOL [$ELB_MACHINE]\" >\"$1/environment\"\n\
+         echo '{\"machine\": \"node9\"}'\n",
+    );
+    let promise = hook.give(&order()).await.unwrap();
+    assert_eq!(promise.machine.as_deref(), Some("node9"));
+    let told = |name| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    assert_eq!(told("environment"), "pool-7-add add workers []\n");
+    let input: serde_json::Value = serde_json::from_str(&told("input")).unwrap();
+    assert_eq!(input["order"], "pool-7-add");
+    assert_eq!(input["action"], "add");
+}
+
+#[tokio::test]
+async fn a_program_that_fails_for_a_while_is_tried_again_with_the_same_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let hook = script(
+        folder.path(),
+        "echo \"$ELB_ORDER\" >>\"$1/tries\"\n\
+         [ \"$(wc -l <\"$1/tries\")\" -ge 3 ] || { echo 'no quota yet' >&2; exit 75; }\n",
+    );
+    assert_eq!(hook.give(&order()).await, Ok(Promise::default()));
+    let tries = std::fs::read_to_string(folder.path().join("tries")).unwrap();
+    assert_eq!(tries, "pool-7-add\n".repeat(3));
+}
+
+#[tokio::test]
+async fn a_program_that_says_no_is_not_asked_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let hook = script(
+        folder.path(),
+        "echo x >>\"$1/tries\"\necho 'no such zone' >&2\nexit 1\n",
+    );
+    let refusal = hook.give(&order()).await.unwrap_err();
+    assert_eq!(
+        refusal.to_string(),
+        "/bin/sh refused: exit status 1: no such zone"
+    );
+    let tries = std::fs::read_to_string(folder.path().join("tries")).unwrap();
+    assert_eq!(tries.lines().count(), 1);
+    let nothing = settings(Call::Program {
+        program: PathBuf::from("/no/such/program"),
+        arguments: Vec::new(),
+    });
+    let refusal = nothing.give(&order()).await.unwrap_err();
+    assert!(matches!(refusal, HookError::Refused { .. }), "{refusal}");
+}
+
+#[tokio::test]
+async fn a_program_that_hangs_is_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut hook = script(folder.path(), "echo $$ >>\"$1/pids\"\nexec sleep 600\n");
+    hook.timeout = Duration::from_millis(400);
+    hook.tries = 2;
+    let begin = Instant::now();
+    let error = hook.give(&order()).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "/bin/sh failed 2 times, the last time: no answer within 400ms"
+    );
+    assert!(begin.elapsed() < Duration::from_secs(20));
+    // What was killed is taken away by the runtime.
+    let pids = std::fs::read_to_string(folder.path().join("pids")).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    for pid in pids.lines() {
+        let is_alive = || {
+            std::fs::read_to_string(format!("/proc/{pid}/stat"))
+                .is_ok_and(|stat| !stat.contains(") Z "))
+        };
+        while is_alive() {
+            assert!(Instant::now() < deadline, "{pid} still runs");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_program_that_never_stops_talking_does_no_harm() {
+    let folder = tempfile::tempdir().unwrap();
+    let hook = script(
+        folder.path(),
+        "i=0; while [ $i -lt 2000 ]; do echo 'line after line after line after line after line'; \
+         i=$((i+1)); done; exit 0\n",
+    );
+    assert_eq!(hook.give(&order()).await, Ok(Promise::default()));
+}
+
+/// A server that answers one connection after the other, and what it was told.
+fn server(answers: Vec<&'static str>) -> (String, thread::JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/machines?x=1", listener.local_addr().unwrap());
+    let told = thread::spawn(move || {
+        let mut told = Vec::new();
+        for answer in answers {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream
+                .set_read_timeout(Some(Duration::from_millis(300)))
+                .unwrap();
+            let mut request = Vec::new();
+            let mut piece = [0; 4096];
+            while let Ok(read @ 1..) = stream.read(&mut piece) {
+                request.extend_from_slice(&piece[..read]);
+            }
+            told.push(String::from_utf8(request).unwrap());
+            if answer.is_empty() {
+                // Silence, for longer than anybody waits.
+                thread::sleep(Duration::from_millis(1_500));
+            }
+            stream.write_all(answer.as_bytes()).ok();
+        }
+        told
+    });
+    (url, told)
+}
+
+fn http(url: String, token: Option<&str>) -> HookSettings {
+    let token = token.map(str::to_owned);
+    settings(Call::Http { url, token })
+}
+
+#[tokio::test]
+async fn a_server_is_asked_with_one_key_until_it_answers() {
+    let (url, told) = server(vec![
+        "",
+        "HTTP/1.1 503 Busy\r\ncontent-length: 4\r\n\r\nbusy",
+        "HTTP/1.1 202 Accepted\r\ncontent-length: 19\r\n\r\n{\"machine\":\"node4\"}",
+    ]);
+    let promise = http(url, Some("secret")).give(&order()).await.unwrap();
+    assert_eq!(promise.machine.as_deref(), Some("node4"));
+    let told = told.join().unwrap();
+    assert_eq!(told.len(), 3);
+    for request in told {
+        let request = request.to_lowercase();
+        assert!(
+            request.starts_with("post /machines?x=1 http/1.1"),
+            "{request}"
+        );
+        assert!(request.contains("idempotency-key: pool-7-add"), "{request}");
+        assert!(
+            request.contains("authorization: bearer secret"),
+            "{request}"
+        );
+        assert!(request.contains("\"action\":\"add\""), "{request}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_or_talks_nonsense_is_told_apart() {
+    let (url, _) = server(vec!["HTTP/1.1 403 No\r\ncontent-length: 8\r\n\r\nno quota"]);
+    let refusal = http(url, None).give(&order()).await.unwrap_err();
+    assert!(
+        refusal.to_string().ends_with("403 Forbidden: no quota"),
+        "{refusal}"
+    );
+
+    let (url, _) = server(vec![
+        "SSH-2.0\r\n\r\n",
+        "SSH-2.0\r\n\r\n",
+        "SSH-2.0\r\n\r\n",
+    ]);
+    let error = http(url, None).give(&order()).await.unwrap_err();
+    assert!(
+        matches!(error, HookError::GivenUp { tries: 3, .. }),
+        "{error}"
+    );
+
+    let (url, _) = server(vec!["HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"]);
+    assert_eq!(http(url, None).give(&order()).await, Ok(Promise::default()));
+
+    let secure = http("https://example.org/".to_owned(), None);
+    let refusal = secure.give(&order()).await.unwrap_err();
+    assert!(refusal.to_string().contains("give a program"), "{refusal}");
+}
