@@ -48,6 +48,7 @@ impl<O: Orchestrator> Balancer<O> {
 
     /// One round of the loop.
     pub async fn round(&mut self, now: Timestamp) -> Round {
+        self.telemetry.lock().pass(now);
         let round = self.controller.round(now, &self.telemetry).await;
         let mut board = self.board.lock();
         let mode = self.controller.mode();

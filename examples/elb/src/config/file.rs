@@ -66,6 +66,7 @@ pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
         },
         control,
         services,
+        text: text.to_owned(),
     })
 }
 

@@ -29,6 +29,9 @@ pub struct Config {
     /// The services.
     #[serde(rename = "service")]
     pub services: Vec<Service>,
+    /// All of it as it was written.
+    #[serde(skip)]
+    pub text: String,
 }
 
 /// Where datagrams arrive.

@@ -77,9 +77,14 @@ impl Telemetry {
             }
             Err(error) => self.refuse(cause(bytes, &error), source, &error),
         }
-        if received_at - self.expired >= EXPIRE_EVERY {
-            self.expired = received_at;
-            self.registry.expire(received_at);
+        self.pass(received_at);
+    }
+
+    /// Lets time pass, so that silence is noticed when nothing comes at all.
+    pub fn pass(&mut self, now: Timestamp) {
+        if now - self.expired >= EXPIRE_EVERY {
+            self.expired = now;
+            self.registry.expire(now);
         }
     }
 

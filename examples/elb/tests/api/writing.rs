@@ -61,3 +61,104 @@ async fn a_token_opens_and_nothing_else_does() {
     assert_eq!(answer.status, 200, "{answer:?}");
     assert_eq!(world.json(path).await["mode"], "off");
 }
+
+#[tokio::test]
+async fn a_configuration_is_replaced_as_a_whole_by_who_has_seen_it() {
+    let world = World::new().await;
+    let path = "/api/v1/config";
+    let before = world.get(path).await;
+    assert_eq!(before.header("content-type"), Some("application/toml"));
+    assert!(
+        before
+            .body
+            .starts_with("# The configuration of the article")
+    );
+    let version = before.header("etag").unwrap().to_owned();
+    let text = before.body.replace("max = 10", "max = 7");
+    let toml = [("X-Elb", "1"), ("Content-Type", "application/toml")];
+    let put = async |version: Option<&str>, text: &str| {
+        let mut headers = toml.to_vec();
+        headers.extend(version.map(|version| ("If-Match", version)));
+        world.ask("PUT", path, &headers, text).await
+    };
+    put(None, &text).await.is_problem(428, "If-Match");
+    put(Some("\"0123\""), &text)
+        .await
+        .is_problem(412, "has changed");
+    let wrong = text.replace("min = 1", "min = 8");
+    let refused = put(Some(&version), &wrong).await;
+    refused.is_problem(422, "8 is more than max, 7");
+    assert_eq!(refused.json()["key"], "service[0].policy.min");
+    let unknown = text.replace("vir_cpu_utilization", "vir_cpu_utilisation");
+    put(Some(&version), &unknown)
+        .await
+        .is_problem(422, "is it `vir_cpu_utilization`?");
+    let typo = text.replace("max = 7", "maximum = 7");
+    put(Some(&version), &typo)
+        .await
+        .is_problem(422, "TOML parse error at line 3");
+    assert_eq!(world.get(path).await.body, before.body);
+
+    let done = put(Some(&version), &text).await;
+    assert_eq!(
+        (done.status, &done.json()["services"][0]),
+        (200, &"apache".into())
+    );
+    let apache = world.json("/api/v1/services/apache").await;
+    assert_eq!(apache["max"], 7);
+    let after = world.get(path).await;
+    assert_eq!(
+        (&after.body, after.header("etag")),
+        (&text, done.header("etag"))
+    );
+    put(Some(&version), &before.body)
+        .await
+        .is_problem(412, "has changed");
+    assert_eq!(put(Some("*"), &before.body).await.status, 200);
+
+    let json = world
+        .ask("GET", path, &[("Accept", "application/json")], "")
+        .await;
+    assert_eq!(json.json()["service"][0]["settings"]["max"], 10);
+}
+
+#[tokio::test]
+async fn two_who_replace_the_configuration_at_once_do_not_undo_each_other() {
+    let world = World::new().await;
+    let read = world.get("/api/v1/config").await;
+    let headers = [
+        ("X-Elb", "1"),
+        ("Content-Type", "application/toml"),
+        ("If-Match", read.header("etag").unwrap()),
+    ];
+    let texts = [2, 3, 4, 5].map(|max| read.body.replace("max = 10", &format!("max = {max}")));
+    let [a, b, c, d] = &texts;
+    let put = |text| world.ask("PUT", "/api/v1/config", &headers, text);
+    let (a, b, c, d) = tokio::join!(put(a), put(b), put(c), put(d));
+    let mut statuses = [a.status, b.status, c.status, d.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 412, 412, 412]);
+}
+
+#[tokio::test]
+async fn trying_a_configuration_changes_nothing() {
+    let world = World::new().await;
+    let path = "/api/v1/config/validate";
+    let toml = [("Content-Type", "application/toml")];
+    let before = world.get("/api/v1/config").await;
+    let other = before.body.replace("apache", "nginx");
+    let fine = world.ask("POST", path, &toml, &other).await;
+    assert_eq!(
+        (fine.status, &fine.json()["services"][0]),
+        (200, &"nginx".into())
+    );
+    world
+        .ask("POST", path, &toml, "[control]\ninterval = 5")
+        .await
+        .is_problem(422, "line 2");
+    assert_eq!(world.get("/api/v1/config").await.body, before.body);
+    assert_eq!(
+        world.json("/api/v1/services").await["services"][0]["name"],
+        "apache"
+    );
+}

@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 use super::accept::{JSON, TOML, preferred};
 use super::input::{Nothing, Params, Toml};
 use super::mode::tell;
+use super::secret;
 use crate::config::{Config, ConfigError};
 use crate::handle::Request;
 use crate::telemetry::Question;
@@ -38,8 +39,12 @@ pub(super) async fn show(
     let config = site.handle.config().lock().clone();
     let version = version(&site, &config);
     let body = match form {
-        TOML => toml::to_string(&config).unwrap_or_default(),
-        _ => serde_json::to_string(&config).unwrap_or_default(),
+        TOML => secret::blanked(&config.text),
+        _ => {
+            let mut value = serde_json::to_value(&config).unwrap_or_default();
+            secret::blank(&mut value);
+            value.to_string()
+        }
     };
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static(form)),
@@ -56,9 +61,9 @@ pub(super) async fn replace(
     _: Params<Nothing>,
     Toml(text): Toml,
 ) -> Result<Response, Problem> {
-    let config = read(&text)?;
     let turn = site.api.configuration.turn.lock().await;
     is_expected(&site, &headers)?;
+    let config = read(&site, &text)?;
     tell(&site, Request::Configure(Box::new(config))).await?;
     drop(turn);
     let config = site.handle.config().lock().clone();
@@ -67,10 +72,11 @@ pub(super) async fn replace(
 }
 
 pub(super) async fn validate(
+    State(site): State<Site>,
     _: Params<Nothing>,
     Toml(text): Toml,
 ) -> Result<Json<Verdict>, Problem> {
-    read(&text).map(|config| Json(Verdict::of(&config)))
+    read(&site, &text).map(|config| Json(Verdict::of(&config)))
 }
 
 #[derive(Serialize)]
@@ -88,20 +94,15 @@ impl Verdict {
     }
 }
 
-/// The configuration, all of which is right.
-fn read(text: &str) -> Result<Config, Problem> {
-    let wrong = |detail: &str| {
-        Problem::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            detail,
-            "Nothing has changed. Put it right and send all of it again.",
-        )
-    };
-    let config = Config::from_toml(text).map_err(|error| {
-        let problem = wrong(&error.to_string());
-        match error {
-            ConfigError::Value { key, .. } => problem.with("key", key),
-            _ => problem,
+/// The configuration, all of which is right, with the secrets that are left out in it.
+fn read(site: &Site, text: &str) -> Result<Config, Problem> {
+    let filled = secret::filled(text, &site.handle.config().lock().text);
+    let config = Config::from_toml(&filled).or_else(|error| {
+        // What is wrong is quoted: never from where the secrets are.
+        match Config::from_toml(text) {
+            _ if filled == text => Err(refused(error)),
+            Err(error) => Err(refused(error)),
+            Ok(_) => Err(wrong("A secret that is left out cannot stay as it is.")),
         }
     })?;
     for (place, service) in config.services.iter().enumerate() {
@@ -112,6 +113,22 @@ fn read(text: &str) -> Result<Config, Problem> {
         }
     }
     Ok(config)
+}
+
+fn refused(error: ConfigError) -> Problem {
+    let problem = wrong(&error.to_string());
+    match error {
+        ConfigError::Value { key, .. } => problem.with("key", key),
+        _ => problem,
+    }
+}
+
+fn wrong(detail: &str) -> Problem {
+    Problem::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        detail,
+        "Nothing has changed. Put it right and send all of it again.",
+    )
 }
 
 /// Refuses who has not seen the configuration that he is about to replace.
@@ -142,7 +159,7 @@ fn is_expected(site: &Site, headers: &HeaderMap) -> Result<(), Problem> {
 
 fn version(site: &Site, config: &Config) -> HeaderValue {
     let versions = &site.api.configuration.versions;
-    let version = versions.hash_one(format!("{config:?}"));
+    let version = versions.hash_one(&config.text);
     HeaderValue::from_str(&format!("\"{version:016x}\""))
         .expect("quotes and hexadecimal digits may stand in a header")
 }

@@ -10,6 +10,7 @@ mod health;
 mod input;
 mod mode;
 mod query;
+mod secret;
 mod services;
 
 use axum::Json;
