@@ -12,7 +12,7 @@ use crate::config::{Control, Service as Configured};
 use crate::orchestrator::{
     Orchestrator, OrchestratorError, Rollout, Scaling, Service, ServiceId, TaskState,
 };
-use crate::policy::{Claim, Decision, Mode, Observation, Obstacle, Policy, Signal, shares};
+use crate::policy::{Claim, Decision, Fast, Mode, Observation, Obstacle, Policy, Signal, shares};
 use crate::shared::Shared;
 use crate::telemetry::{Question, Telemetry};
 
@@ -268,13 +268,23 @@ impl<O: Orchestrator> Controller<O> {
     }
 
     fn observe(&self, now: Timestamp, telemetry: &Shared<Telemetry>) -> Vec<Vec<Signal>> {
-        let telemetry = telemetry.lock();
+        let mut telemetry = telemetry.lock();
         let look = telemetry.look(now, self.managed.iter().map(|managed| &managed.question));
         let signals = self.managed.iter().map(|managed| match &managed.state {
             Some(service) => look.signals(&managed.question, service),
             None => Vec::new(),
         });
-        signals.collect()
+        let mut signals: Vec<Vec<Signal>> = signals.collect();
+        drop(look);
+        telemetry.sample(now, |service| {
+            self.managed.iter().any(|managed| managed.name == service)
+        });
+        for (managed, signals) in self.managed.iter().zip(&mut signals) {
+            if let Some(service) = &managed.state {
+                add_fast(now, service, signals, &mut telemetry);
+            }
+        }
+        signals
     }
 
     /// A decision for each service that there is, by its place.
@@ -359,9 +369,11 @@ impl<O: Orchestrator> Controller<O> {
                     let Some(service) = &managed.state else {
                         break Outcome::Kept;
                     };
-                    let telemetry = telemetry.lock();
+                    let mut telemetry = telemetry.lock();
                     let look = telemetry.look(now, [&managed.question]);
-                    let signals = look.signals(&managed.question, service);
+                    let mut signals = look.signals(&managed.question, service);
+                    drop(look);
+                    add_fast(now, service, &mut signals, &mut telemetry);
                     let observation = observation(service, signals, None);
                     let mode = decision.mode;
                     decision = managed.policy.step(now, &observation);
@@ -382,6 +394,27 @@ impl<O: Orchestrator> Controller<O> {
         };
         let claims: Vec<Claim> = self.managed.iter().map(Managed::claim).collect();
         shares(budget, &claims).into_iter().map(Some).collect()
+    }
+}
+
+/// Adds what packet samples say to what counters said. These correct them where most of the
+/// containers have told.
+fn add_fast(now: Timestamp, service: &Service, signals: &mut [Signal], telemetry: &mut Telemetry) {
+    let running = service.running();
+    if running == 0 {
+        return;
+    }
+    for signal in signals {
+        let is_most = 2 * signal.contributing > running;
+        let counters = signal.value.filter(|_| is_most);
+        let counters = counters.map(|mean| mean * f64::from(running));
+        let sampled = telemetry.sampled(now, &service.name, &signal.metric, counters);
+        signal.fast = sampled.map(|sampled| Fast {
+            value: sampled.value / f64::from(running),
+            error: sampled.error,
+            samples: sampled.samples,
+            correction: sampled.correction,
+        });
     }
 }
 

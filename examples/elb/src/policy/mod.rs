@@ -14,7 +14,7 @@ mod stabilise;
 
 pub use budget::{Claim, shares};
 pub use decision::{Decision, Reason, Stage, Step};
-pub use observation::{Observation, Obstacle, Signal};
+pub use observation::{Fast, Observation, Obstacle, Signal};
 pub use settings::{Mode, Pace, Rule, Select, Settings, Target, Thresholds};
 
 use sflow_metrics::Timestamp;

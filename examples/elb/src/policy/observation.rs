@@ -50,6 +50,21 @@ pub struct Signal {
     pub newest: Option<f64>,
     /// Age of the oldest reading, in seconds.
     pub oldest: Option<f64>,
+    /// What packet samples say, long before counters do.
+    pub fast: Option<Fast>,
+}
+
+/// What packet samples say of a metric at this moment, corrected by what counters said before.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Fast {
+    /// The mean per container.
+    pub value: f64,
+    /// Its relative standard error.
+    pub error: f64,
+    /// Samples that it rests on.
+    pub samples: u64,
+    /// By what samples alone were multiplied.
+    pub correction: f64,
 }
 
 impl Signal {

@@ -387,6 +387,7 @@ fn signal(metric: &str, value: impl Into<Option<f64>>, contributing: u32) -> Sig
         matched: contributing,
         newest: Some(1.0),
         oldest: Some(9.0),
+        fast: None,
     }
 }
 

@@ -12,7 +12,7 @@ use sflow_metrics::{FlowDefinition, FlowId, Registry, Timestamp};
 /// Services that are kept apart by their samples.
 const SERVICES: usize = 1_000;
 /// What is seen at once, and what it is compared with to know whether anything changes.
-const SHORT: Duration = Duration::from_secs(1);
+const SHORT: Duration = Duration::from_secs(2);
 const LONG: Duration = Duration::from_secs(10);
 /// How long counters are compared with samples before they correct them, as a time constant.
 const MEMORY: Duration = Duration::from_secs(30);
@@ -227,7 +227,7 @@ impl Correction {
     }
 }
 
-/// Whether the last second is like the last ten, as far as samples can tell.
+/// Whether the last seconds are like the ten before, as far as samples can tell.
 fn is_steady(short: Estimate, long: Estimate) -> bool {
     let noise = (short.variance + long.variance).sqrt();
     long.value > 0.0 && (short.value - long.value).abs() <= 0.2 * long.value + 2.0 * noise

@@ -181,6 +181,7 @@ impl Sum {
             matched: self.matched,
             newest: self.newest.map(age),
             oldest: self.oldest.map(age),
+            fast: None,
         }
     }
 }
