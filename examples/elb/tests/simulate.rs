@@ -106,3 +106,44 @@ async fn silence_is_not_idleness() {
     assert_eq!(after, Vec::<&elb::trial::Change>::new());
     assert!(outcome.services[0].truth.wanted > 3);
 }
+
+#[tokio::test]
+async fn a_peak_on_what_matters_takes_from_what_can_wait_and_gives_it_back() {
+    let scenario = Scenario::named("balance").unwrap();
+    let budget = scenario.budget.unwrap();
+    let config = Config::from_toml(&format!(
+        "[control]\ninterval = \"2s\"\nbudget = {budget}\n\
+         [defaults]\nmode = \"act\"\nmax = 10\n\
+         metric = [{{ name = \"vir_bytes_in+vir_bytes_out\", target = 90_000 }}]\n\
+         down = {{ stabilise = \"30s\" }}\n\
+         [[service]]\nname = \"shop\"\npriority = 10\npolicy = {{ min = 1 }}\n\
+         [[service]]\nname = \"batch\"\npolicy = {{ min = 2 }}\n"
+    ))
+    .unwrap();
+    for seed in 1..=6 {
+        let control = config.control;
+        let outcome = run(&scenario, seed, START, control, &config.services)
+            .await
+            .unwrap();
+        let [shop, batch] = &outcome.services[..] else {
+            panic!("two services");
+        };
+        let together = shop.past.iter().zip(&batch.past);
+        let most = together
+            .map(|(shop, batch)| shop.wanted + batch.wanted)
+            .max();
+        assert!(most <= Some(budget), "seed {seed}: {most:?} together");
+        let most = |past: &[elb::view::Point]| past.iter().map(|point| point.wanted).max();
+        let least = batch.past.iter().map(|point| point.wanted).min();
+        // Eight are needed; nine, where a reading happened to be high.
+        assert!(most(&shop.past) >= Some(8), "seed {seed}");
+        assert!(least <= Some(4), "seed {seed}: the batch kept {least:?}");
+        // And back again.
+        assert_eq!(shop.truth.wanted, 2, "seed {seed}");
+        assert!(
+            batch.truth.wanted >= 9,
+            "seed {seed}: {}",
+            batch.truth.wanted
+        );
+    }
+}

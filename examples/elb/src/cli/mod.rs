@@ -104,7 +104,7 @@ impl PolicyName {
         };
         let services = scenario.services.iter().map(|service| Service {
             name: service.name.clone(),
-            priority: 0,
+            priority: service.priority,
             settings: settings(service.bounds),
         });
         services.collect()

@@ -1,16 +1,18 @@
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use sflow_metrics::Timestamp;
 
 use super::{Log, PolicyName, runtime};
-use crate::chart;
-use crate::config::{Config, Control};
+use crate::chart::{self, Multiple};
+use crate::config::{Config, Control, Service};
 use crate::policy::Mode;
-use crate::simulator::Scenario;
+use crate::simulator::{Scenario, ServiceSpec};
 use crate::terminal::set_replicas;
-use crate::trial::{Outcome, run};
+use crate::trial::{Outcome, ServiceOutcome, run};
+use crate::view::Point;
 use crate::words;
 
 /// Simulated time begins when the article's log does: 2016-09-24T00:57:10Z.
@@ -53,7 +55,7 @@ impl Args {
         log.to_stderr("error")?;
         let scenario = Scenario::named(&self.scenario)?;
         let control = Control {
-            budget: None,
+            budget: scenario.budget,
             ..Config::article().control
         };
         let start = Timestamp::from_secs(BEGINNING);
@@ -104,13 +106,49 @@ fn summarise(with: &Outcome, without: &Outcome) {
     );
 }
 
-/// The article's chart, for the first service.
+/// Of one service, the article's chart; of several, the replicas of each over what it needs.
 pub(super) fn picture(
     scenario: &Scenario,
     policy: PolicyName,
     with: &Outcome,
     without: &Outcome,
 ) -> String {
+    if scenario.services.len() > 1 {
+        return side_by_side(scenario, policy, with);
+    }
+    alone(scenario, policy, with, without)
+}
+
+fn side_by_side(scenario: &Scenario, policy: PolicyName, with: &Outcome) -> String {
+    let policies = policy.services(scenario, Mode::Act);
+    let panel = |((service, outcome), policy): ((&ServiceSpec, &ServiceOutcome), &Service)| {
+        let (lower, upper) = policy.settings.rule.band(0).unwrap_or((1.0, 1.0));
+        let one = f64::midpoint(lower, upper);
+        let needed = |at: f64| {
+            let requests = service.load.at(Duration::from_secs_f64(at));
+            requests * service.work.bytes() / one
+        };
+        let point = |point: &Point| Point {
+            load: Some(needed(point.at)),
+            ..*point
+        };
+        Multiple {
+            title: service.name.clone(),
+            about: format!("priority {}", service.priority),
+            pasts: vec![outcome.past.iter().map(point).collect()],
+        }
+    };
+    let services = scenario.services.iter().zip(&with.services).zip(&policies);
+    let panels: Vec<Multiple> = services.map(panel).collect();
+    let title = match scenario.budget {
+        Some(budget) => format!("Replicas of each service, {budget} together"),
+        None => "Replicas of each service".to_owned(),
+    };
+    chart::multiples(&title, &["replicas"], &panels)
+}
+
+/// The article's chart.
+fn alone(scenario: &Scenario, policy: PolicyName, with: &Outcome, without: &Outcome) -> String {
     let (Some(balanced), Some(alone)) = (with.services.first(), without.services.first()) else {
         return String::new();
     };

@@ -31,6 +31,10 @@ impl Scenario {
             "bad-network",
             "the article's load; datagrams lost, doubled, late, and strangers on the port",
         ),
+        (
+            "balance",
+            "a peak on a shop takes capacity from a batch that can wait, and gives it back",
+        ),
     ];
 
     /// A scenario that is ready.
@@ -47,6 +51,7 @@ impl Scenario {
             "crash-loop" => crash_loop(),
             "silent-agent" => silent_agent(),
             "bad-network" => bad_network(),
+            "balance" => balance(),
             _ => {
                 let known = Self::NAMES
                     .iter()
@@ -76,6 +81,7 @@ fn article() -> Scenario {
         duration: s(130),
         hosts: three_hosts(),
         services: vec![apache(Load::Table(vec![(s(10), 720.0), (s(70), 0.0)]))],
+        budget: None,
         agents: AgentSpec::default(),
         script: Vec::new(),
     }
@@ -208,6 +214,38 @@ fn bad_network() -> Scenario {
     )
 }
 
+/// Twelve replicas for two: the batch takes what the shop does not need, and has always more to
+/// do than it can.
+fn balance() -> Scenario {
+    let peak = Load::Spike {
+        base: 150.0,
+        peak: 720.0,
+        begin: s(120),
+        rise: s(20),
+        hold: s(120),
+        fall: s(20),
+    };
+    let shop = ServiceSpec {
+        name: "shop".to_owned(),
+        replicas: 2,
+        priority: 10,
+        ..apache(peak)
+    };
+    let batch = ServiceSpec {
+        name: "batch".to_owned(),
+        replicas: 9,
+        bounds: (2, 10),
+        ..apache(Load::Constant(1_100.0))
+    };
+    Scenario {
+        name: "balance".to_owned(),
+        duration: s(480),
+        services: vec![shop, batch],
+        budget: Some(12),
+        ..article()
+    }
+}
+
 fn three_hosts() -> Vec<HostSpec> {
     (1..=3)
         .map(|number| HostSpec {
@@ -224,6 +262,7 @@ fn apache(load: Load) -> ServiceSpec {
         name: "apache".to_owned(),
         replicas: 1,
         bounds: (1, 10),
+        priority: 0,
         labels: BTreeMap::new(),
         load,
         work: Work {
@@ -273,7 +312,7 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "there is no scenario \"artikel\"; known: article, step, spike, sine, crash-loop, \
-             silent-agent, bad-network"
+             silent-agent, bad-network, balance"
         );
     }
 

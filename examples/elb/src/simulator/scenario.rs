@@ -19,6 +19,9 @@ pub struct Scenario {
     pub hosts: Vec<HostSpec>,
     /// The services.
     pub services: Vec<ServiceSpec>,
+    /// Replicas that a policy for this scenario should let all services have together. The
+    /// simulator does not enforce it.
+    pub budget: Option<u32>,
     /// How the agent of each host measures and sends.
     pub agents: AgentSpec,
     /// What happens when, in any order.
@@ -47,6 +50,8 @@ pub struct ServiceSpec {
     pub replicas: u32,
     /// Bounds that a policy for this scenario should keep. The simulator does not enforce them.
     pub bounds: (u32, u32),
+    /// How much it matters when the budget is short. The simulator does not enforce it.
+    pub priority: i32,
     /// Labels.
     pub labels: BTreeMap<String, String>,
     /// Requests per second, shared equally by the tasks that run.
