@@ -13,6 +13,8 @@ pub struct Load {
     pub cpu: Option<f64>,
     /// Percent of its CPU time that another machine took.
     pub steal: Option<f64>,
+    /// Percent of its memory that is used.
+    pub memory: Option<f64>,
     /// Percent of the line rate, of its busiest interface and direction.
     pub network: Option<f64>,
 }
@@ -31,13 +33,15 @@ impl Hosts {
             }
         }
         let mut hosts = HashMap::new();
-        if let Ok(query) = "avg:cpu_utilization,avg:cpu_steal".parse::<Query>() {
+        if let Ok(query) = "avg:cpu_utilization,avg:cpu_steal,avg:mem_utilization".parse::<Query>()
+        {
             for answer in registry.answers(now, &query) {
                 let host = answer.entity();
                 let value = |place: usize| answer.value(place).map(|(value, _)| value);
                 let load = Load {
                     cpu: value(0),
                     steal: value(1),
+                    memory: value(2),
                     network: interfaces.get(&host.agent()).copied(),
                 };
                 hosts.insert(short_name(host.name()), load);

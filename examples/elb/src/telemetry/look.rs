@@ -95,6 +95,33 @@ impl<'t> Look<'t> {
         self.finish(signals, question)
     }
 
+    /// The values of each running task of the service that has any.
+    pub fn each<'s>(
+        &self,
+        question: &Question,
+        service: &'s Service,
+    ) -> Vec<(&'s Task, Vec<Option<f64>>)> {
+        let said = self
+            .said
+            .iter()
+            .find(|(query, _)| *query == question.query());
+        let Some((_, said)) = said else {
+            return Vec::new();
+        };
+        let running = service.tasks.iter();
+        let running = running.filter(|task| task.state == TaskState::Running);
+        let values = running.filter_map(|task| {
+            let seen: Vec<&Reading<'_>> = said.of(task).collect();
+            let value = |place: usize| {
+                let value = seen.iter().find_map(|reading| reading.values[place]);
+                value.map(|(value, _)| value)
+            };
+            let places = 0..question.metrics().len();
+            (!seen.is_empty()).then(|| (task, places.map(value).collect()))
+        });
+        values.collect()
+    }
+
     fn finish(&self, sums: Vec<Sum>, question: &Question) -> Vec<Signal> {
         let named = question.metrics().iter().zip(sums);
         named

@@ -4,6 +4,7 @@ mod fast;
 mod hosts;
 mod look;
 mod question;
+mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -18,6 +19,7 @@ use self::fast::{Corrections, Samples, Watched};
 pub use self::hosts::{Hosts, Load};
 pub use self::look::Look;
 pub use self::question::Question;
+pub use self::work::{question_of_work, work_per_cpu};
 use crate::view::Intake;
 
 /// Decodes what arrives and keeps the picture. Nothing that arrives is an error here: what
