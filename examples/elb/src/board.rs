@@ -106,6 +106,7 @@ pub struct Entry {
     #[serde(flatten)]
     pub decision: Arc<Decision>,
     /// What came of it.
+    #[serde(flatten)]
     pub outcome: Outcome,
     /// The same in words.
     pub words: String,

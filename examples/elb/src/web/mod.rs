@@ -27,6 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::HttpBody as _;
 use axum::extract::{Path, Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
@@ -101,6 +102,11 @@ pub async fn serve(
     listener::serve(listener, router(site), shutdown).await
 }
 
+/// The paths of the API, as its document has them.
+pub fn paths() -> impl Iterator<Item = &'static str> {
+    api::paths()
+}
+
 /// The routes, for who serves them together with others. Writing needs the peer's address as
 /// [`ConnectInfo`](axum::extract::ConnectInfo).
 pub fn router(site: Site) -> Router {
@@ -111,7 +117,7 @@ pub fn router(site: Site) -> Router {
         .merge(api::router())
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
-        .layer(middleware::from_fn(in_time));
+        .layer(middleware::from_fn(bounded));
     in_time
         .merge(api::patient_router())
         .layer(middleware::from_fn_with_state(
@@ -182,10 +188,19 @@ async fn not_allowed(method: Method, uri: Uri) -> Problem {
     )
 }
 
-/// Ends what takes too long: a body that comes byte by byte.
-async fn in_time(request: Request, next: Next) -> Response {
+/// Refuses a body that says that it is too large, and ends what takes too long: a body that
+/// comes byte by byte.
+async fn bounded(request: Request, next: Next) -> Response {
     const LONGEST: Duration = Duration::from_secs(10);
 
+    if request.body().size_hint().lower() > api::BODY as u64 {
+        return Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "The body is too large.",
+            "Send at most 1 MiB.",
+        )
+        .into_response();
+    }
     match tokio::time::timeout(LONGEST, next.run(request)).await {
         Ok(response) => response,
         Err(_) => Problem::new(

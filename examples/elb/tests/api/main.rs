@@ -1,5 +1,9 @@
 //! The interface under `/api/v1`, over loopback, with a real loop behind it.
 
+mod abuse;
+mod access;
+mod document;
+mod patience;
 mod reading;
 mod site;
 mod writing;

@@ -74,3 +74,198 @@ async fn who_waits_hears_of_the_next_decision_at_once() {
         last.as_u64().map(|last| last + 1)
     );
 }
+
+#[tokio::test]
+async fn agents_and_what_they_report_are_told() {
+    let world = World::new().await;
+    world.pass(MINUTE).await;
+    let agents = world.json("/api/v1/agents").await;
+    assert_eq!(agents["total"], 3);
+    assert_eq!(agents["health"]["datagrams"], agents["intake"]["datagrams"]);
+    for agent in agents["agents"].as_array().unwrap() {
+        assert!(agent["received"].as_u64() > Some(5), "{agent}");
+        assert!(
+            agent["age"].as_f64().is_some_and(|age| age < 15.0),
+            "{agent}"
+        );
+        assert_eq!(
+            (&agent["silent"], &agent["lost"]),
+            (&false.into(), &0.into())
+        );
+    }
+    let one = world.json("/api/v1/agents?limit=1").await;
+    assert_eq!(
+        (one["agents"].as_array().unwrap().len(), &one["total"]),
+        (1, &3.into())
+    );
+
+    let hosts = world.json("/api/v1/entities?kind=host").await;
+    assert_eq!(hosts["total"], 3);
+    let tasks = world
+        .json("/api/v1/entities?kind=container&name=apache.*")
+        .await;
+    let task = &tasks["entities"][0];
+    assert!(
+        task["name"].as_str().unwrap().starts_with("apache."),
+        "{task}"
+    );
+    assert!(
+        task["parent"]["name"].as_str().unwrap().starts_with("node"),
+        "{task}"
+    );
+    assert_eq!(task["lifecycle"], "live");
+    assert_eq!(world.json("/api/v1/entities?name=nobody").await["total"], 0);
+    let two = world.json("/api/v1/entities?limit=2").await;
+    let ids: Vec<_> = two["entities"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["id"])
+        .collect();
+    assert_eq!(ids, [0, 1]);
+}
+
+#[tokio::test]
+async fn questions_are_answered_or_it_is_said_what_is_wrong_with_them() {
+    let world = World::new().await;
+    world.pass(2 * MINUTE).await;
+    let by_host = "max:vir_cpu_cores,count:vir_cpu_cores%20by%20host_name";
+    let answer = world.json(&format!("/api/v1/query?q={by_host}")).await;
+    assert_eq!(
+        answer["query"],
+        "max:vir_cpu_cores,count:vir_cpu_cores by host_name"
+    );
+    let group = &answer["groups"][0];
+    assert_eq!(group["group"], "node1");
+    assert_eq!(group["answers"][0]["unit"], "cores");
+    assert!(
+        group["answers"][0]["winner"]
+            .as_str()
+            .unwrap()
+            .starts_with("apache.")
+    );
+    let first = world
+        .json(&format!("/api/v1/query?q={by_host}&limit=1"))
+        .await;
+    let left_out = answer["groups"].as_array().unwrap().len() - 1;
+    assert_eq!(first["groups_left_out"], left_out);
+    let all = world.json("/api/v1/query?q=avg:load_one").await;
+    assert_eq!(
+        (
+            &all["groups"][0]["group"],
+            &all["groups"][0]["answers"][0]["matched"]
+        ),
+        (&None::<()>.into(), &3.into())
+    );
+    let window = world.json("/api/v1/query?q=avg:load_one[30s]").await;
+    assert!(
+        window["note"].as_str().unwrap().contains("Windows"),
+        "{window}"
+    );
+
+    let wrong = world
+        .get("/api/v1/query?q=avg:load_one,avg:vir_cpu_core")
+        .await;
+    wrong.is_problem(400, "is it `vir_cpu_cores`?");
+    assert_eq!(wrong.json()["position"], 17);
+    assert_eq!(wrong.json()["nearest"], "vir_cpu_cores");
+    let many = ["avg:load_one"; 33].join(",");
+    world
+        .get(&format!("/api/v1/query?q={many}"))
+        .await
+        .is_problem(400, "more than 32");
+    let long = "x".repeat(2_001);
+    world
+        .get(&format!("/api/v1/query?q={long}"))
+        .await
+        .is_problem(400, "longer than 2000");
+}
+
+#[tokio::test]
+async fn changes_among_agents_are_followed() {
+    let world = World::new().await;
+    world.pass(MINUTE).await;
+    let mut kinds = Vec::new();
+    let mut after = 0;
+    loop {
+        let some = world
+            .json(&format!("/api/v1/events?after={after}&limit=3"))
+            .await;
+        let events = some["events"].as_array().unwrap();
+        kinds.extend(
+            events
+                .iter()
+                .map(|event| event["event"].as_str().unwrap().to_owned()),
+        );
+        after = some["next"].as_u64().unwrap();
+        if some["next"] == some["last"] {
+            break;
+        }
+    }
+    assert_eq!(
+        kinds
+            .iter()
+            .filter(|kind| *kind == "agent_appeared")
+            .count(),
+        3
+    );
+    let newest = world.json("/api/v1/events?limit=1").await;
+    assert_eq!(newest["events"][0]["id"], newest["last"]);
+    let lost = world.json("/api/v1/events?after=999999").await;
+    assert_eq!(
+        (&lost["gap"], &lost["events"][0]["id"]),
+        (&true.into(), &1.into())
+    );
+}
+
+#[tokio::test]
+async fn readiness_says_what_is_missing() {
+    let world = World::new().await;
+    let condition = |ready: &serde_json::Value, name: &str| {
+        let conditions = ready["conditions"].as_array().unwrap().clone();
+        conditions
+            .into_iter()
+            .find(|condition| condition["name"] == name)
+            .unwrap()
+    };
+    let ready = world.get("/api/v1/ready").await;
+    assert_eq!(ready.status, 503);
+    let telemetry = condition(&ready.json(), "telemetry");
+    assert_eq!(telemetry["met"], false);
+    assert!(
+        telemetry["words"]
+            .as_str()
+            .unwrap()
+            .contains("UDP port 6343"),
+        "{telemetry}"
+    );
+    assert_eq!(condition(&ready.json(), "orchestrator")["met"], true);
+    world.pass(MINUTE).await;
+    assert_eq!(world.json("/api/v1/ready").await["ready"], true);
+    let words = world.get("/readyz").await;
+    assert_eq!(
+        (words.status, words.body.lines().count()),
+        (200, 4),
+        "{words:?}"
+    );
+
+    // Agents fall silent, the orchestrator answers on.
+    world.pass_in_silence(5 * MINUTE).await;
+    let ready = world.get("/api/v1/ready").await;
+    assert_eq!(ready.status, 503);
+    assert_eq!(
+        condition(&ready.json(), "telemetry")["words"],
+        "All 3 agents are silent."
+    );
+    let agents = world.json("/api/v1/agents").await;
+    assert!(
+        agents["agents"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|agent| agent["silent"] == true)
+    );
+    let words = world.get("/readyz").await;
+    assert!(words.body.contains("telemetry: NOT READY"), "{words:?}");
+    assert_eq!(world.get("/healthz").await.body, "ok\n");
+}

@@ -15,6 +15,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use crate::document;
+
 /// 2026-01-01T00:00:00Z.
 pub(crate) const START: Timestamp = Timestamp::from_secs(1_767_225_600);
 
@@ -22,9 +24,32 @@ pub(crate) const START: Timestamp = Timestamp::from_secs(1_767_225_600);
 pub(crate) struct World {
     pub(crate) address: SocketAddr,
     pub(crate) handle: Handle,
-    steps: mpsc::Sender<(Duration, oneshot::Sender<()>)>,
-    _server: JoinHandle<std::io::Result<()>>,
-    _loop: JoinHandle<()>,
+    pub(crate) site: Site,
+    steps: mpsc::Sender<Step>,
+    server: JoinHandle<std::io::Result<()>>,
+    running: JoinHandle<()>,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.server.abort();
+        self.running.abort();
+    }
+}
+
+/// What a test has the loop do.
+enum Step {
+    /// Let so much simulated time pass.
+    Pass(Duration, Heard, oneshot::Sender<()>),
+    /// Do nothing, as if the orchestrator did not answer, until the other end is dropped.
+    Hold(oneshot::Receiver<()>, oneshot::Sender<()>),
+}
+
+/// Whether what agents send arrives.
+#[derive(Clone, Copy, PartialEq)]
+enum Heard {
+    Yes,
+    No,
 }
 
 /// What came back.
@@ -54,23 +79,53 @@ impl World {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let site = Site::new(handle.clone()).with_access(access);
-        let server = tokio::spawn(web::serve(listener, site, std::future::pending()));
+        let server = tokio::spawn(web::serve(listener, site.clone(), std::future::pending()));
         let (steps, stepped) = mpsc::channel(1);
         let running = tokio::task::spawn(run(balancer, requests, stepped));
         Self {
             address,
             handle,
+            site,
             steps,
-            _server: server,
-            _loop: running,
+            server,
+            running,
+        }
+    }
+
+    /// Ends the loop, and leaves the site.
+    pub(crate) async fn end_loop(&self) {
+        self.running.abort();
+        while self.handle.is_open() {
+            tokio::task::yield_now().await;
         }
     }
 
     /// Lets so much simulated time pass.
     pub(crate) async fn pass(&self, time: Duration) {
+        self.step(time, Heard::Yes).await;
+    }
+
+    /// The same, and nothing of what agents send arrives.
+    pub(crate) async fn pass_in_silence(&self, time: Duration) {
+        self.step(time, Heard::No).await;
+    }
+
+    async fn step(&self, time: Duration, heard: Heard) {
         let (done, is_done) = oneshot::channel();
-        self.steps.send((time, done)).await.unwrap();
+        self.steps
+            .send(Step::Pass(time, heard, done))
+            .await
+            .unwrap();
         is_done.await.unwrap();
+    }
+
+    /// Makes the loop wait until the value is dropped.
+    pub(crate) async fn hold(&self) -> oneshot::Sender<()> {
+        let (release, released) = oneshot::channel();
+        let (done, is_done) = oneshot::channel();
+        self.steps.send(Step::Hold(released, done)).await.unwrap();
+        is_done.await.unwrap();
+        release
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -109,7 +164,11 @@ impl World {
         }
         request += "\r\n";
         request += body;
-        self.send(request.as_bytes()).await
+        let answer = self.send(request.as_bytes()).await;
+        if path.starts_with("/api/") {
+            document::check(method, path, &answer);
+        }
+        answer
     }
 
     /// Whatever bytes, and the answer to them.
@@ -169,7 +228,7 @@ impl Answer {
 async fn run(
     mut balancer: Balancer<Simulation>,
     mut requests: Requests,
-    mut steps: mpsc::Receiver<(Duration, oneshot::Sender<()>)>,
+    mut steps: mpsc::Receiver<Step>,
 ) {
     let mut now = START;
     balancer.round(now).await;
@@ -178,23 +237,35 @@ async fn run(
             (request, answer) = requests.next() => {
                 answer.send(balancer.obey(&request)).ok();
             }
-            Some((time, done)) = steps.recv() => {
-                let end = now + time;
-                while now < end {
-                    now = now + balancer.controller().interval();
-                    let mut arrived = Vec::new();
-                    balancer.orchestrator_mut().advance(now, |delivery| {
-                        let source = SocketAddr::new(delivery.source, 6343);
-                        arrived.push((delivery.at, source, delivery.bytes.to_vec()));
-                    });
-                    for (at, source, bytes) in arrived {
-                        balancer.receive(at, source, &bytes);
+            Some(step) = steps.recv() => match step {
+                Step::Pass(time, heard, done) => {
+                    let end = now + time;
+                    while now < end {
+                        now = now + balancer.controller().interval();
+                        deliver(&mut balancer, now, heard);
+                        balancer.round(now).await;
                     }
-                    balancer.round(now).await;
+                    done.send(()).ok();
                 }
-                done.send(()).ok();
-            }
+                Step::Hold(released, done) => {
+                    done.send(()).ok();
+                    released.await.ok();
+                }
+            },
             else => return,
         }
+    }
+}
+
+/// Lets time pass in the cluster; what its agents send arrives.
+fn deliver(balancer: &mut Balancer<Simulation>, now: Timestamp, heard: Heard) {
+    let mut arrived = Vec::new();
+    balancer.orchestrator_mut().advance(now, |delivery| {
+        let source = SocketAddr::new(delivery.source, 6343);
+        arrived.push((delivery.at, source, delivery.bytes.to_vec()));
+    });
+    arrived.retain(|_| heard == Heard::Yes);
+    for (at, source, bytes) in arrived {
+        balancer.receive(at, source, &bytes);
     }
 }

@@ -1,4 +1,4 @@
-//! Who reports, and how well he is heard.
+//! Who reports, and how well it is heard.
 
 use axum::Json;
 use axum::extract::State;

@@ -19,7 +19,7 @@ use crate::handle::Request;
 use crate::telemetry::Question;
 use crate::web::Site;
 use crate::web::access::Permit;
-use crate::web::problem::Problem;
+use crate::web::problem::{Problem, repeated};
 
 /// What keeps those who change the configuration out of each other's way.
 #[derive(Debug, Default)]
@@ -97,12 +97,12 @@ impl Verdict {
 /// The configuration, all of which is right, with the secrets that are left out in it.
 fn read(site: &Site, text: &str) -> Result<Config, Problem> {
     let filled = secret::filled(text, &site.handle.config().lock().text);
-    let config = Config::from_toml(&filled).or_else(|error| {
+    let config = Config::from_toml(&filled).map_err(|error| {
         // What is wrong is quoted: never from where the secrets are.
         match Config::from_toml(text) {
-            _ if filled == text => Err(refused(error)),
-            Err(error) => Err(refused(error)),
-            Ok(_) => Err(wrong("A secret that is left out cannot stay as it is.")),
+            Err(error) => refused(error),
+            Ok(_) if filled == text => refused(error),
+            Ok(_) => wrong("A secret that is left out cannot stay as it is."),
         }
     })?;
     for (place, service) in config.services.iter().enumerate() {
@@ -116,9 +116,12 @@ fn read(site: &Site, text: &str) -> Result<Config, Problem> {
 }
 
 fn refused(error: ConfigError) -> Problem {
-    let problem = wrong(&error.to_string());
+    let words = error.to_string();
+    // It may quote a line, and a line may be of any length.
+    let lines: Vec<String> = words.lines().take(10).map(repeated).collect();
+    let problem = wrong(&lines.join("\n"));
     match error {
-        ConfigError::Value { key, .. } => problem.with("key", key),
+        ConfigError::Value { key, .. } => problem.with("key", repeated(&key)),
         _ => problem,
     }
 }

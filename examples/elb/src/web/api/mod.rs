@@ -26,7 +26,7 @@ use super::Site;
 use crate::view::Snapshot;
 
 /// Bytes of a request's body.
-const BODY: usize = 1024 * 1024;
+pub(super) const BODY: usize = 1024 * 1024;
 
 /// What the API has of its own, besides the loop.
 #[derive(Debug, Default)]
@@ -57,29 +57,43 @@ const ROUTES: &[Route] = &[
     ("/api/v1/snapshot", || get(show_snapshot)),
 ];
 
+/// What may be waited for.
+const PATIENT: &[Route] = &[("/api/v1/decisions", || get(decisions::list))];
+
+/// What says itself in which forms there is an answer.
+const OWN_FORM: &[Route] = &[("/api/v1/config", || {
+    get(configuration::show).put(configuration::replace)
+})];
+
+/// All paths.
+pub(super) fn paths() -> impl Iterator<Item = &'static str> {
+    let all = [ROUTES, PATIENT, OWN_FORM].into_iter().flatten();
+    all.map(|(path, _)| *path)
+}
+
 /// All that answers within the usual time.
 pub(super) fn router() -> Router<Site> {
-    let json = ROUTES
-        .iter()
-        .fold(Router::new(), |router, (path, methods)| {
-            router.route(path, methods())
-        })
-        .layer(middleware::from_fn(accept::json));
-    json.route(
-        "/api/v1/config",
-        get(configuration::show).put(configuration::replace),
-    )
-    .route("/healthz", get(health::show_in_words))
-    .route("/readyz", get(health::show_readiness_in_words))
-    .layer(DefaultBodyLimit::max(BODY))
+    at(ROUTES)
+        .layer(middleware::from_fn(accept::json))
+        .merge(at(OWN_FORM))
+        .route("/healthz", get(health::show_in_words))
+        .route("/readyz", get(health::show_readiness_in_words))
+        .layer(DefaultBodyLimit::max(BODY))
 }
 
 /// What may be waited for.
 pub(super) fn patient_router() -> Router<Site> {
-    Router::new()
-        .route("/api/v1/decisions", get(decisions::list))
+    at(PATIENT)
         .layer(middleware::from_fn(accept::json))
         .method_not_allowed_fallback(super::not_allowed)
+}
+
+fn at(routes: &[Route]) -> Router<Site> {
+    routes
+        .iter()
+        .fold(Router::new(), |router, (path, methods)| {
+            router.route(path, methods())
+        })
 }
 
 async fn show_snapshot(State(site): State<Site>, _: Params<Nothing>) -> Json<Snapshot> {

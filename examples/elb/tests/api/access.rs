@@ -1,0 +1,228 @@
+//! D18: who may write, and who only says that he may.
+
+use std::net::SocketAddr;
+
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use elb::web::{self, Access, Site};
+use http_body_util::BodyExt as _;
+use hyper::service::Service as _;
+use hyper::{Request, StatusCode};
+use hyper_util::service::TowerToHyperService;
+
+use crate::site::World;
+
+const MODE: &str = "/api/v1/mode";
+const OFF: &str = r#"{"mode":"off"}"#;
+const JSON: (&str, &str) = ("Content-Type", "application/json");
+const X_ELB: (&str, &str) = ("X-Elb", "1");
+
+fn with_token() -> Access {
+    Access {
+        token: Some("correct horse".to_owned()),
+        ..Access::default()
+    }
+}
+
+/// Asks for the loop to be off from this address.
+async fn put_from(site: &Site, peer: &str, headers: &[(&str, &str)]) -> StatusCode {
+    let mut request = Request::put(MODE);
+    for (name, value) in [&[("Host", "localhost"), JSON], headers].concat() {
+        request = request.header(name, value);
+    }
+    let mut request = request.body(Body::from(OFF)).unwrap();
+    let peer: SocketAddr = peer.parse().unwrap();
+    request.extensions_mut().insert(ConnectInfo(peer));
+    let router = TowerToHyperService::new(web::router(site.clone()));
+    let answer = router.call(request).await.unwrap();
+    let status = answer.status();
+    answer.into_body().collect().await.unwrap();
+    status
+}
+
+#[tokio::test]
+async fn from_elsewhere_only_the_token_opens() {
+    let world = World::new().await;
+    for (peer, headers, expected) in [
+        ("192.0.2.1:1", vec![X_ELB], 403),
+        ("[2001:db8::1]:1", vec![X_ELB], 403),
+        ("[::ffff:192.0.2.1]:1", vec![X_ELB], 403),
+        ("0.0.0.0:1", vec![X_ELB], 403),
+        (
+            "192.0.2.1:1",
+            vec![X_ELB, ("Authorization", "Bearer x")],
+            403,
+        ),
+        (
+            "127.0.0.1:1",
+            vec![X_ELB, ("X-Forwarded-For", "192.0.2.1")],
+            403,
+        ),
+        (
+            "127.0.0.1:1",
+            vec![X_ELB, ("Forwarded", "for=192.0.2.1")],
+            403,
+        ),
+        ("127.0.0.1:1", vec![X_ELB], 200),
+        ("127.255.0.1:1", vec![X_ELB], 200),
+        ("[::1]:1", vec![X_ELB], 200),
+        ("[::ffff:127.0.0.1]:1", vec![X_ELB], 200),
+    ] {
+        let status = put_from(&world.site, peer, &headers).await;
+        assert_eq!(status, expected, "{peer} {headers:?}");
+    }
+    let world = World::with(with_token()).await;
+    let token = ("Authorization", "Bearer correct horse");
+    assert_eq!(put_from(&world.site, "192.0.2.1:1", &[token]).await, 200);
+    assert_eq!(put_from(&world.site, "192.0.2.1:1", &[X_ELB]).await, 401);
+    assert_eq!(put_from(&world.site, "127.0.0.1:1", &[X_ELB]).await, 401);
+    let both = [token, ("Authorization", "Bearer correct horse")];
+    assert_eq!(put_from(&world.site, "192.0.2.1:1", &both).await, 401);
+}
+
+#[tokio::test]
+async fn who_does_not_say_where_he_is_may_not_write() {
+    let world = World::new().await;
+    let request = Request::put(MODE)
+        .header("Host", "localhost")
+        .header(JSON.0, JSON.1)
+        .header(X_ELB.0, X_ELB.1);
+    let router = TowerToHyperService::new(web::router(world.site.clone()));
+    let answer = router.call(request.body(Body::from(OFF)).unwrap()).await;
+    assert_eq!(answer.unwrap().status(), 403);
+}
+
+#[tokio::test]
+async fn names_of_others_that_point_here_are_not_served() {
+    let world = World::new().await;
+    let port = world.address.port();
+    for (host, is_served) in [
+        (format!("localhost:{port}"), true),
+        (format!("127.0.0.1:{port}"), true),
+        (format!("[::1]:{port}"), true),
+        ("LOCALHOST".to_owned(), true),
+        ("elb.localhost".to_owned(), true),
+        ("evil.example".to_owned(), false),
+        (format!("evil.example:{port}"), false),
+        ("localhost.evil.example".to_owned(), false),
+        ("127.0.0.1.evil.example".to_owned(), false),
+        ("localhost@evil.example".to_owned(), false),
+        ("evil.example@localhost".to_owned(), false),
+        (String::new(), false),
+    ] {
+        for path in ["/", "/metrics", "/healthz", "/api/v1/services"] {
+            let answer = world.ask("GET", path, &[("Host", &host)], "").await;
+            assert_eq!(answer.status != 421, is_served, "{host:?}: {answer:?}");
+        }
+        let put = world
+            .ask("PUT", MODE, &[("Host", &host), JSON, X_ELB], OFF)
+            .await;
+        assert_eq!(put.status == 200, is_served, "{host:?}: {put:?}");
+    }
+    let twice = [("Host", "localhost"), ("Host", "evil.example")];
+    assert!(world.ask("GET", "/metrics", &twice, "").await.status >= 400);
+    // A name that cannot be somebody else's is still no loopback.
+    let put = world
+        .ask("PUT", MODE, &[("Host", "192.0.2.1"), JSON, X_ELB], OFF)
+        .await;
+    put.is_problem(403, "only as localhost");
+
+    let names = vec!["elb.example.org".to_owned()];
+    let access = Access {
+        names,
+        ..Access::default()
+    };
+    let world = World::with(access).await;
+    let ours = [("Host", "ELB.example.org:8008")];
+    assert_eq!(
+        world.ask("GET", "/api/v1/services", &ours, "").await.status,
+        200
+    );
+}
+
+#[tokio::test]
+async fn a_page_of_somebody_else_cannot_write() {
+    let world = World::new().await;
+    let port = world.address.port();
+    let host = format!("localhost:{port}");
+    let own = format!("http://{host}");
+    let other = format!("http://localhost:{}", port ^ 1);
+    for (headers, expected) in [
+        (vec![JSON], 403),
+        (vec![JSON, X_ELB, ("Origin", "https://evil.example")], 403),
+        (vec![JSON, X_ELB, ("Origin", "null")], 403),
+        (vec![JSON, X_ELB, ("Origin", &other)], 403),
+        (
+            vec![
+                JSON,
+                X_ELB,
+                ("Origin", &own),
+                ("Sec-Fetch-Site", "cross-site"),
+            ],
+            403,
+        ),
+        (vec![JSON, X_ELB, ("Sec-Fetch-Site", "same-site")], 403),
+        (vec![X_ELB, ("Content-Type", "text/plain")], 415),
+        (
+            vec![X_ELB, ("Content-Type", "application/x-www-form-urlencoded")],
+            415,
+        ),
+        (vec![X_ELB], 415),
+        (
+            vec![
+                JSON,
+                X_ELB,
+                ("Origin", &own),
+                ("Sec-Fetch-Site", "same-origin"),
+            ],
+            200,
+        ),
+        (vec![JSON, X_ELB, ("Sec-Fetch-Site", "none")], 200),
+        (vec![JSON, X_ELB], 200),
+    ] {
+        let headers = [vec![("Host", host.as_str())], headers].concat();
+        let answer = world.ask("PUT", MODE, &headers, OFF).await;
+        assert_eq!(answer.status, expected, "{headers:?}: {answer:?}");
+    }
+    // Neither does the token help a page that has it: a browser says whose it is.
+    let world = World::with(with_token()).await;
+    let token = ("Authorization", "Bearer correct horse");
+    let evil = [JSON, token, ("Origin", "https://evil.example")];
+    world
+        .ask("PUT", MODE, &evil, OFF)
+        .await
+        .is_problem(403, "somebody else");
+    let asked = [
+        ("Origin", "https://evil.example"),
+        ("Access-Control-Request-Method", "PUT"),
+    ];
+    for (method, path) in [
+        ("OPTIONS", MODE),
+        ("GET", MODE),
+        ("GET", "/"),
+        ("GET", "/metrics"),
+    ] {
+        let answer = world.ask(method, path, &asked, "").await;
+        assert!(!answer.head.contains("access-control"), "{answer:?}");
+        assert!(
+            answer.header("x-content-type-options") == Some("nosniff"),
+            "{answer:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn tokens_are_not_found_by_trying() {
+    let world = World::with(with_token()).await;
+    let mut tried = 0;
+    loop {
+        let guess = format!("Bearer {tried}");
+        let headers = [JSON, ("Authorization", guess.as_str())];
+        match world.ask("PUT", MODE, &headers, OFF).await.status {
+            401 => tried += 1,
+            429 => break,
+            other => panic!("{other}"),
+        }
+        assert!(tried < 100, "nobody minds");
+    }
+}

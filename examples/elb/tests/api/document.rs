@@ -1,0 +1,187 @@
+//! Whether what is answered is what the document says.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex};
+
+use jsonschema::Validator;
+use serde_json::{Map, Value, json};
+
+use crate::site::{Answer, World};
+
+pub(crate) static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
+    let text = include_str!("../../src/web/openapi.json");
+    serde_json::from_str(text).expect("the document is JSON")
+});
+
+/// Fails unless the document foresees this answer to this request.
+pub(crate) fn check(method: &str, target: &str, answer: &Answer) {
+    let path = target.split('?').next().unwrap();
+    let Some(methods) = described(path) else {
+        assert!(
+            [400, 404, 421, 429].contains(&answer.status),
+            "{method} {path}: {answer:?}"
+        );
+        return;
+    };
+    let is_head = method == "HEAD";
+    let method = if is_head {
+        "get".to_owned()
+    } else {
+        method.to_ascii_lowercase()
+    };
+    let Some(operation) = methods.get(&method) else {
+        assert!(
+            [405, 421, 429].contains(&answer.status),
+            "{method} {path}: {answer:?}"
+        );
+        return;
+    };
+    let response = &operation["responses"][answer.status.to_string()];
+    assert!(
+        response.is_object(),
+        "{method} {path} has no {}: {answer:?}",
+        answer.status
+    );
+    let response = resolved(response);
+    let media_type = answer.header("content-type").unwrap_or_default();
+    let schema = &response["content"][media_type]["schema"];
+    assert!(
+        schema.is_object(),
+        "{method} {path} has no {media_type}: {answer:?}"
+    );
+    for (name, header) in response["headers"].as_object().into_iter().flatten() {
+        let is_there = answer.header(&name.to_ascii_lowercase()).is_some();
+        assert!(
+            is_there || header["required"] != true,
+            "no {name}: {answer:?}"
+        );
+    }
+    if media_type.ends_with("json") && !is_head {
+        let value = answer.json();
+        if let Err(error) = validator(schema).validate(&value) {
+            panic!(
+                "{method} {target}: {error} at {}: {value}",
+                error.instance_path()
+            );
+        }
+    }
+}
+
+/// What can be done at a path.
+fn described(path: &str) -> Option<&'static Map<String, Value>> {
+    let paths = DOCUMENT["paths"].as_object().unwrap();
+    let fits = |template: &str| {
+        let (given, template) = (path.split('/'), template.split('/'));
+        given.clone().count() == template.clone().count()
+            && given
+                .zip(template)
+                .all(|(given, known)| known.starts_with('{') || given == known)
+    };
+    let exact = paths.get(path);
+    let methods = exact.or_else(|| Some(paths.iter().find(|(path, _)| fits(path))?.1));
+    methods.map(|methods| methods.as_object().unwrap())
+}
+
+fn resolved(value: &'static Value) -> &'static Value {
+    match value["$ref"].as_str() {
+        Some(reference) => DOCUMENT.pointer(reference.trim_start_matches('#')).unwrap(),
+        None => value,
+    }
+}
+
+/// What an answer has to be, and no more than that.
+fn validator(schema: &Value) -> Arc<Validator> {
+    static KNOWN: LazyLock<Mutex<HashMap<String, Arc<Validator>>>> = LazyLock::new(Mutex::default);
+    let mut known = KNOWN.lock().unwrap();
+    let make = || {
+        let mut components = DOCUMENT["components"].clone();
+        close(&mut components);
+        let root = json!({
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "allOf": [schema],
+            "components": components,
+        });
+        Arc::new(jsonschema::draft202012::new(&root).expect("a schema"))
+    };
+    Arc::clone(known.entry(schema.to_string()).or_insert_with(make))
+}
+
+/// Lets objects have only the members that are described, unless they are said to have more.
+fn close(schema: &mut Value) {
+    match schema {
+        Value::Object(members) => {
+            for (name, member) in members.iter_mut() {
+                if name != "allOf" {
+                    close(member);
+                }
+            }
+            if members.contains_key("properties") && members.get("type") == Some(&"object".into()) {
+                members
+                    .entry("additionalProperties")
+                    .or_insert(false.into());
+            }
+        }
+        Value::Array(members) => members.iter_mut().for_each(close),
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn the_document_is_served_and_says_what_it_means() {
+    let world = World::new().await;
+    let served = world.json("/api/v1/openapi.json").await;
+    assert_eq!(served, *DOCUMENT);
+    let is_ref = |value: &Value| Some(value.get("$ref")?.as_str()?.to_owned());
+    let document: &'static Value = &DOCUMENT;
+    let mut waiting = vec![document];
+    let mut references = 0;
+    while let Some(value) = waiting.pop() {
+        if let Some(reference) = is_ref(value) {
+            references += 1;
+            let place = reference.trim_start_matches('#');
+            assert!(DOCUMENT.pointer(place).is_some(), "{reference}");
+        }
+        match value {
+            Value::Object(members) => waiting.extend(members.values()),
+            Value::Array(members) => waiting.extend(members),
+            _ => {}
+        }
+    }
+    assert!(references > 50);
+    let schemas = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$defs": DOCUMENT["components"]["schemas"],
+    });
+    assert!(jsonschema::meta::is_valid(&schemas));
+}
+
+#[tokio::test]
+async fn what_is_described_is_there_and_what_is_there_is_described() {
+    let world = World::new().await;
+    let mut described: Vec<&str> = Vec::new();
+    for (path, methods) in DOCUMENT["paths"].as_object().unwrap() {
+        described.push(path);
+        for method in [
+            "GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "TRACE",
+        ] {
+            let name = if method == "HEAD" { "GET" } else { method };
+            let target = path.replace("{name}", "apache");
+            let answer = world.ask(method, &target, &[], "").await;
+            let is_there = ![404, 405].contains(&answer.status);
+            let is_described = methods.get(name.to_ascii_lowercase()).is_some();
+            assert_eq!(is_there, is_described, "{method} {path}: {answer:?}");
+            if !is_there {
+                let allowed: Vec<&str> = answer.header("allow").unwrap().split(',').collect();
+                let has = |method: &String| allowed.contains(&method.as_str());
+                assert!(
+                    methods.as_object().unwrap().keys().all(has),
+                    "{path}: {allowed:?}"
+                );
+            }
+        }
+    }
+    let mut there: Vec<&str> = elb::web::paths().collect();
+    there.sort_unstable();
+    described.sort_unstable();
+    assert_eq!(there, described);
+}

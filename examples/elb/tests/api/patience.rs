@@ -1,0 +1,155 @@
+//! D18: those who take their time, and those who take that of others.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use crate::site::{Answer, World};
+
+const MODE: &str = "/api/v1/mode";
+const OFF: &str = r#"{"mode":"off"}"#;
+
+/// Far more connections than there are places, none of which asks for anything.
+#[tokio::test]
+async fn who_holds_connections_and_says_nothing_keeps_nobody_out() {
+    let world = World::new().await;
+    let mut silent = Vec::new();
+    for number in 0..1_000 {
+        let Ok(mut stream) = TcpStream::connect(world.address).await else {
+            break;
+        };
+        if number % 2 == 0 {
+            stream
+                .write_all(b"GET /api/v1/services HTTP/1.1\r\nHost:")
+                .await
+                .ok();
+        }
+        silent.push(stream);
+    }
+    assert!(silent.len() > 600, "only {} connections", silent.len());
+    let begun = Instant::now();
+    for path in ["/healthz", "/metrics", "/api/v1/services", "/"] {
+        let answer = tokio::time::timeout(Duration::from_secs(5), world.get(path)).await;
+        assert_eq!(answer.expect("in time").status, 200, "{path}");
+    }
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    let mut left = 0;
+    for stream in &mut silent {
+        let mut byte = [0];
+        let read = tokio::time::timeout(Duration::from_millis(1), stream.read(&mut byte));
+        left += usize::from(read.await.is_err());
+    }
+    assert!(left <= 256, "{left} still have their places");
+}
+
+/// As the next: the clock runs ahead whenever everybody waits.
+#[tokio::test(start_paused = true)]
+async fn a_header_that_does_not_end_ends_the_connection() {
+    let world = World::new().await;
+    for beginning in [
+        "",
+        "GET /heal",
+        "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: ",
+    ] {
+        let begun = Instant::now();
+        let mut stream = TcpStream::connect(world.address).await.unwrap();
+        stream.write_all(beginning.as_bytes()).await.unwrap();
+        let mut rest = Vec::new();
+        stream.read_to_end(&mut rest).await.ok();
+        let waited = begun.elapsed();
+        assert!(
+            waited >= Duration::from_secs(9) && waited < Duration::from_secs(12),
+            "{waited:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_does_not_come_ends_the_request() {
+    let world = World::new().await;
+    let begun = Instant::now();
+    let mut stream = TcpStream::connect(world.address).await.unwrap();
+    let head = "PUT /api/v1/mode HTTP/1.1\r\nHost: localhost\r\nX-Elb: 1\r\nConnection: close\r\n\
+                Content-Type: application/json\r\nContent-Length: 14\r\n\r\n{";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    Answer::read(&mut stream)
+        .await
+        .is_problem(408, "ten seconds");
+    assert!(begun.elapsed() < Duration::from_secs(12));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_decision_that_does_not_come_is_told_so() {
+    let world = World::new().await;
+    let begun = Instant::now();
+    let last = world.json("/api/v1/decisions").await["last"].clone();
+    let none = world
+        .json(&format!("/api/v1/decisions?after={last}&wait=20s"))
+        .await;
+    assert_eq!(
+        (&none["decisions"], &none["next"]),
+        (&serde_json::json!([]), &last)
+    );
+    let waited = begun.elapsed();
+    assert!(
+        waited >= Duration::from_secs(20) && waited < Duration::from_secs(25),
+        "{waited:?}"
+    );
+}
+
+#[tokio::test]
+async fn who_asks_too_much_has_to_wait() {
+    let world = World::new().await;
+    let mut stream = TcpStream::connect(world.address).await.unwrap();
+    let one = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let last = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    let all = one.repeat(900) + last;
+    let (mut reading, mut writing) = stream.split();
+    let mut answers = String::new();
+    let (written, read) = tokio::join!(
+        writing.write_all(all.as_bytes()),
+        reading.read_to_string(&mut answers)
+    );
+    written.unwrap();
+    read.unwrap();
+    let served = answers.matches("HTTP/1.1 200").count();
+    let refused = answers.matches("HTTP/1.1 429").count();
+    assert_eq!(served + refused, 901);
+    assert!(served >= 400 && refused > 300, "{served} and {refused}");
+    assert!(answers.contains("retry-after: 1"), "{answers}");
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(world.get("/healthz").await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_loop_that_waits_or_has_ended_is_told_of() {
+    let world = World::new().await;
+    let held = world.hold().await;
+    let begun = Instant::now();
+    let answer = world.put_json(MODE, OFF).await;
+    answer.is_problem(503, "busy waiting");
+    assert!(answer.header("retry-after").is_some());
+    assert!(begun.elapsed() < Duration::from_secs(10));
+    assert_eq!(world.json("/api/v1/health").await["alive"], true);
+    // What nobody waits for any more is not done later either.
+    drop(held);
+    world.pass(Duration::from_secs(2)).await;
+    assert_eq!(world.json(MODE).await["mode"], "act");
+
+    world.end_loop().await;
+    world.put_json(MODE, OFF).await.is_problem(503, "has ended");
+    for path in ["/healthz", "/readyz", "/api/v1/health", "/api/v1/ready"] {
+        let answer = world.get(path).await;
+        assert_eq!(answer.status, 503, "{path}");
+        assert!(answer.body.contains("The loop has ended."), "{answer:?}");
+    }
+    assert_eq!(
+        world
+            .get("/api/v1/decisions?wait=20s&after=99")
+            .await
+            .status,
+        200
+    );
+}
