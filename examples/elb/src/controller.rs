@@ -1,6 +1,7 @@
 //! The control loop: observe, decide, act. It returns when it wants to be called again and
 //! never sleeps.
 
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -258,7 +259,7 @@ impl<O: Orchestrator> Controller<O> {
     /// Takes note of how the services are now. One that is removed and made again under the same
     /// name is another: nothing that was remembered is of it.
     fn find(&mut self, found: Vec<Service>) {
-        let mut found: std::collections::HashMap<String, Service> = found
+        let mut found: HashMap<String, Service> = found
             .into_iter()
             .map(|service| (service.name.clone(), service))
             .collect();
@@ -276,11 +277,20 @@ impl<O: Orchestrator> Controller<O> {
         });
         let mut signals: Vec<Vec<Signal>> = signals.collect();
         drop(look);
-        telemetry.sample(now, |service| {
-            self.managed.iter().any(|managed| managed.name == service)
-        });
+        let names: HashSet<&str> = self
+            .managed
+            .iter()
+            .filter(|managed| managed.policy.settings().fast)
+            .map(|managed| managed.name.as_str())
+            .collect();
+        if names.is_empty() {
+            return signals;
+        }
+        telemetry.sample(now, |service| names.contains(service));
         for (managed, signals) in self.managed.iter().zip(&mut signals) {
-            if let Some(service) = &managed.state {
+            if let Some(service) = &managed.state
+                && managed.policy.settings().fast
+            {
                 add_fast(now, service, signals, &mut telemetry);
             }
         }
@@ -373,7 +383,9 @@ impl<O: Orchestrator> Controller<O> {
                     let look = telemetry.look(now, [&managed.question]);
                     let mut signals = look.signals(&managed.question, service);
                     drop(look);
-                    add_fast(now, service, &mut signals, &mut telemetry);
+                    if managed.policy.settings().fast {
+                        add_fast(now, service, &mut signals, &mut telemetry);
+                    }
                     let observation = observation(service, signals, None);
                     let mode = decision.mode;
                     decision = managed.policy.step(now, &observation);

@@ -131,6 +131,7 @@ fn hpa(target: f64) -> Settings {
             tolerance_down: 0.1,
         },
         warm_up: Duration::from_secs(30),
+        fast: false,
         up: Pace {
             tasks: Some(4),
             percent: Some(100.0),

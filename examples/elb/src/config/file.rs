@@ -116,6 +116,7 @@ fn settings(key: &str, defaults: &Policy, own: &Policy) -> Result<Settings, Conf
             .warm_up
             .or(defaults.warm_up)
             .map_or(Duration::from_secs(15), |d| d.0),
+        fast: own.fast.or(defaults.fast).unwrap_or(true),
         up: pace(&defaults.up, &own.up, Duration::ZERO),
         down: pace(&defaults.down, &own.down, Duration::from_secs(300)),
     })
@@ -396,6 +397,7 @@ struct Policy {
     max: Option<u32>,
     metric: Option<Vec<MetricFile>>,
     warm_up: Option<Span>,
+    fast: Option<bool>,
     #[serde(default)]
     up: PaceFile,
     #[serde(default)]

@@ -85,6 +85,7 @@ fn a_service_needs_no_more_than_its_name_and_a_metric() {
             tolerance_down: 0.1,
         },
         warm_up: Duration::from_secs(15),
+        fast: true,
         up: pace.clone(),
         down: Pace {
             stabilise: Duration::from_secs(300),
@@ -140,6 +141,7 @@ fn the_defaults_apply_where_a_service_is_silent() {
             step_down: 1,
         },
         warm_up: Duration::from_secs(60),
+        fast: true,
         up: Pace {
             stabilise: Duration::from_millis(500),
             cooldown: Duration::ZERO,

@@ -187,6 +187,24 @@ pub enum Reason {
         /// How many of these are warming up.
         warming: u32,
     },
+    /// Most containers are not heard: nothing is taken away on the word of the others.
+    TooFewKnown {
+        /// How many are heard.
+        known: u32,
+        /// Of how many.
+        of: u32,
+    },
+    /// Packet samples show what counters do not show yet.
+    FastSignal {
+        /// The metric.
+        metric: String,
+        /// Its mean per container, as far as samples leave no doubt.
+        value: f64,
+        /// What counters say.
+        counters: f64,
+        /// Samples that it rests on.
+        samples: u64,
+    },
     /// A more cautious recommendation of the window counts.
     Stabilised {
         /// It.
@@ -288,6 +306,22 @@ impl fmt::Display for Reason {
                     Ok(())
                 }
             }
+            Self::TooFewKnown { known, of } => write!(
+                f,
+                "only {known} of {of} containers are heard: nothing is taken away on their word"
+            ),
+            Self::FastSignal {
+                metric,
+                value,
+                counters,
+                samples,
+            } => write!(
+                f,
+                "{samples} packet samples show {metric} at {} per container, where counters still \
+                 say {}",
+                short(*value),
+                short(*counters)
+            ),
             Self::Stabilised {
                 recommendation,
                 window,

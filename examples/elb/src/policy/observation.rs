@@ -51,6 +51,7 @@ pub struct Signal {
     /// Age of the oldest reading, in seconds.
     pub oldest: Option<f64>,
     /// What packet samples say, long before counters do.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub fast: Option<Fast>,
 }
 

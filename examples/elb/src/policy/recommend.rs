@@ -1,5 +1,5 @@
 use super::decision::{Decision, Reason, Stage};
-use super::observation::{Observation, Signal};
+use super::observation::{Fast, Observation, Signal};
 use super::settings::{Rule, Settings, Target, Thresholds};
 
 /// What the rule asks for, with the missing-data rule applied.
@@ -25,7 +25,7 @@ pub(super) fn recommend(
         decision.note(Stage::Recommend, Reason::NothingKnown);
         return;
     }
-    note_missing(settings, observation, decision);
+    let known = note_missing(settings, observation, decision);
     match &settings.rule {
         Rule::Target {
             metrics,
@@ -43,15 +43,23 @@ pub(super) fn recommend(
             two_threshold(metrics, (*step_up, *step_down), observation, then, decision);
         }
     }
+    // What is not known dampens; where most is not known, it decides.
+    let of = observation.containers();
+    if decision.result < decision.replicas && 2 * known < of {
+        let reason = Reason::TooFewKnown { known, of };
+        decision.change(Stage::MissingData, decision.replicas, reason);
+    }
 }
 
-fn note_missing(settings: &Settings, observation: &Observation, decision: &mut Decision) {
+/// Says how many containers are missing; answers how many are not.
+fn note_missing(settings: &Settings, observation: &Observation, decision: &mut Decision) -> u32 {
     let all = observation.containers();
     let seen = observation
         .signals
         .iter()
         .map(|signal| signal.known().map_or(0, |(_, count)| count));
-    let missing = all.saturating_sub(seen.min().unwrap_or(0));
+    let seen = seen.min().unwrap_or(0);
+    let missing = all.saturating_sub(seen);
     if missing > 0 {
         let warming = observation
             .running
@@ -66,6 +74,7 @@ fn note_missing(settings: &Settings, observation: &Observation, decision: &mut D
         };
         decision.note(Stage::MissingData, reason);
     }
+    seen
 }
 
 fn target(
@@ -88,7 +97,9 @@ fn target(
         };
         let growing = load.missing_idle(then);
         let shrinking = load.missing_at(metric.target);
-        let proposal = if growing > metric.target * (1.0 + tolerance_up) {
+        let limit = metric.target * (1.0 + tolerance_up);
+        let growing = load.surge(growing, limit, &metric.metric, decision);
+        let proposal = if growing > limit {
             let reason = Reason::Above {
                 metric: metric.metric.clone(),
                 value: growing,
@@ -143,6 +154,7 @@ fn two_threshold(
             continue;
         };
         let growing = load.missing_idle(then);
+        let growing = load.surge(growing, metric.upper, &metric.metric, decision);
         if growing > metric.upper {
             let to = decision.replicas.saturating_add(step_up);
             let name = metric.metric.clone();
@@ -185,6 +197,8 @@ struct Load {
     value: f64,
     known: f64,
     all: f64,
+    /// The mean that packet samples leave no doubt about.
+    fast: Option<Fast>,
 }
 
 impl Load {
@@ -195,6 +209,10 @@ impl Load {
             value,
             known: f64::from(known),
             all: f64::from(all),
+            fast: observation
+                .signals
+                .get(place)
+                .and_then(|signal| signal.fast),
         })
     }
 
@@ -202,6 +220,28 @@ impl Load {
     /// what was read.
     fn missing_idle(&self, then: u32) -> f64 {
         self.value * self.known.min(f64::from(then.max(1))) / self.all
+    }
+
+    /// The mean that growth goes by: what packet samples say, where they say more than counters
+    /// do, more than the limit, and leave no doubt about it. They never speak for less.
+    fn surge(&self, counters: f64, limit: f64, metric: &str, decision: &mut Decision) -> f64 {
+        /// Fewer samples are anecdotes.
+        const LEAST: u64 = 16;
+        let Some(fast) = self.fast.filter(|fast| fast.samples >= LEAST) else {
+            return counters;
+        };
+        let sure = fast.value * (1.0 - 2.0 * fast.error);
+        if sure <= counters.max(limit) {
+            return counters;
+        }
+        let reason = Reason::FastSignal {
+            metric: metric.to_owned(),
+            value: sure,
+            counters,
+            samples: fast.samples,
+        };
+        decision.note(Stage::Recommend, reason);
+        sure
     }
 
     /// The mean over all, if those without a value are at `level`.

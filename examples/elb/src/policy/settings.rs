@@ -15,6 +15,8 @@ pub struct Settings {
     pub rule: Rule,
     /// A task that has been running for less than this is not expected to show its load yet.
     pub warm_up: Duration,
+    /// Whether packet samples may show a surge before counters do.
+    pub fast: bool,
     /// How growing is paced.
     pub up: Pace,
     /// How shrinking is paced.

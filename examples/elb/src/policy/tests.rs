@@ -344,6 +344,7 @@ fn settings(rule: Rule) -> Settings {
         max: 20,
         rule,
         warm_up: Duration::from_secs(10),
+        fast: true,
         up: Pace::default(),
         down: Pace::default(),
     }
