@@ -165,6 +165,9 @@ async fn names_of_others_do_no_harm() {
     world.pass(Duration::from_secs(10)).await;
     let services = world.json("/api/v1/services").await;
     assert_eq!(services["services"][0]["name"], plain);
+    let encoded: String = plain.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let one = world.json(&format!("/api/v1/services/{encoded}")).await;
+    assert_eq!(one["name"], plain);
     let told = world.get("/metrics").await.body;
     Exposition::read(&told);
     assert!(
