@@ -11,6 +11,7 @@ use sflow_metrics::Timestamp;
 use tokio::sync::watch;
 
 use crate::controller::{Decided, Managed, Outcome, Round, Stages};
+use crate::latency::Latency;
 use crate::orchestrator::{Scaling, Service};
 use crate::policy::{Decision, Mode, Reason, Stage};
 use crate::view::{DecisionView, Intake, Point, ServiceView, SignalView, Snapshot};
@@ -39,7 +40,9 @@ pub struct Board {
     history: History,
     troubles: Vec<String>,
     tally: Tally,
+    outcomes: BTreeMap<&'static str, u64>,
     stages: Stages,
+    latency: Latency,
 }
 
 /// What only who runs the loop knows of it.
@@ -151,7 +154,9 @@ impl Board {
             history: History::default(),
             troubles: Vec::new(),
             tally: Tally::default(),
+            outcomes: BTreeMap::new(),
             stages: Stages::default(),
+            latency: Latency::default(),
         }
     }
 
@@ -175,6 +180,7 @@ impl Board {
         }
         self.tally.conflicts += round.conflicts;
         self.stages = round.stages;
+        self.latency.note(&round.stages);
         let mut news = News::default();
         for decided in &round.decisions {
             let is_news = self.history.is_news(decided);
@@ -217,6 +223,8 @@ impl Board {
     fn count(&mut self, decided: &Decided, is_news: bool) {
         let decision = &decided.decision;
         self.tally.decisions += 1;
+        *self.outcomes.entry(decided.outcome.name()).or_default() += 1;
+        self.latency.note_readings(decision);
         match &decided.outcome {
             Outcome::Done if decision.result > decision.replicas => self.tally.grown += 1,
             Outcome::Done => self.tally.shrunk += 1,
@@ -249,6 +257,16 @@ impl Board {
     /// How often what happened.
     pub const fn tally(&self) -> &Tally {
         &self.tally
+    }
+
+    /// How many decisions came to what.
+    pub const fn outcomes(&self) -> &BTreeMap<&'static str, u64> {
+        &self.outcomes
+    }
+
+    /// How long things took since the loop began.
+    pub const fn latency(&self) -> &Latency {
+        &self.latency
     }
 
     /// How long each stage of the last round took.

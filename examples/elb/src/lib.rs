@@ -19,6 +19,7 @@ pub mod config;
 pub mod controller;
 pub mod docker;
 pub mod handle;
+pub mod latency;
 pub mod orchestrator;
 pub mod policy;
 pub mod pool;

@@ -15,7 +15,7 @@ use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use subtle::ConstantTimeEq as _;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::Site;
 use super::problem::{Problem, repeated};
@@ -79,6 +79,7 @@ impl FromRequestParts<Site> for Permit {
             }
             (None, _) => this_machine(peer, &parts.headers).map_err(refused)?,
         }
+        info!(?peer, "{} {}", parts.method, repeated(parts.uri.path()));
         Ok(Self(()))
     }
 }

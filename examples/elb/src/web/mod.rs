@@ -21,6 +21,7 @@ mod pace;
 mod page;
 mod problem;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -43,6 +44,7 @@ use self::pace::{Pace, Seldom};
 use self::problem::Problem;
 use crate::chart;
 use crate::handle::Handle;
+use crate::shared::Shared;
 use crate::view::Snapshot;
 use crate::words::shortened;
 
@@ -54,6 +56,8 @@ pub struct Site {
     access: Arc<Access>,
     pace: Arc<Pace>,
     complaints: Arc<Seldom>,
+    /// How many answers of which status there were.
+    answers: Shared<BTreeMap<u16, u64>>,
     api: Arc<api::Own>,
 }
 
@@ -67,6 +71,7 @@ impl Site {
             access: Arc::default(),
             pace: Arc::default(),
             complaints: Arc::default(),
+            answers: Shared::default(),
             api: Arc::default(),
         }
     }
@@ -126,6 +131,7 @@ pub fn router(site: Site) -> Router {
         ))
         .layer(middleware::from_fn_with_state(site.clone(), pace::keep))
         .layer(middleware::from_fn(restrict))
+        .layer(middleware::from_fn_with_state(site.clone(), count))
         .with_state(site)
 }
 
@@ -210,6 +216,13 @@ async fn bounded(request: Request, next: Next) -> Response {
         )
         .into_response(),
     }
+}
+
+async fn count(State(site): State<Site>, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    let status = response.status().as_u16();
+    *site.answers.lock().entry(status).or_default() += 1;
+    response
 }
 
 /// Tells browsers to run, load and embed nothing: the page needs its own style and no more.

@@ -1,7 +1,9 @@
 //! How much each peer may ask: nobody crowds out the others.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::net::{IpAddr, Ipv6Addr};
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
@@ -18,6 +20,8 @@ use crate::shared::Shared;
 /// Requests that a peer may make at once, and how many it gets back in a second.
 const BURST: f64 = 400.0;
 const PER_SECOND: f64 = 100.0;
+/// Work that costs as much as one more request.
+const WORK: Duration = Duration::from_millis(4);
 /// Peers that are told apart; more of them share one allowance.
 const PEERS: usize = 4_096;
 
@@ -125,11 +129,17 @@ fn network(peer: IpAddr) -> IpAddr {
     }
 }
 
-/// Lets through what is within the pace.
+/// Lets through what is within the pace. Who makes us work for long pays for the time as well.
 pub(super) async fn keep(State(site): State<Site>, request: Request, next: Next) -> Response {
     let peer = peer(request.extensions()).unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
     match site.pace.take(peer, Instant::now()) {
-        Ok(()) => next.run(request).await,
+        Ok(()) => {
+            let (response, work) = measured(next.run(request)).await;
+            let requests = work.as_millis() / WORK.as_millis();
+            site.pace
+                .charge(peer, u32::try_from(requests).unwrap_or(u32::MAX));
+            response
+        }
         Err(wait) => Problem::new(
             StatusCode::TOO_MANY_REQUESTS,
             "There were too many requests from this address.",
@@ -140,9 +150,35 @@ pub(super) async fn keep(State(site): State<Site>, request: Request, next: Next)
     }
 }
 
+/// What comes of it, and how long it kept others from running: waiting does not count.
+async fn measured<T>(work: impl Future<Output = T>) -> (T, Duration) {
+    let mut work = pin!(work);
+    let mut taken = Duration::ZERO;
+    poll_fn(|context| {
+        let begun = Instant::now();
+        let polled = work.as_mut().poll(context);
+        taken += begun.elapsed();
+        polled.map(|result| (result, taken))
+    })
+    .await
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn work_is_paid_for_and_waiting_is_not() {
+        let some = async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            std::thread::sleep(Duration::from_millis(20));
+            7
+        };
+        let (result, work) = measured(some).await;
+        assert_eq!(result, 7);
+        assert!(work >= Duration::from_millis(20), "{work:?}");
+        assert!(work < Duration::from_millis(280), "{work:?}");
+    }
 
     #[test]
     fn who_asks_too_much_waits_and_others_do_not() {

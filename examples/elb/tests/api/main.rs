@@ -3,6 +3,7 @@
 mod abuse;
 mod access;
 mod document;
+mod metrics;
 mod patience;
 mod reading;
 mod site;

@@ -20,12 +20,16 @@ async fn who_holds_connections_and_says_nothing_keeps_nobody_out() {
         let Ok(mut stream) = TcpStream::connect(world.address).await else {
             break;
         };
-        if number % 2 == 0 {
-            stream
-                .write_all(b"GET /api/v1/services HTTP/1.1\r\nHost:")
-                .await
-                .ok();
-        }
+        let beginning: &[u8] = match number % 3 {
+            0 => b"",
+            1 => b"GET /api/v1/services HTTP/1.1\r\nHost:",
+            // One that is being answered, as far as it has come.
+            _ => {
+                b"POST /api/v1/config/validate HTTP/1.1\r\nHost: localhost\r\n\
+                  Content-Type: application/toml\r\nContent-Length: 9\r\n\r\n#"
+            }
+        };
+        stream.write_all(beginning).await.ok();
         silent.push(stream);
     }
     assert!(silent.len() > 600, "only {} connections", silent.len());
@@ -78,6 +82,29 @@ async fn a_body_that_does_not_come_ends_the_request() {
         .await
         .is_problem(408, "ten seconds");
     assert!(begun.elapsed() < Duration::from_secs(12));
+}
+
+/// Answers of which nothing is read are not held for ever.
+#[tokio::test(start_paused = true)]
+async fn who_takes_nothing_of_his_answer_is_left() {
+    let world = World::new().await;
+    let text = world.get("/api/v1/config").await.body;
+    let text = format!("{text}\n# {}\n", "x".repeat(1_000_000));
+    let headers = [
+        ("X-Elb", "1"),
+        ("Content-Type", "application/toml"),
+        ("If-Match", "*"),
+    ];
+    let put = world.ask("PUT", "/api/v1/config", &headers, &text).await;
+    assert_eq!(put.status, 200, "{put:?}");
+    let mut stream = TcpStream::connect(world.address).await.unwrap();
+    let one = "GET /api/v1/config HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    stream.write_all(one.repeat(50).as_bytes()).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    let mut taken = Vec::new();
+    stream.read_to_end(&mut taken).await.ok();
+    assert!(taken.len() < 40_000_000, "{} bytes", taken.len());
+    assert_eq!(world.get("/healthz").await.status, 200);
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,6 @@ use axum::extract::State;
 use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
-use tracing::info;
 
 use super::input::{Body, Named, Nothing, Params};
 use super::services::unknown;
@@ -84,7 +83,6 @@ pub(super) async fn set_of_service(
 
 /// Tells the loop something, and says in HTTP why it did not.
 pub(super) async fn tell(site: &Site, request: Request) -> Result<(), Problem> {
-    info!("asked over HTTP: {}", words(&request));
     let problem = match site.handle.tell(request).await {
         Ok(()) => return Ok(()),
         Err(Refusal::UnknownService(name)) => unknown(&name),
@@ -106,21 +104,6 @@ pub(super) async fn tell(site: &Site, request: Request) -> Result<(), Problem> {
         ),
     };
     Err(problem)
-}
-
-fn words(request: &Request) -> String {
-    match request {
-        Request::SetMode { service, mode } => {
-            let service = service.as_deref().map_or("all services".into(), repeated);
-            format!("mode {} for {service}", mode.name())
-        }
-        Request::Configure(config) => {
-            format!(
-                "another configuration, of {} services",
-                config.services.len()
-            )
-        }
-    }
 }
 
 fn global(site: &Site) -> Global {

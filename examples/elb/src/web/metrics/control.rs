@@ -1,0 +1,115 @@
+//! What was decided and done, and how long it took.
+
+use std::fmt;
+
+use prometheus_client::encoding::DescriptorEncoder;
+
+use super::{Labels, counter, counters, gauge, gauges, histograms, label};
+use crate::handle::Handle;
+use crate::policy::Mode;
+
+pub(super) fn decisions(handle: &Handle, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    let board = handle.board().lock();
+    let (tally, mode) = (*board.tally(), board.mode());
+    let outcomes = board.outcomes().clone();
+    drop(board);
+    let by_outcome = ["kept", "advised", "done", "failed"].map(|outcome| {
+        let count = outcomes.get(outcome).copied().unwrap_or(0);
+        (vec![label("outcome", outcome)], count)
+    });
+    counters(
+        encoder,
+        "elb_decisions",
+        "Decisions, by what came of them",
+        by_outcome,
+    )?;
+    let by_direction = [("grow", tally.grown), ("shrink", tally.shrunk)];
+    let by_direction = by_direction.map(|(way, count)| (vec![label("direction", way)], count));
+    counters(
+        encoder,
+        "elb_changes",
+        "Times that the orchestrator was told another number of replicas, and agreed",
+        by_direction,
+    )?;
+    counter(
+        encoder,
+        "elb_advised",
+        "Changes that were advised, each once",
+        tally.advised,
+    )?;
+    counter(
+        encoder,
+        "elb_conflicts",
+        "Decisions made anew because the service had changed meanwhile",
+        tally.conflicts,
+    )?;
+    let modes = [Mode::Off, Mode::Advise, Mode::Act].map(|known| {
+        (
+            vec![label("mode", known.name())],
+            f64::from(u8::from(known == mode)),
+        )
+    });
+    gauges(
+        encoder,
+        "elb_global_mode",
+        "1 for what the loop may do at most",
+        modes,
+    )
+}
+
+pub(super) fn rounds(handle: &Handle, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    let board = handle.board().lock();
+    let (rounds, unreachable) = (board.rounds(), board.tally().unreachable);
+    let (idle, now, present) = (board.idle(), board.now(), board.present());
+    let (reached, troubles) = (board.reached(), board.troubles().len());
+    let latency = board.latency().clone();
+    drop(board);
+    counter(encoder, "elb_rounds", "Rounds of the loop", rounds)?;
+    gauge(
+        encoder,
+        "elb_round_age_seconds",
+        "Time since the last round ended",
+        idle.as_secs_f64(),
+    )?;
+    counter(
+        encoder,
+        "elb_rounds_without_orchestrator",
+        "Rounds in which the orchestrator could not be read",
+        unreachable,
+    )?;
+    let is_reached = reached == Some(now);
+    gauge(
+        encoder,
+        "elb_orchestrator_up",
+        "Whether the orchestrator answered in the last round",
+        f64::from(u8::from(is_reached)),
+    )?;
+    let age = reached.map(|at| (Labels::new(), (present - at).as_secs_f64()));
+    gauges(
+        encoder,
+        "elb_orchestrator_answer_age_seconds",
+        "Time since the orchestrator last answered; absent before it did",
+        age,
+    )?;
+    gauge(
+        encoder,
+        "elb_troubles",
+        "What is wrong now",
+        troubles as f64,
+    )?;
+    let stages = latency
+        .stages()
+        .map(|(stage, took)| (vec![label("stage", stage)], took));
+    histograms(
+        encoder,
+        "elb_stage_seconds",
+        "How long each stage of a round took, and all of it",
+        stages,
+    )?;
+    histograms(
+        encoder,
+        "elb_reading_age_seconds",
+        "Age of the newest reading when something was decided",
+        [(Labels::new(), latency.readings())],
+    )
+}

@@ -1,0 +1,134 @@
+//! What the loop saw, decided, did and refused, as OpenMetrics.
+
+mod control;
+mod process;
+mod services;
+mod telemetry;
+
+use std::collections::HashSet;
+use std::fmt;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _, NoLabelSet, text};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use super::Site;
+use crate::words::shortened;
+
+/// A label value is no longer than this, in characters.
+const LONGEST: usize = 200;
+
+/// What [`exposition`] is.
+pub(super) const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// All there is to tell now, as a scrape wants it.
+pub(super) fn exposition(site: &Site) -> Result<String, fmt::Error> {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(Exposition(site.clone())));
+    let mut body = String::new();
+    text::encode(&mut body, &registry)?;
+    Ok(body)
+}
+
+struct Exposition(Site);
+
+impl fmt::Debug for Exposition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Exposition").finish_non_exhaustive()
+    }
+}
+
+type Labels = Vec<(&'static str, String)>;
+
+/// The name of a family, what it means, and its value of one thing.
+type Column<T, V> = (&'static str, &'static str, fn(&T) -> V);
+
+impl Collector for Exposition {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let encoder = &mut encoder;
+        let site = &self.0;
+        let snapshot = site.snapshot();
+        telemetry::stream(&snapshot, encoder)?;
+        telemetry::agents(&site.handle, encoder)?;
+        services::services(&snapshot.services, encoder)?;
+        services::signals(&snapshot.services, encoder)?;
+        control::decisions(&site.handle, encoder)?;
+        control::rounds(&site.handle, encoder)?;
+        let answers = site.answers.lock().clone();
+        let answers = answers
+            .iter()
+            .map(|(status, count)| (vec![label("code", &status.to_string())], *count));
+        counters(
+            encoder,
+            "elb_http_answers",
+            "Requests that were answered, by status",
+            answers,
+        )?;
+        process::process(encoder)
+    }
+}
+
+/// One value without labels.
+fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: f64) -> fmt::Result {
+    gauges(encoder, name, help, [(Labels::new(), value)])
+}
+
+/// One count without labels.
+fn counter(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, count: u64) -> fmt::Result {
+    counters(encoder, name, help, [(Labels::new(), count)])
+}
+
+fn histograms<'h>(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    series: impl IntoIterator<Item = (Labels, &'h Histogram)>,
+) -> fmt::Result {
+    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
+    for (labels, histogram) in series {
+        histogram.encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
+}
+
+/// Names that are alike when they are shortened are told once: a scrape that says something twice
+/// counts for nothing.
+fn gauges(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    series: impl IntoIterator<Item = (Labels, f64)>,
+) -> fmt::Result {
+    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    let mut told = HashSet::new();
+    for (labels, value) in series {
+        if told.insert(labels.clone()) {
+            family.encode_family(&labels)?.encode_gauge(&value)?;
+        }
+    }
+    Ok(())
+}
+
+fn counters(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    series: impl IntoIterator<Item = (Labels, u64)>,
+) -> fmt::Result {
+    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+    let mut told = HashSet::new();
+    for (labels, count) in series {
+        if told.insert(labels.clone()) {
+            let mut series = family.encode_family(&labels)?;
+            series.encode_counter::<NoLabelSet, _, u64>(&count, None)?;
+        }
+    }
+    Ok(())
+}
+
+/// A label of bounded length, without characters that a terminal would obey.
+fn label(name: &'static str, value: &str) -> (&'static str, String) {
+    (name, shortened(value, LONGEST))
+}

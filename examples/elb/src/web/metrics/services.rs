@@ -1,0 +1,98 @@
+//! What each service has, wants and shows.
+
+use std::fmt;
+
+use prometheus_client::encoding::DescriptorEncoder;
+
+use super::{Column, gauges, label};
+use crate::view::{ServiceView, SignalView};
+
+pub(super) fn services(
+    services: &[ServiceView],
+    encoder: &mut DescriptorEncoder<'_>,
+) -> fmt::Result {
+    let columns: [Column<ServiceView, u32>; 5] = [
+        (
+            "elb_replicas_wanted",
+            "Replicas that the orchestrator is to keep",
+            |service| service.wanted,
+        ),
+        ("elb_tasks_running", "Tasks that run", |service| {
+            service.running
+        }),
+        (
+            "elb_containers_seen",
+            "Containers that telemetry knows",
+            |service| service.seen,
+        ),
+        ("elb_replicas_min", "The least that is allowed", |service| {
+            service.bounds.0
+        }),
+        ("elb_replicas_max", "The most that is allowed", |service| {
+            service.bounds.1
+        }),
+    ];
+    for (name, help, value) in columns {
+        let of_each = services.iter();
+        let of_each =
+            of_each.map(|service| (vec![label("service", &service.name)], value(service).into()));
+        gauges(encoder, name, help, of_each)?;
+    }
+    let modes = services.iter().map(|service| {
+        let labels = vec![
+            label("service", &service.name),
+            label("mode", &service.mode),
+        ];
+        (labels, 1.0)
+    });
+    gauges(
+        encoder,
+        "elb_mode",
+        "1 for the mode that a service is in",
+        modes,
+    )
+}
+
+pub(super) fn signals(
+    services: &[ServiceView],
+    encoder: &mut DescriptorEncoder<'_>,
+) -> fmt::Result {
+    let columns: [Column<SignalView, Option<f64>>; 5] = [
+        (
+            "elb_signal",
+            "Mean per container; absent when nothing is known",
+            |signal| signal.value,
+        ),
+        ("elb_signal_upper", "Where a service grows", |signal| {
+            Some(signal.upper)
+        }),
+        ("elb_signal_lower", "Where a service shrinks", |signal| {
+            Some(signal.lower)
+        }),
+        (
+            "elb_signal_contributing",
+            "Containers with a fresh value",
+            |signal| Some(signal.contributing.into()),
+        ),
+        (
+            "elb_signal_matched",
+            "Containers that should have one",
+            |signal| Some(signal.matched.into()),
+        ),
+    ];
+    for (name, help, value) in columns {
+        let all = services.iter().flat_map(|service| {
+            let signals = service.signals.iter();
+            signals.filter_map(move |signal| {
+                let labels = vec![
+                    label("service", &service.name),
+                    label("metric", &signal.metric),
+                    label("unit", &signal.unit),
+                ];
+                Some((labels, value(signal)?))
+            })
+        });
+        gauges(encoder, name, help, all)?;
+    }
+    Ok(())
+}
