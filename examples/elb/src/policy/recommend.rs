@@ -227,10 +227,13 @@ impl Load {
     fn surge(&self, counters: f64, limit: f64, metric: &str, decision: &mut Decision) -> f64 {
         /// Fewer samples are anecdotes.
         const LEAST: u64 = 16;
+        /// Agents hand their samples on once a second: right after that, a mean over two seconds
+        /// is so many times too high.
+        const AT_ONCE: f64 = 1.28;
         let Some(fast) = self.fast.filter(|fast| fast.samples >= LEAST) else {
             return counters;
         };
-        let sure = fast.value * (1.0 - 2.0 * fast.error);
+        let sure = fast.value * (1.0 - 2.0 * fast.error) / AT_ONCE;
         if sure <= counters.max(limit) {
             return counters;
         }
