@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::de::Visitor;
@@ -63,6 +64,7 @@ pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
         docker: docker::Settings {
             endpoints: endpoints(file.docker.endpoints)?,
             timeout: at_least("docker.timeout", file.docker.timeout, 8.0, 0.1)?,
+            tls: file.docker.tls.map(TlsFile::files),
         },
         control,
         services,
@@ -76,23 +78,8 @@ fn endpoints(given: Option<Vec<String>>) -> Result<Vec<String>, ConfigError> {
         return Err(wrong("docker.endpoints", "name at least one manager"));
     }
     for (place, endpoint) in endpoints.iter().enumerate() {
-        let host = endpoint
-            .strip_prefix("tcp://")
-            .or(endpoint.strip_prefix("http://"));
-        let is_host = host
-            .and_then(|host| host.rsplit_once(':'))
-            .is_some_and(|(host, port)| {
-                !host.is_empty() && port.trim_end_matches('/').parse::<u16>().is_ok()
-            });
-        let is_path = endpoint
-            .strip_prefix("unix:///")
-            .is_some_and(|path| !path.is_empty());
-        if !(is_host || is_path) {
-            return Err(wrong(
-                &format!("docker.endpoints[{place}]"),
-                &format!("{endpoint:?} is neither unix:///path nor tcp://host:port"),
-            ));
-        }
+        docker::check_endpoint(endpoint)
+            .map_err(|error| wrong(&format!("docker.endpoints[{place}]"), &error.to_string()))?;
     }
     Ok(endpoints)
 }
@@ -369,6 +356,30 @@ struct HttpFile {
 struct DockerFile {
     endpoints: Option<Vec<String>>,
     timeout: Option<Span>,
+    tls: Option<TlsFile>,
+}
+
+/// A folder with Docker's names, or each file by itself.
+#[derive(Deserialize)]
+#[serde(untagged, deny_unknown_fields)]
+enum TlsFile {
+    Folder {
+        folder: PathBuf,
+    },
+    Each {
+        ca: PathBuf,
+        cert: PathBuf,
+        key: PathBuf,
+    },
+}
+
+impl TlsFile {
+    fn files(self) -> docker::TlsFiles {
+        match self {
+            Self::Folder { folder } => docker::TlsFiles::in_folder(&folder),
+            Self::Each { ca, cert, key } => docker::TlsFiles { ca, cert, key },
+        }
+    }
 }
 
 #[derive(Default, Deserialize)]

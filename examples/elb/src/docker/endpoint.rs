@@ -12,6 +12,8 @@ use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 
+use super::tls::Tls;
+
 /// Why an endpoint cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum EndpointError {
@@ -26,11 +28,8 @@ pub enum EndpointError {
         /// What is wrong with it.
         why: &'static str,
     },
-    /// It asks for TLS.
-    #[error(
-        "endpoint {0:?}: TLS is not supported yet; use the engine's Unix socket, or a tcp:// \
-         endpoint that only this machine can reach"
-    )]
+    /// It asks for TLS, and there is nothing to speak it with.
+    #[error("endpoint {0:?} asks for TLS: configure docker.tls as well")]
     Tls(String),
 }
 
@@ -41,6 +40,8 @@ pub(super) enum Endpoint {
     Unix(PathBuf),
     /// Host and port.
     Tcp(String),
+    /// Host and port, over TLS.
+    Tls(String),
 }
 
 impl Endpoint {
@@ -48,27 +49,62 @@ impl Endpoint {
     pub(super) fn host(&self) -> &str {
         match self {
             Self::Unix(_) => "docker",
-            Self::Tcp(address) => address,
+            Self::Tcp(address) | Self::Tls(address) => address,
         }
     }
 
-    pub(super) async fn connect(&self) -> io::Result<Box<dyn Stream>> {
+    /// The same engine over TLS, where it is reached over a network.
+    #[must_use]
+    pub(super) fn secured(self) -> Self {
+        match self {
+            Self::Tcp(address) => {
+                // Who named no port meant the usual one.
+                let usual = address.strip_suffix(&format!(":{PORT}"));
+                Self::Tls(usual.map_or(address.clone(), |host| format!("{host}:{TLS_PORT}")))
+            }
+            other => other,
+        }
+    }
+
+    /// Connects.
+    ///
+    /// # Errors
+    ///
+    /// Why not, in words.
+    pub(super) async fn connect(&self, tls: Option<&Tls>) -> Result<Box<dyn Stream>, String> {
+        let words = |error: io::Error| error.to_string();
         match self {
             #[cfg(unix)]
-            Self::Unix(path) => Ok(Box::new(UnixStream::connect(path).await?)),
-            #[cfg(not(unix))]
-            Self::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
-            Self::Tcp(address) => {
-                let stream = TcpStream::connect(address).await?;
-                stream.set_nodelay(true)?;
+            Self::Unix(path) => {
+                let stream = UnixStream::connect(path).await.map_err(words)?;
                 Ok(Box::new(stream))
+            }
+            #[cfg(not(unix))]
+            Self::Unix(_) => Err(words(io::ErrorKind::Unsupported.into())),
+            Self::Tcp(address) => Ok(Box::new(tcp(address).await.map_err(words)?)),
+            Self::Tls(address) => {
+                let Some(tls) = tls else {
+                    return Err("there is nothing to speak TLS with".to_owned());
+                };
+                let stream = tcp(address).await.map_err(words)?;
+                let host = address
+                    .rsplit_once(':')
+                    .map_or(address.as_str(), |(host, _)| host);
+                Ok(Box::new(tls.over(stream, host).await?))
             }
         }
     }
 }
 
-/// The port of engines that speak without TLS.
+async fn tcp(address: &str) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// The port of engines that speak without TLS, and of those that speak with it.
 const PORT: u16 = 2375;
+const TLS_PORT: u16 = 2376;
 
 impl FromStr for Endpoint {
     type Err = EndpointError;
@@ -86,15 +122,20 @@ impl FromStr for Endpoint {
             "unix" => Err(malformed("the path of a socket begins with a slash")),
             "tcp" | "http" => {
                 let address = rest.strip_suffix('/').unwrap_or(rest);
-                address_of(address).map(Self::Tcp).map_err(malformed)
+                let address = address_of(address, PORT).map_err(malformed)?;
+                Ok(Self::Tcp(address))
             }
-            "https" => Err(EndpointError::Tls(endpoint.to_owned())),
+            "https" => {
+                let address = rest.strip_suffix('/').unwrap_or(rest);
+                let address = address_of(address, TLS_PORT).map_err(malformed)?;
+                Ok(Self::Tls(address))
+            }
             _ => Err(malformed("its scheme is not known")),
         }
     }
 }
 
-fn address_of(address: &str) -> Result<String, &'static str> {
+fn address_of(address: &str, port: u16) -> Result<String, &'static str> {
     let authority: Authority = address.parse().map_err(|_| "it has no host")?;
     if address.contains('@') {
         return Err("it has a user, which engines do not know");
@@ -102,7 +143,7 @@ fn address_of(address: &str) -> Result<String, &'static str> {
     match authority.port_u16() {
         Some(0) => Err("nobody listens on port 0"),
         Some(_) => Ok(address.to_owned()),
-        None if authority.host() == address => Ok(format!("{address}:{PORT}")),
+        None if authority.host() == address => Ok(format!("{address}:{port}")),
         None => Err("its port is not a number below 65536"),
     }
 }
@@ -112,6 +153,7 @@ impl fmt::Display for Endpoint {
         match self {
             Self::Unix(path) => write!(f, "unix://{}", path.display()),
             Self::Tcp(address) => write!(f, "tcp://{address}"),
+            Self::Tls(address) => write!(f, "https://{address}"),
         }
     }
 }
@@ -123,7 +165,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 #[cfg(test)]
 mod tests {
-    use super::{Endpoint, EndpointError};
+    use super::Endpoint;
 
     #[test]
     fn endpoints_are_understood() {
@@ -134,6 +176,8 @@ mod tests {
             ("tcp://[fd00::1]:4243/", "tcp://[fd00::1]:4243"),
             ("tcp://[::1]", "tcp://[::1]:2375"),
             ("http://localhost:80", "tcp://localhost:80"),
+            ("https://manager.example", "https://manager.example:2376"),
+            ("https://[::1]:2377/", "https://[::1]:2377"),
         ] {
             let parsed: Endpoint = endpoint.parse().unwrap();
             assert_eq!(parsed.to_string(), understood);
@@ -153,15 +197,23 @@ mod tests {
             ("tcp://host:65536", "below 65536"),
             ("tcp://host:", "below 65536"),
             ("ssh://host", "scheme is not known"),
-            ("https://host:2376", "TLS is not supported yet"),
         ] {
             let error = endpoint.parse::<Endpoint>().unwrap_err().to_string();
             assert!(error.contains(reason), "{endpoint}: {error}");
             assert!(error.contains(&format!("{endpoint:?}")), "{error}");
         }
-        assert!(matches!(
-            "https://h".parse::<Endpoint>(),
-            Err(EndpointError::Tls(_))
-        ));
+    }
+
+    #[test]
+    fn with_tls_the_usual_port_is_another() {
+        for (endpoint, secured) in [
+            ("tcp://manager", "https://manager:2376"),
+            ("tcp://manager:2375", "https://manager:2376"),
+            ("tcp://manager:9999", "https://manager:9999"),
+            ("unix:///docker.sock", "unix:///docker.sock"),
+        ] {
+            let endpoint: Endpoint = endpoint.parse().unwrap();
+            assert_eq!(endpoint.secured().to_string(), secured);
+        }
     }
 }

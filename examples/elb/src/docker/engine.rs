@@ -1,6 +1,7 @@
 //! One engine: a request, and what comes back.
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, Limited};
@@ -14,6 +15,7 @@ use serde_json::Value;
 use super::answer::Answer;
 use super::endpoint::{Endpoint, EndpointError};
 use super::failure::Failure;
+use super::tls::Tls;
 
 /// Bytes of an answer that are read at most; ten thousand tasks take a third of it.
 const ANSWER_SIZE: usize = 96 << 20;
@@ -25,10 +27,22 @@ pub(super) struct Engine {
     name: String,
     host: HeaderValue,
     timeout: Duration,
+    tls: Option<Arc<Tls>>,
 }
 
 impl Engine {
-    pub(super) fn new(endpoint: Endpoint, timeout: Duration) -> Result<Self, EndpointError> {
+    pub(super) fn new(
+        endpoint: Endpoint,
+        timeout: Duration,
+        tls: Option<Arc<Tls>>,
+    ) -> Result<Self, EndpointError> {
+        let endpoint = match tls {
+            Some(_) => endpoint.secured(),
+            None => endpoint,
+        };
+        if tls.is_none() && matches!(endpoint, Endpoint::Tls(_)) {
+            return Err(EndpointError::Tls(endpoint.to_string()));
+        }
         let name = endpoint.to_string();
         let host = HeaderValue::from_str(endpoint.host()).map_err(|_| {
             let why = "its host cannot be written into a request";
@@ -42,6 +56,7 @@ impl Engine {
             name,
             host,
             timeout,
+            tls,
         })
     }
 
@@ -79,9 +94,9 @@ impl Engine {
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answer, Failure> {
         let stream = self
             .endpoint
-            .connect()
+            .connect(self.tls.as_deref())
             .await
-            .map_err(|error| self.silent(words(&error)))?;
+            .map_err(|why| self.silent(why))?;
         let (mut requests, connection) = http1::handshake(TokioIo::new(stream))
             .await
             .map_err(|error| self.silent(words(&error)))?;

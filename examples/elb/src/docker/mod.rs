@@ -16,6 +16,7 @@ mod engine;
 mod failure;
 mod service;
 mod task;
+mod tls;
 mod update;
 
 #[cfg(test)]
@@ -25,6 +26,7 @@ mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -32,23 +34,29 @@ use serde_json::json;
 use tracing::{debug, info, warn};
 
 use self::answer::Answer;
+use self::endpoint::Endpoint;
 pub use self::endpoint::EndpointError;
 use self::engine::{Engine, segment, with_filters};
 use self::failure::Failure;
 use self::service::ServiceAnswer;
 use self::task::{NodeAnswer, TaskAnswer};
+use self::tls::Tls;
+pub use self::tls::{TlsError, TlsFiles};
 use crate::orchestrator::{Orchestrator, OrchestratorError, Scaling, Service, Task};
 
 /// How the managers of a swarm are reached.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Settings {
-    /// The managers, in order of preference: `unix:///path`, `tcp://host:port`.
+    /// The managers, in order of preference: `unix:///path`, `tcp://host:port`,
+    /// `https://host:port`.
     pub endpoints: Vec<String>,
     /// How long one request may take, from connecting to the last byte of the answer.
     ///
     /// While a swarm elects a new leader, its managers keep a request for 20 s: less than that
     /// leaves time to ask the next one.
     pub timeout: Duration,
+    /// With what TLS is spoken to those that are reached over a network; `None` for without.
+    pub tls: Option<TlsFiles>,
 }
 
 impl Default for Settings {
@@ -57,8 +65,18 @@ impl Default for Settings {
         Self {
             endpoints: vec!["unix:///var/run/docker.sock".to_owned()],
             timeout: Duration::from_secs(8),
+            tls: None,
         }
     }
+}
+
+/// Whether an endpoint says where to connect.
+///
+/// # Errors
+///
+/// What is wrong with it, and what would be right.
+pub fn check_endpoint(endpoint: &str) -> Result<(), EndpointError> {
+    endpoint.parse::<Endpoint>().map(|_| ())
 }
 
 /// The managers of a swarm.
@@ -79,7 +97,9 @@ impl Docker {
     ///
     /// If there is no endpoint, or one that cannot be used.
     pub fn connect(settings: &Settings) -> Result<Self, EndpointError> {
-        let engine = |endpoint: &String| Engine::new(endpoint.parse()?, settings.timeout);
+        let tls = settings.tls.clone().map(|files| Arc::new(Tls::new(files)));
+        let engine =
+            |endpoint: &String| Engine::new(endpoint.parse()?, settings.timeout, tls.clone());
         let managers = settings.endpoints.iter().map(engine);
         let mut managers: VecDeque<Engine> = managers.collect::<Result<_, EndpointError>>()?;
         let manager = managers.pop_front().ok_or(EndpointError::None)?;

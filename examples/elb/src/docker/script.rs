@@ -114,6 +114,7 @@ pub(super) fn docker(engines: &[&Script]) -> Docker {
     Docker::connect(&Settings {
         endpoints,
         timeout: Duration::from_millis(300),
+        ..Settings::default()
     })
     .unwrap()
 }
