@@ -28,6 +28,73 @@ pub trait Orchestrator {
     /// [`OrchestratorError::Conflict`] if the service has changed since it was read: read again
     /// and decide again.
     async fn scale(&mut self, service: &Service, replicas: u32) -> Result<(), OrchestratorError>;
+
+    /// The services that have a label of this name, whatever its value.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be read.
+    async fn labelled(&mut self, label: &str) -> Result<Vec<Labelled>, OrchestratorError>;
+
+    /// The nodes of the cluster.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be read.
+    async fn nodes(&mut self) -> Result<Vec<Node>, OrchestratorError>;
+
+    /// Lets a node, as read before, take tasks or not, and changes nothing else.
+    ///
+    /// # Errors
+    ///
+    /// [`OrchestratorError::Conflict`] if the node has changed since it was read.
+    async fn set_availability(
+        &mut self,
+        node: &Node,
+        availability: Availability,
+    ) -> Result<(), OrchestratorError>;
+}
+
+/// A service that was found by a label.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Labelled {
+    /// Identity.
+    pub id: ServiceId,
+    /// Name.
+    pub name: String,
+    /// All its labels.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// A node of the cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// The orchestrator's identity of it.
+    pub id: String,
+    /// The name of the host.
+    pub name: String,
+    /// Version of the description that was read, for compare-and-swap.
+    pub version: u64,
+    /// Whether it takes tasks.
+    pub availability: Availability,
+    /// Whether the cluster hears it.
+    pub is_ready: bool,
+    /// Whether it is one of those that decide for the cluster.
+    pub is_manager: bool,
+    /// Tasks on it that are running or are to run, of all services.
+    pub tasks: u32,
+}
+
+/// Whether a node takes tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Availability {
+    /// It does.
+    Active,
+    /// It keeps those that it has.
+    Pause,
+    /// It is to have none.
+    Drain,
 }
 
 /// The orchestrator's own identity of a service; survives a rename, not a re-creation.
@@ -100,7 +167,7 @@ pub enum Rollout {
 }
 
 /// One task of a service.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Task {
     /// Name of its container, the `hostname` that an agent reports for it.
     pub container: String,
@@ -110,15 +177,21 @@ pub struct Task {
     pub state: TaskState,
     /// How long it has been in this state.
     pub age: Duration,
-    /// The orchestrator's words on why it does not run.
+    /// The orchestrator's words on why it does not run, or why the one before it in its place
+    /// ended.
     pub error: Option<String>,
+    /// How many tasks have failed in its place lately.
+    pub failures: u32,
+    /// The first half of its container's id, which agents report as UUID: names may be cut.
+    pub uuid: Option<[u8; 16]>,
 }
 
 /// What a task is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TaskState {
     /// Waiting for a place, an image or a start.
+    #[default]
     Pending,
     /// Its container runs.
     Running,

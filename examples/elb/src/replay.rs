@@ -12,7 +12,8 @@ use sflow_metrics::Timestamp;
 use crate::balancer::Balancer;
 use crate::config::{Config, Service as Configured};
 use crate::orchestrator::{
-    Orchestrator, OrchestratorError, Rollout, Scaling, Service, ServiceId, Task, TaskState,
+    Availability, Labelled, Node, Orchestrator, OrchestratorError, Rollout, Scaling, Service,
+    ServiceId, Task, TaskState,
 };
 use crate::policy::{Decision, Mode, Signal};
 use crate::telemetry::Question;
@@ -224,6 +225,22 @@ impl Orchestrator for Recorded {
             why,
         })
     }
+
+    async fn labelled(&mut self, _label: &str) -> Result<Vec<Labelled>, OrchestratorError> {
+        Ok(Vec::new())
+    }
+
+    async fn nodes(&mut self) -> Result<Vec<Node>, OrchestratorError> {
+        Ok(Vec::new())
+    }
+
+    async fn set_availability(
+        &mut self,
+        _node: &Node,
+        _availability: Availability,
+    ) -> Result<(), OrchestratorError> {
+        Err(OrchestratorError::Refused("it is a recording".to_owned()))
+    }
 }
 
 fn service(name: &str, containers: &[String]) -> Service {
@@ -232,7 +249,7 @@ fn service(name: &str, containers: &[String]) -> Service {
         node: None,
         state: TaskState::Running,
         age: Duration::MAX,
-        error: None,
+        ..Task::default()
     };
     Service {
         id: ServiceId(name.to_owned()),

@@ -14,6 +14,7 @@ mod answer;
 mod endpoint;
 mod engine;
 mod failure;
+mod node;
 mod service;
 mod task;
 mod tls;
@@ -38,11 +39,14 @@ use self::endpoint::Endpoint;
 pub use self::endpoint::EndpointError;
 use self::engine::{Engine, segment, with_filters};
 use self::failure::Failure;
+use self::node::NodeAnswer;
 use self::service::ServiceAnswer;
-use self::task::{NodeAnswer, TaskAnswer};
+use self::task::{Failed, Place, TaskAnswer};
 use self::tls::Tls;
 pub use self::tls::{TlsError, TlsFiles};
-use crate::orchestrator::{Orchestrator, OrchestratorError, Scaling, Service, Task};
+use crate::orchestrator::{
+    Availability, Labelled, Node, Orchestrator, OrchestratorError, Scaling, Service, Task,
+};
 
 /// How the managers of a swarm are reached.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -175,23 +179,56 @@ impl Docker {
             .map(|service| (service.id(), service.name()))
             .collect();
         let ids: Vec<&str> = names.keys().copied().collect();
-        // `ready` are those that wait to replace one that failed, and those that never start.
-        let filters = json!({ "service": ids, "desired-state": ["running", "ready"] });
+        // `ready` are those that wait to replace one that failed, and those that never start;
+        // `shutdown` are those that were replaced, and tell why.
+        let states = ["running", "ready", "shutdown"];
+        let filters = json!({ "service": ids, "desired-state": states });
         let answer = self.ask(&with_filters("/tasks", &filters)).await?;
         let now = answer.date();
-        let mut answers: Vec<TaskAnswer> = answer.list()?;
-        answers.sort_by(|a, b| a.place().cmp(&b.place()));
-        let mut tasks: BTreeMap<String, Vec<Task>> = BTreeMap::new();
-        for task in answers {
-            let service = task.service().to_owned();
-            if let Some(name) = names.get(service.as_str()) {
-                tasks
-                    .entry(service)
-                    .or_default()
-                    .push(task.into_task(name, &hostnames, now));
+        let answers: Vec<TaskAnswer> = answer.list()?;
+        let mut failed: BTreeMap<Place, (u32, Failed)> = BTreeMap::new();
+        for (place, failure) in answers.iter().filter_map(|task| task.failed_lately(now)) {
+            match failed.get_mut(&place) {
+                Some((count, last)) => {
+                    *count += 1;
+                    if failure.age < last.age {
+                        *last = failure;
+                    }
+                }
+                None => {
+                    failed.insert(place, (1, failure));
+                }
             }
         }
+        let mut wanted: Vec<TaskAnswer> =
+            answers.into_iter().filter(TaskAnswer::is_wanted).collect();
+        wanted.sort_by(|a, b| a.place().cmp(&b.place()));
+        let mut tasks: BTreeMap<String, Vec<Task>> = BTreeMap::new();
+        for task in wanted {
+            let service = task.service().to_owned();
+            let Some(name) = names.get(service.as_str()) else {
+                continue;
+            };
+            let before = failed.get(&task.in_whose_place());
+            let mut task = task.into_task(name, &hostnames, now);
+            if let Some((failures, last)) = before {
+                task.failures = *failures;
+                task.error = task.error.or_else(|| last.why.clone());
+            }
+            tasks.entry(service).or_default().push(task);
+        }
         Ok(tasks)
+    }
+
+    /// Tasks that run or are to run, by the identity of the node that they are placed on.
+    async fn crowds(&mut self) -> Result<BTreeMap<String, u32>, Failure> {
+        let filters = json!({ "desired-state": ["running", "ready"] });
+        let answers: Vec<TaskAnswer> = self.ask(&with_filters("/tasks", &filters)).await?.list()?;
+        let mut crowds = BTreeMap::new();
+        for node in answers.into_iter().filter_map(TaskAnswer::into_node) {
+            *crowds.entry(node).or_default() += 1;
+        }
+        Ok(crowds)
     }
 }
 
@@ -254,6 +291,40 @@ impl Orchestrator for Docker {
         for warning in update::warnings(&answer) {
             warn!(service = service.name, "the engine warns: {warning}");
         }
+        Ok(())
+    }
+
+    async fn labelled(&mut self, label: &str) -> Result<Vec<Labelled>, OrchestratorError> {
+        let path = with_filters("/services", &json!({ "label": [label] }));
+        let services: Vec<ServiceAnswer> = self.ask(&path).await?.list()?;
+        Ok(services
+            .into_iter()
+            .map(ServiceAnswer::into_labelled)
+            .collect())
+    }
+
+    async fn nodes(&mut self) -> Result<Vec<Node>, OrchestratorError> {
+        let crowds = self.crowds().await?;
+        let nodes: Vec<NodeAnswer> = self.ask("/nodes").await?.list()?;
+        let tasks = |id: &str| crowds.get(id).copied().unwrap_or(0);
+        Ok(nodes
+            .into_iter()
+            .map(|node| node.into_node(tasks))
+            .collect())
+    }
+
+    async fn set_availability(
+        &mut self,
+        node: &Node,
+        availability: Availability,
+    ) -> Result<(), OrchestratorError> {
+        let path = format!("/nodes/{}", segment(&node.id));
+        let fresh = self.ask(&path).await?.json()?;
+        let Some(spec) = node::with_availability(fresh, node, availability)? else {
+            return Ok(());
+        };
+        let path = format!("{path}/update?version={}", node.version);
+        self.manager.post(&path, &spec).await?;
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::orchestrator::{Rollout, Scaling, Service, ServiceId, Task};
+use crate::orchestrator::{Labelled, Rollout, Scaling, Service, ServiceId, Task};
 
 /// A service as the engine describes it.
 #[derive(Debug, Deserialize)]
@@ -77,6 +77,14 @@ impl ServiceAnswer {
 
     pub(super) fn name(&self) -> &str {
         &self.spec.name
+    }
+
+    pub(super) fn into_labelled(self) -> Labelled {
+        Labelled {
+            id: ServiceId(self.id),
+            name: self.spec.name,
+            labels: self.spec.labels.unwrap_or_default(),
+        }
     }
 
     pub(super) fn into_service(self, tasks: Vec<Task>) -> Service {

@@ -1,4 +1,4 @@
-//! What is read of a task, and of the node that it is placed on.
+//! What is read of a task.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,6 +20,7 @@ pub(super) struct TaskAnswer {
     #[serde(rename = "NodeID")]
     node_id: Option<String>,
     status: Status,
+    desired_state: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -28,6 +29,14 @@ struct Status {
     timestamp: Option<String>,
     state: String,
     err: Option<String>,
+    container_status: Option<ContainerStatus>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ContainerStatus {
+    #[serde(rename = "ContainerID")]
+    container_id: Option<String>,
 }
 
 impl TaskAnswer {
@@ -39,6 +48,42 @@ impl TaskAnswer {
     /// Where it stands among the tasks of its service.
     pub(super) fn place(&self) -> (Option<u64>, &str) {
         (self.slot, &self.id)
+    }
+
+    /// The identity of the node that it is placed on.
+    pub(super) fn into_node(self) -> Option<String> {
+        self.node_id.filter(|node| !node.is_empty())
+    }
+
+    /// Whether it should be running, or is about to.
+    pub(super) fn is_wanted(&self) -> bool {
+        matches!(
+            self.desired_state.as_deref(),
+            None | Some("running" | "ready")
+        )
+    }
+
+    /// In whose place it is, if it failed lately by this clock, and why.
+    pub(super) fn failed_lately(&self, now: Option<Timestamp>) -> Option<(Place, Failed)> {
+        let is_failed = matches!(self.status.state.as_str(), "failed" | "rejected");
+        let age = age(self.status.timestamp.as_deref(), now);
+        let failed = Failed {
+            age,
+            why: self.status.err.clone().filter(|why| !why.is_empty()),
+        };
+        (is_failed && age <= LATELY).then(|| (self.in_whose_place(), failed))
+    }
+
+    /// The place that it shares with those before and after it.
+    pub(super) fn in_whose_place(&self) -> Place {
+        Place {
+            service: self.service_id.clone(),
+            slot: self.slot,
+            node: self
+                .node_id
+                .clone()
+                .filter(|_| self.slot.is_none_or(|slot| slot == 0)),
+        }
     }
 
     /// The task, of the service with this name, at this time of the engine's clock.
@@ -61,8 +106,43 @@ impl TaskAnswer {
             state: state_of(&self.status.state),
             age: age(self.status.timestamp.as_deref(), now),
             error: self.status.err.filter(|error| !error.is_empty()),
+            failures: 0,
+            uuid: self
+                .status
+                .container_status
+                .and_then(|status| uuid(&status.container_id?)),
         }
     }
+}
+
+/// A slot of a replicated service, or a node of a global one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    service: String,
+    slot: Option<u64>,
+    node: Option<String>,
+}
+
+/// That a task failed.
+#[derive(Clone, Debug)]
+pub(super) struct Failed {
+    /// How long ago.
+    pub(super) age: Duration,
+    /// In the engine's words.
+    pub(super) why: Option<String>,
+}
+
+/// A failure longer ago says nothing about now.
+const LATELY: Duration = Duration::from_secs(600);
+
+/// The first half of a container's id.
+fn uuid(id: &str) -> Option<[u8; 16]> {
+    let mut uuid = [0; 16];
+    for (place, byte) in uuid.iter_mut().enumerate() {
+        let digits = id.get(2 * place..2 * place + 2)?;
+        *byte = u8::from_str_radix(digits, 16).ok()?;
+    }
+    Some(uuid)
 }
 
 fn state_of(state: &str) -> TaskState {
@@ -88,32 +168,6 @@ fn age(then: Option<&str>, now: Option<Timestamp>) -> Duration {
         .unwrap_or(Duration::ZERO)
 }
 
-/// A node as the engine describes it.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct NodeAnswer {
-    #[serde(rename = "ID")]
-    id: String,
-    description: Option<Description>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Description {
-    hostname: Option<String>,
-}
-
-impl NodeAnswer {
-    /// Its identity and its name; the first for both until it has told the second.
-    pub(super) fn into_hostname(self) -> (String, String) {
-        let hostname = self
-            .description
-            .and_then(|description| description.hostname);
-        let hostname = hostname.filter(|hostname| !hostname.is_empty());
-        (self.id.clone(), hostname.unwrap_or(self.id))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -121,7 +175,7 @@ mod tests {
 
     use serde_json::{Value, json};
 
-    use super::{NodeAnswer, TaskAnswer, age, state_of};
+    use super::{TaskAnswer, age, state_of};
     use crate::orchestrator::{Task, TaskState};
 
     fn read(task: Value) -> Task {
@@ -143,7 +197,7 @@ mod tests {
                 node: Some("node1".to_owned()),
                 state: TaskState::Running,
                 age: Duration::from_millis(250),
-                error: None,
+                ..Task::default()
             }
         );
     }
@@ -221,13 +275,45 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_has_not_told_its_name() {
-        for node in [
-            json!({ "ID": "n1" }),
-            json!({ "ID": "n1", "Description": {} }),
-        ] {
-            let node: NodeAnswer = serde_json::from_value(node).unwrap();
-            assert_eq!(node.into_hostname(), ("n1".to_owned(), "n1".to_owned()));
+    fn a_container_is_known_by_the_first_half_of_its_id() {
+        let id = "0123456789abcdef0011223344556677ffffffffffffffffffffffffffffffff";
+        let task = read(json!({
+            "ID": "t1", "ServiceID": "s1", "Slot": 1,
+            "Status": { "State": "running", "ContainerStatus": { "ContainerID": id } },
+        }));
+        let uuid = task.uuid.unwrap();
+        assert_eq!(uuid[..4], [0x01, 0x23, 0x45, 0x67]);
+        assert_eq!(uuid[12..], [0x44, 0x55, 0x66, 0x77]);
+        for id in ["", "0123", "zz23456789abcdef0011223344556677"] {
+            assert_eq!(super::uuid(id), None, "{id}");
         }
+    }
+
+    #[test]
+    fn what_failed_lately_is_told_of_its_place() {
+        let now = "2026-11-23T04:05:00Z".parse().ok();
+        let task = |state: &str, at: &str| -> TaskAnswer {
+            let task = json!({
+                "ID": "t1", "ServiceID": "s1", "Slot": 2, "NodeID": "n1", "DesiredState": "shutdown",
+                "Status": { "State": state, "Timestamp": at, "Err": "task: non-zero exit (1)" },
+            });
+            serde_json::from_value(task).unwrap()
+        };
+        let failed = task("failed", "2026-11-23T04:04:30Z");
+        assert!(!failed.is_wanted());
+        let (place, why) = failed.failed_lately(now).unwrap();
+        assert_eq!(place, task("running", "").in_whose_place());
+        assert_eq!(why.why.as_deref(), Some("task: non-zero exit (1)"));
+        assert_eq!(why.age, Duration::from_secs(30));
+        assert!(
+            task("failed", "2026-11-23T03:04:30Z")
+                .failed_lately(now)
+                .is_none()
+        );
+        assert!(
+            task("shutdown", "2026-11-23T04:04:30Z")
+                .failed_lately(now)
+                .is_none()
+        );
     }
 }

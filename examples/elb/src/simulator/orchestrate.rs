@@ -1,10 +1,12 @@
 //! The simulated cluster as an orchestrator: what Docker would answer.
 
 use super::Simulation;
+use super::host::Host;
 use super::pool::Pool;
 use super::task::{Phase, Task as Simulated};
 use crate::orchestrator::{
-    Orchestrator, OrchestratorError, Rollout, Scaling, Service, ServiceId, Task, TaskState,
+    Availability, Labelled, Node, Orchestrator, OrchestratorError, Rollout, Scaling, Service,
+    ServiceId, Task, TaskState,
 };
 use crate::shared::Shared;
 
@@ -19,6 +21,22 @@ impl Orchestrator for Simulation {
     async fn scale(&mut self, service: &Service, replicas: u32) -> Result<(), OrchestratorError> {
         self.set_replicas(service, replicas)
     }
+
+    async fn labelled(&mut self, label: &str) -> Result<Vec<Labelled>, OrchestratorError> {
+        Ok(self.list_labelled(label))
+    }
+
+    async fn nodes(&mut self) -> Result<Vec<Node>, OrchestratorError> {
+        Ok(self.list_nodes())
+    }
+
+    async fn set_availability(
+        &mut self,
+        node: &Node,
+        _availability: Availability,
+    ) -> Result<(), OrchestratorError> {
+        Err(no_drain(node))
+    }
 }
 
 impl Orchestrator for Shared<Simulation> {
@@ -29,6 +47,27 @@ impl Orchestrator for Shared<Simulation> {
     async fn scale(&mut self, service: &Service, replicas: u32) -> Result<(), OrchestratorError> {
         self.lock().set_replicas(service, replicas)
     }
+
+    async fn labelled(&mut self, label: &str) -> Result<Vec<Labelled>, OrchestratorError> {
+        Ok(self.lock().list_labelled(label))
+    }
+
+    async fn nodes(&mut self) -> Result<Vec<Node>, OrchestratorError> {
+        Ok(self.lock().list_nodes())
+    }
+
+    async fn set_availability(
+        &mut self,
+        node: &Node,
+        _availability: Availability,
+    ) -> Result<(), OrchestratorError> {
+        Err(no_drain(node))
+    }
+}
+
+fn no_drain(node: &Node) -> OrchestratorError {
+    let name = &node.name;
+    OrchestratorError::Refused(format!("{name} is simulated: its tasks cannot be moved"))
 }
 
 impl Simulation {
@@ -38,6 +77,32 @@ impl Simulation {
         named
             .map(|(position, pool)| self.describe(position, pool))
             .collect()
+    }
+
+    fn list_labelled(&self, label: &str) -> Vec<Labelled> {
+        let pools = self.cluster.pools.iter();
+        pools
+            .filter(|pool| pool.spec.labels.contains_key(label))
+            .map(|pool| Labelled {
+                id: ServiceId(pool.id.clone()),
+                name: pool.spec.name.clone(),
+                labels: pool.spec.labels.clone(),
+            })
+            .collect()
+    }
+
+    fn list_nodes(&self) -> Vec<Node> {
+        let hosts = self.cluster.hosts.iter().enumerate();
+        let node = |(place, host): (usize, &Host)| Node {
+            id: host.spec.name.clone(),
+            name: host.spec.name.clone(),
+            version: 1,
+            availability: Availability::Active,
+            is_ready: true,
+            is_manager: place == 0,
+            tasks: self.cluster.containers(place).count() as u32,
+        };
+        hosts.map(node).collect()
     }
 
     fn describe(&self, position: usize, pool: &Pool) -> Service {
@@ -73,6 +138,8 @@ impl Simulation {
             },
             age: self.now - task.since,
             error: task.error.clone(),
+            failures: 0,
+            uuid: Some(task.uuid),
         }
     }
 

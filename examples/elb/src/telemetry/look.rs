@@ -22,6 +22,7 @@ pub struct Look<'t> {
 struct Said<'t> {
     entities: Vec<Reading<'t>>,
     by_name: HashMap<&'t str, Vec<usize>>,
+    by_uuid: HashMap<[u8; 16], usize>,
 }
 
 /// What one entity said.
@@ -140,6 +141,12 @@ impl<'t> Said<'t> {
             if !name.is_empty() {
                 said.by_name.entry(name).or_default().push(place);
             }
+            // Names that were cut are not enough to tell two containers apart.
+            if name.len() >= NAME_LENGTH
+                && let Some(uuid) = entity.uuid()
+            {
+                said.by_uuid.insert(uuid.0, place);
+            }
             said.entities.push(Reading {
                 host: entity
                     .parent()
@@ -156,12 +163,20 @@ impl<'t> Said<'t> {
     /// What was said of a task, by agents that may: those of its own node.
     fn of(&self, task: &Task) -> impl Iterator<Item = &Reading<'t>> {
         let name = task.container.as_str();
-        let name = name.get(..NAME_LENGTH).unwrap_or(name);
+        let is_cut = name.len() > NAME_LENGTH;
+        let by_uuid = task.uuid.filter(|_| is_cut);
+        let by_uuid = by_uuid.and_then(|uuid| self.by_uuid.get(&uuid));
+        let by_uuid = by_uuid.and_then(|place| self.entities.get(*place));
+        let by_name = match is_cut {
+            true => name.get(..NAME_LENGTH).filter(|_| task.uuid.is_none()),
+            false => Some(name),
+        };
+        let by_name = by_name.into_iter().flat_map(|name| self.named(name));
         let is_there = |reading: &&Reading<'t>| match (reading.host, &task.node) {
             (Some(host), Some(node)) => is_same_host(host, node),
             _ => true,
         };
-        self.named(name).filter(is_there)
+        by_uuid.into_iter().chain(by_name).filter(is_there)
     }
 
     fn named(&self, name: &str) -> impl Iterator<Item = &Reading<'t>> {
