@@ -58,7 +58,7 @@ fn healthy() -> Facts {
         node: Some(format!("node{node}")),
         state: TaskState::Running,
         age: Duration::from_secs(600),
-        error: None,
+        ..Task::default()
     };
     let agent = |node: &u8| AgentFacts {
         key: key(*node),
