@@ -86,6 +86,8 @@ fn a_service_needs_no_more_than_its_name_and_a_metric() {
         },
         warm_up: Duration::from_secs(15),
         fast: true,
+        schedules: Vec::new(),
+        saturation: crate::policy::Saturation::default(),
         up: pace.clone(),
         down: Pace {
             stabilise: Duration::from_secs(300),
@@ -142,6 +144,8 @@ fn the_defaults_apply_where_a_service_is_silent() {
         },
         warm_up: Duration::from_secs(60),
         fast: true,
+        schedules: Vec::new(),
+        saturation: crate::policy::Saturation::default(),
         up: Pace {
             stabilise: Duration::from_millis(500),
             cooldown: Duration::ZERO,
@@ -339,7 +343,9 @@ fn a_value_that_cannot_be_meant_is_named_by_its_key() {
             "metric[1].name: this metric is named twice",
         ),
         (
-            metric("name = \"vir_bytes_in\", target = 1 }, { name = \"vir_bytes_out\", lower = 1, upper = 2"),
+            metric(
+                "name = \"vir_bytes_in\", target = 1 }, { name = \"vir_bytes_out\", lower = 1, upper = 2",
+            ),
             "metric: a service is balanced by targets or by thresholds, not by both",
         ),
         (
@@ -355,7 +361,8 @@ fn a_value_that_cannot_be_meant_is_named_by_its_key() {
             "up.step: has no use: a target says itself how many replicas there should be",
         ),
         (
-            metric("name = \"vir_bytes_in\", lower = 1, upper = 2") + "down = { tolerance = 0.1 }\n",
+            metric("name = \"vir_bytes_in\", lower = 1, upper = 2")
+                + "down = { tolerance = 0.1 }\n",
             "down.tolerance: has no use: the thresholds leave room between them",
         ),
         (

@@ -4,7 +4,6 @@ use super::counted;
 use crate::check::facts::Facts;
 use crate::check::finding::Findings;
 use crate::config::{Config, ConfigError};
-use crate::telemetry::Question;
 
 const ABOUT: &str = "configuration";
 
@@ -25,7 +24,6 @@ pub(super) fn judge<'f>(findings: &mut Findings, facts: &'f Facts) -> Option<&'f
         ABOUT,
         format!("{path}: {services}, decided every {interval:?}"),
     );
-    metrics(findings, config);
     addresses(findings, config);
     Some(config)
 }
@@ -44,20 +42,6 @@ fn refused(findings: &mut Findings, path: &str, error: &ConfigError) {
             format!("{path}: {other}"),
             "correct it: a configuration is taken as a whole or not at all",
         ),
-    }
-}
-
-fn metrics(findings: &mut Findings, config: &Config) {
-    for service in &config.services {
-        if let Err(error) = Question::new(&service.settings.rule.metrics()) {
-            findings.wrong(
-                "metric-unknown",
-                &format!("service {}", service.name),
-                error.to_string(),
-                "take a metric of the catalogue, or custom.NAME for one that an application \
-                 reports",
-            );
-        }
     }
 }
 

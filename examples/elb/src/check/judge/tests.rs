@@ -433,12 +433,6 @@ const SERVICES: &[Case] = &[
         "limit-below-rule",
         &["vir_cpu_cores must exceed 0.55", "0.5 CPUs"],
     ),
-    (
-        |facts| configure(facts, "\"vir_cpu_cores\"", "\"vir_cpu_corse\""),
-        Wrong,
-        "metric-unknown",
-        &["vir_cpu_corse", "vir_cpu_cores"],
-    ),
 ];
 
 const TELEMETRY: &[Case] = &[
