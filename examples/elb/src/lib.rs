@@ -13,6 +13,7 @@
 pub mod balancer;
 pub mod board;
 pub mod chart;
+pub mod check;
 pub mod cli;
 pub mod compare;
 pub mod config;

@@ -1,5 +1,6 @@
 //! The command line: one file for each sub-command.
 
+mod check;
 mod compare;
 mod demo;
 mod replay;
@@ -50,6 +51,12 @@ enum Command {
     /// Begins in the mode `advise`: decisions are made and shown, nothing is changed, until
     /// the configuration says `mode = "act"`.
     Run(run::Args),
+    /// Say what is wrong with an installation, and what to do about it.
+    ///
+    /// Reads the configuration, asks every manager and listens to the agents for a while; changes
+    /// nothing. One line for each finding: ok, note or wrong. Ends early when all has been seen;
+    /// Ctrl-C prints what is known so far. Fails if anything is wrong.
+    Check(check::Args),
     /// Play a capture through the same decisions, as JSON lines.
     ///
     /// One object for each decision tick, in the capture's own time, and service. Nothing is
@@ -165,6 +172,7 @@ impl Command {
         match self {
             Self::Demo(args) => args.run(log),
             Self::Run(args) => args.run(log),
+            Self::Check(args) => args.run(log),
             Self::Replay(args) => args.run(log),
             Self::Simulate(args) => args.run(log),
             Self::Compare(args) => args.run(log),

@@ -10,6 +10,7 @@
 //! Paths carry no version: an engine answers them in the newest version that it speaks, so
 //! nothing is pinned that another engine refuses.
 
+mod about;
 mod answer;
 mod endpoint;
 mod engine;
@@ -34,6 +35,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tracing::{debug, info, warn};
 
+pub use self::about::{About, Manager, Member};
 use self::answer::Answer;
 use self::endpoint::Endpoint;
 pub use self::endpoint::EndpointError;

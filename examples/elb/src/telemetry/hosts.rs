@@ -57,7 +57,7 @@ impl Hosts {
 }
 
 /// A host's name without its domain, in lower case.
-pub(super) fn short_name(host: &str) -> String {
+pub(crate) fn short_name(host: &str) -> String {
     let name = host.split('.').next().unwrap_or_default();
     name.to_ascii_lowercase()
 }

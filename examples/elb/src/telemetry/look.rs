@@ -35,7 +35,7 @@ struct Reading<'t> {
 }
 
 /// Agents send no more of a host name.
-const NAME_LENGTH: usize = 64;
+pub(crate) const NAME_LENGTH: usize = 64;
 
 impl<'t> Look<'t> {
     /// Asks each different query once, however many services ask it.

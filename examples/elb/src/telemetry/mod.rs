@@ -16,8 +16,10 @@ use tracing::warn;
 
 pub use self::fast::Sampled;
 use self::fast::{Corrections, Samples, Watched};
+pub(crate) use self::hosts::short_name;
 pub use self::hosts::{Hosts, Load};
 pub use self::look::Look;
+pub(crate) use self::look::NAME_LENGTH;
 pub use self::question::Question;
 pub use self::work::{question_of_work, work_per_cpu};
 use crate::view::Intake;

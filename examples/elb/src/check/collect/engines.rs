@@ -1,0 +1,109 @@
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::check::{EngineFacts, ManagerFacts, Unreachable};
+use crate::config::Config;
+use crate::docker::{self, About, Docker};
+use crate::orchestrator::Orchestrator as _;
+
+/// Asks every endpoint what it is, and those that can tell about nodes and services.
+pub async fn ask_engines(config: &Config) -> EngineFacts {
+    let managers = ask_managers(&config.docker).await;
+    if managers.iter().all(|manager| manager.answer.is_err()) {
+        return EngineFacts {
+            managers,
+            members: None,
+            services: None,
+        };
+    }
+    let Ok(mut docker) = Docker::connect(&config.docker) else {
+        return EngineFacts {
+            managers,
+            members: None,
+            services: None,
+        };
+    };
+    let members = docker.members().await;
+    let names: Vec<String> = config
+        .services
+        .iter()
+        .map(|service| service.name.clone())
+        .collect();
+    let services = match &members {
+        Ok(_) => Some(docker.services(&names).await),
+        Err(_) => None,
+    };
+    EngineFacts {
+        managers,
+        members: Some(members.map_err(|error| error.to_string())),
+        services: services.map(|services| services.map_err(|error| error.to_string())),
+    }
+}
+
+/// All at once: one that is gone takes the whole timeout.
+async fn ask_managers(settings: &docker::Settings) -> Vec<ManagerFacts> {
+    let mut asked = JoinSet::new();
+    for (place, endpoint) in settings.endpoints.iter().enumerate() {
+        let alone = docker::Settings {
+            endpoints: vec![endpoint.clone()],
+            ..settings.clone()
+        };
+        asked.spawn(async move { (place, ask_manager(&alone).await) });
+    }
+    let mut answers: Vec<(usize, ManagerFacts)> = Vec::new();
+    while let Some(answer) = asked.join_next().await {
+        answers.extend(answer);
+    }
+    answers.sort_by_key(|(place, _)| *place);
+    answers.into_iter().map(|(_, facts)| facts).collect()
+}
+
+async fn ask_manager(settings: &docker::Settings) -> ManagerFacts {
+    let endpoint = settings.endpoints.first().cloned().unwrap_or_default();
+    ManagerFacts {
+        answer: about(settings, &endpoint).await,
+        endpoint,
+    }
+}
+
+async fn about(settings: &docker::Settings, endpoint: &str) -> Result<About, Unreachable> {
+    let mut docker =
+        Docker::connect(settings).map_err(|error| Unreachable::Unusable(error.to_string()))?;
+    match docker.about().await {
+        Ok(about) => Ok(about),
+        Err(error) => Err(why(endpoint, settings.timeout)
+            .await
+            .unwrap_or_else(|| Unreachable::Other(error.to_string()))),
+    }
+}
+
+/// Why no connection comes about; `None` if one does, so that the fault lies behind it.
+async fn why(endpoint: &str, patience: Duration) -> Option<Unreachable> {
+    let (scheme, place) = endpoint.split_once("://")?;
+    let connected = async {
+        match scheme {
+            #[cfg(unix)]
+            "unix" => UnixStream::connect(place).await.map(drop),
+            _ => TcpStream::connect(place.trim_end_matches('/'))
+                .await
+                .map(drop),
+        }
+    };
+    match timeout(patience, connected).await {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => match error.kind() {
+            ErrorKind::PermissionDenied => Some(Unreachable::Forbidden),
+            ErrorKind::NotFound => Some(Unreachable::Missing),
+            ErrorKind::ConnectionRefused => Some(Unreachable::Refused),
+            ErrorKind::TimedOut => Some(Unreachable::Silent),
+            _ => Some(Unreachable::Other(error.to_string())),
+        },
+        Err(_) => Some(Unreachable::Silent),
+    }
+}

@@ -1,0 +1,218 @@
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::time::{Duration, SystemTime};
+
+use sflow_collector::{AsyncUdpReceiver, SocketSettings, UdpReceiver};
+use sflow_metrics::{AgentKey, EntityKind, Timestamp};
+
+use super::witness::Witness;
+use crate::check::{AgentFacts, ContainerFacts, EngineFacts, Heard, NotListening};
+use crate::config::Config;
+use crate::orchestrator::{Service, TaskState};
+use crate::telemetry::{Question, Telemetry, short_name};
+
+/// Listens to the agents, as the balancer would.
+#[derive(Debug)]
+pub struct Listening {
+    receiver: AsyncUdpReceiver,
+    address: SocketAddr,
+    telemetry: Telemetry,
+    witness: Witness,
+    begun: Timestamp,
+}
+
+impl Listening {
+    /// Begins, in a runtime.
+    ///
+    /// # Errors
+    ///
+    /// If the port cannot be had.
+    pub fn begin(address: SocketAddr, now: Timestamp) -> Result<Self, NotListening> {
+        let failed = |error: &io::Error, words: String| NotListening {
+            address,
+            is_in_use: error.kind() == ErrorKind::AddrInUse,
+            error: words,
+        };
+        let receiver = UdpReceiver::bind(address, &SocketSettings::default())
+            .map_err(|error| failed(&error.error, error.error.to_string()))?;
+        let receiver =
+            AsyncUdpReceiver::new(receiver).map_err(|error| failed(&error, error.to_string()))?;
+        Ok(Self {
+            address: receiver.local_addr().unwrap_or(address),
+            receiver,
+            telemetry: Telemetry::default(),
+            witness: Witness::default(),
+            begun: now,
+        })
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Waits for one datagram and takes it. Nothing is lost if the wait is given up.
+    ///
+    /// # Errors
+    ///
+    /// If the socket fails.
+    pub async fn receive(&mut self) -> io::Result<()> {
+        let received = self.receiver.receive().await?;
+        let since = received.received_at.duration_since(SystemTime::UNIX_EPOCH);
+        let at = Timestamp::from(since.unwrap_or_default());
+        self.witness.see(at, received.source.ip(), received.bytes);
+        self.telemetry.receive(at, received.source, received.bytes);
+        Ok(())
+    }
+
+    /// What was heard so far of what these services need.
+    pub fn heard(&self, now: Timestamp, config: &Config, services: &[Service]) -> Heard {
+        let registry = self.telemetry.registry();
+        let mut containers = Vec::new();
+        let mut hosts: HashMap<AgentKey, BTreeSet<&str>> = HashMap::new();
+        let mut intervals: HashMap<AgentKey, Duration> = HashMap::new();
+        for entity in registry.entities(now) {
+            let agent = entity.agent();
+            match entity.kind() {
+                EntityKind::Host => {
+                    hosts.entry(agent).or_default().insert(entity.name());
+                }
+                EntityKind::Container => containers.push(ContainerFacts {
+                    name: entity.name().to_owned(),
+                    host: entity
+                        .parent()
+                        .map(|host| host.name().to_owned())
+                        .filter(|host| !host.is_empty()),
+                    agent,
+                    has_adapter: entity
+                        .data_source()
+                        .is_some_and(|source| self.witness.has_adapter(agent, source)),
+                }),
+                _ => continue,
+            }
+            if entity.samples() >= 2 {
+                let longest = intervals.entry(agent).or_default();
+                *longest = entity.interval().max(*longest);
+            }
+        }
+        let agents = registry.agents().map(|status| {
+            let seen = self.witness.agent(status.key);
+            AgentFacts {
+                key: status.key,
+                hosts: hosts
+                    .get(&status.key)
+                    .into_iter()
+                    .flatten()
+                    .filter(|name| !name.is_empty())
+                    .map(|name| (*name).to_owned())
+                    .collect(),
+                received: status.received,
+                lost: status.lost,
+                restarts: status.restarts,
+                is_contested: status.contested,
+                interval: intervals.get(&status.key).copied(),
+                packet_samples: seen.map_or(0, |seen| seen.packet_samples),
+                unscaled_samples: seen.map_or(0, |seen| seen.unscaled_samples),
+                uptime: seen.and_then(|seen| seen.uptime()),
+            }
+        });
+        let mut agents: Vec<AgentFacts> = agents.collect();
+        agents.sort_by_key(|agent| agent.key);
+        containers.sort_by(|a, b| a.name.cmp(&b.name));
+        let intake = self.telemetry.intake();
+        Heard {
+            address: self.address,
+            listened: now - self.begun,
+            datagrams: intake.datagrams,
+            refused: intake.refused,
+            dropped: self.receiver.stats().kernel_drops,
+            agents,
+            containers,
+            signals: self.signals(now, config, services),
+        }
+    }
+
+    fn signals(
+        &self,
+        now: Timestamp,
+        config: &Config,
+        services: &[Service],
+    ) -> BTreeMap<String, Vec<crate::policy::Signal>> {
+        let mut signals = BTreeMap::new();
+        for service in services {
+            let settings = config
+                .services
+                .iter()
+                .find(|configured| configured.name == service.name);
+            let question =
+                settings.and_then(|found| Question::new(&found.settings.rule.metrics()).ok());
+            if let Some(question) = question {
+                let look = self.telemetry.look(now, [&question]);
+                signals.insert(service.name.clone(), look.signals(&question, service));
+            }
+        }
+        signals
+    }
+}
+
+/// How far listening has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Nodes that were heard.
+    pub nodes: usize,
+    /// Nodes that there are.
+    pub of_nodes: usize,
+    /// Containers of which all is known that is asked for.
+    pub containers: usize,
+    /// Containers that there are.
+    pub of_containers: usize,
+    /// Whether packet samples came.
+    pub is_sampled: bool,
+}
+
+impl Progress {
+    /// How far this has come.
+    pub fn of(heard: &Heard, engines: &EngineFacts) -> Self {
+        let names: BTreeSet<String> = heard
+            .agents
+            .iter()
+            .flat_map(|agent| &agent.hosts)
+            .map(|name| short_name(name))
+            .collect();
+        let members = engines.members.iter().flatten().flatten();
+        let ready: Vec<_> = members.filter(|member| member.state == "ready").collect();
+        let services = engines.services.iter().flatten().flatten();
+        let mut progress = Self {
+            nodes: ready
+                .iter()
+                .filter(|member| names.contains(&short_name(&member.name)))
+                .count(),
+            of_nodes: ready.len(),
+            is_sampled: heard.agents.iter().any(|agent| agent.packet_samples > 0),
+            ..Self::default()
+        };
+        for service in services {
+            let running = |task: &&crate::orchestrator::Task| task.state == TaskState::Running;
+            let running = service.tasks.iter().filter(running).count();
+            let signals = heard.signals.get(&service.name);
+            let known = signals.and_then(|signals| {
+                signals
+                    .iter()
+                    .map(|signal| signal.contributing as usize)
+                    .min()
+            });
+            progress.of_containers += running;
+            progress.containers += known.unwrap_or(0).min(running);
+        }
+        progress
+    }
+
+    /// Whether there is nothing left to wait for.
+    pub const fn is_complete(self) -> bool {
+        self.of_nodes > 0
+            && self.nodes == self.of_nodes
+            && self.containers == self.of_containers
+            && self.is_sampled
+    }
+}

@@ -1,0 +1,207 @@
+//! What the statistics do not keep, because no decision needs it: how agents' clocks go, how
+//! they sample, and whether they say which adapters their containers have.
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use sflow_metrics::{AgentKey, Timestamp};
+use sflow_v5::counter::HostAdapters;
+use sflow_v5::{DataSource, Datagram, Header, Sample};
+
+use crate::check::Pace;
+
+/// Agents and data sources at most; whoever sends more of them is not being diagnosed.
+const MOST_AGENTS: usize = 4_096;
+const MOST_SOURCES: usize = 65_536;
+
+/// How long an agent must have been heard before it is said how its clock goes.
+const LEAST: Duration = Duration::from_secs(4);
+
+/// Looks at every datagram.
+#[derive(Debug, Default)]
+pub(super) struct Witness {
+    agents: HashMap<AgentKey, Seen>,
+    with_adapter: HashSet<(AgentKey, DataSource)>,
+}
+
+/// What was seen of one agent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen {
+    begun: (Timestamp, Header),
+    newest: (Timestamp, Header),
+    is_backwards: bool,
+    /// Packet samples, and those of them without a rate.
+    pub(super) packet_samples: u64,
+    pub(super) unscaled_samples: u64,
+}
+
+impl Witness {
+    pub(super) fn see(&mut self, at: Timestamp, sender: IpAddr, bytes: &[u8]) {
+        let Ok(datagram) = Datagram::parse(bytes) else {
+            return;
+        };
+        let key = AgentKey {
+            sender,
+            address: datagram.header.agent_address,
+            sub_agent: datagram.header.sub_agent_id,
+        };
+        if !self.agents.contains_key(&key) && self.agents.len() >= MOST_AGENTS {
+            return;
+        }
+        let seen = self
+            .agents
+            .entry(key)
+            .or_insert_with(|| Seen::first(at, datagram.header));
+        seen.go_on(at, datagram.header);
+        for sample in datagram.samples() {
+            match sample {
+                Sample::Flow(flow) => {
+                    seen.packet_samples += 1;
+                    seen.unscaled_samples += u64::from(flow.sampling_rate == 0);
+                }
+                Sample::Counters(counters) if self.with_adapter.len() < MOST_SOURCES => {
+                    let adapters = counters.find::<HostAdapters<'_>>();
+                    let mut adapters = adapters.iter().flat_map(|record| record.adapters.iter());
+                    if adapters.any(|adapter| adapter.mac_address.iter().next().is_some()) {
+                        self.with_adapter.insert((key, counters.source_id));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    pub(super) fn agent(&self, key: AgentKey) -> Option<&Seen> {
+        self.agents.get(&key)
+    }
+
+    pub(super) fn has_adapter(&self, key: AgentKey, source: DataSource) -> bool {
+        self.with_adapter.contains(&(key, source))
+    }
+}
+
+impl Seen {
+    const fn first(at: Timestamp, header: Header) -> Self {
+        Self {
+            begun: (at, header),
+            newest: (at, header),
+            is_backwards: false,
+            packet_samples: 0,
+            unscaled_samples: 0,
+        }
+    }
+
+    /// A lower number than before is one that was overtaken, or an agent that starts again: its
+    /// clock says nothing about the time before.
+    fn go_on(&mut self, at: Timestamp, header: Header) {
+        const FAR: u32 = 10_000;
+        let (_, newest) = self.newest;
+        match header.sequence_number.wrapping_sub(newest.sequence_number) {
+            0 => {}
+            1..FAR => {
+                let step = header.uptime.wrapping_sub(newest.uptime);
+                self.is_backwards |= step > u32::MAX / 2;
+                self.newest = (at, header);
+            }
+            overtaken if overtaken > u32::MAX - 64 => {}
+            _ => {
+                self.begun = (at, header);
+                self.newest = (at, header);
+            }
+        }
+    }
+
+    /// How its clock goes, once it was heard for long enough.
+    pub(super) fn uptime(&self) -> Option<Pace> {
+        let ((begun, first), (newest, last)) = (self.begun, self.newest);
+        let passed = newest.checked_since(begun)?;
+        let counted = last.uptime.wrapping_sub(first.uptime);
+        (passed >= LEAST).then(|| Pace {
+            rate: f64::from(counted) / 1e3 / passed.as_secs_f64(),
+            is_backwards: self.is_backwards,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pace(datagrams: &[(u64, u32, u32)]) -> Option<Pace> {
+        let header = |sequence_number, uptime| Header {
+            sequence_number,
+            uptime,
+            ..Header::default()
+        };
+        let mut datagrams = datagrams.iter().map(|(second, sequence, uptime)| {
+            (Timestamp::from_secs(*second), header(*sequence, *uptime))
+        });
+        let (at, first) = datagrams.next().unwrap();
+        let mut seen = Seen::first(at, first);
+        datagrams.for_each(|(at, header)| seen.go_on(at, header));
+        seen.uptime()
+    }
+
+    #[test]
+    fn clocks() {
+        let cases: [(&str, &[(u64, u32, u32)], Option<(f64, bool)>); 7] = [
+            (
+                "right",
+                &[(100, 1, 5_000), (110, 2, 15_000)],
+                Some((1.0, false)),
+            ),
+            (
+                "in seconds",
+                &[(100, 1, 50), (110, 2, 60)],
+                Some((0.001, false)),
+            ),
+            (
+                "stands still",
+                &[(100, 1, 0), (110, 2, 0)],
+                Some((0.0, false)),
+            ),
+            (
+                "goes back",
+                &[(100, 1, 5_000), (105, 2, 4_000), (110, 3, 15_000)],
+                Some((1.0, true)),
+            ),
+            (
+                "wraps",
+                &[(100, 1, u32::MAX - 4_999), (110, 2, 5_000)],
+                Some((1.0, false)),
+            ),
+            (
+                "starts again, which is no fault of its clock",
+                &[(100, 50_000, 5_000_000), (101, 1, 0), (111, 2, 10_000)],
+                Some((1.0, false)),
+            ),
+            (
+                "heard too shortly",
+                &[(100, 1, 5_000), (102, 2, 7_000)],
+                None,
+            ),
+        ];
+        for (name, datagrams, expected) in cases {
+            let found = pace(datagrams).map(|pace| (pace.rate, pace.is_backwards));
+            assert_eq!(found, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn one_that_was_overtaken_moves_no_clock() {
+        let found = pace(&[
+            (100, 1, 0),
+            (110, 3, 10_000),
+            (110, 2, 5_000),
+            (120, 4, 20_000),
+        ]);
+        assert_eq!(
+            found,
+            Some(Pace {
+                rate: 1.0,
+                is_backwards: false
+            })
+        );
+    }
+}

@@ -1,0 +1,101 @@
+use std::net::SocketAddr;
+
+use super::counted;
+use crate::check::facts::Facts;
+use crate::check::finding::Findings;
+use crate::config::{Config, ConfigError};
+use crate::telemetry::Question;
+
+const ABOUT: &str = "configuration";
+
+/// Judges the configuration by itself; `None` if there is none to go on with.
+pub(super) fn judge<'f>(findings: &mut Findings, facts: &'f Facts) -> Option<&'f Config> {
+    let path = &facts.path;
+    let config = match &facts.configuration {
+        Ok(config) => config,
+        Err(error) => {
+            refused(findings, path, error);
+            return None;
+        }
+    };
+    let services = counted(config.services.len(), "service");
+    let interval = config.control.interval;
+    findings.ok(
+        "configuration",
+        ABOUT,
+        format!("{path}: {services}, decided every {interval:?}"),
+    );
+    metrics(findings, config);
+    addresses(findings, config);
+    Some(config)
+}
+
+fn refused(findings: &mut Findings, path: &str, error: &ConfigError) {
+    match error {
+        ConfigError::Unreadable { error, .. } => findings.wrong(
+            "configuration-unreadable",
+            ABOUT,
+            format!("{path} cannot be read: {error}"),
+            "name another file with --config, or begin with `elb run --example > elb.toml`",
+        ),
+        other => findings.wrong(
+            "configuration-refused",
+            ABOUT,
+            format!("{path}: {other}"),
+            "correct it: a configuration is taken as a whole or not at all",
+        ),
+    }
+}
+
+fn metrics(findings: &mut Findings, config: &Config) {
+    for service in &config.services {
+        if let Err(error) = Question::new(&service.settings.rule.metrics()) {
+            findings.wrong(
+                "metric-unknown",
+                &format!("service {}", service.name),
+                error.to_string(),
+                "take a metric of the catalogue, or custom.NAME for one that an application \
+                 reports",
+            );
+        }
+    }
+}
+
+fn addresses(findings: &mut Findings, config: &Config) {
+    let listen = config.collector.listen;
+    if listen.ip().is_loopback() {
+        findings.note(
+            "collector-loopback",
+            ABOUT,
+            format!("telemetry is taken on {listen}, which only agents of this machine reach"),
+            "set collector.listen = \"0.0.0.0:6343\" for agents of other machines",
+        );
+    }
+    for endpoint in &config.docker.endpoints {
+        if is_open(endpoint) {
+            findings.note(
+                "docker-unencrypted",
+                ABOUT,
+                format!(
+                    "{endpoint} is spoken to without encryption: who reaches it, or is on the \
+                     way, can do everything that root can"
+                ),
+                "use TLS with a client certificate, or the socket of the engine on this machine",
+            );
+        }
+    }
+}
+
+/// Whether an endpoint is one in the network, without protection.
+fn is_open(endpoint: &str) -> bool {
+    let host = endpoint
+        .strip_prefix("tcp://")
+        .or(endpoint.strip_prefix("http://"));
+    host.is_some_and(|host| {
+        let host = host.trim_end_matches('/');
+        let is_loopback = host
+            .parse::<SocketAddr>()
+            .is_ok_and(|address| address.ip().is_loopback());
+        !is_loopback && !host.starts_with("localhost:")
+    })
+}

@@ -1,0 +1,52 @@
+//! Judging: from facts to what a person should know.
+
+mod agents;
+mod configuration;
+mod engines;
+mod services;
+mod telemetry;
+#[cfg(test)]
+mod tests;
+
+use super::facts::Facts;
+use super::finding::Findings;
+
+impl Findings {
+    /// What these facts amount to.
+    pub fn of(facts: &Facts) -> Self {
+        let mut findings = Self::default();
+        let Some(config) = configuration::judge(&mut findings, facts) else {
+            return findings;
+        };
+        engines::judge(&mut findings, config, &facts.engines);
+        services::judge(&mut findings, config, &facts.engines);
+        match &facts.heard {
+            Some(Ok(heard)) => {
+                telemetry::judge(&mut findings, config, &facts.engines, heard);
+                agents::judge(&mut findings, config, heard);
+            }
+            Some(Err(why)) => telemetry::deaf(&mut findings, config, why),
+            None => {}
+        }
+        findings
+    }
+}
+
+/// The first few of many, and how many more there are.
+fn some(names: &[&str]) -> String {
+    const SHOWN: usize = 3;
+    let shown: Vec<&str> = names.iter().take(SHOWN).copied().collect();
+    let shown = shown.join(", ");
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+/// A number and the word for what is counted.
+fn counted(number: usize, word: &str) -> String {
+    match number {
+        1 => format!("1 {word}"),
+        _ => format!("{number} {word}s"),
+    }
+}

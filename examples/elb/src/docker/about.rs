@@ -1,0 +1,243 @@
+//! What an engine says about itself and its swarm, for who looks for mistakes.
+
+use serde::Deserialize;
+
+use super::Docker;
+use crate::orchestrator::OrchestratorError;
+
+/// An engine and its part in a swarm.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct About {
+    /// Version of the engine.
+    pub engine: String,
+    /// The newest version of its interface.
+    pub api: String,
+    /// The oldest version of its interface that it still answers, if it says so.
+    pub oldest_api: Option<String>,
+    /// Its name among the nodes.
+    pub name: String,
+    /// `active`, `inactive`, `pending`, `locked` or `error`.
+    pub swarm: String,
+    /// Whether it is a manager.
+    pub is_manager: bool,
+    /// What it says is wrong with the swarm; empty if nothing is.
+    pub problem: String,
+}
+
+/// A node of the swarm.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Member {
+    /// Its name.
+    pub name: String,
+    /// `ready`, `down`, `unknown` or `disconnected`.
+    pub state: String,
+    /// `active`, `pause` or `drain`.
+    pub availability: String,
+    /// Version of its engine.
+    pub engine: String,
+    /// Of a manager: whether it leads, and whether the others reach it.
+    pub manager: Option<Manager>,
+}
+
+/// What a manager is among the managers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Manager {
+    /// Whether it is the one that decides.
+    pub is_leader: bool,
+    /// Whether the others reach it.
+    pub is_reachable: bool,
+}
+
+impl Docker {
+    /// What the engine that answers is, and its part in a swarm.
+    ///
+    /// # Errors
+    ///
+    /// If none answers, or with something else.
+    pub async fn about(&mut self) -> Result<About, OrchestratorError> {
+        let version: VersionAnswer = self.ask("/version").await?.json()?;
+        let info: InfoAnswer = self.ask("/info").await?.json()?;
+        let swarm = info.swarm.unwrap_or_default();
+        Ok(About {
+            engine: version.engine,
+            api: version.api,
+            oldest_api: version.oldest_api.filter(|version| !version.is_empty()),
+            name: info.name.unwrap_or_default(),
+            swarm: swarm.local_node_state.unwrap_or_default(),
+            is_manager: swarm.control_available.unwrap_or_default(),
+            problem: swarm.error.unwrap_or_default(),
+        })
+    }
+
+    /// The nodes of the swarm; only a manager knows them, and only while there is a leader.
+    ///
+    /// # Errors
+    ///
+    /// If no manager answers, or with something else.
+    pub async fn members(&mut self) -> Result<Vec<Member>, OrchestratorError> {
+        let nodes: Vec<MemberAnswer> = self.ask("/nodes").await?.list()?;
+        Ok(nodes.into_iter().map(MemberAnswer::into_member).collect())
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct VersionAnswer {
+    #[serde(rename = "Version")]
+    engine: String,
+    #[serde(rename = "ApiVersion")]
+    api: String,
+    #[serde(rename = "MinAPIVersion")]
+    oldest_api: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct InfoAnswer {
+    name: Option<String>,
+    swarm: Option<SwarmAnswer>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct SwarmAnswer {
+    local_node_state: Option<String>,
+    control_available: Option<bool>,
+    error: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct MemberAnswer {
+    #[serde(rename = "ID")]
+    id: String,
+    spec: Option<SpecAnswer>,
+    description: Option<DescriptionAnswer>,
+    status: Option<StatusAnswer>,
+    manager_status: Option<ManagerAnswer>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct SpecAnswer {
+    availability: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct DescriptionAnswer {
+    hostname: Option<String>,
+    engine: Option<EngineAnswer>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct EngineAnswer {
+    engine_version: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct StatusAnswer {
+    state: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ManagerAnswer {
+    leader: Option<bool>,
+    reachability: Option<String>,
+}
+
+impl MemberAnswer {
+    fn into_member(self) -> Member {
+        let (name, engine) = match self.description {
+            Some(description) => (description.hostname, description.engine),
+            None => (None, None),
+        };
+        let manager = self.manager_status.map(|status| Manager {
+            is_leader: status.leader.unwrap_or_default(),
+            is_reachable: status.reachability.as_deref() == Some("reachable"),
+        });
+        Member {
+            name: name.filter(|name| !name.is_empty()).unwrap_or(self.id),
+            state: self
+                .status
+                .and_then(|status| status.state)
+                .unwrap_or_default(),
+            availability: self
+                .spec
+                .and_then(|spec| spec.availability)
+                .unwrap_or_default(),
+            engine: engine
+                .and_then(|engine| engine.engine_version)
+                .unwrap_or_default(),
+            manager,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{About, Manager, Member};
+    use crate::docker::script::{Reply, Script, docker};
+
+    #[tokio::test]
+    async fn a_manager_tells_of_itself_and_of_the_nodes() {
+        let engine = Script::tcp(vec![
+            Reply::json(&json!({
+                "Version": "29.0.1", "ApiVersion": "1.52", "MinAPIVersion": "1.44", "Os": "linux",
+            })),
+            Reply::json(&json!({
+                "Name": "node1",
+                "Swarm": { "LocalNodeState": "active", "ControlAvailable": true, "Error": "" },
+            })),
+            Reply::json(&json!([
+                {
+                    "ID": "n1",
+                    "Spec": { "Role": "manager", "Availability": "active" },
+                    "Description": { "Hostname": "node1", "Engine": { "EngineVersion": "29.0.1" } },
+                    "Status": { "State": "ready", "Addr": "10.0.0.1" },
+                    "ManagerStatus": { "Leader": true, "Reachability": "reachable" },
+                },
+                { "ID": "n2", "Status": { "State": "unknown" } },
+            ])),
+        ])
+        .await;
+        let mut docker = docker(&[&engine]);
+        let about = docker.about().await.unwrap();
+        assert_eq!(
+            about,
+            About {
+                engine: "29.0.1".to_owned(),
+                api: "1.52".to_owned(),
+                oldest_api: Some("1.44".to_owned()),
+                name: "node1".to_owned(),
+                swarm: "active".to_owned(),
+                is_manager: true,
+                problem: String::new(),
+            }
+        );
+        let members = docker.members().await.unwrap();
+        let leader = Manager {
+            is_leader: true,
+            is_reachable: true,
+        };
+        let expected = [
+            Member {
+                name: "node1".to_owned(),
+                state: "ready".to_owned(),
+                availability: "active".to_owned(),
+                engine: "29.0.1".to_owned(),
+                manager: Some(leader),
+            },
+            Member {
+                name: "n2".to_owned(),
+                state: "unknown".to_owned(),
+                ..Member::default()
+            },
+        ];
+        assert_eq!(members, expected);
+    }
+}

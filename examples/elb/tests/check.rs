@@ -1,0 +1,389 @@
+//! `elb check` as an operator runs it: against a manager that answers by a script and the agents
+//! of a simulated cluster, which send over loopback.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant, SystemTime};
+
+use elb::orchestrator::{Orchestrator, Service};
+use elb::simulator::{Event, Scenario, Simulation};
+use serde_json::{Value, json};
+use sflow_metrics::Timestamp;
+
+#[test]
+fn where_all_is_well_it_says_so_and_ends_early() {
+    let cluster = Cluster::new(scenario());
+    let begun = Instant::now();
+    let (status, said) = cluster.check(&["--listen-for", "40s", "--json"]);
+    let took = begun.elapsed();
+    let told: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(told["ok"], true, "{said}");
+    assert_eq!(status, Some(0), "{said}");
+    assert!(took < Duration::from_secs(20), "it took {took:?}");
+    let ids: Vec<&str> = told["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(id)
+        .collect();
+    for expected in [
+        "configuration",
+        "manager",
+        "swarm",
+        "service",
+        "datagrams",
+        "nodes",
+        "containers",
+    ] {
+        assert!(ids.contains(&expected), "{expected} is not in {said}");
+    }
+}
+
+#[test]
+fn a_node_that_is_not_heard_is_named_with_its_containers() {
+    let silence = Event::Silence {
+        host: scenario().hosts[1].name.clone(),
+        lasting: Duration::from_secs(3600),
+    };
+    let cluster = Cluster::new(scenario().with(Duration::ZERO, silence));
+    let silent = &scenario().hosts[1].name;
+    let (status, said) = cluster.check(&["--listen-for", "4s"]);
+    assert_eq!(status, Some(1), "{said}");
+    let wrong: Vec<&str> = said
+        .lines()
+        .filter(|line| line.starts_with("wrong"))
+        .collect();
+    assert_eq!(wrong.len(), 2, "{said}");
+    assert!(
+        wrong[0].contains(&format!("node {silent}: no agent")),
+        "{said}"
+    );
+    assert!(
+        wrong[1].contains("1 of 3 containers not heard: apache."),
+        "{said}"
+    );
+    assert!(
+        said.contains("ok     service apache: 3 of 3 replicas run"),
+        "{said}"
+    );
+}
+
+#[test]
+fn without_engine_and_agents_both_are_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = configuration(folder.path(), "unix:///no/such.sock", free_port(), "apache");
+    let (status, said) = check(&config, &["--listen-for", "300ms"]);
+    assert_eq!(status, Some(1), "{said}");
+    assert!(
+        said.contains("wrong  manager unix:///no/such.sock: there is no such socket"),
+        "{said}"
+    );
+    assert!(
+        said.contains("wrong  telemetry: no datagram came to 127.0.0.1:"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_port_that_is_taken_is_no_reason_not_to_ask_the_managers() {
+    let cluster = Cluster::new(scenario());
+    let _taken = UdpSocket::bind(cluster.collector).unwrap();
+    let (status, said) = cluster.check(&[]);
+    assert_eq!(status, Some(1), "{said}");
+    assert!(said.contains("wrong  telemetry: UDP port"), "{said}");
+    assert!(said.contains("ok     service apache"), "{said}");
+}
+
+#[test]
+fn a_service_that_is_not_there_is_missed() {
+    let mut cluster = Cluster::new(scenario());
+    cluster.config = configuration(
+        cluster.folder.path(),
+        &cluster.endpoint,
+        cluster.collector.port(),
+        "apachee",
+    );
+    let (status, said) = cluster.check(&["--listen-for", "0s"]);
+    assert_eq!(status, Some(1), "{said}");
+    assert!(
+        said.contains("wrong  service apachee: the swarm has no service"),
+        "{said}"
+    );
+    assert!(!said.contains("telemetry:"), "{said}");
+}
+
+#[test]
+fn a_configuration_that_is_wrong_is_the_only_finding() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("elb.toml");
+    fs::write(
+        &path,
+        "[[service]]\nname = \"a\"\n[service.policy]\nmax = 0\n",
+    )
+    .unwrap();
+    let (status, said) = check(&path, &[]);
+    assert_eq!(status, Some(1), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(said.contains("service[0].policy.max"), "{said}");
+}
+
+#[test]
+fn wrong_usage_has_a_status_of_its_own() {
+    for args in [
+        &["check"][..],
+        &["check", "--config", "x", "--listen-for", "soon"],
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_elb"))
+            .args(args)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn interrupted_it_tells_what_is_known_so_far() {
+    let cluster = Cluster::new(Scenario {
+        agents: elb::simulator::AgentSpec {
+            // Without packet samples it would listen to the end.
+            sampling: 0,
+            ..scenario().agents
+        },
+        ..scenario()
+    });
+    let mut elb = Command::new(env!("CARGO_BIN_EXE_elb"));
+    let child = elb
+        .args(["check", "--listen-for", "60s", "--config"])
+        .arg(&cluster.config)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    thread::sleep(Duration::from_secs(3));
+    let begun = Instant::now();
+    let interrupt = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(interrupt.unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        said.contains("ok     service apache: 3 of 3 containers heard"),
+        "{said}"
+    );
+    assert!(
+        said.contains("note   telemetry: no packet sample came"),
+        "{said}"
+    );
+    assert_eq!(output.status.code(), Some(0), "{said}");
+}
+
+/// The article's cluster with a task on each host and impatient agents.
+fn scenario() -> Scenario {
+    let mut scenario = Scenario::named("article").unwrap();
+    scenario.agents.polling = Duration::from_millis(600);
+    scenario.services[0].replicas = 3;
+    scenario.services[0].load = elb::simulator::Load::Constant(300.0);
+    scenario
+}
+
+/// A manager and agents, until it is dropped.
+struct Cluster {
+    folder: tempfile::TempDir,
+    config: PathBuf,
+    endpoint: String,
+    collector: SocketAddr,
+    is_over: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Cluster {
+    fn new(scenario: Scenario) -> Self {
+        let start = now();
+        let mut simulation = Simulation::new(&scenario, 1, start).unwrap();
+        let names = [scenario.services[0].name.clone()];
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let services = runtime.block_on(simulation.services(&names)).unwrap();
+        let hosts: Vec<String> = scenario
+            .hosts
+            .iter()
+            .map(|host| host.name.clone())
+            .collect();
+
+        let is_over = Arc::new(AtomicBool::new(false));
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let manager = listener.local_addr().unwrap();
+        let collector = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let over = Arc::clone(&is_over);
+        let engine = thread::spawn(move || {
+            for stream in listener.incoming() {
+                if over.load(Ordering::Relaxed) {
+                    break;
+                }
+                answer(stream.unwrap(), &services, &hosts);
+            }
+        });
+        let over = Arc::clone(&is_over);
+        let agents = thread::spawn(move || {
+            let socket = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
+            while !over.load(Ordering::Relaxed) {
+                simulation.advance(now(), |delivery| {
+                    // Nobody may be listening yet.
+                    socket.send_to(delivery.bytes, collector).ok();
+                });
+                thread::sleep(Duration::from_millis(20));
+            }
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let endpoint = format!("tcp://{manager}");
+        Self {
+            config: configuration(folder.path(), &endpoint, collector.port(), "apache"),
+            folder,
+            endpoint,
+            collector,
+            is_over,
+            threads: vec![engine, agents],
+        }
+    }
+
+    fn check(&self, args: &[&str]) -> (Option<i32>, String) {
+        check(&self.config, args)
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        // The manager waits for somebody to ask.
+        let manager = self.endpoint.strip_prefix("tcp://").unwrap();
+        TcpStream::connect(manager).ok();
+        for thread in self.threads.drain(..) {
+            thread.join().ok();
+        }
+    }
+}
+
+fn check(config: &Path, args: &[&str]) -> (Option<i32>, String) {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = Command::new(env!("CARGO_BIN_EXE_elb"))
+        .args(["check", "--config"])
+        .arg(config)
+        .args(args)
+        .output()
+        .unwrap();
+    let (said, told) = (
+        String::from_utf8(stdout).unwrap(),
+        String::from_utf8(stderr).unwrap(),
+    );
+    assert_eq!(told.contains("wrong"), status.code() == Some(1), "{told}");
+    assert!(
+        !told.contains('\r'),
+        "no bar where there is no terminal: {told}"
+    );
+    (status.code(), said)
+}
+
+fn configuration(folder: &Path, endpoint: &str, port: u16, service: &str) -> PathBuf {
+    let path = folder.join("elb.toml");
+    let text = format!(
+        "[collector]\nlisten = \"127.0.0.1:{port}\"\n\
+         [docker]\nendpoints = [\"{endpoint}\"]\n\
+         [[service]]\nname = \"{service}\"\n\
+         [service.policy]\n\
+         metric = [{{ name = \"vir_bytes_in+vir_bytes_out\", target = 60_000 }}]\n"
+    );
+    fs::write(&path, text).unwrap();
+    path
+}
+
+/// Answers one request of those that an engine is asked.
+fn answer(stream: TcpStream, services: &[Service], hosts: &[String]) {
+    let mut lines = BufReader::new(&stream).lines();
+    let Some(Ok(request)) = lines.next() else {
+        return;
+    };
+    while lines
+        .next()
+        .is_some_and(|line| line.is_ok_and(|line| !line.is_empty()))
+    {}
+    let path = request.split(' ').nth(1).unwrap();
+    let body = match path.split('?').next().unwrap() {
+        "/version" => {
+            json!({ "Version": "20.10.24", "ApiVersion": "1.41", "MinAPIVersion": "1.12" })
+        }
+        "/info" => json!({
+            "Name": hosts[0],
+            "Swarm": { "LocalNodeState": "active", "ControlAvailable": true },
+        }),
+        "/nodes" => hosts.iter().map(node).collect(),
+        "/services" if path.contains("apachee") => json!([]),
+        "/services" => services.iter().map(service).collect(),
+        "/tasks" => services.iter().flat_map(tasks).collect(),
+        other => panic!("{other} is not asked for"),
+    };
+    let body = body.to_string();
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+    (&stream).write_all((head + &body).as_bytes()).ok();
+}
+
+fn node(host: &String) -> Value {
+    json!({
+        "ID": format!("id-of-{host}"),
+        "Spec": { "Availability": "active" },
+        "Description": { "Hostname": host, "Engine": { "EngineVersion": "20.10.24" } },
+        "Status": { "State": "ready" },
+    })
+}
+
+fn service(service: &Service) -> Value {
+    json!({
+        "ID": service.id.0,
+        "Version": { "Index": 11 },
+        "Spec": {
+            "Name": service.name,
+            "Mode": { "Replicated": { "Replicas": service.tasks.len() } },
+        },
+    })
+}
+
+fn tasks(service: &Service) -> Vec<Value> {
+    let task = |task: &elb::orchestrator::Task| {
+        let (rest, id) = task.container.rsplit_once('.').unwrap();
+        let slot: u64 = rest.rsplit_once('.').unwrap().1.parse().unwrap();
+        json!({
+            "ID": id,
+            "ServiceID": service.id.0,
+            "Slot": slot,
+            "NodeID": format!("id-of-{}", task.node.as_ref().unwrap()),
+            "Status": { "State": "running" },
+        })
+    };
+    service.tasks.iter().map(task).collect()
+}
+
+fn id(finding: &Value) -> &str {
+    finding["id"].as_str().unwrap()
+}
+
+fn free_port() -> u16 {
+    let socket = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
+    socket.local_addr().unwrap().port()
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    Timestamp::from(since.unwrap())
+}
