@@ -6,10 +6,11 @@ use std::time::{Duration, SystemTime};
 use sflow_collector::{AsyncUdpReceiver, SocketSettings, UdpReceiver};
 use sflow_metrics::{AgentKey, EntityKind, Timestamp};
 
-use super::witness::Witness;
+use super::witness::{Seen, Witness};
 use crate::check::{AgentFacts, ContainerFacts, EngineFacts, Heard, NotListening};
 use crate::config::Config;
-use crate::orchestrator::{Service, TaskState};
+use crate::orchestrator::{Service, Task, TaskState};
+use crate::policy::Signal;
 use crate::telemetry::{Question, Telemetry, short_name};
 
 /// Listens to the agents, as the balancer would.
@@ -114,7 +115,7 @@ impl Listening {
                 interval: intervals.get(&status.key).copied(),
                 packet_samples: seen.map_or(0, |seen| seen.packet_samples),
                 unscaled_samples: seen.map_or(0, |seen| seen.unscaled_samples),
-                uptime: seen.and_then(|seen| seen.uptime()),
+                uptime: seen.and_then(Seen::uptime),
             }
         });
         let mut agents: Vec<AgentFacts> = agents.collect();
@@ -138,7 +139,7 @@ impl Listening {
         now: Timestamp,
         config: &Config,
         services: &[Service],
-    ) -> BTreeMap<String, Vec<crate::policy::Signal>> {
+    ) -> BTreeMap<String, Vec<Signal>> {
         let mut signals = BTreeMap::new();
         for service in services {
             let settings = config
@@ -193,7 +194,7 @@ impl Progress {
             ..Self::default()
         };
         for service in services {
-            let running = |task: &&crate::orchestrator::Task| task.state == TaskState::Running;
+            let running = |task: &&Task| task.state == TaskState::Running;
             let running = service.tasks.iter().filter(running).count();
             let signals = heard.signals.get(&service.name);
             let known = signals.and_then(|signals| {

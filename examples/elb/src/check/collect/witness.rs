@@ -128,7 +128,10 @@ impl Seen {
 mod tests {
     use super::*;
 
-    fn pace(datagrams: &[(u64, u32, u32)]) -> Option<Pace> {
+    /// Second of arrival, number and uptime of a datagram.
+    type Stamp = (u64, u32, u32);
+
+    fn pace(datagrams: &[Stamp]) -> Option<Pace> {
         let header = |sequence_number, uptime| Header {
             sequence_number,
             uptime,
@@ -145,7 +148,7 @@ mod tests {
 
     #[test]
     fn clocks() {
-        let cases: [(&str, &[(u64, u32, u32)], Option<(f64, bool)>); 7] = [
+        let cases: [(&str, &[Stamp], Option<(f64, bool)>); 7] = [
             (
                 "right",
                 &[(100, 1, 5_000), (110, 2, 15_000)],

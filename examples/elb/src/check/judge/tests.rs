@@ -706,7 +706,7 @@ const CONFIGURATIONS: &[Case] = &[
     ),
     (
         |facts| {
-            facts.configuration = Config::from_toml(&CONFIG.replace("max = 6", "min = 7\nmax = 6"))
+            facts.configuration = Config::from_toml(&CONFIG.replace("max = 6", "min = 7\nmax = 6"));
         },
         Wrong,
         "configuration-refused",
