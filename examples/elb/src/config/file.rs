@@ -8,7 +8,10 @@ use std::time::Duration;
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer};
 
-use super::{Collector, Config, ConfigError, Control, Http, Service, loopback};
+use ipnet::IpNet;
+
+use super::labels::Labels;
+use super::{Collector, Config, ConfigError, Control, Discovery, Http, Service, loopback};
 use crate::docker;
 use crate::policy::{Mode, Pace, Rule, Select, Settings, Target, Thresholds};
 
@@ -39,8 +42,14 @@ pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
     }
     let control = Control {
         interval: at_least("control.interval", file.control.interval, 2.0, 0.1)?,
+        mode: file.control.mode.unwrap_or(Mode::Act),
         budget: file.control.budget,
+        changes_per_minute: file.control.changes_per_minute,
     };
+    if control.changes_per_minute == Some(0) {
+        let problem = "0 changes are none: say mode = \"advise\" instead";
+        return Err(wrong("control.changes_per_minute", problem));
+    }
     let least = services
         .iter()
         .map(|service| service.settings.min)
@@ -57,9 +66,17 @@ pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
                 .collector
                 .listen
                 .unwrap_or(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 6343)),
+            agents: networks(&file.collector.agents)?,
         },
         http: Http {
             listen: file.http.listen.unwrap_or(loopback(8008)),
+            names: file.http.names,
+            token: token(file.http.token, file.http.token_file)?,
+        },
+        discovery: Discovery {
+            enabled: file.control.discover.unwrap_or(true),
+            owner: file.control.owner.unwrap_or_else(|| "elb".to_owned()),
+            labels: Labels::new(file.defaults),
         },
         docker: docker::Settings {
             endpoints: endpoints(file.docker.endpoints)?,
@@ -70,6 +87,51 @@ pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
         services,
         text: text.to_owned(),
     })
+}
+
+/// Networks that agents are in, or single addresses.
+fn networks(given: &[String]) -> Result<Vec<IpNet>, ConfigError> {
+    let network = |(place, text): (usize, &String)| {
+        let alone = || text.parse::<IpAddr>().map(IpNet::from);
+        text.parse().or_else(|_| alone()).map_err(|_| {
+            let problem = format!("{text:?} is neither an address nor a network like 10.0.0.0/8");
+            wrong(&format!("collector.agents[{place}]"), &problem)
+        })
+    };
+    given.iter().enumerate().map(network).collect()
+}
+
+/// The token, or what is in its file.
+fn token(given: Option<String>, file: Option<PathBuf>) -> Result<Option<String>, ConfigError> {
+    /// Shorter ones can be guessed.
+    const LEAST: usize = 16;
+
+    let (key, token) = match (given, file) {
+        (Some(_), Some(_)) => {
+            let problem = "give either the token or the file that it is in";
+            return Err(wrong("http.token_file", problem));
+        }
+        (Some(token), None) => ("http.token", token),
+        (None, Some(path)) => {
+            let text = std::fs::read_to_string(&path).map_err(|error| {
+                let problem = format!("cannot read {}: {error}", path.display());
+                wrong("http.token_file", &problem)
+            })?;
+            ("http.token_file", text.trim().to_owned())
+        }
+        (None, None) => return Ok(None),
+    };
+    if token.len() < LEAST {
+        let problem = format!("a token of less than {LEAST} characters can be guessed");
+        return Err(wrong(key, &problem));
+    }
+    if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(wrong(
+            key,
+            "a token has no spaces and no letters beyond ASCII",
+        ));
+    }
+    Ok(Some(token))
 }
 
 fn endpoints(given: Option<Vec<String>>) -> Result<Vec<String>, ConfigError> {
@@ -85,7 +147,11 @@ fn endpoints(given: Option<Vec<String>>) -> Result<Vec<String>, ConfigError> {
 }
 
 /// The settings of one service: its own words, else the defaults', else ours.
-fn settings(key: &str, defaults: &Policy, own: &Policy) -> Result<Settings, ConfigError> {
+pub(super) fn settings(
+    key: &str,
+    defaults: &Policy,
+    own: &Policy,
+) -> Result<Settings, ConfigError> {
     let min = own.min.or(defaults.min).unwrap_or(1);
     let max = own.max.or(defaults.max).unwrap_or(10);
     if min > max {
@@ -188,7 +254,7 @@ fn pace(defaults: &PaceFile, own: &PaceFile, stabilise: Duration) -> Pace {
 }
 
 /// Everything that can be wrong with a policy by itself, wherever it is written.
-fn check(key: &str, policy: &Policy) -> Result<(), ConfigError> {
+pub(super) fn check(key: &str, policy: &Policy) -> Result<(), ConfigError> {
     if policy.min == Some(0) {
         let problem = "a service without a replica shows no load and would never grow again";
         return Err(wrong(&format!("{key}.min"), problem));
@@ -274,21 +340,27 @@ fn check_pace(key: &str, pace: &PaceFile) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// Metrics are words of a small alphabet, and sums of them.
+/// Metrics are those of the catalogue, what applications report as `custom.NAME`, and sums of
+/// them.
 fn check_name(key: &str, name: &str) -> Result<(), ConfigError> {
-    let word = |word: &str| {
-        !word.is_empty()
-            && word
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    let is_word = |word: &str| {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+        !word.is_empty() && word.bytes().all(fits)
     };
-    if name.split('+').all(word) {
-        Ok(())
-    } else {
+    if !name.split('+').all(is_word) {
         let problem =
             format!("{name:?} is neither a metric nor a sum like vir_bytes_in+vir_bytes_out");
-        Err(wrong(&format!("{key}.name"), &problem))
+        return Err(wrong(&format!("{key}.name"), &problem));
     }
+    crate::telemetry::Question::new(&[name])
+        .map(|_| ())
+        .map_err(|error| {
+            // The rest shows the place in a query that nobody wrote.
+            let words = error.to_string();
+            let problem = words.lines().next().unwrap_or_default();
+            let problem = problem.replace("`Metric::all` lists them", "the README of sflow-metrics lists them");
+            wrong(&format!("{key}.name"), &problem)
+        })
 }
 
 fn positive(key: &str, value: f64) -> Result<(), ConfigError> {
@@ -315,7 +387,7 @@ fn at_least(
     Ok(span)
 }
 
-fn wrong(key: &str, problem: &str) -> ConfigError {
+pub(super) fn wrong(key: &str, problem: &str) -> ConfigError {
     ConfigError::Value {
         key: key.to_owned(),
         problem: problem.to_owned(),
@@ -343,12 +415,18 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct CollectorFile {
     listen: Option<SocketAddr>,
+    #[serde(default)]
+    agents: Vec<String>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct HttpFile {
     listen: Option<SocketAddr>,
+    #[serde(default)]
+    names: Vec<String>,
+    token: Option<String>,
+    token_file: Option<PathBuf>,
 }
 
 #[derive(Default, Deserialize)]
@@ -386,7 +464,11 @@ impl TlsFile {
 #[serde(deny_unknown_fields)]
 struct ControlFile {
     interval: Option<Span>,
+    mode: Option<Mode>,
     budget: Option<u32>,
+    changes_per_minute: Option<u32>,
+    discover: Option<bool>,
+    owner: Option<String>,
 }
 
 /// The policy has a table of its own: serde's `flatten` and `deny_unknown_fields` exclude each
@@ -400,9 +482,9 @@ struct ServiceFile {
     policy: Policy,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Policy {
+pub(super) struct Policy {
     mode: Option<Mode>,
     min: Option<u32>,
     max: Option<u32>,
@@ -415,7 +497,7 @@ struct Policy {
     down: PaceFile,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct MetricFile {
     name: String,
@@ -424,7 +506,7 @@ struct MetricFile {
     upper: Option<f64>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PaceFile {
     step: Option<u32>,
@@ -438,7 +520,7 @@ struct PaceFile {
 }
 
 /// A length of time as an operator writes it: `"500ms"`, `"10s"`, `"5m"`, `"1h"`.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 struct Span(Duration);
 
 impl<'de> Deserialize<'de> for Span {

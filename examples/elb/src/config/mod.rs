@@ -1,16 +1,21 @@
 //! Configuration: a TOML file, refused as a whole when anything in it is wrong.
 
 mod file;
+mod labels;
 
+pub use labels::{ENABLED, Labels};
+
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use serde::Serialize;
 use thiserror::Error;
 
 use crate::docker;
-use crate::policy::Settings;
+use crate::policy::{Mode, Settings};
 
 /// The configuration of the article, with comments for an operator.
 pub const ARTICLE: &str = include_str!("../../article.toml");
@@ -29,23 +34,50 @@ pub struct Config {
     /// The services.
     #[serde(rename = "service")]
     pub services: Vec<Service>,
+    /// Which further services are found, by their labels.
+    pub discovery: Discovery,
     /// All of it as it was written.
     #[serde(skip)]
     pub text: String,
 }
 
 /// Where datagrams arrive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Collector {
     /// Address and port; agents send to 6343 by default.
     pub listen: SocketAddr,
+    /// From where datagrams are taken; from everywhere if none is named.
+    pub agents: Vec<IpNet>,
 }
 
-/// Where the page is served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+impl Collector {
+    /// Whether datagrams from there are taken.
+    pub fn takes(&self, sender: IpAddr) -> bool {
+        let sender = sender.to_canonical();
+        self.agents.is_empty() || self.agents.iter().any(|network| network.contains(&sender))
+    }
+}
+
+/// Where the page is served, and who may change anything.
+#[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct Http {
     /// Address and port.
     pub listen: SocketAddr,
+    /// Names, beside addresses, by which it may be asked.
+    pub names: Vec<String>,
+    /// What a program has to know that changes anything; without one, only this machine may.
+    #[serde(skip)]
+    pub token: Option<String>,
+}
+
+impl fmt::Debug for Http {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Http")
+            .field("listen", &self.listen)
+            .field("names", &self.names)
+            .field("token", &self.token.as_ref().map(|_| "…"))
+            .finish()
+    }
 }
 
 /// How often, and with how much, the loop acts.
@@ -53,8 +85,24 @@ pub struct Http {
 pub struct Control {
     /// Time between decisions.
     pub interval: Duration,
+    /// What is done at most for any service.
+    pub mode: Mode,
     /// Replicas that all services together may have.
     pub budget: Option<u32>,
+    /// Services that may be changed within a minute.
+    pub changes_per_minute: Option<u32>,
+}
+
+/// Which services are found by their labels.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Discovery {
+    /// Whether they are looked for.
+    pub enabled: bool,
+    /// Which balancer this is: services whose label `elb.owner` names another are left alone.
+    pub owner: String,
+    /// What their labels are read by.
+    #[serde(skip)]
+    pub labels: Labels,
 }
 
 /// One service.

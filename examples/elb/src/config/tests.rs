@@ -5,7 +5,7 @@ use super::{Config, ConfigError};
 use crate::policy::{Mode, Pace, Rule, Select, Settings, Target, Thresholds};
 
 const SERVICE: &str = "[[service]]\nname = \"apache\"\n[service.policy]\n";
-const METRIC: &str = "metric = [{ name = \"cpu\", target = 0.5 }]\n";
+const METRIC: &str = "metric = [{ name = \"vir_cpu_cores\", target = 0.5 }]\n";
 
 fn refused(text: &str) -> String {
     Config::from_toml(text).expect_err(text).to_string()
@@ -78,7 +78,7 @@ fn a_service_needs_no_more_than_its_name_and_a_metric() {
         max: 10,
         rule: Rule::Target {
             metrics: vec![Target {
-                metric: "cpu".to_owned(),
+                metric: "vir_cpu_cores".to_owned(),
                 target: 0.5,
             }],
             tolerance_up: 0.1,
@@ -103,7 +103,7 @@ fn the_defaults_apply_where_a_service_is_silent() {
         mode = "act"
         min = 2
         max = 30
-        metric = [{ name = "cpu", lower = 1, upper = 2 }]
+        metric = [{ name = "vir_cpu_cores", lower = 1, upper = 2 }]
         warm_up = "1m"
         up = { step = 3, tolerance = 0.2, stabilise = "500ms", tasks = 4 }
         down = { cooldown = "1.5h", percent = 50, period = "2m", select = "min" }
@@ -117,7 +117,7 @@ fn the_defaults_apply_where_a_service_is_silent() {
         [service.policy]
         mode = "off"
         max = 7
-        metric = [{ name = "cpu", target = 1 }]
+        metric = [{ name = "vir_cpu_cores", target = 1 }]
         up = { stabilise = "0s" }
         down = { percent = 10.5, select = "max" }
         "#,
@@ -127,7 +127,7 @@ fn the_defaults_apply_where_a_service_is_silent() {
         panic!("two services")
     };
     let metrics = vec![Thresholds {
-        metric: "cpu".to_owned(),
+        metric: "vir_cpu_cores".to_owned(),
         lower: 1.0,
         upper: 2.0,
     }];
@@ -165,7 +165,7 @@ fn the_defaults_apply_where_a_service_is_silent() {
         (-5, Mode::Off, 7)
     );
     let metrics = vec![Target {
-        metric: "cpu".to_owned(),
+        metric: "vir_cpu_cores".to_owned(),
         target: 1.0,
     }];
     let rule = Rule::Target {
@@ -190,7 +190,7 @@ fn what_is_no_toml_or_no_key_is_shown_with_its_line() {
     assert_eq!(
         refused("[control]\ninterval = \"2s\"\nbugdet = 4\n"),
         "TOML parse error at line 3, column 1\n  |\n3 | bugdet = 4\n  | ^^^^^^\n\
-         unknown field `bugdet`, expected `interval` or `budget`\n"
+         unknown field `bugdet`, expected one of `interval`, `mode`, `budget`, `changes_per_minute`, `discover`, `owner`\n"
     );
     assert_eq!(
         policy("max = \"ten\"\n"),
@@ -287,39 +287,39 @@ fn a_value_that_cannot_be_meant_is_named_by_its_key() {
             "metric: name at least one metric to decide by",
         ),
         (
-            metric("name = \"cpu\""),
+            metric("name = \"vir_cpu_cores\""),
             "metric[0]: give either target, or both lower and upper",
         ),
         (
-            metric("name = \"cpu\", lower = 1"),
+            metric("name = \"vir_cpu_cores\", lower = 1"),
             "metric[0]: give either target, or both lower and upper",
         ),
         (
-            metric("name = \"cpu\", target = 1, lower = 1, upper = 2"),
+            metric("name = \"vir_cpu_cores\", target = 1, lower = 1, upper = 2"),
             "metric[0]: give either target, or both lower and upper",
         ),
         (
-            metric("name = \"cpu\", lower = 2, upper = 2"),
+            metric("name = \"vir_cpu_cores\", lower = 2, upper = 2"),
             "metric[0].lower: 2 is not between 0 and upper, 2",
         ),
         (
-            metric("name = \"cpu\", lower = -1, upper = 2"),
+            metric("name = \"vir_cpu_cores\", lower = -1, upper = 2"),
             "metric[0].lower: -1 is not between 0 and upper, 2",
         ),
         (
-            metric("name = \"cpu\", lower = nan, upper = 2"),
+            metric("name = \"vir_cpu_cores\", lower = nan, upper = 2"),
             "metric[0].lower: NaN is not between 0 and upper, 2",
         ),
         (
-            metric("name = \"cpu\", lower = 0, upper = 0"),
+            metric("name = \"vir_cpu_cores\", lower = 0, upper = 0"),
             "metric[0].upper: 0 is not above zero",
         ),
         (
-            metric("name = \"cpu\", target = 0"),
+            metric("name = \"vir_cpu_cores\", target = 0"),
             "metric[0].target: 0 is not above zero",
         ),
         (
-            metric("name = \"cpu\", target = inf"),
+            metric("name = \"vir_cpu_cores\", target = inf"),
             "metric[0].target: inf is not above zero",
         ),
         (
@@ -335,11 +335,11 @@ fn a_value_that_cannot_be_meant_is_named_by_its_key() {
             "metric[0].name: \"\" is neither a metric nor a sum like vir_bytes_in+vir_bytes_out",
         ),
         (
-            metric("name = \"a\", target = 1 }, { name = \"a\", target = 2"),
+            metric("name = \"vir_bytes_in\", target = 1 }, { name = \"vir_bytes_in\", target = 2"),
             "metric[1].name: this metric is named twice",
         ),
         (
-            metric("name = \"a\", target = 1 }, { name = \"b\", lower = 1, upper = 2"),
+            metric("name = \"vir_bytes_in\", target = 1 }, { name = \"vir_bytes_out\", lower = 1, upper = 2"),
             "metric: a service is balanced by targets or by thresholds, not by both",
         ),
         (
@@ -355,11 +355,11 @@ fn a_value_that_cannot_be_meant_is_named_by_its_key() {
             "up.step: has no use: a target says itself how many replicas there should be",
         ),
         (
-            metric("name = \"a\", lower = 1, upper = 2") + "down = { tolerance = 0.1 }\n",
+            metric("name = \"vir_bytes_in\", lower = 1, upper = 2") + "down = { tolerance = 0.1 }\n",
             "down.tolerance: has no use: the thresholds leave room between them",
         ),
         (
-            metric("name = \"a\", lower = 1, upper = 2") + "up = { step = 0 }\n",
+            metric("name = \"vir_bytes_in\", lower = 1, upper = 2") + "up = { step = 0 }\n",
             "up.step: a step of 0 is never a change",
         ),
         (
@@ -394,7 +394,7 @@ fn a_mistake_in_the_defaults_is_named_there_and_without_any_service() {
         "defaults.up.percent: -1 is not above zero"
     );
     assert_eq!(
-        refused("[defaults]\nmetric = [{ name = \"cpu\" }]\n"),
+        refused("[defaults]\nmetric = [{ name = \"vir_cpu_cores\" }]\n"),
         "defaults.metric[0]: give either target, or both lower and upper"
     );
     assert_eq!(
@@ -438,19 +438,16 @@ fn mistakes_outside_of_a_policy() {
         "unix://",
         "unix:///",
         "tcp://",
-        "tcp://host",
-        "tcp://:1",
         "tcp://host:port",
-        "https://host:2376",
         "ssh://host:22",
     ] {
-        assert_eq!(
-            refused(&format!(
-                "[docker]\nendpoints = [\"tcp://a:1\", {endpoint:?}]\n"
-            )),
-            format!(
-                "docker.endpoints[1]: {endpoint:?} is neither unix:///path nor tcp://host:port"
-            )
+        let text = format!("[docker]\nendpoints = [\"tcp://a:1\", {endpoint:?}]\n");
+        let refusal = refused(&text);
+        let beginning = format!("docker.endpoints[1]: endpoint {endpoint:?}: ");
+        assert!(refusal.starts_with(&beginning), "{refusal}");
+        assert!(
+            refusal.ends_with("write unix:///path or tcp://host:port"),
+            "{refusal}"
         );
     }
     for endpoint in [

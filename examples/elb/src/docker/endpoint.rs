@@ -118,8 +118,12 @@ impl FromStr for Endpoint {
             .split_once("://")
             .ok_or(malformed("it has no scheme"))?;
         match scheme {
-            "unix" if rest.starts_with('/') => Ok(Self::Unix(PathBuf::from(rest))),
-            "unix" => Err(malformed("the path of a socket begins with a slash")),
+            "unix" if rest.len() > 1 && rest.starts_with('/') => {
+                Ok(Self::Unix(PathBuf::from(rest)))
+            }
+            "unix" => Err(malformed(
+                "the path of a socket begins with a slash, and has more than that",
+            )),
             "tcp" | "http" => {
                 let address = rest.strip_suffix('/').unwrap_or(rest);
                 let address = address_of(address, PORT).map_err(malformed)?;

@@ -1,0 +1,312 @@
+//! Labels on a service that carry its own policy.
+
+use std::collections::BTreeMap;
+
+use toml::{Table, Value};
+
+use super::file::{self, Policy, wrong};
+use super::{ConfigError, Service};
+
+/// The label by which a service asks to be balanced.
+pub const ENABLED: &str = "elb.enabled";
+
+/// What the labels begin with.
+const PREFIX: &str = "elb.";
+
+/// Short names of metrics, for labels.
+const SHORT: [(&str, &str); 5] = [
+    ("cpu", "vir_cpu_utilization"),
+    ("cores", "vir_cpu_cores"),
+    ("memory", "vir_mem_utilization"),
+    ("bytes", "vir_bytes_in+vir_bytes_out"),
+    ("packets", "vir_pkts_in+vir_pkts_out"),
+];
+
+/// What can be said of a metric.
+const OF_A_METRIC: [&str; 3] = ["target", "lower", "upper"];
+
+/// What labels are read by: where they are silent, the file's defaults apply.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Labels {
+    defaults: Policy,
+}
+
+impl Labels {
+    pub(super) const fn new(defaults: Policy) -> Self {
+        Self { defaults }
+    }
+
+    /// The service that labels describe; `None` if they say that it is not to be balanced.
+    ///
+    /// `elb.enabled`, `elb.priority` and `elb.owner` stand for themselves. `elb.cpu.target`,
+    /// `elb.bytes.upper`, `elb.metric.NAME.lower` and their like are metrics. All others are the
+    /// keys of `[service.policy]`: `elb.max`, `elb.warm-up`, `elb.down.stabilise`.
+    ///
+    /// # Errors
+    ///
+    /// The label that is wrong, what it says, and what would be right. Then none of them counts.
+    pub fn service(
+        &self,
+        name: &str,
+        labels: &BTreeMap<String, String>,
+    ) -> Result<Option<Service>, ConfigError> {
+        match labels.get(ENABLED).map(String::as_str) {
+            Some("true" | "1" | "yes") => {}
+            None | Some("false" | "0" | "no") => return Ok(None),
+            Some(other) => {
+                let problem = format!("{other:?} is neither true nor false");
+                return Err(wrong(ENABLED, &problem));
+            }
+        }
+        let mut priority = 0;
+        let mut policy = Table::new();
+        let mut metrics: BTreeMap<String, Table> = BTreeMap::new();
+        for (label, value) in labels {
+            let Some(key) = label.strip_prefix(PREFIX) else {
+                continue;
+            };
+            match key {
+                "enabled" | "owner" => {}
+                "priority" => {
+                    priority = value
+                        .trim()
+                        .parse()
+                        .map_err(|_| wrong(label, &format!("{value:?} is not a whole number")))?;
+                }
+                _ => match metric(key) {
+                    Some((metric, what)) => {
+                        let number: f64 = value
+                            .trim()
+                            .parse()
+                            .map_err(|_| wrong(label, &format!("{value:?} is not a number")))?;
+                        let said = metrics.entry(metric).or_default();
+                        said.insert(what.to_owned(), Value::Float(number));
+                    }
+                    None => {
+                        let alone = Table::from_iter([entry(key, value)]);
+                        Value::Table(alone)
+                            .try_into::<Policy>()
+                            .map_err(|error| unknown(label, value, error.message()))?;
+                        merge(&mut policy, entry(key, value));
+                    }
+                },
+            }
+        }
+        if !metrics.is_empty() {
+            let metric = |(name, mut said): (String, Table)| {
+                said.insert("name".to_owned(), Value::String(name));
+                Value::Table(said)
+            };
+            let metrics = metrics.into_iter().map(metric).collect();
+            policy.insert("metric".to_owned(), Value::Array(metrics));
+        }
+        let policy: Policy = Value::Table(policy)
+            .try_into()
+            .map_err(|error: toml::de::Error| wrong("elb", error.message()))?;
+        file::check("elb", &policy)?;
+        Ok(Some(Service {
+            name: name.to_owned(),
+            priority,
+            settings: file::settings("elb", &self.defaults, &policy)?,
+        }))
+    }
+}
+
+/// The metric that a label is about, and what it says of it.
+fn metric(key: &str) -> Option<(String, &str)> {
+    let (metric, what) = key.rsplit_once('.')?;
+    if !OF_A_METRIC.contains(&what) {
+        return None;
+    }
+    let metric = match metric.strip_prefix("metric.") {
+        Some(name) => name,
+        None => SHORT.iter().find(|(short, _)| *short == metric)?.1,
+    };
+    Some((metric.to_owned(), what))
+}
+
+/// What a label would be in the file: `down.stabilise` is a key in a table.
+fn entry(key: &str, value: &str) -> (String, Value) {
+    let (first, rest) = match key.split_once('.') {
+        Some((first, rest)) => (first, Some(rest)),
+        None => (key, None),
+    };
+    let value = match rest {
+        Some(rest) => Value::Table(Table::from_iter([entry(rest, value)])),
+        None => literal(value.trim()),
+    };
+    (first.replace('-', "_"), value)
+}
+
+/// A label is text; what is meant by it shows.
+fn literal(text: &str) -> Value {
+    if let Ok(number) = text.parse::<i64>() {
+        return Value::Integer(number);
+    }
+    if let Ok(number) = text.parse::<f64>() {
+        return Value::Float(number);
+    }
+    match text {
+        "true" => Value::Boolean(true),
+        "false" => Value::Boolean(false),
+        _ => Value::String(text.to_owned()),
+    }
+}
+
+fn merge(into: &mut Table, (key, value): (String, Value)) {
+    match (into.get_mut(&key), value) {
+        (Some(Value::Table(known)), Value::Table(new)) => {
+            for entry in new {
+                merge(known, entry);
+            }
+        }
+        (_, value) => {
+            into.insert(key, value);
+        }
+    }
+}
+
+fn unknown(label: &str, value: &str, why: &str) -> ConfigError {
+    let short = SHORT.map(|(name, _)| name).join(", ");
+    let what = OF_A_METRIC.join(", ");
+    let mut problem = format!("{value:?}: {why}");
+    if why.starts_with("unknown field") {
+        problem += &format!("; or of a metric ({short}, metric.NAME) its {what}");
+    }
+    wrong(label, &problem)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::policy::{Mode, Rule, Target};
+
+    fn labels(labels: &[(&str, &str)]) -> BTreeMap<String, String> {
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        labels.iter().map(own).collect()
+    }
+
+    fn read(given: &[(&str, &str)]) -> Result<Option<Service>, ConfigError> {
+        let config = Config::from_toml(
+            "[defaults]\nmax = 7\nmode = \"act\"\n\
+             metric = [{ name = \"vir_cpu_cores\", target = 0.5 }]\n",
+        )
+        .unwrap();
+        config.discovery.labels.service("web", &labels(given))
+    }
+
+    #[test]
+    fn labels_say_what_the_file_would() {
+        let service = read(&[
+            ("elb.enabled", "true"),
+            ("elb.min", "2"),
+            ("elb.priority", "-3"),
+            ("elb.cpu.target", "70"),
+            ("elb.metric.custom.orders.target", "12.5"),
+            ("elb.warm-up", "30s"),
+            ("elb.down.stabilise", "2m"),
+            ("elb.down.cooldown", "10s"),
+            ("elb.owner", "east"),
+            ("com.example.other", "x"),
+        ])
+        .unwrap()
+        .unwrap();
+        assert_eq!((service.name.as_str(), service.priority), ("web", -3));
+        let settings = &service.settings;
+        assert_eq!((settings.min, settings.max), (2, 7));
+        assert_eq!(settings.mode, Mode::Act);
+        assert_eq!(settings.warm_up, Duration::from_secs(30));
+        assert_eq!(settings.down.stabilise, Duration::from_secs(120));
+        assert_eq!(settings.down.cooldown, Duration::from_secs(10));
+        let Rule::Target { metrics, .. } = &settings.rule else {
+            panic!("{settings:?}");
+        };
+        let target = |metric: &str, target| Target {
+            metric: metric.to_owned(),
+            target,
+        };
+        assert_eq!(
+            metrics[..],
+            [
+                target("custom.orders", 12.5),
+                target("vir_cpu_utilization", 70.0)
+            ]
+        );
+    }
+
+    #[test]
+    fn where_they_are_silent_the_defaults_apply() {
+        let service = read(&[("elb.enabled", "yes")]).unwrap().unwrap();
+        let expected = Config::from_toml(
+            "[[service]]\nname = \"web\"\n[service.policy]\nmax = 7\nmode = \"act\"\n\
+             metric = [{ name = \"vir_cpu_cores\", target = 0.5 }]\n",
+        )
+        .unwrap();
+        assert_eq!(service, expected.services[0]);
+    }
+
+    #[test]
+    fn who_does_not_ask_is_left_alone() {
+        assert_eq!(read(&[("elb.max", "3")]), Ok(None));
+        assert_eq!(
+            read(&[("elb.enabled", "false"), ("elb.max", "x")]),
+            Ok(None)
+        );
+    }
+
+    #[test]
+    fn the_label_that_is_wrong_is_named() {
+        for (label, value, words) in [
+            (
+                "elb.enabled",
+                "maybe",
+                "elb.enabled: \"maybe\" is neither true nor false",
+            ),
+            (
+                "elb.max",
+                "many",
+                "elb.max: \"many\": invalid type: string \"many\", expected u32",
+            ),
+            ("elb.maxx", "3", "elb.maxx: \"3\": unknown field `maxx`"),
+            (
+                "elb.up.rate",
+                "3",
+                "elb.up.rate: \"3\": unknown field `rate`",
+            ),
+            (
+                "elb.cpu.target",
+                "high",
+                "elb.cpu.target: \"high\" is not a number",
+            ),
+            (
+                "elb.cpu.target",
+                "-1",
+                "elb.metric[0].target: -1 is not above zero",
+            ),
+            (
+                "elb.priority",
+                "first",
+                "elb.priority: \"first\" is not a whole number",
+            ),
+            ("elb.min", "0", "elb.min: a service without a replica"),
+            ("elb.mode", "on", "elb.mode: \"on\": unknown variant `on`"),
+            ("elb.metric.vir_cpu.target", "1", "elb.metric[0].name: "),
+            (
+                "elb.warm-up",
+                "soon",
+                "elb.warm-up: \"soon\": invalid value",
+            ),
+        ] {
+            let mut given = vec![("elb.enabled", "true")];
+            given.retain(|(known, _)| *known != label);
+            given.push((label, value));
+            let refusal = read(&given).unwrap_err().to_string();
+            assert!(refusal.starts_with(words), "{label}={value}: {refusal}");
+        }
+        let refusal = read(&[("elb.enabled", "true"), ("elb.maxx", "3")]).unwrap_err();
+        assert!(refusal.to_string().contains("`max`"), "{refusal}");
+    }
+}
