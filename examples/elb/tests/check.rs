@@ -18,7 +18,7 @@ use sflow_metrics::Timestamp;
 
 #[test]
 fn where_all_is_well_it_says_so_and_ends_early() {
-    let cluster = Cluster::new(scenario());
+    let cluster = Cluster::new(&scenario());
     let begun = Instant::now();
     let (status, said) = cluster.check(&["--listen-for", "40s", "--json"]);
     let took = begun.elapsed();
@@ -51,7 +51,7 @@ fn a_node_that_is_not_heard_is_named_with_its_containers() {
         host: scenario().hosts[1].name.clone(),
         lasting: Duration::from_secs(3600),
     };
-    let cluster = Cluster::new(scenario().with(Duration::ZERO, silence));
+    let cluster = Cluster::new(&scenario().with(Duration::ZERO, silence));
     let silent = &scenario().hosts[1].name;
     let (status, said) = cluster.check(&["--listen-for", "4s"]);
     assert_eq!(status, Some(1), "{said}");
@@ -92,7 +92,7 @@ fn without_engine_and_agents_both_are_said() {
 
 #[test]
 fn a_port_that_is_taken_is_no_reason_not_to_ask_the_managers() {
-    let cluster = Cluster::new(scenario());
+    let cluster = Cluster::new(&scenario());
     let _taken = UdpSocket::bind(cluster.collector).unwrap();
     let (status, said) = cluster.check(&[]);
     assert_eq!(status, Some(1), "{said}");
@@ -102,7 +102,7 @@ fn a_port_that_is_taken_is_no_reason_not_to_ask_the_managers() {
 
 #[test]
 fn a_service_that_is_not_there_is_missed() {
-    let mut cluster = Cluster::new(scenario());
+    let mut cluster = Cluster::new(&scenario());
     cluster.config = configuration(
         cluster.folder.path(),
         &cluster.endpoint,
@@ -150,7 +150,7 @@ fn wrong_usage_has_a_status_of_its_own() {
 #[cfg(unix)]
 #[test]
 fn interrupted_it_tells_what_is_known_so_far() {
-    let cluster = Cluster::new(Scenario {
+    let cluster = Cluster::new(&Scenario {
         agents: elb::simulator::AgentSpec {
             // Without packet samples it would listen to the end.
             sampling: 0,
@@ -206,9 +206,9 @@ struct Cluster {
 }
 
 impl Cluster {
-    fn new(scenario: Scenario) -> Self {
+    fn new(scenario: &Scenario) -> Self {
         let start = now();
-        let mut simulation = Simulation::new(&scenario, 1, start).unwrap();
+        let mut simulation = Simulation::new(scenario, 1, start).unwrap();
         let names = [scenario.services[0].name.clone()];
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
@@ -230,7 +230,7 @@ impl Cluster {
                 if over.load(Ordering::Relaxed) {
                     break;
                 }
-                answer(stream.unwrap(), &services, &hosts);
+                answer(&stream.unwrap(), &services, &hosts);
             }
         });
         let over = Arc::clone(&is_over);
@@ -310,8 +310,8 @@ fn configuration(folder: &Path, endpoint: &str, port: u16, service: &str) -> Pat
 }
 
 /// Answers one request of those that an engine is asked.
-fn answer(stream: TcpStream, services: &[Service], hosts: &[String]) {
-    let mut lines = BufReader::new(&stream).lines();
+fn answer(mut stream: &TcpStream, services: &[Service], hosts: &[String]) {
+    let mut lines = BufReader::new(stream).lines();
     let Some(Ok(request)) = lines.next() else {
         return;
     };
@@ -336,7 +336,7 @@ fn answer(stream: TcpStream, services: &[Service], hosts: &[String]) {
     };
     let body = body.to_string();
     let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
-    (&stream).write_all((head + &body).as_bytes()).ok();
+    stream.write_all((head + &body).as_bytes()).ok();
 }
 
 fn node(host: &String) -> Value {

@@ -8,8 +8,9 @@ use sflow_metrics::AgentKey;
 
 use crate::config::{Config, ConfigError};
 use crate::docker::{About, Member};
-use crate::orchestrator::Service;
+use crate::orchestrator::{Service, Task};
 use crate::policy::Signal;
+use crate::telemetry::NAME_LENGTH;
 
 /// Everything that was found out.
 #[derive(Clone, Debug)]
@@ -148,10 +149,23 @@ pub struct Pace {
 pub struct ContainerFacts {
     /// Its name.
     pub name: String,
+    /// The first half of its id.
+    pub uuid: Option<[u8; 16]>,
     /// What its agent calls the host that it is on.
     pub host: Option<String>,
     /// Who reports it.
     pub agent: AgentKey,
     /// Whether its agent says which MAC addresses it has.
     pub has_adapter: bool,
+}
+
+impl ContainerFacts {
+    /// Whether it is that of a task. A name that was cut does not tell, if the id is known.
+    pub fn is_of(&self, task: &Task) -> bool {
+        match (task.container.get(..NAME_LENGTH), task.uuid) {
+            (None, _) => self.name == task.container,
+            (Some(_), uuid @ Some(_)) if task.container.len() > NAME_LENGTH => self.uuid == uuid,
+            (Some(cut), _) => self.name == cut,
+        }
+    }
 }

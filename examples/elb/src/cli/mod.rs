@@ -3,6 +3,7 @@
 mod check;
 mod compare;
 mod demo;
+mod health;
 mod replay;
 mod run;
 mod simulate;
@@ -57,6 +58,8 @@ enum Command {
     /// nothing. One line for each finding: ok, note or wrong. Ends early when all has been seen;
     /// Ctrl-C prints what is known so far. Fails if anything is wrong.
     Check(check::Args),
+    /// Ask an elb that runs whether it is well, for a container's health check.
+    Health(health::Args),
     /// Play a capture through the same decisions, as JSON lines.
     ///
     /// One object for each decision tick, in the capture's own time, and service. Nothing is
@@ -173,6 +176,7 @@ impl Command {
             Self::Demo(args) => args.run(log),
             Self::Run(args) => args.run(log),
             Self::Check(args) => args.run(log),
+            Self::Health(args) => args.run(),
             Self::Replay(args) => args.run(log),
             Self::Simulate(args) => args.run(log),
             Self::Compare(args) => args.run(log),

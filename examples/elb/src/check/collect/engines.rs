@@ -67,17 +67,17 @@ async fn ask_managers(settings: &docker::Settings) -> Vec<ManagerFacts> {
 async fn ask_manager(settings: &docker::Settings) -> ManagerFacts {
     let endpoint = settings.endpoints.first().cloned().unwrap_or_default();
     ManagerFacts {
-        answer: about(settings, &endpoint).await,
+        answer: about(settings).await,
         endpoint,
     }
 }
 
-async fn about(settings: &docker::Settings, endpoint: &str) -> Result<About, Unreachable> {
+async fn about(settings: &docker::Settings) -> Result<About, Unreachable> {
     let mut docker =
         Docker::connect(settings).map_err(|error| Unreachable::Unusable(error.to_string()))?;
     match docker.about().await {
         Ok(about) => Ok(about),
-        Err(error) => Err(why(endpoint, settings.timeout)
+        Err(error) => Err(why(docker.endpoint(), settings.timeout)
             .await
             .unwrap_or_else(|| Unreachable::Other(error.to_string()))),
     }
@@ -90,9 +90,7 @@ async fn why(endpoint: &str, patience: Duration) -> Option<Unreachable> {
         match scheme {
             #[cfg(unix)]
             "unix" => UnixStream::connect(place).await.map(drop),
-            _ => TcpStream::connect(place.trim_end_matches('/'))
-                .await
-                .map(drop),
+            _ => TcpStream::connect(place).await.map(drop),
         }
     };
     match timeout(patience, connected).await {

@@ -81,6 +81,7 @@ impl Listening {
                 }
                 EntityKind::Container => containers.push(ContainerFacts {
                     name: entity.name().to_owned(),
+                    uuid: entity.uuid().map(|uuid| uuid.0),
                     host: entity
                         .parent()
                         .map(|host| host.name().to_owned())

@@ -130,6 +130,8 @@ mod tests {
 
     /// Second of arrival, number and uptime of a datagram.
     type Stamp = (u64, u32, u32);
+    /// A name, what came, how the clock goes and whether it goes back.
+    type Case = (&'static str, &'static [Stamp], Option<(f64, bool)>);
 
     fn pace(datagrams: &[Stamp]) -> Option<Pace> {
         let header = |sequence_number, uptime| Header {
@@ -148,7 +150,7 @@ mod tests {
 
     #[test]
     fn clocks() {
-        let cases: [(&str, &[Stamp], Option<(f64, bool)>); 7] = [
+        let cases: [Case; 7] = [
             (
                 "right",
                 &[(100, 1, 5_000), (110, 2, 15_000)],

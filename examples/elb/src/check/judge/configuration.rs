@@ -56,7 +56,7 @@ fn addresses(findings: &mut Findings, config: &Config) {
         );
     }
     for endpoint in &config.docker.endpoints {
-        if is_open(endpoint) {
+        if config.docker.tls.is_none() && is_open(endpoint) {
             findings.note(
                 "docker-unencrypted",
                 ABOUT,
@@ -64,7 +64,7 @@ fn addresses(findings: &mut Findings, config: &Config) {
                     "{endpoint} is spoken to without encryption: who reaches it, or is on the \
                      way, can do everything that root can"
                 ),
-                "use TLS with a client certificate, or the socket of the engine on this machine",
+                "use TLS with a client certificate ([docker.tls]), or the socket of the engine on this machine",
             );
         }
     }

@@ -111,12 +111,12 @@ fn unreached(why: &Unreachable) -> (String, &'static str) {
         ),
         Unreachable::Other(words) if words.contains("HTTP request to an HTTPS server") => (
             "the engine wants TLS on this port".to_owned(),
-            "write https://host:2376 and name the certificates in [docker].",
+            "name the certificates in [docker.tls]: its port is 2376 as a rule.",
         ),
         Unreachable::Other(words) if words.to_lowercase().contains("certificate") => (
             words.clone(),
-            "check ca.pem, cert.pem and key.pem: who signed them, for which name, until when \
-             (`openssl x509 -noout -issuer -ext subjectAltName -dates -in cert.pem`).",
+            "`openssl x509 -noout -issuer -ext subjectAltName -dates -in cert.pem` tells who signed \
+             a certificate, for which name and until when.",
         ),
         Unreachable::Other(words) => (words.clone(), "is this the engine's address?"),
         _ => (

@@ -119,7 +119,27 @@ fn rollout(findings: &mut Findings, about: &str, rollout: Rollout) {
     }
 }
 
+/// Failures of one place among the tasks that are no accident.
+const CRASH_LOOP: u32 = 2;
+
 fn tasks(findings: &mut Findings, about: &str, service: &Service) {
+    let failing = service.tasks.iter().max_by_key(|task| task.failures);
+    if let Some(task) = failing.filter(|task| task.failures >= CRASH_LOOP) {
+        let error = task.error.as_deref().unwrap_or("no reason");
+        findings.wrong(
+            "tasks-failing",
+            about,
+            format!(
+                "the tasks before {} failed {} times; the engine says: {error}",
+                task.container, task.failures
+            ),
+            format!(
+                "see `docker service logs {}`: it does not grow while tasks fail",
+                service.name
+            ),
+        );
+        return;
+    }
     let waiting: Vec<_> = service
         .tasks
         .iter()

@@ -6,7 +6,7 @@ use crate::check::finding::Findings;
 use crate::config::Config;
 use crate::docker::Member;
 use crate::orchestrator::{Service, Task, TaskState};
-use crate::telemetry::{NAME_LENGTH, short_name};
+use crate::telemetry::short_name;
 
 const ABOUT: &str = "telemetry";
 
@@ -251,11 +251,10 @@ fn one(findings: &mut Findings, service: &Service, heard: &Heard) {
     let mut elsewhere = Vec::new();
     for task in &running {
         let name = task.container.as_str();
-        let cut = name.get(..NAME_LENGTH).unwrap_or(name);
         let mut told = heard
             .containers
             .iter()
-            .filter(|container| container.name == cut)
+            .filter(|container| container.is_of(task))
             .peekable();
         let is_there = |container: &ContainerFacts| match (&container.host, &task.node) {
             (Some(_), Some(node)) => is_on(container, node),

@@ -56,9 +56,11 @@ fn healthy() -> Facts {
     let task = |node: &u8| Task {
         container: format!("apache.{node}.rsm0h0ay4dbn6zbusp3ta9pf{node}"),
         node: Some(format!("node{node}")),
+        uuid: Some([*node; 16]),
         state: TaskState::Running,
+        failures: 0,
         age: Duration::from_secs(600),
-        ..Task::default()
+        error: None,
     };
     let agent = |node: &u8| AgentFacts {
         key: key(*node),
@@ -77,6 +79,7 @@ fn healthy() -> Facts {
     };
     let container = |node: &u8| ContainerFacts {
         name: task(node).container,
+        uuid: Some([*node; 16]),
         host: Some(format!("node{node}")),
         agent: key(*node),
         has_adapter: true,
@@ -238,7 +241,7 @@ const ENGINES: &[Case] = &[
         },
         Wrong,
         "manager-unreachable",
-        &["TLS", "https://"],
+        &["TLS", "[docker.tls]"],
     ),
     (
         |facts| {
@@ -389,6 +392,15 @@ const SERVICES: &[Case] = &[
             "no suitable node",
             "docker service ps",
         ],
+    ),
+    (
+        |facts| {
+            service(facts).tasks[1].failures = 3;
+            service(facts).tasks[1].error = Some("task: non-zero exit (1)".to_owned());
+        },
+        Wrong,
+        "tasks-failing",
+        &["3 times", "non-zero exit", "docker service logs apache"],
     ),
     (
         |facts| {
@@ -722,7 +734,7 @@ const CONFIGURATIONS: &[Case] = &[
         },
         Note,
         "docker-unencrypted",
-        &["10.0.0.1:2375", "TLS"],
+        &["10.0.0.1:2375", "[docker.tls]"],
     ),
 ];
 
@@ -784,10 +796,17 @@ fn nobody_listened_is_not_nothing_heard() {
 }
 
 #[test]
-fn names_cut_at_64_bytes_are_known() {
-    let mut facts = healthy();
-    let long = format!("apache.1.{}", "x".repeat(80));
-    service(&mut facts).tasks[0].container = long.clone();
-    heard(&mut facts).containers[0].name = long[..64].to_owned();
-    assert_eq!(Findings::of(&facts).count(Wrong), 0);
+fn names_that_were_cut_are_known_with_and_without_an_id() {
+    for uuid in [Some([1; 16]), None] {
+        let mut facts = healthy();
+        let long = format!("apache.1.{}", "x".repeat(80));
+        heard(&mut facts).containers[0].name = long[..64].to_owned();
+        service(&mut facts).tasks[0].container = long;
+        service(&mut facts).tasks[0].uuid = uuid;
+        assert_eq!(Findings::of(&facts).count(Wrong), 0);
+        // Two that are the same up to there are told apart by their ids.
+        heard(&mut facts).containers[0].uuid = Some([9; 16]);
+        let wrong = usize::from(uuid.is_some());
+        assert_eq!(Findings::of(&facts).count(Wrong), wrong);
+    }
 }
