@@ -339,7 +339,9 @@ fn a_value_that_cannot_be_meant_is_named_by_its_key() {
             "metric[1].name: this metric is named twice",
         ),
         (
-            metric("name = \"vir_bytes_in\", target = 1 }, { name = \"vir_bytes_out\", lower = 1, upper = 2"),
+            metric(
+                "name = \"vir_bytes_in\", target = 1 }, { name = \"vir_bytes_out\", lower = 1, upper = 2",
+            ),
             "metric: a service is balanced by targets or by thresholds, not by both",
         ),
         (
@@ -355,7 +357,8 @@ fn a_value_that_cannot_be_meant_is_named_by_its_key() {
             "up.step: has no use: a target says itself how many replicas there should be",
         ),
         (
-            metric("name = \"vir_bytes_in\", lower = 1, upper = 2") + "down = { tolerance = 0.1 }\n",
+            metric("name = \"vir_bytes_in\", lower = 1, upper = 2")
+                + "down = { tolerance = 0.1 }\n",
             "down.tolerance: has no use: the thresholds leave room between them",
         ),
         (
