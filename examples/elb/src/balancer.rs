@@ -101,7 +101,11 @@ impl<O: Orchestrator> Balancer<O> {
                 info!("mode {} for {service}", mode.name());
             }
             Request::Configure(config) => {
-                let configured = self.controller.configure(config.control, &config.services);
+                let configured = self.controller.configure(
+                    config.control,
+                    &config.services,
+                    Some(config.discovery.clone()),
+                );
                 configured.map_err(|error| Refusal::Impossible(error.to_string()))?;
                 info!(
                     "another configuration, of {} services",

@@ -12,12 +12,12 @@ use tracing::info;
 use super::{Log, runtime};
 use crate::balancer::Balancer;
 use crate::board::About;
-use crate::config::{ARTICLE, Config};
+use crate::config::{ARTICLE, Collector, Config};
 use crate::docker::Docker;
 use crate::handle::{Handle, Refusal, Request};
 use crate::shared::Shared;
 use crate::telemetry::Telemetry;
-use crate::web::{self, Site};
+use crate::web::{self, Access, Site};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -62,13 +62,19 @@ async fn balance(config: Config) -> anyhow::Result<()> {
         Err(error) => tracing::warn!("{error}; decisions wait until a manager answers"),
     }
     let mut balancer = Balancer::new(now(), docker, config.control, &config.services)?;
+    balancer.controller_mut().discover(config.discovery.clone());
 
     let listen = config.collector.listen;
     let receiver = UdpReceiver::bind(listen, &SocketSettings::default())
         .with_context(|| format!("cannot receive telemetry on {listen}"))?;
     info!("Listening, sFlow port {}", receiver.local_addr()?.port());
     let telemetry = balancer.telemetry().clone();
-    let mut receiving = tokio::spawn(receive(AsyncUdpReceiver::new(receiver)?, telemetry));
+    let receiver = AsyncUdpReceiver::new(receiver)?;
+    let mut receiving = tokio::spawn(receive(receiver, telemetry, config.collector.clone()));
+    let access = Access {
+        token: config.http.token.clone(),
+        names: config.http.names.clone(),
+    };
 
     let listener = TcpListener::bind(config.http.listen)
         .await
@@ -84,14 +90,11 @@ async fn balance(config: Config) -> anyhow::Result<()> {
     balancer.board().lock().tell(now(), about);
     let (telemetry, board) = (balancer.telemetry().clone(), balancer.board().clone());
     let (handle, mut requests) = Handle::new(telemetry, board, config);
+    let site = Site::new(handle.clone()).with_access(access);
     let (stop, stopped) = oneshot::channel::<()>();
-    let server = tokio::spawn(web::serve(
-        listener,
-        Site::new(handle.clone()),
-        async move {
-            stopped.await.ok();
-        },
-    ));
+    let server = tokio::spawn(web::serve(listener, site, async move {
+        stopped.await.ok();
+    }));
 
     let mut next = tokio::time::Instant::now();
     let mut end = std::pin::pin!(super::end_requested());
@@ -134,7 +137,13 @@ fn obey(
                 "collector.listen",
                 old.collector.listen != new.collector.listen,
             ),
+            (
+                "collector.agents",
+                old.collector.agents != new.collector.agents,
+            ),
             ("http.listen", old.http.listen != new.http.listen),
+            ("http.token", old.http.token != new.http.token),
+            ("http.names", old.http.names != new.http.names),
         ]
     };
     if let Some((key, _)) = fixed.iter().find(|(_, is_changed)| *is_changed) {
@@ -150,13 +159,21 @@ fn obey(
 }
 
 /// Receives in a task of its own, so that an engine that does not answer costs no telemetry.
-async fn receive(mut receiver: AsyncUdpReceiver, telemetry: Shared<Telemetry>) -> io::Result<()> {
+async fn receive(
+    mut receiver: AsyncUdpReceiver,
+    telemetry: Shared<Telemetry>,
+    collector: Collector,
+) -> io::Result<()> {
     loop {
         let received = receiver.receive().await?;
         let since = received.received_at.duration_since(SystemTime::UNIX_EPOCH);
         let received_at = Timestamp::from(since.unwrap_or_default());
         let mut telemetry = telemetry.lock();
-        telemetry.receive(received_at, received.source, received.bytes);
+        if collector.takes(received.source.ip()) {
+            telemetry.receive(received_at, received.source, received.bytes);
+        } else {
+            telemetry.turn_away(received.source);
+        }
         if let Some(dropped) = receiver.stats().kernel_drops {
             telemetry.overflowed(dropped);
         }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::course::{CAPACITY, Course, MOST};
 use crate::config::{Config, ConfigError, Control, Service};
-use crate::policy::{Mode, Pace, Rule, Select, Settings, Target};
+use crate::policy::{Mode, Pace, Rule, Saturation, Select, Settings, Target};
 
 /// Who takes part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -132,6 +132,8 @@ fn hpa(target: f64) -> Settings {
         },
         warm_up: Duration::from_secs(30),
         fast: false,
+        schedules: Vec::new(),
+        saturation: Saturation::default(),
         up: Pace {
             tasks: Some(4),
             percent: Some(100.0),

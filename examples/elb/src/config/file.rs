@@ -9,11 +9,14 @@ use serde::de::Visitor;
 use serde::{Deserialize, Deserializer};
 
 use ipnet::IpNet;
+use jiff::tz::TimeZone;
 
 use super::labels::Labels;
 use super::{Collector, Config, ConfigError, Control, Discovery, Http, Service, loopback};
 use crate::docker;
-use crate::policy::{Mode, Pace, Rule, Select, Settings, Target, Thresholds};
+use crate::policy::{
+    Mode, Pace, Rule, Saturation, Schedule, Select, Settings, Target, Thresholds, days,
+};
 
 pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
     let file: File =
@@ -170,8 +173,67 @@ pub(super) fn settings(
             .or(defaults.warm_up)
             .map_or(Duration::from_secs(15), |d| d.0),
         fast: own.fast.or(defaults.fast).unwrap_or(true),
+        schedules: schedules(key, own.schedule.as_ref().or(defaults.schedule.as_ref()))?,
+        saturation: saturation(own.saturation.as_ref().or(defaults.saturation.as_ref())),
         up: pace(&defaults.up, &own.up, Duration::ZERO),
         down: pace(&defaults.down, &own.down, Duration::from_secs(300)),
+    })
+}
+
+fn schedules(key: &str, given: Option<&Vec<ScheduleFile>>) -> Result<Vec<Schedule>, ConfigError> {
+    let schedule = |(place, given): (usize, &ScheduleFile)| {
+        let key = |name: &str| format!("{key}.schedule[{place}].{name}");
+        let time = |name: &str, text: &str| {
+            text.parse()
+                .map_err(|_| wrong(&key(name), &format!("{text:?} is no time like \"08:00\"")))
+        };
+        let zone = given.zone.as_deref().unwrap_or("UTC");
+        if let (Some(min), Some(max)) = (given.min, given.max)
+            && min > max
+        {
+            return Err(wrong(
+                &key("min"),
+                &format!("{min} is more than max, {max}"),
+            ));
+        }
+        for (name, bound) in [("min", given.min), ("max", given.max)] {
+            if bound == Some(0) {
+                let problem = "a service without a replica shows no load";
+                return Err(wrong(&key(name), problem));
+            }
+        }
+        Ok(Schedule {
+            days: days(&given.days).ok_or_else(|| {
+                let problem = format!(
+                    "{:?} are no days like \"mon-fri\", \"sat,sun\" or \"daily\"",
+                    given.days
+                );
+                wrong(&key("days"), &problem)
+            })?,
+            from: time("from", &given.from)?,
+            to: time("to", &given.to)?,
+            zone: TimeZone::get(zone).map_err(|_| {
+                let problem = format!("{zone:?} is no time zone like \"Europe/Berlin\"");
+                wrong(&key("zone"), &problem)
+            })?,
+            min: given.min,
+            max: given.max,
+        })
+    };
+    given
+        .into_iter()
+        .flatten()
+        .enumerate()
+        .map(schedule)
+        .collect()
+}
+
+fn saturation(given: Option<&SaturationFile>) -> Saturation {
+    let ours = Saturation::default();
+    given.map_or(ours, |given| Saturation {
+        cpu: given.cpu.unwrap_or(ours.cpu),
+        steal: given.steal.unwrap_or(ours.steal),
+        network: given.network.unwrap_or(ours.network),
     })
 }
 
@@ -264,6 +326,17 @@ pub(super) fn check(key: &str, policy: &Policy) -> Result<(), ConfigError> {
             &format!("{key}.max"),
             "a service that may have no replica cannot grow",
         ));
+    }
+    if let Some(limits) = &policy.saturation {
+        for (name, limit) in [
+            ("cpu", limits.cpu),
+            ("steal", limits.steal),
+            ("network", limits.network),
+        ] {
+            if let Some(limit) = limit {
+                positive(&format!("{key}.saturation.{name}"), limit)?;
+            }
+        }
     }
     if let Some(metrics) = &policy.metric {
         check_metrics(&format!("{key}.metric"), metrics)?;
@@ -494,6 +567,8 @@ pub(super) struct Policy {
     metric: Option<Vec<MetricFile>>,
     warm_up: Option<Span>,
     fast: Option<bool>,
+    schedule: Option<Vec<ScheduleFile>>,
+    saturation: Option<SaturationFile>,
     #[serde(default)]
     up: PaceFile,
     #[serde(default)]
@@ -507,6 +582,25 @@ struct MetricFile {
     target: Option<f64>,
     lower: Option<f64>,
     upper: Option<f64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ScheduleFile {
+    days: String,
+    from: String,
+    to: String,
+    zone: Option<String>,
+    min: Option<u32>,
+    max: Option<u32>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SaturationFile {
+    cpu: Option<f64>,
+    steal: Option<f64>,
+    network: Option<f64>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]

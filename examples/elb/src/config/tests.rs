@@ -86,6 +86,8 @@ fn a_service_needs_no_more_than_its_name_and_a_metric() {
         },
         warm_up: Duration::from_secs(15),
         fast: true,
+        schedules: Vec::new(),
+        saturation: crate::policy::Saturation::default(),
         up: pace.clone(),
         down: Pace {
             stabilise: Duration::from_secs(300),
@@ -142,6 +144,8 @@ fn the_defaults_apply_where_a_service_is_silent() {
         },
         warm_up: Duration::from_secs(60),
         fast: true,
+        schedules: Vec::new(),
+        saturation: crate::policy::Saturation::default(),
         up: Pace {
             stabilise: Duration::from_millis(500),
             cooldown: Duration::ZERO,

@@ -50,6 +50,22 @@ impl Decision {
         }
     }
 
+    /// How far above its limit the service is; 1 if it is not.
+    pub fn need(&self) -> f64 {
+        let needs = self.steps.iter().filter_map(|step| match &step.reason {
+            Reason::Above { value, limit, .. } if *limit > 0.0 => Some(value / limit),
+            _ => None,
+        });
+        needs.fold(1.0, f64::max)
+    }
+
+    /// Keeps the number for now, because others need theirs changed more.
+    pub fn wait_its_turn(&mut self, per_minute: u32, next: Timestamp) {
+        let reason = Reason::WaitsItsTurn { per_minute };
+        self.change(Stage::Turn, self.replicas, reason);
+        self.next_change = Some(next);
+    }
+
     /// Whether the number is to change.
     pub const fn is_change(&self) -> bool {
         self.result != self.replicas
@@ -127,6 +143,8 @@ pub enum Stage {
     Stabilise,
     /// Tasks that do not start.
     Pending,
+    /// Hosts that have no more to give.
+    Saturation,
     /// Time since the last change.
     Cooldown,
     /// Changes per period.
@@ -135,6 +153,8 @@ pub enum Stage {
     Budget,
     /// The bounds.
     Clamp,
+    /// Changes of all services together.
+    Turn,
 }
 
 /// Why a step did what it did.
@@ -223,6 +243,39 @@ pub enum Reason {
         pending: u32,
         /// The orchestrator's words.
         error: Option<String>,
+    },
+    /// All hosts that run it are saturated, and no other has room: growing there helps nobody.
+    HostsSaturated {
+        /// One of them.
+        host: String,
+        /// Of what it has no more.
+        what: String,
+    },
+    /// The hosts that run it are saturated; others have room.
+    HostsSaturatedHere {
+        /// One of them.
+        host: String,
+        /// Of what it has no more.
+        what: String,
+        /// How many others have room.
+        elsewhere: u32,
+    },
+    /// There is no change in this direction.
+    DirectionOff,
+    /// Nothing is known, so that even what is too many is kept.
+    SilentAboveMax {
+        /// The most that there should be.
+        max: u32,
+    },
+    /// These bounds are those of a schedule.
+    Scheduled {
+        /// Which.
+        schedule: String,
+    },
+    /// Others need it more, and no more may change at once.
+    WaitsItsTurn {
+        /// Changes that may be made in a minute.
+        per_minute: u32,
     },
     /// The last change is too recent.
     Cooldown {
@@ -346,6 +399,29 @@ impl fmt::Display for Reason {
                     .as_ref()
                     .map_or(Ok(()), |error| write!(f, " ({error})"))
             }
+            Self::HostsSaturated { host, what } => write!(
+                f,
+                "no host has room, {host} has no more {what}: more replicas would not help"
+            ),
+            Self::HostsSaturatedHere {
+                host,
+                what,
+                elsewhere,
+            } => write!(
+                f,
+                "the hosts that run it are saturated ({host} has no more {what}), {elsewhere} \
+                 others have room"
+            ),
+            Self::DirectionOff => f.write_str("no change in this direction is wanted"),
+            Self::SilentAboveMax { max } => write!(
+                f,
+                "more than {max}, but nothing is taken away while nothing is known"
+            ),
+            Self::Scheduled { schedule } => write!(f, "the bounds are those of {schedule}"),
+            Self::WaitsItsTurn { per_minute } => write!(
+                f,
+                "it waits its turn: {per_minute} changes a minute, and others need theirs more"
+            ),
             Self::Cooldown { left } => {
                 write!(f, "changed only a moment ago: {} s more", short(*left))
             }

@@ -19,6 +19,36 @@ pub(super) fn pending(observation: &Observation, decision: &mut Decision) {
     }
 }
 
+/// More tasks on hosts that have no more to give would only share what there is.
+pub(super) fn saturated(settings: &Settings, observation: &Observation, decision: &mut Decision) {
+    if decision.result <= decision.replicas || observation.hosts.is_empty() {
+        return;
+    }
+    let hosts = observation.hosts.iter();
+    let saturated = hosts.map(|host| Some((host, host.saturated(&settings.saturation)?)));
+    let Some(saturated) = saturated.collect::<Option<Vec<_>>>() else {
+        return;
+    };
+    let Some((host, what)) = saturated.first() else {
+        return;
+    };
+    let (host, what) = (host.name.clone(), (*what).to_owned());
+    match observation.elsewhere {
+        0 => {
+            let reason = Reason::HostsSaturated { host, what };
+            decision.change(Stage::Saturation, decision.replicas, reason);
+        }
+        elsewhere => decision.note(
+            Stage::Saturation,
+            Reason::HostsSaturatedHere {
+                host,
+                what,
+                elsewhere,
+            },
+        ),
+    }
+}
+
 /// The changes of the service that are remembered.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Changes {
@@ -105,6 +135,10 @@ impl Changes {
             &settings.down
         };
 
+        if pace.select == Select::None {
+            decision.change(Stage::RateLimit, replicas, Reason::DirectionOff);
+            return;
+        }
         if let Some(last) = self.last {
             let free = last + pace.cooldown;
             if now < free {
@@ -159,6 +193,7 @@ impl Changes {
             (Some(a), Some(b), Select::Min) => a.min(b),
             (Some(a), None, _) | (None, Some(a), _) => a,
             (None, None, _) => return None,
+            (_, _, Select::None) => 0,
         };
         let left = distance.saturating_sub(used);
         Some(if growing {

@@ -9,13 +9,15 @@ mod decision;
 mod limit;
 mod observation;
 mod recommend;
+mod schedule;
 mod settings;
 mod stabilise;
 
 pub use budget::{Claim, shares};
 pub use decision::{Decision, Reason, Stage, Step};
-pub use observation::{Fast, Observation, Obstacle, Signal};
-pub use settings::{Mode, Pace, Rule, Select, Settings, Target, Thresholds};
+pub use observation::{Fast, HostLoad, Observation, Obstacle, Signal};
+pub use schedule::{Schedule, days};
+pub use settings::{Mode, Pace, Rule, Saturation, Select, Settings, Target, Thresholds};
 
 use sflow_metrics::Timestamp;
 
@@ -84,21 +86,26 @@ impl Policy {
         decision.wish = Some(wish);
         self.window.apply(now, settings, replicas, &mut decision);
         limit::pending(observation, &mut decision);
+        limit::saturated(settings, observation, &mut decision);
         self.changes.apply(now, settings, replicas, &mut decision);
         if let Some(ceiling) = observation.ceiling
             && decision.result > ceiling
         {
             decision.change(Stage::Budget, ceiling, Reason::Budget { ceiling });
         }
-        let bounded = decision
-            .result
-            .clamp(settings.min, settings.max.max(settings.min));
+        let (min, max, schedule) = settings.bounds(now);
+        let bounded = decision.result.clamp(min, max);
         if bounded != decision.result {
-            let reason = Reason::Bounds {
-                min: settings.min,
-                max: settings.max,
-            };
-            decision.change(Stage::Clamp, bounded, reason);
+            if let Some(schedule) = schedule {
+                let schedule = schedule.to_string();
+                decision.note(Stage::Clamp, Reason::Scheduled { schedule });
+            }
+            if bounded < replicas && observation.is_silent() {
+                let kept = replicas.max(min);
+                decision.change(Stage::Clamp, kept, Reason::SilentAboveMax { max });
+            } else {
+                decision.change(Stage::Clamp, bounded, Reason::Bounds { min, max });
+            }
         }
         decision
     }

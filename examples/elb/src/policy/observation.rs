@@ -3,6 +3,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::settings::Saturation;
+
 /// What a decision is made from.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Observation {
@@ -22,6 +24,41 @@ pub struct Observation {
     pub signals: Vec<Signal>,
     /// The service's share of the cluster-wide budget.
     pub ceiling: Option<u32>,
+    /// The hosts that run it, as far as they are known.
+    pub hosts: Vec<HostLoad>,
+    /// Hosts besides these that have room.
+    pub elsewhere: u32,
+}
+
+/// How busy a host is, in percent.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct HostLoad {
+    /// Its name.
+    pub name: String,
+    /// CPU time used.
+    pub cpu: Option<f64>,
+    /// CPU time that other machines took.
+    pub steal: Option<f64>,
+    /// Memory used.
+    pub memory: Option<f64>,
+    /// Of the line rate of its busiest interface.
+    pub network: Option<f64>,
+}
+
+impl HostLoad {
+    /// Of what it has no more.
+    pub fn saturated(&self, limits: &Saturation) -> Option<&'static str> {
+        let above = |value: Option<f64>, limit: f64| value.is_some_and(|value| value >= limit);
+        if above(self.cpu, limits.cpu) {
+            Some("CPU")
+        } else if above(self.steal, limits.steal) {
+            Some("CPU, which other machines take,")
+        } else if above(self.network, limits.network) {
+            Some("network")
+        } else {
+            None
+        }
+    }
 }
 
 impl Observation {
@@ -91,6 +128,11 @@ pub enum Obstacle {
     RolloutRunning,
     /// A rolling update stopped half-way.
     RolloutPaused,
+    /// Another balancer has it, by its label.
+    OwnedByOther {
+        /// Which.
+        owner: String,
+    },
 }
 
 impl fmt::Display for Obstacle {
@@ -100,6 +142,12 @@ impl fmt::Display for Obstacle {
             Self::RolloutRunning => f.write_str("a rolling update is under way: no change now"),
             Self::RolloutPaused => {
                 f.write_str("a rolling update is paused: resume it or roll it back first")
+            }
+            Self::OwnedByOther { owner } => {
+                write!(
+                    f,
+                    "it belongs to the balancer {owner:?}, by its label elb.owner"
+                )
             }
         }
     }

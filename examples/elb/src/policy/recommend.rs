@@ -17,11 +17,7 @@ pub(super) fn recommend(
     then: u32,
     decision: &mut Decision,
 ) {
-    if observation
-        .signals
-        .iter()
-        .all(|signal| signal.known().is_none())
-    {
+    if observation.is_silent() {
         decision.note(Stage::Recommend, Reason::NothingKnown);
         return;
     }
@@ -234,7 +230,7 @@ impl Load {
             return counters;
         };
         let sure = fast.value * (1.0 - 2.0 * fast.error) / AT_ONCE;
-        if sure <= counters.max(limit) {
+        if sure.is_nan() || sure <= counters.max(limit) {
             return counters;
         }
         let reason = Reason::FastSignal {
@@ -254,6 +250,11 @@ impl Load {
 }
 
 impl Observation {
+    /// Whether no container has a fresh value of any metric.
+    pub(super) fn is_silent(&self) -> bool {
+        self.signals.iter().all(|signal| signal.known().is_none())
+    }
+
     /// Containers that there are or will be: pending ones count, so that a task that never
     /// starts holds nothing up and still is not taken for idle capacity.
     pub(super) fn containers(&self) -> u32 {

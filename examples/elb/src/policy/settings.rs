@@ -1,6 +1,9 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use sflow_metrics::Timestamp;
+
+use super::schedule::Schedule;
 
 /// How one service is balanced.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -17,6 +20,10 @@ pub struct Settings {
     pub warm_up: Duration,
     /// Whether packet samples may show a surge before counters do.
     pub fast: bool,
+    /// Other bounds at certain times; of several that apply, the last.
+    pub schedules: Vec<Schedule>,
+    /// When a host is taken for saturated.
+    pub saturation: Saturation,
     /// How growing is paced.
     pub up: Pace,
     /// How shrinking is paced.
@@ -34,6 +41,24 @@ pub enum Mode {
     Advise,
     /// Decisions are carried out.
     Act,
+}
+
+impl Settings {
+    /// The bounds at this time, and the schedule that they are of.
+    pub fn bounds(&self, now: Timestamp) -> (u32, u32, Option<&Schedule>) {
+        let schedule = self
+            .schedules
+            .iter()
+            .rev()
+            .find(|schedule| schedule.is_at(now));
+        let min = schedule
+            .and_then(|schedule| schedule.min)
+            .unwrap_or(self.min);
+        let max = schedule
+            .and_then(|schedule| schedule.max)
+            .unwrap_or(self.max);
+        (min, max.max(min), schedule)
+    }
 }
 
 impl Mode {
@@ -147,6 +172,27 @@ pub struct Pace {
     pub select: Select,
 }
 
+/// When a host is taken for saturated, in percent.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Saturation {
+    /// Of its CPU time used.
+    pub cpu: f64,
+    /// Of its CPU time taken by other machines.
+    pub steal: f64,
+    /// Of the line rate of its busiest interface.
+    pub network: f64,
+}
+
+impl Default for Saturation {
+    fn default() -> Self {
+        Self {
+            cpu: 95.0,
+            steal: 20.0,
+            network: 90.0,
+        }
+    }
+}
+
 /// Which of two limits counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -156,4 +202,6 @@ pub enum Select {
     Max,
     /// The one that allows less.
     Min,
+    /// There is no change in this direction at all.
+    None,
 }

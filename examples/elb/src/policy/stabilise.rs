@@ -1,14 +1,20 @@
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use sflow_metrics::Timestamp;
 
 use super::decision::{Decision, Reason, Stage};
 use super::settings::Settings;
 
+/// A pause that is longer than three of the usual ones and this is one in which nobody watched.
+const AWAY: Duration = Duration::from_secs(15);
+
 /// The recommendations of the recent past, for the longer of the two windows.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Window {
     began: Option<Timestamp>,
+    /// From one look to the next, as it was last.
+    usual: Option<Duration>,
     past: VecDeque<(Timestamp, u32)>,
 }
 
@@ -69,6 +75,17 @@ impl Window {
     /// Keeps a recommendation, forgets those too old for both windows, and says when the first
     /// of all was made.
     fn remember(&mut self, now: Timestamp, settings: &Settings, recommendation: u32) -> Timestamp {
+        // Who has looked away has not watched: what happened meanwhile is not known.
+        if let Some((last, _)) = self.past.back() {
+            let gap = now - *last;
+            let usual = self.usual.unwrap_or(gap);
+            if gap > AWAY + usual * 3 {
+                self.began = None;
+                self.past.clear();
+            } else {
+                self.usual = Some(gap);
+            }
+        }
         self.past.push_back((now, recommendation));
         let longest = settings.up.stabilise.max(settings.down.stabilise);
         while self.past.front().is_some_and(|(at, _)| now - *at > longest) {

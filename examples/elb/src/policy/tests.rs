@@ -345,6 +345,8 @@ fn settings(rule: Rule) -> Settings {
         rule,
         warm_up: Duration::from_secs(10),
         fast: true,
+        schedules: Vec::new(),
+        saturation: crate::policy::Saturation::default(),
         up: Pace::default(),
         down: Pace::default(),
     }

@@ -2,21 +2,13 @@ use std::collections::HashMap;
 
 use sflow_metrics::{AgentKey, Query, Registry, Timestamp};
 
+use crate::policy::HostLoad;
+
 /// How busy the hosts are that agents report.
 #[derive(Debug, Default)]
-pub struct Hosts(HashMap<String, Load>);
-
-/// How busy one is; `None` where its agent does not say.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Load {
-    /// Percent of its CPU time that was used.
-    pub cpu: Option<f64>,
-    /// Percent of its CPU time that another machine took.
-    pub steal: Option<f64>,
-    /// Percent of its memory that is used.
-    pub memory: Option<f64>,
-    /// Percent of the line rate, of its busiest interface and direction.
-    pub network: Option<f64>,
+pub struct Hosts {
+    loads: Vec<HostLoad>,
+    by_name: HashMap<String, usize>,
 }
 
 impl Hosts {
@@ -32,27 +24,35 @@ impl Hosts {
                 }
             }
         }
-        let mut hosts = HashMap::new();
+        let mut hosts = Self::default();
         if let Ok(query) = "avg:cpu_utilization,avg:cpu_steal,avg:mem_utilization".parse::<Query>()
         {
             for answer in registry.answers(now, &query) {
                 let host = answer.entity();
                 let value = |place: usize| answer.value(place).map(|(value, _)| value);
-                let load = Load {
+                let name = short_name(host.name());
+                hosts.by_name.insert(name.clone(), hosts.loads.len());
+                hosts.loads.push(HostLoad {
+                    name,
                     cpu: value(0),
                     steal: value(1),
                     memory: value(2),
                     network: interfaces.get(&host.agent()).copied(),
-                };
-                hosts.insert(short_name(host.name()), load);
+                });
             }
         }
-        Self(hosts)
+        hosts
+    }
+
+    /// All of them.
+    pub fn loads(&self) -> &[HostLoad] {
+        &self.loads
     }
 
     /// How busy the host of this name is, with or without its domain.
-    pub fn load(&self, host: &str) -> Option<Load> {
-        self.0.get(&short_name(host)).copied()
+    pub fn load(&self, host: &str) -> Option<HostLoad> {
+        let place = self.by_name.get(&short_name(host))?;
+        self.loads.get(*place).cloned()
     }
 }
 

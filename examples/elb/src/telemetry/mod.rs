@@ -16,8 +16,8 @@ use tracing::warn;
 
 pub use self::fast::Sampled;
 use self::fast::{Corrections, Samples, Watched};
+pub use self::hosts::Hosts;
 pub(crate) use self::hosts::short_name;
-pub use self::hosts::{Hosts, Load};
 pub use self::look::Look;
 pub(crate) use self::look::NAME_LENGTH;
 pub use self::question::Question;
@@ -39,6 +39,8 @@ pub struct Telemetry {
     corrections: Corrections,
 }
 
+/// What is refused before it is read.
+const STRANGER: &str = "sender not allowed";
 /// What is refused before it is seen.
 const OVERFLOW: &str = "overflow of the socket";
 
@@ -89,6 +91,15 @@ impl Telemetry {
         if now - self.expired >= EXPIRE_EVERY {
             self.expired = now;
             self.registry.expire(now);
+        }
+    }
+
+    /// Counts a datagram of a sender that is not to be heard.
+    pub fn turn_away(&mut self, source: SocketAddr) {
+        self.datagrams += 1;
+        *self.refused.entry(STRANGER).or_default() += 1;
+        if self.told.insert(STRANGER) {
+            warn!(%source, "a sender that is not in collector.agents; others are only counted");
         }
     }
 

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::{at, cpu, loaded, observed, once, settings, signal, target};
-use crate::policy::{Obstacle, Pace, Policy, Reason, Select, Stage};
+use crate::policy::{
+    Fast, HostLoad, Obstacle, Pace, Policy, Reason, Schedule, Select, Stage, days,
+};
 
 #[test]
 fn growing_takes_the_smallest_recommendation_of_its_window() {
@@ -28,11 +30,35 @@ fn shrinking_watches_first_and_then_takes_the_largest_of_its_window() {
     assert_eq!((decision.wish, decision.result), (Some(2), 10));
     assert_eq!(decision.reasons()[0], "has not been watched for 300 s yet");
     assert_eq!(decision.next_change, Some(at(300)));
+    for second in (10..290).step_by(10) {
+        assert_eq!(policy.step(at(second), &loaded(10, 0.1)).result, 10);
+    }
     assert_eq!(policy.step(at(290), &loaded(10, 0.3)).result, 10);
     let decision = policy.step(at(300), &loaded(10, 0.1));
     assert_eq!(decision.result, 6);
     assert_eq!(decision.reasons()[0], "6 was recommended in the last 300 s");
+    for second in (310..=590).step_by(10) {
+        assert_eq!(policy.step(at(second), &loaded(10, 0.1)).result, 6);
+    }
     assert_eq!(policy.step(at(591), &loaded(10, 0.1)).result, 2);
+}
+
+#[test]
+fn who_was_away_has_not_watched() {
+    let mut settings = settings(cpu());
+    settings.down.stabilise = Duration::from_secs(60);
+    let mut policy = Policy::new(settings);
+    for second in (0..=50).step_by(2) {
+        assert_eq!(policy.step(at(second), &loaded(8, 0.1)).result, 8);
+    }
+    // The machine was asleep; what was the load meanwhile?
+    let decision = policy.step(at(3_600), &loaded(8, 0.1));
+    assert_eq!(decision.result, 8);
+    assert_eq!(decision.next_change, Some(at(3_660)));
+    for second in (3_602..3_660).step_by(2) {
+        assert_eq!(policy.step(at(second), &loaded(8, 0.1)).result, 8);
+    }
+    assert_eq!(policy.step(at(3_660), &loaded(8, 0.1)).result, 2);
 }
 
 #[test]
@@ -53,7 +79,9 @@ fn a_time_without_decisions_is_no_time_of_little_load() {
     for second in (10..=200).step_by(10) {
         assert_eq!(policy.step(at(second), &rolling).result, 8);
     }
-    assert_eq!(policy.step(at(210), &loaded(8, 0.1)).result, 8);
+    for second in (210..=260).step_by(10) {
+        assert_eq!(policy.step(at(second), &loaded(8, 0.1)).result, 8);
+    }
     assert_eq!(policy.step(at(261), &loaded(8, 0.1)).result, 2);
 
     // The same holds for silence.
@@ -241,11 +269,127 @@ fn the_budget_is_a_ceiling_below_which_only_the_minimum_goes() {
 }
 
 #[test]
-fn bounds_hold_even_when_nothing_is_known() {
+fn the_minimum_holds_when_nothing_is_known_and_nothing_is_taken_away() {
     let silent = |replicas| observed(replicas, vec![signal("cpu", None, 0)]);
-    assert_eq!(once(settings(cpu()), &silent(30)).result, 20);
+    let decision = once(settings(cpu()), &silent(30));
+    assert_eq!(decision.result, 30);
+    assert_eq!(
+        decision.reasons()[0],
+        "more than 20, but nothing is taken away while nothing is known"
+    );
+    assert_eq!(once(settings(cpu()), &loaded(30, 0.5)).result, 20);
     assert_eq!(once(settings(cpu()), &silent(0)).result, 1);
     let mut reversed = settings(cpu());
     (reversed.min, reversed.max) = (5, 3);
     assert_eq!(once(reversed, &silent(1)).result, 5);
+}
+
+#[test]
+fn schedules_make_other_bounds() {
+    let mut settings = settings(cpu());
+    let today = jiff::Timestamp::from_second(at(0).as_secs_f64() as i64).unwrap();
+    let today = jiff::tz::TimeZone::UTC.to_datetime(today).date().weekday();
+    let named = |day| {
+        let name = format!("{day:?}").to_ascii_lowercase();
+        name[..3].to_owned()
+    };
+    let schedule = |days_text: &str, min, max| Schedule {
+        days: days(days_text).unwrap(),
+        from: "00:00".parse().unwrap(),
+        to: "00:00".parse().unwrap(),
+        zone: jiff::tz::TimeZone::UTC,
+        min,
+        max,
+    };
+    settings.schedules = vec![schedule("daily", Some(6), None)];
+    let decision = once(settings.clone(), &loaded(4, 0.5));
+    assert_eq!(decision.result, 6);
+    assert_eq!(
+        decision.reasons()[..2],
+        [
+            "the service is kept between 6 and 20",
+            "the bounds are those of mon,tue,wed,thu,fri,sat,sun 00:00–00:00 UTC"
+        ]
+    );
+    // The last that applies.
+    settings
+        .schedules
+        .push(schedule(&named(today), None, Some(3)));
+    let tomorrow = named(today.next());
+    settings.schedules.push(schedule(&tomorrow, Some(9), None));
+    assert_eq!(once(settings, &loaded(4, 0.5)).result, 3);
+}
+
+#[test]
+fn a_direction_can_be_off() {
+    let mut settings = settings(cpu());
+    settings.down.select = Select::None;
+    settings.down.stabilise = Duration::ZERO;
+    let decision = once(settings.clone(), &loaded(8, 0.1));
+    assert_eq!(decision.result, 8);
+    assert_eq!(
+        decision.reasons()[0],
+        "no change in this direction is wanted"
+    );
+    assert_eq!(once(settings, &loaded(4, 1.0)).result, 8);
+}
+
+#[test]
+fn saturated_hosts_are_no_place_to_grow() {
+    let host = |name: &str, cpu: f64, steal: f64| HostLoad {
+        name: name.to_owned(),
+        cpu: Some(cpu),
+        steal: Some(steal),
+        ..HostLoad::default()
+    };
+    let mut observation = loaded(4, 1.0);
+    observation.hosts = vec![host("node1", 99.0, 0.0), host("node2", 60.0, 45.0)];
+    let decision = once(settings(cpu()), &observation);
+    assert_eq!(decision.result, 4);
+    assert_eq!(
+        decision.reasons()[0],
+        "no host has room, node1 has no more CPU: more replicas would not help"
+    );
+    observation.elsewhere = 2;
+    let decision = once(settings(cpu()), &observation);
+    assert_eq!(decision.result, 8);
+    assert!(
+        decision.to_string().contains("2 others have room"),
+        "{decision}"
+    );
+    // One of them still has room.
+    observation.elsewhere = 0;
+    observation.hosts.push(host("node3", 40.0, 0.0));
+    assert_eq!(once(settings(cpu()), &observation).result, 8);
+}
+
+#[test]
+fn samples_show_a_surge_and_never_a_lull() {
+    let fast = |value: f64, error: f64, samples: u64| {
+        let mut observation = loaded(4, 0.5);
+        observation.signals[0].fast = Some(Fast {
+            value,
+            error,
+            samples,
+            correction: 1.0,
+        });
+        once(settings(cpu()), &observation)
+    };
+    let surge = fast(2.0, 0.05, 400);
+    assert!(surge.result > 8, "{surge}");
+    assert!(
+        surge.to_string().contains("400 packet samples show cpu at"),
+        "{surge}"
+    );
+    // Too few, too uncertain, or no more than counters say: as if there were none.
+    for decision in [
+        fast(2.0, 0.05, 15),
+        fast(2.0, 0.4, 400),
+        fast(0.6, 0.05, 400),
+        fast(0.0, 0.05, 400),
+        fast(f64::NAN, f64::NAN, 400),
+    ] {
+        assert_eq!(decision.result, 4, "{decision}");
+        assert!(!decision.to_string().contains("samples"), "{decision}");
+    }
 }

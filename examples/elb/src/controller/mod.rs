@@ -1,7 +1,12 @@
 //! The control loop: observe, decide, act. It returns when it wants to be called again and
 //! never sleeps.
 
-use std::collections::{HashMap, HashSet};
+mod discovery;
+mod managed;
+mod observe;
+mod turns;
+
+use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,13 +14,15 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use sflow_metrics::{QueryError, Timestamp};
 
-use crate::config::{Control, Service as Configured};
-use crate::orchestrator::{
-    Orchestrator, OrchestratorError, Rollout, Scaling, Service, ServiceId, TaskState,
-};
-use crate::policy::{Claim, Decision, Fast, Mode, Observation, Obstacle, Policy, Signal, shares};
+use crate::config::{Control, Discovery, Service as Configured};
+use crate::orchestrator::{Orchestrator, OrchestratorError, Service};
+use crate::policy::{Claim, Decision, Mode, Reason, shares};
 use crate::shared::Shared;
-use crate::telemetry::{Question, Telemetry};
+use crate::telemetry::Telemetry;
+use discovery::Found;
+pub use managed::{Managed, Origin};
+use observe::{Seen, observation, see, see_again};
+use turns::Turns;
 
 /// How often in a row a decision is made anew when the service changes meanwhile, before the
 /// next ordinary round is waited for.
@@ -29,29 +36,9 @@ pub struct Controller<O> {
     /// What may be done at most, whatever the services' own modes allow.
     mode: Mode,
     managed: Vec<Managed>,
-}
-
-/// One service under control.
-#[derive(Debug)]
-pub struct Managed {
-    /// Its name.
-    pub name: String,
-    /// Larger is served first when the budget is short.
-    pub priority: i32,
-    /// What is to be done for it.
-    pub mode: Mode,
-    /// Its policy.
-    pub policy: Policy,
-    /// What is asked of the telemetry.
-    pub question: Question,
-    /// As it was found last; `None` if the orchestrator does not know it.
-    pub state: Option<Service>,
-    /// What was decided last.
-    pub last: Option<Arc<Decision>>,
-    /// The identity that it had when it was found last.
-    known: Option<ServiceId>,
-    /// How often in a row it had changed when it was to be changed.
-    conflicts: u32,
+    discovery: Option<Discovery>,
+    found: Found,
+    turns: Turns,
 }
 
 /// What one round of the loop brought.
@@ -133,13 +120,26 @@ impl<O: Orchestrator> Controller<O> {
         control: Control,
         services: &[Configured],
     ) -> Result<Self, QueryError> {
-        let managed: Result<Vec<_>, _> = services.iter().map(Managed::new).collect();
         Ok(Self {
             orchestrator,
             control,
-            mode: Mode::Act,
-            managed: managed?,
+            mode: control.mode,
+            managed: configured(services)?,
+            discovery: None,
+            found: Found::default(),
+            turns: Turns::default(),
         })
+    }
+
+    /// Finds further services by their labels.
+    pub fn discover(&mut self, discovery: Discovery) {
+        self.discovery = Some(discovery);
+        self.found.look_soon();
+    }
+
+    /// Looks for services in the next round, because something has happened to one.
+    pub fn look_soon(&mut self) {
+        self.found.look_soon();
     }
 
     /// The orchestrator.
@@ -163,7 +163,7 @@ impl<O: Orchestrator> Controller<O> {
     ///
     /// If it is to be balanced by a metric that is not known.
     pub fn manage(&mut self, service: &Configured) -> Result<(), QueryError> {
-        self.managed.push(Managed::new(service)?);
+        self.managed.push(Managed::new(service, Origin::File)?);
         Ok(())
     }
 
@@ -196,20 +196,26 @@ impl<O: Orchestrator> Controller<O> {
         &mut self,
         control: Control,
         services: &[Configured],
+        discovery: Option<Discovery>,
     ) -> Result<(), QueryError> {
-        let managed: Result<Vec<_>, _> = services.iter().map(Managed::new).collect();
-        let mut managed = managed?;
+        let mut managed = configured(services)?;
         for new in &mut managed {
-            let old = self.managed.iter_mut().find(|old| old.name == new.name);
-            if let Some(old) = old {
-                new.policy = old.policy.with(new.policy.settings().clone());
-                new.state = old.state.take();
-                new.known = old.known.take();
-                new.last = old.last.take();
+            let mut old = self.managed.iter_mut();
+            if let Some(old) = old.find(|old| old.name == new.name) {
+                new.inherit(old);
             }
         }
+        let is_new = |name: &str| managed.iter().all(|managed| managed.name != name);
+        let found = std::mem::take(&mut self.managed).into_iter();
+        let found: Vec<Managed> = found
+            .filter(|old| old.origin == Origin::Labels && is_new(&old.name))
+            .collect();
+        managed.extend(found);
         self.managed = managed;
+        self.mode = control.mode;
         self.control = control;
+        self.discovery = discovery;
+        self.found.look_soon();
         Ok(())
     }
 
@@ -225,6 +231,7 @@ impl<O: Orchestrator> Controller<O> {
             ..Round::default()
         };
         let clock = Instant::now();
+        self.find_labelled(now, &mut round).await;
         let is_on = |managed: &&Managed| managed.mode.least(self.mode) != Mode::Off;
         let on = self.managed.iter().filter(is_on);
         let names: Vec<String> = on.map(|managed| managed.name.clone()).collect();
@@ -241,11 +248,15 @@ impl<O: Orchestrator> Controller<O> {
         self.find(found);
 
         let clock = Instant::now();
-        let signals = self.observe(now, telemetry);
+        let seen = see(now, &self.managed, &mut telemetry.lock());
         round.stages.observe = clock.elapsed();
 
         let clock = Instant::now();
-        let decisions = self.decide(now, signals, &mut round);
+        let mut decisions = self.decide(now, seen, &mut round);
+        if let Some(per_minute) = self.control.changes_per_minute {
+            let priority = |place: usize| self.managed.get(place).map_or(0, |it| it.priority);
+            self.turns.take(now, per_minute, &mut decisions, priority);
+        }
         round.stages.decide = clock.elapsed();
 
         let clock = Instant::now();
@@ -268,53 +279,28 @@ impl<O: Orchestrator> Controller<O> {
         }
     }
 
-    fn observe(&self, now: Timestamp, telemetry: &Shared<Telemetry>) -> Vec<Vec<Signal>> {
-        let mut telemetry = telemetry.lock();
-        let look = telemetry.look(now, self.managed.iter().map(|managed| &managed.question));
-        let signals = self.managed.iter().map(|managed| match &managed.state {
-            Some(service) => look.signals(&managed.question, service),
-            None => Vec::new(),
-        });
-        let mut signals: Vec<Vec<Signal>> = signals.collect();
-        drop(look);
-        let names: HashSet<&str> = self
-            .managed
-            .iter()
-            .filter(|managed| managed.policy.settings().fast)
-            .map(|managed| managed.name.as_str())
-            .collect();
-        if names.is_empty() {
-            return signals;
-        }
-        telemetry.sample(now, |service| names.contains(service));
-        for (managed, signals) in self.managed.iter().zip(&mut signals) {
-            if let Some(service) = &managed.state
-                && managed.policy.settings().fast
-            {
-                add_fast(now, service, signals, &mut telemetry);
-            }
-        }
-        signals
-    }
-
     /// A decision for each service that there is, by its place.
     fn decide(
         &mut self,
         now: Timestamp,
-        signals: Vec<Vec<Signal>>,
+        seen: Vec<Seen>,
         round: &mut Round,
     ) -> Vec<(usize, Decision)> {
-        let ceilings = self.ceilings();
+        let ceilings = self.ceilings(now);
+        let owner = self
+            .discovery
+            .as_ref()
+            .map_or("elb", |it| it.owner.as_str());
         let mut decisions = Vec::new();
-        let managed = self.managed.iter_mut().zip(signals).zip(ceilings);
-        for (place, ((managed, signals), ceiling)) in managed.enumerate() {
+        let managed = self.managed.iter_mut().zip(seen).zip(ceilings);
+        for (place, ((managed, seen), ceiling)) in managed.enumerate() {
             let mode = managed.mode.least(self.mode);
             if mode == Mode::Off {
                 continue;
             }
             match &managed.state {
                 Some(service) => {
-                    let observation = observation(service, signals, ceiling);
+                    let observation = observation(service, owner, seen, ceiling);
                     let mut decision = managed.policy.step(now, &observation);
                     decision.mode = mode;
                     decisions.push((place, decision));
@@ -356,6 +342,7 @@ impl<O: Orchestrator> Controller<O> {
             match self.orchestrator.scale(service, decision.result).await {
                 Ok(()) => {
                     managed.conflicts = 0;
+                    self.turns.taken(now);
                     managed
                         .policy
                         .changed(now, decision.replicas, decision.result);
@@ -379,14 +366,15 @@ impl<O: Orchestrator> Controller<O> {
                     let Some(service) = &managed.state else {
                         break Outcome::Kept;
                     };
-                    let mut telemetry = telemetry.lock();
-                    let look = telemetry.look(now, [&managed.question]);
-                    let mut signals = look.signals(&managed.question, service);
-                    drop(look);
-                    if managed.policy.settings().fast {
-                        add_fast(now, service, &mut signals, &mut telemetry);
-                    }
-                    let observation = observation(service, signals, None);
+                    let fast = managed.policy.settings().fast;
+                    let question = &managed.question;
+                    let seen = see_again(now, question, service, fast, &mut telemetry.lock());
+                    let owner = self
+                        .discovery
+                        .as_ref()
+                        .map_or("elb", |it| it.owner.as_str());
+                    let ceiling = ceiling(&decision);
+                    let observation = observation(service, owner, seen, ceiling);
                     let mode = decision.mode;
                     decision = managed.policy.step(now, &observation);
                     decision.mode = mode;
@@ -400,34 +388,30 @@ impl<O: Orchestrator> Controller<O> {
     }
 
     /// Each service's share of the budget, from what each wished for last.
-    fn ceilings(&self) -> Vec<Option<u32>> {
+    fn ceilings(&self, now: Timestamp) -> Vec<Option<u32>> {
         let Some(budget) = self.control.budget else {
             return vec![None; self.managed.len()];
         };
-        let claims: Vec<Claim> = self.managed.iter().map(Managed::claim).collect();
+        let claims: Vec<Claim> = self
+            .managed
+            .iter()
+            .map(|managed| managed.claim(now))
+            .collect();
         shares(budget, &claims).into_iter().map(Some).collect()
     }
 }
 
-/// Adds what packet samples say to what counters said. These correct them where most of the
-/// containers have told.
-fn add_fast(now: Timestamp, service: &Service, signals: &mut [Signal], telemetry: &mut Telemetry) {
-    let running = service.running();
-    if running == 0 {
-        return;
-    }
-    for signal in signals {
-        let is_most = 2 * signal.contributing > running;
-        let counters = signal.value.filter(|_| is_most);
-        let counters = counters.map(|mean| mean * f64::from(running));
-        let sampled = telemetry.sampled(now, &service.name, &signal.metric, counters);
-        signal.fast = sampled.map(|sampled| Fast {
-            value: sampled.value / f64::from(running),
-            error: sampled.error,
-            samples: sampled.samples,
-            correction: sampled.correction,
-        });
-    }
+fn configured(services: &[Configured]) -> Result<Vec<Managed>, QueryError> {
+    let managed = |service| Managed::new(service, Origin::File);
+    services.iter().map(managed).collect()
+}
+
+/// The share of the budget that a decision was bounded by.
+fn ceiling(decision: &Decision) -> Option<u32> {
+    decision.steps.iter().find_map(|step| match step.reason {
+        Reason::Budget { ceiling } => Some(ceiling),
+        _ => None,
+    })
 }
 
 fn failed(managed: &Managed, trouble: &OrchestratorError, round: &mut Round) -> Outcome {
@@ -442,97 +426,3 @@ fn jitter(attempt: u32) -> Duration {
     let chance = RandomState::new().hash_one(attempt) % 1_000;
     Duration::from_millis(50 * u64::from(attempt) + chance / 4)
 }
-
-impl Managed {
-    fn new(service: &Configured) -> Result<Self, QueryError> {
-        let question = Question::new(&service.settings.rule.metrics())?;
-        Ok(Self {
-            name: service.name.clone(),
-            priority: service.priority,
-            mode: service.settings.mode,
-            policy: Policy::new(service.settings.clone()),
-            question,
-            state: None,
-            last: None,
-            known: None,
-            conflicts: 0,
-        })
-    }
-
-    /// Takes note of how the service is now. What was remembered of another under the same name
-    /// is not of this one.
-    fn is_now(&mut self, state: Option<Service>) {
-        if let Some(found) = &state
-            && self.known.as_ref() != Some(&found.id)
-        {
-            if self.known.is_some() {
-                self.policy = Policy::new(self.policy.settings().clone());
-                self.last = None;
-                self.conflicts = 0;
-            }
-            self.known = Some(found.id.clone());
-        }
-        self.state = state;
-    }
-
-    fn claim(&self) -> Claim {
-        let settings = self.policy.settings();
-        let replicas = match self.state.as_ref().map(|service| service.scaling) {
-            Some(Scaling::Replicated { replicas }) => replicas,
-            _ => 0,
-        };
-        // One more than it has, so that a service can begin to grow before it has said so.
-        let wish = self
-            .last
-            .as_ref()
-            .and_then(|decision| decision.wish)
-            .unwrap_or(replicas);
-        let wish = wish
-            .max(replicas.saturating_add(1))
-            .clamp(settings.min, settings.max);
-        Claim {
-            priority: self.priority,
-            min: settings.min,
-            replicas,
-            wish,
-        }
-    }
-}
-
-/// What the policy is shown of a service.
-fn observation(service: &Service, signals: Vec<Signal>, ceiling: Option<u32>) -> Observation {
-    let (replicas, obstacle) = match service.scaling {
-        Scaling::Replicated { replicas } => (replicas, None),
-        Scaling::Global => (service.running(), Some("global")),
-        Scaling::Job => (service.running(), Some("job")),
-    };
-    let obstacle = obstacle
-        .map(|what| Obstacle::NotScalable {
-            what: what.to_owned(),
-        })
-        .or(match service.rollout {
-            Rollout::Settled => None,
-            Rollout::Running => Some(Obstacle::RolloutRunning),
-            Rollout::Paused => Some(Obstacle::RolloutPaused),
-        });
-    let in_state = |state: TaskState| service.tasks.iter().filter(move |task| task.state == state);
-    let running: Vec<Duration> = in_state(TaskState::Running).map(|task| task.age).collect();
-    let late: Vec<_> = service
-        .tasks
-        .iter()
-        .filter(|task| task.state != TaskState::Running && task.age >= START_TIME)
-        .collect();
-    Observation {
-        service: service.name.clone(),
-        replicas,
-        running,
-        pending: u32::try_from(late.len()).unwrap_or(u32::MAX),
-        pending_error: late.iter().find_map(|task| task.error.clone()),
-        obstacle,
-        signals,
-        ceiling,
-    }
-}
-
-/// A task that takes longer than this to start is taken for one that does not start.
-const START_TIME: Duration = Duration::from_secs(15);

@@ -1,0 +1,189 @@
+//! Bounds that hold at certain times of certain days.
+
+use std::fmt;
+
+use jiff::civil::{Time, Weekday};
+use jiff::tz::TimeZone;
+use serde::{Serialize, Serializer};
+use sflow_metrics::Timestamp;
+
+/// Bounds at certain times.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Schedule {
+    /// The days on which it begins.
+    pub days: Vec<Weekday>,
+    /// From this time of the day …
+    pub from: Time,
+    /// … until this one; if that is not later, of the next day.
+    pub to: Time,
+    /// Where these are times.
+    pub zone: TimeZone,
+    /// Never fewer replicas, if it says so.
+    pub min: Option<u32>,
+    /// Never more, if it says so.
+    pub max: Option<u32>,
+}
+
+impl Schedule {
+    /// Whether it applies.
+    pub fn is_at(&self, now: Timestamp) -> bool {
+        let nanos = i128::from(now.as_nanos());
+        let Ok(now) = jiff::Timestamp::from_nanosecond(nanos) else {
+            return false;
+        };
+        let here = self.zone.to_datetime(now);
+        let (day, time) = (here.date().weekday(), here.time());
+        let is_over_night = self.to <= self.from;
+        if is_over_night {
+            (time >= self.from && self.days.contains(&day))
+                || (time < self.to && self.days.contains(&day.previous()))
+        } else {
+            time >= self.from && time < self.to && self.days.contains(&day)
+        }
+    }
+}
+
+/// The days that `mon-fri`, `sat,sun` or `daily` stand for.
+pub fn days(text: &str) -> Option<Vec<Weekday>> {
+    const ALL: [(&str, Weekday); 7] = [
+        ("mon", Weekday::Monday),
+        ("tue", Weekday::Tuesday),
+        ("wed", Weekday::Wednesday),
+        ("thu", Weekday::Thursday),
+        ("fri", Weekday::Friday),
+        ("sat", Weekday::Saturday),
+        ("sun", Weekday::Sunday),
+    ];
+    let place = |word: &str| {
+        let word = word.trim().to_ascii_lowercase();
+        ALL.iter().position(|(name, _)| word == *name)
+    };
+    if text.trim().eq_ignore_ascii_case("daily") {
+        return Some(ALL.map(|(_, day)| day).to_vec());
+    }
+    let mut days = Vec::new();
+    for part in text.split(',') {
+        let (first, last) = match part.split_once('-') {
+            Some((first, last)) => (place(first)?, place(last)?),
+            None => (place(part)?, place(part)?),
+        };
+        let mut at = first;
+        loop {
+            if !days.contains(&ALL[at].1) {
+                days.push(ALL[at].1);
+            }
+            if at == last {
+                break;
+            }
+            at = (at + 1) % ALL.len();
+        }
+    }
+    Some(days)
+}
+
+impl fmt::Display for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, day) in self.days.iter().enumerate() {
+            let name = format!("{day:?}").to_ascii_lowercase();
+            let comma = if place == 0 { "" } else { "," };
+            write!(f, "{comma}{}", name.get(..3).unwrap_or(&name))?;
+        }
+        let (from, to) = (self.from.strftime("%H:%M"), self.to.strftime("%H:%M"));
+        write!(f, " {from}–{to} {}", self.zone.iana_name().unwrap_or("UTC"))
+    }
+}
+
+impl Serialize for Schedule {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn schedule(days_text: &str, from: &str, to: &str, zone: &str) -> Schedule {
+        Schedule {
+            days: days(days_text).unwrap(),
+            from: from.parse().unwrap(),
+            to: to.parse().unwrap(),
+            zone: TimeZone::get(zone).unwrap(),
+            min: Some(4),
+            max: None,
+        }
+    }
+
+    fn at(text: &str) -> Timestamp {
+        let time: jiff::Timestamp = text.parse().unwrap();
+        Timestamp::from_secs(u64::try_from(time.as_second()).unwrap())
+    }
+
+    #[test]
+    fn working_hours_are_those_of_the_place() {
+        let work = schedule("mon-fri", "08:00", "18:00", "Europe/Berlin");
+        for (time, is_at) in [
+            // A Monday of the winter, one hour ahead of UTC.
+            ("2026-11-23T06:59:59Z", false),
+            ("2026-11-23T07:00:00Z", true),
+            ("2026-11-23T16:59:59Z", true),
+            ("2026-11-23T17:00:00Z", false),
+            // A Monday of the summer, two hours ahead.
+            ("2026-07-20T06:00:00Z", true),
+            ("2026-07-20T16:00:00Z", false),
+            // A Sunday.
+            ("2026-11-22T09:00:00Z", false),
+        ] {
+            assert_eq!(work.is_at(at(time)), is_at, "{time}");
+        }
+        assert_eq!(
+            work.to_string(),
+            "mon,tue,wed,thu,fri 08:00–18:00 Europe/Berlin"
+        );
+    }
+
+    #[test]
+    fn a_night_belongs_to_the_day_that_it_begins_on() {
+        let night = schedule("fri", "22:00", "06:00", "UTC");
+        for (time, is_at) in [
+            ("2026-11-27T21:59:00Z", false),
+            ("2026-11-27T22:00:00Z", true),
+            ("2026-11-28T05:59:00Z", true),
+            ("2026-11-28T06:00:00Z", false),
+            ("2026-11-27T05:00:00Z", false),
+        ] {
+            assert_eq!(night.is_at(at(time)), is_at, "{time}");
+        }
+        let whole = schedule("daily", "00:00", "00:00", "UTC");
+        assert!(whole.is_at(at("2026-11-27T00:00:00Z")));
+        assert!(whole.is_at(at("2026-11-27T23:59:59Z")));
+    }
+
+    #[test]
+    fn clocks_that_are_changed_do_no_harm() {
+        // 02:30 does not exist on this night, and exists twice on the other.
+        let short = schedule("sun", "02:15", "02:45", "Europe/Berlin");
+        let hits = |from: &str| {
+            let start = at(from);
+            let minutes =
+                (0..360).map(|minute| start + std::time::Duration::from_secs(60 * minute));
+            minutes.filter(|time| short.is_at(*time)).count()
+        };
+        assert_eq!(hits("2026-03-29T00:00:00Z"), 0);
+        assert_eq!(hits("2026-10-25T00:00:00Z"), 60);
+    }
+
+    #[test]
+    fn days_are_written_as_people_write_them() {
+        use Weekday::{Friday, Monday, Saturday, Sunday};
+        assert_eq!(days("sat, Sun"), Some(vec![Saturday, Sunday]));
+        assert_eq!(
+            days("fri-mon"),
+            Some(vec![Friday, Saturday, Sunday, Monday])
+        );
+        assert_eq!(days("daily").unwrap().len(), 7);
+        for text in ["", "monday", "mon-", "mon..fri", "mon;tue"] {
+            assert_eq!(days(text), None, "{text}");
+        }
+    }
+}
