@@ -1,14 +1,14 @@
 //! What was found out, before anybody judges it.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use sflow_metrics::AgentKey;
 
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Service as Wish};
 use crate::docker::{About, Member};
-use crate::orchestrator::{Service, Task};
+use crate::orchestrator::{Labelled, Service, Task};
 use crate::policy::Signal;
 use crate::telemetry::NAME_LENGTH;
 
@@ -32,8 +32,26 @@ pub struct EngineFacts {
     pub managers: Vec<ManagerFacts>,
     /// The nodes, or why no manager could tell; `None` if none was asked.
     pub members: Option<Result<Vec<Member>, String>>,
+    /// The services that ask by their labels to be balanced, or why they could not be read.
+    pub labelled: Option<Result<Vec<Labelled>, String>>,
     /// The services that are to be balanced, or why they could not be read.
     pub services: Option<Result<Vec<Service>, String>>,
+}
+
+impl EngineFacts {
+    /// The services that are to be balanced: those of the file, then those that ask for it by
+    /// their labels and are not in the file.
+    pub fn wishes(&self, config: &Config) -> Vec<Wish> {
+        let mut wishes = config.services.clone();
+        for labelled in self.labelled.iter().flatten().flatten() {
+            let labels = &config.discovery.labels;
+            let is_known = wishes.iter().any(|wish| wish.name == labelled.name);
+            if !is_known && let Ok(Some(wish)) = labels.service(&labelled.name, &labelled.labels) {
+                wishes.push(wish);
+            }
+        }
+        wishes
+    }
 }
 
 /// One endpoint.
@@ -84,6 +102,8 @@ pub struct Heard {
     pub datagrams: u64,
     /// Those that could not be used, by cause.
     pub refused: BTreeMap<String, u64>,
+    /// Those that the configuration does not take, by who sent them; some of them.
+    pub turned_away: BTreeMap<IpAddr, u64>,
     /// Those that the kernel dropped for lack of room, if it says so.
     pub dropped: Option<u64>,
     /// The agents.
@@ -101,6 +121,7 @@ impl Default for Heard {
             listened: Duration::ZERO,
             datagrams: 0,
             refused: BTreeMap::new(),
+            turned_away: BTreeMap::new(),
             dropped: None,
             agents: Vec::new(),
             containers: Vec::new(),

@@ -86,7 +86,7 @@ async fn look(config: &Config, listen_for: Duration) -> (EngineFacts, MaybeHeard
     if listen_for.is_zero() {
         return (ask_engines(config).await, None);
     }
-    let mut listening = match Listening::begin(config.collector.listen, now()) {
+    let mut listening = match Listening::begin(&config.collector, now()) {
         Ok(listening) => listening,
         Err(why) => return (ask_engines(config).await, Some(Err(why))),
     };
@@ -107,9 +107,7 @@ async fn look(config: &Config, listen_for: Duration) -> (EngineFacts, MaybeHeard
             }
             engines = &mut asking, if answer.is_none() => answer = Some(engines),
             _ = tick.tick() => {
-                let services = answer.iter().flat_map(|engines| engines.services.iter().flatten());
-                let services: Vec<_> = services.flatten().cloned().collect();
-                let heard = listening.heard(now(), config, &services);
+                let heard = heard(&listening, config, answer.as_ref());
                 let progress = answer.as_ref().map(|engines| Progress::of(&heard, engines));
                 bar.draw(begun.elapsed(), &heard, progress);
                 let is_over = begun.elapsed() >= listen_for && answer.is_some();
@@ -122,11 +120,19 @@ async fn look(config: &Config, listen_for: Duration) -> (EngineFacts, MaybeHeard
     }
     bar.clear();
     drop(asking);
-    let engines = answer.unwrap_or_default();
-    let services = engines.services.iter().flatten().flatten();
-    let services: Vec<_> = services.cloned().collect();
-    let heard = listening.heard(now(), config, &services);
-    (engines, Some(Ok(heard)))
+    let heard = heard(&listening, config, answer.as_ref());
+    (answer.unwrap_or_default(), Some(Ok(heard)))
+}
+
+/// What was heard so far of what is known so far to be asked for.
+fn heard(listening: &Listening, config: &Config, engines: Option<&EngineFacts>) -> Heard {
+    let services = engines.and_then(|engines| engines.services.as_ref()?.as_ref().ok());
+    let wishes = engines.map(|engines| engines.wishes(config));
+    listening.heard(
+        now(),
+        &wishes.unwrap_or_default(),
+        services.map_or(&[], Vec::as_slice),
+    )
 }
 
 /// Says on a terminal how far it is; elsewhere nothing.

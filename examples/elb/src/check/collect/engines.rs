@@ -8,42 +8,37 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::check::{EngineFacts, ManagerFacts, Unreachable};
-use crate::config::Config;
+use crate::config::{Config, ENABLED};
 use crate::docker::{self, About, Docker};
 use crate::orchestrator::Orchestrator as _;
 
 /// Asks every endpoint what it is, and those that can tell about nodes and services.
 pub async fn ask_engines(config: &Config) -> EngineFacts {
-    let managers = ask_managers(&config.docker).await;
-    if managers.iter().all(|manager| manager.answer.is_err()) {
-        return EngineFacts {
-            managers,
-            members: None,
-            services: None,
-        };
+    let mut facts = EngineFacts {
+        managers: ask_managers(&config.docker).await,
+        ..EngineFacts::default()
+    };
+    if facts.managers.iter().all(|manager| manager.answer.is_err()) {
+        return facts;
     }
     let Ok(mut docker) = Docker::connect(&config.docker) else {
-        return EngineFacts {
-            managers,
-            members: None,
-            services: None,
-        };
+        return facts;
     };
     let members = docker.members().await;
-    let names: Vec<String> = config
-        .services
-        .iter()
-        .map(|service| service.name.clone())
-        .collect();
-    let services = match &members {
-        Ok(_) => Some(docker.services(&names).await),
-        Err(_) => None,
-    };
-    EngineFacts {
-        managers,
-        members: Some(members.map_err(|error| error.to_string())),
-        services: services.map(|services| services.map_err(|error| error.to_string())),
+    let has_members = members.is_ok();
+    facts.members = Some(members.map_err(|error| error.to_string()));
+    if !has_members {
+        return facts;
     }
+    if config.discovery.enabled {
+        let labelled = docker.labelled(ENABLED).await;
+        facts.labelled = Some(labelled.map_err(|error| error.to_string()));
+    }
+    let wishes = facts.wishes(config).into_iter();
+    let names: Vec<String> = wishes.map(|wish| wish.name).collect();
+    let services = docker.services(&names).await;
+    facts.services = Some(services.map_err(|error| error.to_string()));
+    facts
 }
 
 /// All at once: one that is gone takes the whole timeout.

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
 use sflow_collector::{AsyncUdpReceiver, SocketSettings, UdpReceiver};
@@ -8,7 +8,7 @@ use sflow_metrics::{AgentKey, EntityKind, Timestamp};
 
 use super::witness::{Seen, Witness};
 use crate::check::{AgentFacts, ContainerFacts, EngineFacts, Heard, NotListening};
-use crate::config::Config;
+use crate::config::{Collector, Service as Wish};
 use crate::orchestrator::{Service, Task, TaskState};
 use crate::policy::Signal;
 use crate::telemetry::{Question, Telemetry, short_name};
@@ -20,8 +20,13 @@ pub struct Listening {
     address: SocketAddr,
     telemetry: Telemetry,
     witness: Witness,
+    takes: Collector,
+    turned_away: BTreeMap<IpAddr, u64>,
     begun: Timestamp,
 }
+
+/// Senders that are not taken and still remembered.
+const MOST_STRANGERS: usize = 64;
 
 impl Listening {
     /// Begins, in a runtime.
@@ -29,7 +34,8 @@ impl Listening {
     /// # Errors
     ///
     /// If the port cannot be had.
-    pub fn begin(address: SocketAddr, now: Timestamp) -> Result<Self, NotListening> {
+    pub fn begin(collector: &Collector, now: Timestamp) -> Result<Self, NotListening> {
+        let address = collector.listen;
         let failed = |error: &io::Error, words: String| NotListening {
             address,
             is_in_use: error.kind() == ErrorKind::AddrInUse,
@@ -44,6 +50,8 @@ impl Listening {
             receiver,
             telemetry: Telemetry::default(),
             witness: Witness::default(),
+            takes: collector.clone(),
+            turned_away: BTreeMap::new(),
             begun: now,
         })
     }
@@ -60,15 +68,22 @@ impl Listening {
     /// If the socket fails.
     pub async fn receive(&mut self) -> io::Result<()> {
         let received = self.receiver.receive().await?;
+        let sender = received.source.ip();
+        if !self.takes.takes(sender) {
+            if self.turned_away.len() < MOST_STRANGERS || self.turned_away.contains_key(&sender) {
+                *self.turned_away.entry(sender).or_default() += 1;
+            }
+            return Ok(());
+        }
         let since = received.received_at.duration_since(SystemTime::UNIX_EPOCH);
         let at = Timestamp::from(since.unwrap_or_default());
-        self.witness.see(at, received.source.ip(), received.bytes);
+        self.witness.see(at, sender, received.bytes);
         self.telemetry.receive(at, received.source, received.bytes);
         Ok(())
     }
 
     /// What was heard so far of what these services need.
-    pub fn heard(&self, now: Timestamp, config: &Config, services: &[Service]) -> Heard {
+    pub fn heard(&self, now: Timestamp, wishes: &[Wish], services: &[Service]) -> Heard {
         let registry = self.telemetry.registry();
         let mut containers = Vec::new();
         let mut hosts: HashMap<AgentKey, BTreeSet<&str>> = HashMap::new();
@@ -128,27 +143,24 @@ impl Listening {
             listened: now - self.begun,
             datagrams: intake.datagrams,
             refused: intake.refused,
+            turned_away: self.turned_away.clone(),
             dropped: self.receiver.stats().kernel_drops,
             agents,
             containers,
-            signals: self.signals(now, config, services),
+            signals: self.signals(now, wishes, services),
         }
     }
 
     fn signals(
         &self,
         now: Timestamp,
-        config: &Config,
+        wishes: &[Wish],
         services: &[Service],
     ) -> BTreeMap<String, Vec<Signal>> {
         let mut signals = BTreeMap::new();
         for service in services {
-            let settings = config
-                .services
-                .iter()
-                .find(|configured| configured.name == service.name);
-            let question =
-                settings.and_then(|found| Question::new(&found.settings.rule.metrics()).ok());
+            let wish = wishes.iter().find(|wish| wish.name == service.name);
+            let question = wish.and_then(|wish| Question::new(&wish.settings.rule.metrics()).ok());
             if let Some(question) = question {
                 let look = self.telemetry.look(now, [&question]);
                 signals.insert(service.name.clone(), look.signals(&question, service));

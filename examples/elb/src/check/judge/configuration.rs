@@ -18,11 +18,15 @@ pub(super) fn judge<'f>(findings: &mut Findings, facts: &'f Facts) -> Option<&'f
         }
     };
     let services = counted(config.services.len(), "service");
+    let labelled = match config.discovery.enabled {
+        true => " and those with labels",
+        false => "",
+    };
     let interval = config.control.interval;
     findings.ok(
         "configuration",
         ABOUT,
-        format!("{path}: {services}, decided every {interval:?}"),
+        format!("{path}: {services}{labelled}, decided every {interval:?}"),
     );
     addresses(findings, config);
     Some(config)
@@ -53,6 +57,18 @@ fn addresses(findings: &mut Findings, config: &Config) {
             ABOUT,
             format!("telemetry is taken on {listen}, which only agents of this machine reach"),
             "set collector.listen = \"0.0.0.0:6343\" for agents of other machines",
+        );
+    }
+    let page = config.http.listen;
+    if !page.ip().is_loopback() && config.http.token.is_none() {
+        findings.note(
+            "page-open",
+            ABOUT,
+            format!(
+                "who reaches {page} can read everything; without a token only this machine can \
+                 change modes"
+            ),
+            "let a firewall or a proxy decide who reaches it, and set http.token_file",
         );
     }
     for endpoint in &config.docker.endpoints {

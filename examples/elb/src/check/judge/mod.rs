@@ -19,10 +19,11 @@ impl Findings {
             return findings;
         };
         engines::judge(&mut findings, config, &facts.engines);
-        services::judge(&mut findings, config, &facts.engines);
+        let wishes = facts.engines.wishes(config);
+        services::judge(&mut findings, config, &wishes, &facts.engines);
         match &facts.heard {
             Some(Ok(heard)) => {
-                telemetry::judge(&mut findings, config, &facts.engines, heard);
+                telemetry::judge(&mut findings, &wishes, &facts.engines, heard);
                 agents::judge(&mut findings, config, heard);
             }
             Some(Err(why)) => telemetry::deaf(&mut findings, config, why),

@@ -6,7 +6,13 @@ use crate::orchestrator::{Rollout, Scaling, Service, TaskState};
 use crate::policy::{Mode, Rule};
 
 /// Judges the services that are to be balanced.
-pub(super) fn judge(findings: &mut Findings, config: &Config, engines: &EngineFacts) {
+pub(super) fn judge(
+    findings: &mut Findings,
+    config: &Config,
+    wishes: &[Wish],
+    engines: &EngineFacts,
+) {
+    labels(findings, config, engines);
     let found = match &engines.services {
         Some(Ok(found)) => found,
         Some(Err(why)) => {
@@ -20,10 +26,19 @@ pub(super) fn judge(findings: &mut Findings, config: &Config, engines: &EngineFa
         }
         None => return,
     };
-    for wish in &config.services {
+    if wishes.is_empty() {
+        findings.wrong(
+            "no-service",
+            "services",
+            "there is none to balance",
+            "name one in the configuration ([[service]]), or label it: `docker service update \
+             --label-add elb.enabled=true`",
+        );
+    }
+    for wish in wishes {
         let about = format!("service {}", wish.name);
         match found.iter().find(|service| service.name == wish.name) {
-            Some(service) => one(findings, &about, wish, service),
+            Some(service) => one(findings, &about, config, wish, service),
             None => findings.wrong(
                 "service-missing",
                 &about,
@@ -34,7 +49,48 @@ pub(super) fn judge(findings: &mut Findings, config: &Config, engines: &EngineFa
     }
 }
 
-fn one(findings: &mut Findings, about: &str, wish: &Wish, service: &Service) {
+/// Labels that cannot be read: then none of them counts.
+fn labels(findings: &mut Findings, config: &Config, engines: &EngineFacts) {
+    let labelled = match &engines.labelled {
+        Some(Ok(labelled)) => labelled,
+        Some(Err(why)) => {
+            findings.wrong(
+                "labels-unreadable",
+                "services",
+                format!("they cannot be searched for labels: {why}"),
+                "the engine's log says more",
+            );
+            return;
+        }
+        None => return,
+    };
+    for service in labelled {
+        let about = format!("service {}", service.name);
+        let is_in_file = config.services.iter().any(|wish| wish.name == service.name);
+        if is_in_file {
+            findings.note(
+                "labels-unused",
+                &about,
+                "it has labels and a place in the configuration, which goes before",
+                "keep one of the two",
+            );
+        } else if let Err(error) = config
+            .discovery
+            .labels
+            .service(&service.name, &service.labels)
+        {
+            findings.wrong(
+                "labels-wrong",
+                &about,
+                error.to_string(),
+                "correct it with `docker service update --label-add`; until then it is not \
+                 balanced",
+            );
+        }
+    }
+}
+
+fn one(findings: &mut Findings, about: &str, config: &Config, wish: &Wish, service: &Service) {
     let Scaling::Replicated { replicas } = service.scaling else {
         let what = match service.scaling {
             Scaling::Global => "it is global: one task on each node, and no number to change",
@@ -58,13 +114,33 @@ fn one(findings: &mut Findings, about: &str, wish: &Wish, service: &Service) {
             counted(replicas as usize, "replica"),
             settings.min,
             settings.max,
-            settings.mode.name(),
+            settings.mode.least(config.control.mode).name(),
         ),
     );
+    owner(findings, about, config, service);
     bounds(findings, about, wish, replicas);
     rollout(findings, about, service.rollout);
     tasks(findings, about, service);
     limits(findings, about, &settings.rule, service.cpu_limit);
+}
+
+fn owner(findings: &mut Findings, about: &str, config: &Config, service: &Service) {
+    let ours = &config.discovery.owner;
+    if let Some(owner) = service
+        .labels
+        .get("elb.owner")
+        .filter(|owner| *owner != ours)
+    {
+        findings.note(
+            "owned-by-another",
+            about,
+            format!(
+                "its label elb.owner says {owner:?}, and this balancer is {ours:?}: it is left \
+                     alone"
+            ),
+            "leave it to the other one, or change the label or control.owner",
+        );
+    }
 }
 
 fn bounds(findings: &mut Findings, about: &str, wish: &Wish, replicas: u32) {

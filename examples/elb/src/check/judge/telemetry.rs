@@ -1,9 +1,10 @@
 use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::{counted, some};
 use crate::check::facts::{ContainerFacts, EngineFacts, Heard, NotListening};
 use crate::check::finding::Findings;
-use crate::config::Config;
+use crate::config::{Config, Service as Wish};
 use crate::docker::Member;
 use crate::orchestrator::{Service, Task, TaskState};
 use crate::telemetry::short_name;
@@ -22,7 +23,7 @@ pub(super) fn deaf(findings: &mut Findings, config: &Config, why: &NotListening)
             format!(
                 "if elb runs here, ask it: `curl http://{}/api/v1/agents`; else see who it is \
                  with `ss -ulpn sport = :{port}`",
-                config.http.listen,
+                reachable(config.http.listen),
             ),
         );
     } else {
@@ -35,14 +36,26 @@ pub(super) fn deaf(findings: &mut Findings, config: &Config, why: &NotListening)
     }
 }
 
+/// Where to ask who listens on all addresses.
+fn reachable(mut listen: SocketAddr) -> SocketAddr {
+    if listen.ip().is_unspecified() {
+        listen.set_ip(match listen {
+            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    listen
+}
+
 /// Judges what was heard of the swarm as a whole, and of each service.
 pub(super) fn judge(
     findings: &mut Findings,
-    config: &Config,
+    wishes: &[Wish],
     engines: &EngineFacts,
     heard: &Heard,
 ) {
     let seconds = heard.listened.as_secs_f64();
+    turned_away(findings, heard);
     if heard.datagrams == 0 {
         let port = heard.address.port();
         findings.wrong(
@@ -79,7 +92,7 @@ pub(super) fn judge(
     for service in services {
         one(findings, service, heard);
     }
-    if heard.agents.iter().all(|agent| agent.packet_samples == 0) && wants_traffic(config) {
+    if heard.agents.iter().all(|agent| agent.packet_samples == 0) && wants_traffic(wishes) {
         findings.note(
             "no-packet-samples",
             ABOUT,
@@ -91,10 +104,28 @@ pub(super) fn judge(
     }
 }
 
-fn wants_traffic(config: &Config) -> bool {
+fn turned_away(findings: &mut Findings, heard: &Heard) {
+    if heard.turned_away.is_empty() {
+        return;
+    }
+    let datagrams: u64 = heard.turned_away.values().sum();
+    let senders: Vec<String> = heard.turned_away.keys().map(ToString::to_string).collect();
+    let senders: Vec<&str> = senders.iter().map(String::as_str).collect();
+    findings.note(
+        "turned-away",
+        ABOUT,
+        format!(
+            "{datagrams} datagrams were not taken, from {}",
+            some(&senders)
+        ),
+        "if these are agents, name their network in collector.agents",
+    );
+}
+
+fn wants_traffic(wishes: &[Wish]) -> bool {
     let is_traffic = |metric: &&str| metric.contains("vir_bytes") || metric.contains("vir_pkts");
-    let mut services = config.services.iter();
-    services.any(|service| service.settings.rule.metrics().iter().any(is_traffic))
+    let mut wishes = wishes.iter();
+    wishes.any(|wish| wish.settings.rule.metrics().iter().any(is_traffic))
 }
 
 fn unusable(findings: &mut Findings, heard: &Heard) {

@@ -1,19 +1,25 @@
 //! One fact is wrong at a time; everything else is as it should be.
 
+mod agents;
+mod configuration;
+mod engines;
+mod services;
+mod telemetry;
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use sflow_metrics::AgentKey;
 
-use crate::check::Level::{self, Note, Wrong};
+use crate::check::Level::{self, Wrong};
 use crate::check::{
-    AgentFacts, ContainerFacts, EngineFacts, Facts, Findings, Heard, ManagerFacts, NotListening,
-    Pace, Unreachable,
+    AgentFacts, ContainerFacts, EngineFacts, Facts, Findings, Heard, ManagerFacts, Pace,
+    Unreachable,
 };
 use crate::config::Config;
 use crate::docker::{About, Manager, Member};
-use crate::orchestrator::{Rollout, Scaling, Service, ServiceId, Task, TaskState};
+use crate::orchestrator::{Labelled, Rollout, Scaling, Service, ServiceId, Task, TaskState};
 use crate::policy::Signal;
 
 const CONFIG: &str = r#"
@@ -108,6 +114,7 @@ fn healthy() -> Facts {
                 }),
             }],
             members: Some(Ok(nodes.iter().map(member).collect())),
+            labelled: Some(Ok(Vec::new())),
             services: Some(Ok(vec![Service {
                 id: ServiceId("s1".to_owned()),
                 name: "apache".to_owned(),
@@ -158,6 +165,16 @@ fn service(facts: &mut Facts) -> &mut Service {
     &mut facts.engines.services.as_mut().unwrap().as_mut().unwrap()[0]
 }
 
+/// A service that asks by its labels to be balanced.
+fn label(facts: &mut Facts, name: &str, labels: &[(&str, &str)]) {
+    let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    facts.engines.labelled = Some(Ok(vec![Labelled {
+        id: ServiceId(format!("id-{name}")),
+        name: name.to_owned(),
+        labels: labels.iter().map(own).collect(),
+    }]));
+}
+
 fn configure(facts: &mut Facts, old: &str, new: &str) {
     assert!(CONFIG.contains(old));
     facts.configuration = Ok(config(&CONFIG.replace(old, new)));
@@ -184,7 +201,7 @@ fn a_healthy_installation_is_ok_in_every_line() {
     let findings = Findings::of(&healthy());
     assert_eq!(
         findings.to_string(),
-        "ok     configuration: elb.toml: 1 service, decided every 2s\n\
+        "ok     configuration: elb.toml: 1 service and those with labels, decided every 2s\n\
          ok     manager unix:///var/run/docker.sock: engine 29.0.1, API 1.44 to 1.52, node node1\n\
          ok     swarm: 3 nodes, of them 1 manager; node1 leads\n\
          ok     service apache: 3 of 3 replicas run, between 1 and 6, mode advise\n\
@@ -197,550 +214,18 @@ fn a_healthy_installation_is_ok_in_every_line() {
 /// What is made wrong, how bad that is, the finding's id, and words that the line must have.
 type Case = (fn(&mut Facts), Level, &'static str, &'static [&'static str]);
 
-const ENGINES: &[Case] = &[
-    (
-        |facts| alone(facts, Unreachable::Forbidden),
-        Wrong,
-        "endpoint-forbidden",
-        &["group", "docker.sock"],
-    ),
-    (
-        |facts| and_another(facts, Unreachable::Forbidden),
-        Wrong,
-        "endpoint-forbidden",
-        &["2375"],
-    ),
-    (
-        |facts| alone(facts, Unreachable::Missing),
-        Wrong,
-        "endpoint-missing",
-        &["mounted"],
-    ),
-    (
-        |facts| alone(facts, Unreachable::Unusable("TLS needs ca.pem".to_owned())),
-        Wrong,
-        "endpoint-unusable",
-        &["ca.pem", "docker.endpoints"],
-    ),
-    (
-        |facts| alone(facts, Unreachable::Refused),
-        Wrong,
-        "manager-unreachable",
-        &["nobody listens", "daemon.json"],
-    ),
-    (
-        |facts| and_another(facts, Unreachable::Silent),
-        Note,
-        "manager-unreachable",
-        &["no answer in time", "the other managers are asked"],
-    ),
-    (
-        |facts| {
-            let words = "status 400: Client sent an HTTP request to an HTTPS server.";
-            alone(facts, Unreachable::Other(words.to_owned()));
-        },
-        Wrong,
-        "manager-unreachable",
-        &["TLS", "[docker.tls]"],
-    ),
-    (
-        |facts| {
-            let words = "invalid peer certificate: Expired";
-            alone(facts, Unreachable::Other(words.to_owned()));
-        },
-        Wrong,
-        "manager-unreachable",
-        &["Expired", "openssl x509"],
-    ),
-    (
-        |facts| about(facts).is_manager = false,
-        Wrong,
-        "not-a-manager",
-        &["worker", "docker node ls"],
-    ),
-    (
-        |facts| about(facts).swarm = "inactive".to_owned(),
-        Wrong,
-        "not-in-a-swarm",
-        &["docker swarm init"],
-    ),
-    (
-        |facts| about(facts).swarm = "locked".to_owned(),
-        Wrong,
-        "swarm-locked",
-        &["unlock"],
-    ),
-    (
-        |facts| about(facts).problem = "rpc error".to_owned(),
-        Wrong,
-        "swarm-problem",
-        &["rpc error"],
-    ),
-    (
-        |facts| {
-            let words = "status 500: The swarm does not have a leader. It's possible …";
-            facts.engines.members = Some(Err(words.to_owned()));
-            facts.engines.services = None;
-        },
-        Wrong,
-        "no-quorum",
-        &["more than half", "force-new-cluster"],
-    ),
-    (
-        |facts| facts.engines.members = Some(Err("status 403: no".to_owned())),
-        Wrong,
-        "nodes-unreadable",
-        &["403"],
-    ),
-    (
-        |facts| {
-            let other = Manager {
-                is_leader: false,
-                is_reachable: true,
-            };
-            members(facts)[1].manager = Some(other);
-        },
-        Note,
-        "quorum-thin",
-        &["2 of 2 managers", "three or five"],
-    ),
-    (
-        |facts| {
-            for member in members(facts) {
-                let is_leader = member.manager.is_some();
-                member.manager = Some(Manager {
-                    is_leader,
-                    is_reachable: true,
-                });
-            }
-        },
-        Note,
-        "one-endpoint",
-        &["3 managers", "docker.endpoints"],
-    ),
-    (
-        |facts| members(facts)[0].state = "down".to_owned(),
-        Note,
-        "node-down",
-        &["node1"],
-    ),
-];
-
-const SERVICES: &[Case] = &[
-    (
-        |facts| facts.engines.services = Some(Ok(Vec::new())),
-        Wrong,
-        "service-missing",
-        &["service apache", "STACK_SERVICE"],
-    ),
-    (
-        |facts| facts.engines.services = Some(Err("status 500".to_owned())),
-        Wrong,
-        "services-unreadable",
-        &["500"],
-    ),
-    (
-        |facts| service(facts).scaling = Scaling::Global,
-        Wrong,
-        "service-not-scalable",
-        &["global", "replicated"],
-    ),
-    (
-        |facts| service(facts).scaling = Scaling::Job,
-        Wrong,
-        "service-not-scalable",
-        &["job"],
-    ),
-    (
-        |facts| service(facts).rollout = Rollout::Running,
-        Note,
-        "rollout-running",
-        &["wait"],
-    ),
-    (
-        |facts| service(facts).rollout = Rollout::Paused,
-        Wrong,
-        "rollout-paused",
-        &["docker service rollback"],
-    ),
-    (
-        |facts| service(facts).scaling = Scaling::Replicated { replicas: 9 },
-        Note,
-        "outside-bounds",
-        &["9 replicas", "1 to 6", "would be"],
-    ),
-    (
-        |facts| configure(facts, "max = 6", "min = 3\nmax = 3"),
-        Note,
-        "no-room",
-        &["both 3"],
-    ),
-    (
-        |facts| {
-            let task = Task {
-                state: TaskState::Pending,
-                node: None,
-                error: Some("no suitable node (insufficient resources)".to_owned()),
-                ..service(facts).tasks[0].clone()
-            };
-            service(facts).tasks.push(task);
-        },
-        Wrong,
-        "tasks-waiting",
-        &[
-            "1 task should run and does not",
-            "no suitable node",
-            "docker service ps",
-        ],
-    ),
-    (
-        |facts| {
-            service(facts).tasks[1].failures = 3;
-            service(facts).tasks[1].error = Some("task: non-zero exit (1)".to_owned());
-        },
-        Wrong,
-        "tasks-failing",
-        &["3 times", "non-zero exit", "docker service logs apache"],
-    ),
-    (
-        |facts| {
-            let task = Task {
-                state: TaskState::Pending,
-                ..service(facts).tasks[0].clone()
-            };
-            service(facts).tasks.extend([task.clone(), task]);
-        },
-        Note,
-        "tasks-starting",
-        &["2 tasks should run and do not"],
-    ),
-    (
-        |facts| {
-            configure(
-                facts,
-                "vir_cpu_cores\", target = 0.2",
-                "vir_cpu_limit_utilization\", target = 70",
-            );
-            service(facts).cpu_limit = None;
-        },
-        Wrong,
-        "limit-missing",
-        &["--limit-cpu"],
-    ),
-    (
-        |facts| {
-            configure(
-                facts,
-                "vir_cpu_cores\", target = 0.2",
-                "vir_cpu_limit_utilization\", target = 70",
-            );
-        },
-        Note,
-        "limit-not-whole",
-        &["0.5 CPUs", "whole"],
-    ),
-    (
-        |facts| configure(facts, "target = 0.2", "target = 0.5"),
-        Wrong,
-        "limit-below-rule",
-        &["vir_cpu_cores must exceed 0.55", "0.5 CPUs"],
-    ),
-];
-
-const TELEMETRY: &[Case] = &[
-    (
-        |facts| {
-            facts.heard = Some(Err(NotListening {
-                address: ([0, 0, 0, 0], 6343).into(),
-                is_in_use: true,
-                error: "Address already in use".to_owned(),
-            }));
-        },
-        Wrong,
-        "port-in-use",
-        &["6343", "/api/v1/agents", "ss -ulpn"],
-    ),
-    (
-        |facts| {
-            facts.heard = Some(Err(NotListening {
-                address: ([10, 9, 9, 9], 6343).into(),
-                is_in_use: false,
-                error: "Cannot assign requested address".to_owned(),
-            }));
-        },
-        Wrong,
-        "port-unusable",
-        &["10.9.9.9", "0.0.0.0:6343"],
-    ),
-    (
-        |facts| *heard(facts) = Heard::default(),
-        Wrong,
-        "no-datagram",
-        &["firewall", "hsflowd.conf", "elb agent", "tcpdump"],
-    ),
-    (
-        |facts| heard(facts).dropped = Some(12),
-        Wrong,
-        "kernel-drops",
-        &["12", "rmem_max"],
-    ),
-    (
-        |facts| {
-            heard(facts).refused = BTreeMap::from([
-                ("NetFlow".to_owned(), 3),
-                ("overflow of the socket".to_owned(), 7),
-            ]);
-        },
-        Note,
-        "strangers",
-        &["3 × NetFlow"],
-    ),
-    (
-        |facts| {
-            let heard = heard(facts);
-            heard.agents.remove(1);
-            heard.containers.remove(1);
-        },
-        Wrong,
-        "node-silent",
-        &["node2", "1 task", "start an agent"],
-    ),
-    (
-        |facts| {
-            let mut node = members(facts)[1].clone();
-            node.name = "spare".to_owned();
-            members(facts).push(node);
-        },
-        Note,
-        "node-silent",
-        &["node spare", "before tasks are placed"],
-    ),
-    (
-        |facts| agent(facts).hosts = vec!["ip-10-0-0-2".to_owned()],
-        Wrong,
-        "node-silent",
-        &["node2", "ip-10-0-0-2"],
-    ),
-    (
-        |facts| {
-            let stray = AgentFacts {
-                key: key(9),
-                hosts: vec!["switch".to_owned()],
-                ..heard(facts).agents[0].clone()
-            };
-            heard(facts).agents.push(stray);
-        },
-        Note,
-        "host-unknown",
-        &["switch", "docker node ls"],
-    ),
-    (
-        |facts| drop(heard(facts).containers.remove(1)),
-        Wrong,
-        "no-containers",
-        &["node2", "min-api-version", "elb agent"],
-    ),
-    (
-        |facts| {
-            members(facts)[1].engine = "20.10.24".to_owned();
-            heard(facts).containers.remove(1);
-        },
-        Wrong,
-        "no-containers",
-        &["node2", "docker { }"],
-    ),
-    (
-        |facts| drop(heard(facts).containers.remove(1)),
-        Wrong,
-        "containers-unheard",
-        &["1 of 3 containers", "apache.2."],
-    ),
-    (
-        |facts| heard(facts).containers[1].host = Some("node3".to_owned()),
-        Wrong,
-        "containers-elsewhere",
-        &["apache.2.", "does not count"],
-    ),
-    (
-        |facts| {
-            let signals = heard(facts).signals.get_mut("apache").unwrap();
-            signals[1].contributing = 0;
-        },
-        Wrong,
-        "metric-unreported",
-        &["vir_cpu_cores", "22 s", "--listen-for"],
-    ),
-    (
-        |facts| {
-            let signals = heard(facts).signals.get_mut("apache").unwrap();
-            signals[1].contributing = 2;
-        },
-        Note,
-        "metric-partial",
-        &["2 of 3", "vir_cpu_cores"],
-    ),
-    (
-        |facts| {
-            for agent in &mut heard(facts).agents {
-                agent.packet_samples = 0;
-            }
-        },
-        Note,
-        "no-packet-samples",
-        &["fast signal", "sampling = 400"],
-    ),
-];
-
-const AGENTS: &[Case] = &[
-    (
-        |facts| agent(facts).interval = Some(Duration::from_secs(30)),
-        Note,
-        "polling-slow",
-        &[
-            "10.0.0.2/100000 on node2.example.org",
-            "30 s",
-            "polling = 10",
-        ],
-    ),
-    (
-        |facts| agent(facts).lost = 30,
-        Note,
-        "loss",
-        &["30 of 330", "9 %"],
-    ),
-    (
-        |facts| {
-            agent(facts).uptime = Some(Pace {
-                rate: 0.001,
-                is_backwards: false,
-            });
-        },
-        Note,
-        "uptime-wrong",
-        &["in seconds"],
-    ),
-    (
-        |facts| {
-            agent(facts).uptime = Some(Pace {
-                rate: 0.0,
-                is_backwards: false,
-            });
-        },
-        Note,
-        "uptime-wrong",
-        &["stands still"],
-    ),
-    (
-        |facts| {
-            agent(facts).uptime = Some(Pace {
-                rate: 3.0,
-                is_backwards: false,
-            });
-        },
-        Note,
-        "uptime-wrong",
-        &["3.00 times"],
-    ),
-    (
-        |facts| {
-            agent(facts).uptime = Some(Pace {
-                rate: 1.0,
-                is_backwards: true,
-            });
-        },
-        Note,
-        "uptime-backwards",
-        &["goes back"],
-    ),
-    (
-        |facts| agent(facts).is_contested = true,
-        Wrong,
-        "address-contested",
-        &["two senders"],
-    ),
-    (
-        |facts| agent(facts).restarts = 4,
-        Wrong,
-        "agent-restarts",
-        &["4 times", "two agents"],
-    ),
-    (
-        |facts| agent(facts).unscaled_samples = 5,
-        Note,
-        "sampling-unscaled",
-        &["5 packet samples"],
-    ),
-    (
-        |facts| {
-            let mut bare = heard(facts).containers[1].clone();
-            bare.has_adapter = false;
-            heard(facts).containers[1].has_adapter = false;
-            heard(facts).containers.push(bare);
-        },
-        Note,
-        "no-adapters",
-        &["of 2 of its 2 containers", "MAC"],
-    ),
-    (
-        |facts| {
-            let hosts = vec!["NODE1".to_owned()];
-            let twin = AgentFacts {
-                key: key(7),
-                hosts,
-                ..heard(facts).agents[0].clone()
-            };
-            heard(facts).agents.push(twin);
-        },
-        Wrong,
-        "host-twice",
-        &["host node1", "2 agents", "10.0.0.7"],
-    ),
-];
-
-const CONFIGURATIONS: &[Case] = &[
-    (
-        |facts| facts.configuration = Config::load(std::path::Path::new("/no/such.toml")),
-        Wrong,
-        "configuration-unreadable",
-        &["elb.toml", "--example"],
-    ),
-    (
-        |facts| facts.configuration = Config::from_toml("[control]\nintervall = \"2s\""),
-        Wrong,
-        "configuration-refused",
-        &["intervall"],
-    ),
-    (
-        |facts| {
-            facts.configuration = Config::from_toml(&CONFIG.replace("max = 6", "min = 7\nmax = 6"));
-        },
-        Wrong,
-        "configuration-refused",
-        &["service[0].policy.min", "more than max"],
-    ),
-    (
-        |facts| {
-            let text = format!("[collector]\nlisten = \"127.0.0.1:6343\"\n{CONFIG}");
-            facts.configuration = Ok(config(&text));
-        },
-        Note,
-        "collector-loopback",
-        &["0.0.0.0:6343"],
-    ),
-    (
-        |facts| {
-            let text = format!("[docker]\nendpoints = [\"tcp://10.0.0.1:2375\"]\n{CONFIG}");
-            facts.configuration = Ok(config(&text));
-        },
-        Note,
-        "docker-unencrypted",
-        &["10.0.0.1:2375", "[docker.tls]"],
-    ),
+/// Whatever is wrong with the first of these, nothing else is looked at or matters.
+const CASES: [&[Case]; 5] = [
+    configuration::CASES,
+    engines::CASES,
+    services::CASES,
+    telemetry::CASES,
+    agents::CASES,
 ];
 
 #[test]
 fn every_fault_is_found_and_says_what_to_do() {
-    for cases in [CONFIGURATIONS, ENGINES, SERVICES, TELEMETRY, AGENTS] {
+    for cases in CASES {
         for (fault, level, id, words) in cases {
             let mut facts = healthy();
             fault(&mut facts);
@@ -770,7 +255,7 @@ fn where_one_thing_is_wrong_nothing_else_is_said_to_be() {
             _ => &[],
         }
     };
-    for (fault, level, id, _) in [ENGINES, SERVICES, TELEMETRY, AGENTS].concat() {
+    for (fault, level, id, _) in CASES[1..].concat() {
         let mut facts = healthy();
         fault(&mut facts);
         let findings = Findings::of(&facts);

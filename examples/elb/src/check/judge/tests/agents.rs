@@ -1,0 +1,111 @@
+use std::time::Duration;
+
+use super::{Case, agent, heard, key};
+use crate::check::Level::{Note, Wrong};
+use crate::check::{AgentFacts, Pace};
+
+pub(super) const CASES: &[Case] = &[
+    (
+        |facts| agent(facts).interval = Some(Duration::from_secs(30)),
+        Note,
+        "polling-slow",
+        &[
+            "10.0.0.2/100000 on node2.example.org",
+            "30 s",
+            "polling = 10",
+        ],
+    ),
+    (
+        |facts| agent(facts).lost = 30,
+        Note,
+        "loss",
+        &["30 of 330", "9 %"],
+    ),
+    (
+        |facts| {
+            agent(facts).uptime = Some(Pace {
+                rate: 0.001,
+                is_backwards: false,
+            });
+        },
+        Note,
+        "uptime-wrong",
+        &["in seconds"],
+    ),
+    (
+        |facts| {
+            agent(facts).uptime = Some(Pace {
+                rate: 0.0,
+                is_backwards: false,
+            });
+        },
+        Note,
+        "uptime-wrong",
+        &["stands still"],
+    ),
+    (
+        |facts| {
+            agent(facts).uptime = Some(Pace {
+                rate: 3.0,
+                is_backwards: false,
+            });
+        },
+        Note,
+        "uptime-wrong",
+        &["3.00 times"],
+    ),
+    (
+        |facts| {
+            agent(facts).uptime = Some(Pace {
+                rate: 1.0,
+                is_backwards: true,
+            });
+        },
+        Note,
+        "uptime-backwards",
+        &["goes back"],
+    ),
+    (
+        |facts| agent(facts).is_contested = true,
+        Wrong,
+        "address-contested",
+        &["two senders"],
+    ),
+    (
+        |facts| agent(facts).restarts = 4,
+        Wrong,
+        "agent-restarts",
+        &["4 times", "two agents"],
+    ),
+    (
+        |facts| agent(facts).unscaled_samples = 5,
+        Note,
+        "sampling-unscaled",
+        &["5 packet samples"],
+    ),
+    (
+        |facts| {
+            let mut bare = heard(facts).containers[1].clone();
+            bare.has_adapter = false;
+            heard(facts).containers[1].has_adapter = false;
+            heard(facts).containers.push(bare);
+        },
+        Note,
+        "no-adapters",
+        &["of 2 of its 2 containers", "MAC"],
+    ),
+    (
+        |facts| {
+            let hosts = vec!["NODE1".to_owned()];
+            let twin = AgentFacts {
+                key: key(7),
+                hosts,
+                ..heard(facts).agents[0].clone()
+            };
+            heard(facts).agents.push(twin);
+        },
+        Wrong,
+        "host-twice",
+        &["host node1", "2 agents", "10.0.0.7"],
+    ),
+];

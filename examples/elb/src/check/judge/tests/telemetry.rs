@@ -1,0 +1,159 @@
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::{Case, agent, heard, key, members};
+use crate::check::Level::{Note, Wrong};
+use crate::check::{AgentFacts, Heard, NotListening};
+
+pub(super) const CASES: &[Case] = &[
+    (
+        |facts| {
+            facts.heard = Some(Err(NotListening {
+                address: ([0, 0, 0, 0], 6343).into(),
+                is_in_use: true,
+                error: "Address already in use".to_owned(),
+            }));
+        },
+        Wrong,
+        "port-in-use",
+        &["6343", "/api/v1/agents", "ss -ulpn"],
+    ),
+    (
+        |facts| {
+            facts.heard = Some(Err(NotListening {
+                address: ([10, 9, 9, 9], 6343).into(),
+                is_in_use: false,
+                error: "Cannot assign requested address".to_owned(),
+            }));
+        },
+        Wrong,
+        "port-unusable",
+        &["10.9.9.9", "0.0.0.0:6343"],
+    ),
+    (
+        |facts| *heard(facts) = Heard::default(),
+        Wrong,
+        "no-datagram",
+        &["firewall", "hsflowd.conf", "elb agent", "tcpdump"],
+    ),
+    (
+        |facts| {
+            let stranger = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
+            heard(facts).turned_away = BTreeMap::from([(stranger, 12)]);
+        },
+        Note,
+        "turned-away",
+        &["12 datagrams", "192.0.2.7", "collector.agents"],
+    ),
+    (
+        |facts| heard(facts).dropped = Some(12),
+        Wrong,
+        "kernel-drops",
+        &["12", "rmem_max"],
+    ),
+    (
+        |facts| {
+            heard(facts).refused = BTreeMap::from([
+                ("NetFlow".to_owned(), 3),
+                ("overflow of the socket".to_owned(), 7),
+            ]);
+        },
+        Note,
+        "strangers",
+        &["3 × NetFlow"],
+    ),
+    (
+        |facts| {
+            let heard = heard(facts);
+            heard.agents.remove(1);
+            heard.containers.remove(1);
+        },
+        Wrong,
+        "node-silent",
+        &["node2", "1 task", "start an agent"],
+    ),
+    (
+        |facts| {
+            let mut node = members(facts)[1].clone();
+            node.name = "spare".to_owned();
+            members(facts).push(node);
+        },
+        Note,
+        "node-silent",
+        &["node spare", "before tasks are placed"],
+    ),
+    (
+        |facts| agent(facts).hosts = vec!["ip-10-0-0-2".to_owned()],
+        Wrong,
+        "node-silent",
+        &["node2", "ip-10-0-0-2"],
+    ),
+    (
+        |facts| {
+            let stray = AgentFacts {
+                key: key(9),
+                hosts: vec!["switch".to_owned()],
+                ..heard(facts).agents[0].clone()
+            };
+            heard(facts).agents.push(stray);
+        },
+        Note,
+        "host-unknown",
+        &["switch", "docker node ls"],
+    ),
+    (
+        |facts| drop(heard(facts).containers.remove(1)),
+        Wrong,
+        "no-containers",
+        &["node2", "min-api-version", "elb agent"],
+    ),
+    (
+        |facts| {
+            members(facts)[1].engine = "20.10.24".to_owned();
+            heard(facts).containers.remove(1);
+        },
+        Wrong,
+        "no-containers",
+        &["node2", "docker { }"],
+    ),
+    (
+        |facts| drop(heard(facts).containers.remove(1)),
+        Wrong,
+        "containers-unheard",
+        &["1 of 3 containers", "apache.2."],
+    ),
+    (
+        |facts| heard(facts).containers[1].host = Some("node3".to_owned()),
+        Wrong,
+        "containers-elsewhere",
+        &["apache.2.", "does not count"],
+    ),
+    (
+        |facts| {
+            let signals = heard(facts).signals.get_mut("apache").unwrap();
+            signals[1].contributing = 0;
+        },
+        Wrong,
+        "metric-unreported",
+        &["vir_cpu_cores", "22 s", "--listen-for"],
+    ),
+    (
+        |facts| {
+            let signals = heard(facts).signals.get_mut("apache").unwrap();
+            signals[1].contributing = 2;
+        },
+        Note,
+        "metric-partial",
+        &["2 of 3", "vir_cpu_cores"],
+    ),
+    (
+        |facts| {
+            for agent in &mut heard(facts).agents {
+                agent.packet_samples = 0;
+            }
+        },
+        Note,
+        "no-packet-samples",
+        &["fast signal", "sampling = 400"],
+    ),
+];
