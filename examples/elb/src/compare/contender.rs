@@ -96,7 +96,10 @@ impl Contender {
         match self {
             Self::Elb => {}
             Self::ElbMinute => service.settings.down.stabilise = Duration::from_secs(60),
-            Self::Article => service.settings.max = MOST,
+            Self::Article => {
+                service.settings.max = MOST;
+                service.settings.fast = false;
+            }
             Self::Hpa => {
                 control.interval = Duration::from_secs(15);
                 service.settings = hpa(target);

@@ -15,7 +15,9 @@ const SERVICES: usize = 1_000;
 const SHORT: Duration = Duration::from_secs(2);
 const LONG: Duration = Duration::from_secs(10);
 /// How long counters are compared with samples before they correct them, as a time constant.
-const MEMORY: Duration = Duration::from_secs(30);
+const MEMORY: Duration = Duration::from_secs(60);
+/// So long a mean over [`LONG`] takes to be one.
+const WARM: Duration = Duration::from_secs(40);
 /// A correction beyond this is no correction, but something else being measured.
 const MOST: f64 = 8.0;
 
@@ -170,6 +172,7 @@ struct Correction {
     counters: f64,
     samples: f64,
     at: Timestamp,
+    since: Timestamp,
 }
 
 impl Corrections {
@@ -191,7 +194,8 @@ impl Corrections {
         {
             self.learn(now, key.clone(), counters, long.value);
         }
-        let correction = self.0.get(&key)?.factor()?;
+        let known = self.0.get(&key).filter(|known| now - known.since >= WARM)?;
+        let correction = known.factor()?;
         let error = short.variance.sqrt() / short.value;
         Some(Sampled {
             value: short.value * correction,
@@ -206,8 +210,15 @@ impl Corrections {
             counters,
             samples,
             at: now,
+            since: now,
         };
         let known = self.0.entry(key).or_insert(new);
+        if now - known.since < WARM {
+            *known = Correction {
+                since: known.since,
+                ..new
+            };
+        }
         let part = 1.0 - (-(now - known.at).div_duration_f64(MEMORY)).exp();
         known.counters += (counters - known.counters) * part;
         known.samples += (samples - known.samples) * part;
@@ -221,9 +232,12 @@ impl Corrections {
 }
 
 impl Correction {
+    /// Never above 1: where samples see only a part, a surge is seen later, and none is seen
+    /// that is not there because counters were late to tell of a lull.
     fn factor(&self) -> Option<f64> {
         let factor = self.counters / self.samples;
-        (factor.is_finite() && (1.0 / MOST..=MOST).contains(&factor)).then_some(factor)
+        let is_one = factor.is_finite() && (1.0 / MOST..=MOST).contains(&factor);
+        is_one.then_some(factor.min(1.0))
     }
 }
 
@@ -272,16 +286,30 @@ mod tests {
             corrections.apply(at(0), &seen, SERVICE, METRIC, Some(0.0)),
             None
         );
-        // Each packet is seen twice, and counted once.
-        let sampled = corrections
-            .apply(at(2), &seen, SERVICE, METRIC, Some(500.0))
-            .unwrap();
+        // Each packet is seen twice, and counted once. That takes a while to be known.
+        let mut sampled = None;
+        for second in (2..=60).step_by(2) {
+            sampled = corrections.apply(at(second), &seen, SERVICE, METRIC, Some(500.0));
+            assert_eq!(sampled.is_some(), second >= 42, "{second}");
+        }
+        let sampled = sampled.unwrap();
         assert_eq!((sampled.value, sampled.correction), (500.0, 0.5));
         assert!(
             (sampled.error - 0.1 / 2_f64.sqrt()).abs() < 1e-12,
             "{sampled:?}"
         );
         assert_eq!(sampled.samples, 200);
+    }
+
+    #[test]
+    fn samples_that_see_only_a_part_are_not_made_more_of() {
+        let mut corrections = Corrections::default();
+        let seen = samples(100.0, 100.0, 0.1);
+        for second in 0..50 {
+            corrections.apply(at(second), &seen, SERVICE, METRIC, Some(300.0));
+        }
+        let sampled = corrections.apply(at(50), &seen, SERVICE, METRIC, Some(300.0));
+        assert_eq!(sampled.map(|sampled| sampled.value), Some(100.0));
     }
 
     #[test]
