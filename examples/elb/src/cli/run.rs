@@ -96,6 +96,10 @@ async fn balance(config: Config) -> anyhow::Result<()> {
         stopped.await.ok();
     }));
 
+    let mut events = match Docker::events(&handle.config().lock().docker) {
+        Ok(events) => events,
+        Err(error) => return Err(error.into()),
+    };
     let mut next = tokio::time::Instant::now();
     let mut end = std::pin::pin!(super::end_requested());
     loop {
@@ -108,6 +112,7 @@ async fn balance(config: Config) -> anyhow::Result<()> {
                 let again = balancer.round(begun).await.again;
                 next = tokio::time::Instant::now() + (again - now()).min(again - begun);
             }
+            () = events.changed() => balancer.controller_mut().look_soon(),
             (request, answer) = requests.next() => {
                 answer.send(obey(&mut balancer, &handle, &request)).ok();
             }

@@ -13,7 +13,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 
 use super::answer::Answer;
-use super::endpoint::{Endpoint, EndpointError};
+use super::endpoint::{Endpoint, EndpointError, Stream};
 use super::failure::Failure;
 use super::tls::Tls;
 
@@ -63,6 +63,24 @@ impl Engine {
     /// Its endpoint, for people.
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What it is called in requests.
+    pub(super) const fn host(&self) -> &HeaderValue {
+        &self.host
+    }
+
+    /// A connection of one's own, in the time that a request may take.
+    ///
+    /// # Errors
+    ///
+    /// Why not, in words.
+    pub(super) async fn connect(&self) -> Result<Box<dyn Stream>, String> {
+        let connect = self.endpoint.connect(self.tls.as_deref());
+        match tokio::time::timeout(self.timeout, connect).await {
+            Ok(stream) => stream,
+            Err(_) => Err(format!("no connection within {:?}", self.timeout)),
+        }
     }
 
     pub(super) async fn get(&self, path: &str) -> Result<Answer, Failure> {

@@ -14,6 +14,7 @@ mod about;
 mod answer;
 mod endpoint;
 mod engine;
+mod events;
 mod failure;
 mod node;
 mod service;
@@ -40,6 +41,7 @@ use self::answer::Answer;
 use self::endpoint::Endpoint;
 pub use self::endpoint::EndpointError;
 use self::engine::{Engine, segment, with_filters};
+pub use self::events::Events;
 use self::failure::Failure;
 use self::node::NodeAnswer;
 use self::service::ServiceAnswer;
@@ -113,6 +115,18 @@ impl Docker {
             manager,
             others: managers,
         })
+    }
+
+    /// Begins to listen to what the managers tell by themselves.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect).
+    pub fn events(settings: &Settings) -> Result<Events, EndpointError> {
+        let Self { manager, others } = Self::connect(settings)?;
+        Ok(events::listen(
+            std::iter::once(manager).chain(others).collect(),
+        ))
     }
 
     /// The endpoint that is asked first.

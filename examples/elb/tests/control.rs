@@ -1,0 +1,471 @@
+//! Faults of control, against an orchestrator that does as it is told: what others do meanwhile,
+//! what it refuses, and what is asked of it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use elb::balancer::Balancer;
+use elb::config::Config;
+use elb::controller::Outcome;
+use elb::orchestrator::{
+    Availability, Labelled, Node, Orchestrator, OrchestratorError, Rollout, Scaling, Service,
+    ServiceId, Task, TaskState,
+};
+use elb::policy::Mode;
+use sflow_metrics::Timestamp;
+
+const START: Timestamp = Timestamp::from_secs(1_700_000_000);
+
+/// Services that change only when somebody changes them.
+#[derive(Debug, Default)]
+struct Cluster {
+    services: BTreeMap<String, Service>,
+    /// What happens before a change arrives.
+    meanwhile: Vec<fn(&mut Service)>,
+    /// Changes that were made.
+    made: Vec<(String, u32)>,
+    refusal: Option<OrchestratorError>,
+    is_gone: bool,
+}
+
+impl Cluster {
+    fn add(&mut self, name: &str, replicas: u32, labels: &[(&str, &str)]) {
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let service = Service {
+            id: ServiceId(format!("id-{name}")),
+            name: name.to_owned(),
+            scaling: Scaling::Replicated { replicas },
+            version: 1,
+            rollout: Rollout::Settled,
+            labels: labels.iter().map(own).collect(),
+            cpu_limit: None,
+            tasks: Vec::new(),
+        };
+        self.services.insert(name.to_owned(), service);
+    }
+
+    fn replicas(&self, name: &str) -> u32 {
+        match self.services[name].scaling {
+            Scaling::Replicated { replicas } => replicas,
+            _ => panic!("{name}"),
+        }
+    }
+
+    fn set(&mut self, name: &str, change: impl Fn(&mut Service)) {
+        let service = self.services.get_mut(name).unwrap();
+        change(service);
+        service.version += 1;
+    }
+}
+
+impl Orchestrator for Cluster {
+    async fn services(&mut self, names: &[String]) -> Result<Vec<Service>, OrchestratorError> {
+        if self.is_gone {
+            let words = "no quorum".to_owned();
+            return Err(OrchestratorError::Unavailable(words));
+        }
+        let named = names.iter().filter_map(|name| self.services.get(name));
+        Ok(named.cloned().collect())
+    }
+
+    async fn scale(&mut self, service: &Service, replicas: u32) -> Result<(), OrchestratorError> {
+        if let Some(refusal) = &self.refusal {
+            return Err(refusal.clone());
+        }
+        let now = self.services.get_mut(&service.name).unwrap();
+        if !self.meanwhile.is_empty() {
+            let change = self.meanwhile.remove(0);
+            change(now);
+            now.version += 1;
+        }
+        if now.version != service.version {
+            return Err(OrchestratorError::Conflict);
+        }
+        now.scaling = Scaling::Replicated { replicas };
+        now.version += 1;
+        self.made.push((service.name.clone(), replicas));
+        Ok(())
+    }
+
+    async fn labelled(&mut self, label: &str) -> Result<Vec<Labelled>, OrchestratorError> {
+        let labelled = self.services.values();
+        let labelled = labelled.filter(|service| service.labels.contains_key(label));
+        Ok(labelled
+            .map(|service| Labelled {
+                id: service.id.clone(),
+                name: service.name.clone(),
+                labels: service.labels.clone(),
+            })
+            .collect())
+    }
+
+    async fn nodes(&mut self) -> Result<Vec<Node>, OrchestratorError> {
+        Ok(Vec::new())
+    }
+
+    async fn set_availability(
+        &mut self,
+        _: &Node,
+        _: Availability,
+    ) -> Result<(), OrchestratorError> {
+        Ok(())
+    }
+}
+
+/// Services that are below their minimum: what is to be done for them is known without telemetry.
+fn config(services: &[(&str, u32, i32)], control: &str) -> Config {
+    let mut text = format!(
+        "[control]\ninterval = \"2s\"\n{control}\n[defaults]\nmode = \"act\"\nmax = 20\n\
+         metric = [{{ name = \"vir_cpu_cores\", target = 0.5 }}]\n"
+    );
+    for (name, min, priority) in services {
+        text += &format!(
+            "[[service]]\nname = \"{name}\"\npriority = {priority}\npolicy = {{ min = {min} }}\n"
+        );
+    }
+    Config::from_toml(&text).unwrap()
+}
+
+fn balancer(cluster: Cluster, config: &Config) -> Balancer<Cluster> {
+    let mut balancer = Balancer::new(START, cluster, config.control, &config.services).unwrap();
+    balancer.controller_mut().discover(config.discovery.clone());
+    balancer
+}
+
+fn at(seconds: u64) -> Timestamp {
+    START + Duration::from_secs(seconds)
+}
+
+#[tokio::test]
+async fn d1_a_service_that_changed_meanwhile_is_decided_anew() {
+    let mut cluster = Cluster::default();
+    cluster.add("apache", 1, &[]);
+    cluster.meanwhile = vec![|service| service.scaling = Scaling::Replicated { replicas: 7 }];
+    let mut balancer = balancer(cluster, &config(&[("apache", 3, 0)], ""));
+    let round = balancer.round(at(0)).await;
+    // Somebody else has set seven, and that is enough: the three are not written over them.
+    assert_eq!(round.conflicts, 1);
+    assert_eq!(round.decisions[0].outcome, Outcome::Kept);
+    let cluster = balancer.orchestrator_mut();
+    assert_eq!((cluster.replicas("apache"), cluster.made.len()), (7, 0));
+}
+
+#[tokio::test]
+async fn d1_who_is_always_late_tries_again_soon_and_gives_up_for_a_while() {
+    let mut cluster = Cluster::default();
+    cluster.add("apache", 1, &[]);
+    // Somebody else touches it before each of our changes, and leaves the number alone.
+    cluster.meanwhile = vec![|_| {}; 40];
+    let mut balancer = balancer(cluster, &config(&[("apache", 3, 0)], ""));
+    let mut now = at(0);
+    let mut soon = 0;
+    for _ in 0..8 {
+        let round = balancer.round(now).await;
+        assert!(matches!(round.decisions[0].outcome, Outcome::Failed { .. }));
+        soon += u32::from(round.again - now < Duration::from_secs(1));
+        assert!(
+            round.again - now >= Duration::from_millis(50),
+            "with a pause"
+        );
+        now = round.again;
+    }
+    assert!((2..=5).contains(&soon), "{soon} times soon");
+    balancer.orchestrator_mut().meanwhile.clear();
+    balancer.round(now).await;
+    assert_eq!(balancer.orchestrator_mut().replicas("apache"), 3);
+}
+
+#[tokio::test]
+async fn d3_without_a_quorum_nothing_is_done_and_it_goes_on_by_itself() {
+    let mut cluster = Cluster::default();
+    cluster.add("apache", 1, &[]);
+    cluster.is_gone = true;
+    let mut balancer = balancer(cluster, &config(&[("apache", 3, 0)], ""));
+    for second in [0, 2, 4] {
+        let round = balancer.round(at(second)).await;
+        assert!(!round.reached && round.decisions.is_empty());
+        assert!(
+            round.troubles[0].contains("no quorum"),
+            "{:?}",
+            round.troubles
+        );
+    }
+    assert_eq!(balancer.board().lock().tally().unreachable, 3);
+    balancer.orchestrator_mut().is_gone = false;
+    assert!(balancer.round(at(6)).await.reached);
+    assert_eq!(balancer.orchestrator_mut().replicas("apache"), 3);
+}
+
+#[tokio::test]
+async fn d7_tasks_that_do_not_start_are_told_with_their_own_reason() {
+    let mut cluster = Cluster::default();
+    cluster.add("apache", 2, &[]);
+    cluster.set("apache", |service| {
+        let task = |slot: u32, failures: u32, error: Option<&str>| Task {
+            container: format!("apache.{slot}.x"),
+            state: TaskState::Running,
+            age: Duration::from_secs(5),
+            error: error.map(str::to_owned),
+            failures,
+            ..Task::default()
+        };
+        service.tasks = vec![
+            task(1, 0, None),
+            task(2, 4, Some("task: non-zero exit (1)")),
+        ];
+    });
+    let mut balancer = balancer(cluster, &config(&[("apache", 1, 0)], ""));
+    balancer.round(at(0)).await;
+    let board = balancer.board().lock();
+    // It runs at this moment; that it has failed four times says that it does not stay.
+    let last = board.standing("apache").unwrap().last.clone().unwrap();
+    assert_eq!(last.result, 2);
+}
+
+#[tokio::test]
+async fn d8_what_cannot_be_scaled_is_listed_and_left_alone() {
+    for (scaling, what) in [(Scaling::Global, "global"), (Scaling::Job, "job")] {
+        let mut cluster = Cluster::default();
+        cluster.add("agent", 1, &[]);
+        cluster.set("agent", |service| service.scaling = scaling);
+        let mut balancer = balancer(cluster, &config(&[("agent", 3, 0)], ""));
+        let round = balancer.round(at(0)).await;
+        let decision = &round.decisions[0].decision;
+        assert!(!decision.is_change());
+        let words = format!("a {what} service cannot be scaled");
+        assert!(decision.to_string().contains(&words), "{decision}");
+    }
+}
+
+#[tokio::test]
+async fn d9_what_somebody_else_sets_is_seen() {
+    let mut cluster = Cluster::default();
+    cluster.add("apache", 3, &[]);
+    let mut balancer = balancer(cluster, &config(&[("apache", 3, 0)], ""));
+    balancer.round(at(0)).await;
+    balancer.orchestrator_mut().set("apache", |service| {
+        service.scaling = Scaling::Replicated { replicas: 9 };
+    });
+    let round = balancer.round(at(2)).await;
+    let words = round.decisions[0].decision.to_string();
+    assert!(
+        words.contains("somebody else changed the replicas from 3 to 9"),
+        "{words}"
+    );
+    assert!(balancer.orchestrator_mut().made.is_empty());
+}
+
+#[tokio::test]
+async fn d10_another_under_the_same_name_is_another() {
+    let mut cluster = Cluster::default();
+    cluster.add("apache", 5, &[]);
+    let mut balancer = balancer(cluster, &config(&[("apache", 1, 0)], ""));
+    balancer.round(at(0)).await;
+    let remove = |balancer: &mut Balancer<Cluster>| {
+        balancer
+            .orchestrator_mut()
+            .services
+            .remove("apache")
+            .unwrap()
+    };
+    let old = remove(&mut balancer);
+    let round = balancer.round(at(2)).await;
+    assert_eq!(round.troubles, ["service apache does not exist"]);
+    balancer.orchestrator_mut().add("apache", 2, &[]);
+    balancer.orchestrator_mut().set("apache", |service| {
+        service.id = ServiceId("another".to_owned());
+    });
+    let round = balancer.round(at(4)).await;
+    // Nobody changed five to two: these two never were five.
+    let words = round.decisions[0].decision.to_string();
+    assert!(!words.contains("somebody else"), "{words}");
+    // The same one, back again, is known.
+    remove(&mut balancer);
+    let cluster = balancer.orchestrator_mut();
+    cluster.services.insert("apache".to_owned(), old);
+    let round = balancer.round(at(6)).await;
+    assert_eq!(round.decisions[0].decision.replicas, 5);
+}
+
+#[tokio::test]
+async fn d15_a_service_of_another_balancer_is_left_alone() {
+    let mut cluster = Cluster::default();
+    cluster.add("apache", 1, &[("elb.owner", "west")]);
+    let east = config(&[("apache", 3, 0)], "owner = \"east\"");
+    let mut balancer = balancer(cluster, &east);
+    let round = balancer.round(at(0)).await;
+    let words = round.decisions[0].decision.to_string();
+    assert!(
+        words.contains("belongs to the balancer \"west\""),
+        "{words}"
+    );
+    balancer.orchestrator_mut().set("apache", |service| {
+        service
+            .labels
+            .insert("elb.owner".to_owned(), "east".to_owned());
+    });
+    balancer.round(at(2)).await;
+    assert_eq!(balancer.orchestrator_mut().replicas("apache"), 3);
+}
+
+#[tokio::test]
+async fn d15_two_balancers_come_to_one_number() {
+    let mut cluster = Cluster::default();
+    cluster.add("apache", 1, &[]);
+    let (few, many) = (
+        config(&[("apache", 3, 0)], ""),
+        config(&[("apache", 5, 0)], ""),
+    );
+    let mut first = balancer(cluster, &few);
+    first.round(at(0)).await;
+    let mut second = balancer(std::mem::take(first.orchestrator_mut()), &many);
+    for second_of in 1..20 {
+        second.round(at(2 * second_of)).await;
+        *first.orchestrator_mut() = std::mem::take(second.orchestrator_mut());
+        first.round(at(2 * second_of + 1)).await;
+        *second.orchestrator_mut() = std::mem::take(first.orchestrator_mut());
+    }
+    let cluster = second.orchestrator_mut();
+    assert_eq!(cluster.replicas("apache"), 5);
+    assert_eq!(cluster.made.len(), 2, "{:?}", cluster.made);
+}
+
+#[tokio::test]
+async fn d16_nothing_is_lost_with_the_process() {
+    let mut cluster = Cluster::default();
+    cluster.add("apache", 1, &[]);
+    let config = config(&[("apache", 3, 0)], "");
+    // Killed between its decision and the request: the next one finds the same cluster.
+    let mut killed = balancer(cluster, &config);
+    killed.orchestrator_mut().refusal = Some(OrchestratorError::Unavailable("killed".to_owned()));
+    killed.round(at(0)).await;
+    let mut cluster = std::mem::take(killed.orchestrator_mut());
+    cluster.refusal = None;
+    drop(killed);
+    let mut next = balancer(cluster, &config);
+    next.round(at(2)).await;
+    assert_eq!(next.orchestrator_mut().replicas("apache"), 3);
+}
+
+#[tokio::test]
+async fn d19_those_that_need_it_most_are_first() {
+    let names: Vec<String> = (0..100).map(|number| format!("s{number:02}")).collect();
+    let services: Vec<(&str, u32, i32)> = names
+        .iter()
+        .zip(0..)
+        .map(|(name, number)| (name.as_str(), 3, number % 10))
+        .collect();
+    let config = config(&services, "changes_per_minute = 20");
+    let mut cluster = Cluster::default();
+    for name in &names {
+        cluster.add(name, 1, &[]);
+    }
+    let mut balancer = balancer(cluster, &config);
+    let round = balancer.round(at(0)).await;
+    let waiting = round.decisions.iter().filter(|decided| {
+        let words = decided.decision.to_string();
+        words.contains("it waits its turn: 20 changes a minute")
+    });
+    assert_eq!(waiting.count(), 80);
+    let made = balancer.orchestrator_mut().made.clone();
+    assert_eq!(made.len(), 20);
+    assert!(
+        made.iter()
+            .all(|(name, _)| name.ends_with('9') || name.ends_with('8')),
+        "the highest priorities: {made:?}"
+    );
+    for second in (2..60).step_by(2) {
+        balancer.round(at(second)).await;
+    }
+    assert_eq!(balancer.orchestrator_mut().made.len(), 20);
+    for minute in 1..5 {
+        balancer.round(at(60 * minute)).await;
+    }
+    assert_eq!(balancer.orchestrator_mut().made.len(), 100);
+}
+
+#[tokio::test]
+async fn services_are_found_by_their_labels_and_let_go() {
+    let asks = ("elb.enabled", "true");
+    let mut cluster = Cluster::default();
+    cluster.add("web", 1, &[asks, ("elb.min", "4")]);
+    cluster.add("typo", 1, &[asks, ("elb.minn", "4")]);
+    cluster.add("other", 1, &[("elb.enabled", "false")]);
+    cluster.add("filed", 1, &[asks, ("elb.min", "9")]);
+    let config = config(&[("filed", 2, 0)], "");
+    let mut balancer = balancer(cluster, &config);
+    let round = balancer.round(at(0)).await;
+    let cluster = balancer.orchestrator_mut();
+    assert_eq!(cluster.replicas("web"), 4);
+    assert_eq!(cluster.replicas("filed"), 2, "what is in the file wins");
+    assert_eq!(cluster.replicas("other"), 1);
+    let trouble = &round.troubles[0];
+    assert!(trouble.starts_with("typo: label elb.minn: "), "{trouble}");
+    // A mistake leaves what ran before as it is; and is mended without a restart.
+    cluster.set("web", |service| {
+        service
+            .labels
+            .insert("elb.max".to_owned(), "few".to_owned());
+    });
+    let round = balancer.round(at(60)).await;
+    assert!(
+        round
+            .troubles
+            .iter()
+            .any(|it| it.starts_with("web: label elb.max: "))
+    );
+    assert!(
+        balancer
+            .controller()
+            .managed()
+            .iter()
+            .any(|it| it.name == "web")
+    );
+    let cluster = balancer.orchestrator_mut();
+    cluster.set("web", |service| {
+        service.labels.insert("elb.max".to_owned(), "6".to_owned());
+        service.labels.insert("elb.min".to_owned(), "5".to_owned());
+    });
+    cluster.set("typo", |service| {
+        service.labels.remove("elb.minn");
+    });
+    // An event says that it is time to look.
+    balancer.controller_mut().look_soon();
+    let round = balancer.round(at(62)).await;
+    assert_eq!(round.troubles, Vec::<String>::new());
+    assert_eq!(balancer.orchestrator_mut().replicas("web"), 5);
+    balancer
+        .orchestrator_mut()
+        .set("web", |service| service.labels.clear());
+    balancer.round(at(122)).await;
+    let names = balancer.controller().managed().iter();
+    let names: Vec<&str> = names.map(|managed| managed.name.as_str()).collect();
+    assert_eq!(names, ["filed", "typo"]);
+}
+
+#[tokio::test]
+async fn modes_bound_what_is_done() {
+    let mut cluster = Cluster::default();
+    cluster.add("apache", 1, &[]);
+    let mut balancer = balancer(cluster, &config(&[("apache", 3, 0)], "mode = \"advise\""));
+    let round = balancer.round(at(0)).await;
+    assert_eq!(round.decisions[0].outcome, Outcome::Advised);
+    assert!(balancer.controller_mut().set_mode(None, Mode::Off));
+    assert!(balancer.round(at(2)).await.decisions.is_empty());
+    assert!(balancer.controller_mut().set_mode(None, Mode::Act));
+    assert!(
+        balancer
+            .controller_mut()
+            .set_mode(Some("apache"), Mode::Advise)
+    );
+    assert!(!balancer.controller_mut().set_mode(Some("nginx"), Mode::Act));
+    balancer.round(at(4)).await;
+    assert!(balancer.orchestrator_mut().made.is_empty());
+    assert!(
+        balancer
+            .controller_mut()
+            .set_mode(Some("apache"), Mode::Act)
+    );
+    let round = balancer.round(at(6)).await;
+    assert_eq!(round.decisions[0].outcome, Outcome::Done);
+}
