@@ -41,7 +41,7 @@ fn polling(findings: &mut Findings, about: &str, config: &Config, agent: &AgentF
                  made of old numbers",
                 interval.as_secs_f64()
             ),
-            "set `polling = 10` in hsflowd.conf, `elb agent --polling 10s`",
+            "let the agent poll every 10 s (`polling = 10` in hsflowd.conf)",
         );
     }
 }
@@ -101,8 +101,7 @@ fn identity(findings: &mut Findings, about: &str, agent: &AgentFacts) {
             "address-contested",
             about,
             "two senders claim this agent address: the first one keeps the identity",
-            "give each agent an address of its own (`agent = eth0` or `agentIP` in hsflowd.conf, \
-             `elb agent --address`)",
+            "give each agent an address of its own (`agent = eth0` or `agentIP` in hsflowd.conf)",
         );
     }
     if agent.restarts > 1 {

@@ -126,10 +126,10 @@ fn one(findings: &mut Findings, about: &str, config: &Config, wish: &Wish, servi
 
 fn owner(findings: &mut Findings, about: &str, config: &Config, service: &Service) {
     let ours = &config.discovery.owner;
-    if let Some(owner) = service
-        .labels
-        .get("elb.owner")
-        .filter(|owner| *owner != ours)
+    let owner = service.labels.get("elb.owner").map(|owner| owner.trim());
+    if let Some(owner) = owner
+        && !owner.is_empty()
+        && owner != ours
     {
         findings.note(
             "owned-by-another",

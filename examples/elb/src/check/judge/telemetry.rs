@@ -64,7 +64,7 @@ pub(super) fn judge(
             format!("no datagram came to {} in {seconds:.0} s", heard.address),
             format!(
                 "is an agent running on each node, does it send to an address of this machine \
-                 (`collector {{ ip = … }}` in hsflowd.conf, `elb agent --collector …`), and does \
+                 (`collector {{ ip = … }}` in hsflowd.conf, the collector of `elb agent`), and does \
                  a firewall let UDP port {port} through? `tcpdump -ni any udp port {port}` shows \
                  what arrives"
             ),
@@ -99,7 +99,7 @@ pub(super) fn judge(
             "no packet sample came: there is no fast signal, and load is seen once in a polling \
              interval",
             "if there was traffic, switch sampling on (`sampling = 400` and a `pcap` line for \
-             each bridge in hsflowd.conf, `elb agent --sampling 400`)",
+             each bridge in hsflowd.conf)",
         );
     }
 }

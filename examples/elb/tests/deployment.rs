@@ -1,0 +1,326 @@
+//! What an operator copies is right: the README's configurations and commands, the stack and its
+//! configuration.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use clap::{CommandFactory as _, Parser as _};
+use elb::cli::Cli;
+use elb::config::{Config, Labels};
+use elb::policy::Mode;
+use yaml_rust2::{Yaml, YamlLoader};
+
+const README: &str = include_str!("../README.md");
+const COMPOSE: &str = include_str!("../compose.yaml");
+const CONTAINERFILE: &str = include_str!("../Containerfile");
+const STACK: &str = include_str!("../stack.toml");
+
+#[test]
+fn every_configuration_in_the_readme_is_right() {
+    let configurations = blocks("toml");
+    assert_eq!(configurations.len(), 2);
+    for text in &configurations {
+        let config = Config::from_toml(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        assert!(!config.services.is_empty());
+    }
+    let first = Config::from_toml(&configurations[0]).unwrap();
+    assert_eq!(
+        first.control.mode,
+        Mode::Advise,
+        "who copies it changes nothing at first"
+    );
+}
+
+#[test]
+fn every_key_is_explained_and_no_other() {
+    for (heading, table) in [
+        ("[collector]", "[collector]\nnone = 1"),
+        ("[http]", "[http]\nnone = 1"),
+        ("[docker]", "[docker]\nnone = 1"),
+        ("[control]", "[control]\nnone = 1"),
+        ("[[service]]", "[[service]]\nnone = 1"),
+        ("[service.policy]", "[defaults]\nnone = 1"),
+        ("metric", "[[defaults.metric]]\nnone = 1"),
+        ("up", "[defaults.up]\nnone = 1"),
+        ("up", "[defaults.down]\nnone = 1"),
+        ("schedule", "[[defaults.schedule]]\nnone = 1"),
+        ("saturation", "[defaults.saturation]\nnone = 1"),
+    ] {
+        assert_eq!(explained(heading), known(table), "{heading}");
+    }
+}
+
+#[test]
+fn every_default_that_is_stated_is_one() {
+    let text = "[[service]]\nname = \"a\"\n[service.policy]\n\
+                metric = [{ name = \"vir_cpu_cores\", target = 1 }]\n";
+    let ours = Config::from_toml(text).unwrap();
+    let stated = format!(
+        "[collector]\n{}[http]\n{}[docker]\n{}[control]\n{}{text}{}[service.policy.saturation]\n{}",
+        stated("[collector]"),
+        stated("[http]"),
+        stated("[docker]"),
+        stated("[control]"),
+        stated("[service.policy]"),
+        stated("saturation"),
+    );
+    let mut same = Config::from_toml(&stated).unwrap_or_else(|error| panic!("{error}\n{stated}"));
+    same.text.clone_from(&ours.text);
+    assert_eq!(same, ours, "{stated}");
+}
+
+#[test]
+fn every_label_in_the_readme_is_right() {
+    let stack = blocks("yaml")
+        .into_iter()
+        .find(|text| text.contains("elb.enabled"))
+        .unwrap();
+    let stack = &YamlLoader::load_from_str(&stack).unwrap()[0];
+    let labels = stack["services"]["web"]["deploy"]["labels"]
+        .as_hash()
+        .unwrap();
+    let text = |value: &Yaml| value.as_str().map(ToOwned::to_owned);
+    let labels = labels
+        .iter()
+        .map(|(name, value)| (text(name).unwrap(), text(value).expect("labels are text")))
+        .collect();
+    let service = Labels::default()
+        .service("shop_web", &labels)
+        .unwrap()
+        .unwrap();
+    assert_eq!((service.priority, service.settings.max), (5, 12));
+    assert_eq!(service.settings.rule.metrics().len(), 2);
+}
+
+#[test]
+fn every_command_in_the_readme_exists() {
+    let commands = blocks("sh").join("\n").replace("\\\n", " ");
+    let mut found = 0;
+    for line in commands.lines().map(str::trim) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let start = words.iter().position(|word| *word == "elb");
+        // Of the image it is the name, and what follows are its arguments as well.
+        let Some(words) = start.map(|start| &words[start..]) else {
+            continue;
+        };
+        let is_ours = line.starts_with("elb ") || line.starts_with("docker run");
+        if is_ours && accepts(words) {
+            found += 1;
+        }
+    }
+    assert!(found >= 4, "{found} commands");
+}
+
+#[test]
+fn every_path_and_metric_in_the_readme_exists() {
+    let document = fs::read_to_string(source("web/openapi.json")).unwrap();
+    let document: serde_json::Value = serde_json::from_str(&document).unwrap();
+    let paths: Vec<&str> = document["paths"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    for path in words(README, "/api/v1/", |c| {
+        c.is_ascii_alphanumeric() || "/_.".contains(c)
+    }) {
+        let path = path.trim_end_matches('.');
+        let general = path.replace("/shop_web", "/{name}");
+        assert!(paths.contains(&general.as_str()), "{path}");
+    }
+    let metrics: String = fs::read_dir(source("web/metrics"))
+        .unwrap()
+        .map(|file| fs::read_to_string(file.unwrap().path()).unwrap())
+        .collect();
+    let mut found = 0;
+    for metric in words(README, "elb_", |c| c.is_ascii_lowercase() || c == '_') {
+        let is_other = ["elb_elb", "elb_token"].contains(&metric.as_str());
+        let name = metric.trim_end_matches("_total");
+        assert!(
+            is_other || metrics.contains(&format!("\"{name}\"")),
+            "{metric}"
+        );
+        found += 1;
+    }
+    assert!(found > 10, "{found} metrics");
+}
+
+#[test]
+fn the_configuration_of_the_stack_is_right_and_only_advises() {
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("token");
+    fs::write(&token, "0123456789abcdef0123456789abcdef\n").unwrap();
+    let secret = "/run/secrets/elb_token";
+    assert!(STACK.contains(secret));
+    let config = Config::from_toml(&STACK.replace(secret, token.to_str().unwrap())).unwrap();
+    assert!(
+        config
+            .services
+            .iter()
+            .all(|service| service.settings.mode == Mode::Advise)
+    );
+    assert!(config.http.token.is_some(), "the page is published");
+}
+
+#[test]
+fn the_stack_has_the_least_rights_that_do() {
+    let stack = &YamlLoader::load_from_str(COMPOSE).unwrap()[0];
+    for name in ["elb", "agent"] {
+        let service = &stack["services"][name];
+        assert_eq!(service["read_only"].as_bool(), Some(true), "{name}");
+        assert_eq!(service["cap_drop"][0].as_str(), Some("ALL"), "{name}");
+        let limits = &service["deploy"]["resources"]["limits"];
+        for limit in ["cpus", "memory", "pids"] {
+            assert!(!limits[limit].is_badvalue(), "{name}: {limit}");
+        }
+        assert!(service["image"].as_str().unwrap().contains("ELB_IMAGE"));
+        assert!(service["privileged"].is_badvalue());
+    }
+    let elb = &stack["services"]["elb"];
+    let user = elb["user"].as_str().unwrap();
+    assert!(user.starts_with("65532:"), "nobody");
+    assert!(CONTAINERFILE.contains("USER 65532:65532"));
+    assert!(elb["cap_add"].is_badvalue());
+    assert_eq!(elb["deploy"]["replicas"].as_i64(), Some(1));
+    let constraints = elb["deploy"]["placement"]["constraints"].as_vec().unwrap();
+    assert_eq!(constraints[0].as_str(), Some("node.role == manager"));
+    assert_eq!(elb["secrets"][0]["source"].as_str(), Some("elb_token"));
+    let agent = &stack["services"]["agent"];
+    assert_eq!(agent["deploy"]["mode"].as_str(), Some("global"));
+    assert_eq!(agent["cap_add"][0].as_str(), Some("NET_RAW"));
+    assert_eq!(stack["networks"]["host"]["external"].as_bool(), Some(true));
+}
+
+#[test]
+fn the_stack_starts_what_there_is() {
+    let stack = &YamlLoader::load_from_str(COMPOSE).unwrap()[0];
+    for name in ["elb", "agent"] {
+        let command = stack["services"][name]["command"].as_vec().unwrap();
+        let words = command.iter().map(|word| match word.as_str().unwrap() {
+            "${ELB_COLLECTOR:-127.0.0.1:6343}" => "127.0.0.1:6343",
+            word => word,
+        });
+        accepts(&[&["elb"][..], &words.collect::<Vec<_>>()].concat());
+    }
+    let health = stack["services"]["elb"]["healthcheck"]["test"]
+        .as_vec()
+        .unwrap();
+    let words: Vec<&str> = health[1..].iter().filter_map(Yaml::as_str).collect();
+    assert!(accepts(&words));
+}
+
+#[test]
+fn docker_understands_the_stack() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut docker = Command::new("docker");
+    let docker = docker
+        .args(["stack", "config", "-c", "compose.yaml"])
+        .current_dir(folder);
+    match docker.output() {
+        Err(error) => eprintln!("skipped: no docker client ({error})"),
+        Ok(output) if String::from_utf8_lossy(&output.stderr).contains("unknown") => {
+            eprintln!("skipped: the docker client is too old for `docker stack config`");
+        }
+        Ok(output) => {
+            let told = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{told}");
+            assert!(!told.contains("Ignoring"), "{told}");
+        }
+    }
+}
+
+/// Whether the command line takes these words; what it does not have yet is skipped.
+fn accepts(words: &[&str]) -> bool {
+    let known = Cli::command();
+    if known.find_subcommand(words[1]).is_none() && words[1] == "agent" {
+        eprintln!("skipped: there is no `elb agent`");
+        return false;
+    }
+    if let Err(error) = Cli::try_parse_from(words) {
+        panic!("{words:?}: {error}");
+    }
+    true
+}
+
+/// The code blocks of a language in the README.
+fn blocks(language: &str) -> Vec<String> {
+    let fence = format!("```{language}\n");
+    let blocks = README.split(&fence).skip(1);
+    blocks
+        .filter_map(|rest| Some(rest.split_once("\n```")?.0.to_owned()))
+        .collect()
+}
+
+/// The rows of the table below a heading that names this.
+fn rows(heading: &str) -> impl Iterator<Item = Vec<&'static str>> {
+    let quoted = format!("`{heading}`");
+    let mut sections = README.split("\n### ").skip(1);
+    let section = sections
+        .find(|section| {
+            section
+                .lines()
+                .next()
+                .unwrap()
+                .split(' ')
+                .any(|word| word == quoted)
+        })
+        .unwrap_or_else(|| panic!("no section on {heading}"));
+    let rows = section.lines().filter(|line| line.starts_with("| `"));
+    rows.map(|row| row.trim_matches('|').split(" | ").map(str::trim).collect())
+}
+
+/// The keys that a table of the README explains.
+fn explained(heading: &str) -> BTreeSet<String> {
+    rows(heading)
+        .map(|row| row[0].trim_matches('`').to_owned())
+        .collect()
+}
+
+/// The keys that a table of the file may have, as is said to who writes another one.
+fn known(table: &str) -> BTreeSet<String> {
+    let error = Config::from_toml(table).unwrap_err().to_string();
+    let (_, known) = error
+        .split_once("expected one of ")
+        .or_else(|| error.split_once("expected "))
+        .unwrap_or_else(|| panic!("{error}"));
+    let known = known.lines().next().unwrap().split(", ");
+    known
+        .flat_map(|keys| keys.split(" or "))
+        .map(|key| key.trim_matches('`').to_owned())
+        .collect()
+}
+
+/// Those defaults of a table that are values, as a file would have them.
+fn stated(heading: &str) -> String {
+    let mut lines = String::new();
+    for row in rows(heading) {
+        let (key, default) = (row[0].trim_matches('`'), row[1]);
+        let value = default.trim_matches('`');
+        if default.starts_with('`') || value.parse::<f64>().is_ok() {
+            lines += &format!("{key} = {value}\n");
+        }
+    }
+    lines
+}
+
+/// All words of a text that begin with this, as far as their signs go.
+fn words(text: &str, begin: &str, is_sign: fn(char) -> bool) -> BTreeSet<String> {
+    let places = text.match_indices(begin);
+    let word = |(place, _): (usize, &str)| {
+        let rest = &text[place..];
+        rest.split(|c| !is_sign(c))
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    places
+        .map(word)
+        .filter(|word| word.len() > begin.len())
+        .collect()
+}
+
+fn source(path: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(path)
+}
