@@ -1,5 +1,7 @@
 //! The command line: one file for each sub-command.
 
+#[cfg(target_os = "linux")]
+mod agent;
 mod check;
 mod compare;
 mod demo;
@@ -57,6 +59,13 @@ enum Command {
     /// nothing. One line for each finding: ok, note or wrong. Ends early when all has been seen;
     /// Ctrl-C prints what is known so far. Fails if anything is wrong.
     Check(check::Args),
+    /// Tell a collector what this host and its containers use.
+    ///
+    /// A small sFlow agent, for hosts without Host sFlow: counters of the host, its interfaces
+    /// and its containers, and samples of the packets of the containers. One on each host;
+    /// needs the engine's socket, and for the packets the capability CAP_NET_RAW. Ctrl-C ends it.
+    #[cfg(target_os = "linux")]
+    Agent(agent::Args),
     /// Play a capture through the same decisions, as JSON lines.
     ///
     /// One object for each decision tick, in the capture's own time, and service. Nothing is
@@ -173,6 +182,8 @@ impl Command {
             Self::Demo(args) => args.run(log),
             Self::Run(args) => args.run(log),
             Self::Check(args) => args.run(log),
+            #[cfg(target_os = "linux")]
+            Self::Agent(args) => args.run(log),
             Self::Replay(args) => args.run(log),
             Self::Simulate(args) => args.run(log),
             Self::Compare(args) => args.run(log),
