@@ -33,7 +33,7 @@ impl Reading {
                 let name = PortName {
                     name: name.as_str().into(),
                 };
-                let records = [name.into(), (**counters).into()];
+                let records = [(**counters).into(), name.into()];
                 push(*sequence, source, &records, encoder)
             }
             Self::Container(sequence, reading) => reading.push(*sequence, encoder),
