@@ -10,6 +10,8 @@
 //! cluster, [`simulator`] for everything that can be tried without one. The [`controller`]
 //! ties them together and never sleeps; who drives it decides what time is.
 
+#[cfg(target_os = "linux")]
+pub mod agent;
 pub mod balancer;
 pub mod board;
 pub mod chart;

@@ -190,7 +190,7 @@ fn line(
 }
 
 /// A length of time as the configuration has it.
-fn time(text: &str) -> Result<Duration, String> {
+pub(super) fn time(text: &str) -> Result<Duration, String> {
     let digits = text.find(|c: char| !(c.is_ascii_digit() || c == '.'));
     let (number, unit) = text.split_at(digits.unwrap_or(text.len()));
     let factor = match unit {

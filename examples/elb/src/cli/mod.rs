@@ -1,5 +1,7 @@
 //! The command line: one file for each sub-command.
 
+#[cfg(target_os = "linux")]
+mod agent;
 mod check;
 mod compare;
 mod demo;
@@ -60,6 +62,13 @@ enum Command {
     Check(check::Args),
     /// Ask an elb that runs whether it is well, for a container's health check.
     Health(health::Args),
+    /// Tell a collector what this host and its containers use.
+    ///
+    /// A small sFlow agent, for hosts without Host sFlow: counters of the host, its interfaces
+    /// and its containers, and samples of the packets of the containers. One on each host;
+    /// needs the engine's socket, and for the packets the capability CAP_NET_RAW. Ctrl-C ends it.
+    #[cfg(target_os = "linux")]
+    Agent(agent::Args),
     /// Play a capture through the same decisions, as JSON lines.
     ///
     /// One object for each decision tick, in the capture's own time, and service. Nothing is
@@ -177,6 +186,8 @@ impl Command {
             Self::Run(args) => args.run(log),
             Self::Check(args) => args.run(log),
             Self::Health(args) => args.run(),
+            #[cfg(target_os = "linux")]
+            Self::Agent(args) => args.run(log),
             Self::Replay(args) => args.run(log),
             Self::Simulate(args) => args.run(log),
             Self::Compare(args) => args.run(log),

@@ -12,7 +12,7 @@ use super::failure::Failure;
 
 /// An answer that is no refusal.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(crate) struct Answer {
     endpoint: String,
     date: Option<Timestamp>,
     body: Bytes,
@@ -49,7 +49,7 @@ impl Answer {
         self.date
     }
 
-    pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         serde_json::from_slice(&self.body).map_err(|error| Failure::Unreadable {
             endpoint: self.endpoint.clone(),
             why: error.to_string(),
@@ -57,7 +57,7 @@ impl Answer {
     }
 
     /// A list, for which some engines write `null` when it is empty.
-    pub(super) fn list<T: DeserializeOwned>(&self) -> Result<Vec<T>, Failure> {
+    pub(crate) fn list<T: DeserializeOwned>(&self) -> Result<Vec<T>, Failure> {
         Ok(self.json::<Option<Vec<T>>>()?.unwrap_or_default())
     }
 }

@@ -22,7 +22,7 @@ const ANSWER_SIZE: usize = 96 << 20;
 
 /// One engine.
 #[derive(Debug)]
-pub(super) struct Engine {
+pub(crate) struct Engine {
     endpoint: Endpoint,
     name: String,
     host: HeaderValue,
@@ -31,6 +31,11 @@ pub(super) struct Engine {
 }
 
 impl Engine {
+    /// The engine at an endpoint that is not spoken to over TLS.
+    pub(crate) fn at(endpoint: &str, timeout: Duration) -> Result<Self, EndpointError> {
+        Self::new(endpoint.parse()?, timeout, None)
+    }
+
     pub(super) fn new(
         endpoint: Endpoint,
         timeout: Duration,
@@ -83,7 +88,7 @@ impl Engine {
         }
     }
 
-    pub(super) async fn get(&self, path: &str) -> Result<Answer, Failure> {
+    pub(crate) async fn get(&self, path: &str) -> Result<Answer, Failure> {
         self.send(Method::GET, path, Bytes::new()).await
     }
 

@@ -6,7 +6,7 @@ use crate::orchestrator::OrchestratorError;
 
 /// Why a request has not had its effect, or none that is known.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// Nothing came back.
     #[error("{endpoint}: {why}")]
     Silent {
@@ -60,7 +60,7 @@ impl Failure {
     }
 
     /// Whether what was asked for does not exist.
-    pub(super) const fn is_not_found(&self) -> bool {
+    pub(crate) const fn is_not_found(&self) -> bool {
         matches!(self, Self::Refusal { status: 404, .. })
     }
 

@@ -1,0 +1,87 @@
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::{Log, end_requested, runtime};
+use crate::agent::{Roots, Settings, run};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Who is told; without a port, sFlow's own.
+    #[arg(long, value_name = "HOST[:PORT]")]
+    collector: String,
+
+    /// The engine of this host.
+    #[arg(
+        long,
+        value_name = "ENDPOINT",
+        default_value = "unix:///var/run/docker.sock"
+    )]
+    docker: String,
+
+    /// How often each counter is read, as in `10s`; at least 1 s.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = polling)]
+    polling: Duration,
+
+    /// Sample one packet in so many; 0 for none.
+    #[arg(long, value_name = "N", default_value_t = 400)]
+    sampling: u32,
+
+    /// The agent's own address; otherwise the one from which it reaches the collector.
+    #[arg(long, value_name = "IP")]
+    agent_address: Option<IpAddr>,
+}
+
+impl Args {
+    pub(super) fn run(self, log: &Log) -> anyhow::Result<()> {
+        log.to_stderr("info")?;
+        let settings = Settings {
+            collector: with_port(&self.collector),
+            docker: self.docker,
+            polling: self.polling,
+            sampling: self.sampling,
+            address: self.agent_address,
+            roots: Roots::default(),
+        };
+        runtime()?.block_on(run(settings, end_requested()))
+    }
+}
+
+/// A collector with sFlow's port, if it has none of its own.
+fn with_port(collector: &str) -> String {
+    const PORT: u16 = 6343;
+    if let Ok(address) = collector.parse::<IpAddr>() {
+        return std::net::SocketAddr::new(address, PORT).to_string();
+    }
+    match collector.rsplit_once(':') {
+        Some((_, port)) if port.parse::<u16>().is_ok() => collector.to_owned(),
+        _ => format!("{collector}:{PORT}"),
+    }
+}
+
+fn polling(text: &str) -> Result<Duration, String> {
+    let time = super::check::time(text)?;
+    if time < Duration::from_secs(1) {
+        return Err("the shortest polling interval is 1 s".to_owned());
+    }
+    Ok(time)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_port;
+
+    #[test]
+    fn a_collector_without_a_port_gets_the_usual_one() {
+        for (written, meant) in [
+            ("elb", "elb:6343"),
+            ("elb:7000", "elb:7000"),
+            ("10.0.0.1", "10.0.0.1:6343"),
+            ("10.0.0.1:7000", "10.0.0.1:7000"),
+            ("::1", "[::1]:6343"),
+            ("[::1]", "[::1]:6343"),
+            ("[::1]:7000", "[::1]:7000"),
+        ] {
+            assert_eq!(with_port(written), meant, "{written}");
+        }
+    }
+}
