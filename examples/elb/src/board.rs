@@ -341,6 +341,7 @@ impl Board {
             elapsed: self.seconds(self.now),
             speed: self.about.speed,
             load: self.about.load.clone(),
+            mode: self.mode.name().to_owned(),
             services: self
                 .standings
                 .iter()

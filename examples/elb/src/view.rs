@@ -17,6 +17,8 @@ pub struct Snapshot {
     pub speed: f64,
     /// What the load is doing now, in words (`simulated load: 750 kB/s`), where that is known.
     pub load: Option<String>,
+    /// What is done at most for any service: `off`, `advise` or `act`.
+    pub mode: String,
     /// Each service.
     pub services: Vec<ServiceView>,
     /// The last decisions, oldest first.

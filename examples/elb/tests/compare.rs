@@ -169,7 +169,10 @@ async fn ours_is_least_overloaded_of_all_that_are_not_told_the_load() {
             .map(|course| score(&comparison, course.name, policy).replica_seconds)
             .sum()
     };
-    assert!(cost(Contender::Elb) < 1.05 * cost(Contender::Hpa), "{comparison}");
+    assert!(
+        cost(Contender::Elb) < 1.05 * cost(Contender::Hpa),
+        "{comparison}"
+    );
     // One spike: the replicas of the peak are not kept for ever.
     let spike = |policy| score(&comparison, "spike", policy).replica_seconds;
     assert!(spike(Contender::Elb) < spike(Contender::FixedPeak));

@@ -480,3 +480,27 @@ fn a_file_that_cannot_be_read_is_named() {
         "{error}"
     );
 }
+
+#[test]
+fn t14_only_senders_of_the_list_are_heard() {
+    let config = Config::from_toml(
+        "[collector]\nagents = [\"10.0.0.0/8\", \"192.0.2.7\", \"2001:db8::/32\"]\n",
+    )
+    .unwrap();
+    for (sender, is_heard) in [
+        ("10.255.0.1", true),
+        ("::ffff:10.0.0.1", true),
+        ("192.0.2.7", true),
+        ("192.0.2.8", false),
+        ("2001:db8:1::1", true),
+        ("::1", false),
+    ] {
+        let sender = sender.parse().unwrap();
+        assert_eq!(config.collector.takes(sender), is_heard, "{sender}");
+    }
+    assert!(Config::article().collector.takes([203, 0, 113, 9].into()));
+    assert_eq!(
+        refused("[collector]\nagents = [\"10.0.0.0/33\"]\n"),
+        "collector.agents[0]: \"10.0.0.0/33\" is neither an address nor a network like 10.0.0.0/8"
+    );
+}

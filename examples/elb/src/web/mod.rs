@@ -118,6 +118,7 @@ pub fn router(site: Site) -> Router {
     let in_time = Router::new()
         .route("/", get(show_page))
         .route("/chart/{file}", get(show_chart))
+        .route("/script.js", get(show_script))
         .route("/metrics", get(show_metrics))
         .merge(api::router())
         .fallback(not_found)
@@ -138,6 +139,11 @@ pub fn router(site: Site) -> Router {
 async fn show_page(State(site): State<Site>) -> Html<String> {
     let snapshot = site.snapshot();
     Html(page::render(&snapshot))
+}
+
+async fn show_script() -> Response {
+    const SCRIPT: &str = include_str!("script.js");
+    ([(CONTENT_TYPE, "text/javascript; charset=utf-8")], SCRIPT).into_response()
 }
 
 async fn show_chart(State(site): State<Site>, Path(file): Path<String>) -> Response {
@@ -230,8 +236,8 @@ async fn restrict(request: Request, next: Next) -> Response {
     const HEADERS: [(HeaderName, &str); 4] = [
         (
             CONTENT_SECURITY_POLICY,
-            "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
-             frame-ancestors 'none'",
+            "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; connect-src 'self'; \
+             base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
         ),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (REFERRER_POLICY, "no-referrer"),

@@ -11,6 +11,7 @@ pub(super) fn render(snapshot: &Snapshot) -> String {
     let style = include_str!("style.css");
     let night = chart::night_rules();
     let facts = facts(snapshot);
+    let all = modes(None, &snapshot.mode);
     let services = match snapshot.services.as_slice() {
         [] => "<p class=\"card quiet\">Waiting for the first look at the services.</p>".to_owned(),
         services => services
@@ -23,14 +24,43 @@ pub(super) fn render(snapshot: &Snapshot) -> String {
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <meta http-equiv=\"refresh\" content=\"2\">\n\
+         <noscript><meta http-equiv=\"refresh\" content=\"2\"></noscript>\n\
          <title>{title} · elastic load balancing</title>\n\
          <style>\n{style}@media (prefers-color-scheme: dark) {{{night}}}\n</style>\n</head>\n<body>\n\
-         <header>\n<h1>Elastic load balancing</h1>\n<p class=\"facts\">{facts}</p>\n</header>\n\
+         <header>\n<h1>Elastic load balancing</h1>\n<p class=\"facts\">{facts}{all}</p>\n</header>\n\
          <main>\n{services}{intake}</main>\n\
          <footer>The same as data: <a href=\"/api/v1/snapshot\">/api/v1/snapshot</a></footer>\n\
-         </body>\n</html>\n"
+         {DIALOG}<script src=\"/script.js\"></script>\n</body>\n</html>\n"
     )
+}
+
+/// Asks before a mode is switched; who does not run scripts does not see it.
+const DIALOG: &str = "<dialog id=\"confirm\"><form method=\"dialog\"><p></p>\
+    <label>Token, if one is configured <input type=\"password\" autocomplete=\"off\"></label>\
+    <output></output><div><button type=\"button\">Leave it</button>\
+    <button type=\"submit\" class=\"yes\">Do it</button></div></form></dialog>\n";
+
+/// Buttons for the modes of a service, or of all; the one that it is in is pressed.
+fn modes(service: Option<&str>, mode: &str) -> String {
+    let button = |name: &str| {
+        let pressed = name == mode;
+        let (of, key) = match service {
+            Some(service) => {
+                let service = Text(service);
+                (
+                    format!(" data-service=\"{service}\""),
+                    format!("{name} {service}"),
+                )
+            }
+            None => (String::new(), name.to_owned()),
+        };
+        format!(
+            "<button data-mode=\"{name}\"{of} data-key=\"{key}\" aria-pressed=\"{pressed}\">\
+             {name}</button>"
+        )
+    };
+    let buttons: String = ["off", "advise", "act"].map(button).concat();
+    format!("<span class=\"modes\" role=\"group\" aria-label=\"Mode\">{buttons}</span>")
 }
 
 fn facts(snapshot: &Snapshot) -> String {
@@ -49,6 +79,7 @@ fn facts(snapshot: &Snapshot) -> String {
 fn card(service: &ServiceView, decisions: &[DecisionView]) -> String {
     let name = Text(&service.name);
     let (mode, mode_words) = mode(&service.mode);
+    let modes = modes(Some(&service.name), mode);
     let numbers = numbers(service);
     let pips = pips(service);
     let signals: String = service.signals.iter().map(signal).collect();
@@ -58,7 +89,7 @@ fn card(service: &ServiceView, decisions: &[DecisionView]) -> String {
     let decisions = decided(service, decisions);
     format!(
         "<section class=\"card\">\n<div class=\"head\"><h2><bdi>{name}</bdi></h2>\
-         <span class=\"mode {mode}\">{mode_words}</span></div>\n{numbers}{pips}\
+         <span class=\"mode {mode}\">{mode_words}</span>{modes}</div>\n{numbers}{pips}\
          <div class=\"signals\">\n{signals}</div>\n\
          <div class=\"chart wide\">{wide}</div>\n<div class=\"chart narrow\">{narrow}</div>\n\
          {decisions}\

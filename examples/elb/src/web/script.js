@@ -1,0 +1,84 @@
+// Keeps the page as it is now, and switches modes. Without this the page is read as well: the
+// browser then loads it anew every two seconds.
+"use strict";
+
+const EVERY = 2000;
+const dialog = document.getElementById("confirm");
+const words = dialog.querySelector("p");
+const answer = dialog.querySelector("output");
+const token = dialog.querySelector("input");
+let asked = null;
+
+const MEANING = {
+  off: "Nothing is decided any more; what runs stays as it is.",
+  advise: "Decisions are made and shown; nothing is changed.",
+  act: "Decisions are carried out: replicas are added and taken away.",
+};
+
+// Text only: names are those of others.
+function ask(service, mode) {
+  asked = { service, mode };
+  const whom = service === null ? "All services" : service;
+  words.textContent = `${whom}: ${mode}. ${MEANING[mode]}`;
+  answer.textContent = "";
+  dialog.showModal();
+}
+
+async function tell() {
+  const { service, mode } = asked;
+  const path = service === null
+    ? "/api/v1/mode"
+    : `/api/v1/services/${encodeURIComponent(service)}/mode`;
+  const headers = { "Content-Type": "application/json", "X-Elb": "1" };
+  if (token.value !== "") {
+    headers.Authorization = `Bearer ${token.value}`;
+    sessionStorage.setItem("token", token.value);
+  }
+  try {
+    const said = await fetch(path, { method: "PUT", headers, body: JSON.stringify({ mode }) });
+    if (said.ok) {
+      dialog.close();
+      await renew();
+      return;
+    }
+    const problem = await said.json().catch(() => ({}));
+    answer.textContent = [problem.detail, problem.advice].filter(Boolean).join(" ")
+      || `It was refused: ${said.status}.`;
+  } catch {
+    answer.textContent = "elb does not answer.";
+  }
+}
+
+async function renew() {
+  if (dialog.open || document.hidden) {
+    return;
+  }
+  try {
+    const text = await (await fetch("/")).text();
+    const fresh = new DOMParser().parseFromString(text, "text/html");
+    const focused = document.activeElement?.dataset?.key;
+    document.querySelector("main").replaceWith(fresh.querySelector("main"));
+    document.querySelector("header").replaceWith(fresh.querySelector("header"));
+    document.body.classList.remove("lost");
+    if (focused) {
+      document.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
+    }
+  } catch {
+    document.body.classList.add("lost");
+  }
+}
+
+token.value = sessionStorage.getItem("token") ?? "";
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-mode]");
+  if (button) {
+    ask(button.dataset.service ?? null, button.dataset.mode);
+  }
+});
+dialog.querySelector("form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  tell();
+});
+dialog.querySelector("button[type=button]").addEventListener("click", () => dialog.close());
+document.body.classList.add("live");
+setInterval(renew, EVERY);
