@@ -22,7 +22,7 @@ use top_flows::matrix::{self, Matrix};
 use top_flows::model::Shared;
 use top_flows::once::{self, Document, MatrixDocument};
 use top_flows::preset::{self, Preset};
-use top_flows::question::{Aggregate, Fields, MOST, Question, TOP};
+use top_flows::question::{Aggregate, Fields, MOST, Question, TOP, smoothing};
 use top_flows::terminal::{self, Start};
 use top_flows::{web, words};
 
@@ -181,7 +181,7 @@ impl Cli {
         if self.once {
             return self.once(feed, &question, &is_over);
         }
-        self.show(feed, question, presets, is_over)
+        self.show(feed, question, presets, &is_over)
     }
 
     fn question(&self) -> Question {
@@ -189,9 +189,9 @@ impl Cli {
         let smoothing = match self.smooth.as_deref() {
             None if is_sum => None,
             None => Some(FlowDefinition::SMOOTHING),
-            Some(text) => match format!("keys=;smooth={text}").parse::<FlowDefinition>() {
-                Ok(definition) => definition.smoothing(),
-                Err(error) => usage(&format!("--smooth: {}", error.problem())),
+            Some(text) => match smoothing(text) {
+                Ok(smoothing) => smoothing,
+                Err(words) => usage(&format!("--smooth: {words}")),
             },
         };
         let usual = Question {
@@ -267,7 +267,7 @@ impl Cli {
         feed: Feed,
         question: Question,
         presets: Vec<Preset>,
-        is_over: Arc<AtomicBool>,
+        is_over: &Arc<AtomicBool>,
     ) -> anyhow::Result<ExitCode> {
         let has_terminal = terminal::is_available();
         if !has_terminal && !self.no_terminal {
@@ -285,7 +285,7 @@ impl Cli {
             }
             None => None,
         };
-        let fed = feed.run(model.clone(), is_over.clone())?;
+        let fed = feed.run(model.clone(), Arc::clone(is_over))?;
         if self.no_terminal {
             if let Some(page) = page {
                 complain(&format!("the page is on {page}"));
@@ -301,7 +301,7 @@ impl Cli {
                 page,
                 is_matrix: self.matrix,
             };
-            terminal::run(&model, start, &is_over)?;
+            terminal::run(&model, start, is_over)?;
         }
         is_over.store(true, std::sync::atomic::Ordering::Relaxed);
         // One that waits for standard input may wait for ever.

@@ -56,8 +56,8 @@ impl World<'_> {
         keys.sort_by_key(|(order, ..)| *order);
         let completion = |(_, key, example): (_, FlowKey, Option<crate::observed::Seen>)| {
             let note = match example {
-                Some(seen) => format!("{} Now: {}", key.doc(), seen.value),
-                None => format!("{} (not seen)", key.doc()),
+                Some(seen) => format!("now {}: {}", seen.value, key.doc()),
+                None => format!("not seen: {}", key.doc()),
             };
             Completion {
                 text: format!("{before}{}{behind}", key.name()),

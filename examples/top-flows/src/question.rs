@@ -11,6 +11,8 @@ use sflow_metrics::{FlowDefinition, FlowFilter, FlowKey, FlowTest, FlowValue};
 pub use fields::{Field, Fields, Mistake};
 pub use value::Value;
 
+use crate::words::printable;
+
 /// Flows listed, unless something else is said.
 pub const TOP: usize = 20;
 
@@ -129,6 +131,29 @@ impl Question {
             keys: self.keys.len(),
         }
     }
+}
+
+/// A time constant as it is typed: `2s`, `500ms`, or `off` for none.
+///
+/// # Errors
+///
+/// If it is something else; the error says what can be given.
+pub fn smoothing(text: &str) -> Result<Option<Duration>, String> {
+    let definition = match text.contains(';') {
+        true => None,
+        false => format!("keys=;smooth={text}")
+            .parse::<FlowDefinition>()
+            .ok(),
+    };
+    let wrong = || {
+        format!(
+            "`{}` is no length of time such as 500ms, 10s or 1m, nor `off`",
+            printable(text)
+        )
+    };
+    definition
+        .map(|definition| definition.smoothing())
+        .ok_or_else(wrong)
 }
 
 /// What to do with a value that was chosen.

@@ -93,9 +93,9 @@ pub fn number(value: f64) -> String {
     format!("{text}{prefix}")
 }
 
-/// A share of a whole: `12.5 %`; nothing if the whole is nothing.
+/// A share of a whole: `12.5 %`; nothing if the whole is as good as nothing.
 pub fn share(value: f64, whole: f64) -> String {
-    match whole > 0.0 && value.is_finite() {
+    match whole >= 0.005 && value.is_finite() {
         true => format!("{:.1} %", 100.0 * value / whole),
         false => String::new(),
     }

@@ -224,11 +224,11 @@ fn hints(state: &State, width: usize) -> Line<'static> {
         ],
         Over::Help => &[("any key", "back")],
         Over::Nothing if state.is_matrix => &[
+            ("m", "flows"),
             ("arrows", "choose"),
-            ("Enter", "look inside"),
+            ("Enter", "inside"),
             ("u", "unit"),
             ("space", "pause"),
-            ("m", "flows"),
             ("?", "help"),
             ("q", "end"),
         ],
@@ -245,11 +245,23 @@ fn hints(state: &State, width: usize) -> Line<'static> {
             ("q", "end"),
         ],
     };
+    let hint = |(key, does): &(&'static str, &'static str)| {
+        [
+            Span::raw(*key).bold(),
+            Span::raw(format!(" {does}  ")).dim(),
+        ]
+    };
+    let length = |hint: &[Span<'_>; 2]| hint.iter().map(Span::width).sum::<usize>();
+    // How to get help and out stands there in any case.
+    let (others, last) = hints.split_at(hints.len().saturating_sub(2));
+    let reserved: usize = last.iter().map(|pair| length(&hint(pair))).sum();
     let mut line = Line::from(" ");
-    for (key, does) in hints {
-        line.push_span(Span::raw((*key).to_owned()).bold());
-        line.push_span(Span::raw(format!(" {does}  ")).dim());
+    for pair in others.iter().map(hint) {
+        if line.width() + length(&pair) + reserved <= width {
+            line.spans.extend(pair);
+        }
     }
+    line.spans.extend(last.iter().flat_map(hint));
     let asides = [state.page.clone(), state.status.as_ref().map(came)];
     for aside in asides.into_iter().flatten() {
         if line.width() + aside.width() + 2 <= width && matches!(state.over, Over::Nothing) {
@@ -291,12 +303,17 @@ fn draw_editor(frame: &mut Frame<'_>, editor: &Editor, fields: Rect) {
     let x = LABEL + u16::try_from(column).unwrap_or(u16::MAX).min(room);
     frame.set_cursor_position(Position::new(x, row));
     // Below it what is wrong, and what can be typed.
-    let mut lines = Vec::new();
+    let indent = " ".repeat(usize::from(LABEL));
+    let mut lines: Vec<Line<'_>> = Vec::new();
     if let Some(mistake) = &editor.mistake {
         if mistake.field == editor.field {
             let before: String = shown.chars().take(mistake.position).collect();
             let column = before.width().saturating_sub(scroll);
-            lines.push(Line::from(format!("{}^", " ".repeat(column))).fg(Color::Red));
+            lines.push(
+                Line::from(format!("{}^", " ".repeat(column)))
+                    .fg(Color::Red)
+                    .bold(),
+            );
         }
         let words = match mistake.field == editor.field {
             true => mistake.words.clone(),
@@ -333,8 +350,12 @@ fn draw_editor(frame: &mut Frame<'_>, editor: &Editor, fields: Rect) {
     if left > 0 {
         lines.push(Line::from(format!("and {left} more")).dim());
     }
+    for line in &mut lines {
+        line.spans.insert(0, Span::raw(indent.clone()));
+    }
+    lines.push(Line::from("─".repeat(usize::from(fields.width))).dim());
     let height = u16::try_from(lines.len()).unwrap_or(0);
-    let below = Rect::new(LABEL, row + 1, room + 1, height).intersection(frame.area());
+    let below = Rect::new(0, row + 1, fields.width, height).intersection(frame.area());
     frame.render_widget(Clear, below);
     frame.render_widget(Paragraph::new(lines), below);
 }

@@ -3,11 +3,11 @@
 use ratatui::style::{Color, Style, Stylize as _};
 use ratatui::text::{Line, Span};
 
-use crate::matrix::Matrix;
+use crate::matrix::{Matrix, Party};
 use crate::words::{number, padded, right};
 
 const NAME: usize = 16;
-const CELL: usize = 9;
+const CELL: usize = 10;
 
 /// From cold to hot.
 const HEAT: [Color; 8] = [
@@ -33,7 +33,7 @@ pub(super) fn room(width: usize, height: usize) -> usize {
 
 /// The matrix with its sums; the chosen cell is marked.
 pub(super) fn lines(matrix: &Matrix, chosen: (usize, usize)) -> Vec<Line<'static>> {
-    let parties: Vec<String> = matrix.parties.iter().map(|party| party.name()).collect();
+    let parties: Vec<String> = matrix.parties.iter().map(Party::name).collect();
     let mut heading = Line::from(padded(" from ↓   to →", NAME + 1)).dim();
     for (to, party) in parties.iter().enumerate() {
         let text = right(party, CELL - 1) + " ";

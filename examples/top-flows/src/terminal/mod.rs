@@ -71,7 +71,7 @@ pub fn run(model: &Shared, start: Start, is_over: &AtomicBool) -> anyhow::Result
             let left = next.saturating_duration_since(Instant::now());
             match keys.recv_timeout(left.min(Duration::from_millis(100))) {
                 Ok(event) => {
-                    if state.take(event, model) == Then::Leave {
+                    if state.take(&event, model) == Then::Leave {
                         return Ok(());
                     }
                     // Who presses a key wants to see it; of many at once the last.

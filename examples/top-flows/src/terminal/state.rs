@@ -120,8 +120,8 @@ impl State {
     }
 
     /// Takes a key.
-    pub(super) fn take(&mut self, event: Event, model: &Shared) -> Then {
-        let Event::Key(key) = event else {
+    pub(super) fn take(&mut self, event: &Event, model: &Shared) -> Then {
+        let Event::Key(key) = *event else {
             return Then::Stay;
         };
         if key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL) {

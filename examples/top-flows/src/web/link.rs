@@ -6,7 +6,7 @@ use serde::Deserialize;
 use sflow_metrics::FlowDefinition;
 
 use super::html::Part;
-use crate::question::{Aggregate, Field, Fields, MOST, Mistake, Question, Sort};
+use crate::question::{Aggregate, Field, Fields, MOST, Mistake, Question, Sort, smoothing};
 
 /// Bytes at most of a field.
 pub(super) const LONGEST: usize = 4000;
@@ -57,10 +57,7 @@ impl Params {
         let number = |text: &Option<String>| text.as_deref().and_then(|text| text.parse().ok());
         let top = number(&self.top).unwrap_or(usual.top);
         let least: Option<f64> = self.least.as_deref().and_then(|text| text.parse().ok());
-        let smooth = self.smooth.as_deref().and_then(|text| {
-            let definition: FlowDefinition = format!("keys=;smooth={text}").parse().ok()?;
-            Some(definition.smoothing())
-        });
+        let smooth = self.smooth.as_deref().and_then(|text| smoothing(text).ok());
         let mut question = Question {
             top: top.clamp(1, MOST),
             least: least

@@ -49,7 +49,7 @@ impl Display for Page<'_> {
         } else {
             ""
         };
-        write!(f, "<main id=\"live\"{still}>\n")?;
+        writeln!(f, "<main id=\"live\"{still}>")?;
         self.main(f)?;
         f.write_str("</main>\n")?;
         self.presets(f)?;
@@ -101,12 +101,12 @@ impl Page<'_> {
             aggregate: question.aggregate.other(),
             ..question.clone()
         };
-        write!(
+        writeln!(
             f,
             "<header><h1><a href=\"/\">Top flows</a></h1><nav><a href=\"{turned}\">{view}</a>\
              <a href=\"{stopped}\">{still}</a>\
              <a href=\"{}\">as {}</a><a href=\"{}\">{} of data sources</a>\
-             <a href=\"#presets\">presets</a></nav></header>\n",
+             <a href=\"#presets\">presets</a></nav></header>",
             self.link(&other_unit),
             Text(other_unit.value.unit()),
             self.link(&other_aggregate),
