@@ -1,6 +1,6 @@
 //! The last minutes of a question: how much there was, and of whom.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use sflow_metrics::{FlowRow, FlowValue, Timestamp};
 
@@ -58,10 +58,22 @@ impl History {
         self.moments.clear();
     }
 
+    /// So many flows of which there was most in all of it, heaviest first.
+    pub fn heaviest(&self, count: usize) -> Vec<Vec<FlowValue>> {
+        let mut sums: HashMap<&[FlowValue], f64> = HashMap::new();
+        for (keys, value) in self.moments.iter().flat_map(|moment| &moment.flows) {
+            *sums.entry(keys).or_default() += value;
+        }
+        let mut sums: Vec<_> = sums.into_iter().filter(|(_, sum)| *sum > 0.0).collect();
+        sums.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(b.0)));
+        sums.truncate(count);
+        sums.into_iter().map(|(keys, _)| keys.to_vec()).collect()
+    }
+
     /// The past of these flows, each number multiplied.
-    pub fn points(&self, flows: &[&[FlowValue]], factor: f64) -> Vec<Point> {
+    pub fn points(&self, flows: &[Vec<FlowValue>], factor: f64) -> Vec<Point> {
         let point = |moment: &Moment| {
-            let part = |flow: &&[FlowValue]| {
+            let part = |flow: &Vec<FlowValue>| {
                 let mut known = moment.flows.iter();
                 let found = known.find(|(keys, _)| keys == flow);
                 found.map_or(0.0, |(_, value)| value * factor)
@@ -73,5 +85,42 @@ impl History {
             }
         };
         self.moments.iter().map(point).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stripes_are_of_those_who_had_most_in_all_of_it() {
+        // Rows can only be had from a registry, so that the moments are made here.
+        let flow = |number: u64| vec![FlowValue::Number(number)];
+        let moment = |at: u64, flows: &[(u64, f64)]| Moment {
+            at: Timestamp::from_secs(at),
+            total: 100.0,
+            flows: flows
+                .iter()
+                .map(|(number, value)| (flow(*number), *value))
+                .collect(),
+        };
+        let history = History {
+            moments: [
+                moment(0, &[(1, 50.0), (2, 9.0)]),
+                moment(1, &[(3, 20.0), (2, 19.0)]),
+                moment(2, &[(2, 1.0), (4, 0.0)]),
+            ]
+            .into(),
+        };
+        assert_eq!(history.heaviest(2), [flow(1), flow(2)]);
+        assert_eq!(history.heaviest(9), [flow(1), flow(2), flow(3)]);
+        let points = history.points(&[flow(2), flow(7)], 8.0);
+        let parts: Vec<_> = points.iter().map(|point| point.parts[0]).collect();
+        assert_eq!(parts, [72.0, 152.0, 8.0]);
+        assert!(
+            points
+                .iter()
+                .all(|point| point.parts[1] == 0.0 && point.total == 800.0)
+        );
     }
 }

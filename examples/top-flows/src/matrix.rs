@@ -117,6 +117,11 @@ impl Matrix {
             }
         }
         matrix.parties = parties;
+        if picture.is_complete() {
+            // What else there is has faded: of nobody any more.
+            matrix.total = matrix.cells.iter().sum();
+            matrix.beyond = 0.0;
+        }
         matrix
     }
 

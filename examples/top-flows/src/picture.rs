@@ -38,7 +38,9 @@ pub struct Picture {
     pub unseen: f64,
     /// Dropped packets that were not reported.
     pub unreported: f64,
-    /// The last minutes: of the heaviest flows that are listed, and of all.
+    /// The flows that the history tells apart: those that had most in all of it.
+    pub stripes: Vec<Vec<FlowValue>>,
+    /// The last minutes.
     pub history: Vec<Point>,
     /// Datagrams that came too fast to be taken in.
     pub missed: u64,
@@ -73,11 +75,13 @@ impl Picture {
             .take(question.top)
             .collect();
         let is_all = listed.len() == answer.tracked;
-        let stripes: Vec<&[FlowValue]> = listed
-            .iter()
-            .take(STRIPES)
-            .map(|row| row.keys.as_slice())
-            .collect();
+        let mut stripes = history.heaviest(STRIPES);
+        for row in &listed {
+            // Before there is a history, in the order of what is listed.
+            if stripes.len() < STRIPES && !stripes.contains(&row.keys) {
+                stripes.push(row.keys.clone());
+            }
+        }
         let history = history.points(&stripes, factor);
         let in_rows: f64 = listed.iter().map(|row| row.value).sum();
         let other = match is_all {
@@ -85,16 +89,14 @@ impl Picture {
             true => 0.0,
             false => (answer.total - in_rows).max(0.0) * factor,
         };
-        let mut rows: Vec<Row> = (0..)
-            .zip(listed)
-            .map(|(place, row)| Row {
-                value: row.value * factor,
-                error: (row.sampling_error + row.error) * factor,
-                samples: row.samples,
-                stripe: Some(place).filter(|place| *place < STRIPES),
-                keys: row.keys,
-            })
-            .collect();
+        let row = |row: FlowRow| Row {
+            value: row.value * factor,
+            error: (row.sampling_error + row.error) * factor,
+            samples: row.samples,
+            stripe: stripes.iter().position(|keys| *keys == row.keys),
+            keys: row.keys,
+        };
+        let mut rows: Vec<Row> = listed.into_iter().map(row).collect();
         let largest = rows.first().map_or(0.0, |row| row.value);
         if let Some(column) = question.sort.column {
             rows.sort_by(|a, b| a.keys.get(column).cmp(&b.keys.get(column)));
@@ -116,9 +118,15 @@ impl Picture {
             evicted: answer.evicted,
             unseen: answer.unseen * factor,
             unreported: answer.unreported,
+            stripes,
             history,
             missed,
         }
+    }
+
+    /// Whether each flow that there is has its row.
+    pub fn is_complete(&self) -> bool {
+        self.evicted == 0 && self.rows.len() < self.question.top && self.question.least <= 0.0
     }
 
     /// What the values of each row stand for.

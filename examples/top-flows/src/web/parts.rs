@@ -177,10 +177,21 @@ impl Flows<'_> {
             );
             area(points, largest, from, to, stripe, f)?;
         }
-        writeln!(
+        write!(
             f,
-            "</svg><figcaption>the last {seconds} s · peak {peak} {unit}</figcaption></figure>"
-        )
+            "</svg><figcaption>the last {seconds} s · peak {peak} {unit}"
+        )?;
+        for (place, keys) in self.picture.stripes.iter().enumerate() {
+            let keys: Vec<String> = keys.iter().map(crate::words::value).collect();
+            let keys = keys.join(", ");
+            write!(
+                f,
+                " <span class=\"legend\"><svg aria-hidden=\"true\"><rect class=\"s{place}\" \
+                 width=\"100%\" height=\"100%\"/></svg> <bdi>{}</bdi></span>",
+                Text(&keys)
+            )?;
+        }
+        f.write_str("</figcaption></figure>\n")
     }
 
     fn notes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -125,7 +125,6 @@ impl Recording {
             let packet = PcapPacket::new(Duration::from_secs(START) + *at, length, &frame);
             writer.write_packet(&packet).unwrap();
         }
-        drop(writer);
         std::fs::File::create(&path)
             .unwrap()
             .write_all(&file)
