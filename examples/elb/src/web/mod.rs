@@ -142,8 +142,8 @@ async fn show_page(State(site): State<Site>) -> Html<String> {
 }
 
 async fn show_script() -> Response {
-    const SCRIPT: &str = include_str!("script.js");
-    ([(CONTENT_TYPE, "text/javascript; charset=utf-8")], SCRIPT).into_response()
+    let javascript = [(CONTENT_TYPE, "text/javascript; charset=utf-8")];
+    (javascript, page::SCRIPT).into_response()
 }
 
 async fn show_chart(State(site): State<Site>, Path(file): Path<String>) -> Response {
