@@ -36,7 +36,7 @@ async fn days_of_faults_leave_nothing_behind() {
         now = now + interval;
         let mut arrived = Vec::new();
         balancer.orchestrator_mut().advance(now, |sent| {
-            arrived.push((sent.at, sent.source, sent.bytes.to_vec()))
+            arrived.push((sent.at, sent.source, sent.bytes.to_vec()));
         });
         found.datagrams += arrived.len() as u64;
         for (at, source, bytes) in arrived {
