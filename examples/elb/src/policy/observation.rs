@@ -95,7 +95,7 @@ pub struct Signal {
 /// What packet samples say of a metric at this moment, corrected by what counters said before.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Fast {
-    /// The mean per container.
+    /// The mean per running container.
     pub value: f64,
     /// Its relative standard error.
     pub error: f64,

@@ -193,22 +193,26 @@ struct Load {
     value: f64,
     known: f64,
     all: f64,
-    /// The mean that packet samples leave no doubt about.
+    /// What packet samples say, as mean over all.
     fast: Option<Fast>,
 }
 
 impl Load {
     fn of(observation: &Observation, place: usize) -> Option<Self> {
         let (value, known) = observation.signals.get(place).and_then(Signal::known)?;
-        let all = observation.containers().max(known);
+        let all = f64::from(observation.containers().max(known));
+        let fast = observation.signals.get(place).and_then(|it| it.fast);
+        // Those that are coming will share what those that run have now.
+        let running = observation.running.len() as f64;
+        let fast = fast.map(|fast| Fast {
+            value: fast.value * running / all,
+            ..fast
+        });
         Some(Self {
             value,
             known: f64::from(known),
-            all: f64::from(all),
-            fast: observation
-                .signals
-                .get(place)
-                .and_then(|signal| signal.fast),
+            all,
+            fast,
         })
     }
 
