@@ -223,7 +223,7 @@ impl Load {
     }
 
     /// The mean that growth goes by: what packet samples say, where they say more than counters
-    /// do, more than the limit, and leave no doubt about it. They never speak for less.
+    /// do, and leave no doubt that it is above the limit. They never speak for less.
     fn surge(&self, counters: f64, limit: f64, metric: &str, decision: &mut Decision) -> f64 {
         /// Fewer samples are anecdotes.
         const LEAST: u64 = 16;
@@ -234,17 +234,17 @@ impl Load {
             return counters;
         };
         let sure = fast.value * (1.0 - 2.0 * fast.error) / AT_ONCE;
-        if sure.is_nan() || sure <= counters.max(limit) {
+        if sure.is_nan() || sure <= limit || fast.value <= counters {
             return counters;
         }
         let reason = Reason::FastSignal {
             metric: metric.to_owned(),
-            value: sure,
+            value: fast.value,
             counters,
             samples: fast.samples,
         };
         decision.note(Stage::Recommend, reason);
-        sure
+        fast.value
     }
 
     /// The mean over all, if those without a value are at `level`.
