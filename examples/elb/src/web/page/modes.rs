@@ -3,7 +3,8 @@
 use crate::web::html::Text;
 
 /// Asks before a mode is switched; who does not run scripts does not see it.
-pub(super) const DIALOG: &str = "<dialog id=\"confirm\"><form method=\"dialog\"><p></p>\
+pub(super) const DIALOG: &str = "<dialog id=\"confirm\" aria-labelledby=\"asked\">\
+    <form method=\"dialog\"><p id=\"asked\"></p>\
     <label>Token, if one is configured <input type=\"password\" autocomplete=\"off\"></label>\
     <output></output><div><button type=\"button\">Leave it</button>\
     <button type=\"submit\" class=\"yes\">Do it</button></div></form></dialog>\n";
@@ -28,11 +29,15 @@ pub(super) fn buttons(service: Option<&str>, mode: &str) -> String {
         )
     };
     let buttons: String = ["off", "advise", "act"].map(button).concat();
-    format!("<span class=\"modes\" role=\"group\" aria-label=\"Mode\">{buttons}</span>")
+    let label = match service {
+        Some(service) => format!("Mode of {}", Text(service)),
+        None => "Mode of all services".to_owned(),
+    };
+    format!("<span class=\"modes\" role=\"group\" aria-label=\"{label}\">{buttons}</span>")
 }
 
 /// A mode as a class, and what a service in it does.
-pub(super) fn badge(mode: &str) -> (&'static str, String) {
+pub(super) fn meaning(mode: &str) -> (&'static str, String) {
     match mode {
         "act" => ("act", "acts".to_owned()),
         "advise" => ("advise", "advises only".to_owned()),

@@ -1,28 +1,60 @@
 //! The card of one service.
 
+use super::when::When;
 use super::{decisions, modes, signal};
 use crate::chart;
 use crate::view::{DecisionView, ServiceView};
 use crate::web::html::{Segment, Text};
 
-pub(super) fn card(service: &ServiceView, decisions: &[DecisionView]) -> String {
-    let name = Text(&service.name);
-    let (mode, mode_words) = modes::badge(&service.mode);
-    let modes = modes::buttons(Some(&service.name), mode);
+/// The card beside others, with the last decisions.
+pub(super) fn card(service: &ServiceView, decisions: &[DecisionView], when: &When) -> String {
+    let file = Segment(&service.name).to_string();
+    let list = format!("/service/{file}");
+    let name = format!("<a href=\"{list}\"><bdi>{}</bdi></a>", Text(&service.name));
+    let body = body(service, decisions, when, &list);
+    let decided = decisions::last(decisions, when);
+    format!(
+        "<section class=\"card\">\n{}{body}{decided}\
+         <p class=\"more\"><a href=\"{list}\">all decisions and containers</a> \
+         <a href=\"/chart/{file}.svg\">chart as a file</a></p>\n</section>\n",
+        head(service, &name)
+    )
+}
+
+/// The card on the service's own page, which lists the decisions below.
+pub(super) fn whole(service: &ServiceView, decisions: &[DecisionView], when: &When) -> String {
+    let name = format!("<bdi>{}</bdi>", Text(&service.name));
+    let body = body(service, decisions, when, "");
+    let file = Segment(&service.name);
+    format!(
+        "<section class=\"card\">\n{}{body}\
+         <p class=\"more\"><a href=\"/chart/{file}.svg\">chart as a file</a></p>\n</section>\n",
+        head(service, &name)
+    )
+}
+
+fn head(service: &ServiceView, name: &str) -> String {
+    let (mode, words) = modes::meaning(&service.mode);
+    let buttons = modes::buttons(Some(&service.name), mode);
+    format!(
+        "<div class=\"head\"><h2>{name}</h2><span class=\"badge {mode}\">{words}</span>\
+         {buttons}</div>\n"
+    )
+}
+
+fn body(service: &ServiceView, decisions: &[DecisionView], when: &When, list: &str) -> String {
     let numbers = numbers(service);
     let pips = pips(service);
     let signals: String = service.signals.iter().map(signal::row).collect();
-    let wide = chart::untitled(service, chart::WIDE);
-    let narrow = chart::untitled(service, chart::NARROW);
-    let file = Segment(&service.name);
-    let decisions = decisions::of(service, decisions);
+    let live = chart::Live {
+        service,
+        decisions,
+        began: when.began,
+    };
+    let (wide, narrow) = (live.part(chart::WIDE, list), live.part(chart::NARROW, list));
     format!(
-        "<section class=\"card\">\n<div class=\"head\"><h2><bdi>{name}</bdi></h2>\
-         <span class=\"mode {mode}\">{mode_words}</span>{modes}</div>\n{numbers}{pips}\
-         <div class=\"signals\">\n{signals}</div>\n\
-         <div class=\"chart wide\">{wide}</div>\n<div class=\"chart narrow\">{narrow}</div>\n\
-         {decisions}\
-         <p class=\"more\"><a href=\"/chart/{file}.svg\">chart as a file</a></p>\n</section>\n"
+        "{numbers}{pips}<div class=\"signals\">\n{signals}</div>\n\
+         <div class=\"chart wide\">{wide}</div>\n<div class=\"chart narrow\">{narrow}</div>\n"
     )
 }
 

@@ -2,13 +2,14 @@
 
 use crate::view::SignalView;
 use crate::web::html::Text;
-use crate::words::{limits, quantity};
+use crate::words::{Scale, limits, quantity};
 
 pub(super) fn row(signal: &SignalView) -> String {
     let metric = Text(&signal.metric);
     let value = quantity(signal.value, &signal.unit);
     let value = Text(&value);
-    let (class, state) = state(signal);
+    let state = State::of(signal);
+    let (class, words) = (state.class(), state.class());
     let bar = bar(signal);
     let limits = limits(signal.lower, signal.upper, &signal.unit);
     let limits = Text(&limits);
@@ -20,22 +21,58 @@ pub(super) fn row(signal: &SignalView) -> String {
     format!(
         "<div class=\"signal {class}\"><span class=\"metric\"><bdi>{metric}</bdi></span>\
          <span class=\"value\">{value}</span>{bar}\
-         <span class=\"state\">{state} <span class=\"quiet\">{limits}</span></span>\
-         <span class=\"{reporting}\">{contributing} of {matched} report</span></div>\n"
+         <span class=\"state\">{words} <span class=\"quiet\">{limits}</span></span>\
+         <span class=\"{reporting}\">{contributing} of {matched} report{spread}</span></div>\n",
+        spread = spread(signal)
     )
 }
 
-fn state(signal: &SignalView) -> (&'static str, &'static str) {
-    match signal.value.filter(|value| value.is_finite()) {
-        None => ("unknown", "unknown"),
-        Some(value) if value > signal.upper => ("above", "above"),
-        Some(value) if value < signal.lower => ("below", "below"),
-        Some(_) => ("within", "within"),
+/// From the least to the most loaded container, where there is more than one.
+fn spread(signal: &SignalView) -> String {
+    match (signal.least, signal.most) {
+        (Some(least), Some(most)) if signal.contributing > 1 => {
+            let scale = Scale::fitting(&signal.unit, most);
+            let (least, most) = (scale.number(least), scale.write(most));
+            format!(
+                "<span class=\"spread\">{}</span>",
+                Text(&format!("{least}–{most}"))
+            )
+        }
+        _ => String::new(),
+    }
+}
+
+/// Where a value stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum State {
+    Below,
+    Within,
+    Above,
+    Unknown,
+}
+
+impl State {
+    pub(super) fn of(signal: &SignalView) -> Self {
+        match signal.value.filter(|value| value.is_finite()) {
+            None => Self::Unknown,
+            Some(value) if value > signal.upper => Self::Above,
+            Some(value) if value < signal.lower => Self::Below,
+            Some(_) => Self::Within,
+        }
+    }
+
+    pub(super) const fn class(self) -> &'static str {
+        match self {
+            Self::Below => "below",
+            Self::Within => "within",
+            Self::Above => "above",
+            Self::Unknown => "unknown",
+        }
     }
 }
 
 /// The value as a bar over the range of its thresholds.
-fn bar(signal: &SignalView) -> String {
+pub(super) fn bar(signal: &SignalView) -> String {
     let value = signal.value.filter(|value| value.is_finite());
     let full = (signal.upper * 1.5).max(value.unwrap_or(0.0));
     let percent = |value: f64| match full.is_finite() && full > 0.0 {
