@@ -18,3 +18,4 @@ mod service;
 mod wait;
 
 mod growth;
+mod silence;
