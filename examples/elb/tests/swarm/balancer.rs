@@ -133,7 +133,8 @@ impl Balancer {
         let (status, text) = self.words("/metrics");
         assert_eq!(status, 200);
         let mut lines = text.lines();
-        lines.find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+        let name = format!("{name}{{}} ");
+        lines.find_map(|line| line.strip_prefix(&name)?.parse().ok())
     }
 
     /// Waits until so many containers of a service have told a value.

@@ -18,4 +18,7 @@ mod service;
 mod wait;
 
 mod growth;
+mod managers;
 mod silence;
+mod tasks;
+mod writers;
