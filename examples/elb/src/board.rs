@@ -175,8 +175,11 @@ impl Board {
     /// Takes down what a round came to; answers what of it is news.
     pub fn note(&mut self, now: Timestamp, mode: Mode, managed: &[Managed], round: &Round) -> News {
         self.now = now;
-        self.told = Instant::now();
-        self.ticked = self.told;
+        self.ticked = Instant::now();
+        // That was the time when the round began.
+        let stages = &round.stages;
+        let lasted = stages.read + stages.observe + stages.decide + stages.act;
+        self.told = self.ticked.checked_sub(lasted).unwrap_or(self.ticked);
         self.rounds += 1;
         if round.reached {
             self.reached = Some(now);
