@@ -19,6 +19,7 @@ mod wait;
 
 mod growth;
 mod managers;
+mod reaction;
 mod silence;
 mod tasks;
 mod writers;
