@@ -41,6 +41,10 @@ impl Agent {
         nodes.map(|node| Self::start(lab, node, port)).collect()
     }
 
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn said(&self) -> String {
         self.said.lock().unwrap().clone()
     }
