@@ -43,6 +43,11 @@ pub trait Orchestrator {
     /// If they cannot be read.
     async fn nodes(&mut self) -> Result<Vec<Node>, OrchestratorError>;
 
+    /// The names of the cluster's nodes as they were read last; none where nobody has asked yet.
+    fn node_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Lets a node, as read before, take tasks or not, and changes nothing else.
     ///
     /// # Errors

@@ -95,6 +95,8 @@ pub fn check_endpoint(endpoint: &str) -> Result<(), EndpointError> {
 pub struct Docker {
     manager: Engine,
     others: VecDeque<Engine>,
+    /// The names of the nodes, as they were read last.
+    nodes: Vec<String>,
 }
 
 impl Docker {
@@ -115,6 +117,7 @@ impl Docker {
         Ok(Self {
             manager,
             others: managers,
+            nodes: Vec::new(),
         })
     }
 
@@ -124,7 +127,9 @@ impl Docker {
     ///
     /// As [`connect`](Self::connect).
     pub fn events(settings: &Settings) -> Result<Events, EndpointError> {
-        let Self { manager, others } = Self::connect(settings)?;
+        let Self {
+            manager, others, ..
+        } = Self::connect(settings)?;
         Ok(events::listen(
             std::iter::once(manager).chain(others).collect(),
         ))
@@ -191,6 +196,7 @@ impl Docker {
         let nodes: Vec<NodeAnswer> = self.ask("/nodes").await?.list()?;
         let hostnames: BTreeMap<String, String> =
             nodes.into_iter().map(NodeAnswer::into_hostname).collect();
+        self.nodes = hostnames.values().cloned().collect();
         let names: BTreeMap<&str, &str> = services
             .iter()
             .map(|service| (service.id(), service.name()))
@@ -318,6 +324,10 @@ impl Orchestrator for Docker {
             .into_iter()
             .map(ServiceAnswer::into_labelled)
             .collect())
+    }
+
+    fn node_names(&self) -> Vec<String> {
+        self.nodes.clone()
     }
 
     async fn nodes(&mut self) -> Result<Vec<Node>, OrchestratorError> {

@@ -30,6 +30,10 @@ impl Orchestrator for Simulation {
         Ok(self.list_nodes())
     }
 
+    fn node_names(&self) -> Vec<String> {
+        self.host_names()
+    }
+
     async fn set_availability(
         &mut self,
         node: &Node,
@@ -54,6 +58,10 @@ impl Orchestrator for Shared<Simulation> {
 
     async fn nodes(&mut self) -> Result<Vec<Node>, OrchestratorError> {
         Ok(self.lock().list_nodes())
+    }
+
+    fn node_names(&self) -> Vec<String> {
+        self.lock().host_names()
     }
 
     async fn set_availability(
@@ -89,6 +97,11 @@ impl Simulation {
                 labels: pool.spec.labels.clone(),
             })
             .collect()
+    }
+
+    fn host_names(&self) -> Vec<String> {
+        let hosts = self.cluster.hosts.iter();
+        hosts.map(|host| host.spec.name.clone()).collect()
     }
 
     fn list_nodes(&self) -> Vec<Node> {

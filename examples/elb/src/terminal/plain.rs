@@ -210,6 +210,7 @@ mod tests {
             from: 1,
             to,
             reasons,
+            ..DecisionView::default()
         }
     }
 

@@ -411,6 +411,19 @@ fn samples_show_a_surge_and_never_a_lull() {
         surge.to_string().contains("400 packet samples show cpu at"),
         "{surge}"
     );
+    // What the four that run have now is shared by the four that are coming.
+    let mut observation = loaded(4, 0.5);
+    observation.replicas = 8;
+    observation.signals[0].fast = Some(Fast {
+        value: 2.0,
+        error: 0.05,
+        samples: 400,
+        correction: 1.0,
+    });
+    assert_eq!(
+        once(settings(cpu()), &observation).result,
+        surge.result.max(8)
+    );
     // Too few, too uncertain, or no more than counters say: as if there were none.
     for decision in [
         fast(2.0, 0.05, 15),
