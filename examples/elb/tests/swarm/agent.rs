@@ -28,7 +28,10 @@ impl Agent {
             .args(["agent", "--polling", polling])
             .args(["--sampling", &sampling.to_string()])
             .args(["--collector", &format!("{}:{port}", Lab::collector())])
-            .args(["--docker", &format!("unix://{}", lab.socket(node).display())])
+            .args([
+                "--docker",
+                &format!("unix://{}", lab.socket(node).display()),
+            ])
             .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let said = follow(child.stderr.take().unwrap());

@@ -31,16 +31,18 @@ fn a_peak_of_the_critical_service_takes_from_the_other_and_gives_it_back() {
         assert!(sizes.0 + sizes.1 <= BUDGET, "{sizes:?}");
         sizes
     };
-    let become = |what: &str, critical: u64, batch: u64| {
-        until(what, seconds(60), || (sizes() == (critical, batch)).then_some(()));
+    let wait_for = |what: &str, critical: u64, batch: u64| {
+        until(what, seconds(60), || {
+            (sizes() == (critical, batch)).then_some(())
+        });
     };
     Load::during(&lab, &critical, 16, |peak| {
         // More than is ever left to it.
         Load::during(&lab, &batch, 58, |_| {
-            become("the other one has all the rest", 2, 5);
+            wait_for("the other one has all the rest", 2, 5);
             throughout(seconds(4), || assert_eq!(sizes(), (2, 5)));
             peak.set(42);
-            become("the peak takes from the other", 5, 2);
+            wait_for("the peak takes from the other", 5, 2);
             throughout(seconds(5), || assert_eq!(sizes(), (5, 2)));
             let decisions = balancer.decisions(&batch.name);
             let is_budget = |step: &serde_json::Value| step["reason"] == "budget";
@@ -49,10 +51,13 @@ fn a_peak_of_the_critical_service_takes_from_the_other_and_gives_it_back() {
             let gave: Vec<_> = gave.collect();
             assert!(!gave.is_empty());
             for decision in gave {
-                assert!(decision["steps"].as_array().unwrap().iter().any(is_budget), "{decision}");
+                assert!(
+                    decision["steps"].as_array().unwrap().iter().any(is_budget),
+                    "{decision}"
+                );
             }
             peak.set(16);
-            become("it is given back", 2, 5);
+            wait_for("it is given back", 2, 5);
         });
     });
 }

@@ -59,7 +59,9 @@ fn a_step_in_load_is_answered_within_seconds() {
             for turn in 0..steps {
                 // Not in step with the counters.
                 sleep(Duration::from_millis(1_300 * turn));
-                let last = balancer.get("/api/v1/decisions?limit=1")["last"].as_u64().unwrap();
+                let last = balancer.get("/api/v1/decisions?limit=1")["last"]
+                    .as_u64()
+                    .unwrap();
                 let begun = Timestamp::now();
                 to_samples.set(AFTER);
                 to_counters.set(AFTER);
@@ -89,7 +91,10 @@ fn a_step_in_load_is_answered_within_seconds() {
     });
     for (name, reactions) in ["samples", "counters"].iter().zip(&mut reactions) {
         reactions.sort_by(f64::total_cmp);
-        let (middle, most) = (reactions[reactions.len() / 2], reactions[reactions.len() - 1]);
+        let (middle, most) = (
+            reactions[reactions.len() / 2],
+            reactions[reactions.len() - 1],
+        );
         println!("{name}: {middle:.1} s in the middle, {most:.1} s at most of {reactions:.1?}");
     }
     // The target is 2 s; this machine may have something else to do.

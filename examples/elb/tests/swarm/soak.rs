@@ -64,9 +64,11 @@ fn under_churn_nothing_leaks_and_the_sizes_are_right_in_the_end() {
             to_first.set(40);
             to_second.set(13);
             for (service, size) in services.iter().zip([5, 2]) {
-                until(&format!("{} is right in the end", service.name), seconds(60), || {
-                    (service.replicas() == size && service.running() == size).then_some(())
-                });
+                until(
+                    &format!("{} is right in the end", service.name),
+                    seconds(60),
+                    || (service.replicas() == size && service.running() == size).then_some(()),
+                );
             }
             let answered = [to_first, to_second].map(|load| load.answered.load(Ordering::Relaxed));
             let failed = [to_first, to_second].map(|load| load.failed.load(Ordering::Relaxed));
@@ -76,7 +78,9 @@ fn under_churn_nothing_leaks_and_the_sizes_are_right_in_the_end() {
     });
     let (settled, end) = found;
     let rounds = balancer.metric("elb_rounds_total").unwrap();
-    let without = balancer.metric("elb_rounds_without_orchestrator_total").unwrap();
+    let without = balancer
+        .metric("elb_rounds_without_orchestrator_total")
+        .unwrap();
     let conflicts = balancer.metric("elb_conflicts_total").unwrap();
     println!(
         "{} disturbances, {rounds} rounds, {without} of them without an answer, {conflicts} \
@@ -94,15 +98,26 @@ fn under_churn_nothing_leaks_and_the_sizes_are_right_in_the_end() {
                 changes += 1;
                 assert_ne!(*from, to);
                 // Each has its reason.
-                assert!(decision["steps"].as_array().is_some_and(|steps| !steps.is_empty()));
+                assert!(
+                    decision["steps"]
+                        .as_array()
+                        .is_some_and(|steps| !steps.is_empty())
+                );
             }
         }
     }
     println!("{changes} changes");
     assert!(changes > 5);
-    for (name, before, after) in settled.iter().zip(&end).map(|(a, b)| (a.0.clone(), a.1, b.1)) {
+    for (name, before, after) in settled
+        .iter()
+        .zip(&end)
+        .map(|(a, b)| (a.0.clone(), a.1, b.1))
+    {
         println!("{name}: after a quarter {before:?}, at the end {after:?}");
-        assert!(after.descriptors <= before.descriptors + 8, "{name}: {before:?} {after:?}");
+        assert!(
+            after.descriptors <= before.descriptors + 8,
+            "{name}: {before:?} {after:?}"
+        );
         let allowed = before.memory + before.memory / 4 + (4 << 20);
         assert!(after.memory <= allowed, "{name}: {before:?} {after:?}");
     }
@@ -138,7 +153,11 @@ impl Churn<'_> {
             _ => {}
         }
         // Long enough to be missed.
-        if self.cut.as_ref().is_some_and(|(since, _)| turn >= since + 4) {
+        if self
+            .cut
+            .as_ref()
+            .is_some_and(|(since, _)| turn >= since + 4)
+        {
             self.cut = None;
         }
         for _ in 0..5 {
@@ -166,7 +185,8 @@ impl Churn<'_> {
     fn restart_an_agent(&mut self, turn: u64) {
         let place = (turn / 6) as usize % self.agents.len();
         let node = self.agents.remove(place).node;
-        self.agents.push(Agent::start(self.lab, node, self.balancer.port));
+        self.agents
+            .push(Agent::start(self.lab, node, self.balancer.port));
     }
 
     fn end(&mut self) {
