@@ -1,6 +1,8 @@
 //! What the loop has come to: how each service stands, every decision worth telling, what went
 //! wrong. The loop writes it; page, API, metrics and terminal read it.
 
+mod pools;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::mem::Discriminant;
 use std::sync::Arc;
@@ -13,8 +15,13 @@ use tokio::sync::watch;
 use crate::controller::{Decided, Managed, Outcome, Round, Stages};
 use crate::latency::Latency;
 use crate::orchestrator::{Scaling, Service};
-use crate::policy::{Decision, Mode, Reason, Stage};
+use crate::policy::{Decision, Kind, Mode, Reason, Stage};
+use crate::pool::keeper::PoolEvent;
+use crate::pool::machines::MachineStep;
 use crate::view::{DecisionView, Intake, Point, ServiceView, SignalView, Snapshot};
+
+use self::pools::Pools;
+pub use self::pools::{MachineTally, PoolStanding};
 
 /// Points of a service's past that are kept: an hour at one every two seconds.
 const PAST: usize = 1_800;
@@ -43,6 +50,7 @@ pub struct Board {
     outcomes: BTreeMap<&'static str, u64>,
     stages: Stages,
     latency: Latency,
+    pools: Pools,
 }
 
 /// What only who runs the loop knows of it.
@@ -111,6 +119,9 @@ pub struct Entry {
     /// What came of it.
     #[serde(flatten)]
     pub outcome: Outcome,
+    /// Of a pool: what is to be done with its machines.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub machines: Vec<MachineStep>,
     /// The same in words.
     pub words: String,
 }
@@ -157,6 +168,7 @@ impl Board {
             outcomes: BTreeMap::new(),
             stages: Stages::default(),
             latency: Latency::default(),
+            pools: Pools::default(),
         }
     }
 
@@ -186,7 +198,7 @@ impl Board {
             let is_news = self.history.is_news(decided);
             self.count(decided, is_news);
             if is_news {
-                news.entries.push(self.history.add(decided));
+                news.entries.push(self.history.add(decided, &[]));
             }
         }
         self.stand(mode, managed);
@@ -324,6 +336,7 @@ impl Board {
         let mut decisions: Vec<DecisionView> = shown
             .map(|entry| DecisionView {
                 at: self.seconds(entry.decision.time),
+                kind: entry.decision.kind,
                 service: entry.decision.service.clone(),
                 from: entry.decision.replicas,
                 to: entry.decision.result,
@@ -347,6 +360,7 @@ impl Board {
                 .iter()
                 .map(|standing| standing.view(self.past(&standing.name)))
                 .collect(),
+            pools: self.pool_views(),
             decisions,
             intake,
         }
@@ -370,6 +384,8 @@ pub struct News {
     pub entries: Vec<Arc<Entry>>,
     /// What was not wrong before.
     pub troubles: Vec<String>,
+    /// What has happened in pools of machines.
+    pub machines: Vec<PoolEvent>,
 }
 
 /// The last decisions that said something new.
@@ -378,7 +394,7 @@ pub struct History {
     entries: VecDeque<Arc<Entry>>,
     last: watch::Sender<u64>,
     /// What the last decision for each service said.
-    said: BTreeMap<String, Said>,
+    said: BTreeMap<(Kind, String), Said>,
 }
 
 #[derive(Debug, PartialEq)]
@@ -417,25 +433,27 @@ impl History {
         let decision = &decided.decision;
         let said = Said::of(decided);
         let is_done = decided.outcome == Outcome::Done;
-        match self.said.get_mut(&decision.service) {
+        let of = (decision.kind, decision.service.clone());
+        match self.said.get_mut(&of) {
             Some(last) if *last == said => is_done,
             Some(last) => {
                 *last = said;
                 true
             }
             None => {
-                self.said.insert(decision.service.clone(), said);
+                self.said.insert(of, said);
                 true
             }
         }
     }
 
-    fn add(&mut self, decided: &Decided) -> Arc<Entry> {
+    fn add(&mut self, decided: &Decided, machines: &[MachineStep]) -> Arc<Entry> {
         let id = self.last() + 1;
         let entry = Arc::new(Entry {
             id,
             decision: Arc::clone(&decided.decision),
             outcome: decided.outcome.clone(),
+            machines: machines.to_vec(),
             words: decided.decision.to_string(),
         });
         if self.entries.len() == DECISIONS {

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::board::PoolStanding;
+use crate::policy::Kind;
+
 /// The state of the loop at one moment.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Snapshot {
@@ -21,10 +24,24 @@ pub struct Snapshot {
     pub mode: String,
     /// Each service.
     pub services: Vec<ServiceView>,
+    /// Each pool of machines.
+    pub pools: Vec<PoolView>,
     /// The last decisions, oldest first.
     pub decisions: Vec<DecisionView>,
     /// What has arrived.
     pub intake: Intake,
+}
+
+/// One pool of machines at one moment, with its past.
+#[derive(Clone, Debug, Serialize)]
+pub struct PoolView {
+    /// How it stands.
+    #[serde(flatten)]
+    pub standing: PoolStanding,
+    /// Load and size over time, oldest first, bounded.
+    pub past: Vec<Point>,
+    /// What has happened last, oldest first: seconds since the loop started, and words.
+    pub events: Vec<(f64, String)>,
 }
 
 /// One service at one moment, with its past.
@@ -85,7 +102,9 @@ pub struct Point {
 pub struct DecisionView {
     /// Seconds since the loop started.
     pub at: f64,
-    /// The service.
+    /// What it is for.
+    pub kind: Kind,
+    /// The service, or the pool.
     pub service: String,
     /// Replicas before.
     pub from: u32,
