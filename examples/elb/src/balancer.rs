@@ -211,6 +211,6 @@ impl<O: Orchestrator> Balancer<O> {
     /// What a person sees now.
     pub fn snapshot(&self) -> Snapshot {
         let intake = self.telemetry.lock().intake();
-        self.board.lock().snapshot(intake)
+        self.board.lock().snapshot(intake, usize::MAX)
     }
 }

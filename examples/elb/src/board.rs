@@ -43,6 +43,7 @@ pub struct Board {
     rounds: u64,
     reached: Option<Timestamp>,
     standings: Vec<Standing>,
+    nodes: Vec<String>,
     past: BTreeMap<String, VecDeque<Point>>,
     history: History,
     troubles: Vec<String>,
@@ -93,6 +94,9 @@ pub struct Standing {
     pub signals: Vec<Band>,
     /// What was decided last.
     pub last: Option<Arc<Decision>>,
+    /// As the orchestrator described it last, with its tasks.
+    #[serde(skip)]
+    pub state: Option<Arc<Service>>,
 }
 
 /// One metric of a rule.
@@ -161,6 +165,7 @@ impl Board {
             rounds: 0,
             reached: None,
             standings: Vec::new(),
+            nodes: Vec::new(),
             past: BTreeMap::new(),
             history: History::default(),
             troubles: Vec::new(),
@@ -182,11 +187,15 @@ impl Board {
     /// Takes down what a round came to; answers what of it is news.
     pub fn note(&mut self, now: Timestamp, mode: Mode, managed: &[Managed], round: &Round) -> News {
         self.now = now;
-        self.told = Instant::now();
-        self.ticked = self.told;
+        self.ticked = Instant::now();
+        // That was the time when the round began.
+        let stages = &round.stages;
+        let lasted = stages.read + stages.observe + stages.decide + stages.act;
+        self.told = self.ticked.checked_sub(lasted).unwrap_or(self.ticked);
         self.rounds += 1;
         if round.reached {
             self.reached = Some(now);
+            self.nodes.clone_from(&round.nodes);
         } else {
             self.tally.unreachable += 1;
         }
@@ -329,20 +338,11 @@ impl Board {
         past.copied().collect()
     }
 
-    /// What a person sees now.
-    pub fn snapshot(&self, intake: Intake) -> Snapshot {
+    /// What a person sees now, with at most so many points of each service's past.
+    pub fn snapshot(&self, intake: Intake, points: usize) -> Snapshot {
         let first = self.history.entries.len().saturating_sub(SHOWN);
         let shown = self.history.entries.iter().skip(first);
-        let mut decisions: Vec<DecisionView> = shown
-            .map(|entry| DecisionView {
-                at: self.seconds(entry.decision.time),
-                kind: entry.decision.kind,
-                service: entry.decision.service.clone(),
-                from: entry.decision.replicas,
-                to: entry.decision.result,
-                reasons: entry.decision.reasons(),
-            })
-            .collect();
+        let mut decisions: Vec<DecisionView> = shown.map(|entry| self.view_of(entry)).collect();
         decisions.extend(self.troubles.iter().map(|trouble| DecisionView {
             at: self.seconds(self.now),
             reasons: vec![trouble.clone()],
@@ -354,14 +354,16 @@ impl Board {
             elapsed: self.seconds(self.now),
             speed: self.about.speed,
             load: self.about.load.clone(),
+            began: self.began(),
             mode: self.mode.name().to_owned(),
             services: self
                 .standings
                 .iter()
-                .map(|standing| standing.view(self.past(&standing.name)))
+                .map(|standing| standing.view(thinned(self.past.get(&standing.name), points)))
                 .collect(),
-            pools: self.pool_views(),
+            pools: self.pool_views(points),
             decisions,
+            troubles: self.troubles.clone(),
             intake,
         }
     }
@@ -372,9 +374,54 @@ impl Board {
         Some(standing.view(self.past(service)))
     }
 
+    /// The decisions about a service that are kept, oldest first, for people.
+    pub fn decisions(&self, service: &str) -> Vec<DecisionView> {
+        let own = self.history.of(service);
+        own.map(|entry| self.view_of(entry)).collect()
+    }
+
+    fn view_of(&self, entry: &Entry) -> DecisionView {
+        let decision = &entry.decision;
+        DecisionView {
+            id: entry.id,
+            time: decision.time,
+            at: self.seconds(decision.time),
+            kind: decision.kind,
+            service: decision.service.clone(),
+            from: decision.replicas,
+            to: decision.result,
+            outcome: entry.outcome.name(),
+            fast: decision.is_fast(),
+            reasons: decision.reasons(),
+        }
+    }
+
+    /// The names of the cluster's nodes, as far as they are known.
+    pub fn nodes(&self) -> &[String] {
+        &self.nodes
+    }
+
+    /// When the loop began, in seconds since 1970, where its time is that of the clock.
+    fn began(&self) -> Option<i64> {
+        const REAL: f64 = 1.0;
+        let seconds = i64::try_from(self.started.as_nanos() / 1_000_000_000);
+        seconds.ok().filter(|_| self.about.speed == REAL)
+    }
+
     fn seconds(&self, at: Timestamp) -> f64 {
         (at - self.started).as_secs_f64()
     }
+}
+
+/// A past in so many points at most, the newest among them.
+fn thinned(past: Option<&VecDeque<Point>>, points: usize) -> Vec<Point> {
+    let Some(past) = past.filter(|_| points > 0) else {
+        return Vec::new();
+    };
+    let stride = past.len().div_ceil(points).max(1);
+    let mut thinned: Vec<Point> = past.iter().rev().step_by(stride).copied().collect();
+    thinned.reverse();
+    thinned
 }
 
 /// What of a round is worth telling.
@@ -409,6 +456,14 @@ impl History {
     pub fn after(&self, id: u64) -> impl DoubleEndedIterator<Item = &Arc<Entry>> {
         let known = self.entries.partition_point(|entry| entry.id <= id);
         self.entries.iter().skip(known)
+    }
+
+    /// Those about a service, oldest first.
+    pub fn of(&self, service: &str) -> impl Iterator<Item = &Arc<Entry>> {
+        let is_meant = move |entry: &&Arc<Entry>| {
+            entry.decision.kind == Kind::Service && entry.decision.service == service
+        };
+        self.entries.iter().filter(is_meant)
     }
 
     /// The number of the newest.
@@ -500,7 +555,7 @@ impl Standing {
                 Scaling::Replicated { replicas } => Some(replicas),
                 Scaling::Global | Scaling::Job => None,
             }),
-            running: state.map_or(0, Service::running),
+            running: state.map_or(0, |state| state.running()),
             tasks: state.map_or(0, |state| {
                 u32::try_from(state.tasks.len()).unwrap_or(u32::MAX)
             }),
@@ -514,7 +569,13 @@ impl Standing {
                 .map(band)
                 .collect(),
             last: managed.last.clone(),
+            state: managed.state.clone(),
         }
+    }
+
+    /// What it is balanced by.
+    pub fn metrics(&self) -> impl Iterator<Item = &str> {
+        self.signals.iter().map(|band| band.metric.as_str())
     }
 
     /// Replicas that the orchestrator has been told to keep.
@@ -534,6 +595,8 @@ impl Standing {
         Point {
             at,
             load: first.and_then(|input| input.value),
+            least: first.and_then(|input| input.least).map(|load| load as f32),
+            most: first.and_then(|input| input.most).map(|load| load as f32),
             wanted: self.wanted(),
             running: self.running,
         }
@@ -547,6 +610,8 @@ impl Standing {
                 metric: band.metric.clone(),
                 unit: band.unit.clone(),
                 value: input.and_then(|input| input.value),
+                least: input.and_then(|input| input.least),
+                most: input.and_then(|input| input.most),
                 upper: band.upper,
                 lower: band.lower,
                 contributing: input.map_or(0, |input| input.contributing),

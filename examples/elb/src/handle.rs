@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::policy::Mode;
 use crate::shared::Shared;
 use crate::telemetry::Telemetry;
-use crate::view::Snapshot;
+use crate::view::{ContainerView, Snapshot};
 
 /// Requests that wait while the loop waits for the orchestrator.
 const WAITING: usize = 16;
@@ -115,8 +115,29 @@ impl Handle {
 
     /// What a person sees now.
     pub fn snapshot(&self) -> Snapshot {
+        self.glance(usize::MAX)
+    }
+
+    /// The same, with at most so many points of each service's past.
+    pub fn glance(&self, points: usize) -> Snapshot {
         let intake = self.telemetry.lock().intake();
-        self.board.lock().snapshot(intake)
+        self.board.lock().snapshot(intake, points)
+    }
+
+    /// The containers of a service, as the orchestrator and telemetry know them; none of a
+    /// service that is not known.
+    pub fn containers(&self, service: &str) -> Vec<ContainerView> {
+        let board = self.board.lock();
+        let now = board.present();
+        let found = board.standing(service).and_then(|standing| {
+            let metrics: Vec<String> = standing.metrics().map(str::to_owned).collect();
+            Some((standing.state.clone()?, metrics))
+        });
+        drop(board);
+        let Some((state, metrics)) = found else {
+            return Vec::new();
+        };
+        self.telemetry.lock().containers_of(now, &state, &metrics)
     }
 
     /// Whether there is still a loop.

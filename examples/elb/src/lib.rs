@@ -26,6 +26,7 @@ pub mod latency;
 pub mod orchestrator;
 pub mod policy;
 pub mod pool;
+pub mod presence;
 pub mod replay;
 pub mod shared;
 pub mod simulator;

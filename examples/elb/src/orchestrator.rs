@@ -43,6 +43,11 @@ pub trait Orchestrator {
     /// If they cannot be read.
     async fn census(&mut self) -> Result<Census, OrchestratorError>;
 
+    /// The names of the cluster's nodes as they were read last; none where nobody has asked yet.
+    fn node_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Lets a node, as read before, take tasks or not, and changes nothing else but its label
     /// [`DRAINED_FOR`], which says for which pool it was drained: with `None` there is none.
     ///

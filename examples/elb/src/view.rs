@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use sflow_metrics::Timestamp;
+
+use crate::orchestrator::TaskState;
 
 use crate::board::PoolStanding;
 use crate::policy::Kind;
@@ -20,6 +23,8 @@ pub struct Snapshot {
     pub speed: f64,
     /// What the load is doing now, in words (`simulated load: 750 kB/s`), where that is known.
     pub load: Option<String>,
+    /// When the loop started, in seconds since 1970, where its time is that of the clock.
+    pub began: Option<i64>,
     /// What is done at most for any service: `off`, `advise` or `act`.
     pub mode: String,
     /// Each service.
@@ -28,6 +33,8 @@ pub struct Snapshot {
     pub pools: Vec<PoolView>,
     /// The last decisions, oldest first.
     pub decisions: Vec<DecisionView>,
+    /// What is wrong now, in words.
+    pub troubles: Vec<String>,
     /// What has arrived.
     pub intake: Intake,
 }
@@ -65,6 +72,28 @@ pub struct ServiceView {
     pub past: Vec<Point>,
 }
 
+/// One container of a service: what the orchestrator says of its task, and what telemetry says.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ContainerView {
+    /// Its name.
+    pub name: String,
+    /// The node that its task is placed on.
+    pub node: Option<String>,
+    /// What its task is doing.
+    pub state: TaskState,
+    /// For how long, in seconds.
+    pub age: f64,
+    /// The orchestrator's words on why it does not run, or why the one before it ended.
+    pub error: Option<String>,
+    /// Tasks that failed in its place lately.
+    pub failures: u32,
+    /// Whether telemetry knows it.
+    pub seen: bool,
+    /// Its value of each metric that the service is balanced by, in their order; `None` where
+    /// none is fresh.
+    pub values: Vec<Option<f64>>,
+}
+
 /// One signal of a service, as mean per container.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct SignalView {
@@ -78,6 +107,10 @@ pub struct SignalView {
     pub upper: f64,
     /// The value below which it shrinks, or the target.
     pub lower: f64,
+    /// The least loaded container; `None` when nothing is known.
+    pub least: Option<f64>,
+    /// The most loaded one.
+    pub most: Option<f64>,
     /// Containers that contributed a fresh value.
     pub contributing: u32,
     /// Containers that match.
@@ -91,6 +124,10 @@ pub struct Point {
     pub at: f64,
     /// Mean per container of the first signal; `None` where nothing was known.
     pub load: Option<f64>,
+    /// The least loaded container.
+    pub least: Option<f32>,
+    /// The most loaded one.
+    pub most: Option<f32>,
     /// Replicas wanted.
     pub wanted: u32,
     /// Tasks running.
@@ -100,6 +137,10 @@ pub struct Point {
 /// One decision in words.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct DecisionView {
+    /// Its number in the history; 0 of what is none.
+    pub id: u64,
+    /// When, in nanoseconds since 1970.
+    pub time: Timestamp,
     /// Seconds since the loop started.
     pub at: f64,
     /// What it is for.
@@ -110,6 +151,10 @@ pub struct DecisionView {
     pub from: u32,
     /// Replicas decided.
     pub to: u32,
+    /// What came of it: `done`, `advised`, `failed` or `kept`.
+    pub outcome: &'static str,
+    /// Whether packet samples, and not counters alone, have led to it.
+    pub fast: bool,
     /// Why, in words, most important first.
     pub reasons: Vec<String>,
 }

@@ -37,7 +37,7 @@ async fn page(name: &str) -> (SocketAddr, Requests) {
         now = now + Duration::from_secs(2);
         let mut arrived = Vec::new();
         balancer.orchestrator_mut().advance(now, |sent| {
-            arrived.push((sent.at, sent.source, sent.bytes.to_vec()))
+            arrived.push((sent.at, sent.source, sent.bytes.to_vec()));
         });
         for (at, source, bytes) in arrived {
             balancer.receive(at, (source, 6343).into(), &bytes);

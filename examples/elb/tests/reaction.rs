@@ -56,7 +56,7 @@ async fn run(seed: u64, fast: bool) -> Run {
         now = now + config.control.interval * if is_near { 1 } else { 8 };
         let mut arrived = Vec::new();
         balancer.orchestrator_mut().advance(now, |sent| {
-            arrived.push((sent.at, sent.source, sent.bytes.to_vec()))
+            arrived.push((sent.at, sent.source, sent.bytes.to_vec()));
         });
         for (at, source, bytes) in arrived {
             balancer.receive(at, SocketAddr::new(source, 6343), &bytes);

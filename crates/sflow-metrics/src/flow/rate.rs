@@ -23,6 +23,10 @@ const WILD: f64 = 64.0;
 /// that much more often than was asked for.
 const FEW: f64 = 8.0;
 
+/// A sample that stands for so many times more packets than those before it ends a burst of loss:
+/// what was lost in it is not what is being sent now.
+const BURST: f64 = 8.0;
+
 /// A gap of so many samples is none: the source numbers them anew.
 const GAP: u32 = 100_000;
 
@@ -124,8 +128,10 @@ impl Sampler {
             let assumed = f64::from(next.rate) * f64::from(ahead);
             let growth = growth.unwrap_or(assumed);
             if growth > 0.0 {
-                self.packets = fade(self.packets) + growth;
-                self.due = fade(self.due) + assumed;
+                let most = self.effective_rate().map(|rate| rate * BURST);
+                let share = most.map_or(1.0, |most| (most / growth).min(1.0));
+                self.packets = fade(self.packets) + growth * share;
+                self.due = fade(self.due) + assumed * share;
                 self.samples = fade(self.samples) + 1.0;
             }
         } else {
@@ -266,6 +272,18 @@ mod tests {
             (settled(4, half) - 332.0).abs() < 5.0,
             "the stated rate weighs at first"
         );
+    }
+
+    #[test]
+    fn what_a_burst_of_loss_took_is_not_sent_now() {
+        let (mut sampler, _) = Sampler::starting_with(FIRST);
+        for number in 1..=200 {
+            sampler.take(next(10 + number, 4000 + 400 * number));
+        }
+        let behind = 210 + 500;
+        let worth = sampler.take(next(behind, 4000 + 400 * (behind - 10)));
+        assert!(matches!(worth, Worth::Packets { missing: 499, .. }));
+        assert!((400.0..450.0).contains(&packets(worth)), "{worth:?}");
     }
 
     #[test]

@@ -154,8 +154,8 @@ impl Board {
         &self.pools.outcomes
     }
 
-    /// Pools as a person sees them.
-    pub(super) fn pool_views(&self) -> Vec<PoolView> {
+    /// Pools as a person sees them, with at most so many points of each one's past.
+    pub(super) fn pool_views(&self, points: usize) -> Vec<PoolView> {
         /// Events that a person is shown.
         const SHOWN: usize = 8;
         let view = |standing: &PoolStanding| {
@@ -168,7 +168,7 @@ impl Board {
             events.reverse();
             PoolView {
                 standing: standing.clone(),
-                past: self.past_of_pool(&standing.name),
+                past: super::thinned(self.pools.past.get(&standing.name), points),
                 events,
             }
         };
@@ -232,6 +232,8 @@ impl PoolStanding {
         Point {
             at,
             load: first.and_then(|input| input.value),
+            least: first.and_then(|input| input.least).map(|load| load as f32),
+            most: first.and_then(|input| input.most).map(|load| load as f32),
             wanted: self.wanted(),
             running: self.serving,
         }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::words::{Scale, duration};
+use crate::words::{Scale, clock, duration};
 
 /// A range with its labelled places.
 pub(super) struct Axis {
@@ -11,8 +11,14 @@ pub(super) struct Axis {
 }
 
 impl Axis {
-    /// Time, over at least a minute, with at most one tick per `spacing` pixels.
-    pub(super) fn time(first: f64, last: f64, width: i32, spacing: i32) -> Self {
+    /// Time since the beginning, over at least a minute, with at most one tick per `spacing`
+    /// pixels; as the clock shows it if the moment of the beginning is known.
+    pub(super) fn time(
+        (first, last): (f64, f64),
+        began: Option<i64>,
+        width: i32,
+        spacing: i32,
+    ) -> Self {
         const STEPS: [f64; 15] = [
             5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0,
             14_400.0, 43_200.0, 86_400.0,
@@ -26,9 +32,18 @@ impl Axis {
             .find(fits)
             .copied()
             .unwrap_or_else(|| round_up(span / most));
-        let ticks = multiples(step, &range)
-            .map(|at| (at, duration(at)))
-            .collect();
+        let ticks = match began {
+            None => multiples(step, &range)
+                .map(|at| (at, duration(at)))
+                .collect(),
+            Some(began) => {
+                let midnight = began.rem_euclid(86_400) as f64;
+                let of_day = range.start + midnight..range.end + midnight;
+                multiples(step, &of_day)
+                    .map(|at| (at - midnight, time_of_day(at, step)))
+                    .collect()
+            }
+        };
         Self { range, ticks }
     }
 
@@ -52,6 +67,15 @@ impl Axis {
             .collect();
         Self { range, ticks }
     }
+}
+
+/// `23:25`, or with seconds where ticks are closer than minutes.
+fn time_of_day(at: f64, step: f64) -> String {
+    let mut time = clock(at.round() as i64);
+    if step >= 60.0 {
+        time.truncate(5);
+    }
+    time
 }
 
 /// The next of 1, 2, 5, 10, 20, 50, … (and of 0.5, 0.2, …) that is not below `value`.
@@ -88,13 +112,17 @@ mod tests {
     #[test]
     fn time_is_counted_in_minutes() {
         assert_eq!(
-            labels(&Axis::time(0.0, 150.0, 600, 80)),
+            labels(&Axis::time((0.0, 150.0), None, 600, 80)),
             ["0:00", "0:30", "1:00", "1:30", "2:00", "2:30"]
         );
         assert_eq!(
-            labels(&Axis::time(47.0, 60.0, 400, 80)),
+            labels(&Axis::time((47.0, 60.0), None, 400, 80)),
             ["1:00", "1:15", "1:30", "1:45"]
         );
+        let began = Some(86_400 * 20_000 - 90);
+        let axis = Axis::time((0.0, 240.0), began, 600, 80);
+        assert_eq!(labels(&axis), ["23:59", "00:00", "00:01", "00:02"]);
+        assert_eq!(axis.ticks[1].0, 90.0);
     }
 
     #[test]

@@ -93,6 +93,7 @@ pub(super) fn text_width(text: &str, size: f64) -> i32 {
 pub(super) enum Mark {
     Line(RGBColor),
     Area(RGBColor),
+    Dot(RGBColor),
 }
 
 impl Canvas<'_> {
@@ -103,6 +104,10 @@ impl Canvas<'_> {
             match mark {
                 Mark::Line(color) => self.fill((x, y - 1), (SWATCH, 3), *color)?,
                 Mark::Area(color) => self.fill((x, y - 5), (SWATCH, 10), *color)?,
+                Mark::Dot(color) => {
+                    let middle = (x + SWATCH / 2, y);
+                    self.0.draw(&Circle::new(middle, 4, color.filled()))?;
+                }
             }
             x += SWATCH + 6;
             self.text(name, (x, y), HPos::Left, MUTED)?;
@@ -214,6 +219,14 @@ impl Panel<'_, '_> {
             .copied()
             .chain([(last.0, 0.0), (first.0, 0.0)]);
         let path: Vec<_> = outline.map(|point| self.place(point)).collect();
+        self.canvas.0.draw(&Polygon::new(path, color.filled()))
+    }
+
+    /// The area between two lines: along the axis, the lower and the upper value.
+    pub(super) fn between(&self, points: &[(f64, f64, f64)], color: RGBColor) -> DrawResult {
+        let upper = points.iter().map(|(at, _, upper)| (*at, *upper));
+        let lower = points.iter().rev().map(|(at, lower, _)| (*at, *lower));
+        let path: Vec<_> = upper.chain(lower).map(|point| self.place(point)).collect();
         self.canvas.0.draw(&Polygon::new(path, color.filled()))
     }
 

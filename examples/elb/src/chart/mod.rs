@@ -6,6 +6,7 @@
 mod axis;
 mod canvas;
 mod multiples;
+mod note;
 mod palette;
 mod picture;
 pub(crate) mod series;
@@ -13,9 +14,11 @@ pub(crate) mod series;
 pub use self::multiples::{Multiple, multiples};
 pub use self::palette::night_rules;
 
+use self::note::notes;
 use self::picture::{Limits, Picture};
-use self::series::Past;
-use crate::view::{Point, ServiceView};
+use self::series::{Change, Past};
+use crate::view::{DecisionView, Point, ServiceView};
+use crate::words::{clock, duration};
 
 /// Size of a chart on a desktop, in pixels.
 pub const WIDE: (u32, u32) = (880, 400);
@@ -24,17 +27,79 @@ pub const NARROW: (u32, u32) = (400, 420);
 /// Size of a comparison, in pixels.
 pub const COMPARISON: (u32, u32) = (880, 470);
 
-/// A service's recent past: load per container with its thresholds, and the replicas wanted
-/// and running over the same time. Changes are marked; where no load is known there is none.
-///
-/// Below 360 × 300 pixels there is no room for the labels: such a size is raised to that.
-pub fn live(service: &ServiceView, size: (u32, u32)) -> String {
-    draw_live(service, &service.name, size)
+/// A change that is known by its effect alone.
+fn done(change: &Change) -> DecisionView {
+    DecisionView {
+        at: change.at,
+        from: change.from,
+        to: change.to,
+        outcome: "done",
+        ..DecisionView::default()
+    }
 }
 
-/// As [`live`], without the name: for a page that has said it already.
-pub fn untitled(service: &ServiceView, size: (u32, u32)) -> String {
-    draw_live(service, "", size)
+/// A service's recent past: load per container with its thresholds, from the least to the most
+/// loaded one, and the replicas wanted and running over the same time. Decisions are marked, and
+/// say why; where no load is known there is none.
+#[derive(Clone, Copy, Debug)]
+pub struct Live<'a> {
+    /// The service.
+    pub service: &'a ServiceView,
+    /// The decisions about it, oldest first.
+    pub decisions: &'a [DecisionView],
+    /// When the loop began, in seconds since 1970, if its time is that of the clock.
+    pub began: Option<i64>,
+}
+
+impl Live<'_> {
+    /// As a picture of its own.
+    ///
+    /// Below 360 × 300 pixels there is no room for the labels: such a size is raised to that.
+    pub fn file(&self, size: (u32, u32)) -> String {
+        let signal = self.service.signals.first();
+        let metric = signal.map_or("", |signal| signal.metric.as_str());
+        self.draw(&self.service.name, metric, size, None)
+    }
+
+    /// As part of a page that has said the name already. The mark of the decision number 7 leads
+    /// to `#decision-7` of the page at the address `list`, which is percent-encoded.
+    pub fn part(&self, size: (u32, u32), list: &str) -> String {
+        self.draw("", "", size, Some(list))
+    }
+
+    fn draw(&self, title: &str, subtitle: &str, size: (u32, u32), page: Option<&str>) -> String {
+        let service = self.service;
+        let past = Past::new(&service.past);
+        let signal = service.signals.first();
+        let most = past.most_replicas();
+        // A far maximum would flatten the stairs.
+        let far = service.bounds.1 > most.saturating_mul(3).max(10);
+        let time = |decision: &DecisionView| match self.began {
+            Some(_) => clock((decision.time.as_nanos() / 1_000_000_000) as i64),
+            None => duration(decision.at),
+        };
+        let span = past.span().unwrap_or((0.0, 0.0));
+        let notes = notes(self.decisions, &past.changes(), span, time);
+        let advised = notes.iter().map(|note| note.to).max().unwrap_or(0);
+        let picture = Picture {
+            about: &service.name,
+            title,
+            subtitle,
+            unit: signal.map_or("", |signal| signal.unit.as_str()),
+            limits: signal.map_or(Limits::None, |s| Limits::new(s.lower, s.upper)),
+            most_replicas: if far {
+                most.max(advised)
+            } else {
+                most.max(advised).max(service.bounds.1)
+            },
+            with: &past,
+            without: None,
+            notes: &notes,
+            page,
+            began: self.began,
+        };
+        picture.draw(size)
+    }
 }
 
 /// The same load with and without the balancer: mean load per container against the `upper`
@@ -49,6 +114,9 @@ pub fn comparison(
     unit: &str,
 ) -> String {
     let (with, without) = (Past::new(with), Past::new(without));
+    let span = with.span().unwrap_or((0.0, 0.0));
+    let changes: Vec<DecisionView> = with.changes().iter().map(done).collect();
+    let changes = notes(&changes, &[], span, |change| duration(change.at));
     let picture = Picture {
         about: title,
         title,
@@ -58,32 +126,11 @@ pub fn comparison(
         most_replicas: with.most_replicas().max(without.most_replicas()),
         with: &with,
         without: Some(&without),
+        notes: &changes,
+        page: None,
+        began: None,
     };
     picture.draw(COMPARISON)
-}
-
-fn draw_live(service: &ServiceView, title: &str, size: (u32, u32)) -> String {
-    let past = Past::new(&service.past);
-    let signal = service.signals.first();
-    let (metric, unit) = signal.map_or(("", ""), |s| (s.metric.as_str(), s.unit.as_str()));
-    let most = past.most_replicas();
-    // A far maximum would flatten the stairs.
-    let far = service.bounds.1 > most.saturating_mul(3).max(10);
-    let picture = Picture {
-        about: &service.name,
-        title,
-        subtitle: if title.is_empty() { "" } else { metric },
-        unit,
-        limits: signal.map_or(Limits::None, |s| Limits::new(s.lower, s.upper)),
-        most_replicas: if far {
-            most
-        } else {
-            most.max(service.bounds.1)
-        },
-        with: &past,
-        without: None,
-    };
-    picture.draw(size)
 }
 
 #[cfg(test)]
@@ -91,12 +138,22 @@ mod tests {
     use super::*;
     use crate::view::SignalView;
 
+    fn live(service: &ServiceView, size: (u32, u32)) -> String {
+        let live = Live {
+            service,
+            decisions: &[],
+            began: None,
+        };
+        live.file(size)
+    }
+
     fn service(name: &str) -> ServiceView {
         let point = |at: u32| Point {
             at: f64::from(at) * 2.0,
             load: (!(10..15).contains(&at)).then_some(f64::from(at) * 10_000.0),
             wanted: 1 + at / 8,
             running: 1 + at.saturating_sub(2) / 8,
+            ..Point::default()
         };
         ServiceView {
             name: name.to_owned(),
@@ -193,24 +250,28 @@ mod tests {
                 load: Some(f64::NAN),
                 wanted: u32::MAX,
                 running: 0,
+                ..Point::default()
             },
             Point {
                 at: -1e300,
                 load: Some(1e308),
                 wanted: 0,
                 running: u32::MAX,
+                ..Point::default()
             },
             Point {
                 at: f64::INFINITY,
                 load: Some(-1.0),
                 wanted: 1,
                 running: 1,
+                ..Point::default()
             },
             Point {
                 at: 1e300,
                 load: Some(-1.0),
                 wanted: 1,
                 running: 1,
+                ..Point::default()
             },
         ];
         for size in [(0, 0), WIDE, (u32::MAX, u32::MAX)] {

@@ -102,7 +102,7 @@ fn draw_panel(
     let (top, bottom) = (top + 42, top + PANEL - 36);
     let panel = Panel {
         canvas,
-        x: &Axis::time(begin, end, width - LABELS, 70),
+        x: &Axis::time((begin, end), None, width - LABELS, 70),
         y: &Axis::replicas(most, bottom - top),
         left: left + LABELS,
         right: left + width,

@@ -27,7 +27,14 @@ pub(super) const RUNNING: RGBColor = RGBColor(0xD3, 0xE2, 0xFA);
 /// What happens without the balancer.
 pub(super) const WITHOUT: RGBColor = RGBColor(0xD0, 0x6A, 0x1B);
 
-const AT_NIGHT: [(RGBColor, &str); 11] = [
+/// Between the least and the most loaded container.
+pub(super) const SPREAD: RGBColor = RGBColor(0xDD, 0xE8, 0xFB);
+/// Decisions by packet samples.
+pub(super) const SAMPLES: RGBColor = RGBColor(0x8A, 0x3F, 0xC4);
+/// Decisions that were not carried out.
+pub(super) const FAILED: RGBColor = RGBColor(0xB3, 0x26, 0x1E);
+
+const AT_NIGHT: [(RGBColor, &str); 14] = [
     (CARD, "#161B22"),
     (EDGE, "#30363D"),
     (INK, "#E6EDF3"),
@@ -39,6 +46,9 @@ const AT_NIGHT: [(RGBColor, &str); 11] = [
     (LIMIT, "#5FAF7B"),
     (LOAD, "#6CA8FF"),
     (RUNNING, "#1B3358"),
+    (SPREAD, "#1C2E4A"),
+    (SAMPLES, "#C39BF0"),
+    (FAILED, "#FF8A80"),
 ];
 
 /// Style rules that repaint a chart inside an element with class `chart` for a dark page.

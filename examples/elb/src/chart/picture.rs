@@ -4,8 +4,11 @@ use plotters::style::text_anchor::HPos;
 
 use super::axis::Axis;
 use super::canvas::{self, Canvas, DrawResult, Mark, Panel, legend_width, text_width};
-use super::palette::{CALM, CARD, EDGE, GRID, INK, LIMIT, LOAD, MUTED, RUNNING, UNKNOWN, WITHOUT};
-use super::series::{Change, LARGEST_LOAD, Past};
+use super::note::{self, Note};
+use super::palette::{
+    CALM, CARD, EDGE, GRID, INK, LIMIT, LOAD, MUTED, RUNNING, SPREAD, UNKNOWN, WITHOUT,
+};
+use super::series::{LARGEST_LOAD, Past};
 use crate::words::{Scale, shortened};
 
 /// What the load is compared with.
@@ -54,6 +57,12 @@ pub(super) struct Picture<'a> {
     /// What the axis of replicas has room for.
     pub(super) most_replicas: u32,
     pub(super) with: &'a Past,
+    /// What was decided, in order of time.
+    pub(super) notes: &'a [Note],
+    /// The address of a page that lists the decisions, percent-encoded.
+    pub(super) page: Option<&'a str>,
+    /// When its time begins, in seconds since 1970, where that is known.
+    pub(super) began: Option<i64>,
     /// The same time without the balancer; with it, gaps are not shaded.
     pub(super) without: Option<&'a Past>,
 }
@@ -61,9 +70,13 @@ pub(super) struct Picture<'a> {
 impl Picture<'_> {
     pub(super) fn draw(&self, (width, height): (u32, u32)) -> String {
         let size = (width.clamp(360, 4096), height.clamp(300, 4096));
-        let mut svg = String::new();
-        match self.draw_into(&mut svg, size) {
-            Ok(()) => described(&svg, &format!("Load and replicas of {}", self.about)),
+        let (mut svg, mut marks) = (String::new(), String::new());
+        match self.draw_into(&mut svg, &mut marks, size) {
+            Ok(()) => described(&svg, &format!("Load and replicas of {}", self.about)).replacen(
+                "</svg>",
+                &format!("{marks}</svg>"),
+                1,
+            ),
             // Writing to a string does not fail; should it, the page says so and lives on.
             Err(error) => described(
                 "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"360\" height=\"300\"></svg>",
@@ -72,7 +85,8 @@ impl Picture<'_> {
         }
     }
 
-    fn draw_into(&self, svg: &mut String, size: (u32, u32)) -> DrawResult {
+    /// Draws it, and the marks that come on top.
+    fn draw_into(&self, svg: &mut String, marks: &mut String, size: (u32, u32)) -> DrawResult {
         let canvas = Canvas::new(svg, size);
         let layout = Layout::new(size, self.title.is_empty());
         let (width, height) = (layout.width, layout.height);
@@ -89,7 +103,7 @@ impl Picture<'_> {
             .reduce(|(a, b), (c, d)| (a.min(c), b.max(d)))
             .unwrap_or((0.0, 0.0));
 
-        let time = Axis::time(first, last, layout.right - layout.left, 70);
+        let time = Axis::time((first, last), self.began, layout.right - layout.left, 70);
         let (top, bottom) = layout.load;
         let load = Axis::load(largest, &scale, bottom - top);
         let load = Panel {
@@ -114,7 +128,14 @@ impl Picture<'_> {
         self.draw_load(&load, &layout, &scale)?;
         self.draw_replicas(&replicas, &layout)?;
         replicas.times()?;
-        let note = "time since start (min:s)";
+        for note in self.notes {
+            let place = replicas.place((note.at, f64::from(note.to)));
+            note.draw(marks, place, self.page);
+        }
+        let note = match self.began {
+            Some(_) => "time of day (UTC)",
+            None => "time since start (min:s)",
+        };
         canvas.text(note, (layout.right, height - 14), HPos::Right, MUTED)?;
         canvas.finish()
     }
@@ -153,8 +174,13 @@ impl Picture<'_> {
         for gap in &gaps {
             panel.stretch(*gap, UNKNOWN)?;
         }
-        for change in self.marked_changes() {
-            panel.stretch((change.at, change.at), GRID)?;
+        if self.notes.len() <= MANY {
+            for note in self.notes {
+                panel.stretch((note.at, note.at), GRID)?;
+            }
+        }
+        for run in self.spread() {
+            panel.between(&run, SPREAD)?;
         }
         if let Limits::Between(lower, upper) = self.limits {
             panel.band((lower, upper), CALM)?;
@@ -213,6 +239,9 @@ impl Picture<'_> {
                 Some((Mark::Line(LIMIT), format!("target {}", scale.write(target))))
             }
         });
+        if !self.spread().is_empty() {
+            legend.push((Mark::Area(SPREAD), "least to most loaded".to_owned()));
+        }
         if gaps {
             legend.push((Mark::Area(UNKNOWN), "no data".to_owned()));
         }
@@ -245,6 +274,10 @@ impl Picture<'_> {
         if self.without.is_some() {
             legend.push((Mark::Line(WITHOUT), "without".to_owned()));
         }
+        let kinds = note::kinds(self.notes);
+        legend.extend(
+            kinds.filter_map(|kind| Some((Mark::Dot(kind.color()), kind.name()?.to_owned()))),
+        );
         heading(panel, "Replicas", &legend, layout.replicas_heading)?;
         panel.area(&self.with.stairs(|point| point.running), RUNNING)?;
         panel.frame()?;
@@ -252,20 +285,18 @@ impl Picture<'_> {
             panel.line(&without.stairs(|point| point.running), WITHOUT, 2)?;
         }
         panel.line(&self.with.stairs(|point| point.wanted), LOAD, 2)?;
-        self.draw_changes(panel)
+        self.label_changes(panel)
     }
 
-    /// A dot at each change of the wanted replicas, with the new number where there is room.
-    fn draw_changes(&self, panel: &Panel<'_, '_>) -> DrawResult {
-        let changes = self.marked_changes();
+    /// At each change of the replicas the new number, where there is room.
+    fn label_changes(&self, panel: &Panel<'_, '_>) -> DrawResult {
         let mut free_from = panel.left;
-        for change in &changes {
-            let level = (change.at, f64::from(change.to));
-            panel.dot(level, LOAD)?;
-            let (x, y) = panel.place(level);
+        let changes = self.notes.iter().filter(|note| note.kind.is_change());
+        for change in changes {
+            let (x, y) = panel.place((change.at, f64::from(change.to)));
             let label = change.to.to_string();
             let half = text_width(&label, canvas::SMALL) / 2;
-            // A step down has its riser above the dot.
+            // A step down has its riser above the mark.
             let middle = if change.to < change.from {
                 x + half + 6
             } else {
@@ -274,23 +305,24 @@ impl Picture<'_> {
             if middle - half > free_from && middle + half < panel.right + RIGHT {
                 panel
                     .canvas
-                    .text(&label, (middle, y - 11), HPos::Center, INK)?;
+                    .text(&label, (middle, y - 12), HPos::Center, INK)?;
                 free_from = middle + half;
             }
         }
         Ok(())
     }
 
-    /// The changes, unless there are so many that marks would hide the rest.
-    fn marked_changes(&self) -> Vec<Change> {
-        let mut changes = self.with.changes();
-        if changes.len() > 40 {
-            changes.clear();
+    /// The least and the most loaded container, where one picture shows one past.
+    fn spread(&self) -> Vec<Vec<(f64, f64, f64)>> {
+        match self.without {
+            Some(_) => Vec::new(),
+            None => self.with.spread(),
         }
-        changes
     }
 }
 
+/// More marks than these have no lines in the panel of the load: they would hide the rest.
+const MANY: usize = 40;
 const MARGIN: i32 = 16;
 /// Room for the labels of the upright axes.
 const LEFT: i32 = 44;
@@ -378,16 +410,22 @@ fn fitting(text: &str, width: i32, size: f64) -> String {
 
 /// The drawing, with words for those who do not see it.
 pub(super) fn described(svg: &str, words: &str) -> String {
-    let mut opening = String::from("<svg role=\"img\" aria-label=\"");
-    for c in shortened(words, 200).chars() {
+    let words = escaped(&shortened(words, 200));
+    let opening = format!("<svg role=\"img\" aria-label=\"{words}\" stroke-linejoin=\"round\" ");
+    svg.replacen("<svg ", &opening, 1)
+}
+
+/// Text as it may stand in an element or an attribute.
+pub(super) fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
         match c {
-            '&' => opening.push_str("&amp;"),
-            '<' => opening.push_str("&lt;"),
-            '>' => opening.push_str("&gt;"),
-            '"' => opening.push_str("&quot;"),
-            c => opening.push(c),
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            c => escaped.push(c),
         }
     }
-    opening.push_str("\" stroke-linejoin=\"round\" ");
-    svg.replacen("<svg ", &opening, 1)
+    escaped
 }

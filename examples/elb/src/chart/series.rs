@@ -17,6 +17,11 @@ impl Past {
         for point in &mut points {
             let load = point.load.filter(|load| load.abs() <= LARGEST_LOAD);
             point.load = load.map(|load| load.max(0.0));
+            let inside = |load: Option<f32>| {
+                let is_usable = |load: &f32| f64::from(load.abs()) <= LARGEST_LOAD;
+                load.filter(is_usable).map(|load| load.max(0.0))
+            };
+            (point.least, point.most) = (inside(point.least), inside(point.most));
         }
         Self(points)
     }
@@ -29,7 +34,8 @@ impl Past {
     pub(crate) fn largest_load(&self) -> f64 {
         self.0
             .iter()
-            .filter_map(|point| point.load)
+            .flat_map(|point| [point.load, point.most.map(f64::from)])
+            .flatten()
             .fold(0.0, f64::max)
     }
 
@@ -46,6 +52,27 @@ impl Past {
         let runs = self.0.chunk_by(|a, b| a.load.is_some() == b.load.is_some());
         let known = runs.map(|run| run.iter().filter_map(|p| Some((p.at, p.load?))).collect());
         known.filter(|run: &Vec<_>| !run.is_empty()).collect()
+    }
+
+    /// The least and the most loaded container over time, as runs without a gap: time, least,
+    /// most. Nothing where they are the same throughout.
+    pub(crate) fn spread(&self) -> Vec<Vec<(f64, f64, f64)>> {
+        let both = |point: &Point| Some((point.least?, point.most?));
+        let runs = self
+            .0
+            .chunk_by(|a, b| both(a).is_some() == both(b).is_some());
+        let known = runs.map(|run| {
+            let points = run.iter().filter_map(|point| {
+                let (least, most) = both(point)?;
+                Some((point.at, f64::from(least), f64::from(most)))
+            });
+            points.collect()
+        });
+        let says_something = |run: &Vec<(f64, f64, f64)>| {
+            let mut points = run.iter();
+            run.len() > 1 && points.any(|(_, least, most)| most > least)
+        };
+        known.filter(says_something).collect()
     }
 
     /// The stretches in which no load is known.
@@ -117,6 +144,7 @@ mod tests {
             load,
             wanted,
             running: wanted,
+            ..Point::default()
         }
     }
 
@@ -136,6 +164,25 @@ mod tests {
             [vec![(2.0, 1.0), (4.0, 2.0)], vec![(10.0, 3.0)]]
         );
         assert_eq!(past.gaps(), [(0.0, 2.0), (4.0, 10.0), (10.0, 12.0)]);
+    }
+
+    #[test]
+    fn containers_that_are_alike_have_no_spread() {
+        let of = |at: f64, least: f32, most: f32| Point {
+            least: Some(least),
+            most: Some(most),
+            ..point(at, Some(1.0), 1)
+        };
+        let alike = Past::new(&[of(0.0, 1.0, 1.0), of(2.0, 1.0, 1.0)]);
+        assert!(alike.spread().is_empty());
+        let past = Past::new(&[
+            of(0.0, 1.0, 1.0),
+            of(2.0, 0.5, 3.0),
+            point(4.0, None, 1),
+            of(6.0, 1.0, f32::INFINITY),
+        ]);
+        assert_eq!(past.spread(), [vec![(0.0, 1.0, 1.0), (2.0, 0.5, 3.0)]]);
+        assert_eq!(past.largest_load(), 3.0);
     }
 
     #[test]

@@ -142,6 +142,8 @@ fn side_by_side(scenario: &Scenario, policy: PolicyName, with: &Outcome) -> Stri
         };
         let point = |point: &Point| Point {
             load: Some(needed(point.at)),
+            least: None,
+            most: None,
             ..*point
         };
         Multiple {

@@ -94,13 +94,13 @@ impl Course {
     ///
     /// If the scenario is not there.
     pub fn scenario(&self, replicas: u32) -> Result<Scenario, ScenarioError> {
-        cluster(self.load.clone(), self.duration, replicas)
+        cluster(&self.load, self.duration, replicas)
     }
 }
 
 /// The cluster of all comparisons.
 pub(super) fn cluster(
-    load: Load,
+    load: &Load,
     duration: Duration,
     replicas: u32,
 ) -> Result<Scenario, ScenarioError> {

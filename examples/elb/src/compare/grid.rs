@@ -128,7 +128,7 @@ impl Grid {
         let start_up = Duration::from_secs(cell.start_up);
         for &load in &self.loads {
             let mut scenario = cluster(
-                step(BEFORE, load, Self::STEP),
+                &step(BEFORE, load, Self::STEP),
                 Self::STEP + Self::SETTLED + Self::STEADY,
                 need(BEFORE / CAPACITY, self.target),
             )?;

@@ -101,6 +101,7 @@ impl Trace {
                 load: Some(moment.load),
                 wanted: moment.wanted,
                 running: moment.running,
+                ..Point::default()
             })
             .collect()
     }

@@ -23,7 +23,7 @@ pub struct Managed {
     /// What is asked of the telemetry.
     pub question: Question,
     /// As it was found last; `None` if the orchestrator does not know it.
-    pub state: Option<Service>,
+    pub state: Option<Arc<Service>>,
     /// What was decided last.
     pub last: Option<Arc<Decision>>,
     /// The identity that it had when it was found last.
@@ -73,7 +73,7 @@ impl Managed {
             }
             self.known = Some(found.id.clone());
         }
-        self.state = state;
+        self.state = state.map(Arc::new);
     }
 
     pub(super) fn claim(&self, now: Timestamp) -> Claim {

@@ -52,6 +52,8 @@ pub struct Round {
     pub reached: bool,
     /// Decisions that were made anew because a service had changed meanwhile.
     pub conflicts: u64,
+    /// The names of the cluster's nodes, as far as they are known.
+    pub nodes: Vec<String>,
     /// How long each stage took.
     pub stages: Stages,
     /// When the loop wants to be called again.
@@ -250,6 +252,7 @@ impl<O: Orchestrator> Controller<O> {
             }
         };
         round.reached = true;
+        round.nodes = self.orchestrator.node_names();
         self.find(found);
 
         let clock = Instant::now();

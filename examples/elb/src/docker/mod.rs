@@ -96,6 +96,8 @@ pub fn check_endpoint(endpoint: &str) -> Result<(), EndpointError> {
 pub struct Docker {
     manager: Engine,
     others: VecDeque<Engine>,
+    /// The names of the nodes, as they were read last.
+    nodes: Vec<String>,
 }
 
 impl Docker {
@@ -116,6 +118,7 @@ impl Docker {
         Ok(Self {
             manager,
             others: managers,
+            nodes: Vec::new(),
         })
     }
 
@@ -125,7 +128,9 @@ impl Docker {
     ///
     /// As [`connect`](Self::connect).
     pub fn events(settings: &Settings) -> Result<Events, EndpointError> {
-        let Self { manager, others } = Self::connect(settings)?;
+        let Self {
+            manager, others, ..
+        } = Self::connect(settings)?;
         Ok(events::listen(
             std::iter::once(manager).chain(others).collect(),
         ))
@@ -192,6 +197,7 @@ impl Docker {
         let nodes: Vec<NodeAnswer> = self.ask("/nodes").await?.list()?;
         let hostnames: BTreeMap<String, String> =
             nodes.into_iter().map(NodeAnswer::into_hostname).collect();
+        self.nodes = hostnames.values().cloned().collect();
         let names: BTreeMap<&str, &str> = services
             .iter()
             .map(|service| (service.id(), service.name()))
@@ -320,6 +326,10 @@ impl Orchestrator for Docker {
             .into_iter()
             .map(ServiceAnswer::into_labelled)
             .collect())
+    }
+
+    fn node_names(&self) -> Vec<String> {
+        self.nodes.clone()
     }
 
     async fn census(&mut self) -> Result<Census, OrchestratorError> {

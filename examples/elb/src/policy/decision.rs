@@ -123,6 +123,12 @@ impl Decision {
         self.result != self.replicas
     }
 
+    /// Whether packet samples, and not counters alone, have led to it.
+    pub fn is_fast(&self) -> bool {
+        let mut reasons = self.steps.iter().map(|step| &step.reason);
+        reasons.any(|reason| matches!(reason, Reason::FastSignal { .. }))
+    }
+
     /// The reasons in words, the last step first: what finally determined the number.
     pub fn reasons(&self) -> Vec<String> {
         self.steps
@@ -211,4 +217,25 @@ pub enum Stage {
     Floor,
     /// How machines come and go.
     Machines,
+}
+
+impl Stage {
+    /// In words.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Observe => "observe",
+            Self::Recommend => "recommend",
+            Self::MissingData => "missing data",
+            Self::Stabilise => "stabilise",
+            Self::Pending => "pending",
+            Self::Saturation => "saturation",
+            Self::Cooldown => "cooldown",
+            Self::RateLimit => "rate limit",
+            Self::Budget => "budget",
+            Self::Clamp => "clamp",
+            Self::Turn => "turn",
+            Self::Floor => "floor",
+            Self::Machines => "machines",
+        }
+    }
 }

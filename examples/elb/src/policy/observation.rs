@@ -82,6 +82,10 @@ pub struct Signal {
     pub metric: String,
     /// The mean over the containers that contributed; `None` without any.
     pub value: Option<f64>,
+    /// The smallest of their values.
+    pub least: Option<f64>,
+    /// The largest: one hot container among cold ones is not seen in the mean.
+    pub most: Option<f64>,
     /// Containers with a fresh value.
     pub contributing: u32,
     /// Containers that telemetry knows of this service.
@@ -98,7 +102,7 @@ pub struct Signal {
 /// What packet samples say of a metric at this moment, corrected by what counters said before.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Fast {
-    /// The mean per container.
+    /// The mean per running container.
     pub value: f64,
     /// Its relative standard error.
     pub error: f64,

@@ -323,7 +323,9 @@ fn see(
     let look = telemetry.look(now, [keeper.question(), work]);
     let serving = keeper.serving(census).map(|node| node.name.as_str());
     let signals = look.signals_of_hosts(keeper.question(), serving);
-    let services = managed.iter().filter_map(|managed| managed.state.as_ref());
+    let services = managed
+        .iter()
+        .filter_map(|managed| managed.state.as_deref());
     let by_host = work_per_cpu(&look, work, services);
     let loads = telemetry.hosts(now);
     let (mut hosts, mut work) = (BTreeMap::new(), BTreeMap::new());

@@ -32,6 +32,10 @@ impl Orchestrator for Simulation {
         Ok(self.count_all())
     }
 
+    fn node_names(&self) -> Vec<String> {
+        self.host_names()
+    }
+
     async fn set_availability(
         &mut self,
         node: &Node,
@@ -57,6 +61,10 @@ impl Orchestrator for Shared<Simulation> {
 
     async fn census(&mut self) -> Result<Census, OrchestratorError> {
         Ok(self.lock().count_all())
+    }
+
+    fn node_names(&self) -> Vec<String> {
+        self.lock().host_names()
     }
 
     async fn set_availability(
@@ -88,6 +96,12 @@ impl Simulation {
                 labels: pool.spec.labels.clone(),
             })
             .collect()
+    }
+
+    fn host_names(&self) -> Vec<String> {
+        let hosts = self.cluster.hosts.iter();
+        let hosts = hosts.filter(|host| !host.is_gone);
+        hosts.map(|host| host.spec.name.clone()).collect()
     }
 
     fn count_all(&self) -> Census {

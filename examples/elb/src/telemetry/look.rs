@@ -229,6 +229,8 @@ fn is_same_host(a: &str, b: &str) -> bool {
 #[derive(Clone, Debug, Default)]
 struct Sum {
     total: f64,
+    least: Option<f64>,
+    most: Option<f64>,
     contributing: u32,
     matched: u32,
     newest: Option<Timestamp>,
@@ -236,7 +238,11 @@ struct Sum {
 }
 
 impl Sum {
+    /// A value of so many containers together.
     fn add(&mut self, value: f64, containers: u32, at: Timestamp) {
+        let each = value / f64::from(containers.max(1));
+        self.least = Some(self.least.map_or(each, |least| least.min(each)));
+        self.most = Some(self.most.map_or(each, |most| most.max(each)));
         self.total += value;
         self.contributing += containers;
         self.newest = Some(self.newest.map_or(at, |newest| newest.max(at)));
@@ -248,6 +254,8 @@ impl Sum {
         Signal {
             metric: metric.to_owned(),
             value: (self.contributing > 0).then(|| self.total / f64::from(self.contributing)),
+            least: self.least,
+            most: self.most,
             contributing: self.contributing,
             matched: self.matched,
             newest: self.newest.map(age),

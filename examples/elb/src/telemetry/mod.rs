@@ -6,7 +6,7 @@ mod look;
 mod question;
 mod work;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -22,7 +22,8 @@ pub use self::look::Look;
 pub(crate) use self::look::NAME_LENGTH;
 pub use self::question::Question;
 pub use self::work::{question_of_work, work_per_cpu};
-use crate::view::Intake;
+use crate::orchestrator::{Service, Task};
+use crate::view::{ContainerView, Intake};
 
 /// Decodes what arrives and keeps the picture. Nothing that arrives is an error here: what
 /// cannot be used is counted by cause, and told in the log once for each cause.
@@ -181,6 +182,38 @@ impl Telemetry {
             names.dedup();
         }
         containers
+    }
+
+    /// What is known of each task of a service, and of its container by these metrics.
+    pub fn containers_of(
+        &self,
+        now: Timestamp,
+        service: &Service,
+        metrics: &[String],
+    ) -> Vec<ContainerView> {
+        let names: Vec<&str> = metrics.iter().map(String::as_str).collect();
+        // They are those of a policy, so they are known.
+        let question = Question::new(&names).ok();
+        let look = self.look(now, &question);
+        let mut told: HashMap<&str, Vec<Option<f64>>> = HashMap::new();
+        if let Some(question) = &question {
+            let each = look.each(question, service).into_iter();
+            told.extend(each.map(|(task, values)| (task.container.as_str(), values)));
+        }
+        let view = |task: &Task| {
+            let values = told.remove(task.container.as_str());
+            ContainerView {
+                name: task.container.clone(),
+                node: task.node.clone(),
+                state: task.state,
+                age: task.age.as_secs_f64(),
+                error: task.error.clone(),
+                failures: task.failures,
+                seen: values.is_some(),
+                values: values.unwrap_or_else(|| vec![None; metrics.len()]),
+            }
+        };
+        service.tasks.iter().map(view).collect()
     }
 
     /// What has arrived so far.

@@ -264,6 +264,7 @@ mod tests {
             load: (at > 2).then(|| 40_000.0 + f64::from(at % 20) * 8_000.0),
             wanted: 1 + at / 10,
             running: 1 + at.saturating_sub(3) / 10,
+            ..Point::default()
         };
         let bytes = SignalView {
             metric: "vir_bytes_in+vir_bytes_out".to_owned(),
@@ -273,6 +274,7 @@ mod tests {
             lower: 50_000.0,
             contributing: 4,
             matched: 5,
+            ..SignalView::default()
         };
         let cpu = SignalView {
             metric: "vir_cpu_utilization".to_owned(),
@@ -282,6 +284,7 @@ mod tests {
             lower: 0.5,
             contributing: 0,
             matched: 5,
+            ..SignalView::default()
         };
         ServiceView {
             name: name.to_owned(),
@@ -303,6 +306,7 @@ mod tests {
             from,
             to,
             reasons: vec![reason.to_owned(), "one step at a time".to_owned()],
+            ..DecisionView::default()
         };
         let mut snapshot = Snapshot {
             title: "demo".to_owned(),
@@ -421,6 +425,7 @@ mod tests {
             load: Some(load),
             wanted,
             running: 0,
+            ..Point::default()
         };
         service.past = vec![
             point(-1e300, 1e308, u32::MAX),

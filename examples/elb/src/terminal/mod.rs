@@ -28,16 +28,17 @@ pub fn is_available() -> bool {
 /// it is held, nothing else may write to the terminal: log to a file, or not at all.
 ///
 /// ```no_run
-/// # async fn f(mut snapshots: elb::web::Snapshots) -> std::io::Result<()> {
+/// # async fn f(handle: elb::handle::Handle) -> std::io::Result<()> {
+/// use std::time::Duration;
+///
 /// use elb::terminal::{Input, Screen, inputs};
 ///
 /// let mut screen = Screen::open()?;
 /// let mut inputs = inputs()?;
-/// loop {
-///     let newest = snapshots.borrow_and_update().clone();
-///     screen.draw(&newest)?;
+/// while handle.is_open() {
+///     screen.draw(&handle.snapshot())?;
 ///     tokio::select! {
-///         changed = snapshots.changed() => if changed.is_err() { break },
+///         () = tokio::time::sleep(Duration::from_millis(500)) => {}
 ///         input = inputs.recv() => match input {
 ///             Some(Input::Redraw) => {}
 ///             Some(Input::Quit) | None => break,

@@ -211,6 +211,7 @@ mod tests {
             from: 1,
             to,
             reasons,
+            ..DecisionView::default()
         }
     }
 

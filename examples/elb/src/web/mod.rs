@@ -3,6 +3,7 @@
 //! | path | what |
 //! | --- | --- |
 //! | `/` | the page, complete in itself; it asks again every two seconds |
+//! | `/service/{service}` | the page of one service: its containers and all that was decided |
 //! | `/chart/{service}.svg` | a service's chart |
 //! | `/api/v1/…` | everything as data; `/api/v1/openapi.json` describes it |
 //! | `/metrics` | what the loop saw, decided, did and refused, as OpenMetrics |
@@ -29,7 +30,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::HttpBody as _;
-use axum::extract::{Path, Request, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
@@ -37,6 +39,7 @@ use axum::http::{HeaderName, Method, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
+use serde::Deserialize;
 use tokio::net::TcpListener;
 
 pub use self::access::Access;
@@ -52,7 +55,7 @@ use crate::words::shortened;
 #[derive(Clone)]
 pub struct Site {
     handle: Handle,
-    show: Arc<dyn Fn() -> Snapshot + Send + Sync>,
+    show: Arc<dyn Fn(usize) -> Snapshot + Send + Sync>,
     access: Arc<Access>,
     pace: Arc<Pace>,
     complaints: Arc<Seldom>,
@@ -67,7 +70,7 @@ impl Site {
         let shown = handle.clone();
         Self {
             handle,
-            show: Arc::new(move || shown.snapshot()),
+            show: Arc::new(move |points| shown.glance(points)),
             access: Arc::default(),
             pace: Arc::default(),
             complaints: Arc::default(),
@@ -87,7 +90,12 @@ impl Site {
 
     /// The state of the loop now.
     fn snapshot(&self) -> Snapshot {
-        (self.show)()
+        (self.show)(usize::MAX)
+    }
+
+    /// The same, with at most so many points of each service's past.
+    fn glance(&self, points: usize) -> Snapshot {
+        (self.show)(points)
     }
 }
 
@@ -117,6 +125,7 @@ pub fn paths() -> impl Iterator<Item = &'static str> {
 pub fn router(site: Site) -> Router {
     let in_time = Router::new()
         .route("/", get(show_page))
+        .route("/service/{name}", get(show_service))
         .route("/chart/{file}", get(show_chart))
         .route("/script.js", get(show_script))
         .route("/metrics", get(show_metrics))
@@ -136,14 +145,37 @@ pub fn router(site: Site) -> Router {
         .with_state(site)
 }
 
-async fn show_page(State(site): State<Site>) -> Html<String> {
-    let snapshot = site.snapshot();
-    Html(page::render(&snapshot))
+/// What is looked for on the page.
+#[derive(Deserialize)]
+struct Find {
+    #[serde(default)]
+    find: String,
+}
+
+async fn show_page(
+    State(site): State<Site>,
+    find: Result<Query<Find>, QueryRejection>,
+) -> Html<String> {
+    // What cannot be read is not looked for.
+    let find = find.map_or_else(|_| String::new(), |Query(it)| it.find);
+    let sought = page::Sought(shortened(&find, 80));
+    Html(page::index(&site, &sought))
+}
+
+async fn show_service(State(site): State<Site>, Path(name): Path<String>) -> Response {
+    match page::of_service(&site, &name) {
+        Some(page) => Html(page).into_response(),
+        None => {
+            let name = shortened(&name, 80);
+            let words = format!("No service {name} is under control; / shows those that are.\n");
+            (StatusCode::NOT_FOUND, words).into_response()
+        }
+    }
 }
 
 async fn show_script() -> Response {
-    const SCRIPT: &str = include_str!("script.js");
-    ([(CONTENT_TYPE, "text/javascript; charset=utf-8")], SCRIPT).into_response()
+    let javascript = [(CONTENT_TYPE, "text/javascript; charset=utf-8")];
+    (javascript, page::SCRIPT).into_response()
 }
 
 async fn show_chart(State(site): State<Site>, Path(file): Path<String>) -> Response {
@@ -155,7 +187,13 @@ async fn show_chart(State(site): State<Site>, Path(file): Path<String>) -> Respo
         .find(|service| Some(service.name.as_str()) == name);
     match service {
         Some(service) => {
-            let svg = chart::live(service, chart::WIDE);
+            let decisions = site.handle.board().lock().decisions(&service.name);
+            let live = chart::Live {
+                service,
+                decisions: &decisions,
+                began: snapshot.began,
+            };
+            let svg = live.file(chart::WIDE);
             ([(CONTENT_TYPE, "image/svg+xml")], svg).into_response()
         }
         None => {
@@ -183,7 +221,7 @@ async fn not_found(uri: Uri) -> Response {
         )
         .into_response();
     }
-    let known = "/, /chart/SERVICE.svg, /api/v1/openapi.json, /metrics, /healthz and /readyz";
+    let known = "/, /service/SERVICE, /chart/SERVICE.svg, /api/v1/openapi.json, /metrics, /healthz and /readyz";
     let words = format!("There is nothing at {path}. There are {known}.\n");
     (StatusCode::NOT_FOUND, words).into_response()
 }
@@ -237,7 +275,7 @@ async fn restrict(request: Request, next: Next) -> Response {
         (
             CONTENT_SECURITY_POLICY,
             "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; connect-src 'self'; \
-             base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+             base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
         ),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (REFERRER_POLICY, "no-referrer"),
@@ -282,7 +320,7 @@ mod tests {
             let shown = Shared::new(snapshot);
             let show = shown.clone();
             let site = Site {
-                show: Arc::new(move || show.lock().clone()),
+                show: Arc::new(move |_| show.lock().clone()),
                 ..Site::new(handle)
             };
             let (stop, stopped) = oneshot::channel();
@@ -337,12 +375,14 @@ mod tests {
                     lower: 50_000.0,
                     contributing: 1,
                     matched: 2,
+                    ..SignalView::default()
                 }],
                 past: vec![Point {
                     at: 128.0,
                     load: Some(250_000.0),
                     wanted: 3,
                     running: 2,
+                    ..Point::default()
                 }],
             }],
             decisions: vec![DecisionView {
@@ -352,6 +392,7 @@ mod tests {
                 from: 2,
                 to: 3,
                 reasons: vec![format!("{name} is above 100 kB/s")],
+                ..DecisionView::default()
             }],
             ..Snapshot::default()
         }
@@ -411,7 +452,7 @@ mod tests {
             "1 of 2 report",
             "<time>2:08</time> <b>2 → 3</b>",
             "apache is above 100 kB/s",
-            "not sFlow version 5</bdi></td><td>1,234",
+            "not sFlow version 5</bdi></td><td class=\"number\">1,234",
             "<svg role=\"img\"",
         ] {
             assert!(body.contains(expected), "no {expected:?} in {body}");

@@ -5,5 +5,5 @@ mod time;
 mod untrusted;
 
 pub use quantity::{Scale, count, limits, quantity};
-pub use time::{duration, log_time};
+pub use time::{clock, date, duration, log_time};
 pub use untrusted::{printable, shortened};

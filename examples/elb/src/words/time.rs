@@ -28,6 +28,19 @@ pub fn log_time(unix: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}+0000")
 }
 
+/// The time of day in UTC: `01:00:17`.
+pub fn clock(unix: i64) -> String {
+    let second = unix.rem_euclid(86_400);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{hour:02}:{minute:02}:{second:02}")
+}
+
+/// The day in UTC: `2016-09-24`.
+pub fn date(unix: i64) -> String {
+    let (year, month, day) = civil_date(unix.div_euclid(86_400));
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
 /// Year, month and day in the Gregorian calendar, so many days after 1970-01-01.
 ///
 /// Years are counted from March, so that the leap day is a year's last; then every month but
@@ -77,6 +90,7 @@ mod tests {
             (4_107_542_400, "2100-03-01T00:00:00+0000"),
         ] {
             assert_eq!(log_time(unix), expected);
+            assert_eq!(format!("{}T{}+0000", date(unix), clock(unix)), expected);
         }
     }
 

@@ -37,7 +37,7 @@ async fn t12_when_all_are_silent_the_size_stays() {
             at: Duration::from_secs(103),
         };
         let hosts = ["node1", "node2", "node3"];
-        let mut world = World::new(1, load, 5, silent(&hosts, 104));
+        let mut world = World::new(1, load, 5, silent(&hosts, 103));
         world.run(150).await;
         let decided = world.run(600).await;
         assert_eq!(changes(&decided), [], "{after}");

@@ -207,7 +207,7 @@ fn promises_that_are_not_kept_are_told() {
     let mut world = World::new(4);
     world.step(4, 0, &[]);
     world.set("w1", |machine| {
-        (machine.is_active, machine.tasks) = (false, 0)
+        (machine.is_active, machine.tasks) = (false, 0);
     });
     world.step(4, 0, &[]);
     for _ in 0..40 {
@@ -266,7 +266,7 @@ fn a_hook_that_fails_costs_nothing() {
     let mut world = World::new(4);
     world.step(4, 0, &[]);
     world.set("w1", |machine| {
-        (machine.is_active, machine.tasks) = (false, 0)
+        (machine.is_active, machine.tasks) = (false, 0);
     });
     world.step(4, 0, &[]);
     let steps = world
@@ -297,7 +297,7 @@ fn a_poor_performer_is_replaced_by_one_that_comes_first_and_only_so_often() {
         let steps = world.step(5, 0, &["w3"]);
         world.obey(&steps);
         world.set("w2", |machine| {
-            (machine.is_active, machine.tasks) = (false, 0)
+            (machine.is_active, machine.tasks) = (false, 0);
         });
     }
     assert!(world.there.iter().all(|machine| machine.name != "w2"));

@@ -1,4 +1,4 @@
-//! Who reports, and how well it is heard.
+//! Who reports, how well it is heard, and what is missing.
 
 use axum::Json;
 use axum::extract::State;
@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sflow_metrics::{AgentStatus, Health, Timestamp};
 
 use super::input::{Params, limit};
+use crate::presence::{Missing, Presence};
 use crate::view::Intake;
 use crate::web::Site;
 use crate::web::problem::Problem;
@@ -24,6 +25,16 @@ pub(super) struct Agents {
     /// What was taken in and what was refused, of all agents together.
     health: Health,
     intake: Intake,
+    /// What should report and does not.
+    missing: Vec<Lack>,
+}
+
+/// The same for programs and for people.
+#[derive(Serialize)]
+struct Lack {
+    #[serde(flatten)]
+    what: Missing,
+    words: String,
 }
 
 /// Times are in seconds.
@@ -61,6 +72,7 @@ pub(super) async fn list(
 ) -> Result<Json<Agents>, Problem> {
     let limit = limit(wanted.limit, 1_000, 10_000)?;
     let now = site.handle.now();
+    let missing = Presence::look(&site.handle).missing;
     let telemetry = site.handle.telemetry().lock();
     let mut agents: Vec<AgentStatus> = telemetry.registry().agents().collect();
     let health = telemetry.registry().health();
@@ -73,7 +85,15 @@ pub(super) async fn list(
         agents: shown.map(|status| Agent::of(status, now)).collect(),
         health,
         intake,
+        missing: missing.into_iter().map(Lack::of).collect(),
     }))
+}
+
+impl Lack {
+    fn of(what: Missing) -> Self {
+        let words = what.to_string();
+        Self { what, words }
+    }
 }
 
 impl Agent {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::input::{Named, Nothing, Params, time};
 use crate::board::Standing;
 use crate::policy::Mode;
-use crate::view::Point;
+use crate::view::{ContainerView, Point};
 use crate::web::Site;
 use crate::web::problem::{Problem, repeated};
 
@@ -46,6 +46,7 @@ pub(super) struct One {
     elapsed: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     past: Option<Vec<Point>>,
+    containers: Vec<ContainerView>,
 }
 
 pub(super) async fn show(
@@ -55,6 +56,7 @@ pub(super) async fn show(
 ) -> Result<Json<One>, Problem> {
     let length = wanted.past.as_deref();
     let length = length.map(|text| time("past", text, HOUR)).transpose()?;
+    let containers = site.handle.containers(&name);
     let board = site.handle.board().lock();
     let standing = board.standing(&name).ok_or_else(|| unknown(&name))?;
     let elapsed = (board.now() - board.started()).as_secs_f64();
@@ -68,6 +70,7 @@ pub(super) async fn show(
         standing: standing.clone(),
         elapsed,
         past,
+        containers,
     }))
 }
 

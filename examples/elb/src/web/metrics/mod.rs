@@ -49,7 +49,7 @@ impl Collector for Exposition {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let encoder = &mut encoder;
         let site = &self.0;
-        let snapshot = site.snapshot();
+        let snapshot = site.glance(0);
         telemetry::stream(&snapshot, encoder)?;
         telemetry::agents(&site.handle, encoder)?;
         services::services(&snapshot.services, encoder)?;

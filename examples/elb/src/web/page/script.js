@@ -8,6 +8,7 @@ const words = dialog.querySelector("p");
 const answer = dialog.querySelector("output");
 const token = dialog.querySelector("input");
 let asked = null;
+let isStill = false;
 
 const MEANING = {
   off: "Nothing is decided any more; what runs stays as it is.",
@@ -49,23 +50,57 @@ async function tell() {
   }
 }
 
+// Somebody who marks text, writes, or wants to read in peace is not disturbed.
+function isBusy() {
+  const { activeElement } = document;
+  return dialog.open || document.hidden || activeElement?.matches("input")
+    || String(getSelection()) !== "";
+}
+
+function byKey(key) {
+  return document.querySelector(`[data-key="${CSS.escape(key)}"]`);
+}
+
 async function renew() {
-  if (dialog.open || document.hidden) {
+  if (isBusy()) {
     return;
   }
   try {
-    const text = await (await fetch("/")).text();
-    const fresh = new DOMParser().parseFromString(text, "text/html");
+    const said = await fetch(location.pathname + location.search);
+    if (!said.ok) {
+      throw new Error(said.status);
+    }
+    const fresh = new DOMParser().parseFromString(await said.text(), "text/html");
+    if (isBusy()) {
+      return;
+    }
     const focused = document.activeElement?.dataset?.key;
+    const opened = [...document.querySelectorAll("details[open][data-key]")];
+    const keys = opened.map((details) => details.dataset.key);
     document.querySelector("main").replaceWith(fresh.querySelector("main"));
     document.querySelector("header").replaceWith(fresh.querySelector("header"));
     document.body.classList.remove("lost");
+    keys.forEach((key) => byKey(key)?.setAttribute("open", ""));
     if (focused) {
-      document.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
+      byKey(focused)?.focus({ preventScroll: true });
     }
+    aim();
+    hold(isStill);
   } catch {
     document.body.classList.add("lost");
   }
+}
+
+// The decision that the address leads to; a new list does not know.
+function aim() {
+  const aimed = document.getElementById(location.hash.slice(1));
+  document.querySelectorAll(".aimed").forEach((old) => old.classList.remove("aimed"));
+  aimed?.closest(".decisions li")?.classList.add("aimed");
+}
+
+function hold(still) {
+  isStill = still;
+  document.getElementById("still").setAttribute("aria-pressed", String(still));
 }
 
 token.value = sessionStorage.getItem("token") ?? "";
@@ -74,11 +109,20 @@ document.addEventListener("click", (event) => {
   if (button) {
     ask(button.dataset.service ?? null, button.dataset.mode);
   }
+  if (event.target.closest("#still")) {
+    hold(!isStill);
+  }
 });
 dialog.querySelector("form").addEventListener("submit", (event) => {
   event.preventDefault();
   tell();
 });
 dialog.querySelector("button[type=button]").addEventListener("click", () => dialog.close());
+addEventListener("hashchange", aim);
 document.body.classList.add("live");
-setInterval(renew, EVERY);
+aim();
+setInterval(() => {
+  if (!isStill) {
+    renew();
+  }
+}, EVERY);

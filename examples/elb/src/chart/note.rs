@@ -1,0 +1,253 @@
+//! What was decided, marked where it took effect: a mark that says when, what and why to who
+//! points at it, and in a page leads to the decision itself.
+
+use std::fmt::Write as _;
+
+use plotters::style::RGBColor;
+
+use super::palette::{FAILED, LOAD, MUTED, SAMPLES};
+use super::picture::escaped;
+use super::series::Change;
+use crate::view::DecisionView;
+use crate::words::shortened;
+
+/// Marks beyond these are left out, the oldest first.
+const MOST: usize = 200;
+/// Words of one mark, in characters.
+const LONGEST: usize = 400;
+
+/// One mark.
+#[derive(Debug, PartialEq)]
+pub(super) struct Note {
+    pub(super) at: f64,
+    pub(super) from: u32,
+    pub(super) to: u32,
+    pub(super) kind: Kind,
+    /// The decision's number; `None` of a change that no decision is known of.
+    id: Option<u64>,
+    words: String,
+}
+
+/// What came of it, and from what it was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Done, because counters said so.
+    Counters,
+    /// Done, because packet samples showed what counters did not show yet.
+    Samples,
+    /// Only told.
+    Advised,
+    /// The orchestrator did not do it.
+    Failed,
+    /// A change that no decision is known of.
+    Others,
+}
+
+impl Kind {
+    const ALL: [Self; 5] = [
+        Self::Counters,
+        Self::Samples,
+        Self::Advised,
+        Self::Failed,
+        Self::Others,
+    ];
+
+    /// As the legend has it; nothing for what is usual.
+    pub(super) const fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Counters => None,
+            Self::Samples => Some("by packet samples"),
+            Self::Advised => Some("advised"),
+            Self::Failed => Some("failed"),
+            Self::Others => Some("by others"),
+        }
+    }
+
+    pub(super) const fn color(self) -> RGBColor {
+        match self {
+            Self::Counters | Self::Advised => LOAD,
+            Self::Samples => SAMPLES,
+            Self::Failed => FAILED,
+            Self::Others => MUTED,
+        }
+    }
+
+    /// Whether the replicas became what it says.
+    pub(super) const fn is_change(self) -> bool {
+        !matches!(self, Self::Advised | Self::Failed)
+    }
+}
+
+/// A mark for each decision to change something, and for each change besides, in order of time.
+pub(super) fn notes(
+    decisions: &[DecisionView],
+    changes: &[Change],
+    (first, last): (f64, f64),
+    time: impl Fn(&DecisionView) -> String,
+) -> Vec<Note> {
+    let told = decisions.iter().filter(|it| it.from != it.to);
+    let told = told.filter(|it| (first..=last).contains(&it.at));
+    let mut notes: Vec<Note> = told
+        .map(|decision| Note::of(decision, &time(decision)))
+        .collect();
+    let others = changes.iter().filter(|change| {
+        let is_same = |note: &Note| note.to == change.to && (note.at - change.at).abs() < 0.5;
+        !notes.iter().any(is_same)
+    });
+    let others: Vec<Note> = others.map(Note::of_others).collect();
+    notes.extend(others);
+    notes.sort_by(|a, b| a.at.total_cmp(&b.at));
+    notes.split_off(notes.len().saturating_sub(MOST))
+}
+
+/// The kinds that there are among these.
+pub(super) fn kinds(notes: &[Note]) -> impl Iterator<Item = Kind> {
+    let there = |kind: &Kind| notes.iter().any(|note| note.kind == *kind);
+    Kind::ALL.into_iter().filter(there)
+}
+
+impl Note {
+    fn of(decision: &DecisionView, time: &str) -> Self {
+        let kind = match decision.outcome {
+            "advised" => Kind::Advised,
+            "failed" => Kind::Failed,
+            _ if decision.fast => Kind::Samples,
+            _ => Kind::Counters,
+        };
+        let came = kind.name().filter(|_| !kind.is_change());
+        let came = came.map_or_else(String::new, |came| format!(" ({came})"));
+        let (from, to) = (decision.from, decision.to);
+        let why = decision.reasons.join("; ");
+        Self {
+            at: decision.at,
+            from,
+            to,
+            kind,
+            id: (decision.id > 0).then_some(decision.id),
+            words: format!("{time}: {from} → {to}{came}. {why}"),
+        }
+    }
+
+    fn of_others(change: &Change) -> Self {
+        let (from, to) = (change.from, change.to);
+        Self {
+            at: change.at,
+            from,
+            to,
+            kind: Kind::Others,
+            id: None,
+            words: format!("{from} → {to}: not by a decision that is kept"),
+        }
+    }
+
+    /// The mark as SVG, around a place in pixels; it leads to the decision on a page that lists
+    /// it.
+    pub(super) fn draw(&self, svg: &mut String, (x, y): (i32, i32), page: Option<&str>) {
+        let color = self.kind.color();
+        let RGBColor(r, g, b) = color;
+        let color = format!("#{r:02X}{g:02X}{b:02X}");
+        let words = escaped(&shortened(&self.words, LONGEST));
+        let link = page.zip(self.id);
+        // What reads the page aloud finds the same in the list.
+        let (open, close) = match link {
+            Some((page, id)) => (
+                format!("<a class=\"note\" href=\"{page}#decision-{id}\" tabindex=\"-1\">"),
+                "</a>",
+            ),
+            None => ("<g class=\"note\">".to_owned(), "</g>"),
+        };
+        let shape = match self.kind {
+            Kind::Samples => {
+                let points = [(x, y - 6), (x + 6, y), (x, y + 6), (x - 6, y)];
+                let points = points.map(|(x, y)| format!("{x},{y}")).join(" ");
+                format!("<polygon points=\"{points}\" fill=\"{color}\"/>")
+            }
+            Kind::Advised => format!(
+                "<circle cx=\"{x}\" cy=\"{y}\" r=\"4\" fill=\"#FFFFFF\" stroke=\"{color}\" \
+                 stroke-width=\"2\"/>"
+            ),
+            Kind::Failed => {
+                let (l, r, t, b) = (x - 4, x + 4, y - 4, y + 4);
+                format!(
+                    "<path d=\"M{l} {t}L{r} {b}M{l} {b}L{r} {t}\" fill=\"none\" \
+                     stroke=\"{color}\" stroke-width=\"2\"/>"
+                )
+            }
+            Kind::Counters | Kind::Others => {
+                format!("<circle cx=\"{x}\" cy=\"{y}\" r=\"4\" fill=\"{color}\"/>")
+            }
+        };
+        // A finger needs more room than an eye.
+        let _ = write!(
+            svg,
+            "{open}<title>{words}</title><circle cx=\"{x}\" cy=\"{y}\" r=\"12\" \
+             fill=\"#FFFFFF\" fill-opacity=\"0\"/>{shape}{close}\n"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decision(id: u64, at: f64, (from, to): (u32, u32), outcome: &'static str) -> DecisionView {
+        DecisionView {
+            id,
+            at,
+            from,
+            to,
+            outcome,
+            reasons: vec!["b is above <a>".to_owned()],
+            ..DecisionView::default()
+        }
+    }
+
+    fn change(at: f64, from: u32, to: u32) -> Change {
+        Change { at, from, to }
+    }
+
+    #[test]
+    fn every_change_is_marked_once_and_a_hold_is_not() {
+        let decisions = [
+            decision(1, 2.0, (1, 2), "done"),
+            decision(2, 4.0, (2, 2), "kept"),
+            decision(3, 6.0, (2, 5), "advised"),
+            DecisionView {
+                fast: true,
+                ..decision(4, 8.0, (2, 3), "done")
+            },
+            decision(5, 10.0, (3, 4), "failed"),
+            decision(6, 99.0, (3, 4), "done"),
+        ];
+        let changes = [change(2.0, 1, 2), change(8.0, 2, 3), change(12.0, 3, 7)];
+        let notes = notes(&decisions, &changes, (0.0, 20.0), |_| String::new());
+        let kinds: Vec<Kind> = notes.iter().map(|note| note.kind).collect();
+        assert_eq!(
+            kinds,
+            [
+                Kind::Counters,
+                Kind::Advised,
+                Kind::Samples,
+                Kind::Failed,
+                Kind::Others
+            ]
+        );
+    }
+
+    #[test]
+    fn a_mark_says_why_and_leads_to_its_decision_in_a_page_only() {
+        let decisions = [decision(7, 2.0, (1, 2), "done")];
+        let notes = notes(&decisions, &[], (0.0, 9.0), |_| "0:02".to_owned());
+        let drawn = |page| {
+            let mut svg = String::new();
+            notes[0].draw(&mut svg, (10, 10), page);
+            svg
+        };
+        for svg in [drawn(Some("/a")), drawn(None)] {
+            let words = "<title>0:02: 1 → 2. b is above &lt;a&gt;</title>";
+            assert!(svg.contains(words), "{svg}");
+        }
+        assert!(drawn(Some("/a")).contains("href=\"/a#decision-7\""));
+        assert!(!drawn(None).contains("href"));
+    }
+}

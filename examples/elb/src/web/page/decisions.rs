@@ -1,0 +1,193 @@
+//! What was decided, and why.
+
+use std::sync::Arc;
+
+use super::when::When;
+use crate::board::Entry;
+use crate::controller::Outcome;
+use crate::policy::{Signal, Step};
+use crate::view::{DecisionView, ServiceView};
+use crate::web::html::{Segment, Text};
+use crate::words::{count, duration, quantity};
+
+/// Decisions beside a chart.
+const FEW: usize = 8;
+/// Decisions of all services together.
+const SEVERAL: usize = 20;
+/// Decisions on the service's own page.
+const MANY: usize = 200;
+
+/// The last decisions about a service, newest first.
+pub(super) fn last(decisions: &[DecisionView], when: &When) -> String {
+    let newest = decisions.iter().rev().take(FEW);
+    let items: String = newest.map(|it| line(it, when, false)).collect();
+    let list = list(&items);
+    format!("<div class=\"decisions\"><h3>Decisions</h3>{list}</div>\n")
+}
+
+/// The last changes of all services, newest first.
+pub(super) fn recent(decisions: &[DecisionView], when: &When) -> String {
+    let is_change = |it: &&DecisionView| it.from != it.to && !it.service.is_empty();
+    let newest = decisions.iter().rev().filter(is_change).take(SEVERAL);
+    let items: String = newest.map(|it| line(it, when, true)).collect();
+    let list = list(&items);
+    format!(
+        "<section class=\"card decisions\">\n<div class=\"head\"><h2>Changes</h2></div>\n\
+         {list}</section>\n"
+    )
+}
+
+/// All decisions about a service that are kept, newest first, with all that they were made from.
+pub(super) fn history(service: &ServiceView, entries: &[Arc<Entry>], when: &When) -> String {
+    let newest = entries.iter().rev().take(MANY);
+    let items: String = newest.map(|entry| whole(service, entry, when)).collect();
+    let list = list(&items);
+    let older = match entries.len().saturating_sub(MANY) {
+        0 => String::new(),
+        older => format!(" and {older} older ones"),
+    };
+    let name = Segment(&service.name);
+    format!(
+        "<section class=\"card decisions\">\n<div class=\"head\"><h2>Decisions</h2></div>\n{list}\
+         <p class=\"more\"><a href=\"/api/v1/decisions?service={name}&amp;limit=1000\">these\
+         {older} as data</a></p>\n</section>\n"
+    )
+}
+
+fn list(items: &str) -> String {
+    match items.is_empty() {
+        true => "<p class=\"quiet\">None yet.</p>".to_owned(),
+        false => format!("<ol>\n{items}</ol>"),
+    }
+}
+
+fn line(decision: &DecisionView, when: &When, is_named: bool) -> String {
+    let reason = |reason: &String| format!("<span><bdi>{}</bdi></span>", Text(reason));
+    let reasons: String = decision.reasons.iter().map(reason).collect();
+    let whose = match is_named {
+        true => format!(
+            "<a class=\"whose\" href=\"/service/{}\"><bdi>{}</bdi></a> ",
+            Segment(&decision.service),
+            Text(&decision.service)
+        ),
+        false => String::new(),
+    };
+    let (class, change) = change(decision.from, decision.to);
+    format!(
+        "<li class=\"{class}\">{} <b>{change}</b> <span class=\"reasons\">{whose}{}{reasons}</span>\
+         </li>\n",
+        when.told(decision.at, decision.time),
+        tags(decision.outcome, decision.fast, "")
+    )
+}
+
+fn change(from: u32, to: u32) -> (&'static str, String) {
+    match to.cmp(&from) {
+        std::cmp::Ordering::Greater => ("grow", format!("{from} → {to}")),
+        std::cmp::Ordering::Less => ("shrink", format!("{from} → {to}")),
+        std::cmp::Ordering::Equal => ("hold", format!("stay at {to}")),
+    }
+}
+
+/// What sets a decision apart: that it was not carried out, that packet samples led to it.
+fn tags(outcome: &str, is_fast: bool, why: &str) -> String {
+    let mut tags = String::new();
+    match outcome {
+        "advised" => tags += "<span class=\"tag advise\">advised</span> ",
+        "failed" => {
+            tags += &format!(
+                "<span class=\"tag failed\">failed</span> <span class=\"failed\"><bdi>{}</bdi></span> ",
+                Text(why)
+            );
+        }
+        _ => {}
+    }
+    if is_fast {
+        tags += "<span class=\"tag fast\">packet samples</span> ";
+    }
+    tags
+}
+
+/// One decision with its inputs and every step to it.
+fn whole(service: &ServiceView, entry: &Entry, when: &When) -> String {
+    let decision = &entry.decision;
+    let (class, change) = change(decision.replicas, decision.result);
+    let why = match &entry.outcome {
+        Outcome::Failed { why } => why.as_str(),
+        Outcome::Kept | Outcome::Advised | Outcome::Done => "",
+    };
+    let tags = tags(entry.outcome.name(), decision.is_fast(), why);
+    let reason = |reason: &String| format!("<span><bdi>{}</bdi></span>", Text(reason));
+    let reasons: String = decision.reasons().iter().map(reason).collect();
+    let inputs: String = decision
+        .inputs
+        .iter()
+        .map(|it| input(service, it))
+        .collect();
+    let steps: String = decision.steps.iter().map(step).collect();
+    let wish = decision.wish.map_or_else(String::new, |wish| {
+        format!("<li>by the rule alone: {wish}</li>\n")
+    });
+    let next = decision.next_change.map_or_else(String::new, |next| {
+        let wait = (next - decision.time).as_secs_f64();
+        format!(
+            "<li>not to change again before {} more</li>\n",
+            duration(wait)
+        )
+    });
+    let id = entry.id;
+    format!(
+        "<li class=\"{class}\" id=\"decision-{id}\">{time} <b>{change}</b> \
+         <details class=\"reasons\" data-key=\"details-{id}\"><summary>{tags}{reasons}</summary><ul>\n{inputs}<li>{running} of {replicas} replicas ran, mode {mode}</li>\n\
+         {wish}{steps}{next}</ul></details></li>\n",
+        time = when.decided(decision.time),
+        running = decision.running,
+        replicas = decision.replicas,
+        mode = decision.mode.name(),
+    )
+}
+
+fn input(service: &ServiceView, signal: &Signal) -> String {
+    let mut known = service.signals.iter();
+    let known = known.find(|known| known.metric == signal.metric);
+    let unit = known.map_or("", |known| known.unit.as_str());
+    let told = |value: Option<f64>| Text(&quantity(value, unit)).to_string();
+    let ages = match (signal.newest, signal.oldest) {
+        (Some(newest), Some(oldest)) => format!(", read {newest:.1} to {oldest:.1} s before"),
+        _ => String::new(),
+    };
+    let spread = match (signal.least, signal.most) {
+        (Some(_), Some(_)) if signal.contributing > 1 => {
+            format!(" ({} to {})", told(signal.least), told(signal.most))
+        }
+        _ => String::new(),
+    };
+    let fast = signal.fast.map_or_else(String::new, |fast| {
+        format!(
+            "; {} packet samples: {} ± {:.0} %",
+            count(fast.samples),
+            told(Some(fast.value)),
+            fast.error * 100.0
+        )
+    });
+    format!(
+        "<li><bdi>{}</bdi>: {}{spread} per container, of {} of {} containers{ages}{fast}</li>\n",
+        Text(&signal.metric),
+        told(signal.value),
+        signal.contributing,
+        signal.matched,
+    )
+}
+
+fn step(step: &Step) -> String {
+    let number = match step.from == step.to {
+        true => format!("{}", step.to),
+        false => format!("{} → {}", step.from, step.to),
+    };
+    let stage = step.stage.name();
+    let reason = step.reason.to_string();
+    format!(
+        "<li><span class=\"stage\">{stage}</span> {number}: <bdi>{}</bdi></li>\n",
+        Text(&reason)
+    )
+}

@@ -1,0 +1,35 @@
+//! The lines above everything: what runs, since when, under what load, and what it may do.
+
+use super::modes;
+use crate::view::Snapshot;
+use crate::web::html::Text;
+use crate::words::{Scale, duration};
+
+pub(super) fn render(snapshot: &Snapshot) -> String {
+    let facts = facts(snapshot);
+    let all = modes::buttons(None, &snapshot.mode);
+    let (mode, words) = modes::meaning(&snapshot.mode);
+    format!(
+        "<div class=\"top\"><h1><a href=\"/\">Elastic load balancing</a></h1>\
+         <span class=\"all\"><span class=\"label\">all services: at most</span> \
+         <span class=\"badge {mode}\">{words}</span>{all}</span></div>\n\
+         <p class=\"facts\">{facts}<button id=\"still\" data-key=\"still\" aria-pressed=\"false\">\
+         hold still</button></p>\n"
+    )
+}
+
+fn facts(snapshot: &Snapshot) -> String {
+    let mut facts = format!("<span>{}</span>", Text(&snapshot.title));
+    facts += &format!("<span>running for {}</span>", duration(snapshot.elapsed));
+    if snapshot.speed.is_finite() && snapshot.speed != 1.0 && snapshot.speed > 0.0 {
+        let speed = Scale::fitting("", snapshot.speed).number(snapshot.speed);
+        facts += &format!("<span>{speed} × real time</span>");
+    }
+    if snapshot.began.is_some() {
+        facts += "<span>times are UTC</span>";
+    }
+    if let Some(load) = &snapshot.load {
+        facts += &format!("<span class=\"load\"><bdi>{}</bdi></span>", Text(load));
+    }
+    facts
+}

@@ -1,0 +1,125 @@
+//! The page as HTML: a room for each card.
+
+mod containers;
+mod decisions;
+mod head;
+mod modes;
+mod overview;
+mod service;
+mod signal;
+mod sparkline;
+mod telemetry;
+mod when;
+
+use self::when::When;
+use super::Site;
+use super::html::{Segment, Text};
+use crate::chart;
+use crate::presence::Presence;
+use crate::view::{DecisionView, ServiceView, Snapshot};
+
+/// What keeps the page as it is now, and switches modes.
+pub(super) const SCRIPT: &str = include_str!("script.js");
+
+/// With more services than these there is a table of all of them, and a page for each.
+const CARDS: usize = 3;
+/// Points of a past that is drawn beside others.
+const GLANCE: usize = 90;
+
+/// What is looked for on the first page.
+#[derive(Debug, Default)]
+pub(super) struct Sought(pub(super) String);
+
+/// The first page: services at a glance, who reports, what is missing.
+pub(super) fn index(site: &Site, sought: &Sought) -> String {
+    let mut snapshot = site.glance(GLANCE);
+    let is_many = snapshot.services.len() > CARDS;
+    if !is_many {
+        snapshot = site.glance(usize::MAX);
+    }
+    let when = When::of(&snapshot, site.handle.board().lock().started());
+    let presence = Presence::look(&site.handle);
+    let services = match (snapshot.services.as_slice(), is_many) {
+        ([], _) => {
+            "<p class=\"card quiet\">Waiting for the first look at the services.</p>\n".to_owned()
+        }
+        (services, true) => {
+            let decisions = decisions::recent(&snapshot.decisions, &when);
+            overview::card(services, &snapshot.decisions, &when, sought) + &decisions
+        }
+        (services, false) => {
+            let one = |service: &ServiceView| {
+                let about = |decision: &&DecisionView| decision.service == service.name;
+                let own = snapshot.decisions.iter().filter(about);
+                let own: Vec<DecisionView> = own.cloned().collect();
+                service::card(service, &own, &when)
+            };
+            services.iter().map(one).collect()
+        }
+    };
+    let troubles = troubles(&snapshot.troubles);
+    let telemetry = telemetry::card(&snapshot.intake, &presence);
+    let main = format!("{troubles}{services}{telemetry}");
+    whole(&snapshot, &snapshot.title, &main, "/api/v1/snapshot")
+}
+
+/// The page of one service; `None` if it is not known.
+pub(super) fn of_service(site: &Site, name: &str) -> Option<String> {
+    let mut snapshot = site.glance(0);
+    let place = snapshot.services.iter().position(|it| it.name == name)?;
+    let mut service = snapshot.services.swap_remove(place);
+    let board = site.handle.board().lock();
+    service.past = board.past(name);
+    let entries: Vec<_> = board.history().of(name).cloned().collect();
+    let decisions = board.decisions(name);
+    drop(board);
+    let when = When::of(&snapshot, site.handle.board().lock().started());
+    let containers = site.handle.containers(name);
+    let containers = containers::card(&service, &containers);
+    let card = service::whole(&service, &decisions, &when);
+    let history = decisions::history(&service, &entries, &when);
+    let troubles = troubles(&snapshot.troubles);
+    let main =
+        format!("<nav><a href=\"/\">all services</a></nav>\n{troubles}{card}{containers}{history}");
+    let data = format!("/api/v1/services/{}", Segment(name));
+    Some(whole(&snapshot, name, &main, &data))
+}
+
+/// What is wrong now.
+fn troubles(troubles: &[String]) -> String {
+    const TOLD: usize = 10;
+    let item = |trouble: &String| format!("<li><bdi>{}</bdi></li>\n", Text(trouble));
+    let items: String = troubles.iter().take(TOLD).map(item).collect();
+    let more = match troubles.len().saturating_sub(TOLD) {
+        0 => String::new(),
+        more => format!("<li>and {more} more</li>\n"),
+    };
+    match troubles.is_empty() {
+        true => String::new(),
+        false => format!(
+            "<section class=\"card alert\" role=\"status\">\n<h2>Wrong now</h2>\n\
+             <ul>\n{items}{more}</ul>\n</section>\n"
+        ),
+    }
+}
+
+fn whole(snapshot: &Snapshot, title: &str, main: &str, data: &str) -> String {
+    let title = Text(title);
+    let style = include_str!("style.css");
+    let night = chart::night_rules();
+    let head = head::render(snapshot);
+    let dialog = modes::DIALOG;
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n\
+         <noscript><meta http-equiv=\"refresh\" content=\"2\"></noscript>\n\
+         <title>{title} · elastic load balancing</title>\n\
+         <style>\n{style}@media (prefers-color-scheme: dark) {{{night}}}\n</style>\n</head>\n<body>\n\
+         <header>\n{head}</header>\n<main>\n{main}</main>\n\
+         <footer>The same as data: <a href=\"{data}\">{data}</a>, \
+         <a href=\"/api/v1/openapi.json\">all of the API</a>, \
+         <a href=\"/metrics\">metrics</a></footer>\n\
+         {dialog}<script src=\"/script.js\"></script>\n</body>\n</html>\n"
+    )
+}

@@ -1,0 +1,231 @@
+//! Many services at a glance: a row for each.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use super::Sought;
+use super::modes;
+use super::signal::{self, State};
+use super::sparkline;
+use super::when::When;
+use crate::view::{DecisionView, ServiceView, SignalView};
+use crate::web::html::{Segment, Text};
+use crate::words::{limits, quantity, shortened};
+
+/// Rows that are shown; those first that need a look.
+const ROWS: usize = 200;
+/// With more services than these there is something to look for them with.
+const FEW: usize = 15;
+
+pub(super) fn card(
+    services: &[ServiceView],
+    decisions: &[DecisionView],
+    when: &When,
+    sought: &Sought,
+) -> String {
+    let last: HashMap<&str, &DecisionView> = decisions
+        .iter()
+        .map(|decision| (decision.service.as_str(), decision))
+        .collect();
+    let is_meant = |service: &&ServiceView| service.name.contains(&sought.0);
+    let mut meant: Vec<&ServiceView> = services.iter().filter(is_meant).collect();
+    let total = meant.len();
+    if total > ROWS {
+        meant.sort_by_key(|service| Reverse(Need::of(service)));
+        meant.truncate(ROWS);
+    }
+    let row = |service: &&ServiceView| row(service, last.get(service.name.as_str()), when);
+    let rows: String = meant.iter().map(row).collect();
+    let left_out = match total - meant.len() {
+        0 => String::new(),
+        more => format!(
+            "<p class=\"more\">{more} more, of which none needs a look sooner: look for one by \
+             its name, or see <a href=\"/api/v1/services\">/api/v1/services</a>.</p>\n"
+        ),
+    };
+    let none = match total {
+        0 => "<p class=\"quiet\">No service has this in its name.</p>\n",
+        _ => "",
+    };
+    let search = match services.len() > FEW {
+        true => format!(
+            "<form class=\"find\" method=\"get\" action=\"/\" role=\"search\"><label>\
+             <span class=\"unseen\">Find services by a part of their name</span>\
+             <input name=\"find\" type=\"search\" placeholder=\"find\" value=\"{}\" \
+             data-key=\"find\"></label></form>",
+            Text(&sought.0)
+        ),
+        false => String::new(),
+    };
+    format!(
+        "<section class=\"card\">\n<div class=\"head\"><h2>Services</h2>{search}</div>\n\
+         <p class=\"sum\">{}</p>\n{none}<table class=\"services\">\n<thead><tr>\
+         <th scope=\"col\">service</th><th scope=\"col\">replicas</th>\
+         <th scope=\"col\">load per container</th>\
+         <th scope=\"col\">lately</th>\
+         <th scope=\"col\">last said</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n\
+         {left_out}</section>\n",
+        sum(services)
+    )
+}
+
+/// How much a service needs a look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Need {
+    Off,
+    Calm,
+    Changing,
+    Above,
+    Unknown,
+}
+
+impl Need {
+    fn of(service: &ServiceView) -> Self {
+        let worst = service.signals.iter().map(State::of).max();
+        match worst {
+            _ if service.mode == "off" => Self::Off,
+            None | Some(State::Unknown) => Self::Unknown,
+            Some(State::Above) => Self::Above,
+            _ if service.running != service.wanted => Self::Changing,
+            Some(State::Below | State::Within) => Self::Calm,
+        }
+    }
+
+    const fn class(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Calm => "calm",
+            Self::Changing => "changing",
+            Self::Above => "above",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Calm => "calm",
+            Self::Changing => "replicas are changing",
+            Self::Above => "above what it should be",
+            Self::Unknown => "something is not known of it",
+        }
+    }
+}
+
+/// All of them in one sentence.
+fn sum(services: &[ServiceView]) -> String {
+    let of = |is_meant: &dyn Fn(&ServiceView) -> bool| {
+        services.iter().filter(|service| is_meant(service)).count()
+    };
+    let parts = [
+        (of(&|it| it.mode == "act"), "act", "act"),
+        (of(&|it| it.mode == "advise"), "advise", "advise"),
+        (of(&|it| it.mode == "off"), "off", "are off"),
+        (
+            of(&|it| Need::of(it) == Need::Above),
+            "above",
+            "above their limits",
+        ),
+        (
+            of(&|it| Need::of(it) == Need::Unknown),
+            "unknown",
+            "not fully known",
+        ),
+        (
+            of(&|it| Need::of(it) == Need::Changing),
+            "changing",
+            "changing",
+        ),
+    ];
+    let parts = parts.iter().filter(|(count, ..)| *count > 0);
+    let parts = parts.map(|(count, class, words)| {
+        format!("<span class=\"{class}\"><b>{count}</b> {words}</span>")
+    });
+    let (wanted, running) = services
+        .iter()
+        .fold((0_u64, 0_u64), |(wanted, running), it| {
+            (
+                wanted + u64::from(it.wanted),
+                running + u64::from(it.running),
+            )
+        });
+    let all = format!(
+        "<span><b>{}</b> services</span><span><b>{running}</b> of {wanted} replicas run</span>",
+        services.len()
+    );
+    all + &parts.collect::<String>()
+}
+
+fn row(service: &ServiceView, last: Option<&&DecisionView>, when: &When) -> String {
+    let need = Need::of(service);
+    let (class, words) = (need.class(), need.words());
+    let (mode, mode_words) = modes::meaning(&service.mode);
+    let name = Text(&service.name);
+    let file = Segment(&service.name);
+    let replicas = replicas(service);
+    let load = load(service);
+    let spark = sparkline::draw(service);
+    let said = last.map_or_else(String::new, |decision| said(decision, when));
+    format!(
+        "<tr class=\"{class}\"><th scope=\"row\"><i class=\"dot\" title=\"{words}\"></i>\
+         <span class=\"unseen\">{words}: </span><a href=\"/service/{file}\"><bdi>{name}</bdi></a> \
+         <span class=\"badge {mode}\">{mode_words}</span></th>\
+         <td class=\"of\">{replicas}</td><td class=\"load\">{load}</td>\
+         <td class=\"past\">{spark}</td><td class=\"said\">{said}</td></tr>\n"
+    )
+}
+
+fn replicas(service: &ServiceView) -> String {
+    let (running, wanted) = (service.running, service.wanted);
+    let (least, most) = service.bounds;
+    let number = match running == wanted {
+        true => format!("<b>{running}</b>"),
+        false => format!("<b>{running}</b> → {wanted}"),
+    };
+    let full = f64::from(most.max(wanted).max(running).max(1));
+    let percent = |count: u32| f64::from(count) / full * 100.0;
+    let (running, wanted) = (percent(running), percent(wanted));
+    format!(
+        "{number} <span class=\"quiet\">of {least}–{most}</span>\
+         <svg class=\"bar thin\" aria-hidden=\"true\">\
+         <rect class=\"track\" width=\"100%\" height=\"100%\"/>\
+         <rect class=\"coming\" width=\"{wanted:.1}%\" height=\"100%\"/>\
+         <rect class=\"fill\" width=\"{running:.1}%\" height=\"100%\"/></svg>"
+    )
+}
+
+/// The signal that is closest to what it should not exceed, or that is not known.
+fn load(service: &ServiceView) -> String {
+    let rank = |signal: &SignalView| match signal.value {
+        Some(value) if signal.upper > 0.0 => value / signal.upper,
+        _ => f64::INFINITY,
+    };
+    let mut signals = service.signals.iter();
+    let worst = signals.clone().max_by(|a, b| rank(a).total_cmp(&rank(b)));
+    let Some(worst) = worst.or(signals.next()) else {
+        return String::new();
+    };
+    let value = quantity(worst.value, &worst.unit);
+    let limits = limits(worst.lower, worst.upper, &worst.unit);
+    format!(
+        "<b>{}</b> <span class=\"quiet\">{}, <bdi>{}</bdi></span>{}",
+        Text(&value),
+        Text(&limits),
+        Text(&shortened(&worst.metric, 40)),
+        signal::bar(worst)
+    )
+}
+
+fn said(decision: &DecisionView, when: &When) -> String {
+    let (from, to) = (decision.from, decision.to);
+    let change = match from == to {
+        true => format!("stay at {to}"),
+        false => format!("{from} → {to}"),
+    };
+    let why = decision.reasons.first().map_or("", String::as_str);
+    format!(
+        "{} <b>{change}</b> <span class=\"quiet\"><bdi>{}</bdi></span>",
+        when.told(decision.at, decision.time),
+        Text(&shortened(why, 90))
+    )
+}

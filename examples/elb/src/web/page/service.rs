@@ -1,0 +1,98 @@
+//! The card of one service.
+
+use super::when::When;
+use super::{decisions, modes, signal};
+use crate::chart;
+use crate::view::{DecisionView, ServiceView};
+use crate::web::html::{Segment, Text};
+
+/// The card beside others, with the last decisions.
+pub(super) fn card(service: &ServiceView, decisions: &[DecisionView], when: &When) -> String {
+    let file = Segment(&service.name).to_string();
+    let list = format!("/service/{file}");
+    let name = format!("<a href=\"{list}\"><bdi>{}</bdi></a>", Text(&service.name));
+    let body = body(service, decisions, when, &list);
+    let decided = decisions::last(decisions, when);
+    format!(
+        "<section class=\"card\">\n{}{body}{decided}\
+         <p class=\"more\"><a href=\"{list}\">all decisions and containers</a> \
+         <a href=\"/chart/{file}.svg\">chart as a file</a></p>\n</section>\n",
+        head(service, &name)
+    )
+}
+
+/// The card on the service's own page, which lists the decisions below.
+pub(super) fn whole(service: &ServiceView, decisions: &[DecisionView], when: &When) -> String {
+    let name = format!("<bdi>{}</bdi>", Text(&service.name));
+    let body = body(service, decisions, when, "");
+    let file = Segment(&service.name);
+    format!(
+        "<section class=\"card\">\n{}{body}\
+         <p class=\"more\"><a href=\"/chart/{file}.svg\">chart as a file</a></p>\n</section>\n",
+        head(service, &name)
+    )
+}
+
+fn head(service: &ServiceView, name: &str) -> String {
+    let (mode, words) = modes::meaning(&service.mode);
+    let buttons = modes::buttons(Some(&service.name), mode);
+    format!(
+        "<div class=\"head\"><h2>{name}</h2><span class=\"badge {mode}\">{words}</span>\
+         {buttons}</div>\n"
+    )
+}
+
+fn body(service: &ServiceView, decisions: &[DecisionView], when: &When, list: &str) -> String {
+    let numbers = numbers(service);
+    let pips = pips(service);
+    let signals: String = service.signals.iter().map(signal::row).collect();
+    let live = chart::Live {
+        service,
+        decisions,
+        began: when.began,
+    };
+    let (wide, narrow) = (live.part(chart::WIDE, list), live.part(chart::NARROW, list));
+    format!(
+        "{numbers}{pips}<div class=\"signals\">\n{signals}</div>\n\
+         <div class=\"chart wide\">{wide}</div>\n<div class=\"chart narrow\">{narrow}</div>\n"
+    )
+}
+
+fn numbers(service: &ServiceView) -> String {
+    let number = |label: &str, number: u32, odd: bool| {
+        let class = if odd { " class=\"odd\"" } else { "" };
+        format!("<div{class}><dt>{label}</dt><dd>{number}</dd></div>")
+    };
+    let (least, most) = service.bounds;
+    let wanted = number("wanted", service.wanted, false);
+    let running = number(
+        "running",
+        service.running,
+        service.running != service.wanted,
+    );
+    let seen = number("seen", service.seen, service.seen != service.running);
+    format!(
+        "<dl class=\"numbers\">{wanted}{running}{seen}\
+         <div><dt>bounds</dt><dd>{least}–{most}</dd></div></dl>\n"
+    )
+}
+
+/// One square for each replica that there may be: running, wanted, or possible.
+fn pips(service: &ServiceView) -> String {
+    const LIMIT: u32 = 64;
+    let most = service.bounds.1.max(service.wanted).max(service.running);
+    if most > LIMIT {
+        return String::new();
+    }
+    let pip = |index: u32| {
+        let class = match index {
+            index if index < service.running && index < service.wanted => "on",
+            index if index < service.running => "leaving",
+            index if index < service.wanted => "coming",
+            _ => "free",
+        };
+        format!("<i class=\"{class}\"></i>")
+    };
+    let pips: String = (0..most).map(pip).collect();
+    format!("<div class=\"pips\" aria-hidden=\"true\">{pips}</div>\n")
+}

@@ -1,0 +1,129 @@
+//! The card of what arrives, from whom, and what is missing.
+
+use crate::presence::{Missing, Presence, Reporter};
+use crate::view::Intake;
+use crate::web::html::Text;
+use crate::words::{count, duration, shortened};
+
+/// Agents that are shown one by one; those that are silent come first.
+const ROWS: usize = 50;
+
+pub(super) fn card(intake: &Intake, presence: &Presence) -> String {
+    let fact =
+        |label: &str, number: String| format!("<div><dt>{label}</dt><dd>{number}</dd></div>");
+    let all = presence.reporters.len();
+    let heard = presence.heard();
+    let agents = match heard == all {
+        true => count(all as u64),
+        false => format!("{} of {}", count(heard as u64), count(all as u64)),
+    };
+    let facts = [
+        fact("agents heard", agents),
+        fact("datagrams", count(intake.datagrams)),
+        fact("samples", count(intake.samples)),
+    ];
+    let missing = missing(&presence.missing);
+    let agents = agents_table(&presence.reporters);
+    let refused = refused(intake);
+    format!(
+        "<section class=\"card\" id=\"telemetry\">\n<div class=\"head\"><h2>Telemetry</h2></div>\n\
+         <dl class=\"numbers small\">{}</dl>\n{missing}{agents}{refused}\n</section>\n",
+        facts.concat()
+    )
+}
+
+fn missing(missing: &[Missing]) -> String {
+    if missing.is_empty() {
+        return "<p class=\"well\">Nothing is missing.</p>\n".to_owned();
+    }
+    let item = |missing: &Missing| {
+        let class = if missing.is_serious() { "odd" } else { "quiet" };
+        let words = missing.to_string();
+        format!("<li class=\"{class}\"><bdi>{}</bdi></li>\n", Text(&words))
+    };
+    let items: String = missing.iter().map(item).collect();
+    format!("<h3>Missing</h3>\n<ul class=\"missing\">\n{items}</ul>\n")
+}
+
+fn agents_table(reporters: &[Reporter]) -> String {
+    if reporters.is_empty() {
+        return String::new();
+    }
+    let rows: String = reporters.iter().take(ROWS).map(row).collect();
+    let more = match reporters.len().saturating_sub(ROWS) {
+        0 => String::new(),
+        more => format!(
+            "<p class=\"more\">{more} more, all of them heard: \
+             <a href=\"/api/v1/agents\">/api/v1/agents</a></p>\n"
+        ),
+    };
+    format!(
+        "<table class=\"rows agents\">\n<thead><tr><th scope=\"col\">host</th>\
+         <th scope=\"col\">agent</th><th scope=\"col\">health</th>\
+         <th scope=\"col\" class=\"number\">containers</th>\
+         <th scope=\"col\" class=\"number\">every</th>\
+         <th scope=\"col\" class=\"number\">lost</th></tr></thead>\n<tbody>\n{rows}</tbody>\n\
+         </table>\n{more}"
+    )
+}
+
+fn row(reporter: &Reporter) -> String {
+    const NAMED: usize = 3;
+    let status = &reporter.status;
+    let named = reporter.hosts.iter().take(NAMED);
+    let named: Vec<String> = named
+        .map(|host| Text(&shortened(host, 60)).to_string())
+        .collect();
+    let hosts = match (named.as_slice(), reporter.hosts.len()) {
+        ([], _) => "<span class=\"quiet\">no host</span>".to_owned(),
+        (named, all) if all > NAMED => format!("{} and {} more", named.join(", "), all - NAMED),
+        (named, _) => named.join(", "),
+    };
+    let agent = status.key.to_string();
+    let age = duration(reporter.age.as_secs_f64());
+    let (class, health) = match (status.silent, status.contested) {
+        (true, _) => ("odd", format!("silent for {age}")),
+        (false, true) => ("odd", "heard; another sender uses its address".to_owned()),
+        (false, false) => ("", format!("heard {age} ago")),
+    };
+    let restarts = match status.restarts {
+        0 => String::new(),
+        1 => ", started again once".to_owned(),
+        restarts => format!(", started again {} times", count(restarts)),
+    };
+    let every = match reporter.interval.as_secs_f64() {
+        interval if interval > 0.0 => format!("{interval:.0} s"),
+        _ => "–".to_owned(),
+    };
+    let lost = status
+        .loss()
+        .map_or_else(|| "–".to_owned(), |loss| format!("{:.1} %", loss * 100.0));
+    format!(
+        "<tr><th scope=\"row\"><bdi>{hosts}</bdi></th><td>{}</td>\
+         <td class=\"{class}\">{health}<span class=\"quiet\">{restarts}</span></td>\
+         <td class=\"number\" data-label=\"containers\">{}</td>\
+         <td class=\"number\" data-label=\"every\">{every}</td>\
+         <td class=\"number\" data-label=\"lost\">{lost}</td></tr>\n",
+        Text(&agent),
+        reporter.containers,
+    )
+}
+
+fn refused(intake: &Intake) -> String {
+    let refused = intake.refused.iter().filter(|(_, number)| **number > 0);
+    let rows: String = refused
+        .map(|(cause, number)| {
+            format!(
+                "<tr><td><bdi>{}</bdi></td><td class=\"number\">{}</td></tr>\n",
+                Text(cause),
+                count(*number)
+            )
+        })
+        .collect();
+    match rows.is_empty() {
+        true => "<p class=\"quiet\">Nothing was refused.</p>".to_owned(),
+        false => {
+            format!("<table class=\"refused\"><caption>Refused, by cause</caption>\n{rows}</table>")
+        }
+    }
+}
