@@ -7,6 +7,9 @@ use sflow_metrics::Timestamp;
 
 use crate::orchestrator::TaskState;
 
+use crate::board::PoolStanding;
+use crate::policy::Kind;
+
 /// The state of the loop at one moment.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Snapshot {
@@ -26,12 +29,26 @@ pub struct Snapshot {
     pub mode: String,
     /// Each service.
     pub services: Vec<ServiceView>,
+    /// Each pool of machines.
+    pub pools: Vec<PoolView>,
     /// The last decisions, oldest first.
     pub decisions: Vec<DecisionView>,
     /// What is wrong now, in words.
     pub troubles: Vec<String>,
     /// What has arrived.
     pub intake: Intake,
+}
+
+/// One pool of machines at one moment, with its past.
+#[derive(Clone, Debug, Serialize)]
+pub struct PoolView {
+    /// How it stands.
+    #[serde(flatten)]
+    pub standing: PoolStanding,
+    /// Load and size over time, oldest first, bounded.
+    pub past: Vec<Point>,
+    /// What has happened last, oldest first: seconds since the loop started, and words.
+    pub events: Vec<(f64, String)>,
 }
 
 /// One service at one moment, with its past.
@@ -126,7 +143,9 @@ pub struct DecisionView {
     pub time: Timestamp,
     /// Seconds since the loop started.
     pub at: f64,
-    /// The service.
+    /// What it is for.
+    pub kind: Kind,
+    /// The service, or the pool.
     pub service: String,
     /// Replicas before.
     pub from: u32,

@@ -154,6 +154,11 @@ impl<O: Orchestrator> Controller<O> {
         &mut self.orchestrator
     }
 
+    /// The orchestrator and the services under control, for who keeps machines for these.
+    pub fn parts(&mut self) -> (&mut O, &[Managed]) {
+        (&mut self.orchestrator, &self.managed)
+    }
+
     /// The services under control.
     pub fn managed(&self) -> &[Managed] {
         &self.managed

@@ -299,7 +299,7 @@ fn a_decision_as_json() {
     let mut observation = observed(4, vec![signal("cpu", 1.0, 3)]);
     observation.ceiling = Some(5);
     let decision = Policy::new(settings(cpu())).step(Timestamp::from_secs(7), &observation);
-    let golden = r#"{"time":7000000000,"service":"apache","mode":"act","replicas":4,"running":4,"inputs":[{"metric":"cpu","value":1.0,"least":null,"most":null,"contributing":3,"matched":3,"newest":1.0,"oldest":9.0}],"wish":6,"steps":[{"stage":"missing_data","from":4,"to":4,"reason":"containers_missing","missing":1,"of":4,"warming":0},{"stage":"recommend","from":4,"to":6,"reason":"above","metric":"cpu","value":0.75,"limit":0.5},{"stage":"budget","from":6,"to":5,"reason":"budget","ceiling":5}],"result":5,"next_change":null}"#;
+    let golden = r#"{"time":7000000000,"kind":"service","service":"apache","mode":"act","replicas":4,"running":4,"inputs":[{"metric":"cpu","value":1.0,"least":null,"most":null,"contributing":3,"matched":3,"newest":1.0,"oldest":9.0}],"wish":6,"steps":[{"stage":"missing_data","from":4,"to":4,"reason":"containers_missing","missing":1,"of":4,"warming":0},{"stage":"recommend","from":4,"to":6,"reason":"above","metric":"cpu","value":0.75,"limit":0.5},{"stage":"budget","from":6,"to":5,"reason":"budget","ceiling":5}],"result":5,"next_change":null}"#;
     assert_eq!(serde_json::to_string(&decision).unwrap(), golden);
 
     observation.obstacle = Some(Obstacle::NotScalable {
