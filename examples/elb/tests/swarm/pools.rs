@@ -157,7 +157,7 @@ impl Drop for Hook<'_> {
     fn drop(&mut self) {
         if self.folder.join("left").exists() {
             let mut add = Command::new(self.program());
-            add.env("ELB_ACTION", "add").status().ok();
+            add.env("ELB_ACTION", "add").output().ok();
         }
         // One that was drained and not removed.
         for name in self.lab.node_names() {
@@ -165,7 +165,7 @@ impl Drop for Hook<'_> {
             if number != "1" {
                 let mut command = Command::new(self.lab.path());
                 command.args(["docker", "1", "node", "update", "--availability", "active"]);
-                command.arg(name).status().ok();
+                command.arg(name).output().ok();
             }
         }
     }
