@@ -42,7 +42,7 @@ impl Args {
             address: self.agent_address,
             roots: Roots::default(),
         };
-        runtime()?.block_on(run(settings, end_requested()))
+        runtime()?.block_on(async { run(settings, end_requested()).await })
     }
 }
 
