@@ -40,7 +40,7 @@ pub struct Reporter {
     pub hosts: Vec<String>,
     /// Containers that it reports now.
     pub containers: u32,
-    /// How often the slowest of its hosts and containers is heard.
+    /// How often the slowest of its hosts is heard.
     pub interval: Duration,
     /// How long ago it was heard.
     pub age: Duration,
@@ -176,10 +176,8 @@ impl Heard {
             let Some(reporter) = reporters.get_mut(&entity.agent()) else {
                 continue;
             };
-            if kind == EntityKind::Host || (kind == EntityKind::Container && is_heard) {
-                reporter.interval = reporter.interval.max(entity.interval());
-            }
             if kind == EntityKind::Host && !entity.name().is_empty() {
+                reporter.interval = reporter.interval.max(entity.interval());
                 reporter.hosts.push(entity.name().to_owned());
                 if is_heard {
                     hosts.entry(short_name(entity.name())).or_default();

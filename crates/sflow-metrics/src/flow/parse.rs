@@ -113,16 +113,63 @@ impl FromStr for FlowFilter {
 
     /// One condition, such as `port.dst=80|443`.
     fn from_str(text: &str) -> Result<Self, FlowError> {
-        let mut parser = Parser { text, at: 0 };
-        let filter = parser.filter().and_then(|filter| {
-            parser.skip_spaces();
-            match parser.peek() {
-                None => Ok(filter),
-                Some(_) => parser.expected("`|` and another value, or nothing more"),
-            }
-        });
-        filter.map_err(|(position, problem)| FlowError::new(text, position, problem))
+        let wanted = "`|` and another value, or nothing more";
+        whole(text, Parser::filter, wanted)
     }
+}
+
+impl FromStr for FlowMeasure {
+    type Err = FlowError;
+
+    /// The part `value` of a definition alone, such as `distinct(ip.src)`.
+    fn from_str(text: &str) -> Result<Self, FlowError> {
+        whole(text, Parser::measure, "nothing more behind the value")
+    }
+}
+
+impl FlowKey {
+    /// The part `keys` of a definition alone, such as `ip.src,ip.dst`; none if it is empty.
+    ///
+    /// # Errors
+    ///
+    /// As those of a definition, with the place in this part.
+    pub fn parse_list(text: &str) -> Result<Vec<Self>, FlowError> {
+        let keys = |parser: &mut Parser<'_>| parser.keys(&[]);
+        whole(text, keys, "`,` and another key, or nothing more")
+    }
+}
+
+impl FlowFilter {
+    /// The part `filter` of a definition alone, such as `port.dst=80&vlan=7`; none if it is
+    /// empty.
+    ///
+    /// # Errors
+    ///
+    /// As those of a definition, with the place in this part.
+    pub fn parse_list(text: &str) -> Result<Vec<Self>, FlowError> {
+        if text.trim().is_empty() {
+            return Ok(Vec::new());
+        }
+        let wanted = "`&` and another condition, or nothing more";
+        whole(text, Parser::filters, wanted)
+    }
+}
+
+/// Reads a text that is one part and nothing else.
+fn whole<'t, T>(
+    text: &'t str,
+    part: impl FnOnce(&mut Parser<'t>) -> Parsed<T>,
+    or_else: &'static str,
+) -> Result<T, FlowError> {
+    let mut parser = Parser { text, at: 0 };
+    let read = part(&mut parser).and_then(|read| {
+        parser.skip_spaces();
+        match parser.peek() {
+            None => Ok(read),
+            Some(_) => parser.expected(or_else),
+        }
+    });
+    read.map_err(|(position, problem)| FlowError::new(text, position, problem))
 }
 
 type Parsed<T> = Result<T, (usize, FlowProblem)>;
@@ -448,6 +495,33 @@ mod tests {
         }
         let error = "vlan=7;".parse::<FlowFilter>().unwrap_err();
         assert_eq!(error.position(), 6);
+    }
+
+    #[test]
+    fn parts_are_read_alone() {
+        let keys = FlowKey::parse_list(" ip.src, ip.dst ").unwrap();
+        assert_eq!(keys, [FlowKey::IpSource, FlowKey::IpDestination]);
+        assert_eq!(FlowKey::parse_list(" "), Ok(Vec::new()));
+        let value: FlowMeasure = "distinct(ip.src)".parse().unwrap();
+        assert_eq!(value.to_string(), "distinct(ip.src)");
+        let filters = FlowFilter::parse_list(r"vlan=7 &url=a\;b").unwrap();
+        let filters: Vec<_> = filters.iter().map(ToString::to_string).collect();
+        assert_eq!(filters, ["vlan=7", r"url=a\;b"]);
+        assert_eq!(FlowFilter::parse_list(""), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn parts_do_not_smuggle_others_in() {
+        let cases = [
+            (FlowKey::parse_list("ip.src;top=3").unwrap_err(), 6),
+            ("bytes;top=3".parse::<FlowMeasure>().unwrap_err(), 5),
+            (FlowFilter::parse_list("vlan=7;top=3").unwrap_err(), 6),
+            (FlowFilter::parse_list("vlan=7&").unwrap_err(), 7),
+            (FlowKey::parse_list("ip.src,").unwrap_err(), 7),
+        ];
+        for (error, position) in cases {
+            assert_eq!(error.position(), position, "{error}");
+        }
     }
 
     proptest! {

@@ -17,8 +17,11 @@ mod load;
 mod service;
 mod wait;
 
+mod budget;
 mod growth;
 mod managers;
+mod reaction;
 mod silence;
+mod soak;
 mod tasks;
 mod writers;

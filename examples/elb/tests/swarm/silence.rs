@@ -68,7 +68,7 @@ fn t11_a_silent_agent_is_told_and_nothing_is_taken_away() {
         assert_eq!(balancer.changes(&web.name), []);
 
         // It comes back as a new one.
-        agents.push(Agent::start(&lab, 2, balancer.port, 0));
+        agents.push(Agent::start(&lab, 2, balancer.port));
         balancer.wait_heard(&web.name, 3);
         throughout(seconds(6), || assert_eq!(web.replicas(), 3));
         assert_eq!(balancer.agent(&address).unwrap()["silent"], false);

@@ -30,12 +30,14 @@ fn d7_tasks_that_do_not_start_or_stay_stop_growing_and_nothing_else() {
     container["Command"] = json!(["sh", "-c", start]);
     let failing = lab.create(&failing);
     let web = lab.create(&lab.web("web", 1));
-    let service = |name: &str| format!("[[service]]\nname = \"{name}\"\n");
+    let service = |name: &str, min: u32| {
+        format!("[[service]]\nname = \"{name}\"\n[service.policy]\nmin = {min}\n")
+    };
     let config = format!(
         "[control]\ninterval = \"500ms\"\n{DEFAULTS}[defaults.down]\nstabilise = \"4s\"\n{}{}{}",
-        service(&full.name),
-        service(&failing.name),
-        service(&web.name)
+        service(&full.name, 2),
+        service(&failing.name, 2),
+        service(&web.name, 1)
     );
     let balancer = Balancer::start(&[1], &config);
     let _agents = Agent::everywhere(&lab, balancer.port);
@@ -70,16 +72,19 @@ fn d7_tasks_that_do_not_start_or_stay_stop_growing_and_nothing_else() {
                     assert_eq!((full.replicas(), failing.replicas()), (2, 2));
                 });
             });
+            assert_eq!(balancer.changes(&full.name), []);
+            assert_eq!(balancer.changes(&failing.name), []);
+            // As soon as there is room it goes on.
+            full.update(|spec| spec["TaskTemplate"]["Placement"] = json!({}));
+            until("it grows where there is room", seconds(40), || {
+                (full.replicas() == 4 && full.running() == 4).then_some(())
+            });
+            assert_eq!(failing.replicas(), 2);
         });
     });
-    assert_eq!(balancer.changes(&full.name), []);
-    assert_eq!(balancer.changes(&failing.name), []);
-    // Nor is it frozen: what is not needed goes.
-    for one in [&full, &failing, &web] {
-        until("it shrinks", seconds(40), || {
-            (one.replicas() == 1).then_some(())
-        });
-    }
+    until("what is not needed goes", seconds(40), || {
+        (web.replicas() == 1 && full.replicas() == 2).then_some(())
+    });
 }
 
 #[test]

@@ -63,7 +63,8 @@ fn list(items: &str) -> String {
 }
 
 fn line(decision: &DecisionView, when: &When, is_named: bool) -> String {
-    let reason = |reason: &String| format!("<span><bdi>{}</bdi></span>", Text(reason));
+    let reason =
+        |reason: &String| format!("<span class=\"why\"><bdi>{}</bdi></span>", Text(reason));
     let reasons: String = decision.reasons.iter().map(reason).collect();
     let whose = match is_named {
         true => format!(
@@ -118,7 +119,8 @@ fn whole(service: &ServiceView, entry: &Entry, when: &When) -> String {
         Outcome::Kept | Outcome::Advised | Outcome::Done => "",
     };
     let tags = tags(entry.outcome.name(), decision.is_fast(), why);
-    let reason = |reason: &String| format!("<span><bdi>{}</bdi></span>", Text(reason));
+    let reason =
+        |reason: &String| format!("<span class=\"why\"><bdi>{}</bdi></span>", Text(reason));
     let reasons: String = decision.reasons().iter().map(reason).collect();
     let inputs: String = decision
         .inputs

@@ -9,6 +9,7 @@ const answer = dialog.querySelector("output");
 const token = dialog.querySelector("input");
 let asked = null;
 let isStill = false;
+let isPressed = false;
 
 const MEANING = {
   off: "Nothing is decided any more; what runs stays as it is.",
@@ -60,10 +61,10 @@ async function tell() {
   }
 }
 
-// Somebody who marks text, writes, or wants to read in peace is not disturbed.
+// Somebody who presses something, marks text, writes, or wants to read in peace is not disturbed.
 function isBusy() {
   const { activeElement } = document;
-  return dialog.open || document.hidden || activeElement?.matches("input")
+  return dialog.open || document.hidden || isPressed || activeElement?.matches("input")
     || String(getSelection()) !== "";
 }
 
@@ -94,7 +95,7 @@ async function renew() {
     if (focused) {
       byKey(focused)?.focus({ preventScroll: true });
     }
-    aim();
+    aim(false);
     hold(isStill);
   } catch {
     document.body.classList.add("lost");
@@ -102,10 +103,13 @@ async function renew() {
 }
 
 // The decision that the address leads to; a new list does not know.
-function aim() {
+function aim(isNew) {
   const aimed = document.getElementById(location.hash.slice(1));
   document.querySelectorAll(".aimed").forEach((old) => old.classList.remove("aimed"));
   aimed?.closest(".decisions li")?.classList.add("aimed");
+  if (isNew) {
+    aimed?.scrollIntoView({ block: "center" });
+  }
 }
 
 function hold(still) {
@@ -128,9 +132,14 @@ dialog.querySelector("form").addEventListener("submit", (event) => {
   tell();
 });
 dialog.querySelector("button[type=button]").addEventListener("click", () => dialog.close());
-addEventListener("hashchange", aim);
+addEventListener("pointerdown", () => { isPressed = true; });
+// What was pressed is still there when the click comes.
+["pointerup", "pointercancel", "blur"].forEach((end) => {
+  addEventListener(end, () => setTimeout(() => { isPressed = false; }, 100));
+});
+addEventListener("hashchange", () => aim(true));
 document.body.classList.add("live");
-aim();
+aim(true);
 setInterval(() => {
   if (!isStill) {
     renew();
