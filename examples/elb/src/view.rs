@@ -9,6 +9,7 @@ use crate::orchestrator::TaskState;
 
 use crate::board::PoolStanding;
 use crate::policy::Kind;
+use crate::pool::keeper::PoolEvent;
 
 /// The state of the loop at one moment.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -47,8 +48,41 @@ pub struct PoolView {
     pub standing: PoolStanding,
     /// Load and size over time, oldest first, bounded.
     pub past: Vec<Point>,
-    /// What has happened last, oldest first: seconds since the loop started, and words.
-    pub events: Vec<(f64, String)>,
+    /// What has happened last, oldest first.
+    pub events: Vec<PoolEvent>,
+}
+
+impl PoolView {
+    /// The same in the form of a service, for who draws either: its replicas are machines.
+    pub fn as_service(&self) -> ServiceView {
+        let standing = &self.standing;
+        let inputs = standing.last.as_ref();
+        let inputs = inputs.map_or(&[][..], |last| last.inputs.as_slice());
+        let signals = standing.signals.iter().enumerate().map(|(place, band)| {
+            let input = inputs.get(place);
+            SignalView {
+                metric: band.metric.clone(),
+                unit: band.unit.clone(),
+                value: input.and_then(|input| input.value),
+                least: input.and_then(|input| input.least),
+                most: input.and_then(|input| input.most),
+                upper: band.upper,
+                lower: band.lower,
+                contributing: input.map_or(0, |input| input.contributing),
+                matched: input.map_or(0, |input| input.matched),
+            }
+        });
+        ServiceView {
+            name: standing.name.clone(),
+            mode: standing.mode.name().to_owned(),
+            wanted: standing.wanted(),
+            running: standing.serving,
+            seen: inputs.iter().map(|input| input.matched).max().unwrap_or(0),
+            bounds: (standing.min, standing.max),
+            signals: signals.collect(),
+            past: self.past.clone(),
+        }
+    }
 }
 
 /// One service at one moment, with its past.

@@ -159,12 +159,8 @@ impl Board {
         /// Events that a person is shown.
         const SHOWN: usize = 8;
         let view = |standing: &PoolStanding| {
-            let mut events: Vec<(f64, String)> = self
-                .events_of_pool(&standing.name)
-                .rev()
-                .take(SHOWN)
-                .map(|event| (self.seconds(event.at), event.words.clone()))
-                .collect();
+            let newest = self.events_of_pool(&standing.name).rev().take(SHOWN);
+            let mut events: Vec<PoolEvent> = newest.cloned().collect();
             events.reverse();
             PoolView {
                 standing: standing.clone(),

@@ -4,7 +4,7 @@
 //! Pure but for its memory: it is shown the cluster and what telemetry says, and answers with
 //! what is to be done. [`pools`](super::pools) does it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +37,8 @@ pub struct Keeper {
     orders: BTreeMap<String, Given>,
     /// To be done because of what hooks have answered.
     due: Vec<MachineStep>,
+    /// Machines that were told to take tasks again.
+    activated: BTreeSet<String>,
     last: Option<Arc<Decision>>,
     events: VecDeque<PoolEvent>,
     number: u64,
@@ -169,6 +171,7 @@ impl Keeper {
             standings: Vec::new(),
             orders: BTreeMap::new(),
             due: Vec::new(),
+            activated: BTreeSet::new(),
             last: None,
             events: VecDeque::new(),
             number: 0,
@@ -264,10 +267,9 @@ impl Keeper {
         seen: &Seen,
         least: impl Fn(&Demand) -> u32,
     ) -> Decided {
-        self.resume(now, census);
+        let due = self.resume(now, census);
         self.floor = self.floor_of(census, least);
         let mut machines = self.machines_of(census);
-        let due = std::mem::take(&mut self.due);
         let back = activate(&mut machines, &due);
         let sights = self.sights(&machines, seen);
         for event in self.peers.look(now, &sights) {
@@ -308,6 +310,9 @@ impl Keeper {
             self.tell(now, Happened::Note(note));
         }
         self.stand(&machines, seen);
+        if mode == Mode::Act {
+            self.remember(&plan.steps);
+        }
         let mut steps = due;
         steps.extend(plan.steps);
         Decided { decision, steps }
@@ -384,17 +389,48 @@ impl Keeper {
         });
     }
 
-    /// Those that were drained for this pool by whoever kept it before.
-    fn resume(&mut self, now: Timestamp, census: &Census) {
-        for node in &census.nodes {
-            let is_ours = node.labels.get(DRAINED_FOR) == Some(&self.pool.name);
-            if is_ours
+    /// Those that were drained for this pool by whoever kept it before are on their way out still.
+    /// Those that were told by this one to take tasks again, and do not, are told again.
+    fn resume(&mut self, now: Timestamp, census: &Census) -> Vec<MachineStep> {
+        let mut due = std::mem::take(&mut self.due);
+        self.remember(&due);
+        let is_drained = |node: &&Node| {
+            node.labels.get(DRAINED_FOR) == Some(&self.pool.name)
                 && node.is_ready
                 && node.availability == Availability::Drain
                 && self.pool.nodes.is_for(node)
-                && let Some(note) = self.machines.resume(now, &node.name)
-            {
+        };
+        let drained: Vec<String> = census
+            .nodes
+            .iter()
+            .filter(is_drained)
+            .map(|node| node.name.clone())
+            .collect();
+        self.activated.retain(|name| drained.contains(name));
+        for machine in drained {
+            if self.activated.contains(&machine) {
+                let again = MachineStep::Activate { machine };
+                if !due.contains(&again) {
+                    due.push(again);
+                }
+            } else if let Some(note) = self.machines.resume(now, &machine) {
                 self.tell(now, Happened::Note(note));
+            }
+        }
+        due
+    }
+
+    /// Remembers whom these steps let take tasks again.
+    fn remember(&mut self, steps: &[MachineStep]) {
+        for step in steps {
+            match step {
+                MachineStep::Activate { machine } => {
+                    self.activated.insert(machine.clone());
+                }
+                MachineStep::Drain { machine, .. } => {
+                    self.activated.remove(machine);
+                }
+                MachineStep::Add { .. } | MachineStep::Remove { .. } => {}
             }
         }
     }

@@ -5,6 +5,7 @@ mod access;
 mod document;
 mod metrics;
 mod patience;
+mod pools;
 mod reading;
 mod site;
 mod writing;
