@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use sflow_metrics::{QueryError, Timestamp};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::board::Board;
 use crate::config::{self, Control};
@@ -94,9 +94,17 @@ impl<O: Orchestrator> Balancer<O> {
         }
         drop(board);
         for entry in &news.entries {
-            if entry.decision.is_change() {
-                let (id, mode) = (entry.id, entry.decision.mode.name());
-                info!(id, mode, outcome = entry.outcome.name(), "{}", entry.words);
+            let (id, decision) = (entry.id, &entry.decision);
+            let (mode, outcome) = (decision.mode.name(), entry.outcome.name());
+            if decision.is_change() {
+                let (service, from, to) = (&decision.service, decision.replicas, decision.result);
+                let fast = decision.is_fast();
+                info!(
+                    id,
+                    mode, outcome, service, from, to, fast, "{}", entry.words
+                );
+            } else {
+                debug!(id, mode, outcome, "{}", entry.words);
             }
         }
         for event in &news.machines {

@@ -58,8 +58,13 @@ impl Args {
 }
 
 async fn balance(config: Config) -> anyhow::Result<()> {
+    let mut end = std::pin::pin!(super::end_requested());
     let mut docker = Docker::connect(&config.docker)?;
-    match docker.version().await {
+    let version = tokio::select! {
+        version = docker.version() => version,
+        () = &mut end => return Ok(()),
+    };
+    match version {
         Ok(version) => info!(endpoint = docker.endpoint(), "Docker {version}"),
         Err(error) => tracing::warn!("{error}; decisions wait until a manager answers"),
     }
@@ -104,7 +109,6 @@ async fn balance(config: Config) -> anyhow::Result<()> {
         Err(error) => return Err(error.into()),
     };
     let mut next = tokio::time::Instant::now();
-    let mut end = std::pin::pin!(super::end_requested());
     loop {
         tokio::select! {
             ended = &mut receiving => {

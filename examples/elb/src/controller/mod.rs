@@ -265,6 +265,10 @@ impl<O: Orchestrator> Controller<O> {
             let priority = |place: usize| self.managed.get(place).map_or(0, |it| it.priority);
             self.turns.take(now, per_minute, &mut decisions, priority);
         }
+        if self.control.budget.is_some() {
+            // What one is to give another has to be there first.
+            decisions.sort_by_key(|(_, decision)| decision.result > decision.replicas);
+        }
         round.stages.decide = clock.elapsed();
 
         let clock = Instant::now();

@@ -321,8 +321,12 @@ fn the_budget_is_shared_by_priority() {
     let claim = |priority, min, wish| Claim {
         priority,
         min,
-        replicas: min,
         wish,
+        room: wish,
+    };
+    let roomy = |priority, min, wish| Claim {
+        room: wish + 2,
+        ..claim(priority, min, wish)
     };
     for (total, claims, expected) in [
         (10, vec![claim(0, 1, 4), claim(0, 1, 4)], vec![4, 4]),
@@ -331,6 +335,11 @@ fn the_budget_is_shared_by_priority() {
         (4, vec![claim(0, 1, 4), claim(9, 1, 9)], vec![1, 3]),
         (1, vec![claim(0, 2, 4), claim(9, 3, 9)], vec![2, 3]),
         (9, vec![claim(0, 3, 1)], vec![3]),
+        // What others have wished for is not kept free for those who may need it.
+        (7, vec![roomy(9, 2, 2), roomy(0, 1, 8)], vec![2, 5]),
+        (7, vec![roomy(9, 2, 5), roomy(0, 1, 8)], vec![5, 2]),
+        (7, vec![roomy(0, 1, 2), roomy(9, 1, 2)], vec![3, 4]),
+        (9, vec![roomy(0, 1, 2), roomy(9, 1, 2)], vec![4, 4]),
         (9, vec![], vec![]),
     ] {
         assert_eq!(shares(total, &claims), expected);

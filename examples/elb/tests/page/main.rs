@@ -201,7 +201,7 @@ async fn a_mark_in_the_chart_leads_to_its_explanation() {
         assert!(title.contains(told), "{title} / {told}");
         let seen = "(() => { const { top } = \
                     document.querySelector('.aimed').getBoundingClientRect(); \
-                    return top >= 0 && top < innerHeight; })()";
+                    return top > -1 && top < innerHeight; })()";
         browser.until(seen).await;
         // From what it was decided is told as well.
         browser.click(".aimed summary").await;
@@ -255,7 +255,7 @@ async fn what_packet_samples_led_to_is_marked_and_told() {
 #[tokio::test]
 async fn what_is_missing_is_said_in_plain_words() {
     let world = World::of("step", "apache", 170);
-    let page = world.without(3, 60).without(2, 0).serve().await;
+    let page = world.without(3, 72).without(2, 0).serve().await;
     let Some(mut browser) = browser(DESKTOP).await else {
         return;
     };

@@ -41,7 +41,7 @@ fn a_step_in_load_is_answered_within_seconds() {
     // are sampled: as many in a second as one of 400 are on a busy service.
     let nodes = lab.nodes().into_iter();
     let _agents: Vec<Agent> = nodes
-        .map(|node| Agent::with(&lab, node, balancer.port, "10s", 10))
+        .map(|node| Agent::with(&lab, node, balancer.port, "10s", 4))
         .collect();
     samples.wait_running(4);
     counters.wait_running(4);

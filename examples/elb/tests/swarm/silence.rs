@@ -5,7 +5,6 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
 use sflow_v5::counter::{HostDescr, VirtCpu, VirtNetIo};
 use sflow_v5::{
     Address, Counter32, Counter64, CounterRecord, CountersSample, DataSource, DataSourceKind,

@@ -83,6 +83,33 @@ fn the_matrix_is_one_key_away_and_every_cell_leads_inside() {
     screen.wait_for_words("(all packets)");
 }
 
+/// All traffic of the recorded service is with the world outside.
+#[test]
+fn the_recorded_swarm_has_its_matrix() {
+    let Some(mut screen) = at_the_end(SWARM, 80, 24, &[]) else {
+        return;
+    };
+    screen.press("m");
+    let text = screen.wait_for_words("(outside)");
+    assert_screen("swarm-80x24.txt", &text);
+}
+
+#[test]
+fn the_readme_shows_real_screens() {
+    let readme = include_str!("../../README.md");
+    for screen in [
+        include_str!("screens/flows-80x24.txt"),
+        include_str!("screens/matrix-80x24.txt"),
+        include_str!("screens/mistake-80x24.txt"),
+    ] {
+        // Its beginning, with all rows that say something.
+        let lines: Vec<&str> = screen.lines().filter(|line| !line.is_empty()).collect();
+        for line in lines {
+            assert!(readme.contains(line), "{line}");
+        }
+    }
+}
+
 #[test]
 fn a_filter_is_typed_with_what_is_seen() {
     let Some(mut screen) = at_the_end(SWARM, 80, 24, &[]) else {

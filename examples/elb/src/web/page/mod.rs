@@ -65,7 +65,13 @@ pub(super) fn index(site: &Site, sought: &Sought) -> String {
     };
     let pools: String = snapshot.pools.iter().map(pool).collect();
     let main = format!("{troubles}{services}{pools}{telemetry}");
-    whole(&snapshot, &snapshot.title, &main, "/api/v1/snapshot")
+    let width = if is_many { "many" } else { "" };
+    whole(
+        &snapshot,
+        (&snapshot.title, width),
+        &main,
+        "/api/v1/snapshot",
+    )
 }
 
 /// The last decisions about one.
@@ -94,7 +100,7 @@ pub(super) fn of_service(site: &Site, name: &str) -> Option<String> {
     let main =
         format!("<nav><a href=\"/\">all services</a></nav>\n{troubles}{card}{containers}{history}");
     let data = format!("/api/v1/services/{}", Segment(name));
-    Some(whole(&snapshot, name, &main, &data))
+    Some(whole(&snapshot, (name, ""), &main, &data))
 }
 
 /// What is wrong now.
@@ -115,7 +121,7 @@ fn troubles(troubles: &[String]) -> String {
     }
 }
 
-fn whole(snapshot: &Snapshot, title: &str, main: &str, data: &str) -> String {
+fn whole(snapshot: &Snapshot, (title, class): (&str, &str), main: &str, data: &str) -> String {
     let title = Text(title);
     let style = include_str!("style.css");
     let night = chart::night_rules();
@@ -127,7 +133,7 @@ fn whole(snapshot: &Snapshot, title: &str, main: &str, data: &str) -> String {
          <meta name=\"color-scheme\" content=\"light dark\">\n\
          <noscript><meta http-equiv=\"refresh\" content=\"2\"></noscript>\n\
          <title>{title} · elastic load balancing</title>\n\
-         <style>\n{style}@media (prefers-color-scheme: dark) {{{night}}}\n</style>\n</head>\n<body>\n\
+         <style>\n{style}@media (prefers-color-scheme: dark) {{{night}}}\n</style>\n</head>\n<body class=\"{class}\">\n\
          <header>\n{head}</header>\n<main>\n{main}</main>\n\
          <footer>The same as data: <a href=\"{data}\">{data}</a>, \
          <a href=\"/api/v1/openapi.json\">all of the API</a>, \
