@@ -19,7 +19,7 @@ pub(super) const UNKNOWN: RGBColor = RGBColor(0xF3, 0xF4, 0xF6);
 /// Between the thresholds.
 pub(super) const CALM: RGBColor = RGBColor(0xE6, 0xF4, 0xEA);
 /// The thresholds.
-pub(super) const LIMIT: RGBColor = RGBColor(0x4D, 0x8B, 0x62);
+pub(super) const LIMIT: RGBColor = RGBColor(0x3B, 0x74, 0x50);
 /// Load, or what the balancer has done to it.
 pub(super) const LOAD: RGBColor = RGBColor(0x1D, 0x63, 0xD8);
 /// Running replicas, beneath the wanted ones.

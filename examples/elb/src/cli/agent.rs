@@ -47,7 +47,7 @@ impl Args {
             host_name: self.host_name,
             roots: Roots::default(),
         };
-        runtime()?.block_on(run(settings, end_requested()))
+        runtime()?.block_on(async { run(settings, end_requested()).await })
     }
 }
 

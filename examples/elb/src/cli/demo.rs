@@ -60,6 +60,7 @@ impl Args {
     }
 
     async fn show(self, is_screen: bool) -> anyhow::Result<()> {
+        let end = end_requested();
         let speed = if self.fast { FAST } else { 1.0 };
         let scenario = scenario()?;
         let control = Control {
@@ -73,7 +74,7 @@ impl Args {
             Face::plain(demo.clock.unix())
         };
 
-        let ended = demo.run(&mut face, scenario.duration).await;
+        let ended = demo.run(&mut face, scenario.duration, end).await;
         drop(face);
         let snapshot = demo.stop().await?;
         ended?;
@@ -250,11 +251,16 @@ impl Demo {
         })
     }
 
-    async fn run(&mut self, face: &mut Face, lasting: Duration) -> anyhow::Result<()> {
+    async fn run(
+        &mut self,
+        face: &mut Face,
+        lasting: Duration,
+        end_requested: impl Future<Output = ()>,
+    ) -> anyhow::Result<()> {
         let end = self.clock.start + lasting;
         let mut tick = self.clock.start + self.interval;
         let mut redraw = tokio::time::interval(Duration::from_millis(250));
-        let mut end_requested = std::pin::pin!(end_requested());
+        let mut end_requested = std::pin::pin!(end_requested);
         loop {
             let due = self.balancer.orchestrator_mut().next_due();
             tokio::select! {

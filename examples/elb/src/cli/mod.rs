@@ -21,10 +21,11 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::{Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
 
 use crate::config::{Config, Service};
 use crate::policy::{Mode, Rule, Target, Thresholds};
-use crate::simulator::Scenario;
+use crate::simulator::{Scenario, ServiceSpec};
 
 /// Elastic load balancing for Docker swarm, driven by sFlow telemetry.
 ///
@@ -36,6 +37,17 @@ pub struct Cli {
     /// What the log tells, as in `elb=debug` or `warn`; otherwise what suits the command.
     #[arg(long, global = true, value_name = "FILTER", env = "ELB_LOG")]
     log: Option<String>,
+
+    /// How the log is written: for people, or a JSON object on each line for what collects it.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "FORMAT",
+        default_value = "text",
+        env = "ELB_LOG_FORMAT"
+    )]
+    log_format: LogFormat,
 
     #[command(subcommand)]
     command: Command,
@@ -103,10 +115,13 @@ impl PolicyName {
         let Some(like) = article.services.first() else {
             return Vec::new();
         };
-        let settings = |bounds: (u32, u32)| {
+        let settings = |service: &ServiceSpec| {
             let mut settings = like.settings.clone();
-            (settings.min, settings.max) = bounds;
+            (settings.min, settings.max) = service.bounds;
             settings.mode = mode;
+            if let Rule::TwoThreshold { metrics, .. } = &mut settings.rule {
+                only_fitting(metrics, service);
+            }
             if let (Self::Target, Rule::TwoThreshold { metrics, .. }) = (self, &settings.rule) {
                 let target = |metric: &Thresholds| Target {
                     metric: metric.metric.clone(),
@@ -124,58 +139,106 @@ impl PolicyName {
         let services = scenario.services.iter().map(|service| Service {
             name: service.name.clone(),
             priority: service.priority,
-            settings: settings(service.bounds),
+            settings: settings(service),
         });
         services.collect()
+    }
+}
+
+/// Leaves the CPU threshold out for a service whose requests cost so much of it that it would
+/// be above at all times: what it carries is then measured in bytes alone.
+fn only_fitting(metrics: &mut Vec<Thresholds>, service: &ServiceSpec) {
+    let upper = |name: &str| {
+        let metric = metrics.iter().find(|metric| metric.metric.contains(name));
+        metric.map(|metric| metric.upper)
+    };
+    let (Some(percent), Some(bytes)) = (upper("cpu"), upper("bytes")) else {
+        return;
+    };
+    let requests = bytes / service.work.bytes();
+    if 100.0 * requests * service.work.cpu.as_secs_f64() > percent {
+        metrics.retain(|metric| !metric.metric.contains("cpu"));
     }
 }
 
 impl Cli {
     /// Runs the command; errors go to standard error, with what to do about them.
     pub fn run(self) -> ExitCode {
-        match self.command.run(&Log(self.log)) {
+        let log = Log {
+            filter: self.log,
+            format: self.log_format,
+        };
+        match self.command.run(&log) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                eprintln!("elb: {error:#}");
+                log.last_words(&error);
                 ExitCode::FAILURE
             }
         }
     }
 }
 
-/// What the user wants to be told, if the user said so.
+/// What the user wants to be told, if the user said so, and how.
 #[derive(Debug)]
-struct Log(Option<String>);
+struct Log {
+    filter: Option<String>,
+    format: LogFormat,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    /// For people.
+    Text,
+    /// An object on each line.
+    Json,
+}
 
 impl Log {
     /// The user's filter, or the command's own.
     fn filter(&self, otherwise: &str) -> anyhow::Result<EnvFilter> {
-        let directives = self.0.as_deref().unwrap_or(otherwise);
+        let directives = self.filter.as_deref().unwrap_or(otherwise);
         EnvFilter::try_new(directives).with_context(|| format!("--log {directives}"))
     }
 
     /// Log lines to standard error.
     fn to_stderr(&self, otherwise: &str) -> anyhow::Result<()> {
-        tracing_subscriber::fmt()
-            .with_env_filter(self.filter(otherwise)?)
-            .with_target(false)
-            .with_writer(std::io::stderr)
-            .with_ansi(std::io::stderr().is_terminal())
-            .init();
-        Ok(())
+        let is_ansi = std::io::stderr().is_terminal();
+        self.begin(otherwise, std::io::stderr, is_ansi)
     }
 
     /// Log lines to a file, while the terminal is taken.
     fn to_file(&self, otherwise: &str, path: &Path) -> anyhow::Result<()> {
         let file = File::create(path)
             .with_context(|| format!("cannot write the log to {}", path.display()))?;
-        tracing_subscriber::fmt()
+        self.begin(otherwise, Arc::new(file), false)
+    }
+
+    fn begin(
+        &self,
+        otherwise: &str,
+        writer: impl for<'w> MakeWriter<'w> + Send + Sync + 'static,
+        is_ansi: bool,
+    ) -> anyhow::Result<()> {
+        let lines = tracing_subscriber::fmt()
             .with_env_filter(self.filter(otherwise)?)
             .with_target(false)
-            .with_ansi(false)
-            .with_writer(Arc::new(file))
-            .init();
+            .with_writer(writer);
+        match self.format {
+            LogFormat::Text => lines.with_ansi(is_ansi).init(),
+            LogFormat::Json => lines.json().flatten_event(true).init(),
+        }
         Ok(())
+    }
+
+    /// Why the program ends: a line like all others where lines are for a program.
+    fn last_words(&self, error: &anyhow::Error) {
+        match self.format {
+            LogFormat::Json if tracing::dispatcher::has_been_set() => {
+                tracing::error!("{error:#}");
+            }
+            LogFormat::Text | LogFormat::Json => eprintln!("elb: {error:#}"),
+        }
     }
 }
 
@@ -202,18 +265,24 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
         .build()?)
 }
 
-/// Returns when the user or the system asks the program to end.
-async fn end_requested() {
+/// Is ready when the user or the system asks the program to end. From the call on, and not only
+/// once it is waited for, that is a request and does not kill.
+fn end_requested() -> impl Future<Output = ()> {
     #[cfg(unix)]
-    {
+    let signals = {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+        signal(SignalKind::terminate())
+            .and_then(|term| Ok((term, signal(SignalKind::interrupt())?)))
+    };
+    async move {
+        #[cfg(unix)]
+        if let Ok((mut terminate, mut interrupt)) = signals {
             tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
                 _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
             }
             return;
         }
+        tokio::signal::ctrl_c().await.ok();
     }
-    tokio::signal::ctrl_c().await.ok();
 }

@@ -1,5 +1,6 @@
-use super::decision::{Decision, Reason, Stage};
+use super::decision::{Decision, Stage};
 use super::observation::{Fast, Observation, Signal};
+use super::reason::Reason;
 use super::settings::{Rule, Settings, Target, Thresholds};
 
 /// What the rule asks for, with the missing-data rule applied.

@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use sflow_metrics::Timestamp;
 
-use super::decision::{Decision, Reason, Stage};
+use super::decision::{Decision, Stage};
+use super::reason::Reason;
 use super::settings::Settings;
 
 /// A pause that is longer than three of the usual ones and this is one in which nobody watched. So

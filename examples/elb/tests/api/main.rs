@@ -2,9 +2,11 @@
 
 mod abuse;
 mod access;
+mod dashboard;
 mod document;
 mod metrics;
 mod patience;
+mod pools;
 mod reading;
 mod site;
 mod writing;

@@ -13,27 +13,39 @@ pub(crate) struct Agent {
 }
 
 impl Agent {
-    pub(crate) fn start(lab: &Lab, node: u32, port: u16, sampling: u32) -> Self {
+    /// Reads counters every second, and samples no packets.
+    pub(crate) fn start(lab: &Lab, node: u32, port: u16) -> Self {
+        Self::with(lab, node, port, "1s", 0)
+    }
+
+    pub(crate) fn with(lab: &Lab, node: u32, port: u16, polling: &str, sampling: u32) -> Self {
         // What the kernel shows in /sys is of the network that it was mounted in.
         let start = "mount --make-rprivate / && mount -t sysfs sysfs /sys && exec \"$@\"";
         let mut command = lab.command(node);
         command
             .args(["unshare", "--mount", "sh", "-c", start, "sh"])
             .arg(env!("CARGO_BIN_EXE_elb"))
-            .args(["agent", "--polling", "1s"])
+            .args(["agent", "--polling", polling])
             .args(["--sampling", &sampling.to_string()])
             .args(["--collector", &format!("{}:{port}", Lab::collector())])
-            .args(["--docker", &format!("unix://{}", lab.socket(node).display())])
+            .args([
+                "--docker",
+                &format!("unix://{}", lab.socket(node).display()),
+            ])
             .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let said = follow(child.stderr.take().unwrap());
         Self { node, child, said }
     }
 
-    /// One on each node, without packet samples.
+    /// One on each node.
     pub(crate) fn everywhere(lab: &Lab, port: u16) -> Vec<Self> {
         let nodes = lab.nodes().into_iter();
-        nodes.map(|node| Self::start(lab, node, port, 0)).collect()
+        nodes.map(|node| Self::start(lab, node, port)).collect()
+    }
+
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn said(&self) -> String {

@@ -110,7 +110,12 @@ impl Balancer {
     pub(crate) fn changes(&self, name: &str) -> Vec<(u64, u64)> {
         let decisions = self.decisions(name);
         let done = decisions.iter().filter(|it| it["outcome"] == "done");
-        let change = |it: &Value| (it["replicas"].as_u64().unwrap(), it["result"].as_u64().unwrap());
+        let change = |it: &Value| {
+            (
+                it["replicas"].as_u64().unwrap(),
+                it["result"].as_u64().unwrap(),
+            )
+        };
         done.map(change).collect()
     }
 
@@ -143,7 +148,11 @@ impl Balancer {
         until(&what, seconds(30), || {
             let service = self.service(name);
             let input = &service["last"]["inputs"][0];
-            let all = [&input["contributing"], &input["matched"], &service["running"]];
+            let all = [
+                &input["contributing"],
+                &input["matched"],
+                &service["running"],
+            ];
             all.iter().all(|it| **it == containers).then_some(())
         });
     }
@@ -183,7 +192,10 @@ impl Drop for Balancer {
             let decisions = ask(self.http, "/api/v1/decisions?limit=60");
             let decisions = decisions.map_or_else(|error| error.to_string(), |(_, text)| text);
             for words in decisions.split("\"words\":").skip(1) {
-                eprintln!("{}", words.split_once("\"}").map_or(words, |(words, _)| words));
+                eprintln!(
+                    "{}",
+                    words.split_once("\"}").map_or(words, |(words, _)| words)
+                );
             }
         }
         self.child.kill().ok();

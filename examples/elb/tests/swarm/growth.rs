@@ -51,7 +51,10 @@ fn services_grow_under_load_and_shrink_after_it() {
     assert!(reasons(first).contains(&"above".to_owned()), "{first}");
     let input = &first["inputs"][0];
     assert_eq!(input["metric"], "vir_bytes_out");
-    assert_eq!((&input["contributing"], &input["matched"]), (&json!(1), &json!(1)));
+    assert_eq!(
+        (&input["contributing"], &input["matched"]),
+        (&json!(1), &json!(1))
+    );
     assert!(input["newest"].as_f64() < Some(3.0), "{first}");
     // One at a time, whatever the load.
     let steps = balancer.changes(&stepwise.name);
@@ -64,12 +67,18 @@ fn services_grow_under_load_and_shrink_after_it() {
     }
     let decisions = balancer.decisions(&web.name);
     let last = decisions.iter().rfind(|it| it["outcome"] == "done");
-    assert!(reasons(last.unwrap()).contains(&"below".to_owned()), "{last:?}");
+    assert!(
+        reasons(last.unwrap()).contains(&"below".to_owned()),
+        "{last:?}"
+    );
     assert_eq!(balancer.changes(&idle.name), [(2, 1)]);
     for agent in &agents {
         let address = Lab::address(agent.node);
         let heard = balancer.agent(&address).unwrap();
-        assert_eq!((&heard["lost"], &heard["silent"]), (&json!(0), &json!(false)));
+        assert_eq!(
+            (&heard["lost"], &heard["silent"]),
+            (&json!(0), &json!(false))
+        );
     }
     names_are_those_of_the_swarm(&balancer, &lab);
 }
@@ -87,7 +96,10 @@ fn assert_as_counted(balancer: &Balancer, lab: &Lab, service: &Service<'_>) {
     });
     let mut counted = [0.0; 3];
     for (task, before) in tasks.iter().zip(before) {
-        for (sum, rate) in counted.iter_mut().zip(Counted::now(lab, task).since(&before)) {
+        for (sum, rate) in counted
+            .iter_mut()
+            .zip(Counted::now(lab, task).since(&before))
+        {
             *sum += rate;
         }
     }
@@ -109,7 +121,10 @@ struct Counted([(f64, Instant); 3]);
 impl Counted {
     fn now(lab: &Lab, task: &Value) -> Self {
         let container = &task["Status"]["ContainerStatus"];
-        let (id, process) = (container["ContainerID"].as_str().unwrap(), &container["PID"]);
+        let (id, process) = (
+            container["ContainerID"].as_str().unwrap(),
+            &container["PID"],
+        );
         let text = std::fs::read_to_string(format!("/proc/{process}/net/dev")).unwrap();
         let read = Instant::now();
         let mut bytes = (0.0, 0.0);
@@ -124,7 +139,11 @@ impl Counted {
         let path = format!("/containers/{id}/stats?stream=false&one-shot=true");
         let stats = lab.engine_of(lab.node_of(task)).get(&path);
         let cpu = stats["cpu_stats"]["cpu_usage"]["total_usage"].as_f64();
-        Self([(bytes.1, read), (bytes.0, read), (cpu.unwrap() / 1e9, Instant::now())])
+        Self([
+            (bytes.1, read),
+            (bytes.0, read),
+            (cpu.unwrap() / 1e9, Instant::now()),
+        ])
     }
 
     fn since(&self, before: &Self) -> [f64; 3] {
@@ -138,11 +157,11 @@ fn names_are_those_of_the_swarm(balancer: &Balancer, lab: &Lab) {
     let entities = balancer.get("/api/v1/entities?limit=1000");
     let entities = entities["entities"].as_array().unwrap().iter();
     let hosts = entities.filter(|entity| entity["kind"] == "host");
-    let mut hosts: Vec<String> = hosts.map(|host| host["name"].as_str().unwrap().to_owned()).collect();
+    let mut hosts: Vec<String> = hosts
+        .map(|host| host["name"].as_str().unwrap().to_owned())
+        .collect();
     hosts.sort();
-    let nodes = lab.engine().get("/nodes");
-    let name = |node: &Value| node["Description"]["Hostname"].as_str().unwrap().to_owned();
-    let mut nodes: Vec<String> = nodes.as_array().unwrap().iter().map(name).collect();
+    let mut nodes = lab.node_names();
     nodes.sort();
     assert_eq!(hosts, nodes);
 }

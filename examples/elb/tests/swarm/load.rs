@@ -135,5 +135,9 @@ fn request(server: SocketAddr) -> std::io::Result<()> {
         length += read;
     }
     // The page has ten kilobytes.
-    if length > 10_000 { Ok(()) } else { Err(std::io::ErrorKind::UnexpectedEof.into()) }
+    if length > 10_000 {
+        Ok(())
+    } else {
+        Err(std::io::ErrorKind::UnexpectedEof.into())
+    }
 }

@@ -17,8 +17,12 @@ mod load;
 mod service;
 mod wait;
 
+mod budget;
 mod growth;
 mod managers;
+mod pools;
+mod reaction;
 mod silence;
+mod soak;
 mod tasks;
 mod writers;

@@ -19,12 +19,13 @@ impl<'a> Managers<'a> {
         assert!(lab.nodes().len() >= 3, "three nodes are needed");
         let managers = Self(lab);
         for node in [2, 3] {
-            until("a node is made a manager", seconds(30), || set_role(lab, node, "manager"));
+            until("a node is made a manager", seconds(30), || {
+                set_role(lab, node, "manager")
+            });
         }
         until("all managers are reached", seconds(40), || {
             let nodes = lab.engine().get("/nodes");
-            let is_reached =
-                |node: &&Value| node["ManagerStatus"]["Reachability"] == "reachable";
+            let is_reached = |node: &&Value| node["ManagerStatus"]["Reachability"] == "reachable";
             let count = nodes.as_array()?.iter().filter(is_reached).count();
             (count == 3).then_some(())
         });
@@ -112,14 +113,19 @@ fn d2_when_the_leader_stops_the_next_manager_is_asked_and_balancing_goes_on() {
         let paused = lab.paused(1);
         let stopped = Instant::now();
         sleep(Duration::from_secs(1));
-        let rounds = balancer.metric("elb_rounds_without_orchestrator_total").unwrap();
+        let rounds = balancer
+            .metric("elb_rounds_without_orchestrator_total")
+            .unwrap();
         let mut longest = 0.0_f64;
         until("a round is done with another manager", seconds(60), || {
             longest = longest.max(balancer.metric("elb_round_age_seconds").unwrap());
             let is_up = balancer.metric("elb_orchestrator_up") == Some(1.0);
             (is_up && balancer.said().contains("another manager answers")).then_some(())
         });
-        let without = balancer.metric("elb_rounds_without_orchestrator_total").unwrap() - rounds;
+        let without = balancer
+            .metric("elb_rounds_without_orchestrator_total")
+            .unwrap()
+            - rounds;
         println!(
             "goes on after {:?}, of which {without} rounds in vain; the longest took {longest:.1} s",
             stopped.elapsed()
@@ -129,7 +135,10 @@ fn d2_when_the_leader_stops_the_next_manager_is_asked_and_balancing_goes_on() {
         until("it grows without the leader", seconds(60), || {
             (web.replicas() >= 5 && web.running() >= 5).then_some(())
         });
-        let down = balancer.changes(&web.name).into_iter().filter(|(from, to)| to < from);
+        let down = balancer
+            .changes(&web.name)
+            .into_iter()
+            .filter(|(from, to)| to < from);
         assert_eq!(down.collect::<Vec<_>>(), []);
         drop(paused);
         until("the former leader is a manager again", seconds(60), || {
@@ -138,7 +147,9 @@ fn d2_when_the_leader_stops_the_next_manager_is_asked_and_balancing_goes_on() {
         });
     });
     lab.ask(1);
-    until("it shrinks after the load", seconds(60), || (web.replicas() == 1).then_some(()));
+    until("it shrinks after the load", seconds(60), || {
+        (web.replicas() == 1).then_some(())
+    });
 }
 
 #[test]
@@ -190,7 +201,10 @@ fn d3_without_a_quorum_nothing_is_done_it_is_told_and_goes_on_by_itself() {
             (balancer.metric("elb_orchestrator_up") == Some(1.0)).then_some(())
         });
         until("it goes on by itself", seconds(60), || {
-            let (status, service) = lab.engine().request("GET", &format!("/services/{}", web.id), None).ok()?;
+            let (status, service) = lab
+                .engine()
+                .request("GET", &format!("/services/{}", web.id), None)
+                .ok()?;
             let replicas = &service["Spec"]["Mode"]["Replicated"]["Replicas"];
             (status == 200 && replicas.as_u64() >= Some(5)).then_some(())
         });

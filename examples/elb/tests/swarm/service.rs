@@ -64,9 +64,11 @@ impl<'a> Service<'a> {
     }
 
     pub(crate) fn wait_running(&self, tasks: u64) {
-        until(&format!("{tasks} tasks of {} run", self.name), seconds(40), || {
-            (self.running() == tasks).then_some(())
-        });
+        until(
+            &format!("{tasks} tasks of {} run", self.name),
+            seconds(40),
+            || (self.running() == tasks).then_some(()),
+        );
     }
 
     /// Changes the specification as somebody would who knows nothing of balancers.

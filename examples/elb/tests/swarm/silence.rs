@@ -5,7 +5,6 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
 use sflow_v5::counter::{HostDescr, VirtCpu, VirtNetIo};
 use sflow_v5::{
     Address, Counter32, Counter64, CounterRecord, CountersSample, DataSource, DataSourceKind,
@@ -45,19 +44,30 @@ fn t11_a_silent_agent_is_told_and_nothing_is_taken_away() {
         until("the agent is called silent", seconds(15), || {
             (balancer.agent(&address)?["silent"] == true).then_some(())
         });
-        println!("silent after {:?}, with counters every second", ended.elapsed());
+        println!(
+            "silent after {:?}, with counters every second",
+            ended.elapsed()
+        );
         until("its container is missed", seconds(10), || {
             let reasons = balancer.reasons(&web.name);
-            reasons.contains(&"containers_missing".to_owned()).then_some(())
+            reasons
+                .contains(&"containers_missing".to_owned())
+                .then_some(())
         });
-        assert_eq!(balancer.service(&web.name)["last"]["inputs"][0]["contributing"], 2);
+        assert_eq!(
+            balancer.service(&web.name)["last"]["inputs"][0]["contributing"],
+            2
+        );
         let (status, words) = balancer.words("/readyz");
-        assert!(status == 200 && words.contains("2 agents are heard, 1 are silent"), "{words}");
+        assert!(
+            status == 200 && words.contains("2 agents are heard, 1 are silent"),
+            "{words}"
+        );
         throughout(seconds(8), || assert_eq!(web.replicas(), 3));
         assert_eq!(balancer.changes(&web.name), []);
 
         // It comes back as a new one.
-        agents.push(Agent::start(&lab, 2, balancer.port, 0));
+        agents.push(Agent::start(&lab, 2, balancer.port));
         balancer.wait_heard(&web.name, 3);
         throughout(seconds(6), || assert_eq!(web.replicas(), 3));
         assert_eq!(balancer.agent(&address).unwrap()["silent"], false);
@@ -71,7 +81,10 @@ fn t11_a_silent_agent_is_told_and_nothing_is_taken_away() {
         });
         throughout(seconds(6), || assert_eq!(web.replicas(), 3));
         let (status, words) = balancer.words("/readyz");
-        assert!(status == 503 && words.contains("All 3 agents are silent"), "{words}");
+        assert!(
+            status == 503 && words.contains("All 3 agents are silent"),
+            "{words}"
+        );
     });
     assert_eq!(balancer.changes(&web.name), []);
 }
@@ -103,7 +116,12 @@ fn a_node_that_is_cut_off_and_comes_back_takes_nothing_away_and_stops_nothing() 
         println!("node down after {:?}", begun.elapsed());
         until("its task runs elsewhere", seconds(30), || {
             assert!(web.replicas() >= 3);
-            (web.tasks().iter().filter(|task| lab.node_of(task) != 3).count() >= 3).then_some(())
+            (web.tasks()
+                .iter()
+                .filter(|task| lab.node_of(task) != 3)
+                .count()
+                >= 3)
+                .then_some(())
         });
         // Two nodes go on: what they need they get.
         load.set(45);
@@ -125,10 +143,15 @@ fn a_node_that_is_cut_off_and_comes_back_takes_nothing_away_and_stops_nothing() 
             (*heard == service["running"]).then(|| service["running"].as_u64())
         });
         assert!(running >= Some(5), "{running:?}");
-        let down = balancer.changes(&web.name).into_iter().filter(|(from, to)| to < from);
+        let down = balancer
+            .changes(&web.name)
+            .into_iter()
+            .filter(|(from, to)| to < from);
         assert_eq!(down.collect::<Vec<_>>(), []);
         load.set(0);
-        until("it shrinks again", seconds(30), || (web.replicas() == 1).then_some(()));
+        until("it shrinks again", seconds(30), || {
+            (web.replicas() == 1).then_some(())
+        });
     });
 }
 
@@ -155,15 +178,27 @@ fn t16_lies_about_containers_raise_no_load() {
         let invented = |slot: u32| format!("{}.{slot}.inventedinventedinvented1", web.name);
         let liars = [
             // Containers that there are not, of a host that there is not.
-            ("node9", Address::V4([10, 99, 0, 9]), vec![invented(4), invented(5), invented(6)]),
+            (
+                "node9",
+                Address::V4([10, 99, 0, 9]),
+                vec![invented(4), invented(5), invented(6)],
+            ),
             // Containers that there are not, and one that is elsewhere, of a host that there is.
-            ("node2", Address::V4([10, 99, 0, 77]), vec![invented(7), on(1), on(3)]),
+            (
+                "node2",
+                Address::V4([10, 99, 0, 77]),
+                vec![invented(7), on(1), on(3)],
+            ),
             // One that is there, in the name of its own agent.
             ("node1", Address::V4([10, 99, 0, 1]), vec![on(1)]),
         ];
         let lies: Vec<Lie> = liars
             .into_iter()
-            .map(|(host, agent, containers)| Lie { host, agent, containers })
+            .map(|(host, agent, containers)| Lie {
+                host,
+                agent,
+                containers,
+            })
             .collect();
         let mut highest = 0.0_f64;
         for round in 0..24 {
@@ -183,7 +218,10 @@ fn t16_lies_about_containers_raise_no_load() {
         let entities = entities["entities"].as_array().unwrap();
         let is_known = |name: &str| entities.iter().any(|entity| entity["name"] == name);
         assert!(is_known(&invented(4)) && is_known(&invented(7)) && is_known("node9"));
-        let claimed = balancer.query(&format!("max:vir_bytes_out{{vir_host_name={}}}", invented(4)));
+        let claimed = balancer.query(&format!(
+            "max:vir_bytes_out{{vir_host_name={}}}",
+            invented(4)
+        ));
         assert!(claimed[0] > Some(1e7), "{claimed:?}");
     });
     assert_eq!(balancer.changes(&web.name), []);
@@ -206,8 +244,17 @@ impl Lie {
         let file = folder.path().join("datagram");
         std::fs::write(&file, bytes).unwrap();
         let mut send: Command = lab.command(2);
-        let words = format!("cat {} >/dev/udp/{}/{port}", file.display(), Lab::collector());
-        assert!(send.args(["bash", "-c", &words]).status().unwrap().success());
+        let words = format!(
+            "cat {} >/dev/udp/{}/{port}",
+            file.display(),
+            Lab::collector()
+        );
+        assert!(
+            send.args(["bash", "-c", &words])
+                .status()
+                .unwrap()
+                .success()
+        );
     }
 
     fn datagram(&self, round: u32) -> Vec<u8> {
@@ -259,12 +306,7 @@ impl Lie {
     }
 }
 
-fn push(
-    encoder: &mut Encoder<'_>,
-    round: u32,
-    source: DataSource,
-    records: &[CounterRecord<'_>],
-) {
+fn push(encoder: &mut Encoder<'_>, round: u32, source: DataSource, records: &[CounterRecord<'_>]) {
     let sample = CountersSample {
         encoding: Encoding::Expanded,
         sequence_number: round + 1,

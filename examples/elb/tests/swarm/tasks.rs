@@ -30,12 +30,14 @@ fn d7_tasks_that_do_not_start_or_stay_stop_growing_and_nothing_else() {
     container["Command"] = json!(["sh", "-c", start]);
     let failing = lab.create(&failing);
     let web = lab.create(&lab.web("web", 1));
-    let service = |name: &str| format!("[[service]]\nname = \"{name}\"\n");
+    let service = |name: &str, min: u32| {
+        format!("[[service]]\nname = \"{name}\"\n[service.policy]\nmin = {min}\n")
+    };
     let config = format!(
         "[control]\ninterval = \"500ms\"\n{DEFAULTS}[defaults.down]\nstabilise = \"4s\"\n{}{}{}",
-        service(&full.name),
-        service(&failing.name),
-        service(&web.name)
+        service(&full.name, 2),
+        service(&failing.name, 2),
+        service(&web.name, 1)
     );
     let balancer = Balancer::start(&[1], &config);
     let _agents = Agent::everywhere(&lab, balancer.port);
@@ -59,7 +61,9 @@ fn d7_tasks_that_do_not_start_or_stay_stop_growing_and_nothing_else() {
             Load::during(&lab, &web, 30, |_| {
                 let why = until("the full one says why", seconds(30), || pending(&full.name));
                 assert!(why.contains("no suitable node"), "{why}");
-                let why = until("the failing one says why", seconds(30), || pending(&failing.name));
+                let why = until("the failing one says why", seconds(30), || {
+                    pending(&failing.name)
+                });
                 assert!(why.contains("non-zero exit (3)"), "{why}");
                 until("the other one grows", seconds(30), || {
                     (web.replicas() == 4 && web.running() == 4).then_some(())
@@ -68,14 +72,19 @@ fn d7_tasks_that_do_not_start_or_stay_stop_growing_and_nothing_else() {
                     assert_eq!((full.replicas(), failing.replicas()), (2, 2));
                 });
             });
+            assert_eq!(balancer.changes(&full.name), []);
+            assert_eq!(balancer.changes(&failing.name), []);
+            // As soon as there is room it goes on.
+            full.update(|spec| spec["TaskTemplate"]["Placement"] = json!({}));
+            until("it grows where there is room", seconds(40), || {
+                (full.replicas() == 4 && full.running() == 4).then_some(())
+            });
+            assert_eq!(failing.replicas(), 2);
         });
     });
-    assert_eq!(balancer.changes(&full.name), []);
-    assert_eq!(balancer.changes(&failing.name), []);
-    // Nor is it frozen: what is not needed goes.
-    for one in [&full, &failing, &web] {
-        until("it shrinks", seconds(40), || (one.replicas() == 1).then_some(()));
-    }
+    until("what is not needed goes", seconds(40), || {
+        (web.replicas() == 1 && full.replicas() == 2).then_some(())
+    });
 }
 
 #[test]
@@ -101,7 +110,9 @@ fn d6_nothing_is_scaled_while_an_update_rolls_and_it_goes_on_afterwards() {
             spec["TaskTemplate"]["ContainerSpec"]["Env"] = json!(["VERSION=2"]);
         });
         let state = || web.inspect()["UpdateStatus"]["State"].clone();
-        until("the update has begun", seconds(10), || (state() == "updating").then_some(()));
+        until("the update has begun", seconds(10), || {
+            (state() == "updating").then_some(())
+        });
         load.set(55);
         until("it is the reason", seconds(5), || {
             let last = &balancer.service(&web.name)["last"];
@@ -154,12 +165,18 @@ fn d8_d13_d14_what_there_is_and_what_comes_is_found() {
         });
         assert_eq!(listed["replicas"], Value::Null);
         let step = &listed["last"]["steps"][0];
-        assert_eq!((&step["obstacle"], &step["what"]), (&json!("not_scalable"), &json!(what)));
+        assert_eq!(
+            (&step["obstacle"], &step["what"]),
+            (&json!("not_scalable"), &json!(what))
+        );
     }
 
     // Which engine it speaks to.
     let version = lab.engine().get("/version");
-    let (engine, api) = (version["Version"].as_str().unwrap(), version["ApiVersion"].as_str().unwrap());
+    let (engine, api) = (
+        version["Version"].as_str().unwrap(),
+        version["ApiVersion"].as_str().unwrap(),
+    );
     let said = format!("Docker {engine}, API {api}");
     assert!(balancer.said().contains(&said), "{said}");
 
@@ -170,7 +187,9 @@ fn d8_d13_d14_what_there_is_and_what_comes_is_found() {
     let created = Instant::now();
     let labelled = lab.create(&spec);
     let path = format!("/api/v1/services/{}", labelled.name);
-    until("it is found", seconds(20), || (balancer.words(&path).0 == 200).then_some(()));
+    until("it is found", seconds(20), || {
+        (balancer.words(&path).0 == 200).then_some(())
+    });
     println!("found after {:?}", created.elapsed());
     assert_eq!(balancer.service(&labelled.name)["max"], 4);
     let changed = Instant::now();
@@ -181,7 +200,9 @@ fn d8_d13_d14_what_there_is_and_what_comes_is_found() {
     println!("another label after {:?}", changed.elapsed());
     let removed = Instant::now();
     labelled.update(|spec| spec["Labels"] = json!({}));
-    until("it is let go", seconds(20), || (balancer.words(&path).0 == 404).then_some(()));
+    until("it is let go", seconds(20), || {
+        (balancer.words(&path).0 == 404).then_some(())
+    });
     println!("let go after {:?}", removed.elapsed());
 
     // The other three are as they were.
@@ -223,9 +244,13 @@ fn d16_killed_at_any_moment_it_goes_on_from_what_there_is() {
     throughout(seconds(3), || assert_eq!(web.replicas(), 5));
     let started = Instant::now();
     balancer.kill_and_start_again();
-    until("it shrinks in the end", seconds(60), || (web.replicas() < 5).then_some(()));
+    until("it shrinks in the end", seconds(60), || {
+        (web.replicas() < 5).then_some(())
+    });
     let after = started.elapsed();
     println!("shrinks {after:?} after it was started");
     assert!(after > seconds(8), "{after:?}");
-    until("one is left", seconds(40), || (web.replicas() == 1).then_some(()));
+    until("one is left", seconds(40), || {
+        (web.replicas() == 1).then_some(())
+    });
 }

@@ -38,9 +38,14 @@ fn d15_two_balancers_come_to_one_number_and_stay_there() {
             assert_eq!(one.service(&web.name)["replicas"], 5);
         }
         let all: Vec<_> = both.iter().flat_map(|one| one.changes(&web.name)).collect();
-        assert!(!all.is_empty() && all.iter().all(|(from, to)| to > from), "{all:?}");
+        assert!(
+            !all.is_empty() && all.iter().all(|(from, to)| to > from),
+            "{all:?}"
+        );
     });
-    until("one is left", seconds(30), || (web.replicas() == 1).then_some(()));
+    until("one is left", seconds(30), || {
+        (web.replicas() == 1).then_some(())
+    });
     throughout(seconds(6), || assert_eq!(web.replicas(), 1));
     let all: Vec<_> = both.iter().flat_map(|one| one.changes(&web.name)).collect();
     println!("changes of both: {all:?}");
@@ -63,9 +68,13 @@ fn d15_of_two_balancers_with_names_the_one_named_by_the_service_acts() {
     left.wait_heard(&web.name, 1);
     right.wait_heard(&web.name, 1);
     Load::during(&lab, &web, 40, |_| {
-        until("there are five replicas", seconds(30), || (web.replicas() == 5).then_some(()));
+        until("there are five replicas", seconds(30), || {
+            (web.replicas() == 5).then_some(())
+        });
     });
-    until("one is left", seconds(30), || (web.replicas() == 1).then_some(()));
+    until("one is left", seconds(30), || {
+        (web.replicas() == 1).then_some(())
+    });
     assert!(left.changes(&web.name).len() >= 2);
     assert_eq!(right.changes(&web.name), []);
     let last = &right.service(&web.name)["last"];
@@ -109,13 +118,18 @@ fn d1_somebody_who_never_rests_is_not_overwritten_and_does_not_stop_it() {
                 (web.replicas() == 5).then_some(())
             });
         });
-        until("one is left all the same", seconds(60), || (web.replicas() == 1).then_some(()));
+        until("one is left all the same", seconds(60), || {
+            (web.replicas() == 1).then_some(())
+        });
     });
     let written = written.into_inner();
     let conflicts = balancer.metric("elb_conflicts_total").unwrap();
     println!("{written} foreign changes, {lost:?} of them too late; {conflicts} conflicts of ours");
     assert!(written > 100 && conflicts > 0.0, "{written} {conflicts}");
-    assert_eq!(web.inspect()["Spec"]["Labels"]["touched"], written.to_string());
+    assert_eq!(
+        web.inspect()["Spec"]["Labels"]["touched"],
+        written.to_string()
+    );
 }
 
 /// Ends what runs beside the test, also when that fails.
@@ -150,14 +164,22 @@ fn d9_what_somebody_sets_by_hand_is_seen_and_left_for_the_cooldown() {
         let is_it = |step: &serde_json::Value| {
             step["reason"] == "changed_by_others" && step["before"] == 2 && step["after"] == 4
         };
-        let mut steps = decisions.iter().filter_map(|it| it["steps"].as_array()).flatten();
+        let mut steps = decisions
+            .iter()
+            .filter_map(|it| it["steps"].as_array())
+            .flatten();
         steps.any(is_it).then_some(())
     });
     balancer.wait_heard(&web.name, 4);
     until("the cooldown is given as the reason", seconds(8), || {
-        balancer.reasons(&web.name).contains(&"cooldown".to_owned()).then_some(())
+        balancer
+            .reasons(&web.name)
+            .contains(&"cooldown".to_owned())
+            .then_some(())
     });
-    until("it is put right after the cooldown", seconds(30), || (web.replicas() == 2).then_some(()));
+    until("it is put right after the cooldown", seconds(30), || {
+        (web.replicas() == 2).then_some(())
+    });
     let after = scaled.elapsed();
     println!("put right after {after:?}");
     assert!(after > Duration::from_secs_f64(9.5), "{after:?}");
@@ -177,7 +199,9 @@ fn d10_another_service_under_the_same_name_is_watched_anew() {
     let balancer = Balancer::start(&[1], &config);
     let _agents = Agent::everywhere(&lab, balancer.port);
     let web = lab.create(&lab.web("web", 2));
-    until("the first is shrunk", seconds(40), || (web.replicas() == 1).then_some(()));
+    until("the first is shrunk", seconds(40), || {
+        (web.replicas() == 1).then_some(())
+    });
     let first = balancer.service(&web.name)["id"].clone();
     assert_eq!(first, web.id);
     drop(web);
@@ -192,9 +216,14 @@ fn d10_another_service_under_the_same_name_is_watched_anew() {
         (balancer.service(&web.name)["id"] == web.id).then_some(())
     });
     until("it says that it watches first", seconds(15), || {
-        balancer.reasons(&web.name).contains(&"watching_first".to_owned()).then_some(())
+        balancer
+            .reasons(&web.name)
+            .contains(&"watching_first".to_owned())
+            .then_some(())
     });
-    until("the second is shrunk", seconds(40), || (web.replicas() == 1).then_some(()));
+    until("the second is shrunk", seconds(40), || {
+        (web.replicas() == 1).then_some(())
+    });
     let after = made.elapsed();
     println!("shrunk after {after:?}");
     assert!(after > seconds(8), "{after:?}");

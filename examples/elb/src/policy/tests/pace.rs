@@ -94,7 +94,8 @@ fn a_time_without_decisions_is_no_time_of_little_load() {
 
 #[test]
 fn a_pause_longer_than_the_window_was_not_watched() {
-    for (window, pause, is_watched) in [(3, 2, true), (3, 8, false), (60, 8, true), (60, 25, false)] {
+    for (window, pause, is_watched) in [(3, 2, true), (3, 8, false), (60, 8, true), (60, 25, false)]
+    {
         let mut settings = settings(cpu());
         settings.down.stabilise = Duration::from_secs(window);
         let mut policy = Policy::new(settings);
@@ -104,13 +105,20 @@ fn a_pause_longer_than_the_window_was_not_watched() {
         // While nobody could be asked, the load has ended.
         let decision = policy.step(at(window + pause), &loaded(8, 0.1));
         let is_unwatched = |step: &Step| matches!(step.reason, Reason::WatchingFirst { .. });
-        assert_eq!(!decision.steps.iter().any(is_unwatched), is_watched, "{decision}");
+        assert_eq!(
+            !decision.steps.iter().any(is_unwatched),
+            is_watched,
+            "{decision}"
+        );
         let begin = window + pause + 1;
         let mut after = (begin..).map(|second| policy.step(at(second), &loaded(8, 0.1)));
         let shrinks = after.position(|decision| decision.result == 2);
         // Counted from the pause if that was not watched.
         assert!(shrinks < Some(window as usize + 1), "{shrinks:?}");
-        assert!(is_watched || shrinks == Some(window as usize - 1), "{shrinks:?}");
+        assert!(
+            is_watched || shrinks == Some(window as usize - 1),
+            "{shrinks:?}"
+        );
     }
 }
 

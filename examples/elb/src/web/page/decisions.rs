@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::when::When;
 use crate::board::Entry;
 use crate::controller::Outcome;
-use crate::policy::{Signal, Step};
+use crate::policy::{Kind, Signal, Step};
 use crate::view::{DecisionView, ServiceView};
 use crate::web::html::{Segment, Text};
 use crate::words::{count, duration, quantity};
@@ -27,7 +27,8 @@ pub(super) fn last(decisions: &[DecisionView], when: &When) -> String {
 
 /// The last changes of all services, newest first.
 pub(super) fn recent(decisions: &[DecisionView], when: &When) -> String {
-    let is_change = |it: &&DecisionView| it.from != it.to && !it.service.is_empty();
+    let is_change =
+        |it: &&DecisionView| it.from != it.to && !it.service.is_empty() && it.kind == Kind::Service;
     let newest = decisions.iter().rev().filter(is_change).take(SEVERAL);
     let items: String = newest.map(|it| line(it, when, true)).collect();
     let list = list(&items);
@@ -62,7 +63,8 @@ fn list(items: &str) -> String {
 }
 
 fn line(decision: &DecisionView, when: &When, is_named: bool) -> String {
-    let reason = |reason: &String| format!("<span><bdi>{}</bdi></span>", Text(reason));
+    let reason =
+        |reason: &String| format!("<span class=\"why\"><bdi>{}</bdi></span>", Text(reason));
     let reasons: String = decision.reasons.iter().map(reason).collect();
     let whose = match is_named {
         true => format!(
@@ -117,7 +119,8 @@ fn whole(service: &ServiceView, entry: &Entry, when: &When) -> String {
         Outcome::Kept | Outcome::Advised | Outcome::Done => "",
     };
     let tags = tags(entry.outcome.name(), decision.is_fast(), why);
-    let reason = |reason: &String| format!("<span><bdi>{}</bdi></span>", Text(reason));
+    let reason =
+        |reason: &String| format!("<span class=\"why\"><bdi>{}</bdi></span>", Text(reason));
     let reasons: String = decision.reasons().iter().map(reason).collect();
     let inputs: String = decision
         .inputs

@@ -19,7 +19,10 @@ pub(super) fn render(snapshot: &Snapshot) -> String {
 }
 
 fn facts(snapshot: &Snapshot) -> String {
-    let mut facts = format!("<span>{}</span>", Text(&snapshot.title));
+    let mut facts = match snapshot.title.as_str() {
+        "" => String::new(),
+        title => format!("<span>{}</span>", Text(title)),
+    };
     facts += &format!("<span>running for {}</span>", duration(snapshot.elapsed));
     if snapshot.speed.is_finite() && snapshot.speed != 1.0 && snapshot.speed > 0.0 {
         let speed = Scale::fitting("", snapshot.speed).number(snapshot.speed);

@@ -5,6 +5,7 @@ mod decisions;
 mod head;
 mod modes;
 mod overview;
+mod pool;
 mod service;
 mod signal;
 mod sparkline;
@@ -15,8 +16,9 @@ use self::when::When;
 use super::Site;
 use super::html::{Segment, Text};
 use crate::chart;
+use crate::policy::Kind;
 use crate::presence::Presence;
-use crate::view::{DecisionView, ServiceView, Snapshot};
+use crate::view::{DecisionView, PoolView, ServiceView, Snapshot};
 
 /// What keeps the page as it is now, and switches modes.
 pub(super) const SCRIPT: &str = include_str!("script.js");
@@ -49,9 +51,7 @@ pub(super) fn index(site: &Site, sought: &Sought) -> String {
         }
         (services, false) => {
             let one = |service: &ServiceView| {
-                let about = |decision: &&DecisionView| decision.service == service.name;
-                let own = snapshot.decisions.iter().filter(about);
-                let own: Vec<DecisionView> = own.cloned().collect();
+                let own = about(&snapshot, Kind::Service, &service.name);
                 service::card(service, &own, &when)
             };
             services.iter().map(one).collect()
@@ -59,8 +59,26 @@ pub(super) fn index(site: &Site, sought: &Sought) -> String {
     };
     let troubles = troubles(&snapshot.troubles);
     let telemetry = telemetry::card(&snapshot.intake, &presence);
-    let main = format!("{troubles}{services}{telemetry}");
-    whole(&snapshot, &snapshot.title, &main, "/api/v1/snapshot")
+    let pool = |pool: &PoolView| {
+        let own = about(&snapshot, Kind::Pool, &pool.standing.name);
+        pool::card(pool, &own, &when)
+    };
+    let pools: String = snapshot.pools.iter().map(pool).collect();
+    let main = format!("{troubles}{services}{pools}{telemetry}");
+    let width = if is_many { "many" } else { "" };
+    whole(
+        &snapshot,
+        (&snapshot.title, width),
+        &main,
+        "/api/v1/snapshot",
+    )
+}
+
+/// The last decisions about one.
+fn about(snapshot: &Snapshot, kind: Kind, name: &str) -> Vec<DecisionView> {
+    let decisions = snapshot.decisions.iter();
+    let own = decisions.filter(|it| it.kind == kind && it.service == name);
+    own.cloned().collect()
 }
 
 /// The page of one service; `None` if it is not known.
@@ -82,7 +100,7 @@ pub(super) fn of_service(site: &Site, name: &str) -> Option<String> {
     let main =
         format!("<nav><a href=\"/\">all services</a></nav>\n{troubles}{card}{containers}{history}");
     let data = format!("/api/v1/services/{}", Segment(name));
-    Some(whole(&snapshot, name, &main, &data))
+    Some(whole(&snapshot, (name, ""), &main, &data))
 }
 
 /// What is wrong now.
@@ -103,7 +121,7 @@ fn troubles(troubles: &[String]) -> String {
     }
 }
 
-fn whole(snapshot: &Snapshot, title: &str, main: &str, data: &str) -> String {
+fn whole(snapshot: &Snapshot, (title, class): (&str, &str), main: &str, data: &str) -> String {
     let title = Text(title);
     let style = include_str!("style.css");
     let night = chart::night_rules();
@@ -115,7 +133,7 @@ fn whole(snapshot: &Snapshot, title: &str, main: &str, data: &str) -> String {
          <meta name=\"color-scheme\" content=\"light dark\">\n\
          <noscript><meta http-equiv=\"refresh\" content=\"2\"></noscript>\n\
          <title>{title} · elastic load balancing</title>\n\
-         <style>\n{style}@media (prefers-color-scheme: dark) {{{night}}}\n</style>\n</head>\n<body>\n\
+         <style>\n{style}@media (prefers-color-scheme: dark) {{{night}}}\n</style>\n</head>\n<body class=\"{class}\">\n\
          <header>\n{head}</header>\n<main>\n{main}</main>\n\
          <footer>The same as data: <a href=\"{data}\">{data}</a>, \
          <a href=\"/api/v1/openapi.json\">all of the API</a>, \

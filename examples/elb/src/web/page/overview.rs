@@ -8,6 +8,7 @@ use super::modes;
 use super::signal::{self, State};
 use super::sparkline;
 use super::when::When;
+use crate::policy::Kind;
 use crate::view::{DecisionView, ServiceView, SignalView};
 use crate::web::html::{Segment, Text};
 use crate::words::{limits, quantity, shortened};
@@ -25,6 +26,7 @@ pub(super) fn card(
 ) -> String {
     let last: HashMap<&str, &DecisionView> = decisions
         .iter()
+        .filter(|decision| decision.kind == Kind::Service)
         .map(|decision| (decision.service.as_str(), decision))
         .collect();
     let is_meant = |service: &&ServiceView| service.name.contains(&sought.0);
@@ -159,7 +161,7 @@ fn sum(services: &[ServiceView]) -> String {
 fn row(service: &ServiceView, last: Option<&&DecisionView>, when: &When) -> String {
     let need = Need::of(service);
     let (class, words) = (need.class(), need.words());
-    let (mode, mode_words) = modes::meaning(&service.mode);
+    let (mode, meaning) = modes::meaning(&service.mode);
     let name = Text(&service.name);
     let file = Segment(&service.name);
     let replicas = replicas(service);
@@ -167,15 +169,19 @@ fn row(service: &ServiceView, last: Option<&&DecisionView>, when: &When) -> Stri
     let spark = sparkline::draw(service);
     let said = last.map_or_else(String::new, |decision| said(decision, when));
     format!(
-        "<tr class=\"{class}\"><th scope=\"row\"><i class=\"dot\" title=\"{words}\"></i>\
-         <span class=\"unseen\">{words}: </span><a href=\"/service/{file}\"><bdi>{name}</bdi></a> \
-         <span class=\"badge {mode}\">{mode_words}</span></th>\
+        "<tr class=\"{class}\"><th scope=\"row\"><div class=\"who\"><i class=\"dot\" title=\"{words}\"></i>\
+         <span class=\"unseen\">{words}: </span>\
+         <a href=\"/service/{file}\" title=\"{name}\"><bdi>{name}</bdi></a> \
+         <span class=\"badge {mode}\" title=\"{meaning}\">{mode}</span></div></th>\
          <td class=\"of\">{replicas}</td><td class=\"load\">{load}</td>\
          <td class=\"past\">{spark}</td><td class=\"said\">{said}</td></tr>\n"
     )
 }
 
 fn replicas(service: &ServiceView) -> String {
+    if service.mode == "off" {
+        return "<span class=\"quiet\">not looked at</span>".to_owned();
+    }
     let (running, wanted) = (service.running, service.wanted);
     let (least, most) = service.bounds;
     let number = match running == wanted {
@@ -208,10 +214,10 @@ fn load(service: &ServiceView) -> String {
     let value = quantity(worst.value, &worst.unit);
     let limits = limits(worst.lower, worst.upper, &worst.unit);
     format!(
-        "<b>{}</b> <span class=\"quiet\">{}, <bdi>{}</bdi></span>{}",
+        "<span title=\"{}\"><b>{}</b> <span class=\"quiet\">{}</span></span>{}",
+        Text(&shortened(&worst.metric, 80)),
         Text(&value),
         Text(&limits),
-        Text(&shortened(&worst.metric, 40)),
         signal::bar(worst)
     )
 }
@@ -224,8 +230,8 @@ fn said(decision: &DecisionView, when: &When) -> String {
     };
     let why = decision.reasons.first().map_or("", String::as_str);
     format!(
-        "{} <b>{change}</b> <span class=\"quiet\"><bdi>{}</bdi></span>",
+        "<div>{} <b>{change}</b> <span class=\"quiet\"><bdi>{}</bdi></span></div>",
         when.told(decision.at, decision.time),
-        Text(&shortened(why, 90))
+        Text(&shortened(why, 160))
     )
 }

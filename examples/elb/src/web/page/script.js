@@ -9,6 +9,7 @@ const answer = dialog.querySelector("output");
 const token = dialog.querySelector("input");
 let asked = null;
 let isStill = false;
+let isPressed = false;
 
 const MEANING = {
   off: "Nothing is decided any more; what runs stays as it is.",
@@ -16,20 +17,30 @@ const MEANING = {
   act: "Decisions are carried out: replicas are added and taken away.",
 };
 
+const MACHINES = {
+  off: "Nothing is decided about machines any more; what is under way stays as it is.",
+  advise: "Decisions are made and shown; no machine is ordered, drained or given back.",
+  act: "Machines are ordered, drained and given back, through the hook.",
+};
+
 // Text only: names are those of others.
-function ask(service, mode) {
-  asked = { service, mode };
-  const whom = service === null ? "All services" : service;
-  words.textContent = `${whom}: ${mode}. ${MEANING[mode]}`;
+function ask(service, pool, mode) {
+  asked = { service, pool, mode };
+  const whom = service ?? (pool === null ? "All services and pools" : `Machines ${pool}`);
+  const meaning = pool === null ? MEANING : MACHINES;
+  words.textContent = `${whom}: ${mode}. ${meaning[mode]}`;
   answer.textContent = "";
   dialog.showModal();
 }
 
 async function tell() {
-  const { service, mode } = asked;
-  const path = service === null
-    ? "/api/v1/mode"
-    : `/api/v1/services/${encodeURIComponent(service)}/mode`;
+  const { service, pool, mode } = asked;
+  let path = "/api/v1/mode";
+  if (service !== null) {
+    path = `/api/v1/services/${encodeURIComponent(service)}/mode`;
+  } else if (pool !== null) {
+    path = `/api/v1/pools/${encodeURIComponent(pool)}/mode`;
+  }
   const headers = { "Content-Type": "application/json", "X-Elb": "1" };
   if (token.value !== "") {
     headers.Authorization = `Bearer ${token.value}`;
@@ -50,10 +61,10 @@ async function tell() {
   }
 }
 
-// Somebody who marks text, writes, or wants to read in peace is not disturbed.
+// Somebody who presses something, marks text, writes, or wants to read in peace is not disturbed.
 function isBusy() {
   const { activeElement } = document;
-  return dialog.open || document.hidden || activeElement?.matches("input")
+  return dialog.open || document.hidden || isPressed || activeElement?.matches("input")
     || String(getSelection()) !== "";
 }
 
@@ -84,7 +95,7 @@ async function renew() {
     if (focused) {
       byKey(focused)?.focus({ preventScroll: true });
     }
-    aim();
+    aim(false);
     hold(isStill);
   } catch {
     document.body.classList.add("lost");
@@ -92,10 +103,13 @@ async function renew() {
 }
 
 // The decision that the address leads to; a new list does not know.
-function aim() {
+function aim(isNew) {
   const aimed = document.getElementById(location.hash.slice(1));
   document.querySelectorAll(".aimed").forEach((old) => old.classList.remove("aimed"));
   aimed?.closest(".decisions li")?.classList.add("aimed");
+  if (isNew) {
+    aimed?.scrollIntoView({ block: "center" });
+  }
 }
 
 function hold(still) {
@@ -107,7 +121,7 @@ token.value = sessionStorage.getItem("token") ?? "";
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-mode]");
   if (button) {
-    ask(button.dataset.service ?? null, button.dataset.mode);
+    ask(button.dataset.service ?? null, button.dataset.pool ?? null, button.dataset.mode);
   }
   if (event.target.closest("#still")) {
     hold(!isStill);
@@ -118,9 +132,14 @@ dialog.querySelector("form").addEventListener("submit", (event) => {
   tell();
 });
 dialog.querySelector("button[type=button]").addEventListener("click", () => dialog.close());
-addEventListener("hashchange", aim);
+addEventListener("pointerdown", () => { isPressed = true; });
+// What was pressed is still there when the click comes.
+["pointerup", "pointercancel", "blur"].forEach((end) => {
+  addEventListener(end, () => setTimeout(() => { isPressed = false; }, 100));
+});
+addEventListener("hashchange", () => aim(true));
 document.body.classList.add("live");
-aim();
+aim(true);
 setInterval(() => {
   if (!isStill) {
     renew();

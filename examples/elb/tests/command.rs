@@ -1,0 +1,220 @@
+//! The program as an operator and a supervisor meet it: exit codes, and log lines for programs.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::{TcpListener, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+fn elb(args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_elb"));
+    let output = command.args(args).stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.code().is_some(), "it was killed: {output:?}");
+    output
+}
+
+/// Its exit code, and what it said on standard error.
+fn ended(args: &[&str]) -> (i32, String) {
+    let output = elb(args);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!said.contains("panicked"), "{said}");
+    (output.status.code().unwrap(), said)
+}
+
+/// A configuration that reaches no engine, in a folder of the test's own.
+fn configured(folder: &Path, more: &str) -> PathBuf {
+    let path = folder.join("elb.toml");
+    let socket = folder.join("no.sock");
+    let text = format!(
+        "[collector]\nlisten = \"127.0.0.1:0\"\n[http]\nlisten = \"127.0.0.1:0\"\n[docker]\n\
+         endpoints = [\"unix://{}\"]\n{more}",
+        socket.display()
+    );
+    fs::write(&path, text).unwrap();
+    path
+}
+
+#[test]
+fn nothing_wrong_is_zero() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = configured(folder.path(), "");
+    let config = config.to_str().unwrap();
+    for args in [
+        &["--version"][..],
+        &["--help"],
+        &["run", "--example"],
+        &["run", "--config", config, "--validate"],
+    ] {
+        assert_eq!(ended(args).0, 0, "{args:?}");
+    }
+}
+
+#[test]
+fn what_is_wrong_is_one_and_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = configured(folder.path(), "[control]\nintervall = \"2s\"\n");
+    let config = config.to_str().unwrap();
+    let nowhere = folder.path().join("nowhere.toml");
+    let nowhere = nowhere.to_str().unwrap();
+    // A port on which nobody listens any more.
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let free = free.local_addr().unwrap().to_string();
+    for (args, said) in [
+        (&["run", "--config", nowhere][..], "nowhere.toml"),
+        (&["run", "--config", config], "intervall"),
+        (&["run", "--config", config, "--validate"], "line 8"),
+        (&["check", "--config", config, "--listen-for", "0s"], ""),
+        (&["replay", nowhere], "nowhere.toml"),
+        (&["health", "--address", &free], &free),
+        (&["--log", "a=b=c", "run", "--config", config], ""),
+    ] {
+        let (code, words) = ended(args);
+        assert_eq!(code, 1, "{args:?}: {words}");
+        assert!(words.contains(said), "{said:?} is not in {words}");
+    }
+}
+
+#[test]
+fn wrong_usage_is_two() {
+    for args in [
+        &[][..],
+        &["run"],
+        &["fly"],
+        &["run", "--confog", "elb.toml"],
+        &["--log-format", "xml", "run", "--example"],
+        &["health", "--address", "here"],
+    ] {
+        let (code, words) = ended(args);
+        assert_eq!(code, 2, "{args:?}: {words}");
+        assert!(
+            words.contains("Usage") || words.contains("--help"),
+            "{words}"
+        );
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_is_one_and_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let config = configured(folder.path(), "");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, text.replacen("127.0.0.1:0", &taken, 1)).unwrap();
+    let (code, words) = ended(&["run", "--config", config.to_str().unwrap()]);
+    assert_eq!(code, 1);
+    assert!(words.contains(&taken), "{words}");
+}
+
+/// An elb that runs, and is ended with the test.
+struct Running {
+    child: Child,
+    lines: BufReader<std::process::ChildStderr>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+impl Running {
+    fn start(config: &Path, args: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_elb"))
+            .args(args)
+            .args(["run", "--config"])
+            .arg(config)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap());
+        Self { child, lines }
+    }
+
+    /// Lines until one contains this.
+    fn until(&mut self, part: &str) -> Vec<String> {
+        let mut lines: Vec<String> = Vec::new();
+        let began = Instant::now();
+        while lines.last().is_none_or(|line| !line.contains(part)) {
+            assert!(began.elapsed() < Duration::from_secs(60), "{lines:?}");
+            let mut line = String::new();
+            let length = self.lines.read_line(&mut line).unwrap();
+            assert!(length > 0, "it ended: {lines:?}");
+            lines.push(line);
+        }
+        lines
+    }
+
+    /// Its exit code after a signal, and what it said until then.
+    fn end(mut self, signal: &str) -> (Option<i32>, String) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args([signal, &pid]).status().unwrap();
+        assert!(sent.success());
+        let mut rest = String::new();
+        self.lines.read_to_string(&mut rest).unwrap();
+        (self.child.wait().unwrap().code(), rest)
+    }
+}
+
+#[test]
+fn a_supervisor_ends_it_and_that_is_no_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = configured(folder.path(), "");
+    for signal in ["-TERM", "-INT"] {
+        let mut running = Running::start(&config, &[]);
+        running.until("Listening, HTTP");
+        let (code, rest) = running.end(signal);
+        assert_eq!(code, Some(0), "{rest}");
+        assert!(rest.contains("the services stay as they are"), "{rest}");
+    }
+}
+
+#[test]
+fn log_lines_are_objects_for_what_collects_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let more = "[[service]]\nname = \"web\"\n[service.policy]\n\
+                metric = [{ name = \"vir_cpu_cores\", target = 0.5 }]\n";
+    let config = configured(folder.path(), more);
+    let mut running = Running::start(&config, &["--log-format", "json"]);
+    let mut lines = running.until("cannot be reached");
+    lines.extend(running.until("Listening, HTTP"));
+    let (code, rest) = running.end("-TERM");
+    assert_eq!(code, Some(0));
+    lines.extend(rest.lines().map(str::to_owned));
+    let mut levels = Vec::new();
+    for line in &lines {
+        let line: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"));
+        for member in ["timestamp", "level", "message"] {
+            assert!(line[member].is_string(), "{member}: {line}");
+        }
+        levels.push(line["level"].as_str().unwrap().to_owned());
+    }
+    assert!(levels.iter().any(|level| level == "INFO"));
+    assert!(levels.iter().any(|level| level == "WARN"));
+
+    // So is its last word.
+    let text = fs::read_to_string(&config).unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let (udp, http) = text.split_once("[http]").unwrap();
+    let http = http.replacen("127.0.0.1:0", &taken, 1);
+    fs::write(&config, format!("{udp}[http]{http}")).unwrap();
+    let args = [
+        "--log-format",
+        "json",
+        "run",
+        "--config",
+        config.to_str().unwrap(),
+    ];
+    let (code, words) = ended(&args);
+    assert_eq!(code, 1);
+    let last: Value = serde_json::from_str(words.lines().last().unwrap()).unwrap();
+    assert_eq!(last["level"], "ERROR");
+    assert!(last["message"].as_str().unwrap().contains(&taken), "{last}");
+}

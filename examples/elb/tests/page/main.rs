@@ -1,0 +1,451 @@
+//! The page in a browser, as Debian ships it: with scripts and without, by mouse and by keyboard,
+//! by day and by night, on a telephone, with many services, with hostile names. Skipped where
+//! there is no Chromium. `ELB_SCREENSHOTS=FOLDER` keeps pictures of what it looked like.
+
+mod browser;
+mod sight;
+mod world;
+
+use std::time::Duration;
+
+use elb::policy::Mode;
+use elb::web::Access;
+use tokio::time::timeout;
+
+use browser::Browser;
+use world::World;
+
+const DESKTOP: (u32, u32) = (1280, 900);
+const TELEPHONE: (u32, u32) = (390, 800);
+const HOSTILE: &str = "</style></script><script>document.title='owned'</script><img src=x onerror=\
+                       \"document.title='owned'\">\u{202e}\u{1b}]0;owned\u{7}";
+
+async fn browser((width, height): (u32, u32)) -> Option<Browser> {
+    Browser::open(width, height).await
+}
+
+#[tokio::test]
+async fn the_page_lives_in_a_browser() {
+    let page = World::of("article", "apache", 80).serve().await;
+    let Some(mut browser) = browser(DESKTOP).await else {
+        return;
+    };
+    browser.visit(&page.at("/")).await;
+    browser
+        .until("document.body.classList.contains('live')")
+        .await;
+    // It renews itself: what was there is replaced by what is there now.
+    browser
+        .value("document.querySelector('main').id = 'old'")
+        .await;
+    browser
+        .until("document.querySelector('main').id === ''")
+        .await;
+    let text = browser.value("document.body.innerText").await.to_string();
+    for part in [
+        "apache",
+        "acts",
+        "Decisions",
+        "Nothing is missing.",
+        "node3",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    browser.picture("index.png").await;
+    browser.visit(&page.at("/service/apache")).await;
+    browser.picture("service.png").await;
+    assert_eq!(browser.complaints, [""; 0]);
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn a_mode_is_switched_by_hand_once_it_is_confirmed() {
+    let page = World::of("article", "apache", 20).serve().await;
+    let Some(mut browser) = browser(DESKTOP).await else {
+        return;
+    };
+    browser.visit(&page.at("/")).await;
+    browser
+        .until("document.body.classList.contains('live')")
+        .await;
+    let button = "button[data-mode=advise][data-service=apache]";
+    browser.click(button).await;
+    browser.until("document.querySelector('dialog').open").await;
+    let asked = browser
+        .value("document.querySelector('dialog p').innerText")
+        .await;
+    assert_eq!(
+        asked,
+        "apache: advise. Decisions are made and shown; nothing is changed."
+    );
+    browser.picture("dialog.png").await;
+    browser.click("dialog button[type=button]").await;
+    browser
+        .until("!document.querySelector('dialog').open")
+        .await;
+    assert_eq!(page.mode("apache"), Mode::Act, "nothing without a yes");
+
+    browser.click(button).await;
+    browser.until("document.querySelector('dialog').open").await;
+    browser.click("dialog .yes").await;
+    let pressed = format!("document.querySelector('{button}').ariaPressed === 'true'");
+    browser.until(&pressed).await;
+    assert_eq!(page.mode("apache"), Mode::Advise);
+
+    // All of them, and by the keyboard alone.
+    browser
+        .value("document.querySelector('.top [data-mode=off]').focus()")
+        .await;
+    browser.press("Enter").await;
+    browser.until("document.querySelector('dialog').open").await;
+    browser.press("Escape").await;
+    browser
+        .until("!document.querySelector('dialog').open")
+        .await;
+    assert_eq!(page.mode("apache"), Mode::Advise);
+    browser.press("Enter").await;
+    browser.until("document.querySelector('dialog').open").await;
+    for _ in 0..5 {
+        browser.press("Tab").await;
+        if browser
+            .value("document.activeElement.matches('.yes')")
+            .await
+            == true
+        {
+            break;
+        }
+    }
+    browser.press("Enter").await;
+    browser
+        .until("document.querySelector('.top [data-mode=off]').ariaPressed === 'true'")
+        .await;
+    assert_eq!(page.mode("apache"), Mode::Off);
+    let focused = browser.value("document.activeElement.dataset.key").await;
+    assert_eq!(focused, "off", "who uses the keyboard is where they were");
+    assert_eq!(browser.complaints, [""; 0]);
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn a_token_is_asked_for_where_there_is_one() {
+    let world = World {
+        access: Access {
+            token: Some("a-token-of-at-least-16".to_owned()),
+            ..Access::default()
+        },
+        ..World::of("article", "apache", 20)
+    };
+    let page = world.serve().await;
+    let Some(mut browser) = browser(TELEPHONE).await else {
+        return;
+    };
+    browser.visit(&page.at("/")).await;
+    browser
+        .until("document.body.classList.contains('live')")
+        .await;
+    browser
+        .click("button[data-mode=off][data-service=apache]")
+        .await;
+    browser.click("dialog .yes").await;
+    browser
+        .until("document.querySelector('dialog output').innerText !== ''")
+        .await;
+    let said = browser
+        .value("document.querySelector('dialog output').innerText")
+        .await;
+    assert!(said.to_string().to_lowercase().contains("token"), "{said}");
+    assert_eq!(page.mode("apache"), Mode::Act);
+    browser.picture("refused.png").await;
+    browser.click("dialog input").await;
+    browser.write("a-token-of-at-least-16").await;
+    browser.click("dialog .yes").await;
+    browser
+        .until("!document.querySelector('dialog').open")
+        .await;
+    assert_eq!(page.mode("apache"), Mode::Off);
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn a_mark_in_the_chart_leads_to_its_explanation() {
+    let page = World::of("step", "apache", 100).serve().await;
+    for size in [DESKTOP, TELEPHONE] {
+        let Some(mut browser) = browser(size).await else {
+            return;
+        };
+        browser.visit(&page.at("/")).await;
+        browser
+            .until("document.body.classList.contains('live')")
+            .await;
+        let chart = if size == DESKTOP { ".wide" } else { ".narrow" };
+        let mark = format!("{chart} a.note:last-of-type");
+        let title = format!("document.querySelector('{mark} title').textContent");
+        let title = browser.value(&title).await.as_str().unwrap().to_owned();
+        browser.click(&mark).await;
+        browser
+            .until("location.pathname === '/service/apache'")
+            .await;
+        browser
+            .until("document.querySelector('.aimed') !== null")
+            .await;
+        // It is still aimed at when the list is a new one.
+        browser
+            .value("document.querySelector('main').id = 'old'")
+            .await;
+        browser
+            .until("document.querySelector('main').id === ''")
+            .await;
+        let told = "document.querySelector('.aimed summary bdi').innerText";
+        let told = browser.value(told).await;
+        let told = told.as_str().unwrap();
+        assert!(title.contains(told), "{title} / {told}");
+        let seen = "(() => { const { top } = \
+                    document.querySelector('.aimed').getBoundingClientRect(); \
+                    return top > -1 && top < innerHeight; })()";
+        browser.until(seen).await;
+        // From what it was decided is told as well.
+        browser.click(".aimed summary").await;
+        browser
+            .until("document.querySelector('.aimed details').open")
+            .await;
+        let inputs = browser
+            .value("document.querySelector('.aimed details').innerText")
+            .await;
+        assert!(inputs.to_string().contains("containers"), "{inputs}");
+        browser
+            .value("document.querySelector('main').id = 'old'")
+            .await;
+        browser
+            .until("document.querySelector('main').id === ''")
+            .await;
+        browser
+            .until("document.querySelector('.aimed details').open")
+            .await;
+        let name = format!("aimed{}.png", size.0);
+        browser.picture(&name).await;
+        browser.close().await;
+    }
+}
+
+#[tokio::test]
+async fn what_packet_samples_led_to_is_marked_and_told() {
+    let page = World::surge("apache").serve().await;
+    let decisions = page.handle.board().lock().decisions("apache");
+    assert!(
+        decisions.iter().any(|it| it.fast && it.to > it.from),
+        "{decisions:?}"
+    );
+    let Some(mut browser) = browser(DESKTOP).await else {
+        return;
+    };
+    browser.visit(&page.at("/service/apache")).await;
+    let marks = browser
+        .value("document.querySelectorAll('.wide .note polygon').length")
+        .await;
+    assert!(marks.as_u64() > Some(0), "{marks}");
+    let told = browser
+        .value("document.querySelector('.tag.fast').closest('li').innerText")
+        .await;
+    let told = told.as_str().unwrap();
+    assert!(told.contains("packet samples show"), "{told}");
+    browser.picture("fast.png").await;
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn what_is_missing_is_said_in_plain_words() {
+    let world = World::of("step", "apache", 170);
+    let page = world.without(3, 72).without(2, 0).serve().await;
+    let Some(mut browser) = browser(DESKTOP).await else {
+        return;
+    };
+    browser.visit(&page.at("/")).await;
+    let missing = browser
+        .value("document.querySelector('.missing').innerText")
+        .await;
+    let missing = missing.as_str().unwrap().to_owned();
+    for part in [
+        "The agent of node3 (10.0.0.3/100000) has been silent for",
+        "No agent speaks for the node node2",
+        "under control. Start one there",
+        "containers are seen",
+    ] {
+        assert!(missing.contains(part), "{part}: {missing}");
+    }
+    let agents = browser
+        .value("document.querySelector('.agents').innerText")
+        .await;
+    assert!(agents.to_string().contains("silent for"), "{agents}");
+    browser.picture("missing.png").await;
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn fifty_services_are_seen_at_a_glance() {
+    let page = World::many(50).serve().await;
+    let Some(mut browser) = browser(DESKTOP).await else {
+        return;
+    };
+    for scheme in ["light", "dark"] {
+        browser.prefer(scheme).await;
+        browser.visit(&page.at("/")).await;
+        let rows = "document.querySelectorAll('.services tbody tr').length";
+        assert_eq!(browser.value(rows).await, 50);
+        browser.picture(&format!("many-{scheme}.png")).await;
+    }
+    browser
+        .until("document.body.classList.contains('live')")
+        .await;
+    let height = browser
+        .value("document.querySelector('.services').offsetHeight / 50")
+        .await;
+    assert!(height.as_f64() < Some(90.0), "{height} pixels for one");
+    // Looked for by name.
+    browser.click(".find input").await;
+    browser.write("billing_").await;
+    browser.press("Enter").await;
+    browser.until("location.search === '?find=billing_'").await;
+    browser.until("document.readyState === 'complete'").await;
+    let rows = "[...document.querySelectorAll('.services tbody a')].map(it => it.innerText)";
+    let rows = browser.value(rows).await;
+    let found = rows.as_array().unwrap();
+    assert!(!found.is_empty() && found.len() < 50);
+    assert!(
+        found
+            .iter()
+            .all(|it| it.as_str().unwrap().starts_with("billing_"))
+    );
+    browser.click(".services tbody a").await;
+    browser
+        .until("location.pathname.startsWith('/service/billing_')")
+        .await;
+    browser.resize(TELEPHONE.0, TELEPHONE.1).await;
+    browser.visit(&page.at("/")).await;
+    browser.picture("many-telephone.png").await;
+    assert_eq!(browser.complaints, [""; 0]);
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn it_is_readable_on_a_telephone_and_in_the_dark() {
+    let one = World::of("step", "apache", 170)
+        .without(3, 60)
+        .serve()
+        .await;
+    let many = World::many(20).serve().await;
+    let Some(mut browser) = browser(DESKTOP).await else {
+        return;
+    };
+    let pages = [one.at("/"), one.at("/service/apache"), many.at("/")];
+    for (place, page) in pages.iter().enumerate() {
+        for scheme in ["light", "dark"] {
+            browser.prefer(scheme).await;
+            for (width, height) in [(320, 640), TELEPHONE, DESKTOP] {
+                browser.resize(width, height).await;
+                browser.visit(page).await;
+                browser
+                    .until("document.body.classList.contains('live')")
+                    .await;
+                let wide = browser.value("document.documentElement.scrollWidth").await;
+                assert!(
+                    wide.as_u64() <= Some(u64::from(width)),
+                    "{page} is {wide} wide on {width}"
+                );
+                browser
+                    .picture(&format!("{place}-{scheme}-{width}.png"))
+                    .await;
+                let faint = browser.value(sight::FAINT).await;
+                assert_eq!(faint, serde_json::json!([]), "{page}, {scheme}, {width}");
+                let nameless = browser.value(sight::NAMELESS).await;
+                assert_eq!(nameless, serde_json::json!([]), "{page}");
+            }
+        }
+    }
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn it_is_read_without_scripts() {
+    let page = World::of("article", "apache", 80).serve().await;
+    let Some(mut browser) = browser(DESKTOP).await else {
+        return;
+    };
+    browser.forbid_scripts().await;
+    browser.visit(&page.at("/service/apache")).await;
+    let text = browser.value("document.body.innerText").await.to_string();
+    for part in [
+        "apache",
+        "acts",
+        "bounds",
+        "node1",
+        "load is where it should be",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let live = browser
+        .value("document.body.classList.contains('live')")
+        .await;
+    assert_eq!(live, false, "no script has run");
+    // What would do nothing is not there, and the browser loads the page anew by itself.
+    let shown = "[...document.querySelectorAll('button')].filter(it => it.offsetWidth > 0).length";
+    assert_eq!(browser.value(shown).await, 0);
+    browser
+        .value("document.querySelector('main').id = 'old'")
+        .await;
+    browser
+        .until("document.querySelector('main')?.id === ''")
+        .await;
+    browser.picture("scriptless.png").await;
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn hostile_names_run_nothing_in_a_browser() {
+    let page = World::of("article", HOSTILE, 80).serve().await;
+    let Some(mut browser) = browser(TELEPHONE).await else {
+        return;
+    };
+    let escaped: String = HOSTILE.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    for path in ["/".to_owned(), format!("/service/{escaped}")] {
+        browser.visit(&page.at(&path)).await;
+        browser
+            .until("document.body.classList.contains('live')")
+            .await;
+        browser
+            .value("document.querySelector('main').id = 'old'")
+            .await;
+        browser
+            .until("document.querySelector('main').id === ''")
+            .await;
+        let title = browser.value("document.title").await;
+        assert!(
+            title.to_string().contains("elastic load balancing"),
+            "{title}"
+        );
+        for (what, count) in [("script", 1), ("img", 0)] {
+            let found = format!("document.querySelectorAll('{what}').length");
+            let found = browser.value(&found).await;
+            assert_eq!(found, count, "{what} on {path}");
+        }
+        browser.picture(&format!("hostile{}.png", path.len())).await;
+    }
+    assert_eq!(browser.complaints, [""; 0]);
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn it_says_when_nobody_answers_any_more() {
+    let page = World::of("article", "apache", 20).serve().await;
+    let Some(mut browser) = browser(DESKTOP).await else {
+        return;
+    };
+    browser.visit(&page.at("/")).await;
+    browser
+        .until("document.body.classList.contains('live')")
+        .await;
+    let lost = "window.fetch = () => Promise.reject(new Error('gone')); true";
+    assert_eq!(browser.value(lost).await, true);
+    let is_lost = browser.until("document.body.classList.contains('lost')");
+    timeout(Duration::from_secs(60), is_lost).await.unwrap();
+    browser.close().await;
+}

@@ -1,0 +1,170 @@
+//! A loop that has run for a while, with its page on loopback.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use elb::balancer::Balancer;
+use elb::config::{Config, Service};
+use elb::handle::{Handle, Requests};
+use elb::policy::Mode;
+use elb::simulator::{Load, Scenario, ServiceSpec, Simulation};
+use elb::web::{self, Access, Site};
+use sflow_metrics::Timestamp;
+use tokio::net::TcpListener;
+
+const START: Timestamp = Timestamp::from_secs(1_767_225_600);
+
+/// What is to be shown.
+pub(crate) struct World {
+    pub(crate) scenario: Scenario,
+    pub(crate) services: Vec<Service>,
+    /// How long it has run.
+    pub(crate) lasting: Duration,
+    /// Senders that are not heard, from a moment on.
+    pub(crate) unheard: Vec<(IpAddr, Duration)>,
+    pub(crate) access: Access,
+}
+
+impl World {
+    /// One service by this name, under the load of a scenario.
+    pub(crate) fn of(scenario: &str, name: &str, seconds: u64) -> Self {
+        let mut scenario = Scenario::named(scenario).unwrap();
+        name.clone_into(&mut scenario.services[0].name);
+        let services = vec![service(name, Mode::Act)];
+        Self {
+            scenario,
+            services,
+            lasting: Duration::from_secs(seconds),
+            unheard: Vec::new(),
+            access: Access::default(),
+        }
+    }
+
+    /// One service, whose load grows fourfold all at once: packet samples show it first.
+    pub(crate) fn surge(name: &str) -> Self {
+        let mut world = Self::of("article", name, 126);
+        let service = &mut world.scenario.services[0];
+        service.replicas = 4;
+        service.load = Load::Step {
+            before: 1_600.0,
+            after: 6_400.0,
+            at: Duration::from_secs(113),
+        };
+        world.scenario.agents.sampling = 100;
+        let config = format!(
+            "[[service]]\nname = \"{name}\"\n[service.policy]\nmode = \"act\"\nmax = 40\n\
+             metric = [{{ name = \"vir_bytes_in+vir_bytes_out\", target = 500000 }}]\n"
+        );
+        world.services = Config::from_toml(&config).unwrap().services;
+        world
+    }
+
+    /// Many services, each under a load of its own.
+    pub(crate) fn many(count: u32) -> Self {
+        let mut world = Self::of("article", "service", 80);
+        let pattern = world.scenario.services[0].clone();
+        let spec = |number: u32| ServiceSpec {
+            name: name(number),
+            replicas: 1 + number % 4,
+            load: Load::Sine {
+                mean: 60.0 + f64::from(number * 37 % 200),
+                amplitude: f64::from(number * 13 % 60),
+                period: Duration::from_secs(40 + u64::from(number)),
+            },
+            ..pattern.clone()
+        };
+        let own = |number: u32| {
+            let modes = [Mode::Act, Mode::Act, Mode::Advise, Mode::Off];
+            service(&name(number), modes[number as usize % modes.len()])
+        };
+        world.scenario.services = (1..=count).map(spec).collect();
+        world.services = (1..=count).map(own).collect();
+        world
+    }
+
+    /// Not a datagram of this host arrives from so many seconds on.
+    pub(crate) fn without(mut self, host: u8, from: u64) -> Self {
+        let address = IpAddr::V4(Ipv4Addr::new(10, 0, 0, host));
+        self.unheard.push((address, Duration::from_secs(from)));
+        self
+    }
+
+    /// Lets it run, and serves it.
+    pub(crate) async fn serve(self) -> Served {
+        let mut config = Config::article();
+        config.services.clone_from(&self.services);
+        let simulation = Simulation::new(&self.scenario, 1, START).unwrap();
+        let balancer = Balancer::new(START, simulation, config.control, &config.services);
+        let mut balancer = balancer.unwrap();
+        let mut now = START;
+        while now - START < self.lasting {
+            now = now + Duration::from_secs(2);
+            let mut arrived = Vec::new();
+            balancer.orchestrator_mut().advance(now, |sent| {
+                arrived.push((sent.at, sent.source, sent.bytes.to_vec()));
+            });
+            for (at, source, bytes) in arrived {
+                let is_unheard =
+                    |(host, from): &(IpAddr, Duration)| *host == source && at >= START + *from;
+                if !self.unheard.iter().any(is_unheard) {
+                    balancer.receive(at, (source, 6343).into(), &bytes);
+                }
+            }
+            balancer.round(now).await;
+        }
+        let (telemetry, board) = (balancer.telemetry().clone(), balancer.board().clone());
+        let (handle, requests) = Handle::new(telemetry, board, config);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let site = Site::new(handle.clone()).with_access(self.access);
+        tokio::spawn(web::serve(listener, site, std::future::pending()));
+        tokio::spawn(obey(balancer, requests));
+        Served { address, handle }
+    }
+}
+
+/// Where it is shown.
+pub(crate) struct Served {
+    address: SocketAddr,
+    pub(crate) handle: Handle,
+}
+
+impl Served {
+    pub(crate) fn at(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// The mode that a service is in.
+    pub(crate) fn mode(&self, service: &str) -> Mode {
+        self.handle.board().lock().standing(service).unwrap().mode
+    }
+}
+
+/// Does what it is told, as a loop does between its rounds.
+async fn obey(mut balancer: Balancer<Simulation>, mut requests: Requests) {
+    loop {
+        let (request, answer) = requests.next().await;
+        answer.send(balancer.obey(&request)).ok();
+    }
+}
+
+fn service(name: &str, mode: Mode) -> Service {
+    let mut service = Config::article().services[0].clone();
+    name.clone_into(&mut service.name);
+    service.settings.mode = mode;
+    service
+}
+
+/// Names as stacks have them, some of them long.
+pub(crate) fn name(number: u32) -> String {
+    let stacks = [
+        "shop",
+        "billing",
+        "search",
+        "a-stack-with-quite-a-long-name",
+    ];
+    let parts = ["web", "api", "worker", "cache", "mail"];
+    let stack = stacks[number as usize % stacks.len()];
+    let part = parts[number as usize % parts.len()];
+    format!("{stack}_{part}{number}")
+}
