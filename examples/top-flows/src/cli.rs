@@ -292,7 +292,9 @@ impl Cli {
             }
             while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
                 std::thread::sleep(Duration::from_millis(100));
-                model.lock().advance();
+                let mut model = model.lock();
+                model.forget_unasked(std::time::Instant::now());
+                model.catch_up();
             }
         } else {
             let start = Start {

@@ -48,8 +48,8 @@ impl Lens {
         }
     }
 
-    /// Goes on with what came up to this moment.
-    pub fn advance(&mut self, past: &Past, until: Timestamp) {
+    /// Goes on with what came before the datagram of this number, up to this moment.
+    pub fn advance(&mut self, past: &Past, horizon: u64, now: Timestamp) {
         if self.next < past.first() {
             if self.next > 0 {
                 self.missed += past.first() - self.next;
@@ -57,7 +57,7 @@ impl Lens {
             self.next = past.first();
         }
         for (number, came) in past.since(self.next) {
-            if came.at > until {
+            if number >= horizon {
                 break;
             }
             self.next = number + 1;
@@ -66,7 +66,7 @@ impl Lens {
                 self.registry.ingest(came.at, came.sender, &datagram);
             }
         }
-        self.pass(until);
+        self.pass(now);
     }
 
     /// What there is at this moment: by the keys of the question, heaviest first.

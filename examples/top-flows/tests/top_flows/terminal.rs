@@ -1,3 +1,4 @@
+use std::net::UdpSocket;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -304,4 +305,30 @@ fn hostile_names_give_no_orders() {
     screen.wait_for("it is asked", |text| {
         text.contains("filter  service.src=evil]0\\;owned[2J\n") && !text.contains("Tab complete")
     });
+}
+
+#[test]
+fn what_agents_send_is_live() {
+    let free = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap();
+    drop(free);
+    let name = address.to_string();
+    let arguments = ["--listen", &name, "--matrix", "--smooth", "1m"];
+    let Some(mut screen) = Screen::run(&arguments, 80, 24, Line::Fast) else {
+        return;
+    };
+    screen.wait_for_words("live");
+    let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+    for datagram in swarm().datagrams() {
+        sender.send_to(datagram, address).unwrap();
+    }
+    screen.wait_for("all services", |text| {
+        ["front", "back", "store", "(outside)"]
+            .iter()
+            .all(|name| text.contains(name))
+    });
+    screen.press("m");
+    screen.wait_for_words("front.1");
+    screen.press("q");
+    assert!(screen.wait_for_end().success());
 }
