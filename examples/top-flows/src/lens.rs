@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use sflow_metrics::{Config, FlowAnswer, FlowId, FlowRow, FlowValue, Registry, Timestamp};
+use sflow_metrics::{
+    Config, FlowAnswer, FlowId, FlowMeasure, FlowRow, FlowValue, Registry, Timestamp,
+};
 use sflow_v5::Datagram;
 
 use crate::history::{History, MOMENTS};
@@ -73,7 +75,7 @@ impl Lens {
     pub fn answer(&self, now: Timestamp) -> Option<FlowAnswer> {
         let mut answer = self.registry.flows(now, self.id?)?;
         if self.measured.aggregate == Aggregate::Max {
-            fold(&mut answer, self.measured.keys);
+            fold(&mut answer, &self.measured);
         }
         Some(answer)
     }
@@ -112,8 +114,9 @@ impl Lens {
     }
 }
 
-/// Of each flow the most that one data source saw, under so many keys.
-fn fold(answer: &mut FlowAnswer, keys: usize) {
+/// Of each flow the most that one data source saw, under the keys of the question.
+fn fold(answer: &mut FlowAnswer, measured: &Measured) {
+    let keys = measured.keys;
     answer.keys.truncate(keys);
     for row in &mut answer.rows {
         row.keys.truncate(keys);
@@ -129,6 +132,10 @@ fn fold(answer: &mut FlowAnswer, keys: usize) {
         .dedup_by(|later, first| later.keys == first.keys);
     sort_by_value(&mut answer.rows);
     answer.tracked = answer.rows.len();
+    if let FlowMeasure::Distinct(_) = measured.definition.value() {
+        // Counts of different values do not add up; what there is in all stays what it was.
+        return;
+    }
     answer.total = answer.rows.iter().map(|row| row.value).sum();
     let squares = answer.rows.iter().map(|row| row.sampling_error.powi(2));
     answer.total_sampling_error = squares.sum::<f64>().sqrt();

@@ -164,6 +164,15 @@ fn a_cell_that_is_chosen_narrows_and_there_is_a_way_back() {
     screen.press(BACKSPACE);
     screen.press(BACKSPACE);
     screen.wait_for_words("(all packets)");
+    // Nothing that is lighter than the second one.
+    screen.press(DOWN);
+    screen.press(DOWN);
+    screen.press("l");
+    screen.wait_for("lighter ones are gone", |text| {
+        text.contains("top 20 from 3") && text.matches('▌').count() == 2
+    });
+    screen.press("l");
+    screen.wait_for("they are back", |text| text.matches('▌').count() == 4);
     // By the first column, the other way round.
     screen.press("s");
     screen.wait_for_words("ip.src ▼");
@@ -238,6 +247,8 @@ fn a_slow_terminal_gets_less_and_still_answers() {
         return;
     };
     screen.wait_for_words("apache");
+    // It does not fall behind: what it is shown is of now, and the end comes.
+    screen.wait_for_words("ended");
     let begin = Instant::now();
     screen.press("q");
     assert!(screen.wait_for_end().success());
