@@ -113,6 +113,7 @@ fn scenario(services: u32, hosts: u32) -> Scenario {
             address: Ipv4Addr::from_bits(0x0a64_0001 + host),
             cores: 32,
             memory: 64 << 30,
+            tells_steal: true,
         })
         .collect();
     scenario.services = (0..services)

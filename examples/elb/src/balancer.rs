@@ -10,6 +10,7 @@ use crate::config::{self, Control};
 use crate::controller::{Controller, Round};
 use crate::handle::{Refusal, Request};
 use crate::orchestrator::Orchestrator;
+use crate::pool::pools::{PoolRound, Pools};
 use crate::shared::Shared;
 use crate::telemetry::Telemetry;
 use crate::view::{Point, Snapshot};
@@ -19,6 +20,7 @@ use crate::view::{Point, Snapshot};
 pub struct Balancer<O> {
     telemetry: Shared<Telemetry>,
     controller: Controller<O>,
+    pools: Option<Pools>,
     board: Shared<Board>,
 }
 
@@ -37,8 +39,36 @@ impl<O: Orchestrator> Balancer<O> {
         Ok(Self {
             telemetry: Shared::default(),
             controller: Controller::new(orchestrator, control, services)?,
+            pools: None,
             board: Shared::new(Board::new(now)),
         })
+    }
+
+    /// Keeps these pools of machines as well. The instance makes the keys of orders those of this
+    /// run: [`Pools::instance`].
+    ///
+    /// # Errors
+    ///
+    /// If one is to be kept by a metric that is not known.
+    pub fn keep(&mut self, instance: String, pools: &[config::Pool]) -> Result<(), QueryError> {
+        let pools = Pools::new(instance, pools)?;
+        let mode = self.controller.mode();
+        let mut board = self.board.lock();
+        let now = board.now();
+        board.stand_pools(now, mode, pools.keepers());
+        drop(board);
+        self.pools = Some(pools);
+        Ok(())
+    }
+
+    /// The pools of machines.
+    pub const fn pools(&self) -> Option<&Pools> {
+        self.pools.as_ref()
+    }
+
+    /// The pools of machines, to be told something else.
+    pub const fn pools_mut(&mut self) -> Option<&mut Pools> {
+        self.pools.as_mut()
     }
 
     /// Takes one datagram.
@@ -49,10 +79,19 @@ impl<O: Orchestrator> Balancer<O> {
     /// One round of the loop.
     pub async fn round(&mut self, now: Timestamp) -> Round {
         self.telemetry.lock().pass(now);
-        let round = self.controller.round(now, &self.telemetry).await;
+        let mut round = self.controller.round(now, &self.telemetry).await;
+        let machines = self.keep_machines(now, round.reached).await;
+        if let Some(machines) = &machines {
+            round.troubles.extend(machines.troubles.iter().cloned());
+        }
         let mut board = self.board.lock();
         let mode = self.controller.mode();
-        let news = board.note(now, mode, self.controller.managed(), &round);
+        let mut news = board.note(now, mode, self.controller.managed(), &round);
+        if let (Some(pools), Some(machines)) = (&self.pools, &machines) {
+            let more = board.note_pools(now, mode, pools.keepers(), machines);
+            news.entries.extend(more.entries);
+            news.machines = more.machines;
+        }
         drop(board);
         for entry in &news.entries {
             let (id, decision) = (entry.id, &entry.decision);
@@ -68,10 +107,24 @@ impl<O: Orchestrator> Balancer<O> {
                 debug!(id, mode, outcome, "{}", entry.words);
             }
         }
+        for event in &news.machines {
+            info!("{}", event.words);
+        }
         for trouble in &news.troubles {
             warn!("{trouble}");
         }
         round
+    }
+
+    /// One round of the pools, if the orchestrator can be read at all.
+    async fn keep_machines(&mut self, now: Timestamp, is_reached: bool) -> Option<PoolRound> {
+        let pools = self.pools.as_mut().filter(|_| is_reached)?;
+        let mode = self.controller.mode();
+        let (orchestrator, managed) = self.controller.parts();
+        let telemetry = &self.telemetry;
+        pools
+            .round(now, mode, orchestrator, managed, telemetry)
+            .await
     }
 
     /// The telemetry, for who fills it or asks it.
@@ -108,7 +161,19 @@ impl<O: Orchestrator> Balancer<O> {
                 let service = service.as_deref().unwrap_or("all services");
                 info!("mode {} for {service}", mode.name());
             }
+            Request::SetPoolMode { pool, mode } => {
+                let pools = self.pools.as_mut();
+                match pools.and_then(|pools| pools.set_mode(pool, *mode)) {
+                    None => return Err(Refusal::UnknownPool(pool.clone())),
+                    Some(Err(why)) => return Err(Refusal::Impossible(why)),
+                    Some(Ok(())) => info!("mode {} for pool {pool}", mode.name()),
+                }
+            }
             Request::Configure(config) => {
+                if let Some(pools) = &mut self.pools {
+                    let configured = pools.configure(&config.pools);
+                    configured.map_err(|error| Refusal::Impossible(error.to_string()))?;
+                }
                 let configured = self.controller.configure(
                     config.control,
                     &config.services,
@@ -122,7 +187,12 @@ impl<O: Orchestrator> Balancer<O> {
             }
         }
         let mode = self.controller.mode();
-        self.board.lock().stand(mode, self.controller.managed());
+        let mut board = self.board.lock();
+        board.stand(mode, self.controller.managed());
+        if let Some(pools) = &self.pools {
+            let now = board.now();
+            board.stand_pools(now, mode, pools.keepers());
+        }
         Ok(())
     }
 

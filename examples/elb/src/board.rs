@@ -1,6 +1,8 @@
 //! What the loop has come to: how each service stands, every decision worth telling, what went
 //! wrong. The loop writes it; page, API, metrics and terminal read it.
 
+mod pools;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::mem::Discriminant;
 use std::sync::Arc;
@@ -13,8 +15,13 @@ use tokio::sync::watch;
 use crate::controller::{Decided, Managed, Outcome, Round, Stages};
 use crate::latency::Latency;
 use crate::orchestrator::{Scaling, Service};
-use crate::policy::{Decision, Mode, Reason, Stage};
+use crate::policy::{Decision, Kind, Mode, Reason, Stage};
+use crate::pool::keeper::PoolEvent;
+use crate::pool::machines::MachineStep;
 use crate::view::{DecisionView, Intake, Point, ServiceView, SignalView, Snapshot};
+
+use self::pools::Pools;
+pub use self::pools::{MachineTally, PoolStanding};
 
 /// Points of a service's past that are kept: an hour at one every two seconds.
 const PAST: usize = 1_800;
@@ -44,6 +51,7 @@ pub struct Board {
     outcomes: BTreeMap<&'static str, u64>,
     stages: Stages,
     latency: Latency,
+    pools: Pools,
 }
 
 /// What only who runs the loop knows of it.
@@ -115,6 +123,9 @@ pub struct Entry {
     /// What came of it.
     #[serde(flatten)]
     pub outcome: Outcome,
+    /// Of a pool: what is to be done with its machines.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub machines: Vec<MachineStep>,
     /// The same in words.
     pub words: String,
 }
@@ -162,6 +173,7 @@ impl Board {
             outcomes: BTreeMap::new(),
             stages: Stages::default(),
             latency: Latency::default(),
+            pools: Pools::default(),
         }
     }
 
@@ -175,8 +187,11 @@ impl Board {
     /// Takes down what a round came to; answers what of it is news.
     pub fn note(&mut self, now: Timestamp, mode: Mode, managed: &[Managed], round: &Round) -> News {
         self.now = now;
-        self.told = Instant::now();
-        self.ticked = self.told;
+        self.ticked = Instant::now();
+        // That was the time when the round began.
+        let stages = &round.stages;
+        let lasted = stages.read + stages.observe + stages.decide + stages.act;
+        self.told = self.ticked.checked_sub(lasted).unwrap_or(self.ticked);
         self.rounds += 1;
         if round.reached {
             self.reached = Some(now);
@@ -192,7 +207,7 @@ impl Board {
             let is_news = self.history.is_news(decided);
             self.count(decided, is_news);
             if is_news {
-                news.entries.push(self.history.add(decided));
+                news.entries.push(self.history.add(decided, &[]));
             }
         }
         self.stand(mode, managed);
@@ -323,18 +338,6 @@ impl Board {
         past.copied().collect()
     }
 
-    /// The same in so many points at most, the newest among them.
-    fn thinned(&self, service: &str, points: usize) -> Vec<Point> {
-        let past = self.past.get(service).filter(|_| points > 0);
-        let Some(past) = past else {
-            return Vec::new();
-        };
-        let stride = past.len().div_ceil(points).max(1);
-        let mut thinned: Vec<Point> = past.iter().rev().step_by(stride).copied().collect();
-        thinned.reverse();
-        thinned
-    }
-
     /// What a person sees now, with at most so many points of each service's past.
     pub fn snapshot(&self, intake: Intake, points: usize) -> Snapshot {
         let first = self.history.entries.len().saturating_sub(SHOWN);
@@ -356,8 +359,9 @@ impl Board {
             services: self
                 .standings
                 .iter()
-                .map(|standing| standing.view(self.thinned(&standing.name, points)))
+                .map(|standing| standing.view(thinned(self.past.get(&standing.name), points)))
                 .collect(),
+            pools: self.pool_views(points),
             decisions,
             troubles: self.troubles.clone(),
             intake,
@@ -382,6 +386,7 @@ impl Board {
             id: entry.id,
             time: decision.time,
             at: self.seconds(decision.time),
+            kind: decision.kind,
             service: decision.service.clone(),
             from: decision.replicas,
             to: decision.result,
@@ -408,6 +413,17 @@ impl Board {
     }
 }
 
+/// A past in so many points at most, the newest among them.
+fn thinned(past: Option<&VecDeque<Point>>, points: usize) -> Vec<Point> {
+    let Some(past) = past.filter(|_| points > 0) else {
+        return Vec::new();
+    };
+    let stride = past.len().div_ceil(points).max(1);
+    let mut thinned: Vec<Point> = past.iter().rev().step_by(stride).copied().collect();
+    thinned.reverse();
+    thinned
+}
+
 /// What of a round is worth telling.
 #[derive(Debug, Default)]
 pub struct News {
@@ -415,6 +431,8 @@ pub struct News {
     pub entries: Vec<Arc<Entry>>,
     /// What was not wrong before.
     pub troubles: Vec<String>,
+    /// What has happened in pools of machines.
+    pub machines: Vec<PoolEvent>,
 }
 
 /// The last decisions that said something new.
@@ -423,7 +441,7 @@ pub struct History {
     entries: VecDeque<Arc<Entry>>,
     last: watch::Sender<u64>,
     /// What the last decision for each service said.
-    said: BTreeMap<String, Said>,
+    said: BTreeMap<(Kind, String), Said>,
 }
 
 #[derive(Debug, PartialEq)]
@@ -442,7 +460,9 @@ impl History {
 
     /// Those about a service, oldest first.
     pub fn of(&self, service: &str) -> impl Iterator<Item = &Arc<Entry>> {
-        let is_meant = move |entry: &&Arc<Entry>| entry.decision.service == service;
+        let is_meant = move |entry: &&Arc<Entry>| {
+            entry.decision.kind == Kind::Service && entry.decision.service == service
+        };
         self.entries.iter().filter(is_meant)
     }
 
@@ -468,25 +488,27 @@ impl History {
         let decision = &decided.decision;
         let said = Said::of(decided);
         let is_done = decided.outcome == Outcome::Done;
-        match self.said.get_mut(&decision.service) {
+        let of = (decision.kind, decision.service.clone());
+        match self.said.get_mut(&of) {
             Some(last) if *last == said => is_done,
             Some(last) => {
                 *last = said;
                 true
             }
             None => {
-                self.said.insert(decision.service.clone(), said);
+                self.said.insert(of, said);
                 true
             }
         }
     }
 
-    fn add(&mut self, decided: &Decided) -> Arc<Entry> {
+    fn add(&mut self, decided: &Decided, machines: &[MachineStep]) -> Arc<Entry> {
         let id = self.last() + 1;
         let entry = Arc::new(Entry {
             id,
             decision: Arc::clone(&decided.decision),
             outcome: decided.outcome.clone(),
+            machines: machines.to_vec(),
             words: decided.decision.to_string(),
         });
         if self.entries.len() == DECISIONS {

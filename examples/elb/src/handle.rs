@@ -42,6 +42,13 @@ pub enum Request {
         /// The mode.
         mode: Mode,
     },
+    /// To do more or less for one pool of machines.
+    SetPoolMode {
+        /// Which.
+        pool: String,
+        /// The mode.
+        mode: Mode,
+    },
     /// To go on with this configuration instead.
     Configure(Box<Config>),
 }
@@ -52,6 +59,9 @@ pub enum Refusal {
     /// The service is not under control.
     #[error("no service {0} is under control")]
     UnknownService(String),
+    /// There is no such pool.
+    #[error("no pool {0} is under control")]
+    UnknownPool(String),
     /// It cannot be changed while the loop runs, or names something that does not exist.
     #[error("{0}")]
     Impossible(String),
@@ -145,7 +155,7 @@ impl Handle {
         let (answer, answered) = oneshot::channel();
         let configured = match &request {
             Request::Configure(config) => Some(config.clone()),
-            Request::SetMode { .. } => None,
+            Request::SetMode { .. } | Request::SetPoolMode { .. } => None,
         };
         let told = async {
             let sent = self.requests.send((request, answer)).await;

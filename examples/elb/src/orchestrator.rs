@@ -36,19 +36,20 @@ pub trait Orchestrator {
     /// If they cannot be read.
     async fn labelled(&mut self, label: &str) -> Result<Vec<Labelled>, OrchestratorError>;
 
-    /// The nodes of the cluster.
+    /// The nodes of the cluster, all that runs on them, and what all services ask for.
     ///
     /// # Errors
     ///
     /// If they cannot be read.
-    async fn nodes(&mut self) -> Result<Vec<Node>, OrchestratorError>;
+    async fn census(&mut self) -> Result<Census, OrchestratorError>;
 
     /// The names of the cluster's nodes as they were read last; none where nobody has asked yet.
     fn node_names(&self) -> Vec<String> {
         Vec::new()
     }
 
-    /// Lets a node, as read before, take tasks or not, and changes nothing else.
+    /// Lets a node, as read before, take tasks or not, and changes nothing else but its label
+    /// [`DRAINED_FOR`], which says for which pool it was drained: with `None` there is none.
     ///
     /// # Errors
     ///
@@ -57,6 +58,7 @@ pub trait Orchestrator {
         &mut self,
         node: &Node,
         availability: Availability,
+        drained_for: Option<&str>,
     ) -> Result<(), OrchestratorError>;
 }
 
@@ -71,8 +73,20 @@ pub struct Labelled {
     pub labels: BTreeMap<String, String>,
 }
 
+/// The label by which a node that was drained for a pool is known to whoever keeps the pool next.
+pub const DRAINED_FOR: &str = "elb.drained-for";
+
+/// The cluster at one moment.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Census {
+    /// Its nodes.
+    pub nodes: Vec<Node>,
+    /// What each service asks for, those that nobody balances included.
+    pub demands: Vec<Demand>,
+}
+
 /// A node of the cluster.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Node {
     /// The orchestrator's identity of it.
     pub id: String,
@@ -80,14 +94,54 @@ pub struct Node {
     pub name: String,
     /// Version of the description that was read, for compare-and-swap.
     pub version: u64,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
     /// Whether it takes tasks.
     pub availability: Availability,
     /// Whether the cluster hears it.
     pub is_ready: bool,
     /// Whether it is one of those that decide for the cluster.
     pub is_manager: bool,
-    /// Tasks on it that are running or are to run, of all services.
-    pub tasks: u32,
+    /// What it has.
+    pub resources: Resources,
+    /// Tasks on it that run or are to run, by the service that they are of; those that were told
+    /// to end count until they have.
+    pub tasks: BTreeMap<ServiceId, u32>,
+}
+
+impl Node {
+    /// How many tasks are on it.
+    pub fn crowd(&self) -> u32 {
+        self.tasks
+            .values()
+            .fold(0, |sum, tasks| sum.saturating_add(*tasks))
+    }
+}
+
+/// CPU and memory: what a node has, or what a task has reserved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Resources {
+    /// Cores.
+    pub cores: f64,
+    /// Bytes of memory.
+    pub memory: u64,
+}
+
+/// What a service asks of the cluster.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Demand {
+    /// Identity of the service.
+    pub id: ServiceId,
+    /// Its name.
+    pub name: String,
+    /// How many tasks it has.
+    pub scaling: Scaling,
+    /// What each task has reserved.
+    pub reserved: Resources,
+    /// Tasks on one node at most.
+    pub per_node: Option<u32>,
+    /// Where its tasks may be placed, in the orchestrator's words: `node.role==worker`.
+    pub constraints: Vec<String>,
 }
 
 /// Whether a node takes tasks.

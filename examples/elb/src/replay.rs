@@ -12,8 +12,8 @@ use sflow_metrics::Timestamp;
 use crate::balancer::Balancer;
 use crate::config::{Config, Service as Configured};
 use crate::orchestrator::{
-    Availability, Labelled, Node, Orchestrator, OrchestratorError, Rollout, Scaling, Service,
-    ServiceId, Task, TaskState,
+    Availability, Census, Labelled, Node, Orchestrator, OrchestratorError, Rollout, Scaling,
+    Service, ServiceId, Task, TaskState,
 };
 use crate::policy::{Decision, Mode, Signal};
 use crate::telemetry::Question;
@@ -230,14 +230,15 @@ impl Orchestrator for Recorded {
         Ok(Vec::new())
     }
 
-    async fn nodes(&mut self) -> Result<Vec<Node>, OrchestratorError> {
-        Ok(Vec::new())
+    async fn census(&mut self) -> Result<Census, OrchestratorError> {
+        Ok(Census::default())
     }
 
     async fn set_availability(
         &mut self,
         _node: &Node,
         _availability: Availability,
+        _drained_for: Option<&str>,
     ) -> Result<(), OrchestratorError> {
         Err(OrchestratorError::Refused("it is a recording".to_owned()))
     }

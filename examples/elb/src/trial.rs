@@ -6,7 +6,10 @@ use std::net::SocketAddr;
 use sflow_metrics::Timestamp;
 
 use crate::balancer::Balancer;
-use crate::config::{Control, Service};
+use crate::board::PoolStanding;
+use crate::config::{Config, Control, Pool, Service};
+use crate::policy::{Kind, Mode};
+use crate::pool::keeper::PoolEvent;
 use crate::simulator::{Scenario, Simulation, Truth};
 use crate::view::Point;
 
@@ -20,8 +23,25 @@ pub struct Outcome {
     pub changes: Vec<Change>,
     /// For each service, in the order of the scenario, its past and how it ended.
     pub services: Vec<ServiceOutcome>,
+    /// The pool of machines, if there is one.
+    pub pool: Option<PoolOutcome>,
     /// Datagrams that the telemetry received.
     pub datagrams: u64,
+}
+
+/// The pool of machines.
+#[derive(Clone, Debug)]
+pub struct PoolOutcome {
+    /// How it was kept.
+    pub pool: Pool,
+    /// Load per machine and machines over time, as telemetry saw them.
+    pub past: Vec<Point>,
+    /// What happened, in order.
+    pub events: Vec<PoolEvent>,
+    /// How it stood at the end.
+    pub standing: PoolStanding,
+    /// Machines that took tasks, times how long: what it cost.
+    pub machine_seconds: f64,
 }
 
 /// One change.
@@ -63,7 +83,18 @@ pub async fn run(
     services: &[Service],
 ) -> anyhow::Result<Outcome> {
     let simulation = Simulation::new(scenario, seed, start)?;
+    let hook = simulation.hook();
     let mut balancer = Balancer::new(start, simulation, control, services)?;
+    let mode = services.first().map(|service| service.settings.mode);
+    let pool = pool(scenario, mode.unwrap_or_default())?;
+    if let (Some(pool), Some(hook)) = (&pool, hook) {
+        balancer.keep("trial".to_owned(), std::slice::from_ref(pool))?;
+        if let Some(pools) = balancer.pools_mut() {
+            pools.provide(Box::new(hook));
+        }
+    }
+    let mut events: Vec<PoolEvent> = Vec::new();
+    let mut machine_seconds = 0.0;
     let end = start + scenario.duration;
     let mut tick = start + control.interval;
     let mut changes = Vec::new();
@@ -75,7 +106,7 @@ pub async fn run(
             .decisions
             .iter()
             .map(|decided| &decided.decision)
-            .filter(|decision| decision.is_change())
+            .filter(|decision| decision.is_change() && decision.kind == Kind::Service)
         {
             let change = Change {
                 at: decision.time,
@@ -83,7 +114,7 @@ pub async fn run(
                 replicas: decision.result,
                 reasons: decision.reasons(),
             };
-            if decision.mode == crate::policy::Mode::Act {
+            if decision.mode == Mode::Act {
                 changes.push(change);
             }
         }
@@ -94,8 +125,26 @@ pub async fn run(
                 .unwrap_or_default();
             *sum += f64::from(truth.wanted) * control.interval.as_secs_f64();
         }
+        if let Some(pool) = &pool {
+            let board = balancer.board().lock();
+            let last = events.last().map_or(0, |event| event.id);
+            let new = board.events_of_pool(&pool.name);
+            events.extend(new.filter(|event| event.id > last).cloned());
+            let serving = board.pool(&pool.name).map_or(0, |pool| pool.serving);
+            machine_seconds += f64::from(serving) * control.interval.as_secs_f64();
+        }
         tick = round.again;
     }
+    let pool = pool.and_then(|pool| {
+        let board = balancer.board().lock();
+        Some(PoolOutcome {
+            past: board.past_of_pool(&pool.name),
+            standing: board.pool(&pool.name)?.clone(),
+            pool,
+            events,
+            machine_seconds,
+        })
+    });
     let outcomes = scenario
         .services
         .iter()
@@ -114,8 +163,34 @@ pub async fn run(
     Ok(Outcome {
         changes,
         services,
+        pool,
         datagrams: balancer.telemetry().lock().intake().datagrams,
     })
+}
+
+/// The machines of a scenario, kept as it says.
+///
+/// # Errors
+///
+/// If that contradicts itself.
+pub fn pool(scenario: &Scenario, mode: Mode) -> anyhow::Result<Option<Pool>> {
+    let Some(machines) = &scenario.machines else {
+        return Ok(None);
+    };
+    let (least, most) = machines.bounds;
+    let config = Config::from_toml(&format!(
+        "[[pool]]\nname = \"machines\"\n\
+         policy = {{ mode = \"{mode}\", min = {least}, max = {most}, \
+         metric = [{{ name = \"cpu_utilization\", target = {target:.1} }}], \
+         up = {{ stabilise = \"30s\" }}, down = {{ stabilise = \"300s\" }} }}\n\
+         join = \"5m\"\ndrain = \"3m\"\nleave = \"3m\"\n\
+         poor = {{ replace = {replace}, after = \"120s\", clear = \"120s\" }}\n\
+         hook = {{ program = \"/simulated\" }}\n",
+        mode = mode.name(),
+        target = machines.target,
+        replace = machines.replace,
+    ))?;
+    Ok(config.pools.into_iter().next())
 }
 
 /// Lets time pass, and hands what arrives to the telemetry: real bytes, to the real decoder.

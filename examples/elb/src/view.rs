@@ -7,6 +7,10 @@ use sflow_metrics::Timestamp;
 
 use crate::orchestrator::TaskState;
 
+use crate::board::PoolStanding;
+use crate::policy::Kind;
+use crate::pool::keeper::PoolEvent;
+
 /// The state of the loop at one moment.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Snapshot {
@@ -26,12 +30,59 @@ pub struct Snapshot {
     pub mode: String,
     /// Each service.
     pub services: Vec<ServiceView>,
+    /// Each pool of machines.
+    pub pools: Vec<PoolView>,
     /// The last decisions, oldest first.
     pub decisions: Vec<DecisionView>,
     /// What is wrong now, in words.
     pub troubles: Vec<String>,
     /// What has arrived.
     pub intake: Intake,
+}
+
+/// One pool of machines at one moment, with its past.
+#[derive(Clone, Debug, Serialize)]
+pub struct PoolView {
+    /// How it stands.
+    #[serde(flatten)]
+    pub standing: PoolStanding,
+    /// Load and size over time, oldest first, bounded.
+    pub past: Vec<Point>,
+    /// What has happened last, oldest first.
+    pub events: Vec<PoolEvent>,
+}
+
+impl PoolView {
+    /// The same in the form of a service, for who draws either: its replicas are machines.
+    pub fn as_service(&self) -> ServiceView {
+        let standing = &self.standing;
+        let inputs = standing.last.as_ref();
+        let inputs = inputs.map_or(&[][..], |last| last.inputs.as_slice());
+        let signals = standing.signals.iter().enumerate().map(|(place, band)| {
+            let input = inputs.get(place);
+            SignalView {
+                metric: band.metric.clone(),
+                unit: band.unit.clone(),
+                value: input.and_then(|input| input.value),
+                least: input.and_then(|input| input.least),
+                most: input.and_then(|input| input.most),
+                upper: band.upper,
+                lower: band.lower,
+                contributing: input.map_or(0, |input| input.contributing),
+                matched: input.map_or(0, |input| input.matched),
+            }
+        });
+        ServiceView {
+            name: standing.name.clone(),
+            mode: standing.mode.name().to_owned(),
+            wanted: standing.wanted(),
+            running: standing.serving,
+            seen: inputs.iter().map(|input| input.matched).max().unwrap_or(0),
+            bounds: (standing.min, standing.max),
+            signals: signals.collect(),
+            past: self.past.clone(),
+        }
+    }
 }
 
 /// One service at one moment, with its past.
@@ -126,7 +177,9 @@ pub struct DecisionView {
     pub time: Timestamp,
     /// Seconds since the loop started.
     pub at: f64,
-    /// The service.
+    /// What it is for.
+    pub kind: Kind,
+    /// The service, or the pool.
     pub service: String,
     /// Replicas before.
     pub from: u32,

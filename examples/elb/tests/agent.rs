@@ -62,7 +62,8 @@ impl Host {
             running: Arc::default(),
         };
         let write = |path: &str, text: &str| write(&host.folder.path().join(path), text);
-        write("proc/sys/kernel/hostname", "node-7\n");
+        // Not what the engine calls it: the agent may run in a container with a name of its own.
+        write("proc/sys/kernel/hostname", "3f2a9c0d1e4b\n");
         write("proc/sys/kernel/osrelease", "6.1.0-test\n");
         write(
             "proc/sys/kernel/random/boot_id",
@@ -173,6 +174,7 @@ impl Host {
             polling: Duration::from_secs(1),
             sampling: 0,
             address: Some(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 7))),
+            host_name: None,
             roots: Roots {
                 proc: self.folder.path().join("proc"),
                 sys: self.folder.path().join("sys"),
@@ -190,6 +192,9 @@ fn write(path: &Path, text: &str) {
 }
 
 fn answer(running: &BTreeMap<String, Instant>, path: &str) -> Option<Value> {
+    if path == "/info" {
+        return Some(json!({"Name": "node-7"}));
+    }
     if path == "/containers/json" {
         let list = running
             .keys()

@@ -8,8 +8,8 @@ use elb::balancer::Balancer;
 use elb::config::Config;
 use elb::controller::Outcome;
 use elb::orchestrator::{
-    Availability, Labelled, Node, Orchestrator, OrchestratorError, Rollout, Scaling, Service,
-    ServiceId, Task, TaskState,
+    Availability, Census, Labelled, Node, Orchestrator, OrchestratorError, Rollout, Scaling,
+    Service, ServiceId, Task, TaskState,
 };
 use elb::policy::Mode;
 use sflow_metrics::Timestamp;
@@ -99,14 +99,15 @@ impl Orchestrator for Cluster {
             .collect())
     }
 
-    async fn nodes(&mut self) -> Result<Vec<Node>, OrchestratorError> {
-        Ok(Vec::new())
+    async fn census(&mut self) -> Result<Census, OrchestratorError> {
+        Ok(Census::default())
     }
 
     async fn set_availability(
         &mut self,
         _: &Node,
         _: Availability,
+        _: Option<&str>,
     ) -> Result<(), OrchestratorError> {
         Ok(())
     }

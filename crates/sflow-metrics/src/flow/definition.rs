@@ -18,7 +18,9 @@ use crate::flow::value::FlowValue;
 ///   key, `=` or `!=`, and values, of which one has to fit (none, with `!=`), separated by `|`.
 ///   A value is exact, has `*` for any characters, is a range of numbers `1024..65535`, a prefix
 ///   `10.0.0.0/8`, or `*` for anything at all if it is there. A packet without the key has none
-///   of the values. A backslash takes the meaning from the character behind it.
+///   of the values. In parentheses there may be several conditions with `||` between them, of
+///   which one has to be passed: `(ip.src=10.0.0.1||ip.dst=10.0.0.1)&vlan=7`. A backslash takes
+///   the meaning from the character behind it.
 /// * `top`: how many flows to list; 100 unless said otherwise.
 /// * `smooth`: a time constant. Values are per second, and what was seen that long ago counts
 ///   `1/e`, a third or so, of what is seen now; a change shows to 95 % after three of them. 2 s
@@ -183,7 +185,7 @@ impl FlowDefinition {
             FlowMeasure::Distinct(keys) => &keys[..],
             _ => &[],
         };
-        let filters = self.filters.iter().map(|filter| filter.key);
+        let filters = self.filters.iter().flat_map(FlowFilter::keys);
         self.keys.iter().chain(distinct).copied().chain(filters)
     }
 }

@@ -7,12 +7,14 @@ use crate::flow::key::{FlowKey, FlowKind};
 use crate::flow::value::{FlowValue, Raw};
 use crate::query::Pattern;
 
-/// Which packets a flow definition is about, by one key.
+/// Which packets a flow definition is about, by one key; or by another one instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FlowFilter {
     pub(super) key: FlowKey,
     pub(super) is_negated: bool,
     pub(super) tests: Vec<FlowTest>,
+    /// Without alternatives of their own.
+    pub(super) alternatives: Vec<Self>,
 }
 
 /// What the value of a key may be.
@@ -40,6 +42,7 @@ impl FlowFilter {
             key,
             is_negated: false,
             tests: tests.into_iter().collect(),
+            alternatives: Vec::new(),
         }
     }
 
@@ -59,6 +62,27 @@ impl FlowFilter {
         }
     }
 
+    /// This one or the other.
+    ///
+    /// ```
+    /// use sflow_metrics::{FlowFilter, FlowKey, FlowValue};
+    ///
+    /// let address = FlowValue::Ip([10, 0, 0, 1].into());
+    /// let [from, to] = [FlowKey::IpSource, FlowKey::IpDestination]
+    ///     .map(|key| FlowFilter::exactly(key, &address));
+    /// assert_eq!(from.or(to).to_string(), "(ip.src=10.0.0.1||ip.dst=10.0.0.1)");
+    /// ```
+    #[must_use]
+    pub fn or(mut self, mut other: Self) -> Self {
+        let others = core::mem::take(&mut other.alternatives);
+        for alternative in core::iter::once(other).chain(others) {
+            if !self.alternatives.contains(&alternative) {
+                self.alternatives.push(alternative);
+            }
+        }
+        self
+    }
+
     /// By which key.
     pub fn key(&self) -> FlowKey {
         self.key
@@ -74,10 +98,44 @@ impl FlowFilter {
         &self.tests
     }
 
-    pub(super) fn admits(&self, value: Raw<'_>) -> bool {
+    /// What may pass in its place.
+    pub fn alternatives(&self) -> &[Self] {
+        &self.alternatives
+    }
+
+    /// Its key and those of its alternatives.
+    pub(super) fn keys(&self) -> impl Iterator<Item = FlowKey> {
+        let others = self.alternatives.iter().map(|other| other.key);
+        core::iter::once(self.key).chain(others)
+    }
+
+    /// Whether a packet with these values passes.
+    pub(super) fn admits<'v>(&self, value: impl Fn(FlowKey) -> Raw<'v>) -> bool {
+        self.admits_value(value(self.key))
+            || self
+                .alternatives
+                .iter()
+                .any(|other| other.admits_value(value(other.key)))
+    }
+
+    fn admits_value(&self, value: Raw<'_>) -> bool {
         let kind = self.key.kind();
         let passes = self.tests.iter().any(|test| test.passes(value, kind));
         passes != self.is_negated
+    }
+
+    /// Without its alternatives, perhaps as it stands among others in parentheses.
+    fn write_alone(&self, f: &mut fmt::Formatter<'_>, is_among: bool) -> fmt::Result {
+        let equals = if self.is_negated { "!=" } else { "=" };
+        write!(f, "{}{equals}", self.key)?;
+        for (place, test) in self.tests.iter().enumerate() {
+            let separator = if place > 0 { "|" } else { "" };
+            match is_among {
+                true => write!(f, "{separator}{test:#}")?,
+                false => write!(f, "{separator}{test}")?,
+            }
+        }
+        Ok(())
     }
 }
 
@@ -115,17 +173,21 @@ impl FlowTest {
 
 impl fmt::Display for FlowFilter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let equals = if self.is_negated { "!=" } else { "=" };
-        write!(f, "{}{equals}", self.key)?;
-        for (place, test) in self.tests.iter().enumerate() {
-            let separator = if place > 0 { "|" } else { "" };
-            write!(f, "{separator}{test}")?;
+        if self.alternatives.is_empty() {
+            return self.write_alone(f, false);
         }
-        Ok(())
+        f.write_str("(")?;
+        self.write_alone(f, true)?;
+        for alternative in &self.alternatives {
+            f.write_str("||")?;
+            alternative.write_alone(f, true)?;
+        }
+        f.write_str(")")
     }
 }
 
 impl fmt::Display for FlowTest {
+    /// With `#` as it stands in parentheses.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Present => f.write_str("*"),
@@ -144,7 +206,7 @@ impl fmt::Display for FlowTest {
 fn escape(pattern: &Pattern, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     use fmt::Write as _;
     for character in pattern.to_string().chars() {
-        if matches!(character, '&' | ';') {
+        if matches!(character, '&' | ';') || f.alternate() && character == ')' {
             f.write_char('\\')?;
         }
         f.write_char(character)?;
@@ -236,11 +298,27 @@ mod tests {
     #[test]
     fn what_is_absent_is_not_anything() {
         let not = FlowFilter::not(FlowKey::Vlan, [FlowTest::Number(7, 7)]);
-        assert!(not.admits(Raw::Absent));
-        assert!(!not.admits(Raw::Number(7)));
+        assert!(not.admits_value(Raw::Absent));
+        assert!(!not.admits_value(Raw::Number(7)));
         let absent = FlowFilter::exactly(FlowKey::Vlan, &FlowValue::Absent);
-        assert!(absent.admits(Raw::Absent));
-        assert!(!absent.admits(Raw::Number(7)));
+        assert!(absent.admits_value(Raw::Absent));
+        assert!(!absent.admits_value(Raw::Number(7)));
         assert_eq!(absent.to_string(), "vlan!=*");
+    }
+
+    #[test]
+    fn one_of_several_is_enough() {
+        let seven = |key| FlowFilter::new(key, [FlowTest::Number(7, 7)]);
+        let either = seven(FlowKey::Vlan).or(seven(FlowKey::VlanInner));
+        let both = either.clone().or(either.clone());
+        assert_eq!(both.alternatives().len(), 2, "its own first one is another");
+        for (outer, inner, expected) in [(7, 1, true), (1, 7, true), (7, 7, true), (1, 2, false)] {
+            let value = |key| match key {
+                FlowKey::Vlan => Raw::Number(outer),
+                _ => Raw::Number(inner),
+            };
+            assert_eq!(either.admits(value), expected, "{outer} {inner}");
+        }
+        assert_eq!(either.to_string(), "(vlan=7||vlan.inner=7)");
     }
 }

@@ -120,7 +120,7 @@ keys! {
     TunnelDepth "tunnel.depth" Number "how many tunnels the packet is in; 0 without any.",
     ContainerSource "container.src" Text "the container or virtual machine that sent it.",
     ContainerDestination "container.dst" Text "the container or virtual machine that it goes to.",
-    ServiceSource "service.src" Text "the service of that container: its name without the task's slot and id.",
+    ServiceSource "service.src" Text "the service of that container: its name without the task's slot and id; also where only that is known.",
     ServiceDestination "service.dst" Text "the service of that container.",
     HostSource "host.src" Text "the host that sent it, or on which the container runs that did.",
     HostDestination "host.dst" Text "the host that it goes to, or on which the container runs that it goes to.",

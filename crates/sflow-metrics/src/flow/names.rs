@@ -25,6 +25,10 @@ use crate::source::Source;
 /// Who is seen with more addresses than this routes for others.
 const MOST_LEARNED: u8 = 16;
 
+/// Containers of a device that do not say their addresses, and addresses that may be theirs: of
+/// more than so many nothing is concluded.
+const MOST_HIDDEN: usize = 64;
+
 /// By what an end of a packet is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
@@ -111,11 +115,11 @@ struct Known {
 }
 
 /// The containers of a device that say that they have no address, and addresses of it that
-/// nobody says to have: of either as many as it takes to see that there are several.
-#[derive(Clone, Copy, Debug, Default)]
+/// nobody says to have.
+#[derive(Clone, Debug, Default)]
 struct Hidden {
-    containers: [Option<Owner>; 2],
-    addresses: [Option<Mac>; 2],
+    containers: Vec<Owner>,
+    addresses: Vec<Mac>,
     /// Number of the guess that stands.
     guess: Option<u64>,
 }
@@ -183,6 +187,25 @@ impl Names {
         known.as_ref().filter(stands).map(|known| known.owner)
     }
 
+    /// The containers of a device of which one has this address, without anybody saying which;
+    /// none where there are more such addresses than containers to have them, or one has gone.
+    pub(super) fn candidates(
+        &self,
+        device: Device,
+        address: Mac,
+        sources: &Slab<Source>,
+    ) -> &[Owner] {
+        let Some(hidden) = self.hidden.get(&device) else {
+            return &[];
+        };
+        let containers = &hidden.containers[..];
+        let is_possible = hidden.addresses.contains(&address)
+            && hidden.addresses.len() <= containers.len()
+            && containers.len() < MOST_HIDDEN
+            && containers.iter().all(|owner| owner.is_valid(sources));
+        if is_possible { containers } else { &[] }
+    }
+
     /// Sees who is behind which address.
     pub(super) fn observe(&mut self, device: Device, level: &Level, world: &mut World<'_>) {
         let Some((source, destination)) = level.mac else {
@@ -221,7 +244,7 @@ impl Names {
         self.local.retain(|_, known| known.owner.is_valid(sources));
         self.told.retain(|owner| owner.is_valid(sources));
         self.hidden.retain(|_, hidden| {
-            let mut containers = hidden.containers.iter().flatten();
+            let mut containers = hidden.containers.iter();
             containers.any(|owner| owner.is_valid(sources))
         });
         self.learned.retain(|owner, _| owner.is_valid(sources));
@@ -283,24 +306,19 @@ impl Names {
             return;
         }
         let hidden = self.hidden.entry(device).or_default();
-        let before = hidden.containers;
-        for place in &mut hidden.containers {
-            let stays =
-                |known: &Owner| known.is_valid(world.sources) && (is_hidden || *known != owner);
-            *place = place.filter(stays);
-        }
-        if hidden.containers != before {
+        let before = hidden.containers.len();
+        hidden
+            .containers
+            .retain(|known| known.is_valid(world.sources) && (is_hidden || *known != owner));
+        if hidden.containers.len() < before {
             // What was seen may have been of the one that left.
-            hidden.addresses = [None; 2];
+            hidden.addresses.clear();
             hidden.guess = None;
         }
-        let is_known = hidden.containers.contains(&Some(owner));
-        if is_hidden
-            && !is_known
-            && let Some(place) = hidden.containers.iter_mut().find(|place| place.is_none())
-        {
-            *place = Some(owner);
-            if let [Some(_), Some(_)] = hidden.containers {
+        let is_known = hidden.containers.contains(&owner);
+        if is_hidden && !is_known && hidden.containers.len() < MOST_HIDDEN {
+            hidden.containers.push(owner);
+            if hidden.containers.len() > 1 {
                 hidden.guess = None;
             }
         }
@@ -335,17 +353,12 @@ impl Names {
         let Some(hidden) = self.hidden.get_mut(&device) else {
             return;
         };
-        if hidden.addresses.contains(&Some(unknown)) {
+        if hidden.addresses.contains(&unknown) || hidden.addresses.len() >= MOST_HIDDEN {
             return;
         }
-        let Some(place) = hidden.addresses.iter_mut().find(|place| place.is_none()) else {
-            return;
-        };
-        *place = Some(unknown);
-        match (hidden.containers, hidden.addresses) {
-            ([Some(owner), None] | [None, Some(owner)], [Some(address), None])
-                if owner.is_valid(world.sources) =>
-            {
+        hidden.addresses.push(unknown);
+        match (&hidden.containers[..], &hidden.addresses[..]) {
+            (&[owner], &[address]) if owner.is_valid(world.sources) => {
                 self.guesses += 1;
                 hidden.guess = Some(self.guesses);
                 let known = Known {
@@ -355,7 +368,7 @@ impl Names {
                 self.assign(device, address.into(), known, world);
             }
             // What was concluded is taken back.
-            (_, [Some(_), Some(_)]) => hidden.guess = None,
+            (_, [_, _, ..]) => hidden.guess = None,
             _ => {}
         }
     }

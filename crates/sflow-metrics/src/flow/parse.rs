@@ -101,7 +101,7 @@ impl FromStr for FlowDefinition {
     type Err = FlowError;
 
     fn from_str(text: &str) -> Result<Self, FlowError> {
-        let mut parser = Parser { text, at: 0 };
+        let mut parser = Parser::new(text);
         parser
             .definition()
             .map_err(|(position, problem)| FlowError::new(text, position, problem))
@@ -111,18 +111,65 @@ impl FromStr for FlowDefinition {
 impl FromStr for FlowFilter {
     type Err = FlowError;
 
-    /// One condition, such as `port.dst=80|443`.
+    /// One condition, such as `port.dst=80|443`, or several in parentheses.
     fn from_str(text: &str) -> Result<Self, FlowError> {
-        let mut parser = Parser { text, at: 0 };
-        let filter = parser.filter().and_then(|filter| {
-            parser.skip_spaces();
-            match parser.peek() {
-                None => Ok(filter),
-                Some(_) => parser.expected("`|` and another value, or nothing more"),
-            }
-        });
-        filter.map_err(|(position, problem)| FlowError::new(text, position, problem))
+        let wanted = "`|` and another value, or nothing more";
+        whole(text, Parser::condition, wanted)
     }
+}
+
+impl FromStr for FlowMeasure {
+    type Err = FlowError;
+
+    /// The part `value` of a definition alone, such as `distinct(ip.src)`.
+    fn from_str(text: &str) -> Result<Self, FlowError> {
+        whole(text, Parser::measure, "nothing more behind the value")
+    }
+}
+
+impl FlowKey {
+    /// The part `keys` of a definition alone, such as `ip.src,ip.dst`; none if it is empty.
+    ///
+    /// # Errors
+    ///
+    /// As those of a definition, with the place in this part.
+    pub fn parse_list(text: &str) -> Result<Vec<Self>, FlowError> {
+        let keys = |parser: &mut Parser<'_>| parser.keys(&[]);
+        whole(text, keys, "`,` and another key, or nothing more")
+    }
+}
+
+impl FlowFilter {
+    /// The part `filter` of a definition alone, such as `port.dst=80&vlan=7`; none if it is
+    /// empty.
+    ///
+    /// # Errors
+    ///
+    /// As those of a definition, with the place in this part.
+    pub fn parse_list(text: &str) -> Result<Vec<Self>, FlowError> {
+        if text.trim().is_empty() {
+            return Ok(Vec::new());
+        }
+        let wanted = "`&` and another condition, or nothing more";
+        whole(text, Parser::filters, wanted)
+    }
+}
+
+/// Reads a text that is one part and nothing else.
+fn whole<'t, T>(
+    text: &'t str,
+    part: impl FnOnce(&mut Parser<'t>) -> Parsed<T>,
+    or_else: &'static str,
+) -> Result<T, FlowError> {
+    let mut parser = Parser::new(text);
+    let read = part(&mut parser).and_then(|read| {
+        parser.skip_spaces();
+        match parser.peek() {
+            None => Ok(read),
+            Some(_) => parser.expected(or_else),
+        }
+    });
+    read.map_err(|(position, problem)| FlowError::new(text, position, problem))
 }
 
 type Parsed<T> = Result<T, (usize, FlowProblem)>;
@@ -130,9 +177,19 @@ type Parsed<T> = Result<T, (usize, FlowProblem)>;
 struct Parser<'t> {
     text: &'t str,
     at: usize,
+    /// Whether it is between parentheses, where values end at the closing one.
+    is_among: bool,
 }
 
 impl<'t> Parser<'t> {
+    fn new(text: &'t str) -> Self {
+        Self {
+            text,
+            at: 0,
+            is_among: false,
+        }
+    }
+
     fn definition(&mut self) -> Parsed<FlowDefinition> {
         let mut definition = FlowDefinition::new([]);
         let mut seen: Vec<&str> = Vec::new();
@@ -229,14 +286,35 @@ impl<'t> Parser<'t> {
     fn filters(&mut self) -> Parsed<Vec<FlowFilter>> {
         let mut filters = Vec::new();
         loop {
-            let filter = self.filter()?;
+            let filter = self.condition()?;
             if !filters.contains(&filter) {
                 filters.push(filter);
+            }
+            if self.is_at("||") {
+                return self.expected("parentheses around conditions with `||` between them");
             }
             if !self.eat('&') {
                 return Ok(filters);
             }
         }
+    }
+
+    /// A filter, or several of which one has to be passed.
+    fn condition(&mut self) -> Parsed<FlowFilter> {
+        if !self.eat('(') {
+            return self.filter();
+        }
+        self.is_among = true;
+        let mut filter = self.filter()?;
+        while self.is_at("||") {
+            self.at += 2;
+            filter = filter.or(self.filter()?);
+        }
+        self.is_among = false;
+        if !self.eat(')') {
+            return self.expected("`||` and another condition, or `)`");
+        }
+        Ok(filter)
     }
 
     fn filter(&mut self) -> Parsed<FlowFilter> {
@@ -248,11 +326,12 @@ impl<'t> Parser<'t> {
         let mut tests = Vec::new();
         loop {
             tests.push(self.test(key.kind())?);
-            if !self.eat('|') {
+            if self.is_at("||") || !self.eat('|') {
                 return Ok(FlowFilter {
                     key,
                     is_negated,
                     tests,
+                    alternatives: Vec::new(),
                 });
             }
         }
@@ -267,6 +346,7 @@ impl<'t> Parser<'t> {
             let last = pieces.len() - 1;
             match character {
                 '&' | '|' | ';' => break,
+                ')' if self.is_among => break,
                 '*' => pieces.push(String::new()),
                 '\\' => {
                     self.at += 1;
@@ -332,6 +412,10 @@ impl<'t> Parser<'t> {
         is_there
     }
 
+    fn is_at(&self, what: &str) -> bool {
+        self.text[self.at..].starts_with(what)
+    }
+
     fn expected<T>(&self, words: &'static str) -> Parsed<T> {
         Err((self.at, FlowProblem::Expected(words)))
     }
@@ -361,6 +445,9 @@ mod tests {
             "keys=ip.dst;value=distinct(ip.src,port.src);smooth=0.5s",
             "keys=inner.ip.src;value=bytes;filter=mac.src=02:00:00:00:00:01&vlan!=*&source=0:3",
             r"keys=end.src;value=bytes;filter=container.src=a\&b\;c\|d*e&end.dst=10.0.0.1|web",
+            "keys=;value=bytes;filter=(ip.src=10.0.0.1||ip.dst=10.0.0.1|10.0.0.2)&ip.protocol=6",
+            r"keys=;value=bytes;filter=(url=a\)b||url.host!=(c)",
+            "keys=;value=bytes;filter=url=(d)",
         ];
         for case in cases {
             let definition = case.parse::<FlowDefinition>();
@@ -437,6 +524,15 @@ mod tests {
             ("filter=mac.src=1:2:3", 15, "`1:2:3` is no MAC address"),
             ("filter=source=eth0", 14, "`eth0` is no data source"),
             (r"filter=url=a\", 13, "expected a character after"),
+            ("filter=(vlan=7", 14, "expected `||` and another condition"),
+            (
+                "filter=(vlan=7&vlan=8)",
+                14,
+                "expected `||` and another condition",
+            ),
+            ("filter=(vlan=7||)", 16, "expected a key"),
+            ("filter=vlan=7||vlan=8", 13, "expected parentheses"),
+            ("filter=(vlan=7)x", 15, "expected `;`"),
             ("top=many", 4, "`many` is no number"),
             ("smooth=10", 7, "`10` is no length of time"),
             ("smooth=0s", 7, "`0s` is no length of time"),
@@ -450,6 +546,33 @@ mod tests {
         assert_eq!(error.position(), 6);
     }
 
+    #[test]
+    fn parts_are_read_alone() {
+        let keys = FlowKey::parse_list(" ip.src, ip.dst ").unwrap();
+        assert_eq!(keys, [FlowKey::IpSource, FlowKey::IpDestination]);
+        assert_eq!(FlowKey::parse_list(" "), Ok(Vec::new()));
+        let value: FlowMeasure = "distinct(ip.src)".parse().unwrap();
+        assert_eq!(value.to_string(), "distinct(ip.src)");
+        let filters = FlowFilter::parse_list(r"vlan=7 &url=a\;b").unwrap();
+        let filters: Vec<_> = filters.iter().map(ToString::to_string).collect();
+        assert_eq!(filters, ["vlan=7", r"url=a\;b"]);
+        assert_eq!(FlowFilter::parse_list(""), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn parts_do_not_smuggle_others_in() {
+        let cases = [
+            (FlowKey::parse_list("ip.src;top=3").unwrap_err(), 6),
+            ("bytes;top=3".parse::<FlowMeasure>().unwrap_err(), 5),
+            (FlowFilter::parse_list("vlan=7;top=3").unwrap_err(), 6),
+            (FlowFilter::parse_list("vlan=7&").unwrap_err(), 7),
+            (FlowKey::parse_list("ip.src,").unwrap_err(), 7),
+        ];
+        for (error, position) in cases {
+            assert_eq!(error.position(), position, "{error}");
+        }
+    }
+
     proptest! {
         #[test]
         fn nothing_panics(text in r"[a-z.=;,&|!*()\\/ 0-9ß]{0,60}") {
@@ -460,7 +583,9 @@ mod tests {
         fn any_value_survives(value in ".+") {
             let definition = FlowDefinition::new([FlowKey::ContainerSource]);
             let test = FlowTest::Text(Pattern::exact(value));
-            let definition = definition.matching(FlowFilter::new(FlowKey::Url, [test]));
+            let filter = FlowFilter::new(FlowKey::Url, [test]);
+            let other = FlowFilter::not(FlowKey::UrlHost, filter.tests().to_vec());
+            let definition = definition.matching(filter.clone()).matching(filter.or(other));
             prop_assert_eq!(definition.to_string().parse::<FlowDefinition>(), Ok(definition));
         }
     }

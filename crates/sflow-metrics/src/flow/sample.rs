@@ -1,7 +1,9 @@
 //! What a sample has under each key.
 
 use sflow_v5::flow::ExtendedEntities;
-use sflow_v5::{DataSource, DataSourceKind, DiscardedPacket, DropReason, FlowSample, Interface};
+use sflow_v5::{
+    DataSource, DataSourceKind, DiscardedPacket, DropReason, FlowSample, Interface, Mac,
+};
 
 use crate::agent::Agent;
 use crate::flow::key::FlowKey;
@@ -45,6 +47,8 @@ pub(super) struct Seen<'a, 'w> {
 #[derive(Clone, Copy, Debug, Default)]
 struct End {
     container: Option<Owner>,
+    /// A container of the same service, if that is known and the container is not.
+    kin: Option<Owner>,
     host: Option<Owner>,
 }
 
@@ -110,8 +114,8 @@ impl<'a, 'w> Seen<'a, 'w> {
         match key {
             K::ContainerSource => self.name(self.source.container),
             K::ContainerDestination => self.name(self.destination.container),
-            K::ServiceSource => service(self.name(self.source.container)),
-            K::ServiceDestination => service(self.name(self.destination.container)),
+            K::ServiceSource => self.service(self.source),
+            K::ServiceDestination => self.service(self.destination),
             K::HostSource => self.name(self.source.host),
             K::HostDestination => self.name(self.destination.host),
             K::EndSource => self.who(self.source, Side::Source),
@@ -188,7 +192,25 @@ impl<'a, 'w> Seen<'a, 'w> {
                 host.filter(|owner| !owner.is_container())
             }
         };
-        End { container, host }
+        let kin = match (container, mac) {
+            (None, Some(mac)) if !is_inner && by_mac.is_none() => self.kin(mac, names),
+            _ => None,
+        };
+        End {
+            container,
+            kin,
+            host,
+        }
+    }
+
+    /// One of the containers that may have this address, if all of these are of one service.
+    fn kin(&self, mac: Mac, names: &Names) -> Option<Owner> {
+        let candidates = names.candidates(self.site.device, mac, self.site.sources);
+        let (first, others) = candidates.split_first()?;
+        let of = |owner: &Owner| service(self.name(Some(*owner)));
+        let known = of(first);
+        let is_one = known != Raw::Absent && others.iter().all(|other| of(other) == known);
+        is_one.then_some(*first)
     }
 
     /// Who the agent says is at an end.
@@ -212,6 +234,10 @@ impl<'a, 'w> Seen<'a, 'w> {
     fn name(&self, owner: Option<Owner>) -> Raw<'_> {
         let source = owner.and_then(|owner| self.site.sources.get(owner.place));
         source.map_or(Raw::Absent, |source| Raw::text(source.name.as_bytes()))
+    }
+
+    fn service(&self, end: End) -> Raw<'_> {
+        service(self.name(end.container.or(end.kin)))
     }
 
     fn name_of(&self, source: Option<DataSource>) -> Raw<'_> {

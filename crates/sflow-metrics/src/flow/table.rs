@@ -100,7 +100,7 @@ impl Watched {
     ) {
         let definition = &self.definition;
         let mut filters = definition.filters.iter();
-        if !filters.all(|filter| filter.admits(seen.value(filter.key))) {
+        if !filters.all(|filter| filter.admits(|key| seen.value(key))) {
             return;
         }
         let size = match (&definition.value, weighed.length) {

@@ -31,8 +31,10 @@ impl Registry {
     /// Agents that cannot see into their containers say that these have no adapters. Then one
     /// thing is concluded: an address made up by software that talks to its host directly, and
     /// that nobody says to have, is that of the only container of that host without an adapter.
-    /// As soon as there are two such addresses or containers this is taken back. Whoever knows
-    /// more, such as an orchestrator, [tells](Self::tell_address).
+    /// As soon as there are two such addresses or containers this is taken back. If all such
+    /// containers are of one service, and there are not more such addresses than containers, the
+    /// service is known all the same. Whoever knows more, such as an orchestrator,
+    /// [tells](Self::tell_address).
     ///
     /// # Errors
     ///

@@ -87,6 +87,17 @@ fn what_can_be_concluded_is_and_no_more() {
     assert_eq!(found, expected);
 }
 
+/// They are of one service, both of them.
+#[test]
+fn the_service_of_those_is_known_all_the_same() {
+    let mut replay = Replay::of(&["keys=service.src,service.dst;value=frames;smooth=off"]);
+    replay.told.clear();
+    replay.run(|_, _| {});
+    let answer = replay.answer(0);
+    assert_eq!(rows(&answer), ["- apache", "apache -"]);
+    assert_eq!(answer.total, 8642.0 * 400.0);
+}
+
 #[test]
 fn services_and_hosts_are_known_too() {
     let mut replay = Replay::of(&[

@@ -267,3 +267,52 @@ fn what_was_concluded_is_taken_back_and_concluded_again() {
         &[format!("{WEB} 300"), "- 100".to_owned()],
     );
 }
+
+#[test]
+fn a_service_is_known_where_the_container_is_not() {
+    let mut world = World::new();
+    let id = world.watch("keys=container.src,service.src,service.dst;value=frames;smooth=off");
+    let mut agent = Agent::new(1);
+    agent.host(&mut world, "node1", &[BRIDGE]);
+    agent.container(&mut world, 1, WEB, &[]);
+    agent.container(&mut world, 2, "web.2.oqtqmjcikzag3dgfumgkfqljs", &[]);
+    let from = |last| {
+        Udp {
+            macs: (mac(last), BRIDGE),
+            ..Udp::between(last, 9)
+        }
+        .bytes()
+    };
+    let to = Udp {
+        macs: (BRIDGE, mac(1)),
+        ..Udp::between(9, 1)
+    };
+    agent.see(&mut world, &from(1), 100);
+    agent.see(&mut world, &from(2), 100);
+    agent.see(&mut world, &to.bytes(), 100);
+    assert_eq!(world.rows(id), ["- web - 200", "- - web 100"]);
+    // There is one more address than containers: somebody else is there.
+    agent.see(&mut world, &from(3), 100);
+    agent.see(&mut world, &from(1), 100);
+    assert_eq!(world.rows(id), ["- - - 200", "- web - 200", "- - web 100"]);
+}
+
+#[test]
+fn of_two_services_nobody_knows_which() {
+    let mut world = World::new();
+    let id = world.watch("keys=service.src;value=frames;smooth=off");
+    let mut agent = Agent::new(1);
+    agent.host(&mut world, "node1", &[BRIDGE]);
+    agent.container(&mut world, 1, WEB, &[]);
+    agent.container(&mut world, 2, DB, &[]);
+    let packet = Udp {
+        macs: (mac(1), BRIDGE),
+        ..Udp::between(1, 9)
+    };
+    agent.see(&mut world, &packet.bytes(), 100);
+    assert_eq!(world.rows(id), ["- 100"]);
+    // One of them says what it has: the other address is that of the other container.
+    agent.container(&mut world, 2, DB, &[mac(2)]);
+    agent.see(&mut world, &packet.bytes(), 100);
+    assert_eq!(world.rows(id), ["- 100", "web 100"]);
+}

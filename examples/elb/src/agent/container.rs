@@ -15,6 +15,13 @@ use super::host::sixteen_bytes;
 use super::kernel::{Roots, Traffic, long, mac, short};
 use super::reading::{HOST, identity, push};
 
+/// What the engine says of its host, as far as it matters.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Info {
+    pub(super) name: Option<String>,
+}
+
 /// A container of a list.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]

@@ -10,12 +10,14 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, info, warn};
 
-use super::container::{Container, Inspected, Listed, Stats};
+use super::container::{Container, Info, Inspected, Listed, Stats};
 use crate::docker::{EndpointError, Engine, Failure};
 
 /// What is learned of the containers.
 #[derive(Debug)]
 pub(super) enum News {
+    /// What the engine calls its host, and with it swarm its node; nothing if it does not answer.
+    Host(Option<String>),
     /// One that was not there before.
     Started(Box<Container>),
     /// One is not there any more.
@@ -95,10 +97,21 @@ impl Inquiry {
 async fn watch(engine: Arc<Engine>, host_memory: u64, news: Sender<News>) {
     let mut known: HashMap<String, bool> = HashMap::new();
     let mut answers = true;
+    let mut named = None;
     let mut ticks = interval(LISTING);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
+        if named != Some(true) {
+            let info = engine.get("/info").await;
+            let info = info.and_then(|answer| answer.json::<Info>());
+            let name = info.ok().and_then(|info| info.name);
+            let is_news = named.is_none() || name.is_some();
+            named = Some(name.is_some());
+            if is_news && news.send(News::Host(name)).await.is_err() {
+                return;
+            }
+        }
         match look(&engine, host_memory, &mut known, &news).await {
             Ok(true) if answers => {}
             Ok(true) => {

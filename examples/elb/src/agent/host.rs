@@ -27,7 +27,13 @@ pub(super) struct HostReading {
 const ADAPTERS: usize = 40;
 
 impl HostReading {
-    pub(super) fn take(roots: &Roots, interfaces: &[Interface], containers: usize) -> Self {
+    /// `name` is what the host is to be called; `None` for what the kernel calls it.
+    pub(super) fn take(
+        roots: &Roots,
+        name: Option<&str>,
+        interfaces: &[Interface],
+        containers: usize,
+    ) -> Self {
         let memory = memory(roots);
         let cpu = cpu(roots);
         let adapters = interfaces
@@ -35,7 +41,7 @@ impl HostReading {
             .filter(|interface| interface.kind != Kind::Edge)
             .filter_map(|interface| Some((interface.index, interface.mac?)));
         Self {
-            name: line(roots, "sys/kernel/hostname"),
+            name: name.map_or_else(|| line(roots, "sys/kernel/hostname"), cut),
             release: line(roots, "sys/kernel/osrelease"),
             uuid: uuid(roots),
             adapters: adapters.take(ADAPTERS).collect(),
@@ -86,10 +92,14 @@ pub(super) fn memory_size(roots: &Roots) -> u64 {
     meminfo(roots).get("MemTotal").copied().unwrap_or(0)
 }
 
-pub(super) fn line(roots: &Roots, path: &str) -> String {
-    // No name is longer than this in sFlow.
+fn line(roots: &Roots, path: &str) -> String {
+    cut(roots.process(path).trim())
+}
+
+/// No name is longer than this in sFlow.
+fn cut(name: &str) -> String {
     const LENGTH: usize = 64;
-    roots.process(path).trim().chars().take(LENGTH).collect()
+    name.chars().take(LENGTH).collect()
 }
 
 /// The firmware's, which only root may read; otherwise what the kernel drew when it started.

@@ -53,6 +53,9 @@ pub struct Settings {
     pub sampling: u32,
     /// The agent's own address; `None` for that from which it reaches the collector.
     pub address: Option<IpAddr>,
+    /// What the host is called; `None` for what its engine calls it, which is what swarm calls
+    /// its node.
+    pub host_name: Option<String>,
     /// Where the kernel's files are.
     pub roots: Roots,
 }
@@ -111,6 +114,10 @@ fn sample(rate: u32) -> Receiver<Seen> {
 struct Agent {
     settings: Settings,
     inquiry: Inquiry,
+    /// Whether it is known what the host is to be called. Before that nothing is told of it: one
+    /// that changes its name is taken for two.
+    is_named: bool,
+    named_by_engine: Option<String>,
     timetable: Timetable,
     interfaces: Vec<Interface>,
     /// When it is to look for new interfaces.
@@ -131,10 +138,15 @@ struct Sampler {
 impl Agent {
     fn new(settings: Settings, inquiry: Inquiry, now: Instant) -> Self {
         let mut timetable = Timetable::new(settings.polling);
-        timetable.add(What::Host, now);
+        let is_named = settings.host_name.is_some();
+        if is_named {
+            timetable.add(What::Host, now);
+        }
         Self {
             inquiry,
             timetable,
+            is_named,
+            named_by_engine: None,
             interfaces: Vec::new(),
             look_at: now,
             samplers: HashMap::new(),
@@ -176,7 +188,9 @@ impl Agent {
                 None => {
                     let containers = self.timetable.containers();
                     let roots = &self.settings.roots;
-                    let host = HostReading::take(roots, &self.interfaces, containers);
+                    let name = self.settings.host_name.as_deref();
+                    let name = name.or(self.named_by_engine.as_deref());
+                    let host = HostReading::take(roots, name, &self.interfaces, containers);
                     Reading::Host(sequence, Box::new(host))
                 }
             };
@@ -206,6 +220,16 @@ impl Agent {
     /// Hears of containers.
     fn hear(&mut self, news: News, now: Instant) {
         match news {
+            News::Host(name) => {
+                if let Some(name) = &name {
+                    info!("host {name}, as its engine calls it");
+                }
+                self.named_by_engine = name;
+                if !self.is_named {
+                    self.is_named = true;
+                    self.timetable.add(What::Host, now);
+                }
+            }
             News::Started(container) => {
                 info!("container {}", container.name());
                 let index = self.timetable.free_index(&container.uuid);

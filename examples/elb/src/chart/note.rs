@@ -178,10 +178,10 @@ impl Note {
             }
         };
         // A finger needs more room than an eye.
-        let _ = write!(
+        let _ = writeln!(
             svg,
             "{open}<title>{words}</title><circle cx=\"{x}\" cy=\"{y}\" r=\"12\" \
-             fill=\"#FFFFFF\" fill-opacity=\"0\"/>{shape}{close}\n"
+             fill=\"#FFFFFF\" fill-opacity=\"0\"/>{shape}{close}"
         );
     }
 }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use sflow_metrics::AgentKey;
 
 use crate::config::{Config, ConfigError, Service as Wish};
 use crate::docker::{About, Member};
-use crate::orchestrator::{Labelled, Service, Task};
+use crate::orchestrator::{Census, Labelled, Service, Task};
 use crate::policy::Signal;
 use crate::telemetry::NAME_LENGTH;
 
@@ -36,6 +37,21 @@ pub struct EngineFacts {
     pub labelled: Option<Result<Vec<Labelled>, String>>,
     /// The services that are to be balanced, or why they could not be read.
     pub services: Option<Result<Vec<Service>, String>>,
+    /// All of the cluster, or why it could not be read; `None` if no pool of machines asks for it.
+    pub census: Option<Result<Census, String>>,
+    /// What is found where the programs of hooks should be.
+    pub programs: BTreeMap<PathBuf, Program>,
+}
+
+/// What is found where a program should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// A program.
+    Fine,
+    /// Nothing.
+    Missing,
+    /// Something that cannot be executed.
+    NotExecutable,
 }
 
 impl EngineFacts {

@@ -15,6 +15,6 @@ mod judge;
 pub use self::collect::{Listening, Progress, ask_engines};
 pub use self::facts::{
     AgentFacts, ContainerFacts, EngineFacts, Facts, Heard, ManagerFacts, NotListening, Pace,
-    Unreachable,
+    Program, Unreachable,
 };
 pub use self::finding::{Finding, Findings, Level};

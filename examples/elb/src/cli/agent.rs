@@ -29,6 +29,10 @@ pub(super) struct Args {
     /// The agent's own address; otherwise the one from which it reaches the collector.
     #[arg(long, value_name = "IP")]
     agent_address: Option<IpAddr>,
+
+    /// What this host is called; otherwise what its engine calls it, as `docker node ls` shows.
+    #[arg(long, value_name = "NAME")]
+    host_name: Option<String>,
 }
 
 impl Args {
@@ -40,6 +44,7 @@ impl Args {
             polling: self.polling,
             sampling: self.sampling,
             address: self.agent_address,
+            host_name: self.host_name,
             roots: Roots::default(),
         };
         runtime()?.block_on(async { run(settings, end_requested()).await })

@@ -25,7 +25,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::config::{Config, Service};
 use crate::policy::{Mode, Rule, Target, Thresholds};
-use crate::simulator::Scenario;
+use crate::simulator::{Scenario, ServiceSpec};
 
 /// Elastic load balancing for Docker swarm, driven by sFlow telemetry.
 ///
@@ -115,10 +115,13 @@ impl PolicyName {
         let Some(like) = article.services.first() else {
             return Vec::new();
         };
-        let settings = |bounds: (u32, u32)| {
+        let settings = |service: &ServiceSpec| {
             let mut settings = like.settings.clone();
-            (settings.min, settings.max) = bounds;
+            (settings.min, settings.max) = service.bounds;
             settings.mode = mode;
+            if let Rule::TwoThreshold { metrics, .. } = &mut settings.rule {
+                only_fitting(metrics, service);
+            }
             if let (Self::Target, Rule::TwoThreshold { metrics, .. }) = (self, &settings.rule) {
                 let target = |metric: &Thresholds| Target {
                     metric: metric.metric.clone(),
@@ -136,9 +139,25 @@ impl PolicyName {
         let services = scenario.services.iter().map(|service| Service {
             name: service.name.clone(),
             priority: service.priority,
-            settings: settings(service.bounds),
+            settings: settings(service),
         });
         services.collect()
+    }
+}
+
+/// Leaves the CPU threshold out for a service whose requests cost so much of it that it would
+/// be above at all times: what it carries is then measured in bytes alone.
+fn only_fitting(metrics: &mut Vec<Thresholds>, service: &ServiceSpec) {
+    let upper = |name: &str| {
+        let metric = metrics.iter().find(|metric| metric.metric.contains(name));
+        metric.map(|metric| metric.upper)
+    };
+    let (Some(percent), Some(bytes)) = (upper("cpu"), upper("bytes")) else {
+        return;
+    };
+    let requests = bytes / service.work.bytes();
+    if 100.0 * requests * service.work.cpu.as_secs_f64() > percent {
+        metrics.retain(|metric| !metric.metric.contains("cpu"));
     }
 }
 

@@ -15,6 +15,7 @@ use crate::board::About;
 use crate::config::{ARTICLE, Collector, Config};
 use crate::docker::Docker;
 use crate::handle::{Handle, Refusal, Request};
+use crate::pool::pools::Pools;
 use crate::shared::Shared;
 use crate::telemetry::Telemetry;
 use crate::web::{self, Access, Site};
@@ -44,9 +45,10 @@ impl Args {
         let config = Config::load(&path).with_context(|| path.display().to_string())?;
         if self.validate {
             println!(
-                "{}: {} services, all well",
+                "{}: {} services and {} pools, all well",
                 path.display(),
-                config.services.len()
+                config.services.len(),
+                config.pools.len()
             );
             return Ok(());
         }
@@ -68,6 +70,7 @@ async fn balance(config: Config) -> anyhow::Result<()> {
     }
     let mut balancer = Balancer::new(now(), docker, config.control, &config.services)?;
     balancer.controller_mut().discover(config.discovery.clone());
+    balancer.keep(Pools::instance(now()), &config.pools)?;
 
     let listen = config.collector.listen;
     let receiver = UdpReceiver::bind(listen, &SocketSettings::default())

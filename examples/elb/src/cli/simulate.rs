@@ -11,7 +11,7 @@ use crate::config::{Config, Control, Service};
 use crate::policy::Mode;
 use crate::simulator::{Scenario, ServiceSpec};
 use crate::terminal::set_replicas;
-use crate::trial::{Outcome, ServiceOutcome, run};
+use crate::trial::{Outcome, PoolOutcome, ServiceOutcome, run};
 use crate::view::Point;
 use crate::words;
 
@@ -74,6 +74,12 @@ impl Args {
             }
             println!();
         }
+        if let Some(pool) = &with.pool {
+            for event in &pool.events {
+                let at = (event.at - start).as_secs_f64();
+                println!("{} {}", words::duration(at), event.words);
+            }
+        }
         summarise(&with, &without);
 
         let path = self
@@ -100,6 +106,12 @@ fn summarise(with: &Outcome, without: &Outcome) {
             with.truth.wanted,
         );
     }
+    if let (Some(with), Some(without)) = (&with.pool, &without.pool) {
+        println!(
+            "machines: {:.0} machine seconds instead of {:.0}; ends with {} that take tasks.",
+            with.machine_seconds, without.machine_seconds, with.standing.serving,
+        );
+    }
     println!(
         "{} datagrams went through the decoder.",
         words::count(with.datagrams)
@@ -113,7 +125,7 @@ pub(super) fn picture(
     with: &Outcome,
     without: &Outcome,
 ) -> String {
-    if scenario.services.len() > 1 {
+    if scenario.services.len() > 1 || with.pool.is_some() {
         return side_by_side(scenario, policy, with);
     }
     alone(scenario, policy, with, without)
@@ -141,12 +153,32 @@ fn side_by_side(scenario: &Scenario, policy: PolicyName, with: &Outcome) -> Stri
         }
     };
     let services = scenario.services.iter().zip(&with.services).zip(&policies);
-    let panels: Vec<Multiple> = services.map(panel).collect();
+    let mut panels: Vec<Multiple> = services.map(panel).collect();
+    panels.extend(with.pool.as_ref().map(machines));
     let title = match scenario.budget {
         Some(budget) => format!("Replicas of each service, {budget} together"),
+        None if with.pool.is_some() => "Replicas, and the machines that they run on".to_owned(),
         None => "Replicas of each service".to_owned(),
     };
     chart::multiples(&title, &["replicas"], &panels)
+}
+
+/// The machines over those that would be at their target.
+fn machines(outcome: &PoolOutcome) -> Multiple {
+    let (lower, upper) = outcome.pool.settings.rule.band(0).unwrap_or((1.0, 1.0));
+    let target = f64::midpoint(lower, upper);
+    let point = |point: &Point| Point {
+        load: point
+            .load
+            .map(|load| load * f64::from(point.running) / target),
+        ..*point
+    };
+    let (least, most) = (outcome.standing.min, outcome.standing.max);
+    Multiple {
+        title: "machines".to_owned(),
+        about: format!("{least} to {most}, at {target:.0} % CPU"),
+        pasts: vec![outcome.past.iter().map(point).collect()],
+    }
 }
 
 /// The article's chart.

@@ -12,7 +12,8 @@ use ipnet::IpNet;
 use jiff::tz::TimeZone;
 
 use super::labels::Labels;
-use super::{Collector, Config, ConfigError, Control, Discovery, Http, Service, loopback};
+use super::pool::{self, PoolFile};
+use super::{Collector, Config, ConfigError, Control, Discovery, Http, Service, loopback, token};
 use crate::docker;
 use crate::policy::{
     Mode, Pace, Rule, Saturation, Schedule, Select, Settings, Target, Thresholds, days,
@@ -74,7 +75,7 @@ pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
         http: Http {
             listen: file.http.listen.unwrap_or(loopback(8008)),
             names: file.http.names,
-            token: token(file.http.token, file.http.token_file)?,
+            token: token::of_http(file.http.token, file.http.token_file)?,
         },
         discovery: Discovery {
             enabled: file.control.discover.unwrap_or(true),
@@ -88,6 +89,7 @@ pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
         },
         control,
         services,
+        pools: pool::read(file.pool)?,
         text: text.to_owned(),
     })
 }
@@ -102,39 +104,6 @@ fn networks(given: &[String]) -> Result<Vec<IpNet>, ConfigError> {
         })
     };
     given.iter().enumerate().map(network).collect()
-}
-
-/// The token, or what is in its file.
-fn token(given: Option<String>, file: Option<PathBuf>) -> Result<Option<String>, ConfigError> {
-    /// Shorter ones can be guessed.
-    const LEAST: usize = 16;
-
-    let (key, token) = match (given, file) {
-        (Some(_), Some(_)) => {
-            let problem = "give either the token or the file that it is in";
-            return Err(wrong("http.token_file", problem));
-        }
-        (Some(token), None) => ("http.token", token),
-        (None, Some(path)) => {
-            let text = std::fs::read_to_string(&path).map_err(|error| {
-                let problem = format!("cannot read {}: {error}", path.display());
-                wrong("http.token_file", &problem)
-            })?;
-            ("http.token_file", text.trim().to_owned())
-        }
-        (None, None) => return Ok(None),
-    };
-    if token.len() < LEAST {
-        let problem = format!("a token of less than {LEAST} characters can be guessed");
-        return Err(wrong(key, &problem));
-    }
-    if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(wrong(
-            key,
-            "a token has no spaces and no letters beyond ASCII",
-        ));
-    }
-    Ok(Some(token))
 }
 
 fn endpoints(given: Option<Vec<String>>) -> Result<Vec<String>, ConfigError> {
@@ -439,7 +408,7 @@ fn check_name(key: &str, name: &str) -> Result<(), ConfigError> {
         })
 }
 
-fn positive(key: &str, value: f64) -> Result<(), ConfigError> {
+pub(super) fn positive(key: &str, value: f64) -> Result<(), ConfigError> {
     if value.is_finite() && value > 0.0 {
         Ok(())
     } else {
@@ -447,7 +416,7 @@ fn positive(key: &str, value: f64) -> Result<(), ConfigError> {
     }
 }
 
-fn at_least(
+pub(super) fn at_least(
     key: &str,
     given: Option<Span>,
     default: f64,
@@ -485,6 +454,8 @@ struct File {
     defaults: Policy,
     #[serde(default)]
     service: Vec<ServiceFile>,
+    #[serde(default)]
+    pool: Vec<PoolFile>,
 }
 
 #[derive(Default, Deserialize)]
@@ -561,24 +532,24 @@ struct ServiceFile {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Policy {
-    mode: Option<Mode>,
-    min: Option<u32>,
-    max: Option<u32>,
-    metric: Option<Vec<MetricFile>>,
-    warm_up: Option<Span>,
-    fast: Option<bool>,
+    pub(super) mode: Option<Mode>,
+    pub(super) min: Option<u32>,
+    pub(super) max: Option<u32>,
+    pub(super) metric: Option<Vec<MetricFile>>,
+    pub(super) warm_up: Option<Span>,
+    pub(super) fast: Option<bool>,
     schedule: Option<Vec<ScheduleFile>>,
-    saturation: Option<SaturationFile>,
+    pub(super) saturation: Option<SaturationFile>,
     #[serde(default)]
-    up: PaceFile,
+    pub(super) up: PaceFile,
     #[serde(default)]
-    down: PaceFile,
+    pub(super) down: PaceFile,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct MetricFile {
-    name: String,
+pub(super) struct MetricFile {
+    pub(super) name: String,
     target: Option<f64>,
     lower: Option<f64>,
     upper: Option<f64>,
@@ -586,7 +557,7 @@ struct MetricFile {
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ScheduleFile {
+pub(super) struct ScheduleFile {
     days: String,
     from: String,
     to: String,
@@ -597,7 +568,7 @@ struct ScheduleFile {
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct SaturationFile {
+pub(super) struct SaturationFile {
     cpu: Option<f64>,
     steal: Option<f64>,
     network: Option<f64>,
@@ -605,10 +576,10 @@ struct SaturationFile {
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct PaceFile {
+pub(super) struct PaceFile {
     step: Option<u32>,
     tolerance: Option<f64>,
-    stabilise: Option<Span>,
+    pub(super) stabilise: Option<Span>,
     cooldown: Option<Span>,
     tasks: Option<u32>,
     percent: Option<f64>,
@@ -618,7 +589,7 @@ struct PaceFile {
 
 /// A length of time as an operator writes it: `"500ms"`, `"10s"`, `"5m"`, `"1h"`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Span(Duration);
+pub(super) struct Span(pub(super) Duration);
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

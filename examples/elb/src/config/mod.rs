@@ -2,8 +2,11 @@
 
 mod file;
 mod labels;
+mod pool;
+mod token;
 
 pub use labels::{ENABLED, Labels};
+pub use pool::{Pool, Selector};
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -34,6 +37,9 @@ pub struct Config {
     /// The services.
     #[serde(rename = "service")]
     pub services: Vec<Service>,
+    /// The pools of machines.
+    #[serde(rename = "pool")]
+    pub pools: Vec<Pool>,
     /// Which further services are found, by their labels.
     pub discovery: Discovery,
     /// All of it as it was written.

@@ -1,3 +1,5 @@
+mod pools;
+
 use std::path::Path;
 use std::time::Duration;
 

@@ -82,18 +82,17 @@ impl Managed {
             Some(Scaling::Replicated { replicas }) => replicas,
             _ => 0,
         };
-        // One more than it has, so that a service can begin to grow before it has said so.
         let wish = self
             .last
             .as_ref()
             .and_then(|decision| decision.wish)
             .unwrap_or(replicas);
-        let wish = wish.max(replicas.saturating_add(1)).clamp(min, max);
+        let wish = wish.max(replicas).clamp(min, max);
         Claim {
             priority: self.priority,
             min,
-            replicas,
             wish,
+            room: wish.saturating_add(1).min(max),
         }
     }
 }

@@ -154,6 +154,11 @@ impl<O: Orchestrator> Controller<O> {
         &mut self.orchestrator
     }
 
+    /// The orchestrator and the services under control, for who keeps machines for these.
+    pub fn parts(&mut self) -> (&mut O, &[Managed]) {
+        (&mut self.orchestrator, &self.managed)
+    }
+
     /// The services under control.
     pub fn managed(&self) -> &[Managed] {
         &self.managed
@@ -259,6 +264,10 @@ impl<O: Orchestrator> Controller<O> {
         if let Some(per_minute) = self.control.changes_per_minute {
             let priority = |place: usize| self.managed.get(place).map_or(0, |it| it.priority);
             self.turns.take(now, per_minute, &mut decisions, priority);
+        }
+        if self.control.budget.is_some() {
+            // What one is to give another has to be there first.
+            decisions.sort_by_key(|(_, decision)| decision.result > decision.replicas);
         }
         round.stages.decide = clock.elapsed();
 

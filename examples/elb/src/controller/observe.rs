@@ -7,7 +7,7 @@ use sflow_metrics::Timestamp;
 
 use super::managed::Managed;
 use crate::orchestrator::{Rollout, Scaling, Service, Task, TaskState};
-use crate::policy::{Fast, HostLoad, Observation, Obstacle, Saturation, Signal};
+use crate::policy::{Fast, HostLoad, Kind, Observation, Obstacle, Saturation, Signal};
 use crate::telemetry::{Hosts, Question, Telemetry};
 
 /// What telemetry shows of a service.
@@ -165,6 +165,7 @@ pub(super) fn observation(
         .filter(|task| is_late(task) || is_crashing(task))
         .collect();
     Observation {
+        kind: Kind::Service,
         service: service.name.clone(),
         replicas,
         running,

@@ -50,7 +50,8 @@ use self::task::{Failed, Place, TaskAnswer};
 use self::tls::Tls;
 pub use self::tls::{TlsError, TlsFiles};
 use crate::orchestrator::{
-    Availability, Labelled, Node, Orchestrator, OrchestratorError, Scaling, Service, Task,
+    Availability, Census, Labelled, Node, Orchestrator, OrchestratorError, Scaling, Service,
+    ServiceId, Task,
 };
 
 /// How the managers of a swarm are reached.
@@ -243,13 +244,14 @@ impl Docker {
         Ok(tasks)
     }
 
-    /// Tasks that run or are to run, by the identity of the node that they are placed on.
-    async fn crowds(&mut self) -> Result<BTreeMap<String, u32>, Failure> {
-        let filters = json!({ "desired-state": ["running", "ready"] });
-        let answers: Vec<TaskAnswer> = self.ask(&with_filters("/tasks", &filters)).await?.list()?;
-        let mut crowds = BTreeMap::new();
-        for node in answers.into_iter().filter_map(TaskAnswer::into_node) {
-            *crowds.entry(node).or_default() += 1;
+    /// Tasks, by the identity of the node that they are on, and by their service.
+    async fn crowds(&mut self) -> Result<BTreeMap<String, BTreeMap<ServiceId, u32>>, Failure> {
+        // All of them: one that was told to end is on its node until it has.
+        let answers: Vec<TaskAnswer> = self.ask("/tasks").await?.list()?;
+        let mut crowds: BTreeMap<String, BTreeMap<ServiceId, u32>> = BTreeMap::new();
+        for (service, node) in answers.into_iter().filter_map(TaskAnswer::into_whereabouts) {
+            let crowd = crowds.entry(node).or_default();
+            *crowd.entry(ServiceId(service)).or_default() += 1;
         }
         Ok(crowds)
     }
@@ -330,28 +332,39 @@ impl Orchestrator for Docker {
         self.nodes.clone()
     }
 
-    async fn nodes(&mut self) -> Result<Vec<Node>, OrchestratorError> {
-        let crowds = self.crowds().await?;
+    async fn census(&mut self) -> Result<Census, OrchestratorError> {
         let nodes: Vec<NodeAnswer> = self.ask("/nodes").await?.list()?;
-        let tasks = |id: &str| crowds.get(id).copied().unwrap_or(0);
-        Ok(nodes
-            .into_iter()
-            .map(|node| node.into_node(tasks))
-            .collect())
+        let services: Vec<ServiceAnswer> = self.ask("/services").await?.list()?;
+        // Last: what has been placed meanwhile is on the nodes as they were.
+        let mut crowds = self.crowds().await?;
+        let nodes = nodes.into_iter();
+        let services = services.into_iter();
+        Ok(Census {
+            nodes: nodes
+                .map(|node| node.into_node(|id| crowds.remove(id).unwrap_or_default()))
+                .collect(),
+            demands: services.map(ServiceAnswer::into_demand).collect(),
+        })
     }
 
     async fn set_availability(
         &mut self,
         node: &Node,
         availability: Availability,
+        drained_for: Option<&str>,
     ) -> Result<(), OrchestratorError> {
         let path = format!("/nodes/{}", segment(&node.id));
         let fresh = self.ask(&path).await?.json()?;
-        let Some(spec) = node::with_availability(fresh, node, availability)? else {
+        let Some(spec) = node::with_availability(fresh, node, availability, drained_for)? else {
             return Ok(());
         };
         let path = format!("{path}/update?version={}", node.version);
-        self.manager.post(&path, &spec).await?;
+        let told = self.manager.post(&path, &spec).await;
+        if told.as_ref().is_err_and(Failure::is_of_the_manager) {
+            // Whether it was applied is not known; reading again tells, elsewhere.
+            self.turn_to_the_next();
+        }
+        told?;
         Ok(())
     }
 }

@@ -1,9 +1,13 @@
-//! What is read of a node, and the one word of it that is written.
+//! What is read of a node, and the little of it that is written: one word, and a label that says
+//! for whom.
+
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::orchestrator::{Availability, Node, OrchestratorError};
+use super::service::ResourcesAnswer;
+use crate::orchestrator::{Availability, DRAINED_FOR, Node, OrchestratorError, ServiceId};
 
 /// A node as the engine describes it.
 #[derive(Debug, Deserialize)]
@@ -28,12 +32,14 @@ struct Version {
 struct Spec {
     role: Option<String>,
     availability: Option<String>,
+    labels: Option<BTreeMap<String, String>>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Description {
     hostname: Option<String>,
+    resources: Option<ResourcesAnswer>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -52,8 +58,8 @@ impl NodeAnswer {
         (self.id.clone(), hostname.unwrap_or(self.id))
     }
 
-    /// The node, with so many tasks on it.
-    pub(super) fn into_node(self, tasks: impl Fn(&str) -> u32) -> Node {
+    /// The node, with these tasks on it.
+    pub(super) fn into_node(self, tasks: impl FnOnce(&str) -> BTreeMap<ServiceId, u32>) -> Node {
         let word = |word: Option<&String>| word.cloned().unwrap_or_default();
         let availability = word(
             self.spec
@@ -67,12 +73,22 @@ impl NodeAnswer {
                 .and_then(|status| status.state.as_ref()),
         );
         let version = self.version.as_ref().map_or(0, |version| version.index);
+        let resources = self
+            .description
+            .as_ref()
+            .and_then(|description| description.resources.as_ref());
+        let resources = resources
+            .map(ResourcesAnswer::resources)
+            .unwrap_or_default();
+        let labels = self.spec.as_ref().and_then(|spec| spec.labels.clone());
         let (id, name) = self.into_hostname();
         Node {
             tasks: tasks(&id),
             id,
             name,
             version,
+            labels: labels.unwrap_or_default(),
+            resources,
             availability: match availability.as_str() {
                 "drain" => Availability::Drain,
                 "pause" => Availability::Pause,
@@ -84,7 +100,8 @@ impl NodeAnswer {
     }
 }
 
-/// What is sent to change one word of a node; `None` if it is what it should be already.
+/// What is sent to change one word of a node and to say for whom; `None` if all is as it should
+/// be already.
 ///
 /// # Errors
 ///
@@ -93,6 +110,7 @@ pub(super) fn with_availability(
     mut fresh: Value,
     node: &Node,
     availability: Availability,
+    drained_for: Option<&str>,
 ) -> Result<Option<Value>, OrchestratorError> {
     match fresh.pointer("/Version/Index").and_then(Value::as_u64) {
         Some(version) if version == node.version => {}
@@ -108,15 +126,40 @@ pub(super) fn with_availability(
         Availability::Pause => "pause",
         Availability::Drain => "drain",
     };
-    match spec.get_mut("Availability") {
-        Some(known) if known.as_str() == Some(word) => Ok(None),
+    let is_changed = match spec.get_mut("Availability") {
         Some(known) if known.is_string() => {
+            let is_changed = known.as_str() != Some(word);
             *known = word.into();
-            Ok(Some(spec))
+            is_changed
         }
         _ => {
             let problem = format!("node {} comes without its availability", node.name);
-            Err(OrchestratorError::Refused(problem))
+            return Err(OrchestratorError::Refused(problem));
+        }
+    };
+    Ok((label(&mut spec, drained_for) || is_changed).then_some(spec))
+}
+
+/// Says in a specification for whom the node is drained; answers whether that is new.
+fn label(spec: &mut Value, drained_for: Option<&str>) -> bool {
+    let Some(spec) = spec.as_object_mut() else {
+        return false;
+    };
+    match drained_for {
+        None => {
+            let labels = spec.get_mut("Labels").and_then(Value::as_object_mut);
+            labels.is_some_and(|labels| labels.remove(DRAINED_FOR).is_some())
+        }
+        Some(pool) => {
+            let labels = spec.entry("Labels").or_insert_with(|| Map::new().into());
+            if labels.is_null() {
+                *labels = Map::new().into();
+            }
+            let Some(labels) = labels.as_object_mut() else {
+                return false;
+            };
+            let before = labels.insert(DRAINED_FOR.to_owned(), pool.into());
+            before.as_ref().and_then(Value::as_str) != Some(pool)
         }
     }
 }
@@ -126,18 +169,26 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::orchestrator::Resources;
 
     fn answer() -> Value {
         json!({
             "ID": "n1", "Version": { "Index": 9 },
             "Spec": { "Labels": { "disk": "ssd" }, "Role": "worker", "Availability": "active" },
-            "Description": { "Hostname": "node1" }, "Status": { "State": "ready" },
+            "Description": {
+                "Hostname": "node1",
+                "Resources": { "NanoCPUs": 2_000_000_000_u64, "MemoryBytes": 1_024 },
+            },
+            "Status": { "State": "ready" },
         })
     }
 
     fn node() -> Node {
         let answer: NodeAnswer = serde_json::from_value(answer()).unwrap();
-        answer.into_node(|id| if id == "n1" { 3 } else { 0 })
+        answer.into_node(|id| {
+            assert_eq!(id, "n1");
+            BTreeMap::from([(ServiceId("s1".to_owned()), 3)])
+        })
     }
 
     #[test]
@@ -148,10 +199,15 @@ mod tests {
                 id: "n1".to_owned(),
                 name: "node1".to_owned(),
                 version: 9,
+                labels: BTreeMap::from([("disk".to_owned(), "ssd".to_owned())]),
                 availability: Availability::Active,
                 is_ready: true,
                 is_manager: false,
-                tasks: 3,
+                resources: Resources {
+                    cores: 2.0,
+                    memory: 1_024,
+                },
+                tasks: BTreeMap::from([(ServiceId("s1".to_owned()), 3)]),
             }
         );
     }
@@ -168,23 +224,34 @@ mod tests {
     }
 
     #[test]
-    fn one_word_changes() {
-        let sent = with_availability(answer(), &node(), Availability::Drain);
+    fn one_word_and_one_label_change() {
+        let drain = |answer: Value, node: &Node| {
+            with_availability(answer, node, Availability::Drain, Some("workers"))
+        };
         let mut expected = answer()["Spec"].clone();
         expected["Availability"] = "drain".into();
-        assert_eq!(sent, Ok(Some(expected)));
-        assert_eq!(
-            with_availability(answer(), &node(), Availability::Active),
-            Ok(None)
-        );
+        expected["Labels"][DRAINED_FOR] = "workers".into();
+        assert_eq!(drain(answer(), &node()), Ok(Some(expected.clone())));
+        let mut drained = answer();
+        drained["Spec"] = expected;
+        assert_eq!(drain(drained.clone(), &node()), Ok(None));
+        // And back: as if nothing had been.
+        let activate =
+            |answer: Value| with_availability(answer, &node(), Availability::Active, None);
+        assert_eq!(activate(drained), Ok(Some(answer()["Spec"].clone())));
+        assert_eq!(activate(answer()), Ok(None));
+        // Engines write no labels as nothing, or as null.
+        for labels in [json!({}), Value::Null] {
+            let mut bare = answer();
+            bare["Spec"]["Labels"] = labels;
+            let sent = drain(bare, &node()).unwrap().unwrap();
+            assert_eq!(sent["Labels"], json!({ DRAINED_FOR: "workers" }));
+        }
         let mut newer = answer();
         newer["Version"]["Index"] = 10.into();
-        assert_eq!(
-            with_availability(newer, &node(), Availability::Drain),
-            Err(OrchestratorError::Conflict)
-        );
+        assert_eq!(drain(newer, &node()), Err(OrchestratorError::Conflict));
         let bare = json!({ "Version": { "Index": 9 } });
-        let refusal = with_availability(bare, &node(), Availability::Drain);
+        let refusal = drain(bare, &node());
         assert!(matches!(refusal, Err(OrchestratorError::Refused(_))));
     }
 }

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::orchestrator::{Labelled, Rollout, Scaling, Service, ServiceId, Task};
+use crate::orchestrator::{
+    Demand, Labelled, Resources, Rollout, Scaling, Service, ServiceId, Task,
+};
 
 /// A service as the engine describes it.
 #[derive(Debug, Deserialize)]
@@ -49,19 +51,40 @@ struct Replicated {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct TaskTemplate {
-    resources: Option<Resources>,
+    resources: Option<Requirements>,
+    placement: Option<Placement>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Resources {
-    limits: Option<Limits>,
+struct Requirements {
+    limits: Option<ResourcesAnswer>,
+    reservations: Option<ResourcesAnswer>,
 }
 
+/// CPU and memory, as engines write them.
 #[derive(Debug, Deserialize)]
-struct Limits {
+pub(super) struct ResourcesAnswer {
     #[serde(rename = "NanoCPUs")]
     nano_cpus: Option<i64>,
+    #[serde(rename = "MemoryBytes")]
+    memory: Option<i64>,
+}
+
+impl ResourcesAnswer {
+    pub(super) fn resources(&self) -> Resources {
+        Resources {
+            cores: self.nano_cpus.unwrap_or(0).max(0) as f64 / 1e9,
+            memory: u64::try_from(self.memory.unwrap_or(0)).unwrap_or(0),
+        }
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Placement {
+    constraints: Option<Vec<String>>,
+    max_replicas: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -84,6 +107,28 @@ impl ServiceAnswer {
             id: ServiceId(self.id),
             name: self.spec.name,
             labels: self.spec.labels.unwrap_or_default(),
+        }
+    }
+
+    /// What it asks of the cluster.
+    pub(super) fn into_demand(self) -> Demand {
+        let scaling = self.spec.mode.scaling();
+        let (resources, placement) = self.spec.task_template.map_or((None, None), |template| {
+            (template.resources, template.placement)
+        });
+        let reserved = resources.and_then(|resources| resources.reservations);
+        let placement = placement.unwrap_or_default();
+        let per_node = placement.max_replicas.filter(|most| *most > 0);
+        Demand {
+            id: ServiceId(self.id),
+            name: self.spec.name,
+            scaling,
+            reserved: reserved
+                .as_ref()
+                .map(ResourcesAnswer::resources)
+                .unwrap_or_default(),
+            per_node: per_node.map(|most| u32::try_from(most).unwrap_or(u32::MAX)),
+            constraints: placement.constraints.unwrap_or_default(),
         }
     }
 

@@ -50,9 +50,17 @@ impl TaskAnswer {
         (self.slot, &self.id)
     }
 
-    /// The identity of the node that it is placed on.
-    pub(super) fn into_node(self) -> Option<String> {
-        self.node_id.filter(|node| !node.is_empty())
+    /// The service that it is of and the node that it is on, if it is on one: placed there and
+    /// not at its end. One that was told to end is there until it has.
+    pub(super) fn into_whereabouts(self) -> Option<(String, String)> {
+        let is_there = match state_of(&self.status.state) {
+            TaskState::Running => true,
+            TaskState::Pending => self.is_wanted(),
+            TaskState::Failed => false,
+        };
+        let node = self.node_id.filter(|node| !node.is_empty());
+        node.filter(|_| is_there)
+            .map(|node| (self.service_id, node))
     }
 
     /// Whether it should be running, or is about to.

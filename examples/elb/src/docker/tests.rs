@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 
 use super::script::{Reply, Script, apache, docker, every_field, names, service};
 use super::{Docker, EndpointError, Settings};
-use crate::orchestrator::{Orchestrator, OrchestratorError, Scaling, ServiceId, TaskState};
+use crate::orchestrator::{
+    Availability, Node, Orchestrator, OrchestratorError, Scaling, ServiceId, TaskState,
+};
 
 fn nodes() -> Value {
     json!([
@@ -358,4 +360,128 @@ fn settings_are_checked_before_anything_is_sent() {
     let settings = Settings::default();
     assert_eq!(settings.timeout, Duration::from_secs(8));
     assert!(Docker::connect(&settings).is_ok());
+}
+
+/// What swarm says of a cluster in which one node is on its way out.
+#[tokio::test]
+async fn a_census_counts_what_is_there_and_what_has_not_ended_yet() {
+    let nodes = json!([
+        {
+            "ID": "n1", "Version": { "Index": 7 },
+            "Spec": { "Role": "manager", "Availability": "active" },
+            "Description": {
+                "Hostname": "node1",
+                "Resources": { "NanoCPUs": 4_000_000_000_u64, "MemoryBytes": 8_589_934_592_u64 },
+            },
+            "Status": { "State": "ready" },
+        },
+        {
+            "ID": "n2", "Version": { "Index": 8 },
+            "Spec": {
+                "Role": "worker", "Availability": "drain",
+                "Labels": { "elb.drained-for": "workers" },
+            },
+            "Description": { "Hostname": "node2" }, "Status": { "State": "ready" },
+        },
+    ]);
+    let services = json!([
+        every_field("apache", 3),
+        { "ID": "g1", "Version": { "Index": 3 },
+          "Spec": { "Name": "agent", "Mode": { "Global": {} } } },
+    ]);
+    let on = |id: &str, node: &str, state: &str, desired: &str| {
+        let mut task = task(id, "id-apache", 1, state);
+        task["NodeID"] = node.into();
+        task["DesiredState"] = desired.into();
+        task
+    };
+    let tasks = json!([
+        on("t1", "n1", "running", "running"),
+        on("t2", "n1", "preparing", "running"),
+        on("t3", "n1", "failed", "shutdown"),
+        // Told to end, and has not yet.
+        on("t4", "n2", "running", "shutdown"),
+        on("t5", "n2", "shutdown", "shutdown"),
+        on("t6", "n2", "preparing", "shutdown"),
+        on("t7", "", "pending", "running"),
+    ]);
+    let engine = Script::tcp(vec![
+        Reply::json(&nodes),
+        Reply::json(&services),
+        Reply::json(&tasks),
+    ])
+    .await;
+    let census = docker(&[&engine]).census().await.unwrap();
+    assert_eq!(
+        engine.lines(),
+        ["GET /nodes", "GET /services", "GET /tasks"]
+    );
+    let [first, second] = &census.nodes[..] else {
+        panic!("{census:?}")
+    };
+    assert_eq!((first.crowd(), second.crowd()), (2, 1));
+    assert_eq!(first.resources.cores, 4.0);
+    assert_eq!(second.labels["elb.drained-for"], "workers");
+    let [apache, agent] = &census.demands[..] else {
+        panic!("{census:?}")
+    };
+    assert_eq!(agent.scaling, Scaling::Global);
+    assert_eq!(apache.scaling, Scaling::Replicated { replicas: 3 });
+    // As every-field.json has it.
+    let spec = &every_field("apache", 3)["Spec"]["TaskTemplate"];
+    let reserved = &spec["Resources"]["Reservations"];
+    let cores = reserved["NanoCPUs"].as_f64().unwrap() / 1e9;
+    assert_eq!(apache.reserved.cores, cores);
+    assert_eq!(
+        Some(apache.reserved.memory),
+        reserved["MemoryBytes"].as_u64()
+    );
+    let constraints = spec["Placement"]["Constraints"].as_array().unwrap();
+    assert_eq!(apache.constraints.len(), constraints.len());
+    assert!(cores > 0.0 && !constraints.is_empty());
+}
+
+#[tokio::test]
+async fn a_node_is_drained_with_all_that_it_had() {
+    let node = json!({
+        "ID": "n2", "Version": { "Index": 8 },
+        "Spec": { "Name": "", "Role": "worker", "Availability": "active",
+                  "Labels": { "zone": "a" } },
+    });
+    let known = Node {
+        id: "n2".to_owned(),
+        name: "node2".to_owned(),
+        version: 8,
+        labels: Default::default(),
+        availability: Availability::Active,
+        is_ready: true,
+        is_manager: false,
+        resources: Default::default(),
+        tasks: Default::default(),
+    };
+    let engine = Script::tcp(vec![
+        Reply::json(&node),
+        Reply::Answer(200, String::new()),
+        Reply::json(&node),
+        Reply::refusal(
+            500,
+            "rpc error: code = Unknown desc = update out of sequence",
+        ),
+    ])
+    .await;
+    let mut docker = docker(&[&engine]);
+    for expected in [Ok(()), Err(OrchestratorError::Conflict)] {
+        let drained = docker
+            .set_availability(&known, Availability::Drain, Some("workers"))
+            .await;
+        assert_eq!(drained, expected);
+    }
+    let received = engine.received();
+    assert_eq!(received[1].line, "POST /nodes/n2/update?version=8");
+    let sent: Value = serde_json::from_str(&received[1].body).unwrap();
+    let expected = json!({
+        "Name": "", "Role": "worker", "Availability": "drain",
+        "Labels": { "zone": "a", "elb.drained-for": "workers" },
+    });
+    assert_eq!(sent, expected);
 }

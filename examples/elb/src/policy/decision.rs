@@ -3,9 +3,11 @@ use std::fmt;
 use serde::Serialize;
 use sflow_metrics::Timestamp;
 
-use super::observation::{Observation, Obstacle, Signal};
+use super::observation::{Observation, Signal};
+use super::reason::Reason;
 use super::settings::Mode;
-use crate::words;
+use crate::pool::machines::HeldBecause;
+use crate::pool::room::Floor;
 
 /// What was decided, from what, and why.
 ///
@@ -14,7 +16,9 @@ use crate::words;
 pub struct Decision {
     /// When.
     pub time: Timestamp,
-    /// For which service.
+    /// What it is for.
+    pub kind: Kind,
+    /// For which service, or pool of machines.
     pub service: String,
     /// Whether it is to be carried out.
     pub mode: Mode,
@@ -34,10 +38,22 @@ pub struct Decision {
     pub next_change: Option<Timestamp>,
 }
 
+/// What a decision is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A service: its replicas are tasks.
+    #[default]
+    Service,
+    /// A pool: its replicas are machines.
+    Pool,
+}
+
 impl Decision {
     pub(super) fn new(time: Timestamp, mode: Mode, observation: &Observation) -> Self {
         Self {
             time,
+            kind: observation.kind,
             service: observation.service.clone(),
             mode,
             replicas: observation.replicas,
@@ -66,6 +82,42 @@ impl Decision {
         self.next_change = Some(next);
     }
 
+    /// Never fewer machines than the services need at least, nor more than the pool may have.
+    pub fn keep_floor(&mut self, floor: &Floor, most: u32) {
+        let least = floor.machines.min(most);
+        if self.result >= least {
+            if floor.is_short
+                && let Some(service) = floor.service.clone()
+            {
+                let machines = floor.machines;
+                self.note(Stage::Floor, Reason::ServicesShort { machines, service });
+            }
+            return;
+        }
+        let reason = match (floor.is_short, floor.service.clone()) {
+            (true, Some(service)) => Reason::ServicesShort {
+                machines: floor.machines,
+                service,
+            },
+            (_, service) => Reason::ServicesNeed {
+                machines: floor.machines,
+                service,
+            },
+        };
+        self.change(Stage::Floor, least, reason);
+    }
+
+    /// Goes only as far as machines come and go now.
+    pub fn hold_machines(&mut self, reached: u32, held: Option<HeldBecause>) {
+        if let Some(held) = held {
+            self.change(Stage::Machines, reached, Reason::Machines(held));
+        } else if reached > self.result && reached > self.replicas {
+            self.change(Stage::Machines, reached, Reason::TakesTasksAgain);
+        } else if reached != self.result {
+            self.change(Stage::Machines, reached, Reason::StepByStep);
+        }
+    }
+
     /// Whether the number is to change.
     pub const fn is_change(&self) -> bool {
         self.result != self.replicas
@@ -82,7 +134,7 @@ impl Decision {
         self.steps
             .iter()
             .rev()
-            .map(|step| step.reason.to_string())
+            .map(|step| step.reason.words(self.kind))
             .collect()
     }
 
@@ -161,6 +213,10 @@ pub enum Stage {
     Clamp,
     /// Changes of all services together.
     Turn,
+    /// Machines that the services need at least.
+    Floor,
+    /// How machines come and go.
+    Machines,
 }
 
 impl Stage {
@@ -178,299 +234,8 @@ impl Stage {
             Self::Budget => "budget",
             Self::Clamp => "clamp",
             Self::Turn => "turn",
+            Self::Floor => "floor",
+            Self::Machines => "machines",
         }
     }
-}
-
-/// Why a step did what it did.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case", tag = "reason")]
-#[non_exhaustive]
-pub enum Reason {
-    /// Something forbids any change.
-    Obstacle(Obstacle),
-    /// Somebody else changed the number.
-    ChangedByOthers {
-        /// Replicas that the policy knew.
-        before: u32,
-        /// Replicas that it found.
-        after: u32,
-    },
-    /// A metric is above what it should be.
-    Above {
-        /// The metric.
-        metric: String,
-        /// Its mean per container, missing containers counted as idle.
-        value: f64,
-        /// The threshold or target.
-        limit: f64,
-    },
-    /// Every metric is below what it should be; this one is closest to keeping the number.
-    Below {
-        /// The metric.
-        metric: String,
-        /// Its mean per container, missing containers counted as fully loaded.
-        value: f64,
-        /// The threshold or target.
-        limit: f64,
-    },
-    /// Every metric is where it should be.
-    Within,
-    /// No container has a fresh value of any metric.
-    NothingKnown,
-    /// A metric is missing altogether, and without it nothing is taken away.
-    MetricMissing {
-        /// The metric.
-        metric: String,
-    },
-    /// Containers without a fresh value.
-    ContainersMissing {
-        /// How many.
-        missing: u32,
-        /// Of how many.
-        of: u32,
-        /// How many of these are warming up.
-        warming: u32,
-    },
-    /// Most containers are not heard: nothing is taken away on the word of the others.
-    TooFewKnown {
-        /// How many are heard.
-        known: u32,
-        /// Of how many.
-        of: u32,
-    },
-    /// Packet samples show what counters do not show yet.
-    FastSignal {
-        /// The metric.
-        metric: String,
-        /// Its mean per container, as far as samples leave no doubt.
-        value: f64,
-        /// What counters say.
-        counters: f64,
-        /// Samples that it rests on.
-        samples: u64,
-    },
-    /// A more cautious recommendation of the window counts.
-    Stabilised {
-        /// It.
-        recommendation: u32,
-        /// Length of the window in seconds.
-        window: f64,
-    },
-    /// Not enough has been seen yet to take anything away.
-    WatchingFirst {
-        /// Length of the window in seconds.
-        window: f64,
-    },
-    /// Tasks do not start, so more of them would not help.
-    TasksPending {
-        /// How many.
-        pending: u32,
-        /// The orchestrator's words.
-        error: Option<String>,
-    },
-    /// All hosts that run it are saturated, and no other has room: growing there helps nobody.
-    HostsSaturated {
-        /// One of them.
-        host: String,
-        /// Of what it has no more.
-        what: String,
-    },
-    /// The hosts that run it are saturated; others have room.
-    HostsSaturatedHere {
-        /// One of them.
-        host: String,
-        /// Of what it has no more.
-        what: String,
-        /// How many others have room.
-        elsewhere: u32,
-    },
-    /// There is no change in this direction.
-    DirectionOff,
-    /// Nothing is known, so that even what is too many is kept.
-    SilentAboveMax {
-        /// The most that there should be.
-        max: u32,
-    },
-    /// These bounds are those of a schedule.
-    Scheduled {
-        /// Which.
-        schedule: String,
-    },
-    /// Others need it more, and no more may change at once.
-    WaitsItsTurn {
-        /// Changes that may be made in a minute.
-        per_minute: u32,
-    },
-    /// The last change is too recent.
-    Cooldown {
-        /// Seconds left.
-        left: f64,
-    },
-    /// Enough has changed in this period.
-    RateLimited {
-        /// The number that the limit allows.
-        allowed: u32,
-        /// Length of the period in seconds.
-        period: f64,
-    },
-    /// The cluster-wide budget leaves no more.
-    Budget {
-        /// The service's share.
-        ceiling: u32,
-    },
-    /// The bounds of the service.
-    Bounds {
-        /// Least.
-        min: u32,
-        /// Most.
-        max: u32,
-    },
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Obstacle(obstacle) => obstacle.fmt(f),
-            Self::ChangedByOthers { before, after } => {
-                write!(
-                    f,
-                    "somebody else changed the replicas from {before} to {after}"
-                )
-            }
-            Self::Above {
-                metric,
-                value,
-                limit,
-            } => {
-                write!(
-                    f,
-                    "{metric} is {} per container, above {}",
-                    short(*value),
-                    short(*limit)
-                )
-            }
-            Self::Below {
-                metric,
-                value,
-                limit,
-            } => {
-                write!(
-                    f,
-                    "{metric} is {} per container, below {}",
-                    short(*value),
-                    short(*limit)
-                )
-            }
-            Self::Within => f.write_str("load is where it should be"),
-            Self::NothingKnown => {
-                f.write_str("nothing is known of its containers: silence is not idleness")
-            }
-            Self::MetricMissing { metric } => {
-                write!(
-                    f,
-                    "no container reports {metric}: nothing is taken away without it"
-                )
-            }
-            Self::ContainersMissing {
-                missing,
-                of,
-                warming,
-            } => {
-                write!(f, "{missing} of {of} containers have no fresh value")?;
-                if *warming > 0 {
-                    write!(f, " ({warming} warming up)")
-                } else {
-                    Ok(())
-                }
-            }
-            Self::TooFewKnown { known, of } => write!(
-                f,
-                "only {known} of {of} containers are heard: nothing is taken away on their word"
-            ),
-            Self::FastSignal {
-                metric,
-                value,
-                counters,
-                samples,
-            } => write!(
-                f,
-                "{samples} packet samples show {metric} at {} per container, where counters still \
-                 say {}",
-                short(*value),
-                short(*counters)
-            ),
-            Self::Stabilised {
-                recommendation,
-                window,
-            } => {
-                write!(
-                    f,
-                    "{recommendation} was recommended in the last {} s",
-                    short(*window)
-                )
-            }
-            Self::WatchingFirst { window } => {
-                write!(f, "has not been watched for {} s yet", short(*window))
-            }
-            Self::TasksPending { pending, error } => {
-                let words = if *pending == 1 {
-                    "task does"
-                } else {
-                    "tasks do"
-                };
-                write!(f, "{pending} {words} not start")?;
-                error
-                    .as_ref()
-                    .map_or(Ok(()), |error| write!(f, " ({error})"))
-            }
-            Self::HostsSaturated { host, what } => write!(
-                f,
-                "no host has room, {host} has no more {what}: more replicas would not help"
-            ),
-            Self::HostsSaturatedHere {
-                host,
-                what,
-                elsewhere,
-            } => write!(
-                f,
-                "the hosts that run it are saturated ({host} has no more {what}), {elsewhere} \
-                 others have room"
-            ),
-            Self::DirectionOff => f.write_str("no change in this direction is wanted"),
-            Self::SilentAboveMax { max } => write!(
-                f,
-                "more than {max}, but nothing is taken away while nothing is known"
-            ),
-            Self::Scheduled { schedule } => write!(f, "the bounds are those of {schedule}"),
-            Self::WaitsItsTurn { per_minute } => write!(
-                f,
-                "it waits its turn: {per_minute} changes a minute, and others need theirs more"
-            ),
-            Self::Cooldown { left } => {
-                write!(f, "changed only a moment ago: {} s more", short(*left))
-            }
-            Self::RateLimited { allowed, period } => {
-                write!(f, "no further than {allowed} within {} s", short(*period))
-            }
-            Self::Budget { ceiling } => write!(f, "the cluster's budget leaves it {ceiling}"),
-            Self::Bounds { min, max } => write!(f, "the service is kept between {min} and {max}"),
-        }
-    }
-}
-
-/// A number for people: three digits that matter, and thousands set apart.
-fn short(value: f64) -> String {
-    let decimals = match value {
-        large if (999.5..1e15).contains(&large) => return words::count(large.round() as u64),
-        huge if huge >= 1e15 => return format!("{value:.1e}"),
-        large if large >= 100.0 => return format!("{value:.0}"),
-        middle if middle >= 10.0 => 1,
-        small if small >= 0.1 => 2,
-        tiny if tiny >= 0.01 => 3,
-        tiny if tiny >= 0.001 => 4,
-        _ => 6,
-    };
-    let text = format!("{value:.decimals$}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }

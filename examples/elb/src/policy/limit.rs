@@ -3,8 +3,9 @@ use std::time::Duration;
 
 use sflow_metrics::Timestamp;
 
-use super::decision::{Decision, Reason, Stage};
+use super::decision::{Decision, Stage};
 use super::observation::Observation;
+use super::reason::Reason;
 use super::settings::{Pace, Select, Settings};
 
 /// Tasks that do not start are a reason not to ask for more of them; never a reason to wait

@@ -8,14 +8,16 @@ mod budget;
 mod decision;
 mod limit;
 mod observation;
+mod reason;
 mod recommend;
 mod schedule;
 mod settings;
 mod stabilise;
 
 pub use budget::{Claim, shares};
-pub use decision::{Decision, Reason, Stage, Step};
+pub use decision::{Decision, Kind, Stage, Step};
 pub use observation::{Fast, HostLoad, Observation, Obstacle, Signal};
+pub use reason::Reason;
 pub use schedule::{Schedule, days};
 pub use settings::{Mode, Pace, Rule, Saturation, Select, Settings, Target, Thresholds};
 

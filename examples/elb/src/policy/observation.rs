@@ -3,12 +3,15 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::decision::Kind;
 use super::settings::Saturation;
 
 /// What a decision is made from.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Observation {
-    /// The service.
+    /// What is observed.
+    pub kind: Kind,
+    /// The service, or the pool.
     pub service: String,
     /// Replicas that the orchestrator has been told to keep.
     pub replicas: u32,
@@ -99,7 +102,7 @@ pub struct Signal {
 /// What packet samples say of a metric at this moment, corrected by what counters said before.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Fast {
-    /// The mean per container.
+    /// The mean per running container.
     pub value: f64,
     /// Its relative standard error.
     pub error: f64,

@@ -1,5 +1,6 @@
-use super::decision::{Decision, Reason, Stage};
+use super::decision::{Decision, Stage};
 use super::observation::{Fast, Observation, Signal};
+use super::reason::Reason;
 use super::settings::{Rule, Settings, Target, Thresholds};
 
 /// What the rule asks for, with the missing-data rule applied.
@@ -193,22 +194,26 @@ struct Load {
     value: f64,
     known: f64,
     all: f64,
-    /// The mean that packet samples leave no doubt about.
+    /// What packet samples say, as mean over all.
     fast: Option<Fast>,
 }
 
 impl Load {
     fn of(observation: &Observation, place: usize) -> Option<Self> {
         let (value, known) = observation.signals.get(place).and_then(Signal::known)?;
-        let all = observation.containers().max(known);
+        let all = f64::from(observation.containers().max(known));
+        let fast = observation.signals.get(place).and_then(|it| it.fast);
+        // Those that are coming will share what those that run have now.
+        let running = observation.running.len() as f64;
+        let fast = fast.map(|fast| Fast {
+            value: fast.value * running / all,
+            ..fast
+        });
         Some(Self {
             value,
             known: f64::from(known),
-            all: f64::from(all),
-            fast: observation
-                .signals
-                .get(place)
-                .and_then(|signal| signal.fast),
+            all,
+            fast,
         })
     }
 
@@ -219,7 +224,7 @@ impl Load {
     }
 
     /// The mean that growth goes by: what packet samples say, where they say more than counters
-    /// do, more than the limit, and leave no doubt about it. They never speak for less.
+    /// do, and leave no doubt that it is above the limit. They never speak for less.
     fn surge(&self, counters: f64, limit: f64, metric: &str, decision: &mut Decision) -> f64 {
         /// Fewer samples are anecdotes.
         const LEAST: u64 = 16;
@@ -230,17 +235,17 @@ impl Load {
             return counters;
         };
         let sure = fast.value * (1.0 - 2.0 * fast.error) / AT_ONCE;
-        if sure.is_nan() || sure <= counters.max(limit) {
+        if sure.is_nan() || sure <= limit || fast.value <= counters {
             return counters;
         }
         let reason = Reason::FastSignal {
             metric: metric.to_owned(),
-            value: sure,
+            value: fast.value,
             counters,
             samples: fast.samples,
         };
         decision.note(Stage::Recommend, reason);
-        sure
+        fast.value
     }
 
     /// The mean over all, if those without a value are at `level`.

@@ -3,10 +3,12 @@ use std::time::Duration;
 
 use sflow_metrics::Timestamp;
 
-use super::decision::{Decision, Reason, Stage};
+use super::decision::{Decision, Stage};
+use super::reason::Reason;
 use super::settings::Settings;
 
-/// A pause that is longer than three of the usual ones and this is one in which nobody watched.
+/// A pause that is longer than three of the usual ones and this is one in which nobody watched. So
+/// is one that is longer than three of the usual ones and the whole window: nothing in it was seen.
 const AWAY: Duration = Duration::from_secs(15);
 
 /// The recommendations of the recent past, for the longer of the two windows.
@@ -76,10 +78,12 @@ impl Window {
     /// of all was made.
     fn remember(&mut self, now: Timestamp, settings: &Settings, recommendation: u32) -> Timestamp {
         // Who has looked away has not watched: what happened meanwhile is not known.
+        let longest = settings.up.stabilise.max(settings.down.stabilise);
         if let Some((last, _)) = self.past.back() {
             let gap = now - *last;
             let usual = self.usual.unwrap_or(gap);
-            if gap > AWAY + usual * 3 {
+            let patience = usual * 3;
+            if gap > patience.max(longest.min(AWAY + patience)) {
                 self.began = None;
                 self.past.clear();
             } else {
@@ -87,7 +91,6 @@ impl Window {
             }
         }
         self.past.push_back((now, recommendation));
-        let longest = settings.up.stabilise.max(settings.down.stabilise);
         while self.past.front().is_some_and(|(at, _)| now - *at > longest) {
             self.past.pop_front();
         }

@@ -299,7 +299,7 @@ fn a_decision_as_json() {
     let mut observation = observed(4, vec![signal("cpu", 1.0, 3)]);
     observation.ceiling = Some(5);
     let decision = Policy::new(settings(cpu())).step(Timestamp::from_secs(7), &observation);
-    let golden = r#"{"time":7000000000,"service":"apache","mode":"act","replicas":4,"running":4,"inputs":[{"metric":"cpu","value":1.0,"least":null,"most":null,"contributing":3,"matched":3,"newest":1.0,"oldest":9.0}],"wish":6,"steps":[{"stage":"missing_data","from":4,"to":4,"reason":"containers_missing","missing":1,"of":4,"warming":0},{"stage":"recommend","from":4,"to":6,"reason":"above","metric":"cpu","value":0.75,"limit":0.5},{"stage":"budget","from":6,"to":5,"reason":"budget","ceiling":5}],"result":5,"next_change":null}"#;
+    let golden = r#"{"time":7000000000,"kind":"service","service":"apache","mode":"act","replicas":4,"running":4,"inputs":[{"metric":"cpu","value":1.0,"least":null,"most":null,"contributing":3,"matched":3,"newest":1.0,"oldest":9.0}],"wish":6,"steps":[{"stage":"missing_data","from":4,"to":4,"reason":"containers_missing","missing":1,"of":4,"warming":0},{"stage":"recommend","from":4,"to":6,"reason":"above","metric":"cpu","value":0.75,"limit":0.5},{"stage":"budget","from":6,"to":5,"reason":"budget","ceiling":5}],"result":5,"next_change":null}"#;
     assert_eq!(serde_json::to_string(&decision).unwrap(), golden);
 
     observation.obstacle = Some(Obstacle::NotScalable {
@@ -321,8 +321,12 @@ fn the_budget_is_shared_by_priority() {
     let claim = |priority, min, wish| Claim {
         priority,
         min,
-        replicas: min,
         wish,
+        room: wish,
+    };
+    let roomy = |priority, min, wish| Claim {
+        room: wish + 2,
+        ..claim(priority, min, wish)
     };
     for (total, claims, expected) in [
         (10, vec![claim(0, 1, 4), claim(0, 1, 4)], vec![4, 4]),
@@ -331,6 +335,11 @@ fn the_budget_is_shared_by_priority() {
         (4, vec![claim(0, 1, 4), claim(9, 1, 9)], vec![1, 3]),
         (1, vec![claim(0, 2, 4), claim(9, 3, 9)], vec![2, 3]),
         (9, vec![claim(0, 3, 1)], vec![3]),
+        // What others have wished for is not kept free for those who may need it.
+        (7, vec![roomy(9, 2, 2), roomy(0, 1, 8)], vec![2, 5]),
+        (7, vec![roomy(9, 2, 5), roomy(0, 1, 8)], vec![5, 2]),
+        (7, vec![roomy(0, 1, 2), roomy(9, 1, 2)], vec![3, 4]),
+        (9, vec![roomy(0, 1, 2), roomy(9, 1, 2)], vec![4, 4]),
         (9, vec![], vec![]),
     ] {
         assert_eq!(shares(total, &claims), expected);

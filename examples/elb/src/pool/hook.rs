@@ -41,7 +41,7 @@ pub struct HookSettings {
 }
 
 /// What is run or asked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Call {
     /// A program with arguments. It is told the order by its environment (`ELB_ORDER`,
@@ -168,6 +168,23 @@ impl Call {
     }
 }
 
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Program { program, arguments } => f
+                .debug_struct("Program")
+                .field("program", program)
+                .field("arguments", arguments)
+                .finish(),
+            Self::Http { url, token } => f
+                .debug_struct("Http")
+                .field("url", url)
+                .field("token", &token.as_ref().map(|_| "…"))
+                .finish(),
+        }
+    }
+}
+
 impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -239,13 +256,32 @@ async fn read_some(from: Option<impl AsyncReadExt + Unpin>, into: &mut Vec<u8>) 
     }
 }
 
+/// Whether a server can be asked at this address.
+///
+/// # Errors
+///
+/// What is wrong with it, and what would be right.
+pub fn check_url(url: &str) -> Result<(), String> {
+    let uri: Uri = url.parse().map_err(|error| format!("{url:?}: {error}"))?;
+    match (uri.scheme_str(), uri.authority()) {
+        (Some("http"), Some(authority)) if !authority.as_str().contains('@') => Ok(()),
+        (Some("http"), Some(_)) => Err("a name and a password do not belong there: give a \
+             token"
+            .to_owned()),
+        _ => Err(format!(
+            "{url:?} is not http://host:port/path; for https, give a program such as curl"
+        )),
+    }
+}
+
 /// Asks a server.
 async fn ask(url: &str, token: Option<&str>, order: &Order) -> anyhow::Result<Try> {
+    if let Err(why) = check_url(url) {
+        return Ok(Try::Refused(why));
+    }
     let uri: Uri = url.parse()?;
-    let (Some("http"), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-        return Ok(Try::Refused(format!(
-            "{url:?} is not http://host:port/path; for https, give a program such as curl"
-        )));
+    let Some(authority) = uri.authority() else {
+        return Ok(Try::Refused(format!("{url:?} names no server")));
     };
     let host = authority.host().trim_matches(['[', ']']);
     let stream = TcpStream::connect((host, authority.port_u16().unwrap_or(80))).await?;

@@ -89,7 +89,7 @@ pub enum PeerStanding {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UnknownBecause {
-    /// Its agent tells neither steal nor what can be compared.
+    /// Its agent does not tell how much is stolen, or no longer what spoke against it.
     NothingTold,
     /// Too few hosts show the same.
     TooFew,
@@ -169,23 +169,29 @@ impl Peers {
         let mut known = BTreeMap::new();
         for sight in sights {
             let before = self.known.get(&sight.host).copied();
-            let after = if are_too_many {
-                Known::unknown(UnknownBecause::TooMany)
-            } else if sight.steal.is_none() && sight.work.is_none() {
-                Known::unknown(UnknownBecause::NothingTold)
-            } else if !settings.is_comparable(sight, steal, work) {
-                Known::unknown(UnknownBecause::TooFew)
-            } else {
-                // Who is out of line has to come further back than it had to go away.
-                let is_out = before.is_some_and(|known| known.standing.evidence().is_some());
-                let distance = if is_out {
-                    settings.back
-                } else {
-                    settings.distance
-                };
-                settings.next(now, before, far(sight, distance))
+            // Who is out of line has to come further back than it had to go away.
+            let evidence = before.and_then(|known| known.standing.evidence());
+            let distance = match evidence {
+                Some(_) => settings.back,
+                None => settings.distance,
+            };
+            let out = far(sight, distance);
+            let unknown = match (out, evidence) {
+                _ if are_too_many => Some(UnknownBecause::TooMany),
+                (Some(_), _) => None,
+                // What spoke against it has to be seen to have ended.
+                (None, Some(evidence)) => settings.hidden(sight, evidence.sign, steal, work),
+                (None, None) => settings.hidden(sight, Sign::Steal, steal, work),
+            };
+            let after = match unknown {
+                Some(why) => Known::unknown(why),
+                None => settings.next(now, before, out),
             };
             let is_news = match before {
+                // That it is like the others is what is expected of it.
+                Some(before) if matches!(before.standing, PeerStanding::Unknown { .. }) => {
+                    after.standing.evidence().is_some()
+                }
                 Some(before) => !before.standing.is_like(after.standing),
                 None => after.standing.evidence().is_some(),
             };
@@ -223,10 +229,25 @@ impl Peers {
 }
 
 impl PeerSettings {
-    /// Whether the sight of a host can be compared with that of enough others in anything.
-    fn is_comparable(&self, sight: &Sight, steal: Middle, work: Middle) -> bool {
-        (sight.steal.is_some() && steal.population >= self.population)
-            || (sight.work.is_some() && work.population >= self.population)
+    /// Why the sight of a host cannot be compared with that of enough others in this. Steal comes
+    /// first: who does not tell it is not known to be fine, whatever work it does.
+    fn hidden(
+        &self,
+        sight: &Sight,
+        sign: Sign,
+        steal: Middle,
+        work: Middle,
+    ) -> Option<UnknownBecause> {
+        let (value, middle) = match sign {
+            _ if sight.steal.is_none() => return Some(UnknownBecause::NothingTold),
+            Sign::Steal => (sight.steal, steal),
+            Sign::Work => (sight.work, work),
+        };
+        match value {
+            None => Some(UnknownBecause::NothingTold),
+            Some(_) if middle.population < self.population => Some(UnknownBecause::TooFew),
+            Some(_) => None,
+        }
     }
 
     /// In what a host is further from the median than so many times the usual distance.
@@ -334,7 +355,7 @@ impl fmt::Display for PeerStanding {
             Self::InLine => f.write_str("as its peers"),
             Self::Unknown { why } => f.write_str(match why {
                 UnknownBecause::NothingTold => {
-                    "unknown: its agent tells neither steal nor work that can be compared"
+                    "unknown: its agent does not tell what could be compared"
                 }
                 UnknownBecause::TooFew => "unknown: too few hosts to compare it with",
                 UnknownBecause::TooMany => "unknown: too many are out of line to be the hosts",

@@ -21,6 +21,7 @@ pub(super) struct Agent {
     /// Since when it runs, or when it will.
     started: Timestamp,
     running: bool,
+    is_gone: bool,
     /// Of the last datagram.
     sequence: u32,
     sources: Vec<Source>,
@@ -69,6 +70,7 @@ impl Agent {
             spec,
             started: now,
             running: false,
+            is_gone: false,
             sequence: 0,
             sources: Vec::new(),
             sampler: Sampler::new(host, &spec, random.fork(0)),
@@ -85,8 +87,18 @@ impl Agent {
         *self = Self::new(self.host, self.address, self.spec, random, now + down);
     }
 
+    /// Ends it for good, with its host.
+    pub(super) fn end(&mut self) {
+        self.is_gone = true;
+        self.running = false;
+        self.pending.clear();
+    }
+
     /// When it has something to do.
     pub(super) fn next_due(&self) -> Option<Timestamp> {
+        if self.is_gone {
+            return None;
+        }
         if !self.running {
             return Some(self.started);
         }
@@ -115,7 +127,7 @@ impl Agent {
     /// Does what is due: reads and sends.
     pub(super) fn work(&mut self, cluster: &Cluster, now: Timestamp, send: &mut dyn FnMut(&[u8])) {
         if !self.running {
-            if now < self.started {
+            if now < self.started || self.is_gone {
                 return;
             }
             self.start(cluster, now);

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -8,7 +8,8 @@ use super::host::Host;
 use super::pool::{Now, Pool};
 use super::random::Random;
 use super::scenario::{Delay, Scenario, ServiceSpec};
-use super::task::{Ending, Phase, Rates, Task, Usage, task_id};
+use super::task::{Ending, NOWHERE, Phase, Rates, Task, Usage, task_id};
+use crate::orchestrator::Resources;
 
 /// Hosts, services and tasks: what is really the case, and what nobody is told but by counters.
 ///
@@ -142,7 +143,8 @@ impl Cluster {
                 Phase::Running => pool.now.demand / f64::from(pool.now.running.max(1)),
                 Phase::Pending | Phase::Stopping => 0.0,
             };
-            let cores = task.ask(asked, &pool.spec);
+            let slowness = self.hosts.get(task.host).map_or(1.0, |host| host.slowness);
+            let cores = task.ask(asked, slowness, &pool.spec);
             if let Some(host) = self.hosts.get_mut(task.host) {
                 host.want(cores);
             }
@@ -160,6 +162,11 @@ impl Cluster {
 
     /// Lets every task change its phase whose time has come.
     pub(super) fn turn(&mut self, at: Timestamp) {
+        self.take_turns(at);
+        self.settle(at);
+    }
+
+    fn take_turns(&mut self, at: Timestamp) {
         while let Some(position) = self.due(at) {
             let Some(task) = self.tasks.get_mut(position) else {
                 return;
@@ -229,7 +236,9 @@ impl Cluster {
         let (restart, start) = (pool.spec.restart, pool.spec.start);
         let mut replacement = self.task(killed.service, killed.slot, at);
         let delay = (self.draw(restart) + self.draw(start)).max(BREATH);
-        replacement.next = Some(at + delay);
+        if replacement.host != NOWHERE {
+            replacement.next = Some(at + delay);
+        }
         replacement.error = Some("task: non-zero exit (1)".to_owned());
         self.tasks.push(replacement);
         self.changes
@@ -251,9 +260,7 @@ impl Cluster {
             .filter(|slot| !taken.contains(slot))
             .take(missing)
         {
-            let mut task = self.task(service, slot, at);
-            task.next = Some(at + self.draw(start));
-            self.tasks.push(task);
+            self.begin(service, slot, start, at);
         }
         while self.wanted(service).count() > replicas as usize {
             self.dismiss(service, at);
@@ -262,13 +269,14 @@ impl Cluster {
 
     /// Ends one task: one that does not run yet, else one where the most of its service are.
     fn dismiss(&mut self, service: usize, at: Timestamp) {
-        let mut crowds = vec![0_u32; self.hosts.len()];
+        let mut crowds: BTreeMap<usize, u32> = BTreeMap::new();
         for task in self.wanted(service) {
-            crowds[task.host] += 1;
+            *crowds.entry(task.host).or_default() += 1;
         }
+        let crowd = |host: usize| crowds.get(&host).copied().unwrap_or(0);
         let last = self
             .wanted(service)
-            .max_by_key(|task| (task.phase == Phase::Pending, crowds[task.host], task.slot))
+            .max_by_key(|task| (task.phase == Phase::Pending, crowd(task.host), task.slot))
             .map(|task| task.key);
         let Some(position) = last.and_then(|key| self.position(key)) else {
             return;
@@ -300,6 +308,11 @@ impl Cluster {
         self.tasks
             .iter()
             .filter(move |task| task.host == host && task.has_container())
+    }
+
+    /// The tasks that are on a host, or about to be.
+    pub(super) fn on(&self, host: usize) -> impl Iterator<Item = &Task> + Clone {
+        self.tasks.iter().filter(move |task| task.host == host)
     }
 
     pub(super) fn find(&self, key: u64) -> Option<&Task> {
@@ -342,7 +355,8 @@ impl Cluster {
         }
     }
 
-    /// The host with the fewest tasks of this service, then with the fewest tasks.
+    /// Of the hosts that have room, that with the fewest tasks of this service, then with the
+    /// fewest tasks.
     fn place(&self, service: usize) -> usize {
         let load = |host: &usize| {
             let there = self
@@ -352,7 +366,129 @@ impl Cluster {
             let own = there.clone().filter(|task| task.service == service);
             (own.count(), there.count())
         };
-        (0..self.hosts.len()).min_by_key(load).unwrap_or(0)
+        let has_room = |host: &usize| self.has_room(*host, service);
+        let hosts = (0..self.hosts.len()).filter(has_room);
+        hosts.min_by_key(load).unwrap_or(NOWHERE)
+    }
+
+    fn has_room(&self, host: usize, service: usize) -> bool {
+        let Some(there) = self.hosts.get(host).filter(|host| host.takes_tasks()) else {
+            return false;
+        };
+        let reserved = |service: usize| {
+            let pool = self.pools.get(service);
+            pool.map_or(Resources::default(), |pool| pool.spec.reserved)
+        };
+        let own = reserved(service);
+        if own == Resources::default() {
+            return true;
+        }
+        let tasks = self.tasks.iter();
+        let tasks = tasks.filter(|task| task.host == host && task.is_wanted());
+        let (mut cores, mut memory) = (own.cores, own.memory);
+        for task in tasks {
+            let theirs = reserved(task.service);
+            cores += theirs.cores;
+            memory = memory.saturating_add(theirs.memory);
+        }
+        cores <= f64::from(there.spec.cores) + 1e-6 && memory <= there.spec.memory
+    }
+
+    /// Gives those a place that had none, as far as there is room now.
+    pub(super) fn settle(&mut self, at: Timestamp) {
+        for position in 0..self.tasks.len() {
+            let Some(task) = self.tasks.get(position) else {
+                return;
+            };
+            if task.host != NOWHERE {
+                continue;
+            }
+            let service = task.service;
+            let host = self.place(service);
+            if host == NOWHERE {
+                continue;
+            }
+            let start = self
+                .pools
+                .get(service)
+                .map_or(Delay::NONE, |it| it.spec.start);
+            let (address, next) = (self.free_address(host), at + self.draw(start));
+            if let Some(task) = self.tasks.get_mut(position) {
+                (task.host, task.address) = (host, address);
+                (task.next, task.error) = (Some(next), None);
+            }
+        }
+    }
+
+    /// Moves all that a host has to others, one for one.
+    pub(super) fn drain(&mut self, host: usize, at: Timestamp) {
+        let there = self.tasks.iter();
+        let there = there.filter(|task| task.host == host && task.is_wanted());
+        let keys: Vec<u64> = there.map(|task| task.key).collect();
+        for key in keys {
+            let Some(position) = self.position(key) else {
+                continue;
+            };
+            let Some((service, slot, phase)) = self
+                .tasks
+                .get(position)
+                .map(|task| (task.service, task.slot, task.phase))
+            else {
+                continue;
+            };
+            let pool = self.pools.get(service);
+            let (start, stop) = pool.map_or((Delay::NONE, Delay::NONE), |it| {
+                (it.spec.start, it.spec.stop)
+            });
+            if phase == Phase::Pending {
+                self.tasks.remove(position);
+            } else {
+                let end = at + self.draw(stop);
+                if let Some(task) = self.tasks.get_mut(position) {
+                    task.enter(Phase::Stopping, at, Some(end));
+                }
+            }
+            self.begin(service, slot, start, at);
+        }
+    }
+
+    /// Takes a host away, with all that runs on it.
+    pub(super) fn lose(&mut self, host: usize, at: Timestamp) {
+        if let Some(host) = self.hosts.get_mut(host) {
+            host.is_gone = true;
+        }
+        while let Some(position) = self.tasks.iter().position(|task| task.host == host) {
+            let lost = self.tasks.remove(position);
+            if lost.is_wanted() {
+                let start = self
+                    .pools
+                    .get(lost.service)
+                    .map_or(Delay::NONE, |pool| pool.spec.start);
+                self.begin(lost.service, lost.slot, start, at);
+            }
+            if lost.has_container() {
+                self.changes
+                    .push(Change::Ended(Box::new(lost), Ending::Killed));
+            }
+        }
+    }
+
+    /// A new task that starts after a while, if there is room for it.
+    fn begin(&mut self, service: usize, slot: u32, start: Delay, at: Timestamp) {
+        let mut task = self.task(service, slot, at);
+        let delay = self.draw(start);
+        if task.host == NOWHERE {
+            task.error = Some(self.no_room());
+        } else {
+            task.next = Some(at + delay);
+        }
+        self.tasks.push(task);
+    }
+
+    /// What the orchestrator says of a task for which no host has room.
+    fn no_room(&self) -> String {
+        let hosts = self.hosts.iter().filter(|host| host.takes_tasks()).count();
+        format!("no suitable node (insufficient resources on {hosts} nodes)")
     }
 
     fn free_address(&self, host: usize) -> Ipv4Addr {
@@ -374,7 +510,7 @@ impl Cluster {
     }
 
     /// The next position in the cluster's log, which others write to as well.
-    fn log(&mut self) -> u64 {
+    pub(super) fn log(&mut self) -> u64 {
         self.index += 3 + self.random.below(13);
         self.index
     }

@@ -1,6 +1,7 @@
 use super::random::Random;
 use super::scenario::{HostSpec, ServiceSpec};
 use super::task::{BYTES_PER_WRITE, Task};
+use crate::orchestrator::Availability;
 
 /// A host and what it has counted since it was booted.
 #[derive(Clone, Debug)]
@@ -22,6 +23,17 @@ pub(super) struct Host {
     /// The way to the world: in is to containers and to the host itself.
     pub(super) uplink: Traffic,
     pub(super) disk_bytes: f64,
+    /// Core seconds for which others let it wait.
+    pub(super) stolen: f64,
+    /// The part of its processors that others take now.
+    pub(super) steal: f64,
+    /// How many times the usual processor time a request costs now.
+    pub(super) slowness: f64,
+    /// Position of the last change of its description in the cluster's log.
+    pub(super) version: u64,
+    pub(super) availability: Availability,
+    pub(super) drained_for: Option<String>,
+    pub(super) is_gone: bool,
     /// Cores that tasks would like to have now.
     wanted: f64,
 }
@@ -45,9 +57,16 @@ impl Host {
     /// A host that was booted some days ago and has been idle since.
     pub(super) fn new(spec: &HostSpec, random: &mut Random) -> Self {
         const DAY: f64 = 86_400.0;
-        let mut host = Self {
+        let mut host = Self::booted(spec, random.bytes());
+        host.count((1.0 + 4.0 * random.unit()) * DAY);
+        host
+    }
+
+    /// A host that was booted just now.
+    pub(super) fn booted(spec: &HostSpec, uuid: [u8; 16]) -> Self {
+        Self {
             spec: spec.clone(),
-            uuid: random.bytes(),
+            uuid,
             uptime: 0.0,
             busy: 0.0,
             cores_used: OWN_CORES,
@@ -56,10 +75,20 @@ impl Host {
             bridge: Traffic::default(),
             uplink: Traffic::default(),
             disk_bytes: 0.0,
+            stolen: 0.0,
+            steal: 0.0,
+            slowness: 1.0,
+            version: 1,
+            availability: Availability::Active,
+            drained_for: None,
+            is_gone: false,
             wanted: 0.0,
-        };
-        host.count((1.0 + 4.0 * random.unit()) * DAY);
-        host
+        }
+    }
+
+    /// Whether it takes tasks.
+    pub(super) fn takes_tasks(&self) -> bool {
+        !self.is_gone && self.availability == Availability::Active
     }
 
     /// Nothing is wanted of it, for now.
@@ -73,7 +102,8 @@ impl Host {
 
     /// The part of what is wanted that it can give.
     pub(super) fn part(&self) -> f64 {
-        let free = (f64::from(self.spec.cores) - OWN_CORES).max(0.0);
+        let cores = f64::from(self.spec.cores) * (1.0 - self.steal);
+        let free = (cores - OWN_CORES).max(0.0);
         if self.wanted > free {
             free / self.wanted
         } else {
@@ -90,6 +120,8 @@ impl Host {
         }
         self.uptime += seconds;
         self.busy += self.cores_used * seconds;
+        // What runs waits for the others as long as it would take them.
+        self.stolen += self.cores_used * self.steal / (1.0 - self.steal) * seconds;
         for (average, minutes) in self.load.iter_mut().zip([1.0, 5.0, 15.0]) {
             let kept = (-seconds / (60.0 * minutes)).exp();
             *average = *average * kept + (OWN_CORES + self.wanted) * (1.0 - kept);
@@ -122,7 +154,7 @@ impl Host {
 
     /// Core seconds that were not used.
     pub(super) fn idle(&self) -> f64 {
-        f64::from(self.spec.cores) * self.uptime - self.busy
+        (f64::from(self.spec.cores) * self.uptime - self.busy - self.stolen).max(0.0)
     }
 }
 

@@ -26,6 +26,7 @@
 
 mod agent;
 mod cluster;
+mod desk;
 mod host;
 mod load;
 mod named;
@@ -43,20 +44,24 @@ mod task;
 mod tests;
 
 use std::collections::VecDeque;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use sflow_metrics::Timestamp;
 
+pub use desk::SimulatedHook;
 pub use load::Load;
 pub use network::{Delivery, Sent};
 pub use scenario::{
-    AgentSpec, Delay, Event, HostSpec, Idle, Network, Scenario, ScenarioError, Scripted,
-    ServiceSpec, Work,
+    AgentSpec, Delay, Event, HostSpec, Idle, MachineSpec, Network, Scenario, ScenarioError,
+    Scripted, ServiceSpec, Work,
 };
 
+use crate::pool::hook::Action;
 use agent::Agent;
 use cluster::Cluster;
+use desk::Desk;
+use host::Host;
 use network::Path;
 use pool::Pool;
 use random::Random;
@@ -74,6 +79,12 @@ pub struct Simulation {
     path: Path,
     /// What will happen, in order of time.
     script: VecDeque<(Timestamp, Event)>,
+    /// How agents measure, those of machines that come included.
+    spec: AgentSpec,
+    /// What can be ordered, and where orders are put down.
+    machines: Option<MachineSpec>,
+    desk: Desk,
+    random: Random,
 }
 
 /// What is really the case with a service, whether or not telemetry has told yet.
@@ -131,6 +142,10 @@ impl Simulation {
             agents: agents.collect(),
             path: Path::new(random.fork(2)),
             script: script.into(),
+            spec: scenario.agents,
+            machines: scenario.machines.clone(),
+            desk: Desk::default(),
+            random: random.fork(3),
         })
     }
 
@@ -157,6 +172,7 @@ impl Simulation {
 
     /// Lets time pass until `to`, and hands out what arrives at the collector, in order.
     pub fn advance(&mut self, to: Timestamp, mut emit: impl FnMut(Delivery<'_>)) {
+        self.take_orders();
         loop {
             let due = self.next_due();
             if due > to {
@@ -165,6 +181,13 @@ impl Simulation {
             self.step(due, &mut emit);
         }
         self.now = self.now.max(to);
+    }
+
+    /// Who takes orders for machines, if there are any to be had: they join after a while. A
+    /// simulation and its clones have one desk for them.
+    pub fn hook(&self) -> Option<SimulatedHook> {
+        let is_open = self.machines.is_some();
+        is_open.then(|| SimulatedHook(self.desk.clone()))
     }
 
     /// How many datagrams were sent, and what has become of them.
@@ -280,8 +303,81 @@ impl Simulation {
                     agent.restart(at, *down);
                 }
             }
+            Event::Steal { host: name, part } => {
+                if let Some(host) = host(name).and_then(|host| self.cluster.hosts.get_mut(host)) {
+                    host.steal = *part;
+                }
+            }
+            Event::Slow { host: name, factor } => {
+                if let Some(host) = host(name).and_then(|host| self.cluster.hosts.get_mut(host)) {
+                    host.slowness = *factor;
+                }
+            }
+            Event::Join(spec) => self.join(spec, at),
+            Event::Leave { host: name } => {
+                if let Some(host) = host(name) {
+                    self.cluster.lose(host, at);
+                    if let Some(agent) = self.agents.get_mut(host) {
+                        agent.end();
+                    }
+                }
+            }
             Event::Network(network) => self.path.quality = *network,
             Event::Strangers { every, lasting } => self.path.invite(at, *every, *lasting),
         }
+    }
+
+    /// Promises what was ordered, and lets it happen after a while.
+    fn take_orders(&mut self) {
+        let Some(machines) = self.machines.clone() else {
+            return;
+        };
+        for order in self.desk.take() {
+            match (order.action, order.machine.clone()) {
+                (Action::Add, _) => {
+                    let after = self.random.between(machines.join.least, machines.join.most);
+                    let spec = self.next_machine(&machines.like);
+                    let name = spec.name.clone();
+                    self.will(self.now + after, Event::Join(spec));
+                    self.desk.promise(order, Some(name));
+                }
+                (Action::Remove, Some(host)) => {
+                    let after = self
+                        .random
+                        .between(machines.leave.least, machines.leave.most);
+                    self.will(self.now + after, Event::Leave { host });
+                    self.desk.promise(order, None);
+                }
+                (Action::Remove, None) => {}
+            }
+        }
+    }
+
+    /// One like this, with the next name and address.
+    fn next_machine(&self, like: &HostSpec) -> HostSpec {
+        let to_come = self.script.iter();
+        let to_come = to_come.filter(|(_, event)| matches!(event, Event::Join(_)));
+        let number = self.cluster.hosts.len() + to_come.count() + 1;
+        let [a, b, c, _] = like.address.octets();
+        HostSpec {
+            name: format!("node{number}"),
+            address: Ipv4Addr::new(a, b, c, u8::try_from(number).unwrap_or(u8::MAX)),
+            ..like.clone()
+        }
+    }
+
+    fn will(&mut self, at: Timestamp, event: Event) {
+        let place = self.script.partition_point(|(due, _)| *due <= at);
+        self.script.insert(place, (at, event));
+    }
+
+    fn join(&mut self, spec: &HostSpec, at: Timestamp) {
+        let position = self.cluster.hosts.len();
+        let uuid = self.random.bytes();
+        self.cluster.hosts.push(Host::booted(spec, uuid));
+        let address = IpAddr::V4(spec.address).into();
+        let random = self.random.fork(position as u64);
+        let agent = Agent::new(position, address, self.spec, random, at);
+        self.agents.push(agent);
     }
 }

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use super::load::Load;
 use super::scenario::{
-    AgentSpec, Delay, Event, HostSpec, Idle, Network, Scenario, ScenarioError, ServiceSpec, Work,
+    AgentSpec, Delay, Event, HostSpec, Idle, MachineSpec, Network, Scenario, ScenarioError,
+    ServiceSpec, Work,
 };
+use crate::orchestrator::Resources;
 
 impl Scenario {
     /// The names that [`Scenario::named`] knows, each with a line on what happens.
@@ -35,6 +37,18 @@ impl Scenario {
             "balance",
             "a peak on a shop takes capacity from a batch that can wait, and gives it back",
         ),
+        (
+            "machines",
+            "a peak for which the machines do not suffice: others are ordered, and given back",
+        ),
+        (
+            "thief",
+            "others take the processors of one of six machines: it is replaced",
+        ),
+        (
+            "bad-day",
+            "others take the processors of all machines: nothing is replaced",
+        ),
     ];
 
     /// A scenario that is ready.
@@ -52,6 +66,9 @@ impl Scenario {
             "silent-agent" => silent_agent(),
             "bad-network" => bad_network(),
             "balance" => balance(),
+            "machines" => machines(),
+            "thief" => thief(),
+            "bad-day" => bad_day(),
             _ => {
                 let known = Self::NAMES
                     .iter()
@@ -80,6 +97,7 @@ fn article() -> Scenario {
         name: "article".to_owned(),
         duration: s(130),
         hosts: three_hosts(),
+        machines: None,
         services: vec![apache(Load::Table(vec![(s(10), 720.0), (s(70), 0.0)]))],
         budget: None,
         agents: AgentSpec::default(),
@@ -246,15 +264,107 @@ fn balance() -> Scenario {
     }
 }
 
+/// Twenty replicas of half a core each, where three hosts have room for twelve.
+fn machines() -> Scenario {
+    let peak = Load::Spike {
+        base: 200.0,
+        peak: 1_500.0,
+        begin: s(240),
+        rise: s(60),
+        hold: s(900),
+        fall: s(60),
+    };
+    Scenario {
+        name: "machines".to_owned(),
+        duration: s(2_700),
+        hosts: hosts(3),
+        machines: Some(machine_spec((2, 6), false)),
+        services: vec![shop(3, peak)],
+        ..article()
+    }
+}
+
+/// Six hosts with work enough, of which one has an agent that does not report steal.
+fn six_hosts(name: &str) -> Scenario {
+    let mut hosts = hosts(6);
+    if let Some(host) = hosts.last_mut() {
+        host.tells_steal = false;
+    }
+    Scenario {
+        name: name.to_owned(),
+        duration: s(1_500),
+        hosts,
+        machines: Some(machine_spec((4, 6), true)),
+        services: vec![shop(15, Load::Constant(1_300.0))],
+        ..article()
+    }
+}
+
+fn thief() -> Scenario {
+    six_hosts("thief").with(
+        s(240),
+        Event::Steal {
+            host: "node3".to_owned(),
+            part: 0.3,
+        },
+    )
+}
+
+fn bad_day() -> Scenario {
+    (1..=6).fold(six_hosts("bad-day"), |scenario, number| {
+        // Of some more than of others.
+        let part = 0.1 + 0.05 * f64::from(number);
+        let host = format!("node{number}");
+        scenario.with(s(240), Event::Steal { host, part })
+    })
+}
+
+fn machine_spec(bounds: (u32, u32), replace: bool) -> MachineSpec {
+    MachineSpec {
+        like: host(1),
+        bounds,
+        target: 60.0,
+        replace,
+        join: Delay::millis(60_000, 90_000),
+        leave: Delay::millis(10_000, 20_000),
+    }
+}
+
+/// A service whose requests cost processor time: a container at its target uses 0.4 cores.
+fn shop(replicas: u32, load: Load) -> ServiceSpec {
+    let apache = apache(load);
+    ServiceSpec {
+        name: "shop".to_owned(),
+        replicas,
+        bounds: (3, 24),
+        work: Work {
+            cpu: Duration::from_millis(5),
+            ..apache.work
+        },
+        reserved: Resources {
+            cores: 0.5,
+            memory: 64 << 20,
+        },
+        ..apache
+    }
+}
+
 fn three_hosts() -> Vec<HostSpec> {
-    (1..=3)
-        .map(|number| HostSpec {
-            name: format!("node{number}"),
-            address: Ipv4Addr::new(10, 0, 0, number),
-            cores: 2,
-            memory: 4 << 30,
-        })
-        .collect()
+    hosts(3)
+}
+
+fn hosts(number: u8) -> Vec<HostSpec> {
+    (1..=number).map(host).collect()
+}
+
+fn host(number: u8) -> HostSpec {
+    HostSpec {
+        name: format!("node{number}"),
+        address: Ipv4Addr::new(10, 0, 0, number),
+        cores: 2,
+        memory: 4 << 30,
+        tells_steal: true,
+    }
 }
 
 fn apache(load: Load) -> ServiceSpec {
@@ -278,6 +388,7 @@ fn apache(load: Load) -> ServiceSpec {
             memory: 9 << 20,
             memory_per_rate: 20_000.0,
         },
+        reserved: Resources::default(),
         cpu_limit: None,
         memory_limit: None,
         port: 80,
@@ -312,7 +423,7 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "there is no scenario \"artikel\"; known: article, step, spike, sine, crash-loop, \
-             silent-agent, bad-network, balance"
+             silent-agent, bad-network, balance, machines, thief, bad-day"
         );
     }
 

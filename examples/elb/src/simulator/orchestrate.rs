@@ -1,12 +1,14 @@
 //! The simulated cluster as an orchestrator: what Docker would answer.
 
+use std::collections::BTreeMap;
+
 use super::Simulation;
 use super::host::Host;
 use super::pool::Pool;
 use super::task::{Phase, Task as Simulated};
 use crate::orchestrator::{
-    Availability, Labelled, Node, Orchestrator, OrchestratorError, Rollout, Scaling, Service,
-    ServiceId, Task, TaskState,
+    Availability, Census, DRAINED_FOR, Demand, Labelled, Node, Orchestrator, OrchestratorError,
+    Resources, Rollout, Scaling, Service, ServiceId, Task, TaskState,
 };
 use crate::shared::Shared;
 
@@ -26,8 +28,8 @@ impl Orchestrator for Simulation {
         Ok(self.list_labelled(label))
     }
 
-    async fn nodes(&mut self) -> Result<Vec<Node>, OrchestratorError> {
-        Ok(self.list_nodes())
+    async fn census(&mut self) -> Result<Census, OrchestratorError> {
+        Ok(self.count_all())
     }
 
     fn node_names(&self) -> Vec<String> {
@@ -37,9 +39,10 @@ impl Orchestrator for Simulation {
     async fn set_availability(
         &mut self,
         node: &Node,
-        _availability: Availability,
+        availability: Availability,
+        drained_for: Option<&str>,
     ) -> Result<(), OrchestratorError> {
-        Err(no_drain(node))
+        self.set(node, availability, drained_for)
     }
 }
 
@@ -56,8 +59,8 @@ impl Orchestrator for Shared<Simulation> {
         Ok(self.lock().list_labelled(label))
     }
 
-    async fn nodes(&mut self) -> Result<Vec<Node>, OrchestratorError> {
-        Ok(self.lock().list_nodes())
+    async fn census(&mut self) -> Result<Census, OrchestratorError> {
+        Ok(self.lock().count_all())
     }
 
     fn node_names(&self) -> Vec<String> {
@@ -67,15 +70,11 @@ impl Orchestrator for Shared<Simulation> {
     async fn set_availability(
         &mut self,
         node: &Node,
-        _availability: Availability,
+        availability: Availability,
+        drained_for: Option<&str>,
     ) -> Result<(), OrchestratorError> {
-        Err(no_drain(node))
+        self.lock().set(node, availability, drained_for)
     }
-}
-
-fn no_drain(node: &Node) -> OrchestratorError {
-    let name = &node.name;
-    OrchestratorError::Refused(format!("{name} is simulated: its tasks cannot be moved"))
 }
 
 impl Simulation {
@@ -101,21 +100,81 @@ impl Simulation {
 
     fn host_names(&self) -> Vec<String> {
         let hosts = self.cluster.hosts.iter();
+        let hosts = hosts.filter(|host| !host.is_gone);
         hosts.map(|host| host.spec.name.clone()).collect()
     }
 
-    fn list_nodes(&self) -> Vec<Node> {
+    fn count_all(&self) -> Census {
         let hosts = self.cluster.hosts.iter().enumerate();
+        let hosts = hosts.filter(|(_, host)| !host.is_gone);
         let node = |(place, host): (usize, &Host)| Node {
             id: host.spec.name.clone(),
             name: host.spec.name.clone(),
-            version: 1,
-            availability: Availability::Active,
+            version: host.version,
+            labels: host
+                .drained_for
+                .iter()
+                .map(|pool| (DRAINED_FOR.to_owned(), pool.clone()))
+                .collect(),
+            availability: host.availability,
             is_ready: true,
             is_manager: place == 0,
-            tasks: self.cluster.containers(place).count() as u32,
+            resources: Resources {
+                cores: host.spec.cores.into(),
+                memory: host.spec.memory,
+            },
+            tasks: self.crowd(place),
         };
-        hosts.map(node).collect()
+        let demand = |pool: &Pool| Demand {
+            id: ServiceId(pool.id.clone()),
+            name: pool.spec.name.clone(),
+            scaling: Scaling::Replicated {
+                replicas: pool.replicas,
+            },
+            reserved: pool.spec.reserved,
+            per_node: None,
+            constraints: Vec::new(),
+        };
+        Census {
+            nodes: hosts.map(node).collect(),
+            demands: self.cluster.pools.iter().map(demand).collect(),
+        }
+    }
+
+    fn crowd(&self, host: usize) -> BTreeMap<ServiceId, u32> {
+        let mut crowd = BTreeMap::new();
+        for task in self.cluster.on(host) {
+            if let Some(pool) = self.cluster.pools.get(task.service) {
+                *crowd.entry(ServiceId(pool.id.clone())).or_default() += 1;
+            }
+        }
+        crowd
+    }
+
+    fn set(
+        &mut self,
+        node: &Node,
+        availability: Availability,
+        drained_for: Option<&str>,
+    ) -> Result<(), OrchestratorError> {
+        let (now, version) = (self.now, self.cluster.log());
+        self.count_to(now);
+        let mut hosts = self.cluster.hosts.iter_mut().enumerate();
+        let is_it = |host: &Host| host.spec.name == node.id && !host.is_gone;
+        let Some((place, host)) = hosts.find(|(_, host)| is_it(host)) else {
+            return Err(OrchestratorError::NotFound(node.name.clone()));
+        };
+        if host.version != node.version {
+            return Err(OrchestratorError::Conflict);
+        }
+        host.version = version;
+        host.availability = availability;
+        host.drained_for = drained_for.map(str::to_owned);
+        if availability == Availability::Drain {
+            self.cluster.drain(place, now);
+        }
+        self.cluster.settle(now);
+        Ok(())
     }
 
     fn describe(&self, position: usize, pool: &Pool) -> Service {

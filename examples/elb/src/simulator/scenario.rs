@@ -5,6 +5,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::load::Load;
+use crate::orchestrator::Resources;
 
 /// A cluster, what is asked of it, and what goes wrong: everything about a run but its seed.
 ///
@@ -17,6 +18,8 @@ pub struct Scenario {
     pub duration: Duration,
     /// The hosts; tasks are spread over them.
     pub hosts: Vec<HostSpec>,
+    /// Machines that can be had besides; `None` if there are none.
+    pub machines: Option<MachineSpec>,
     /// The services.
     pub services: Vec<ServiceSpec>,
     /// Replicas that a policy for this scenario should let all services have together. The
@@ -39,6 +42,25 @@ pub struct HostSpec {
     pub cores: u32,
     /// Memory in bytes.
     pub memory: u64,
+    /// Whether its agent reports steal: older ones do not.
+    pub tells_steal: bool,
+}
+
+/// Machines that can be ordered, and how many there may be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MachineSpec {
+    /// What each is like; names and addresses go on from those that there are.
+    pub like: HostSpec,
+    /// Bounds that a policy for this scenario should keep. The simulator does not enforce them.
+    pub bounds: (u32, u32),
+    /// Percent of CPU time that a policy for this scenario should aim at.
+    pub target: f64,
+    /// Whether poor performers should be replaced.
+    pub replace: bool,
+    /// From an order until the machine has joined.
+    pub join: Delay,
+    /// From when one is given back until it is gone.
+    pub leave: Delay,
 }
 
 /// A service of the cluster.
@@ -60,6 +82,8 @@ pub struct ServiceSpec {
     pub work: Work,
     /// What a task takes that has nothing to do.
     pub idle: Idle,
+    /// What each task has reserved: it gets a place only where that is left.
+    pub reserved: Resources,
     /// Cores that a task can use at most.
     pub cpu_limit: Option<f64>,
     /// Bytes of memory that a task may use at most.
@@ -214,6 +238,28 @@ pub enum Event {
         /// How long it is away.
         down: Duration,
     },
+    /// From now on, others take a part of the processors of a host: of what its tasks ask for,
+    /// that part has to wait.
+    Steal {
+        /// The host.
+        host: String,
+        /// The part, below 1.
+        part: f64,
+    },
+    /// From now on, a request costs so many times the processor time on a host.
+    Slow {
+        /// The host.
+        host: String,
+        /// So many times.
+        factor: f64,
+    },
+    /// A host joins.
+    Join(HostSpec),
+    /// A host is taken away, with all that runs on it.
+    Leave {
+        /// The host.
+        host: String,
+    },
     /// From now on the network between agents and collector is like this.
     Network(Network),
     /// Something else sends to the collector's port: nothing, rubbish, other protocols, older
@@ -300,7 +346,23 @@ impl Scenario {
                 let known = self.services.iter().map(|service| service.name.as_str());
                 named("service", service, known)
             }
-            Event::Silence { host, .. } | Event::AgentRestart { host, .. } => named(
+            Event::Steal { part, .. } if !(0.0..1.0).contains(part) => {
+                Err(ScenarioError::NoPart("steal.part"))
+            }
+            Event::Slow { factor, .. } if !(factor.is_finite() && *factor > 0.0) => {
+                Err(ScenarioError::Zero("slow.factor"))
+            }
+            // What is ordered while it runs may be meant.
+            Event::Steal { .. } | Event::Slow { .. } | Event::Leave { .. }
+                if self.machines.is_some() =>
+            {
+                Ok(())
+            }
+            Event::Silence { host, .. }
+            | Event::AgentRestart { host, .. }
+            | Event::Steal { host, .. }
+            | Event::Slow { host, .. }
+            | Event::Leave { host } => named(
                 "host",
                 host,
                 self.hosts.iter().map(|host| host.name.as_str()),
@@ -308,7 +370,7 @@ impl Scenario {
             Event::Strangers { every, .. } if every.is_zero() => {
                 Err(ScenarioError::Zero("strangers.every"))
             }
-            Event::Strangers { .. } | Event::Network(_) => Ok(()),
+            Event::Strangers { .. } | Event::Network(_) | Event::Join(_) => Ok(()),
         }
     }
 }
@@ -356,6 +418,9 @@ pub enum ScenarioError {
     /// A period that must not be zero.
     #[error("{0} is zero; it must be some time")]
     Zero(&'static str),
+    /// A part that is none.
+    #[error("{0} is not a part of 1")]
+    NoPart(&'static str),
     /// A sample of a host would not fit.
     #[error("agents.datagram is {bytes} bytes; a host's sample needs at least {least}")]
     Datagram {

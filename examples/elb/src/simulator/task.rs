@@ -15,7 +15,7 @@ pub(super) struct Task {
     pub(super) service: usize,
     /// Its place among the service's replicas, from 1.
     pub(super) slot: u32,
-    /// Position of its host.
+    /// Position of its host; [`NOWHERE`] if no host has room for it.
     pub(super) host: usize,
     /// Name of its container.
     pub(super) name: Arc<str>,
@@ -33,6 +33,9 @@ pub(super) struct Task {
     pub(super) used: Usage,
     pub(super) rates: Rates,
 }
+
+/// The position of no host.
+pub(super) const NOWHERE: usize = usize::MAX;
 
 /// Where a task is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,9 +100,10 @@ impl Task {
         self.next = next;
     }
 
-    /// Takes `asked` requests per second; returns the cores that it would like to have.
-    pub(super) fn ask(&mut self, asked: f64, spec: &ServiceSpec) -> f64 {
-        let wanted = spec.idle.cores + asked * spec.work.cpu.as_secs_f64();
+    /// Takes `asked` requests per second, each of which costs so many times the usual processor
+    /// time; returns the cores that it would like to have.
+    pub(super) fn ask(&mut self, asked: f64, slowness: f64, spec: &ServiceSpec) -> f64 {
+        let wanted = spec.idle.cores + asked * slowness * spec.work.cpu.as_secs_f64();
         let cores = wanted.min(spec.cpu_limit.unwrap_or(f64::INFINITY));
         self.rates = Rates {
             asked,

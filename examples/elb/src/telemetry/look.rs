@@ -1,7 +1,8 @@
 use std::collections::HashMap;
 
-use sflow_metrics::{Query, Registry, Timestamp};
+use sflow_metrics::{EntityKind, Query, Registry, Timestamp};
 
+use super::hosts::short_name;
 use super::question::Question;
 use crate::orchestrator::{Service, Task, TaskState};
 use crate::policy::Signal;
@@ -28,7 +29,7 @@ struct Said<'t> {
 /// What one entity said.
 #[derive(Debug)]
 struct Reading<'t> {
-    /// The host that it is on, as far as its agent has said.
+    /// The host that it is or is on, as far as its agent has said.
     host: Option<&'t str>,
     /// The value of each metric, and when it was read.
     values: Vec<Option<(f64, Timestamp)>>,
@@ -123,6 +124,39 @@ impl<'t> Look<'t> {
         values.collect()
     }
 
+    /// One signal for each metric of the question, as mean over these hosts. What interfaces of a
+    /// host say counts as that of its busiest.
+    pub fn signals_of_hosts<'h>(
+        &self,
+        question: &Question,
+        hosts: impl IntoIterator<Item = &'h str>,
+    ) -> Vec<Signal> {
+        let mut signals: Vec<Sum> = vec![Sum::default(); question.metrics().len()];
+        let mut said = self.said.iter();
+        let Some((_, said)) = said.find(|(query, _)| *query == question.query()) else {
+            return self.finish(signals, question);
+        };
+        let mut by_host: HashMap<String, Vec<&Reading<'_>>> = HashMap::new();
+        for reading in &said.entities {
+            if let Some(host) = reading.host {
+                by_host.entry(short_name(host)).or_default().push(reading);
+            }
+        }
+        for host in hosts {
+            let Some(readings) = by_host.get(&short_name(host)) else {
+                continue;
+            };
+            for (place, sum) in signals.iter_mut().enumerate() {
+                sum.matched += 1;
+                let values = readings.iter().filter_map(|reading| reading.values[place]);
+                if let Some((value, at)) = values.max_by(|(a, _), (b, _)| a.total_cmp(b)) {
+                    sum.add(value, 1, at);
+                }
+            }
+        }
+        self.finish(signals, question)
+    }
+
     fn finish(&self, sums: Vec<Sum>, question: &Question) -> Vec<Signal> {
         let named = question.metrics().iter().zip(sums);
         named
@@ -148,10 +182,11 @@ impl<'t> Said<'t> {
                 said.by_uuid.insert(uuid.0, place);
             }
             said.entities.push(Reading {
-                host: entity
-                    .parent()
-                    .map(|host| host.name())
-                    .filter(|name| !name.is_empty()),
+                host: match entity.kind() {
+                    EntityKind::Host => Some(name),
+                    _ => entity.parent().map(|host| host.name()),
+                }
+                .filter(|name| !name.is_empty()),
                 values: (0..query.expressions().len())
                     .map(|place| answer.value(place))
                     .collect(),
@@ -187,13 +222,7 @@ impl<'t> Said<'t> {
 
 /// Whether two names are of one host: with and without its domain, in whatever case.
 fn is_same_host(a: &str, b: &str) -> bool {
-    let first = |name: &str| {
-        name.split('.')
-            .next()
-            .unwrap_or_default()
-            .to_ascii_lowercase()
-    };
-    first(a) == first(b)
+    short_name(a) == short_name(b)
 }
 
 /// A sum on its way to a mean.

@@ -1,4 +1,4 @@
-use sflow_metrics::{Query, QueryError};
+use sflow_metrics::{EntityKind, Query, QueryError};
 
 /// What is asked of the telemetry for one service: the metrics that its rule names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,12 @@ impl Question {
     /// The metrics, in order.
     pub fn metrics(&self) -> &[String] {
         &self.metrics
+    }
+
+    /// The kind of thing that has the metric at `index`.
+    pub fn kind(&self, index: usize) -> Option<EntityKind> {
+        let expression = self.query.expressions().get(index)?;
+        Some(expression.entity())
     }
 
     /// The unit of the metric at `index`, as it is shown.

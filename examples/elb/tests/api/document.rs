@@ -157,7 +157,7 @@ async fn the_document_is_served_and_says_what_it_means() {
 
 #[tokio::test]
 async fn what_is_described_is_there_and_what_is_there_is_described() {
-    let world = World::new().await;
+    let world = World::with_machines().await;
     let mut described: Vec<&str> = Vec::new();
     for (path, methods) in DOCUMENT["paths"].as_object().unwrap() {
         described.push(path);

@@ -6,6 +6,7 @@ mod dashboard;
 mod document;
 mod metrics;
 mod patience;
+mod pools;
 mod reading;
 mod site;
 mod writing;

@@ -66,14 +66,37 @@ impl World {
     }
 
     pub(crate) async fn with(access: Access) -> Self {
-        let config = Config::article();
         let scenario = Scenario::named("article").unwrap();
+        Self::of(access, &scenario).await
+    }
+
+    /// With a pool of machines of the same name as the service, that acts.
+    pub(crate) async fn with_machines() -> Self {
+        let thief = Scenario::named("thief").unwrap();
+        let scenario = Scenario {
+            hosts: thief.hosts,
+            machines: thief.machines,
+            script: thief.script,
+            ..Scenario::named("article").unwrap()
+        };
+        Self::of(Access::default(), &scenario).await
+    }
+
+    async fn of(access: Access, scenario: &Scenario) -> Self {
+        let config = Config::article();
         let mut services: Vec<Service> = config.services.clone();
         for service in &mut services {
             service.settings.mode = Mode::Act;
         }
-        let simulation = Simulation::new(&scenario, 1, START).unwrap();
-        let balancer = Balancer::new(START, simulation, config.control, &services).unwrap();
+        let simulation = Simulation::new(scenario, 1, START).unwrap();
+        let hook = simulation.hook();
+        let mut balancer = Balancer::new(START, simulation, config.control, &services).unwrap();
+        let pool = elb::trial::pool(scenario, Mode::Act).unwrap();
+        if let (Some(mut pool), Some(hook)) = (pool, hook) {
+            pool.name = services[0].name.clone();
+            balancer.keep("test".to_owned(), &[pool]).unwrap();
+            balancer.pools_mut().unwrap().provide(Box::new(hook));
+        }
         let (telemetry, board) = (balancer.telemetry().clone(), balancer.board().clone());
         let (handle, requests) = Handle::new(telemetry, board, config);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -1,4 +1,6 @@
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -7,15 +9,17 @@ use tokio::net::UnixStream;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::check::{EngineFacts, ManagerFacts, Unreachable};
+use crate::check::{EngineFacts, ManagerFacts, Program, Unreachable};
 use crate::config::{Config, ENABLED};
 use crate::docker::{self, About, Docker};
 use crate::orchestrator::Orchestrator as _;
+use crate::pool::hook::Call;
 
 /// Asks every endpoint what it is, and those that can tell about nodes and services.
 pub async fn ask_engines(config: &Config) -> EngineFacts {
     let mut facts = EngineFacts {
         managers: ask_managers(&config.docker).await,
+        programs: programs(config),
         ..EngineFacts::default()
     };
     if facts.managers.iter().all(|manager| manager.answer.is_err()) {
@@ -38,7 +42,41 @@ pub async fn ask_engines(config: &Config) -> EngineFacts {
     let names: Vec<String> = wishes.map(|wish| wish.name).collect();
     let services = docker.services(&names).await;
     facts.services = Some(services.map_err(|error| error.to_string()));
+    if !config.pools.is_empty() {
+        let census = docker.census().await;
+        facts.census = Some(census.map_err(|error| error.to_string()));
+    }
     facts
+}
+
+/// Looks where the programs of hooks should be.
+fn programs(config: &Config) -> BTreeMap<PathBuf, Program> {
+    let hooks = config.pools.iter().filter_map(|pool| pool.hook.as_ref());
+    let programs = hooks.filter_map(|hook| match &hook.call {
+        Call::Program { program, .. } => Some((program.clone(), look_at(program))),
+        Call::Http { .. } => None,
+    });
+    programs.collect()
+}
+
+fn look_at(program: &Path) -> Program {
+    match std::fs::metadata(program) {
+        Err(_) => Program::Missing,
+        Ok(found) if found.is_file() && is_executable(&found) => Program::Fine,
+        Ok(_) => Program::NotExecutable,
+    }
+}
+
+#[cfg(unix)]
+fn is_executable(found: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    found.permissions().mode() & 0o111 != 0
+}
+
+#[cfg(not(unix))]
+fn is_executable(_: &std::fs::Metadata) -> bool {
+    true
 }
 
 /// All at once: one that is gone takes the whole timeout.

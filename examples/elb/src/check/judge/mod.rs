@@ -3,6 +3,7 @@
 mod agents;
 mod configuration;
 mod engines;
+mod pools;
 mod services;
 mod telemetry;
 #[cfg(test)]
@@ -21,6 +22,8 @@ impl Findings {
         engines::judge(&mut findings, config, &facts.engines);
         let wishes = facts.engines.wishes(config);
         services::judge(&mut findings, config, &wishes, &facts.engines);
+        let heard = facts.heard.as_ref().and_then(|heard| heard.as_ref().ok());
+        pools::judge(&mut findings, config, &facts.engines, heard);
         match &facts.heard {
             Some(Ok(heard)) => {
                 telemetry::judge(&mut findings, &wishes, &facts.engines, heard);

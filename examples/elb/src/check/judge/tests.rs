@@ -3,6 +3,7 @@
 mod agents;
 mod configuration;
 mod engines;
+mod pools;
 mod services;
 mod telemetry;
 
@@ -125,6 +126,8 @@ fn healthy() -> Facts {
                 cpu_limit: Some(0.5),
                 tasks: nodes.iter().map(task).collect(),
             }])),
+            census: None,
+            programs: BTreeMap::new(),
         },
         heard: Some(Ok(Heard {
             listened: Duration::from_secs(22),
@@ -215,10 +218,11 @@ fn a_healthy_installation_is_ok_in_every_line() {
 type Case = (fn(&mut Facts), Level, &'static str, &'static [&'static str]);
 
 /// Whatever is wrong with the first of these, nothing else is looked at or matters.
-const CASES: [&[Case]; 5] = [
+const CASES: [&[Case]; 6] = [
     configuration::CASES,
     engines::CASES,
     services::CASES,
+    pools::CASES,
     telemetry::CASES,
     agents::CASES,
 ];

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{at, cpu, loaded, observed, once, settings, signal, target};
 use crate::policy::{
-    Fast, HostLoad, Obstacle, Pace, Policy, Reason, Schedule, Select, Stage, days,
+    Fast, HostLoad, Obstacle, Pace, Policy, Reason, Schedule, Select, Stage, Step, days,
 };
 
 #[test]
@@ -90,6 +90,36 @@ fn a_time_without_decisions_is_no_time_of_little_load() {
         assert_eq!(policy.step(at(second), &silent).result, 8);
     }
     assert_eq!(policy.step(at(410), &loaded(8, 0.1)).result, 8);
+}
+
+#[test]
+fn a_pause_longer_than_the_window_was_not_watched() {
+    for (window, pause, is_watched) in [(3, 2, true), (3, 8, false), (60, 8, true), (60, 25, false)]
+    {
+        let mut settings = settings(cpu());
+        settings.down.stabilise = Duration::from_secs(window);
+        let mut policy = Policy::new(settings);
+        for second in 0..=window {
+            assert_eq!(policy.step(at(second), &loaded(8, 0.5)).result, 8);
+        }
+        // While nobody could be asked, the load has ended.
+        let decision = policy.step(at(window + pause), &loaded(8, 0.1));
+        let is_unwatched = |step: &Step| matches!(step.reason, Reason::WatchingFirst { .. });
+        assert_eq!(
+            !decision.steps.iter().any(is_unwatched),
+            is_watched,
+            "{decision}"
+        );
+        let begin = window + pause + 1;
+        let mut after = (begin..).map(|second| policy.step(at(second), &loaded(8, 0.1)));
+        let shrinks = after.position(|decision| decision.result == 2);
+        // Counted from the pause if that was not watched.
+        assert!(shrinks < Some(window as usize + 1), "{shrinks:?}");
+        assert!(
+            is_watched || shrinks == Some(window as usize - 1),
+            "{shrinks:?}"
+        );
+    }
 }
 
 #[test]
@@ -380,6 +410,19 @@ fn samples_show_a_surge_and_never_a_lull() {
     assert!(
         surge.to_string().contains("400 packet samples show cpu at"),
         "{surge}"
+    );
+    // What the four that run have now is shared by the four that are coming.
+    let mut observation = loaded(4, 0.5);
+    observation.replicas = 8;
+    observation.signals[0].fast = Some(Fast {
+        value: 2.0,
+        error: 0.05,
+        samples: 400,
+        correction: 1.0,
+    });
+    assert_eq!(
+        once(settings(cpu()), &observation).result,
+        surge.result.max(8)
     );
     // Too few, too uncertain, or no more than counters say: as if there were none.
     for decision in [

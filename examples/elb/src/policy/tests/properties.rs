@@ -141,18 +141,18 @@ proptest! {
     #[test]
     fn shares_keep_to_the_total_and_to_the_wishes(
         total in 0u32..100,
-        claims in prop::collection::vec((-2i32..3, 0u32..10, 0u32..40), 0..8),
+        claims in prop::collection::vec((-2i32..3, 0u32..10, 0u32..40, 0u32..3), 0..8),
     ) {
         let claims: Vec<Claim> = claims
             .into_iter()
-            .map(|(priority, min, wish)| Claim { priority, min, replicas: min, wish })
+            .map(|(priority, min, wish, room)| Claim { priority, min, wish, room: wish + room })
             .collect();
         let given = shares(total, &claims);
         prop_assert_eq!(given.len(), claims.len());
         let least: u32 = claims.iter().map(|claim| claim.min).sum();
         prop_assert!(given.iter().sum::<u32>() <= total.max(least));
         for (share, claim) in given.iter().zip(&claims) {
-            prop_assert!((claim.min..=claim.min.max(claim.wish)).contains(share));
+            prop_assert!((claim.min..=claim.min.max(claim.room)).contains(share));
         }
         // Nobody goes short while somebody less important has more than the minimum.
         for (short, claim) in given.iter().zip(&claims).filter(|(share, claim)| **share < claim.wish) {

@@ -11,15 +11,9 @@ use std::time::Duration;
 use serde::Serialize;
 use sflow_metrics::Timestamp;
 
-/// How a pool of machines is kept.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// How long what is asked of machines may take, and how often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct MachineSettings {
-    /// Its name.
-    pub name: String,
-    /// Never fewer machines.
-    pub min: u32,
-    /// Never more.
-    pub max: u32,
     /// A machine that was promised has to have joined the cluster within this.
     pub join: Duration,
     /// The tasks of a machine that is drained have to have left it within this.
@@ -41,10 +35,82 @@ pub struct Machine {
     pub is_ready: bool,
     /// Whether it takes tasks.
     pub is_active: bool,
-    /// Whether the cluster needs it for itself: a manager is never taken away.
-    pub is_manager: bool,
+    /// Why it cannot be taken away at this moment.
+    pub stays: Option<StaysBecause>,
     /// Tasks on it.
     pub tasks: u32,
+}
+
+/// Why a machine cannot be taken away.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "stays")]
+pub enum StaysBecause {
+    /// The cluster needs it for itself.
+    Manager,
+    /// Another one has the same name, and a hook could take the wrong one.
+    SharedName,
+    /// The others have no room for what runs on it.
+    NoRoom {
+        /// A service of which a task would have no place.
+        service: String,
+    },
+}
+
+/// How many machines are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Aim<'a> {
+    /// So many.
+    pub wish: u32,
+    /// In no case fewer.
+    pub least: u32,
+    /// In no case more, but for the moment in which one replaces another.
+    pub most: u32,
+    /// Those that stay out of line, the longest first.
+    pub poor: &'a [&'a str],
+    /// Whether these are to be replaced.
+    pub replace: bool,
+}
+
+/// What comes of an aim.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plan {
+    /// To be done, in this order.
+    pub steps: Vec<MachineStep>,
+    /// Worth telling.
+    pub notes: Vec<MachineNote>,
+    /// Why not all of it is done now.
+    pub held: Option<HeldBecause>,
+}
+
+/// Why machines do not come or go as they should.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "held")]
+pub enum HeldBecause {
+    /// One leaves at a time, and this one does.
+    OneAtATime {
+        /// The machine.
+        machine: String,
+    },
+    /// Some are still to come; before that none goes.
+    Arriving {
+        /// How many.
+        machines: u32,
+    },
+    /// None can be taken away; of the one with the fewest tasks it is said why.
+    NoneCanGo {
+        /// The machine.
+        machine: String,
+        /// Why it stays.
+        #[serde(flatten)]
+        why: StaysBecause,
+    },
+    /// The hook has failed, or has not kept a promise, and is not asked again for a while.
+    HookFails {
+        /// How often in a row.
+        failures: u32,
+        /// Seconds until it is asked again.
+        left: f64,
+    },
 }
 
 /// What is to be done next.
@@ -87,6 +153,16 @@ pub enum DrainBecause {
     PoorPerformer,
 }
 
+impl DrainBecause {
+    /// In words.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::NotNeeded => "fewer are needed",
+            Self::PoorPerformer => "it stays out of line with its peers, and another one has come",
+        }
+    }
+}
+
 /// Something worth telling.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "note")]
@@ -107,6 +183,16 @@ pub enum MachineNote {
         machine: String,
         /// Tasks still on it.
         tasks: u32,
+    },
+    /// Somebody let it take tasks again while it was on its way out: it stays.
+    TakenBack {
+        /// The machine.
+        machine: String,
+    },
+    /// One that was on its way out when this began is so still.
+    Resumed {
+        /// The machine.
+        machine: String,
     },
     /// One that was given back is gone.
     Left {
@@ -137,151 +223,259 @@ pub enum MachineNote {
 pub struct Machines {
     settings: MachineSettings,
     orders: u64,
-    /// Ready machines that have been seen.
-    known: BTreeSet<String>,
+    /// Machines that have been seen, and since when.
+    known: BTreeMap<String, Timestamp>,
     coming: Vec<Coming>,
     leaving: BTreeMap<String, Leaving>,
-    /// When poor performers were drained.
-    replaced: Vec<Timestamp>,
+    /// Poor performers whose replacements have come.
+    replaced: Vec<String>,
+    /// When replacements were ordered.
+    replacements: Vec<Timestamp>,
     told: BTreeSet<String>,
+    adding: Patience,
+    removing: Patience,
     is_begun: bool,
 }
 
+/// One that was ordered.
 #[derive(Clone, Debug)]
-struct Coming {
-    order: String,
-    since: Timestamp,
+pub struct Coming {
+    /// The key of the order.
+    pub order: String,
+    /// When it was ordered.
+    pub since: Timestamp,
     /// Which poor performer it is for.
-    instead_of: Option<String>,
+    pub instead_of: Option<String>,
+    /// The name that was promised.
+    pub name: Option<String>,
 }
 
+/// How far one is that leaves.
 #[derive(Clone, Debug)]
-enum Leaving {
+pub enum Leaving {
+    /// Its tasks are to leave it.
     Draining {
+        /// Since when.
         since: Timestamp,
+        /// Why it is drained.
+        why: DrainBecause,
     },
+    /// It was given back.
     Given {
+        /// The key of the order.
         order: String,
+        /// When.
         since: Timestamp,
-        is_told: bool,
+        /// Whether it was told that it is still there.
+        is_late: bool,
     },
+}
+
+/// How long a hook that fails is left alone: twice as long after each failure.
+#[derive(Clone, Copy, Debug, Default)]
+struct Patience {
+    failures: u32,
+    until: Option<Timestamp>,
+}
+
+impl Patience {
+    fn fail(&mut self, now: Timestamp) {
+        const FIRST: Duration = Duration::from_secs(30);
+        const LONGEST: Duration = Duration::from_secs(3_600);
+        let pause = FIRST.saturating_mul(1 << self.failures.min(10));
+        self.failures = self.failures.saturating_add(1);
+        self.until = Some(now + pause.min(LONGEST));
+    }
+
+    /// Why nothing is asked now.
+    fn held(self, now: Timestamp) -> Option<HeldBecause> {
+        let until = self.until.filter(|until| now < *until)?;
+        Some(HeldBecause::HookFails {
+            failures: self.failures,
+            left: (until - now).as_secs_f64(),
+        })
+    }
 }
 
 impl Machines {
     /// A pool of which nothing is known yet.
-    pub const fn new(settings: MachineSettings) -> Self {
+    pub fn new(settings: MachineSettings) -> Self {
         Self {
             settings,
             orders: 0,
-            known: BTreeSet::new(),
+            known: BTreeMap::new(),
             coming: Vec::new(),
             leaving: BTreeMap::new(),
             replaced: Vec::new(),
+            replacements: Vec::new(),
             told: BTreeSet::new(),
+            adding: Patience::default(),
+            removing: Patience::default(),
             is_begun: false,
         }
     }
 
-    /// What to do next, so that `wish` machines take tasks. `floor` is what the minimum of all
-    /// services needs; `poor` are those that stay out of line, the longest first. The instance
-    /// makes the keys of orders those of this run of the program.
+    /// Goes on under other settings.
+    pub const fn set(&mut self, settings: MachineSettings) {
+        self.settings = settings;
+    }
+
+    /// Takes note of the machines that there are, and of nothing else: nothing is to be done.
+    pub fn watch(&mut self, now: Timestamp, machines: &[Machine]) {
+        for machine in machines.iter().filter(|machine| machine.is_ready) {
+            self.known.entry(machine.name.clone()).or_insert(now);
+        }
+        self.is_begun = true;
+    }
+
+    /// One that somebody else began to drain for this pool, before this began.
+    pub fn resume(&mut self, now: Timestamp, machine: &str) -> Option<MachineNote> {
+        if self.leaving.contains_key(machine) {
+            return None;
+        }
+        let draining = Leaving::Draining {
+            since: now,
+            why: DrainBecause::NotNeeded,
+        };
+        self.leaving.insert(machine.to_owned(), draining);
+        let machine = machine.to_owned();
+        Some(MachineNote::Resumed { machine })
+    }
+
+    /// Machines that take tasks and are to go on with it, and those that are to come: those that
+    /// a policy counts.
+    pub fn count(&self, machines: &[Machine]) -> u32 {
+        let coming = self.coming.iter();
+        let coming = coming.filter(|coming| coming.instead_of.is_none());
+        let serving = self.staying(machines).count();
+        number(serving).saturating_add(number(coming.count()))
+    }
+
+    /// What to do next. The instance makes the keys of orders those of this run of the program.
     pub fn step(
         &mut self,
         now: Timestamp,
         instance: &str,
         machines: &[Machine],
-        wish: u32,
-        floor: u32,
-        poor: &[&str],
-    ) -> (Vec<MachineStep>, Vec<MachineNote>) {
-        let (mut steps, mut notes) = (Vec::new(), Vec::new());
-        self.arrivals(now, machines, &mut steps, &mut notes);
-        self.departures(now, instance, machines, &mut steps, &mut notes);
-        let least = self.settings.min.max(floor).min(self.settings.max);
-        let wish = wish.clamp(least, self.settings.max);
-        let replacing = self
-            .coming
-            .iter()
-            .filter(|coming| coming.instead_of.is_some());
-        let replacing = number(replacing.count());
-        let serving = self.serving(machines);
-        let ready = number(serving.len());
-        let have = ready + number(self.coming.len()) - replacing;
+        aim: Aim<'_>,
+    ) -> Plan {
+        let mut plan = Plan::default();
+        self.arrivals(now, machines, &mut plan);
+        self.departures(now, instance, machines, &mut plan);
+        self.recovered(aim.poor);
+        let wish = aim.wish.max(aim.least).min(aim.most);
+        let have = self.count(machines);
+        let staying = number(self.staying(machines).count());
         if wish > have {
-            self.grow(now, instance, machines, wish - have, &mut steps);
-        } else if wish < ready && self.coming.is_empty() && self.is_calm() {
-            let spare = serving.iter().filter(|machine| !machine.is_manager);
-            if let Some(machine) = spare.min_by_key(|machine| (machine.tasks, &machine.name)) {
-                self.begin_to_drain(now, &machine.name, DrainBecause::NotNeeded, &mut steps);
-            }
-        } else {
-            self.replace(now, instance, &serving, poor, &mut steps, &mut notes);
+            self.grow(now, instance, machines, wish - have, &mut plan);
+        } else if !self.replaced.is_empty() {
+            self.swap(now, machines, aim.least, &mut plan);
+        } else if wish < staying {
+            self.shrink(now, machines, aim.poor, &mut plan);
         }
-        (steps, notes)
+        let is_still = wish == have || matches!(plan.held, Some(HeldBecause::NoneCanGo { .. }));
+        if aim.replace && is_still && self.replaced.is_empty() {
+            self.replace(now, instance, machines, aim.poor, &mut plan);
+        }
+        plan
+    }
+
+    /// Takes note of what a hook promised.
+    pub fn promised(&mut self, order: &str, machine: Option<String>) {
+        let mut coming = self.coming.iter_mut();
+        if let Some(coming) = coming.find(|coming| coming.order == order) {
+            coming.name = machine;
+        }
     }
 
     /// Takes note of what a hook answered to an order that did not end well.
-    pub fn failed(&mut self, order: &str, why: &str) -> (Vec<MachineStep>, MachineNote) {
-        let mut steps = Vec::new();
-        self.coming.retain(|coming| coming.order != order);
+    pub fn failed(&mut self, now: Timestamp, order: &str, why: &str) -> Plan {
+        let mut plan = Plan::default();
+        if let Some(place) = self.coming.iter().position(|coming| coming.order == order) {
+            let coming = self.coming.remove(place);
+            if coming.instead_of.is_some() {
+                // Nothing was replaced.
+                self.replacements.retain(|at| *at != coming.since);
+            }
+            self.adding.fail(now);
+        }
         let given = self.leaving.iter().find(
             |(_, leaving)| matches!(leaving, Leaving::Given { order: known, .. } if known == order),
         );
         if let Some(machine) = given.map(|(machine, _)| machine.clone()) {
             // It is still ours, and costs what it costs: let it work.
             self.leaving.remove(&machine);
-            steps.push(MachineStep::Activate { machine });
+            self.removing.fail(now);
+            plan.steps.push(MachineStep::Activate { machine });
         }
-        let note = MachineNote::HookFailed {
+        plan.notes.push(MachineNote::HookFailed {
             order: order.to_owned(),
             why: why.to_owned(),
-        };
-        (steps, note)
+        });
+        plan
     }
 
     /// Machines that were ordered and have not come yet.
-    pub fn coming(&self) -> usize {
-        self.coming.len()
+    pub fn coming(&self) -> &[Coming] {
+        &self.coming
     }
 
     /// Machines that are on their way out.
-    pub fn leaving(&self) -> impl Iterator<Item = &str> {
-        self.leaving.keys().map(String::as_str)
+    pub const fn leaving(&self) -> &BTreeMap<String, Leaving> {
+        &self.leaving
     }
 
-    fn arrivals(
-        &mut self,
-        now: Timestamp,
-        machines: &[Machine],
-        steps: &mut Vec<MachineStep>,
-        notes: &mut Vec<MachineNote>,
-    ) {
+    /// Since when a machine is known.
+    pub fn known_since(&self, machine: &str) -> Option<Timestamp> {
+        self.known.get(machine).copied()
+    }
+
+    /// Replacements that may still be ordered at this moment.
+    pub fn replacements_left(&self, now: Timestamp) -> u32 {
+        let period = self.settings.period;
+        let recent = self.replacements.iter().filter(|at| now - **at < period);
+        self.settings
+            .replacements
+            .saturating_sub(number(recent.count()))
+    }
+
+    fn arrivals(&mut self, now: Timestamp, machines: &[Machine], plan: &mut Plan) {
+        self.known
+            .retain(|name, _| machines.iter().any(|machine| machine.name == *name));
         for machine in machines.iter().filter(|machine| machine.is_ready) {
-            let is_new = self.known.insert(machine.name.clone());
-            // Those that are there at the beginning were ordered by nobody.
-            if !is_new || !self.is_begun || self.coming.is_empty() {
+            if self.known.contains_key(&machine.name) {
                 continue;
             }
-            let ordered = self.coming.remove(0);
-            notes.push(MachineNote::Joined {
+            self.known.insert(machine.name.clone(), now);
+            // Those that are there at the beginning were ordered by nobody.
+            if !self.is_begun {
+                continue;
+            }
+            let by_name = |coming: &Coming| coming.name.as_ref() == Some(&machine.name);
+            let nameless = |coming: &Coming| coming.name.is_none();
+            let place = self.coming.iter().position(by_name);
+            let place = place.or_else(|| self.coming.iter().position(nameless));
+            let Some(place) = place else {
+                continue;
+            };
+            let ordered = self.coming.remove(place);
+            self.adding = Patience::default();
+            plan.notes.push(MachineNote::Joined {
                 machine: machine.name.clone(),
             });
-            let is_there = |poor: &String| machines.iter().any(|machine| machine.name == *poor);
-            if let Some(poor) = ordered.instead_of.filter(is_there) {
-                self.begin_to_drain(now, &poor, DrainBecause::PoorPerformer, steps);
-            }
+            self.replaced.extend(ordered.instead_of);
         }
         self.is_begun = true;
         let join = self.settings.join;
-        self.coming.retain(|coming| {
-            let is_late = now - coming.since > join;
-            if is_late {
-                notes.push(MachineNote::NeverCame {
-                    order: coming.order.clone(),
-                });
-            }
-            !is_late
-        });
+        let is_late = |coming: &Coming| now - coming.since > join;
+        let late: Vec<Coming> = self.coming.extract_if(.., |it| is_late(it)).collect();
+        if !late.is_empty() {
+            self.adding.fail(now);
+        }
+        for coming in late {
+            let order = coming.order;
+            plan.notes.push(MachineNote::NeverCame { order });
+        }
     }
 
     fn departures(
@@ -289,61 +483,74 @@ impl Machines {
         now: Timestamp,
         instance: &str,
         machines: &[Machine],
-        steps: &mut Vec<MachineStep>,
-        notes: &mut Vec<MachineNote>,
+        plan: &mut Plan,
     ) {
         let names: Vec<String> = self.leaving.keys().cloned().collect();
         for name in names {
             let seen = machines.iter().find(|machine| machine.name == name);
-            let is_there = seen.is_some_and(|machine| machine.is_ready);
+            let seen = seen.filter(|machine| machine.is_ready);
             let Some(leaving) = self.leaving.get_mut(&name) else {
                 continue;
             };
             match (leaving, seen) {
-                (Leaving::Draining { since }, Some(machine)) if is_there => {
+                (Leaving::Draining { since, why }, Some(machine)) => {
                     if machine.tasks == 0 && !machine.is_active {
                         self.orders += 1;
                         let order = format!("{instance}-{}-remove", self.orders);
                         let given = Leaving::Given {
                             order: order.clone(),
                             since: now,
-                            is_told: false,
+                            is_late: false,
                         };
                         self.leaving.insert(name.clone(), given);
-                        steps.push(MachineStep::Remove {
+                        plan.steps.push(MachineStep::Remove {
                             order,
                             machine: name,
                         });
                     } else if now - *since > self.settings.drain {
                         self.leaving.remove(&name);
-                        steps.push(MachineStep::Activate {
+                        self.removing.fail(now);
+                        plan.steps.push(MachineStep::Activate {
                             machine: name.clone(),
                         });
-                        notes.push(MachineNote::NotDrained {
+                        plan.notes.push(MachineNote::NotDrained {
                             machine: name,
                             tasks: machine.tasks,
                         });
                     } else if machine.is_active && now > *since {
-                        // Somebody let it take tasks again, or the first request was lost.
-                        steps.push(MachineStep::Drain {
-                            machine: name,
-                            why: DrainBecause::NotNeeded,
-                        });
+                        // The request was lost, or somebody let it take tasks again.
+                        if machine.stays.is_some() {
+                            self.leaving.remove(&name);
+                        } else {
+                            let why = *why;
+                            plan.steps.push(MachineStep::Drain { machine: name, why });
+                        }
                     }
                 }
-                (Leaving::Given { since, is_told, .. }, Some(_)) if is_there => {
-                    if now - *since > self.settings.leave && !*is_told {
-                        *is_told = true;
-                        notes.push(MachineNote::NeverLeft { machine: name });
+                (Leaving::Given { .. }, Some(machine)) if machine.is_active => {
+                    self.leaving.remove(&name);
+                    plan.notes.push(MachineNote::TakenBack { machine: name });
+                }
+                (Leaving::Given { since, is_late, .. }, Some(_)) => {
+                    if now - *since > self.settings.leave && !*is_late {
+                        *is_late = true;
+                        plan.notes.push(MachineNote::NeverLeft { machine: name });
                     }
                 }
-                _ => {
+                (_, None) => {
                     self.leaving.remove(&name);
                     self.known.remove(&name);
-                    notes.push(MachineNote::Left { machine: name });
+                    self.removing = Patience::default();
+                    plan.notes.push(MachineNote::Left { machine: name });
                 }
             }
         }
+    }
+
+    /// Those that are in line again need no replacement, and may be told of anew.
+    fn recovered(&mut self, poor: &[&str]) {
+        self.replaced.retain(|name| poor.contains(&name.as_str()));
+        self.told.retain(|name| poor.contains(&name.as_str()));
     }
 
     /// More machines: those that were to leave and have not been given back cost nothing.
@@ -353,7 +560,7 @@ impl Machines {
         instance: &str,
         machines: &[Machine],
         mut missing: u32,
-        steps: &mut Vec<MachineStep>,
+        plan: &mut Plan,
     ) {
         let draining: Vec<String> = machines
             .iter()
@@ -368,51 +575,127 @@ impl Machines {
                 break;
             }
             self.leaving.remove(&machine);
-            steps.retain(
+            plan.steps.retain(
                 |step| !matches!(step, MachineStep::Drain { machine: it, .. } if *it == machine),
             );
-            steps.push(MachineStep::Activate { machine });
+            plan.steps.push(MachineStep::Activate { machine });
             missing -= 1;
         }
+        if missing > 0
+            && let Some(held) = self.adding.held(now)
+        {
+            plan.held = Some(held);
+            return;
+        }
         for _ in 0..missing {
-            self.order(now, instance, None, steps);
+            self.order(now, instance, None, plan);
         }
     }
 
-    /// For the longest poor performer orders another one; when that has come, drains the poor one.
+    /// One machine fewer: the poorest first, then that with the fewest tasks.
+    fn shrink(&mut self, now: Timestamp, machines: &[Machine], poor: &[&str], plan: &mut Plan) {
+        if let Some(machine) = self.leaving.keys().next() {
+            let machine = machine.clone();
+            plan.held = Some(HeldBecause::OneAtATime { machine });
+            return;
+        }
+        if !self.coming.is_empty() {
+            let machines = number(self.coming.len());
+            plan.held = Some(HeldBecause::Arriving { machines });
+            return;
+        }
+        if let Some(held) = self.removing.held(now) {
+            plan.held = Some(held);
+            return;
+        }
+        let rank = |name: &str| poor.iter().position(|poor| *poor == name);
+        let first = |machine: &&Machine| {
+            let rank = rank(&machine.name).unwrap_or(usize::MAX);
+            (
+                machine.stays.is_some(),
+                rank,
+                machine.tasks,
+                machine.name.clone(),
+            )
+        };
+        let Some(machine) = self.staying(machines).min_by_key(first) else {
+            return;
+        };
+        let name = machine.name.clone();
+        if let Some(why) = machine.stays.clone() {
+            plan.held = Some(HeldBecause::NoneCanGo { machine: name, why });
+            return;
+        }
+        self.begin_to_drain(now, name, DrainBecause::NotNeeded, plan);
+    }
+
+    /// Drains a poor performer whose replacement has come.
+    fn swap(&mut self, now: Timestamp, machines: &[Machine], least: u32, plan: &mut Plan) {
+        if let Some(machine) = self.leaving.keys().next() {
+            let machine = machine.clone();
+            plan.held = Some(HeldBecause::OneAtATime { machine });
+            return;
+        }
+        let serving: Vec<&Machine> = self.serving(machines).collect();
+        let is_enough = number(serving.len()) > least;
+        let next = self.replaced.iter().find_map(|name| {
+            let mut serving = serving.iter();
+            serving.find(|machine| machine.name == *name)
+        });
+        let Some(machine) = next else {
+            // Gone by themselves.
+            self.replaced.clear();
+            return;
+        };
+        let name = machine.name.clone();
+        if let Some(why) = machine.stays.clone() {
+            plan.held = Some(HeldBecause::NoneCanGo { machine: name, why });
+        } else if let Some(held) = self.removing.held(now) {
+            plan.held = Some(held);
+        } else if is_enough {
+            self.replaced.retain(|replaced| *replaced != name);
+            self.begin_to_drain(now, name, DrainBecause::PoorPerformer, plan);
+        }
+    }
+
+    /// For the longest poor performer orders another one; when that has come, the poor one goes.
     fn replace(
         &mut self,
         now: Timestamp,
         instance: &str,
-        serving: &[&Machine],
+        machines: &[Machine],
         poor: &[&str],
-        steps: &mut Vec<MachineStep>,
-        notes: &mut Vec<MachineNote>,
+        plan: &mut Plan,
     ) {
-        let candidates = poor.iter().filter_map(|name| {
-            let mut serving = serving.iter();
-            serving.find(|machine| machine.name == **name && !machine.is_manager)
+        let mut poor = poor.iter().filter_map(|name| {
+            let mut staying = self.staying(machines);
+            // Room there will be, once the other one has come.
+            let may_go = |machine: &Machine| {
+                matches!(machine.stays, None | Some(StaysBecause::NoRoom { .. }))
+            };
+            let is_it = |machine: &&Machine| machine.name == **name && may_go(machine);
+            staying.find(is_it)
         });
-        let Some(machine) = candidates.into_iter().next() else {
+        let Some(machine) = poor.next() else {
             return;
         };
-        if !self.is_calm() || !self.coming.is_empty() {
+        let is_calm = self.leaving.is_empty() && self.coming.is_empty();
+        if !is_calm || self.adding.held(now).is_some() || self.removing.held(now).is_some() {
             return;
         }
-        let period = self.settings.period;
-        self.replaced.retain(|at| now - *at < period);
-        if number(self.replaced.len()) >= self.settings.replacements {
-            if self.told.insert(machine.name.clone()) {
-                notes.push(MachineNote::NoReplacementLeft {
-                    machine: machine.name.clone(),
-                });
+        let name = machine.name.clone();
+        if self.replacements_left(now) == 0 {
+            if self.told.insert(name.clone()) {
+                let note = MachineNote::NoReplacementLeft { machine: name };
+                plan.notes.push(note);
             }
             return;
         }
         // The new one comes first: for a while there is one more than the pool may have.
-        self.replaced.push(now);
-        let instead_of = Some(machine.name.clone());
-        self.order(now, instance, instead_of, steps);
+        let period = self.settings.period;
+        self.replacements.retain(|at| now - *at < period);
+        self.replacements.push(now);
+        self.order(now, instance, Some(name), plan);
     }
 
     fn order(
@@ -420,7 +703,7 @@ impl Machines {
         now: Timestamp,
         instance: &str,
         instead_of: Option<String>,
-        steps: &mut Vec<MachineStep>,
+        plan: &mut Plan,
     ) {
         self.orders += 1;
         let order = format!("{instance}-{}-add", self.orders);
@@ -428,36 +711,85 @@ impl Machines {
             order: order.clone(),
             since: now,
             instead_of,
+            name: None,
         });
-        steps.push(MachineStep::Add { order });
+        plan.steps.push(MachineStep::Add { order });
     }
 
     fn begin_to_drain(
         &mut self,
         now: Timestamp,
-        machine: &str,
+        machine: String,
         why: DrainBecause,
-        steps: &mut Vec<MachineStep>,
+        plan: &mut Plan,
     ) {
-        let draining = Leaving::Draining { since: now };
-        self.leaving.insert(machine.to_owned(), draining);
-        steps.push(MachineStep::Drain {
-            machine: machine.to_owned(),
-            why,
-        });
+        let draining = Leaving::Draining { since: now, why };
+        self.leaving.insert(machine.clone(), draining);
+        plan.steps.push(MachineStep::Drain { machine, why });
     }
 
-    /// Machines that take tasks and are to go on with it.
-    fn serving<'m>(&self, machines: &'m [Machine]) -> Vec<&'m Machine> {
-        let is_serving = |machine: &&Machine| {
+    /// Machines that take tasks and are not on their way out.
+    fn serving<'m>(
+        &self,
+        machines: &'m [Machine],
+    ) -> impl Iterator<Item = &'m Machine> + use<'m, '_> {
+        machines.iter().filter(|machine| {
             machine.is_ready && machine.is_active && !self.leaving.contains_key(&machine.name)
-        };
-        machines.iter().filter(is_serving).collect()
+        })
     }
 
-    /// Whether nobody is on the way out: one at a time.
-    fn is_calm(&self) -> bool {
-        self.leaving.is_empty()
+    /// Of these, those whose replacement has not come.
+    fn staying<'m>(
+        &self,
+        machines: &'m [Machine],
+    ) -> impl Iterator<Item = &'m Machine> + use<'m, '_> {
+        let serving = self.serving(machines);
+        serving.filter(|machine| !self.replaced.contains(&machine.name))
+    }
+}
+
+impl fmt::Display for MachineStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Add { order } => write!(f, "one more machine is ordered, {order}"),
+            Self::Drain { machine, why } => {
+                write!(f, "machine {machine} is drained: {}", why.words())
+            }
+            Self::Activate { machine } => write!(f, "machine {machine} takes tasks again"),
+            Self::Remove { order, machine } => {
+                write!(f, "machine {machine} is empty and is given back, {order}")
+            }
+        }
+    }
+}
+
+impl fmt::Display for StaysBecause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Manager => f.write_str("it is a manager"),
+            Self::SharedName => f.write_str("another one has its name"),
+            Self::NoRoom { service } => {
+                write!(f, "the others have no room for what {service} has on it")
+            }
+        }
+    }
+}
+
+impl fmt::Display for HeldBecause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OneAtATime { machine } => {
+                write!(f, "one leaves at a time, and {machine} is on its way")
+            }
+            Self::Arriving { machines } => {
+                write!(f, "{machines} are still to come, and before that none goes")
+            }
+            Self::NoneCanGo { machine, why } => write!(f, "{machine} has to stay: {why}"),
+            Self::HookFails { failures, left } => write!(
+                f,
+                "the hook has failed {failures} times in a row and is asked again in {left:.0} s"
+            ),
+        }
     }
 }
 
@@ -477,6 +809,16 @@ impl fmt::Display for MachineNote {
                     "{tasks} tasks do not leave machine {machine}: it takes tasks again"
                 )
             }
+            Self::TakenBack { machine } => write!(
+                f,
+                "somebody lets machine {machine} take tasks again, though it was given back: it \
+                 stays"
+            ),
+            Self::Resumed { machine } => write!(
+                f,
+                "machine {machine} was being drained for this pool before elb was started: that \
+                 goes on"
+            ),
             Self::Left { machine } => write!(f, "machine {machine} is gone"),
             Self::NeverLeft { machine } => write!(
                 f,

@@ -153,9 +153,9 @@ fn cpu(host: &Host) -> HostCpu {
         cpu_sintr: ticks(0.1 * host.busy),
         interrupts: short(interrupts),
         contexts: short(2.0 * interrupts),
-        cpu_steal: Some(Counter32(0)),
-        cpu_guest: Some(Counter32(0)),
-        cpu_guest_nice: Some(Counter32(0)),
+        cpu_steal: host.spec.tells_steal.then(|| ticks(host.stolen)),
+        cpu_guest: host.spec.tells_steal.then_some(Counter32(0)),
+        cpu_guest_nice: host.spec.tells_steal.then_some(Counter32(0)),
     }
 }
 

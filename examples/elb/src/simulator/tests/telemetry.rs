@@ -33,7 +33,7 @@ fn every_datagram_is_real_sflow() {
             assert_eq!(datagram.header.sub_agent_id, 100_000);
             assert!(matches!(
                 datagram.header.agent_address,
-                Address::V4([10, 0, 0, 1..=3])
+                Address::V4([10, 0, 0, 1..=6])
             ));
             for sample in datagram.samples() {
                 match sample {

@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use super::input::{Params, limit, time};
 use super::services::unknown;
 use crate::board::Entry;
+use crate::policy::Kind;
 use crate::web::Site;
 use crate::web::problem::Problem;
 
@@ -35,6 +36,7 @@ impl Default for Waiting {
 pub(super) struct Wanted {
     after: Option<u64>,
     service: Option<String>,
+    pool: Option<String>,
     limit: Option<usize>,
     wait: Option<String>,
 }
@@ -85,10 +87,25 @@ impl Wanted {
         {
             return Err(unknown(name));
         }
+        if let Some(name) = &self.pool
+            && board.pool(name).is_none()
+        {
+            return Err(super::pools::unknown(name));
+        }
         let (first, last) = (history.first(), history.last());
         let is_meant = |entry: &&Arc<Entry>| {
-            let meant = self.service.as_ref();
-            meant.is_none_or(|service| entry.decision.service == *service)
+            let is_of = |kind: Kind, name: &String| {
+                entry.decision.kind == kind && entry.decision.service == *name
+            };
+            match (&self.service, &self.pool) {
+                (None, None) => true,
+                (service, pool) => {
+                    service
+                        .as_ref()
+                        .is_some_and(|name| is_of(Kind::Service, name))
+                        || pool.as_ref().is_some_and(|name| is_of(Kind::Pool, name))
+                }
+            }
         };
         let (gap, decisions): (bool, Vec<Arc<Entry>>) = match self.after {
             Some(after) => {

@@ -131,10 +131,13 @@ fn first_round(site: &Site) -> Condition {
 
 fn orchestrator(site: &Site) -> Condition {
     let board = site.handle.board().lock();
-    let (now, reached) = (board.now(), board.reached());
+    let (now, reached) = (board.present(), board.reached());
     let trouble = board.troubles().first().cloned();
     drop(board);
-    let patience = site.handle.config().lock().control.interval * 3;
+    let config = site.handle.config().lock();
+    // A round may have to ask one manager in vain.
+    let patience = config.control.interval * 3 + config.docker.timeout;
+    drop(config);
     let (met, words) = match reached {
         Some(at) if now - at <= patience => (true, "It answers.".to_owned()),
         Some(at) => {

@@ -9,6 +9,7 @@ mod events;
 mod health;
 mod input;
 mod mode;
+mod pools;
 mod query;
 mod secret;
 mod services;
@@ -47,6 +48,11 @@ const ROUTES: &[Route] = &[
     ("/api/v1/health", || get(health::show)),
     ("/api/v1/mode", || get(mode::show).put(mode::set)),
     ("/api/v1/openapi.json", || get(show_document)),
+    ("/api/v1/pools", || get(pools::list)),
+    ("/api/v1/pools/{name}", || get(pools::show)),
+    ("/api/v1/pools/{name}/mode", || {
+        get(pools::show_mode).put(pools::set_mode)
+    }),
     ("/api/v1/query", || get(query::answer)),
     ("/api/v1/ready", || get(health::show_readiness)),
     ("/api/v1/services", || get(services::list)),

@@ -15,7 +15,7 @@ use crate::web::access::Permit;
 use crate::web::problem::{Problem, repeated};
 
 /// What becomes of a mode that was set here.
-const LASTS: &str = "until elb is started again or gets another configuration";
+pub(super) const LASTS: &str = "until elb is started again or gets another configuration";
 
 #[derive(Serialize)]
 pub(super) struct Global {
@@ -86,6 +86,7 @@ pub(super) async fn tell(site: &Site, request: Request) -> Result<(), Problem> {
     let problem = match site.handle.tell(request).await {
         Ok(()) => return Ok(()),
         Err(Refusal::UnknownService(name)) => unknown(&name),
+        Err(Refusal::UnknownPool(name)) => super::pools::unknown(&name),
         Err(Refusal::Impossible(why)) => Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             &repeated(&why),

@@ -1,5 +1,6 @@
 //! What of a configuration is told to nobody.
 
+use std::cmp::Reverse;
 use std::ops::Range;
 
 use serde_json::Value;
@@ -8,8 +9,8 @@ use toml::de::{DeTable, DeValue};
 /// What stands in its place, and there means: as it is.
 const BLANK: &str = "***";
 
-/// Where it stands: table and key.
-const SECRETS: &[[&str; 2]] = &[["http", "token"]];
+/// Where it stands: tables, lists of tables by each of theirs, and the key.
+const SECRETS: &[&[&str]] = &[&["http", "token"], &["pool", "hook", "token"]];
 
 /// The text without its secrets.
 pub(super) fn blanked(text: &str) -> String {
@@ -22,11 +23,20 @@ pub(super) fn blanked(text: &str) -> String {
 
 /// The values without secrets.
 pub(super) fn blank(config: &mut Value) {
-    for [table, key] in SECRETS {
-        if let Some(value) = config.get_mut(table).and_then(|table| table.get_mut(key))
-            && !value.is_null()
-        {
-            *value = BLANK.into();
+    for path in SECRETS {
+        blank_at(config, path);
+    }
+}
+
+fn blank_at(value: &mut Value, path: &[&str]) {
+    match (value, path) {
+        (Value::Array(members), _) => members.iter_mut().for_each(|it| blank_at(it, path)),
+        (Value::Null, []) => {}
+        (value, []) => *value = BLANK.into(),
+        (value, [key, rest @ ..]) => {
+            if let Some(member) = value.get_mut(key) {
+                blank_at(member, rest);
+            }
         }
     }
 }
@@ -48,21 +58,46 @@ pub(super) fn filled(text: &str, from: &str) -> String {
     filled
 }
 
-/// Where secrets stand in a text, the last first; none if it is no TOML.
-fn found(text: &str) -> Vec<(Range<usize>, [&'static str; 2])> {
+/// Where secrets stand in a text, and by which names one comes there, the last first; none if it
+/// is no TOML.
+fn found(text: &str) -> Vec<(Range<usize>, Vec<String>)> {
     let Ok(document) = DeTable::parse(text) else {
         return Vec::new();
     };
-    let place = |secret: [&'static str; 2]| {
-        let [table, key] = secret;
-        let DeValue::Table(table) = document.get_ref().get(table)?.get_ref() else {
-            return None;
-        };
-        Some((table.get(key)?.span(), secret))
-    };
-    let mut places: Vec<_> = SECRETS.iter().copied().filter_map(place).collect();
-    places.sort_by_key(|(place, _)| std::cmp::Reverse(place.start));
+    let mut places = Vec::new();
+    for path in SECRETS {
+        search(document.get_ref(), path, Vec::new(), &mut places);
+    }
+    places.sort_by_key(|(place, _)| Reverse(place.start));
     places
+}
+
+fn search(
+    table: &DeTable<'_>,
+    path: &[&str],
+    before: Vec<String>,
+    places: &mut Vec<(Range<usize>, Vec<String>)>,
+) {
+    let [key, rest @ ..] = path else { return };
+    let Some(value) = table.get(*key) else { return };
+    let mut names = before;
+    names.push((*key).to_owned());
+    match value.get_ref() {
+        _ if rest.is_empty() => places.push((value.span(), names)),
+        DeValue::Table(table) => search(table, rest, names, places),
+        DeValue::Array(members) => {
+            for (place, member) in members.iter().enumerate() {
+                if let DeValue::Table(table) = member.get_ref() {
+                    // By its name, so that it is found again at another place.
+                    let name = table.get("name").and_then(|name| name.get_ref().as_str());
+                    let name = name.map_or_else(|| place.to_string(), str::to_owned);
+                    let names = names.iter().cloned().chain([name]).collect();
+                    search(table, rest, names, places);
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 #[cfg(test)]
@@ -85,6 +120,12 @@ mod tests {
                 "[http]\n\"tok\\u0065n\" = \"x\"",
                 "[http]\n\"tok\\u0065n\" = \"***\"",
             ),
+            (
+                "[[pool]]\nname = \"a\"\nhook = { url = \"u\", token = \"x\" }\n\
+                 [[pool]]\nname = \"b\"\n[pool.hook]\ntoken = \"y\"\n",
+                "[[pool]]\nname = \"a\"\nhook = { url = \"u\", token = \"***\" }\n\
+                 [[pool]]\nname = \"b\"\n[pool.hook]\ntoken = \"***\"\n",
+            ),
             ("[http]\nlisten = 1", "[http]\nlisten = 1"),
             ("", ""),
         ] {
@@ -93,6 +134,18 @@ mod tests {
             let other = "http.token = 'other'";
             assert_eq!(filled(other, text), other);
         }
+        // Another order of pools changes none of their tokens.
+        let before = "[[pool]]\nname = \"a\"\nhook.token = \"x\"\n\
+                      [[pool]]\nname = \"b\"\nhook.token = \"y\"\n";
+        let turned = "[[pool]]\nname = \"b\"\nhook.token = \"***\"\n\
+                      [[pool]]\nname = \"a\"\nhook.token = \"***\"\n";
+        let expected = "[[pool]]\nname = \"b\"\nhook.token = \"y\"\n\
+                        [[pool]]\nname = \"a\"\nhook.token = \"x\"\n";
+        assert_eq!(filled(turned, before), expected);
+        let mut values = serde_json::json!({ "pool": [{ "hook": { "token": "x" } }, {}] });
+        blank(&mut values);
+        let blanked = serde_json::json!({ "pool": [{ "hook": { "token": "***" } }, {}] });
+        assert_eq!(values, blanked);
         let mut values = serde_json::json!({ "http": { "token": "x", "listen": 1 } });
         blank(&mut values);
         assert_eq!(

@@ -15,7 +15,7 @@ use crate::web::Site;
 use crate::web::problem::{Problem, repeated};
 
 /// The longest past that is kept.
-const HOUR: Duration = Duration::from_secs(3_600);
+pub(super) const HOUR: Duration = Duration::from_secs(3_600);
 
 #[derive(Serialize)]
 pub(super) struct All {

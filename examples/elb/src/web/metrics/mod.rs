@@ -1,6 +1,7 @@
 //! What the loop saw, decided, did and refused, as OpenMetrics.
 
 mod control;
+mod pools;
 mod process;
 mod services;
 mod telemetry;
@@ -56,6 +57,7 @@ impl Collector for Exposition {
         services::signals(&snapshot.services, encoder)?;
         control::decisions(&site.handle, encoder)?;
         control::rounds(&site.handle, encoder)?;
+        pools::pools(&site.handle.board().lock(), encoder)?;
         let answers = site.answers.lock().clone();
         let answers = answers
             .iter()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::when::When;
 use crate::board::Entry;
 use crate::controller::Outcome;
-use crate::policy::{Signal, Step};
+use crate::policy::{Kind, Signal, Step};
 use crate::view::{DecisionView, ServiceView};
 use crate::web::html::{Segment, Text};
 use crate::words::{count, duration, quantity};
@@ -27,7 +27,8 @@ pub(super) fn last(decisions: &[DecisionView], when: &When) -> String {
 
 /// The last changes of all services, newest first.
 pub(super) fn recent(decisions: &[DecisionView], when: &When) -> String {
-    let is_change = |it: &&DecisionView| it.from != it.to && !it.service.is_empty();
+    let is_change =
+        |it: &&DecisionView| it.from != it.to && !it.service.is_empty() && it.kind == Kind::Service;
     let newest = decisions.iter().rev().filter(is_change).take(SEVERAL);
     let items: String = newest.map(|it| line(it, when, true)).collect();
     let list = list(&items);

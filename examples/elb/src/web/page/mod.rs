@@ -5,6 +5,7 @@ mod decisions;
 mod head;
 mod modes;
 mod overview;
+mod pool;
 mod service;
 mod signal;
 mod sparkline;
@@ -15,8 +16,9 @@ use self::when::When;
 use super::Site;
 use super::html::{Segment, Text};
 use crate::chart;
+use crate::policy::Kind;
 use crate::presence::Presence;
-use crate::view::{DecisionView, ServiceView, Snapshot};
+use crate::view::{DecisionView, PoolView, ServiceView, Snapshot};
 
 /// What keeps the page as it is now, and switches modes.
 pub(super) const SCRIPT: &str = include_str!("script.js");
@@ -49,9 +51,7 @@ pub(super) fn index(site: &Site, sought: &Sought) -> String {
         }
         (services, false) => {
             let one = |service: &ServiceView| {
-                let about = |decision: &&DecisionView| decision.service == service.name;
-                let own = snapshot.decisions.iter().filter(about);
-                let own: Vec<DecisionView> = own.cloned().collect();
+                let own = about(&snapshot, Kind::Service, &service.name);
                 service::card(service, &own, &when)
             };
             services.iter().map(one).collect()
@@ -59,7 +59,12 @@ pub(super) fn index(site: &Site, sought: &Sought) -> String {
     };
     let troubles = troubles(&snapshot.troubles);
     let telemetry = telemetry::card(&snapshot.intake, &presence);
-    let main = format!("{troubles}{services}{telemetry}");
+    let pool = |pool: &PoolView| {
+        let own = about(&snapshot, Kind::Pool, &pool.standing.name);
+        pool::card(pool, &own, &when)
+    };
+    let pools: String = snapshot.pools.iter().map(pool).collect();
+    let main = format!("{troubles}{services}{pools}{telemetry}");
     let width = if is_many { "many" } else { "" };
     whole(
         &snapshot,
@@ -67,6 +72,13 @@ pub(super) fn index(site: &Site, sought: &Sought) -> String {
         &main,
         "/api/v1/snapshot",
     )
+}
+
+/// The last decisions about one.
+fn about(snapshot: &Snapshot, kind: Kind, name: &str) -> Vec<DecisionView> {
+    let decisions = snapshot.decisions.iter();
+    let own = decisions.filter(|it| it.kind == kind && it.service == name);
+    own.cloned().collect()
 }
 
 /// The page of one service; `None` if it is not known.

@@ -11,14 +11,28 @@ pub(super) const DIALOG: &str = "<dialog id=\"confirm\" aria-labelledby=\"asked\
 
 /// Buttons for the modes of a service, or of all; the one that it is in is pressed.
 pub(super) fn buttons(service: Option<&str>, mode: &str) -> String {
+    let label = match service {
+        Some(service) => format!("Mode of {}", Text(service)),
+        None => "Mode of all services".to_owned(),
+    };
+    labelled("service", service, mode, &label)
+}
+
+/// Buttons for the modes of a pool of machines.
+pub(super) fn buttons_of_pool(pool: &str, mode: &str) -> String {
+    let label = format!("Mode of the machines {}", Text(pool));
+    labelled("pool", Some(pool), mode, &label)
+}
+
+fn labelled(what: &str, of: Option<&str>, mode: &str, label: &str) -> String {
     let button = |name: &str| {
         let pressed = name == mode;
-        let (of, key) = match service {
-            Some(service) => {
-                let service = Text(service);
+        let (of, key) = match of {
+            Some(of) => {
+                let of = Text(of);
                 (
-                    format!(" data-service=\"{service}\""),
-                    format!("{name} {service}"),
+                    format!(" data-{what}=\"{of}\""),
+                    format!("{name} {what} {of}"),
                 )
             }
             None => (String::new(), name.to_owned()),
@@ -29,10 +43,6 @@ pub(super) fn buttons(service: Option<&str>, mode: &str) -> String {
         )
     };
     let buttons: String = ["off", "advise", "act"].map(button).concat();
-    let label = match service {
-        Some(service) => format!("Mode of {}", Text(service)),
-        None => "Mode of all services".to_owned(),
-    };
     format!("<span class=\"modes\" role=\"group\" aria-label=\"{label}\">{buttons}</span>")
 }
 

@@ -8,6 +8,7 @@ use super::modes;
 use super::signal::{self, State};
 use super::sparkline;
 use super::when::When;
+use crate::policy::Kind;
 use crate::view::{DecisionView, ServiceView, SignalView};
 use crate::web::html::{Segment, Text};
 use crate::words::{limits, quantity, shortened};
@@ -25,6 +26,7 @@ pub(super) fn card(
 ) -> String {
     let last: HashMap<&str, &DecisionView> = decisions
         .iter()
+        .filter(|decision| decision.kind == Kind::Service)
         .map(|decision| (decision.service.as_str(), decision))
         .collect();
     let is_meant = |service: &&ServiceView| service.name.contains(&sought.0);

@@ -17,20 +17,30 @@ const MEANING = {
   act: "Decisions are carried out: replicas are added and taken away.",
 };
 
+const MACHINES = {
+  off: "Nothing is decided about machines any more; what is under way stays as it is.",
+  advise: "Decisions are made and shown; no machine is ordered, drained or given back.",
+  act: "Machines are ordered, drained and given back, through the hook.",
+};
+
 // Text only: names are those of others.
-function ask(service, mode) {
-  asked = { service, mode };
-  const whom = service === null ? "All services" : service;
-  words.textContent = `${whom}: ${mode}. ${MEANING[mode]}`;
+function ask(service, pool, mode) {
+  asked = { service, pool, mode };
+  const whom = service ?? (pool === null ? "All services and pools" : `Machines ${pool}`);
+  const meaning = pool === null ? MEANING : MACHINES;
+  words.textContent = `${whom}: ${mode}. ${meaning[mode]}`;
   answer.textContent = "";
   dialog.showModal();
 }
 
 async function tell() {
-  const { service, mode } = asked;
-  const path = service === null
-    ? "/api/v1/mode"
-    : `/api/v1/services/${encodeURIComponent(service)}/mode`;
+  const { service, pool, mode } = asked;
+  let path = "/api/v1/mode";
+  if (service !== null) {
+    path = `/api/v1/services/${encodeURIComponent(service)}/mode`;
+  } else if (pool !== null) {
+    path = `/api/v1/pools/${encodeURIComponent(pool)}/mode`;
+  }
   const headers = { "Content-Type": "application/json", "X-Elb": "1" };
   if (token.value !== "") {
     headers.Authorization = `Bearer ${token.value}`;
@@ -111,7 +121,7 @@ token.value = sessionStorage.getItem("token") ?? "";
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-mode]");
   if (button) {
-    ask(button.dataset.service ?? null, button.dataset.mode);
+    ask(button.dataset.service ?? null, button.dataset.pool ?? null, button.dataset.mode);
   }
   if (event.target.closest("#still")) {
     hold(!isStill);

@@ -1,0 +1,308 @@
+//! Pools of machines, as they are written, and what they mean.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sflow_metrics::EntityKind;
+
+use super::file::{self, Policy, Span, at_least, positive, wrong};
+use super::{ConfigError, token};
+use crate::orchestrator::Node;
+use crate::policy::{Mode, Settings};
+use crate::pool::hook::{Call, HookSettings, check_url};
+use crate::pool::machines::MachineSettings;
+use crate::pool::peers::PeerSettings;
+use crate::telemetry::Question;
+
+/// A pool of machines.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Pool {
+    /// Its name.
+    pub name: String,
+    /// Which nodes are of it.
+    pub nodes: Selector,
+    /// How many there should be.
+    pub settings: Settings,
+    /// What adds and removes machines; without one, nothing can be done but to advise.
+    pub hook: Option<HookSettings>,
+    /// How long what is asked of machines may take.
+    pub machines: MachineSettings,
+    /// When a machine is out of line with its peers.
+    pub peers: PeerSettings,
+    /// Whether machines that stay out of line are replaced.
+    pub replace: bool,
+}
+
+/// Which nodes are of a pool. Managers never are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Selector {
+    /// Labels that they have; none if every worker is of it.
+    pub labels: BTreeMap<String, String>,
+}
+
+impl Selector {
+    /// Whether this node is meant.
+    pub fn is_for(&self, node: &Node) -> bool {
+        let mut labels = self.labels.iter();
+        !node.is_manager && labels.all(|(key, value)| node.labels.get(key) == Some(value))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PoolFile {
+    name: String,
+    #[serde(default)]
+    labels: BTreeMap<String, String>,
+    #[serde(default)]
+    policy: Policy,
+    hook: Option<HookFile>,
+    join: Option<Span>,
+    drain: Option<Span>,
+    leave: Option<Span>,
+    #[serde(default)]
+    poor: PoorFile,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HookFile {
+    program: Option<PathBuf>,
+    arguments: Option<Vec<String>>,
+    url: Option<String>,
+    token: Option<String>,
+    token_file: Option<PathBuf>,
+    timeout: Option<Span>,
+    tries: Option<u32>,
+    pause: Option<Span>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PoorFile {
+    replace: Option<bool>,
+    replacements: Option<u32>,
+    period: Option<Span>,
+    population: Option<usize>,
+    distance: Option<f64>,
+    back: Option<f64>,
+    steal: Option<f64>,
+    work: Option<f64>,
+    after: Option<Span>,
+    clear: Option<Span>,
+    most: Option<f64>,
+}
+
+/// How long the most cautious wish counts where nothing else is said: machines are slower and
+/// dearer than tasks.
+const STABILISE_UP: Duration = Duration::from_secs(60);
+const STABILISE_DOWN: Duration = Duration::from_secs(900);
+
+pub(super) fn read(given: Vec<PoolFile>) -> Result<Vec<Pool>, ConfigError> {
+    let mut pools: Vec<Pool> = Vec::new();
+    for (place, pool) in given.into_iter().enumerate() {
+        let key = format!("pool[{place}]");
+        let name = pool.name.clone();
+        if name.trim().is_empty() {
+            return Err(wrong(&format!("{key}.name"), "a pool needs its name"));
+        }
+        if pools.iter().any(|known| known.name == name) {
+            let problem = "this pool is configured twice";
+            return Err(wrong(&format!("{key}.name"), problem));
+        }
+        let pool = pool.read(&key)?;
+        if let Some(other) = pools.iter().find(|known| known.meets(&pool)) {
+            let problem = format!(
+                "a node can be of this pool and of {:?}: give them labels of which one node has \
+                 one",
+                other.name
+            );
+            return Err(wrong(&format!("{key}.labels"), &problem));
+        }
+        pools.push(pool);
+    }
+    Ok(pools)
+}
+
+impl Pool {
+    /// Whether one node can be of both.
+    fn meets(&self, other: &Self) -> bool {
+        let mut labels = self.nodes.labels.iter();
+        !labels.any(|(key, value)| {
+            let theirs = other.nodes.labels.get(key);
+            theirs.is_some_and(|theirs| theirs != value)
+        })
+    }
+}
+
+impl PoolFile {
+    fn read(self, key: &str) -> Result<Pool, ConfigError> {
+        for label in self.labels.keys() {
+            if label.trim().is_empty() || label.starts_with("elb.") {
+                let problem = format!("{label:?} is no label that an operator gives to a node");
+                return Err(wrong(&format!("{key}.labels"), &problem));
+            }
+        }
+        let settings = settings(&format!("{key}.policy"), self.policy)?;
+        let hook = self.hook.map(|hook| hook.read(&format!("{key}.hook")));
+        let hook = hook.transpose()?;
+        if settings.mode == Mode::Act && hook.is_none() {
+            let problem = "a pool that acts needs what adds and removes machines: [pool.hook] \
+                           with a program or a url";
+            return Err(wrong(&format!("{key}.hook"), problem));
+        }
+        let poor = format!("{key}.poor");
+        if self.poor.replace == Some(true) && hook.is_none() {
+            let problem = "nothing can be replaced without a hook";
+            return Err(wrong(&format!("{poor}.replace"), problem));
+        }
+        let time = |name: &str, given, default| {
+            let key = format!("{key}.{name}");
+            at_least(&key, given, default, 1.0)
+        };
+        Ok(Pool {
+            machines: MachineSettings {
+                join: time("join", self.join, 900.0)?,
+                drain: time("drain", self.drain, 600.0)?,
+                leave: time("leave", self.leave, 900.0)?,
+                replacements: self.poor.replacements.unwrap_or(1),
+                period: time("poor.period", self.poor.period, 86_400.0)?,
+            },
+            replace: self.poor.replace.unwrap_or(false),
+            peers: self.poor.peers(&poor)?,
+            name: self.name,
+            nodes: Selector {
+                labels: self.labels,
+            },
+            settings,
+            hook,
+        })
+    }
+}
+
+/// The policy of a pool: that of a service, on what hosts report.
+fn settings(key: &str, own: Policy) -> Result<Settings, ConfigError> {
+    for (name, bound) in [("min", own.min), ("max", own.max)] {
+        if bound == Some(0) {
+            let problem = "a pool without a machine shows no load and would never grow again";
+            return Err(wrong(&format!("{key}.{name}"), problem));
+        }
+    }
+    for (name, is_given) in [
+        ("fast", own.fast.is_some()),
+        ("saturation", own.saturation.is_some()),
+    ] {
+        if is_given {
+            return Err(wrong(&format!("{key}.{name}"), "has no use for a pool"));
+        }
+    }
+    file::check(key, &own)?;
+    for (place, metric) in own.metric.iter().flatten().enumerate() {
+        let kind = Question::new(&[&metric.name]).ok();
+        let kind = kind.and_then(|question| question.kind(0));
+        if !matches!(kind, Some(EntityKind::Host | EntityKind::Interface)) {
+            let problem = format!(
+                "{:?} is not of hosts: take cpu_utilization, mem_utilization, cpu_steal, \
+                 bytes_in+bytes_out or ifoututilization",
+                metric.name
+            );
+            return Err(wrong(&format!("{key}.metric[{place}].name"), &problem));
+        }
+    }
+    let mut own = own;
+    own.up.stabilise = own.up.stabilise.or(Some(Span(STABILISE_UP)));
+    own.down.stabilise = own.down.stabilise.or(Some(Span(STABILISE_DOWN)));
+    own.fast = Some(false);
+    own.warm_up = own.warm_up.or(Some(Span(Duration::from_secs(60))));
+    file::settings(key, &Policy::default(), &own)
+}
+
+impl HookFile {
+    fn read(self, key: &str) -> Result<HookSettings, ConfigError> {
+        let of = |name: &str| format!("{key}.{name}");
+        let call = match (self.program, self.url) {
+            (Some(program), None) => {
+                for (name, is_given) in [
+                    ("token", self.token.is_some()),
+                    ("token_file", self.token_file.is_some()),
+                ] {
+                    if is_given {
+                        let problem = "has no use: a program knows by itself who it is";
+                        return Err(wrong(&of(name), problem));
+                    }
+                }
+                if !program.is_absolute() {
+                    let problem = format!("{} is no path from the root", program.display());
+                    return Err(wrong(&of("program"), &problem));
+                }
+                Call::Program {
+                    program,
+                    arguments: self.arguments.unwrap_or_default(),
+                }
+            }
+            (None, Some(url)) => {
+                if self.arguments.is_some() {
+                    return Err(wrong(&of("arguments"), "has no use: a url has none"));
+                }
+                check_url(&url).map_err(|problem| wrong(&of("url"), &problem))?;
+                let token = token::read(key, self.token, self.token_file)?;
+                let token = token.map(|(_, token)| token);
+                Call::Http { url, token }
+            }
+            _ => return Err(wrong(key, "give either a program or a url")),
+        };
+        let tries = self.tries.unwrap_or(3);
+        if !(1..=100).contains(&tries) {
+            let problem = format!("{tries} is not between 1 and 100");
+            return Err(wrong(&of("tries"), &problem));
+        }
+        Ok(HookSettings {
+            call,
+            timeout: at_least(&of("timeout"), self.timeout, 60.0, 0.1)?,
+            tries,
+            pause: at_least(&of("pause"), self.pause, 5.0, 0.0)?,
+        })
+    }
+}
+
+impl PoorFile {
+    fn peers(&self, key: &str) -> Result<PeerSettings, ConfigError> {
+        let ours = PeerSettings::default();
+        let of = |name: &str| format!("{key}.{name}");
+        let above = |name: &str, given: Option<f64>, ours: f64| {
+            let value = given.unwrap_or(ours);
+            positive(&of(name), value).map(|()| value)
+        };
+        let part = |name: &str, given: Option<f64>, ours: f64| {
+            let value = above(name, given, ours)?;
+            if value < 1.0 {
+                return Ok(value);
+            }
+            let problem = format!("{value} is not a part of 1; 0.3 is thirty percent");
+            Err(wrong(&of(name), &problem))
+        };
+        let population = self.population.unwrap_or(ours.population);
+        if population < 3 {
+            let problem = format!("of {population} nobody knows which one is out of line");
+            return Err(wrong(&of("population"), &problem));
+        }
+        let distance = above("distance", self.distance, ours.distance)?;
+        let back = above("back", self.back, ours.back.min(distance))?;
+        if back > distance {
+            let problem = format!("{back} is more than distance, {distance}");
+            return Err(wrong(&of("back"), &problem));
+        }
+        Ok(PeerSettings {
+            population,
+            distance,
+            back,
+            steal: above("steal", self.steal, ours.steal)?,
+            work: part("work", self.work, ours.work)?,
+            after: self.after.map_or(ours.after, |span| span.0),
+            clear: self.clear.map_or(ours.clear, |span| span.0),
+            most: part("most", self.most, ours.most)?,
+        })
+    }
+}

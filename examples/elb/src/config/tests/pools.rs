@@ -1,0 +1,285 @@
+use std::time::Duration;
+
+use super::refused;
+use crate::config::Config;
+use crate::orchestrator::{Availability, Node, Resources};
+use crate::policy::{Mode, Rule, Target};
+use crate::pool::hook::Call;
+use crate::pool::peers::PeerSettings;
+
+const POOL: &str = "[[pool]]\nname = \"workers\"\n";
+const METRIC: &str = "metric = [{ name = \"cpu_utilization\", target = 60 }]";
+
+fn pool(lines: &str) -> String {
+    refused(&format!("{POOL}{lines}"))
+}
+
+fn with_policy(lines: &str) -> String {
+    format!("policy = {{ {METRIC} }}\n{lines}")
+}
+
+#[test]
+fn a_pool_needs_no_more_than_its_name_and_a_metric() {
+    let config = Config::from_toml(&format!("{POOL}{}", with_policy(""))).unwrap();
+    let [pool] = &config.pools[..] else {
+        panic!("one pool")
+    };
+    let settings = &pool.settings;
+    assert_eq!(
+        (settings.mode, settings.min, settings.max),
+        (Mode::Advise, 1, 10)
+    );
+    let metric = "cpu_utilization".to_owned();
+    assert_eq!(
+        settings.rule,
+        Rule::Target {
+            metrics: vec![Target {
+                metric,
+                target: 60.0
+            }],
+            tolerance_up: 0.1,
+            tolerance_down: 0.1
+        }
+    );
+    // Machines are slower and dearer than tasks.
+    assert_eq!(settings.up.stabilise, Duration::from_secs(60));
+    assert_eq!(settings.down.stabilise, Duration::from_secs(900));
+    assert!(pool.hook.is_none() && !pool.replace);
+    assert_eq!(pool.peers, PeerSettings::default());
+    let machines = pool.machines;
+    let minutes = |time: Duration| time.as_secs() / 60;
+    let times = [
+        machines.join,
+        machines.drain,
+        machines.leave,
+        machines.period,
+    ]
+    .map(minutes);
+    assert_eq!(times, [15, 10, 15, 1_440]);
+    assert_eq!(machines.replacements, 1);
+}
+
+#[test]
+fn a_pool_with_all_that_can_be_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("token");
+    std::fs::write(&token, "hook-secret\n").unwrap();
+    let text = format!(
+        "[defaults]\nmode = \"off\"\nmax = 77\n{POOL}\
+         labels = {{ pool = \"blue\", zone = \"a\" }}\n\
+         join = \"20m\"\ndrain = \"5m\"\nleave = \"2m\"\n\
+         [pool.policy]\nmode = \"act\"\nmin = 2\nmax = 8\n\
+         metric = [{{ name = \"cpu_utilization\", lower = 20, upper = 70 }},\n\
+                   {{ name = \"bytes_in+bytes_out\", lower = 1e6, upper = 1e8 }},\n\
+                   {{ name = \"ifoututilization\", lower = 20, upper = 80 }},\n\
+                   {{ name = \"mem_utilization\", lower = 30, upper = 85 }}]\n\
+         up = {{ step = 2, cooldown = \"3m\" }}\ndown = {{ stabilise = \"30m\" }}\n\
+         schedule = [{{ days = \"mon-fri\", from = \"08:00\", to = \"18:00\", min = 4 }}]\n\
+         [pool.hook]\nurl = \"http://10.0.0.9:8080/machines\"\ntoken_file = {token:?}\n\
+         timeout = \"90s\"\ntries = 5\npause = \"10s\"\n\
+         [pool.poor]\nreplace = true\nreplacements = 2\nperiod = \"12h\"\npopulation = 5\n\
+         distance = 8.0\nback = 4.0\nsteal = 10\nwork = 0.7\nafter = \"20m\"\nclear = \"5m\"\n\
+         most = 0.2\n",
+    );
+    let config = Config::from_toml(&text).unwrap();
+    let pool = &config.pools[0];
+    // What containers have by default is not for machines.
+    assert_eq!((pool.settings.mode, pool.settings.max), (Mode::Act, 8));
+    assert_eq!(pool.settings.schedules.len(), 1);
+    let hook = pool.hook.as_ref().unwrap();
+    assert_eq!((hook.tries, hook.timeout), (5, Duration::from_secs(90)));
+    let Call::Http { url, token } = &hook.call else {
+        panic!("{hook:?}")
+    };
+    assert_eq!(url, "http://10.0.0.9:8080/machines");
+    assert_eq!(token.as_deref(), Some("hook-secret"));
+    // Nobody is told.
+    assert!(!format!("{config:?}").contains("hook-secret"));
+    assert!(
+        !serde_json::to_string(&config)
+            .unwrap()
+            .contains("hook-secret")
+    );
+    assert_eq!((pool.peers.population, pool.peers.most), (5, 0.2));
+    assert_eq!((pool.replace, pool.machines.replacements), (true, 2));
+
+    let node = |zone: &str, is_manager| Node {
+        id: "n1".to_owned(),
+        name: "node1".to_owned(),
+        version: 1,
+        labels: [("pool", "blue"), ("zone", zone), ("disk", "ssd")]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into(),
+        availability: Availability::Active,
+        is_ready: true,
+        is_manager,
+        resources: Resources::default(),
+        tasks: Default::default(),
+    };
+    assert!(pool.nodes.is_for(&node("a", false)));
+    assert!(!pool.nodes.is_for(&node("b", false)));
+    assert!(!pool.nodes.is_for(&node("a", true)), "never a manager");
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused_with_its_key() {
+    let hook = |lines: &str| with_policy(&format!("hook = {{ {lines} }}"));
+    let poor = |lines: &str| with_policy(&format!("poor = {{ {lines} }}"));
+    for (lines, key, problem) in [
+        (
+            String::new(),
+            "pool[0].policy.metric",
+            "at least one metric",
+        ),
+        (
+            "policy = { min = 0 }".to_owned(),
+            "pool[0].policy.min",
+            "without a machine",
+        ),
+        (
+            "policy = { max = 0 }".to_owned(),
+            "pool[0].policy.max",
+            "without a machine",
+        ),
+        (
+            format!("policy = {{ min = 9, max = 3, {METRIC} }}"),
+            "pool[0].policy.min",
+            "more than max, 3",
+        ),
+        (
+            format!("policy = {{ fast = true, {METRIC} }}"),
+            "pool[0].policy.fast",
+            "no use for a pool",
+        ),
+        (
+            format!("policy = {{ saturation = {{ cpu = 90.0 }}, {METRIC} }}"),
+            "pool[0].policy.saturation",
+            "no use for a pool",
+        ),
+        (
+            "policy = { metric = [{ name = \"vir_cpu_cores\", target = 1 }] }".to_owned(),
+            "pool[0].policy.metric[0].name",
+            "is not of hosts",
+        ),
+        (
+            "policy = { metric = [{ name = \"cpu_utilisation\", target = 1 }] }".to_owned(),
+            "pool[0].policy.metric[0].name",
+            "cpu_utilization",
+        ),
+        (
+            format!("policy = {{ mode = \"act\", {METRIC} }}"),
+            "pool[0].hook",
+            "[pool.hook]",
+        ),
+        (hook(""), "pool[0].hook", "either a program or a url"),
+        (
+            hook("program = \"/a\", url = \"http://a/\""),
+            "pool[0].hook",
+            "either a program or a url",
+        ),
+        (
+            hook("program = \"a.sh\""),
+            "pool[0].hook.program",
+            "no path from the root",
+        ),
+        (
+            hook("program = \"/a\", token = \"x\""),
+            "pool[0].hook.token",
+            "has no use",
+        ),
+        (
+            hook("url = \"https://a/\""),
+            "pool[0].hook.url",
+            "such as curl",
+        ),
+        (
+            hook("url = \"http://me:secret@a/\""),
+            "pool[0].hook.url",
+            "give a token",
+        ),
+        (
+            hook("url = \"http://a/\", arguments = []"),
+            "pool[0].hook.arguments",
+            "has no use",
+        ),
+        (
+            hook("url = \"http://a/\", token = \"two words\""),
+            "pool[0].hook.token",
+            "no spaces",
+        ),
+        (
+            hook("url = \"http://a/\", token_file = \"/no/such\""),
+            "pool[0].hook.token_file",
+            "cannot read",
+        ),
+        (
+            hook("program = \"/a\", tries = 0"),
+            "pool[0].hook.tries",
+            "between 1 and 100",
+        ),
+        (
+            hook("program = \"/a\", timeout = \"0s\""),
+            "pool[0].hook.timeout",
+            "too short",
+        ),
+        (with_policy("drain = \"0s\""), "pool[0].drain", "too short"),
+        (
+            with_policy("labels = { \"elb.x\" = \"y\" }"),
+            "pool[0].labels",
+            "no label",
+        ),
+        (
+            poor("replace = true"),
+            "pool[0].poor.replace",
+            "without a hook",
+        ),
+        (
+            poor("population = 2"),
+            "pool[0].poor.population",
+            "out of line",
+        ),
+        (
+            poor("distance = 2.0, back = 3.0"),
+            "pool[0].poor.back",
+            "more than distance",
+        ),
+        (poor("most = 1.0"), "pool[0].poor.most", "not a part of 1"),
+        (poor("steal = 0.0"), "pool[0].poor.steal", "not above zero"),
+        (
+            with_policy("[[pool]]\nname = \"workers\""),
+            "pool[1].name",
+            "configured twice",
+        ),
+        (
+            with_policy(&format!("[[pool]]\nname = \"others\"\n{}", with_policy(""))),
+            "pool[1].labels",
+            "can be of this pool and of \"workers\"",
+        ),
+    ] {
+        let refusal = pool(&lines);
+        assert!(refusal.starts_with(key), "{lines}: {refusal}");
+        assert!(refusal.contains(problem), "{lines}: {refusal}");
+    }
+    for unknown in [
+        "size = 3",
+        "[pool.hook]\nprogramm = \"/a\"",
+        "[pool.poor]\nsteel = 3",
+    ] {
+        let refusal = pool(&format!("{}\n{unknown}", with_policy("")));
+        assert!(refusal.contains("unknown field"), "{unknown}: {refusal}");
+    }
+}
+
+#[test]
+fn pools_whose_labels_exclude_each_other_go_together() {
+    let one = |name: &str, label: &str| {
+        format!(
+            "[[pool]]\nname = \"{name}\"\nlabels = {{ {label} }}\n{}",
+            with_policy("")
+        )
+    };
+    let disjoint = one("a", "zone = \"a\"") + &one("b", "zone = \"b\", disk = \"ssd\"");
+    assert_eq!(Config::from_toml(&disjoint).unwrap().pools.len(), 2);
+    let meeting = one("a", "zone = \"a\"") + &one("b", "disk = \"ssd\"");
+    assert!(Config::from_toml(&meeting).is_err());
+}

@@ -1,0 +1,583 @@
+//! One pool under control: how many machines it should have, which of them are poor performers,
+//! and what to do next.
+//!
+//! Pure but for its memory: it is shown the cluster and what telemetry says, and answers with
+//! what is to be done. [`pools`](super::pools) does it.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use sflow_metrics::{QueryError, Timestamp};
+
+use super::hook::{Action, HookError, Order, Promise};
+use super::machines::{Aim, Leaving, Machine, MachineNote, MachineStep, Machines, StaysBecause};
+use super::peers::{PeerEvent, PeerStanding, Peers, Sight};
+use super::room::{Floor, floor, homeless};
+use crate::config::Pool;
+use crate::orchestrator::{Availability, Census, DRAINED_FOR, Demand, Node, Scaling};
+use crate::policy::{Decision, HostLoad, Kind, Mode, Observation, Policy, Signal};
+use crate::telemetry::Question;
+
+/// Events of a pool that are kept.
+const EVENTS: usize = 200;
+
+/// One pool under control.
+#[derive(Debug)]
+pub struct Keeper {
+    pool: Pool,
+    mode: Mode,
+    policy: Policy,
+    machines: Machines,
+    peers: Peers,
+    question: Question,
+    floor: Floor,
+    standings: Vec<MachineStanding>,
+    orders: BTreeMap<String, Given>,
+    /// To be done because of what hooks have answered.
+    due: Vec<MachineStep>,
+    /// Machines that were told to take tasks again.
+    activated: BTreeSet<String>,
+    last: Option<Arc<Decision>>,
+    events: VecDeque<PoolEvent>,
+    number: u64,
+}
+
+/// What telemetry shows of a pool.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// One for each metric of the rule, over the machines that take tasks.
+    pub signals: Vec<Signal>,
+    /// How busy each host is, by the name of its node.
+    pub hosts: BTreeMap<String, HostLoad>,
+    /// Work per CPU second of each host, beside what others do, by the name of its node.
+    pub work: BTreeMap<String, f64>,
+}
+
+/// What is to be done for a pool.
+#[derive(Clone, Debug)]
+pub struct Decided {
+    /// The decision.
+    pub decision: Decision,
+    /// What is to be done about it, or would be in another mode.
+    pub steps: Vec<MachineStep>,
+}
+
+/// An order that was given to a hook and has not come to its end.
+#[derive(Clone, Debug, Serialize)]
+pub struct Given {
+    /// The key of the order.
+    pub order: String,
+    /// What was ordered.
+    pub action: Action,
+    /// Which machine it is about, as far as that is known.
+    pub machine: Option<String>,
+    /// When.
+    pub since: Timestamp,
+    /// Whether the hook has promised it; until then it is being asked.
+    pub is_promised: bool,
+}
+
+/// How a machine stands.
+#[derive(Clone, Debug, Serialize)]
+pub struct MachineStanding {
+    /// Its name.
+    pub name: String,
+    /// What it does for the cluster.
+    pub state: MachineState,
+    /// Why it cannot be taken away at this moment.
+    #[serde(skip_serializing_if = "Option::is_none", flatten)]
+    pub stays: Option<StaysBecause>,
+    /// Tasks on it.
+    pub tasks: u32,
+    /// What telemetry says of it; `None` if it says nothing.
+    pub load: Option<HostLoad>,
+    /// Work per CPU second, as a part of what the same services do elsewhere.
+    pub work: Option<f64>,
+    /// What is thought of it among its peers.
+    pub peer: Option<PeerStanding>,
+}
+
+/// What a machine does for the cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MachineState {
+    /// It takes tasks.
+    Serving,
+    /// Its tasks are to leave it, for this pool.
+    Draining,
+    /// It is empty and was given back.
+    GivenBack,
+    /// Somebody else has taken it out of use.
+    OutOfUse,
+    /// The cluster does not hear it.
+    Away,
+}
+
+impl MachineState {
+    /// In a word or two.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Serving => "serving",
+            Self::Draining => "draining",
+            Self::GivenBack => "given back",
+            Self::OutOfUse => "out of use",
+            Self::Away => "away",
+        }
+    }
+}
+
+/// Something that happened in a pool.
+#[derive(Clone, Debug, Serialize)]
+pub struct PoolEvent {
+    /// Its number; later ones are larger.
+    pub id: u64,
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    #[serde(flatten)]
+    pub what: Happened,
+    /// The same in words.
+    pub words: String,
+}
+
+/// What can happen in a pool.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "event", content = "about")]
+pub enum Happened {
+    /// Something was begun.
+    Step(MachineStep),
+    /// Something came of what was begun.
+    Note(MachineNote),
+    /// A machine came into line with its peers, or out of it.
+    Peer(PeerEvent),
+}
+
+impl Keeper {
+    /// A pool of which nothing is known yet.
+    ///
+    /// # Errors
+    ///
+    /// If it is to be kept by a metric that is not known.
+    pub fn new(pool: &Pool) -> Result<Self, QueryError> {
+        Ok(Self {
+            mode: pool.settings.mode,
+            policy: Policy::new(pool.settings.clone()),
+            machines: Machines::new(pool.machines),
+            peers: Peers::new(pool.peers),
+            question: Question::new(&pool.settings.rule.metrics())?,
+            floor: Floor::default(),
+            standings: Vec::new(),
+            orders: BTreeMap::new(),
+            due: Vec::new(),
+            activated: BTreeSet::new(),
+            last: None,
+            events: VecDeque::new(),
+            number: 0,
+            pool: pool.clone(),
+        })
+    }
+
+    /// The same pool, with all that is remembered, under other settings.
+    ///
+    /// # Errors
+    ///
+    /// If it is to be kept by a metric that is not known; then nothing has changed.
+    pub fn configure(&mut self, pool: &Pool) -> Result<(), QueryError> {
+        self.question = Question::new(&pool.settings.rule.metrics())?;
+        self.policy = self.policy.with(pool.settings.clone());
+        self.machines.set(pool.machines);
+        if self.pool.peers != pool.peers {
+            self.peers = Peers::new(pool.peers);
+        }
+        self.mode = pool.settings.mode;
+        self.pool = pool.clone();
+        Ok(())
+    }
+
+    /// What it is and how it is kept.
+    pub const fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// What is to be done for it.
+    pub const fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Does more or less.
+    pub const fn set_mode(&mut self, mode: Mode) {
+        self.mode = mode;
+    }
+
+    /// What is asked of the telemetry.
+    pub const fn question(&self) -> &Question {
+        &self.question
+    }
+
+    /// How many machines the services need.
+    pub const fn floor(&self) -> &Floor {
+        &self.floor
+    }
+
+    /// How each machine stands.
+    pub fn standings(&self) -> &[MachineStanding] {
+        &self.standings
+    }
+
+    /// Orders that are under way.
+    pub fn orders(&self) -> impl Iterator<Item = &Given> {
+        self.orders.values()
+    }
+
+    /// What was decided last.
+    pub const fn last(&self) -> Option<&Arc<Decision>> {
+        self.last.as_ref()
+    }
+
+    /// What has happened, oldest first.
+    pub const fn events(&self) -> &VecDeque<PoolEvent> {
+        &self.events
+    }
+
+    /// Poor performers that may still be replaced.
+    pub fn replacements_left(&self, now: Timestamp) -> u32 {
+        self.machines.replacements_left(now)
+    }
+
+    /// The nodes that take tasks for it, by name.
+    pub fn serving<'c>(&self, census: &'c Census) -> impl Iterator<Item = &'c Node> + use<'c, '_> {
+        let nodes = census.nodes.iter();
+        nodes.filter(|node| {
+            self.pool.nodes.is_for(node)
+                && takes_tasks(node)
+                && !self.machines.leaving().contains_key(&node.name)
+        })
+    }
+
+    /// Decides. In a mode in which nothing is to be done, nothing is remembered as if it were.
+    /// `least` says how many tasks of a service there should be at least.
+    pub fn step(
+        &mut self,
+        now: Timestamp,
+        instance: &str,
+        mode: Mode,
+        census: &Census,
+        seen: &Seen,
+        least: impl Fn(&Demand) -> u32,
+    ) -> Decided {
+        let due = self.resume(now, census);
+        self.floor = self.floor_of(census, least);
+        let mut machines = self.machines_of(census);
+        let back = activate(&mut machines, &due);
+        let sights = self.sights(&machines, seen);
+        for event in self.peers.look(now, &sights) {
+            self.tell(now, Happened::Peer(event));
+        }
+        let count = self.machines.count(&machines);
+        if back > 0 {
+            self.policy.changed(now, count.saturating_sub(back), count);
+        }
+        let observation = self.observation(now, &machines, count, seen);
+        let mut decision = self.policy.step(now, &observation);
+        decision.mode = mode;
+        let (_, most, _) = self.policy.settings().bounds(now);
+        decision.keep_floor(&self.floor, most);
+        let poor = self.peers.poor();
+        let aim = Aim {
+            wish: decision.result,
+            least: self.floor.machines.min(most),
+            most,
+            poor: &poor,
+            replace: self.pool.replace,
+        };
+        let (plan, after) = if mode == Mode::Act {
+            let plan = self.machines.step(now, instance, &machines, aim);
+            let after = count_after(&self.machines, &machines, &plan.steps);
+            (plan, after)
+        } else {
+            // What would be done, without having done it.
+            let mut trial = self.machines.clone();
+            self.machines.watch(now, &machines);
+            let mut plan = trial.step(now, instance, &machines, aim);
+            plan.notes.clear();
+            let after = count_after(&trial, &machines, &plan.steps);
+            (plan, after)
+        };
+        decision.hold_machines(after, plan.held);
+        for note in plan.notes {
+            self.tell(now, Happened::Note(note));
+        }
+        self.stand(&machines, seen);
+        if mode == Mode::Act {
+            self.remember(&plan.steps);
+        }
+        let mut steps = due;
+        steps.extend(plan.steps);
+        Decided { decision, steps }
+    }
+
+    /// Takes note of what the hook answered.
+    pub fn answered(&mut self, now: Timestamp, order: &str, promise: Result<Promise, HookError>) {
+        match promise {
+            Ok(promise) => {
+                if let Some(given) = self.orders.get_mut(order) {
+                    given.is_promised = true;
+                    if promise.machine.is_some() {
+                        given.machine.clone_from(&promise.machine);
+                    }
+                }
+                self.machines.promised(order, promise.machine);
+            }
+            Err(error) => {
+                let plan = self.machines.failed(now, order, &error.to_string());
+                for note in plan.notes {
+                    self.tell(now, Happened::Note(note));
+                }
+                self.due.extend(plan.steps);
+            }
+        }
+    }
+
+    /// Takes note of an order that is given, so that it can be shown while it is under way.
+    pub fn given(&mut self, now: Timestamp, order: &Order) {
+        let given = Given {
+            order: order.order.clone(),
+            action: order.action,
+            machine: order.machine.clone(),
+            since: now,
+            is_promised: false,
+        };
+        self.orders.insert(order.order.clone(), given);
+    }
+
+    /// Takes note of a decision and of what was really done for it.
+    pub fn decided(&mut self, now: Timestamp, decision: &Arc<Decision>, is_done: bool) {
+        if is_done && decision.is_change() {
+            self.policy.changed(now, decision.replicas, decision.result);
+        }
+        self.last = Some(Arc::clone(decision));
+        // What is neither to come nor on its way out is at its end.
+        let coming = self.machines.coming().iter();
+        let mut live: Vec<&str> = coming.map(|coming| coming.order.as_str()).collect();
+        for leaving in self.machines.leaving().values() {
+            if let Leaving::Given { order, .. } = leaving {
+                live.push(order);
+            }
+        }
+        self.orders
+            .retain(|order, _| live.contains(&order.as_str()));
+    }
+
+    /// Keeps an event.
+    pub fn tell(&mut self, now: Timestamp, what: Happened) {
+        let words = match &what {
+            Happened::Step(step) => step.to_string(),
+            Happened::Note(note) => note.to_string(),
+            Happened::Peer(event) => format!("machine {}: {}", event.host, event.standing),
+        };
+        if self.events.len() == EVENTS {
+            self.events.pop_front();
+        }
+        self.number += 1;
+        self.events.push_back(PoolEvent {
+            id: self.number,
+            at: now,
+            what,
+            words,
+        });
+    }
+
+    /// Those that were drained for this pool by whoever kept it before are on their way out still.
+    /// Those that were told by this one to take tasks again, and do not, are told again.
+    fn resume(&mut self, now: Timestamp, census: &Census) -> Vec<MachineStep> {
+        let mut due = std::mem::take(&mut self.due);
+        self.remember(&due);
+        let is_drained = |node: &&Node| {
+            node.labels.get(DRAINED_FOR) == Some(&self.pool.name)
+                && node.is_ready
+                && node.availability == Availability::Drain
+                && self.pool.nodes.is_for(node)
+        };
+        let drained: Vec<String> = census
+            .nodes
+            .iter()
+            .filter(is_drained)
+            .map(|node| node.name.clone())
+            .collect();
+        self.activated.retain(|name| drained.contains(name));
+        for machine in drained {
+            if self.activated.contains(&machine) {
+                let again = MachineStep::Activate { machine };
+                if !due.contains(&again) {
+                    due.push(again);
+                }
+            } else if let Some(note) = self.machines.resume(now, &machine) {
+                self.tell(now, Happened::Note(note));
+            }
+        }
+        due
+    }
+
+    /// Remembers whom these steps let take tasks again.
+    fn remember(&mut self, steps: &[MachineStep]) {
+        for step in steps {
+            match step {
+                MachineStep::Activate { machine } => {
+                    self.activated.insert(machine.clone());
+                }
+                MachineStep::Drain { machine, .. } => {
+                    self.activated.remove(machine);
+                }
+                MachineStep::Add { .. } | MachineStep::Remove { .. } => {}
+            }
+        }
+    }
+
+    fn floor_of(&self, census: &Census, least: impl Fn(&Demand) -> u32) -> Floor {
+        let serving: Vec<&Node> = self.serving(census).collect();
+        let is_other = |node: &&Node| takes_tasks(node) && !self.pool.nodes.is_for(node);
+        let others: Vec<&Node> = census.nodes.iter().filter(is_other).collect();
+        floor(census, &serving, &others, least, self.pool.settings.max)
+    }
+
+    /// The machines of the pool, one for each name: of several, the one that is heard.
+    fn machines_of(&self, census: &Census) -> Vec<Machine> {
+        let mut by_name: BTreeMap<&str, Vec<&Node>> = BTreeMap::new();
+        for node in &census.nodes {
+            if self.pool.nodes.is_for(node) {
+                by_name.entry(&node.name).or_default().push(node);
+            }
+        }
+        let staying: Vec<&Node> = census
+            .nodes
+            .iter()
+            .filter(|node| takes_tasks(node))
+            .collect();
+        let machine = |(name, nodes): (&str, Vec<&Node>)| {
+            let ready = nodes.iter().filter(|node| node.is_ready);
+            let is_shared = ready.count() > 1;
+            let node = nodes.iter().max_by_key(|node| node.is_ready)?;
+            let others: Vec<&Node> = staying
+                .iter()
+                .filter(|other| other.id != node.id)
+                .copied()
+                .collect();
+            let stays = if is_shared {
+                Some(StaysBecause::SharedName)
+            } else if takes_tasks(node) {
+                // What others on their way out still have needs its room as well.
+                let leaving = census.nodes.iter();
+                let leaving = leaving.filter(|other| other.is_ready && !takes_tasks(other));
+                let leaving: Vec<&Node> = leaving.chain([*node]).collect();
+                let service = homeless(census, &leaving, &others);
+                service.map(|service| StaysBecause::NoRoom { service })
+            } else {
+                None
+            };
+            Some(Machine {
+                name: name.to_owned(),
+                is_ready: node.is_ready,
+                is_active: node.availability == Availability::Active,
+                stays,
+                tasks: node.crowd(),
+            })
+        };
+        by_name.into_iter().filter_map(machine).collect()
+    }
+
+    fn sights(&self, machines: &[Machine], seen: &Seen) -> Vec<Sight> {
+        let serving = machines.iter().filter(|machine| {
+            let is_leaving = self.machines.leaving().contains_key(&machine.name);
+            machine.is_ready && machine.is_active && !is_leaving
+        });
+        let sight = |machine: &Machine| Sight {
+            host: machine.name.clone(),
+            steal: seen.hosts.get(&machine.name).and_then(|load| load.steal),
+            work: seen.work.get(&machine.name).copied(),
+        };
+        serving.map(sight).collect()
+    }
+
+    fn observation(
+        &self,
+        now: Timestamp,
+        machines: &[Machine],
+        count: u32,
+        seen: &Seen,
+    ) -> Observation {
+        let age = |machine: &Machine| {
+            let since = self.machines.known_since(&machine.name);
+            since.map_or(Duration::ZERO, |since| now - since)
+        };
+        let serving = machines.iter().filter(|machine| {
+            let is_leaving = self.machines.leaving().contains_key(&machine.name);
+            machine.is_ready && machine.is_active && !is_leaving
+        });
+        Observation {
+            kind: Kind::Pool,
+            service: self.pool.name.clone(),
+            replicas: count,
+            running: serving.map(age).collect(),
+            signals: seen.signals.clone(),
+            ..Observation::default()
+        }
+    }
+
+    fn stand(&mut self, machines: &[Machine], seen: &Seen) {
+        let peers: BTreeMap<&str, PeerStanding> = self.peers.standings().collect();
+        let standing = |machine: &Machine| {
+            let state = match self.machines.leaving().get(&machine.name) {
+                _ if !machine.is_ready => MachineState::Away,
+                Some(Leaving::Draining { .. }) => MachineState::Draining,
+                Some(Leaving::Given { .. }) => MachineState::GivenBack,
+                None if machine.is_active => MachineState::Serving,
+                None => MachineState::OutOfUse,
+            };
+            MachineStanding {
+                name: machine.name.clone(),
+                state,
+                stays: machine.stays.clone(),
+                tasks: machine.tasks,
+                load: seen.hosts.get(&machine.name).cloned(),
+                work: seen.work.get(&machine.name).copied(),
+                peer: peers.get(machine.name.as_str()).copied(),
+            }
+        };
+        self.standings = machines.iter().map(standing).collect();
+    }
+}
+
+/// Lets those take tasks that are to do so again; answers how many did not.
+fn activate(machines: &mut [Machine], steps: &[MachineStep]) -> u32 {
+    let mut back = 0;
+    for machine in machines {
+        let is_it = |step: &MachineStep| matches!(step, MachineStep::Activate { machine: it } if *it == machine.name);
+        if !machine.is_active && steps.iter().any(is_it) {
+            machine.is_active = true;
+            back += 1;
+        }
+    }
+    back
+}
+
+/// How many there are once these steps are done.
+fn count_after(after: &Machines, machines: &[Machine], steps: &[MachineStep]) -> u32 {
+    let mut machines = machines.to_vec();
+    activate(&mut machines, steps);
+    after.count(&machines)
+}
+
+/// Whether a node is heard and takes tasks.
+pub(super) fn takes_tasks(node: &Node) -> bool {
+    node.is_ready && node.availability == Availability::Active
+}
+
+/// How many tasks a service has.
+pub(super) const fn replicas(demand: &Demand) -> u32 {
+    match demand.scaling {
+        Scaling::Replicated { replicas } => replicas,
+        Scaling::Global | Scaling::Job => 0,
+    }
+}

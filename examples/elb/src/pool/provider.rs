@@ -1,0 +1,64 @@
+//! Who gives orders to hooks, and brings their answers: never waits, and nobody waits for it.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::task::Poll;
+
+use tokio::task::JoinSet;
+
+use super::hook::{HookError, HookSettings, Order, Promise};
+
+/// An answer to an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Which order, of which pool.
+    pub order: Order,
+    /// What was promised, or why nothing was.
+    pub promise: Result<Promise, HookError>,
+}
+
+/// Gives orders, and brings answers when there are some.
+pub trait Provider: fmt::Debug + Send {
+    /// Begins to give an order.
+    fn give(&mut self, hook: &HookSettings, order: Order);
+
+    /// The answers that have come since it was asked last.
+    fn answers(&mut self) -> Vec<Answer>;
+}
+
+/// Gives each order in a task of its own, on the runtime that it is called on. When it is
+/// dropped, programs that still run are ended.
+#[derive(Debug, Default)]
+pub struct Background {
+    orders: JoinSet<Answer>,
+}
+
+impl Provider for Background {
+    fn give(&mut self, hook: &HookSettings, order: Order) {
+        let hook = hook.clone();
+        self.orders.spawn(async move {
+            let promise = hook.give(&order).await;
+            Answer { order, promise }
+        });
+    }
+
+    fn answers(&mut self) -> Vec<Answer> {
+        let mut answers = Vec::new();
+        while let Some(answer) = self.orders.try_join_next() {
+            // One that panicked has no answer; what was ordered is then late.
+            answers.extend(answer);
+        }
+        answers
+    }
+}
+
+impl Background {
+    /// Waits until there is an answer to bring; for ever where nothing was ordered.
+    pub async fn ready(&mut self) -> Answer {
+        poll_fn(|context| match self.orders.poll_join_next(context) {
+            Poll::Ready(Some(Ok(answer))) => Poll::Ready(answer),
+            Poll::Ready(_) | Poll::Pending => Poll::Pending,
+        })
+        .await
+    }
+}

@@ -1,0 +1,397 @@
+//! Whether nodes have room for what services ask for.
+//!
+//! Swarm spreads tasks: of the nodes that have room, the one with the fewest tasks of the same
+//! service gets the next one, then the one with the fewest of all. What fits here that way fits
+//! there; a cleverer order would promise what swarm does not find.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::orchestrator::{Census, Demand, Node, Resources, Scaling, ServiceId};
+
+/// How many machines of a pool the services need at least.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Floor {
+    /// So many.
+    pub machines: u32,
+    /// A service of which a task has no place with one fewer.
+    pub service: Option<String>,
+    /// Whether not even so many are enough.
+    pub is_short: bool,
+}
+
+/// How many of the machines the services need so that the least of each has room, beside the
+/// nodes that are not of the pool. The smallest machines count first, and further ones are
+/// taken for as large as these, up to `most`.
+pub fn floor(
+    census: &Census,
+    machines: &[&Node],
+    others: &[&Node],
+    least: impl Fn(&Demand) -> u32,
+    most: u32,
+) -> Floor {
+    let mut machines = machines.to_vec();
+    machines.sort_by(|a, b| {
+        let (a, b) = (a.resources, b.resources);
+        a.cores.total_cmp(&b.cores).then(a.memory.cmp(&b.memory))
+    });
+    let Some(smallest) = machines.first().copied() else {
+        // Nobody knows how large the next one would be.
+        return Floor::default();
+    };
+    let mut wanted: Vec<(&Demand, u32)> = census
+        .demands
+        .iter()
+        .filter(|demand| matches!(demand.scaling, Scaling::Replicated { .. }))
+        .map(|demand| (demand, least(demand)))
+        .collect();
+    wanted.sort_by(|(a, _), (b, _)| larger(a.reserved, b.reserved));
+    let short = |count: u32| {
+        let known = machines.iter().copied();
+        let known = known.chain(std::iter::repeat(smallest));
+        let pool = known.take(usize::try_from(count).unwrap_or(usize::MAX));
+        let nodes = others.iter().copied().chain(pool);
+        let mut room = Room::empty(nodes, &census.demands);
+        wanted.iter().find_map(|(demand, tasks)| {
+            let fits = (0..*tasks).all(|_| room.place(demand));
+            (!fits).then(|| demand.name.clone())
+        })
+    };
+    let most = most.max(u32::try_from(machines.len()).unwrap_or(u32::MAX));
+    // Between one that is not enough and one that is.
+    let (mut low, mut high) = (0, most);
+    if let Some(service) = short(most) {
+        return Floor {
+            machines: most,
+            service: Some(service),
+            is_short: true,
+        };
+    }
+    let mut service = short(0);
+    if service.is_none() {
+        return Floor::default();
+    }
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
+        match short(middle) {
+            Some(name) => (low, service) = (middle, Some(name)),
+            None => high = middle,
+        }
+    }
+    Floor {
+        machines: high,
+        service,
+        is_short: false,
+    }
+}
+
+/// A service of which a task would have no place if these nodes had to give all that they have to
+/// the others that take tasks.
+pub fn homeless(census: &Census, leaving: &[&Node], staying: &[&Node]) -> Option<String> {
+    let mut room = Room::occupied(staying.iter().copied(), &census.demands);
+    let on = |demand: &Demand| {
+        let tasks = leaving.iter().filter_map(|node| node.tasks.get(&demand.id));
+        tasks.fold(0_u32, |sum, tasks| sum.saturating_add(*tasks))
+    };
+    let mut moving: Vec<(&Demand, u32)> = census
+        .demands
+        .iter()
+        .filter(|demand| demand.scaling != Scaling::Global)
+        .map(|demand| (demand, on(demand)))
+        .collect();
+    moving.sort_by(|(a, _), (b, _)| larger(a.reserved, b.reserved));
+    moving.into_iter().find_map(|(demand, tasks)| {
+        let fits = (0..tasks).all(|_| room.place(demand));
+        (!fits).then(|| demand.name.clone())
+    })
+}
+
+/// The nodes, and what is left of them.
+#[derive(Debug)]
+struct Room<'c> {
+    places: Vec<Place<'c>>,
+}
+
+#[derive(Debug)]
+struct Place<'c> {
+    node: &'c Node,
+    left: Resources,
+    tasks: BTreeMap<&'c ServiceId, u32>,
+    crowd: u32,
+}
+
+impl<'c> Room<'c> {
+    /// Nodes with nothing on them but what runs on each.
+    fn empty(nodes: impl Iterator<Item = &'c Node>, demands: &'c [Demand]) -> Self {
+        let global = |demand: &&Demand| demand.scaling == Scaling::Global;
+        let place = |node: &'c Node| {
+            let mut place = Place::of(node);
+            for demand in demands.iter().filter(global) {
+                if place.suits(demand) {
+                    place.take(demand, 1);
+                }
+            }
+            place
+        };
+        Self {
+            places: nodes.map(place).collect(),
+        }
+    }
+
+    /// Nodes with what is on them.
+    fn occupied(nodes: impl Iterator<Item = &'c Node>, demands: &'c [Demand]) -> Self {
+        let place = |node: &'c Node| {
+            let mut place = Place::of(node);
+            for demand in demands {
+                if let Some(tasks) = node.tasks.get(&demand.id) {
+                    place.take(demand, *tasks);
+                }
+            }
+            place
+        };
+        Self {
+            places: nodes.map(place).collect(),
+        }
+    }
+
+    /// Gives one task a place; `false` if there is none.
+    fn place(&mut self, demand: &'c Demand) -> bool {
+        let fitting = self
+            .places
+            .iter_mut()
+            .filter(|place| place.has_room(demand));
+        let crowd = |place: &&mut Place<'_>| (place.own(demand), place.crowd);
+        match fitting.min_by_key(crowd) {
+            Some(place) => {
+                place.take(demand, 1);
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+impl<'c> Place<'c> {
+    const fn of(node: &'c Node) -> Self {
+        Self {
+            node,
+            left: node.resources,
+            tasks: BTreeMap::new(),
+            crowd: 0,
+        }
+    }
+
+    fn own(&self, demand: &Demand) -> u32 {
+        self.tasks.get(&demand.id).copied().unwrap_or(0)
+    }
+
+    fn has_room(&self, demand: &Demand) -> bool {
+        /// Cores are sums of fractions.
+        const HAIR: f64 = 1e-6;
+        demand.reserved.cores <= self.left.cores + HAIR
+            && demand.reserved.memory <= self.left.memory
+            && demand.per_node.is_none_or(|most| self.own(demand) < most)
+            && self.suits(demand)
+    }
+
+    fn suits(&self, demand: &Demand) -> bool {
+        let mut constraints = demand.constraints.iter();
+        constraints.all(|constraint| is_met(constraint, self.node))
+    }
+
+    fn take(&mut self, demand: &'c Demand, tasks: u32) {
+        self.left.cores -= demand.reserved.cores * f64::from(tasks);
+        let memory = demand.reserved.memory.saturating_mul(tasks.into());
+        self.left.memory = self.left.memory.saturating_sub(memory);
+        let own = self.tasks.entry(&demand.id).or_default();
+        *own = own.saturating_add(tasks);
+        self.crowd = self.crowd.saturating_add(tasks);
+    }
+}
+
+/// Whether a node meets a constraint on its role, its name or a label of its. What else there
+/// is, such as the system that it runs, is taken to be met: the machines of a pool are alike.
+fn is_met(constraint: &str, node: &Node) -> bool {
+    let (key, is_equal, value) = match (constraint.split_once("=="), constraint.split_once("!=")) {
+        (Some((key, value)), _) => (key.trim(), true, value.trim()),
+        (None, Some((key, value))) => (key.trim(), false, value.trim()),
+        (None, None) => return true,
+    };
+    let role = if node.is_manager { "manager" } else { "worker" };
+    let found = match key {
+        "node.role" => role,
+        "node.hostname" => node.name.as_str(),
+        "node.id" => node.id.as_str(),
+        _ => match key.strip_prefix("node.labels.") {
+            Some(label) => node.labels.get(label).map_or("", String::as_str),
+            None => return true,
+        },
+    };
+    found.eq_ignore_ascii_case(value) == is_equal
+}
+
+/// The larger first.
+fn larger(a: Resources, b: Resources) -> std::cmp::Ordering {
+    b.cores.total_cmp(&a.cores).then(b.memory.cmp(&a.memory))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::orchestrator::Availability;
+
+    fn node(name: &str, cores: f64, tasks: &[(&str, u32)]) -> Node {
+        let task = |(service, tasks): &(&str, u32)| (ServiceId((*service).to_owned()), *tasks);
+        Node {
+            id: name.to_owned(),
+            name: name.to_owned(),
+            version: 1,
+            labels: BTreeMap::from([("disk".to_owned(), "ssd".to_owned())]),
+            availability: Availability::Active,
+            is_ready: true,
+            is_manager: name.starts_with('m'),
+            resources: Resources {
+                cores,
+                memory: 1_000,
+            },
+            tasks: tasks.iter().map(task).collect(),
+        }
+    }
+
+    fn demand(name: &str, replicas: u32, cores: f64, memory: u64) -> Demand {
+        Demand {
+            id: ServiceId(name.to_owned()),
+            name: name.to_owned(),
+            scaling: Scaling::Replicated { replicas },
+            reserved: Resources { cores, memory },
+            per_node: None,
+            constraints: Vec::new(),
+        }
+    }
+
+    fn of(demands: Vec<Demand>) -> Census {
+        Census {
+            nodes: Vec::new(),
+            demands,
+        }
+    }
+
+    fn replicas(demand: &Demand) -> u32 {
+        match demand.scaling {
+            Scaling::Replicated { replicas } => replicas,
+            _ => 0,
+        }
+    }
+
+    fn least(census: &Census, machines: &[Node], others: &[Node]) -> Floor {
+        let machines: Vec<&Node> = machines.iter().collect();
+        let others: Vec<&Node> = others.iter().collect();
+        floor(census, &machines, &others, replicas, 10)
+    }
+
+    #[test]
+    fn cores_and_memory_are_counted_in_whole_tasks() {
+        let workers: Vec<Node> = (1..=4).map(|w| node(&format!("w{w}"), 2.0, &[])).collect();
+        // Three tasks of 0.9 cores have no room on one node of two cores, but on two.
+        let census = of(vec![demand("web", 3, 0.9, 0)]);
+        let floor = least(&census, &workers, &[]);
+        assert_eq!((floor.machines, floor.service.as_deref()), (2, Some("web")));
+        // Memory counts as well, and so does what others have room for.
+        let census = of(vec![demand("web", 3, 0.9, 600)]);
+        assert_eq!(least(&census, &workers, &[]).machines, 3);
+        let manager = [node("m1", 2.0, &[])];
+        assert_eq!(least(&census, &workers, &manager).machines, 2);
+        // More than there are: one of the same size each.
+        let census = of(vec![demand("web", 14, 0.9, 0)]);
+        assert_eq!(least(&census, &workers, &[]).machines, 7);
+        let census = of(vec![demand("web", 40, 0.9, 0)]);
+        let floor = least(&census, &workers, &[]);
+        assert_eq!((floor.machines, floor.is_short), (10, true));
+        // A task that fits nowhere fits on no number of them.
+        assert!(least(&of(vec![demand("db", 1, 8.0, 0)]), &workers, &[]).is_short);
+        // Nothing is reserved: any node will do.
+        let census = of(vec![demand("web", 9, 0.0, 0)]);
+        assert_eq!(least(&census, &workers, &[]).machines, 1);
+        assert_eq!(least(&census, &workers, &manager), Floor::default());
+    }
+
+    #[test]
+    fn what_runs_everywhere_takes_its_part_of_each() {
+        let workers: Vec<Node> = (1..=4).map(|w| node(&format!("w{w}"), 2.0, &[])).collect();
+        let mut agent = demand("agent", 0, 0.5, 0);
+        agent.scaling = Scaling::Global;
+        let census = of(vec![agent, demand("web", 4, 1.0, 0)]);
+        assert_eq!(least(&census, &workers, &[]).machines, 4);
+    }
+
+    #[test]
+    fn placement_counts_as_far_as_it_is_known() {
+        let workers: Vec<Node> = (1..=4).map(|w| node(&format!("w{w}"), 2.0, &[])).collect();
+        let manager = [node("m1", 64.0, &[])];
+        let mut web = demand("web", 3, 0.1, 0);
+        web.per_node = Some(1);
+        assert_eq!(
+            least(&of(vec![web.clone()]), &workers, &manager).machines,
+            2
+        );
+        for (constraint, machines) in [
+            ("node.role == worker", 3),
+            ("node.role!=manager", 3),
+            ("node.hostname != m1", 3),
+            ("node.labels.disk == SSD", 2),
+            ("engine.labels.x == y", 2),
+        ] {
+            web.constraints = vec![constraint.to_owned()];
+            let floor = least(&of(vec![web.clone()]), &workers, &manager);
+            assert_eq!(floor.machines, machines, "{constraint}");
+        }
+        web.constraints = vec!["node.labels.disk == tape".to_owned()];
+        assert!(least(&of(vec![web]), &workers, &manager).is_short);
+    }
+
+    #[test]
+    fn a_node_may_go_when_the_others_can_take_over_what_it_has() {
+        let census = of(vec![demand("web", 4, 0.9, 0), demand("db", 1, 1.5, 0)]);
+        let leaving = node("w1", 2.0, &[("web", 1), ("gone", 3)]);
+        let room = node("w2", 2.0, &[("web", 1)]);
+        let full = node("w3", 2.0, &[("web", 2)]);
+        assert_eq!(homeless(&census, &[&leaving], &[&room, &full]), None);
+        let home = homeless(&census, &[&leaving], &[&full]);
+        assert_eq!(home.as_deref(), Some("web"));
+        assert_eq!(homeless(&census, &[&leaving], &[]).as_deref(), Some("web"));
+        let database = node("w1", 2.0, &[("db", 1)]);
+        let home = homeless(&census, &[&database], &[&room, &full]);
+        assert_eq!(home.as_deref(), Some("db"));
+        // What runs everywhere does not move.
+        let mut agent = demand("agent", 0, 0.5, 0);
+        agent.scaling = Scaling::Global;
+        let leaving = node("w1", 2.0, &[("agent", 1)]);
+        assert_eq!(homeless(&of(vec![agent]), &[&leaving], &[]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn the_floor_is_enough_and_one_fewer_is_not(
+            services in proptest::collection::vec((1..8_u32, 1..20_u32, 1..10_u64), 1..6),
+            machines in 1..8_u32,
+        ) {
+            let demands = services.iter().enumerate().map(|(place, (tasks, cores, memory))| {
+                demand(&place.to_string(), *tasks, f64::from(*cores) / 10.0, memory * 100)
+            });
+            let census = of(demands.collect());
+            let nodes: Vec<Node> = (0..10).map(|w| node(&format!("w{w}"), 2.0, &[])).collect();
+            let there = usize::try_from(machines).unwrap();
+            let found = least(&census, &nodes[..there], &[]);
+            prop_assert!(found.machines <= 10);
+            if !found.is_short {
+                let enough: Vec<&Node> = nodes.iter().take(found.machines as usize).collect();
+                let at_most = |most: u32| floor(&census, &enough[..1], &[], replicas, most);
+                prop_assert!(!at_most(found.machines).is_short);
+                prop_assert!(found.machines == 1 || at_most(found.machines - 1).is_short);
+            }
+        }
+    }
+}

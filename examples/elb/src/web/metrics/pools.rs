@@ -1,0 +1,140 @@
+//! What each pool of machines has, wants and has done.
+
+use std::fmt;
+
+use prometheus_client::encoding::DescriptorEncoder;
+
+use super::{Column, Labels, counters, gauges, label};
+use crate::board::{Board, PoolStanding};
+use crate::pool::keeper::MachineState;
+use crate::pool::peers::PeerStanding;
+
+pub(super) fn pools(board: &Board, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    let pools = board.pools();
+    let columns: [Column<PoolStanding, f64>; 6] = [
+        (
+            "elb_pool_machines_wanted",
+            "Machines that there should be",
+            |pool| pool.wanted().into(),
+        ),
+        (
+            "elb_pool_machines_min",
+            "The least that is allowed",
+            |pool| pool.min.into(),
+        ),
+        (
+            "elb_pool_machines_max",
+            "The most that is allowed",
+            |pool| pool.max.into(),
+        ),
+        (
+            "elb_pool_machines_needed",
+            "What the services need at least",
+            |pool| pool.floor.machines.into(),
+        ),
+        (
+            "elb_pool_orders",
+            "Orders to the hook that are under way",
+            |pool| pool.orders.len() as f64,
+        ),
+        (
+            "elb_pool_replacements_left",
+            "Poor performers that may still be replaced in this period",
+            |pool| pool.replacements_left.into(),
+        ),
+    ];
+    for (name, help, value) in columns {
+        let each = pools.iter();
+        let each = each.map(|pool| (vec![label("pool", &pool.name)], value(pool)));
+        gauges(encoder, name, help, each)?;
+    }
+    gauges(
+        encoder,
+        "elb_pool_machines",
+        "Machines by what they do for the cluster",
+        pools.iter().flat_map(by_state),
+    )?;
+    gauges(
+        encoder,
+        "elb_pool_peers",
+        "Machines by what is thought of them among their peers",
+        pools.iter().flat_map(by_peer),
+    )?;
+    let signals = pools.iter().flat_map(|pool| {
+        let inputs = pool.last.iter().flat_map(|last| &last.inputs);
+        inputs.filter_map(|input| {
+            let labels = vec![label("pool", &pool.name), label("metric", &input.metric)];
+            Some((labels, input.value?))
+        })
+    });
+    gauges(
+        encoder,
+        "elb_pool_signal",
+        "Mean per machine; absent when nothing is known",
+        signals,
+    )?;
+    let modes = pools.iter().map(|pool| {
+        let labels = vec![label("pool", &pool.name), label("mode", pool.mode.name())];
+        (labels, 1.0)
+    });
+    let help = "1 for the mode that a pool is in";
+    gauges(encoder, "elb_pool_mode", help, modes)?;
+    let steps = pools.iter().flat_map(|pool| {
+        let tally = board.machine_tally(&pool.name);
+        [
+            ("add", tally.ordered),
+            ("drain", tally.drained),
+            ("activate", tally.activated),
+            ("remove", tally.given_back),
+        ]
+        .map(|(step, count)| (vec![label("pool", &pool.name), label("step", step)], count))
+    });
+    let help = "What was done with machines";
+    counters(encoder, "elb_pool_steps", help, steps)?;
+    let outcomes = board.pool_outcomes().iter();
+    let outcomes = outcomes.map(|((pool, outcome), count)| {
+        let labels = vec![label("pool", pool), label("outcome", outcome)];
+        (labels, *count)
+    });
+    let help = "Decisions for pools, by what came of them";
+    counters(encoder, "elb_pool_decisions", help, outcomes)
+}
+
+fn by_state(pool: &PoolStanding) -> [(Labels, f64); 5] {
+    [
+        ("serving", MachineState::Serving),
+        ("draining", MachineState::Draining),
+        ("given_back", MachineState::GivenBack),
+        ("out_of_use", MachineState::OutOfUse),
+        ("away", MachineState::Away),
+    ]
+    .map(|(name, state)| {
+        let machines = pool.machines.iter();
+        let count = machines.filter(|machine| machine.state == state).count();
+        let labels = vec![label("pool", &pool.name), label("state", name)];
+        (labels, count as f64)
+    })
+}
+
+fn by_peer(pool: &PoolStanding) -> [(Labels, f64); 4] {
+    let count = |is_it: fn(&PeerStanding) -> bool| {
+        let peers = pool.machines.iter().filter_map(|it| it.peer.as_ref());
+        peers.filter(|peer| is_it(peer)).count()
+    };
+    [
+        ("in_line", count(|it| matches!(it, PeerStanding::InLine))),
+        (
+            "unknown",
+            count(|it| matches!(it, PeerStanding::Unknown { .. })),
+        ),
+        (
+            "suspect",
+            count(|it| matches!(it, PeerStanding::Suspect { .. })),
+        ),
+        ("poor", count(|it| matches!(it, PeerStanding::Poor { .. }))),
+    ]
+    .map(|(name, count)| {
+        let labels = vec![label("pool", &pool.name), label("standing", name)];
+        (labels, count as f64)
+    })
+}

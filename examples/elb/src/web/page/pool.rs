@@ -1,0 +1,168 @@
+//! The card of a pool of machines.
+
+use super::when::When;
+use super::{decisions, modes, signal};
+use crate::board::PoolStanding;
+use crate::chart;
+use crate::pool::hook::Action;
+use crate::pool::keeper::{Given, MachineStanding, MachineState};
+use crate::pool::peers::PeerStanding;
+use crate::view::{DecisionView, PoolView};
+use crate::web::html::{Segment, Text};
+use crate::words::quantity;
+
+/// Rows that are shown.
+const ROWS: usize = 100;
+
+/// The card beside others: machines, what is under way, what has happened.
+pub(super) fn card(pool: &PoolView, decisions: &[DecisionView], when: &When) -> String {
+    let standing = &pool.standing;
+    let name = Text(&standing.name);
+    let (mode, words) = modes::meaning(standing.mode.name());
+    let buttons = modes::buttons_of_pool(&standing.name, mode);
+    let numbers = numbers(standing);
+    let as_service = pool.as_service();
+    let signals: String = as_service.signals.iter().map(signal::row).collect();
+    let live = chart::Live {
+        service: &as_service,
+        decisions,
+        began: when.began,
+    };
+    let (wide, narrow) = (live.part(chart::WIDE, ""), live.part(chart::NARROW, ""));
+    let machines = machines(standing);
+    let orders = orders(standing, when);
+    let decided = decisions::last(decisions, when);
+    let events = events(pool, when);
+    let file = Segment(&standing.name);
+    format!(
+        "<section class=\"card pool\">\n<div class=\"head\"><h2><bdi>{name}</bdi> \
+         <span class=\"quiet\">machines</span></h2><span class=\"badge {mode}\">{words}</span>\
+         {buttons}</div>\n{numbers}<div class=\"signals\">\n{signals}</div>\n\
+         <div class=\"chart wide\">{wide}</div>\n<div class=\"chart narrow\">{narrow}</div>\n\
+         {machines}{orders}{decided}{events}\
+         <p class=\"more\"><a href=\"/api/v1/pools/{file}\">all of it as data</a></p>\n</section>\n"
+    )
+}
+
+fn numbers(pool: &PoolStanding) -> String {
+    let number = |label: &str, number: u32, odd: bool| {
+        let class = if odd { " class=\"odd\"" } else { "" };
+        format!("<div{class}><dt>{label}</dt><dd>{number}</dd></div>")
+    };
+    let wanted = pool.wanted();
+    let (least, most) = (pool.min, pool.max);
+    format!(
+        "<dl class=\"numbers\">{}{}{}<div><dt>bounds</dt><dd>{least}–{most}</dd></div></dl>\n",
+        number("wanted", wanted, false),
+        number("serving", pool.serving, pool.serving != wanted),
+        number(
+            "services need",
+            pool.floor.machines,
+            pool.floor.is_short || pool.floor.machines > pool.serving
+        ),
+    )
+}
+
+fn machines(pool: &PoolStanding) -> String {
+    let rows = pool.machines.iter().take(ROWS);
+    let rows: String = rows.map(row).collect();
+    if rows.is_empty() {
+        return "<p class=\"quiet\">No node of the cluster is of this pool.</p>\n".to_owned();
+    }
+    let more = match pool.machines.len().saturating_sub(ROWS) {
+        0 => String::new(),
+        more => format!("<p class=\"more\">and {more} more</p>\n"),
+    };
+    let heads: String = ["tasks", "CPU", "steal", "memory"]
+        .iter()
+        .map(|head| format!("<th scope=\"col\" class=\"number\">{head}</th>"))
+        .collect();
+    format!(
+        "<table class=\"rows\">\n<thead><tr><th scope=\"col\">machine</th>\
+         <th scope=\"col\">state</th>{heads}<th scope=\"col\">among its peers</th></tr></thead>\n\
+         <tbody>\n{rows}</tbody>\n</table>\n{more}"
+    )
+}
+
+fn row(machine: &MachineStanding) -> String {
+    let name = Text(&machine.name);
+    let class = match machine.state {
+        MachineState::Serving => "",
+        _ => "odd",
+    };
+    let stays = machine.stays.as_ref().map_or_else(String::new, |why| {
+        let why = format!("stays: {why}");
+        format!("<br><span class=\"quiet\"><bdi>{}</bdi></span>", Text(&why))
+    });
+    let load = machine.load.as_ref();
+    let percent = |label: &str, value: Option<f64>| {
+        let value = quantity(value, "%");
+        format!(
+            "<td class=\"number\" data-label=\"{label}\">{}</td>",
+            Text(&value)
+        )
+    };
+    let (peer_class, peer) = match &machine.peer {
+        None => ("quiet", "not looked at".to_owned()),
+        Some(peer @ (PeerStanding::Poor { .. } | PeerStanding::Suspect { .. })) => {
+            ("odd", peer.to_string())
+        }
+        Some(peer @ PeerStanding::Unknown { .. }) => ("quiet", peer.to_string()),
+        Some(peer) => ("", peer.to_string()),
+    };
+    format!(
+        "<tr><th scope=\"row\"><bdi>{name}</bdi></th><td class=\"{class}\">{state}{stays}</td>\
+         <td class=\"number\" data-label=\"tasks\">{tasks}</td>{cpu}{steal}{memory}\
+         <td class=\"{peer_class}\">{peer}</td></tr>\n",
+        state = machine.state.name(),
+        tasks = machine.tasks,
+        cpu = percent("CPU", load.and_then(|load| load.cpu)),
+        steal = percent("steal", load.and_then(|load| load.steal)),
+        memory = percent("memory", load.and_then(|load| load.memory)),
+        peer = Text(&peer),
+    )
+}
+
+fn orders(pool: &PoolStanding, when: &When) -> String {
+    let item = |order: &Given| {
+        let what = match (order.action, &order.machine) {
+            (Action::Add, None) => "one more machine".to_owned(),
+            (Action::Add, Some(machine)) => format!("one more machine, {machine}"),
+            (Action::Remove, machine) => {
+                format!("{} to go", machine.as_deref().unwrap_or_default())
+            }
+        };
+        let state = match order.is_promised {
+            true => "promised",
+            false => "the hook is being asked",
+        };
+        format!(
+            "<li>{} <b><bdi>{}</bdi></b> <span class=\"quiet\">{state}, {}</span></li>\n",
+            when.decided(order.since),
+            Text(&what),
+            Text(&order.order)
+        )
+    };
+    let items: String = pool.orders.iter().map(item).collect();
+    match items.is_empty() {
+        true => String::new(),
+        false => format!("<div class=\"decisions\"><h3>Ordered</h3><ol>\n{items}</ol></div>\n"),
+    }
+}
+
+fn events(pool: &PoolView, when: &When) -> String {
+    let item = |event: &crate::pool::keeper::PoolEvent| {
+        format!(
+            "<li>{} <bdi>{}</bdi></li>\n",
+            when.decided(event.at),
+            Text(&event.words)
+        )
+    };
+    let items: String = pool.events.iter().rev().map(item).collect();
+    match items.is_empty() {
+        true => String::new(),
+        false => {
+            format!("<div class=\"decisions\"><h3>What happened</h3><ol>\n{items}</ol></div>\n")
+        }
+    }
+}

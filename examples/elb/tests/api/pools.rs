@@ -1,0 +1,151 @@
+//! Pools of machines, under the same name as a service, so that nothing is taken for the other.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::site::World;
+
+/// As long as it takes to find the thief, and to have another machine.
+const WHILE: Duration = Duration::from_secs(600);
+
+fn named<'v>(list: &'v Value, key: &str, name: &str) -> &'v Value {
+    let mut list = list.as_array().unwrap().iter();
+    list.find(|it| it[key] == name)
+        .unwrap_or_else(|| panic!("no {name}"))
+}
+
+#[tokio::test]
+async fn a_pool_is_told_with_its_machines_and_what_is_thought_of_them() {
+    let world = World::with_machines().await;
+    world.pass(Duration::from_secs(270)).await;
+    let pools = world.json("/api/v1/pools").await;
+    let pool = named(&pools["pools"], "name", "apache");
+    assert_eq!(pool["machines"].as_array().unwrap().len(), 5);
+    let machine = |name| named(&pool["machines"], "name", name);
+    assert_eq!(machine("node2")["peer"]["standing"], "in_line");
+    assert!(machine("node2")["load"]["cpu"].is_number());
+    // Its agent does not tell how much is stolen: that is not known to be fine.
+    assert_eq!(machine("node6")["peer"]["standing"], "unknown");
+    assert_eq!(machine("node6")["peer"]["why"], "nothing_told");
+    // The load is next to nothing, and so is what is stolen of it; the policy still watches.
+    let last = &pool["last"];
+    assert_eq!(
+        (&last["kind"], &last["replicas"]),
+        (&"pool".into(), &5.into())
+    );
+    assert_eq!(last["inputs"][0]["metric"], "cpu_utilization");
+    assert_eq!(last["inputs"][0]["contributing"], 5);
+    assert!(last["inputs"][0]["oldest"].as_f64() < Some(30.0));
+}
+
+#[tokio::test]
+async fn what_happens_to_machines_is_told_as_decisions_and_as_events() {
+    let world = World::with_machines().await;
+    world.pass(WHILE).await;
+    let pool = world.json("/api/v1/pools/apache?past=1h").await;
+    assert!(pool["past"].as_array().unwrap().len() > 50);
+    let events = pool["events"].as_array().unwrap();
+    let words: Vec<&str> = events
+        .iter()
+        .filter_map(|it| it["words"].as_str())
+        .collect();
+    // Hardly any load: one machine after the other is given back, down to four.
+    let drained = words
+        .iter()
+        .find(|it| it.ends_with("is drained: fewer are needed"));
+    assert!(drained.is_some(), "{words:?}");
+    assert!(words.iter().any(|it| it.contains("is gone")), "{words:?}");
+    let decisions = world.json("/api/v1/decisions?pool=apache").await;
+    let decisions = decisions["decisions"].as_array().unwrap();
+    assert!(decisions.iter().all(|it| it["kind"] == "pool"));
+    let drain = decisions
+        .iter()
+        .find(|it| it["machines"][0]["step"] == "drain");
+    let drain = drain.unwrap_or_else(|| panic!("{decisions:?}"));
+    assert_eq!(
+        (&drain["outcome"], &drain["result"]),
+        (&"done".into(), &4.into())
+    );
+    assert_eq!(drain["machines"][0]["why"], "not_needed");
+    // A service of this name is something else.
+    let of_service = world.json("/api/v1/decisions?service=apache").await;
+    let of_service = of_service["decisions"].as_array().unwrap();
+    assert!(!of_service.is_empty() && of_service.iter().all(|it| it["kind"] == "service"));
+    let both = world
+        .json("/api/v1/decisions?service=apache&pool=apache&limit=1000")
+        .await;
+    assert!(both["decisions"].as_array().unwrap().len() > of_service.len());
+    let unknown = world.get("/api/v1/decisions?pool=nginx").await;
+    unknown.is_problem(404, "nginx");
+}
+
+#[tokio::test]
+async fn the_mode_of_a_pool_is_switched() {
+    let world = World::with_machines().await;
+    let path = "/api/v1/pools/apache/mode";
+    assert_eq!(world.json(path).await["mode"], "act");
+    let set = world.put_json(path, r#"{"mode":"advise"}"#).await;
+    assert_eq!(
+        (set.status, &set.json()["effective"]),
+        (200, &"advise".into())
+    );
+    assert_eq!(
+        world.json("/api/v1/services/apache/mode").await["mode"],
+        "act"
+    );
+    world.pass(WHILE).await;
+    let pool = world.json("/api/v1/pools/apache").await;
+    // It is advised, and nothing is done.
+    assert_eq!(pool["serving"], 5);
+    let steps = |it: &Value| it["event"] == "step";
+    assert!(!pool["events"].as_array().unwrap().iter().any(steps));
+    let advised = world.json("/api/v1/decisions?pool=apache").await;
+    let advised = advised["decisions"].as_array().unwrap();
+    let shrinks = |it: &&Value| it["outcome"] == "advised" && it["result"] == 4;
+    let advised = advised.iter().find(shrinks).expect("it is advised");
+    assert_eq!(advised["machines"][0]["step"], "drain");
+    for (path, body, status, words) in [
+        (
+            "/api/v1/pools/nginx/mode",
+            r#"{"mode":"act"}"#,
+            404,
+            "nginx",
+        ),
+        (path, r#"{"mode":"perhaps"}"#, 422, "perhaps"),
+    ] {
+        world.put_json(path, body).await.is_problem(status, words);
+    }
+    let all = world.put_json("/api/v1/mode", r#"{"mode":"off"}"#).await;
+    assert_eq!(all.status, 200);
+    assert_eq!(world.json(path).await["effective"], "off");
+}
+
+#[tokio::test]
+async fn page_and_metrics_show_the_machines() {
+    let world = World::with_machines().await;
+    world.pass(WHILE).await;
+    let page = world.get("/").await;
+    assert_eq!(page.status, 200);
+    for words in [
+        "node3",
+        "data-pool=\"apache\"",
+        "among its peers",
+        "services need",
+        "is drained: fewer are needed",
+        "unknown: its agent does not tell",
+    ] {
+        assert!(page.body.contains(words), "no {words:?} in {}", page.body);
+    }
+    let metrics = world.get("/metrics").await.body;
+    for line in [
+        "elb_pool_machines{pool=\"apache\",state=\"serving\"} 4.0",
+        "elb_pool_machines_min{pool=\"apache\"} 4.0",
+        "elb_pool_peers{pool=\"apache\",standing=\"unknown\"}",
+        "elb_pool_steps_total{pool=\"apache\",step=\"drain\"} 1",
+        "elb_pool_mode{pool=\"apache\",mode=\"act\"} 1.0",
+        "elb_pool_signal{pool=\"apache\",metric=\"cpu_utilization\"}",
+    ] {
+        assert!(metrics.contains(line), "no {line} in {metrics}");
+    }
+}

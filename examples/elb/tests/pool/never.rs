@@ -1,0 +1,143 @@
+//! What never happens, whatever load, hooks and other people do.
+
+use std::time::Duration;
+
+use elb::orchestrator::{Availability, Orchestrator, Resources};
+use elb::pool::keeper::MachineState;
+use elb::simulator::{Event, Load, Scenario};
+use proptest::prelude::*;
+
+use crate::world::{Fate, Scripted, World};
+
+#[derive(Clone, Debug)]
+struct Story {
+    loads: Vec<(u64, f64)>,
+    fates: Vec<Fate>,
+    thieves: Vec<(u8, u64)>,
+    least: u32,
+    reserved: f64,
+    meddles: Vec<(u64, u8)>,
+}
+
+fn story() -> impl Strategy<Value = Story> {
+    let fate = prop_oneof![
+        4 => Just(Fate::Kept),
+        1 => Just(Fate::Promised),
+        1 => Just(Fate::Refused),
+        1 => Just(Fate::Silence),
+    ];
+    (
+        prop::collection::vec((0..1_500_u64, 0.0..1_500.0_f64), 1..6),
+        prop::collection::vec(fate, 1..12),
+        prop::collection::vec((2..6_u8, 0..800_u64), 0..4),
+        1..7_u32,
+        prop_oneof![Just(0.0), 0.2..1.3_f64],
+        prop::collection::vec((100..1_500_u64, 2..6_u8), 0..3),
+    )
+        .prop_map(|(mut loads, fates, thieves, least, reserved, meddles)| {
+            loads.sort_by_key(|(at, _)| *at);
+            Story {
+                loads,
+                fates,
+                thieves,
+                least,
+                reserved,
+                meddles,
+            }
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
+
+    #[test]
+    fn one_at_a_time_never_below_what_is_needed_and_within_the_budget(story in story()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(live_through(story))?;
+    }
+}
+
+async fn live_through(story: Story) -> Result<(), TestCaseError> {
+    let mut scenario = Scenario::named("thief").unwrap();
+    scenario.script.clear();
+    for (host, at) in &story.thieves {
+        let host = format!("node{host}");
+        let steal = Event::Steal { host, part: 0.4 };
+        scenario = scenario.with(Duration::from_secs(*at), steal);
+    }
+    let shop = &mut scenario.services[0];
+    let loads = story.loads.iter();
+    let table = loads.map(|(at, load)| (Duration::from_secs(*at), *load));
+    shop.load = Load::Table(table.collect());
+    (shop.bounds, shop.replicas) = ((story.least, 24), story.least.max(3));
+    shop.reserved = Resources {
+        cores: story.reserved,
+        memory: 0,
+    };
+    scenario.machines.as_mut().unwrap().bounds = (2, 6);
+    let mut world = World::new(&scenario, |pool| {
+        pool.settings.down.stabilise = Duration::from_secs(60);
+        pool.machines.replacements = 1;
+    });
+    let mut fates = story.fates.clone().into_iter().cycle();
+    let (hook, _) = Scripted::new(&world, move |_| fates.next().unwrap_or(Fate::Kept));
+    world.provide(hook);
+    let mut meddles = story.meddles.clone();
+    let mut ever_replaced = 0;
+    let mut before = world.standing();
+    for second in (0..1_700).step_by(2) {
+        // Somebody else takes a machine out of use, or puts it back.
+        while let Some(place) = meddles.iter().position(|(at, _)| *at <= second) {
+            let (_, host) = meddles.swap_remove(place);
+            meddle(&world, &format!("node{host}")).await;
+        }
+        world.round().await;
+        let standing = world.standing();
+        let on_the_way = standing.machines.iter().filter(|machine| {
+            matches!(
+                machine.state,
+                MachineState::Draining | MachineState::GivenBack
+            )
+        });
+        prop_assert!(on_the_way.count() <= 1, "{:?}", standing.machines);
+        // Where we have drained one, what is needed is there without it.
+        let begun = |state: &elb::board::PoolStanding| {
+            state
+                .machines
+                .iter()
+                .any(|it| it.state == MachineState::Draining)
+        };
+        if begun(&standing) && !begun(&before) {
+            let least = standing.floor.machines.min(standing.max).max(standing.min);
+            prop_assert!(
+                standing.serving >= least,
+                "{} of {least}: {:?}",
+                standing.serving,
+                world.events()
+            );
+        }
+        before = standing;
+    }
+    for event in world.events() {
+        if event.contains("another one has come") {
+            ever_replaced += 1;
+        }
+    }
+    prop_assert!(ever_replaced <= 1, "{:?}", world.events());
+    Ok(())
+}
+
+async fn meddle(world: &World, name: &str) {
+    let mut simulation = world.simulation.clone();
+    let census = simulation.census().await.unwrap();
+    if let Some(node) = census.nodes.iter().find(|node| node.name == name) {
+        let other = match node.availability {
+            Availability::Active => Availability::Drain,
+            _ => Availability::Active,
+        };
+        simulation
+            .set_availability(node, other, None)
+            .await
+            .unwrap();
+    }
+}

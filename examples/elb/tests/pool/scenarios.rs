@@ -1,0 +1,225 @@
+//! The scenarios that `elb simulate` shows.
+
+use std::time::Duration;
+
+use elb::config::Config;
+use elb::policy::{Decision, Mode};
+use elb::pool::keeper::{Happened, MachineState};
+use elb::pool::machines::{DrainBecause, MachineStep};
+use elb::pool::peers::{PeerStanding, Sign};
+use elb::simulator::{Event, Scenario};
+use elb::trial::{Outcome, PoolOutcome, run};
+
+use crate::world::{START, World, services};
+
+async fn tried(scenario: &Scenario, seed: u64, mode: Mode) -> Outcome {
+    let mut services = services(scenario);
+    for service in &mut services {
+        service.settings.mode = mode;
+    }
+    let control = Config::article().control;
+    run(scenario, seed, START, control, &services)
+        .await
+        .unwrap()
+}
+
+fn steps(pool: &PoolOutcome) -> Vec<&MachineStep> {
+    let steps = pool.events.iter().filter_map(|event| match &event.what {
+        Happened::Step(step) => Some(step),
+        _ => None,
+    });
+    steps.collect()
+}
+
+#[tokio::test]
+async fn a_peak_for_which_the_machines_do_not_suffice_brings_others_and_they_go_again() {
+    let scenario = Scenario::named("machines").unwrap();
+    for seed in 1..=3 {
+        let outcome = tried(&scenario, seed, Mode::Act).await;
+        let alone = tried(&scenario, seed, Mode::Advise).await;
+        let pool = outcome.pool.unwrap();
+        let most = pool.past.iter().map(|point| point.running).max();
+        assert!((5..=6).contains(&most.unwrap()), "seed {seed}: {most:?}");
+        // Two when it began, and two when it is over.
+        let first = pool.past.first().unwrap();
+        let ends = pool.standing.serving;
+        assert_eq!((first.running, ends), (2, 2), "seed {seed}");
+        // Whoever is there for it serves it.
+        let (with, without) = (&outcome.services[0].truth, &alone.services[0].truth);
+        assert!(
+            with.unserved < 0.6 * without.unserved,
+            "seed {seed}: {with:?} {without:?}"
+        );
+        assert!(
+            alone.pool.unwrap().events.is_empty(),
+            "advice changes nothing"
+        );
+        // One at a time, and empty: nothing crashes because a machine goes.
+        let mut leaving = 0;
+        for step in steps(&pool) {
+            match step {
+                MachineStep::Drain { .. } => leaving += 1,
+                MachineStep::Remove { .. } => leaving -= 1,
+                _ => {}
+            }
+            assert!((0..=1).contains(&leaving), "seed {seed}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_thief_is_found_and_its_victim_replaced_once() {
+    let scenario = Scenario::named("thief").unwrap();
+    for seed in 1..=3 {
+        let pool = tried(&scenario, seed, Mode::Act).await.pool.unwrap();
+        let drained: Vec<_> = steps(&pool)
+            .into_iter()
+            .filter_map(|step| match step {
+                MachineStep::Drain { machine, why } => Some((machine.as_str(), *why)),
+                _ => None,
+            })
+            .filter(|(_, why)| *why == DrainBecause::PoorPerformer)
+            .collect();
+        assert_eq!(
+            drained,
+            [("node3", DrainBecause::PoorPerformer)],
+            "seed {seed}"
+        );
+        // Somebody else came first.
+        let order = steps(&pool)
+            .into_iter()
+            .position(|it| matches!(it, MachineStep::Add { .. }));
+        let drain = steps(&pool)
+            .into_iter()
+            .position(|it| matches!(it, MachineStep::Drain { .. }));
+        assert!(order < drain, "seed {seed}");
+        assert!(pool.standing.machines.iter().all(|it| it.name != "node3"));
+        assert_eq!(pool.standing.serving, 5, "seed {seed}");
+        assert_eq!(pool.standing.replacements_left, 0);
+        // Who does not tell is not known to be fine, and not replaced for it.
+        let silent = pool
+            .standing
+            .machines
+            .iter()
+            .find(|it| it.name == "node6")
+            .unwrap();
+        assert!(
+            matches!(silent.peer, Some(PeerStanding::Unknown { .. })),
+            "{silent:?}"
+        );
+        assert_eq!(silent.state, MachineState::Serving);
+    }
+}
+
+#[tokio::test]
+async fn without_leave_to_replace_it_is_only_told() {
+    let mut scenario = Scenario::named("thief").unwrap();
+    scenario.machines.as_mut().unwrap().replace = false;
+    let pool = tried(&scenario, 1, Mode::Act).await.pool.unwrap();
+    let poor: Vec<_> = pool.standing.poor().map(|it| it.name.as_str()).collect();
+    assert_eq!(poor, ["node3"]);
+    assert!(pool.standing.machines.iter().any(|it| it.name == "node3"));
+    let told = |words: &str| pool.events.iter().any(|event| event.words.contains(words));
+    assert!(told("node3: suspect") && told("node3: stays out of line"));
+}
+
+#[tokio::test]
+async fn a_day_on_which_all_are_bad_is_nobodys_fault() {
+    let scenario = Scenario::named("bad-day").unwrap();
+    for seed in 1..=3 {
+        let pool = tried(&scenario, seed, Mode::Act).await.pool.unwrap();
+        let drains = |it: &&MachineStep| {
+            matches!(
+                it,
+                MachineStep::Drain {
+                    why: DrainBecause::PoorPerformer,
+                    ..
+                }
+            )
+        };
+        assert_eq!(steps(&pool).into_iter().find(drains), None, "seed {seed}");
+        assert_eq!(pool.standing.poor().count(), 0);
+        assert_eq!(pool.standing.replacements_left, 1);
+    }
+    // On another one it is some, but more than can be the hosts.
+    let mut some = Scenario {
+        script: Vec::new(),
+        ..scenario
+    };
+    for number in 7..=9 {
+        let mut host = some.hosts[1].clone();
+        host.name = format!("node{number}");
+        host.address = [10, 0, 0, number].into();
+        some.hosts.push(host);
+    }
+    some.machines.as_mut().unwrap().bounds = (8, 9);
+    for host in ["node2", "node4", "node7"] {
+        let host = host.to_owned();
+        let at = Duration::from_secs(240);
+        some = some.with(at, Event::Steal { host, part: 0.35 });
+    }
+    let pool = tried(&some, 1, Mode::Act).await.pool.unwrap();
+    assert_eq!(pool.standing.poor().count(), 0);
+    let unknown = pool
+        .events
+        .iter()
+        .find(|event| event.words.contains("too many are out of line"));
+    assert!(unknown.is_some(), "{:?}", pool.events);
+}
+
+#[tokio::test]
+async fn less_work_for_a_processor_second_is_found_in_what_containers_report() {
+    let mut scenario = Scenario::named("thief").unwrap();
+    scenario.machines.as_mut().unwrap().replace = false;
+    scenario.script.clear();
+    let host = "node4".to_owned();
+    let at = Duration::from_secs(240);
+    let scenario = scenario.with(at, Event::Slow { host, factor: 1.8 });
+    let pool = tried(&scenario, 1, Mode::Act).await.pool.unwrap();
+    let mut poor = pool.standing.poor();
+    let found = poor
+        .next()
+        .unwrap_or_else(|| panic!("{:?}", pool.standing.machines));
+    assert_eq!(found.name, "node4");
+    let evidence = found.peer.unwrap().evidence().unwrap();
+    assert_eq!(evidence.sign, Sign::Work);
+    assert!((0.45..0.7).contains(&evidence.value), "{evidence:?}");
+    assert!(poor.next().is_none(), "and no other");
+}
+
+#[tokio::test]
+async fn the_same_run_of_machines_repeats_bit_for_bit() {
+    let scenario = Scenario::named("thief").unwrap();
+    let first = tried(&scenario, 3, Mode::Act).await;
+    let second = tried(&scenario, 3, Mode::Act).await;
+    assert_eq!(format!("{first:?}"), format!("{second:?}"));
+}
+
+#[tokio::test]
+async fn silence_takes_no_machine_away() {
+    let mut scenario = Scenario::named("machines").unwrap();
+    scenario
+        .hosts
+        .extend(Scenario::named("thief").unwrap().hosts.split_off(3));
+    let hosts: Vec<String> = scenario
+        .hosts
+        .iter()
+        .map(|host| host.name.clone())
+        .collect();
+    for host in hosts {
+        let lasting = Duration::from_secs(3_000);
+        scenario = scenario.with(Duration::from_secs(200), Event::Silence { host, lasting });
+    }
+    let mut world = World::new(&scenario, |_| {});
+    let is_gone = world
+        .until(1_500, |world| world.has_happened("is drained"))
+        .await;
+    assert!(!is_gone, "{:?}", world.events());
+    let decision: Decision = world.standing().last.unwrap().as_ref().clone();
+    assert!(
+        decision
+            .to_string()
+            .contains("nothing is known of its machines"),
+        "{decision}"
+    );
+}

@@ -1,0 +1,215 @@
+//! A loop over a simulated cluster that several can hold, and whose time a test lets pass.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use elb::balancer::Balancer;
+use elb::board::PoolStanding;
+use elb::config::{Config, Control, Pool, Service};
+use elb::controller::Round;
+use elb::policy::{Mode, Rule, Target};
+use elb::pool::hook::{HookError, HookSettings, Order, Promise};
+use elb::pool::provider::{Answer, Provider};
+use elb::shared::Shared;
+use elb::simulator::{Scenario, SimulatedHook, Simulation};
+use sflow_metrics::Timestamp;
+
+pub(crate) const START: Timestamp = Timestamp::from_secs(1_767_225_600);
+
+/// The loop, and the cluster that goes on when the loop is another.
+pub(crate) struct World {
+    pub(crate) simulation: Shared<Simulation>,
+    pub(crate) balancer: Balancer<Shared<Simulation>>,
+    pub(crate) pool: Pool,
+    pub(crate) now: Timestamp,
+    services: Vec<Service>,
+}
+
+impl World {
+    /// A scenario whose pool is kept as it says, but for what the test changes.
+    pub(crate) fn new(scenario: &Scenario, change: impl FnOnce(&mut Pool)) -> Self {
+        let simulation = Simulation::new(scenario, 1, START).unwrap();
+        let mut pool = elb::trial::pool(scenario, Mode::Act).unwrap().unwrap();
+        change(&mut pool);
+        let services = services(scenario);
+        let simulation = Shared::new(simulation);
+        let balancer = balancer(&simulation, START, &services, &pool, "first");
+        Self {
+            simulation,
+            balancer,
+            pool,
+            now: START,
+            services,
+        }
+    }
+
+    /// Gives orders to hooks another way.
+    pub(crate) fn provide(&mut self, provider: impl Provider + 'static) {
+        let pools = self.balancer.pools_mut().unwrap();
+        pools.provide(Box::new(provider));
+    }
+
+    /// Ends the loop, and starts another that remembers nothing.
+    pub(crate) fn restart(&mut self) {
+        let (services, pool) = (&self.services, &self.pool);
+        self.balancer = balancer(&self.simulation, self.now, services, pool, "second");
+    }
+
+    /// Lets two seconds pass, and goes once round.
+    pub(crate) async fn round(&mut self) -> Round {
+        self.now = self.now + Duration::from_secs(2);
+        let mut arrived = Vec::new();
+        self.simulation.lock().advance(self.now, |delivery| {
+            let source = SocketAddr::new(delivery.source, 6343);
+            arrived.push((delivery.at, source, delivery.bytes.to_vec()));
+        });
+        for (at, source, bytes) in arrived {
+            self.balancer.receive(at, source, &bytes);
+        }
+        self.balancer.round(self.now).await
+    }
+
+    /// Goes round until that is so, but no longer than so many seconds.
+    pub(crate) async fn until(&mut self, seconds: u64, is_so: impl Fn(&Self) -> bool) -> bool {
+        let end = self.now + Duration::from_secs(seconds);
+        while self.now < end {
+            if is_so(self) {
+                return true;
+            }
+            self.round().await;
+        }
+        is_so(self)
+    }
+
+    pub(crate) fn standing(&self) -> PoolStanding {
+        let board = self.balancer.board().lock();
+        board.pool(&self.pool.name).unwrap().clone()
+    }
+
+    /// What has happened, in words.
+    pub(crate) fn events(&self) -> Vec<String> {
+        let board = self.balancer.board().lock();
+        let events = board.events_of_pool(&self.pool.name);
+        events.map(|event| event.words.clone()).collect()
+    }
+
+    pub(crate) fn has_happened(&self, words: &str) -> bool {
+        self.events().iter().any(|event| event.contains(words))
+    }
+}
+
+fn balancer(
+    simulation: &Shared<Simulation>,
+    now: Timestamp,
+    services: &[Service],
+    pool: &Pool,
+    instance: &str,
+) -> Balancer<Shared<Simulation>> {
+    let control = Control {
+        mode: Mode::Act,
+        ..Config::article().control
+    };
+    let mut balancer = Balancer::new(now, simulation.clone(), control, services).unwrap();
+    let pools = std::slice::from_ref(pool);
+    balancer.keep(instance.to_owned(), pools).unwrap();
+    let hook = simulation.lock().hook().unwrap();
+    balancer.pools_mut().unwrap().provide(Box::new(hook));
+    balancer
+}
+
+/// The services of a scenario, each container at 90 kB/s.
+pub(crate) fn services(scenario: &Scenario) -> Vec<Service> {
+    let article = Config::article();
+    let services = scenario.services.iter().map(|service| {
+        let mut settings = article.services[0].settings.clone();
+        settings.mode = Mode::Act;
+        (settings.min, settings.max) = service.bounds;
+        settings.rule = Rule::Target {
+            metrics: vec![Target {
+                metric: "vir_bytes_in+vir_bytes_out".to_owned(),
+                target: 90_000.0,
+            }],
+            tolerance_up: 0.1,
+            tolerance_down: 0.1,
+        };
+        settings.down.stabilise = Duration::from_secs(30);
+        Service {
+            name: service.name.clone(),
+            priority: service.priority,
+            settings,
+        }
+    });
+    services.collect()
+}
+
+/// A hook that does with orders what a test says.
+pub(crate) struct Scripted {
+    /// Who carries out what is to be carried out.
+    hook: SimulatedHook,
+    fate: Box<dyn FnMut(&Order) -> Fate + Send>,
+    orders: Shared<Vec<Order>>,
+    waiting: Vec<Answer>,
+}
+
+impl Scripted {
+    /// Also gives the orders that come to it.
+    pub(crate) fn new(
+        world: &World,
+        fate: impl FnMut(&Order) -> Fate + Send + 'static,
+    ) -> (Self, Shared<Vec<Order>>) {
+        let orders = Shared::default();
+        let scripted = Self {
+            hook: world.simulation.lock().hook().unwrap(),
+            fate: Box::new(fate),
+            orders: Shared::clone(&orders),
+            waiting: Vec::new(),
+        };
+        (scripted, orders)
+    }
+}
+
+impl std::fmt::Debug for Scripted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scripted").finish_non_exhaustive()
+    }
+}
+
+/// What becomes of an order.
+#[derive(Clone, Debug)]
+pub(crate) enum Fate {
+    /// It is carried out.
+    Kept,
+    /// It is promised, and that is all.
+    Promised,
+    /// It is refused.
+    Refused,
+    /// There is never an answer.
+    Silence,
+}
+
+impl Provider for Scripted {
+    fn give(&mut self, settings: &HookSettings, order: Order) {
+        self.orders.lock().push(order.clone());
+        match (self.fate)(&order) {
+            Fate::Kept => self.hook.give(settings, order),
+            Fate::Promised => self.waiting.push(Answer {
+                order,
+                promise: Ok(Promise::default()),
+            }),
+            Fate::Refused => self.waiting.push(Answer {
+                order,
+                promise: Err(HookError::Refused {
+                    call: "hook".to_owned(),
+                    why: "no quota".to_owned(),
+                }),
+            }),
+            Fate::Silence => {}
+        }
+    }
+
+    fn answers(&mut self) -> Vec<Answer> {
+        let mut answers = std::mem::take(&mut self.waiting);
+        answers.extend(self.hook.answers());
+        answers
+    }
+}

@@ -1,0 +1,63 @@
+//! Services that share what the cluster can bear.
+
+use crate::agent::Agent;
+use crate::balancer::{Balancer, DEFAULTS};
+use crate::lab::Lab;
+use crate::load::Load;
+use crate::wait::{seconds, throughout, until};
+
+const BUDGET: u64 = 7;
+
+#[test]
+fn a_peak_of_the_critical_service_takes_from_the_other_and_gives_it_back() {
+    let Some(lab) = Lab::of_the_environment() else {
+        return;
+    };
+    let critical = lab.create(&lab.web("critical", 2));
+    let batch = lab.create(&lab.web("batch", 2));
+    let config = format!(
+        "[control]\ninterval = \"500ms\"\nbudget = {BUDGET}\n\
+         {DEFAULTS}[defaults.down]\nstabilise = \"4s\"\n\
+         [[service]]\nname = \"{}\"\npriority = 10\n[service.policy]\nmin = 2\n\
+         [[service]]\nname = \"{}\"\n",
+        critical.name, batch.name
+    );
+    let balancer = Balancer::start(&[1], &config);
+    let _agents = Agent::everywhere(&lab, balancer.port);
+    critical.wait_running(2);
+    batch.wait_running(2);
+    let sizes = || {
+        let sizes = (critical.replicas(), batch.replicas());
+        assert!(sizes.0 + sizes.1 <= BUDGET, "{sizes:?}");
+        sizes
+    };
+    let wait_for = |what: &str, critical: u64, batch: u64| {
+        until(what, seconds(60), || {
+            (sizes() == (critical, batch)).then_some(())
+        });
+    };
+    Load::during(&lab, &critical, 16, |peak| {
+        // More than is ever left to it.
+        Load::during(&lab, &batch, 58, |_| {
+            wait_for("the other one has all the rest", 2, 5);
+            throughout(seconds(4), || assert_eq!(sizes(), (2, 5)));
+            peak.set(42);
+            wait_for("the peak takes from the other", 5, 2);
+            throughout(seconds(5), || assert_eq!(sizes(), (5, 2)));
+            let decisions = balancer.decisions(&batch.name);
+            let is_budget = |step: &serde_json::Value| step["reason"] == "budget";
+            let gave = decisions.iter().filter(|it| it["outcome"] == "done");
+            let gave = gave.filter(|it| it["result"].as_u64() < it["replicas"].as_u64());
+            let gave: Vec<_> = gave.collect();
+            assert!(!gave.is_empty());
+            for decision in gave {
+                assert!(
+                    decision["steps"].as_array().unwrap().iter().any(is_budget),
+                    "{decision}"
+                );
+            }
+            peak.set(16);
+            wait_for("it is given back", 2, 5);
+        });
+    });
+}

@@ -1,0 +1,409 @@
+//! The command line.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser};
+use serde::Serialize;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+
+use sflow_collector::listen_address;
+use sflow_metrics::{FlowDefinition, FlowKey};
+use top_flows::feed::Feed;
+use top_flows::matrix::{self, Matrix};
+use top_flows::model::Shared;
+use top_flows::once::{self, Document, MatrixDocument};
+use top_flows::preset::{self, Preset};
+use top_flows::question::{Aggregate, Fields, MOST, Question, TOP, smoothing};
+use top_flows::terminal::{self, Start};
+use top_flows::{web, words};
+
+/// Who sends how much to whom, now: the active flows, in the terminal and as a page.
+///
+/// Without a capture it receives what agents send to this machine, on port 6343. A capture (pcap
+/// or pcapng, `-` is standard input) is played with its own clock. Everything can be changed
+/// while it runs: press ? there.
+#[derive(Debug, Parser)]
+#[command(version, after_long_help = EXAMPLES)]
+pub(crate) struct Cli {
+    /// A capture to play, instead of receiving.
+    #[arg(value_name = "CAPTURE")]
+    capture: Option<PathBuf>,
+
+    /// Receive on ADDRESS:PORT, or one of the two; 0.0.0.0:6343 if neither.
+    #[arg(short, long, value_name = "ADDRESS", value_parser = listen_address, conflicts_with = "capture")]
+    listen: Option<SocketAddr>,
+
+    /// Play the capture so many times as fast as it was recorded.
+    #[arg(short, long, value_name = "FACTOR", default_value = "1", value_parser = speed, requires = "capture")]
+    speed: f64,
+
+    /// What tells flows apart: names separated by commas; --keys-help lists them.
+    #[arg(short, long, value_name = "KEYS")]
+    keys: Option<String>,
+
+    /// What of them: bits, bytes, frames, drops, drops.bytes, distinct(KEY,…), bits.net, bytes.net.
+    #[arg(short, long, value_name = "VALUE")]
+    value: Option<String>,
+
+    /// Of which packets: KEY=VALUE, with & between several; != excludes, | separates values.
+    #[arg(short, long, value_name = "FILTER", default_value = "")]
+    filter: String,
+
+    /// List so many flows; all others are one row.
+    #[arg(short = 'n', long, value_name = "N", default_value_t = TOP, value_parser = top)]
+    top: usize,
+
+    /// Do not list flows below this, in the unit of the value.
+    #[arg(long, value_name = "AMOUNT", default_value_t = 0.0, value_parser = least)]
+    least: f64,
+
+    /// Time constant of values per second: 2s, 500ms, 1m; `off` for sums since the start.
+    ///
+    /// What was seen that long ago counts a third or so of what is seen now. 2s unless something
+    /// else is said; `off` with --once of a capture, since that is asked at its end.
+    #[arg(long, value_name = "TIME")]
+    smooth: Option<String>,
+
+    /// What becomes of a flow that several data sources see: `sum` adds them up, `max` takes the
+    /// one that saw most of it.
+    #[arg(long, value_name = "MODE", default_value = "sum", value_parser = ["sum", "max"])]
+    aggregate: String,
+
+    /// Presets of your own, in front of the others: a JSON list, as --presets-help prints it.
+    #[arg(long, value_name = "FILE")]
+    presets: Option<PathBuf>,
+
+    /// Serve the page on ADDRESS:PORT, or one of the two; 127.0.0.1:8008 if neither.
+    ///
+    /// There is no password: on another address than 127.0.0.1 everybody who reaches it can read.
+    #[arg(short, long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:8008", value_parser = web::address)]
+    web: Option<SocketAddr>,
+
+    /// No screen: for a service that only serves the page.
+    #[arg(long, requires = "web")]
+    no_terminal: bool,
+
+    /// Read the capture to its end, or listen for --seconds; tell what there was, and end.
+    #[arg(long, conflicts_with_all = ["web", "speed"])]
+    once: bool,
+
+    /// With --once: listen for so long.
+    #[arg(long, value_name = "N", default_value = "10", value_parser = seconds, requires = "once")]
+    seconds: f64,
+
+    /// With --once: one JSON document.
+    #[arg(long, requires = "once")]
+    json: bool,
+
+    /// The matrix of services: who sends to whom.
+    #[arg(short, long)]
+    matrix: bool,
+
+    /// List what can tell flows apart, and end.
+    #[arg(long)]
+    keys_help: bool,
+
+    /// Print the presets as JSON, and end.
+    #[arg(long)]
+    presets_help: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  What agents send to this machine, in the terminal and on http://127.0.0.1:8008/
+    top-flows --web
+
+  A recording, ten times as fast
+    top-flows capture.pcap --speed 10
+
+  Which services of a swarm talk to each other (or press m)
+    top-flows --matrix
+
+  Why packets are dropped
+    top-flows --keys drop.reason,ip.src,ip.dst --value drops
+
+  One network only, by port
+    top-flows --keys ip.src,port.dst --filter 'ip.dst=10.0.0.0/8&ip.protocol=tcp'
+
+  For a script: all that a capture holds; what comes in ten seconds
+    top-flows --once --json capture.pcap
+    top-flows --once --json --seconds 10 --keys service.src,service.dst
+
+Keys on the screen:
+  k v f     type keys, value, filter; Tab completes, Enter takes it, Esc leaves it
+  p         presets, by category            m   the matrix of services
+  arrows    choose a cell                   Enter   only what has this value
+  !         all but what has this value     Backspace   a step back
+  s         sort by this column             u   bits, bytes, packets
+  space     pause                           + -   speed of a capture
+  a         sum or maximum of data sources  t   more or fewer rows
+  ?         help                            q   end
+
+Exit codes:
+  0  all was shown
+  1  something could not be read or received, or nothing was there
+  2  the command line is wrong";
+
+impl Cli {
+    /// Does what was asked for.
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        if self.keys_help {
+            return print(&keys_help());
+        }
+        let mut presets = match &self.presets {
+            Some(path) => preset::read(path)?,
+            None => Vec::new(),
+        };
+        presets.extend(preset::own());
+        if self.presets_help {
+            return print(&(serde_json::to_string_pretty(&presets)? + "\n"));
+        }
+        let question = self.question();
+        let feed = match &self.capture {
+            Some(path) => {
+                Feed::open(path).with_context(|| format!("cannot play {}", path.display()))?
+            }
+            None => {
+                let any = SocketAddr::from(([0, 0, 0, 0], sflow_collector::SFLOW_PORT));
+                Feed::listen(self.listen.unwrap_or(any))?
+            }
+        };
+        let is_over = interrupt().context("cannot watch for Ctrl-C")?;
+        if self.once {
+            return self.once(feed, &question, &is_over);
+        }
+        self.show(feed, question, presets, &is_over)
+    }
+
+    fn question(&self) -> Question {
+        let is_sum = self.once && self.capture.is_some();
+        let smoothing = match self.smooth.as_deref() {
+            None if is_sum => None,
+            None => Some(FlowDefinition::SMOOTHING),
+            Some(text) => match smoothing(text) {
+                Ok(smoothing) => smoothing,
+                Err(words) => usage(&format!("--smooth: {words}")),
+            },
+        };
+        let usual = Question {
+            smoothing,
+            aggregate: match self.aggregate.as_str() {
+                "max" => Aggregate::Max,
+                _ => Aggregate::Sum,
+            },
+            top: self.top,
+            least: self.least,
+            ..Question::new([])
+        };
+        let value = match (&self.value, smoothing) {
+            (Some(value), _) => value.clone(),
+            (None, Some(_)) => "bits".to_owned(),
+            (None, None) => "bytes".to_owned(),
+        };
+        let fields = Fields {
+            keys: self
+                .keys
+                .clone()
+                .unwrap_or_else(|| "end.src,end.dst,ip.protocol".to_owned()),
+            value,
+            filter: self.filter.clone(),
+        };
+        match fields.read(&usual) {
+            Ok(question) => question,
+            Err(mistake) => {
+                let text = words::printable(fields.text(mistake.field)).into_owned();
+                let pointer = " ".repeat(mistake.position);
+                usage(&format!(
+                    "--{}: {}\n  {text}\n  {pointer}^",
+                    mistake.field.name(),
+                    mistake.words
+                ))
+            }
+        }
+    }
+
+    fn once(
+        &self,
+        feed: Feed,
+        question: &Question,
+        is_over: &AtomicBool,
+    ) -> anyhow::Result<ExitCode> {
+        let asked = match self.matrix {
+            true => matrix::question(question),
+            false => question.clone(),
+        };
+        let length = Duration::from_secs_f64(self.seconds);
+        let path = self.capture.as_ref();
+        let (model, picture) = once::run(feed, path, &asked, length, is_over)?;
+        let Some(picture) = picture.filter(|_| model.status.datagrams > 0) else {
+            complain("no datagram came: is the port right, are agents sending?");
+            return Ok(ExitCode::FAILURE);
+        };
+        if model.status.malformed > 0 {
+            let malformed = model.status.malformed;
+            complain(&format!("{malformed} datagrams were not sFlow version 5"));
+        }
+        match (self.matrix, self.json) {
+            (true, true) => {
+                let matrix = Matrix::new(&picture, once::SERVICES);
+                document(&MatrixDocument::new(&matrix, &model.status))
+            }
+            (false, true) => document(&Document::new(&picture, &model.status, false)),
+            (_, false) => print(&once::text(&picture)),
+        }
+    }
+
+    fn show(
+        &self,
+        feed: Feed,
+        question: Question,
+        presets: Vec<Preset>,
+        is_over: &Arc<AtomicBool>,
+    ) -> anyhow::Result<ExitCode> {
+        let has_terminal = terminal::is_available();
+        if !has_terminal && !self.no_terminal {
+            usage(
+                "this is no terminal: give --once for a document, or --web --no-terminal for a \
+                 page alone",
+            );
+        }
+        let model = Shared::new(feed.model(self.capture.as_ref(), self.speed));
+        let page = match self.web {
+            Some(address) => {
+                let site = web::Site::new(model.clone(), question.clone(), presets.clone());
+                let listening = web::serve(address, site)?;
+                Some(format!("http://{listening}/"))
+            }
+            None => None,
+        };
+        let fed = feed.run(model.clone(), Arc::clone(is_over))?;
+        if self.no_terminal {
+            if let Some(page) = page {
+                complain(&format!("the page is on {page}"));
+            }
+            while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                std::thread::sleep(Duration::from_millis(100));
+                model.lock().advance();
+            }
+        } else {
+            let start = Start {
+                question,
+                presets,
+                page,
+                is_matrix: self.matrix,
+            };
+            terminal::run(&model, start, is_over)?;
+        }
+        is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+        // One that waits for standard input may wait for ever.
+        if self.capture.as_deref() != Some(std::path::Path::new("-")) {
+            fed.join().ok();
+        }
+        let fault = model.lock().status.fault.take();
+        match fault {
+            Some(fault) => {
+                complain(&fault);
+                Ok(ExitCode::FAILURE)
+            }
+            None => Ok(ExitCode::SUCCESS),
+        }
+    }
+}
+
+/// A line on standard error; that nobody reads it changes nothing.
+pub(crate) fn complain(what: &str) {
+    writeln!(io::stderr(), "top-flows: {what}").ok();
+}
+
+fn document(document: &impl Serialize) -> anyhow::Result<ExitCode> {
+    let mut text = match io::stdout().is_terminal() {
+        true => serde_json::to_string_pretty(document)?,
+        false => serde_json::to_string(document)?,
+    };
+    text.push('\n');
+    print(&text)
+}
+
+fn print(text: &str) -> anyhow::Result<ExitCode> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(error).context("cannot write to standard output")
+        }
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+fn keys_help() -> String {
+    let width = FlowKey::all()
+        .iter()
+        .map(|key| key.name().len())
+        .max()
+        .unwrap_or(0);
+    let line = |key: &FlowKey| format!("{:width$}  {}\n", key.name(), key.doc());
+    FlowKey::all().iter().map(line).collect()
+}
+
+fn usage(message: &str) -> ! {
+    Cli::command()
+        .error(ErrorKind::ValueValidation, message)
+        .exit()
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(speed) if speed > 0.0 && speed <= 1e6 => Ok(speed),
+        _ => Err("give a number above 0 and up to a million; 1 is as it was recorded".to_owned()),
+    }
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if seconds > 0.0 && seconds <= 86_400.0 => Ok(seconds),
+        _ => Err("give seconds, above 0 and up to a day".to_owned()),
+    }
+}
+
+fn top(text: &str) -> Result<usize, String> {
+    match text.parse::<usize>() {
+        Ok(top) if (1..=MOST).contains(&top) => Ok(top),
+        _ => Err(format!("give a number from 1 to {MOST}")),
+    }
+}
+
+fn least(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(least) if least >= 0.0 && least.is_finite() => Ok(least),
+        _ => Err("give an amount, 0 or more".to_owned()),
+    }
+}
+
+/// A flag that the first Ctrl-C raises; the second one ends the program.
+fn interrupt() -> io::Result<Arc<AtomicBool>> {
+    let interrupt = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        // In this order, or the first one would find itself noted.
+        flag::register_conditional_shutdown(signal, 128 + signal, interrupt.clone())?;
+        flag::register(signal, interrupt.clone())?;
+    }
+    Ok(interrupt)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

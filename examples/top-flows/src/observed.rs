@@ -1,0 +1,103 @@
+//! What is being seen: which keys have values, and which.
+
+use std::time::Duration;
+
+use sflow_metrics::{
+    Config, FlowDefinition, FlowId, FlowKey, FlowMeasure, FlowValue, Registry, Timestamp,
+};
+use sflow_v5::Datagram;
+
+use crate::past::Past;
+
+/// Values that are kept of each key, the most frequent ones.
+const VALUES: usize = 128;
+
+/// Datagrams that are looked at each time; of more, the newest.
+const AT_ONCE: u64 = 20_000;
+
+/// What was seen so long ago counts a third.
+const MEMORY: Duration = Duration::from_secs(60);
+
+/// The values of every key, by how many packets have them.
+#[derive(Debug)]
+pub struct Observed {
+    registry: Registry,
+    ids: Vec<(FlowKey, FlowId)>,
+    next: u64,
+}
+
+/// One value, and which share of the packets that have any has it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Seen {
+    /// The value.
+    pub value: FlowValue,
+    /// From 0 to 1.
+    pub share: f64,
+}
+
+impl Default for Observed {
+    fn default() -> Self {
+        let keys = FlowKey::all();
+        let mut registry = Registry::new(Config {
+            max_flow_definitions: keys.len(),
+            max_flow_keys: VALUES,
+            ..Config::default()
+        });
+        let mut watch = |key: &FlowKey| {
+            let is_of_drops = key.name().starts_with("drop.");
+            let measure = match is_of_drops {
+                true => FlowMeasure::Drops,
+                false => FlowMeasure::Frames,
+            };
+            let definition = FlowDefinition::new([*key])
+                .measuring(measure)
+                .smoothed_over(Some(MEMORY));
+            Some((*key, registry.watch_flows(definition).ok()?))
+        };
+        Self {
+            ids: keys.iter().filter_map(&mut watch).collect(),
+            registry,
+            next: 0,
+        }
+    }
+}
+
+impl Observed {
+    /// Looks at what came up to this moment.
+    pub fn advance(&mut self, past: &Past, until: Timestamp) {
+        self.next = self.next.max(past.end().saturating_sub(AT_ONCE));
+        for (number, came) in past.since(self.next) {
+            if came.at > until {
+                break;
+            }
+            self.next = number + 1;
+            if let Ok(datagram) = Datagram::parse(&came.bytes) {
+                self.registry.ingest(came.at, came.sender, &datagram);
+            }
+        }
+        self.registry.expire(until);
+    }
+
+    /// The values of a key, the most frequent one first.
+    pub fn values(&self, key: FlowKey, now: Timestamp) -> Vec<Seen> {
+        let id = self.ids.iter().find(|(known, _)| *known == key);
+        let Some(answer) = id.and_then(|(_, id)| self.registry.flows(now, *id)) else {
+            return Vec::new();
+        };
+        let rows = answer.rows.into_iter();
+        let present: Vec<_> = rows
+            .filter(|row| {
+                row.value > 0.0 && row.keys.iter().all(|value| *value != FlowValue::Absent)
+            })
+            .collect();
+        let whole: f64 = present.iter().map(|row| row.value).sum();
+        let seen = |row: sflow_metrics::FlowRow| {
+            let value = row.keys.into_iter().next()?;
+            Some(Seen {
+                value,
+                share: row.value / whole,
+            })
+        };
+        present.into_iter().filter_map(seen).collect()
+    }
+}

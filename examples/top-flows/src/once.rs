@@ -1,0 +1,261 @@
+//! The whole stream, or the first seconds of it, and then one document.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use serde::Serialize;
+use sflow_collector::Capture;
+use sflow_collector::UdpReceiver;
+
+use crate::feed::{Feed, came, timestamp};
+use crate::history::Point;
+use crate::matrix::Matrix;
+use crate::model::{Model, Status, Who};
+use crate::picture::Picture;
+use crate::question::{Fields, Question};
+use crate::words;
+
+/// Datagrams between two times that everything catches up.
+const OFTEN: u64 = 256;
+
+/// How many services have rows of their own in a document.
+pub const SERVICES: usize = 200;
+
+/// Reads a capture to its end, or listens for so long; then tells what there was.
+///
+/// # Errors
+///
+/// If the stream fails before it begins, or nothing came.
+pub fn run(
+    feed: Feed,
+    path: Option<&PathBuf>,
+    question: &Question,
+    length: Duration,
+    is_over: &AtomicBool,
+) -> anyhow::Result<(Model, Option<Picture>)> {
+    let mut model = feed.model(path, f64::INFINITY);
+    let (begin, who) = (Instant::now(), Who::Owner);
+    match feed {
+        Feed::Capture(capture) => read(*capture, &mut model, question, is_over)?,
+        Feed::Socket(receiver) => {
+            model.pass(timestamp(SystemTime::now()));
+            listen(receiver, &mut model, question, length, is_over)?;
+        }
+    }
+    let picture = model.ask(question, who, begin)?;
+    Ok((model, picture))
+}
+
+fn read(
+    mut capture: Capture,
+    model: &mut Model,
+    question: &Question,
+    is_over: &AtomicBool,
+) -> anyhow::Result<()> {
+    let wall = Instant::now();
+    while let Some(received) = capture.next()? {
+        if is_over.load(Ordering::Relaxed) {
+            break;
+        }
+        let came = came(&received);
+        let at = came.at;
+        model.receive(came);
+        model.pass(at);
+        if model.status.datagrams == 1 {
+            model.ask(question, Who::Owner, wall)?;
+        } else if model.status.datagrams.is_multiple_of(OFTEN) {
+            model.advance();
+        }
+    }
+    model.status.has_ended = true;
+    Ok(())
+}
+
+fn listen(
+    mut receiver: UdpReceiver,
+    model: &mut Model,
+    question: &Question,
+    length: Duration,
+    is_over: &AtomicBool,
+) -> anyhow::Result<()> {
+    let begin = Instant::now();
+    model.ask(question, Who::Owner, begin)?;
+    let mut caught_up = begin;
+    while let Some(left) = length.checked_sub(begin.elapsed())
+        && !left.is_zero()
+        && !is_over.load(Ordering::Relaxed)
+    {
+        let patience = left.min(Duration::from_millis(50));
+        if let Some(received) = receiver.receive_within(patience)? {
+            model.receive(came(&received));
+        }
+        model.status.kernel_drops = receiver.stats().kernel_drops;
+        if caught_up.elapsed() > Duration::from_millis(20) {
+            caught_up = Instant::now();
+            model.pass(timestamp(SystemTime::now()));
+            model.advance();
+        }
+    }
+    model.pass(timestamp(SystemTime::now()));
+    Ok(())
+}
+
+/// A picture as a program reads it.
+#[derive(Debug, Serialize)]
+pub struct Document<'p> {
+    as_of: String,
+    stream: &'p Status,
+    #[serde(flatten)]
+    fields: Fields,
+    aggregate: &'static str,
+    unit: &'p str,
+    rows: Vec<RowDocument<'p>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    other: Option<f64>,
+    total: f64,
+    total_error: f64,
+    samples: u64,
+    tracked: usize,
+    evicted: u64,
+    unseen: f64,
+    unreported: f64,
+    missed: u64,
+    #[serde(skip_serializing_if = "<[Point]>::is_empty")]
+    history: &'p [Point],
+}
+
+#[derive(Debug, Serialize)]
+struct RowDocument<'p> {
+    keys: BTreeMap<&'static str, &'p sflow_metrics::FlowValue>,
+    value: f64,
+    error: f64,
+    share: Option<f64>,
+    samples: u64,
+}
+
+impl<'p> Document<'p> {
+    /// Of a picture of a stream; with the history only if that is wanted.
+    pub fn new(picture: &'p Picture, stream: &'p Status, with_history: bool) -> Self {
+        let names = || picture.keys().iter().map(|key| key.name());
+        let row = |row: &'p crate::picture::Row| RowDocument {
+            keys: names().zip(&row.keys).collect(),
+            value: row.value,
+            error: row.error,
+            share: (picture.total > 0.0).then(|| row.value / picture.total),
+            samples: row.samples,
+        };
+        Self {
+            as_of: words::moment(picture.at),
+            stream,
+            fields: Fields::of(&picture.question),
+            aggregate: picture.question.aggregate.name(),
+            unit: &picture.unit,
+            rows: picture.rows.iter().map(row).collect(),
+            other: picture.other,
+            total: picture.total,
+            total_error: picture.total_error,
+            samples: picture.samples,
+            tracked: picture.tracked,
+            evicted: picture.evicted,
+            unseen: picture.unseen,
+            unreported: picture.unreported,
+            missed: picture.missed,
+            history: if with_history { &picture.history } else { &[] },
+        }
+    }
+}
+
+/// A matrix as a program reads it.
+#[derive(Debug, Serialize)]
+pub struct MatrixDocument<'p> {
+    as_of: String,
+    stream: &'p Status,
+    unit: &'p str,
+    parties: Vec<String>,
+    /// From each, by rows, to each.
+    cells: Vec<Vec<f64>>,
+    beyond: f64,
+    total: f64,
+}
+
+impl<'p> MatrixDocument<'p> {
+    /// Of a matrix of a stream.
+    pub fn new(matrix: &'p Matrix, stream: &'p Status) -> Self {
+        let places = 0..matrix.parties.len();
+        let row = |from| places.clone().map(|to| matrix.cell(from, to)).collect();
+        Self {
+            as_of: words::moment(matrix.at),
+            stream,
+            unit: &matrix.unit,
+            parties: matrix
+                .parties
+                .iter()
+                .map(crate::matrix::Party::name)
+                .collect(),
+            cells: places.clone().map(row).collect(),
+            beyond: matrix.beyond,
+            total: matrix.total,
+        }
+    }
+}
+
+/// What there was, for people: without a terminal, or for a file.
+pub fn text(picture: &Picture) -> String {
+    let mut widths: Vec<usize> = picture.keys().iter().map(|key| key.name().len()).collect();
+    let rows: Vec<Vec<String>> = picture
+        .rows
+        .iter()
+        .map(|row| row.keys.iter().map(words::value).collect())
+        .collect();
+    for row in &rows {
+        for (width, value) in widths.iter_mut().zip(row) {
+            *width = (*width).max(value.chars().count()).clamp(7, 48);
+        }
+    }
+    if widths.is_empty() {
+        widths.push(7);
+    }
+    let line = |keys: Vec<String>, value: f64| {
+        let mut line = String::new();
+        for (place, width) in widths.iter().enumerate() {
+            let key = keys.get(place).map_or("", String::as_str);
+            line += &format!("{}  ", words::padded(key, *width));
+        }
+        let bar = match picture.largest > 0.0 {
+            true => (value / picture.largest * 20.0).round().clamp(0.0, 20.0) as usize,
+            false => 0,
+        };
+        let share = words::share(value, picture.total);
+        line += &format!(
+            "{:>7}  {share:>7}  {}",
+            words::number(value),
+            "▇".repeat(bar)
+        );
+        line.trim_end().to_owned() + "\n"
+    };
+    let fields = Fields::of(&picture.question);
+    let mut text = format!(
+        "{}  keys={};value={};filter={}\n",
+        words::moment(picture.at),
+        fields.keys,
+        fields.value,
+        words::printable(&fields.filter)
+    );
+    for (key, width) in picture.keys().iter().zip(&widths) {
+        text += &format!("{}  ", words::padded(key.name(), *width));
+    }
+    text += &format!("{}\n", picture.unit);
+    for (keys, row) in rows.into_iter().zip(&picture.rows) {
+        text += &line(keys, row.value);
+    }
+    if let Some(other) = picture.other {
+        text += &line(vec!["(other)".to_owned()], other).replace('▇', "");
+    }
+    let all = line(vec!["(total)".to_owned()], picture.total).replace('▇', "");
+    text += &all;
+    text.lines()
+        .map(|line| format!("{}\n", line.trim_end()))
+        .collect()
+}

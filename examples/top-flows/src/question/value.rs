@@ -1,0 +1,138 @@
+use core::fmt;
+use core::str::FromStr;
+
+use sflow_metrics::{FlowError, FlowMeasure};
+
+/// What is measured of flows, and in which unit it is told.
+///
+/// The names are those of [`FlowMeasure`], and `bits`, `bits.net` and `drops.bits` for eight
+/// times the bytes. `bps`, `Bps` and `fps` are understood as well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Value {
+    /// What is measured.
+    pub measure: FlowMeasure,
+    /// Whether bytes are told as bits.
+    pub is_bits: bool,
+}
+
+impl Default for Value {
+    fn default() -> Self {
+        Self::bits(FlowMeasure::Bytes)
+    }
+}
+
+impl Value {
+    /// As it is measured.
+    pub fn plain(measure: FlowMeasure) -> Self {
+        Self {
+            measure,
+            is_bits: false,
+        }
+    }
+
+    fn bits(measure: FlowMeasure) -> Self {
+        Self {
+            measure,
+            is_bits: true,
+        }
+    }
+
+    /// Names that can be typed.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        ["bits", "bits.net"]
+            .into_iter()
+            .chain(FlowMeasure::names())
+            .chain(["drops.bits"])
+    }
+
+    /// What one that is measured counts.
+    pub fn factor(&self) -> f64 {
+        if self.is_bits { 8.0 } else { 1.0 }
+    }
+
+    /// In what it is told, without the time.
+    pub fn unit(&self) -> &'static str {
+        match self.is_bits {
+            true => "bits",
+            false => self.measure.unit(),
+        }
+    }
+
+    /// Whether it is so much a second if it is smoothed.
+    pub fn is_rate(&self) -> bool {
+        !self.is_distinct()
+    }
+
+    /// Whether values do not add up.
+    pub fn is_distinct(&self) -> bool {
+        matches!(self.measure, FlowMeasure::Distinct(_))
+    }
+
+    /// The same traffic in the next unit: bits, bytes, packets. What can only be counted stays.
+    #[must_use]
+    pub fn next(&self) -> Self {
+        use FlowMeasure as M;
+        match (&self.measure, self.is_bits) {
+            (M::Bytes | M::NetBytes | M::DropBytes, true) => Self::plain(self.measure.clone()),
+            (M::Bytes | M::NetBytes, false) => Self::plain(M::Frames),
+            (M::Frames, _) => Self::bits(M::Bytes),
+            (M::DropBytes, false) => Self::plain(M::Drops),
+            (M::Drops, _) => Self::bits(M::DropBytes),
+            _ => self.clone(),
+        }
+    }
+}
+
+impl FromStr for Value {
+    type Err = FlowError;
+
+    fn from_str(text: &str) -> Result<Self, FlowError> {
+        Ok(match text.trim() {
+            "bits" | "bps" => Self::bits(FlowMeasure::Bytes),
+            "bits.net" => Self::bits(FlowMeasure::NetBytes),
+            "drops.bits" => Self::bits(FlowMeasure::DropBytes),
+            "Bps" => Self::plain(FlowMeasure::Bytes),
+            "fps" => Self::plain(FlowMeasure::Frames),
+            _ => Self::plain(text.parse()?),
+        })
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.measure, self.is_bits) {
+            (FlowMeasure::Bytes, true) => f.write_str("bits"),
+            (FlowMeasure::NetBytes, true) => f.write_str("bits.net"),
+            (FlowMeasure::DropBytes, true) => f.write_str("drops.bits"),
+            (measure, _) => measure.fmt(f),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found_again() {
+        let names = Value::names().filter(|name| *name != "distinct");
+        for name in names.chain(["distinct(ip.src,port.src)"]) {
+            let value: Value = name.parse().unwrap();
+            assert_eq!(value.to_string(), name);
+        }
+        for (name, same) in [("bps", "bits"), ("Bps", "bytes"), ("fps", "frames")] {
+            assert_eq!(name.parse::<Value>().unwrap().to_string(), same);
+        }
+        assert_eq!("bitz".parse::<Value>().unwrap_err().position(), 0);
+    }
+
+    #[test]
+    fn units_go_round() {
+        for name in ["bits", "drops"] {
+            let first: Value = name.parse().unwrap();
+            let third = first.next().next();
+            assert_ne!(third, first);
+            assert_eq!(third.next(), first);
+        }
+    }
+}

@@ -1,0 +1,434 @@
+//! The whole screen, from the top: the stream, the question, the last minutes, the flows, the
+//! keys.
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Position, Rect};
+use ratatui::style::{Color, Style, Stylize as _};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, BorderType, Clear, Paragraph};
+use unicode_width::UnicodeWidthStr as _;
+
+use super::editor::Editor;
+use super::list::List;
+use super::state::{Over, State};
+use super::{matrix, strip, table};
+use crate::model::Status;
+use crate::preset::Preset;
+use crate::question::{Field, Fields};
+use crate::words::{self, count, moment, number, padded, printable, shortened};
+
+/// Where a field begins.
+const LABEL: u16 = 9;
+
+const HELP: [&str; 20] = [
+    "k v f      type keys, value, filter: Tab takes what is offered,",
+    "           ↑ ↓ choose, Enter asks, Esc leaves it as it was",
+    "p          presets by category: type to find, Enter takes one",
+    "m          matrix of services: who sends to whom",
+    "",
+    "← → ↑ ↓    choose a cell; it stays with its flow",
+    "Enter      only what has this value",
+    "!          all but what has this value",
+    "Backspace  a step back",
+    "s          sort by this column; again: the other way round",
+    "",
+    "u          bits, bytes, packets",
+    "a          flows that several data sources see: sum, or maximum",
+    "t          list 10, 20, 50, 100, 1000 flows",
+    "space      pause; of a capture time stands still",
+    "+ -        a capture twice as fast, half as fast",
+    "q, Ctrl-C  end",
+    "",
+    "Rows, (other) and (total) are of one moment: the rows that are in",
+    "sight and (other) are the total. The strip has the last minutes.",
+];
+
+/// Draws it, leaving out what a small screen has no room for.
+pub(super) fn draw(frame: &mut Frame<'_>, state: &mut State) {
+    let area = frame.area();
+    let strip = match area.height {
+        ..16 => 0,
+        16..30 => 4,
+        _ => 8,
+    };
+    let [top, fields, strip, main, keys] = Layout::vertical([
+        Constraint::Length(1),
+        Constraint::Length(3),
+        Constraint::Length(if state.is_matrix { 0 } else { strip }),
+        Constraint::Fill(1),
+        Constraint::Length(1),
+    ])
+    .areas(area);
+    frame.render_widget(heading(state, usize::from(top.width)), top);
+    draw_fields(frame, state, fields);
+    state.services = matrix::room(usize::from(main.width), usize::from(main.height));
+    state.page_rows = usize::from(main.height).saturating_sub(3);
+    draw_strip(frame, state, strip);
+    draw_main(frame, state, main);
+    frame.render_widget(hints(state, usize::from(keys.width)), keys);
+    match &state.over {
+        Over::Nothing => {}
+        Over::Editor(editor) => draw_editor(frame, editor, fields),
+        Over::Presets(list) => draw_presets(frame, list, &state.presets),
+        Over::Help => draw_help(frame),
+    }
+}
+
+fn heading(state: &State, width: usize) -> Line<'static> {
+    let Some(status) = &state.status else {
+        return Line::default();
+    };
+    let mut line = Line::from(vec![
+        Span::raw(" top-flows ").bold(),
+        Span::raw(shortened(&status.source, 28)),
+    ]);
+    if status.is_capture && status.speed.is_finite() {
+        line.push_span(format!(" ×{}", number(status.speed)));
+    }
+    let (word, style) = doing(status);
+    line.push_span("  ");
+    line.push_span(Span::styled(word, style));
+    let at = state.clock.map(moment).unwrap_or_default();
+    let as_of = format!("as of {} ", at.replace('T', " "));
+    let short = at.get(11..19).unwrap_or_default().to_owned() + " ";
+    for text in [as_of, short] {
+        let used = line.width();
+        if state.clock.is_some() && used + text.width() < width {
+            line.push_span(" ".repeat(width - used - text.width()));
+            line.push_span(text);
+            break;
+        }
+    }
+    line
+}
+
+fn doing(status: &Status) -> (String, Style) {
+    let odd = Style::new().fg(Color::Yellow).bold();
+    match status {
+        Status {
+            fault: Some(fault), ..
+        } => (shortened(fault, 60), odd),
+        Status {
+            is_paused: true, ..
+        } => ("paused".to_owned(), odd),
+        Status {
+            has_ended: true, ..
+        } => ("ended".to_owned(), odd),
+        Status {
+            is_capture: true, ..
+        } => ("playing".to_owned(), Style::new().fg(Color::Green)),
+        _ => ("live".to_owned(), Style::new().fg(Color::Green)),
+    }
+}
+
+fn draw_fields(frame: &mut Frame<'_>, state: &State, area: Rect) {
+    let fields = match &state.over {
+        Over::Editor(editor) => editor.fields.clone(),
+        _ => Fields::of(&state.question),
+    };
+    let room = usize::from(area.width.saturating_sub(LABEL));
+    let mut lines = Vec::new();
+    for field in Field::ALL {
+        let is_typed = matches!(&state.over, Over::Editor(editor) if editor.field == field);
+        let label = format!(" {:<7} ", field.name());
+        let label = match is_typed {
+            true => Span::raw(label).bold().fg(Color::Cyan),
+            false => Span::raw(label).dim(),
+        };
+        let text = match fields.text(field) {
+            "" if is_typed => String::new(),
+            "" if field == Field::Keys => "(all traffic as one flow)".to_owned(),
+            "" => "(all packets)".to_owned(),
+            text => shortened(text, room),
+        };
+        let mut line = Line::from(vec![label, Span::raw(text)]);
+        if field == Field::Value {
+            let question = &state.question;
+            let kind = match question.smoothing {
+                Some(constant) => format!("per second, over {} s", number(constant.as_secs_f64())),
+                None => "since the start".to_owned(),
+            };
+            let aggregate = question.aggregate.name();
+            let more = format!(
+                "  {kind} · {aggregate} of data sources · top {}",
+                question.top
+            );
+            line.push_span(Span::raw(more).dim());
+        }
+        lines.push(line);
+    }
+    frame.render_widget(Paragraph::new(lines), area);
+}
+
+fn draw_strip(frame: &mut Frame<'_>, state: &State, area: Rect) {
+    let Some(picture) = &state.shown else { return };
+    if area.height < 2 {
+        return;
+    }
+    let rows = usize::from(area.height - 1);
+    let columns = usize::from(area.width.saturating_sub(LABEL + 1));
+    let largest = strip::largest(&picture.history, columns);
+    let newest = picture.history.len().min(columns);
+    let mut lines = strip::lines(&picture.history, rows, columns);
+    for (row, line) in lines.iter_mut().enumerate() {
+        let label = match row {
+            0 => words::right(&number(largest), usize::from(LABEL) - 1),
+            _ => " ".repeat(usize::from(LABEL) - 1),
+        };
+        line.spans.insert(0, Span::raw(format!("{label} ")).dim());
+    }
+    let title = format!("the last {newest} s, {}", picture.unit);
+    lines.push(Line::from(format!("{}{title}", " ".repeat(usize::from(LABEL)))).dim());
+    frame.render_widget(Paragraph::new(lines), area);
+}
+
+fn draw_main(frame: &mut Frame<'_>, state: &State, area: Rect) {
+    let (width, height) = (usize::from(area.width), usize::from(area.height));
+    let lines = match (state.is_matrix, &state.matrix, &state.shown) {
+        (true, Some(matrix), _) => {
+            let mut lines = matrix::lines(matrix, state.cell);
+            let title = format!(
+                " services, {}; traffic of no container is outside",
+                matrix.unit
+            );
+            lines.insert(0, Line::from(title).dim());
+            lines
+        }
+        (false, _, Some(picture)) => table::lines(picture, state, height, width),
+        _ => vec![waiting(state)],
+    };
+    frame.render_widget(Paragraph::new(lines), area);
+}
+
+fn waiting(state: &State) -> Line<'static> {
+    let words = match &state.status {
+        Some(status) if status.has_ended => " There was no datagram.",
+        _ => " Waiting for the first datagram: do agents send to this port?",
+    };
+    Line::from(words).dim()
+}
+
+fn hints(state: &State, width: usize) -> Line<'static> {
+    let hints: &[(&str, &str)] = match &state.over {
+        Over::Editor(_) => &[
+            ("Tab", "complete"),
+            ("↑↓", "choose"),
+            ("Enter", "ask"),
+            ("Esc", "leave"),
+        ],
+        Over::Presets(_) => &[
+            ("type", "to find"),
+            ("↑↓", "choose"),
+            ("Enter", "ask"),
+            ("Esc", "leave"),
+        ],
+        Over::Help => &[("any key", "back")],
+        Over::Nothing if state.is_matrix => &[
+            ("m", "flows"),
+            ("arrows", "choose"),
+            ("Enter", "inside"),
+            ("u", "unit"),
+            ("space", "pause"),
+            ("?", "help"),
+            ("q", "end"),
+        ],
+        Over::Nothing => &[
+            ("kvf", "type"),
+            ("p", "presets"),
+            ("m", "matrix"),
+            ("⏎", "inside"),
+            ("⌫", "back"),
+            ("s", "sort"),
+            ("u", "unit"),
+            ("space", "pause"),
+            ("?", "help"),
+            ("q", "end"),
+        ],
+    };
+    let hint = |(key, does): &(&'static str, &'static str)| {
+        [
+            Span::raw(*key).bold(),
+            Span::raw(format!(" {does}  ")).dim(),
+        ]
+    };
+    let length = |hint: &[Span<'_>; 2]| hint.iter().map(Span::width).sum::<usize>();
+    // How to get help and out stands there in any case.
+    let (others, last) = hints.split_at(hints.len().saturating_sub(2));
+    let reserved: usize = last.iter().map(|pair| length(&hint(pair))).sum();
+    let mut line = Line::from(" ");
+    for pair in others.iter().map(hint) {
+        if line.width() + length(&pair) + reserved <= width {
+            line.spans.extend(pair);
+        }
+    }
+    line.spans.extend(last.iter().flat_map(hint));
+    let asides = [state.page.clone(), state.status.as_ref().map(came)];
+    for aside in asides.into_iter().flatten() {
+        if line.width() + aside.width() + 2 <= width && matches!(state.over, Over::Nothing) {
+            line.push_span(Span::raw(format!("{aside}  ")).dim());
+        }
+    }
+    line
+}
+
+fn came(status: &Status) -> String {
+    let mut text = format!("{} datagrams", count(status.datagrams));
+    if status.malformed > 0 {
+        text += &format!(", {} not sFlow 5", count(status.malformed));
+    }
+    if let Some(drops) = status.kernel_drops.filter(|drops| *drops > 0) {
+        text += &format!(", {} lost here", count(drops));
+    }
+    text
+}
+
+fn draw_editor(frame: &mut Frame<'_>, editor: &Editor, fields: Rect) {
+    const OFFERED: u16 = 10;
+    let place = Field::ALL
+        .iter()
+        .position(|field| *field == editor.field)
+        .unwrap_or(0);
+    let row = fields.y + u16::try_from(place).unwrap_or(0);
+    let room = fields.width.saturating_sub(LABEL + 1);
+    // The field itself, scrolled so that the cursor is in sight.
+    let shown = printable(editor.input.value());
+    let scroll = editor.input.visual_scroll(usize::from(room));
+    let line =
+        Rect::new(LABEL, row, fields.width.saturating_sub(LABEL), 1).intersection(frame.area());
+    let typed =
+        Paragraph::new(shown.as_ref()).scroll((0, u16::try_from(scroll).unwrap_or(u16::MAX)));
+    frame.render_widget(Clear, line);
+    frame.render_widget(typed.underlined(), line);
+    let column = editor.input.visual_cursor().saturating_sub(scroll);
+    let x = LABEL + u16::try_from(column).unwrap_or(u16::MAX).min(room);
+    frame.set_cursor_position(Position::new(x, row));
+    // Below it what is wrong, and what can be typed.
+    let indent = " ".repeat(usize::from(LABEL));
+    let mut lines: Vec<Line<'_>> = Vec::new();
+    if let Some(mistake) = &editor.mistake {
+        if mistake.field == editor.field {
+            let before: String = shown.chars().take(mistake.position).collect();
+            let column = before.width().saturating_sub(scroll);
+            lines.push(
+                Line::from(format!("{}^", " ".repeat(column)))
+                    .fg(Color::Red)
+                    .bold(),
+            );
+        }
+        let words = match mistake.field == editor.field {
+            true => mistake.words.clone(),
+            false => mistake.to_string(),
+        };
+        lines.push(Line::from(words).fg(Color::Red));
+    }
+    let first = editor.chosen.map_or(0, |chosen| {
+        (chosen + 1).saturating_sub(usize::from(OFFERED))
+    });
+    let offered = editor
+        .completions
+        .iter()
+        .enumerate()
+        .skip(first)
+        .take(usize::from(OFFERED));
+    for (place, completion) in offered {
+        let word = padded(&completion.word, 26);
+        let note = printable(&completion.note).into_owned();
+        let line = Line::from(vec![
+            Span::raw(word).bold(),
+            Span::raw(" "),
+            Span::raw(note).dim(),
+        ]);
+        lines.push(match editor.chosen == Some(place) {
+            true => line.reversed(),
+            false => line,
+        });
+    }
+    let left = editor
+        .completions
+        .len()
+        .saturating_sub(first + usize::from(OFFERED));
+    if left > 0 {
+        lines.push(Line::from(format!("and {left} more")).dim());
+    }
+    for line in &mut lines {
+        line.spans.insert(0, Span::raw(indent.clone()));
+    }
+    lines.push(Line::from("─".repeat(usize::from(fields.width))).dim());
+    let height = u16::try_from(lines.len()).unwrap_or(0);
+    let below = Rect::new(0, row + 1, fields.width, height).intersection(frame.area());
+    frame.render_widget(Clear, below);
+    frame.render_widget(Paragraph::new(lines), below);
+}
+
+fn draw_presets(frame: &mut Frame<'_>, list: &List, presets: &[Preset]) {
+    let area = frame.area();
+    let area = Rect::new(
+        2,
+        1,
+        area.width.saturating_sub(4),
+        area.height.saturating_sub(3),
+    )
+    .intersection(area);
+    let block = framed(" Presets ");
+    let inside = block.inner(area);
+    let fitting = list.fitting(presets);
+    let room = usize::from(inside.height.saturating_sub(1));
+    let first = (list.chosen + 1).saturating_sub(room);
+    let typed = printable(list.typed.value()).into_owned();
+    let mut lines = vec![Line::from(vec![
+        "find: ".dim(),
+        Span::raw(typed),
+        "▏".into(),
+    ])];
+    let mut category = "";
+    for (number, place) in fitting.iter().enumerate().skip(first).take(room) {
+        let Some(preset) = presets.get(*place) else {
+            continue;
+        };
+        let heading = match preset.category == category {
+            true => "",
+            false => preset.category.as_str(),
+        };
+        category = &preset.category;
+        let line = Line::from(vec![
+            Span::raw(padded(heading, 12)).bold(),
+            Span::raw(padded(&preset.protocol, 10)).dim(),
+            Span::raw(printable(&preset.description).into_owned()),
+        ]);
+        lines.push(match number == list.chosen {
+            true => line.reversed(),
+            false => line,
+        });
+    }
+    if fitting.is_empty() {
+        lines.push(Line::from("none has these words").dim());
+    }
+    frame.render_widget(Clear, area);
+    frame.render_widget(Paragraph::new(lines).block(block), area);
+}
+
+fn draw_help(frame: &mut Frame<'_>) {
+    let area = frame.area();
+    let height = u16::try_from(HELP.len() + 2).unwrap_or(u16::MAX);
+    let width = 70;
+    let area = Rect::new(
+        area.width.saturating_sub(width) / 2,
+        area.height.saturating_sub(height) / 2,
+        width,
+        height,
+    )
+    .intersection(area);
+    let lines: Vec<Line<'_>> = HELP
+        .iter()
+        .map(|line| Line::from(format!(" {line}")))
+        .collect();
+    frame.render_widget(Clear, area);
+    frame.render_widget(Paragraph::new(lines).block(framed(" Keys ")), area);
+}
+
+fn framed(title: &str) -> Block<'_> {
+    Block::bordered()
+        .border_type(BorderType::Rounded)
+        .border_style(Style::new().fg(Color::DarkGray))
+        .title(title)
+}

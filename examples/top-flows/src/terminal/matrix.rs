@@ -1,0 +1,104 @@
+//! The matrix of services: from each, by rows, to each, and the hotter the more.
+
+use ratatui::style::{Color, Style, Stylize as _};
+use ratatui::text::{Line, Span};
+
+use crate::matrix::{Matrix, Party};
+use crate::words::{number, padded, right};
+
+const NAME: usize = 16;
+const CELL: usize = 10;
+
+/// From cold to hot.
+const HEAT: [Color; 8] = [
+    Color::Indexed(17),
+    Color::Indexed(18),
+    Color::Indexed(54),
+    Color::Indexed(90),
+    Color::Indexed(126),
+    Color::Indexed(161),
+    Color::Indexed(202),
+    Color::Indexed(214),
+];
+
+/// The same for who sees no colours.
+const SHADES: [&str; 5] = [" ", "░", "▒", "▓", "█"];
+
+/// Services that a screen of this size has room for, besides what is outside.
+pub(super) fn room(width: usize, height: usize) -> usize {
+    let columns = width.saturating_sub(NAME + CELL + 2) / CELL;
+    let rows = height.saturating_sub(4);
+    columns.min(rows).saturating_sub(1).max(1)
+}
+
+/// The matrix with its sums; the chosen cell is marked.
+pub(super) fn lines(matrix: &Matrix, chosen: (usize, usize)) -> Vec<Line<'static>> {
+    let parties: Vec<String> = matrix.parties.iter().map(Party::name).collect();
+    let mut heading = Line::from(padded(" from ↓   to →", NAME + 1)).dim();
+    for (to, party) in parties.iter().enumerate() {
+        let text = right(party, CELL - 1) + " ";
+        heading.push_span(match to == chosen.1 {
+            true => Span::raw(text).bold().underlined(),
+            false => Span::raw(text).bold(),
+        });
+    }
+    heading.push_span(Span::raw(right("all", CELL - 1)).dim());
+    let mut lines = vec![heading];
+    for (from, party) in parties.iter().enumerate() {
+        let name = Span::raw(format!(" {} ", padded(party, NAME - 1))).bold();
+        let mut line = Line::from(match from == chosen.0 {
+            true => name.underlined(),
+            false => name,
+        });
+        for to in 0..parties.len() {
+            line.push_span(cell(matrix, from, to, (from, to) == chosen));
+        }
+        line.push_span(Span::raw(right(&number(matrix.sent(from)), CELL - 1)).dim());
+        lines.push(line);
+    }
+    let mut sums = Line::from(Span::raw(format!(" {} ", padded("all", NAME - 1)))).dim();
+    for to in 0..parties.len() {
+        sums.push_span(Span::raw(right(&number(matrix.received(to)), CELL - 1) + " ").dim());
+    }
+    sums.push_span(Span::raw(right(&number(matrix.total), CELL - 1)).bold());
+    lines.push(sums);
+    if matrix.beyond > 0.0 {
+        let beyond = number(matrix.beyond);
+        let words = format!(
+            " {beyond} {} more between too many services to tell apart",
+            matrix.unit
+        );
+        lines.push(Line::from(words).dim());
+    }
+    lines
+}
+
+fn cell(matrix: &Matrix, from: usize, to: usize, is_chosen: bool) -> Span<'static> {
+    let value = matrix.cell(from, to);
+    let heat = matrix.heat(from, to);
+    let style = match step(heat, HEAT.len()) {
+        None => Style::new().fg(Color::DarkGray),
+        Some(step) => {
+            let colour = HEAT.get(step).copied().unwrap_or(Color::Reset);
+            let text = if step >= 6 {
+                Color::Black
+            } else {
+                Color::White
+            };
+            Style::new().bg(colour).fg(text)
+        }
+    };
+    let shade = step(heat, SHADES.len() - 1).map_or(0, |step| step + 1);
+    let text = match value > 0.0 {
+        true => format!("{}{} ", SHADES[shade], right(&number(value), CELL - 2)),
+        false => format!("{} ", right("·", CELL - 1)),
+    };
+    let span = Span::styled(text, style);
+    if is_chosen { span.reversed() } else { span }
+}
+
+/// Which of so many steps; none of what is not there.
+fn step(heat: f64, steps: usize) -> Option<usize> {
+    let step = (heat * steps as f64).ceil() as usize;
+    (heat > 0.0).then(|| step.clamp(1, steps) - 1)
+}

@@ -1,0 +1,336 @@
+//! What is looked at, and what keys make of it.
+
+use std::time::Instant;
+
+use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
+use sflow_metrics::{FlowKey, FlowValue, Timestamp};
+
+use super::Start;
+use super::editor::{Edited, Editor};
+use super::list::{List, Picked};
+use crate::matrix::{self, Matrix, Party};
+use crate::model::{Shared, Status, Who};
+use crate::picture::Picture;
+use crate::preset::Preset;
+use crate::question::{Aggregate, Field, Narrow, Question};
+
+/// Steps back at most.
+const STEPS: usize = 100;
+
+/// Numbers of rows to choose from.
+const TOPS: [usize; 5] = [10, 20, 50, 100, 1000];
+
+/// Speeds at most and at least.
+const FASTEST: f64 = 1024.0;
+const SLOWEST: f64 = 1.0 / 16.0;
+
+/// What is looked at.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) question: Question,
+    /// The questions before this one.
+    pub(super) steps: Vec<Question>,
+    pub(super) presets: Vec<Preset>,
+    pub(super) page: Option<String>,
+    pub(super) over: Over,
+    pub(super) is_matrix: bool,
+    pub(super) cursor: Cursor,
+    /// Place in the matrix: from, to.
+    pub(super) cell: (usize, usize),
+    /// Services that there was room for when it was drawn last.
+    pub(super) services: usize,
+    /// Rows of the table that there was room for.
+    pub(super) page_rows: usize,
+    pub(super) shown: Option<Picture>,
+    pub(super) matrix: Option<Matrix>,
+    pub(super) status: Option<Status>,
+    pub(super) clock: Option<Timestamp>,
+}
+
+/// What lies over it.
+#[derive(Debug)]
+pub(super) enum Over {
+    Nothing,
+    Editor(Box<Editor>),
+    Presets(List),
+    Help,
+}
+
+/// The cell that is chosen: it stays with its flow when the order changes.
+#[derive(Debug, Default)]
+pub(super) struct Cursor {
+    /// The flow; none until somebody moves.
+    pub(super) flow: Option<Vec<FlowValue>>,
+    /// Where that was last.
+    pub(super) row: usize,
+    pub(super) column: usize,
+}
+
+/// What comes of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Then {
+    Stay,
+    Leave,
+}
+
+impl State {
+    pub(super) fn new(start: Start) -> Self {
+        Self {
+            question: start.question,
+            steps: Vec::new(),
+            presets: start.presets,
+            page: start.page,
+            over: Over::Nothing,
+            is_matrix: start.is_matrix,
+            cursor: Cursor::default(),
+            cell: (0, 0),
+            services: 6,
+            page_rows: 10,
+            shown: None,
+            matrix: None,
+            status: None,
+            clock: None,
+        }
+    }
+
+    /// Asks what there is now.
+    pub(super) fn look(&mut self, model: &Shared, wall: Instant) {
+        let mut model = model.lock();
+        let question = match self.is_matrix {
+            true => matrix::question(&self.question),
+            false => self.question.clone(),
+        };
+        // There is always room for the owner.
+        let picture = model.ask(&question, Who::Owner, wall).ok().flatten();
+        self.status = Some(model.status.clone());
+        self.clock = model.clock();
+        drop(model);
+        if self.is_matrix {
+            self.matrix = picture.map(|picture| Matrix::new(&picture, self.services));
+            let last = self
+                .matrix
+                .as_ref()
+                .map_or(1, |matrix| matrix.parties.len());
+            let (from, to) = self.cell;
+            self.cell = (from.min(last - 1), to.min(last - 1));
+        } else {
+            self.shown = picture;
+            self.follow();
+        }
+    }
+
+    /// Takes a key.
+    pub(super) fn take(&mut self, event: &Event, model: &Shared) -> Then {
+        let Event::Key(key) = *event else {
+            return Then::Stay;
+        };
+        if key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL) {
+            return Then::Leave;
+        }
+        match &mut self.over {
+            Over::Editor(editor) => match editor.press(key, &self.question, model) {
+                Edited::Still => {}
+                Edited::Left => self.over = Over::Nothing,
+                Edited::Asked(question) => {
+                    self.over = Over::Nothing;
+                    self.ask(*question);
+                }
+            },
+            Over::Presets(list) => match list.press(key, &self.presets) {
+                Picked::Still => {}
+                Picked::Left => self.over = Over::Nothing,
+                Picked::This(place) => self.pick(place),
+            },
+            Over::Help => self.over = Over::Nothing,
+            Over::Nothing => return self.press(key, model),
+        }
+        Then::Stay
+    }
+
+    fn press(&mut self, key: KeyEvent, model: &Shared) -> Then {
+        match key.code {
+            KeyCode::Char('q' | 'Q') => return Then::Leave,
+            KeyCode::Char('k') => self.edit(Field::Keys, model),
+            KeyCode::Char('v') => self.edit(Field::Value, model),
+            KeyCode::Char('f' | '/') => self.edit(Field::Filter, model),
+            KeyCode::Char('p') => self.over = Over::Presets(List::default()),
+            KeyCode::Char('?' | 'h') => self.over = Over::Help,
+            KeyCode::Char('m') => self.is_matrix = !self.is_matrix,
+            KeyCode::Char('u') => {
+                self.question.value = self.question.value.next();
+                self.question.least = 0.0;
+            }
+            KeyCode::Char('a') => self.turn_aggregate(),
+            KeyCode::Char('t') => {
+                let next = TOPS.iter().find(|top| **top > self.question.top);
+                self.question.top = *next.unwrap_or(&TOPS[0]);
+            }
+            KeyCode::Char(' ') => {
+                let status = &mut model.lock().status;
+                status.is_paused = !status.is_paused;
+            }
+            KeyCode::Char('+' | '=') => change_speed(model, 2.0),
+            KeyCode::Char('-') => change_speed(model, 0.5),
+            KeyCode::Backspace => {
+                if let Some(before) = self.steps.pop() {
+                    self.question = before;
+                    self.cursor = Cursor::default();
+                }
+            }
+            KeyCode::Esc if self.is_matrix => self.is_matrix = false,
+            KeyCode::Esc => self.cursor.flow = None,
+            _ if self.is_matrix => self.press_in_matrix(key.code),
+            _ => self.press_in_table(key.code),
+        }
+        Then::Stay
+    }
+
+    fn press_in_table(&mut self, code: KeyCode) {
+        let rows = self.shown.as_ref().map_or(0, |picture| picture.rows.len());
+        // The last column is that of the value.
+        let last = self.question.keys.len();
+        let page = self.page_rows.max(1);
+        let row = self.cursor.flow.as_ref().map(|_| self.cursor.row);
+        match code {
+            KeyCode::Down => self.choose(row.map_or(0, |row| row + 1)),
+            KeyCode::Up => self.choose(row.map_or(0, |row| row.saturating_sub(1))),
+            KeyCode::PageDown => self.choose(row.map_or(0, |row| row + page)),
+            KeyCode::PageUp => self.choose(row.map_or(0, |row| row.saturating_sub(page))),
+            KeyCode::Home => self.choose(0),
+            KeyCode::End => self.choose(rows.saturating_sub(1)),
+            KeyCode::Left => self.cursor.column = self.cursor.column.saturating_sub(1),
+            KeyCode::Right => self.cursor.column = (self.cursor.column + 1).min(last),
+            KeyCode::Char('s') => {
+                let column = Some(self.cursor.column).filter(|column| *column < last);
+                self.question.sort = self.question.sort.by(column);
+            }
+            KeyCode::Enter => self.narrow(Narrow::To),
+            KeyCode::Char('!' | 'x') => self.narrow(Narrow::Without),
+            _ => {}
+        }
+    }
+
+    fn press_in_matrix(&mut self, code: KeyCode) {
+        let Some(matrix) = &self.matrix else { return };
+        let last = matrix.parties.len().saturating_sub(1);
+        let (from, to) = self.cell;
+        self.cell = match code {
+            KeyCode::Down => ((from + 1).min(last), to),
+            KeyCode::Up => (from.saturating_sub(1), to),
+            KeyCode::Right => (from, (to + 1).min(last)),
+            KeyCode::Left => (from, to.saturating_sub(1)),
+            KeyCode::Enter => {
+                let parties = [
+                    (FlowKey::ServiceSource, from),
+                    (FlowKey::ServiceDestination, to),
+                ];
+                let mut question = Question {
+                    keys: vec![FlowKey::EndSource, FlowKey::EndDestination],
+                    ..self.question.clone()
+                };
+                for (key, place) in parties {
+                    let value = match matrix.parties.get(place) {
+                        Some(Party::Service(name)) => FlowValue::Text(name.as_str().into()),
+                        Some(Party::Outside) => FlowValue::Absent,
+                        // All of several: nothing that a filter could say.
+                        _ => continue,
+                    };
+                    question = question.narrowed(key, &value, Narrow::To);
+                }
+                self.is_matrix = false;
+                self.ask(question);
+                return;
+            }
+            _ => return,
+        };
+    }
+
+    fn edit(&mut self, field: Field, model: &Shared) {
+        let editor = Editor::new(&self.question, field, model);
+        self.over = Over::Editor(Box::new(editor));
+    }
+
+    /// Another question, from which there is a way back.
+    fn ask(&mut self, question: Question) {
+        if question == self.question {
+            return;
+        }
+        if self.steps.len() >= STEPS {
+            self.steps.remove(0);
+        }
+        self.steps
+            .push(std::mem::replace(&mut self.question, question));
+        self.cursor = Cursor::default();
+        let columns = self.question.keys.len();
+        if self
+            .question
+            .sort
+            .column
+            .is_some_and(|column| column >= columns)
+        {
+            self.question.sort = Default::default();
+        }
+    }
+
+    fn pick(&mut self, place: usize) {
+        self.over = Over::Nothing;
+        let fields = self.presets.get(place).map(|preset| preset.fields.clone());
+        // Presets are checked when they are read; with `max` one may have too many keys.
+        if let Some(Ok(question)) = fields.map(|fields| fields.read(&self.question)) {
+            self.is_matrix = false;
+            self.ask(Question {
+                sort: Default::default(),
+                ..question
+            });
+        }
+    }
+
+    fn turn_aggregate(&mut self) {
+        let turned = Question {
+            aggregate: self.question.aggregate.other(),
+            ..self.question.clone()
+        };
+        // With too many keys it stays as it is.
+        let fields = crate::question::Fields::of(&turned);
+        if turned.aggregate == Aggregate::Sum || fields.read(&turned).is_ok() {
+            self.question = turned;
+        }
+    }
+
+    fn narrow(&mut self, how: Narrow) {
+        let column = self.cursor.column;
+        let key = self.question.keys.get(column).copied();
+        let value = self.cursor.flow.as_ref().and_then(|flow| flow.get(column));
+        if let (Some(key), Some(value)) = (key, value) {
+            let narrowed = self.question.narrowed(key, value, how);
+            self.ask(narrowed);
+            self.cursor.column = column;
+        }
+    }
+
+    /// Puts the cursor on the flow at this place, or the last one.
+    fn choose(&mut self, row: usize) {
+        let Some(picture) = &self.shown else { return };
+        let row = row.min(picture.rows.len().saturating_sub(1));
+        self.cursor.flow = picture.rows.get(row).map(|row| row.keys.clone());
+        self.cursor.row = row;
+    }
+
+    /// Finds the flow that the cursor is on; if it is gone, whatever stands there now.
+    fn follow(&mut self) {
+        let (Some(picture), Some(flow)) = (&self.shown, &self.cursor.flow) else {
+            return;
+        };
+        match picture.rows.iter().position(|row| row.keys == *flow) {
+            Some(place) => self.cursor.row = place,
+            None => self.choose(self.cursor.row),
+        }
+    }
+}
+
+fn change_speed(model: &Shared, factor: f64) {
+    let status = &mut model.lock().status;
+    if status.is_capture {
+        status.speed = (status.speed * factor).clamp(SLOWEST, FASTEST);
+    }
+}

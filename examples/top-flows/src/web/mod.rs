@@ -1,0 +1,335 @@
+//! The view as a page.
+//!
+//! | path | what |
+//! | --- | --- |
+//! | `/` | the page, complete in itself; it asks again every two seconds, with scripts or without |
+//! | `/api/flows` | the same flows as JSON, with the last minutes |
+//! | `/api/matrix` | the matrix of services as JSON |
+//! | `/api/complete` | what a `field` can go on with behind a `text` |
+//! | `/api/presets` | the presets |
+//!
+//! All take the question in their query: `keys`, `value`, `filter`, `top`, `least`, `aggregate`,
+//! `smooth`, `sort`. Reading changes nothing.
+
+mod html;
+mod link;
+mod listener;
+mod page;
+mod parts;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use axum::Router;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, Request, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::uri::Authority;
+use axum::http::{HeaderName, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{Html, IntoResponse, Json, Response};
+use axum::routing::get;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::matrix::{self, Matrix};
+use crate::model::{Busy, Shared, Status, Who};
+use crate::once::{Document, MatrixDocument, SERVICES};
+use crate::picture::Picture;
+use crate::preset::Preset;
+use crate::question::{Field, Mistake, Question};
+use link::{Asked, Params};
+use listener::Bounded;
+
+/// Where it is when nobody says where: where only this machine can look.
+const USUAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8008);
+
+/// Connections at a time, and how long one may take.
+const PLACES: usize = 32;
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What the page shows.
+#[derive(Clone, Debug)]
+pub struct Site(Arc<Inside>);
+
+#[derive(Debug)]
+struct Inside {
+    model: Shared,
+    /// What is shown to who asks nothing.
+    question: Question,
+    presets: Vec<Preset>,
+}
+
+/// An address to serve on, as people type it: a port, an address, or both.
+///
+/// # Errors
+///
+/// If it is neither; the error says what can be given.
+pub fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    let port = text.strip_prefix(':').unwrap_or(text);
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'))
+        .unwrap_or(text);
+    if let Ok(address) = text.parse() {
+        Ok(address)
+    } else if let Ok(port) = port.parse() {
+        Ok(SocketAddr::new(USUAL.ip(), port))
+    } else if let Ok(address) = bare.parse() {
+        Ok(SocketAddr::new(address, USUAL.port()))
+    } else {
+        Err(
+            "give a port, an address, or both, as in 8008 or 0.0.0.0:8008; \
+             a capture comes before --web",
+        )
+    }
+}
+
+impl Site {
+    /// Of a model; this question is shown first.
+    pub fn new(model: Shared, question: Question, presets: Vec<Preset>) -> Self {
+        Self(Arc::new(Inside {
+            model,
+            question,
+            presets,
+        }))
+    }
+
+    /// The picture that answers a question now, and how the stream does.
+    fn ask(&self, question: &Question) -> Result<(Option<Picture>, Status), Busy> {
+        let mut model = self.0.model.lock();
+        let picture = model.ask(question, Who::Guest, Instant::now())?;
+        Ok((picture, model.status.clone()))
+    }
+}
+
+/// Serves from now on, in a thread of its own that ends with the program; tells where.
+///
+/// # Errors
+///
+/// If the address cannot be had.
+pub fn serve(address: SocketAddr, site: Site) -> anyhow::Result<SocketAddr> {
+    let listener = TcpListener::bind(address).with_context(|| {
+        format!("cannot serve the page on {address}: give --web another address")
+    })?;
+    listener.set_nonblocking(true)?;
+    let listening = listener.local_addr()?;
+    let router = router(site, listening.ip().is_loopback());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let work = move || {
+        // Whether it ends by a fault or not, nobody is there to be told: the screen is not ours.
+        runtime
+            .block_on(async {
+                let listener = tokio::net::TcpListener::from_std(listener)?;
+                axum::serve(Bounded::new(listener, PLACES, PATIENCE), router).await
+            })
+            .ok();
+    };
+    thread::Builder::new().name("page".to_owned()).spawn(work)?;
+    Ok(listening)
+}
+
+fn router(site: Site, is_here: bool) -> Router {
+    let router = Router::new()
+        .route("/", get(show_page))
+        .route("/script.js", get(show_script))
+        .route("/api/flows", get(tell_flows))
+        .route("/api/matrix", get(tell_matrix))
+        .route("/api/complete", get(complete))
+        .route("/api/presets", get(tell_presets))
+        .fallback(not_found)
+        .with_state(site);
+    let router = match is_here {
+        true => router.layer(middleware::from_fn(by_our_name)),
+        false => router,
+    };
+    router.layer(middleware::from_fn(restrict))
+}
+
+type Asking = Result<Query<Params>, QueryRejection>;
+
+async fn show_page(State(site): State<Site>, params: Asking) -> Response {
+    let Ok(Query(params)) = params else {
+        return (StatusCode::BAD_REQUEST, "This question cannot be read.\n").into_response();
+    };
+    let asked = params.read(&site.0.question);
+    let asked_for = match asked.is_matrix {
+        true => matrix::question(&asked.question),
+        false => asked.question.clone(),
+    };
+    let (picture, status) = match (&asked.mistake, site.ask(&asked_for)) {
+        (None, Ok(answered)) => answered,
+        (None, Err(busy)) => {
+            return (StatusCode::SERVICE_UNAVAILABLE, format!("{busy}\n")).into_response();
+        }
+        (Some(_), _) => (None, site.0.model.lock().status.clone()),
+    };
+    let completions = Field::ALL.map(|field| {
+        let text = asked.fields.text(field);
+        // What can come behind what is there.
+        let text = match field {
+            Field::Keys if !text.is_empty() => format!("{text},"),
+            Field::Filter if !text.is_empty() => format!("{text}&"),
+            Field::Value => String::new(),
+            _ => text.to_owned(),
+        };
+        site.0.model.lock().complete(field, &text)
+    });
+    let page = page::Page {
+        asked: &asked,
+        picture: picture.as_ref(),
+        status: &status,
+        presets: &site.0.presets,
+        completions: &completions,
+    };
+    let code = match asked.mistake {
+        Some(_) => StatusCode::BAD_REQUEST,
+        None => StatusCode::OK,
+    };
+    (code, Html(page.to_string())).into_response()
+}
+
+async fn show_script() -> Response {
+    const SCRIPT: &str = include_str!("script.js");
+    ([(CONTENT_TYPE, "text/javascript; charset=utf-8")], SCRIPT).into_response()
+}
+
+async fn tell_flows(State(site): State<Site>, params: Asking) -> Response {
+    let asked = match read(&site, params) {
+        Ok(asked) => asked,
+        Err(refusal) => return *refusal,
+    };
+    match site.ask(&asked.question) {
+        Ok((Some(picture), status)) => Json(Document::new(&picture, &status, true)).into_response(),
+        Ok((None, status)) => waiting(&status),
+        Err(busy) => refusal(StatusCode::SERVICE_UNAVAILABLE, &busy.to_string()),
+    }
+}
+
+async fn tell_matrix(State(site): State<Site>, params: Asking) -> Response {
+    let asked = match read(&site, params) {
+        Ok(asked) => asked,
+        Err(refusal) => return *refusal,
+    };
+    match site.ask(&matrix::question(&asked.question)) {
+        Ok((Some(picture), status)) => {
+            let matrix = Matrix::new(&picture, SERVICES);
+            Json(MatrixDocument::new(&matrix, &status)).into_response()
+        }
+        Ok((None, status)) => waiting(&status),
+        Err(busy) => refusal(StatusCode::SERVICE_UNAVAILABLE, &busy.to_string()),
+    }
+}
+
+async fn tell_presets(State(site): State<Site>) -> Response {
+    Json(&site.0.presets).into_response()
+}
+
+#[derive(Debug, Deserialize)]
+struct Typing {
+    field: Field,
+    #[serde(default)]
+    text: String,
+}
+
+async fn complete(
+    State(site): State<Site>,
+    typing: Result<Query<Typing>, QueryRejection>,
+) -> Response {
+    match typing {
+        Ok(Query(typing)) if typing.text.len() <= link::LONGEST => {
+            let completions = site.0.model.lock().complete(typing.field, &typing.text);
+            Json(completions).into_response()
+        }
+        _ => refusal(
+            StatusCode::BAD_REQUEST,
+            "give a field, which is keys, value or filter, and a text",
+        ),
+    }
+}
+
+fn read(site: &Site, params: Asking) -> Result<Box<Asked>, Box<Response>> {
+    let Ok(Query(params)) = params else {
+        let words = "this question cannot be read";
+        return Err(Box::new(refusal(StatusCode::BAD_REQUEST, words)));
+    };
+    let asked = params.read(&site.0.question);
+    match asked.mistake {
+        None => Ok(Box::new(asked)),
+        Some(mistake) => Err(Box::new(mistaken(&mistake))),
+    }
+}
+
+fn mistaken(mistake: &Mistake) -> Response {
+    let Mistake {
+        field,
+        position,
+        words,
+    } = mistake;
+    let body = json!({"error": words, "field": field, "position": position});
+    (StatusCode::BAD_REQUEST, Json(body)).into_response()
+}
+
+fn refusal(code: StatusCode, words: &str) -> Response {
+    (code, Json(json!({"error": words}))).into_response()
+}
+
+fn waiting(status: &Status) -> Response {
+    let body = json!({"error": "no datagram has come yet", "stream": status});
+    (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
+}
+
+async fn not_found() -> Response {
+    let words = "There is nothing here. There are /, /api/flows, /api/matrix, /api/complete and \
+                 /api/presets.\n";
+    (StatusCode::NOT_FOUND, words).into_response()
+}
+
+/// Answers nobody who asks by a name that is not ours: somebody else may have let it point here.
+async fn by_our_name(request: Request, next: Next) -> Response {
+    let is_ours = |host: &Authority| {
+        let name = host.host().trim_start_matches('[').trim_end_matches(']');
+        name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok()
+    };
+    // Programs may leave it out; browsers do not.
+    let is_well = match request.headers().get(HOST) {
+        None => true,
+        Some(host) => {
+            let host = host.to_str().ok().and_then(|host| host.parse().ok());
+            host.as_ref().is_some_and(is_ours)
+        }
+    };
+    match is_well {
+        true => next.run(request).await,
+        false => {
+            let words = "Ask by an address or as localhost.\n";
+            (StatusCode::MISDIRECTED_REQUEST, words).into_response()
+        }
+    }
+}
+
+/// Tells browsers to load and embed nothing: the page needs its own style and script and no
+/// more. Nobody holds a place between two requests.
+async fn restrict(request: Request, next: Next) -> Response {
+    const HEADERS: [(HeaderName, &str); 5] = [
+        (
+            CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; connect-src 'self'; \
+             base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+        ),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (REFERRER_POLICY, "no-referrer"),
+        (CACHE_CONTROL, "no-store"),
+        (CONNECTION, "close"),
+    ];
+    let response = next.run(request).await;
+    (HEADERS, response).into_response()
+}

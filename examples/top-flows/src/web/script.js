@@ -1,0 +1,43 @@
+"use strict";
+// Asks for the same page every two seconds and puts its middle in place of this one; asks what
+// can be typed next. Without scripts the browser loads the page anew.
+(() => {
+  const live = () => document.getElementById("live");
+  let hovered = false;
+  document.addEventListener("pointerover", (event) => {
+    hovered = Boolean(event.target.closest && event.target.closest("#live td"));
+  });
+  async function refresh() {
+    if (live().hasAttribute("data-still") || document.hidden) return;
+    try {
+      const answer = await fetch(location.href, { cache: "no-store" });
+      if (!answer.ok && answer.status !== 400) return;
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const next = page.getElementById("live");
+      // What is about to be clicked stays where it is.
+      if (next && !hovered) live().replaceWith(next);
+    } catch (error) {
+      live().classList.add("away");
+    }
+  }
+  setInterval(refresh, 2000);
+  for (const input of document.querySelectorAll("form input[list]")) {
+    let asked = 0;
+    const offer = async () => {
+      const number = ++asked;
+      const query = new URLSearchParams({ field: input.name, text: input.value });
+      const answer = await fetch("/api/complete?" + query, { cache: "no-store" });
+      if (!answer.ok || number !== asked) return;
+      const options = (await answer.json()).map((completion) => {
+        const option = document.createElement("option");
+        option.value = completion.text;
+        option.label = completion.note;
+        return option;
+      });
+      document.getElementById(input.getAttribute("list")).replaceChildren(...options);
+    };
+    input.addEventListener("input", () => offer().catch(() => {}));
+    input.addEventListener("focus", () => offer().catch(() => {}));
+  }
+  document.body.classList.add("live");
+})();

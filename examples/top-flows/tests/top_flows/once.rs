@@ -1,0 +1,299 @@
+use std::fs::File;
+use std::net::UdpSocket;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use pcap_file::pcap::PcapReader;
+use serde_json::Value;
+use sflow_v5::flow::SampledHeader;
+use sflow_v5::{Datagram, DropReason, Sample};
+
+use crate::recording::{Recording, swarm};
+use crate::{OPENVSWITCH, PROGRAM, SWARM, run, text};
+
+fn document(arguments: &[&str]) -> Value {
+    let output = run(&[&["--once", "--json"], arguments].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("one JSON document")
+}
+
+fn number(value: &Value) -> f64 {
+    value
+        .as_f64()
+        .unwrap_or_else(|| panic!("{value} is no number"))
+}
+
+fn in_rows(document: &Value) -> f64 {
+    let rows = document["rows"].as_array().unwrap();
+    rows.iter().map(|row| number(&row["value"])).sum()
+}
+
+fn assert_near(found: f64, expected: f64) {
+    let off = (found - expected).abs();
+    assert!(off <= expected.abs() * 1e-9, "{found}, not {expected}");
+}
+
+/// Bytes, and packets, that the samples of a capture stand for: each for so many as its agent
+/// says. Counted here without the library's statistics.
+fn sampled(path: &str) -> (f64, f64) {
+    let mut reader = PcapReader::new(File::open(path).unwrap()).unwrap();
+    let (mut bytes, mut packets) = (0.0, 0.0);
+    while let Some(packet) = reader.next_packet() {
+        let packet = packet.unwrap();
+        // Ethernet, IPv4 without options, UDP.
+        let datagram = Datagram::parse(&packet.data[42..]).unwrap();
+        for sample in datagram.samples() {
+            if let Sample::Flow(sample) = sample {
+                let header = sample.find::<SampledHeader<'_>>().unwrap();
+                let rate = f64::from(sample.sampling_rate);
+                bytes += f64::from(header.frame_length) * rate;
+                packets += rate;
+            }
+        }
+    }
+    (bytes, packets)
+}
+
+#[test]
+fn rows_and_other_are_the_total_and_that_is_what_was_sampled() {
+    let (bytes, packets) = sampled(SWARM);
+    for keys in [
+        "",
+        "end.src",
+        "ip.src,ip.dst",
+        "tcp.flags,port.src,port.dst",
+        "service.src",
+    ] {
+        for top in ["1", "3", "1000"] {
+            let whole = document(&[SWARM, "--keys", keys, "--top", top]);
+            assert_near(number(&whole["total"]), bytes);
+            assert_near(in_rows(&whole) + number(&whole["other"]), bytes);
+            assert_eq!(whole["unit"], "bytes");
+            let bits = document(&[SWARM, "--keys", keys, "--top", top, "--value", "bits"]);
+            assert_near(number(&bits["total"]), bytes * 8.0);
+            assert_near(in_rows(&bits) + number(&bits["other"]), bytes * 8.0);
+        }
+    }
+    let network = document(&[
+        OPENVSWITCH,
+        "--keys",
+        "ip.src,ip.dst,port.dst",
+        "--top",
+        "2",
+    ]);
+    assert_near(
+        in_rows(&network) + number(&network["other"]),
+        number(&network["total"]),
+    );
+    let frames = document(&[SWARM, "--value", "fps"]);
+    assert_near(number(&frames["total"]), packets);
+    assert_eq!(frames["value"], "frames");
+    assert_eq!(frames["as_of"], "2026-11-23T04:08:05.203Z");
+    assert_eq!(frames["stream"]["datagrams"], 1448);
+    assert_eq!(frames["missed"], 0);
+}
+
+#[test]
+fn flows_that_are_too_light_are_other() {
+    let all = document(&[SWARM, "--keys", "ip.src"]);
+    let heavy = document(&[SWARM, "--keys", "ip.src", "--least", "200e6"]);
+    assert!(heavy["rows"].as_array().unwrap().len() < all["rows"].as_array().unwrap().len());
+    for row in heavy["rows"].as_array().unwrap() {
+        assert!(number(&row["value"]) >= 200e6, "{row}");
+    }
+    assert_near(
+        in_rows(&heavy) + number(&heavy["other"]),
+        number(&all["total"]),
+    );
+    let distinct = document(&[SWARM, "--keys", "ip.dst", "--value", "distinct(ip.src)"]);
+    assert!(distinct.get("other").is_none(), "counts do not add up");
+}
+
+/// A packet that two data sources see counts once with `max`.
+#[test]
+fn the_maximum_of_data_sources_is_not_more_than_one_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut recording = Recording::new();
+    recording.traffic(1, 2, 5);
+    recording.traffic_elsewhere(1, 2, 3);
+    recording.traffic(1, 3, 1);
+    recording.traffic_elsewhere(4, 3, 4);
+    let path = recording.save(&folder);
+    let path = path.to_str().unwrap();
+    let sample = 100_000.0;
+    for (mode, rows, total) in [
+        ("max", [5.0, 4.0, 1.0], 10.0),
+        ("sum", [8.0, 4.0, 1.0], 13.0),
+    ] {
+        let arguments = [path, "--keys", "ip.src,ip.dst", "--aggregate", mode];
+        let found = document(&arguments);
+        assert_eq!(found["aggregate"], mode);
+        for (row, samples) in found["rows"].as_array().unwrap().iter().zip(rows) {
+            assert_eq!(row["keys"].as_object().unwrap().len(), 2, "{row}");
+            assert_near(number(&row["value"]), samples * sample);
+        }
+        assert_near(number(&found["total"]), total * sample);
+        let first = document(&[&arguments[..], &["--top", "1"]].concat());
+        assert_near(number(&first["other"]), (total - rows[0]) * sample);
+    }
+}
+
+#[test]
+fn the_matrix_of_services_has_the_world_outside() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = swarm().save(&folder);
+    let matrix = document(&["--matrix", path.to_str().unwrap()]);
+    assert_eq!(
+        matrix["parties"],
+        serde_json::json!(["front", "back", "store", "(outside)"])
+    );
+    // Each sample is one of a hundred packets of a thousand bytes.
+    let expected = [
+        [0.0, 30.0, 0.0, 0.0],
+        [0.0, 0.0, 10.0, 0.0],
+        [0.0, 0.0, 0.0, 0.0],
+        [40.0, 0.0, 0.0, 0.0],
+    ];
+    for (row, expected) in matrix["cells"].as_array().unwrap().iter().zip(expected) {
+        for (cell, samples) in row.as_array().unwrap().iter().zip(expected) {
+            assert_near(number(cell), samples * 100_000.0);
+        }
+    }
+    assert_near(number(&matrix["total"]), 80.0 * 100_000.0);
+    assert_eq!(matrix["beyond"], 0.0);
+}
+
+#[test]
+fn drops_are_told_by_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut recording = Recording::new();
+    for reason in [DropReason::ACL, DropReason::ACL, DropReason::TTL_EXCEEDED] {
+        recording.drop(reason);
+    }
+    let path = recording.save(&folder);
+    let path = path.to_str().unwrap();
+    let drops = document(&[path, "--keys", "drop.reason", "--value", "drops"]);
+    let rows = drops["rows"].as_array().unwrap();
+    assert_eq!(rows[0]["keys"]["drop.reason"], "acl");
+    assert_eq!(
+        (number(&rows[0]["value"]), number(&rows[1]["value"])),
+        (2.0, 1.0)
+    );
+    assert_eq!(drops["unit"], "packets");
+}
+
+#[test]
+fn what_comes_to_a_socket_is_told_after_a_while() {
+    let free = UdpSocket::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let address = free.to_string();
+    let arguments = ["--once", "--json", "--smooth", "off", "--seconds", "4"];
+    let child = Command::new(PROGRAM)
+        .args(arguments)
+        .args([
+            "--listen",
+            &address,
+            "--keys",
+            "service.src,service.dst",
+            "--value",
+            "bytes",
+        ])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // It listens some time; whoever sends before that is not heard.
+    let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+    sender.connect(free).unwrap();
+    let begin = Instant::now();
+    while sender.send(b"hello?").is_err() || sender.send(b"hello?").is_err() {
+        assert!(
+            begin.elapsed() < Duration::from_secs(3),
+            "it does not listen"
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    for datagram in swarm().datagrams() {
+        sender.send(datagram).unwrap();
+    }
+    let output = child.wait_with_output().unwrap();
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_near(number(&document["total"]), 80.0 * 100_000.0);
+    assert_eq!(document["rows"][0]["keys"]["service.dst"], "front");
+    assert!(
+        number(&document["stream"]["malformed"]) >= 1.0,
+        "{document}"
+    );
+    assert!(begin.elapsed() < Duration::from_secs(60));
+}
+
+#[test]
+fn mistakes_are_told_and_where_they_are() {
+    for (arguments, words) in [
+        (&["--keys", "ip.sorce"][..], "no key is called `ip.sorce`"),
+        (&["--filter", "vlan=x", SWARM], "`x` is no number"),
+        (&["--value", "octets"], "no value is called"),
+        (&["--smooth", "soon"], "is no length of time"),
+        (&["--top", "0"], "from 1 to 1000"),
+        (&["--speed", "0", SWARM], "above 0"),
+        (&["--speed", "2"], "CAPTURE"),
+        (&["--json"], "--once"),
+        (&["--web", "nowhere"], "give a port"),
+        (&[SWARM], "no terminal"),
+    ] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let said = text(&output.stderr);
+        assert!(said.contains(words), "{said}");
+    }
+    for (arguments, words) in [
+        (&["--once", "/does/not/exist.pcap"][..], "cannot play"),
+        (&["--once", file!()], "cannot play"),
+        (
+            &["--once", "--seconds", "0.1", "--listen", "127.0.0.1:0"],
+            "no datagram came",
+        ),
+        (&["--presets", "/does/not/exist.json"], "cannot read"),
+    ] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        let said = text(&output.stderr);
+        assert!(said.contains(words), "{said}");
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn help_teaches() {
+    let help = run(&["--help"]);
+    let said = text(&help.stdout);
+    for part in [
+        "Examples:",
+        "Keys on the screen:",
+        "Exit codes:",
+        "6343",
+        "--once --json",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let keys = text(&run(&["--keys-help"]).stdout);
+    assert!(
+        keys.contains("service.src") && keys.lines().count() > 80,
+        "{keys}"
+    );
+    let presets: Value = serde_json::from_slice(&run(&["--presets-help"]).stdout).unwrap();
+    assert!(presets.as_array().unwrap().len() > 40);
+}
+
+#[test]
+fn a_table_for_people_has_no_orders_for_a_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut recording = Recording::new();
+    recording.request("http://x/\u{1b}[2J\u{202e}\n(total)");
+    let path = recording.save(&folder);
+    let output = run(&["--once", "--keys", "url", path.to_str().unwrap()]);
+    let said = text(&output.stdout);
+    assert!(said.contains("http://x/�[2J��(total)"), "{said}");
+    assert_eq!(said.lines().count(), 5, "{said}");
+}

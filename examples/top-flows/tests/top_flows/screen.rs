@@ -1,0 +1,186 @@
+//! A terminal that a program runs in: what it shows, and what is typed.
+
+use std::io::{Read, Write};
+use std::num::NonZeroU16;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
+
+/// Longer than anything takes on a machine that is busy.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) struct Screen {
+    shown: Arc<Mutex<Shown>>,
+    keys: Box<dyn Write + Send>,
+    child: Box<dyn Child + Send + Sync>,
+    _master: Box<dyn MasterPty + Send>,
+}
+
+struct Shown {
+    parser: vt100::Parser,
+    raw: Vec<u8>,
+}
+
+/// How a terminal takes what is written to it.
+#[derive(Clone, Copy)]
+pub(crate) enum Line {
+    /// At once.
+    Fast,
+    /// So many bytes at a time, with so much time between.
+    Slow(usize, Duration),
+}
+
+impl Screen {
+    /// Runs the program; `None` where there are no pseudo-terminals.
+    pub(crate) fn run(arguments: &[&str], columns: u16, rows: u16, line: Line) -> Option<Self> {
+        let size = PtySize {
+            rows,
+            cols: columns,
+            ..PtySize::default()
+        };
+        let pair = match native_pty_system().openpty(size) {
+            Ok(pair) => pair,
+            Err(error) => {
+                eprintln!("skipped: there is no pseudo-terminal: {error}");
+                return None;
+            }
+        };
+        let mut command = CommandBuilder::new(crate::PROGRAM);
+        command.args(arguments);
+        command.env("TERM", "xterm-256color");
+        let child = pair.slave.spawn_command(command).expect("the program runs");
+        drop(pair.slave);
+        let size = |number| NonZeroU16::new(number).unwrap();
+        let shown = Arc::new(Mutex::new(Shown {
+            parser: vt100::Parser::new(size(rows), size(columns), 0),
+            raw: Vec::new(),
+        }));
+        let mut reader = pair.master.try_clone_reader().unwrap();
+        let written = shown.clone();
+        thread::spawn(move || {
+            let mut buffer = vec![
+                0;
+                if let Line::Slow(bytes, _) = line {
+                    bytes
+                } else {
+                    65_536
+                }
+            ];
+            while let Ok(count @ 1..) = reader.read(&mut buffer) {
+                let mut shown = written.lock().unwrap();
+                shown.parser.process(&buffer[..count]);
+                shown.raw.extend_from_slice(&buffer[..count]);
+                drop(shown);
+                if let Line::Slow(_, pause) = line {
+                    thread::sleep(pause);
+                }
+            }
+        });
+        Some(Self {
+            shown,
+            keys: pair.master.take_writer().unwrap(),
+            child,
+            _master: pair.master,
+        })
+    }
+
+    pub(crate) fn press(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).unwrap();
+        self.keys.flush().unwrap();
+    }
+
+    /// The screen as text, without what is blank at the ends.
+    pub(crate) fn text(&self) -> String {
+        let shown = self.shown.lock().unwrap();
+        let screen = shown.parser.screen();
+        let (_, columns) = screen.size();
+        let rows = screen.rows(0, columns.get());
+        rows.map(|row| row.trim_end().to_owned() + "\n").collect()
+    }
+
+    /// Bytes that were written to it so far.
+    pub(crate) fn bytes(&self) -> usize {
+        self.shown.lock().unwrap().raw.len()
+    }
+
+    /// All that was written to it.
+    pub(crate) fn written(&self) -> String {
+        String::from_utf8_lossy(&self.shown.lock().unwrap().raw).into_owned()
+    }
+
+    /// Whether another screen lies over what was there before.
+    pub(crate) fn is_taken_over(&self) -> bool {
+        self.shown
+            .lock()
+            .unwrap()
+            .parser
+            .screen()
+            .alternate_screen()
+    }
+
+    /// Whether the cursor is to be seen.
+    pub(crate) fn has_cursor(&self) -> bool {
+        !self.shown.lock().unwrap().parser.screen().hide_cursor()
+    }
+
+    /// Whether a cell is drawn on another ground than the usual.
+    pub(crate) fn is_shaded(&self, row: u16, column: u16) -> bool {
+        let shown = self.shown.lock().unwrap();
+        let cell = shown.parser.screen().cell(row, column).unwrap();
+        cell.bgcolor() != vt100::Color::Default
+    }
+
+    /// Waits until the screen is as wanted.
+    pub(crate) fn wait_for(&self, what: &str, is_there: impl Fn(&str) -> bool) -> String {
+        let begin = Instant::now();
+        loop {
+            let text = self.text();
+            if is_there(&text) {
+                return text;
+            }
+            assert!(begin.elapsed() < PATIENCE, "{what} does not come:\n{text}");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    pub(crate) fn wait_for_words(&self, words: &str) -> String {
+        self.wait_for(words, |text| text.contains(words))
+    }
+
+    /// Waits until the program has ended, and all it wrote is there.
+    pub(crate) fn wait_for_end(&mut self) -> ExitStatus {
+        let begin = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                let settled = Instant::now();
+                while self.is_taken_over() && settled.elapsed() < Duration::from_secs(5) {
+                    thread::sleep(Duration::from_millis(20));
+                }
+                return status;
+            }
+            assert!(
+                begin.elapsed() < PATIENCE,
+                "it does not end:\n{}",
+                self.text()
+            );
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Sends SIGTERM.
+    pub(crate) fn terminate(&self) {
+        let id = self.child.process_id().expect("it runs").to_string();
+        let status = std::process::Command::new("kill").arg(id).status();
+        assert!(status.expect("kill runs").success());
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        // One that has ended needs no killing.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}

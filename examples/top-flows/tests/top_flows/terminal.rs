@@ -1,0 +1,307 @@
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::SWARM;
+use crate::recording::{Recording, swarm};
+use crate::screen::{Line, Screen};
+
+const UP: &str = "\u{1b}[A";
+const DOWN: &str = "\u{1b}[B";
+const RIGHT: &str = "\u{1b}[C";
+const BACKSPACE: &str = "\u{7f}";
+
+/// All of it at once; then nothing changes any more.
+const ALL: [&str; 4] = ["--speed", "1000000", "--smooth", "off"];
+
+/// Compares with a file beside this one; with `BLESS=1` set, renews the file.
+fn assert_screen(name: &str, screen: &str) {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/top_flows/screens");
+    let path = Path::new(folder).join(name);
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::create_dir_all(folder).unwrap();
+        std::fs::write(&path, screen).unwrap();
+    }
+    let expected = std::fs::read_to_string(&path).expect("BLESS=1 writes it");
+    assert!(expected == screen, "{name} was\n{expected}and is\n{screen}");
+}
+
+fn at_the_end(capture: &str, columns: u16, rows: u16, more: &[&str]) -> Option<Screen> {
+    let screen = Screen::run(
+        &[&[capture], &ALL[..], more].concat(),
+        columns,
+        rows,
+        Line::Fast,
+    )?;
+    screen.wait_for_words("ended");
+    Some(screen)
+}
+
+#[test]
+fn screens_look_as_they_did() {
+    for (columns, rows) in [(80, 24), (120, 40)] {
+        let Some(mut screen) = at_the_end(SWARM, columns, rows, &[]) else {
+            return;
+        };
+        let is_complete = |text: &str| text.contains("2.55G 100.0 %") && text.contains("? help");
+        let text = screen.wait_for("the table", is_complete);
+        assert_screen(&format!("flows-{columns}x{rows}.txt"), &text);
+        screen.press("?");
+        let text = screen.wait_for_words("Backspace  a step back");
+        assert_screen(&format!("help-{columns}x{rows}.txt"), &text);
+        screen.press("\u{1b}");
+        screen.wait_for("the help is gone", |text| !text.contains("a step back"));
+        screen.press("p");
+        let text = screen.wait_for_words("Presets");
+        assert_screen(&format!("presets-{columns}x{rows}.txt"), &text);
+    }
+}
+
+#[test]
+fn the_matrix_is_one_key_away_and_every_cell_leads_inside() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = swarm().save(&folder);
+    let Some(mut screen) = at_the_end(path.to_str().unwrap(), 80, 24, &[]) else {
+        return;
+    };
+    screen.press("m");
+    let text = screen.wait_for_words("(outside)");
+    assert_screen("matrix-80x24.txt", &text);
+    // The hottest cell, from outside to front, is shaded; that from front to itself is not.
+    assert!(screen.is_shaded(9, 24), "{text}");
+    assert!(!screen.is_shaded(7, 24), "{text}");
+    // From front to back.
+    screen.press(RIGHT);
+    screen.press("\r");
+    let text = screen.wait_for_words("service.src=front&service.dst=back");
+    let text = screen.wait_for(&text, |text| text.contains("back.2"));
+    assert!(
+        text.contains("front.1") && text.contains("back.1"),
+        "{text}"
+    );
+    assert!(!text.contains("store"), "{text}");
+    screen.press(BACKSPACE);
+    screen.wait_for_words("(all packets)");
+}
+
+/// All traffic of the recorded service is with the world outside.
+#[test]
+fn the_recorded_swarm_has_its_matrix() {
+    let Some(mut screen) = at_the_end(SWARM, 80, 24, &[]) else {
+        return;
+    };
+    screen.press("m");
+    let text = screen.wait_for_words("(outside)");
+    assert_screen("swarm-80x24.txt", &text);
+}
+
+#[test]
+fn the_readme_shows_real_screens() {
+    let readme = include_str!("../../README.md");
+    for screen in [
+        include_str!("screens/flows-80x24.txt"),
+        include_str!("screens/matrix-80x24.txt"),
+        include_str!("screens/mistake-80x24.txt"),
+    ] {
+        // Its beginning, with all rows that say something.
+        let lines: Vec<&str> = screen.lines().filter(|line| !line.is_empty()).collect();
+        for line in lines {
+            assert!(readme.contains(line), "{line}");
+        }
+    }
+}
+
+#[test]
+fn a_filter_is_typed_with_what_is_seen() {
+    let Some(mut screen) = at_the_end(SWARM, 80, 24, &[]) else {
+        return;
+    };
+    screen.press("f");
+    screen.wait_for_words("Tab complete");
+    screen.press("ip.pr");
+    screen.wait_for_words("now tcp: what IP carries");
+    screen.press("\t");
+    let text = screen.wait_for_words("ip.protocol=");
+    assert!(text.contains("filter  ip.protocol="), "{text}");
+    screen.wait_for_words("100.0 % of the packets");
+    screen.press("\t\r");
+    screen.wait_for("it is asked", |text| {
+        text.contains("filter  ip.protocol=6\n") && text.contains("apache")
+    });
+    // What is wrong is told below the field, and what was asked stays.
+    screen.press("k");
+    screen.wait_for_words("Tab complete");
+    screen.press(",ip.dtst\r");
+    let text = screen.wait_for_words("no key is called `ip.dtst`; is it `ip.dst`?");
+    assert_screen("mistake-80x24.txt", &text);
+    screen.press("\u{1b}");
+    screen.wait_for_words("keys    end.src,end.dst,ip.protocol\n");
+    screen.press("v");
+    screen.wait_for_words("Tab complete");
+    screen.press("\u{15}fram\t\r");
+    screen.wait_for_words("packets ▼");
+}
+
+#[test]
+fn a_cell_that_is_chosen_narrows_and_there_is_a_way_back() {
+    let Some(mut screen) = at_the_end(SWARM, 120, 40, &["--keys", "ip.src,ip.dst"]) else {
+        return;
+    };
+    screen.wait_for_words("10.99.0.254");
+    screen.press(DOWN);
+    screen.wait_for_words("▸▌172.17.0.2");
+    screen.press(RIGHT);
+    screen.press("\r");
+    screen.wait_for("only that", |text| {
+        text.contains("filter  ip.dst=10.99.0.254\n") && !text.contains("10.99.0.254    172")
+    });
+    screen.press(DOWN);
+    screen.press("\u{1b}[D");
+    screen.wait_for_words("▸▌172.17.0.2");
+    screen.press("!");
+    screen.wait_for_words("filter  ip.dst=10.99.0.254&ip.src!=172.17.0.2");
+    screen.press(BACKSPACE);
+    screen.press(BACKSPACE);
+    screen.wait_for_words("(all packets)");
+    // By the first column, the other way round.
+    screen.press("s");
+    screen.wait_for_words("ip.src ▼");
+    screen.press("s");
+    let text = screen.wait_for_words("ip.src ▲");
+    let first = |text: &str| text.find("▌172.17.0.3");
+    let text = screen.wait_for(&text, |text| first(text) < text.find("▌10.99.0.254"));
+    assert!(first(&text).is_some(), "{text}");
+    screen.press("p");
+    screen.wait_for_words("find:");
+    screen.press("by protocol");
+    screen.wait_for("one is left", |text| !text.contains("Unreachable"));
+    screen.press("\r");
+    screen.wait_for_words("keys    ip.protocol\n");
+    screen.press(UP);
+    screen.wait_for_words("▸▌tcp");
+}
+
+#[test]
+fn time_stands_still_while_it_is_paused() {
+    let Some(mut screen) = Screen::run(&[SWARM, "--speed", "2"], 80, 24, Line::Fast) else {
+        return;
+    };
+    let clock = |text: &str| {
+        let at = text
+            .find("as of ")
+            .map(|at| text[at + 6..].chars().take(23).collect::<String>());
+        at.unwrap_or_default()
+    };
+    let first = clock(&screen.wait_for_words("as of"));
+    screen.wait_for("time goes on", |text| clock(text) != first);
+    screen.press(" ");
+    let paused = clock(&screen.wait_for_words("paused"));
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(clock(&screen.text()), paused);
+    // A question that is new has the same past.
+    screen.press("m");
+    screen.wait_for_words("(outside)");
+    screen.press(" ");
+    screen.wait_for_words("playing");
+    screen.wait_for("time goes on", |text| clock(text) != paused);
+    screen.press("+");
+    screen.wait_for_words("×4");
+}
+
+#[test]
+fn the_terminal_is_given_back_whichever_way_it_ends() {
+    for end in ["q", "\u{3}", "SIGTERM"] {
+        let Some(mut screen) = Screen::run(&[SWARM], 80, 24, Line::Fast) else {
+            return;
+        };
+        screen.wait_for_words("top-flows hsflowd-swarm.pcap");
+        assert!(screen.is_taken_over() && !screen.has_cursor(), "{end}");
+        match end {
+            "SIGTERM" => screen.terminate(),
+            key => screen.press(key),
+        }
+        let status = screen.wait_for_end();
+        assert!(status.success(), "{end}: {status:?}");
+        assert!(!screen.is_taken_over() && screen.has_cursor(), "{end}");
+    }
+}
+
+/// 2,400 bytes a second, as a terminal of long ago.
+#[test]
+fn a_slow_terminal_gets_less_and_still_answers() {
+    let line = Line::Slow(120, Duration::from_millis(50));
+    let arguments = [SWARM, "--speed", "20"];
+    let Some(mut screen) = Screen::run(&arguments, 80, 24, line) else {
+        return;
+    };
+    screen.wait_for_words("apache");
+    let begin = Instant::now();
+    screen.press("q");
+    assert!(screen.wait_for_end().success());
+    // What is on its way to it, some kilobytes, has to go out first.
+    assert!(
+        begin.elapsed() < Duration::from_secs(30),
+        "{:?}",
+        begin.elapsed()
+    );
+}
+
+/// Whatever comes: four pictures a second, and of these what has changed.
+#[test]
+fn a_screen_on_which_nothing_changes_costs_nothing() {
+    let Some(screen) = at_the_end(SWARM, 80, 24, &[]) else {
+        return;
+    };
+    screen.wait_for_words("2.55G 100.0 %");
+    std::thread::sleep(Duration::from_millis(1500));
+    let before = screen.bytes();
+    std::thread::sleep(Duration::from_secs(2));
+    let written = screen.bytes() - before;
+    assert!(written < 500, "{written} bytes for nothing");
+}
+
+#[test]
+fn hostile_names_give_no_orders() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut recording = Recording::new();
+    recording.container(
+        1,
+        "evil\u{1b}]0;owned\u{7}\u{1b}[2J\u{202e}.1.rsm0h0ay4dbn6zbusp3ta9pf7",
+    );
+    recording.traffic(1, 9, 3);
+    recording.request("http://\u{1b}[31mred\r\n\u{9b}2J/");
+    let path = recording.save(&folder);
+    let path = path.to_str().unwrap();
+    let Some(mut screen) = at_the_end(path, 120, 40, &["--keys", "service.src,url"]) else {
+        return;
+    };
+    // The emulator leaves the signs out that stand for what was replaced; they were written.
+    screen.wait_for_words("evil]0;owned[2J");
+    screen.wait_for_words("http://[31mred2J/");
+    let written = screen.written();
+    assert!(
+        written.contains("evil\u{fffd}]0;owned\u{fffd}\u{fffd}[2J\u{fffd}"),
+        "{written}"
+    );
+    for order in ["\u{1b}]0;", "\u{1b}[2J\u{202e}", "\u{1b}[31mred", "\u{9b}"] {
+        assert!(!written.contains(order), "{order:?}");
+    }
+    // They can be chosen, and typed, all the same.
+    screen.press(DOWN);
+    screen.wait_for_words("▸");
+    screen.press("\r");
+    let text = screen.wait_for_words("filter  service.src=evil]0\\;owned[2J\n");
+    assert!(text.contains("top-flows"), "{text}");
+    screen.press("m");
+    screen.wait_for_words("(outside)");
+    screen.press(BACKSPACE);
+    screen.press("mf");
+    screen.wait_for_words("Tab complete");
+    screen.press("service.src=");
+    screen.wait_for_words("100.0 % of the packets");
+    screen.press("\t\r");
+    let text = screen.wait_for("it is asked", |text| !text.contains("Tab complete"));
+    assert!(
+        text.contains("filter  service.src=evil]0\\;owned[2J\n"),
+        "{text}"
+    );
+}
