@@ -200,7 +200,7 @@ fn parameters(methods: &'static Value) -> HashMap<&'static str, &'static Value> 
 
 #[tokio::test]
 async fn the_bounds_of_parameters_are_those_that_are_kept() {
-    let world = World::new().await;
+    let world = World::with_machines().await;
     let (mut limits, mut times) = (0, 0);
     for (path, methods) in DOCUMENT["paths"].as_object().unwrap() {
         let parameters = parameters(methods);
@@ -243,5 +243,5 @@ async fn the_bounds_of_parameters_are_those_that_are_kept() {
             }
         }
     }
-    assert_eq!((limits, times), (5, 2));
+    assert!(limits >= 5 && times >= 3, "{limits} {times}");
 }
