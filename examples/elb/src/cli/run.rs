@@ -143,23 +143,7 @@ fn obey(
     let Request::Configure(new) = request else {
         return balancer.obey(request);
     };
-    let fixed = {
-        let old = handle.config().lock();
-        [
-            (
-                "collector.listen",
-                old.collector.listen != new.collector.listen,
-            ),
-            (
-                "collector.agents",
-                old.collector.agents != new.collector.agents,
-            ),
-            ("http.listen", old.http.listen != new.http.listen),
-            ("http.token", old.http.token != new.http.token),
-            ("http.names", old.http.names != new.http.names),
-        ]
-    };
-    if let Some((key, _)) = fixed.iter().find(|(_, is_changed)| *is_changed) {
+    if let Some(key) = handle.config().lock().fixed_change(new) {
         let problem = format!("{key} cannot change while elb runs: start it again");
         return Err(Refusal::Impossible(problem));
     }

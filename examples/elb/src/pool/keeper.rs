@@ -282,12 +282,12 @@ impl Keeper {
         let observation = self.observation(now, &machines, count, seen);
         let mut decision = self.policy.step(now, &observation);
         decision.mode = mode;
-        let (_, most, _) = self.policy.settings().bounds(now);
+        let (min, most, _) = self.policy.settings().bounds(now);
         decision.keep_floor(&self.floor, most);
         let poor = self.peers.poor();
         let aim = Aim {
             wish: decision.result,
-            least: self.floor.machines.min(most),
+            least: self.floor.machines.max(min).min(most),
             most,
             poor: &poor,
             replace: self.pool.replace,
@@ -298,10 +298,10 @@ impl Keeper {
             (plan, after)
         } else {
             // What would be done, without having done it.
+            let notes = self.machines.watch(now, &machines);
             let mut trial = self.machines.clone();
-            self.machines.watch(now, &machines);
             let mut plan = trial.step(now, instance, &machines, aim);
-            plan.notes.clear();
+            plan.notes = notes;
             let after = count_after(&trial, &machines, &plan.steps);
             (plan, after)
         };

@@ -1,8 +1,6 @@
 //! Who gives orders to hooks, and brings their answers: never waits, and nobody waits for it.
 
 use std::fmt;
-use std::future::poll_fn;
-use std::task::Poll;
 
 use tokio::task::JoinSet;
 
@@ -49,16 +47,5 @@ impl Provider for Background {
             answers.extend(answer);
         }
         answers
-    }
-}
-
-impl Background {
-    /// Waits until there is an answer to bring; for ever where nothing was ordered.
-    pub async fn ready(&mut self) -> Answer {
-        poll_fn(|context| match self.orders.poll_join_next(context) {
-            Poll::Ready(Some(Ok(answer))) => Poll::Ready(answer),
-            Poll::Ready(_) | Poll::Pending => Poll::Pending,
-        })
-        .await
     }
 }

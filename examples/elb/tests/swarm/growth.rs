@@ -161,9 +161,7 @@ fn names_are_those_of_the_swarm(balancer: &Balancer, lab: &Lab) {
         .map(|host| host["name"].as_str().unwrap().to_owned())
         .collect();
     hosts.sort();
-    let nodes = lab.engine().get("/nodes");
-    let name = |node: &Value| node["Description"]["Hostname"].as_str().unwrap().to_owned();
-    let mut nodes: Vec<String> = nodes.as_array().unwrap().iter().map(name).collect();
+    let mut nodes = lab.node_names();
     nodes.sort();
     assert_eq!(hosts, nodes);
 }

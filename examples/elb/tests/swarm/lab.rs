@@ -1,8 +1,8 @@
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, Once};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
 use serde_json::{Value, json};
 
@@ -43,7 +43,7 @@ impl Lab {
             image: image.unwrap_or_else(|_| "localhost:1/lab/web".to_owned()),
             asked: AtomicU32::new(1),
             // A test that failed has tidied up as well.
-            _turn: TURN.lock().unwrap_or_else(|poison| poison.into_inner()),
+            _turn: TURN.lock().unwrap_or_else(PoisonError::into_inner),
         };
         until("all nodes are ready", seconds(60), || {
             let (status, nodes) = lab.engine().request("GET", "/nodes", None).ok()?;
@@ -75,6 +75,18 @@ impl Lab {
     pub(crate) fn nodes(&self) -> Vec<u32> {
         let nodes = (1..).take_while(|node| self.socket(*node).exists());
         nodes.collect()
+    }
+
+    /// The script itself.
+    pub(crate) fn path(&self) -> &Path {
+        &self.script
+    }
+
+    /// What the swarm calls its nodes.
+    pub(crate) fn node_names(&self) -> Vec<String> {
+        let nodes = self.engine().get("/nodes");
+        let name = |node: &Value| node["Description"]["Hostname"].as_str().map(str::to_owned);
+        nodes.as_array().unwrap().iter().filter_map(name).collect()
     }
 
     /// The number of the node that a task runs on.

@@ -20,6 +20,7 @@ mod wait;
 mod budget;
 mod growth;
 mod managers;
+mod pools;
 mod reaction;
 mod silence;
 mod soak;

@@ -320,12 +320,20 @@ impl Machines {
         self.settings = settings;
     }
 
-    /// Takes note of the machines that there are, and of nothing else: nothing is to be done.
-    pub fn watch(&mut self, now: Timestamp, machines: &[Machine]) {
-        for machine in machines.iter().filter(|machine| machine.is_ready) {
-            self.known.entry(machine.name.clone()).or_insert(now);
+    /// Takes note of who has come and who is gone; nothing is to be done.
+    pub fn watch(&mut self, now: Timestamp, machines: &[Machine]) -> Vec<MachineNote> {
+        let mut plan = Plan::default();
+        self.arrivals(now, machines, &mut plan);
+        let is_there = |name: &String| {
+            let mut there = machines.iter();
+            there.any(|machine| machine.is_ready && machine.name == *name)
+        };
+        let leaving = self.leaving.keys();
+        let gone: Vec<String> = leaving.filter(|name| !is_there(name)).cloned().collect();
+        for machine in gone {
+            self.gone(machine, &mut plan);
         }
-        self.is_begun = true;
+        plan.notes
     }
 
     /// One that somebody else began to drain for this pool, before this began.
@@ -537,14 +545,16 @@ impl Machines {
                         plan.notes.push(MachineNote::NeverLeft { machine: name });
                     }
                 }
-                (_, None) => {
-                    self.leaving.remove(&name);
-                    self.known.remove(&name);
-                    self.removing = Patience::default();
-                    plan.notes.push(MachineNote::Left { machine: name });
-                }
+                (_, None) => self.gone(name, plan),
             }
         }
+    }
+
+    fn gone(&mut self, machine: String, plan: &mut Plan) {
+        self.leaving.remove(&machine);
+        self.known.remove(&machine);
+        self.removing = Patience::default();
+        plan.notes.push(MachineNote::Left { machine });
     }
 
     /// Those that are in line again need no replacement, and may be told of anew.
