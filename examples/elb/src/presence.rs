@@ -315,6 +315,37 @@ fn of_service(standing: &Standing) -> Vec<Missing> {
 }
 
 impl Missing {
+    /// Every kind, as [`kind`](Self::kind) names it.
+    pub const KINDS: [&'static str; 10] = [
+        "no_agent",
+        "silent_agent",
+        "node_without_agent",
+        "host_without_containers",
+        "service_unseen",
+        "metric_unknown",
+        "agent_contested",
+        "agent_lossy",
+        "no_packet_samples",
+        "more",
+    ];
+
+    /// What it is, in one word, as in JSON.
+    pub const fn kind(&self) -> &'static str {
+        let place = match self {
+            Self::NoAgent { .. } => 0,
+            Self::SilentAgent { .. } => 1,
+            Self::NodeWithoutAgent { .. } => 2,
+            Self::HostWithoutContainers { .. } => 3,
+            Self::ServiceUnseen { .. } => 4,
+            Self::MetricUnknown { .. } => 5,
+            Self::AgentContested { .. } => 6,
+            Self::AgentLossy { .. } => 7,
+            Self::NoPacketSamples => 8,
+            Self::More { .. } => 9,
+        };
+        Self::KINDS[place]
+    }
+
     /// Whether decisions are worse for it; otherwise they are only slower.
     pub const fn is_serious(&self) -> bool {
         !matches!(self, Self::NoPacketSamples | Self::AgentLossy { .. })
@@ -405,5 +436,69 @@ fn running(tasks: u32) -> String {
     match tasks {
         1 => "1 task runs".to_owned(),
         tasks => format!("{tasks} tasks run"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn all() -> [Missing; 10] {
+        let (service, agent) = ("web".to_owned(), "10.0.0.1/0".to_owned());
+        [
+            Missing::NoAgent { port: 6343 },
+            Missing::SilentAgent {
+                agent: agent.clone(),
+                host: None,
+                age: 90.0,
+            },
+            Missing::NodeWithoutAgent {
+                node: "node1".to_owned(),
+                tasks: 1,
+            },
+            Missing::HostWithoutContainers {
+                host: "node1".to_owned(),
+                tasks: 2,
+            },
+            Missing::ServiceUnseen {
+                service: service.clone(),
+                seen: 1,
+                running: 3,
+            },
+            Missing::MetricUnknown {
+                service,
+                metric: "vir_cpu_cores".to_owned(),
+            },
+            Missing::AgentContested {
+                agent: agent.clone(),
+            },
+            Missing::AgentLossy { agent, loss: 0.1 },
+            Missing::NoPacketSamples,
+            Missing::More { count: 3 },
+        ]
+    }
+
+    #[test]
+    fn each_kind_has_a_name_and_words() {
+        let mut kinds = BTreeSet::new();
+        for missing in all() {
+            let value = serde_json::to_value(&missing).unwrap();
+            assert_eq!(value["what"], missing.kind());
+            kinds.insert(missing.kind());
+            let words = missing.to_string();
+            assert!(words.ends_with(['.', '?']), "{words}");
+        }
+        assert_eq!(kinds, BTreeSet::from(Missing::KINDS));
+    }
+
+    #[test]
+    fn of_many_the_first_are_told_and_the_others_counted() {
+        let mut missing = Vec::new();
+        let found = (0..TOLD + 5).map(|_| Missing::NoPacketSamples);
+        add(&mut missing, found);
+        assert_eq!(missing.len(), TOLD + 1);
+        assert_eq!(missing.last(), Some(&Missing::More { count: 5 }));
     }
 }

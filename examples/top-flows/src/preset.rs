@@ -50,7 +50,7 @@ const OWN: [[&str; 6]; 47] = [
     ["Ethernet", "Ethernet", "Who sends to whom", "mac.src,mac.dst", "bits", ""],
     ["Ethernet", "Ethernet", "Senders of broadcasts", "mac.src", "frames", "mac.dst=ff:ff:ff:ff:ff:ff"],
     ["Ethernet", "Ethernet", "What is carried, by EtherType", "ether.type", "bits", ""],
-    ["Ethernet", "ARP", "Senders", "mac.src,mac.dst", "frames", "ether.type=0x0806"],
+    ["Ethernet", "ARP", "Who asks for whom", "arp.sender,arp.target", "frames", "arp.operation=1"],
     ["Ethernet", "VLAN", "By tag", "vlan,vlan.inner", "bits", "vlan=*"],
     ["Ethernet", "MPLS", "By label", "mpls", "bits", "mpls=*"],
     ["Containers", "Swarm", "Services, who sends to whom", "service.src,service.dst", "bits", ""],

@@ -126,7 +126,7 @@ impl<'a, 'w> Seen<'a, 'w> {
             },
             K::TunnelId => number(self.headers.tunnel.and_then(|tunnel| tunnel.id())),
             K::TunnelDepth => Raw::Number(self.headers.depth.into()),
-            _ if key >= K::MacSource && key <= K::IcmpCode => self.headers.outer.value(key),
+            _ if key >= K::MacSource && key <= K::ArpTarget => self.headers.outer.value(key),
             _ => match key.outer() {
                 Some(outer) => self.headers.inner.value(outer),
                 None => self.value_beside(key),
@@ -296,6 +296,13 @@ impl Level {
             K::TcpFlags => number(self.tcp_flags.map(u32::from)),
             K::IcmpType => number(self.icmp.map(|(kind, _)| kind.into())),
             K::IcmpCode => number(self.icmp.map(|(_, code)| code.into())),
+            K::ArpOperation => number(self.arp.map(|arp| arp.operation.into())),
+            K::ArpSender => self
+                .arp
+                .map_or(Raw::Absent, |arp| Raw::Ip(arp.sender.into())),
+            K::ArpTarget => self
+                .arp
+                .map_or(Raw::Absent, |arp| Raw::Ip(arp.target.into())),
             _ => Raw::Absent,
         }
     }

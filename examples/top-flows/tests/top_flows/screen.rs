@@ -145,6 +145,19 @@ impl Screen {
         }
     }
 
+    /// The screen when it has not changed for a while.
+    pub(crate) fn settled(&self) -> String {
+        let mut text = self.text();
+        loop {
+            thread::sleep(Duration::from_secs(1));
+            let now = self.text();
+            if now == text {
+                return text;
+            }
+            text = now;
+        }
+    }
+
     pub(crate) fn wait_for_words(&self, words: &str) -> String {
         self.wait_for(words, |text| text.contains(words))
     }
