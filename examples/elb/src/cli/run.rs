@@ -19,6 +19,7 @@ use crate::pool::pools::Pools;
 use crate::shared::Shared;
 use crate::telemetry::Telemetry;
 use crate::web::{self, Access, Site};
+use crate::words::counted;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -45,10 +46,10 @@ impl Args {
         let config = Config::load(&path).with_context(|| path.display().to_string())?;
         if self.validate {
             println!(
-                "{}: {} services and {} pools, all well",
+                "{}: {} and {}, all well",
                 path.display(),
-                config.services.len(),
-                config.pools.len()
+                counted(config.services.len(), "service"),
+                counted(config.pools.len(), "pool")
             );
             return Ok(());
         }

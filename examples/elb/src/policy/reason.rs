@@ -205,7 +205,7 @@ impl Kind {
     }
 
     /// That of which there is a mean.
-    const fn member(self) -> &'static str {
+    pub(crate) const fn member(self) -> &'static str {
         match self {
             Self::Service => "container",
             Self::Pool => "machine",

@@ -47,6 +47,7 @@ use self::pace::{Pace, Seldom};
 use self::problem::Problem;
 use crate::chart;
 use crate::handle::Handle;
+use crate::policy::Kind;
 use crate::shared::Shared;
 use crate::view::Snapshot;
 use crate::words::shortened;
@@ -189,6 +190,7 @@ async fn show_chart(State(site): State<Site>, Path(file): Path<String>) -> Respo
         Some(service) => {
             let decisions = site.handle.board().lock().decisions(&service.name);
             let live = chart::Live {
+                kind: Kind::Service,
                 service,
                 decisions: &decisions,
                 began: snapshot.began,
@@ -386,7 +388,7 @@ mod tests {
                 }],
             }],
             decisions: vec![DecisionView {
-                kind: crate::policy::Kind::Service,
+                kind: Kind::Service,
                 at: 128.0,
                 service: name.to_owned(),
                 from: 2,

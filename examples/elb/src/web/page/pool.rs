@@ -4,6 +4,7 @@ use super::when::When;
 use super::{decisions, modes, signal};
 use crate::board::PoolStanding;
 use crate::chart;
+use crate::policy::Kind;
 use crate::pool::hook::Action;
 use crate::pool::keeper::{Given, MachineStanding, MachineState};
 use crate::pool::peers::PeerStanding;
@@ -24,6 +25,7 @@ pub(super) fn card(pool: &PoolView, decisions: &[DecisionView], when: &When) -> 
     let as_service = pool.as_service();
     let signals: String = as_service.signals.iter().map(signal::row).collect();
     let live = chart::Live {
+        kind: Kind::Pool,
         service: &as_service,
         decisions,
         began: when.began,
