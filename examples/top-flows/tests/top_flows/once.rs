@@ -316,7 +316,7 @@ fn a_clock_that_was_wrong_once_stops_nothing() {
 fn a_capture_can_come_from_standard_input() {
     let child = Command::new(PROGRAM)
         .args(["--once", "--json", "-"])
-        .stdin(std::fs::File::open(SWARM).unwrap())
+        .stdin(File::open(SWARM).unwrap())
         .output();
     let document: Value = serde_json::from_slice(&child.unwrap().stdout).unwrap();
     assert_eq!(document["stream"]["source"], "standard input");
