@@ -13,7 +13,7 @@ use crate::past::Past;
 const VALUES: usize = 128;
 
 /// Datagrams that are looked at each time; of more, the newest.
-const AT_ONCE: u64 = 20_000;
+const AT_ONCE: u64 = 4_000;
 
 /// What was seen so long ago counts a third.
 const MEMORY: Duration = Duration::from_secs(60);
