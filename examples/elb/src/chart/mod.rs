@@ -17,6 +17,7 @@ pub use self::palette::night_rules;
 use self::note::notes;
 use self::picture::{Limits, Picture};
 use self::series::{Change, Past};
+use crate::policy::Kind;
 use crate::view::{DecisionView, Point, ServiceView};
 use crate::words::{clock, duration};
 
@@ -43,7 +44,9 @@ fn done(change: &Change) -> DecisionView {
 /// say why; where no load is known there is none.
 #[derive(Clone, Copy, Debug)]
 pub struct Live<'a> {
-    /// The service.
+    /// Of what it is.
+    pub kind: Kind,
+    /// The service, or a pool of machines as if it were one.
     pub service: &'a ServiceView,
     /// The decisions about it, oldest first.
     pub decisions: &'a [DecisionView],
@@ -85,6 +88,7 @@ impl Live<'_> {
             about: &service.name,
             title,
             subtitle,
+            kind: self.kind,
             unit: signal.map_or("", |signal| signal.unit.as_str()),
             limits: signal.map_or(Limits::None, |s| Limits::new(s.lower, s.upper)),
             most_replicas: if far {
@@ -121,6 +125,7 @@ pub fn comparison(
         about: title,
         title,
         subtitle: "",
+        kind: Kind::Service,
         unit,
         limits: Limits::new(f64::NAN, upper),
         most_replicas: with.most_replicas().max(without.most_replicas()),
@@ -140,6 +145,7 @@ mod tests {
 
     fn live(service: &ServiceView, size: (u32, u32)) -> String {
         let live = Live {
+            kind: Kind::Service,
             service,
             decisions: &[],
             began: None,

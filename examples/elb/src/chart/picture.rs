@@ -9,6 +9,7 @@ use super::palette::{
     CALM, CARD, EDGE, GRID, INK, LIMIT, LOAD, MUTED, RUNNING, SPREAD, UNKNOWN, WITHOUT,
 };
 use super::series::{LARGEST_LOAD, Past};
+use crate::policy::Kind;
 use crate::words::{Scale, shortened};
 
 /// What the load is compared with.
@@ -53,6 +54,8 @@ pub(super) struct Picture<'a> {
     pub(super) title: &'a str,
     pub(super) subtitle: &'a str,
     pub(super) unit: &'a str,
+    /// Of what it is.
+    pub(super) kind: Kind,
     pub(super) limits: Limits,
     /// What the axis of replicas has room for.
     pub(super) most_replicas: u32,
@@ -72,11 +75,11 @@ impl Picture<'_> {
         let size = (width.clamp(360, 4096), height.clamp(300, 4096));
         let (mut svg, mut marks) = (String::new(), String::new());
         match self.draw_into(&mut svg, &mut marks, size) {
-            Ok(()) => described(&svg, &format!("Load and replicas of {}", self.about)).replacen(
-                "</svg>",
-                &format!("{marks}</svg>"),
-                1,
-            ),
+            Ok(()) => described(
+                &svg,
+                &format!("Load and {} of {}", self.kind.replicas(), self.about),
+            )
+            .replacen("</svg>", &format!("{marks}</svg>"), 1),
             // Writing to a string does not fail; should it, the page says so and lives on.
             Err(error) => described(
                 "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"360\" height=\"300\"></svg>",
@@ -191,7 +194,7 @@ impl Picture<'_> {
         };
         heading(
             panel,
-            &format!("Load per container{unit}"),
+            &format!("Load per {}{unit}", self.kind.member()),
             &self.load_legend(scale, !gaps.is_empty()),
             layout.load_heading,
         )?;
@@ -278,7 +281,11 @@ impl Picture<'_> {
         legend.extend(
             kinds.filter_map(|kind| Some((Mark::Dot(kind.color()), kind.name()?.to_owned()))),
         );
-        heading(panel, "Replicas", &legend, layout.replicas_heading)?;
+        let many = match self.kind {
+            Kind::Service => "Replicas",
+            Kind::Pool => "Machines",
+        };
+        heading(panel, many, &legend, layout.replicas_heading)?;
         panel.area(&self.with.stairs(|point| point.running), RUNNING)?;
         panel.frame()?;
         if let Some(without) = self.without {
