@@ -44,10 +44,10 @@ fn done(change: &Change) -> DecisionView {
 /// say why; where no load is known there is none.
 #[derive(Clone, Copy, Debug)]
 pub struct Live<'a> {
-    /// Of what it is.
-    pub kind: Kind,
-    /// The service, or a pool of machines as if it were one.
+    /// The service, or a pool of machines in this form.
     pub service: &'a ServiceView,
+    /// Which of them it is.
+    pub kind: Kind,
     /// The decisions about it, oldest first.
     pub decisions: &'a [DecisionView],
     /// When the loop began, in seconds since 1970, if its time is that of the clock.
@@ -86,9 +86,9 @@ impl Live<'_> {
         let advised = notes.iter().map(|note| note.to).max().unwrap_or(0);
         let picture = Picture {
             about: &service.name,
+            kind: self.kind,
             title,
             subtitle,
-            kind: self.kind,
             unit: signal.map_or("", |signal| signal.unit.as_str()),
             limits: signal.map_or(Limits::None, |s| Limits::new(s.lower, s.upper)),
             most_replicas: if far {
@@ -123,9 +123,9 @@ pub fn comparison(
     let changes = notes(&changes, &[], span, |change| duration(change.at));
     let picture = Picture {
         about: title,
+        kind: Kind::Service,
         title,
         subtitle: "",
-        kind: Kind::Service,
         unit,
         limits: Limits::new(f64::NAN, upper),
         most_replicas: with.most_replicas().max(without.most_replicas()),

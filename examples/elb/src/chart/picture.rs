@@ -50,12 +50,12 @@ impl Limits {
 pub(super) struct Picture<'a> {
     /// What it is about, for those who do not see it.
     pub(super) about: &'a str,
+    /// Whether it is of containers or of machines.
+    pub(super) kind: Kind,
     /// The line above it; none if empty.
     pub(super) title: &'a str,
     pub(super) subtitle: &'a str,
     pub(super) unit: &'a str,
-    /// Of what it is.
-    pub(super) kind: Kind,
     pub(super) limits: Limits,
     /// What the axis of replicas has room for.
     pub(super) most_replicas: u32,
@@ -75,11 +75,11 @@ impl Picture<'_> {
         let size = (width.clamp(360, 4096), height.clamp(300, 4096));
         let (mut svg, mut marks) = (String::new(), String::new());
         match self.draw_into(&mut svg, &mut marks, size) {
-            Ok(()) => described(
-                &svg,
-                &format!("Load and {} of {}", self.kind.replicas(), self.about),
-            )
-            .replacen("</svg>", &format!("{marks}</svg>"), 1),
+            Ok(()) => described(&svg, &format!("Load and replicas of {}", self.about)).replacen(
+                "</svg>",
+                &format!("{marks}</svg>"),
+                1,
+            ),
             // Writing to a string does not fail; should it, the page says so and lives on.
             Err(error) => described(
                 "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"360\" height=\"300\"></svg>",
@@ -281,11 +281,11 @@ impl Picture<'_> {
         legend.extend(
             kinds.filter_map(|kind| Some((Mark::Dot(kind.color()), kind.name()?.to_owned()))),
         );
-        let many = match self.kind {
+        let title = match self.kind {
             Kind::Service => "Replicas",
             Kind::Pool => "Machines",
         };
-        heading(panel, many, &legend, layout.replicas_heading)?;
+        heading(panel, title, &legend, layout.replicas_heading)?;
         panel.area(&self.with.stairs(|point| point.running), RUNNING)?;
         panel.frame()?;
         if let Some(without) = self.without {

@@ -405,7 +405,7 @@ mod tests {
                 }],
             }],
             decisions: vec![DecisionView {
-                kind: crate::policy::Kind::Service,
+                kind: Kind::Service,
                 at: 128.0,
                 service: name.to_owned(),
                 from: 2,

@@ -132,6 +132,7 @@ async fn page_and_metrics_show_the_machines() {
         "data-pool=\"apache\"",
         "among its peers",
         "services need",
+        "Load per machine (%)",
         "is drained: fewer are needed",
         "unknown: its agent does not tell",
     ] {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use elb::controller::Outcome;
+use elb::handle::{Refusal, Request};
 use elb::orchestrator::{
     Availability, Census, DRAINED_FOR, Labelled, Node, Orchestrator, OrchestratorError, Resources,
     Service,
@@ -254,4 +255,44 @@ async fn a_node_that_has_changed_meanwhile_is_read_again() {
         .filter(|it| matches!(it, Outcome::Failed { .. }))
         .collect();
     assert_eq!(failed.len(), 1, "{outcomes:?}");
+}
+
+#[tokio::test]
+async fn a_pool_without_a_hook_advises_and_cannot_be_told_to_act() {
+    let mut world = World::new(&idle(), |pool| {
+        (pool.hook, pool.settings.mode) = (None, Mode::Advise);
+    });
+    world.until(700, |_| false).await;
+    let decision = world.standing().last.unwrap();
+    assert!(decision.result < decision.replicas, "{decision}");
+    assert_eq!(world.standing().serving, 5);
+    let request = |pool: &str| Request::SetPoolMode {
+        pool: pool.to_owned(),
+        mode: Mode::Act,
+    };
+    let refusal = world.balancer.obey(&request("machines")).unwrap_err();
+    assert!(refusal.to_string().contains("has no hook"), "{refusal}");
+    let refusal = world.balancer.obey(&request("others")).unwrap_err();
+    assert_eq!(refusal, Refusal::UnknownPool("others".to_owned()));
+    assert_eq!(world.standing().own_mode, Mode::Advise);
+}
+
+#[tokio::test]
+async fn another_configuration_goes_on_with_what_is_known() {
+    let mut world = World::new(&idle(), |_| {});
+    let is_drained = |world: &World| world.has_happened("is drained");
+    assert!(world.until(900, is_drained).await);
+    let mut pool = world.pool.clone();
+    pool.settings.min = 4;
+    let pools = world.balancer.pools_mut().unwrap();
+    pools.configure(std::slice::from_ref(&pool)).unwrap();
+    let is_gone = |world: &World| world.has_happened("is gone");
+    assert!(world.until(120, is_gone).await, "{:?}", world.events());
+    world.until(1_200, |_| false).await;
+    let standing = world.standing();
+    assert_eq!((standing.min, standing.serving), (4, 4));
+    // One that is not configured any more is not kept any more.
+    world.balancer.pools_mut().unwrap().configure(&[]).unwrap();
+    world.until(20, |_| false).await;
+    assert_eq!(world.balancer.pools().unwrap().keepers().len(), 0);
 }
