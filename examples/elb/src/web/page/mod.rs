@@ -67,6 +67,7 @@ pub(super) fn index(site: &Site, sought: &Sought) -> String {
     let main = format!("{troubles}{services}{pools}{telemetry}");
     let width = if is_many { "many" } else { "" };
     whole(
+        site,
         &snapshot,
         (&snapshot.title, width),
         &main,
@@ -104,7 +105,7 @@ pub(super) fn of_service(site: &Site, name: &str) -> Option<String> {
     let main =
         format!("<nav><a href=\"/\">all services</a></nav>\n{troubles}{card}{containers}{history}");
     let data = format!("/api/v1/services/{}", Segment(name));
-    Some(whole(&snapshot, (name, ""), &main, &data))
+    Some(whole(site, &snapshot, (name, ""), &main, &data))
 }
 
 /// The page of one pool of machines; `None` if it is not known.
@@ -123,7 +124,7 @@ pub(super) fn of_pool(site: &Site, name: &str) -> Option<String> {
     let troubles = troubles(&snapshot.troubles);
     let main = format!("<nav><a href=\"/\">all of it</a></nav>\n{troubles}{card}{history}");
     let data = format!("/api/v1/pools/{}", Segment(name));
-    Some(whole(&snapshot, (name, ""), &main, &data))
+    Some(whole(site, &snapshot, (name, ""), &main, &data))
 }
 
 /// What is wrong now.
@@ -144,12 +145,18 @@ fn troubles(troubles: &[String]) -> String {
     }
 }
 
-fn whole(snapshot: &Snapshot, (title, class): (&str, &str), main: &str, data: &str) -> String {
+fn whole(
+    site: &Site,
+    snapshot: &Snapshot,
+    (title, class): (&str, &str),
+    main: &str,
+    data: &str,
+) -> String {
     let title = Text(title);
     let style = include_str!("style.css");
     let night = chart::night_rules();
     let head = head::render(snapshot);
-    let dialog = modes::DIALOG;
+    let dialog = modes::dialog(site.access.token.is_some());
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
