@@ -22,6 +22,11 @@ pub trait Provider: fmt::Debug + Send {
 
     /// The answers that have come since it was asked last.
     fn answers(&mut self) -> Vec<Answer>;
+
+    /// Whether orders are being given that have no answer yet.
+    fn is_busy(&mut self) -> bool {
+        false
+    }
 }
 
 /// Gives each order in a task of its own, on the runtime that it is called on. When it is
@@ -29,6 +34,8 @@ pub trait Provider: fmt::Debug + Send {
 #[derive(Debug, Default)]
 pub struct Background {
     orders: JoinSet<Answer>,
+    /// Answers that nobody has asked for yet.
+    come: Vec<Answer>,
 }
 
 impl Provider for Background {
@@ -41,11 +48,21 @@ impl Provider for Background {
     }
 
     fn answers(&mut self) -> Vec<Answer> {
-        let mut answers = Vec::new();
+        self.collect();
+        std::mem::take(&mut self.come)
+    }
+
+    fn is_busy(&mut self) -> bool {
+        self.collect();
+        !self.orders.is_empty()
+    }
+}
+
+impl Background {
+    fn collect(&mut self) {
         while let Some(answer) = self.orders.try_join_next() {
             // One that panicked has no answer; what was ordered is then late.
-            answers.extend(answer);
+            self.come.extend(answer);
         }
-        answers
     }
 }
