@@ -12,7 +12,7 @@ use crate::board::Standing;
 use crate::handle::Handle;
 use crate::orchestrator::TaskState;
 use crate::policy::Mode;
-use crate::telemetry::{Telemetry, short_name};
+use crate::telemetry::{Telemetry, heard_every, short_name};
 use crate::words::duration;
 
 /// So many things of one kind are told one by one.
@@ -40,8 +40,8 @@ pub struct Reporter {
     pub hosts: Vec<String>,
     /// Containers that it reports now.
     pub containers: u32,
-    /// How often the slowest of its hosts is heard.
-    pub interval: Duration,
+    /// How often the slowest of its hosts is heard; `None` until that can be told.
+    pub interval: Option<Duration>,
     /// How long ago it was heard.
     pub age: Duration,
 }
@@ -163,7 +163,7 @@ impl Heard {
                     age: now - status.last_seen,
                     hosts: Vec::new(),
                     containers: 0,
-                    interval: Duration::ZERO,
+                    interval: None,
                     status,
                 };
                 (reporter.status.key, reporter)
@@ -177,7 +177,7 @@ impl Heard {
                 continue;
             };
             if kind == EntityKind::Host && !entity.name().is_empty() {
-                reporter.interval = reporter.interval.max(entity.interval());
+                reporter.interval = reporter.interval.max(heard_every(&entity));
                 reporter.hosts.push(entity.name().to_owned());
                 if is_heard {
                     hosts.entry(short_name(entity.name())).or_default();

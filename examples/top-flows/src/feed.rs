@@ -180,7 +180,7 @@ fn replay(mut capture: Capture, model: &Shared, is_over: &AtomicBool) -> anyhow:
         model.pass(at);
         // As fast as it can be read, nobody else sees to it that nothing is missed.
         if clock.speed > 100.0 {
-            model.advance();
+            model.catch_up();
         }
     }
     Ok(())

@@ -63,11 +63,11 @@ impl Default for Observed {
 }
 
 impl Observed {
-    /// Looks at what came up to this moment.
-    pub fn advance(&mut self, past: &Past, until: Timestamp) {
+    /// Looks at what came before the datagram of this number, up to this moment.
+    pub fn advance(&mut self, past: &Past, horizon: u64, now: Timestamp) {
         self.next = self.next.max(past.end().saturating_sub(AT_ONCE));
         for (number, came) in past.since(self.next) {
-            if came.at > until {
+            if number >= horizon {
                 break;
             }
             self.next = number + 1;
@@ -75,7 +75,7 @@ impl Observed {
                 self.registry.ingest(came.at, came.sender, &datagram);
             }
         }
-        self.registry.expire(until);
+        self.registry.expire(now);
     }
 
     /// The values of a key, the most frequent one first.

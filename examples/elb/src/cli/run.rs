@@ -19,6 +19,7 @@ use crate::pool::pools::Pools;
 use crate::shared::Shared;
 use crate::telemetry::Telemetry;
 use crate::web::{self, Access, Site};
+use crate::words::counted;
 
 /// How long hooks are waited for at the end: less than who ends a container waits.
 const HOOKS: Duration = Duration::from_secs(8);
@@ -48,10 +49,10 @@ impl Args {
         let config = Config::load(&path).with_context(|| path.display().to_string())?;
         if self.validate {
             println!(
-                "{}: {} services and {} pools, all well",
+                "{}: {} and {}, all well",
                 path.display(),
-                config.services.len(),
-                config.pools.len()
+                counted(config.services.len(), "service"),
+                counted(config.pools.len(), "pool")
             );
             return Ok(());
         }

@@ -115,9 +115,12 @@ async fn scrape() -> BTreeMap<String, BTreeSet<String>> {
     let world = World::new().await;
     world.pass(Duration::from_secs(60)).await;
     let stranger = ([127, 0, 0, 1], 999).into();
-    let mut telemetry = world.handle.telemetry().lock();
-    telemetry.receive(START + Duration::from_secs(60), stranger, b"no sFlow");
-    drop(telemetry);
+    let now = START + Duration::from_secs(60);
+    world
+        .handle
+        .telemetry()
+        .lock()
+        .receive(now, stranger, b"no sFlow");
     world.get("/api/v1/health").await;
     told(&world.get("/metrics").await.body)
 }

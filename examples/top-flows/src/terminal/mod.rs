@@ -115,3 +115,6 @@ impl Drop for Screen {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

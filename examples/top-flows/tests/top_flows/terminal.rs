@@ -1,3 +1,4 @@
+use std::net::UdpSocket;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -163,6 +164,15 @@ fn a_cell_that_is_chosen_narrows_and_there_is_a_way_back() {
     screen.press(BACKSPACE);
     screen.press(BACKSPACE);
     screen.wait_for_words("(all packets)");
+    // Nothing that is lighter than the second one.
+    screen.press(DOWN);
+    screen.press(DOWN);
+    screen.press("l");
+    screen.wait_for("lighter ones are gone", |text| {
+        text.contains("top 20 from 3") && text.matches('▌').count() == 2
+    });
+    screen.press("l");
+    screen.wait_for("they are back", |text| text.matches('▌').count() == 4);
     // By the first column, the other way round.
     screen.press("s");
     screen.wait_for_words("ip.src ▼");
@@ -237,6 +247,8 @@ fn a_slow_terminal_gets_less_and_still_answers() {
         return;
     };
     screen.wait_for_words("apache");
+    // It does not fall behind: what it is shown is of now, and the end comes.
+    screen.wait_for_words("ended");
     let begin = Instant::now();
     screen.press("q");
     assert!(screen.wait_for_end().success());
@@ -304,4 +316,30 @@ fn hostile_names_give_no_orders() {
     screen.wait_for("it is asked", |text| {
         text.contains("filter  service.src=evil]0\\;owned[2J\n") && !text.contains("Tab complete")
     });
+}
+
+#[test]
+fn what_agents_send_is_live() {
+    let free = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap();
+    drop(free);
+    let name = address.to_string();
+    let arguments = ["--listen", &name, "--matrix", "--smooth", "1m"];
+    let Some(mut screen) = Screen::run(&arguments, 80, 24, Line::Fast) else {
+        return;
+    };
+    screen.wait_for_words("live");
+    let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+    for datagram in swarm().datagrams() {
+        sender.send_to(datagram, address).unwrap();
+    }
+    screen.wait_for("all services", |text| {
+        ["front", "back", "store", "(outside)"]
+            .iter()
+            .all(|name| text.contains(name))
+    });
+    screen.press("m");
+    screen.wait_for_words("front.1");
+    screen.press("q");
+    assert!(screen.wait_for_end().success());
 }
