@@ -261,8 +261,13 @@ impl Pools {
             pool: keeper.pool().name.clone(),
             machine,
         };
+        let machines = keeper.pool().machines;
+        let patience = match action {
+            Action::Add => machines.join,
+            Action::Remove => machines.leave,
+        };
         keeper.given(now, &order);
-        self.provider.give(&hook, order);
+        self.provider.give(&hook, order, patience);
     }
 }
 

@@ -1,8 +1,10 @@
 //! Who gives orders to hooks, and brings their answers: never waits, and nobody waits for it.
 
 use std::fmt;
+use std::time::Duration;
 
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use super::hook::{HookError, HookSettings, Order, Promise};
 
@@ -17,8 +19,8 @@ pub struct Answer {
 
 /// Gives orders, and brings answers when there are some.
 pub trait Provider: fmt::Debug + Send {
-    /// Begins to give an order.
-    fn give(&mut self, hook: &HookSettings, order: Order);
+    /// Begins to give an order, for no longer than this: what is promised later counts for nothing.
+    fn give(&mut self, hook: &HookSettings, order: Order, patience: Duration);
 
     /// The answers that have come since it was asked last.
     fn answers(&mut self) -> Vec<Answer>;
@@ -39,10 +41,17 @@ pub struct Background {
 }
 
 impl Provider for Background {
-    fn give(&mut self, hook: &HookSettings, order: Order) {
+    fn give(&mut self, hook: &HookSettings, order: Order, patience: Duration) {
         let hook = hook.clone();
         self.orders.spawn(async move {
-            let promise = hook.give(&order).await;
+            let given = timeout(patience, hook.give(&order)).await;
+            let promise = given.unwrap_or_else(|_| {
+                let call = hook.call.to_string();
+                Err(HookError::TooLate {
+                    call,
+                    within: patience,
+                })
+            });
             Answer { order, promise }
         });
     }
