@@ -39,6 +39,8 @@ pub struct Keeper {
     orders: BTreeMap<String, Given>,
     /// To be done because of what hooks have answered.
     due: Vec<MachineStep>,
+    /// What would be done in the mode in which something is done.
+    advised: Vec<MachineStep>,
     /// Machines that were told to take tasks again.
     activated: BTreeSet<String>,
     last: Option<Arc<Decision>>,
@@ -83,6 +85,7 @@ impl Keeper {
             standings: Vec::new(),
             orders: BTreeMap::new(),
             due: Vec::new(),
+            advised: Vec::new(),
             activated: BTreeSet::new(),
             last: None,
             events: VecDeque::new(),
@@ -141,6 +144,11 @@ impl Keeper {
     /// Orders that are under way.
     pub fn orders(&self) -> impl Iterator<Item = &Given> {
         self.orders.values()
+    }
+
+    /// What would be done now in the mode in which something is done; nothing if it is.
+    pub fn advised(&self) -> &[MachineStep] {
+        &self.advised
     }
 
     /// What was decided last.
@@ -227,6 +235,10 @@ impl Keeper {
         }
         let mut steps = due;
         steps.extend(plan.steps);
+        self.advised = match mode {
+            Mode::Act => Vec::new(),
+            Mode::Advise | Mode::Off => steps.clone(),
+        };
         Decided { decision, steps }
     }
 

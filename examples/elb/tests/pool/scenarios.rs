@@ -121,6 +121,16 @@ async fn without_leave_to_replace_it_is_only_told() {
     assert!(pool.standing.machines.iter().any(|it| it.name == "node3"));
     let told = |words: &str| pool.events.iter().any(|event| event.words.contains(words));
     assert!(told("node3: suspect") && told("node3: stays out of line"));
+    // Were it to advise only, it would say what it would do.
+    let scenario = Scenario::named("thief").unwrap();
+    let pool = tried(&scenario, 1, Mode::Advise).await.pool.unwrap();
+    let advised = &pool.standing.advised;
+    assert!(
+        matches!(&advised[..], [MachineStep::Add { .. }]),
+        "{advised:?}"
+    );
+    assert!(steps(&pool).is_empty() && pool.standing.orders.is_empty());
+    assert_eq!(pool.standing.replacements_left, 1, "advice uses nothing up");
 }
 
 #[tokio::test]

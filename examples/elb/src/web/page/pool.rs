@@ -7,6 +7,7 @@ use crate::chart;
 use crate::policy::Kind;
 use crate::pool::hook::Action;
 use crate::pool::keeper::{Given, MachineStanding, MachineState};
+use crate::pool::machines::MachineStep;
 use crate::pool::peers::PeerStanding;
 use crate::view::{DecisionView, PoolView};
 use crate::web::html::{Segment, Text};
@@ -32,6 +33,7 @@ pub(super) fn card(pool: &PoolView, decisions: &[DecisionView], when: &When) -> 
     };
     let (wide, narrow) = (live.part(chart::WIDE, ""), live.part(chart::NARROW, ""));
     let machines = machines(standing);
+    let advised = advised(standing);
     let orders = orders(standing, when);
     let decided = decisions::last(decisions, when);
     let events = events(pool, when);
@@ -41,7 +43,7 @@ pub(super) fn card(pool: &PoolView, decisions: &[DecisionView], when: &When) -> 
          <span class=\"quiet\">machines</span></h2><span class=\"badge {mode}\">{words}</span>\
          {buttons}</div>\n{numbers}<div class=\"signals\">\n{signals}</div>\n\
          <div class=\"chart wide\">{wide}</div>\n<div class=\"chart narrow\">{narrow}</div>\n\
-         {machines}{orders}{decided}{events}\
+         {machines}{advised}{orders}{decided}{events}\
          <p class=\"more\"><a href=\"/api/v1/pools/{file}\">all of it as data</a></p>\n</section>\n"
     )
 }
@@ -123,6 +125,16 @@ fn row(machine: &MachineStanding) -> String {
         memory = percent("memory", load.and_then(|load| load.memory)),
         peer = Text(&peer),
     )
+}
+
+/// What it would do now in the mode in which it does something.
+fn advised(pool: &PoolStanding) -> String {
+    let item = |step: &MachineStep| format!("<li><bdi>{}</bdi></li>\n", Text(&step.to_string()));
+    let items: String = pool.advised.iter().map(item).collect();
+    match items.is_empty() {
+        true => String::new(),
+        false => format!("<div class=\"decisions\"><h3>If it acted</h3><ol>\n{items}</ol></div>\n"),
+    }
 }
 
 fn orders(pool: &PoolStanding, when: &When) -> String {
