@@ -38,6 +38,8 @@ pub struct PoolStanding {
     pub machines: Vec<MachineStanding>,
     /// Orders that are under way.
     pub orders: Vec<Given>,
+    /// What would be done now, were it to act.
+    pub advised: Vec<MachineStep>,
     /// Whether machines that stay out of line are replaced.
     pub replace: bool,
     /// How many may still be replaced in this period.
@@ -203,6 +205,7 @@ impl PoolStanding {
             serving: u32::try_from(serving.count()).unwrap_or(u32::MAX),
             machines,
             orders: keeper.orders().cloned().collect(),
+            advised: keeper.advised().to_vec(),
             replace: pool.replace,
             replacements_left: keeper.replacements_left(now),
             signals: metrics.map(band).collect(),

@@ -91,6 +91,64 @@ async fn a_hook_that_hangs_keeps_nobody_waiting() {
 }
 
 #[tokio::test]
+async fn an_order_that_counts_no_longer_is_not_given_any_longer() {
+    let folder = tempfile::tempdir().unwrap();
+    let hook = program(folder.path(), "echo $$ >>\"$1/asked\"\nexit 75\n");
+    let mut world = World::new(&needy(), |pool| {
+        // For longer than the order counts.
+        let (tries, pause) = (100, Duration::from_millis(300));
+        pool.hook = Some(HookSettings {
+            tries,
+            pause,
+            ..hook
+        });
+        pool.machines.join = Duration::from_secs(3);
+    });
+    world.provide(Background::default());
+    assert!(
+        world
+            .until(200, |world| !world.standing().orders.is_empty())
+            .await
+    );
+    let pools = world.balancer.pools_mut().unwrap();
+    assert!(pools.finish(Duration::from_secs(60)).await);
+    world.until(40, |_| false).await;
+    assert!(
+        world.has_happened("within 3s, all tries together"),
+        "{:?}",
+        world.events()
+    );
+}
+
+#[tokio::test]
+async fn at_the_end_hooks_are_waited_for_and_not_for_long() {
+    for (seconds, is_done) in [("0.5", true), ("600", false)] {
+        let folder = tempfile::tempdir().unwrap();
+        let text = format!("echo $$ >>\"$1/asked\"\nexec sleep {seconds}\n");
+        let hook = program(folder.path(), &text);
+        let mut world = World::new(&needy(), |pool| pool.hook = Some(hook));
+        world.provide(Background::default());
+        let pools = world.balancer.pools_mut().unwrap();
+        assert!(
+            pools.finish(Duration::from_secs(1)).await,
+            "nothing is asked yet"
+        );
+        assert!(
+            world
+                .until(200, |world| !world.standing().orders.is_empty())
+                .await
+        );
+        let asked = folder.path().join("asked");
+        soon("the hook is never asked", || asked.exists()).await;
+        let pools = world.balancer.pools_mut().unwrap();
+        let patience = Duration::from_secs(if is_done { 60 } else { 1 });
+        let begun = Instant::now();
+        assert_eq!(pools.finish(patience).await, is_done);
+        assert!(begun.elapsed() < Duration::from_secs(50));
+    }
+}
+
+#[tokio::test]
 async fn a_program_is_asked_with_a_key_of_this_run_and_its_promise_is_shown() {
     let folder = tempfile::tempdir().unwrap();
     let hook = program(

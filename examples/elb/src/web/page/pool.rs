@@ -7,6 +7,7 @@ use crate::chart;
 use crate::policy::Kind;
 use crate::pool::hook::Action;
 use crate::pool::keeper::{Given, MachineStanding, MachineState};
+use crate::pool::machines::MachineStep;
 use crate::pool::peers::PeerStanding;
 use crate::view::{DecisionView, PoolView};
 use crate::web::html::{Segment, Text};
@@ -56,13 +57,14 @@ fn section(
     };
     let (wide, narrow) = (live.part(chart::WIDE, list), live.part(chart::NARROW, list));
     let machines = machines(standing);
+    let advised = advised(standing);
     let orders = orders(standing, when);
     format!(
         "<section class=\"card pool\">\n<div class=\"head\"><h2>{name} \
          <span class=\"quiet\">machines</span></h2><span class=\"badge {mode}\">{words}</span>\
          {buttons}</div>\n{numbers}<div class=\"signals\">\n{signals}</div>\n\
          <div class=\"chart wide\">{wide}</div>\n<div class=\"chart narrow\">{narrow}</div>\n\
-         {machines}{orders}{more}</section>\n"
+         {machines}{advised}{orders}{more}</section>\n"
     )
 }
 
@@ -143,6 +145,16 @@ fn row(machine: &MachineStanding) -> String {
         memory = percent("memory", load.and_then(|load| load.memory)),
         peer = Text(&peer),
     )
+}
+
+/// What it would do now in the mode in which it does something.
+fn advised(pool: &PoolStanding) -> String {
+    let item = |step: &MachineStep| format!("<li><bdi>{}</bdi></li>\n", Text(&step.to_string()));
+    let items: String = pool.advised.iter().map(item).collect();
+    match items.is_empty() {
+        true => String::new(),
+        false => format!("<div class=\"decisions\"><h3>If it acted</h3><ol>\n{items}</ol></div>\n"),
+    }
 }
 
 fn orders(pool: &PoolStanding, when: &When) -> String {
