@@ -7,6 +7,7 @@ use sflow_metrics::{
 };
 use sflow_v5::Datagram;
 
+use crate::lens::bounds;
 use crate::past::Past;
 
 /// Values that are kept of each key, the most frequent ones.
@@ -41,7 +42,7 @@ impl Default for Observed {
         let mut registry = Registry::new(Config {
             max_flow_definitions: keys.len(),
             max_flow_keys: VALUES,
-            ..Config::default()
+            ..bounds()
         });
         let mut watch = |key: &FlowKey| {
             let is_of_drops = key.name().starts_with("drop.");
