@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::site::World;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -27,7 +29,7 @@ async fn services_stand_as_they_do() {
         assert!(container["node"].is_string(), "{container}");
         let values = container["values"].as_array().unwrap();
         assert_eq!(values.len(), metrics);
-        assert!(values.iter().all(|value| value.is_number()), "{container}");
+        assert!(values.iter().all(Value::is_number), "{container}");
     }
     // The mean of a decision lies between its least and its most loaded container.
     for input in one["last"]["inputs"].as_array().unwrap() {
