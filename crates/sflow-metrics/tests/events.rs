@@ -40,7 +40,7 @@ fn the_life_of_an_agent_and_its_container() {
     assert_eq!(told(&world.registry, EventId::START), begin);
 
     // The host was heard once, so thirty seconds are assumed of it, and the container every ten.
-    // The agent has the patience of the slowest of them that is left.
+    // The agent has the patience of the slowest of those of which it is known.
     let seen = world.registry.last_event();
     for second in 61..300 {
         world.registry.expire(at(f64::from(second)));
@@ -48,8 +48,8 @@ fn the_life_of_an_agent_and_its_container() {
     let silence = [
         (91.0, "entity_stale"),
         (91.0, "entity_stale"),
+        (91.0, "agent_silent"),
         (121.0, "entity_gone"),
-        (122.0, "agent_silent"),
         (181.0, "entity_gone"),
     ];
     assert_eq!(told(&world.registry, seen), silence);
@@ -91,7 +91,13 @@ fn silence_that_ends_in_time_is_told_too() {
         })
         .map(|event| event.kind.name())
         .collect();
-    assert_eq!(names, ["entity_stale", "entity_live"]);
+    let expected = [
+        "entity_stale",
+        "agent_silent",
+        "agent_returned",
+        "entity_live",
+    ];
+    assert_eq!(names, expected);
 }
 
 #[test]

@@ -61,10 +61,13 @@ impl Feed {
                 Ok(address) => format!("udp {address}"),
                 Err(_) => "udp".to_owned(),
             },
-            Self::Capture(_) => path.and_then(|path| path.file_name()).map_or_else(
-                || "standard input".to_owned(),
-                |name| name.to_string_lossy().into_owned(),
-            ),
+            Self::Capture(_) => path
+                .filter(|path| path.as_path() != Path::new("-"))
+                .and_then(|path| path.file_name())
+                .map_or_else(
+                    || "standard input".to_owned(),
+                    |name| name.to_string_lossy().into_owned(),
+                ),
         }
     }
 

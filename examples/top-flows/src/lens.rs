@@ -35,7 +35,7 @@ pub struct Lens {
 impl Lens {
     /// Begins at the beginning of the past.
     pub fn new(measured: Measured, asked_at: Instant) -> Self {
-        let mut registry = Registry::new(Config::default());
+        let mut registry = Registry::new(bounds());
         // It is the only one: there is room for it.
         let id = registry.watch_flows(measured.definition.clone()).ok();
         Self {
@@ -111,6 +111,23 @@ impl Lens {
             due = due + STEP;
         }
         self.due = Some(due);
+    }
+}
+
+/// What a registry of this program keeps: there are several, and it is only asked for flows and
+/// for the names of who is at their ends.
+pub fn bounds() -> Config {
+    Config {
+        max_agents: 5_000,
+        max_sources: 25_000,
+        max_sources_per_agent: 5_000,
+        max_agents_per_sender: 2_500,
+        max_sources_per_sender: 12_500,
+        max_custom_metrics: 0,
+        max_events: 1,
+        max_flow_sources: 25_000,
+        max_flow_addresses: 50_000,
+        ..Config::default()
     }
 }
 

@@ -28,7 +28,7 @@ const MOST: usize = 1000;
 const LONGEST: u64 = 1 << 20;
 
 #[rustfmt::skip]
-const OWN: [[&str; 6]; 47] = [
+const OWN: [[&str; 6]; 48] = [
     ["Addresses", "IP", "Senders", "ip.src", "bits", ""],
     ["Addresses", "IP", "Receivers", "ip.dst", "bits", ""],
     ["Addresses", "IP", "Who sends to whom", "ip.src,ip.dst", "bits", ""],
@@ -43,8 +43,9 @@ const OWN: [[&str; 6]; 47] = [
     ["Ports", "TCP", "Applications, by the port that is sent to", "port.dst", "bits", "ip.protocol=tcp"],
     ["Ports", "TCP", "Servers and their ports", "ip.src,port.src", "bits", "ip.protocol=tcp&port.src=0..1023"],
     ["Ports", "UDP", "Applications, by the port that is sent to", "port.dst", "bits", "ip.protocol=udp"],
-    ["Ports", "DNS", "Clients", "ip.src", "frames", "port.dst=53"],
-    ["Ports", "DNS", "Servers", "ip.src", "frames", "port.src=53"],
+    ["Ports", "DNS", "Names that are asked for", "dns.name", "frames", "dns.response=0"],
+    ["Ports", "DNS", "Clients", "ip.src", "frames", "dns.response=0"],
+    ["Ports", "DNS", "Servers", "ip.src", "frames", "dns.response=1"],
     ["Ports", "HTTP", "Requests", "url.host,url", "frames", "url=*"],
     ["Ethernet", "Ethernet", "Senders", "mac.src", "frames", ""],
     ["Ethernet", "Ethernet", "Who sends to whom", "mac.src,mac.dst", "bits", ""],

@@ -39,8 +39,9 @@ pub struct AgentStatus {
     /// Whether it was heard for longer than the assumed interval, or has had an entity with
     /// rates: it and what it reports keep their places when there is no room for others.
     pub established: bool,
-    /// Whether it was not heard for longer than it takes its slowest data source to be stale,
-    /// as the last [`expire`](crate::Registry::expire) found.
+    /// Whether it was not heard for longer than it takes its slowest data source to be stale, of
+    /// those of which it is known how often they are heard, as the last
+    /// [`expire`](crate::Registry::expire) found.
     pub silent: bool,
     /// Whether another sender has used its address while it was heard.
     pub contested: bool,

@@ -117,7 +117,8 @@ pub enum EventKind {
         /// Which one.
         agent: AgentKey,
     },
-    /// An agent was not heard for longer than it takes its slowest data source to be stale.
+    /// An agent was not heard for longer than it takes its slowest data source to be stale,
+    /// of those of which it is known how often they are heard.
     AgentSilent {
         /// Which one.
         agent: AgentKey,

@@ -18,7 +18,11 @@ impl Registry {
             if patience.len() <= agent {
                 patience.resize(agent + 1, Duration::ZERO);
             }
-            patience[agent] = patience[agent].max(source.stale_after(&self.config));
+            // What has not been heard often enough says nothing of how often the agent speaks:
+            // where containers come and go there is always something that is new, or was short.
+            if source.has_pace() {
+                patience[agent] = patience[agent].max(source.stale_after(&self.config));
+            }
             if source.told == Told::Nothing {
                 continue;
             }

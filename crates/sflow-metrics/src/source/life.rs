@@ -40,6 +40,11 @@ impl Source {
         self.interval(config).saturating_mul(config.stale_after)
     }
 
+    /// Whether it is known how often it is heard, and not only assumed.
+    pub(crate) const fn has_pace(&self) -> bool {
+        self.pace.is_learned()
+    }
+
     /// How often it is heard.
     pub(crate) fn interval(&self, config: &Config) -> Duration {
         self.pace.interval(config.assumed_interval)

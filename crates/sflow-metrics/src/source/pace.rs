@@ -34,6 +34,11 @@ impl Pace {
         };
     }
 
+    /// Whether it has been heard often enough to say.
+    pub(crate) const fn is_learned(&self) -> bool {
+        self.is_learned
+    }
+
     /// The interval to expect: the second longest of the last four, so that a pause counts for
     /// nothing and a change of configuration is noticed when it shows twice. Until there are
     /// four, the longest, and not less than what is `assumed`.

@@ -30,6 +30,23 @@ fn t11_silence_is_stale_after_three_intervals_and_then_gone() {
 }
 
 #[test]
+fn t11_an_agent_with_a_container_that_is_new_is_missed_as_soon_as_any() {
+    let mut world = World::new();
+    for _ in 0..6 {
+        world.poll();
+    }
+    // Heard once: how often it will be is not known, and no reason to wait for the agent.
+    let new = Container::new("web.2", 2).sample(1);
+    let bytes = world.agent.send(world.now, &[new]);
+    world.deliver(&bytes);
+    for (seconds, is_silent) in [(25.0, false), (35.0, true)] {
+        world.registry.expire(at(world.now + seconds));
+        let silent = world.registry.agents().all(|agent| agent.silent);
+        assert_eq!(silent, is_silent, "{seconds}");
+    }
+}
+
+#[test]
 fn a_container_that_stopped_leaves_at_once() {
     for (state, is_empty) in [
         (DomainState::SHUT_OFF, false),

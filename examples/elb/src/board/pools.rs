@@ -160,17 +160,20 @@ impl Board {
     pub(super) fn pool_views(&self, points: usize) -> Vec<PoolView> {
         /// Events that a person is shown.
         const SHOWN: usize = 8;
-        let view = |standing: &PoolStanding| {
-            let newest = self.events_of_pool(&standing.name).rev().take(SHOWN);
-            let mut events: Vec<PoolEvent> = newest.cloned().collect();
-            events.reverse();
-            PoolView {
-                standing: standing.clone(),
-                past: super::thinned(self.pools.past.get(&standing.name), points),
-                events,
-            }
-        };
+        let view = |standing| self.pool_view(standing, points, SHOWN);
         self.pools.standings.iter().map(view).collect()
+    }
+
+    /// One of them, with at most so many points of its past and of its last events.
+    pub fn pool_view(&self, standing: &PoolStanding, points: usize, events: usize) -> PoolView {
+        let newest = self.events_of_pool(&standing.name).rev().take(events);
+        let mut events: Vec<PoolEvent> = newest.cloned().collect();
+        events.reverse();
+        PoolView {
+            standing: standing.clone(),
+            past: super::thinned(self.pools.past.get(&standing.name), points),
+            events,
+        }
     }
 }
 

@@ -36,7 +36,7 @@ fn t11_a_silent_agent_is_told_and_nothing_is_taken_away() {
     Load::during(&lab, &web, 25, |load| {
         balancer.wait_heard(&web.name, 3);
         // How often each is heard is known after four of its intervals.
-        throughout(seconds(6), || assert_eq!(web.replicas(), 3));
+        throughout(seconds(8), || assert_eq!(web.replicas(), 3));
         let silent = agents.remove(1);
         let address = Lab::address(silent.node);
         let ended = Instant::now();
@@ -69,7 +69,7 @@ fn t11_a_silent_agent_is_told_and_nothing_is_taken_away() {
         // It comes back as a new one.
         agents.push(Agent::start(&lab, 2, balancer.port));
         balancer.wait_heard(&web.name, 3);
-        throughout(seconds(6), || assert_eq!(web.replicas(), 3));
+        throughout(seconds(8), || assert_eq!(web.replicas(), 3));
         assert_eq!(balancer.agent(&address).unwrap()["silent"], false);
 
         // All are silent, and nobody is there to tell that the load has ended.

@@ -109,7 +109,7 @@ fn d1_somebody_who_never_rests_is_not_overwritten_and_does_not_stop_it() {
                     Ok((200, _)) => written.store(turn, Ordering::Relaxed),
                     _ => _ = lost.fetch_add(1, Ordering::Relaxed),
                 }
-                sleep(Duration::from_millis(10));
+                sleep(Duration::from_millis(2));
             }
         });
         let _end = End(&ended);

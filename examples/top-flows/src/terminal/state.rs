@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
+use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use sflow_metrics::{FlowKey, FlowValue, Timestamp};
 
 use super::Start;
@@ -122,6 +122,9 @@ impl State {
         let Event::Key(key) = *event else {
             return Then::Stay;
         };
+        if key.kind == KeyEventKind::Release {
+            return Then::Stay;
+        }
         if key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL) {
             return Then::Leave;
         }

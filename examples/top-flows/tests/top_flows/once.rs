@@ -311,3 +311,14 @@ fn a_clock_that_was_wrong_once_stops_nothing() {
     assert_near(number(&whole["total"]), 6.0 * 100_000.0);
     assert_eq!(whole["as_of"], "2026-01-01T00:00:00.600Z");
 }
+
+#[test]
+fn a_capture_can_come_from_standard_input() {
+    let child = Command::new(PROGRAM)
+        .args(["--once", "--json", "-"])
+        .stdin(File::open(SWARM).unwrap())
+        .output();
+    let document: Value = serde_json::from_slice(&child.unwrap().stdout).unwrap();
+    assert_eq!(document["stream"]["source"], "standard input");
+    assert_eq!(document["total"], 2_550_158_800.0);
+}

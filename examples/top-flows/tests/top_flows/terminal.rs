@@ -241,23 +241,44 @@ fn the_terminal_is_given_back_whichever_way_it_ends() {
 /// 2,400 bytes a second, as a terminal of long ago.
 #[test]
 fn a_slow_terminal_gets_less_and_still_answers() {
+    let start = Instant::now();
     let line = Line::Slow(120, Duration::from_millis(50));
     let arguments = [SWARM, "--speed", "20"];
     let Some(mut screen) = Screen::run(&arguments, 80, 24, line) else {
         return;
     };
     screen.wait_for_words("apache");
-    // It does not fall behind: what it is shown is of now, and the end comes.
+    // It does not fall behind, whatever the line takes in: after the ten seconds that the capture
+    // takes, its end comes within a few pictures.
     screen.wait_for_words("ended");
+    assert!(
+        start.elapsed() < Duration::from_secs(30),
+        "{:?}",
+        start.elapsed()
+    );
     let begin = Instant::now();
     screen.press("q");
     assert!(screen.wait_for_end().success());
-    // What is on its way to it, some kilobytes, has to go out first.
+    // What is on its way to it has to go out first.
     assert!(
         begin.elapsed() < Duration::from_secs(30),
         "{:?}",
         begin.elapsed()
     );
+}
+
+#[test]
+fn a_terminal_that_never_answers_is_not_waited_for() {
+    let Some(mut screen) = Screen::run(&[&[SWARM], &ALL[..]].concat(), 80, 24, Line::Mute) else {
+        return;
+    };
+    screen.wait_for_words("ended");
+    screen.press("m");
+    screen.wait_for_words("(outside)");
+    let asked = screen.written().matches("\u{1b}[6n").count();
+    assert!(asked <= 2, "{asked}");
+    screen.press("q");
+    assert!(screen.wait_for_end().success());
 }
 
 /// Whatever comes: four pictures a second, and of these what has changed.

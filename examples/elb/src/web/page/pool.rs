@@ -18,8 +18,32 @@ const ROWS: usize = 100;
 
 /// The card beside others: machines, what is under way, what has happened.
 pub(super) fn card(pool: &PoolView, decisions: &[DecisionView], when: &When) -> String {
+    let list = format!("/pool/{}", Segment(&pool.standing.name));
+    let name = Text(&pool.standing.name);
+    let name = format!("<a href=\"{list}\"><bdi>{name}</bdi></a>");
+    let decided = decisions::last(decisions, when);
+    let events = events(pool, when);
+    let more = format!(
+        "{decided}{events}<p class=\"more\"><a href=\"{list}\">all decisions and events</a></p>\n"
+    );
+    section(pool, decisions, when, (&name, &list), &more)
+}
+
+/// The card on the pool's own page, which lists the decisions below.
+pub(super) fn whole(pool: &PoolView, decisions: &[DecisionView], when: &When) -> String {
+    let name = format!("<bdi>{}</bdi>", Text(&pool.standing.name));
+    let events = events(pool, when);
+    section(pool, decisions, when, (&name, ""), &events)
+}
+
+fn section(
+    pool: &PoolView,
+    decisions: &[DecisionView],
+    when: &When,
+    (name, list): (&str, &str),
+    more: &str,
+) -> String {
     let standing = &pool.standing;
-    let name = Text(&standing.name);
     let (mode, words) = modes::meaning(standing.mode.name());
     let buttons = modes::buttons_of_pool(&standing.name, mode);
     let numbers = numbers(standing);
@@ -31,20 +55,16 @@ pub(super) fn card(pool: &PoolView, decisions: &[DecisionView], when: &When) -> 
         decisions,
         began: when.began,
     };
-    let (wide, narrow) = (live.part(chart::WIDE, ""), live.part(chart::NARROW, ""));
+    let (wide, narrow) = (live.part(chart::WIDE, list), live.part(chart::NARROW, list));
     let machines = machines(standing);
     let advised = advised(standing);
     let orders = orders(standing, when);
-    let decided = decisions::last(decisions, when);
-    let events = events(pool, when);
-    let file = Segment(&standing.name);
     format!(
-        "<section class=\"card pool\">\n<div class=\"head\"><h2><bdi>{name}</bdi> \
+        "<section class=\"card pool\">\n<div class=\"head\"><h2>{name} \
          <span class=\"quiet\">machines</span></h2><span class=\"badge {mode}\">{words}</span>\
          {buttons}</div>\n{numbers}<div class=\"signals\">\n{signals}</div>\n\
          <div class=\"chart wide\">{wide}</div>\n<div class=\"chart narrow\">{narrow}</div>\n\
-         {machines}{advised}{orders}{decided}{events}\
-         <p class=\"more\"><a href=\"/api/v1/pools/{file}\">all of it as data</a></p>\n</section>\n"
+         {machines}{advised}{orders}{more}</section>\n"
     )
 }
 

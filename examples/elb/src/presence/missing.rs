@@ -1,18 +1,16 @@
-//! Who reports, and what is missing: agents that fell silent, nodes without an agent, services
-//! without telemetry. Each in plain words, with what to do about it.
+//! What is missing, found and told.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
-use sflow_metrics::{AgentKey, AgentStatus, EntityKind, Lifecycle, Timestamp};
 
+use super::Heard;
 use crate::board::Standing;
-use crate::handle::Handle;
-use crate::orchestrator::TaskState;
+use crate::orchestrator::{Task, TaskState};
 use crate::policy::Mode;
-use crate::telemetry::{Telemetry, heard_every, short_name};
+use crate::telemetry::short_name;
 use crate::words::duration;
 
 /// So many things of one kind are told one by one.
@@ -21,30 +19,6 @@ const TOLD: usize = 20;
 const NEW: Duration = Duration::from_secs(45);
 /// A part of its datagrams that an agent may lose without being told of.
 const LOSS: f64 = 0.02;
-
-/// Who reports and what is missing, at one moment.
-#[derive(Debug, Default)]
-pub struct Presence {
-    /// Those that report or have reported, those first that do not any more.
-    pub reporters: Vec<Reporter>,
-    /// What is missing, the most important first.
-    pub missing: Vec<Missing>,
-}
-
-/// An agent, and what it reports.
-#[derive(Clone, Debug)]
-pub struct Reporter {
-    /// How well it is heard.
-    pub status: AgentStatus,
-    /// The hosts that it speaks for, usually one.
-    pub hosts: Vec<String>,
-    /// Containers that it reports now.
-    pub containers: u32,
-    /// How often the slowest of its hosts is heard; `None` until that can be told.
-    pub interval: Option<Duration>,
-    /// How long ago it was heard.
-    pub age: Duration,
-}
 
 /// Something that should report and does not.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -114,204 +88,6 @@ pub enum Missing {
         /// How many are not told one by one.
         count: usize,
     },
-}
-
-impl Presence {
-    /// Looks at who reports to this loop.
-    pub fn look(handle: &Handle) -> Self {
-        let port = handle.config().lock().collector.listen.port();
-        let now = handle.now();
-        let board = handle.board().lock();
-        let (standings, nodes) = (board.standings().to_vec(), board.nodes().to_vec());
-        let running_for = now - board.started();
-        drop(board);
-        let telemetry = handle.telemetry().lock();
-        let heard = Heard::of(&telemetry, now);
-        drop(telemetry);
-        let missing = match heard.reporters.is_empty() {
-            true => vec![Missing::NoAgent { port }],
-            false => missing(&heard, &standings, &nodes, running_for),
-        };
-        Self {
-            reporters: heard.reporters,
-            missing,
-        }
-    }
-
-    /// Those that are heard in time.
-    pub fn heard(&self) -> usize {
-        let heard = self.reporters.iter();
-        heard.filter(|reporter| !reporter.status.silent).count()
-    }
-}
-
-/// What telemetry knows of those who report.
-struct Heard {
-    reporters: Vec<Reporter>,
-    /// Hosts that are heard, by their short names, with how many containers.
-    hosts: BTreeMap<String, u32>,
-    flow_samples: u64,
-}
-
-impl Heard {
-    fn of(telemetry: &Telemetry, now: Timestamp) -> Self {
-        let registry = telemetry.registry();
-        let mut reporters: BTreeMap<AgentKey, Reporter> = registry
-            .agents()
-            .map(|status| {
-                let reporter = Reporter {
-                    age: now - status.last_seen,
-                    hosts: Vec::new(),
-                    containers: 0,
-                    interval: None,
-                    status,
-                };
-                (reporter.status.key, reporter)
-            })
-            .collect();
-        let mut hosts: BTreeMap<String, u32> = BTreeMap::new();
-        for entity in registry.entities(now) {
-            let is_heard = matches!(entity.lifecycle(), Lifecycle::Live | Lifecycle::Warming);
-            let kind = entity.kind();
-            let Some(reporter) = reporters.get_mut(&entity.agent()) else {
-                continue;
-            };
-            if kind == EntityKind::Host && !entity.name().is_empty() {
-                reporter.interval = reporter.interval.max(heard_every(&entity));
-                reporter.hosts.push(entity.name().to_owned());
-                if is_heard {
-                    hosts.entry(short_name(entity.name())).or_default();
-                }
-            }
-            if kind == EntityKind::Container && is_heard {
-                reporter.containers += 1;
-                if let Some(host) = entity.parent() {
-                    *hosts.entry(short_name(host.name())).or_default() += 1;
-                }
-            }
-        }
-        let mut reporters: Vec<Reporter> = reporters.into_values().collect();
-        // Those with the same host stand together.
-        reporters.sort_by(|a, b| {
-            let rank = |it: &Reporter| (!it.status.silent, it.hosts.first().cloned());
-            rank(a).cmp(&rank(b))
-        });
-        Self {
-            reporters,
-            hosts,
-            flow_samples: registry.health().flow_samples,
-        }
-    }
-}
-
-fn missing(
-    heard: &Heard,
-    standings: &[Standing],
-    nodes: &[String],
-    running_for: Duration,
-) -> Vec<Missing> {
-    let mut missing = Vec::new();
-    let silent = heard.reporters.iter().filter(|it| it.status.silent);
-    add(
-        &mut missing,
-        silent.map(|reporter| Missing::SilentAgent {
-            agent: reporter.status.key.to_string(),
-            host: reporter.hosts.first().cloned(),
-            age: reporter.age.as_secs_f64(),
-        }),
-    );
-    if running_for >= NEW {
-        add(&mut missing, of_nodes(heard, standings, nodes).into_iter());
-        let on = standings.iter().filter(|it| it.mode != Mode::Off);
-        add(&mut missing, on.flat_map(of_service));
-    }
-    let contested = heard.reporters.iter().filter(|it| it.status.contested);
-    let contested = contested.map(|reporter| Missing::AgentContested {
-        agent: reporter.status.key.to_string(),
-    });
-    add(&mut missing, contested);
-    let lossy = heard.reporters.iter().filter_map(|reporter| {
-        let loss = reporter.status.loss()?;
-        let agent = reporter.status.key.to_string();
-        (loss >= LOSS).then_some(Missing::AgentLossy { agent, loss })
-    });
-    add(&mut missing, lossy);
-    let by_packets = |standing: &Standing| {
-        let mut metrics = standing.signals.iter().map(|band| band.metric.as_str());
-        metrics.any(|metric| metric.contains("vir_bytes_") || metric.contains("vir_pkts_"))
-    };
-    if heard.flow_samples == 0 && running_for >= NEW && standings.iter().any(by_packets) {
-        missing.push(Missing::NoPacketSamples);
-    }
-    missing
-}
-
-/// The first of these, and how many more there are.
-fn add(missing: &mut Vec<Missing>, mut found: impl Iterator<Item = Missing>) {
-    missing.extend(found.by_ref().take(TOLD));
-    let count = found.count();
-    if count > 0 {
-        missing.push(Missing::More { count });
-    }
-}
-
-fn of_nodes(heard: &Heard, standings: &[Standing], nodes: &[String]) -> Vec<Missing> {
-    let mut tasks: BTreeMap<String, (String, u32)> = BTreeMap::new();
-    for node in nodes {
-        tasks.insert(short_name(node), (node.clone(), 0));
-    }
-    let states = standings.iter().filter_map(|it| it.state.as_ref());
-    for task in states.flat_map(|state| &state.tasks) {
-        if let Some(node) = &task.node {
-            let count = usize::from(task.state == TaskState::Running && task.age >= NEW);
-            let known = tasks.entry(short_name(node));
-            known.or_insert_with(|| (node.clone(), 0)).1 += count as u32;
-        }
-    }
-    let silent: BTreeSet<String> = heard
-        .reporters
-        .iter()
-        .filter(|reporter| reporter.status.silent)
-        .flat_map(|reporter| &reporter.hosts)
-        .map(|host| short_name(host))
-        .collect();
-    let lacks = |(short, (node, tasks)): (String, (String, u32))| {
-        // A silent agent has been told of already.
-        match heard.hosts.get(&short) {
-            None if silent.contains(&short) => None,
-            None => Some(Missing::NodeWithoutAgent { node, tasks }),
-            Some(0) if tasks > 0 => Some(Missing::HostWithoutContainers { host: node, tasks }),
-            Some(_) => None,
-        }
-    };
-    tasks.into_iter().filter_map(lacks).collect()
-}
-
-fn of_service(standing: &Standing) -> Vec<Missing> {
-    let (Some(state), Some(last)) = (&standing.state, &standing.last) else {
-        return Vec::new();
-    };
-    let is_known =
-        |task: &&crate::orchestrator::Task| task.state == TaskState::Running && task.age >= NEW;
-    let running = state.tasks.iter().filter(is_known).count();
-    let running = u32::try_from(running).unwrap_or(u32::MAX);
-    let seen = last.inputs.iter().map(|input| input.matched).max();
-    let seen = seen.unwrap_or(0);
-    if seen < running {
-        return vec![Missing::ServiceUnseen {
-            service: standing.name.clone(),
-            seen,
-            running,
-        }];
-    }
-    let unknown = last.inputs.iter().filter(|input| input.contributing == 0);
-    unknown
-        .filter(|_| running > 0)
-        .map(|input| Missing::MetricUnknown {
-            service: standing.name.clone(),
-            metric: input.metric.clone(),
-        })
-        .collect()
 }
 
 impl Missing {
@@ -437,6 +213,116 @@ fn running(tasks: u32) -> String {
         1 => "1 task runs".to_owned(),
         tasks => format!("{tasks} tasks run"),
     }
+}
+
+/// All that is missing.
+pub(super) fn find(
+    heard: &Heard,
+    standings: &[Standing],
+    nodes: &[String],
+    running_for: Duration,
+) -> Vec<Missing> {
+    let mut missing = Vec::new();
+    let silent = heard.reporters.iter().filter(|it| it.status.silent);
+    add(
+        &mut missing,
+        silent.map(|reporter| Missing::SilentAgent {
+            agent: reporter.status.key.to_string(),
+            host: reporter.hosts.first().cloned(),
+            age: reporter.age.as_secs_f64(),
+        }),
+    );
+    if running_for >= NEW {
+        add(&mut missing, of_nodes(heard, standings, nodes).into_iter());
+        let on = standings.iter().filter(|it| it.mode != Mode::Off);
+        add(&mut missing, on.flat_map(of_service));
+    }
+    let contested = heard.reporters.iter().filter(|it| it.status.contested);
+    let contested = contested.map(|reporter| Missing::AgentContested {
+        agent: reporter.status.key.to_string(),
+    });
+    add(&mut missing, contested);
+    let lossy = heard.reporters.iter().filter_map(|reporter| {
+        let loss = reporter.status.loss()?;
+        let agent = reporter.status.key.to_string();
+        (loss >= LOSS).then_some(Missing::AgentLossy { agent, loss })
+    });
+    add(&mut missing, lossy);
+    let by_packets = |standing: &Standing| {
+        let mut metrics = standing.signals.iter().map(|band| band.metric.as_str());
+        metrics.any(|metric| metric.contains("vir_bytes_") || metric.contains("vir_pkts_"))
+    };
+    if heard.flow_samples == 0 && running_for >= NEW && standings.iter().any(by_packets) {
+        missing.push(Missing::NoPacketSamples);
+    }
+    missing
+}
+
+/// The first of these, and how many more there are.
+fn add(missing: &mut Vec<Missing>, mut found: impl Iterator<Item = Missing>) {
+    missing.extend(found.by_ref().take(TOLD));
+    let count = found.count();
+    if count > 0 {
+        missing.push(Missing::More { count });
+    }
+}
+
+fn of_nodes(heard: &Heard, standings: &[Standing], nodes: &[String]) -> Vec<Missing> {
+    let mut tasks: BTreeMap<String, (String, u32)> = BTreeMap::new();
+    for node in nodes {
+        tasks.insert(short_name(node), (node.clone(), 0));
+    }
+    let states = standings.iter().filter_map(|it| it.state.as_ref());
+    for task in states.flat_map(|state| &state.tasks) {
+        if let Some(node) = &task.node {
+            let count = usize::from(task.state == TaskState::Running && task.age >= NEW);
+            let known = tasks.entry(short_name(node));
+            known.or_insert_with(|| (node.clone(), 0)).1 += count as u32;
+        }
+    }
+    let silent: BTreeSet<String> = heard
+        .reporters
+        .iter()
+        .filter(|reporter| reporter.status.silent)
+        .flat_map(|reporter| &reporter.hosts)
+        .map(|host| short_name(host))
+        .collect();
+    let lacks = |(short, (node, tasks)): (String, (String, u32))| {
+        // A silent agent has been told of already.
+        match heard.hosts.get(&short) {
+            None if silent.contains(&short) => None,
+            None => Some(Missing::NodeWithoutAgent { node, tasks }),
+            Some(0) if tasks > 0 => Some(Missing::HostWithoutContainers { host: node, tasks }),
+            Some(_) => None,
+        }
+    };
+    tasks.into_iter().filter_map(lacks).collect()
+}
+
+fn of_service(standing: &Standing) -> Vec<Missing> {
+    let (Some(state), Some(last)) = (&standing.state, &standing.last) else {
+        return Vec::new();
+    };
+    let is_known = |task: &&Task| task.state == TaskState::Running && task.age >= NEW;
+    let running = state.tasks.iter().filter(is_known).count();
+    let running = u32::try_from(running).unwrap_or(u32::MAX);
+    let seen = last.inputs.iter().map(|input| input.matched).max();
+    let seen = seen.unwrap_or(0);
+    if seen < running {
+        return vec![Missing::ServiceUnseen {
+            service: standing.name.clone(),
+            seen,
+            running,
+        }];
+    }
+    let unknown = last.inputs.iter().filter(|input| input.contributing == 0);
+    unknown
+        .filter(|_| running > 0)
+        .map(|input| Missing::MetricUnknown {
+            service: standing.name.clone(),
+            metric: input.metric.clone(),
+        })
+        .collect()
 }
 
 #[cfg(test)]
