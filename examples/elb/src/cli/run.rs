@@ -130,7 +130,7 @@ async fn balance(config: Config) -> anyhow::Result<()> {
             () = &mut end => break,
         }
     }
-    info!("ending; services and machines stay as they are");
+    info!("ending; the services stay as they are, and so do the machines");
     if let Some(pools) = balancer.pools_mut()
         && !pools.finish(HOOKS).await
     {

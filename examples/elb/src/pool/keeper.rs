@@ -18,7 +18,7 @@ use super::machines::{Aim, Leaving, Machine, MachineStep, Machines, StaysBecause
 use super::peers::{PeerStanding, Peers, Sight};
 use super::room::{Floor, floor, homeless};
 use crate::config::Pool;
-use crate::orchestrator::{Availability, Census, DRAINED_FOR, Demand, Node, Scaling};
+use crate::orchestrator::{Availability, Census, DRAINED_FOR, Demand, Node};
 use crate::policy::{Decision, HostLoad, Kind, Mode, Observation, Policy, Signal};
 use crate::telemetry::Question;
 
@@ -496,12 +496,4 @@ fn count_after(after: &Machines, machines: &[Machine], steps: &[MachineStep]) ->
 /// Whether a node is heard and takes tasks.
 pub(super) fn takes_tasks(node: &Node) -> bool {
     node.is_ready && node.availability == Availability::Active
-}
-
-/// How many tasks a service has.
-pub(super) const fn replicas(demand: &Demand) -> u32 {
-    match demand.scaling {
-        Scaling::Replicated { replicas } => replicas,
-        Scaling::Global | Scaling::Job => 0,
-    }
 }

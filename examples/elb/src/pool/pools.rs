@@ -9,7 +9,7 @@ use std::time::Duration;
 use sflow_metrics::{QueryError, Timestamp};
 
 use super::hook::{Action, Order};
-use super::keeper::{Happened, Keeper, Seen, replicas, takes_tasks};
+use super::keeper::{Happened, Keeper, Seen, takes_tasks};
 use super::machines::MachineStep;
 use super::provider::{Background, Provider};
 use crate::config::Pool;
@@ -322,7 +322,7 @@ fn least(now: Timestamp, most: Mode, managed: &[Managed], demand: &Demand) -> u3
     let known = managed.find(|managed| managed.name == demand.name);
     match known.filter(|managed| managed.mode.least(most) == Mode::Act) {
         Some(managed) => managed.policy.settings().bounds(now).0,
-        None => replicas(demand),
+        None => demand.replicas(),
     }
 }
 
