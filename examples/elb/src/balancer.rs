@@ -14,6 +14,7 @@ use crate::pool::pools::{PoolRound, Pools};
 use crate::shared::Shared;
 use crate::telemetry::Telemetry;
 use crate::view::{Point, Snapshot};
+use crate::words::counted;
 
 /// Telemetry, controller and what they came to.
 #[derive(Debug)]
@@ -180,10 +181,8 @@ impl<O: Orchestrator> Balancer<O> {
                     Some(config.discovery.clone()),
                 );
                 configured.map_err(|error| Refusal::Impossible(error.to_string()))?;
-                info!(
-                    "another configuration, of {} services",
-                    config.services.len()
-                );
+                let services = counted(config.services.len(), "service");
+                info!("another configuration, of {services}");
             }
         }
         let mode = self.controller.mode();

@@ -374,9 +374,9 @@ impl Board {
         Some(standing.view(self.past(service)))
     }
 
-    /// The decisions about a service that are kept, oldest first, for people.
-    pub fn decisions(&self, service: &str) -> Vec<DecisionView> {
-        let own = self.history.of(service);
+    /// The decisions about a service or a pool that are kept, oldest first, for people.
+    pub fn decisions(&self, kind: Kind, name: &str) -> Vec<DecisionView> {
+        let own = self.history.about(kind, name);
         own.map(|entry| self.view_of(entry)).collect()
     }
 
@@ -458,10 +458,10 @@ impl History {
         self.entries.iter().skip(known)
     }
 
-    /// Those about a service, oldest first.
-    pub fn of(&self, service: &str) -> impl Iterator<Item = &Arc<Entry>> {
+    /// Those about a service, or about a pool, oldest first.
+    pub fn about(&self, kind: Kind, name: &str) -> impl Iterator<Item = &Arc<Entry>> {
         let is_meant = move |entry: &&Arc<Entry>| {
-            entry.decision.kind == Kind::Service && entry.decision.service == service
+            entry.decision.kind == kind && entry.decision.service == name
         };
         self.entries.iter().filter(is_meant)
     }

@@ -20,10 +20,10 @@ const STACK: &str = include_str!("../stack.toml");
 #[test]
 fn every_configuration_in_the_readme_is_right() {
     let configurations = blocks("toml");
-    assert_eq!(configurations.len(), 2);
+    assert_eq!(configurations.len(), 3);
     for text in &configurations {
         let config = Config::from_toml(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-        assert!(!config.services.is_empty());
+        assert!(!config.services.is_empty() || !config.pools.is_empty());
     }
     let first = Config::from_toml(&configurations[0]).unwrap();
     assert_eq!(
@@ -47,6 +47,9 @@ fn every_key_is_explained_and_no_other() {
         ("up", "[defaults.down]\nnone = 1"),
         ("schedule", "[[defaults.schedule]]\nnone = 1"),
         ("saturation", "[defaults.saturation]\nnone = 1"),
+        ("[[pool]]", "[[pool]]\nnone = 1"),
+        ("[pool.hook]", "[[pool]]\n[pool.hook]\nnone = 1"),
+        ("[pool.poor]", "[[pool]]\n[pool.poor]\nnone = 1"),
     ] {
         assert_eq!(explained(heading), known(table), "{heading}");
     }
@@ -69,6 +72,79 @@ fn every_default_that_is_stated_is_one() {
     let mut same = Config::from_toml(&stated).unwrap_or_else(|error| panic!("{error}\n{stated}"));
     same.text.clone_from(&ours.text);
     assert_eq!(same, ours, "{stated}");
+}
+
+#[test]
+fn every_default_of_pools_that_is_stated_is_one() {
+    let pool = |own: &str, hook: &str, poor: &str| {
+        let text = format!(
+            "[[pool]]\nname = \"a\"\n{own}[pool.policy]\n\
+             metric = [{{ name = \"cpu_utilization\", target = 1 }}]\n\
+             [pool.hook]\nprogram = \"/a\"\n{hook}[pool.poor]\n{poor}"
+        );
+        let config = Config::from_toml(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        config.pools
+    };
+    let stated = pool(
+        &stated("[[pool]]"),
+        &stated("[pool.hook]"),
+        &stated("[pool.poor]"),
+    );
+    assert_eq!(stated, pool("", "", ""));
+    let pace = |pool: &elb::config::Pool| {
+        let settings = &pool.settings;
+        (
+            settings.up.stabilise.as_secs(),
+            settings.down.stabilise.as_secs(),
+        )
+    };
+    assert_eq!(pace(&stated[0]), (60, 900), "as the table says");
+}
+
+/// The script of the README, with a provider and a docker that write down what they are told.
+#[cfg(unix)]
+#[test]
+fn the_hook_of_the_readme_does_what_it_is_asked() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let scripts = blocks("sh");
+    let script = scripts.iter().find(|text| text.starts_with("#!/bin/sh"));
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    };
+    let hook = write("hook", script.unwrap());
+    let told = folder.path().join("told");
+    for name in ["provider", "docker"] {
+        let told = told.display();
+        write(name, &format!("#!/bin/sh\necho {name} \"$@\" >>{told}\n"));
+    }
+    let path = format!("{}:/usr/bin:/bin", folder.path().display());
+    let run = |order: &str, action: &str, machine: &str| {
+        let output = Command::new(&hook)
+            .env_clear()
+            .envs([("PATH", path.as_str()), ("ELB_ORDER", order)])
+            .envs([
+                ("ELB_ACTION", action),
+                ("ELB_POOL", "workers"),
+                ("ELB_MACHINE", machine),
+            ])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let promise: serde_json::Value = serde_json::from_str(&run("17-a-1-add", "add", "")).unwrap();
+    assert_eq!(promise["machine"], "worker-17-a-1");
+    run("17-a-2-remove", "remove", "node7");
+    assert_eq!(
+        fs::read_to_string(&told).unwrap(),
+        "provider create --if-absent --name worker-17-a-1 --user-data /etc/elb/join.yaml\n\
+         provider delete --if-present --name node7\ndocker node rm --force node7\n"
+    );
 }
 
 #[test]
@@ -128,6 +204,7 @@ fn every_path_and_metric_in_the_readme_exists() {
     }) {
         let path = path.trim_end_matches('.');
         let general = path.replace("/shop_web", "/{name}");
+        let general = general.replace("/pools/workers", "/pools/{name}");
         assert!(paths.contains(&general.as_str()), "{path}");
     }
     let metrics: String = fs::read_dir(source("web/metrics"))

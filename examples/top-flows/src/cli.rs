@@ -145,7 +145,7 @@ Keys on the screen:
   !         all but what has this value     Backspace   a step back
   s         sort by this column             u   bits, bytes, packets
   space     pause                           + -   speed of a capture
-  a         sum or maximum of data sources  t   more or fewer rows
+  a         sum or maximum of data sources  t l   how many rows, how light at least
   ?         help                            q   end
 
 Exit codes:
@@ -292,7 +292,9 @@ impl Cli {
             }
             while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
                 std::thread::sleep(Duration::from_millis(100));
-                model.lock().advance();
+                let mut model = model.lock();
+                model.forget_unasked(std::time::Instant::now());
+                model.catch_up();
             }
         } else {
             let start = Start {

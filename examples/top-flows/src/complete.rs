@@ -69,8 +69,14 @@ impl World<'_> {
     }
 
     fn filter(&self, text: &str) -> Vec<Completion> {
-        let start = behind_last(text, '&').unwrap_or(0);
-        let (done, condition) = text.split_at(start);
+        let start = behind_last(text, "&").unwrap_or(0);
+        let group = text[start..].trim_start().strip_prefix('(');
+        // Between parentheses the last of several conditions.
+        let condition = match group {
+            Some(group) => &group[behind_last(group, "||").unwrap_or(0)..],
+            None => &text[start..],
+        };
+        let done = &text[..text.len() - condition.len()];
         let Some((key, values)) = condition.split_once('=') else {
             let mut keys = self.keys(condition, &[], "=");
             for completion in &mut keys {
@@ -81,15 +87,14 @@ impl World<'_> {
         let Some(key) = FlowKey::named(key.trim_end_matches('!').trim()) else {
             return Vec::new();
         };
-        let word_at = behind_last(values, '|').unwrap_or(0);
-        let (_, word) = values.split_at(word_at);
+        let word = &values[behind_last(values, "|").unwrap_or(0)..];
         let before = &text[..text.len() - word.len()];
         let mut found: Vec<_> = self
             .observed
             .values(key, self.now)
             .into_iter()
             .filter_map(|seen| {
-                let typed = as_typed(&seen.value)?;
+                let typed = as_typed(&seen.value, group.is_some())?;
                 let rank = rank(&typed, word)?;
                 let completion = Completion {
                     text: format!("{before}{typed}"),
@@ -133,12 +138,18 @@ fn values(text: &str) -> Vec<Completion> {
     found.into_iter().map(completion).collect()
 }
 
-/// A value as a filter takes it.
-fn as_typed(value: &FlowValue) -> Option<String> {
+/// A value as a filter takes it, perhaps between parentheses.
+fn as_typed(value: &FlowValue, is_among: bool) -> Option<String> {
     match value {
         FlowValue::Absent => None,
         FlowValue::Named(..) | FlowValue::Flags(_) => Some(value.to_string()),
-        _ => FlowTest::exactly(value).map(|test| test.to_string()),
+        _ => {
+            let test = FlowTest::exactly(value)?;
+            Some(match is_among {
+                true => format!("{test:#}"),
+                false => test.to_string(),
+            })
+        }
     }
 }
 
@@ -160,7 +171,7 @@ fn last_word<'t>(text: &'t str, separators: &[char]) -> (&'t str, &'t str) {
 }
 
 /// The place behind the last separator that stands for itself.
-fn behind_last(text: &str, separator: char) -> Option<usize> {
+fn behind_last(text: &str, separator: &str) -> Option<usize> {
     let mut is_escaped = false;
     let mut last = None;
     for (at, character) in text.char_indices() {
@@ -168,8 +179,8 @@ fn behind_last(text: &str, separator: char) -> Option<usize> {
             is_escaped = false;
         } else if character == '\\' {
             is_escaped = true;
-        } else if character == separator {
-            last = Some(at + separator.len_utf8());
+        } else if text[at..].starts_with(separator) {
+            last = Some(at + separator.len());
         }
     }
     last
@@ -214,6 +225,10 @@ mod tests {
             texts(Field::Filter, r"url=a\&b&vni.i"),
             [r"url=a\&b&vni.in="]
         );
+        let among = texts(Field::Filter, "vlan=7&(ip.ds=1||vni.i");
+        assert_eq!(among, ["vlan=7&(ip.ds=1||vni.in="]);
+        let first = texts(Field::Filter, "(vni.i");
+        assert_eq!(first, ["(vni.in="]);
         assert_eq!(texts(Field::Keys, "").len(), MOST);
     }
 }

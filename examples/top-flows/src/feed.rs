@@ -61,10 +61,13 @@ impl Feed {
                 Ok(address) => format!("udp {address}"),
                 Err(_) => "udp".to_owned(),
             },
-            Self::Capture(_) => path.and_then(|path| path.file_name()).map_or_else(
-                || "standard input".to_owned(),
-                |name| name.to_string_lossy().into_owned(),
-            ),
+            Self::Capture(_) => path
+                .filter(|path| path.as_path() != Path::new("-"))
+                .and_then(|path| path.file_name())
+                .map_or_else(
+                    || "standard input".to_owned(),
+                    |name| name.to_string_lossy().into_owned(),
+                ),
         }
     }
 
@@ -180,7 +183,7 @@ fn replay(mut capture: Capture, model: &Shared, is_over: &AtomicBool) -> anyhow:
         model.pass(at);
         // As fast as it can be read, nobody else sees to it that nothing is missed.
         if clock.speed > 100.0 {
-            model.advance();
+            model.catch_up();
         }
     }
     Ok(())

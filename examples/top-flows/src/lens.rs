@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use sflow_metrics::{Config, FlowAnswer, FlowId, FlowRow, FlowValue, Registry, Timestamp};
+use sflow_metrics::{
+    Config, FlowAnswer, FlowId, FlowMeasure, FlowRow, FlowValue, Registry, Timestamp,
+};
 use sflow_v5::Datagram;
 
 use crate::history::{History, MOMENTS};
@@ -33,7 +35,7 @@ pub struct Lens {
 impl Lens {
     /// Begins at the beginning of the past.
     pub fn new(measured: Measured, asked_at: Instant) -> Self {
-        let mut registry = Registry::new(Config::default());
+        let mut registry = Registry::new(bounds());
         // It is the only one: there is room for it.
         let id = registry.watch_flows(measured.definition.clone()).ok();
         Self {
@@ -48,8 +50,8 @@ impl Lens {
         }
     }
 
-    /// Goes on with what came up to this moment.
-    pub fn advance(&mut self, past: &Past, until: Timestamp) {
+    /// Goes on with what came before the datagram of this number, up to this moment.
+    pub fn advance(&mut self, past: &Past, horizon: u64, now: Timestamp) {
         if self.next < past.first() {
             if self.next > 0 {
                 self.missed += past.first() - self.next;
@@ -57,7 +59,7 @@ impl Lens {
             self.next = past.first();
         }
         for (number, came) in past.since(self.next) {
-            if came.at > until {
+            if number >= horizon {
                 break;
             }
             self.next = number + 1;
@@ -66,14 +68,14 @@ impl Lens {
                 self.registry.ingest(came.at, came.sender, &datagram);
             }
         }
-        self.pass(until);
+        self.pass(now);
     }
 
     /// What there is at this moment: by the keys of the question, heaviest first.
     pub fn answer(&self, now: Timestamp) -> Option<FlowAnswer> {
         let mut answer = self.registry.flows(now, self.id?)?;
         if self.measured.aggregate == Aggregate::Max {
-            fold(&mut answer, self.measured.keys);
+            fold(&mut answer, &self.measured);
         }
         Some(answer)
     }
@@ -112,8 +114,26 @@ impl Lens {
     }
 }
 
-/// Of each flow the most that one data source saw, under so many keys.
-fn fold(answer: &mut FlowAnswer, keys: usize) {
+/// What a registry of this program keeps: there are several, and it is only asked for flows and
+/// for the names of who is at their ends.
+pub fn bounds() -> Config {
+    Config {
+        max_agents: 5_000,
+        max_sources: 25_000,
+        max_sources_per_agent: 5_000,
+        max_agents_per_sender: 2_500,
+        max_sources_per_sender: 12_500,
+        max_custom_metrics: 0,
+        max_events: 1,
+        max_flow_sources: 25_000,
+        max_flow_addresses: 50_000,
+        ..Config::default()
+    }
+}
+
+/// Of each flow the most that one data source saw, under the keys of the question.
+fn fold(answer: &mut FlowAnswer, measured: &Measured) {
+    let keys = measured.keys;
     answer.keys.truncate(keys);
     for row in &mut answer.rows {
         row.keys.truncate(keys);
@@ -129,6 +149,10 @@ fn fold(answer: &mut FlowAnswer, keys: usize) {
         .dedup_by(|later, first| later.keys == first.keys);
     sort_by_value(&mut answer.rows);
     answer.tracked = answer.rows.len();
+    if let FlowMeasure::Distinct(_) = measured.definition.value() {
+        // Counts of different values do not add up; what there is in all stays what it was.
+        return;
+    }
     answer.total = answer.rows.iter().map(|row| row.value).sum();
     let squares = answer.rows.iter().map(|row| row.sampling_error.powi(2));
     answer.total_sampling_error = squares.sum::<f64>().sqrt();

@@ -35,6 +35,9 @@ pub struct Model {
     observed: Observed,
     /// The time in the stream; none before it begins.
     clock: Option<Timestamp>,
+    /// Number of the first datagram that is still to come at that time: datagrams go by the
+    /// order in which they came, whatever times they have.
+    horizon: u64,
     /// Of the stream.
     pub status: Status,
 }
@@ -96,6 +99,7 @@ impl Model {
             lenses: Vec::new(),
             observed: Observed::default(),
             clock: None,
+            horizon: 0,
             status: Status {
                 source: source.to_owned(),
                 speed,
@@ -117,6 +121,10 @@ impl Model {
             self.status.malformed += 1;
             return;
         }
+        if self.past.would_forget(&came) {
+            // Nobody is to miss what is forgotten for it.
+            self.catch_up();
+        }
         self.past.push(came);
     }
 
@@ -124,6 +132,7 @@ impl Model {
     pub fn pass(&mut self, now: Timestamp) {
         if !self.status.is_paused || self.clock.is_none() {
             self.clock = Some(now);
+            self.horizon = self.past.end();
         }
     }
 
@@ -132,12 +141,17 @@ impl Model {
         self.clock
     }
 
-    /// Lets all that is measured catch up: before the past is forgotten, so often that nothing
-    /// is missed.
-    pub fn advance(&mut self) {
+    /// Measures nothing any more that nobody has asked for lately.
+    pub fn forget_unasked(&mut self, wall: Instant) {
+        self.lenses
+            .retain(|(_, lens)| wall.saturating_duration_since(lens.asked_at) < PATIENCE);
+    }
+
+    /// Lets all that is measured catch up.
+    pub fn catch_up(&mut self) {
         if let Some(clock) = self.clock {
             for (_, lens) in &mut self.lenses {
-                lens.advance(&self.past, clock);
+                lens.advance(&self.past, self.horizon, clock);
             }
         }
     }
@@ -161,7 +175,7 @@ impl Model {
             return Ok(None);
         };
         lens.asked_at = wall;
-        lens.advance(&self.past, clock);
+        lens.advance(&self.past, self.horizon, clock);
         let answer = lens.answer(clock);
         let picture = |answer| Picture::new(question, answer, lens.history(), lens.missed());
         Ok(answer.map(picture))
@@ -170,7 +184,7 @@ impl Model {
     /// What a field can go on with behind this text.
     pub fn complete(&mut self, field: Field, text: &str) -> Vec<Completion> {
         let now = self.clock.unwrap_or_default();
-        self.observed.advance(&self.past, now);
+        self.observed.advance(&self.past, self.horizon, now);
         complete::complete(field, text, &self.observed, now)
     }
 
@@ -187,8 +201,7 @@ impl Model {
             }
             return Ok(place);
         }
-        self.lenses
-            .retain(|(_, lens)| wall.saturating_duration_since(lens.asked_at) < PATIENCE);
+        self.forget_unasked(wall);
         let count = self
             .lenses
             .iter()

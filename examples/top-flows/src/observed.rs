@@ -7,13 +7,14 @@ use sflow_metrics::{
 };
 use sflow_v5::Datagram;
 
+use crate::lens::bounds;
 use crate::past::Past;
 
 /// Values that are kept of each key, the most frequent ones.
 const VALUES: usize = 128;
 
 /// Datagrams that are looked at each time; of more, the newest.
-const AT_ONCE: u64 = 20_000;
+const AT_ONCE: u64 = 4_000;
 
 /// What was seen so long ago counts a third.
 const MEMORY: Duration = Duration::from_secs(60);
@@ -41,7 +42,7 @@ impl Default for Observed {
         let mut registry = Registry::new(Config {
             max_flow_definitions: keys.len(),
             max_flow_keys: VALUES,
-            ..Config::default()
+            ..bounds()
         });
         let mut watch = |key: &FlowKey| {
             let is_of_drops = key.name().starts_with("drop.");
@@ -63,11 +64,11 @@ impl Default for Observed {
 }
 
 impl Observed {
-    /// Looks at what came up to this moment.
-    pub fn advance(&mut self, past: &Past, until: Timestamp) {
+    /// Looks at what came before the datagram of this number, up to this moment.
+    pub fn advance(&mut self, past: &Past, horizon: u64, now: Timestamp) {
         self.next = self.next.max(past.end().saturating_sub(AT_ONCE));
         for (number, came) in past.since(self.next) {
-            if came.at > until {
+            if number >= horizon {
                 break;
             }
             self.next = number + 1;
@@ -75,7 +76,7 @@ impl Observed {
                 self.registry.ingest(came.at, came.sender, &datagram);
             }
         }
-        self.registry.expire(until);
+        self.registry.expire(now);
     }
 
     /// The values of a key, the most frequent one first.

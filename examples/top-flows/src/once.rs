@@ -66,7 +66,7 @@ fn read(
         if model.status.datagrams == 1 {
             model.ask(question, Who::Owner, wall)?;
         } else if model.status.datagrams.is_multiple_of(OFTEN) {
-            model.advance();
+            model.catch_up();
         }
     }
     model.status.has_ended = true;
@@ -95,7 +95,7 @@ fn listen(
         if caught_up.elapsed() > Duration::from_millis(20) {
             caught_up = Instant::now();
             model.pass(timestamp(SystemTime::now()));
-            model.advance();
+            model.catch_up();
         }
     }
     model.pass(timestamp(SystemTime::now()));

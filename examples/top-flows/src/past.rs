@@ -49,13 +49,7 @@ impl Past {
         let at = came.at;
         self.bytes += came.bytes.len() + OVERHEAD;
         self.log.push_back(came);
-        while self.log.len() > 1
-            && (self.bytes > self.most_bytes
-                || self
-                    .log
-                    .front()
-                    .is_some_and(|oldest| at - oldest.at > self.longest))
-        {
+        while self.log.len() > 1 && self.is_oldest_to_go(at, self.bytes) {
             if let Some(oldest) = self.log.pop_front() {
                 self.bytes -= oldest.bytes.len() + OVERHEAD;
                 self.first += 1;
@@ -63,11 +57,16 @@ impl Past {
         }
     }
 
-    /// Forgets all of it; numbers go on.
-    pub fn clear(&mut self) {
-        self.first += self.log.len() as u64;
-        self.log.clear();
-        self.bytes = 0;
+    /// Whether something would be forgotten for this one.
+    pub fn would_forget(&self, came: &Came) -> bool {
+        self.is_oldest_to_go(came.at, self.bytes + came.bytes.len() + OVERHEAD)
+    }
+
+    /// Whether the oldest one has to go at this moment, if there are so many bytes.
+    fn is_oldest_to_go(&self, at: Timestamp, bytes: usize) -> bool {
+        let is_too_old = |oldest: &Came| at - oldest.at > self.longest;
+        !self.log.is_empty()
+            && (bytes > self.most_bytes || self.log.front().is_some_and(is_too_old))
     }
 
     /// Number of the oldest one.
@@ -104,9 +103,11 @@ mod tests {
     fn what_is_too_old_or_too_much_is_forgotten() {
         let mut past = Past::new(1000, Duration::from_secs(10));
         for second in 0..5 {
+            assert!(!past.would_forget(&came(second, 136)));
             past.push(came(second, 136));
         }
         assert_eq!((past.first(), past.end()), (0, 5));
+        assert!(past.would_forget(&came(5, 136)));
         past.push(came(5, 136));
         assert_eq!((past.first(), past.end()), (1, 6), "too much");
         past.push(came(14, 0));
@@ -117,7 +118,5 @@ mod tests {
         assert_eq!(past.since(99).count(), 0);
         past.push(came(15, 5000));
         assert_eq!(past.since(0).count(), 1, "the newest always stays");
-        past.clear();
-        assert_eq!((past.first(), past.end(), past.bytes), (8, 8, 0));
     }
 }

@@ -28,7 +28,7 @@ const MOST: usize = 1000;
 const LONGEST: u64 = 1 << 20;
 
 #[rustfmt::skip]
-const OWN: [[&str; 6]; 47] = [
+const OWN: [[&str; 6]; 48] = [
     ["Addresses", "IP", "Senders", "ip.src", "bits", ""],
     ["Addresses", "IP", "Receivers", "ip.dst", "bits", ""],
     ["Addresses", "IP", "Who sends to whom", "ip.src,ip.dst", "bits", ""],
@@ -43,14 +43,15 @@ const OWN: [[&str; 6]; 47] = [
     ["Ports", "TCP", "Applications, by the port that is sent to", "port.dst", "bits", "ip.protocol=tcp"],
     ["Ports", "TCP", "Servers and their ports", "ip.src,port.src", "bits", "ip.protocol=tcp&port.src=0..1023"],
     ["Ports", "UDP", "Applications, by the port that is sent to", "port.dst", "bits", "ip.protocol=udp"],
-    ["Ports", "DNS", "Clients", "ip.src", "frames", "port.dst=53"],
-    ["Ports", "DNS", "Servers", "ip.src", "frames", "port.src=53"],
+    ["Ports", "DNS", "Names that are asked for", "dns.name", "frames", "dns.response=0"],
+    ["Ports", "DNS", "Clients", "ip.src", "frames", "dns.response=0"],
+    ["Ports", "DNS", "Servers", "ip.src", "frames", "dns.response=1"],
     ["Ports", "HTTP", "Requests", "url.host,url", "frames", "url=*"],
     ["Ethernet", "Ethernet", "Senders", "mac.src", "frames", ""],
     ["Ethernet", "Ethernet", "Who sends to whom", "mac.src,mac.dst", "bits", ""],
     ["Ethernet", "Ethernet", "Senders of broadcasts", "mac.src", "frames", "mac.dst=ff:ff:ff:ff:ff:ff"],
     ["Ethernet", "Ethernet", "What is carried, by EtherType", "ether.type", "bits", ""],
-    ["Ethernet", "ARP", "Senders", "mac.src,mac.dst", "frames", "ether.type=0x0806"],
+    ["Ethernet", "ARP", "Who asks for whom", "arp.sender,arp.target", "frames", "arp.operation=1"],
     ["Ethernet", "VLAN", "By tag", "vlan,vlan.inner", "bits", "vlan=*"],
     ["Ethernet", "MPLS", "By label", "mpls", "bits", "mpls=*"],
     ["Containers", "Swarm", "Services, who sends to whom", "service.src,service.dst", "bits", ""],

@@ -4,6 +4,7 @@ mod answer;
 mod decay;
 mod definition;
 mod distinct;
+mod dns;
 mod filter;
 mod heavy;
 mod key;

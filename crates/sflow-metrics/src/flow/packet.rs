@@ -1,6 +1,6 @@
 //! What the headers of a packet say, read in one walk through all tunnels.
 
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr};
 
 use sflow_v5::flow::{SampledEthernet, SampledHeader, SampledIpv4, SampledIpv6};
 use sflow_v5::packet::etherparse::IpNumber;
@@ -32,6 +32,15 @@ pub(super) struct Level {
     pub(super) ports: Option<(u16, u16)>,
     pub(super) tcp_flags: Option<u16>,
     pub(super) icmp: Option<(u8, u8)>,
+    pub(super) arp: Option<Arp>,
+}
+
+/// What matters of ARP.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arp {
+    pub(super) operation: u16,
+    pub(super) sender: Ipv4Addr,
+    pub(super) target: Ipv4Addr,
 }
 
 /// What matters of IP of either version.
@@ -168,6 +177,19 @@ impl Level {
             }
             Layer::Icmpv4(message) | Layer::Icmpv6(message) => {
                 self.icmp = Some(message_of(message));
+            }
+            Layer::Arp(packet) => {
+                let address = |bytes: &[u8]| <[u8; 4]>::try_from(bytes).ok().map(Ipv4Addr::from);
+                let sender = address(packet.sender_protocol_addr());
+                let target = address(packet.target_protocol_addr());
+                if let (Some(sender), Some(target)) = (sender, target) {
+                    let operation = packet.operation().0;
+                    self.arp = Some(Arp {
+                        operation,
+                        sender,
+                        target,
+                    });
+                }
             }
             _ => {}
         }

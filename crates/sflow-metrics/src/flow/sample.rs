@@ -1,11 +1,14 @@
 //! What a sample has under each key.
 
+use core::cell::OnceCell;
+
 use sflow_v5::flow::ExtendedEntities;
 use sflow_v5::{
     DataSource, DataSourceKind, DiscardedPacket, DropReason, FlowSample, Interface, Mac,
 };
 
 use crate::agent::Agent;
+use crate::flow::dns::Dns;
 use crate::flow::key::FlowKey;
 use crate::flow::names::{Device, Names, Owner};
 use crate::flow::packet::{Headers, Level};
@@ -41,6 +44,8 @@ pub(super) struct Seen<'a, 'w> {
     pub(super) headers: Headers,
     source: End,
     destination: End,
+    /// Read when it is asked for.
+    dns: OnceCell<Option<Dns>>,
 }
 
 /// Who is at one end of a packet.
@@ -100,6 +105,7 @@ impl<'a, 'w> Seen<'a, 'w> {
             headers,
             source: End::default(),
             destination: End::default(),
+            dns: OnceCell::new(),
         };
         if let Some(names) = names {
             seen.source = seen.end(Side::Source, names);
@@ -125,13 +131,21 @@ impl<'a, 'w> Seen<'a, 'w> {
                 None => Raw::Absent,
             },
             K::TunnelId => number(self.headers.tunnel.and_then(|tunnel| tunnel.id())),
+            K::DnsName => self.dns().map_or(Raw::Absent, |dns| Raw::text(dns.name())),
+            K::DnsType => number(self.dns().and_then(|dns| dns.kind).map(u32::from)),
+            K::DnsResponse => number(self.dns().map(|dns| dns.is_response.into())),
             K::TunnelDepth => Raw::Number(self.headers.depth.into()),
-            _ if key >= K::MacSource && key <= K::IcmpCode => self.headers.outer.value(key),
+            _ if key >= K::MacSource && key <= K::ArpTarget => self.headers.outer.value(key),
             _ => match key.outer() {
                 Some(outer) => self.headers.inner.value(outer),
                 None => self.value_beside(key),
             },
         }
+    }
+
+    fn dns(&self) -> Option<&Dns> {
+        let dns = self.dns.get_or_init(|| Dns::of(&self.packet.sample));
+        dns.as_ref()
     }
 
     /// What it has under a key that is not of the packet.
@@ -296,6 +310,13 @@ impl Level {
             K::TcpFlags => number(self.tcp_flags.map(u32::from)),
             K::IcmpType => number(self.icmp.map(|(kind, _)| kind.into())),
             K::IcmpCode => number(self.icmp.map(|(_, code)| code.into())),
+            K::ArpOperation => number(self.arp.map(|arp| arp.operation.into())),
+            K::ArpSender => self
+                .arp
+                .map_or(Raw::Absent, |arp| Raw::Ip(arp.sender.into())),
+            K::ArpTarget => self
+                .arp
+                .map_or(Raw::Absent, |arp| Raw::Ip(arp.target.into())),
             _ => Raw::Absent,
         }
     }

@@ -267,3 +267,62 @@ fn records_beside_the_packet_are_read() {
         ["0", "10.99.0.1", "10.99.0.1", "0", "0:3", "in", "3", "acl"]
     );
 }
+
+#[test]
+fn who_asks_for_whom_by_arp() {
+    let mut world = World::new();
+    let id = world.watch("keys=arp.operation,arp.sender,arp.target;value=frames;smooth=off");
+    let mut agent = Agent::new(1);
+    let mut arp = vec![0, 1, 8, 0, 6, 4, 0, 1];
+    arp.extend([
+        2, 0x42, 0, 0, 0, 1, 10, 0, 0, 1, 0, 0, 0, 0, 0, 0, 10, 0, 0, 7,
+    ]);
+    let whole = ethernet((mac(1), sflow_v5::Mac([0xff; 6])), 0x806, &arp);
+    agent.see(&mut world, &whole, 60);
+    // Cut before the one who is asked for.
+    agent.see(&mut world, &whole[..whole.len() - 2], 60);
+    // Of another protocol than IPv4.
+    arp[5] = 3;
+    agent.see(&mut world, &ethernet((mac(1), mac(2)), 0x806, &arp), 60);
+    assert_eq!(world.rows(id), ["- - - 200", "1 10.0.0.1 10.0.0.7 100"]);
+}
+
+#[test]
+fn names_that_are_asked_for() {
+    let mut world = World::new();
+    let id = world.watch("keys=dns.name,dns.type,dns.response;value=frames;smooth=off");
+    let mut agent = Agent::new(1);
+    let mut message = vec![7, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+    message.extend_from_slice(b"\x03www\x07EXAMPLE\x03org\x00\x00\x01\x00\x01");
+    let question = Udp {
+        ports: (40_000, 53),
+        payload: &message,
+        ..Udp::between(1, 2)
+    };
+    agent.see(&mut world, &question.bytes(), 100);
+    agent.see(&mut world, &question.bytes(), 100);
+    let mut told = message.clone();
+    told[2] |= 0x80;
+    let answer = Udp {
+        ports: (53, 40_000),
+        payload: &told,
+        ..question
+    };
+    agent.see(&mut world, &answer.bytes(), 100);
+    // The same bytes elsewhere mean something else.
+    let other = Udp {
+        ports: (40_000, 80),
+        ..question
+    };
+    for _ in 0..3 {
+        agent.see(&mut world, &other.bytes(), 100);
+    }
+    assert_eq!(
+        world.rows(id),
+        [
+            "- - - 300",
+            "www.example.org 1 0 200",
+            "www.example.org 1 1 100",
+        ]
+    );
+}

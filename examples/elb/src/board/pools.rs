@@ -38,6 +38,8 @@ pub struct PoolStanding {
     pub machines: Vec<MachineStanding>,
     /// Orders that are under way.
     pub orders: Vec<Given>,
+    /// What would be done now, were it to act.
+    pub advised: Vec<MachineStep>,
     /// Whether machines that stay out of line are replaced.
     pub replace: bool,
     /// How many may still be replaced in this period.
@@ -158,17 +160,20 @@ impl Board {
     pub(super) fn pool_views(&self, points: usize) -> Vec<PoolView> {
         /// Events that a person is shown.
         const SHOWN: usize = 8;
-        let view = |standing: &PoolStanding| {
-            let newest = self.events_of_pool(&standing.name).rev().take(SHOWN);
-            let mut events: Vec<PoolEvent> = newest.cloned().collect();
-            events.reverse();
-            PoolView {
-                standing: standing.clone(),
-                past: super::thinned(self.pools.past.get(&standing.name), points),
-                events,
-            }
-        };
+        let view = |standing| self.pool_view(standing, points, SHOWN);
         self.pools.standings.iter().map(view).collect()
+    }
+
+    /// One of them, with at most so many points of its past and of its last events.
+    pub fn pool_view(&self, standing: &PoolStanding, points: usize, events: usize) -> PoolView {
+        let newest = self.events_of_pool(&standing.name).rev().take(events);
+        let mut events: Vec<PoolEvent> = newest.cloned().collect();
+        events.reverse();
+        PoolView {
+            standing: standing.clone(),
+            past: super::thinned(self.pools.past.get(&standing.name), points),
+            events,
+        }
     }
 }
 
@@ -200,6 +205,7 @@ impl PoolStanding {
             serving: u32::try_from(serving.count()).unwrap_or(u32::MAX),
             machines,
             orders: keeper.orders().cloned().collect(),
+            advised: keeper.advised().to_vec(),
             replace: pool.replace,
             replacements_left: keeper.replacements_left(now),
             signals: metrics.map(band).collect(),

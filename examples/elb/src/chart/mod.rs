@@ -17,6 +17,7 @@ pub use self::palette::night_rules;
 use self::note::notes;
 use self::picture::{Limits, Picture};
 use self::series::{Change, Past};
+use crate::policy::Kind;
 use crate::view::{DecisionView, Point, ServiceView};
 use crate::words::{clock, duration};
 
@@ -43,8 +44,10 @@ fn done(change: &Change) -> DecisionView {
 /// say why; where no load is known there is none.
 #[derive(Clone, Copy, Debug)]
 pub struct Live<'a> {
-    /// The service.
+    /// The service, or a pool of machines in this form.
     pub service: &'a ServiceView,
+    /// Which of them it is.
+    pub kind: Kind,
     /// The decisions about it, oldest first.
     pub decisions: &'a [DecisionView],
     /// When the loop began, in seconds since 1970, if its time is that of the clock.
@@ -83,6 +86,7 @@ impl Live<'_> {
         let advised = notes.iter().map(|note| note.to).max().unwrap_or(0);
         let picture = Picture {
             about: &service.name,
+            kind: self.kind,
             title,
             subtitle,
             unit: signal.map_or("", |signal| signal.unit.as_str()),
@@ -119,6 +123,7 @@ pub fn comparison(
     let changes = notes(&changes, &[], span, |change| duration(change.at));
     let picture = Picture {
         about: title,
+        kind: Kind::Service,
         title,
         subtitle: "",
         unit,
@@ -140,6 +145,7 @@ mod tests {
 
     fn live(service: &ServiceView, size: (u32, u32)) -> String {
         let live = Live {
+            kind: Kind::Service,
             service,
             decisions: &[],
             began: None,

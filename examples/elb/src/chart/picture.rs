@@ -9,6 +9,7 @@ use super::palette::{
     CALM, CARD, EDGE, GRID, INK, LIMIT, LOAD, MUTED, RUNNING, SPREAD, UNKNOWN, WITHOUT,
 };
 use super::series::{LARGEST_LOAD, Past};
+use crate::policy::Kind;
 use crate::words::{Scale, shortened};
 
 /// What the load is compared with.
@@ -49,6 +50,8 @@ impl Limits {
 pub(super) struct Picture<'a> {
     /// What it is about, for those who do not see it.
     pub(super) about: &'a str,
+    /// Whether it is of containers or of machines.
+    pub(super) kind: Kind,
     /// The line above it; none if empty.
     pub(super) title: &'a str,
     pub(super) subtitle: &'a str,
@@ -191,7 +194,7 @@ impl Picture<'_> {
         };
         heading(
             panel,
-            &format!("Load per container{unit}"),
+            &format!("Load per {}{unit}", self.kind.member()),
             &self.load_legend(scale, !gaps.is_empty()),
             layout.load_heading,
         )?;
@@ -278,7 +281,11 @@ impl Picture<'_> {
         legend.extend(
             kinds.filter_map(|kind| Some((Mark::Dot(kind.color()), kind.name()?.to_owned()))),
         );
-        heading(panel, "Replicas", &legend, layout.replicas_heading)?;
+        let title = match self.kind {
+            Kind::Service => "Replicas",
+            Kind::Pool => "Machines",
+        };
+        heading(panel, title, &legend, layout.replicas_heading)?;
         panel.area(&self.with.stairs(|point| point.running), RUNNING)?;
         panel.frame()?;
         if let Some(without) = self.without {

@@ -1,13 +1,13 @@
 use std::io;
 use std::path::PathBuf;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use sflow_collector::{AsyncUdpReceiver, SocketSettings, UdpReceiver};
 use sflow_metrics::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::{Log, runtime};
 use crate::balancer::Balancer;
@@ -19,6 +19,10 @@ use crate::pool::pools::Pools;
 use crate::shared::Shared;
 use crate::telemetry::Telemetry;
 use crate::web::{self, Access, Site};
+use crate::words::counted;
+
+/// How long hooks are waited for at the end: less than who ends a container waits.
+const HOOKS: Duration = Duration::from_secs(8);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -45,10 +49,10 @@ impl Args {
         let config = Config::load(&path).with_context(|| path.display().to_string())?;
         if self.validate {
             println!(
-                "{}: {} services and {} pools, all well",
+                "{}: {} and {}, all well",
                 path.display(),
-                config.services.len(),
-                config.pools.len()
+                counted(config.services.len(), "service"),
+                counted(config.pools.len(), "pool")
             );
             return Ok(());
         }
@@ -66,7 +70,7 @@ async fn balance(config: Config) -> anyhow::Result<()> {
     };
     match version {
         Ok(version) => info!(endpoint = docker.endpoint(), "Docker {version}"),
-        Err(error) => tracing::warn!("{error}; decisions wait until a manager answers"),
+        Err(error) => warn!("{error}; decisions wait until a manager answers"),
     }
     let mut balancer = Balancer::new(now(), docker, config.control, &config.services)?;
     balancer.controller_mut().discover(config.discovery.clone());
@@ -126,7 +130,12 @@ async fn balance(config: Config) -> anyhow::Result<()> {
             () = &mut end => break,
         }
     }
-    info!("ending; the services stay as they are");
+    info!("ending; services and machines stay as they are");
+    if let Some(pools) = balancer.pools_mut()
+        && !pools.finish(HOOKS).await
+    {
+        warn!("a hook has not answered and is ended; its order may be carried out or not");
+    }
     receiving.abort();
     stop.send(()).ok();
     server.await??;
@@ -142,23 +151,7 @@ fn obey(
     let Request::Configure(new) = request else {
         return balancer.obey(request);
     };
-    let fixed = {
-        let old = handle.config().lock();
-        [
-            (
-                "collector.listen",
-                old.collector.listen != new.collector.listen,
-            ),
-            (
-                "collector.agents",
-                old.collector.agents != new.collector.agents,
-            ),
-            ("http.listen", old.http.listen != new.http.listen),
-            ("http.token", old.http.token != new.http.token),
-            ("http.names", old.http.names != new.http.names),
-        ]
-    };
-    if let Some((key, _)) = fixed.iter().find(|(_, is_changed)| *is_changed) {
+    if let Some(key) = handle.config().lock().fixed_change(new) {
         let problem = format!("{key} cannot change while elb runs: start it again");
         return Err(Refusal::Impossible(problem));
     }

@@ -171,6 +171,8 @@ fn machines(outcome: &PoolOutcome) -> Multiple {
         load: point
             .load
             .map(|load| load * f64::from(point.running) / target),
+        least: None,
+        most: None,
         ..*point
     };
     let (least, most) = (outcome.standing.min, outcome.standing.max);

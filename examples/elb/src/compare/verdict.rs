@@ -19,13 +19,17 @@ pub(super) fn why(results: &[PolicyResult], target: f64) -> Vec<String> {
         && let Some(minute) = of(Contender::ElbMinute)
         && cost(minute) + 1 < cost(ours)
     {
+        let overload = |result: &PolicyResult| format!("{:.1}", result.score.overload_seconds);
+        let (theirs, own) = (overload(minute), overload(ours));
+        let overload = match theirs == own {
+            true => "as little overload".to_owned(),
+            false => format!("{theirs} s of overload instead of {own}"),
+        };
         lines.push(format!(
             "elb keeps for five minutes what a peak took; with one minute (elb-minute), {} \
-             replica-seconds instead of {}, and {:.1} s of overload instead of {:.1}",
+             replica-seconds instead of {}, and {overload}",
             words::count(cost(minute)),
             words::count(cost(ours)),
-            minute.score.overload_seconds,
-            ours.score.overload_seconds,
         ));
     }
     lines

@@ -145,6 +145,34 @@ impl Config {
         Self::from_toml(&text)
     }
 
+    /// What another configuration changes that cannot change while the loop runs: where it listens
+    /// and to whom, and what it runs. Who may replace a configuration may not thereby run programs
+    /// of his own.
+    pub fn fixed_change(&self, new: &Self) -> Option<&'static str> {
+        let has_new_hook = new.pools.iter().any(|pool| {
+            let mut known = self.pools.iter();
+            pool.hook.is_some() && !known.any(|known| known.hook == pool.hook)
+        });
+        let fixed = [
+            (
+                "collector.listen",
+                self.collector.listen != new.collector.listen,
+            ),
+            (
+                "collector.agents",
+                self.collector.agents != new.collector.agents,
+            ),
+            ("http.listen", self.http.listen != new.http.listen),
+            ("http.token", self.http.token != new.http.token),
+            ("http.names", self.http.names != new.http.names),
+            ("pool.hook", has_new_hook),
+        ];
+        let mut fixed = fixed.into_iter();
+        fixed
+            .find(|(_, is_changed)| *is_changed)
+            .map(|(key, _)| key)
+    }
+
     /// The configuration of the article.
     pub fn article() -> Self {
         Self::from_toml(ARTICLE).expect("the file is part of the program, and a test reads it")

@@ -197,7 +197,7 @@ impl Kind {
     }
 
     /// What there are more or fewer of.
-    const fn replicas(self) -> &'static str {
+    pub(crate) const fn replicas(self) -> &'static str {
         match self {
             Self::Service => "replicas",
             Self::Pool => "machines",
@@ -205,7 +205,7 @@ impl Kind {
     }
 
     /// That of which there is a mean.
-    const fn member(self) -> &'static str {
+    pub(crate) const fn member(self) -> &'static str {
         match self {
             Self::Service => "container",
             Self::Pool => "machine",

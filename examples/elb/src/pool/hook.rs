@@ -116,6 +116,14 @@ pub enum HookError {
         /// What happened last.
         why: String,
     },
+    /// Tried for as long as an order counts.
+    #[error("{call} has not answered within {within:?}, all tries together")]
+    TooLate {
+        /// What was run or asked.
+        call: String,
+        /// How long that is.
+        within: Duration,
+    },
 }
 
 /// One try.

@@ -4,16 +4,18 @@
 //! Pure but for its memory: it is shown the cluster and what telemetry says, and answers with
 //! what is to be done. [`pools`](super::pools) does it.
 
+mod standing;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
 use sflow_metrics::{QueryError, Timestamp};
 
-use super::hook::{Action, HookError, Order, Promise};
-use super::machines::{Aim, Leaving, Machine, MachineNote, MachineStep, Machines, StaysBecause};
-use super::peers::{PeerEvent, PeerStanding, Peers, Sight};
+pub use self::standing::{Given, Happened, MachineStanding, MachineState, PoolEvent};
+use super::hook::{HookError, Order, Promise};
+use super::machines::{Aim, Leaving, Machine, MachineStep, Machines, StaysBecause};
+use super::peers::{PeerStanding, Peers, Sight};
 use super::room::{Floor, floor, homeless};
 use crate::config::Pool;
 use crate::orchestrator::{Availability, Census, DRAINED_FOR, Demand, Node, Scaling};
@@ -37,6 +39,8 @@ pub struct Keeper {
     orders: BTreeMap<String, Given>,
     /// To be done because of what hooks have answered.
     due: Vec<MachineStep>,
+    /// What would be done in the mode in which something is done.
+    advised: Vec<MachineStep>,
     /// Machines that were told to take tasks again.
     activated: BTreeSet<String>,
     last: Option<Arc<Decision>>,
@@ -64,96 +68,6 @@ pub struct Decided {
     pub steps: Vec<MachineStep>,
 }
 
-/// An order that was given to a hook and has not come to its end.
-#[derive(Clone, Debug, Serialize)]
-pub struct Given {
-    /// The key of the order.
-    pub order: String,
-    /// What was ordered.
-    pub action: Action,
-    /// Which machine it is about, as far as that is known.
-    pub machine: Option<String>,
-    /// When.
-    pub since: Timestamp,
-    /// Whether the hook has promised it; until then it is being asked.
-    pub is_promised: bool,
-}
-
-/// How a machine stands.
-#[derive(Clone, Debug, Serialize)]
-pub struct MachineStanding {
-    /// Its name.
-    pub name: String,
-    /// What it does for the cluster.
-    pub state: MachineState,
-    /// Why it cannot be taken away at this moment.
-    #[serde(skip_serializing_if = "Option::is_none", flatten)]
-    pub stays: Option<StaysBecause>,
-    /// Tasks on it.
-    pub tasks: u32,
-    /// What telemetry says of it; `None` if it says nothing.
-    pub load: Option<HostLoad>,
-    /// Work per CPU second, as a part of what the same services do elsewhere.
-    pub work: Option<f64>,
-    /// What is thought of it among its peers.
-    pub peer: Option<PeerStanding>,
-}
-
-/// What a machine does for the cluster.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MachineState {
-    /// It takes tasks.
-    Serving,
-    /// Its tasks are to leave it, for this pool.
-    Draining,
-    /// It is empty and was given back.
-    GivenBack,
-    /// Somebody else has taken it out of use.
-    OutOfUse,
-    /// The cluster does not hear it.
-    Away,
-}
-
-impl MachineState {
-    /// In a word or two.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Serving => "serving",
-            Self::Draining => "draining",
-            Self::GivenBack => "given back",
-            Self::OutOfUse => "out of use",
-            Self::Away => "away",
-        }
-    }
-}
-
-/// Something that happened in a pool.
-#[derive(Clone, Debug, Serialize)]
-pub struct PoolEvent {
-    /// Its number; later ones are larger.
-    pub id: u64,
-    /// When.
-    pub at: Timestamp,
-    /// What.
-    #[serde(flatten)]
-    pub what: Happened,
-    /// The same in words.
-    pub words: String,
-}
-
-/// What can happen in a pool.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case", tag = "event", content = "about")]
-pub enum Happened {
-    /// Something was begun.
-    Step(MachineStep),
-    /// Something came of what was begun.
-    Note(MachineNote),
-    /// A machine came into line with its peers, or out of it.
-    Peer(PeerEvent),
-}
-
 impl Keeper {
     /// A pool of which nothing is known yet.
     ///
@@ -171,6 +85,7 @@ impl Keeper {
             standings: Vec::new(),
             orders: BTreeMap::new(),
             due: Vec::new(),
+            advised: Vec::new(),
             activated: BTreeSet::new(),
             last: None,
             events: VecDeque::new(),
@@ -231,6 +146,11 @@ impl Keeper {
         self.orders.values()
     }
 
+    /// What would be done now in the mode in which something is done; nothing if it is.
+    pub fn advised(&self) -> &[MachineStep] {
+        &self.advised
+    }
+
     /// What was decided last.
     pub const fn last(&self) -> Option<&Arc<Decision>> {
         self.last.as_ref()
@@ -282,12 +202,12 @@ impl Keeper {
         let observation = self.observation(now, &machines, count, seen);
         let mut decision = self.policy.step(now, &observation);
         decision.mode = mode;
-        let (_, most, _) = self.policy.settings().bounds(now);
+        let (min, most, _) = self.policy.settings().bounds(now);
         decision.keep_floor(&self.floor, most);
         let poor = self.peers.poor();
         let aim = Aim {
             wish: decision.result,
-            least: self.floor.machines.min(most),
+            least: self.floor.machines.max(min).min(most),
             most,
             poor: &poor,
             replace: self.pool.replace,
@@ -298,10 +218,10 @@ impl Keeper {
             (plan, after)
         } else {
             // What would be done, without having done it.
+            let notes = self.machines.watch(now, &machines);
             let mut trial = self.machines.clone();
-            self.machines.watch(now, &machines);
             let mut plan = trial.step(now, instance, &machines, aim);
-            plan.notes.clear();
+            plan.notes = notes;
             let after = count_after(&trial, &machines, &plan.steps);
             (plan, after)
         };
@@ -315,6 +235,10 @@ impl Keeper {
         }
         let mut steps = due;
         steps.extend(plan.steps);
+        self.advised = match mode {
+            Mode::Act => Vec::new(),
+            Mode::Advise | Mode::Off => steps.clone(),
+        };
         Decided { decision, steps }
     }
 

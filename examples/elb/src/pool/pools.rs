@@ -181,6 +181,17 @@ impl Pools {
         Some(round)
     }
 
+    /// Waits for hooks that are being asked, but no longer than this; whether all have answered.
+    pub async fn finish(&mut self, patience: Duration) -> bool {
+        const STEP: Duration = Duration::from_millis(50);
+        let finished = async {
+            while self.provider.is_busy() {
+                tokio::time::sleep(STEP).await;
+            }
+        };
+        tokio::time::timeout(patience, finished).await.is_ok()
+    }
+
     /// Hears what hooks have answered.
     fn hear(&mut self, now: Timestamp) {
         for answer in self.provider.answers() {
@@ -250,8 +261,13 @@ impl Pools {
             pool: keeper.pool().name.clone(),
             machine,
         };
+        let machines = keeper.pool().machines;
+        let patience = match action {
+            Action::Add => machines.join,
+            Action::Remove => machines.leave,
+        };
         keeper.given(now, &order);
-        self.provider.give(&hook, order);
+        self.provider.give(&hook, order, patience);
     }
 }
 

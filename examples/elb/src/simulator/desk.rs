@@ -1,6 +1,8 @@
 //! A hook that exists only in numbers: machines that are ordered come, and those that are given
 //! back go, each after a while.
 
+use std::time::Duration;
+
 use crate::pool::hook::{HookSettings, Order, Promise};
 use crate::pool::provider::{Answer, Provider};
 use crate::shared::Shared;
@@ -33,7 +35,7 @@ impl Desk {
 }
 
 impl Provider for SimulatedHook {
-    fn give(&mut self, _: &HookSettings, order: Order) {
+    fn give(&mut self, _: &HookSettings, order: Order, _: Duration) {
         self.0.0.lock().orders.push(order);
     }
 

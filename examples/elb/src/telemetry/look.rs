@@ -331,6 +331,40 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn hosts_are_asked_for_themselves_and_for_their_busiest_interface() {
+        let (telemetry, _, now) = cluster(3).await;
+        let metrics = ["cpu_utilization", "ifoututilization", "bytes_in+bytes_out"];
+        let question = Question::new(&metrics).unwrap();
+        let look = telemetry.look(now, [&question]);
+        let ask = |hosts: &[&str]| look.signals_of_hosts(&question, hosts.iter().copied());
+        let all = ask(&["node1", "NODE2.example.org", "node3"]);
+        for (signal, metric) in all.iter().zip(metrics) {
+            assert_eq!((signal.metric.as_str(), signal.contributing), (metric, 3));
+            assert!(
+                signal.value > Some(0.0) && signal.oldest < Some(30.0),
+                "{signal:?}"
+            );
+        }
+        // The bridge and the uplink carry the same requests, the uplink the agent's own as well:
+        // of two interfaces there is one value.
+        let one = ask(&["node1"]);
+        assert!(
+            one[1].least == one[1].most && one[1].value < Some(100.0),
+            "{:?}",
+            one[1]
+        );
+        // Who is not known is not counted as matched.
+        let some = ask(&["node1", "node9"]);
+        assert_eq!((some[0].matched, some[0].contributing), (1, 1));
+        assert_eq!(ask(&[])[0].value, None);
+        drop(look);
+        let later = now + Duration::from_secs(120);
+        let look = telemetry.look(later, [&question]);
+        let silent = look.signals_of_hosts(&question, ["node1"]);
+        assert_eq!((silent[0].value, silent[0].contributing), (None, 0));
+    }
+
+    #[tokio::test]
     async fn silence_is_no_value() {
         let (telemetry, service, now) = cluster(2).await;
         let signal = ask(&telemetry, now + Duration::from_secs(60), &service);

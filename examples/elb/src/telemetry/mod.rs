@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use sflow_metrics::{Config, EntityKind, Health, Registry, Timestamp};
+use sflow_metrics::{Config, Entity, EntityKind, Health, Registry, Timestamp};
 use sflow_v5::{Datagram, Error, Fault};
 use tracing::warn;
 
@@ -244,6 +244,20 @@ impl Telemetry {
             refused,
         }
     }
+}
+
+/// How often something is heard, as far as that can be told: what is only assumed until it is
+/// known is not told.
+pub fn heard_every(entity: &Entity<'_>) -> Option<Duration> {
+    /// By then the registry has learned it, and forgets pauses.
+    const LEARNED: u64 = 5;
+    let samples = entity.samples();
+    if samples >= LEARNED {
+        return Some(entity.interval());
+    }
+    let intervals = (samples + entity.samples_lost()).checked_sub(1)?;
+    let intervals = u32::try_from(intervals).ok().filter(|count| *count > 0)?;
+    Some((entity.last_seen() - entity.first_seen()) / intervals)
 }
 
 /// The service of a task by the name of its container: `service.slot.task`.

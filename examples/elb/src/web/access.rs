@@ -167,11 +167,11 @@ fn this_machine(peer: Option<IpAddr>, headers: &HeaderMap) -> Result<(), Problem
     if !host(headers).is_some_and(is_loopback) {
         return forbidden("Without a token, elb is asked to change something only as localhost.");
     }
-    if !headers.contains_key(X_ELB) {
+    if headers.get(X_ELB).is_none_or(|value| value != "1") {
         return Err(Problem::new(
             StatusCode::FORBIDDEN,
-            "The header X-Elb is missing, by which elb tells a program from a form on a page.",
-            "Send X-Elb: 1.",
+            "The header X-Elb: 1 is missing, by which elb tells a program from a form on a page.",
+            "Send it.",
         ));
     }
     Ok(())

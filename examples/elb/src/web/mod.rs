@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `/` | the page, complete in itself; it asks again every two seconds |
 //! | `/service/{service}` | the page of one service: its containers and all that was decided |
+//! | `/pool/{pool}` | the page of one pool of machines |
 //! | `/chart/{service}.svg` | a service's chart |
 //! | `/api/v1/…` | everything as data; `/api/v1/openapi.json` describes it |
 //! | `/metrics` | what the loop saw, decided, did and refused, as OpenMetrics |
@@ -47,6 +48,7 @@ use self::pace::{Pace, Seldom};
 use self::problem::Problem;
 use crate::chart;
 use crate::handle::Handle;
+use crate::policy::Kind;
 use crate::shared::Shared;
 use crate::view::Snapshot;
 use crate::words::shortened;
@@ -126,6 +128,7 @@ pub fn router(site: Site) -> Router {
     let in_time = Router::new()
         .route("/", get(show_page))
         .route("/service/{name}", get(show_service))
+        .route("/pool/{name}", get(show_pool))
         .route("/chart/{file}", get(show_chart))
         .route("/script.js", get(show_script))
         .route("/metrics", get(show_metrics))
@@ -173,6 +176,17 @@ async fn show_service(State(site): State<Site>, Path(name): Path<String>) -> Res
     }
 }
 
+async fn show_pool(State(site): State<Site>, Path(name): Path<String>) -> Response {
+    match page::of_pool(&site, &name) {
+        Some(page) => Html(page).into_response(),
+        None => {
+            let name = shortened(&name, 80);
+            let words = format!("No pool {name} is under control; / shows those that are.\n");
+            (StatusCode::NOT_FOUND, words).into_response()
+        }
+    }
+}
+
 async fn show_script() -> Response {
     let javascript = [(CONTENT_TYPE, "text/javascript; charset=utf-8")];
     (javascript, page::SCRIPT).into_response()
@@ -187,8 +201,13 @@ async fn show_chart(State(site): State<Site>, Path(file): Path<String>) -> Respo
         .find(|service| Some(service.name.as_str()) == name);
     match service {
         Some(service) => {
-            let decisions = site.handle.board().lock().decisions(&service.name);
+            let decisions = site
+                .handle
+                .board()
+                .lock()
+                .decisions(Kind::Service, &service.name);
             let live = chart::Live {
+                kind: Kind::Service,
                 service,
                 decisions: &decisions,
                 began: snapshot.began,
@@ -221,7 +240,7 @@ async fn not_found(uri: Uri) -> Response {
         )
         .into_response();
     }
-    let known = "/, /service/SERVICE, /chart/SERVICE.svg, /api/v1/openapi.json, /metrics, /healthz and /readyz";
+    let known = "/, /service/SERVICE, /pool/POOL, /chart/SERVICE.svg, /api/v1/openapi.json, /metrics, /healthz and /readyz";
     let words = format!("There is nothing at {path}. There are {known}.\n");
     (StatusCode::NOT_FOUND, words).into_response()
 }
@@ -386,7 +405,7 @@ mod tests {
                 }],
             }],
             decisions: vec![DecisionView {
-                kind: crate::policy::Kind::Service,
+                kind: Kind::Service,
                 at: 128.0,
                 service: name.to_owned(),
                 from: 2,

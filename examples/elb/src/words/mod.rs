@@ -4,6 +4,6 @@ mod quantity;
 mod time;
 mod untrusted;
 
-pub use quantity::{Scale, count, limits, quantity};
+pub use quantity::{Scale, count, counted, limits, quantity};
 pub use time::{clock, date, duration, log_time};
 pub use untrusted::{printable, shortened};

@@ -93,6 +93,14 @@ pub fn limits(lower: f64, upper: f64, unit: &str) -> String {
     }
 }
 
+/// A number and the word for what is counted: `1 task`, `2 tasks`.
+pub fn counted(number: usize, word: &str) -> String {
+    match number {
+        1 => format!("1 {word}"),
+        _ => format!("{number} {word}s"),
+    }
+}
+
 /// A whole number with its thousands set apart: `12,345`.
 pub fn count(number: u64) -> String {
     let digits = number.to_string();

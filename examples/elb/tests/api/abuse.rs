@@ -184,7 +184,7 @@ async fn paths_and_parameters_that_mean_something_else_mean_nothing() {
 /// Whatever is asked with GET, and however wrong: everything is as it was.
 #[tokio::test]
 async fn reading_changes_nothing() {
-    let world = World::new().await;
+    let world = World::with_machines().await;
     world.pass(Duration::from_secs(60)).await;
     let hasher = RandomState::new();
     let state = || {
@@ -197,7 +197,17 @@ async fn reading_changes_nothing() {
     let mut paths: Vec<String> = web::paths()
         .map(|path| path.replace("{name}", "apache"))
         .collect();
-    paths.extend(["/", "/metrics", "/healthz", "/readyz", "/chart/apache.svg"].map(str::to_owned));
+    let besides = [
+        "/",
+        "/service/apache",
+        "/pool/apache",
+        "/chart/apache.svg",
+        "/script.js",
+        "/metrics",
+        "/healthz",
+        "/readyz",
+    ];
+    paths.extend(besides.map(str::to_owned));
     let mut chance: u64 = 1;
     let mut random = |below: usize| {
         chance = chance
@@ -206,7 +216,7 @@ async fn reading_changes_nothing() {
         usize::try_from(chance >> 33).unwrap() % below
     };
     let names = [
-        "after", "limit", "service", "q", "kind", "name", "past", "x", "mode", "wait",
+        "after", "limit", "service", "q", "kind", "name", "past", "x", "mode", "wait", "find",
     ];
     let values = [
         "",

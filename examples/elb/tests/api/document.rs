@@ -185,3 +185,63 @@ async fn what_is_described_is_there_and_what_is_there_is_described() {
     described.sort_unstable();
     assert_eq!(there, described);
 }
+
+/// The parameters of what can be read at a path, by their names.
+fn parameters(methods: &'static Value) -> HashMap<&'static str, &'static Value> {
+    let parameters = methods["get"]["parameters"]
+        .as_array()
+        .into_iter()
+        .flatten();
+    let parameters = parameters.map(resolved);
+    parameters
+        .filter_map(|it| Some((it["name"].as_str()?, it)))
+        .collect()
+}
+
+#[tokio::test]
+async fn the_bounds_of_parameters_are_those_that_are_kept() {
+    let world = World::with_machines().await;
+    let (mut limits, mut times) = (0, 0);
+    for (path, methods) in DOCUMENT["paths"].as_object().unwrap() {
+        let parameters = parameters(methods);
+        let target = path.replace("{name}", "apache");
+        let base = match path.ends_with("/query") {
+            true => format!("{target}?q=avg:vir_cpu_cores&"),
+            false => format!("{target}?"),
+        };
+        if let Some(limit) = parameters.get("limit") {
+            limits += 1;
+            let most = limit["schema"]["maximum"].as_u64().unwrap();
+            let least = limit["schema"]["minimum"].as_u64().unwrap();
+            for (limit, status) in [(least, 200), (most, 200), (least - 1, 400), (most + 1, 400)] {
+                let answer = world.get(&format!("{base}limit={limit}")).await;
+                assert_eq!(answer.status, status, "{path} {limit}: {answer:?}");
+            }
+        }
+        for name in ["past", "wait"] {
+            let Some(parameter) = parameters.get(name) else {
+                continue;
+            };
+            times += 1;
+            let is_time = jsonschema::draft202012::new(&parameter["schema"]).unwrap();
+            for time in [
+                "0", "1s", "1.5s", "20ms", "", "s", "-1s", "1d", "1e3s", "1.", ".5s", "1.2.3",
+                "inf", " 1s",
+            ] {
+                let escaped = time.replace(' ', "%20");
+                let wanted = if is_time.is_valid(&json!(time)) {
+                    200
+                } else {
+                    400
+                };
+                let answer = world.get(&format!("{base}after=0&{name}={escaped}")).await;
+                let answer = match parameters.contains_key("after") {
+                    true => answer,
+                    false => world.get(&format!("{base}{name}={escaped}")).await,
+                };
+                assert_eq!(answer.status, wanted, "{path} {name}={time:?}: {answer:?}");
+            }
+        }
+    }
+    assert!(limits >= 5 && times >= 3, "{limits} {times}");
+}

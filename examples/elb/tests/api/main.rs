@@ -2,6 +2,7 @@
 
 mod abuse;
 mod access;
+mod dashboard;
 mod document;
 mod metrics;
 mod patience;

@@ -98,6 +98,12 @@ async fn the_mode_of_a_pool_is_switched() {
     let pool = world.json("/api/v1/pools/apache").await;
     // It is advised, and nothing is done.
     assert_eq!(pool["serving"], 5);
+    assert_eq!(pool["advised"][0]["step"], "drain");
+    let page = world.get("/").await.body;
+    assert!(
+        page.contains("If it acted") && page.contains("is drained"),
+        "{page}"
+    );
     let steps = |it: &Value| it["event"] == "step";
     assert!(!pool["events"].as_array().unwrap().iter().any(steps));
     let advised = world.json("/api/v1/decisions?pool=apache").await;
@@ -132,6 +138,7 @@ async fn page_and_metrics_show_the_machines() {
         "data-pool=\"apache\"",
         "among its peers",
         "services need",
+        "Load per machine (%)",
         "is drained: fewer are needed",
         "unknown: its agent does not tell",
     ] {

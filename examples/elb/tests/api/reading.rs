@@ -18,6 +18,23 @@ async fn services_stand_as_they_do() {
     let one = world.json("/api/v1/services/apache").await;
     assert_eq!(one["running"], apache["running"]);
     assert_eq!(one.get("past"), None);
+    let containers = one["containers"].as_array().unwrap();
+    assert_eq!(containers.len() as u64, one["tasks"].as_u64().unwrap());
+    let metrics = one["signals"].as_array().unwrap().len();
+    for container in containers {
+        assert_eq!(container["state"], "running");
+        assert_eq!(container["seen"], true, "{container}");
+        assert!(container["node"].is_string(), "{container}");
+        let values = container["values"].as_array().unwrap();
+        assert_eq!(values.len(), metrics);
+        assert!(values.iter().all(|value| value.is_number()), "{container}");
+    }
+    // The mean of a decision lies between its least and its most loaded container.
+    for input in one["last"]["inputs"].as_array().unwrap() {
+        let number = |name: &str| input[name].as_f64().unwrap();
+        assert!(number("least") <= number("value"), "{input}");
+        assert!(number("value") <= number("most"), "{input}");
+    }
     let past = world.json("/api/v1/services/apache?past=1m").await;
     assert_eq!(past["past"].as_array().unwrap().len(), 31);
     world
@@ -73,6 +90,35 @@ async fn who_waits_hears_of_the_next_decision_at_once() {
         next["decisions"][0]["id"].as_u64(),
         last.as_u64().map(|last| last + 1)
     );
+}
+
+#[tokio::test]
+async fn what_is_missing_is_told_to_programs_and_to_people() {
+    let world = World::new().await;
+    let missing = |answer: &serde_json::Value| -> Vec<String> {
+        let missing = answer["missing"].as_array().unwrap().iter();
+        missing
+            .map(|it| it["what"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let before = world.json("/api/v1/agents").await;
+    assert_eq!(missing(&before), ["no_agent"]);
+    world.pass(2 * MINUTE).await;
+    let well = world.json("/api/v1/agents").await;
+    assert_eq!(missing(&well), [""; 0], "{well}");
+    world.pass_in_silence(MINUTE + MINUTE / 2).await;
+    let silent = world.json("/api/v1/agents").await;
+    let kinds = missing(&silent);
+    assert_eq!(kinds.iter().filter(|it| *it == "silent_agent").count(), 3);
+    assert!(
+        kinds.contains(&"service_unseen".to_owned())
+            || kinds.contains(&"metric_unknown".to_owned()),
+        "{kinds:?}"
+    );
+    let words = silent["missing"][0]["words"].as_str().unwrap();
+    assert!(words.contains("has been silent for 1:"), "{words}");
+    let metrics = world.get("/metrics").await.body;
+    assert!(metrics.contains("elb_missing{what=\"silent_agent\"} 3.0\n"));
 }
 
 #[tokio::test]

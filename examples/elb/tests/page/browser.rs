@@ -72,8 +72,15 @@ impl Browser {
         Some(browser)
     }
 
-    /// Asks the browser something, and waits for its answer.
+    /// Asks the browser something, and waits for its answer, which is no error.
     async fn call(&mut self, method: &str, params: Value) -> Value {
+        let said = self.ask(method, params).await;
+        assert!(said["error"].is_null(), "{method}: {said}");
+        said["result"].clone()
+    }
+
+    /// Asks the browser something, and waits for its answer.
+    async fn ask(&mut self, method: &str, params: Value) -> Value {
         self.calls += 1;
         let id = self.calls;
         let mut message = json!({ "id": id, "method": method, "params": params });
@@ -91,8 +98,7 @@ impl Browser {
                 line.pop();
                 let said: Value = serde_json::from_slice(&line).unwrap();
                 if said["id"] == id {
-                    assert!(said["error"].is_null(), "{method}: {said}");
-                    return said["result"].clone();
+                    return said;
                 }
                 let is_complaint = match said["method"].as_str() {
                     Some("Runtime.exceptionThrown" | "Runtime.consoleAPICalled") => true,
@@ -147,10 +153,14 @@ impl Browser {
         told["result"]["value"].clone()
     }
 
-    /// Waits until an expression is true.
+    /// Waits until an expression is true. Between two pages there is none that it could be true
+    /// of: that is an error to the browser, and here it is not yet.
     pub(crate) async fn until(&mut self, expression: &str) {
+        let params = json!({ "expression": expression, "returnByValue": true });
         let is_true = async {
-            while self.value(expression).await != true {
+            while self.ask("Runtime.evaluate", params.clone()).await["result"]["result"]["value"]
+                != true
+            {
                 sleep(Duration::from_millis(50)).await;
             }
         };

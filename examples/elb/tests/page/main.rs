@@ -8,7 +8,7 @@ mod world;
 
 use std::time::Duration;
 
-use elb::policy::Mode;
+use elb::policy::{Kind, Mode};
 use elb::web::Access;
 use tokio::time::timeout;
 
@@ -230,7 +230,11 @@ async fn a_mark_in_the_chart_leads_to_its_explanation() {
 #[tokio::test]
 async fn what_packet_samples_led_to_is_marked_and_told() {
     let page = World::surge("apache").serve().await;
-    let decisions = page.handle.board().lock().decisions("apache");
+    let decisions = page
+        .handle
+        .board()
+        .lock()
+        .decisions(Kind::Service, "apache");
     assert!(
         decisions.iter().any(|it| it.fast && it.to > it.from),
         "{decisions:?}"
@@ -277,6 +281,49 @@ async fn what_is_missing_is_said_in_plain_words() {
         .await;
     assert!(agents.to_string().contains("silent for"), "{agents}");
     browser.picture("missing.png").await;
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn machines_are_shown_with_what_is_thought_of_them() {
+    let page = World::with_machines("apache").serve().await;
+    let Some(mut browser) = browser(DESKTOP).await else {
+        return;
+    };
+    browser.visit(&page.at("/")).await;
+    let text = browser
+        .value("document.querySelector('.pool').innerText")
+        .await;
+    for part in ["machines", "serving", "node2", "What happened"] {
+        assert!(text.to_string().contains(part), "{part}: {text}");
+    }
+    browser.picture("pool-index.png").await;
+    browser.click(".pool h2 a").await;
+    browser
+        .until("location.pathname === '/pool/machines'")
+        .await;
+    browser
+        .until("document.body.classList.contains('live')")
+        .await;
+    // A mark in its chart leads to the decision, too.
+    browser.click(".wide a.note:last-of-type").await;
+    browser
+        .until("document.querySelector('.aimed') !== null")
+        .await;
+    browser.click(".aimed summary").await;
+    browser
+        .until("document.querySelector('.aimed details').open")
+        .await;
+    let inputs = browser
+        .value("document.querySelector('.aimed details').innerText")
+        .await;
+    assert!(inputs.to_string().contains("machines ran"), "{inputs}");
+    browser.picture("pool.png").await;
+    browser.resize(TELEPHONE.0, TELEPHONE.1).await;
+    browser.visit(&page.at("/pool/machines")).await;
+    let wide = browser.value("document.documentElement.scrollWidth").await;
+    assert!(wide.as_u64() <= Some(390), "{wide}");
+    assert_eq!(browser.complaints, [""; 0]);
     browser.close().await;
 }
 

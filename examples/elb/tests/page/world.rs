@@ -59,6 +59,12 @@ impl World {
         world
     }
 
+    /// One service on a pool of machines, one of which is worse than the others from the fourth
+    /// minute on.
+    pub(crate) fn with_machines(name: &str) -> Self {
+        Self::of("thief", name, 640)
+    }
+
     /// Many services, each under a load of its own.
     pub(crate) fn many(count: u32) -> Self {
         let mut world = Self::of("article", "service", 80);
@@ -94,8 +100,14 @@ impl World {
         let mut config = Config::article();
         config.services.clone_from(&self.services);
         let simulation = Simulation::new(&self.scenario, 1, START).unwrap();
+        let hook = simulation.hook();
         let balancer = Balancer::new(START, simulation, config.control, &config.services);
         let mut balancer = balancer.unwrap();
+        let pool = elb::trial::pool(&self.scenario, Mode::Act).unwrap();
+        if let (Some(pool), Some(hook)) = (pool, hook) {
+            balancer.keep("test".to_owned(), &[pool]).unwrap();
+            balancer.pools_mut().unwrap().provide(Box::new(hook));
+        }
         let mut now = START;
         while now - START < self.lasting {
             now = now + Duration::from_secs(2);

@@ -2,10 +2,18 @@
 
 use std::time::Duration;
 
-use elb::orchestrator::{Availability, DRAINED_FOR, Orchestrator, Resources};
+use elb::controller::Outcome;
+use elb::handle::{Refusal, Request};
+use elb::orchestrator::{
+    Availability, Census, DRAINED_FOR, Labelled, Node, Orchestrator, OrchestratorError, Resources,
+    Service,
+};
 use elb::policy::Mode;
 use elb::pool::keeper::MachineState;
-use elb::simulator::{Event, Load, Scenario};
+use elb::pool::pools::Pools;
+use elb::shared::Shared;
+use elb::simulator::{Event, Load, Scenario, Simulation};
+use elb::telemetry::Telemetry;
 
 use crate::world::{START, World};
 
@@ -28,7 +36,7 @@ async fn what_was_being_drained_when_elb_died_is_known_to_the_next_and_given_bac
     let is_drained = |world: &World| world.has_happened("is drained");
     assert!(world.until(900, is_drained).await);
     world.restart();
-    let census = world.simulation.lock().census().await.unwrap();
+    let census = world.simulation.clone().census().await.unwrap();
     let marked: Vec<_> = census
         .nodes
         .iter()
@@ -51,7 +59,7 @@ async fn what_was_being_drained_when_elb_died_is_known_to_the_next_and_given_bac
 async fn what_an_operator_takes_out_of_use_is_left_to_the_operator() {
     let mut world = World::new(&idle(), |pool| pool.settings.mode = Mode::Act);
     world.round().await;
-    let census = world.simulation.lock().census().await.unwrap();
+    let census = world.simulation.clone().census().await.unwrap();
     let node = census
         .nodes
         .iter()
@@ -137,4 +145,154 @@ async fn a_machine_that_is_lost_is_no_reason_to_lose_another() {
     world.until(60, |_| false).await;
     assert_eq!(world.standing().serving, 5);
     assert!(world.now > START);
+}
+
+/// Another writer that is always a little faster, so many times.
+#[derive(Debug)]
+struct Rival {
+    cluster: Shared<Simulation>,
+    wins: u32,
+    /// What it does to the node that is to be changed.
+    does: Option<Availability>,
+}
+
+impl Orchestrator for Rival {
+    async fn services(&mut self, names: &[String]) -> Result<Vec<Service>, OrchestratorError> {
+        self.cluster.services(names).await
+    }
+
+    async fn scale(&mut self, service: &Service, replicas: u32) -> Result<(), OrchestratorError> {
+        self.cluster.scale(service, replicas).await
+    }
+
+    async fn labelled(&mut self, label: &str) -> Result<Vec<Labelled>, OrchestratorError> {
+        self.cluster.labelled(label).await
+    }
+
+    async fn census(&mut self) -> Result<Census, OrchestratorError> {
+        self.cluster.census().await
+    }
+
+    async fn set_availability(
+        &mut self,
+        node: &Node,
+        availability: Availability,
+        drained_for: Option<&str>,
+    ) -> Result<(), OrchestratorError> {
+        if self.wins > 0 {
+            self.wins -= 1;
+            let theirs = self.does.unwrap_or(node.availability);
+            let current = self.cluster.census().await?;
+            let fresh = current.nodes.iter().find(|fresh| fresh.id == node.id);
+            self.cluster
+                .set_availability(fresh.unwrap(), theirs, None)
+                .await?;
+        }
+        let cluster = &mut self.cluster;
+        cluster
+            .set_availability(node, availability, drained_for)
+            .await
+    }
+}
+
+/// Rounds of the pools alone, with nothing to do for anybody.
+async fn rounds(rival: &mut Rival, count: u32) -> Vec<Outcome> {
+    let pool = elb::trial::pool(&idle(), Mode::Act).unwrap();
+    let mut pool = pool.unwrap();
+    pool.settings.down.stabilise = Duration::ZERO;
+    let mut pools = Pools::new("test".to_owned(), &[pool]).unwrap();
+    let hook = rival.cluster.lock().hook().unwrap();
+    pools.provide(Box::new(hook));
+    let telemetry: Shared<Telemetry> = Shared::default();
+    let mut outcomes = Vec::new();
+    let mut now = START;
+    for _ in 0..count {
+        now = now + Duration::from_secs(10);
+        let mut arrived = Vec::new();
+        rival.cluster.lock().advance(now, |delivery| {
+            arrived.push((delivery.at, delivery.source, delivery.bytes.to_vec()));
+        });
+        for (at, source, bytes) in arrived {
+            telemetry.lock().receive(at, (source, 6343).into(), &bytes);
+        }
+        let round = pools.round(now, Mode::Act, rival, &[], &telemetry).await;
+        let decided = round.unwrap().decisions.into_iter();
+        outcomes.extend(decided.map(|(decided, _)| decided.outcome));
+    }
+    outcomes
+}
+
+#[tokio::test]
+async fn a_node_that_has_changed_meanwhile_is_read_again() {
+    // Something else of it has changed: it is drained all the same.
+    let cluster = Shared::new(Simulation::new(&idle(), 1, START).unwrap());
+    let mut rival = Rival {
+        cluster,
+        wins: 1,
+        does: None,
+    };
+    let outcomes = rounds(&mut rival, 12).await;
+    assert!(
+        !outcomes
+            .iter()
+            .any(|it| matches!(it, Outcome::Failed { .. })),
+        "{outcomes:?}"
+    );
+    let census = rival.census().await.unwrap();
+    let ours = |node: &&Node| node.labels.contains_key(DRAINED_FOR);
+    assert!(census.nodes.len() < 6 || census.nodes.iter().any(|node| ours(&node)));
+
+    // Somebody has taken it out of use: what was decided of it does not hold any longer.
+    let cluster = Shared::new(Simulation::new(&idle(), 1, START).unwrap());
+    let mut rival = Rival {
+        cluster,
+        wins: 1,
+        does: Some(Availability::Pause),
+    };
+    let outcomes = rounds(&mut rival, 12).await;
+    let failed: Vec<_> = outcomes
+        .iter()
+        .filter(|it| matches!(it, Outcome::Failed { .. }))
+        .collect();
+    assert_eq!(failed.len(), 1, "{outcomes:?}");
+}
+
+#[tokio::test]
+async fn a_pool_without_a_hook_advises_and_cannot_be_told_to_act() {
+    let mut world = World::new(&idle(), |pool| {
+        (pool.hook, pool.settings.mode) = (None, Mode::Advise);
+    });
+    world.until(700, |_| false).await;
+    let decision = world.standing().last.unwrap();
+    assert!(decision.result < decision.replicas, "{decision}");
+    assert_eq!(world.standing().serving, 5);
+    let request = |pool: &str| Request::SetPoolMode {
+        pool: pool.to_owned(),
+        mode: Mode::Act,
+    };
+    let refusal = world.balancer.obey(&request("machines")).unwrap_err();
+    assert!(refusal.to_string().contains("has no hook"), "{refusal}");
+    let refusal = world.balancer.obey(&request("others")).unwrap_err();
+    assert_eq!(refusal, Refusal::UnknownPool("others".to_owned()));
+    assert_eq!(world.standing().own_mode, Mode::Advise);
+}
+
+#[tokio::test]
+async fn another_configuration_goes_on_with_what_is_known() {
+    let mut world = World::new(&idle(), |_| {});
+    let is_drained = |world: &World| world.has_happened("is drained");
+    assert!(world.until(900, is_drained).await);
+    let mut pool = world.pool.clone();
+    pool.settings.min = 4;
+    let pools = world.balancer.pools_mut().unwrap();
+    pools.configure(std::slice::from_ref(&pool)).unwrap();
+    let is_gone = |world: &World| world.has_happened("is gone");
+    assert!(world.until(120, is_gone).await, "{:?}", world.events());
+    world.until(1_200, |_| false).await;
+    let standing = world.standing();
+    assert_eq!((standing.min, standing.serving), (4, 4));
+    // One that is not configured any more is not kept any more.
+    world.balancer.pools_mut().unwrap().configure(&[]).unwrap();
+    world.until(20, |_| false).await;
+    assert_eq!(world.balancer.pools().unwrap().keepers().len(), 0);
 }

@@ -1,12 +1,15 @@
 //! Hooks that hang, fail and lie, and what becomes of the pool and of the services meanwhile.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use elb::pool::hook::{Action, Call, HookSettings};
 use elb::pool::keeper::MachineState;
 use elb::pool::provider::Background;
-use elb::simulator::{Load, Scenario};
+use elb::simulator::{Event, Load, Scenario};
 
 use crate::world::{Fate, Scripted, World};
 
@@ -85,6 +88,64 @@ async fn a_hook_that_hangs_keeps_nobody_waiting() {
     // What was ordered is not ordered again and again.
     let pids = std::fs::read_to_string(&asked).unwrap();
     assert!(pids.lines().count() <= 4, "{pids}");
+}
+
+#[tokio::test]
+async fn an_order_that_counts_no_longer_is_not_given_any_longer() {
+    let folder = tempfile::tempdir().unwrap();
+    let hook = program(folder.path(), "echo $$ >>\"$1/asked\"\nexit 75\n");
+    let mut world = World::new(&needy(), |pool| {
+        // For longer than the order counts.
+        let (tries, pause) = (100, Duration::from_millis(300));
+        pool.hook = Some(HookSettings {
+            tries,
+            pause,
+            ..hook
+        });
+        pool.machines.join = Duration::from_secs(3);
+    });
+    world.provide(Background::default());
+    assert!(
+        world
+            .until(200, |world| !world.standing().orders.is_empty())
+            .await
+    );
+    let pools = world.balancer.pools_mut().unwrap();
+    assert!(pools.finish(Duration::from_secs(60)).await);
+    world.until(40, |_| false).await;
+    assert!(
+        world.has_happened("within 3s, all tries together"),
+        "{:?}",
+        world.events()
+    );
+}
+
+#[tokio::test]
+async fn at_the_end_hooks_are_waited_for_and_not_for_long() {
+    for (seconds, is_done) in [("0.5", true), ("600", false)] {
+        let folder = tempfile::tempdir().unwrap();
+        let text = format!("echo $$ >>\"$1/asked\"\nexec sleep {seconds}\n");
+        let hook = program(folder.path(), &text);
+        let mut world = World::new(&needy(), |pool| pool.hook = Some(hook));
+        world.provide(Background::default());
+        let pools = world.balancer.pools_mut().unwrap();
+        assert!(
+            pools.finish(Duration::from_secs(1)).await,
+            "nothing is asked yet"
+        );
+        assert!(
+            world
+                .until(200, |world| !world.standing().orders.is_empty())
+                .await
+        );
+        let asked = folder.path().join("asked");
+        soon("the hook is never asked", || asked.exists()).await;
+        let pools = world.balancer.pools_mut().unwrap();
+        let patience = Duration::from_secs(if is_done { 60 } else { 1 });
+        let begun = Instant::now();
+        assert_eq!(pools.finish(patience).await, is_done);
+        assert!(begun.elapsed() < Duration::from_secs(50));
+    }
 }
 
 #[tokio::test]
@@ -248,4 +309,97 @@ async fn a_hook_that_never_answers_is_no_promise() {
     );
     let is_told = |world: &World| world.has_happened("has not come");
     assert!(world.until(600, is_told).await);
+}
+
+/// What each connection is answered; an empty answer is silence, for longer than anybody waits.
+fn server(answers: Vec<&'static str>) -> (String, thread::JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/machines", listener.local_addr().unwrap());
+    let told = thread::spawn(move || {
+        let mut told = Vec::new();
+        for answer in answers {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = Vec::new();
+            let mut piece = [0; 4096];
+            // The order is the end of what is sent.
+            while !request.ends_with(b"}") {
+                match stream.read(&mut piece) {
+                    Ok(read @ 1..) => request.extend_from_slice(&piece[..read]),
+                    _ => break,
+                }
+            }
+            told.push(String::from_utf8(request).unwrap());
+            if answer.is_empty() {
+                thread::sleep(Duration::from_millis(1_500));
+            }
+            stream.write_all(answer.as_bytes()).ok();
+        }
+        told
+    });
+    (url, told)
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_and_fails_first_is_asked_until_its_machine_is_there() {
+    let (url, told) = server(vec![
+        "",
+        "HTTP/1.1 503 Busy\r\ncontent-length: 4\r\n\r\nbusy",
+        "HTTP/1.1 202 Accepted\r\ncontent-length: 19\r\n\r\n{\"machine\":\"node9\"}",
+    ]);
+    let mut scenario = needy();
+    let mut joins = scenario.hosts[1].clone();
+    (joins.name, joins.address) = ("node9".to_owned(), [10, 0, 0, 9].into());
+    let mut other = joins.clone();
+    (other.name, other.address) = ("stranger".to_owned(), [10, 0, 0, 8].into());
+    // Somebody else's machine comes first, and is not taken for it.
+    scenario = scenario
+        .with(Duration::from_secs(300), Event::Join(other))
+        .with(Duration::from_secs(320), Event::Join(joins));
+    let mut world = World::new(&scenario, |pool| {
+        pool.settings.max = 3;
+        let token = Some("secret".to_owned());
+        pool.hook = Some(HookSettings {
+            call: Call::Http { url, token },
+            timeout: Duration::from_millis(700),
+            tries: 3,
+            pause: Duration::from_millis(10),
+        });
+    });
+    world.provide(Background::default());
+    let is_ordered = |world: &World| !world.standing().orders.is_empty();
+    assert!(world.until(280, is_ordered).await);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !told.is_finished() {
+        assert!(
+            Instant::now() < deadline,
+            "the server is not asked three times"
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // The last answer is on its way.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    world
+        .until(400, |world| world.has_happened("machine node9 has joined"))
+        .await;
+    assert!(
+        world.has_happened("machine node9 has joined"),
+        "{:?}",
+        world.events()
+    );
+    assert!(
+        !world.has_happened("stranger has joined"),
+        "{:?}",
+        world.events()
+    );
+    for request in told.join().unwrap() {
+        let request = request.to_lowercase();
+        assert!(
+            request.contains("idempotency-key: first-1-add"),
+            "{request}"
+        );
+        assert!(
+            request.contains("authorization: bearer secret"),
+            "{request}"
+        );
+    }
 }

@@ -7,7 +7,7 @@ use elb::policy::{Decision, Mode};
 use elb::pool::keeper::{Happened, MachineState};
 use elb::pool::machines::{DrainBecause, MachineStep};
 use elb::pool::peers::{PeerStanding, Sign};
-use elb::simulator::{Event, Scenario};
+use elb::simulator::{Delay, Event, Load, Scenario};
 use elb::trial::{Outcome, PoolOutcome, run};
 
 use crate::world::{START, World, services};
@@ -121,6 +121,16 @@ async fn without_leave_to_replace_it_is_only_told() {
     assert!(pool.standing.machines.iter().any(|it| it.name == "node3"));
     let told = |words: &str| pool.events.iter().any(|event| event.words.contains(words));
     assert!(told("node3: suspect") && told("node3: stays out of line"));
+    // Were it to advise only, it would say what it would do.
+    let scenario = Scenario::named("thief").unwrap();
+    let pool = tried(&scenario, 1, Mode::Advise).await.pool.unwrap();
+    let advised = &pool.standing.advised;
+    assert!(
+        matches!(&advised[..], [MachineStep::Add { .. }]),
+        "{advised:?}"
+    );
+    assert!(steps(&pool).is_empty() && pool.standing.orders.is_empty());
+    assert_eq!(pool.standing.replacements_left, 1, "advice uses nothing up");
 }
 
 #[tokio::test]
@@ -185,6 +195,28 @@ async fn less_work_for_a_processor_second_is_found_in_what_containers_report() {
     assert_eq!(evidence.sign, Sign::Work);
     assert!((0.45..0.7).contains(&evidence.value), "{evidence:?}");
     assert!(poor.next().is_none(), "and no other");
+}
+
+/// Machines come late, and readings later: the pool must not run after itself.
+#[tokio::test]
+async fn under_a_steady_load_the_pool_comes_to_rest() {
+    for load in [800.0, 1_400.0] {
+        for seconds in [30, 240] {
+            let mut scenario = Scenario::named("machines").unwrap();
+            scenario.services[0].load = Load::Constant(load);
+            scenario.duration = Duration::from_secs(3_600);
+            let machines = scenario.machines.as_mut().unwrap();
+            machines.join = Delay::millis(1_000 * seconds, 1_000 * seconds);
+            let pool = tried(&scenario, 1, Mode::Act).await.pool.unwrap();
+            let rest = START + Duration::from_secs(2_400);
+            let late: Vec<_> = pool
+                .events
+                .iter()
+                .filter(|event| event.at > rest && matches!(event.what, Happened::Step(_)))
+                .collect();
+            assert!(late.is_empty(), "{load} requests/s, {seconds} s: {late:?}");
+        }
+    }
 }
 
 #[tokio::test]

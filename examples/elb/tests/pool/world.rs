@@ -188,10 +188,10 @@ pub(crate) enum Fate {
 }
 
 impl Provider for Scripted {
-    fn give(&mut self, settings: &HookSettings, order: Order) {
+    fn give(&mut self, settings: &HookSettings, order: Order, patience: Duration) {
         self.orders.lock().push(order.clone());
         match (self.fate)(&order) {
-            Fate::Kept => self.hook.give(settings, order),
+            Fate::Kept => self.hook.give(settings, order, patience),
             Fate::Promised => self.waiting.push(Answer {
                 order,
                 promise: Ok(Promise::default()),

@@ -34,7 +34,7 @@ const HELP: [&str; 20] = [
     "",
     "u          bits, bytes, packets",
     "a          flows that several data sources see: sum, or maximum",
-    "t          list 10, 20, 50, 100, 1000 flows",
+    "t, l       list 10, 20, 50, … flows; none lighter than this one",
     "space      pause; of a capture time stands still",
     "+ -        a capture twice as fast, half as fast",
     "q, Ctrl-C  end",
@@ -149,10 +149,13 @@ fn draw_fields(frame: &mut Frame<'_>, state: &State, area: Rect) {
                 None => "since the start".to_owned(),
             };
             let aggregate = question.aggregate.name();
-            let more = format!(
+            let mut more = format!(
                 "  {kind} · {aggregate} of data sources · top {}",
                 question.top
             );
+            if question.least > 0.0 {
+                more += &format!(" from {}", number(question.least));
+            }
             line.push_span(Span::raw(more).dim());
         }
         lines.push(line);

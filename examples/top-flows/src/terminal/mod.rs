@@ -5,7 +5,6 @@
 
 mod draw;
 mod editor;
-mod input;
 mod list;
 mod matrix;
 mod state;
@@ -14,11 +13,11 @@ mod table;
 
 use std::io::{self, IsTerminal as _};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use ratatui::DefaultTerminal;
+use ratatui::crossterm::{cursor, event};
 
 use crate::model::Shared;
 use crate::preset::Preset;
@@ -28,8 +27,8 @@ use state::{State, Then};
 /// How often the screen is drawn if nobody presses a key.
 const FRAME: Duration = Duration::from_millis(250);
 
-/// A terminal that takes long to draw gets so many times that to itself.
-const REST: u32 = 4;
+/// How long at most nobody looks whether it is over.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// What to begin with.
 #[derive(Debug)]
@@ -56,31 +55,64 @@ pub fn is_available() -> bool {
 /// If the terminal refuses, or is gone.
 pub fn run(model: &Shared, start: Start, is_over: &AtomicBool) -> anyhow::Result<()> {
     let mut screen = Screen::open().context("cannot draw on this terminal")?;
-    let keys = input::keys().context("cannot read keys")?;
+    let mut pulse = Pulse::default();
     let mut state = State::new(start);
     loop {
         state.look(model, Instant::now());
-        let begun = Instant::now();
         screen.draw(&mut state).context("the terminal is gone")?;
-        let pause = FRAME.max(begun.elapsed() * REST);
-        let mut next = Instant::now() + pause;
+        pulse.wait();
+        let mut next = Instant::now() + FRAME;
         loop {
             if is_over.load(Ordering::Relaxed) {
                 return Ok(());
             }
             let left = next.saturating_duration_since(Instant::now());
-            match keys.recv_timeout(left.min(Duration::from_millis(100))) {
-                Ok(event) => {
-                    if state.take(&event, model) == Then::Leave {
-                        return Ok(());
-                    }
-                    // Who presses a key wants to see it; of many at once the last.
-                    next = next.min(Instant::now() + Duration::from_millis(10));
-                }
-                Err(RecvTimeoutError::Timeout) if Instant::now() < next => {}
-                Err(RecvTimeoutError::Timeout) => break,
-                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            let event = match event::poll(left.min(PATIENCE)) {
+                Ok(true) => event::read(),
+                Ok(false) if Instant::now() < next => continue,
+                Ok(false) => break,
+                Err(error) => Err(error),
+            };
+            // A terminal that cannot be read any more has been closed.
+            let Ok(event) = event else { return Ok(()) };
+            if state.take(&event, model) == Then::Leave {
+                return Ok(());
             }
+            // Who presses a key wants to see it; of many at once the last.
+            next = next.min(Instant::now() + Duration::from_millis(10));
+        }
+    }
+}
+
+/// Whether the terminal has shown what it was given: it is asked where its cursor is, and answers
+/// when it comes to that. So no more than one or two pictures are ever on their way, however slow
+/// the line and however much it takes in.
+#[derive(Debug, Default)]
+struct Pulse {
+    has_answered: bool,
+    /// Questions without an answer in time.
+    missed: u32,
+}
+
+impl Pulse {
+    /// Waits for the answer, two seconds at most; one that never answers is not asked again.
+    fn wait(&mut self) {
+        if !self.has_answered && self.missed >= 2 {
+            return;
+        }
+        match cursor::position() {
+            Ok(_) => self.has_answered = true,
+            Err(_) => self.missed += 1,
+        }
+    }
+}
+
+impl Drop for Pulse {
+    /// Takes what may still come, or it would be typed into whatever runs next.
+    fn drop(&mut self) {
+        if self.missed > 0 && self.has_answered && !std::thread::panicking() {
+            // That there is nothing is as good.
+            event::poll(Duration::from_secs(1)).ok();
         }
     }
 }
@@ -115,3 +147,6 @@ impl Drop for Screen {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
+use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use sflow_metrics::{FlowKey, FlowValue, Timestamp};
 
 use super::Start;
@@ -37,6 +37,8 @@ pub(super) struct State {
     pub(super) cursor: Cursor,
     /// Place in the matrix: from, to.
     pub(super) cell: (usize, usize),
+    /// Who is there; nobody until somebody moves.
+    parties: Option<(Party, Party)>,
     /// Services that there was room for when it was drawn last.
     pub(super) services: usize,
     /// Rows of the table that there was room for.
@@ -84,6 +86,7 @@ impl State {
             is_matrix: start.is_matrix,
             cursor: Cursor::default(),
             cell: (0, 0),
+            parties: None,
             services: 6,
             page_rows: 10,
             shown: None,
@@ -107,12 +110,7 @@ impl State {
         drop(model);
         if self.is_matrix {
             self.matrix = picture.map(|picture| Matrix::new(&picture, self.services));
-            let last = self
-                .matrix
-                .as_ref()
-                .map_or(1, |matrix| matrix.parties.len());
-            let (from, to) = self.cell;
-            self.cell = (from.min(last - 1), to.min(last - 1));
+            self.follow_parties();
         } else {
             self.shown = picture;
             self.follow();
@@ -124,6 +122,9 @@ impl State {
         let Event::Key(key) = *event else {
             return Then::Stay;
         };
+        if key.kind == KeyEventKind::Release {
+            return Then::Stay;
+        }
         if key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL) {
             return Then::Leave;
         }
@@ -204,6 +205,14 @@ impl State {
                 let column = Some(self.cursor.column).filter(|column| *column < last);
                 self.question.sort = self.question.sort.by(column);
             }
+            KeyCode::Char('l') => {
+                let row = self.cursor.flow.as_ref().and_then(|_| {
+                    let picture = self.shown.as_ref()?;
+                    picture.rows.get(self.cursor.row)
+                });
+                let is_free = self.question.least <= 0.0;
+                self.question.least = row.filter(|_| is_free).map_or(0.0, |row| row.value);
+            }
             KeyCode::Enter => self.narrow(Narrow::To),
             KeyCode::Char('!' | 'x') => self.narrow(Narrow::Without),
             _ => {}
@@ -243,6 +252,9 @@ impl State {
             }
             _ => return,
         };
+        let (from, to) = self.cell;
+        let party = |place: usize| matrix.parties.get(place).cloned();
+        self.parties = party(from).zip(party(to));
     }
 
     fn edit(&mut self, field: Field, model: &Shared) {
@@ -314,6 +326,19 @@ impl State {
         let row = row.min(picture.rows.len().saturating_sub(1));
         self.cursor.flow = picture.rows.get(row).map(|row| row.keys.clone());
         self.cursor.row = row;
+    }
+
+    /// Finds the cell that was chosen, whatever the order is now.
+    fn follow_parties(&mut self) {
+        let Some(matrix) = &self.matrix else { return };
+        let last = matrix.parties.len().saturating_sub(1);
+        let place = |party: &Party| matrix.parties.iter().position(|known| known == party);
+        let (from, to) = self.cell;
+        let found = self.parties.as_ref().map(|(sender, receiver)| {
+            (place(sender).unwrap_or(from), place(receiver).unwrap_or(to))
+        });
+        let (from, to) = found.unwrap_or((from, to));
+        self.cell = (from.min(last), to.min(last));
     }
 
     /// Finds the flow that the cursor is on; if it is gone, whatever stands there now.

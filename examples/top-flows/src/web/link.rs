@@ -25,6 +25,7 @@ pub(super) struct Params {
     sort: Option<String>,
     view: Option<String>,
     still: Option<String>,
+    part: Option<String>,
 }
 
 /// What somebody asks.
@@ -38,6 +39,8 @@ pub(super) struct Asked {
     pub(super) is_matrix: bool,
     /// Whether the page stays as it is.
     pub(super) is_still: bool,
+    /// Whether only what changes is wanted.
+    pub(super) is_part: bool,
 }
 
 impl Params {
@@ -97,6 +100,7 @@ impl Params {
             mistake,
             is_matrix: self.view.as_deref() == Some("matrix"),
             is_still: self.still.is_some(),
+            is_part: self.part.is_some(),
         }
     }
 }

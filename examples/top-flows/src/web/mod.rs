@@ -38,6 +38,7 @@ use axum::routing::get;
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::complete::Completion;
 use crate::matrix::{self, Matrix};
 use crate::model::{Busy, Shared, Status, Who};
 use crate::once::{Document, MatrixDocument, SERVICES};
@@ -109,6 +110,20 @@ impl Site {
     }
 }
 
+impl Site {
+    /// What can come behind what stands in a field.
+    fn completions(&self, field: Field, asked: &Asked) -> Vec<Completion> {
+        let text = asked.fields.text(field);
+        let text = match field {
+            Field::Keys if !text.is_empty() => format!("{text},"),
+            Field::Filter if !text.is_empty() => format!("{text}&"),
+            Field::Value => String::new(),
+            _ => text.to_owned(),
+        };
+        self.0.model.lock().complete(field, &text)
+    }
+}
+
 /// Serves from now on, in a thread of its own that ends with the program; tells where.
 ///
 /// # Errors
@@ -172,17 +187,10 @@ async fn show_page(State(site): State<Site>, params: Asking) -> Response {
         }
         (Some(_), _) => (None, site.0.model.lock().status.clone()),
     };
-    let completions = Field::ALL.map(|field| {
-        let text = asked.fields.text(field);
-        // What can come behind what is there.
-        let text = match field {
-            Field::Keys if !text.is_empty() => format!("{text},"),
-            Field::Filter if !text.is_empty() => format!("{text}&"),
-            Field::Value => String::new(),
-            _ => text.to_owned(),
-        };
-        site.0.model.lock().complete(field, &text)
-    });
+    let completions = match asked.is_part {
+        true => Default::default(),
+        false => Field::ALL.map(|field| site.completions(field, &asked)),
+    };
     let page = page::Page {
         asked: &asked,
         picture: picture.as_ref(),

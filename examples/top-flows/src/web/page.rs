@@ -28,6 +28,9 @@ pub(super) struct Page<'p> {
 
 impl Display for Page<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.asked.is_part {
+            return self.live(f);
+        }
         let style = include_str!("style.css");
         let refresh = match self.asked.is_still {
             true => "",
@@ -44,14 +47,7 @@ impl Display for Page<'_> {
         self.head(f)?;
         self.form(f)?;
         self.chosen(f)?;
-        let still = if self.asked.is_still {
-            " data-still"
-        } else {
-            ""
-        };
-        writeln!(f, "<main id=\"live\"{still}>")?;
-        self.main(f)?;
-        f.write_str("</main>\n")?;
+        self.live(f)?;
         self.presets(f)?;
         let query = self.link(&self.asked.question).query();
         let path = if self.asked.is_matrix {
@@ -200,6 +196,18 @@ impl Page<'_> {
             )?;
         }
         f.write_str("</p>\n")
+    }
+
+    /// What changes while it is looked at.
+    fn live(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let still = if self.asked.is_still {
+            " data-still"
+        } else {
+            ""
+        };
+        writeln!(f, "<main id=\"live\"{still}>")?;
+        self.main(f)?;
+        f.write_str("</main>\n")
     }
 
     fn main(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

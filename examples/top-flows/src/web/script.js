@@ -1,5 +1,5 @@
 "use strict";
-// Asks for the same page every two seconds and puts its middle in place of this one; asks what
+// Asks for the middle of the page every two seconds and puts it in place of this one; asks what
 // can be typed next. Without scripts the browser loads the page anew.
 (() => {
   const live = () => document.getElementById("live");
@@ -10,7 +10,8 @@
   async function refresh() {
     if (live().hasAttribute("data-still") || document.hidden) return;
     try {
-      const answer = await fetch(location.href, { cache: "no-store" });
+      const part = location.pathname + (location.search || "?") + "&part=live";
+      const answer = await fetch(part, { cache: "no-store" });
       if (!answer.ok && answer.status !== 400) return;
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const next = page.getElementById("live");

@@ -297,3 +297,28 @@ fn a_table_for_people_has_no_orders_for_a_terminal() {
     assert!(said.contains("http://x/�[2J��(total)"), "{said}");
     assert_eq!(said.lines().count(), 5, "{said}");
 }
+
+/// One datagram of another decade, in the middle.
+#[test]
+fn a_clock_that_was_wrong_once_stops_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut recording = Recording::new();
+    recording.traffic(1, 2, 3);
+    recording.misdate(400_000_000);
+    recording.traffic(1, 2, 3);
+    let path = recording.save(&folder);
+    let whole = document(&[path.to_str().unwrap(), "--keys", "ip.src"]);
+    assert_near(number(&whole["total"]), 6.0 * 100_000.0);
+    assert_eq!(whole["as_of"], "2026-01-01T00:00:00.600Z");
+}
+
+#[test]
+fn a_capture_can_come_from_standard_input() {
+    let child = Command::new(PROGRAM)
+        .args(["--once", "--json", "-"])
+        .stdin(File::open(SWARM).unwrap())
+        .output();
+    let document: Value = serde_json::from_slice(&child.unwrap().stdout).unwrap();
+    assert_eq!(document["stream"]["source"], "standard input");
+    assert_eq!(document["total"], 2_550_158_800.0);
+}

@@ -148,6 +148,13 @@ fn the_page_says_all_without_scripts() {
         "{inside}"
     );
     assert!(inside.contains("packets"), "{inside}");
+    // The script asks for less.
+    let (_, live) = site.get("/?&part=live");
+    assert!(
+        live.starts_with("<main id=\"live\">") && live.ends_with("</main>\n"),
+        "{live}"
+    );
+    assert!(page.contains(&live) && !live.contains("datalist"), "{live}");
     let (head, other) = site.get("/nothing");
     assert!(
         head.starts_with("HTTP/1.1 404") && other.contains("/api/flows"),

@@ -114,6 +114,13 @@ impl Recording {
         self.send(Sample::Discarded(discarded));
     }
 
+    /// The last datagram comes from another time.
+    pub(crate) fn misdate(&mut self, seconds: u64) {
+        if let Some((at, _)) = self.datagrams.last_mut() {
+            *at = Duration::from_secs(seconds);
+        }
+    }
+
     /// Writes it as a capture.
     pub(crate) fn save(&self, folder: &tempfile::TempDir) -> PathBuf {
         let path = folder.path().join("swarm.pcap");

@@ -11,12 +11,18 @@ use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native
 /// Longer than anything takes on a machine that is busy.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Where is the cursor?
+const QUESTION: &[u8] = b"\x1b[6n";
+
 pub(crate) struct Screen {
     shown: Arc<Mutex<Shown>>,
-    keys: Box<dyn Write + Send>,
+    keys: Keys,
     child: Box<dyn Child + Send + Sync>,
     _master: Box<dyn MasterPty + Send>,
 }
+
+/// What is typed, and what the terminal answers.
+type Keys = Arc<Mutex<Box<dyn Write + Send>>>;
 
 struct Shown {
     parser: vt100::Parser,
@@ -30,6 +36,8 @@ pub(crate) enum Line {
     Fast,
     /// So many bytes at a time, with so much time between.
     Slow(usize, Duration),
+    /// At once, but never answers.
+    Mute,
 }
 
 impl Screen {
@@ -58,7 +66,8 @@ impl Screen {
             raw: Vec::new(),
         }));
         let mut reader = pair.master.try_clone_reader().unwrap();
-        let written = shown.clone();
+        let keys: Keys = Arc::new(Mutex::new(pair.master.take_writer().unwrap()));
+        let (written, answers) = (shown.clone(), keys.clone());
         thread::spawn(move || {
             let mut buffer = vec![
                 0;
@@ -71,8 +80,16 @@ impl Screen {
             while let Ok(count @ 1..) = reader.read(&mut buffer) {
                 let mut shown = written.lock().unwrap();
                 shown.parser.process(&buffer[..count]);
+                let before = shown.raw.len().saturating_sub(QUESTION.len() - 1);
                 shown.raw.extend_from_slice(&buffer[..count]);
+                let new = shown.raw[before..].windows(QUESTION.len());
+                let asked = new.filter(|bytes| *bytes == QUESTION).count();
                 drop(shown);
+                let answered = if let Line::Mute = line { 0 } else { asked };
+                for _ in 0..answered {
+                    // Whoever has ended since does not want to know any more.
+                    answers.lock().unwrap().write_all(b"\x1b[1;1R").ok();
+                }
                 if let Line::Slow(_, pause) = line {
                     thread::sleep(pause);
                 }
@@ -80,15 +97,16 @@ impl Screen {
         });
         Some(Self {
             shown,
-            keys: pair.master.take_writer().unwrap(),
+            keys,
             child,
             _master: pair.master,
         })
     }
 
     pub(crate) fn press(&mut self, keys: &str) {
-        self.keys.write_all(keys.as_bytes()).unwrap();
-        self.keys.flush().unwrap();
+        let mut writer = self.keys.lock().unwrap();
+        writer.write_all(keys.as_bytes()).unwrap();
+        writer.flush().unwrap();
     }
 
     /// The screen as text, without what is blank at the ends.
@@ -142,6 +160,19 @@ impl Screen {
             }
             assert!(begin.elapsed() < PATIENCE, "{what} does not come:\n{text}");
             thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The screen when it has not changed for a while.
+    pub(crate) fn settled(&self) -> String {
+        let mut text = self.text();
+        loop {
+            thread::sleep(Duration::from_secs(1));
+            let now = self.text();
+            if now == text {
+                return text;
+            }
+            text = now;
         }
     }
 

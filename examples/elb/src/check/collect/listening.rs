@@ -11,7 +11,7 @@ use crate::check::{AgentFacts, ContainerFacts, EngineFacts, Heard, NotListening}
 use crate::config::{Collector, Service as Wish};
 use crate::orchestrator::{Service, Task, TaskState};
 use crate::policy::Signal;
-use crate::telemetry::{Question, Telemetry, short_name};
+use crate::telemetry::{Question, Telemetry, heard_every, short_name};
 
 /// Listens to the agents, as the balancer would.
 #[derive(Debug)]
@@ -108,9 +108,9 @@ impl Listening {
                 }),
                 _ => continue,
             }
-            if entity.samples() >= 2 {
+            if let Some(interval) = heard_every(&entity) {
                 let longest = intervals.entry(agent).or_default();
-                *longest = entity.interval().max(*longest);
+                *longest = interval.max(*longest);
             }
         }
         let agents = registry.agents().map(|status| {

@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::counted;
 use crate::check::facts::{AgentFacts, Heard, Pace};
 use crate::check::finding::Findings;
 use crate::config::Config;
 use crate::telemetry::short_name;
+use crate::words::counted;
 
 /// Counters that come less often than this make for slow decisions, whatever the loop's interval.
 const SLOW: Duration = Duration::from_secs(20);

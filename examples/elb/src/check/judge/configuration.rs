@@ -1,9 +1,9 @@
 use std::net::SocketAddr;
 
-use super::counted;
 use crate::check::facts::Facts;
 use crate::check::finding::Findings;
 use crate::config::{Config, ConfigError};
+use crate::words::counted;
 
 const ABOUT: &str = "configuration";
 

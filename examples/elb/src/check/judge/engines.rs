@@ -1,8 +1,9 @@
-use super::{counted, some};
+use super::some;
 use crate::check::facts::{EngineFacts, ManagerFacts, Unreachable};
 use crate::check::finding::Findings;
 use crate::config::Config;
 use crate::docker::{About, Member};
+use crate::words::counted;
 
 const SWARM: &str = "swarm";
 

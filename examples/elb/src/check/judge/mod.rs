@@ -46,11 +46,3 @@ fn some(names: &[&str]) -> String {
         more => format!("{shown} and {more} more"),
     }
 }
-
-/// A number and the word for what is counted.
-fn counted(number: usize, word: &str) -> String {
-    match number {
-        1 => format!("1 {word}"),
-        _ => format!("{number} {word}s"),
-    }
-}

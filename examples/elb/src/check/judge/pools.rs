@@ -1,4 +1,4 @@
-use super::{counted, some};
+use super::some;
 use crate::check::facts::{EngineFacts, Heard, Program};
 use crate::check::finding::Findings;
 use crate::config::{Config, Pool};
@@ -7,6 +7,7 @@ use crate::policy::Mode;
 use crate::pool::hook::Call;
 use crate::pool::room::floor;
 use crate::telemetry::short_name;
+use crate::words::counted;
 
 /// Judges the pools of machines: their nodes, their hooks, and whether the services have room.
 pub(super) fn judge(

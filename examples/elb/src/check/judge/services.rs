@@ -1,9 +1,9 @@
-use super::counted;
 use crate::check::facts::EngineFacts;
 use crate::check::finding::Findings;
 use crate::config::{Config, Service as Wish};
 use crate::orchestrator::{Rollout, Scaling, Service, TaskState};
 use crate::policy::{Mode, Rule};
+use crate::words::counted;
 
 /// Judges the services that are to be balanced.
 pub(super) fn judge(

@@ -1,13 +1,14 @@
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::{counted, some};
+use super::some;
 use crate::check::facts::{ContainerFacts, EngineFacts, Heard, NotListening};
 use crate::check::finding::Findings;
 use crate::config::{Config, Service as Wish};
 use crate::docker::Member;
 use crate::orchestrator::{Service, Task, TaskState};
 use crate::telemetry::short_name;
+use crate::words::counted;
 
 const ABOUT: &str = "telemetry";
 

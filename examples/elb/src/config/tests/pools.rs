@@ -283,3 +283,22 @@ fn pools_whose_labels_exclude_each_other_go_together() {
     let meeting = one("a", "zone = \"a\"") + &one("b", "disk = \"ssd\"");
     assert!(Config::from_toml(&meeting).is_err());
 }
+
+#[test]
+fn who_replaces_a_configuration_cannot_have_programs_of_his_own_run() {
+    let with = |hook: &str| {
+        let text = format!("{POOL}{}", with_policy(hook));
+        Config::from_toml(&text).unwrap()
+    };
+    let (none, one) = (with(""), with("hook = { program = \"/etc/elb/machines\" }"));
+    let mut other = with("hook = { program = \"/etc/elb/machines\", arguments = [\"-x\"] }");
+    assert_eq!(none.fixed_change(&one), Some("pool.hook"));
+    assert_eq!(one.fixed_change(&other), Some("pool.hook"));
+    // Without one, or with the same under another name, it is no program of his.
+    assert_eq!(one.fixed_change(&none), None);
+    other.pools[0].hook.clone_from(&one.pools[0].hook);
+    other.pools[0].name = "others".to_owned();
+    assert_eq!(one.fixed_change(&other), None);
+    other.http.names.push("elb.example.org".to_owned());
+    assert_eq!(one.fixed_change(&other), Some("http.names"));
+}

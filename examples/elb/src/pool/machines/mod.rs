@@ -4,12 +4,17 @@
 //! leaves is drained first, and is given back only when nothing runs on it any more. What a hook
 //! promised counts for as long as it may take, and no longer.
 
+mod patience;
+mod said;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
 use sflow_metrics::Timestamp;
+
+use self::patience::Patience;
+pub use self::said::{DrainBecause, HeldBecause, MachineNote, MachineStep, StaysBecause};
 
 /// How long what is asked of machines may take, and how often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -41,21 +46,6 @@ pub struct Machine {
     pub tasks: u32,
 }
 
-/// Why a machine cannot be taken away.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case", tag = "stays")]
-pub enum StaysBecause {
-    /// The cluster needs it for itself.
-    Manager,
-    /// Another one has the same name, and a hook could take the wrong one.
-    SharedName,
-    /// The others have no room for what runs on it.
-    NoRoom {
-        /// A service of which a task would have no place.
-        service: String,
-    },
-}
-
 /// How many machines are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Aim<'a> {
@@ -80,142 +70,6 @@ pub struct Plan {
     pub notes: Vec<MachineNote>,
     /// Why not all of it is done now.
     pub held: Option<HeldBecause>,
-}
-
-/// Why machines do not come or go as they should.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case", tag = "held")]
-pub enum HeldBecause {
-    /// One leaves at a time, and this one does.
-    OneAtATime {
-        /// The machine.
-        machine: String,
-    },
-    /// Some are still to come; before that none goes.
-    Arriving {
-        /// How many.
-        machines: u32,
-    },
-    /// None can be taken away; of the one with the fewest tasks it is said why.
-    NoneCanGo {
-        /// The machine.
-        machine: String,
-        /// Why it stays.
-        #[serde(flatten)]
-        why: StaysBecause,
-    },
-    /// The hook has failed, or has not kept a promise, and is not asked again for a while.
-    HookFails {
-        /// How often in a row.
-        failures: u32,
-        /// Seconds until it is asked again.
-        left: f64,
-    },
-}
-
-/// What is to be done next.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case", tag = "step")]
-pub enum MachineStep {
-    /// Order one more.
-    Add {
-        /// The key of the order.
-        order: String,
-    },
-    /// Let no task run on it any more.
-    Drain {
-        /// The machine.
-        machine: String,
-        /// Why it.
-        why: DrainBecause,
-    },
-    /// Let tasks run on it again.
-    Activate {
-        /// The machine.
-        machine: String,
-    },
-    /// Give it back.
-    Remove {
-        /// The key of the order.
-        order: String,
-        /// The machine.
-        machine: String,
-    },
-}
-
-/// Why a machine is drained.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DrainBecause {
-    /// The pool needs fewer.
-    NotNeeded,
-    /// It stays out of line with its peers, and another one has come.
-    PoorPerformer,
-}
-
-impl DrainBecause {
-    /// In words.
-    pub const fn words(self) -> &'static str {
-        match self {
-            Self::NotNeeded => "fewer are needed",
-            Self::PoorPerformer => "it stays out of line with its peers, and another one has come",
-        }
-    }
-}
-
-/// Something worth telling.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case", tag = "note")]
-pub enum MachineNote {
-    /// One that was ordered is there.
-    Joined {
-        /// The machine.
-        machine: String,
-    },
-    /// One that was promised has not come.
-    NeverCame {
-        /// The key of the order.
-        order: String,
-    },
-    /// Its tasks do not leave it; it takes tasks again.
-    NotDrained {
-        /// The machine.
-        machine: String,
-        /// Tasks still on it.
-        tasks: u32,
-    },
-    /// Somebody let it take tasks again while it was on its way out: it stays.
-    TakenBack {
-        /// The machine.
-        machine: String,
-    },
-    /// One that was on its way out when this began is so still.
-    Resumed {
-        /// The machine.
-        machine: String,
-    },
-    /// One that was given back is gone.
-    Left {
-        /// The machine.
-        machine: String,
-    },
-    /// One that was given back is still there, and stays drained.
-    NeverLeft {
-        /// The machine.
-        machine: String,
-    },
-    /// The hook did not do it.
-    HookFailed {
-        /// The key of the order.
-        order: String,
-        /// Why.
-        why: String,
-    },
-    /// A poor performer has to stay: as many have been replaced as may be.
-    NoReplacementLeft {
-        /// The machine.
-        machine: String,
-    },
 }
 
 /// The machines of a pool.
@@ -271,32 +125,6 @@ pub enum Leaving {
     },
 }
 
-/// How long a hook that fails is left alone: twice as long after each failure.
-#[derive(Clone, Copy, Debug, Default)]
-struct Patience {
-    failures: u32,
-    until: Option<Timestamp>,
-}
-
-impl Patience {
-    fn fail(&mut self, now: Timestamp) {
-        const FIRST: Duration = Duration::from_secs(30);
-        const LONGEST: Duration = Duration::from_secs(3_600);
-        let pause = FIRST.saturating_mul(1 << self.failures.min(10));
-        self.failures = self.failures.saturating_add(1);
-        self.until = Some(now + pause.min(LONGEST));
-    }
-
-    /// Why nothing is asked now.
-    fn held(self, now: Timestamp) -> Option<HeldBecause> {
-        let until = self.until.filter(|until| now < *until)?;
-        Some(HeldBecause::HookFails {
-            failures: self.failures,
-            left: (until - now).as_secs_f64(),
-        })
-    }
-}
-
 impl Machines {
     /// A pool of which nothing is known yet.
     pub fn new(settings: MachineSettings) -> Self {
@@ -320,12 +148,20 @@ impl Machines {
         self.settings = settings;
     }
 
-    /// Takes note of the machines that there are, and of nothing else: nothing is to be done.
-    pub fn watch(&mut self, now: Timestamp, machines: &[Machine]) {
-        for machine in machines.iter().filter(|machine| machine.is_ready) {
-            self.known.entry(machine.name.clone()).or_insert(now);
+    /// Takes note of who has come and who is gone; nothing is to be done.
+    pub fn watch(&mut self, now: Timestamp, machines: &[Machine]) -> Vec<MachineNote> {
+        let mut plan = Plan::default();
+        self.arrivals(now, machines, &mut plan);
+        let is_there = |name: &String| {
+            let mut there = machines.iter();
+            there.any(|machine| machine.is_ready && machine.name == *name)
+        };
+        let leaving = self.leaving.keys();
+        let gone: Vec<String> = leaving.filter(|name| !is_there(name)).cloned().collect();
+        for machine in gone {
+            self.gone(machine, &mut plan);
         }
-        self.is_begun = true;
+        plan.notes
     }
 
     /// One that somebody else began to drain for this pool, before this began.
@@ -537,14 +373,16 @@ impl Machines {
                         plan.notes.push(MachineNote::NeverLeft { machine: name });
                     }
                 }
-                (_, None) => {
-                    self.leaving.remove(&name);
-                    self.known.remove(&name);
-                    self.removing = Patience::default();
-                    plan.notes.push(MachineNote::Left { machine: name });
-                }
+                (_, None) => self.gone(name, plan),
             }
         }
+    }
+
+    fn gone(&mut self, machine: String, plan: &mut Plan) {
+        self.leaving.remove(&machine);
+        self.known.remove(&machine);
+        self.removing = Patience::default();
+        plan.notes.push(MachineNote::Left { machine });
     }
 
     /// Those that are in line again need no replacement, and may be told of anew.
@@ -745,91 +583,6 @@ impl Machines {
     ) -> impl Iterator<Item = &'m Machine> + use<'m, '_> {
         let serving = self.serving(machines);
         serving.filter(|machine| !self.replaced.contains(&machine.name))
-    }
-}
-
-impl fmt::Display for MachineStep {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Add { order } => write!(f, "one more machine is ordered, {order}"),
-            Self::Drain { machine, why } => {
-                write!(f, "machine {machine} is drained: {}", why.words())
-            }
-            Self::Activate { machine } => write!(f, "machine {machine} takes tasks again"),
-            Self::Remove { order, machine } => {
-                write!(f, "machine {machine} is empty and is given back, {order}")
-            }
-        }
-    }
-}
-
-impl fmt::Display for StaysBecause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Manager => f.write_str("it is a manager"),
-            Self::SharedName => f.write_str("another one has its name"),
-            Self::NoRoom { service } => {
-                write!(f, "the others have no room for what {service} has on it")
-            }
-        }
-    }
-}
-
-impl fmt::Display for HeldBecause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::OneAtATime { machine } => {
-                write!(f, "one leaves at a time, and {machine} is on its way")
-            }
-            Self::Arriving { machines } => {
-                write!(f, "{machines} are still to come, and before that none goes")
-            }
-            Self::NoneCanGo { machine, why } => write!(f, "{machine} has to stay: {why}"),
-            Self::HookFails { failures, left } => write!(
-                f,
-                "the hook has failed {failures} times in a row and is asked again in {left:.0} s"
-            ),
-        }
-    }
-}
-
-impl fmt::Display for MachineNote {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Joined { machine } => write!(f, "machine {machine} has joined"),
-            Self::NeverCame { order } => {
-                write!(
-                    f,
-                    "the machine of order {order} was promised and has not come"
-                )
-            }
-            Self::NotDrained { machine, tasks } => {
-                write!(
-                    f,
-                    "{tasks} tasks do not leave machine {machine}: it takes tasks again"
-                )
-            }
-            Self::TakenBack { machine } => write!(
-                f,
-                "somebody lets machine {machine} take tasks again, though it was given back: it \
-                 stays"
-            ),
-            Self::Resumed { machine } => write!(
-                f,
-                "machine {machine} was being drained for this pool before elb was started: that \
-                 goes on"
-            ),
-            Self::Left { machine } => write!(f, "machine {machine} is gone"),
-            Self::NeverLeft { machine } => write!(
-                f,
-                "machine {machine} was given back and is still there: it stays drained"
-            ),
-            Self::HookFailed { order, why } => write!(f, "order {order}: {why}"),
-            Self::NoReplacementLeft { machine } => write!(
-                f,
-                "machine {machine} is a poor performer and stays: as many were replaced as may be"
-            ),
-        }
     }
 }
 

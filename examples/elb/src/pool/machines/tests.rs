@@ -382,6 +382,31 @@ fn what_another_run_began_goes_on() {
 }
 
 #[test]
+fn who_only_watches_sees_who_comes_and_goes() {
+    let mut world = World::new(3);
+    world.step(5, 0, &[]);
+    assert_eq!(world.machines.coming().len(), 1);
+    world.there.push(machine("w9", 0));
+    let notes = world.machines.watch(at(60), &world.there);
+    assert_eq!(notes[0].to_string(), "machine w9 has joined");
+    assert_eq!(world.machines.count(&world.there), 5);
+    world.step(4, 0, &[]);
+    let leaving = world.machines.leaving().keys().next().unwrap().clone();
+    world.there.retain(|machine| machine.name != leaving);
+    let notes = world.machines.watch(at(90), &world.there);
+    assert_eq!(notes[0].to_string(), format!("machine {leaving} is gone"));
+    // What is late is late, whoever looks.
+    world.step(6, 0, &[]);
+    let notes = world.machines.watch(at(1_000), &world.there);
+    assert!(
+        notes
+            .iter()
+            .all(|note| note.to_string().contains("has not come"))
+    );
+    assert_eq!(notes.len(), 2);
+}
+
+#[test]
 fn one_that_recovers_is_not_sent_away_for_what_it_was() {
     let mut world = World::new(4);
     world.step(5, 0, &[]);

@@ -136,7 +136,11 @@ pub(super) fn time(name: &str, given: &str, longest: Duration) -> Result<Duratio
         "h" => Some(3_600.0),
         _ => None,
     };
-    let number = digits.parse::<f64>().ok();
+    let is_number = |part: &str| {
+        (1..=9).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let is_plain = digits.splitn(2, '.').all(is_number);
+    let number = digits.parse::<f64>().ok().filter(|_| is_plain);
     let seconds = number.zip(factor).map(|(number, factor)| number * factor);
     let length = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     length.map(|length| length.min(longest)).ok_or_else(|| {

@@ -57,11 +57,21 @@ pub(super) fn signals(
     services: &[ServiceView],
     encoder: &mut DescriptorEncoder<'_>,
 ) -> fmt::Result {
-    let columns: [Column<SignalView, Option<f64>>; 5] = [
+    let columns: [Column<SignalView, Option<f64>>; 7] = [
         (
             "elb_signal",
             "Mean per container; absent when nothing is known",
             |signal| signal.value,
+        ),
+        (
+            "elb_signal_least",
+            "Of the least loaded container; absent when nothing is known",
+            |signal| signal.least,
+        ),
+        (
+            "elb_signal_most",
+            "Of the most loaded container; absent when nothing is known",
+            |signal| signal.most,
         ),
         ("elb_signal_upper", "Where a service grows", |signal| {
             Some(signal.upper)

@@ -8,6 +8,7 @@ use sflow_metrics::{AgentStatus, Health};
 
 use super::{Column, Labels, counter, counters, gauge, gauges, label};
 use crate::handle::Handle;
+use crate::presence::{Missing, Presence};
 use crate::view::Snapshot;
 
 /// Agents that are told one by one, those first that report most.
@@ -248,6 +249,21 @@ pub(super) fn agents(handle: &Handle, encoder: &mut DescriptorEncoder<'_>) -> fm
         let of_each = of_each.map(|agent| (labels(agent), f64::from(u8::from(value(agent)))));
         gauges(encoder, name, help, of_each)?;
     }
+    let mut missing: BTreeMap<&str, usize> = Missing::KINDS.map(|kind| (kind, 0)).into();
+    for lack in Presence::look(handle).missing {
+        let count = match lack {
+            Missing::More { count } => count,
+            _ => 1,
+        };
+        *missing.entry(lack.kind()).or_default() += count;
+    }
+    let missing = missing.into_iter();
+    gauges(
+        encoder,
+        "elb_missing",
+        "What should report and does not, by kind",
+        missing.map(|(kind, count)| (vec![label("what", kind)], count as f64)),
+    )?;
     let ages = agents.iter();
     let ages = ages.map(|agent| (labels(agent), (now - agent.last_seen).as_secs_f64()));
     gauges(

@@ -39,7 +39,12 @@ pub(super) fn recent(decisions: &[DecisionView], when: &When) -> String {
 }
 
 /// All decisions about a service that are kept, newest first, with all that they were made from.
-pub(super) fn history(service: &ServiceView, entries: &[Arc<Entry>], when: &When) -> String {
+pub(super) fn history(
+    kind: Kind,
+    service: &ServiceView,
+    entries: &[Arc<Entry>],
+    when: &When,
+) -> String {
     let newest = entries.iter().rev().take(MANY);
     let items: String = newest.map(|entry| whole(service, entry, when)).collect();
     let list = list(&items);
@@ -48,9 +53,13 @@ pub(super) fn history(service: &ServiceView, entries: &[Arc<Entry>], when: &When
         older => format!(" and {older} older ones"),
     };
     let name = Segment(&service.name);
+    let kind = match kind {
+        Kind::Service => "service",
+        Kind::Pool => "pool",
+    };
     format!(
         "<section class=\"card decisions\">\n<div class=\"head\"><h2>Decisions</h2></div>\n{list}\
-         <p class=\"more\"><a href=\"/api/v1/decisions?service={name}&amp;limit=1000\">these\
+         <p class=\"more\"><a href=\"/api/v1/decisions?{kind}={name}&amp;limit=1000\">these\
          {older} as data</a></p>\n</section>\n"
     )
 }
@@ -125,9 +134,15 @@ fn whole(service: &ServiceView, entry: &Entry, when: &When) -> String {
     let inputs: String = decision
         .inputs
         .iter()
-        .map(|it| input(service, it))
+        .map(|it| input(decision.kind, service, it))
         .collect();
-    let steps: String = decision.steps.iter().map(step).collect();
+    let steps = decision.steps.iter();
+    let steps: String = steps.map(|it| step(decision.kind, it)).collect();
+    let machines = entry.machines.iter().map(|step| {
+        let words = step.to_string();
+        format!("<li><bdi>{}</bdi></li>\n", Text(&words))
+    });
+    let machines: String = machines.collect();
     let wish = decision.wish.map_or_else(String::new, |wish| {
         format!("<li>by the rule alone: {wish}</li>\n")
     });
@@ -141,16 +156,17 @@ fn whole(service: &ServiceView, entry: &Entry, when: &When) -> String {
     let id = entry.id;
     format!(
         "<li class=\"{class}\" id=\"decision-{id}\">{time} <b>{change}</b> \
-         <details class=\"reasons\" data-key=\"details-{id}\"><summary>{tags}{reasons}</summary><ul>\n{inputs}<li>{running} of {replicas} replicas ran, mode {mode}</li>\n\
-         {wish}{steps}{next}</ul></details></li>\n",
+         <details class=\"reasons\" data-key=\"details-{id}\"><summary>{tags}{reasons}</summary><ul>\n{inputs}<li>{running} of {replicas} {many} ran, mode {mode}</li>\n\
+         {wish}{steps}{machines}{next}</ul></details></li>\n",
         time = when.decided(decision.time),
         running = decision.running,
         replicas = decision.replicas,
+        many = decision.kind.replicas(),
         mode = decision.mode.name(),
     )
 }
 
-fn input(service: &ServiceView, signal: &Signal) -> String {
+fn input(kind: Kind, service: &ServiceView, signal: &Signal) -> String {
     let mut known = service.signals.iter();
     let known = known.find(|known| known.metric == signal.metric);
     let unit = known.map_or("", |known| known.unit.as_str());
@@ -174,21 +190,22 @@ fn input(service: &ServiceView, signal: &Signal) -> String {
         )
     });
     format!(
-        "<li><bdi>{}</bdi>: {}{spread} per container, of {} of {} containers{ages}{fast}</li>\n",
+        "<li><bdi>{}</bdi>: {}{spread} per {one}, of {} of {} {one}s{ages}{fast}</li>\n",
         Text(&signal.metric),
         told(signal.value),
         signal.contributing,
         signal.matched,
+        one = kind.member(),
     )
 }
 
-fn step(step: &Step) -> String {
+fn step(kind: Kind, step: &Step) -> String {
     let number = match step.from == step.to {
         true => format!("{}", step.to),
         false => format!("{} → {}", step.from, step.to),
     };
     let stage = step.stage.name();
-    let reason = step.reason.to_string();
+    let reason = step.reason.words(kind);
     format!(
         "<li><span class=\"stage\">{stage}</span> {number}: <bdi>{}</bdi></li>\n",
         Text(&reason)

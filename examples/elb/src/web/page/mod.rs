@@ -67,6 +67,7 @@ pub(super) fn index(site: &Site, sought: &Sought) -> String {
     let main = format!("{troubles}{services}{pools}{telemetry}");
     let width = if is_many { "many" } else { "" };
     whole(
+        site,
         &snapshot,
         (&snapshot.title, width),
         &main,
@@ -88,19 +89,42 @@ pub(super) fn of_service(site: &Site, name: &str) -> Option<String> {
     let mut service = snapshot.services.swap_remove(place);
     let board = site.handle.board().lock();
     service.past = board.past(name);
-    let entries: Vec<_> = board.history().of(name).cloned().collect();
-    let decisions = board.decisions(name);
+    let entries: Vec<_> = board
+        .history()
+        .about(Kind::Service, name)
+        .cloned()
+        .collect();
+    let decisions = board.decisions(Kind::Service, name);
     drop(board);
     let when = When::of(&snapshot, site.handle.board().lock().started());
     let containers = site.handle.containers(name);
     let containers = containers::card(&service, &containers);
     let card = service::whole(&service, &decisions, &when);
-    let history = decisions::history(&service, &entries, &when);
+    let history = decisions::history(Kind::Service, &service, &entries, &when);
     let troubles = troubles(&snapshot.troubles);
     let main =
         format!("<nav><a href=\"/\">all services</a></nav>\n{troubles}{card}{containers}{history}");
     let data = format!("/api/v1/services/{}", Segment(name));
-    Some(whole(&snapshot, (name, ""), &main, &data))
+    Some(whole(site, &snapshot, (name, ""), &main, &data))
+}
+
+/// The page of one pool of machines; `None` if it is not known.
+pub(super) fn of_pool(site: &Site, name: &str) -> Option<String> {
+    /// Events that are shown.
+    const EVENTS: usize = 100;
+    let snapshot = site.glance(0);
+    let board = site.handle.board().lock();
+    let pool = board.pool_view(board.pool(name)?, usize::MAX, EVENTS);
+    let entries: Vec<_> = board.history().about(Kind::Pool, name).cloned().collect();
+    let decisions = board.decisions(Kind::Pool, name);
+    let when = When::of(&snapshot, board.started());
+    drop(board);
+    let card = pool::whole(&pool, &decisions, &when);
+    let history = decisions::history(Kind::Pool, &pool.as_service(), &entries, &when);
+    let troubles = troubles(&snapshot.troubles);
+    let main = format!("<nav><a href=\"/\">all of it</a></nav>\n{troubles}{card}{history}");
+    let data = format!("/api/v1/pools/{}", Segment(name));
+    Some(whole(site, &snapshot, (name, ""), &main, &data))
 }
 
 /// What is wrong now.
@@ -121,12 +145,18 @@ fn troubles(troubles: &[String]) -> String {
     }
 }
 
-fn whole(snapshot: &Snapshot, (title, class): (&str, &str), main: &str, data: &str) -> String {
+fn whole(
+    site: &Site,
+    snapshot: &Snapshot,
+    (title, class): (&str, &str),
+    main: &str,
+    data: &str,
+) -> String {
     let title = Text(title);
     let style = include_str!("style.css");
     let night = chart::night_rules();
     let head = head::render(snapshot);
-    let dialog = modes::DIALOG;
+    let dialog = modes::dialog(site.access.token.is_some());
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\

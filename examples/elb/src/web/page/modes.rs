@@ -2,12 +2,19 @@
 
 use crate::web::html::Text;
 
-/// Asks before a mode is switched; who does not run scripts does not see it.
-pub(super) const DIALOG: &str = "<dialog id=\"confirm\" aria-labelledby=\"asked\">\
-    <form method=\"dialog\"><p id=\"asked\"></p>\
-    <label>Token, if one is configured <input type=\"password\" autocomplete=\"off\"></label>\
-    <output></output><div><button type=\"button\">Leave it</button>\
-    <button type=\"submit\" class=\"yes\">Do it</button></div></form></dialog>\n";
+/// Asks before a mode is switched, and for the token where there is one; who does not run scripts
+/// does not see it.
+pub(super) fn dialog(has_token: bool) -> String {
+    let token = match has_token {
+        true => "<label>Token <input type=\"password\" autocomplete=\"off\"></label>",
+        false => "",
+    };
+    format!(
+        "<dialog id=\"confirm\" aria-labelledby=\"asked\"><form method=\"dialog\">\
+         <p id=\"asked\"></p>{token}<output></output><div><button type=\"button\">Leave it</button>\
+         <button type=\"submit\" class=\"yes\">Do it</button></div></form></dialog>\n"
+    )
+}
 
 /// Buttons for the modes of a service, or of all; the one that it is in is pressed.
 pub(super) fn buttons(service: Option<&str>, mode: &str) -> String {

@@ -4,8 +4,10 @@ use super::when::When;
 use super::{decisions, modes, signal};
 use crate::board::PoolStanding;
 use crate::chart;
+use crate::policy::Kind;
 use crate::pool::hook::Action;
 use crate::pool::keeper::{Given, MachineStanding, MachineState};
+use crate::pool::machines::MachineStep;
 use crate::pool::peers::PeerStanding;
 use crate::view::{DecisionView, PoolView};
 use crate::web::html::{Segment, Text};
@@ -16,31 +18,53 @@ const ROWS: usize = 100;
 
 /// The card beside others: machines, what is under way, what has happened.
 pub(super) fn card(pool: &PoolView, decisions: &[DecisionView], when: &When) -> String {
+    let list = format!("/pool/{}", Segment(&pool.standing.name));
+    let name = Text(&pool.standing.name);
+    let name = format!("<a href=\"{list}\"><bdi>{name}</bdi></a>");
+    let decided = decisions::last(decisions, when);
+    let events = events(pool, when);
+    let more = format!(
+        "{decided}{events}<p class=\"more\"><a href=\"{list}\">all decisions and events</a></p>\n"
+    );
+    section(pool, decisions, when, (&name, &list), &more)
+}
+
+/// The card on the pool's own page, which lists the decisions below.
+pub(super) fn whole(pool: &PoolView, decisions: &[DecisionView], when: &When) -> String {
+    let name = format!("<bdi>{}</bdi>", Text(&pool.standing.name));
+    let events = events(pool, when);
+    section(pool, decisions, when, (&name, ""), &events)
+}
+
+fn section(
+    pool: &PoolView,
+    decisions: &[DecisionView],
+    when: &When,
+    (name, list): (&str, &str),
+    more: &str,
+) -> String {
     let standing = &pool.standing;
-    let name = Text(&standing.name);
     let (mode, words) = modes::meaning(standing.mode.name());
     let buttons = modes::buttons_of_pool(&standing.name, mode);
     let numbers = numbers(standing);
     let as_service = pool.as_service();
     let signals: String = as_service.signals.iter().map(signal::row).collect();
     let live = chart::Live {
+        kind: Kind::Pool,
         service: &as_service,
         decisions,
         began: when.began,
     };
-    let (wide, narrow) = (live.part(chart::WIDE, ""), live.part(chart::NARROW, ""));
+    let (wide, narrow) = (live.part(chart::WIDE, list), live.part(chart::NARROW, list));
     let machines = machines(standing);
+    let advised = advised(standing);
     let orders = orders(standing, when);
-    let decided = decisions::last(decisions, when);
-    let events = events(pool, when);
-    let file = Segment(&standing.name);
     format!(
-        "<section class=\"card pool\">\n<div class=\"head\"><h2><bdi>{name}</bdi> \
+        "<section class=\"card pool\">\n<div class=\"head\"><h2>{name} \
          <span class=\"quiet\">machines</span></h2><span class=\"badge {mode}\">{words}</span>\
          {buttons}</div>\n{numbers}<div class=\"signals\">\n{signals}</div>\n\
          <div class=\"chart wide\">{wide}</div>\n<div class=\"chart narrow\">{narrow}</div>\n\
-         {machines}{orders}{decided}{events}\
-         <p class=\"more\"><a href=\"/api/v1/pools/{file}\">all of it as data</a></p>\n</section>\n"
+         {machines}{advised}{orders}{more}</section>\n"
     )
 }
 
@@ -121,6 +145,16 @@ fn row(machine: &MachineStanding) -> String {
         memory = percent("memory", load.and_then(|load| load.memory)),
         peer = Text(&peer),
     )
+}
+
+/// What it would do now in the mode in which it does something.
+fn advised(pool: &PoolStanding) -> String {
+    let item = |step: &MachineStep| format!("<li><bdi>{}</bdi></li>\n", Text(&step.to_string()));
+    let items: String = pool.advised.iter().map(item).collect();
+    match items.is_empty() {
+        true => String::new(),
+        false => format!("<div class=\"decisions\"><h3>If it acted</h3><ol>\n{items}</ol></div>\n"),
+    }
 }
 
 fn orders(pool: &PoolStanding, when: &When) -> String {

@@ -42,15 +42,22 @@ async function tell() {
     path = `/api/v1/pools/${encodeURIComponent(pool)}/mode`;
   }
   const headers = { "Content-Type": "application/json", "X-Elb": "1" };
-  if (token.value !== "") {
+  if (token && token.value !== "") {
     headers.Authorization = `Bearer ${token.value}`;
-    sessionStorage.setItem("token", token.value);
   }
   try {
     const said = await fetch(path, { method: "PUT", headers, body: JSON.stringify({ mode }) });
     if (said.ok) {
+      if (token) {
+        sessionStorage.setItem("token", token.value);
+      }
       dialog.close();
       await renew();
+      return;
+    }
+    if (said.status === 401) {
+      answer.textContent = "This takes the token that is configured as http.token.";
+      token?.focus();
       return;
     }
     const problem = await said.json().catch(() => ({}));
@@ -117,7 +124,9 @@ function hold(still) {
   document.getElementById("still").setAttribute("aria-pressed", String(still));
 }
 
-token.value = sessionStorage.getItem("token") ?? "";
+if (token) {
+  token.value = sessionStorage.getItem("token") ?? "";
+}
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-mode]");
   if (button) {

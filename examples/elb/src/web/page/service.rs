@@ -3,6 +3,7 @@
 use super::when::When;
 use super::{decisions, modes, signal};
 use crate::chart;
+use crate::policy::Kind;
 use crate::view::{DecisionView, ServiceView};
 use crate::web::html::{Segment, Text};
 
@@ -47,6 +48,7 @@ fn body(service: &ServiceView, decisions: &[DecisionView], when: &When, list: &s
     let pips = pips(service);
     let signals: String = service.signals.iter().map(signal::row).collect();
     let live = chart::Live {
+        kind: Kind::Service,
         service,
         decisions,
         began: when.began,

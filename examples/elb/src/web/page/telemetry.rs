@@ -91,9 +91,9 @@ fn row(reporter: &Reporter) -> String {
         1 => ", started again once".to_owned(),
         restarts => format!(", started again {} times", count(restarts)),
     };
-    let every = match reporter.interval.as_secs_f64() {
-        interval if interval > 0.0 => format!("{interval:.0} s"),
-        _ => "–".to_owned(),
+    let every = match reporter.interval {
+        Some(interval) => format!("{:.0} s", interval.as_secs_f64()),
+        None => "–".to_owned(),
     };
     let lost = status
         .loss()

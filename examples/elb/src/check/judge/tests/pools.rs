@@ -89,7 +89,7 @@ pub(super) const CASES: &[Case] = &[
             pooled(
                 facts,
                 &POOL.replace("hook = { program = \"/etc/elb/machines\" }", ""),
-            )
+            );
         },
         Note,
         "pool-hookless",

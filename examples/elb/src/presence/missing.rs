@@ -1,0 +1,390 @@
+//! What is missing, found and told.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::Heard;
+use crate::board::Standing;
+use crate::orchestrator::{Task, TaskState};
+use crate::policy::Mode;
+use crate::telemetry::short_name;
+use crate::words::duration;
+
+/// So many things of one kind are told one by one.
+const TOLD: usize = 20;
+/// A task younger than this cannot have been reported twice yet.
+const NEW: Duration = Duration::from_secs(45);
+/// A part of its datagrams that an agent may lose without being told of.
+const LOSS: f64 = 0.02;
+
+/// Something that should report and does not.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "what")]
+#[non_exhaustive]
+pub enum Missing {
+    /// No agent has ever been heard.
+    NoAgent {
+        /// The UDP port that they should send to.
+        port: u16,
+    },
+    /// An agent that was heard, and is not any more.
+    SilentAgent {
+        /// Which.
+        agent: String,
+        /// The host that it spoke for.
+        host: Option<String>,
+        /// How long ago it was heard, in seconds.
+        age: f64,
+    },
+    /// A node of the cluster that no agent speaks for.
+    NodeWithoutAgent {
+        /// Its name.
+        node: String,
+        /// Tasks of services under control that run there.
+        tasks: u32,
+    },
+    /// A host that is reported, but not its containers.
+    HostWithoutContainers {
+        /// Its name.
+        host: String,
+        /// Tasks of services under control that run there.
+        tasks: u32,
+    },
+    /// A service of which telemetry knows fewer containers than run.
+    ServiceUnseen {
+        /// Its name.
+        service: String,
+        /// Containers that telemetry knows.
+        seen: u32,
+        /// Those that have run for long enough to be known.
+        running: u32,
+    },
+    /// A metric that no container of a service reports.
+    MetricUnknown {
+        /// The service.
+        service: String,
+        /// The metric.
+        metric: String,
+    },
+    /// An agent whose address somebody else uses, too.
+    AgentContested {
+        /// Which.
+        agent: String,
+    },
+    /// An agent of which much is lost on the way.
+    AgentLossy {
+        /// Which.
+        agent: String,
+        /// The part of its datagrams that is missing, from 0 to 1.
+        loss: f64,
+    },
+    /// Decisions by bytes or packets, and no packet samples.
+    NoPacketSamples,
+    /// More of the same.
+    More {
+        /// How many are not told one by one.
+        count: usize,
+    },
+}
+
+impl Missing {
+    /// Every kind, as [`kind`](Self::kind) names it.
+    pub const KINDS: [&'static str; 10] = [
+        "no_agent",
+        "silent_agent",
+        "node_without_agent",
+        "host_without_containers",
+        "service_unseen",
+        "metric_unknown",
+        "agent_contested",
+        "agent_lossy",
+        "no_packet_samples",
+        "more",
+    ];
+
+    /// What it is, in one word, as in JSON.
+    pub const fn kind(&self) -> &'static str {
+        let place = match self {
+            Self::NoAgent { .. } => 0,
+            Self::SilentAgent { .. } => 1,
+            Self::NodeWithoutAgent { .. } => 2,
+            Self::HostWithoutContainers { .. } => 3,
+            Self::ServiceUnseen { .. } => 4,
+            Self::MetricUnknown { .. } => 5,
+            Self::AgentContested { .. } => 6,
+            Self::AgentLossy { .. } => 7,
+            Self::NoPacketSamples => 8,
+            Self::More { .. } => 9,
+        };
+        Self::KINDS[place]
+    }
+
+    /// Whether decisions are worse for it; otherwise they are only slower.
+    pub const fn is_serious(&self) -> bool {
+        !matches!(self, Self::NoPacketSamples | Self::AgentLossy { .. })
+    }
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoAgent { port } => write!(
+                f,
+                "No agent has been heard. Do they send to UDP port {port} of this host, and does \
+                 a firewall let them through?"
+            ),
+            Self::SilentAgent { agent, host, age } => {
+                let age = duration(*age);
+                match host {
+                    Some(host) => write!(f, "The agent of {host} ({agent}) has been silent for")?,
+                    None => write!(f, "The agent {agent} has been silent for")?,
+                }
+                write!(
+                    f,
+                    " {age}: its containers count as unknown. Does it run, and does it still send \
+                     here?"
+                )
+            }
+            Self::NodeWithoutAgent { node, tasks: 0 } => write!(
+                f,
+                "No agent speaks for the node {node}: what is placed there will not be seen. Start \
+                 one, or let it call its host {node}."
+            ),
+            Self::NodeWithoutAgent { node, tasks } => write!(
+                f,
+                "No agent speaks for the node {node}, where {} under control. Start one there, or \
+                 let it call its host {node}.",
+                running(*tasks)
+            ),
+            Self::HostWithoutContainers { host, tasks } => write!(
+                f,
+                "The agent of {host} reports the host and none of its containers, though {} under \
+                 control there. Can it read the engine?",
+                running(*tasks)
+            ),
+            Self::ServiceUnseen {
+                service,
+                seen: 0,
+                running,
+            } => write!(
+                f,
+                "{service}: none of its {running} containers is seen. It is not made smaller \
+                 without telemetry."
+            ),
+            Self::ServiceUnseen {
+                service,
+                seen,
+                running,
+            } => write!(
+                f,
+                "{service}: only {seen} of its {running} containers are seen. The others count as \
+                 loaded when it could shrink, and as idle when it could grow."
+            ),
+            Self::MetricUnknown { service, metric } => write!(
+                f,
+                "{service}: no container reports {metric}. It is not made smaller without it."
+            ),
+            Self::AgentContested { agent } => write!(
+                f,
+                "Another sender uses the address of the agent {agent}. Two agents on one host, or \
+                 somebody who pretends: the first keeps the name."
+            ),
+            Self::AgentLossy { agent, loss } => write!(
+                f,
+                "{:.0} % of what the agent {agent} sends is lost on the way. Look at the network, \
+                 and at the buffers of the socket.",
+                loss * 100.0
+            ),
+            Self::NoPacketSamples => f.write_str(
+                "No agent sends packet samples: a surge is seen when counters tell of it, up to a \
+                 polling interval later.",
+            ),
+            Self::More { count } => write!(f, "And {count} more of these."),
+        }
+    }
+}
+
+/// `1 task runs`, `2 tasks run`.
+fn running(tasks: u32) -> String {
+    match tasks {
+        1 => "1 task runs".to_owned(),
+        tasks => format!("{tasks} tasks run"),
+    }
+}
+
+/// All that is missing.
+pub(super) fn find(
+    heard: &Heard,
+    standings: &[Standing],
+    nodes: &[String],
+    running_for: Duration,
+) -> Vec<Missing> {
+    let mut missing = Vec::new();
+    let silent = heard.reporters.iter().filter(|it| it.status.silent);
+    add(
+        &mut missing,
+        silent.map(|reporter| Missing::SilentAgent {
+            agent: reporter.status.key.to_string(),
+            host: reporter.hosts.first().cloned(),
+            age: reporter.age.as_secs_f64(),
+        }),
+    );
+    if running_for >= NEW {
+        add(&mut missing, of_nodes(heard, standings, nodes).into_iter());
+        let on = standings.iter().filter(|it| it.mode != Mode::Off);
+        add(&mut missing, on.flat_map(of_service));
+    }
+    let contested = heard.reporters.iter().filter(|it| it.status.contested);
+    let contested = contested.map(|reporter| Missing::AgentContested {
+        agent: reporter.status.key.to_string(),
+    });
+    add(&mut missing, contested);
+    let lossy = heard.reporters.iter().filter_map(|reporter| {
+        let loss = reporter.status.loss()?;
+        let agent = reporter.status.key.to_string();
+        (loss >= LOSS).then_some(Missing::AgentLossy { agent, loss })
+    });
+    add(&mut missing, lossy);
+    let by_packets = |standing: &Standing| {
+        let mut metrics = standing.signals.iter().map(|band| band.metric.as_str());
+        metrics.any(|metric| metric.contains("vir_bytes_") || metric.contains("vir_pkts_"))
+    };
+    if heard.flow_samples == 0 && running_for >= NEW && standings.iter().any(by_packets) {
+        missing.push(Missing::NoPacketSamples);
+    }
+    missing
+}
+
+/// The first of these, and how many more there are.
+fn add(missing: &mut Vec<Missing>, mut found: impl Iterator<Item = Missing>) {
+    missing.extend(found.by_ref().take(TOLD));
+    let count = found.count();
+    if count > 0 {
+        missing.push(Missing::More { count });
+    }
+}
+
+fn of_nodes(heard: &Heard, standings: &[Standing], nodes: &[String]) -> Vec<Missing> {
+    let mut tasks: BTreeMap<String, (String, u32)> = BTreeMap::new();
+    for node in nodes {
+        tasks.insert(short_name(node), (node.clone(), 0));
+    }
+    let states = standings.iter().filter_map(|it| it.state.as_ref());
+    for task in states.flat_map(|state| &state.tasks) {
+        if let Some(node) = &task.node {
+            let count = usize::from(task.state == TaskState::Running && task.age >= NEW);
+            let known = tasks.entry(short_name(node));
+            known.or_insert_with(|| (node.clone(), 0)).1 += count as u32;
+        }
+    }
+    let silent: BTreeSet<String> = heard
+        .reporters
+        .iter()
+        .filter(|reporter| reporter.status.silent)
+        .flat_map(|reporter| &reporter.hosts)
+        .map(|host| short_name(host))
+        .collect();
+    let lacks = |(short, (node, tasks)): (String, (String, u32))| {
+        // A silent agent has been told of already.
+        match heard.hosts.get(&short) {
+            None if silent.contains(&short) => None,
+            None => Some(Missing::NodeWithoutAgent { node, tasks }),
+            Some(0) if tasks > 0 => Some(Missing::HostWithoutContainers { host: node, tasks }),
+            Some(_) => None,
+        }
+    };
+    tasks.into_iter().filter_map(lacks).collect()
+}
+
+fn of_service(standing: &Standing) -> Vec<Missing> {
+    let (Some(state), Some(last)) = (&standing.state, &standing.last) else {
+        return Vec::new();
+    };
+    let is_known = |task: &&Task| task.state == TaskState::Running && task.age >= NEW;
+    let running = state.tasks.iter().filter(is_known).count();
+    let running = u32::try_from(running).unwrap_or(u32::MAX);
+    let seen = last.inputs.iter().map(|input| input.matched).max();
+    let seen = seen.unwrap_or(0);
+    if seen < running {
+        return vec![Missing::ServiceUnseen {
+            service: standing.name.clone(),
+            seen,
+            running,
+        }];
+    }
+    let unknown = last.inputs.iter().filter(|input| input.contributing == 0);
+    unknown
+        .filter(|_| running > 0)
+        .map(|input| Missing::MetricUnknown {
+            service: standing.name.clone(),
+            metric: input.metric.clone(),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn all() -> [Missing; 10] {
+        let (service, agent) = ("web".to_owned(), "10.0.0.1/0".to_owned());
+        [
+            Missing::NoAgent { port: 6343 },
+            Missing::SilentAgent {
+                agent: agent.clone(),
+                host: None,
+                age: 90.0,
+            },
+            Missing::NodeWithoutAgent {
+                node: "node1".to_owned(),
+                tasks: 1,
+            },
+            Missing::HostWithoutContainers {
+                host: "node1".to_owned(),
+                tasks: 2,
+            },
+            Missing::ServiceUnseen {
+                service: service.clone(),
+                seen: 1,
+                running: 3,
+            },
+            Missing::MetricUnknown {
+                service,
+                metric: "vir_cpu_cores".to_owned(),
+            },
+            Missing::AgentContested {
+                agent: agent.clone(),
+            },
+            Missing::AgentLossy { agent, loss: 0.1 },
+            Missing::NoPacketSamples,
+            Missing::More { count: 3 },
+        ]
+    }
+
+    #[test]
+    fn each_kind_has_a_name_and_words() {
+        let mut kinds = BTreeSet::new();
+        for missing in all() {
+            let value = serde_json::to_value(&missing).unwrap();
+            assert_eq!(value["what"], missing.kind());
+            kinds.insert(missing.kind());
+            let words = missing.to_string();
+            assert!(words.ends_with(['.', '?']), "{words}");
+        }
+        assert_eq!(kinds, BTreeSet::from(Missing::KINDS));
+    }
+
+    #[test]
+    fn of_many_the_first_are_told_and_the_others_counted() {
+        let mut missing = Vec::new();
+        let found = (0..TOLD + 5).map(|_| Missing::NoPacketSamples);
+        add(&mut missing, found);
+        assert_eq!(missing.len(), TOLD + 1);
+        assert_eq!(missing.last(), Some(&Missing::More { count: 5 }));
+    }
+}

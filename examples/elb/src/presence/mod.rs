@@ -1,0 +1,125 @@
+//! Who reports, and what is missing: agents that fell silent, nodes without an agent, services
+//! without telemetry. Each in plain words, with what to do about it.
+
+mod missing;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use sflow_metrics::{AgentKey, AgentStatus, EntityKind, Lifecycle, Timestamp};
+
+pub use self::missing::Missing;
+use crate::handle::Handle;
+use crate::telemetry::{Telemetry, heard_every, short_name};
+
+/// Who reports and what is missing, at one moment.
+#[derive(Debug, Default)]
+pub struct Presence {
+    /// Those that report or have reported, those first that do not any more.
+    pub reporters: Vec<Reporter>,
+    /// What is missing, the most important first.
+    pub missing: Vec<Missing>,
+}
+
+/// An agent, and what it reports.
+#[derive(Clone, Debug)]
+pub struct Reporter {
+    /// How well it is heard.
+    pub status: AgentStatus,
+    /// The hosts that it speaks for, usually one.
+    pub hosts: Vec<String>,
+    /// Containers that it reports now.
+    pub containers: u32,
+    /// How often the slowest of its hosts is heard; `None` until that can be told.
+    pub interval: Option<Duration>,
+    /// How long ago it was heard.
+    pub age: Duration,
+}
+
+impl Presence {
+    /// Looks at who reports to this loop.
+    pub fn look(handle: &Handle) -> Self {
+        let port = handle.config().lock().collector.listen.port();
+        let now = handle.now();
+        let board = handle.board().lock();
+        let (standings, nodes) = (board.standings().to_vec(), board.nodes().to_vec());
+        let running_for = now - board.started();
+        drop(board);
+        let telemetry = handle.telemetry().lock();
+        let heard = Heard::of(&telemetry, now);
+        drop(telemetry);
+        let missing = match heard.reporters.is_empty() {
+            true => vec![Missing::NoAgent { port }],
+            false => missing::find(&heard, &standings, &nodes, running_for),
+        };
+        Self {
+            reporters: heard.reporters,
+            missing,
+        }
+    }
+
+    /// Those that are heard in time.
+    pub fn heard(&self) -> usize {
+        let heard = self.reporters.iter();
+        heard.filter(|reporter| !reporter.status.silent).count()
+    }
+}
+
+/// What telemetry knows of those who report.
+struct Heard {
+    reporters: Vec<Reporter>,
+    /// Hosts that are heard, by their short names, with how many containers.
+    hosts: BTreeMap<String, u32>,
+    flow_samples: u64,
+}
+
+impl Heard {
+    fn of(telemetry: &Telemetry, now: Timestamp) -> Self {
+        let registry = telemetry.registry();
+        let mut reporters: BTreeMap<AgentKey, Reporter> = registry
+            .agents()
+            .map(|status| {
+                let reporter = Reporter {
+                    age: now - status.last_seen,
+                    hosts: Vec::new(),
+                    containers: 0,
+                    interval: None,
+                    status,
+                };
+                (reporter.status.key, reporter)
+            })
+            .collect();
+        let mut hosts: BTreeMap<String, u32> = BTreeMap::new();
+        for entity in registry.entities(now) {
+            let is_heard = matches!(entity.lifecycle(), Lifecycle::Live | Lifecycle::Warming);
+            let kind = entity.kind();
+            let Some(reporter) = reporters.get_mut(&entity.agent()) else {
+                continue;
+            };
+            if kind == EntityKind::Host && !entity.name().is_empty() {
+                reporter.interval = reporter.interval.max(heard_every(&entity));
+                reporter.hosts.push(entity.name().to_owned());
+                if is_heard {
+                    hosts.entry(short_name(entity.name())).or_default();
+                }
+            }
+            if kind == EntityKind::Container && is_heard {
+                reporter.containers += 1;
+                if let Some(host) = entity.parent() {
+                    *hosts.entry(short_name(host.name())).or_default() += 1;
+                }
+            }
+        }
+        let mut reporters: Vec<Reporter> = reporters.into_values().collect();
+        // Those with the same host stand together.
+        reporters.sort_by(|a, b| {
+            let rank = |it: &Reporter| (!it.status.silent, it.hosts.first().cloned());
+            rank(a).cmp(&rank(b))
+        });
+        Self {
+            reporters,
+            hosts,
+            flow_samples: registry.health().flow_samples,
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Any keys on screens of any size; and a panic while the terminal is taken over, in a process
+//! of its own.
+
+use std::io::Read as _;
+use std::num::NonZeroU16;
+
+use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+use proptest::prelude::*;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
+
+use super::*;
+use crate::feed::Feed;
+use crate::model::Who;
+use crate::once;
+use crate::preset;
+
+const SWARM: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../testdata/captures/hsflowd-swarm.pcap"
+);
+
+/// The recorded swarm at its end.
+fn model() -> Shared {
+    let path = SWARM.into();
+    let question = Question::new([]);
+    let feed = Feed::open(SWARM.as_ref()).unwrap();
+    let is_over = AtomicBool::new(false);
+    let (mut model, picture) =
+        once::run(feed, Some(&path), &question, Duration::ZERO, &is_over).unwrap();
+    assert!(picture.is_some());
+    assert!(model.ask(&question, Who::Owner, Instant::now()).is_ok());
+    Shared::new(model)
+}
+
+fn state() -> State {
+    let question = Question::new([sflow_metrics::FlowKey::EndSource]);
+    State::new(Start {
+        question,
+        presets: preset::own(),
+        page: Some("http://127.0.0.1:8008/".to_owned()),
+        is_matrix: false,
+    })
+}
+
+fn key() -> impl Strategy<Value = KeyEvent> {
+    const NAMED: [KeyCode; 14] = [
+        KeyCode::Up,
+        KeyCode::Down,
+        KeyCode::Left,
+        KeyCode::Right,
+        KeyCode::Enter,
+        KeyCode::Esc,
+        KeyCode::Tab,
+        KeyCode::BackTab,
+        KeyCode::Backspace,
+        KeyCode::Delete,
+        KeyCode::Home,
+        KeyCode::End,
+        KeyCode::PageUp,
+        KeyCode::PageDown,
+    ];
+    let code = prop_oneof![
+        2 => prop::sample::select(vec!['ß', '負', '\u{202e}', '\u{301}', '🐳']).prop_map(KeyCode::Char),
+        5 => prop::char::range(' ', '~').prop_map(KeyCode::Char),
+        6 => prop::sample::select(b"kvfpmsu!lat?".as_slice())
+            .prop_map(|letter| KeyCode::Char(char::from(letter))),
+        8 => prop::sample::select(NAMED.as_slice()),
+    ];
+    (code, prop::bool::weighted(0.1)).prop_map(|(code, is_control)| {
+        let modifiers = match is_control {
+            true => KeyModifiers::CONTROL,
+            false => KeyModifiers::NONE,
+        };
+        KeyEvent::new(code, modifiers)
+    })
+}
+
+/// Whoever leans on the keyboard sees something, on whatever screen.
+#[test]
+fn any_keys_on_any_screen_do_no_harm() {
+    let model = model();
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
+        cases: 48,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    });
+    let strategy = (prop::collection::vec(key(), 0..40), 1_u16..140, 1_u16..45);
+    let result = runner.run(&strategy, |(keys, columns, rows)| {
+        let mut state = state();
+        let mut terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
+        for key in keys {
+            state.look(&model, Instant::now());
+            terminal
+                .draw(|frame| draw::draw(frame, &mut state))
+                .unwrap();
+            if state.take(&Event::Key(key), &model) == Then::Leave {
+                break;
+            }
+        }
+        state.look(&model, Instant::now());
+        terminal
+            .draw(|frame| draw::draw(frame, &mut state))
+            .unwrap();
+        Ok(())
+    });
+    result.unwrap_or_else(|error| panic!("{error}"));
+}
+
+/// What the test below runs; of no use without it.
+#[test]
+#[ignore = "panics, so that another test sees what comes of it"]
+fn panics_on_the_screen() {
+    let _screen = Screen::open().expect("a terminal");
+    panic!("this is the message");
+}
+
+#[test]
+fn the_terminal_is_given_back_before_a_panic_is_told() {
+    let size = PtySize::default();
+    let pair = match native_pty_system().openpty(size) {
+        Ok(pair) => pair,
+        Err(error) => {
+            eprintln!("skipped: there is no pseudo-terminal: {error}");
+            return;
+        }
+    };
+    let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
+    let name = "terminal::tests::panics_on_the_screen";
+    command.args(["--ignored", "--exact", name, "--nocapture"]);
+    command.env("TERM", "xterm");
+    command.env("RUST_BACKTRACE", "0");
+    let mut child = pair.slave.spawn_command(command).unwrap();
+    drop(pair.slave);
+    let mut reader = pair.master.try_clone_reader().unwrap();
+    let mut written = Vec::new();
+    let mut buffer = [0; 4096];
+    // A terminal whose program has ended reads as broken.
+    while let Ok(count @ 1..) = reader.read(&mut buffer) {
+        written.extend_from_slice(&buffer[..count]);
+    }
+    assert!(!child.wait().unwrap().success());
+    let text = String::from_utf8_lossy(&written);
+    let [enter, leave, told] =
+        ["\u{1b}[?1049h", "\u{1b}[?1049l", "this is the message"].map(|part| text.find(part));
+    assert!(enter.is_some() && enter < leave && leave < told, "{text}");
+    let number = |number| NonZeroU16::new(number).unwrap();
+    let mut parser = vt100::Parser::new(number(size.rows), number(size.cols), 0);
+    parser.process(&written);
+    let screen = parser.screen();
+    assert!(!screen.alternate_screen() && !screen.hide_cursor());
+    assert!(screen.contents().contains("this is the message"));
+}
