@@ -180,6 +180,10 @@ fn two_of_three_stop(lab: &Lab) {
         };
         println!("told after {after:?}: {words}");
         assert!(after < seconds(10), "{after:?}");
+        // And when all have been asked, why.
+        until("a round ends in vain", seconds(20), || {
+            (balancer.metric("elb_orchestrator_up") == Some(0.0)).then_some(())
+        });
         let before = balancer.metric("elb_rounds_total").unwrap();
         let mut longest = 0.0_f64;
         throughout(seconds(15), || {
