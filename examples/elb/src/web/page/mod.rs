@@ -139,7 +139,7 @@ fn troubles(troubles: &[String]) -> String {
     match troubles.is_empty() {
         true => String::new(),
         false => format!(
-            "<section class=\"card alert\" role=\"status\">\n<h2>Wrong now</h2>\n\
+            "<section class=\"card alert\">\n<h2>Wrong now</h2>\n\
              <ul>\n{items}{more}</ul>\n</section>\n"
         ),
     }
@@ -161,7 +161,7 @@ fn whole(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <noscript><meta http-equiv=\"refresh\" content=\"2\"></noscript>\n\
+         <noscript><meta http-equiv=\"refresh\" content=\"10\"></noscript>\n\
          <title>{title} · elastic load balancing</title>\n\
          <style>\n{style}@media (prefers-color-scheme: dark) {{{night}}}\n</style>\n</head>\n<body class=\"{class}\">\n\
          <header>\n{head}</header>\n<main>\n{main}</main>\n\
