@@ -89,6 +89,14 @@ pub(super) fn of_service(site: &Site, name: &str) -> Option<String> {
     let mut service = snapshot.services.swap_remove(place);
     let board = site.handle.board().lock();
     service.past = board.past(name);
+    let further = service.signals.iter().enumerate().skip(1);
+    let further: Vec<ServiceView> = further
+        .map(|(place, signal)| ServiceView {
+            signals: vec![signal.clone()],
+            past: board.past_by(name, place),
+            ..service.clone()
+        })
+        .collect();
     let entries: Vec<_> = board
         .history()
         .about(Kind::Service, name)
@@ -99,7 +107,7 @@ pub(super) fn of_service(site: &Site, name: &str) -> Option<String> {
     let when = When::of(&snapshot, site.handle.board().lock().started());
     let containers = site.handle.containers(name);
     let containers = containers::card(&service, &containers);
-    let card = service::whole(&service, &decisions, &when);
+    let card = service::whole(&service, &further, &decisions, &when);
     let history = decisions::history(Kind::Service, &service, &entries, &when);
     let troubles = troubles(&snapshot.troubles);
     let main =
