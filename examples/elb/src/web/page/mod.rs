@@ -89,6 +89,14 @@ pub(super) fn of_service(site: &Site, name: &str) -> Option<String> {
     let mut service = snapshot.services.swap_remove(place);
     let board = site.handle.board().lock();
     service.past = board.past(name);
+    let further = service.signals.iter().enumerate().skip(1);
+    let further: Vec<ServiceView> = further
+        .map(|(place, signal)| ServiceView {
+            signals: vec![signal.clone()],
+            past: board.past_by(name, place),
+            ..service.clone()
+        })
+        .collect();
     let entries: Vec<_> = board
         .history()
         .about(Kind::Service, name)
@@ -99,7 +107,7 @@ pub(super) fn of_service(site: &Site, name: &str) -> Option<String> {
     let when = When::of(&snapshot, site.handle.board().lock().started());
     let containers = site.handle.containers(name);
     let containers = containers::card(&service, &containers);
-    let card = service::whole(&service, &decisions, &when);
+    let card = service::whole(&service, &further, &decisions, &when);
     let history = decisions::history(Kind::Service, &service, &entries, &when);
     let troubles = troubles(&snapshot.troubles);
     let main =
@@ -139,7 +147,7 @@ fn troubles(troubles: &[String]) -> String {
     match troubles.is_empty() {
         true => String::new(),
         false => format!(
-            "<section class=\"card alert\" role=\"status\">\n<h2>Wrong now</h2>\n\
+            "<section class=\"card alert\">\n<h2>Wrong now</h2>\n\
              <ul>\n{items}{more}</ul>\n</section>\n"
         ),
     }
@@ -161,7 +169,7 @@ fn whole(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <noscript><meta http-equiv=\"refresh\" content=\"2\"></noscript>\n\
+         <noscript><meta http-equiv=\"refresh\" content=\"10\"></noscript>\n\
          <title>{title} · elastic load balancing</title>\n\
          <style>\n{style}@media (prefers-color-scheme: dark) {{{night}}}\n</style>\n</head>\n<body class=\"{class}\">\n\
          <header>\n{head}</header>\n<main>\n{main}</main>\n\
