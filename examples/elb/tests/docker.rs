@@ -272,7 +272,12 @@ async fn tasks_that_cannot_start_say_why() {
         error(service).is_some()
     })
     .await;
-    assert_eq!(service.tasks[0].state, TaskState::Failed);
+    // It has failed, or the next one in its place has not yet.
+    let state = service.tasks[0].state;
+    assert!(
+        matches!(state, TaskState::Failed | TaskState::Pending),
+        "{service:?}"
+    );
     assert!(error(&service).unwrap().contains("missing"), "{service:?}");
     assert_eq!(service.running(), 0);
 }
