@@ -4,7 +4,7 @@
 mod others;
 mod pools;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::mem::Discriminant;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -403,6 +403,18 @@ impl Board {
     pub fn decisions(&self, kind: Kind, name: &str) -> Vec<DecisionView> {
         let own = self.history.about(kind, name);
         own.map(|entry| self.view_of(entry)).collect()
+    }
+
+    /// The last decision about each service, for people, as far as it is kept.
+    pub fn last_decisions(&self) -> HashMap<String, DecisionView> {
+        let mut last = HashMap::new();
+        for entry in self.history.entries.iter().rev() {
+            let decision = &entry.decision;
+            if decision.kind == Kind::Service && !last.contains_key(&decision.service) {
+                last.insert(decision.service.clone(), self.view_of(entry));
+            }
+        }
+        last
     }
 
     fn view_of(&self, entry: &Entry) -> DecisionView {

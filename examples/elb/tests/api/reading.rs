@@ -97,7 +97,7 @@ async fn who_waits_hears_of_the_next_decision_at_once() {
 #[tokio::test]
 async fn what_is_missing_is_told_to_programs_and_to_people() {
     let world = World::new().await;
-    let missing = |answer: &serde_json::Value| -> Vec<String> {
+    let missing = |answer: &Value| -> Vec<String> {
         let missing = answer["missing"].as_array().unwrap().iter();
         missing
             .map(|it| it["what"].as_str().unwrap().to_owned())
@@ -269,7 +269,7 @@ async fn changes_among_agents_are_followed() {
 #[tokio::test]
 async fn readiness_says_what_is_missing() {
     let world = World::new().await;
-    let condition = |ready: &serde_json::Value, name: &str| {
+    let condition = |ready: &Value, name: &str| {
         let conditions = ready["conditions"].as_array().unwrap().clone();
         conditions
             .into_iter()

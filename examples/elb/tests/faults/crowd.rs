@@ -27,7 +27,11 @@ fn priority(number: u32) -> i32 {
 }
 
 fn after(number: u32) -> f64 {
-    if number % 3 == 0 { 400.0 } else { 200.0 }
+    if number.is_multiple_of(3) {
+        400.0
+    } else {
+        200.0
+    }
 }
 
 fn scenario() -> Scenario {

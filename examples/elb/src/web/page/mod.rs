@@ -47,7 +47,8 @@ pub(super) fn index(site: &Site, sought: &Sought) -> String {
         }
         (services, true) => {
             let decisions = decisions::recent(&snapshot.decisions, &when);
-            overview::card(services, &snapshot.decisions, &when, sought) + &decisions
+            let last = site.handle.board().lock().last_decisions();
+            overview::card(services, &last, &when, sought) + &decisions
         }
         (services, false) => {
             let one = |service: &ServiceView| {
@@ -164,6 +165,7 @@ fn whole(
     let style = include_str!("style.css");
     let night = chart::night_rules();
     let head = head::render(snapshot);
+    let version = env!("CARGO_PKG_VERSION");
     let dialog = modes::dialog(site.access.token.is_some());
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -175,7 +177,7 @@ fn whole(
          <header>\n{head}</header>\n<main>\n{main}</main>\n\
          <footer>The same as data: <a href=\"{data}\">{data}</a>, \
          <a href=\"/api/v1/openapi.json\">all of the API</a>, \
-         <a href=\"/metrics\">metrics</a></footer>\n\
+         <a href=\"/metrics\">metrics</a>. elb {version}</footer>\n\
          {dialog}<script src=\"/script.js\"></script>\n</body>\n</html>\n"
     )
 }
