@@ -14,16 +14,17 @@ use sflow_metrics::Timestamp;
 use tokio::sync::watch;
 
 use crate::controller::{Decided, Managed, Outcome, Round, Stages};
+use crate::keeper::PoolEvent;
 use crate::latency::Latency;
 use crate::orchestrator::{Scaling, Service};
-use crate::policy::{Decision, Kind, Mode, Reason, Signal, Stage};
-use crate::pool::keeper::PoolEvent;
+use crate::policy::{Band, Decision, Kind, Mode, Reason, Signal, Stage};
 use crate::pool::machines::MachineStep;
-use crate::view::{DecisionView, Intake, Point, ServiceView, SignalView, Snapshot};
+use crate::telemetry::Intake;
+use crate::view::{DecisionView, Point, ServiceView, SignalView, Snapshot};
 
 use self::others::Others;
+pub use self::pools::MachineTally;
 use self::pools::Pools;
-pub use self::pools::{MachineTally, PoolStanding};
 
 /// Points of a service's past that are kept: an hour at one every two seconds.
 const PAST: usize = 1_800;
@@ -100,19 +101,6 @@ pub struct Standing {
     /// As the orchestrator described it last, with its tasks.
     #[serde(skip)]
     pub state: Option<Arc<Service>>,
-}
-
-/// One metric of a rule.
-#[derive(Clone, Debug, Serialize)]
-pub struct Band {
-    /// Its name.
-    pub metric: String,
-    /// Its unit.
-    pub unit: String,
-    /// The service shrinks below.
-    pub lower: f64,
-    /// And grows above.
-    pub upper: f64,
 }
 
 /// One decision of the history.

@@ -23,6 +23,7 @@ pub mod config;
 pub mod controller;
 pub mod docker;
 pub mod handle;
+pub mod keeper;
 pub mod latency;
 pub mod orchestrator;
 pub mod policy;

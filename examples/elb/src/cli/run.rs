@@ -15,7 +15,7 @@ use crate::board::About;
 use crate::config::{ARTICLE, Collector, Config};
 use crate::docker::Docker;
 use crate::handle::{Handle, Refusal, Request};
-use crate::pool::pools::Pools;
+use crate::keeper::pools::Pools;
 use crate::shared::Shared;
 use crate::telemetry::Telemetry;
 use crate::web::{self, Access, Site};
