@@ -1,35 +1,32 @@
 //! What the loop has come to: how each service stands, every decision worth telling, what went
 //! wrong. The loop writes it; page, API, metrics and terminal read it.
 
+mod history;
 mod others;
 mod pools;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::mem::Discriminant;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use sflow_metrics::Timestamp;
-use tokio::sync::watch;
 
 use crate::controller::{Decided, Managed, Outcome, Round, Stages};
 use crate::keeper::PoolEvent;
 use crate::latency::Latency;
 use crate::orchestrator::{Scaling, Service};
-use crate::policy::{Band, Decision, Kind, Mode, Reason, Signal, Stage};
-use crate::pool::machines::MachineStep;
+use crate::policy::{Band, Decision, Kind, Mode, Signal};
 use crate::telemetry::Intake;
 use crate::view::{DecisionView, Point, ServiceView, SignalView, Snapshot};
 
+pub use self::history::{Entry, History};
 use self::others::Others;
 pub use self::pools::MachineTally;
 use self::pools::Pools;
 
 /// Points of a service's past that are kept: an hour at one every two seconds.
 const PAST: usize = 1_800;
-/// Decisions that are kept.
-const DECISIONS: usize = 1_000;
 /// Decisions that a snapshot shows.
 const SHOWN: usize = 200;
 
@@ -101,24 +98,6 @@ pub struct Standing {
     /// As the orchestrator described it last, with its tasks.
     #[serde(skip)]
     pub state: Option<Arc<Service>>,
-}
-
-/// One decision of the history.
-#[derive(Clone, Debug, Serialize)]
-pub struct Entry {
-    /// Its number; later ones are larger.
-    pub id: u64,
-    /// What was decided, from what, and why.
-    #[serde(flatten)]
-    pub decision: Arc<Decision>,
-    /// What came of it.
-    #[serde(flatten)]
-    pub outcome: Outcome,
-    /// Of a pool: what is to be done with its machines.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub machines: Vec<MachineStep>,
-    /// The same in words.
-    pub words: String,
 }
 
 /// How often what happened.
@@ -344,8 +323,7 @@ impl Board {
 
     /// What a person sees now, with at most so many points of each service's past.
     pub fn snapshot(&self, intake: Intake, points: usize) -> Snapshot {
-        let first = self.history.entries.len().saturating_sub(SHOWN);
-        let shown = self.history.entries.iter().skip(first);
+        let shown = self.history.newest(SHOWN);
         let mut decisions: Vec<DecisionView> = shown.map(|entry| self.view_of(entry)).collect();
         decisions.extend(self.troubles.iter().map(|trouble| DecisionView {
             at: self.seconds(self.now),
@@ -396,7 +374,7 @@ impl Board {
     /// The last decision about each service, for people, as far as it is kept.
     pub fn last_decisions(&self) -> HashMap<String, DecisionView> {
         let mut last = HashMap::new();
-        for entry in self.history.entries.iter().rev() {
+        for entry in self.history.after(0).rev() {
             let decision = &entry.decision;
             if decision.kind == Kind::Service && !last.contains_key(&decision.service) {
                 last.insert(decision.service.clone(), self.view_of(entry));
@@ -458,103 +436,6 @@ pub struct News {
     pub troubles: Vec<String>,
     /// What has happened in pools of machines.
     pub machines: Vec<PoolEvent>,
-}
-
-/// The last decisions that said something new.
-#[derive(Debug, Default)]
-pub struct History {
-    entries: VecDeque<Arc<Entry>>,
-    last: watch::Sender<u64>,
-    /// What the last decision for each service said.
-    said: BTreeMap<(Kind, String), Said>,
-}
-
-#[derive(Debug, PartialEq)]
-struct Said {
-    change: (u32, u32),
-    outcome: Discriminant<Outcome>,
-    steps: Vec<(Stage, Discriminant<Reason>)>,
-}
-
-impl History {
-    /// Decisions with a larger number, oldest first.
-    pub fn after(&self, id: u64) -> impl DoubleEndedIterator<Item = &Arc<Entry>> {
-        let known = self.entries.partition_point(|entry| entry.id <= id);
-        self.entries.iter().skip(known)
-    }
-
-    /// Those about a service, or about a pool, oldest first.
-    pub fn about(&self, kind: Kind, name: &str) -> impl Iterator<Item = &Arc<Entry>> {
-        let is_meant = move |entry: &&Arc<Entry>| {
-            entry.decision.kind == kind && entry.decision.service == name
-        };
-        self.entries.iter().filter(is_meant)
-    }
-
-    /// The number of the newest.
-    pub fn last(&self) -> u64 {
-        *self.last.borrow()
-    }
-
-    /// Tells when that number changes.
-    pub fn watch(&self) -> watch::Receiver<u64> {
-        self.last.subscribe()
-    }
-
-    /// The number of the oldest that is kept; 0 if there is none.
-    pub fn first(&self) -> u64 {
-        self.entries.front().map_or(0, |entry| entry.id)
-    }
-
-    /// Whether a decision says something that the one before did not: other replicas, other
-    /// reasons, another outcome. Numbers move all the time; that they did is no news. A change
-    /// that was made always is.
-    fn is_news(&mut self, decided: &Decided) -> bool {
-        let decision = &decided.decision;
-        let said = Said::of(decided);
-        let is_done = decided.outcome == Outcome::Done;
-        let of = (decision.kind, decision.service.clone());
-        match self.said.get_mut(&of) {
-            Some(last) if *last == said => is_done,
-            Some(last) => {
-                *last = said;
-                true
-            }
-            None => {
-                self.said.insert(of, said);
-                true
-            }
-        }
-    }
-
-    fn add(&mut self, decided: &Decided, machines: &[MachineStep]) -> Arc<Entry> {
-        let id = self.last() + 1;
-        let entry = Arc::new(Entry {
-            id,
-            decision: Arc::clone(&decided.decision),
-            outcome: decided.outcome.clone(),
-            machines: machines.to_vec(),
-            words: decided.decision.to_string(),
-        });
-        if self.entries.len() == DECISIONS {
-            self.entries.pop_front();
-        }
-        self.entries.push_back(Arc::clone(&entry));
-        self.last.send_replace(id);
-        entry
-    }
-}
-
-impl Said {
-    fn of(decided: &Decided) -> Self {
-        let decision = &decided.decision;
-        let step = |step: &crate::policy::Step| (step.stage, std::mem::discriminant(&step.reason));
-        Self {
-            change: (decision.replicas, decision.result),
-            outcome: std::mem::discriminant(&decided.outcome),
-            steps: decision.steps.iter().map(step).collect(),
-        }
-    }
 }
 
 impl Standing {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use toml::{Table, Value};
 
-use super::file::{self, Policy, wrong};
+use super::policy::{self, Policy};
+use super::value::wrong;
 use super::{ConfigError, Service};
 
 /// The label by which a service asks to be balanced.
@@ -103,11 +104,11 @@ impl Labels {
         let policy: Policy = Value::Table(policy)
             .try_into()
             .map_err(|error: toml::de::Error| wrong("elb", error.message()))?;
-        file::check("elb", &policy)?;
+        policy::check("elb", &policy)?;
         Ok(Some(Service {
             name: name.to_owned(),
             priority,
-            settings: file::settings("elb", &self.defaults, &policy)?,
+            settings: policy::settings("elb", &self.defaults, &policy)?,
         }))
     }
 }

@@ -2,8 +2,10 @@
 
 mod file;
 mod labels;
+mod policy;
 mod pool;
 mod token;
+mod value;
 
 pub use labels::{ENABLED, Labels};
 pub use pool::{Pool, Selector};

@@ -7,7 +7,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sflow_metrics::EntityKind;
 
-use super::file::{self, Policy, Span, at_least, positive, wrong};
+use super::policy::{self, Policy};
+use super::value::{Span, at_least, positive, wrong};
 use super::{ConfigError, token};
 use crate::orchestrator::Node;
 use crate::policy::{Mode, Settings};
@@ -198,7 +199,7 @@ fn settings(key: &str, own: Policy) -> Result<Settings, ConfigError> {
             return Err(wrong(&format!("{key}.{name}"), "has no use for a pool"));
         }
     }
-    file::check(key, &own)?;
+    policy::check(key, &own)?;
     for (place, metric) in own.metric.iter().flatten().enumerate() {
         let kind = Question::new(&[&metric.name]).ok();
         let kind = kind.and_then(|question| question.kind(0));
@@ -216,7 +217,7 @@ fn settings(key: &str, own: Policy) -> Result<Settings, ConfigError> {
     own.down.stabilise = own.down.stabilise.or(Some(Span(STABILISE_DOWN)));
     own.fast = Some(false);
     own.warm_up = own.warm_up.or(Some(Span(Duration::from_secs(60))));
-    file::settings(key, &Policy::default(), &own)
+    policy::settings(key, &Policy::default(), &own)
 }
 
 impl HookFile {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::ConfigError;
-use super::file::wrong;
+use super::value::wrong;
 
 /// The token of those who may change anything.
 pub(super) fn of_http(

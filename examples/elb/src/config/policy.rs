@@ -1,0 +1,360 @@
+//! A policy as an operator writes it: for a service, for all that are silent, for a pool.
+
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use serde::Deserialize;
+
+use super::ConfigError;
+use super::value::{Span, positive, wrong};
+use crate::policy::{
+    Mode, Pace, Rule, Saturation, Schedule, Select, Settings, Target, Thresholds, days,
+};
+
+/// The settings of one service: its own words, else the defaults', else ours.
+pub(super) fn settings(
+    key: &str,
+    defaults: &Policy,
+    own: &Policy,
+) -> Result<Settings, ConfigError> {
+    let min = own.min.or(defaults.min).unwrap_or(1);
+    let max = own.max.or(defaults.max).unwrap_or(10);
+    if min > max {
+        return Err(wrong(
+            &format!("{key}.min"),
+            &format!("{min} is more than max, {max}"),
+        ));
+    }
+    Ok(Settings {
+        mode: own.mode.or(defaults.mode).unwrap_or_default(),
+        min,
+        max,
+        rule: rule(key, defaults, own)?,
+        warm_up: own
+            .warm_up
+            .or(defaults.warm_up)
+            .map_or(Duration::from_secs(15), |d| d.0),
+        fast: own.fast.or(defaults.fast).unwrap_or(true),
+        schedules: schedules(key, own.schedule.as_ref().or(defaults.schedule.as_ref()))?,
+        saturation: saturation(own.saturation.as_ref().or(defaults.saturation.as_ref())),
+        up: pace(&defaults.up, &own.up, Duration::ZERO),
+        down: pace(&defaults.down, &own.down, Duration::from_secs(300)),
+    })
+}
+
+fn schedules(key: &str, given: Option<&Vec<ScheduleFile>>) -> Result<Vec<Schedule>, ConfigError> {
+    let schedule = |(place, given): (usize, &ScheduleFile)| {
+        let key = |name: &str| format!("{key}.schedule[{place}].{name}");
+        let time = |name: &str, text: &str| {
+            text.parse()
+                .map_err(|_| wrong(&key(name), &format!("{text:?} is no time like \"08:00\"")))
+        };
+        let zone = given.zone.as_deref().unwrap_or("UTC");
+        if let (Some(min), Some(max)) = (given.min, given.max)
+            && min > max
+        {
+            return Err(wrong(
+                &key("min"),
+                &format!("{min} is more than max, {max}"),
+            ));
+        }
+        for (name, bound) in [("min", given.min), ("max", given.max)] {
+            if bound == Some(0) {
+                let problem = "a service without a replica shows no load";
+                return Err(wrong(&key(name), problem));
+            }
+        }
+        Ok(Schedule {
+            days: days(&given.days).ok_or_else(|| {
+                let problem = format!(
+                    "{:?} are no days like \"mon-fri\", \"sat,sun\" or \"daily\"",
+                    given.days
+                );
+                wrong(&key("days"), &problem)
+            })?,
+            from: time("from", &given.from)?,
+            to: time("to", &given.to)?,
+            zone: TimeZone::get(zone).map_err(|_| {
+                let problem = format!("{zone:?} is no time zone like \"Europe/Berlin\"");
+                wrong(&key("zone"), &problem)
+            })?,
+            min: given.min,
+            max: given.max,
+        })
+    };
+    given
+        .into_iter()
+        .flatten()
+        .enumerate()
+        .map(schedule)
+        .collect()
+}
+
+fn saturation(given: Option<&SaturationFile>) -> Saturation {
+    let ours = Saturation::default();
+    given.map_or(ours, |given| Saturation {
+        cpu: given.cpu.unwrap_or(ours.cpu),
+        steal: given.steal.unwrap_or(ours.steal),
+        network: given.network.unwrap_or(ours.network),
+    })
+}
+
+fn rule(key: &str, defaults: &Policy, own: &Policy) -> Result<Rule, ConfigError> {
+    let Some(metrics) = own.metric.as_ref().or(defaults.metric.as_ref()) else {
+        let problem = "name at least one metric to decide by, such as \
+                       { name = \"vir_cpu_cores\", target = 0.5 }";
+        return Err(wrong(&format!("{key}.metric"), problem));
+    };
+    let mut targets = Vec::new();
+    let mut thresholds = Vec::new();
+    for metric in metrics {
+        let name = metric.name.clone();
+        match (metric.target, metric.lower, metric.upper) {
+            (Some(target), _, _) => targets.push(Target {
+                metric: name,
+                target,
+            }),
+            (None, Some(lower), Some(upper)) => {
+                thresholds.push(Thresholds {
+                    metric: name,
+                    lower,
+                    upper,
+                });
+            }
+            _ => {}
+        }
+    }
+    let pick = |own: Option<f64>, default: Option<f64>| own.or(default).unwrap_or(0.1);
+    let step = |own: Option<u32>, default: Option<u32>| own.or(default).unwrap_or(1);
+    let by_targets = !targets.is_empty();
+    for (direction, pace) in [("up", &own.up), ("down", &own.down)] {
+        let (unused, what, instead) = if by_targets {
+            (
+                pace.step.is_some(),
+                "step",
+                "a target says itself how many replicas there should be",
+            )
+        } else {
+            (
+                pace.tolerance.is_some(),
+                "tolerance",
+                "the thresholds leave room between them",
+            )
+        };
+        if unused {
+            return Err(wrong(
+                &format!("{key}.{direction}.{what}"),
+                &format!("has no use: {instead}"),
+            ));
+        }
+    }
+    Ok(if by_targets {
+        Rule::Target {
+            metrics: targets,
+            tolerance_up: pick(own.up.tolerance, defaults.up.tolerance),
+            tolerance_down: pick(own.down.tolerance, defaults.down.tolerance),
+        }
+    } else {
+        Rule::TwoThreshold {
+            metrics: thresholds,
+            step_up: step(own.up.step, defaults.up.step),
+            step_down: step(own.down.step, defaults.down.step),
+        }
+    })
+}
+
+fn pace(defaults: &PaceFile, own: &PaceFile, stabilise: Duration) -> Pace {
+    let span = |own: Option<Span>, default: Option<Span>, ours: Duration| {
+        own.or(default).map_or(ours, |span| span.0)
+    };
+    Pace {
+        stabilise: span(own.stabilise, defaults.stabilise, stabilise),
+        cooldown: span(own.cooldown, defaults.cooldown, Duration::ZERO),
+        tasks: own.tasks.or(defaults.tasks),
+        percent: own.percent.or(defaults.percent),
+        period: span(own.period, defaults.period, Duration::from_secs(60)),
+        select: own.select.or(defaults.select).unwrap_or_default(),
+    }
+}
+
+/// Everything that can be wrong with a policy by itself, wherever it is written.
+pub(super) fn check(key: &str, policy: &Policy) -> Result<(), ConfigError> {
+    if policy.min == Some(0) {
+        let problem = "a service without a replica shows no load and would never grow again";
+        return Err(wrong(&format!("{key}.min"), problem));
+    }
+    if policy.max == Some(0) {
+        return Err(wrong(
+            &format!("{key}.max"),
+            "a service that may have no replica cannot grow",
+        ));
+    }
+    if let Some(limits) = &policy.saturation {
+        for (name, limit) in [
+            ("cpu", limits.cpu),
+            ("steal", limits.steal),
+            ("network", limits.network),
+        ] {
+            if let Some(limit) = limit {
+                positive(&format!("{key}.saturation.{name}"), limit)?;
+            }
+        }
+    }
+    if let Some(metrics) = &policy.metric {
+        check_metrics(&format!("{key}.metric"), metrics)?;
+    }
+    check_pace(&format!("{key}.up"), &policy.up)?;
+    check_pace(&format!("{key}.down"), &policy.down)
+}
+
+fn check_metrics(key: &str, metrics: &[MetricFile]) -> Result<(), ConfigError> {
+    if metrics.is_empty() {
+        return Err(wrong(key, "name at least one metric to decide by"));
+    }
+    for (place, metric) in metrics.iter().enumerate() {
+        let key = format!("{key}[{place}]");
+        check_name(&key, &metric.name)?;
+        if metrics
+            .iter()
+            .take(place)
+            .any(|known| known.name == metric.name)
+        {
+            return Err(wrong(&format!("{key}.name"), "this metric is named twice"));
+        }
+        match (metric.target, metric.lower, metric.upper) {
+            (Some(target), None, None) => positive(&format!("{key}.target"), target)?,
+            (None, Some(lower), Some(upper)) => {
+                positive(&format!("{key}.upper"), upper)?;
+                if !(lower.is_finite() && lower >= 0.0 && lower < upper) {
+                    let problem = format!("{lower} is not between 0 and upper, {upper}");
+                    return Err(wrong(&format!("{key}.lower"), &problem));
+                }
+            }
+            _ => return Err(wrong(&key, "give either target, or both lower and upper")),
+        }
+    }
+    let by_target = metrics
+        .iter()
+        .filter(|metric| metric.target.is_some())
+        .count();
+    if by_target != 0 && by_target != metrics.len() {
+        let problem = "a service is balanced by targets or by thresholds, not by both";
+        return Err(wrong(key, problem));
+    }
+    Ok(())
+}
+
+fn check_pace(key: &str, pace: &PaceFile) -> Result<(), ConfigError> {
+    if let Some(tolerance) = pace.tolerance
+        && !(0.0..1.0).contains(&tolerance)
+    {
+        let problem = format!("{tolerance} is not a part of 1; 0.1 is ten percent");
+        return Err(wrong(&format!("{key}.tolerance"), &problem));
+    }
+    if let Some(percent) = pace.percent {
+        positive(&format!("{key}.percent"), percent)?;
+    }
+    if pace.step == Some(0) {
+        return Err(wrong(
+            &format!("{key}.step"),
+            "a step of 0 is never a change",
+        ));
+    }
+    if pace.tasks == Some(0) {
+        return Err(wrong(
+            &format!("{key}.tasks"),
+            "0 tasks in a period is never a change",
+        ));
+    }
+    if pace.period.is_some_and(|period| period.0 == Duration::ZERO) {
+        return Err(wrong(
+            &format!("{key}.period"),
+            "a period of 0 s limits nothing",
+        ));
+    }
+    Ok(())
+}
+
+/// Metrics are those of the catalogue, what applications report as `custom.NAME`, and sums of
+/// them.
+fn check_name(key: &str, name: &str) -> Result<(), ConfigError> {
+    let is_word = |word: &str| {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+        !word.is_empty() && word.bytes().all(fits)
+    };
+    if !name.split('+').all(is_word) {
+        let problem =
+            format!("{name:?} is neither a metric nor a sum like vir_bytes_in+vir_bytes_out");
+        return Err(wrong(&format!("{key}.name"), &problem));
+    }
+    crate::telemetry::Question::new(&[name])
+        .map(|_| ())
+        .map_err(|error| {
+            // The rest shows the place in a query that nobody wrote.
+            let words = error.to_string();
+            let problem = words.lines().next().unwrap_or_default();
+            let problem = problem.replace(
+                "`Metric::all` lists them",
+                "the README of sflow-metrics lists them",
+            );
+            wrong(&format!("{key}.name"), &problem)
+        })
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Policy {
+    pub(super) mode: Option<Mode>,
+    pub(super) min: Option<u32>,
+    pub(super) max: Option<u32>,
+    pub(super) metric: Option<Vec<MetricFile>>,
+    pub(super) warm_up: Option<Span>,
+    pub(super) fast: Option<bool>,
+    schedule: Option<Vec<ScheduleFile>>,
+    pub(super) saturation: Option<SaturationFile>,
+    #[serde(default)]
+    pub(super) up: PaceFile,
+    #[serde(default)]
+    pub(super) down: PaceFile,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MetricFile {
+    pub(super) name: String,
+    target: Option<f64>,
+    lower: Option<f64>,
+    upper: Option<f64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ScheduleFile {
+    days: String,
+    from: String,
+    to: String,
+    zone: Option<String>,
+    min: Option<u32>,
+    max: Option<u32>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SaturationFile {
+    cpu: Option<f64>,
+    steal: Option<f64>,
+    network: Option<f64>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PaceFile {
+    step: Option<u32>,
+    tolerance: Option<f64>,
+    pub(super) stabilise: Option<Span>,
+    cooldown: Option<Span>,
+    tasks: Option<u32>,
+    percent: Option<f64>,
+    period: Option<Span>,
+    select: Option<Select>,
+}

@@ -1,0 +1,78 @@
+//! Single values as an operator writes them, and what is wrong with them.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer};
+
+use super::ConfigError;
+
+pub(super) fn positive(key: &str, value: f64) -> Result<(), ConfigError> {
+    if value.is_finite() && value > 0.0 {
+        Ok(())
+    } else {
+        Err(wrong(key, &format!("{value} is not above zero")))
+    }
+}
+
+pub(super) fn at_least(
+    key: &str,
+    given: Option<Span>,
+    default: f64,
+    least: f64,
+) -> Result<Duration, ConfigError> {
+    let span = given.map_or(Duration::from_secs_f64(default), |span| span.0);
+    if span < Duration::from_secs_f64(least) {
+        return Err(wrong(
+            key,
+            &format!("{} s is too short: at least {least} s", span.as_secs_f64()),
+        ));
+    }
+    Ok(span)
+}
+
+pub(super) fn wrong(key: &str, problem: &str) -> ConfigError {
+    ConfigError::Value {
+        key: key.to_owned(),
+        problem: problem.to_owned(),
+    }
+}
+
+/// A length of time as an operator writes it: `"500ms"`, `"10s"`, `"5m"`, `"1h"`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Span(pub(super) Duration);
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+
+        impl Visitor<'_> for Text {
+            type Value = Span;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a length of time such as \"10s\", \"500ms\" or \"5m\"")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Span, E> {
+                span(text).ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(text), &self))
+            }
+        }
+
+        deserializer.deserialize_str(Text)
+    }
+}
+
+fn span(text: &str) -> Option<Span> {
+    let digits = text.find(|c: char| !(c.is_ascii_digit() || c == '.'))?;
+    let (number, unit) = text.split_at(digits);
+    let factor = match unit {
+        "ms" => 0.001,
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return None,
+    };
+    let seconds = number.parse::<f64>().ok()? * factor;
+    Duration::try_from_secs_f64(seconds).ok().map(Span)
+}
