@@ -1,9 +1,10 @@
 //! What the loop has come to: how each service stands, every decision worth telling, what went
 //! wrong. The loop writes it; page, API, metrics and terminal read it.
 
+mod others;
 mod pools;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::mem::Discriminant;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,15 +14,17 @@ use sflow_metrics::Timestamp;
 use tokio::sync::watch;
 
 use crate::controller::{Decided, Managed, Outcome, Round, Stages};
+use crate::keeper::PoolEvent;
 use crate::latency::Latency;
 use crate::orchestrator::{Scaling, Service};
-use crate::policy::{Decision, Kind, Mode, Reason, Stage};
-use crate::pool::keeper::PoolEvent;
+use crate::policy::{Band, Decision, Kind, Mode, Reason, Signal, Stage};
 use crate::pool::machines::MachineStep;
-use crate::view::{DecisionView, Intake, Point, ServiceView, SignalView, Snapshot};
+use crate::telemetry::Intake;
+use crate::view::{DecisionView, Point, ServiceView, SignalView, Snapshot};
 
+use self::others::Others;
+pub use self::pools::MachineTally;
 use self::pools::Pools;
-pub use self::pools::{MachineTally, PoolStanding};
 
 /// Points of a service's past that are kept: an hour at one every two seconds.
 const PAST: usize = 1_800;
@@ -45,6 +48,7 @@ pub struct Board {
     standings: Vec<Standing>,
     nodes: Vec<String>,
     past: BTreeMap<String, VecDeque<Point>>,
+    others: BTreeMap<String, Others>,
     history: History,
     troubles: Vec<String>,
     tally: Tally,
@@ -97,19 +101,6 @@ pub struct Standing {
     /// As the orchestrator described it last, with its tasks.
     #[serde(skip)]
     pub state: Option<Arc<Service>>,
-}
-
-/// One metric of a rule.
-#[derive(Clone, Debug, Serialize)]
-pub struct Band {
-    /// Its name.
-    pub metric: String,
-    /// Its unit.
-    pub unit: String,
-    /// The service shrinks below.
-    pub lower: f64,
-    /// And grows above.
-    pub upper: f64,
 }
 
 /// One decision of the history.
@@ -167,6 +158,7 @@ impl Board {
             standings: Vec::new(),
             nodes: Vec::new(),
             past: BTreeMap::new(),
+            others: BTreeMap::new(),
             history: History::default(),
             troubles: Vec::new(),
             tally: Tally::default(),
@@ -220,11 +212,23 @@ impl Board {
             if past.len() == PAST {
                 past.pop_front();
             }
-            past.push_back(standing.point(at));
+            // What was known when it was looked at last is not what is known now.
+            let last = standing
+                .last
+                .as_ref()
+                .filter(|_| round.reached && standing.mode != Mode::Off);
+            let inputs = last.map_or(&[][..], |last| &last.inputs);
+            past.push_back(standing.point(at, inputs));
+            let others = match self.others.get_mut(&managed.name) {
+                Some(others) => others,
+                None => self.others.entry(managed.name.clone()).or_default(),
+            };
+            others.note(standing.signals.len(), inputs);
         }
         if self.past.len() > managed.len() {
-            self.past
-                .retain(|name, _| managed.iter().any(|managed| managed.name == *name));
+            let is_there = |name: &String| managed.iter().any(|managed| managed.name == *name);
+            self.past.retain(|name, _| is_there(name));
+            self.others.retain(|name, _| is_there(name));
         }
         let is_new = |trouble: &&String| !self.troubles.contains(trouble);
         news.troubles = round.troubles.iter().filter(is_new).cloned().collect();
@@ -368,6 +372,15 @@ impl Board {
         }
     }
 
+    /// The same with the loads of another of its metrics, by its place.
+    pub fn past_by(&self, service: &str, metric: usize) -> Vec<Point> {
+        let past = self.past(service);
+        match self.others.get(service) {
+            Some(others) => others.in_place(past, metric),
+            None => past,
+        }
+    }
+
     /// A service as a person sees it.
     pub fn view(&self, service: &str) -> Option<ServiceView> {
         let standing = self.standing(service)?;
@@ -378,6 +391,18 @@ impl Board {
     pub fn decisions(&self, kind: Kind, name: &str) -> Vec<DecisionView> {
         let own = self.history.about(kind, name);
         own.map(|entry| self.view_of(entry)).collect()
+    }
+
+    /// The last decision about each service, for people, as far as it is kept.
+    pub fn last_decisions(&self) -> HashMap<String, DecisionView> {
+        let mut last = HashMap::new();
+        for entry in self.history.entries.iter().rev() {
+            let decision = &entry.decision;
+            if decision.kind == Kind::Service && !last.contains_key(&decision.service) {
+                last.insert(decision.service.clone(), self.view_of(entry));
+            }
+        }
+        last
     }
 
     fn view_of(&self, entry: &Entry) -> DecisionView {
@@ -587,11 +612,8 @@ impl Standing {
         }
     }
 
-    fn point(&self, at: f64) -> Point {
-        let first = self
-            .last
-            .as_ref()
-            .and_then(|decision| decision.inputs.first());
+    fn point(&self, at: f64, inputs: &[Signal]) -> Point {
+        let first = inputs.first();
         Point {
             at,
             load: first.and_then(|input| input.value),
@@ -603,7 +625,8 @@ impl Standing {
     }
 
     fn view(&self, past: Vec<Point>) -> ServiceView {
-        let inputs = self.last.as_ref().map_or(&[][..], |last| &last.inputs);
+        let last = self.last.as_ref().filter(|_| self.mode != Mode::Off);
+        let inputs = last.map_or(&[][..], |last| &last.inputs);
         let signals = self.signals.iter().enumerate().map(|(place, band)| {
             let input = inputs.get(place);
             SignalView {

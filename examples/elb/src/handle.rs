@@ -11,8 +11,8 @@ use crate::board::Board;
 use crate::config::Config;
 use crate::policy::Mode;
 use crate::shared::Shared;
-use crate::telemetry::Telemetry;
-use crate::view::{ContainerView, Snapshot};
+use crate::telemetry::{ContainerView, Telemetry};
+use crate::view::Snapshot;
 
 /// Requests that wait while the loop waits for the orchestrator.
 const WAITING: usize = 16;

@@ -8,7 +8,8 @@
 //! [`telemetry`] turns datagrams into what each container uses, [`policy`] turns that into
 //! decisions, each with its reasons, and an [`orchestrator`] carries them out: [`docker`] for a
 //! cluster, [`simulator`] for everything that can be tried without one. The [`controller`]
-//! ties them together and never sleeps; who drives it decides what time is.
+//! ties them together and never sleeps; who drives it decides what time is. A [`pool`] of machines
+//! is kept by the same policy, on what their hosts report.
 
 #[cfg(target_os = "linux")]
 pub mod agent;
@@ -22,6 +23,7 @@ pub mod config;
 pub mod controller;
 pub mod docker;
 pub mod handle;
+pub mod keeper;
 pub mod latency;
 pub mod orchestrator;
 pub mod policy;

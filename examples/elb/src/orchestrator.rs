@@ -62,6 +62,16 @@ pub trait Orchestrator {
     ) -> Result<(), OrchestratorError>;
 }
 
+impl Demand {
+    /// How many tasks it is told to have; none where there is no such number.
+    pub const fn replicas(&self) -> u32 {
+        match self.scaling {
+            Scaling::Replicated { replicas } => replicas,
+            Scaling::Global | Scaling::Job => 0,
+        }
+    }
+}
+
 /// A service that was found by a label.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Labelled {

@@ -6,10 +6,10 @@ use std::net::SocketAddr;
 use sflow_metrics::Timestamp;
 
 use crate::balancer::Balancer;
-use crate::board::PoolStanding;
 use crate::config::{Config, Control, Pool, Service};
+use crate::keeper::PoolEvent;
+use crate::keeper::PoolStanding;
 use crate::policy::{Kind, Mode};
-use crate::pool::keeper::PoolEvent;
 use crate::simulator::{Scenario, Simulation, Truth};
 use crate::view::Point;
 

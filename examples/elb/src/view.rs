@@ -1,15 +1,11 @@
 //! What a person sees: one value, drawn by the terminal, the page and the chart alike.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 use sflow_metrics::Timestamp;
 
-use crate::orchestrator::TaskState;
-
-use crate::board::PoolStanding;
+use crate::keeper::{PoolEvent, PoolStanding};
 use crate::policy::Kind;
-use crate::pool::keeper::PoolEvent;
+use crate::telemetry::Intake;
 
 /// The state of the loop at one moment.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -106,28 +102,6 @@ pub struct ServiceView {
     pub past: Vec<Point>,
 }
 
-/// One container of a service: what the orchestrator says of its task, and what telemetry says.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct ContainerView {
-    /// Its name.
-    pub name: String,
-    /// The node that its task is placed on.
-    pub node: Option<String>,
-    /// What its task is doing.
-    pub state: TaskState,
-    /// For how long, in seconds.
-    pub age: f64,
-    /// The orchestrator's words on why it does not run, or why the one before it ended.
-    pub error: Option<String>,
-    /// Tasks that failed in its place lately.
-    pub failures: u32,
-    /// Whether telemetry knows it.
-    pub seen: bool,
-    /// Its value of each metric that the service is balanced by, in their order; `None` where
-    /// none is fresh.
-    pub values: Vec<Option<f64>>,
-}
-
 /// One signal of a service, as mean per container.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct SignalView {
@@ -191,17 +165,4 @@ pub struct DecisionView {
     pub fast: bool,
     /// Why, in words, most important first.
     pub reasons: Vec<String>,
-}
-
-/// Counts of what arrived on the port.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct Intake {
-    /// Datagrams received.
-    pub datagrams: u64,
-    /// Samples in them.
-    pub samples: u64,
-    /// Agents known.
-    pub agents: u64,
-    /// Datagrams, samples and records that could not be used, by cause.
-    pub refused: BTreeMap<String, u64>,
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 use elb::compare::{
     Comparison, Contender, Course, Grid, Moment, Options, Score, Settling, Trace, compare,
 };
+use proptest::prelude::{ProptestConfig, prop, prop_assert};
+use proptest::proptest;
 
 const fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -228,6 +230,33 @@ async fn nothing_swings_on_whatever_gain_and_delay() {
         longest.swinging < Grid::SETTLED.as_secs_f64(),
         "{longest:?}"
     );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+
+    /// Nor does it between the places of the grid, or beyond them.
+    #[test]
+    fn d20_nothing_swings_on_anywhere_between(
+        gain in prop::option::of(10.0..300.0),
+        window in 0_u64..400,
+        polling in 2_u64..40,
+        start_up in 1_u64..90,
+        load in 250.0..900.0,
+        seed in 0_u64..1_000,
+    ) {
+        let grid = Grid {
+            gains: vec![gain],
+            windows: vec![window],
+            polling: vec![polling],
+            start_up: vec![start_up],
+            loads: vec![load],
+            ..Grid::full(seed, 0.8)
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let grown = runtime.block_on(grid.run()).unwrap();
+        prop_assert!(!grown.cells[0].is_sustained(), "{}", grown);
+    }
 }
 
 /// What would be reported if something did.

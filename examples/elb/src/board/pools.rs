@@ -1,54 +1,16 @@
 //! How pools of machines stand.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 
 use serde::Serialize;
 use sflow_metrics::Timestamp;
 
-use super::{Band, Board, News, PAST};
-use crate::policy::{Decision, Mode};
-use crate::pool::keeper::{Given, Keeper, MachineStanding, MachineState, PoolEvent};
+use super::{Board, News, PAST};
+use crate::keeper::pools::PoolRound;
+use crate::keeper::{Keeper, PoolEvent, PoolStanding};
+use crate::policy::Mode;
 use crate::pool::machines::MachineStep;
-use crate::pool::peers::PeerStanding;
-use crate::pool::pools::PoolRound;
-use crate::pool::room::Floor;
 use crate::view::{Point, PoolView};
-
-/// How a pool stands after a round.
-#[derive(Clone, Debug, Serialize)]
-pub struct PoolStanding {
-    /// Its name.
-    pub name: String,
-    /// What the loop does for it: its own mode, or the loop's where that allows less.
-    pub mode: Mode,
-    /// Its own mode.
-    pub own_mode: Mode,
-    /// Whether there is a hook that adds and removes machines.
-    pub has_hook: bool,
-    /// Never fewer machines.
-    pub min: u32,
-    /// Never more.
-    pub max: u32,
-    /// How many the services need.
-    pub floor: Floor,
-    /// Machines that take tasks.
-    pub serving: u32,
-    /// Each machine.
-    pub machines: Vec<MachineStanding>,
-    /// Orders that are under way.
-    pub orders: Vec<Given>,
-    /// What would be done now, were it to act.
-    pub advised: Vec<MachineStep>,
-    /// Whether machines that stay out of line are replaced.
-    pub replace: bool,
-    /// How many may still be replaced in this period.
-    pub replacements_left: u32,
-    /// What it is kept by, with the values between which nothing happens.
-    pub signals: Vec<Band>,
-    /// What was decided last.
-    pub last: Option<Arc<Decision>>,
-}
 
 /// How often what happened to machines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -103,7 +65,7 @@ impl Board {
             if past.len() == PAST {
                 past.pop_front();
             }
-            past.push_back(standing.point(at));
+            past.push_back(point(standing, at));
         }
         for keeper in keepers {
             let name = keeper.pool().name.clone();
@@ -177,68 +139,17 @@ impl Board {
     }
 }
 
-impl PoolStanding {
-    fn of(now: Timestamp, keeper: &Keeper, mode: Mode) -> Self {
-        let pool = keeper.pool();
-        let metrics = keeper.question().metrics().iter().enumerate();
-        let band = |(index, metric): (usize, &String)| {
-            let (lower, upper) = pool.settings.rule.band(index).unwrap_or_default();
-            Band {
-                metric: metric.clone(),
-                unit: keeper.question().unit(index),
-                lower,
-                upper,
-            }
-        };
-        let machines = keeper.standings().to_vec();
-        let serving = machines.iter();
-        let serving = serving.filter(|machine| machine.state == MachineState::Serving);
-        let (min, max, _) = pool.settings.bounds(now);
-        Self {
-            name: pool.name.clone(),
-            mode: keeper.mode().least(mode),
-            own_mode: keeper.mode(),
-            has_hook: pool.hook.is_some(),
-            min,
-            max,
-            floor: keeper.floor().clone(),
-            serving: u32::try_from(serving.count()).unwrap_or(u32::MAX),
-            machines,
-            orders: keeper.orders().cloned().collect(),
-            advised: keeper.advised().to_vec(),
-            replace: pool.replace,
-            replacements_left: keeper.replacements_left(now),
-            signals: metrics.map(band).collect(),
-            last: keeper.last().cloned(),
-        }
-    }
-
-    /// Machines that there should be.
-    pub fn wanted(&self) -> u32 {
-        match &self.last {
-            Some(decision) if decision.mode == Mode::Act => decision.result,
-            Some(decision) => decision.replicas,
-            None => self.serving,
-        }
-    }
-
-    /// Machines that stay out of line with their peers.
-    pub fn poor(&self) -> impl Iterator<Item = &MachineStanding> {
-        let machines = self.machines.iter();
-        machines.filter(|machine| matches!(machine.peer, Some(PeerStanding::Poor { .. })))
-    }
-
-    fn point(&self, at: f64) -> Point {
-        let inputs = self.last.as_ref().map(|decision| &decision.inputs);
-        let first = inputs.and_then(|inputs| inputs.first());
-        Point {
-            at,
-            load: first.and_then(|input| input.value),
-            least: first.and_then(|input| input.least).map(|load| load as f32),
-            most: first.and_then(|input| input.most).map(|load| load as f32),
-            wanted: self.wanted(),
-            running: self.serving,
-        }
+/// One moment of a pool's past.
+fn point(standing: &PoolStanding, at: f64) -> Point {
+    let inputs = standing.last.as_ref().map(|decision| &decision.inputs);
+    let first = inputs.and_then(|inputs| inputs.first());
+    Point {
+        at,
+        load: first.and_then(|input| input.value),
+        least: first.and_then(|input| input.least).map(|load| load as f32),
+        most: first.and_then(|input| input.most).map(|load| load as f32),
+        wanted: standing.wanted(),
+        running: standing.serving,
     }
 }
 

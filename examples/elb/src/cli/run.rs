@@ -15,7 +15,7 @@ use crate::board::About;
 use crate::config::{ARTICLE, Collector, Config};
 use crate::docker::Docker;
 use crate::handle::{Handle, Refusal, Request};
-use crate::pool::pools::Pools;
+use crate::keeper::pools::Pools;
 use crate::shared::Shared;
 use crate::telemetry::Telemetry;
 use crate::web::{self, Access, Site};
@@ -130,7 +130,7 @@ async fn balance(config: Config) -> anyhow::Result<()> {
             () = &mut end => break,
         }
     }
-    info!("ending; services and machines stay as they are");
+    info!("ending; the services stay as they are, and so do the machines");
     if let Some(pools) = balancer.pools_mut()
         && !pools.finish(HOOKS).await
     {

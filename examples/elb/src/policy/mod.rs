@@ -19,7 +19,7 @@ pub use decision::{Decision, Kind, Stage, Step};
 pub use observation::{Fast, HostLoad, Observation, Obstacle, Signal};
 pub use reason::Reason;
 pub use schedule::{Schedule, days};
-pub use settings::{Mode, Pace, Rule, Saturation, Select, Settings, Target, Thresholds};
+pub use settings::{Band, Mode, Pace, Rule, Saturation, Select, Settings, Target, Thresholds};
 
 use sflow_metrics::Timestamp;
 

@@ -106,6 +106,19 @@ pub enum Rule {
     },
 }
 
+/// One metric of a rule, as people are shown it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Band {
+    /// Its name.
+    pub metric: String,
+    /// Its unit.
+    pub unit: String,
+    /// What is balanced shrinks below.
+    pub lower: f64,
+    /// And grows above.
+    pub upper: f64,
+}
+
 impl Rule {
     /// The metrics it asks for, in order.
     pub fn metrics(&self) -> Vec<&str> {

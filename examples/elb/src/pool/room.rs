@@ -285,17 +285,10 @@ mod tests {
         }
     }
 
-    fn replicas(demand: &Demand) -> u32 {
-        match demand.scaling {
-            Scaling::Replicated { replicas } => replicas,
-            _ => 0,
-        }
-    }
-
     fn least(census: &Census, machines: &[Node], others: &[Node]) -> Floor {
         let machines: Vec<&Node> = machines.iter().collect();
         let others: Vec<&Node> = others.iter().collect();
-        floor(census, &machines, &others, replicas, 10)
+        floor(census, &machines, &others, Demand::replicas, 10)
     }
 
     #[test]
@@ -396,7 +389,7 @@ mod tests {
         census.nodes = (0..50).map(node).collect();
         let begun = std::time::Instant::now();
         let nodes: Vec<&Node> = census.nodes.iter().collect();
-        let floor = floor(&census, &nodes, &[], replicas, 60);
+        let floor = floor(&census, &nodes, &[], Demand::replicas, 60);
         assert!((8..=50).contains(&floor.machines), "{floor:?}");
         for place in 0..nodes.len() {
             let mut others = nodes.clone();
@@ -425,7 +418,7 @@ mod tests {
             prop_assert!(found.machines <= 10);
             if !found.is_short {
                 let enough: Vec<&Node> = nodes.iter().take(found.machines as usize).collect();
-                let at_most = |most: u32| floor(&census, &enough[..1], &[], replicas, most);
+                let at_most = |most: u32| floor(&census, &enough[..1], &[], Demand::replicas, most);
                 prop_assert!(!at_most(found.machines).is_short);
                 prop_assert!(found.machines == 1 || at_most(found.machines - 1).is_short);
             }

@@ -4,6 +4,7 @@ mod fast;
 mod hosts;
 mod look;
 mod question;
+mod shown;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -21,9 +22,9 @@ pub(crate) use self::hosts::short_name;
 pub use self::look::Look;
 pub(crate) use self::look::NAME_LENGTH;
 pub use self::question::Question;
+pub use self::shown::{ContainerView, Intake};
 pub use self::work::{question_of_work, work_per_cpu};
 use crate::orchestrator::{Service, Task};
-use crate::view::{ContainerView, Intake};
 
 /// Decodes what arrives and keeps the picture. Nothing that arrives is an error here: what
 /// cannot be used is counted by cause, and told in the log once for each cause.

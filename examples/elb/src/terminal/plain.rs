@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 
-use crate::view::{DecisionView, Intake, ServiceView, Snapshot};
+use crate::telemetry::Intake;
+use crate::view::{DecisionView, ServiceView, Snapshot};
 use crate::words::{count, duration, limits, log_time, printable, quantity};
 
 /// Writes a heading once, every decision that changes something, and how things stand every

@@ -453,6 +453,7 @@ mod tests {
             .intake
             .refused
             .insert("not sFlow version 5".to_owned(), 1234);
+        newer.troubles = vec!["service <nginx> does not exist".to_owned()];
         *page.shown.lock() = newer;
         let (header, body) = page.get("/").await;
         for expected in [
@@ -473,6 +474,9 @@ mod tests {
             "apache is above 100 kB/s",
             "not sFlow version 5</bdi></td><td class=\"number\">1,234",
             "<svg role=\"img\"",
+            "<h2>Wrong now</h2>",
+            "service &lt;nginx&gt; does not exist",
+            "No agent has been heard.",
         ] {
             assert!(body.contains(expected), "no {expected:?} in {body}");
         }

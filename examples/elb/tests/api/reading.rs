@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::site::World;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -27,7 +29,7 @@ async fn services_stand_as_they_do() {
         assert!(container["node"].is_string(), "{container}");
         let values = container["values"].as_array().unwrap();
         assert_eq!(values.len(), metrics);
-        assert!(values.iter().all(|value| value.is_number()), "{container}");
+        assert!(values.iter().all(Value::is_number), "{container}");
     }
     // The mean of a decision lies between its least and its most loaded container.
     for input in one["last"]["inputs"].as_array().unwrap() {
@@ -95,7 +97,7 @@ async fn who_waits_hears_of_the_next_decision_at_once() {
 #[tokio::test]
 async fn what_is_missing_is_told_to_programs_and_to_people() {
     let world = World::new().await;
-    let missing = |answer: &serde_json::Value| -> Vec<String> {
+    let missing = |answer: &Value| -> Vec<String> {
         let missing = answer["missing"].as_array().unwrap().iter();
         missing
             .map(|it| it["what"].as_str().unwrap().to_owned())
@@ -267,7 +269,7 @@ async fn changes_among_agents_are_followed() {
 #[tokio::test]
 async fn readiness_says_what_is_missing() {
     let world = World::new().await;
-    let condition = |ready: &serde_json::Value, name: &str| {
+    let condition = |ready: &Value, name: &str| {
         let conditions = ready["conditions"].as_array().unwrap().clone();
         conditions
             .into_iter()

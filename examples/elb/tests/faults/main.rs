@@ -3,6 +3,7 @@
 //!
 //! What the statistics make of each fault is tested where they are computed.
 
+mod crowd;
 mod network;
 mod silence;
 mod strangers;

@@ -53,6 +53,20 @@ async fn the_page_lives_in_a_browser() {
     }
     browser.picture("index.png").await;
     browser.visit(&page.at("/service/apache")).await;
+    // By its second metric as well, over the same time.
+    browser.click(".further summary").await;
+    let second = browser
+        .value("document.querySelector('.further').innerText")
+        .await;
+    for part in [
+        "vir_cpu_utilization",
+        "Load per container (%)",
+        "thresholds 0.5–1 %",
+    ] {
+        assert!(second.to_string().contains(part), "{part}: {second}");
+    }
+    let lines = "document.querySelectorAll('.further .wide polyline').length";
+    assert!(browser.value(lines).await.as_u64() > Some(1));
     browser.picture("service.png").await;
     assert_eq!(browser.complaints, [""; 0]);
     browser.close().await;

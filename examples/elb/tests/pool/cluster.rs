@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use elb::controller::Outcome;
 use elb::handle::{Refusal, Request};
+use elb::keeper::MachineState;
+use elb::keeper::pools::Pools;
 use elb::orchestrator::{
     Availability, Census, DRAINED_FOR, Labelled, Node, Orchestrator, OrchestratorError, Resources,
     Service,
 };
 use elb::policy::Mode;
-use elb::pool::keeper::MachineState;
-use elb::pool::pools::Pools;
 use elb::shared::Shared;
 use elb::simulator::{Event, Load, Scenario, Simulation};
 use elb::telemetry::Telemetry;

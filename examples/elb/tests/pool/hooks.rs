@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use elb::keeper::MachineState;
 use elb::pool::hook::{Action, Call, HookSettings};
-use elb::pool::keeper::MachineState;
 use elb::pool::provider::Background;
 use elb::simulator::{Event, Load, Scenario};
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use elb::keeper::MachineState;
 use elb::orchestrator::{Availability, Orchestrator, Resources};
-use elb::pool::keeper::MachineState;
 use elb::simulator::{Event, Load, Scenario};
 use proptest::prelude::*;
 
@@ -101,7 +101,7 @@ async fn live_through(story: Story) -> Result<(), TestCaseError> {
         });
         prop_assert!(on_the_way.count() <= 1, "{:?}", standing.machines);
         // Where we have drained one, what is needed is there without it.
-        let begun = |state: &elb::board::PoolStanding| {
+        let begun = |state: &elb::keeper::PoolStanding| {
             state
                 .machines
                 .iter()

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use elb::config::Config;
+use elb::keeper::{Happened, MachineState};
 use elb::policy::{Decision, Mode};
-use elb::pool::keeper::{Happened, MachineState};
 use elb::pool::machines::{DrainBecause, MachineStep};
 use elb::pool::peers::{PeerStanding, Sign};
 use elb::simulator::{Delay, Event, Load, Scenario};

@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use elb::balancer::Balancer;
-use elb::board::PoolStanding;
 use elb::config::{Config, Control, Pool, Service};
 use elb::controller::Round;
+use elb::keeper::PoolStanding;
 use elb::policy::{Mode, Rule, Target};
 use elb::pool::hook::{HookError, HookSettings, Order, Promise};
 use elb::pool::provider::{Answer, Provider};

@@ -160,7 +160,7 @@ fn room(findings: &mut Findings, about: &str, config: &Config, pool: &Pool, cens
     let least = |demand: &Demand| {
         let mut services = config.services.iter();
         let known = services.find(|service| service.name == demand.name);
-        known.map_or(1, |service| service.settings.min)
+        known.map_or(demand.replicas(), |service| service.settings.min)
     };
     let floor = floor(census, &of, &others, least, pool.settings.max);
     if let (true, Some(service)) = (floor.is_short, floor.service) {

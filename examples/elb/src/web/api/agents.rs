@@ -7,7 +7,7 @@ use sflow_metrics::{AgentStatus, Health, Timestamp};
 
 use super::input::{Params, limit};
 use crate::presence::{Missing, Presence};
-use crate::view::Intake;
+use crate::telemetry::Intake;
 use crate::web::Site;
 use crate::web::problem::Problem;
 

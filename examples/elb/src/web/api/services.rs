@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::input::{Named, Nothing, Params, time};
 use crate::board::Standing;
 use crate::policy::Mode;
-use crate::view::{ContainerView, Point};
+use crate::telemetry::ContainerView;
+use crate::view::Point;
 use crate::web::Site;
 use crate::web::problem::{Problem, repeated};
 

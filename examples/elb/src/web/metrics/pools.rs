@@ -5,8 +5,9 @@ use std::fmt;
 use prometheus_client::encoding::DescriptorEncoder;
 
 use super::{Column, Labels, counters, gauges, label};
-use crate::board::{Board, PoolStanding};
-use crate::pool::keeper::MachineState;
+use crate::board::Board;
+use crate::keeper::MachineState;
+use crate::keeper::PoolStanding;
 use crate::pool::peers::PeerStanding;
 
 pub(super) fn pools(board: &Board, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {

@@ -1,7 +1,8 @@
 //! The containers of a service, one by one.
 
 use crate::orchestrator::TaskState;
-use crate::view::{ContainerView, ServiceView, SignalView};
+use crate::telemetry::ContainerView;
+use crate::view::{ServiceView, SignalView};
 use crate::web::html::Text;
 use crate::words::{duration, quantity, shortened};
 

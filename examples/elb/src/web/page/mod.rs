@@ -47,7 +47,8 @@ pub(super) fn index(site: &Site, sought: &Sought) -> String {
         }
         (services, true) => {
             let decisions = decisions::recent(&snapshot.decisions, &when);
-            overview::card(services, &snapshot.decisions, &when, sought) + &decisions
+            let last = site.handle.board().lock().last_decisions();
+            overview::card(services, &last, &when, sought) + &decisions
         }
         (services, false) => {
             let one = |service: &ServiceView| {
@@ -89,6 +90,14 @@ pub(super) fn of_service(site: &Site, name: &str) -> Option<String> {
     let mut service = snapshot.services.swap_remove(place);
     let board = site.handle.board().lock();
     service.past = board.past(name);
+    let further = service.signals.iter().enumerate().skip(1);
+    let further: Vec<ServiceView> = further
+        .map(|(place, signal)| ServiceView {
+            signals: vec![signal.clone()],
+            past: board.past_by(name, place),
+            ..service.clone()
+        })
+        .collect();
     let entries: Vec<_> = board
         .history()
         .about(Kind::Service, name)
@@ -99,7 +108,7 @@ pub(super) fn of_service(site: &Site, name: &str) -> Option<String> {
     let when = When::of(&snapshot, site.handle.board().lock().started());
     let containers = site.handle.containers(name);
     let containers = containers::card(&service, &containers);
-    let card = service::whole(&service, &decisions, &when);
+    let card = service::whole(&service, &further, &decisions, &when);
     let history = decisions::history(Kind::Service, &service, &entries, &when);
     let troubles = troubles(&snapshot.troubles);
     let main =
@@ -139,7 +148,7 @@ fn troubles(troubles: &[String]) -> String {
     match troubles.is_empty() {
         true => String::new(),
         false => format!(
-            "<section class=\"card alert\" role=\"status\">\n<h2>Wrong now</h2>\n\
+            "<section class=\"card alert\">\n<h2>Wrong now</h2>\n\
              <ul>\n{items}{more}</ul>\n</section>\n"
         ),
     }
@@ -156,18 +165,19 @@ fn whole(
     let style = include_str!("style.css");
     let night = chart::night_rules();
     let head = head::render(snapshot);
+    let version = env!("CARGO_PKG_VERSION");
     let dialog = modes::dialog(site.access.token.is_some());
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <noscript><meta http-equiv=\"refresh\" content=\"2\"></noscript>\n\
+         <noscript><meta http-equiv=\"refresh\" content=\"10\"></noscript>\n\
          <title>{title} · elastic load balancing</title>\n\
          <style>\n{style}@media (prefers-color-scheme: dark) {{{night}}}\n</style>\n</head>\n<body class=\"{class}\">\n\
          <header>\n{head}</header>\n<main>\n{main}</main>\n\
          <footer>The same as data: <a href=\"{data}\">{data}</a>, \
          <a href=\"/api/v1/openapi.json\">all of the API</a>, \
-         <a href=\"/metrics\">metrics</a></footer>\n\
+         <a href=\"/metrics\">metrics</a>. elb {version}</footer>\n\
          {dialog}<script src=\"/script.js\"></script>\n</body>\n</html>\n"
     )
 }

@@ -8,7 +8,6 @@ use super::modes;
 use super::signal::{self, State};
 use super::sparkline;
 use super::when::When;
-use crate::policy::Kind;
 use crate::view::{DecisionView, ServiceView, SignalView};
 use crate::web::html::{Segment, Text};
 use crate::words::{limits, quantity, shortened};
@@ -20,15 +19,10 @@ const FEW: usize = 15;
 
 pub(super) fn card(
     services: &[ServiceView],
-    decisions: &[DecisionView],
+    last: &HashMap<String, DecisionView>,
     when: &When,
     sought: &Sought,
 ) -> String {
-    let last: HashMap<&str, &DecisionView> = decisions
-        .iter()
-        .filter(|decision| decision.kind == Kind::Service)
-        .map(|decision| (decision.service.as_str(), decision))
-        .collect();
     let is_meant = |service: &&ServiceView| service.name.contains(&sought.0);
     let mut meant: Vec<&ServiceView> = services.iter().filter(is_meant).collect();
     let total = meant.len();
@@ -36,7 +30,7 @@ pub(super) fn card(
         meant.sort_by_key(|service| Reverse(Need::of(service)));
         meant.truncate(ROWS);
     }
-    let row = |service: &&ServiceView| row(service, last.get(service.name.as_str()), when);
+    let row = |service: &&ServiceView| row(service, last.get(&service.name), when);
     let rows: String = meant.iter().map(row).collect();
     let left_out = match total - meant.len() {
         0 => String::new(),
@@ -158,7 +152,7 @@ fn sum(services: &[ServiceView]) -> String {
     all + &parts.collect::<String>()
 }
 
-fn row(service: &ServiceView, last: Option<&&DecisionView>, when: &When) -> String {
+fn row(service: &ServiceView, last: Option<&DecisionView>, when: &When) -> String {
     let need = Need::of(service);
     let (class, words) = (need.class(), need.words());
     let (mode, meaning) = modes::meaning(&service.mode);

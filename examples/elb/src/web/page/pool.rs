@@ -2,11 +2,11 @@
 
 use super::when::When;
 use super::{decisions, modes, signal};
-use crate::board::PoolStanding;
 use crate::chart;
+use crate::keeper::PoolStanding;
+use crate::keeper::{Given, MachineStanding, MachineState};
 use crate::policy::Kind;
 use crate::pool::hook::Action;
-use crate::pool::keeper::{Given, MachineStanding, MachineState};
 use crate::pool::machines::MachineStep;
 use crate::pool::peers::PeerStanding;
 use crate::view::{DecisionView, PoolView};
@@ -185,7 +185,7 @@ fn orders(pool: &PoolStanding, when: &When) -> String {
 }
 
 fn events(pool: &PoolView, when: &When) -> String {
-    let item = |event: &crate::pool::keeper::PoolEvent| {
+    let item = |event: &crate::keeper::PoolEvent| {
         format!(
             "<li>{} <bdi>{}</bdi></li>\n",
             when.decided(event.at),

@@ -1,5 +1,5 @@
 // Keeps the page as it is now, and switches modes. Without this the page is read as well: the
-// browser then loads it anew every two seconds.
+// browser then loads it anew every ten seconds.
 "use strict";
 
 const EVERY = 2000;

@@ -22,16 +22,48 @@ pub(super) fn card(service: &ServiceView, decisions: &[DecisionView], when: &Whe
     )
 }
 
-/// The card on the service's own page, which lists the decisions below.
-pub(super) fn whole(service: &ServiceView, decisions: &[DecisionView], when: &When) -> String {
+/// The card on the service's own page, which lists the decisions below; with its past by each
+/// further metric.
+pub(super) fn whole(
+    service: &ServiceView,
+    further: &[ServiceView],
+    decisions: &[DecisionView],
+    when: &When,
+) -> String {
     let name = format!("<bdi>{}</bdi>", Text(&service.name));
     let body = body(service, decisions, when, "");
+    let further: String = further
+        .iter()
+        .map(|it| by_metric(it, decisions, when))
+        .collect();
     let file = Segment(&service.name);
     format!(
-        "<section class=\"card\">\n{}{body}\
+        "<section class=\"card\">\n{}{body}{further}\
          <p class=\"more\"><a href=\"/chart/{file}.svg\">chart as a file</a></p>\n</section>\n",
         head(service, &name)
     )
+}
+
+/// The same over the same time, by another metric.
+fn by_metric(service: &ServiceView, decisions: &[DecisionView], when: &When) -> String {
+    let metric = service.signals.first().map_or("", |it| it.metric.as_str());
+    let metric = Text(metric);
+    format!(
+        "<details class=\"further\" data-key=\"by {metric}\"><summary>by <bdi>{metric}</bdi>\
+         </summary>{}</details>\n",
+        charts(service, decisions, when, "")
+    )
+}
+
+fn charts(service: &ServiceView, decisions: &[DecisionView], when: &When, list: &str) -> String {
+    let live = chart::Live {
+        kind: Kind::Service,
+        service,
+        decisions,
+        began: when.began,
+    };
+    let (wide, narrow) = (live.part(chart::WIDE, list), live.part(chart::NARROW, list));
+    format!("<div class=\"chart wide\">{wide}</div>\n<div class=\"chart narrow\">{narrow}</div>\n")
 }
 
 fn head(service: &ServiceView, name: &str) -> String {
@@ -47,17 +79,8 @@ fn body(service: &ServiceView, decisions: &[DecisionView], when: &When, list: &s
     let numbers = numbers(service);
     let pips = pips(service);
     let signals: String = service.signals.iter().map(signal::row).collect();
-    let live = chart::Live {
-        kind: Kind::Service,
-        service,
-        decisions,
-        began: when.began,
-    };
-    let (wide, narrow) = (live.part(chart::WIDE, list), live.part(chart::NARROW, list));
-    format!(
-        "{numbers}{pips}<div class=\"signals\">\n{signals}</div>\n\
-         <div class=\"chart wide\">{wide}</div>\n<div class=\"chart narrow\">{narrow}</div>\n"
-    )
+    let charts = charts(service, decisions, when, list);
+    format!("{numbers}{pips}<div class=\"signals\">\n{signals}</div>\n{charts}")
 }
 
 fn numbers(service: &ServiceView) -> String {

@@ -1,7 +1,7 @@
 //! The card of what arrives, from whom, and what is missing.
 
 use crate::presence::{Missing, Presence, Reporter};
-use crate::view::Intake;
+use crate::telemetry::Intake;
 use crate::web::html::Text;
 use crate::words::{count, duration, shortened};
 

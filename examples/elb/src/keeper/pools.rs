@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use sflow_metrics::{QueryError, Timestamp};
 
-use super::hook::{Action, Order};
-use super::keeper::{Happened, Keeper, Seen, replicas, takes_tasks};
-use super::machines::MachineStep;
-use super::provider::{Background, Provider};
+use super::{Happened, Keeper, Seen, takes_tasks};
 use crate::config::Pool;
 use crate::controller::{Decided, Managed, Outcome};
 use crate::orchestrator::{Availability, Census, Demand, Node, Orchestrator, OrchestratorError};
 use crate::policy::Mode;
+use crate::pool::hook::{Action, Order};
+use crate::pool::machines::MachineStep;
+use crate::pool::provider::{Background, Provider};
 use crate::shared::Shared;
 use crate::telemetry::{Question, Telemetry, question_of_work, work_per_cpu};
 
@@ -322,7 +322,7 @@ fn least(now: Timestamp, most: Mode, managed: &[Managed], demand: &Demand) -> u3
     let known = managed.find(|managed| managed.name == demand.name);
     match known.filter(|managed| managed.mode.least(most) == Mode::Act) {
         Some(managed) => managed.policy.settings().bounds(now).0,
-        None => replicas(demand),
+        None => demand.replicas(),
     }
 }
 

@@ -2,8 +2,9 @@
 //! and what to do next.
 //!
 //! Pure but for its memory: it is shown the cluster and what telemetry says, and answers with
-//! what is to be done. [`pools`](super::pools) does it.
+//! what is to be done. [`pools`] does it.
 
+pub mod pools;
 mod standing;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -12,14 +13,14 @@ use std::time::Duration;
 
 use sflow_metrics::{QueryError, Timestamp};
 
-pub use self::standing::{Given, Happened, MachineStanding, MachineState, PoolEvent};
-use super::hook::{HookError, Order, Promise};
-use super::machines::{Aim, Leaving, Machine, MachineStep, Machines, StaysBecause};
-use super::peers::{PeerStanding, Peers, Sight};
-use super::room::{Floor, floor, homeless};
+pub use self::standing::{Given, Happened, MachineStanding, MachineState, PoolEvent, PoolStanding};
 use crate::config::Pool;
-use crate::orchestrator::{Availability, Census, DRAINED_FOR, Demand, Node, Scaling};
+use crate::orchestrator::{Availability, Census, DRAINED_FOR, Demand, Node};
 use crate::policy::{Decision, HostLoad, Kind, Mode, Observation, Policy, Signal};
+use crate::pool::hook::{HookError, Order, Promise};
+use crate::pool::machines::{Aim, Leaving, Machine, MachineStep, Machines, StaysBecause};
+use crate::pool::peers::{PeerStanding, Peers, Sight};
+use crate::pool::room::{Floor, floor, homeless};
 use crate::telemetry::Question;
 
 /// Events of a pool that are kept.
@@ -496,12 +497,4 @@ fn count_after(after: &Machines, machines: &[Machine], steps: &[MachineStep]) ->
 /// Whether a node is heard and takes tasks.
 pub(super) fn takes_tasks(node: &Node) -> bool {
     node.is_ready && node.availability == Availability::Active
-}
-
-/// How many tasks a service has.
-pub(super) const fn replicas(demand: &Demand) -> u32 {
-    match demand.scaling {
-        Scaling::Replicated { replicas } => replicas,
-        Scaling::Global | Scaling::Job => 0,
-    }
 }

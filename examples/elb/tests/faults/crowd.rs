@@ -1,0 +1,131 @@
+//! Many services that want more at once.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use elb::balancer::Balancer;
+use elb::config::Config;
+use elb::controller::Outcome;
+use elb::simulator::{Delay, Load, Scenario, Simulation};
+use sflow_metrics::Timestamp;
+
+use crate::world::START;
+
+const SERVICES: u32 = 100;
+const A_MINUTE: usize = 20;
+const MINUTE: Duration = Duration::from_secs(60);
+/// All loads grow then.
+const STEP: Duration = Duration::from_secs(90);
+
+/// The one of this number: of ten, the last three matter most; and some need more than others.
+fn name(number: u32) -> String {
+    format!("s{number:02}")
+}
+
+fn priority(number: u32) -> i32 {
+    i32::from(number % 10 >= 7)
+}
+
+fn after(number: u32) -> f64 {
+    if number.is_multiple_of(3) {
+        400.0
+    } else {
+        200.0
+    }
+}
+
+fn scenario() -> Scenario {
+    let mut scenario = Scenario::named("article").unwrap();
+    let like = scenario.services[0].clone();
+    for host in &mut scenario.hosts {
+        host.cores = 64;
+    }
+    let service = |number| {
+        let mut service = like.clone();
+        service.name = name(number);
+        service.replicas = 2;
+        service.start = Delay::millis(500, 1_500);
+        service.load = Load::Step {
+            before: 100.0,
+            after: after(number),
+            at: STEP,
+        };
+        service
+    };
+    scenario.services = (0..SERVICES).map(service).collect();
+    scenario.duration = Duration::from_secs(1_800);
+    scenario
+}
+
+fn config() -> Config {
+    let service = |number| {
+        format!(
+            "[[service]]\nname = \"{}\"\npriority = {}\n",
+            name(number),
+            priority(number)
+        )
+    };
+    let services: String = (0..SERVICES).map(service).collect();
+    Config::from_toml(&format!(
+        "[control]\nchanges_per_minute = {A_MINUTE}\n[defaults]\nmode = \"act\"\nmin = 2\n\
+         max = 10\nfast = false\nmetric = [{{ name = \"vir_bytes_in+vir_bytes_out\", target = \
+         80000 }}]\n{services}"
+    ))
+    .unwrap()
+}
+
+#[tokio::test]
+async fn d19_a_hundred_that_want_more_at_once_are_served_by_need() {
+    let config = config();
+    let simulation = Simulation::new(&scenario(), 1, START).unwrap();
+    let mut balancer = Balancer::new(START, simulation, config.control, &config.services).unwrap();
+    let mut now = START;
+    let mut made: Vec<(Timestamp, u32)> = Vec::new();
+    let mut waited = 0;
+    while now < START + STEP + MINUTE * 10 {
+        now = now + Duration::from_secs(2);
+        let mut arrived = Vec::new();
+        balancer.orchestrator_mut().advance(now, |sent| {
+            arrived.push((sent.at, sent.source, sent.bytes.to_vec()));
+        });
+        for (at, source, bytes) in arrived {
+            balancer.receive(at, SocketAddr::new(source, 6343), &bytes);
+        }
+        for decided in balancer.round(now).await.decisions {
+            let words = decided.decision.to_string();
+            waited += u32::from(words.contains("it waits its turn"));
+            if decided.outcome == Outcome::Done {
+                assert!(
+                    decided.decision.result > decided.decision.replicas,
+                    "{words}"
+                );
+                made.push((now, decided.decision.service[1..].parse().unwrap()));
+            }
+        }
+    }
+    assert!(waited > 100, "{waited}");
+    for window in made.windows(A_MINUTE + 1) {
+        let (first, last) = (window[0].0, window[A_MINUTE].0);
+        assert!(last - first >= MINUTE, "more than may be: {window:?}");
+    }
+    // In the end everybody has what he needs, …
+    for number in 0..SERVICES {
+        let truth = balancer.orchestrator_mut().truth(&name(number)).unwrap();
+        let need = (after(number) * 1_000.0 / 80_000.0).ceil() as u32;
+        assert!(
+            (need - 1..=need + 2).contains(&truth.wanted),
+            "{}: {} of {need}",
+            name(number),
+            truth.wanted
+        );
+    }
+    // … and those that matter most had it first.
+    let first = |important: bool| {
+        let firsts = (0..SERVICES).filter(|number| (priority(*number) == 1) == important);
+        let first = |number| made.iter().find(|(_, who)| *who == number).unwrap().0;
+        let mut firsts: Vec<Timestamp> = firsts.map(first).collect();
+        firsts.sort_unstable();
+        firsts[firsts.len() / 2]
+    };
+    assert!(first(true) + MINUTE < first(false), "{made:?}");
+}
