@@ -82,11 +82,7 @@ impl Managed {
             Some(Scaling::Replicated { replicas }) => replicas,
             _ => 0,
         };
-        let wish = self
-            .last
-            .as_ref()
-            .and_then(|decision| decision.wish)
-            .unwrap_or(replicas);
+        let wish = self.policy.claim(now).unwrap_or(replicas);
         let wish = wish.max(replicas).clamp(min, max);
         Claim {
             priority: self.priority,

@@ -112,6 +112,13 @@ impl Policy {
         decision
     }
 
+    /// What others are to leave to it: the most that it wished for in the window of shrinking. By
+    /// what it wishes at a single moment, others would be taken from and given back over and over.
+    pub fn claim(&self, now: Timestamp) -> Option<u32> {
+        let last = self.window.last();
+        self.window.most(now, &self.settings).max(last)
+    }
+
     /// Tells the policy that its decision has been carried out.
     pub fn changed(&mut self, now: Timestamp, from: u32, to: u32) {
         self.changes.record(now, from, to);

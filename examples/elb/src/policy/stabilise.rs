@@ -69,6 +69,18 @@ impl Window {
         }
     }
 
+    /// The last recommendation.
+    pub(super) fn last(&self) -> Option<u32> {
+        self.past.back().map(|(_, wish)| *wish)
+    }
+
+    /// The largest recommendation of the window of shrinking, if there is any.
+    pub(super) fn most(&self, now: Timestamp, settings: &Settings) -> Option<u32> {
+        let window = settings.down.stabilise;
+        let past = self.past.iter().filter(|(at, _)| now - *at <= window);
+        past.map(|(_, wish)| *wish).max()
+    }
+
     /// A moment at which no recommendation could be made counts as one to stay.
     pub(super) fn hold(&mut self, now: Timestamp, settings: &Settings, replicas: u32) {
         self.remember(now, settings, replicas);

@@ -108,15 +108,7 @@ impl Balancer {
 
     /// Those of them that were carried out, as replicas before and after.
     pub(crate) fn changes(&self, name: &str) -> Vec<(u64, u64)> {
-        let decisions = self.decisions(name);
-        let done = decisions.iter().filter(|it| it["outcome"] == "done");
-        let change = |it: &Value| {
-            (
-                it["replicas"].as_u64().unwrap(),
-                it["result"].as_u64().unwrap(),
-            )
-        };
-        done.map(change).collect()
+        changes_of(std::slice::from_ref(self), name)
     }
 
     /// The agent at an address, if it was heard.
@@ -165,6 +157,27 @@ fn free_ports() -> (u16, SocketAddr) {
     let http = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let telemetry = telemetry.local_addr().unwrap().port();
     (telemetry, http.local_addr().unwrap())
+}
+
+/// What all of these have carried out, in the order of time.
+pub(crate) fn changes_of(balancers: &[Balancer], name: &str) -> Vec<(u64, u64)> {
+    let all = balancers.iter().flat_map(|one| one.decisions(name));
+    let mut done: Vec<Value> = all.filter(|it| it["outcome"] == "done").collect();
+    done.sort_by_key(|it| it["time"].as_u64());
+    let change = |it: &Value| {
+        let replicas = [&it["replicas"], &it["result"]].map(|it| it.as_u64().unwrap());
+        (replicas[0], replicas[1])
+    };
+    done.iter().map(change).collect()
+}
+
+/// How often it grew after it had shrunk, or shrank after it had grown.
+pub(crate) fn turns(changes: &[(u64, u64)]) -> usize {
+    let grows = |change: &(u64, u64)| change.1 > change.0;
+    let pairs = changes.windows(2);
+    pairs
+        .filter(|pair| grows(&pair[0]) != grows(&pair[1]))
+        .count()
 }
 
 /// The reasons of a decision.

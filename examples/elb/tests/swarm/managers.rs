@@ -114,7 +114,7 @@ fn the_leader_stops(lab: &Lab) {
     let is_leader = |node: &&Value| node["ManagerStatus"]["Leader"] == true;
     let leader = nodes.as_array().unwrap().iter().find(is_leader).unwrap();
     assert_eq!(leader["Description"]["Hostname"], "node1");
-    Load::during(lab, &web, 25, |load| {
+    Load::during(lab, &web, 22, |load| {
         balancer.wait_heard(&web.name, 3);
         lab.ask(2);
         let paused = lab.paused(1);
@@ -165,7 +165,7 @@ fn two_of_three_stop(lab: &Lab) {
     let balancer = Balancer::start(&[1, 2, 3], &config(&web.name));
     let _agents = Agent::everywhere(lab, balancer.port);
     web.wait_running(3);
-    Load::during(lab, &web, 25, |load| {
+    Load::during(lab, &web, 22, |load| {
         balancer.wait_heard(&web.name, 3);
         let paused = (lab.paused(1), lab.paused(2));
         load.set(0);

@@ -33,7 +33,7 @@ fn t11_a_silent_agent_is_told_and_nothing_is_taken_away() {
     let balancer = Balancer::start(&[1], &config(&web.name));
     let mut agents = Agent::everywhere(&lab, balancer.port);
     web.wait_running(3);
-    Load::during(&lab, &web, 25, |load| {
+    Load::during(&lab, &web, 22, |load| {
         balancer.wait_heard(&web.name, 3);
         // How often each is heard is known after four of its intervals.
         throughout(seconds(8), || assert_eq!(web.replicas(), 3));
@@ -105,7 +105,7 @@ fn a_node_that_is_cut_off_and_comes_back_takes_nothing_away_and_stops_nothing() 
             node["Description"]["Hostname"] == "node3" && node["Status"]["State"] == state
         })
     };
-    Load::during(&lab, &web, 25, |load| {
+    Load::during(&lab, &web, 22, |load| {
         balancer.wait_heard(&web.name, 3);
         let cut = lab.cut(3);
         let begun = Instant::now();
@@ -164,7 +164,7 @@ fn t16_lies_about_containers_raise_no_load() {
     let balancer = Balancer::start(&[1], &config(&web.name));
     let _agents = Agent::everywhere(&lab, balancer.port);
     web.wait_running(3);
-    Load::during(&lab, &web, 25, |_| {
+    Load::during(&lab, &web, 22, |_| {
         balancer.wait_heard(&web.name, 3);
         let tasks = web.tasks();
         let names: Vec<(u32, String)> = tasks
@@ -210,7 +210,7 @@ fn t16_lies_about_containers_raise_no_load() {
             let value = &balancer.service(&web.name)["last"]["inputs"][0]["value"];
             highest = highest.max(value.as_f64().unwrap_or(0.0));
         }
-        // 25 answers each second of three containers.
+        // 22 answers each second of three containers.
         assert!(highest < 120_000.0, "{highest}");
         println!("at most {highest:.0} bytes/s, whatever was claimed");
         // It was heard all the same.

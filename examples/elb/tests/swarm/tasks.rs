@@ -104,7 +104,7 @@ fn d6_nothing_is_scaled_while_an_update_rolls_and_it_goes_on_afterwards() {
     let balancer = Balancer::start(&[1], &config);
     let _agents = Agent::everywhere(&lab, balancer.port);
     web.wait_running(3);
-    Load::during(&lab, &web, 25, |load| {
+    Load::during(&lab, &web, 22, |load| {
         balancer.wait_heard(&web.name, 3);
         web.update(|spec| {
             spec["TaskTemplate"]["ContainerSpec"]["Env"] = json!(["VERSION=2"]);
@@ -225,7 +225,7 @@ fn d16_killed_at_any_moment_it_goes_on_from_what_there_is() {
     let _agents = Agent::everywhere(&lab, balancer.port);
     web.wait_running(1);
     balancer.wait_heard(&web.name, 1);
-    Load::during(&lab, &web, 40, |_| {
+    Load::during(&lab, &web, 38, |_| {
         // While it grows, over and over, each time at another moment of its rounds.
         let mut replicas = web.replicas();
         for turn in 0..4 {

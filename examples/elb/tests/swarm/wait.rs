@@ -17,6 +17,24 @@ pub(crate) fn until<T>(what: &str, within: Duration, mut look: impl FnMut() -> O
     }
 }
 
+/// Waits until something has held for so long without a break.
+pub(crate) fn until_steady(
+    what: &str,
+    lasting: Duration,
+    within: Duration,
+    mut holds: impl FnMut() -> bool,
+) {
+    let mut since: Option<Instant> = None;
+    until(what, within, || {
+        since = match (holds(), since) {
+            (true, None) => Some(Instant::now()),
+            (true, since) => since,
+            (false, _) => None,
+        };
+        (since?.elapsed() >= lasting).then_some(())
+    });
+}
+
 /// Looks again and again for so long; `look` is to assert what must hold all the time.
 pub(crate) fn throughout(lasting: Duration, mut look: impl FnMut()) {
     let begun = Instant::now();

@@ -5,10 +5,10 @@ use std::thread::{scope, sleep};
 use std::time::{Duration, Instant};
 
 use crate::agent::Agent;
-use crate::balancer::{Balancer, DEFAULTS, reasons};
+use crate::balancer::{Balancer, DEFAULTS, changes_of, reasons, turns};
 use crate::lab::Lab;
 use crate::load::Load;
-use crate::wait::{seconds, throughout, until};
+use crate::wait::{seconds, throughout, until, until_steady};
 
 fn config(owner: &str, service: &str) -> String {
     format!(
@@ -29,28 +29,23 @@ fn d15_two_balancers_come_to_one_number_and_stay_there() {
     for one in &both {
         one.wait_heard(&web.name, 1);
     }
-    Load::during(&lab, &web, 40, |_| {
-        until("there are five replicas", seconds(30), || {
-            (web.replicas() == 5 && web.running() == 5).then_some(())
+    Load::during(&lab, &web, 38, |_| {
+        until_steady("there are five replicas", seconds(8), seconds(60), || {
+            web.replicas() == 5 && web.running() == 5
         });
-        throughout(seconds(8), || assert_eq!(web.replicas(), 5));
         for one in &both {
             assert_eq!(one.service(&web.name)["replicas"], 5);
         }
-        let all: Vec<_> = both.iter().flat_map(|one| one.changes(&web.name)).collect();
-        assert!(
-            !all.is_empty() && all.iter().all(|(from, to)| to > from),
-            "{all:?}"
-        );
     });
     until("one is left", seconds(30), || {
         (web.replicas() == 1).then_some(())
     });
     throughout(seconds(6), || assert_eq!(web.replicas(), 1));
-    let all: Vec<_> = both.iter().flat_map(|one| one.changes(&web.name)).collect();
+    let all = changes_of(&both, &web.name);
     println!("changes of both: {all:?}");
-    // Neither takes back what the other did.
-    assert!(all.len() <= 8, "{all:?}");
+    // Neither takes back what the other did: from growing to shrinking once, and not again but
+    // where a first reading of new containers was too high.
+    assert!(turns(&all) <= 2 && all.len() <= 10, "{all:?}");
 }
 
 #[test]
@@ -67,7 +62,7 @@ fn d15_of_two_balancers_with_names_the_one_named_by_the_service_acts() {
     web.wait_running(1);
     left.wait_heard(&web.name, 1);
     right.wait_heard(&web.name, 1);
-    Load::during(&lab, &web, 40, |_| {
+    Load::during(&lab, &web, 38, |_| {
         until("there are five replicas", seconds(30), || {
             (web.replicas() == 5).then_some(())
         });
@@ -113,7 +108,7 @@ fn d1_somebody_who_never_rests_is_not_overwritten_and_does_not_stop_it() {
             }
         });
         let _end = End(&ended);
-        Load::during(&lab, &web, 40, |_| {
+        Load::during(&lab, &web, 38, |_| {
             until("there are five replicas all the same", seconds(60), || {
                 (web.replicas() == 5).then_some(())
             });

@@ -280,6 +280,21 @@ fn a_growth_by_others_gives_no_leave_to_shrink_at_once() {
 }
 
 #[test]
+fn what_was_wished_is_claimed_for_the_window() {
+    let mut settings = settings(cpu());
+    settings.down.stabilise = Duration::from_secs(60);
+    let mut policy = Policy::new(settings);
+    assert_eq!(policy.claim(at(0)), None);
+    // A wish for eight, at one moment.
+    for second in (0..=80).step_by(10) {
+        let load = if second == 10 { 1.0 } else { 0.5 };
+        let _ = policy.step(at(second), &loaded(4, load));
+        let claim = if (10..=70).contains(&second) { 8 } else { 4 };
+        assert_eq!(policy.claim(at(second)), Some(claim), "{second}");
+    }
+}
+
+#[test]
 fn the_budget_is_a_ceiling_below_which_only_the_minimum_goes() {
     let mut observation = loaded(4, 1.0);
     observation.ceiling = Some(5);
