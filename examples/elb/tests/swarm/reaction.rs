@@ -56,6 +56,9 @@ fn a_step_in_load_is_answered_within_seconds() {
                 (0.5..2.0).contains(&(fast / slow)).then_some(())
             };
             until("samples are believed", seconds(120), is_believed);
+            let packets = "sum:vir_pkts_in+vir_pkts_out";
+            let packets = format!("{packets}{{vir_host_name={}.*}}", samples.name);
+            println!("packets each second: {:?}", balancer.query(&packets)[0]);
             for turn in 0..steps {
                 // Not in step with the counters.
                 sleep(Duration::from_millis(1_300 * turn));
