@@ -86,11 +86,12 @@ impl Cluster {
         self.tasks.iter().filter_map(|task| task.next).min()
     }
 
-    /// Counts up to `at` at the present rates. Nothing may change before that.
-    pub(super) fn count_to(&mut self, at: Timestamp) {
+    /// Counts up to `at` at the present rates, if it has not been done; answers whether it was to
+    /// be. Nothing may change before that.
+    pub(super) fn count_to(&mut self, at: Timestamp) -> bool {
         let elapsed = at - self.counted_to;
         if elapsed.is_zero() {
-            return;
+            return false;
         }
         self.share(self.counted_to - self.start + elapsed / 2);
         let seconds = elapsed.as_secs_f64();
@@ -113,6 +114,7 @@ impl Cluster {
             }
         }
         self.counted_to = at;
+        true
     }
 
     /// Gives every running task its share of the load, and of its host's processors.

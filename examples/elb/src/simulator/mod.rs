@@ -242,9 +242,10 @@ impl Simulation {
 
     /// Counts up to `at`, and lets agents see the packets of that time.
     fn count_to(&mut self, at: Timestamp) {
-        self.cluster.count_to(at);
-        for agent in &mut self.agents {
-            agent.sample(&self.cluster, at);
+        if self.cluster.count_to(at) {
+            for agent in &mut self.agents {
+                agent.sample(&self.cluster, at);
+            }
         }
     }
 
