@@ -29,7 +29,7 @@ fn d15_two_balancers_come_to_one_number_and_stay_there() {
     for one in &both {
         one.wait_heard(&web.name, 1);
     }
-    Load::during(&lab, &web, 38, |_| {
+    Load::during(&lab, &web, 42, |_| {
         until_steady("there are five replicas", seconds(8), seconds(60), || {
             web.replicas() == 5 && web.running() == 5
         });
@@ -62,7 +62,7 @@ fn d15_of_two_balancers_with_names_the_one_named_by_the_service_acts() {
     web.wait_running(1);
     left.wait_heard(&web.name, 1);
     right.wait_heard(&web.name, 1);
-    Load::during(&lab, &web, 38, |_| {
+    Load::during(&lab, &web, 42, |_| {
         until("there are five replicas", seconds(30), || {
             (web.replicas() == 5).then_some(())
         });
@@ -108,7 +108,7 @@ fn d1_somebody_who_never_rests_is_not_overwritten_and_does_not_stop_it() {
             }
         });
         let _end = End(&ended);
-        Load::during(&lab, &web, 38, |_| {
+        Load::during(&lab, &web, 42, |_| {
             until("there are five replicas all the same", seconds(60), || {
                 (web.replicas() == 5).then_some(())
             });
