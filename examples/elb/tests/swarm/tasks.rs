@@ -129,7 +129,8 @@ fn d6_nothing_is_scaled_while_an_update_rolls_and_it_goes_on_afterwards() {
         });
         println!("rolled for {:?}", begun.elapsed());
         assert!(begun.elapsed() > seconds(4));
-        assert_eq!(seen, "completed");
+        // What is scaled next has no update any more.
+        assert!(seen == "completed" || seen.is_null(), "{seen}");
         until("it grows after the update", seconds(30), || {
             (web.replicas() >= 5 && web.running() >= 5).then_some(())
         });
