@@ -32,9 +32,9 @@ fn services_grow_under_load_and_shrink_after_it() {
     web.wait_running(1);
     balancer.wait_heard(&web.name, 1);
 
-    let (grown, changes) = Load::during(&lab, &web, 38, |_| {
+    let (grown, changes) = Load::during(&lab, &web, 42, |_| {
         Load::during(&lab, &stepwise, 18, |_| {
-            // 38 answers of eleven kilobytes each second need five replicas at a hundred.
+            // 42 answers of eleven kilobytes each second need five replicas at a hundred.
             until("five replicas of the one run", seconds(30), || {
                 (web.replicas() == 5 && web.running() == 5).then_some(())
             });

@@ -61,7 +61,7 @@ fn under_churn_nothing_leaks_and_the_sizes_are_right_in_the_end() {
                 }
             }
             churn.end();
-            to_first.set(38);
+            to_first.set(42);
             to_second.set(13);
             for (service, size) in services.iter().zip([5, 2]) {
                 until(

@@ -56,9 +56,9 @@ fn d7_tasks_that_do_not_start_or_stay_stop_growing_and_nothing_else() {
         (states == [Some(1), Some(1)]).then_some(())
     });
     sleep(Duration::from_secs(16));
-    Load::during(&lab, &full, 30, |_| {
-        Load::during(&lab, &failing, 30, |_| {
-            Load::during(&lab, &web, 30, |_| {
+    Load::during(&lab, &full, 33, |_| {
+        Load::during(&lab, &failing, 33, |_| {
+            Load::during(&lab, &web, 33, |_| {
                 let why = until("the full one says why", seconds(30), || pending(&full.name));
                 assert!(why.contains("no suitable node"), "{why}");
                 let why = until("the failing one says why", seconds(30), || {
@@ -129,7 +129,8 @@ fn d6_nothing_is_scaled_while_an_update_rolls_and_it_goes_on_afterwards() {
         });
         println!("rolled for {:?}", begun.elapsed());
         assert!(begun.elapsed() > seconds(4));
-        assert_eq!(seen, "completed");
+        // What is scaled next has no update any more.
+        assert!(seen == "completed" || seen.is_null(), "{seen}");
         until("it grows after the update", seconds(30), || {
             (web.replicas() >= 5 && web.running() >= 5).then_some(())
         });
@@ -225,7 +226,7 @@ fn d16_killed_at_any_moment_it_goes_on_from_what_there_is() {
     let _agents = Agent::everywhere(&lab, balancer.port);
     web.wait_running(1);
     balancer.wait_heard(&web.name, 1);
-    Load::during(&lab, &web, 38, |_| {
+    Load::during(&lab, &web, 42, |_| {
         // While it grows, over and over, each time at another moment of its rounds.
         let mut replicas = web.replicas();
         for turn in 0..4 {

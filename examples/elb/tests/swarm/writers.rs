@@ -5,7 +5,7 @@ use std::thread::{scope, sleep};
 use std::time::{Duration, Instant};
 
 use crate::agent::Agent;
-use crate::balancer::{Balancer, DEFAULTS, changes_of, reasons, turns};
+use crate::balancer::{Balancer, DEFAULTS, changes_of, turns};
 use crate::lab::Lab;
 use crate::load::Load;
 use crate::wait::{seconds, throughout, until, until_steady};
@@ -29,7 +29,7 @@ fn d15_two_balancers_come_to_one_number_and_stay_there() {
     for one in &both {
         one.wait_heard(&web.name, 1);
     }
-    Load::during(&lab, &web, 38, |_| {
+    Load::during(&lab, &web, 42, |_| {
         until_steady("there are five replicas", seconds(8), seconds(60), || {
             web.replicas() == 5 && web.running() == 5
         });
@@ -62,7 +62,7 @@ fn d15_of_two_balancers_with_names_the_one_named_by_the_service_acts() {
     web.wait_running(1);
     left.wait_heard(&web.name, 1);
     right.wait_heard(&web.name, 1);
-    Load::during(&lab, &web, 38, |_| {
+    Load::during(&lab, &web, 42, |_| {
         until("there are five replicas", seconds(30), || {
             (web.replicas() == 5).then_some(())
         });
@@ -73,8 +73,10 @@ fn d15_of_two_balancers_with_names_the_one_named_by_the_service_acts() {
     assert!(left.changes(&web.name).len() >= 2);
     assert_eq!(right.changes(&web.name), []);
     let last = &right.service(&web.name)["last"];
-    assert_eq!(reasons(last), ["obstacle"], "{last}");
-    assert_eq!(last["steps"][0]["owner"], "left", "{last}");
+    // It may have seen only now what the other one did.
+    let step = last["steps"].as_array().unwrap().last().unwrap();
+    assert_eq!(step["reason"], "obstacle", "{last}");
+    assert_eq!(step["owner"], "left", "{last}");
 }
 
 #[test]
@@ -108,7 +110,7 @@ fn d1_somebody_who_never_rests_is_not_overwritten_and_does_not_stop_it() {
             }
         });
         let _end = End(&ended);
-        Load::during(&lab, &web, 38, |_| {
+        Load::during(&lab, &web, 42, |_| {
             until("there are five replicas all the same", seconds(60), || {
                 (web.replicas() == 5).then_some(())
             });
