@@ -508,20 +508,7 @@ impl Standing {
     fn view(&self, past: Vec<Point>) -> ServiceView {
         let last = self.last.as_ref().filter(|_| self.mode != Mode::Off);
         let inputs = last.map_or(&[][..], |last| &last.inputs);
-        let signals = self.signals.iter().enumerate().map(|(place, band)| {
-            let input = inputs.get(place);
-            SignalView {
-                metric: band.metric.clone(),
-                unit: band.unit.clone(),
-                value: input.and_then(|input| input.value),
-                least: input.and_then(|input| input.least),
-                most: input.and_then(|input| input.most),
-                upper: band.upper,
-                lower: band.lower,
-                contributing: input.map_or(0, |input| input.contributing),
-                matched: input.map_or(0, |input| input.matched),
-            }
-        });
+        let signals = SignalView::all(&self.signals, inputs);
         ServiceView {
             name: self.name.clone(),
             mode: self.mode.name().to_owned(),
@@ -529,7 +516,7 @@ impl Standing {
             running: self.running,
             seen: inputs.iter().map(|input| input.matched).max().unwrap_or(0),
             bounds: (self.min, self.max),
-            signals: signals.collect(),
+            signals,
             past,
         }
     }

@@ -4,7 +4,7 @@ use serde::Serialize;
 use sflow_metrics::Timestamp;
 
 use crate::keeper::{PoolEvent, PoolStanding};
-use crate::policy::Kind;
+use crate::policy::{Band, Kind, Signal};
 use crate::telemetry::Intake;
 
 /// The state of the loop at one moment.
@@ -54,20 +54,7 @@ impl PoolView {
         let standing = &self.standing;
         let inputs = standing.last.as_ref();
         let inputs = inputs.map_or(&[][..], |last| last.inputs.as_slice());
-        let signals = standing.signals.iter().enumerate().map(|(place, band)| {
-            let input = inputs.get(place);
-            SignalView {
-                metric: band.metric.clone(),
-                unit: band.unit.clone(),
-                value: input.and_then(|input| input.value),
-                least: input.and_then(|input| input.least),
-                most: input.and_then(|input| input.most),
-                upper: band.upper,
-                lower: band.lower,
-                contributing: input.map_or(0, |input| input.contributing),
-                matched: input.map_or(0, |input| input.matched),
-            }
-        });
+        let signals = SignalView::all(&standing.signals, inputs);
         ServiceView {
             name: standing.name.clone(),
             mode: standing.mode.name().to_owned(),
@@ -75,7 +62,7 @@ impl PoolView {
             running: standing.serving,
             seen: inputs.iter().map(|input| input.matched).max().unwrap_or(0),
             bounds: (standing.min, standing.max),
-            signals: signals.collect(),
+            signals,
             past: self.past.clone(),
         }
     }
@@ -123,6 +110,27 @@ pub struct SignalView {
     pub contributing: u32,
     /// Containers that match.
     pub matched: u32,
+}
+
+impl SignalView {
+    /// Each metric of a rule, with what the last decision had of it.
+    pub fn all(rule: &[Band], inputs: &[Signal]) -> Vec<Self> {
+        let view = |(place, band): (usize, &Band)| {
+            let input = inputs.get(place);
+            Self {
+                metric: band.metric.clone(),
+                unit: band.unit.clone(),
+                value: input.and_then(|input| input.value),
+                least: input.and_then(|input| input.least),
+                most: input.and_then(|input| input.most),
+                upper: band.upper,
+                lower: band.lower,
+                contributing: input.map_or(0, |input| input.contributing),
+                matched: input.map_or(0, |input| input.matched),
+            }
+        };
+        rule.iter().enumerate().map(view).collect()
+    }
 }
 
 /// One moment of a service's past.
