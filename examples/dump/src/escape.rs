@@ -1,16 +1,8 @@
 //! What others wrote, made fit to be shown.
 
-use crate::put::put;
+use harmless::is_instruction;
 
-/// Whether a terminal obeys the character rather than showing it: control characters, marks that
-/// change the direction or width of what follows, line separators, tags.
-pub(crate) fn is_instruction(character: char) -> bool {
-    character.is_control()
-        || matches!(character,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-            | '\u{fffe}' | '\u{ffff}' | '\u{e0000}'..='\u{e007f}')
-}
+use crate::put::put;
 
 /// In quotes, with everything escaped that is no plain text: `"web\u{1b}[2J"`.
 pub(crate) fn text(bytes: &[u8], out: &mut Vec<u8>) {

@@ -24,7 +24,7 @@ use top_flows::once::{self, Document, MatrixDocument};
 use top_flows::preset::{self, Preset};
 use top_flows::question::{Aggregate, Fields, MOST, Question, TOP, smoothing};
 use top_flows::terminal::{self, Start};
-use top_flows::{web, words};
+use top_flows::web;
 
 /// Who sends how much to whom, now: the active flows, in the terminal and as a page.
 ///
@@ -220,7 +220,7 @@ impl Cli {
         match fields.read(&usual) {
             Ok(question) => question,
             Err(mistake) => {
-                let text = words::printable(fields.text(mistake.field)).into_owned();
+                let text = harmless::printable(fields.text(mistake.field)).into_owned();
                 let pointer = " ".repeat(mistake.position);
                 usage(&format!(
                     "--{}: {}\n  {text}\n  {pointer}^",

@@ -241,7 +241,7 @@ pub fn text(picture: &Picture) -> String {
         words::moment(picture.at),
         fields.keys,
         fields.value,
-        words::printable(&fields.filter)
+        harmless::printable(&fields.filter)
     );
     for (key, width) in picture.keys().iter().zip(&widths) {
         text += &format!("{}  ", words::padded(key.name(), *width));

@@ -1,26 +1,8 @@
 //! Text of others made fit to be shown, and numbers as people read them.
 
-use std::borrow::Cow;
-
+use harmless::printable;
 use sflow_metrics::{FlowValue, Timestamp};
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
-
-/// The text with every character that is an instruction rather than a sign replaced by `�`:
-/// control characters (a terminal obeys them), marks that change the direction or the width of
-/// what follows, line separators, and what may not occur in XML.
-pub fn printable(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_instruction) {
-        return Cow::Borrowed(text);
-    }
-    let replace = |c| {
-        if is_instruction(c) {
-            char::REPLACEMENT_CHARACTER
-        } else {
-            c
-        }
-    };
-    Cow::Owned(text.chars().map(replace).collect())
-}
 
 /// The printable text in at most so many columns, with `…` in place of what is left out.
 pub fn shortened(text: &str, columns: usize) -> String {
@@ -123,28 +105,9 @@ pub fn moment(at: Timestamp) -> String {
     }
 }
 
-fn is_instruction(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{00AD}' | '\u{061C}' | '\u{180E}'
-            | '\u{200B}'..='\u{200F}'
-            | '\u{2028}'..='\u{202E}'
-            | '\u{2060}'..='\u{206F}'
-            | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}'
-            | '\u{FFFE}' | '\u{FFFF}'
-            | '\u{E0000}'..='\u{E007F}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn instructions_to_a_terminal_do_not_pass() {
-        assert_eq!(printable("web\x1b]0;owned\x07\n"), "web�]0;owned��");
-        assert_eq!(printable("txt.\u{202e}exe"), "txt.�exe");
-        assert_eq!(printable("größer 負荷"), "größer 負荷");
-    }
 
     #[test]
     fn text_is_cut_by_columns_and_not_by_characters() {

@@ -2,7 +2,7 @@ use std::io::{self, Write};
 
 use serde_json::ser::Formatter;
 
-use crate::escape::is_instruction;
+use harmless::is_instruction;
 
 /// Compact JSON in which characters that a terminal would obey are escaped, although JSON
 /// itself would let some of them stand.

@@ -6,4 +6,4 @@ mod untrusted;
 
 pub use quantity::{Scale, count, counted, limits, quantity};
 pub use time::{clock, date, duration, log_time};
-pub use untrusted::{printable, shortened};
+pub use untrusted::shortened;

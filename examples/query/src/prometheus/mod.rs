@@ -5,7 +5,6 @@ mod exposition;
 mod family;
 mod health;
 mod labels;
-mod listener;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
@@ -23,7 +22,7 @@ use prometheus_client::encoding::text;
 use sflow_metrics::{Query, Registry, Timestamp};
 
 use exposition::Exposition;
-use listener::Bounded;
+use harmless::Bounded;
 
 /// Where it is when nobody says where: where only this machine can look.
 const USUAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9343);

@@ -15,7 +15,8 @@ use super::{matrix, strip, table};
 use crate::model::Status;
 use crate::preset::Preset;
 use crate::question::{Field, Fields};
-use crate::words::{self, count, moment, number, padded, printable, shortened};
+use crate::words::{self, count, moment, number, padded, shortened};
+use harmless::printable;
 
 /// Where a field begins.
 const LABEL: u16 = 9;

@@ -13,7 +13,6 @@
 
 mod html;
 mod link;
-mod listener;
 mod page;
 mod parts;
 
@@ -45,8 +44,8 @@ use crate::once::{Document, MatrixDocument, SERVICES};
 use crate::picture::Picture;
 use crate::preset::Preset;
 use crate::question::{Field, Mistake, Question};
+use harmless::Bounded;
 use link::{Asked, Params};
-use listener::Bounded;
 
 /// Where it is when nobody says where: where only this machine can look.
 const USUAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8008);

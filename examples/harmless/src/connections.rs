@@ -15,7 +15,7 @@ use tokio::time::{Sleep, sleep};
 
 /// Who connects beyond the places waits in the queue of the kernel until one is free.
 #[derive(Debug)]
-pub(super) struct Bounded {
+pub struct Bounded {
     listener: TcpListener,
     places: Arc<Semaphore>,
     patience: Duration,
@@ -23,7 +23,7 @@ pub(super) struct Bounded {
 
 impl Bounded {
     /// So many connections at a time, each for so long from its first byte to its last.
-    pub(super) fn new(listener: TcpListener, places: usize, patience: Duration) -> Self {
+    pub fn new(listener: TcpListener, places: usize, patience: Duration) -> Self {
         Self {
             listener,
             places: Arc::new(Semaphore::new(places)),
@@ -55,7 +55,7 @@ impl Listener for Bounded {
 
 /// A connection that fails when its time is over.
 #[derive(Debug)]
-pub(super) struct Visit {
+pub struct Visit {
     stream: TcpStream,
     end: Pin<Box<Sleep>>,
     _place: Option<OwnedSemaphorePermit>,
