@@ -288,7 +288,7 @@ async fn count(State(site): State<Site>, request: Request, next: Next) -> Respon
     response
 }
 
-/// Tells browsers to run, load and embed nothing: the page needs its own style and no more.
+/// Tells browsers to load and embed nothing: the page needs its own style and script, and no more.
 async fn restrict(request: Request, next: Next) -> Response {
     const HEADERS: [(HeaderName, &str); 4] = [
         (
