@@ -81,6 +81,9 @@ async fn balance(config: Config) -> anyhow::Result<()> {
         .with_context(|| format!("cannot receive telemetry on {listen}"))?;
     info!("Listening, sFlow port {}", receiver.local_addr()?.port());
     let telemetry = balancer.telemetry().clone();
+    telemetry
+        .lock()
+        .set_node_senders(config.collector.nodes.clone());
     let receiver = AsyncUdpReceiver::new(receiver)?;
     let mut receiving = tokio::spawn(receive(receiver, telemetry, config.collector.clone()));
     let access = Access {

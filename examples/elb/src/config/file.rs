@@ -1,5 +1,6 @@
 //! The file as it is written, and its way to a [`Config`].
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -14,6 +15,7 @@ use super::value::{Span, at_least, wrong};
 use super::{Collector, Config, ConfigError, Control, Discovery, Http, Service, loopback, token};
 use crate::docker;
 use crate::policy::Mode;
+use crate::telemetry::NodeSenders;
 
 pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
     let file: File =
@@ -66,7 +68,8 @@ pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
                 .collector
                 .listen
                 .unwrap_or(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 6343)),
-            agents: networks(&file.collector.agents)?,
+            agents: networks("collector.agents", &file.collector.agents)?,
+            nodes: node_senders(&file.collector.nodes)?,
         },
         http: Http {
             listen: file.http.listen.unwrap_or(loopback(8008)),
@@ -90,13 +93,26 @@ pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
     })
 }
 
+/// The senders of each node.
+fn node_senders(given: &BTreeMap<String, Vec<String>>) -> Result<NodeSenders, ConfigError> {
+    let senders = |(node, given): (&String, &Vec<String>)| {
+        let key = format!("collector.nodes.{node}");
+        if given.is_empty() {
+            let problem = "name at least one address or network that its agent sends from";
+            return Err(wrong(&key, problem));
+        }
+        Ok((node.clone(), networks(&key, given)?))
+    };
+    given.iter().map(senders).collect()
+}
+
 /// Networks that agents are in, or single addresses.
-fn networks(given: &[String]) -> Result<Vec<IpNet>, ConfigError> {
+fn networks(key: &str, given: &[String]) -> Result<Vec<IpNet>, ConfigError> {
     let network = |(place, text): (usize, &String)| {
         let alone = || text.parse::<IpAddr>().map(IpNet::from);
         text.parse().or_else(|_| alone()).map_err(|_| {
             let problem = format!("{text:?} is neither an address nor a network like 10.0.0.0/8");
-            wrong(&format!("collector.agents[{place}]"), &problem)
+            wrong(&format!("{key}[{place}]"), &problem)
         })
     };
     given.iter().enumerate().map(network).collect()
@@ -139,6 +155,8 @@ struct CollectorFile {
     listen: Option<SocketAddr>,
     #[serde(default)]
     agents: Vec<String>,
+    #[serde(default)]
+    nodes: BTreeMap<String, Vec<String>>,
 }
 
 #[derive(Default, Deserialize)]

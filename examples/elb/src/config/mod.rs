@@ -21,6 +21,7 @@ use thiserror::Error;
 
 use crate::docker;
 use crate::policy::{Mode, Settings};
+use crate::telemetry::NodeSenders;
 
 /// The configuration of the article, with comments for an operator.
 pub const ARTICLE: &str = include_str!("../../article.toml");
@@ -56,6 +57,8 @@ pub struct Collector {
     pub listen: SocketAddr,
     /// From where datagrams are taken; from everywhere if none is named.
     pub agents: Vec<IpNet>,
+    /// Senders that report for a node beside its own addresses, by the name of the node.
+    pub nodes: NodeSenders,
 }
 
 impl Collector {

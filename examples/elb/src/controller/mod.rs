@@ -52,8 +52,6 @@ pub struct Round {
     pub reached: bool,
     /// Decisions that were made anew because a service had changed meanwhile.
     pub conflicts: u64,
-    /// The names of the cluster's nodes, as far as they are known.
-    pub nodes: Vec<String>,
     /// How long each stage took.
     pub stages: Stages,
     /// When the loop wants to be called again.
@@ -252,11 +250,15 @@ impl<O: Orchestrator> Controller<O> {
             }
         };
         round.reached = true;
-        round.nodes = self.orchestrator.node_names();
+        let nodes = self.orchestrator.nodes();
         self.find(found);
 
         let clock = Instant::now();
-        let seen = see(now, &self.managed, &mut telemetry.lock());
+        let seen = {
+            let mut telemetry = telemetry.lock();
+            telemetry.set_nodes(now, nodes);
+            see(now, &self.managed, &mut telemetry)
+        };
         round.stages.observe = clock.elapsed();
 
         let clock = Instant::now();

@@ -50,8 +50,8 @@ use self::task::{Failed, Place, TaskAnswer};
 use self::tls::Tls;
 pub use self::tls::{TlsError, TlsFiles};
 use crate::orchestrator::{
-    Availability, Census, Labelled, Node, Orchestrator, OrchestratorError, Scaling, Service,
-    ServiceId, Task,
+    Availability, Census, Labelled, Node, NodeAddresses, Orchestrator, OrchestratorError, Scaling,
+    Service, ServiceId, Task,
 };
 
 /// How the managers of a swarm are reached.
@@ -96,8 +96,8 @@ pub fn check_endpoint(endpoint: &str) -> Result<(), EndpointError> {
 pub struct Docker {
     manager: Engine,
     others: VecDeque<Engine>,
-    /// The names of the nodes, as they were read last.
-    nodes: Vec<String>,
+    /// The nodes, as they were read last.
+    nodes: Vec<NodeAddresses>,
 }
 
 impl Docker {
@@ -195,9 +195,9 @@ impl Docker {
         services: &[ServiceAnswer],
     ) -> Result<BTreeMap<String, Vec<Task>>, Failure> {
         let nodes: Vec<NodeAnswer> = self.ask("/nodes").await?.list()?;
+        self.nodes = nodes.iter().map(NodeAnswer::addresses).collect();
         let hostnames: BTreeMap<String, String> =
             nodes.into_iter().map(NodeAnswer::into_hostname).collect();
-        self.nodes = hostnames.values().cloned().collect();
         let names: BTreeMap<&str, &str> = services
             .iter()
             .map(|service| (service.id(), service.name()))
@@ -328,7 +328,7 @@ impl Orchestrator for Docker {
             .collect())
     }
 
-    fn node_names(&self) -> Vec<String> {
+    fn nodes(&self) -> Vec<NodeAddresses> {
         self.nodes.clone()
     }
 
@@ -337,6 +337,7 @@ impl Orchestrator for Docker {
         let services: Vec<ServiceAnswer> = self.ask("/services").await?.list()?;
         // Last: what has been placed meanwhile is on the nodes as they were.
         let mut crowds = self.crowds().await?;
+        self.nodes = nodes.iter().map(NodeAnswer::addresses).collect();
         let nodes = nodes.into_iter();
         let services = services.into_iter();
         Ok(Census {

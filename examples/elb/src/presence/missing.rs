@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -10,7 +11,7 @@ use super::Heard;
 use crate::board::Standing;
 use crate::orchestrator::{Task, TaskState};
 use crate::policy::Mode;
-use crate::telemetry::short_name;
+use crate::telemetry as trust;
 use crate::words::duration;
 
 /// So many things of one kind are told one by one.
@@ -53,6 +54,24 @@ pub enum Missing {
         /// Tasks of services under control that run there.
         tasks: u32,
     },
+    /// A node that several agents claim to report for.
+    NodeContested {
+        /// Its name.
+        node: String,
+        /// The senders of these agents.
+        senders: Vec<String>,
+    },
+    /// A sender that reports a node and may not.
+    ForeignSender {
+        /// The name of the node.
+        node: String,
+        /// Its senders.
+        senders: Vec<String>,
+        /// The addresses that the orchestrator has for the node.
+        addresses: Vec<IpAddr>,
+        /// Whether an agent reports for the node all the same.
+        is_reported: bool,
+    },
     /// A service of which telemetry knows fewer containers than run.
     ServiceUnseen {
         /// Its name.
@@ -92,7 +111,7 @@ pub enum Missing {
 
 impl Missing {
     /// Every kind, as [`kind`](Self::kind) names it.
-    pub const KINDS: [&'static str; 10] = [
+    pub const KINDS: [&'static str; 12] = [
         "no_agent",
         "silent_agent",
         "node_without_agent",
@@ -103,6 +122,8 @@ impl Missing {
         "agent_lossy",
         "no_packet_samples",
         "more",
+        "node_contested",
+        "foreign_sender",
     ];
 
     /// What it is, in one word, as in JSON.
@@ -118,13 +139,23 @@ impl Missing {
             Self::AgentLossy { .. } => 7,
             Self::NoPacketSamples => 8,
             Self::More { .. } => 9,
+            Self::NodeContested { .. } => 10,
+            Self::ForeignSender { .. } => 11,
         };
         Self::KINDS[place]
     }
 
     /// Whether decisions are worse for it; otherwise they are only slower.
     pub const fn is_serious(&self) -> bool {
-        !matches!(self, Self::NoPacketSamples | Self::AgentLossy { .. })
+        !matches!(
+            self,
+            Self::NoPacketSamples
+                | Self::AgentLossy { .. }
+                | Self::ForeignSender {
+                    is_reported: true,
+                    ..
+                }
+        )
     }
 }
 
@@ -165,6 +196,39 @@ impl fmt::Display for Missing {
                  control there. Can it read the engine?",
                 running(*tasks)
             ),
+            Self::NodeContested { node, senders } => write!(
+                f,
+                "Several agents report for the node {node}: {}. Its readings are unknown until one \
+                 is left. {} = [\"ADDRESS\"] under [collector.nodes] names the right one.",
+                senders.join(", "),
+                key(node)
+            ),
+            Self::ForeignSender {
+                node,
+                senders,
+                addresses,
+                is_reported,
+            } => {
+                let addresses: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
+                let known = match &addresses[..] {
+                    [] => "not an address configured for it".to_owned(),
+                    addresses => format!("not its address {}", addresses.join(" or ")),
+                };
+                write!(
+                    f,
+                    "Readings of the node {node} from {} are ignored: {known}.",
+                    senders.join(", ")
+                )?;
+                if !is_reported {
+                    write!(
+                        f,
+                        " If this is its agent, add {} = {senders:?} under [collector.nodes] in \
+                         the configuration.",
+                        key(node)
+                    )?;
+                }
+                Ok(())
+            }
             Self::ServiceUnseen {
                 service,
                 seen: 0,
@@ -189,8 +253,8 @@ impl fmt::Display for Missing {
             ),
             Self::AgentContested { agent } => write!(
                 f,
-                "Another sender uses the address of the agent {agent}. Two agents on one host, or \
-                 somebody who pretends: the first keeps the name."
+                "Another sender uses the address of the agent {agent}. Two agents on one host, or a \
+                 forged agent address; readings count by the address of the sender."
             ),
             Self::AgentLossy { agent, loss } => write!(
                 f,
@@ -207,6 +271,15 @@ impl fmt::Display for Missing {
     }
 }
 
+/// The name of a node as a key of TOML.
+fn key(node: &str) -> String {
+    let is_bare = |char: char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_');
+    match node.chars().all(is_bare) {
+        true => node.to_owned(),
+        false => format!("{node:?}"),
+    }
+}
+
 /// `1 task runs`, `2 tasks run`.
 fn running(tasks: u32) -> String {
     match tasks {
@@ -219,7 +292,6 @@ fn running(tasks: u32) -> String {
 pub(super) fn find(
     heard: &Heard,
     standings: &[Standing],
-    nodes: &[String],
     running_for: Duration,
 ) -> Vec<Missing> {
     let mut missing = Vec::new();
@@ -233,7 +305,7 @@ pub(super) fn find(
         }),
     );
     if running_for >= NEW {
-        add(&mut missing, of_nodes(heard, standings, nodes).into_iter());
+        add(&mut missing, of_nodes(heard, standings).into_iter());
         let on = standings.iter().filter(|it| it.mode != Mode::Off);
         add(&mut missing, on.flat_map(of_service));
     }
@@ -267,36 +339,64 @@ fn add(missing: &mut Vec<Missing>, mut found: impl Iterator<Item = Missing>) {
     }
 }
 
-fn of_nodes(heard: &Heard, standings: &[Standing], nodes: &[String]) -> Vec<Missing> {
-    let mut tasks: BTreeMap<String, (String, u32)> = BTreeMap::new();
-    for node in nodes {
-        tasks.insert(short_name(node), (node.clone(), 0));
-    }
+fn of_nodes(heard: &Heard, standings: &[Standing]) -> Vec<Missing> {
+    let trust = &heard.trust;
+    let mut tasks: BTreeMap<usize, u32> = BTreeMap::new();
     let states = standings.iter().filter_map(|it| it.state.as_ref());
     for task in states.flat_map(|state| &state.tasks) {
-        if let Some(node) = &task.node {
-            let count = usize::from(task.state == TaskState::Running && task.age >= NEW);
-            let known = tasks.entry(short_name(node));
-            known.or_insert_with(|| (node.clone(), 0)).1 += count as u32;
+        let is_known = task.state == TaskState::Running && task.age >= NEW;
+        if let Some(node) = task.node.as_ref().filter(|_| is_known) {
+            for place in trust.named(node) {
+                *tasks.entry(*place).or_default() += 1;
+            }
         }
     }
-    let silent: BTreeSet<String> = heard
+    let silent: BTreeSet<usize> = heard
         .reporters
         .iter()
         .filter(|reporter| reporter.status.silent)
         .flat_map(|reporter| &reporter.hosts)
-        .map(|host| short_name(host))
+        .flat_map(|host| trust.named(host).iter().copied())
         .collect();
-    let lacks = |(short, (node, tasks)): (String, (String, u32))| {
-        // A silent agent has been told of already.
-        match heard.hosts.get(&short) {
-            None if silent.contains(&short) => None,
-            None => Some(Missing::NodeWithoutAgent { node, tasks }),
-            Some(0) if tasks > 0 => Some(Missing::HostWithoutContainers { host: node, tasks }),
-            Some(_) => None,
+    let mut missing = Vec::new();
+    for (place, node) in trust.nodes().iter().enumerate() {
+        let name = node.name.clone();
+        let tasks = tasks.get(&place).copied().unwrap_or(0);
+        if let trust::Reporter::Contested(claimants) = &node.reporter {
+            let senders = claimants.iter().map(ToString::to_string).collect();
+            missing.push(Missing::NodeContested {
+                node: name,
+                senders,
+            });
+            continue;
         }
-    };
-    tasks.into_iter().filter_map(lacks).collect()
+        let containers = heard.containers.get(&place);
+        if !node.foreign.is_empty() {
+            let mut senders: Vec<String> = node
+                .foreign
+                .iter()
+                .map(|claimant| claimant.sender.to_string())
+                .collect();
+            senders.sort_unstable();
+            senders.dedup();
+            missing.push(Missing::ForeignSender {
+                node: name.clone(),
+                senders,
+                addresses: node.addresses.clone(),
+                is_reported: containers.is_some(),
+            });
+        }
+        match containers {
+            // Silence and foreign senders have been reported already.
+            None if silent.contains(&place) || !node.foreign.is_empty() => {}
+            None => missing.push(Missing::NodeWithoutAgent { node: name, tasks }),
+            Some(0) if tasks > 0 => {
+                missing.push(Missing::HostWithoutContainers { host: name, tasks });
+            }
+            Some(_) => {}
+        }
+    }
+    missing
 }
 
 fn of_service(standing: &Standing) -> Vec<Missing> {
@@ -331,7 +431,7 @@ mod tests {
 
     use super::*;
 
-    fn all() -> [Missing; 10] {
+    fn all() -> [Missing; 12] {
         let (service, agent) = ("web".to_owned(), "10.0.0.1/0".to_owned());
         [
             Missing::NoAgent { port: 6343 },
@@ -363,6 +463,16 @@ mod tests {
             Missing::AgentLossy { agent, loss: 0.1 },
             Missing::NoPacketSamples,
             Missing::More { count: 3 },
+            Missing::NodeContested {
+                node: "node1".to_owned(),
+                senders: vec!["10.0.0.1".to_owned(), "10.0.0.9".to_owned()],
+            },
+            Missing::ForeignSender {
+                node: "node1".to_owned(),
+                senders: vec!["172.18.0.1".to_owned()],
+                addresses: vec![IpAddr::from([10, 0, 0, 1])],
+                is_reported: false,
+            },
         ]
     }
 

@@ -10,7 +10,7 @@ use sflow_metrics::{AgentKey, AgentStatus, EntityKind, Lifecycle, Timestamp};
 
 pub use self::missing::Missing;
 use crate::handle::Handle;
-use crate::telemetry::{Telemetry, heard_every, short_name};
+use crate::telemetry::{Telemetry, Trust, heard_every};
 
 /// Who reports and what is missing, at one moment.
 #[derive(Debug, Default)]
@@ -42,7 +42,7 @@ impl Presence {
         let port = handle.config().lock().collector.listen.port();
         let now = handle.now();
         let board = handle.board().lock();
-        let (standings, nodes) = (board.standings().to_vec(), board.nodes().to_vec());
+        let standings = board.standings().to_vec();
         let running_for = now - board.started();
         drop(board);
         let telemetry = handle.telemetry().lock();
@@ -50,7 +50,7 @@ impl Presence {
         drop(telemetry);
         let missing = match heard.reporters.is_empty() {
             true => vec![Missing::NoAgent { port }],
-            false => missing::find(&heard, &standings, &nodes, running_for),
+            false => missing::find(&heard, &standings, running_for),
         };
         Self {
             reporters: heard.reporters,
@@ -68,8 +68,9 @@ impl Presence {
 /// What telemetry knows of those who report.
 struct Heard {
     reporters: Vec<Reporter>,
-    /// Hosts that are heard, by their short names, with how many containers.
-    hosts: BTreeMap<String, u32>,
+    trust: Trust,
+    /// Containers that agents report, by the place of the node that they report for.
+    containers: BTreeMap<usize, u32>,
     flow_samples: u64,
 }
 
@@ -89,7 +90,8 @@ impl Heard {
                 (reporter.status.key, reporter)
             })
             .collect();
-        let mut hosts: BTreeMap<String, u32> = BTreeMap::new();
+        let trust = telemetry.trust();
+        let mut containers: BTreeMap<usize, u32> = BTreeMap::new();
         for entity in registry.entities(now) {
             let is_heard = matches!(entity.lifecycle(), Lifecycle::Live | Lifecycle::Warming);
             let kind = entity.kind();
@@ -99,15 +101,11 @@ impl Heard {
             if kind == EntityKind::Host && !entity.name().is_empty() {
                 reporter.interval = reporter.interval.max(heard_every(&entity));
                 reporter.hosts.push(entity.name().to_owned());
-                if is_heard {
-                    hosts.entry(short_name(entity.name())).or_default();
-                }
             }
-            if kind == EntityKind::Container && is_heard {
-                reporter.containers += 1;
-                if let Some(host) = entity.parent() {
-                    *hosts.entry(short_name(host.name())).or_default() += 1;
-                }
+            let is_container = kind == EntityKind::Container && is_heard;
+            reporter.containers += u32::from(is_container);
+            if is_heard && let Some(node) = trust.node_of(&entity) {
+                *containers.entry(node).or_default() += u32::from(is_container);
             }
         }
         let mut reporters: Vec<Reporter> = reporters.into_values().collect();
@@ -118,7 +116,8 @@ impl Heard {
         });
         Self {
             reporters,
-            hosts,
+            trust: trust.clone(),
+            containers,
             flow_samples: registry.health().flow_samples,
         }
     }

@@ -5,6 +5,7 @@ mod hosts;
 mod look;
 mod question;
 mod shown;
+mod trust;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -16,6 +17,7 @@ use sflow_v5::{Datagram, Error, Fault};
 use tracing::warn;
 
 pub use self::fast::Sampled;
+pub(crate) use self::fast::SampledNodes;
 use self::fast::{Corrections, Samples, Watched};
 pub use self::hosts::Hosts;
 pub(crate) use self::hosts::short_name;
@@ -23,8 +25,10 @@ pub use self::look::Look;
 pub(crate) use self::look::NAME_LENGTH;
 pub use self::question::Question;
 pub use self::shown::{ContainerView, Intake};
+use self::trust::Claims;
+pub use self::trust::{Claimant, EVERY_NODE, NodeReport, NodeSenders, Reporter, Trust};
 pub use self::work::{question_of_work, work_per_cpu};
-use crate::orchestrator::{Service, Task};
+use crate::orchestrator::{NodeAddresses, Service, Task};
 
 /// Decodes what arrives and keeps the picture. Nothing that arrives is an error here: what
 /// cannot be used is counted by cause, and told in the log once for each cause.
@@ -39,6 +43,9 @@ pub struct Telemetry {
     watched: Option<Watched>,
     samples: Samples,
     corrections: Corrections,
+    senders: NodeSenders,
+    claims: Claims,
+    trust: Trust,
 }
 
 /// What is refused before it is read.
@@ -68,7 +75,27 @@ impl Telemetry {
             watched: None,
             samples: Samples::default(),
             corrections: Corrections::default(),
+            senders: NodeSenders::default(),
+            claims: Claims::default(),
+            trust: Trust::default(),
         }
+    }
+
+    /// Sets the senders that report for nodes beside the addresses that the orchestrator has.
+    /// They count from the next [`set_nodes`](Self::set_nodes) on.
+    pub fn set_node_senders(&mut self, senders: NodeSenders) {
+        self.senders = senders;
+    }
+
+    /// Sets the nodes of the cluster, and decides which agent reports for each of them.
+    pub fn set_nodes(&mut self, now: Timestamp, nodes: Vec<NodeAddresses>) {
+        let trust = Trust::new(now, &self.registry, nodes, &self.senders, &mut self.claims);
+        self.trust = trust;
+    }
+
+    /// Which agent reports for which node, as [`set_nodes`](Self::set_nodes) decided last.
+    pub const fn trust(&self) -> &Trust {
+        &self.trust
     }
 
     /// Takes one datagram as it came from a socket or a capture.
@@ -76,7 +103,8 @@ impl Telemetry {
         self.datagrams += 1;
         match Datagram::parse(bytes) {
             Ok(datagram) => {
-                self.registry.ingest(received_at, source.ip(), &datagram);
+                let sender = source.ip().to_canonical();
+                self.registry.ingest(received_at, sender, &datagram);
                 for (cause, count) in broken_inside(&self.registry.health()) {
                     if count > 0 && self.told.insert(cause) {
                         warn!(%source, "a {cause} in a datagram; further ones are only counted");
@@ -133,19 +161,20 @@ impl Telemetry {
         now: Timestamp,
         questions: impl IntoIterator<Item = &'t Question>,
     ) -> Look<'t> {
-        Look::take(&self.registry, now, questions)
+        Look::take(&self.registry, &self.trust, now, questions)
     }
 
-    /// Looks at what packet samples say now, for [`sampled`](Self::sampled) to answer from. From
-    /// the first look on, samples are kept.
-    pub fn sample(&mut self, now: Timestamp, is_known: impl Fn(&str) -> bool) {
+    /// Reads the rates of packet samples for [`sampled`](Self::sampled). Samples of a service count
+    /// on the nodes where [`Look::nodes_with`] finds a task of it. From the first call on, samples
+    /// are collected.
+    pub(crate) fn sample(&mut self, now: Timestamp, nodes: &SampledNodes) {
         if self.watched.is_none() {
             self.watched = Watched::begin(&mut self.registry);
         }
         if let Some(watched) = &self.watched {
-            self.samples = watched.take(&self.registry, now);
+            self.samples = watched.take(&self.registry, &self.trust, nodes, now);
         }
-        self.corrections.keep(is_known);
+        self.corrections.keep(|service| nodes.contains_key(service));
     }
 
     /// What packet samples say of a metric of all containers of a service together, if counters
@@ -163,8 +192,8 @@ impl Telemetry {
     }
 
     /// How busy the hosts are.
-    pub fn hosts(&self, now: Timestamp) -> Hosts {
-        Hosts::take(&self.registry, now)
+    pub fn hosts(&self, now: Timestamp) -> Hosts<'_> {
+        Hosts::take(&self.registry, &self.trust, now)
     }
 
     /// The containers seen now, by the service that they belong to by swarm's way of naming them.
