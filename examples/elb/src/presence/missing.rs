@@ -289,11 +289,7 @@ fn running(tasks: u32) -> String {
 }
 
 /// All that is missing.
-pub(super) fn find(
-    heard: &Heard,
-    standings: &[Standing],
-    running_for: Duration,
-) -> Vec<Missing> {
+pub(super) fn find(heard: &Heard, standings: &[Standing], running_for: Duration) -> Vec<Missing> {
     let mut missing = Vec::new();
     let silent = heard.reporters.iter().filter(|it| it.status.silent);
     add(

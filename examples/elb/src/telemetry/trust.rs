@@ -82,7 +82,7 @@ impl fmt::Display for Claimant {
     }
 }
 
-/// Who reports for a node.
+/// The agent of a node, if it is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Reporter {
     /// No agent does.
@@ -103,7 +103,7 @@ pub struct NodeReport {
     pub name: String,
     /// The addresses that the orchestrator has for it.
     pub addresses: Vec<IpAddr>,
-    /// Who reports for it.
+    /// Its agent.
     pub reporter: Reporter,
     /// Senders that report a host of its name and may not, at most eight.
     pub foreign: Vec<Claimant>,
@@ -142,7 +142,7 @@ pub struct Trust {
     agents: HashMap<(IpAddr, Address), Vec<usize>>,
 }
 
-/// What is remembered of nodes without a known address.
+/// The claimants of nodes without a known address.
 #[derive(Debug, Default)]
 pub(super) struct Claims(HashMap<String, Vec<Remembered>>);
 
@@ -226,8 +226,7 @@ impl Trust {
         &self.nodes
     }
 
-    /// Whether there are no nodes to trust anybody for, as with a recording: then every reading
-    /// counts.
+    /// Whether the nodes are unknown, as with a recording: then every reading counts.
     pub(super) fn is_open(&self) -> bool {
         self.nodes.is_empty()
     }
@@ -259,8 +258,8 @@ impl Trust {
                 match &self.nodes.get(place)?.reporter {
                     Reporter::None => Some(place),
                     Reporter::Agent(claimant) => {
-                        let is_it = (claimant.sender, claimant.address)
-                            == (agent.sender, agent.address);
+                        let is_it =
+                            (claimant.sender, claimant.address) == (agent.sender, agent.address);
                         is_it.then_some(place)
                     }
                     Reporter::Probation(_) | Reporter::Contested(_) => None,
@@ -424,8 +423,7 @@ impl Claims {
     fn forget(&mut self, now: Timestamp, nodes: &[NodeReport]) {
         self.0.retain(|name, known| {
             known.retain(|known| now - known.last < REMEMBERED);
-            let is_needed =
-                |node: &NodeReport| node.name == *name && !node.has_known_senders();
+            let is_needed = |node: &NodeReport| node.name == *name && !node.has_known_senders();
             !known.is_empty() && nodes.iter().any(is_needed)
         });
     }
