@@ -18,6 +18,11 @@ impl<T> Slab<T> {
         self.entries.len() - self.free.len()
     }
 
+    /// One more than the largest number that was ever in use.
+    pub(crate) fn end(&self) -> u32 {
+        u32::try_from(self.entries.len()).unwrap_or(u32::MAX)
+    }
+
     /// Puts a value in; `None` after four thousand million of them.
     pub(crate) fn insert(&mut self, value: T) -> Option<u32> {
         if let Some(index) = self.free.pop() {
