@@ -147,7 +147,7 @@ impl Sampler {
             };
             return worth;
         }
-        if !is_ahead && (!next.in_order || ahead == 0) {
+        if !is_ahead && (!next.in_order || ahead == 0 && !self.continues_jump(next)) {
             return self.take_late(next);
         }
         let dropped = match next.drops.wrapping_sub(last.drops) {
@@ -185,14 +185,7 @@ impl Sampler {
     /// A sample that does not continue those before it: if it continues the last such one in
     /// another datagram, the source began anew with that one.
     fn take_jump(&mut self, next: Taken, packets_per_second: f64) -> Worth {
-        if let Some(first) = self.jump
-            && first.at != next.at
-            && first.rate == next.rate
-            && continues(
-                next.sequence.wrapping_sub(first.sequence),
-                next.at - first.at,
-            )
-        {
+        if let Some(first) = self.jump.filter(|_| self.continues_jump(next)) {
             let (sampler, _) = Self::starting_with(first);
             *self = Self {
                 rejected: self.rejected,
@@ -203,6 +196,14 @@ impl Sampler {
         self.rejected += u64::from(self.jump.is_some());
         self.jump = Some(next);
         Worth::Jump
+    }
+
+    fn continues_jump(&self, next: Taken) -> bool {
+        self.jump.is_some_and(|first| {
+            let ahead = next.sequence.wrapping_sub(first.sequence);
+            let is_other_datagram = first.at != next.at;
+            is_other_datagram && first.rate == next.rate && continues(ahead, next.at - first.at)
+        })
     }
 
     /// A sample that newer ones overtook, if it was not here already: it shares what has been

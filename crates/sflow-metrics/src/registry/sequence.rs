@@ -6,6 +6,7 @@ use super::Registry;
 use crate::agent::Placed;
 use crate::discipline::datagram::{Place, Stamp};
 use crate::event::EventKind;
+use crate::source::Name;
 use crate::timestamp::Timestamp;
 
 /// Bytes of kept datagrams for each agent that there may be.
@@ -26,10 +27,15 @@ impl Registry {
             return;
         }
         for sample in datagram.samples() {
-            if let Sample::Counters(sample) = sample
-                && let Some(source) = agent.sources.get(&sample.source_id)
-                && let Some(source) = self.sources.get_mut(*source)
-            {
+            let source = match sample {
+                Sample::Counters(sample) => agent.sources.get(&sample.source_id),
+                Sample::RtMetric(metrics) => metrics.datasource.known().and_then(|name| {
+                    let name = Name::cut(name, self.config.max_name_bytes);
+                    agent.named.get(name)
+                }),
+                _ => None,
+            };
+            if let Some(source) = source.and_then(|source| self.sources.get_mut(*source)) {
                 source.is_unconfirmed = true;
             }
         }

@@ -191,18 +191,18 @@ impl Source {
             received_at - self.last_seen,
             carried,
         );
-        match (order, &self.jump) {
+        let continues_jump = self.jump.as_ref().and_then(|jump| {
+            let elapsed = received_at - jump.moment.received_at;
+            let ahead = carried.sequence.wrapping_sub(jump.sequence);
+            let is_next = jump.moment != arrival.moment && continues(ahead, elapsed);
+            (is_next && arrival.in_order).then(|| ahead - 1)
+        });
+        match (order, continues_jump) {
             // The last sample of a container that was killed may be numbered anew.
             (Order::Jump, _) if says_it_stopped(arrival.sample) => Order::Restarted,
-            (Order::Jump, Some(jump)) => {
-                let elapsed = received_at - jump.moment.received_at;
-                let ahead = carried.sequence.wrapping_sub(jump.sequence);
-                if jump.moment != arrival.moment && continues(ahead, elapsed) {
-                    Order::Confirmed { missing: ahead - 1 }
-                } else {
-                    Order::Jump
-                }
-            }
+            // It continues both sequences: one of them is wrong.
+            (Order::Next { .. }, Some(_)) => Order::Restarted,
+            (Order::Jump | Order::Restarted, Some(missing)) => Order::Confirmed { missing },
             _ => order,
         }
     }
@@ -339,6 +339,7 @@ impl Source {
         health: &mut Health,
     ) {
         self.recognise(EntityKind::Application);
+        self.is_unconfirmed = false;
         self.rename(said.datasource, config, health);
         if session != self.session {
             self.customs.iter_mut().for_each(Custom::restart);
