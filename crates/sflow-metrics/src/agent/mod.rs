@@ -96,7 +96,21 @@ pub(crate) struct Agent {
     stream: Stream,
     /// Datagrams that may begin a new sequence.
     jumps: Option<Box<Jumps>>,
+    /// The sequence that another one has taken the place of.
+    former: Option<Box<Former>>,
 }
+
+/// A sequence of an agent that is not the current one.
+#[derive(Debug)]
+struct Former {
+    stream: Stream,
+    /// Whether it took the place of one that had not stopped: it is forged, or of a second
+    /// process.
+    is_refuted: bool,
+}
+
+/// A sequence that did not go on for so long is not compared any more.
+const FORMER: Duration = Duration::from_secs(120);
 
 /// Another sender that was first to use an agent's address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,6 +166,7 @@ impl Agent {
             is_usable: false,
             stream: Stream::starting_with(first),
             jumps: None,
+            former: None,
         }
     }
 
@@ -211,9 +226,14 @@ impl Agent {
         }
     }
 
+    /// Judges a datagram that does not continue the current sequence.
+    #[cold]
     fn judge(&mut self, stamp: Stamp) -> Placed {
-        let jumps = self.jumps.get_or_insert_default();
         let mut placed = Placed::at(Place::Jump);
+        if self.continues_former(stamp, &mut placed) {
+            return placed;
+        }
+        let jumps = self.jumps.get_or_insert_default();
         match jumps.judge(&self.stream, stamp) {
             Verdict::Undecided { rejected } => {
                 self.reject(rejected, stamp.received_at, &mut placed)
@@ -225,6 +245,10 @@ impl Agent {
             Verdict::Confirmed(confirmed) => {
                 self.jumps = None;
                 let first = confirmed.kept.first().map_or(stamp, |kept| kept.stamp);
+                self.former = Some(Box::new(Former {
+                    stream: self.stream,
+                    is_refuted: false,
+                }));
                 self.stream = Stream::starting_with(first);
                 if confirmed.without_uptime {
                     self.stream = self.stream.without_uptime();
@@ -236,6 +260,30 @@ impl Agent {
             }
         }
         placed
+    }
+
+    /// Whether a datagram continues a sequence that another one took the place of. Then that one
+    /// did not stop, and the other one is refuted; or it was refuted already.
+    fn continues_former(&mut self, stamp: Stamp, placed: &mut Placed) -> bool {
+        let Some(former) = &mut self.former else {
+            return false;
+        };
+        let goes_on = |stream: &Stream| stamp.received_at - stream.newest().received_at <= FORMER;
+        if !goes_on(&former.stream) || former.is_refuted && !goes_on(&self.stream) {
+            return false;
+        }
+        match former.stream.place(stamp) {
+            Place::Jump => return false,
+            Place::Next { .. } if !former.is_refuted => {
+                core::mem::swap(&mut former.stream, &mut self.stream);
+                former.is_refuted = true;
+                placed.place = Place::Resumed;
+                self.count(Place::Resumed, stamp);
+            }
+            _ => placed.place = Place::Rejected,
+        }
+        self.reject(1, stamp.received_at, placed);
+        true
     }
 
     fn reject(&mut self, count: u64, now: Timestamp, placed: &mut Placed) {
@@ -268,7 +316,11 @@ impl Agent {
                 status.restarts += 1;
                 self.session = self.session.wrapping_add(1);
             }
-            Place::Jump => {}
+            Place::Resumed => {
+                status.received += 1;
+                self.session = self.session.wrapping_add(1);
+            }
+            Place::Jump | Place::Rejected => {}
         }
         status.uptime = Duration::from_millis(self.stream.newest().uptime.into());
     }

@@ -40,6 +40,10 @@ pub(crate) enum Place {
     Late,
     /// It does not continue the sequence: the first of a new one, or forged.
     Jump,
+    /// It belongs to a sequence that was found to be forged.
+    Rejected,
+    /// It continues the sequence before a restart, which was none.
+    Resumed,
     /// It confirms that the agent restarted. The datagrams of the new sequence before it, as far
     /// as they were kept, have to be processed first.
     Restarted,

@@ -200,7 +200,7 @@ impl Registry {
                 let freed = kept_before.saturating_sub(agent.kept_bytes() + replayed);
                 self.kept_bytes = self.kept_bytes.saturating_sub(freed);
             }
-            if found.place == Place::Jump {
+            if matches!(found.place, Place::Jump | Place::Rejected) {
                 return Some((place, found));
             }
             if !agent.is_usable && !agent.status.established {

@@ -145,7 +145,8 @@ impl Registry {
                 self.health.datagrams_late += 1;
                 return;
             }
-            Place::Jump => return,
+            Place::Resumed => true,
+            Place::Jump | Place::Rejected => return,
         };
         let Some(session) = self.agents.get(agent).map(|agent| agent.session) else {
             return;
