@@ -236,7 +236,7 @@ impl Agent {
         let jumps = self.jumps.get_or_insert_default();
         match jumps.judge(&self.stream, stamp) {
             Verdict::Undecided { rejected } => {
-                self.reject(rejected, stamp.received_at, &mut placed)
+                self.reject(rejected, stamp.received_at, &mut placed);
             }
             Verdict::Repeated => {
                 placed.place = Place::Repeated;

@@ -17,6 +17,7 @@ use super::Registry;
 use crate::agent::{Agent, AgentKey, AgentStatus, Placed, Rival};
 use crate::config::Config;
 use crate::discipline::datagram::{Place, Stamp};
+use crate::discipline::jump::Kept;
 use crate::event::EventKind;
 use crate::flow::has_length;
 use crate::source::Numbers;
@@ -196,7 +197,7 @@ impl Registry {
             let kept_before = agent.kept_bytes();
             let found = agent.place(stamp);
             if kept_before > 0 && agent.kept_bytes() != kept_before {
-                let replayed: usize = found.kept.iter().map(|kept| kept.bytes()).sum();
+                let replayed: usize = found.kept.iter().map(Kept::bytes).sum();
                 let freed = kept_before.saturating_sub(agent.kept_bytes() + replayed);
                 self.kept_bytes = self.kept_bytes.saturating_sub(freed);
             }

@@ -114,7 +114,7 @@ impl Registry {
         match placed.place {
             Place::Jump => self.keep(agent, stamp, datagram),
             Place::Restarted if !placed.kept.is_empty() => {
-                self.replay(agent, placed, stamp, datagram);
+                self.replay(agent, &placed.kept, stamp, datagram);
             }
             place => self.process(agent, place, stamp, datagram),
         }

@@ -5,6 +5,7 @@ use sflow_v5::{Datagram, Sample};
 use super::Registry;
 use crate::agent::Placed;
 use crate::discipline::datagram::{Place, Stamp};
+use crate::discipline::jump::Kept;
 use crate::event::EventKind;
 use crate::source::Name;
 use crate::timestamp::Timestamp;
@@ -46,12 +47,12 @@ impl Registry {
     pub(super) fn replay(
         &mut self,
         agent: u32,
-        placed: Placed,
+        kept: &[Kept],
         stamp: Stamp,
         datagram: &Datagram<'_>,
     ) {
         let mut place = Some(Place::Restarted);
-        for kept in &placed.kept {
+        for kept in kept {
             self.kept_bytes = self.kept_bytes.saturating_sub(kept.bytes());
             let place = place.take().or_else(|| self.place_again(agent, kept.stamp));
             if let Some(place) = place {
