@@ -300,11 +300,32 @@ pub fn service_of(container: &str) -> Option<&str> {
 }
 
 /// What could not be used of datagrams that could.
-fn broken_inside(health: &Health) -> [(&'static str, u64); 3] {
+fn broken_inside(health: &Health) -> [(&'static str, u64); 9] {
     [
         ("malformed sample", health.malformed_samples),
         ("malformed record", health.malformed_records),
         ("datagram of one agent too many", health.datagrams_refused),
+        ("datagram out of sequence", health.datagrams_rejected),
+        (
+            "counters sample out of sequence",
+            health.counter_samples_rejected,
+        ),
+        (
+            "packet sample out of sequence",
+            health.flow_samples_rejected,
+        ),
+        (
+            "packet sample with an impossible rate",
+            health.flow_samples_bad_rate,
+        ),
+        (
+            "packet sample with an impossible length",
+            health.flow_samples_bad_length,
+        ),
+        (
+            "packet sample above the line rate",
+            health.flow_samples_above_line_rate,
+        ),
     ]
 }
 
