@@ -51,6 +51,10 @@ impl<T> Slab<T> {
             .zip(&self.entries)
             .filter_map(|(index, entry)| Some((index, entry.as_ref()?)))
     }
+
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.entries.iter_mut().flatten()
+    }
 }
 
 #[cfg(test)]

@@ -194,6 +194,41 @@ fn one_who_only_claims_a_uuid_is_never_listed() {
 }
 
 #[test]
+fn reserved_sender_keeps_its_uuids() {
+    // The foreign agent reports the UUID first.
+    let mut world = Move::new();
+    world.registry.reserve([world.new.sender]);
+    let listed_at_new = |world: &Move| {
+        let mut entities = world.registry.entities(at(world.now + 1.0));
+        entities.any(|entity| entity.agent().sender == world.new.sender)
+    };
+    world.poll(true, true);
+    assert!(listed_at_new(&world), "no interval is lost");
+    for _ in 0..3 {
+        world.poll(true, true);
+    }
+    assert_eq!(world.listed(), 2);
+    assert_eq!(world.registry.health().uuid_conflicts, 1, "reported once");
+    // One report is lost: the foreign agent does not take the UUID over.
+    world.poll(true, false);
+    for _ in 0..3 {
+        world.poll(true, true);
+    }
+    assert!(listed_at_new(&world));
+    assert_eq!(world.registry.health().moved, 0);
+
+    // The foreign agent reports the UUID later, and goes on when the other one is late.
+    let mut world = Move::new();
+    world.registry.reserve([world.old.sender]);
+    world.poll(true, true);
+    world.poll(false, true);
+    world.poll(true, true);
+    let mut entities = world.registry.entities(at(world.now + 1.0));
+    assert!(entities.any(|entity| entity.agent().sender == world.old.sender));
+    assert_eq!(world.registry.health().moved, 0);
+}
+
+#[test]
 fn a_host_that_reports_through_another_sub_agent_counts_once() {
     let mut registry = Registry::new(Config::default());
     let mut before = Agent::new(1);

@@ -93,6 +93,8 @@ pub(crate) struct Agent {
     pub(crate) budget: Budget,
     /// Whether a datagram contained something that can become useful.
     pub(crate) is_usable: bool,
+    /// Whether its sender is [reserved](crate::Registry::reserve).
+    pub(crate) is_reserved: bool,
     stream: Stream,
     /// Datagrams that may begin a new sequence.
     jumps: Option<Box<Jumps>>,
@@ -163,6 +165,7 @@ impl Agent {
             host: None,
             rival: Rival::None,
             budget: Budget::default(),
+            is_reserved: false,
             is_usable: false,
             stream: Stream::starting_with(first),
             jumps: None,

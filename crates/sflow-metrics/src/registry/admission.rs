@@ -171,6 +171,10 @@ impl Registry {
     /// [`max_sources`](Config::max_sources) in addition to these bounds, in equal parts and each
     /// for at least one agent and one source. Only what a sender takes up beyond its part counts
     /// for the bounds on all agents, on those of a sender, and on those of a network.
+    ///
+    /// Where a reserved sender and another one report an entity with the same UUID, the entity is
+    /// that of the reserved sender. Flows may be restricted to reserved senders by the filter
+    /// `sender.reserved=1`.
     pub fn reserve(&mut self, senders: impl IntoIterator<Item = IpAddr>) {
         let senders = senders.into_iter().map(|sender| sender.to_canonical());
         let reserved: HashSet<IpAddr> = senders.collect();
@@ -182,6 +186,9 @@ impl Registry {
             sources: self.config.max_sources / RESERVED_PART,
         };
         self.admission.reserve(reserved, room);
+        for agent in self.agents.values_mut() {
+            agent.is_reserved = self.admission.reserved.contains(&agent.status.key.sender);
+        }
     }
 
     /// Finds the agent, or makes room for it; and the place of its datagram.
@@ -226,6 +233,7 @@ impl Registry {
         }
         let mut agent = Agent::new(key, stamp);
         agent.is_usable = is_usable;
+        agent.is_reserved = self.admission.reserved.contains(&key.sender);
         if key.address != Address::Unknown {
             let claim = (key.address, key.sub_agent);
             let first = *self.admission.claims.entry(claim).or_insert(key.sender);

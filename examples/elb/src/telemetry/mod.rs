@@ -90,6 +90,7 @@ impl Telemetry {
     /// Sets the nodes of the cluster, and decides which agent reports for each of them.
     pub fn set_nodes(&mut self, now: Timestamp, nodes: Vec<NodeAddresses>) {
         let trust = Trust::new(now, &self.registry, nodes, &self.senders, &mut self.claims);
+        self.registry.reserve(trust.senders());
         self.trust = trust;
     }
 
@@ -169,7 +170,7 @@ impl Telemetry {
     /// are collected.
     pub(crate) fn sample(&mut self, now: Timestamp, nodes: &SampledNodes) {
         if self.watched.is_none() {
-            self.watched = Watched::begin(&mut self.registry);
+            self.watched = Watched::begin(&mut self.registry, !self.trust.is_open());
         }
         if let Some(watched) = &self.watched {
             self.samples = watched.take(&self.registry, &self.trust, nodes, now);

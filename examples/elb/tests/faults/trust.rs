@@ -1,10 +1,11 @@
 //! One foreign sender against a cluster whose agents report correctly: no decision differs from
 //! the one without it, except that a contested node holds.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use elb::orchestrator::Orchestrator as _;
+use elb::orchestrator::{Orchestrator as _, Task};
 use elb::simulator::{Event, Load, NodeAddress};
 use elb::telemetry::Reporter;
 use sflow_metrics::Timestamp;
@@ -36,6 +37,9 @@ struct Forger {
     rate: f64,
     /// Packets to each container that are sampled, each second.
     packets: u32,
+    /// Whether containers are to have the UUIDs of the tasks.
+    copies_uuids: bool,
+    uuids: HashMap<String, Uuid>,
     sequence: u32,
 }
 
@@ -49,6 +53,8 @@ impl Forger {
             containers: Vec::new(),
             rate: 1e8,
             packets: 0,
+            copies_uuids: false,
+            uuids: HashMap::new(),
             sequence: 0,
         }
     }
@@ -59,12 +65,21 @@ impl Forger {
         self
     }
 
-    fn with_tasks(mut self, tasks: &[(String, String)]) -> Self {
-        let place = |node: &String| self.hosts.iter().position(|(host, _)| host == node);
-        let containers = tasks.iter();
-        let containers = containers.map(|(name, node)| (name.clone(), place(node)));
-        self.containers = containers.collect();
+    fn with_tasks(mut self, tasks: &[Task]) -> Self {
+        for task in tasks {
+            let host = |node: &String| self.hosts.iter().position(|(host, _)| host == node);
+            let host = task.node.as_ref().and_then(host);
+            self.containers.push((task.container.clone(), host));
+            if let Some(uuid) = task.uuid.filter(|_| self.copies_uuids) {
+                self.uuids.insert(task.container.clone(), Uuid(uuid));
+            }
+        }
         self
+    }
+
+    fn uuid(&self, name: &str) -> Uuid {
+        let copied = self.uuids.get(name).copied();
+        copied.unwrap_or_else(|| invented(name))
     }
 
     fn datagrams(&mut self, seconds: f64) -> Vec<Sent> {
@@ -75,7 +90,7 @@ impl Forger {
             let records: [CounterRecord<'_>; 2] = [
                 HostDescr {
                     hostname: Text::from(name.as_str()),
-                    uuid: uuid(name.as_bytes()),
+                    uuid: self.uuid(&name),
                     ..HostDescr::default()
                 }
                 .into(),
@@ -100,7 +115,7 @@ impl Forger {
             let mut records: Vec<CounterRecord<'_>> = vec![
                 HostDescr {
                     hostname: Text::from(name.as_str()),
-                    uuid: uuid(name.as_bytes()),
+                    uuid: self.uuid(&name),
                     ..HostDescr::default()
                 }
                 .into(),
@@ -204,22 +219,22 @@ fn mac(place: usize) -> Mac {
 }
 
 /// Different for different names, and for none that an agent uses.
-fn uuid(name: &[u8]) -> Uuid {
+fn invented(name: &str) -> Uuid {
     let mut uuid = [0x5a; 16];
-    for (place, byte) in name.iter().rev().enumerate() {
+    for (place, byte) in name.bytes().rev().enumerate() {
         uuid[place % 16] ^= byte.rotate_left((place / 16) as u32);
     }
     Uuid(uuid)
 }
 
-/// The tasks of the service, with their nodes.
-async fn tasks(world: &mut World) -> Vec<(String, String)> {
+/// The tasks of the service.
+async fn tasks(world: &mut World) -> Vec<Task> {
     let names = ["apache".to_owned()];
     let cluster = world.balancer.orchestrator_mut();
     let services = cluster.services(&names).await.unwrap();
-    let tasks = services.into_iter().flat_map(|service| service.tasks);
-    tasks
-        .filter_map(|task| Some((task.container, task.node?)))
+    services
+        .into_iter()
+        .flat_map(|service| service.tasks)
         .collect()
 }
 
@@ -288,7 +303,13 @@ fn attacks() -> Vec<(&'static str, u64, Forger)> {
         ..Forger::new()
     };
     let node1 = Address::V4([10, 0, 0, 1]);
+    let copied = Forger {
+        copies_uuids: true,
+        ..Forger::new()
+    };
     vec![
+        ("tasks with their UUIDs, from the start", 0, copied.clone()),
+        ("tasks with their UUIDs, later", 60, copied),
         ("tasks, later", 60, Forger::new()),
         (
             "tasks on their nodes, later",
