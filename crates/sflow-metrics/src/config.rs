@@ -22,8 +22,9 @@ pub struct Config {
     pub max_agents_per_sender: usize,
     /// Data sources at most of all agents of one sender.
     pub max_sources_per_sender: usize,
-    /// Agents at most of all senders of one network: a /24 of IPv4, a /64 of IPv6. At least
-    /// [`max_agents_per_sender`](Self::max_agents_per_sender), or that is never reached.
+    /// Agents at most of all senders of one network: a /24 of IPv4, a /64 of IPv6. For a relay
+    /// with more agents, raise this and
+    /// [`max_agents_per_sender`](Self::max_agents_per_sender).
     pub max_agents_per_network: usize,
     /// Data sources at most of all senders of one network.
     pub max_sources_per_network: usize,

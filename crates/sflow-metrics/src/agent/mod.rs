@@ -34,7 +34,7 @@ pub struct AgentStatus {
     /// Datagrams with its identity that did not continue its sequence and were not used, since
     /// its sequence went on: forged, or of a second process with the same identity.
     pub rejected: u64,
-    /// When such a datagram was found last.
+    /// Time at which such datagrams were last rejected.
     pub last_rejected: Option<Timestamp>,
     /// Its data sources that are known.
     pub sources: usize,
@@ -43,8 +43,8 @@ pub struct AgentStatus {
     /// Counters samples that are missing between those.
     pub samples_lost: u64,
     /// Whether it has reported something useful: an entity whose counters advanced, or packet
-    /// samples of a known length in sequence. It and its data sources keep their places when
-    /// there is no room for others.
+    /// samples of a known length in sequence. It and its data sources are not removed to admit
+    /// others.
     pub established: bool,
     /// Whether it was not heard for longer than it takes its slowest data source to be stale, of
     /// those of which it is known how often they are heard, as the last

@@ -172,7 +172,7 @@ impl Registry {
             self.health.counter_samples_old += 1;
             return None;
         }
-        if !self.makes_room_for_source(agent_place, arrival.moment.received_at) {
+        if !self.admits_source(agent_place, arrival.moment.received_at) {
             self.health.counter_samples_refused += 1;
             return None;
         }
