@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use sflow_v5::{DataSource, Datagram};
 
 use crate::discipline::datagram::{Place, Stamp, Stream};
-use crate::discipline::jump::{Jumps, Kept, Verdict};
+use crate::discipline::jump::{Jumps, Kept, Outcome};
 use crate::event::budget::Budget;
 use crate::timestamp::Timestamp;
 pub use key::AgentKey;
@@ -176,7 +176,7 @@ impl Agent {
     pub(crate) fn place(&mut self, stamp: Stamp) -> Placed {
         let place = self.stream.place(stamp);
         match place {
-            Place::Jump => return self.judge(stamp),
+            Place::Jump => return self.examine(stamp),
             Place::Next { .. } if self.jumps.is_some() => {
                 let mut placed = Placed::at(place);
                 self.count(place, stamp);
@@ -198,9 +198,9 @@ impl Agent {
     }
 
     /// Keeps a datagram that is a jump, if it fits into so many bytes; returns what it takes.
-    pub(crate) fn keep(&mut self, stamp: Stamp, datagram: &Datagram<'_>, room: usize) -> usize {
+    pub(crate) fn keep(&mut self, stamp: Stamp, datagram: &Datagram<'_>, free: usize) -> usize {
         let jumps = self.jumps.as_mut();
-        jumps.map_or(0, |jumps| jumps.keep(stamp, datagram, room))
+        jumps.map_or(0, |jumps| jumps.keep(stamp, datagram, free))
     }
 
     /// Bytes of datagrams that are kept.
@@ -226,23 +226,23 @@ impl Agent {
         }
     }
 
-    /// Judges a datagram that does not continue the current sequence.
+    /// Examines a datagram that does not continue the current sequence.
     #[cold]
-    fn judge(&mut self, stamp: Stamp) -> Placed {
+    fn examine(&mut self, stamp: Stamp) -> Placed {
         let mut placed = Placed::at(Place::Jump);
         if self.continues_former(stamp, &mut placed) {
             return placed;
         }
         let jumps = self.jumps.get_or_insert_default();
-        match jumps.judge(&self.stream, stamp) {
-            Verdict::Undecided { rejected } => {
+        match jumps.examine(&self.stream, stamp) {
+            Outcome::Undecided { rejected } => {
                 self.reject(rejected, stamp.received_at, &mut placed);
             }
-            Verdict::Repeated => {
+            Outcome::Repeated => {
                 placed.place = Place::Repeated;
                 self.status.repeated += 1;
             }
-            Verdict::Confirmed(confirmed) => {
+            Outcome::Confirmed(confirmed) => {
                 self.jumps = None;
                 let first = confirmed.kept.first().map_or(stamp, |kept| kept.stamp);
                 self.former = Some(Box::new(Former {
