@@ -68,8 +68,9 @@ pub struct Config {
 
 /// The most that a counter can go up in a second, where its source does not say itself.
 ///
-/// They tell a counter that wrapped from one that started again, and refuse jumps. A tenth, and
-/// a second of delay in the agent, are allowed on top.
+/// They tell a counter that wrapped from one that started again, and refuse jumps, also of sample
+/// pools, and packet samples above the line rate. A tenth, and a second of delay in the agent,
+/// are allowed on top.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]

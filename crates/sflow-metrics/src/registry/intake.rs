@@ -98,7 +98,7 @@ impl Registry {
         if let Order::Next { missing } = order {
             agent.status.samples_lost += u64::from(missing);
         }
-        let proves_its_agent = source.was_live && !agent.status.established;
+        let proves_its_agent = source.has_advanced && !agent.status.established;
         if source.kind == EntityKind::Host {
             let host = Host {
                 data_source,
