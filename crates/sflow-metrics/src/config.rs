@@ -22,8 +22,9 @@ pub struct Config {
     pub max_agents_per_sender: usize,
     /// Data sources at most of all agents of one sender.
     pub max_sources_per_sender: usize,
-    /// Agents at most of all senders of one network: a /24 of IPv4, a /64 of IPv6. At least
-    /// [`max_agents_per_sender`](Self::max_agents_per_sender), or that is never reached.
+    /// Agents at most of all senders of one network: a /24 of IPv4, a /64 of IPv6. For a relay
+    /// with more agents, raise this and
+    /// [`max_agents_per_sender`](Self::max_agents_per_sender).
     pub max_agents_per_network: usize,
     /// Data sources at most of all senders of one network.
     pub max_sources_per_network: usize,
@@ -67,8 +68,9 @@ pub struct Config {
 
 /// The most that a counter can go up in a second, where its source does not say itself.
 ///
-/// They tell a counter that wrapped from one that started again, and refuse jumps. A tenth, and
-/// a second of delay in the agent, are allowed on top.
+/// They tell a counter that wrapped from one that started again, and refuse jumps, also of sample
+/// pools, and packet samples above the line rate. A tenth, and a second of delay in the agent,
+/// are allowed on top.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]

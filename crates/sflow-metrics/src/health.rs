@@ -114,11 +114,9 @@ pub struct Health {
     /// Agents with the address of another one that is heard, too, from another sender.
     pub address_conflicts: u64,
 
-    /// Sources that were removed when there was no room for others: never useful, or of an agent
-    /// that was removed.
+    /// Sources removed to admit others: idle and never useful, or of an agent that was removed.
     pub sources_evicted: u64,
-    /// Agents that were removed when there was no room for others: not established, or silent
-    /// and without sources.
+    /// Agents removed to admit others: not established, or silent and without sources.
     pub agents_evicted: u64,
     /// Events that were written down.
     pub events: u64,

@@ -1,4 +1,4 @@
-//! Which agents are admitted when others have taken all room.
+//! Admission of agents when others have used up the capacity.
 
 mod support;
 
@@ -13,7 +13,7 @@ use sflow_v5::{
 };
 use support::{Agent, Container, at, host, host_source, interface_source};
 
-/// Room for few, so that a test can fill it.
+/// A small capacity, so that a test can use it up.
 fn config() -> Config {
     Config {
         max_agents: 1_000,
@@ -60,8 +60,8 @@ impl Useless {
         };
         let mut buffer = [0; 1400];
         let mut encoder = Encoder::new(&mut buffer, &header).unwrap();
-        let mut words = [0; 8];
-        let unknown = Frame::of(DataFormat::new(4242, 1), &7_u64, &mut words).unwrap();
+        let mut body = [0; 8];
+        let unknown = Frame::of(DataFormat::new(4242, 1), &7_u64, &mut body).unwrap();
         let record: Option<CounterRecord<'_>> = match self {
             Self::UnknownStructure => Some(CounterRecord::Unknown(unknown)),
             Self::UnknownCounters => Some(IfCounters::default().into()),
@@ -154,7 +154,7 @@ fn numbered(number: u32) -> [u8; 4] {
 }
 
 #[test]
-fn t24_useless_agents_do_not_keep_others_out() {
+fn t24_useless_agents_are_displaced_by_useful_ones() {
     for useless in Useless::ALL {
         let mut registry = Registry::new(config());
         for round in 0..2_u32 {
@@ -295,7 +295,7 @@ fn agents_and_sources_of_one_network_are_bounded() {
         }
         assert_eq!(registry.agents().count(), 30);
         assert!(registry.health().datagrams_refused >= 70);
-        // Elsewhere there is room.
+        // Other networks are not affected.
         let mut other = agent_of([10, 9, 9, 9], [10, 9, 9, 9]);
         poll(&mut registry, &mut other, 31.0);
         assert!(status(&registry, [10, 9, 9, 9]).is_some());
@@ -334,7 +334,7 @@ fn relay_with_many_agents_can_be_configured() {
     );
 }
 
-/// Agents with plausible counters, until there is no room.
+/// A registry whose capacity is used up by agents with plausible counters.
 fn filled(reserved: &[IpAddr]) -> Registry {
     let mut registry = Registry::new(config());
     registry.reserve(reserved.iter().copied());
@@ -350,7 +350,7 @@ fn filled(reserved: &[IpAddr]) -> Registry {
 }
 
 #[test]
-fn t24_reserved_senders_have_room_when_there_is_none() {
+fn t24_reserved_senders_are_admitted_when_capacity_is_used_up() {
     let nodes: Vec<IpAddr> = (1..=5).map(|last| IpAddr::from([10, 0, 0, last])).collect();
     let mut registry = filled(&nodes);
     let mut agents: Vec<Agent> = (1..=6).map(Agent::new).collect();
@@ -372,7 +372,7 @@ fn t24_reserved_senders_have_room_when_there_is_none() {
 
 /// The forger invents agents that the addresses of one node report, as useful as any.
 #[test]
-fn t24_room_of_one_reserved_sender_is_not_that_of_others() {
+fn t24_forged_agents_of_one_reserved_sender_do_not_affect_the_other_ones() {
     let nodes: Vec<IpAddr> = (1..=5).map(|last| IpAddr::from([10, 0, 0, last])).collect();
     let mut registry = filled(&nodes);
     for step in 0..3 {
@@ -383,17 +383,17 @@ fn t24_room_of_one_reserved_sender_is_not_that_of_others() {
         }
     }
     assert_eq!(registry.agents().count(), 1_000 + 1_000 / 4 / 5);
-    let mut others: Vec<Agent> = (2..=5).map(Agent::new).collect();
+    let mut agents: Vec<Agent> = (2..=5).map(Agent::new).collect();
     for step in 0..2 {
-        for agent in &mut others {
+        for agent in &mut agents {
             poll(&mut registry, agent, 60.0 + 10.0 * f64::from(step));
         }
     }
     let established = |agent: &Agent| status(&registry, agent.address).unwrap().established;
-    assert!(others.iter().all(established));
+    assert!(agents.iter().all(established));
 }
 
-/// What is reserved counts the same before and after it is.
+/// Counts stay right when the set of reserved senders changes.
 #[test]
 fn reserving_again_changes_no_count() {
     let mut registry = Registry::new(config());
@@ -410,7 +410,7 @@ fn reserving_again_changes_no_count() {
     registry.expire(at(now + 10_000.0));
     registry.expire(at(now + 20_000.0));
     assert_eq!(registry.agents().count(), 0);
-    // All room is free again.
+    // The whole capacity is free again.
     registry.reserve([]);
     let mut registry_full = filled(&[]);
     registry_full.expire(at(20_000.0));

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use sflow_v5::{DataSource, Datagram};
 
 use crate::discipline::datagram::{Place, Stamp, Stream};
-use crate::discipline::jump::{Jumps, Kept, Verdict};
+use crate::discipline::jump::{Jumps, Kept, Outcome};
 use crate::event::budget::Budget;
 use crate::timestamp::Timestamp;
 pub use key::AgentKey;
@@ -34,7 +34,7 @@ pub struct AgentStatus {
     /// Datagrams with its identity that did not continue its sequence and were not used, since
     /// its sequence went on: forged, or of a second process with the same identity.
     pub rejected: u64,
-    /// When such a datagram was found last.
+    /// Time at which such datagrams were last rejected.
     pub last_rejected: Option<Timestamp>,
     /// Its data sources that are known.
     pub sources: usize,
@@ -43,8 +43,8 @@ pub struct AgentStatus {
     /// Counters samples that are missing between those.
     pub samples_lost: u64,
     /// Whether it has reported something useful: an entity whose counters advanced, or packet
-    /// samples of a known length in sequence. It and its data sources keep their places when
-    /// there is no room for others.
+    /// samples of a known length in sequence. It and its data sources are not removed to admit
+    /// others.
     pub established: bool,
     /// Whether it was not heard for longer than it takes its slowest data source to be stale, of
     /// those of which it is known how often they are heard, as the last
@@ -179,7 +179,7 @@ impl Agent {
     pub(crate) fn place(&mut self, stamp: Stamp) -> Placed {
         let place = self.stream.place(stamp);
         match place {
-            Place::Jump => return self.judge(stamp),
+            Place::Jump => return self.examine(stamp),
             Place::Next { .. } if self.jumps.is_some() => {
                 let mut placed = Placed::at(place);
                 self.count(place, stamp);
@@ -201,9 +201,9 @@ impl Agent {
     }
 
     /// Keeps a datagram that is a jump, if it fits into so many bytes; returns what it takes.
-    pub(crate) fn keep(&mut self, stamp: Stamp, datagram: &Datagram<'_>, room: usize) -> usize {
+    pub(crate) fn keep(&mut self, stamp: Stamp, datagram: &Datagram<'_>, free: usize) -> usize {
         let jumps = self.jumps.as_mut();
-        jumps.map_or(0, |jumps| jumps.keep(stamp, datagram, room))
+        jumps.map_or(0, |jumps| jumps.keep(stamp, datagram, free))
     }
 
     /// Bytes of datagrams that are kept.
@@ -229,23 +229,23 @@ impl Agent {
         }
     }
 
-    /// Judges a datagram that does not continue the current sequence.
+    /// Examines a datagram that does not continue the current sequence.
     #[cold]
-    fn judge(&mut self, stamp: Stamp) -> Placed {
+    fn examine(&mut self, stamp: Stamp) -> Placed {
         let mut placed = Placed::at(Place::Jump);
         if self.continues_former(stamp, &mut placed) {
             return placed;
         }
         let jumps = self.jumps.get_or_insert_default();
-        match jumps.judge(&self.stream, stamp) {
-            Verdict::Undecided { rejected } => {
+        match jumps.examine(&self.stream, stamp) {
+            Outcome::Undecided { rejected } => {
                 self.reject(rejected, stamp.received_at, &mut placed);
             }
-            Verdict::Repeated => {
+            Outcome::Repeated => {
                 placed.place = Place::Repeated;
                 self.status.repeated += 1;
             }
-            Verdict::Confirmed(confirmed) => {
+            Outcome::Confirmed(confirmed) => {
                 self.jumps = None;
                 let first = confirmed.kept.first().map_or(stamp, |kept| kept.stamp);
                 self.former = Some(Box::new(Former {

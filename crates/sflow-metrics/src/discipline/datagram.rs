@@ -42,7 +42,7 @@ pub(crate) enum Place {
     Jump,
     /// It belongs to a sequence that was found to be forged.
     Rejected,
-    /// It continues the sequence before a restart, which was none.
+    /// It continues the sequence before an assumed restart, which did not happen.
     Resumed,
     /// It confirms that the agent restarted. The datagrams of the new sequence before it, as far
     /// as they were kept, have to be processed first.
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn jump_is_told_from_late_datagram() {
+    fn jump_is_distinguished_from_late_datagram() {
         const NEXT: fn(Place) -> bool = |place| matches!(place, Place::Next { .. });
         const OLD: fn(Place) -> bool = |place| {
             let is_reordered = matches!(place, Place::Reordered { .. });

@@ -12,7 +12,7 @@ use sflow_v5::{Datagram, Header};
 use super::datagram::{Stamp, Stream, follows, precedes};
 use crate::timestamp::Timestamp;
 
-/// Possible new sequences of one agent. The oldest makes room for another one: enough that
+/// Possible new sequences of one agent. The oldest is dropped for another one: enough that
 /// forged datagrams between two genuine ones do not displace the first of these.
 const MOST_SEQUENCES: usize = 16;
 
@@ -46,7 +46,7 @@ pub(crate) struct Kept {
 
 /// What a datagram that is a jump comes to.
 #[derive(Debug)]
-pub(crate) enum Verdict {
+pub(crate) enum Outcome {
     /// It may be the first of a new sequence, or continue one while the old one goes on.
     /// Datagrams in the second field were given up for it.
     Undecided { rejected: u64 },
@@ -63,13 +63,13 @@ pub(crate) struct Confirmed {
     /// Whether uptimes cannot be compared: they contradict two datagrams that continue the old
     /// sequence by their numbers.
     pub(crate) without_uptime: bool,
-    /// Datagrams of other possible sequences, which were none.
+    /// Datagrams of the other possible sequences.
     pub(crate) rejected: u64,
 }
 
 impl Jumps {
-    /// Judges a datagram that does not continue the current sequence.
-    pub(crate) fn judge(&mut self, current: &Stream, stamp: Stamp) -> Verdict {
+    /// Examines a datagram that does not continue the current sequence.
+    pub(crate) fn examine(&mut self, current: &Stream, stamp: Stamp) -> Outcome {
         let ignores_uptime = current.ignores_uptime();
         let newest = current.newest();
         let mut without_uptime = false;
@@ -98,37 +98,37 @@ impl Jumps {
                 count: 1,
                 kept: Vec::new(),
             });
-            return Verdict::Undecided { rejected };
+            return Outcome::Undecided { rejected };
         };
         let sequence = &mut self.sequences[place];
         if sequence.newest.sequence == stamp.sequence {
-            return Verdict::Repeated;
+            return Outcome::Repeated;
         }
         if !current.has_stopped(stamp.received_at) {
             sequence.count += 1;
             if follows(sequence.newest, stamp, true) {
                 sequence.newest = stamp;
             }
-            return Verdict::Undecided { rejected: 0 };
+            return Outcome::Undecided { rejected: 0 };
         }
         let kept = core::mem::take(&mut sequence.kept);
         let of_it = sequence.count;
         let all: u64 = self.sequences.iter().map(|sequence| sequence.count).sum();
         self.sequences.clear();
-        Verdict::Confirmed(Confirmed {
+        Outcome::Confirmed(Confirmed {
             kept,
             without_uptime: without_uptime || ignores_uptime,
             rejected: all - of_it,
         })
     }
 
-    /// Keeps a datagram that was judged just now and is undecided, if it fits into so many bytes;
+    /// Keeps a datagram that was examined just now and is undecided, if it fits into so many bytes;
     /// returns how many it takes.
-    pub(crate) fn keep(&mut self, stamp: Stamp, datagram: &Datagram<'_>, room: usize) -> usize {
+    pub(crate) fn keep(&mut self, stamp: Stamp, datagram: &Datagram<'_>, free: usize) -> usize {
         let (samples, count) = datagram.encoded_samples();
-        let room = room.min(MOST_BYTES.saturating_sub(self.bytes));
+        let free = free.min(MOST_BYTES.saturating_sub(self.bytes));
         let bytes = samples.len() + size_of::<Kept>();
-        if bytes > room {
+        if bytes > free {
             return 0;
         }
         let mut sequences = self.sequences.iter_mut().rev();
@@ -202,13 +202,13 @@ mod tests {
     #[test]
     fn restart_is_confirmed_when_the_old_sequence_has_stopped() {
         let mut jumps = Jumps::default();
-        let first = jumps.judge(&stream(), stamp(1, 5_000, 1020));
-        assert!(matches!(first, Verdict::Undecided { .. }));
-        let copy = jumps.judge(&stream(), stamp(1, 5_000, 1020));
-        assert!(matches!(copy, Verdict::Repeated));
-        let early = jumps.judge(&stream(), stamp(2, 5_000, 1024));
-        assert!(matches!(early, Verdict::Undecided { .. }), "it may go on");
-        let Verdict::Confirmed(confirmed) = jumps.judge(&stream(), stamp(3, 15_000, 1030)) else {
+        let first = jumps.examine(&stream(), stamp(1, 5_000, 1020));
+        assert!(matches!(first, Outcome::Undecided { .. }));
+        let copy = jumps.examine(&stream(), stamp(1, 5_000, 1020));
+        assert!(matches!(copy, Outcome::Repeated));
+        let early = jumps.examine(&stream(), stamp(2, 5_000, 1024));
+        assert!(matches!(early, Outcome::Undecided { .. }), "it may go on");
+        let Outcome::Confirmed(confirmed) = jumps.examine(&stream(), stamp(3, 15_000, 1030)) else {
             panic!("twenty seconds without the old sequence");
         };
         assert_eq!((confirmed.rejected, confirmed.without_uptime), (0, false));
@@ -218,16 +218,16 @@ mod tests {
     #[test]
     fn random_datagrams_between_do_not_displace_the_first() {
         let mut jumps = Jumps::default();
-        jumps.judge(&stream(), stamp(1, 5_000, 1020));
+        jumps.examine(&stream(), stamp(1, 5_000, 1020));
         for number in 0..12_u32 {
             let random = number.wrapping_mul(2_654_435_761);
             let forged = stamp(random | 1 << 20, !random, 1021 + u64::from(number));
             assert!(matches!(
-                jumps.judge(&stream(), forged),
-                Verdict::Undecided { .. }
+                jumps.examine(&stream(), forged),
+                Outcome::Undecided { .. }
             ));
         }
-        let Verdict::Confirmed(confirmed) = jumps.judge(&stream(), stamp(2, 25_000, 1040)) else {
+        let Outcome::Confirmed(confirmed) = jumps.examine(&stream(), stamp(2, 25_000, 1040)) else {
             panic!("it continues the first");
         };
         assert_eq!(confirmed.rejected, 12);
@@ -239,7 +239,7 @@ mod tests {
         let mut rejected = 0;
         for number in 0..1000_u32 {
             let forged = stamp(number.wrapping_mul(2_654_435_761), number << 22, 1011);
-            if let Verdict::Undecided { rejected: more } = jumps.judge(&stream(), forged) {
+            if let Outcome::Undecided { rejected: more } = jumps.examine(&stream(), forged) {
                 rejected += more;
             }
         }
@@ -253,9 +253,9 @@ mod tests {
         let mut jumps = Jumps::default();
         let first = stamp(102, 120_000_000, 1020);
         assert_eq!(stream().place(first), Place::Jump);
-        jumps.judge(&stream(), first);
+        jumps.examine(&stream(), first);
         let second = stamp(103, 130_000_000, 1030);
-        let Verdict::Confirmed(confirmed) = jumps.judge(&stream(), second) else {
+        let Outcome::Confirmed(confirmed) = jumps.examine(&stream(), second) else {
             panic!("three in sequence");
         };
         assert!(confirmed.without_uptime);

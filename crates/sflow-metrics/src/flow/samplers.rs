@@ -68,7 +68,7 @@ struct Notifier {
 
 impl Samplers {
     /// What a sample is worth, and the time since the one before of its source; `None` if its
-    /// rate is not possible, or there is no room for its source.
+    /// rate is impossible or the bound on sources is reached.
     pub(super) fn take(
         &mut self,
         agent: u32,

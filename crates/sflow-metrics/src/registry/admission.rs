@@ -1,11 +1,11 @@
-//! Which agents and data sources are admitted when there is little room.
+//! Admission of agents and data sources when the capacity is nearly used up.
 //!
-//! Anybody can invent agents and data sources. So agents that have reported something useful are
-//! **established** and keep their places with all their sources; others share what a quarter of
-//! the room is kept back from, and make room for newcomers: first those that have reported
-//! nothing usable, then those that did not become useful in time. Senders, and networks of
-//! senders, have shares, and senders that were [reserved](Registry::reserve) have room of their
-//! own.
+//! A sender can invent any number of agents and data sources. So an agent that has reported
+//! something useful is **established** and keeps its place with all its sources. The others share
+//! three quarters of the capacity and are displaced by newcomers: first those that have reported
+//! nothing usable, then those that did not become useful in time. A sender, and a network of
+//! senders, can use a share of the capacity only, and [reserved](Registry::reserve) senders have
+//! capacity of their own.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
@@ -23,30 +23,30 @@ use crate::flow::has_length;
 use crate::source::Numbers;
 use crate::timestamp::Timestamp;
 
-/// All agents are examined for room at most so often.
+/// Minimum time between two searches of all agents and sources for idle ones.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
-/// Agents that are examined for each newcomer, to find one that makes room.
+/// Agents that are examined for each newcomer, to find one that can be displaced.
 const EXAMINED: u32 = 32;
 
-/// Reserved senders have this part of the bounds in addition, all together.
+/// All reserved senders together have this part of the bounds in addition.
 const RESERVED_PART: usize = 4;
 
-/// What has to be known to admit agents and sources.
+/// The state of admission.
 #[derive(Debug, Default)]
 pub(super) struct Admission {
     senders: HashMap<IpAddr, Sender>,
     /// By the first address of a network.
     networks: HashMap<IpAddr, Used>,
     reserved: HashSet<IpAddr>,
-    /// The room of each reserved sender.
+    /// Capacity of each reserved sender.
     own: Used,
-    /// What all senders take up, without the room of reserved ones.
+    /// Use by all senders, without the capacity of reserved ones.
     used: Used,
     /// The sender that was first to use an agent address.
     claims: HashMap<(Address, u32), IpAddr>,
     swept_at: Option<Timestamp>,
-    /// Where the search for an agent that makes room goes on.
+    /// Place at which the next search for an agent to displace begins.
     cursor: u32,
 }
 
@@ -57,14 +57,14 @@ struct Used {
     sources: usize,
 }
 
-/// What one sender takes up.
+/// Use by one sender.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sender {
     used: Used,
     established: usize,
 }
 
-/// Whether an agent keeps its place when there is no room. The smallest makes room first.
+/// How useful an agent is. The least useful one is displaced first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Use {
     /// It has reported nothing that can become useful.
@@ -75,16 +75,16 @@ enum Use {
     Kept,
 }
 
-/// Where there is no room.
+/// The bound that is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Lack {
+enum Bound {
     Sender,
     Network,
     Registry,
 }
 
 impl Used {
-    /// The part that is beyond the room of a reserved sender.
+    /// The part beyond the capacity of a reserved sender.
     fn beyond(self, own: Self) -> Self {
         Self {
             agents: self.agents.saturating_sub(own.agents),
@@ -104,7 +104,7 @@ impl Admission {
         self.senders.get(&sender).copied().unwrap_or_default()
     }
 
-    /// The room that a sender has for itself.
+    /// Capacity of this sender alone.
     fn own(&self, sender: IpAddr) -> Used {
         if self.reserved.contains(&sender) {
             self.own
@@ -121,7 +121,7 @@ impl Admission {
         self.change(sender, |used| used.sources = used.sources.saturating_sub(1));
     }
 
-    /// Changes what a sender takes up.
+    /// Changes the use by a sender.
     fn change(&mut self, address: IpAddr, change: impl FnOnce(&mut Used)) {
         let own = self.own(address);
         let sender = self.senders.entry(address).or_default();
@@ -140,15 +140,15 @@ impl Admission {
         }
     }
 
-    /// Gives these senders room of their own: equal parts of so much.
-    fn reserve(&mut self, reserved: HashSet<IpAddr>, room: Used) {
-        let part = |room: usize| match reserved.len() {
+    /// Gives each of these senders an equal part of a capacity.
+    fn reserve(&mut self, reserved: HashSet<IpAddr>, capacity: Used) {
+        let part = |capacity: usize| match reserved.len() {
             0 => 0,
-            senders => (room / senders).max(1),
+            senders => (capacity / senders).max(1),
         };
         self.own = Used {
-            agents: part(room.agents),
-            sources: part(room.sources),
+            agents: part(capacity.agents),
+            sources: part(capacity.sources),
         };
         self.reserved = reserved;
         self.used = Used::default();
@@ -163,14 +163,14 @@ impl Admission {
 }
 
 impl Registry {
-    /// Reserves room for the agents of these senders, in place of those that were reserved
-    /// before: for instance of all nodes of a cluster, whose agents have to be admitted even if
-    /// others have invented agents until there was no room.
+    /// Reserves capacity for the agents of these sender addresses, for example of all nodes of a
+    /// cluster. Their agents are admitted even if other senders have used up the rest of the
+    /// capacity. Replaces the set of an earlier call.
     ///
-    /// All of them together have room for a quarter of [`max_agents`](Config::max_agents) and
-    /// [`max_sources`](Config::max_sources) in addition to these bounds, in equal parts and each
-    /// for at least one agent and one source. Only what a sender takes up beyond its part counts
-    /// for the bounds on all agents, on those of a sender, and on those of a network.
+    /// The reserved senders together have a quarter of [`max_agents`](Config::max_agents) and
+    /// [`max_sources`](Config::max_sources) in addition to these bounds, divided equally, and each
+    /// at least one agent and one source. Only agents and sources beyond that count for the
+    /// bounds of the registry, of a sender and of a network.
     ///
     /// Where a reserved sender and another one report an entity with the same UUID, the entity is
     /// that of the reserved sender. Flows may be restricted to reserved senders by the filter
@@ -181,17 +181,18 @@ impl Registry {
         if reserved == self.admission.reserved {
             return;
         }
-        let room = Used {
+        let capacity = Used {
             agents: self.config.max_agents / RESERVED_PART,
             sources: self.config.max_sources / RESERVED_PART,
         };
-        self.admission.reserve(reserved, room);
+        self.admission.reserve(reserved, capacity);
         for agent in self.agents.values_mut() {
             agent.is_reserved = self.admission.reserved.contains(&agent.status.key.sender);
         }
     }
 
-    /// Finds the agent, or makes room for it; and the place of its datagram.
+    /// Finds or admits the agent of a datagram, and finds the place of the datagram in its
+    /// sequence. `None` if the capacity is used up.
     pub(super) fn admit(
         &mut self,
         key: AgentKey,
@@ -228,7 +229,7 @@ impl Registry {
             return Some((place, found));
         }
         let is_usable = is_usable(datagram, &mut self.numbers);
-        if !self.makes_room_for_agent(key, is_usable, at) {
+        if !self.admits_agent(key, is_usable, at) {
             return None;
         }
         let mut agent = Agent::new(key, stamp);
@@ -248,7 +249,7 @@ impl Registry {
         Some((place, Placed::at(Place::Next { missing: 0 })))
     }
 
-    /// From now on an agent is one of those that keep their place.
+    /// Marks an agent as established.
     pub(super) fn establish(&mut self, place: u32) {
         let Some(agent) = self.agents.get_mut(place) else {
             return;
@@ -262,7 +263,7 @@ impl Registry {
         }
     }
 
-    /// Takes an agent away, with what is left of its data sources.
+    /// Removes an agent and its data sources.
     pub(super) fn remove_agent(&mut self, place: u32) {
         let Some(agent) = self.agents.get(place) else {
             return;
@@ -294,8 +295,9 @@ impl Registry {
         }
     }
 
-    /// Whether there is room for one more data source of an agent, if need be after making some.
-    pub(super) fn makes_room_for_source(&mut self, agent: u32, now: Timestamp) -> bool {
+    /// Whether one more data source of an agent can be admitted, after displacing another agent if
+    /// necessary.
+    pub(super) fn admits_source(&mut self, agent: u32, now: Timestamp) -> bool {
         let Some(known) = self.agents.get(agent) else {
             return false;
         };
@@ -308,51 +310,52 @@ impl Registry {
         }
         let is_usable = known.is_usable || known.status.established;
         let sender = known.status.key.sender;
-        let Some(lack) = self.lacks_room_for_source(sender) else {
+        let Some(bound) = self.bound_on_sources(sender) else {
             return true;
         };
-        if self.sweep(now) && self.lacks_room_for_source(sender).is_none() {
+        if self.sweep(now) && self.bound_on_sources(sender).is_none() {
             return true;
         }
         is_usable
-            && self.displace(sender, lack, Some(agent), now)
-            && self.lacks_room_for_source(sender).is_none()
+            && self.displace(sender, bound, Some(agent), now)
+            && self.bound_on_sources(sender).is_none()
     }
 
-    fn makes_room_for_agent(&mut self, key: AgentKey, is_usable: bool, now: Timestamp) -> bool {
-        let Some(lack) = self.lacks_room_for_agent(key.sender) else {
+    fn admits_agent(&mut self, key: AgentKey, is_usable: bool, now: Timestamp) -> bool {
+        let Some(bound) = self.bound_on_agents(key.sender) else {
             return true;
         };
-        if self.sweep(now) && self.lacks_room_for_agent(key.sender).is_none() {
+        if self.sweep(now) && self.bound_on_agents(key.sender).is_none() {
             return true;
         }
         is_usable
-            && self.displace(key.sender, lack, None, now)
-            && self.lacks_room_for_agent(key.sender).is_none()
+            && self.displace(key.sender, bound, None, now)
+            && self.bound_on_agents(key.sender).is_none()
     }
 
-    fn lacks_room_for_agent(&self, sender: IpAddr) -> Option<Lack> {
+    fn bound_on_agents(&self, sender: IpAddr) -> Option<Bound> {
         let limits = Limits {
             registry: self.config.max_agents,
             network: self.config.max_agents_per_network,
             sender: self.config.max_agents_per_sender,
         };
-        self.admission.lack(sender, limits, |used| used.agents)
+        self.admission.bound(sender, limits, |used| used.agents)
     }
 
-    fn lacks_room_for_source(&self, sender: IpAddr) -> Option<Lack> {
+    fn bound_on_sources(&self, sender: IpAddr) -> Option<Bound> {
         let limits = Limits {
             registry: self.config.max_sources,
             network: self.config.max_sources_per_network,
             sender: self.config.max_sources_per_sender,
         };
-        self.admission.lack(sender, limits, |used| used.sources)
+        self.admission.bound(sender, limits, |used| used.sources)
     }
 
-    /// Removes one agent that is of no use, where room is lacking; tells whether it found one.
-    /// If it is sources that are lacking, for this agent, it is one that has some.
+    /// Removes the least useful agent of some, among those that count for the bound that is
+    /// reached; returns whether one was found. For a new source of an agent, another agent that
+    /// has sources.
     #[cold]
-    fn displace(&mut self, sender: IpAddr, lack: Lack, of: Option<u32>, now: Timestamp) -> bool {
+    fn displace(&mut self, sender: IpAddr, bound: Bound, of: Option<u32>, now: Timestamp) -> bool {
         let network = network_of(sender);
         let mut found: Option<(Use, Timestamp, u32)> = None;
         for _ in 0..EXAMINED.min(self.agents.end()) {
@@ -366,10 +369,10 @@ impl Registry {
                 continue;
             };
             let its = agent.status.key.sender;
-            let is_there = match lack {
-                Lack::Sender => its == sender,
-                Lack::Network => network_of(its) == network,
-                Lack::Registry => true,
+            let is_there = match bound {
+                Bound::Sender => its == sender,
+                Bound::Network => network_of(its) == network,
+                Bound::Registry => true,
             };
             if !is_there || of == Some(place) || of.is_some() && agent.source_count() == 0 {
                 continue;
@@ -391,7 +394,8 @@ impl Registry {
         true
     }
 
-    /// Removes agents and sources that are of no use and silent; tells whether it looked.
+    /// Removes idle agents and sources that never became useful; returns false if the last search
+    /// was a moment ago.
     #[cold]
     fn sweep(&mut self, now: Timestamp) -> bool {
         let is_early = self.admission.swept_at.is_some_and(|swept_at| {
@@ -481,22 +485,22 @@ struct Limits {
 }
 
 impl Admission {
-    /// Where a sender has no room for one more.
-    fn lack(&self, address: IpAddr, limits: Limits, of: impl Fn(Used) -> usize) -> Option<Lack> {
+    /// The bound that one more of a sender would exceed.
+    fn bound(&self, address: IpAddr, limits: Limits, of: impl Fn(Used) -> usize) -> Option<Bound> {
         let sender = self.sender(address);
         let own = self.own(address);
         if of(sender.used) < of(own) {
             return None;
         }
         if of(sender.used.beyond(own)) >= limits.sender {
-            return Some(Lack::Sender);
+            return Some(Bound::Sender);
         }
         let network = self.networks.get(&network_of(address));
         if of(network.copied().unwrap_or_default()) >= limits.network {
-            return Some(Lack::Network);
+            return Some(Bound::Network);
         }
         let is_full = of(self.used) >= share(limits.registry, sender.established > 0);
-        is_full.then_some(Lack::Registry)
+        is_full.then_some(Bound::Registry)
     }
 }
 
@@ -534,13 +538,13 @@ fn network_of(address: IpAddr) -> IpAddr {
     }
 }
 
-/// What of a bound somebody may use up.
+/// The part of a bound that a sender can use.
 const fn share(max: usize, is_established: bool) -> usize {
     if is_established { max } else { max - max / 4 }
 }
 
-/// How long after its first datagram an agent may take to become useful, and a source may be
-/// silent, and still keep its place when there is no room.
+/// Time from its first datagram in which an agent can become useful before newcomers displace it,
+/// and in which a source can be idle.
 pub(super) fn probation(config: &Config) -> Duration {
     config.assumed_interval.saturating_mul(3) / 2
 }

@@ -22,8 +22,8 @@ impl Registry {
         let Some(agent) = self.agents.get_mut(place) else {
             return;
         };
-        let room = most.saturating_sub(self.kept_bytes);
-        self.kept_bytes += agent.keep(stamp, datagram, room);
+        let free = most.saturating_sub(self.kept_bytes);
+        self.kept_bytes += agent.keep(stamp, datagram, free);
         if !agent.resembles_restart(stamp) {
             return;
         }

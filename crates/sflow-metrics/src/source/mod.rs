@@ -53,8 +53,10 @@ pub(crate) struct Source {
     pace: Pace,
     pub(crate) state: Option<DomainState>,
     disputes: u8,
-    /// Whether a counter has ever gone up by a plausible amount.
+    /// Whether it has ever had rates.
     pub(crate) was_live: bool,
+    /// Whether a counter has ever gone up by a plausible amount.
+    pub(crate) has_advanced: bool,
     /// Whether a sample came that may belong to a new sequence: its values are unknown until the
     /// next one.
     pub(crate) is_unconfirmed: bool,
@@ -157,6 +159,7 @@ impl Source {
             standing: Standing::Unsettled,
             told: Told::Nothing,
             was_live: false,
+            has_advanced: false,
             is_unconfirmed: false,
             jump: None,
             follower: None,
@@ -316,7 +319,8 @@ impl Source {
                 Taken::Began => has_begun = true,
                 Taken::Measured { advanced } => {
                     self.has_rates = true;
-                    self.was_live |= advanced;
+                    self.was_live = true;
+                    self.has_advanced |= advanced;
                 }
                 Taken::Again => {}
             }

@@ -58,7 +58,7 @@ impl Numbers {
         });
     }
 
-    /// Reads a record, and tells whether it has a counter that is known.
+    /// Reads a record; returns whether it has a known counter.
     pub(crate) fn has_counter(&mut self, record: &CounterRecord<'_>) -> bool {
         if matches!(record, CounterRecord::Malformed(..)) {
             return false;

@@ -4,6 +4,7 @@
 //! What the statistics make of each fault is tested where they are computed.
 
 mod crowd;
+mod forgery;
 mod network;
 mod silence;
 mod strangers;
