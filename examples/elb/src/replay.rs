@@ -12,8 +12,8 @@ use sflow_metrics::Timestamp;
 use crate::balancer::Balancer;
 use crate::config::{Config, Service as Configured};
 use crate::orchestrator::{
-    Availability, Census, Labelled, Node, NodeAddresses, Orchestrator, OrchestratorError, Rollout, Scaling,
-    Service, ServiceId, Task, TaskState,
+    Availability, Census, Labelled, Node, NodeAddresses, Orchestrator, OrchestratorError, Rollout,
+    Scaling, Service, ServiceId, Task, TaskState,
 };
 use crate::policy::{Decision, Mode, Signal};
 use crate::telemetry::Question;

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{NodeAddress, Simulation};
 use super::host::Host;
 use super::pool::Pool;
 use super::task::{Phase, Task as Simulated};
+use super::{NodeAddress, Simulation};
 use crate::orchestrator::{
     Availability, Census, DRAINED_FOR, Demand, Labelled, Node, NodeAddresses, Orchestrator,
     OrchestratorError, Resources, Rollout, Scaling, Service, ServiceId, Task, TaskState,

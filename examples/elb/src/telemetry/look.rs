@@ -146,7 +146,10 @@ impl<'t> Look<'t> {
         }
         for host in hosts {
             let places = self.trust.named(host).iter();
-            let readings: Vec<_> = places.filter_map(|node| by_node.get(node)).flatten().collect();
+            let readings: Vec<_> = places
+                .filter_map(|node| by_node.get(node))
+                .flatten()
+                .collect();
             if readings.is_empty() {
                 continue;
             }

@@ -97,7 +97,7 @@ pub enum Reporter {
 }
 
 /// A node of the cluster and who reports for it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NodeReport {
     /// The name of the node.
     pub name: String,
@@ -226,6 +226,11 @@ impl Trust {
         &self.nodes
     }
 
+    /// Whether this is an address of a node.
+    pub(super) fn is_node(&self, address: IpAddr) -> bool {
+        self.by_address.contains_key(&address)
+    }
+
     /// Whether there are no nodes to trust anybody for, as with a recording: then every reading
     /// counts.
     pub(super) fn is_open(&self) -> bool {
@@ -259,8 +264,8 @@ impl Trust {
                 match &self.nodes.get(place)?.reporter {
                     Reporter::None => Some(place),
                     Reporter::Agent(claimant) => {
-                        let is_it = (claimant.sender, claimant.address)
-                            == (agent.sender, agent.address);
+                        let is_it =
+                            (claimant.sender, claimant.address) == (agent.sender, agent.address);
                         is_it.then_some(place)
                     }
                     Reporter::Probation(_) | Reporter::Contested(_) => None,
@@ -284,7 +289,7 @@ impl Trust {
     }
 
     /// The senders that report for nodes.
-    pub(super) fn senders(&self) -> impl Iterator<Item = IpAddr> {
+    pub(crate) fn senders(&self) -> impl Iterator<Item = IpAddr> {
         let known = self.nodes.iter().flat_map(|node| node.addresses.iter());
         let reporting = self.agents.keys().map(|(sender, _)| *sender);
         known.copied().chain(reporting)
@@ -424,8 +429,7 @@ impl Claims {
     fn forget(&mut self, now: Timestamp, nodes: &[NodeReport]) {
         self.0.retain(|name, known| {
             known.retain(|known| now - known.last < REMEMBERED);
-            let is_needed =
-                |node: &NodeReport| node.name == *name && !node.has_known_senders();
+            let is_needed = |node: &NodeReport| node.name == *name && !node.has_known_senders();
             !known.is_empty() && nodes.iter().any(is_needed)
         });
     }

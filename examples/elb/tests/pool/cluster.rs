@@ -8,8 +8,7 @@ use elb::keeper::MachineState;
 use elb::keeper::pools::Pools;
 use elb::orchestrator::{
     Availability, Census, DRAINED_FOR, Labelled, Node, NodeAddresses, Orchestrator,
-    OrchestratorError, Resources,
-    Service,
+    OrchestratorError, Resources, Service,
 };
 use elb::policy::Mode;
 use elb::shared::Shared;
