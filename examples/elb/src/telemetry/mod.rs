@@ -394,6 +394,8 @@ fn cause(bytes: &[u8], error: &Error) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
 
     #[test]
@@ -452,5 +454,50 @@ mod tests {
         let expected = expected.map(|(cause, count)| (cause.to_owned(), count));
         assert_eq!(refused, BTreeMap::from(expected));
         assert_eq!(telemetry.intake().datagrams, 9);
+    }
+
+    /// All agents arrive with the address of a proxy, which is the address of no node.
+    #[test]
+    fn senders_that_are_not_nodes_are_refused_until_an_agent_reports() {
+        use crate::config::Config as Configured;
+        use crate::orchestrator::Orchestrator as _;
+        use crate::simulator::{Scenario, Simulation};
+
+        const START: Timestamp = Timestamp::from_secs(1_700_000_000);
+        let scenario = Scenario::named("article").unwrap();
+        let mut simulation = Simulation::new(&scenario, 1, START).unwrap();
+        let mut telemetry = Telemetry::default();
+        let mut pass = |telemetry: &mut Telemetry, seconds, sender: Option<[u8; 4]>| {
+            let now = START + Duration::from_secs(seconds);
+            simulation.advance(now, |sent| {
+                let sender = sender.map_or(sent.source, IpAddr::from);
+                telemetry.receive(sent.at, (sender, 6343).into(), sent.bytes);
+            });
+            telemetry.set_nodes(now, simulation.nodes());
+            telemetry.refuses_all(now)
+        };
+        let proxy = Some([172, 18, 0, 1]);
+        assert!(!pass(&mut telemetry, 1, proxy), "that is too early to know");
+        assert!(pass(&mut telemetry, 45, proxy));
+        let now = START + Duration::from_secs(45);
+        let refused = crate::presence::foreign(telemetry.trust().nodes(), |_| false);
+        let words = refused[0].to_string();
+        assert_eq!(refused.len(), 1, "{refused:?}");
+        let (_, line) = words.split_once("add ").unwrap();
+        let (line, _) = line.split_once(" under [collector.nodes]").unwrap();
+        let text = format!("[collector.nodes]\n{line}\n");
+        let config = Configured::from_toml(&text).unwrap();
+        telemetry.set_node_senders(config.collector.nodes);
+        telemetry.set_nodes(now, nodes_of(&telemetry));
+        assert!(!telemetry.refuses_all(now));
+    }
+
+    fn nodes_of(telemetry: &Telemetry) -> Vec<NodeAddresses> {
+        let nodes = telemetry.trust().nodes().iter();
+        let nodes = nodes.map(|node| NodeAddresses {
+            name: node.name.clone(),
+            addresses: node.addresses.clone(),
+        });
+        nodes.collect()
     }
 }
