@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -16,6 +17,7 @@ use crate::config::{ARTICLE, Collector, Config};
 use crate::docker::Docker;
 use crate::handle::{Handle, Refusal, Request};
 use crate::keeper::pools::Pools;
+use crate::presence::Presence;
 use crate::shared::Shared;
 use crate::telemetry::Telemetry;
 use crate::web::{self, Access, Site};
@@ -115,6 +117,13 @@ async fn balance(config: Config) -> anyhow::Result<()> {
         Ok(events) => events,
         Err(error) => return Err(error.into()),
     };
+    if handle.config().lock().collector.agents.is_empty() {
+        warn!(
+            "collector.agents is empty: datagrams of every sender are accepted; name the addresses \
+             or networks of the agents"
+        );
+    }
+    let mut refusals = Refusals::default();
     let mut next = tokio::time::Instant::now();
     loop {
         tokio::select! {
@@ -125,6 +134,7 @@ async fn balance(config: Config) -> anyhow::Result<()> {
                 let begun = now();
                 let again = balancer.round(begun).await.again;
                 next = tokio::time::Instant::now() + (again - now()).min(again - begun);
+                refusals.log(&handle);
             }
             () = events.changed() => balancer.controller_mut().look_soon(),
             (request, answer) = requests.next() => {
@@ -166,6 +176,33 @@ fn obey(
     Ok(())
 }
 
+/// Logs which senders are refused and how to allow them, each sentence once.
+#[derive(Default)]
+struct Refusals {
+    logged: BTreeSet<String>,
+    last: Option<tokio::time::Instant>,
+}
+
+impl Refusals {
+    const EVERY: Duration = Duration::from_secs(10);
+    const MOST: usize = 64;
+
+    fn log(&mut self, handle: &Handle) {
+        if self.last.is_some_and(|last| last.elapsed() < Self::EVERY) {
+            return;
+        }
+        self.last = Some(tokio::time::Instant::now());
+        let missing = Presence::look(handle).missing;
+        for refusal in missing.iter().filter(|missing| missing.is_refusal()) {
+            let words = refusal.to_string();
+            if self.logged.len() < Self::MOST && !self.logged.contains(&words) {
+                warn!("{words}");
+                self.logged.insert(words);
+            }
+        }
+    }
+}
+
 /// Receives in a task of its own, so that an engine that does not answer costs no telemetry.
 async fn receive(
     mut receiver: AsyncUdpReceiver,
@@ -180,7 +217,7 @@ async fn receive(
         if collector.takes(received.source.ip()) {
             telemetry.receive(received_at, received.source, received.bytes);
         } else {
-            telemetry.turn_away(received.source);
+            telemetry.turn_away(received_at, received.source, received.bytes);
         }
         if let Some(dropped) = receiver.stats().kernel_drops {
             telemetry.overflowed(dropped);

@@ -10,6 +10,7 @@ mod value;
 pub use labels::{ENABLED, Labels};
 pub use pool::{Pool, Selector};
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -62,6 +63,38 @@ pub struct Collector {
 }
 
 impl Collector {
+    /// The line of the configuration that allows these senders as well. Of a network with many of
+    /// them it names the network (/24 or /64).
+    pub fn agents_with(&self, senders: impl IntoIterator<Item = IpAddr>) -> String {
+        const FEW: usize = 3;
+        let mut networks: BTreeMap<IpNet, Vec<IpAddr>> = BTreeMap::new();
+        for sender in senders {
+            let length = if sender.is_ipv4() { 24 } else { 64 };
+            let is_known = self.agents.iter().any(|known| known.contains(&sender));
+            if let (false, Ok(network)) = (is_known, IpNet::new(sender, length)) {
+                let network = networks.entry(network.trunc()).or_default();
+                if !network.contains(&sender) {
+                    network.push(sender);
+                }
+            }
+        }
+        let known = self
+            .agents
+            .iter()
+            .map(|known| match known.max_prefix_len() {
+                length if length == known.prefix_len() => known.addr().to_string(),
+                _ => known.to_string(),
+            });
+        let more = networks
+            .iter()
+            .flat_map(|(network, senders)| match senders.len() {
+                0..=FEW => senders.iter().map(IpAddr::to_string).collect(),
+                _ => vec![network.to_string()],
+            });
+        let all: Vec<String> = known.chain(more).collect();
+        format!("agents = {all:?}")
+    }
+
     /// Whether datagrams from there are taken.
     pub fn takes(&self, sender: IpAddr) -> bool {
         let sender = sender.to_canonical();

@@ -522,9 +522,43 @@ fn t14_only_senders_of_the_list_are_heard() {
         let sender = sender.parse().unwrap();
         assert_eq!(config.collector.takes(sender), is_heard, "{sender}");
     }
-    assert!(Config::article().collector.takes([203, 0, 113, 9].into()));
+    let any = Config::from_toml("").unwrap().collector;
+    assert!(any.takes([203, 0, 113, 9].into()));
+    assert!(!Config::article().collector.takes([203, 0, 113, 9].into()));
     assert_eq!(
         refused("[collector]\nagents = [\"10.0.0.0/33\"]\n"),
         "collector.agents[0]: \"10.0.0.0/33\" is neither an address nor a network like 10.0.0.0/8"
     );
+}
+
+#[test]
+fn line_that_allows_senders_keeps_the_others_and_names_networks_of_many() {
+    let line = |agents: &str, senders: &[&str]| {
+        let config = Config::from_toml(&format!("[collector]\nagents = [{agents}]\n")).unwrap();
+        let senders = senders.iter().map(|sender| sender.parse().unwrap());
+        config.collector.agents_with(senders)
+    };
+    let many = ["10.1.0.1", "10.1.0.2", "10.1.0.3", "10.1.0.4", "10.1.0.4"];
+    for (agents, senders, expected) in [
+        ("", &["172.18.0.1"][..], r#"agents = ["172.18.0.1"]"#),
+        (
+            r#""10.0.0.0/24", "192.0.2.7""#,
+            &["172.18.0.1", "10.0.0.9"],
+            r#"agents = ["10.0.0.0/24", "192.0.2.7", "172.18.0.1"]"#,
+        ),
+        ("", &many, r#"agents = ["10.1.0.0/24"]"#),
+        (
+            "",
+            &many[..3],
+            r#"agents = ["10.1.0.1", "10.1.0.2", "10.1.0.3"]"#,
+        ),
+        ("", &["2001:db8::1"], r#"agents = ["2001:db8::1"]"#),
+    ] {
+        let line = line(agents, senders);
+        assert_eq!(line, expected);
+        let config = Config::from_toml(&format!("[collector]\n{line}\n")).unwrap();
+        for sender in senders {
+            assert!(config.collector.takes(sender.parse().unwrap()), "{sender}");
+        }
+    }
 }

@@ -21,6 +21,13 @@ const NEW: Duration = Duration::from_secs(45);
 /// A part of its datagrams that an agent may lose without being told of.
 const LOSS: f64 = 0.02;
 
+/// Names of nodes in one message.
+const NAMED: usize = 8;
+/// What to do where agents arrive with the address of something else.
+const HOST_NETWORK: &str = "docker-proxy, NAT or a relay replaces the addresses of the agents: let \
+                            elb receive in the host's network (networks: [host] in compose.yaml); \
+                            where that is not possible";
+
 /// Something that should report and does not.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "what")]
@@ -72,6 +79,29 @@ pub enum Missing {
         /// Whether an agent reports for the node all the same.
         is_reported: bool,
     },
+    /// A sender that reports several nodes and may not, as behind NAT or a proxy.
+    SharedSender {
+        /// Its address.
+        sender: IpAddr,
+        /// The names of the nodes.
+        nodes: Vec<String>,
+    },
+    /// Senders of sFlow datagrams that `collector.agents` does not allow.
+    SenderRefused {
+        /// Their addresses.
+        senders: Vec<IpAddr>,
+        /// Whether one of them sends for several agents.
+        is_shared: bool,
+        /// Whether no agent is received at all.
+        is_all: bool,
+        /// The line of the configuration that allows them.
+        line: String,
+    },
+    /// `collector.agents` is empty, so that every sender is allowed.
+    AnySender {
+        /// The line of the configuration that allows only the nodes.
+        line: String,
+    },
     /// A service of which telemetry knows fewer containers than run.
     ServiceUnseen {
         /// Its name.
@@ -111,7 +141,7 @@ pub enum Missing {
 
 impl Missing {
     /// Every kind, as [`kind`](Self::kind) names it.
-    pub const KINDS: [&'static str; 12] = [
+    pub const KINDS: [&'static str; 15] = [
         "no_agent",
         "silent_agent",
         "node_without_agent",
@@ -124,6 +154,9 @@ impl Missing {
         "more",
         "node_contested",
         "foreign_sender",
+        "shared_sender",
+        "sender_refused",
+        "any_sender",
     ];
 
     /// What it is, in one word, as in JSON.
@@ -141,6 +174,9 @@ impl Missing {
             Self::More { .. } => 9,
             Self::NodeContested { .. } => 10,
             Self::ForeignSender { .. } => 11,
+            Self::SharedSender { .. } => 12,
+            Self::SenderRefused { .. } => 13,
+            Self::AnySender { .. } => 14,
         };
         Self::KINDS[place]
     }
@@ -155,6 +191,16 @@ impl Missing {
                     is_reported: true,
                     ..
                 }
+                | Self::SenderRefused { is_all: false, .. }
+                | Self::AnySender { .. }
+        )
+    }
+
+    /// Whether it is about senders that are not allowed to report, and says how to allow them.
+    pub const fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::ForeignSender { .. } | Self::SharedSender { .. } | Self::SenderRefused { .. }
         )
     }
 }
@@ -229,6 +275,49 @@ impl fmt::Display for Missing {
                 }
                 Ok(())
             }
+            Self::SharedSender { sender, nodes } => {
+                let others = nodes.len().saturating_sub(NAMED);
+                let named: Vec<&str> = nodes.iter().take(NAMED).map(String::as_str).collect();
+                let named = named.join(", ");
+                let more = match others {
+                    0 => String::new(),
+                    others => format!(" and {others} more"),
+                };
+                write!(
+                    f,
+                    "Readings of the nodes {named}{more} are ignored: they arrive from {sender}, \
+                     which is the address of none of them. {HOST_NETWORK}, add \"*\" = \
+                     [\"{sender}\"] under [collector.nodes] in the configuration.",
+                )
+            }
+            Self::SenderRefused {
+                senders,
+                is_shared,
+                is_all,
+                line,
+            } => {
+                let named: Vec<String> = senders.iter().map(IpAddr::to_string).collect();
+                let named = named.join(", ");
+                let all = if *is_all { "All" } else { "Some" };
+                write!(
+                    f,
+                    "{all} sFlow datagrams are refused: collector.agents does not contain {named}."
+                )?;
+                let line = format!("{line} under [collector] in the configuration");
+                match (is_shared, senders.first()) {
+                    (true, Some(sender)) => write!(
+                        f,
+                        " Several agents arrive with one address. {HOST_NETWORK}, set {line}, and \
+                         add \"*\" = [\"{sender}\"] under [collector.nodes]."
+                    ),
+                    _ => write!(f, " If these are agents of the nodes, set {line}."),
+                }
+            }
+            Self::AnySender { line } => write!(
+                f,
+                "collector.agents is empty: datagrams of every sender are accepted. Set {line} \
+                 under [collector] in the configuration."
+            ),
             Self::ServiceUnseen {
                 service,
                 seen: 0,
@@ -300,8 +389,10 @@ pub(super) fn find(heard: &Heard, standings: &[Standing], running_for: Duration)
             age: reporter.age.as_secs_f64(),
         }),
     );
-    if running_for >= NEW {
+    if running_for >= NEW || heard.refuses_all {
         add(&mut missing, of_nodes(heard, standings).into_iter());
+    }
+    if running_for >= NEW {
         let on = standings.iter().filter(|it| it.mode != Mode::Off);
         add(&mut missing, on.flat_map(of_service));
     }
@@ -354,7 +445,7 @@ fn of_nodes(heard: &Heard, standings: &[Standing]) -> Vec<Missing> {
         .flat_map(|reporter| &reporter.hosts)
         .flat_map(|host| trust.named(host).iter().copied())
         .collect();
-    let mut missing = Vec::new();
+    let mut missing = foreign(trust.nodes(), |place| heard.containers.contains_key(&place));
     for (place, node) in trust.nodes().iter().enumerate() {
         let name = node.name.clone();
         let tasks = tasks.get(&place).copied().unwrap_or(0);
@@ -367,21 +458,6 @@ fn of_nodes(heard: &Heard, standings: &[Standing]) -> Vec<Missing> {
             continue;
         }
         let containers = heard.containers.get(&place);
-        if !node.foreign.is_empty() {
-            let mut senders: Vec<String> = node
-                .foreign
-                .iter()
-                .map(|claimant| claimant.sender.to_string())
-                .collect();
-            senders.sort_unstable();
-            senders.dedup();
-            missing.push(Missing::ForeignSender {
-                node: name.clone(),
-                senders,
-                addresses: node.addresses.clone(),
-                is_reported: containers.is_some(),
-            });
-        }
         match containers {
             // Silence and foreign senders have been reported already.
             None if silent.contains(&place) || !node.foreign.is_empty() => {}
@@ -393,6 +469,41 @@ fn of_nodes(heard: &Heard, standings: &[Standing]) -> Vec<Missing> {
         }
     }
     missing
+}
+
+/// Senders that report nodes and may not.
+pub(crate) fn foreign(
+    nodes: &[trust::NodeReport],
+    is_reported: impl Fn(usize) -> bool,
+) -> Vec<Missing> {
+    let mut unreported: BTreeMap<IpAddr, Vec<String>> = BTreeMap::new();
+    for (place, node) in nodes.iter().enumerate() {
+        let senders: BTreeSet<IpAddr> = node.foreign.iter().map(|it| it.sender).collect();
+        for sender in senders.into_iter().filter(|_| !is_reported(place)) {
+            unreported
+                .entry(sender)
+                .or_default()
+                .push(node.name.clone());
+        }
+    }
+    unreported.retain(|_, nodes| nodes.len() > 1);
+    let each = nodes.iter().enumerate().filter_map(|(place, node)| {
+        let senders = node.foreign.iter().map(|it| it.sender);
+        let is_reported = is_reported(place);
+        let senders: BTreeSet<IpAddr> = senders
+            .filter(|sender| is_reported || !unreported.contains_key(sender))
+            .collect();
+        (!senders.is_empty()).then(|| Missing::ForeignSender {
+            node: node.name.clone(),
+            senders: senders.iter().map(IpAddr::to_string).collect(),
+            addresses: node.addresses.clone(),
+            is_reported,
+        })
+    });
+    let each: Vec<Missing> = each.collect();
+    let shared = unreported.into_iter();
+    let shared = shared.map(|(sender, nodes)| Missing::SharedSender { sender, nodes });
+    shared.chain(each).collect()
 }
 
 fn of_service(standing: &Standing) -> Vec<Missing> {
@@ -427,7 +538,7 @@ mod tests {
 
     use super::*;
 
-    fn all() -> [Missing; 12] {
+    fn all() -> [Missing; 15] {
         let (service, agent) = ("web".to_owned(), "10.0.0.1/0".to_owned());
         [
             Missing::NoAgent { port: 6343 },
@@ -468,6 +579,19 @@ mod tests {
                 senders: vec!["172.18.0.1".to_owned()],
                 addresses: vec![IpAddr::from([10, 0, 0, 1])],
                 is_reported: false,
+            },
+            Missing::SharedSender {
+                sender: [172, 18, 0, 1].into(),
+                nodes: vec!["node1".to_owned(), "node2".to_owned()],
+            },
+            Missing::SenderRefused {
+                senders: vec![[172, 18, 0, 1].into()],
+                is_shared: true,
+                is_all: true,
+                line: "agents = [\"172.18.0.1\"]".to_owned(),
+            },
+            Missing::AnySender {
+                line: "agents = [\"10.0.0.1\"]".to_owned(),
             },
         ]
     }

@@ -97,7 +97,7 @@ pub enum Reporter {
 }
 
 /// A node of the cluster and who reports for it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NodeReport {
     /// The name of the node.
     pub name: String,
@@ -226,6 +226,11 @@ impl Trust {
         &self.nodes
     }
 
+    /// Whether this is an address of a node.
+    pub(super) fn is_node(&self, address: IpAddr) -> bool {
+        self.by_address.contains_key(&address)
+    }
+
     /// Whether the nodes are unknown, as with a recording: then every reading counts.
     pub(super) fn is_open(&self) -> bool {
         self.nodes.is_empty()
@@ -283,7 +288,7 @@ impl Trust {
     }
 
     /// The senders that report for nodes.
-    pub(super) fn senders(&self) -> impl Iterator<Item = IpAddr> {
+    pub(crate) fn senders(&self) -> impl Iterator<Item = IpAddr> {
         let known = self.nodes.iter().flat_map(|node| node.addresses.iter());
         let reporting = self.agents.keys().map(|(sender, _)| *sender);
         known.copied().chain(reporting)
