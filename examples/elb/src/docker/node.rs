@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::list::{Entry, kept_labels};
 use super::service::ResourcesAnswer;
 use crate::orchestrator::{Availability, DRAINED_FOR, Node, OrchestratorError, ServiceId};
 
@@ -46,6 +47,13 @@ struct Description {
 #[serde(rename_all = "PascalCase")]
 struct Status {
     state: Option<String>,
+}
+
+impl Entry for NodeAnswer {
+    fn kept(&self) -> usize {
+        let labels = self.spec.as_ref().and_then(|spec| spec.labels.as_ref());
+        size_of::<Self>() + kept_labels(labels)
+    }
 }
 
 impl NodeAnswer {
