@@ -543,6 +543,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn unprintable_characters_are_escaped_in_every_response() {
+        let name = "a\u{202e}b\u{2069}\u{200f}\u{61c}\u{200b}\u{9b}\u{7f}\u{1b}\u{2028}\u{e0041}";
+        let page = Page::open(snapshot(name)).await;
+        for path in [
+            "/",
+            "/metrics",
+            "/api/v1/snapshot",
+            "/api/v1/nothing/\u{202e}",
+        ] {
+            let (_, body) = page.get(&path.replace('\u{202e}', "%E2%80%AE")).await;
+            let bad = body
+                .chars()
+                .find(|c| untrusted::is_unprintable(*c) && *c != '\n');
+            assert_eq!(bad, None, "{path}: {body}");
+        }
+        let (_, body) = page.get("/api/v1/snapshot").await;
+        let value: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+        assert_eq!(value["services"][0]["name"], name);
+        assert!(body.contains("\\u202e"), "{body}");
+    }
+
+    #[tokio::test]
     async fn a_chart_is_found_by_any_name() {
         let page = Page::open(snapshot("a/b c?")).await;
         let (_, body) = page.get("/").await;
