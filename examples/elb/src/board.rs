@@ -5,7 +5,7 @@ mod history;
 mod others;
 mod pools;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -202,9 +202,9 @@ impl Board {
             others.note(standing.signals.len(), inputs);
         }
         if self.past.len() > managed.len() {
-            let is_there = |name: &String| managed.iter().any(|managed| managed.name == *name);
-            self.past.retain(|name, _| is_there(name));
-            self.others.retain(|name, _| is_there(name));
+            let names: HashSet<&str> = managed.iter().map(|it| it.name.as_str()).collect();
+            self.past.retain(|name, _| names.contains(name.as_str()));
+            self.others.retain(|name, _| names.contains(name.as_str()));
         }
         let is_new = |trouble: &&String| !self.troubles.contains(trouble);
         news.troubles = round.troubles.iter().filter(is_new).cloned().collect();

@@ -231,7 +231,9 @@ fn the_configuration_of_the_stack_is_right_and_only_advises() {
     fs::write(&token, "0123456789abcdef0123456789abcdef\n").unwrap();
     let secret = "/run/secrets/elb_token";
     assert!(STACK.contains(secret));
-    let config = Config::from_toml(&STACK.replace(secret, token.to_str().unwrap())).unwrap();
+    let path = folder.path().join("elb.toml");
+    fs::write(&path, STACK.replace(secret, token.to_str().unwrap())).unwrap();
+    let config = Config::load(&path).unwrap();
     assert!(
         config
             .services

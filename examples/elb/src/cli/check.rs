@@ -52,7 +52,8 @@ impl Args {
             "listened": heard.map(|heard| heard.listened.as_secs_f64()),
             "findings": findings,
         });
-        writeln!(out, "{whole:#}")
+        let whole = untrusted::json::to_string_pretty(&whole)?;
+        writeln!(out, "{whole}")
     }
 
     async fn collect(&self) -> Facts {

@@ -144,7 +144,7 @@ fn summarise(snapshot: &Snapshot) {
         if refused == 0 { "." } else { ":" },
     );
     for (cause, count) in &snapshot.intake.refused {
-        println!("  {count:>4} {cause}");
+        println!("  {count:>4} {}", untrusted::printable(cause));
     }
 }
 

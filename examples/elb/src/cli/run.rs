@@ -1,13 +1,12 @@
 use std::collections::BTreeSet;
 use std::io;
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use sflow_collector::{AsyncUdpReceiver, SocketSettings, UdpReceiver};
 use sflow_metrics::Timestamp;
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 use super::{Log, runtime};
@@ -20,7 +19,7 @@ use crate::keeper::pools::Pools;
 use crate::presence::Presence;
 use crate::shared::Shared;
 use crate::telemetry::Telemetry;
-use crate::web::{self, Access, Site};
+use crate::web::{Access, Server, Site};
 use crate::words::counted;
 
 /// How long hooks are waited for at the end: less than who ends a container waits.
@@ -65,15 +64,15 @@ impl Args {
 
 async fn balance(config: Config) -> anyhow::Result<()> {
     let mut end = std::pin::pin!(super::end_requested());
-    let mut docker = Docker::connect(&config.docker)?;
-    let version = tokio::select! {
-        version = docker.version() => version,
-        () = &mut end => return Ok(()),
-    };
-    match version {
-        Ok(version) => info!(endpoint = docker.endpoint(), "Docker {version}"),
-        Err(error) => warn!("{error}; decisions wait until a manager answers"),
-    }
+    let docker = Docker::connect(&config.docker)?;
+    let mut asked = Docker::connect(&config.docker)?;
+    // Everything else starts before a manager has answered.
+    tokio::spawn(async move {
+        match asked.version().await {
+            Ok(version) => info!(endpoint = asked.endpoint(), "Docker {version}"),
+            Err(error) => warn!("{error}; decisions wait until a manager answers"),
+        }
+    });
     let mut balancer = Balancer::new(now(), docker, config.control, &config.services)?;
     balancer.controller_mut().discover(config.discovery.clone());
     balancer.keep(Pools::instance(now()), &config.pools)?;
@@ -94,7 +93,6 @@ async fn balance(config: Config) -> anyhow::Result<()> {
     };
 
     let listener = TcpListener::bind(config.http.listen)
-        .await
         .with_context(|| format!("cannot serve the page on {}", config.http.listen))?;
     let page = format!("http://{}/", listener.local_addr()?);
     info!("Listening, HTTP {page}");
@@ -108,10 +106,7 @@ async fn balance(config: Config) -> anyhow::Result<()> {
     let (telemetry, board) = (balancer.telemetry().clone(), balancer.board().clone());
     let (handle, mut requests) = Handle::new(telemetry, board, config);
     let site = Site::new(handle.clone()).with_access(access);
-    let (stop, stopped) = oneshot::channel::<()>();
-    let server = tokio::spawn(web::serve(listener, site, async move {
-        stopped.await.ok();
-    }));
+    let server = Server::start(listener, site)?;
 
     let mut events = match Docker::events(&handle.config().lock().docker) {
         Ok(events) => events,
@@ -132,7 +127,12 @@ async fn balance(config: Config) -> anyhow::Result<()> {
             }
             () = tokio::time::sleep_until(next) => {
                 let begun = now();
-                let again = balancer.round(begun).await.again;
+                // A request to an orchestrator that does not answer is given up at the end.
+                let round = tokio::select! {
+                    round = balancer.round(begun) => round,
+                    () = &mut end => break,
+                };
+                let again = round.again;
                 next = tokio::time::Instant::now() + (again - now()).min(again - begun);
                 refusals.log(&handle);
             }
@@ -150,8 +150,7 @@ async fn balance(config: Config) -> anyhow::Result<()> {
         warn!("a hook has not answered and is ended; its order may be carried out or not");
     }
     receiving.abort();
-    stop.send(()).ok();
-    server.await??;
+    server.stop().await?;
     Ok(())
 }
 

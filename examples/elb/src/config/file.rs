@@ -1,6 +1,6 @@
 //! The file as it is written, and its way to a [`Config`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -22,12 +22,13 @@ pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
         toml::from_str(text).map_err(|error| ConfigError::Syntax(error.to_string()))?;
     policy::check("defaults", &file.defaults)?;
     let mut services: Vec<Service> = Vec::new();
+    let mut names: HashSet<String> = HashSet::new();
     for (place, service) in file.service.into_iter().enumerate() {
         let key = format!("service[{place}]");
         if service.name.trim().is_empty() {
             return Err(wrong(&format!("{key}.name"), "a service needs its name"));
         }
-        if services.iter().any(|known| known.name == service.name) {
+        if !names.insert(service.name.clone()) {
             return Err(wrong(
                 &format!("{key}.name"),
                 "this service is configured twice",
@@ -62,6 +63,19 @@ pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
             &format!("less than the {least} replicas that the services keep at least"),
         ));
     }
+    let (token, token_file) = token::given(
+        "http",
+        token::Owner::Http,
+        file.http.token,
+        file.http.token_file,
+    )?;
+    if !file.http.names.is_empty() && token.is_none() && token_file.is_none() {
+        let problem = "a name means that clients reach elb through a proxy, and elb cannot tell \
+                       which of them are on this machine: set http.token or http.token_file as \
+                       well, or remove http.names";
+        return Err(wrong("http.names", problem));
+    }
+    let (pools, hook_files) = pool::read(file.pool)?;
     Ok(Config {
         collector: Collector {
             listen: file
@@ -74,7 +88,7 @@ pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
         http: Http {
             listen: file.http.listen.unwrap_or(loopback(8008)),
             names: file.http.names,
-            token: token::of_http(file.http.token, file.http.token_file)?,
+            token,
         },
         discovery: Discovery {
             enabled: file.control.discover.unwrap_or(true),
@@ -88,8 +102,9 @@ pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
         },
         control,
         services,
-        pools: pool::read(file.pool)?,
+        pools,
         text: text.to_owned(),
+        token_files: token_file.into_iter().chain(hook_files).collect(),
     })
 }
 

@@ -562,3 +562,75 @@ fn line_that_allows_senders_keeps_the_others_and_names_networks_of_many() {
         }
     }
 }
+
+#[test]
+fn d18_parsing_touches_no_file() {
+    let text = "[http]\ntoken_file = \"/no/such/file\"\n";
+    let config = Config::from_toml(text).unwrap();
+    assert_eq!(config.http.token, None);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("elb.toml");
+    std::fs::write(&path, text).unwrap();
+    let error = Config::load(&path).unwrap_err().to_string();
+    assert!(
+        error.starts_with("http.token_file: cannot read /no/such/file: "),
+        "{error}"
+    );
+    let token = folder.path().join("token");
+    std::fs::write(&token, "short\n").unwrap();
+    let text = format!("[http]\ntoken_file = {token:?}\n");
+    std::fs::write(&path, &text).unwrap();
+    let error = Config::load(&path).unwrap_err().to_string();
+    assert!(error.contains("can be guessed"), "{error}");
+    assert!(!error.contains("short"), "{error}");
+    std::fs::write(&token, "0123456789abcdef\n").unwrap();
+    let mut config = Config::load(&path).unwrap();
+    assert_eq!(config.http.token.as_deref(), Some("0123456789abcdef"));
+
+    // The same text, from elsewhere: the token stays, and nothing is read.
+    std::fs::remove_file(&token).unwrap();
+    let mut same = Config::from_toml(&text).unwrap();
+    same.keep_tokens(&mut config);
+    assert_eq!(config.fixed_change(&same), None);
+    let other = text.replace("token\"", "other\"");
+    let mut other = Config::from_toml(&other).unwrap();
+    other.keep_tokens(&mut config);
+    assert_eq!(config.fixed_change(&other), Some("http.token"));
+    let tls = format!("{text}[docker]\ntls = {{ folder = \"/etc\" }}\n");
+    let mut tls = Config::from_toml(&tls).unwrap();
+    tls.keep_tokens(&mut config);
+    assert_eq!(config.fixed_change(&tls), Some("docker.tls"));
+}
+
+#[test]
+fn names_need_a_token() {
+    let names = "[http]\nnames = [\"elb.example\"]\n";
+    let error = Config::from_toml(names).unwrap_err().to_string();
+    assert!(error.starts_with("http.names: "), "{error}");
+    assert!(
+        error.contains("set http.token or http.token_file"),
+        "{error}"
+    );
+    for token in [
+        "token = \"0123456789abcdef\"",
+        "token_file = \"/run/token\"",
+    ] {
+        Config::from_toml(&format!("{names}{token}\n")).unwrap();
+    }
+}
+
+#[test]
+fn what_every_service_repeats_is_bounded() {
+    let metric = |number: usize| format!("{{ name = \"custom.a{number}\", target = 1 }}");
+    let metrics = |count| (0..count).map(metric).collect::<Vec<_>>().join(",");
+    let text = |count| format!("[defaults]\nmetric = [{}]\n", metrics(count));
+    Config::from_toml(&text(16)).unwrap();
+    assert_eq!(
+        refused(&text(17)),
+        "defaults.metric: 17 metrics are too many: at most 16"
+    );
+    let pools: String = (0..257)
+        .map(|number| format!("[[pool]]\nname = \"{number}\"\n"))
+        .collect();
+    assert_eq!(refused(&pools), "pool: 257 pools are too many: at most 256");
+}

@@ -204,18 +204,22 @@ impl<O: Orchestrator> Controller<O> {
         discovery: Option<Discovery>,
     ) -> Result<(), QueryError> {
         let mut managed = configured(services)?;
+        let old = std::mem::take(&mut self.managed).into_iter();
+        let mut old: HashMap<String, (usize, Managed)> = old
+            .enumerate()
+            .map(|(place, old)| (old.name.clone(), (place, old)))
+            .collect();
         for new in &mut managed {
-            let mut old = self.managed.iter_mut();
-            if let Some(old) = old.find(|old| old.name == new.name) {
-                new.inherit(old);
+            if let Some((_, mut old)) = old.remove(&new.name) {
+                new.inherit(&mut old);
             }
         }
-        let is_new = |name: &str| managed.iter().all(|managed| managed.name != name);
-        let found = std::mem::take(&mut self.managed).into_iter();
-        let found: Vec<Managed> = found
-            .filter(|old| old.origin == Origin::Labels && is_new(&old.name))
+        let mut found: Vec<(usize, Managed)> = old
+            .into_values()
+            .filter(|(_, old)| old.origin == Origin::Labels)
             .collect();
-        managed.extend(found);
+        found.sort_unstable_by_key(|(place, _)| *place);
+        managed.extend(found.into_iter().map(|(_, old)| old));
         self.managed = managed;
         self.mode = control.mode;
         self.control = control;

@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::list::{Entry, kept_labels};
 use super::service::ResourcesAnswer;
 use crate::orchestrator::{
     Availability, DRAINED_FOR, Node, NodeAddresses, OrchestratorError, ServiceId,
@@ -58,6 +59,13 @@ struct Status {
 struct ManagerStatus {
     /// With a port.
     addr: Option<String>,
+}
+
+impl Entry for NodeAnswer {
+    fn kept(&self) -> usize {
+        let labels = self.spec.as_ref().and_then(|spec| spec.labels.as_ref());
+        size_of::<Self>() + kept_labels(labels)
+    }
 }
 
 impl NodeAnswer {

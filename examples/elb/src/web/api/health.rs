@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Serialize;
+use serve::Json;
 
 use super::input::{Nothing, Params};
 use crate::presence::Presence;
 use crate::web::Site;
 use crate::words::{count, duration};
+use untrusted::printable;
 
 #[derive(Serialize)]
 pub(super) struct Health {
@@ -60,7 +61,11 @@ pub(super) async fn show_readiness_in_words(State(site): State<Site>) -> (Status
     let readiness = Readiness::of(&site);
     let lines = readiness.conditions.iter().map(|condition| {
         let met = if condition.met { "ok" } else { "NOT READY" };
-        format!("{}: {met}: {}\n", condition.name, condition.words)
+        format!(
+            "{}: {met}: {}\n",
+            condition.name,
+            printable(&condition.words)
+        )
     });
     (status(readiness.ready), lines.collect())
 }
