@@ -17,6 +17,12 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// jump, not loss.
 const MOST_PER_SECOND: f64 = 10_000.0;
 
+/// An agent can exceed its mean rate of datagrams by this factor for a while.
+const MOST_TIMES_MEAN: f64 = 1_000.0;
+
+/// Datagrams that can be missing between two, whatever the time between them.
+const BURST: u32 = 1_000;
+
 /// A sequence has stopped after this many of its longest recent gaps between two datagrams.
 const GAPS: f64 = 1.5;
 
@@ -62,6 +68,8 @@ pub(crate) struct Stamp {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stream {
     newest: Stamp,
+    /// When the first one came.
+    began_at: Timestamp,
     /// Bit `n`: the datagram `n` before the newest has come.
     seen: u64,
     /// Datagrams from the first one to the newest, come or not.
@@ -84,6 +92,7 @@ impl Stream {
     pub(crate) const fn starting_with(first: Stamp) -> Self {
         Self {
             newest: first,
+            began_at: first.received_at,
             seen: 1,
             sent: 1,
             ignores_uptime: false,
@@ -117,7 +126,9 @@ impl Stream {
     pub(crate) fn place(&mut self, stamp: Stamp) -> Place {
         let ahead = stamp.sequence.wrapping_sub(self.newest.sequence);
         if is_forward(ahead) {
-            if !follows(self.newest, stamp, self.ignores_uptime) {
+            let is_next = follows(self.newest, stamp, self.ignores_uptime)
+                && (ahead <= BURST || self.can_be_ahead(ahead, stamp.received_at));
+            if !is_next {
                 return Place::Jump;
             }
             if let Some(gap) = stamp.received_at.checked_since(self.newest.received_at) {
@@ -147,6 +158,18 @@ impl Stream {
         Place::Reordered {
             was_missing: u64::from(behind) < self.sent,
         }
+    }
+
+    /// Whether an agent with this mean rate can have sent so many datagrams since the newest.
+    #[cold]
+    fn can_be_ahead(&self, ahead: u32, now: Timestamp) -> bool {
+        let observed = (self.newest.received_at - self.began_at).as_secs_f64();
+        if self.sent < 3 || observed <= 0.0 {
+            return true;
+        }
+        let mean = self.sent as f64 / observed;
+        let elapsed = (now - self.newest.received_at).as_secs_f64();
+        f64::from(ahead) <= f64::from(BURST) + MOST_TIMES_MEAN * mean * elapsed
     }
 
     /// Whether no datagram continued the sequence for longer than usual.
@@ -199,8 +222,9 @@ pub(crate) fn follows(newest: Stamp, next: Stamp, ignores_uptime: bool) -> bool 
     let ahead = next.sequence.wrapping_sub(newest.sequence);
     // `None` where our clock was set back: then nothing bounds the uptime.
     let elapsed = next.received_at.checked_since(newest.received_at);
-    let most = at_most(MOST_PER_SECOND, elapsed.unwrap_or_default());
-    if !is_forward(ahead) || ahead > most {
+    if !is_forward(ahead)
+        || ahead > BURST && ahead > at_most(MOST_PER_SECOND, elapsed.unwrap_or_default())
+    {
         return false;
     }
     if ignores_uptime {
