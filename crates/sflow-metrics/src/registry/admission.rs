@@ -1,92 +1,239 @@
-//! Who is let in when there is little room.
+//! Which agents and data sources are admitted when there is little room.
 //!
-//! Nobody can be kept from inventing agents and data sources, but what is invented is seldom
-//! heard twice. So whoever was heard over some time is **established** and keeps its place, and
-//! so does what it reports; strangers share what a quarter of the room is kept back from; and
-//! when that is used up, those of them go first that were heard once and not in time again.
+//! Anybody can invent agents and data sources. So agents that have reported something useful are
+//! **established** and keep their places with all their sources; others share what a quarter of
+//! the room is kept back from, and make room for newcomers: first those that have reported
+//! nothing usable, then those that did not become useful in time. Senders, and networks of
+//! senders, have shares, and senders that were [reserved](Registry::reserve) have room of their
+//! own.
 
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use sflow_v5::Address;
+use sflow_v5::{Address, Datagram, Sample};
 
 use super::Registry;
-use crate::agent::{Agent, AgentKey, AgentStatus, Rival};
+use crate::agent::{Agent, AgentKey, AgentStatus, Placed, Rival};
 use crate::config::Config;
 use crate::discipline::datagram::{Place, Stamp};
+use crate::discipline::jump::Kept;
 use crate::event::EventKind;
+use crate::flow::has_length;
+use crate::source::Numbers;
 use crate::timestamp::Timestamp;
 
-/// Room is looked for at most so often.
+/// All agents are examined for room at most so often.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
-/// What has to be known to let somebody in.
+/// Agents that are examined for each newcomer, to find one that makes room.
+const EXAMINED: u32 = 32;
+
+/// Reserved senders have this part of the bounds in addition, all together.
+const RESERVED_PART: usize = 4;
+
+/// What has to be known to admit agents and sources.
 #[derive(Debug, Default)]
 pub(super) struct Admission {
     senders: HashMap<IpAddr, Sender>,
+    /// By the first address of a network.
+    networks: HashMap<IpAddr, Used>,
+    reserved: HashSet<IpAddr>,
+    /// The room of each reserved sender.
+    own: Used,
+    /// What all senders take up, without the room of reserved ones.
+    used: Used,
     /// The sender that was first to use an agent address.
     claims: HashMap<(Address, u32), IpAddr>,
     swept_at: Option<Timestamp>,
+    /// Where the search for an agent that makes room goes on.
+    cursor: u32,
+}
+
+/// Agents and data sources.
+#[derive(Clone, Copy, Debug, Default)]
+struct Used {
+    agents: usize,
+    sources: usize,
 }
 
 /// What one sender takes up.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Sender {
-    agents: usize,
-    sources: usize,
+    used: Used,
     established: usize,
+}
+
+/// Whether an agent keeps its place when there is no room. The smallest makes room first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Use {
+    /// It has reported nothing that can become useful.
+    None,
+    /// It did not become useful in time, or is silent and has no sources any more.
+    Past,
+    /// It is established, or may become so.
+    Kept,
+}
+
+/// Where there is no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lack {
+    Sender,
+    Network,
+    Registry,
+}
+
+impl Used {
+    /// The part that is beyond the room of a reserved sender.
+    fn beyond(self, own: Self) -> Self {
+        Self {
+            agents: self.agents.saturating_sub(own.agents),
+            sources: self.sources.saturating_sub(own.sources),
+        }
+    }
+
+    /// Adds a change from one state to another.
+    fn change(&mut self, from: Self, to: Self) {
+        self.agents = (self.agents + to.agents).saturating_sub(from.agents);
+        self.sources = (self.sources + to.sources).saturating_sub(from.sources);
+    }
 }
 
 impl Admission {
     fn sender(&self, sender: IpAddr) -> Sender {
-        self.senders
-            .get(&sender)
-            .map_or_else(Sender::default, |known| Sender { ..*known })
+        self.senders.get(&sender).copied().unwrap_or_default()
     }
 
-    pub(super) fn count_source(&mut self, sender: IpAddr) {
-        if let Some(sender) = self.senders.get_mut(&sender) {
-            sender.sources += 1;
+    /// The room that a sender has for itself.
+    fn own(&self, sender: IpAddr) -> Used {
+        if self.reserved.contains(&sender) {
+            self.own
+        } else {
+            Used::default()
         }
     }
 
+    pub(super) fn count_source(&mut self, sender: IpAddr) {
+        self.change(sender, |used| used.sources += 1);
+    }
+
     pub(super) fn discount_source(&mut self, sender: IpAddr) {
-        if let Some(sender) = self.senders.get_mut(&sender) {
-            sender.sources = sender.sources.saturating_sub(1);
+        self.change(sender, |used| used.sources = used.sources.saturating_sub(1));
+    }
+
+    /// Changes what a sender takes up.
+    fn change(&mut self, address: IpAddr, change: impl FnOnce(&mut Used)) {
+        let own = self.own(address);
+        let sender = self.senders.entry(address).or_default();
+        let before = sender.used.beyond(own);
+        change(&mut sender.used);
+        let after = sender.used.beyond(own);
+        if sender.used.agents == 0 && sender.used.sources == 0 {
+            self.senders.remove(&address);
+        }
+        self.used.change(before, after);
+        let network = network_of(address);
+        let used = self.networks.entry(network).or_default();
+        used.change(before, after);
+        if used.agents == 0 && used.sources == 0 {
+            self.networks.remove(&network);
+        }
+    }
+
+    /// Gives these senders room of their own: equal parts of so much.
+    fn reserve(&mut self, reserved: HashSet<IpAddr>, room: Used) {
+        let part = |room: usize| match reserved.len() {
+            0 => 0,
+            senders => (room / senders).max(1),
+        };
+        self.own = Used {
+            agents: part(room.agents),
+            sources: part(room.sources),
+        };
+        self.reserved = reserved;
+        self.used = Used::default();
+        self.networks.clear();
+        for (address, sender) in &self.senders {
+            let used = sender.used.beyond(self.own(*address));
+            self.used.change(Used::default(), used);
+            let network = self.networks.entry(network_of(*address)).or_default();
+            network.change(Used::default(), used);
         }
     }
 }
 
 impl Registry {
+    /// Reserves room for the agents of these senders, in place of those that were reserved
+    /// before: for instance of all nodes of a cluster, whose agents have to be admitted even if
+    /// others have invented agents until there was no room.
+    ///
+    /// All of them together have room for a quarter of [`max_agents`](Config::max_agents) and
+    /// [`max_sources`](Config::max_sources) in addition to these bounds, in equal parts and each
+    /// for at least one agent and one source. Only what a sender takes up beyond its part counts
+    /// for the bounds on all agents, on those of a sender, and on those of a network.
+    ///
+    /// Where a reserved sender and another one report an entity with the same UUID, the entity is
+    /// that of the reserved sender. Flows may be restricted to reserved senders by the filter
+    /// `sender.reserved=1`.
+    pub fn reserve(&mut self, senders: impl IntoIterator<Item = IpAddr>) {
+        let senders = senders.into_iter().map(|sender| sender.to_canonical());
+        let reserved: HashSet<IpAddr> = senders.collect();
+        if reserved == self.admission.reserved {
+            return;
+        }
+        let room = Used {
+            agents: self.config.max_agents / RESERVED_PART,
+            sources: self.config.max_sources / RESERVED_PART,
+        };
+        self.admission.reserve(reserved, room);
+        for agent in self.agents.values_mut() {
+            agent.is_reserved = self.admission.reserved.contains(&agent.status.key.sender);
+        }
+    }
+
     /// Finds the agent, or makes room for it; and the place of its datagram.
-    pub(super) fn admit(&mut self, key: AgentKey, stamp: Stamp) -> Option<(u32, Place)> {
+    pub(super) fn admit(
+        &mut self,
+        key: AgentKey,
+        stamp: Stamp,
+        datagram: &Datagram<'_>,
+    ) -> Option<(u32, Placed)> {
+        let at = stamp.received_at;
         if let Some(place) = self.agent_places.get(&key).copied() {
             let agent = self.agents.get_mut(place)?;
-            let was_silent = core::mem::take(&mut agent.status.silent);
+            let kept_before = agent.kept_bytes();
             let found = agent.place(stamp);
-            let is_grown = !agent.status.established
-                && agent.status.last_seen - agent.status.first_seen > self.config.assumed_interval;
-            let is_contesting = agent.rival != Rival::None;
-            let at = stamp.received_at;
-            if is_grown {
-                self.establish(place);
+            if kept_before > 0 && agent.kept_bytes() != kept_before {
+                let replayed: usize = found.kept.iter().map(Kept::bytes).sum();
+                let freed = kept_before.saturating_sub(agent.kept_bytes() + replayed);
+                self.kept_bytes = self.kept_bytes.saturating_sub(freed);
             }
+            if matches!(found.place, Place::Jump | Place::Rejected) {
+                return Some((place, found));
+            }
+            if !agent.is_usable && !agent.status.established {
+                agent.is_usable = is_usable(datagram, &mut self.numbers);
+            }
+            let was_silent = core::mem::take(&mut agent.status.silent);
+            let is_contesting = agent.rival != Rival::None;
             if was_silent {
                 self.tell_of_agent(at, place, |agent| EventKind::AgentReturned { agent });
             }
             if is_contesting {
                 self.contest(place, at);
             }
-            if found == Place::Restarted {
+            if found.place == Place::Restarted {
                 self.tell_of_agent(at, place, |agent| EventKind::AgentRestarted { agent });
             }
             return Some((place, found));
         }
-        if !self.makes_room_for_agent(key, stamp.received_at) {
+        let is_usable = is_usable(datagram, &mut self.numbers);
+        if !self.makes_room_for_agent(key, is_usable, at) {
             return None;
         }
         let mut agent = Agent::new(key, stamp);
+        agent.is_usable = is_usable;
+        agent.is_reserved = self.admission.reserved.contains(&key.sender);
         if key.address != Address::Unknown {
             let claim = (key.address, key.sub_agent);
             let first = *self.admission.claims.entry(claim).or_insert(key.sender);
@@ -96,16 +243,9 @@ impl Registry {
         }
         let place = self.agents.insert(agent)?;
         self.agent_places.insert(key, place);
-        self.admission.senders.entry(key.sender).or_default().agents += 1;
-        self.tell_of_agent(stamp.received_at, place, |agent| EventKind::AgentAppeared {
-            agent,
-        });
-        Some((place, Place::Next { missing: 0 }))
-    }
-
-    /// Whether there is room for one more data source of an agent, if need be after making some.
-    pub(super) fn makes_room_for_source(&mut self, agent: u32, now: Timestamp) -> bool {
-        self.has_room_for_source(agent) || self.sweep(now) && self.has_room_for_source(agent)
+        self.admission.change(key.sender, |used| used.agents += 1);
+        self.tell_of_agent(at, place, |agent| EventKind::AgentAppeared { agent });
+        Some((place, Placed::at(Place::Next { missing: 0 })))
     }
 
     /// From now on an agent is one of those that keep their place.
@@ -116,58 +256,142 @@ impl Registry {
         if !agent.status.established {
             agent.status.established = true;
             let sender = agent.status.key.sender;
-            self.admission
-                .senders
-                .entry(sender)
-                .or_default()
-                .established += 1;
+            if let Some(sender) = self.admission.senders.get_mut(&sender) {
+                sender.established += 1;
+            }
         }
     }
 
-    /// Takes an agent without data sources away.
+    /// Takes an agent away, with what is left of its data sources.
     pub(super) fn remove_agent(&mut self, place: u32) {
+        let Some(agent) = self.agents.get(place) else {
+            return;
+        };
+        let sources = agent.sources.values().chain(agent.named.values());
+        let sources: Vec<u32> = sources.copied().collect();
+        for source in sources {
+            self.health.sources_evicted += 1;
+            self.remove(source);
+        }
         let Some(agent) = self.agents.remove(place) else {
             return;
         };
         let AgentStatus {
             key, established, ..
         } = agent.status;
+        self.kept_bytes = self.kept_bytes.saturating_sub(agent.kept_bytes());
         self.flows.forget_agent(place);
         self.agent_places.remove(&key);
         if let Some(sender) = self.admission.senders.get_mut(&key.sender) {
-            sender.agents = sender.agents.saturating_sub(1);
             sender.established = sender.established.saturating_sub(usize::from(established));
-            if sender.agents == 0 {
-                self.admission.senders.remove(&key.sender);
-            }
         }
+        self.admission.change(key.sender, |used| {
+            used.agents = used.agents.saturating_sub(1);
+        });
         let claim = (key.address, key.sub_agent);
         if self.admission.claims.get(&claim) == Some(&key.sender) {
             self.admission.claims.remove(&claim);
         }
     }
 
-    fn makes_room_for_agent(&mut self, key: AgentKey, now: Timestamp) -> bool {
-        self.has_room_for_agent(key) || self.sweep(now) && self.has_room_for_agent(key)
-    }
-
-    fn has_room_for_agent(&self, key: AgentKey) -> bool {
-        let sender = self.admission.sender(key.sender);
-        self.agents.len() < share(self.config.max_agents, sender.established > 0)
-            && sender.agents < self.config.max_agents_per_sender
-    }
-
-    fn has_room_for_source(&self, agent: u32) -> bool {
-        let Some(agent) = self.agents.get(agent) else {
+    /// Whether there is room for one more data source of an agent, if need be after making some.
+    pub(super) fn makes_room_for_source(&mut self, agent: u32, now: Timestamp) -> bool {
+        let Some(known) = self.agents.get(agent) else {
             return false;
         };
-        let sender = self.admission.sender(agent.status.key.sender);
-        self.sources.len() < share(self.config.max_sources, sender.established > 0)
-            && sender.sources < self.config.max_sources_per_sender
-            && agent.source_count() < self.config.max_sources_per_agent
+        if known.source_count() >= self.config.max_sources_per_agent {
+            return self.sweep(now)
+                && self
+                    .agents
+                    .get(agent)
+                    .is_some_and(|known| known.source_count() < self.config.max_sources_per_agent);
+        }
+        let is_usable = known.is_usable || known.status.established;
+        let sender = known.status.key.sender;
+        let Some(lack) = self.lacks_room_for_source(sender) else {
+            return true;
+        };
+        if self.sweep(now) && self.lacks_room_for_source(sender).is_none() {
+            return true;
+        }
+        is_usable
+            && self.displace(sender, lack, Some(agent), now)
+            && self.lacks_room_for_source(sender).is_none()
     }
 
-    /// Lets those go that were heard once and not in time again; tells whether it looked.
+    fn makes_room_for_agent(&mut self, key: AgentKey, is_usable: bool, now: Timestamp) -> bool {
+        let Some(lack) = self.lacks_room_for_agent(key.sender) else {
+            return true;
+        };
+        if self.sweep(now) && self.lacks_room_for_agent(key.sender).is_none() {
+            return true;
+        }
+        is_usable
+            && self.displace(key.sender, lack, None, now)
+            && self.lacks_room_for_agent(key.sender).is_none()
+    }
+
+    fn lacks_room_for_agent(&self, sender: IpAddr) -> Option<Lack> {
+        let limits = Limits {
+            registry: self.config.max_agents,
+            network: self.config.max_agents_per_network,
+            sender: self.config.max_agents_per_sender,
+        };
+        self.admission.lack(sender, limits, |used| used.agents)
+    }
+
+    fn lacks_room_for_source(&self, sender: IpAddr) -> Option<Lack> {
+        let limits = Limits {
+            registry: self.config.max_sources,
+            network: self.config.max_sources_per_network,
+            sender: self.config.max_sources_per_sender,
+        };
+        self.admission.lack(sender, limits, |used| used.sources)
+    }
+
+    /// Removes one agent that is of no use, where room is lacking; tells whether it found one.
+    /// If it is sources that are lacking, for this agent, it is one that has some.
+    #[cold]
+    fn displace(&mut self, sender: IpAddr, lack: Lack, of: Option<u32>, now: Timestamp) -> bool {
+        let network = network_of(sender);
+        let mut found: Option<(Use, Timestamp, u32)> = None;
+        for _ in 0..EXAMINED.min(self.agents.end()) {
+            let place = self.admission.cursor;
+            self.admission.cursor = if place + 1 < self.agents.end() {
+                place + 1
+            } else {
+                0
+            };
+            let Some(agent) = self.agents.get(place) else {
+                continue;
+            };
+            let its = agent.status.key.sender;
+            let is_there = match lack {
+                Lack::Sender => its == sender,
+                Lack::Network => network_of(its) == network,
+                Lack::Registry => true,
+            };
+            if !is_there || of == Some(place) || of.is_some() && agent.source_count() == 0 {
+                continue;
+            }
+            let candidate = (
+                use_of(agent, now, &self.config),
+                agent.status.last_seen,
+                place,
+            );
+            if candidate.0 < Use::Kept && found.is_none_or(|found| candidate < found) {
+                found = Some(candidate);
+            }
+        }
+        let Some((_, _, place)) = found else {
+            return false;
+        };
+        self.health.agents_evicted += 1;
+        self.remove_agent(place);
+        true
+    }
+
+    /// Removes agents and sources that are of no use and silent; tells whether it looked.
     #[cold]
     fn sweep(&mut self, now: Timestamp) -> bool {
         let is_early = self.admission.swept_at.is_some_and(|swept_at| {
@@ -248,13 +472,75 @@ impl Registry {
     }
 }
 
+/// The bounds on one kind of thing.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    registry: usize,
+    network: usize,
+    sender: usize,
+}
+
+impl Admission {
+    /// Where a sender has no room for one more.
+    fn lack(&self, address: IpAddr, limits: Limits, of: impl Fn(Used) -> usize) -> Option<Lack> {
+        let sender = self.sender(address);
+        let own = self.own(address);
+        if of(sender.used) < of(own) {
+            return None;
+        }
+        if of(sender.used.beyond(own)) >= limits.sender {
+            return Some(Lack::Sender);
+        }
+        let network = self.networks.get(&network_of(address));
+        if of(network.copied().unwrap_or_default()) >= limits.network {
+            return Some(Lack::Network);
+        }
+        let is_full = of(self.used) >= share(limits.registry, sender.established > 0);
+        is_full.then_some(Lack::Registry)
+    }
+}
+
+/// How useful an agent is.
+fn use_of(agent: &Agent, now: Timestamp, config: &Config) -> Use {
+    let status = &agent.status;
+    let is_past = if status.established {
+        agent.source_count() == 0 && now - status.last_seen > config.gone_after
+    } else {
+        now - status.first_seen > probation(config)
+    };
+    match is_past {
+        true => Use::Past,
+        false if agent.is_usable || status.established => Use::Kept,
+        false => Use::None,
+    }
+}
+
+/// Whether a datagram contains something that can become useful: a counter that is known, the
+/// length of a packet, or a metric of an application.
+fn is_usable(datagram: &Datagram<'_>, numbers: &mut Numbers) -> bool {
+    datagram.samples().any(|sample| match sample {
+        Sample::Counters(sample) => sample.records().any(|record| numbers.has_counter(&record)),
+        Sample::Flow(sample) => has_length(&sample),
+        Sample::RtMetric(metrics) => metrics.metrics.into_iter().next().is_some(),
+        _ => false,
+    })
+}
+
+/// The first address of the network of a sender: the /24 of IPv4, the /64 of IPv6.
+fn network_of(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(address) => Ipv4Addr::from_bits(address.to_bits() & !0xff).into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+    }
+}
+
 /// What of a bound somebody may use up.
 const fn share(max: usize, is_established: bool) -> usize {
     if is_established { max } else { max - max / 4 }
 }
 
-/// How long after its first word somebody may be silent and still keep its place when there is
-/// no room.
+/// How long after its first datagram an agent may take to become useful, and a source may be
+/// silent, and still keep its place when there is no room.
 pub(super) fn probation(config: &Config) -> Duration {
     config.assumed_interval.saturating_mul(3) / 2
 }

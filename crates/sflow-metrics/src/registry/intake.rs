@@ -51,7 +51,13 @@ impl Registry {
                 self.find_again(agent_place, arrival);
                 return;
             }
-            Order::Restarted => self.health.source_restarts += 1,
+            Order::Jump => {
+                if let Some(source) = place.and_then(|place| self.sources.get_mut(place)) {
+                    source.keep(arrival, &self.config, &mut self.numbers, &mut self.health);
+                }
+                return;
+            }
+            Order::Restarted | Order::Confirmed { .. } => self.health.source_restarts += 1,
             Order::Next { .. } => {}
         }
 

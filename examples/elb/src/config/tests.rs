@@ -1,5 +1,6 @@
 mod pools;
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -480,6 +481,27 @@ fn a_file_that_cannot_be_read_is_named() {
             .to_string()
             .starts_with("cannot read does/not/exist.toml: "),
         "{error}"
+    );
+}
+
+#[test]
+fn t14_node_senders_are_read() {
+    let config = Config::from_toml(
+        "[collector.nodes]\nnode1 = [\"192.0.2.7\", \"10.1.0.0/16\"]\n\"*\" = [\"fd00::1\"]\n",
+    )
+    .unwrap();
+    let senders = &config.collector.nodes;
+    assert_eq!(senders["node1"].len(), 2);
+    assert!(senders["node1"][1].contains(&IpAddr::from([10, 1, 2, 3])));
+    assert_eq!(senders["*"].len(), 1);
+    assert_eq!(
+        refused("[collector.nodes]\nnode1 = [\"node1.example.org\"]\n"),
+        "collector.nodes.node1[0]: \"node1.example.org\" is neither an address nor a network like \
+         10.0.0.0/8"
+    );
+    assert_eq!(
+        refused("[collector.nodes]\nnode1 = []\n"),
+        "collector.nodes.node1: name at least one address or network that its agent sends from"
     );
 }
 

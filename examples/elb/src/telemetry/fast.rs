@@ -14,6 +14,8 @@ use super::trust::Trust;
 
 /// Pairs of a service and an agent that are listed.
 const LISTED: usize = 10_000;
+/// Samples of other senders could crowd those of the nodes out.
+const RESERVED: &str = ";filter=sender.reserved=1";
 /// What is seen at once, and what it is compared with to know whether anything changes.
 const SHORT: Duration = Duration::from_secs(2);
 const LONG: Duration = Duration::from_secs(10);
@@ -103,10 +105,12 @@ pub(crate) type SampledNodes = HashMap<String, BTreeSet<usize>>;
 type Estimates = BTreeMap<Measure, HashMap<String, Estimate>>;
 
 impl Watched {
-    /// Begins to watch; `None` if the registry has no room for it.
-    pub(super) fn begin(registry: &mut Registry) -> Option<Self> {
+    /// Starts to watch the samples of reserved senders, or of all; `None` if the registry has no
+    /// room for it.
+    pub(super) fn begin(registry: &mut Registry, only_reserved: bool) -> Option<Self> {
         let mut watch = |measure: Measure, smoothing: Duration| {
-            let definition: FlowDefinition = measure.flow().parse().ok()?;
+            let filter = if only_reserved { RESERVED } else { "" };
+            let definition: FlowDefinition = format!("{}{filter}", measure.flow()).parse().ok()?;
             let definition = definition.listing(LISTED).smoothed_over(Some(smoothing));
             registry.watch_flows(definition).ok()
         };

@@ -82,7 +82,7 @@ impl fmt::Display for Claimant {
     }
 }
 
-/// Who reports for a node.
+/// The agent of a node, if it is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Reporter {
     /// No agent does.
@@ -103,7 +103,7 @@ pub struct NodeReport {
     pub name: String,
     /// The addresses that the orchestrator has for it.
     pub addresses: Vec<IpAddr>,
-    /// Who reports for it.
+    /// Its agent.
     pub reporter: Reporter,
     /// Senders that report a host of its name and may not, at most eight.
     pub foreign: Vec<Claimant>,
@@ -142,7 +142,7 @@ pub struct Trust {
     agents: HashMap<(IpAddr, Address), Vec<usize>>,
 }
 
-/// What is remembered of nodes without a known address.
+/// The claimants of nodes without a known address.
 #[derive(Debug, Default)]
 pub(super) struct Claims(HashMap<String, Vec<Remembered>>);
 
@@ -231,8 +231,7 @@ impl Trust {
         self.by_address.contains_key(&address)
     }
 
-    /// Whether there are no nodes to trust anybody for, as with a recording: then every reading
-    /// counts.
+    /// Whether the nodes are unknown, as with a recording: then every reading counts.
     pub(super) fn is_open(&self) -> bool {
         self.nodes.is_empty()
     }

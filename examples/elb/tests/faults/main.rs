@@ -7,4 +7,5 @@ mod crowd;
 mod network;
 mod silence;
 mod strangers;
+mod trust;
 mod world;

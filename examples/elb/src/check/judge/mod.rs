@@ -39,7 +39,7 @@ impl Findings {
 /// A message in two parts: its first sentence, and what to do.
 fn in_two(words: &str) -> (&str, &str) {
     let parts = words.split_once(". ");
-    parts.unwrap_or((words, "let nobody but the agents reach the port"))
+    parts.unwrap_or((words, "restrict the port to the agents with a firewall"))
 }
 
 /// The first few of many, and how many more there are.
