@@ -120,9 +120,9 @@ pub struct Heard {
     pub datagrams: u64,
     /// Those that could not be used, by cause.
     pub refused: BTreeMap<String, u64>,
-    /// Those of senders that `collector.agents` does not allow, by sender; some of them.
+    /// Datagrams that `collector.agents` does not allow, by sender; of 64 senders at most.
     pub turned_away: BTreeMap<IpAddr, u64>,
-    /// Senders of sFlow datagrams among them.
+    /// Senders of sFlow datagrams that `collector.agents` does not allow.
     pub refused_senders: Vec<RefusedSender>,
     /// Which agent reports for which node.
     pub reports: Vec<NodeReport>,

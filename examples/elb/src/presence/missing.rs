@@ -90,8 +90,8 @@ pub enum Missing {
     SenderRefused {
         /// Their addresses.
         senders: Vec<IpAddr>,
-        /// Whether one of them sends for several agents.
-        is_shared: bool,
+        /// The one of them that sends for several agents.
+        shared: Option<IpAddr>,
         /// Whether no agent is received at all.
         is_all: bool,
         /// The line of the configuration that allows them.
@@ -196,7 +196,7 @@ impl Missing {
         )
     }
 
-    /// Whether it is about senders that are not allowed to report, and says how to allow them.
+    /// Whether senders are refused that the configuration could allow.
     pub const fn is_refusal(&self) -> bool {
         matches!(
             self,
@@ -292,7 +292,7 @@ impl fmt::Display for Missing {
             }
             Self::SenderRefused {
                 senders,
-                is_shared,
+                shared,
                 is_all,
                 line,
             } => {
@@ -304,13 +304,13 @@ impl fmt::Display for Missing {
                     "{all} sFlow datagrams are refused: collector.agents does not contain {named}."
                 )?;
                 let line = format!("{line} under [collector] in the configuration");
-                match (is_shared, senders.first()) {
-                    (true, Some(sender)) => write!(
+                match shared {
+                    Some(sender) => write!(
                         f,
                         " Several agents arrive with one address. {HOST_NETWORK}, set {line}, and \
                          add \"*\" = [\"{sender}\"] under [collector.nodes]."
                     ),
-                    _ => write!(f, " If these are agents of the nodes, set {line}."),
+                    None => write!(f, " If these are agents of the nodes, set {line}."),
                 }
             }
             Self::AnySender { line } => write!(
@@ -586,7 +586,7 @@ mod tests {
             },
             Missing::SenderRefused {
                 senders: vec![[172, 18, 0, 1].into()],
-                is_shared: true,
+                shared: Some([172, 18, 0, 1].into()),
                 is_all: true,
                 line: "agents = [\"172.18.0.1\"]".to_owned(),
             },

@@ -91,11 +91,13 @@ pub(crate) fn sender_refused(
     refused: &[RefusedSender],
     is_all: bool,
 ) -> Missing {
-    let senders = refused.iter().take(SENDERS);
-    let senders: Vec<IpAddr> = senders.map(|sender| sender.address).collect();
+    let refused = refused.get(..SENDERS).unwrap_or(refused);
+    let shared = refused.iter().find(|sender| sender.is_shared);
+    let mut senders: Vec<IpAddr> = refused.iter().map(|sender| sender.address).collect();
+    senders.sort_unstable();
     Missing::SenderRefused {
         line: collector.agents_with(senders.iter().copied()),
-        is_shared: refused.first().is_some_and(|sender| sender.is_shared),
+        shared: shared.map(|sender| sender.address),
         is_all,
         senders,
     }

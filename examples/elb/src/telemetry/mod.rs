@@ -63,9 +63,10 @@ pub(crate) const SENDER_NOT_ALLOWED: &str = "sender not allowed";
 /// What is refused before it is seen.
 const OVERFLOW: &str = "overflow of the socket";
 
-/// How long datagrams must have arrived before it is certain that all of them are refused: agents
-/// that poll every 10 s have sent more than once by then.
-const SURE: Duration = Duration::from_secs(20);
+/// How long datagrams must have arrived before it counts that all of them are refused. It is less
+/// than the time until the first health check of a container: one that was never healthy fails an
+/// update however long the update is monitored.
+const SURE: Duration = Duration::from_secs(5);
 /// How recent a datagram must be to count as one of an agent that runs.
 const LATELY: Duration = Duration::from_secs(90);
 
@@ -116,7 +117,7 @@ impl Telemetry {
         self.trust = trust;
     }
 
-    /// Who would report for these nodes of the cluster now.
+    /// Which agents would report for these nodes of the cluster now.
     pub fn reports(&self, now: Timestamp, nodes: Vec<NodeAddresses>) -> Vec<NodeReport> {
         let mut claims = Claims::default();
         let trust = Trust::new(now, &self.registry, nodes, &self.senders, &mut claims);
@@ -183,9 +184,8 @@ impl Telemetry {
     }
 
     /// Whether sFlow datagrams arrive and none of them counts, because `collector.agents` or the
-    /// addresses of the nodes refuse all agents. That takes some time to be sure of; once an agent
-    /// has reported for a node, it is false for good. So it is false without agents as well, and
-    /// nobody can cause it by sending to a port on which the agents of the nodes are received.
+    /// addresses of the nodes refuse all agents. It is false for the first 5 s, without agents, and
+    /// for good once an agent has reported for a node: then foreign datagrams cannot make it true.
     pub fn refuses_all(&self, now: Timestamp) -> bool {
         let is_sure = self.first_datagram.is_some_and(|first| now - first >= SURE);
         if self.has_reporter || !is_sure {

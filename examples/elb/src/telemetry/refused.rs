@@ -52,7 +52,7 @@ impl RefusedSenders {
         }
     }
 
-    /// Those that have sent within this time.
+    /// The senders of datagrams within this time.
     pub(super) fn within(
         &self,
         now: Timestamp,
@@ -62,7 +62,7 @@ impl RefusedSenders {
         self.0.iter().filter(is_recent)
     }
 
-    /// Those that are remembered.
+    /// The senders that are remembered.
     pub(super) fn recent(&self, now: Timestamp) -> impl Iterator<Item = &RefusedSender> {
         self.within(now, REMEMBERED)
     }

@@ -37,9 +37,16 @@ impl Findings {
 }
 
 /// A message in two parts: its first sentence, and what to do.
-fn in_two(words: &str) -> (&str, &str) {
-    let parts = words.split_once(". ");
-    parts.unwrap_or((words, "let nobody but the agents reach the port"))
+fn in_two(words: &str) -> (&str, String) {
+    let Some((what, advice)) = words.split_once(". ") else {
+        return (
+            words,
+            "restrict the port to the agents with a firewall".to_owned(),
+        );
+    };
+    let mut rest = advice.chars();
+    let first = rest.next().map(|first| first.to_ascii_lowercase());
+    (what, first.into_iter().chain(rest).collect())
 }
 
 /// The first few of many, and how many more there are.

@@ -94,9 +94,7 @@ impl Health {
         let ago = duration(idle.as_secs_f64());
         let words = match (is_open, rounds) {
             (false, _) => "The loop has ended.".to_owned(),
-            _ if refuses_all => {
-                "The datagrams of all agents are refused; /readyz says why.".to_owned()
-            }
+            _ if refuses_all => "The datagrams of all agents are refused; see /readyz.".to_owned(),
             (true, 0) => format!("The loop began {ago} ago, and its first round is under way."),
             (true, _) => format!("The last of {} rounds ended {ago} ago.", count(rounds)),
         };
