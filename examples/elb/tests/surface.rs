@@ -331,7 +331,7 @@ fn flood(stream: &mut TcpStream, begin: &str, piece: &str, end: &str) {
 }
 
 #[test]
-fn d2_lists_of_80_mb_are_read_in_bounded_memory() {
+fn d22_lists_of_80_mb_are_read_in_bounded_memory() {
     let folder = tempfile::tempdir().unwrap();
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
