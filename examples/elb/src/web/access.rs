@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::extract::FromRequestParts;
@@ -91,7 +91,11 @@ impl Site {
     fn log_refusal(&self, parts: &Parts) {
         const INTERVAL: Duration = Duration::from_secs(10);
 
-        let mut last = self.refusals.0.lock().unwrap_or_else(|it| it.into_inner());
+        let mut last = self
+            .refusals
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if last.is_some_and(|last| last.elapsed() <= INTERVAL) {
             return;
         }
