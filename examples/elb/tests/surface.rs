@@ -1,5 +1,5 @@
 //! `elb run` as a process, against clients and engines that misuse it: its HTTP interface answers,
-//! its memory is bounded, and it ends when it is told to.
+//! its memory is bounded, and it ends on SIGTERM.
 
 #![cfg(target_os = "linux")]
 
@@ -15,7 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Longer than anything here takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+const LONGEST: Duration = Duration::from_secs(120);
 
 const TOKEN: &str = "0123456789abcdef0123";
 
@@ -61,7 +61,7 @@ impl Elb {
 
     /// The next line of the log with these words.
     fn line_with(&self, words: &str) -> String {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + LONGEST;
         let mut before = Vec::new();
         loop {
             let left = end.saturating_duration_since(Instant::now());
@@ -76,7 +76,7 @@ impl Elb {
     /// Status and body of the response.
     fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(LONGEST)).unwrap();
         let length = body.len();
         let head = format!(
             "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
@@ -97,7 +97,7 @@ impl Elb {
 
     /// Asks until the response contains these words.
     fn get_until(&self, path: &str, words: &str) {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + LONGEST;
         loop {
             let (_, body) = self.get(path);
             if body.contains(words) {
@@ -120,7 +120,7 @@ impl Elb {
     fn terminate(mut self) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").arg(&pid).status().unwrap().success());
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + LONGEST;
         while self.child.try_wait().unwrap().is_none() {
             assert!(Instant::now() < end, "it does not end");
             thread::sleep(Duration::from_millis(20));
@@ -186,7 +186,7 @@ fn small(path: &str, stream: &mut TcpStream) {
     match path {
         path if path.starts_with("/services") => reply(stream, 200, SERVICE),
         "/version" => reply(stream, 200, r#"{"Version":"29.0","ApiVersion":"1.52"}"#),
-        path if path.starts_with("/events") => thread::sleep(PATIENCE),
+        path if path.starts_with("/events") => thread::sleep(LONGEST),
         _ => reply(stream, 200, "[]"),
     }
 }
@@ -298,12 +298,18 @@ fn a_configuration_whose_files_cannot_be_read_does_not_start() {
                 .output()
                 .unwrap();
             assert!(!output.status.success(), "{http}: {arguments:?}");
-            let told = [output.stdout, output.stderr].concat();
-            let told = String::from_utf8(told).unwrap();
-            assert!(told.contains(words), "{http}: {arguments:?}: {told}");
+            let output_text = [output.stdout, output.stderr].concat();
+            let output_text = String::from_utf8(output_text).unwrap();
+            assert!(
+                output_text.contains(words),
+                "{http}: {arguments:?}: {output_text}"
+            );
             let key = http.split(' ').next().unwrap();
-            assert!(told.contains(&format!("http.{key}")), "{told}");
-            assert!(!told.contains("s3cret"), "{told}");
+            assert!(
+                output_text.contains(&format!("http.{key}")),
+                "{output_text}"
+            );
+            assert!(!output_text.contains("s3cret"), "{output_text}");
         }
     }
 }
@@ -311,7 +317,7 @@ fn a_configuration_whose_files_cannot_be_read_does_not_start() {
 #[test]
 fn http_answers_before_a_manager_does() {
     let folder = tempfile::tempdir().unwrap();
-    let endpoint = engine(|_, _| thread::sleep(PATIENCE));
+    let endpoint = engine(|_, _| thread::sleep(LONGEST));
     let elb = Elb::start(folder.path(), &config(&endpoint, ""), "", &[]);
     assert_eq!(elb.get("/healthz").0, 200);
     assert_eq!(elb.get("/").0, 200);
@@ -331,7 +337,7 @@ fn flood(stream: &mut TcpStream, begin: &str, piece: &str, end: &str) {
 }
 
 #[test]
-fn d2_lists_of_80_mb_are_read_in_bounded_memory() {
+fn d22_lists_of_80_mb_are_read_in_bounded_memory() {
     let folder = tempfile::tempdir().unwrap();
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
@@ -382,7 +388,7 @@ fn few_descriptors_are_enough_for_the_orchestrator() {
     }
     // More than one round: what was open before does not count.
     let before = asked.load(Ordering::Relaxed);
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + LONGEST;
     while asked.load(Ordering::Relaxed) < before + 5 {
         assert!(Instant::now() < end, "the orchestrator is not asked");
         thread::sleep(Duration::from_millis(20));

@@ -17,10 +17,20 @@ use crate::docker;
 use crate::policy::Mode;
 use crate::telemetry::NodeSenders;
 
+/// The most services of one configuration.
+const MOST_SERVICES: usize = 20_000;
+
 pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
     let file: File =
         toml::from_str(text).map_err(|error| ConfigError::Syntax(error.to_string()))?;
     policy::check("defaults", &file.defaults)?;
+    if file.service.len() > MOST_SERVICES {
+        let problem = format!(
+            "{} services are too many: at most {MOST_SERVICES}",
+            file.service.len()
+        );
+        return Err(wrong("service", &problem));
+    }
     let mut services: Vec<Service> = Vec::new();
     let mut names: HashSet<String> = HashSet::new();
     for (place, service) in file.service.into_iter().enumerate() {

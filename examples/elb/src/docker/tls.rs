@@ -239,7 +239,7 @@ fn read_file(path: &Path) -> Result<Vec<u8>, TlsError> {
     })
 }
 
-/// What is wrong with a file in PEM. The errors themselves may quote from the file.
+/// The problem of a file in PEM. The errors themselves may quote from the file.
 const fn pem_problem(error: &pem::Error) -> &'static str {
     match error {
         pem::Error::NoItemsFound => "it contains nothing in PEM",

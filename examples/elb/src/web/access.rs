@@ -1,4 +1,4 @@
-//! Access: everybody who reaches the port may read; writing and costly reading are restricted.
+//! Access: reading is open to every client; writing and costly reading are restricted.
 //!
 //! A browser can be led here by another site: by a name that resolves to this machine, for which
 //! [`serve::check_host`] looks at names, or by a form, for which a write needs what a form cannot
@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::extract::FromRequestParts;
@@ -91,7 +91,11 @@ impl Site {
     fn log_refusal(&self, parts: &Parts) {
         const INTERVAL: Duration = Duration::from_secs(10);
 
-        let mut last = self.refusals.0.lock().unwrap_or_else(|it| it.into_inner());
+        let mut last = self
+            .refusals
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if last.is_some_and(|last| last.elapsed() <= INTERVAL) {
             return;
         }
@@ -118,7 +122,7 @@ fn check_token(known: &str, parts: &Parts, site: &Site) -> Result<(), Problem> {
     Err(unauthorised(given.is_some()))
 }
 
-/// Fails if names are set: a proxy then passes requests on, and its address says nothing about
+/// Fails if names are set: a proxy then passes requests on, and its address is not that of
 /// the client.
 fn no_names(names: &[String]) -> Result<(), Problem> {
     if names.is_empty() {
@@ -126,7 +130,7 @@ fn no_names(names: &[String]) -> Result<(), Problem> {
     }
     Err(Problem::new(
         StatusCode::FORBIDDEN,
-        "http.names is set and there is no token: nobody may change anything.",
+        "http.names is set without a token: changes are disabled.",
         "Set http.token or http.token_file, start elb again, and send the token as \
          Authorization: Bearer TOKEN.",
     ))
