@@ -140,10 +140,10 @@ impl Browser {
     /// Goes somewhere, and waits until all of it is there.
     pub(crate) async fn visit(&mut self, address: &str) {
         // The page before is complete, too: it is marked to be told from the next one.
-        self.value("window.isLeft = true").await;
+        self.value("document.isLeft = true").await;
         let told = self.call("Page.navigate", json!({ "url": address })).await;
         assert!(told["errorText"].is_null(), "{address}: {told}");
-        let ready = "!window.isLeft && document.readyState === 'complete'";
+        let ready = "!document.isLeft && document.readyState === 'complete'";
         self.until(ready).await;
     }
 
