@@ -8,11 +8,12 @@ use core::time::Duration;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Config {
-    /// Agents at most. A quarter of them is kept back for senders that are established: heard
-    /// for longer than the assumed interval, or with an entity that has rates.
+    /// Agents at most, and a quarter more of [reserved](crate::Registry::reserve) senders. A
+    /// quarter is kept back for senders with an agent that is
+    /// [established](crate::AgentStatus::established).
     pub max_agents: usize,
-    /// Data sources at most, of all agents together. A quarter of them is kept back for
-    /// established senders.
+    /// Data sources at most, of all agents together, and a quarter more of reserved senders. A
+    /// quarter is kept back for established senders.
     pub max_sources: usize,
     /// Data sources at most of one agent, so that one cannot crowd out the others.
     pub max_sources_per_agent: usize,
@@ -21,6 +22,12 @@ pub struct Config {
     pub max_agents_per_sender: usize,
     /// Data sources at most of all agents of one sender.
     pub max_sources_per_sender: usize,
+    /// Agents at most of all senders of one network: a /24 of IPv4, a /64 of IPv6. For a relay
+    /// with more agents, raise this and
+    /// [`max_agents_per_sender`](Self::max_agents_per_sender).
+    pub max_agents_per_network: usize,
+    /// Data sources at most of all senders of one network.
+    pub max_sources_per_network: usize,
     /// Metrics at most that an application may have under names of its own.
     pub max_custom_metrics: usize,
     /// Bytes of a name that are kept; what is longer is cut.
@@ -61,8 +68,9 @@ pub struct Config {
 
 /// The most that a counter can go up in a second, where its source does not say itself.
 ///
-/// They tell a counter that wrapped from one that started again, and refuse jumps. A tenth, and
-/// a second of delay in the agent, are allowed on top.
+/// They tell a counter that wrapped from one that started again, and refuse jumps, also of sample
+/// pools, and packet samples above the line rate. A tenth, and a second of delay in the agent,
+/// are allowed on top.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
@@ -87,6 +95,8 @@ impl Default for Config {
             max_sources_per_agent: 10_000,
             max_agents_per_sender: 5_000,
             max_sources_per_sender: 50_000,
+            max_agents_per_network: 5_000,
+            max_sources_per_network: 50_000,
             max_custom_metrics: 64,
             max_name_bytes: 255,
             max_events: 10_000,

@@ -13,6 +13,10 @@ pub struct Health {
     pub datagrams_repeated: u64,
     /// Datagrams too late to tell whether they came before; their samples do not count.
     pub datagrams_late: u64,
+    /// Datagrams that did not continue the sequence of their agent and were not used, since it
+    /// went on or no second datagram confirmed them: forged, or of a second process with the same
+    /// identity.
+    pub datagrams_rejected: u64,
     /// Datagrams of agents beyond the bound.
     pub datagrams_refused: u64,
     /// Datagrams whose agent address is not the address that they came from.
@@ -26,6 +30,9 @@ pub struct Health {
     pub counter_samples_lost: u64,
     /// Counters samples that came after a newer one of their source, or again.
     pub counter_samples_old: u64,
+    /// Counters samples that did not continue the sequence of their source and were not used,
+    /// since no second one confirmed them.
+    pub counter_samples_rejected: u64,
     /// Counters samples of sources beyond a bound.
     pub counter_samples_refused: u64,
     /// Flow samples.
@@ -43,6 +50,18 @@ pub struct Health {
     /// Times that a flow definition could not count a packet's bytes: its agent does not say how
     /// long it was.
     pub flow_samples_unsized: u64,
+    /// Flow samples, and notifications of dropped packets, that did not continue the sequence of
+    /// their source and were not used, since no second one confirmed them.
+    pub flow_samples_rejected: u64,
+    /// Flow samples with a sampling rate larger than the number of packets that can pass in a
+    /// second. They do not count.
+    pub flow_samples_bad_rate: u64,
+    /// Flow samples, and notifications of dropped packets, of a packet longer than 65,535 bytes
+    /// or shorter than its sampled header. They do not count.
+    pub flow_samples_bad_length: u64,
+    /// Flow samples that stand for more bytes than the line can carry in the time since the
+    /// sample before. They do not count.
+    pub flow_samples_above_line_rate: u64,
     /// Flow samples, and notifications of dropped packets, of sources beyond the bound.
     pub flow_samples_refused: u64,
     /// Notifications of dropped packets.
@@ -95,9 +114,9 @@ pub struct Health {
     /// Agents with the address of another one that is heard, too, from another sender.
     pub address_conflicts: u64,
 
-    /// Sources that were heard once, and not in time again when there was no room for others.
+    /// Sources removed to admit others: idle and never useful, or of an agent that was removed.
     pub sources_evicted: u64,
-    /// Agents that were heard once, and not in time again when there was no room for others.
+    /// Agents removed to admit others: not established, or silent and without sources.
     pub agents_evicted: u64,
     /// Events that were written down.
     pub events: u64,

@@ -14,8 +14,9 @@ impl<T> Slab<T> {
         }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.entries.len() - self.free.len()
+    /// One more than the largest number that was ever in use.
+    pub(crate) fn end(&self) -> u32 {
+        u32::try_from(self.entries.len()).unwrap_or(u32::MAX)
     }
 
     /// Puts a value in; `None` after four thousand million of them.
@@ -50,6 +51,10 @@ impl<T> Slab<T> {
             .zip(&self.entries)
             .filter_map(|(index, entry)| Some((index, entry.as_ref()?)))
     }
+
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.entries.iter_mut().flatten()
+    }
 }
 
 #[cfg(test)]
@@ -61,7 +66,7 @@ mod tests {
         let mut slab = Slab::new();
         assert_eq!((slab.insert('a'), slab.insert('b')), (Some(0), Some(1)));
         assert_eq!(
-            (slab.remove(0), slab.remove(0), slab.len()),
+            (slab.remove(0), slab.remove(0), slab.iter().count()),
             (Some('a'), None, 1)
         );
         assert_eq!(slab.insert('c'), Some(0));

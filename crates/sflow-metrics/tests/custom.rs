@@ -198,6 +198,9 @@ fn nothing_makes_a_wrong_number() {
     let bytes = app.send(1, header_uptime, "shop", &[("orders", counter(300))]);
     app.deliver(110.0, &bytes);
     assert_eq!(app.ask(110.0, "sum:custom.orders"), None);
+    let bytes = app.send(2, header_uptime + 10.0, "shop", &[("orders", counter(500))]);
+    app.deliver(120.0, &bytes);
+    assert_eq!(app.ask(120.0, "sum:custom.orders"), Some(20.0));
     assert_eq!(app.registry.health().agent_restarts, 1);
 }
 

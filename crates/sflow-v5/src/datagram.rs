@@ -98,6 +98,18 @@ impl<'a> Datagram<'a> {
         self.samples.frames
     }
 
+    /// A datagram of a header and samples as [`encoded_samples`](Self::encoded_samples) gives
+    /// them.
+    pub const fn from_encoded_samples(header: Header, samples: &'a [u8], count: u32) -> Self {
+        Self::new(header, samples, count)
+    }
+
+    /// The encoded samples, and their number according to the datagram: to keep a datagram
+    /// without its borrow.
+    pub const fn encoded_samples(&self) -> (&'a [u8], u32) {
+        (self.samples.frames.bytes, self.samples.frames.left)
+    }
+
     /// The samples, each read as it is reached; does not fail and always ends.
     pub const fn samples(&self) -> Samples<'a> {
         self.samples

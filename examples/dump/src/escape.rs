@@ -1,6 +1,6 @@
 //! What others wrote, made fit to be shown.
 
-use harmless::is_instruction;
+use untrusted::is_unprintable;
 
 use crate::put::put;
 
@@ -9,7 +9,7 @@ pub(crate) fn text(bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     for chunk in bytes.utf8_chunks() {
         for character in chunk.valid().chars() {
-            if matches!(character, '"' | '\\') || is_instruction(character) {
+            if matches!(character, '"' | '\\') || is_unprintable(character) {
                 put!(out, "{}", character.escape_default());
             } else {
                 out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());

@@ -181,6 +181,9 @@ impl<O: Orchestrator> Balancer<O> {
                     Some(config.discovery.clone()),
                 );
                 configured.map_err(|error| Refusal::Impossible(error.to_string()))?;
+                self.telemetry
+                    .lock()
+                    .set_node_senders(config.collector.nodes.clone());
                 let services = counted(config.services.len(), "service");
                 info!("another configuration, of {services}");
             }

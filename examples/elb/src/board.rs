@@ -5,7 +5,7 @@ mod history;
 mod others;
 mod pools;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -43,7 +43,6 @@ pub struct Board {
     rounds: u64,
     reached: Option<Timestamp>,
     standings: Vec<Standing>,
-    nodes: Vec<String>,
     past: BTreeMap<String, VecDeque<Point>>,
     others: BTreeMap<String, Others>,
     history: History,
@@ -135,7 +134,6 @@ impl Board {
             rounds: 0,
             reached: None,
             standings: Vec::new(),
-            nodes: Vec::new(),
             past: BTreeMap::new(),
             others: BTreeMap::new(),
             history: History::default(),
@@ -166,7 +164,6 @@ impl Board {
         self.rounds += 1;
         if round.reached {
             self.reached = Some(now);
-            self.nodes.clone_from(&round.nodes);
         } else {
             self.tally.unreachable += 1;
         }
@@ -205,9 +202,9 @@ impl Board {
             others.note(standing.signals.len(), inputs);
         }
         if self.past.len() > managed.len() {
-            let is_there = |name: &String| managed.iter().any(|managed| managed.name == *name);
-            self.past.retain(|name, _| is_there(name));
-            self.others.retain(|name, _| is_there(name));
+            let names: HashSet<&str> = managed.iter().map(|it| it.name.as_str()).collect();
+            self.past.retain(|name, _| names.contains(name.as_str()));
+            self.others.retain(|name, _| names.contains(name.as_str()));
         }
         let is_new = |trouble: &&String| !self.troubles.contains(trouble);
         news.troubles = round.troubles.iter().filter(is_new).cloned().collect();
@@ -397,11 +394,6 @@ impl Board {
             fast: decision.is_fast(),
             reasons: decision.reasons(),
         }
-    }
-
-    /// The names of the cluster's nodes, as far as they are known.
-    pub fn nodes(&self) -> &[String] {
-        &self.nodes
     }
 
     /// When the loop began, in seconds since 1970, where its time is that of the clock.

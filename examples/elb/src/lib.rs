@@ -15,6 +15,7 @@
 pub mod agent;
 pub mod balancer;
 pub mod board;
+mod bounded_file;
 pub mod chart;
 pub mod check;
 pub mod cli;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -43,10 +44,9 @@ pub trait Orchestrator {
     /// If they cannot be read.
     async fn census(&mut self) -> Result<Census, OrchestratorError>;
 
-    /// The names of the cluster's nodes as they were read last; none where nobody has asked yet.
-    fn node_names(&self) -> Vec<String> {
-        Vec::new()
-    }
+    /// The nodes of the cluster, as they were read last with services or a census. With none, as in
+    /// a recording, it is not checked who reports for a task.
+    fn nodes(&self) -> Vec<NodeAddresses>;
 
     /// Lets a node, as read before, take tasks or not, and changes nothing else but its label
     /// [`DRAINED_FOR`], which says for which pool it was drained: with `None` there is none.
@@ -70,6 +70,15 @@ impl Demand {
             Scaling::Global | Scaling::Job => 0,
         }
     }
+}
+
+/// A node of the cluster and the addresses that the orchestrator has for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NodeAddresses {
+    /// The name of the host.
+    pub name: String,
+    /// Addresses of the host; none if the orchestrator does not know any.
+    pub addresses: Vec<IpAddr>,
 }
 
 /// A service that was found by a label.

@@ -12,8 +12,8 @@ use sflow_metrics::Timestamp;
 use crate::balancer::Balancer;
 use crate::config::{Config, Service as Configured};
 use crate::orchestrator::{
-    Availability, Census, Labelled, Node, Orchestrator, OrchestratorError, Rollout, Scaling,
-    Service, ServiceId, Task, TaskState,
+    Availability, Census, Labelled, Node, NodeAddresses, Orchestrator, OrchestratorError, Rollout,
+    Scaling, Service, ServiceId, Task, TaskState,
 };
 use crate::policy::{Decision, Mode, Signal};
 use crate::telemetry::Question;
@@ -228,6 +228,10 @@ impl Orchestrator for Recorded {
 
     async fn labelled(&mut self, _label: &str) -> Result<Vec<Labelled>, OrchestratorError> {
         Ok(Vec::new())
+    }
+
+    fn nodes(&self) -> Vec<NodeAddresses> {
+        Vec::new()
     }
 
     async fn census(&mut self) -> Result<Census, OrchestratorError> {

@@ -176,6 +176,25 @@ fn a_supervisor_ends_it_and_that_is_no_error() {
 }
 
 #[test]
+fn empty_list_of_agents_is_a_warning_at_start() {
+    let folder = tempfile::tempdir().unwrap();
+    for (agents, is_open) in [("", true), ("agents = [\"10.0.0.0/8\"]", false)] {
+        let config = configured(folder.path(), "");
+        let text = fs::read_to_string(&config).unwrap();
+        let text = text.replacen("[collector]", &format!("[collector]\n{agents}"), 1);
+        fs::write(&config, text).unwrap();
+        let mut running = Running::start(&config, &[]);
+        let mut lines = running.until(&["Listening, HTTP"]);
+        let (_, rest) = running.end("-TERM");
+        lines.push(rest);
+        let warning = lines.iter().flat_map(|lines| lines.lines());
+        let warning = warning.filter(|line| line.contains("WARN"));
+        let mut warning = warning.filter(|line| line.contains("collector.agents is empty"));
+        assert_eq!(warning.next().is_some(), is_open, "{lines:?}");
+    }
+}
+
+#[test]
 fn log_lines_are_objects_for_what_collects_them() {
     let folder = tempfile::tempdir().unwrap();
     let more = "[[service]]\nname = \"web\"\n[service.policy]\n\

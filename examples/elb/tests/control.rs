@@ -8,8 +8,8 @@ use elb::balancer::Balancer;
 use elb::config::Config;
 use elb::controller::Outcome;
 use elb::orchestrator::{
-    Availability, Census, Labelled, Node, Orchestrator, OrchestratorError, Rollout, Scaling,
-    Service, ServiceId, Task, TaskState,
+    Availability, Census, Labelled, Node, NodeAddresses, Orchestrator, OrchestratorError, Rollout,
+    Scaling, Service, ServiceId, Task, TaskState,
 };
 use elb::policy::Mode;
 use sflow_metrics::Timestamp;
@@ -97,6 +97,10 @@ impl Orchestrator for Cluster {
                 labels: service.labels.clone(),
             })
             .collect())
+    }
+
+    fn nodes(&self) -> Vec<NodeAddresses> {
+        Vec::new()
     }
 
     async fn census(&mut self) -> Result<Census, OrchestratorError> {

@@ -236,14 +236,22 @@ fn the_configuration_of_the_stack_is_right_and_only_advises() {
     fs::write(&token, "0123456789abcdef0123456789abcdef\n").unwrap();
     let secret = "/run/secrets/elb_token";
     assert!(STACK.contains(secret));
-    let config = Config::from_toml(&STACK.replace(secret, token.to_str().unwrap())).unwrap();
+    let path = folder.path().join("elb.toml");
+    fs::write(&path, STACK.replace(secret, token.to_str().unwrap())).unwrap();
+    let config = Config::load(&path).unwrap();
     assert!(
         config
             .services
             .iter()
             .all(|service| service.settings.mode == Mode::Advise)
     );
-    assert!(config.http.token.is_some(), "the page is published");
+    assert!(config.http.token.is_some());
+    assert!(
+        config.http.listen.ip().is_loopback(),
+        "in the host's network the page is for this machine"
+    );
+    assert!(!config.collector.agents.is_empty());
+    assert!(!config.collector.takes([203, 0, 113, 9].into()));
 }
 
 #[test]
@@ -269,10 +277,38 @@ fn the_stack_has_the_least_rights_that_do() {
     let constraints = elb["deploy"]["placement"]["constraints"].as_vec().unwrap();
     assert_eq!(constraints[0].as_str(), Some("node.role == manager"));
     assert_eq!(elb["secrets"][0]["source"].as_str(), Some("elb_token"));
+    let update = &elb["deploy"]["update_config"];
+    assert_eq!(update["failure_action"].as_str(), Some("rollback"));
+    let monitor = update["monitor"].as_str().unwrap().trim_end_matches('s');
+    assert!(
+        monitor.parse::<u32>().unwrap() >= 60,
+        "refused agents are noticed after up to a minute"
+    );
     let agent = &stack["services"]["agent"];
     assert_eq!(agent["deploy"]["mode"].as_str(), Some("global"));
     assert_eq!(agent["cap_add"][0].as_str(), Some("NET_RAW"));
     assert_eq!(stack["networks"]["host"]["external"].as_bool(), Some(true));
+}
+
+/// A published port replaces the senders' addresses, by docker-proxy or by what conntrack keeps.
+#[test]
+fn stack_sends_and_receives_in_the_host_network() {
+    let stack = &YamlLoader::load_from_str(COMPOSE).unwrap()[0];
+    for name in ["elb", "agent"] {
+        let service = &stack["services"][name];
+        let networks = service["networks"].as_vec().unwrap();
+        assert_eq!(networks.len(), 1, "{name}");
+        assert_eq!(networks[0].as_str(), Some("host"), "{name}");
+        assert!(service["ports"].is_badvalue(), "{name}");
+    }
+    assert_eq!(stack["networks"]["host"]["name"].as_str(), Some("host"));
+}
+
+#[test]
+fn every_configuration_that_is_copied_names_its_agents() {
+    for text in [&blocks("toml")[0], elb::config::ARTICLE, STACK] {
+        assert!(text.contains("\nagents = ["), "{text}");
+    }
 }
 
 #[test]

@@ -165,7 +165,7 @@ impl Cli {
         };
         presets.extend(preset::own());
         if self.presets_help {
-            return print(&(serde_json::to_string_pretty(&presets)? + "\n"));
+            return print(&(untrusted::json::to_string_pretty(&presets)? + "\n"));
         }
         let question = self.question();
         let feed = match &self.capture {
@@ -220,7 +220,7 @@ impl Cli {
         match fields.read(&usual) {
             Ok(question) => question,
             Err(mistake) => {
-                let text = harmless::printable(fields.text(mistake.field)).into_owned();
+                let text = untrusted::printable(fields.text(mistake.field)).into_owned();
                 let pointer = " ".repeat(mistake.position);
                 usage(&format!(
                     "--{}: {}\n  {text}\n  {pointer}^",
@@ -328,8 +328,8 @@ pub(crate) fn complain(what: &str) {
 
 fn document(document: &impl Serialize) -> anyhow::Result<ExitCode> {
     let mut text = match io::stdout().is_terminal() {
-        true => serde_json::to_string_pretty(document)?,
-        false => serde_json::to_string(document)?,
+        true => untrusted::json::to_string_pretty(document)?,
+        false => untrusted::json::to_string(document)?,
     };
     text.push('\n');
     print(&text)

@@ -123,6 +123,8 @@ pub fn bounds() -> Config {
         max_sources_per_agent: 5_000,
         max_agents_per_sender: 2_500,
         max_sources_per_sender: 12_500,
+        max_agents_per_network: 2_500,
+        max_sources_per_network: 12_500,
         max_custom_metrics: 0,
         max_events: 1,
         max_flow_sources: 25_000,

@@ -241,7 +241,7 @@ pub fn text(picture: &Picture) -> String {
         words::moment(picture.at),
         fields.keys,
         fields.value,
-        harmless::printable(&fields.filter)
+        untrusted::printable(&fields.filter)
     );
     for (key, width) in picture.keys().iter().zip(&widths) {
         text += &format!("{}  ", words::padded(key.name(), *width));

@@ -1,8 +1,8 @@
 //! Text of others made fit to be shown, and numbers as people read them.
 
-use harmless::printable;
 use sflow_metrics::{FlowValue, Timestamp};
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+use untrusted::printable;
 
 /// The printable text in at most so many columns, with `…` in place of what is left out.
 pub fn shortened(text: &str, columns: usize) -> String {

@@ -1,6 +1,12 @@
 //! Steps three and four: is the sample late or here twice, did its source restart?
 
-use super::datagram::is_forward;
+use core::time::Duration;
+
+use super::datagram::{at_most, is_forward};
+
+/// Counters samples of one source per second at most. A larger step of the sequence number is a
+/// jump, not loss.
+const MOST_PER_SECOND: f64 = 100.0;
 
 /// Where a counters sample stands among those of its source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,6 +15,11 @@ pub(crate) enum Order {
     Next { missing: u32 },
     /// It was here already, or a newer one was: what it says is known.
     Old,
+    /// It does not continue the sequence: the first of a new one, or forged.
+    Jump,
+    /// It continues the sample that was a jump, which is a new beginning; so many between the two
+    /// are missing.
+    Confirmed { missing: u32 },
     /// The source counts from a new beginning.
     Restarted,
 }
@@ -23,21 +34,34 @@ pub(crate) struct Carried {
     pub(crate) in_order: bool,
 }
 
-/// Finds the place of a sample behind the newest one of its source.
+/// Finds the place of a sample behind the newest one of its source, which came so long ago.
 ///
-/// An agent sends the samples of a source in order, so a number that goes back is a new
-/// beginning, unless the datagram itself is late.
-pub(crate) fn order(newest_sequence: u32, newest_uptime: u32, sample: Carried) -> Order {
+/// An agent sends the samples of a source in order, so a number that goes back, or ahead by more
+/// than can have been sent, is a jump, unless the datagram itself is late. A number that stands
+/// still is of an agent that does not count: each sample is a new beginning.
+pub(crate) fn order(
+    newest_sequence: u32,
+    newest_uptime: u32,
+    elapsed: Duration,
+    sample: Carried,
+) -> Order {
     let ahead = sample.sequence.wrapping_sub(newest_sequence);
-    if is_forward(ahead) {
+    if continues(ahead, elapsed) {
         return Order::Next { missing: ahead - 1 };
     }
-    let is_copy = ahead == 0 && sample.uptime == newest_uptime;
-    if sample.in_order && !is_copy {
-        Order::Restarted
-    } else {
-        Order::Old
+    if !sample.in_order {
+        return Order::Old;
     }
+    match ahead {
+        0 if sample.uptime == newest_uptime => Order::Old,
+        0 => Order::Restarted,
+        _ => Order::Jump,
+    }
+}
+
+/// Whether a sample can be so far ahead of the one before it.
+pub(crate) fn continues(ahead: u32, elapsed: Duration) -> bool {
+    is_forward(ahead) && ahead <= at_most(MOST_PER_SECOND, elapsed)
 }
 
 #[cfg(test)]
@@ -59,8 +83,9 @@ mod tests {
             ),
             ("late", 7, 6, false, Order::Old),
             ("late by far", 7000, 6, false, Order::Old),
-            ("begins again", 7, 1, true, Order::Restarted),
-            ("begins again after the first", 1, 1, true, Order::Restarted),
+            ("begins again", 7, 1, true, Order::Jump),
+            ("more than was sent", 7, 1_000_000, true, Order::Jump),
+            ("not counted", 1, 1, true, Order::Restarted),
         ];
         for (case, newest, sequence, in_order, expected) in cases {
             let sample = Carried {
@@ -68,13 +93,21 @@ mod tests {
                 uptime: 2_000,
                 in_order,
             };
-            assert_eq!(order(newest, 1_000, sample), expected, "{case}");
+            assert_eq!(
+                order(newest, 1_000, Duration::from_secs(10), sample),
+                expected,
+                "{case}"
+            );
         }
         let copy = Carried {
             sequence: 7,
             uptime: 1_000,
             in_order: true,
         };
-        assert_eq!(order(7, 1_000, copy), Order::Old, "twice in one datagram");
+        assert_eq!(
+            order(7, 1_000, Duration::ZERO, copy),
+            Order::Old,
+            "twice in one datagram"
+        );
     }
 }

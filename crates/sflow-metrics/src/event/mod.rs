@@ -133,6 +133,13 @@ pub enum EventKind {
         /// Which one.
         agent: AgentKey,
     },
+    /// Datagrams with the identity of an agent did not continue its sequence and were not used:
+    /// they were forged, or are of a second process with the same identity. Not reported again
+    /// while more of them come.
+    DatagramsRejected {
+        /// Which agent.
+        agent: AgentKey,
+    },
     /// Two senders use one agent address at the same time.
     AddressConflict {
         /// The agent that came second.
@@ -183,6 +190,7 @@ impl EventKind {
             Self::AgentSilent { .. } => "agent_silent",
             Self::AgentReturned { .. } => "agent_returned",
             Self::AgentForgotten { .. } => "agent_forgotten",
+            Self::DatagramsRejected { .. } => "datagrams_rejected",
             Self::AddressConflict { .. } => "address_conflict",
             Self::ThresholdCrossed { .. } => "threshold_crossed",
             Self::ThresholdCleared { .. } => "threshold_cleared",
@@ -215,6 +223,7 @@ impl EventKind {
             | Self::AgentSilent { agent }
             | Self::AgentReturned { agent }
             | Self::AgentForgotten { agent }
+            | Self::DatagramsRejected { agent }
             | Self::AddressConflict { agent, .. } => Some(*agent),
             _ => self.entity().map(|entity| entity.agent),
         }

@@ -19,8 +19,10 @@ mod samplers;
 mod table;
 mod value;
 
+use core::time::Duration;
+
 use sflow_v5::counter::HostAdapters;
-use sflow_v5::{CountersSample, DiscardedPacket, FlowSample};
+use sflow_v5::{CountersSample, DataSource, DiscardedPacket, FlowSample};
 
 use crate::agent::Agent;
 use crate::config::Config;
@@ -43,6 +45,10 @@ pub use names::NetworkAddress;
 pub use parse::{FlowError, FlowProblem};
 pub use samplers::SamplerStatus;
 pub use value::FlowValue;
+
+/// Every line carries so many bytes in a second: no lower speed is believed, see
+/// [`Source::line_rate`].
+const SURELY_CARRIED: f64 = 125e6;
 
 /// The definitions that are watched, and what it takes to serve them.
 #[derive(Debug, Default)]
@@ -128,13 +134,19 @@ impl Flows {
         self.samplers.statuses(agents)
     }
 
-    /// Takes a packet sample in.
+    /// Takes a packet sample in. Returns whether it is useful: it continues those of its source,
+    /// and the length of the packet is known.
     pub(crate) fn sample(
         &mut self,
         origin: Origin,
         sample: &FlowSample<'_>,
         around: &mut Around<'_>,
-    ) {
+    ) -> bool {
+        let length = Length::of(sample);
+        if length.is_some_and(|length| !length.is_possible()) {
+            around.health.flow_samples_bad_length += 1;
+            return false;
+        }
         let taken = Taken {
             sequence: sample.sequence_number,
             rate: sample.sampling_rate,
@@ -142,15 +154,28 @@ impl Flows {
             drops: sample.drops,
             session: origin.session,
             in_order: origin.in_order,
+            at: origin.at,
         };
-        let worth = self
+        let taken = self
             .samplers
             .take(origin.agent, sample.source_id, taken, around);
-        let Some(worth) = worth else { return };
+        let Some((worth, elapsed)) = taken else {
+            return false;
+        };
         let packets = match worth {
             Worth::Packets { packets, .. } | Worth::Late { packets } => packets,
-            Worth::Old | Worth::Unknown => return,
+            Worth::Old | Worth::Jump | Worth::Unknown => return false,
         };
+        let bytes = packets * length.map_or(0.0, |length| length.frame.into());
+        if bytes > SURELY_CARRIED {
+            let line_rate = line_rate_of(origin.agent, sample.source_id, around);
+            if bytes > most_within(line_rate, elapsed) {
+                around.health.flow_samples_above_line_rate += 1;
+                return false;
+            }
+        }
+        let is_useful =
+            length.is_some() && matches!(worth, Worth::Packets { .. }) && elapsed > Duration::ZERO;
         if self.needs.samples {
             let stands_for = StandsFor {
                 packets,
@@ -158,6 +183,7 @@ impl Flows {
             };
             self.observe(origin, Packet::sampled(sample), stands_for, around);
         }
+        is_useful
     }
 
     /// Takes a notification of a dropped packet in.
@@ -167,6 +193,11 @@ impl Flows {
         packet: &DiscardedPacket<'_>,
         around: &mut Around<'_>,
     ) {
+        let dropped = Packet::dropped(packet);
+        if Length::of(&dropped.sample).is_some_and(|length| !length.is_possible()) {
+            around.health.flow_samples_bad_length += 1;
+            return;
+        }
         let Some(unreported) = self.samplers.take_drop(origin, packet, around) else {
             return;
         };
@@ -177,7 +208,7 @@ impl Flows {
             packets: 1.0,
             unreported: unreported.into(),
         };
-        self.observe(origin, Packet::dropped(packet), stands_for, around);
+        self.observe(origin, dropped, stands_for, around);
     }
 
     /// Learns which addresses the entity at this place has.
@@ -310,6 +341,26 @@ impl Around<'_> {
             health: self.health,
         }
     }
+}
+
+/// Whether the length of the sampled packet is known and possible.
+pub(crate) fn has_length(sample: &FlowSample<'_>) -> bool {
+    Length::of(sample).is_some_and(Length::is_possible)
+}
+
+/// How much of something there can be at most since so long ago, at so much per second: a second
+/// of delay in the agent, and a tenth, are allowed on top.
+fn most_within(per_second: f64, elapsed: Duration) -> f64 {
+    per_second * (elapsed.as_secs_f64() + 1.0) * 1.1
+}
+
+/// Bytes per second of the line that a data source is, or what is assumed of any line.
+fn line_rate_of(agent: u32, source: DataSource, around: &Around<'_>) -> f64 {
+    let agent = around.agents.get(agent);
+    let place = agent.and_then(|agent| agent.sources.get(&source));
+    let source = place.and_then(|place| around.sources.get(*place));
+    let line_rate = source.and_then(Source::line_rate);
+    line_rate.unwrap_or(around.config.ceilings.bytes_per_second)
 }
 
 /// The agent and the identity of what is at a place.

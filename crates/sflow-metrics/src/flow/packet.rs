@@ -7,6 +7,9 @@ use sflow_v5::packet::etherparse::IpNumber;
 use sflow_v5::packet::{Icmp, Layer, Tunnel};
 use sflow_v5::{FlowSample, Mac};
 
+/// No packet is longer, with jumbo frames and offloaded segmentation.
+const LONGEST: u32 = 65_535;
+
 /// The bytes of the check sequence of Ethernet.
 const CHECK_SEQUENCE: u32 = 4;
 
@@ -61,6 +64,8 @@ pub(super) struct Length {
     pub(super) frame: u32,
     /// Without what was taken off.
     pub(super) net: u32,
+    /// Of the sampled header.
+    pub(super) header: u32,
 }
 
 impl Headers {
@@ -105,11 +110,13 @@ impl Length {
             Self {
                 frame: header.frame_length,
                 net: header.frame_length.saturating_sub(header.stripped),
+                header: u32::try_from(header.header.0.len()).unwrap_or(u32::MAX),
             }
         } else if let Some(ethernet) = sample.find::<SampledEthernet>() {
             Self {
                 frame: ethernet.length,
                 net: ethernet.length.saturating_sub(CHECK_SEQUENCE),
+                header: 0,
             }
         } else {
             let v4 = sample.find::<SampledIpv4>().map(|ip| ip.length);
@@ -117,9 +124,15 @@ impl Length {
             Self {
                 frame: length,
                 net: length,
+                header: 0,
             }
         };
         (length.frame > 0).then_some(length)
+    }
+
+    /// Whether a packet can be so long, and have such a header.
+    pub(super) fn is_possible(self) -> bool {
+        self.frame <= LONGEST && self.header <= self.frame
     }
 }
 

@@ -7,7 +7,11 @@
 //!
 //! Source: sFlow Version 5, 3.1 and `flow_sample`; sFlow Version 5 errata.
 
-use crate::discipline::datagram::is_forward;
+use core::time::Duration;
+
+use crate::discipline::datagram::{at_most, is_forward};
+use crate::flow::most_within;
+use crate::timestamp::Timestamp;
 
 /// The stated rate counts as much as so many samples, until pool growth has shown the effective
 /// one.
@@ -30,6 +34,10 @@ const BURST: f64 = 8.0;
 /// A gap of so many samples is none: the source numbers them anew.
 const GAP: u32 = 100_000;
 
+/// Samples of one source per second at most. A larger step of the sequence number is a jump, not
+/// loss.
+const MOST_PER_SECOND: f64 = 100_000.0;
+
 /// What a sample says about how it was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Taken {
@@ -43,6 +51,7 @@ pub(super) struct Taken {
     pub(super) session: u32,
     /// Whether no newer datagram came before.
     pub(super) in_order: bool,
+    pub(super) at: Timestamp,
 }
 
 /// What a sample is worth.
@@ -58,6 +67,9 @@ pub(super) enum Worth {
     Late { packets: f64 },
     /// It was here already.
     Old,
+    /// It does not continue the sequence, or states another rate that the pool does not show: it
+    /// does not count, and takes effect when the next one in another datagram agrees.
+    Jump,
     /// Nothing tells how many packets it stands for.
     Unknown,
 }
@@ -74,6 +86,10 @@ pub(super) struct Sampler {
     samples: f64,
     /// Samples from the first one to the last, come or not.
     sent: u32,
+    /// A sample that may be the first of a new sequence.
+    jump: Option<Taken>,
+    /// Samples that were jumps, and were not confirmed.
+    rejected: u64,
 }
 
 impl Sampler {
@@ -85,6 +101,8 @@ impl Sampler {
             due: 0.0,
             samples: 0.0,
             sent: 1,
+            jump: None,
+            rejected: 0,
         };
         sampler.trust(first.rate);
         (sampler, sampler.worth(0, 0))
@@ -105,28 +123,50 @@ impl Sampler {
         (self.last.rate != 0).then_some(self.last.rate)
     }
 
-    /// Takes the next sample over.
-    pub(super) fn take(&mut self, next: Taken) -> Worth {
+    /// When the last sample came.
+    pub(super) const fn last_at(&self) -> Timestamp {
+        self.last.at
+    }
+
+    /// Samples that were jumps, and were not confirmed.
+    pub(super) const fn rejected(&self) -> u64 {
+        self.rejected
+    }
+
+    /// Takes the next sample over, of a source that at most so many packets pass in a second.
+    pub(super) fn take(&mut self, next: Taken, packets_per_second: f64) -> Worth {
         let last = self.last;
+        let elapsed = next.at - last.at;
         let ahead = next.sequence.wrapping_sub(last.sequence);
-        let is_ahead = is_forward(ahead) && ahead <= GAP;
-        if next.session != last.session || next.in_order && !is_ahead && ahead != 0 {
+        let is_ahead = continues(ahead, elapsed);
+        if next.session != last.session {
             let (sampler, worth) = Self::starting_with(next);
-            *self = sampler;
+            *self = Self {
+                rejected: self.rejected + u64::from(self.jump.is_some()),
+                ..sampler
+            };
             return worth;
         }
-        if !is_ahead {
+        if !is_ahead && (!next.in_order || ahead == 0 && !self.continues_jump(next)) {
             return self.take_late(next);
         }
         let dropped = match next.drops.wrapping_sub(last.drops) {
-            more if more < 1 << 31 => more,
+            more if more <= at_most(MOST_PER_SECOND, elapsed) => more,
             _ => 0,
         };
+        let most = most_within(packets_per_second, elapsed);
+        let growth = next.pool.wrapping_sub(last.pool);
+        let growth = plausible(growth, ahead, dropped, next.rate).filter(|growth| *growth <= most);
+        let assumed = f64::from(next.rate) * f64::from(ahead);
+        let is_of_rate =
+            growth.is_some_and(|growth| growth * FEW >= assumed && growth <= assumed * FEW);
+        let is_other_rate = next.rate != last.rate && next.rate != 0 && !is_of_rate;
+        if !is_ahead || is_other_rate {
+            return self.take_jump(next, packets_per_second);
+        }
+        self.rejected += u64::from(self.jump.take().is_some());
         if next.rate == last.rate {
-            let growth = next.pool.wrapping_sub(last.pool);
-            let growth = plausible(growth, ahead, dropped, next.rate);
-            let assumed = f64::from(next.rate) * f64::from(ahead);
-            let growth = growth.unwrap_or(assumed);
+            let growth = growth.unwrap_or(assumed).min(most);
             if growth > 0.0 {
                 let most = self.effective_rate().map(|rate| rate * BURST);
                 let share = most.map_or(1.0, |most| (most / growth).min(1.0));
@@ -140,6 +180,30 @@ impl Sampler {
         self.last = next;
         self.sent = self.sent.saturating_add(ahead);
         self.worth(ahead - 1, dropped)
+    }
+
+    /// A sample that does not continue those before it: if it continues the last such one in
+    /// another datagram, the source began anew with that one.
+    fn take_jump(&mut self, next: Taken, packets_per_second: f64) -> Worth {
+        if let Some(first) = self.jump.filter(|_| self.continues_jump(next)) {
+            let (sampler, _) = Self::starting_with(first);
+            *self = Self {
+                rejected: self.rejected,
+                ..sampler
+            };
+            return self.take(next, packets_per_second);
+        }
+        self.rejected += u64::from(self.jump.is_some());
+        self.jump = Some(next);
+        Worth::Jump
+    }
+
+    fn continues_jump(&self, next: Taken) -> bool {
+        self.jump.is_some_and(|first| {
+            let ahead = next.sequence.wrapping_sub(first.sequence);
+            let is_other_datagram = first.at != next.at;
+            is_other_datagram && first.rate == next.rate && continues(ahead, next.at - first.at)
+        })
     }
 
     /// A sample that newer ones overtook, if it was not here already: it shares what has been
@@ -178,6 +242,11 @@ impl Sampler {
     }
 }
 
+/// Whether a sample can be so far ahead of the one before it.
+fn continues(ahead: u32, elapsed: Duration) -> bool {
+    is_forward(ahead) && ahead <= GAP.min(at_most(MOST_PER_SECOND, elapsed))
+}
+
 /// By how much the pool grew, unless it cannot have grown by that: it is not counted, stuck, or
 /// was set to zero.
 fn plausible(growth: u32, samples: u32, dropped: u32, rate: u32) -> Option<f64> {
@@ -204,12 +273,18 @@ mod tests {
         drops: 0,
         session: 0,
         in_order: true,
+        at: Timestamp::from_secs(1_000),
     };
 
+    const PACKETS_PER_SECOND: f64 = 150e6;
+
+    /// A sample a second behind the one with the number before it.
     fn next(sequence: u32, pool: u32) -> Taken {
+        let seconds = sequence.saturating_sub(FIRST.sequence);
         Taken {
             sequence,
             pool,
+            at: FIRST.at + Duration::from_secs(seconds.into()),
             ..FIRST
         }
     }
@@ -217,7 +292,7 @@ mod tests {
     fn packets(worth: Worth) -> f64 {
         match worth {
             Worth::Packets { packets, .. } | Worth::Late { packets } => packets,
-            Worth::Old | Worth::Unknown => 0.0,
+            Worth::Old | Worth::Jump | Worth::Unknown => 0.0,
         }
     }
 
@@ -225,7 +300,7 @@ mod tests {
     fn settled(steps: u32, step: impl Fn(u32) -> Taken) -> f64 {
         let (mut sampler, _) = Sampler::starting_with(FIRST);
         for number in 1..=steps {
-            sampler.take(step(number));
+            sampler.take(step(number), PACKETS_PER_SECOND);
         }
         sampler.effective_rate().unwrap_or(0.0)
     }
@@ -278,10 +353,10 @@ mod tests {
     fn what_a_burst_of_loss_took_is_not_sent_now() {
         let (mut sampler, _) = Sampler::starting_with(FIRST);
         for number in 1..=200 {
-            sampler.take(next(10 + number, 4000 + 400 * number));
+            sampler.take(next(10 + number, 4000 + 400 * number), PACKETS_PER_SECOND);
         }
         let behind = 210 + 500;
-        let worth = sampler.take(next(behind, 4000 + 400 * (behind - 10)));
+        let worth = sampler.take(next(behind, 4000 + 400 * (behind - 10)), PACKETS_PER_SECOND);
         assert!(matches!(worth, Worth::Packets { missing: 499, .. }));
         assert!((400.0..450.0).contains(&packets(worth)), "{worth:?}");
     }
@@ -323,7 +398,7 @@ mod tests {
                 },
                 Worth::Old,
             ),
-            ("begins anew", next(1, 400), taken(0, 0)),
+            ("begins anew", next(1, 400), Worth::Jump),
             (
                 "another life",
                 Taken {
@@ -332,7 +407,7 @@ mod tests {
                 },
                 taken(0, 0),
             ),
-            ("numbered anew", next(5_000_000, 1), taken(0, 0)),
+            ("numbered anew", next(5_000_000, 1), Worth::Jump),
             ("the pool began anew", next(11, 3), taken(0, 0)),
             (
                 "another rate",
@@ -357,7 +432,7 @@ mod tests {
         ];
         for (case, step, expected) in cases {
             let (mut sampler, _) = Sampler::starting_with(FIRST);
-            let worth = sampler.take(step);
+            let worth = sampler.take(step, PACKETS_PER_SECOND);
             match (worth, expected) {
                 (
                     Worth::Packets {
@@ -383,10 +458,13 @@ mod tests {
     fn without_a_stated_rate_the_pool_tells() {
         let (mut sampler, first) = Sampler::starting_with(Taken { rate: 0, ..FIRST });
         assert_eq!(first, Worth::Unknown);
-        let second = sampler.take(Taken {
-            rate: 0,
-            ..next(11, 4100)
-        });
+        let second = sampler.take(
+            Taken {
+                rate: 0,
+                ..next(11, 4100)
+            },
+            PACKETS_PER_SECOND,
+        );
         assert_eq!(packets(second), 100.0);
         assert_eq!(sampler.stated_rate(), None);
     }
@@ -394,17 +472,20 @@ mod tests {
     #[test]
     fn what_comes_late_counts_once() {
         let (mut sampler, _) = Sampler::starting_with(FIRST);
-        sampler.take(next(12, 4800));
+        sampler.take(next(12, 4800), PACKETS_PER_SECOND);
         let late = Taken {
             in_order: false,
             ..next(11, 4400)
         };
-        assert!(matches!(sampler.take(late), Worth::Late { .. }));
+        assert!(matches!(
+            sampler.take(late, PACKETS_PER_SECOND),
+            Worth::Late { .. }
+        ));
         let before = Taken {
             in_order: false,
             ..next(3, 100)
         };
-        assert_eq!(sampler.take(before), Worth::Old);
+        assert_eq!(sampler.take(before, PACKETS_PER_SECOND), Worth::Old);
     }
 
     #[test]
@@ -424,14 +505,14 @@ mod tests {
             match number % 30 {
                 0 | 3 | 6 | 9 | 12 | 15 | 18 | 21 | 24 | 27 => continue,
                 10 => held_back = Some(taken),
-                _ => sum += packets(sampler.take(taken)),
+                _ => sum += packets(sampler.take(taken, PACKETS_PER_SECOND)),
             }
             if number % 30 == 13 {
                 let late = held_back.take().map(|taken| Taken {
                     in_order: false,
                     ..taken
                 });
-                sum += late.map_or(0.0, |late| packets(sampler.take(late)));
+                sum += late.map_or(0.0, |late| packets(sampler.take(late, PACKETS_PER_SECOND)));
             }
         }
         let pool = 3_000_000.0;

@@ -155,6 +155,7 @@ impl<'a, 'w> Seen<'a, 'w> {
         match key {
             K::Agent => address(self.site.agent.status.key.address),
             K::Sender => Raw::Ip(self.site.agent.status.key.sender),
+            K::SenderReserved => Raw::Number(self.site.agent.is_reserved.into()),
             K::SubAgent => Raw::Number(self.site.agent.status.key.sub_agent.into()),
             K::Host => {
                 let host = self.site.agent.host;

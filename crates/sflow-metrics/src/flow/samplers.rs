@@ -1,14 +1,16 @@
 //! The data sources that sample packets, and those that notice drops.
 
+use core::time::Duration;
 use std::collections::HashMap;
 
 use sflow_v5::{DataSource, DiscardedPacket};
 
 use crate::agent::{Agent, AgentKey};
-use crate::discipline::datagram::is_forward;
+use crate::discipline::datagram::{at_most, is_forward};
 use crate::flow::rate::{Sampler, Taken, Worth};
-use crate::flow::{Around, Origin};
+use crate::flow::{Around, Origin, most_within};
 use crate::slab::Slab;
+use crate::timestamp::Timestamp;
 
 /// How a data source samples packets.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,24 +63,35 @@ struct Notifier {
     sequence: u32,
     drops: u32,
     session: u32,
+    at: Timestamp,
 }
 
 impl Samplers {
-    /// What a sample is worth; `None` if there is no room for its source.
+    /// What a sample is worth, and the time since the one before of its source; `None` if its
+    /// rate is impossible or the bound on sources is reached.
     pub(super) fn take(
         &mut self,
         agent: u32,
         source: DataSource,
         taken: Taken,
         around: &mut Around<'_>,
-    ) -> Option<Worth> {
+    ) -> Option<(Worth, Duration)> {
         let has_room = self.count < around.config.max_flow_sources;
         let health = &mut *around.health;
+        let per_second = around.config.ceilings.events_per_second;
+        if f64::from(taken.rate) > most_within(per_second, Duration::ZERO) {
+            health.flow_samples_bad_rate += 1;
+            return None;
+        }
+        let mut elapsed = Duration::ZERO;
         health.flow_samples_without_rate += u64::from(taken.rate == 0);
         let of_agent = of_agent(&mut self.agents, agent);
         let worth = match of_agent.samplers.get_mut(&source) {
             Some(known) => {
-                let worth = known.sampler.take(taken);
+                elapsed = taken.at - known.sampler.last_at();
+                let rejected = known.sampler.rejected();
+                let worth = known.sampler.take(taken, per_second);
+                health.flow_samples_rejected += known.sampler.rejected() - rejected;
                 known.count(worth);
                 worth
             }
@@ -111,9 +124,10 @@ impl Samplers {
                 health.flow_samples_lost = health.flow_samples_lost.saturating_sub(1);
             }
             Worth::Old => health.flow_samples_old += 1,
+            Worth::Jump => {}
             Worth::Unknown => health.flow_samples_unscaled += 1,
         }
-        Some(worth)
+        Some((worth, elapsed))
     }
 
     /// How many drops before this one were not reported; `None` if it was here already, or if
@@ -130,6 +144,7 @@ impl Samplers {
             sequence: packet.sequence_number,
             drops: packet.drops,
             session: origin.session,
+            at: origin.at,
         };
         let of_agent = of_agent(&mut self.agents, origin.agent);
         let Some(last) = of_agent.notifiers.get_mut(&packet.source_id) else {
@@ -142,7 +157,9 @@ impl Samplers {
             return Some(0);
         };
         let ahead = now.sequence.wrapping_sub(last.sequence);
-        let is_ahead = is_forward(ahead);
+        let elapsed = now.at - last.at;
+        let most = at_most(around.config.ceilings.events_per_second, elapsed);
+        let is_ahead = is_forward(ahead) && ahead <= most;
         let is_anew = now.session != last.session || origin.in_order && !is_ahead && ahead != 0;
         if !is_anew && !is_ahead {
             // One that was overtaken was taken for missing; the sum is right without it.
@@ -150,7 +167,7 @@ impl Samplers {
             return None;
         }
         let suppressed = match now.drops.wrapping_sub(last.drops) {
-            more if !is_anew && more < 1 << 31 => more,
+            more if !is_anew && more <= most => more,
             _ => 0,
         };
         let missing = if is_anew { 0 } else { ahead - 1 };
@@ -202,7 +219,7 @@ impl Counted {
                 self.samples += 1;
                 self.missing = self.missing.saturating_sub(1);
             }
-            Worth::Old | Worth::Unknown => {}
+            Worth::Old | Worth::Jump | Worth::Unknown => {}
         }
     }
 }

@@ -1,92 +1,240 @@
-//! Who is let in when there is little room.
+//! Admission of agents and data sources when the capacity is nearly used up.
 //!
-//! Nobody can be kept from inventing agents and data sources, but what is invented is seldom
-//! heard twice. So whoever was heard over some time is **established** and keeps its place, and
-//! so does what it reports; strangers share what a quarter of the room is kept back from; and
-//! when that is used up, those of them go first that were heard once and not in time again.
+//! A sender can invent any number of agents and data sources. So an agent that has reported
+//! something useful is **established** and keeps its place with all its sources. The others share
+//! three quarters of the capacity and are displaced by newcomers: first those that have reported
+//! nothing usable, then those that did not become useful in time. A sender, and a network of
+//! senders, can use a share of the capacity only, and [reserved](Registry::reserve) senders have
+//! capacity of their own.
 
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use sflow_v5::Address;
+use sflow_v5::{Address, Datagram, Sample};
 
 use super::Registry;
-use crate::agent::{Agent, AgentKey, AgentStatus, Rival};
+use crate::agent::{Agent, AgentKey, AgentStatus, Placed, Rival};
 use crate::config::Config;
 use crate::discipline::datagram::{Place, Stamp};
+use crate::discipline::jump::Kept;
 use crate::event::EventKind;
+use crate::flow::has_length;
+use crate::source::Numbers;
 use crate::timestamp::Timestamp;
 
-/// Room is looked for at most so often.
+/// Minimum time between two searches of all agents and sources for idle ones.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
-/// What has to be known to let somebody in.
+/// Agents that are examined for each newcomer, to find one that can be displaced.
+const EXAMINED: u32 = 32;
+
+/// All reserved senders together have this part of the bounds in addition.
+const RESERVED_PART: usize = 4;
+
+/// The state of admission.
 #[derive(Debug, Default)]
 pub(super) struct Admission {
     senders: HashMap<IpAddr, Sender>,
+    /// By the first address of a network.
+    networks: HashMap<IpAddr, Used>,
+    reserved: HashSet<IpAddr>,
+    /// Capacity of each reserved sender.
+    own: Used,
+    /// Use by all senders, without the capacity of reserved ones.
+    used: Used,
     /// The sender that was first to use an agent address.
     claims: HashMap<(Address, u32), IpAddr>,
     swept_at: Option<Timestamp>,
+    /// Place at which the next search for an agent to displace begins.
+    cursor: u32,
 }
 
-/// What one sender takes up.
-#[derive(Debug, Default)]
-struct Sender {
+/// Agents and data sources.
+#[derive(Clone, Copy, Debug, Default)]
+struct Used {
     agents: usize,
     sources: usize,
+}
+
+/// Use by one sender.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sender {
+    used: Used,
     established: usize,
+}
+
+/// How useful an agent is. The least useful one is displaced first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Use {
+    /// It has reported nothing that can become useful.
+    None,
+    /// It did not become useful in time, or is silent and has no sources any more.
+    Past,
+    /// It is established, or may become so.
+    Kept,
+}
+
+/// The bound that is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bound {
+    Sender,
+    Network,
+    Registry,
+}
+
+impl Used {
+    /// The part beyond the capacity of a reserved sender.
+    fn beyond(self, own: Self) -> Self {
+        Self {
+            agents: self.agents.saturating_sub(own.agents),
+            sources: self.sources.saturating_sub(own.sources),
+        }
+    }
+
+    /// Adds a change from one state to another.
+    fn change(&mut self, from: Self, to: Self) {
+        self.agents = (self.agents + to.agents).saturating_sub(from.agents);
+        self.sources = (self.sources + to.sources).saturating_sub(from.sources);
+    }
 }
 
 impl Admission {
     fn sender(&self, sender: IpAddr) -> Sender {
-        self.senders
-            .get(&sender)
-            .map_or_else(Sender::default, |known| Sender { ..*known })
+        self.senders.get(&sender).copied().unwrap_or_default()
     }
 
-    pub(super) fn count_source(&mut self, sender: IpAddr) {
-        if let Some(sender) = self.senders.get_mut(&sender) {
-            sender.sources += 1;
+    /// Capacity of this sender alone.
+    fn own(&self, sender: IpAddr) -> Used {
+        if self.reserved.contains(&sender) {
+            self.own
+        } else {
+            Used::default()
         }
     }
 
+    pub(super) fn count_source(&mut self, sender: IpAddr) {
+        self.change(sender, |used| used.sources += 1);
+    }
+
     pub(super) fn discount_source(&mut self, sender: IpAddr) {
-        if let Some(sender) = self.senders.get_mut(&sender) {
-            sender.sources = sender.sources.saturating_sub(1);
+        self.change(sender, |used| used.sources = used.sources.saturating_sub(1));
+    }
+
+    /// Changes the use by a sender.
+    fn change(&mut self, address: IpAddr, change: impl FnOnce(&mut Used)) {
+        let own = self.own(address);
+        let sender = self.senders.entry(address).or_default();
+        let before = sender.used.beyond(own);
+        change(&mut sender.used);
+        let after = sender.used.beyond(own);
+        if sender.used.agents == 0 && sender.used.sources == 0 {
+            self.senders.remove(&address);
+        }
+        self.used.change(before, after);
+        let network = network_of(address);
+        let used = self.networks.entry(network).or_default();
+        used.change(before, after);
+        if used.agents == 0 && used.sources == 0 {
+            self.networks.remove(&network);
+        }
+    }
+
+    /// Gives each of these senders an equal part of a capacity.
+    fn reserve(&mut self, reserved: HashSet<IpAddr>, capacity: Used) {
+        let part = |capacity: usize| match reserved.len() {
+            0 => 0,
+            senders => (capacity / senders).max(1),
+        };
+        self.own = Used {
+            agents: part(capacity.agents),
+            sources: part(capacity.sources),
+        };
+        self.reserved = reserved;
+        self.used = Used::default();
+        self.networks.clear();
+        for (address, sender) in &self.senders {
+            let used = sender.used.beyond(self.own(*address));
+            self.used.change(Used::default(), used);
+            let network = self.networks.entry(network_of(*address)).or_default();
+            network.change(Used::default(), used);
         }
     }
 }
 
 impl Registry {
-    /// Finds the agent, or makes room for it; and the place of its datagram.
-    pub(super) fn admit(&mut self, key: AgentKey, stamp: Stamp) -> Option<(u32, Place)> {
+    /// Reserves capacity for the agents of these sender addresses, for example of all nodes of a
+    /// cluster. Their agents are admitted even if other senders have used up the rest of the
+    /// capacity. Replaces the set of an earlier call.
+    ///
+    /// The reserved senders together have a quarter of [`max_agents`](Config::max_agents) and
+    /// [`max_sources`](Config::max_sources) in addition to these bounds, divided equally, and each
+    /// at least one agent and one source. Only agents and sources beyond that count for the
+    /// bounds of the registry, of a sender and of a network.
+    ///
+    /// Where a reserved sender and another one report an entity with the same UUID, the entity is
+    /// that of the reserved sender. Flows may be restricted to reserved senders by the filter
+    /// `sender.reserved=1`.
+    pub fn reserve(&mut self, senders: impl IntoIterator<Item = IpAddr>) {
+        let senders = senders.into_iter().map(|sender| sender.to_canonical());
+        let reserved: HashSet<IpAddr> = senders.collect();
+        if reserved == self.admission.reserved {
+            return;
+        }
+        let capacity = Used {
+            agents: self.config.max_agents / RESERVED_PART,
+            sources: self.config.max_sources / RESERVED_PART,
+        };
+        self.admission.reserve(reserved, capacity);
+        for agent in self.agents.values_mut() {
+            agent.is_reserved = self.admission.reserved.contains(&agent.status.key.sender);
+        }
+    }
+
+    /// Finds or admits the agent of a datagram, and finds the place of the datagram in its
+    /// sequence. `None` if the capacity is used up.
+    pub(super) fn admit(
+        &mut self,
+        key: AgentKey,
+        stamp: Stamp,
+        datagram: &Datagram<'_>,
+    ) -> Option<(u32, Placed)> {
+        let at = stamp.received_at;
         if let Some(place) = self.agent_places.get(&key).copied() {
             let agent = self.agents.get_mut(place)?;
-            let was_silent = core::mem::take(&mut agent.status.silent);
+            let kept_before = agent.kept_bytes();
             let found = agent.place(stamp);
-            let is_grown = !agent.status.established
-                && agent.status.last_seen - agent.status.first_seen > self.config.assumed_interval;
-            let is_contesting = agent.rival != Rival::None;
-            let at = stamp.received_at;
-            if is_grown {
-                self.establish(place);
+            if kept_before > 0 && agent.kept_bytes() != kept_before {
+                let replayed: usize = found.kept.iter().map(Kept::bytes).sum();
+                let freed = kept_before.saturating_sub(agent.kept_bytes() + replayed);
+                self.kept_bytes = self.kept_bytes.saturating_sub(freed);
             }
+            if matches!(found.place, Place::Jump | Place::Rejected) {
+                return Some((place, found));
+            }
+            if !agent.is_usable && !agent.status.established {
+                agent.is_usable = is_usable(datagram, &mut self.numbers);
+            }
+            let was_silent = core::mem::take(&mut agent.status.silent);
+            let is_contesting = agent.rival != Rival::None;
             if was_silent {
                 self.tell_of_agent(at, place, |agent| EventKind::AgentReturned { agent });
             }
             if is_contesting {
                 self.contest(place, at);
             }
-            if found == Place::Restarted {
+            if found.place == Place::Restarted {
                 self.tell_of_agent(at, place, |agent| EventKind::AgentRestarted { agent });
             }
             return Some((place, found));
         }
-        if !self.makes_room_for_agent(key, stamp.received_at) {
+        let is_usable = is_usable(datagram, &mut self.numbers);
+        if !self.admits_agent(key, is_usable, at) {
             return None;
         }
         let mut agent = Agent::new(key, stamp);
+        agent.is_usable = is_usable;
+        agent.is_reserved = self.admission.reserved.contains(&key.sender);
         if key.address != Address::Unknown {
             let claim = (key.address, key.sub_agent);
             let first = *self.admission.claims.entry(claim).or_insert(key.sender);
@@ -96,19 +244,12 @@ impl Registry {
         }
         let place = self.agents.insert(agent)?;
         self.agent_places.insert(key, place);
-        self.admission.senders.entry(key.sender).or_default().agents += 1;
-        self.tell_of_agent(stamp.received_at, place, |agent| EventKind::AgentAppeared {
-            agent,
-        });
-        Some((place, Place::Next { missing: 0 }))
+        self.admission.change(key.sender, |used| used.agents += 1);
+        self.tell_of_agent(at, place, |agent| EventKind::AgentAppeared { agent });
+        Some((place, Placed::at(Place::Next { missing: 0 })))
     }
 
-    /// Whether there is room for one more data source of an agent, if need be after making some.
-    pub(super) fn makes_room_for_source(&mut self, agent: u32, now: Timestamp) -> bool {
-        self.has_room_for_source(agent) || self.sweep(now) && self.has_room_for_source(agent)
-    }
-
-    /// From now on an agent is one of those that keep their place.
+    /// Marks an agent as established.
     pub(super) fn establish(&mut self, place: u32) {
         let Some(agent) = self.agents.get_mut(place) else {
             return;
@@ -116,58 +257,145 @@ impl Registry {
         if !agent.status.established {
             agent.status.established = true;
             let sender = agent.status.key.sender;
-            self.admission
-                .senders
-                .entry(sender)
-                .or_default()
-                .established += 1;
+            if let Some(sender) = self.admission.senders.get_mut(&sender) {
+                sender.established += 1;
+            }
         }
     }
 
-    /// Takes an agent without data sources away.
+    /// Removes an agent and its data sources.
     pub(super) fn remove_agent(&mut self, place: u32) {
+        let Some(agent) = self.agents.get(place) else {
+            return;
+        };
+        let sources = agent.sources.values().chain(agent.named.values());
+        let sources: Vec<u32> = sources.copied().collect();
+        for source in sources {
+            self.health.sources_evicted += 1;
+            self.remove(source);
+        }
         let Some(agent) = self.agents.remove(place) else {
             return;
         };
         let AgentStatus {
             key, established, ..
         } = agent.status;
+        self.kept_bytes = self.kept_bytes.saturating_sub(agent.kept_bytes());
         self.flows.forget_agent(place);
         self.agent_places.remove(&key);
         if let Some(sender) = self.admission.senders.get_mut(&key.sender) {
-            sender.agents = sender.agents.saturating_sub(1);
             sender.established = sender.established.saturating_sub(usize::from(established));
-            if sender.agents == 0 {
-                self.admission.senders.remove(&key.sender);
-            }
         }
+        self.admission.change(key.sender, |used| {
+            used.agents = used.agents.saturating_sub(1);
+        });
         let claim = (key.address, key.sub_agent);
         if self.admission.claims.get(&claim) == Some(&key.sender) {
             self.admission.claims.remove(&claim);
         }
     }
 
-    fn makes_room_for_agent(&mut self, key: AgentKey, now: Timestamp) -> bool {
-        self.has_room_for_agent(key) || self.sweep(now) && self.has_room_for_agent(key)
-    }
-
-    fn has_room_for_agent(&self, key: AgentKey) -> bool {
-        let sender = self.admission.sender(key.sender);
-        self.agents.len() < share(self.config.max_agents, sender.established > 0)
-            && sender.agents < self.config.max_agents_per_sender
-    }
-
-    fn has_room_for_source(&self, agent: u32) -> bool {
-        let Some(agent) = self.agents.get(agent) else {
+    /// Whether one more data source of an agent can be admitted, after displacing another agent if
+    /// necessary.
+    pub(super) fn admits_source(&mut self, agent: u32, now: Timestamp) -> bool {
+        let Some(known) = self.agents.get(agent) else {
             return false;
         };
-        let sender = self.admission.sender(agent.status.key.sender);
-        self.sources.len() < share(self.config.max_sources, sender.established > 0)
-            && sender.sources < self.config.max_sources_per_sender
-            && agent.source_count() < self.config.max_sources_per_agent
+        if known.source_count() >= self.config.max_sources_per_agent {
+            return self.sweep(now)
+                && self
+                    .agents
+                    .get(agent)
+                    .is_some_and(|known| known.source_count() < self.config.max_sources_per_agent);
+        }
+        let is_usable = known.is_usable || known.status.established;
+        let sender = known.status.key.sender;
+        let Some(bound) = self.bound_on_sources(sender) else {
+            return true;
+        };
+        if self.sweep(now) && self.bound_on_sources(sender).is_none() {
+            return true;
+        }
+        is_usable
+            && self.displace(sender, bound, Some(agent), now)
+            && self.bound_on_sources(sender).is_none()
     }
 
-    /// Lets those go that were heard once and not in time again; tells whether it looked.
+    fn admits_agent(&mut self, key: AgentKey, is_usable: bool, now: Timestamp) -> bool {
+        let Some(bound) = self.bound_on_agents(key.sender) else {
+            return true;
+        };
+        if self.sweep(now) && self.bound_on_agents(key.sender).is_none() {
+            return true;
+        }
+        is_usable
+            && self.displace(key.sender, bound, None, now)
+            && self.bound_on_agents(key.sender).is_none()
+    }
+
+    fn bound_on_agents(&self, sender: IpAddr) -> Option<Bound> {
+        let limits = Limits {
+            registry: self.config.max_agents,
+            network: self.config.max_agents_per_network,
+            sender: self.config.max_agents_per_sender,
+        };
+        self.admission.bound(sender, limits, |used| used.agents)
+    }
+
+    fn bound_on_sources(&self, sender: IpAddr) -> Option<Bound> {
+        let limits = Limits {
+            registry: self.config.max_sources,
+            network: self.config.max_sources_per_network,
+            sender: self.config.max_sources_per_sender,
+        };
+        self.admission.bound(sender, limits, |used| used.sources)
+    }
+
+    /// Removes the least useful agent of some, among those that count for the bound that is
+    /// reached; returns whether one was found. For a new source of an agent, another agent that
+    /// has sources.
+    #[cold]
+    fn displace(&mut self, sender: IpAddr, bound: Bound, of: Option<u32>, now: Timestamp) -> bool {
+        let network = network_of(sender);
+        let mut found: Option<(Use, Timestamp, u32)> = None;
+        for _ in 0..EXAMINED.min(self.agents.end()) {
+            let place = self.admission.cursor;
+            self.admission.cursor = if place + 1 < self.agents.end() {
+                place + 1
+            } else {
+                0
+            };
+            let Some(agent) = self.agents.get(place) else {
+                continue;
+            };
+            let its = agent.status.key.sender;
+            let is_there = match bound {
+                Bound::Sender => its == sender,
+                Bound::Network => network_of(its) == network,
+                Bound::Registry => true,
+            };
+            if !is_there || of == Some(place) || of.is_some() && agent.source_count() == 0 {
+                continue;
+            }
+            let candidate = (
+                use_of(agent, now, &self.config),
+                agent.status.last_seen,
+                place,
+            );
+            if candidate.0 < Use::Kept && found.is_none_or(|found| candidate < found) {
+                found = Some(candidate);
+            }
+        }
+        let Some((_, _, place)) = found else {
+            return false;
+        };
+        self.health.agents_evicted += 1;
+        self.remove_agent(place);
+        true
+    }
+
+    /// Removes idle agents and sources that never became useful; returns false if the last search
+    /// was a moment ago.
     #[cold]
     fn sweep(&mut self, now: Timestamp) -> bool {
         let is_early = self.admission.swept_at.is_some_and(|swept_at| {
@@ -248,13 +476,75 @@ impl Registry {
     }
 }
 
-/// What of a bound somebody may use up.
+/// The bounds on one kind of thing.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    registry: usize,
+    network: usize,
+    sender: usize,
+}
+
+impl Admission {
+    /// The bound that one more of a sender would exceed.
+    fn bound(&self, address: IpAddr, limits: Limits, of: impl Fn(Used) -> usize) -> Option<Bound> {
+        let sender = self.sender(address);
+        let own = self.own(address);
+        if of(sender.used) < of(own) {
+            return None;
+        }
+        if of(sender.used.beyond(own)) >= limits.sender {
+            return Some(Bound::Sender);
+        }
+        let network = self.networks.get(&network_of(address));
+        if of(network.copied().unwrap_or_default()) >= limits.network {
+            return Some(Bound::Network);
+        }
+        let is_full = of(self.used) >= share(limits.registry, sender.established > 0);
+        is_full.then_some(Bound::Registry)
+    }
+}
+
+/// How useful an agent is.
+fn use_of(agent: &Agent, now: Timestamp, config: &Config) -> Use {
+    let status = &agent.status;
+    let is_past = if status.established {
+        agent.source_count() == 0 && now - status.last_seen > config.gone_after
+    } else {
+        now - status.first_seen > probation(config)
+    };
+    match is_past {
+        true => Use::Past,
+        false if agent.is_usable || status.established => Use::Kept,
+        false => Use::None,
+    }
+}
+
+/// Whether a datagram contains something that can become useful: a counter that is known, the
+/// length of a packet, or a metric of an application.
+fn is_usable(datagram: &Datagram<'_>, numbers: &mut Numbers) -> bool {
+    datagram.samples().any(|sample| match sample {
+        Sample::Counters(sample) => sample.records().any(|record| numbers.has_counter(&record)),
+        Sample::Flow(sample) => has_length(&sample),
+        Sample::RtMetric(metrics) => metrics.metrics.into_iter().next().is_some(),
+        _ => false,
+    })
+}
+
+/// The first address of the network of a sender: the /24 of IPv4, the /64 of IPv6.
+fn network_of(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(address) => Ipv4Addr::from_bits(address.to_bits() & !0xff).into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+    }
+}
+
+/// The part of a bound that a sender can use.
 const fn share(max: usize, is_established: bool) -> usize {
     if is_established { max } else { max - max / 4 }
 }
 
-/// How long after its first word somebody may be silent and still keep its place when there is
-/// no room.
+/// Time from its first datagram in which an agent can become useful before newcomers displace it,
+/// and in which a source can be idle.
 pub(super) fn probation(config: &Config) -> Duration {
     config.assumed_interval.saturating_mul(3) / 2
 }

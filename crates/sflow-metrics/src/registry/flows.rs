@@ -78,7 +78,10 @@ impl Registry {
 
     pub(super) fn flow_sample(&mut self, origin: Origin, sample: &FlowSample<'_>) {
         let (flows, mut around) = self.flows_around();
-        flows.sample(origin, sample, &mut around);
+        let is_useful = flows.sample(origin, sample, &mut around);
+        if is_useful {
+            self.establish(origin.agent);
+        }
     }
 
     pub(super) fn discarded_packet(&mut self, origin: Origin, packet: &DiscardedPacket<'_>) {

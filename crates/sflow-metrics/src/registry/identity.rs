@@ -9,6 +9,8 @@
 //! * When the first one misses its turn, or its agent has started again without it, the newcomer
 //!   takes over: it continues under the same [`EntityId`](crate::EntityId), with the rates that
 //!   it has shown itself.
+//! * A source of a [reserved](Registry::reserve) sender takes the UUID from one that is not of a
+//!   reserved sender, which is listed beside it.
 //! * When both go on being heard, they are two that should not have one UUID (cloned machines,
 //!   somebody who pretends). Both are listed from then on, and the first keeps the identity.
 
@@ -42,6 +44,13 @@ impl Registry {
         };
         let standing = match first.and_then(|first| self.sources.get(first)) {
             None => Standing::Settled,
+            Some(_)
+                if self.is_reserved(source)
+                    && first.is_some_and(|first| self.is_foreign(first)) =>
+            {
+                self.take_identity(place, at);
+                return;
+            }
             Some(_) if was == Standing::Twin => return,
             Some(first) if self.has_left(first, source, at) => {
                 self.move_to(place, at);
@@ -87,9 +96,49 @@ impl Registry {
         }
     }
 
+    fn is_reserved(&self, source: &Source) -> bool {
+        let agent = self.agents.get(source.agent);
+        agent.is_some_and(|agent| agent.is_reserved)
+    }
+
+    /// Whether the source at this place is of a sender that is not reserved.
+    fn is_foreign(&self, place: u32) -> bool {
+        let source = self.sources.get(place);
+        source.is_some_and(|source| !self.is_reserved(source))
+    }
+
+    /// A source of a reserved sender takes the UUID from one that is not of a reserved sender.
+    fn take_identity(&mut self, place: u32, at: Timestamp) {
+        let Some(claim) = self.sources.get(place).and_then(Source::claim) else {
+            return;
+        };
+        let Some(former) = self.identities.insert(claim, place) else {
+            return;
+        };
+        if let Some(former) = self.sources.get_mut(former) {
+            former.standing = Standing::Twin;
+        }
+        if let Some(source) = self.sources.get_mut(place) {
+            source.standing = Standing::Settled;
+        }
+        self.introduce_to_readers(place, at);
+        self.introduce_to_readers(former, at);
+        let Some(first) = self.sources.get(place).map(|source| source.id) else {
+            return;
+        };
+        self.health.uuid_conflicts += 1;
+        self.tell_of_source(at, former, |entity| EventKind::UuidConflict {
+            entity,
+            first,
+        });
+    }
+
     /// Whether the first one has made room for a newcomer.
     fn has_left(&self, first: &Source, newcomer: &Source, at: Timestamp) -> bool {
         let agent = self.agents.get(first.agent);
+        if agent.is_some_and(|agent| agent.is_reserved) && !self.is_reserved(newcomer) {
+            return false;
+        }
         let is_of_former_life = first.agent == newcomer.agent
             && agent.is_some_and(|agent| agent.session != first.session());
         let turn = first.interval(&self.config).saturating_mul(3) / 2;

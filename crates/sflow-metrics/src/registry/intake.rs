@@ -51,7 +51,13 @@ impl Registry {
                 self.find_again(agent_place, arrival);
                 return;
             }
-            Order::Restarted => self.health.source_restarts += 1,
+            Order::Jump => {
+                if let Some(source) = place.and_then(|place| self.sources.get_mut(place)) {
+                    source.keep(arrival, &self.config, &mut self.numbers, &mut self.health);
+                }
+                return;
+            }
+            Order::Restarted | Order::Confirmed { .. } => self.health.source_restarts += 1,
             Order::Next { .. } => {}
         }
 
@@ -92,7 +98,7 @@ impl Registry {
         if let Order::Next { missing } = order {
             agent.status.samples_lost += u64::from(missing);
         }
-        let proves_its_agent = source.was_live && !agent.status.established;
+        let proves_its_agent = source.has_advanced && !agent.status.established;
         if source.kind == EntityKind::Host {
             let host = Host {
                 data_source,
@@ -166,7 +172,7 @@ impl Registry {
             self.health.counter_samples_old += 1;
             return None;
         }
-        if !self.makes_room_for_source(agent_place, arrival.moment.received_at) {
+        if !self.admits_source(agent_place, arrival.moment.received_at) {
             self.health.counter_samples_refused += 1;
             return None;
         }

@@ -6,6 +6,7 @@ mod intake;
 mod keys;
 mod named;
 mod questions;
+mod sequence;
 mod silence;
 mod telling;
 mod thresholds;
@@ -48,6 +49,8 @@ pub struct Registry {
     watches: Vec<Watch>,
     next_id: u64,
     admission: Admission,
+    /// Bytes of datagrams that may begin a new sequence of their agents.
+    kept_bytes: usize,
     /// Which source has which UUID.
     identities: HashMap<Claim, u32>,
     events: Log,
@@ -70,6 +73,7 @@ impl Registry {
             watches: Vec::new(),
             next_id: 0,
             admission: Admission::default(),
+            kept_bytes: 0,
             identities: HashMap::new(),
             events: Log::default(),
             strangers_budget: Budget::default(),
@@ -100,10 +104,24 @@ impl Registry {
             uptime: header.uptime,
             received_at,
         };
-        let Some((agent, place)) = self.admit(key, stamp) else {
+        let Some((agent, placed)) = self.admit(key, stamp, datagram) else {
             self.health.datagrams_refused += 1;
             return;
         };
+        if placed.rejected > 0 {
+            self.report_rejected(agent, &placed, received_at);
+        }
+        match placed.place {
+            Place::Jump => self.keep(agent, stamp, datagram),
+            Place::Restarted if !placed.kept.is_empty() => {
+                self.replay(agent, &placed.kept, stamp, datagram);
+            }
+            place => self.process(agent, place, stamp, datagram),
+        }
+    }
+
+    /// Processes the samples of a datagram that has this place in the sequence of its agent.
+    fn process(&mut self, agent: u32, place: Place, stamp: Stamp, datagram: &Datagram<'_>) {
         let in_order = match place {
             Place::Next { missing } => {
                 self.health.datagrams_lost += u64::from(missing);
@@ -127,12 +145,15 @@ impl Registry {
                 self.health.datagrams_late += 1;
                 return;
             }
+            Place::Resumed => true,
+            Place::Jump | Place::Rejected => return,
         };
         let Some(session) = self.agents.get(agent).map(|agent| agent.session) else {
             return;
         };
+        let received_at = stamp.received_at;
         let moment = Moment {
-            uptime: header.uptime,
+            uptime: stamp.uptime,
             received_at,
         };
         let origin = Origin {
@@ -182,6 +203,7 @@ impl Registry {
         self.notice_silence(now);
         self.remove_gone(now);
         self.forget_agents(now);
+        self.expire_jumps(now);
         self.check_thresholds(now);
         self.flows.expire(now, &self.sources, &self.config);
     }

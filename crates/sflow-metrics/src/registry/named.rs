@@ -50,7 +50,7 @@ impl Registry {
         moment: Moment,
         session: u32,
     ) -> Option<u32> {
-        if !self.makes_room_for_source(agent_place, moment.received_at) {
+        if !self.admits_source(agent_place, moment.received_at) {
             self.health.counter_samples_refused += 1;
             return None;
         }

@@ -12,6 +12,9 @@ impl Source {
     /// The last reading of a metric, and the age of the oldest part of it.
     #[inline]
     pub(crate) fn value(&self, metric: &Metric) -> Option<(f64, Timestamp)> {
+        if self.is_unconfirmed {
+            return None;
+        }
         match metric.definition() {
             Definition::Raw(operand @ Operand::Reading { .. }) => self.readings.get(*operand),
             Definition::Raw(Operand::HostProcessors) => Some((self.processors?, self.last_seen)),

@@ -20,7 +20,7 @@ use sflow_v5::{
 use crate::catalogue::{Metric, Structure};
 use crate::config::Config;
 use crate::discipline::interval::Moment;
-use crate::discipline::sample::{Carried, Order, order};
+use crate::discipline::sample::{Carried, Order, continues, order};
 use crate::health::Health;
 use crate::kind::{EntityId, EntityKind};
 use crate::timestamp::Timestamp;
@@ -55,6 +55,11 @@ pub(crate) struct Source {
     disputes: u8,
     /// Whether it has ever had rates.
     pub(crate) was_live: bool,
+    /// Whether a counter has ever gone up by a plausible amount.
+    pub(crate) has_advanced: bool,
+    /// Whether a sample came that may belong to a new sequence: its values are unknown until the
+    /// next one.
+    pub(crate) is_unconfirmed: bool,
 
     pub(crate) name: Name,
 
@@ -76,6 +81,8 @@ pub(crate) struct Source {
     /// Of the host: its own, or that of the host it runs on.
     pub(crate) processors: Option<f64>,
     line_rate: Option<f64>,
+    /// A sample that may be the first of a new sequence.
+    jump: Option<Box<Jump>>,
     rings: Vec<Ring>,
     /// Metrics under names of their own.
     customs: Vec<Custom>,
@@ -96,6 +103,14 @@ pub(crate) struct Begin {
     pub(crate) session: u32,
     /// The number of the sample before the first one.
     pub(crate) sequence: u32,
+}
+
+/// A sample that does not continue the sequence of its source.
+#[derive(Debug)]
+struct Jump {
+    sequence: u32,
+    moment: Moment,
+    readings: Readings,
 }
 
 /// A sample in its circumstances.
@@ -144,6 +159,9 @@ impl Source {
             standing: Standing::Unsettled,
             told: Told::Nothing,
             was_live: false,
+            has_advanced: false,
+            is_unconfirmed: false,
+            jump: None,
             follower: None,
             sent: 0,
             line_rate: None,
@@ -169,7 +187,60 @@ impl Source {
             uptime: arrival.moment.uptime,
             in_order: arrival.in_order,
         };
-        order(self.sequence, self.uptime, carried)
+        let received_at = arrival.moment.received_at;
+        let order = order(
+            self.sequence,
+            self.uptime,
+            received_at - self.last_seen,
+            carried,
+        );
+        let continues_jump = self.jump.as_ref().and_then(|jump| {
+            let elapsed = received_at - jump.moment.received_at;
+            let ahead = carried.sequence.wrapping_sub(jump.sequence);
+            let is_next = jump.moment != arrival.moment && continues(ahead, elapsed);
+            (is_next && arrival.in_order).then(|| ahead - 1)
+        });
+        match (order, continues_jump) {
+            // The last sample of a container that was killed may be numbered anew.
+            (Order::Jump, _) if says_it_stopped(arrival.sample) => Order::Restarted,
+            // It continues both sequences: one of them is wrong.
+            (Order::Next { .. }, Some(_)) => Order::Restarted,
+            (Order::Jump | Order::Restarted, Some(missing)) => Order::Confirmed { missing },
+            _ => order,
+        }
+    }
+
+    /// Keeps the counters of a sample that may be the first of a new sequence.
+    #[cold]
+    pub(crate) fn keep(
+        &mut self,
+        arrival: &Arrival<'_, '_>,
+        config: &Config,
+        numbers: &mut Numbers,
+        health: &mut Health,
+    ) {
+        health.counter_samples_rejected += u64::from(self.jump.is_some());
+        let mut readings = Readings::default();
+        let limits = self.limits();
+        let mut measure = Measure::new(arrival.moment, 0, limits, &config.ceilings);
+        for record in arrival.sample.records() {
+            let structure = Structure::index_of(record.format());
+            let is_readable = !matches!(record, CounterRecord::Malformed(..));
+            // Samples are counted from one.
+            let place = structure
+                .filter(|_| is_readable)
+                .and_then(|it| readings.place(it, 0));
+            if let Some(place) = place {
+                numbers.read(&record);
+                readings.take(place, 0, numbers, &mut measure, health);
+            }
+        }
+        self.is_unconfirmed = true;
+        self.jump = Some(Box::new(Jump {
+            sequence: arrival.sample.sequence_number,
+            moment: arrival.moment,
+            readings,
+        }));
     }
 
     /// Takes a sample over that is not old.
@@ -185,7 +256,17 @@ impl Source {
         let now = arrival.moment;
         let missing = match order {
             Order::Next { missing } => missing,
-            Order::Old => return,
+            Order::Old | Order::Jump => return,
+            Order::Confirmed { missing } => {
+                if let Some(jump) = self.jump.take() {
+                    self.readings = jump.readings;
+                    self.last_seen = self.last_seen.max(jump.moment.received_at);
+                }
+                self.has_rates = false;
+                self.samples += 1;
+                self.sent = 1;
+                missing
+            }
             Order::Restarted => {
                 self.readings.restart();
                 self.has_rates = false;
@@ -193,6 +274,10 @@ impl Source {
                 0
             }
         };
+        self.is_unconfirmed = false;
+        if self.jump.take().is_some() {
+            health.counter_samples_rejected += 1;
+        }
         self.samples += 1;
         self.sent = self.sent.saturating_add(missing).saturating_add(1);
         self.samples_lost += u64::from(missing);
@@ -232,9 +317,10 @@ impl Source {
                 .take(place, self.samples, numbers, &mut measure, health)
             {
                 Taken::Began => has_begun = true,
-                Taken::Measured => {
+                Taken::Measured { advanced } => {
                     self.has_rates = true;
                     self.was_live = true;
+                    self.has_advanced |= advanced;
                 }
                 Taken::Again => {}
             }
@@ -257,6 +343,7 @@ impl Source {
         health: &mut Health,
     ) {
         self.recognise(EntityKind::Application);
+        self.is_unconfirmed = false;
         self.rename(said.datasource, config, health);
         if session != self.session {
             self.customs.iter_mut().for_each(Custom::restart);
@@ -309,6 +396,11 @@ impl Source {
     pub(crate) fn has_missed(&self, arrival: &Arrival<'_, '_>) -> bool {
         let behind = self.sequence.wrapping_sub(arrival.sample.sequence_number);
         !arrival.in_order && arrival.session == self.session && (1..self.sent).contains(&behind)
+    }
+
+    /// Bytes per second that its line can carry: at least that of 1 Gbit/s, or unknown.
+    pub(crate) const fn line_rate(&self) -> Option<f64> {
+        self.line_rate
     }
 
     fn limits(&self) -> Limits {

@@ -1,6 +1,6 @@
 use sflow_v5::{CounterRecord, Value};
 
-use crate::catalogue::elements;
+use crate::catalogue::{Structure, elements};
 
 /// More fields than any counter record has.
 const MOST: usize = 64;
@@ -56,6 +56,19 @@ impl Numbers {
                 };
             }
         });
+    }
+
+    /// Reads a record; returns whether it has a known counter.
+    pub(crate) fn has_counter(&mut self, record: &CounterRecord<'_>) -> bool {
+        if matches!(record, CounterRecord::Malformed(..)) {
+            return false;
+        }
+        let Some(structure) = Structure::index_of(record.format()) else {
+            return false;
+        };
+        self.read(record);
+        let mut counters = Structure::all()[structure].counters.iter();
+        counters.any(|column| self.bits(column.field) != UNKNOWN)
     }
 
     /// The number of a field, or the bits of one with a point; [`UNKNOWN`] if it is.

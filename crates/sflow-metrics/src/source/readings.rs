@@ -51,8 +51,8 @@ const MOST_ROWS: usize = 128;
 pub(crate) enum Taken {
     /// The start of something.
     Began,
-    /// Rates over so many seconds.
-    Measured,
+    /// Rates; and whether a counter went up.
+    Measured { advanced: bool },
     /// Nothing new: the moment is that of the sample before.
     Again,
 }
@@ -127,6 +127,7 @@ impl Readings {
             // Counters keep their older baseline, so that nothing between is lost.
             Some((Interval::None, _)) => return Taken::Again,
             Some((Interval::Seconds(seconds), at_most)) => {
+                let mut advances = 0;
                 for ((column, baseline), difference) in counters {
                     let count = numbers.bits(column.field);
                     let at_most = at_most[column.ceiling as usize];
@@ -137,8 +138,11 @@ impl Readings {
                         *difference = unusual(column, *baseline, count, at_most, health);
                     }
                     *baseline = count;
+                    // Of an unknown one nothing is left.
+                    advances |= difference.wrapping_add(1) >> 1;
                 }
-                (Taken::Measured, seconds)
+                let advanced = advances != 0;
+                (Taken::Measured { advanced }, seconds)
             }
             Some((Interval::Disputed, _)) | None => {
                 for ((column, baseline), difference) in counters {

@@ -6,6 +6,7 @@ mod support;
 
 mod clocks;
 mod counters;
+mod forgery;
 mod loss;
 mod restart;
 mod silence;

@@ -1,10 +1,38 @@
 //! How much of it there is: scaled, smoothed, filtered.
 
-use sflow_metrics::{FlowDefinition, FlowKey, FlowMeasure, FlowValue};
+use sflow_metrics::{Config, FlowDefinition, FlowKey, FlowMeasure, FlowValue};
 use sflow_v5::Sample;
 
 use crate::support::at;
 use crate::world::{Agent, Udp, World, header};
+
+#[test]
+fn filter_for_reserved_senders_leaves_others_out() {
+    let config = Config {
+        max_flow_keys: 10,
+        ..Config::default()
+    };
+    let mut world = World::with(config);
+    let id = world.watch("keys=ip.src;value=bytes;smooth=off;filter=sender.reserved=1");
+    let all = world.watch("keys=sender.reserved;value=frames;smooth=off");
+    let (mut own, mut foreign) = (Agent::new(1), Agent::new(2));
+    let senders = |agent: &Agent| [core::net::IpAddr::from(agent.address)];
+    own.see(&mut world, &Udp::between(1, 2).bytes(), 1000);
+    world.registry.reserve(senders(&own));
+    own.see(&mut world, &Udp::between(1, 2).bytes(), 1000);
+    for source in 10..200 {
+        foreign.see(&mut world, &Udp::between(source, 2).bytes(), 1000);
+    }
+    assert_eq!(
+        world.rows(id),
+        ["10.0.0.1 100000"],
+        "one sample of a hundred packets"
+    );
+    assert_eq!(world.rows(all), ["0 19100", "1 100"]);
+    world.registry.reserve(senders(&foreign));
+    own.see(&mut world, &Udp::between(1, 2).bytes(), 1000);
+    assert_eq!(world.rows(id), ["10.0.0.1 100000"]);
+}
 
 #[test]
 fn a_steady_stream_is_its_rate() {

@@ -4,7 +4,6 @@
 //! every input of the corpus. What most datagrams consist of, counters and packets, is written
 //! from templates and the walk over fields; all else by serde.
 
-mod harmless;
 mod template;
 mod value;
 
@@ -13,7 +12,6 @@ use std::time::SystemTime;
 use sflow_collector::Received;
 use sflow_v5::{DataSource, Datagram, Error, Header, Interface, Sample};
 
-use self::harmless::Harmless;
 use self::template::Templates;
 use self::value::{escaped, hex, number, quoted};
 use crate::filter::Filter;
@@ -180,10 +178,9 @@ fn end_list(out: &mut Vec<u8>) {
 
 fn by_serde(value: &impl serde::Serialize, out: &mut Vec<u8>) {
     let start = out.len();
-    let mut serializer = serde_json::Serializer::with_formatter(&mut *out, Harmless);
     // A map with keys that are no text cannot be written, and a vector is never full; were it
     // otherwise, the line would have to stay one of JSON.
-    if let Err(error) = value.serialize(&mut serializer) {
+    if let Err(error) = untrusted::json::to_writer(&mut *out, value) {
         out.truncate(start);
         out.extend_from_slice(b"{\"error\":");
         escaped(&error.to_string(), out);

@@ -11,7 +11,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, info, warn};
 
 use super::container::{Container, Info, Inspected, Listed, Stats};
-use crate::docker::{EndpointError, Engine, Failure};
+use crate::docker::{EndpointError, Engine, Entry, Failure};
 
 /// What is learned of the containers.
 #[derive(Debug)]
@@ -129,6 +129,8 @@ async fn watch(engine: Arc<Engine>, host_memory: u64, news: Sender<News>) {
     }
 }
 
+impl Entry for Listed {}
+
 /// One look at what there is; `false` if nobody listens any more.
 async fn look(
     engine: &Engine,
@@ -136,7 +138,7 @@ async fn look(
     known: &mut HashMap<String, bool>,
     news: &Sender<News>,
 ) -> Result<bool, Failure> {
-    let listed: Vec<Listed> = engine.get("/containers/json").await?.list()?;
+    let listed = engine.list::<Listed>("/containers/json").await?.entries;
     let here: HashSet<&str> = listed.iter().map(|listed| listed.id.as_str()).collect();
     let gone: Vec<String> = known
         .keys()

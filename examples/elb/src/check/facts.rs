@@ -9,9 +9,9 @@ use sflow_metrics::AgentKey;
 
 use crate::config::{Config, ConfigError, Service as Wish};
 use crate::docker::{About, Member};
-use crate::orchestrator::{Census, Labelled, Service, Task};
+use crate::orchestrator::{Census, Labelled, NodeAddresses, Service, Task};
 use crate::policy::Signal;
-use crate::telemetry::NAME_LENGTH;
+use crate::telemetry::{NAME_LENGTH, NodeReport, RefusedSender};
 
 /// Everything that was found out.
 #[derive(Clone, Debug)]
@@ -37,6 +37,8 @@ pub struct EngineFacts {
     pub labelled: Option<Result<Vec<Labelled>, String>>,
     /// The services that are to be balanced, or why they could not be read.
     pub services: Option<Result<Vec<Service>, String>>,
+    /// The addresses that the orchestrator has for the nodes.
+    pub addresses: Vec<NodeAddresses>,
     /// All of the cluster, or why it could not be read; `None` if no pool of machines asks for it.
     pub census: Option<Result<Census, String>>,
     /// What is found where the programs of hooks should be.
@@ -118,8 +120,12 @@ pub struct Heard {
     pub datagrams: u64,
     /// Those that could not be used, by cause.
     pub refused: BTreeMap<String, u64>,
-    /// Those that the configuration does not take, by who sent them; some of them.
+    /// Those of senders that `collector.agents` does not allow, by sender; some of them.
     pub turned_away: BTreeMap<IpAddr, u64>,
+    /// Senders of sFlow datagrams among them.
+    pub refused_senders: Vec<RefusedSender>,
+    /// Which agent reports for which node.
+    pub reports: Vec<NodeReport>,
     /// Those that the kernel dropped for lack of room, if it says so.
     pub dropped: Option<u64>,
     /// The agents.
@@ -138,6 +144,8 @@ impl Default for Heard {
             datagrams: 0,
             refused: BTreeMap::new(),
             turned_away: BTreeMap::new(),
+            refused_senders: Vec::new(),
+            reports: Vec::new(),
             dropped: None,
             agents: Vec::new(),
             containers: Vec::new(),

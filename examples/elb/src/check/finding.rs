@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use harmless::printable;
+use untrusted::printable;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -52,7 +52,8 @@ impl Args {
             "listened": heard.map(|heard| heard.listened.as_secs_f64()),
             "findings": findings,
         });
-        writeln!(out, "{whole:#}")
+        let whole = untrusted::json::to_string_pretty(&whole)?;
+        writeln!(out, "{whole}")
     }
 
     async fn collect(&self) -> Facts {
@@ -126,13 +127,8 @@ async fn look(config: &Config, listen_for: Duration) -> (EngineFacts, MaybeHeard
 
 /// What was heard so far of what is known so far to be asked for.
 fn heard(listening: &Listening, config: &Config, engines: Option<&EngineFacts>) -> Heard {
-    let services = engines.and_then(|engines| engines.services.as_ref()?.as_ref().ok());
     let wishes = engines.map(|engines| engines.wishes(config));
-    listening.heard(
-        now(),
-        &wishes.unwrap_or_default(),
-        services.map_or(&[], Vec::as_slice),
-    )
+    listening.heard(now(), &wishes.unwrap_or_default(), engines)
 }
 
 /// Says on a terminal how far it is; elsewhere nothing.

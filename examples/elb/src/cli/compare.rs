@@ -92,7 +92,7 @@ impl Args {
 
     fn print(&self, result: &impl Serialize, table: &str) -> anyhow::Result<()> {
         if self.json {
-            println!("{}", serde_json::to_string_pretty(result)?);
+            println!("{}", untrusted::json::to_string_pretty(result)?);
         } else {
             print!("{table}");
         }

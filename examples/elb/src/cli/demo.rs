@@ -19,7 +19,7 @@ use crate::chart;
 use crate::config::{Config, Control};
 use crate::handle::{Handle, Requests};
 use crate::policy::Mode;
-use crate::simulator::{Event, Scenario, Simulation};
+use crate::simulator::{Event, NodeAddress, Scenario, Simulation};
 use crate::terminal::{self, Input, Plain, Screen};
 use crate::trial;
 use crate::view::Snapshot;
@@ -144,7 +144,7 @@ fn summarise(snapshot: &Snapshot) {
         if refused == 0 { "." } else { ":" },
     );
     for (cause, count) in &snapshot.intake.refused {
-        println!("  {count:>4} {cause}");
+        println!("  {count:>4} {}", untrusted::printable(cause));
     }
 }
 
@@ -214,7 +214,9 @@ impl Demo {
         let page = format!("http://{}/", listener.local_addr()?);
 
         let clock = Clock::new(speed);
-        let simulation = Simulation::new(scenario, seed, clock.start)?;
+        let mut simulation = Simulation::new(scenario, seed, clock.start)?;
+        // All simulated agents send from one socket.
+        simulation.report_addresses(NodeAddress::Shared(Ipv4Addr::LOCALHOST));
         let services = policy.services(scenario, Mode::Act);
         let mut balancer = Balancer::new(clock.start, simulation, control, &services)?;
         balancer.round(clock.start).await;

@@ -30,7 +30,9 @@ impl Args {
         );
         let answer = ask(address, path).with_context(|| format!("http://{address}{path}"))?;
         let (status, words) = read(&answer).context("no answer in HTTP")?;
-        print!("{words}");
+        for line in words.lines() {
+            println!("{}", untrusted::printable(line));
+        }
         if status != 200 {
             bail!("status {status}");
         }

@@ -22,6 +22,7 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
+use untrusted::{Format, Lines, printable};
 
 use crate::config::{Config, Service};
 use crate::policy::{Mode, Rule, Target, Thresholds};
@@ -194,6 +195,20 @@ enum LogFormat {
     Json,
 }
 
+/// Writers of log lines in which control and invisible characters are escaped.
+struct Escaping<M> {
+    writer: M,
+    format: Format,
+}
+
+impl<'w, M: MakeWriter<'w>> MakeWriter<'w> for Escaping<M> {
+    type Writer = Lines<M::Writer>;
+
+    fn make_writer(&'w self) -> Self::Writer {
+        Lines::new(self.writer.make_writer(), self.format)
+    }
+}
+
 impl Log {
     /// The user's filter, or the command's own.
     fn filter(&self, otherwise: &str) -> anyhow::Result<EnvFilter> {
@@ -220,10 +235,15 @@ impl Log {
         writer: impl for<'w> MakeWriter<'w> + Send + Sync + 'static,
         is_ansi: bool,
     ) -> anyhow::Result<()> {
+        let format = match self.format {
+            LogFormat::Json => Format::Json,
+            LogFormat::Text if is_ansi => Format::Coloured,
+            LogFormat::Text => Format::Text,
+        };
         let lines = tracing_subscriber::fmt()
             .with_env_filter(self.filter(otherwise)?)
             .with_target(false)
-            .with_writer(writer);
+            .with_writer(Escaping { writer, format });
         match self.format {
             LogFormat::Text => lines.with_ansi(is_ansi).init(),
             LogFormat::Json => lines.json().flatten_event(true).init(),
@@ -237,7 +257,13 @@ impl Log {
             LogFormat::Json if tracing::dispatcher::has_been_set() => {
                 tracing::error!("{error:#}");
             }
-            LogFormat::Text | LogFormat::Json => eprintln!("elb: {error:#}"),
+            LogFormat::Text | LogFormat::Json => {
+                // Errors of parsers have several lines.
+                let error = format!("elb: {error:#}");
+                for line in error.lines() {
+                    eprintln!("{}", printable(line));
+                }
+            }
         }
     }
 }

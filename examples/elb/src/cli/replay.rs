@@ -43,7 +43,7 @@ impl Args {
         };
         let mut out = BufWriter::new(io::stdout().lock());
         let mut write = |line: &crate::replay::Line| -> anyhow::Result<()> {
-            serde_json::to_writer(&mut out, line)?;
+            untrusted::json::to_writer(&mut out, line)?;
             out.write_all(b"\n")?;
             Ok(())
         };

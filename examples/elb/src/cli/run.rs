@@ -1,12 +1,12 @@
+use std::collections::BTreeSet;
 use std::io;
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use sflow_collector::{AsyncUdpReceiver, SocketSettings, UdpReceiver};
 use sflow_metrics::Timestamp;
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 use super::{Log, runtime};
@@ -16,9 +16,10 @@ use crate::config::{ARTICLE, Collector, Config};
 use crate::docker::Docker;
 use crate::handle::{Handle, Refusal, Request};
 use crate::keeper::pools::Pools;
+use crate::presence::Presence;
 use crate::shared::Shared;
 use crate::telemetry::Telemetry;
-use crate::web::{self, Access, Site};
+use crate::web::{Access, Server, Site};
 use crate::words::counted;
 
 /// How long hooks are waited for at the end: less than who ends a container waits.
@@ -63,15 +64,15 @@ impl Args {
 
 async fn balance(config: Config) -> anyhow::Result<()> {
     let mut end = std::pin::pin!(super::end_requested());
-    let mut docker = Docker::connect(&config.docker)?;
-    let version = tokio::select! {
-        version = docker.version() => version,
-        () = &mut end => return Ok(()),
-    };
-    match version {
-        Ok(version) => info!(endpoint = docker.endpoint(), "Docker {version}"),
-        Err(error) => warn!("{error}; decisions wait until a manager answers"),
-    }
+    let docker = Docker::connect(&config.docker)?;
+    let mut asked = Docker::connect(&config.docker)?;
+    // Everything else starts before a manager has answered.
+    tokio::spawn(async move {
+        match asked.version().await {
+            Ok(version) => info!(endpoint = asked.endpoint(), "Docker {version}"),
+            Err(error) => warn!("{error}; decisions wait until a manager answers"),
+        }
+    });
     let mut balancer = Balancer::new(now(), docker, config.control, &config.services)?;
     balancer.controller_mut().discover(config.discovery.clone());
     balancer.keep(Pools::instance(now()), &config.pools)?;
@@ -81,6 +82,9 @@ async fn balance(config: Config) -> anyhow::Result<()> {
         .with_context(|| format!("cannot receive telemetry on {listen}"))?;
     info!("Listening, sFlow port {}", receiver.local_addr()?.port());
     let telemetry = balancer.telemetry().clone();
+    telemetry
+        .lock()
+        .set_node_senders(config.collector.nodes.clone());
     let receiver = AsyncUdpReceiver::new(receiver)?;
     let mut receiving = tokio::spawn(receive(receiver, telemetry, config.collector.clone()));
     let access = Access {
@@ -89,7 +93,6 @@ async fn balance(config: Config) -> anyhow::Result<()> {
     };
 
     let listener = TcpListener::bind(config.http.listen)
-        .await
         .with_context(|| format!("cannot serve the page on {}", config.http.listen))?;
     let page = format!("http://{}/", listener.local_addr()?);
     info!("Listening, HTTP {page}");
@@ -103,15 +106,19 @@ async fn balance(config: Config) -> anyhow::Result<()> {
     let (telemetry, board) = (balancer.telemetry().clone(), balancer.board().clone());
     let (handle, mut requests) = Handle::new(telemetry, board, config);
     let site = Site::new(handle.clone()).with_access(access);
-    let (stop, stopped) = oneshot::channel::<()>();
-    let server = tokio::spawn(web::serve(listener, site, async move {
-        stopped.await.ok();
-    }));
+    let server = Server::start(listener, site)?;
 
     let mut events = match Docker::events(&handle.config().lock().docker) {
         Ok(events) => events,
         Err(error) => return Err(error.into()),
     };
+    if handle.config().lock().collector.agents.is_empty() {
+        warn!(
+            "collector.agents is empty: datagrams of every sender are accepted; name the addresses \
+             or networks of the agents"
+        );
+    }
+    let mut refusals = Refusals::default();
     let mut next = tokio::time::Instant::now();
     loop {
         tokio::select! {
@@ -120,8 +127,14 @@ async fn balance(config: Config) -> anyhow::Result<()> {
             }
             () = tokio::time::sleep_until(next) => {
                 let begun = now();
-                let again = balancer.round(begun).await.again;
+                // A request to an orchestrator that does not answer is given up at the end.
+                let round = tokio::select! {
+                    round = balancer.round(begun) => round,
+                    () = &mut end => break,
+                };
+                let again = round.again;
                 next = tokio::time::Instant::now() + (again - now()).min(again - begun);
+                refusals.log(&handle);
             }
             () = events.changed() => balancer.controller_mut().look_soon(),
             (request, answer) = requests.next() => {
@@ -137,8 +150,7 @@ async fn balance(config: Config) -> anyhow::Result<()> {
         warn!("a hook has not answered and is ended; its order may be carried out or not");
     }
     receiving.abort();
-    stop.send(()).ok();
-    server.await??;
+    server.stop().await?;
     Ok(())
 }
 
@@ -163,6 +175,33 @@ fn obey(
     Ok(())
 }
 
+/// Logs which senders are refused and how to allow them, each sentence once.
+#[derive(Default)]
+struct Refusals {
+    logged: BTreeSet<String>,
+    last: Option<tokio::time::Instant>,
+}
+
+impl Refusals {
+    const EVERY: Duration = Duration::from_secs(10);
+    const MOST: usize = 64;
+
+    fn log(&mut self, handle: &Handle) {
+        if self.last.is_some_and(|last| last.elapsed() < Self::EVERY) {
+            return;
+        }
+        self.last = Some(tokio::time::Instant::now());
+        let missing = Presence::look(handle).missing;
+        for refusal in missing.iter().filter(|missing| missing.is_refusal()) {
+            let words = refusal.to_string();
+            if self.logged.len() < Self::MOST && !self.logged.contains(&words) {
+                warn!("{words}");
+                self.logged.insert(words);
+            }
+        }
+    }
+}
+
 /// Receives in a task of its own, so that an engine that does not answer costs no telemetry.
 async fn receive(
     mut receiver: AsyncUdpReceiver,
@@ -177,7 +216,7 @@ async fn receive(
         if collector.takes(received.source.ip()) {
             telemetry.receive(received_at, received.source, received.bytes);
         } else {
-            telemetry.turn_away(received.source);
+            telemetry.turn_away(received_at, received.source, received.bytes);
         }
         if let Some(dropped) = receiver.stats().kernel_drops {
             telemetry.overflowed(dropped);

@@ -14,6 +14,7 @@ use crate::terminal::set_replicas;
 use crate::trial::{Outcome, PoolOutcome, ServiceOutcome, run};
 use crate::view::Point;
 use crate::words;
+use untrusted::printable;
 
 /// Simulated time begins when the article's log does: 2016-09-24T00:57:10Z.
 const BEGINNING: u64 = 1_474_678_630;
@@ -70,14 +71,14 @@ impl Args {
             let unix = i64::try_from(change.at.as_nanos() / 1_000_000_000).unwrap_or(i64::MAX);
             print!("{}", set_replicas(unix, &change.service, change.replicas));
             if self.reasons {
-                print!(" ({})", change.reasons.join("; "));
+                print!(" ({})", printable(&change.reasons.join("; ")));
             }
             println!();
         }
         if let Some(pool) = &with.pool {
             for event in &pool.events {
                 let at = (event.at - start).as_secs_f64();
-                println!("{} {}", words::duration(at), event.words);
+                println!("{} {}", words::duration(at), printable(&event.words));
             }
         }
         summarise(&with, &without);

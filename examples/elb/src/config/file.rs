@@ -1,5 +1,6 @@
 //! The file as it is written, and its way to a [`Config`].
 
+use std::collections::{BTreeMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -14,18 +15,20 @@ use super::value::{Span, at_least, wrong};
 use super::{Collector, Config, ConfigError, Control, Discovery, Http, Service, loopback, token};
 use crate::docker;
 use crate::policy::Mode;
+use crate::telemetry::NodeSenders;
 
 pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
     let file: File =
         toml::from_str(text).map_err(|error| ConfigError::Syntax(error.to_string()))?;
     policy::check("defaults", &file.defaults)?;
     let mut services: Vec<Service> = Vec::new();
+    let mut names: HashSet<String> = HashSet::new();
     for (place, service) in file.service.into_iter().enumerate() {
         let key = format!("service[{place}]");
         if service.name.trim().is_empty() {
             return Err(wrong(&format!("{key}.name"), "a service needs its name"));
         }
-        if services.iter().any(|known| known.name == service.name) {
+        if !names.insert(service.name.clone()) {
             return Err(wrong(
                 &format!("{key}.name"),
                 "this service is configured twice",
@@ -60,18 +63,32 @@ pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
             &format!("less than the {least} replicas that the services keep at least"),
         ));
     }
+    let (token, token_file) = token::given(
+        "http",
+        token::Owner::Http,
+        file.http.token,
+        file.http.token_file,
+    )?;
+    if !file.http.names.is_empty() && token.is_none() && token_file.is_none() {
+        let problem = "a name means that clients reach elb through a proxy, and elb cannot tell \
+                       which of them are on this machine: set http.token or http.token_file as \
+                       well, or remove http.names";
+        return Err(wrong("http.names", problem));
+    }
+    let (pools, hook_files) = pool::read(file.pool)?;
     Ok(Config {
         collector: Collector {
             listen: file
                 .collector
                 .listen
                 .unwrap_or(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 6343)),
-            agents: networks(&file.collector.agents)?,
+            agents: networks("collector.agents", &file.collector.agents)?,
+            nodes: node_senders(&file.collector.nodes)?,
         },
         http: Http {
             listen: file.http.listen.unwrap_or(loopback(8008)),
             names: file.http.names,
-            token: token::of_http(file.http.token, file.http.token_file)?,
+            token,
         },
         discovery: Discovery {
             enabled: file.control.discover.unwrap_or(true),
@@ -85,18 +102,32 @@ pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
         },
         control,
         services,
-        pools: pool::read(file.pool)?,
+        pools,
         text: text.to_owned(),
+        token_files: token_file.into_iter().chain(hook_files).collect(),
     })
 }
 
+/// The senders of each node.
+fn node_senders(given: &BTreeMap<String, Vec<String>>) -> Result<NodeSenders, ConfigError> {
+    let senders = |(node, given): (&String, &Vec<String>)| {
+        let key = format!("collector.nodes.{node}");
+        if given.is_empty() {
+            let problem = "name at least one address or network that its agent sends from";
+            return Err(wrong(&key, problem));
+        }
+        Ok((node.clone(), networks(&key, given)?))
+    };
+    given.iter().map(senders).collect()
+}
+
 /// Networks that agents are in, or single addresses.
-fn networks(given: &[String]) -> Result<Vec<IpNet>, ConfigError> {
+fn networks(key: &str, given: &[String]) -> Result<Vec<IpNet>, ConfigError> {
     let network = |(place, text): (usize, &String)| {
         let alone = || text.parse::<IpAddr>().map(IpNet::from);
         text.parse().or_else(|_| alone()).map_err(|_| {
             let problem = format!("{text:?} is neither an address nor a network like 10.0.0.0/8");
-            wrong(&format!("collector.agents[{place}]"), &problem)
+            wrong(&format!("{key}[{place}]"), &problem)
         })
     };
     given.iter().enumerate().map(network).collect()
@@ -139,6 +170,8 @@ struct CollectorFile {
     listen: Option<SocketAddr>,
     #[serde(default)]
     agents: Vec<String>,
+    #[serde(default)]
+    nodes: BTreeMap<String, Vec<String>>,
 }
 
 #[derive(Default, Deserialize)]

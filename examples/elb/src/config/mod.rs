@@ -10,6 +10,7 @@ mod value;
 pub use labels::{ENABLED, Labels};
 pub use pool::{Pool, Selector};
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -19,8 +20,10 @@ use ipnet::IpNet;
 use serde::Serialize;
 use thiserror::Error;
 
+use crate::bounded_file;
 use crate::docker;
 use crate::policy::{Mode, Settings};
+use crate::telemetry::NodeSenders;
 
 /// The configuration of the article, with comments for an operator.
 pub const ARTICLE: &str = include_str!("../../article.toml");
@@ -47,6 +50,9 @@ pub struct Config {
     /// All of it as it was written.
     #[serde(skip)]
     pub text: String,
+    /// The files that contain tokens. Parsing reads none of them.
+    #[serde(skip)]
+    token_files: Vec<token::TokenFile>,
 }
 
 /// Where datagrams arrive.
@@ -56,9 +62,43 @@ pub struct Collector {
     pub listen: SocketAddr,
     /// From where datagrams are taken; from everywhere if none is named.
     pub agents: Vec<IpNet>,
+    /// Senders that report for a node beside its own addresses, by the name of the node.
+    pub nodes: NodeSenders,
 }
 
 impl Collector {
+    /// The line of the configuration that allows these senders as well. Of a network with many of
+    /// them it names the network (/24 or /64).
+    pub fn agents_with(&self, senders: impl IntoIterator<Item = IpAddr>) -> String {
+        const FEW: usize = 3;
+        let mut networks: BTreeMap<IpNet, Vec<IpAddr>> = BTreeMap::new();
+        for sender in senders {
+            let length = if sender.is_ipv4() { 24 } else { 64 };
+            let is_known = self.agents.iter().any(|known| known.contains(&sender));
+            if let (false, Ok(network)) = (is_known, IpNet::new(sender, length)) {
+                let network = networks.entry(network.trunc()).or_default();
+                if !network.contains(&sender) {
+                    network.push(sender);
+                }
+            }
+        }
+        let known = self
+            .agents
+            .iter()
+            .map(|known| match known.max_prefix_len() {
+                length if length == known.prefix_len() => known.addr().to_string(),
+                _ => known.to_string(),
+            });
+        let more = networks
+            .iter()
+            .flat_map(|(network, senders)| match senders.len() {
+                0..=FEW => senders.iter().map(IpAddr::to_string).collect(),
+                _ => vec![network.to_string()],
+            });
+        let all: Vec<String> = known.chain(more).collect();
+        format!("agents = {all:?}")
+    }
+
     /// Whether datagrams from there are taken.
     pub fn takes(&self, sender: IpAddr) -> bool {
         let sender = sender.to_canonical();
@@ -73,7 +113,8 @@ pub struct Http {
     pub listen: SocketAddr,
     /// Names, beside addresses, by which it may be asked.
     pub names: Vec<String>,
-    /// What a program has to know that changes anything; without one, only this machine may.
+    /// The token that requests to write contain; without one, only clients on this machine may
+    /// write. Unknown until its file has been read, if it is in one.
     #[serde(skip)]
     pub token: Option<String>,
 }
@@ -125,7 +166,8 @@ pub struct Service {
 }
 
 impl Config {
-    /// Reads a configuration; all of it is right, or none of it counts.
+    /// Parses a configuration; all of it is right, or none of it counts. No file is touched: tokens
+    /// in files of their own are unknown, and [`load`](Self::load) reads them.
     ///
     /// # Errors
     ///
@@ -134,27 +176,43 @@ impl Config {
         file::read(text)
     }
 
-    /// Reads a configuration file.
+    /// Reads a configuration file of at most 4 MiB, and the files with tokens that it names, of at
+    /// most 4 KiB each. Files that are not regular are refused. Blocks as long as the disk does.
     ///
     /// # Errors
     ///
-    /// As [`from_toml`](Self::from_toml), or if the file cannot be read.
+    /// As [`from_toml`](Self::from_toml), or if a file cannot be read.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
+        const LARGEST: u64 = 4 << 20;
+
+        let text = bounded_file::read_to_string(path, LARGEST);
+        let text = text.map_err(|error| ConfigError::Unreadable {
             path: path.to_owned(),
             error: error.to_string(),
         })?;
-        Self::from_toml(&text)
+        let mut config = Self::from_toml(&text)?;
+        config.read_token_files()?;
+        Ok(config)
     }
 
-    /// What another configuration changes that cannot change while the loop runs: where it listens
-    /// and to whom, and what it runs. Who may replace a configuration may not thereby run programs
-    /// of his own.
+    /// The first key in which another configuration differs and that cannot change while the loop
+    /// runs: addresses, tokens, hooks and files. A client that may replace the configuration must
+    /// not be able to run programs or to read files of its choice.
     pub fn fixed_change(&self, new: &Self) -> Option<&'static str> {
         let has_new_hook = new.pools.iter().any(|pool| {
+            let file = |config: &Self, pool: &Pool| {
+                let owner = token::Owner::Hook(pool.name.clone());
+                config.token_file(&owner).map(|file| file.path.clone())
+            };
             let mut known = self.pools.iter();
-            pool.hook.is_some() && !known.any(|known| known.hook == pool.hook)
+            let new_file = file(new, pool);
+            pool.hook.is_some()
+                && !known.any(|known| known.hook == pool.hook && file(self, known) == new_file)
         });
+        let token_file = |config: &Self| {
+            let file = config.token_file(&token::Owner::Http);
+            file.map(|file| file.path.clone())
+        };
         let fixed = [
             (
                 "collector.listen",
@@ -166,7 +224,9 @@ impl Config {
             ),
             ("http.listen", self.http.listen != new.http.listen),
             ("http.token", self.http.token != new.http.token),
+            ("http.token_file", token_file(self) != token_file(new)),
             ("http.names", self.http.names != new.http.names),
+            ("docker.tls", self.docker.tls != new.docker.tls),
             ("pool.hook", has_new_hook),
         ];
         let mut fixed = fixed.into_iter();

@@ -1,8 +1,9 @@
 //! A policy as an operator writes it: for a service, for all that are silent, for a pool.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
+use jiff::tz::TimeZoneDatabase;
 use serde::Deserialize;
 
 use super::ConfigError;
@@ -42,7 +43,13 @@ pub(super) fn settings(
     })
 }
 
+/// The most metrics and the most schedules of one policy: every service may repeat the defaults.
+const MOST_METRICS: usize = 16;
+const MOST_SCHEDULES: usize = 16;
+
 fn schedules(key: &str, given: Option<&Vec<ScheduleFile>>) -> Result<Vec<Schedule>, ConfigError> {
+    // The time zones that are part of the program: no file is read.
+    let zones = TimeZoneDatabase::bundled();
     let schedule = |(place, given): (usize, &ScheduleFile)| {
         let key = |name: &str| format!("{key}.schedule[{place}].{name}");
         let time = |name: &str, text: &str| {
@@ -74,7 +81,7 @@ fn schedules(key: &str, given: Option<&Vec<ScheduleFile>>) -> Result<Vec<Schedul
             })?,
             from: time("from", &given.from)?,
             to: time("to", &given.to)?,
-            zone: TimeZone::get(zone).map_err(|_| {
+            zone: zones.get(zone).map_err(|_| {
                 let problem = format!("{zone:?} is no time zone like \"Europe/Berlin\"");
                 wrong(&key("zone"), &problem)
             })?,
@@ -200,6 +207,15 @@ pub(super) fn check(key: &str, policy: &Policy) -> Result<(), ConfigError> {
             }
         }
     }
+    if let Some(schedules) = &policy.schedule
+        && schedules.len() > MOST_SCHEDULES
+    {
+        let problem = format!(
+            "{} schedules are too many: at most {MOST_SCHEDULES}",
+            schedules.len()
+        );
+        return Err(wrong(&format!("{key}.schedule"), &problem));
+    }
     if let Some(metrics) = &policy.metric {
         check_metrics(&format!("{key}.metric"), metrics)?;
     }
@@ -211,14 +227,18 @@ fn check_metrics(key: &str, metrics: &[MetricFile]) -> Result<(), ConfigError> {
     if metrics.is_empty() {
         return Err(wrong(key, "name at least one metric to decide by"));
     }
+    if metrics.len() > MOST_METRICS {
+        let problem = format!(
+            "{} metrics are too many: at most {MOST_METRICS}",
+            metrics.len()
+        );
+        return Err(wrong(key, &problem));
+    }
+    let mut names = HashSet::new();
     for (place, metric) in metrics.iter().enumerate() {
         let key = format!("{key}[{place}]");
         check_name(&key, &metric.name)?;
-        if metrics
-            .iter()
-            .take(place)
-            .any(|known| known.name == metric.name)
-        {
+        if !names.insert(&metric.name) {
             return Err(wrong(&format!("{key}.name"), "this metric is named twice"));
         }
         match (metric.target, metric.lower, metric.upper) {

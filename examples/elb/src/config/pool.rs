@@ -1,15 +1,16 @@
 //! Pools of machines, as they are written, and what they mean.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sflow_metrics::EntityKind;
 
+use super::ConfigError;
 use super::policy::{self, Policy};
+use super::token::{self, Owner, TokenFile};
 use super::value::{Span, at_least, positive, wrong};
-use super::{ConfigError, token};
 use crate::orchestrator::Node;
 use crate::policy::{Mode, Settings};
 use crate::pool::hook::{Call, HookSettings, check_url};
@@ -101,19 +102,30 @@ struct PoorFile {
 const STABILISE_UP: Duration = Duration::from_secs(60);
 const STABILISE_DOWN: Duration = Duration::from_secs(900);
 
-pub(super) fn read(given: Vec<PoolFile>) -> Result<Vec<Pool>, ConfigError> {
+/// The most pools: each is compared with all others.
+const MOST: usize = 256;
+
+/// The pools, and the files that the tokens of their hooks are in.
+pub(super) fn read(given: Vec<PoolFile>) -> Result<(Vec<Pool>, Vec<TokenFile>), ConfigError> {
+    if given.len() > MOST {
+        let problem = format!("{} pools are too many: at most {MOST}", given.len());
+        return Err(wrong("pool", &problem));
+    }
     let mut pools: Vec<Pool> = Vec::new();
+    let mut names: HashSet<String> = HashSet::new();
+    let mut files = Vec::new();
     for (place, pool) in given.into_iter().enumerate() {
         let key = format!("pool[{place}]");
         let name = pool.name.clone();
         if name.trim().is_empty() {
             return Err(wrong(&format!("{key}.name"), "a pool needs its name"));
         }
-        if pools.iter().any(|known| known.name == name) {
+        if !names.insert(name) {
             let problem = "this pool is configured twice";
             return Err(wrong(&format!("{key}.name"), problem));
         }
-        let pool = pool.read(&key)?;
+        let (pool, file) = pool.read(&key)?;
+        files.extend(file);
         if let Some(other) = pools.iter().find(|known| known.meets(&pool)) {
             let problem = format!(
                 "a node can be of this pool and of {:?}: give them labels of which one node has \
@@ -124,22 +136,26 @@ pub(super) fn read(given: Vec<PoolFile>) -> Result<Vec<Pool>, ConfigError> {
         }
         pools.push(pool);
     }
-    Ok(pools)
+    Ok((pools, files))
 }
 
 impl Pool {
     /// Whether one node can be of both.
     fn meets(&self, other: &Self) -> bool {
-        let mut labels = self.nodes.labels.iter();
-        !labels.any(|(key, value)| {
-            let theirs = other.nodes.labels.get(key);
+        let (ours, theirs) = (&self.nodes.labels, &other.nodes.labels);
+        let (few, many) = match ours.len() <= theirs.len() {
+            true => (ours, theirs),
+            false => (theirs, ours),
+        };
+        !few.iter().any(|(key, value)| {
+            let theirs = many.get(key);
             theirs.is_some_and(|theirs| theirs != value)
         })
     }
 }
 
 impl PoolFile {
-    fn read(self, key: &str) -> Result<Pool, ConfigError> {
+    fn read(self, key: &str) -> Result<(Pool, Option<TokenFile>), ConfigError> {
         for label in self.labels.keys() {
             if label.trim().is_empty() || label.starts_with("elb.") {
                 let problem = format!("{label:?} is no label that an operator gives to a node");
@@ -147,8 +163,14 @@ impl PoolFile {
             }
         }
         let settings = settings(&format!("{key}.policy"), self.policy)?;
-        let hook = self.hook.map(|hook| hook.read(&format!("{key}.hook")));
-        let hook = hook.transpose()?;
+        let owner = Owner::Hook(self.name.clone());
+        let hook = self
+            .hook
+            .map(|hook| hook.read(&format!("{key}.hook"), owner));
+        let (hook, file) = match hook.transpose()? {
+            Some((hook, file)) => (Some(hook), file),
+            None => (None, None),
+        };
         if settings.mode == Mode::Act && hook.is_none() {
             let problem = "a pool that acts needs what adds and removes machines: [pool.hook] \
                            with a program or a url";
@@ -163,7 +185,7 @@ impl PoolFile {
             let key = format!("{key}.{name}");
             at_least(&key, given, default, 1.0)
         };
-        Ok(Pool {
+        let pool = Pool {
             machines: MachineSettings {
                 join: time("join", self.join, 900.0)?,
                 drain: time("drain", self.drain, 600.0)?,
@@ -179,7 +201,8 @@ impl PoolFile {
             },
             settings,
             hook,
-        })
+        };
+        Ok((pool, file))
     }
 }
 
@@ -221,8 +244,13 @@ fn settings(key: &str, own: Policy) -> Result<Settings, ConfigError> {
 }
 
 impl HookFile {
-    fn read(self, key: &str) -> Result<HookSettings, ConfigError> {
+    fn read(
+        self,
+        key: &str,
+        owner: Owner,
+    ) -> Result<(HookSettings, Option<TokenFile>), ConfigError> {
         let of = |name: &str| format!("{key}.{name}");
+        let mut file = None;
         let call = match (self.program, self.url) {
             (Some(program), None) => {
                 for (name, is_given) in [
@@ -248,8 +276,8 @@ impl HookFile {
                     return Err(wrong(&of("arguments"), "has no use: a url has none"));
                 }
                 check_url(&url).map_err(|problem| wrong(&of("url"), &problem))?;
-                let token = token::read(key, self.token, self.token_file)?;
-                let token = token.map(|(_, token)| token);
+                let token;
+                (token, file) = token::given(key, owner, self.token, self.token_file)?;
                 Call::Http { url, token }
             }
             _ => return Err(wrong(key, "give either a program or a url")),
@@ -259,12 +287,13 @@ impl HookFile {
             let problem = format!("{tries} is not between 1 and 100");
             return Err(wrong(&of("tries"), &problem));
         }
-        Ok(HookSettings {
+        let settings = HookSettings {
             call,
             timeout: at_least(&of("timeout"), self.timeout, 60.0, 0.1)?,
             tries,
             pause: at_least(&of("pause"), self.pause, 5.0, 0.0)?,
-        })
+        };
+        Ok((settings, file))
     }
 }
 

@@ -1,5 +1,6 @@
 mod pools;
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -484,6 +485,27 @@ fn a_file_that_cannot_be_read_is_named() {
 }
 
 #[test]
+fn t14_node_senders_are_read() {
+    let config = Config::from_toml(
+        "[collector.nodes]\nnode1 = [\"192.0.2.7\", \"10.1.0.0/16\"]\n\"*\" = [\"fd00::1\"]\n",
+    )
+    .unwrap();
+    let senders = &config.collector.nodes;
+    assert_eq!(senders["node1"].len(), 2);
+    assert!(senders["node1"][1].contains(&IpAddr::from([10, 1, 2, 3])));
+    assert_eq!(senders["*"].len(), 1);
+    assert_eq!(
+        refused("[collector.nodes]\nnode1 = [\"node1.example.org\"]\n"),
+        "collector.nodes.node1[0]: \"node1.example.org\" is neither an address nor a network like \
+         10.0.0.0/8"
+    );
+    assert_eq!(
+        refused("[collector.nodes]\nnode1 = []\n"),
+        "collector.nodes.node1: name at least one address or network that its agent sends from"
+    );
+}
+
+#[test]
 fn t14_only_senders_of_the_list_are_heard() {
     let config = Config::from_toml(
         "[collector]\nagents = [\"10.0.0.0/8\", \"192.0.2.7\", \"2001:db8::/32\"]\n",
@@ -500,9 +522,115 @@ fn t14_only_senders_of_the_list_are_heard() {
         let sender = sender.parse().unwrap();
         assert_eq!(config.collector.takes(sender), is_heard, "{sender}");
     }
-    assert!(Config::article().collector.takes([203, 0, 113, 9].into()));
+    let any = Config::from_toml("").unwrap().collector;
+    assert!(any.takes([203, 0, 113, 9].into()));
+    assert!(!Config::article().collector.takes([203, 0, 113, 9].into()));
     assert_eq!(
         refused("[collector]\nagents = [\"10.0.0.0/33\"]\n"),
         "collector.agents[0]: \"10.0.0.0/33\" is neither an address nor a network like 10.0.0.0/8"
     );
+}
+
+#[test]
+fn line_that_allows_senders_keeps_the_others_and_names_networks_of_many() {
+    let line = |agents: &str, senders: &[&str]| {
+        let config = Config::from_toml(&format!("[collector]\nagents = [{agents}]\n")).unwrap();
+        let senders = senders.iter().map(|sender| sender.parse().unwrap());
+        config.collector.agents_with(senders)
+    };
+    let many = ["10.1.0.1", "10.1.0.2", "10.1.0.3", "10.1.0.4", "10.1.0.4"];
+    for (agents, senders, expected) in [
+        ("", &["172.18.0.1"][..], r#"agents = ["172.18.0.1"]"#),
+        (
+            r#""10.0.0.0/24", "192.0.2.7""#,
+            &["172.18.0.1", "10.0.0.9"],
+            r#"agents = ["10.0.0.0/24", "192.0.2.7", "172.18.0.1"]"#,
+        ),
+        ("", &many, r#"agents = ["10.1.0.0/24"]"#),
+        (
+            "",
+            &many[..3],
+            r#"agents = ["10.1.0.1", "10.1.0.2", "10.1.0.3"]"#,
+        ),
+        ("", &["2001:db8::1"], r#"agents = ["2001:db8::1"]"#),
+    ] {
+        let line = line(agents, senders);
+        assert_eq!(line, expected);
+        let config = Config::from_toml(&format!("[collector]\n{line}\n")).unwrap();
+        for sender in senders {
+            assert!(config.collector.takes(sender.parse().unwrap()), "{sender}");
+        }
+    }
+}
+
+#[test]
+fn d18_parsing_touches_no_file() {
+    let text = "[http]\ntoken_file = \"/no/such/file\"\n";
+    let config = Config::from_toml(text).unwrap();
+    assert_eq!(config.http.token, None);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("elb.toml");
+    std::fs::write(&path, text).unwrap();
+    let error = Config::load(&path).unwrap_err().to_string();
+    assert!(
+        error.starts_with("http.token_file: cannot read /no/such/file: "),
+        "{error}"
+    );
+    let token = folder.path().join("token");
+    std::fs::write(&token, "short\n").unwrap();
+    let text = format!("[http]\ntoken_file = {token:?}\n");
+    std::fs::write(&path, &text).unwrap();
+    let error = Config::load(&path).unwrap_err().to_string();
+    assert!(error.contains("can be guessed"), "{error}");
+    assert!(!error.contains("short"), "{error}");
+    std::fs::write(&token, "0123456789abcdef\n").unwrap();
+    let mut config = Config::load(&path).unwrap();
+    assert_eq!(config.http.token.as_deref(), Some("0123456789abcdef"));
+
+    // The same text, from elsewhere: the token stays, and nothing is read.
+    std::fs::remove_file(&token).unwrap();
+    let mut same = Config::from_toml(&text).unwrap();
+    same.keep_tokens(&mut config);
+    assert_eq!(config.fixed_change(&same), None);
+    let other = text.replace("token\"", "other\"");
+    let mut other = Config::from_toml(&other).unwrap();
+    other.keep_tokens(&mut config);
+    assert_eq!(config.fixed_change(&other), Some("http.token"));
+    let tls = format!("{text}[docker]\ntls = {{ folder = \"/etc\" }}\n");
+    let mut tls = Config::from_toml(&tls).unwrap();
+    tls.keep_tokens(&mut config);
+    assert_eq!(config.fixed_change(&tls), Some("docker.tls"));
+}
+
+#[test]
+fn names_need_a_token() {
+    let names = "[http]\nnames = [\"elb.example\"]\n";
+    let error = Config::from_toml(names).unwrap_err().to_string();
+    assert!(error.starts_with("http.names: "), "{error}");
+    assert!(
+        error.contains("set http.token or http.token_file"),
+        "{error}"
+    );
+    for token in [
+        "token = \"0123456789abcdef\"",
+        "token_file = \"/run/token\"",
+    ] {
+        Config::from_toml(&format!("{names}{token}\n")).unwrap();
+    }
+}
+
+#[test]
+fn what_every_service_repeats_is_bounded() {
+    let metric = |number: usize| format!("{{ name = \"custom.a{number}\", target = 1 }}");
+    let metrics = |count| (0..count).map(metric).collect::<Vec<_>>().join(",");
+    let text = |count| format!("[defaults]\nmetric = [{}]\n", metrics(count));
+    Config::from_toml(&text(16)).unwrap();
+    assert_eq!(
+        refused(&text(17)),
+        "defaults.metric: 17 metrics are too many: at most 16"
+    );
+    let pools: String = (0..257)
+        .map(|number| format!("[[pool]]\nname = \"{number}\"\n"))
+        .collect();
+    assert_eq!(refused(&pools), "pool: 257 pools are too many: at most 256");
 }

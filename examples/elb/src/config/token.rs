@@ -1,55 +1,116 @@
-//! Tokens: written down, or in a file of their own.
+//! Tokens: in the configuration, or in files of their own.
 
 use std::path::PathBuf;
 
-use super::ConfigError;
 use super::value::wrong;
+use super::{Config, ConfigError};
+use crate::bounded_file;
+use crate::pool::hook::Call;
 
-/// The token of those who may change anything.
-pub(super) fn of_http(
-    given: Option<String>,
-    file: Option<PathBuf>,
-) -> Result<Option<String>, ConfigError> {
-    /// Shorter ones can be guessed.
-    const LEAST: usize = 16;
+/// A shorter token to write can be guessed.
+const SHORTEST: usize = 16;
+/// The largest file with a token, in bytes.
+const FILE_BYTES: u64 = 4096;
 
-    let Some((key, token)) = read("http", given, file)? else {
-        return Ok(None);
-    };
-    if token.len() < LEAST {
-        let problem = format!("a token of less than {LEAST} characters can be guessed");
-        return Err(wrong(&key, &problem));
-    }
-    Ok(Some(token))
+/// A file that contains a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct TokenFile {
+    /// The key in the configuration, such as `http.token_file`.
+    pub(super) key: String,
+    pub(super) path: PathBuf,
+    pub(super) owner: Owner,
 }
 
-/// The token, or what is in its file, and by which key it was given.
-pub(super) fn read(
+/// The part of the configuration that a token belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Owner {
+    Http,
+    /// The hook of the pool with this name.
+    Hook(String),
+}
+
+/// The token in the configuration and the file that is named instead; nothing is read.
+pub(super) fn given(
     table: &str,
-    given: Option<String>,
+    owner: Owner,
+    token: Option<String>,
     file: Option<PathBuf>,
-) -> Result<Option<(String, String)>, ConfigError> {
-    let (key, token) = match (given, file) {
+) -> Result<(Option<String>, Option<TokenFile>), ConfigError> {
+    match (token, file) {
         (Some(_), Some(_)) => {
             let problem = "give either the token or the file that it is in";
-            return Err(wrong(&format!("{table}.token_file"), problem));
+            Err(wrong(&format!("{table}.token_file"), problem))
         }
-        (Some(token), None) => (format!("{table}.token"), token),
+        (Some(token), None) => {
+            check(&format!("{table}.token"), &owner, &token)?;
+            Ok((Some(token), None))
+        }
         (None, Some(path)) => {
             let key = format!("{table}.token_file");
-            let text = std::fs::read_to_string(&path).map_err(|error| {
-                let problem = format!("cannot read {}: {error}", path.display());
-                wrong(&key, &problem)
-            })?;
-            (key, text.trim().to_owned())
+            Ok((None, Some(TokenFile { key, path, owner })))
         }
-        (None, None) => return Ok(None),
-    };
-    if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(wrong(
-            &key,
-            "a token has no spaces and no letters beyond ASCII",
-        ));
+        (None, None) => Ok((None, None)),
     }
-    Ok(Some((key, token)))
+}
+
+fn check(key: &str, owner: &Owner, token: &str) -> Result<(), ConfigError> {
+    if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let problem = "a token has no spaces and no letters beyond ASCII";
+        return Err(wrong(key, problem));
+    }
+    if *owner == Owner::Http && token.len() < SHORTEST {
+        let problem = format!("a token of less than {SHORTEST} characters can be guessed");
+        return Err(wrong(key, &problem));
+    }
+    Ok(())
+}
+
+impl Config {
+    /// Reads the files that contain tokens.
+    pub(super) fn read_token_files(&mut self) -> Result<(), ConfigError> {
+        for file in self.token_files.clone() {
+            let read = bounded_file::read_to_string(&file.path, FILE_BYTES);
+            let text = read.map_err(|error| {
+                let problem = format!("cannot read {}: {error}", file.path.display());
+                wrong(&file.key, &problem)
+            })?;
+            let token = text.trim();
+            check(&file.key, &file.owner, token)?;
+            if let Some(place) = self.token_of(&file.owner) {
+                *place = Some(token.to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes tokens from files over from a configuration that has read the same files.
+    pub(crate) fn keep_tokens(&mut self, running: &mut Self) {
+        for file in self.token_files.clone() {
+            let is_known = |known: &TokenFile| known.path == file.path && known.owner == file.owner;
+            if running.token_files.iter().any(is_known)
+                && let Some(token) = running.token_of(&file.owner).cloned()
+                && let Some(place) = self.token_of(&file.owner)
+            {
+                *place = token;
+            }
+        }
+    }
+
+    fn token_of(&mut self, owner: &Owner) -> Option<&mut Option<String>> {
+        match owner {
+            Owner::Http => Some(&mut self.http.token),
+            Owner::Hook(name) => {
+                let pool = self.pools.iter_mut().find(|pool| pool.name == *name)?;
+                match &mut pool.hook.as_mut()?.call {
+                    Call::Http { token, .. } => Some(token),
+                    Call::Program { .. } => None,
+                }
+            }
+        }
+    }
+
+    /// The file with the token of a pool's hook, or of the HTTP interface.
+    pub(super) fn token_file(&self, owner: &Owner) -> Option<&TokenFile> {
+        self.token_files.iter().find(|file| file.owner == *owner)
+    }
 }

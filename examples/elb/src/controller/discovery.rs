@@ -1,6 +1,6 @@
 //! Services that are found by their labels.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use sflow_metrics::Timestamp;
@@ -59,9 +59,13 @@ fn take_in(
     labelled: &[Labelled],
 ) -> BTreeMap<String, String> {
     let mut wrong = BTreeMap::new();
-    let mut asked: Vec<&str> = Vec::new();
+    let mut asked: HashSet<&str> = HashSet::new();
+    let places = managed.iter().enumerate();
+    let mut places: HashMap<String, usize> = places
+        .map(|(place, known)| (known.name.clone(), place))
+        .collect();
     for found in labelled {
-        let known = managed.iter().position(|known| known.name == found.name);
+        let known = places.get(&found.name).copied();
         let origin = known
             .and_then(|place| managed.get(place))
             .map(|known| known.origin);
@@ -72,12 +76,12 @@ fn take_in(
             Ok(Some(configured)) => configured,
             Ok(None) => continue,
             Err(error) => {
-                asked.push(&found.name);
+                asked.insert(&found.name);
                 wrong.insert(found.name.clone(), error.to_string());
                 continue;
             }
         };
-        asked.push(&found.name);
+        asked.insert(&found.name);
         let mut new = match Managed::new(&configured, Origin::Labels) {
             Ok(new) => new,
             Err(error) => {
@@ -88,6 +92,7 @@ fn take_in(
         match known.and_then(|place| managed.get_mut(place)) {
             None => {
                 info!(service = found.name, "asks by its labels to be balanced");
+                places.insert(found.name.clone(), managed.len());
                 managed.push(new);
             }
             Some(old) if *old.policy.settings() != configured.settings => {
@@ -99,7 +104,7 @@ fn take_in(
         }
     }
     managed.retain(|known| {
-        let stays = known.origin == Origin::File || asked.contains(&known.name.as_str());
+        let stays = known.origin == Origin::File || asked.contains(known.name.as_str());
         if !stays {
             info!(service = known.name, "does not ask to be balanced any more");
         }

@@ -52,8 +52,6 @@ pub struct Round {
     pub reached: bool,
     /// Decisions that were made anew because a service had changed meanwhile.
     pub conflicts: u64,
-    /// The names of the cluster's nodes, as far as they are known.
-    pub nodes: Vec<String>,
     /// How long each stage took.
     pub stages: Stages,
     /// When the loop wants to be called again.
@@ -206,18 +204,22 @@ impl<O: Orchestrator> Controller<O> {
         discovery: Option<Discovery>,
     ) -> Result<(), QueryError> {
         let mut managed = configured(services)?;
+        let old = std::mem::take(&mut self.managed).into_iter();
+        let mut old: HashMap<String, (usize, Managed)> = old
+            .enumerate()
+            .map(|(place, old)| (old.name.clone(), (place, old)))
+            .collect();
         for new in &mut managed {
-            let mut old = self.managed.iter_mut();
-            if let Some(old) = old.find(|old| old.name == new.name) {
-                new.inherit(old);
+            if let Some((_, mut old)) = old.remove(&new.name) {
+                new.inherit(&mut old);
             }
         }
-        let is_new = |name: &str| managed.iter().all(|managed| managed.name != name);
-        let found = std::mem::take(&mut self.managed).into_iter();
-        let found: Vec<Managed> = found
-            .filter(|old| old.origin == Origin::Labels && is_new(&old.name))
+        let mut found: Vec<(usize, Managed)> = old
+            .into_values()
+            .filter(|(_, old)| old.origin == Origin::Labels)
             .collect();
-        managed.extend(found);
+        found.sort_unstable_by_key(|(place, _)| *place);
+        managed.extend(found.into_iter().map(|(_, old)| old));
         self.managed = managed;
         self.mode = control.mode;
         self.control = control;
@@ -252,11 +254,15 @@ impl<O: Orchestrator> Controller<O> {
             }
         };
         round.reached = true;
-        round.nodes = self.orchestrator.node_names();
+        let nodes = self.orchestrator.nodes();
         self.find(found);
 
         let clock = Instant::now();
-        let seen = see(now, &self.managed, &mut telemetry.lock());
+        let seen = {
+            let mut telemetry = telemetry.lock();
+            telemetry.set_nodes(now, nodes);
+            see(now, &self.managed, &mut telemetry)
+        };
         round.stages.observe = clock.elapsed();
 
         let clock = Instant::now();

@@ -1,6 +1,6 @@
 //! What is observed of services: their signals, the hosts that they run on, what stands in the way.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use sflow_metrics::Timestamp;
@@ -8,7 +8,7 @@ use sflow_metrics::Timestamp;
 use super::managed::Managed;
 use crate::orchestrator::{Rollout, Scaling, Service, Task, TaskState};
 use crate::policy::{Fast, HostLoad, Kind, Observation, Obstacle, Saturation, Signal};
-use crate::telemetry::{Hosts, Question, Telemetry};
+use crate::telemetry::{Hosts, Question, SampledNodes, Telemetry};
 
 /// What telemetry shows of a service.
 #[derive(Debug, Default)]
@@ -28,6 +28,16 @@ pub(super) fn see(now: Timestamp, managed: &[Managed], telemetry: &mut Telemetry
         None => Vec::new(),
     });
     let signals: Vec<Vec<Signal>> = signals.collect();
+    let sampled = managed
+        .iter()
+        .filter(|managed| managed.policy.settings().fast);
+    let sampled: SampledNodes = sampled
+        .map(|managed| {
+            let state = managed.state.as_ref();
+            let nodes = state.map(|service| look.nodes_with(&managed.question, service));
+            (managed.name.clone(), nodes.unwrap_or_default())
+        })
+        .collect();
     drop(look);
     let hosts = telemetry.hosts(now);
     let mut seen: Vec<Seen> = managed
@@ -41,13 +51,9 @@ pub(super) fn see(now: Timestamp, managed: &[Managed], telemetry: &mut Telemetry
             }
         })
         .collect();
-    let names: HashSet<&str> = managed
-        .iter()
-        .filter(|managed| managed.policy.settings().fast)
-        .map(|managed| managed.name.as_str())
-        .collect();
-    if !names.is_empty() {
-        telemetry.sample(now, |service| names.contains(service));
+    drop(hosts);
+    if !sampled.is_empty() {
+        telemetry.sample(now, &sampled);
         for (managed, seen) in managed.iter().zip(&mut seen) {
             if let Some(service) = &managed.state
                 && managed.policy.settings().fast
@@ -84,7 +90,7 @@ impl Seen {
         signals: Vec<Signal>,
         service: &Service,
         limits: &Saturation,
-        hosts: &Hosts,
+        hosts: &Hosts<'_>,
     ) -> Self {
         let is_saturated = |host: &HostLoad| host.saturated(limits).is_some();
         let all = hosts.loads();

@@ -3,6 +3,8 @@
 use serde::Deserialize;
 
 use super::Docker;
+use super::answer::Answer;
+use super::list::{Entry, List};
 use crate::orchestrator::OrchestratorError;
 
 /// An engine and its part in a swarm.
@@ -55,8 +57,8 @@ impl Docker {
     ///
     /// If none answers, or with something else.
     pub async fn about(&mut self) -> Result<About, OrchestratorError> {
-        let version: VersionAnswer = self.ask("/version").await?.json()?;
-        let info: InfoAnswer = self.ask("/info").await?.json()?;
+        let version: VersionAnswer = self.ask::<Answer>("/version").await?.json()?;
+        let info: InfoAnswer = self.ask::<Answer>("/info").await?.json()?;
         let swarm = info.swarm.unwrap_or_default();
         Ok(About {
             engine: version.engine,
@@ -75,7 +77,7 @@ impl Docker {
     ///
     /// If no manager answers, or with something else.
     pub async fn members(&mut self) -> Result<Vec<Member>, OrchestratorError> {
-        let nodes: Vec<MemberAnswer> = self.ask("/nodes").await?.list()?;
+        let nodes = self.ask::<List<MemberAnswer>>("/nodes").await?.entries;
         Ok(nodes.into_iter().map(MemberAnswer::into_member).collect())
     }
 }
@@ -147,6 +149,8 @@ struct ManagerAnswer {
     leader: Option<bool>,
     reachability: Option<String>,
 }
+
+impl Entry for MemberAnswer {}
 
 impl MemberAnswer {
     fn into_member(self) -> Member {

@@ -14,18 +14,12 @@ use super::failure::Failure;
 #[derive(Debug)]
 pub(crate) struct Answer {
     endpoint: String,
-    date: Option<Timestamp>,
     body: Bytes,
 }
 
 impl Answer {
     /// Sorts an answer from a refusal.
-    pub(super) fn read(
-        endpoint: &str,
-        status: StatusCode,
-        headers: &HeaderMap,
-        body: Bytes,
-    ) -> Result<Self, Failure> {
+    pub(super) fn read(endpoint: &str, status: StatusCode, body: Bytes) -> Result<Self, Failure> {
         let endpoint = endpoint.to_owned();
         if !status.is_success() {
             let message = message(&body);
@@ -35,18 +29,13 @@ impl Answer {
                 message,
             });
         }
-        let date = headers.get(DATE).and_then(|date| date.to_str().ok());
-        let date = date.and_then(|date| DateTimeParser::new().parse_timestamp(date).ok());
-        Ok(Self {
-            endpoint,
-            date,
-            body,
-        })
+        Ok(Self { endpoint, body })
     }
 
-    /// When it was given, by the engine's clock.
-    pub(super) const fn date(&self) -> Option<Timestamp> {
-        self.date
+    /// When an answer was sent, by the engine's clock.
+    pub(super) fn date_of(headers: &HeaderMap) -> Option<Timestamp> {
+        let date = headers.get(DATE)?.to_str().ok()?;
+        DateTimeParser::new().parse_timestamp(date).ok()
     }
 
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
@@ -54,11 +43,6 @@ impl Answer {
             endpoint: self.endpoint.clone(),
             why: error.to_string(),
         })
-    }
-
-    /// A list, for which some engines write `null` when it is empty.
-    pub(crate) fn list<T: DeserializeOwned>(&self) -> Result<Vec<T>, Failure> {
-        Ok(self.json::<Option<Vec<T>>>()?.unwrap_or_default())
     }
 }
 

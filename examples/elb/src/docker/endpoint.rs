@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use hyper::http::uri::Authority;
 use thiserror::Error;
@@ -71,7 +72,7 @@ impl Endpoint {
     /// # Errors
     ///
     /// Why not, in words.
-    pub(super) async fn connect(&self, tls: Option<&Tls>) -> Result<Box<dyn Stream>, String> {
+    pub(super) async fn connect(&self, tls: Option<&Arc<Tls>>) -> Result<Box<dyn Stream>, String> {
         let words = |error: io::Error| error.to_string();
         match self {
             #[cfg(unix)]
@@ -90,7 +91,7 @@ impl Endpoint {
                 let host = address
                     .rsplit_once(':')
                     .map_or(address.as_str(), |(host, _)| host);
-                Ok(Box::new(tls.over(stream, host).await?))
+                Ok(Box::new(Tls::over(tls, stream, host).await?))
             }
         }
     }

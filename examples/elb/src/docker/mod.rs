@@ -16,6 +16,7 @@ mod endpoint;
 mod engine;
 mod events;
 mod failure;
+mod list;
 mod node;
 mod service;
 mod task;
@@ -27,7 +28,7 @@ mod script;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,14 +45,16 @@ pub(crate) use self::engine::Engine;
 use self::engine::{segment, with_filters};
 pub use self::events::Events;
 pub(crate) use self::failure::Failure;
+pub(crate) use self::list::Entry;
+use self::list::List;
 use self::node::NodeAnswer;
 use self::service::ServiceAnswer;
 use self::task::{Failed, Place, TaskAnswer};
 use self::tls::Tls;
 pub use self::tls::{TlsError, TlsFiles};
 use crate::orchestrator::{
-    Availability, Census, Labelled, Node, Orchestrator, OrchestratorError, Scaling, Service,
-    ServiceId, Task,
+    Availability, Census, Labelled, Node, NodeAddresses, Orchestrator, OrchestratorError, Scaling,
+    Service, ServiceId, Task,
 };
 
 /// How the managers of a swarm are reached.
@@ -96,8 +99,8 @@ pub fn check_endpoint(endpoint: &str) -> Result<(), EndpointError> {
 pub struct Docker {
     manager: Engine,
     others: VecDeque<Engine>,
-    /// The names of the nodes, as they were read last.
-    nodes: Vec<String>,
+    /// The nodes, as they were read last.
+    nodes: Vec<NodeAddresses>,
 }
 
 impl Docker {
@@ -147,14 +150,14 @@ impl Docker {
     ///
     /// If no manager answers, or with something else.
     pub async fn version(&mut self) -> Result<EngineVersion, OrchestratorError> {
-        Ok(self.ask("/version").await?.json()?)
+        Ok(self.ask::<Answer>("/version").await?.json()?)
     }
 
     /// Reads from the first manager that can answer.
-    async fn ask(&mut self, path: &str) -> Result<Answer, Failure> {
+    async fn ask<A: Get>(&mut self, path: &str) -> Result<A, Failure> {
         let mut failures = Vec::new();
         for _ in 0..=self.others.len() {
-            match self.manager.get(path).await {
+            match A::get(&self.manager, path).await {
                 Err(failure) if failure.is_of_the_manager() => {
                     debug!("{failure}");
                     failures.push(failure.to_string());
@@ -180,10 +183,16 @@ impl Docker {
     }
 
     async fn named(&mut self, names: &[String]) -> Result<Vec<ServiceAnswer>, Failure> {
-        let path = with_filters("/services", &json!({ "name": names }));
-        let mut services: Vec<ServiceAnswer> = self.ask(&path).await?.list()?;
+        let path = match names.len() {
+            0..=MOST_FILTERS => with_filters("/services", &json!({ "name": names })),
+            _ => "/services".to_owned(),
+        };
+        let mut services = self.ask::<List<ServiceAnswer>>(&path).await?.entries;
+        let places = names.iter().enumerate();
+        let places: HashMap<&str, usize> =
+            places.map(|(place, name)| (name.as_str(), place)).collect();
         // The engine finds every name that begins with one of these.
-        let place = |service: &ServiceAnswer| names.iter().position(|name| name == service.name());
+        let place = |service: &ServiceAnswer| places.get(service.name()).copied();
         services.retain(|service| place(service).is_some());
         services.sort_by_key(place);
         Ok(services)
@@ -194,10 +203,10 @@ impl Docker {
         &mut self,
         services: &[ServiceAnswer],
     ) -> Result<BTreeMap<String, Vec<Task>>, Failure> {
-        let nodes: Vec<NodeAnswer> = self.ask("/nodes").await?.list()?;
+        let nodes = self.ask::<List<NodeAnswer>>("/nodes").await?.entries;
+        self.nodes = nodes.iter().map(NodeAnswer::addresses).collect();
         let hostnames: BTreeMap<String, String> =
             nodes.into_iter().map(NodeAnswer::into_hostname).collect();
-        self.nodes = hostnames.values().cloned().collect();
         let names: BTreeMap<&str, &str> = services
             .iter()
             .map(|service| (service.id(), service.name()))
@@ -206,10 +215,15 @@ impl Docker {
         // `ready` are those that wait to replace one that failed, and those that never start;
         // `shutdown` are those that were replaced, and tell why.
         let states = ["running", "ready", "shutdown"];
-        let filters = json!({ "service": ids, "desired-state": states });
-        let answer = self.ask(&with_filters("/tasks", &filters)).await?;
-        let now = answer.date();
-        let answers: Vec<TaskAnswer> = answer.list()?;
+        let filters = match ids.len() {
+            0..=MOST_FILTERS => json!({ "service": ids, "desired-state": states }),
+            _ => json!({ "desired-state": states }),
+        };
+        let path = with_filters("/tasks", &filters);
+        let List {
+            entries: answers,
+            date: now,
+        } = self.ask::<List<TaskAnswer>>(&path).await?;
         let mut failed: BTreeMap<Place, (u32, Failed)> = BTreeMap::new();
         for (place, failure) in answers.iter().filter_map(|task| task.failed_lately(now)) {
             match failed.get_mut(&place) {
@@ -247,13 +261,33 @@ impl Docker {
     /// Tasks, by the identity of the node that they are on, and by their service.
     async fn crowds(&mut self) -> Result<BTreeMap<String, BTreeMap<ServiceId, u32>>, Failure> {
         // All of them: one that was told to end is on its node until it has.
-        let answers: Vec<TaskAnswer> = self.ask("/tasks").await?.list()?;
+        let answers = self.ask::<List<TaskAnswer>>("/tasks").await?.entries;
         let mut crowds: BTreeMap<String, BTreeMap<ServiceId, u32>> = BTreeMap::new();
         for (service, node) in answers.into_iter().filter_map(TaskAnswer::into_whereabouts) {
             let crowd = crowds.entry(node).or_default();
             *crowd.entry(ServiceId(service)).or_default() += 1;
         }
         Ok(crowds)
+    }
+}
+
+/// Filters that fit into the address of a request; beyond these, everything is read.
+const MOST_FILTERS: usize = 500;
+
+/// What an engine answers to a request that reads.
+trait Get: Sized {
+    fn get(engine: &Engine, path: &str) -> impl Future<Output = Result<Self, Failure>> + Send;
+}
+
+impl Get for Answer {
+    async fn get(engine: &Engine, path: &str) -> Result<Self, Failure> {
+        engine.get(path).await
+    }
+}
+
+impl<T: Entry> Get for List<T> {
+    async fn get(engine: &Engine, path: &str) -> Result<Self, Failure> {
+        engine.list(path).await
     }
 }
 
@@ -298,7 +332,7 @@ impl Orchestrator for Docker {
             return Err(update::not_scalable(service));
         }
         let path = format!("/services/{}", segment(&service.id.0));
-        let fresh = self.ask(&path).await.map_err(about)?.json()?;
+        let fresh = self.ask::<Answer>(&path).await.map_err(about)?.json()?;
         let Some(spec) = update::with_replicas(fresh, service, replicas)? else {
             return Ok(());
         };
@@ -321,22 +355,23 @@ impl Orchestrator for Docker {
 
     async fn labelled(&mut self, label: &str) -> Result<Vec<Labelled>, OrchestratorError> {
         let path = with_filters("/services", &json!({ "label": [label] }));
-        let services: Vec<ServiceAnswer> = self.ask(&path).await?.list()?;
+        let services = self.ask::<List<ServiceAnswer>>(&path).await?.entries;
         Ok(services
             .into_iter()
             .map(ServiceAnswer::into_labelled)
             .collect())
     }
 
-    fn node_names(&self) -> Vec<String> {
+    fn nodes(&self) -> Vec<NodeAddresses> {
         self.nodes.clone()
     }
 
     async fn census(&mut self) -> Result<Census, OrchestratorError> {
-        let nodes: Vec<NodeAnswer> = self.ask("/nodes").await?.list()?;
-        let services: Vec<ServiceAnswer> = self.ask("/services").await?.list()?;
+        let nodes = self.ask::<List<NodeAnswer>>("/nodes").await?.entries;
+        let services = self.ask::<List<ServiceAnswer>>("/services").await?.entries;
         // Last: what has been placed meanwhile is on the nodes as they were.
         let mut crowds = self.crowds().await?;
+        self.nodes = nodes.iter().map(NodeAnswer::addresses).collect();
         let nodes = nodes.into_iter();
         let services = services.into_iter();
         Ok(Census {
@@ -354,7 +389,7 @@ impl Orchestrator for Docker {
         drained_for: Option<&str>,
     ) -> Result<(), OrchestratorError> {
         let path = format!("/nodes/{}", segment(&node.id));
-        let fresh = self.ask(&path).await?.json()?;
+        let fresh = self.ask::<Answer>(&path).await?.json()?;
         let Some(spec) = node::with_availability(fresh, node, availability, drained_for)? else {
             return Ok(());
         };

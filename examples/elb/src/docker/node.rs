@@ -2,12 +2,16 @@
 //! for whom.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::list::{Entry, kept_labels};
 use super::service::ResourcesAnswer;
-use crate::orchestrator::{Availability, DRAINED_FOR, Node, OrchestratorError, ServiceId};
+use crate::orchestrator::{
+    Availability, DRAINED_FOR, Node, NodeAddresses, OrchestratorError, ServiceId,
+};
 
 /// A node as the engine describes it.
 #[derive(Debug, Deserialize)]
@@ -19,6 +23,7 @@ pub(super) struct NodeAnswer {
     spec: Option<Spec>,
     description: Option<Description>,
     status: Option<Status>,
+    manager_status: Option<ManagerStatus>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -46,16 +51,60 @@ struct Description {
 #[serde(rename_all = "PascalCase")]
 struct Status {
     state: Option<String>,
+    addr: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ManagerStatus {
+    /// With a port.
+    addr: Option<String>,
+}
+
+impl Entry for NodeAnswer {
+    fn kept(&self) -> usize {
+        let labels = self.spec.as_ref().and_then(|spec| spec.labels.as_ref());
+        size_of::<Self>() + kept_labels(labels)
+    }
 }
 
 impl NodeAnswer {
+    /// Its name, and the addresses from which the managers know it. An engine writes `0.0.0.0` for
+    /// an address that it does not know.
+    pub(super) fn addresses(&self) -> NodeAddresses {
+        let status = self.status.as_ref().and_then(|status| status.addr.as_ref());
+        let status = status.and_then(|addr| addr.parse::<IpAddr>().ok());
+        let manager = self.manager_status.as_ref();
+        let manager = manager.and_then(|manager| manager.addr.as_ref());
+        let manager = manager.and_then(|addr| {
+            let with_port = addr.parse::<SocketAddr>().ok();
+            let with_port = with_port.map(|address| address.ip());
+            with_port.or_else(|| addr.parse().ok())
+        });
+        let mut addresses: Vec<IpAddr> = [status, manager]
+            .into_iter()
+            .flatten()
+            .map(|address| address.to_canonical())
+            .filter(|address| !address.is_unspecified())
+            .collect();
+        addresses.dedup();
+        NodeAddresses {
+            name: self.hostname().to_owned(),
+            addresses,
+        }
+    }
+
+    fn hostname(&self) -> &str {
+        let description = self.description.as_ref();
+        let hostname = description.and_then(|description| description.hostname.as_deref());
+        hostname
+            .filter(|hostname| !hostname.is_empty())
+            .unwrap_or(&self.id)
+    }
+
     /// Its identity and its name; the first for both until it has told the second.
     pub(super) fn into_hostname(self) -> (String, String) {
-        let hostname = self
-            .description
-            .and_then(|description| description.hostname);
-        let hostname = hostname.filter(|hostname| !hostname.is_empty());
-        (self.id.clone(), hostname.unwrap_or(self.id))
+        (self.id.clone(), self.hostname().to_owned())
     }
 
     /// The node, with these tasks on it.
@@ -210,6 +259,37 @@ mod tests {
                 tasks: BTreeMap::from([(ServiceId("s1".to_owned()), 3)]),
             }
         );
+    }
+
+    #[test]
+    fn node_addresses_are_those_of_both_states_without_unknown_ones() {
+        let addresses = |status: &str, manager: Option<&str>| {
+            let mut answer = answer();
+            answer["Status"]["Addr"] = status.into();
+            if let Some(manager) = manager {
+                answer["ManagerStatus"] = json!({ "Leader": true, "Addr": manager });
+            }
+            let answer: NodeAnswer = serde_json::from_value(answer).unwrap();
+            let NodeAddresses { name, addresses } = answer.addresses();
+            assert_eq!(name, "node1");
+            addresses.iter().map(ToString::to_string).collect()
+        };
+        let cases: [(&str, Option<&str>, &[&str]); 8] = [
+            ("10.0.0.5", None, &["10.0.0.5"]),
+            ("10.0.0.5", Some("10.0.0.5:2377"), &["10.0.0.5"]),
+            ("0.0.0.0", Some("10.0.0.5:2377"), &["10.0.0.5"]),
+            ("10.0.0.5", Some("10.1.0.5:2377"), &["10.0.0.5", "10.1.0.5"]),
+            ("0.0.0.0", Some("0.0.0.0:2377"), &[]),
+            ("fd00::5", Some("[fd00::5]:2377"), &["fd00::5"]),
+            ("::ffff:10.0.0.5", None, &["10.0.0.5"]),
+            ("", None, &[]),
+        ];
+        for (status, manager, expected) in cases {
+            let found: Vec<String> = addresses(status, manager);
+            assert_eq!(found, expected, "{status} {manager:?}");
+        }
+        let bare: NodeAnswer = serde_json::from_value(json!({ "ID": "n1" })).unwrap();
+        assert!(bare.addresses().addresses.is_empty());
     }
 
     #[test]

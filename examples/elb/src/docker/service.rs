@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde::de::IgnoredAny;
 
+use super::list::{Entry, kept_labels};
 use crate::orchestrator::{
     Demand, Labelled, Resources, Rollout, Scaling, Service, ServiceId, Task,
 };
@@ -39,7 +40,7 @@ struct Spec {
 #[serde(rename_all = "PascalCase")]
 struct Mode {
     replicated: Option<Replicated>,
-    global: Option<Value>,
+    global: Option<IgnoredAny>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -91,6 +92,18 @@ struct Placement {
 #[serde(rename_all = "PascalCase")]
 struct UpdateStatus {
     state: Option<String>,
+}
+
+impl Entry for ServiceAnswer {
+    fn kept(&self) -> usize {
+        let template = self.spec.task_template.as_ref();
+        let placement = template.and_then(|template| template.placement.as_ref());
+        let constraints = placement.and_then(|placement| placement.constraints.as_ref());
+        let constraints = constraints.into_iter().flatten();
+        size_of::<Self>()
+            + kept_labels(self.spec.labels.as_ref())
+            + constraints.map(|text| 50 + text.len()).sum::<usize>()
+    }
 }
 
 impl ServiceAnswer {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use super::list::Entry;
 use crate::orchestrator::{Task, TaskState};
 
 /// A task as the engine describes it.
@@ -38,6 +39,8 @@ struct ContainerStatus {
     #[serde(rename = "ContainerID")]
     container_id: Option<String>,
 }
+
+impl Entry for TaskAnswer {}
 
 impl TaskAnswer {
     /// The identity of its service.

@@ -11,10 +11,12 @@ use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject as _};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
 use tracing::{info, warn};
+
+use crate::bounded_file;
 
 /// The files that TLS to managers takes, as Docker names them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -111,11 +113,15 @@ impl Tls {
     ///
     /// In words that say what to do.
     pub(super) async fn over(
-        &self,
+        tls: &Arc<Self>,
         stream: TcpStream,
         host: &str,
     ) -> Result<TlsStream<TcpStream>, String> {
-        let config = self.config().map_err(|error| error.to_string())?;
+        // Looking at files may block.
+        let files = Arc::clone(tls);
+        let config = tokio::task::spawn_blocking(move || files.config()).await;
+        let config = config.map_err(|error| error.to_string())?;
+        let config = config.map_err(|error| error.to_string())?;
         let name = host.trim_matches(['[', ']']).to_owned();
         let name = ServerName::try_from(name)
             .map_err(|_| format!("{host:?} is no name that a certificate could be for"))?;
@@ -123,7 +129,7 @@ impl Tls {
         connector.connect(name, stream).await.map_err(|error| {
             let cause = error.get_ref();
             let cause = cause.and_then(|cause| cause.downcast_ref::<rustls::Error>());
-            cause.map_or_else(|| error.to_string(), |cause| self.words(cause))
+            cause.map_or_else(|| error.to_string(), |cause| tls.words(cause))
         })
     }
 
@@ -204,8 +210,11 @@ fn read(files: &TlsFiles) -> Result<ClientConfig, TlsError> {
         added.map_err(|error| wrong(&files.ca, error.to_string()))?;
     }
     let chain = certificates(&files.cert)?;
-    let key = PrivateKeyDer::from_pem_file(&files.key)
-        .map_err(|error| wrong(&files.key, format!("{error}; it must hold a private key")))?;
+    let key = read_file(&files.key)?;
+    let key = PrivateKeyDer::from_pem_slice(&key).map_err(|error| {
+        let why = format!("{}; it must contain a private key", pem_problem(&error));
+        wrong(&files.key, why)
+    })?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let versions =
         ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
@@ -220,14 +229,32 @@ fn read(files: &TlsFiles) -> Result<ClientConfig, TlsError> {
         })
 }
 
+/// Reads a file of at most 1 MiB.
+fn read_file(path: &Path) -> Result<Vec<u8>, TlsError> {
+    const LARGEST: u64 = 1 << 20;
+
+    bounded_file::read(path, LARGEST).map_err(|error| TlsError::File {
+        path: path.to_owned(),
+        why: error.to_string(),
+    })
+}
+
+/// What is wrong with a file in PEM. The errors themselves may quote from the file.
+const fn pem_problem(error: &pem::Error) -> &'static str {
+    match error {
+        pem::Error::NoItemsFound => "it contains nothing in PEM",
+        _ => "it is not valid PEM",
+    }
+}
+
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let wrong = |why: String| TlsError::File {
         path: path.to_owned(),
         why,
     };
-    let found = CertificateDer::pem_file_iter(path).map_err(|error| wrong(error.to_string()))?;
-    let found: Result<Vec<_>, _> = found.collect();
-    let found = found.map_err(|error| wrong(error.to_string()))?;
+    let text = read_file(path)?;
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    let found = found.map_err(|error| wrong(pem_problem(&error).to_owned()))?;
     if found.is_empty() {
         return Err(wrong("there is no certificate in it".to_owned()));
     }

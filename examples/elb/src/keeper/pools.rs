@@ -140,6 +140,7 @@ impl Pools {
                 return Some(round);
             }
         };
+        telemetry.lock().set_nodes(now, orchestrator.nodes());
         self.hear(now);
         let least = |demand: &Demand| least(now, most, managed, demand);
         for place in 0..self.keepers.len() {
@@ -353,7 +354,7 @@ fn see(
         if let Some(load) = loads.load(&node.name) {
             hosts.insert(node.name.clone(), load);
         }
-        if let Some(part) = by_host.get(&crate::telemetry::short_name(&node.name))
+        if let Some(part) = by_host.get(&node.name)
             && takes_tasks(node)
         {
             work.insert(node.name.clone(), *part);

@@ -324,7 +324,9 @@ async fn ask(url: &str, token: Option<&str>, order: &Order) -> anyhow::Result<Tr
 }
 
 fn json(order: &Order) -> Vec<u8> {
-    serde_json::to_vec(order).unwrap_or_default()
+    untrusted::json::to_string(order)
+        .unwrap_or_default()
+        .into_bytes()
 }
 
 /// Yes is yes; what else is said may be the name of the machine.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -10,7 +11,7 @@ use super::Heard;
 use crate::board::Standing;
 use crate::orchestrator::{Task, TaskState};
 use crate::policy::Mode;
-use crate::telemetry::short_name;
+use crate::telemetry as trust;
 use crate::words::duration;
 
 /// So many things of one kind are told one by one.
@@ -19,6 +20,13 @@ const TOLD: usize = 20;
 const NEW: Duration = Duration::from_secs(45);
 /// A part of its datagrams that an agent may lose without being told of.
 const LOSS: f64 = 0.02;
+
+/// Names of nodes in one message.
+const NAMED: usize = 8;
+/// What to do where agents arrive with the address of something else.
+const HOST_NETWORK: &str = "docker-proxy, NAT or a relay replaces the addresses of the agents: let \
+                            elb receive in the host's network (networks: [host] in compose.yaml); \
+                            where that is not possible";
 
 /// Something that should report and does not.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -52,6 +60,47 @@ pub enum Missing {
         host: String,
         /// Tasks of services under control that run there.
         tasks: u32,
+    },
+    /// A node that several agents claim to report for.
+    NodeContested {
+        /// Its name.
+        node: String,
+        /// The senders of these agents.
+        senders: Vec<String>,
+    },
+    /// A sender that reports a node and may not.
+    ForeignSender {
+        /// The name of the node.
+        node: String,
+        /// Its senders.
+        senders: Vec<String>,
+        /// The addresses that the orchestrator has for the node.
+        addresses: Vec<IpAddr>,
+        /// Whether an agent reports for the node all the same.
+        is_reported: bool,
+    },
+    /// A sender that reports several nodes and may not, as behind NAT or a proxy.
+    SharedSender {
+        /// Its address.
+        sender: IpAddr,
+        /// The names of the nodes.
+        nodes: Vec<String>,
+    },
+    /// Senders of sFlow datagrams that `collector.agents` does not allow.
+    SenderRefused {
+        /// Their addresses.
+        senders: Vec<IpAddr>,
+        /// Whether one of them sends for several agents.
+        is_shared: bool,
+        /// Whether no agent is received at all.
+        is_all: bool,
+        /// The line of the configuration that allows them.
+        line: String,
+    },
+    /// `collector.agents` is empty, so that every sender is allowed.
+    AnySender {
+        /// The line of the configuration that allows only the nodes.
+        line: String,
     },
     /// A service of which telemetry knows fewer containers than run.
     ServiceUnseen {
@@ -92,7 +141,7 @@ pub enum Missing {
 
 impl Missing {
     /// Every kind, as [`kind`](Self::kind) names it.
-    pub const KINDS: [&'static str; 10] = [
+    pub const KINDS: [&'static str; 15] = [
         "no_agent",
         "silent_agent",
         "node_without_agent",
@@ -103,6 +152,11 @@ impl Missing {
         "agent_lossy",
         "no_packet_samples",
         "more",
+        "node_contested",
+        "foreign_sender",
+        "shared_sender",
+        "sender_refused",
+        "any_sender",
     ];
 
     /// What it is, in one word, as in JSON.
@@ -118,13 +172,36 @@ impl Missing {
             Self::AgentLossy { .. } => 7,
             Self::NoPacketSamples => 8,
             Self::More { .. } => 9,
+            Self::NodeContested { .. } => 10,
+            Self::ForeignSender { .. } => 11,
+            Self::SharedSender { .. } => 12,
+            Self::SenderRefused { .. } => 13,
+            Self::AnySender { .. } => 14,
         };
         Self::KINDS[place]
     }
 
     /// Whether decisions are worse for it; otherwise they are only slower.
     pub const fn is_serious(&self) -> bool {
-        !matches!(self, Self::NoPacketSamples | Self::AgentLossy { .. })
+        !matches!(
+            self,
+            Self::NoPacketSamples
+                | Self::AgentLossy { .. }
+                | Self::ForeignSender {
+                    is_reported: true,
+                    ..
+                }
+                | Self::SenderRefused { is_all: false, .. }
+                | Self::AnySender { .. }
+        )
+    }
+
+    /// Whether it is about senders that are not allowed to report, and says how to allow them.
+    pub const fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::ForeignSender { .. } | Self::SharedSender { .. } | Self::SenderRefused { .. }
+        )
     }
 }
 
@@ -165,6 +242,82 @@ impl fmt::Display for Missing {
                  control there. Can it read the engine?",
                 running(*tasks)
             ),
+            Self::NodeContested { node, senders } => write!(
+                f,
+                "Several agents report for the node {node}: {}. Its readings are unknown until one \
+                 is left. {} = [\"ADDRESS\"] under [collector.nodes] names the right one.",
+                senders.join(", "),
+                key(node)
+            ),
+            Self::ForeignSender {
+                node,
+                senders,
+                addresses,
+                is_reported,
+            } => {
+                let addresses: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
+                let known = match &addresses[..] {
+                    [] => "not an address configured for it".to_owned(),
+                    addresses => format!("not its address {}", addresses.join(" or ")),
+                };
+                write!(
+                    f,
+                    "Readings of the node {node} from {} are ignored: {known}.",
+                    senders.join(", ")
+                )?;
+                if !is_reported {
+                    write!(
+                        f,
+                        " If this is its agent, add {} = {senders:?} under [collector.nodes] in \
+                         the configuration.",
+                        key(node)
+                    )?;
+                }
+                Ok(())
+            }
+            Self::SharedSender { sender, nodes } => {
+                let others = nodes.len().saturating_sub(NAMED);
+                let named: Vec<&str> = nodes.iter().take(NAMED).map(String::as_str).collect();
+                let named = named.join(", ");
+                let more = match others {
+                    0 => String::new(),
+                    others => format!(" and {others} more"),
+                };
+                write!(
+                    f,
+                    "Readings of the nodes {named}{more} are ignored: they arrive from {sender}, \
+                     which is the address of none of them. {HOST_NETWORK}, add \"*\" = \
+                     [\"{sender}\"] under [collector.nodes] in the configuration.",
+                )
+            }
+            Self::SenderRefused {
+                senders,
+                is_shared,
+                is_all,
+                line,
+            } => {
+                let named: Vec<String> = senders.iter().map(IpAddr::to_string).collect();
+                let named = named.join(", ");
+                let all = if *is_all { "All" } else { "Some" };
+                write!(
+                    f,
+                    "{all} sFlow datagrams are refused: collector.agents does not contain {named}."
+                )?;
+                let line = format!("{line} under [collector] in the configuration");
+                match (is_shared, senders.first()) {
+                    (true, Some(sender)) => write!(
+                        f,
+                        " Several agents arrive with one address. {HOST_NETWORK}, set {line}, and \
+                         add \"*\" = [\"{sender}\"] under [collector.nodes]."
+                    ),
+                    _ => write!(f, " If these are agents of the nodes, set {line}."),
+                }
+            }
+            Self::AnySender { line } => write!(
+                f,
+                "collector.agents is empty: datagrams of every sender are accepted. Set {line} \
+                 under [collector] in the configuration."
+            ),
             Self::ServiceUnseen {
                 service,
                 seen: 0,
@@ -189,8 +342,8 @@ impl fmt::Display for Missing {
             ),
             Self::AgentContested { agent } => write!(
                 f,
-                "Another sender uses the address of the agent {agent}. Two agents on one host, or \
-                 somebody who pretends: the first keeps the name."
+                "Another sender uses the address of the agent {agent}. Two agents on one host, or a \
+                 forged agent address; readings count by the address of the sender."
             ),
             Self::AgentLossy { agent, loss } => write!(
                 f,
@@ -207,6 +360,15 @@ impl fmt::Display for Missing {
     }
 }
 
+/// The name of a node as a key of TOML.
+fn key(node: &str) -> String {
+    let is_bare = |char: char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_');
+    match node.chars().all(is_bare) {
+        true => node.to_owned(),
+        false => format!("{node:?}"),
+    }
+}
+
 /// `1 task runs`, `2 tasks run`.
 fn running(tasks: u32) -> String {
     match tasks {
@@ -216,12 +378,7 @@ fn running(tasks: u32) -> String {
 }
 
 /// All that is missing.
-pub(super) fn find(
-    heard: &Heard,
-    standings: &[Standing],
-    nodes: &[String],
-    running_for: Duration,
-) -> Vec<Missing> {
+pub(super) fn find(heard: &Heard, standings: &[Standing], running_for: Duration) -> Vec<Missing> {
     let mut missing = Vec::new();
     let silent = heard.reporters.iter().filter(|it| it.status.silent);
     add(
@@ -232,8 +389,10 @@ pub(super) fn find(
             age: reporter.age.as_secs_f64(),
         }),
     );
+    if running_for >= NEW || heard.refuses_all {
+        add(&mut missing, of_nodes(heard, standings).into_iter());
+    }
     if running_for >= NEW {
-        add(&mut missing, of_nodes(heard, standings, nodes).into_iter());
         let on = standings.iter().filter(|it| it.mode != Mode::Off);
         add(&mut missing, on.flat_map(of_service));
     }
@@ -267,36 +426,84 @@ fn add(missing: &mut Vec<Missing>, mut found: impl Iterator<Item = Missing>) {
     }
 }
 
-fn of_nodes(heard: &Heard, standings: &[Standing], nodes: &[String]) -> Vec<Missing> {
-    let mut tasks: BTreeMap<String, (String, u32)> = BTreeMap::new();
-    for node in nodes {
-        tasks.insert(short_name(node), (node.clone(), 0));
-    }
+fn of_nodes(heard: &Heard, standings: &[Standing]) -> Vec<Missing> {
+    let trust = &heard.trust;
+    let mut tasks: BTreeMap<usize, u32> = BTreeMap::new();
     let states = standings.iter().filter_map(|it| it.state.as_ref());
     for task in states.flat_map(|state| &state.tasks) {
-        if let Some(node) = &task.node {
-            let count = usize::from(task.state == TaskState::Running && task.age >= NEW);
-            let known = tasks.entry(short_name(node));
-            known.or_insert_with(|| (node.clone(), 0)).1 += count as u32;
+        let is_known = task.state == TaskState::Running && task.age >= NEW;
+        if let Some(node) = task.node.as_ref().filter(|_| is_known) {
+            for place in trust.named(node) {
+                *tasks.entry(*place).or_default() += 1;
+            }
         }
     }
-    let silent: BTreeSet<String> = heard
+    let silent: BTreeSet<usize> = heard
         .reporters
         .iter()
         .filter(|reporter| reporter.status.silent)
         .flat_map(|reporter| &reporter.hosts)
-        .map(|host| short_name(host))
+        .flat_map(|host| trust.named(host).iter().copied())
         .collect();
-    let lacks = |(short, (node, tasks)): (String, (String, u32))| {
-        // A silent agent has been told of already.
-        match heard.hosts.get(&short) {
-            None if silent.contains(&short) => None,
-            None => Some(Missing::NodeWithoutAgent { node, tasks }),
-            Some(0) if tasks > 0 => Some(Missing::HostWithoutContainers { host: node, tasks }),
-            Some(_) => None,
+    let mut missing = foreign(trust.nodes(), |place| heard.containers.contains_key(&place));
+    for (place, node) in trust.nodes().iter().enumerate() {
+        let name = node.name.clone();
+        let tasks = tasks.get(&place).copied().unwrap_or(0);
+        if let trust::Reporter::Contested(claimants) = &node.reporter {
+            let senders = claimants.iter().map(ToString::to_string).collect();
+            missing.push(Missing::NodeContested {
+                node: name,
+                senders,
+            });
+            continue;
         }
-    };
-    tasks.into_iter().filter_map(lacks).collect()
+        let containers = heard.containers.get(&place);
+        match containers {
+            // Silence and foreign senders have been reported already.
+            None if silent.contains(&place) || !node.foreign.is_empty() => {}
+            None => missing.push(Missing::NodeWithoutAgent { node: name, tasks }),
+            Some(0) if tasks > 0 => {
+                missing.push(Missing::HostWithoutContainers { host: name, tasks });
+            }
+            Some(_) => {}
+        }
+    }
+    missing
+}
+
+/// Senders that report nodes and may not.
+pub(crate) fn foreign(
+    nodes: &[trust::NodeReport],
+    is_reported: impl Fn(usize) -> bool,
+) -> Vec<Missing> {
+    let mut unreported: BTreeMap<IpAddr, Vec<String>> = BTreeMap::new();
+    for (place, node) in nodes.iter().enumerate() {
+        let senders: BTreeSet<IpAddr> = node.foreign.iter().map(|it| it.sender).collect();
+        for sender in senders.into_iter().filter(|_| !is_reported(place)) {
+            unreported
+                .entry(sender)
+                .or_default()
+                .push(node.name.clone());
+        }
+    }
+    unreported.retain(|_, nodes| nodes.len() > 1);
+    let each = nodes.iter().enumerate().filter_map(|(place, node)| {
+        let senders = node.foreign.iter().map(|it| it.sender);
+        let is_reported = is_reported(place);
+        let senders: BTreeSet<IpAddr> = senders
+            .filter(|sender| is_reported || !unreported.contains_key(sender))
+            .collect();
+        (!senders.is_empty()).then(|| Missing::ForeignSender {
+            node: node.name.clone(),
+            senders: senders.iter().map(IpAddr::to_string).collect(),
+            addresses: node.addresses.clone(),
+            is_reported,
+        })
+    });
+    let each: Vec<Missing> = each.collect();
+    let shared = unreported.into_iter();
+    let shared = shared.map(|(sender, nodes)| Missing::SharedSender { sender, nodes });
+    shared.chain(each).collect()
 }
 
 fn of_service(standing: &Standing) -> Vec<Missing> {
@@ -331,7 +538,7 @@ mod tests {
 
     use super::*;
 
-    fn all() -> [Missing; 10] {
+    fn all() -> [Missing; 15] {
         let (service, agent) = ("web".to_owned(), "10.0.0.1/0".to_owned());
         [
             Missing::NoAgent { port: 6343 },
@@ -363,6 +570,29 @@ mod tests {
             Missing::AgentLossy { agent, loss: 0.1 },
             Missing::NoPacketSamples,
             Missing::More { count: 3 },
+            Missing::NodeContested {
+                node: "node1".to_owned(),
+                senders: vec!["10.0.0.1".to_owned(), "10.0.0.9".to_owned()],
+            },
+            Missing::ForeignSender {
+                node: "node1".to_owned(),
+                senders: vec!["172.18.0.1".to_owned()],
+                addresses: vec![IpAddr::from([10, 0, 0, 1])],
+                is_reported: false,
+            },
+            Missing::SharedSender {
+                sender: [172, 18, 0, 1].into(),
+                nodes: vec!["node1".to_owned(), "node2".to_owned()],
+            },
+            Missing::SenderRefused {
+                senders: vec![[172, 18, 0, 1].into()],
+                is_shared: true,
+                is_all: true,
+                line: "agents = [\"172.18.0.1\"]".to_owned(),
+            },
+            Missing::AnySender {
+                line: "agents = [\"10.0.0.1\"]".to_owned(),
+            },
         ]
     }
 

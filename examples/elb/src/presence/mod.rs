@@ -3,14 +3,17 @@
 
 mod missing;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use sflow_metrics::{AgentKey, AgentStatus, EntityKind, Lifecycle, Timestamp};
 
 pub use self::missing::Missing;
+pub(crate) use self::missing::foreign;
+use crate::config::Collector;
 use crate::handle::Handle;
-use crate::telemetry::{Telemetry, heard_every, short_name};
+use crate::telemetry::{RefusedSender, Telemetry, Trust, heard_every};
 
 /// Who reports and what is missing, at one moment.
 #[derive(Debug, Default)]
@@ -19,6 +22,8 @@ pub struct Presence {
     pub reporters: Vec<Reporter>,
     /// What is missing, the most important first.
     pub missing: Vec<Missing>,
+    /// Whether datagrams arrive and none of them counts.
+    pub refuses_all: bool,
 }
 
 /// An agent, and what it reports.
@@ -39,20 +44,32 @@ pub struct Reporter {
 impl Presence {
     /// Looks at who reports to this loop.
     pub fn look(handle: &Handle) -> Self {
-        let port = handle.config().lock().collector.listen.port();
+        let collector = handle.config().lock().collector.clone();
+        let port = collector.listen.port();
         let now = handle.now();
         let board = handle.board().lock();
-        let (standings, nodes) = (board.standings().to_vec(), board.nodes().to_vec());
+        let standings = board.standings().to_vec();
         let running_for = now - board.started();
         drop(board);
         let telemetry = handle.telemetry().lock();
         let heard = Heard::of(&telemetry, now);
+        let refused = telemetry.refused_senders(now);
         drop(telemetry);
-        let missing = match heard.reporters.is_empty() {
-            true => vec![Missing::NoAgent { port }],
-            false => missing::find(&heard, &standings, &nodes, running_for),
-        };
+        let mut missing = Vec::new();
+        if !refused.is_empty() {
+            let is_all = heard.reporters.is_empty() || heard.refuses_all;
+            missing.push(sender_refused(&collector, &refused, is_all));
+        }
+        if !heard.reporters.is_empty() {
+            missing.extend(missing::find(&heard, &standings, running_for));
+        } else if missing.is_empty() {
+            missing.push(Missing::NoAgent { port });
+        }
+        if collector.agents.is_empty() {
+            missing.push(any_sender(&collector, heard.trust.senders()));
+        }
         Self {
+            refuses_all: heard.refuses_all,
             reporters: heard.reporters,
             missing,
         }
@@ -65,12 +82,54 @@ impl Presence {
     }
 }
 
+/// Senders in one message.
+const SENDERS: usize = 8;
+
+/// The senders that were refused, and the line of the configuration that allows them.
+pub(crate) fn sender_refused(
+    collector: &Collector,
+    refused: &[RefusedSender],
+    is_all: bool,
+) -> Missing {
+    let senders = refused.iter().take(SENDERS);
+    let senders: Vec<IpAddr> = senders.map(|sender| sender.address).collect();
+    Missing::SenderRefused {
+        line: collector.agents_with(senders.iter().copied()),
+        is_shared: refused.first().is_some_and(|sender| sender.is_shared),
+        is_all,
+        senders,
+    }
+}
+
+/// The line of the configuration that allows only these senders and those of
+/// `[collector.nodes]`.
+pub(crate) fn any_sender(
+    collector: &Collector,
+    addresses: impl IntoIterator<Item = IpAddr>,
+) -> Missing {
+    let networks: BTreeSet<_> = collector.nodes.values().flatten().copied().collect();
+    let addresses: Vec<IpAddr> = addresses.into_iter().collect();
+    let line = match (networks.is_empty(), addresses.is_empty()) {
+        (true, true) => "agents = [\"ADDRESS\", \"NETWORK/LENGTH\"]".to_owned(),
+        _ => {
+            let restricted = Collector {
+                agents: networks.into_iter().collect(),
+                ..collector.clone()
+            };
+            restricted.agents_with(addresses)
+        }
+    };
+    Missing::AnySender { line }
+}
+
 /// What telemetry knows of those who report.
 struct Heard {
     reporters: Vec<Reporter>,
-    /// Hosts that are heard, by their short names, with how many containers.
-    hosts: BTreeMap<String, u32>,
+    trust: Trust,
+    /// Containers that agents report, by the place of the node that they report for.
+    containers: BTreeMap<usize, u32>,
     flow_samples: u64,
+    refuses_all: bool,
 }
 
 impl Heard {
@@ -89,7 +148,8 @@ impl Heard {
                 (reporter.status.key, reporter)
             })
             .collect();
-        let mut hosts: BTreeMap<String, u32> = BTreeMap::new();
+        let trust = telemetry.trust();
+        let mut containers: BTreeMap<usize, u32> = BTreeMap::new();
         for entity in registry.entities(now) {
             let is_heard = matches!(entity.lifecycle(), Lifecycle::Live | Lifecycle::Warming);
             let kind = entity.kind();
@@ -99,15 +159,11 @@ impl Heard {
             if kind == EntityKind::Host && !entity.name().is_empty() {
                 reporter.interval = reporter.interval.max(heard_every(&entity));
                 reporter.hosts.push(entity.name().to_owned());
-                if is_heard {
-                    hosts.entry(short_name(entity.name())).or_default();
-                }
             }
-            if kind == EntityKind::Container && is_heard {
-                reporter.containers += 1;
-                if let Some(host) = entity.parent() {
-                    *hosts.entry(short_name(host.name())).or_default() += 1;
-                }
+            let is_container = kind == EntityKind::Container && is_heard;
+            reporter.containers += u32::from(is_container);
+            if is_heard && let Some(node) = trust.node_of(&entity) {
+                *containers.entry(node).or_default() += u32::from(is_container);
             }
         }
         let mut reporters: Vec<Reporter> = reporters.into_values().collect();
@@ -118,8 +174,10 @@ impl Heard {
         });
         Self {
             reporters,
-            hosts,
+            trust: trust.clone(),
+            containers,
             flow_samples: registry.health().flow_samples,
+            refuses_all: telemetry.refuses_all(now),
         }
     }
 }

@@ -85,6 +85,19 @@ pub struct Simulation {
     machines: Option<MachineSpec>,
     desk: Desk,
     random: Random,
+    node_address: NodeAddress,
+}
+
+/// The address that the orchestrator reports of each node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NodeAddress {
+    /// That of the host, from which its agent sends.
+    #[default]
+    Own,
+    /// One for all nodes.
+    Shared(Ipv4Addr),
+    /// None: the orchestrator does not know any.
+    Unknown,
 }
 
 /// What is really the case with a service, whether or not telemetry has told yet.
@@ -146,6 +159,7 @@ impl Simulation {
             machines: scenario.machines.clone(),
             desk: Desk::default(),
             random: random.fork(3),
+            node_address: NodeAddress::Own,
         })
     }
 

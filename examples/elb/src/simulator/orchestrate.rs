@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::Simulation;
 use super::host::Host;
 use super::pool::Pool;
 use super::task::{Phase, Task as Simulated};
+use super::{NodeAddress, Simulation};
 use crate::orchestrator::{
-    Availability, Census, DRAINED_FOR, Demand, Labelled, Node, Orchestrator, OrchestratorError,
-    Resources, Rollout, Scaling, Service, ServiceId, Task, TaskState,
+    Availability, Census, DRAINED_FOR, Demand, Labelled, Node, NodeAddresses, Orchestrator,
+    OrchestratorError, Resources, Rollout, Scaling, Service, ServiceId, Task, TaskState,
 };
 use crate::shared::Shared;
 
@@ -32,8 +32,8 @@ impl Orchestrator for Simulation {
         Ok(self.count_all())
     }
 
-    fn node_names(&self) -> Vec<String> {
-        self.host_names()
+    fn nodes(&self) -> Vec<NodeAddresses> {
+        self.node_addresses()
     }
 
     async fn set_availability(
@@ -63,8 +63,8 @@ impl Orchestrator for Shared<Simulation> {
         Ok(self.lock().count_all())
     }
 
-    fn node_names(&self) -> Vec<String> {
-        self.lock().host_names()
+    fn nodes(&self) -> Vec<NodeAddresses> {
+        self.lock().node_addresses()
     }
 
     async fn set_availability(
@@ -98,10 +98,23 @@ impl Simulation {
             .collect()
     }
 
-    fn host_names(&self) -> Vec<String> {
+    fn node_addresses(&self) -> Vec<NodeAddresses> {
         let hosts = self.cluster.hosts.iter();
         let hosts = hosts.filter(|host| !host.is_gone);
-        hosts.map(|host| host.spec.name.clone()).collect()
+        let node = |host: &Host| NodeAddresses {
+            name: host.spec.name.clone(),
+            addresses: match self.node_address {
+                NodeAddress::Own => vec![host.spec.address.into()],
+                NodeAddress::Shared(address) => vec![address.into()],
+                NodeAddress::Unknown => Vec::new(),
+            },
+        };
+        hosts.map(node).collect()
+    }
+
+    /// Sets which addresses are reported of nodes.
+    pub fn report_addresses(&mut self, address: NodeAddress) {
+        self.node_address = address;
     }
 
     fn count_all(&self) -> Census {

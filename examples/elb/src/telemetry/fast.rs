@@ -4,13 +4,18 @@
 //! estimate, and how much of the traffic they see depends on where an agent takes them; so it is
 //! used in the proportion that counters have shown it to be right in, as long as nothing changed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use sflow_metrics::{FlowDefinition, FlowId, Registry, Timestamp};
+use sflow_metrics::{FlowDefinition, FlowId, FlowValue, Registry, Timestamp};
+use sflow_v5::Address;
 
-/// Services that are kept apart by their samples.
-const SERVICES: usize = 1_000;
+use super::trust::Trust;
+
+/// Pairs of a service and an agent that are listed.
+const LISTED: usize = 10_000;
+/// Samples of other senders could crowd those of the nodes out.
+const RESERVED: &str = ";filter=sender.reserved=1";
 /// What is seen at once, and what it is compared with to know whether anything changes.
 const SHORT: Duration = Duration::from_secs(2);
 const LONG: Duration = Duration::from_secs(10);
@@ -57,10 +62,10 @@ impl Measure {
 
     const fn flow(self) -> &'static str {
         match self {
-            Self::BytesIn => "keys=service.dst;value=bytes.net",
-            Self::BytesOut => "keys=service.src;value=bytes.net",
-            Self::PacketsIn => "keys=service.dst;value=frames",
-            Self::PacketsOut => "keys=service.src;value=frames",
+            Self::BytesIn => "keys=service.dst,sender,agent;value=bytes.net",
+            Self::BytesOut => "keys=service.src,sender,agent;value=bytes.net",
+            Self::PacketsIn => "keys=service.dst,sender,agent;value=frames",
+            Self::PacketsOut => "keys=service.src,sender,agent;value=frames",
         }
     }
 }
@@ -93,15 +98,20 @@ pub(super) struct Samples {
     long: Estimates,
 }
 
+/// By the name of a service, the places of the nodes where telemetry knows a task of it.
+pub(crate) type SampledNodes = HashMap<String, BTreeSet<usize>>;
+
 /// Of each measure, the estimate for each service.
 type Estimates = BTreeMap<Measure, HashMap<String, Estimate>>;
 
 impl Watched {
-    /// Begins to watch; `None` if the registry has no room for it.
-    pub(super) fn begin(registry: &mut Registry) -> Option<Self> {
+    /// Starts to watch the samples of reserved senders, or of all; `None` if the registry has no
+    /// room for it.
+    pub(super) fn begin(registry: &mut Registry, only_reserved: bool) -> Option<Self> {
         let mut watch = |measure: Measure, smoothing: Duration| {
-            let definition: FlowDefinition = measure.flow().parse().ok()?;
-            let definition = definition.listing(SERVICES).smoothed_over(Some(smoothing));
+            let filter = if only_reserved { RESERVED } else { "" };
+            let definition: FlowDefinition = format!("{}{filter}", measure.flow()).parse().ok()?;
+            let definition = definition.listing(LISTED).smoothed_over(Some(smoothing));
             registry.watch_flows(definition).ok()
         };
         let mut flows = [const { None }; 4];
@@ -116,8 +126,14 @@ impl Watched {
         })
     }
 
-    /// What samples say now.
-    pub(super) fn take(&self, registry: &Registry, now: Timestamp) -> Samples {
+    /// The rates now, from the samples of agents that report for a node where the service runs.
+    pub(super) fn take(
+        &self,
+        registry: &Registry,
+        trust: &Trust,
+        nodes: &SampledNodes,
+        now: Timestamp,
+    ) -> Samples {
         let mut samples = Samples::default();
         for (measure, short, long) in &self.flows {
             for (id, estimates) in [(short, &mut samples.short), (long, &mut samples.long)] {
@@ -125,18 +141,27 @@ impl Watched {
                     continue;
                 };
                 for row in answer.rows {
-                    let Some(service) = row.keys.first().map(ToString::to_string) else {
+                    let [FlowValue::Text(service), FlowValue::Ip(sender), agent] = &row.keys[..]
+                    else {
                         continue;
                     };
-                    let error = row.sampling_error / 1.96;
-                    let estimate = Estimate {
-                        value: row.value,
-                        variance: error * error,
+                    let Some(nodes) = nodes.get(service.as_ref()) else {
+                        continue;
                     };
-                    estimates
-                        .entry(*measure)
-                        .or_default()
-                        .insert(service, estimate);
+                    let agent = match agent {
+                        FlowValue::Ip(address) => Address::from(*address),
+                        _ => Address::Unknown,
+                    };
+                    let mut reported = trust.sampled_by(*sender, agent).into_iter();
+                    if !trust.is_open() && !reported.any(|node| nodes.contains(&node)) {
+                        continue;
+                    }
+                    let error = row.sampling_error / 1.96;
+                    let of_each = estimates.entry(*measure).or_default();
+                    let sum = of_each.entry(service.to_string()).or_default();
+                    // Without what may be of another flow that made room for this one.
+                    sum.value += row.value - row.error;
+                    sum.variance += error * error;
                 }
             }
         }

@@ -1,44 +1,54 @@
 use std::collections::HashMap;
 
-use sflow_metrics::{AgentKey, Query, Registry, Timestamp};
+use sflow_metrics::{Query, Registry, Timestamp};
 
+use super::trust::Trust;
 use crate::policy::HostLoad;
 
-/// How busy the hosts are that agents report.
+/// How busy the nodes are, by the readings of their agents.
 #[derive(Debug, Default)]
-pub struct Hosts {
+pub struct Hosts<'t> {
     loads: Vec<HostLoad>,
-    by_name: HashMap<String, usize>,
+    by_node: HashMap<usize, usize>,
+    trust: Option<&'t Trust>,
 }
 
-impl Hosts {
-    pub(super) fn take(registry: &Registry, now: Timestamp) -> Self {
-        let mut interfaces: HashMap<AgentKey, f64> = HashMap::new();
+impl<'t> Hosts<'t> {
+    pub(super) fn take(registry: &Registry, trust: &'t Trust, now: Timestamp) -> Self {
+        let mut interfaces: HashMap<usize, f64> = HashMap::new();
         if let Ok(query) = "max:ifinutilization,max:ifoututilization".parse::<Query>() {
             for answer in registry.answers(now, &query) {
                 let values = [answer.value(0), answer.value(1)];
                 let busiest = values.iter().flatten().map(|(value, _)| *value);
-                if let Some(busiest) = busiest.reduce(f64::max) {
-                    let most = interfaces.entry(answer.entity().agent()).or_default();
+                if let Some(busiest) = busiest.reduce(f64::max)
+                    && let Some(node) = trust.node_of(&answer.entity())
+                {
+                    let most = interfaces.entry(node).or_default();
                     *most = most.max(busiest);
                 }
             }
         }
-        let mut hosts = Self::default();
+        let mut hosts = Self {
+            trust: Some(trust),
+            ..Self::default()
+        };
         if let Ok(query) = "avg:cpu_utilization,avg:cpu_steal,avg:mem_utilization".parse::<Query>()
         {
             for answer in registry.answers(now, &query) {
-                let host = answer.entity();
                 let value = |place: usize| answer.value(place).map(|(value, _)| value);
-                let name = short_name(host.name());
-                hosts.by_name.insert(name.clone(), hosts.loads.len());
-                hosts.loads.push(HostLoad {
-                    name,
-                    cpu: value(0),
-                    steal: value(1),
-                    memory: value(2),
-                    network: interfaces.get(&host.agent()).copied(),
-                });
+                let node = trust.node_of(&answer.entity());
+                if let Some(place) = node
+                    && let Some(node) = trust.nodes().get(place)
+                {
+                    hosts.by_node.insert(place, hosts.loads.len());
+                    hosts.loads.push(HostLoad {
+                        name: node.name.clone(),
+                        cpu: value(0),
+                        steal: value(1),
+                        memory: value(2),
+                        network: interfaces.get(&place).copied(),
+                    });
+                }
             }
         }
         hosts
@@ -49,10 +59,11 @@ impl Hosts {
         &self.loads
     }
 
-    /// How busy the host of this name is, with or without its domain.
-    pub fn load(&self, host: &str) -> Option<HostLoad> {
-        let place = self.by_name.get(&short_name(host))?;
-        self.loads.get(*place).cloned()
+    /// How busy the node of this name is, with or without its domain.
+    pub fn load(&self, node: &str) -> Option<HostLoad> {
+        let places = self.trust?.named(node);
+        let mut places = places.iter().filter_map(|place| self.by_node.get(place));
+        self.loads.get(*places.next()?).cloned()
     }
 }
 

@@ -1,19 +1,20 @@
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use sflow_metrics::{EntityKind, Query, Registry, Timestamp};
+use sflow_metrics::{Query, Registry, Timestamp};
 
-use super::hosts::short_name;
 use super::question::Question;
+use super::trust::Trust;
 use crate::orchestrator::{Service, Task, TaskState};
 use crate::policy::Signal;
 
-/// What the telemetry knows at one moment, put to the orchestrator's own list of tasks.
+/// The readings at one moment, matched with the orchestrator's own list of tasks.
 ///
-/// Only what the orchestrator says is running counts, and only from the node that it runs on:
-/// a container that somebody invents, or claims to run elsewhere, has no weight.
+/// Only a task that the orchestrator runs counts, and only a reading from the agent of the node
+/// that it runs on ([`Trust`]).
 #[derive(Debug)]
 pub struct Look<'t> {
     now: Timestamp,
+    trust: &'t Trust,
     /// For each different query, who had something to say.
     said: Vec<(&'t Query, Said<'t>)>,
 }
@@ -21,16 +22,16 @@ pub struct Look<'t> {
 /// What was said to one query.
 #[derive(Debug, Default)]
 struct Said<'t> {
-    entities: Vec<Reading<'t>>,
+    entities: Vec<Reading>,
     by_name: HashMap<&'t str, Vec<usize>>,
-    by_uuid: HashMap<[u8; 16], usize>,
+    by_uuid: HashMap<[u8; 16], Vec<usize>>,
 }
 
 /// What one entity said.
 #[derive(Debug)]
-struct Reading<'t> {
-    /// The host that it is or is on, as far as its agent has said.
-    host: Option<&'t str>,
+struct Reading {
+    /// The place of the node that it is or is on; `None` if it is not checked who reports.
+    node: Option<usize>,
     /// The value of each metric, and when it was read.
     values: Vec<Option<(f64, Timestamp)>>,
 }
@@ -42,6 +43,7 @@ impl<'t> Look<'t> {
     /// Asks each different query once, however many services ask it.
     pub(super) fn take(
         registry: &'t Registry,
+        trust: &'t Trust,
         now: Timestamp,
         questions: impl IntoIterator<Item = &'t Question>,
     ) -> Self {
@@ -49,10 +51,10 @@ impl<'t> Look<'t> {
         for question in questions {
             let query = question.query();
             if !said.iter().any(|(known, _)| *known == query) {
-                said.push((query, Said::to(registry, now, query)));
+                said.push((query, Said::to(registry, trust, now, query)));
             }
         }
-        Self { now, said }
+        Self { now, trust, said }
     }
 
     /// One signal for each metric of the question, as mean over the running tasks of the service.
@@ -73,7 +75,7 @@ impl<'t> Look<'t> {
         let mut tasks: u32 = 0;
         for task in running {
             tasks += 1;
-            let seen: Vec<&Reading<'_>> = said.of(task).collect();
+            let seen: Vec<&Reading> = said.of(task, self.trust).collect();
             if seen.is_empty() {
                 continue;
             }
@@ -113,7 +115,7 @@ impl<'t> Look<'t> {
         let running = service.tasks.iter();
         let running = running.filter(|task| task.state == TaskState::Running);
         let values = running.filter_map(|task| {
-            let seen: Vec<&Reading<'_>> = said.of(task).collect();
+            let seen: Vec<&Reading> = said.of(task, self.trust).collect();
             let value = |place: usize| {
                 let value = seen.iter().find_map(|reading| reading.values[place]);
                 value.map(|(value, _)| value)
@@ -136,16 +138,21 @@ impl<'t> Look<'t> {
         let Some((_, said)) = said.find(|(query, _)| *query == question.query()) else {
             return self.finish(signals, question);
         };
-        let mut by_host: HashMap<String, Vec<&Reading<'_>>> = HashMap::new();
+        let mut by_node: HashMap<usize, Vec<&Reading>> = HashMap::new();
         for reading in &said.entities {
-            if let Some(host) = reading.host {
-                by_host.entry(short_name(host)).or_default().push(reading);
+            if let Some(node) = reading.node {
+                by_node.entry(node).or_default().push(reading);
             }
         }
         for host in hosts {
-            let Some(readings) = by_host.get(&short_name(host)) else {
+            let places = self.trust.named(host).iter();
+            let readings: Vec<_> = places
+                .filter_map(|node| by_node.get(node))
+                .flatten()
+                .collect();
+            if readings.is_empty() {
                 continue;
-            };
+            }
             for (place, sum) in signals.iter_mut().enumerate() {
                 sum.matched += 1;
                 let values = readings.iter().filter_map(|reading| reading.values[place]);
@@ -157,6 +164,20 @@ impl<'t> Look<'t> {
         self.finish(signals, question)
     }
 
+    /// The nodes on which telemetry knows a running task of the service: packet samples of the
+    /// service count there.
+    pub(crate) fn nodes_with(&self, question: &Question, service: &Service) -> BTreeSet<usize> {
+        let mut said = self.said.iter();
+        let said = said.find(|(query, _)| *query == question.query());
+        let running = service.tasks.iter();
+        let running = running.filter(|task| task.state == TaskState::Running);
+        let readings = running.flat_map(|task| {
+            let said = said.iter();
+            said.flat_map(|(_, said)| said.of(task, self.trust))
+        });
+        readings.filter_map(|reading| reading.node).collect()
+    }
+
     fn finish(&self, sums: Vec<Sum>, question: &Question) -> Vec<Signal> {
         let named = question.metrics().iter().zip(sums);
         named
@@ -166,10 +187,14 @@ impl<'t> Look<'t> {
 }
 
 impl<'t> Said<'t> {
-    fn to(registry: &'t Registry, now: Timestamp, query: &'t Query) -> Self {
+    fn to(registry: &'t Registry, trust: &Trust, now: Timestamp, query: &'t Query) -> Self {
         let mut said = Self::default();
         for answer in registry.answers(now, query) {
             let entity = answer.entity();
+            let node = trust.node_of(&entity);
+            if node.is_none() && !trust.is_open() {
+                continue;
+            }
             let place = said.entities.len();
             let name = entity.name();
             if !name.is_empty() {
@@ -179,14 +204,10 @@ impl<'t> Said<'t> {
             if name.len() >= NAME_LENGTH
                 && let Some(uuid) = entity.uuid()
             {
-                said.by_uuid.insert(uuid.0, place);
+                said.by_uuid.entry(uuid.0).or_default().push(place);
             }
             said.entities.push(Reading {
-                host: match entity.kind() {
-                    EntityKind::Host => Some(name),
-                    _ => entity.parent().map(|host| host.name()),
-                }
-                .filter(|name| !name.is_empty()),
+                node,
                 values: (0..query.expressions().len())
                     .map(|place| answer.value(place))
                     .collect(),
@@ -195,34 +216,35 @@ impl<'t> Said<'t> {
         said
     }
 
-    /// What was said of a task, by agents that may: those of its own node.
-    fn of(&self, task: &Task) -> impl Iterator<Item = &Reading<'t>> {
+    /// The readings of a task, from the agent of its own node.
+    fn of(&self, task: &Task, trust: &Trust) -> impl Iterator<Item = &Reading> {
         let name = task.container.as_str();
         let is_cut = name.len() > NAME_LENGTH;
         let by_uuid = task.uuid.filter(|_| is_cut);
         let by_uuid = by_uuid.and_then(|uuid| self.by_uuid.get(&uuid));
-        let by_uuid = by_uuid.and_then(|place| self.entities.get(*place));
+        let by_uuid = by_uuid.into_iter().flatten();
+        let by_uuid = by_uuid.filter_map(|place| self.entities.get(*place));
         let by_name = match is_cut {
             true => name.get(..NAME_LENGTH).filter(|_| task.uuid.is_none()),
             false => Some(name),
         };
         let by_name = by_name.into_iter().flat_map(|name| self.named(name));
-        let is_there = |reading: &&Reading<'t>| match (reading.host, &task.node) {
-            (Some(host), Some(node)) => is_same_host(host, node),
-            _ => true,
+        let nodes = match &task.node {
+            Some(node) if !trust.is_open() => Some(trust.named(node).to_vec()),
+            _ => None,
         };
-        by_uuid.into_iter().chain(by_name).filter(is_there)
+        let is_there = move |reading: &&Reading| match (&nodes, reading.node) {
+            (Some(nodes), Some(node)) => nodes.contains(&node),
+            (Some(_), None) => false,
+            (None, _) => true,
+        };
+        by_uuid.chain(by_name).filter(is_there)
     }
 
-    fn named(&self, name: &str) -> impl Iterator<Item = &Reading<'t>> {
+    fn named(&self, name: &str) -> impl Iterator<Item = &Reading> {
         let places = self.by_name.get(name).into_iter().flatten();
         places.filter_map(|place| self.entities.get(*place))
     }
-}
-
-/// Whether two names are of one host: with and without its domain, in whatever case.
-fn is_same_host(a: &str, b: &str) -> bool {
-    short_name(a) == short_name(b)
 }
 
 /// A sum on its way to a mean.
@@ -287,6 +309,7 @@ mod tests {
             let source = (delivery.source, 6343).into();
             telemetry.receive(delivery.at, source, delivery.bytes);
         });
+        telemetry.set_nodes(now, simulation.nodes());
         let names = [scenario.services[0].name.clone()];
         let mut found = simulation.services(&names).await.unwrap();
         (telemetry, found.remove(0), now)
@@ -371,18 +394,5 @@ mod tests {
         assert_eq!((signal.value, signal.contributing), (None, 0));
         let signal = ask(&Telemetry::default(), now, &service);
         assert_eq!((signal.matched, signal.value), (0, None));
-    }
-
-    #[test]
-    fn hosts_are_the_same_with_and_without_their_domain() {
-        for (a, b, same) in [
-            ("node1", "node1", true),
-            ("node1", "NODE1.example.org", true),
-            ("node1", "node10", false),
-            ("node1.a", "node1.b", true),
-            ("node1", "", false),
-        ] {
-            assert_eq!(is_same_host(a, b), same, "{a} {b}");
-        }
     }
 }

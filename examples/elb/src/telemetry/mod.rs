@@ -4,9 +4,12 @@ mod fast;
 mod hosts;
 mod look;
 mod question;
+mod refused;
 mod shown;
+mod trust;
 mod work;
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -16,15 +19,20 @@ use sflow_v5::{Datagram, Error, Fault};
 use tracing::warn;
 
 pub use self::fast::Sampled;
+pub(crate) use self::fast::SampledNodes;
 use self::fast::{Corrections, Samples, Watched};
 pub use self::hosts::Hosts;
 pub(crate) use self::hosts::short_name;
 pub use self::look::Look;
 pub(crate) use self::look::NAME_LENGTH;
 pub use self::question::Question;
+pub use self::refused::RefusedSender;
+use self::refused::RefusedSenders;
 pub use self::shown::{ContainerView, Intake};
+use self::trust::Claims;
+pub use self::trust::{Claimant, EVERY_NODE, NodeReport, NodeSenders, Reporter, Trust};
 pub use self::work::{question_of_work, work_per_cpu};
-use crate::orchestrator::{Service, Task};
+use crate::orchestrator::{NodeAddresses, Service, Task};
 
 /// Decodes what arrives and keeps the picture. Nothing that arrives is an error here: what
 /// cannot be used is counted by cause, and told in the log once for each cause.
@@ -39,12 +47,27 @@ pub struct Telemetry {
     watched: Option<Watched>,
     samples: Samples,
     corrections: Corrections,
+    senders: NodeSenders,
+    claims: Claims,
+    trust: Trust,
+    refused_senders: RefusedSenders,
+    /// When the first sFlow datagram arrived, and the last one of an allowed sender.
+    first_datagram: Option<Timestamp>,
+    last_allowed: Option<Timestamp>,
+    /// Whether an agent has reported for a node.
+    has_reporter: bool,
 }
 
-/// What is refused before it is read.
-const STRANGER: &str = "sender not allowed";
+/// Refused: datagrams of senders that `collector.agents` does not allow.
+pub(crate) const SENDER_NOT_ALLOWED: &str = "sender not allowed";
 /// What is refused before it is seen.
 const OVERFLOW: &str = "overflow of the socket";
+
+/// How long datagrams must have arrived before it is certain that all of them are refused: agents
+/// that poll every 10 s have sent more than once by then.
+const SURE: Duration = Duration::from_secs(20);
+/// How recent a datagram must be to count as one of an agent that runs.
+const LATELY: Duration = Duration::from_secs(90);
 
 /// How often what has fallen silent is looked for.
 const EXPIRE_EVERY: Duration = Duration::from_secs(5);
@@ -68,7 +91,41 @@ impl Telemetry {
             watched: None,
             samples: Samples::default(),
             corrections: Corrections::default(),
+            senders: NodeSenders::default(),
+            claims: Claims::default(),
+            trust: Trust::default(),
+            refused_senders: RefusedSenders::default(),
+            first_datagram: None,
+            last_allowed: None,
+            has_reporter: false,
         }
+    }
+
+    /// Sets the senders that report for nodes beside the addresses that the orchestrator has.
+    /// They count from the next [`set_nodes`](Self::set_nodes) on.
+    pub fn set_node_senders(&mut self, senders: NodeSenders) {
+        self.senders = senders;
+    }
+
+    /// Sets the nodes of the cluster, and decides which agent reports for each of them.
+    pub fn set_nodes(&mut self, now: Timestamp, nodes: Vec<NodeAddresses>) {
+        let trust = Trust::new(now, &self.registry, nodes, &self.senders, &mut self.claims);
+        self.registry.reserve(trust.senders());
+        let mut nodes = trust.nodes().iter();
+        self.has_reporter |= nodes.any(|node| !matches!(node.reporter, Reporter::None));
+        self.trust = trust;
+    }
+
+    /// Who would report for these nodes of the cluster now.
+    pub fn reports(&self, now: Timestamp, nodes: Vec<NodeAddresses>) -> Vec<NodeReport> {
+        let mut claims = Claims::default();
+        let trust = Trust::new(now, &self.registry, nodes, &self.senders, &mut claims);
+        trust.nodes().to_vec()
+    }
+
+    /// Which agent reports for which node, as [`set_nodes`](Self::set_nodes) decided last.
+    pub const fn trust(&self) -> &Trust {
+        &self.trust
     }
 
     /// Takes one datagram as it came from a socket or a capture.
@@ -76,7 +133,10 @@ impl Telemetry {
         self.datagrams += 1;
         match Datagram::parse(bytes) {
             Ok(datagram) => {
-                self.registry.ingest(received_at, source.ip(), &datagram);
+                let sender = source.ip().to_canonical();
+                self.first_datagram.get_or_insert(received_at);
+                self.last_allowed = Some(received_at);
+                self.registry.ingest(received_at, sender, &datagram);
                 for (cause, count) in broken_inside(&self.registry.health()) {
                     if count > 0 && self.told.insert(cause) {
                         warn!(%source, "a {cause} in a datagram; further ones are only counted");
@@ -96,13 +156,49 @@ impl Telemetry {
         }
     }
 
-    /// Counts a datagram of a sender that is not to be heard.
-    pub fn turn_away(&mut self, source: SocketAddr) {
+    /// Counts a datagram of a sender that `collector.agents` does not allow.
+    pub fn turn_away(&mut self, received_at: Timestamp, source: SocketAddr, bytes: &[u8]) {
         self.datagrams += 1;
-        *self.refused.entry(STRANGER).or_default() += 1;
-        if self.told.insert(STRANGER) {
-            warn!(%source, "a sender that is not in collector.agents; others are only counted");
+        *self.refused.entry(SENDER_NOT_ALLOWED).or_default() += 1;
+        if self.told.insert(SENDER_NOT_ALLOWED) {
+            warn!(
+                %source,
+                "ignored a datagram: its sender is not in collector.agents; others are only counted"
+            );
         }
+        if let Ok(datagram) = Datagram::parse(bytes) {
+            let sender = source.ip().to_canonical();
+            let agent = datagram.header.agent_address;
+            self.first_datagram.get_or_insert(received_at);
+            self.refused_senders.add(received_at, sender, agent);
+        }
+    }
+
+    /// The senders that were refused lately: those with the address of a node first, then those
+    /// that sent most.
+    pub fn refused_senders(&self, now: Timestamp) -> Vec<RefusedSender> {
+        let mut refused: Vec<RefusedSender> = self.refused_senders.recent(now).copied().collect();
+        refused.sort_by_key(|it| (!self.trust.is_node(it.address), Reverse(it.datagrams)));
+        refused
+    }
+
+    /// Whether sFlow datagrams arrive and none of them counts, because `collector.agents` or the
+    /// addresses of the nodes refuse all agents. That takes some time to be sure of; once an agent
+    /// has reported for a node, it is false for good. So it is false without agents as well, and
+    /// nobody can cause it by sending to a port on which the agents of the nodes are received.
+    pub fn refuses_all(&self, now: Timestamp) -> bool {
+        let is_sure = self.first_datagram.is_some_and(|first| now - first >= SURE);
+        if self.has_reporter || !is_sure {
+            return false;
+        }
+        let mut refused = self.refused_senders.within(now, LATELY);
+        let is_refused = match self.last_allowed {
+            None => refused.next().is_some(),
+            Some(_) => refused.any(|it| self.trust.is_node(it.address)),
+        };
+        let is_allowed_lately = self.last_allowed.is_some_and(|last| now - last < LATELY);
+        let mut nodes = self.trust.nodes().iter();
+        is_refused || (is_allowed_lately && nodes.any(|node| !node.foreign.is_empty()))
     }
 
     /// So many datagrams in all were dropped at the socket, because they came faster than they
@@ -133,19 +229,20 @@ impl Telemetry {
         now: Timestamp,
         questions: impl IntoIterator<Item = &'t Question>,
     ) -> Look<'t> {
-        Look::take(&self.registry, now, questions)
+        Look::take(&self.registry, &self.trust, now, questions)
     }
 
-    /// Looks at what packet samples say now, for [`sampled`](Self::sampled) to answer from. From
-    /// the first look on, samples are kept.
-    pub fn sample(&mut self, now: Timestamp, is_known: impl Fn(&str) -> bool) {
+    /// Reads the rates of packet samples for [`sampled`](Self::sampled). Samples of a service count
+    /// on the nodes where [`Look::nodes_with`] finds a task of it. From the first call on, samples
+    /// are collected.
+    pub(crate) fn sample(&mut self, now: Timestamp, nodes: &SampledNodes) {
         if self.watched.is_none() {
-            self.watched = Watched::begin(&mut self.registry);
+            self.watched = Watched::begin(&mut self.registry, !self.trust.is_open());
         }
         if let Some(watched) = &self.watched {
-            self.samples = watched.take(&self.registry, now);
+            self.samples = watched.take(&self.registry, &self.trust, nodes, now);
         }
-        self.corrections.keep(is_known);
+        self.corrections.keep(|service| nodes.contains_key(service));
     }
 
     /// What packet samples say of a metric of all containers of a service together, if counters
@@ -163,8 +260,8 @@ impl Telemetry {
     }
 
     /// How busy the hosts are.
-    pub fn hosts(&self, now: Timestamp) -> Hosts {
-        Hosts::take(&self.registry, now)
+    pub fn hosts(&self, now: Timestamp) -> Hosts<'_> {
+        Hosts::take(&self.registry, &self.trust, now)
     }
 
     /// The containers seen now, by the service that they belong to by swarm's way of naming them.
@@ -271,11 +368,32 @@ pub fn service_of(container: &str) -> Option<&str> {
 }
 
 /// What could not be used of datagrams that could.
-fn broken_inside(health: &Health) -> [(&'static str, u64); 3] {
+fn broken_inside(health: &Health) -> [(&'static str, u64); 9] {
     [
         ("malformed sample", health.malformed_samples),
         ("malformed record", health.malformed_records),
         ("datagram of one agent too many", health.datagrams_refused),
+        ("datagram out of sequence", health.datagrams_rejected),
+        (
+            "counters sample out of sequence",
+            health.counter_samples_rejected,
+        ),
+        (
+            "packet sample out of sequence",
+            health.flow_samples_rejected,
+        ),
+        (
+            "packet sample with an impossible rate",
+            health.flow_samples_bad_rate,
+        ),
+        (
+            "packet sample with an impossible length",
+            health.flow_samples_bad_length,
+        ),
+        (
+            "packet sample above the line rate",
+            health.flow_samples_above_line_rate,
+        ),
     ]
 }
 
@@ -298,6 +416,8 @@ fn cause(bytes: &[u8], error: &Error) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
 
     #[test]
@@ -356,5 +476,50 @@ mod tests {
         let expected = expected.map(|(cause, count)| (cause.to_owned(), count));
         assert_eq!(refused, BTreeMap::from(expected));
         assert_eq!(telemetry.intake().datagrams, 9);
+    }
+
+    /// All agents arrive with the address of a proxy, which is the address of no node.
+    #[test]
+    fn senders_that_are_not_nodes_are_refused_until_an_agent_reports() {
+        use crate::config::Config as Configured;
+        use crate::orchestrator::Orchestrator as _;
+        use crate::simulator::{Scenario, Simulation};
+
+        const START: Timestamp = Timestamp::from_secs(1_700_000_000);
+        let scenario = Scenario::named("article").unwrap();
+        let mut simulation = Simulation::new(&scenario, 1, START).unwrap();
+        let mut telemetry = Telemetry::default();
+        let mut pass = |telemetry: &mut Telemetry, seconds, sender: Option<[u8; 4]>| {
+            let now = START + Duration::from_secs(seconds);
+            simulation.advance(now, |sent| {
+                let sender = sender.map_or(sent.source, IpAddr::from);
+                telemetry.receive(sent.at, (sender, 6343).into(), sent.bytes);
+            });
+            telemetry.set_nodes(now, simulation.nodes());
+            telemetry.refuses_all(now)
+        };
+        let proxy = Some([172, 18, 0, 1]);
+        assert!(!pass(&mut telemetry, 1, proxy), "that is too early to know");
+        assert!(pass(&mut telemetry, 45, proxy));
+        let now = START + Duration::from_secs(45);
+        let refused = crate::presence::foreign(telemetry.trust().nodes(), |_| false);
+        let words = refused[0].to_string();
+        assert_eq!(refused.len(), 1, "{refused:?}");
+        let (_, line) = words.split_once("add ").unwrap();
+        let (line, _) = line.split_once(" under [collector.nodes]").unwrap();
+        let text = format!("[collector.nodes]\n{line}\n");
+        let config = Configured::from_toml(&text).unwrap();
+        telemetry.set_node_senders(config.collector.nodes);
+        telemetry.set_nodes(now, nodes_of(&telemetry));
+        assert!(!telemetry.refuses_all(now));
+    }
+
+    fn nodes_of(telemetry: &Telemetry) -> Vec<NodeAddresses> {
+        let nodes = telemetry.trust().nodes().iter();
+        let nodes = nodes.map(|node| NodeAddresses {
+            name: node.name.clone(),
+            addresses: node.addresses.clone(),
+        });
+        nodes.collect()
     }
 }

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use sflow_metrics::QueryError;
 
-use super::hosts::short_name;
 use super::look::Look;
 use super::question::Question;
 use crate::orchestrator::Service;
@@ -25,7 +24,7 @@ pub fn question_of_work() -> Result<Question, QueryError> {
     Question::new(&["vir_cpu_cores", "vir_pkts_in+vir_pkts_out"])
 }
 
-/// For each host, its packets per CPU second as a part of the median over the hosts that run
+/// For each node, by its name, its packets per CPU second as a part of the median over the hosts that run
 /// the same service; of several services, weighted by the CPU that they use there. Hosts that
 /// cannot be compared are left out.
 pub fn work_per_cpu<'s>(
@@ -38,7 +37,7 @@ pub fn work_per_cpu<'s>(
         let mut hosts: BTreeMap<String, (f64, f64)> = BTreeMap::new();
         for (task, values) in look.each(question, service) {
             if let (Some(node), [Some(cores), Some(packets)]) = (&task.node, &values[..]) {
-                let (all_cores, all_packets) = hosts.entry(short_name(node)).or_default();
+                let (all_cores, all_packets) = hosts.entry(node.clone()).or_default();
                 *all_cores += cores;
                 *all_packets += packets;
             }
@@ -88,6 +87,7 @@ mod tests {
         simulation.advance(now, |sent| {
             telemetry.receive(sent.at, (sent.source, 6343).into(), sent.bytes);
         });
+        telemetry.set_nodes(now, simulation.nodes());
         let mut services = simulation.services(&names).await.unwrap();
         let question = question_of_work().unwrap();
         let work = |services: &[Service]| {

@@ -9,7 +9,7 @@ use ratatui::widgets::Paragraph;
 use super::service::{self, Detail};
 use crate::view::{DecisionView, ServiceView, Snapshot};
 use crate::words::{Scale, count, duration, shortened};
-use harmless::printable;
+use untrusted::printable;
 
 /// Draws the snapshot into the whole frame, leaving out what a small one has no room for.
 pub(super) fn draw(frame: &mut Frame<'_>, snapshot: &Snapshot) {

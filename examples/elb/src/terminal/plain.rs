@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use crate::telemetry::Intake;
 use crate::view::{DecisionView, ServiceView, Snapshot};
 use crate::words::{count, duration, limits, log_time, quantity};
-use harmless::printable;
+use untrusted::printable;
 
 /// Writes a heading once, every decision that changes something, and how things stand every
 /// ten seconds of the loop's time.

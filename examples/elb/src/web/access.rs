@@ -1,32 +1,33 @@
-//! Who may do what: reading is open to who can reach the port, writing is not.
+//! Access: everybody who reaches the port may read; writing and costly reading are restricted.
 //!
-//! A browser is a door: a page of somebody else can make it ask us, by a name that he lets point
-//! to this machine (which is why names are looked at), or with a form (which is why a write needs
-//! what a form cannot send).
+//! A browser can be led here by another site: by a name that resolves to this machine, for which
+//! [`serve::check_host`] looks at names, or by a form, for which a write needs what a form cannot
+//! send.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
-use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
-use axum::http::header::{AUTHORIZATION, HOST, HeaderName, ORIGIN, WWW_AUTHENTICATE};
+use axum::extract::FromRequestParts;
+use axum::http::header::{AUTHORIZATION, HeaderName, ORIGIN, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
-use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use serve::{Problem, host, is_localhost, peer, quoted};
 use subtle::ConstantTimeEq as _;
 use tracing::{info, warn};
 
 use super::Site;
-use super::problem::{Problem, repeated};
 
-/// Who may do what.
+/// What a client needs to write.
 #[derive(Clone, Default)]
 pub struct Access {
-    /// Who writes has to know it. Without one, only this machine may write.
+    /// The token that a request to write contains. Without one, only clients on this machine may
+    /// write, and nobody where [`names`](Self::names) are set.
     pub token: Option<String>,
     /// Names by which this machine is reached, besides its addresses and `localhost`: those that
-    /// a proxy on it hands on.
+    /// a proxy passes on.
     pub names: Vec<String>,
 }
 
@@ -45,7 +46,7 @@ const WRONG_TOKEN: u32 = 20;
 /// The header that a form cannot send.
 pub(super) const X_ELB: HeaderName = HeaderName::from_static("x-elb");
 
-/// That who asks may write.
+/// Proof that the request is authorised to write.
 #[derive(Debug)]
 pub(super) struct Permit(());
 
@@ -54,69 +55,81 @@ impl FromRequestParts<Site> for Permit {
 
     async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Problem> {
         let peer = peer(&parts.extensions);
-        let refused = |problem| {
-            let method = &parts.method;
-            let path = repeated(parts.uri.path());
-            if site.complaints.is_due() {
-                warn!(
-                    ?peer,
-                    "refused to {method} {path}; more of this is told every ten seconds"
-                );
+        let checked = own_page(&parts.headers).and_then(|()| match &site.access.token {
+            Some(token) => check_token(token, parts, site),
+            None => {
+                no_names(&site.access.names)?;
+                this_machine(peer, &parts.headers)
             }
-            problem
-        };
-        own_page(&parts.headers).map_err(refused)?;
-        let known = site.access.token.as_deref();
-        match (known, bearer(&parts.headers)) {
-            (Some(known), Some(given)) if is_same(known, given) => {}
-            (Some(_), given) => {
-                if given.is_some()
-                    && let Some(peer) = peer
-                {
-                    site.pace.charge(peer, WRONG_TOKEN);
-                }
-                return Err(refused(unauthorised(given.is_some())));
-            }
-            (None, _) => this_machine(peer, &parts.headers).map_err(refused)?,
-        }
-        info!(?peer, "{} {}", parts.method, repeated(parts.uri.path()));
+        });
+        checked.inspect_err(|_| site.log_refusal(parts))?;
+        info!(?peer, "{} {}", parts.method, quoted(parts.uri.path()));
         Ok(Self(()))
     }
 }
 
-/// Answers nobody who asks by a name that is not ours: somebody else may have let it point here.
-pub(super) async fn by_our_name(
-    State(site): State<Site>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let is_here = peer(request.extensions()).is_some_and(|peer| peer.is_loopback());
-    let names = &site.access.names;
-    let is_our_name = |host: Authority| {
-        let known = |name: &String| name.eq_ignore_ascii_case(host.host());
-        is_address(&host) || names.iter().any(known)
-    };
-    // Programs may leave it out; browsers do not.
-    let is_said = request.headers().contains_key(HOST);
-    let is_ours = !is_said || host(request.headers()).is_some_and(is_our_name);
-    // From elsewhere any name may be ours; who is there can ask by the address as well.
-    if is_ours || (!is_here && names.is_empty()) {
-        return next.run(request).await;
+/// Proof that the request may ask for costly work: it has the token, where one is configured.
+#[derive(Debug)]
+pub(super) struct CostlyRead(());
+
+impl FromRequestParts<Site> for CostlyRead {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Problem> {
+        if let Some(token) = &site.access.token {
+            check_token(token, parts, site).inspect_err(|_| site.log_refusal(parts))?;
+        }
+        Ok(Self(()))
     }
-    let given = request.headers().get(HOST);
-    let given = given.map_or("", |given| given.to_str().unwrap_or("?"));
-    Problem::new(
-        StatusCode::MISDIRECTED_REQUEST,
-        &format!("This is not {:?}.", repeated(given)),
-        "Ask by an address or as localhost, or let the proxy in between do so.",
-    )
-    .into_response()
 }
 
-/// The address that a request came from.
-pub(super) fn peer(extensions: &Extensions) -> Option<IpAddr> {
-    let ConnectInfo(address) = extensions.get::<ConnectInfo<SocketAddr>>()?;
-    Some(address.ip().to_canonical())
+/// The time of the last refusal in the log: one is logged in ten seconds.
+#[derive(Debug, Default)]
+pub(super) struct RefusalLog(Mutex<Option<Instant>>);
+
+impl Site {
+    fn log_refusal(&self, parts: &Parts) {
+        const INTERVAL: Duration = Duration::from_secs(10);
+
+        let mut last = self.refusals.0.lock().unwrap_or_else(|it| it.into_inner());
+        if last.is_some_and(|last| last.elapsed() <= INTERVAL) {
+            return;
+        }
+        *last = Some(Instant::now());
+        let (peer, path) = (peer(&parts.extensions), quoted(parts.uri.path()));
+        warn!(
+            ?peer,
+            "refused to {} {path}; at most one such line in ten seconds", parts.method
+        );
+    }
+}
+
+/// Fails if the request does not contain the token; a wrong one costs the client many requests.
+fn check_token(known: &str, parts: &Parts, site: &Site) -> Result<(), Problem> {
+    let given = bearer(&parts.headers);
+    if given.is_some_and(|given| is_same(known, given)) {
+        return Ok(());
+    }
+    if given.is_some()
+        && let Some(peer) = peer(&parts.extensions)
+    {
+        site.limiter.charge(peer, WRONG_TOKEN);
+    }
+    Err(unauthorised(given.is_some()))
+}
+
+/// Fails if names are set: a proxy then passes requests on, and its address says nothing about
+/// the client.
+fn no_names(names: &[String]) -> Result<(), Problem> {
+    if names.is_empty() {
+        return Ok(());
+    }
+    Err(Problem::new(
+        StatusCode::FORBIDDEN,
+        "http.names is set and there is no token: nobody may change anything.",
+        "Set http.token or http.token_file, start elb again, and send the token as \
+         Authorization: Bearer TOKEN.",
+    ))
 }
 
 /// Whether who asks is no page of somebody else, as far as a browser says.
@@ -184,7 +197,7 @@ fn unauthorised(is_wrong: bool) -> Problem {
 
     let (detail, challenge) = match is_wrong {
         true => ("The token is wrong.", INVALID),
-        false => ("Changing anything needs the token.", CHALLENGE),
+        false => ("This request needs the token.", CHALLENGE),
     };
     Problem::new(
         StatusCode::UNAUTHORIZED,
@@ -207,25 +220,4 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 /// Takes as long wherever the first difference is.
 fn is_same(known: &str, given: &str) -> bool {
     !known.is_empty() && bool::from(known.as_bytes().ct_eq(given.as_bytes()))
-}
-
-/// Whom the one `Host` header names.
-fn host(headers: &HeaderMap) -> Option<Authority> {
-    let mut given = headers.get_all(HOST).iter();
-    let (only, None) = (given.next()?, given.next()) else {
-        return None;
-    };
-    let host: Authority = only.to_str().ok()?.parse().ok()?;
-    (!host.as_str().contains('@')).then_some(host)
-}
-
-/// Whether a host cannot be somebody else's name.
-fn is_address(host: &Authority) -> bool {
-    let name = host.host();
-    is_localhost(name) || name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok()
-}
-
-fn is_localhost(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    name == "localhost" || name.ends_with(".localhost")
 }

@@ -11,26 +11,20 @@
 //! | `/healthz` | 200 while the loop runs, else 503 |
 //! | `/readyz` | 200 when it has all that it needs to decide, else 503 |
 //!
-//! Reading never changes anything. Writing needs a token where one is configured, and is only
-//! for this machine where none is.
+//! Reading never changes anything. Writing, and reading that costs much, need the token where one
+//! is configured; without one, only clients on this machine may write.
 
 mod access;
 mod api;
 mod html;
-mod listener;
 mod metrics;
-mod pace;
 mod page;
-mod problem;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::Router;
-use axum::body::HttpBody as _;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::header::{
@@ -40,12 +34,14 @@ use axum::http::{HeaderName, Method, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use serde::Deserialize;
+use serve::{HostCheck, Problem, RateLimiter, Work};
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
 pub use self::access::Access;
-use self::pace::{Pace, Seldom};
-use self::problem::Problem;
+use self::access::RefusalLog;
 use crate::chart;
 use crate::handle::Handle;
 use crate::policy::Kind;
@@ -59,8 +55,9 @@ pub struct Site {
     handle: Handle,
     show: Arc<dyn Fn(usize) -> Snapshot + Send + Sync>,
     access: Arc<Access>,
-    pace: Arc<Pace>,
-    complaints: Arc<Seldom>,
+    hosts: HostCheck,
+    limiter: RateLimiter,
+    refusals: Arc<RefusalLog>,
     /// How many answers of which status there were.
     answers: Shared<BTreeMap<u16, u64>>,
     api: Arc<api::Own>,
@@ -74,8 +71,9 @@ impl Site {
             handle,
             show: Arc::new(move |points| shown.glance(points)),
             access: Arc::default(),
-            pace: Arc::default(),
-            complaints: Arc::default(),
+            hosts: HostCheck::default(),
+            limiter: RateLimiter::default(),
+            refusals: Arc::default(),
             answers: Shared::default(),
             api: Arc::default(),
         }
@@ -85,6 +83,7 @@ impl Site {
     #[must_use]
     pub fn with_access(self, access: Access) -> Self {
         Self {
+            hosts: HostCheck::new(&access.names),
             access: Arc::new(access),
             ..self
         }
@@ -114,7 +113,54 @@ pub async fn serve(
     site: Site,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    listener::serve(listener, router(site), shutdown).await
+    serve::serve(listener, router(site), shutdown).await
+}
+
+/// A server with a thread of its own.
+#[derive(Debug)]
+pub struct Server {
+    stop: oneshot::Sender<()>,
+    ended: oneshot::Receiver<io::Result<()>>,
+}
+
+impl Server {
+    /// Serves the site on a thread of its own, so that it answers whatever the control loop does.
+    ///
+    /// # Errors
+    ///
+    /// If the thread cannot be started.
+    pub fn start(listener: std::net::TcpListener, site: Site) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let (stop, stopped) = oneshot::channel();
+        let (end, ended) = oneshot::channel();
+        let shutdown = async move {
+            stopped.await.ok();
+        };
+        let work = move || {
+            let result = runtime
+                .block_on(async { serve(TcpListener::from_std(listener)?, site, shutdown).await });
+            // A job that blocks is not waited for.
+            runtime.shutdown_background();
+            end.send(result).ok();
+        };
+        std::thread::Builder::new()
+            .name("http".to_owned())
+            .spawn(work)?;
+        Ok(Self { stop, ended })
+    }
+
+    /// Ends the server, as the end of `shutdown` does in [`serve`].
+    ///
+    /// # Errors
+    ///
+    /// Those of the listener.
+    pub async fn stop(self) -> io::Result<()> {
+        self.stop.send(()).ok();
+        self.ended.await.unwrap_or(Ok(()))
+    }
 }
 
 /// The paths of the API, as its document has them.
@@ -135,14 +181,17 @@ pub fn router(site: Site) -> Router {
         .merge(api::router())
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
-        .layer(middleware::from_fn(bounded));
+        .layer(middleware::from_fn(serve::limit_request));
     in_time
         .merge(api::patient_router())
         .layer(middleware::from_fn_with_state(
-            site.clone(),
-            access::by_our_name,
+            site.hosts.clone(),
+            serve::check_host,
         ))
-        .layer(middleware::from_fn_with_state(site.clone(), pace::keep))
+        .layer(middleware::from_fn_with_state(
+            site.limiter.clone(),
+            serve::limit_rate,
+        ))
         .layer(middleware::from_fn(restrict))
         .layer(middleware::from_fn_with_state(site.clone(), count))
         .with_state(site)
@@ -192,7 +241,16 @@ async fn show_script() -> Response {
     (javascript, page::SCRIPT).into_response()
 }
 
-async fn show_chart(State(site): State<Site>, Path(file): Path<String>) -> Response {
+async fn show_chart(
+    State(site): State<Site>,
+    Extension(work): Extension<Work>,
+    Path(file): Path<String>,
+) -> Response {
+    let drawn = work.run(move || draw_chart(&site, &file)).await;
+    drawn.unwrap_or_else(IntoResponse::into_response)
+}
+
+fn draw_chart(site: &Site, file: &str) -> Response {
     let snapshot = site.snapshot();
     let name = file.strip_suffix(".svg");
     let service = snapshot
@@ -216,15 +274,19 @@ async fn show_chart(State(site): State<Site>, Path(file): Path<String>) -> Respo
             ([(CONTENT_TYPE, "image/svg+xml")], svg).into_response()
         }
         None => {
-            let file = shortened(&file, 80);
+            let file = shortened(file, 80);
             let words = format!("There is no chart {file}; a chart is named SERVICE.svg.\n");
             (StatusCode::NOT_FOUND, words).into_response()
         }
     }
 }
 
-async fn show_metrics(State(site): State<Site>) -> Response {
-    match metrics::exposition(&site) {
+async fn show_metrics(State(site): State<Site>, Extension(work): Extension<Work>) -> Response {
+    let exposition = match work.run(move || metrics::exposition(&site)).await {
+        Ok(exposition) => exposition,
+        Err(problem) => return problem.into_response(),
+    };
+    match exposition {
         Ok(body) => ([(CONTENT_TYPE, metrics::MEDIA_TYPE)], body).into_response(),
         Err(fmt::Error) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
@@ -250,35 +312,11 @@ async fn not_allowed(method: Method, uri: Uri) -> Problem {
     Problem::new(
         StatusCode::METHOD_NOT_ALLOWED,
         &format!(
-            "{path} does not understand {}.",
+            "{path} does not support {}.",
             shortened(method.as_str(), 20)
         ),
-        "The header Allow of this answer names what it understands.",
+        "The header Allow of this response names what it supports.",
     )
-}
-
-/// Refuses a body that says that it is too large, and ends what takes too long: a body that
-/// comes byte by byte.
-async fn bounded(request: Request, next: Next) -> Response {
-    const LONGEST: Duration = Duration::from_secs(10);
-
-    if request.body().size_hint().lower() > api::BODY as u64 {
-        return Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "The body is too large.",
-            "Send at most 1 MiB.",
-        )
-        .into_response();
-    }
-    match tokio::time::timeout(LONGEST, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => Problem::new(
-            StatusCode::REQUEST_TIMEOUT,
-            "The request took too long.",
-            "Send all of it within ten seconds.",
-        )
-        .into_response(),
-    }
 }
 
 async fn count(State(site): State<Site>, request: Request, next: Next) -> Response {
@@ -307,10 +345,10 @@ async fn restrict(request: Request, next: Next) -> Response {
 #[cfg(test)]
 mod tests {
     use std::net::SocketAddr;
+    use std::time::Duration;
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
-    use tokio::sync::oneshot;
     use tokio::task::JoinHandle;
 
     use sflow_metrics::Timestamp;
@@ -502,6 +540,28 @@ mod tests {
             assert!(!body.contains(harm), "{harm:?} in {body}");
         }
         assert_eq!(body.matches("</style>").count(), 1);
+    }
+
+    #[tokio::test]
+    async fn unprintable_characters_are_escaped_in_every_response() {
+        let name = "a\u{202e}b\u{2069}\u{200f}\u{61c}\u{200b}\u{9b}\u{7f}\u{1b}\u{2028}\u{e0041}";
+        let page = Page::open(snapshot(name)).await;
+        for path in [
+            "/",
+            "/metrics",
+            "/api/v1/snapshot",
+            "/api/v1/nothing/\u{202e}",
+        ] {
+            let (_, body) = page.get(&path.replace('\u{202e}', "%E2%80%AE")).await;
+            let bad = body
+                .chars()
+                .find(|c| untrusted::is_unprintable(*c) && *c != '\n');
+            assert_eq!(bad, None, "{path}: {body}");
+        }
+        let (_, body) = page.get("/api/v1/snapshot").await;
+        let value: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+        assert_eq!(value["services"][0]["name"], name);
+        assert!(body.contains("\\u202e"), "{body}");
     }
 
     #[tokio::test]

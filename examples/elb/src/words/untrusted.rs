@@ -1,6 +1,6 @@
 //! Names and reasons that others wrote, made fit to be shown.
 
-use harmless::printable;
+use untrusted::printable;
 
 /// The printable text, cut to at most `limit` characters with `…` in place of the rest.
 pub fn shortened(text: &str, limit: usize) -> String {

@@ -141,6 +141,53 @@ async fn names_of_others_that_point_here_are_not_served() {
 }
 
 #[tokio::test]
+async fn names_without_a_token_permit_no_write() {
+    let world = World::with(Access {
+        names: vec!["elb.example.org".to_owned()],
+        token: None,
+    })
+    .await;
+    for host in ["elb.example.org", "localhost", "127.0.0.1"] {
+        let headers = [("Host", host), JSON, X_ELB];
+        let put = world.ask("PUT", MODE, &headers, OFF).await;
+        put.is_problem(403, "http.names");
+        assert_eq!(world.ask("GET", MODE, &headers[..1], "").await.status, 200);
+    }
+    let world = World::with(Access {
+        names: vec!["elb.example.org".to_owned()],
+        ..with_token()
+    })
+    .await;
+    let token = ("Authorization", "Bearer correct horse");
+    let headers = [("Host", "elb.example.org"), JSON, token];
+    assert_eq!(world.ask("PUT", MODE, &headers, OFF).await.status, 200);
+}
+
+#[tokio::test]
+async fn costly_reading_needs_the_token_where_there_is_one() {
+    let costly = [
+        ("POST", "/api/v1/config/validate"),
+        ("GET", "/api/v1/query?q=avg:load_one"),
+    ];
+    let toml = ("Content-Type", "application/toml");
+    let open = World::new().await;
+    let closed = World::with(with_token()).await;
+    for (method, path) in costly {
+        assert_eq!(open.ask(method, path, &[toml], "").await.status, 200);
+        let none = closed.ask(method, path, &[toml], "").await;
+        none.is_problem(401, "needs the token");
+        let wrong = [toml, ("Authorization", "Bearer wrong horse")];
+        closed
+            .ask(method, path, &wrong, "")
+            .await
+            .is_problem(401, "is wrong");
+        let right = [toml, ("Authorization", "Bearer correct horse")];
+        assert_eq!(closed.ask(method, path, &right, "").await.status, 200);
+    }
+    assert_eq!(closed.get("/api/v1/services").await.status, 200);
+}
+
+#[tokio::test]
 async fn a_page_of_somebody_else_cannot_write() {
     let world = World::new().await;
     let port = world.address.port();

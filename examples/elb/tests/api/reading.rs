@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use sflow_v5::{Encoder, Header};
 
 use crate::site::World;
 
@@ -316,4 +317,102 @@ async fn readiness_says_what_is_missing() {
     let words = world.get("/readyz").await;
     assert!(words.body.contains("telemetry: NOT READY"), "{words:?}");
     assert_eq!(world.get("/healthz").await.body, "ok\n");
+}
+
+/// What arrives through a proxy of agents that are not in the list.
+fn refuse(world: &World) {
+    let proxy = [203, 0, 113, 1];
+    let now = world.handle.now();
+    for agent in [1, 2] {
+        let header = Header {
+            agent_address: std::net::IpAddr::from([10, 0, 0, agent]).into(),
+            ..Header::default()
+        };
+        let mut buffer = [0; 64];
+        let datagram = Encoder::new(&mut buffer, &header).unwrap().finish();
+        let mut telemetry = world.handle.telemetry().lock();
+        telemetry.turn_away(now, (proxy, 4_000).into(), datagram);
+    }
+}
+
+#[tokio::test]
+async fn refused_agents_are_unhealthy_and_shown_with_the_configuration_that_allows_them() {
+    let world = World::new().await;
+    world.pass_in_silence(2 * MINUTE).await;
+    assert_eq!(world.get("/healthz").await.body, "ok\n", "without agents");
+
+    refuse(&world);
+    assert_eq!(world.get("/healthz").await.body, "ok\n", "too early");
+    let ready = world.json_of("/api/v1/ready", 503).await;
+    let mut conditions = ready["conditions"].as_array().unwrap().iter();
+    let telemetry = conditions.find(|condition| condition["name"] == "telemetry");
+    let words = telemetry.unwrap()["words"].as_str().unwrap();
+    let mut agents: Vec<String> = Vec::new();
+    for network in &world.handle.config().lock().collector.agents {
+        let network = network.to_string();
+        agents.push(network.trim_end_matches("/32").to_owned());
+    }
+    agents.push("203.0.113.1".to_owned());
+    let lines = [
+        format!("agents = {agents:?} under [collector]"),
+        "\"*\" = [\"203.0.113.1\"] under [collector.nodes]".to_owned(),
+    ];
+    for line in &lines {
+        assert!(words.contains(line), "{line} is not in {words}");
+    }
+    assert!(!words.contains("6343"), "{words}");
+
+    world.pass_in_silence(MINUTE / 2).await;
+    refuse(&world);
+    let health = world.get("/healthz").await;
+    assert_eq!(health.status, 503, "{health:?}");
+    assert!(health.body.contains("refused"), "{health:?}");
+    let missing = world.json("/api/v1/agents").await["missing"].clone();
+    assert_eq!(missing[0]["what"], "sender_refused", "{missing}");
+    let page = world.get("/").await.body.replace("&quot;", "\"");
+    let page = page.replace("&#34;", "\"");
+    for line in &lines {
+        assert!(page.contains(line), "{line} is not in {page}");
+    }
+
+    // One agent that is allowed is enough, whatever else is sent.
+    world.pass(MINUTE).await;
+    refuse(&world);
+    assert_eq!(world.get("/healthz").await.body, "ok\n");
+    assert_eq!(world.get("/readyz").await.status, 200);
+    world.pass_in_silence(5 * MINUTE).await;
+    refuse(&world);
+    assert_eq!(world.get("/healthz").await.body, "ok\n");
+}
+
+#[tokio::test]
+async fn refused_agents_that_end_are_not_unhealthy_for_ever() {
+    let world = World::new().await;
+    for _ in 0..2 {
+        refuse(&world);
+        world.pass_in_silence(MINUTE / 2).await;
+    }
+    assert_eq!(world.get("/healthz").await.status, 503);
+    world.pass_in_silence(2 * MINUTE).await;
+    assert_eq!(world.get("/healthz").await.status, 200);
+}
+
+#[tokio::test]
+async fn empty_list_of_agents_is_a_problem_with_the_line_to_add() {
+    let world = World::new().await;
+    world.handle.config().lock().collector.agents.clear();
+    world.pass(2 * MINUTE).await;
+    let missing = world.json("/api/v1/agents").await["missing"].clone();
+    assert_eq!(missing.as_array().unwrap().len(), 1, "{missing}");
+    assert_eq!(missing[0]["what"], "any_sender");
+    let words = missing[0]["words"].as_str().unwrap();
+    let (_, line) = words.split_once("agents = [").unwrap();
+    let (line, _) = line.split_once(" under [collector]").unwrap();
+    let text = format!("[collector]\nagents = [{line}\n");
+    let allowed = elb::config::Config::from_toml(&text).unwrap().collector;
+    let agents = world.json("/api/v1/agents").await;
+    for agent in agents["agents"].as_array().unwrap() {
+        let sender = agent["sender"].as_str().unwrap().parse().unwrap();
+        assert!(allowed.takes(sender), "{words}");
+    }
 }

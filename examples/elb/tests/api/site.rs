@@ -156,8 +156,12 @@ impl World {
     }
 
     pub(crate) async fn json(&self, path: &str) -> serde_json::Value {
+        self.json_of(path, 200).await
+    }
+
+    pub(crate) async fn json_of(&self, path: &str, status: u16) -> serde_json::Value {
         let answer = self.get(path).await;
-        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        assert_eq!(answer.status, status, "{path}: {answer:?}");
         answer.json()
     }
 

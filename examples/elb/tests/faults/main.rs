@@ -4,7 +4,9 @@
 //! What the statistics make of each fault is tested where they are computed.
 
 mod crowd;
+mod forgery;
 mod network;
 mod silence;
 mod strangers;
+mod trust;
 mod world;

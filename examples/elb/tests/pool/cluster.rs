@@ -7,8 +7,8 @@ use elb::handle::{Refusal, Request};
 use elb::keeper::MachineState;
 use elb::keeper::pools::Pools;
 use elb::orchestrator::{
-    Availability, Census, DRAINED_FOR, Labelled, Node, Orchestrator, OrchestratorError, Resources,
-    Service,
+    Availability, Census, DRAINED_FOR, Labelled, Node, NodeAddresses, Orchestrator,
+    OrchestratorError, Resources, Service,
 };
 use elb::policy::Mode;
 use elb::shared::Shared;
@@ -167,6 +167,10 @@ impl Orchestrator for Rival {
 
     async fn labelled(&mut self, label: &str) -> Result<Vec<Labelled>, OrchestratorError> {
         self.cluster.labelled(label).await
+    }
+
+    fn nodes(&self) -> Vec<NodeAddresses> {
+        self.cluster.nodes()
     }
 
     async fn census(&mut self) -> Result<Census, OrchestratorError> {

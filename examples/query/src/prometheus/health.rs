@@ -42,6 +42,11 @@ const OF_STREAM: &[Counted<Health>] = &[
         |health| health.datagrams_refused,
     ),
     (
+        "datagrams_rejected",
+        "Datagrams that did not continue the sequence of their agent and were not used",
+        |health| health.datagrams_rejected,
+    ),
+    (
         "agent_restarts",
         "Times that an agent started again",
         |health| health.agent_restarts,
@@ -66,6 +71,26 @@ const OF_STREAM: &[Counted<Health>] = &[
         "flow_samples_lost",
         "Packet samples that are missing between those",
         |health| health.flow_samples_lost,
+    ),
+    (
+        "flow_samples_rejected",
+        "Packet samples that did not continue the sequence of their source and were not used",
+        |health| health.flow_samples_rejected,
+    ),
+    (
+        "flow_samples_bad_rate",
+        "Packet samples with an impossible sampling rate, not used",
+        |health| health.flow_samples_bad_rate,
+    ),
+    (
+        "flow_samples_bad_length",
+        "Packet samples with an impossible length, not used",
+        |health| health.flow_samples_bad_length,
+    ),
+    (
+        "flow_samples_above_line_rate",
+        "Packet samples of more bytes than the line can carry, not used",
+        |health| health.flow_samples_above_line_rate,
     ),
     (
         "malformed_samples",

@@ -5,7 +5,7 @@ use std::fmt;
 use prometheus_client::encoding::{EncodeLabelSet, LabelSetEncoder};
 use sflow_metrics::{AgentKey, Entity, Expression};
 
-use crate::show::harmless;
+use untrusted::escaped;
 
 /// What strangers call themselves is cut after so many bytes.
 const LONGEST: usize = 200;
@@ -91,7 +91,7 @@ impl EncodeLabelSet for Labels {
 
 /// At most so long, and nothing in it that a terminal or a page would obey.
 fn bounded(value: &str) -> String {
-    let mut bounded = harmless(value);
+    let mut bounded = escaped(value).into_owned();
     let end = (0..=LONGEST.min(bounded.len())).rev();
     let end = end.into_iter().find(|end| bounded.is_char_boundary(*end));
     bounded.truncate(end.unwrap_or_default());

@@ -10,7 +10,6 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -22,14 +21,10 @@ use prometheus_client::encoding::text;
 use sflow_metrics::{Query, Registry, Timestamp};
 
 use exposition::Exposition;
-use harmless::Bounded;
+use serve::HostCheck;
 
 /// Where it is when nobody says where: where only this machine can look.
 const USUAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9343);
-
-/// Scrapes at a time, and how long one may take from the first byte of it to the last.
-const PLACES: usize = 32;
-const PATIENCE: Duration = Duration::from_secs(10);
 
 const DIRECTIONS: &str = "\
 What sFlow agents say, in the format of OpenMetrics: GET /metrics
@@ -115,6 +110,7 @@ pub(crate) fn serve(wish: Wish, shared: Shared) -> anyhow::Result<SocketAddr> {
         .route("/", get(DIRECTIONS))
         .layer(map_response(last_of_its_connection))
         .with_state(Arc::new(metrics));
+    let router = serve::protect(router, HostCheck::default());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -123,7 +119,7 @@ pub(crate) fn serve(wish: Wish, shared: Shared) -> anyhow::Result<SocketAddr> {
         .spawn(move || {
             let served = runtime.block_on(async {
                 let listener = tokio::net::TcpListener::from_std(listener)?;
-                axum::serve(Bounded::new(listener, PLACES, PATIENCE), router).await
+                serve::serve(listener, router, std::future::pending()).await
             });
             if let Err(error) = served {
                 crate::run::complain(&format_args!("metrics are no longer served: {error}"));

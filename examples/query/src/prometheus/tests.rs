@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use std::net::{IpAddr, Ipv4Addr};
 
 use prometheus_client::encoding::text;

@@ -3,7 +3,8 @@
 use serde::Serialize;
 use sflow_metrics::{Expression, Query, Registry, Summary, Timestamp};
 
-use super::{age, harmless, json, number};
+use super::{age, json, number};
+use untrusted::escaped;
 
 #[derive(Serialize)]
 struct Line<'a> {
@@ -93,14 +94,16 @@ impl Sheet<'_> {
                 Some(value) => format!("{} {}", number(value), unit(expression)),
                 None => "no value".to_owned(),
             };
-            let group = group.map_or(String::new(), |group| format!("  {}", harmless(group)));
+            let group = group.map_or(String::new(), |group| format!("  {}", escaped(group)));
+            let shown = expression.to_string();
+            let shown = escaped(&shown);
             let line = format!(
-                "{}{group}  {expression}  {}  {}{}\n",
+                "{}{group}  {shown}  {}  {}{}\n",
                 self.at,
                 value.trim_end(),
                 basis(expression, summary),
                 self.winner(summary)
-                    .map_or(String::new(), |name| format!(": {}", harmless(&name)))
+                    .map_or(String::new(), |name| format!(": {}", escaped(&name)))
             );
             out.extend_from_slice(line.as_bytes());
         }

@@ -4,7 +4,8 @@ use serde::Serialize;
 use sflow_metrics::{Entity, EntityKind, Lifecycle, Metric, Registry, Timestamp};
 
 use super::columns::Columns;
-use super::{age, harmless, json, number};
+use super::{age, json, number};
+use untrusted::escaped;
 
 #[derive(Serialize)]
 struct Line<'a> {
@@ -59,8 +60,8 @@ pub(super) fn write(
     for entity in &entities {
         columns.row([
             entity.kind().to_string(),
-            harmless(entity.name()),
-            parent(entity).map_or(String::new(), |name| harmless(&name)),
+            escaped(entity.name()).into_owned(),
+            parent(entity).map_or(String::new(), |name| escaped(&name).into_owned()),
             entity.agent().to_string(),
             data_source(entity).unwrap_or_default(),
             state(entity),

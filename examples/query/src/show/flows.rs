@@ -8,7 +8,8 @@ use sflow_metrics::{
 };
 
 use super::columns::Columns;
-use super::{harmless, json, number};
+use super::{json, number};
+use untrusted::escaped;
 
 /// Of the widest bar, in characters.
 const BAR: usize = 20;
@@ -53,7 +54,7 @@ pub(super) fn write(
             .keys
             .iter()
             .map(FlowValue::to_string)
-            .map(|value| harmless(&value));
+            .map(|value| escaped(&value).into_owned());
         let values = [
             number(row.value),
             number(row.sampling_error + row.error),

@@ -63,7 +63,7 @@ impl Serving {
         let longest = Some(PATIENCE);
         stream.set_read_timeout(longest).unwrap();
         // It closes the connection by itself.
-        write!(stream, "{request} HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
+        write!(stream, "{request} HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();

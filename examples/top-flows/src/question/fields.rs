@@ -1,7 +1,7 @@
 use sflow_metrics::{FlowDefinition, FlowError, FlowFilter, FlowKey};
 
 use super::{Aggregate, Question, Value};
-use harmless::printable;
+use untrusted::printable;
 
 /// A question as it is typed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

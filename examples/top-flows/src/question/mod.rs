@@ -11,7 +11,7 @@ use sflow_metrics::{FlowDefinition, FlowFilter, FlowKey, FlowTest, FlowValue};
 pub use fields::{Field, Fields, Mistake};
 pub use value::Value;
 
-use harmless::printable;
+use untrusted::printable;
 
 /// Flows listed, unless something else is said.
 pub const TOP: usize = 20;

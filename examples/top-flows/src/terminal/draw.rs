@@ -16,7 +16,7 @@ use crate::model::Status;
 use crate::preset::Preset;
 use crate::question::{Field, Fields};
 use crate::words::{self, count, moment, number, padded, shortened};
-use harmless::printable;
+use untrusted::printable;
 
 /// Where a field begins.
 const LABEL: u16 = 9;

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Write as _};
 
-use harmless::printable;
+use untrusted::printable;
 
 /// Text that a browser shows as it is, wherever it stands: between tags or in an attribute.
 pub(super) struct Text<'a>(pub(super) &'a str);

@@ -19,23 +19,23 @@ mod parts;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Context as _;
 use axum::Router;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY,
+    CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::uri::Authority;
 use axum::http::{HeaderName, StatusCode};
 use axum::middleware::{self, Next};
-use axum::response::{Html, IntoResponse, Json, Response};
+use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use serde::Deserialize;
 use serde_json::json;
+use serve::{HostCheck, Json};
 
 use crate::complete::Completion;
 use crate::matrix::{self, Matrix};
@@ -44,15 +44,10 @@ use crate::once::{Document, MatrixDocument, SERVICES};
 use crate::picture::Picture;
 use crate::preset::Preset;
 use crate::question::{Field, Mistake, Question};
-use harmless::Bounded;
 use link::{Asked, Params};
 
 /// Where it is when nobody says where: where only this machine can look.
 const USUAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8008);
-
-/// Connections at a time, and how long one may take.
-const PLACES: usize = 32;
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the page shows.
 #[derive(Clone, Debug)]
@@ -134,7 +129,7 @@ pub fn serve(address: SocketAddr, site: Site) -> anyhow::Result<SocketAddr> {
     })?;
     listener.set_nonblocking(true)?;
     let listening = listener.local_addr()?;
-    let router = router(site, listening.ip().is_loopback());
+    let router = router(site);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -143,7 +138,7 @@ pub fn serve(address: SocketAddr, site: Site) -> anyhow::Result<SocketAddr> {
         runtime
             .block_on(async {
                 let listener = tokio::net::TcpListener::from_std(listener)?;
-                axum::serve(Bounded::new(listener, PLACES, PATIENCE), router).await
+                serve::serve(listener, router, std::future::pending()).await
             })
             .ok();
     };
@@ -151,7 +146,7 @@ pub fn serve(address: SocketAddr, site: Site) -> anyhow::Result<SocketAddr> {
     Ok(listening)
 }
 
-fn router(site: Site, is_here: bool) -> Router {
+fn router(site: Site) -> Router {
     let router = Router::new()
         .route("/", get(show_page))
         .route("/script.js", get(show_script))
@@ -161,11 +156,7 @@ fn router(site: Site, is_here: bool) -> Router {
         .route("/api/presets", get(tell_presets))
         .fallback(not_found)
         .with_state(site);
-    let router = match is_here {
-        true => router.layer(middleware::from_fn(by_our_name)),
-        false => router,
-    };
-    router.layer(middleware::from_fn(restrict))
+    serve::protect(router, HostCheck::default()).layer(middleware::from_fn(restrict))
 }
 
 type Asking = Result<Query<Params>, QueryRejection>;
@@ -298,29 +289,6 @@ async fn not_found() -> Response {
     let words = "There is nothing here. There are /, /api/flows, /api/matrix, /api/complete and \
                  /api/presets.\n";
     (StatusCode::NOT_FOUND, words).into_response()
-}
-
-/// Answers nobody who asks by a name that is not ours: somebody else may have let it point here.
-async fn by_our_name(request: Request, next: Next) -> Response {
-    let is_ours = |host: &Authority| {
-        let name = host.host().trim_start_matches('[').trim_end_matches(']');
-        name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok()
-    };
-    // Programs may leave it out; browsers do not.
-    let is_well = match request.headers().get(HOST) {
-        None => true,
-        Some(host) => {
-            let host = host.to_str().ok().and_then(|host| host.parse().ok());
-            host.as_ref().is_some_and(is_ours)
-        }
-    };
-    match is_well {
-        true => next.run(request).await,
-        false => {
-            let words = "Ask by an address or as localhost.\n";
-            (StatusCode::MISDIRECTED_REQUEST, words).into_response()
-        }
-    }
 }
 
 /// Tells browsers to load and embed nothing: the page needs its own style and script and no

@@ -41,6 +41,7 @@ pub async fn ask_engines(config: &Config) -> EngineFacts {
     let wishes = facts.wishes(config).into_iter();
     let names: Vec<String> = wishes.map(|wish| wish.name).collect();
     let services = docker.services(&names).await;
+    facts.addresses = docker.nodes();
     facts.services = Some(services.map_err(|error| error.to_string()));
     if !config.pools.is_empty() {
         let census = docker.census().await;

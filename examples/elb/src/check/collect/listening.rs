@@ -11,7 +11,7 @@ use crate::check::{AgentFacts, ContainerFacts, EngineFacts, Heard, NotListening}
 use crate::config::{Collector, Service as Wish};
 use crate::orchestrator::{Service, Task, TaskState};
 use crate::policy::Signal;
-use crate::telemetry::{Question, Telemetry, heard_every, short_name};
+use crate::telemetry::{Question, SENDER_NOT_ALLOWED, Telemetry, heard_every, short_name};
 
 /// Listens to the agents, as the balancer would.
 #[derive(Debug)]
@@ -48,7 +48,11 @@ impl Listening {
         Ok(Self {
             address: receiver.local_addr().unwrap_or(address),
             receiver,
-            telemetry: Telemetry::default(),
+            telemetry: {
+                let mut telemetry = Telemetry::default();
+                telemetry.set_node_senders(collector.nodes.clone());
+                telemetry
+            },
             witness: Witness::default(),
             takes: collector.clone(),
             turned_away: BTreeMap::new(),
@@ -68,22 +72,27 @@ impl Listening {
     /// If the socket fails.
     pub async fn receive(&mut self) -> io::Result<()> {
         let received = self.receiver.receive().await?;
-        let sender = received.source.ip();
+        let sender = received.source.ip().to_canonical();
+        let since = received.received_at.duration_since(SystemTime::UNIX_EPOCH);
+        let at = Timestamp::from(since.unwrap_or_default());
         if !self.takes.takes(sender) {
+            let (source, bytes) = (received.source, received.bytes);
+            self.telemetry.turn_away(at, source, bytes);
             if self.turned_away.len() < MOST_STRANGERS || self.turned_away.contains_key(&sender) {
                 *self.turned_away.entry(sender).or_default() += 1;
             }
             return Ok(());
         }
-        let since = received.received_at.duration_since(SystemTime::UNIX_EPOCH);
-        let at = Timestamp::from(since.unwrap_or_default());
         self.witness.see(at, sender, received.bytes);
         self.telemetry.receive(at, received.source, received.bytes);
         Ok(())
     }
 
     /// What was heard so far of what these services need.
-    pub fn heard(&self, now: Timestamp, wishes: &[Wish], services: &[Service]) -> Heard {
+    pub fn heard(&self, now: Timestamp, wishes: &[Wish], engines: Option<&EngineFacts>) -> Heard {
+        let services = engines.and_then(|engines| engines.services.as_ref()?.as_ref().ok());
+        let services = services.map_or(&[][..], Vec::as_slice);
+        let nodes = engines.map(|engines| engines.addresses.clone());
         let registry = self.telemetry.registry();
         let mut containers = Vec::new();
         let mut hosts: HashMap<AgentKey, BTreeSet<&str>> = HashMap::new();
@@ -137,13 +146,16 @@ impl Listening {
         let mut agents: Vec<AgentFacts> = agents.collect();
         agents.sort_by_key(|agent| agent.key);
         containers.sort_by(|a, b| a.name.cmp(&b.name));
-        let intake = self.telemetry.intake();
+        let mut intake = self.telemetry.intake();
+        let turned_away = intake.refused.remove(SENDER_NOT_ALLOWED).unwrap_or(0);
         Heard {
             address: self.address,
             listened: now - self.begun,
-            datagrams: intake.datagrams,
+            datagrams: intake.datagrams - turned_away,
             refused: intake.refused,
             turned_away: self.turned_away.clone(),
+            refused_senders: self.telemetry.refused_senders(now),
+            reports: self.telemetry.reports(now, nodes.unwrap_or_default()),
             dropped: self.receiver.stats().kernel_drops,
             agents,
             containers,

@@ -1,8 +1,10 @@
 use std::net::SocketAddr;
 
+use super::in_two;
 use crate::check::facts::Facts;
 use crate::check::finding::Findings;
 use crate::config::{Config, ConfigError};
+use crate::presence::any_sender;
 use crate::words::counted;
 
 const ABOUT: &str = "configuration";
@@ -29,6 +31,13 @@ pub(super) fn judge<'f>(findings: &mut Findings, facts: &'f Facts) -> Option<&'f
         format!("{path}: {services}{labelled}, decided every {interval:?}"),
     );
     addresses(findings, config);
+    if config.collector.agents.is_empty() {
+        let nodes = facts.engines.addresses.iter();
+        let known = nodes.flat_map(|node| node.addresses.iter().copied());
+        let words = any_sender(&config.collector, known).to_string();
+        let (what, advice) = in_two(&words);
+        findings.note("agents-unrestricted", ABOUT, what, advice);
+    }
     Some(config)
 }
 

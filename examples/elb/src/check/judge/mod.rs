@@ -26,7 +26,7 @@ impl Findings {
         pools::judge(&mut findings, config, &facts.engines, heard);
         match &facts.heard {
             Some(Ok(heard)) => {
-                telemetry::judge(&mut findings, &wishes, &facts.engines, heard);
+                telemetry::judge(&mut findings, config, &wishes, &facts.engines, heard);
                 agents::judge(&mut findings, config, heard);
             }
             Some(Err(why)) => telemetry::deaf(&mut findings, config, why),
@@ -34,6 +34,12 @@ impl Findings {
         }
         findings
     }
+}
+
+/// A message in two parts: its first sentence, and what to do.
+fn in_two(words: &str) -> (&str, &str) {
+    let parts = words.split_once(". ");
+    parts.unwrap_or((words, "let nobody but the agents reach the port"))
 }
 
 /// The first few of many, and how many more there are.

@@ -1,13 +1,14 @@
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::some;
+use super::{in_two, some};
 use crate::check::facts::{ContainerFacts, EngineFacts, Heard, NotListening};
 use crate::check::finding::Findings;
 use crate::config::{Config, Service as Wish};
 use crate::docker::Member;
 use crate::orchestrator::{Service, Task, TaskState};
-use crate::telemetry::short_name;
+use crate::presence::{foreign, sender_refused};
+use crate::telemetry::{Reporter, short_name};
 use crate::words::counted;
 
 const ABOUT: &str = "telemetry";
@@ -51,12 +52,16 @@ fn reachable(mut listen: SocketAddr) -> SocketAddr {
 /// Judges what was heard of the swarm as a whole, and of each service.
 pub(super) fn judge(
     findings: &mut Findings,
+    config: &Config,
     wishes: &[Wish],
     engines: &EngineFacts,
     heard: &Heard,
 ) {
     let seconds = heard.listened.as_secs_f64();
-    turned_away(findings, heard);
+    turned_away(findings, config, heard);
+    if heard.datagrams == 0 && !heard.refused_senders.is_empty() {
+        return;
+    }
     if heard.datagrams == 0 {
         let port = heard.address.port();
         findings.wrong(
@@ -105,22 +110,43 @@ pub(super) fn judge(
     }
 }
 
-fn turned_away(findings: &mut Findings, heard: &Heard) {
-    if heard.turned_away.is_empty() {
-        return;
-    }
+fn turned_away(findings: &mut Findings, config: &Config, heard: &Heard) {
     let datagrams: u64 = heard.turned_away.values().sum();
-    let senders: Vec<String> = heard.turned_away.keys().map(ToString::to_string).collect();
-    let senders: Vec<&str> = senders.iter().map(String::as_str).collect();
-    findings.note(
-        "turned-away",
-        ABOUT,
-        format!(
-            "{datagrams} datagrams were not taken, from {}",
-            some(&senders)
-        ),
-        "if these are agents, name their network in collector.agents",
-    );
+    if !heard.refused_senders.is_empty() {
+        let is_all = heard.datagrams == 0;
+        let refused = sender_refused(&config.collector, &heard.refused_senders, is_all);
+        let refused = refused.to_string();
+        let (what, advice) = in_two(&refused);
+        let what = format!("{what} ({datagrams} datagrams)");
+        match is_all {
+            true => findings.wrong("turned-away", ABOUT, what, advice),
+            false => findings.note("turned-away", ABOUT, what, advice),
+        }
+    } else if datagrams > 0 {
+        let senders: Vec<String> = heard.turned_away.keys().map(ToString::to_string).collect();
+        let senders: Vec<&str> = senders.iter().map(String::as_str).collect();
+        findings.note(
+            "turned-away",
+            ABOUT,
+            format!(
+                "{datagrams} datagrams were refused and are not sFlow, from {}",
+                some(&senders)
+            ),
+            "if these are agents, add their network to collector.agents",
+        );
+    }
+    let is_reported = |place: usize| {
+        let report = heard.reports.get(place);
+        report.is_some_and(|report| report.reporter != Reporter::None)
+    };
+    for foreign in foreign(&heard.reports, is_reported) {
+        let words = foreign.to_string();
+        let (what, advice) = in_two(&words);
+        match foreign.is_serious() {
+            true => findings.wrong("foreign-sender", ABOUT, what, advice),
+            false => findings.note("foreign-sender", ABOUT, what, advice),
+        }
+    }
 }
 
 fn wants_traffic(wishes: &[Wish]) -> bool {

@@ -20,10 +20,14 @@ use crate::check::{
 };
 use crate::config::Config;
 use crate::docker::{About, Manager, Member};
-use crate::orchestrator::{Labelled, Rollout, Scaling, Service, ServiceId, Task, TaskState};
+use crate::orchestrator::{
+    Labelled, NodeAddresses, Rollout, Scaling, Service, ServiceId, Task, TaskState,
+};
 use crate::policy::Signal;
 
 const CONFIG: &str = r#"
+[collector]
+agents = ["10.0.0.0/24"]
 [[service]]
 name = "apache"
 [service.policy]
@@ -59,6 +63,10 @@ fn healthy() -> Facts {
             is_leader: true,
             is_reachable: true,
         }),
+    };
+    let addresses = |node: &u8| NodeAddresses {
+        name: format!("node{node}"),
+        addresses: vec![[10, 0, 0, *node].into()],
     };
     let task = |node: &u8| Task {
         container: format!("apache.{node}.rsm0h0ay4dbn6zbusp3ta9pf{node}"),
@@ -115,6 +123,7 @@ fn healthy() -> Facts {
                 }),
             }],
             members: Some(Ok(nodes.iter().map(member).collect())),
+            addresses: nodes.iter().map(addresses).collect(),
             labelled: Some(Ok(Vec::new())),
             services: Some(Ok(vec![Service {
                 id: ServiceId("s1".to_owned()),

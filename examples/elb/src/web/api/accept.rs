@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use crate::web::problem::Problem;
+use serve::Problem;
 
 pub(super) const JSON: &str = "application/json";
 pub(super) const TOML: &str = "application/toml";

@@ -1,15 +1,15 @@
 //! Who reports, how well it is heard, and what is missing.
 
-use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use serve::Json;
 use sflow_metrics::{AgentStatus, Health, Timestamp};
 
 use super::input::{Params, limit};
 use crate::presence::{Missing, Presence};
 use crate::telemetry::Intake;
 use crate::web::Site;
-use crate::web::problem::Problem;
+use serve::Problem;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -2,32 +2,48 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 
-use axum::Json;
-use axum::extract::State;
-use axum::http::header::{CONTENT_TYPE, ETAG, IF_MATCH, VARY};
+use axum::Extension;
+use axum::extract::{FromRequest as _, Request, State};
+use axum::http::header::{CONTENT_TYPE, ETAG, IF_MATCH, RETRY_AFTER, VARY};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use tokio::sync::Mutex;
+use serve::{Json, Work};
+use tokio::sync::{Mutex, Semaphore};
 
 use super::accept::{JSON, TOML, preferred};
 use super::input::{Nothing, Params, Toml};
 use super::mode::tell;
 use super::secret;
 use crate::config::{Config, ConfigError};
-use crate::handle::Request;
+use crate::handle;
 use crate::telemetry::Question;
 use crate::web::Site;
-use crate::web::access::Permit;
-use crate::web::problem::{Problem, repeated};
+use crate::web::access::{CostlyRead, Permit};
+use serve::{Problem, quoted};
 
 /// What keeps those who change the configuration out of each other's way.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Own {
     /// One at a time, from the comparison to the end.
     turn: Mutex<()>,
     /// Makes a version of a configuration without telling what is in it.
     versions: RandomState,
+    /// Configurations that are received or validated at a time: each takes memory.
+    validating: Semaphore,
+}
+
+/// Configurations that are validated at a time.
+const MOST_VALIDATING: usize = 8;
+
+impl Default for Own {
+    fn default() -> Self {
+        Self {
+            turn: Mutex::default(),
+            versions: RandomState::default(),
+            validating: Semaphore::new(MOST_VALIDATING),
+        }
+    }
 }
 
 pub(super) async fn show(
@@ -43,7 +59,7 @@ pub(super) async fn show(
         _ => {
             let mut value = serde_json::to_value(&config).unwrap_or_default();
             secret::blank(&mut value);
-            value.to_string()
+            untrusted::json::to_string(&value).unwrap_or_default()
         }
     };
     let headers = [
@@ -57,14 +73,15 @@ pub(super) async fn show(
 pub(super) async fn replace(
     State(site): State<Site>,
     _: Permit,
+    Extension(work): Extension<Work>,
     headers: HeaderMap,
     _: Params<Nothing>,
     Toml(text): Toml,
 ) -> Result<Response, Problem> {
     let turn = site.api.configuration.turn.lock().await;
     is_expected(&site, &headers)?;
-    let config = read(&site, &text)?;
-    tell(&site, Request::Configure(Box::new(config))).await?;
+    let config = parse(&site, work, text).await?;
+    tell(&site, handle::Request::Configure(Box::new(config))).await?;
     drop(turn);
     let config = site.handle.config().lock().clone();
     let headers = [(ETAG, version(&site, &config))];
@@ -73,10 +90,22 @@ pub(super) async fn replace(
 
 pub(super) async fn validate(
     State(site): State<Site>,
+    _: CostlyRead,
+    Extension(work): Extension<Work>,
     _: Params<Nothing>,
-    Toml(text): Toml,
+    request: Request,
 ) -> Result<Json<Verdict>, Problem> {
-    read(&site, &text).map(|config| Json(Verdict::of(&config)))
+    let Ok(_permit) = site.api.configuration.validating.try_acquire() else {
+        return Err(Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Too many configurations are being validated.",
+            "Ask again in a moment.",
+        )
+        .header(RETRY_AFTER, HeaderValue::from_static("1")));
+    };
+    let Toml(text) = Toml::from_request(request, &site).await?;
+    let config = parse(&site, work, text).await?;
+    Ok(Json(Verdict::of(&config)))
 }
 
 #[derive(Serialize)]
@@ -94,10 +123,17 @@ impl Verdict {
     }
 }
 
-/// The configuration, all of which is right, with the secrets that are left out in it.
-fn read(site: &Site, text: &str) -> Result<Config, Problem> {
-    let filled = secret::filled(text, &site.handle.config().lock().text);
-    let config = Config::from_toml(&filled).map_err(|error| {
+/// The configuration of a text, off this thread.
+async fn parse(site: &Site, work: Work, text: String) -> Result<Config, Problem> {
+    let running = site.handle.config().lock().clone();
+    work.run(move || read(running, &text)).await?
+}
+
+/// The configuration, all of which is right, with the secrets that are left out in it. No file is
+/// read: tokens in files are those that the running configuration has from the same files.
+fn read(mut running: Config, text: &str) -> Result<Config, Problem> {
+    let filled = secret::filled(text, &running.text);
+    let mut config = Config::from_toml(&filled).map_err(|error| {
         // What is wrong is quoted: never from where the secrets are.
         match Config::from_toml(text) {
             Err(error) => refused(error),
@@ -112,16 +148,17 @@ fn read(site: &Site, text: &str) -> Result<Config, Problem> {
             return Err(wrong(&detail).with("key", key));
         }
     }
+    config.keep_tokens(&mut running);
     Ok(config)
 }
 
 fn refused(error: ConfigError) -> Problem {
     let words = error.to_string();
     // It may quote a line, and a line may be of any length.
-    let lines: Vec<String> = words.lines().take(10).map(repeated).collect();
+    let lines: Vec<String> = words.lines().take(10).map(quoted).collect();
     let problem = wrong(&lines.join("\n"));
     match error {
-        ConfigError::Value { key, .. } => problem.with("key", repeated(&key)),
+        ConfigError::Value { key, .. } => problem.with("key", quoted(&key)),
         _ => problem,
     }
 }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use serve::Json;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, timeout_at};
 
@@ -14,7 +14,7 @@ use super::services::unknown;
 use crate::board::Entry;
 use crate::policy::Kind;
 use crate::web::Site;
-use crate::web::problem::Problem;
+use serve::Problem;
 
 /// The longest that is waited for the next decision.
 const LONGEST: Duration = Duration::from_secs(30);

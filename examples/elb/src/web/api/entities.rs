@@ -1,13 +1,13 @@
 //! Hosts, containers, interfaces and whatever else counts, as telemetry knows them.
 
-use axum::Json;
+use axum::Extension;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use sflow_metrics::{Entity, EntityId, EntityKind, Lifecycle, Pattern};
 
-use super::input::{Params, limit};
+use super::input::{Params, limit, wrong_parameter};
 use crate::web::Site;
-use crate::web::problem::Problem;
+use serve::{Json, Problem, Work};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -66,9 +66,26 @@ struct Parent {
 
 pub(super) async fn list(
     State(site): State<Site>,
+    Extension(work): Extension<Work>,
     Params(wanted): Params<Wanted>,
 ) -> Result<Json<Entities>, Problem> {
+    if wanted
+        .name
+        .as_ref()
+        .is_some_and(|name| name.len() > LONGEST)
+    {
+        let detail = format!("name: longer than {LONGEST} bytes");
+        return Err(wrong_parameter(&detail));
+    }
     let limit = limit(wanted.limit, 1_000, 10_000)?;
+    let found = work.run(move || find(&site, &wanted, limit)).await?;
+    Ok(Json(found))
+}
+
+/// The longest pattern of names, in bytes.
+const LONGEST: usize = 256;
+
+fn find(site: &Site, wanted: &Wanted, limit: usize) -> Entities {
     let kind = wanted.kind.map(EntityKind::from);
     let name = wanted.name.as_deref().map(Pattern::glob);
     let now = site.handle.now();
@@ -86,10 +103,10 @@ pub(super) async fn list(
     }
     meant.sort_unstable_by_key(Entity::id);
     let entities = meant.iter().map(|entity| Shown::of(entity, now));
-    Ok(Json(Entities {
+    Entities {
         total,
         entities: entities.collect(),
-    }))
+    }
 }
 
 impl Shown {

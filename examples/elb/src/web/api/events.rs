@@ -1,13 +1,13 @@
 //! What has changed among agents and entities.
 
-use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use serve::Json;
 use sflow_metrics::{Event, EventId};
 
 use super::input::{Params, limit};
 use crate::web::Site;
-use crate::web::problem::Problem;
+use serve::Problem;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,15 +1,17 @@
-//! Whether the loop runs, and whether it has what it needs.
+//! Whether the loop runs and receives what agents send, and whether it has what it needs.
 
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Serialize;
+use serve::Json;
 
 use super::input::{Nothing, Params};
+use crate::presence::Presence;
 use crate::web::Site;
 use crate::words::{count, duration};
+use untrusted::printable;
 
 #[derive(Serialize)]
 pub(super) struct Health {
@@ -59,7 +61,11 @@ pub(super) async fn show_readiness_in_words(State(site): State<Site>) -> (Status
     let readiness = Readiness::of(&site);
     let lines = readiness.conditions.iter().map(|condition| {
         let met = if condition.met { "ok" } else { "NOT READY" };
-        format!("{}: {met}: {}\n", condition.name, condition.words)
+        format!(
+            "{}: {met}: {}\n",
+            condition.name,
+            printable(&condition.words)
+        )
     });
     (status(readiness.ready), lines.collect())
 }
@@ -80,14 +86,22 @@ impl Health {
         let (idle, rounds) = (board.idle(), board.rounds());
         drop(board);
         let is_open = site.handle.is_open();
+        let refuses_all = site
+            .handle
+            .telemetry()
+            .lock()
+            .refuses_all(site.handle.now());
         let ago = duration(idle.as_secs_f64());
         let words = match (is_open, rounds) {
             (false, _) => "The loop has ended.".to_owned(),
+            _ if refuses_all => {
+                "The datagrams of all agents are refused; /readyz says why.".to_owned()
+            }
             (true, 0) => format!("The loop began {ago} ago, and its first round is under way."),
             (true, _) => format!("The last of {} rounds ended {ago} ago.", count(rounds)),
         };
         Self {
-            alive: is_open && idle <= patience,
+            alive: is_open && idle <= patience && !refuses_all,
             words,
             idle: idle.as_secs_f64(),
             rounds,
@@ -159,15 +173,20 @@ fn orchestrator(site: &Site) -> Condition {
 }
 
 fn telemetry(site: &Site) -> Condition {
-    let listen = site.handle.config().lock().collector.listen;
-    let telemetry = site.handle.telemetry().lock();
-    let mut agents = telemetry.registry().agents().peekable();
-    let is_empty = agents.peek().is_none();
-    let (heard, silent): (Vec<_>, Vec<_>) = agents.partition(|agent| !agent.silent);
-    let words = match (heard.len(), silent.len()) {
-        (0, _) if is_empty => {
+    /// Reasons that are listed.
+    const LISTED: usize = 3;
+    let presence = Presence::look(&site.handle);
+    let all = presence.reporters.len();
+    let refusals = presence.missing.iter().filter(|it| it.is_refusal());
+    let refusals: Vec<String> = refusals.take(LISTED).map(ToString::to_string).collect();
+    let heard = presence.heard();
+    let words = match (heard, all - heard) {
+        _ if presence.refuses_all && !refusals.is_empty() => refusals.join(" "),
+        (0, 0) if !refusals.is_empty() => refusals.join(" "),
+        (0, 0) => {
+            let listen = site.handle.config().lock().collector.listen;
             format!(
-                "No agent has been heard: do they send to UDP port {}?",
+                "No agent has reported: do they send to UDP port {}?",
                 listen.port()
             )
         }
@@ -180,7 +199,7 @@ fn telemetry(site: &Site) -> Condition {
     };
     Condition {
         name: "telemetry",
-        met: !heard.is_empty(),
+        met: heard > 0 && !presence.refuses_all,
         words,
     }
 }

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 
 use super::accept::TOML;
 use crate::web::Site;
-use crate::web::problem::{Problem, repeated};
+use serve::{Problem, quoted};
 
 /// What stands behind the question mark; what is not known there is refused.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ pub(super) fn wrong_parameter(detail: &str) -> Problem {
     let detail = detail.trim_start_matches("Failed to deserialize query string: ");
     Problem::new(
         StatusCode::BAD_REQUEST,
-        &repeated(detail),
+        &quoted(detail),
         "See /api/v1/openapi.json for the parameters.",
     )
 }
@@ -56,7 +56,7 @@ impl FromRequestParts<Site> for Named {
         let Path(name) = name.map_err(|error: PathRejection| {
             Problem::new(
                 error.status(),
-                &repeated(&error.body_text()),
+                &quoted(&error.body_text()),
                 "Write the name in UTF-8, percent-encoded.",
             )
         })?;
@@ -79,7 +79,7 @@ impl<T: DeserializeOwned> FromRequest<Site> for Body<T> {
                 JsonRejection::BytesRejection(_) => TOO_LARGE,
                 _ => "See /api/v1/openapi.json for what belongs there.",
             };
-            Problem::new(error.status(), &repeated(&error.body_text()), advice)
+            Problem::new(error.status(), &quoted(&error.body_text()), advice)
         })?;
         Ok(Self(body))
     }
@@ -105,7 +105,7 @@ impl FromRequest<Site> for Toml {
         }
         let text = String::from_request(request, site).await;
         let text = text.map_err(|error| {
-            Problem::new(error.status(), &repeated(&error.body_text()), TOO_LARGE)
+            Problem::new(error.status(), &quoted(&error.body_text()), TOO_LARGE)
         })?;
         Ok(Self(text))
     }
@@ -144,7 +144,7 @@ pub(super) fn time(name: &str, given: &str, longest: Duration) -> Result<Duratio
     let seconds = number.zip(factor).map(|(number, factor)| number * factor);
     let length = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     length.map(|length| length.min(longest)).ok_or_else(|| {
-        let given = repeated(given);
+        let given = quoted(given);
         wrong_parameter(&format!(
             "{name}: {given:?} is no length of time such as 20s or 5m"
         ))

@@ -14,20 +14,20 @@ mod query;
 mod secret;
 mod services;
 
-use axum::Json;
-use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::middleware;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
+use axum::{Extension, Router};
+
+use serve::{Json, Problem, Work};
 
 use self::input::{Nothing, Params};
 use super::Site;
-use crate::view::Snapshot;
 
 /// Bytes of a request's body.
-pub(super) const BODY: usize = 1024 * 1024;
+const BODY: usize = serve::BODY_BYTES;
 
 /// What the API has of its own, besides the loop.
 #[derive(Debug, Default)]
@@ -102,8 +102,14 @@ fn at(routes: &[Route]) -> Router<Site> {
         })
 }
 
-async fn show_snapshot(State(site): State<Site>, _: Params<Nothing>) -> Json<Snapshot> {
-    Json(site.snapshot())
+async fn show_snapshot(
+    State(site): State<Site>,
+    Extension(work): Extension<Work>,
+    _: Params<Nothing>,
+) -> Result<Response, Problem> {
+    // With the writing of the text, which takes longer than the rest.
+    work.run(move || Json(site.snapshot()).into_response())
+        .await
 }
 
 async fn show_document(_: Params<Nothing>) -> impl IntoResponse {

@@ -1,10 +1,10 @@
 //! What the loop may do, for all services and for each.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
+use serve::Json;
 
 use super::input::{Body, Named, Nothing, Params};
 use super::services::unknown;
@@ -12,7 +12,7 @@ use crate::handle::{Refusal, Request};
 use crate::policy::Mode;
 use crate::web::Site;
 use crate::web::access::Permit;
-use crate::web::problem::{Problem, repeated};
+use serve::{Problem, quoted};
 
 /// What becomes of a mode that was set here.
 pub(super) const LASTS: &str = "until elb is started again or gets another configuration";
@@ -89,7 +89,7 @@ pub(super) async fn tell(site: &Site, request: Request) -> Result<(), Problem> {
         Err(Refusal::UnknownPool(name)) => super::pools::unknown(&name),
         Err(Refusal::Impossible(why)) => Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,
-            &repeated(&why),
+            &quoted(&why),
             "Nothing has changed. Put it right and send it again.",
         ),
         Err(Refusal::Busy) => Problem::new(

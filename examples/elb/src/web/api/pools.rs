@@ -1,9 +1,9 @@
 //! How pools of machines stand, and what is done for them.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
+use serve::Json;
 
 use super::input::{Body, Named, Nothing, Params, time};
 use super::mode::{LASTS, tell};
@@ -15,7 +15,7 @@ use crate::policy::Mode;
 use crate::view::Point;
 use crate::web::Site;
 use crate::web::access::Permit;
-use crate::web::problem::{Problem, repeated};
+use serve::{Problem, quoted};
 
 #[derive(Serialize)]
 pub(super) struct All {
@@ -127,7 +127,7 @@ fn of_pool(site: &Site, name: &str) -> Result<OfPool, Problem> {
 pub(super) fn unknown(name: &str) -> Problem {
     Problem::new(
         StatusCode::NOT_FOUND,
-        &format!("No pool {:?} is under control.", repeated(name)),
+        &format!("No pool {:?} is under control.", quoted(name)),
         "See /api/v1/pools for those that are; the configuration names them.",
     )
 }

@@ -2,17 +2,19 @@
 
 use std::collections::HashMap;
 
-use axum::Json;
+use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
+use serve::{Json, Work};
 use sflow_metrics::{
     EntityId, Expression, Group, Query, QueryError, QueryProblem, Registry, Summary, Timestamp,
 };
 
 use super::input::{Params, limit};
 use crate::web::Site;
-use crate::web::problem::{Problem, repeated};
+use crate::web::access::CostlyRead;
+use serve::{Problem, quoted};
 
 /// Characters of a question, and what it may ask at once: all of it is answered in one go, and
 /// the loop waits meanwhile.
@@ -66,8 +68,14 @@ struct OfExpression {
 
 pub(super) async fn answer(
     State(site): State<Site>,
+    _: CostlyRead,
+    Extension(work): Extension<Work>,
     Params(wanted): Params<Wanted>,
 ) -> Result<Json<Answer>, Problem> {
+    work.run(move || compute(&site, &wanted)).await?.map(Json)
+}
+
+fn compute(site: &Site, wanted: &Wanted) -> Result<Answer, Problem> {
     const UNWATCHED: &str = "Windows are only kept of what something else has asked for before; \
                              without one, the last readings are there at once.";
 
@@ -90,14 +98,14 @@ pub(super) async fn answer(
     let is_silent = summaries().all(|summary| summary.contributing == 0)
         && summaries().any(|summary| summary.matched > summary.stale);
     let note = (query.window().is_some() && is_silent).then_some(UNWATCHED);
-    Ok(Json(Answer {
+    Ok(Answer {
         query: query.to_string(),
         groups: found.groups.into_iter().map(group).collect(),
         groups_left_out,
         ungrouped: found.ungrouped,
         left_out: found.left_out,
         note,
-    }))
+    })
 }
 
 fn parse(text: &str) -> Result<Query, Problem> {
@@ -118,7 +126,7 @@ fn parse(text: &str) -> Result<Query, Problem> {
 fn misunderstood(error: &QueryError) -> Problem {
     let problem = Problem::new(
         StatusCode::BAD_REQUEST,
-        &repeated(&format!(
+        &quoted(&format!(
             "The question is not understood: {}",
             error.problem()
         )),

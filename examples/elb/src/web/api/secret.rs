@@ -1,6 +1,6 @@
 //! What of a configuration is told to nobody.
 
-use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::ops::Range;
 
 use serde_json::Value;
@@ -14,11 +14,23 @@ const SECRETS: &[&[&str]] = &[&["http", "token"], &["pool", "hook", "token"]];
 
 /// The text without its secrets.
 pub(super) fn blanked(text: &str) -> String {
-    let mut blanked = text.to_owned();
-    for (place, _) in found(text) {
-        blanked.replace_range(place, &format!("{BLANK:?}"));
+    let blank = format!("{BLANK:?}");
+    replaced(text, found(text).iter().map(|(place, _)| (place, &*blank)))
+}
+
+/// The text with other text at these places, which are in order and do not overlap.
+fn replaced<'t>(
+    text: &str,
+    changes: impl IntoIterator<Item = (&'t Range<usize>, &'t str)>,
+) -> String {
+    let mut replaced = String::with_capacity(text.len());
+    let mut behind = 0;
+    for (place, new) in changes {
+        replaced += text.get(behind..place.start).unwrap_or_default();
+        replaced += new;
+        behind = place.end;
     }
-    blanked
+    replaced + text.get(behind..).unwrap_or_default()
 }
 
 /// The values without secrets.
@@ -43,22 +55,22 @@ fn blank_at(value: &mut Value, path: &[&str]) {
 
 /// The text with the secrets that another has where this one has blanks.
 pub(super) fn filled(text: &str, from: &str) -> String {
-    let known = found(from);
-    let mut filled = text.to_owned();
-    for (place, key) in found(text) {
-        let is_blank = text
-            .get(place.clone())
-            .is_some_and(|value| value.trim_matches(['"', '\'']) == BLANK);
-        let secret = known.iter().find(|(_, known)| *known == key);
-        let secret = secret.and_then(|(place, _)| from.get(place.clone()));
-        if let (true, Some(secret)) = (is_blank, secret) {
-            filled.replace_range(place, secret);
-        }
-    }
-    filled
+    let known = found(from).into_iter();
+    let known: HashMap<Vec<String>, Range<usize>> =
+        known.map(|(place, key)| (key, place)).collect();
+    let places = found(text);
+    let secret = |(place, key): &(Range<usize>, Vec<String>)| {
+        let value = text.get(place.clone())?;
+        let secret = from.get(known.get(key)?.clone())?;
+        (value.trim_matches(['"', '\'']) == BLANK).then_some(secret)
+    };
+    let changes = places
+        .iter()
+        .filter_map(|found| Some((&found.0, secret(found)?)));
+    replaced(text, changes)
 }
 
-/// Where secrets stand in a text, and by which names one comes there, the last first; none if it
+/// Where secrets stand in a text, and by which names one comes there, in order; none if it
 /// is no TOML.
 fn found(text: &str) -> Vec<(Range<usize>, Vec<String>)> {
     let Ok(document) = DeTable::parse(text) else {
@@ -68,7 +80,7 @@ fn found(text: &str) -> Vec<(Range<usize>, Vec<String>)> {
     for path in SECRETS {
         search(document.get_ref(), path, Vec::new(), &mut places);
     }
-    places.sort_by_key(|(place, _)| Reverse(place.start));
+    places.sort_by_key(|(place, _)| place.start);
     places
 }
 

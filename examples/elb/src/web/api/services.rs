@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
+use serve::Json;
 
 use super::input::{Named, Nothing, Params, time};
 use crate::board::Standing;
@@ -13,7 +13,7 @@ use crate::policy::Mode;
 use crate::telemetry::ContainerView;
 use crate::view::Point;
 use crate::web::Site;
-use crate::web::problem::{Problem, repeated};
+use serve::{Problem, quoted};
 
 /// The longest past that is kept.
 pub(super) const HOUR: Duration = Duration::from_secs(3_600);
@@ -78,7 +78,7 @@ pub(super) async fn show(
 pub(super) fn unknown(name: &str) -> Problem {
     Problem::new(
         StatusCode::NOT_FOUND,
-        &format!("No service {:?} is under control.", repeated(name)),
+        &format!("No service {:?} is under control.", quoted(name)),
         "See /api/v1/services for those that are; the configuration names them.",
     )
 }

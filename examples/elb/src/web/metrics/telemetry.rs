@@ -179,6 +179,11 @@ const OF_AGENT: &[Column<AgentStatus, u64>] = &[
         |agent| agent.samples_lost,
     ),
     (
+        "elb_agent_datagrams_rejected",
+        "Datagrams that did not continue the sequence of an agent and were not used",
+        |agent| agent.rejected,
+    ),
+    (
         "elb_agent_own_restarts",
         "Times that this agent started again",
         |agent| agent.restarts,

@@ -5,6 +5,18 @@ use crate::config::Config;
 pub(super) const CASES: &[Case] = &[
     (
         |facts| {
+            let text = CONFIG.replace("agents = [\"10.0.0.0/24\"]", "");
+            facts.configuration = Ok(config(&text));
+        },
+        Note,
+        "agents-unrestricted",
+        &[
+            "every sender",
+            "agents = [\"10.0.0.1\", \"10.0.0.2\", \"10.0.0.3\"] under [collector]",
+        ],
+    ),
+    (
+        |facts| {
             let text = CONFIG.replace("vir_cpu_cores", "vir_cpu_corse");
             facts.configuration = Config::from_toml(&text);
         },
@@ -34,7 +46,8 @@ pub(super) const CASES: &[Case] = &[
     ),
     (
         |facts| {
-            let text = format!("[collector]\nlisten = \"127.0.0.1:6343\"\n{CONFIG}");
+            let listen = "[collector]\nlisten = \"127.0.0.1:6343\"";
+            let text = CONFIG.replace("[collector]", listen);
             facts.configuration = Ok(config(&text));
         },
         Note,

@@ -1,9 +1,34 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
+use sflow_metrics::Timestamp;
+use sflow_v5::{Encoder, Header};
+
 use super::{Case, agent, heard, key, members};
 use crate::check::Level::{Note, Wrong};
-use crate::check::{AgentFacts, Heard, NotListening};
+use crate::check::{AgentFacts, Facts, Heard, NotListening};
+use crate::telemetry::Telemetry;
+
+/// Refuses what a proxy sends for several agents, as everything that arrives or beside other agents.
+fn refuse(facts: &mut Facts, is_all: bool) {
+    let proxy = IpAddr::V4(Ipv4Addr::new(172, 18, 0, 1));
+    let mut telemetry = Telemetry::default();
+    for agent in [1u8, 2] {
+        let header = Header {
+            agent_address: key(agent).address,
+            ..Header::default()
+        };
+        let mut buffer = [0; 64];
+        let datagram = Encoder::new(&mut buffer, &header).unwrap().finish();
+        telemetry.turn_away(Timestamp::from_secs(1), (proxy, 4_000).into(), datagram);
+    }
+    let heard = heard(facts);
+    heard.refused_senders = telemetry.refused_senders(Timestamp::from_secs(1));
+    heard.turned_away = BTreeMap::from([(proxy, 12)]);
+    if is_all {
+        heard.datagrams = 0;
+    }
+}
 
 pub(super) const CASES: &[Case] = &[
     (
@@ -44,6 +69,27 @@ pub(super) const CASES: &[Case] = &[
         Note,
         "turned-away",
         &["12 datagrams", "192.0.2.7", "collector.agents"],
+    ),
+    (
+        |facts| refuse(facts, false),
+        Note,
+        "turned-away",
+        &[
+            "12 datagrams",
+            "collector.agents does not contain 172.18.0.1",
+            r#"agents = ["10.0.0.0/24", "172.18.0.1"]"#,
+        ],
+    ),
+    (
+        |facts| refuse(facts, true),
+        Wrong,
+        "turned-away",
+        &[
+            "All sFlow datagrams are refused",
+            r#"agents = ["10.0.0.0/24", "172.18.0.1"] under [collector]"#,
+            r#""*" = ["172.18.0.1"] under [collector.nodes]"#,
+            "host's network",
+        ],
     ),
     (
         |facts| heard(facts).dropped = Some(12),

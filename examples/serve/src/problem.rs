@@ -1,26 +1,24 @@
-//! What is answered instead of what was asked for: RFC 9457.
+//! Refusals in the form of RFC 9457.
 
 use axum::http::header::{CONTENT_TYPE, HeaderName};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 
-use crate::words::shortened;
+/// Characters of a client's text that are repeated in a response.
+const QUOTED: usize = 200;
 
-/// Characters of a stranger's text that are repeated to him.
-const REPEATED: usize = 200;
-
-/// What is wrong, and what to do.
+/// A refusal: what is wrong, and what to do.
 #[derive(Debug)]
-pub(super) struct Problem {
+pub struct Problem {
     status: StatusCode,
     members: Map<String, Value>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Problem {
-    /// Says what is wrong, and what to do.
-    pub(super) fn new(status: StatusCode, detail: &str, advice: &str) -> Self {
+    /// A problem with this status; `detail` is what is wrong, `advice` what to do.
+    pub fn new(status: StatusCode, detail: &str, advice: &str) -> Self {
         let title = status.canonical_reason().unwrap_or("Error");
         let members = [
             ("type", "about:blank".into()),
@@ -39,14 +37,16 @@ impl Problem {
         }
     }
 
-    /// Says something more, for programs.
-    pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+    /// The same with one more member, for programs.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.members.insert(name.to_owned(), value.into());
         self
     }
 
     /// The same with a header.
-    pub(super) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
     }
@@ -56,7 +56,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
 
-        let body = Value::Object(self.members).to_string();
+        let body = untrusted::json::to_string(&self.members).unwrap_or_default();
         let mut response = (self.status, body).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, MEDIA_TYPE);
@@ -65,7 +65,25 @@ impl IntoResponse for Problem {
     }
 }
 
-/// A stranger's text, short and harmless enough to be repeated.
-pub(super) fn repeated(text: &str) -> String {
-    shortened(text, REPEATED)
+/// A client's text, printable and at most 200 characters long.
+pub fn quoted(text: &str) -> String {
+    let mut characters = text.chars();
+    let mut quoted: String = characters.by_ref().take(QUOTED).collect();
+    if characters.next().is_some() {
+        quoted.pop();
+        quoted.push('…');
+    }
+    untrusted::printable(&quoted).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quoted_text_is_short_and_printable() {
+        assert_eq!(quoted("größer\n\u{202e}"), "größer��");
+        assert_eq!(quoted(&"x".repeat(200)), "x".repeat(200));
+        assert_eq!(quoted(&"x".repeat(201)), format!("{}…", "x".repeat(199)));
+    }
 }

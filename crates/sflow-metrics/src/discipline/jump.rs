@@ -1,0 +1,263 @@
+//! Datagrams that do not continue their agent's sequence, kept until it is known whether a new
+//! sequence began.
+//!
+//! A jump takes effect when a second datagram continues it and the old sequence has stopped.
+//! Until then, what is forged changes nothing; and of an agent that restarted nothing is lost,
+//! since the kept datagrams are processed then.
+
+use std::collections::VecDeque;
+
+use sflow_v5::{Datagram, Header};
+
+use super::datagram::{Stamp, Stream, follows, precedes};
+use crate::timestamp::Timestamp;
+
+/// Possible new sequences of one agent. The oldest is dropped for another one: enough that
+/// forged datagrams between two genuine ones do not displace the first of these.
+const MOST_SEQUENCES: usize = 16;
+
+/// Bytes kept of one agent at most.
+const MOST_BYTES: usize = 256 << 10;
+
+/// The possible new sequences of an agent.
+#[derive(Debug, Default)]
+pub(crate) struct Jumps {
+    sequences: VecDeque<Sequence>,
+    bytes: usize,
+}
+
+/// A possible new sequence.
+#[derive(Debug)]
+struct Sequence {
+    newest: Stamp,
+    /// Datagrams of it, kept or not.
+    count: u64,
+    kept: Vec<Kept>,
+}
+
+/// A datagram that was kept.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(crate) stamp: Stamp,
+    header: Header,
+    samples: Box<[u8]>,
+    count: u32,
+}
+
+/// What a datagram that is a jump comes to.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// It may be the first of a new sequence, or continue one while the old one goes on.
+    /// Datagrams in the second field were given up for it.
+    Undecided { rejected: u64 },
+    /// It was here already.
+    Repeated,
+    /// It is of a new sequence, which has begun with these datagrams.
+    Confirmed(Confirmed),
+}
+
+/// A new sequence.
+#[derive(Debug)]
+pub(crate) struct Confirmed {
+    pub(crate) kept: Vec<Kept>,
+    /// Whether uptimes cannot be compared: they contradict two datagrams that continue the old
+    /// sequence by their numbers.
+    pub(crate) without_uptime: bool,
+    /// Datagrams of the other possible sequences.
+    pub(crate) rejected: u64,
+}
+
+impl Jumps {
+    /// Examines a datagram that does not continue the current sequence.
+    pub(crate) fn examine(&mut self, current: &Stream, stamp: Stamp) -> Outcome {
+        let ignores_uptime = current.ignores_uptime();
+        let newest = current.newest();
+        let mut without_uptime = false;
+        let known = self.sequences.iter().position(|sequence| {
+            let last = sequence.newest;
+            if last.sequence == stamp.sequence && last.uptime == stamp.uptime {
+                return true;
+            }
+            if follows(last, stamp, ignores_uptime) || precedes(last, stamp) {
+                return true;
+            }
+            // All three are in one sequence, and only uptimes contradict it.
+            without_uptime = follows(newest, last, true) && follows(last, stamp, true);
+            without_uptime
+        });
+        let Some(place) = known else {
+            let mut rejected = 0;
+            if self.sequences.len() >= MOST_SEQUENCES
+                && let Some(oldest) = self.sequences.pop_front()
+            {
+                self.bytes -= oldest.bytes();
+                rejected = oldest.count;
+            }
+            self.sequences.push_back(Sequence {
+                newest: stamp,
+                count: 1,
+                kept: Vec::new(),
+            });
+            return Outcome::Undecided { rejected };
+        };
+        let sequence = &mut self.sequences[place];
+        if sequence.newest.sequence == stamp.sequence {
+            return Outcome::Repeated;
+        }
+        if !current.has_stopped(stamp.received_at) {
+            sequence.count += 1;
+            if follows(sequence.newest, stamp, true) {
+                sequence.newest = stamp;
+            }
+            return Outcome::Undecided { rejected: 0 };
+        }
+        let kept = core::mem::take(&mut sequence.kept);
+        let of_it = sequence.count;
+        let all: u64 = self.sequences.iter().map(|sequence| sequence.count).sum();
+        self.sequences.clear();
+        Outcome::Confirmed(Confirmed {
+            kept,
+            without_uptime: without_uptime || ignores_uptime,
+            rejected: all - of_it,
+        })
+    }
+
+    /// Keeps a datagram that was examined just now and is undecided, if it fits into so many bytes;
+    /// returns how many it takes.
+    pub(crate) fn keep(&mut self, stamp: Stamp, datagram: &Datagram<'_>, free: usize) -> usize {
+        let (samples, count) = datagram.encoded_samples();
+        let free = free.min(MOST_BYTES.saturating_sub(self.bytes));
+        let bytes = samples.len() + size_of::<Kept>();
+        if bytes > free {
+            return 0;
+        }
+        let mut sequences = self.sequences.iter_mut().rev();
+        let sequence =
+            sequences.find(|sequence| sequence.newest == stamp || precedes(sequence.newest, stamp));
+        let Some(sequence) = sequence else { return 0 };
+        sequence.kept.push(Kept {
+            stamp,
+            header: datagram.header,
+            samples: samples.into(),
+            count,
+        });
+        self.bytes += bytes;
+        bytes
+    }
+
+    /// Bytes of the kept datagrams.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// When the newest of them came.
+    pub(crate) fn newest(&self) -> Option<Timestamp> {
+        let newest = self.sequences.iter().map(|it| it.newest.received_at);
+        newest.max()
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> u64 {
+        self.sequences.iter().map(|sequence| sequence.count).sum()
+    }
+}
+
+impl Sequence {
+    fn bytes(&self) -> usize {
+        let kept = self.kept.iter();
+        kept.map(Kept::bytes).sum()
+    }
+}
+
+impl Kept {
+    /// What it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.samples.len() + size_of::<Self>()
+    }
+
+    pub(crate) fn datagram(&self) -> Datagram<'_> {
+        Datagram::from_encoded_samples(self.header, &self.samples, self.count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::discipline::datagram::Place;
+
+    fn stamp(sequence: u32, uptime_ms: u32, received_s: u64) -> Stamp {
+        Stamp {
+            sequence,
+            uptime: uptime_ms,
+            received_at: Timestamp::from_secs(received_s),
+        }
+    }
+
+    fn stream() -> Stream {
+        let mut stream = Stream::starting_with(stamp(100, 100_000, 1000));
+        stream.place(stamp(101, 110_000, 1010));
+        stream
+    }
+
+    #[test]
+    fn restart_is_confirmed_when_the_old_sequence_has_stopped() {
+        let mut jumps = Jumps::default();
+        let first = jumps.examine(&stream(), stamp(1, 5_000, 1020));
+        assert!(matches!(first, Outcome::Undecided { .. }));
+        let copy = jumps.examine(&stream(), stamp(1, 5_000, 1020));
+        assert!(matches!(copy, Outcome::Repeated));
+        let early = jumps.examine(&stream(), stamp(2, 5_000, 1024));
+        assert!(matches!(early, Outcome::Undecided { .. }), "it may go on");
+        let Outcome::Confirmed(confirmed) = jumps.examine(&stream(), stamp(3, 15_000, 1030)) else {
+            panic!("twenty seconds without the old sequence");
+        };
+        assert_eq!((confirmed.rejected, confirmed.without_uptime), (0, false));
+        assert_eq!(jumps.count(), 0);
+    }
+
+    #[test]
+    fn random_datagrams_between_do_not_displace_the_first() {
+        let mut jumps = Jumps::default();
+        jumps.examine(&stream(), stamp(1, 5_000, 1020));
+        for number in 0..12_u32 {
+            let random = number.wrapping_mul(2_654_435_761);
+            let forged = stamp(random | 1 << 20, !random, 1021 + u64::from(number));
+            assert!(matches!(
+                jumps.examine(&stream(), forged),
+                Outcome::Undecided { .. }
+            ));
+        }
+        let Outcome::Confirmed(confirmed) = jumps.examine(&stream(), stamp(2, 25_000, 1040)) else {
+            panic!("it continues the first");
+        };
+        assert_eq!(confirmed.rejected, 12);
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let mut jumps = Jumps::default();
+        let mut rejected = 0;
+        for number in 0..1000_u32 {
+            let forged = stamp(number.wrapping_mul(2_654_435_761), number << 22, 1011);
+            if let Outcome::Undecided { rejected: more } = jumps.examine(&stream(), forged) {
+                rejected += more;
+            }
+        }
+        assert!(jumps.sequences.len() <= MOST_SEQUENCES);
+        assert_eq!(rejected + jumps.count(), 1000);
+    }
+
+    #[test]
+    fn uptime_in_other_units_is_ignored_when_numbers_agree() {
+        // Microseconds, modulo 2^32.
+        let mut jumps = Jumps::default();
+        let first = stamp(102, 120_000_000, 1020);
+        assert_eq!(stream().place(first), Place::Jump);
+        jumps.examine(&stream(), first);
+        let second = stamp(103, 130_000_000, 1030);
+        let Outcome::Confirmed(confirmed) = jumps.examine(&stream(), second) else {
+            panic!("three in sequence");
+        };
+        assert!(confirmed.without_uptime);
+    }
+}

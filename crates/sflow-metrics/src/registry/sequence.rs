@@ -1,0 +1,101 @@
+//! Datagrams that do not continue the sequence of their agent.
+
+use sflow_v5::{Datagram, Sample};
+
+use super::Registry;
+use crate::agent::Placed;
+use crate::discipline::datagram::{Place, Stamp};
+use crate::discipline::jump::Kept;
+use crate::event::EventKind;
+use crate::source::Name;
+use crate::timestamp::Timestamp;
+
+/// Bytes of kept datagrams for each agent that there may be.
+const KEPT_FOR_AN_AGENT: usize = 1_500;
+
+impl Registry {
+    /// Keeps a datagram that may be the first of a new sequence. If it looks like the restart of
+    /// its agent, what it reports on is unknown until the next datagram.
+    #[cold]
+    pub(super) fn keep(&mut self, place: u32, stamp: Stamp, datagram: &Datagram<'_>) {
+        let most = self.config.max_agents.saturating_mul(KEPT_FOR_AN_AGENT);
+        let Some(agent) = self.agents.get_mut(place) else {
+            return;
+        };
+        let free = most.saturating_sub(self.kept_bytes);
+        self.kept_bytes += agent.keep(stamp, datagram, free);
+        if !agent.resembles_restart(stamp) {
+            return;
+        }
+        for sample in datagram.samples() {
+            let source = match sample {
+                Sample::Counters(sample) => agent.sources.get(&sample.source_id),
+                Sample::RtMetric(metrics) => metrics.datasource.known().and_then(|name| {
+                    let name = Name::cut(name, self.config.max_name_bytes);
+                    agent.named.get(name)
+                }),
+                _ => None,
+            };
+            if let Some(source) = source.and_then(|source| self.sources.get_mut(*source)) {
+                source.is_unconfirmed = true;
+            }
+        }
+    }
+
+    /// Processes the first datagrams of a sequence, and the one that confirmed it.
+    #[cold]
+    pub(super) fn replay(
+        &mut self,
+        agent: u32,
+        kept: &[Kept],
+        stamp: Stamp,
+        datagram: &Datagram<'_>,
+    ) {
+        let mut place = Some(Place::Restarted);
+        for kept in kept {
+            self.kept_bytes = self.kept_bytes.saturating_sub(kept.bytes());
+            let place = place.take().or_else(|| self.place_again(agent, kept.stamp));
+            if let Some(place) = place {
+                self.process(agent, place, kept.stamp, &kept.datagram());
+            }
+        }
+        if let Some(place) = self.place_again(agent, stamp) {
+            self.process(agent, place, stamp, datagram);
+        }
+    }
+
+    /// Reports datagrams that were not used.
+    #[cold]
+    pub(super) fn report_rejected(&mut self, agent: u32, placed: &Placed, at: Timestamp) {
+        self.health.datagrams_rejected += placed.rejected;
+        let is_reported = placed
+            .rejected_before
+            .is_some_and(|before| at - before <= self.config.gone_after);
+        if !is_reported {
+            self.tell_of_agent(at, agent, |agent| EventKind::DatagramsRejected { agent });
+        }
+    }
+
+    /// Gives up kept datagrams that nothing has confirmed.
+    pub(super) fn expire_jumps(&mut self, now: Timestamp) {
+        let since = now - self.config.gone_after;
+        let places = self.agents.iter();
+        let old: Vec<u32> = places
+            .filter(|(_, agent)| agent.has_old_jumps(since))
+            .map(|(place, _)| place)
+            .collect();
+        for place in old {
+            let Some(agent) = self.agents.get_mut(place) else {
+                continue;
+            };
+            let mut placed = Placed::at(Place::Jump);
+            self.kept_bytes = self.kept_bytes.saturating_sub(agent.kept_bytes());
+            agent.reject_jumps(now, &mut placed);
+            self.report_rejected(place, &placed, now);
+        }
+    }
+
+    fn place_again(&mut self, agent: u32, stamp: Stamp) -> Option<Place> {
+        self.agents.get_mut(agent).map(|agent| agent.replay(stamp))
+    }
+}

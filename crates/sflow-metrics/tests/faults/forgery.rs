@@ -1,0 +1,599 @@
+//! A blind sender: it knows an agent's address and forges the source address, but sees nothing of
+//! what the agent sends.
+
+use proptest::prelude::*;
+use sflow_metrics::{Config, EventId, EventKind, Health, Registry};
+use sflow_v5::flow::SampledHeader;
+use sflow_v5::{
+    Address, Datagram, Encoder, FlowSample, Header, HeaderProtocol, Interface, Opaque, Records,
+    Sample,
+};
+
+use crate::support::world::{BYTES, CORES};
+use crate::support::{
+    Agent, Container, Counted, ask, at, entity, host, interface, interface_source, metric,
+};
+
+const INTERVAL: f64 = 10.0;
+
+/// What a forger puts into the header of its datagrams.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Numbering {
+    /// Random numbers.
+    Random,
+    /// Numbers close to those that the agent sends, and a random uptime.
+    Near,
+    /// As after a restart, numbered on from one to the next.
+    Restart,
+    /// The same, but no uptime.
+    RestartWithoutUptime,
+}
+
+/// A datagram that is forged.
+#[derive(Clone, Copy, Debug)]
+struct Forged {
+    random: [u32; 8],
+}
+
+fn forged() -> impl Strategy<Value = Forged> {
+    prop::array::uniform8(any::<u32>()).prop_map(|random| Forged { random })
+}
+
+/// An agent with a host, a container and an interface, and a forger of its datagrams.
+struct World {
+    registry: Registry,
+    agent: Agent,
+    has_uptime: bool,
+    web: Container<'static>,
+    octets: u64,
+    sequence: u32,
+    forged: u32,
+    now: f64,
+}
+
+impl World {
+    fn new(has_uptime: bool) -> Self {
+        Self {
+            registry: Registry::new(Config::default()),
+            agent: Agent {
+                sequence: 500,
+                started: -5000.0,
+                ..Agent::new(1)
+            },
+            has_uptime,
+            web: Container::new("web.1", 1),
+            octets: 1 << 33,
+            sequence: 500,
+            forged: 0,
+            now: 0.0,
+        }
+    }
+
+    fn work(&mut self) {
+        self.sequence += 1;
+        self.octets += 5_000_000;
+        self.web.work(INTERVAL, 0.5, 1e6);
+    }
+
+    fn poll(&mut self) {
+        self.work();
+        let busy = (self.now * 1e3) as u32;
+        let samples = [
+            host("node1", self.sequence, 4, busy, busy),
+            self.web.sample(self.sequence),
+            interface(3, self.sequence, 1_000_000_000, self.octets),
+        ];
+        let mut agent = self.agent.clone();
+        if !self.has_uptime {
+            agent.started = self.now;
+        }
+        agent.report(&mut self.registry, self.now, &samples);
+        self.agent.sequence = agent.sequence;
+    }
+
+    fn polls(&mut self, polls: usize) {
+        for _ in 0..polls {
+            self.now += INTERVAL;
+            self.poll();
+            self.rates();
+        }
+    }
+
+    fn forge(&mut self, kind: Numbering, forged: Forged) {
+        let [sequence, uptime, a, b, c, d, e, f] = forged.random;
+        self.forged += 1;
+        let (sequence, started) = match kind {
+            Numbering::Random => (sequence, self.now - f64::from(uptime) / 1e3),
+            Numbering::Near => {
+                let near = self.agent.sequence.wrapping_add(sequence % 200);
+                (near.wrapping_sub(100), self.now - f64::from(uptime) / 1e3)
+            }
+            Numbering::Restart => (self.forged, -1.0),
+            Numbering::RestartWithoutUptime => (self.forged, self.now),
+        };
+        let mut web = Container::new("web.1", 1);
+        web.cpu_ms = b;
+        web.rx_bytes = u64::from(c) << 16;
+        web.tx_bytes = u64::from(d) << 20;
+        web.packets = e;
+        let samples = [
+            host("node1", a, 4, b, c),
+            web.sample(a),
+            interface(3, f, 1_000_000_000, u64::from(d) << 10),
+        ];
+        let mut agent = Agent {
+            sequence: sequence.wrapping_sub(1),
+            started,
+            ..Agent::new(1)
+        };
+        agent.report(&mut self.registry, self.now, &samples);
+    }
+
+    /// Whether all rates are those of the agent; `None` if they are not known. Nothing else is
+    /// right.
+    fn rates(&self) -> bool {
+        let octets = entity(&self.registry, self.now, "");
+        let octets = octets.and_then(|port| port.value(metric("ifinoctets")));
+        let values = [
+            (ask(&self.registry, self.now, CORES).value, 0.5),
+            (ask(&self.registry, self.now, BYTES).value, 3e6),
+            (octets, 500_000.0),
+            (
+                ask(&self.registry, self.now, "avg:vir_pkts_in").value,
+                1000.0,
+            ),
+        ];
+        for (value, expected) in values {
+            if let Some(value) = value {
+                assert!((value / expected - 1.0_f64).abs() < 1e-3, "{values:?}");
+            }
+        }
+        values.iter().all(|(value, _)| value.is_some())
+    }
+
+    /// Polls of the agent, with forged datagrams every three seconds between; returns how many
+    /// intervals have no value at their end.
+    fn attack(&mut self, kind: Numbering, forged: &[Forged]) -> usize {
+        self.attack_with_loss(kind, forged, &[])
+    }
+
+    /// The same; the polls with these numbers are lost.
+    fn attack_with_loss(&mut self, kind: Numbering, forged: &[Forged], lost: &[usize]) -> usize {
+        let (mut absent, mut polls) = (0, 0);
+        let mut next = self.now + INTERVAL;
+        for forged in forged {
+            self.now += 3.0;
+            if self.now >= next {
+                self.now = next;
+                polls += 1;
+                if lost.contains(&polls) {
+                    self.work();
+                    self.agent.sequence += 1;
+                } else {
+                    self.poll();
+                }
+                absent += usize::from(!self.rates());
+                next += INTERVAL;
+            }
+            self.forge(kind, *forged);
+            self.rates();
+            self.registry.expire(at(self.now));
+        }
+        self.now = next;
+        absent
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn t22_forged_datagrams_never_make_a_wrong_rate(
+        kind in prop_oneof![
+            Just(Numbering::Random),
+            Just(Numbering::Near),
+            Just(Numbering::Restart),
+            Just(Numbering::RestartWithoutUptime),
+        ],
+        has_uptime in any::<bool>(),
+        forged in prop::collection::vec(forged(), 20..60),
+    ) {
+        let mut world = World::new(has_uptime);
+        world.polls(4);
+        prop_assert!(world.rates());
+        let absent = world.attack(kind, &forged);
+        prop_assert!(absent <= forged.len(), "at most the intervals with a forged datagram");
+        if kind == Numbering::Random || kind == Numbering::Restart {
+            prop_assert_eq!(absent, 0, "the agent's sequence has gone on");
+        }
+        // When it is over, rates are right soon.
+        world.now -= INTERVAL;
+        world.polls(3);
+        prop_assert!(world.rates());
+
+        let health = world.registry.health();
+        let agent = world.registry.agents().next().unwrap();
+        prop_assert!(health.datagrams_lost < 1_000, "{health:?}");
+        prop_assert!(health.counter_samples_lost < 1_000, "{health:?}");
+        if kind == Numbering::Random {
+            prop_assert_eq!(health.datagrams_rejected, forged.len() as u64);
+            prop_assert_eq!(agent.rejected, forged.len() as u64);
+            prop_assert_eq!(health.agent_restarts, 0);
+        }
+    }
+
+    /// The forger was first: the agent is found nevertheless.
+    #[test]
+    fn t22_agent_that_starts_under_attack_is_found(
+        has_uptime in any::<bool>(),
+        forged in prop::collection::vec(forged(), 40..60),
+    ) {
+        let mut world = World::new(has_uptime);
+        world.forge(Numbering::Random, forged[0]);
+        world.attack(Numbering::Random, &forged[1..]);
+        world.now -= INTERVAL;
+        world.polls(3);
+        prop_assert!(world.rates());
+    }
+}
+
+#[test]
+fn t22_forged_datagrams_are_reported() {
+    let mut world = World::new(true);
+    world.polls(4);
+    let random = |number: u32| Forged {
+        random: std::array::from_fn(|place| {
+            (number * 8 + place as u32 + 1).wrapping_mul(2_654_435_761)
+        }),
+    };
+    let forged: Vec<Forged> = (0..20).map(random).collect();
+    assert_eq!(world.attack(Numbering::Random, &forged), 0);
+    world.poll();
+    let agent = world.registry.agents().next().unwrap();
+    assert_eq!((agent.rejected, agent.restarts), (20, 0));
+    assert!(agent.last_rejected.is_some());
+    assert_eq!(world.registry.health().datagrams_rejected, 20);
+    let mut events = world.registry.events(EventId::START);
+    let is_it = |kind: &EventKind| matches!(kind, EventKind::DatagramsRejected { .. });
+    assert_eq!(
+        events.by_ref().filter(|event| is_it(&event.kind)).count(),
+        1
+    );
+}
+
+/// A second process with the identity of an agent, or a forger that numbers on.
+#[test]
+fn t22_second_sequence_is_rejected_while_the_first_goes_on() {
+    let mut world = World::new(true);
+    world.polls(4);
+    let forged = [Forged { random: [7; 8] }; 40];
+    assert_eq!(world.attack(Numbering::Restart, &forged), 0);
+    world.poll();
+    let agent = world.registry.agents().next().unwrap();
+    assert_eq!((agent.restarts, agent.rejected), (0, 40));
+}
+
+/// While the agent is silent the forger takes its place; but it comes back.
+#[test]
+fn t22_agent_that_was_silent_gets_its_place_back() {
+    let mut world = World::new(true);
+    world.polls(4);
+    let forged = [Forged { random: [7; 8] }; 100];
+    let absent = world.attack_with_loss(Numbering::Restart, &forged, &[3, 4, 8, 9, 15, 16, 17]);
+    assert!(absent <= 5, "{absent} of 29");
+    world.now -= INTERVAL;
+    world.polls(2);
+    assert!(world.rates());
+    let agent = world.registry.agents().next().unwrap();
+    assert_eq!(agent.restarts, 1, "{agent:?}");
+}
+
+#[test]
+fn t22_jump_is_not_loss() {
+    let mut world = World::new(false);
+    world.polls(4);
+    // The agent numbers on elsewhere, without another sign.
+    world.agent.sequence = 3_000_000_000;
+    world.sequence = 2_000_000_000;
+    world.polls(3);
+    let health = world.registry.health();
+    assert_eq!((health.datagrams_lost, health.counter_samples_lost), (0, 0));
+    assert_eq!((health.agent_restarts, health.datagrams_rejected), (1, 0));
+    assert!(world.rates());
+}
+
+/// Agents send all that they poll at one moment in several datagrams.
+#[test]
+fn t5_restart_of_agent_with_bursts_costs_one_interval() {
+    let mut registry = Registry::new(Config::default());
+    let mut agent = Agent::new(1);
+    let names: Vec<String> = (0..40).map(|number| format!("web.{number}")).collect();
+    let mut sequence = 0;
+    for poll in 0..9_u32 {
+        let now = f64::from(poll) * INTERVAL;
+        sequence += 1;
+        if poll == 6 {
+            agent.restart(now - 4.0);
+            sequence = 1;
+        }
+        for (index, name) in (0..).zip(&names) {
+            let mut task = Container::new(name, index);
+            task.work(now, 0.5, 1e6);
+            agent.report(&mut registry, now, &[task.sample(sequence)]);
+        }
+        let cores = ask(&registry, now, CORES);
+        let expected = if poll == 0 || poll == 6 { 0 } else { 40 };
+        assert_eq!(cores.contributing, expected, "poll {poll}");
+        assert_eq!(cores.value, (expected > 0).then_some(0.5));
+    }
+    assert_eq!(registry.health().agent_restarts, 1);
+    assert_eq!(registry.health().datagrams_rejected, 0);
+}
+
+#[test]
+fn t5_agent_without_uptime_that_restarts_costs_one_interval() {
+    let mut world = World::new(false);
+    world.polls(4);
+    world.agent.sequence = 0;
+    world.sequence = 0;
+    world.polls(2);
+    assert!(world.rates());
+    assert_eq!(world.registry.health().agent_restarts, 1);
+}
+
+#[test]
+fn uptime_in_microseconds_is_no_restart() {
+    let mut registry = Registry::new(Config::default());
+    let mut agent = Agent::new(1);
+    let mut web = Container::new("web.1", 1);
+    for sequence in 1..=10 {
+        let arrival = f64::from(sequence) * INTERVAL;
+        let bytes = agent.send(arrival * 1e3, &[web.sample(sequence)]);
+        agent.deliver(&mut registry, arrival, &bytes);
+        web.work(INTERVAL, 0.5, 1e6);
+    }
+    assert_eq!(ask(&registry, 100.0, CORES).value, Some(0.5));
+    assert_eq!(registry.health().agent_restarts, 1, "only once");
+}
+
+/// Sub-agents are sequences of their own.
+#[test]
+fn sub_agents_do_not_disturb_each_other() {
+    let mut registry = Registry::new(Config::default());
+    let mut agents: Vec<Agent> = (0..4)
+        .map(|number| Agent {
+            sub_agent: 100_000 + number,
+            sequence: number * 1_000_000,
+            ..Agent::new(1)
+        })
+        .collect();
+    for poll in 1..=5_u32 {
+        let now = f64::from(poll) * INTERVAL;
+        for (index, agent) in (0..).zip(&mut agents) {
+            let name = format!("web.{index}");
+            let mut task = Container::new(&name, index);
+            task.work(now, 0.5, 1e6);
+            let samples: [Counted<'_>; 1] = [task.sample(poll)];
+            agent.report(&mut registry, now, &samples);
+        }
+    }
+    assert_eq!(ask(&registry, 50.0, CORES).contributing, 4);
+    let health = registry.health();
+    assert_eq!((health.datagrams_rejected, health.agent_restarts), (0, 0));
+}
+
+type Change = fn(&mut FlowSample<'_>, &mut SampledHeader<'_>);
+
+/// A datagram with a flow sample of a packet of 1000 bytes, of a source that samples ten times a
+/// second at a rate of 100.
+fn flow(number: u32, change: Change) -> Vec<u8> {
+    let mut sample = FlowSample {
+        sequence_number: number,
+        source_id: interface_source(3),
+        sampling_rate: 100,
+        sample_pool: number * 100,
+        input: Interface::index(3),
+        ..FlowSample::default()
+    };
+    let mut sampled = SampledHeader {
+        protocol: HeaderProtocol::ETHERNET,
+        frame_length: 1000,
+        stripped: 4,
+        header: Opaque(&[0; 64]),
+    };
+    change(&mut sample, &mut sampled);
+    let records = [sampled.into()];
+    let sample = FlowSample {
+        records: Records::from(&records[..]),
+        ..sample
+    };
+    let header = Header {
+        agent_address: Address::V4([10, 0, 0, 1]),
+        sequence_number: number,
+        uptime: 100_000 + number * 100,
+        ..Header::default()
+    };
+    let mut buffer = [0; 1400];
+    let mut encoder = Encoder::new(&mut buffer, &header).unwrap();
+    encoder.push(&Sample::Flow(sample)).unwrap();
+    encoder.finish().to_vec()
+}
+
+/// Takes a thousand samples, one that was changed, and nine more; returns the rate of bytes that
+/// differs most from what was sent.
+fn with_changed_sample(change: Change) -> (Registry, f64) {
+    let mut registry = Registry::new(Config::default());
+    let definition = "keys=;value=bytes;smooth=10s".parse().unwrap();
+    let id = registry.watch_flows(definition).unwrap();
+    let mut worst: f64 = 10_000.0;
+    for number in 1..=1010 {
+        let bytes = flow(number, if number == 1001 { change } else { |_, _| {} });
+        let now = at(f64::from(number) / 10.0);
+        registry.ingest(now, [10, 0, 0, 1].into(), &Datagram::parse(&bytes).unwrap());
+        let total = registry.flows(now, id).unwrap().total;
+        if number > 1000 && (total - 1e6).abs() > (worst - 1e6).abs() || number == 1000 {
+            worst = total;
+        }
+    }
+    (registry, worst)
+}
+
+#[test]
+fn t23_impossible_samples_do_not_move_a_flow() {
+    type Count = fn(&Health) -> u64;
+    let cases: [(&str, Change, Count, u64); 13] = [
+        (
+            "nothing",
+            |_, _| {},
+            |health| health.flow_samples_rejected,
+            0,
+        ),
+        (
+            "a rate of all ones",
+            |sample, _| sample.sampling_rate = u32::MAX,
+            |health| health.flow_samples_bad_rate,
+            1,
+        ),
+        (
+            "4 GB",
+            |_, packet| packet.frame_length = u32::MAX,
+            |health| health.flow_samples_bad_length,
+            1,
+        ),
+        (
+            "a byte more than any packet",
+            |_, packet| packet.frame_length = 65_536,
+            |health| health.flow_samples_bad_length,
+            1,
+        ),
+        (
+            "4 GB and a rate of all ones",
+            |sample, packet| {
+                packet.frame_length = u32::MAX;
+                sample.sampling_rate = u32::MAX;
+            },
+            |health| health.flow_samples_bad_length,
+            1,
+        ),
+        (
+            "a packet shorter than its header",
+            |_, packet| packet.frame_length = 20,
+            |health| health.flow_samples_bad_length,
+            1,
+        ),
+        (
+            "another rate",
+            |sample, _| sample.sampling_rate = 1_000_000,
+            |health| health.flow_samples_rejected,
+            1,
+        ),
+        (
+            "another rate, and a pool",
+            |sample, _| {
+                sample.sampling_rate = 1_000_000;
+                sample.sample_pool = 3_000_000_000;
+            },
+            |health| health.flow_samples_rejected,
+            1,
+        ),
+        (
+            "another sequence",
+            |sample, _| sample.sequence_number = 3_000_000_000,
+            |health| health.flow_samples_rejected,
+            1,
+        ),
+        (
+            "an earlier sequence",
+            |sample, _| sample.sequence_number = 3,
+            |health| health.flow_samples_rejected,
+            1,
+        ),
+        (
+            "a pool that goes back",
+            |sample, _| sample.sample_pool = 5,
+            |health| health.flow_samples_lost,
+            0,
+        ),
+        (
+            "a pool that grew by too much",
+            |sample, _| sample.sample_pool += 1 << 30,
+            |health| health.flow_samples_lost,
+            0,
+        ),
+        (
+            "drops",
+            |sample, _| sample.drops = 2_000_000_000,
+            |health| health.flow_samples_dropped,
+            0,
+        ),
+    ];
+    for (case, change, count, expected) in cases {
+        let (registry, bytes) = with_changed_sample(change);
+        let sampler = registry.samplers().next().unwrap();
+        assert_eq!(count(&registry.health()), expected, "{case}");
+        assert!((bytes / 1e6 - 1.0).abs() < 0.02, "{case}: {bytes}");
+        assert!(
+            (sampler.effective_rate.unwrap() / 100.0 - 1.0).abs() < 0.02,
+            "{case}"
+        );
+        assert!(
+            sampler.missing <= 1 && sampler.dropped == 0,
+            "{case}: {sampler:?}"
+        );
+    }
+}
+
+/// The first sample of a source is bounded by the speed of its interface.
+#[test]
+fn t23_sample_above_line_rate_does_not_count() {
+    for (speed, rate, is_refused) in [
+        (10_000_000_000, 30_000, true),
+        (10_000_000_000, 10_000, false),
+        (100_000_000_000, 30_000, false),
+        (0, 1_000_000, true),
+        (0, 100_000, false),
+    ] {
+        let mut registry = Registry::new(Config::default());
+        let definition = "keys=;value=bytes;smooth=off".parse().unwrap();
+        let id = registry.watch_flows(definition).unwrap();
+        let mut agent = Agent::new(1);
+        if speed > 0 {
+            agent.report(&mut registry, 0.0, &[interface(3, 1, speed, 0)]);
+        }
+        let packet = [0; 64];
+        let records = [SampledHeader {
+            protocol: HeaderProtocol::ETHERNET,
+            frame_length: 65_535,
+            stripped: 4,
+            header: Opaque(&packet),
+        }
+        .into()];
+        let sample = FlowSample {
+            sequence_number: 1,
+            source_id: interface_source(3),
+            sampling_rate: rate,
+            records: Records::from(&records[..]),
+            ..FlowSample::default()
+        };
+        let header = Header {
+            agent_address: Address::V4([10, 0, 0, 1]),
+            sub_agent_id: 100_000,
+            sequence_number: 2,
+            uptime: 101_000,
+        };
+        let mut buffer = [0; 1400];
+        let mut encoder = Encoder::new(&mut buffer, &header).unwrap();
+        encoder.push(&Sample::Flow(sample)).unwrap();
+        let bytes = encoder.finish().to_vec();
+        agent.deliver(&mut registry, 1.0, &bytes);
+        let total = registry.flows(at(1.0), id).unwrap().total;
+        let expected = f64::from(rate) * 65_535.0;
+        assert_eq!(
+            total,
+            if is_refused { 0.0 } else { expected },
+            "{speed} {rate}"
+        );
+        let refused = registry.health().flow_samples_above_line_rate;
+        assert_eq!(refused, u64::from(is_refused), "{speed} {rate}");
+    }
+}

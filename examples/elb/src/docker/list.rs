@@ -1,0 +1,215 @@
+//! Lists of the engine, parsed while they arrive, on another thread, in bounded memory.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{self, BufReader, Read};
+use std::marker::PhantomData;
+use std::rc::Rc;
+
+use hyper::body::Bytes;
+use jiff::Timestamp;
+use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, SeqAccess, Visitor};
+use serde::{Deserializer, de};
+use tokio::sync::mpsc::Receiver;
+
+/// The largest list in bytes; ten thousand tasks take a third of it.
+pub(super) const LIST_BYTES: usize = 96 << 20;
+/// The largest entry of a list, in bytes.
+const ENTRY_BYTES: usize = 4 << 20;
+/// The memory that what is kept of a list may take, in bytes.
+const KEPT_BYTES: usize = 64 << 20;
+
+/// An entry of a list.
+pub(crate) trait Entry: DeserializeOwned + Send + 'static {
+    /// About how many bytes of memory it takes.
+    fn kept(&self) -> usize {
+        size_of::<Self>()
+    }
+}
+
+/// The memory that labels take: each of them is two allocations in a tree.
+pub(super) fn kept_labels(labels: Option<&BTreeMap<String, String>>) -> usize {
+    let labels = labels.into_iter().flatten();
+    labels
+        .map(|(name, value)| 100 + name.len() + value.len())
+        .sum()
+}
+
+/// A list.
+#[derive(Debug)]
+pub(crate) struct List<T> {
+    pub(crate) entries: Vec<T>,
+    /// When it was sent, by the engine's clock.
+    pub(super) date: Option<Timestamp>,
+}
+
+/// Parses a list whose parts arrive through the channel; some engines write `null` for an empty
+/// one. Blocks until the channel is closed.
+///
+/// # Errors
+///
+/// If it is not such a list, or exceeds one of the limits.
+pub(super) fn parse<T: Entry>(parts: Receiver<Bytes>) -> serde_json::Result<Vec<T>> {
+    let since_entry = Rc::new(Cell::new(0));
+    let reader = Parts {
+        parts,
+        current: Bytes::new(),
+        since_entry: Rc::clone(&since_entry),
+    };
+    let entries = Entries::<T> {
+        since_entry,
+        entry: PhantomData,
+    };
+    let mut deserializer = serde_json::Deserializer::from_reader(BufReader::new(reader));
+    let list = entries.deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(list)
+}
+
+struct Parts {
+    parts: Receiver<Bytes>,
+    current: Bytes,
+    /// Bytes since the last entry began.
+    since_entry: Rc<Cell<usize>>,
+}
+
+impl Read for Parts {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.current.is_empty() {
+            match self.parts.blocking_recv() {
+                Some(part) => self.current = part,
+                None => return Ok(0),
+            }
+        }
+        let part = self.current.split_to(self.current.len().min(buffer.len()));
+        let since = self.since_entry.get() + part.len();
+        if since > ENTRY_BYTES + buffer.len() {
+            let problem = format!("an entry is larger than {} MiB", ENTRY_BYTES >> 20);
+            return Err(io::Error::other(problem));
+        }
+        self.since_entry.set(since);
+        if let Some(place) = buffer.get_mut(..part.len()) {
+            place.copy_from_slice(&part);
+        }
+        Ok(part.len())
+    }
+}
+
+struct Entries<T> {
+    since_entry: Rc<Cell<usize>>,
+    entry: PhantomData<T>,
+}
+
+impl<'de, T: Entry> DeserializeSeed<'de> for Entries<T> {
+    type Value = Vec<T>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Vec<T>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de, T: Entry> Visitor<'de> for Entries<T> {
+    type Value = Vec<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Vec<T>, E> {
+        Ok(Vec::new())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
+        let mut entries = Vec::new();
+        let mut kept = 0;
+        self.since_entry.set(0);
+        while let Some(entry) = list.next_element::<T>()? {
+            self.since_entry.set(0);
+            kept += entry.kept();
+            if kept > KEPT_BYTES {
+                let problem = format!("its entries take more than {} MiB", KEPT_BYTES >> 20);
+                return Err(A::Error::custom(problem));
+            }
+            entries.push(entry);
+        }
+        Ok(entries)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct One {
+        id: u32,
+        labels: Option<BTreeMap<String, String>>,
+    }
+
+    impl Entry for One {
+        fn kept(&self) -> usize {
+            size_of::<Self>() + kept_labels(self.labels.as_ref())
+        }
+    }
+
+    /// Parses the text in parts of this many bytes.
+    fn parsed(text: &str, size: usize) -> Result<usize, String> {
+        let (sender, parts) = mpsc::channel(1);
+        let text = text.as_bytes().to_vec();
+        let sending = std::thread::spawn(move || {
+            for part in text.chunks(size) {
+                if sender.blocking_send(Bytes::copy_from_slice(part)).is_err() {
+                    return;
+                }
+            }
+        });
+        let result = parse::<One>(parts);
+        sending.join().unwrap();
+        result
+            .map(|list| list.len())
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn lists_are_parsed_in_parts_of_any_size() {
+        let text = r#" [{"id":1},{"id":2,"more":[{"x":"\"]"}]}, {"id":3}] "#;
+        for size in [1, 7, 1000] {
+            assert_eq!(parsed(text, size), Ok(3));
+        }
+        assert_eq!(parsed("null", 2), Ok(0));
+        assert_eq!(parsed("[]", 1), Ok(0));
+        for (text, problem) in [
+            ("", "EOF"),
+            ("[{\"id\":1},", "EOF"),
+            ("[{\"id\":1}] x", "trailing characters"),
+            ("{}", "expected a list"),
+            ("<html>", "expected value"),
+        ] {
+            let error = parsed(text, 3).unwrap_err();
+            assert!(error.contains(problem), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn entries_and_what_is_kept_of_them_are_bounded() {
+        let ignored = "x".repeat(3 << 20);
+        let entry = format!("{{\"id\":1,\"more\":\"{ignored}\"}}");
+        assert_eq!(
+            parsed(&format!("[{}]", [&*entry; 5].join(",")), 65_536),
+            Ok(5)
+        );
+        let large = format!("[{{\"id\":1,\"more\":\"{ignored}{ignored}\"}}]");
+        let error = parsed(&large, 65_536).unwrap_err();
+        assert!(error.contains("an entry is larger than 4 MiB"), "{error}");
+        // 100 labels in each of many entries.
+        let labels: Vec<String> = (0..100).map(|label| format!("\"{label}\":\"\"")).collect();
+        let entry = format!("{{\"id\":1,\"labels\":{{{}}}}}", labels.join(","));
+        let many = format!("[{}]", vec![entry; 8_000].join(","));
+        let error = parsed(&many, 65_536).unwrap_err();
+        assert!(error.contains("take more than 64 MiB"), "{error}");
+    }
+}

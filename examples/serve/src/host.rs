@@ -1,0 +1,75 @@
+//! The name by which a server is asked.
+//!
+//! A page in a browser may reach this server by a name of its own that it lets resolve to this
+//! machine (DNS rebinding). The `Host` header then contains that name.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::header::HOST;
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+
+use crate::{Problem, peer, quoted};
+
+/// The names that this server answers to, beside addresses and `localhost`.
+#[derive(Clone, Debug, Default)]
+pub struct HostCheck(Arc<[String]>);
+
+impl HostCheck {
+    /// A check with these names.
+    pub fn new(names: &[String]) -> Self {
+        Self(names.into())
+    }
+}
+
+/// Refuses requests whose `Host` is neither an address nor `localhost` nor one of the names.
+/// Without names, clients on other machines may use any name: this server cannot know its own.
+pub async fn check_host(State(hosts): State<HostCheck>, request: Request, next: Next) -> Response {
+    let is_here = peer(request.extensions()).is_some_and(|peer| peer.is_loopback());
+    let names = &hosts.0;
+    let is_our_name = |host: Authority| {
+        let known = |name: &String| name.eq_ignore_ascii_case(host.host());
+        is_address(&host) || names.iter().any(known)
+    };
+    // Programs may leave the header out; browsers do not.
+    let has_host = request.headers().contains_key(HOST);
+    let is_ours = !has_host || host(request.headers()).is_some_and(is_our_name);
+    if is_ours || (!is_here && names.is_empty()) {
+        return next.run(request).await;
+    }
+    let given = request.headers().get(HOST);
+    let given = given.map_or("", |given| given.to_str().unwrap_or("?"));
+    Problem::new(
+        StatusCode::MISDIRECTED_REQUEST,
+        &format!("This is not {:?}.", quoted(given)),
+        "Ask by an address or as localhost, or let the proxy in between do so.",
+    )
+    .into_response()
+}
+
+/// The host of the request's only `Host` header; `None` if there is none, several, or one with a
+/// user name.
+pub fn host(headers: &HeaderMap) -> Option<Authority> {
+    let mut given = headers.get_all(HOST).iter();
+    let (only, None) = (given.next()?, given.next()) else {
+        return None;
+    };
+    let host: Authority = only.to_str().ok()?.parse().ok()?;
+    (!host.as_str().contains('@')).then_some(host)
+}
+
+/// Whether a name always resolves to this machine.
+pub fn is_localhost(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name == "localhost" || name.ends_with(".localhost")
+}
+
+/// Whether a host cannot be a name that another party controls.
+fn is_address(host: &Authority) -> bool {
+    let name = host.host();
+    is_localhost(name) || name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok()
+}

@@ -1,0 +1,114 @@
+//! Work that takes longer than a server's thread may be kept from other requests.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use axum::http::StatusCode;
+use tokio::sync::Semaphore;
+
+use crate::Problem;
+
+/// Jobs at a time of one server.
+const JOBS: usize = 2;
+
+/// The work that one request costs. [`limit_rate`](crate::limit_rate) adds it to each request's
+/// extensions and charges the client for it.
+#[derive(Clone, Debug)]
+pub struct Work {
+    jobs: Arc<Semaphore>,
+    nanoseconds: Arc<AtomicU64>,
+}
+
+impl Work {
+    pub(crate) fn new(jobs: Arc<Semaphore>) -> Self {
+        Self {
+            jobs,
+            nanoseconds: Arc::default(),
+        }
+    }
+
+    /// The limit that all requests of one server share.
+    pub(crate) fn jobs() -> Arc<Semaphore> {
+        Arc::new(Semaphore::new(JOBS))
+    }
+
+    /// Runs a job on another thread, when fewer than two are running. A job that has begun runs to
+    /// its end, also when the client has gone.
+    ///
+    /// # Errors
+    ///
+    /// If the job panics.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        let failed = |_| {
+            let detail = "The request failed because of an error in this program.";
+            Problem::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                detail,
+                "Report it with the log of this program.",
+            )
+        };
+        let permit = Arc::clone(&self.jobs).acquire_owned().await;
+        let nanoseconds = Arc::clone(&self.nanoseconds);
+        let job = move || {
+            let begun = Instant::now();
+            let result = job();
+            let taken = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            nanoseconds.fetch_add(taken, Ordering::Relaxed);
+            drop(permit);
+            result
+        };
+        tokio::task::spawn_blocking(job).await.map_err(failed)
+    }
+
+    pub(crate) fn taken(&self) -> Duration {
+        Duration::from_nanos(self.nanoseconds.load(Ordering::Relaxed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    /// On one thread: while a job blocks, other tasks run, and a third job waits for its turn.
+    #[tokio::test]
+    async fn a_blocking_job_keeps_nothing_else_waiting() {
+        let work = Work::new(Work::jobs());
+        let (release, released) = mpsc::channel::<()>();
+        let (other_release, other_released) = mpsc::channel::<()>();
+        let first = tokio::spawn({
+            let work = work.clone();
+            async move { work.run(move || released.recv()).await }
+        });
+        let second = tokio::spawn({
+            let work = work.clone();
+            async move { work.run(move || other_released.recv()).await }
+        });
+        while work.jobs.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let third = tokio::spawn({
+            let work = work.clone();
+            async move { work.run(|| 3).await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!third.is_finished());
+        release.send(()).unwrap();
+        assert_eq!(third.await.unwrap().unwrap(), 3);
+        other_release.send(()).unwrap();
+        first.await.unwrap().unwrap().unwrap();
+        second.await.unwrap().unwrap().unwrap();
+        assert!(work.taken() > Duration::ZERO);
+        assert!(
+            work.run(|| panic!("a fault"))
+                .await
+                .map(|(): ()| ())
+                .is_err()
+        );
+    }
+}
