@@ -17,11 +17,12 @@ fn t19_all_bits_count_and_the_key_is_random<K: Hash>(name: &str, key: impl Fn(u3
         .collect();
     assert_eq!(hashes.len(), CHOSEN as usize, "{name}: keys that collide");
     // Who has found keys that fall together in one table has found nothing for another.
+    // About 195 keys, in about 136 of 256 places: too many to be few by chance.
     let same_low_bits = (0..CHOSEN)
-        .filter(|number| one.hash_one(key(*number)) & 0xfff == 0)
-        .map(|number| other.hash_one(key(number)) & 0xfff)
+        .filter(|number| one.hash_one(key(*number)) & 0xff == 0)
+        .map(|number| other.hash_one(key(number)) & 0xff)
         .collect::<HashSet<u64>>();
-    assert!(same_low_bits.len() > 4, "{name}: {same_low_bits:?}");
+    assert!(same_low_bits.len() > 64, "{name}: {same_low_bits:?}");
 }
 
 #[test]

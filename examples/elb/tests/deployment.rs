@@ -110,9 +110,14 @@ fn the_hook_of_the_readme_does_what_it_is_asked() {
     let scripts = blocks("sh");
     let script = scripts.iter().find(|text| text.starts_with("#!/bin/sh"));
     let folder = tempfile::tempdir().unwrap();
+    // Copied by another process: a program that this process has open for writing, or a child
+    // that another test is just starting, cannot be executed.
     let write = |name: &str, text: &str| {
         let path = folder.path().join(name);
-        fs::write(&path, text).unwrap();
+        let source = path.with_extension("text");
+        fs::write(&source, text).unwrap();
+        let copied = Command::new("cp").args([&source, &path]).status();
+        assert!(copied.unwrap().success());
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         path
     };

@@ -1,84 +1,80 @@
 //! T18: more datagrams than can be taken, from one noisy sender, at a balancer that runs as users
 //! run it. It goes on to answer, it hears the others, and what it could not take is counted.
 
+mod support;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use elb::simulator::{Scenario, Simulation};
 use sflow_metrics::Timestamp;
+use support::{PATIENCE, wait_for};
 
-/// How long the flood lasts.
-const FLOOD: Duration = Duration::from_secs(4);
+/// Datagrams and requests that are sent at least, at the same time.
+const FLOOD: u64 = 20_000;
+const REQUESTS: u32 = 40;
 
 #[test]
 fn t18_a_flood_is_counted_and_everybody_else_is_served() {
     let folder = tempfile::tempdir().unwrap();
     let balancer = Balancer::start(folder.path());
-    let is_over = Arc::new(AtomicBool::new(false));
+    let (is_flooded, is_over) = (Arc::default(), Arc::default());
+    let sent = Arc::new(AtomicU64::new(0));
     let flood = {
-        let (is_over, collector) = (Arc::clone(&is_over), balancer.sflow);
-        thread::spawn(move || flood(collector, &is_over))
+        let (is_over, sent) = (Arc::clone(&is_flooded), Arc::clone(&sent));
+        let collector = balancer.sflow;
+        thread::spawn(move || flood(collector, &is_over, &sent))
     };
     let quiet = {
         let (is_over, collector) = (Arc::clone(&is_over), balancer.sflow);
         thread::spawn(move || report(collector, &is_over))
     };
-
-    let begin = Instant::now();
     let mut answers = 0;
-    while begin.elapsed() < FLOOD {
-        let asked = Instant::now();
+    while answers < REQUESTS || sent.load(Ordering::Relaxed) < FLOOD {
         assert!(balancer.get("/healthz").starts_with("HTTP/1.1 200"));
-        assert!(
-            asked.elapsed() < Duration::from_secs(3),
-            "{:?}",
-            asked.elapsed()
-        );
         answers += 1;
         thread::sleep(Duration::from_millis(20));
     }
-    is_over.store(true, Ordering::Relaxed);
-    let (sent, agents) = (flood.join().unwrap(), quiet.join().unwrap());
-    assert!(answers > 20, "{answers} answers");
+    is_flooded.store(true, Ordering::Relaxed);
+    flood.join().unwrap();
 
-    // What waits in the socket is still taken.
-    thread::sleep(Duration::from_millis(500));
-    let metrics = balancer.get("/metrics");
-    let received = value(&metrics, "elb_datagrams_total{} ");
-    let overflow = value(
-        &metrics,
-        "elb_refused_total{cause=\"overflow of the socket\"} ",
-    );
+    // What waits in the socket is still taken, and the agents send on: overflow is reported with
+    // the next datagram that is received.
+    let sent = sent.load(Ordering::Relaxed);
+    let agents = Scenario::named("article").unwrap().hosts.len() as u64;
+    let mut metrics = String::new();
+    wait_for("a datagram is neither received nor counted", || {
+        metrics = balancer.get("/metrics");
+        let received = value(&metrics, "elb_datagrams_total{} ");
+        let overflow = value(
+            &metrics,
+            "elb_refused_total{cause=\"overflow of the socket\"} ",
+        );
+        received + overflow >= sent * 9 / 10 && value(&metrics, "elb_agents{} ") == agents
+    });
+    is_over.store(true, Ordering::Relaxed);
+    quiet.join().unwrap();
     let rubbish = value(&metrics, "elb_refused_total{cause=\"no sFlow\"} ");
-    assert!(sent > 10_000, "only {sent} were sent");
-    assert!(rubbish > 1_000, "{metrics}");
-    assert!(
-        received + overflow >= sent * 9 / 10,
-        "{sent} sent, {received} received, {overflow} dropped"
-    );
-    assert_eq!(value(&metrics, "elb_agents{} "), agents, "{metrics}");
+    assert!(rubbish > 0, "{metrics}");
 }
 
 /// As much rubbish as one sender can send.
-fn flood(collector: SocketAddr, is_over: &AtomicBool) -> u64 {
+fn flood(collector: SocketAddr, is_over: &AtomicBool, sent: &AtomicU64) {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let mut sent = 0;
     while !is_over.load(Ordering::Relaxed) {
         if socket.send_to(&[0x5a; 600], collector).is_ok() {
-            sent += 1;
+            sent.fetch_add(1, Ordering::Relaxed);
         }
     }
-    sent
 }
 
-/// What the agents of the article's cluster send in a minute, over and over in a second; answers
-/// how many they are.
-fn report(collector: SocketAddr, is_over: &AtomicBool) -> u64 {
+/// Sends what the agents of the article's cluster send, fifty times as fast.
+fn report(collector: SocketAddr, is_over: &AtomicBool) {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let scenario = Scenario::named("article").unwrap();
     let start = Timestamp::from_secs(1_700_000_000);
@@ -93,7 +89,6 @@ fn report(collector: SocketAddr, is_over: &AtomicBool) -> u64 {
         }
         thread::sleep(Duration::from_millis(10));
     }
-    u64::try_from(scenario.hosts.len()).unwrap()
 }
 
 fn value(metrics: &str, beginning: &str) -> u64 {
@@ -139,9 +134,7 @@ impl Balancer {
         });
         let (mut sflow, mut http) = (None, None);
         while sflow.is_none() || http.is_none() {
-            let line = told
-                .recv_timeout(Duration::from_secs(20))
-                .expect("it starts");
+            let line = told.recv_timeout(PATIENCE).expect("it starts");
             if let Some((_, port)) = line.split_once("sFlow port ") {
                 sflow = Some(SocketAddr::from((
                     [127, 0, 0, 1],
@@ -160,9 +153,7 @@ impl Balancer {
 
     fn get(&self, path: &str) -> String {
         let mut stream = TcpStream::connect(self.http).unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_secs(10)))
-            .unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let request = format!(
             "GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n",
             self.http

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use sflow_v5::{Datagram, Sample};
 
 /// How long a decoder may take for one datagram.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn main() -> io::Result<ExitCode> {
     let command: Vec<_> = env::args_os().skip(1).collect();

@@ -265,16 +265,26 @@ impl Demo {
         let mut end_requested = std::pin::pin!(end_requested);
         loop {
             let due = self.balancer.orchestrator_mut().next_due();
+            // However late the machine is, nothing happens after a round that was due before it:
+            // what is sent, received and decided depends on the simulated time alone.
+            let clock = self.clock;
             tokio::select! {
                 received = self.receiver.receive() => {
                     let received = received.context("the telemetry socket failed")?;
-                    self.balancer.receive(self.clock.now(), received.source, received.bytes);
+                    let now = clock.now().min(tick);
+                    self.balancer.receive(now, received.source, received.bytes);
                 }
-                () = tokio::time::sleep_until(self.clock.until(due)) => self.send().await?,
-                () = tokio::time::sleep_until(self.clock.until(tick)) => {
+                () = tokio::time::sleep_until(clock.until(due)), if due <= tick => {
+                    self.send(tick).await?;
+                }
+                () = tokio::time::sleep_until(clock.until(tick)), if due > tick => {
+                    while let Some(received) = self.receiver.try_receive()? {
+                        self.balancer.receive(tick, received.source, received.bytes);
+                    }
                     tick = self.balancer.round(tick).await.again;
                     self.publish();
                     if tick > end {
+                        face.draw(&self.handle.snapshot())?;
                         return Ok(());
                     }
                 }
@@ -292,11 +302,11 @@ impl Demo {
         }
     }
 
-    /// Lets the simulated time catch up, and sends what its agents send: over loopback, in
-    /// datagrams that are no different from a real agent's.
-    async fn send(&mut self) -> anyhow::Result<()> {
+    /// Lets the simulated time catch up, but not beyond the next round, and sends what its agents
+    /// send: over loopback, in datagrams that are no different from a real agent's.
+    async fn send(&mut self, tick: Timestamp) -> anyhow::Result<()> {
         let mut datagrams = Vec::new();
-        let now = self.clock.now();
+        let now = self.clock.now().min(tick);
         let simulation = self.balancer.orchestrator_mut();
         simulation.advance(now, |delivery| datagrams.push(delivery.bytes.to_vec()));
         for datagram in datagrams {

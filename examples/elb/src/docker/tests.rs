@@ -303,11 +303,11 @@ async fn a_refusal_is_no_reason_to_ask_another() {
 #[cfg(unix)]
 #[tokio::test]
 async fn a_socket_in_the_file_system_and_the_version() {
-    let path = std::env::temp_dir().join(format!("elb-script-{}.sock", std::process::id()));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("docker.sock");
     let version = json!({ "Version": "20.10.24", "ApiVersion": "1.41", "MinAPIVersion": "1.12" });
     let engine = Script::unix(&path, vec![Reply::json(&version)]).await;
     let answer = docker(&[&engine]).version().await;
-    std::fs::remove_file(&path).unwrap();
     assert_eq!(answer.unwrap().to_string(), "20.10.24, API 1.41");
     assert_eq!(engine.lines(), ["GET /version"]);
     assert!(engine.received()[0].headers.contains("host: docker"));

@@ -619,7 +619,8 @@ mod tests {
         assert!(page.get("/healthz").await.0.starts_with("HTTP/1.1 503"));
     }
 
-    #[tokio::test]
+    /// The clock is virtual.
+    #[tokio::test(start_paused = true)]
     async fn a_silent_client_does_not_hold_up_the_end() {
         let page = Page::open(snapshot("apache")).await;
         let mut silent = TcpStream::connect(page.address).await.expect("listening");

@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 
 const CHROMIUM: &str = "/usr/bin/chromium";
 /// This machine may have much else to do.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// One page in a browser of its own.
 pub(crate) struct Browser {
@@ -139,9 +139,11 @@ impl Browser {
 
     /// Goes somewhere, and waits until all of it is there.
     pub(crate) async fn visit(&mut self, address: &str) {
+        // The page before is complete, too: it is marked to be told from the next one.
+        self.value("document.isLeft = true").await;
         let told = self.call("Page.navigate", json!({ "url": address })).await;
         assert!(told["errorText"].is_null(), "{address}: {told}");
-        let ready = "document.readyState === 'complete' && location.href !== 'about:blank'";
+        let ready = "!document.isLeft && document.readyState === 'complete'";
         self.until(ready).await;
     }
 

@@ -5,4 +5,6 @@ mod cluster;
 mod hooks;
 mod never;
 mod scenarios;
+#[path = "../support/mod.rs"]
+mod support;
 mod world;

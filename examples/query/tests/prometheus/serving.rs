@@ -3,9 +3,12 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Child, ChildStderr, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::grammar::Exposition;
+
+/// Longer than anything takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Serving {
     child: Child,
@@ -57,7 +60,7 @@ impl Serving {
     /// Head and body of what it answers.
     pub(crate) fn request(&self, request: &str) -> (String, String) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
-        let longest = Some(Duration::from_secs(10));
+        let longest = Some(PATIENCE);
         stream.set_read_timeout(longest).unwrap();
         // It closes the connection by itself.
         write!(stream, "{request} HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
@@ -75,16 +78,18 @@ impl Serving {
         Exposition::read(&body)
     }
 
-    /// Scrapes until it has taken in so many datagrams.
-    pub(crate) fn scrape_after(&self, datagrams: f64) -> Exposition {
-        for _ in 0..500 {
-            let told = self.scrape();
-            if told.single("sflow_stream_datagrams_total") == Some(datagrams) {
-                return told;
+    /// Scrapes until these metrics have these values.
+    pub(crate) fn scrape_until(&self, values: &[(&str, f64)]) -> Exposition {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let scraped = self.scrape();
+            let is_so = |(name, value): &(&str, f64)| scraped.single(name) == Some(*value);
+            if values.iter().all(is_so) {
+                return scraped;
             }
+            assert!(Instant::now() < deadline, "{values:?} are not reached");
             std::thread::sleep(Duration::from_millis(20));
         }
-        panic!("datagrams do not arrive");
     }
 }
 

@@ -6,7 +6,12 @@ mod recording;
 mod screen;
 mod terminal;
 
-use std::process::{Command, Output, Stdio};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::process::{self, Command, Output, Stdio};
+use std::time::Duration;
+
+/// Longer than anything takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_top-flows");
 const SWARM: &str = concat!(
@@ -26,4 +31,19 @@ fn run(arguments: &[&str]) -> Output {
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A UDP address that is unused until a test uses it. A port that was bound and closed again is
+/// not: the kernel may give it to another process meanwhile. On Linux each process has loopback
+/// addresses of its own, and the port is none that the kernel gives out.
+fn unused_address() -> SocketAddr {
+    if !cfg!(target_os = "linux") {
+        let socket = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
+        return socket.local_addr().unwrap();
+    }
+    let [_, high, middle, low] = process::id().to_be_bytes();
+    let own = Ipv4Addr::new(127, high | 0x80, middle, low);
+    let mut addresses = (20_000..30_000).map(|port| SocketAddr::from((own, port)));
+    let unused = addresses.find(|address| UdpSocket::bind(address).is_ok());
+    unused.expect("a port is unused")
 }

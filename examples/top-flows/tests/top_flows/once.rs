@@ -9,7 +9,7 @@ use sflow_v5::flow::SampledHeader;
 use sflow_v5::{Datagram, DropReason, Sample};
 
 use crate::recording::{Recording, swarm};
-use crate::{OPENVSWITCH, PROGRAM, SWARM, run, text};
+use crate::{OPENVSWITCH, PATIENCE, PROGRAM, SWARM, run, text, unused_address};
 
 fn document(arguments: &[&str]) -> Value {
     let output = run(&[&["--once", "--json"], arguments].concat());
@@ -184,48 +184,48 @@ fn drops_are_told_by_reason() {
 
 #[test]
 fn what_comes_to_a_socket_is_told_after_a_while() {
-    let free = UdpSocket::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    let address = free.to_string();
-    let arguments = ["--once", "--json", "--smooth", "off", "--seconds", "4"];
+    let recording = swarm();
+    // On a busy machine it takes longer until all is received.
+    for seconds in ["4", "16", "64"] {
+        let document = listened(seconds, recording.datagrams());
+        let stream = |name: &str| document["stream"][name].as_f64().unwrap_or_default();
+        let received = stream("datagrams") - stream("malformed");
+        if seconds != "64" && received < recording.datagrams().count() as f64 {
+            continue;
+        }
+        assert_near(number(&document["total"]), 80.0 * 100_000.0);
+        assert_eq!(document["rows"][0]["keys"]["service.dst"], "front");
+        assert!(
+            number(&document["stream"]["malformed"]) >= 1.0,
+            "{document}"
+        );
+        return;
+    }
+}
+
+/// What the program shows of datagrams that are sent once it listens.
+fn listened<'d>(seconds: &str, datagrams: impl Iterator<Item = &'d [u8]>) -> Value {
+    let address = unused_address();
     let child = Command::new(PROGRAM)
-        .args(arguments)
-        .args([
-            "--listen",
-            &address,
-            "--keys",
-            "service.src,service.dst",
-            "--value",
-            "bytes",
-        ])
+        .args(["--once", "--json", "--smooth", "off", "--value", "bytes"])
+        .args(["--seconds", seconds, "--listen", &address.to_string()])
+        .args(["--keys", "service.src,service.dst"])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    // It listens some time; whoever sends before that is not heard.
+    // What is sent before the program listens is refused.
     let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
-    sender.connect(free).unwrap();
+    sender.connect(address).unwrap();
     let begin = Instant::now();
     while sender.send(b"hello?").is_err() || sender.send(b"hello?").is_err() {
-        assert!(
-            begin.elapsed() < Duration::from_secs(3),
-            "it does not listen"
-        );
+        assert!(begin.elapsed() < PATIENCE, "it does not listen");
         std::thread::sleep(Duration::from_millis(50));
     }
-    for datagram in swarm().datagrams() {
-        sender.send(datagram).unwrap();
+    for datagram in datagrams {
+        sender.send(datagram).ok();
     }
     let output = child.wait_with_output().unwrap();
-    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_near(number(&document["total"]), 80.0 * 100_000.0);
-    assert_eq!(document["rows"][0]["keys"]["service.dst"], "front");
-    assert!(
-        number(&document["stream"]["malformed"]) >= 1.0,
-        "{document}"
-    );
-    assert!(begin.elapsed() < Duration::from_secs(60));
+    serde_json::from_slice(&output.stdout).unwrap_or_default()
 }
 
 #[test]

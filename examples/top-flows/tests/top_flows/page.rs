@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::recording::{Recording, swarm};
-use crate::{PROGRAM, SWARM, text};
+use crate::{PATIENCE, PROGRAM, SWARM, text};
 
 const CHROMIUM: &str = "/usr/bin/chromium";
 const HOSTILE: &str = "</style></script><script>document.title='owned'</script><img src=x onerror=\
@@ -46,7 +46,7 @@ impl Site {
         };
         let begin = Instant::now();
         while site.json("/api/flows")["stream"]["has_ended"] != true {
-            assert!(begin.elapsed() < Duration::from_secs(45));
+            assert!(begin.elapsed() < PATIENCE);
             thread::sleep(Duration::from_millis(50));
         }
         site
@@ -91,7 +91,7 @@ impl Site {
             ])
             .args([
                 "--virtual-time-budget=5000",
-                "--timeout=20000",
+                "--timeout=120000",
                 "--dump-dom",
             ])
             .arg(format!("--window-size={size}"))

@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 
 use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
 
-/// Longer than anything takes on a machine that is busy.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::PATIENCE;
 
 /// Where is the cursor?
 const QUESTION: &[u8] = b"\x1b[6n";
@@ -186,7 +185,7 @@ impl Screen {
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 let settled = Instant::now();
-                while self.is_taken_over() && settled.elapsed() < Duration::from_secs(5) {
+                while self.is_taken_over() && settled.elapsed() < PATIENCE {
                     thread::sleep(Duration::from_millis(20));
                 }
                 return status;

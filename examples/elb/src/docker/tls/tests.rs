@@ -110,7 +110,7 @@ async fn engine(authority: &Authority, server: &Issued) -> String {
 fn docker(endpoint: &str, folder: &Path) -> Docker {
     Docker::connect(&Settings {
         endpoints: vec![endpoint.to_owned()],
-        timeout: Duration::from_secs(5),
+        timeout: Duration::from_secs(60),
         tls: Some(TlsFiles::in_folder(folder)),
     })
     .unwrap()
@@ -202,7 +202,7 @@ async fn rotated_files_are_in_force_without_a_restart_and_broken_ones_are_not() 
     // Two managers; which of them can be spoken to depends on the files.
     let mut docker = Docker::connect(&Settings {
         endpoints: vec![before.clone(), after.clone()],
-        timeout: Duration::from_secs(5),
+        timeout: Duration::from_secs(60),
         tls: Some(TlsFiles::in_folder(folder.path())),
     })
     .unwrap();
