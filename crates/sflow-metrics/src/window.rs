@@ -114,8 +114,8 @@ impl Partial {
 /// The newest slots of a metric in which something was read.
 #[derive(Clone, Debug)]
 pub(crate) struct Ring {
-    /// The metric, by its place in the catalogue.
-    pub(crate) metric: u16,
+    /// The metric, by its place among the watched ones.
+    pub(crate) watch: usize,
     /// How many slots it goes back, the newest one included.
     span: u64,
     /// In the order of their numbers.
@@ -133,9 +133,9 @@ struct Slot {
 pub(crate) type Slots = RangeInclusive<u64>;
 
 impl Ring {
-    pub(crate) fn new(metric: u16, span: u64) -> Self {
+    pub(crate) fn new(watch: usize, span: u64) -> Self {
         Self {
-            metric,
+            watch,
             span: span.max(1),
             slots: VecDeque::new(),
         }

@@ -13,7 +13,7 @@ impl Source {
     #[inline]
     pub(crate) fn value(&self, metric: &Metric) -> Option<(f64, Timestamp)> {
         match metric.definition() {
-            Definition::Raw(operand @ Operand::Reading { .. }) => self.readings.get(*operand),
+            Definition::Raw(operand @ Operand::Reading { .. }) => self.readings.get(operand),
             Definition::Raw(Operand::HostProcessors) => Some((self.processors?, self.last_seen)),
             Definition::Custom(name) => self.custom(name)?.get(),
             formula @ Definition::Formula(_) => {
@@ -34,7 +34,7 @@ impl Source {
     /// The number that the counter of a metric stands at.
     pub(crate) fn count(&self, metric: &Metric) -> Option<u64> {
         match metric.definition() {
-            Definition::Raw(operand) => self.readings.count(*operand),
+            Definition::Raw(operand) => self.readings.count(operand),
             Definition::Formula(_) => None,
             Definition::Custom(name) => self.custom(name)?.count(),
         }
@@ -50,9 +50,9 @@ impl Source {
         }
     }
 
-    /// The window of a metric, if one is kept.
-    pub(crate) fn ring(&self, metric: &Metric) -> Option<&Ring> {
-        self.rings.iter().find(|ring| ring.metric == metric.id())
+    /// The window of the metric with this place among the watched ones, if one is kept.
+    pub(crate) fn ring(&self, watch: usize) -> Option<&Ring> {
+        self.rings.iter().find(|ring| ring.watch == watch)
     }
 
     /// Its metrics under names of their own.
@@ -63,25 +63,21 @@ impl Source {
     /// Keeps what the newest sample said of the metrics that are watched.
     pub(crate) fn record_windows(&mut self, watches: &[Watch], slot: Duration) {
         let number = slot_number(slot, self.last_seen);
-        for watch in watches {
+        for (place, watch) in watches.iter().enumerate() {
             let kind = watch.metric.entity();
             if kind != EntityKind::Other && kind != self.kind {
                 continue;
             }
-            let Some((value, _)) = self.value(watch.metric) else {
+            let Some((value, _)) = self.value(&watch.metric) else {
                 continue;
             };
-            let Some(seconds) = self.new_seconds(watch.metric) else {
+            let Some(seconds) = self.new_seconds(&watch.metric) else {
                 continue;
             };
-            let ring = match self
-                .rings
-                .iter()
-                .position(|ring| ring.metric == watch.metric.id())
-            {
-                Some(place) => &mut self.rings[place],
+            let ring = match self.rings.iter().position(|ring| ring.watch == place) {
+                Some(known) => &mut self.rings[known],
                 None => {
-                    self.rings.push(Ring::new(watch.metric.id(), watch.slots));
+                    self.rings.push(Ring::new(place, watch.slots));
                     let last = self.rings.len() - 1;
                     &mut self.rings[last]
                 }

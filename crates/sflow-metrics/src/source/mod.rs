@@ -110,9 +110,9 @@ pub(crate) struct Arrival<'a, 's> {
 }
 
 /// A metric of which a window is kept.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Watch {
-    pub(crate) metric: &'static Metric,
+    pub(crate) metric: Metric,
     pub(crate) slots: u64,
 }
 

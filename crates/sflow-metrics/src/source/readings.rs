@@ -111,7 +111,7 @@ impl Readings {
         let (baselines, cells) = cells.split_at_mut(structure.counters.len());
         let (steps, gauges) = cells.split_at_mut(structure.counters.len());
 
-        for (gauge, column) in gauges.iter_mut().zip(&structure.gauges) {
+        for (gauge, column) in gauges.iter_mut().zip(structure.gauges) {
             *gauge = numbers.bits(column.field);
         }
         head[FLOATS] = numbers.floats();

@@ -111,13 +111,13 @@ impl Exposition {
     }
 
     /// The metrics that the query speaks of, or all that are known by name.
-    fn wished(&self) -> Vec<&'static Metric> {
+    fn wished(&self) -> Vec<&Metric> {
         let Some(query) = &self.wish.query else {
             return Metric::all().iter().collect();
         };
         let expressions = query.expressions().iter();
         let mut metrics: Vec<_> = expressions
-            .flat_map(|expression| expression.metrics().iter().copied())
+            .flat_map(|expression| expression.metrics())
             .collect();
         metrics.sort_unstable_by_key(|metric| metric.name());
         metrics.dedup();
