@@ -16,6 +16,7 @@ use crate::agent::{Agent, AgentKey, AgentStatus, Rival};
 use crate::config::Config;
 use crate::discipline::datagram::{Place, Stamp};
 use crate::event::EventKind;
+use crate::memory::Account;
 use crate::timestamp::Timestamp;
 
 /// Room is looked for at most so often.
@@ -95,6 +96,14 @@ impl Registry {
             }
         }
         let place = self.agents.insert(agent)?;
+        if !self.charge_agent(place) {
+            self.agents.remove(place);
+            let claim = (key.address, key.sub_agent);
+            if self.admission.claims.get(&claim) == Some(&key.sender) {
+                self.admission.claims.remove(&claim);
+            }
+            return None;
+        }
         self.agent_places.insert(key, place);
         self.admission.senders.entry(key.sender).or_default().agents += 1;
         self.tell_of_agent(stamp.received_at, place, |agent| EventKind::AgentAppeared {
@@ -133,6 +142,8 @@ impl Registry {
             key, established, ..
         } = agent.status;
         self.flows.forget_agent(place);
+        let account = Account::of(&agent, place, None);
+        self.ledger.close_agent(account);
         self.agent_places.remove(&key);
         if let Some(sender) = self.admission.senders.get_mut(&key.sender) {
             sender.agents = sender.agents.saturating_sub(1);
@@ -145,6 +156,26 @@ impl Registry {
         if self.admission.claims.get(&claim) == Some(&key.sender) {
             self.admission.claims.remove(&claim);
         }
+    }
+
+    /// Whether the bytes of a new agent are within the bounds.
+    fn charge_agent(&mut self, place: u32) -> bool {
+        let agent = self.agents.get(place);
+        agent.is_some_and(|agent| {
+            let account = Account::of(agent, place, None);
+            self.ledger
+                .open_agent(account, &self.config, &mut self.health)
+        })
+    }
+
+    /// Whether the bytes of a new data source are within the bounds.
+    pub(super) fn charge_source(&mut self, agent_place: u32, place: u32) -> bool {
+        let agent = self.agents.get(agent_place);
+        agent.is_some_and(|agent| {
+            let account = Account::of(agent, agent_place, Some(place));
+            self.ledger
+                .open_source(account, &self.config, &mut self.health)
+        })
     }
 
     fn makes_room_for_agent(&mut self, key: AgentKey, now: Timestamp) -> bool {

@@ -1,10 +1,12 @@
 //! What a source has to say to questions, and what is kept for those about windows.
 
-use core::time::Duration;
+use std::collections::HashSet;
 
 use super::{Custom, Source, Watch};
 use crate::catalogue::{Definition, Metric, Operand};
+use crate::health::Health;
 use crate::kind::EntityKind;
+use crate::memory::Allowance;
 use crate::timestamp::Timestamp;
 use crate::window::{Partial, Ring, slot_number};
 
@@ -60,9 +62,26 @@ impl Source {
         &self.customs
     }
 
+    /// Forgets metrics under names of their own but for these.
+    pub(crate) fn keep_customs(&mut self, kept: &HashSet<Box<str>>, allowance: &mut Allowance<'_>) {
+        self.customs.retain(|custom| {
+            let is_kept = kept.contains(custom.name());
+            if !is_kept {
+                allowance.release(custom.bytes());
+            }
+            is_kept
+        });
+        self.customs.shrink_to_fit();
+    }
+
     /// Keeps what the newest sample said of the metrics that are watched.
-    pub(crate) fn record_windows(&mut self, watches: &[Watch], slot: Duration) {
-        let number = slot_number(slot, self.last_seen);
+    pub(crate) fn record_windows(
+        &mut self,
+        watches: &[Watch],
+        allowance: &mut Allowance<'_>,
+        health: &mut Health,
+    ) {
+        let number = slot_number(allowance.config.slot, self.last_seen);
         for (place, watch) in watches.iter().enumerate() {
             let kind = watch.metric.entity();
             if kind != EntityKind::Other && kind != self.kind {
@@ -83,7 +102,14 @@ impl Source {
                 }
             };
             ring.span(watch.slots);
+            let before = ring.heap_bytes();
+            let charged = if ring.has(number) { 0 } else { Ring::SLOT };
+            if charged > 0 && !allowance.charge(charged, health) {
+                continue;
+            }
             ring.push(number, Partial::reading(self.last_seen, value, seconds));
+            let after = ring.heap_bytes();
+            allowance.release((before + charged).saturating_sub(after));
         }
     }
 

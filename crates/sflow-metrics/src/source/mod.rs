@@ -12,20 +12,23 @@ mod pace;
 mod readings;
 mod standing;
 
+use std::collections::HashSet;
+
 use sflow_v5::counter::HostDescr;
 use sflow_v5::{
-    CounterRecord, CountersSample, DataSource, DomainState, IfDirection, RtMetric, Uuid,
+    CounterRecord, CountersSample, DataSource, DomainState, IfDirection, RtMetric, Text, Uuid,
 };
 
 use crate::catalogue::{Metric, Structure};
-use crate::config::Config;
 use crate::discipline::interval::Moment;
 use crate::discipline::sample::{Carried, Order, order};
 use crate::health::Health;
 use crate::kind::{EntityId, EntityKind};
+use crate::memory::Allowance;
 use crate::timestamp::Timestamp;
 use crate::window::Ring;
 pub(crate) use custom::Custom;
+use custom::NoRoom;
 pub(crate) use life::says_it_stopped;
 use limits::Limits;
 use measure::Measure;
@@ -109,6 +112,22 @@ pub(crate) struct Arrival<'a, 's> {
     pub(crate) in_order: bool,
 }
 
+/// What an application reports, in its circumstances.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Heard<'k> {
+    pub(crate) moment: Moment,
+    pub(crate) session: u32,
+    /// The names that are kept, unless all are.
+    pub(crate) kept: Option<&'k HashSet<Box<str>>>,
+}
+
+impl Heard<'_> {
+    fn keeps(&self, name: Text<'_>) -> bool {
+        self.kept
+            .is_none_or(|kept| name.to_str().is_ok_and(|name| kept.contains(name)))
+    }
+}
+
 /// A metric of which a window is kept.
 #[derive(Clone, Debug)]
 pub(crate) struct Watch {
@@ -178,11 +197,11 @@ impl Source {
         arrival: &Arrival<'_, '_>,
         order: Order,
         descr: Option<HostDescr<'_>>,
-        config: &Config,
+        allowance: &mut Allowance<'_>,
         numbers: &mut Numbers,
         health: &mut Health,
     ) {
-        let now = arrival.moment;
+        let (now, config) = (arrival.moment, allowance.config);
         let missing = match order {
             Order::Next { missing } => missing,
             Order::Old => return,
@@ -211,7 +230,7 @@ impl Source {
                 self.uuid = descr.uuid;
                 self.reconsider();
             }
-            self.rename(descr.hostname, config, health);
+            self.rename(descr.hostname, allowance, health);
         }
 
         let limits = self.limits();
@@ -221,8 +240,9 @@ impl Source {
         let mut records = arrival.sample.records();
         // Read where the iterator put it: moving it costs more than what is done with it.
         while let Some(record) = &records.next() {
-            self.identify(record, config, health);
-            let Some(place) = self.place(record, hint) else {
+            self.identify(record, allowance, health);
+            let mut room = |bytes| allowance.charge(bytes, &mut *health);
+            let Some(place) = self.place(record, hint, &mut room) else {
                 continue;
             };
             hint = place + 1;
@@ -251,13 +271,13 @@ impl Source {
     pub(crate) fn take_named(
         &mut self,
         said: &RtMetric<'_>,
-        now: Moment,
-        session: u32,
-        config: &Config,
+        heard: Heard<'_>,
+        allowance: &mut Allowance<'_>,
         health: &mut Health,
     ) {
+        let (now, session, config) = (heard.moment, heard.session, allowance.config);
         self.recognise(EntityKind::Application);
-        self.rename(said.datasource, config, health);
+        self.rename(said.datasource, allowance, health);
         if session != self.session {
             self.customs.iter_mut().for_each(Custom::restart);
             self.has_rates = false;
@@ -275,8 +295,19 @@ impl Source {
         let limits = self.limits();
         let mut measure = Measure::new(now, self.disputes, limits, &config.ceilings);
         for named in said.metrics {
-            let is_taken = custom::take(&mut self.customs, &named, &mut measure, config, health);
-            health.custom_metrics_refused += u64::from(!is_taken);
+            if !heard.keeps(named.name) {
+                health.custom_metrics_unused += 1;
+                continue;
+            }
+            let mut room = |bytes| allowance.charge(bytes, &mut *health);
+            let customs = &mut self.customs;
+            match custom::place(customs, &named, &measure, config, &mut room) {
+                Ok(None) => {}
+                Ok(Some(place)) => {
+                    custom::take(&mut customs[place], &named, &mut measure, health);
+                }
+                Err(NoRoom) => health.custom_metrics_refused += 1,
+            }
         }
         if measure.is_disputed {
             health.disputed_intervals += 1;
@@ -291,7 +322,12 @@ impl Source {
     /// Where the readings of a record are, if it has any. `hint` is where they are likely to be:
     /// agents send the same records in the same order.
     #[inline]
-    fn place(&mut self, record: &CounterRecord<'_>, hint: usize) -> Option<usize> {
+    fn place(
+        &mut self,
+        record: &CounterRecord<'_>,
+        hint: usize,
+        room: &mut dyn FnMut(usize) -> bool,
+    ) -> Option<usize> {
         if matches!(record, CounterRecord::Malformed(..)) {
             return None;
         }
@@ -301,7 +337,7 @@ impl Source {
         }
         let structure = Structure::index_of(format)?;
         self.recognise(Structure::all()[structure].entity);
-        self.readings.place(structure, self.samples)
+        self.readings.place(structure, self.samples, room)
     }
 
     /// Whether this sample, which is old, was counted as missing. Only a datagram that was
