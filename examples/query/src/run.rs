@@ -33,7 +33,7 @@ pub(crate) enum Heard {
 
 impl Run {
     pub(crate) fn run(&self, feed: &Feed) -> anyhow::Result<Heard> {
-        let mut registry = Registry::new(Config::default());
+        let mut registry = Registry::new(bounds());
         if let Some(view) = &self.view {
             view.prepare(&mut registry)?;
         }
@@ -133,6 +133,19 @@ impl Run {
 /// A line on standard error; that nobody reads it changes nothing.
 pub(crate) fn complain(what: &dyn std::fmt::Display) {
     writeln!(io::stderr(), "query: {what}").ok();
+}
+
+/// What senders may make the program keep, so that it stays below 128 MiB with answers to scrapes.
+fn bounds() -> Config {
+    Config {
+        max_bytes: 44 << 20,
+        max_bytes_per_sender: 32 << 20,
+        max_bytes_per_agent: 16 << 20,
+        max_flow_bytes: 16 << 20,
+        max_flow_addresses: 50_000,
+        max_flow_sources: 50_000,
+        ..Config::default()
+    }
 }
 
 fn timestamp(time: SystemTime) -> Timestamp {

@@ -8,11 +8,12 @@ mod labels;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::map_response;
@@ -114,7 +115,10 @@ pub(crate) fn serve(wish: Wish, shared: Shared) -> anyhow::Result<SocketAddr> {
         .route("/metrics", get(scrape))
         .route("/", get(DIRECTIONS))
         .layer(map_response(last_of_its_connection))
-        .with_state(Arc::new(metrics));
+        .with_state(Arc::new(Scrapes {
+            metrics,
+            sent: Mutex::default(),
+        }));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -141,11 +145,45 @@ fn cannot_serve(address: SocketAddr, error: io::Error) -> anyhow::Error {
     anyhow::Error::new(error).context(what)
 }
 
-async fn scrape(State(metrics): State<Arc<prometheus_client::registry::Registry>>) -> Response {
-    let mut body = String::new();
-    if text::encode(&mut body, &metrics).is_err() {
-        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+/// Answers to scrapes. However many clients are slow to read, few answers are in memory: while
+/// one is being sent, and is not older than that may take, others get the same one.
+struct Scrapes {
+    metrics: prometheus_client::registry::Registry,
+    /// When the newest answer was made, and it as long as it is being sent.
+    sent: Mutex<Option<(Instant, Weak<str>)>>,
+}
+
+/// The bytes of an answer that several clients may be reading.
+struct Shares(Arc<str>);
+
+impl AsRef<[u8]> for Shares {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
     }
+}
+
+impl Scrapes {
+    fn answer(&self) -> Result<Arc<str>, std::fmt::Error> {
+        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((made, answer)) = &*sent
+            && made.elapsed() < PATIENCE
+            && let Some(answer) = answer.upgrade()
+        {
+            return Ok(answer);
+        }
+        let mut body = String::new();
+        text::encode(&mut body, &self.metrics)?;
+        let answer: Arc<str> = body.into();
+        *sent = Some((Instant::now(), Arc::downgrade(&answer)));
+        Ok(answer)
+    }
+}
+
+async fn scrape(State(scrapes): State<Arc<Scrapes>>) -> Response {
+    let Ok(answer) = scrapes.answer() else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let body = Bytes::from_owner(Shares(answer));
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     (
         [(header::CONTENT_TYPE, HeaderValue::from_static(kind))],
