@@ -5,8 +5,10 @@ use std::ops::ControlFlow;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
+use sflow_collector::Ticks;
 use sflow_metrics::{Config, Registry, Timestamp};
 use sflow_v5::Datagram;
+use stop::Stop;
 
 use crate::feed::{self, Event, Feed};
 use crate::prometheus::{self, Shared, Wish};
@@ -43,9 +45,11 @@ impl Run {
             complain(&format_args!("metrics on http://{listening}/metrics"));
         }
         let mut last: Option<SystemTime> = None;
-        let mut next: Option<SystemTime> = None;
+        let mut shown: Option<SystemTime> = None;
+        let mut ticks = self.every.map(Ticks::new);
         let mut out = Vec::new();
-        let ended = feed.each(|event| {
+        let stop = Stop::watch().context("cannot watch for Ctrl-C")?;
+        let ended = feed.each(&stop, |event| {
             let now = match &event {
                 Event::Datagram(received) => received.received_at,
                 Event::Silence(now) => *now,
@@ -54,14 +58,11 @@ impl Run {
                     return Ok(ControlFlow::Continue(()));
                 }
             };
-            if let Some(every) = self.every {
-                let due = next.get_or_insert_with(|| now + every);
-                while *due <= now {
-                    if self.show(&shared, *due, &mut out)?.is_break() {
-                        return Ok(ControlFlow::Break(()));
-                    }
-                    *due += every;
+            while let Some(due) = ticks.as_mut().and_then(|ticks| ticks.due(now)) {
+                if stop.is_requested() || self.show(&shared, due, &mut out)?.is_break() {
+                    return Ok(ControlFlow::Break(()));
                 }
+                shown = Some(due);
             }
             let world = &mut *shared.lock();
             world.now = timestamp(now);
@@ -78,7 +79,7 @@ impl Run {
             Ok(ControlFlow::Continue(()))
         });
         if let Some(last) = last
-            && (self.every.is_none() || next.is_some_and(|next| next > last))
+            && shown != Some(last)
         {
             // Whether somebody still reads makes no difference any more.
             let _: ControlFlow<()> = self.show(&shared, last, &mut out)?;
@@ -92,7 +93,7 @@ impl Run {
         }
         if last.is_some() && self.prometheus.is_some() && is_all_read {
             complain(&"all is read; metrics stay until Ctrl-C");
-            feed::wait_for_interrupt()?;
+            feed::wait_for_stop(&stop);
         }
         Ok(last.map_or(Heard::Nothing, |_| Heard::Something))
     }

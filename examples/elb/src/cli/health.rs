@@ -1,3 +1,4 @@
+use super::say_part;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
@@ -30,7 +31,7 @@ impl Args {
         );
         let answer = ask(address, path).with_context(|| format!("http://{address}{path}"))?;
         let (status, words) = read(&answer).context("no answer in HTTP")?;
-        print!("{words}");
+        say_part!("{words}")?;
         if status != 200 {
             bail!("status {status}");
         }
