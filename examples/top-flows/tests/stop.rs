@@ -12,7 +12,7 @@ const TOP_FLOWS: &str = env!("CARGO_BIN_EXE_top-flows");
 #[test]
 fn top_flows_ends_at_fifo_without_writer() {
     stalled::ends_at_fifo_without_writer(TOP_FLOWS, |fifo| {
-        ["--once", "--capture", fifo].map(str::to_owned).to_vec()
+        ["--once", fifo].map(str::to_owned).to_vec()
     });
 }
 
@@ -21,7 +21,7 @@ fn top_flows_reads_absurd_times_to_the_end() {
     let folder = Folder::new("top-flows-absurd");
     let path = absurd_capture(&folder);
     let output = run(Command::new(TOP_FLOWS)
-        .args(["--once", "--json", "--capture"])
+        .args(["--once", "--json"])
         .arg(&path));
     assert!(output.status.success(), "{output:?}");
 }
@@ -33,7 +33,7 @@ fn top_flows_ends_while_a_replay_waits() {
     let mut command = Command::new(TOP_FLOWS);
     let mut running = Running::start(
         command
-            .args(["--web", "127.0.0.1:0", "--no-terminal", "--capture"])
+            .args(["--web", "127.0.0.1:0", "--no-terminal"])
             .arg(&path)
             .stdout(Stdio::null()),
     );

@@ -12,27 +12,27 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A folder that is removed at the end.
-pub struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    pub fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("{name}-{}", std::process::id()));
         std::fs::create_dir_all(&path).unwrap();
         Self(path)
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 
-    pub fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
+    pub(crate) fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
         let path = self.path(name);
         std::fs::write(&path, bytes).unwrap();
         path
     }
 
     /// A FIFO that nobody writes to.
-    pub fn fifo(&self, name: &str) -> PathBuf {
+    pub(crate) fn fifo(&self, name: &str) -> PathBuf {
         let path = self.path(name);
         let made = Command::new("mkfifo").arg(&path).status().unwrap();
         assert!(made.success());
@@ -47,16 +47,16 @@ impl Drop for Folder {
 }
 
 /// A program that runs, and is killed if a test ends before it.
-pub struct Running(pub Child);
+pub(crate) struct Running(pub(crate) Child);
 
 impl Running {
-    pub fn start(command: &mut Command) -> Self {
+    pub(crate) fn start(command: &mut Command) -> Self {
         let command = command.stdin(Stdio::null());
         Self(command.stderr(Stdio::piped()).spawn().unwrap())
     }
 
     /// Waits until the program handles SIGTERM itself.
-    pub fn wait_until_ready(&mut self) {
+    pub(crate) fn wait_until_ready(&mut self) {
         const SIGTERM: u32 = 15;
         let path = format!("/proc/{}/status", self.0.id());
         let began = Instant::now();
@@ -73,7 +73,7 @@ impl Running {
         }
     }
 
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let pid = self.0.id().to_string();
         let mut kill = Command::new("kill");
         let sent = kill.args([&format!("-{name}"), &pid]);
@@ -81,7 +81,7 @@ impl Running {
     }
 
     /// Waits for the end.
-    pub fn wait(&mut self) -> ExitStatus {
+    pub(crate) fn wait(&mut self) -> ExitStatus {
         let began = Instant::now();
         loop {
             if let Some(status) = self.0.try_wait().unwrap() {
@@ -93,7 +93,7 @@ impl Running {
     }
 
     /// What it wrote to standard error, once it has ended.
-    pub fn complaints(&mut self) -> String {
+    pub(crate) fn complaints(&mut self) -> String {
         let mut text = String::new();
         let mut stderr = self.0.stderr.take().unwrap();
         stderr.read_to_string(&mut text).unwrap();
@@ -109,14 +109,14 @@ impl Drop for Running {
 }
 
 /// The program with these arguments.
-pub fn command(program: &str, arguments: &[&str]) -> Command {
+pub(crate) fn command(program: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
     command.args(arguments);
     command
 }
 
 /// SIGTERM and SIGINT end a program that reads a FIFO that nobody writes to.
-pub fn ends_at_fifo_without_writer(program: &str, arguments: impl Fn(&str) -> Vec<String>) {
+pub(crate) fn ends_at_fifo_without_writer(program: &str, arguments: impl Fn(&str) -> Vec<String>) {
     let folder = Folder::new("fifo-without-writer");
     for signal in ["TERM", "INT"] {
         let path = folder.fifo(signal);
@@ -132,7 +132,7 @@ pub fn ends_at_fifo_without_writer(program: &str, arguments: impl Fn(&str) -> Ve
 }
 
 /// SIGTERM ends a program whose output nobody reads, when the pipe is full.
-pub fn ends_at_stalled_output(program: &str, arguments: &[String]) {
+pub(crate) fn ends_at_stalled_output(program: &str, arguments: &[String]) {
     let mut running = Running::start(Command::new(program).args(arguments).stdout(Stdio::piped()));
     running.wait_until_ready();
     wait_until_blocked_in_write(&running);
@@ -155,7 +155,7 @@ fn wait_until_blocked_in_write(running: &Running) {
 }
 
 /// Runs a program to its end.
-pub fn run(command: &mut Command) -> Output {
+pub(crate) fn run(command: &mut Command) -> Output {
     let mut running = Running(
         command
             .stdin(Stdio::null())
@@ -178,7 +178,7 @@ pub fn run(command: &mut Command) -> Output {
 }
 
 /// A capture of datagrams, one for each of these times, in seconds since 1970.
-pub fn capture(seconds: &[u64]) -> Vec<u8> {
+pub(crate) fn capture(seconds: &[u64]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut block = |kind: u32, body: &[u8]| {
         let padding = body.len().next_multiple_of(4) - body.len();
@@ -235,7 +235,7 @@ fn packet(sequence: u32) -> Vec<u8> {
 
 /// Times as no clock should have them: a gap of years, a step to 2106 and back, 2^40 seconds,
 /// and back to the first year.
-pub fn absurd_times() -> Vec<u64> {
+pub(crate) fn absurd_times() -> Vec<u64> {
     let now = 1_700_000_000;
     let mut times: Vec<u64> = (0..5).map(|number| now + number).collect();
     times.extend([now + 400_000_000, u64::from(u32::MAX), now + 400_000_001]);
@@ -244,12 +244,12 @@ pub fn absurd_times() -> Vec<u64> {
 }
 
 /// A capture with such times.
-pub fn absurd_capture(folder: &Folder) -> PathBuf {
+pub(crate) fn absurd_capture(folder: &Folder) -> PathBuf {
     folder.file("absurd.pcapng", &capture(&absurd_times()))
 }
 
 /// Feeds the start of a file to a FIFO and then stalls; the writer is kept open until dropped.
-pub fn stalled_writer(fifo: &Path, bytes: &[u8]) -> std::thread::JoinHandle<std::fs::File> {
+pub(crate) fn stalled_writer(fifo: &Path, bytes: &[u8]) -> std::thread::JoinHandle<std::fs::File> {
     let (fifo, bytes) = (fifo.to_owned(), bytes.to_vec());
     std::thread::spawn(move || {
         use std::io::Write as _;
