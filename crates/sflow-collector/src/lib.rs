@@ -2,6 +2,7 @@
 
 mod capture;
 mod pace;
+mod ticks;
 mod udp;
 
 use std::net::SocketAddr;
@@ -9,6 +10,7 @@ use std::time::SystemTime;
 
 pub use capture::{Capture, CaptureError, CaptureStats, Damage, Port};
 pub use pace::{InvalidSpeed, Pace};
+pub use ticks::Ticks;
 #[cfg(feature = "tokio")]
 pub use udp::AsyncUdpReceiver;
 pub use udp::{BindError, NoAddress, ReceiverStats, SocketSettings, UdpReceiver, listen_address};

@@ -4,7 +4,8 @@ use thiserror::Error;
 
 /// When the datagrams of a capture are due, so that they come as they once came, or faster.
 ///
-/// It neither sleeps nor reads a clock. Every wait is counted from the first datagram, so that
+/// It neither sleeps nor reads a clock. A gap of more than [an hour](Self::LONGEST_GAP) is
+/// skipped, and so is a step back in time of more than a minute; apart from these every wait is counted from the first datagram, so that
 /// waits that last too long don't add up.
 ///
 /// ```
@@ -23,9 +24,18 @@ use thiserror::Error;
 pub struct Pace {
     speed: f64,
     start: Option<(Instant, SystemTime)>,
+    /// Of the datagram asked for last.
+    last: Option<SystemTime>,
 }
 
+/// A datagram that is older than the one before by more than this shows that the clock of the
+/// capture was set back.
+const STEP: Duration = Duration::from_secs(60);
+
 impl Pace {
+    /// A longer gap in a capture is not waited for.
+    pub const LONGEST_GAP: Duration = Duration::from_secs(3_600);
+
     /// `speed` seconds of the capture pass in each second; 1 is as it was.
     ///
     /// # Errors
@@ -33,7 +43,11 @@ impl Pace {
     /// If the speed is not a number above zero. Infinity is one: nothing is ever waited for.
     pub fn new(speed: f64) -> Result<Self, InvalidSpeed> {
         if speed > 0.0 {
-            Ok(Self { speed, start: None })
+            Ok(Self {
+                speed,
+                start: None,
+                last: None,
+            })
         } else {
             Err(InvalidSpeed { speed })
         }
@@ -44,6 +58,14 @@ impl Pace {
     /// The first one asked for is due at once. So are those that are late, or older than the
     /// first.
     pub fn wait(&mut self, now: Instant, received_at: SystemTime) -> Duration {
+        let last = self.last.replace(received_at).unwrap_or(received_at);
+        let is_step = match received_at.duration_since(last) {
+            Ok(gap) => gap > Self::LONGEST_GAP,
+            Err(back) => back.duration() > STEP,
+        };
+        if is_step {
+            self.start = Some((now, received_at));
+        }
         let (start, first) = *self.start.get_or_insert((now, received_at));
         let recorded = received_at.duration_since(first).unwrap_or_default();
         let due = Duration::try_from_secs_f64(recorded.as_secs_f64() / self.speed);
@@ -98,6 +120,26 @@ mod tests {
         let start = Instant::now();
         pace.wait(start, FIRST + seconds(100.0));
         assert_eq!(pace.wait(start, FIRST), Duration::ZERO);
+    }
+
+    #[test]
+    fn gaps_and_steps_of_the_clock_are_skipped() {
+        let mut pace = Pace::new(1.0).unwrap();
+        let start = Instant::now();
+        for (captured, expected) in [
+            (1_000.0, 0.0),
+            (1_010.0, 10.0),
+            (1_009.0, 9.0),
+            (4_294_967_295.0, 0.0),
+            (4_294_967_296.0, 1.0),
+            (1_099_511_627_776.0, 0.0),
+            (2_000.0, 0.0),
+            (2_003.0, 3.0),
+            (2_003.0 + 3_600.0, 3_603.0),
+        ] {
+            let wait = pace.wait(start, FIRST + seconds(captured));
+            assert_eq!(wait, seconds(expected), "{captured}");
+        }
     }
 
     #[test]

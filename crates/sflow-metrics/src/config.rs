@@ -28,6 +28,18 @@ pub struct Config {
     pub max_agents_per_network: usize,
     /// Data sources at most of all senders of one network.
     pub max_sources_per_network: usize,
+    /// Bytes at most that the agents and data sources of all senders take up: their state, names,
+    /// readings, windows, applications' metrics and addresses. A quarter of them is kept back
+    /// for established agents, and [reserved](crate::Registry::reserve) senders have a quarter in
+    /// addition. Events have a sixteenth of as many in addition, and states of
+    /// thresholds an eighth.
+    pub max_bytes: usize,
+    /// Bytes at most of all agents and data sources of one sender.
+    pub max_bytes_per_sender: usize,
+    /// Bytes at most of one agent with its data sources.
+    pub max_bytes_per_agent: usize,
+    /// Bytes at most of one data source.
+    pub max_bytes_per_source: usize,
     /// Metrics at most that an application may have under names of its own.
     pub max_custom_metrics: usize,
     /// Bytes of a name that are kept; what is longer is cut.
@@ -44,6 +56,9 @@ pub struct Config {
     /// Flows at most that are kept apart of each definition; of one that counts distinct values
     /// an eighth of that.
     pub max_flow_keys: usize,
+    /// Bytes at most of the flows of all definitions. A definition for whose keys there is not
+    /// that much room keeps fewer flows apart; what it may need is set aside when it is given.
+    pub max_flow_bytes: usize,
     /// Data sources at most that sample packets or notice drops, of all agents together.
     pub max_flow_sources: usize,
     /// MAC and IP addresses at most of which it is known whose they are.
@@ -97,6 +112,10 @@ impl Default for Config {
             max_sources_per_sender: 50_000,
             max_agents_per_network: 5_000,
             max_sources_per_network: 50_000,
+            max_bytes: 256 << 20,
+            max_bytes_per_sender: 128 << 20,
+            max_bytes_per_agent: 32 << 20,
+            max_bytes_per_source: 256 << 10,
             max_custom_metrics: 64,
             max_name_bytes: 255,
             max_events: 10_000,
@@ -104,6 +123,7 @@ impl Default for Config {
             max_threshold_states: 100_000,
             max_flow_definitions: 64,
             max_flow_keys: 10_000,
+            max_flow_bytes: 128 << 20,
             max_flow_sources: 100_000,
             max_flow_addresses: 200_000,
             assumed_interval: Duration::from_secs(30),

@@ -105,6 +105,9 @@ pub struct Health {
     /// Values of such metrics that were left out: their application has as many as it may, or
     /// their names are too long.
     pub custom_metrics_refused: u64,
+    /// Values of such metrics that were left out because no query that is
+    /// [kept for](crate::Registry::keep_custom_metrics) uses their names.
+    pub custom_metrics_unused: u64,
     /// Sources that fell silent until they were gone.
     pub gone: u64,
     /// Entities that went on as another data source or at another agent.
@@ -114,6 +117,18 @@ pub struct Health {
     /// Agents with the address of another one that is heard, too, from another sender.
     pub address_conflicts: u64,
 
+    /// Times that something was not kept because its data source takes up
+    /// [`max_bytes_per_source`](crate::Config::max_bytes_per_source).
+    pub source_bytes_refused: u64,
+    /// Times that something was not kept because its agent takes up
+    /// [`max_bytes_per_agent`](crate::Config::max_bytes_per_agent).
+    pub agent_bytes_refused: u64,
+    /// Times that something was not kept because its sender takes up
+    /// [`max_bytes_per_sender`](crate::Config::max_bytes_per_sender).
+    pub sender_bytes_refused: u64,
+    /// Times that something was not kept because all senders take up
+    /// [`max_bytes`](crate::Config::max_bytes).
+    pub total_bytes_refused: u64,
     /// Sources removed to admit others: idle and never useful, or of an agent that was removed.
     pub sources_evicted: u64,
     /// Agents removed to admit others: not established, or silent and without sources.

@@ -9,6 +9,7 @@ mod event;
 mod flow;
 mod health;
 mod kind;
+mod memory;
 mod query;
 mod registry;
 mod slab;

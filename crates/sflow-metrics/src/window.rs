@@ -111,11 +111,14 @@ impl Partial {
     }
 }
 
+/// Slots by which a late reading may be older than two lengths of its ring.
+const STEP: u64 = 16;
+
 /// The newest slots of a metric in which something was read.
 #[derive(Clone, Debug)]
 pub(crate) struct Ring {
-    /// The metric, by its place in the catalogue.
-    pub(crate) metric: u16,
+    /// The metric, by its place among the watched ones.
+    pub(crate) watch: usize,
     /// How many slots it goes back, the newest one included.
     span: u64,
     /// In the order of their numbers.
@@ -133,9 +136,22 @@ struct Slot {
 pub(crate) type Slots = RangeInclusive<u64>;
 
 impl Ring {
-    pub(crate) fn new(metric: u16, span: u64) -> Self {
+    /// Bytes of a slot.
+    pub(crate) const SLOT: usize = size_of::<Slot>();
+
+    /// Bytes of its slots.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.slots.len() * Self::SLOT
+    }
+
+    /// Whether something was read in the slot of this number already, and it is the newest.
+    pub(crate) fn has(&self, number: u64) -> bool {
+        self.slots.back().is_some_and(|slot| slot.number == number)
+    }
+
+    pub(crate) fn new(watch: usize, span: u64) -> Self {
         Self {
-            metric,
+            watch,
             span: span.max(1),
             slots: VecDeque::new(),
         }
@@ -146,7 +162,8 @@ impl Ring {
         self.span = span.max(1);
     }
 
-    /// Adds a reading; one that is older than the ring is dropped.
+    /// Adds a reading; one that is older than the ring is dropped. One that is older by more than
+    /// twice its length shows that the clock was set back: the ring starts again with it.
     pub(crate) fn push(&mut self, number: u64, reading: Partial) {
         match self.slots.back_mut() {
             Some(last) if last.number == number => {
@@ -155,7 +172,7 @@ impl Ring {
             }
             Some(last) if last.number > number => {}
             _ => {
-                let oldest = (number + 1).saturating_sub(self.span);
+                let oldest = number.saturating_add(1).saturating_sub(self.span);
                 while self.slots.front().is_some_and(|slot| slot.number < oldest) {
                     self.slots.pop_front();
                 }
@@ -171,7 +188,13 @@ impl Ring {
     #[cold]
     fn push_late(&mut self, number: u64, reading: Partial) {
         let newest = self.slots.back().map_or(number, |slot| slot.number);
-        if number < (newest + 1).saturating_sub(self.span) {
+        if number < newest.saturating_add(1).saturating_sub(self.span) {
+            let step = self.span.saturating_mul(2).saturating_add(STEP);
+            if newest - number > step {
+                self.slots.clear();
+                let partial = reading;
+                self.slots.push_back(Slot { number, partial });
+            }
             return;
         }
         let place = self.slots.iter().rposition(|slot| slot.number <= number);
@@ -292,6 +315,20 @@ mod tests {
             "late, but not too late"
         );
         assert_eq!(since(&ring, 16, 3).last(), Some(1.0));
+    }
+
+    #[test]
+    fn clock_set_back_starts_window_again() {
+        let mut ring = Ring::new(0, 3);
+        push(&mut ring, 1_000, 7.0, 5.0);
+        // A step to 2106, and to the last moment there is.
+        push(&mut ring, u32::MAX.into(), 100.0, 5.0);
+        ring.push(u64::MAX, Partial::reading(at(1), 100.0, 5.0));
+        push(&mut ring, 1_010, 9.0, 5.0);
+        assert_eq!(since(&ring, 1_010, 3).max(), Some(9.0));
+        push(&mut ring, 1_015, 3.0, 5.0);
+        assert_eq!(since(&ring, 1_015, 3).min(), Some(3.0));
+        assert_eq!(ring.slots.len(), 2);
     }
 
     #[test]

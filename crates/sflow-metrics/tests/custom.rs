@@ -126,10 +126,10 @@ fn counters_are_rates_and_quantities_are_quantities() {
         Some(50.0)
     );
     assert_eq!(
-        shop.count(Metric::named("custom.orders").unwrap()),
+        shop.count(&Metric::named("custom.orders").unwrap()),
         Some(1000)
     );
-    assert_eq!(shop.count(Metric::named("custom.open").unwrap()), None);
+    assert_eq!(shop.count(&Metric::named("custom.open").unwrap()), None);
 
     app.say(30.0, "shop", &said(4));
     let [orders, open] = app.registry.query(at(30.0), &windowed)[..] else {
@@ -242,4 +242,66 @@ fn names_and_numbers_of_them_are_bounded() {
         "one too many, and one without a name"
     );
     assert_eq!(app.registry.entities(at(11.0)).count(), 3, "with the host");
+}
+
+#[test]
+fn custom_name_in_query_costs_memory_for_that_query_only() {
+    let ask = |number: u32| -> Query {
+        let names = (0..32).map(|place| format!("sum:custom.junk{number}_{place}"));
+        let text: Vec<String> = names.collect();
+        text.join(",").parse().unwrap()
+    };
+    drop(ask(0));
+    let kept = allocation_counter::measure(|| {
+        for number in 0..100 {
+            drop(ask(number));
+        }
+    });
+    assert_eq!(kept.bytes_current, 0, "{kept:?}");
+    let mut app = App::new(Config::default());
+    app.say(10.0, "shop", &[("orders", gauge(5))]);
+    assert_eq!(app.ask(10.0, "sum:custom.orders"), Some(5.0));
+    assert_eq!(
+        Metric::named(&format!("custom.{}", "x".repeat(256))),
+        None,
+        "longer than any name that is kept"
+    );
+}
+
+/// Nothing outlives a registry or a query: no interner, no cache, nothing leaked.
+#[test]
+fn library_has_no_static_with_state() {
+    const STATE: [&str; 8] = [
+        "static mut",
+        "Mutex",
+        "RwLock",
+        "OnceLock",
+        "LazyLock",
+        "thread_local",
+        "Box::leak",
+        ".leak(",
+    ];
+    let crates = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap();
+    let mut folders = vec![
+        crates.join("sflow-metrics/src"),
+        crates.join("sflow-v5/src"),
+    ];
+    let mut files = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            files += 1;
+            for word in STATE {
+                assert!(!text.contains(word), "{word} in {}", path.display());
+            }
+        }
+    }
+    assert!(files > 50, "{files} files");
 }

@@ -8,8 +8,9 @@ use clap::error::ErrorKind;
 use clap::{ArgGroup, CommandFactory as _, Parser};
 use sflow_collector::{Port, listen_address};
 
+use stop::Stop;
+
 use crate::filter::{Condition, Filter};
-use crate::interrupt::Interrupt;
 use crate::json::Json;
 use crate::output::Output;
 use crate::run::{Findings, Inputs, Run, complain};
@@ -123,16 +124,16 @@ impl Cli {
             Some(address) => Inputs::Socket(address),
             None => Inputs::Files(self.files, self.port),
         };
-        let interrupt = Interrupt::watch().unwrap_or_else(|error| {
+        let stop = Stop::watch().unwrap_or_else(|error| {
             complain(&format_args!("Ctrl-C will end without a summary: {error}"));
-            Interrupt::default()
+            Stop::default()
         });
         let run = Run {
             filter,
             view,
             left: self.limit,
             is_strict: self.strict,
-            interrupt,
+            stop,
             findings: Findings::default(),
             output: Output::new(),
         };

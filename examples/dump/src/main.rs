@@ -4,8 +4,6 @@ mod cli;
 mod count;
 mod escape;
 mod filter;
-mod input;
-mod interrupt;
 mod json;
 mod output;
 mod progress;

@@ -8,10 +8,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use sflow_collector::{Capture, CaptureError, Port, Received, SocketSettings, UdpReceiver};
 use sflow_v5::Datagram;
+use stop::Stop;
 
 use crate::filter::Filter;
-use crate::input::{Stdin, Taken};
-use crate::interrupt::Interrupt;
 use crate::output::{Output, Stopped};
 use crate::progress::Progress;
 use crate::view::View;
@@ -41,7 +40,7 @@ pub(crate) struct Run {
     pub(crate) left: Option<u64>,
     /// Whether to look for what is malformed even where it is not shown.
     pub(crate) is_strict: bool,
-    pub(crate) interrupt: Interrupt,
+    pub(crate) stop: Stop,
     pub(crate) findings: Findings,
     pub(crate) output: Output,
 }
@@ -72,29 +71,24 @@ impl Run {
 
     fn files(&mut self, paths: &[PathBuf], port: Port) -> Result<(), Stopped> {
         for path in paths {
-            if self.left == Some(0) || self.interrupt.is_requested() {
+            if self.left == Some(0) || self.stop.is_requested() {
                 break;
             }
-            let (capture, taken) = if path == Path::new("-") {
-                let (stdin, taken) = Stdin::new();
-                (Capture::read(stdin), Some(taken))
+            let stop = self.stop.flag();
+            let capture = if path == Path::new("-") {
+                Capture::stdin_until(stop)
             } else {
-                (Capture::open(path), None)
+                Capture::open_until(path, stop)
             };
             match capture {
-                Ok(capture) => self.file(path, capture.with_port(port), taken.as_ref())?,
+                Ok(capture) => self.file(path, capture.with_port(port))?,
                 Err(error) => self.unreadable(path, &error)?,
             }
         }
         Ok(())
     }
 
-    fn file(
-        &mut self,
-        path: &Path,
-        mut capture: Capture,
-        taken: Option<&Taken>,
-    ) -> Result<(), Stopped> {
+    fn file(&mut self, path: &Path, mut capture: Capture) -> Result<(), Stopped> {
         let name = path.display().to_string();
         let mut progress = Progress::new(&name, capture.file_size(), self.view.is_quiet());
         self.view.start();
@@ -104,12 +98,12 @@ impl Run {
                 Ok(None) => break Ok(()),
                 Err(error) => break Err(error),
             };
-            if next == Next::End || self.interrupt.is_requested() {
+            if next == Next::End || self.stop.is_requested() {
                 break Ok(());
             }
             progress.tell(capture.bytes_read());
             // The next datagram may be long in coming.
-            if taken.is_some_and(|taken| taken.bytes() <= capture.bytes_read()) {
+            if capture.file_size().is_none() && capture.is_drained() {
                 self.output.flush()?;
             }
         };
@@ -150,7 +144,7 @@ impl Run {
         // What has come before the end was requested is shown, as far as that takes no time.
         let mut backlog = 1 << 12;
         while backlog > 0 {
-            let is_ending = self.interrupt.is_requested();
+            let is_ending = self.stop.is_requested();
             backlog -= i32::from(is_ending);
             let mut next = None;
             if let Some(received) = receiver.try_receive()? {

@@ -9,6 +9,7 @@ use crate::board::Board;
 use crate::config::{self, Control};
 use crate::controller::{Controller, Round};
 use crate::handle::{Refusal, Request};
+use crate::keeper::Keeper;
 use crate::keeper::pools::{PoolRound, Pools};
 use crate::orchestrator::Orchestrator;
 use crate::shared::Shared;
@@ -37,12 +38,14 @@ impl<O: Orchestrator> Balancer<O> {
         control: Control,
         services: &[config::Service],
     ) -> Result<Self, QueryError> {
-        Ok(Self {
+        let balancer = Self {
             telemetry: Shared::default(),
             controller: Controller::new(orchestrator, control, services)?,
             pools: None,
             board: Shared::new(Board::new(now)),
-        })
+        };
+        balancer.use_policies();
+        Ok(balancer)
     }
 
     /// Keeps these pools of machines as well. The instance makes the keys of orders those of this
@@ -59,6 +62,7 @@ impl<O: Orchestrator> Balancer<O> {
         board.stand_pools(now, mode, pools.keepers());
         drop(board);
         self.pools = Some(pools);
+        self.use_policies();
         Ok(())
     }
 
@@ -81,6 +85,7 @@ impl<O: Orchestrator> Balancer<O> {
     pub async fn round(&mut self, now: Timestamp) -> Round {
         self.telemetry.lock().pass(now);
         let mut round = self.controller.round(now, &self.telemetry).await;
+        self.use_policies();
         let machines = self.keep_machines(now, round.reached).await;
         if let Some(machines) = &machines {
             round.troubles.extend(machines.troubles.iter().cloned());
@@ -115,6 +120,15 @@ impl<O: Orchestrator> Balancer<O> {
             warn!("{trouble}");
         }
         round
+    }
+
+    /// Updates the questions of policies in the telemetry.
+    fn use_policies(&self) {
+        let services = self.controller.managed().iter();
+        let services = services.map(|managed| &managed.question);
+        let pools = self.pools.iter().flat_map(Pools::keepers);
+        let pools = pools.map(Keeper::question);
+        self.telemetry.lock().set_policies(services.chain(pools));
     }
 
     /// One round of the pools, if the orchestrator can be read at all.
@@ -188,6 +202,7 @@ impl<O: Orchestrator> Balancer<O> {
                 info!("another configuration, of {services}");
             }
         }
+        self.use_policies();
         let mode = self.controller.mode();
         let mut board = self.board.lock();
         board.stand(mode, self.controller.managed());

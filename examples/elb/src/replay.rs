@@ -6,8 +6,9 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use serde::Serialize;
-use sflow_collector::Capture;
+use sflow_collector::{Capture, Ticks};
 use sflow_metrics::Timestamp;
+use stop::Stop;
 
 use crate::balancer::Balancer;
 use crate::config::{Config, Service as Configured};
@@ -62,7 +63,24 @@ pub async fn replay(
     every: Duration,
     out: &mut dyn FnMut(&Line) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let mut capture = Capture::open(path)?;
+    replay_until(&Stop::default(), path, config, only, every, out).await
+}
+
+/// The same, until the end is requested: what was decided until then has been handed out.
+///
+/// # Errors
+///
+/// As [`replay`].
+pub async fn replay_until(
+    stop: &Stop,
+    path: &Path,
+    config: &Config,
+    only: &[String],
+    every: Duration,
+    out: &mut dyn FnMut(&Line) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let mut capture = Capture::open_until(path, stop.flag())?;
+    let mut ticks = Ticks::new(every);
     let mut player: Option<Player<'_>> = None;
     loop {
         let received = match capture.next() {
@@ -72,22 +90,28 @@ pub async fn replay(
                 return Err(error).with_context(|| format!("{}", path.display()));
             }
         };
-        let since = received.received_at.duration_since(SystemTime::UNIX_EPOCH);
-        let now = Timestamp::from(since.unwrap_or_default());
+        if stop.is_requested() {
+            break;
+        }
+        let now = timestamp(received.received_at);
         let player = match &mut player {
             Some(player) => player,
-            None => player.insert(Player::new(now, config, only, every)?),
+            None => player.insert(Player::new(now, config, only)?),
         };
-        while player.next_tick <= now {
-            player.tick(out).await?;
+        while let Some(due) = ticks.due(received.received_at) {
+            if stop.is_requested() {
+                return Ok(());
+            }
+            player.tick(timestamp(due), out).await?;
         }
         player
             .balancer
             .receive(now, received.source, received.bytes);
     }
-    match &mut player {
-        Some(player) => player.tick(out).await,
-        None => anyhow::bail!(
+    match (&mut player, ticks.next()) {
+        (Some(player), Some(next)) => player.tick(timestamp(next), out).await,
+        _ if stop.is_requested() => Ok(()),
+        _ => anyhow::bail!(
             "{}: no datagram to port {} in it",
             path.display(),
             sflow_collector::SFLOW_PORT,
@@ -95,30 +119,26 @@ pub async fn replay(
     }
 }
 
+fn timestamp(time: SystemTime) -> Timestamp {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH);
+    Timestamp::from(since.unwrap_or_default())
+}
+
 struct Player<'c> {
     balancer: Balancer<Recorded>,
     config: &'c Config,
     only: &'c [String],
-    every: Duration,
-    next_tick: Timestamp,
     managed: BTreeSet<String>,
     reported: Question,
 }
 
 impl<'c> Player<'c> {
-    fn new(
-        start: Timestamp,
-        config: &'c Config,
-        only: &'c [String],
-        every: Duration,
-    ) -> anyhow::Result<Self> {
+    fn new(start: Timestamp, config: &'c Config, only: &'c [String]) -> anyhow::Result<Self> {
         let balancer = Balancer::new(start, Recorded::default(), config.control, &[])?;
         Ok(Self {
             balancer,
             config,
             only,
-            every,
-            next_tick: start + every,
             managed: BTreeSet::new(),
             reported: Question::new(&REPORTED)?,
         })
@@ -126,10 +146,9 @@ impl<'c> Player<'c> {
 
     async fn tick(
         &mut self,
+        now: Timestamp,
         out: &mut dyn FnMut(&Line) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        let now = self.next_tick;
-        self.next_tick = now + self.every;
         let seen = self.balancer.telemetry().lock().containers(now);
         for service in seen.keys() {
             let is_wanted = self.only.is_empty() || self.only.contains(service);

@@ -1,17 +1,13 @@
 //! Where datagrams come from: captures with their own clock, or a socket with the world's.
 
-use std::io;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use sflow_collector::{Capture, Received, SocketSettings, UdpReceiver};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::flag;
+use stop::Stop;
 
 /// Captures, one after the other, or a socket.
 #[derive(Debug)]
@@ -41,22 +37,26 @@ impl Feed {
     /// pressed; the latter two break off.
     pub(crate) fn each(
         &self,
+        stop: &Stop,
         mut take: impl FnMut(Event<'_>) -> anyhow::Result<ControlFlow<()>>,
     ) -> anyhow::Result<ControlFlow<()>> {
-        let interrupt = interrupt().context("cannot watch for Ctrl-C")?;
-        let is_over = || interrupt.load(Ordering::Relaxed);
         match self {
             Self::Captures(paths) => {
                 for path in paths {
-                    let mut capture = open(path)?;
+                    let mut capture = open(path, stop)?;
                     loop {
-                        if is_over() {
+                        if stop.is_requested() {
                             return Ok(ControlFlow::Break(()));
                         }
                         let received = capture
                             .next()
                             .with_context(|| format!("in {}", path.display()))?;
-                        let Some(received) = received else { break };
+                        let Some(received) = received else {
+                            if stop.is_requested() {
+                                return Ok(ControlFlow::Break(()));
+                            }
+                            break;
+                        };
                         if take(Event::Datagram(received))?.is_break() {
                             return Ok(ControlFlow::Break(()));
                         }
@@ -68,7 +68,7 @@ impl Feed {
                 let listening = receiver.local_addr()?;
                 crate::run::complain(&format_args!("listening on {listening}"));
                 let mut drops = None;
-                while !is_over() {
+                while !stop.is_requested() {
                     let event = match receiver.receive_within(PATIENCE)? {
                         Some(received) => Event::Datagram(received),
                         None => Event::Silence(SystemTime::now()),
@@ -91,31 +91,18 @@ impl Feed {
     }
 }
 
-fn open(path: &Path) -> anyhow::Result<Capture> {
+fn open(path: &Path, stop: &Stop) -> anyhow::Result<Capture> {
     let capture = if path == Path::new("-") {
-        Capture::read(io::stdin())
+        Capture::stdin_until(stop.flag())
     } else {
-        Capture::open(path)
+        Capture::open_until(path, stop.flag())
     };
     Ok(capture?)
 }
 
-/// Returns when Ctrl-C is pressed.
-pub(crate) fn wait_for_interrupt() -> anyhow::Result<()> {
-    let interrupt = interrupt().context("cannot watch for Ctrl-C")?;
-    while !interrupt.load(Ordering::Relaxed) {
+/// Returns when the end is requested.
+pub(crate) fn wait_for_stop(stop: &Stop) {
+    while !stop.is_requested() {
         std::thread::sleep(PATIENCE);
     }
-    Ok(())
-}
-
-/// A flag that the first Ctrl-C raises; the second one ends the program.
-fn interrupt() -> io::Result<Arc<AtomicBool>> {
-    let interrupt = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        // In this order, or the first one would find itself noted.
-        flag::register_conditional_shutdown(signal, 128 + signal, interrupt.clone())?;
-        flag::register(signal, interrupt.clone())?;
-    }
-    Ok(interrupt)
 }

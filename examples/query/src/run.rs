@@ -5,8 +5,10 @@ use std::ops::ControlFlow;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
+use sflow_collector::Ticks;
 use sflow_metrics::{Config, Registry, Timestamp};
 use sflow_v5::Datagram;
+use stop::Stop;
 
 use crate::feed::{self, Event, Feed};
 use crate::prometheus::{self, Shared, Wish};
@@ -33,7 +35,7 @@ pub(crate) enum Heard {
 
 impl Run {
     pub(crate) fn run(&self, feed: &Feed) -> anyhow::Result<Heard> {
-        let mut registry = Registry::new(Config::default());
+        let mut registry = Registry::new(bounds());
         if let Some(view) = &self.view {
             view.prepare(&mut registry)?;
         }
@@ -43,9 +45,11 @@ impl Run {
             complain(&format_args!("metrics on http://{listening}/metrics"));
         }
         let mut last: Option<SystemTime> = None;
-        let mut next: Option<SystemTime> = None;
+        let mut shown: Option<SystemTime> = None;
+        let mut ticks = self.every.map(Ticks::new);
         let mut out = Vec::new();
-        let ended = feed.each(|event| {
+        let stop = Stop::watch().context("cannot watch for Ctrl-C")?;
+        let ended = feed.each(&stop, |event| {
             let now = match &event {
                 Event::Datagram(received) => received.received_at,
                 Event::Silence(now) => *now,
@@ -54,14 +58,11 @@ impl Run {
                     return Ok(ControlFlow::Continue(()));
                 }
             };
-            if let Some(every) = self.every {
-                let due = next.get_or_insert_with(|| now + every);
-                while *due <= now {
-                    if self.show(&shared, *due, &mut out)?.is_break() {
-                        return Ok(ControlFlow::Break(()));
-                    }
-                    *due += every;
+            while let Some(due) = ticks.as_mut().and_then(|ticks| ticks.due(now)) {
+                if stop.is_requested() || self.show(&shared, due, &mut out)?.is_break() {
+                    return Ok(ControlFlow::Break(()));
                 }
+                shown = Some(due);
             }
             let world = &mut *shared.lock();
             world.now = timestamp(now);
@@ -78,7 +79,7 @@ impl Run {
             Ok(ControlFlow::Continue(()))
         });
         if let Some(last) = last
-            && (self.every.is_none() || next.is_some_and(|next| next > last))
+            && shown != Some(last)
         {
             // Whether somebody still reads makes no difference any more.
             let _: ControlFlow<()> = self.show(&shared, last, &mut out)?;
@@ -92,7 +93,7 @@ impl Run {
         }
         if last.is_some() && self.prometheus.is_some() && is_all_read {
             complain(&"all is read; metrics stay until Ctrl-C");
-            feed::wait_for_interrupt()?;
+            feed::wait_for_stop(&stop);
         }
         Ok(last.map_or(Heard::Nothing, |_| Heard::Something))
     }
@@ -133,6 +134,19 @@ impl Run {
 /// A line on standard error; that nobody reads it changes nothing.
 pub(crate) fn complain(what: &dyn std::fmt::Display) {
     writeln!(io::stderr(), "query: {what}").ok();
+}
+
+/// What senders may make the program keep, so that it stays below 128 MiB with answers to scrapes.
+fn bounds() -> Config {
+    Config {
+        max_bytes: 44 << 20,
+        max_bytes_per_sender: 32 << 20,
+        max_bytes_per_agent: 16 << 20,
+        max_flow_bytes: 16 << 20,
+        max_flow_addresses: 50_000,
+        max_flow_sources: 50_000,
+        ..Config::default()
+    }
 }
 
 fn timestamp(time: SystemTime) -> Timestamp {

@@ -12,11 +12,10 @@ use anyhow::Context as _;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser};
 use serde::Serialize;
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::flag;
 
 use sflow_collector::listen_address;
 use sflow_metrics::{FlowDefinition, FlowKey};
+use stop::Stop;
 use top_flows::feed::Feed;
 use top_flows::matrix::{self, Matrix};
 use top_flows::model::Shared;
@@ -168,16 +167,22 @@ impl Cli {
             return print(&(untrusted::json::to_string_pretty(&presets)? + "\n"));
         }
         let question = self.question();
-        let feed = match &self.capture {
-            Some(path) => {
-                Feed::open(path).with_context(|| format!("cannot play {}", path.display()))?
+        let is_drawn = !self.once && !self.no_terminal && terminal::is_available();
+        let stop = Stop::watch_with(move || {
+            if is_drawn {
+                terminal::restore();
             }
+        });
+        let stop = stop.context("cannot watch for Ctrl-C")?;
+        let is_over = stop.flag();
+        let feed = match &self.capture {
+            Some(path) => Feed::open_until(path, stop.flag())
+                .with_context(|| format!("cannot play {}", path.display()))?,
             None => {
                 let any = SocketAddr::from(([0, 0, 0, 0], sflow_collector::SFLOW_PORT));
                 Feed::listen(self.listen.unwrap_or(any))?
             }
         };
-        let is_over = interrupt().context("cannot watch for Ctrl-C")?;
         if self.once {
             return self.once(feed, &question, &is_over);
         }
@@ -306,10 +311,7 @@ impl Cli {
             terminal::run(&model, start, is_over)?;
         }
         is_over.store(true, std::sync::atomic::Ordering::Relaxed);
-        // One that waits for standard input may wait for ever.
-        if self.capture.as_deref() != Some(std::path::Path::new("-")) {
-            fed.join().ok();
-        }
+        fed.join().ok();
         let fault = model.lock().status.fault.take();
         match fault {
             Some(fault) => {
@@ -387,17 +389,6 @@ fn least(text: &str) -> Result<f64, String> {
         Ok(least) if least >= 0.0 && least.is_finite() => Ok(least),
         _ => Err("give an amount, 0 or more".to_owned()),
     }
-}
-
-/// A flag that the first Ctrl-C raises; the second one ends the program.
-fn interrupt() -> io::Result<Arc<AtomicBool>> {
-    let interrupt = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        // In this order, or the first one would find itself noted.
-        flag::register_conditional_shutdown(signal, 128 + signal, interrupt.clone())?;
-        flag::register(signal, interrupt.clone())?;
-    }
-    Ok(interrupt)
 }
 
 #[cfg(test)]

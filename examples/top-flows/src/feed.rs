@@ -1,6 +1,5 @@
 //! Where datagrams come from: a socket with the world's clock, or a capture with its own.
 
-use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -47,9 +46,18 @@ impl Feed {
     ///
     /// If it cannot be read, or is none.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
+        Self::open_until(path, Arc::default())
+    }
+
+    /// The same; the capture ends when the flag is set, even while it is waited for.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, or is none.
+    pub fn open_until(path: &Path, is_over: Arc<AtomicBool>) -> anyhow::Result<Self> {
         let capture = match path == Path::new("-") {
-            true => Capture::read(io::stdin())?,
-            false => Capture::open(path)?,
+            true => Capture::stdin_until(is_over)?,
+            false => Capture::open_until(path, is_over)?,
         };
         Ok(Self::Capture(Box::new(capture)))
     }

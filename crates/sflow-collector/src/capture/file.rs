@@ -105,6 +105,11 @@ impl File {
         self.input.position() + self.held
     }
 
+    /// Bytes that were read and not worked through.
+    pub(super) const fn unread(&self) -> u64 {
+        self.input.position_read().saturating_sub(self.position())
+    }
+
     /// The next packet; after an error there is none to ask for.
     pub(super) fn next(&mut self) -> Result<Option<Captured<'_>>, CaptureError> {
         match self.find() {

@@ -6,17 +6,21 @@ mod input;
 mod packet;
 mod pcap;
 mod pcapng;
+mod waiting;
 
 use std::fmt;
 use std::fs;
 use std::io::Read;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::SystemTime;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
 
 pub use self::error::{CaptureError, Damage};
 use self::file::{Captured, File};
 use self::packet::{Other, udp};
+use self::waiting::Waiting;
 use crate::{Received, SFLOW_PORT};
 
 /// Which datagrams of a capture are wanted.
@@ -47,7 +51,11 @@ pub struct Capture {
     datagram: Vec<u8>,
     /// That of the last packet that had one.
     time: SystemTime,
+    stop: Option<Arc<AtomicBool>>,
 }
+
+/// Later times, in the year 2554, are not believed: there are that many nanoseconds in 64 bits.
+const LATEST: Duration = Duration::from_nanos(u64::MAX);
 
 impl Capture {
     /// Opens a file, pcap or pcapng.
@@ -68,6 +76,51 @@ impl Capture {
         Ok(capture)
     }
 
+    /// The same, but it ends when the flag is set: within a tenth of a second even while it waits
+    /// for somebody who writes to a FIFO, or opens it. What was read until then is handed out.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be opened, or is no capture.
+    pub fn open_until(path: impl AsRef<Path>, stop: Arc<AtomicBool>) -> Result<Self, CaptureError> {
+        let path = path.as_ref();
+        let failure = |error| CaptureError::Open {
+            path: path.to_owned(),
+            error,
+        };
+        let waiting = Waiting::open(path, Arc::clone(&stop)).map_err(failure)?;
+        let file_size = waiting.size().map_err(failure)?;
+        let mut capture = Self::read_until(waiting, stop)?;
+        capture.file_size = file_size;
+        Ok(capture)
+    }
+
+    /// Reads standard input, and ends when the flag is set, as [`open_until`](Self::open_until).
+    ///
+    /// # Errors
+    ///
+    /// If it is no capture.
+    pub fn stdin_until(stop: Arc<AtomicBool>) -> Result<Self, CaptureError> {
+        let waiting = Waiting::stdin(Arc::clone(&stop))
+            .map_err(|error| CaptureError::Read { offset: 0, error })?;
+        Self::read_until(waiting, stop)
+    }
+
+    fn read_until(
+        reader: impl Read + Send + 'static,
+        stop: Arc<AtomicBool>,
+    ) -> Result<Self, CaptureError> {
+        let file = match File::open(Box::new(reader)) {
+            Ok(file) => Some(file),
+            Err(_) if stop.load(Ordering::Relaxed) => None,
+            Err(error) => return Err(error),
+        };
+        Ok(Self {
+            stop: Some(stop),
+            ..Self::of(file)
+        })
+    }
+
     /// Reads from anywhere, such as standard input. It is read in large pieces: a buffer of its
     /// own is not needed.
     ///
@@ -76,15 +129,20 @@ impl Capture {
     /// If it is no capture.
     pub fn read(reader: impl Read + Send + 'static) -> Result<Self, CaptureError> {
         let file = File::open(Box::new(reader))?;
-        Ok(Self {
-            bytes_read: file.position(),
-            file: Some(file),
+        Ok(Self::of(Some(file)))
+    }
+
+    fn of(file: Option<File>) -> Self {
+        Self {
+            bytes_read: file.as_ref().map_or(0, File::position),
+            file,
             file_size: None,
             port: Port::default(),
             stats: CaptureStats::default(),
             datagram: Vec::new(),
             time: SystemTime::UNIX_EPOCH,
-        })
+            stop: None,
+        }
     }
 
     /// Asks for other datagrams than those to port 6343.
@@ -127,6 +185,11 @@ impl Capture {
         self.bytes_read
     }
 
+    /// Whether all that was read is worked through: the next datagram may have to be waited for.
+    pub fn is_drained(&self) -> bool {
+        self.file.as_ref().is_none_or(|file| file.unread() == 0)
+    }
+
     /// Bytes that the file had when it was opened; `None` for what has no size, such as a pipe.
     pub const fn file_size(&self) -> Option<u64> {
         self.file_size
@@ -142,6 +205,12 @@ impl Capture {
                 Err(error) => {
                     self.bytes_read = file.position();
                     self.file = None;
+                    let is_stopped = |stop: &Arc<AtomicBool>| stop.load(Ordering::Relaxed);
+                    if matches!(error, CaptureError::Read { .. })
+                        && self.stop.as_ref().is_some_and(is_stopped)
+                    {
+                        return Ok(None);
+                    }
                     return Err(error);
                 }
             };
@@ -169,6 +238,7 @@ impl Capture {
                     None
                 }
             };
+            let time = time.filter(|time| *time <= LATEST);
             match time.and_then(|time| SystemTime::UNIX_EPOCH.checked_add(time)) {
                 Some(time) => self.time = time,
                 None => self.stats.untimed += u64::from(source.is_some()),
@@ -206,7 +276,8 @@ pub struct CaptureStats {
     /// Of these, those that the capture has not kept whole (a short snap length): the part
     /// that it kept is handed out.
     pub cut: u64,
-    /// Of these, those that the capture has no time for: they get that of the packet before.
+    /// Of these, those that the capture has no time for, or one after the year 2554: they get
+    /// that of the packet before.
     pub untimed: u64,
     /// Datagrams to other ports.
     pub other_ports: u64,

@@ -4,14 +4,16 @@
 use sflow_v5::counter::{BstPortBuffers, Lane};
 use sflow_v5::{CounterRecord, Percentage, Structure, Value};
 
+use super::text::is_same;
+
 /// The elements of a list, of which one kind of number is taken.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Element {
     pub(super) name: &'static str,
     pub(super) unit: &'static str,
     pub(super) scale: f64,
-    /// Where it comes from.
-    pub(super) origin: String,
+    /// The list that it stands in.
+    pub(super) list: &'static str,
 }
 
 /// Behind the fields of a record, where the smallest values of its elements are; the largest
@@ -21,30 +23,35 @@ pub(crate) const FIRST: usize = 40;
 /// The lists of queues, by name.
 const QUEUES: [&str; 2] = ["egress_queue_uc_pc", "egress_queue_mc_pc"];
 
-/// The elements of a structure.
-pub(super) fn of(structure: &str) -> Vec<Element> {
-    match structure {
+/// How many kinds of elements a structure has.
+pub(super) const fn count(structure: &str) -> usize {
+    if is_same(structure, "sfp") {
         // But for the lane's number.
-        "sfp" => Lane::FIELDS
-            .iter()
-            .skip(1)
-            .map(|field| Element {
-                name: field.name,
-                unit: field.unit,
-                scale: 1.0,
-                origin: format!("sfp.lanes.{}", field.name),
-            })
-            .collect(),
-        "bst_port_buffers" => QUEUES
-            .into_iter()
-            .map(|name| Element {
-                name,
-                unit: "%",
-                scale: 0.01,
-                origin: format!("{}.{name}", BstPortBuffers::NAME),
-            })
-            .collect(),
-        _ => Vec::new(),
+        Lane::FIELDS.len() - 1
+    } else if is_same(structure, BstPortBuffers::NAME) {
+        QUEUES.len()
+    } else {
+        0
+    }
+}
+
+/// One of them.
+pub(super) const fn element(structure: &str, place: usize) -> Element {
+    if is_same(structure, "sfp") {
+        let field = &Lane::FIELDS[place + 1];
+        Element {
+            name: field.name,
+            unit: field.unit,
+            scale: 1.0,
+            list: "sfp.lanes",
+        }
+    } else {
+        Element {
+            name: QUEUES[place],
+            unit: "%",
+            scale: 0.01,
+            list: BstPortBuffers::NAME,
+        }
     }
 }
 

@@ -1,89 +1,198 @@
 use super::Operand;
+use super::text::{Span, Text, is_same};
+
+/// Terms of a formula at most.
+const MOST: usize = 24;
 
 /// `scale × top ÷ bottom`.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Formula {
     scale: f64,
-    top: Vec<Term>,
-    bottom: Vec<Term>,
+    /// Those of the top, then those of the bottom.
+    terms: [Term; MOST],
+    top: usize,
+    all: usize,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Term {
     operand: Operand,
     sign: f64,
     is_optional: bool,
 }
 
+/// A raw metric that a formula may name.
+pub(super) type Named = (&'static str, Operand);
+
 impl Formula {
+    pub(super) const EMPTY: Self = Self {
+        scale: 1.0,
+        terms: [Term {
+            operand: Operand::HostProcessors,
+            sign: 0.0,
+            is_optional: false,
+        }; MOST],
+        top: 0,
+        all: 0,
+    };
+
     /// Reads sums like `a + b? - c`; `None` if a name stands for nothing.
-    pub(super) fn parse(
+    pub(super) const fn parse(
         scale: f64,
         top: &str,
         bottom: &str,
-        resolve: impl Fn(&str) -> Option<Operand>,
+        known: &[Named],
     ) -> Option<Self> {
-        let sum = |text: &str| -> Option<Vec<Term>> {
-            let mut sign = 1.0;
-            let mut terms = Vec::new();
-            for word in text.split_whitespace() {
-                match word {
-                    "+" => sign = 1.0,
-                    "-" => sign = -1.0,
-                    name => {
-                        let (name, is_optional) = match name.strip_suffix('?') {
-                            Some(name) => (name, true),
-                            None => (name, false),
-                        };
-                        terms.push(Term {
-                            operand: resolve(name)?,
-                            sign,
-                            is_optional,
-                        });
-                    }
-                }
-            }
-            Some(terms)
-        };
-        Some(Self {
+        let mut formula = Self {
             scale,
-            top: sum(top)?,
-            bottom: sum(bottom)?,
-        })
+            ..Self::EMPTY
+        };
+        if !formula.add(top, known) {
+            return None;
+        }
+        formula.top = formula.all;
+        if !formula.add(bottom, known) {
+            return None;
+        }
+        Some(formula)
+    }
+
+    /// Adds the terms of a sum; tells whether all names are known.
+    const fn add(&mut self, sum: &str, known: &[Named]) -> bool {
+        let mut rest = sum;
+        let mut sign = 1.0;
+        loop {
+            let (word, behind) = next_word(rest);
+            rest = behind;
+            if word.is_empty() {
+                return true;
+            }
+            if is_same(word, "+") {
+                sign = 1.0;
+            } else if is_same(word, "-") {
+                sign = -1.0;
+            } else {
+                let (name, is_optional) = without_mark(word);
+                let Some(operand) = resolve(name, known) else {
+                    return false;
+                };
+                self.terms[self.all] = Term {
+                    operand,
+                    sign,
+                    is_optional,
+                };
+                self.all += 1;
+            }
+        }
+    }
+
+    fn top(&self) -> &[Term] {
+        &self.terms[..self.top]
+    }
+
+    fn bottom(&self) -> &[Term] {
+        &self.terms[self.top..self.all]
     }
 
     pub(super) fn evaluate(&self, mut value_of: impl FnMut(Operand) -> Option<f64>) -> Option<f64> {
-        let top = self.scale * total(&self.top, &mut value_of)?;
-        if self.bottom.is_empty() {
+        let top = self.scale * total(self.top(), &mut value_of)?;
+        if self.bottom().is_empty() {
             return Some(top);
         }
-        let bottom = total(&self.bottom, &mut value_of)?;
+        let bottom = total(self.bottom(), &mut value_of)?;
         (bottom > 0.0).then(|| top / bottom)
     }
 
     pub(super) fn operands(&self) -> impl Iterator<Item = Operand> {
-        self.top.iter().chain(&self.bottom).map(|term| term.operand)
+        self.terms[..self.all].iter().map(|term| term.operand)
     }
 }
 
-/// The formula as a reader of the catalogue sees it.
-pub(super) fn in_words(scale: f64, top: &str, bottom: &str) -> String {
-    let sum = |terms: &str| {
-        let terms = terms.replace('?', "");
-        if terms.contains(' ') {
-            format!("({terms})")
-        } else {
-            terms
+/// The first word of a sum, and what follows it.
+const fn next_word(text: &str) -> (&str, &str) {
+    let bytes = text.as_bytes();
+    let mut start = 0;
+    while start < bytes.len() && bytes[start] == b' ' {
+        start += 1;
+    }
+    let mut end = start;
+    while end < bytes.len() && bytes[end] != b' ' {
+        end += 1;
+    }
+    let (front, rest) = text.split_at(end);
+    let (_, word) = front.split_at(start);
+    (word, rest)
+}
+
+/// A name without the question mark behind it, and whether there was one.
+const fn without_mark(word: &str) -> (&str, bool) {
+    let length = word.len();
+    if length > 0 && word.as_bytes()[length - 1] == b'?' {
+        (word.split_at(length - 1).0, true)
+    } else {
+        (word, false)
+    }
+}
+
+const fn resolve(name: &str, known: &[Named]) -> Option<Operand> {
+    let mut at = 0;
+    while at < known.len() {
+        if is_same(known[at].0, name) {
+            return Some(known[at].1);
         }
-    };
-    let mut words = sum(top);
+        at += 1;
+    }
+    None
+}
+
+/// Writes the formula as a reader of the catalogue sees it.
+pub(super) const fn in_words(scale: f64, top: &str, bottom: &str, text: &mut Text) -> Span {
+    let start = text.start();
     if scale != 1.0 {
-        words = format!("{scale} × {words}");
+        text.push([scale_in_words(scale), " × "]);
     }
+    sum_in_words(top, text);
     if !bottom.is_empty() {
-        words = format!("{words} ÷ {}", sum(bottom));
+        text.push([" ÷ "]);
+        sum_in_words(bottom, text);
     }
-    words
+    text.since(start)
+}
+
+const fn sum_in_words(sum: &str, text: &mut Text) {
+    let bytes = sum.as_bytes();
+    let is_single = next_word(sum).1.is_empty();
+    if !is_single {
+        text.byte(b'(');
+    }
+    let mut at = 0;
+    while at < bytes.len() {
+        if bytes[at] != b'?' {
+            text.byte(bytes[at]);
+        }
+        at += 1;
+    }
+    if !is_single {
+        text.byte(b')');
+    }
+}
+
+/// The scales of the catalogue: the compiler does not write numbers.
+const fn scale_in_words(scale: f64) -> &'static str {
+    const SCALES: [(f64, &str); 4] = [
+        (0.001, "0.001"),
+        (0.1, "0.1"),
+        (100.0, "100"),
+        (800.0, "800"),
+    ];
+    let mut at = 0;
+    while at < SCALES.len() {
+        if scale == SCALES[at].0 {
+            return SCALES[at].1;
+        }
+        at += 1;
+    }
+    panic!("a scale that has no words")
 }
 
 /// The sum; unknown if a term is that must be known, or if all are.
@@ -105,14 +214,16 @@ mod tests {
 
     /// Columns 0 to 9 are worth their number; others are unknown.
     fn evaluate(scale: f64, top: &str, bottom: &str) -> Option<f64> {
-        let resolve = |name: &str| {
-            let column = name.parse().ok()?;
-            Some(Operand::Reading {
+        const NAMES: [&str; 12] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "98", "99"];
+        let known = NAMES.map(|name| {
+            let column = name.parse().unwrap();
+            let reading = Operand::Reading {
                 structure: 0,
                 column,
-            })
-        };
-        Formula::parse(scale, top, bottom, resolve)?.evaluate(|operand| match operand {
+            };
+            (name, reading)
+        });
+        Formula::parse(scale, top, bottom, &known)?.evaluate(|operand| match operand {
             Operand::Reading { column, .. } if column < 10 => Some(column.into()),
             _ => None,
         })

@@ -5,19 +5,20 @@
 //! ([`derived`]).
 
 mod build;
-mod custom;
 mod derived;
 pub(crate) mod elements;
 mod formula;
 mod naming;
+mod text;
 
-use std::borrow::Cow;
+use core::fmt;
+use std::sync::Arc;
 
 use sflow_v5::DataFormat;
 
 use crate::discipline::counter::Width;
 use crate::kind::EntityKind;
-use build::{CATALOGUE, Catalogue, NOWHERE};
+use build::{METRICS, NOWHERE, STANDARD, STRUCTURES};
 use formula::Formula;
 
 /// One metric: what it is called, what it measures, and where it comes from.
@@ -29,16 +30,44 @@ use formula::Formula;
 /// assert_eq!((cores.unit(), cores.entity()), ("cores", EntityKind::Container));
 /// assert_eq!(cores.origin(), "0.001 × vir_cpu_time");
 /// ```
-#[derive(Debug)]
-pub struct Metric {
+///
+/// Those of the catalogue are made by the compiler; one that only applications know belongs to
+/// whoever asks for it.
+#[derive(Clone)]
+pub struct Metric(Inner);
+
+#[derive(Clone)]
+enum Inner {
+    Known(&'static Known),
+    Custom(Arc<Custom>),
+}
+
+/// A metric of the catalogue.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    /// Its place.
     id: u16,
-    name: Cow<'static, str>,
-    unit: Cow<'static, str>,
+    name: &'static str,
+    unit: &'static str,
     kind: MetricKind,
     entity: EntityKind,
-    origin: String,
-    definition: Definition,
+    origin: &'static str,
+    definition: Definition<'static>,
 }
+
+/// A metric that applications report under a name of their own.
+#[derive(Debug)]
+struct Custom {
+    /// With [`PREFIX`].
+    name: String,
+    origin: String,
+}
+
+/// What names of applications' metrics begin with in a query.
+const PREFIX: &str = "custom.";
+
+/// The longest such name.
+const LONGEST: usize = 255;
 
 /// What kind of number a metric is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -60,98 +89,131 @@ pub enum MetricKind {
 impl Metric {
     /// Every metric, raw ones first.
     pub fn all() -> &'static [Self] {
-        &CATALOGUE.metrics
+        &METRICS
     }
 
     /// The metric of this name: one of [`all`](Self::all), or, as `custom.requests`, the one that
-    /// applications report as `requests`.
-    ///
-    /// Of the latter there are [so many](Self::MOST_CUSTOM) at most in a process, those that were
-    /// asked for first.
+    /// applications report as `requests` (of at most 255 bytes).
     ///
     /// ```
     /// use sflow_metrics::{Metric, MetricKind};
     ///
-    /// let requests = Metric::named("custom.requests").expect("there is room");
+    /// let requests = Metric::named("custom.requests").expect("a name of usual length");
     /// assert_eq!((requests.name(), requests.kind()), ("custom.requests", MetricKind::Custom));
     /// assert_eq!(Metric::named("requests_of_nobody"), None);
     /// ```
-    pub fn named(name: &str) -> Option<&'static Self> {
-        match name.strip_prefix(custom::PREFIX) {
-            Some(reported) => custom::metric(reported),
-            None => Self::all().iter().find(|metric| metric.name == name),
-        }
+    pub fn named(name: &str) -> Option<Self> {
+        let Some(reported) = name.strip_prefix(PREFIX) else {
+            let known = Self::all().iter().find(|metric| metric.name() == name);
+            return known.cloned();
+        };
+        let is_possible = (1..=LONGEST).contains(&reported.len());
+        is_possible.then(|| {
+            Self(Inner::Custom(Arc::new(Custom {
+                name: name.to_owned(),
+                origin: format!("rtmetric `{reported}`"),
+            })))
+        })
     }
-
-    /// The most metrics under names of applications that can be asked for in one process.
-    pub const MOST_CUSTOM: usize = custom::MOST;
 
     /// Its name.
     pub fn name(&self) -> &str {
-        &self.name
+        match &self.0 {
+            Inner::Known(known) => known.name,
+            Inner::Custom(custom) => &custom.name,
+        }
     }
 
     /// The unit of its values; empty for a bare number.
     pub fn unit(&self) -> &str {
-        &self.unit
+        match &self.0 {
+            Inner::Known(known) => known.unit,
+            Inner::Custom(_) => "",
+        }
     }
 
     /// What kind of number it is.
     pub fn kind(&self) -> MetricKind {
-        self.kind
+        match &self.0 {
+            Inner::Known(known) => known.kind,
+            Inner::Custom(_) => MetricKind::Custom,
+        }
     }
 
     /// What it is measured of.
     pub fn entity(&self) -> EntityKind {
-        self.entity
+        match &self.0 {
+            Inner::Known(known) => known.entity,
+            Inner::Custom(_) => EntityKind::Other,
+        }
     }
 
     /// Where it comes from: structure and field of the specification, or the formula.
     pub fn origin(&self) -> &str {
-        &self.origin
+        match &self.0 {
+            Inner::Known(known) => known.origin,
+            Inner::Custom(custom) => &custom.origin,
+        }
     }
 
-    /// Its place in [`all`](Self::all), or behind.
-    pub(crate) fn id(&self) -> u16 {
-        self.id
-    }
-
-    pub(crate) fn definition(&self) -> &Definition {
-        &self.definition
+    #[inline]
+    pub(crate) fn definition(&self) -> Definition<'_> {
+        match &self.0 {
+            Inner::Known(known) => known.definition,
+            Inner::Custom(custom) => {
+                let reported = custom.name.strip_prefix(PREFIX);
+                Definition::Custom(reported.unwrap_or(&custom.name))
+            }
+        }
     }
 }
 
 impl PartialEq for Metric {
+    #[inline]
     fn eq(&self, other: &Self) -> bool {
-        self.id == other.id
+        match (&self.0, &other.0) {
+            (Inner::Known(known), Inner::Known(other)) => known.id == other.id,
+            (Inner::Custom(custom), Inner::Custom(other)) => custom.name == other.name,
+            _ => false,
+        }
     }
 }
 
 impl Eq for Metric {}
 
-/// How the value of a metric is found.
-#[derive(Debug)]
-pub(crate) enum Definition {
-    Raw(Operand),
-    Formula(Formula),
-    /// What applications report under this name.
-    Custom(Box<str>),
+impl fmt::Debug for Metric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Inner::Known(known) => known.fmt(f),
+            Inner::Custom(custom) => custom.fmt(f),
+        }
+    }
 }
 
-impl Definition {
+/// How the value of a metric is found.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Definition<'m> {
+    Raw(Operand),
+    Formula(&'static Formula),
+    /// What applications report under this name.
+    Custom(&'m str),
+}
+
+impl Definition<'_> {
     /// The value, from the values of what it is made of.
-    pub(crate) fn evaluate(&self, mut value_of: impl FnMut(Operand) -> Option<f64>) -> Option<f64> {
+    #[inline]
+    pub(crate) fn evaluate(self, mut value_of: impl FnMut(Operand) -> Option<f64>) -> Option<f64> {
         match self {
-            Self::Raw(operand) => value_of(*operand),
+            Self::Raw(operand) => value_of(operand),
             Self::Formula(formula) => formula.evaluate(value_of),
             Self::Custom(_) => None,
         }
     }
 
     /// What it is made of.
-    pub(crate) fn operands(&self) -> impl Iterator<Item = Operand> {
+    pub(crate) fn operands(self) -> impl Iterator<Item = Operand> + use<> {
         let (raw, formula) = match self {
-            Self::Raw(operand) => (Some(*operand), None),
+            Self::Raw(operand) => (Some(operand), None),
             Self::Formula(formula) => (None, Some(formula.operands())),
             Self::Custom(_) => (None, None),
         };
@@ -169,42 +231,43 @@ pub(crate) enum Operand {
 }
 
 /// The columns that are kept of one structure: its counters, then its gauges.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Structure {
     pub(crate) format: DataFormat,
     pub(crate) entity: EntityKind,
     /// Whether a sample holds several of it, which are parts of one.
     pub(crate) repeats: bool,
-    pub(crate) counters: Vec<CounterColumn>,
-    pub(crate) gauges: Vec<GaugeColumn>,
+    pub(crate) counters: &'static [CounterColumn],
+    pub(crate) gauges: &'static [GaugeColumn],
 }
 
 impl Structure {
     /// All structures with columns, in the order of their numbers.
     pub(crate) fn all() -> &'static [Self] {
-        &CATALOGUE.structures
+        &STRUCTURES
     }
 
     /// The place in [`all`](Self::all) of the structure of this number.
     #[inline]
     pub(crate) fn index_of(format: DataFormat) -> Option<usize> {
-        let catalogue: &Catalogue = &CATALOGUE;
         let standard = (format.enterprise() == 0).then_some(format.format() as usize);
-        match standard.and_then(|number| catalogue.standard.get(number)) {
+        match standard.and_then(|number| STANDARD.get(number)) {
             Some(index) => (*index != NOWHERE).then_some(usize::from(*index)),
-            None => catalogue.search(format),
+            None => STRUCTURES
+                .binary_search_by_key(&format, |structure| structure.format)
+                .ok(),
         }
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct CounterColumn {
     pub(crate) field: usize,
     pub(crate) width: Width,
     pub(crate) ceiling: Ceiling,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct GaugeColumn {
     pub(crate) field: usize,
     pub(crate) scale: f64,
@@ -266,13 +329,13 @@ mod tests {
             Operand::HostProcessors => EntityKind::Container,
         };
         for metric in Metric::all() {
-            for operand in metric.definition.operands() {
+            for operand in metric.definition().operands() {
                 // What is not told to be of one kind may be of any.
                 let kind = kind_of(operand);
                 assert!(
-                    kind == metric.entity || kind == EntityKind::Other,
+                    kind == metric.entity() || kind == EntityKind::Other,
                     "{}",
-                    metric.name
+                    metric.name()
                 );
             }
         }
@@ -287,7 +350,7 @@ mod tests {
                     field.kind,
                     Kind::Counter32 | Kind::Counter64 | Kind::Gauge | Kind::Percentage
                 );
-                let is_metric = Metric::all().iter().any(|metric| metric.origin == origin);
+                let is_metric = Metric::all().iter().any(|metric| metric.origin() == origin);
                 assert_eq!(is_metric, is_numeric, "{origin}");
             }
         }
@@ -317,7 +380,7 @@ mod tests {
 
     #[test]
     fn units_follow_the_kind() {
-        let unit = |name| Metric::named(name).unwrap().unit();
+        let unit = |name| Metric::named(name).unwrap().unit().to_owned();
         assert_eq!(unit("ifinoctets"), "bytes/s");
         assert_eq!(unit("contexts"), "1/s");
         assert_eq!(unit("mem_total"), "bytes");

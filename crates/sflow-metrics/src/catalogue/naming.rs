@@ -1,5 +1,6 @@
 //! Public names of what stands in counter records.
 
+use super::text::{Span, Text, is_same, starts_with};
 use crate::kind::EntityKind;
 
 /// How the numbers of one structure are called.
@@ -20,32 +21,45 @@ pub(super) struct Naming {
 
 impl Naming {
     /// That of a structure.
-    pub(super) fn of(structure: &'static str) -> Self {
-        let told = NAMINGS.iter().find(|naming| naming.structure == structure);
-        told.copied().unwrap_or(Self {
+    pub(super) const fn of(structure: &'static str) -> Self {
+        let mut at = 0;
+        while at < NAMINGS.len() {
+            if is_same(NAMINGS[at].structure, structure) {
+                return NAMINGS[at];
+            }
+            at += 1;
+        }
+        Self {
             structure,
             kind: EntityKind::Other,
             strip: "",
             prefix: None,
             exceptions: &[],
-        })
+        }
     }
 
-    /// The public name of a field.
-    pub(super) fn name(&self, field: &str) -> String {
-        match self
-            .exceptions
-            .iter()
-            .find(|(exception, _)| *exception == field)
-        {
-            Some((_, name)) => (*name).to_owned(),
+    /// Writes the public name of a field.
+    pub(super) const fn name(&self, field: &str, text: &mut Text) -> Span {
+        let mut at = 0;
+        while at < self.exceptions.len() {
+            let (exception, name) = self.exceptions[at];
+            if is_same(exception, field) {
+                return text.push([name]);
+            }
+            at += 1;
+        }
+        let skipped = if starts_with(field, self.strip) {
+            self.strip.len()
+        } else {
+            0
+        };
+        match self.prefix {
+            Some(prefix) => text.push_name(prefix, field, skipped),
             None => {
-                let rest = field.strip_prefix(self.strip).unwrap_or(field);
-                let rest = rest.to_ascii_lowercase();
-                match self.prefix {
-                    Some(prefix) => format!("{prefix}{rest}"),
-                    None => format!("{}_{rest}", self.structure),
-                }
+                let start = text.start();
+                text.push([self.structure, "_"]);
+                text.push_name("", field, skipped);
+                text.since(start)
             }
         }
     }

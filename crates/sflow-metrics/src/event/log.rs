@@ -7,17 +7,29 @@ use crate::timestamp::Timestamp;
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     events: VecDeque<Event>,
+    bytes: usize,
     last: EventId,
 }
 
 impl Log {
-    /// Adds an event, and lets the oldest ones go that are beyond `max`; tells how many.
-    pub(crate) fn push(&mut self, at: Timestamp, kind: EventKind, max: usize) -> u64 {
+    /// Adds an event, and removes the oldest ones that are beyond `max` or `max_bytes`; returns
+    /// how many.
+    pub(crate) fn push(
+        &mut self,
+        at: Timestamp,
+        kind: EventKind,
+        max: usize,
+        max_bytes: usize,
+    ) -> u64 {
         let id = self.skip();
+        self.bytes += kind.bytes();
         self.events.push_back(Event { id, at, kind });
         let mut dropped = 0;
-        while self.events.len() > max {
-            self.events.pop_front();
+        while self.events.len() > max || self.bytes > max_bytes {
+            let Some(oldest) = self.events.pop_front() else {
+                break;
+            };
+            self.bytes = self.bytes.saturating_sub(oldest.kind.bytes());
             dropped += 1;
         }
         dropped
@@ -64,20 +76,34 @@ mod tests {
         let mut log = Log::default();
         assert_eq!((numbers(&log, 0), log.last()), (vec![], EventId::START));
         for value in 1..=3 {
-            assert_eq!(log.push(Timestamp::ZERO, event(value.into()), 3), 0);
+            assert_eq!(
+                log.push(Timestamp::ZERO, event(value.into()), 3, 1 << 20),
+                0
+            );
         }
         assert_eq!(numbers(&log, 0), [1, 2, 3]);
         assert_eq!(numbers(&log, 2), [3]);
         assert_eq!(numbers(&log, 9), []);
         log.skip();
-        assert_eq!(log.push(Timestamp::ZERO, event(5.0), 3), 1);
+        assert_eq!(log.push(Timestamp::ZERO, event(5.0), 3, 1 << 20), 1);
         assert_eq!((numbers(&log, 0), log.last()), (vec![2, 3, 5], EventId(5)));
+    }
+
+    #[test]
+    fn log_keeps_newest_events_within_bytes() {
+        let mut log = Log::default();
+        let each = event(0.0).bytes();
+        for value in 0..100 {
+            log.push(Timestamp::ZERO, event(value.into()), 1_000, 3 * each);
+        }
+        assert_eq!(numbers(&log, 0), [98, 99, 100]);
+        assert_eq!(log.bytes, 3 * each);
     }
 
     #[test]
     fn a_log_of_nothing_still_counts() {
         let mut log = Log::default();
-        assert_eq!(log.push(Timestamp::ZERO, event(1.0), 0), 1);
+        assert_eq!(log.push(Timestamp::ZERO, event(1.0), 0, 1 << 20), 1);
         assert_eq!((numbers(&log, 0), log.last()), (vec![], EventId(1)));
     }
 }

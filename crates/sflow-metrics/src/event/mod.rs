@@ -197,6 +197,16 @@ impl EventKind {
         }
     }
 
+    /// Bytes that it takes up in a log.
+    pub(crate) fn bytes(&self) -> usize {
+        let threshold = match self {
+            Self::ThresholdCrossed { name, .. } | Self::ThresholdCleared { name, .. } => name.len(),
+            _ => 0,
+        };
+        let entity = self.entity().map_or(0, |entity| entity.name.len());
+        size_of::<Event>() + threshold + entity
+    }
+
     /// The entity that it is about, if it is about one.
     pub const fn entity(&self) -> Option<&Identity> {
         match self {

@@ -50,6 +50,9 @@ struct Sketches {
 }
 
 impl Distinct {
+    /// Bytes of a key's count without the key: in the list and the table, as these grow.
+    pub(super) const ENTRY: usize = 2 * (REGISTERS + size_of::<Count>()) + 128;
+
     /// Room for so many keys; they are forgotten after a period, or two.
     pub(super) fn new(room: usize, period: Option<Duration>) -> Self {
         Self {

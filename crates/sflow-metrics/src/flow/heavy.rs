@@ -47,6 +47,9 @@ pub(super) struct Part {
 }
 
 impl Heavy {
+    /// Bytes of a flow without its key: in the list, the table and the heap, as these grow.
+    pub(super) const ENTRY: usize = 2 * size_of::<Entry>() + 128;
+
     /// Room for so many keys, of which at least one.
     pub(super) fn new(room: usize) -> Self {
         Self {
@@ -98,6 +101,11 @@ impl Heavy {
 
     /// Multiplies all weights.
     pub(super) fn rescale(&mut self, factor: f64) {
+        if factor == 0.0 {
+            // Nothing is left of any of them.
+            self.places.clear();
+            self.entries.clear();
+        }
         for entry in &mut self.entries {
             entry.weight *= factor;
             entry.error *= factor;

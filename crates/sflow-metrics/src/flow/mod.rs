@@ -27,6 +27,7 @@ use sflow_v5::{CountersSample, DataSource, DiscardedPacket, FlowSample};
 use crate::agent::Agent;
 use crate::config::Config;
 use crate::health::Health;
+use crate::memory::{Account, Allowance, Ledger};
 use crate::slab::Slab;
 use crate::source::Source;
 use crate::timestamp::Timestamp;
@@ -91,6 +92,7 @@ pub(crate) struct Around<'r> {
     pub(crate) sources: &'r Slab<Source>,
     pub(crate) config: &'r Config,
     pub(crate) health: &'r mut Health,
+    pub(crate) ledger: &'r mut Ledger,
 }
 
 impl Flows {
@@ -105,7 +107,10 @@ impl Flows {
         }
         let id = FlowId(self.next_id);
         self.next_id += 1;
-        self.watched.push(Watched::new(id, definition, config));
+        let set_aside: usize = self.watched.iter().map(|watched| watched.bytes).sum();
+        let left = config.max_flow_bytes.saturating_sub(set_aside);
+        self.watched
+            .push(Watched::new(id, definition, config, left));
         self.needs = Needs::of(&self.watched);
         Ok(id)
     }
@@ -260,7 +265,7 @@ impl Flows {
 
     /// Forgets addresses whose owners have gone, now and then.
     pub(crate) fn expire(&mut self, now: Timestamp, sources: &Slab<Source>, config: &Config) {
-        if now - self.forgot_at >= config.assumed_interval {
+        if now < self.forgot_at || now - self.forgot_at >= config.assumed_interval {
             self.forgot_at = now;
             self.names.forget_gone(sources);
         }
@@ -334,11 +339,29 @@ impl Needs {
 }
 
 impl Around<'_> {
+    /// Charges an agent for one more source of packet samples, until it is forgotten.
+    fn charge_sampler(&mut self, agent: u32) -> bool {
+        /// With its place in a table.
+        const SAMPLER: usize = 256;
+
+        self.agents.get(agent).is_some_and(|known| {
+            let mut allowance = Allowance {
+                account: Account::of(known, agent, None),
+                ledger: self.ledger,
+                config: self.config,
+            };
+            allowance.charge(SAMPLER, self.health)
+        })
+    }
+
     fn world(&mut self) -> World<'_> {
         World {
             sources: self.sources,
             limit: self.config.max_flow_addresses,
             health: self.health,
+            agents: self.agents,
+            ledger: self.ledger,
+            config: self.config,
         }
     }
 }

@@ -15,10 +15,12 @@ use std::hash::RandomState;
 use sflow_v5::Mac;
 use sflow_v5::counter::HostAdapters;
 
-use crate::agent::AgentKey;
+use crate::agent::{Agent, AgentKey};
+use crate::config::Config;
 use crate::flow::packet::Level;
 use crate::health::Health;
 use crate::kind::{EntityId, EntityKind};
+use crate::memory::{Account, Allowance, Ledger};
 use crate::slab::Slab;
 use crate::source::Source;
 
@@ -102,6 +104,28 @@ pub(super) struct World<'w> {
     /// Addresses at most.
     pub(super) limit: usize,
     pub(super) health: &'w mut Health,
+    pub(super) agents: &'w Slab<Agent>,
+    pub(super) ledger: &'w mut Ledger,
+    pub(super) config: &'w Config,
+}
+
+impl World<'_> {
+    /// Charges an owner for one more address, until its source is removed.
+    fn charge(&mut self, owner: Owner) -> bool {
+        /// With its places in tables.
+        const ADDRESS: usize = 256;
+
+        let source = self.sources.get(owner.place);
+        let agent = source.and_then(|source| Some((source.agent, self.agents.get(source.agent)?)));
+        agent.is_some_and(|(place, agent)| {
+            let mut allowance = Allowance {
+                account: Account::of(agent, place, Some(owner.place)),
+                ledger: self.ledger,
+                config: self.config,
+            };
+            allowance.charge(ADDRESS, self.health)
+        })
+    }
 }
 
 /// How it is known whose an address is.
@@ -281,7 +305,7 @@ impl Names {
                 world.health.flow_address_conflicts += u64::from(is_conflict && is_mac);
             }
             Some(_) => {}
-            None if known.is_none() && !self.has_room(world) => {
+            None if known.is_none() && !(self.has_room(world) && world.charge(now.owner)) => {
                 world.health.flow_addresses_refused += 1;
                 return;
             }

@@ -77,25 +77,24 @@ impl Samplers {
         around: &mut Around<'_>,
     ) -> Option<(Worth, Duration)> {
         let has_room = self.count < around.config.max_flow_sources;
-        let health = &mut *around.health;
         let per_second = around.config.ceilings.events_per_second;
         if f64::from(taken.rate) > most_within(per_second, Duration::ZERO) {
-            health.flow_samples_bad_rate += 1;
+            around.health.flow_samples_bad_rate += 1;
             return None;
         }
         let mut elapsed = Duration::ZERO;
-        health.flow_samples_without_rate += u64::from(taken.rate == 0);
+        around.health.flow_samples_without_rate += u64::from(taken.rate == 0);
         let of_agent = of_agent(&mut self.agents, agent);
         let worth = match of_agent.samplers.get_mut(&source) {
             Some(known) => {
                 elapsed = taken.at - known.sampler.last_at();
                 let rejected = known.sampler.rejected();
                 let worth = known.sampler.take(taken, per_second);
-                health.flow_samples_rejected += known.sampler.rejected() - rejected;
+                around.health.flow_samples_rejected += known.sampler.rejected() - rejected;
                 known.count(worth);
                 worth
             }
-            None if has_room => {
+            None if has_room && around.charge_sampler(agent) => {
                 let (sampler, worth) = Sampler::starting_with(taken);
                 let mut known = Counted {
                     sampler,
@@ -109,7 +108,7 @@ impl Samplers {
                 worth
             }
             None => {
-                health.flow_samples_refused += 1;
+                around.health.flow_samples_refused += 1;
                 return None;
             }
         };
@@ -117,15 +116,15 @@ impl Samplers {
             Worth::Packets {
                 missing, dropped, ..
             } => {
-                health.flow_samples_lost += u64::from(missing);
-                health.flow_samples_dropped += u64::from(dropped);
+                around.health.flow_samples_lost += u64::from(missing);
+                around.health.flow_samples_dropped += u64::from(dropped);
             }
             Worth::Late { .. } => {
-                health.flow_samples_lost = health.flow_samples_lost.saturating_sub(1);
+                around.health.flow_samples_lost = around.health.flow_samples_lost.saturating_sub(1);
             }
-            Worth::Old => health.flow_samples_old += 1,
+            Worth::Old => around.health.flow_samples_old += 1,
             Worth::Jump => {}
-            Worth::Unknown => health.flow_samples_unscaled += 1,
+            Worth::Unknown => around.health.flow_samples_unscaled += 1,
         }
         Some((worth, elapsed))
     }
@@ -139,7 +138,6 @@ impl Samplers {
         around: &mut Around<'_>,
     ) -> Option<u32> {
         let has_room = self.count < around.config.max_flow_sources;
-        let health = &mut *around.health;
         let now = Notifier {
             sequence: packet.sequence_number,
             drops: packet.drops,
@@ -148,8 +146,8 @@ impl Samplers {
         };
         let of_agent = of_agent(&mut self.agents, origin.agent);
         let Some(last) = of_agent.notifiers.get_mut(&packet.source_id) else {
-            if !has_room {
-                health.flow_samples_refused += 1;
+            if !has_room || !around.charge_sampler(origin.agent) {
+                around.health.flow_samples_refused += 1;
                 return None;
             }
             of_agent.notifiers.insert(packet.source_id, now);
@@ -163,7 +161,7 @@ impl Samplers {
         let is_anew = now.session != last.session || origin.in_order && !is_ahead && ahead != 0;
         if !is_anew && !is_ahead {
             // One that was overtaken was taken for missing; the sum is right without it.
-            health.flow_samples_old += 1;
+            around.health.flow_samples_old += 1;
             return None;
         }
         let suppressed = match now.drops.wrapping_sub(last.drops) {
@@ -172,7 +170,7 @@ impl Samplers {
         };
         let missing = if is_anew { 0 } else { ahead - 1 };
         *last = now;
-        health.drops_unreported += u64::from(suppressed) + u64::from(missing);
+        around.health.drops_unreported += u64::from(suppressed) + u64::from(missing);
         Some(suppressed.saturating_add(missing))
     }
 

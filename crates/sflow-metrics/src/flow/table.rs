@@ -27,6 +27,8 @@ const SKETCH: usize = 8;
 pub(super) struct Watched {
     pub(super) id: FlowId,
     pub(super) definition: FlowDefinition,
+    /// Bytes that its flows may come to take up.
+    pub(super) bytes: usize,
     decay: Decay,
     kept: Kept,
     total: Sum,
@@ -70,16 +72,28 @@ pub(super) struct Weighed {
 }
 
 impl Watched {
-    pub(super) fn new(id: FlowId, definition: FlowDefinition, config: &Config) -> Self {
-        let room = config.max_flow_keys;
+    /// With room for as many flows as half of the bytes that are left is certainly enough for.
+    pub(super) fn new(
+        id: FlowId,
+        definition: FlowDefinition,
+        config: &Config,
+        left: usize,
+    ) -> Self {
+        let longest = |key: &FlowKey| Raw::longest(key.kind(), config.max_name_bytes);
+        // It is kept in a table and in a list.
+        let key = 2 * definition.keys.iter().map(longest).sum::<usize>();
+        let (most, each) = match definition.value {
+            FlowMeasure::Distinct(_) => (config.max_flow_keys / SKETCH, key + Distinct::ENTRY),
+            _ => (config.max_flow_keys, key + Heavy::ENTRY),
+        };
+        let room = most.min(left / 2 / each);
         let kept = match definition.value {
-            FlowMeasure::Distinct(_) => {
-                Kept::Counts(Distinct::new(room / SKETCH, definition.smoothing))
-            }
+            FlowMeasure::Distinct(_) => Kept::Counts(Distinct::new(room, definition.smoothing)),
             _ => Kept::Weights(Heavy::new(room)),
         };
         Self {
             id,
+            bytes: room.max(1) * each,
             decay: Decay::new(definition.smoothing),
             definition,
             kept,

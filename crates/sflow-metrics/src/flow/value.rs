@@ -123,6 +123,15 @@ impl<'a> Raw<'a> {
         }
     }
 
+    /// Bytes at most that [`put`](Self::put) appends for a key of this kind.
+    pub(super) fn longest(kind: FlowKind, longest_text: usize) -> usize {
+        match kind {
+            FlowKind::Text | FlowKind::End => 3 + longest_text.min(u16::MAX.into()),
+            FlowKind::Ip => 17,
+            _ => 9,
+        }
+    }
+
     /// Reads one that was put down.
     pub(super) fn take(input: &mut &'a [u8]) -> Option<Self> {
         let tag = chunk::<1>(input)?[0];

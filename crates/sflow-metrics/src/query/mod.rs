@@ -145,13 +145,13 @@ impl Query {
 pub struct Expression {
     statistic: Statistic,
     entity: EntityKind,
-    metrics: Vec<&'static Metric>,
+    metrics: Vec<Metric>,
 }
 
 impl Expression {
     /// Of metrics of one kind of entity, one at least.
-    fn new(statistic: Statistic, metrics: Vec<&'static Metric>) -> Self {
-        let entity = metrics.first().map(|metric| metric.entity());
+    fn new(statistic: Statistic, metrics: Vec<Metric>) -> Self {
+        let entity = metrics.first().map(Metric::entity);
         Self {
             statistic,
             entity: entity.unwrap_or(EntityKind::Other),
@@ -165,7 +165,7 @@ impl Expression {
     }
 
     /// The metrics that are added up for each entity; one at least.
-    pub fn metrics(&self) -> &[&'static Metric] {
+    pub fn metrics(&self) -> &[Metric] {
         &self.metrics
     }
 
@@ -311,7 +311,7 @@ impl fmt::Display for Query {
 impl fmt::Display for Expression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:", self.statistic)?;
-        separated(f, "+", self.metrics.iter().map(|metric| metric.name()))
+        separated(f, "+", self.metrics.iter().map(Metric::name))
     }
 }
 

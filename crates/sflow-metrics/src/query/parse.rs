@@ -91,7 +91,7 @@ impl<'t> Parser<'t> {
         let Some(statistic) = statistic else {
             return Err((at, QueryProblem::Statistic(name.to_owned())));
         };
-        let mut metrics: Vec<&'static Metric> = Vec::new();
+        let mut metrics: Vec<Metric> = Vec::new();
         loop {
             let (at, name) = self.word();
             if name.is_empty() {

@@ -20,6 +20,7 @@ use crate::discipline::datagram::{Place, Stamp};
 use crate::discipline::jump::Kept;
 use crate::event::EventKind;
 use crate::flow::has_length;
+use crate::memory::Account;
 use crate::source::Numbers;
 use crate::timestamp::Timestamp;
 
@@ -243,6 +244,14 @@ impl Registry {
             }
         }
         let place = self.agents.insert(agent)?;
+        if !self.charge_agent(place) {
+            self.agents.remove(place);
+            let claim = (key.address, key.sub_agent);
+            if self.admission.claims.get(&claim) == Some(&key.sender) {
+                self.admission.claims.remove(&claim);
+            }
+            return None;
+        }
         self.agent_places.insert(key, place);
         self.admission.change(key.sender, |used| used.agents += 1);
         self.tell_of_agent(at, place, |agent| EventKind::AgentAppeared { agent });
@@ -282,6 +291,8 @@ impl Registry {
         } = agent.status;
         self.kept_bytes = self.kept_bytes.saturating_sub(agent.kept_bytes());
         self.flows.forget_agent(place);
+        let account = Account::of(&agent, place, None);
+        self.ledger.close_agent(account);
         self.agent_places.remove(&key);
         if let Some(sender) = self.admission.senders.get_mut(&key.sender) {
             sender.established = sender.established.saturating_sub(usize::from(established));
@@ -293,6 +304,26 @@ impl Registry {
         if self.admission.claims.get(&claim) == Some(&key.sender) {
             self.admission.claims.remove(&claim);
         }
+    }
+
+    /// Whether the bytes of a new agent are within the bounds.
+    fn charge_agent(&mut self, place: u32) -> bool {
+        let agent = self.agents.get(place);
+        agent.is_some_and(|agent| {
+            let account = Account::of(agent, place, None);
+            self.ledger
+                .open_agent(account, &self.config, &mut self.health)
+        })
+    }
+
+    /// Whether the bytes of a new data source are within the bounds.
+    pub(super) fn charge_source(&mut self, agent_place: u32, place: u32) -> bool {
+        let agent = self.agents.get(agent_place);
+        agent.is_some_and(|agent| {
+            let account = Account::of(agent, agent_place, Some(place));
+            self.ledger
+                .open_source(account, &self.config, &mut self.health)
+        })
     }
 
     /// Whether one more data source of an agent can be admitted, after displacing another agent if

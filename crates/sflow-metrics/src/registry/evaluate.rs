@@ -285,7 +285,7 @@ impl Asked<'_> {
     /// What a window takes of a metric, and when the newest of it was read.
     fn over(&self, window: Window, metric: &Metric) -> Option<(f64, Timestamp)> {
         let slots = self.registry.slots_of(window, self.now);
-        let ring = self.source.ring(metric)?;
+        let ring = self.source.ring(self.registry.watched(metric)?)?;
         let readings = ring.over(slots.clone());
         let value = match window.take() {
             Take::Percentile(percent) => ring.percentile(slots, percent),

@@ -100,6 +100,7 @@ impl Registry {
             sources: &self.sources,
             config: &self.config,
             health: &mut self.health,
+            ledger: &mut self.ledger,
         };
         (&mut self.flows, around)
     }

@@ -7,6 +7,7 @@ use crate::agent::Host;
 use crate::discipline::sample::Order;
 use crate::event::EventKind;
 use crate::kind::{EntityId, EntityKind};
+use crate::memory::{Account, Allowance};
 use crate::source::{Arrival, Begin, Source, says_it_stopped};
 
 impl Registry {
@@ -52,8 +53,16 @@ impl Registry {
                 return;
             }
             Order::Jump => {
-                if let Some(source) = place.and_then(|place| self.sources.get_mut(place)) {
-                    source.keep(arrival, &self.config, &mut self.numbers, &mut self.health);
+                if let Some(place) = place
+                    && let Some(agent) = self.agents.get(agent_place)
+                    && let Some(source) = self.sources.get_mut(place)
+                {
+                    let mut allowance = Allowance {
+                        account: Account::of(agent, agent_place, Some(place)),
+                        ledger: &mut self.ledger,
+                        config: &self.config,
+                    };
+                    source.keep(arrival, &mut allowance, &mut self.numbers, &mut self.health);
                 }
                 return;
             }
@@ -86,11 +95,16 @@ impl Registry {
         {
             source.processors = host.processors;
         }
+        let mut allowance = Allowance {
+            account: Account::of(agent, agent_place, Some(place)),
+            ledger: &mut self.ledger,
+            config: &self.config,
+        };
         source.take(
             arrival,
             order,
             descr,
-            &self.config,
+            &mut allowance,
             &mut self.numbers,
             &mut self.health,
         );
@@ -122,7 +136,13 @@ impl Registry {
             return;
         }
         if !self.watches.is_empty() {
-            source.record_windows(&self.watches, self.config.slot);
+            let account = Account::of(agent, agent_place, Some(place));
+            let mut allowance = Allowance {
+                account,
+                ledger: &mut self.ledger,
+                config: &self.config,
+            };
+            source.record_windows(&self.watches, &mut allowance, &mut self.health);
         }
         if proves_its_agent {
             self.establish(agent_place);
@@ -176,7 +196,6 @@ impl Registry {
             self.health.counter_samples_refused += 1;
             return None;
         }
-        let agent = self.agents.get_mut(agent_place)?;
         let begin = Begin {
             data_source: Some(arrival.sample.source_id),
             moment: arrival.moment,
@@ -185,6 +204,12 @@ impl Registry {
         };
         let source = Source::new(EntityId(self.next_id), agent_place, begin, descr);
         let place = self.sources.insert(source)?;
+        if !self.charge_source(agent_place, place) {
+            self.sources.remove(place);
+            self.health.counter_samples_refused += 1;
+            return None;
+        }
+        let agent = self.agents.get_mut(agent_place)?;
         self.next_id += 1;
         agent.sources.insert(arrival.sample.source_id, place);
         self.admission.count_source(agent.status.key.sender);

@@ -14,7 +14,7 @@ mod thresholds;
 pub use evaluate::EntityAnswer;
 
 use core::net::IpAddr;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use sflow_v5::{Datagram, Sample};
 
@@ -26,6 +26,7 @@ use crate::event::{Budget, Log};
 use crate::flow::{Flows, Origin};
 use crate::health::Health;
 use crate::kind::EntityKind;
+use crate::memory::{Account, Ledger};
 use crate::slab::Slab;
 use crate::source::{Arrival, Numbers, Source, Standing, Watch};
 use crate::threshold::Alarms;
@@ -51,6 +52,11 @@ pub struct Registry {
     admission: Admission,
     /// Bytes of datagrams that may begin a new sequence of their agents.
     kept_bytes: usize,
+    ledger: Ledger,
+    /// The latest time of a datagram since the clock was last seen to step back.
+    latest: Timestamp,
+    /// Names of applications' metrics that are kept; all, if none are given.
+    kept_customs: Option<HashSet<Box<str>>>,
     /// Which source has which UUID.
     identities: HashMap<Claim, u32>,
     events: Log,
@@ -74,6 +80,9 @@ impl Registry {
             next_id: 0,
             admission: Admission::default(),
             kept_bytes: 0,
+            ledger: Ledger::default(),
+            latest: Timestamp::ZERO,
+            kept_customs: None,
             identities: HashMap::new(),
             events: Log::default(),
             strangers_budget: Budget::default(),
@@ -89,6 +98,7 @@ impl Registry {
     /// in [`health`](Self::health).
     pub fn ingest(&mut self, received_at: Timestamp, sender: IpAddr, datagram: &Datagram<'_>) {
         self.health.datagrams += 1;
+        self.latest = self.latest.max(received_at);
         let header = datagram.header;
         let sender = sender.to_canonical();
         let key = AgentKey {
@@ -199,7 +209,13 @@ impl Registry {
     /// Lets time pass: notices silence, removes what has been silent for good, and looks at the
     /// thresholds. Call it every second or so; answers do not depend on it, but memory and
     /// [`events`](Self::events) do.
+    ///
+    /// What was received later than `now` by more than the assumed interval was received under a
+    /// clock that has been set back since: it ages from now on.
     pub fn expire(&mut self, now: Timestamp) {
+        if self.latest > now + self.config.assumed_interval {
+            self.set_clock_back(now);
+        }
         self.notice_silence(now);
         self.remove_gone(now);
         self.forget_agents(now);
@@ -219,6 +235,12 @@ impl Registry {
     /// What was taken in and what was refused.
     pub fn health(&self) -> Health {
         self.health
+    }
+
+    /// Bytes that the agents and data sources of all senders take up, of which there are
+    /// [`max_bytes`](Config::max_bytes) at most.
+    pub fn bytes(&self) -> usize {
+        self.ledger.total()
     }
 
     /// What it was made with.
@@ -248,6 +270,8 @@ impl Registry {
         let source = self.sources.remove(place)?;
         self.unclaim(place, &source);
         let agent = self.agents.get_mut(source.agent)?;
+        let account = Account::of(agent, source.agent, Some(place));
+        self.ledger.close_source(account);
         self.admission.discount_source(agent.status.key.sender);
         match source.data_source {
             Some(data_source) => agent.sources.remove(&data_source),

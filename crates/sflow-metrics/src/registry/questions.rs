@@ -2,6 +2,7 @@
 
 use super::Registry;
 use super::evaluate::{EntityAnswer, answers, evaluate, evaluate_groups, matching, partial};
+use crate::catalogue::Metric;
 use crate::entity::Entity;
 use crate::kind::Lifecycle;
 use crate::query::{Expression, Groups, Partial, Query, Summary, Window};
@@ -82,15 +83,23 @@ impl Registry {
             slots => slots + 1,
         };
         for metric in query.expressions().iter().flat_map(Expression::metrics) {
-            match self
-                .watches
-                .iter_mut()
-                .find(|watch| watch.metric == *metric)
-            {
-                Some(watch) => watch.slots = watch.slots.max(slots),
-                None => self.watches.push(Watch { metric, slots }),
+            match self.watched(metric) {
+                Some(place) => {
+                    let watch = &mut self.watches[place];
+                    watch.slots = watch.slots.max(slots);
+                }
+                None => self.watches.push(Watch {
+                    metric: metric.clone(),
+                    slots,
+                }),
             }
         }
+    }
+
+    /// The place of a metric among those of which windows are kept.
+    pub(crate) fn watched(&self, metric: &Metric) -> Option<usize> {
+        let mut watches = self.watches.iter();
+        watches.position(|watch| watch.metric == *metric)
     }
 
     /// The slots that a window has at this moment.

@@ -55,6 +55,20 @@ impl Registry {
         self.notice_silent_agents(now, &patience);
     }
 
+    /// The clock was set back: nothing was received later than now.
+    pub(super) fn set_clock_back(&mut self, now: Timestamp) {
+        self.latest = now;
+        for (_, source) in self.sources.iter_mut() {
+            source.last_seen = source.last_seen.min(now);
+            source.first_seen = source.first_seen.min(now);
+        }
+        for (_, agent) in self.agents.iter_mut() {
+            let status = &mut agent.status;
+            status.last_seen = status.last_seen.min(now);
+            status.first_seen = status.first_seen.min(now);
+        }
+    }
+
     /// Removes the data sources that have fallen silent for good.
     pub(super) fn remove_gone(&mut self, now: Timestamp) {
         let gone: Vec<u32> = self

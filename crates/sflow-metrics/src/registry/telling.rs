@@ -83,7 +83,8 @@ impl Registry {
     /// Tells something that no agent can make happen alone.
     pub(super) fn write_down(&mut self, at: Timestamp, kind: EventKind) {
         self.health.events += 1;
-        self.health.events_dropped += self.events.push(at, kind, self.config.max_events);
+        let (max, max_bytes) = (self.config.max_events, self.config.max_bytes / 16);
+        self.health.events_dropped += self.events.push(at, kind, max, max_bytes);
     }
 
     /// Whether an agent may cause one more event: within an eighth of the log in each assumed

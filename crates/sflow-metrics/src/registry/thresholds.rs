@@ -8,6 +8,9 @@ use crate::threshold::{
 };
 use crate::timestamp::Timestamp;
 
+/// Bytes of the state of one entity, without its name.
+const STATE: usize = size_of::<Identity>() + 128;
+
 impl Registry {
     /// Begins to watch a threshold, and the window of its query.
     ///
@@ -61,7 +64,10 @@ impl Registry {
 
     fn check_entities(&mut self, now: Timestamp, alarm: &mut Alarm, tracked: &mut usize) {
         let query = alarm.threshold.query().clone();
+        // Each may come to hold the longest name, made readable.
+        let largest = STATE + 3 * self.config.max_name_bytes;
         let max = self.config.max_threshold_states;
+        let max = max.min(self.config.max_bytes / 8 / largest);
         alarm.begin_round();
         let mut changes: Vec<(u32, Identity, Change, Option<f64>)> = Vec::new();
         let mut refused = 0;

@@ -1,10 +1,12 @@
 //! What a source has to say to questions, and what is kept for those about windows.
 
-use core::time::Duration;
+use std::collections::HashSet;
 
 use super::{Custom, Source, Watch};
 use crate::catalogue::{Definition, Metric, Operand};
+use crate::health::Health;
 use crate::kind::EntityKind;
+use crate::memory::Allowance;
 use crate::timestamp::Timestamp;
 use crate::window::{Partial, Ring, slot_number};
 
@@ -16,7 +18,7 @@ impl Source {
             return None;
         }
         match metric.definition() {
-            Definition::Raw(operand @ Operand::Reading { .. }) => self.readings.get(*operand),
+            Definition::Raw(operand @ Operand::Reading { .. }) => self.readings.get(operand),
             Definition::Raw(Operand::HostProcessors) => Some((self.processors?, self.last_seen)),
             Definition::Custom(name) => self.custom(name)?.get(),
             formula @ Definition::Formula(_) => {
@@ -37,7 +39,7 @@ impl Source {
     /// The number that the counter of a metric stands at.
     pub(crate) fn count(&self, metric: &Metric) -> Option<u64> {
         match metric.definition() {
-            Definition::Raw(operand) => self.readings.count(*operand),
+            Definition::Raw(operand) => self.readings.count(operand),
             Definition::Formula(_) => None,
             Definition::Custom(name) => self.custom(name)?.count(),
         }
@@ -53,9 +55,9 @@ impl Source {
         }
     }
 
-    /// The window of a metric, if one is kept.
-    pub(crate) fn ring(&self, metric: &Metric) -> Option<&Ring> {
-        self.rings.iter().find(|ring| ring.metric == metric.id())
+    /// The window of the metric with this place among the watched ones, if one is kept.
+    pub(crate) fn ring(&self, watch: usize) -> Option<&Ring> {
+        self.rings.iter().find(|ring| ring.watch == watch)
     }
 
     /// Its metrics under names of their own.
@@ -63,34 +65,54 @@ impl Source {
         &self.customs
     }
 
+    /// Forgets metrics under names of their own but for these.
+    pub(crate) fn keep_customs(&mut self, kept: &HashSet<Box<str>>, allowance: &mut Allowance<'_>) {
+        self.customs.retain(|custom| {
+            let is_kept = kept.contains(custom.name());
+            if !is_kept {
+                allowance.release(custom.bytes());
+            }
+            is_kept
+        });
+        self.customs.shrink_to_fit();
+    }
+
     /// Keeps what the newest sample said of the metrics that are watched.
-    pub(crate) fn record_windows(&mut self, watches: &[Watch], slot: Duration) {
-        let number = slot_number(slot, self.last_seen);
-        for watch in watches {
+    pub(crate) fn record_windows(
+        &mut self,
+        watches: &[Watch],
+        allowance: &mut Allowance<'_>,
+        health: &mut Health,
+    ) {
+        let number = slot_number(allowance.config.slot, self.last_seen);
+        for (place, watch) in watches.iter().enumerate() {
             let kind = watch.metric.entity();
             if kind != EntityKind::Other && kind != self.kind {
                 continue;
             }
-            let Some((value, _)) = self.value(watch.metric) else {
+            let Some((value, _)) = self.value(&watch.metric) else {
                 continue;
             };
-            let Some(seconds) = self.new_seconds(watch.metric) else {
+            let Some(seconds) = self.new_seconds(&watch.metric) else {
                 continue;
             };
-            let ring = match self
-                .rings
-                .iter()
-                .position(|ring| ring.metric == watch.metric.id())
-            {
-                Some(place) => &mut self.rings[place],
+            let ring = match self.rings.iter().position(|ring| ring.watch == place) {
+                Some(known) => &mut self.rings[known],
                 None => {
-                    self.rings.push(Ring::new(watch.metric.id(), watch.slots));
+                    self.rings.push(Ring::new(place, watch.slots));
                     let last = self.rings.len() - 1;
                     &mut self.rings[last]
                 }
             };
             ring.span(watch.slots);
+            let before = ring.heap_bytes();
+            let charged = if ring.has(number) { 0 } else { Ring::SLOT };
+            if charged > 0 && !allowance.charge(charged, health) {
+                continue;
+            }
             ring.push(number, Partial::reading(self.last_seen, value, seconds));
+            let after = ring.heap_bytes();
+            allowance.release((before + charged).saturating_sub(after));
         }
     }
 

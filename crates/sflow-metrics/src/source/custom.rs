@@ -66,6 +66,11 @@ impl Custom {
         (self.moment.received_at == now).then_some(self.seconds)
     }
 
+    /// Bytes that it takes up.
+    pub(crate) fn bytes(&self) -> usize {
+        bytes_of(&self.name)
+    }
+
     /// Whatever comes next is a beginning.
     pub(crate) fn restart(&mut self) {
         self.continues = false;
@@ -125,34 +130,56 @@ impl Custom {
     }
 }
 
-/// Takes a metric in among those of a source; tells whether there was room.
-pub(super) fn take(
+/// Bytes that a metric of this name takes up.
+fn bytes_of(name: &str) -> usize {
+    size_of::<Custom>() + name.len()
+}
+
+/// The place of a metric among those of a source, made if there is room for it: `room` is asked
+/// for its bytes. `None` if there is none.
+pub(super) fn place(
     customs: &mut Vec<Custom>,
     named: &Named<'_, MetricValue<'_>>,
-    measure: &mut Measure<'_>,
+    measure: &Measure<'_>,
     config: &Config,
-    health: &mut Health,
-) -> bool {
+    room: &mut dyn FnMut(usize) -> bool,
+) -> Result<Option<usize>, NoRoom> {
     let (Some(said), Ok(name)) = (said(&named.value), named.name.to_str()) else {
-        return true;
+        return Ok(None);
+    };
+    if let Some(place) = customs.iter().position(|custom| &*custom.name == name) {
+        return Ok(Some(place));
+    }
+    let is_within = customs.len() < config.max_custom_metrics
+        && name.len() <= config.max_name_bytes
+        && room(bytes_of(name));
+    if !is_within {
+        return Err(NoRoom);
+    }
+    customs.push(Custom::new(name, said.kind(), measure.now));
+    Ok(Some(customs.len() - 1))
+}
+
+/// A source has as many metrics as it may have.
+#[derive(Debug)]
+pub(super) struct NoRoom;
+
+/// Takes the value of a metric over.
+pub(super) fn take(
+    custom: &mut Custom,
+    named: &Named<'_, MetricValue<'_>>,
+    measure: &mut Measure<'_>,
+    health: &mut Health,
+) {
+    let Some(said) = said(&named.value) else {
+        return;
     };
     let (kind, now) = (said.kind(), measure.now);
-    let known = customs.iter().position(|custom| &*custom.name == name);
-    let place = match known {
-        Some(place) => place,
-        None if customs.len() >= config.max_custom_metrics
-            || name.len() > config.max_name_bytes =>
-        {
-            return false;
-        }
-        None => {
-            customs.push(Custom::new(name, kind, now));
-            customs.len() - 1
-        }
-    };
-    let custom = &mut customs[place];
     if custom.kind != kind {
-        *custom = Custom::new(name, kind, now);
+        *custom = Custom {
+            name: core::mem::take(&mut custom.name),
+            ..Custom::new("", kind, now)
+        };
     }
     let (interval, at_most) = if custom.continues {
         let (interval, at_most) = measure.since(custom.moment);
@@ -161,7 +188,6 @@ pub(super) fn take(
         (None, 0)
     };
     custom.take(said, now, interval, at_most, health);
-    true
 }
 
 impl Said {

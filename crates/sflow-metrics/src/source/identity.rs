@@ -8,6 +8,7 @@ use super::{Source, Standing};
 use crate::config::Config;
 use crate::health::Health;
 use crate::kind::EntityKind;
+use crate::memory::Allowance;
 
 impl Source {
     /// What it can be known by wherever it is reported.
@@ -52,7 +53,7 @@ impl Source {
     pub(super) fn identify(
         &mut self,
         record: &CounterRecord<'_>,
-        config: &Config,
+        allowance: &mut Allowance<'_>,
         health: &mut Health,
     ) {
         match record {
@@ -76,10 +77,10 @@ impl Source {
                 self.if_status = Some(counters.if_status.0);
                 self.line_rate = counters.if_speed.known().and_then(line_rate);
             }
-            CounterRecord::PortName(port) => self.rename(port.name, config, health),
+            CounterRecord::PortName(port) => self.rename(port.name, allowance, health),
             CounterRecord::AppOperations(operations) => {
                 self.recognise(EntityKind::Application);
-                self.rename(operations.application, config, health);
+                self.rename(operations.application, allowance, health);
             }
             CounterRecord::HttpCounters(_)
             | CounterRecord::MemcacheCounters(_)
@@ -102,12 +103,22 @@ impl Source {
     pub(super) fn rename(
         &mut self,
         text: sflow_v5::Text<'_>,
-        config: &Config,
+        allowance: &mut Allowance<'_>,
         health: &mut Health,
     ) {
-        if !self.name.is(text, config.max_name_bytes) {
-            let was_cut = self.name.set(text, config.max_name_bytes);
+        let config = allowance.config;
+        if self.name.is(text, config.max_name_bytes) {
+            return;
+        }
+        let before = self.name.heap_bytes();
+        let was_cut = self.name.set(text, config.max_name_bytes);
+        allowance.release(before);
+        if allowance.charge(self.name.heap_bytes(), health) {
             health.names_cut += u64::from(was_cut);
+        } else {
+            // What fits in place costs nothing, unless it has to be made readable.
+            self.name.set(text, 0);
+            health.names_cut += 1;
         }
     }
 

@@ -12,20 +12,23 @@ mod pace;
 mod readings;
 mod standing;
 
+use std::collections::HashSet;
+
 use sflow_v5::counter::HostDescr;
 use sflow_v5::{
-    CounterRecord, CountersSample, DataSource, DomainState, IfDirection, RtMetric, Uuid,
+    CounterRecord, CountersSample, DataSource, DomainState, IfDirection, RtMetric, Text, Uuid,
 };
 
 use crate::catalogue::{Metric, Structure};
-use crate::config::Config;
 use crate::discipline::interval::Moment;
 use crate::discipline::sample::{Carried, Order, continues, order};
 use crate::health::Health;
 use crate::kind::{EntityId, EntityKind};
+use crate::memory::Allowance;
 use crate::timestamp::Timestamp;
 use crate::window::Ring;
 pub(crate) use custom::Custom;
+use custom::NoRoom;
 pub(crate) use life::says_it_stopped;
 use limits::Limits;
 use measure::Measure;
@@ -124,10 +127,26 @@ pub(crate) struct Arrival<'a, 's> {
     pub(crate) in_order: bool,
 }
 
-/// A metric of which a window is kept.
+/// What an application reports, in its circumstances.
 #[derive(Clone, Copy, Debug)]
+pub(crate) struct Heard<'k> {
+    pub(crate) moment: Moment,
+    pub(crate) session: u32,
+    /// The names that are kept, unless all are.
+    pub(crate) kept: Option<&'k HashSet<Box<str>>>,
+}
+
+impl Heard<'_> {
+    fn keeps(&self, name: Text<'_>) -> bool {
+        self.kept
+            .is_none_or(|kept| name.to_str().is_ok_and(|name| kept.contains(name)))
+    }
+}
+
+/// A metric of which a window is kept.
+#[derive(Clone, Debug)]
 pub(crate) struct Watch {
-    pub(crate) metric: &'static Metric,
+    pub(crate) metric: Metric,
     pub(crate) slots: u64,
 }
 
@@ -215,11 +234,12 @@ impl Source {
     pub(crate) fn keep(
         &mut self,
         arrival: &Arrival<'_, '_>,
-        config: &Config,
+        allowance: &mut Allowance<'_>,
         numbers: &mut Numbers,
         health: &mut Health,
     ) {
-        health.counter_samples_rejected += u64::from(self.jump.is_some());
+        self.reject_jump(allowance, health);
+        let config = allowance.config;
         let mut readings = Readings::default();
         let limits = self.limits();
         let mut measure = Measure::new(arrival.moment, 0, limits, &config.ceilings);
@@ -229,7 +249,7 @@ impl Source {
             // Samples are counted from one.
             let place = structure
                 .filter(|_| is_readable)
-                .and_then(|it| readings.place(it, 0));
+                .and_then(|it| readings.place(it, 0, &mut |bytes| allowance.charge(bytes, health)));
             if let Some(place) = place {
                 numbers.read(&record);
                 readings.take(place, 0, numbers, &mut measure, health);
@@ -243,22 +263,31 @@ impl Source {
         }));
     }
 
+    /// Drops the counters that were kept for a new sequence.
+    fn reject_jump(&mut self, allowance: &mut Allowance<'_>, health: &mut Health) {
+        if let Some(jump) = self.jump.take() {
+            health.counter_samples_rejected += 1;
+            allowance.release(jump.readings.bytes());
+        }
+    }
+
     /// Takes a sample over that is not old.
     pub(crate) fn take(
         &mut self,
         arrival: &Arrival<'_, '_>,
         order: Order,
         descr: Option<HostDescr<'_>>,
-        config: &Config,
+        allowance: &mut Allowance<'_>,
         numbers: &mut Numbers,
         health: &mut Health,
     ) {
-        let now = arrival.moment;
+        let (now, config) = (arrival.moment, allowance.config);
         let missing = match order {
             Order::Next { missing } => missing,
             Order::Old | Order::Jump => return,
             Order::Confirmed { missing } => {
                 if let Some(jump) = self.jump.take() {
+                    allowance.release(self.readings.bytes());
                     self.readings = jump.readings;
                     self.last_seen = self.last_seen.max(jump.moment.received_at);
                 }
@@ -275,8 +304,8 @@ impl Source {
             }
         };
         self.is_unconfirmed = false;
-        if self.jump.take().is_some() {
-            health.counter_samples_rejected += 1;
+        if self.jump.is_some() {
+            self.reject_jump(allowance, health);
         }
         self.samples += 1;
         self.sent = self.sent.saturating_add(missing).saturating_add(1);
@@ -296,7 +325,7 @@ impl Source {
                 self.uuid = descr.uuid;
                 self.reconsider();
             }
-            self.rename(descr.hostname, config, health);
+            self.rename(descr.hostname, allowance, health);
         }
 
         let limits = self.limits();
@@ -306,8 +335,9 @@ impl Source {
         let mut records = arrival.sample.records();
         // Read where the iterator put it: moving it costs more than what is done with it.
         while let Some(record) = &records.next() {
-            self.identify(record, config, health);
-            let Some(place) = self.place(record, hint) else {
+            self.identify(record, allowance, health);
+            let mut room = |bytes| allowance.charge(bytes, &mut *health);
+            let Some(place) = self.place(record, hint, &mut room) else {
                 continue;
             };
             hint = place + 1;
@@ -337,14 +367,14 @@ impl Source {
     pub(crate) fn take_named(
         &mut self,
         said: &RtMetric<'_>,
-        now: Moment,
-        session: u32,
-        config: &Config,
+        heard: Heard<'_>,
+        allowance: &mut Allowance<'_>,
         health: &mut Health,
     ) {
+        let (now, session, config) = (heard.moment, heard.session, allowance.config);
         self.recognise(EntityKind::Application);
         self.is_unconfirmed = false;
-        self.rename(said.datasource, config, health);
+        self.rename(said.datasource, allowance, health);
         if session != self.session {
             self.customs.iter_mut().for_each(Custom::restart);
             self.has_rates = false;
@@ -362,8 +392,19 @@ impl Source {
         let limits = self.limits();
         let mut measure = Measure::new(now, self.disputes, limits, &config.ceilings);
         for named in said.metrics {
-            let is_taken = custom::take(&mut self.customs, &named, &mut measure, config, health);
-            health.custom_metrics_refused += u64::from(!is_taken);
+            if !heard.keeps(named.name) {
+                health.custom_metrics_unused += 1;
+                continue;
+            }
+            let mut room = |bytes| allowance.charge(bytes, &mut *health);
+            let customs = &mut self.customs;
+            match custom::place(customs, &named, &measure, config, &mut room) {
+                Ok(None) => {}
+                Ok(Some(place)) => {
+                    custom::take(&mut customs[place], &named, &mut measure, health);
+                }
+                Err(NoRoom) => health.custom_metrics_refused += 1,
+            }
         }
         if measure.is_disputed {
             health.disputed_intervals += 1;
@@ -378,7 +419,12 @@ impl Source {
     /// Where the readings of a record are, if it has any. `hint` is where they are likely to be:
     /// agents send the same records in the same order.
     #[inline]
-    fn place(&mut self, record: &CounterRecord<'_>, hint: usize) -> Option<usize> {
+    fn place(
+        &mut self,
+        record: &CounterRecord<'_>,
+        hint: usize,
+        room: &mut dyn FnMut(usize) -> bool,
+    ) -> Option<usize> {
         if matches!(record, CounterRecord::Malformed(..)) {
             return None;
         }
@@ -388,7 +434,7 @@ impl Source {
         }
         let structure = Structure::index_of(format)?;
         self.recognise(Structure::all()[structure].entity);
-        self.readings.place(structure, self.samples)
+        self.readings.place(structure, self.samples, room)
     }
 
     /// Whether this sample, which is old, was counted as missing. Only a datagram that was

@@ -29,6 +29,16 @@ impl Name {
         self.wire.is_empty()
     }
 
+    /// Bytes that are not kept in place.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let wire = if self.wire.spilled() {
+            self.wire.capacity()
+        } else {
+            0
+        };
+        wire + self.readable.as_deref().map_or(0, str::len)
+    }
+
     /// The bytes that came.
     pub(crate) fn wire(&self) -> &[u8] {
         &self.wire

@@ -12,9 +12,15 @@ pub(crate) struct Pace {
     is_learned: bool,
 }
 
+/// No agent polls less often: a longer interval is a pause, or a step of the clock.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
 impl Pace {
     /// Learns an interval in which so many samples were missing.
     pub(crate) fn note(&mut self, elapsed: Duration, missing: u32) {
+        if elapsed > LONGEST {
+            return;
+        }
         let elapsed = elapsed.as_secs().saturating_mul(1_000) + u64::from(elapsed.subsec_millis());
         let one = elapsed / (u64::from(missing) + 1);
         let one = u32::try_from(one).unwrap_or(u32::MAX).max(1);

@@ -77,7 +77,14 @@ impl Readings {
 
     /// The place of a structure's readings, made if need be: of one that comes several times in
     /// a sample, the next that this sample has not brought yet.
-    pub(crate) fn place(&mut self, index: usize, sample: u64) -> Option<usize> {
+    ///
+    /// `room` is asked for the bytes of new ones.
+    pub(crate) fn place(
+        &mut self,
+        index: usize,
+        sample: u64,
+        room: &mut dyn FnMut(usize) -> bool,
+    ) -> Option<usize> {
         let structure = u8::try_from(index).ok()?;
         let awaits = |row: &Row| row.structure == structure && !self.is_of(row, sample);
         let known = self.rows.iter().position(awaits);
@@ -86,7 +93,7 @@ impl Readings {
         };
         known.or_else(|| {
             let is_new = self.rows.iter().all(may_be_more);
-            is_new.then(|| self.add(structure)).flatten()
+            is_new.then(|| self.add(structure, room)).flatten()
         })
     }
 
@@ -111,7 +118,7 @@ impl Readings {
         let (baselines, cells) = cells.split_at_mut(structure.counters.len());
         let (steps, gauges) = cells.split_at_mut(structure.counters.len());
 
-        for (gauge, column) in gauges.iter_mut().zip(&structure.gauges) {
+        for (gauge, column) in gauges.iter_mut().zip(structure.gauges) {
             *gauge = numbers.bits(column.field);
         }
         head[FLOATS] = numbers.floats();
@@ -235,11 +242,17 @@ impl Readings {
         })
     }
 
+    /// Bytes that `room` was asked for.
+    pub(crate) fn bytes(&self) -> usize {
+        self.words.len() * size_of::<u64>() + self.rows.len() * size_of::<Row>()
+    }
+
     #[cold]
-    fn add(&mut self, structure: u8) -> Option<usize> {
+    fn add(&mut self, structure: u8, room: &mut dyn FnMut(usize) -> bool) -> Option<usize> {
         let columns = &Structure::all()[usize::from(structure)];
         let place = self.rows.len();
-        if place >= MOST_ROWS {
+        let cells = 2 * columns.counters.len() + columns.gauges.len();
+        if place >= MOST_ROWS || !room((HEAD + cells) * size_of::<u64>() + size_of::<Row>()) {
             return None;
         }
         self.rows.push(Row {
@@ -247,7 +260,6 @@ impl Readings {
             structure,
             continues: false,
         });
-        let cells = 2 * columns.counters.len() + columns.gauges.len();
         self.words.reserve_exact(HEAD + cells);
         self.words.extend([0, 0, 0, 0]);
         self.words.extend(std::iter::repeat_n(UNKNOWN, cells));

@@ -192,7 +192,8 @@ fn step(
         }
         State::Crossed => return (State::Crossed, None),
         State::Normal => now,
-        State::Pending { since } => since,
+        // The clock may have been set back.
+        State::Pending { since } => since.min(now),
     };
     if !threshold.is_beyond(value) {
         (State::Normal, None)

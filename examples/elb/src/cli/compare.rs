@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use serde::Serialize;
 
-use super::{Log, runtime};
+use super::{Log, runtime, say, say_part};
 use crate::compare::{Grid, Options, compare};
 
 #[derive(Debug, clap::Args)]
@@ -85,16 +85,16 @@ impl Args {
             .with_context(|| format!("cannot write the chart to {}", self.out.display()))?;
         self.print(&comparison, &comparison.to_string())?;
         if !self.json {
-            println!("The chart is in {}.", self.out.display());
+            say!("The chart is in {}.", self.out.display())?;
         }
         Ok(())
     }
 
     fn print(&self, result: &impl Serialize, table: &str) -> anyhow::Result<()> {
         if self.json {
-            println!("{}", untrusted::json::to_string_pretty(result)?);
+            say!("{}", untrusted::json::to_string_pretty(result)?)?;
         } else {
-            print!("{table}");
+            say_part!("{table}")?;
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::instrument::WithSubscriber as _;
 use tracing::subscriber::NoSubscriber;
 
-use super::{Log, PolicyName, end_requested, runtime};
+use super::{Log, PolicyName, end_requested, runtime, say};
 use crate::balancer::Balancer;
 use crate::board::About;
 use crate::chart;
@@ -99,8 +99,8 @@ impl Args {
             fs::write(&path, picture)
                 .with_context(|| format!("cannot write the chart to {}", path.display()))?;
         }
-        summarise(&snapshot);
-        println!("The chart is in {}.", path.display());
+        summarise(&snapshot)?;
+        say!("The chart is in {}.", path.display())?;
         Ok(())
     }
 }
@@ -114,8 +114,8 @@ fn scenario() -> anyhow::Result<Scenario> {
     Ok(Scenario::named("article")?.with(Duration::from_secs(15), strangers))
 }
 
-fn summarise(snapshot: &Snapshot) {
-    println!();
+fn summarise(snapshot: &Snapshot) -> anyhow::Result<()> {
+    say!()?;
     for service in &snapshot.services {
         let most = service
             .past
@@ -127,25 +127,26 @@ fn summarise(snapshot: &Snapshot) {
             .past
             .windows(2)
             .filter(|pair| pair[0].wanted != pair[1].wanted);
-        println!(
+        say!(
             "{}: {} changes in {}, up to {most} replicas, {} now.",
             service.name,
             changes.count(),
             words::duration(snapshot.elapsed),
             service.wanted,
-        );
+        )?;
     }
     let refused: u64 = snapshot.intake.refused.values().sum();
-    println!(
+    say!(
         "{} datagrams from {} agents; {} could not be used{}",
         words::count(snapshot.intake.datagrams),
         snapshot.intake.agents,
         words::count(refused),
         if refused == 0 { "." } else { ":" },
-    );
+    )?;
     for (cause, count) in &snapshot.intake.refused {
-        println!("  {count:>4} {}", untrusted::printable(cause));
+        say!("  {count:>4} {}", untrusted::printable(cause))?;
     }
+    Ok(())
 }
 
 /// The clock of the loop: the machine's, possibly sped up.

@@ -1,3 +1,4 @@
+use super::say;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
@@ -31,7 +32,7 @@ impl Args {
         let answer = ask(address, path).with_context(|| format!("http://{address}{path}"))?;
         let (status, words) = read(&answer).context("no answer in HTTP")?;
         for line in words.lines() {
-            println!("{}", untrusted::printable(line));
+            say!("{}", untrusted::printable(line))?;
         }
         if status != 200 {
             bail!("status {status}");

@@ -11,7 +11,7 @@ mod run;
 mod simulate;
 
 use std::fs::File;
-use std::io::IsTerminal as _;
+use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -27,6 +27,40 @@ use untrusted::{Format, Lines, printable};
 use crate::config::{Config, Service};
 use crate::policy::{Mode, Rule, Target, Thresholds};
 use crate::simulator::{Scenario, ServiceSpec};
+
+/// Prints a line; whether anybody reads it makes no difference.
+macro_rules! say {
+    () => { $crate::cli::put(format_args!("\n")) };
+    ($($words:tt)*) => { $crate::cli::put(format_args!("{}\n", format_args!($($words)*))) };
+}
+
+/// Prints a part of a line, as `say!`.
+macro_rules! say_part {
+    ($($words:tt)*) => { $crate::cli::put(format_args!($($words)*)) };
+}
+
+use {say, say_part};
+
+/// Writes to standard output. A reader that has closed it has seen enough.
+fn put(words: std::fmt::Arguments<'_>) -> anyhow::Result<()> {
+    match io::stdout().write_fmt(words) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(error).context("cannot write to standard output")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether the reader of the output has closed it.
+fn is_closed(error: &anyhow::Error) -> bool {
+    let closed = |error: &io::Error| error.kind() == ErrorKind::BrokenPipe;
+    error.chain().any(|cause| {
+        cause.downcast_ref::<io::Error>().is_some_and(closed)
+            || cause
+                .downcast_ref::<serde_json::Error>()
+                .is_some_and(|error| error.io_error_kind() == Some(ErrorKind::BrokenPipe))
+    })
+}
 
 /// Elastic load balancing for Docker swarm, driven by sFlow telemetry.
 ///
@@ -218,8 +252,8 @@ impl Log {
 
     /// Log lines to standard error.
     fn to_stderr(&self, otherwise: &str) -> anyhow::Result<()> {
-        let is_ansi = std::io::stderr().is_terminal();
-        self.begin(otherwise, std::io::stderr, is_ansi)
+        let is_ansi = io::stderr().is_terminal();
+        self.begin(otherwise, io::stderr, is_ansi)
     }
 
     /// Log lines to a file, while the terminal is taken.

@@ -1,10 +1,13 @@
-use std::io::{self, BufWriter, ErrorKind, Write as _};
+use std::io::{self, BufWriter, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Log, runtime};
+use anyhow::Context as _;
+use stop::Stop;
+
+use super::{Log, is_closed, runtime};
 use crate::config::Config;
-use crate::replay::replay;
+use crate::replay::replay_until;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -47,7 +50,9 @@ impl Args {
             out.write_all(b"\n")?;
             Ok(())
         };
-        let played = runtime()?.block_on(replay(
+        let stop = Stop::watch().context("cannot watch for Ctrl-C")?;
+        let played = runtime()?.block_on(replay_until(
+            &stop,
             &self.file,
             &config,
             &self.service,
@@ -60,14 +65,4 @@ impl Args {
             result => result,
         }
     }
-}
-
-fn is_closed(error: &anyhow::Error) -> bool {
-    let closed = |error: &io::Error| error.kind() == ErrorKind::BrokenPipe;
-    error.chain().any(|cause| {
-        cause.downcast_ref::<io::Error>().is_some_and(closed)
-            || cause
-                .downcast_ref::<serde_json::Error>()
-                .is_some_and(|error| error.io_error_kind() == Some(ErrorKind::BrokenPipe))
-    })
 }

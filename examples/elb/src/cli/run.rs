@@ -1,18 +1,19 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use sflow_collector::{AsyncUdpReceiver, SocketSettings, UdpReceiver};
 use sflow_metrics::Timestamp;
+use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
-use super::{Log, runtime};
+use super::{Log, runtime, say, say_part};
 use crate::balancer::Balancer;
 use crate::board::About;
-use crate::config::{ARTICLE, Collector, Config};
+use crate::config::{ARTICLE, Collector, Config, ConfigError};
 use crate::docker::Docker;
 use crate::handle::{Handle, Refusal, Request};
 use crate::keeper::pools::Pools;
@@ -24,6 +25,9 @@ use crate::words::counted;
 
 /// How long hooks are waited for at the end: less than who ends a container waits.
 const HOOKS: Duration = Duration::from_secs(8);
+
+/// How long clients are waited for at the end.
+const CLIENTS: Duration = Duration::from_millis(500);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -43,27 +47,32 @@ pub(super) struct Args {
 impl Args {
     pub(super) fn run(self, log: &Log) -> anyhow::Result<()> {
         if self.example {
-            print!("{ARTICLE}");
+            say_part!("{ARTICLE}")?;
             return Ok(());
         }
         let path = self.config.context("--config FILE is needed")?;
         let config = Config::load(&path).with_context(|| path.display().to_string())?;
         if self.validate {
-            println!(
+            say!(
                 "{}: {} and {}, all well",
                 path.display(),
                 counted(config.services.len(), "service"),
                 counted(config.pools.len(), "pool")
-            );
+            )?;
             return Ok(());
         }
         log.to_stderr("info")?;
-        runtime()?.block_on(balance(config))
+        let runtime = runtime()?;
+        let result = runtime.block_on(balance(&path, config));
+        // Work that still waits for a file or another host is not waited for.
+        runtime.shutdown_background();
+        result
     }
 }
 
-async fn balance(config: Config) -> anyhow::Result<()> {
+async fn balance(path: &Path, config: Config) -> anyhow::Result<()> {
     let mut end = std::pin::pin!(super::end_requested());
+    let mut reloads = Reloads::new(path)?;
     let docker = Docker::connect(&config.docker)?;
     let mut asked = Docker::connect(&config.docker)?;
     // Everything else starts before a manager has answered.
@@ -127,12 +136,11 @@ async fn balance(config: Config) -> anyhow::Result<()> {
             }
             () = tokio::time::sleep_until(next) => {
                 let begun = now();
-                // A request to an orchestrator that does not answer is given up at the end.
-                let round = tokio::select! {
-                    round = balancer.round(begun) => round,
+                // A request under way when the end is requested may be carried out or not.
+                let again = tokio::select! {
+                    round = balancer.round(begun) => round.again,
                     () = &mut end => break,
                 };
-                let again = round.again;
                 next = tokio::time::Instant::now() + (again - now()).min(again - begun);
                 refusals.log(&handle);
             }
@@ -140,18 +148,88 @@ async fn balance(config: Config) -> anyhow::Result<()> {
             (request, answer) = requests.next() => {
                 answer.send(obey(&mut balancer, &handle, &request)).ok();
             }
+            loaded = reloads.next() => reload(&mut balancer, &handle, loaded),
             () = &mut end => break,
         }
     }
     info!("ending; the services stay as they are, and so do the machines");
-    if let Some(pools) = balancer.pools_mut()
-        && !pools.finish(HOOKS).await
-    {
-        warn!("a hook has not answered and is ended; its order may be carried out or not");
+    if let Some(pools) = balancer.pools_mut() {
+        let mut again = std::pin::pin!(super::end_requested());
+        let has_answered = tokio::select! {
+            has_answered = pools.finish(HOOKS) => has_answered,
+            () = &mut again => false,
+        };
+        if !has_answered {
+            warn!("a hook has not answered and is ended; its order may be carried out or not");
+        }
     }
     receiving.abort();
-    server.stop().await?;
-    Ok(())
+    // A client that reads slowly is not waited for longer than this.
+    match tokio::time::timeout(CLIENTS, server.stop()).await {
+        Ok(stopped) => Ok(stopped?),
+        Err(_) => Ok(()),
+    }
+}
+
+/// Configurations that are read again because SIGHUP asks for it, one at a time and off the loop.
+struct Reloads {
+    path: PathBuf,
+    #[cfg(unix)]
+    signals: tokio::signal::unix::Signal,
+    reading: Option<JoinHandle<Result<Config, ConfigError>>>,
+}
+
+impl Reloads {
+    /// From the call on the signal does not end the program.
+    fn new(path: &Path) -> io::Result<Self> {
+        Ok(Self {
+            path: path.to_owned(),
+            #[cfg(unix)]
+            signals: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?,
+            reading: None,
+        })
+    }
+
+    /// The next configuration that was read.
+    async fn next(&mut self) -> anyhow::Result<Config> {
+        if self.reading.is_none() {
+            self.requested().await;
+            info!("SIGHUP: reading {} again", self.path.display());
+            let path = self.path.clone();
+            self.reading = Some(tokio::task::spawn_blocking(move || Config::load(&path)));
+        }
+        let Some(reading) = &mut self.reading else {
+            return std::future::pending().await;
+        };
+        let read = reading.await;
+        self.reading = None;
+        let read = read.context("the configuration was not read")?;
+        read.with_context(|| self.path.display().to_string())
+    }
+
+    #[cfg(unix)]
+    async fn requested(&mut self) {
+        if self.signals.recv().await.is_none() {
+            std::future::pending().await
+        }
+    }
+
+    #[cfg(not(unix))]
+    async fn requested(&mut self) {
+        std::future::pending().await
+    }
+}
+
+/// Applies a configuration that was read again; one that is wrong changes nothing.
+fn reload(balancer: &mut Balancer<Docker>, handle: &Handle, loaded: anyhow::Result<Config>) {
+    let result = loaded.and_then(|config| {
+        let request = Request::Configure(Box::new(config));
+        Ok(obey(balancer, handle, &request)?)
+    });
+    match result {
+        Ok(()) => info!("the new configuration is in use"),
+        Err(error) => warn!("the configuration stays as it was: {error:#}"),
+    }
 }
 
 /// Does what somebody asks of the loop. What it listens on cannot change while it runs.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use sflow_metrics::Timestamp;
 
-use super::{Log, PolicyName, runtime};
+use super::{Log, PolicyName, runtime, say, say_part};
 use crate::chart::{self, Multiple};
 use crate::config::{Config, Control, Service};
 use crate::policy::Mode;
@@ -69,34 +69,34 @@ impl Args {
 
         for change in &with.changes {
             let unix = i64::try_from(change.at.as_nanos() / 1_000_000_000).unwrap_or(i64::MAX);
-            print!("{}", set_replicas(unix, &change.service, change.replicas));
+            say_part!("{}", set_replicas(unix, &change.service, change.replicas))?;
             if self.reasons {
-                print!(" ({})", printable(&change.reasons.join("; ")));
+                say_part!(" ({})", printable(&change.reasons.join("; ")))?;
             }
-            println!();
+            say!()?;
         }
         if let Some(pool) = &with.pool {
             for event in &pool.events {
                 let at = (event.at - start).as_secs_f64();
-                println!("{} {}", words::duration(at), printable(&event.words));
+                say!("{} {}", words::duration(at), printable(&event.words))?;
             }
         }
-        summarise(&with, &without);
+        summarise(&with, &without)?;
 
         let path = self
             .out
             .unwrap_or_else(|| PathBuf::from(format!("elb-{}.svg", scenario.name)));
         fs::write(&path, picture(&scenario, self.policy, &with, &without))
             .with_context(|| format!("cannot write the chart to {}", path.display()))?;
-        println!("The chart is in {}.", path.display());
+        say!("The chart is in {}.", path.display())?;
         Ok(())
     }
 }
 
-fn summarise(with: &Outcome, without: &Outcome) {
-    println!();
+fn summarise(with: &Outcome, without: &Outcome) -> anyhow::Result<()> {
+    say!()?;
     for (with, without) in with.services.iter().zip(&without.services) {
-        println!(
+        say!(
             "{}: overloaded for {:.0} task seconds instead of {:.0}, at {:.0} replica seconds \
              instead of {:.0}; ends with {} replicas.",
             with.name,
@@ -105,18 +105,21 @@ fn summarise(with: &Outcome, without: &Outcome) {
             with.replica_seconds,
             without.replica_seconds,
             with.truth.wanted,
-        );
+        )?;
     }
     if let (Some(with), Some(without)) = (&with.pool, &without.pool) {
-        println!(
+        say!(
             "machines: {:.0} machine seconds instead of {:.0}; ends with {} that take tasks.",
-            with.machine_seconds, without.machine_seconds, with.standing.serving,
-        );
+            with.machine_seconds,
+            without.machine_seconds,
+            with.standing.serving,
+        )?;
     }
-    println!(
+    say!(
         "{} datagrams went through the decoder.",
         words::count(with.datagrams)
-    );
+    )?;
+    Ok(())
 }
 
 /// Of one service, the article's chart; of several, the replicas of each over what it needs.

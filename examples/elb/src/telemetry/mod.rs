@@ -1,5 +1,6 @@
 //! From datagrams to what a decision needs: what every container uses, and how sure that is.
 
+mod custom;
 mod fast;
 mod hosts;
 mod look;
@@ -14,10 +15,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use sflow_metrics::{Config, Entity, EntityKind, Health, Registry, Timestamp};
+use sflow_metrics::{Config, Entity, EntityKind, Health, Query, Registry, Timestamp};
 use sflow_v5::{Datagram, Error, Fault};
 use tracing::warn;
 
+use self::custom::CustomMetrics;
 pub use self::fast::Sampled;
 pub(crate) use self::fast::SampledNodes;
 use self::fast::{Corrections, Samples, Watched};
@@ -44,6 +46,7 @@ pub struct Telemetry {
     refused: BTreeMap<&'static str, u64>,
     told: BTreeSet<&'static str>,
     expired: Timestamp,
+    custom: CustomMetrics,
     watched: Option<Watched>,
     samples: Samples,
     corrections: Corrections,
@@ -75,7 +78,21 @@ const EXPIRE_EVERY: Duration = Duration::from_secs(5);
 
 impl Default for Telemetry {
     fn default() -> Self {
-        Self::new(Config::default())
+        Self::new(bounds())
+    }
+}
+
+/// What senders may make the loop keep: an installation of some thousand containers takes a few
+/// MiB, and a flood must not take the machine.
+fn bounds() -> Config {
+    Config {
+        max_bytes: 56 << 20,
+        max_bytes_per_sender: 40 << 20,
+        max_bytes_per_agent: 16 << 20,
+        max_flow_bytes: 16 << 20,
+        max_flow_addresses: 50_000,
+        max_flow_sources: 50_000,
+        ..Config::default()
     }
 }
 
@@ -89,6 +106,7 @@ impl Telemetry {
             refused: BTreeMap::new(),
             told: BTreeSet::new(),
             expired: Timestamp::ZERO,
+            custom: CustomMetrics::default(),
             watched: None,
             samples: Samples::default(),
             corrections: Corrections::default(),
@@ -138,7 +156,13 @@ impl Telemetry {
                 self.first_datagram.get_or_insert(received_at);
                 self.last_allowed = Some(received_at);
                 self.registry.ingest(received_at, sender, &datagram);
-                for (cause, count) in broken_inside(&self.registry.health()) {
+                let health = self.registry.health();
+                for (cause, count) in beyond_memory(&health) {
+                    if count > 0 && self.told.insert(cause) {
+                        warn!(%source, "refused: {cause}; further ones are only counted");
+                    }
+                }
+                for (cause, count) in broken_inside(&health) {
                     if count > 0 && self.told.insert(cause) {
                         warn!(%source, "a {cause} in a datagram; further ones are only counted");
                     }
@@ -151,10 +175,24 @@ impl Telemetry {
 
     /// Lets time pass, so that silence is noticed when nothing comes at all.
     pub fn pass(&mut self, now: Timestamp) {
-        if now - self.expired >= EXPIRE_EVERY {
+        // A clock that was set back starts the interval again.
+        if now < self.expired || now - self.expired >= EXPIRE_EVERY {
             self.expired = now;
+            self.custom.expire(now, &mut self.registry);
             self.registry.expire(now);
         }
+    }
+
+    /// Sets the questions of all policies: metrics of applications are kept only if one of them
+    /// or a recent question uses them.
+    pub fn set_policies<'q>(&mut self, questions: impl Iterator<Item = &'q Question>) {
+        self.custom.set_policies(questions, &mut self.registry);
+    }
+
+    /// Records that somebody asks this, so that metrics of applications in it are kept for a
+    /// while.
+    pub fn record_question(&mut self, now: Timestamp, query: &Query) {
+        self.custom.record_question(now, query, &mut self.registry);
     }
 
     /// Counts a datagram of a sender that `collector.agents` does not allow.
@@ -326,7 +364,14 @@ impl Telemetry {
             .iter()
             .map(|(cause, count)| ((*cause).to_owned(), *count))
             .collect();
-        for (cause, count) in broken_inside(&health) {
+        let unused = [(
+            "custom metric that nothing uses",
+            health.custom_metrics_unused,
+        )];
+        let causes = broken_inside(&health)
+            .into_iter()
+            .chain(beyond_memory(&health));
+        for (cause, count) in causes.chain(unused) {
             if count > 0 {
                 refused.insert(cause.to_owned(), count);
             }
@@ -394,6 +439,21 @@ fn broken_inside(health: &Health) -> [(&'static str, u64); 9] {
             "packet sample above the line rate",
             health.flow_samples_above_line_rate,
         ),
+    ]
+}
+
+/// What was not kept because there would be too much of it.
+fn beyond_memory(health: &Health) -> [(&'static str, u64); 6] {
+    [
+        (
+            "sample of a data source too many",
+            health.counter_samples_refused,
+        ),
+        ("custom metric too many", health.custom_metrics_refused),
+        ("memory bound of a data source", health.source_bytes_refused),
+        ("memory bound of an agent", health.agent_bytes_refused),
+        ("memory bound of a sender", health.sender_bytes_refused),
+        ("memory bound of all senders", health.total_bytes_refused),
     ]
 }
 

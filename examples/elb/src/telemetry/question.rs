@@ -38,7 +38,7 @@ impl Question {
     /// The unit of the metric at `index`, as it is shown.
     pub fn unit(&self, index: usize) -> String {
         let expression = self.query.expressions().get(index);
-        let metric = expression.and_then(|expression| expression.metrics().first().copied());
+        let metric = expression.and_then(|expression| expression.metrics().first());
         match metric.map_or("", |metric| metric.unit()) {
             "bytes/s" => "B/s".to_owned(),
             "bytes" => "B".to_owned(),

@@ -29,14 +29,14 @@ pub(super) fn of_query(
     for group in &groups.groups {
         for (expression, summary) in query.expressions().iter().zip(&group.summaries) {
             let labels = Rc::new(Labels::of_answer(expression, &group.name));
-            let is_admitted = room.admits(&labels);
+            let is_admitted = room.admits(&labels, "");
             for (family, number) in [
                 (&mut value, summary.value.and_then(Number::level)),
                 (&mut contributing, Some(Number::of(summary.contributing))),
                 (&mut matched, Some(Number::of(summary.matched))),
             ] {
                 if let Some(number) = number
-                    && room.take(is_admitted)
+                    && room.take(is_admitted, family.encoded_len(&labels, ""))
                 {
                     family.push(&labels, number);
                 }

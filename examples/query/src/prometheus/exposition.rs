@@ -8,8 +8,11 @@ use prometheus_client::encoding::DescriptorEncoder;
 use sflow_metrics::{Entity, EntityKind, Lifecycle, Metric, MetricKind};
 
 use super::family::{Family, Number, Room};
-use super::labels::Labels;
+use super::labels::{Labels, bounded};
 use super::{Shared, Wish, World, answers, health};
+
+/// Bytes of all series of an answer at most, whatever the number of series.
+pub(super) const MOST_BYTES: usize = 12 << 20;
 
 /// Reads the registry whenever somebody scrapes.
 #[derive(Debug)]
@@ -37,7 +40,7 @@ impl Collector for Exposition {
 
 impl Exposition {
     fn families(&self, world: &World) -> Vec<Family> {
-        let mut room = Room::new(self.wish.most_series);
+        let mut room = Room::new(self.wish.most_series, MOST_BYTES);
         let mut families = health::of_stream(world);
         if let Some(query) = &self.wish.query {
             families.extend(answers::of_query(
@@ -51,7 +54,7 @@ impl Exposition {
         families.extend(self.of_entities(world, &mut room));
         families.push(Family::single(
             "sflow_series_left_out",
-            "Series beyond --prometheus-series, or with the labels of another one",
+            "Series beyond --prometheus-series or 12 MiB, or with the labels of another one",
             Number::of(room.left_out()),
         ));
         families
@@ -80,7 +83,7 @@ impl Exposition {
             "What applications report under names of their own, of their counters the growth per second",
         );
         for entity in &entities {
-            let labels = Labels::of_entity(entity);
+            let labels = Rc::new(Labels::of_entity(entity));
             if self.wish.query.is_none() {
                 for (name, value) in entity.custom_metrics() {
                     tell_custom(&mut custom, room, &labels, name, value);
@@ -95,12 +98,11 @@ impl Exposition {
                     entity.value(metric),
                 );
             }
-            let labels = Rc::new(labels);
-            let is_admitted = room.admits(&labels);
+            let is_admitted = room.admits(&labels, "");
             for (metric, family) in wished.iter().zip(&mut families) {
                 if may_have(entity, metric)
                     && let Some(number) = number(entity, metric)
-                    && room.take(is_admitted)
+                    && room.take(is_admitted, family.encoded_len(&labels, ""))
                 {
                     family.push(&labels, number);
                 }
@@ -111,13 +113,13 @@ impl Exposition {
     }
 
     /// The metrics that the query speaks of, or all that are known by name.
-    fn wished(&self) -> Vec<&'static Metric> {
+    fn wished(&self) -> Vec<&Metric> {
         let Some(query) = &self.wish.query else {
             return Metric::all().iter().collect();
         };
         let expressions = query.expressions().iter();
         let mut metrics: Vec<_> = expressions
-            .flat_map(|expression| expression.metrics().iter().copied())
+            .flat_map(|expression| expression.metrics())
             .collect();
         metrics.sort_unstable_by_key(|metric| metric.name());
         metrics.dedup();
@@ -128,17 +130,20 @@ impl Exposition {
 fn tell_custom(
     family: &mut Family,
     room: &mut Room,
-    labels: &Labels,
+    labels: &Rc<Labels>,
     name: &str,
     value: Option<f64>,
 ) {
     let Some(value) = value.and_then(Number::level) else {
         return;
     };
-    let labels = Rc::new(labels.clone().and("metric", name));
-    let is_admitted = room.admits(&labels);
-    if room.take(is_admitted) {
-        family.push(&labels, value);
+    let name = bounded(name);
+    let is_admitted = room.admits(labels, &name);
+    if room.take(
+        is_admitted,
+        family.encoded_len(labels, &name) + "metric".len(),
+    ) {
+        family.push_custom(labels, &name, value);
     }
 }
 

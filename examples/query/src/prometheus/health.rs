@@ -113,6 +113,31 @@ const OF_STREAM: &[Counted<Health>] = &[
         |health| health.unknown_records,
     ),
     (
+        "custom_metrics_refused",
+        "Values of applications' own metrics beyond a bound",
+        |health| health.custom_metrics_refused,
+    ),
+    (
+        "source_bytes_refused",
+        "Times that a data source had as many bytes as one may have",
+        |health| health.source_bytes_refused,
+    ),
+    (
+        "agent_bytes_refused",
+        "Times that an agent had as many bytes as one may have",
+        |health| health.agent_bytes_refused,
+    ),
+    (
+        "sender_bytes_refused",
+        "Times that a sender had as many bytes as one may have",
+        |health| health.sender_bytes_refused,
+    ),
+    (
+        "total_bytes_refused",
+        "Times that all senders had as many bytes as they may have",
+        |health| health.total_bytes_refused,
+    ),
+    (
         "counter_resets",
         "Counters that went back without a sign of a restart",
         |health| health.counter_resets,
@@ -191,11 +216,11 @@ pub(super) fn of_agents(world: &World, room: &mut Room) -> Vec<Family> {
     for agent in &agents {
         let labels = Rc::new(Labels::of_agent(agent.key));
         for (family, (_, _, count)) in families.iter_mut().zip(OF_AGENT) {
-            if room.take(true) {
+            if room.take(true, family.encoded_len(&labels, "")) {
                 family.push(&labels, Number::Count(count(agent)));
             }
         }
-        if room.take(true) {
+        if room.take(true, age.encoded_len(&labels, "")) {
             let since = world.now - agent.last_seen;
             age.push(&labels, Number::Level(since.as_secs_f64()));
         }

@@ -22,10 +22,16 @@ impl Labels {
         Self(labels.filter(|(_, value)| !value.is_empty()).collect())
     }
 
-    /// With one more.
-    pub(super) fn and(mut self, name: &'static str, value: &str) -> Self {
-        self.0.push((name, bounded(value)));
-        self
+    /// Bytes that they take up in an answer.
+    pub(super) fn encoded_len(&self) -> usize {
+        // `="",` around each, and what is escaped of a value.
+        let label = |(name, value): &(&str, String)| {
+            let escaped = value
+                .bytes()
+                .filter(|byte| matches!(byte, b'"' | b'\\' | b'\n'));
+            name.len() + value.len() + escaped.count() + 4
+        };
+        self.0.iter().map(label).sum()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -89,8 +95,21 @@ impl EncodeLabelSet for Labels {
     }
 }
 
+/// The labels of an entity, and which of its own metrics.
+pub(super) struct OfMetric<'l>(pub(super) &'l Labels, pub(super) Option<&'l str>);
+
+impl EncodeLabelSet for OfMetric<'_> {
+    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
+        self.0.0.encode(encoder)?;
+        match self.1 {
+            Some(metric) => [("metric", metric)].encode(encoder),
+            None => Ok(()),
+        }
+    }
+}
+
 /// At most so long, and nothing in it that a terminal or a page would obey.
-fn bounded(value: &str) -> String {
+pub(super) fn bounded(value: &str) -> String {
     let mut bounded = escaped(value).into_owned();
     let end = (0..=LONGEST.min(bounded.len())).rev();
     let end = end.into_iter().find(|end| bounded.is_char_boundary(*end));

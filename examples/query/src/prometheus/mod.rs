@@ -8,10 +8,12 @@ mod labels;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::map_response;
@@ -25,6 +27,9 @@ use serve::HostCheck;
 
 /// Where it is when nobody says where: where only this machine can look.
 const USUAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9343);
+
+/// An answer that is still being sent is given to other clients for so long.
+const SHARED_FOR: Duration = Duration::from_secs(10);
 
 const DIRECTIONS: &str = "\
 What sFlow agents say, in the format of OpenMetrics: GET /metrics
@@ -109,7 +114,10 @@ pub(crate) fn serve(wish: Wish, shared: Shared) -> anyhow::Result<SocketAddr> {
         .route("/metrics", get(scrape))
         .route("/", get(DIRECTIONS))
         .layer(map_response(last_of_its_connection))
-        .with_state(Arc::new(metrics));
+        .with_state(Arc::new(Scrapes {
+            metrics,
+            sent: Mutex::default(),
+        }));
     let router = serve::protect(router, HostCheck::default());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -137,11 +145,45 @@ fn cannot_serve(address: SocketAddr, error: io::Error) -> anyhow::Error {
     anyhow::Error::new(error).context(what)
 }
 
-async fn scrape(State(metrics): State<Arc<prometheus_client::registry::Registry>>) -> Response {
-    let mut body = String::new();
-    if text::encode(&mut body, &metrics).is_err() {
-        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+/// Answers to scrapes. However many clients are slow to read, few answers are in memory: while
+/// one is being sent, and is younger than [`SHARED_FOR`], others get the same one.
+struct Scrapes {
+    metrics: prometheus_client::registry::Registry,
+    /// When the newest answer was made, and it as long as it is being sent.
+    sent: Mutex<Option<(Instant, Weak<str>)>>,
+}
+
+/// The bytes of an answer that several clients may be reading.
+struct Shares(Arc<str>);
+
+impl AsRef<[u8]> for Shares {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
     }
+}
+
+impl Scrapes {
+    fn answer(&self) -> Result<Arc<str>, std::fmt::Error> {
+        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((made, answer)) = &*sent
+            && made.elapsed() < SHARED_FOR
+            && let Some(answer) = answer.upgrade()
+        {
+            return Ok(answer);
+        }
+        let mut body = String::new();
+        text::encode(&mut body, &self.metrics)?;
+        let answer: Arc<str> = body.into();
+        *sent = Some((Instant::now(), Arc::downgrade(&answer)));
+        Ok(answer)
+    }
+}
+
+async fn scrape(State(scrapes): State<Arc<Scrapes>>) -> Response {
+    let Ok(answer) = scrapes.answer() else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let body = Bytes::from_owner(Shares(answer));
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     (
         [(header::CONTENT_TYPE, HeaderValue::from_static(kind))],

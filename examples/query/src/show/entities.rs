@@ -114,6 +114,6 @@ fn state(entity: &Entity<'_>) -> String {
 
 fn telling(entity: &Entity<'_>) -> String {
     let telling = MOST_TELLING.iter().find(|(kind, _)| *kind == entity.kind());
-    let value = telling.and_then(|(_, name)| entity.value(Metric::named(name)?));
+    let value = telling.and_then(|(_, name)| entity.value(&Metric::named(name)?));
     value.map_or(String::new(), |value| format!("{} %", number(value)))
 }

@@ -84,6 +84,12 @@ pub fn run(model: &Shared, start: Start, is_over: &AtomicBool) -> anyhow::Result
     }
 }
 
+/// Gives the terminal back when the program ends without leaving [`run`].
+pub fn restore() {
+    // There is nothing else to be done about a terminal that refuses.
+    let _ = ratatui::try_restore();
+}
+
 /// Whether the terminal has shown what it was given: it is asked where its cursor is, and answers
 /// when it comes to that. So no more than one or two pictures are ever on their way, however slow
 /// the line and however much it takes in.

@@ -82,7 +82,8 @@ fn compute(site: &Site, wanted: &Wanted) -> Result<Answer, Problem> {
     let limit = limit(wanted.limit, 1_000, 10_000)?;
     let query = parse(&wanted.q)?;
     let now = site.handle.now();
-    let telemetry = site.handle.telemetry().lock();
+    let mut telemetry = site.handle.telemetry().lock();
+    telemetry.record_question(now, &query);
     let registry = telemetry.registry();
     let mut found = registry.query_groups(now, &query);
     let groups_left_out = found.groups.len().saturating_sub(limit);
