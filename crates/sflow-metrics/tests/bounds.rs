@@ -194,7 +194,9 @@ fn clock_that_steps_to_2106_and_back_leaves_nothing_behind() {
     report(&mut registry, &mut agent, 2, 10.0);
     let in_2106 = Timestamp::from_secs(u32::MAX.into());
     let last = in_2106 - at(0.0);
-    report(&mut registry, &mut agent, 3, last.as_secs_f64());
+    // The second one confirms the jump of the uptime.
+    report(&mut registry, &mut agent, 3, last.as_secs_f64() - 10.0);
+    report(&mut registry, &mut agent, 4, last.as_secs_f64());
     registry.expire(in_2106);
     registry.expire(at(30.0));
     assert_eq!(registry.entities(at(30.0)).count(), 1);
