@@ -210,7 +210,7 @@ impl Reloads {
     #[cfg(unix)]
     async fn requested(&mut self) {
         if self.signals.recv().await.is_none() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 

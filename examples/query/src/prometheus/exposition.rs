@@ -119,7 +119,7 @@ impl Exposition {
         };
         let expressions = query.expressions().iter();
         let mut metrics: Vec<_> = expressions
-            .flat_map(|expression| expression.metrics())
+            .flat_map(sflow_metrics::Expression::metrics)
             .collect();
         metrics.sort_unstable_by_key(|metric| metric.name());
         metrics.dedup();
