@@ -5,8 +5,8 @@ use thiserror::Error;
 /// When the datagrams of a capture are due, so that they come as they once came, or faster.
 ///
 /// It neither sleeps nor reads a clock. A gap of more than [an hour](Self::LONGEST_GAP) is
-/// skipped, and so is a step back in time of more than a minute; apart from these every wait is counted from the first datagram, so that
-/// waits that last too long don't add up.
+/// skipped, and so is a step back in time of more than a minute; apart from these every wait is
+/// counted from the first datagram, so that waits that last too long do not add up.
 ///
 /// ```
 /// use std::time::{Duration, Instant, SystemTime};

@@ -26,7 +26,7 @@ pub(crate) struct Ledger {
     sources: Vec<usize>,
 }
 
-/// Who is charged for what is kept.
+/// The account that kept bytes are charged to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Account {
     pub(crate) sender: IpAddr,

@@ -85,7 +85,7 @@ fn sighup_reads_the_configuration_again() {
     wait_for(&mut lines, "the new configuration is in use");
     folder.file("elb.toml", b"[control]\ninterval = 7\n");
     running.signal("HUP");
-    wait_for(&mut lines, "the configuration stays as it was");
+    wait_for(&mut lines, "SIGHUP: the configuration is unchanged");
     running.signal("TERM");
     assert!(running.wait().success());
 }

@@ -70,7 +70,7 @@ pub(crate) struct Cli {
     #[arg(short, long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:9343", value_parser = prometheus::address)]
     prometheus: Option<SocketAddr>,
 
-    /// Tell Prometheus so many series at most; sflow_series_left_out says how many more there are.
+    /// Series at most in one answer, of 12 MiB at most; sflow_series_left_out counts the others.
     ///
     /// Answers come first, then agents, then the entities in the order in which they appeared.
     /// sflow_stream_… and sflow_entities are always told.

@@ -45,8 +45,8 @@ pub async fn check_host(State(hosts): State<HostCheck>, request: Request, next: 
     let given = given.map_or("", |given| given.to_str().unwrap_or("?"));
     Problem::new(
         StatusCode::MISDIRECTED_REQUEST,
-        &format!("This is not {:?}.", quoted(given)),
-        "Ask by an address or as localhost, or let the proxy in between do so.",
+        &format!("The Host {:?} is not a name of this server.", quoted(given)),
+        "Use an address or localhost, or let the proxy send one of them.",
     )
     .into_response()
 }

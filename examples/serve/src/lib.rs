@@ -1,9 +1,9 @@
 //! One access layer for HTTP servers.
 //!
 //! [`serve`] bounds connections: how many there are, how long a client may take to send a request
-//! and to take its response, and which connection ends when all are taken. [`protect`] bounds requests:
-//! the `Host` they name, how many each client may send, and the size and duration of each. A
-//! refusal is a [`Problem`].
+//! and to take its response, and which connection ends when all are taken. [`protect`] bounds
+//! requests: the `Host` they name, how many each client may send, and the size and duration of
+//! each. A refusal is a [`Problem`].
 
 mod connections;
 mod host;

@@ -76,12 +76,12 @@ impl Capture {
         Ok(capture)
     }
 
-    /// The same, but it ends when the flag is set: within a tenth of a second even while it waits
-    /// for somebody who writes to a FIFO, or opens it. What was read until then is handed out.
+    /// Like [`open`](Self::open), but ends when the flag is set, within 0.1 s, also while it waits
+    /// for a writer of a FIFO. Datagrams read until then are returned.
     ///
     /// # Errors
     ///
-    /// If it cannot be opened, or is no capture.
+    /// If the file cannot be opened or is not a capture.
     pub fn open_until(path: impl AsRef<Path>, stop: Arc<AtomicBool>) -> Result<Self, CaptureError> {
         let path = path.as_ref();
         let failure = |error| CaptureError::Open {
@@ -99,7 +99,7 @@ impl Capture {
     ///
     /// # Errors
     ///
-    /// If it is no capture.
+    /// If it is not a capture.
     pub fn stdin_until(stop: Arc<AtomicBool>) -> Result<Self, CaptureError> {
         let waiting = Waiting::stdin(Arc::clone(&stop))
             .map_err(|error| CaptureError::Read { offset: 0, error })?;

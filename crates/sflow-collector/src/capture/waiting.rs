@@ -11,7 +11,7 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    /// Opens a file; a FIFO that nobody writes to is not waited for here.
+    /// Opens a file, without waiting for the writer of a FIFO.
     pub(super) fn open(path: &Path, stop: Arc<AtomicBool>) -> io::Result<Self> {
         let file = open(path)?;
         Ok(Self { file, stop })

@@ -137,7 +137,7 @@ keys! {
     EndDestination "end.dst" End "who it goes to: the container, else the host, else the address.",
     Agent "agent" Ip "the address that the agent gives itself.",
     Sender "sender" Ip "the address that the datagrams of the agent come from.",
-    SenderReserved "sender.reserved" Number "1 if the registry reserves room for this address (`Registry::reserve`), 0 if not.",
+    SenderReserved "sender.reserved" Number "1 if the registry reserves capacity for this address (`Registry::reserve`), 0 if not.",
     SubAgent "sub_agent" Number "the stream of the agent.",
     Host "host" Text "the host that the agent runs on.",
     Source "source" DataSource "the data source that sampled it.",

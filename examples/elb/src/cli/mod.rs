@@ -99,7 +99,8 @@ enum Command {
     /// Balance the services of a cluster.
     ///
     /// Begins in the mode `advise`: decisions are made and shown, nothing is changed, until
-    /// the configuration says `mode = "act"`.
+    /// the configuration says `mode = "act"`. SIGHUP reads the configuration again; a
+    /// configuration with an error changes nothing.
     Run(run::Args),
     /// Say what is wrong with an installation, and what to do about it.
     ///

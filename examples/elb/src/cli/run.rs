@@ -171,7 +171,7 @@ async fn balance(path: &Path, config: Config) -> anyhow::Result<()> {
     }
 }
 
-/// Configurations that are read again because SIGHUP asks for it, one at a time and off the loop.
+/// Configurations read again on SIGHUP, one at a time, outside the control loop.
 struct Reloads {
     path: PathBuf,
     #[cfg(unix)]
@@ -180,7 +180,7 @@ struct Reloads {
 }
 
 impl Reloads {
-    /// From the call on the signal does not end the program.
+    /// From this call on, SIGHUP does not end the program.
     fn new(path: &Path) -> io::Result<Self> {
         Ok(Self {
             path: path.to_owned(),
@@ -227,8 +227,8 @@ fn reload(balancer: &mut Balancer<Docker>, handle: &Handle, loaded: anyhow::Resu
         Ok(obey(balancer, handle, &request)?)
     });
     match result {
-        Ok(()) => info!("the new configuration is in use"),
-        Err(error) => warn!("the configuration stays as it was: {error:#}"),
+        Ok(()) => info!("SIGHUP: the new configuration is in use"),
+        Err(error) => warn!("SIGHUP: the configuration is unchanged: {error:#}"),
     }
 }
 

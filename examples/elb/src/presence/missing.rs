@@ -24,7 +24,7 @@ const LOSS: f64 = 0.02;
 /// Names of nodes in one message.
 const NAMED: usize = 8;
 /// What to do where agents arrive with the address of something else.
-const HOST_NETWORK: &str = "docker-proxy, NAT or a relay replaces the addresses of the agents: let \
+const HOST_NETWORK: &str = "A proxy (docker-proxy), NAT or a relay replaces the addresses of the agents: let \
                             elb receive in the host's network (networks: [host] in compose.yaml); \
                             where that is not possible";
 
@@ -227,13 +227,13 @@ impl fmt::Display for Missing {
             }
             Self::NodeWithoutAgent { node, tasks: 0 } => write!(
                 f,
-                "No agent speaks for the node {node}: what is placed there will not be seen. Start \
-                 one, or let it call its host {node}."
+                "No agent reports for the node {node}: containers there will not be seen. Start one, \
+                 or let it send from the address of the node."
             ),
             Self::NodeWithoutAgent { node, tasks } => write!(
                 f,
-                "No agent speaks for the node {node}, where {} under control. Start one there, or \
-                 let it call its host {node}.",
+                "No agent reports for the node {node}, where {} under control. Start one there, or \
+                 let it send from the address of the node.",
                 running(*tasks)
             ),
             Self::HostWithoutContainers { host, tasks } => write!(
@@ -244,8 +244,9 @@ impl fmt::Display for Missing {
             ),
             Self::NodeContested { node, senders } => write!(
                 f,
-                "Several agents report for the node {node}: {}. Its readings are unknown until one \
-                 is left. {} = [\"ADDRESS\"] under [collector.nodes] names the right one.",
+                "Several agents report for the node {node}: {}. Its readings are unknown. Stop all \
+                 but one of them. If the orchestrator does not know the address of the node, set \
+                 {} = [\"ADDRESS\"] under [collector.nodes].",
                 senders.join(", "),
                 key(node)
             ),

@@ -24,7 +24,8 @@ pub fn question_of_work() -> Result<Question, QueryError> {
     Question::new(&["vir_cpu_cores", "vir_pkts_in+vir_pkts_out"])
 }
 
-/// For each node, by its name, its packets per CPU second as a part of the median over the hosts that run
+/// For each node, by its name, its packets per CPU second as a part of the median over the hosts
+/// that run
 /// the same service; of several services, weighted by the CPU that they use there. Hosts that
 /// cannot be compared are left out.
 pub fn work_per_cpu<'s>(

@@ -136,7 +136,7 @@ fn no_names(names: &[String]) -> Result<(), Problem> {
     ))
 }
 
-/// Whether who asks is no page of somebody else, as far as a browser says.
+/// Fails if a browser reports that a page of another site sent the request.
 fn own_page(headers: &HeaderMap) -> Result<(), Problem> {
     const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -156,12 +156,12 @@ fn own_page(headers: &HeaderMap) -> Result<(), Problem> {
     }
     Err(Problem::new(
         StatusCode::FORBIDDEN,
-        "A page of somebody else asks for this.",
-        "Use elb's own page, or a program that is no browser.",
+        "The request comes from a page of another site.",
+        "Use elb's own page, or a program other than a browser.",
     ))
 }
 
-/// Whether who asks is on this machine, and no browser that was led to us.
+/// Fails unless the client is on this machine and is not a browser sent by another site.
 fn this_machine(peer: Option<IpAddr>, headers: &HeaderMap) -> Result<(), Problem> {
     const FORWARDED: [&str; 3] = ["forwarded", "x-forwarded-for", "x-real-ip"];
     const ADVICE: &str = "Configure a token as http.token and send it as Authorization: Bearer \
@@ -174,7 +174,9 @@ fn this_machine(peer: Option<IpAddr>, headers: &HeaderMap) -> Result<(), Problem
         );
     }
     if FORWARDED.iter().any(|name| headers.contains_key(*name)) {
-        return forbidden("A proxy hands this on, and without a token elb cannot know for whom.");
+        return forbidden(
+            "A proxy passed this request on, and without a token elb cannot check its origin.",
+        );
     }
     let is_loopback = |host: Authority| {
         let name = host.host();
@@ -182,7 +184,7 @@ fn this_machine(peer: Option<IpAddr>, headers: &HeaderMap) -> Result<(), Problem
         is_localhost(name) || address.is_ok_and(|address| address.is_loopback())
     };
     if !host(headers).is_some_and(is_loopback) {
-        return forbidden("Without a token, elb is asked to change something only as localhost.");
+        return forbidden("Without a token, changes are accepted only with localhost as the Host.");
     }
     if headers.get(X_ELB).is_none_or(|value| value != "1") {
         return Err(Problem::new(

@@ -281,7 +281,7 @@ async fn what_is_missing_is_said_in_plain_words() {
     let missing = missing.as_str().unwrap().to_owned();
     for part in [
         "The agent of node3 (10.0.0.3/100000) has been silent for",
-        "No agent speaks for the node node2",
+        "No agent reports for the node node2",
         "under control. Start one there",
         "containers are seen",
     ] {

@@ -150,7 +150,7 @@ fn samples(findings: &mut Findings, about: &str, agent: &AgentFacts, heard: &Hea
     }
 }
 
-/// Two agents that tell of one host count everything twice.
+/// Several agents that report one host contest it.
 fn twins(findings: &mut Findings, heard: &Heard) {
     let mut agents: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for agent in &heard.agents {

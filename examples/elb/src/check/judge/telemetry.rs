@@ -1,6 +1,8 @@
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use sflow_metrics::AgentKey;
+
 use super::{in_two, some};
 use crate::check::facts::{ContainerFacts, EngineFacts, Heard, NotListening};
 use crate::check::finding::Findings;
@@ -8,7 +10,7 @@ use crate::config::{Config, Service as Wish};
 use crate::docker::Member;
 use crate::orchestrator::{Service, Task, TaskState};
 use crate::presence::{foreign, sender_refused};
-use crate::telemetry::{Reporter, short_name};
+use crate::telemetry::{Claimant, Reporter, short_name};
 use crate::words::counted;
 
 const ABOUT: &str = "telemetry";
@@ -129,10 +131,10 @@ fn turned_away(findings: &mut Findings, config: &Config, heard: &Heard) {
             "turned-away",
             ABOUT,
             format!(
-                "{datagrams} datagrams were refused and are not sFlow, from {}",
+                "{datagrams} datagrams that are not sFlow were refused, from {}",
                 some(&senders)
             ),
-            "if these are agents, add their network to collector.agents",
+            "let only the agents reach the port; other protocols have ports of their own",
         );
     }
     let is_reported = |place: usize| {
@@ -190,7 +192,9 @@ fn nodes(findings: &mut Findings, members: &[Member], services: &[&Service], hea
     let (seen, silent): (Vec<&Member>, Vec<&Member>) = members
         .iter()
         .filter(|node| node.state == "ready")
-        .partition(|node| told.contains(&short_name(&node.name)));
+        .partition(|node| {
+            told.contains(&short_name(&node.name)) || reporter(heard, node).is_some()
+        });
     if !seen.is_empty() {
         let names: Vec<&str> = seen.iter().map(|node| node.name.as_str()).collect();
         findings.ok("nodes", ABOUT, format!("heard from {}", some(&names)));
@@ -203,7 +207,7 @@ fn nodes(findings: &mut Findings, members: &[Member], services: &[&Service], hea
     for node in silent {
         let tasks = placed(services, node);
         let about = format!("node {}", node.name);
-        let what = "no agent calls its host by this name";
+        let what = "no agent reports for this node";
         if tasks == 0 {
             findings.note(
                 "node-silent",
@@ -233,11 +237,11 @@ fn nodes(findings: &mut Findings, members: &[Member], services: &[&Service], hea
             "host-unknown",
             ABOUT,
             format!(
-                "hosts that are no nodes of this swarm: {}",
+                "hosts that are not nodes of this swarm: {}",
                 some(&strangers)
             ),
-            "if one is a node, let its agent call it what `docker node ls` does: a container \
-             counts only on the node that swarm placed it on",
+            "if one is a node, let its agent send from an address of the node, or add its address \
+             under [collector.nodes]",
         );
     }
     for node in seen {
@@ -247,12 +251,29 @@ fn nodes(findings: &mut Findings, members: &[Member], services: &[&Service], hea
     }
 }
 
-/// Whether an agent that calls its host like the node reports any container, wherever it says
-/// that this is.
+/// The agent of a node, as far as the addresses decide.
+fn reporter<'h>(heard: &'h Heard, node: &Member) -> Option<&'h Claimant> {
+    let report = heard
+        .reports
+        .iter()
+        .find(|report| report.name == node.name)?;
+    match &report.reporter {
+        Reporter::Agent(claimant) | Reporter::Probation(claimant) => Some(claimant),
+        Reporter::None | Reporter::Contested(_) => None,
+    }
+}
+
+/// Whether the agent of the node, or one that calls its host like the node, reports any container.
 fn reports_containers(heard: &Heard, node: &Member) -> bool {
     let name = short_name(&node.name);
     let agents = heard.agents.iter();
-    let mut its = agents.filter(|agent| agent.hosts.iter().any(|host| short_name(host) == name));
+    let reporter = reporter(heard, node);
+    let is_reporter = |key: &AgentKey| {
+        reporter.is_some_and(|it| (it.sender, it.address) == (key.sender, key.address))
+    };
+    let mut its = agents.filter(|agent| {
+        is_reporter(&agent.key) || agent.hosts.iter().any(|host| short_name(host) == name)
+    });
     its.any(|agent| {
         let mut containers = heard.containers.iter();
         containers.any(|container| container.agent == agent.key)
