@@ -339,6 +339,20 @@ impl Needs {
 }
 
 impl Around<'_> {
+    /// Sources of packet samples at most, as far as this agent may use them up. A reserved sender
+    /// may use a quarter beyond the bound.
+    fn flow_sources(&self, agent: u32) -> usize {
+        let most = self.config.max_flow_sources;
+        match self
+            .agents
+            .get(agent)
+            .is_some_and(|agent| agent.is_reserved)
+        {
+            true => most.saturating_add(most / 4),
+            false => most,
+        }
+    }
+
     /// Charges an agent for one more source of packet samples, until it is forgotten.
     fn charge_sampler(&mut self, agent: u32) -> bool {
         /// With its place in a table.

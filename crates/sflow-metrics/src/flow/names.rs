@@ -91,6 +91,8 @@ pub(super) struct Names {
     anywhere: HashMap<NetworkAddress, (Device, Option<Known>)>,
     hidden: HashMap<Device, Hidden>,
     guesses: u64,
+    /// Addresses that are refused before the next search for owners that have gone.
+    refusals_before_search: usize,
     /// Whose addresses somebody knows better than their agents.
     told: HashSet<Owner>,
     /// How many addresses of containers were seen behind those that they say.
@@ -305,7 +307,9 @@ impl Names {
                 world.health.flow_address_conflicts += u64::from(is_conflict && is_mac);
             }
             Some(_) => {}
-            None if known.is_none() && !(self.has_room(world) && world.charge(now.owner)) => {
+            None if known.is_none()
+                && !(self.has_room(now.owner, world) && world.charge(now.owner)) =>
+            {
                 world.health.flow_addresses_refused += 1;
                 return;
             }
@@ -317,11 +321,25 @@ impl Names {
         }
     }
 
-    fn has_room(&mut self, world: &World<'_>) -> bool {
-        if self.local.len() >= world.limit {
+    /// Whether one more address of this owner can be kept. A reserved sender may use a quarter
+    /// beyond the limit.
+    fn has_room(&mut self, owner: Owner, world: &World<'_>) -> bool {
+        let source = world.sources.get(owner.place);
+        let agent = source.and_then(|source| world.agents.get(source.agent));
+        let limit = match agent.is_some_and(|agent| agent.is_reserved) {
+            true => world.limit.saturating_add(world.limit / 4),
+            false => world.limit,
+        };
+        if self.local.len() >= limit {
+            // A search of all addresses costs some steps of each refusal.
+            if self.refusals_before_search > 0 {
+                self.refusals_before_search -= 1;
+                return false;
+            }
+            self.refusals_before_search = world.limit / 8;
             self.forget_gone(world.sources);
         }
-        self.local.len() < world.limit
+        self.local.len() < limit
     }
 
     /// Keeps in mind that a container has no address, or no longer.

@@ -183,7 +183,10 @@ impl<'a, 'w> Seen<'a, 'w> {
         let Site {
             device, sources, ..
         } = self.site;
-        let owner = |address, is_inner| names.owner(device, address, is_inner, sources);
+        let owner = |address, is_inner| {
+            let owner = names.owner(device, address, is_inner, sources);
+            owner.filter(|owner| self.may_name(owner))
+        };
         let mac = level.mac.map(|macs| side.of(macs));
         let ip = level.ip.map(|ip| side.of((ip.source, ip.destination)));
         let said = self.said(side);
@@ -216,6 +219,17 @@ impl<'a, 'w> Seen<'a, 'w> {
             kin,
             host,
         }
+    }
+
+    /// Whether an address that an agent reports may name the end of a packet here. Addresses that
+    /// other senders report name nothing in the samples of reserved senders.
+    fn may_name(&self, owner: &Owner) -> bool {
+        if !self.site.agent.is_reserved {
+            return true;
+        }
+        let source = self.site.sources.get(owner.place);
+        let agent = source.and_then(|source| self.site.agents.get(source.agent));
+        agent.is_some_and(|agent| agent.is_reserved)
     }
 
     /// One of the containers that may have this address, if all of these are of one service.

@@ -76,7 +76,7 @@ impl Samplers {
         taken: Taken,
         around: &mut Around<'_>,
     ) -> Option<(Worth, Duration)> {
-        let has_room = self.count < around.config.max_flow_sources;
+        let has_room = self.count < around.flow_sources(agent);
         let per_second = around.config.ceilings.events_per_second;
         if f64::from(taken.rate) > most_within(per_second, Duration::ZERO) {
             around.health.flow_samples_bad_rate += 1;
@@ -137,7 +137,7 @@ impl Samplers {
         packet: &DiscardedPacket<'_>,
         around: &mut Around<'_>,
     ) -> Option<u32> {
-        let has_room = self.count < around.config.max_flow_sources;
+        let has_room = self.count < around.flow_sources(origin.agent);
         let now = Notifier {
             sequence: packet.sequence_number,
             drops: packet.drops,

@@ -120,6 +120,9 @@ impl Registry {
         };
         if placed.rejected > 0 {
             self.report_rejected(agent, &placed, received_at);
+            if !matches!(placed.place, Place::Jump | Place::Restarted) {
+                self.deny_restart(agent);
+            }
         }
         match placed.place {
             Place::Jump => self.keep(agent, stamp, datagram),

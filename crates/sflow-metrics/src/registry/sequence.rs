@@ -64,6 +64,19 @@ impl Registry {
         }
     }
 
+    /// Makes the sources of an agent known again that did not restart.
+    #[cold]
+    pub(super) fn deny_restart(&mut self, agent: u32) {
+        let Some(agent) = self.agents.get(agent) else {
+            return;
+        };
+        for place in agent.sources.values().chain(agent.named.values()) {
+            if let Some(source) = self.sources.get_mut(*place) {
+                source.is_unconfirmed = source.has_jump();
+            }
+        }
+    }
+
     /// Reports datagrams that were not used.
     #[cold]
     pub(super) fn report_rejected(&mut self, agent: u32, placed: &Placed, at: Timestamp) {
@@ -92,6 +105,7 @@ impl Registry {
             self.kept_bytes = self.kept_bytes.saturating_sub(agent.kept_bytes());
             agent.reject_jumps(now, &mut placed);
             self.report_rejected(place, &placed, now);
+            self.deny_restart(place);
         }
     }
 

@@ -263,6 +263,11 @@ impl Source {
         }));
     }
 
+    /// Whether a sample is kept that may be the first of a new sequence.
+    pub(crate) fn has_jump(&self) -> bool {
+        self.jump.is_some()
+    }
+
     /// Drops the counters that were kept for a new sequence.
     fn reject_jump(&mut self, allowance: &mut Allowance<'_>, health: &mut Health) {
         if let Some(jump) = self.jump.take() {

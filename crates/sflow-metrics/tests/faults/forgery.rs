@@ -282,6 +282,33 @@ fn t22_second_sequence_is_rejected_while_the_first_goes_on() {
 
 /// While the agent is silent the forger takes its place; but it comes back.
 #[test]
+fn t22_rejected_restart_leaves_values_known_between_polls() {
+    let mut registry = Registry::new(Config::default());
+    let mut agent = Agent {
+        sequence: 500,
+        started: -5000.0,
+        ..Agent::new(1)
+    };
+    let mut web = Container::new("web.1", 1);
+    for sequence in 1..=6 {
+        web.work(INTERVAL, 0.5, 1e6);
+        let now = f64::from(sequence) * INTERVAL;
+        agent.report(&mut registry, now, &[web.sample(sequence)]);
+    }
+    let value = |registry: &Registry, now: f64| ask(registry, now, CORES).value;
+    assert_eq!(value(&registry, 60.0), Some(0.5));
+    let mut forger = Agent {
+        started: 60.0,
+        ..Agent::new(1)
+    };
+    forger.report(&mut registry, 61.0, &[web.sample(1)]);
+    // The agent goes on with something else, before the container is polled again.
+    agent.report(&mut registry, 62.0, &[host("node1", 1, 4, 0, 0)]);
+    assert_eq!(value(&registry, 62.0), Some(0.5));
+    assert_eq!(registry.health().datagrams_rejected, 1);
+}
+
+#[test]
 fn t22_agent_that_was_silent_gets_its_place_back() {
     let mut world = World::new(true);
     world.polls(4);

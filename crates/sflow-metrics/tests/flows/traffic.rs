@@ -4,7 +4,7 @@ use sflow_metrics::{Config, FlowDefinition, FlowKey, FlowMeasure, FlowValue};
 use sflow_v5::Sample;
 
 use crate::support::at;
-use crate::world::{Agent, Udp, World, header};
+use crate::world::{Agent, Udp, World, header, mac};
 
 #[test]
 fn filter_for_reserved_senders_leaves_others_out() {
@@ -32,6 +32,22 @@ fn filter_for_reserved_senders_leaves_others_out() {
     world.registry.reserve(senders(&foreign));
     own.see(&mut world, &Udp::between(1, 2).bytes(), 1000);
     assert_eq!(world.rows(id), ["10.0.0.1 100000"]);
+}
+
+#[test]
+fn foreign_addresses_name_nothing_in_samples_of_reserved_senders() {
+    let mut world = World::new();
+    let id = world.watch("keys=container.dst,sender;value=frames;smooth=off");
+    let (mut own, mut foreign) = (Agent::new(1), Agent::new(2));
+    foreign.container(&mut world, 7, "web.1", &[mac(2)]);
+    world
+        .registry
+        .reserve([core::net::IpAddr::from(own.address)]);
+    own.see(&mut world, &Udp::between(1, 2).bytes(), 1000);
+    assert_eq!(world.rows(id), ["- 10.99.0.1 100"]);
+    own.container(&mut world, 8, "shop.1", &[mac(2)]);
+    own.see(&mut world, &Udp::between(1, 2).bytes(), 1000);
+    assert_eq!(world.rows(id)[1], "shop.1 10.99.0.1 100");
 }
 
 #[test]

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use sflow_metrics::{FlowDefinition, FlowId, FlowValue, Registry, Timestamp};
+use sflow_metrics::{AgentKey, FlowDefinition, FlowId, FlowValue, Registry, Timestamp};
 use sflow_v5::Address;
 
 use super::trust::Trust;
@@ -62,10 +62,10 @@ impl Measure {
 
     const fn flow(self) -> &'static str {
         match self {
-            Self::BytesIn => "keys=service.dst,sender,agent;value=bytes.net",
-            Self::BytesOut => "keys=service.src,sender,agent;value=bytes.net",
-            Self::PacketsIn => "keys=service.dst,sender,agent;value=frames",
-            Self::PacketsOut => "keys=service.src,sender,agent;value=frames",
+            Self::BytesIn => "keys=service.dst,sender,agent,sub_agent;value=bytes.net",
+            Self::BytesOut => "keys=service.src,sender,agent,sub_agent;value=bytes.net",
+            Self::PacketsIn => "keys=service.dst,sender,agent,sub_agent;value=frames",
+            Self::PacketsOut => "keys=service.src,sender,agent,sub_agent;value=frames",
         }
     }
 }
@@ -141,18 +141,27 @@ impl Watched {
                     continue;
                 };
                 for row in answer.rows {
-                    let [FlowValue::Text(service), FlowValue::Ip(sender), agent] = &row.keys[..]
+                    let [
+                        FlowValue::Text(service),
+                        FlowValue::Ip(sender),
+                        agent,
+                        FlowValue::Number(sub_agent),
+                    ] = &row.keys[..]
                     else {
                         continue;
                     };
                     let Some(nodes) = nodes.get(service.as_ref()) else {
                         continue;
                     };
-                    let agent = match agent {
-                        FlowValue::Ip(address) => Address::from(*address),
-                        _ => Address::Unknown,
+                    let agent = AgentKey {
+                        sender: *sender,
+                        address: match agent {
+                            FlowValue::Ip(address) => Address::from(*address),
+                            _ => Address::Unknown,
+                        },
+                        sub_agent: u32::try_from(*sub_agent).unwrap_or(u32::MAX),
                     };
-                    let mut reported = trust.sampled_by(*sender, agent).into_iter();
+                    let mut reported = trust.sampled_by(&agent).into_iter();
                     if !trust.is_open() && !reported.any(|node| nodes.contains(&node)) {
                         continue;
                     }

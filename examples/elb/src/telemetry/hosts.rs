@@ -40,14 +40,23 @@ impl<'t> Hosts<'t> {
                 if let Some(place) = node
                     && let Some(node) = trust.nodes().get(place)
                 {
-                    hosts.by_node.insert(place, hosts.loads.len());
-                    hosts.loads.push(HostLoad {
+                    let load = HostLoad {
                         name: node.name.clone(),
                         cpu: value(0),
                         steal: value(1),
                         memory: value(2),
                         network: interfaces.get(&place).copied(),
-                    });
+                    };
+                    // Of two readings of a node neither counts.
+                    if let Some(known) = hosts.by_node.get(&place) {
+                        hosts.loads[*known] = HostLoad {
+                            name: load.name,
+                            ..HostLoad::default()
+                        };
+                        continue;
+                    }
+                    hosts.by_node.insert(place, hosts.loads.len());
+                    hosts.loads.push(load);
                 }
             }
         }

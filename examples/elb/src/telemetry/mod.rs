@@ -92,6 +92,9 @@ fn bounds() -> Config {
         max_flow_bytes: 16 << 20,
         max_flow_addresses: 50_000,
         max_flow_sources: 50_000,
+        // One sender leaves room for others of its network.
+        max_agents_per_sender: 1_000,
+        max_sources_per_sender: 10_000,
         ..Config::default()
     }
 }

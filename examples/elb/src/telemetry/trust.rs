@@ -46,6 +46,8 @@ pub struct Claimant {
     pub sender: IpAddr,
     /// The address that the agent gives itself.
     pub address: Address,
+    /// The number of its stream of datagrams.
+    pub sub_agent: u32,
     /// The UUID of the host.
     pub uuid: Option<Uuid>,
 }
@@ -53,22 +55,34 @@ pub struct Claimant {
 impl Claimant {
     fn of(host: &Entity<'_>) -> Self {
         let AgentKey {
-            sender, address, ..
+            sender,
+            address,
+            sub_agent,
         } = host.agent();
         Self {
             sender,
             address,
+            sub_agent,
             uuid: host.uuid(),
         }
     }
 
-    /// Whether both are the same agent on the same host. An agent may report its UUID late.
+    /// Whether both are the same agent on the same host: another stream of the agent must have the
+    /// UUID of the host, which an agent may report late in the same stream.
     fn is(&self, other: &Self) -> bool {
         let is_same_host = match (self.uuid, other.uuid) {
             (Some(a), Some(b)) => a == b,
-            _ => true,
+            _ => self.sub_agent == other.sub_agent,
         };
         is_same_host && (self.sender, self.address) == (other.sender, other.address)
+    }
+
+    fn key(&self) -> AgentKey {
+        AgentKey {
+            sender: self.sender,
+            address: self.address,
+            sub_agent: self.sub_agent,
+        }
     }
 }
 
@@ -139,7 +153,7 @@ pub struct Trust {
     /// Hosts that count, with the place of their node.
     hosts: HashMap<EntityId, usize>,
     /// Agents that report for nodes.
-    agents: HashMap<(IpAddr, Address), Vec<usize>>,
+    agents: HashMap<AgentKey, Vec<usize>>,
 }
 
 /// The claimants of nodes without a known address.
@@ -262,10 +276,9 @@ impl Trust {
                 let place = self.only_node_at(agent.sender)?;
                 match &self.nodes.get(place)?.reporter {
                     Reporter::None => Some(place),
-                    Reporter::Agent(claimant) => {
-                        let is_it =
-                            (claimant.sender, claimant.address) == (agent.sender, agent.address);
-                        is_it.then_some(place)
+                    Reporter::Agent(_) => {
+                        let places = self.agents.get(&agent)?;
+                        places.contains(&place).then_some(place)
                     }
                     Reporter::Probation(_) | Reporter::Contested(_) => None,
                 }
@@ -273,25 +286,28 @@ impl Trust {
         }
     }
 
-    /// The nodes whose packets an agent samples. A switch on a node is an agent of its own, and
-    /// counts by the address of the node.
-    pub(super) fn sampled_by(&self, sender: IpAddr, address: Address) -> Vec<usize> {
-        if let Some(places) = self.agents.get(&(sender, address)) {
+    /// The nodes whose packets an agent samples: those that it reports for, or the node at its
+    /// address if no agent reports for it.
+    pub(super) fn sampled_by(&self, agent: &AgentKey) -> Vec<usize> {
+        if let Some(places) = self.agents.get(agent) {
             return places.clone();
         }
-        let is_decided = |place: &usize| {
+        let has_no_reporter = |place: &usize| {
             let node = self.nodes.get(*place);
-            node.is_some_and(|node| matches!(node.reporter, Reporter::None | Reporter::Agent(_)))
+            node.is_some_and(|node| node.reporter == Reporter::None)
         };
-        let place = self.only_node_at(sender).filter(is_decided);
+        let place = self.only_node_at(agent.sender).filter(has_no_reporter);
         place.into_iter().collect()
     }
 
     /// The senders that report for nodes.
     pub(crate) fn senders(&self) -> impl Iterator<Item = IpAddr> {
         let known = self.nodes.iter().flat_map(|node| node.addresses.iter());
-        let reporting = self.agents.keys().map(|(sender, _)| *sender);
-        known.copied().chain(reporting)
+        let networks = self.nodes.iter().flat_map(|node| node.networks.iter());
+        let single = networks.filter(|network| network.prefix_len() == network.max_prefix_len());
+        let reporting = self.agents.keys().map(|agent| agent.sender);
+        let single = single.map(IpNet::addr);
+        known.copied().chain(single).chain(reporting)
     }
 
     /// The nodes that a host claims to be, as far as its sender may; where it may not, it is
@@ -390,10 +406,12 @@ impl Trust {
         for claim in claims {
             if claim.claimant.is(reporter) {
                 self.hosts.insert(claim.host, place);
+                let places = self.agents.entry(claim.claimant.key()).or_default();
+                if !places.contains(&place) {
+                    places.push(place);
+                }
             }
         }
-        let agent = (reporter.sender, reporter.address);
-        self.agents.entry(agent).or_default().push(place);
     }
 }
 

@@ -310,6 +310,17 @@ fn attacks() -> Vec<(&'static str, u64, Forger)> {
     vec![
         ("tasks with their UUIDs, from the start", 0, copied.clone()),
         ("tasks with their UUIDs, later", 60, copied),
+        (
+            "another stream with the addresses of a node",
+            60,
+            Forger {
+                sender: [10, 0, 0, 1].into(),
+                agent: node1,
+                sub_agent: 7,
+                packets: 2,
+                ..Forger::new()
+            },
+        ),
         ("tasks, later", 60, Forger::new()),
         (
             "tasks on their nodes, later",
