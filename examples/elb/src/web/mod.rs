@@ -152,7 +152,7 @@ impl Server {
         Ok(Self { stop, ended })
     }
 
-    /// Ends the server, as the end of `shutdown` does in [`serve`].
+    /// Ends the server, as the end of `shutdown` does in [`serve()`].
     ///
     /// # Errors
     ///

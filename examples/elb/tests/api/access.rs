@@ -125,7 +125,7 @@ async fn names_of_others_that_point_here_are_not_served() {
     let put = world
         .ask("PUT", MODE, &[("Host", "192.0.2.1"), JSON, X_ELB], OFF)
         .await;
-    put.is_problem(403, "only as localhost");
+    put.is_problem(403, "only with localhost");
 
     let names = vec!["elb.example.org".to_owned()];
     let access = Access {
@@ -238,7 +238,7 @@ async fn a_page_of_somebody_else_cannot_write() {
     world
         .ask("PUT", MODE, &evil, OFF)
         .await
-        .is_problem(403, "somebody else");
+        .is_problem(403, "another site");
     let asked = [
         ("Origin", "https://evil.example"),
         ("Access-Control-Request-Method", "PUT"),

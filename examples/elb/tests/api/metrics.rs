@@ -133,7 +133,8 @@ async fn a_flood_of_agents_is_told_in_bounds() {
             .flat_map(|word| word.to_be_bytes())
             .collect();
         let mut telemetry = world.handle.telemetry().lock();
-        telemetry.receive(now, ([198, 51, 100, 1], 6343).into(), &datagram);
+        let sender = [198, 51, 100, (number % 4) as u8];
+        telemetry.receive(now, (sender, 6343).into(), &datagram);
     }
     let told = Exposition::read(&world.get("/metrics").await.body);
     assert_eq!(told.count("elb_agent_up{"), 1_000);

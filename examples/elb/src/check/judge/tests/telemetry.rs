@@ -68,7 +68,7 @@ pub(super) const CASES: &[Case] = &[
         },
         Note,
         "turned-away",
-        &["12 datagrams", "192.0.2.7", "collector.agents"],
+        &["12 datagrams", "192.0.2.7", "not sFlow"],
     ),
     (
         |facts| refuse(facts, false),
@@ -145,7 +145,7 @@ pub(super) const CASES: &[Case] = &[
         },
         Note,
         "host-unknown",
-        &["switch", "docker node ls"],
+        &["switch", "collector.nodes"],
     ),
     (
         |facts| drop(heard(facts).containers.remove(1)),
