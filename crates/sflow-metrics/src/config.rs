@@ -56,8 +56,8 @@ pub struct Config {
     /// Flows at most that are kept apart of each definition; of one that counts distinct values
     /// an eighth of that.
     pub max_flow_keys: usize,
-    /// Bytes at most of the flows of all definitions. A definition for whose keys there is not
-    /// that much room keeps fewer flows apart; what it may need is set aside when it is given.
+    /// Bytes at most of the flows of all definitions, allocated when a definition is added. A
+    /// definition that exceeds the rest keeps fewer flows.
     pub max_flow_bytes: usize,
     /// Data sources at most that sample packets or notice drops, of all agents together.
     pub max_flow_sources: usize,
@@ -83,7 +83,7 @@ pub struct Config {
 
 /// The most that a counter can go up in a second, where its source does not say itself.
 ///
-/// They tell a counter that wrapped from one that started again, and refuse jumps, also of sample
+/// Limits that distinguish a counter wrap from a restart and reject jumps, also of sample
 /// pools, and packet samples above the line rate. A tenth, and a second of delay in the agent,
 /// are allowed on top.
 #[derive(Clone, Debug, PartialEq)]

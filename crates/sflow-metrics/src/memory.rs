@@ -6,13 +6,6 @@ use std::collections::HashMap;
 use crate::agent::Agent;
 use crate::config::Config;
 use crate::health::Health;
-use crate::source::Source;
-
-/// Bytes of an agent, with its places in tables.
-const AGENT: usize = size_of::<Agent>() + 256;
-
-/// Bytes of a data source, with its places in tables; without what it reports.
-const SOURCE: usize = size_of::<Source>() + 128;
 
 /// Bytes that are kept on behalf of senders.
 #[derive(Debug, Default)]
@@ -78,24 +71,6 @@ impl Ledger {
         self.total
     }
 
-    pub(crate) fn open_agent(
-        &mut self,
-        account: Account,
-        config: &Config,
-        health: &mut Health,
-    ) -> bool {
-        self.charge(account, AGENT, config, health)
-    }
-
-    pub(crate) fn open_source(
-        &mut self,
-        account: Account,
-        config: &Config,
-        health: &mut Health,
-    ) -> bool {
-        self.charge(account, SOURCE, config, health)
-    }
-
     /// Gives everything back that a source was charged for.
     pub(crate) fn close_source(&mut self, account: Account) {
         let place = account.source.unwrap_or(u32::MAX);
@@ -109,7 +84,8 @@ impl Ledger {
         self.release(account, bytes.unwrap_or(0));
     }
 
-    fn charge(
+    /// Charges an account, if no bound is exceeded; otherwise counts which one would be.
+    pub(crate) fn charge(
         &mut self,
         account: Account,
         bytes: usize,

@@ -47,31 +47,16 @@ pub struct Line {
     pub reasons: Vec<String>,
 }
 
-/// Plays a capture and hands out one line for each tick and service.
+/// Plays a capture and writes one line for each tick and service, until the end is requested.
 ///
 /// Services are those whose containers are seen, or only `only`; they are balanced by the
 /// configuration of their name, else by that of the first service in it.
 ///
 /// # Errors
 ///
-/// If the capture cannot be read; lines before that place have been handed out. Or what `out`
+/// If the capture cannot be read; lines before that place have been written. Or what `out`
 /// returns.
 pub async fn replay(
-    path: &Path,
-    config: &Config,
-    only: &[String],
-    every: Duration,
-    out: &mut dyn FnMut(&Line) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
-    replay_until(&Stop::default(), path, config, only, every, out).await
-}
-
-/// The same, until the end is requested: what was decided until then has been handed out.
-///
-/// # Errors
-///
-/// As [`replay`].
-pub async fn replay_until(
     stop: &Stop,
     path: &Path,
     config: &Config,

@@ -9,6 +9,7 @@ use elb::replay::{Line, replay};
 use sflow_collector::Capture;
 use sflow_v5::counter::{HostDescr, VirtCpu};
 use sflow_v5::{Datagram, Sample};
+use stop::Stop;
 
 /// Idle with 2 containers, loaded, scaled to 4 and loaded again, scaled to 1 and idle; in
 /// seconds of the capture's clock after this.
@@ -27,6 +28,7 @@ async fn lines() -> Vec<Line> {
     let every = Duration::from_secs(2);
     let config = Config::article();
     replay(
+        &Stop::default(),
         &captures("hsflowd-swarm.pcap"),
         &config,
         &[],
@@ -116,9 +118,16 @@ async fn what_is_no_capture_is_an_error_that_names_the_file() {
     let config = Config::article();
     let path = captures("hsflowd-swarm.truth.csv");
     let every = Duration::from_secs(2);
-    let error = replay(&path, &config, &[], every, &mut |_| Ok(()))
-        .await
-        .unwrap_err();
+    let error = replay(
+        &Stop::default(),
+        &path,
+        &config,
+        &[],
+        every,
+        &mut |_| Ok(()),
+    )
+    .await
+    .unwrap_err();
     assert!(
         format!("{error:#}").starts_with("not a capture file"),
         "{error:#}"

@@ -48,7 +48,7 @@ const GRACE: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 ///
-/// Those of the listener.
+/// If the listener fails.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -68,10 +68,10 @@ async fn serve_bounded(
     let mut connections = JoinSet::new();
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
-        // A connection that had to make room has its socket until its task has ended.
+        // An evicted connection has its socket until its task has ended.
         let accepted = tokio::select! {
             accepted = listener.accept(), if connections.len() <= most => accepted,
-            // Those that have ended need not be kept.
+            // Ended connections are removed.
             Some(_) = connections.join_next() => continue,
             () = &mut shutdown => break,
         };
@@ -103,7 +103,7 @@ async fn serve_bounded(
 
 /// The connections that a process may have that may open so many files.
 fn most_connections(files: usize) -> usize {
-    // One more is open while another makes room for it.
+    // One more is open while another is evicted.
     let left = files.saturating_sub(RESERVED_FILES + 1);
     left.max(files / 8).clamp(1, CONNECTIONS)
 }
@@ -169,7 +169,7 @@ impl Connection {
                     debug!(peer = %self.address, "a connection failed: {error}");
                 }
             }
-            _ = evicted => debug!(peer = %self.address, "a connection had to make room"),
+            _ = evicted => debug!(peer = %self.address, "a connection was closed to admit another"),
             () = tokio::time::sleep(CONNECTION_TIME) => {
                 debug!(peer = %self.address, "a connection lasted too long");
             }
@@ -197,7 +197,7 @@ struct Occupant {
     /// Whether a request of it is being answered, and since when it is or is not.
     is_answered: bool,
     since: Instant,
-    /// Dropped when it has to make room.
+    /// Dropped when it is evicted.
     _stay: oneshot::Sender<()>,
 }
 
@@ -220,7 +220,7 @@ impl Places {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a place; the receiver becomes ready when the connection has to make room.
+    /// Takes a place; the receiver becomes ready when the connection is evicted.
     fn take(&self, client: IpAddr) -> (Place, oneshot::Receiver<()>) {
         let mut taken = self.lock();
         if taken.by_number.len() >= self.most

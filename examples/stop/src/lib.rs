@@ -1,9 +1,9 @@
 //! The request to end a program, by SIGINT (Ctrl-C) or SIGTERM.
 //!
 //! The first signal is recorded, and loops look at it: output is finished, and what was received
-//! is still shown. A program that has not ended [in time](GRACE), because it waits for somebody
-//! who reads its output or for a device, or that gets a second signal, is ended with exit code
-//! 128 plus the signal's number.
+//! is still shown. A program that has not ended [in time](GRACE), because its output is not read or
+//! a device does not respond, or that receives a second signal, ends with exit code 128 plus the
+//! signal's number.
 //!
 //! SIGHUP is left as it is: it ends a program at once when its terminal is closed, unless the
 //! program was started by `nohup`.

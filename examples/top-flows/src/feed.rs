@@ -53,7 +53,7 @@ impl Feed {
     ///
     /// # Errors
     ///
-    /// If it cannot be read, or is none.
+    /// If it cannot be read or is not a capture.
     pub fn open_until(path: &Path, is_over: Arc<AtomicBool>) -> anyhow::Result<Self> {
         let capture = match path == Path::new("-") {
             true => Capture::stdin_until(is_over)?,

@@ -8,7 +8,7 @@ const MOST: usize = 24;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Formula {
     scale: f64,
-    /// Those of the top, then those of the bottom.
+    /// The terms of the numerator, then those of the denominator.
     terms: [Term; MOST],
     top: usize,
     all: usize,
@@ -57,7 +57,7 @@ impl Formula {
         Some(formula)
     }
 
-    /// Adds the terms of a sum; tells whether all names are known.
+    /// Adds the terms of a sum; returns whether all names are known.
     const fn add(&mut self, sum: &str, known: &[Named]) -> bool {
         let mut rest = sum;
         let mut sign = 1.0;

@@ -31,8 +31,7 @@ use formula::Formula;
 /// assert_eq!(cores.origin(), "0.001 × vir_cpu_time");
 /// ```
 ///
-/// Those of the catalogue are made by the compiler; one that only applications know belongs to
-/// whoever asks for it.
+/// Metrics of the catalogue are compiled in; a custom metric belongs to the query that names it.
 #[derive(Clone)]
 pub struct Metric(Inner);
 

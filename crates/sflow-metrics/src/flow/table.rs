@@ -72,7 +72,7 @@ pub(super) struct Weighed {
 }
 
 impl Watched {
-    /// With room for as many flows as half of the bytes that are left is certainly enough for.
+    /// Its capacity is the number of flows that half of the remaining bytes can hold.
     pub(super) fn new(
         id: FlowId,
         definition: FlowDefinition,

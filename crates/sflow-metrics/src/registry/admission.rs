@@ -21,7 +21,7 @@ use crate::discipline::jump::Kept;
 use crate::event::EventKind;
 use crate::flow::has_length;
 use crate::memory::Account;
-use crate::source::Numbers;
+use crate::source::{Numbers, Source};
 use crate::timestamp::Timestamp;
 
 /// Minimum time between two searches of all agents and sources for idle ones.
@@ -32,6 +32,12 @@ const EXAMINED: u32 = 32;
 
 /// All reserved senders together have this part of the bounds in addition.
 const RESERVED_PART: usize = 4;
+
+/// Bytes of an agent, with its places in tables.
+const AGENT: usize = size_of::<Agent>() + 256;
+
+/// Bytes of a data source, with its places in tables; without what it reports.
+const SOURCE: usize = size_of::<Source>() + 128;
 
 /// The state of admission.
 #[derive(Debug, Default)]
@@ -312,7 +318,7 @@ impl Registry {
         agent.is_some_and(|agent| {
             let account = Account::of(agent, place, None);
             self.ledger
-                .open_agent(account, &self.config, &mut self.health)
+                .charge(account, AGENT, &self.config, &mut self.health)
         })
     }
 
@@ -322,7 +328,7 @@ impl Registry {
         agent.is_some_and(|agent| {
             let account = Account::of(agent, agent_place, Some(place));
             self.ledger
-                .open_source(account, &self.config, &mut self.health)
+                .charge(account, SOURCE, &self.config, &mut self.health)
         })
     }
 

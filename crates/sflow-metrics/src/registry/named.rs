@@ -71,7 +71,7 @@ impl Registry {
 
     /// Keeps only those metrics of applications that have one of these names (without `custom.`)
     /// from now on, and forgets the others; applications that report none of them are not
-    /// admitted. `None`, as at the start, keeps all that there is room for.
+    /// admitted. `None`, the initial state, keeps all within the bounds.
     ///
     /// For programs that know what they will ask for. What is left out is counted in
     /// [`custom_metrics_unused`](crate::Health::custom_metrics_unused).

@@ -135,8 +135,7 @@ fn bytes_of(name: &str) -> usize {
     size_of::<Custom>() + name.len()
 }
 
-/// The place of a metric among those of a source, made if there is room for it: `room` is asked
-/// for its bytes. `None` if there is none.
+/// Finds or adds a metric of a source. `None` if `room` refuses its bytes.
 pub(super) fn place(
     customs: &mut Vec<Custom>,
     named: &Named<'_, MetricValue<'_>>,

@@ -78,7 +78,7 @@ impl Readings {
     /// The place of a structure's readings, made if need be: of one that comes several times in
     /// a sample, the next that this sample has not brought yet.
     ///
-    /// `room` is asked for the bytes of new ones.
+    /// `None` if `room` refuses the bytes of new readings.
     pub(crate) fn place(
         &mut self,
         index: usize,
@@ -242,7 +242,7 @@ impl Readings {
         })
     }
 
-    /// Bytes that `room` was asked for.
+    /// Bytes of all readings.
     pub(crate) fn bytes(&self) -> usize {
         self.words.len() * size_of::<u64>() + self.rows.len() * size_of::<Row>()
     }

@@ -9,5 +9,6 @@ mod counters;
 mod forgery;
 mod loss;
 mod restart;
+mod samples;
 mod silence;
 mod table;

@@ -28,20 +28,20 @@ use crate::config::{Config, Service};
 use crate::policy::{Mode, Rule, Target, Thresholds};
 use crate::simulator::{Scenario, ServiceSpec};
 
-/// Prints a line; whether anybody reads it makes no difference.
+/// Prints a line. A closed output is not an error.
 macro_rules! say {
     () => { $crate::cli::put(format_args!("\n")) };
     ($($words:tt)*) => { $crate::cli::put(format_args!("{}\n", format_args!($($words)*))) };
 }
 
-/// Prints a part of a line, as `say!`.
+/// Prints a part of a line, like `say!`.
 macro_rules! say_part {
     ($($words:tt)*) => { $crate::cli::put(format_args!($($words)*)) };
 }
 
 use {say, say_part};
 
-/// Writes to standard output. A reader that has closed it has seen enough.
+/// Writes to standard output. A closed output is not an error.
 fn put(words: std::fmt::Arguments<'_>) -> anyhow::Result<()> {
     match io::stdout().write_fmt(words) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {

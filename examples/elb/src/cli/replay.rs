@@ -7,7 +7,7 @@ use stop::Stop;
 
 use super::{Log, is_closed, runtime};
 use crate::config::Config;
-use crate::replay::replay_until;
+use crate::replay::replay;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -51,7 +51,7 @@ impl Args {
             Ok(())
         };
         let stop = Stop::watch().context("cannot watch for Ctrl-C")?;
-        let played = runtime()?.block_on(replay_until(
+        let played = runtime()?.block_on(replay(
             &stop,
             &self.file,
             &config,

@@ -2,6 +2,7 @@
 //! without telemetry. Each in plain words, with what to do about it.
 
 mod missing;
+mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use sflow_metrics::{AgentKey, AgentStatus, EntityKind, Lifecycle, Timestamp};
 
 pub use self::missing::Missing;
-pub(crate) use self::missing::foreign;
+pub(crate) use self::rules::foreign;
 use crate::config::Collector;
 use crate::handle::Handle;
 use crate::telemetry::{RefusedSender, Telemetry, Trust, heard_every};
@@ -61,7 +62,7 @@ impl Presence {
             missing.push(sender_refused(&collector, &refused, is_all));
         }
         if !heard.reporters.is_empty() {
-            missing.extend(missing::find(&heard, &standings, running_for));
+            missing.extend(rules::find(&heard, &standings, running_for));
         } else if missing.is_empty() {
             missing.push(Missing::NoAgent { port });
         }

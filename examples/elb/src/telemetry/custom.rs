@@ -18,12 +18,12 @@ const MOST: usize = 256;
 pub(super) struct CustomMetrics {
     /// `None` until the policies are known: then all are kept.
     policies: Option<HashSet<Box<str>>>,
-    /// The one that was asked for last at the end.
+    /// In the order of their last use.
     questions: VecDeque<(Box<str>, Timestamp)>,
 }
 
 impl CustomMetrics {
-    /// The policies are these from now on.
+    /// Sets the questions of all policies.
     pub(super) fn set_policies<'q>(
         &mut self,
         questions: impl Iterator<Item = &'q Question>,
@@ -37,7 +37,7 @@ impl CustomMetrics {
         }
     }
 
-    /// Somebody has asked this: its metrics are kept for a while.
+    /// Keeps the metrics of a question for a while.
     pub(super) fn record_question(
         &mut self,
         now: Timestamp,

@@ -105,8 +105,8 @@ pub(crate) type SampledNodes = HashMap<String, BTreeSet<usize>>;
 type Estimates = BTreeMap<Measure, HashMap<String, Estimate>>;
 
 impl Watched {
-    /// Starts to watch the samples of reserved senders, or of all; `None` if the registry has no
-    /// room for it.
+    /// Starts to watch the samples of reserved senders, or of all; `None` if the registry watches
+    /// as many flows as it may.
     pub(super) fn begin(registry: &mut Registry, only_reserved: bool) -> Option<Self> {
         let mut watch = |measure: Measure, smoothing: Duration| {
             let filter = if only_reserved { RESERVED } else { "" };
@@ -168,7 +168,7 @@ impl Watched {
                     let error = row.sampling_error / 1.96;
                     let of_each = estimates.entry(*measure).or_default();
                     let sum = of_each.entry(service.to_string()).or_default();
-                    // Without what may be of another flow that made room for this one.
+                    // The lower bound: without what may belong to an evicted flow.
                     sum.value += row.value - row.error;
                     sum.variance += error * error;
                 }

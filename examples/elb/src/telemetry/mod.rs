@@ -92,7 +92,7 @@ fn bounds() -> Config {
         max_flow_bytes: 16 << 20,
         max_flow_addresses: 50_000,
         max_flow_sources: 50_000,
-        // One sender leaves room for others of its network.
+        // One sender cannot use up the capacity of its network.
         max_agents_per_sender: 1_000,
         max_sources_per_sender: 10_000,
         ..Config::default()
@@ -192,8 +192,7 @@ impl Telemetry {
         self.custom.set_policies(questions, &mut self.registry);
     }
 
-    /// Records that somebody asks this, so that metrics of applications in it are kept for a
-    /// while.
+    /// Records a question, so that its custom metrics are kept for a while.
     pub fn record_question(&mut self, now: Timestamp, query: &Query) {
         self.custom.record_question(now, query, &mut self.registry);
     }

@@ -24,7 +24,7 @@ use super::Site;
 #[derive(Clone, Default)]
 pub struct Access {
     /// The token that a request to write contains. Without one, only clients on this machine may
-    /// write, and nobody where [`names`](Self::names) are set.
+    /// write, and no client where [`names`](Self::names) are set.
     pub token: Option<String>,
     /// Names by which this machine is reached, besides its addresses and `localhost`: those that
     /// a proxy passes on.

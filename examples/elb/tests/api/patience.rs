@@ -153,7 +153,7 @@ async fn who_asks_too_much_has_to_wait() {
         }
     };
     let again = tokio::time::timeout(Duration::from_secs(600), again).await;
-    again.expect("whoever waits is served again");
+    again.expect("a client that waits is served again");
 }
 
 #[tokio::test(start_paused = true)]

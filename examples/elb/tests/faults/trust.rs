@@ -25,7 +25,7 @@ const FOREIGN: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 9);
 
 /// What a foreign sender reports, once a second.
 #[derive(Clone)]
-struct Forger {
+pub(crate) struct Forger {
     sender: IpAddr,
     agent: Address,
     sub_agent: u32,
@@ -40,11 +40,11 @@ struct Forger {
     /// Whether containers are to have the UUIDs of the tasks.
     copies_uuids: bool,
     uuids: HashMap<String, Uuid>,
-    sequence: u32,
+    pub(crate) sequence: u32,
 }
 
 impl Forger {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             sender: FOREIGN.into(),
             agent: Address::V4(FOREIGN.octets()),
@@ -65,6 +65,11 @@ impl Forger {
         self
     }
 
+    pub(crate) fn with_containers(mut self, names: impl Iterator<Item = String>) -> Self {
+        self.containers.extend(names.map(|name| (name, None)));
+        self
+    }
+
     fn with_tasks(mut self, tasks: &[Task]) -> Self {
         for task in tasks {
             let host = |node: &String| self.hosts.iter().position(|(host, _)| host == node);
@@ -82,7 +87,7 @@ impl Forger {
         copied.unwrap_or_else(|| invented(name))
     }
 
-    fn datagrams(&mut self, seconds: f64) -> Vec<Sent> {
+    pub(crate) fn datagrams(&mut self, seconds: f64) -> Vec<Sent> {
         let mut sent = Vec::new();
         for place in 0..self.hosts.len() {
             let (name, is_busy) = self.hosts[place].clone();
@@ -239,7 +244,7 @@ async fn tasks(world: &mut World) -> Vec<Task> {
 }
 
 /// From now on the forger sends once a second, with the datagrams of the cluster.
-fn attack(world: &mut World, mut forger: Forger) {
+pub(crate) fn attack(world: &mut World, mut forger: Forger) {
     let mut sent_in = None;
     world.on_the_way(move |at: Timestamp, sent| {
         let second = at.as_nanos() / 1_000_000_000;

@@ -139,7 +139,7 @@ impl Browser {
 
     /// Goes somewhere, and waits until all of it is there.
     pub(crate) async fn visit(&mut self, address: &str) {
-        // The page before is complete, too: it is marked to be told from the next one.
+        // The previous page is complete, too; the mark distinguishes it from the next one.
         self.value("document.isLeft = true").await;
         let told = self.call("Page.navigate", json!({ "url": address })).await;
         assert!(told["errorText"].is_null(), "{address}: {told}");
