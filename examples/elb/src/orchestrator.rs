@@ -26,8 +26,8 @@ pub trait Orchestrator {
     ///
     /// # Errors
     ///
-    /// [`OrchestratorError::Conflict`] if the service has changed since it was read: read again
-    /// and decide again.
+    /// [`OrchestratorError::Conflict`] if the service has changed since it was read, in what a
+    /// decision depends on: read again and decide again.
     async fn scale(&mut self, service: &Service, replicas: u32) -> Result<(), OrchestratorError>;
 
     /// The services that have a label of this name, whatever its value.
@@ -91,6 +91,9 @@ pub struct Labelled {
     /// All its labels.
     pub labels: BTreeMap<String, String>,
 }
+
+/// What the labels of the autoscaler begin with.
+pub(crate) const LABEL_PREFIX: &str = "elb.";
 
 /// The label by which a node that was drained for a pool is known to whoever keeps the pool next.
 pub const DRAINED_FOR: &str = "elb.drained-for";
@@ -215,6 +218,22 @@ impl Service {
             .iter()
             .filter(|task| task.state == TaskState::Running);
         u32::try_from(running.count()).unwrap_or(u32::MAX)
+    }
+
+    /// Whether `now`, a later reading, agrees in all that a decision depends on: what the
+    /// configuration by labels, the limit and the rollout say, and the number of replicas.
+    pub(crate) fn is_decided_as(&self, now: &Self) -> bool {
+        let ours = |(label, _): &(&String, &String)| label.starts_with(LABEL_PREFIX);
+        self.id == now.id
+            && self.name == now.name
+            && self.scaling == now.scaling
+            && self.rollout == now.rollout
+            && self.cpu_limit == now.cpu_limit
+            && self
+                .labels
+                .iter()
+                .filter(ours)
+                .eq(now.labels.iter().filter(ours))
     }
 }
 

@@ -7,12 +7,10 @@ use toml::{Table, Value};
 use super::policy::{self, Policy};
 use super::value::wrong;
 use super::{ConfigError, Service};
+use crate::orchestrator::LABEL_PREFIX;
 
 /// The label by which a service asks to be balanced.
 pub const ENABLED: &str = "elb.enabled";
-
-/// What the labels begin with.
-const PREFIX: &str = "elb.";
 
 /// Short names of metrics, for labels.
 const SHORT: [(&str, &str); 5] = [
@@ -63,7 +61,7 @@ impl Labels {
         let mut policy = Table::new();
         let mut metrics: BTreeMap<String, Table> = BTreeMap::new();
         for (label, value) in labels {
-            let Some(key) = label.strip_prefix(PREFIX) else {
+            let Some(key) = label.strip_prefix(LABEL_PREFIX) else {
                 continue;
             };
             match key {

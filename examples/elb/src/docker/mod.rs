@@ -333,20 +333,24 @@ impl Orchestrator for Docker {
         }
         let path = format!("/services/{}", segment(&service.id.0));
         let fresh = self.ask::<Answer>(&path).await.map_err(about)?.json()?;
-        let Some(spec) = update::with_replicas(fresh, service, replicas)? else {
+        let Some(update) = update::with_replicas(fresh, service, replicas)? else {
             return Ok(());
         };
         let path = format!(
             "{path}/update?version={}&registryAuthFrom=spec",
-            service.version
+            update.version
         );
-        let answer = self.manager.post(&path, &spec).await.map_err(|failure| {
-            if failure.is_of_the_manager() {
-                // Whether it was applied is not known; reading again tells, elsewhere.
-                self.turn_to_the_next();
-            }
-            about(failure)
-        })?;
+        let answer = self
+            .manager
+            .post(&path, &update.spec)
+            .await
+            .map_err(|failure| {
+                if failure.is_of_the_manager() {
+                    // Whether it was applied is not known; reading again tells, elsewhere.
+                    self.turn_to_the_next();
+                }
+                about(failure)
+            })?;
         for warning in update::warnings(&answer) {
             warn!(service = service.name, "the engine warns: {warning}");
         }

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::script::{Reply, Script, apache, docker, every_field, names, service};
+use super::service::ServiceAnswer;
 use super::{Docker, EndpointError, Settings};
 use crate::orchestrator::{
-    Availability, Node, Orchestrator, OrchestratorError, Scaling, ServiceId, TaskState,
+    Availability, Node, Orchestrator, OrchestratorError, Scaling, Service, ServiceId, TaskState,
 };
 
 fn nodes() -> Value {
@@ -174,14 +176,48 @@ async fn nothing_is_sent_when_the_number_is_there_already() {
     assert_eq!(engine.lines(), ["GET /services/id-apache"]);
 }
 
-#[tokio::test]
-async fn a_service_that_changed_since_is_not_updated() {
-    let mut fresh = every_field("apache", 5);
+/// Every field, and the service read from it before somebody else wrote a new version.
+fn changed_since(change: impl FnOnce(&mut Value)) -> (Value, Service) {
+    let mut fresh = every_field("apache", 1);
+    let read = ServiceAnswer::deserialize(&fresh).unwrap();
     fresh["Version"]["Index"] = 24.into();
-    let engine = Script::tcp(vec![Reply::json(&fresh)]).await;
-    let refusal = docker(&[&engine]).scale(&apache(), 3).await;
-    assert_eq!(refusal, Err(OrchestratorError::Conflict));
-    assert_eq!(engine.lines(), ["GET /services/id-apache"]);
+    change(&mut fresh);
+    (fresh, read.into_service(Vec::new()))
+}
+
+#[tokio::test]
+async fn a_service_that_changed_in_what_decides_is_not_updated() {
+    let changes: [fn(&mut Value); 5] = [
+        |fresh| fresh["Spec"]["Mode"]["Replicated"]["Replicas"] = 5.into(),
+        |fresh| fresh["Spec"]["Labels"]["elb.max"] = "2".into(),
+        |fresh| fresh["Spec"]["Name"] = "apache2".into(),
+        |fresh| fresh["UpdateStatus"] = json!({ "State": "updating" }),
+        |fresh| {
+            fresh["Spec"]["TaskTemplate"]["Resources"] =
+                json!({ "Limits": { "NanoCPUs": 123_000_000 } });
+        },
+    ];
+    for change in changes {
+        let (fresh, read) = changed_since(change);
+        let engine = Script::tcp(vec![Reply::json(&fresh)]).await;
+        let refusal = docker(&[&engine]).scale(&read, 3).await;
+        assert_eq!(refusal, Err(OrchestratorError::Conflict), "{fresh}");
+        assert_eq!(engine.lines(), ["GET /services/id-apache"]);
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_changed_in_what_decides_nothing_is_updated_as_it_is_now() {
+    let (fresh, read) =
+        changed_since(|fresh| fresh["Spec"]["Labels"]["deployed-by"] = "somebody".into());
+    let engine = Script::tcp(vec![Reply::json(&fresh), Reply::json(&json!({}))]).await;
+    docker(&[&engine]).scale(&read, 3).await.unwrap();
+    let [_, update] = engine.received().try_into().unwrap();
+    assert_eq!(
+        update.line,
+        "POST /services/id-apache/update?version=24&registryAuthFrom=spec"
+    );
+    assert!(update.body.contains("somebody"), "{}", update.body);
 }
 
 #[tokio::test]

@@ -122,7 +122,7 @@ fn d1_somebody_who_never_rests_is_not_overwritten_and_does_not_stop_it() {
     let written = written.into_inner();
     let conflicts = balancer.metric("elb_conflicts_total").unwrap();
     println!("{written} foreign changes, {lost:?} of them too late; {conflicts} conflicts of ours");
-    assert!(written > 100 && conflicts > 0.0, "{written} {conflicts}");
+    assert!(written > 100, "{written}");
     assert_eq!(
         web.inspect()["Spec"]["Labels"]["touched"],
         written.to_string()
