@@ -27,9 +27,9 @@ use crate::source::Source;
 /// Who is seen with more addresses than this routes for others.
 const MOST_LEARNED: u8 = 16;
 
-/// Containers of a device that do not say their addresses, and addresses that may be theirs: of
-/// more than so many nothing is concluded.
-const MOST_HIDDEN: usize = 64;
+/// Containers of a device without reported addresses that are kept; one is enough to know that the
+/// device does not report all its addresses.
+const MOST_UNADDRESSED: usize = 64;
 
 /// By what an end of a packet is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,8 +89,9 @@ pub(super) struct Names {
     local: HashMap<(Device, NetworkAddress), Known>,
     /// Anywhere: the owner, or nobody if there are several.
     anywhere: HashMap<NetworkAddress, (Device, Option<Known>)>,
-    hidden: HashMap<Device, Hidden>,
-    guesses: u64,
+    /// Containers that their agent reports without an address. Which packets are theirs is not
+    /// concluded from what is left.
+    unaddressed: HashMap<Device, Vec<Owner>>,
     /// Addresses that are refused before the next search for owners that have gone.
     refusals_before_search: usize,
     /// Whose addresses somebody knows better than their agents.
@@ -134,20 +135,8 @@ impl World<'_> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Known {
     owner: Owner,
-    /// Number of the guess that it rests on.
-    guess: Option<u64>,
     /// Whether it was only seen behind another one.
     is_learned: bool,
-}
-
-/// The containers of a device that say that they have no address, and addresses of it that
-/// nobody says to have.
-#[derive(Clone, Debug, Default)]
-struct Hidden {
-    containers: Vec<Owner>,
-    addresses: Vec<Mac>,
-    /// Number of the guess that stands.
-    guess: Option<u64>,
 }
 
 impl Names {
@@ -164,16 +153,14 @@ impl Names {
         adapters: &HostAdapters<'_>,
         world: &mut World<'_>,
     ) {
-        let mut is_hidden = owner.is_container && !self.told.contains(&owner);
+        let mut is_unaddressed = owner.is_container && !self.told.contains(&owner);
         for adapter in adapters.adapters.iter() {
             for mac in adapter.mac_address.iter().filter(|mac| is_of_one(*mac)) {
-                is_hidden = false;
+                is_unaddressed = false;
                 self.assign(device, mac.into(), Known::said(owner), world);
             }
         }
-        if is_hidden || owner.is_container && self.hidden.contains_key(&device) {
-            self.note_hidden(device, owner, is_hidden, world);
-        }
+        self.note_unaddressed(device, owner, is_unaddressed, world);
     }
 
     /// Takes over what somebody knows better than the agent.
@@ -190,7 +177,7 @@ impl Names {
         if self.told.len() < world.limit {
             self.told.insert(owner);
         }
-        self.note_hidden(device, owner, false, world);
+        self.note_unaddressed(device, owner, false, world);
         self.assign(device, address, Known::said(owner), world);
     }
 
@@ -202,44 +189,22 @@ impl Names {
         is_inner: bool,
         sources: &Slab<Source>,
     ) -> Option<Owner> {
-        let stands = |known: &&Known| self.stands(device, known, sources);
+        let stands = |known: &&Known| self.stands(known, sources);
         if let Some(known) = self.local.get(&(device, address)).filter(stands) {
             return Some(known.owner);
         }
-        if !is_inner && self.hidden.contains_key(&device) {
+        if !is_inner && self.unaddressed.contains_key(&device) {
             return None;
         }
         let (_, known) = self.anywhere.get(&address)?;
         known.as_ref().filter(stands).map(|known| known.owner)
     }
 
-    /// The containers of a device of which one has this address, without anybody saying which;
-    /// none where there are more such addresses than containers to have them, or one has gone.
-    pub(super) fn candidates(
-        &self,
-        device: Device,
-        address: Mac,
-        sources: &Slab<Source>,
-    ) -> &[Owner] {
-        let Some(hidden) = self.hidden.get(&device) else {
-            return &[];
-        };
-        let containers = &hidden.containers[..];
-        let is_possible = hidden.addresses.contains(&address)
-            && hidden.addresses.len() <= containers.len()
-            && containers.len() < MOST_HIDDEN
-            && containers.iter().all(|owner| owner.is_valid(sources));
-        if is_possible { containers } else { &[] }
-    }
-
     /// Sees who is behind which address.
     pub(super) fn observe(&mut self, device: Device, level: &Level, world: &mut World<'_>) {
-        let Some((source, destination)) = level.mac else {
+        let Some((source, _)) = level.mac else {
             return;
         };
-        if !self.hidden.is_empty() {
-            self.observe_hidden(device, source, destination, world);
-        }
         let Some(ip) = &level.ip else { return };
         if ip.source.is_unspecified() || ip.source.is_multicast() {
             return;
@@ -269,9 +234,9 @@ impl Names {
         let before = self.local.len();
         self.local.retain(|_, known| known.owner.is_valid(sources));
         self.told.retain(|owner| owner.is_valid(sources));
-        self.hidden.retain(|_, hidden| {
-            let mut containers = hidden.containers.iter();
-            containers.any(|owner| owner.is_valid(sources))
+        self.unaddressed.retain(|_, containers| {
+            containers.retain(|owner| owner.is_valid(sources));
+            !containers.is_empty()
         });
         self.learned.retain(|owner, _| owner.is_valid(sources));
         if self.local.len() == before {
@@ -279,9 +244,7 @@ impl Names {
         }
         self.anywhere.clear();
         for ((device, address), known) in &self.local {
-            if known.guess.is_none() {
-                announce(self.anywhere.entry(*address), *device, *known, sources);
-            }
+            announce(self.anywhere.entry(*address), *device, *known, sources);
         }
     }
 
@@ -297,7 +260,7 @@ impl Names {
         if known == Some(now) {
             return;
         }
-        let standing = known.filter(|known| self.stands(device, known, world.sources));
+        let standing = known.filter(|known| self.stands(known, world.sources));
         match standing {
             // A host may call the address of one of its containers its own, not the reverse.
             Some(known) if known.owner.is_container && !now.owner.is_container => return,
@@ -316,9 +279,7 @@ impl Names {
             None => {}
         }
         self.local.insert((device, address), now);
-        if now.guess.is_none() {
-            announce(self.anywhere.entry(address), device, now, world.sources);
-        }
+        announce(self.anywhere.entry(address), device, now, world.sources);
     }
 
     /// Whether one more address of this owner can be kept. A reserved sender may use a quarter
@@ -342,89 +303,33 @@ impl Names {
         self.local.len() < limit
     }
 
-    /// Keeps in mind that a container has no address, or no longer.
-    fn note_hidden(&mut self, device: Device, owner: Owner, is_hidden: bool, world: &World<'_>) {
-        if !self.hidden.contains_key(&device) && (!is_hidden || self.hidden.len() >= world.limit) {
-            return;
-        }
-        let hidden = self.hidden.entry(device).or_default();
-        let before = hidden.containers.len();
-        hidden
-            .containers
-            .retain(|known| known.is_valid(world.sources) && (is_hidden || *known != owner));
-        if hidden.containers.len() < before {
-            // What was seen may have been of the one that left.
-            hidden.addresses.clear();
-            hidden.guess = None;
-        }
-        let is_known = hidden.containers.contains(&owner);
-        if is_hidden && !is_known && hidden.containers.len() < MOST_HIDDEN {
-            hidden.containers.push(owner);
-            if hidden.containers.len() > 1 {
-                hidden.guess = None;
-            }
-        }
-    }
-
-    /// An address that nobody says to have, and that talks to the host of its device over a
-    /// bridge, is that of the one container that does not say which it has. If there are more
-    /// such containers or addresses, nobody knows.
-    fn observe_hidden(
+    /// Keeps in mind that a container is reported without an address, or no longer.
+    fn note_unaddressed(
         &mut self,
         device: Device,
-        source: Mac,
-        destination: Mac,
-        world: &mut World<'_>,
+        owner: Owner,
+        is_unaddressed: bool,
+        world: &World<'_>,
     ) {
-        if !self.hidden.contains_key(&device) {
-            return;
-        }
-        let owner = |mac: Mac| {
-            let known = self.local.get(&(device, mac.into()));
-            known.filter(|known| self.stands(device, known, world.sources))
+        let is_full = self.unaddressed.len() >= world.limit;
+        let containers = match self.unaddressed.entry(device) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(_) if !is_unaddressed || is_full => return,
+            Entry::Vacant(new) => new.insert(Vec::new()),
         };
-        let is_host = |mac: Mac| owner(mac).is_some_and(|known| !known.owner.is_container);
-        let unknown = match (owner(source), owner(destination)) {
-            (None, Some(_)) if is_host(destination) => source,
-            (Some(_), None) if is_host(source) => destination,
-            _ => return,
-        };
-        if !is_of_one(unknown) || !is_made_up(unknown) {
-            return;
+        containers.retain(|known| *known != owner && known.is_valid(world.sources));
+        if is_unaddressed && containers.len() < MOST_UNADDRESSED {
+            containers.push(owner);
         }
-        let Some(hidden) = self.hidden.get_mut(&device) else {
-            return;
-        };
-        if hidden.addresses.contains(&unknown) || hidden.addresses.len() >= MOST_HIDDEN {
-            return;
-        }
-        hidden.addresses.push(unknown);
-        match (&hidden.containers[..], &hidden.addresses[..]) {
-            (&[owner], &[address]) if owner.is_valid(world.sources) => {
-                self.guesses += 1;
-                hidden.guess = Some(self.guesses);
-                let known = Known {
-                    guess: hidden.guess,
-                    ..Known::said(owner)
-                };
-                self.assign(device, address.into(), known, world);
-            }
-            // What was concluded is taken back.
-            (_, [_, _, ..]) => hidden.guess = None,
-            _ => {}
+        if containers.is_empty() {
+            self.unaddressed.remove(&device);
         }
     }
 
     /// Whether it can still be believed.
-    fn stands(&self, device: Device, known: &Known, sources: &Slab<Source>) -> bool {
+    fn stands(&self, known: &Known, sources: &Slab<Source>) -> bool {
         let is_router = || self.learned.get(&known.owner) == Some(&MOST_LEARNED);
-        known.owner.is_valid(sources)
-            && (known.guess.is_none()
-                || self
-                    .hidden
-                    .get(&device)
-                    .is_some_and(|hidden| hidden.guess == known.guess))
-            && !(known.is_learned && is_router())
+        known.owner.is_valid(sources) && !(known.is_learned && is_router())
     }
 }
 
@@ -432,7 +337,6 @@ impl Known {
     fn said(owner: Owner) -> Self {
         Self {
             owner,
-            guess: None,
             is_learned: false,
         }
     }
@@ -482,9 +386,4 @@ fn announce(
 /// Whether it can be the address of one adapter.
 fn is_of_one(Mac(octets): Mac) -> bool {
     octets != [0; 6] && octets[0] & 1 == 0
-}
-
-/// Whether it was given out by software, as those of containers are.
-fn is_made_up(Mac(octets): Mac) -> bool {
-    octets[0] & 2 != 0
 }

@@ -3,9 +3,7 @@
 use core::cell::OnceCell;
 
 use sflow_v5::flow::ExtendedEntities;
-use sflow_v5::{
-    DataSource, DataSourceKind, DiscardedPacket, DropReason, FlowSample, Interface, Mac,
-};
+use sflow_v5::{DataSource, DataSourceKind, DiscardedPacket, DropReason, FlowSample, Interface};
 
 use crate::agent::Agent;
 use crate::flow::dns::Dns;
@@ -52,8 +50,6 @@ pub(super) struct Seen<'a, 'w> {
 #[derive(Clone, Copy, Debug, Default)]
 struct End {
     container: Option<Owner>,
-    /// A container of the same service, if that is known and the container is not.
-    kin: Option<Owner>,
     host: Option<Owner>,
 }
 
@@ -210,15 +206,7 @@ impl<'a, 'w> Seen<'a, 'w> {
                 host.filter(|owner| !owner.is_container())
             }
         };
-        let kin = match (container, mac) {
-            (None, Some(mac)) if !is_inner && by_mac.is_none() => self.kin(mac, names),
-            _ => None,
-        };
-        End {
-            container,
-            kin,
-            host,
-        }
+        End { container, host }
     }
 
     /// Whether an address that an agent reports may name the end of a packet here. Addresses that
@@ -230,16 +218,6 @@ impl<'a, 'w> Seen<'a, 'w> {
         let source = self.site.sources.get(owner.place);
         let agent = source.and_then(|source| self.site.agents.get(source.agent));
         agent.is_some_and(|agent| agent.is_reserved)
-    }
-
-    /// One of the containers that may have this address, if all of these are of one service.
-    fn kin(&self, mac: Mac, names: &Names) -> Option<Owner> {
-        let candidates = names.candidates(self.site.device, mac, self.site.sources);
-        let (first, others) = candidates.split_first()?;
-        let of = |owner: &Owner| service(self.name(Some(*owner)));
-        let known = of(first);
-        let is_one = known != Raw::Absent && others.iter().all(|other| of(other) == known);
-        is_one.then_some(*first)
     }
 
     /// Who the agent says is at an end.
@@ -266,7 +244,7 @@ impl<'a, 'w> Seen<'a, 'w> {
     }
 
     fn service(&self, end: End) -> Raw<'_> {
-        service(self.name(end.container.or(end.kin)))
+        service(self.name(end.container))
     }
 
     fn name_of(&self, source: Option<DataSource>) -> Raw<'_> {

@@ -28,13 +28,10 @@ impl Registry {
     /// and the addresses of agents. These are learned as long as such a definition is watched,
     /// so names may be absent for a polling interval.
     ///
-    /// Agents that cannot see into their containers say that these have no adapters. Then one
-    /// thing is concluded: an address made up by software that talks to its host directly, and
-    /// that nobody says to have, is that of the only container of that host without an adapter.
-    /// As soon as there are two such addresses or containers this is taken back. If all such
-    /// containers are of one service, and there are not more such addresses than containers, the
-    /// service is known all the same. Whoever knows more, such as an orchestrator,
-    /// [tells](Self::tell_address).
+    /// Some agents report their containers without adapters. Their packets are named only if the
+    /// agent names the ends of each sample (Host sFlow with `docker { markTraffic = on }`), or if
+    /// somebody who knows the addresses [tells](Self::tell_address) them. No address is given to a
+    /// container because no other one is left.
     ///
     /// # Errors
     ///

@@ -112,38 +112,24 @@ fn one_address_on_two_hosts_is_two() {
 }
 
 #[test]
-fn the_only_container_without_an_adapter_has_the_only_unknown_address() {
+fn a_container_without_an_adapter_is_named_only_by_somebody_who_knows_its_address() {
     let mut world = World::new();
-    let id = world.watch("keys=container.src,mac.src;value=frames;smooth=off");
+    let id = world.watch("keys=container.src,service.src;value=frames;smooth=off");
     let mut agent = Agent::new(1);
     agent.host(&mut world, "node1", &[BRIDGE]);
     agent.container(&mut world, 1, WEB, &[]);
-    let from = |last| {
-        Udp {
-            macs: (mac(last), BRIDGE),
-            ..Udp::between(last, 9)
-        }
-        .bytes()
+    let packet = Udp {
+        macs: (mac(1), BRIDGE),
+        ..Udp::between(1, 9)
     };
-    // Not everybody who is seen talks to the host.
-    agent.see(&mut world, &Udp::between(4, 5).bytes(), 100);
-    agent.see(&mut world, &from(1), 100);
-    assert_eq!(
-        world.rows(id),
-        [
-            "- 02:42:00:00:00:04 100".to_owned(),
-            format!("{WEB} 02:42:00:00:00:01 100"),
-        ]
-    );
-    // A second one takes the conclusion back.
-    agent.see(&mut world, &from(2), 100);
-    agent.see(&mut world, &from(1), 100);
-    assert!(
-        world
-            .rows(id)
-            .contains(&"- 02:42:00:00:00:01 100".to_owned())
-    );
-    // Somebody who knows better.
+    agent.see(&mut world, &packet.bytes(), 100);
+    // No other container and no other address is left, which proves nothing.
+    agent.see(&mut world, &packet.bytes(), 100);
+    assert_eq!(world.rows(id), ["- - 200"]);
+    // The other container reports its address. That leaves only one for the first.
+    agent.container(&mut world, 2, DB, &[mac(2)]);
+    agent.see(&mut world, &packet.bytes(), 100);
+    assert_eq!(world.rows(id), ["- - 300"]);
     let container = world.registry.entities(crate::support::at(0.0));
     let container = container
         .filter(|known| known.name() == WEB)
@@ -151,12 +137,25 @@ fn the_only_container_without_an_adapter_has_the_only_unknown_address() {
     let container = container.collect::<Vec<_>>()[0];
     assert!(world.registry.tell_address(container, mac(1)));
     agent.container(&mut world, 1, WEB, &[]);
-    agent.see(&mut world, &from(1), 100);
-    assert!(
-        world
-            .rows(id)
-            .contains(&format!("{WEB} 02:42:00:00:00:01 200"))
+    agent.see(&mut world, &packet.bytes(), 100);
+    assert_eq!(
+        world.rows(id),
+        ["- - 300".to_owned(), format!("{WEB} web 100")]
     );
+}
+
+#[test]
+fn an_address_known_elsewhere_names_nothing_where_containers_report_none() {
+    let mut world = World::new();
+    let id = world.watch("keys=container.src;value=frames;smooth=off");
+    let (mut first, mut second) = (Agent::new(1), Agent::new(2));
+    first.container(&mut world, 1, WEB, &[mac(1)]);
+    second.container(&mut world, 1, DB, &[]);
+    second.see(&mut world, &Udp::between(1, 9).bytes(), 100);
+    assert_eq!(world.rows(id), ["- 100"]);
+    second.container(&mut world, 1, DB, &[mac(3)]);
+    second.see(&mut world, &Udp::between(1, 9).bytes(), 100);
+    assert_eq!(world.rows(id), ["- 100".to_owned(), format!("{WEB} 100")]);
 }
 
 #[test]
@@ -234,85 +233,4 @@ fn a_container_that_routes_is_not_all_whom_it_routes_for() {
     };
     agent.see(&mut world, &home.bytes(), 100);
     assert_eq!(world.rows(id), ["- 20000", "gateway 100"]);
-}
-
-#[test]
-fn what_was_concluded_is_taken_back_and_concluded_again() {
-    let mut world = World::new();
-    let id =
-        world.watch("keys=container.src;value=frames;smooth=off;filter=mac.dst=02:42:00:00:00:b0");
-    let mut agent = Agent::new(1);
-    agent.host(&mut world, "node1", &[BRIDGE]);
-    agent.container(&mut world, 1, WEB, &[]);
-    let packet = Udp {
-        macs: (mac(1), BRIDGE),
-        ..Udp::between(1, 9)
-    };
-    let expect = |world: &mut World, agent: &mut Agent, rows: &[String]| {
-        agent.see(world, &packet.bytes(), 100);
-        assert_eq!(world.rows(id), rows);
-    };
-    expect(&mut world, &mut agent, &[format!("{WEB} 100")]);
-    expect(&mut world, &mut agent, &[format!("{WEB} 200")]);
-    agent.container(&mut world, 2, DB, &[]);
-    expect(
-        &mut world,
-        &mut agent,
-        &[format!("{WEB} 200"), "- 100".to_owned()],
-    );
-    agent.container(&mut world, 2, DB, &[mac(2)]);
-    expect(
-        &mut world,
-        &mut agent,
-        &[format!("{WEB} 300"), "- 100".to_owned()],
-    );
-}
-
-#[test]
-fn a_service_is_known_where_the_container_is_not() {
-    let mut world = World::new();
-    let id = world.watch("keys=container.src,service.src,service.dst;value=frames;smooth=off");
-    let mut agent = Agent::new(1);
-    agent.host(&mut world, "node1", &[BRIDGE]);
-    agent.container(&mut world, 1, WEB, &[]);
-    agent.container(&mut world, 2, "web.2.oqtqmjcikzag3dgfumgkfqljs", &[]);
-    let from = |last| {
-        Udp {
-            macs: (mac(last), BRIDGE),
-            ..Udp::between(last, 9)
-        }
-        .bytes()
-    };
-    let to = Udp {
-        macs: (BRIDGE, mac(1)),
-        ..Udp::between(9, 1)
-    };
-    agent.see(&mut world, &from(1), 100);
-    agent.see(&mut world, &from(2), 100);
-    agent.see(&mut world, &to.bytes(), 100);
-    assert_eq!(world.rows(id), ["- web - 200", "- - web 100"]);
-    // There is one more address than containers: somebody else is there.
-    agent.see(&mut world, &from(3), 100);
-    agent.see(&mut world, &from(1), 100);
-    assert_eq!(world.rows(id), ["- - - 200", "- web - 200", "- - web 100"]);
-}
-
-#[test]
-fn of_two_services_nobody_knows_which() {
-    let mut world = World::new();
-    let id = world.watch("keys=service.src;value=frames;smooth=off");
-    let mut agent = Agent::new(1);
-    agent.host(&mut world, "node1", &[BRIDGE]);
-    agent.container(&mut world, 1, WEB, &[]);
-    agent.container(&mut world, 2, DB, &[]);
-    let packet = Udp {
-        macs: (mac(1), BRIDGE),
-        ..Udp::between(1, 9)
-    };
-    agent.see(&mut world, &packet.bytes(), 100);
-    assert_eq!(world.rows(id), ["- 100"]);
-    // One of them says what it has: the other address is that of the other container.
-    agent.container(&mut world, 2, DB, &[mac(2)]);
-    agent.see(&mut world, &packet.bytes(), 100);
-    assert_eq!(world.rows(id), ["- 100", "web 100"]);
 }
