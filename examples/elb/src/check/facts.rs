@@ -176,6 +176,8 @@ pub struct AgentFacts {
     pub packet_samples: u64,
     /// Packet samples among those that do not say how many packets they stand for.
     pub unscaled_samples: u64,
+    /// Packet samples among those that name the container at an end (`extended_entities`).
+    pub named_samples: u64,
     /// How its uptime goes; `None` until it was heard for some seconds.
     pub uptime: Option<Pace>,
 }

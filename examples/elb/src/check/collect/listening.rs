@@ -140,6 +140,7 @@ impl Listening {
                 interval: intervals.get(&status.key).copied(),
                 packet_samples: seen.map_or(0, |seen| seen.packet_samples),
                 unscaled_samples: seen.map_or(0, |seen| seen.unscaled_samples),
+                named_samples: seen.map_or(0, |seen| seen.named_samples),
                 uptime: seen.and_then(Seen::uptime),
             }
         });

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use sflow_metrics::{AgentKey, Timestamp};
 use sflow_v5::counter::HostAdapters;
+use sflow_v5::flow::ExtendedEntities;
 use sflow_v5::{DataSource, Datagram, Header, Sample};
 
 use crate::check::Pace;
@@ -31,9 +32,10 @@ pub(super) struct Seen {
     begun: (Timestamp, Header),
     newest: (Timestamp, Header),
     is_backwards: bool,
-    /// Packet samples, and those of them without a rate.
+    /// Packet samples, those of them without a rate, and those that name the container at an end.
     pub(super) packet_samples: u64,
     pub(super) unscaled_samples: u64,
+    pub(super) named_samples: u64,
 }
 
 impl Witness {
@@ -59,6 +61,7 @@ impl Witness {
                 Sample::Flow(flow) => {
                     seen.packet_samples += 1;
                     seen.unscaled_samples += u64::from(flow.sampling_rate == 0);
+                    seen.named_samples += u64::from(flow.find::<ExtendedEntities>().is_some());
                 }
                 Sample::Counters(counters) if self.with_adapter.len() < MOST_SOURCES => {
                     let adapters = counters.find::<HostAdapters<'_>>();
@@ -89,6 +92,7 @@ impl Seen {
             is_backwards: false,
             packet_samples: 0,
             unscaled_samples: 0,
+            named_samples: 0,
         }
     }
 

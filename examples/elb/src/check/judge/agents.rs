@@ -134,18 +134,17 @@ fn samples(findings: &mut Findings, about: &str, agent: &AgentFacts, heard: &Hea
         containers.filter(|container| container.agent == agent.key)
     };
     let without = mine().filter(|container| !container.has_adapter).count();
-    // Of a single one it can be concluded.
-    if without > 1 {
+    if without > 0 && agent.named_samples == 0 {
         findings.note(
             "no-adapters",
             about,
             format!(
-                "of {without} of its {} it does not say the MAC addresses: packet samples cannot \
-                 be told apart, and there is no fast signal for them",
+                "it reports no MAC address for {without} of its {}, and its packet samples name \
+                 no container: those have no fast signal",
                 counted(mine().count(), "container")
             ),
-            "let it look into the containers' network namespaces: it needs root and the host's \
-             PID namespace",
+            "Host sFlow: set `docker { markTraffic = on }` in hsflowd.conf (version 2.0.30 or \
+             newer); `elb agent`: it needs root and the host's PID namespace",
         );
     }
 }

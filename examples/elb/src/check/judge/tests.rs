@@ -87,6 +87,7 @@ fn healthy() -> Facts {
         interval: Some(Duration::from_secs(10)),
         packet_samples: 40,
         unscaled_samples: 0,
+        named_samples: 0,
         uptime: Some(Pace {
             rate: 1.0,
             is_backwards: false,
@@ -307,4 +308,16 @@ fn names_that_were_cut_are_known_with_and_without_an_id() {
         let wrong = usize::from(uuid.is_some());
         assert_eq!(Findings::of(&facts).count(Wrong), wrong);
     }
+}
+
+#[test]
+fn containers_without_adapters_are_named_by_samples_of_marked_traffic() {
+    let mut facts = healthy();
+    heard(&mut facts).containers[1].has_adapter = false;
+    agent(&mut facts).named_samples = 12;
+    let findings = Findings::of(&facts);
+    assert!(
+        findings.iter().all(|finding| finding.id != "no-adapters"),
+        "{findings}"
+    );
 }

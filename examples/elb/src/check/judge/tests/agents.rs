@@ -87,12 +87,11 @@ pub(super) const CASES: &[Case] = &[
         |facts| {
             let mut bare = heard(facts).containers[1].clone();
             bare.has_adapter = false;
-            heard(facts).containers[1].has_adapter = false;
             heard(facts).containers.push(bare);
         },
         Note,
         "no-adapters",
-        &["of 2 of its 2 containers", "MAC"],
+        &["1 of its 2 containers", "docker { markTraffic = on }"],
     ),
     (
         |facts| {
