@@ -251,8 +251,7 @@ impl Source {
                 .filter(|_| is_readable)
                 .and_then(|it| readings.place(it, 0, &mut |bytes| allowance.charge(bytes, health)));
             if let Some(place) = place {
-                numbers.read(&record);
-                readings.take(place, 0, numbers, &mut measure, health);
+                readings.take(place, 0, &record, numbers, &mut measure, health);
             }
         }
         self.is_unconfirmed = true;
@@ -346,11 +345,8 @@ impl Source {
                 continue;
             };
             hint = place + 1;
-            numbers.read(record);
-            match self
-                .readings
-                .take(place, self.samples, numbers, measure, health)
-            {
+            let (readings, sample) = (&mut self.readings, self.samples);
+            match readings.take(place, sample, record, numbers, measure, health) {
                 Taken::Began => has_begun = true,
                 Taken::Measured { advanced } => {
                     self.has_rates = true;
