@@ -110,8 +110,7 @@ impl Registry {
             order,
             descr,
             &mut allowance,
-            measure,
-            &mut self.numbers,
+            (measure, &mut self.numbers),
             &mut self.health,
         );
         agent.status.samples += 1;

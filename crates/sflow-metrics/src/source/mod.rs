@@ -282,8 +282,7 @@ impl Source {
         order: Order,
         descr: Option<HostDescr<'_>>,
         allowance: &mut Allowance<'_>,
-        measure: &mut Measure<'_>,
-        numbers: &mut Numbers,
+        (measure, numbers): (&mut Measure<'_>, &mut Numbers),
         health: &mut Health,
     ) {
         let now = arrival.moment;
