@@ -162,6 +162,17 @@ impl Ring {
         self.span = span.max(1);
     }
 
+    /// Drops the slots that are too old once there is one of this number.
+    pub(crate) fn drop_old(&mut self, number: u64) {
+        if self.slots.back().is_some_and(|last| last.number >= number) {
+            return;
+        }
+        let oldest = number.saturating_add(1).saturating_sub(self.span);
+        while self.slots.front().is_some_and(|slot| slot.number < oldest) {
+            self.slots.pop_front();
+        }
+    }
+
     /// Adds a reading; one that is older than the ring is dropped. One that is older by more than
     /// twice its length shows that the clock was set back: the ring starts again with it.
     pub(crate) fn push(&mut self, number: u64, reading: Partial) {
@@ -172,10 +183,7 @@ impl Ring {
             }
             Some(last) if last.number > number => {}
             _ => {
-                let oldest = number.saturating_add(1).saturating_sub(self.span);
-                while self.slots.front().is_some_and(|slot| slot.number < oldest) {
-                    self.slots.pop_front();
-                }
+                self.drop_old(number);
                 let partial = reading;
                 self.slots.push_back(Slot { number, partial });
                 return;

@@ -246,6 +246,12 @@ impl Structure {
         &STRUCTURES
     }
 
+    /// Whether any of its fields are kept.
+    #[inline]
+    pub(crate) const fn has_columns(&self) -> bool {
+        !self.counters.is_empty() || !self.gauges.is_empty()
+    }
+
     /// The place in [`all`](Self::all) of the structure of this number.
     #[inline]
     pub(crate) fn index_of(format: DataFormat) -> Option<usize> {

@@ -8,6 +8,10 @@ use super::datagram::{at_most, is_forward};
 /// jump, not loss.
 const MOST_PER_SECOND: f64 = 100.0;
 
+/// Samples by which the sequence can be ahead whatever the time between the two: as many as
+/// [`MOST_PER_SECOND`] allows for no time at all.
+const BURST: u32 = 10;
+
 /// Where a counters sample stands among those of its source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
@@ -61,12 +65,17 @@ pub(crate) fn order(
 
 /// Whether a sample can be so far ahead of the one before it.
 pub(crate) fn continues(ahead: u32, elapsed: Duration) -> bool {
-    is_forward(ahead) && ahead <= at_most(MOST_PER_SECOND, elapsed)
+    is_forward(ahead) && (ahead <= BURST || ahead <= at_most(MOST_PER_SECOND, elapsed))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn burst_is_what_the_rate_allows_for_no_time() {
+        assert_eq!(BURST, at_most(MOST_PER_SECOND, Duration::ZERO));
+    }
 
     #[test]
     fn samples_are_ordered() {

@@ -8,10 +8,15 @@ use crate::discipline::sample::Order;
 use crate::event::EventKind;
 use crate::kind::{EntityId, EntityKind};
 use crate::memory::{Account, Allowance};
-use crate::source::{Arrival, Begin, Source, says_it_stopped};
+use crate::source::{Arrival, Begin, Measure, Source, says_it_stopped};
 
 impl Registry {
-    pub(super) fn counters(&mut self, agent_place: u32, arrival: &Arrival<'_, '_>) {
+    pub(super) fn counters(
+        &mut self,
+        agent_place: u32,
+        arrival: &Arrival<'_, '_>,
+        measure: &mut Measure<'_>,
+    ) {
         let data_source = arrival.sample.source_id;
         let descr = arrival.sample.find::<HostDescr<'_>>();
         let Some(agent) = self.agents.get(agent_place) else {
@@ -105,7 +110,7 @@ impl Registry {
             order,
             descr,
             &mut allowance,
-            &mut self.numbers,
+            (measure, &mut self.numbers),
             &mut self.health,
         );
         agent.status.samples += 1;

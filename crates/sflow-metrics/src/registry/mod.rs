@@ -28,7 +28,7 @@ use crate::health::Health;
 use crate::kind::EntityKind;
 use crate::memory::{Account, Ledger};
 use crate::slab::Slab;
-use crate::source::{Arrival, Numbers, Source, Standing, Watch};
+use crate::source::{Arrival, Measure, Numbers, Source, Standing, Watch};
 use crate::threshold::Alarms;
 use crate::timestamp::Timestamp;
 use admission::Admission;
@@ -175,6 +175,8 @@ impl Registry {
             session,
             in_order,
         };
+        let ceilings = self.config.ceilings.clone();
+        let mut measure = Measure::new(moment, &ceilings);
         let mut samples = datagram.samples();
         while let Some(sample) = &samples.next() {
             match sample {
@@ -188,6 +190,7 @@ impl Registry {
                             session,
                             in_order,
                         },
+                        &mut measure,
                     );
                 }
                 Sample::RtMetric(said) => {

@@ -106,13 +106,18 @@ impl Source {
             };
             ring.span(watch.slots);
             let before = ring.heap_bytes();
-            let charged = if ring.has(number) { 0 } else { Ring::SLOT };
+            ring.drop_old(number);
+            let needed = if ring.has(number) { 0 } else { Ring::SLOT };
+            // Usually the new slot takes the place of one that was dropped.
+            let charged = needed.saturating_sub(before - ring.heap_bytes());
             if charged > 0 && !allowance.charge(charged, health) {
                 continue;
             }
             ring.push(number, Partial::reading(self.last_seen, value, seconds));
-            let after = ring.heap_bytes();
-            allowance.release((before + charged).saturating_sub(after));
+            let freed = (before + charged).saturating_sub(ring.heap_bytes());
+            if freed > 0 {
+                allowance.release(freed);
+            }
         }
     }
 

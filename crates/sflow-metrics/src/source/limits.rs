@@ -7,7 +7,7 @@ use crate::config::Ceilings;
 pub(super) type AtMost = [u64; Ceiling::ALL.len()];
 
 /// What bounds the counters of a source: its processors, and bytes per second on its line.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Limits {
     pub(super) processors: Option<f64>,
     pub(super) line_rate: Option<f64>,

@@ -8,8 +8,8 @@ use crate::discipline::interval::{Clock, Interval, Moment, interval};
 const PATIENCE: u8 = 2;
 
 /// Measures the interval of a sample, and what counters can have done in it, once for all
-/// structures that were last read together.
-pub(super) struct Measure<'c> {
+/// structures and sources of a datagram that were last read together.
+pub(crate) struct Measure<'c> {
     pub(super) now: Moment,
     /// Whether the agent's clock has disagreed with arrival.
     pub(super) is_disputed: bool,
@@ -22,18 +22,30 @@ pub(super) struct Measure<'c> {
 }
 
 impl<'c> Measure<'c> {
-    /// Begins at this moment, after so many samples in a row whose clock was disputed.
-    pub(super) fn new(now: Moment, disputes: u8, limits: Limits, ceilings: &'c Ceilings) -> Self {
+    /// For the samples of a datagram that was received at this moment.
+    pub(crate) fn new(now: Moment, ceilings: &'c Ceilings) -> Self {
         Self {
             now,
             is_disputed: false,
-            disputes,
-            limits,
+            disputes: 0,
+            limits: Limits::default(),
             ceilings,
             last: None,
             interval: Interval::None,
             at_most: [0; Ceiling::ALL.len()],
         }
+    }
+
+    /// Begins a sample of a source with these limits, after `disputes` samples in a row whose
+    /// clock was disputed.
+    pub(super) fn begin(&mut self, disputes: u8, limits: Limits) {
+        // Only a disputed interval depends on the number of disputes.
+        if self.is_disputed || self.limits != limits {
+            self.last = None;
+        }
+        self.is_disputed = false;
+        self.disputes = disputes;
+        self.limits = limits;
     }
 
     /// The time since a moment, and how much counters can have gone up in it.

@@ -31,7 +31,7 @@ pub(crate) use custom::Custom;
 use custom::NoRoom;
 pub(crate) use life::says_it_stopped;
 use limits::Limits;
-use measure::Measure;
+pub(crate) use measure::Measure;
 pub(crate) use name::Name;
 pub(crate) use numbers::Numbers;
 use pace::Pace;
@@ -241,8 +241,8 @@ impl Source {
         self.reject_jump(allowance, health);
         let config = allowance.config;
         let mut readings = Readings::default();
-        let limits = self.limits();
-        let mut measure = Measure::new(arrival.moment, 0, limits, &config.ceilings);
+        let mut measure = Measure::new(arrival.moment, &config.ceilings);
+        measure.begin(0, self.limits());
         for record in arrival.sample.records() {
             let structure = Structure::index_of(record.format());
             let is_readable = !matches!(record, CounterRecord::Malformed(..));
@@ -251,8 +251,7 @@ impl Source {
                 .filter(|_| is_readable)
                 .and_then(|it| readings.place(it, 0, &mut |bytes| allowance.charge(bytes, health)));
             if let Some(place) = place {
-                numbers.read(&record);
-                readings.take(place, 0, numbers, &mut measure, health);
+                readings.take(place, 0, &record, numbers, &mut measure, health);
             }
         }
         self.is_unconfirmed = true;
@@ -283,10 +282,10 @@ impl Source {
         order: Order,
         descr: Option<HostDescr<'_>>,
         allowance: &mut Allowance<'_>,
-        numbers: &mut Numbers,
+        (measure, numbers): (&mut Measure<'_>, &mut Numbers),
         health: &mut Health,
     ) {
-        let (now, config) = (arrival.moment, allowance.config);
+        let now = arrival.moment;
         let missing = match order {
             Order::Next { missing } => missing,
             Order::Old | Order::Jump => return,
@@ -333,8 +332,7 @@ impl Source {
             self.rename(descr.hostname, allowance, health);
         }
 
-        let limits = self.limits();
-        let mut measure = Measure::new(now, self.disputes, limits, &config.ceilings);
+        measure.begin(self.disputes, self.limits());
         let mut has_begun = false;
         let mut hint = 0;
         let mut records = arrival.sample.records();
@@ -346,11 +344,8 @@ impl Source {
                 continue;
             };
             hint = place + 1;
-            numbers.read(record);
-            match self
-                .readings
-                .take(place, self.samples, numbers, &mut measure, health)
-            {
+            let (readings, sample) = (&mut self.readings, self.samples);
+            match readings.take(place, sample, record, numbers, measure, health) {
                 Taken::Began => has_begun = true,
                 Taken::Measured { advanced } => {
                     self.has_rates = true;
@@ -394,8 +389,8 @@ impl Source {
         self.session = session;
         self.uptime = now.uptime;
         self.last_seen = now.received_at;
-        let limits = self.limits();
-        let mut measure = Measure::new(now, self.disputes, limits, &config.ceilings);
+        let mut measure = Measure::new(now, &config.ceilings);
+        measure.begin(self.disputes, self.limits());
         for named in said.metrics {
             if !heard.keeps(named.name) {
                 health.custom_metrics_unused += 1;

@@ -23,7 +23,7 @@ impl Numbers {
     };
 
     /// Reads all fields of a record.
-    #[inline]
+    #[inline(always)]
     pub(super) fn read(&mut self, record: &CounterRecord<'_>) {
         let (bits, mut floats) = (&mut self.bits, 0);
         record.each_known(|field, value| {

@@ -1,6 +1,6 @@
 //! The last readings of a source, by structure and column.
 
-use sflow_v5::DataFormat;
+use sflow_v5::{CounterRecord, DataFormat};
 use smallvec::SmallVec;
 
 use super::measure::Measure;
@@ -104,11 +104,13 @@ impl Readings {
     }
 
     /// Takes the fields of a record over, which stands in the source's sample of this number.
+    #[inline(always)]
     pub(crate) fn take(
         &mut self,
         place: usize,
         sample: u64,
-        numbers: &Numbers,
+        record: &CounterRecord<'_>,
+        numbers: &mut Numbers,
         measure: &mut Measure<'_>,
         health: &mut Health,
     ) -> Taken {
@@ -118,10 +120,13 @@ impl Readings {
         let (baselines, cells) = cells.split_at_mut(structure.counters.len());
         let (steps, gauges) = cells.split_at_mut(structure.counters.len());
 
-        for (gauge, column) in gauges.iter_mut().zip(structure.gauges) {
-            *gauge = numbers.bits(column.field);
+        if structure.has_columns() {
+            numbers.read(record);
+            for (gauge, column) in gauges.iter_mut().zip(structure.gauges) {
+                *gauge = numbers.bits(column.field);
+            }
+            head[FLOATS] = numbers.floats();
         }
-        head[FLOATS] = numbers.floats();
 
         let before = Moment {
             uptime: head[UPTIME_AND_SAMPLE] as u32,
