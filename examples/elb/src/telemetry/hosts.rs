@@ -5,6 +5,10 @@ use sflow_metrics::{Query, Registry, Timestamp};
 use super::trust::Trust;
 use crate::policy::HostLoad;
 
+/// Bits per second that tun and tap devices report, whatever they carry. No interface of a host
+/// that runs containers is as slow, so it says nothing about how busy the host is.
+const NOMINAL_SPEED: u64 = 10_000_000;
+
 /// How busy the nodes are, by the readings of their agents.
 #[derive(Debug, Default)]
 pub struct Hosts<'t> {
@@ -18,6 +22,9 @@ impl<'t> Hosts<'t> {
         let mut interfaces: HashMap<usize, f64> = HashMap::new();
         if let Ok(query) = "max:ifinutilization,max:ifoututilization".parse::<Query>() {
             for answer in registry.answers(now, &query) {
+                if answer.entity().speed().is_some_and(|speed| speed <= NOMINAL_SPEED) {
+                    continue;
+                }
                 let values = [answer.value(0), answer.value(1)];
                 let busiest = values.iter().flatten().map(|(value, _)| *value);
                 if let Some(busiest) = busiest.reduce(f64::max)
