@@ -62,32 +62,38 @@ pub(super) fn label<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
     Some(Layer::Mpls(label))
 }
 
+fn labelled<'a>(walk: &mut Layers<'a>, behind: Input<'a>, label: u32) {
+    match identify(behind, label) {
+        Ok(Next::Ethernet) => walk.enter(behind, Next::Ethernet, Tunnel::Pseudowire { label }),
+        Ok(next) => walk.follow(behind, next),
+        Err(stop) => walk.end(behind, stop),
+    }
+}
+
 /// No field tells what follows the last label: IP, or a pseudowire that carries Ethernet, with
 /// or without a control word.
-fn labelled<'a>(walk: &mut Layers<'a>, behind: Input<'a>, label: u32) {
+fn identify(behind: Input<'_>, label: u32) -> Result<Next, Stop> {
     let first = behind.bytes.first().copied();
     let version = first.map(|byte| byte >> 4);
     let is_announced = EXPLICIT_NULL
         .iter()
         .any(|(reserved, announced)| *reserved == label && Some(*announced) == version);
-    let tunnel = Tunnel::Pseudowire { label };
     let word = behind.bytes.first_chunk::<4>();
     let behind_word = word.map(|word| behind.behind(word));
     let (header, needed) = guess::needed(behind);
     if is_announced || version == Some(4) && guess::is_ip(behind) {
-        walk.follow(behind, Next::Ip);
+        Ok(Next::Ip)
     } else if guess::is_ethernet(behind) {
-        walk.enter(behind, Next::Ethernet, tunnel);
+        Ok(Next::Ethernet)
     } else if version == Some(6) && guess::is_ip(behind) {
-        walk.follow(behind, Next::Ip);
+        Ok(Next::Ip)
     } else if version == Some(0) && behind_word.is_some_and(guess::is_ethernet) {
-        walk.follow(behind, Next::ControlWord(label));
+        Ok(Next::ControlWord(label))
     } else {
-        let stop = match first {
+        Err(match first {
             Some(first) if behind.bytes.len() >= needed => Stop::Labelled(first),
             _ => behind.short(header, needed),
-        };
-        walk.end(behind, stop);
+        })
     }
 }
 
@@ -97,10 +103,17 @@ pub(super) fn control_word<'a>(label: u32, walk: &mut Layers<'a>) -> Option<Laye
     Some(Layer::ControlWord(ControlWord { bytes }))
 }
 
-/// Whether these bytes can begin with a label stack: it has a bottom, unless it was cut before.
+/// Whether these bytes begin with a label stack: what is behind its bottom can be identified,
+/// unless it was cut before.
 pub(super) fn is_stack(input: Input<'_>) -> bool {
-    let (entries, _) = input.bytes.as_chunks::<4>();
-    let mut entries = entries.iter();
-    let has_bottom = entries.any(|entry| MplsLabel(u32::from_be_bytes(*entry)).is_bottom());
-    has_bottom || !input.whole
+    let mut behind = input;
+    while let Some((entry, bytes)) = behind.bytes.split_first_chunk() {
+        let entry = MplsLabel(u32::from_be_bytes(*entry));
+        behind = Input { bytes, ..behind };
+        if entry.is_bottom() {
+            let found = identify(behind, entry.label());
+            return matches!(found, Ok(_) | Err(Stop::Cut { .. }));
+        }
+    }
+    !input.whole
 }
