@@ -182,8 +182,7 @@ impl<'a> Iterator for Samples<'a> {
 }
 
 impl<'a> Samples<'a> {
-    /// What is there of a sample that is not wholly there: first its whole records, then the
-    /// rest.
+    /// Reads a sample that is cut: first its whole records, then the remaining bytes.
     #[cold]
     #[inline(never)]
     fn broken(&mut self, rest: &'a [u8]) -> Sample<'a> {

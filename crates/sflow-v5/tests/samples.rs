@@ -387,8 +387,8 @@ fn a_flow_record_in_a_counters_sample_is_another_number_space() {
     assert!(matches!(record, Some(CounterRecord::Unknown(frame)) if frame.bytes.len() == 8));
 }
 
-/// A datagram that ends inside its last sample has the records that are whole, and says that the
-/// sample is cut.
+/// The records of a last sample that is cut are read as far as they are whole, and the cut is an
+/// item of its own.
 #[test]
 fn cut_last_sample_has_its_whole_records() {
     let cpu = |number: u32| {

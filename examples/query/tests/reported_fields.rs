@@ -1,5 +1,5 @@
-//! Captures with fields that agents fill in another way than the specification says, and packets
-//! that are easily misread: one row a file, with the query and the right value.
+//! Captures of agents that deviate from the specification, and of packets that are easily
+//! misread: one row a file, with the query and the right value.
 
 use std::process::Command;
 

@@ -26,7 +26,7 @@ pub(crate) enum Item<'a> {
         /// The sample's own fields and the whole items.
         body: &'a [u8],
         count: u32,
-        /// What is left of it.
+        /// The remaining bytes.
         behind: &'a [u8],
     },
     /// The rest of the list, where no whole frame follows though one was announced.

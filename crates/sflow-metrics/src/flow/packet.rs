@@ -69,7 +69,7 @@ pub(super) struct Length {
     pub(super) net: u32,
     /// Of the sampled header.
     pub(super) header: u32,
-    /// Whether the sample contradicts what it says of the lengths.
+    /// Whether the sampled header contradicts the reported lengths.
     pub(super) is_corrected: bool,
 }
 
@@ -118,7 +118,7 @@ impl Length {
             Self::of_header(&header, sample)
         } else if let Some(ethernet) = sample.find::<SampledEthernet>() {
             let check_sequence = CHECK_SEQUENCE;
-            let least = told_length(sample).map_or(0, |length| length + check_sequence);
+            let least = length_by_ip(sample).map_or(0, |length| length + check_sequence);
             let frame = ethernet.length.max(least);
             Self {
                 frame,
@@ -127,7 +127,7 @@ impl Length {
                 is_corrected: frame != ethernet.length,
             }
         } else {
-            let length = told_ip_length(sample)?;
+            let length = ip_length(sample)?;
             Self {
                 frame: length,
                 net: length,
@@ -149,7 +149,7 @@ impl Length {
             _ => 0,
         };
         let claimed = claimed_length(header).or_else(|| match header.protocol {
-            HeaderProtocol::ETHERNET => told_length(sample),
+            HeaderProtocol::ETHERNET => length_by_ip(sample),
             _ => None,
         });
         let is_possible = |length: &u32| *length <= LONGEST - MOST_STRIPPED;
@@ -222,12 +222,12 @@ fn claimed_length(header: &SampledHeader<'_>) -> Option<u32> {
 
 /// The length of a frame of Ethernet without its check sequence, by the length of the IP packet
 /// that the agent read.
-fn told_length(sample: &FlowSample<'_>) -> Option<u32> {
-    let length = told_ip_length(sample).filter(|length| *length <= LONGEST)?;
+fn length_by_ip(sample: &FlowSample<'_>) -> Option<u32> {
+    let length = ip_length(sample).filter(|length| *length <= LONGEST)?;
     Some(14 + length)
 }
 
-fn told_ip_length(sample: &FlowSample<'_>) -> Option<u32> {
+fn ip_length(sample: &FlowSample<'_>) -> Option<u32> {
     let v4 = sample.find::<SampledIpv4>().map(|ip| ip.length);
     v4.or_else(|| sample.find::<SampledIpv6>().map(|ip| ip.length))
 }

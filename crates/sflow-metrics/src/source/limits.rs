@@ -90,7 +90,7 @@ impl Speed {
 
     /// Compares the speed with the most bytes that a counter went up by, or with what was
     /// rejected because of the speed.
-    pub(super) fn judge(&mut self, bytes: u64, seconds: f64, was_rejected: bool) {
+    pub(super) fn compare(&mut self, bytes: u64, seconds: f64, was_rejected: bool) {
         let Some(speed) = self.believed() else { return };
         let (bits, speed) = (bytes as f64 * 8.0, speed as f64);
         // As much as counters may exceed a line, see `Limits::within`.
@@ -155,7 +155,7 @@ mod tests {
         let is_believed = |intervals: &[(u64, bool)]| {
             let mut speed = of(1_000_000_000, 6);
             for (bytes, was_rejected) in intervals {
-                speed.judge(*bytes, 10.0, *was_rejected);
+                speed.compare(*bytes, 10.0, *was_rejected);
             }
             speed.believed().is_some()
         };
@@ -175,7 +175,7 @@ mod tests {
             "once and for all"
         );
         let mut speed = of(10_000_000, 6);
-        speed.judge(62_500_000, 10.0, false);
+        speed.compare(62_500_000, 10.0, false);
         assert_eq!(speed.believed(), None, "500 %");
         speed.report(Some(10_000_000), 6);
         assert_eq!(speed.believed(), None, "the same again");

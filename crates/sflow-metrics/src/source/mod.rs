@@ -358,7 +358,7 @@ impl Source {
                     self.has_advanced |= advanced;
                     if matches!(record, CounterRecord::IfCounters(_)) {
                         let (bytes, seconds) = self.readings.most_bytes(place);
-                        self.speed.judge(bytes, seconds, measure.exceeded_line());
+                        self.speed.compare(bytes, seconds, measure.exceeded_line());
                     }
                 }
                 Taken::Again => {}

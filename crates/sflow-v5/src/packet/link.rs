@@ -168,7 +168,7 @@ pub(super) fn arp<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
     }
 }
 
-/// Whether it is no EtherType but the length of an IEEE 802.3 frame.
+/// Whether it is the length of an IEEE 802.3 frame and not an EtherType.
 pub(super) const fn is_length(kind: EtherType) -> bool {
     kind.0 < LEAST_ETHER_TYPE
 }

@@ -37,7 +37,7 @@
 //! network service headers and pseudowires, and everything again inside these, up to
 //! [`Packet::MAX_LAYERS`].
 //!
-//! Where no field tells what follows (MPLS, GTP-U, L2TPv3), IP and Ethernet are read only if the
+//! Where no field identifies what follows (MPLS, GTP-U, L2TPv3), IP and Ethernet are read only if the
 //! checksum of IPv4 and the lengths agree.
 //!
 //! Headers are those of [`etherparse`] where they are of use only as a whole. Where a part of
@@ -240,7 +240,7 @@ impl<'a> SampledHeader<'a> {
     pub fn dissect(&self) -> Packet<'a> {
         let mut packet = Packet::new(self.protocol, self.header.0);
         let length = to_usize(self.frame_length.saturating_sub(self.stripped));
-        // A length that cannot be true says nothing about how much was not sampled.
+        // With an impossible length, the number of bytes that were not sampled is unknown.
         if let Some(unsampled) = length.checked_sub(self.header.0.len()) {
             packet.start.input.unsampled = unsampled;
         }

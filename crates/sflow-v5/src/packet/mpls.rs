@@ -70,8 +70,8 @@ fn labelled<'a>(walk: &mut Layers<'a>, behind: Input<'a>, label: u32) {
     }
 }
 
-/// No field tells what follows the last label: IP, or a pseudowire that carries Ethernet, with
-/// or without a control word.
+/// Identifies what follows the last label, which no field does: IP, or a pseudowire that carries
+/// Ethernet, with or without a control word.
 fn identify(behind: Input<'_>, label: u32) -> Result<Next, Stop> {
     let first = behind.bytes.first().copied();
     let version = first.map(|byte| byte >> 4);

@@ -149,12 +149,16 @@ impl<'a> Nsh<'a> {
 /// GTP-U and L2TPv3 the version and what is constant, in MPLS a stack that ends.
 pub(super) fn within_udp(port: u16, input: Input<'_>) -> Option<(Next, Option<Tunnel>)> {
     let first = *input.bytes.first()?;
-    let has_room = !input.whole || input.bytes.len() >= FIXED;
+    let is_long_enough = !input.whole || input.bytes.len() >= FIXED;
     let next = match port {
-        port if VXLAN_PORTS.contains(&port) && has_room && first & 0x7f == 0x08 => Next::Vxlan,
-        port if VXLAN_PORTS.contains(&port) && has_room && first == 0x0c => Next::VxlanGpe,
-        VXLAN_GPE_PORT if has_room && first & 0xf0 == 0 && first & 0x0c != 0 => Next::VxlanGpe,
-        GENEVE_PORT if has_room && first & 0xc0 == 0 => Next::Geneve,
+        port if VXLAN_PORTS.contains(&port) && is_long_enough && first & 0x7f == 0x08 => {
+            Next::Vxlan
+        }
+        port if VXLAN_PORTS.contains(&port) && is_long_enough && first == 0x0c => Next::VxlanGpe,
+        VXLAN_GPE_PORT if is_long_enough && first & 0xf0 == 0 && first & 0x0c != 0 => {
+            Next::VxlanGpe
+        }
+        GENEVE_PORT if is_long_enough && first & 0xc0 == 0 => Next::Geneve,
         MPLS_PORT if mpls::is_stack(input) => return Some((Next::Mpls, Some(Tunnel::MplsInUdp))),
         gtp::PORT if gtp::is_gtp_u(input) => Next::GtpU,
         l2tp::PORT if l2tp::is_data(input) => Next::L2tpV3OnUdp,

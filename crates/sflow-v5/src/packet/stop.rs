@@ -69,10 +69,10 @@ pub enum Stop {
     /// A protocol within IP that is not read.
     IpProtocol(IpNumber),
     /// What follows the last MPLS label is neither IP nor Ethernet by its checksum and lengths,
-    /// and no field tells what it is. This is its first byte.
+    /// and no field identifies it. This is its first byte.
     Labelled(u8),
     /// What a tunnel carries is neither IP nor Ethernet by its checksum and lengths, and no
-    /// field tells what it is.
+    /// field identifies it.
     Unidentified,
     /// Encrypted.
     Encrypted,

@@ -32,7 +32,7 @@ const RTMETRIC: DataFormat = DataFormat::new(4300, 1002);
 const RTFLOW: DataFormat = DataFormat::new(4300, 1003);
 pub(crate) const FOUNDRY_ACL: DataFormat = DataFormat::new(1991, 1);
 
-/// The longest sample that a datagram of UDP has room for.
+/// Bytes of the longest sample that fits into a datagram of UDP.
 const LONGEST: u32 = 65_507;
 
 /// One sample of a datagram.
@@ -170,7 +170,7 @@ impl<'a> Sample<'a> {
         (count > 0).then_some((sample, behind))
     }
 
-    /// What is behind the whole records of a sample that is cut, and why it cannot be read.
+    /// The bytes behind the whole records of a sample that is cut, and the reason.
     #[cold]
     pub(crate) fn behind_cut(rest: &'a [u8]) -> Self {
         let (frame, error) = Frame::broken("sample", rest);

@@ -6,7 +6,7 @@ use super::trust::Trust;
 use crate::policy::HostLoad;
 
 /// Bits per second that tun and tap devices report, whatever they carry. No interface of a host
-/// that runs containers is as slow, so it says nothing about how busy the host is.
+/// that runs containers is as slow, so it is not the speed of the line.
 const NOMINAL_SPEED: u64 = 10_000_000;
 
 /// How busy the nodes are, by the readings of their agents.

@@ -210,7 +210,7 @@ impl<'t> Said<'t> {
             let is_nominal = has_nominal_speed(&entity);
             let values = query.expressions().iter().enumerate();
             let values = values.map(|(place, expression)| {
-                // A share of a speed that is not that of the interface is none.
+                // Without the true speed the share is unknown.
                 let is_share = expression
                     .metrics()
                     .iter()
