@@ -124,9 +124,9 @@ mod tests {
             now = START + Duration::from_secs(20 * u64::from(sequence));
             let cpu = HostCpu {
                 cpu_num: 2.into(),
-                cpu_idle_time: (30_000 * sequence).into(),
-                cpu_user_time: (10_000 * sequence).into(),
-                cpu_system_time: 0.into(),
+                cpu_idle: (30_000 * sequence).into(),
+                cpu_user: (10_000 * sequence).into(),
+                cpu_system: 0.into(),
                 ..HostCpu::default()
             };
             let descr = HostDescr {
