@@ -132,7 +132,7 @@ mod tests {
         assert_eq!(line_rate(7 << 32 | 3 << 50), None, "a service number");
         assert_eq!(line_rate(u32::MAX.into()), None, "32 ones");
         for gigabits in [5, 10, 20, 25, 30, 40, 50, 80, 100, 160, 200, 400, 800] {
-            let cut = gigabits * 1_000_000_000 & 0xffff_ffff;
+            let cut = (gigabits * 1_000_000_000) & 0xffff_ffff;
             assert_eq!(line_rate(cut), None, "{gigabits} Gbit/s in 32 bits");
         }
         for megabits in [10, 100, 300, 867, 1_000, 2_500] {

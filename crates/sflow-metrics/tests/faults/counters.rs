@@ -76,7 +76,7 @@ fn steady(speed: u64, kind: u32, bytes_per_second: u64) -> (Option<f64>, Option<
 #[test]
 fn steady_counters_outvote_nominal_speed() {
     const ETHERNET: u32 = 6;
-    let cut = |gigabits: u64| gigabits * 1_000_000_000 & 0xffff_ffff;
+    let cut = |gigabits: u64| (gigabits * 1_000_000_000) & 0xffff_ffff;
     let cases = [
         (
             "true speed",
