@@ -107,7 +107,7 @@ fn records_in(bytes: &[u8], sample: Item<'_>) -> Vec<(Range<usize>, Range<usize>
     found
         .filter_map(|record| match record {
             Item::Frame { body, .. } => Some((place(whole), place(body))),
-            Item::Broken(_) => None,
+            Item::Broken(_) | Item::Cut { .. } => None,
         })
         .collect()
 }

@@ -59,6 +59,9 @@ pub struct Health {
     /// Flow samples, and notifications of dropped packets, of a packet longer than 65,535 bytes
     /// or shorter than its sampled header. They do not count.
     pub flow_samples_bad_length: u64,
+    /// Flow samples whose frame length or number of stripped bytes is contradicted by the length in
+    /// the sampled header. They count with the length that follows from the header.
+    pub flow_samples_corrected: u64,
     /// Flow samples that stand for more bytes than the line can carry in the time since the
     /// sample before. They do not count.
     pub flow_samples_above_line_rate: u64,

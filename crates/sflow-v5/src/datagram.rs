@@ -89,7 +89,7 @@ impl<'a> Datagram<'a> {
         };
         Self {
             header,
-            samples: Samples { frames },
+            samples: Samples { frames, cut: &[] },
         }
     }
 
@@ -153,9 +153,14 @@ impl Header {
 }
 
 /// Iterates over the samples of a [`Datagram`].
+///
+/// A last sample that is cut comes with the records that are whole, followed by a
+/// [`Sample::Malformed`] with what is left of it and the reason.
 #[derive(Clone, Copy)]
 pub struct Samples<'a> {
     frames: Frames<'a>,
+    /// A sample that is cut and of which the whole records were returned.
+    cut: &'a [u8],
 }
 
 impl<'a> Iterator for Samples<'a> {
@@ -171,8 +176,25 @@ impl<'a> Iterator for Samples<'a> {
                 }
                 Some(Sample::read(frame))
             }
-            Err(rest) => Some(Sample::broken(rest)),
+            Err(rest) => Some(self.broken(rest)),
         }
+    }
+}
+
+impl<'a> Samples<'a> {
+    /// Reads a sample that is cut: first its whole records, then the remaining bytes.
+    #[cold]
+    #[inline(never)]
+    fn broken(&mut self, rest: &'a [u8]) -> Sample<'a> {
+        if !self.cut.is_empty() {
+            return Sample::behind_cut(core::mem::take(&mut self.cut));
+        }
+        let Some((sample, _)) = Sample::cut(rest) else {
+            return Sample::broken(rest);
+        };
+        self.cut = rest;
+        self.frames.left = 1;
+        sample
     }
 }
 

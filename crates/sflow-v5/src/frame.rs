@@ -225,6 +225,20 @@ impl<'a, R: Record<'a>> Records<'a, R> {
         }
     }
 
+    /// The records in front of the first frame that is not wholly there, and what is behind
+    /// them.
+    pub(crate) fn whole(self) -> (Self, &'a [u8]) {
+        let (mut frames, mut count) = (self.frames, 0_u32);
+        let mut behind = frames.bytes;
+        while let Some(Ok(_)) = frames.next() {
+            count = count.saturating_add(1);
+            behind = frames.bytes;
+        }
+        let taken = self.frames.bytes.len().saturating_sub(behind.len());
+        let bytes = self.frames.bytes.get(..taken).unwrap_or_default();
+        (Self::new(bytes, count), behind)
+    }
+
     /// The first record of this number that can be read: `parse` reads it from the wire, `of`
     /// takes it from a slice.
     #[inline(always)]

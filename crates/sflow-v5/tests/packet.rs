@@ -9,6 +9,8 @@ mod capture;
 mod captures;
 #[path = "packet/cut.rs"]
 mod cut;
+#[path = "packet/guess.rs"]
+mod guess;
 #[path = "packet/link.rs"]
 mod link;
 #[path = "packet/network.rs"]

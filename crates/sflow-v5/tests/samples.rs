@@ -3,11 +3,13 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use sflow_v5::counter::VirtCpu;
 use sflow_v5::flow::{Extended80211Aggregation, ExtendedFunction, ExtendedTimestamp, Pdu};
 use sflow_v5::{
-    CounterRecord, DataSource, DataSourceKind, Datagram, DiscardedPacket, DropReason, Encoder,
-    Fault, FlowRecord, FlowSample, FlowValue, FoundryAcl, Frame, Header, Ipv4, Ipv6, List, Mac,
-    MetricValue, Named, NamedValues, Records, RtFlow, RtMetric, Sample, Structure, Text,
+    CounterRecord, CountersSample, DataSource, DataSourceKind, Datagram, DiscardedPacket,
+    DropReason, Encoder, Encoding, Fault, FlowRecord, FlowSample, FlowValue, FoundryAcl, Frame,
+    Header, Ipv4, Ipv6, List, Mac, MetricValue, Named, NamedValues, Records, RtFlow, RtMetric,
+    Sample, Structure, Text,
 };
 
 const RTMETRIC: u32 = 4300 << 12 | 1002;
@@ -383,4 +385,94 @@ fn a_flow_record_in_a_counters_sample_is_another_number_space() {
     };
     let record = sample.records().next();
     assert!(matches!(record, Some(CounterRecord::Unknown(frame)) if frame.bytes.len() == 8));
+}
+
+/// The records of a last sample that is cut are read as far as they are whole, and the cut is an
+/// item of its own.
+#[test]
+fn cut_last_sample_has_its_whole_records() {
+    let cpu = |number: u32| {
+        let cpu = VirtCpu {
+            cpu_time: number.into(),
+            ..VirtCpu::default()
+        };
+        CounterRecord::from(cpu)
+    };
+    let timestamp = |nanoseconds| FlowRecord::from(ExtendedTimestamp { nanoseconds });
+    let flows = [1, 2, 3].map(timestamp);
+    let counters = [1, 2, 3].map(cpu);
+    let metrics = [1_u32, 2, 3].map(|it| named("four", MetricValue::Gauge32(it.into())));
+    let fields = [1, 2, 3].map(|it| named("four", FlowValue::Int32(it)));
+    type Make<'a> = Box<dyn Fn(usize) -> Sample<'a> + 'a>;
+    let flow = |encoding| {
+        let flows = &flows;
+        move |count: usize| {
+            Sample::Flow(FlowSample {
+                encoding,
+                records: Records::from(&flows[..count]),
+                ..FlowSample::default()
+            })
+        }
+    };
+    let counted = |encoding| {
+        let counters = &counters;
+        move |count: usize| {
+            Sample::Counters(CountersSample {
+                encoding,
+                records: Records::from(&counters[..count]),
+                ..CountersSample::default()
+            })
+        }
+    };
+    let kinds: [Make<'_>; 7] = [
+        Box::new(flow(Encoding::Compact)),
+        Box::new(flow(Encoding::Expanded)),
+        Box::new(counted(Encoding::Compact)),
+        Box::new(counted(Encoding::Expanded)),
+        Box::new(|count| {
+            Sample::Discarded(DiscardedPacket {
+                records: Records::from(&flows[..count]),
+                ..DiscardedPacket::default()
+            })
+        }),
+        Box::new(|count| {
+            Sample::RtMetric(RtMetric {
+                datasource: Text::from("app."),
+                metrics: NamedValues::from(&metrics[..count]),
+            })
+        }),
+        Box::new(|count| {
+            Sample::RtFlow(RtFlow {
+                datasource: Text::from("app."),
+                fields: NamedValues::from(&fields[..count]),
+                ..RtFlow::default()
+            })
+        }),
+    ];
+    for make in &kinds {
+        let first = make(2);
+        let bytes = encode(&[first, make(3)]);
+        let ends = [1, 2, 3].map(|count| encode(&[first, make(count)]).len());
+        let start = encode(&[first]).len();
+        for length in start..bytes.len() {
+            let cut = Datagram::parse(&bytes[..length]).unwrap();
+            let samples: Vec<_> = cut.samples().collect();
+            let whole = ends.iter().filter(|end| **end <= length).count();
+            let case = format!("{length} of {}: {samples:?}", bytes.len());
+            assert_eq!(samples.first(), Some(&first), "{case}");
+            let Some(Sample::Malformed(frame, error)) = samples.last() else {
+                panic!("not flagged: {case}");
+            };
+            assert_eq!(cut.validate(), Err(*error), "{case}");
+            if whole == 0 {
+                assert_eq!(samples.len(), 2, "{case}");
+                continue;
+            }
+            assert_eq!(samples[1..2], [make(whole)], "{case}");
+            assert_eq!(samples.len(), 3, "{case}");
+            assert_eq!(frame.bytes, &bytes[ends[whole - 1]..length], "{case}");
+            assert!(matches!(error.fault, Fault::Length { .. }), "{case}");
+        }
+        assert!(Datagram::parse(&bytes).unwrap().validate().is_ok());
+    }
 }

@@ -11,6 +11,18 @@ pub(crate) fn canonical(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut counted = 0;
     let mut follows_wrapper = false;
     for item in samples(&bytes[start..], count).items {
+        if let Item::Cut {
+            format,
+            body,
+            count,
+            behind,
+        } = item
+        {
+            put(format, &canonical_cut(format, body, count), &mut out);
+            put(format, behind, &mut out);
+            counted += 1 + usize::from(!follows_wrapper);
+            continue;
+        }
         let (format, bytes) = frame(item);
         let mut sample = Vec::new();
         let mut is_wrapper = false;
@@ -36,6 +48,21 @@ pub(crate) fn canonical(bytes: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
+/// The whole items of a sample that is cut.
+fn canonical_cut(format: u32, bytes: &[u8], count: u32) -> Vec<u8> {
+    match body(format, bytes) {
+        Body::Records { fixed, .. } => {
+            let mut sample = bytes[..fixed].to_vec();
+            let list = super::records(&bytes[fixed..], count);
+            set_count(&mut sample, fixed - 4, list.items.len());
+            items(space(format), &list, &mut sample);
+            sample
+        }
+        Body::Named(named) => named.canonical_of(count),
+        _ => bytes.to_vec(),
+    }
+}
+
 /// The number space of a sample's records.
 pub(crate) fn space(sample_format: u32) -> Space {
     match sample_format {
@@ -50,7 +77,7 @@ pub(super) fn items(space: Space, list: &List<'_>, out: &mut Vec<u8>) {
         let (format, body) = frame(*item);
         match item {
             Item::Frame { .. } => put(format, &canonical_body(space, format, body), out),
-            Item::Broken(_) => put(format, body, out),
+            Item::Broken(_) | Item::Cut { .. } => put(format, body, out),
         }
     }
 }
@@ -58,7 +85,7 @@ pub(super) fn items(space: Space, list: &List<'_>, out: &mut Vec<u8>) {
 /// Number and bytes of an item: if it is broken, what it says it is, as far as it says that.
 fn frame(item: Item<'_>) -> (u32, &[u8]) {
     match item {
-        Item::Frame { format, body } => (format, body),
+        Item::Frame { format, body } | Item::Cut { format, body, .. } => (format, body),
         Item::Broken(rest) => match (word(rest, 0), rest.get(8..)) {
             (Some(format), Some(behind)) => (format, behind),
             _ => (0, rest),

@@ -20,6 +20,15 @@ const WRAPPER_SIZE: usize = 8;
 pub(crate) enum Item<'a> {
     /// A whole frame.
     Frame { format: u32, body: &'a [u8] },
+    /// A sample that is cut, of which the first items are whole.
+    Cut {
+        format: u32,
+        /// The sample's own fields and the whole items.
+        body: &'a [u8],
+        count: u32,
+        /// The remaining bytes.
+        behind: &'a [u8],
+    },
     /// The rest of the list, where no whole frame follows though one was announced.
     Broken(&'a [u8]),
 }
@@ -69,7 +78,8 @@ fn take_apart(bytes: &[u8], count: u32, wrappers: bool) -> List<'_> {
     let mut items = Vec::new();
     while left > 0 {
         let Some((format, body)) = frame(bytes, at) else {
-            items.push(Item::Broken(&bytes[at..]));
+            let cut = wrappers.then(|| cut(&bytes[at..])).flatten();
+            items.push(cut.unwrap_or(Item::Broken(&bytes[at..])));
             at = bytes.len();
             break;
         };
@@ -95,6 +105,42 @@ fn take_apart(bytes: &[u8], count: u32, wrappers: bool) -> List<'_> {
         left_over: &bytes[at..],
         taken: at,
     }
+}
+
+/// A sample that is cut but has items that are whole. No sample is longer than a datagram.
+fn cut(bytes: &[u8]) -> Option<Item<'_>> {
+    let (format, length) = (word(bytes, 0)?, word(bytes, 4)?);
+    if length > 65_507 {
+        return None;
+    }
+    let bytes = &bytes[8..];
+    let (count, size) = match body(format, bytes) {
+        Body::Records { fixed, count } => {
+            let list = records(&bytes[fixed..], count);
+            let broken = match list.items.last() {
+                Some(Item::Broken(rest)) => Some(rest.len()),
+                _ => None,
+            };
+            let count = list.items.len() - usize::from(broken.is_some());
+            (count, fixed + list.taken - broken.unwrap_or(0))
+        }
+        Body::Named(named) => {
+            let broken = match named.values.last() {
+                Some(NamedValue::Broken(rest)) => Some(rest.len()),
+                _ => None,
+            };
+            let count = named.values.len() - usize::from(broken.is_some());
+            (count, named.taken - broken.unwrap_or(0))
+        }
+        _ => return None,
+    };
+    let (body, behind) = bytes.split_at(size);
+    (count > 0).then_some(Item::Cut {
+        format,
+        body,
+        count: u32::try_from(count).ok()?,
+        behind,
+    })
 }
 
 /// The word at a place.

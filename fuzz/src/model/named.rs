@@ -47,6 +47,10 @@ pub(crate) struct Named<'a> {
     pub(crate) datasource: &'a [u8],
     pub(crate) values: Vec<NamedValue<'a>>,
     pub(crate) canonical: Vec<u8>,
+    /// Bytes up to the end of the last value; all of them if that is broken.
+    pub(crate) taken: usize,
+    /// Where the number of values is in the canonical form.
+    count_at: usize,
 }
 
 pub(crate) enum NamedValue<'a> {
@@ -57,6 +61,17 @@ pub(crate) enum NamedValue<'a> {
     },
     /// From here on nothing can be read.
     Broken(&'a [u8]),
+}
+
+impl Named<'_> {
+    /// With its first values alone.
+    pub(super) fn canonical_of(mut self, count: u32) -> Vec<u8> {
+        if let Some(NamedValue::Broken(rest)) = self.values.last() {
+            self.canonical.truncate(self.canonical.len() - rest.len());
+        }
+        self.canonical[self.count_at..self.count_at + 4].copy_from_slice(&count.to_be_bytes());
+        self.canonical
+    }
 }
 
 /// Reads such a sample, if the bytes can be one as far as its values.
@@ -81,6 +96,7 @@ pub(crate) fn named<'a>(sample: &Kind, bytes: &'a [u8]) -> Option<Named<'a>> {
                 canonical.truncate(before);
                 canonical.extend_from_slice(&bytes[start..]);
                 values.push(NamedValue::Broken(&bytes[start..]));
+                reader.at = bytes.len();
                 break;
             }
         }
@@ -91,6 +107,8 @@ pub(crate) fn named<'a>(sample: &Kind, bytes: &'a [u8]) -> Option<Named<'a>> {
         datasource,
         values,
         canonical,
+        taken: reader.at,
+        count_at: place,
     })
 }
 

@@ -41,6 +41,13 @@ pub fn check_datagram(bytes: &[u8]) {
     for item in &list.items {
         let sample = samples.next().expect("an item for every frame");
         check_sample(&sample, item);
+        if let Item::Cut { format, behind, .. } = item {
+            let Some(Sample::Malformed(frame, error)) = samples.next() else {
+                panic!("the rest of a sample that is cut");
+            };
+            identical(frame, *format, behind);
+            explained(&error, bytes);
+        }
         if let Item::Frame { format, body } = item {
             let alone = datagram_of(*format, body);
             let alone = Datagram::parse(&alone[1..])
@@ -62,8 +69,14 @@ pub fn check_datagram(bytes: &[u8]) {
 }
 
 fn check_sample(sample: &Sample<'_>, item: &Item<'_>) {
-    let (format, body) = match *item {
-        Item::Frame { format, body } => (format, body),
+    let (format, body, whole) = match *item {
+        Item::Frame { format, body } => (format, body, None),
+        Item::Cut {
+            format,
+            body,
+            count,
+            ..
+        } => (format, body, Some(count)),
         Item::Broken(rest) => {
             let Sample::Malformed(frame, error) = sample else {
                 panic!("{sample:?} is not whole: {rest:?}");
@@ -75,19 +88,37 @@ fn check_sample(sample: &Sample<'_>, item: &Item<'_>) {
     assert_eq!(sample.format(), DataFormat(format));
     match (sample, model::body(format, body)) {
         (Sample::Flow(sample), Body::Records { fixed, count }) => {
-            check_records(sample.records(), format, body, fixed, count);
+            check_records(
+                sample.records(),
+                format,
+                body,
+                fixed,
+                whole.unwrap_or(count),
+            );
         }
         (Sample::Counters(sample), Body::Records { fixed, count }) => {
-            check_records(sample.records(), format, body, fixed, count);
+            check_records(
+                sample.records(),
+                format,
+                body,
+                fixed,
+                whole.unwrap_or(count),
+            );
         }
         (Sample::Discarded(sample), Body::Records { fixed, count }) => {
-            check_records(sample.records(), format, body, fixed, count);
+            check_records(
+                sample.records(),
+                format,
+                body,
+                fixed,
+                whole.unwrap_or(count),
+            );
         }
         (Sample::RtMetric(sample), Body::Named(named)) => {
-            check_named(&sample.metrics, sample.datasource.as_bytes(), &named);
+            check_named(&sample.metrics, sample.datasource.as_bytes(), &named, whole);
         }
         (Sample::RtFlow(sample), Body::Named(named)) => {
-            check_named(&sample.fields, sample.datasource.as_bytes(), &named);
+            check_named(&sample.fields, sample.datasource.as_bytes(), &named, whole);
         }
         (Sample::FoundryAcl(sample), Body::Wrapper) => {
             assert_eq!(Some(sample.flags), model::word(body, 0));
@@ -106,10 +137,12 @@ fn check_named<'a, V: NamedValue<'a> + NamedField<'a> + Debug>(
     values: &NamedValues<'a, V>,
     datasource: &[u8],
     named: &model::Named<'_>,
+    whole: Option<u32>,
 ) {
     identical_bytes(datasource, named.datasource);
     let mut values = values.iter();
-    for expected in &named.values {
+    let count = whole.map_or(usize::MAX, |whole| whole as usize);
+    for expected in named.values.iter().take(count) {
         let found = values.next().expect("an item for every value");
         match (expected, found.value.refused()) {
             (model::NamedValue::Read { name, kind, value }, None) => {

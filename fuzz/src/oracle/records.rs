@@ -27,6 +27,7 @@ pub(super) fn check_records<'a, R: Record<'a>>(
     for item in &list.items {
         let record = records.next().expect("an item for every frame");
         match *item {
+            Item::Cut { .. } => panic!("only samples are cut"),
             Item::Broken(rest) => {
                 let (frame, error) = record.refused().expect("a frame that is not whole");
                 explained(&error.expect("a reason"), rest);

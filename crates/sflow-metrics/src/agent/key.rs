@@ -45,7 +45,7 @@ impl fmt::Display for AgentKey {
     /// The address, with what else it takes to tell it from others.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.address, self.sub_agent)?;
-        if self.address.ip() != Some(self.sender) {
+        if self.address.ip().map(|ip| ip.to_canonical()) != Some(self.sender) {
             write!(f, " from {}", self.sender)?;
         }
         Ok(())

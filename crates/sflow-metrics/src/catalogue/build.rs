@@ -386,7 +386,16 @@ const fn formulas() -> [Formula; DERIVED.len()] {
     let mut at = 0;
     while at < named.len() {
         let raw = &DRAFT.metrics.items[at];
-        named[at] = (DRAFT.text.get(raw.name), raw.operand);
+        let name = DRAFT.text.get(raw.name);
+        let is_speed = is_same(name, derived::SPEED);
+        named[at] = (
+            name,
+            if is_speed {
+                Operand::LineSpeed
+            } else {
+                raw.operand
+            },
+        );
         at += 1;
     }
     let mut formulas = [Formula::EMPTY; DERIVED.len()];

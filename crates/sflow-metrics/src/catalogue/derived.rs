@@ -18,6 +18,9 @@ pub(super) struct Derived {
 /// The raw metric that a container takes from its host.
 pub(super) const HOST_PROCESSORS: &str = "vir_host_cpu_num";
 
+/// The raw metric that formulas take only as far as it can be believed.
+pub(super) const SPEED: &str = "ifspeed";
+
 /// All time of all processors: guest time is part of user time, and not counted twice.
 const CPU_TOTAL: &str = "cpu_idle_time + cpu_user_time + cpu_system_time + cpu_nice_time? \
                          + cpu_wio_time? + cpu_intr_time? + cpu_sintr_time? + cpu_steal_time?";
@@ -171,8 +174,8 @@ pub(super) const DERIVED: &[Derived] = &[
         "vir_mem_used",
         "vir_mem_total",
     ),
-    interface("ifinutilization", "%", 800.0, "ifinoctets", "ifspeed"),
-    interface("ifoututilization", "%", 800.0, "ifoutoctets", "ifspeed"),
+    interface("ifinutilization", "%", 800.0, "ifinoctets", SPEED),
+    interface("ifoututilization", "%", 800.0, "ifoutoctets", SPEED),
     interface(
         "ifinpkts",
         "packets/s",

@@ -227,6 +227,8 @@ pub(crate) enum Operand {
     Reading { structure: u8, column: u8 },
     /// The processors of the host that it runs on.
     HostProcessors,
+    /// The speed of an interface in bits per second, unless its counters refute it.
+    LineSpeed,
 }
 
 /// The columns that are kept of one structure: its counters, then its gauges.
@@ -332,6 +334,7 @@ mod tests {
         let kind_of = |operand| match operand {
             Operand::Reading { structure, .. } => Structure::all()[usize::from(structure)].entity,
             Operand::HostProcessors => EntityKind::Container,
+            Operand::LineSpeed => EntityKind::Interface,
         };
         for metric in Metric::all() {
             for operand in metric.definition().operands() {

@@ -165,6 +165,14 @@ impl FlowTest {
             }
             (Self::Mac(wanted), Raw::Mac(address)) => *wanted == address,
             (Self::DataSource(wanted), Raw::DataSource(source)) => *wanted == source,
+            (Self::Text(pattern), Raw::Ip(address)) => {
+                // Of an IPv4 address in IPv6 either form may be meant.
+                let fits = |address| {
+                    let value = Raw::Ip(address);
+                    value.with_text(kind, |text| pattern.fits_bytes(text))
+                };
+                fits(address) || fits(address.to_canonical())
+            }
             (Self::Text(pattern), value) => value.with_text(kind, |text| pattern.fits_bytes(text)),
             _ => false,
         }
@@ -221,7 +229,17 @@ pub(super) const fn bits(address: IpAddr) -> u8 {
     }
 }
 
+/// Whether a network contains an address. An IPv4 address in IPv6 (`::ffff:192.0.2.9`) is in the
+/// networks of both.
 fn within(address: IpAddr, network: IpAddr, length: u8) -> bool {
+    let canonical = match (network.to_canonical(), length.checked_sub(96)) {
+        (v4 @ IpAddr::V4(_), Some(length)) if network.is_ipv6() => (v4, length),
+        _ => (network, length),
+    };
+    is_in(address, network, length) || is_in(address.to_canonical(), canonical.0, canonical.1)
+}
+
+fn is_in(address: IpAddr, network: IpAddr, length: u8) -> bool {
     let (ours, theirs, width) = match (address, network) {
         (IpAddr::V4(ours), IpAddr::V4(theirs)) => {
             (ours.to_bits().into(), theirs.to_bits().into(), 32_u32)
@@ -262,6 +280,42 @@ mod tests {
             (network("10.0.0.0", 8), ip("11.1.2.3"), FlowKind::Ip, false),
             (network("0.0.0.0", 0), ip("11.1.2.3"), FlowKind::Ip, true),
             (network("::", 0), ip("11.1.2.3"), FlowKind::Ip, false),
+            (
+                network("192.0.2.9", 32),
+                ip("::ffff:192.0.2.9"),
+                FlowKind::Ip,
+                true,
+            ),
+            (
+                network("192.0.2.0", 24),
+                ip("::ffff:192.0.2.9"),
+                FlowKind::Ip,
+                true,
+            ),
+            (
+                network("192.0.3.0", 24),
+                ip("::ffff:192.0.2.9"),
+                FlowKind::Ip,
+                false,
+            ),
+            (
+                network("::ffff:192.0.2.0", 120),
+                ip("192.0.2.9"),
+                FlowKind::Ip,
+                true,
+            ),
+            (
+                network("::ffff:0:0", 96),
+                ip("::ffff:192.0.2.9"),
+                FlowKind::Ip,
+                true,
+            ),
+            (
+                glob("192.0.2.*"),
+                ip("::ffff:192.0.2.9"),
+                FlowKind::Ip,
+                true,
+            ),
             (
                 network("2001:db8::", 32),
                 ip("2001:db8:1::1"),

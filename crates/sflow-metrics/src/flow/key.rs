@@ -15,7 +15,8 @@ pub enum FlowKind {
     Protocol,
     /// The number of a drop reason; `acl` and the like stand for their numbers.
     Reason,
-    /// An IP address; a prefix such as `10.0.0.0/8` stands for all addresses within it.
+    /// An IP address; a prefix such as `10.0.0.0/8` stands for all addresses within it. An IPv4
+    /// address in IPv6 (`::ffff:192.0.2.9`) is found by either form.
     Ip,
     /// A MAC address.
     Mac,
@@ -79,7 +80,7 @@ macro_rules! keys {
 keys! {
     MacSource "mac.src" Mac "the sender on the link.",
     MacDestination "mac.dst" Mac "the receiver on the link.",
-    EtherType "ether.type" Number "the EtherType, behind VLAN tags.",
+    EtherType "ether.type" Number "the EtherType, behind VLAN tags and SNAP; absent where an IEEE 802.3 frame has its length.",
     Vlan "vlan" Number "the outermost VLAN tag of the packet.",
     VlanInner "vlan.inner" Number "the second VLAN tag of the packet.",
     Mpls "mpls" Number "the outermost MPLS label.",
@@ -101,7 +102,7 @@ keys! {
     ArpTarget "arp.target" Ip "whom an ARP message is about.",
     InnerMacSource "inner.mac.src" Mac "the sender on the link.",
     InnerMacDestination "inner.mac.dst" Mac "the receiver on the link.",
-    InnerEtherType "inner.ether.type" Number "the EtherType, behind VLAN tags.",
+    InnerEtherType "inner.ether.type" Number "the EtherType, behind VLAN tags and SNAP.",
     InnerVlan "inner.vlan" Number "the outermost VLAN tag of the packet.",
     InnerVlanInner "inner.vlan.inner" Number "the second VLAN tag of the packet.",
     InnerMpls "inner.mpls" Number "the outermost MPLS label.",
@@ -121,8 +122,8 @@ keys! {
     InnerArpOperation "inner.arp.operation" Number "what an ARP message is: 1 asks, 2 answers.",
     InnerArpSender "inner.arp.sender" Ip "the sender of an ARP message, as it says.",
     InnerArpTarget "inner.arp.target" Ip "whom an ARP message is about.",
-    Tunnel "tunnel" Text "the outermost tunnel: `vxlan`, `geneve`, `gre`, `ip_in_ip` …",
-    TunnelId "tunnel.id" Number "its number: the network of VXLAN and Geneve, the key of GRE.",
+    Tunnel "tunnel" Text "the outermost tunnel: `vxlan`, `vxlan_gpe`, `geneve`, `gre`, `gtp_u`, `ip_in_ip`, `mpls_in_udp`, `l2tp_v3`, `ether_ip`, `srv6`, `pseudowire` …",
+    TunnelId "tunnel.id" Number "its number: the network of VXLAN and Geneve, the key of GRE, the endpoint of GTP-U, the session of L2TPv3, the label of a pseudowire.",
     TunnelDepth "tunnel.depth" Number "how many tunnels the packet is in; 0 without any.",
     DnsName "dns.name" Text "the name that a DNS message asks for, in lower case; with `…` where the sample ends.",
     DnsType "dns.type" Number "the type of record that it asks for.",

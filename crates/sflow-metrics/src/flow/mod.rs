@@ -152,6 +152,9 @@ impl Flows {
             around.health.flow_samples_bad_length += 1;
             return false;
         }
+        if length.is_some_and(|length| length.is_corrected) {
+            around.health.flow_samples_corrected += 1;
+        }
         let taken = Taken {
             sequence: sample.sequence_number,
             rate: sample.sampling_rate,

@@ -3,15 +3,18 @@
 use core::net::{IpAddr, Ipv4Addr};
 
 use sflow_v5::flow::{SampledEthernet, SampledHeader, SampledIpv4, SampledIpv6};
-use sflow_v5::packet::etherparse::IpNumber;
+use sflow_v5::packet::etherparse::{EtherType, IpNumber};
 use sflow_v5::packet::{Icmp, Layer, Tunnel};
-use sflow_v5::{FlowSample, Mac};
+use sflow_v5::{FlowSample, HeaderProtocol, Mac};
 
 /// No packet is longer, with jumbo frames and offloaded segmentation.
 const LONGEST: u32 = 65_535;
 
 /// The bytes of the check sequence of Ethernet.
 const CHECK_SEQUENCE: u32 = 4;
+
+/// No encapsulation that an agent removes takes more bytes.
+const MOST_STRIPPED: u32 = 256;
 
 /// A packet and the one inside its tunnels.
 #[derive(Clone, Copy, Debug, Default)]
@@ -66,6 +69,8 @@ pub(super) struct Length {
     pub(super) net: u32,
     /// Of the sampled header.
     pub(super) header: u32,
+    /// Whether the sampled header contradicts the reported lengths.
+    pub(super) is_corrected: bool,
 }
 
 impl Headers {
@@ -105,29 +110,70 @@ impl Headers {
 
 impl Length {
     /// Of the packet that the sample is of; `None` if the agent does not say.
+    ///
+    /// Lengths that the sampled header contradicts are corrected: a frame is not shorter than
+    /// the packet that it carries, and what was stripped is not part of that packet.
     pub(super) fn of(sample: &FlowSample<'_>) -> Option<Self> {
         let length = if let Some(header) = sample.find::<SampledHeader<'_>>() {
-            Self {
-                frame: header.frame_length,
-                net: header.frame_length.saturating_sub(header.stripped),
-                header: u32::try_from(header.header.0.len()).unwrap_or(u32::MAX),
-            }
+            Self::of_header(&header, sample)
         } else if let Some(ethernet) = sample.find::<SampledEthernet>() {
+            let check_sequence = CHECK_SEQUENCE;
+            let least = length_by_ip(sample).map_or(0, |length| length + check_sequence);
+            let frame = ethernet.length.max(least);
             Self {
-                frame: ethernet.length,
-                net: ethernet.length.saturating_sub(CHECK_SEQUENCE),
+                frame,
+                net: frame.saturating_sub(check_sequence),
                 header: 0,
+                is_corrected: frame != ethernet.length,
             }
         } else {
-            let v4 = sample.find::<SampledIpv4>().map(|ip| ip.length);
-            let length = v4.or_else(|| sample.find::<SampledIpv6>().map(|ip| ip.length))?;
+            let length = ip_length(sample)?;
             Self {
                 frame: length,
                 net: length,
                 header: 0,
+                is_corrected: false,
             }
         };
         (length.frame > 0).then_some(length)
+    }
+
+    fn of_header(header: &SampledHeader<'_>, sample: &FlowSample<'_>) -> Self {
+        let SampledHeader {
+            frame_length,
+            stripped,
+            ..
+        } = *header;
+        let check_sequence = match header.protocol {
+            HeaderProtocol::ETHERNET => CHECK_SEQUENCE,
+            _ => 0,
+        };
+        let claimed = claimed_length(header).or_else(|| match header.protocol {
+            HeaderProtocol::ETHERNET => length_by_ip(sample),
+            _ => None,
+        });
+        let is_possible = |length: &u32| *length <= LONGEST - MOST_STRIPPED;
+        let least = claimed.filter(is_possible).unwrap_or(0);
+        let believable = match stripped {
+            0..=MOST_STRIPPED => stripped,
+            _ => check_sequence,
+        };
+        let frame = if frame_length < least {
+            least + believable
+        } else {
+            frame_length
+        };
+        let net = if stripped == believable && frame - least >= stripped {
+            frame.saturating_sub(stripped)
+        } else {
+            frame.saturating_sub(check_sequence).max(least)
+        };
+        Self {
+            frame,
+            net,
+            header: u32::try_from(header.header.0.len()).unwrap_or(u32::MAX),
+            is_corrected: frame != frame_length || net != frame_length.saturating_sub(stripped),
+        }
     }
 
     /// Whether a packet can be so long, and have such a header.
@@ -136,12 +182,72 @@ impl Length {
     }
 }
 
+/// The length from the sampled header's first byte to the end of the packet, as its outermost
+/// header with a length gives it.
+fn claimed_length(header: &SampledHeader<'_>) -> Option<u32> {
+    if let (HeaderProtocol::ETHERNET, [8, 0, first, _, high, low, ..]) = (
+        header.protocol,
+        header.header.0.get(12..).unwrap_or_default(),
+    ) && first >> 4 == 4
+    {
+        // Most packets: no layer has to be read.
+        let length = u32::from(u16::from_be_bytes([*high, *low]));
+        return (length >= 20).then_some(14 + length);
+    }
+    let mut before = 0;
+    for layer in header.dissect().layers() {
+        let own = u32::try_from(layer.bytes().len()).ok()?;
+        let (from, length) = match &layer {
+            Layer::Ethernet(frame) if is_length(frame.ether_type()) => {
+                (before + own, frame.ether_type().0.into())
+            }
+            Layer::Vlan(tag) if is_length(tag.header.ether_type()) => {
+                (before + own, tag.header.ether_type().0.into())
+            }
+            Layer::Ipv4(ip) => (before, u32::from(ip.total_length())),
+            Layer::Ipv6(ip) if ip.payload_length() > 0 => {
+                (before, 40 + u32::from(ip.payload_length()))
+            }
+            // Segmentation is left to the network card.
+            Layer::Ipv6(_) => return None,
+            _ => {
+                before += own;
+                continue;
+            }
+        };
+        return (length >= own || from > before).then_some(from + length);
+    }
+    None
+}
+
+/// The length of a frame of Ethernet without its check sequence, by the length of the IP packet
+/// that the agent read.
+fn length_by_ip(sample: &FlowSample<'_>) -> Option<u32> {
+    let length = ip_length(sample).filter(|length| *length <= LONGEST)?;
+    Some(14 + length)
+}
+
+fn ip_length(sample: &FlowSample<'_>) -> Option<u32> {
+    let v4 = sample.find::<SampledIpv4>().map(|ip| ip.length);
+    v4.or_else(|| sample.find::<SampledIpv6>().map(|ip| ip.length))
+}
+
+/// Whether it is not an EtherType but the length of an IEEE 802.3 frame.
+const fn is_length(kind: EtherType) -> bool {
+    kind.0 < 0x0600
+}
+
+/// An EtherType, unless it is a length.
+fn type_of(kind: EtherType) -> Option<u16> {
+    (!is_length(kind)).then_some(kind.0)
+}
+
 impl Level {
     fn add(&mut self, layer: &Layer<'_>) {
         match layer {
             Layer::Ethernet(header) if self.mac.is_none() => {
                 self.mac = Some((Mac(header.source()), Mac(header.destination())));
-                self.ether_type = Some(header.ether_type().0);
+                self.ether_type = type_of(header.ether_type());
             }
             Layer::Vlan(vlan) => {
                 let number = u16::try_from(vlan.tag.vlan()).ok();
@@ -149,7 +255,10 @@ impl Level {
                     None => self.vlan = number,
                     Some(_) => self.vlan_inner = self.vlan_inner.or(number),
                 }
-                self.ether_type = Some(vlan.header.ether_type().0);
+                self.ether_type = type_of(vlan.header.ether_type());
+            }
+            Layer::Llc(header) => {
+                self.ether_type = header.ether_type().and_then(type_of).or(self.ether_type);
             }
             Layer::Mpls(label) => self.mpls = self.mpls.or(Some(label.entry().label())),
             Layer::Ipv4(header) => {
@@ -219,7 +328,8 @@ impl Level {
         let mut level = Self::default();
         if let Some(ethernet) = sample.find::<SampledEthernet>() {
             level.mac = Some((ethernet.src_mac, ethernet.dst_mac));
-            level.ether_type = u16::try_from(ethernet.kind).ok();
+            let kind = u16::try_from(ethernet.kind).ok();
+            level.ether_type = kind.map(EtherType).and_then(type_of);
         }
         let (ip, ports, flags) = if let Some(ip) = sample.find::<SampledIpv4>() {
             let (source, destination) = (ip.src_ip.addr().into(), ip.dst_ip.addr().into());

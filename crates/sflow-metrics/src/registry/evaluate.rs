@@ -1,4 +1,5 @@
 use core::fmt;
+use core::net::IpAddr;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
@@ -8,7 +9,8 @@ use crate::catalogue::Metric;
 use crate::entity::Entity;
 use crate::kind::{EntityId, EntityKind, Lifecycle};
 use crate::query::{
-    Expression, Filter, Gathering, Group, Groups, Holder, Partial, Query, Summary, Take, Window,
+    Expression, Filter, Gathering, Group, Groups, Holder, Key, Partial, Query, Summary, Take,
+    Window,
 };
 use crate::source::Source;
 use crate::timestamp::Timestamp;
@@ -311,8 +313,22 @@ fn could_have(source: &Source, expression: &Expression) -> bool {
 fn passes(registry: &Registry, source: &Source, now: Timestamp, filters: &[Filter]) -> bool {
     filters.iter().all(|filter| {
         let value = value_in(filter.key(), registry, source, now);
-        let mut values = filter.values().iter();
-        let fits = value.is_some_and(|value| values.any(|pattern| pattern.fits_bytes(&value)));
-        fits != filter.is_negative()
+        let fits = |value: &[u8]| filter.values().iter().any(|it| it.fits_bytes(value));
+        let is_fitting = value.is_some_and(|value| {
+            fits(&value) || other_form(filter.key(), &value).is_some_and(|it| fits(it.as_bytes()))
+        });
+        is_fitting != filter.is_negative()
     })
+}
+
+/// The other form of an address that is of IPv4: in IPv6 (`::ffff:192.0.2.9`), or by itself.
+fn other_form(key: Key, value: &[u8]) -> Option<String> {
+    if !matches!(key, Key::Agent | Key::Sender) {
+        return None;
+    }
+    let address: IpAddr = core::str::from_utf8(value).ok()?.parse().ok()?;
+    match address {
+        IpAddr::V4(address) => Some(address.to_ipv6_mapped().to_string()),
+        IpAddr::V6(address) => address.to_ipv4_mapped().map(|address| address.to_string()),
+    }
 }

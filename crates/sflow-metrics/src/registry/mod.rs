@@ -106,7 +106,11 @@ impl Registry {
             address: header.agent_address,
             sub_agent: header.sub_agent_id,
         };
-        if header.agent_address.ip().is_some_and(|ip| ip != sender) {
+        if header
+            .agent_address
+            .ip()
+            .is_some_and(|ip| ip.to_canonical() != sender)
+        {
             self.health.foreign_senders += 1;
         }
         let stamp = Stamp {

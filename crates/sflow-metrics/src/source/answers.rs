@@ -19,19 +19,26 @@ impl Source {
         }
         match metric.definition() {
             Definition::Raw(operand @ Operand::Reading { .. }) => self.readings.get(operand),
+            Definition::Raw(Operand::LineSpeed) => None,
             Definition::Raw(Operand::HostProcessors) => Some((self.processors?, self.last_seen)),
             Definition::Custom(name) => self.custom(name)?.get(),
             formula @ Definition::Formula(_) => {
                 let mut oldest = self.last_seen;
+                let mut most = f64::INFINITY;
                 let value = formula.evaluate(|operand| match operand {
                     Operand::HostProcessors => self.processors,
+                    Operand::LineSpeed => {
+                        // Nothing passes a line faster than it is.
+                        most = 100.0;
+                        self.speed.believed().map(|speed| speed as f64)
+                    }
                     Operand::Reading { .. } => {
                         let (value, at) = self.readings.get(operand)?;
                         oldest = oldest.min(at);
                         Some(value)
                     }
                 })?;
-                Some((value, oldest))
+                (value <= most).then_some((value, oldest))
             }
         }
     }

@@ -3,7 +3,6 @@
 use sflow_v5::counter::HostDescr;
 use sflow_v5::{CounterRecord, DataSource, Uuid};
 
-use super::limits::line_rate;
 use super::{Source, Standing};
 use crate::config::Config;
 use crate::health::Health;
@@ -72,10 +71,11 @@ impl Source {
             }
             CounterRecord::IfCounters(counters) => {
                 self.if_index = Some(counters.if_index);
-                self.if_speed = counters.if_speed.known();
+                self.speed
+                    .report(counters.if_speed.known(), counters.if_type);
+                self.if_speed = self.speed.reported();
                 self.if_direction = Some(counters.if_direction);
                 self.if_status = Some(counters.if_status.0);
-                self.line_rate = counters.if_speed.known().and_then(line_rate);
             }
             CounterRecord::PortName(port) => self.rename(port.name, allowance, health),
             CounterRecord::AppOperations(operations) => {

@@ -19,6 +19,8 @@ pub(crate) struct Measure<'c> {
     last: Option<Moment>,
     interval: Interval,
     at_most: AtMost,
+    /// Bytes that a counter went up by, and that were rejected.
+    rejected_bytes: u64,
 }
 
 impl<'c> Measure<'c> {
@@ -33,6 +35,7 @@ impl<'c> Measure<'c> {
             last: None,
             interval: Interval::None,
             at_most: [0; Ceiling::ALL.len()],
+            rejected_bytes: 0,
         }
     }
 
@@ -46,6 +49,7 @@ impl<'c> Measure<'c> {
         self.is_disputed = false;
         self.disputes = disputes;
         self.limits = limits;
+        self.rejected_bytes = 0;
     }
 
     /// The time since a moment, and how much counters can have gone up in it.
@@ -55,6 +59,24 @@ impl<'c> Measure<'c> {
             self.measure(before);
         }
         (self.interval, &self.at_most)
+    }
+
+    /// A counter of bytes went up by so many, which is more than it may.
+    pub(super) fn reject_bytes(&mut self, bytes: u64) {
+        self.rejected_bytes = self.rejected_bytes.max(bytes);
+    }
+
+    /// Whether a counter went up by more than the line carries, yet by what some line does.
+    pub(super) fn exceeded_line(&self) -> bool {
+        let Interval::Seconds(seconds) = self.interval else {
+            return false;
+        };
+        let limits = Limits {
+            line_rate: None,
+            ..self.limits
+        };
+        let most = limits.within(seconds, self.ceilings)[Ceiling::Line as usize];
+        self.rejected_bytes > 0 && self.rejected_bytes <= most
     }
 
     fn measure(&mut self, before: Moment) {

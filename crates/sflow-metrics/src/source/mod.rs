@@ -30,7 +30,7 @@ use crate::window::Ring;
 pub(crate) use custom::Custom;
 use custom::NoRoom;
 pub(crate) use life::says_it_stopped;
-use limits::Limits;
+use limits::{Limits, Speed};
 pub(crate) use measure::Measure;
 pub(crate) use name::Name;
 pub(crate) use numbers::Numbers;
@@ -83,7 +83,7 @@ pub(crate) struct Source {
     pub(crate) parent: Option<DataSource>,
     /// Of the host: its own, or that of the host it runs on.
     pub(crate) processors: Option<f64>,
-    line_rate: Option<f64>,
+    speed: Speed,
     /// A sample that may be the first of a new sequence.
     jump: Option<Box<Jump>>,
     rings: Vec<Ring>,
@@ -183,7 +183,7 @@ impl Source {
             jump: None,
             follower: None,
             sent: 0,
-            line_rate: None,
+            speed: Speed::default(),
             session: begin.session,
             sequence: begin.sequence,
             uptime: begin.moment.uptime,
@@ -351,6 +351,10 @@ impl Source {
                     self.has_rates = true;
                     self.was_live = true;
                     self.has_advanced |= advanced;
+                    if matches!(record, CounterRecord::IfCounters(_)) {
+                        let (bytes, seconds) = self.readings.most_bytes(place);
+                        self.speed.compare(bytes, seconds, measure.exceeded_line());
+                    }
                 }
                 Taken::Again => {}
             }
@@ -445,14 +449,14 @@ impl Source {
     }
 
     /// Bytes per second that its line can carry: at least that of 1 Gbit/s, or unknown.
-    pub(crate) const fn line_rate(&self) -> Option<f64> {
-        self.line_rate
+    pub(crate) fn line_rate(&self) -> Option<f64> {
+        self.speed.line_rate()
     }
 
     fn limits(&self) -> Limits {
         Limits {
             processors: self.processors,
-            line_rate: self.line_rate,
+            line_rate: self.speed.line_rate(),
         }
     }
 }

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 
 use super::measure::Measure;
 use super::numbers::{Numbers, UNKNOWN, quantity};
-use crate::catalogue::{CounterColumn, Operand, Structure};
+use crate::catalogue::{Ceiling, CounterColumn, Operand, Structure};
 use crate::discipline::counter::{Step, step};
 use crate::discipline::interval::{Interval, Moment};
 use crate::health::Health;
@@ -139,7 +139,7 @@ impl Readings {
             // Counters keep their older baseline, so that nothing between is lost.
             Some((Interval::None, _)) => return Taken::Again,
             Some((Interval::Seconds(seconds), at_most)) => {
-                let mut advances = 0;
+                let (mut advances, mut rejected_bytes) = (0, 0);
                 for ((column, baseline), difference) in counters {
                     let count = numbers.bits(column.field);
                     let at_most = at_most[column.ceiling as usize];
@@ -148,11 +148,18 @@ impl Readings {
                         *difference = count - *baseline;
                     } else {
                         *difference = unusual(column, *baseline, count, at_most, health);
+                        if column.ceiling == Ceiling::Line
+                            && *difference == UNKNOWN
+                            && count != UNKNOWN
+                        {
+                            rejected_bytes = count.saturating_sub(*baseline).max(rejected_bytes);
+                        }
                     }
                     *baseline = count;
                     // Of an unknown one nothing is left.
                     advances |= difference.wrapping_add(1) >> 1;
                 }
+                measure.reject_bytes(rejected_bytes);
                 let advanced = advances != 0;
                 (Taken::Measured { advanced }, seconds)
             }
@@ -169,6 +176,18 @@ impl Readings {
         head[SECONDS] = seconds.to_bits();
         row.continues = true;
         taken
+    }
+
+    /// The most bytes that a counter at this place went up by, and in how many seconds.
+    pub(crate) fn most_bytes(&self, place: usize) -> (u64, f64) {
+        let row = self.rows[place];
+        let columns = Structure::all()[usize::from(row.structure)].counters;
+        let words = &self.words[usize::from(row.at)..];
+        let steps = columns.iter().zip(&words[HEAD + columns.len()..]);
+        let bytes =
+            steps.filter(|(column, step)| column.ceiling == Ceiling::Line && **step != UNKNOWN);
+        let most = bytes.map(|(_, step)| *step).max();
+        (most.unwrap_or(0), f64::from_bits(words[SECONDS]))
     }
 
     /// A reading, if there is one; and when it was read. What came several times in a sample, as
@@ -233,7 +252,7 @@ impl Readings {
     fn find(&self, operand: Operand) -> impl Iterator<Item = (&'static Structure, &[u64], usize)> {
         let asked = match operand {
             Operand::Reading { structure, column } => Some((structure, usize::from(column))),
-            Operand::HostProcessors => None,
+            Operand::HostProcessors | Operand::LineSpeed => None,
         };
         asked.into_iter().flat_map(move |(structure, column)| {
             let rows = self

@@ -3,7 +3,9 @@ use sflow_v5::Counter32;
 use sflow_v5::counter::{IfCounters, QueueLength};
 
 use crate::support::world::{CORES, World};
-use crate::support::{Agent, Counted, ask, at, entity, interface, interface_source, metric};
+use crate::support::{
+    Agent, Counted, ask, at, counted, entity, interface, interface_source, metric,
+};
 
 #[test]
 fn t6_resets_and_jumps_without_a_sign_are_gaps() {
@@ -50,6 +52,96 @@ fn t6_an_interface_cannot_be_faster_than_its_line() {
         assert_eq!(value("ifspeed"), Some(1e9));
         assert_eq!(value("ifoutoctets"), None, "never counted");
     }
+}
+
+/// What an interface of this speed and type is found to do, with so many bytes per second in.
+fn steady(speed: u64, kind: u32, bytes_per_second: u64) -> (Option<f64>, Option<f64>) {
+    let mut registry = Registry::new(Config::default());
+    let mut agent = Agent::new(1);
+    for sequence in 1..=6_u32 {
+        let counters = IfCounters {
+            if_index: 3,
+            if_type: kind,
+            if_speed: speed.into(),
+            if_in_octets: (u64::from(sequence) * 20 * bytes_per_second).into(),
+            ..IfCounters::default()
+        };
+        let sample = counted(interface_source(3), sequence, [counters.into()]);
+        agent.report(&mut registry, f64::from(sequence) * 20.0, &[sample]);
+    }
+    let value = |name| entity(&registry, 120.0, "").unwrap().value(metric(name));
+    (value("ifinoctets"), value("ifinutilization"))
+}
+
+#[test]
+fn steady_counters_outvote_nominal_speed() {
+    const ETHERNET: u32 = 6;
+    let cut = |gigabits: u64| (gigabits * 1_000_000_000) & 0xffff_ffff;
+    let cases = [
+        (
+            "true speed",
+            1_000_000_000,
+            ETHERNET,
+            100_000_000,
+            Some(80.0),
+        ),
+        ("tap", 10_000_000, ETHERNET, 6_250_000, None),
+        ("tap, 3 Gbit/s", 10_000_000, ETHERNET, 375_000_000, None),
+        ("tap, 100.1 %", 10_000_000, ETHERNET, 1_251_250, None),
+        (
+            "veth, 15 Gbit/s",
+            10_000_000_000,
+            ETHERNET,
+            1_875_000_000,
+            None,
+        ),
+        ("unknown to OVS", 100_000_000, ETHERNET, 250_000_000, None),
+        ("20 Gbit/s cut", cut(20), ETHERNET, 1_875_000_000, None),
+        ("20 Gbit/s cut, less", cut(20), ETHERNET, 300_000_000, None),
+        ("100 Gbit/s cut", cut(100), ETHERNET, 11_000_000_000, None),
+        ("400 Gbit/s cut", cut(400), ETHERNET, 30_000_000_000, None),
+        ("32 ones", u32::MAX.into(), ETHERNET, 1_000_000_000, None),
+        ("32 ones, idle", u32::MAX.into(), ETHERNET, 1_000, None),
+        ("64 ones", u64::MAX, ETHERNET, 1_000_000_000, None),
+        ("no speed", 0, ETHERNET, 1_000_000_000, None),
+        ("wireless", 866_700_000, 71, 54_168_750, Some(50.0)),
+        ("wireless, faster", 6_000_000, 71, 10_000_000, None),
+        ("tunnel", 10_000_000, 131, 1_000_000, None),
+        ("virtual", 10_000_000, 53, 1_000_000, None),
+        ("loopback", 10_000_000, 24, 5_000_000_000, None),
+        ("aggregate", 1_000_000_000, 161, 240_000_000, None),
+    ];
+    for (case, speed, kind, bytes_per_second, utilization) in cases {
+        let found = steady(speed, kind, bytes_per_second);
+        assert_eq!(
+            found,
+            (Some(bytes_per_second as f64), utilization),
+            "{case}"
+        );
+    }
+}
+
+/// Speed that was refuted stays so when less is carried, until the interface reports another one.
+#[test]
+fn refuted_speed_does_not_come_back() {
+    let mut registry = Registry::new(Config::default());
+    let mut agent = Agent::new(1);
+    let mut octets = 0;
+    let mut utilization = |sequence: u32, speed: u64, bytes_per_second: u64| {
+        octets += bytes_per_second * 10;
+        let seconds = f64::from(sequence) * 10.0;
+        let sample = interface(3, sequence, speed, octets);
+        agent.report(&mut registry, seconds, &[sample]);
+        entity(&registry, seconds, "")
+            .unwrap()
+            .value(metric("ifinutilization"))
+    };
+    let tap = 10_000_000;
+    assert_eq!(utilization(1, tap, 0), None, "the first");
+    assert_eq!(utilization(2, tap, 1_000_000), Some(80.0));
+    assert_eq!(utilization(3, tap, 5_000_000), None, "400 %");
+    assert_eq!(utilization(4, tap, 1_200_000), None, "not 96 %");
+    assert_eq!(utilization(5, 100_000_000, 1_250_000), Some(10.0));
 }
 
 #[test]

@@ -5,9 +5,11 @@ use sflow_v5::flow::{
     AsPathSegment, ExtendedAcl, ExtendedEgressQueue, ExtendedFunction, ExtendedGateway,
     ExtendedHwTrap, ExtendedLinuxDropReason, ExtendedNat, ExtendedNatPort, ExtendedRouter,
     ExtendedSwitch, ExtendedUrl, ExtendedUser, ExtendedVniEgress, ExtendedVniIngress,
-    SampledEthernet, SampledIpv4, SampledIpv6,
+    SampledEthernet, SampledHeader, SampledIpv4, SampledIpv6,
 };
-use sflow_v5::{Address, FlowRecord, Interface, Ipv4, Ipv6, List, Opaque, Sample, Text};
+use sflow_v5::{
+    Address, FlowRecord, HeaderProtocol, Interface, Ipv4, Ipv6, List, Opaque, Sample, Text,
+};
 
 use crate::world::{Agent, Udp, World, ethernet, header, ipv4, mac, vxlan};
 
@@ -335,4 +337,259 @@ fn names_that_are_asked_for() {
             "www.example.org 1 1 100",
         ]
     );
+}
+
+/// A frame of IEEE 802.3: its length, and logical link control.
+fn ieee_802_3(control: &[u8]) -> Vec<u8> {
+    ethernet((mac(1), mac(2)), control.len() as u16, control)
+}
+
+#[test]
+fn length_is_no_ether_type() {
+    let ip = ipv4(([10, 0, 0, 1], [10, 0, 0, 2]), 17, &[0; 8]);
+    let snap = |oui: [u8; 3], kind: u16, payload: &[u8]| {
+        let header = [&[0xaa, 0xaa, 3][..], &oui, &kind.to_be_bytes(), payload];
+        ieee_802_3(&header.concat())
+    };
+    let tagged = |frame: &[u8]| {
+        let mut tagged = frame[..12].to_vec();
+        tagged.extend_from_slice(&[0x81, 0, 0, 7]);
+        tagged.extend_from_slice(&frame[12..]);
+        tagged
+    };
+    let spanning_tree = ieee_802_3(&[&[0x42, 0x42, 3][..], &[0; 35]].concat());
+    let cases = [
+        ("spanning tree", spanning_tree.clone(), "- - -"),
+        ("spanning tree, tagged", tagged(&spanning_tree), "- - 7"),
+        ("IS-IS", ieee_802_3(&[0xfe, 0xfe, 3, 0x83, 27]), "- - -"),
+        ("NetWare", ieee_802_3(&[0xe0, 0xe0, 3, 0xff]), "- - -"),
+        ("NetWare, raw", ieee_802_3(&[0xff, 0xff, 0, 30]), "- - -"),
+        (
+            "IP on LLC",
+            ieee_802_3(&[&[6, 6, 3][..], &ip].concat()),
+            "- 10.0.0.1 -",
+        ),
+        ("SNAP", snap([0; 3], 0x800, &ip), "2048 10.0.0.1 -"),
+        (
+            "SNAP, tagged",
+            tagged(&snap([0; 3], 0x800, &ip)),
+            "2048 10.0.0.1 7",
+        ),
+        (
+            "SNAP, bridged",
+            snap([0, 0, 0xf8], 0x80f3, &[1]),
+            "33011 - -",
+        ),
+        ("AppleTalk", snap([8, 0, 7], 0x809b, &[1]), "32923 - -"),
+        (
+            "SNAP of Cisco",
+            snap([0, 0, 0xc], 0x2000, &[2, 180]),
+            "- - -",
+        ),
+        (
+            "length 1535",
+            ethernet((mac(1), mac(2)), 1535, &[0x42; 60]),
+            "- - -",
+        ),
+        (
+            "EtherType 1536",
+            ethernet((mac(1), mac(2)), 1536, &[0; 60]),
+            "1536 - -",
+        ),
+    ];
+    let keys = [FlowKey::EtherType, FlowKey::IpSource, FlowKey::Vlan];
+    for (case, packet, expected) in cases {
+        assert_eq!(values(&[header(&packet, 100)], &keys), expected, "{case}");
+    }
+}
+
+#[test]
+fn lengths_that_the_header_contradicts_are_corrected() {
+    // 14 bytes of Ethernet and 1,500 of IP, of which 100 are sampled.
+    let packet = |kind: u16, ip: &[u8]| {
+        let mut frame = ethernet((mac(1), mac(2)), kind, ip);
+        frame.resize(100, 0);
+        frame
+    };
+    let mut v4 = ipv4(([10, 0, 0, 1], [10, 0, 0, 2]), 17, &[0; 8]);
+    v4[2..4].copy_from_slice(&1500_u16.to_be_bytes());
+    let v4 = packet(0x800, &v4);
+    let v6 = packet(
+        0x86dd,
+        &[&[0x60, 0, 0, 0, 0x05, 0xb4, 17, 64][..], &[1; 32]].concat(),
+    );
+    let mut tagged = v4.clone();
+    tagged.splice(12..12, [0x81, 0, 0, 7]);
+    let llc = packet(1500, &[0x42, 0x42, 3]);
+    let unknown = packet(0x88b5, &[]);
+    // Frame length and stripped as reported; both lengths as corrected, and whether they are.
+    let cases = [
+        ("right", &v4, 1518, 4, (1518.0, 1514.0, 0)),
+        ("without check sequence", &v4, 1514, 0, (1514.0, 1514.0, 0)),
+        ("longer", &v4, 1600, 50, (1600.0, 1550.0, 0)),
+        (
+            "frame of the sampled bytes",
+            &v4,
+            104,
+            4,
+            (1518.0, 1514.0, 1),
+        ),
+        ("frame without length", &v4, 0, 4, (1518.0, 1514.0, 1)),
+        (
+            "frame of the sampled bytes, IPv6",
+            &v6,
+            104,
+            4,
+            (1518.0, 1514.0, 1),
+        ),
+        (
+            "frame without its tag",
+            &tagged,
+            1518,
+            4,
+            (1518.0, 1518.0, 1),
+        ),
+        (
+            "frame below 802.3 length",
+            &llc,
+            104,
+            4,
+            (1518.0, 1514.0, 1),
+        ),
+        ("stripped is the rest", &v4, 1518, 1418, (1518.0, 1514.0, 1)),
+        (
+            "stripped is the rest, IPv6",
+            &v6,
+            1518,
+            1418,
+            (1518.0, 1514.0, 1),
+        ),
+        (
+            "stripped is the rest, unknown type",
+            &unknown,
+            1518,
+            1418,
+            (1518.0, 1514.0, 1),
+        ),
+        ("stripped is all", &v4, 1518, 1518, (1518.0, 1514.0, 1)),
+        (
+            "stripped is all ones",
+            &v4,
+            1518,
+            u32::MAX,
+            (1518.0, 1514.0, 1),
+        ),
+        ("both", &v4, 104, u32::MAX, (1518.0, 1514.0, 1)),
+    ];
+    for (case, packet, frame_length, stripped, (bytes, net, corrected)) in cases {
+        let mut world = World::new();
+        let ids = ["bytes", "bytes.net"].map(|value| {
+            let definition = format!("keys=;value={value};smooth=off");
+            world.watch(&definition)
+        });
+        let mut agent = Agent::new(1);
+        let records = [SampledHeader {
+            protocol: HeaderProtocol::ETHERNET,
+            frame_length,
+            stripped,
+            header: Opaque(packet),
+        }
+        .into()];
+        let sample = agent.sample(&records);
+        agent.send(&mut world, &[Sample::Flow(sample)]);
+        let found = ids.map(|id| world.answer(id).total / 100.0);
+        assert_eq!(found, [bytes, net], "{case}");
+        assert_eq!(
+            world.registry.health().flow_samples_corrected,
+            corrected,
+            "{case}"
+        );
+    }
+}
+
+/// What the agent read of the header is as good as the header.
+#[test]
+fn frame_length_below_reported_ip_length_is_corrected() {
+    let mut world = World::new();
+    let id = world.watch("keys=;value=bytes;smooth=off");
+    let ethernet = SampledEthernet {
+        length: 100,
+        kind: 0x800,
+        ..SampledEthernet::default()
+    };
+    let ip = SampledIpv4 {
+        length: 1500,
+        ..SampledIpv4::default()
+    };
+    let records = [ethernet.into(), ip.into()];
+    let mut agent = Agent::new(1);
+    let sample = agent.sample(&records);
+    agent.send(&mut world, &[Sample::Flow(sample)]);
+    assert_eq!(world.answer(id).total, 151_800.0);
+}
+
+#[test]
+fn ipv4_address_in_ipv6_is_found_by_either_form() {
+    let mapped = |last| {
+        let address = core::net::Ipv4Addr::new(192, 0, 2, last).to_ipv6_mapped();
+        Address::V6(address.octets())
+    };
+    let router = ExtendedRouter {
+        nexthop: mapped(9),
+        ..ExtendedRouter::default()
+    };
+    let nat = ExtendedNat {
+        src_address: mapped(10),
+        dst_address: Address::V4([192, 0, 2, 11]),
+    };
+    let ip = SampledIpv6 {
+        length: 100,
+        src_ip: Ipv6(
+            core::net::Ipv4Addr::new(192, 0, 2, 12)
+                .to_ipv6_mapped()
+                .octets(),
+        ),
+        ..SampledIpv6::default()
+    };
+    let records = [router.into(), nat.into(), ip.into()];
+    let cases = [
+        ("router.nexthop=192.0.2.9", true),
+        ("router.nexthop=::ffff:192.0.2.9", true),
+        ("router.nexthop=192.0.2.8", false),
+        ("router.nexthop=192.0.2.0/24", true),
+        ("router.nexthop=::ffff:192.0.2.0/120", true),
+        ("router.nexthop=192.0.3.0/24", false),
+        ("router.nexthop!=192.0.2.9", false),
+        ("nat.src=192.0.2.10", true),
+        ("nat.dst=::ffff:192.0.2.11", true),
+        ("ip.src=192.0.2.12", true),
+        ("ip.src=192.0.2.0/24", true),
+        ("end.src=192.0.2.12", true),
+        ("end.src=192.0.2.0/24", true),
+    ];
+    for (filter, expected) in cases {
+        let mut world = World::new();
+        let id = world.watch(&format!("keys=;value=frames;smooth=off;filter={filter}"));
+        let mut agent = Agent::new(1);
+        let sample = agent.sample(&records);
+        agent.send(&mut world, &[Sample::Flow(sample)]);
+        assert_eq!(world.answer(id).total > 0.0, expected, "{filter}");
+    }
+}
+
+/// A datagram that ends inside its last sample.
+#[test]
+fn whole_records_of_a_cut_sample_count() {
+    let mut world = World::new();
+    let id = world.watch("keys=ip.src;value=frames;smooth=off");
+    let packet = Udp::between(1, 2).bytes();
+    let router = ExtendedRouter::default().into();
+    let records = [header(&packet, 100), router];
+    let mut agent = Agent::new(1);
+    let sample = agent.sample(&records);
+    let bytes = agent.encode(world.now, &[Sample::Flow(sample)]);
+    agent.deliver(&mut world, &bytes[..bytes.len() - 1]);
+    assert_eq!(world.rows(id), ["10.0.0.1 100"]);
+    let health = world.registry.health();
+    assert_eq!((health.flow_samples, health.malformed_samples), (1, 1));
 }

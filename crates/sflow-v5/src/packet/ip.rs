@@ -13,6 +13,11 @@ use super::layers::{Layers, Next};
 use super::stop::Stop;
 use super::tunnel::Tunnel;
 
+/// The type of a routing header that holds segments (RFC 8754).
+const SEGMENT_ROUTING: u8 = 4;
+/// Ethernet in IPv6 (RFC 8986).
+const ETHERNET: IpNumber = IpNumber(143);
+
 /// IPv4. Its options may be cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ipv4<'a> {
@@ -243,7 +248,14 @@ fn options<'a>(number: IpNumber, walk: &mut Layers<'a>) -> Option<Layer<'a>> {
         Err(error) => return walk.short("ipv6_extension", error.required_len),
     };
     let behind = walk.input().behind(header.slice());
-    follow(walk, behind, header.next_header(), Next::WithinIpv6);
+    let is_segment_routing =
+        number == IpNumber::IPV6_ROUTE_HEADER && header.payload().first() == Some(&SEGMENT_ROUTING);
+    match header.next_header() {
+        IpNumber::IPV4 | IpNumber::IPV6 if is_segment_routing => {
+            walk.enter(behind, Next::Ip, Tunnel::Srv6);
+        }
+        next => follow(walk, behind, next, Next::WithinIpv6),
+    }
     Some(Layer::Ipv6Extension(number, header))
 }
 
@@ -271,6 +283,7 @@ fn follow<'a>(
     match number {
         IpNumber::IPV4 | IpNumber::IPV6 => walk.enter(behind, Next::Ip, Tunnel::IpInIp),
         IpNumber::MPLS_IN_IP => walk.enter(behind, Next::Mpls, Tunnel::MplsInIp),
+        ETHERNET => walk.enter(behind, Next::Ethernet, Tunnel::Srv6),
         _ => walk.follow(behind, within(number)),
     }
 }

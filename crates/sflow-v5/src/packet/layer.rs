@@ -3,15 +3,17 @@ use etherparse::{
     Ipv6HeaderSlice, Ipv6RawExtHeaderSlice, MacsecHeaderSlice,
 };
 
+use super::gtp::GtpU;
 use super::ip::{Esp, Ipv4};
+use super::l2tp::L2tpV3;
 use super::link::{Llc, Vlan};
-use super::mpls::Mpls;
-use super::overlay::{Geneve, Vxlan};
+use super::mpls::{ControlWord, Mpls};
+use super::overlay::{Geneve, Nsh, Vxlan, VxlanGpe};
 use super::ppp::{Ppp, Pppoe};
 use super::stop::Rest;
 use super::tcp::Tcp;
 use super::transport::{Icmp, Ports, Udp};
-use super::tunnel::{Erspan, Gre};
+use super::tunnel::{Erspan, EtherIp, Gre};
 
 /// One header of a packet, or what is left of it.
 ///
@@ -68,6 +70,18 @@ pub enum Layer<'a> {
     Vxlan(Vxlan<'a>),
     /// Geneve with its options.
     Geneve(Geneve<'a>),
+    /// VXLAN with the generic protocol extension.
+    VxlanGpe(VxlanGpe<'a>),
+    /// A network service header.
+    Nsh(Nsh<'a>),
+    /// The user plane of GTP, with its extension headers.
+    GtpU(GtpU<'a>),
+    /// L2TPv3.
+    L2tpV3(L2tpV3<'a>),
+    /// Ethernet in IP.
+    EtherIp(EtherIp<'a>),
+    /// The control word of a pseudowire.
+    ControlWord(ControlWord<'a>),
     /// The end: what is left, and why.
     Rest(Rest<'a>),
 }
@@ -100,6 +114,12 @@ impl<'a> Layer<'a> {
             Self::Erspan(_) => "erspan",
             Self::Vxlan(_) => "vxlan",
             Self::Geneve(_) => "geneve",
+            Self::VxlanGpe(_) => "vxlan_gpe",
+            Self::Nsh(_) => "nsh",
+            Self::GtpU(_) => "gtp_u",
+            Self::L2tpV3(_) => "l2tp_v3",
+            Self::EtherIp(_) => "ether_ip",
+            Self::ControlWord(_) => "control_word",
             Self::Rest(_) => "rest",
         }
     }
@@ -129,6 +149,12 @@ impl<'a> Layer<'a> {
             Self::Erspan(header) => header.bytes(),
             Self::Vxlan(header) => header.bytes(),
             Self::Geneve(header) => header.bytes(),
+            Self::VxlanGpe(header) => header.bytes(),
+            Self::Nsh(header) => header.bytes(),
+            Self::GtpU(header) => header.bytes(),
+            Self::L2tpV3(header) => header.bytes(),
+            Self::EtherIp(header) => header.bytes(),
+            Self::ControlWord(word) => word.bytes(),
             Self::Rest(rest) => rest.bytes,
         }
     }

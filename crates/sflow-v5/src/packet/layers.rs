@@ -8,7 +8,7 @@ use super::input::Input;
 use super::layer::Layer;
 use super::stop::{Rest, Stop};
 use super::tunnel::{self, Tunnel};
-use super::{ip, link, mpls, overlay, ppp, tcp, transport};
+use super::{gtp, ip, l2tp, link, mpls, overlay, ppp, tcp, transport};
 use crate::HeaderProtocol;
 
 /// The layers of a packet in the order of the wire, through all tunnels; the last one is
@@ -177,7 +177,7 @@ impl<'a> Layers<'a> {
             Next::Llc => link::llc(self),
             Next::Type(kind) => self.read_type(kind),
             Next::Mpls => mpls::label(self),
-            Next::Labelled => mpls::labelled(self),
+            Next::ControlWord(label) => mpls::control_word(label, self),
             Next::Ppp => ppp::ppp(self),
             Next::Ip => ip::ip(self),
             Next::WithinIpv4(number) => self.read_within_ip(number),
@@ -186,7 +186,11 @@ impl<'a> Layers<'a> {
             Next::ErspanII => tunnel::erspan_ii(self),
             Next::ErspanIII => tunnel::erspan_iii(self),
             Next::Vxlan => overlay::vxlan(self),
+            Next::VxlanGpe => overlay::vxlan_gpe(self),
             Next::Geneve => overlay::geneve(self),
+            Next::Nsh => overlay::nsh(false, self),
+            Next::GtpU => gtp::gtp_u(self),
+            Next::L2tpV3OnUdp => l2tp::l2tp_v3(4, self),
         }
     }
 
@@ -202,6 +206,7 @@ impl<'a> Layers<'a> {
             ppp::PPPOE_SESSION => ppp::pppoe(self),
             ppp::PPP => ppp::ppp(self),
             link::BRIDGED_ETHERNET => link::ethernet(self),
+            overlay::SERVICE_HEADER => overlay::nsh(true, self),
             _ => self.stop(Stop::EtherType(kind)),
         }
     }
@@ -215,6 +220,8 @@ impl<'a> Layers<'a> {
             IpNumber::IGMP => transport::igmp(self),
             IpNumber::SCTP | IpNumber::DCCP | IpNumber::UDP_LITE => transport::ports(number, self),
             IpNumber::GRE => tunnel::gre(self),
+            tunnel::ETHER_IP => tunnel::ether_ip(self),
+            l2tp::ON_IP => l2tp::l2tp_v3(0, self),
             IpNumber::AUTHENTICATION_HEADER => ip::authentication(self, Next::WithinIpv4),
             IpNumber::ENCAPSULATING_SECURITY_PAYLOAD => ip::esp(self),
             _ => self.stop(Stop::IpProtocol(number)),
@@ -239,7 +246,8 @@ pub(super) enum Next {
     Llc,
     Type(EtherType),
     Mpls,
-    Labelled,
+    /// The control word of the pseudowire with this label.
+    ControlWord(u32),
     Ppp,
     /// IP of the version that its first byte tells, whatever the header before it says.
     Ip,
@@ -248,5 +256,9 @@ pub(super) enum Next {
     ErspanII,
     ErspanIII,
     Vxlan,
+    VxlanGpe,
     Geneve,
+    Nsh,
+    GtpU,
+    L2tpV3OnUdp,
 }

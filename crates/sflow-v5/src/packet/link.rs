@@ -61,6 +61,15 @@ impl<'a> Llc<'a> {
         Some(([a, b, c], u16::from_be_bytes([high, low])))
     }
 
+    /// The EtherType of what follows SNAP; `None` for a protocol that is not numbered so.
+    pub fn ether_type(self) -> Option<EtherType> {
+        match self.snap()? {
+            // EtherTypes, those of frames that were bridged from Ethernet, and AppleTalk.
+            ([0, 0, 0 | 0xf8] | [8, 0, 7], kind) => Some(EtherType(kind)),
+            _ => None,
+        }
+    }
+
     /// The header.
     pub const fn bytes(self) -> &'a [u8] {
         self.bytes
@@ -101,19 +110,17 @@ pub(super) fn llc<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
         };
         let (bytes, _) = walk.split("llc", 8)?;
         let behind = walk.input().behind(bytes);
-        match *snap {
-            // EtherTypes, and those of frames that were bridged from Ethernet.
-            [0, 0, 0 | 0xf8, high, low] => {
-                let kind = EtherType(u16::from_be_bytes([high, low]));
-                walk.follow(behind, Next::Type(kind));
-            }
-            [a, b, c, high, low] => {
+        let [a, b, c, high, low] = *snap;
+        let snap = Some(snap);
+        let header = Llc { bytes, fixed, snap };
+        match header.ether_type() {
+            Some(kind) => walk.follow(behind, Next::Type(kind)),
+            None => {
                 let (oui, protocol) = ([a, b, c], u16::from_be_bytes([high, low]));
                 walk.end(behind, Stop::Snap { oui, protocol });
             }
         }
-        let snap = Some(snap);
-        return Some(Layer::Llc(Llc { bytes, fixed, snap }));
+        return Some(Layer::Llc(header));
     }
     let [dsap, _, control] = *fixed;
     // Frames other than unnumbered ones count, in a second byte of control.
@@ -161,10 +168,15 @@ pub(super) fn arp<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
     }
 }
 
+/// Whether it is the length of an IEEE 802.3 frame and not an EtherType.
+pub(super) const fn is_length(kind: EtherType) -> bool {
+    kind.0 < LEAST_ETHER_TYPE
+}
+
 /// What an EtherType, or a length in its place, leads to.
 fn follow(walk: &mut Layers<'_>, header: &[u8], kind: EtherType) {
     let behind = walk.input().behind(header);
-    if kind.0 < LEAST_ETHER_TYPE {
+    if is_length(kind) {
         walk.follow(behind.until(usize::from(kind.0)), Next::Llc);
     } else {
         walk.follow(behind, Next::Type(kind));

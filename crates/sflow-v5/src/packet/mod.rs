@@ -28,12 +28,17 @@
 //! | Ethernet (1), 802.11 A-MSDU subframe (17) | Ethernet II, IEEE 802.3 with LLC and SNAP |
 //! | PPP (7), POS (14) | with or without address and control, compressed or not |
 //! | IPv4 (11), IPv6 (12) | by the version that the packet says itself |
-//! | MPLS (13) | up to the bottom of the stack, then IP if it looks like IP |
+//! | MPLS (13) | up to the bottom of the stack, then IP or a pseudowire with Ethernet, if checksum and lengths agree |
 //! | all others | their bytes are kept |
 //!
 //! On top of these: VLAN tags, MACsec that is not encrypted, PPPoE, ARP, the extension headers
 //! of IPv6, TCP, UDP, SCTP, DCCP, UDP-Lite, ICMP, IGMP; GRE, PPTP, ERSPAN, IP in IP, MPLS in IP,
-//! VXLAN and Geneve, and everything again inside these, up to [`Packet::MAX_LAYERS`].
+//! VXLAN and its generic protocol extension, Geneve, MPLS in UDP, GTP-U, L2TPv3, EtherIP, SRv6,
+//! network service headers and pseudowires, and everything again inside these, up to
+//! [`Packet::MAX_LAYERS`].
+//!
+//! Where no field identifies what follows (MPLS, GTP-U, L2TPv3), IP and Ethernet are read only if the
+//! checksum of IPv4 and the lengths agree.
 //!
 //! Headers are those of [`etherparse`] where they are of use only as a whole. Where a part of
 //! one is worth having, such as the ports of TCP, the types are of this module.
@@ -41,12 +46,16 @@
 use core::fmt;
 
 use crate::flow::{Extended80211Payload, SampledHeader};
+use crate::wire::to_usize;
 use crate::{HeaderProtocol, MplsLabel, VlanTag};
 
 mod answer;
 mod display;
+mod gtp;
+mod guess;
 mod input;
 mod ip;
+mod l2tp;
 mod layer;
 mod layers;
 mod link;
@@ -62,17 +71,19 @@ mod tunnel;
 
 pub use answer::{Ethernet, Ip, Transport};
 pub use etherparse;
+pub use gtp::GtpU;
 pub use ip::{Esp, Ipv4};
+pub use l2tp::L2tpV3;
 pub use layer::Layer;
 pub use layers::Layers;
 pub use link::{Llc, Vlan};
-pub use mpls::Mpls;
-pub use overlay::{Geneve, Vxlan};
+pub use mpls::{ControlWord, Mpls};
+pub use overlay::{Geneve, Nsh, Vxlan, VxlanGpe};
 pub use ppp::{Ppp, Pppoe};
 pub use stop::{Rest, Stop};
 pub use tcp::{Tcp, TcpFlags};
 pub use transport::{Icmp, Ports, Udp};
-pub use tunnel::{Erspan, Gre, Tunnel};
+pub use tunnel::{Erspan, EtherIp, Gre, Tunnel};
 
 use input::Input;
 use layers::{Next, Place};
@@ -201,6 +212,7 @@ impl<'a> Packet<'a> {
         let input = Input {
             bytes,
             whole: false,
+            unsampled: Input::UNKNOWN,
         };
         let left = Self::MAX_LAYERS;
         let start = Place { next, input, left };
@@ -225,8 +237,14 @@ impl<'a> IntoIterator for Packet<'a> {
 
 impl<'a> SampledHeader<'a> {
     /// The packet that begins with this header.
-    pub const fn dissect(&self) -> Packet<'a> {
-        Packet::new(self.protocol, self.header.0)
+    pub fn dissect(&self) -> Packet<'a> {
+        let mut packet = Packet::new(self.protocol, self.header.0);
+        let length = to_usize(self.frame_length.saturating_sub(self.stripped));
+        // With an impossible length, the number of bytes that were not sampled is unknown.
+        if let Some(unsampled) = length.checked_sub(self.header.0.len()) {
+            packet.start.input.unsampled = unsampled;
+        }
+        packet
     }
 }
 

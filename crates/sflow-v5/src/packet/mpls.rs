@@ -1,13 +1,18 @@
 use etherparse::EtherType;
 
-use super::ip;
+use super::guess;
+use super::input::Input;
 use super::layer::Layer;
 use super::layers::{Layers, Next};
 use super::stop::Stop;
+use super::tunnel::Tunnel;
 use crate::MplsLabel;
 
 pub(super) const UNICAST: EtherType = EtherType(0x8847);
 pub(super) const MULTICAST: EtherType = EtherType(0x8848);
+
+/// Labels that announce IPv4 and IPv6 (RFC 3032).
+const EXPLICIT_NULL: [(u32, u8); 2] = [(0, 4), (2, 6)];
 
 /// One entry of a label stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,18 +32,88 @@ impl<'a> Mpls<'a> {
     }
 }
 
+/// The control word of a pseudowire (RFC 4385).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ControlWord<'a> {
+    bytes: &'a [u8; 4],
+}
+
+impl<'a> ControlWord<'a> {
+    /// The sequence number; 0 if packets are not numbered.
+    pub const fn sequence_number(self) -> u16 {
+        let [_, _, high, low] = *self.bytes;
+        u16::from_be_bytes([high, low])
+    }
+
+    /// The control word as it stands in the packet.
+    pub const fn bytes(self) -> &'a [u8; 4] {
+        self.bytes
+    }
+}
+
 pub(super) fn label<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
     let (bytes, behind) = walk.fixed("mpls")?;
     let label = Mpls { bytes };
-    let bottom = label.entry().is_bottom();
-    walk.follow(behind, if bottom { Next::Labelled } else { Next::Mpls });
+    if label.entry().is_bottom() {
+        labelled(walk, behind, label.entry().label());
+    } else {
+        walk.follow(behind, Next::Mpls);
+    }
     Some(Layer::Mpls(label))
 }
 
-/// No field tells what follows the last label; like routers, this looks at the first four bits.
-pub(super) fn labelled<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
-    match walk.input().bytes.first() {
-        Some(byte) if !matches!(byte >> 4, 4 | 6) => walk.stop(Stop::Labelled(*byte)),
-        _ => ip::ip(walk),
+fn labelled<'a>(walk: &mut Layers<'a>, behind: Input<'a>, label: u32) {
+    match identify(behind, label) {
+        Ok(Next::Ethernet) => walk.enter(behind, Next::Ethernet, Tunnel::Pseudowire { label }),
+        Ok(next) => walk.follow(behind, next),
+        Err(stop) => walk.end(behind, stop),
     }
+}
+
+/// Identifies what follows the last label, which no field does: IP, or a pseudowire that carries
+/// Ethernet, with or without a control word.
+fn identify(behind: Input<'_>, label: u32) -> Result<Next, Stop> {
+    let first = behind.bytes.first().copied();
+    let version = first.map(|byte| byte >> 4);
+    let is_announced = EXPLICIT_NULL
+        .iter()
+        .any(|(reserved, announced)| *reserved == label && Some(*announced) == version);
+    let word = behind.bytes.first_chunk::<4>();
+    let behind_word = word.map(|word| behind.behind(word));
+    let (header, needed) = guess::needed(behind);
+    if is_announced || version == Some(4) && guess::is_ip(behind) {
+        Ok(Next::Ip)
+    } else if guess::is_ethernet(behind) {
+        Ok(Next::Ethernet)
+    } else if version == Some(6) && guess::is_ip(behind) {
+        Ok(Next::Ip)
+    } else if version == Some(0) && behind_word.is_some_and(guess::is_ethernet) {
+        Ok(Next::ControlWord(label))
+    } else {
+        Err(match first {
+            Some(first) if behind.bytes.len() >= needed => Stop::Labelled(first),
+            _ => behind.short(header, needed),
+        })
+    }
+}
+
+pub(super) fn control_word<'a>(label: u32, walk: &mut Layers<'a>) -> Option<Layer<'a>> {
+    let (bytes, behind) = walk.fixed("control_word")?;
+    walk.enter(behind, Next::Ethernet, Tunnel::Pseudowire { label });
+    Some(Layer::ControlWord(ControlWord { bytes }))
+}
+
+/// Whether these bytes begin with a label stack: what is behind its bottom can be identified,
+/// unless it was cut before.
+pub(super) fn is_stack(input: Input<'_>) -> bool {
+    let mut behind = input;
+    while let Some((entry, bytes)) = behind.bytes.split_first_chunk() {
+        let entry = MplsLabel(u32::from_be_bytes(*entry));
+        behind = Input { bytes, ..behind };
+        if entry.is_bottom() {
+            let found = identify(behind, entry.label());
+            return matches!(found, Ok(_) | Err(Stop::Cut { .. }));
+        }
+    }
+    !input.whole
 }

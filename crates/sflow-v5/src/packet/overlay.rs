@@ -5,12 +5,18 @@ use etherparse::EtherType;
 use super::input::Input;
 use super::layer::Layer;
 use super::layers::{Layers, Next};
+use super::stop::Stop;
 use super::tunnel::Tunnel;
+use super::{gtp, l2tp, mpls};
 
 /// The UDP port of VXLAN, and the one that Linux took before there was a number.
 const VXLAN_PORTS: [u16; 2] = [4789, 8472];
+/// The EtherType of a service header.
+pub(super) const SERVICE_HEADER: EtherType = EtherType(0x894f);
+const VXLAN_GPE_PORT: u16 = 4790;
 const GENEVE_PORT: u16 = 6081;
-/// Both headers have a fixed part of this size.
+const MPLS_PORT: u16 = 6635;
+/// The headers of VXLAN and Geneve have a fixed part of this size.
 const FIXED: usize = 8;
 
 /// VXLAN (RFC 7348).
@@ -72,21 +78,93 @@ impl<'a> Geneve<'a> {
     }
 }
 
-/// Whether UDP to this port carries a network.
-///
-/// By chance a client may have such a port too, so the first byte must look like it: in VXLAN
-/// nothing but "the network is valid" and the group policy of Linux, in Geneve version 0.
-pub(super) fn within_udp(port: u16, input: Input<'_>) -> Option<Next> {
-    let first = *input.bytes.first()?;
-    if input.whole && input.bytes.len() < FIXED {
-        None
-    } else if VXLAN_PORTS.contains(&port) && first & 0x7f == 0x08 {
-        Some(Next::Vxlan)
-    } else if port == GENEVE_PORT && first & 0xc0 == 0 {
-        Some(Next::Geneve)
-    } else {
-        None
+/// VXLAN with the generic protocol extension (draft-ietf-nvo3-vxlan-gpe).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VxlanGpe<'a> {
+    bytes: &'a [u8; 8],
+}
+
+impl<'a> VxlanGpe<'a> {
+    /// The network, of 24 bits.
+    pub const fn vni(self) -> u32 {
+        let [.., a, b, c, _] = *self.bytes;
+        u32::from_be_bytes([0, a, b, c])
     }
+
+    /// What follows: 1 is IPv4, 2 is IPv6, 3 is Ethernet, 4 is a service header, 5 is MPLS.
+    pub const fn next_protocol(self) -> u8 {
+        match *self.bytes {
+            [flags, _, _, next, ..] if flags & 0x04 != 0 => next,
+            _ => 3,
+        }
+    }
+
+    /// The header.
+    pub const fn bytes(self) -> &'a [u8; 8] {
+        self.bytes
+    }
+
+    const fn is_management(self) -> bool {
+        let [flags, ..] = *self.bytes;
+        flags & 0x01 != 0
+    }
+}
+
+/// The network service header (RFC 8300).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Nsh<'a> {
+    fixed: &'a [u8; 8],
+    bytes: &'a [u8],
+}
+
+impl<'a> Nsh<'a> {
+    /// The service path, of 24 bits.
+    pub const fn path(self) -> u32 {
+        let [_, _, _, _, a, b, c, _] = *self.fixed;
+        u32::from_be_bytes([0, a, b, c])
+    }
+
+    /// The service index.
+    pub const fn index(self) -> u8 {
+        let [.., index] = *self.fixed;
+        index
+    }
+
+    /// What follows, numbered as in VXLAN-GPE.
+    pub const fn next_protocol(self) -> u8 {
+        let [_, _, _, next, ..] = *self.fixed;
+        next
+    }
+
+    /// The header with its context, or as much of it as was sampled.
+    pub const fn bytes(self) -> &'a [u8] {
+        self.bytes
+    }
+}
+
+/// What UDP to this port carries, and the tunnel that begins directly behind UDP, if any.
+///
+/// By chance a client may have such a port too, so the first bytes must look like it: in VXLAN
+/// nothing but "the network is valid" and the group policy of Linux, in Geneve version 0, in
+/// GTP-U and L2TPv3 the version and what is constant, in MPLS a stack that ends.
+pub(super) fn within_udp(port: u16, input: Input<'_>) -> Option<(Next, Option<Tunnel>)> {
+    let first = *input.bytes.first()?;
+    let is_long_enough = !input.whole || input.bytes.len() >= FIXED;
+    let next = match port {
+        port if VXLAN_PORTS.contains(&port) && is_long_enough && first & 0x7f == 0x08 => {
+            Next::Vxlan
+        }
+        port if VXLAN_PORTS.contains(&port) && is_long_enough && first == 0x0c => Next::VxlanGpe,
+        VXLAN_GPE_PORT if is_long_enough && first & 0xf0 == 0 && first & 0x0c != 0 => {
+            Next::VxlanGpe
+        }
+        GENEVE_PORT if is_long_enough && first & 0xc0 == 0 => Next::Geneve,
+        MPLS_PORT if mpls::is_stack(input) => return Some((Next::Mpls, Some(Tunnel::MplsInUdp))),
+        gtp::PORT if gtp::is_gtp_u(input) => Next::GtpU,
+        l2tp::PORT if l2tp::is_data(input) => Next::L2tpV3OnUdp,
+        _ => return None,
+    };
+    Some((next, None))
 }
 
 pub(super) fn vxlan<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
@@ -108,4 +186,50 @@ pub(super) fn geneve<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
         walk.enter(behind, Next::Type(header.protocol()), tunnel);
     }
     Some(Layer::Geneve(header))
+}
+
+pub(super) fn vxlan_gpe<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
+    let (bytes, behind) = walk.fixed("vxlan_gpe")?;
+    let header = VxlanGpe { bytes };
+    let tunnel = Tunnel::VxlanGpe { vni: header.vni() };
+    match next_of(header.next_protocol()) {
+        Some(next) if !header.is_management() => walk.enter(behind, next, tunnel),
+        _ => walk.end(behind, Stop::Unidentified),
+    }
+    Some(Layer::VxlanGpe(header))
+}
+
+/// A service header: part of the tunnel that carries it, or a tunnel itself.
+pub(super) fn nsh<'a>(is_tunnel: bool, walk: &mut Layers<'a>) -> Option<Layer<'a>> {
+    let (fixed, _) = walk.fixed::<8>("nsh")?;
+    let [version, words, ..] = *fixed;
+    let size = usize::from(words & 0x3f) << 2;
+    if version & 0xc0 != 0 || size < fixed.len() {
+        return walk.stop(Stop::Invalid {
+            header: "nsh",
+            field: "version or length",
+            value: u16::from_be_bytes([version, words]),
+        });
+    }
+    let (bytes, behind, short) = walk.partly("nsh", size);
+    let header = Nsh { fixed, bytes };
+    let path = header.path();
+    match (short, next_of(header.next_protocol())) {
+        (Some(stop), _) => walk.end(behind, stop),
+        (None, Some(next)) if is_tunnel => walk.enter(behind, next, Tunnel::Nsh { path }),
+        (None, Some(next)) => walk.follow(behind, next),
+        (None, None) => walk.end(behind, Stop::Unidentified),
+    }
+    Some(Layer::Nsh(header))
+}
+
+/// What a number of VXLAN-GPE and of service headers stands for.
+const fn next_of(protocol: u8) -> Option<Next> {
+    Some(match protocol {
+        1 | 2 => Next::Ip,
+        3 => Next::Ethernet,
+        4 => Next::Nsh,
+        5 => Next::Mpls,
+        _ => return None,
+    })
 }

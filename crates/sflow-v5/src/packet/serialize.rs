@@ -5,7 +5,10 @@ use core::net::Ipv6Addr;
 
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
+use etherparse::EtherType;
+
 use super::display::address;
+use super::link::is_length;
 use super::{Icmp, Layer, Packet, Ports};
 use crate::{Mac, Opaque};
 
@@ -38,9 +41,16 @@ impl Serialize for Layer<'_> {
             Self::Icmpv4(message) | Self::Icmpv6(message) | Self::Igmp(message) => {
                 message.fields(&mut map)?;
             }
-            Self::Gre(_) | Self::Erspan(_) | Self::Vxlan(_) | Self::Geneve(_) => {
-                self.tunnel(&mut map)?;
-            }
+            Self::Gre(_)
+            | Self::Erspan(_)
+            | Self::Vxlan(_)
+            | Self::VxlanGpe(_)
+            | Self::Geneve(_)
+            | Self::Nsh(_)
+            | Self::GtpU(_)
+            | Self::L2tpV3(_)
+            | Self::EtherIp(_)
+            | Self::ControlWord(_) => self.tunnel(&mut map)?,
             Self::Rest(rest) => {
                 map.serialize_entry("bytes", &Opaque(rest.bytes))?;
                 map.serialize_entry("reason", &rest.reason)?;
@@ -56,7 +66,7 @@ impl Layer<'_> {
             Self::Ethernet(header) => {
                 map.serialize_entry("src", &Mac(header.source()))?;
                 map.serialize_entry("dst", &Mac(header.destination()))?;
-                map.serialize_entry("type", &Type(header.ether_type().0))?;
+                serialize_type(header.ether_type(), map)?;
             }
             Self::Llc(header) => {
                 map.serialize_entry("dsap", &header.dsap())?;
@@ -72,7 +82,7 @@ impl Layer<'_> {
                 map.serialize_entry("priority", &vlan.tag.priority())?;
                 let drop_eligible = vlan.header.drop_eligible_indicator();
                 map.serialize_entry("drop_eligible", &drop_eligible)?;
-                map.serialize_entry("type", &Type(vlan.header.ether_type().0))?;
+                serialize_type(vlan.header.ether_type(), map)?;
             }
             Self::Macsec(header) => {
                 map.serialize_entry("packet_number", &header.packet_nr())?;
@@ -207,6 +217,23 @@ impl Layer<'_> {
                 map.serialize_entry("vlan", &header.vlan())?;
             }
             Self::Vxlan(header) => map.serialize_entry("vni", &header.vni())?,
+            Self::VxlanGpe(header) => {
+                map.serialize_entry("vni", &header.vni())?;
+                map.serialize_entry("next_protocol", &header.next_protocol())?;
+            }
+            Self::Nsh(header) => {
+                map.serialize_entry("path", &header.path())?;
+                map.serialize_entry("index", &header.index())?;
+                map.serialize_entry("next_protocol", &header.next_protocol())?;
+            }
+            Self::GtpU(header) => {
+                map.serialize_entry("teid", &header.teid())?;
+                map.serialize_entry("message_type", &header.message_type())?;
+            }
+            Self::L2tpV3(header) => map.serialize_entry("session", &header.session())?,
+            Self::ControlWord(word) => {
+                map.serialize_entry("sequence_number", &word.sequence_number())?;
+            }
             Self::Geneve(header) => {
                 map.serialize_entry("vni", &header.vni())?;
                 map.serialize_entry("protocol", &Type(header.protocol().0))?;
@@ -215,6 +242,15 @@ impl Layer<'_> {
             _ => {}
         }
         Ok(())
+    }
+}
+
+/// An EtherType, or what is in its place: the length of an IEEE 802.3 frame.
+fn serialize_type<M: SerializeMap>(kind: EtherType, map: &mut M) -> Result<(), M::Error> {
+    if is_length(kind) {
+        map.serialize_entry("length", &kind.0)
+    } else {
+        map.serialize_entry("type", &Type(kind.0))
     }
 }
 

@@ -68,9 +68,12 @@ pub enum Stop {
     PppProtocol(u16),
     /// A protocol within IP that is not read.
     IpProtocol(IpNumber),
-    /// What follows the last MPLS label is neither IPv4 nor IPv6, and nothing tells what it is.
-    /// This is its first byte.
+    /// What follows the last MPLS label is neither IP nor Ethernet by its checksum and lengths,
+    /// and no field identifies it. This is its first byte.
     Labelled(u8),
+    /// What a tunnel carries is neither IP nor Ethernet by its checksum and lengths, and no
+    /// field identifies it.
+    Unidentified,
     /// Encrypted.
     Encrypted,
     /// A fragment, but not the first: it has no header of transport.
@@ -95,6 +98,7 @@ impl Stop {
             Self::PppProtocol(_) => "ppp_protocol",
             Self::IpProtocol(_) => "ip_protocol",
             Self::Labelled(_) => "labelled",
+            Self::Unidentified => "unidentified",
             Self::Encrypted => "encrypted",
             Self::Fragment => "fragment",
             Self::TooManyLayers => "too_many_layers",
@@ -146,6 +150,7 @@ impl fmt::Display for Stop {
                 None => write!(f, "ip protocol {}", number.0),
             },
             Self::Labelled(byte) => write!(f, "labelled, first byte 0x{byte:02x}"),
+            Self::Unidentified => f.write_str("unidentified"),
             Self::Encrypted => f.write_str("encrypted"),
             Self::Fragment => f.write_str("fragment"),
             Self::TooManyLayers => f.write_str("too many layers"),

@@ -120,7 +120,8 @@ pub(super) fn udp<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
         None => behind,
     };
     match overlay::within_udp(ports.destination_port(), behind) {
-        Some(next) => walk.follow(behind, next),
+        Some((next, Some(tunnel))) => walk.enter(behind, next, tunnel),
+        Some((next, None)) => walk.follow(behind, next),
         None => walk.end(behind, Stop::Payload),
     }
     Some(layer)

@@ -2,12 +2,13 @@
 
 use core::fmt;
 
-use etherparse::EtherType;
+use etherparse::{EtherType, IpNumber};
 
 use super::layer::Layer;
 use super::layers::{Layers, Next};
 use super::stop::Stop;
 
+pub(super) const ETHER_IP: IpNumber = IpNumber(97);
 const ERSPAN_I_OR_II: EtherType = EtherType(0x88be);
 const ERSPAN_III: EtherType = EtherType(0x22eb);
 
@@ -45,11 +46,43 @@ pub enum Tunnel {
     IpInIp,
     /// MPLS in IPv4 or IPv6 (RFC 4023).
     MplsInIp,
+    /// MPLS in UDP (RFC 7510).
+    MplsInUdp,
+    /// VXLAN with the generic protocol extension (draft-ietf-nvo3-vxlan-gpe).
+    VxlanGpe {
+        /// The network.
+        vni: u32,
+    },
+    /// The user plane of GTP (3GPP TS 29.281).
+    GtpU {
+        /// The tunnel endpoint identifier.
+        teid: u32,
+    },
+    /// L2TPv3 (RFC 3931).
+    L2tpV3 {
+        /// The session, as the receiver numbers it.
+        session: u32,
+    },
+    /// Ethernet in IP (RFC 3378).
+    EtherIp,
+    /// A packet behind a segment routing header (RFC 8754), or Ethernet in IPv6 (RFC 8986).
+    Srv6,
+    /// Ethernet on a pseudowire (RFC 4448).
+    Pseudowire {
+        /// The last MPLS label, which selects the pseudowire.
+        label: u32,
+    },
+    /// A service function chain (RFC 8300) that no other tunnel carries.
+    Nsh {
+        /// The service path.
+        path: u32,
+    },
 }
 
 impl Tunnel {
     /// A short, stable word: `vxlan`, `geneve`, `gre`, `pptp`, `erspan`, `ip_in_ip`,
-    /// `mpls_in_ip`.
+    /// `mpls_in_ip`, `mpls_in_udp`, `vxlan_gpe`, `gtp_u`, `l2tp_v3`, `ether_ip`, `srv6`,
+    /// `pseudowire`, `nsh`.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Vxlan { .. } => "vxlan",
@@ -59,17 +92,29 @@ impl Tunnel {
             Self::Erspan { .. } => "erspan",
             Self::IpInIp => "ip_in_ip",
             Self::MplsInIp => "mpls_in_ip",
+            Self::MplsInUdp => "mpls_in_udp",
+            Self::VxlanGpe { .. } => "vxlan_gpe",
+            Self::GtpU { .. } => "gtp_u",
+            Self::L2tpV3 { .. } => "l2tp_v3",
+            Self::EtherIp => "ether_ip",
+            Self::Srv6 => "srv6",
+            Self::Pseudowire { .. } => "pseudowire",
+            Self::Nsh { .. } => "nsh",
         }
     }
 
-    /// Its number, if it has one: network, key, call or session.
+    /// Its number, if it has one: network, key, call, session, endpoint, label or path.
     pub fn id(&self) -> Option<u32> {
         match *self {
-            Self::Vxlan { vni } | Self::Geneve { vni } => Some(vni),
+            Self::Vxlan { vni } | Self::VxlanGpe { vni } | Self::Geneve { vni } => Some(vni),
+            Self::GtpU { teid } => Some(teid),
+            Self::L2tpV3 { session } => Some(session),
+            Self::Pseudowire { label } => Some(label),
+            Self::Nsh { path } => Some(path),
             Self::Gre { key } => key,
             Self::Pptp { call } => Some(call.into()),
             Self::Erspan { session } => session.map(u32::from),
-            Self::IpInIp | Self::MplsInIp => None,
+            Self::IpInIp | Self::MplsInIp | Self::MplsInUdp | Self::EtherIp | Self::Srv6 => None,
         }
     }
 }
@@ -207,4 +252,32 @@ fn erspan<'a>(walk: &mut Layers<'a>, size: usize, next: Next) -> Option<Layer<'a
     let session = Some(header.session());
     walk.enter(behind, next, Tunnel::Erspan { session });
     Some(Layer::Erspan(header))
+}
+
+/// The header of Ethernet in IP (RFC 3378).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EtherIp<'a> {
+    bytes: &'a [u8; 2],
+}
+
+impl<'a> EtherIp<'a> {
+    /// The header.
+    pub const fn bytes(self) -> &'a [u8; 2] {
+        self.bytes
+    }
+}
+
+pub(super) fn ether_ip<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
+    let (bytes, behind) = walk.fixed("ether_ip")?;
+    let [version, _] = *bytes;
+    // Version 3. Some systems write it into the other half of the byte.
+    if !matches!(version, 0x30 | 0x03) {
+        return walk.stop(Stop::Invalid {
+            header: "ether_ip",
+            field: "version",
+            value: version.into(),
+        });
+    }
+    walk.enter(behind, Next::Ethernet, Tunnel::EtherIp);
+    Some(Layer::EtherIp(EtherIp { bytes }))
 }

@@ -32,6 +32,9 @@ const RTMETRIC: DataFormat = DataFormat::new(4300, 1002);
 const RTFLOW: DataFormat = DataFormat::new(4300, 1003);
 pub(crate) const FOUNDRY_ACL: DataFormat = DataFormat::new(1991, 1);
 
+/// Bytes of the longest sample that fits into a datagram of UDP.
+const LONGEST: u32 = 65_507;
+
 /// One sample of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
@@ -121,6 +124,58 @@ impl<'a> Sample<'a> {
     pub(crate) fn broken(rest: &'a [u8]) -> Self {
         let (frame, error) = Frame::broken("sample", rest);
         Self::Malformed(frame, error)
+    }
+
+    /// The whole records of a sample that is cut, and the bytes behind them; `None` if there is
+    /// no such record.
+    #[cold]
+    pub(crate) fn cut(rest: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        let (head, bytes) = rest.split_first_chunk::<8>()?;
+        let [a, b, c, d, e, f, g, h] = *head;
+        let length = u32::from_be_bytes([e, f, g, h]);
+        // A longer one was not cut: it lies.
+        if length > LONGEST {
+            return None;
+        }
+        let format = DataFormat(u32::from_be_bytes([a, b, c, d]));
+        let (sample, count, behind) = match Self::read(Frame { format, bytes }) {
+            Self::Flow(sample) => {
+                let (records, behind) = sample.records.whole();
+                let count = records.frames.left;
+                (Self::Flow(FlowSample { records, ..sample }), count, behind)
+            }
+            Self::Counters(sample) => {
+                let (records, behind) = sample.records.whole();
+                let count = records.frames.left;
+                let sample = CountersSample { records, ..sample };
+                (Self::Counters(sample), count, behind)
+            }
+            Self::Discarded(sample) => {
+                let (records, behind) = sample.records.whole();
+                let count = records.frames.left;
+                let sample = DiscardedPacket { records, ..sample };
+                (Self::Discarded(sample), count, behind)
+            }
+            Self::RtMetric(sample) => {
+                let (metrics, count, behind) = sample.metrics.whole();
+                let sample = RtMetric { metrics, ..sample };
+                (Self::RtMetric(sample), count, behind)
+            }
+            Self::RtFlow(sample) => {
+                let (fields, count, behind) = sample.fields.whole();
+                (Self::RtFlow(RtFlow { fields, ..sample }), count, behind)
+            }
+            _ => return None,
+        };
+        (count > 0).then_some((sample, behind))
+    }
+
+    /// The bytes behind the whole records of a sample that is cut, and the reason.
+    #[cold]
+    pub(crate) fn behind_cut(rest: &'a [u8]) -> Self {
+        let (frame, error) = Frame::broken("sample", rest);
+        let bytes = Self::cut(rest).map_or(frame.bytes, |(_, behind)| behind);
+        Self::Malformed(Frame { bytes, ..frame }, error)
     }
 
     /// The number under which it stands on the wire.

@@ -76,6 +76,28 @@ impl<'a, V: NamedValue<'a>> NamedValues<'a, V> {
         NamedIter { rest: *self }
     }
 
+    /// The values in front of the first one that is malformed, their number, and what is behind
+    /// them.
+    pub(super) fn whole(self) -> (Self, u32, &'a [u8]) {
+        let (mut values, mut count) = (self.iter(), 0_u32);
+        let mut behind = self.wire;
+        while values
+            .next()
+            .is_some_and(|item| item.value.refused().is_none())
+        {
+            count = count.saturating_add(1);
+            behind = values.rest.wire;
+        }
+        let taken = self.wire.len().saturating_sub(behind.len());
+        let wire = self.wire.get(..taken).unwrap_or_default();
+        let whole = Self {
+            wire,
+            count,
+            items: &[],
+        };
+        (whole, count, behind)
+    }
+
     pub(super) fn encode(&self, out: &mut Writer<'_>) {
         let place = out.len();
         out.word(0);

@@ -15,6 +15,17 @@ impl Agents {
         let Some(agent) = agent.ip() else {
             return false;
         };
+        // An IPv4 address in IPv6 (`::ffff:192.0.2.9`) is in the networks of both.
+        let v4 = match (self.address.to_canonical(), self.prefix.checked_sub(96)) {
+            (address @ IpAddr::V4(_), Some(prefix)) if self.address.is_ipv6() => {
+                Self { address, prefix }
+            }
+            _ => self,
+        };
+        self.have(agent) || v4.have(agent.to_canonical())
+    }
+
+    fn have(self, agent: IpAddr) -> bool {
         match (self.address, agent) {
             (IpAddr::V4(network), IpAddr::V4(agent)) => {
                 let differing = network.to_bits() ^ agent.to_bits();
@@ -68,6 +79,11 @@ mod tests {
             ("2001:db8::/33", "2001:db8:7fff::1", true),
             ("2001:db8::/33", "2001:db8:8000::1", false),
             ("::/0", "::1", true),
+            ("192.0.2.9", "::ffff:192.0.2.9", true),
+            ("192.0.2.0/24", "::ffff:192.0.2.9", true),
+            ("192.0.3.0/24", "::ffff:192.0.2.9", false),
+            ("::ffff:192.0.2.9", "192.0.2.9", true),
+            ("::ffff:192.0.2.0/120", "192.0.2.9", true),
         ] {
             let agent: IpAddr = agent.parse().unwrap();
             let agents: Agents = agents.parse().unwrap();

@@ -64,6 +64,32 @@ fn text_in_the_users_terms() {
     }
 }
 
+/// A last sample that is cut: its whole records, and what is wrong with the rest.
+#[test]
+fn cut_sample_shows_its_whole_records() {
+    let whole = corpus("vector-4-killed-container");
+    let records = |bytes: &[u8]| {
+        let line = json_lines(text(&fed(&["-j", "-"], &pcap(&[bytes])).stdout));
+        let samples = line[0]["samples"].as_array().unwrap().clone();
+        let count = samples[0]["records"].as_array().map_or(0, Vec::len);
+        (count, samples.last().unwrap()["error"].is_string())
+    };
+    let (all, is_cut) = records(&whole);
+    assert!(all > 2 && !is_cut);
+    for length in whole.len() - 100..whole.len() {
+        let (count, is_cut) = records(&whole[..length]);
+        assert!(count > 0 && count < all && is_cut, "{length}: {count}");
+    }
+    let output = fed(&["-"], &pcap(&[&whole[..whole.len() - 1]]));
+    let block = text(&output.stdout);
+    for line in [
+        "    virt_disk_io 0:2103",
+        "0:4  malformed: sample at byte 4",
+    ] {
+        assert!(block.contains(line), "{line} in {block}");
+    }
+}
+
 #[test]
 fn several_files_in_order() {
     let (one, other) = (capture("openvswitch"), capture("hsflowd-swarm"));

@@ -1,9 +1,13 @@
 use std::collections::HashMap;
 
-use sflow_metrics::{Query, Registry, Timestamp};
+use sflow_metrics::{Entity, Query, Registry, Timestamp};
 
 use super::trust::Trust;
 use crate::policy::HostLoad;
+
+/// Bits per second that tun and tap devices report, whatever they carry. No interface of a host
+/// that runs containers is as slow, so it is not the speed of the line.
+const NOMINAL_SPEED: u64 = 10_000_000;
 
 /// How busy the nodes are, by the readings of their agents.
 #[derive(Debug, Default)]
@@ -18,6 +22,9 @@ impl<'t> Hosts<'t> {
         let mut interfaces: HashMap<usize, f64> = HashMap::new();
         if let Ok(query) = "max:ifinutilization,max:ifoututilization".parse::<Query>() {
             for answer in registry.answers(now, &query) {
+                if has_nominal_speed(&answer.entity()) {
+                    continue;
+                }
                 let values = [answer.value(0), answer.value(1)];
                 let busiest = values.iter().flatten().map(|(value, _)| *value);
                 if let Some(busiest) = busiest.reduce(f64::max)
@@ -76,8 +83,111 @@ impl<'t> Hosts<'t> {
     }
 }
 
+/// Whether an interface reports a speed that is not its own.
+pub(super) fn has_nominal_speed(interface: &Entity<'_>) -> bool {
+    interface
+        .speed()
+        .is_some_and(|speed| speed <= NOMINAL_SPEED)
+}
+
 /// A host's name without its domain, in lower case.
 pub(crate) fn short_name(host: &str) -> String {
     let name = host.split('.').next().unwrap_or_default();
     name.to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+    use std::time::Duration;
+
+    use sflow_v5::counter::{HostCpu, HostDescr, IfCounters};
+    use sflow_v5::{
+        Address, CounterRecord, CountersSample, DataSource, DataSourceKind, Encoder, Header,
+        Records, Sample, Text,
+    };
+
+    use super::*;
+    use crate::orchestrator::NodeAddresses;
+    use crate::policy::Saturation;
+    use crate::telemetry::Telemetry;
+
+    const START: Timestamp = Timestamp::from_secs(1_700_000_000);
+    const NODE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+
+    /// The load of a node whose agent reports one interface of this speed, with so many bytes per
+    /// second in.
+    fn load(speed: u64, bytes_per_second: u64) -> HostLoad {
+        let mut telemetry = Telemetry::default();
+        let mut now = START;
+        for sequence in 1..=6_u32 {
+            now = START + Duration::from_secs(20 * u64::from(sequence));
+            let cpu = HostCpu {
+                cpu_num: 2.into(),
+                cpu_idle: (30_000 * sequence).into(),
+                cpu_user: (10_000 * sequence).into(),
+                cpu_system: 0.into(),
+                ..HostCpu::default()
+            };
+            let descr = HostDescr {
+                hostname: Text::from("node1"),
+                ..HostDescr::default()
+            };
+            let interface = IfCounters {
+                if_index: 3,
+                if_type: 6,
+                if_speed: speed.into(),
+                if_in_octets: (u64::from(sequence) * 20 * bytes_per_second).into(),
+                ..IfCounters::default()
+            };
+            let host = [CounterRecord::from(descr), cpu.into()];
+            let interface = [CounterRecord::from(interface)];
+            let samples = [
+                (DataSourceKind::PHYSICAL, 1, &host[..]),
+                (DataSourceKind::INTERFACE, 3, &interface[..]),
+            ];
+            let header = Header {
+                agent_address: Address::V4(NODE.octets()),
+                sequence_number: sequence,
+                uptime: 20_000 * sequence,
+                ..Header::default()
+            };
+            let mut buffer = [0; 1400];
+            let mut encoder = Encoder::new(&mut buffer, &header).unwrap();
+            for (kind, index, records) in samples {
+                let sample = CountersSample {
+                    sequence_number: sequence,
+                    source_id: DataSource::new(kind, index),
+                    records: Records::from(records),
+                    ..CountersSample::default()
+                };
+                encoder.push(&Sample::Counters(sample)).unwrap();
+            }
+            telemetry.receive(now, (NODE, 6343).into(), encoder.finish());
+        }
+        let node = NodeAddresses {
+            name: "node1".to_owned(),
+            addresses: vec![IpAddr::V4(NODE)],
+        };
+        telemetry.set_nodes(now, vec![node]);
+        telemetry.hosts(now).load("node1").unwrap()
+    }
+
+    #[test]
+    fn nominal_speed_never_saturates_host() {
+        let cut = 20_000_000_000 & 0xffff_ffff;
+        let cases = [
+            ("its own speed", 1_000_000_000, 122_500_000, Some("network")),
+            ("tap, 50 Mbit/s", 10_000_000, 6_250_000, None),
+            ("tap, 9.8 Mbit/s", 10_000_000, 1_225_000, None),
+            ("20 Gbit/s cut to 32 bits", cut, 345_000_000, None),
+            ("see ifHighSpeed", u32::MAX.into(), 530_000_000, None),
+            ("veth, 15 Gbit/s", 10_000_000_000, 1_875_000_000, None),
+        ];
+        for (case, speed, bytes_per_second, expected) in cases {
+            let load = load(speed, bytes_per_second);
+            assert_eq!(load.saturated(&Saturation::default()), expected, "{case}");
+            assert_eq!(load.network.is_some(), expected.is_some(), "{case}");
+        }
+    }
 }

@@ -2,6 +2,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use sflow_metrics::{Query, Registry, Timestamp};
 
+use super::hosts::has_nominal_speed;
 use super::question::Question;
 use super::trust::Trust;
 use crate::orchestrator::{Service, Task, TaskState};
@@ -206,11 +207,20 @@ impl<'t> Said<'t> {
             {
                 said.by_uuid.entry(uuid.0).or_default().push(place);
             }
+            let is_nominal = has_nominal_speed(&entity);
+            let values = query.expressions().iter().enumerate();
+            let values = values.map(|(place, expression)| {
+                // Without the true speed the share is unknown.
+                let is_share = expression
+                    .metrics()
+                    .iter()
+                    .any(|metric| metric.unit() == "%");
+                let value = answer.value(place);
+                value.filter(|_| !(is_nominal && is_share))
+            });
             said.entities.push(Reading {
                 node,
-                values: (0..query.expressions().len())
-                    .map(|place| answer.value(place))
-                    .collect(),
+                values: values.collect(),
             });
         }
         said

@@ -391,7 +391,7 @@ impl Trust {
         } else {
             let is_own = |claimant: &&Claimant| {
                 let address = claimant.address.ip();
-                address.is_some_and(|address| node.addresses.contains(&address))
+                address.is_some_and(|address| node.addresses.contains(&address.to_canonical()))
             };
             let own: Vec<Claimant> = claimants.iter().filter(is_own).copied().collect();
             match (&claimants[..], &own[..]) {

@@ -88,6 +88,11 @@ const OF_STREAM: &[Counted<Health>] = &[
         |health| health.flow_samples_bad_length,
     ),
     (
+        "flow_samples_corrected",
+        "Packet samples whose length was corrected by the sampled header",
+        |health| health.flow_samples_corrected,
+    ),
+    (
         "flow_samples_above_line_rate",
         "Packet samples of more bytes than the line can carry, not used",
         |health| health.flow_samples_above_line_rate,
