@@ -14,13 +14,13 @@ use std::collections::{HashMap, HashSet};
 use sflow_v5::{Address, Datagram, Sample};
 
 use super::Registry;
-use crate::agent::{Agent, AgentKey, AgentStatus, Placed, Rival};
+use crate::agent::{Agent, AgentKey, AgentStatus, Line, Placed, Rival};
 use crate::config::Config;
 use crate::discipline::datagram::{Place, Stamp};
 use crate::discipline::jump::Kept;
 use crate::event::EventKind;
 use crate::flow::has_length;
-use crate::memory::Account;
+use crate::memory::{Account, Allowance};
 use crate::source::{Numbers, Source};
 use crate::timestamp::Timestamp;
 
@@ -35,6 +35,9 @@ const RESERVED_PART: usize = 4;
 
 /// Bytes of an agent, with its places in tables.
 const AGENT: usize = size_of::<Agent>() + 256;
+
+/// Bytes of a sequence of datagrams.
+const LINE: usize = 2 * size_of::<Line>();
 
 /// Bytes of a data source, with its places in tables; without what it reports.
 const SOURCE: usize = size_of::<Source>() + 128;
@@ -216,7 +219,11 @@ impl Registry {
                 let freed = kept_before.saturating_sub(agent.kept_bytes() + replayed);
                 self.kept_bytes = self.kept_bytes.saturating_sub(freed);
             }
-            if matches!(found.place, Place::Jump | Place::Rejected) {
+            if agent.other_lines() != agent.charged_lines && !self.charge_lines(place) {
+                return Some((place, Placed::at(Place::Jump, found.session)));
+            }
+            let agent = self.agents.get_mut(place)?;
+            if found.place == Place::Jump {
                 return Some((place, found));
             }
             if !agent.is_usable && !agent.status.established {
@@ -232,6 +239,16 @@ impl Registry {
             }
             if found.place == Place::Restarted {
                 self.tell_of_agent(at, place, |agent| EventKind::AgentRestarted { agent });
+            }
+            if found.is_beside {
+                self.tell_of_agent(at, place, |agent| EventKind::SequenceAdded { agent });
+            }
+            if found.is_distrusted {
+                self.health.numberings_distrusted += 1;
+                self.tell_of_agent(at, place, |agent| EventKind::NumberingDistrusted {
+                    agent,
+                    data_source: None,
+                });
             }
             return Some((place, found));
         }
@@ -261,7 +278,33 @@ impl Registry {
         self.agent_places.insert(key, place);
         self.admission.change(key.sender, |used| used.agents += 1);
         self.tell_of_agent(at, place, |agent| EventKind::AgentAppeared { agent });
-        Some((place, Placed::at(Place::Next { missing: 0 })))
+        Some((place, Placed::at(Place::Next { missing: 0 }, 0)))
+    }
+
+    /// Charges an agent for its sequences of datagrams, or gives back what those took that have
+    /// ended. If one more is refused it is removed.
+    #[cold]
+    pub(super) fn charge_lines(&mut self, place: u32) -> bool {
+        let Some(agent) = self.agents.get_mut(place) else {
+            return false;
+        };
+        let mut allowance = Allowance {
+            account: Account::of(agent, place, None),
+            ledger: &mut self.ledger,
+            config: &self.config,
+        };
+        while agent.charged_lines > agent.other_lines() {
+            allowance.release(LINE);
+            agent.charged_lines -= 1;
+        }
+        while agent.charged_lines < agent.other_lines() {
+            if !allowance.charge(LINE, &mut self.health) {
+                agent.remove_newest_line();
+                return false;
+            }
+            agent.charged_lines += 1;
+        }
+        true
     }
 
     /// Marks an agent as established.

@@ -8,7 +8,8 @@ use crate::discipline::sample::Order;
 use crate::event::EventKind;
 use crate::kind::{EntityId, EntityKind};
 use crate::memory::{Account, Allowance};
-use crate::source::{Arrival, Begin, Source, says_it_stopped};
+use crate::source::{Arrival, Begin, Rivalry, Source, says_it_stopped};
+use crate::timestamp::Timestamp;
 
 impl Registry {
     pub(super) fn counters(&mut self, agent_place: u32, arrival: &Arrival<'_, '_>) {
@@ -25,6 +26,16 @@ impl Registry {
         });
         let mut place = expected.or_else(|| agent.sources.get(&data_source).copied());
 
+        if let Some(place) = place
+            && self.has_rival(
+                agent_place,
+                place,
+                arrival.session,
+                arrival.moment.received_at,
+            )
+        {
+            return;
+        }
         let known = place.and_then(|place| self.sources.get(place));
         let order = match (known, &descr) {
             (Some(source), Some(descr)) if source.is_other_than(descr, &self.config) => {
@@ -87,6 +98,9 @@ impl Registry {
             return;
         };
         agent.last_source = Some(place);
+        if source.is_doubtful {
+            source.reconsider_rival(agent, arrival.moment.received_at, &self.config);
+        }
         if source.kind == EntityKind::Container
             && let Some(host) = agent.host
             && source
@@ -149,6 +163,31 @@ impl Registry {
         }
         self.settle(place, arrival.moment.received_at);
         self.learn_addresses(place, arrival.sample);
+    }
+
+    /// Whether the data source at this place is reported in another sequence of its agent, too,
+    /// which goes on: then its values are unknown.
+    #[inline]
+    pub(super) fn has_rival(
+        &mut self,
+        agent: u32,
+        place: u32,
+        session: u32,
+        at: Timestamp,
+    ) -> bool {
+        let Some(source) = self.sources.get(place) else {
+            return false;
+        };
+        let reported_in = source.session();
+        if reported_in == session || !self.is_rival(agent, session, reported_in, at) {
+            return false;
+        }
+        if let Some(source) = self.sources.get_mut(place) {
+            source.is_doubtful = true;
+            source.rival = Some(Rivalry { session, at });
+        }
+        self.health.counter_samples_doubted += 1;
+        true
     }
 
     /// Agents speak of their sources in one order, again and again: keeps in mind that this one

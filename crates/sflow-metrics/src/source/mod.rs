@@ -19,7 +19,9 @@ use sflow_v5::{
     CounterRecord, CountersSample, DataSource, DomainState, IfDirection, RtMetric, Text, Uuid,
 };
 
+use crate::agent::Agent;
 use crate::catalogue::{Metric, Structure};
+use crate::config::Config;
 use crate::discipline::interval::Moment;
 use crate::discipline::sample::{Carried, Order, continues, order};
 use crate::health::Health;
@@ -63,6 +65,8 @@ pub(crate) struct Source {
     /// Whether a sample came that may belong to a new sequence: its values are unknown until the
     /// next one.
     pub(crate) is_unconfirmed: bool,
+    /// Whether several sequences of its agent report it: its values are unknown.
+    pub(crate) is_doubtful: bool,
 
     pub(crate) name: Name,
 
@@ -84,6 +88,8 @@ pub(crate) struct Source {
     /// Of the host: its own, or that of the host it runs on.
     pub(crate) processors: Option<f64>,
     line_rate: Option<f64>,
+    /// Another sequence of its agent that reports it, too.
+    pub(crate) rival: Option<Rivalry>,
     /// A sample that may be the first of a new sequence.
     jump: Option<Box<Jump>>,
     rings: Vec<Ring>,
@@ -106,6 +112,14 @@ pub(crate) struct Begin {
     pub(crate) session: u32,
     /// The number of the sample before the first one.
     pub(crate) sequence: u32,
+}
+
+/// A sequence of datagrams that reports a data source that another one reports, too.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rivalry {
+    pub(crate) session: u32,
+    /// When it reported the data source last.
+    pub(crate) at: Timestamp,
 }
 
 /// A sample that does not continue the sequence of its source.
@@ -180,6 +194,8 @@ impl Source {
             was_live: false,
             has_advanced: false,
             is_unconfirmed: false,
+            is_doubtful: false,
+            rival: None,
             jump: None,
             follower: None,
             sent: 0,
@@ -261,6 +277,19 @@ impl Source {
             moment: arrival.moment,
             readings,
         }));
+    }
+
+    /// Makes its values known again if one of the sequences that reported it has ended, or has not
+    /// reported it for several polling intervals.
+    #[cold]
+    pub(crate) fn reconsider_rival(&mut self, agent: &Agent, now: Timestamp, config: &Config) {
+        self.rival = self.rival.filter(|rival| {
+            let is_recent = now
+                .checked_since(rival.at)
+                .is_none_or(|elapsed| elapsed <= self.stale_after(config));
+            is_recent && agent.are_rivals(self.session, rival.session)
+        });
+        self.is_doubtful = self.rival.is_some();
     }
 
     /// Whether a sample is kept that may be the first of a new sequence.
