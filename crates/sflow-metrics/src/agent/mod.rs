@@ -298,12 +298,24 @@ impl Agent {
         if before == 0 {
             return 0;
         }
-        self.others.retain(|line| !line.stream.has_ended(now));
+        let mut ended = None;
+        self.others.retain(|line| {
+            let has_ended = line.stream.has_ended(now);
+            if has_ended {
+                ended = Some(*line);
+            }
+            !has_ended
+        });
         if self.stream.has_ended(now)
             && let Some(line) = self.others.pop()
         {
-            self.session = line.session;
-            self.stream = line.stream;
+            ended = Some(Line {
+                session: core::mem::replace(&mut self.session, line.session),
+                stream: core::mem::replace(&mut self.stream, line.stream),
+            });
+        }
+        if let Some(line) = ended {
+            self.former = Some(Box::new(line));
         }
         if self.others.is_empty() {
             self.status.doubtful = false;

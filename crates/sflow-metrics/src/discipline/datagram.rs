@@ -21,7 +21,7 @@ const MOST_PER_SECOND: f64 = 10_000.0;
 const MOST_TIMES_MEAN: f64 = 1_000.0;
 
 /// Datagrams that can be missing between two, whatever the time between them.
-const BURST: u32 = 1_000;
+pub(crate) const BURST: u32 = 1_000;
 
 /// A sequence has stopped after this many of its longest recent gaps between two datagrams.
 const GAPS: f64 = 1.5;

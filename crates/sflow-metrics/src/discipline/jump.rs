@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 
 use sflow_v5::{Datagram, Header};
 
-use super::datagram::{Stamp, Stream, follows, precedes};
+use super::datagram::{BURST, Stamp, Stream, follows, precedes};
 use crate::timestamp::Timestamp;
 
 /// Possible new sequences of one agent. The oldest is dropped for another one: enough that
@@ -43,6 +43,8 @@ struct Sequence {
     reported: u64,
     /// Whether a current sequence has gone on after its second datagram.
     is_beside: bool,
+    /// Whether not more are missing between its datagrams than can be at any time.
+    is_close: bool,
     /// Whether its uptimes agree with those of the current sequence.
     is_odd: bool,
     kept: Vec<Kept>,
@@ -118,6 +120,7 @@ impl Jumps {
                 count: 1,
                 reported: 0,
                 is_beside: false,
+                is_close: true,
                 is_odd,
                 kept: Vec::new(),
             });
@@ -132,8 +135,13 @@ impl Jumps {
             return Outcome::Repeated;
         }
         sequence.is_odd &= is_odd;
+        let ahead = stamp.sequence.wrapping_sub(last.sequence);
+        sequence.is_close &= ahead <= BURST || precedes(last, stamp);
         let has_stopped = current.has_stopped(stamp.received_at) && !is_odd;
-        let is_beside = sequence.is_beside && sequence.count + 1 >= MOST_BESIDE && !sequence.is_odd;
+        let is_beside = sequence.is_beside
+            && sequence.is_close
+            && sequence.count + 1 >= MOST_BESIDE
+            && !sequence.is_odd;
         if !has_stopped && !is_beside {
             sequence.count += 1;
             if follows(last, stamp, true) {
