@@ -63,6 +63,9 @@ pub struct Health {
     /// Flow samples, and notifications of dropped packets, that did not continue the sequence of
     /// their source and were not used, since no second one confirmed them.
     pub flow_samples_rejected: u64,
+    /// Flow samples, and notifications of dropped packets, of data sources of which several
+    /// sequences of datagrams have samples. They do not count.
+    pub flow_samples_doubted: u64,
     /// Flow samples with a sampling rate larger than the number of packets that can pass in a
     /// second. They do not count.
     pub flow_samples_bad_rate: u64,

@@ -62,6 +62,9 @@ pub struct AgentStatus {
     /// Whether the numbers of its datagrams make no sense or step by more than one. Its datagrams
     /// are ordered by their uptimes or arrival, and lost ones are unknown.
     pub odd_numbering: bool,
+    /// Times that the numbers of samples of one of its data sources were found to make no sense.
+    /// They are not used.
+    pub odd_sources: u64,
     /// When its first datagram came.
     pub first_seen: Timestamp,
     /// When its last datagram came that was used.
@@ -128,6 +131,9 @@ pub(crate) struct Line {
     stream: Stream,
 }
 
+/// Stands for any other sequence: it was not one before, or began anew.
+pub(crate) const ANY_SESSION: u32 = u32::MAX;
+
 /// A sequence that did not go on for so long is not compared any more.
 const FORMER: Duration = Duration::from_secs(120);
 
@@ -181,6 +187,7 @@ impl Agent {
                 sequences: 1,
                 doubtful: false,
                 odd_numbering: false,
+                odd_sources: 0,
                 first_seen: first.received_at,
                 last_seen: first.received_at,
                 uptime: Duration::from_millis(first.uptime.into()),
@@ -289,7 +296,7 @@ impl Agent {
     /// goes on.
     #[inline]
     pub(crate) fn are_rivals(&self, session: u32, other: u32) -> bool {
-        session != other && self.is_live(other)
+        other == ANY_SESSION || session != other && self.is_live(other)
     }
 
     /// Removes sequences that have ended; returns how many.
@@ -346,9 +353,10 @@ impl Agent {
         })
     }
 
-    /// Whether the number of missing datagrams tells how many samples are missing.
-    pub(crate) fn counts_loss(&self) -> bool {
-        self.others.is_empty() && !self.stream.is_distrusted()
+    /// Datagrams that were lost so far, unless its numbers or sequences make that uncertain.
+    pub(crate) fn lost(&self) -> Option<u64> {
+        let is_known = self.others.is_empty() && !self.stream.is_distrusted();
+        is_known.then_some(self.status.lost)
     }
 
     /// Finds the place of a datagram of the sequence of this session that was kept, and counts it.

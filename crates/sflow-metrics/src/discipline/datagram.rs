@@ -450,11 +450,6 @@ impl Stride {
         self.is_known = true;
         (0, u64::from(ahead - 1) * u64::from(self.equal))
     }
-
-    /// Whether numbers step by more than one.
-    pub(crate) const fn is_known(self) -> bool {
-        self.is_known
-    }
 }
 
 impl Gaps {

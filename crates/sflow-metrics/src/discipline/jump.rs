@@ -31,7 +31,7 @@ pub(crate) struct Jumps {
 
 /// A sequence goes on beside another one after so many datagrams, between which the other one
 /// has gone on, too.
-const MOST_BESIDE: u64 = 3;
+const MOST_BESIDE: u64 = 2;
 
 /// A possible new sequence.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ struct Sequence {
     count: u64,
     /// How many of these were reported as rejected.
     reported: u64,
-    /// Whether a current sequence has gone on after its second datagram.
+    /// Whether a current sequence has gone on after its first datagram.
     is_beside: bool,
     /// Whether not more are missing between its datagrams than can be at any time.
     is_close: bool,
@@ -176,7 +176,7 @@ impl Jumps {
         for sequence in &mut self.sequences {
             rejected += sequence.unreported();
             sequence.reported = sequence.count;
-            sequence.is_beside |= sequence.count > 1;
+            sequence.is_beside = true;
         }
         rejected
     }

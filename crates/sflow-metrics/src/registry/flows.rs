@@ -79,6 +79,13 @@ impl Registry {
     pub(super) fn flow_sample(&mut self, origin: Origin, sample: &FlowSample<'_>) {
         let (flows, mut around) = self.flows_around();
         let is_useful = flows.sample(origin, sample, &mut around);
+        let is_doubtful = flows.take_doubted();
+        if let Some(source) = flows.take_distrusted() {
+            self.report_distrusted(origin.agent, source, origin.at);
+        }
+        if is_doubtful {
+            self.doubt(origin.agent, origin.at);
+        }
         if is_useful {
             self.establish(origin.agent);
         }

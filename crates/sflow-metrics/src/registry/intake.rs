@@ -3,7 +3,7 @@
 use sflow_v5::counter::HostDescr;
 
 use super::Registry;
-use crate::agent::Host;
+use crate::agent::{ANY_SESSION, Host};
 use crate::discipline::sample::Order;
 use crate::event::EventKind;
 use crate::kind::{EntityId, EntityKind};
@@ -77,8 +77,12 @@ impl Registry {
                 }
                 return;
             }
-            Order::Restarted | Order::Confirmed { .. } => self.health.source_restarts += 1,
-            Order::Next { .. } => {}
+            Order::Restarted | Order::Confirmed { .. } => {
+                let known = place.and_then(|place| self.sources.get(place));
+                let is_odd = known.is_some_and(|source| source.is_last_jump(order));
+                self.health.source_restarts += u64::from(!is_odd);
+            }
+            Order::Next { .. } | Order::Unnumbered => {}
         }
 
         let place = match place {
@@ -114,6 +118,8 @@ impl Registry {
             ledger: &mut self.ledger,
             config: &self.config,
         };
+        let was_distrusted = source.is_distrusted();
+        let lost_before = source.samples_lost;
         source.take(
             arrival,
             order,
@@ -123,9 +129,9 @@ impl Registry {
             &mut self.health,
         );
         agent.status.samples += 1;
-        if let Order::Next { missing } = order {
-            agent.status.samples_lost += u64::from(missing);
-        }
+        let lost = &mut agent.status.samples_lost;
+        *lost = (*lost + source.samples_lost).saturating_sub(lost_before);
+        let is_distrusted = source.is_distrusted() && !was_distrusted;
         let proves_its_agent = source.has_advanced && !agent.status.established;
         if source.kind == EntityKind::Host {
             let host = Host {
@@ -161,6 +167,9 @@ impl Registry {
         if proves_its_agent {
             self.establish(agent_place);
         }
+        if is_distrusted {
+            self.report_distrusted(agent_place, data_source, arrival.moment.received_at);
+        }
         self.settle(place, arrival.moment.received_at);
         self.learn_addresses(place, arrival.sample);
     }
@@ -179,7 +188,18 @@ impl Registry {
             return false;
         };
         let reported_in = source.session();
-        if reported_in == session || !self.is_rival(agent, session, reported_in, at) {
+        if reported_in == session {
+            return false;
+        }
+        let is_doubtful = source.is_doubtful;
+        if !self.is_rival(agent, session, reported_in, at) {
+            // Of two sequences that reported it, one has ended. Another one may be its continuation.
+            if is_doubtful && let Some(source) = self.sources.get_mut(place) {
+                source.rival = Some(Rivalry {
+                    session: ANY_SESSION,
+                    at,
+                });
+            }
             return false;
         }
         if let Some(source) = self.sources.get_mut(place) {

@@ -210,10 +210,13 @@ impl Registry {
             uptime: stamp.uptime,
             received_at,
         };
+        let known = self.agents.get(agent);
+        let lost = known.and_then(Agent::lost);
         let origin = Origin {
             at: received_at,
             agent,
             session,
+            lost,
             in_order,
         };
         let mut samples = datagram.samples();
@@ -227,6 +230,7 @@ impl Registry {
                             sample,
                             moment,
                             session,
+                            lost,
                             in_order,
                         },
                     );

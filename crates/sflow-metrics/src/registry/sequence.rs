@@ -1,6 +1,6 @@
 //! Datagrams that do not continue the sequence of their agent.
 
-use sflow_v5::{Datagram, Sample};
+use sflow_v5::{DataSource, Datagram, Sample};
 
 use super::Registry;
 use crate::agent::Placed;
@@ -94,6 +94,18 @@ impl Registry {
             });
         }
         is_new
+    }
+
+    /// Reports that the numbers of a data source's samples are not used any more.
+    #[cold]
+    pub(super) fn report_distrusted(&mut self, place: u32, source: DataSource, at: Timestamp) {
+        if let Some(agent) = self.agents.get_mut(place) {
+            agent.status.odd_sources += 1;
+        }
+        self.tell_of_agent(at, place, |agent| EventKind::NumberingDistrusted {
+            agent,
+            data_source: Some(source),
+        });
     }
 
     /// Whether a sample comes in one of several sequences that all report the same data source,
