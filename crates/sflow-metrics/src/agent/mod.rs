@@ -118,6 +118,8 @@ pub(crate) struct Agent {
     former: Option<Box<Line>>,
     /// Consecutive datagrams without uptime that do not continue each other.
     unnumbered: u8,
+    /// Places of other agents with the same sender, address and sub-agent.
+    pub(crate) peers: Vec<u32>,
     /// Other sequences whose bytes are accounted for.
     pub(crate) charged_lines: usize,
     /// Of the last datagram that seemed to be a copy of the newest, without an uptime: its content.
@@ -207,6 +209,7 @@ impl Agent {
             jumps: None,
             former: None,
             unnumbered: 0,
+            peers: Vec::new(),
             charged_lines: 0,
             copy: None,
         }
@@ -333,6 +336,60 @@ impl Agent {
     /// Sequences beside the first.
     pub(crate) fn other_lines(&self) -> usize {
         self.others.len()
+    }
+
+    /// Takes the sequence that began last out, as an agent of its own.
+    pub(crate) fn split(&mut self, key: AgentKey, first: Stamp) -> Option<Self> {
+        let line = self.take_newest_line()?;
+        Some(Self {
+            session: line.session,
+            next_session: line.session.wrapping_add(1),
+            stream: line.stream,
+            is_usable: self.is_usable,
+            is_reserved: self.is_reserved,
+            ..Self::new(key, first)
+        })
+    }
+
+    /// Takes the sequence that began last out.
+    pub(crate) fn take_newest_line(&mut self) -> Option<Line> {
+        let line = self.others.pop()?;
+        self.status.received = self.status.received.saturating_sub(1);
+        Some(line)
+    }
+
+    /// Takes over a sequence of another agent, which is a restart of this one, or goes on beside
+    /// its own; returns its session.
+    pub(crate) fn adopt(&mut self, line: Line, now: Timestamp) -> u32 {
+        let session = self.next_session;
+        self.next_session = self.next_session.wrapping_add(1);
+        let line = Line { session, ..line };
+        self.status.received += 1;
+        if self.stream.has_stopped(now) {
+            self.status.restarts += 1;
+            (self.session, self.stream) = (line.session, line.stream);
+        } else {
+            self.others.push(line);
+        }
+        session
+    }
+
+    /// Whether one of its sequences comes from this UDP port.
+    pub(crate) fn has_port(&self, port: u16) -> bool {
+        port != 0 && (0..=self.others.len()).any(|line| self.line(line).port() == port)
+    }
+
+    /// Whether a datagram has the next number in one of its sequences.
+    pub(crate) fn expects(&self, stamp: Stamp) -> bool {
+        (0..=self.others.len()).any(|line| self.line(line).expects(stamp))
+    }
+
+    /// Whether a datagram comes from another UDP port than those of its sequences, as far as these
+    /// are known; the newest sequence does not count.
+    pub(crate) fn is_of_other_port(&self, stamp: Stamp) -> bool {
+        let lines = 0..self.others.len().max(1);
+        let mut ports = lines.map(|line| self.line(line).port());
+        stamp.port != 0 && ports.all(|port| port != 0 && port != stamp.port)
     }
 
     /// Removes the sequence that began last.

@@ -52,6 +52,9 @@ const REGULAR: u8 = 64;
 /// Equal steps of the numbers by more than one, after which nothing is missing between them.
 const STRIDES: u8 = 20;
 
+/// Changes of the UDP port in a sequence, after which ports distinguish nothing.
+const MOST_PORTS: u8 = 4;
+
 /// A sequence has ended without a datagram for so many of its longest recent gaps.
 const END_GAPS: u32 = 3;
 
@@ -122,6 +125,8 @@ struct Numbering {
     /// Consecutive numbers, while they are distrusted.
     regular: u8,
     stride: Stride,
+    /// How often one sequence has changed its UDP port.
+    ports: u8,
     /// Number and uptime of the newest datagrams, while numbers are distrusted.
     recent: [(u32, u32); 8],
 }
@@ -163,6 +168,7 @@ impl Stream {
                 odd_at: Timestamp::ZERO,
                 regular: 0,
                 stride: Stride::ONE,
+                ports: 0,
                 recent: [(first.sequence, first.uptime); 8],
             },
         }
@@ -170,7 +176,11 @@ impl Stream {
 
     /// The UDP port of the newest datagram; 0 if it is unknown.
     pub(crate) const fn port(&self) -> u16 {
-        self.newest.port
+        if self.numbering.ports < MOST_PORTS {
+            self.newest.port
+        } else {
+            0
+        }
     }
 
     /// Whether the numbers of the datagrams are not used, since they make no sense.
@@ -244,9 +254,12 @@ impl Stream {
         if is_forward(ahead) {
             let is_next = follows(self.newest, stamp, self.ignores_uptime)
                 && (ahead <= BURST || self.can_be_ahead(ahead, stamp.received_at))
-                && (!is_of_other_port || ahead == 1 || self.agrees(stamp));
+                && (!is_of_other_port || ahead == 1);
             if !is_next {
                 return self.odd_or_jump(stamp);
+            }
+            if is_of_other_port {
+                self.numbering.ports = self.numbering.ports.saturating_add(1);
             }
             self.record_gap(stamp);
             self.seen = self.seen.checked_shl(ahead).unwrap_or(0) | 1;
@@ -304,6 +317,9 @@ impl Stream {
         let number = (stamp.sequence, stamp.uptime);
         let has_uptime = stamp.uptime != 0 || self.newest.uptime != 0;
         let elapsed = stamp.received_at.checked_since(self.newest.received_at);
+        if self.is_of_other_port(stamp) {
+            return Place::Jump;
+        }
         if forward == 0 || is_forward(forward) {
             let is_copy = has_uptime && self.numbering.recent.contains(&number);
             let is_possible = elapsed.is_none_or(|elapsed| {
@@ -348,7 +364,8 @@ impl Stream {
     }
 
     fn odd_or_jump(&self, stamp: Stamp) -> Place {
-        if self.agrees(stamp) {
+        // From another port it is another sequence, even of an agent that started at that moment.
+        if self.agrees(stamp) && !self.is_of_other_port(stamp) {
             Place::Odd
         } else {
             Place::Jump
@@ -370,7 +387,10 @@ impl Stream {
 
     /// Whether it came from another UDP port than the newest.
     pub(crate) const fn is_of_other_port(&self, stamp: Stamp) -> bool {
-        stamp.port != self.newest.port && stamp.port != 0 && self.newest.port != 0
+        self.numbering.ports < MOST_PORTS
+            && stamp.port != self.newest.port
+            && stamp.port != 0
+            && self.newest.port != 0
     }
 
     fn record_gap(&mut self, stamp: Stamp) {

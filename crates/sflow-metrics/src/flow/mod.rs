@@ -202,6 +202,23 @@ impl Flows {
         is_useful
     }
 
+    /// Whether a data source of an agent samples packets.
+    pub(crate) fn has_sampler(&self, agent: u32, source: DataSource) -> bool {
+        self.samplers.get(agent, source).is_some()
+    }
+
+    /// Makes a data source that samples packets doubtful, if this sequence of datagrams is not that
+    /// of its samples; returns whether it is.
+    pub(crate) fn set_rival(
+        &mut self,
+        agent: u32,
+        session: u32,
+        source: DataSource,
+        at: Timestamp,
+    ) -> bool {
+        self.samplers.set_rival(agent, session, source, at)
+    }
+
     /// Whether the source of the last packet sample became doubtful.
     pub(crate) fn take_doubted(&mut self) -> bool {
         self.samplers.take_doubted()

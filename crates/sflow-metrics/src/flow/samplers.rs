@@ -186,6 +186,29 @@ impl Samplers {
         })
     }
 
+    pub(super) fn get(&self, agent: u32, source: DataSource) -> Option<&Sampler> {
+        let of_agent = self.agents.get(agent as usize)?;
+        of_agent.samplers.get(&source).map(|known| &known.sampler)
+    }
+
+    /// Makes a source doubtful, if this sequence of datagrams is not that of its samples; returns
+    /// whether it is.
+    pub(super) fn set_rival(
+        &mut self,
+        agent: u32,
+        session: u32,
+        source: DataSource,
+        at: Timestamp,
+    ) -> bool {
+        let of_agent = self.agents.get_mut(agent as usize);
+        let known = of_agent.and_then(|of_agent| of_agent.samplers.get_mut(&source));
+        let Some(known) = known.filter(|known| known.sampler.session() != session) else {
+            return false;
+        };
+        known.sampler.set_rival(session, at);
+        true
+    }
+
     /// Whether the source of the last sample became doubtful.
     pub(super) fn take_doubted(&mut self) -> bool {
         core::mem::take(&mut self.doubted)

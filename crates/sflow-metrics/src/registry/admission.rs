@@ -123,6 +123,10 @@ impl Admission {
         }
     }
 
+    pub(super) fn admit_agent(&mut self, sender: IpAddr) {
+        self.change(sender, |used| used.agents += 1);
+    }
+
     pub(super) fn count_source(&mut self, sender: IpAddr) {
         self.change(sender, |used| used.sources += 1);
     }
@@ -210,10 +214,13 @@ impl Registry {
         datagram: &Datagram<'_>,
     ) -> Option<(u32, Placed)> {
         let at = stamp.received_at;
-        if let Some(place) = self.agent_places.get(&key).copied() {
+        if let Some(mut place) = self.agent_places.get(&key).copied() {
+            if !self.agents.get(place)?.peers.is_empty() {
+                place = self.find_peer(place, stamp, datagram);
+            }
             let agent = self.agents.get_mut(place)?;
             let kept_before = agent.kept_bytes();
-            let found = agent.place(stamp);
+            let mut found = agent.place(stamp);
             if kept_before > 0 && agent.kept_bytes() != kept_before {
                 let replayed: usize = found.kept.iter().map(Kept::bytes).sum();
                 let freed = kept_before.saturating_sub(agent.kept_bytes() + replayed);
@@ -241,7 +248,11 @@ impl Registry {
                 self.tell_of_agent(at, place, |agent| EventKind::AgentRestarted { agent });
             }
             if found.is_beside {
-                self.tell_of_agent(at, place, |agent| EventKind::SequenceAdded { agent });
+                let agent = self.distinguish(place, &mut found, stamp, datagram);
+                if agent == place {
+                    self.tell_of_agent(at, place, |agent| EventKind::SequenceAdded { agent });
+                }
+                return Some((agent, found));
             }
             if found.is_distrusted {
                 self.health.numberings_distrusted += 1;
@@ -276,7 +287,7 @@ impl Registry {
             return None;
         }
         self.agent_places.insert(key, place);
-        self.admission.change(key.sender, |used| used.agents += 1);
+        self.admission.admit_agent(key.sender);
         self.tell_of_agent(at, place, |agent| EventKind::AgentAppeared { agent });
         Some((place, Placed::at(Place::Next { missing: 0 }, 0)))
     }
@@ -350,13 +361,19 @@ impl Registry {
             used.agents = used.agents.saturating_sub(1);
         });
         let claim = (key.address, key.sub_agent);
-        if self.admission.claims.get(&claim) == Some(&key.sender) {
+        if key.instance == 0 && self.admission.claims.get(&claim) == Some(&key.sender) {
             self.admission.claims.remove(&claim);
+        }
+        if key.instance > 0
+            && let Some(first) = self.agent_places.get(&AgentKey { instance: 0, ..key })
+            && let Some(first) = self.agents.get_mut(*first)
+        {
+            first.peers.retain(|peer| *peer != place);
         }
     }
 
     /// Whether the bytes of a new agent are within the bounds.
-    fn charge_agent(&mut self, place: u32) -> bool {
+    pub(super) fn charge_agent(&mut self, place: u32) -> bool {
         let agent = self.agents.get(place);
         agent.is_some_and(|agent| {
             let account = Account::of(agent, place, None);
@@ -401,7 +418,7 @@ impl Registry {
             && self.bound_on_sources(sender).is_none()
     }
 
-    fn admits_agent(&mut self, key: AgentKey, is_usable: bool, now: Timestamp) -> bool {
+    pub(super) fn admits_agent(&mut self, key: AgentKey, is_usable: bool, now: Timestamp) -> bool {
         let Some(bound) = self.bound_on_agents(key.sender) else {
             return true;
         };

@@ -2,6 +2,7 @@ mod admission;
 mod evaluate;
 mod flows;
 mod identity;
+mod instances;
 mod intake;
 mod keys;
 mod named;
@@ -128,6 +129,7 @@ impl Registry {
             sender,
             address: header.agent_address,
             sub_agent: header.sub_agent_id,
+            instance: 0,
         };
         if header.agent_address.ip().is_some_and(|ip| ip != sender) {
             self.health.foreign_senders += 1;
@@ -210,6 +212,10 @@ impl Registry {
             uptime: stamp.uptime,
             received_at,
         };
+        if self.is_beside_host(agent, session) {
+            self.doubt_shared(agent, session, received_at, datagram);
+            return;
+        }
         let known = self.agents.get(agent);
         let lost = known.and_then(Agent::lost);
         let origin = Origin {

@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod behind_nat;
 mod clocks;
 mod counters;
 mod forgery;
