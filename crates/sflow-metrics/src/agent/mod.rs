@@ -263,6 +263,7 @@ impl Agent {
     fn found(&mut self, place: Place, session: u32, stamp: Stamp) -> Placed {
         let mut placed = Placed::at(place, session);
         self.count(place, stamp);
+        placed.is_distrusted = self.stream.take_distrusted();
         if self.jumps.is_some() && matches!(place, Place::Next { .. } | Place::Strided { .. }) {
             self.unnumbered = 0;
             let rejected = self.jumps.as_mut().map_or(0, |jumps| jumps.outlive());

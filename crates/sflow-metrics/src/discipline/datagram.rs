@@ -52,6 +52,10 @@ const REGULAR: u8 = 64;
 /// Equal steps of the numbers by more than one, after which nothing is missing between them.
 const STRIDES: u8 = 20;
 
+/// Consecutive datagrams without an uptime that are numbered lower than the newest, after which
+/// numbers are distrusted.
+const MOST_BEHIND: u8 = 8;
+
 /// Changes of the UDP port in a sequence, after which ports distinguish nothing.
 const MOST_PORTS: u8 = 4;
 
@@ -125,6 +129,8 @@ struct Numbering {
     /// Consecutive numbers, while they are distrusted.
     regular: u8,
     stride: Stride,
+    /// Consecutive datagrams without an uptime that are numbered lower than the newest.
+    behind: u8,
     /// How often one sequence has changed its UDP port.
     ports: u8,
     /// Number and uptime of the newest datagrams, while numbers are distrusted.
@@ -168,6 +174,7 @@ impl Stream {
                 odd_at: Timestamp::ZERO,
                 regular: 0,
                 stride: Stride::ONE,
+                behind: 0,
                 ports: 0,
                 recent: [(first.sequence, first.uptime); 8],
             },
@@ -202,6 +209,15 @@ impl Stream {
         numbering.odd = if is_recent { numbering.odd + 1 } else { 1 };
         numbering.odd_at = now;
         numbering.odd >= MOST_ODD
+    }
+
+    /// Whether numbers are distrusted since the last datagram, as they went back.
+    pub(crate) const fn take_distrusted(&mut self) -> bool {
+        let is_new = self.numbering.behind >= MOST_BEHIND;
+        if is_new {
+            self.numbering.behind = 0;
+        }
+        is_new
     }
 
     /// Orders datagrams by their uptimes from now on.
@@ -264,6 +280,7 @@ impl Stream {
             self.record_gap(stamp);
             self.seen = self.seen.checked_shl(ahead).unwrap_or(0) | 1;
             self.newest = stamp;
+            self.numbering.behind = 0;
             self.sent += u64::from(ahead);
             let (missing, found) = self.numbering.stride.missing(ahead);
             return match found {
@@ -305,6 +322,15 @@ impl Stream {
             return Place::Odd;
         }
         self.seen |= bit;
+        if stamp.uptime == 0 && self.newest.uptime == 0 {
+            self.numbering.behind += 1;
+            if self.numbering.behind >= MOST_BEHIND {
+                self.ignores_uptime = true;
+                self.distrust();
+                self.numbering.behind = MOST_BEHIND;
+                return self.place_by_uptime(stamp);
+            }
+        }
         Place::Reordered {
             was_missing: u64::from(behind) < self.sent,
         }

@@ -261,6 +261,16 @@ impl Sampler {
             && (next.lost.is_some() && next.lost == last.lost
                 || f64::from(ahead) > FEW / 2.0
                     && growth.is_some_and(|growth| growth * FEW < assumed));
+        let (growth, assumed) = match is_gap {
+            // No sample was lost on the way.
+            true => {
+                let growth = next.pool.wrapping_sub(last.pool);
+                let growth = plausible(growth, 1, dropped, next.rate);
+                let growth = growth.filter(|growth| *growth <= most);
+                (growth, f64::from(next.rate))
+            }
+            false => (growth, assumed),
+        };
         if is_gap || self.gaps > 0 {
             self.count_gap(is_gap, ahead);
             if self.is_distrusted {

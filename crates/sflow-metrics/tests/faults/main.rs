@@ -9,6 +9,7 @@ mod clocks;
 mod counters;
 mod forgery;
 mod loss;
+mod numbering;
 mod restart;
 mod samples;
 mod silence;
