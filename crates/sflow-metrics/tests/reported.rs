@@ -60,7 +60,7 @@ fn is_reported(read: &Read) -> bool {
 }
 
 #[test]
-fn t25_flows_are_right_whatever_the_numbers() {
+fn t29_flows_are_right_whatever_the_numbers() {
     let cases = [
         ("datagram-sequence-constant", 15e6, 1e-9, true),
         ("datagram-sequence-per-line-card", 15e6, 1e-9, true),
@@ -97,7 +97,7 @@ fn t25_flows_are_right_whatever_the_numbers() {
 }
 
 #[test]
-fn t25_interfaces_are_right_whatever_the_numbers() {
+fn t29_interfaces_are_right_whatever_the_numbers() {
     // After how many datagrams the value is known, and stays so.
     for (name, known_after) in [
         ("interface-seq-const", 2),
@@ -120,7 +120,7 @@ fn t25_interfaces_are_right_whatever_the_numbers() {
 /// Where the growth of pools and the stated rate disagree the kernel's count lies between, and the
 /// stated error covers both.
 #[test]
-fn t25_error_covers_pool_growth_and_stated_rate() {
+fn t29_error_covers_pool_growth_and_stated_rate() {
     let read = read("captures/hsflowd-marktraffic.pcap");
     let (total, error) = (read.flows.total, read.flows.total_sampling_error);
     // By samples × stated rate, by the kernel (of the containers), and by pool growth.

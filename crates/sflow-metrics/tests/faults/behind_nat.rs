@@ -97,7 +97,7 @@ impl World {
 }
 
 #[test]
-fn t25_agents_behind_one_address_are_distinguished() {
+fn t30_agents_behind_one_address_are_distinguished() {
     let cases = [
         ("host", Differences { host: true, ..NONE }),
         ("port", Differences { port: true, ..NONE }),
@@ -184,7 +184,7 @@ fn t25_agents_behind_one_address_are_distinguished() {
 }
 
 #[test]
-fn t25_agents_that_nothing_distinguishes_are_reported() {
+fn t30_agents_that_nothing_distinguishes_are_reported() {
     for agents in 2..=5 {
         let mut world = World::new(agents, NONE);
         for _ in 0..12 {
@@ -201,7 +201,7 @@ fn t25_agents_that_nothing_distinguishes_are_reported() {
 }
 
 #[test]
-fn t25_agent_behind_nat_that_restarts_is_the_same() {
+fn t30_agent_behind_nat_that_restarts_is_the_same() {
     let differences = Differences {
         host: true,
         port: true,

@@ -123,7 +123,7 @@ fn assert_right(case: &str, agents: Agents, tolerance: f64) {
 }
 
 #[test]
-fn t25_datagrams_of_any_number_count() {
+fn t29_datagrams_of_any_number_count() {
     for (case, datagrams) in WAYS {
         let agents = Agents {
             datagrams,
@@ -142,7 +142,7 @@ fn t25_datagrams_of_any_number_count() {
 }
 
 #[test]
-fn t25_datagrams_without_uptime_count() {
+fn t29_datagrams_without_uptime_count() {
     for (case, datagrams) in WAYS {
         let agents = Agents {
             datagrams,
@@ -154,7 +154,7 @@ fn t25_datagrams_without_uptime_count() {
 }
 
 #[test]
-fn t25_samples_of_any_number_count() {
+fn t29_samples_of_any_number_count() {
     for (case, samples) in WAYS {
         let agents = Agents { samples, ..HONEST };
         assert_right(case, agents, 0.01);
@@ -170,7 +170,7 @@ fn t25_samples_of_any_number_count() {
 }
 
 #[test]
-fn t25_line_cards_with_sequences_of_their_own_count() {
+fn t29_line_cards_with_sequences_of_their_own_count() {
     for line_cards in [2, 3, 5, 16] {
         let agents = Agents {
             line_cards,
@@ -186,7 +186,7 @@ fn t25_line_cards_with_sequences_of_their_own_count() {
 }
 
 #[test]
-fn t25_counters_of_any_number_count() {
+fn t29_counters_of_any_number_count() {
     for (case, numbers) in WAYS {
         for (is_of_samples, has_uptime) in [(true, true), (true, false), (false, true)] {
             let mut registry = Registry::new(Config::default());
@@ -224,7 +224,7 @@ fn t25_counters_of_any_number_count() {
 
 /// Numbers that make sense again are used again.
 #[test]
-fn t25_numbers_are_trusted_again() {
+fn t29_numbers_are_trusted_again() {
     let numbers: Numbers = |number| if number < 100 { 7 } else { number };
     let (registry, _) = flows(Agents {
         datagrams: numbers,
