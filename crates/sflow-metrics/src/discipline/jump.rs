@@ -5,8 +5,7 @@
 //! agent restarted. Until then, what is forged changes nothing; and of an agent that restarted
 //! nothing is lost, since the kept datagrams are processed then.
 //!
-//! If both sequences go on, the new one is used beside the old one. What both report is unknown,
-//! see [`Registry::is_rival`](crate::Registry).
+//! If both sequences go on, the new one is used beside the old one. What both report is unknown.
 
 use std::collections::VecDeque;
 
@@ -197,7 +196,7 @@ impl Jumps {
         kept
     }
 
-    /// Whether there are none.
+    /// Whether no sequence is left.
     pub(crate) fn is_empty(&self) -> bool {
         self.sequences.is_empty()
     }

@@ -5,8 +5,8 @@
 //! among the samples that came, is the **effective** rate. That makes up for samples that the
 //! agent or the network lost, too.
 //!
-//! Where sequence numbers contradict what arrives they are not used: then the pool alone tells, or
-//! the stated rate where the pool does not grow.
+//! Where sequence numbers contradict what arrives they are not used: the growth of the pool alone is the
+//! rate, or the stated rate where the pool does not grow.
 //!
 //! Source: sFlow Version 5, 3.1 and `flow_sample`; sFlow Version 5 errata.
 
@@ -456,7 +456,7 @@ impl Sampler {
         self.samples = trust;
     }
 
-    /// Packets for each sample, as the pool shows and as the stated rate says.
+    /// Packets for each sample: by the pool, and by the stated rate.
     fn rates(&self) -> Option<(f64, f64)> {
         let packets = self.effective_rate()?;
         let is_stated = self.last.rate != 0 && self.stated > 0.0;

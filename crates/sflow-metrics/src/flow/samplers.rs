@@ -32,8 +32,8 @@ pub struct SamplerStatus {
     pub missing: u64,
     /// Samples that the agent lost before it could send them.
     pub dropped: u64,
-    /// Whether the numbers of its samples make no sense and are not used: the pool or the stated
-    /// rate tell what a sample stands for, and missing samples are unknown.
+    /// Whether the numbers of its samples make no sense and are not used: the growth of
+    /// the pool or the stated rate is used alone, and missing samples are unknown.
     pub odd_numbering: bool,
     /// Whether several sequences of datagrams of the agent have samples of this source. These do
     /// not count.

@@ -313,7 +313,7 @@ impl Source {
         self.is_doubtful = self.rival.is_some();
     }
 
-    /// Whether a sample is the last one of several whose numbers make no sense: it is no restart.
+    /// Whether a sample is the last one of several whose numbers make no sense, and not a restart.
     pub(crate) fn is_last_jump(&self, order: Order) -> bool {
         matches!(order, Order::Confirmed { .. }) && self.numbering.is_last_jump()
     }

@@ -47,7 +47,7 @@ const HONEST: Agents = Agents {
 
 const PACKETS: u32 = 600;
 
-/// So many samples of packets of a thousand bytes, of which one in a hundred is sampled, twice a
+/// Samples of packets of a thousand bytes, of which one in a hundred is sampled, twice a
 /// second and line card.
 fn flows(agents: Agents) -> (Registry, FlowAnswer) {
     let mut registry = Registry::new(Config::default());

@@ -270,6 +270,7 @@ fn records_beside_the_packet_are_read() {
             "10.99.0.1",
             "0",
             "0",
+            "0",
             "0:3",
             "in",
             "3",

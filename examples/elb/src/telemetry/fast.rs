@@ -62,10 +62,18 @@ impl Measure {
 
     const fn flow(self) -> &'static str {
         match self {
-            Self::BytesIn => "keys=service.dst,sender,agent,sub_agent,agent.instance;value=bytes.net",
-            Self::BytesOut => "keys=service.src,sender,agent,sub_agent,agent.instance;value=bytes.net",
-            Self::PacketsIn => "keys=service.dst,sender,agent,sub_agent,agent.instance;value=frames",
-            Self::PacketsOut => "keys=service.src,sender,agent,sub_agent,agent.instance;value=frames",
+            Self::BytesIn => {
+                "keys=service.dst,sender,agent,sub_agent,agent.instance;value=bytes.net"
+            }
+            Self::BytesOut => {
+                "keys=service.src,sender,agent,sub_agent,agent.instance;value=bytes.net"
+            }
+            Self::PacketsIn => {
+                "keys=service.dst,sender,agent,sub_agent,agent.instance;value=frames"
+            }
+            Self::PacketsOut => {
+                "keys=service.src,sender,agent,sub_agent,agent.instance;value=frames"
+            }
         }
     }
 }

@@ -102,7 +102,7 @@ pub(super) fn write(
     Ok(())
 }
 
-/// What is odd about the datagrams of an agent.
+/// Irregularities of the datagrams of an agent.
 fn problems(agent: &AgentStatus) -> Vec<String> {
     let mut problems = Vec::new();
     if agent.doubtful {
