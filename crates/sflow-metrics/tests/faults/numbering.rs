@@ -235,3 +235,55 @@ fn t29_numbers_are_trusted_again() {
     assert!(!agent.odd_numbering && agent.odd_sources == 1, "{agent:?}");
     assert!(registry.samplers().all(|sampler| !sampler.odd_numbering));
 }
+
+/// Two sequences with packet samples of one data source: those that come while both go on do not
+/// count.
+#[test]
+fn t22_samples_do_not_count_while_two_sequences_have_them() {
+    let mut registry = Registry::new(Config::default());
+    let definition = "keys=;value=frames;smooth=off".parse().unwrap();
+    let id = registry.watch_flows(definition).unwrap();
+    for number in 1..=200_u32 {
+        for (sequence, uptime) in [(number, 100_000), (500_000 + number, 90_000_000)] {
+            if sequence != number && !(50..=100).contains(&number) {
+                continue;
+            }
+            let now = f64::from(number);
+            let sample = FlowSample {
+                sequence_number: sequence,
+                source_id: interface_source(3),
+                sampling_rate: 100,
+                sample_pool: sequence * 100,
+                ..FlowSample::default()
+            };
+            let header = Header {
+                agent_address: Address::V4([10, 0, 0, 1]),
+                sequence_number: sequence,
+                uptime: uptime + number * 1000,
+                ..Header::default()
+            };
+            let mut buffer = [0; 1400];
+            let mut encoder = Encoder::new(&mut buffer, &header).unwrap();
+            encoder.push(&Sample::Flow(sample)).unwrap();
+            let datagram = Datagram::parse(encoder.finish()).unwrap();
+            registry.ingest(at(now), [10, 0, 0, 1].into(), &datagram);
+        }
+        registry.expire(at(f64::from(number)));
+        if number == 90 {
+            assert!(registry.agents().all(|agent| agent.doubtful));
+            assert!(registry.samplers().all(|sampler| sampler.doubtful));
+        }
+    }
+    let samples = registry.flows(at(200.0), id).unwrap().samples;
+    assert!((130..=160).contains(&samples), "{samples}");
+    let health = registry.health();
+    assert!(
+        (90..=120).contains(&health.flow_samples_doubted),
+        "{health:?}"
+    );
+    assert!(
+        registry
+            .agents()
+            .all(|agent| !agent.doubtful && agent.sequences == 1)
+    );
+}
