@@ -17,6 +17,13 @@ pub struct Health {
     /// went on or no second datagram confirmed them: forged, or of a second process with the same
     /// identity.
     pub datagrams_rejected: u64,
+    /// Times that the numbers of an agent's datagrams, or of a data source's samples, made no sense
+    /// repeatedly and are not used any more.
+    pub numberings_distrusted: u64,
+    /// Times that several sequences of datagrams with one identity, which all go on, began to
+    /// report the same data sources: forged, or of several processes or devices. The values of
+    /// these data sources are unknown meanwhile.
+    pub agents_doubted: u64,
     /// Datagrams of agents beyond the bound.
     pub datagrams_refused: u64,
     /// Datagrams whose agent address is not the address that they came from.
@@ -33,6 +40,9 @@ pub struct Health {
     /// Counters samples that did not continue the sequence of their source and were not used,
     /// since no second one confirmed them.
     pub counter_samples_rejected: u64,
+    /// Counters samples of data sources that several sequences of datagrams report, and that were
+    /// not used for that.
+    pub counter_samples_doubted: u64,
     /// Counters samples of sources beyond a bound.
     pub counter_samples_refused: u64,
     /// Flow samples.
@@ -53,6 +63,9 @@ pub struct Health {
     /// Flow samples, and notifications of dropped packets, that did not continue the sequence of
     /// their source and were not used, since no second one confirmed them.
     pub flow_samples_rejected: u64,
+    /// Flow samples, and notifications of dropped packets, of data sources of which several
+    /// sequences of datagrams have samples. They do not count.
+    pub flow_samples_doubted: u64,
     /// Flow samples with a sampling rate larger than the number of packets that can pass in a
     /// second. They do not count.
     pub flow_samples_bad_rate: u64,

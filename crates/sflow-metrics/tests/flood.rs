@@ -159,7 +159,7 @@ fn survives(flood: Flood) {
     assert!(cluster.invented >= INVENTED - 16 * POLLS);
     assert!(memory.bytes_max < BOUND, "{} bytes", memory.bytes_max);
 
-    let agents = usize::from(AGENTS) - usize::from(matches!(flood, Flood::InTheNameOf(_)));
+    let agents = usize::from(AGENTS);
     let cores = cluster.cores();
     let real = agents * TASKS_OF_AN_AGENT as usize;
     assert_eq!(cores.contributing, real, "{cores:?}");
@@ -232,7 +232,7 @@ fn t17_a_million_containers_of_an_agent_that_lost_its_mind() {
     survives(Flood::ByAnAgent(1));
 }
 
-/// Who forges everything cannot be told from the one whose name it is, but from all others.
+/// The forger knows the agent's uptime and numbers, but reports other containers.
 #[test]
 fn t17_a_million_containers_in_the_name_of_a_real_agent() {
     survives(Flood::InTheNameOf(1));

@@ -30,6 +30,7 @@ fn t19_keys_from_the_wire_do_not_collide_on_purpose() {
     let agent = |address: Address, sender: IpAddr, sub_agent: u32| AgentKey {
         address,
         sub_agent,
+        instance: 0,
         sender,
     };
     let nobody = IpAddr::V4(Ipv4Addr::UNSPECIFIED);

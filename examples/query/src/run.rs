@@ -70,8 +70,8 @@ impl Run {
                 last = Some(now);
                 match Datagram::parse(received.bytes) {
                     Ok(datagram) => {
-                        let sender = received.source.ip();
-                        world.registry.ingest(world.now, sender, &datagram);
+                        let sender = received.source;
+                        world.registry.ingest_from(world.now, sender, &datagram);
                     }
                     Err(_) => world.malformed += 1,
                 }

@@ -7,7 +7,8 @@ use sflow_v5::Address;
 /// Whose datagrams belong together.
 ///
 /// The address that an agent gives itself is not trusted alone: two agents behind different
-/// senders stay two, even if they claim one address.
+/// senders stay two, even if they claim one address. Several agents with one address behind one
+/// sender, as behind NAT, are distinguished by UUIDs of their hosts and by UDP ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct AgentKey {
@@ -17,6 +18,9 @@ pub struct AgentKey {
     pub address: Address,
     /// The stream of the agent.
     pub sub_agent: u32,
+    /// 0 of the first agent with this sender, address and sub-agent; others have other numbers, in
+    /// the order in which they were distinguished.
+    pub instance: u32,
 }
 
 impl Hash for AgentKey {
@@ -31,12 +35,14 @@ impl Hash for AgentKey {
             IpAddr::V4(sender) => sender.to_bits().into(),
             IpAddr::V6(sender) => sender.to_bits(),
         };
-        let mut bytes = [0; 36];
+        let mut bytes = [0; 40];
         let (front, back) = bytes.split_at_mut(16);
         front.copy_from_slice(&address.to_ne_bytes());
         let (front, back) = back.split_at_mut(16);
         front.copy_from_slice(&sender.to_ne_bytes());
-        back.copy_from_slice(&self.sub_agent.to_ne_bytes());
+        let (front, back) = back.split_at_mut(4);
+        front.copy_from_slice(&self.sub_agent.to_ne_bytes());
+        back.copy_from_slice(&self.instance.to_ne_bytes());
         hasher.write(&bytes);
     }
 }
@@ -47,6 +53,9 @@ impl fmt::Display for AgentKey {
         write!(f, "{}/{}", self.address, self.sub_agent)?;
         if self.address.ip().map(|ip| ip.to_canonical()) != Some(self.sender) {
             write!(f, " from {}", self.sender)?;
+        }
+        if self.instance > 0 {
+            write!(f, " #{}", self.instance)?;
         }
         Ok(())
     }

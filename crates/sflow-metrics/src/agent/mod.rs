@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use sflow_v5::{DataSource, Datagram};
 
 use crate::discipline::datagram::{Place, Stamp, Stream};
-use crate::discipline::jump::{Jumps, Kept, Outcome};
+use crate::discipline::jump::{Confirmed, Jumps, Kept, Outcome};
 use crate::event::budget::Budget;
 use crate::timestamp::Timestamp;
 pub use key::AgentKey;
@@ -32,7 +32,8 @@ pub struct AgentStatus {
     /// Times that it started again.
     pub restarts: u64,
     /// Datagrams with its identity that did not continue its sequence and were not used, since
-    /// its sequence went on: forged, or of a second process with the same identity.
+    /// its sequence went on: forged, or of a second process with the same identity. The first
+    /// datagrams of a sequence that goes on beside the others are among them.
     pub rejected: u64,
     /// Time at which such datagrams were last rejected.
     pub last_rejected: Option<Timestamp>,
@@ -52,6 +53,18 @@ pub struct AgentStatus {
     pub silent: bool,
     /// Whether another sender has used its address while it was heard.
     pub contested: bool,
+    /// Sequences of datagrams with its identity that go on at present. More than one are of
+    /// several processes, line cards or devices, or of a forger.
+    pub sequences: usize,
+    /// Whether several of these report the same data sources, or have done so lately. The values
+    /// of these data sources are unknown.
+    pub doubtful: bool,
+    /// Whether the numbers of its datagrams make no sense or step by more than one. Its datagrams
+    /// are ordered by their uptimes or arrival, and lost ones are unknown.
+    pub odd_numbering: bool,
+    /// Times that the numbers of samples of one of its data sources were found to make no sense.
+    /// They are not used.
+    pub odd_sources: u64,
     /// When its first datagram came.
     pub first_seen: Timestamp,
     /// When its last datagram came that was used.
@@ -96,23 +109,42 @@ pub(crate) struct Agent {
     /// Whether its sender is [reserved](crate::Registry::reserve).
     pub(crate) is_reserved: bool,
     stream: Stream,
+    /// Other sequences that go on beside that.
+    others: Vec<Line>,
+    next_session: u32,
     /// Datagrams that may begin a new sequence.
     jumps: Option<Box<Jumps>>,
     /// The sequence that another one has taken the place of.
-    former: Option<Box<Former>>,
+    former: Option<Box<Line>>,
+    /// Consecutive datagrams without uptime that do not continue each other.
+    unnumbered: u8,
+    /// Places of other agents with the same sender, address and sub-agent.
+    pub(crate) peers: Vec<u32>,
+    /// Other sequences whose bytes are accounted for.
+    pub(crate) charged_lines: usize,
+    /// Of the last datagram that seemed to be a copy of the newest, without an uptime: its content.
+    copy: Option<u64>,
 }
 
-/// A sequence of an agent that is not the current one.
-#[derive(Debug)]
-struct Former {
+/// A sequence of datagrams of an agent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Line {
+    pub(crate) session: u32,
     stream: Stream,
-    /// Whether it took the place of one that had not stopped: it is forged, or of a second
-    /// process.
-    is_refuted: bool,
 }
+
+/// Stands for any other sequence: it was not one before, or began anew.
+pub(crate) const ANY_SESSION: u32 = u32::MAX;
 
 /// A sequence that did not go on for so long is not compared any more.
 const FORMER: Duration = Duration::from_secs(120);
+
+/// Sequences of one agent that go on at the same time.
+const MOST_LINES: usize = 64;
+
+/// Consecutive datagrams without an uptime that do not continue each other, after which arrival
+/// alone orders them.
+const UNNUMBERED: u8 = 8;
 
 /// Another sender that was first to use an agent's address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,6 +186,10 @@ impl Agent {
                 established: false,
                 silent: false,
                 contested: false,
+                sequences: 1,
+                doubtful: false,
+                odd_numbering: false,
+                odd_sources: 0,
                 first_seen: first.received_at,
                 last_seen: first.received_at,
                 uptime: Duration::from_millis(first.uptime.into()),
@@ -168,33 +204,224 @@ impl Agent {
             is_reserved: false,
             is_usable: false,
             stream: Stream::starting_with(first),
+            others: Vec::new(),
+            next_session: 1,
             jumps: None,
             former: None,
+            unnumbered: 0,
+            peers: Vec::new(),
+            charged_lines: 0,
+            copy: None,
         }
     }
 
-    /// Finds the place of a datagram, and counts it. Of one that confirms a restart the datagrams
-    /// before it are returned, too; each of them has to be [replayed](Self::replay) and then
-    /// this one.
+    /// Finds the place of a datagram, and counts it. If datagrams before it are returned, too, each
+    /// of them has to be [replayed](Self::replay) and then this one.
     pub(crate) fn place(&mut self, stamp: Stamp) -> Placed {
+        if !self.others.is_empty() {
+            return self.place_on_lines(stamp);
+        }
         let place = self.stream.place(stamp);
         match place {
-            Place::Jump => return self.examine(stamp),
-            Place::Next { .. } if self.jumps.is_some() => {
-                let mut placed = Placed::at(place);
-                self.count(place, stamp);
-                self.reject_jumps(stamp.received_at, &mut placed);
-                return placed;
-            }
-            _ => self.count(place, stamp),
+            Place::Jump | Place::Odd => self.examine(stamp, place),
+            _ => self.found(place, self.session, stamp),
         }
-        Placed::at(place)
     }
 
-    /// Finds the place of a datagram of a sequence that was just confirmed, and counts it.
-    pub(crate) fn replay(&mut self, stamp: Stamp) -> Place {
-        let place = self.stream.place(stamp);
-        if place != Place::Jump {
+    /// Finds the place of a datagram of an agent with several sequences: where it has the next
+    /// number, or else in one of the same UDP port.
+    #[cold]
+    fn place_on_lines(&mut self, stamp: Stamp) -> Placed {
+        self.end_lines(stamp.received_at);
+        let lines = 0..=self.others.len();
+        let is_of_port = |line: &usize| {
+            let port = self.line(*line).port();
+            port == stamp.port && port != 0
+        };
+        let of_port = lines.clone().find(is_of_port);
+        let expected = lines
+            .clone()
+            .find(|line| self.line(*line).expects(stamp) && is_of_port(line));
+        let expected = expected.or_else(|| {
+            let mut lines = lines.clone().filter(|_| of_port.is_none());
+            lines.find(|line| self.line(*line).expects(stamp))
+        });
+        let first = expected.or(of_port);
+        let mut odd = Place::Jump;
+        for line in first.into_iter().chain(lines) {
+            let session = self.session_of(line);
+            match self.line_mut(line).place(stamp) {
+                Place::Jump => {}
+                Place::Odd => odd = Place::Odd,
+                place => return self.found(place, session, stamp),
+            }
+        }
+        self.examine(stamp, odd)
+    }
+
+    /// Counts a datagram of a known sequence.
+    fn found(&mut self, place: Place, session: u32, stamp: Stamp) -> Placed {
+        let mut placed = Placed::at(place, session);
+        self.count(place, stamp);
+        placed.is_distrusted = self.stream.take_distrusted();
+        if self.jumps.is_some() && matches!(place, Place::Next { .. } | Place::Strided { .. }) {
+            self.unnumbered = 0;
+            let rejected = self.jumps.as_mut().map_or(0, |jumps| jumps.outlive());
+            self.reject(rejected, stamp.received_at, &mut placed);
+        }
+        placed
+    }
+
+    fn line(&self, line: usize) -> &Stream {
+        let other = line.checked_sub(1).and_then(|line| self.others.get(line));
+        other.map_or(&self.stream, |line| &line.stream)
+    }
+
+    fn line_mut(&mut self, line: usize) -> &mut Stream {
+        let other = line.checked_sub(1);
+        match other.and_then(|line| self.others.get_mut(line)) {
+            Some(line) => &mut line.stream,
+            None => &mut self.stream,
+        }
+    }
+
+    fn session_of(&self, line: usize) -> u32 {
+        let other = line.checked_sub(1).and_then(|line| self.others.get(line));
+        other.map_or(self.session, |line| line.session)
+    }
+
+    /// Whether the sequence with this session goes on.
+    #[inline]
+    pub(crate) fn is_live(&self, session: u32) -> bool {
+        session == self.session || self.others.iter().any(|line| line.session == session)
+    }
+
+    /// Whether samples of a data source come in this sequence that came in another one, which
+    /// goes on.
+    #[inline]
+    pub(crate) fn are_rivals(&self, session: u32, other: u32) -> bool {
+        other == ANY_SESSION || session != other && self.is_live(other)
+    }
+
+    /// Removes sequences that have ended; returns how many.
+    pub(crate) fn end_lines(&mut self, now: Timestamp) -> usize {
+        let before = self.others.len();
+        if before == 0 {
+            return 0;
+        }
+        let mut ended = None;
+        self.others.retain(|line| {
+            let has_ended = line.stream.has_ended(now);
+            if has_ended {
+                ended = Some(*line);
+            }
+            !has_ended
+        });
+        if self.stream.has_ended(now)
+            && let Some(line) = self.others.pop()
+        {
+            ended = Some(Line {
+                session: core::mem::replace(&mut self.session, line.session),
+                stream: core::mem::replace(&mut self.stream, line.stream),
+            });
+        }
+        if let Some(line) = ended {
+            self.former = Some(Box::new(line));
+        }
+        if self.others.is_empty() {
+            self.status.doubtful = false;
+        }
+        before - self.others.len()
+    }
+
+    /// Sequences beside the first.
+    pub(crate) fn other_lines(&self) -> usize {
+        self.others.len()
+    }
+
+    /// Takes the sequence that began last out, as an agent of its own.
+    pub(crate) fn split(&mut self, key: AgentKey, first: Stamp) -> Option<Self> {
+        let line = self.take_newest_line()?;
+        Some(Self {
+            session: line.session,
+            next_session: line.session.wrapping_add(1),
+            stream: line.stream,
+            is_usable: self.is_usable,
+            is_reserved: self.is_reserved,
+            ..Self::new(key, first)
+        })
+    }
+
+    /// Takes the sequence that began last out.
+    pub(crate) fn take_newest_line(&mut self) -> Option<Line> {
+        let line = self.others.pop()?;
+        self.status.received = self.status.received.saturating_sub(1);
+        Some(line)
+    }
+
+    /// Takes over a sequence of another agent, which is a restart of this one, or goes on beside
+    /// its own; returns its session.
+    pub(crate) fn adopt(&mut self, line: Line, now: Timestamp) -> u32 {
+        let session = self.next_session;
+        self.next_session = self.next_session.wrapping_add(1);
+        let line = Line { session, ..line };
+        self.status.received += 1;
+        if self.stream.has_stopped(now) {
+            self.status.restarts += 1;
+            (self.session, self.stream) = (line.session, line.stream);
+        } else {
+            self.others.push(line);
+        }
+        session
+    }
+
+    /// Whether one of its sequences comes from this UDP port.
+    pub(crate) fn has_port(&self, port: u16) -> bool {
+        port != 0 && (0..=self.others.len()).any(|line| self.line(line).port() == port)
+    }
+
+    /// Whether a datagram has the next number in one of its sequences.
+    pub(crate) fn expects(&self, stamp: Stamp) -> bool {
+        (0..=self.others.len()).any(|line| self.line(line).expects(stamp))
+    }
+
+    /// Whether a datagram comes from another UDP port than those of its sequences, as far as these
+    /// are known; the newest sequence does not count.
+    pub(crate) fn is_of_other_port(&self, stamp: Stamp) -> bool {
+        let lines = 0..self.others.len().max(1);
+        let mut ports = lines.map(|line| self.line(line).port());
+        stamp.port != 0 && ports.all(|port| port != 0 && port != stamp.port)
+    }
+
+    /// Removes the sequence that began last.
+    pub(crate) fn remove_newest_line(&mut self) {
+        self.others.pop();
+    }
+
+    /// Sequences that go on.
+    pub(crate) fn sequences(&self) -> usize {
+        1 + self.others.len()
+    }
+
+    /// Whether the numbers of its datagrams are not used, or step by more than one.
+    pub(crate) fn has_odd_numbering(&self) -> bool {
+        (0..=self.others.len()).any(|line| {
+            let stream = self.line(line);
+            stream.is_distrusted() || stream.has_stride()
+        })
+    }
+
+    /// Datagrams that were lost so far, unless its numbers or sequences make that uncertain.
+    pub(crate) fn lost(&self) -> Option<u64> {
+        let is_known = self.others.is_empty() && !self.stream.is_distrusted();
+        is_known.then_some(self.status.lost)
+    }
+
+    /// Finds the place of a datagram of the sequence of this session that was kept, and counts it.
+    pub(crate) fn replay(&mut self, session: u32, stamp: Stamp) -> Place {
+        let line = (0..=self.others.len()).find(|line| self.session_of(*line) == session);
+        let place = line.map_or(Place::Jump, |line| self.line_mut(line).place(stamp));
+        if !matches!(place, Place::Jump | Place::Odd) {
             self.count(place, stamp);
         }
         place
@@ -222,24 +449,46 @@ impl Agent {
         self.stream.resembles_restart(stamp)
     }
 
-    /// Gives up all jumps: the old sequence goes on, or no datagram has confirmed them.
+    /// Gives up all jumps: no datagram has confirmed them.
     pub(crate) fn reject_jumps(&mut self, now: Timestamp, placed: &mut Placed) {
         if let Some(jumps) = self.jumps.take() {
-            self.reject(jumps.count(), now, placed);
+            self.reject(jumps.unreported(), now, placed);
         }
     }
 
-    /// Examines a datagram that does not continue the current sequence.
+    /// Examines a datagram that does not continue a current sequence.
     #[cold]
-    fn examine(&mut self, stamp: Stamp) -> Placed {
-        let mut placed = Placed::at(Place::Jump);
+    fn examine(&mut self, stamp: Stamp, place: Place) -> Placed {
+        let mut placed = Placed::at(Place::Jump, self.session);
         if self.continues_former(stamp, &mut placed) {
             return placed;
         }
+        let is_odd = place == Place::Odd;
+        if is_odd && self.stream.count_odd(stamp.received_at) {
+            self.distrust(false, &mut placed);
+            return placed;
+        }
+        let lines = 0..=self.others.len();
+        // Where one of several sequences has stopped, this one may take its place.
+        let stopped = lines
+            .clone()
+            .find(|line| self.line(*line).has_stopped(stamp.received_at));
+        let line = stopped.unwrap_or(0);
+        let current = *self.line(line);
+        let stands_still = stamp.uptime == current.newest().uptime && !current.ignores_uptime();
         let jumps = self.jumps.get_or_insert_default();
-        match jumps.examine(&self.stream, stamp) {
-            Outcome::Undecided { rejected } => {
+        match jumps.examine(&current, stamp, is_odd) {
+            Outcome::Undecided { rejected, is_first } => {
                 self.reject(rejected, stamp.received_at, &mut placed);
+                let is_unnumbered = is_first && stands_still && !is_odd;
+                self.unnumbered = if is_unnumbered {
+                    self.unnumbered + 1
+                } else {
+                    0
+                };
+                if self.unnumbered >= UNNUMBERED {
+                    self.distrust(true, &mut placed);
+                }
             }
             Outcome::Repeated => {
                 placed.place = Place::Repeated;
@@ -247,45 +496,114 @@ impl Agent {
             }
             Outcome::Confirmed(confirmed) => {
                 self.jumps = None;
-                let first = confirmed.kept.first().map_or(stamp, |kept| kept.stamp);
-                self.former = Some(Box::new(Former {
-                    stream: self.stream,
-                    is_refuted: false,
-                }));
-                self.stream = Stream::starting_with(first);
-                if confirmed.without_uptime {
-                    self.stream = self.stream.without_uptime();
-                }
+                let former = Line {
+                    session: self.session_of(line),
+                    stream: current,
+                };
+                self.former = Some(Box::new(former));
+                let session = self.begin(Some(line), stamp, &confirmed);
+                let first = confirmed.first(stamp);
                 self.count(Place::Restarted, first);
                 self.reject(confirmed.rejected, stamp.received_at, &mut placed);
-                placed.place = Place::Restarted;
-                placed.kept = confirmed.kept;
+                placed.begins(Place::Restarted, session, confirmed.kept);
+            }
+            Outcome::Beside(confirmed) => {
+                if jumps.is_empty() {
+                    self.jumps = None;
+                }
+                let is_new = self.others.len() < MOST_LINES;
+                let line = (!is_new).then_some(MOST_LINES);
+                let session = self.begin(line, stamp, &confirmed);
+                let first = confirmed.first(stamp);
+                self.count(Place::Next { missing: 0 }, first);
+                placed.is_beside = true;
+                placed.begins(Place::Next { missing: 0 }, session, confirmed.kept);
             }
         }
         placed
     }
 
-    /// Whether a datagram continues a sequence that another one took the place of. Then that one
-    /// did not stop, and the other one is refuted; or it was refuted already.
+    /// Begins a new sequence, in the place of another one or beside the others; returns its
+    /// session.
+    fn begin(&mut self, line: Option<usize>, stamp: Stamp, confirmed: &Confirmed) -> u32 {
+        let mut stream = Stream::starting_with(confirmed.first(stamp));
+        if confirmed.without_uptime {
+            stream = stream.without_uptime();
+        }
+        let session = self.next_session;
+        self.next_session = self.next_session.wrapping_add(1);
+        let new = Line { session, stream };
+        match line {
+            Some(0) => (self.session, self.stream) = (session, stream),
+            Some(line) if line <= self.others.len() => self.others[line - 1] = new,
+            _ => self.others.push(new),
+        }
+        session
+    }
+
+    /// Stops to use the numbers of the datagrams, since they make no sense.
+    fn distrust(&mut self, ignores_uptime: bool, placed: &mut Placed) {
+        if ignores_uptime {
+            self.stream = self.stream.without_uptime();
+        }
+        self.stream.distrust();
+        self.unnumbered = 0;
+        placed.is_distrusted = true;
+        if let Some(mut jumps) = self.jumps.take() {
+            placed.kept = jumps.take_odd(ignores_uptime);
+            if !jumps.is_empty() {
+                self.jumps = Some(jumps);
+            }
+        }
+        placed.is_placed = false;
+        placed.place = Place::Next { missing: 0 };
+    }
+
+    /// Whether a datagram that looks like a copy of the newest is another one: its content, of
+    /// which this is the hash, differs from that of the copy before.
+    #[cold]
+    pub(crate) fn is_unnumbered(&mut self, stamp: Stamp, content: u64) -> bool {
+        let newest = self.stream.newest();
+        let is_copy = newest.sequence == stamp.sequence && newest.uptime == stamp.uptime;
+        let before = self.copy.replace(content);
+        if !is_copy || before.is_none_or(|before| before == content) {
+            return false;
+        }
+        let is_distrusted = self.stream.count_odd(stamp.received_at);
+        if is_distrusted {
+            self.stream = self.stream.without_uptime();
+            self.stream.distrust();
+        }
+        is_distrusted
+    }
+
+    /// Whether a datagram continues a sequence that another one took the place of: both go on.
     fn continues_former(&mut self, stamp: Stamp, placed: &mut Placed) -> bool {
         let Some(former) = &mut self.former else {
             return false;
         };
-        let goes_on = |stream: &Stream| stamp.received_at - stream.newest().received_at <= FORMER;
-        if !goes_on(&former.stream) || former.is_refuted && !goes_on(&self.stream) {
+        let newest = former.stream.newest();
+        let has_uptime = newest.uptime != 0 || stamp.uptime != 0;
+        if stamp.received_at - newest.received_at > FORMER
+            || has_uptime && !former.stream.ignores_uptime() && !former.stream.agrees(stamp)
+        {
             return false;
         }
         match former.stream.place(stamp) {
-            Place::Jump => return false,
-            Place::Next { .. } if !former.is_refuted => {
-                core::mem::swap(&mut former.stream, &mut self.stream);
-                former.is_refuted = true;
-                placed.place = Place::Resumed;
-                self.count(Place::Resumed, stamp);
+            Place::Jump | Place::Odd => return false,
+            place @ (Place::Next { .. } | Place::Strided { .. })
+                if self.others.len() < MOST_LINES =>
+            {
+                let former = **former;
+                self.former = None;
+                self.others.push(former);
+                *placed = self.found(place, former.session, stamp);
             }
-            _ => placed.place = Place::Rejected,
+            _ => {
+                placed.place = Place::Late;
+                self.status.late += 1;
+            }
         }
-        self.reject(1, stamp.received_at, placed);
         true
     }
 
@@ -307,6 +625,10 @@ impl Agent {
                 status.received += 1;
                 status.lost += u64::from(missing);
             }
+            Place::Strided { found } => {
+                status.received += 1;
+                status.lost = status.lost.saturating_sub(found);
+            }
             Place::Reordered { was_missing } => {
                 status.received += 1;
                 status.reordered += 1;
@@ -317,13 +639,8 @@ impl Agent {
             Place::Restarted => {
                 status.received += 1;
                 status.restarts += 1;
-                self.session = self.session.wrapping_add(1);
             }
-            Place::Resumed => {
-                status.received += 1;
-                self.session = self.session.wrapping_add(1);
-            }
-            Place::Jump | Place::Rejected => {}
+            Place::Jump | Place::Odd => {}
         }
         status.uptime = Duration::from_millis(self.stream.newest().uptime.into());
     }
@@ -333,8 +650,16 @@ impl Agent {
 #[derive(Debug)]
 pub(crate) struct Placed {
     pub(crate) place: Place,
-    /// Of a sequence that it confirms: the datagrams before it.
+    /// The session of its sequence.
+    pub(crate) session: u32,
+    /// Datagrams before it that have to be processed first.
     pub(crate) kept: Vec<Kept>,
+    /// Whether the first of all these, or the datagram itself, is counted: its place is known.
+    pub(crate) is_placed: bool,
+    /// Whether its sequence goes on beside others since now.
+    pub(crate) is_beside: bool,
+    /// Whether numbers are distrusted since now.
+    pub(crate) is_distrusted: bool,
     /// Jumps that were given up.
     pub(crate) rejected: u64,
     /// When jumps of the agent were given up before.
@@ -342,13 +667,23 @@ pub(crate) struct Placed {
 }
 
 impl Placed {
-    pub(crate) const fn at(place: Place) -> Self {
+    pub(crate) const fn at(place: Place, session: u32) -> Self {
         Self {
             place,
+            session,
             kept: Vec::new(),
+            is_placed: true,
+            is_beside: false,
+            is_distrusted: false,
             rejected: 0,
             rejected_before: None,
         }
+    }
+
+    fn begins(&mut self, place: Place, session: u32, kept: Vec<Kept>) {
+        self.place = place;
+        self.session = session;
+        self.kept = kept;
     }
 }
 

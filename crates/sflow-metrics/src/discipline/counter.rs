@@ -38,8 +38,21 @@ impl Width {
     }
 }
 
-/// Compares two readings of a counter that can have gone up by `at_most`.
-pub(crate) fn step(width: Width, before: Option<u64>, now: u64, at_most: u64) -> Step {
+/// A counter of 32 bits that wraps has not gone up by so many times more than before.
+const LIKELY: u64 = 4;
+
+/// Compares two readings of a counter that can have gone up by `at_most`, and went up by `recently`
+/// in the interval before.
+///
+/// Some agents send counters of 32 bits in fields of 64: one that was never higher and goes back
+/// has wrapped if it then went up by about as much as before.
+pub(crate) fn step(
+    width: Width,
+    before: Option<u64>,
+    now: u64,
+    at_most: u64,
+    recently: Option<u64>,
+) -> Step {
     if now == width.all_ones() {
         return Step::Unavailable;
     }
@@ -52,6 +65,16 @@ pub(crate) fn step(width: Width, before: Option<u64>, now: u64, at_most: u64) ->
         (true, true) => Step::Advanced(difference),
         (true, false) => Step::Implausible,
         (false, true) => Step::Wrapped(difference),
+        (false, false) if width == Width::Bits64 => {
+            let narrow = Width::Bits32;
+            let difference = narrow.difference(before, now);
+            let likely = recently.map_or(0, |recently| recently.saturating_mul(LIKELY));
+            if before <= narrow.all_ones() && difference <= at_most.min(likely) {
+                Step::Wrapped(difference)
+            } else {
+                Step::Reset
+            }
+        }
         (false, false) => Step::Reset,
     }
 }
@@ -126,7 +149,21 @@ mod tests {
             ("wide unknown", Bits64, Some(7), u64::MAX, 100, Unavailable),
         ];
         for (case, width, before, now, at_most, expected) in cases {
-            assert_eq!(step(width, before, now, at_most), expected, "{case}");
+            assert_eq!(step(width, before, now, at_most, None), expected, "{case}");
+        }
+        let cases = [
+            ("narrow wraps", TOP - 9, 30, Some(40), Wrapped(40)),
+            ("narrow wraps, faster", TOP - 9, 30, Some(10), Wrapped(40)),
+            ("narrow starts again", TOP - 9, 30, Some(9), Reset),
+            ("narrow starts again, of late", TOP / 2, 30, Some(40), Reset),
+            ("wide starts again", TOP + 9, 30, Some(40), Reset),
+        ];
+        for (case, before, now, recently, expected) in cases {
+            assert_eq!(
+                step(Bits64, Some(before), now, 100, recently),
+                expected,
+                "{case}"
+            );
         }
     }
 }

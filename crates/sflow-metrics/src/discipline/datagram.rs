@@ -21,7 +21,7 @@ const MOST_PER_SECOND: f64 = 10_000.0;
 const MOST_TIMES_MEAN: f64 = 1_000.0;
 
 /// Datagrams that can be missing between two, whatever the time between them.
-const BURST: u32 = 1_000;
+pub(crate) const BURST: u32 = 1_000;
 
 /// A sequence has stopped after this many of its longest recent gaps between two datagrams.
 const GAPS: f64 = 1.5;
@@ -32,11 +32,48 @@ const SHORTEST_STOP: Duration = Duration::from_secs(1);
 /// The longest gap is that of about the last two periods of this length.
 const GAP_PERIOD: Duration = Duration::from_secs(64);
 
+/// Uptime and arrival of two datagrams of one agent differ by less than this: processing and the
+/// way take time, and some agents count whole seconds.
+const AGREEMENT: Duration = Duration::from_secs(2);
+
+/// A number that is lower by less time than this can be of datagrams that two threads of an agent
+/// sent at the same time.
+const CONCURRENT: u32 = 100;
+
+/// Numbers that make no sense, after which all of them are distrusted.
+const MOST_ODD: u8 = 3;
+
+/// Numbers that make no sense count together if there is not more time between two of them.
+const ODD_PERIOD: Duration = Duration::from_secs(300);
+
+/// Consecutive numbers, after which numbers are trusted again.
+const REGULAR: u8 = 64;
+
+/// Equal steps of the numbers by more than one, after which nothing is missing between them.
+const STRIDES: u8 = 20;
+
+/// Consecutive datagrams without an uptime that are numbered lower than the newest, after which
+/// numbers are distrusted.
+const MOST_BEHIND: u8 = 8;
+
+/// Changes of the UDP port in a sequence, after which ports distinguish nothing.
+const MOST_PORTS: u8 = 4;
+
+/// A sequence has ended without a datagram for so many of its longest recent gaps.
+const END_GAPS: u32 = 3;
+
+/// A sequence has not ended before this, and has after the other one.
+const SHORTEST_END: Duration = Duration::from_secs(10);
+const LONGEST_END: Duration = Duration::from_secs(120);
+
 /// Where a datagram stands in the stream of its agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     /// The newest so far; so many between it and the one before are missing.
     Next { missing: u32 },
+    /// The newest so far, and none is missing: the agent numbers in steps, so that so many that
+    /// were counted as missing before are not.
+    Strided { found: u64 },
     /// Older than the newest and here for the first time; `was_missing` unless it is older than
     /// the first one that was heard.
     Reordered { was_missing: bool },
@@ -46,10 +83,9 @@ pub(crate) enum Place {
     Late,
     /// It does not continue the sequence: the first of a new one, or forged.
     Jump,
-    /// It belongs to a sequence that was found to be forged.
-    Rejected,
-    /// It continues the sequence before an assumed restart, which did not happen.
-    Resumed,
+    /// Its number does not continue the sequence, but its uptime does: the agent numbers in
+    /// another way.
+    Odd,
     /// It confirms that the agent restarted. The datagrams of the new sequence before it, as far
     /// as they were kept, have to be processed first.
     Restarted,
@@ -61,6 +97,8 @@ pub(crate) struct Stamp {
     pub(crate) sequence: u32,
     /// In milliseconds, modulo 2^32.
     pub(crate) uptime: u32,
+    /// The UDP port of the sender; 0 if it is unknown.
+    pub(crate) port: u16,
     pub(crate) received_at: Timestamp,
 }
 
@@ -77,6 +115,35 @@ pub(crate) struct Stream {
     /// The agent's uptime is not in milliseconds: only sequence numbers count.
     ignores_uptime: bool,
     gaps: Gaps,
+    numbering: Numbering,
+}
+
+/// How an agent numbers its datagrams.
+#[derive(Clone, Copy, Debug)]
+struct Numbering {
+    /// Whether the numbers make no sense: uptimes alone order the datagrams.
+    is_distrusted: bool,
+    /// Numbers that made no sense since the numbering was last regular.
+    odd: u8,
+    odd_at: Timestamp,
+    /// Consecutive numbers, while they are distrusted.
+    regular: u8,
+    stride: Stride,
+    /// Consecutive datagrams without an uptime that are numbered lower than the newest.
+    behind: u8,
+    /// How often one sequence has changed its UDP port.
+    ports: u8,
+    /// Number and uptime of the newest datagrams, while numbers are distrusted.
+    recent: [(u32, u32); 8],
+}
+
+/// The difference between the numbers of two datagrams, or samples, of which nothing is missing.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Stride {
+    last: u32,
+    /// Consecutive differences that are equal to the last.
+    equal: u8,
+    is_known: bool,
 }
 
 /// The longest recent time between two datagrams.
@@ -101,7 +168,78 @@ impl Stream {
                 this_period: Duration::ZERO,
                 last_period: Duration::ZERO,
             },
+            numbering: Numbering {
+                is_distrusted: false,
+                odd: 0,
+                odd_at: Timestamp::ZERO,
+                regular: 0,
+                stride: Stride::ONE,
+                behind: 0,
+                ports: 0,
+                recent: [(first.sequence, first.uptime); 8],
+            },
         }
+    }
+
+    /// The UDP port of the newest datagram; 0 if it is unknown.
+    pub(crate) const fn port(&self) -> u16 {
+        if self.numbering.ports < MOST_PORTS {
+            self.newest.port
+        } else {
+            0
+        }
+    }
+
+    /// Whether the numbers of the datagrams are not used, since they make no sense.
+    pub(crate) const fn is_distrusted(&self) -> bool {
+        self.numbering.is_distrusted
+    }
+
+    /// Whether numbers are used, but step by more than one.
+    pub(crate) const fn has_stride(&self) -> bool {
+        self.numbering.stride.is_known
+    }
+
+    /// Counts a number that makes no sense; returns whether there were as many as it takes.
+    pub(crate) fn count_odd(&mut self, now: Timestamp) -> bool {
+        let numbering = &mut self.numbering;
+        let is_recent = now
+            .checked_since(numbering.odd_at)
+            .is_some_and(|elapsed| elapsed <= ODD_PERIOD);
+        numbering.odd = if is_recent { numbering.odd + 1 } else { 1 };
+        numbering.odd_at = now;
+        numbering.odd >= MOST_ODD
+    }
+
+    /// Whether numbers are distrusted since the last datagram, as they went back.
+    pub(crate) const fn take_distrusted(&mut self) -> bool {
+        let is_new = self.numbering.behind >= MOST_BEHIND;
+        if is_new {
+            self.numbering.behind = 0;
+        }
+        is_new
+    }
+
+    /// Orders datagrams by their uptimes from now on.
+    pub(crate) fn distrust(&mut self) {
+        self.numbering.is_distrusted = true;
+        self.numbering.regular = 0;
+        self.numbering.odd = 0;
+        self.numbering.stride = Stride::ONE;
+        self.numbering.recent = [(self.newest.sequence, self.newest.uptime); 8];
+    }
+
+    /// Whether a datagram has the next number.
+    pub(crate) fn expects(&self, stamp: Stamp) -> bool {
+        stamp.sequence.wrapping_sub(self.newest.sequence) == 1
+            && follows(self.newest, stamp, self.ignores_uptime)
+    }
+
+    /// Whether no datagram came for several of the longest recent gaps.
+    pub(crate) fn has_ended(&self, now: Timestamp) -> bool {
+        let longest = self.gaps.longest().saturating_mul(END_GAPS);
+        let silent = now.checked_since(self.newest.received_at);
+        silent.is_some_and(|silent| silent > longest.clamp(SHORTEST_END, LONGEST_END))
     }
 
     /// The newest datagram.
@@ -122,25 +260,42 @@ impl Stream {
         self.ignores_uptime
     }
 
-    /// Finds the place of a datagram, and remembers it unless it is a jump.
+    /// Finds the place of a datagram, and remembers it unless it is a jump or odd.
     pub(crate) fn place(&mut self, stamp: Stamp) -> Place {
+        if self.numbering.is_distrusted {
+            return self.place_by_uptime(stamp);
+        }
         let ahead = stamp.sequence.wrapping_sub(self.newest.sequence);
+        let is_of_other_port = self.is_of_other_port(stamp);
         if is_forward(ahead) {
             let is_next = follows(self.newest, stamp, self.ignores_uptime)
-                && (ahead <= BURST || self.can_be_ahead(ahead, stamp.received_at));
+                && (ahead <= BURST || self.can_be_ahead(ahead, stamp.received_at))
+                && (!is_of_other_port || ahead == 1);
             if !is_next {
-                return Place::Jump;
+                return self.odd_or_jump(stamp);
             }
-            if let Some(gap) = stamp.received_at.checked_since(self.newest.received_at) {
-                self.gaps.record(gap, stamp.received_at);
+            if is_of_other_port {
+                self.numbering.ports = self.numbering.ports.saturating_add(1);
             }
+            self.record_gap(stamp);
             self.seen = self.seen.checked_shl(ahead).unwrap_or(0) | 1;
             self.newest = stamp;
+            self.numbering.behind = 0;
             self.sent += u64::from(ahead);
-            return Place::Next { missing: ahead - 1 };
+            let (missing, found) = self.numbering.stride.missing(ahead);
+            return match found {
+                0 => Place::Next { missing },
+                found => Place::Strided { found },
+            };
+        }
+        if is_of_other_port {
+            return self.odd_or_jump(stamp);
         }
         let behind = self.newest.sequence.wrapping_sub(stamp.sequence);
         if behind >= WINDOW {
+            if self.agrees(stamp) {
+                return Place::Odd;
+            }
             return if !self.ignores_uptime && was_sent_lately(self.newest, stamp) {
                 Place::Late
             } else {
@@ -148,15 +303,125 @@ impl Stream {
             };
         }
         if restarted(self.newest, stamp) {
-            return Place::Jump;
+            return self.odd_or_jump(stamp);
         }
+        // A copy, or a datagram that was delayed, was not sent after the newest one.
+        let was_sent_later = is_forward(stamp.uptime.wrapping_sub(self.newest.uptime));
         let bit = 1 << behind;
         if self.seen & bit != 0 {
-            return Place::Repeated;
+            return if was_sent_later && self.agrees(stamp) {
+                Place::Odd
+            } else {
+                Place::Repeated
+            };
+        }
+        if was_sent_later
+            && stamp.uptime.wrapping_sub(self.newest.uptime) >= CONCURRENT
+            && self.agrees(stamp)
+        {
+            return Place::Odd;
         }
         self.seen |= bit;
+        if stamp.uptime == 0 && self.newest.uptime == 0 {
+            self.numbering.behind += 1;
+            if self.numbering.behind >= MOST_BEHIND {
+                self.ignores_uptime = true;
+                self.distrust();
+                self.numbering.behind = MOST_BEHIND;
+                return self.place_by_uptime(stamp);
+            }
+        }
         Place::Reordered {
             was_missing: u64::from(behind) < self.sent,
+        }
+    }
+
+    /// Finds the place of a datagram of an agent whose numbers make no sense.
+    #[cold]
+    fn place_by_uptime(&mut self, stamp: Stamp) -> Place {
+        let forward = stamp.uptime.wrapping_sub(self.newest.uptime);
+        let number = (stamp.sequence, stamp.uptime);
+        let has_uptime = stamp.uptime != 0 || self.newest.uptime != 0;
+        let elapsed = stamp.received_at.checked_since(self.newest.received_at);
+        if self.is_of_other_port(stamp) {
+            return Place::Jump;
+        }
+        if forward == 0 || is_forward(forward) {
+            let is_copy = has_uptime && self.numbering.recent.contains(&number);
+            let is_possible = elapsed.is_none_or(|elapsed| {
+                Duration::from_millis(forward.into()) <= elapsed + elapsed / 4 + HORIZON
+            });
+            if !self.ignores_uptime && !is_possible {
+                return Place::Jump;
+            }
+            if is_copy {
+                return Place::Repeated;
+            }
+            self.record_gap(stamp);
+            let is_regular = stamp.sequence.wrapping_sub(self.newest.sequence) == 1;
+            let recent = &mut self.numbering.recent;
+            recent.rotate_right(1);
+            recent[0] = number;
+            self.numbering.regular = match is_regular {
+                true => self.numbering.regular + 1,
+                false => 0,
+            };
+            self.newest = stamp;
+            self.seen = u64::MAX;
+            if self.numbering.regular >= REGULAR {
+                self.numbering.is_distrusted = false;
+                self.sent = 1;
+                self.began_at = stamp.received_at;
+            }
+            return Place::Next { missing: 0 };
+        }
+        let back = Duration::from_millis(forward.wrapping_neg().into());
+        let is_late = back <= HORIZON && elapsed.is_none_or(|elapsed| elapsed <= HORIZON);
+        match is_late {
+            true if self.numbering.recent.contains(&number) => Place::Repeated,
+            true => {
+                let recent = &mut self.numbering.recent;
+                recent.rotate_right(1);
+                recent[0] = number;
+                Place::Reordered { was_missing: false }
+            }
+            false => Place::Jump,
+        }
+    }
+
+    fn odd_or_jump(&self, stamp: Stamp) -> Place {
+        // From another port it is another sequence, even of an agent that started at that moment.
+        if self.agrees(stamp) && !self.is_of_other_port(stamp) {
+            Place::Odd
+        } else {
+            Place::Jump
+        }
+    }
+
+    /// Whether a datagram was sent after the newest one, by an uptime that grew by the time that
+    /// has passed. Numbers and ports do not count.
+    pub(crate) fn agrees(&self, stamp: Stamp) -> bool {
+        let forward = stamp.uptime.wrapping_sub(self.newest.uptime);
+        let is_unknown = stamp.uptime == 0 && self.newest.uptime == 0;
+        if self.ignores_uptime || is_unknown || forward != 0 && !is_forward(forward) {
+            return false;
+        }
+        let forward = Duration::from_millis(forward.into());
+        let elapsed = stamp.received_at.checked_since(self.newest.received_at);
+        elapsed.is_some_and(|elapsed| forward.abs_diff(elapsed) <= AGREEMENT)
+    }
+
+    /// Whether it came from another UDP port than the newest.
+    pub(crate) const fn is_of_other_port(&self, stamp: Stamp) -> bool {
+        self.numbering.ports < MOST_PORTS
+            && stamp.port != self.newest.port
+            && stamp.port != 0
+            && self.newest.port != 0
+    }
+
+    fn record_gap(&mut self, stamp: Stamp) {
+        if let Some(gap) = stamp.received_at.checked_since(self.newest.received_at) {
+            self.gaps.record(gap, stamp.received_at);
         }
     }
 
@@ -188,6 +453,48 @@ impl Stream {
             return stamp.sequence <= WINDOW;
         }
         Duration::from_millis(stamp.uptime.into()) <= silent + HORIZON
+    }
+}
+
+impl Stride {
+    pub(crate) const ONE: Self = Self {
+        last: 1,
+        equal: 0,
+        is_known: false,
+    };
+
+    /// How many are missing before one whose number is higher by so much, and how many of those
+    /// that were counted as missing before it are not.
+    #[inline]
+    pub(crate) fn missing(&mut self, ahead: u32) -> (u32, u64) {
+        if ahead == 1 && self.last == 1 {
+            return (0, 0);
+        }
+        self.missing_of_stride(ahead)
+    }
+
+    #[cold]
+    fn missing_of_stride(&mut self, ahead: u32) -> (u32, u64) {
+        if self.is_known {
+            if ahead.is_multiple_of(self.last) {
+                return (ahead / self.last - 1, 0);
+            }
+            *self = Self::ONE;
+        }
+        if ahead != self.last {
+            *self = Self {
+                last: ahead,
+                equal: 0,
+                is_known: false,
+            };
+            return (ahead - 1, 0);
+        }
+        self.equal += 1;
+        if self.equal < STRIDES {
+            return (ahead - 1, 0);
+        }
+        self.is_known = true;
+        (0, u64::from(ahead - 1) * u64::from(self.equal))
     }
 }
 
@@ -294,6 +601,7 @@ mod tests {
         Stamp {
             sequence,
             uptime: uptime_s.wrapping_mul(1000),
+            port: 0,
             received_at: Timestamp::from_secs(received_s),
         }
     }
@@ -306,6 +614,7 @@ mod tests {
             is_reordered || matches!(place, Place::Repeated | Place::Late)
         };
         const JUMP: fn(Place) -> bool = |place| place == Place::Jump;
+        const ODD: fn(Place) -> bool = |place| place == Place::Odd;
         let top = u32::MAX;
         let cases = [
             ("goes on", stamp(10, 100, 1000), stamp(11, 101, 1001), NEXT),
@@ -400,13 +709,13 @@ mod tests {
                 "more than was sent",
                 stamp(10, 100, 1000),
                 stamp(2_000_000_000, 103, 1003),
-                JUMP,
+                ODD,
             ),
             (
                 "more than was sent, nearly",
                 stamp(10, 100, 1000),
                 stamp(31_080, 103, 1003),
-                JUMP,
+                ODD,
             ),
             (
                 "uptime ahead of time",
@@ -473,9 +782,9 @@ mod tests {
             (64, Place::Next { missing: 62 }),
             (1, Place::Repeated),
             (2, Place::Reordered { was_missing: true }),
-            (0, Place::Late),
+            (0, Place::Odd),
             (129, Place::Next { missing: 64 }),
-            (64, Place::Late),
+            (64, Place::Odd),
             (66, Place::Reordered { was_missing: true }),
         ];
         for (step, (sequence, expected)) in cases.into_iter().enumerate() {

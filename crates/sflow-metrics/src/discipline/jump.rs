@@ -1,15 +1,17 @@
 //! Datagrams that do not continue their agent's sequence, kept until it is known whether a new
 //! sequence began.
 //!
-//! A jump takes effect when a second datagram continues it and the old sequence has stopped.
-//! Until then, what is forged changes nothing; and of an agent that restarted nothing is lost,
-//! since the kept datagrams are processed then.
+//! A jump takes effect when a second datagram continues it and the old sequence has stopped: the
+//! agent restarted. Until then, what is forged changes nothing; and of an agent that restarted
+//! nothing is lost, since the kept datagrams are processed then.
+//!
+//! If both sequences go on, the new one is used beside the old one. What both report is unknown.
 
 use std::collections::VecDeque;
 
 use sflow_v5::{Datagram, Header};
 
-use super::datagram::{Stamp, Stream, follows, precedes};
+use super::datagram::{BURST, Stamp, Stream, follows, precedes};
 use crate::timestamp::Timestamp;
 
 /// Possible new sequences of one agent. The oldest is dropped for another one: enough that
@@ -26,12 +28,24 @@ pub(crate) struct Jumps {
     bytes: usize,
 }
 
+/// A sequence goes on beside another one after so many datagrams, between which the other one
+/// has gone on, too.
+const MOST_BESIDE: u64 = 2;
+
 /// A possible new sequence.
 #[derive(Debug)]
 struct Sequence {
     newest: Stamp,
     /// Datagrams of it, kept or not.
     count: u64,
+    /// How many of these were reported as rejected.
+    reported: u64,
+    /// Whether a current sequence has gone on after its first datagram.
+    is_beside: bool,
+    /// Whether not more are missing between its datagrams than can be at any time.
+    is_close: bool,
+    /// Whether its uptimes agree with those of the current sequence.
+    is_odd: bool,
     kept: Vec<Kept>,
 }
 
@@ -49,11 +63,13 @@ pub(crate) struct Kept {
 pub(crate) enum Outcome {
     /// It may be the first of a new sequence, or continue one while the old one goes on.
     /// Datagrams in the second field were given up for it.
-    Undecided { rejected: u64 },
+    Undecided { rejected: u64, is_first: bool },
     /// It was here already.
     Repeated,
     /// It is of a new sequence, which has begun with these datagrams.
     Confirmed(Confirmed),
+    /// It is of a sequence that goes on beside the current one.
+    Beside(Confirmed),
 }
 
 /// A new sequence.
@@ -68,13 +84,18 @@ pub(crate) struct Confirmed {
 }
 
 impl Jumps {
-    /// Examines a datagram that does not continue the current sequence.
-    pub(crate) fn examine(&mut self, current: &Stream, stamp: Stamp) -> Outcome {
+    /// Examines a datagram that does not continue the current sequence. If it `is_odd`, its uptime
+    /// does, so that its agent did not restart.
+    pub(crate) fn examine(&mut self, current: &Stream, stamp: Stamp, is_odd: bool) -> Outcome {
         let ignores_uptime = current.ignores_uptime();
         let newest = current.newest();
         let mut without_uptime = false;
         let known = self.sequences.iter().position(|sequence| {
             let last = sequence.newest;
+            let is_of_port = last.port == stamp.port || last.port == 0 || stamp.port == 0;
+            if !is_of_port && stamp.sequence.wrapping_sub(last.sequence) != 1 {
+                return false;
+            }
             if last.sequence == stamp.sequence && last.uptime == stamp.uptime {
                 return true;
             }
@@ -91,35 +112,93 @@ impl Jumps {
                 && let Some(oldest) = self.sequences.pop_front()
             {
                 self.bytes -= oldest.bytes();
-                rejected = oldest.count;
+                rejected = oldest.unreported();
             }
             self.sequences.push_back(Sequence {
                 newest: stamp,
                 count: 1,
+                reported: 0,
+                is_beside: false,
+                is_close: true,
+                is_odd,
                 kept: Vec::new(),
             });
-            return Outcome::Undecided { rejected };
+            return Outcome::Undecided {
+                rejected,
+                is_first: true,
+            };
         };
         let sequence = &mut self.sequences[place];
-        if sequence.newest.sequence == stamp.sequence {
+        let last = sequence.newest;
+        if last.sequence == stamp.sequence && last.uptime == stamp.uptime {
             return Outcome::Repeated;
         }
-        if !current.has_stopped(stamp.received_at) {
+        sequence.is_odd &= is_odd;
+        let ahead = stamp.sequence.wrapping_sub(last.sequence);
+        sequence.is_close &= ahead <= BURST || precedes(last, stamp);
+        let has_stopped = current.has_stopped(stamp.received_at) && !is_odd;
+        let is_beside = sequence.is_beside
+            && sequence.is_close
+            && sequence.count + 1 >= MOST_BESIDE
+            && !sequence.is_odd;
+        if !has_stopped && !is_beside {
             sequence.count += 1;
-            if follows(sequence.newest, stamp, true) {
+            if follows(last, stamp, true) {
                 sequence.newest = stamp;
             }
-            return Outcome::Undecided { rejected: 0 };
+            return Outcome::Undecided {
+                rejected: 0,
+                is_first: false,
+            };
         }
-        let kept = core::mem::take(&mut sequence.kept);
-        let of_it = sequence.count;
-        let all: u64 = self.sequences.iter().map(|sequence| sequence.count).sum();
-        self.sequences.clear();
-        Outcome::Confirmed(Confirmed {
-            kept,
+        let Some(mut sequence) = self.sequences.remove(place) else {
+            return Outcome::Repeated;
+        };
+        self.bytes -= sequence.bytes();
+        let mut confirmed = Confirmed {
+            kept: core::mem::take(&mut sequence.kept),
             without_uptime: without_uptime || ignores_uptime,
-            rejected: all - of_it,
-        })
+            rejected: 0,
+        };
+        if !has_stopped {
+            return Outcome::Beside(confirmed);
+        }
+        confirmed.rejected = self.sequences.iter().map(Sequence::unreported).sum();
+        self.sequences.clear();
+        self.bytes = 0;
+        Outcome::Confirmed(confirmed)
+    }
+
+    /// A current sequence goes on. Returns how many datagrams were rejected by that.
+    pub(crate) fn outlive(&mut self) -> u64 {
+        let mut rejected = 0;
+        for sequence in &mut self.sequences {
+            rejected += sequence.unreported();
+            sequence.reported = sequence.count;
+            sequence.is_beside = true;
+        }
+        rejected
+    }
+
+    /// Takes the datagrams out that were kept of sequences with numbers that make no sense, in the
+    /// order of their arrival.
+    pub(crate) fn take_odd(&mut self, all: bool) -> Vec<Kept> {
+        let mut kept = Vec::new();
+        self.sequences.retain_mut(|sequence| {
+            let is_taken = sequence.is_odd || all;
+            if is_taken {
+                kept.append(&mut sequence.kept);
+            }
+            !is_taken
+        });
+        self.bytes -= kept.iter().map(Kept::bytes).sum::<usize>();
+        kept.sort_by_key(|kept| kept.stamp.received_at);
+        kept
+    }
+
+    /// Whether no sequence is left.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.sequences.is_empty()
     }
 
     /// Keeps a datagram that was examined just now and is undecided, if it fits into so many bytes;
@@ -156,13 +235,24 @@ impl Jumps {
         newest.max()
     }
 
-    /// How many there are.
-    pub(crate) fn count(&self) -> u64 {
-        self.sequences.iter().map(|sequence| sequence.count).sum()
+    /// How many there are that were not reported as rejected.
+    pub(crate) fn unreported(&self) -> u64 {
+        self.sequences.iter().map(Sequence::unreported).sum()
+    }
+}
+
+impl Confirmed {
+    /// The first datagram that is known of the sequence of this one.
+    pub(crate) fn first(&self, stamp: Stamp) -> Stamp {
+        self.kept.first().map_or(stamp, |kept| kept.stamp)
     }
 }
 
 impl Sequence {
+    fn unreported(&self) -> u64 {
+        self.count - self.reported
+    }
+
     fn bytes(&self) -> usize {
         let kept = self.kept.iter();
         kept.map(Kept::bytes).sum()
@@ -189,6 +279,7 @@ mod tests {
         Stamp {
             sequence,
             uptime: uptime_ms,
+            port: 0,
             received_at: Timestamp::from_secs(received_s),
         }
     }
@@ -202,32 +293,34 @@ mod tests {
     #[test]
     fn restart_is_confirmed_when_the_old_sequence_has_stopped() {
         let mut jumps = Jumps::default();
-        let first = jumps.examine(&stream(), stamp(1, 5_000, 1020));
+        let first = jumps.examine(&stream(), stamp(1, 5_000, 1020), false);
         assert!(matches!(first, Outcome::Undecided { .. }));
-        let copy = jumps.examine(&stream(), stamp(1, 5_000, 1020));
+        let copy = jumps.examine(&stream(), stamp(1, 5_000, 1020), false);
         assert!(matches!(copy, Outcome::Repeated));
-        let early = jumps.examine(&stream(), stamp(2, 5_000, 1024));
+        let early = jumps.examine(&stream(), stamp(2, 5_000, 1024), false);
         assert!(matches!(early, Outcome::Undecided { .. }), "it may go on");
-        let Outcome::Confirmed(confirmed) = jumps.examine(&stream(), stamp(3, 15_000, 1030)) else {
+        let Outcome::Confirmed(confirmed) = jumps.examine(&stream(), stamp(3, 15_000, 1030), false)
+        else {
             panic!("twenty seconds without the old sequence");
         };
         assert_eq!((confirmed.rejected, confirmed.without_uptime), (0, false));
-        assert_eq!(jumps.count(), 0);
+        assert_eq!(jumps.unreported(), 0);
     }
 
     #[test]
     fn random_datagrams_between_do_not_displace_the_first() {
         let mut jumps = Jumps::default();
-        jumps.examine(&stream(), stamp(1, 5_000, 1020));
+        jumps.examine(&stream(), stamp(1, 5_000, 1020), false);
         for number in 0..12_u32 {
             let random = number.wrapping_mul(2_654_435_761);
             let forged = stamp(random | 1 << 20, !random, 1021 + u64::from(number));
             assert!(matches!(
-                jumps.examine(&stream(), forged),
+                jumps.examine(&stream(), forged, false),
                 Outcome::Undecided { .. }
             ));
         }
-        let Outcome::Confirmed(confirmed) = jumps.examine(&stream(), stamp(2, 25_000, 1040)) else {
+        let Outcome::Confirmed(confirmed) = jumps.examine(&stream(), stamp(2, 25_000, 1040), false)
+        else {
             panic!("it continues the first");
         };
         assert_eq!(confirmed.rejected, 12);
@@ -239,12 +332,14 @@ mod tests {
         let mut rejected = 0;
         for number in 0..1000_u32 {
             let forged = stamp(number.wrapping_mul(2_654_435_761), number << 22, 1011);
-            if let Outcome::Undecided { rejected: more } = jumps.examine(&stream(), forged) {
+            if let Outcome::Undecided { rejected: more, .. } =
+                jumps.examine(&stream(), forged, false)
+            {
                 rejected += more;
             }
         }
         assert!(jumps.sequences.len() <= MOST_SEQUENCES);
-        assert_eq!(rejected + jumps.count(), 1000);
+        assert_eq!(rejected + jumps.unreported(), 1000);
     }
 
     #[test]
@@ -253,9 +348,9 @@ mod tests {
         let mut jumps = Jumps::default();
         let first = stamp(102, 120_000_000, 1020);
         assert_eq!(stream().place(first), Place::Jump);
-        jumps.examine(&stream(), first);
+        jumps.examine(&stream(), first, false);
         let second = stamp(103, 130_000_000, 1030);
-        let Outcome::Confirmed(confirmed) = jumps.examine(&stream(), second) else {
+        let Outcome::Confirmed(confirmed) = jumps.examine(&stream(), second, false) else {
             panic!("three in sequence");
         };
         assert!(confirmed.without_uptime);

@@ -26,6 +26,125 @@ pub(crate) enum Order {
     Confirmed { missing: u32 },
     /// The source counts from a new beginning.
     Restarted,
+    /// It has the number of the sample before it, but is another one.
+    Unnumbered,
+}
+
+/// Numbers that make no sense, one after the other, after which they are not used: equal ones, and
+/// others, which may also be of a restart.
+const MOST_EQUAL: u8 = 2;
+const MOST_ODD: u8 = 3;
+
+/// Samples that are missing although no datagram is, after which numbers are not used.
+const MOST_GAPS: u8 = 3;
+
+/// Consecutive numbers, after which they are used again.
+const REGULAR: u8 = 64;
+
+/// How a source numbers its samples.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Numbering {
+    is_distrusted: bool,
+    /// Consecutive numbers that made no sense.
+    odd: u8,
+    /// Samples that were missing although no datagram was, and how many were counted.
+    gaps: u8,
+    missing: u64,
+    /// Consecutive numbers, while they are not used.
+    regular: u8,
+}
+
+/// A sample that is used.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Step {
+    pub(crate) order: Order,
+    /// Samples that are missing before it, by the numbers.
+    pub(crate) missing: u32,
+    /// Its number minus that of the sample before it.
+    pub(crate) ahead: u32,
+    /// Whether no datagram was lost between the two.
+    pub(crate) is_without_loss: bool,
+}
+
+impl Numbering {
+    /// Whether numbers are not used, since they make no sense.
+    pub(crate) const fn is_distrusted(&self) -> bool {
+        self.is_distrusted
+    }
+
+    /// Whether one more equal number makes it distrusted.
+    pub(crate) const fn is_last_odd(&self) -> bool {
+        self.odd + 1 >= MOST_EQUAL
+    }
+
+    /// Whether one more jump makes it distrusted.
+    pub(crate) const fn is_last_jump(&self) -> bool {
+        self.odd + 1 >= MOST_ODD
+    }
+
+    /// Counts a number that makes no sense.
+    pub(crate) const fn count_odd(&mut self) {
+        self.odd = self.odd.saturating_add(1);
+    }
+
+    /// How many samples are missing before one that is used, and how many of those that were
+    /// counted as missing before it are not, as found now.
+    #[inline]
+    pub(crate) fn take(&mut self, step: Step) -> (u32, u64) {
+        let is_regular = matches!(step.order, Order::Next { missing: 0 }) && step.ahead == 1;
+        if is_regular && !self.is_distrusted && self.gaps == 0 {
+            self.odd = 0;
+            return (0, 0);
+        }
+        self.take_irregular(step)
+    }
+
+    #[cold]
+    fn take_irregular(&mut self, step: Step) -> (u32, u64) {
+        if self.is_distrusted {
+            self.regular = if step.ahead == 1 { self.regular + 1 } else { 0 };
+            self.is_distrusted = self.regular < REGULAR;
+            return (0, 0);
+        }
+        match step.order {
+            Order::Unnumbered => {
+                self.odd += 1;
+                return (0, 0);
+            }
+            // The last one of several jumps, or of equal numbers.
+            Order::Confirmed { .. } if self.is_last_jump() => self.distrust(),
+            Order::Next { .. } if step.ahead == 0 && self.odd > 0 => self.distrust(),
+            Order::Next { .. } if step.missing > 0 && step.is_without_loss => {
+                self.gaps += 1;
+                self.missing += u64::from(step.missing);
+                if self.gaps >= MOST_GAPS {
+                    let found = self.missing - u64::from(step.missing);
+                    self.distrust();
+                    return (0, found);
+                }
+                self.odd = 0;
+            }
+            _ => {
+                self.odd = 0;
+                self.gaps = self.gaps.saturating_sub(1);
+                if self.gaps == 0 {
+                    self.missing = 0;
+                }
+            }
+        }
+        let missing = if self.is_distrusted { 0 } else { step.missing };
+        (missing, 0)
+    }
+
+    const fn distrust(&mut self) {
+        *self = Self {
+            is_distrusted: true,
+            odd: 0,
+            gaps: 0,
+            missing: 0,
+            regular: 0,
+        };
+    }
 }
 
 /// A sample and the datagram that carried it.
@@ -42,7 +161,7 @@ pub(crate) struct Carried {
 ///
 /// An agent sends the samples of a source in order, so a number that goes back, or ahead by more
 /// than can have been sent, is a jump, unless the datagram itself is late. A number that stands
-/// still is of an agent that does not count: each sample is a new beginning.
+/// still is of an agent that does not count.
 pub(crate) fn order(
     newest_sequence: u32,
     newest_uptime: u32,
@@ -57,8 +176,8 @@ pub(crate) fn order(
         return Order::Old;
     }
     match ahead {
-        0 if sample.uptime == newest_uptime => Order::Old,
-        0 => Order::Restarted,
+        0 if sample.uptime == newest_uptime && elapsed.is_zero() => Order::Old,
+        0 => Order::Unnumbered,
         _ => Order::Jump,
     }
 }
@@ -94,7 +213,7 @@ mod tests {
             ("late by far", 7000, 6, false, Order::Old),
             ("begins again", 7, 1, true, Order::Jump),
             ("more than was sent", 7, 1_000_000, true, Order::Jump),
-            ("not counted", 1, 1, true, Order::Restarted),
+            ("not counted", 1, 1, true, Order::Unnumbered),
         ];
         for (case, newest, sequence, in_order, expected) in cases {
             let sample = Carried {

@@ -140,6 +140,28 @@ pub enum EventKind {
         /// Which agent.
         agent: AgentKey,
     },
+    /// A sequence of datagrams with the identity of an agent goes on beside another one: a line
+    /// card, another process or device, or a forger.
+    SequenceAdded {
+        /// The agent.
+        agent: AgentKey,
+    },
+    /// Several sequences of datagrams with the identity of an agent report the same data sources.
+    /// The values of these are unknown until only one goes on.
+    AgentDoubtful {
+        /// The agent.
+        agent: AgentKey,
+    },
+    /// The sequence numbers of an agent's datagrams, or of a data source's samples, make no sense
+    /// and are not used any more. Uptimes, arrival and sample pools are used instead, and lost
+    /// datagrams or samples are unknown.
+    NumberingDistrusted {
+        /// The agent.
+        agent: AgentKey,
+        /// The data source whose samples are concerned; none if it is the datagrams.
+        #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+        data_source: Option<DataSource>,
+    },
     /// Two senders use one agent address at the same time.
     AddressConflict {
         /// The agent that came second.
@@ -191,6 +213,9 @@ impl EventKind {
             Self::AgentReturned { .. } => "agent_returned",
             Self::AgentForgotten { .. } => "agent_forgotten",
             Self::DatagramsRejected { .. } => "datagrams_rejected",
+            Self::SequenceAdded { .. } => "sequence_added",
+            Self::AgentDoubtful { .. } => "agent_doubtful",
+            Self::NumberingDistrusted { .. } => "numbering_distrusted",
             Self::AddressConflict { .. } => "address_conflict",
             Self::ThresholdCrossed { .. } => "threshold_crossed",
             Self::ThresholdCleared { .. } => "threshold_cleared",
@@ -234,6 +259,9 @@ impl EventKind {
             | Self::AgentReturned { agent }
             | Self::AgentForgotten { agent }
             | Self::DatagramsRejected { agent }
+            | Self::SequenceAdded { agent }
+            | Self::AgentDoubtful { agent }
+            | Self::NumberingDistrusted { agent, .. }
             | Self::AddressConflict { agent, .. } => Some(*agent),
             _ => self.entity().map(|entity| entity.agent),
         }

@@ -46,6 +46,8 @@ pub struct FlowAnswer {
     pub total: f64,
     /// By how much `total` may be wrong because it is estimated from samples, at 95 %.
     pub total_sampling_error: f64,
+    /// The part of it that is due to sampling rates, as in [`FlowRow::rate_error`].
+    pub total_rate_error: f64,
     /// What is not in any row: the rows and this add up to `total`. 0 of a count of distinct
     /// values, which do not add up.
     pub other: f64,
@@ -79,8 +81,13 @@ pub struct FlowRow {
     pub error: f64,
     /// By how much `value` may be wrong, up or down, because it is estimated from samples: with
     /// a probability of 95 % it is not by more. Where all samples weigh the same it is the
-    /// `1.96 / √samples`-th part of it.
+    /// `1.96 / √samples`-th part of it. The [`rate_error`](Self::rate_error) is added.
     pub sampling_error: f64,
+    /// The part of `sampling_error` by which the growth of sample pools and the stated sampling
+    /// rates disagree: `value` is by pools, and this is the difference from samples × stated rate.
+    /// It is systematic: of several flows of one agent the sums of values and of these differ
+    /// alike.
+    pub rate_error: f64,
     /// Its samples, since it is kept apart.
     pub samples: u64,
 }

@@ -31,6 +31,8 @@ pub(super) struct Entry {
     /// At most: it may be too high by `error`.
     pub(super) weight: f64,
     pub(super) error: f64,
+    /// The weight by the stated sampling rates, of what was added since it is here.
+    pub(super) stated: f64,
     /// The variance of `weight` that comes from taking samples.
     pub(super) variance: f64,
     /// Samples since it is here.
@@ -42,6 +44,8 @@ pub(super) struct Entry {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Part {
     pub(super) weight: f64,
+    /// The weight by the stated sampling rate.
+    pub(super) stated: f64,
     pub(super) variance: f64,
     pub(super) at: Timestamp,
 }
@@ -109,6 +113,7 @@ impl Heavy {
         for entry in &mut self.entries {
             entry.weight *= factor;
             entry.error *= factor;
+            entry.stated *= factor;
             entry.variance *= factor * factor;
         }
         self.lightest.clear();
@@ -160,14 +165,21 @@ impl Entry {
             key: key.into(),
             weight: part.weight,
             error: 0.0,
+            stated: part.stated,
             variance: part.variance,
             samples: 1,
             last_seen: part.at,
         }
     }
 
+    /// By how much the weight differs from that by the stated sampling rates.
+    pub(super) fn rate_error(&self) -> f64 {
+        (self.weight - self.error - self.stated).abs()
+    }
+
     fn add(&mut self, part: Part) {
         self.weight += part.weight;
+        self.stated += part.stated;
         self.variance += part.variance;
         self.samples += 1;
         self.last_seen = self.last_seen.max(part.at);
@@ -206,6 +218,7 @@ mod tests {
     fn part(weight: f64) -> Part {
         Part {
             weight,
+            stated: weight,
             variance: 0.0,
             at: Timestamp::ZERO,
         }

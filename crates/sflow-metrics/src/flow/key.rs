@@ -140,6 +140,8 @@ keys! {
     Sender "sender" Ip "the address that the datagrams of the agent come from.",
     SenderReserved "sender.reserved" Number "1 if the registry reserves capacity for this address (`Registry::reserve`), 0 if not.",
     SubAgent "sub_agent" Number "the stream of the agent.",
+    AgentInstance "agent.instance" Number "0, or the number of another agent with the same sender, \
+        address and sub-agent.",
     Host "host" Text "the host that the agent runs on.",
     Source "source" DataSource "the data source that sampled it.",
     Direction "direction" Text "`in` if the packet came in at the interface that sampled it, `out` if it went out there, `internal` if it never left the device.",

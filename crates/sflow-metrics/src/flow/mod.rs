@@ -35,7 +35,7 @@ use names::{Device, Names, Owner, World};
 use packet::{Headers, Length};
 use rate::{Taken, Worth};
 use sample::{Packet, Seen, Site};
-use samplers::Samplers;
+use samplers::{Accepted, Samplers};
 use table::{Scratch, StandsFor, Watched, Weighed};
 
 pub use answer::{FlowAnswer, FlowId, FlowRow, FlowsFull};
@@ -79,8 +79,10 @@ pub(crate) struct Origin {
     pub(crate) at: Timestamp,
     /// The agent's place in the registry.
     pub(crate) agent: u32,
-    /// The life of the agent.
+    /// The sequence of datagrams.
     pub(crate) session: u32,
+    /// Datagrams of the agent that were lost so far, if that is known.
+    pub(crate) lost: Option<u64>,
     /// Whether no newer datagram came before.
     pub(crate) in_order: bool,
 }
@@ -160,6 +162,7 @@ impl Flows {
             rate: sample.sampling_rate,
             pool: sample.sample_pool,
             drops: sample.drops,
+            lost: origin.lost,
             session: origin.session,
             in_order: origin.in_order,
             at: origin.at,
@@ -167,12 +170,20 @@ impl Flows {
         let taken = self
             .samplers
             .take(origin.agent, sample.source_id, taken, around);
-        let Some((worth, elapsed)) = taken else {
+        let Some(Accepted {
+            worth,
+            elapsed,
+            continues,
+        }) = taken
+        else {
             return false;
         };
-        let packets = match worth {
-            Worth::Packets { packets, .. } | Worth::Late { packets } => packets,
-            Worth::Old | Worth::Jump | Worth::Unknown => return false,
+        let (packets, stated) = match worth {
+            Worth::Packets {
+                packets, stated, ..
+            }
+            | Worth::Late { packets, stated } => (packets, stated),
+            Worth::Old | Worth::Jump | Worth::Doubtful | Worth::Unknown => return false,
         };
         let bytes = packets * length.map_or(0.0, |length| length.frame.into());
         if bytes > SURELY_CARRIED {
@@ -182,16 +193,44 @@ impl Flows {
                 return false;
             }
         }
-        let is_useful =
-            length.is_some() && matches!(worth, Worth::Packets { .. }) && elapsed > Duration::ZERO;
+        let is_useful = length.is_some() && matches!(worth, Worth::Packets { .. }) && continues;
         if self.needs.samples {
             let stands_for = StandsFor {
                 packets,
+                stated,
                 unreported: 0.0,
             };
             self.observe(origin, Packet::sampled(sample), stands_for, around);
         }
         is_useful
+    }
+
+    /// Whether a data source of an agent samples packets.
+    pub(crate) fn has_sampler(&self, agent: u32, source: DataSource) -> bool {
+        self.samplers.get(agent, source).is_some()
+    }
+
+    /// Makes a data source that samples packets doubtful, if this sequence of datagrams is not that
+    /// of its samples; returns whether it is.
+    pub(crate) fn set_rival(
+        &mut self,
+        agent: u32,
+        session: u32,
+        source: DataSource,
+        at: Timestamp,
+    ) -> bool {
+        self.samplers.set_rival(agent, session, source, at)
+    }
+
+    /// Whether the source of the last packet sample became doubtful.
+    pub(crate) fn take_doubted(&mut self) -> bool {
+        self.samplers.take_doubted()
+    }
+
+    /// The data source of the last packet sample, if the numbers of its samples are not used any
+    /// more since then.
+    pub(crate) fn take_distrusted(&mut self) -> Option<DataSource> {
+        self.samplers.take_distrusted()
     }
 
     /// Takes a notification of a dropped packet in.
@@ -214,6 +253,7 @@ impl Flows {
         }
         let stands_for = StandsFor {
             packets: 1.0,
+            stated: 1.0,
             unreported: unreported.into(),
         };
         self.observe(origin, dropped, stands_for, around);
@@ -356,10 +396,26 @@ impl Around<'_> {
         }
     }
 
+    /// Whether these are two sequences of datagrams of an agent, and the other one goes on.
+    fn are_rivals(&self, agent: u32, session: u32, other: u32) -> bool {
+        session != other
+            && self
+                .agents
+                .get(agent)
+                .is_some_and(|agent| agent.are_rivals(session, other))
+    }
+
+    /// A sequence without samples of a source for so long does not report it any more.
+    fn longest_interval(&self) -> Duration {
+        self.config
+            .assumed_interval
+            .saturating_mul(self.config.stale_after)
+    }
+
     /// Charges an agent for one more source of packet samples, until it is forgotten.
     fn charge_sampler(&mut self, agent: u32) -> bool {
         /// With its place in a table.
-        const SAMPLER: usize = 256;
+        const SAMPLER: usize = 384;
 
         self.agents.get(agent).is_some_and(|known| {
             let mut allowance = Allowance {

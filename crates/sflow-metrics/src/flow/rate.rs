@@ -5,10 +5,14 @@
 //! among the samples that came, is the **effective** rate. That makes up for samples that the
 //! agent or the network lost, too.
 //!
+//! Where sequence numbers contradict what arrives they are not used: the growth of the pool alone is the
+//! rate, or the stated rate where the pool does not grow.
+//!
 //! Source: sFlow Version 5, 3.1 and `flow_sample`; sFlow Version 5 errata.
 
 use core::time::Duration;
 
+use crate::agent::ANY_SESSION;
 use crate::discipline::datagram::{at_most, is_forward};
 use crate::flow::most_within;
 use crate::timestamp::Timestamp;
@@ -38,6 +42,16 @@ const GAP: u32 = 100_000;
 /// loss.
 const MOST_PER_SECOND: f64 = 100_000.0;
 
+/// Samples whose numbers make no sense, one after the other, after which numbers are not used.
+const MOST_ODD: u8 = 3;
+
+/// Numbers that are missing although no datagram and no packet is, after which numbers are not
+/// used.
+const MOST_GAPS: u8 = 3;
+
+/// Consecutive numbers, after which they are used again.
+const REGULAR: u8 = 64;
+
 /// What a sample says about how it was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Taken {
@@ -47,7 +61,9 @@ pub(super) struct Taken {
     pub(super) pool: u32,
     /// Samples that the agent lost so far.
     pub(super) drops: u32,
-    /// The life of the agent that it belongs to.
+    /// Datagrams of the agent that were lost so far, if that is known.
+    pub(super) lost: Option<u64>,
+    /// The sequence of datagrams that it belongs to.
     pub(super) session: u32,
     /// Whether no newer datagram came before.
     pub(super) in_order: bool,
@@ -57,19 +73,23 @@ pub(super) struct Taken {
 /// What a sample is worth.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Worth {
-    /// So many packets; and so many samples before it are missing, or were lost by the agent.
+    /// So many packets, or `stated` by the stated rate; and so many samples before it are missing,
+    /// or were lost by the agent.
     Packets {
         packets: f64,
+        stated: f64,
         missing: u32,
         dropped: u32,
     },
     /// It was missing, and has come late.
-    Late { packets: f64 },
+    Late { packets: f64, stated: f64 },
     /// It was here already.
     Old,
     /// It does not continue the sequence, or states another rate that the pool does not show: it
     /// does not count, and takes effect when the next one in another datagram agrees.
     Jump,
+    /// Several sequences of datagrams have samples of its source.
+    Doubtful,
     /// Nothing tells how many packets it stands for.
     Unknown,
 }
@@ -82,6 +102,10 @@ pub(super) struct Sampler {
     packets: f64,
     /// What these should be by the stated rate, with as many samples missing.
     due: f64,
+    /// What they should be by the stated rate, without missing samples.
+    least: f64,
+    /// What they should be by the stated rate, with those that are missing or that the agent lost.
+    stated: f64,
     /// Samples, older ones for less.
     samples: f64,
     /// Samples from the first one to the last, come or not.
@@ -90,6 +114,19 @@ pub(super) struct Sampler {
     jump: Option<Taken>,
     /// Samples that were jumps, and were not confirmed.
     rejected: u64,
+    /// Consecutive samples that did not continue each other and are not counted.
+    odd: u8,
+    /// Numbers that were missing without a lost datagram, and what they were counted as.
+    gaps: u8,
+    gap_samples: u32,
+    /// Whether numbers are not used.
+    is_distrusted: bool,
+    /// Consecutive numbers meanwhile.
+    regular: u8,
+    /// Whether the pool grew between the last two samples.
+    has_grown: bool,
+    /// Another sequence of datagrams with samples of this source.
+    rival: Option<(u32, Timestamp)>,
 }
 
 impl Sampler {
@@ -99,10 +136,19 @@ impl Sampler {
             last: first,
             packets: 0.0,
             due: 0.0,
+            least: 0.0,
+            stated: 0.0,
             samples: 0.0,
             sent: 1,
             jump: None,
             rejected: 0,
+            odd: 0,
+            gaps: 0,
+            gap_samples: 0,
+            is_distrusted: false,
+            regular: 0,
+            has_grown: false,
+            rival: None,
         };
         sampler.trust(first.rate);
         (sampler, sampler.worth(0, 0))
@@ -110,7 +156,7 @@ impl Sampler {
 
     /// Packets for each sample, if that is known.
     pub(super) fn effective_rate(&self) -> Option<f64> {
-        let packets = if self.packets * FEW < self.due {
+        let packets = if self.packets * FEW < self.least {
             self.due
         } else {
             self.packets
@@ -133,8 +179,46 @@ impl Sampler {
         self.rejected
     }
 
+    /// The sequence of datagrams of its samples.
+    pub(super) const fn session(&self) -> u32 {
+        self.last.session
+    }
+
+    /// Another sequence of datagrams has a sample of this source.
+    pub(super) const fn set_rival(&mut self, session: u32, at: Timestamp) {
+        self.rival = Some((session, at));
+    }
+
+    /// The other sequence of datagrams with samples of this source, and when the last one came.
+    pub(super) const fn rival(&self) -> Option<(u32, Timestamp)> {
+        self.rival
+    }
+
+    /// There is no other sequence any more.
+    pub(super) fn end_rival(&mut self) {
+        self.rival = None;
+    }
+
+    /// Whether the last sample continued those before it: by its number, or by the pool.
+    pub(super) const fn continues(&self) -> bool {
+        self.has_grown || !self.is_distrusted
+    }
+
+    /// Whether the numbers of the samples are not used, since they make no sense.
+    pub(super) const fn is_distrusted(&self) -> bool {
+        self.is_distrusted
+    }
+
+    /// Samples that were counted as missing, but are not.
+    pub(super) const fn take_found(&mut self) -> u32 {
+        core::mem::replace(&mut self.gap_samples, 0)
+    }
+
     /// Takes the next sample over, of a source that at most so many packets pass in a second.
     pub(super) fn take(&mut self, next: Taken, packets_per_second: f64) -> Worth {
+        if self.is_distrusted && next.session == self.last.session {
+            return self.take_unnumbered(next, packets_per_second);
+        }
         let last = self.last;
         let elapsed = next.at - last.at;
         let ahead = next.sequence.wrapping_sub(last.sequence);
@@ -143,12 +227,18 @@ impl Sampler {
             let (sampler, worth) = Self::starting_with(next);
             *self = Self {
                 rejected: self.rejected + u64::from(self.jump.is_some()),
+                is_distrusted: self.is_distrusted,
+                // One of two sequences has ended. Another one may be its continuation.
+                rival: self.rival.map(|_| (ANY_SESSION, next.at)),
                 ..sampler
             };
             return worth;
         }
         if !is_ahead && (!next.in_order || ahead == 0 && !self.continues_jump(next)) {
-            return self.take_late(next);
+            return match next.in_order && self.is_odd() {
+                true => self.take_unnumbered(next, packets_per_second),
+                false => self.take_late(next),
+            };
         }
         let dropped = match next.drops.wrapping_sub(last.drops) {
             more if more <= at_most(MOST_PER_SECOND, elapsed) => more,
@@ -161,25 +251,158 @@ impl Sampler {
         let is_of_rate =
             growth.is_some_and(|growth| growth * FEW >= assumed && growth <= assumed * FEW);
         let is_other_rate = next.rate != last.rate && next.rate != 0 && !is_of_rate;
+        if !is_ahead && self.is_odd() {
+            return self.take_unnumbered(next, packets_per_second);
+        }
         if !is_ahead || is_other_rate {
             return self.take_jump(next, packets_per_second);
         }
+        let is_gap = ahead > 1
+            && (next.lost.is_some() && next.lost == last.lost
+                || f64::from(ahead) > FEW / 2.0
+                    && growth.is_some_and(|growth| growth * FEW < assumed));
+        let (growth, assumed) = match is_gap {
+            // No sample was lost on the way.
+            true => {
+                let growth = next.pool.wrapping_sub(last.pool);
+                let growth = plausible(growth, 1, dropped, next.rate);
+                let growth = growth.filter(|growth| *growth <= most);
+                (growth, f64::from(next.rate))
+            }
+            false => (growth, assumed),
+        };
+        if is_gap || self.gaps > 0 {
+            self.count_gap(is_gap, ahead);
+            if self.is_distrusted {
+                return self.take_unnumbered(next, packets_per_second);
+            }
+        }
+        self.odd = 0;
         self.rejected += u64::from(self.jump.take().is_some());
         if next.rate == last.rate {
-            let growth = growth.unwrap_or(assumed).min(most);
-            if growth > 0.0 {
-                let most = self.effective_rate().map(|rate| rate * BURST);
-                let share = most.map_or(1.0, |most| (most / growth).min(1.0));
-                self.packets = fade(self.packets) + growth * share;
-                self.due = fade(self.due) + assumed * share;
-                self.samples = fade(self.samples) + 1.0;
-            }
+            let sent = if is_gap { 1 } else { ahead };
+            self.grow(
+                growth.unwrap_or(assumed).min(most),
+                assumed,
+                next.rate,
+                1,
+                sent,
+                dropped,
+            );
         } else {
             self.trust(next.rate);
         }
         self.last = next;
         self.sent = self.sent.saturating_add(ahead);
         self.worth(ahead - 1, dropped)
+    }
+
+    /// Adds the growth of the pool since the last sample: so many samples came, so many were sent,
+    /// and the agent lost so many.
+    fn grow(&mut self, growth: f64, due: f64, rate: u32, came: u8, sent: u32, dropped: u32) {
+        if growth <= 0.0 {
+            return;
+        }
+        let came = f64::from(came);
+        let rate = f64::from(rate);
+        let most = self.effective_rate().map(|rate| rate * BURST * came);
+        let share = most.map_or(1.0, |most| (most / growth).min(1.0));
+        let stated = rate * (f64::from(sent) + f64::from(dropped));
+        self.packets = fade(self.packets) + growth * share;
+        self.due = fade(self.due) + due * share;
+        self.least = fade(self.least) + rate * came * share;
+        self.stated = fade(self.stated) + stated * share;
+        self.samples = fade(self.samples) + came;
+    }
+
+    /// Counts a sample that does not continue those before it; returns whether there were as many
+    /// one after the other as it takes, so that numbers are not used from now on.
+    fn is_odd(&mut self) -> bool {
+        if self.odd < MOST_ODD - 1 {
+            self.odd += 1;
+            return false;
+        }
+        self.jump = None;
+        self.distrust();
+        true
+    }
+
+    /// Counts numbers that are missing although no datagram is: the numbers are those of other
+    /// samples, too, or step by more than one.
+    #[cold]
+    fn count_gap(&mut self, is_gap: bool, ahead: u32) {
+        if !is_gap {
+            self.gaps -= 1;
+            if self.gaps == 0 {
+                self.gap_samples = 0;
+            }
+            return;
+        }
+        self.gaps += 1;
+        if self.gaps < MOST_GAPS {
+            self.gap_samples = self.gap_samples.saturating_add(ahead - 1);
+        } else {
+            self.odd = 0;
+            self.rejected += u64::from(self.jump.take().is_some());
+            self.distrust();
+        }
+    }
+
+    fn distrust(&mut self) {
+        self.is_distrusted = true;
+        self.regular = 0;
+        self.gaps = 0;
+        self.due = self.least;
+        self.stated = self.least;
+    }
+
+    /// A sample of a source whose numbers make no sense; it stands for those before it that were
+    /// not counted, too.
+    #[cold]
+    fn take_unnumbered(&mut self, next: Taken, packets_per_second: f64) -> Worth {
+        if !next.in_order {
+            self.samples += 1.0;
+            return match self.rates() {
+                Some((packets, stated)) => Worth::Late { packets, stated },
+                None => Worth::Unknown,
+            };
+        }
+        let last = self.last;
+        let came = core::mem::replace(&mut self.odd, 0) + 1;
+        let elapsed = next.at - last.at;
+        let dropped = match next.drops.wrapping_sub(last.drops) {
+            more if more <= at_most(MOST_PER_SECOND, elapsed) => more,
+            _ => 0,
+        };
+        let most = most_within(packets_per_second, elapsed);
+        let growth = next.pool.wrapping_sub(last.pool);
+        let growth = plausible(growth, came.into(), dropped, next.rate);
+        let assumed = f64::from(next.rate) * f64::from(came);
+        self.has_grown = growth.is_some();
+        if next.rate == last.rate {
+            let growth = growth.filter(|growth| *growth <= most).unwrap_or(assumed);
+            self.grow(growth, assumed, next.rate, came, came.into(), dropped);
+        } else {
+            self.trust(next.rate);
+        }
+        self.regular = match next.sequence.wrapping_sub(last.sequence) {
+            1 => self.regular + 1,
+            _ => 0,
+        };
+        if self.regular >= REGULAR {
+            self.is_distrusted = false;
+            self.sent = 1;
+        }
+        self.last = next;
+        match self.rates() {
+            Some((packets, stated)) => Worth::Packets {
+                packets: packets * f64::from(came),
+                stated: stated * f64::from(came),
+                missing: 0,
+                dropped,
+            },
+            None => Worth::Unknown,
+        }
     }
 
     /// A sample that does not continue those before it: if it continues the last such one in
@@ -189,6 +412,7 @@ impl Sampler {
             let (sampler, _) = Self::starting_with(first);
             *self = Self {
                 rejected: self.rejected,
+                rival: self.rival,
                 ..sampler
             };
             return self.take(next, packets_per_second);
@@ -213,10 +437,10 @@ impl Sampler {
         if next.in_order || !(1..self.sent).contains(&behind) {
             return Worth::Old;
         }
-        match self.effective_rate() {
-            Some(packets) => {
+        match self.rates() {
+            Some((packets, stated)) => {
                 self.samples += 1.0;
-                Worth::Late { packets }
+                Worth::Late { packets, stated }
             }
             None => Worth::Unknown,
         }
@@ -227,13 +451,28 @@ impl Sampler {
         let trust = if rate == 0 { 0.0 } else { TRUST };
         self.packets = trust * f64::from(rate);
         self.due = self.packets;
+        self.least = self.packets;
+        self.stated = self.packets;
         self.samples = trust;
     }
 
+    /// Packets for each sample: by the pool, and by the stated rate.
+    fn rates(&self) -> Option<(f64, f64)> {
+        let packets = self.effective_rate()?;
+        let is_stated = self.last.rate != 0 && self.stated > 0.0;
+        let stated = if is_stated {
+            self.stated / self.samples
+        } else {
+            packets
+        };
+        Some((packets, stated))
+    }
+
     fn worth(&self, missing: u32, dropped: u32) -> Worth {
-        match self.effective_rate() {
-            Some(packets) => Worth::Packets {
+        match self.rates() {
+            Some((packets, stated)) => Worth::Packets {
                 packets,
+                stated,
                 missing,
                 dropped,
             },
@@ -271,6 +510,7 @@ mod tests {
         rate: 400,
         pool: 4000,
         drops: 0,
+        lost: None,
         session: 0,
         in_order: true,
         at: Timestamp::from_secs(1_000),
@@ -291,8 +531,8 @@ mod tests {
 
     fn packets(worth: Worth) -> f64 {
         match worth {
-            Worth::Packets { packets, .. } | Worth::Late { packets } => packets,
-            Worth::Old | Worth::Jump | Worth::Unknown => 0.0,
+            Worth::Packets { packets, .. } | Worth::Late { packets, .. } => packets,
+            Worth::Old | Worth::Jump | Worth::Doubtful | Worth::Unknown => 0.0,
         }
     }
 
@@ -367,6 +607,7 @@ mod tests {
         assert_eq!(packets(first), 400.0);
         let taken = |missing, dropped| Worth::Packets {
             packets: 400.0,
+            stated: 400.0,
             missing,
             dropped,
         };
@@ -377,6 +618,7 @@ mod tests {
                 next(13, 5200),
                 Worth::Packets {
                     packets: 486.0,
+                    stated: 486.0,
                     missing: 2,
                     dropped: 0,
                 },
@@ -417,6 +659,7 @@ mod tests {
                 },
                 Worth::Packets {
                     packets: 1000.0,
+                    stated: 1000.0,
                     missing: 0,
                     dropped: 0,
                 },
@@ -439,11 +682,13 @@ mod tests {
                         packets: found,
                         missing: m,
                         dropped: d,
+                        ..
                     },
                     Worth::Packets {
                         packets,
                         missing,
                         dropped,
+                        ..
                     },
                 ) => {
                     assert_eq!((m, d), (missing, dropped), "{case}");

@@ -153,6 +153,7 @@ impl<'a, 'w> Seen<'a, 'w> {
             K::Sender => Raw::Ip(self.site.agent.status.key.sender),
             K::SenderReserved => Raw::Number(self.site.agent.is_reserved.into()),
             K::SubAgent => Raw::Number(self.site.agent.status.key.sub_agent.into()),
+            K::AgentInstance => Raw::Number(self.site.agent.status.key.instance.into()),
             K::Host => {
                 let host = self.site.agent.host;
                 self.name_of(host.map(|host| host.data_source))

@@ -32,6 +32,12 @@ pub struct SamplerStatus {
     pub missing: u64,
     /// Samples that the agent lost before it could send them.
     pub dropped: u64,
+    /// Whether the numbers of its samples make no sense and are not used: the growth of
+    /// the pool or the stated rate is used alone, and missing samples are unknown.
+    pub odd_numbering: bool,
+    /// Whether several sequences of datagrams of the agent have samples of this source. These do
+    /// not count.
+    pub doubtful: bool,
 }
 
 /// All of them, of all agents.
@@ -40,6 +46,8 @@ pub(super) struct Samplers {
     /// By the agent's place in the registry.
     agents: Vec<OfAgent>,
     count: usize,
+    distrusted: Option<DataSource>,
+    doubted: bool,
 }
 
 #[derive(Debug, Default)]
@@ -57,6 +65,16 @@ struct Counted {
     dropped: u64,
 }
 
+/// A sample that was taken over.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Accepted {
+    pub(super) worth: Worth,
+    /// The time since the one before of its source.
+    pub(super) elapsed: Duration,
+    /// Whether it continues those before it.
+    pub(super) continues: bool,
+}
+
 /// One that notices drops.
 #[derive(Clone, Copy, Debug)]
 struct Notifier {
@@ -67,15 +85,14 @@ struct Notifier {
 }
 
 impl Samplers {
-    /// What a sample is worth, and the time since the one before of its source; `None` if its
-    /// rate is impossible or the bound on sources is reached.
+    /// What a sample is worth; `None` if its rate is impossible or the bound on sources is reached.
     pub(super) fn take(
         &mut self,
         agent: u32,
         source: DataSource,
         taken: Taken,
         around: &mut Around<'_>,
-    ) -> Option<(Worth, Duration)> {
+    ) -> Option<Accepted> {
         let has_room = self.count < around.flow_sources(agent);
         let per_second = around.config.ceilings.events_per_second;
         if f64::from(taken.rate) > most_within(per_second, Duration::ZERO) {
@@ -83,15 +100,50 @@ impl Samplers {
             return None;
         }
         let mut elapsed = Duration::ZERO;
+        let (mut is_distrusted, mut continues) = (false, false);
         around.health.flow_samples_without_rate += u64::from(taken.rate == 0);
         let of_agent = of_agent(&mut self.agents, agent);
         let worth = match of_agent.samplers.get_mut(&source) {
+            Some(known) if around.are_rivals(agent, taken.session, known.sampler.session()) => {
+                known.sampler.set_rival(taken.session, taken.at);
+                self.doubted = true;
+                around.health.flow_samples_doubted += 1;
+                return Some(Accepted {
+                    worth: Worth::Doubtful,
+                    elapsed,
+                    continues,
+                });
+            }
             Some(known) => {
                 elapsed = taken.at - known.sampler.last_at();
                 let rejected = known.sampler.rejected();
+                let was_distrusted = known.sampler.is_distrusted();
                 let worth = known.sampler.take(taken, per_second);
                 around.health.flow_samples_rejected += known.sampler.rejected() - rejected;
+                if known.sampler.is_distrusted() && !was_distrusted {
+                    let found = u64::from(known.sampler.take_found());
+                    known.missing = known.missing.saturating_sub(found);
+                    let lost = &mut around.health.flow_samples_lost;
+                    *lost = lost.saturating_sub(found);
+                    around.health.numberings_distrusted += 1;
+                    is_distrusted = true;
+                }
                 known.count(worth);
+                let rival = known.sampler.rival();
+                let is_doubtful = rival.is_some_and(|(session, at)| {
+                    let is_recent = taken.at - at <= around.longest_interval();
+                    is_recent && around.are_rivals(agent, taken.session, session)
+                });
+                if is_doubtful {
+                    around.health.flow_samples_doubted += 1;
+                    return Some(Accepted {
+                        worth: Worth::Doubtful,
+                        elapsed,
+                        continues,
+                    });
+                }
+                known.sampler.end_rival();
+                continues = elapsed > Duration::ZERO && known.sampler.continues();
                 worth
             }
             None if has_room && around.charge_sampler(agent) => {
@@ -123,10 +175,48 @@ impl Samplers {
                 around.health.flow_samples_lost = around.health.flow_samples_lost.saturating_sub(1);
             }
             Worth::Old => around.health.flow_samples_old += 1,
-            Worth::Jump => {}
+            Worth::Jump | Worth::Doubtful => {}
             Worth::Unknown => around.health.flow_samples_unscaled += 1,
         }
-        Some((worth, elapsed))
+        self.distrusted = is_distrusted.then_some(source);
+        Some(Accepted {
+            worth,
+            elapsed,
+            continues,
+        })
+    }
+
+    pub(super) fn get(&self, agent: u32, source: DataSource) -> Option<&Sampler> {
+        let of_agent = self.agents.get(agent as usize)?;
+        of_agent.samplers.get(&source).map(|known| &known.sampler)
+    }
+
+    /// Makes a source doubtful, if this sequence of datagrams is not that of its samples; returns
+    /// whether it is.
+    pub(super) fn set_rival(
+        &mut self,
+        agent: u32,
+        session: u32,
+        source: DataSource,
+        at: Timestamp,
+    ) -> bool {
+        let of_agent = self.agents.get_mut(agent as usize);
+        let known = of_agent.and_then(|of_agent| of_agent.samplers.get_mut(&source));
+        let Some(known) = known.filter(|known| known.sampler.session() != session) else {
+            return false;
+        };
+        known.sampler.set_rival(session, at);
+        true
+    }
+
+    /// Whether the source of the last sample became doubtful.
+    pub(super) fn take_doubted(&mut self) -> bool {
+        core::mem::take(&mut self.doubted)
+    }
+
+    /// The data source of the last sample, if its numbers are not used any more since then.
+    pub(super) fn take_distrusted(&mut self) -> Option<DataSource> {
+        self.distrusted.take()
     }
 
     /// How many drops before this one were not reported; `None` if it was here already, or if
@@ -154,6 +244,10 @@ impl Samplers {
             self.count += 1;
             return Some(0);
         };
+        if around.are_rivals(origin.agent, now.session, last.session) {
+            around.health.flow_samples_doubted += 1;
+            return None;
+        }
         let ahead = now.sequence.wrapping_sub(last.sequence);
         let elapsed = now.at - last.at;
         let most = at_most(around.config.ceilings.events_per_second, elapsed);
@@ -190,6 +284,8 @@ impl Samplers {
                     samples: known.samples,
                     missing: known.missing,
                     dropped: known.dropped,
+                    odd_numbering: known.sampler.is_distrusted(),
+                    doubtful: known.sampler.rival().is_some(),
                 })
             })
         })
@@ -217,7 +313,7 @@ impl Counted {
                 self.samples += 1;
                 self.missing = self.missing.saturating_sub(1);
             }
-            Worth::Old | Worth::Jump | Worth::Unknown => {}
+            Worth::Old | Worth::Jump | Worth::Doubtful | Worth::Unknown => {}
         }
     }
 }

@@ -45,6 +45,8 @@ enum Kept {
 #[derive(Clone, Copy, Debug, Default)]
 struct Sum {
     weight: f64,
+    /// The weight by the stated sampling rates.
+    stated: f64,
     variance: f64,
 }
 
@@ -59,6 +61,8 @@ pub(super) struct Scratch {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct StandsFor {
     pub(super) packets: f64,
+    /// By the stated rate.
+    pub(super) stated: f64,
     /// Drops since the last notification that were not reported.
     pub(super) unreported: f64,
 }
@@ -144,10 +148,12 @@ impl Watched {
         let packets = weighed.stands_for.packets.max(1.0);
         let part = Part {
             weight: size * packets * worth,
+            stated: size * weighed.stands_for.stated.max(1.0) * worth,
             variance: size * size * packets * (packets - 1.0) * worth * worth,
             at: weighed.at,
         };
         self.total.weight += part.weight;
+        self.total.stated += part.stated;
         self.total.variance += part.variance;
         health.flow_keys_evicted += u64::from(heavy.add(&scratch.key, part));
     }
@@ -159,6 +165,7 @@ impl Watched {
             rows: Vec::new(),
             total: 0.0,
             total_sampling_error: 0.0,
+            total_rate_error: 0.0,
             other: 0.0,
             samples: self.samples,
             tracked: 0,
@@ -182,6 +189,7 @@ impl Watched {
                     heavy.rescale(factor);
                 }
                 self.total.weight *= factor;
+                self.total.stated *= factor;
                 self.total.variance *= factor * factor;
                 self.unreported *= factor;
                 worth
@@ -212,11 +220,15 @@ impl Watched {
                 keys: self.values(&entry.key),
                 value: entry.weight * factor,
                 error: entry.error * factor,
-                sampling_error: NINETY_FIVE * entry.variance.sqrt() * factor,
+                sampling_error: (NINETY_FIVE * entry.variance.sqrt() + entry.rate_error()) * factor,
+                rate_error: entry.rate_error() * factor,
                 samples: entry.samples,
             }));
         answer.total = self.total.weight * factor;
-        answer.total_sampling_error = NINETY_FIVE * self.total.variance.sqrt() * factor;
+        let rate_error = (self.total.weight - self.total.stated).abs();
+        answer.total_rate_error = rate_error * factor;
+        answer.total_sampling_error =
+            (NINETY_FIVE * self.total.variance.sqrt() + rate_error) * factor;
         let listed: f64 = answer.rows.iter().map(|row| row.value).sum();
         // Of no flow at all when all are listed, whatever rounding leaves.
         if answer.rows.len() < heavy.entries().len() {
@@ -243,6 +255,7 @@ impl Watched {
                 value: count,
                 error: 0.0,
                 sampling_error: NINETY_FIVE * STANDARD_ERROR * count,
+                rate_error: 0.0,
                 samples: entry.samples,
             }));
         answer.total = distinct.all(now);

@@ -14,13 +14,13 @@ use std::collections::{HashMap, HashSet};
 use sflow_v5::{Address, Datagram, Sample};
 
 use super::Registry;
-use crate::agent::{Agent, AgentKey, AgentStatus, Placed, Rival};
+use crate::agent::{Agent, AgentKey, AgentStatus, Line, Placed, Rival};
 use crate::config::Config;
 use crate::discipline::datagram::{Place, Stamp};
 use crate::discipline::jump::Kept;
 use crate::event::EventKind;
 use crate::flow::has_length;
-use crate::memory::Account;
+use crate::memory::{Account, Allowance};
 use crate::source::{Numbers, Source};
 use crate::timestamp::Timestamp;
 
@@ -35,6 +35,9 @@ const RESERVED_PART: usize = 4;
 
 /// Bytes of an agent, with its places in tables.
 const AGENT: usize = size_of::<Agent>() + 256;
+
+/// Bytes of a sequence of datagrams.
+const LINE: usize = 2 * size_of::<Line>();
 
 /// Bytes of a data source, with its places in tables; without what it reports.
 const SOURCE: usize = size_of::<Source>() + 128;
@@ -118,6 +121,10 @@ impl Admission {
         } else {
             Used::default()
         }
+    }
+
+    pub(super) fn admit_agent(&mut self, sender: IpAddr) {
+        self.change(sender, |used| used.agents += 1);
     }
 
     pub(super) fn count_source(&mut self, sender: IpAddr) {
@@ -207,16 +214,23 @@ impl Registry {
         datagram: &Datagram<'_>,
     ) -> Option<(u32, Placed)> {
         let at = stamp.received_at;
-        if let Some(place) = self.agent_places.get(&key).copied() {
+        if let Some(mut place) = self.agent_places.get(&key).copied() {
+            if !self.agents.get(place)?.peers.is_empty() {
+                place = self.find_peer(place, stamp, datagram);
+            }
             let agent = self.agents.get_mut(place)?;
             let kept_before = agent.kept_bytes();
-            let found = agent.place(stamp);
+            let mut found = agent.place(stamp);
             if kept_before > 0 && agent.kept_bytes() != kept_before {
                 let replayed: usize = found.kept.iter().map(Kept::bytes).sum();
                 let freed = kept_before.saturating_sub(agent.kept_bytes() + replayed);
                 self.kept_bytes = self.kept_bytes.saturating_sub(freed);
             }
-            if matches!(found.place, Place::Jump | Place::Rejected) {
+            if agent.other_lines() != agent.charged_lines && !self.charge_lines(place) {
+                return Some((place, Placed::at(Place::Jump, found.session)));
+            }
+            let agent = self.agents.get_mut(place)?;
+            if found.place == Place::Jump {
                 return Some((place, found));
             }
             if !agent.is_usable && !agent.status.established {
@@ -232,6 +246,20 @@ impl Registry {
             }
             if found.place == Place::Restarted {
                 self.tell_of_agent(at, place, |agent| EventKind::AgentRestarted { agent });
+            }
+            if found.is_beside {
+                let agent = self.distinguish(place, &mut found, stamp, datagram);
+                if agent == place {
+                    self.tell_of_agent(at, place, |agent| EventKind::SequenceAdded { agent });
+                }
+                return Some((agent, found));
+            }
+            if found.is_distrusted {
+                self.health.numberings_distrusted += 1;
+                self.tell_of_agent(at, place, |agent| EventKind::NumberingDistrusted {
+                    agent,
+                    data_source: None,
+                });
             }
             return Some((place, found));
         }
@@ -259,9 +287,35 @@ impl Registry {
             return None;
         }
         self.agent_places.insert(key, place);
-        self.admission.change(key.sender, |used| used.agents += 1);
+        self.admission.admit_agent(key.sender);
         self.tell_of_agent(at, place, |agent| EventKind::AgentAppeared { agent });
-        Some((place, Placed::at(Place::Next { missing: 0 })))
+        Some((place, Placed::at(Place::Next { missing: 0 }, 0)))
+    }
+
+    /// Charges an agent for its sequences of datagrams, or gives back what those took that have
+    /// ended. If one more is refused it is removed.
+    #[cold]
+    pub(super) fn charge_lines(&mut self, place: u32) -> bool {
+        let Some(agent) = self.agents.get_mut(place) else {
+            return false;
+        };
+        let mut allowance = Allowance {
+            account: Account::of(agent, place, None),
+            ledger: &mut self.ledger,
+            config: &self.config,
+        };
+        while agent.charged_lines > agent.other_lines() {
+            allowance.release(LINE);
+            agent.charged_lines -= 1;
+        }
+        while agent.charged_lines < agent.other_lines() {
+            if !allowance.charge(LINE, &mut self.health) {
+                agent.remove_newest_line();
+                return false;
+            }
+            agent.charged_lines += 1;
+        }
+        true
     }
 
     /// Marks an agent as established.
@@ -307,13 +361,19 @@ impl Registry {
             used.agents = used.agents.saturating_sub(1);
         });
         let claim = (key.address, key.sub_agent);
-        if self.admission.claims.get(&claim) == Some(&key.sender) {
+        if key.instance == 0 && self.admission.claims.get(&claim) == Some(&key.sender) {
             self.admission.claims.remove(&claim);
+        }
+        if key.instance > 0
+            && let Some(first) = self.agent_places.get(&AgentKey { instance: 0, ..key })
+            && let Some(first) = self.agents.get_mut(*first)
+        {
+            first.peers.retain(|peer| *peer != place);
         }
     }
 
     /// Whether the bytes of a new agent are within the bounds.
-    fn charge_agent(&mut self, place: u32) -> bool {
+    pub(super) fn charge_agent(&mut self, place: u32) -> bool {
         let agent = self.agents.get(place);
         agent.is_some_and(|agent| {
             let account = Account::of(agent, place, None);
@@ -358,7 +418,7 @@ impl Registry {
             && self.bound_on_sources(sender).is_none()
     }
 
-    fn admits_agent(&mut self, key: AgentKey, is_usable: bool, now: Timestamp) -> bool {
+    pub(super) fn admits_agent(&mut self, key: AgentKey, is_usable: bool, now: Timestamp) -> bool {
         let Some(bound) = self.bound_on_agents(key.sender) else {
             return true;
         };

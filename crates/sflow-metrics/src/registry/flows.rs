@@ -1,6 +1,6 @@
 //! Flows at work.
 
-use sflow_v5::{CountersSample, DiscardedPacket, FlowSample};
+use sflow_v5::{CountersSample, DataSource, DiscardedPacket, FlowSample};
 
 use super::Registry;
 use crate::flow::{
@@ -76,8 +76,29 @@ impl Registry {
     pub(super) fn flow_sample(&mut self, origin: Origin, sample: &FlowSample<'_>) {
         let (flows, mut around) = self.flows_around();
         let is_useful = flows.sample(origin, sample, &mut around);
+        let is_doubtful = flows.take_doubted();
+        if let Some(source) = flows.take_distrusted() {
+            self.report_distrusted(origin.agent, source, origin.at);
+        }
+        if is_doubtful {
+            self.doubt(origin.agent, origin.at);
+        }
         if is_useful {
             self.establish(origin.agent);
+        }
+    }
+
+    /// Makes a data source that samples packets doubtful, unless this is the sequence of its samples.
+    pub(super) fn doubt_sampler(
+        &mut self,
+        agent: u32,
+        session: u32,
+        source: DataSource,
+        at: Timestamp,
+    ) {
+        self.health.flow_samples_doubted += 1;
+        if self.flows.set_rival(agent, session, source, at) {
+            self.doubt(agent, at);
         }
     }
 

@@ -140,7 +140,7 @@ impl Registry {
             return false;
         }
         let is_of_former_life = first.agent == newcomer.agent
-            && agent.is_some_and(|agent| agent.session != first.session());
+            && agent.is_some_and(|agent| !agent.is_live(first.session()));
         let turn = first.interval(&self.config).saturating_mul(3) / 2;
         is_of_former_life || at - first.last_seen > turn
     }

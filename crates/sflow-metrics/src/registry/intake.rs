@@ -3,12 +3,13 @@
 use sflow_v5::counter::HostDescr;
 
 use super::Registry;
-use crate::agent::Host;
+use crate::agent::{ANY_SESSION, Host};
 use crate::discipline::sample::Order;
 use crate::event::EventKind;
 use crate::kind::{EntityId, EntityKind};
 use crate::memory::{Account, Allowance};
-use crate::source::{Arrival, Begin, Measure, Source, says_it_stopped};
+use crate::source::{Arrival, Begin, Measure, Rivalry, Source, says_it_stopped};
+use crate::timestamp::Timestamp;
 
 impl Registry {
     pub(super) fn counters(
@@ -30,6 +31,16 @@ impl Registry {
         });
         let mut place = expected.or_else(|| agent.sources.get(&data_source).copied());
 
+        if let Some(place) = place
+            && self.has_rival(
+                agent_place,
+                place,
+                arrival.session,
+                arrival.moment.received_at,
+            )
+        {
+            return;
+        }
         let known = place.and_then(|place| self.sources.get(place));
         let order = match (known, &descr) {
             (Some(source), Some(descr)) if source.is_other_than(descr, &self.config) => {
@@ -71,8 +82,12 @@ impl Registry {
                 }
                 return;
             }
-            Order::Restarted | Order::Confirmed { .. } => self.health.source_restarts += 1,
-            Order::Next { .. } => {}
+            Order::Restarted | Order::Confirmed { .. } => {
+                let known = place.and_then(|place| self.sources.get(place));
+                let is_odd = known.is_some_and(|source| source.is_last_jump(order));
+                self.health.source_restarts += u64::from(!is_odd);
+            }
+            Order::Next { .. } | Order::Unnumbered => {}
         }
 
         let place = match place {
@@ -92,6 +107,9 @@ impl Registry {
             return;
         };
         agent.last_source = Some(place);
+        if source.is_doubtful {
+            source.reconsider_rival(agent, arrival.moment.received_at, &self.config);
+        }
         if source.kind == EntityKind::Container
             && let Some(host) = agent.host
             && source
@@ -105,6 +123,8 @@ impl Registry {
             ledger: &mut self.ledger,
             config: &self.config,
         };
+        let was_distrusted = source.is_distrusted();
+        let lost_before = source.samples_lost;
         source.take(
             arrival,
             order,
@@ -114,9 +134,9 @@ impl Registry {
             &mut self.health,
         );
         agent.status.samples += 1;
-        if let Order::Next { missing } = order {
-            agent.status.samples_lost += u64::from(missing);
-        }
+        let lost = &mut agent.status.samples_lost;
+        *lost = (*lost + source.samples_lost).saturating_sub(lost_before);
+        let is_distrusted = source.is_distrusted() && !was_distrusted;
         let proves_its_agent = source.has_advanced && !agent.status.established;
         if source.kind == EntityKind::Host {
             let host = Host {
@@ -152,8 +172,47 @@ impl Registry {
         if proves_its_agent {
             self.establish(agent_place);
         }
+        if is_distrusted {
+            self.report_distrusted(agent_place, data_source, arrival.moment.received_at);
+        }
         self.settle(place, arrival.moment.received_at);
         self.learn_addresses(place, arrival.sample);
+    }
+
+    /// Whether the data source at this place is reported in another sequence of its agent, too,
+    /// which goes on: then its values are unknown.
+    #[inline]
+    pub(super) fn has_rival(
+        &mut self,
+        agent: u32,
+        place: u32,
+        session: u32,
+        at: Timestamp,
+    ) -> bool {
+        let Some(source) = self.sources.get(place) else {
+            return false;
+        };
+        let reported_in = source.session();
+        if reported_in == session {
+            return false;
+        }
+        let is_doubtful = source.is_doubtful;
+        if !self.is_rival(agent, session, reported_in, at) {
+            // Of two sequences that reported it, one has ended. Another one may be its continuation.
+            if is_doubtful && let Some(source) = self.sources.get_mut(place) {
+                source.rival = Some(Rivalry {
+                    session: ANY_SESSION,
+                    at,
+                });
+            }
+            return false;
+        }
+        if let Some(source) = self.sources.get_mut(place) {
+            source.is_doubtful = true;
+            source.rival = Some(Rivalry { session, at });
+        }
+        self.health.counter_samples_doubted += 1;
+        true
     }
 
     /// Agents speak of their sources in one order, again and again: keeps in mind that this one

@@ -2,6 +2,7 @@ mod admission;
 mod evaluate;
 mod flows;
 mod identity;
+mod instances;
 mod intake;
 mod keys;
 mod named;
@@ -13,7 +14,7 @@ mod thresholds;
 
 pub use evaluate::EntityAnswer;
 
-use core::net::IpAddr;
+use core::net::{IpAddr, SocketAddr};
 use std::collections::{HashMap, HashSet};
 
 use sflow_v5::{Datagram, Sample};
@@ -22,7 +23,7 @@ use crate::agent::{Agent, AgentKey, AgentStatus};
 use crate::config::Config;
 use crate::discipline::datagram::{Place, Stamp};
 use crate::discipline::interval::Moment;
-use crate::event::{Budget, Log};
+use crate::event::{Budget, EventKind, Log};
 use crate::flow::{Flows, Origin};
 use crate::health::Health;
 use crate::kind::EntityKind;
@@ -97,6 +98,29 @@ impl Registry {
     /// Nothing that a datagram holds makes it fail: what cannot be used is left out and counted
     /// in [`health`](Self::health).
     pub fn ingest(&mut self, received_at: Timestamp, sender: IpAddr, datagram: &Datagram<'_>) {
+        self.ingest_from_port(received_at, sender, 0, datagram);
+    }
+
+    /// Takes in a datagram that came from the address and UDP port `sender` at `received_at`.
+    ///
+    /// Like [`ingest`](Self::ingest), but agents with one address behind one sender, as behind
+    /// NAT, are distinguished by their ports, too.
+    pub fn ingest_from(
+        &mut self,
+        received_at: Timestamp,
+        sender: SocketAddr,
+        datagram: &Datagram<'_>,
+    ) {
+        self.ingest_from_port(received_at, sender.ip(), sender.port(), datagram);
+    }
+
+    fn ingest_from_port(
+        &mut self,
+        received_at: Timestamp,
+        sender: IpAddr,
+        port: u16,
+        datagram: &Datagram<'_>,
+    ) {
         self.health.datagrams += 1;
         self.latest = self.latest.max(received_at);
         let header = datagram.header;
@@ -105,6 +129,7 @@ impl Registry {
             sender,
             address: header.agent_address,
             sub_agent: header.sub_agent_id,
+            instance: 0,
         };
         if header
             .agent_address
@@ -116,12 +141,16 @@ impl Registry {
         let stamp = Stamp {
             sequence: header.sequence_number,
             uptime: header.uptime,
+            port,
             received_at,
         };
-        let Some((agent, placed)) = self.admit(key, stamp, datagram) else {
+        let Some((agent, mut placed)) = self.admit(key, stamp, datagram) else {
             self.health.datagrams_refused += 1;
             return;
         };
+        if placed.place == Place::Repeated && self.is_unnumbered(agent, stamp, datagram) {
+            placed.place = Place::Next { missing: 0 };
+        }
         if placed.rejected > 0 {
             self.report_rejected(agent, &placed, received_at);
             if !matches!(placed.place, Place::Jump | Place::Restarted) {
@@ -130,18 +159,36 @@ impl Registry {
         }
         match placed.place {
             Place::Jump => self.keep(agent, stamp, datagram),
-            Place::Restarted if !placed.kept.is_empty() => {
-                self.replay(agent, &placed.kept, stamp, datagram);
+            _ if !placed.kept.is_empty() || !placed.is_placed => {
+                self.replay(agent, &placed, stamp, datagram);
             }
-            place => self.process(agent, place, stamp, datagram),
+            place => self.process(agent, place, placed.session, stamp, datagram),
         }
     }
 
     /// Processes the samples of a datagram that has this place in the sequence of its agent.
-    fn process(&mut self, agent: u32, place: Place, stamp: Stamp, datagram: &Datagram<'_>) {
+    fn process(
+        &mut self,
+        agent: u32,
+        place: Place,
+        session: u32,
+        stamp: Stamp,
+        datagram: &Datagram<'_>,
+    ) {
         let in_order = match place {
             Place::Next { missing } => {
                 self.health.datagrams_lost += u64::from(missing);
+                true
+            }
+            Place::Strided { found } => {
+                self.health.datagrams_lost = self.health.datagrams_lost.saturating_sub(found);
+                self.health.numberings_distrusted += 1;
+                self.tell_of_agent(stamp.received_at, agent, |agent| {
+                    EventKind::NumberingDistrusted {
+                        agent,
+                        data_source: None,
+                    }
+                });
                 true
             }
             Place::Restarted => {
@@ -162,21 +209,24 @@ impl Registry {
                 self.health.datagrams_late += 1;
                 return;
             }
-            Place::Resumed => true,
-            Place::Jump | Place::Rejected => return,
-        };
-        let Some(session) = self.agents.get(agent).map(|agent| agent.session) else {
-            return;
+            Place::Jump | Place::Odd => return,
         };
         let received_at = stamp.received_at;
         let moment = Moment {
             uptime: stamp.uptime,
             received_at,
         };
+        if self.is_beside_host(agent, session) {
+            self.doubt_shared(agent, session, received_at, datagram);
+            return;
+        }
+        let known = self.agents.get(agent);
+        let lost = known.and_then(Agent::lost);
         let origin = Origin {
             at: received_at,
             agent,
             session,
+            lost,
             in_order,
         };
         let ceilings = self.config.ceilings.clone();
@@ -192,6 +242,7 @@ impl Registry {
                             sample,
                             moment,
                             session,
+                            lost,
                             in_order,
                         },
                         &mut measure,
@@ -230,6 +281,7 @@ impl Registry {
         self.remove_gone(now);
         self.forget_agents(now);
         self.expire_jumps(now);
+        self.expire_rivals(now);
         self.check_thresholds(now);
         self.flows.expire(now, &self.sources, &self.config);
     }
@@ -238,6 +290,8 @@ impl Registry {
     pub fn agents(&self) -> impl Iterator<Item = AgentStatus> {
         self.agents.iter().map(|(_, agent)| AgentStatus {
             sources: agent.source_count(),
+            sequences: agent.sequences(),
+            odd_numbering: agent.has_odd_numbering(),
             ..agent.status
         })
     }

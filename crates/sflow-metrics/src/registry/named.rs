@@ -46,6 +46,9 @@ impl Registry {
         let Some(place) = introduced else {
             return;
         };
+        if self.has_rival(agent_place, place, session, moment.received_at) {
+            return;
+        }
         let (Some(agent), Some(source)) =
             (self.agents.get(agent_place), self.sources.get_mut(place))
         else {

@@ -1,11 +1,10 @@
 //! Datagrams that do not continue the sequence of their agent.
 
-use sflow_v5::{Datagram, Sample};
+use sflow_v5::{DataSource, Datagram, Sample};
 
 use super::Registry;
 use crate::agent::Placed;
 use crate::discipline::datagram::{Place, Stamp};
-use crate::discipline::jump::Kept;
 use crate::event::EventKind;
 use crate::source::Name;
 use crate::timestamp::Timestamp;
@@ -47,20 +46,113 @@ impl Registry {
     pub(super) fn replay(
         &mut self,
         agent: u32,
-        kept: &[Kept],
+        placed: &Placed,
         stamp: Stamp,
         datagram: &Datagram<'_>,
     ) {
-        let mut place = Some(Place::Restarted);
-        for kept in kept {
+        let session = placed.session;
+        let mut first = placed.is_placed.then_some(placed.place);
+        for kept in &placed.kept {
             self.kept_bytes = self.kept_bytes.saturating_sub(kept.bytes());
-            let place = place.take().or_else(|| self.place_again(agent, kept.stamp));
+            let place = first.take();
+            let place = place.or_else(|| self.place_again(agent, session, kept.stamp));
             if let Some(place) = place {
-                self.process(agent, place, kept.stamp, &kept.datagram());
+                self.process(agent, place, session, kept.stamp, &kept.datagram());
             }
         }
-        if let Some(place) = self.place_again(agent, stamp) {
-            self.process(agent, place, stamp, datagram);
+        if let Some(place) = self.place_again(agent, session, stamp) {
+            self.process(agent, place, session, stamp, datagram);
+        }
+    }
+
+    /// Whether a datagram that seems to be a copy is a new one of an agent whose numbers and
+    /// uptimes stand still.
+    #[cold]
+    pub(super) fn is_unnumbered(
+        &mut self,
+        place: u32,
+        stamp: Stamp,
+        datagram: &Datagram<'_>,
+    ) -> bool {
+        let Some(agent) = self.agents.get_mut(place) else {
+            return false;
+        };
+        let (samples, _) = datagram.encoded_samples();
+        let content = samples
+            .iter()
+            .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+                (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+            });
+        let is_new = agent.is_unnumbered(stamp, content);
+        if is_new {
+            self.health.numberings_distrusted += 1;
+            self.tell_of_agent(stamp.received_at, place, |agent| {
+                EventKind::NumberingDistrusted {
+                    agent,
+                    data_source: None,
+                }
+            });
+        }
+        is_new
+    }
+
+    /// Reports that the numbers of a data source's samples are not used any more.
+    #[cold]
+    pub(super) fn report_distrusted(&mut self, place: u32, source: DataSource, at: Timestamp) {
+        if let Some(agent) = self.agents.get_mut(place) {
+            agent.status.odd_sources += 1;
+        }
+        self.tell_of_agent(at, place, |agent| EventKind::NumberingDistrusted {
+            agent,
+            data_source: Some(source),
+        });
+    }
+
+    /// Whether a sample comes in one of several sequences that all report the same data source,
+    /// `other` being the session of another one; then the agent is doubtful.
+    #[inline]
+    pub(super) fn is_rival(&mut self, place: u32, session: u32, other: u32, at: Timestamp) -> bool {
+        let is_rival = self
+            .agents
+            .get(place)
+            .is_some_and(|agent| agent.are_rivals(session, other));
+        if is_rival {
+            self.doubt(place, at);
+        }
+        is_rival
+    }
+
+    /// Reports that several sequences of an agent report the same.
+    #[cold]
+    pub(super) fn doubt(&mut self, place: u32, at: Timestamp) {
+        let Some(agent) = self.agents.get_mut(place) else {
+            return;
+        };
+        if !core::mem::replace(&mut agent.status.doubtful, true) {
+            self.health.agents_doubted += 1;
+            self.tell_of_agent(at, place, |agent| EventKind::AgentDoubtful { agent });
+        }
+    }
+
+    /// Ends sequences that did not go on, and the doubt about what they reported.
+    pub(super) fn expire_rivals(&mut self, now: Timestamp) {
+        let agents = self.agents.iter();
+        let ended: Vec<u32> = agents
+            .filter(|(_, agent)| agent.other_lines() > 0)
+            .map(|(place, _)| place)
+            .collect();
+        for place in ended {
+            if let Some(agent) = self.agents.get_mut(place) {
+                agent.end_lines(now);
+            }
+            self.charge_lines(place);
+        }
+        for (_, source) in self.sources.iter_mut() {
+            if source.is_doubtful
+                && let Some(agent) = self.agents.get(source.agent)
+            {
+                source.reconsider_rival(agent, now, &self.config);
+            }
         }
     }
 
@@ -101,7 +193,7 @@ impl Registry {
             let Some(agent) = self.agents.get_mut(place) else {
                 continue;
             };
-            let mut placed = Placed::at(Place::Jump);
+            let mut placed = Placed::at(Place::Jump, agent.session);
             self.kept_bytes = self.kept_bytes.saturating_sub(agent.kept_bytes());
             agent.reject_jumps(now, &mut placed);
             self.report_rejected(place, &placed, now);
@@ -109,7 +201,8 @@ impl Registry {
         }
     }
 
-    fn place_again(&mut self, agent: u32, stamp: Stamp) -> Option<Place> {
-        self.agents.get_mut(agent).map(|agent| agent.replay(stamp))
+    fn place_again(&mut self, agent: u32, session: u32, stamp: Stamp) -> Option<Place> {
+        let agent = self.agents.get_mut(agent);
+        agent.map(|agent| agent.replay(session, stamp))
     }
 }

@@ -14,7 +14,7 @@ impl Source {
     /// The last reading of a metric, and the age of the oldest part of it.
     #[inline]
     pub(crate) fn value(&self, metric: &Metric) -> Option<(f64, Timestamp)> {
-        if self.is_unconfirmed {
+        if self.is_unconfirmed || self.is_doubtful {
             return None;
         }
         match metric.definition() {

@@ -103,13 +103,15 @@ impl Custom {
             Some(Interval::Seconds(seconds)) => seconds,
             _ => 0.0,
         };
-        self.seconds = seconds;
+        let before_seconds = core::mem::replace(&mut self.seconds, seconds);
         match said {
             Said::Quantity(value) => self.value = value,
             Said::Count(width, count) => {
                 let before = Some(self.baseline).filter(|_| seconds > 0.0);
                 let before = before.filter(|baseline| *baseline != UNKNOWN);
-                let stepped = step(width, before, count, at_most);
+                let recently = Some(self.value * before_seconds).filter(|value| value.is_finite());
+                let recently = recently.map(|value| value as u64);
+                let stepped = step(width, before, count, at_most, recently);
                 health.counter_wraps += u64::from(matches!(stepped, Step::Wrapped(_)));
                 health.counter_resets += u64::from(stepped == Step::Reset);
                 health.counter_jumps += u64::from(stepped == Step::Implausible);

@@ -28,7 +28,7 @@ impl Source {
             Lifecycle::Gone
         } else if age > stale_after {
             Lifecycle::Stale
-        } else if self.has_rates && !self.is_unconfirmed {
+        } else if self.has_rates && !self.is_unconfirmed && !self.is_doubtful {
             Lifecycle::Live
         } else {
             Lifecycle::Warming

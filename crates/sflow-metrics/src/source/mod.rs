@@ -19,9 +19,11 @@ use sflow_v5::{
     CounterRecord, CountersSample, DataSource, DomainState, IfDirection, RtMetric, Text, Uuid,
 };
 
+use crate::agent::Agent;
 use crate::catalogue::{Metric, Structure};
+use crate::config::Config;
 use crate::discipline::interval::Moment;
-use crate::discipline::sample::{Carried, Order, continues, order};
+use crate::discipline::sample::{Carried, Numbering, Order, Step, continues, order};
 use crate::health::Health;
 use crate::kind::{EntityId, EntityKind};
 use crate::memory::Allowance;
@@ -63,6 +65,8 @@ pub(crate) struct Source {
     /// Whether a sample came that may belong to a new sequence: its values are unknown until the
     /// next one.
     pub(crate) is_unconfirmed: bool,
+    /// Whether several sequences of its agent report it: its values are unknown.
+    pub(crate) is_doubtful: bool,
 
     pub(crate) name: Name,
 
@@ -75,6 +79,9 @@ pub(crate) struct Source {
     uptime: u32,
     /// Samples since it began to count, come or not.
     sent: u32,
+    numbering: Numbering,
+    /// Datagrams of its agent that were lost until its newest sample, if that is known.
+    lost: Option<u64>,
     pub(crate) samples: u64,
     pub(crate) samples_lost: u64,
     /// The place of the source whose sample came behind the last one of this.
@@ -84,6 +91,8 @@ pub(crate) struct Source {
     /// Of the host: its own, or that of the host it runs on.
     pub(crate) processors: Option<f64>,
     speed: Speed,
+    /// Another sequence of its agent that reports it, too.
+    pub(crate) rival: Option<Rivalry>,
     /// A sample that may be the first of a new sequence.
     jump: Option<Box<Jump>>,
     rings: Vec<Ring>,
@@ -108,6 +117,14 @@ pub(crate) struct Begin {
     pub(crate) sequence: u32,
 }
 
+/// A sequence of datagrams that reports a data source that another one reports, too.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rivalry {
+    pub(crate) session: u32,
+    /// When it reported the data source last.
+    pub(crate) at: Timestamp,
+}
+
 /// A sample that does not continue the sequence of its source.
 #[derive(Debug)]
 struct Jump {
@@ -121,8 +138,10 @@ struct Jump {
 pub(crate) struct Arrival<'a, 's> {
     pub(crate) sample: &'s CountersSample<'a>,
     pub(crate) moment: Moment,
-    /// The life of the agent that it belongs to.
+    /// The sequence of datagrams of the agent that it belongs to.
     pub(crate) session: u32,
+    /// Datagrams of the agent that were lost so far, if that is known.
+    pub(crate) lost: Option<u64>,
     /// Whether no newer datagram came before.
     pub(crate) in_order: bool,
 }
@@ -180,9 +199,13 @@ impl Source {
             was_live: false,
             has_advanced: false,
             is_unconfirmed: false,
+            is_doubtful: false,
+            rival: None,
             jump: None,
             follower: None,
             sent: 0,
+            numbering: Numbering::default(),
+            lost: None,
             speed: Speed::default(),
             session: begin.session,
             sequence: begin.sequence,
@@ -200,6 +223,16 @@ impl Source {
     pub(crate) fn order(&self, arrival: &Arrival<'_, '_>) -> Order {
         if arrival.session != self.session {
             return Order::Restarted;
+        }
+        if self.numbering.is_distrusted() {
+            let is_new = arrival.in_order
+                && (arrival.moment.received_at != self.last_seen
+                    || arrival.moment.uptime != self.uptime);
+            return if is_new {
+                Order::Next { missing: 0 }
+            } else {
+                Order::Old
+            };
         }
         let carried = Carried {
             sequence: arrival.sample.sequence_number,
@@ -224,7 +257,9 @@ impl Source {
             (Order::Jump, _) if says_it_stopped(arrival.sample) => Order::Restarted,
             // It continues both sequences: one of them is wrong.
             (Order::Next { .. }, Some(_)) => Order::Restarted,
-            (Order::Jump | Order::Restarted, Some(missing)) => Order::Confirmed { missing },
+            (Order::Jump | Order::Unnumbered, Some(missing)) => Order::Confirmed { missing },
+            (Order::Unnumbered, None) if self.numbering.is_last_odd() => Order::Next { missing: 0 },
+            (Order::Jump, None) if self.numbering.is_last_jump() => Order::Confirmed { missing: 0 },
             _ => order,
         }
     }
@@ -238,6 +273,7 @@ impl Source {
         numbers: &mut Numbers,
         health: &mut Health,
     ) {
+        self.numbering.count_odd();
         self.reject_jump(allowance, health);
         let config = allowance.config;
         let mut readings = Readings::default();
@@ -260,6 +296,30 @@ impl Source {
             moment: arrival.moment,
             readings,
         }));
+    }
+
+    /// Makes its values known again if one of the sequences that reported it has ended, or has not
+    /// reported it for several polling intervals.
+    #[cold]
+    pub(crate) fn reconsider_rival(&mut self, agent: &Agent, now: Timestamp, config: &Config) {
+        let longest = config.assumed_interval.saturating_mul(config.stale_after);
+        self.rival = self.rival.filter(|rival| {
+            let is_recent = now
+                .checked_since(rival.at)
+                .is_none_or(|elapsed| elapsed <= longest.max(self.stale_after(config)));
+            is_recent && agent.are_rivals(self.session, rival.session)
+        });
+        self.is_doubtful = self.rival.is_some();
+    }
+
+    /// Whether a sample is the last one of several whose numbers make no sense, and not a restart.
+    pub(crate) fn is_last_jump(&self, order: Order) -> bool {
+        matches!(order, Order::Confirmed { .. }) && self.numbering.is_last_jump()
+    }
+
+    /// Whether the numbers of its samples are not used, since they make no sense.
+    pub(crate) const fn is_distrusted(&self) -> bool {
+        self.numbering.is_distrusted()
     }
 
     /// Whether a sample is kept that may be the first of a new sequence.
@@ -286,7 +346,7 @@ impl Source {
         health: &mut Health,
     ) {
         let now = arrival.moment;
-        let missing = match order {
+        let mut missing = match order {
             Order::Next { missing } => missing,
             Order::Old | Order::Jump => return,
             Order::Confirmed { missing } => {
@@ -306,7 +366,26 @@ impl Source {
                 self.sent = 0;
                 0
             }
+            Order::Unnumbered => {
+                self.readings.restart();
+                self.has_rates = false;
+                0
+            }
         };
+        let was_distrusted = self.numbering.is_distrusted();
+        let found;
+        (missing, found) = self.numbering.take(Step {
+            order,
+            missing,
+            ahead: arrival.sample.sequence_number.wrapping_sub(self.sequence),
+            is_without_loss: arrival.lost.is_some() && arrival.lost == self.lost,
+        });
+        self.lost = arrival.lost;
+        if self.numbering.is_distrusted() && !was_distrusted {
+            health.numberings_distrusted += 1;
+            self.samples_lost = self.samples_lost.saturating_sub(found);
+            health.counter_samples_lost = health.counter_samples_lost.saturating_sub(found);
+        }
         self.is_unconfirmed = false;
         if self.jump.is_some() {
             self.reject_jump(allowance, health);

@@ -147,7 +147,9 @@ impl Readings {
                     if *baseline <= count && count != UNKNOWN && count - *baseline <= at_most {
                         *difference = count - *baseline;
                     } else {
-                        *difference = unusual(column, *baseline, count, at_most, health);
+                        let recently = (*difference != UNKNOWN).then_some(*difference);
+                        *difference =
+                            unusual(column, [*baseline, count, at_most], recently, health);
                         if column.ceiling == Ceiling::Line
                             && *difference == UNKNOWN
                             && count != UNKNOWN
@@ -310,16 +312,15 @@ fn read(structure: &Structure, words: &[u64], column: usize) -> Option<(f64, Tim
 #[cold]
 fn unusual(
     column: &CounterColumn,
-    before: u64,
-    now: u64,
-    at_most: u64,
+    [before, now, at_most]: [u64; 3],
+    recently: Option<u64>,
     health: &mut Health,
 ) -> u64 {
     if now == UNKNOWN {
         return UNKNOWN;
     }
     let before = (before != UNKNOWN).then_some(before);
-    match step(column.width, before, now, at_most) {
+    match step(column.width, before, now, at_most, recently) {
         Step::Advanced(difference) => difference,
         Step::Wrapped(difference) => {
             health.counter_wraps += 1;

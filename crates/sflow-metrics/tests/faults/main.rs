@@ -4,10 +4,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod behind_nat;
 mod clocks;
 mod counters;
 mod forgery;
 mod loss;
+mod numbering;
 mod restart;
 mod samples;
 mod silence;

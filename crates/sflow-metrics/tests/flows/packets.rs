@@ -257,7 +257,7 @@ fn records_beside_the_packet_are_read() {
     let keys = &FlowKey::all()[from..];
     assert_eq!(
         values(&records, keys),
-        "10.99.0.1 10.99.0.1 0 0 - 0:3 in 3 - - - - acl deny 9 tcp_v4_rcv vlan l2_drops NO_SOCKET 3 \
+        "10.99.0.1 10.99.0.1 0 0 0 - 0:3 in 3 - - - - acl deny 9 tcp_v4_rcv vlan l2_drops NO_SOCKET 3 \
          10 20 1 - 192.0.2.1 24 16 192.0.2.1 64512 3 - 2 ann bob /index example 192.0.2.7 - 1 2 \
          5 6"
     );
@@ -270,6 +270,7 @@ fn records_beside_the_packet_are_read() {
             "0",
             "10.99.0.1",
             "10.99.0.1",
+            "0",
             "0",
             "0",
             "0:3",

@@ -329,8 +329,9 @@ impl fmt::Display for Missing {
             ),
             Self::AgentContested { agent } => write!(
                 f,
-                "Another sender uses the address of the agent {agent}. Two agents on one host, or a \
-                 forged agent address; readings count by the address of the sender."
+                "Another sender or a second sequence of datagrams uses the address of the agent \
+                 {agent}: two agents on one host, or a forged address. What two sequences of one \
+                 sender report is unknown; readings count by the address of the sender."
             ),
             Self::AgentLossy { agent, loss } => write!(
                 f,

@@ -36,7 +36,8 @@ pub(super) fn find(heard: &Heard, standings: &[Standing], running_for: Duration)
         let on = standings.iter().filter(|it| it.mode != Mode::Off);
         add(&mut missing, on.flat_map(of_service));
     }
-    let contested = heard.reporters.iter().filter(|it| it.status.contested);
+    let is_contested = |it: &&super::Reporter| it.status.contested || it.status.doubtful;
+    let contested = heard.reporters.iter().filter(is_contested);
     let contested = contested.map(|reporter| Missing::AgentContested {
         agent: reporter.status.key.to_string(),
     });

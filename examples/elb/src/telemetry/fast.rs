@@ -62,10 +62,18 @@ impl Measure {
 
     const fn flow(self) -> &'static str {
         match self {
-            Self::BytesIn => "keys=service.dst,sender,agent,sub_agent;value=bytes.net",
-            Self::BytesOut => "keys=service.src,sender,agent,sub_agent;value=bytes.net",
-            Self::PacketsIn => "keys=service.dst,sender,agent,sub_agent;value=frames",
-            Self::PacketsOut => "keys=service.src,sender,agent,sub_agent;value=frames",
+            Self::BytesIn => {
+                "keys=service.dst,sender,agent,sub_agent,agent.instance;value=bytes.net"
+            }
+            Self::BytesOut => {
+                "keys=service.src,sender,agent,sub_agent,agent.instance;value=bytes.net"
+            }
+            Self::PacketsIn => {
+                "keys=service.dst,sender,agent,sub_agent,agent.instance;value=frames"
+            }
+            Self::PacketsOut => {
+                "keys=service.src,sender,agent,sub_agent,agent.instance;value=frames"
+            }
         }
     }
 }
@@ -146,6 +154,7 @@ impl Watched {
                         FlowValue::Ip(sender),
                         agent,
                         FlowValue::Number(sub_agent),
+                        FlowValue::Number(instance),
                     ] = &row.keys[..]
                     else {
                         continue;
@@ -160,12 +169,15 @@ impl Watched {
                             _ => Address::Unknown,
                         },
                         sub_agent: u32::try_from(*sub_agent).unwrap_or(u32::MAX),
+                        instance: u32::try_from(*instance).unwrap_or(u32::MAX),
                     };
                     let mut reported = trust.sampled_by(&agent).into_iter();
                     if !trust.is_open() && !reported.any(|node| nodes.contains(&node)) {
                         continue;
                     }
-                    let error = row.sampling_error / 1.96;
+                    // The difference from the stated sampling rate is systematic, and corrected by
+                    // the counters.
+                    let error = (row.sampling_error - row.rate_error) / 1.96;
                     let of_each = estimates.entry(*measure).or_default();
                     let sum = of_each.entry(service.to_string()).or_default();
                     // The lower bound: without what may belong to an evicted flow.

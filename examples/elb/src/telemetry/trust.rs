@@ -48,6 +48,8 @@ pub struct Claimant {
     pub address: Address,
     /// The number of its stream of datagrams.
     pub sub_agent: u32,
+    /// The number of the agent among those with this sender, address and sub-agent.
+    pub instance: u32,
     /// The UUID of the host.
     pub uuid: Option<Uuid>,
 }
@@ -58,11 +60,13 @@ impl Claimant {
             sender,
             address,
             sub_agent,
+            instance,
         } = host.agent();
         Self {
             sender,
             address,
             sub_agent,
+            instance,
             uuid: host.uuid(),
         }
     }
@@ -72,7 +76,7 @@ impl Claimant {
     fn is(&self, other: &Self) -> bool {
         let is_same_host = match (self.uuid, other.uuid) {
             (Some(a), Some(b)) => a == b,
-            _ => self.sub_agent == other.sub_agent,
+            _ => (self.sub_agent, self.instance) == (other.sub_agent, other.instance),
         };
         is_same_host && (self.sender, self.address) == (other.sender, other.address)
     }
@@ -82,6 +86,7 @@ impl Claimant {
             sender: self.sender,
             address: self.address,
             sub_agent: self.sub_agent,
+            instance: self.instance,
         }
     }
 }

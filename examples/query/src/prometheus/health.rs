@@ -47,6 +47,26 @@ const OF_STREAM: &[Counted<Health>] = &[
         |health| health.datagrams_rejected,
     ),
     (
+        "numberings_distrusted",
+        "Times that sequence numbers of an agent or a data source made no sense and were not used",
+        |health| health.numberings_distrusted,
+    ),
+    (
+        "agents_doubted",
+        "Times that several sequences of datagrams of one agent reported the same data sources",
+        |health| health.agents_doubted,
+    ),
+    (
+        "counter_samples_doubted",
+        "Counters samples of data sources that several sequences of datagrams report, not used",
+        |health| health.counter_samples_doubted,
+    ),
+    (
+        "flow_samples_doubted",
+        "Packet samples of data sources that several sequences of datagrams report, not used",
+        |health| health.flow_samples_doubted,
+    ),
+    (
         "agent_restarts",
         "Times that an agent started again",
         |health| health.agent_restarts,

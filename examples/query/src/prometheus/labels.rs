@@ -45,6 +45,7 @@ impl Labels {
             sender,
             address,
             sub_agent,
+            instance,
         } = entity.agent();
         Self::new([
             ("kind", entity.kind().to_string()),
@@ -56,7 +57,7 @@ impl Labels {
                     .map_or(String::new(), |host| host.name().to_owned()),
             ),
             ("agent", address.to_string()),
-            ("sub_agent", sub_agent.to_string()),
+            ("sub_agent", stream(sub_agent, instance)),
             ("sender", sender.to_string()),
             (
                 "data_source",
@@ -83,9 +84,17 @@ impl Labels {
     pub(super) fn of_agent(agent: AgentKey) -> Self {
         Self::new([
             ("agent", agent.address.to_string()),
-            ("sub_agent", agent.sub_agent.to_string()),
+            ("sub_agent", stream(agent.sub_agent, agent.instance)),
             ("sender", agent.sender.to_string()),
         ])
+    }
+}
+
+/// The sub-agent, with the number of the agent where several have the same address.
+fn stream(sub_agent: u32, instance: u32) -> String {
+    match instance {
+        0 => sub_agent.to_string(),
+        instance => format!("{sub_agent}#{instance}"),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Who reports, how much of it was lost, and what was refused.
 
 use serde::Serialize;
-use sflow_metrics::{Health, Registry, Timestamp};
+use sflow_metrics::{AgentStatus, Health, Registry, Timestamp};
 
 use super::columns::Columns;
 use super::{age, json};
@@ -22,6 +22,11 @@ struct Agent {
     repeated: u64,
     late: u64,
     restarts: u64,
+    rejected: u64,
+    sequences: usize,
+    doubtful: bool,
+    odd_numbering: bool,
+    odd_sources: u64,
     sources: usize,
     age: f64,
     uptime: f64,
@@ -45,6 +50,11 @@ pub(super) fn write(
             repeated: agent.repeated,
             late: agent.late,
             restarts: agent.restarts,
+            rejected: agent.rejected,
+            sequences: agent.sequences,
+            doubtful: agent.doubtful,
+            odd_numbering: agent.odd_numbering,
+            odd_sources: agent.odd_sources,
             sources: agent.sources,
             age: (now - agent.last_seen).as_secs_f64(),
             uptime: agent.uptime.as_secs_f64(),
@@ -78,6 +88,11 @@ pub(super) fn write(
     }
     out.extend_from_slice(format!("{at}  {} agents\n", agents.len()).as_bytes());
     columns.write(out);
+    for agent in &agents {
+        for problem in problems(agent) {
+            out.extend_from_slice(format!("{}: {problem}\n", agent.key).as_bytes());
+        }
+    }
     for (what, count) in refusals(&registry.health()) {
         if count > 0 {
             out.extend_from_slice(format!("{what}: {count}\n").as_bytes());
@@ -85,6 +100,32 @@ pub(super) fn write(
     }
     out.push(b'\n');
     Ok(())
+}
+
+/// Irregularities of the datagrams of an agent.
+fn problems(agent: &AgentStatus) -> Vec<String> {
+    let mut problems = Vec::new();
+    if agent.doubtful {
+        problems.push(format!(
+            "{} sequences of datagrams report the same data sources: several devices with one \
+             address, or forged. The values of these are unknown",
+            agent.sequences
+        ));
+    } else if agent.sequences > 1 {
+        problems.push(format!("{} sequences of datagrams", agent.sequences));
+    }
+    if agent.odd_numbering {
+        let problem = "the sequence numbers of datagrams make no sense or step by more than one; \
+                       lost datagrams are unknown";
+        problems.push(problem.to_owned());
+    }
+    if agent.odd_sources > 0 {
+        problems.push(format!(
+            "the sequence numbers of samples of {} data sources make no sense and are not used",
+            agent.odd_sources
+        ));
+    }
+    problems
 }
 
 /// Of all that were sent, how many did not come, in percent.
@@ -96,8 +137,12 @@ fn share(lost: u64, received: u64) -> f64 {
 }
 
 /// What should be zero.
-fn refusals(health: &Health) -> [(&'static str, u64); 9] {
+fn refusals(health: &Health) -> [(&'static str, u64); 10] {
     [
+        (
+            "datagrams that continued no sequence and were not used",
+            health.datagrams_rejected,
+        ),
         (
             "datagrams of agents beyond the bound",
             health.datagrams_refused,

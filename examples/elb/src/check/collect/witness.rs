@@ -47,6 +47,7 @@ impl Witness {
             sender,
             address: datagram.header.agent_address,
             sub_agent: datagram.header.sub_agent_id,
+            instance: 0,
         };
         if !self.agents.contains_key(&key) && self.agents.len() >= MOST_AGENTS {
             return;

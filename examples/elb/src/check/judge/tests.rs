@@ -48,6 +48,7 @@ fn key(node: u8) -> AgentKey {
         sender: IpAddr::V4(address),
         address: IpAddr::V4(address).into(),
         sub_agent: 100_000,
+        instance: 0,
     }
 }
 

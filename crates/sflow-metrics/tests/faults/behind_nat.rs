@@ -1,0 +1,223 @@
+//! Several agents with one address behind one sender.
+
+use std::net::{IpAddr, SocketAddr};
+
+use sflow_metrics::{Config, EventId, EventKind, Registry};
+use sflow_v5::Datagram;
+
+use crate::support::{Agent, Container, Counted, ask, at, host, interface};
+
+const INTERVAL: f64 = 10.0;
+const NAT: [u8; 4] = [192, 0, 2, 1];
+
+/// What distinguishes the agents.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Differences {
+    host: bool,
+    port: bool,
+    sub_agent: bool,
+    uptime: bool,
+    sequence: bool,
+}
+
+const NONE: Differences = Differences {
+    host: false,
+    port: false,
+    sub_agent: false,
+    uptime: true,
+    sequence: true,
+};
+
+struct World {
+    registry: Registry,
+    agents: Vec<Agent>,
+    differences: Differences,
+    polls: u32,
+}
+
+impl World {
+    fn new(agents: u32, differences: Differences) -> Self {
+        let agent = |number: u32| Agent {
+            sender: IpAddr::from(NAT),
+            sub_agent: 100_000 + if differences.sub_agent { number } else { 0 },
+            sequence: 100
+                + if differences.sequence {
+                    number * 7_000
+                } else {
+                    0
+                },
+            started: -100.0
+                - if differences.uptime {
+                    f64::from(number) * 5_000.0
+                } else {
+                    0.0
+                },
+            ..Agent::new(1)
+        };
+        Self {
+            registry: Registry::new(Config::default()),
+            agents: (0..agents).map(agent).collect(),
+            differences,
+            polls: 0,
+        }
+    }
+
+    fn now(&self) -> f64 {
+        f64::from(self.polls) * INTERVAL
+    }
+
+    /// Each agent reports its interfaces, and its host and container if hosts differ.
+    fn poll(&mut self) {
+        self.polls += 1;
+        let (poll, now) = (self.polls, self.now());
+        for (number, agent) in (0_u32..).zip(&mut self.agents) {
+            let name = format!("node{number}");
+            let task = format!("web.{number}");
+            let octets = u64::from(poll) * 5_000_000 + (u64::from(number) << 33);
+            let mut samples: Vec<Counted<'_>> = vec![interface(3, poll, 1_000_000_000, octets)];
+            let mut web = Container::new(&task, 1);
+            web.work(now, 0.5, 1e6);
+            if self.differences.host {
+                samples.push(host(&name, poll, 4, poll * 1000, poll * 1000));
+                samples.push(web.sample(poll));
+            }
+            let bytes = agent.send(now, &samples);
+            let port = 40_000 + if self.differences.port { number } else { 0 };
+            let sender = SocketAddr::from((NAT, port as u16));
+            let datagram = Datagram::parse(&bytes).unwrap();
+            self.registry.ingest_from(at(now), sender, &datagram);
+        }
+        self.registry.expire(at(now));
+    }
+
+    fn octets(&self) -> (Option<f64>, usize) {
+        let octets = ask(&self.registry, self.now(), "sum:ifinoctets");
+        (octets.value, octets.contributing)
+    }
+}
+
+#[test]
+fn t30_agents_behind_one_address_are_distinguished() {
+    let cases = [
+        ("host", Differences { host: true, ..NONE }),
+        ("port", Differences { port: true, ..NONE }),
+        (
+            "port alone",
+            Differences {
+                port: true,
+                uptime: false,
+                sequence: false,
+                ..NONE
+            },
+        ),
+        (
+            "port and number",
+            Differences {
+                port: true,
+                uptime: false,
+                ..NONE
+            },
+        ),
+        (
+            "port and uptime",
+            Differences {
+                port: true,
+                sequence: false,
+                ..NONE
+            },
+        ),
+        (
+            "sub-agent",
+            Differences {
+                sub_agent: true,
+                ..NONE
+            },
+        ),
+        (
+            "host and port",
+            Differences {
+                host: true,
+                port: true,
+                ..NONE
+            },
+        ),
+        (
+            "host and port, started together",
+            Differences {
+                host: true,
+                port: true,
+                uptime: false,
+                sequence: false,
+                ..NONE
+            },
+        ),
+    ];
+    for (case, differences) in cases {
+        for agents in 2..=5 {
+            let mut world = World::new(agents, differences);
+            for _ in 0..12 {
+                world.poll();
+            }
+            let all = agents as usize;
+            let expected = (Some(f64::from(agents) * 500_000.0), all);
+            assert_eq!(world.octets(), expected, "{case}, {agents}");
+            let status: Vec<_> = world.registry.agents().collect();
+            assert_eq!(status.len(), all, "{case}, {agents}: {status:?}");
+            for agent in status {
+                assert!(
+                    agent.loss().is_some_and(|loss| loss == 0.0),
+                    "{case}: {agent:?}"
+                );
+                assert!(!agent.doubtful && !agent.odd_numbering, "{case}: {agent:?}");
+            }
+            if differences.host {
+                let cores = ask(&world.registry, world.now(), "sum:vir_cpu_cores");
+                let expected = (Some(0.5 * f64::from(agents)), all);
+                assert_eq!(
+                    (cores.value, cores.contributing),
+                    expected,
+                    "{case}, {agents}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn t30_agents_that_nothing_distinguishes_are_reported() {
+    for agents in 2..=5 {
+        let mut world = World::new(agents, NONE);
+        for _ in 0..12 {
+            world.poll();
+        }
+        assert_eq!(world.octets(), (None, 0), "{agents}");
+        let status = world.registry.agents().next().unwrap();
+        assert!(status.doubtful, "{status:?}");
+        assert_eq!(status.sequences, agents as usize);
+        assert_eq!(status.lost, 0, "{status:?}");
+        let mut events = world.registry.events(EventId::START);
+        assert!(events.any(|event| matches!(event.kind, EventKind::AgentDoubtful { .. })));
+    }
+}
+
+#[test]
+fn t30_agent_behind_nat_that_restarts_is_the_same() {
+    let differences = Differences {
+        host: true,
+        port: true,
+        ..NONE
+    };
+    let mut world = World::new(3, differences);
+    for _ in 0..6 {
+        world.poll();
+    }
+    let restarted = world.now() + 5.0;
+    world.agents[1].restart(restarted);
+    for _ in 0..4 {
+        world.poll();
+    }
+    assert_eq!(world.octets(), (Some(1_500_000.0), 3));
+    assert_eq!(world.registry.agents().count(), 3);
+    let restarts: u64 = world.registry.agents().map(|agent| agent.restarts).sum();
+    assert_eq!(restarts, 1);
+}

@@ -1,0 +1,289 @@
+//! Agents that number their datagrams or samples in ways of their own.
+
+use sflow_metrics::{Config, EventId, EventKind, FlowAnswer, Registry};
+use sflow_v5::flow::SampledHeader;
+use sflow_v5::{
+    Address, Datagram, Encoder, FlowSample, Header, HeaderProtocol, Interface, Opaque, Records,
+    Sample,
+};
+
+use crate::support::{Agent, ask, at, interface, interface_source};
+
+/// Sequence numbers, by the number of the datagram or sample.
+type Numbers = fn(u32) -> u32;
+
+const RIGHT: Numbers = |number| number;
+
+/// Ways to number that make no sense.
+const WAYS: [(&str, Numbers); 6] = [
+    ("constant", |_| 7),
+    ("zero", |_| 0),
+    ("backwards", |number| 1_000_000 - number),
+    ("by two", |number| 2 * number),
+    ("by a thousand", |number| 1000 * number),
+    ("random", |number| {
+        (number + 1).wrapping_mul(2_654_435_761) ^ 0x5bd1_e995
+    }),
+];
+
+/// How an agent counts.
+#[derive(Clone, Copy)]
+struct Agents {
+    datagrams: Numbers,
+    samples: Numbers,
+    /// Whether the pool of packets grows.
+    pools: bool,
+    uptime: bool,
+    line_cards: u32,
+}
+
+const HONEST: Agents = Agents {
+    datagrams: RIGHT,
+    samples: RIGHT,
+    pools: true,
+    uptime: true,
+    line_cards: 1,
+};
+
+const PACKETS: u32 = 600;
+
+/// Samples of packets of a thousand bytes, of which one in a hundred is sampled, twice a
+/// second and line card.
+fn flows(agents: Agents) -> (Registry, FlowAnswer) {
+    let mut registry = Registry::new(Config::default());
+    let definition = "keys=;value=bytes;smooth=off".parse().unwrap();
+    let id = registry.watch_flows(definition).unwrap();
+    let packet = [0; 64];
+    for number in 0..PACKETS * agents.line_cards {
+        let (card, number) = (number % agents.line_cards, number / agents.line_cards + 1);
+        let now = f64::from(number) / 2.0 + f64::from(card) * 0.01;
+        let records = [SampledHeader {
+            protocol: HeaderProtocol::ETHERNET,
+            frame_length: 1000,
+            stripped: 4,
+            header: Opaque(&packet),
+        }
+        .into()];
+        let sample = FlowSample {
+            sequence_number: (agents.samples)(number),
+            source_id: interface_source(3 + card),
+            sampling_rate: 100,
+            sample_pool: if agents.pools { number * 100 } else { 100 },
+            input: Interface::index(3 + card),
+            records: Records::from(&records[..]),
+            ..FlowSample::default()
+        };
+        let header = Header {
+            agent_address: Address::V4([10, 0, 0, 1]),
+            sequence_number: (agents.datagrams)(number).wrapping_add(card * 700_000),
+            uptime: if agents.uptime {
+                100_000 + (now * 1e3) as u32
+            } else {
+                0
+            },
+            ..Header::default()
+        };
+        let mut buffer = [0; 1400];
+        let mut encoder = Encoder::new(&mut buffer, &header).unwrap();
+        encoder.push(&Sample::Flow(sample)).unwrap();
+        let datagram = Datagram::parse(encoder.finish()).unwrap();
+        registry.ingest(at(now), [10, 0, 0, 1].into(), &datagram);
+        if number % 20 == 0 {
+            registry.expire(at(now));
+        }
+    }
+    let flows = registry.flows(at(400.0), id).unwrap();
+    (registry, flows)
+}
+
+#[track_caller]
+fn assert_right(case: &str, agents: Agents, tolerance: f64) {
+    let (registry, flows) = flows(agents);
+    let expected = f64::from(PACKETS * agents.line_cards) * 100_000.0;
+    let part = flows.total / expected;
+    let agent = registry.agents().next().unwrap();
+    assert!((part - 1.0).abs() <= tolerance, "{case}: {part} {agent:?}");
+    assert!(
+        agent.loss().is_some_and(|loss| loss < 0.02),
+        "{case}: {agent:?}"
+    );
+    assert_eq!(
+        (agent.restarts, registry.agents().count()),
+        (0, 1),
+        "{case}: {agent:?}"
+    );
+    let mut events = registry.events(EventId::START);
+    let is_reported = events.any(|event| {
+        matches!(
+            event.kind,
+            EventKind::NumberingDistrusted { .. } | EventKind::SequenceAdded { .. }
+        )
+    });
+    assert!(is_reported, "{case}");
+}
+
+#[test]
+fn t29_datagrams_of_any_number_count() {
+    for (case, datagrams) in WAYS {
+        let agents = Agents {
+            datagrams,
+            ..HONEST
+        };
+        assert_right(case, agents, 1e-3);
+        assert_right(
+            &format!("{case}, no pools"),
+            Agents {
+                pools: false,
+                ..agents
+            },
+            1e-3,
+        );
+    }
+}
+
+#[test]
+fn t29_datagrams_without_uptime_count() {
+    for (case, datagrams) in WAYS {
+        let agents = Agents {
+            datagrams,
+            uptime: false,
+            ..HONEST
+        };
+        assert_right(&format!("{case}, no uptime"), agents, 0.02);
+    }
+}
+
+#[test]
+fn t29_samples_of_any_number_count() {
+    for (case, samples) in WAYS {
+        let agents = Agents { samples, ..HONEST };
+        assert_right(case, agents, 0.01);
+        assert_right(
+            &format!("{case}, no pools"),
+            Agents {
+                pools: false,
+                ..agents
+            },
+            0.05,
+        );
+    }
+}
+
+#[test]
+fn t29_line_cards_with_sequences_of_their_own_count() {
+    for line_cards in [2, 3, 5, 16] {
+        let agents = Agents {
+            line_cards,
+            ..HONEST
+        };
+        assert_right(&format!("{line_cards} line cards"), agents, 1e-3);
+        let agents = Agents {
+            uptime: false,
+            ..agents
+        };
+        assert_right(&format!("{line_cards} line cards, no uptime"), agents, 0.01);
+    }
+}
+
+#[test]
+fn t29_counters_of_any_number_count() {
+    for (case, numbers) in WAYS {
+        for (is_of_samples, has_uptime) in [(true, true), (true, false), (false, true)] {
+            let mut registry = Registry::new(Config::default());
+            let mut agent = Agent::new(1);
+            for poll in 1..=60_u32 {
+                let now = f64::from(poll) * 10.0;
+                let octets = (1 << 33) + u64::from(poll) * 5_000_000;
+                let number = if is_of_samples { numbers(poll) } else { poll };
+                if !is_of_samples {
+                    agent.sequence = numbers(poll).wrapping_sub(1);
+                }
+                if !has_uptime {
+                    agent.started = now;
+                }
+                let sample = interface(3, number, 1_000_000_000, octets);
+                agent.report(&mut registry, now, &[sample]);
+                registry.expire(at(now));
+                let octets = ask(&registry, now, "sum:ifinoctets");
+                assert!(
+                    octets.value.is_none_or(|value| value == 500_000.0),
+                    "{case} {octets:?}"
+                );
+                assert!(
+                    poll < 6 || octets.value.is_some(),
+                    "{case}, poll {poll}: {octets:?}"
+                );
+            }
+            let health = registry.health();
+            assert!(health.numberings_distrusted > 0, "{case}: {health:?}");
+            assert!(health.source_restarts <= 1, "{case}: {health:?}");
+            assert_eq!(health.agent_restarts, 0, "{case}: {health:?}");
+        }
+    }
+}
+
+/// Numbers that make sense again are used again.
+#[test]
+fn t29_numbers_are_trusted_again() {
+    let numbers: Numbers = |number| if number < 100 { 7 } else { number };
+    let (registry, _) = flows(Agents {
+        datagrams: numbers,
+        samples: numbers,
+        ..HONEST
+    });
+    let agent = registry.agents().next().unwrap();
+    assert!(!agent.odd_numbering && agent.odd_sources == 1, "{agent:?}");
+    assert!(registry.samplers().all(|sampler| !sampler.odd_numbering));
+}
+
+/// Two sequences with packet samples of one data source: those that come while both go on do not
+/// count.
+#[test]
+fn t22_samples_do_not_count_while_two_sequences_have_them() {
+    let mut registry = Registry::new(Config::default());
+    let definition = "keys=;value=frames;smooth=off".parse().unwrap();
+    let id = registry.watch_flows(definition).unwrap();
+    for number in 1..=200_u32 {
+        for (sequence, uptime) in [(number, 100_000), (500_000 + number, 90_000_000)] {
+            if sequence != number && !(50..=100).contains(&number) {
+                continue;
+            }
+            let now = f64::from(number);
+            let sample = FlowSample {
+                sequence_number: sequence,
+                source_id: interface_source(3),
+                sampling_rate: 100,
+                sample_pool: sequence * 100,
+                ..FlowSample::default()
+            };
+            let header = Header {
+                agent_address: Address::V4([10, 0, 0, 1]),
+                sequence_number: sequence,
+                uptime: uptime + number * 1000,
+                ..Header::default()
+            };
+            let mut buffer = [0; 1400];
+            let mut encoder = Encoder::new(&mut buffer, &header).unwrap();
+            encoder.push(&Sample::Flow(sample)).unwrap();
+            let datagram = Datagram::parse(encoder.finish()).unwrap();
+            registry.ingest(at(now), [10, 0, 0, 1].into(), &datagram);
+        }
+        registry.expire(at(f64::from(number)));
+        if number == 90 {
+            assert!(registry.agents().all(|agent| agent.doubtful));
+            assert!(registry.samplers().all(|sampler| sampler.doubtful));
+        }
+    }
+    let samples = registry.flows(at(200.0), id).unwrap().samples;
+    assert!((130..=160).contains(&samples), "{samples}");
+    let health = registry.health();
+    assert!(
+        (90..=120).contains(&health.flow_samples_doubted),
+        "{health:?}"
+    );
+    assert!(
+        registry
+            .agents()
+            .all(|agent| !agent.doubtful && agent.sequences == 1)
+    );
+}
