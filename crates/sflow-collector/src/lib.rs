@@ -9,7 +9,7 @@ mod udp;
 use std::net::SocketAddr;
 use std::time::SystemTime;
 
-pub use capture::{Capture, CaptureError, CaptureStats, Damage, Port, Tally};
+pub use capture::{Capture, CaptureError, CaptureStats, Damage, PassedOver, Port, Tally};
 pub use pace::{InvalidSpeed, Pace};
 pub use protocol::OtherProtocol;
 pub use ticks::Ticks;

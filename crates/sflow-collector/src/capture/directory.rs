@@ -7,9 +7,6 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Names of files without a capture that are kept for the summary.
-const MOST_NAMES: usize = 4;
-
 /// Files that are read one after the other.
 #[derive(Debug)]
 pub(super) struct Directory {
@@ -23,9 +20,6 @@ pub(super) struct Directory {
     pub(super) bytes_before: u64,
     /// How many were captures, or could not be read.
     pub(super) captures: u64,
-    /// How many were no captures, and the names of the first of them.
-    pub(super) others: u64,
-    pub(super) names: Vec<String>,
     /// Directories in it, which are not read.
     pub(super) directories: u64,
 }
@@ -56,8 +50,6 @@ impl Directory {
             current: PathBuf::new(),
             bytes_before: 0,
             captures: 0,
-            others: 0,
-            names: Vec::new(),
             directories,
         })
     }
@@ -68,13 +60,10 @@ impl Directory {
         Some(&self.current)
     }
 
-    /// Records that the current file is not a capture.
-    pub(super) fn pass_over(&mut self) {
-        self.others += 1;
-        if self.names.len() < MOST_NAMES {
-            let name = self.current.file_name().unwrap_or_default();
-            self.names.push(name.to_string_lossy().into_owned());
-        }
+    /// The name of the current file.
+    pub(super) fn current_name(&self) -> String {
+        let name = self.current.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
     }
 }
 

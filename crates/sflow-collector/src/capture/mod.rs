@@ -28,7 +28,7 @@ pub use self::error::{CaptureError, Damage};
 use self::file::{Captured, File};
 use self::packet::{Found, Other, Search};
 use self::reassembly::{Outcome, Reassembly};
-pub use self::stats::{CaptureStats, Tally};
+pub use self::stats::{CaptureStats, PassedOver, Tally};
 use self::waiting::Waiting;
 use crate::{OtherProtocol, Received, SFLOW_PORT};
 
@@ -66,7 +66,7 @@ pub struct Capture {
 /// Sorts packets into datagrams and others.
 struct Sorter {
     port: Port,
-    stats: CaptureStats,
+    passed_over: PassedOver,
     reassembly: Reassembly,
     /// The last one that was found.
     datagram: Vec<u8>,
@@ -119,6 +119,7 @@ impl Capture {
         } else {
             (capture.file, capture.file_size) = open_file(path, capture.stop.as_ref())?;
         }
+        capture.bytes_read = capture.file.as_ref().map_or(0, File::bytes_read);
         Ok(capture)
     }
 
@@ -153,7 +154,7 @@ impl Capture {
             file_size: None,
             sorter: Sorter {
                 port: Port::default(),
-                stats: CaptureStats::default(),
+                passed_over: PassedOver::default(),
                 reassembly: Reassembly::default(),
                 datagram: Vec::new(),
                 time: SystemTime::UNIX_EPOCH,
@@ -203,36 +204,17 @@ impl Capture {
     }
 
     /// What has been read so far.
-    pub fn stats(&self) -> CaptureStats {
-        CaptureStats {
-            incomplete: self.sorter.reassembly.incomplete(),
-            overlapping: self.sorter.reassembly.rejected(),
-            ..self.sorter.stats
-        }
+    pub const fn stats(&self) -> CaptureStats {
+        self.sorter.passed_over.stats
     }
 
-    /// What has been passed over so far, as one sentence: packets by cause, datagrams that are
-    /// cut or of another protocol, and files of a directory that are not captures.
-    pub fn passed_over(&self) -> Option<String> {
-        let mut summary = self.stats().to_string();
-        if let Some(directory) = self
-            .directory
-            .as_ref()
-            .filter(|directory| directory.others > 0)
-        {
-            if !summary.is_empty() {
-                summary += "; ";
-            }
-            summary += &match directory.others {
-                1 => "1 file is not a capture: ".to_owned(),
-                others => format!("{others} files are not captures: "),
-            };
-            summary += &directory.names.join(", ");
-            if directory.others > directory.names.len() as u64 {
-                summary += ", …";
-            }
+    /// What has been passed over so far, and why.
+    pub fn passed_over(&self) -> PassedOver {
+        PassedOver {
+            incomplete: self.sorter.reassembly.incomplete(),
+            overlapping: self.sorter.reassembly.rejected(),
+            ..self.sorter.passed_over.clone()
         }
-        Some(summary).filter(|summary| !summary.is_empty())
     }
 
     /// Bytes of the file, or of the files of a directory, that have been worked through. Of a
@@ -274,7 +256,7 @@ impl Capture {
                 let source = self.sorter.take(&captured);
                 let bytes_before = self.directory.as_ref().map_or(0, |all| all.bytes_before);
                 self.bytes_read = bytes_before + file.bytes_read();
-                if self.sorter.stats.packets.is_multiple_of(OFTEN) {
+                if self.stats().packets.is_multiple_of(OFTEN) {
                     if let Some(report) = &mut self.on_progress {
                         report(self.bytes_read);
                     }
@@ -322,7 +304,9 @@ impl Capture {
                     self.file = file;
                     return Ok(true);
                 }
-                Err(CaptureError::NotACapture { .. }) => directory.pass_over(),
+                Err(CaptureError::NotACapture { .. }) => {
+                    self.sorter.passed_over.add_file(directory.current_name());
+                }
                 Err(error) => {
                     directory.captures += 1;
                     return Err(self.in_directory(error));
@@ -336,7 +320,7 @@ impl Capture {
         directory.captures = 1;
         Err(CaptureError::NoCapture {
             path: directory.path.clone(),
-            files: directory.others,
+            files: self.sorter.passed_over.files,
             directories: directory.directories,
         })
     }
@@ -394,9 +378,9 @@ fn unless_stopped(
 impl Sorter {
     /// Counts a packet; the sender of its datagram if it is to be handed out.
     fn take(&mut self, captured: &Captured<'_>) -> Option<SocketAddr> {
-        self.stats.packets += 1;
+        self.passed_over.stats.packets += 1;
         let Captured::Packet { link, time, data } = *captured else {
-            self.stats.malformed += 1;
+            self.passed_over.stats.malformed += 1;
             return None;
         };
         let time = time.filter(|time| *time <= LATEST);
@@ -408,7 +392,7 @@ impl Sorter {
         let found = search.packet(link, data);
         let source = self.sort(&mut search, found);
         if system_time.is_none() {
-            self.stats.untimed += u64::from(source.is_some());
+            self.passed_over.stats.untimed += u64::from(source.is_some());
         }
         source
     }
@@ -420,37 +404,38 @@ impl Sorter {
             Ok(Found::Udp(udp))
                 if self.port == Port::Any || self.port == Port::To(udp.destination_port) =>
             {
-                self.stats.datagrams += 1;
-                self.stats.cut += u64::from(udp.is_cut);
+                self.passed_over.stats.datagrams += 1;
+                self.passed_over.stats.cut += u64::from(udp.is_cut);
                 if let Some(protocol) = OtherProtocol::detect(udp.payload) {
-                    self.stats.protocols.add(protocol, 1);
+                    self.passed_over.protocols.add(protocol, 1);
                 }
                 self.datagram.clear();
                 self.datagram.extend_from_slice(udp.payload);
                 return Some(udp.source);
             }
             Ok(Found::Udp(udp)) => {
-                self.stats.other_ports += 1;
-                self.stats.ports.add(udp.destination_port, 1);
+                self.passed_over.stats.other_ports += 1;
+                self.passed_over.ports.add(udp.destination_port, 1);
             }
             Ok(Found::Fragment(fragment)) => {
                 let now = self.time.duration_since(SystemTime::UNIX_EPOCH);
                 match self.reassembly.insert(&fragment, now.unwrap_or_default()) {
-                    Outcome::Waiting | Outcome::Rejected => self.stats.fragments += 1,
+                    Outcome::Waiting | Outcome::Rejected => self.passed_over.stats.fragments += 1,
                     Outcome::Duplicate => {
-                        self.stats.fragments += 1;
-                        self.stats.duplicates += 1;
+                        self.passed_over.stats.fragments += 1;
+                        self.passed_over.duplicates += 1;
                     }
                     Outcome::Complete(whole) => {
                         let before = whole.fragments.saturating_sub(1);
-                        self.stats.fragments = self.stats.fragments.saturating_sub(before);
-                        self.stats.reassembled += before;
+                        self.passed_over.stats.fragments =
+                            self.passed_over.stats.fragments.saturating_sub(before);
+                        self.passed_over.stats.reassembled += before;
                         let found = search.payload(whole.protocol, whole.source, &whole.payload);
                         return self.sort(search, found);
                     }
                 }
             }
-            Err(other) => self.stats.count(other),
+            Err(other) => self.passed_over.count(other),
         }
         None
     }

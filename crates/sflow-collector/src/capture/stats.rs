@@ -10,6 +10,9 @@ use crate::OtherProtocol;
 /// Values that are counted apart.
 const MOST_VALUES: usize = 8;
 
+/// Names of files that are not captures: so many are kept.
+const MOST_NAMES: usize = 4;
+
 /// How often each of a few values occurred: the first eight are counted apart, all others
 /// together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,9 +77,6 @@ impl<T: Copy + PartialEq> AddAssign for Tally<T> {
 /// What a capture contained, by kind: every packet is counted in [`packets`](Self::packets) and
 /// in one of `datagrams`, `reassembled`, `other_ports`, `fragments`, `not_udp`, `malformed`,
 /// `unknown_link` and `too_deep`.
-///
-/// Its text is the summary of what was passed over, such as `passed over 3 of 10 packets: 2 to
-/// UDP port 9995, 1 not UDP over IP`, and is empty if that is nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CaptureStats {
     /// Packets of any kind.
@@ -89,24 +89,13 @@ pub struct CaptureStats {
     /// Of these, those that the capture has no time for, or one after the year 2554: they get
     /// that of the packet before.
     pub untimed: u64,
-    /// Of these, those of other protocols than sFlow version 5.
-    pub protocols: Tally<OtherProtocol>,
     /// Fragments of IP packets that became complete with a later packet, which is counted by
     /// what it completed.
     pub reassembled: u64,
     /// Datagrams to other ports.
     pub other_ports: u64,
-    /// These ports.
-    pub ports: Tally<u16>,
     /// Fragments of IP packets that are not part of a complete one.
     pub fragments: u64,
-    /// IP packets of which fragments are missing: not in the capture, cut by its snap length,
-    /// more than 30 s apart, or too many at once.
-    pub incomplete: u64,
-    /// IP packets that were rejected because their fragments overlap or contradict each other.
-    pub overlapping: u64,
-    /// Of the fragments, those that repeat another one.
-    pub duplicates: u64,
     /// Packets that are not UDP over IP.
     pub not_udp: u64,
     /// Packets whose headers contradict themselves or are cut off, and those that the file
@@ -114,8 +103,6 @@ pub struct CaptureStats {
     pub malformed: u64,
     /// Packets of a link layer that is not supported.
     pub unknown_link: u64,
-    /// The numbers of these link layers, as in the file.
-    pub links: Tally<u32>,
     /// Packets with more than 32 headers around each other.
     pub too_deep: u64,
 }
@@ -130,23 +117,6 @@ impl CaptureStats {
             + self.unknown_link
             + self.too_deep
     }
-
-    /// The name of a link layer, by its number in capture files.
-    pub fn link_name(number: u32) -> Option<&'static str> {
-        link_name(number)
-    }
-
-    pub(super) fn count(&mut self, other: Other) {
-        match other {
-            Other::LinkType(number) => {
-                self.unknown_link += 1;
-                self.links.add(number, 1);
-            }
-            Other::Malformed => self.malformed += 1,
-            Other::NotUdp => self.not_udp += 1,
-            Other::TooDeep => self.too_deep += 1,
-        }
-    }
 }
 
 impl AddAssign for CaptureStats {
@@ -155,28 +125,101 @@ impl AddAssign for CaptureStats {
         self.datagrams += other.datagrams;
         self.cut += other.cut;
         self.untimed += other.untimed;
-        self.protocols += other.protocols;
         self.reassembled += other.reassembled;
         self.other_ports += other.other_ports;
-        self.ports += other.ports;
         self.fragments += other.fragments;
-        self.incomplete += other.incomplete;
-        self.overlapping += other.overlapping;
-        self.duplicates += other.duplicates;
         self.not_udp += other.not_udp;
         self.malformed += other.malformed;
         self.unknown_link += other.unknown_link;
-        self.links += other.links;
         self.too_deep += other.too_deep;
     }
 }
 
-impl fmt::Display for CaptureStats {
+/// What was passed over in a capture, and why.
+///
+/// Its text is one sentence for users, such as `passed over 3 of 10 packets: 2 to UDP port 9995,
+/// 1 not UDP over IP`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PassedOver {
+    /// Packets by kind.
+    pub stats: CaptureStats,
+    /// The ports of datagrams to other ports.
+    pub ports: Tally<u16>,
+    /// The numbers of link layers that are not supported, as in the file.
+    pub links: Tally<u32>,
+    /// The protocols of datagrams that were handed out and are not sFlow version 5.
+    pub protocols: Tally<OtherProtocol>,
+    /// IP packets of which fragments are missing: not in the capture, cut by its snap length,
+    /// more than 30 s apart, or too many at once.
+    pub incomplete: u64,
+    /// IP packets that were rejected because their fragments overlap or contradict each other.
+    pub overlapping: u64,
+    /// Of the fragments, those that repeat another one.
+    pub duplicates: u64,
+    /// Files of a directory that are not captures.
+    pub files: u64,
+    /// The names of the first of these files.
+    pub file_names: Vec<String>,
+}
+
+impl PassedOver {
+    /// Whether nothing was passed over, and all datagrams are whole and sFlow version 5.
+    pub fn is_empty(&self) -> bool {
+        self.stats.passed_over() == 0
+            && self.stats.cut == 0
+            && self.protocols.total() == 0
+            && self.files == 0
+    }
+
+    /// The name of a link layer, by its number in capture files; `None` if it is unknown.
+    pub fn link_name(number: u32) -> Option<&'static str> {
+        link_name(number)
+    }
+
+    pub(super) fn count(&mut self, other: Other) {
+        match other {
+            Other::LinkType(number) => {
+                self.stats.unknown_link += 1;
+                self.links.add(number, 1);
+            }
+            Other::Malformed => self.stats.malformed += 1,
+            Other::NotUdp => self.stats.not_udp += 1,
+            Other::TooDeep => self.stats.too_deep += 1,
+        }
+    }
+
+    /// Records a file that is not a capture.
+    pub(super) fn add_file(&mut self, name: String) {
+        self.files += 1;
+        if self.file_names.len() < MOST_NAMES {
+            self.file_names.push(name);
+        }
+    }
+}
+
+impl AddAssign for PassedOver {
+    fn add_assign(&mut self, other: Self) {
+        self.stats += other.stats;
+        self.ports += other.ports;
+        self.links += other.links;
+        self.protocols += other.protocols;
+        self.incomplete += other.incomplete;
+        self.overlapping += other.overlapping;
+        self.duplicates += other.duplicates;
+        self.files += other.files;
+        self.file_names.extend(other.file_names);
+        self.file_names.truncate(MOST_NAMES);
+    }
+}
+
+impl fmt::Display for PassedOver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stats = &self.stats;
         let mut sentence = Sentence { f, parts: 0 };
-        if self.passed_over() > 0 {
-            let (passed_over, packets) = (Count(self.passed_over()), Count(self.packets));
-            let what = plural(self.packets, "packet", "packets");
+        if stats.passed_over() > 0 {
+            let (passed_over, packets) = (Count(stats.passed_over()), Count(stats.packets));
+            let what = plural(stats.packets, "packet", "packets");
             write!(
                 sentence.f,
                 "passed over {passed_over} of {packets} {what}: "
@@ -193,11 +236,10 @@ impl fmt::Display for CaptureStats {
         }
         let further = format_args!("of further unsupported link layers");
         sentence.part(self.links.others(), further)?;
-        if self.fragments > 0 {
-            let what = plural(self.fragments, "fragment", "fragments");
-            sentence.part(self.fragments, format_args!("IP {what}"))?;
-            let mut detail = " (";
-            for (count, one, several) in [
+        if stats.fragments > 0 {
+            let what = plural(stats.fragments, "fragment", "fragments");
+            sentence.part(stats.fragments, format_args!("IP {what}"))?;
+            let details = [
                 (self.incomplete, "incomplete packet", "incomplete packets"),
                 (
                     self.overlapping,
@@ -205,35 +247,33 @@ impl fmt::Display for CaptureStats {
                     "packets with overlapping fragments",
                 ),
                 (self.duplicates, "duplicate", "duplicates"),
-            ] {
-                if count > 0 {
-                    let what = plural(count, one, several);
-                    write!(sentence.f, "{detail}{} {what}", Count(count))?;
-                    detail = ", ";
-                }
+            ];
+            let mut before = " (";
+            for (count, one, several) in details.into_iter().filter(|detail| detail.0 > 0) {
+                let what = plural(count, one, several);
+                write!(sentence.f, "{before}{} {what}", Count(count))?;
+                before = ", ";
             }
-            if detail == ", " {
+            if before == ", " {
                 sentence.f.write_char(')')?;
             }
         }
-        sentence.part(self.not_udp, format_args!("not UDP over IP"))?;
+        sentence.part(stats.not_udp, format_args!("not UDP over IP"))?;
         let malformed = format_args!("malformed or cut within the headers");
-        sentence.part(self.malformed, malformed)?;
+        sentence.part(stats.malformed, malformed)?;
         let too_deep = format_args!("with more than {MOST_HEADERS} headers");
-        sentence.part(self.too_deep, too_deep)?;
-        if self.cut > 0 {
-            sentence.next_sentence()?;
-            let (cut, all) = (Count(self.cut), Count(self.datagrams));
-            let what = plural(self.datagrams, "datagram", "datagrams");
-            write!(
-                sentence.f,
-                "{cut} of {all} {what} cut by the capture's snap length"
-            )?;
+        sentence.part(stats.too_deep, too_deep)?;
+        if stats.cut > 0 {
+            sentence.next_clause()?;
+            let (cut, all) = (Count(stats.cut), Count(stats.datagrams));
+            let what = plural(stats.datagrams, "datagram", "datagrams");
+            let why = "cut by the snap length of the capture";
+            write!(sentence.f, "{cut} of {all} {what} {why}")?;
         }
         if self.protocols.total() > 0 {
-            sentence.next_sentence()?;
-            let (others, all) = (Count(self.protocols.total()), Count(self.datagrams));
-            let what = plural(self.datagrams, "datagram", "datagrams");
+            sentence.next_clause()?;
+            let (others, all) = (Count(self.protocols.total()), Count(stats.datagrams));
+            let what = plural(stats.datagrams, "datagram", "datagrams");
             write!(sentence.f, "{others} of {all} {what} not sFlow 5: ")?;
             sentence.parts = 0;
             for (protocol, count) in self.protocols.iter() {
@@ -243,6 +283,18 @@ impl fmt::Display for CaptureStats {
                 self.protocols.others(),
                 format_args!("of further protocols"),
             )?;
+        }
+        if self.files > 0 {
+            sentence.next_clause()?;
+            let what = plural(
+                self.files,
+                "file is not a capture",
+                "files are not captures",
+            );
+            let names = self.file_names.join(", ");
+            let is_all = self.files == self.file_names.len() as u64;
+            let more = if is_all { "" } else { ", …" };
+            write!(sentence.f, "{} {what}: {names}{more}", Count(self.files))?;
         }
         Ok(())
     }
@@ -264,7 +316,7 @@ impl Sentence<'_, '_> {
         write!(self.f, "{comma}{} {what}", Count(count))
     }
 
-    fn next_sentence(&mut self) -> fmt::Result {
+    fn next_clause(&mut self) -> fmt::Result {
         let semicolon = if self.parts > 0 { "; " } else { "" };
         self.parts += 1;
         self.f.write_str(semicolon)
@@ -297,38 +349,46 @@ mod tests {
 
     #[test]
     fn summary_lists_each_cause_with_its_numbers() {
-        let mut stats = CaptureStats::default();
-        assert_eq!(stats.to_string(), "");
-        stats.packets = 1;
-        stats.other_ports = 1;
-        stats.ports.add(9995, 1);
+        let mut passed_over = PassedOver::default();
+        assert!(passed_over.is_empty());
+        assert_eq!(passed_over.to_string(), "");
+        passed_over.stats.packets = 1;
+        passed_over.stats.other_ports = 1;
+        passed_over.ports.add(9995, 1);
         assert_eq!(
-            stats.to_string(),
+            passed_over.to_string(),
             "passed over 1 of 1 packet: 1 to UDP port 9995"
         );
-        stats.packets = 1_234_567;
-        stats.datagrams = 10;
-        stats.unknown_link = 1000;
-        stats.links.add(147, 999);
-        stats.links.add(4711, 1);
-        stats.fragments = 4;
-        stats.incomplete = 2;
-        stats.duplicates = 1;
-        stats.not_udp = 3;
-        stats.malformed = 1;
-        stats.too_deep = 1;
-        stats.cut = 2;
-        stats.protocols.add(OtherProtocol::NetFlow(9), 4);
-        stats.protocols.add(OtherProtocol::SFlow(4), 1);
+        passed_over.stats = CaptureStats {
+            packets: 1_234_567,
+            datagrams: 10,
+            cut: 2,
+            untimed: 0,
+            reassembled: 7,
+            other_ports: 1,
+            fragments: 4,
+            not_udp: 3,
+            malformed: 1,
+            unknown_link: 1000,
+            too_deep: 1,
+        };
+        passed_over.links.add(147, 999);
+        passed_over.links.add(4711, 1);
+        passed_over.incomplete = 2;
+        passed_over.duplicates = 1;
+        passed_over.protocols.add(OtherProtocol::NetFlow(9), 4);
+        passed_over.protocols.add(OtherProtocol::SFlow(4), 1);
+        passed_over.add_file("README.md".to_owned());
         assert_eq!(
-            stats.to_string(),
+            passed_over.to_string(),
             "passed over 1,010 of 1,234,567 packets: 1 to UDP port 9995, \
              999 of unsupported link layer 147 (reserved for private use), \
              1 of unsupported link layer 4711 (unknown), \
              4 IP fragments (2 incomplete packets, 1 duplicate), 3 not UDP over IP, \
              1 malformed or cut within the headers, 1 with more than 32 headers; \
-             2 of 10 datagrams cut by the capture's snap length; \
-             5 of 10 datagrams not sFlow 5: 4 NetFlow 9, 1 sFlow 4"
+             2 of 10 datagrams cut by the snap length of the capture; \
+             5 of 10 datagrams not sFlow 5: 4 NetFlow 9, 1 sFlow 4; \
+             1 file is not a capture: README.md"
         );
     }
 
