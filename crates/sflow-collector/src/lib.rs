@@ -9,7 +9,9 @@ mod udp;
 use std::net::SocketAddr;
 use std::time::SystemTime;
 
-pub use capture::{Capture, CaptureError, CaptureStats, Damage, PassedOver, Port, Tally};
+pub use capture::{
+    Capture, CaptureError, CaptureStats, Damage, InvalidPort, PassedOver, Port, Tally,
+};
 pub use pace::{InvalidSpeed, Pace};
 pub use protocol::OtherProtocol;
 pub use ticks::Ticks;

@@ -60,10 +60,11 @@ impl Directory {
         Some(&self.current)
     }
 
-    /// The name of the current file.
+    /// The name of the current file, without control characters.
     pub(super) fn current_name(&self) -> String {
         let name = self.current.file_name().unwrap_or_default();
-        name.to_string_lossy().into_owned()
+        let name = name.to_string_lossy();
+        name.replace(char::is_control, "\u{fffd}")
     }
 }
 

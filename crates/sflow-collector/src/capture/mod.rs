@@ -19,9 +19,12 @@ use std::fs;
 use std::io::Read;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
+
+use thiserror::Error;
 
 use self::directory::Directory;
 pub use self::error::{CaptureError, Damage};
@@ -44,6 +47,23 @@ pub enum Port {
 impl Default for Port {
     fn default() -> Self {
         Self::To(SFLOW_PORT)
+    }
+}
+
+/// A text that is neither a port nor `any`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("give a number from 0 to 65535, or `any`")]
+pub struct InvalidPort;
+
+/// A number, or `any`.
+impl FromStr for Port {
+    type Err = InvalidPort;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPort> {
+        match text {
+            "any" => Ok(Self::Any),
+            _ => text.parse().map(Self::To).map_err(|_| InvalidPort),
+        }
     }
 }
 

@@ -56,6 +56,17 @@ impl<T: Copy + PartialEq> Tally<T> {
     }
 }
 
+/// The values with their counts in front: `4 NetFlow 9, 1 sFlow 4`.
+impl<T: Copy + PartialEq + fmt::Display> fmt::Display for Tally<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut sentence = Sentence { f, parts: 0 };
+        for (value, count) in self.iter() {
+            sentence.part(count, format_args!("{value}"))?;
+        }
+        sentence.part(self.others, format_args!("others"))
+    }
+}
+
 impl<T> Default for Tally<T> {
     fn default() -> Self {
         Self {
@@ -275,14 +286,7 @@ impl fmt::Display for PassedOver {
             let (others, all) = (Count(self.protocols.total()), Count(stats.datagrams));
             let what = plural(stats.datagrams, "datagram", "datagrams");
             write!(sentence.f, "{others} of {all} {what} not sFlow 5: ")?;
-            sentence.parts = 0;
-            for (protocol, count) in self.protocols.iter() {
-                sentence.part(count, format_args!("{protocol}"))?;
-            }
-            sentence.part(
-                self.protocols.others(),
-                format_args!("of further protocols"),
-            )?;
+            write!(sentence.f, "{}", self.protocols)?;
         }
         if self.files > 0 {
             sentence.next_clause()?;
