@@ -129,6 +129,8 @@ impl Outcome {
             not_udp,
             malformed,
             unknown_link,
+            reassembled,
+            too_deep,
         } = self.stats;
         let kinds = [
             datagrams,
@@ -137,6 +139,8 @@ impl Outcome {
             not_udp,
             malformed,
             unknown_link,
+            reassembled,
+            too_deep,
         ];
         let sum = kinds.iter().sum::<u64>();
         assert_eq!(packets, sum, "every packet is one of a kind");

@@ -109,7 +109,7 @@ fn members_and_frames_follow_each_other() {
 }
 
 #[test]
-fn compressed_file_that_is_cut_off_yields_what_it_has_and_says_so() {
+fn compressed_file_that_is_cut_off_yields_its_start_and_one_error() {
     for (name, compress) in FORMATS {
         let whole = compress(&file(50));
         for length in (4..whole.len()).step_by(3) {
@@ -171,7 +171,7 @@ fn wrong_bytes_in_a_compressed_file_are_no_panic() {
 
 /// Much more content than the file has bytes: the buffer stays bounded.
 #[test]
-fn decompression_bombs_take_bounded_memory() {
+fn decompression_bomb_is_read_in_bounded_memory() {
     let order = Order::Little;
     let start = [
         pcapng(order, 101, &[&ipv4(PAYLOAD)]),
@@ -279,7 +279,7 @@ fn files_of_the_usual_programs_are_read() {
 fn progress_of_a_compressed_file_is_in_its_own_bytes() {
     let directory = tempfile::tempdir().unwrap();
     for (name, compress) in FORMATS {
-        // The name says something else.
+        // The extension is another one.
         let path = directory.path().join("x.txt");
         fs::write(&path, compress(&file(5000))).unwrap();
         let mut capture = Capture::open(&path).unwrap();

@@ -365,7 +365,7 @@ fn tunnels() -> Vec<Case> {
             ),
         ),
     ];
-    // Where the label says nothing, a frame that begins like IP is a frame still.
+    // A frame without a control word may begin like an IP packet.
     for first in [0x02, 0x40, 0x45, 0x60, 0x1c] {
         let mut frame = inner.clone();
         frame[0] = first;
@@ -640,7 +640,7 @@ fn nesting_ends_at_the_bound() {
     assert_eq!(stats.too_deep, 1);
 }
 
-/// What an ICMP error quotes was not received by anybody.
+/// The datagram that an ICMP error quotes was not delivered.
 #[test]
 fn datagram_quoted_by_icmp_is_not_found() {
     let packet = outer4(1, &joined(&[&[3, 3, 0, 0, 0, 0, 0, 0], &ipv4(PAYLOAD)]));
@@ -687,7 +687,8 @@ fn unsupported_link_layers_are_named() {
     }
 }
 
-/// Every case, cut at every byte and with every byte changed, is no panic and costs no other.
+/// Every case, cut at every byte and with every byte changed: no panic, and the next packet is
+/// found.
 #[test]
 fn damaged_encapsulations_cost_no_other_packet() {
     let good = ethernet(&[], 0x0800, &ipv4(PAYLOAD));

@@ -229,7 +229,7 @@ fn overlapping_fragments_reject_the_datagram() {
                 ],
             ),
             (
-                "a length that is no multiple of 8",
+                "a length that is not a multiple of 8",
                 vec![
                     make(7, 0, true, &whole[..595]),
                     make(7, 592, false, &whole[592..]),

@@ -99,8 +99,12 @@ impl Run {
                 0 => String::new(),
                 _ => format!(": {protocols}"),
             };
+            let what = match malformed {
+                1 => "datagram was",
+                _ => "datagrams were",
+            };
             complain(&format_args!(
-                "{malformed} datagrams were not sFlow version 5{names}"
+                "{malformed} {what} not sFlow version 5{names}"
             ));
         }
         if last.is_some() && self.prometheus.is_some() && is_all_read {

@@ -282,9 +282,11 @@ impl Cli {
                 0 => String::new(),
                 _ => format!(": {protocols}"),
             };
-            complain(&format!(
-                "{malformed} datagrams were not sFlow version 5{names}"
-            ));
+            let what = match malformed {
+                1 => "datagram was",
+                _ => "datagrams were",
+            };
+            complain(&format!("{malformed} {what} not sFlow version 5{names}"));
         }
         match (self.matrix, self.json) {
             (true, true) => {

@@ -204,8 +204,8 @@ impl Read for Checked {
 
 fn too_large() -> io::Error {
     let most = MOST_MEMORY >> 20;
-    let words = format!("it needs more than {most} MiB of memory; decompress it first");
-    io::Error::new(io::ErrorKind::OutOfMemory, words)
+    let message = format!("it needs more than {most} MiB of memory; decompress it first");
+    io::Error::new(io::ErrorKind::OutOfMemory, message)
 }
 
 /// The frames of zstd and LZ4, one after the other.
@@ -257,8 +257,8 @@ impl Frames {
                     return Ok(Some(Frame::Lz4(Box::new(decoder))));
                 }
                 _ => {
-                    let words = "something else follows the compressed data";
-                    return Err(io::Error::new(io::ErrorKind::InvalidData, words));
+                    let message = "something else follows the compressed data";
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, message));
                 }
             }
         }
@@ -285,8 +285,8 @@ impl Read for Frames {
                     }
                     let stated = decoder.decoder.get_checksum_from_data();
                     if stated.is_some() && stated != decoder.decoder.get_calculated_checksum() {
-                        let words = "the checksum of the data is wrong";
-                        return Err(io::Error::new(io::ErrorKind::InvalidData, words));
+                        let message = "the checksum of the data is wrong";
+                        return Err(io::Error::new(io::ErrorKind::InvalidData, message));
                     }
                     Frame::Start(decoder.into_inner())
                 }
@@ -296,7 +296,7 @@ impl Read for Frames {
                         self.state = Frame::Lz4(decoder);
                         return Ok(length);
                     }
-                    // The end of the file where a block should be is none of the frame.
+                    // The decoder takes the end of the file for the end of the frame.
                     if decoder.get_ref().has_ended() {
                         return Err(io::ErrorKind::UnexpectedEof.into());
                     }

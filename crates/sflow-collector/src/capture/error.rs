@@ -48,7 +48,7 @@ pub enum CaptureError {
         format: &'static str,
         /// Bytes of the decompressed capture before that place.
         offset: u64,
-        /// What is wrong.
+        /// The decoder's error.
         error: io::Error,
     },
     /// A directory does not contain a capture.
@@ -66,7 +66,7 @@ pub enum CaptureError {
     InDirectory {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The error in the file.
         error: Box<CaptureError>,
     },
     /// Reading failed.

@@ -206,7 +206,8 @@ impl Capture {
     /// # Errors
     ///
     /// If the file is broken or cut off here, once; after that it has ended, or the next file of
-    /// the directory follows. A single packet that is broken is none: it is counted, and the next
+    /// the directory follows. A single packet
+    /// that is broken is not an error: it is counted, and the next
     /// one follows.
     #[allow(
         clippy::should_implement_trait,
@@ -273,7 +274,7 @@ impl Capture {
                         };
                     }
                 };
-                let source = self.sorter.take(&captured);
+                let source = self.sorter.classify(&captured);
                 let bytes_before = self.directory.as_ref().map_or(0, |all| all.bytes_before);
                 self.bytes_read = bytes_before + file.bytes_read();
                 if self.stats().packets.is_multiple_of(OFTEN) {
@@ -312,7 +313,7 @@ impl Capture {
         }
     }
 
-    /// Opens the next capture of the directory; `false` if there is none.
+    /// Opens the next capture of the directory; `false` at the end.
     fn open_next(&mut self) -> Result<bool, CaptureError> {
         let Some(directory) = &mut self.directory else {
             return Ok(false);
@@ -397,7 +398,7 @@ fn unless_stopped(
 
 impl Sorter {
     /// Counts a packet; the sender of its datagram if it is to be handed out.
-    fn take(&mut self, captured: &Captured<'_>) -> Option<SocketAddr> {
+    fn classify(&mut self, captured: &Captured<'_>) -> Option<SocketAddr> {
         self.passed_over.stats.packets += 1;
         let Captured::Packet { link, time, data } = *captured else {
             self.passed_over.stats.malformed += 1;

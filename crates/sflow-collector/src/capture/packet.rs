@@ -6,7 +6,7 @@ use super::Port;
 use super::reassembly::{Fragment, PacketId};
 
 /// Headers of a packet that are looked at: each link layer, tag, label and tunnel is one, and
-/// each attempt where a header does not say what follows it.
+/// each attempt where the kind of the next header is unknown.
 pub(super) const MOST_HEADERS: u8 = 32;
 
 const UDP_HEADER: usize = 8;
@@ -48,13 +48,13 @@ type Result<'a> = std::result::Result<Found<'a>, Other>;
 enum Layer {
     Link(u32),
     Ethernet,
-    /// What an EtherType says.
+    /// The protocol with this EtherType.
     EtherType(u16),
     /// IEEE 802.2.
     Llc,
     /// IPv4 or IPv6.
     Ip,
-    /// The same, if its checksum or length agree, where nothing says that it is IP.
+    /// The same, if its checksum agrees, where no header identifies it.
     ProbablyIp,
     Mpls,
     Ppp,
@@ -240,7 +240,7 @@ impl Search {
         if !is_bottom {
             return self.layer(Layer::Mpls, rest);
         }
-        // Labels do not say what follows them (RFC 4928): IP, or a frame, perhaps behind a
+        // Labels do not identify their payload (RFC 4928): IP, or a frame, perhaps behind a
         // control word that begins with zero.
         match byte(rest, 0)? >> 4 {
             4 | 6 => self.any(&[(Layer::ProbablyIp, 0), (Layer::Ethernet, 0)], rest),
@@ -486,9 +486,9 @@ impl Search {
     /// Searches a tunnel that uses this UDP port, if any does.
     fn tunnel<'a>(&mut self, port: u16, data: &'a [u8]) -> Option<Result<'a>> {
         let (layer, at) = match (port, data) {
-            // VXLAN, also at the port that Linux used first. The flag says that it has a number.
+            // VXLAN, also at the port that Linux used first. The flag marks a valid number.
             (4789 | 8472, [flags, ..]) if flags & 0x08 != 0 => (Layer::Ethernet, 8),
-            // VXLAN with the kind of its content, if the flag says that.
+            // VXLAN with the protocol of its content, if the flag is set.
             (4790, &[flags, _, _, next, ..]) => match flags & 0x04 {
                 0 => (Layer::Ethernet, 8),
                 _ => (next_protocol(next).ok()?, 8),

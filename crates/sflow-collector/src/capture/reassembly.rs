@@ -153,7 +153,7 @@ impl Reassembly {
         let index = match index {
             Some(index) => index,
             None => {
-                self.make_room(fragment.id, size, true);
+                self.evict(fragment.id, size, true);
                 self.packets.push_back(Pending::new(fragment.id, now));
                 self.packets.len() - 1
             }
@@ -184,7 +184,7 @@ impl Reassembly {
             }
         }
         let Some(protocol) = packet.complete() else {
-            self.make_room(fragment.id, 0, false);
+            self.evict(fragment.id, 0, false);
             return Outcome::Waiting;
         };
         let whole = Whole {
@@ -199,7 +199,7 @@ impl Reassembly {
 
     /// Gives up the oldest packets until the bounds hold, with so many more bytes and, perhaps,
     /// a new packet.
-    fn make_room(&mut self, id: PacketId, bytes: usize, is_new: bool) {
+    fn evict(&mut self, id: PacketId, bytes: usize, is_new: bool) {
         let packets = usize::from(is_new);
         loop {
             let of_source = |packet: &&Pending| packet.id.source == id.source;

@@ -143,7 +143,7 @@ impl Count {
         }
     }
 
-    /// What is not in the other tables, by cause.
+    /// Counts by cause of everything that is not in the other tables.
     fn beside(&self, out: &mut Vec<u8>) {
         let mut table = Table::new(&["beside", "count"], 1);
         let mut row = |label: String, count: u64| {
@@ -155,8 +155,8 @@ impl Count {
             row(format!("{protocol} datagrams"), count);
         }
         row("datagrams of further agents".to_owned(), self.beyond);
-        let no_room = "datagrams that the receive buffer had no room for";
-        row(no_room.to_owned(), self.kernel_drops);
+        let dropped = "datagrams that the receive buffer had no room for";
+        row(dropped.to_owned(), self.kernel_drops);
         let PassedOver { stats, .. } = &self.passed_over;
         let cut = "datagrams that the capture has not kept whole";
         row(cut.to_owned(), stats.cut);
