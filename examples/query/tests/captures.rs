@@ -72,18 +72,16 @@ fn directories_are_read_and_errors_name_the_file() {
         "{error}"
     );
     assert_eq!(exit, Some(1));
-    for (from, to) in [
-        ("capture-outer-gre", "1.pcap"),
-        ("capture-outer-vxlan", "2.pcap"),
-    ] {
-        fs::copy(format!("{REPORTED}/{from}.pcap"), folder.join(to)).unwrap();
-    }
-    let (answer, _, exit) = bytes(path, &[]);
-    assert!(answer.contains("11600.0"), "{answer}");
+    let from = format!("{REPORTED}/capture-fragments.pcap");
+    fs::copy(from, folder.join("1.pcap")).unwrap();
+    fs::write(folder.join("2.txt"), "notes").unwrap();
+    let (answer, error, exit) = bytes(path, &[]);
+    assert_eq!(error, "query: FILE: 1 file is not a capture: 2.txt\n");
+    assert!(answer.contains("354000.0"), "{answer}");
     assert_eq!(exit, Some(0));
     fs::write(folder.join("3.pcap.gz"), [0x1f, 0x8b, 8, 0, 0]).unwrap();
     let (answer, error, exit) = bytes(path, &[]);
-    assert!(answer.contains("11600.0"), "{answer}");
+    assert!(answer.contains("354000.0"), "{answer}");
     assert!(
         error.contains("3.pcap.gz: cannot decompress the gzip file"),
         "{error}"
