@@ -288,13 +288,20 @@ impl Cli {
             };
             complain(&format!("{malformed} {what} not sFlow version 5{names}"));
         }
-        match (self.matrix, self.json) {
+        let code = match (self.matrix, self.json) {
             (true, true) => {
                 let matrix = Matrix::new(&picture, once::SERVICES);
                 document(&MatrixDocument::new(&matrix, &model.status))
             }
             (false, true) => document(&Document::new(&picture, &model.status, false)),
             (_, false) => print(&once::text(&picture)),
+        }?;
+        match (&model.status.fault, path) {
+            (Some(fault), Some(path)) => {
+                complain(&format!("{}: {fault}", path.display()));
+                Ok(ExitCode::FAILURE)
+            }
+            _ => Ok(code),
         }
     }
 

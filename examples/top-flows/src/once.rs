@@ -41,7 +41,13 @@ pub fn run(
         Feed::Capture(mut capture) => {
             let ended = read(&mut capture, &mut model, question, is_over);
             model.status.passed_over = passed_over(&capture);
-            ended?;
+            // Everything before the place of the error is shown.
+            match ended {
+                Err(error) if model.status.datagrams > 0 => {
+                    model.status.fault = Some(format!("{error:#}"));
+                }
+                ended => ended?,
+            }
         }
         Feed::Socket(receiver) => {
             model.pass(timestamp(SystemTime::now()));

@@ -40,3 +40,19 @@ fn reported_captures_have_the_right_totals_or_their_cause() {
     let output = run(&["--once", "--json", folder]);
     assert!(text(&output.stdout).contains("\"passed_over\":\"passed over 1 of"));
 }
+
+/// What is before the place where a file is cut off is shown.
+#[test]
+fn capture_that_is_cut_off_is_shown_as_far_as_it_goes() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/reported");
+    let whole = std::fs::read(format!("{folder}/capture-outer-gre.pcap")).unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), [&whole[..], &whole[24..50]].concat()).unwrap();
+    let path = file.path().to_str().unwrap();
+    let output = run(&["--once", "--json", path]);
+    assert!(text(&output.stdout).contains("\"total\":5800.0"));
+    assert_eq!(output.status.code(), Some(1));
+    let error = text(&output.stderr);
+    let expected = format!("top-flows: {path}: the capture was cut off: it ends at byte");
+    assert!(error.contains(&expected), "{error}");
+}
