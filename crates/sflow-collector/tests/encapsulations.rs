@@ -47,8 +47,8 @@ fn joined(parts: &[&[u8]]) -> Vec<u8> {
 
 fn checksum(header: &mut [u8]) {
     header[10..12].fill(0);
-    let words = header.chunks_exact(2);
-    let mut sum: u32 = words
+    let pairs = header.chunks_exact(2);
+    let mut sum: u32 = pairs
         .map(|word| u32::from(word[0]) << 8 | u32::from(word[1]))
         .sum();
     while sum > 0xffff {

@@ -167,7 +167,7 @@ impl Read for Source {
     }
 }
 
-/// A decoder that is not asked again after an error, and whose errors say what to do.
+/// A decoder that ends after its first error. Errors include the remedy.
 struct Checked {
     decoder: Option<Box<dyn Read + Send>>,
     has_ended: Arc<AtomicBool>,
@@ -187,7 +187,7 @@ impl Read for Checked {
             self.decoder = None;
             match error.kind() {
                 io::ErrorKind::OutOfMemory => too_large(),
-                // What was expected behind the end is missing, whatever the decoder says.
+                // At the end of the file, every error means that more was expected.
                 kind if kind == io::ErrorKind::UnexpectedEof
                     || self.has_ended.load(Ordering::Relaxed) =>
                 {

@@ -41,7 +41,7 @@ fn reported_captures_have_the_right_totals_or_their_cause() {
     assert!(text(&output.stdout).contains("\"passed_over\":\"passed over 1 of"));
 }
 
-/// What is before the place where a file is cut off is shown.
+/// Datagrams before the place where a file is cut off are shown.
 #[test]
 fn capture_that_is_cut_off_is_shown_as_far_as_it_goes() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/reported");
