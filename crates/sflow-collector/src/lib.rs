@@ -2,14 +2,18 @@
 
 mod capture;
 mod pace;
+mod protocol;
 mod ticks;
 mod udp;
 
 use std::net::SocketAddr;
 use std::time::SystemTime;
 
-pub use capture::{Capture, CaptureError, CaptureStats, Damage, Port};
+pub use capture::{
+    Capture, CaptureError, CaptureStats, Damage, InvalidPort, PassedOver, Port, Tally,
+};
 pub use pace::{InvalidSpeed, Pace};
+pub use protocol::OtherProtocol;
 pub use ticks::Ticks;
 #[cfg(feature = "tokio")]
 pub use udp::AsyncUdpReceiver;

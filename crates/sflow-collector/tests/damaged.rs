@@ -307,6 +307,12 @@ fn what_is_no_capture_says_what_it_starts_with() {
             "not a capture file: it starts with 47 45 54 20; expected pcap or pcapng",
         ),
         (
+            b"PK\x03\x04\x14",
+            "not a capture file: it starts with 50 4b 03 04 (zip: unpack it first); \
+             expected pcap or pcapng",
+        ),
+        #[cfg(not(feature = "compressed"))]
+        (
             b"\x1f\x8b\x08\x00\x00",
             "not a capture file: it starts with 1f 8b 08 00 (gzip: unpack it first); \
              expected pcap or pcapng",

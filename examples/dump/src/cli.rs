@@ -25,7 +25,12 @@ use crate::view::View;
 #[command(group = ArgGroup::new("input").required(true).args(["files", "listen"]))]
 #[command(group = ArgGroup::new("view").args(["json", "count", "null"]))]
 pub(crate) struct Cli {
-    /// Captures, pcap or pcapng, one after the other; `-` is standard input.
+    /// Captures or directories of captures, one after the other; `-` is standard input.
+    ///
+    /// pcap and pcapng, also compressed with gzip, zstd, xz, bzip2 or LZ4 (recognised by content).
+    /// The files of a directory are read in the order of their names, in which numbers go by their
+    /// value; directories in it are not searched. sFlow is also found in tunnels and IP fragments;
+    /// packets that are passed over are counted by cause on standard error.
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
 
@@ -72,7 +77,13 @@ pub(crate) struct Cli {
     limit: Option<u64>,
 
     /// In captures, the UDP port that agents sent to; `any` takes all of them.
-    #[arg(short, long, value_name = "PORT", default_value = "6343", conflicts_with = "listen", value_parser = port)]
+    #[arg(
+        short,
+        long,
+        value_name = "PORT",
+        default_value = "6343",
+        conflicts_with = "listen"
+    )]
     port: Port,
 
     /// Exit with 3 if anything was malformed.
@@ -146,16 +157,6 @@ impl Cli {
                 ExitCode::FAILURE
             }
         }
-    }
-}
-
-fn port(text: &str) -> Result<Port, String> {
-    match text {
-        "any" => Ok(Port::Any),
-        _ => text
-            .parse()
-            .map(Port::To)
-            .map_err(|_| "give a number from 0 to 65535, or `any`".to_owned()),
     }
 }
 

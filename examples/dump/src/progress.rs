@@ -3,17 +3,14 @@
 use std::io::{self, IsTerminal as _};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use sflow_collector::Capture;
 
 /// Bytes of a file from which on it takes long enough.
 const LARGE: u64 = 64 << 20;
 
-/// Datagrams after which it is worth telling.
-const OFTEN: u32 = 1 << 12;
-
 /// A bar on standard error, for a large file, and where it disturbs nothing.
 pub(crate) struct Progress {
     bar: Option<ProgressBar>,
-    datagrams: u32,
 }
 
 impl Progress {
@@ -34,18 +31,14 @@ impl Progress {
             }
             bar.with_prefix(name.to_owned())
         });
-        Self { bar, datagrams: 0 }
+        Self { bar }
     }
 
-    /// After each datagram.
-    #[inline]
-    pub(crate) fn tell(&mut self, bytes_read: u64) {
-        if let Some(bar) = &self.bar {
-            self.datagrams += 1;
-            if self.datagrams == OFTEN {
-                self.datagrams = 0;
-                bar.set_position(bytes_read);
-            }
+    /// Shows how far a capture has been read, also where it contains no datagrams.
+    pub(crate) fn watch(&self, capture: Capture) -> Capture {
+        match self.bar.clone() {
+            Some(bar) => capture.on_progress(move |bytes_read| bar.set_position(bytes_read)),
+            None => capture,
         }
     }
 }

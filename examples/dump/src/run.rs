@@ -88,33 +88,48 @@ impl Run {
         Ok(())
     }
 
-    fn file(&mut self, path: &Path, mut capture: Capture) -> Result<(), Stopped> {
+    fn file(&mut self, path: &Path, capture: Capture) -> Result<(), Stopped> {
         let name = path.display().to_string();
-        let mut progress = Progress::new(&name, capture.file_size(), self.view.is_quiet());
+        let progress = Progress::new(&name, capture.file_size(), self.view.is_quiet());
+        let mut capture = progress.watch(capture);
         self.view.start();
-        let ended = loop {
+        loop {
             let next = match capture.next() {
                 Ok(Some(received)) => self.take(&received)?,
-                Ok(None) => break Ok(()),
-                Err(error) => break Err(error),
+                Ok(None) => break,
+                // Another file of a directory may follow.
+                Err(error) => {
+                    self.unreadable(path, &error)?;
+                    continue;
+                }
             };
             if next == Next::End || self.stop.is_requested() {
-                break Ok(());
+                break;
             }
-            progress.tell(capture.bytes_read());
             // The next datagram may be long in coming.
             if capture.file_size().is_none() && capture.is_drained() {
                 self.output.flush()?;
             }
-        };
+        }
         drop(progress);
+        self.passed_over(path, &capture)
+    }
+
+    /// Reports the packets of a capture that are not shown, and why.
+    fn passed_over(&mut self, path: &Path, capture: &Capture) -> Result<(), Stopped> {
+        let passed_over = capture.passed_over();
         if let View::Count(count) = &mut self.view {
-            count.passed_over(capture.stats());
+            count.passed_over(passed_over);
+        } else if !passed_over.is_empty() {
+            self.output.flush()?;
+            let ports = passed_over.ports.total();
+            let hint = match passed_over.stats.datagrams == 0 && ports > 0 {
+                true => " (--port PORT reads another port, --port any reads all)",
+                false => "",
+            };
+            complain(&format_args!("{}: {passed_over}{hint}", name(path)));
         }
-        match ended {
-            Ok(()) => Ok(()),
-            Err(error) => self.unreadable(path, &error),
-        }
+        Ok(())
     }
 
     /// Says what is wrong with a file, after what it said before.
@@ -122,9 +137,10 @@ impl Run {
         self.output.flush()?;
         self.findings.is_incomplete = true;
         match error {
-            CaptureError::Open { .. } => complain(&error),
-            _ if path == Path::new("-") => complain(&format_args!("standard input: {error}")),
-            _ => complain(&format_args!("{}: {error}", path.display())),
+            CaptureError::Open { .. }
+            | CaptureError::NoCapture { .. }
+            | CaptureError::InDirectory { .. } => complain(&error),
+            _ => complain(&format_args!("{}: {error}", name(path))),
         }
         Ok(())
     }
@@ -192,6 +208,13 @@ impl Run {
         }
         self.output.relieve()?;
         Ok(Next::Datagram)
+    }
+}
+
+fn name(path: &Path) -> String {
+    match path == Path::new("-") {
+        true => "standard input".to_owned(),
+        false => path.display().to_string(),
     }
 }
 

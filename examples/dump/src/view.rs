@@ -50,12 +50,12 @@ impl View {
         }
     }
 
-    /// For what is no datagram of sFlow.
+    /// For a datagram that is not sFlow version 5.
     pub(crate) fn refused(&mut self, received: &Received<'_>, error: &Error, out: &mut Vec<u8>) {
         match self {
             Self::Text => text::refused(received, error, out),
             Self::Json(json) => json.refused(received, error, out),
-            Self::Count(count) => count.refused(error),
+            Self::Count(count) => count.refused(received.bytes, error),
             Self::Speed(_) => {}
         }
     }

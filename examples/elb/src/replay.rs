@@ -72,6 +72,7 @@ pub async fn replay(
             Ok(Some(received)) => received,
             Ok(None) => break,
             Err(error) => {
+                report(path, &capture);
                 return Err(error).with_context(|| format!("{}", path.display()));
             }
         };
@@ -93,6 +94,7 @@ pub async fn replay(
             .balancer
             .receive(now, received.source, received.bytes);
     }
+    report(path, &capture);
     match (&mut player, ticks.next()) {
         (Some(player), Some(next)) => player.tick(timestamp(next), out).await,
         _ if stop.is_requested() => Ok(()),
@@ -101,6 +103,14 @@ pub async fn replay(
             path.display(),
             sflow_collector::SFLOW_PORT,
         ),
+    }
+}
+
+/// Logs the packets of a capture that were passed over, and why.
+fn report(path: &Path, capture: &Capture) {
+    let passed_over = capture.passed_over();
+    if !passed_over.is_empty() {
+        tracing::warn!("{}: {passed_over}", path.display());
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{ArgGroup, CommandFactory as _, Parser};
-use sflow_collector::listen_address;
+use sflow_collector::{Port, listen_address};
 use sflow_metrics::{FlowDefinition, Query};
 
 use crate::duration;
@@ -18,8 +18,9 @@ use crate::show::{self, View};
 
 /// Ask an sFlow stream a question: a capture, or what agents send to this machine.
 ///
-/// The question comes first, then the captures (pcap or pcapng, `-` is standard input). Times are
-/// those of the capture; with --listen, those of the world.
+/// The question comes first, then the captures: pcap or pcapng, also compressed with gzip, zstd,
+/// xz, bzip2 or LZ4, or directories of these; `-` is standard input. Times are those of the
+/// capture; with --listen, those of the world.
 #[derive(Debug, Parser)]
 #[command(version, arg_required_else_help = true, after_long_help = EXAMPLES)]
 #[command(group = ArgGroup::new("view").args(["flows", "entities", "agents", "metrics", "flow_keys"]))]
@@ -31,6 +32,15 @@ pub(crate) struct Cli {
     /// Receive from agents instead: on ADDRESS:PORT, or one of the two; 0.0.0.0:6343 if neither.
     #[arg(short, long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "0.0.0.0:6343", value_parser = listen_address)]
     listen: Option<SocketAddr>,
+
+    /// In captures, the UDP port that agents sent to; `any` takes all of them.
+    #[arg(
+        long,
+        value_name = "PORT",
+        default_value = "6343",
+        conflicts_with = "listen"
+    )]
+    port: Port,
 
     /// Answer every so often: 10s, 500ms, 5m. Of captures otherwise once, at their end.
     #[arg(short, long, value_name = "TIME", value_parser = duration::parse)]
@@ -166,7 +176,7 @@ impl Cli {
         let captures: Vec<PathBuf> = words.map(PathBuf::from).collect();
         let feed = match (self.listen, captures.is_empty()) {
             (Some(address), true) => Feed::Socket(address),
-            (None, false) => Feed::Captures(captures),
+            (None, false) => Feed::Captures(captures, self.port),
             (Some(_), false) => usage(
                 ErrorKind::ArgumentConflict,
                 "captures and --listen exclude each other",
@@ -179,7 +189,7 @@ impl Cli {
         // A socket has no end to answer at.
         let every = match feed {
             Feed::Socket(_) => Some(self.every.unwrap_or(Duration::from_secs(10))),
-            Feed::Captures(_) => self.every,
+            Feed::Captures(..) => self.every,
         };
         let query = match &view {
             Some(View::Answers(query)) => Some(query.clone()),
@@ -199,7 +209,10 @@ impl Cli {
         Ok(match run.run(&feed)? {
             Heard::Something => ExitCode::SUCCESS,
             Heard::Nothing => {
-                crate::run::complain(&"no datagram came: is the port right, are agents sending?");
+                if matches!(feed, Feed::Socket(_)) {
+                    let nothing = "no datagram came: is the port right, are agents sending?";
+                    crate::run::complain(&nothing);
+                }
                 ExitCode::FAILURE
             }
         })

@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
-use sflow_collector::{Capture, Received, SocketSettings, UdpReceiver};
+use sflow_collector::{Capture, CaptureError, Port, Received, SocketSettings, Tally, UdpReceiver};
 use stop::Stop;
 
 /// Captures, one after the other, or a socket.
 #[derive(Debug)]
 pub(crate) enum Feed {
-    /// Files; `-` is standard input.
-    Captures(Vec<PathBuf>),
+    /// Files or directories, `-` is standard input, and the port that agents sent to.
+    Captures(Vec<PathBuf>, Port),
     /// An address to receive on.
     Socket(SocketAddr),
 }
@@ -41,25 +41,13 @@ impl Feed {
         mut take: impl FnMut(Event<'_>) -> anyhow::Result<ControlFlow<()>>,
     ) -> anyhow::Result<ControlFlow<()>> {
         match self {
-            Self::Captures(paths) => {
+            Self::Captures(paths, port) => {
                 for path in paths {
-                    let mut capture = open(path, stop)?;
-                    loop {
-                        if stop.is_requested() {
-                            return Ok(ControlFlow::Break(()));
-                        }
-                        let received = capture
-                            .next()
-                            .with_context(|| format!("in {}", path.display()))?;
-                        let Some(received) = received else {
-                            if stop.is_requested() {
-                                return Ok(ControlFlow::Break(()));
-                            }
-                            break;
-                        };
-                        if take(Event::Datagram(received))?.is_break() {
-                            return Ok(ControlFlow::Break(()));
-                        }
+                    let mut capture = open(path, stop)?.with_port(*port);
+                    let ended = read(&mut capture, path, stop, &mut take);
+                    report(path, &capture, *port);
+                    if ended?.is_break() {
+                        return Ok(ControlFlow::Break(()));
                     }
                 }
             }
@@ -91,13 +79,60 @@ impl Feed {
     }
 }
 
+/// Hands on the datagrams of one capture.
+fn read(
+    capture: &mut Capture,
+    path: &Path,
+    stop: &Stop,
+    take: &mut impl FnMut(Event<'_>) -> anyhow::Result<ControlFlow<()>>,
+) -> anyhow::Result<ControlFlow<()>> {
+    while !stop.is_requested() {
+        let received = capture
+            .next()
+            .with_context(|| format!("in {}", path.display()))?;
+        let Some(received) = received else {
+            if stop.is_requested() {
+                break;
+            }
+            return Ok(ControlFlow::Continue(()));
+        };
+        if take(Event::Datagram(received))?.is_break() {
+            break;
+        }
+    }
+    Ok(ControlFlow::Break(()))
+}
+
+/// Reports the packets of a capture that were passed over, and why.
+fn report(path: &Path, capture: &Capture, port: Port) {
+    let mut passed_over = capture.passed_over();
+    // These are counted with those of a socket.
+    passed_over.protocols = Tally::default();
+    let path = path.display();
+    if !passed_over.is_empty() {
+        crate::run::complain(&format_args!("{path}: {passed_over}"));
+    }
+    if let (0, Port::To(port)) = (passed_over.stats.datagrams, port) {
+        let ports = passed_over.ports.total();
+        let hint = match ports > 0 {
+            true => "; --port PORT reads another port",
+            false => "",
+        };
+        let nothing = "no datagram to UDP port";
+        crate::run::complain(&format_args!("{path}: {nothing} {port}{hint}"));
+    }
+}
+
 fn open(path: &Path, stop: &Stop) -> anyhow::Result<Capture> {
-    let capture = if path == Path::new("-") {
-        Capture::stdin_until(stop.flag())
-    } else {
-        Capture::open_until(path, stop.flag())
-    };
-    Ok(capture?)
+    if path == Path::new("-") {
+        return Ok(Capture::stdin_until(stop.flag())?);
+    }
+    Capture::open_until(path, stop.flag()).map_err(|error| match error {
+        CaptureError::NotACapture { .. } | CaptureError::Decompress { .. } => {
+            anyhow::Error::new(error).context(format!("cannot read {}", path.display()))
+        }
+        error => error.into(),
+    })
 }
 
 /// Returns when the end is requested.

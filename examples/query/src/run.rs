@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
-use sflow_collector::Ticks;
+use sflow_collector::{OtherProtocol, Ticks};
 use sflow_metrics::{Config, Registry, Timestamp};
 use sflow_v5::Datagram;
 use stop::Stop;
@@ -73,7 +73,12 @@ impl Run {
                         let sender = received.source;
                         world.registry.ingest_from(world.now, sender, &datagram);
                     }
-                    Err(_) => world.malformed += 1,
+                    Err(_) => {
+                        world.malformed += 1;
+                        if let Some(protocol) = OtherProtocol::detect(received.bytes) {
+                            world.protocols.add(protocol, 1);
+                        }
+                    }
                 }
             }
             Ok(ControlFlow::Continue(()))
@@ -85,10 +90,21 @@ impl Run {
             let _: ControlFlow<()> = self.show(&shared, last, &mut out)?;
         }
         let is_all_read = ended?.is_continue();
-        let malformed = shared.lock().malformed;
+        let (malformed, protocols) = {
+            let world = shared.lock();
+            (world.malformed, world.protocols)
+        };
         if malformed > 0 {
+            let names = match protocols.total() {
+                0 => String::new(),
+                _ => format!(": {protocols}"),
+            };
+            let what = match malformed {
+                1 => "datagram was",
+                _ => "datagrams were",
+            };
             complain(&format_args!(
-                "{malformed} datagrams were not sFlow version 5"
+                "{malformed} {what} not sFlow version 5{names}"
             ));
         }
         if last.is_some() && self.prometheus.is_some() && is_all_read {

@@ -13,7 +13,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser};
 use serde::Serialize;
 
-use sflow_collector::listen_address;
+use sflow_collector::{Port, listen_address};
 use sflow_metrics::{FlowDefinition, FlowKey};
 use stop::Stop;
 use top_flows::feed::Feed;
@@ -27,9 +27,10 @@ use top_flows::web;
 
 /// Who sends how much to whom, now: the active flows, in the terminal and as a page.
 ///
-/// Without a capture it receives what agents send to this machine, on port 6343. A capture (pcap
-/// or pcapng, `-` is standard input) is played with its own clock. Everything can be changed
-/// while it runs: press ? there.
+/// Without a capture it receives what agents send to this machine, on port 6343. A capture is
+/// played with its own clock: pcap or pcapng, also compressed with gzip, zstd, xz, bzip2 or LZ4,
+/// or a directory of these; `-` is standard input. Everything can be changed while it runs:
+/// press ? there.
 #[derive(Debug, Parser)]
 #[command(version, after_long_help = EXAMPLES)]
 pub(crate) struct Cli {
@@ -40,6 +41,15 @@ pub(crate) struct Cli {
     /// Receive on ADDRESS:PORT, or one of the two; 0.0.0.0:6343 if neither.
     #[arg(short, long, value_name = "ADDRESS", value_parser = listen_address, conflicts_with = "capture")]
     listen: Option<SocketAddr>,
+
+    /// In a capture, the UDP port that agents sent to; `any` takes all of them.
+    #[arg(
+        long,
+        value_name = "PORT",
+        default_value = "6343",
+        conflicts_with = "listen"
+    )]
+    port: Port,
 
     /// Play the capture so many times as fast as it was recorded.
     #[arg(short, long, value_name = "FACTOR", default_value = "1", value_parser = speed, requires = "capture")]
@@ -177,7 +187,8 @@ impl Cli {
         let is_over = stop.flag();
         let feed = match &self.capture {
             Some(path) => Feed::open_until(path, stop.flag())
-                .with_context(|| format!("cannot play {}", path.display()))?,
+                .with_context(|| format!("cannot play {}", path.display()))?
+                .with_port(self.port),
             None => {
                 let any = SocketAddr::from(([0, 0, 0, 0], sflow_collector::SFLOW_PORT));
                 Feed::listen(self.listen.unwrap_or(any))?
@@ -249,21 +260,48 @@ impl Cli {
         let length = Duration::from_secs_f64(self.seconds);
         let path = self.capture.as_ref();
         let (model, picture) = once::run(feed, path, &asked, length, is_over)?;
+        if let Some(passed_over) = &model.status.passed_over {
+            complain(passed_over);
+        }
         let Some(picture) = picture.filter(|_| model.status.datagrams > 0) else {
-            complain("no datagram came: is the port right, are agents sending?");
+            match (&self.capture, self.port) {
+                (Some(path), Port::To(port)) => complain(&format!(
+                    "no datagram to UDP port {port} in {}; --port PORT reads another port",
+                    path.display()
+                )),
+                (Some(path), Port::Any) => {
+                    complain(&format!("no UDP datagram in {}", path.display()));
+                }
+                (None, _) => complain("no datagram came: is the port right, are agents sending?"),
+            }
             return Ok(ExitCode::FAILURE);
         };
         if model.status.malformed > 0 {
-            let malformed = model.status.malformed;
-            complain(&format!("{malformed} datagrams were not sFlow version 5"));
+            let (malformed, protocols) = (model.status.malformed, &model.status.protocols);
+            let names = match protocols.total() {
+                0 => String::new(),
+                _ => format!(": {protocols}"),
+            };
+            let what = match malformed {
+                1 => "datagram was",
+                _ => "datagrams were",
+            };
+            complain(&format!("{malformed} {what} not sFlow version 5{names}"));
         }
-        match (self.matrix, self.json) {
+        let code = match (self.matrix, self.json) {
             (true, true) => {
                 let matrix = Matrix::new(&picture, once::SERVICES);
                 document(&MatrixDocument::new(&matrix, &model.status))
             }
             (false, true) => document(&Document::new(&picture, &model.status, false)),
             (_, false) => print(&once::text(&picture)),
+        }?;
+        match (&model.status.fault, path) {
+            (Some(fault), Some(path)) => {
+                complain(&format!("{}: {fault}", path.display()));
+                Ok(ExitCode::FAILURE)
+            }
+            _ => Ok(code),
         }
     }
 
@@ -312,7 +350,11 @@ impl Cli {
         }
         is_over.store(true, std::sync::atomic::Ordering::Relaxed);
         fed.join().ok();
-        let fault = model.lock().status.fault.take();
+        let status = model.lock().status.clone();
+        if let Some(passed_over) = status.passed_over {
+            complain(&passed_over);
+        }
+        let fault = status.fault;
         match fault {
             Some(fault) => {
                 complain(&fault);

@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context as _;
-use sflow_collector::{Capture, Pace, Received, SocketSettings, UdpReceiver};
+use sflow_collector::{Capture, Pace, Port, Received, SocketSettings, Tally, UdpReceiver};
 use sflow_metrics::Timestamp;
 
 use crate::model::{Model, Shared};
@@ -40,7 +40,7 @@ impl Feed {
         Ok(Self::Socket(receiver))
     }
 
-    /// Reads a capture; `-` is standard input.
+    /// Reads a capture or a directory of captures; `-` is standard input.
     ///
     /// # Errors
     ///
@@ -60,6 +60,15 @@ impl Feed {
             false => Capture::open_until(path, is_over)?,
         };
         Ok(Self::Capture(Box::new(capture)))
+    }
+
+    /// Of a capture, reads the datagrams to this port.
+    #[must_use]
+    pub fn with_port(self, port: Port) -> Self {
+        match self {
+            Self::Capture(capture) => Self::Capture(Box::new(capture.with_port(port))),
+            socket @ Self::Socket(_) => socket,
+        }
     }
 
     /// What it is called.
@@ -93,7 +102,11 @@ impl Feed {
         let work = move || {
             let result = match self {
                 Self::Socket(receiver) => socket(receiver, &model, &is_over),
-                Self::Capture(capture) => replay(*capture, &model, &is_over),
+                Self::Capture(mut capture) => {
+                    let result = replay(&mut capture, &model, &is_over);
+                    model.lock().status.passed_over = passed_over(&capture);
+                    result
+                }
             };
             let status = &mut model.lock().status;
             status.has_ended = true;
@@ -102,6 +115,13 @@ impl Feed {
         let thread = thread::Builder::new().name("feed".to_owned());
         thread.spawn(work).context("cannot start a thread")
     }
+}
+
+/// What was passed over in a capture. Datagrams of other protocols are counted by the model.
+pub fn passed_over(capture: &Capture) -> Option<String> {
+    let mut passed_over = capture.passed_over();
+    passed_over.protocols = Tally::default();
+    (!passed_over.is_empty()).then(|| passed_over.to_string())
 }
 
 /// A datagram as the past keeps it.
@@ -174,7 +194,7 @@ impl Clock {
     }
 }
 
-fn replay(mut capture: Capture, model: &Shared, is_over: &AtomicBool) -> anyhow::Result<()> {
+fn replay(capture: &mut Capture, model: &Shared, is_over: &AtomicBool) -> anyhow::Result<()> {
     let mut clock = Clock::new(model.lock().status.speed)?;
     while let Some(received) = capture.next()? {
         let due = received.received_at;

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use sflow_collector::{OtherProtocol, Tally};
 use sflow_metrics::Timestamp;
 use sflow_v5::Datagram;
 
@@ -12,6 +13,7 @@ use crate::observed::Observed;
 use crate::past::{Came, Past};
 use crate::picture::Picture;
 use crate::question::{Field, Question};
+use crate::words;
 
 /// The past that is kept: in bytes, and in time.
 const MOST_BYTES: usize = 16 << 20;
@@ -61,6 +63,12 @@ pub struct Status {
     pub datagrams: u64,
     /// Of these, those that were not sFlow version 5.
     pub malformed: u64,
+    /// The protocols of these, as far as they are known.
+    #[serde(skip)]
+    pub protocols: Tally<OtherProtocol>,
+    /// Packets of a capture that were passed over, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub passed_over: Option<String>,
     /// Datagrams that the kernel had no room for, if it tells.
     pub kernel_drops: Option<u64>,
 }
@@ -91,6 +99,18 @@ impl Shared {
     }
 }
 
+impl Status {
+    /// Datagrams that were not sFlow version 5, with the names of their protocols.
+    pub fn not_sflow(&self) -> Option<String> {
+        let names = match self.protocols.total() {
+            0 => String::new(),
+            _ => format!(" ({})", self.protocols),
+        };
+        let count = words::count(self.malformed);
+        (self.malformed > 0).then(|| format!("{count} not sFlow 5{names}"))
+    }
+}
+
 impl Model {
     /// Of a stream that has not begun.
     pub fn new(source: &str, is_capture: bool, speed: f64) -> Self {
@@ -109,6 +129,8 @@ impl Model {
                 fault: None,
                 datagrams: 0,
                 malformed: 0,
+                protocols: Tally::default(),
+                passed_over: None,
                 kernel_drops: None,
             },
         }
@@ -119,6 +141,9 @@ impl Model {
         self.status.datagrams += 1;
         if Datagram::parse(&came.bytes).is_err() {
             self.status.malformed += 1;
+            if let Some(protocol) = OtherProtocol::detect(&came.bytes) {
+                self.status.protocols.add(protocol, 1);
+            }
             return;
         }
         if self.past.would_forget(&came) {

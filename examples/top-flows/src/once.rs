@@ -9,7 +9,7 @@ use serde::Serialize;
 use sflow_collector::Capture;
 use sflow_collector::UdpReceiver;
 
-use crate::feed::{Feed, came, timestamp};
+use crate::feed::{Feed, came, passed_over, timestamp};
 use crate::history::Point;
 use crate::matrix::Matrix;
 use crate::model::{Model, Status, Who};
@@ -38,7 +38,17 @@ pub fn run(
     let mut model = feed.model(path, f64::INFINITY);
     let (begin, who) = (Instant::now(), Who::Owner);
     match feed {
-        Feed::Capture(capture) => read(*capture, &mut model, question, is_over)?,
+        Feed::Capture(mut capture) => {
+            let ended = read(&mut capture, &mut model, question, is_over);
+            model.status.passed_over = passed_over(&capture);
+            // Everything before the place of the error is shown.
+            match ended {
+                Err(error) if model.status.datagrams > 0 => {
+                    model.status.fault = Some(format!("{error:#}"));
+                }
+                ended => ended?,
+            }
+        }
         Feed::Socket(receiver) => {
             model.pass(timestamp(SystemTime::now()));
             listen(receiver, &mut model, question, length, is_over)?;
@@ -49,7 +59,7 @@ pub fn run(
 }
 
 fn read(
-    mut capture: Capture,
+    capture: &mut Capture,
     model: &mut Model,
     question: &Question,
     is_over: &AtomicBool,

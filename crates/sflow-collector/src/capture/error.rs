@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// Why a capture file cannot be read, or not further.
+/// Why a capture cannot be read, or not further.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum CaptureError {
@@ -39,6 +39,35 @@ pub enum CaptureError {
         offset: u64,
         /// What is wrong.
         damage: Damage,
+    },
+    /// It is compressed, and cannot be decompressed (further): what came before has been
+    /// delivered.
+    #[error("cannot decompress the {format} file after {offset} bytes of the capture: {error}")]
+    Decompress {
+        /// The compression: `gzip`, `zstd`, `xz`, `bzip2` or `LZ4`.
+        format: &'static str,
+        /// Bytes of the decompressed capture before that place.
+        offset: u64,
+        /// The decoder's error.
+        error: io::Error,
+    },
+    /// A directory does not contain a capture.
+    #[error("cannot read captures in {path}: {}", NoCapture { files: *files, directories: *directories }, path = path.display())]
+    NoCapture {
+        /// The directory.
+        path: PathBuf,
+        /// Files in it, none of which is a capture.
+        files: u64,
+        /// Directories in it, which are not searched.
+        directories: u64,
+    },
+    /// A file of a directory cannot be read; those after it follow.
+    #[error("{path}: {error}", path = path.display())]
+    InDirectory {
+        /// The file.
+        path: PathBuf,
+        /// The error in the file.
+        error: Box<CaptureError>,
     },
     /// Reading failed.
     #[error("cannot read the capture at byte {offset}: {error}")]
@@ -101,6 +130,26 @@ impl fmt::Display for Place {
     }
 }
 
+struct NoCapture {
+    files: u64,
+    directories: u64,
+}
+
+impl fmt::Display for NoCapture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.files {
+            0 => f.write_str("the directory contains no files")?,
+            1 => f.write_str("the only file in the directory is not a capture")?,
+            files => write!(f, "none of the {files} files in the directory is a capture")?,
+        }
+        f.write_str("; expected pcap or pcapng")?;
+        match self.directories {
+            0 => Ok(()),
+            _ => f.write_str(" (directories in it are not searched: name them instead)"),
+        }
+    }
+}
+
 struct Start<'a>(&'a [u8]);
 
 impl fmt::Display for Start<'_> {
@@ -110,6 +159,12 @@ impl fmt::Display for Start<'_> {
             [0x1f, 0x8b, ..] => " (gzip: unpack it first)",
             [0x28, 0xb5, 0x2f, 0xfd] => " (zstd: unpack it first)",
             [0xfd, b'7', b'z', b'X'] => " (xz: unpack it first)",
+            [b'B', b'Z', b'h', _] => " (bzip2: unpack it first)",
+            [0x04, 0x22, 0x4d, 0x18] | [0x02, 0x21, 0x4c, 0x18] => " (LZ4: unpack it first)",
+            [0x1f, 0x9d, ..] => " (compress: unpack it first)",
+            [b'L', b'Z', b'I', b'P'] => " (lzip: unpack it first)",
+            [b'P', b'K', 3, 4] => " (zip: unpack it first)",
+            [b'7', b'z', 0xbc, 0xaf] => " (7z: unpack it first)",
             [b's', b'n', b'o', b'o'] => " (snoop: convert it to pcap first)",
             [0xa1, 0xb2, 0xcd, 0x34] | [0x34, 0xcd, 0xb2, 0xa1] => {
                 " (a variant of pcap: convert it to pcapng first)"

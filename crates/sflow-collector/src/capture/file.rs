@@ -1,9 +1,11 @@
 use std::io::{self, Read};
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use pcap_file::DataLink;
-
+#[cfg(feature = "compressed")]
+use super::compressed::decompress;
 use super::error::{CaptureError, Damage};
 use super::input::Input;
 use super::pcap::Pcap;
@@ -20,6 +22,13 @@ pub(super) struct File {
     packets: u64,
     /// Bytes of the last one, which is dropped when the next is asked for.
     held: u64,
+    compressed: Option<Compressed>,
+}
+
+/// How the file was compressed, and how many of its bytes have been read.
+pub(super) struct Compressed {
+    pub(super) format: &'static str,
+    pub(super) bytes_read: Arc<AtomicU64>,
 }
 
 enum Format {
@@ -30,7 +39,7 @@ enum Format {
 /// One packet of a file.
 pub(super) enum Captured<'a> {
     Packet {
-        link: DataLink,
+        link: u32,
         /// Since 1970.
         time: Option<Duration>,
         data: &'a [u8],
@@ -49,7 +58,7 @@ pub(super) struct Found {
 
 /// A packet in a record.
 pub(super) struct Packet {
-    pub(super) link: DataLink,
+    pub(super) link: u32,
     pub(super) time: Option<Duration>,
     /// Where in the record its bytes are.
     pub(super) data: Range<usize>,
@@ -76,11 +85,25 @@ impl From<Damage> for Stop {
 }
 
 impl File {
-    pub(super) fn open(reader: Box<dyn Read + Send>) -> Result<Self, CaptureError> {
+    /// Opens a file, compressed or not. Decompressing ends when the flag is set.
+    pub(super) fn open(
+        mut reader: Box<dyn Read + Send>,
+        stop: Option<&Arc<AtomicBool>>,
+    ) -> Result<Self, CaptureError> {
+        let start =
+            read_start(&mut *reader).map_err(|error| CaptureError::Read { offset: 0, error })?;
+        let (reader, compressed) = decompress(start, reader, stop);
         let mut input = Input::new(reader);
         let start = match input.at_least(4) {
             Ok(start) => start.iter().copied().take(4).collect::<Vec<u8>>(),
-            Err(error) => return Err(CaptureError::Read { offset: 0, error }),
+            Err(error) => {
+                return Err(failure_of(
+                    Stop::Read(error),
+                    &input,
+                    0,
+                    compressed.as_ref(),
+                ));
+            }
         };
         let format = if PcapNg::starts_with(&start) {
             Ok(Format::PcapNg(PcapNg::default()))
@@ -95,13 +118,22 @@ impl File {
                 format,
                 packets: 0,
                 held: 0,
+                compressed,
             }),
-            Err(stop) => Err(failure(stop, &input, 0)),
+            Err(stop) => Err(failure_of(stop, &input, 0, compressed.as_ref())),
+        }
+    }
+
+    /// Bytes of the file before the next packet; of a compressed one, those that were read.
+    pub(super) fn bytes_read(&self) -> u64 {
+        match &self.compressed {
+            Some(compressed) => compressed.bytes_read.load(Ordering::Relaxed),
+            None => self.position(),
         }
     }
 
     /// Bytes before the next packet.
-    pub(super) const fn position(&self) -> u64 {
+    const fn position(&self) -> u64 {
         self.input.position() + self.held
     }
 
@@ -127,7 +159,15 @@ impl File {
                     data,
                 }))
             }
-            Err(stop) => Err(failure(stop, &self.input, self.packets + 1)),
+            Err(stop) => {
+                let packet = self.packets + 1;
+                Err(failure_of(
+                    stop,
+                    &self.input,
+                    packet,
+                    self.compressed.as_ref(),
+                ))
+            }
         }
     }
 
@@ -141,8 +181,38 @@ impl File {
     }
 }
 
+/// The first four bytes of a file, or fewer if it ends before.
+fn read_start(reader: &mut dyn Read) -> io::Result<Vec<u8>> {
+    let mut start = [0; 4];
+    let mut length = 0;
+    while let Some(room) = start.get_mut(length..).filter(|room| !room.is_empty()) {
+        match reader.read(room) {
+            Ok(0) => break,
+            Ok(read) => length += read.min(room.len()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(start.get(..length).unwrap_or_default().to_vec())
+}
+
+/// The content of a file as it is.
+#[cfg(not(feature = "compressed"))]
+fn decompress(
+    start: Vec<u8>,
+    reader: Box<dyn Read + Send>,
+    _stop: Option<&Arc<AtomicBool>>,
+) -> (Box<dyn Read + Send>, Option<Compressed>) {
+    (Box::new(io::Cursor::new(start).chain(reader)), None)
+}
+
 #[cold]
-fn failure(stop: Stop, input: &Input, packet: u64) -> CaptureError {
+fn failure_of(
+    stop: Stop,
+    input: &Input,
+    packet: u64,
+    compressed: Option<&Compressed>,
+) -> CaptureError {
     match stop {
         Stop::CutOff => CaptureError::CutOff {
             packet,
@@ -153,9 +223,16 @@ fn failure(stop: Stop, input: &Input, packet: u64) -> CaptureError {
             offset: input.position(),
             damage,
         },
-        Stop::Read(error) => CaptureError::Read {
-            offset: input.position_read(),
-            error,
-        },
+        Stop::Read(error) => {
+            let offset = input.position_read();
+            match compressed {
+                Some(Compressed { format, .. }) => CaptureError::Decompress {
+                    format,
+                    offset,
+                    error,
+                },
+                None => CaptureError::Read { offset, error },
+            }
+        }
     }
 }

@@ -1,11 +1,17 @@
-//! Datagrams from a capture file.
+//! Datagrams from captures.
 
+#[cfg(feature = "compressed")]
+mod compressed;
+mod directory;
 mod error;
 mod file;
 mod input;
+mod link;
 mod packet;
 mod pcap;
 mod pcapng;
+mod reassembly;
+mod stats;
 mod waiting;
 
 use std::fmt;
@@ -13,15 +19,21 @@ use std::fs;
 use std::io::Read;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
+use thiserror::Error;
+
+use self::directory::Directory;
 pub use self::error::{CaptureError, Damage};
 use self::file::{Captured, File};
-use self::packet::{Other, udp};
+use self::packet::{Found, Other, Search};
+use self::reassembly::{Outcome, Reassembly};
+pub use self::stats::{CaptureStats, PassedOver, Tally};
 use self::waiting::Waiting;
-use crate::{Received, SFLOW_PORT};
+use crate::{OtherProtocol, Received, SFLOW_PORT};
 
 /// Which datagrams of a capture are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,42 +50,69 @@ impl Default for Port {
     }
 }
 
-/// The datagrams of a capture file, in its order and with its times.
+/// A text that is neither a port nor `any`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("give a number from 0 to 65535, or `any`")]
+pub struct InvalidPort;
+
+/// A number, or `any`.
+impl FromStr for Port {
+    type Err = InvalidPort;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPort> {
+        match text {
+            "any" => Ok(Self::Any),
+            _ => text.parse().map(Self::To).map_err(|_| InvalidPort),
+        }
+    }
+}
+
+/// The datagrams of a capture, in its order and with its times.
 ///
-/// Reads through a buffer that starts with 64 KiB and never has more than 1 MiB, whatever the
-/// size of the file and whatever lengths stand in it.
+/// A file is read through a buffer that starts with 64 KiB and never has more than 1 MiB, whatever
+/// its size and whatever lengths stand in it. Fragments of IP packets that wait for others take
+/// 1 MiB at most, 256 KiB of one source. A decoder of compressed files takes what their format
+/// needs, 128 MiB at most.
 pub struct Capture {
     file: Option<File>,
+    directory: Option<Directory>,
     file_size: Option<u64>,
     bytes_read: u64,
+    sorter: Sorter,
+    stop: Option<Arc<AtomicBool>>,
+    on_progress: Option<Box<dyn FnMut(u64) + Send>>,
+}
+
+/// Sorts packets into datagrams and others.
+struct Sorter {
     port: Port,
-    stats: CaptureStats,
+    passed_over: PassedOver,
+    reassembly: Reassembly,
+    /// The last one that was found.
     datagram: Vec<u8>,
     /// That of the last packet that had one.
     time: SystemTime,
-    stop: Option<Arc<AtomicBool>>,
 }
 
 /// Later times, in the year 2554, are not believed: there are that many nanoseconds in 64 bits.
 const LATEST: Duration = Duration::from_nanos(u64::MAX);
 
+/// Packets after which the progress is reported again, and the end may have been requested.
+const OFTEN: u64 = 1 << 12;
+
 impl Capture {
-    /// Opens a file, pcap or pcapng.
+    /// Opens a file, pcap or pcapng, or all files of a directory.
+    ///
+    /// With the feature `compressed`, a file may be compressed with gzip, zstd, xz, bzip2 or LZ4,
+    /// whatever its name is. The files of a directory are read in the order of their names, in
+    /// which numbers go by their value; those that are not captures are passed over, and
+    /// directories in it are not searched.
     ///
     /// # Errors
     ///
-    /// If it cannot be opened, or is no capture.
+    /// If it cannot be opened or is not a capture, or if a directory contains none.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, CaptureError> {
-        let path = path.as_ref();
-        let failure = |error| CaptureError::Open {
-            path: path.to_owned(),
-            error,
-        };
-        let file = fs::File::open(path).map_err(failure)?;
-        let metadata = file.metadata().map_err(failure)?;
-        let mut capture = Self::read(file)?;
-        capture.file_size = metadata.is_file().then_some(metadata.len());
-        Ok(capture)
+        Self::open_path(path.as_ref(), None)
     }
 
     /// Like [`open`](Self::open), but ends when the flag is set, within 0.1 s, also while it waits
@@ -81,17 +120,26 @@ impl Capture {
     ///
     /// # Errors
     ///
-    /// If the file cannot be opened or is not a capture.
+    /// If it cannot be opened or is not a capture, or if a directory contains none.
     pub fn open_until(path: impl AsRef<Path>, stop: Arc<AtomicBool>) -> Result<Self, CaptureError> {
-        let path = path.as_ref();
-        let failure = |error| CaptureError::Open {
-            path: path.to_owned(),
-            error,
-        };
-        let waiting = Waiting::open(path, Arc::clone(&stop)).map_err(failure)?;
-        let file_size = waiting.size().map_err(failure)?;
-        let mut capture = Self::read_until(waiting, stop)?;
-        capture.file_size = file_size;
+        Self::open_path(path.as_ref(), Some(stop))
+    }
+
+    fn open_path(path: &Path, stop: Option<Arc<AtomicBool>>) -> Result<Self, CaptureError> {
+        let is_directory = fs::metadata(path).is_ok_and(|metadata| metadata.is_dir());
+        let mut capture = Self::of(None, stop);
+        if is_directory {
+            let directory = Directory::list(path).map_err(|error| CaptureError::Open {
+                path: path.to_owned(),
+                error,
+            })?;
+            capture.file_size = Some(directory.size);
+            capture.directory = Some(directory);
+            capture.open_next()?;
+        } else {
+            (capture.file, capture.file_size) = open_file(path, capture.stop.as_ref())?;
+        }
+        capture.bytes_read = capture.file.as_ref().map_or(0, File::bytes_read);
         Ok(capture)
     }
 
@@ -103,22 +151,8 @@ impl Capture {
     pub fn stdin_until(stop: Arc<AtomicBool>) -> Result<Self, CaptureError> {
         let waiting = Waiting::stdin(Arc::clone(&stop))
             .map_err(|error| CaptureError::Read { offset: 0, error })?;
-        Self::read_until(waiting, stop)
-    }
-
-    fn read_until(
-        reader: impl Read + Send + 'static,
-        stop: Arc<AtomicBool>,
-    ) -> Result<Self, CaptureError> {
-        let file = match File::open(Box::new(reader)) {
-            Ok(file) => Some(file),
-            Err(_) if stop.load(Ordering::Relaxed) => None,
-            Err(error) => return Err(error),
-        };
-        Ok(Self {
-            stop: Some(stop),
-            ..Self::of(file)
-        })
+        let file = unless_stopped(File::open(Box::new(waiting), Some(&stop)), Some(&stop))?;
+        Ok(Self::of(file, Some(stop)))
     }
 
     /// Reads from anywhere, such as standard input. It is read in large pieces: a buffer of its
@@ -126,29 +160,42 @@ impl Capture {
     ///
     /// # Errors
     ///
-    /// If it is no capture.
+    /// If it is not a capture.
     pub fn read(reader: impl Read + Send + 'static) -> Result<Self, CaptureError> {
-        let file = File::open(Box::new(reader))?;
-        Ok(Self::of(Some(file)))
+        let file = File::open(Box::new(reader), None)?;
+        Ok(Self::of(Some(file), None))
     }
 
-    fn of(file: Option<File>) -> Self {
+    fn of(file: Option<File>, stop: Option<Arc<AtomicBool>>) -> Self {
         Self {
-            bytes_read: file.as_ref().map_or(0, File::position),
+            bytes_read: file.as_ref().map_or(0, File::bytes_read),
             file,
+            directory: None,
             file_size: None,
-            port: Port::default(),
-            stats: CaptureStats::default(),
-            datagram: Vec::new(),
-            time: SystemTime::UNIX_EPOCH,
-            stop: None,
+            sorter: Sorter {
+                port: Port::default(),
+                passed_over: PassedOver::default(),
+                reassembly: Reassembly::default(),
+                datagram: Vec::new(),
+                time: SystemTime::UNIX_EPOCH,
+            },
+            stop,
+            on_progress: None,
         }
+    }
+
+    /// Calls a function with [`bytes_read`](Self::bytes_read) now and then, also while none of
+    /// the packets is a datagram that was asked for.
+    #[must_use]
+    pub fn on_progress(mut self, report: impl FnMut(u64) + Send + 'static) -> Self {
+        self.on_progress = Some(Box::new(report));
+        self
     }
 
     /// Asks for other datagrams than those to port 6343.
     #[must_use]
     pub const fn with_port(mut self, port: Port) -> Self {
-        self.port = port;
+        self.sorter.port = port;
         self
     }
 
@@ -158,8 +205,10 @@ impl Capture {
     ///
     /// # Errors
     ///
-    /// If the file is broken or cut off here, once; after that it has ended. A single packet
-    /// that is broken is none: it is counted, and the next one follows.
+    /// If the file is broken or cut off here, once; after that it has ended, or the next file of
+    /// the directory follows. A single packet
+    /// that is broken is not an error: it is counted, and the next
+    /// one follows.
     #[allow(
         clippy::should_implement_trait,
         reason = "an iterator could not lend its items"
@@ -169,18 +218,28 @@ impl Capture {
             return Ok(None);
         };
         Ok(Some(Received {
-            received_at: self.time,
+            received_at: self.sorter.time,
             source,
-            bytes: &self.datagram,
+            bytes: &self.sorter.datagram,
         }))
     }
 
     /// What has been read so far.
     pub const fn stats(&self) -> CaptureStats {
-        self.stats
+        self.sorter.passed_over.stats
     }
 
-    /// Bytes of the file that have been worked through.
+    /// What has been passed over so far, and why.
+    pub fn passed_over(&self) -> PassedOver {
+        PassedOver {
+            incomplete: self.sorter.reassembly.incomplete(),
+            overlapping: self.sorter.reassembly.rejected(),
+            ..self.sorter.passed_over.clone()
+        }
+    }
+
+    /// Bytes of the file, or of the files of a directory, that have been worked through. Of a
+    /// compressed file, these are compressed bytes.
     pub const fn bytes_read(&self) -> u64 {
         self.bytes_read
     }
@@ -190,115 +249,225 @@ impl Capture {
         self.file.as_ref().is_none_or(|file| file.unread() == 0)
     }
 
-    /// Bytes that the file had when it was opened; `None` for what has no size, such as a pipe.
+    /// Bytes that the file, or all files of a directory, had when it was opened; `None` for what
+    /// has no size, such as a pipe.
     pub const fn file_size(&self) -> Option<u64> {
         self.file_size
     }
 
     /// Goes to the next datagram and keeps a copy of it.
     fn advance(&mut self) -> Result<Option<SocketAddr>, CaptureError> {
-        while let Some(file) = &mut self.file {
-            let next = file.next();
-            let captured = match next {
-                Ok(Some(captured)) => captured,
-                Ok(None) => break,
-                Err(error) => {
-                    self.bytes_read = file.position();
-                    self.file = None;
-                    let is_stopped = |stop: &Arc<AtomicBool>| stop.load(Ordering::Relaxed);
-                    if matches!(error, CaptureError::Read { .. })
-                        && self.stop.as_ref().is_some_and(is_stopped)
-                    {
+        loop {
+            while let Some(file) = &mut self.file {
+                let captured = match file.next() {
+                    Ok(Some(captured)) => captured,
+                    Ok(None) => break,
+                    Err(error) => {
+                        self.end_file();
+                        let is_reading = matches!(
+                            error,
+                            CaptureError::Read { .. } | CaptureError::Decompress { .. }
+                        );
+                        return match is_reading && self.is_stopped() {
+                            true => Ok(None),
+                            false => Err(self.in_directory(error)),
+                        };
+                    }
+                };
+                let source = self.sorter.classify(&captured);
+                let bytes_before = self.directory.as_ref().map_or(0, |all| all.bytes_before);
+                self.bytes_read = bytes_before + file.bytes_read();
+                if self.stats().packets.is_multiple_of(OFTEN) {
+                    if let Some(report) = &mut self.on_progress {
+                        report(self.bytes_read);
+                    }
+                    // A compressed file may contain far more than can be read in a while.
+                    if source.is_none() && self.is_stopped() {
+                        self.file = None;
                         return Ok(None);
                     }
-                    return Err(error);
                 }
-            };
-            self.stats.packets += 1;
-            let Captured::Packet { link, time, data } = captured else {
-                self.stats.malformed += 1;
-                continue;
-            };
-            let source = match udp(link, data) {
-                Ok(udp)
-                    if self.port == Port::Any || self.port == Port::To(udp.destination_port) =>
-                {
-                    self.stats.datagrams += 1;
-                    self.stats.cut += u64::from(udp.is_cut);
-                    self.datagram.clear();
-                    self.datagram.extend_from_slice(udp.payload);
-                    Some(udp.source)
+                if source.is_some() {
+                    return Ok(source);
                 }
-                Ok(_) => {
-                    self.stats.other_ports += 1;
-                    None
-                }
-                Err(other) => {
-                    *self.stats.of(other) += 1;
-                    None
-                }
-            };
-            let time = time.filter(|time| *time <= LATEST);
-            match time.and_then(|time| SystemTime::UNIX_EPOCH.checked_add(time)) {
-                Some(time) => self.time = time,
-                None => self.stats.untimed += u64::from(source.is_some()),
             }
-            self.bytes_read = file.position();
-            if source.is_some() {
-                return Ok(source);
+            self.end_file();
+            if self.is_stopped() || !self.open_next()? {
+                return Ok(None);
             }
         }
+    }
+
+    fn is_stopped(&self) -> bool {
+        let stop = self.stop.as_ref();
+        stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
+    }
+
+    fn end_file(&mut self) {
         if let Some(file) = self.file.take() {
-            self.bytes_read = file.position();
+            let bytes_before = self.directory.as_ref().map_or(0, |all| all.bytes_before);
+            self.bytes_read = bytes_before + file.bytes_read();
         }
-        Ok(None)
+        if let Some(directory) = &mut self.directory {
+            directory.bytes_before = self.bytes_read;
+        }
+    }
+
+    /// Opens the next capture of the directory; `false` at the end.
+    fn open_next(&mut self) -> Result<bool, CaptureError> {
+        let Some(directory) = &mut self.directory else {
+            return Ok(false);
+        };
+        while let Some(path) = directory.advance() {
+            match open_file(path, self.stop.as_ref()) {
+                Ok((file, _)) => {
+                    directory.captures += 1;
+                    self.file = file;
+                    return Ok(true);
+                }
+                Err(CaptureError::NotACapture { .. }) => {
+                    self.sorter.passed_over.add_file(directory.current_name());
+                }
+                Err(error) => {
+                    directory.captures += 1;
+                    return Err(self.in_directory(error));
+                }
+            }
+        }
+        if directory.captures > 0 {
+            return Ok(false);
+        }
+        // Once.
+        directory.captures = 1;
+        Err(CaptureError::NoCapture {
+            path: directory.path.clone(),
+            files: self.sorter.passed_over.files,
+            directories: directory.directories,
+        })
+    }
+
+    /// Names the file of a directory in which an error occurred.
+    fn in_directory(&self, error: CaptureError) -> CaptureError {
+        match &self.directory {
+            Some(directory) if !matches!(error, CaptureError::Open { .. }) => {
+                CaptureError::InDirectory {
+                    path: directory.current.clone(),
+                    error: Box::new(error),
+                }
+            }
+            _ => error,
+        }
+    }
+}
+
+/// Opens a file; no file if the end was requested meanwhile. Its size, if it has one.
+fn open_file(
+    path: &Path,
+    stop: Option<&Arc<AtomicBool>>,
+) -> Result<(Option<File>, Option<u64>), CaptureError> {
+    let failure = |error| CaptureError::Open {
+        path: path.to_owned(),
+        error,
+    };
+    let (reader, size): (Box<dyn Read + Send>, _) = match stop {
+        Some(stop) => {
+            let waiting = Waiting::open(path, Arc::clone(stop)).map_err(failure)?;
+            let size = waiting.size().map_err(failure)?;
+            (Box::new(waiting), size)
+        }
+        None => {
+            let file = fs::File::open(path).map_err(failure)?;
+            let metadata = file.metadata().map_err(failure)?;
+            let size = metadata.is_file().then_some(metadata.len());
+            (Box::new(file), size)
+        }
+    };
+    Ok((unless_stopped(File::open(reader, stop), stop)?, size))
+}
+
+fn unless_stopped(
+    file: Result<File, CaptureError>,
+    stop: Option<&Arc<AtomicBool>>,
+) -> Result<Option<File>, CaptureError> {
+    match file {
+        Ok(file) => Ok(Some(file)),
+        Err(_) if stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+impl Sorter {
+    /// Counts a packet; the sender of its datagram if it is to be handed out.
+    fn classify(&mut self, captured: &Captured<'_>) -> Option<SocketAddr> {
+        self.passed_over.stats.packets += 1;
+        let Captured::Packet { link, time, data } = *captured else {
+            self.passed_over.stats.malformed += 1;
+            return None;
+        };
+        let time = time.filter(|time| *time <= LATEST);
+        let system_time = time.and_then(|time| SystemTime::UNIX_EPOCH.checked_add(time));
+        if let Some(system_time) = system_time {
+            self.time = system_time;
+        }
+        let mut search = Search::new(self.port);
+        let found = search.packet(link, data);
+        let source = self.sort(&mut search, found);
+        if system_time.is_none() {
+            self.passed_over.stats.untimed += u64::from(source.is_some());
+        }
+        source
+    }
+
+    /// Counts what was found in a packet, and keeps a datagram. Each fragment is behind at least
+    /// one of the headers that a search is limited to.
+    fn sort(&mut self, search: &mut Search, found: Result<Found<'_>, Other>) -> Option<SocketAddr> {
+        match found {
+            Ok(Found::Udp(udp))
+                if self.port == Port::Any || self.port == Port::To(udp.destination_port) =>
+            {
+                self.passed_over.stats.datagrams += 1;
+                self.passed_over.stats.cut += u64::from(udp.is_cut);
+                if let Some(protocol) = OtherProtocol::detect(udp.payload) {
+                    self.passed_over.protocols.add(protocol, 1);
+                }
+                self.datagram.clear();
+                self.datagram.extend_from_slice(udp.payload);
+                return Some(udp.source);
+            }
+            Ok(Found::Udp(udp)) => {
+                self.passed_over.stats.other_ports += 1;
+                self.passed_over.ports.add(udp.destination_port, 1);
+            }
+            Ok(Found::Fragment(fragment)) => {
+                let now = self.time.duration_since(SystemTime::UNIX_EPOCH);
+                match self.reassembly.insert(&fragment, now.unwrap_or_default()) {
+                    Outcome::Waiting | Outcome::Rejected => self.passed_over.stats.fragments += 1,
+                    Outcome::Duplicate => {
+                        self.passed_over.stats.fragments += 1;
+                        self.passed_over.duplicates += 1;
+                    }
+                    Outcome::Complete(whole) => {
+                        let before = whole.fragments.saturating_sub(1);
+                        self.passed_over.stats.fragments =
+                            self.passed_over.stats.fragments.saturating_sub(before);
+                        self.passed_over.stats.reassembled += before;
+                        let found = search.payload(whole.protocol, whole.source, &whole.payload);
+                        return self.sort(search, found);
+                    }
+                }
+            }
+            Err(other) => self.passed_over.count(other),
+        }
+        None
     }
 }
 
 impl fmt::Debug for Capture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Capture")
-            .field("port", &self.port)
+            .field("port", &self.sorter.port)
             .field("bytes_read", &self.bytes_read)
-            .field("stats", &self.stats)
+            .field("stats", &self.stats())
             .finish_non_exhaustive()
-    }
-}
-
-/// What a capture held, by kind: every packet is counted in [`packets`](Self::packets) and in
-/// one of `datagrams`, `other_ports`, `fragments`, `not_udp`, `malformed` and `unknown_link`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CaptureStats {
-    /// Packets of any kind.
-    pub packets: u64,
-    /// Datagrams handed out.
-    pub datagrams: u64,
-    /// Of these, those that the capture has not kept whole (a short snap length): the part
-    /// that it kept is handed out.
-    pub cut: u64,
-    /// Of these, those that the capture has no time for, or one after the year 2554: they get
-    /// that of the packet before.
-    pub untimed: u64,
-    /// Datagrams to other ports.
-    pub other_ports: u64,
-    /// Parts of IP packets, which are not put together.
-    pub fragments: u64,
-    /// Packets that are no UDP over IP.
-    pub not_udp: u64,
-    /// Packets whose headers contradict themselves or are cut off, and those that the file
-    /// itself describes wrongly.
-    pub malformed: u64,
-    /// Packets of a link layer that is not known here.
-    pub unknown_link: u64,
-}
-
-impl CaptureStats {
-    fn of(&mut self, other: Other) -> &mut u64 {
-        match other {
-            Other::Fragment => &mut self.fragments,
-            Other::LinkType => &mut self.unknown_link,
-            Other::Malformed => &mut self.malformed,
-            Other::NotUdp => &mut self.not_udp,
-        }
     }
 }

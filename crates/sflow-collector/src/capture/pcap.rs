@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pcap_file::pcap::PcapParser;
-use pcap_file::{DataLink, Endianness, TsResolution};
+use pcap_file::{Endianness, TsResolution};
 
 use super::error::Damage;
 use super::file::{Found, LONGEST_PACKET, Packet, Stop};
@@ -16,7 +16,7 @@ const LINK_TYPE: u32 = 0x03ff_ffff;
 
 pub(super) struct Pcap {
     parser: PcapParser,
-    link: DataLink,
+    link: u32,
 }
 
 impl Pcap {
@@ -34,7 +34,7 @@ impl Pcap {
     pub(super) fn open(input: &mut Input) -> Result<Self, Stop> {
         let (_, parser) = PcapParser::new(input.at_least(HEADER)?).map_err(|_| Stop::CutOff)?;
         input.skip(HEADER as u64)?;
-        let link = DataLink::from(u32::from(parser.header().datalink) & LINK_TYPE);
+        let link = u32::from(parser.header().datalink) & LINK_TYPE;
         Ok(Self { parser, link })
     }
 

@@ -8,8 +8,6 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use pcap_file::DataLink;
-
 use super::error::Damage;
 use super::file::{Found, Packet, Stop};
 use super::input::{Input, LARGEST};
@@ -199,7 +197,7 @@ const MICROSECONDS: u8 = 6;
 
 /// What is needed of an interface.
 struct Interface {
-    link: DataLink,
+    link: u32,
     /// 0 for any length.
     snap_length: u32,
     /// Units of time: 10^-n seconds, or 2^-n where the highest bit is set.
@@ -211,7 +209,7 @@ struct Interface {
 impl Interface {
     fn read(order: Order, body: &[u8]) -> Option<Self> {
         let mut interface = Self {
-            link: DataLink::from(u32::from(order.u16(body, 0)?)),
+            link: u32::from(order.u16(body, 0)?),
             snap_length: order.u32(body, 4)?,
             resolution: MICROSECONDS,
             offset: 0,

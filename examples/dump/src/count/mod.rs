@@ -6,7 +6,7 @@ mod table;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use sflow_collector::{CaptureStats, ReceiverStats};
+use sflow_collector::{OtherProtocol, PassedOver, ReceiverStats, Tally};
 use sflow_v5::{Address, DataFormat, Datagram, Error, Sample};
 
 use self::stream::Stream;
@@ -28,7 +28,9 @@ pub(crate) struct Count {
     refused: HashMap<&'static str, u64>,
     /// Datagrams of agents for which there was no room.
     beyond: u64,
-    passed_over: CaptureStats,
+    passed_over: PassedOver,
+    /// Datagrams that a socket received and that are of other protocols.
+    protocols: Tally<OtherProtocol>,
     kernel_drops: u64,
 }
 
@@ -60,20 +62,17 @@ impl Count {
         samples > 0 || !filter.is_about_content()
     }
 
-    /// Counts what is no datagram of sFlow.
-    pub(crate) fn refused(&mut self, error: &Error) {
+    /// Counts a datagram that is not sFlow version 5.
+    pub(crate) fn refused(&mut self, datagram: &[u8], error: &Error) {
         *self.refused.entry(error.fault.cause()).or_default() += 1;
+        if let Some(protocol) = OtherProtocol::detect(datagram) {
+            self.protocols.add(protocol, 1);
+        }
     }
 
     /// Counts what was passed over in a capture.
-    pub(crate) fn passed_over(&mut self, stats: CaptureStats) {
-        let all = &mut self.passed_over;
-        all.cut += stats.cut;
-        all.other_ports += stats.other_ports;
-        all.fragments += stats.fragments;
-        all.not_udp += stats.not_udp;
-        all.malformed += stats.malformed;
-        all.unknown_link += stats.unknown_link;
+    pub(crate) fn passed_over(&mut self, passed_over: PassedOver) {
+        self.passed_over += passed_over;
     }
 
     /// Counts what a socket had no room for.
@@ -136,34 +135,63 @@ impl Count {
         self.formats(out);
         causes("malformed", &self.causes, out);
         causes("not sFlow", &self.refused, out);
-        let passed_over = self.passed_over;
-        let mut table = Table::new(&["beside", "count"], 1);
-        for (label, count) in [
-            ("datagrams of further agents", self.beyond),
-            (
-                "datagrams that the receive buffer had no room for",
-                self.kernel_drops,
-            ),
-            (
-                "datagrams that the capture has not kept whole",
-                passed_over.cut,
-            ),
-            ("datagrams to other ports", passed_over.other_ports),
-            ("fragments of IP packets", passed_over.fragments),
-            ("packets that are no UDP", passed_over.not_udp),
-            ("packets that are malformed", passed_over.malformed),
-            ("packets of an unknown link layer", passed_over.unknown_link),
-        ] {
-            if count > 0 {
-                table.row(vec![label.to_owned(), count.to_string()]);
-            }
-        }
-        table.write(out);
+        self.beside(out);
         if out.is_empty() {
             out.extend_from_slice(b"no datagrams\n");
         } else if out.ends_with(b"\n\n") {
             out.pop();
         }
+    }
+
+    /// Counts by cause of everything that is not in the other tables.
+    fn beside(&self, out: &mut Vec<u8>) {
+        let mut table = Table::new(&["beside", "count"], 1);
+        let mut row = |label: String, count: u64| {
+            if count > 0 {
+                table.row(vec![label, count.to_string()]);
+            }
+        };
+        for (protocol, count) in self.protocols.iter() {
+            row(format!("{protocol} datagrams"), count);
+        }
+        row("datagrams of further agents".to_owned(), self.beyond);
+        let dropped = "datagrams that the receive buffer had no room for";
+        row(dropped.to_owned(), self.kernel_drops);
+        let PassedOver { stats, .. } = &self.passed_over;
+        let cut = "datagrams that the capture has not kept whole";
+        row(cut.to_owned(), stats.cut);
+        row("datagrams to other ports".to_owned(), stats.other_ports);
+        for (port, count) in self.passed_over.ports.iter() {
+            row(format!("  to port {port}"), count);
+        }
+        row("fragments of IP packets".to_owned(), stats.fragments);
+        for (label, count) in [
+            ("  incomplete IP packets", self.passed_over.incomplete),
+            (
+                "  IP packets rejected: overlap",
+                self.passed_over.overlapping,
+            ),
+            ("  duplicate fragments", self.passed_over.duplicates),
+        ] {
+            row(label.to_owned(), count);
+        }
+        row("packets that are not UDP".to_owned(), stats.not_udp);
+        row("packets that are malformed".to_owned(), stats.malformed);
+        let unknown_link = "packets of an unknown link layer";
+        row(unknown_link.to_owned(), stats.unknown_link);
+        for (link, count) in self.passed_over.links.iter() {
+            let name = PassedOver::link_name(link).unwrap_or("unknown");
+            row(format!("  link layer {link} ({name})"), count);
+        }
+        row("packets with too many headers".to_owned(), stats.too_deep);
+        row(
+            "files that are not captures".to_owned(),
+            self.passed_over.files,
+        );
+        for name in &self.passed_over.file_names {
+            row(format!("  {}", untrusted::printable(name)), 1);
+        }
+        table.write(out);
     }
 
     fn agents(&self, out: &mut Vec<u8>) {

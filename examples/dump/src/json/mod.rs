@@ -9,7 +9,7 @@ mod value;
 
 use std::time::SystemTime;
 
-use sflow_collector::Received;
+use sflow_collector::{OtherProtocol, Received};
 use sflow_v5::{DataSource, Datagram, Error, Header, Interface, Sample};
 
 use self::template::Templates;
@@ -69,6 +69,10 @@ impl Json {
         hex(received.bytes, out);
         out.extend_from_slice(b",\"error\":");
         quoted(error, out);
+        if let Some(protocol) = OtherProtocol::detect(received.bytes) {
+            out.extend_from_slice(b",\"protocol\":");
+            quoted(protocol, out);
+        }
         out.extend_from_slice(b"}\n");
     }
 

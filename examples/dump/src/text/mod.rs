@@ -5,7 +5,7 @@ mod value;
 
 use std::time::SystemTime;
 
-use sflow_collector::Received;
+use sflow_collector::{OtherProtocol, Received};
 use sflow_v5::{
     DataFormat, DataSource, Datagram, Error, FlowRecord, Frame, Interface, NamedValue, NamedValues,
     Sample,
@@ -50,7 +50,11 @@ pub(crate) fn datagram(
 /// A block for what is no datagram of sFlow.
 pub(crate) fn refused(received: &Received<'_>, error: &Error, out: &mut Vec<u8>) {
     time(received.received_at, out);
-    put!(out, "  from {}  not sFlow: {error}\n", received.source);
+    put!(out, "  from {}  not sFlow: {error}", received.source);
+    if let Some(protocol) = OtherProtocol::detect(received.bytes) {
+        put!(out, " ({protocol})");
+    }
+    out.push(b'\n');
     out.extend_from_slice(b"  bytes: ");
     value::bytes(received.bytes, out);
     out.extend_from_slice(b"\n\n");

@@ -251,7 +251,11 @@ fn usage() {
 #[test]
 fn other_ports() {
     let capture = capture("openvswitch");
-    assert_eq!(printed(&["--json", "--port", "9343", &capture]), "");
+    let output = run(&["--json", "--port", "9343", &capture]);
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(0), ""));
+    let error = text(&output.stderr);
+    let expected = "passed over 106 of 106 packets: 106 to UDP port 6343 (--port PORT reads";
+    assert!(error.contains(expected), "{error}");
     assert_eq!(
         json_lines(&printed(&["--json", "--port", "any", &capture])).len(),
         106

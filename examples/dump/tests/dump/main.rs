@@ -6,3 +6,4 @@ mod filter;
 mod json;
 mod listen;
 mod program;
+mod reported;

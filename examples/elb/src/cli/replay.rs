@@ -11,7 +11,8 @@ use crate::replay::replay;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The capture, pcap or pcapng.
+    /// The capture, pcap or pcapng, also compressed with gzip, zstd, xz, bzip2 or LZ4; or a
+    /// directory of captures, which are read in the order of their names.
     file: PathBuf,
 
     /// Only this service (may be given several times); otherwise all that are seen.

@@ -20,6 +20,7 @@ use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use prometheus_client::encoding::text;
+use sflow_collector::{OtherProtocol, Tally};
 use sflow_metrics::{Query, Registry, Timestamp};
 
 use exposition::Exposition;
@@ -49,6 +50,8 @@ pub(crate) struct World {
     pub(crate) now: Timestamp,
     /// Datagrams that were no sFlow version 5.
     pub(crate) malformed: u64,
+    /// The protocols of these, as far as they are known.
+    pub(crate) protocols: Tally<OtherProtocol>,
     /// Datagrams that the kernel had no room for, if it tells.
     pub(crate) kernel_drops: Option<u64>,
 }
@@ -63,6 +66,7 @@ impl Shared {
             registry,
             now: Timestamp::ZERO,
             malformed: 0,
+            protocols: Tally::default(),
             kernel_drops: None,
         })))
     }

@@ -206,8 +206,11 @@ fn draw_main(frame: &mut Frame<'_>, state: &State, area: Rect) {
 
 fn waiting(state: &State) -> Line<'static> {
     let words = match &state.status {
-        Some(status) if status.has_ended => " There was no datagram.",
-        _ => " Waiting for the first datagram: do agents send to this port?",
+        Some(status) if status.has_ended => match &status.passed_over {
+            Some(passed_over) => format!(" No datagrams: {passed_over}"),
+            None => " There was no datagram.".to_owned(),
+        },
+        _ => " Waiting for the first datagram: do agents send to this port?".to_owned(),
     };
     Line::from(words).dim()
 }
@@ -277,8 +280,8 @@ fn hints(state: &State, width: usize) -> Line<'static> {
 
 fn came(status: &Status) -> String {
     let mut text = format!("{} datagrams", count(status.datagrams));
-    if status.malformed > 0 {
-        text += &format!(", {} not sFlow 5", count(status.malformed));
+    if let Some(not_sflow) = status.not_sflow() {
+        text += &format!(", {not_sflow}");
     }
     if let Some(drops) = status.kernel_drops.filter(|drops| *drops > 0) {
         text += &format!(", {} lost here", count(drops));

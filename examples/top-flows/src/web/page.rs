@@ -244,12 +244,9 @@ impl Page<'_> {
             write!(f, "<span>×{}</span>", number(status.speed))?;
         }
         write!(f, "<span>{} datagrams</span>", count(status.datagrams))?;
-        if status.malformed > 0 {
-            write!(
-                f,
-                "<span class=\"odd\">{} not sFlow 5</span>",
-                count(status.malformed)
-            )?;
+        let not_sflow = status.not_sflow();
+        for odd in [&not_sflow, &status.passed_over].into_iter().flatten() {
+            write!(f, "<span class=\"odd\">{}</span>", Text(odd))?;
         }
         if let Some(drops) = status.kernel_drops.filter(|drops| *drops > 0) {
             write!(f, "<span class=\"odd\">{} lost here</span>", count(drops))?;
@@ -257,6 +254,9 @@ impl Page<'_> {
         f.write_str("</p>\n")?;
         match self.picture {
             None if self.asked.mistake.is_some() => Ok(()),
+            None if status.has_ended => {
+                f.write_str("<p class=\"quiet\">There was no datagram.</p>\n")
+            }
             None => f.write_str("<p class=\"quiet\">Waiting for the first datagram.</p>\n"),
             Some(picture) if self.asked.is_matrix => {
                 let matrix = Matrix::new(picture, SERVICES);

@@ -3,6 +3,7 @@
 mod once;
 mod page;
 mod recording;
+mod reported;
 mod screen;
 mod terminal;
 

@@ -1,0 +1,58 @@
+//! Small captures of what users of other tools reported.
+
+use crate::{run, text};
+
+#[test]
+fn reported_captures_have_the_right_totals_or_their_cause() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/reported");
+    for (name, total, expected) in [
+        ("capture-fragments", "\"total\":354000.0", ""),
+        ("capture-link-239", "\"total\":5800.0", ""),
+        ("capture-outer-gre", "\"total\":5800.0", ""),
+        ("capture-outer-vxlan", "\"total\":5800.0", ""),
+        (
+            "capture-other-port-9995",
+            "",
+            "top-flows: passed over 1 of 1 packet: 1 to UDP port 9995\n\
+             top-flows: no datagram to UDP port 6343 in FILE; --port PORT reads another port\n",
+        ),
+        (
+            "other-netflow9",
+            "\"total\":0.0",
+            "top-flows: 1 datagram was not sFlow version 5: 1 NetFlow 9\n",
+        ),
+        (
+            "other-sflow4",
+            "\"total\":0.0",
+            "top-flows: 1 datagram was not sFlow version 5: 1 sFlow 4\n",
+        ),
+    ] {
+        let path = format!("{folder}/{name}.pcap");
+        let output = run(&["--once", "--json", &path]);
+        let answer = text(&output.stdout);
+        assert!(answer.contains(total), "{name}: {answer}");
+        let error = text(&output.stderr).replace(&path, "FILE");
+        assert_eq!(error, expected, "{name}");
+    }
+    let path = format!("{folder}/capture-other-port-9995.pcap");
+    let output = run(&["--once", "--json", "--port", "9995", &path]);
+    assert!(text(&output.stdout).contains("\"total\":5800.0"));
+    let output = run(&["--once", "--json", folder]);
+    assert!(text(&output.stdout).contains("\"passed_over\":\"passed over 1 of"));
+}
+
+/// Datagrams before the place where a file is cut off are shown.
+#[test]
+fn capture_that_is_cut_off_is_shown_as_far_as_it_goes() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/reported");
+    let whole = std::fs::read(format!("{folder}/capture-outer-gre.pcap")).unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), [&whole[..], &whole[24..50]].concat()).unwrap();
+    let path = file.path().to_str().unwrap();
+    let output = run(&["--once", "--json", path]);
+    assert!(text(&output.stdout).contains("\"total\":5800.0"));
+    assert_eq!(output.status.code(), Some(1));
+    let error = text(&output.stderr);
+    let expected = format!("top-flows: {path}: the capture was cut off: it ends at byte");
+    assert!(error.contains(&expected), "{error}");
+}
