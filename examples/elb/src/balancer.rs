@@ -12,10 +12,12 @@ use crate::handle::{Refusal, Request};
 use crate::keeper::Keeper;
 use crate::keeper::pools::{PoolRound, Pools};
 use crate::orchestrator::Orchestrator;
+use crate::policy::Mode;
 use crate::shared::Shared;
 use crate::telemetry::Telemetry;
+use crate::trouble::{Trouble, TroubleReason};
 use crate::view::{Point, Snapshot};
-use crate::words::counted;
+use crate::words::{counted, duration};
 
 /// Telemetry, controller and what they came to.
 #[derive(Debug)]
@@ -90,6 +92,7 @@ impl<O: Orchestrator> Balancer<O> {
         if let Some(machines) = &machines {
             round.troubles.extend(machines.troubles.iter().cloned());
         }
+        round.troubles.extend(self.mode_unset());
         let mut board = self.board.lock();
         let mode = self.controller.mode();
         let mut news = board.note(now, mode, self.controller.managed(), &round);
@@ -116,10 +119,32 @@ impl<O: Orchestrator> Balancer<O> {
         for event in &news.machines {
             info!("{}", event.words);
         }
-        for trouble in &news.troubles {
-            warn!("{trouble}");
+        for ((reason, about), trouble) in &news.troubles.begun {
+            warn!(reason = reason.name(), about, "{}", trouble.words);
+        }
+        for ((reason, about), trouble) in &news.troubles.ended {
+            let lasted = duration((now - trouble.since).as_secs_f64());
+            let reason = reason.name();
+            info!(reason, about, "Ended after {lasted}: {}", trouble.words);
         }
         round
+    }
+
+    /// Services and pools whose own mode is `act`, while no mode of the loop is set.
+    fn mode_unset(&self) -> Option<Trouble> {
+        if self.controller.is_mode_set() {
+            return None;
+        }
+        let services = self.controller.managed().iter();
+        let services = services.filter(|managed| managed.mode == Mode::Act);
+        let pools = self.pools.iter().flat_map(Pools::keepers);
+        let pools = pools.filter(|keeper| keeper.mode() == Mode::Act);
+        let names: Vec<String> = services
+            .map(|managed| managed.name.clone())
+            .chain(pools.map(|keeper| format!("pool {}", keeper.pool().name)))
+            .collect();
+        let words = (!names.is_empty()).then(|| config::mode_unset(&names))?;
+        Some(Trouble::new(TroubleReason::ModeUnset, "", words))
     }
 
     /// Updates the questions of policies in the telemetry.

@@ -13,7 +13,7 @@ use tracing::{info, warn};
 use super::{Log, runtime, say, say_part};
 use crate::balancer::Balancer;
 use crate::board::About;
-use crate::config::{ARTICLE, Collector, Config, ConfigError};
+use crate::config::{Collector, Config, ConfigError, EXAMPLE, acting};
 use crate::docker::Docker;
 use crate::handle::{Handle, Refusal, Request};
 use crate::keeper::pools::Pools;
@@ -35,7 +35,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE", required_unless_present = "example")]
     config: Option<PathBuf>,
 
-    /// Print a configuration to begin with, and end.
+    /// Print a configuration to begin with, which advises, and end.
     #[arg(long)]
     example: bool,
 
@@ -47,7 +47,7 @@ pub(super) struct Args {
 impl Args {
     pub(super) fn run(self, log: &Log) -> anyhow::Result<()> {
         if self.example {
-            say_part!("{ARTICLE}")?;
+            say_part!("{EXAMPLE}")?;
             return Ok(());
         }
         let path = self.config.context("--config FILE is needed")?;
@@ -59,6 +59,10 @@ impl Args {
                 counted(config.services.len(), "service"),
                 counted(config.pools.len(), "pool")
             )?;
+            let acting = config
+                .control
+                .acting(&acting(&config.services, &config.pools));
+            say!("{}", acting.unwrap_or_else(|unset| unset))?;
             return Ok(());
         }
         log.to_stderr("info")?;

@@ -94,6 +94,15 @@ impl NodeAnswer {
         }
     }
 
+    /// Its name if it is down, unless a pool drained it to give it back.
+    pub(super) fn down(&self) -> Option<String> {
+        let state = self.status.as_ref()?.state.as_deref()?;
+        let labels = self.spec.as_ref().and_then(|spec| spec.labels.as_ref());
+        let is_given_back = labels.is_some_and(|labels| labels.contains_key(DRAINED_FOR));
+        let is_down = matches!(state, "down" | "disconnected") && !is_given_back;
+        is_down.then(|| self.hostname().to_owned())
+    }
+
     fn hostname(&self) -> &str {
         let description = self.description.as_ref();
         let hostname = description.and_then(|description| description.hostname.as_deref());
