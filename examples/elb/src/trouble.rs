@@ -245,3 +245,52 @@ impl<K: Ord + Clone> Tracker<K> {
         self.0.iter().filter(|(_, known)| known.has_begun)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_secs(1_700_000_000 + seconds)
+    }
+
+    #[test]
+    fn problem_begins_once_and_ends_once() {
+        let delays = TroubleReason::AtMax.delays();
+        let mut tracker = Tracker::default();
+        let (mut begun, mut ended) = (Vec::new(), Vec::new());
+        for second in (0..200).step_by(2) {
+            // Present for a moment, then for a minute with gaps.
+            let is_found = second == 0 || ((60..120).contains(&second) && second % 8 != 0);
+            let found = is_found.then(|| ("web", format!("second {second}"), delays));
+            let changed = tracker.update(at(second), found, |_| false);
+            begun.extend(changed.begun.into_iter().map(|_| second));
+            ended.extend(changed.ended.into_iter().map(|(_, it)| (second, it.since)));
+        }
+        assert_eq!(begun, [70]);
+        assert_eq!(ended, [(148, at(60))]);
+        assert_eq!(tracker.current().count(), 0);
+    }
+
+    #[test]
+    fn unknown_problem_is_kept() {
+        let mut tracker = Tracker::default();
+        let found = [("web", String::new(), Delays::default())];
+        tracker.update(at(0), found, |_| false);
+        let changed = tracker.update(at(900), [], |_| true);
+        assert!(changed.ended.is_empty());
+        let changed = tracker.update(at(902), [], |_| false);
+        assert_eq!(changed.ended.len(), 1);
+    }
+
+    #[test]
+    fn each_reason_has_a_name_of_its_own_as_in_json() {
+        let names: BTreeSet<&str> = TroubleReason::ALL.iter().map(|it| it.name()).collect();
+        assert_eq!(names.len(), TroubleReason::ALL.len());
+        for reason in TroubleReason::ALL {
+            assert_eq!(serde_json::to_value(reason).unwrap(), reason.name());
+        }
+    }
+}

@@ -26,6 +26,7 @@ struct Cluster {
     /// Changes that were made.
     made: Vec<(String, u32)>,
     refusal: Option<OrchestratorError>,
+    down: Vec<String>,
     is_gone: bool,
 }
 
@@ -102,6 +103,10 @@ impl Orchestrator for Cluster {
 
     fn nodes(&self) -> Vec<NodeAddresses> {
         Vec::new()
+    }
+
+    fn down_nodes(&self) -> Vec<String> {
+        self.down.clone()
     }
 
     async fn census(&mut self) -> Result<Census, OrchestratorError> {
@@ -484,6 +489,55 @@ async fn service_that_acts_without_control_mode_is_a_problem_and_is_not_changed(
     assert!(balancer.controller_mut().set_mode(None, Mode::Advise));
     balancer.round(at(2)).await;
     assert!(balancer.snapshot().problems.is_empty());
+}
+
+/// Reasons of the current problems, and what each is about.
+fn problems(balancer: &Balancer<Cluster>) -> Vec<(TroubleReason, String)> {
+    let board = balancer.board().lock();
+    board.troubles().map(|(key, _)| key.clone()).collect()
+}
+
+#[tokio::test]
+async fn d24_gone_services_foreign_changes_and_nodes_that_are_down_are_problems_until_they_end() {
+    let mut cluster = Cluster::default();
+    cluster.add("apache", 3, &[]);
+    cluster.add("nginx", 3, &[]);
+    let config = config(&[("apache", 1, 0), ("nginx", 1, 0)], "");
+    let mut balancer = balancer(cluster, &config);
+    balancer.round(at(0)).await;
+    assert_eq!(problems(&balancer), []);
+    let cluster = balancer.orchestrator_mut();
+    cluster.down = vec!["node2".to_owned()];
+    cluster.set("apache", |service| {
+        service.scaling = Scaling::Replicated { replicas: 7 };
+    });
+    let gone = cluster.services.remove("nginx").unwrap();
+    balancer.round(at(2)).await;
+    let of = |reason: TroubleReason, about: &str| (reason, about.to_owned());
+    let foreign = of(TroubleReason::ForeignScale, "apache");
+    assert_eq!(
+        problems(&balancer),
+        [
+            of(TroubleReason::ServiceGone, "nginx"),
+            of(TroubleReason::NodeDown, "node2"),
+            foreign.clone(),
+        ]
+    );
+    let shown = balancer.snapshot().troubles;
+    assert!(shown[2].contains("from 3 to 7"), "{shown:?}");
+    let cluster = balancer.orchestrator_mut();
+    cluster.down.clear();
+    cluster.services.insert("nginx".to_owned(), gone);
+    // As long as nobody answers, what was wrong may still be.
+    cluster.is_gone = true;
+    balancer.round(at(100)).await;
+    assert_eq!(problems(&balancer).len(), 4);
+    balancer.orchestrator_mut().is_gone = false;
+    balancer.round(at(102)).await;
+    balancer.round(at(140)).await;
+    assert_eq!(problems(&balancer), [foreign]);
+    balancer.round(at(760)).await;
+    assert_eq!(problems(&balancer), []);
 }
 
 #[tokio::test]

@@ -1,4 +1,3 @@
-use std::collections::BTreeSet;
 use std::io;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -17,7 +16,7 @@ use crate::config::{Collector, Config, ConfigError, EXAMPLE, acting};
 use crate::docker::Docker;
 use crate::handle::{Handle, Refusal, Request};
 use crate::keeper::pools::Pools;
-use crate::presence::Presence;
+use crate::presence::{MissingLog, Presence};
 use crate::shared::Shared;
 use crate::telemetry::Telemetry;
 use crate::web::{Access, Server, Site};
@@ -131,7 +130,8 @@ async fn balance(path: &Path, config: Config) -> anyhow::Result<()> {
              or networks of the agents"
         );
     }
-    let mut refusals = Refusals::default();
+    let mut gaps = MissingLog::default();
+    let mut logged: Option<tokio::time::Instant> = None;
     let mut next = tokio::time::Instant::now();
     loop {
         tokio::select! {
@@ -146,7 +146,10 @@ async fn balance(path: &Path, config: Config) -> anyhow::Result<()> {
                     () = &mut end => break,
                 };
                 next = tokio::time::Instant::now() + (again - now()).min(again - begun);
-                refusals.log(&handle);
+                if logged.is_none_or(|logged| logged.elapsed() >= MissingLog::EVERY) {
+                    logged = Some(tokio::time::Instant::now());
+                    gaps.log(handle.now(), &Presence::look(&handle).missing);
+                }
             }
             () = events.changed() => balancer.controller_mut().look_soon(),
             (request, answer) = requests.next() => {
@@ -255,33 +258,6 @@ fn obey(
     *balancer.orchestrator_mut() = docker;
     handle.config().lock().clone_from(new);
     Ok(())
-}
-
-/// Logs which senders are refused and how to allow them, each sentence once.
-#[derive(Default)]
-struct Refusals {
-    logged: BTreeSet<String>,
-    last: Option<tokio::time::Instant>,
-}
-
-impl Refusals {
-    const EVERY: Duration = Duration::from_secs(10);
-    const MOST: usize = 64;
-
-    fn log(&mut self, handle: &Handle) {
-        if self.last.is_some_and(|last| last.elapsed() < Self::EVERY) {
-            return;
-        }
-        self.last = Some(tokio::time::Instant::now());
-        let missing = Presence::look(handle).missing;
-        for refusal in missing.iter().filter(|missing| missing.is_refusal()) {
-            let words = refusal.to_string();
-            if self.logged.len() < Self::MOST && !self.logged.contains(&words) {
-                warn!("{words}");
-                self.logged.insert(words);
-            }
-        }
-    }
 }
 
 /// Receives in a task of its own, so that an engine that does not answer costs no telemetry.

@@ -111,10 +111,11 @@ fn held(decision: &Decision, load: Option<&str>) -> Option<(TroubleReason, Strin
     if decision.result > decision.replicas {
         return None;
     }
-    let stays = format!(
-        "overloaded ({load}) and stays at {} {many}",
-        decision.result
-    );
+    let stays = match decision.result == decision.replicas {
+        true => "stays at",
+        false => "is reduced to",
+    };
+    let stays = format!("overloaded ({load}) and {stays} {} {many}", decision.result);
     let held = decision
         .steps
         .iter()
@@ -202,4 +203,189 @@ fn also(load: Option<&str>) -> String {
     load.map_or_else(String::new, |load| {
         format!(", although the service is overloaded ({load})")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use sflow_metrics::Timestamp;
+
+    use super::*;
+    use crate::orchestrator::{Rollout, Scaling, ServiceId, Task, TaskState};
+    use crate::policy::{HostLoad, Observation, Policy, Settings};
+
+    /// Settings of a target of 0.5 cores, with these lines more.
+    fn settings(lines: &str) -> Settings {
+        let text = format!(
+            "[[service]]\nname = \"web\"\n[service.policy]\nmax = 4\nfast = false\n\
+             metric = [{{ name = \"vir_cpu_cores\", target = 0.5 }}]\n{lines}"
+        );
+        let config = crate::config::Config::from_toml(&text).unwrap();
+        config.services[0].settings.clone()
+    }
+
+    /// Two replicas with one core each.
+    fn overloaded() -> Observation {
+        Observation {
+            service: "web".to_owned(),
+            replicas: 2,
+            running: vec![Duration::from_secs(600); 2],
+            signals: vec![Signal {
+                metric: "vir_cpu_cores".to_owned(),
+                value: Some(1.0),
+                contributing: 2,
+                matched: 2,
+                ..Signal::default()
+            }],
+            ..Observation::default()
+        }
+    }
+
+    fn found(settings: Settings, observation: &Observation) -> Vec<Trouble> {
+        let question = crate::telemetry::Question::new(&settings.rule.metrics()).unwrap();
+        let bands = question.bands(&settings.rule);
+        let mut policy = Policy::new(settings);
+        let now = Timestamp::from_secs(1_700_000_000);
+        let decision = policy.step(now, observation);
+        troubles(&decision, &bands, None)
+    }
+
+    fn one(lines: &str, change: impl FnOnce(&mut Observation)) -> Trouble {
+        let mut observation = overloaded();
+        change(&mut observation);
+        let mut found = found(settings(lines), &observation);
+        assert_eq!(found.len(), 1, "{found:?}");
+        found.remove(0)
+    }
+
+    #[test]
+    fn service_that_can_grow_has_no_problem() {
+        assert_eq!(found(settings(""), &overloaded()), []);
+        let mut calm = overloaded();
+        calm.signals[0].value = Some(0.5);
+        calm.ceiling = Some(2);
+        assert_eq!(found(settings(""), &calm), []);
+    }
+
+    #[test]
+    fn overloaded_service_that_cannot_grow_says_why() {
+        let full = |observation: &mut Observation| {
+            observation.hosts = vec![HostLoad {
+                name: "node1".to_owned(),
+                cpu: Some(99.0),
+                ..HostLoad::default()
+            }];
+        };
+        type Change = fn(&mut Observation);
+        let cases: [(&str, Change, TroubleReason, &str); 8] = [
+            (
+                "",
+                |it| {
+                    it.running = vec![Duration::from_secs(600); 4];
+                    (it.replicas, it.signals[0].contributing) = (4, 4);
+                },
+                TroubleReason::AtMax,
+                "stays at 4 replicas: 4 is its max",
+            ),
+            ("", full, TroubleReason::Saturated, "(node1: CPU)"),
+            (
+                "",
+                |it| it.ceiling = Some(2),
+                TroubleReason::Budget,
+                "control.budget leaves it 2",
+            ),
+            (
+                "up = { select = \"none\" }\n",
+                |_| {},
+                TroubleReason::RateLimit,
+                "limits of change",
+            ),
+            (
+                "",
+                |it| it.obstacle = Some(Obstacle::RolloutPaused),
+                TroubleReason::RolloutPaused,
+                "docker service rollback",
+            ),
+            (
+                "",
+                |it| it.obstacle = Some(Obstacle::RolloutRunning),
+                TroubleReason::RolloutLong,
+                "more than 5 min",
+            ),
+            (
+                "",
+                |it| {
+                    let what = "global".to_owned();
+                    it.obstacle = Some(Obstacle::NotScalable { what });
+                },
+                TroubleReason::NotScalable,
+                "--mode replicated",
+            ),
+            (
+                "",
+                |it| {
+                    // One of four has a reading, and that is too high.
+                    it.running = vec![Duration::from_secs(600); 4];
+                    (it.replicas, it.signals[0].contributing) = (4, 1);
+                },
+                TroubleReason::Telemetry,
+                "silent or contested",
+            ),
+        ];
+        for (lines, change, reason, words) in cases {
+            let trouble = one(lines, change);
+            assert_eq!(trouble.reason, reason, "{trouble}");
+            assert_eq!(trouble.about, "web");
+            let line = &trouble.words;
+            assert!(line.starts_with("web: ") && line.contains(words), "{line}");
+            assert!(
+                line.contains(
+                    "overloaded (vir_cpu_cores: 1 cores per container, limit 0.55 cores)"
+                ),
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn unknown_load_is_a_problem_and_another_owner_is_none() {
+        let unknown = one("", |it| {
+            (it.signals[0].value, it.signals[0].contributing) = (None, 0);
+        });
+        assert_eq!(unknown.reason, TroubleReason::Telemetry);
+        assert!(unknown.words.contains("is unknown"), "{unknown}");
+        let mut owned = overloaded();
+        let owner = "east".to_owned();
+        owned.obstacle = Some(Obstacle::OwnedByOther { owner });
+        assert_eq!(found(settings(""), &owned), []);
+    }
+
+    #[test]
+    fn tasks_that_do_not_start_are_a_problem_whatever_the_load() {
+        let task = Task {
+            state: TaskState::Pending,
+            age: Duration::from_secs(30),
+            error: Some("no suitable node".to_owned()),
+            ..Task::default()
+        };
+        let service = Service {
+            id: ServiceId("s1".to_owned()),
+            name: "web".to_owned(),
+            scaling: Scaling::Replicated { replicas: 3 },
+            version: 1,
+            rollout: Rollout::Settled,
+            labels: std::collections::BTreeMap::new(),
+            cpu_limit: None,
+            tasks: vec![task],
+        };
+        let settings = settings("");
+        let mut policy = Policy::new(settings);
+        let decision = policy.step(Timestamp::from_secs(1_700_000_000), &overloaded());
+        let found = troubles(&decision, &[], Some(&service));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].reason, TroubleReason::TasksNotStarting);
+        let words = "web: 1 task does not start or stay (no suitable node)";
+        assert!(found[0].words.starts_with(words), "{}", found[0]);
+    }
 }
