@@ -15,7 +15,7 @@ use crate::orchestrator::Orchestrator;
 use crate::policy::Mode;
 use crate::shared::Shared;
 use crate::telemetry::Telemetry;
-use crate::trouble::{Trouble, TroubleReason};
+use crate::trouble::{Changed, Trouble, TroubleReason};
 use crate::view::{Point, Snapshot};
 use crate::words::{counted, duration};
 
@@ -119,15 +119,16 @@ impl<O: Orchestrator> Balancer<O> {
         for event in &news.machines {
             info!("{}", event.words);
         }
-        for ((reason, about), trouble) in &news.troubles.begun {
-            warn!(reason = reason.name(), about, "{}", trouble.words);
-        }
-        for ((reason, about), trouble) in &news.troubles.ended {
-            let lasted = duration((now - trouble.since).as_secs_f64());
-            let reason = reason.name();
-            info!(reason, about, "Ended after {lasted}: {}", trouble.words);
-        }
+        log_troubles(now, &news.troubles);
         round
+    }
+
+    /// Reports services and pools that would act if the mode of the loop were set, before the first
+    /// round, which may have to wait for the orchestrator.
+    pub fn report_mode(&self, now: Timestamp) {
+        let trouble: Vec<Trouble> = self.mode_unset().into_iter().collect();
+        let changed = self.board.lock().note_troubles(now, &trouble, false);
+        log_troubles(now, &changed);
     }
 
     /// Services and pools whose own mode is `act`, while no mode of the loop is set.
@@ -143,8 +144,8 @@ impl<O: Orchestrator> Balancer<O> {
             .map(|managed| managed.name.clone())
             .chain(pools.map(|keeper| format!("pool {}", keeper.pool().name)))
             .collect();
-        let words = (!names.is_empty()).then(|| config::mode_unset(&names))?;
-        Some(Trouble::new(TroubleReason::ModeUnset, "", words))
+        let message = (!names.is_empty()).then(|| config::mode_unset(&names))?;
+        Some(Trouble::new(TroubleReason::ModeUnset, "", message))
     }
 
     /// Updates the questions of policies in the telemetry.
@@ -262,5 +263,17 @@ impl<O: Orchestrator> Balancer<O> {
     pub fn snapshot(&self) -> Snapshot {
         let intake = self.telemetry.lock().intake();
         self.board.lock().snapshot(intake, usize::MAX)
+    }
+}
+
+/// One line for each problem that begins or ends.
+fn log_troubles(now: Timestamp, changed: &Changed<(TroubleReason, String)>) {
+    for ((reason, about), trouble) in &changed.begun {
+        warn!(reason = reason.name(), about, "{}", trouble.message);
+    }
+    for ((reason, about), trouble) in &changed.ended {
+        let lasted = duration((now - trouble.since).as_secs_f64());
+        let reason = reason.name();
+        info!(reason, about, "Ended after {lasted}: {}", trouble.message);
     }
 }

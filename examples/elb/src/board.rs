@@ -207,20 +207,30 @@ impl Board {
             self.past.retain(|name, _| names.contains(name.as_str()));
             self.others.retain(|name, _| names.contains(name.as_str()));
         }
-        let found = round.troubles.iter();
-        let found = found.map(
-            |Trouble {
-                 reason,
-                 about,
-                 words,
-             }| { ((*reason, about.clone()), words.clone(), reason.delays()) },
-        );
-        // Without an answer of the orchestrator, what it would have shown is unknown.
-        let is_unknown = |(reason, _): &(TroubleReason, String)| {
-            !round.reached && *reason != TroubleReason::ModeUnset
-        };
-        news.troubles = self.troubles.update(now, found, is_unknown);
+        news.troubles = self.note_troubles(now, &round.troubles, round.reached);
         news
+    }
+
+    /// Updates the current problems. Without an answer of the orchestrator, what it would have
+    /// shown is unknown.
+    pub fn note_troubles(
+        &mut self,
+        now: Timestamp,
+        troubles: &[Trouble],
+        is_reached: bool,
+    ) -> Changed<(TroubleReason, String)> {
+        let found = troubles.iter().map(|trouble| {
+            let Trouble {
+                reason,
+                about,
+                message,
+            } = trouble;
+            ((*reason, about.clone()), message.clone(), reason.delays())
+        });
+        let is_unknown = |(reason, _): &(TroubleReason, String)| {
+            !is_reached && *reason != TroubleReason::ModeUnset
+        };
+        self.troubles.update(now, found, is_unknown)
     }
 
     /// Takes down how services stand, without a round.
@@ -337,7 +347,7 @@ impl Board {
             reason: key.0,
             about: key.1.clone(),
             since: self.seconds(current.since),
-            words: current.words.clone(),
+            words: current.message.clone(),
         };
         let problems: Vec<ProblemView> = self.troubles().map(problem).collect();
         let troubles: Vec<String> = problems.iter().map(|it| it.words.clone()).collect();

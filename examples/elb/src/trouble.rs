@@ -15,27 +15,27 @@ pub struct Trouble {
     pub reason: TroubleReason,
     /// The service, pool or node; empty if it concerns all of them.
     pub about: String,
-    /// What is wrong and what to do, without units of time that change.
-    pub words: String,
+    /// The problem, and what to do.
+    pub message: String,
 }
 
 impl Trouble {
     pub(crate) fn new(
         reason: TroubleReason,
         about: impl Into<String>,
-        words: impl Into<String>,
+        message: impl Into<String>,
     ) -> Self {
         Self {
             reason,
             about: about.into(),
-            words: words.into(),
+            message: message.into(),
         }
     }
 }
 
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.words)
+        f.write_str(&self.message)
     }
 }
 
@@ -75,13 +75,15 @@ pub enum TroubleReason {
     Telemetry,
     /// Overloaded, and of a kind that cannot be scaled.
     NotScalable,
-    /// A pool of machines could not be managed.
+    /// A pool of machines cannot be changed.
     Pool,
+    /// A pool of machines is overloaded and does not grow, or its load is unknown.
+    PoolHeld,
 }
 
 impl TroubleReason {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Orchestrator,
         Self::ChangeFailed,
         Self::ModeUnset,
@@ -99,6 +101,7 @@ impl TroubleReason {
         Self::Telemetry,
         Self::NotScalable,
         Self::Pool,
+        Self::PoolHeld,
     ];
 
     /// The name, as in JSON and as label of metrics.
@@ -121,6 +124,7 @@ impl TroubleReason {
             Self::Telemetry => "telemetry",
             Self::NotScalable => "not_scalable",
             Self::Pool => "pool",
+            Self::PoolHeld => "pool_held",
         }
     }
 
@@ -128,7 +132,7 @@ impl TroubleReason {
     pub const fn is_of_service(self) -> bool {
         !matches!(
             self,
-            Self::Orchestrator | Self::ModeUnset | Self::NodeDown | Self::Pool
+            Self::Orchestrator | Self::ModeUnset | Self::NodeDown | Self::Pool | Self::PoolHeld
         )
     }
 
@@ -145,7 +149,7 @@ impl TroubleReason {
             | Self::AtMax
             | Self::Budget
             | Self::NotScalable => (10, 30),
-            Self::RateLimit | Self::Telemetry => (60, 30),
+            Self::RateLimit | Self::Telemetry | Self::PoolHeld => (60, 30),
             Self::RolloutLong => (300, 30),
         };
         Delays {
@@ -167,8 +171,8 @@ pub(crate) struct Delays {
 pub struct Current {
     /// When it was first found.
     pub since: Timestamp,
-    /// What is wrong and what to do.
-    pub words: String,
+    /// The problem, and what to do.
+    pub message: String,
     found: Timestamp,
     delays: Delays,
     has_begun: bool,
@@ -187,9 +191,9 @@ impl<K> Default for Tracker<K> {
 /// The problems that began and ended with one update.
 #[derive(Clone, Debug)]
 pub struct Changed<K> {
-    /// Those that began.
+    /// Problems that began.
     pub begun: Vec<(K, Current)>,
-    /// Those that ended.
+    /// Problems that ended.
     pub ended: Vec<(K, Current)>,
 }
 
@@ -203,8 +207,8 @@ impl<K> Default for Changed<K> {
 }
 
 impl<K: Ord + Clone> Tracker<K> {
-    /// Updates with the problems found at this moment. Where `is_unknown` says so, a problem that
-    /// was not found may still exist.
+    /// Updates with the problems found at this moment. A problem that was not found and for which
+    /// `is_unknown` is true is kept.
     pub(crate) fn update(
         &mut self,
         now: Timestamp,
@@ -212,15 +216,15 @@ impl<K: Ord + Clone> Tracker<K> {
         is_unknown: impl Fn(&K) -> bool,
     ) -> Changed<K> {
         let mut changed = Changed::default();
-        for (key, words, delays) in found {
+        for (key, message, delays) in found {
             let known = self.0.entry(key).or_insert_with(|| Current {
                 since: now,
-                words: String::new(),
+                message: String::new(),
                 found: now,
                 delays,
                 has_begun: false,
             });
-            (known.found, known.words) = (now, words);
+            (known.found, known.message) = (now, message);
         }
         self.0.retain(|key, known| {
             if known.found < now && is_unknown(key) {
@@ -240,7 +244,7 @@ impl<K: Ord + Clone> Tracker<K> {
         changed
     }
 
-    /// Those that have begun and not ended.
+    /// The problems that have begun and not ended.
     pub fn current(&self) -> impl Iterator<Item = (&K, &Current)> {
         self.0.iter().filter(|(_, known)| known.has_begun)
     }

@@ -48,7 +48,7 @@ pub struct ProblemView {
     pub about: String,
     /// When it began, in seconds since the loop started.
     pub since: f64,
-    /// What is wrong and what to do.
+    /// The problem, and what to do.
     pub words: String,
 }
 

@@ -200,7 +200,7 @@ async fn d3_without_a_quorum_nothing_is_done_and_it_goes_on_by_itself() {
         let round = balancer.round(at(second)).await;
         assert!(!round.reached && round.decisions.is_empty());
         assert!(
-            round.troubles[0].words.contains("no quorum"),
+            round.troubles[0].message.contains("no quorum"),
             "{:?}",
             round.troubles
         );
@@ -285,7 +285,7 @@ async fn d10_another_under_the_same_name_is_another() {
     };
     let old = remove(&mut balancer);
     let round = balancer.round(at(2)).await;
-    assert_eq!(round.troubles[0].words, "service apache does not exist");
+    assert_eq!(round.troubles[0].message, "service apache does not exist");
     balancer.orchestrator_mut().add("apache", 2, &[]);
     balancer.orchestrator_mut().set("apache", |service| {
         service.id = ServiceId("another".to_owned());
@@ -414,7 +414,7 @@ async fn services_are_found_by_their_labels_and_let_go() {
     assert_eq!(cluster.replicas("web"), 4);
     assert_eq!(cluster.replicas("filed"), 2, "what is in the file wins");
     assert_eq!(cluster.replicas("other"), 1);
-    let trouble = &round.troubles[0].words;
+    let trouble = &round.troubles[0].message;
     assert!(trouble.starts_with("typo: label elb.minn: "), "{trouble}");
     // A mistake leaves what ran before as it is; and is mended without a restart.
     cluster.set("web", |service| {
@@ -427,7 +427,7 @@ async fn services_are_found_by_their_labels_and_let_go() {
         round
             .troubles
             .iter()
-            .any(|it| it.words.starts_with("web: label elb.max: "))
+            .any(|it| it.message.starts_with("web: label elb.max: "))
     );
     assert!(
         balancer
@@ -485,10 +485,32 @@ async fn service_that_acts_without_control_mode_is_a_problem_and_is_not_changed(
     ] {
         assert!(words.contains(part), "{words}");
     }
-    // A mode that somebody has chosen is no problem, whichever it is.
+    // Any mode that is set ends the problem.
     assert!(balancer.controller_mut().set_mode(None, Mode::Advise));
     balancer.round(at(2)).await;
     assert!(balancer.snapshot().problems.is_empty());
+}
+
+#[tokio::test]
+async fn d5_change_that_was_made_without_an_answer_is_not_foreign() {
+    let mut cluster = Cluster::default();
+    cluster.add("apache", 1, &[]);
+    let words = "no answer in time".to_owned();
+    cluster.refusal = Some(OrchestratorError::Unavailable(words));
+    let mut balancer = balancer(cluster, &config(&[("apache", 3, 0)], ""));
+    balancer.round(at(0)).await;
+    let reasons = |balancer: &Balancer<Cluster>| -> Vec<TroubleReason> {
+        problems(balancer).iter().map(|it| it.0).collect()
+    };
+    assert_eq!(reasons(&balancer), [TroubleReason::ChangeFailed]);
+    let cluster = balancer.orchestrator_mut();
+    cluster.refusal = None;
+    cluster.set("apache", |service| {
+        service.scaling = Scaling::Replicated { replicas: 3 };
+    });
+    balancer.round(at(2)).await;
+    balancer.round(at(40)).await;
+    assert_eq!(reasons(&balancer), []);
 }
 
 /// Reasons of the current problems, and what each is about.
@@ -528,7 +550,7 @@ async fn d24_gone_services_foreign_changes_and_nodes_that_are_down_are_problems_
     let cluster = balancer.orchestrator_mut();
     cluster.down.clear();
     cluster.services.insert("nginx".to_owned(), gone);
-    // As long as nobody answers, what was wrong may still be.
+    // Without an answer of the orchestrator, problems stay.
     cluster.is_gone = true;
     balancer.round(at(100)).await;
     assert_eq!(problems(&balancer).len(), 4);

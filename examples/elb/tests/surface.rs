@@ -325,6 +325,37 @@ fn http_answers_before_a_manager_does() {
     elb.terminate();
 }
 
+#[test]
+fn d26_service_that_acts_without_control_mode_is_reported_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    // Even if no manager ever answers.
+    let endpoint = engine(|_, _| thread::sleep(LONGEST));
+    let act = "[[service]]\nname = \"shop\"\n[service.policy]\nmode = \"act\"\n";
+    let text = config(&endpoint, act);
+    let elb = Elb::start(folder.path(), &text, "", &[]);
+    let line = elb.line_with("control.mode is not set");
+    assert!(line.contains("WARN") && line.contains("shop"), "{line}");
+    let (_, snapshot) = elb.get("/api/v1/snapshot");
+    assert!(snapshot.contains("\"mode_unset\""), "{snapshot}");
+    let (_, page) = elb.get("/");
+    assert!(page.contains("Current problems"), "{page}");
+    let path = folder.path().join("elb.toml");
+    for (control, words) in [
+        ("", "Write mode = \"act\" under [control]"),
+        ("[control]\nmode = \"act\"\n", "would act: shop"),
+        ("[control]\nmode = \"advise\"\n", "nothing is changed"),
+    ] {
+        fs::write(&path, format!("{text}{control}")).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_elb"))
+            .args(["run", "--validate", "--config"])
+            .arg(&path)
+            .output()
+            .unwrap();
+        let output = String::from_utf8(output.stdout).unwrap();
+        assert!(output.contains(words), "{control}: {output}");
+    }
+}
+
 /// The beginning of a response of 80 MB in pieces of 64 kB, all but the last of them like `piece`.
 fn flood(stream: &mut TcpStream, begin: &str, piece: &str, end: &str) {
     let head = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n";

@@ -130,6 +130,7 @@ async fn balance(path: &Path, config: Config) -> anyhow::Result<()> {
              or networks of the agents"
         );
     }
+    balancer.report_mode(now());
     let mut gaps = MissingLog::default();
     let mut logged: Option<tokio::time::Instant> = None;
     let mut next = tokio::time::Instant::now();

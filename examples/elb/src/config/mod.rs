@@ -137,7 +137,7 @@ impl fmt::Debug for Http {
 pub struct Control {
     /// Time between decisions.
     pub interval: Duration,
-    /// What is done at most for any service and pool.
+    /// The most that is done for any service and pool.
     pub mode: Mode,
     /// Whether the configuration contains this mode. Without it elb advises.
     #[serde(skip)]
@@ -303,7 +303,7 @@ pub fn acting(services: &[Service], pools: &[Pool]) -> Vec<String> {
         .collect()
 }
 
-/// Says that these services and pools would act if `control.mode` were set, and what to write.
+/// The message where these services and pools would act if `control.mode` were set.
 pub fn mode_unset(names: &[String]) -> String {
     const NAMED: usize = 8;
     let named = names.get(..NAMED).unwrap_or(names).join(", ");

@@ -16,24 +16,25 @@ pub(crate) fn troubles(
     let mut troubles = Vec::new();
     let load = overload(decision, bands);
     let reasons = || decision.steps.iter().map(|step| &step.reason);
-    let mut add = |reason, words: String| {
-        let (name, about) = match decision.kind {
-            Kind::Service => (decision.service.clone(), decision.service.clone()),
-            Kind::Pool => {
-                let name = format!("pool {}", decision.service);
-                (name.clone(), name)
-            }
+    let mut add = |reason, message: String| {
+        let (reason, about) = match decision.kind {
+            Kind::Service => (reason, decision.service.clone()),
+            Kind::Pool => (
+                TroubleReason::PoolHeld,
+                format!("pool {}", decision.service),
+            ),
         };
-        troubles.push(Trouble::new(reason, about, format!("{name}: {words}")));
+        let message = format!("{about}: {message}");
+        troubles.push(Trouble::new(reason, about, message));
     };
     if decision.kind == Kind::Service {
         for reason in reasons() {
             if let Reason::ChangedByOthers { before, after } = reason {
-                let words = format!(
+                let message = format!(
                     "the number of replicas was changed from {before} to {after}, not by this \
                      elb. Set its mode to off if it is to be scaled by others"
                 );
-                add(TroubleReason::ForeignScale, words);
+                add(TroubleReason::ForeignScale, message);
             }
         }
     }
@@ -43,13 +44,13 @@ pub(crate) fn troubles(
         let error = error.map_or_else(String::new, |error| format!(" ({error})"));
         let what = counted(late.len(), "task");
         let verb = if late.len() == 1 { "does" } else { "do" };
-        let words = format!(
+        let message = format!(
             "{what} {verb} not start or stay{error}, so elb does not add more{}. See `docker \
              service ps --no-trunc {}`",
             also(load.as_deref()),
             decision.service
         );
-        add(TroubleReason::TasksNotStarting, words);
+        add(TroubleReason::TasksNotStarting, message);
     }
     let obstacle = reasons().find_map(|reason| match reason {
         Reason::Obstacle(obstacle) => Some(obstacle),
@@ -57,33 +58,33 @@ pub(crate) fn troubles(
     });
     match (obstacle, &load) {
         (Some(Obstacle::RolloutPaused), load) => {
-            let words = format!(
+            let message = format!(
                 "a rolling update is paused, so elb does not change the number of replicas{}. \
                  Resume it with `docker service update` or go back with `docker service rollback`",
                 also(load.as_deref())
             );
-            add(TroubleReason::RolloutPaused, words);
+            add(TroubleReason::RolloutPaused, message);
         }
         (Some(Obstacle::RolloutRunning), load) => {
-            let words = format!(
+            let message = format!(
                 "a rolling update has run for more than 5 min, so elb does not change the number \
                  of replicas{}. See `docker service ps`",
                 also(load.as_deref())
             );
-            add(TroubleReason::RolloutLong, words);
+            add(TroubleReason::RolloutLong, message);
         }
         (Some(Obstacle::NotScalable { what }), Some(load)) => {
-            let words = format!(
+            let message = format!(
                 "overloaded ({load}), and a {what} service has no number of replicas that elb \
                  could change. Create it with `--mode replicated`, or add nodes"
             );
-            add(TroubleReason::NotScalable, words);
+            add(TroubleReason::NotScalable, message);
         }
         (Some(_), _) => {}
         (None, _) if !late.is_empty() => {}
         (None, load) => {
-            if let Some((reason, words)) = held(decision, load.as_deref()) {
-                add(reason, words);
+            if let Some((reason, message)) = held(decision, load.as_deref()) {
+                add(reason, message);
             }
         }
     }
@@ -101,12 +102,12 @@ fn held(decision: &Decision, load: Option<&str>) -> Option<(TroubleReason, Strin
         )
     });
     let Some(load) = load else {
-        let words = format!(
+        let message = format!(
             "the load of its {member}s is unknown, so elb keeps {} {many}. See which agents are \
              silent or contested",
             decision.replicas
         );
-        return (is_unknown && decision.running > 0).then_some((TroubleReason::Telemetry, words));
+        return (is_unknown && decision.running > 0).then_some((TroubleReason::Telemetry, message));
     };
     if decision.result > decision.replicas {
         return None;
@@ -154,7 +155,7 @@ fn held(decision: &Decision, load: Option<&str>) -> Option<(TroubleReason, Strin
                 }
                 Reason::Machines(_) => {
                     let why = "machines do not join as ordered. See the log of the hook".to_owned();
-                    (TroubleReason::Pool, why)
+                    (TroubleReason::PoolHeld, why)
                 }
                 _ => return None,
             };
@@ -269,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn overloaded_service_that_cannot_grow_says_why() {
+    fn overloaded_service_that_cannot_grow_states_the_cause() {
         let full = |observation: &mut Observation| {
             observation.hosts = vec![HostLoad {
                 name: "node1".to_owned(),
@@ -333,12 +334,15 @@ mod tests {
                 "silent or contested",
             ),
         ];
-        for (lines, change, reason, words) in cases {
+        for (lines, change, reason, message) in cases {
             let trouble = one(lines, change);
             assert_eq!(trouble.reason, reason, "{trouble}");
             assert_eq!(trouble.about, "web");
-            let line = &trouble.words;
-            assert!(line.starts_with("web: ") && line.contains(words), "{line}");
+            let line = &trouble.message;
+            assert!(
+                line.starts_with("web: ") && line.contains(message),
+                "{line}"
+            );
             assert!(
                 line.contains(
                     "overloaded (vir_cpu_cores: 1 cores per container, limit 0.55 cores)"
@@ -354,7 +358,7 @@ mod tests {
             (it.signals[0].value, it.signals[0].contributing) = (None, 0);
         });
         assert_eq!(unknown.reason, TroubleReason::Telemetry);
-        assert!(unknown.words.contains("is unknown"), "{unknown}");
+        assert!(unknown.message.contains("is unknown"), "{unknown}");
         let mut owned = overloaded();
         let owner = "east".to_owned();
         owned.obstacle = Some(Obstacle::OwnedByOther { owner });
@@ -385,7 +389,7 @@ mod tests {
         let found = troubles(&decision, &[], Some(&service));
         assert_eq!(found.len(), 1, "{found:?}");
         assert_eq!(found[0].reason, TroubleReason::TasksNotStarting);
-        let words = "web: 1 task does not start or stay (no suitable node)";
-        assert!(found[0].words.starts_with(words), "{}", found[0]);
+        let message = "web: 1 task does not start or stay (no suitable node)";
+        assert!(found[0].message.starts_with(message), "{}", found[0]);
     }
 }

@@ -49,8 +49,8 @@ impl<O: Orchestrator> Controller<O> {
         }
         let wrong = self.found.wrong.iter();
         round.troubles.extend(wrong.map(|(service, why)| {
-            let words = format!("{service}: label {why}");
-            Trouble::new(TroubleReason::Labels, service.as_str(), words)
+            let message = format!("{service}: label {why}");
+            Trouble::new(TroubleReason::Labels, service.as_str(), message)
         }));
     }
 }

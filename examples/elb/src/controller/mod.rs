@@ -265,8 +265,8 @@ impl<O: Orchestrator> Controller<O> {
         let nodes = self.orchestrator.nodes();
         let down = self.orchestrator.down_nodes().into_iter();
         round.troubles.extend(down.map(|node| {
-            let words = format!("node {node} is down: its tasks run elsewhere, if there is room");
-            Trouble::new(TroubleReason::NodeDown, node, words)
+            let message = format!("node {node} is down. See `docker node ls`");
+            Trouble::new(TroubleReason::NodeDown, node, message)
         }));
         self.find(found);
 
@@ -337,9 +337,9 @@ impl<O: Orchestrator> Controller<O> {
                     decisions.push((place, decision));
                 }
                 None => {
-                    let words = format!("service {} does not exist", managed.name);
+                    let message = format!("service {} does not exist", managed.name);
                     let name = managed.name.as_str();
-                    let trouble = Trouble::new(TroubleReason::ServiceGone, name, words);
+                    let trouble = Trouble::new(TroubleReason::ServiceGone, name, message);
                     round.troubles.push(trouble);
                 }
             }
@@ -375,6 +375,7 @@ impl<O: Orchestrator> Controller<O> {
             match self.orchestrator.scale(service, decision.result).await {
                 Ok(()) => {
                     managed.conflicts = 0;
+                    managed.unconfirmed = None;
                     self.turns.taken(now);
                     managed
                         .policy
@@ -412,14 +413,19 @@ impl<O: Orchestrator> Controller<O> {
                     decision = managed.policy.step(now, &observation);
                     decision.mode = mode;
                 }
-                Err(trouble) => break failed(managed, &trouble, round),
+                Err(trouble) => {
+                    managed.unconfirmed = Some(decision.result);
+                    break failed(managed, &trouble, round);
+                }
             }
         };
         let bands = managed.question.bands(&managed.policy.settings().rule);
         let state = managed.state.as_deref();
-        round
-            .troubles
-            .extend(blocked::troubles(&decision, &bands, state));
+        let mut troubles = blocked::troubles(&decision, &bands, state);
+        if managed.unconfirmed == Some(decision.replicas) {
+            troubles.retain(|it| it.reason != TroubleReason::ForeignScale);
+        }
+        round.troubles.extend(troubles);
         let decision = Arc::new(decision);
         managed.last = Some(Arc::clone(&decision));
         round.decisions.push(Decided { decision, outcome });
@@ -457,10 +463,10 @@ pub(crate) fn unreadable(error: &OrchestratorError) -> Trouble {
 }
 
 fn failed(managed: &Managed, trouble: &OrchestratorError, round: &mut Round) -> Outcome {
-    let words = format!("{}: {trouble}", managed.name);
+    let message = format!("{}: {trouble}", managed.name);
     let name = managed.name.as_str();
     let reason = TroubleReason::ChangeFailed;
-    round.troubles.push(Trouble::new(reason, name, words));
+    round.troubles.push(Trouble::new(reason, name, message));
     Outcome::Failed {
         why: trouble.to_string(),
     }

@@ -271,6 +271,26 @@ mod tests {
     }
 
     #[test]
+    fn node_that_is_down_is_read_unless_it_was_given_back() {
+        let down = |state: &str, labels: Value| {
+            let mut answer = answer();
+            answer["Status"]["State"] = state.into();
+            answer["Spec"]["Labels"] = labels;
+            let answer: NodeAnswer = serde_json::from_value(answer).unwrap();
+            answer.down()
+        };
+        let node1 = Some("node1".to_owned());
+        assert_eq!(down("down", json!({})), node1);
+        assert_eq!(down("disconnected", Value::Null), node1);
+        assert_eq!(down("ready", json!({})), None);
+        // As after the election of a leader, before nodes report to it.
+        assert_eq!(down("unknown", json!({})), None);
+        assert_eq!(down("down", json!({ DRAINED_FOR: "workers" })), None);
+        let bare: NodeAnswer = serde_json::from_value(json!({ "ID": "n1" })).unwrap();
+        assert_eq!(bare.down(), None);
+    }
+
+    #[test]
     fn node_addresses_are_those_of_both_states_without_unknown_ones() {
         let addresses = |status: &str, manager: Option<&str>| {
             let mut answer = answer();

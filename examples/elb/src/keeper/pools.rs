@@ -137,8 +137,8 @@ impl Pools {
         let mut census = match orchestrator.census().await {
             Ok(census) => census,
             Err(error) => {
-                let words = format!("the nodes cannot be read: {error}");
-                let trouble = Trouble::new(TroubleReason::Pool, "", words);
+                let message = format!("the nodes cannot be read: {error}");
+                let trouble = Trouble::new(TroubleReason::Pool, "", message);
                 round.troubles.push(trouble);
                 return Some(round);
             }
@@ -166,8 +166,8 @@ impl Pools {
                     Ok(()) => Outcome::Kept,
                     Err(why) => {
                         let about = format!("pool {}", decision.service);
-                        let words = format!("{about}: {why}");
-                        let trouble = Trouble::new(TroubleReason::Pool, about, words);
+                        let message = format!("{about}: {why}");
+                        let trouble = Trouble::new(TroubleReason::Pool, about, message);
                         round.troubles.push(trouble);
                         Outcome::Failed { why }
                     }

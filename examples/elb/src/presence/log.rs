@@ -56,7 +56,7 @@ impl MissingLog {
         };
         let begun = changed.begun.into_iter();
         let begun = begun.filter(|((kind, _), _)| !is_refusal(kind));
-        let mut lines: Vec<(bool, String)> = begun.map(|(_, it)| (true, it.words)).collect();
+        let mut lines: Vec<(bool, String)> = begun.map(|(_, it)| (true, it.message)).collect();
         for refusal in missing.iter().filter(|missing| missing.is_refusal()) {
             const MOST: usize = 64;
             let words = refusal.to_string();
@@ -66,7 +66,7 @@ impl MissingLog {
         }
         for (_, ended) in changed.ended {
             let lasted = duration((now - ended.since).as_secs_f64());
-            lines.push((false, format!("Ended after {lasted}: {}", ended.words)));
+            lines.push((false, format!("Ended after {lasted}: {}", ended.message)));
         }
         self.bounded(now, lines)
     }
@@ -113,7 +113,7 @@ mod tests {
         let mut lines = Vec::new();
         for second in (0..200).step_by(10) {
             let missing = match second {
-                // Heard once, for less than what counts as back.
+                // Back once, for too short a time.
                 20..60 | 70..100 => vec![silent(1)],
                 _ => Vec::new(),
             };

@@ -10,7 +10,7 @@ use promql_parser::parser::{self, Expr, VectorSelector};
 use promql_parser::util::{ExprVisitor, walk_expr};
 use yaml_rust2::{Yaml, YamlLoader};
 
-use crate::dashboard::{Asked, told};
+use crate::dashboard::{Asked, told as series_of};
 use crate::site::World;
 
 const RULES: &str = include_str!("../../alerts.yaml");
@@ -53,14 +53,14 @@ async fn overloaded() -> World {
 #[tokio::test]
 async fn every_alert_uses_metrics_and_labels_that_exist() {
     let scrape = overloaded().await.get("/metrics").await.body;
-    let told = told(&scrape);
+    let series = series_of(&scrape);
     let rules = rules();
     assert!(rules.len() > 10);
     for rule in &rules {
         let expression = rule["expr"].as_str().unwrap();
         for (metric, labels) in Asked::of(expression).0 {
-            let has = told.get(&metric);
-            let has = has.unwrap_or_else(|| panic!("there is no {metric}: {expression}"));
+            let has = series.get(&metric);
+            let has = has.unwrap_or_else(|| panic!("missing {metric}: {expression}"));
             for label in labels.iter().filter(|label| *label != "instance") {
                 assert!(has.contains(label), "{metric} has no {label}: {expression}");
             }
@@ -84,7 +84,7 @@ async fn every_alert_uses_metrics_and_labels_that_exist() {
 }
 
 #[test]
-fn every_alert_has_a_name_a_severity_and_says_what_to_do() {
+fn every_alert_has_a_name_a_severity_and_advice() {
     let mut names = BTreeSet::new();
     for rule in rules() {
         assert!(names.insert(rule["alert"].as_str().unwrap().to_owned()));
@@ -136,12 +136,12 @@ async fn overloaded_service_at_its_maximum_is_on_page_api_and_metrics() {
     assert_eq!(problems.len(), 1, "{problems:?}");
     assert_eq!(problems[0]["reason"], "at_max");
     assert_eq!(problems[0]["about"], "apache");
-    let words = problems[0]["words"].as_str().unwrap();
+    let message = problems[0]["words"].as_str().unwrap();
     assert!(
-        words.contains("stays at 10 replicas: 10 is its max"),
-        "{words}"
+        message.contains("stays at 10 replicas: 10 is its max"),
+        "{message}"
     );
-    assert_eq!(snapshot["troubles"][0], words);
+    assert_eq!(snapshot["troubles"][0], message);
     let scrape = world.get("/metrics").await.body;
     for series in [
         "elb_problems{reason=\"at_max\"} 1.0",

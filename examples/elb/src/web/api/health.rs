@@ -144,7 +144,7 @@ fn first_round(site: &Site) -> Condition {
 fn orchestrator(site: &Site) -> Condition {
     let board = site.handle.board().lock();
     let (now, reached) = (board.present(), board.reached());
-    let trouble = board.troubles().map(|(_, it)| it.words.clone()).next();
+    let trouble = board.troubles().map(|(_, it)| it.message.clone()).next();
     drop(board);
     let config = site.handle.config().lock();
     // A round may have to ask one manager in vain.
