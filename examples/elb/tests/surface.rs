@@ -356,6 +356,29 @@ fn d26_service_that_acts_without_control_mode_is_reported_at_the_start() {
     }
 }
 
+#[test]
+fn d24_problem_is_logged_once_when_it_begins_and_once_when_it_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let asked = AtomicUsize::new(0);
+    let endpoint = engine(move |path, stream| {
+        let is_gone = path.starts_with("/services") && asked.fetch_add(1, Ordering::Relaxed) < 20;
+        match is_gone {
+            true => reply(stream, 200, "[]"),
+            false => small(path, stream),
+        }
+    });
+    let text = config(&endpoint, "[control]\ninterval = \"100ms\"\n");
+    let elb = Elb::start(folder.path(), &text, "", &[]);
+    let about = "service web does not exist";
+    let begin = elb.line_with(about);
+    let is_begin = begin.contains("WARN") && begin.contains("reason=\"service_gone\"");
+    assert!(is_begin, "{begin}");
+    // The next one with these words.
+    let end = elb.line_with(about);
+    assert!(end.contains("INFO") && end.contains("Ended after"), "{end}");
+    elb.get_until("/metrics", "elb_problems{reason=\"service_gone\"} 0.0");
+}
+
 /// The beginning of a response of 80 MB in pieces of 64 kB, all but the last of them like `piece`.
 fn flood(stream: &mut TcpStream, begin: &str, piece: &str, end: &str) {
     let head = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n";
