@@ -159,6 +159,9 @@ impl TroubleReason {
     }
 }
 
+/// A problem that has not begun and is absent for this long is new when it is found again.
+const GAP: Duration = Duration::from_secs(15);
+
 /// When a problem begins and ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Delays {
@@ -232,6 +235,10 @@ impl<K: Ord + Clone> Tracker<K> {
                 return true;
             }
             let Delays { begin, end } = known.delays;
+            let end = match known.has_begun {
+                true => end,
+                false => end.min(GAP),
+            };
             let is_over = known.found < now && now - known.found >= end;
             if !known.has_begun && known.found == now && now - known.since >= begin {
                 known.has_begun = true;

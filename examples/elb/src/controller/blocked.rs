@@ -163,6 +163,12 @@ fn held(decision: &Decision, load: Option<&str>) -> Option<(TroubleReason, Strin
         });
     let unread = decision.inputs.iter().map(|input| input.contributing).max();
     let unread = decision.running.saturating_sub(unread.unwrap_or(0));
+    // Tasks that have just started have none yet.
+    let warming = decision.steps.iter().map(|step| match step.reason {
+        Reason::ContainersMissing { warming, .. } => warming,
+        _ => 0,
+    });
+    let unread = unread.saturating_sub(warming.max().unwrap_or(0));
     let (reason, why) = match held {
         Some(held) => held,
         None if is_unknown || unread > 0 => {
