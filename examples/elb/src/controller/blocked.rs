@@ -123,11 +123,9 @@ fn held(decision: &Decision, load: Option<&str>) -> Option<(TroubleReason, Strin
         .filter(|step| step.to < step.from)
         .find_map(|step| {
             let (reason, why) = match &step.reason {
-                Reason::HostsSaturated { host, what } => {
-                    let what = what.split(',').next().unwrap_or(what);
-                    let why = format!(
-                        "all hosts are saturated ({host}: {what}). Add nodes, or reduce the load"
-                    );
+                full @ Reason::HostsSaturated { .. } => {
+                    let full = full.words(decision.kind);
+                    let why = format!("{full}. Add nodes, or reduce the load");
                     (TroubleReason::Saturated, why)
                 }
                 Reason::Budget { ceiling } => {
@@ -295,7 +293,7 @@ mod tests {
                 TroubleReason::AtMax,
                 "stays at 4 replicas: 4 is its max",
             ),
-            ("", full, TroubleReason::Saturated, "(node1: CPU)"),
+            ("", full, TroubleReason::Saturated, "Add nodes"),
             (
                 "",
                 |it| it.ceiling = Some(2),
