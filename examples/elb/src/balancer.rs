@@ -12,10 +12,12 @@ use crate::handle::{Refusal, Request};
 use crate::keeper::Keeper;
 use crate::keeper::pools::{PoolRound, Pools};
 use crate::orchestrator::Orchestrator;
+use crate::policy::Mode;
 use crate::shared::Shared;
 use crate::telemetry::Telemetry;
+use crate::trouble::{Changed, Trouble, TroubleReason};
 use crate::view::{Point, Snapshot};
-use crate::words::counted;
+use crate::words::{counted, duration};
 
 /// Telemetry, controller and what they came to.
 #[derive(Debug)]
@@ -90,6 +92,7 @@ impl<O: Orchestrator> Balancer<O> {
         if let Some(machines) = &machines {
             round.troubles.extend(machines.troubles.iter().cloned());
         }
+        round.troubles.extend(self.mode_unset());
         let mut board = self.board.lock();
         let mode = self.controller.mode();
         let mut news = board.note(now, mode, self.controller.managed(), &round);
@@ -116,10 +119,33 @@ impl<O: Orchestrator> Balancer<O> {
         for event in &news.machines {
             info!("{}", event.words);
         }
-        for trouble in &news.troubles {
-            warn!("{trouble}");
-        }
+        log_troubles(now, &news.troubles);
         round
+    }
+
+    /// Reports services and pools that would act if the mode of the loop were set, before the first
+    /// round, which may have to wait for the orchestrator.
+    pub fn report_mode(&self, now: Timestamp) {
+        let trouble: Vec<Trouble> = self.mode_unset().into_iter().collect();
+        let changed = self.board.lock().note_troubles(now, &trouble, false);
+        log_troubles(now, &changed);
+    }
+
+    /// Services and pools whose own mode is `act`, while no mode of the loop is set.
+    fn mode_unset(&self) -> Option<Trouble> {
+        if self.controller.is_mode_set() {
+            return None;
+        }
+        let services = self.controller.managed().iter();
+        let services = services.filter(|managed| managed.mode == Mode::Act);
+        let pools = self.pools.iter().flat_map(Pools::keepers);
+        let pools = pools.filter(|keeper| keeper.mode() == Mode::Act);
+        let names: Vec<String> = services
+            .map(|managed| managed.name.clone())
+            .chain(pools.map(|keeper| format!("pool {}", keeper.pool().name)))
+            .collect();
+        let message = (!names.is_empty()).then(|| config::mode_unset(&names))?;
+        Some(Trouble::new(TroubleReason::ModeUnset, "", message))
     }
 
     /// Updates the questions of policies in the telemetry.
@@ -237,5 +263,17 @@ impl<O: Orchestrator> Balancer<O> {
     pub fn snapshot(&self) -> Snapshot {
         let intake = self.telemetry.lock().intake();
         self.board.lock().snapshot(intake, usize::MAX)
+    }
+}
+
+/// One line for each problem that begins or ends.
+fn log_troubles(now: Timestamp, changed: &Changed<(TroubleReason, String)>) {
+    for ((reason, about), trouble) in &changed.begun {
+        warn!(reason = reason.name(), about, "{}", trouble.message);
+    }
+    for ((reason, about), trouble) in &changed.ended {
+        let lasted = duration((now - trouble.since).as_secs_f64());
+        let reason = reason.name();
+        info!(reason, about, "Ended after {lasted}: {}", trouble.message);
     }
 }

@@ -18,7 +18,8 @@ use crate::latency::Latency;
 use crate::orchestrator::{Scaling, Service};
 use crate::policy::{Band, Decision, Kind, Mode, Signal};
 use crate::telemetry::Intake;
-use crate::view::{DecisionView, Point, ServiceView, SignalView, Snapshot};
+use crate::trouble::{Changed, Current, Tracker, Trouble, TroubleReason};
+use crate::view::{DecisionView, Point, ProblemView, ServiceView, SignalView, Snapshot};
 
 pub use self::history::{Entry, History};
 use self::others::Others;
@@ -46,7 +47,7 @@ pub struct Board {
     past: BTreeMap<String, VecDeque<Point>>,
     others: BTreeMap<String, Others>,
     history: History,
-    troubles: Vec<String>,
+    troubles: Tracker<(TroubleReason, String)>,
     tally: Tally,
     outcomes: BTreeMap<&'static str, u64>,
     stages: Stages,
@@ -137,7 +138,7 @@ impl Board {
             past: BTreeMap::new(),
             others: BTreeMap::new(),
             history: History::default(),
-            troubles: Vec::new(),
+            troubles: Tracker::default(),
             tally: Tally::default(),
             outcomes: BTreeMap::new(),
             stages: Stages::default(),
@@ -206,10 +207,30 @@ impl Board {
             self.past.retain(|name, _| names.contains(name.as_str()));
             self.others.retain(|name, _| names.contains(name.as_str()));
         }
-        let is_new = |trouble: &&String| !self.troubles.contains(trouble);
-        news.troubles = round.troubles.iter().filter(is_new).cloned().collect();
-        self.troubles.clone_from(&round.troubles);
+        news.troubles = self.note_troubles(now, &round.troubles, round.reached);
         news
+    }
+
+    /// Updates the current problems. Without an answer of the orchestrator, what it would have
+    /// shown is unknown.
+    pub fn note_troubles(
+        &mut self,
+        now: Timestamp,
+        troubles: &[Trouble],
+        is_reached: bool,
+    ) -> Changed<(TroubleReason, String)> {
+        let found = troubles.iter().map(|trouble| {
+            let Trouble {
+                reason,
+                about,
+                message,
+            } = trouble;
+            ((*reason, about.clone()), message.clone(), reason.delays())
+        });
+        let is_unknown = |(reason, _): &(TroubleReason, String)| {
+            !is_reached && *reason != TroubleReason::ModeUnset
+        };
+        self.troubles.update(now, found, is_unknown)
     }
 
     /// Takes down how services stand, without a round.
@@ -250,9 +271,9 @@ impl Board {
         &self.history
     }
 
-    /// What is wrong now, in words.
-    pub fn troubles(&self) -> &[String] {
-        &self.troubles
+    /// Current problems, by reason and by what they are about.
+    pub fn troubles(&self) -> impl Iterator<Item = (&(TroubleReason, String), &Current)> {
+        self.troubles.current()
     }
 
     /// How often what happened.
@@ -322,7 +343,15 @@ impl Board {
     pub fn snapshot(&self, intake: Intake, points: usize) -> Snapshot {
         let shown = self.history.newest(SHOWN);
         let mut decisions: Vec<DecisionView> = shown.map(|entry| self.view_of(entry)).collect();
-        decisions.extend(self.troubles.iter().map(|trouble| DecisionView {
+        let problem = |(key, current): (&(TroubleReason, String), &Current)| ProblemView {
+            reason: key.0,
+            about: key.1.clone(),
+            since: self.seconds(current.since),
+            words: current.message.clone(),
+        };
+        let problems: Vec<ProblemView> = self.troubles().map(problem).collect();
+        let troubles: Vec<String> = problems.iter().map(|it| it.words.clone()).collect();
+        decisions.extend(troubles.iter().map(|trouble| DecisionView {
             at: self.seconds(self.now),
             reasons: vec![trouble.clone()],
             ..DecisionView::default()
@@ -342,7 +371,8 @@ impl Board {
                 .collect(),
             pools: self.pool_views(points),
             decisions,
-            troubles: self.troubles.clone(),
+            troubles,
+            problems,
             intake,
         }
     }
@@ -424,8 +454,8 @@ fn thinned(past: Option<&VecDeque<Point>>, points: usize) -> Vec<Point> {
 pub struct News {
     /// Decisions that say something new.
     pub entries: Vec<Arc<Entry>>,
-    /// What was not wrong before.
-    pub troubles: Vec<String>,
+    /// Problems that began and ended.
+    pub troubles: Changed<(TroubleReason, String)>,
     /// What has happened in pools of machines.
     pub machines: Vec<PoolEvent>,
 }
@@ -434,15 +464,6 @@ impl Standing {
     fn of(managed: &Managed, mode: Mode) -> Self {
         let settings = managed.policy.settings();
         let state = managed.state.as_ref();
-        let band = |(index, metric): (usize, &String)| {
-            let (lower, upper) = settings.rule.band(index).unwrap_or_default();
-            Band {
-                metric: metric.clone(),
-                unit: managed.question.unit(index),
-                lower,
-                upper,
-            }
-        };
         Self {
             name: managed.name.clone(),
             id: state.map(|state| state.id.0.clone()),
@@ -459,13 +480,7 @@ impl Standing {
             }),
             min: settings.min,
             max: settings.max,
-            signals: managed
-                .question
-                .metrics()
-                .iter()
-                .enumerate()
-                .map(band)
-                .collect(),
+            signals: managed.question.bands(&settings.rule),
             last: managed.last.clone(),
             state: managed.state.clone(),
         }

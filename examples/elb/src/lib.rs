@@ -36,6 +36,7 @@ pub mod simulator;
 pub mod telemetry;
 pub mod terminal;
 pub mod trial;
+pub mod trouble;
 pub mod view;
 pub mod web;
 pub mod words;

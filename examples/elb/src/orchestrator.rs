@@ -48,6 +48,12 @@ pub trait Orchestrator {
     /// a recording, it is not checked who reports for a task.
     fn nodes(&self) -> Vec<NodeAddresses>;
 
+    /// The names of nodes that the orchestrator considers down, as they were read last. Nodes that a
+    /// pool drained to give them back are not among them.
+    fn down_nodes(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Lets a node, as read before, take tasks or not, and changes nothing else but its label
     /// [`DRAINED_FOR`], which says for which pool it was drained: with `None` there is none.
     ///

@@ -6,6 +6,7 @@ use sflow_metrics::Timestamp;
 use crate::keeper::{PoolEvent, PoolStanding};
 use crate::policy::{Band, Kind, Signal};
 use crate::telemetry::Intake;
+use crate::trouble::TroubleReason;
 
 /// The state of the loop at one moment.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -30,10 +31,25 @@ pub struct Snapshot {
     pub pools: Vec<PoolView>,
     /// The last decisions, oldest first.
     pub decisions: Vec<DecisionView>,
-    /// What is wrong now, in words.
+    /// Current problems, in words.
     pub troubles: Vec<String>,
+    /// The same with their reasons.
+    pub problems: Vec<ProblemView>,
     /// What has arrived.
     pub intake: Intake,
+}
+
+/// A current problem.
+#[derive(Clone, Debug, Serialize)]
+pub struct ProblemView {
+    /// Its kind.
+    pub reason: TroubleReason,
+    /// The service, pool or node; empty if it concerns all of them.
+    pub about: String,
+    /// When it began, in seconds since the loop started.
+    pub since: f64,
+    /// The problem, and what to do.
+    pub words: String,
 }
 
 /// One pool of machines at one moment, with its past.

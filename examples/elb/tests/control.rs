@@ -12,6 +12,7 @@ use elb::orchestrator::{
     Scaling, Service, ServiceId, Task, TaskState,
 };
 use elb::policy::Mode;
+use elb::trouble::TroubleReason;
 use sflow_metrics::Timestamp;
 
 const START: Timestamp = Timestamp::from_secs(1_700_000_000);
@@ -25,6 +26,7 @@ struct Cluster {
     /// Changes that were made.
     made: Vec<(String, u32)>,
     refusal: Option<OrchestratorError>,
+    down: Vec<String>,
     is_gone: bool,
 }
 
@@ -103,6 +105,10 @@ impl Orchestrator for Cluster {
         Vec::new()
     }
 
+    fn down_nodes(&self) -> Vec<String> {
+        self.down.clone()
+    }
+
     async fn census(&mut self) -> Result<Census, OrchestratorError> {
         Ok(Census::default())
     }
@@ -119,8 +125,12 @@ impl Orchestrator for Cluster {
 
 /// Services that are below their minimum: what is to be done for them is known without telemetry.
 fn config(services: &[(&str, u32, i32)], control: &str) -> Config {
+    let mode = match control.contains("mode = ") {
+        true => "",
+        false => "mode = \"act\"\n",
+    };
     let mut text = format!(
-        "[control]\ninterval = \"2s\"\n{control}\n[defaults]\nmode = \"act\"\nmax = 20\n\
+        "[control]\ninterval = \"2s\"\n{mode}{control}\n[defaults]\nmode = \"act\"\nmax = 20\n\
          metric = [{{ name = \"vir_cpu_cores\", target = 0.5 }}]\n"
     );
     for (name, min, priority) in services {
@@ -190,7 +200,7 @@ async fn d3_without_a_quorum_nothing_is_done_and_it_goes_on_by_itself() {
         let round = balancer.round(at(second)).await;
         assert!(!round.reached && round.decisions.is_empty());
         assert!(
-            round.troubles[0].contains("no quorum"),
+            round.troubles[0].message.contains("no quorum"),
             "{:?}",
             round.troubles
         );
@@ -275,7 +285,7 @@ async fn d10_another_under_the_same_name_is_another() {
     };
     let old = remove(&mut balancer);
     let round = balancer.round(at(2)).await;
-    assert_eq!(round.troubles, ["service apache does not exist"]);
+    assert_eq!(round.troubles[0].message, "service apache does not exist");
     balancer.orchestrator_mut().add("apache", 2, &[]);
     balancer.orchestrator_mut().set("apache", |service| {
         service.id = ServiceId("another".to_owned());
@@ -404,7 +414,7 @@ async fn services_are_found_by_their_labels_and_let_go() {
     assert_eq!(cluster.replicas("web"), 4);
     assert_eq!(cluster.replicas("filed"), 2, "what is in the file wins");
     assert_eq!(cluster.replicas("other"), 1);
-    let trouble = &round.troubles[0];
+    let trouble = &round.troubles[0].message;
     assert!(trouble.starts_with("typo: label elb.minn: "), "{trouble}");
     // A mistake leaves what ran before as it is; and is mended without a restart.
     cluster.set("web", |service| {
@@ -417,7 +427,7 @@ async fn services_are_found_by_their_labels_and_let_go() {
         round
             .troubles
             .iter()
-            .any(|it| it.starts_with("web: label elb.max: "))
+            .any(|it| it.message.starts_with("web: label elb.max: "))
     );
     assert!(
         balancer
@@ -437,7 +447,7 @@ async fn services_are_found_by_their_labels_and_let_go() {
     // An event says that it is time to look.
     balancer.controller_mut().look_soon();
     let round = balancer.round(at(62)).await;
-    assert_eq!(round.troubles, Vec::<String>::new());
+    assert_eq!(round.troubles, []);
     assert_eq!(balancer.orchestrator_mut().replicas("web"), 5);
     balancer
         .orchestrator_mut()
@@ -446,6 +456,110 @@ async fn services_are_found_by_their_labels_and_let_go() {
     let names = balancer.controller().managed().iter();
     let names: Vec<&str> = names.map(|managed| managed.name.as_str()).collect();
     assert_eq!(names, ["filed", "typo"]);
+}
+
+#[tokio::test]
+async fn service_that_acts_without_control_mode_is_a_problem_and_is_not_changed() {
+    let text = "[defaults]\nmode = \"act\"\nmin = 3\n\
+                metric = [{ name = \"vir_cpu_cores\", target = 0.5 }]\n\
+                [[service]]\nname = \"apache\"\n";
+    let config = Config::from_toml(text).unwrap();
+    let mut cluster = Cluster::default();
+    cluster.add("apache", 1, &[]);
+    let labels = [("elb.enabled", "true"), ("elb.mode", "act")];
+    cluster.add("labelled", 1, &labels);
+    let mut balancer = balancer(cluster, &config);
+    let round = balancer.round(at(0)).await;
+    assert_eq!(round.decisions.len(), 2);
+    let outcomes = round.decisions.iter();
+    assert!(outcomes.clone().all(|it| it.outcome == Outcome::Advised));
+    assert!(balancer.orchestrator_mut().made.is_empty());
+    let problems = balancer.snapshot().problems;
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert_eq!(problems[0].reason, TroubleReason::ModeUnset);
+    let words = &problems[0].words;
+    for part in [
+        "apache, labelled have mode = \"act\"",
+        "mode = \"act\" under [control]",
+        "mode = \"advise\"",
+    ] {
+        assert!(words.contains(part), "{words}");
+    }
+    // Any mode that is set ends the problem.
+    assert!(balancer.controller_mut().set_mode(None, Mode::Advise));
+    balancer.round(at(2)).await;
+    assert!(balancer.snapshot().problems.is_empty());
+}
+
+#[tokio::test]
+async fn d5_change_that_was_made_without_an_answer_is_not_foreign() {
+    let mut cluster = Cluster::default();
+    cluster.add("apache", 1, &[]);
+    let words = "no answer in time".to_owned();
+    cluster.refusal = Some(OrchestratorError::Unavailable(words));
+    let mut balancer = balancer(cluster, &config(&[("apache", 3, 0)], ""));
+    balancer.round(at(0)).await;
+    let reasons = |balancer: &Balancer<Cluster>| -> Vec<TroubleReason> {
+        problems(balancer).iter().map(|it| it.0).collect()
+    };
+    assert_eq!(reasons(&balancer), [TroubleReason::ChangeFailed]);
+    let cluster = balancer.orchestrator_mut();
+    cluster.refusal = None;
+    cluster.set("apache", |service| {
+        service.scaling = Scaling::Replicated { replicas: 3 };
+    });
+    balancer.round(at(2)).await;
+    balancer.round(at(40)).await;
+    assert_eq!(reasons(&balancer), []);
+}
+
+/// Reasons of the current problems, and what each is about.
+fn problems(balancer: &Balancer<Cluster>) -> Vec<(TroubleReason, String)> {
+    let board = balancer.board().lock();
+    board.troubles().map(|(key, _)| key.clone()).collect()
+}
+
+#[tokio::test]
+async fn d24_gone_services_foreign_changes_and_nodes_that_are_down_are_problems_until_they_end() {
+    let mut cluster = Cluster::default();
+    cluster.add("apache", 3, &[]);
+    cluster.add("nginx", 3, &[]);
+    let config = config(&[("apache", 1, 0), ("nginx", 1, 0)], "");
+    let mut balancer = balancer(cluster, &config);
+    balancer.round(at(0)).await;
+    assert_eq!(problems(&balancer), []);
+    let cluster = balancer.orchestrator_mut();
+    cluster.down = vec!["node2".to_owned()];
+    cluster.set("apache", |service| {
+        service.scaling = Scaling::Replicated { replicas: 7 };
+    });
+    let gone = cluster.services.remove("nginx").unwrap();
+    balancer.round(at(2)).await;
+    let of = |reason: TroubleReason, about: &str| (reason, about.to_owned());
+    let foreign = of(TroubleReason::ForeignScale, "apache");
+    assert_eq!(
+        problems(&balancer),
+        [
+            of(TroubleReason::ServiceGone, "nginx"),
+            of(TroubleReason::NodeDown, "node2"),
+            foreign.clone(),
+        ]
+    );
+    let shown = balancer.snapshot().troubles;
+    assert!(shown[2].contains("from 3 to 7"), "{shown:?}");
+    let cluster = balancer.orchestrator_mut();
+    cluster.down.clear();
+    cluster.services.insert("nginx".to_owned(), gone);
+    // Without an answer of the orchestrator, problems stay.
+    cluster.is_gone = true;
+    balancer.round(at(100)).await;
+    assert_eq!(problems(&balancer).len(), 4);
+    balancer.orchestrator_mut().is_gone = false;
+    balancer.round(at(102)).await;
+    balancer.round(at(140)).await;
+    assert_eq!(problems(&balancer), [foreign]);
+    balancer.round(at(760)).await;
+    assert_eq!(problems(&balancer), []);
 }
 
 #[tokio::test]

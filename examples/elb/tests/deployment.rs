@@ -1,15 +1,15 @@
 //! What an operator copies is right: the README's configurations and commands, the stack and its
 //! configuration.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use clap::{CommandFactory as _, Parser as _};
 use elb::cli::Cli;
-use elb::config::{Config, Labels};
-use elb::policy::Mode;
+use elb::config::{Config, EXAMPLE, Labels};
+use elb::policy::{Mode, Rule};
 use yaml_rust2::{Yaml, YamlLoader};
 
 const README: &str = include_str!("../README.md");
@@ -20,17 +20,40 @@ const STACK: &str = include_str!("../stack.toml");
 #[test]
 fn every_configuration_in_the_readme_is_right() {
     let configurations = blocks("toml");
-    assert_eq!(configurations.len(), 3);
+    assert_eq!(configurations.len(), 4);
     for text in &configurations {
         let config = Config::from_toml(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
         assert!(!config.services.is_empty() || !config.pools.is_empty());
     }
-    let first = Config::from_toml(&configurations[0]).unwrap();
-    assert_eq!(
-        first.control.mode,
-        Mode::Advise,
-        "who copies it changes nothing at first"
-    );
+}
+
+#[test]
+fn configurations_to_begin_with_advise_and_have_sane_targets() {
+    for text in [&blocks("toml")[0], EXAMPLE, STACK] {
+        let config = Config::from_toml(text).unwrap();
+        assert!(config.control.is_mode_set, "{text}");
+        assert_eq!(config.control.mode, Mode::Advise, "{text}");
+        // Labels that do not set a mode get that of the defaults.
+        let labels = BTreeMap::from([("elb.enabled".to_owned(), "true".to_owned())]);
+        let labels = labels
+            .into_iter()
+            .chain([("elb.cores.target".to_owned(), "1".to_owned())]);
+        let labelled = config.discovery.labels.service("a", &labels.collect());
+        let labelled = labelled.unwrap().unwrap();
+        for service in config.services.iter().chain([&labelled]) {
+            let settings = &service.settings;
+            assert_eq!(settings.mode, Mode::Advise, "{text}");
+            assert!(settings.min >= 1 && settings.max > settings.min, "{text}");
+            let Rule::Target { metrics, .. } = &settings.rule else {
+                panic!("{text}");
+            };
+            for metric in metrics {
+                assert_eq!(metric.metric, "vir_cpu_cores", "{text}");
+                assert!((0.1..=1.0).contains(&metric.target), "{text}");
+            }
+            assert!(settings.down.stabilise.as_secs() >= 300, "{text}");
+        }
+    }
 }
 
 #[test]
@@ -306,7 +329,7 @@ fn stack_sends_and_receives_in_the_host_network() {
 
 #[test]
 fn every_configuration_that_is_copied_names_its_agents() {
-    for text in [&blocks("toml")[0], elb::config::ARTICLE, STACK] {
+    for text in [&blocks("toml")[0], EXAMPLE, STACK] {
         assert!(text.contains("\nagents = ["), "{text}");
     }
 }

@@ -40,7 +40,7 @@ async fn run(seed: u64, fast: bool) -> Run {
         at: step,
     };
     let config = Config::from_toml(&format!(
-        "[control]\ninterval = \"500ms\"\n[[service]]\nname = \"apache\"\n[service.policy]\n\
+        "[control]\nmode = \"act\"\ninterval = \"500ms\"\n[[service]]\nname = \"apache\"\n[service.policy]\n\
          mode = \"act\"\nmax = 40\nfast = {fast}\n\
          metric = [{{ name = \"vir_bytes_in+vir_bytes_out\", target = 500000 }}]\n"
     ))

@@ -112,7 +112,7 @@ async fn a_peak_on_what_matters_takes_from_what_can_wait_and_gives_it_back() {
     let scenario = Scenario::named("balance").unwrap();
     let budget = scenario.budget.unwrap();
     let config = Config::from_toml(&format!(
-        "[control]\ninterval = \"2s\"\nbudget = {budget}\n\
+        "[control]\nmode = \"act\"\ninterval = \"2s\"\nbudget = {budget}\n\
          [defaults]\nmode = \"act\"\nmax = 10\n\
          metric = [{{ name = \"vir_bytes_in+vir_bytes_out\", target = 90_000 }}]\n\
          down = {{ stabilise = \"30s\" }}\n\

@@ -101,7 +101,7 @@ fn config() -> Config {
         .map(|name| format!("[[service]]\nname = \"{name}\"\n"))
         .collect();
     Config::from_toml(&format!(
-        "[defaults]\nmode = \"act\"\nmin = 2\nmax = 20\n\
+        "[control]\nmode = \"act\"\n[defaults]\nmode = \"act\"\nmin = 2\nmax = 20\n\
          metric = [{{ name = \"vir_bytes_in+vir_bytes_out\", target = {TARGET:?} }}]\n{services}"
     ))
     .unwrap()

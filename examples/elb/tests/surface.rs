@@ -325,6 +325,60 @@ fn http_answers_before_a_manager_does() {
     elb.terminate();
 }
 
+#[test]
+fn d26_service_that_acts_without_control_mode_is_reported_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    // Even if no manager ever answers.
+    let endpoint = engine(|_, _| thread::sleep(LONGEST));
+    let act = "[[service]]\nname = \"shop\"\n[service.policy]\nmode = \"act\"\n";
+    let text = config(&endpoint, act);
+    let elb = Elb::start(folder.path(), &text, "", &[]);
+    let line = elb.line_with("control.mode is not set");
+    assert!(line.contains("WARN") && line.contains("shop"), "{line}");
+    let (_, snapshot) = elb.get("/api/v1/snapshot");
+    assert!(snapshot.contains("\"mode_unset\""), "{snapshot}");
+    let (_, page) = elb.get("/");
+    assert!(page.contains("Current problems"), "{page}");
+    let path = folder.path().join("elb.toml");
+    for (control, words) in [
+        ("", "Write mode = \"act\" under [control]"),
+        ("[control]\nmode = \"act\"\n", "would act: shop"),
+        ("[control]\nmode = \"advise\"\n", "nothing is changed"),
+    ] {
+        fs::write(&path, format!("{text}{control}")).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_elb"))
+            .args(["run", "--validate", "--config"])
+            .arg(&path)
+            .output()
+            .unwrap();
+        let output = String::from_utf8(output.stdout).unwrap();
+        assert!(output.contains(words), "{control}: {output}");
+    }
+}
+
+#[test]
+fn d24_problem_is_logged_once_when_it_begins_and_once_when_it_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let asked = AtomicUsize::new(0);
+    let endpoint = engine(move |path, stream| {
+        let is_gone = path.starts_with("/services") && asked.fetch_add(1, Ordering::Relaxed) < 20;
+        match is_gone {
+            true => reply(stream, 200, "[]"),
+            false => small(path, stream),
+        }
+    });
+    let text = config(&endpoint, "[control]\ninterval = \"100ms\"\n");
+    let elb = Elb::start(folder.path(), &text, "", &[]);
+    let about = "service web does not exist";
+    let begin = elb.line_with(about);
+    let is_begin = begin.contains("WARN") && begin.contains("reason=\"service_gone\"");
+    assert!(is_begin, "{begin}");
+    // The next one with these words.
+    let end = elb.line_with(about);
+    assert!(end.contains("INFO") && end.contains("Ended after"), "{end}");
+    elb.get_until("/metrics", "elb_problems{reason=\"service_gone\"} 0.0");
+}
+
 /// The beginning of a response of 80 MB in pieces of 64 kB, all but the last of them like `piece`.
 fn flood(stream: &mut TcpStream, begin: &str, piece: &str, end: &str) {
     let head = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n";

@@ -98,14 +98,15 @@ enum Command {
     Demo(demo::Args),
     /// Balance the services of a cluster.
     ///
-    /// Begins in the mode `advise`: decisions are made and shown, nothing is changed, until
-    /// the configuration says `mode = "act"`. SIGHUP reads the configuration again; a
+    /// Advises by default: decisions are made and shown, nothing is changed. It acts where the
+    /// configuration contains `mode = "act"` twice: under `[control]` and for the service (in its
+    /// policy or by its label `elb.mode`). SIGHUP reads the configuration again; a
     /// configuration with an error changes nothing.
     Run(run::Args),
     /// Say what is wrong with an installation, and what to do about it.
     ///
     /// Reads the configuration, asks every manager and listens to the agents for a while; changes
-    /// nothing. One line for each finding: ok, note or wrong. Ends early when all has been seen;
+    /// nothing. Shows which services would act. One line for each finding: ok, note or wrong. Ends early when all has been seen;
     /// Ctrl-C prints what is known so far. Fails if anything is wrong.
     Check(check::Args),
     /// Ask an elb that runs whether it is well, for a container's health check.

@@ -1,4 +1,3 @@
-use std::collections::BTreeSet;
 use std::io;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -13,11 +12,11 @@ use tracing::{info, warn};
 use super::{Log, runtime, say, say_part};
 use crate::balancer::Balancer;
 use crate::board::About;
-use crate::config::{ARTICLE, Collector, Config, ConfigError};
+use crate::config::{Collector, Config, ConfigError, EXAMPLE, acting};
 use crate::docker::Docker;
 use crate::handle::{Handle, Refusal, Request};
 use crate::keeper::pools::Pools;
-use crate::presence::Presence;
+use crate::presence::{MissingLog, Presence};
 use crate::shared::Shared;
 use crate::telemetry::Telemetry;
 use crate::web::{Access, Server, Site};
@@ -35,7 +34,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE", required_unless_present = "example")]
     config: Option<PathBuf>,
 
-    /// Print a configuration to begin with, and end.
+    /// Print a configuration to begin with, which advises, and end.
     #[arg(long)]
     example: bool,
 
@@ -47,7 +46,7 @@ pub(super) struct Args {
 impl Args {
     pub(super) fn run(self, log: &Log) -> anyhow::Result<()> {
         if self.example {
-            say_part!("{ARTICLE}")?;
+            say_part!("{EXAMPLE}")?;
             return Ok(());
         }
         let path = self.config.context("--config FILE is needed")?;
@@ -59,6 +58,10 @@ impl Args {
                 counted(config.services.len(), "service"),
                 counted(config.pools.len(), "pool")
             )?;
+            let acting = config
+                .control
+                .acting(&acting(&config.services, &config.pools));
+            say!("{}", acting.unwrap_or_else(|unset| unset))?;
             return Ok(());
         }
         log.to_stderr("info")?;
@@ -127,7 +130,9 @@ async fn balance(path: &Path, config: Config) -> anyhow::Result<()> {
              or networks of the agents"
         );
     }
-    let mut refusals = Refusals::default();
+    balancer.report_mode(now());
+    let mut gaps = MissingLog::default();
+    let mut logged: Option<tokio::time::Instant> = None;
     let mut next = tokio::time::Instant::now();
     loop {
         tokio::select! {
@@ -142,7 +147,10 @@ async fn balance(path: &Path, config: Config) -> anyhow::Result<()> {
                     () = &mut end => break,
                 };
                 next = tokio::time::Instant::now() + (again - now()).min(again - begun);
-                refusals.log(&handle);
+                if logged.is_none_or(|logged| logged.elapsed() >= MissingLog::EVERY) {
+                    logged = Some(tokio::time::Instant::now());
+                    gaps.log(handle.now(), &Presence::look(&handle).missing);
+                }
             }
             () = events.changed() => balancer.controller_mut().look_soon(),
             (request, answer) = requests.next() => {
@@ -251,33 +259,6 @@ fn obey(
     *balancer.orchestrator_mut() = docker;
     handle.config().lock().clone_from(new);
     Ok(())
-}
-
-/// Logs which senders are refused and how to allow them, each sentence once.
-#[derive(Default)]
-struct Refusals {
-    logged: BTreeSet<String>,
-    last: Option<tokio::time::Instant>,
-}
-
-impl Refusals {
-    const EVERY: Duration = Duration::from_secs(10);
-    const MOST: usize = 64;
-
-    fn log(&mut self, handle: &Handle) {
-        if self.last.is_some_and(|last| last.elapsed() < Self::EVERY) {
-            return;
-        }
-        self.last = Some(tokio::time::Instant::now());
-        let missing = Presence::look(handle).missing;
-        for refusal in missing.iter().filter(|missing| missing.is_refusal()) {
-            let words = refusal.to_string();
-            if self.logged.len() < Self::MOST && !self.logged.contains(&words) {
-                warn!("{words}");
-                self.logged.insert(words);
-            }
-        }
-    }
 }
 
 /// Receives in a task of its own, so that an engine that does not answer costs no telemetry.

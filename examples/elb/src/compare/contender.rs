@@ -78,7 +78,8 @@ impl Contender {
     /// capacity that a replica is to be loaded with; only the article's rule has none.
     pub(super) fn service(self, target: f64) -> Result<(Control, Service), ConfigError> {
         let ours = Config::from_toml(&format!(
-            "[[service]]\n\
+            "[control]\nmode = \"act\"\n\
+             [[service]]\n\
              name = \"apache\"\n\
              [service.policy]\n\
              mode = \"act\"\n\

@@ -55,7 +55,8 @@ pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
     }
     let control = Control {
         interval: at_least("control.interval", file.control.interval, 2.0, 0.1)?,
-        mode: file.control.mode.unwrap_or(Mode::Act),
+        mode: file.control.mode.unwrap_or(Mode::Advise),
+        is_mode_set: file.control.mode.is_some(),
         budget: file.control.budget,
         changes_per_minute: file.control.changes_per_minute,
     };

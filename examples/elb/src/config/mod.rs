@@ -25,7 +25,10 @@ use crate::docker;
 use crate::policy::{Mode, Settings};
 use crate::telemetry::NodeSenders;
 
-/// The configuration of the article, with comments for an operator.
+/// A configuration to begin with, with comments for an operator. It advises.
+pub const EXAMPLE: &str = include_str!("../../example.toml");
+
+/// The configuration of the article, for simulations. It acts.
 pub const ARTICLE: &str = include_str!("../../article.toml");
 
 /// What `elb run` is told.
@@ -134,12 +137,36 @@ impl fmt::Debug for Http {
 pub struct Control {
     /// Time between decisions.
     pub interval: Duration,
-    /// What is done at most for any service.
+    /// The most that is done for any service and pool.
     pub mode: Mode,
+    /// Whether the configuration contains this mode. Without it elb advises.
+    #[serde(skip)]
+    pub is_mode_set: bool,
     /// Replicas that all services together may have.
     pub budget: Option<u32>,
     /// Services that may be changed within a minute.
     pub changes_per_minute: Option<u32>,
+}
+
+impl Control {
+    /// States which services and pools would be changed, of those whose own mode is `act`.
+    ///
+    /// # Errors
+    ///
+    /// If there are some and `control.mode` is not set: what to write.
+    pub fn acting(&self, names: &[String]) -> Result<String, String> {
+        let listed = || names.join(", ");
+        match (names.is_empty(), self.mode) {
+            (true, _) => Ok("nothing is changed: no service has mode = \"act\"".to_owned()),
+            (false, Mode::Act) => Ok(format!("would act: {}", listed())),
+            (false, _) if !self.is_mode_set => Err(mode_unset(names)),
+            (false, mode) => Ok(format!(
+                "nothing is changed: control.mode is {:?}; with \"act\" these would act: {}",
+                mode.name(),
+                listed()
+            )),
+        }
+    }
 }
 
 /// Which services are found by their labels.
@@ -263,6 +290,32 @@ pub enum ConfigError {
         /// What is wrong with it, and what would be right.
         problem: String,
     },
+}
+
+/// The names of the services and pools whose own mode is `act`.
+pub fn acting(services: &[Service], pools: &[Pool]) -> Vec<String> {
+    let acts = |settings: &Settings| settings.mode == Mode::Act;
+    let services = services.iter().filter(|it| acts(&it.settings));
+    let pools = pools.iter().filter(|it| acts(&it.settings));
+    services
+        .map(|service| service.name.clone())
+        .chain(pools.map(|pool| format!("pool {}", pool.name)))
+        .collect()
+}
+
+/// The message where these services and pools would act if `control.mode` were set.
+pub fn mode_unset(names: &[String]) -> String {
+    const NAMED: usize = 8;
+    let named = names.get(..NAMED).unwrap_or(names).join(", ");
+    let more = match names.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let have = if names.len() == 1 { "has" } else { "have" };
+    format!(
+        "control.mode is not set, so elb only advises, although {named}{more} {have} mode = \"act\". \
+         Write mode = \"act\" under [control] to let elb act, or mode = \"advise\" to keep advising"
+    )
 }
 
 /// Loopback, where nothing else was asked for.

@@ -65,7 +65,36 @@ fn an_empty_file_is_all_defaults() {
     assert_eq!(config.docker.timeout, Duration::from_secs(8));
     assert_eq!(config.control.interval, Duration::from_secs(2));
     assert_eq!(config.control.budget, None);
+    assert_eq!(config.control.mode, Mode::Advise);
     assert!(config.services.is_empty());
+}
+
+#[test]
+fn control_mode_is_advise_until_it_is_set() {
+    let text = |control: &str| format!("{control}{SERVICE}mode = \"act\"\n{METRIC}");
+    for (control, mode, acts) in [
+        ("", Mode::Advise, Err("control.mode is not set")),
+        (
+            "[control]\nmode = \"advise\"\n",
+            Mode::Advise,
+            Ok("nothing is changed"),
+        ),
+        (
+            "[control]\nmode = \"act\"\n",
+            Mode::Act,
+            Ok("would act: apache"),
+        ),
+    ] {
+        let config = Config::from_toml(&text(control)).unwrap();
+        assert_eq!(config.control.mode, mode);
+        let names = super::acting(&config.services, &config.pools);
+        let acting = config.control.acting(&names);
+        let begin = |words: &Result<String, String>| match (words, acts) {
+            (Ok(words), Ok(begin)) | (Err(words), Err(begin)) => words.starts_with(begin),
+            _ => false,
+        };
+        assert!(begin(&acting), "{control}: {acting:?}");
+    }
 }
 
 #[test]

@@ -7,9 +7,10 @@ use sflow_metrics::Timestamp;
 use tracing::info;
 
 use super::managed::{Managed, Origin};
-use super::{Controller, Round};
+use super::{Controller, Round, unreadable};
 use crate::config::{Discovery, ENABLED};
 use crate::orchestrator::{Labelled, Orchestrator};
+use crate::trouble::{Trouble, TroubleReason};
 
 /// How often services are looked for, whatever happens.
 const EVERY: Duration = Duration::from_secs(60);
@@ -43,12 +44,14 @@ impl<O: Orchestrator> Controller<O> {
                     self.found.looked = Some(now);
                     self.found.wrong = take_in(&mut self.managed, discovery, &labelled);
                 }
-                Err(trouble) => round.troubles.push(trouble.to_string()),
+                Err(error) => round.troubles.push(unreadable(&error)),
             }
         }
         let wrong = self.found.wrong.iter();
-        let words = wrong.map(|(service, why)| format!("{service}: label {why}"));
-        round.troubles.extend(words);
+        round.troubles.extend(wrong.map(|(service, why)| {
+            let message = format!("{service}: label {why}");
+            Trouble::new(TroubleReason::Labels, service.as_str(), message)
+        }));
     }
 }
 

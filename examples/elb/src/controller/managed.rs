@@ -32,6 +32,8 @@ pub struct Managed {
     pub origin: Origin,
     /// How often in a row it had changed when it was to be changed.
     pub(super) conflicts: u32,
+    /// The number of the last change of our own that was not confirmed: it may have been made.
+    pub(super) unconfirmed: Option<u32>,
 }
 
 /// Where a service was configured.
@@ -57,6 +59,7 @@ impl Managed {
             origin,
             known: None,
             conflicts: 0,
+            unconfirmed: None,
         })
     }
 
@@ -70,6 +73,7 @@ impl Managed {
                 self.policy = Policy::new(self.policy.settings().clone());
                 self.last = None;
                 self.conflicts = 0;
+                self.unconfirmed = None;
             }
             self.known = Some(found.id.clone());
         }

@@ -1,6 +1,7 @@
 //! The control loop: observe, decide, act. It returns when it wants to be called again and
 //! never sleeps.
 
+pub(crate) mod blocked;
 mod discovery;
 mod managed;
 mod observe;
@@ -19,6 +20,7 @@ use crate::orchestrator::{Orchestrator, OrchestratorError, Service};
 use crate::policy::{Claim, Decision, Mode, Reason, shares};
 use crate::shared::Shared;
 use crate::telemetry::Telemetry;
+use crate::trouble::{Trouble, TroubleReason};
 use discovery::Found;
 pub use managed::{Managed, Origin};
 use observe::{Seen, observation, see, see_again};
@@ -46,8 +48,8 @@ pub struct Controller<O> {
 pub struct Round {
     /// A decision for each service that was found, and what came of it.
     pub decisions: Vec<Decided>,
-    /// What went wrong, in words, one for each service or for all of them.
-    pub troubles: Vec<String>,
+    /// Problems found.
+    pub troubles: Vec<Trouble>,
     /// Whether the orchestrator could be read.
     pub reached: bool,
     /// Decisions that were made anew because a service had changed meanwhile.
@@ -177,11 +179,17 @@ impl<O: Orchestrator> Controller<O> {
         self.mode
     }
 
+    /// Whether the configuration or a request has set what may be done at most.
+    pub const fn is_mode_set(&self) -> bool {
+        self.control.is_mode_set
+    }
+
     /// Does more or less for one service, or at most this for all; `false` if it is not under
     /// control.
     pub fn set_mode(&mut self, service: Option<&str>, mode: Mode) -> bool {
         let Some(name) = service else {
             self.mode = mode;
+            self.control.is_mode_set = true;
             return true;
         };
         let managed = self.managed.iter_mut().find(|known| known.name == name);
@@ -248,13 +256,18 @@ impl<O: Orchestrator> Controller<O> {
         round.stages.read = clock.elapsed();
         let found = match found {
             Ok(found) => found,
-            Err(trouble) => {
-                round.troubles.push(trouble.to_string());
+            Err(error) => {
+                round.troubles.push(unreadable(&error));
                 return round;
             }
         };
         round.reached = true;
         let nodes = self.orchestrator.nodes();
+        let down = self.orchestrator.down_nodes().into_iter();
+        round.troubles.extend(down.map(|node| {
+            let message = format!("node {node} is down. See `docker node ls`");
+            Trouble::new(TroubleReason::NodeDown, node, message)
+        }));
         self.find(found);
 
         let clock = Instant::now();
@@ -324,7 +337,9 @@ impl<O: Orchestrator> Controller<O> {
                     decisions.push((place, decision));
                 }
                 None => {
-                    let trouble = format!("service {} does not exist", managed.name);
+                    let message = format!("service {} does not exist", managed.name);
+                    let name = managed.name.as_str();
+                    let trouble = Trouble::new(TroubleReason::ServiceGone, name, message);
                     round.troubles.push(trouble);
                 }
             }
@@ -360,6 +375,7 @@ impl<O: Orchestrator> Controller<O> {
             match self.orchestrator.scale(service, decision.result).await {
                 Ok(()) => {
                     managed.conflicts = 0;
+                    managed.unconfirmed = None;
                     self.turns.taken(now);
                     managed
                         .policy
@@ -397,9 +413,19 @@ impl<O: Orchestrator> Controller<O> {
                     decision = managed.policy.step(now, &observation);
                     decision.mode = mode;
                 }
-                Err(trouble) => break failed(managed, &trouble, round),
+                Err(trouble) => {
+                    managed.unconfirmed = Some(decision.result);
+                    break failed(managed, &trouble, round);
+                }
             }
         };
+        let bands = managed.question.bands(&managed.policy.settings().rule);
+        let state = managed.state.as_deref();
+        let mut troubles = blocked::troubles(&decision, &bands, state);
+        if managed.unconfirmed == Some(decision.replicas) {
+            troubles.retain(|it| it.reason != TroubleReason::ForeignScale);
+        }
+        round.troubles.extend(troubles);
         let decision = Arc::new(decision);
         managed.last = Some(Arc::clone(&decision));
         round.decisions.push(Decided { decision, outcome });
@@ -432,8 +458,15 @@ fn ceiling(decision: &Decision) -> Option<u32> {
     })
 }
 
+pub(crate) fn unreadable(error: &OrchestratorError) -> Trouble {
+    Trouble::new(TroubleReason::Orchestrator, "", error.to_string())
+}
+
 fn failed(managed: &Managed, trouble: &OrchestratorError, round: &mut Round) -> Outcome {
-    round.troubles.push(format!("{}: {trouble}", managed.name));
+    let message = format!("{}: {trouble}", managed.name);
+    let name = managed.name.as_str();
+    let reason = TroubleReason::ChangeFailed;
+    round.troubles.push(Trouble::new(reason, name, message));
     Outcome::Failed {
         why: trouble.to_string(),
     }

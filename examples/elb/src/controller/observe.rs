@@ -165,11 +165,7 @@ pub(super) fn observation(
         });
     let in_state = |state: TaskState| service.tasks.iter().filter(move |task| task.state == state);
     let running: Vec<Duration> = in_state(TaskState::Running).map(|task| task.age).collect();
-    let late: Vec<_> = service
-        .tasks
-        .iter()
-        .filter(|task| is_late(task) || is_crashing(task))
-        .collect();
+    let late = not_starting(service);
     Observation {
         kind: Kind::Service,
         service: service.name.clone(),
@@ -202,6 +198,14 @@ const START_TIME: Duration = Duration::from_secs(15);
 const CRASHES: u32 = 3;
 /// Unless it has run for longer than this.
 const STEADY: Duration = Duration::from_secs(60);
+
+/// The tasks that do not start or do not stay.
+pub(super) fn not_starting(service: &Service) -> Vec<&Task> {
+    let tasks = service.tasks.iter();
+    tasks
+        .filter(|task| is_late(task) || is_crashing(task))
+        .collect()
+}
 
 fn is_late(task: &Task) -> bool {
     task.state != TaskState::Running && task.age >= START_TIME

@@ -101,6 +101,8 @@ pub struct Docker {
     others: VecDeque<Engine>,
     /// The nodes, as they were read last.
     nodes: Vec<NodeAddresses>,
+    /// The names of those that were down.
+    down: Vec<String>,
 }
 
 impl Docker {
@@ -122,6 +124,7 @@ impl Docker {
             manager,
             others: managers,
             nodes: Vec::new(),
+            down: Vec::new(),
         })
     }
 
@@ -205,6 +208,7 @@ impl Docker {
     ) -> Result<BTreeMap<String, Vec<Task>>, Failure> {
         let nodes = self.ask::<List<NodeAnswer>>("/nodes").await?.entries;
         self.nodes = nodes.iter().map(NodeAnswer::addresses).collect();
+        self.down = nodes.iter().filter_map(NodeAnswer::down).collect();
         let hostnames: BTreeMap<String, String> =
             nodes.into_iter().map(NodeAnswer::into_hostname).collect();
         let names: BTreeMap<&str, &str> = services
@@ -304,6 +308,7 @@ impl Orchestrator for Docker {
                 self.named(names).await?
             };
             if found.is_empty() {
+                self.down.clear();
                 return Ok(Vec::new());
             }
             let mut tasks = match self.tasks(&found).await {
@@ -370,12 +375,17 @@ impl Orchestrator for Docker {
         self.nodes.clone()
     }
 
+    fn down_nodes(&self) -> Vec<String> {
+        self.down.clone()
+    }
+
     async fn census(&mut self) -> Result<Census, OrchestratorError> {
         let nodes = self.ask::<List<NodeAnswer>>("/nodes").await?.entries;
         let services = self.ask::<List<ServiceAnswer>>("/services").await?.entries;
         // Last: what has been placed meanwhile is on the nodes as they were.
         let mut crowds = self.crowds().await?;
         self.nodes = nodes.iter().map(NodeAnswer::addresses).collect();
+        self.down = nodes.iter().filter_map(NodeAnswer::down).collect();
         let nodes = nodes.into_iter();
         let services = services.into_iter();
         Ok(Census {

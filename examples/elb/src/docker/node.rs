@@ -94,6 +94,15 @@ impl NodeAnswer {
         }
     }
 
+    /// Its name if it is down, unless a pool drained it to give it back.
+    pub(super) fn down(&self) -> Option<String> {
+        let state = self.status.as_ref()?.state.as_deref()?;
+        let labels = self.spec.as_ref().and_then(|spec| spec.labels.as_ref());
+        let is_given_back = labels.is_some_and(|labels| labels.contains_key(DRAINED_FOR));
+        let is_down = matches!(state, "down" | "disconnected") && !is_given_back;
+        is_down.then(|| self.hostname().to_owned())
+    }
+
     fn hostname(&self) -> &str {
         let description = self.description.as_ref();
         let hostname = description.and_then(|description| description.hostname.as_deref());
@@ -259,6 +268,26 @@ mod tests {
                 tasks: BTreeMap::from([(ServiceId("s1".to_owned()), 3)]),
             }
         );
+    }
+
+    #[test]
+    fn node_that_is_down_is_read_unless_it_was_given_back() {
+        let down = |state: &str, labels: Value| {
+            let mut answer = answer();
+            answer["Status"]["State"] = state.into();
+            answer["Spec"]["Labels"] = labels;
+            let answer: NodeAnswer = serde_json::from_value(answer).unwrap();
+            answer.down()
+        };
+        let node1 = Some("node1".to_owned());
+        assert_eq!(down("down", json!({})), node1);
+        assert_eq!(down("disconnected", Value::Null), node1);
+        assert_eq!(down("ready", json!({})), None);
+        // As after the election of a leader, before nodes report to it.
+        assert_eq!(down("unknown", json!({})), None);
+        assert_eq!(down("down", json!({ DRAINED_FOR: "workers" })), None);
+        let bare: NodeAnswer = serde_json::from_value(json!({ "ID": "n1" })).unwrap();
+        assert_eq!(bare.down(), None);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use sflow_metrics::{QueryError, Timestamp};
 
 use super::{Happened, Keeper, Seen, takes_tasks};
 use crate::config::Pool;
-use crate::controller::{Decided, Managed, Outcome};
+use crate::controller::{Decided, Managed, Outcome, blocked};
 use crate::orchestrator::{Availability, Census, Demand, Node, Orchestrator, OrchestratorError};
 use crate::policy::Mode;
 use crate::pool::hook::{Action, Order};
@@ -18,6 +18,7 @@ use crate::pool::machines::MachineStep;
 use crate::pool::provider::{Background, Provider};
 use crate::shared::Shared;
 use crate::telemetry::{Question, Telemetry, question_of_work, work_per_cpu};
+use crate::trouble::{Trouble, TroubleReason};
 
 /// From one round to the next: machines are slow, and reading all of the cluster is not cheap.
 const EVERY: Duration = Duration::from_secs(10);
@@ -38,8 +39,8 @@ pub struct Pools {
 pub struct PoolRound {
     /// A decision for each pool, what came of it, and what was to be done.
     pub decisions: Vec<(Decided, Vec<MachineStep>)>,
-    /// What went wrong, in words.
-    pub troubles: Vec<String>,
+    /// Problems found.
+    pub troubles: Vec<Trouble>,
 }
 
 impl Pools {
@@ -135,8 +136,10 @@ impl Pools {
         let mut round = PoolRound::default();
         let mut census = match orchestrator.census().await {
             Ok(census) => census,
-            Err(trouble) => {
-                round.troubles.push(trouble.to_string());
+            Err(error) => {
+                let message = format!("the nodes cannot be read: {error}");
+                let trouble = Trouble::new(TroubleReason::Pool, "", message);
+                round.troubles.push(trouble);
                 return Some(round);
             }
         };
@@ -162,9 +165,10 @@ impl Pools {
                     Ok(()) if decision.is_change() => Outcome::Done,
                     Ok(()) => Outcome::Kept,
                     Err(why) => {
-                        round
-                            .troubles
-                            .push(format!("pool {}: {why}", decision.service));
+                        let about = format!("pool {}", decision.service);
+                        let message = format!("{about}: {why}");
+                        let trouble = Trouble::new(TroubleReason::Pool, about, message);
+                        round.troubles.push(trouble);
                         Outcome::Failed { why }
                     }
                 }
@@ -173,6 +177,12 @@ impl Pools {
             } else {
                 Outcome::Kept
             };
+            if let Some(keeper) = self.keepers.get(place) {
+                let bands = keeper.question().bands(&keeper.pool().settings.rule);
+                round
+                    .troubles
+                    .extend(blocked::troubles(&decision, &bands, None));
+            }
             let decision = Arc::new(decision);
             if let Some(keeper) = self.keepers.get_mut(place) {
                 keeper.decided(now, &decision, mode == Mode::Act);

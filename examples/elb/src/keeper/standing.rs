@@ -141,16 +141,6 @@ impl PoolStanding {
     /// How it stands now, where the loop may do at most this.
     pub fn of(now: Timestamp, keeper: &Keeper, mode: Mode) -> Self {
         let pool = keeper.pool();
-        let metrics = keeper.question().metrics().iter().enumerate();
-        let band = |(index, metric): (usize, &String)| {
-            let (lower, upper) = pool.settings.rule.band(index).unwrap_or_default();
-            Band {
-                metric: metric.clone(),
-                unit: keeper.question().unit(index),
-                lower,
-                upper,
-            }
-        };
         let machines = keeper.standings().to_vec();
         let serving = machines.iter();
         let serving = serving.filter(|machine| machine.state == MachineState::Serving);
@@ -169,7 +159,7 @@ impl PoolStanding {
             advised: keeper.advised().to_vec(),
             replace: pool.replace,
             replacements_left: keeper.replacements_left(now),
-            signals: metrics.map(band).collect(),
+            signals: keeper.question().bands(&pool.settings.rule),
             last: keeper.last().cloned(),
         }
     }

@@ -167,6 +167,38 @@ impl Missing {
         Self::KINDS[place]
     }
 
+    /// The agent, node or service; empty if it concerns all of them.
+    pub fn about(&self) -> String {
+        match self {
+            Self::SilentAgent { agent, .. }
+            | Self::AgentContested { agent }
+            | Self::AgentLossy { agent, .. } => agent.clone(),
+            Self::NodeWithoutAgent { node, .. }
+            | Self::NodeContested { node, .. }
+            | Self::ForeignSender { node, .. } => node.clone(),
+            Self::HostWithoutContainers { host, .. } => host.clone(),
+            Self::SharedSender { sender, .. } => sender.to_string(),
+            Self::ServiceUnseen { service, .. } => service.clone(),
+            Self::MetricUnknown { service, metric } => format!("{service} {metric}"),
+            Self::NoAgent { .. }
+            | Self::SenderRefused { .. }
+            | Self::AnySender { .. }
+            | Self::NoPacketSamples
+            | Self::More { .. } => String::new(),
+        }
+    }
+
+    /// Whether it is logged here: not what is logged at the start or as a problem of a service.
+    pub(super) const fn is_logged(&self) -> bool {
+        !matches!(
+            self,
+            Self::ServiceUnseen { .. }
+                | Self::MetricUnknown { .. }
+                | Self::AnySender { .. }
+                | Self::More { .. }
+        )
+    }
+
     /// Whether decisions are worse for it; otherwise they are only slower.
     pub const fn is_serious(&self) -> bool {
         !matches!(

@@ -1,6 +1,7 @@
 //! Who reports, and what is missing: agents that fell silent, nodes without an agent, services
 //! without telemetry. Each in plain words, with what to do about it.
 
+mod log;
 mod missing;
 mod rules;
 
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use sflow_metrics::{AgentKey, AgentStatus, EntityKind, Lifecycle, Timestamp};
 
+pub use self::log::MissingLog;
 pub use self::missing::Missing;
 pub(crate) use self::rules::foreign;
 use crate::config::Collector;

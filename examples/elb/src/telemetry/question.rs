@@ -1,5 +1,7 @@
 use sflow_metrics::{EntityKind, Query, QueryError};
 
+use crate::policy::{Band, Rule};
+
 /// What is asked of the telemetry for one service: the metrics that its rule names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
@@ -44,6 +46,20 @@ impl Question {
             "bytes" => "B".to_owned(),
             unit => unit.to_owned(),
         }
+    }
+
+    /// Each metric with its unit, and the values between which this rule changes nothing.
+    pub fn bands(&self, rule: &Rule) -> Vec<Band> {
+        let band = |(index, metric): (usize, &String)| {
+            let (lower, upper) = rule.band(index).unwrap_or_default();
+            Band {
+                metric: metric.clone(),
+                unit: self.unit(index),
+                lower,
+                upper,
+            }
+        };
+        self.metrics.iter().enumerate().map(band).collect()
     }
 
     /// What the registry is asked.

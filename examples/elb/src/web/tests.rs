@@ -166,7 +166,7 @@ async fn the_page_shows_the_newest_snapshot() {
         "apache is above 100 kB/s",
         "not sFlow version 5</bdi></td><td class=\"number\">1,234",
         "<svg role=\"img\"",
-        "<h2>Wrong now</h2>",
+        "<h2>Current problems</h2>",
         "service &lt;nginx&gt; does not exist",
         "No agent has been heard.",
     ] {

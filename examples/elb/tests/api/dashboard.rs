@@ -45,10 +45,10 @@ fn filled(expression: &str) -> String {
 
 /// The metrics that an expression asks for, and the labels by which it does.
 #[derive(Default)]
-struct Asked(BTreeMap<String, BTreeSet<String>>);
+pub(crate) struct Asked(pub(crate) BTreeMap<String, BTreeSet<String>>);
 
 impl Asked {
-    fn of(expression: &str) -> Self {
+    pub(crate) fn of(expression: &str) -> Self {
         let parsed = parser::parse(&filled(expression));
         let parsed = parsed.unwrap_or_else(|problem| panic!("{expression}: {problem}"));
         let mut asked = Self::default();
@@ -93,7 +93,7 @@ impl ExprVisitor for Asked {
 }
 
 /// Each metric of a scrape, with the labels that it has.
-fn told(scrape: &str) -> BTreeMap<String, BTreeSet<String>> {
+pub(crate) fn told(scrape: &str) -> BTreeMap<String, BTreeSet<String>> {
     let mut told: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for line in scrape.lines().filter(|line| !line.starts_with('#')) {
         let end = line.find(['{', ' ']).unwrap();

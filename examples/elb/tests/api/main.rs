@@ -2,6 +2,7 @@
 
 mod abuse;
 mod access;
+mod alerts;
 mod dashboard;
 mod document;
 mod metrics;

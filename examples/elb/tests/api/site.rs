@@ -7,7 +7,7 @@ use elb::balancer::Balancer;
 use elb::config::{Config, Service};
 use elb::handle::{Handle, Requests};
 use elb::policy::Mode;
-use elb::simulator::{Scenario, Simulation};
+use elb::simulator::{Load, Scenario, Simulation};
 use elb::web::{self, Access, Site};
 use sflow_metrics::Timestamp;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -68,6 +68,17 @@ impl World {
     pub(crate) async fn with(access: Access) -> Self {
         let scenario = Scenario::named("article").unwrap();
         Self::of(access, &scenario).await
+    }
+
+    /// With more load than its service can carry at its maximum.
+    pub(crate) async fn overloaded() -> Self {
+        let mut scenario = Scenario::named("article").unwrap();
+        scenario.services[0].load = Load::Step {
+            before: 1_500.0,
+            after: 1_500.0,
+            at: Duration::ZERO,
+        };
+        Self::of(Access::default(), &scenario).await
     }
 
     /// With a pool of machines of the same name as the service, that acts.

@@ -67,7 +67,7 @@ fn config() -> Config {
     };
     let services: String = (0..SERVICES).map(service).collect();
     Config::from_toml(&format!(
-        "[control]\nchanges_per_minute = {A_MINUTE}\n[defaults]\nmode = \"act\"\nmin = 2\n\
+        "[control]\nmode = \"act\"\nchanges_per_minute = {A_MINUTE}\n[defaults]\nmode = \"act\"\nmin = 2\n\
          max = 10\nfast = false\nmetric = [{{ name = \"vir_bytes_in+vir_bytes_out\", target = \
          80000 }}]\n{services}"
     ))

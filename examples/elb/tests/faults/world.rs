@@ -42,7 +42,7 @@ impl World {
             scenario = scenario.with(Duration::from_secs(second), event);
         }
         let config = Config::from_toml(&format!(
-            "[[service]]\nname = \"apache\"\n[service.policy]\nmode = \"act\"\nmax = 20\n\
+            "[control]\nmode = \"act\"\n[[service]]\nname = \"apache\"\n[service.policy]\nmode = \"act\"\nmax = 20\n\
              metric = [{{ name = \"vir_bytes_in+vir_bytes_out\", target = {TARGET:?} }}]\n\
              warm_up = \"5s\"\n[service.policy.down]\nstabilise = \"30s\"\n"
         ))

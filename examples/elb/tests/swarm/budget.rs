@@ -16,7 +16,7 @@ fn a_peak_of_the_critical_service_takes_from_the_other_and_gives_it_back() {
     let critical = lab.create(&lab.web("critical", 2));
     let batch = lab.create(&lab.web("batch", 2));
     let config = format!(
-        "[control]\ninterval = \"500ms\"\nbudget = {BUDGET}\n\
+        "[control]\nmode = \"act\"\ninterval = \"500ms\"\nbudget = {BUDGET}\n\
          {DEFAULTS}[defaults.down]\nstabilise = \"4s\"\n\
          [[service]]\nname = \"{}\"\npriority = 10\n[service.policy]\nmin = 2\n\
          [[service]]\nname = \"{}\"\n",

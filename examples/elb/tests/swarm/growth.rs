@@ -20,7 +20,7 @@ fn services_grow_under_load_and_shrink_after_it() {
     let stepwise = lab.create(&lab.web("stepwise", 1));
     let idle = lab.create(&lab.web("idle", 2));
     let config = format!(
-        "[control]\ninterval = \"500ms\"\n{DEFAULTS}[defaults.down]\nstabilise = \"4s\"\n\
+        "[control]\nmode = \"act\"\ninterval = \"500ms\"\n{DEFAULTS}[defaults.down]\nstabilise = \"4s\"\n\
          [[service]]\nname = \"{}\"\n[[service]]\nname = \"{}\"\n[[service]]\nname = \"{}\"\n\
          [service.policy]\n\
          metric = [{{ name = \"vir_bytes_out\", lower = 30_000, upper = 70_000 }}]\n\

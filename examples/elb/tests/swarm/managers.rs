@@ -86,7 +86,7 @@ fn set_role(lab: &Lab, node: u32, role: &str) -> Option<()> {
 
 fn config(service: &str) -> String {
     format!(
-        "[control]\ninterval = \"500ms\"\n{DEFAULTS}[defaults.down]\nstabilise = \"3s\"\n\
+        "[control]\nmode = \"act\"\ninterval = \"500ms\"\n{DEFAULTS}[defaults.down]\nstabilise = \"3s\"\n\
          [[service]]\nname = \"{service}\"\n"
     )
 }

@@ -34,7 +34,7 @@ fn a_machine_is_drained_before_it_is_removed_never_one_too_many_and_comes_back()
     heavy.wait_running(3);
 
     let config = format!(
-        "[control]\ninterval = \"500ms\"\n{DEFAULTS}min = 4\nmax = 4\n\
+        "[control]\nmode = \"act\"\ninterval = \"500ms\"\n{DEFAULTS}min = 4\nmax = 4\n\
          [[service]]\nname = \"{}\"\n\
          [[pool]]\nname = \"machines\"\ndrain = \"60s\"\nleave = \"60s\"\njoin = \"60s\"\n\
          [pool.policy]\nmode = \"act\"\nmin = 1\nmax = 2\nwarm_up = \"1s\"\n\

@@ -29,7 +29,7 @@ fn a_step_in_load_is_answered_within_seconds() {
         .map(|(name, fast)| (lab.create(&lab.web(name, 4)), fast));
     let [samples, counters] = services.each_ref().map(|(service, _)| service);
     let mut config = format!(
-        "[control]\ninterval = \"500ms\"\n{DEFAULTS}min = 4\nmax = 24\n\
+        "[control]\nmode = \"act\"\ninterval = \"500ms\"\n{DEFAULTS}min = 4\nmax = 24\n\
          [defaults.down]\nstabilise = \"5s\"\n"
     );
     for (service, fast) in &services {

@@ -19,7 +19,7 @@ use crate::wait::{seconds, throughout, until};
 
 fn config(service: &str) -> String {
     format!(
-        "[control]\ninterval = \"500ms\"\n{DEFAULTS}[defaults.down]\nstabilise = \"3s\"\n\
+        "[control]\nmode = \"act\"\ninterval = \"500ms\"\n{DEFAULTS}[defaults.down]\nstabilise = \"3s\"\n\
          [[service]]\nname = \"{service}\"\n"
     )
 }

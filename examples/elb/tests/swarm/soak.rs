@@ -28,7 +28,7 @@ fn under_churn_nothing_leaks_and_the_sizes_are_right_in_the_end() {
     let lasting = std::env::var("ELB_SWARM_SOAK").map_or(60, |text| text.parse().expect("seconds"));
     let services = ["first", "second"].map(|name| lab.create(&lab.web(name, 1)));
     let mut config = format!(
-        "[control]\ninterval = \"500ms\"\n{DEFAULTS}min = {}\nmax = {}\n\
+        "[control]\nmode = \"act\"\ninterval = \"500ms\"\n{DEFAULTS}min = {}\nmax = {}\n\
          [defaults.down]\nstabilise = \"6s\"\n",
         BOUNDS.0, BOUNDS.1
     );

@@ -34,7 +34,7 @@ fn d7_tasks_that_do_not_start_or_stay_stop_growing_and_nothing_else() {
         format!("[[service]]\nname = \"{name}\"\n[service.policy]\nmin = {min}\n")
     };
     let config = format!(
-        "[control]\ninterval = \"500ms\"\n{DEFAULTS}[defaults.down]\nstabilise = \"4s\"\n{}{}{}",
+        "[control]\nmode = \"act\"\ninterval = \"500ms\"\n{DEFAULTS}[defaults.down]\nstabilise = \"4s\"\n{}{}{}",
         service(&full.name, 2),
         service(&failing.name, 2),
         service(&web.name, 1)
@@ -97,7 +97,7 @@ fn d6_nothing_is_scaled_while_an_update_rolls_and_it_goes_on_afterwards() {
         json!({ "Parallelism": 1, "Delay": 3_000_000_000_u64, "Monitor": 500_000_000 });
     let web = lab.create(&spec);
     let config = format!(
-        "[control]\ninterval = \"500ms\"\n{DEFAULTS}[defaults.down]\nstabilise = \"3s\"\n\
+        "[control]\nmode = \"act\"\ninterval = \"500ms\"\n{DEFAULTS}[defaults.down]\nstabilise = \"3s\"\n\
          [[service]]\nname = \"{}\"\n",
         web.name
     );
@@ -153,7 +153,7 @@ fn d8_d13_d14_what_there_is_and_what_comes_is_found() {
     job["TaskTemplate"]["RestartPolicy"] = json!({ "Condition": "none" });
     let job = lab.create(&job);
     let config = format!(
-        "[control]\ninterval = \"500ms\"\n{DEFAULTS}[[service]]\nname = \"{}\"\n\
+        "[control]\nmode = \"act\"\ninterval = \"500ms\"\n{DEFAULTS}[[service]]\nname = \"{}\"\n\
          [[service]]\nname = \"{}\"\n",
         global.name, job.name
     );
@@ -218,7 +218,7 @@ fn d16_killed_at_any_moment_it_goes_on_from_what_there_is() {
     };
     let web = lab.create(&lab.web("web", 1));
     let config = format!(
-        "[control]\ninterval = \"500ms\"\n{DEFAULTS}up = {{ tasks = 1, period = \"1s\" }}\n\
+        "[control]\nmode = \"act\"\ninterval = \"500ms\"\n{DEFAULTS}up = {{ tasks = 1, period = \"1s\" }}\n\
          [defaults.down]\nstabilise = \"8s\"\n[[service]]\nname = \"{}\"\n",
         web.name
     );

@@ -12,7 +12,7 @@ use crate::wait::{seconds, throughout, until, until_steady};
 
 fn config(owner: &str, service: &str) -> String {
     format!(
-        "[control]\ninterval = \"500ms\"\nowner = \"{owner}\"\n\
+        "[control]\nmode = \"act\"\ninterval = \"500ms\"\nowner = \"{owner}\"\n\
          {DEFAULTS}[defaults.down]\nstabilise = \"4s\"\n[[service]]\nname = \"{service}\"\n"
     )
 }
@@ -145,7 +145,7 @@ fn d9_what_somebody_sets_by_hand_is_seen_and_left_for_the_cooldown() {
     };
     let web = lab.create(&lab.web("web", 2));
     let config = format!(
-        "[control]\ninterval = \"500ms\"\n{DEFAULTS}\
+        "[control]\nmode = \"act\"\ninterval = \"500ms\"\n{DEFAULTS}\
          [defaults.down]\nstabilise = \"1s\"\ncooldown = \"10s\"\n\
          [[service]]\nname = \"{}\"\n[service.policy]\nmin = 2\n",
         web.name
@@ -189,7 +189,7 @@ fn d10_another_service_under_the_same_name_is_watched_anew() {
         return;
     };
     let config = format!(
-        "[control]\ninterval = \"500ms\"\n{DEFAULTS}[defaults.down]\nstabilise = \"8s\"\n\
+        "[control]\nmode = \"act\"\ninterval = \"500ms\"\n{DEFAULTS}[defaults.down]\nstabilise = \"8s\"\n\
          [[service]]\nname = \"{}\"\n",
         lab.name("web")
     );

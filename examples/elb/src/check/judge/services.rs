@@ -1,6 +1,7 @@
+use super::in_two;
 use crate::check::facts::EngineFacts;
 use crate::check::finding::Findings;
-use crate::config::{Config, Service as Wish};
+use crate::config::{Config, Service as Wish, acting};
 use crate::orchestrator::{Rollout, Scaling, Service, TaskState};
 use crate::policy::{Mode, Rule};
 use crate::words::counted;
@@ -13,6 +14,7 @@ pub(super) fn judge(
     engines: &EngineFacts,
 ) {
     labels(findings, config, engines);
+    acts(findings, config, wishes);
     let found = match &engines.services {
         Some(Ok(found)) => found,
         Some(Err(why)) => {
@@ -45,6 +47,18 @@ pub(super) fn judge(
                 "the swarm has no service of this name",
                 "see `docker service ls`: those of a stack are named STACK_SERVICE",
             ),
+        }
+    }
+}
+
+/// Which services and pools would be changed.
+fn acts(findings: &mut Findings, config: &Config, wishes: &[Wish]) {
+    let names = acting(wishes, &config.pools);
+    match config.control.acting(&names) {
+        Ok(what) => findings.ok("mode", "mode", what),
+        Err(unset) => {
+            let (what, advice) = in_two(&unset);
+            findings.wrong("mode-unset", "mode", what, advice);
         }
     }
 }
@@ -114,14 +128,23 @@ fn one(findings: &mut Findings, about: &str, config: &Config, wish: &Wish, servi
             counted(replicas as usize, "replica"),
             settings.min,
             settings.max,
-            settings.mode.least(config.control.mode).name(),
+            mode(config, settings.mode)
         ),
     );
     owner(findings, about, config, service);
-    bounds(findings, about, wish, replicas);
+    bounds(findings, about, config, wish, replicas);
     rollout(findings, about, service.rollout);
     tasks(findings, about, service);
     limits(findings, about, &settings.rule, service.cpu_limit);
+}
+
+/// The mode that a service is in, and its own where that would do more.
+fn mode(config: &Config, own: Mode) -> String {
+    let mode = own.least(config.control.mode);
+    match mode == own {
+        true => mode.name().to_owned(),
+        false => format!("{} (its own is {})", mode.name(), own.name()),
+    }
 }
 
 fn owner(findings: &mut Findings, about: &str, config: &Config, service: &Service) {
@@ -143,10 +166,10 @@ fn owner(findings: &mut Findings, about: &str, config: &Config, service: &Servic
     }
 }
 
-fn bounds(findings: &mut Findings, about: &str, wish: &Wish, replicas: u32) {
+fn bounds(findings: &mut Findings, about: &str, config: &Config, wish: &Wish, replicas: u32) {
     let settings = &wish.settings;
     if !(settings.min..=settings.max).contains(&replicas) {
-        let when = match settings.mode {
+        let when = match settings.mode.least(config.control.mode) {
             Mode::Act => "will be brought there",
             Mode::Advise => "would be brought there in the mode act",
             Mode::Off => "would be brought there if it were not off",

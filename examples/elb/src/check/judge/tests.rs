@@ -218,11 +218,38 @@ fn a_healthy_installation_is_ok_in_every_line() {
         "ok     configuration: elb.toml: 1 service and those with labels, decided every 2s\n\
          ok     manager unix:///var/run/docker.sock: engine 29.0.1, API 1.44 to 1.52, node node1\n\
          ok     swarm: 3 nodes, of them 1 manager; node1 leads\n\
+         ok     mode: nothing is changed: no service has mode = \"act\"\n\
          ok     service apache: 3 of 3 replicas run, between 1 and 6, mode advise\n\
          ok     telemetry: 900 datagrams of 3 agents in 22 s on 0.0.0.0:6343\n\
          ok     telemetry: heard from node1, node2, node3\n\
          ok     service apache: 3 of 3 containers heard\n"
     );
+}
+
+#[test]
+fn services_that_would_act_are_listed() {
+    let acting = |control: &str| {
+        let mut facts = healthy();
+        let text = CONFIG.replace("max = 6", "max = 6\nmode = \"act\"");
+        facts.configuration = Ok(config(&format!("{control}{text}")));
+        let act = [
+            ("elb.enabled", "true"),
+            ("elb.cpu.target", "70"),
+            ("elb.mode", "act"),
+        ];
+        label(&mut facts, "shop_web", &act);
+        Findings::of(&facts).to_string()
+    };
+    let found = acting("[control]\nmode = \"act\"\n");
+    assert!(
+        found.contains("ok     mode: would act: apache, shop_web\n"),
+        "{found}"
+    );
+    let found = acting("[control]\nmode = \"advise\"\n");
+    let held = "ok     mode: nothing is changed: control.mode is \"advise\"; with \"act\" these would \
+                act: apache, shop_web\n";
+    assert!(found.contains(held), "{found}");
+    assert!(found.contains("mode advise (its own is act)"), "{found}");
 }
 
 /// What is made wrong, how bad that is, the finding's id, and words that the line must have.

@@ -9,6 +9,7 @@ use serve::Json;
 
 use super::input::{Nothing, Params};
 use crate::presence::Presence;
+use crate::trouble::TroubleReason;
 use crate::web::Site;
 use crate::words::{count, duration};
 use untrusted::printable;
@@ -144,7 +145,10 @@ fn first_round(site: &Site) -> Condition {
 fn orchestrator(site: &Site) -> Condition {
     let board = site.handle.board().lock();
     let (now, reached) = (board.present(), board.reached());
-    let trouble = board.troubles().first().cloned();
+    let trouble = board
+        .troubles()
+        .find(|((reason, _), _)| *reason == TroubleReason::Orchestrator)
+        .map(|(_, current)| current.message.clone());
     drop(board);
     let config = site.handle.config().lock();
     // A round may have to ask one manager in vain.

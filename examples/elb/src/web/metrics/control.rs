@@ -7,6 +7,7 @@ use prometheus_client::encoding::DescriptorEncoder;
 use super::{Labels, counter, counters, gauge, gauges, histograms, label};
 use crate::handle::Handle;
 use crate::policy::Mode;
+use crate::trouble::TroubleReason;
 
 pub(super) fn decisions(handle: &Handle, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
     let board = handle.board().lock();
@@ -61,8 +62,9 @@ pub(super) fn rounds(handle: &Handle, encoder: &mut DescriptorEncoder<'_>) -> fm
     let board = handle.board().lock();
     let (rounds, unreachable) = (board.rounds(), board.tally().unreachable);
     let (idle, now, present) = (board.idle(), board.now(), board.present());
-    let (reached, troubles) = (board.reached(), board.troubles().len());
+    let (reached, troubles) = (board.reached(), board.troubles().count());
     let latency = board.latency().clone();
+    let current: Vec<(TroubleReason, String)> = board.troubles().map(|it| it.0.clone()).collect();
     drop(board);
     counter(encoder, "elb_rounds", "Rounds of the loop", rounds)?;
     gauge(
@@ -91,12 +93,8 @@ pub(super) fn rounds(handle: &Handle, encoder: &mut DescriptorEncoder<'_>) -> fm
         "Time since the orchestrator last answered; absent before it did",
         age,
     )?;
-    gauge(
-        encoder,
-        "elb_troubles",
-        "What is wrong now",
-        troubles as f64,
-    )?;
+    gauge(encoder, "elb_troubles", "Current problems", troubles as f64)?;
+    problems(encoder, &current)?;
     let stages = latency
         .stages()
         .map(|(stage, took)| (vec![label("stage", stage)], took));
@@ -111,5 +109,35 @@ pub(super) fn rounds(handle: &Handle, encoder: &mut DescriptorEncoder<'_>) -> fm
         "elb_reading_age_seconds",
         "Age of the newest reading when something was decided",
         [(Labels::new(), latency.readings())],
+    )
+}
+
+/// Current problems by reason, and those of each service.
+fn problems(
+    encoder: &mut DescriptorEncoder<'_>,
+    current: &[(TroubleReason, String)],
+) -> fmt::Result {
+    let by_reason = TroubleReason::ALL.map(|reason| {
+        let count = current.iter().filter(|(known, _)| *known == reason).count();
+        (vec![label("reason", reason.name())], count as f64)
+    });
+    gauges(
+        encoder,
+        "elb_problems",
+        "Current problems by reason",
+        by_reason,
+    )?;
+    let of_service = current
+        .iter()
+        .filter(|(reason, _)| reason.is_of_service())
+        .map(|(reason, about)| {
+            let labels = vec![label("service", about), label("reason", reason.name())];
+            (labels, 1.0)
+        });
+    gauges(
+        encoder,
+        "elb_service_problem",
+        "1 for each current problem of a service, by reason",
+        of_service,
     )
 }

@@ -136,7 +136,7 @@ pub(super) fn of_pool(site: &Site, name: &str) -> Option<String> {
     Some(whole(site, &snapshot, (name, ""), &main, &data))
 }
 
-/// What is wrong now.
+/// Current problems.
 fn troubles(troubles: &[String]) -> String {
     const TOLD: usize = 10;
     let item = |trouble: &String| format!("<li><bdi>{}</bdi></li>\n", Text(trouble));
@@ -148,7 +148,7 @@ fn troubles(troubles: &[String]) -> String {
     match troubles.is_empty() {
         true => String::new(),
         false => format!(
-            "<section class=\"card alert\">\n<h2>Wrong now</h2>\n\
+            "<section class=\"card alert\">\n<h2>Current problems</h2>\n\
              <ul>\n{items}{more}</ul>\n</section>\n"
         ),
     }

@@ -103,6 +103,16 @@ pub(super) const CASES: &[Case] = &[
         &["9 replicas", "1 to 6", "would be"],
     ),
     (
+        |facts| configure(facts, "max = 6", "max = 6\nmode = \"act\""),
+        Wrong,
+        "mode-unset",
+        &[
+            "control.mode is not set",
+            "although apache has mode = \"act\"",
+            "write mode = \"act\" under [control]",
+        ],
+    ),
+    (
         |facts| configure(facts, "max = 6", "min = 3\nmax = 3"),
         Note,
         "no-room",

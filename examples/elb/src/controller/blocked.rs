@@ -1,0 +1,399 @@
+//! Services and pools that are overloaded and do not grow, and what prevents any change of them.
+
+use super::observe::not_starting;
+use crate::orchestrator::Service;
+use crate::policy::{Band, Decision, Kind, Obstacle, Reason, Signal};
+use crate::trouble::{Trouble, TroubleReason};
+use crate::words::{counted, quantity};
+
+/// What an operator must know about a decision: why it cannot give a service, or a pool, what it
+/// needs. The bands are those of the inputs, in their order.
+pub(crate) fn troubles(
+    decision: &Decision,
+    bands: &[Band],
+    service: Option<&Service>,
+) -> Vec<Trouble> {
+    let mut troubles = Vec::new();
+    let load = overload(decision, bands);
+    let reasons = || decision.steps.iter().map(|step| &step.reason);
+    let mut add = |reason, message: String| {
+        let (reason, about) = match decision.kind {
+            Kind::Service => (reason, decision.service.clone()),
+            Kind::Pool => (
+                TroubleReason::PoolHeld,
+                format!("pool {}", decision.service),
+            ),
+        };
+        let message = format!("{about}: {message}");
+        troubles.push(Trouble::new(reason, about, message));
+    };
+    if decision.kind == Kind::Service {
+        for reason in reasons() {
+            if let Reason::ChangedByOthers { before, after } = reason {
+                let message = format!(
+                    "the number of replicas was changed from {before} to {after}, not by this \
+                     elb. Set its mode to off if it is to be scaled by others"
+                );
+                add(TroubleReason::ForeignScale, message);
+            }
+        }
+    }
+    let late = service.map(not_starting).unwrap_or_default();
+    if !late.is_empty() {
+        let error = late.iter().find_map(|task| task.error.as_deref());
+        let error = error.map_or_else(String::new, |error| format!(" ({error})"));
+        let what = counted(late.len(), "task");
+        let verb = if late.len() == 1 { "does" } else { "do" };
+        let message = format!(
+            "{what} {verb} not start or stay{error}, so elb does not add more{}. See `docker \
+             service ps --no-trunc {}`",
+            also(load.as_deref()),
+            decision.service
+        );
+        add(TroubleReason::TasksNotStarting, message);
+    }
+    let obstacle = reasons().find_map(|reason| match reason {
+        Reason::Obstacle(obstacle) => Some(obstacle),
+        _ => None,
+    });
+    match (obstacle, &load) {
+        (Some(Obstacle::RolloutPaused), load) => {
+            let message = format!(
+                "a rolling update is paused, so elb does not change the number of replicas{}. \
+                 Resume it with `docker service update` or go back with `docker service rollback`",
+                also(load.as_deref())
+            );
+            add(TroubleReason::RolloutPaused, message);
+        }
+        (Some(Obstacle::RolloutRunning), load) => {
+            let message = format!(
+                "a rolling update has run for more than 5 min, so elb does not change the number \
+                 of replicas{}. See `docker service ps`",
+                also(load.as_deref())
+            );
+            add(TroubleReason::RolloutLong, message);
+        }
+        (Some(Obstacle::NotScalable { what }), Some(load)) => {
+            let message = format!(
+                "overloaded ({load}), and a {what} service has no number of replicas that elb \
+                 could change. Create it with `--mode replicated`, or add nodes"
+            );
+            add(TroubleReason::NotScalable, message);
+        }
+        (Some(_), _) => {}
+        (None, _) if !late.is_empty() => {}
+        (None, load) => {
+            if let Some((reason, message)) = held(decision, load.as_deref()) {
+                add(reason, message);
+            }
+        }
+    }
+    troubles
+}
+
+/// Why an overloaded service does not grow, or why its load is unknown.
+fn held(decision: &Decision, load: Option<&str>) -> Option<(TroubleReason, String)> {
+    let many = decision.kind.replicas();
+    let member = decision.kind.member();
+    let is_unknown = decision.steps.iter().any(|step| {
+        matches!(
+            step.reason,
+            Reason::NothingKnown | Reason::MetricMissing { .. } | Reason::TooFewKnown { .. }
+        )
+    });
+    let Some(load) = load else {
+        let message = format!(
+            "the load of its {member}s is unknown, so elb keeps {} {many}. See which agents are \
+             silent or contested",
+            decision.replicas
+        );
+        return (is_unknown && decision.running > 0).then_some((TroubleReason::Telemetry, message));
+    };
+    if decision.result > decision.replicas {
+        return None;
+    }
+    let stays = match decision.result == decision.replicas {
+        true => "stays at",
+        false => "is reduced to",
+    };
+    let stays = format!("overloaded ({load}) and {stays} {} {many}", decision.result);
+    let held = decision
+        .steps
+        .iter()
+        .filter(|step| step.to < step.from)
+        .find_map(|step| {
+            let (reason, why) = match &step.reason {
+                full @ Reason::HostsSaturated { .. } => {
+                    let full = full.words(decision.kind);
+                    let why = format!("{full}. Add nodes, or reduce the load");
+                    (TroubleReason::Saturated, why)
+                }
+                Reason::Budget { ceiling } => {
+                    let why = format!(
+                        "control.budget leaves it {ceiling}. Raise the budget, or the priority of \
+                         the service"
+                    );
+                    (TroubleReason::Budget, why)
+                }
+                Reason::Bounds { max, .. } => {
+                    let why = format!(
+                        "{max} is its max. Raise max if what is behind it can bear more, or reduce \
+                         the load"
+                    );
+                    (TroubleReason::AtMax, why)
+                }
+                Reason::RateLimited { .. }
+                | Reason::Cooldown { .. }
+                | Reason::WaitsItsTurn { .. }
+                | Reason::DirectionOff => {
+                    let why = "its limits of change (up, control.changes_per_minute) have \
+                               prevented growth for more than 1 min"
+                        .to_owned();
+                    (TroubleReason::RateLimit, why)
+                }
+                Reason::Machines(_) => {
+                    let why = "machines do not join as ordered. See the log of the hook".to_owned();
+                    (TroubleReason::PoolHeld, why)
+                }
+                _ => return None,
+            };
+            Some((reason, why))
+        });
+    let unread = decision.inputs.iter().map(|input| input.contributing).max();
+    let unread = decision.running.saturating_sub(unread.unwrap_or(0));
+    // Tasks that have just started have none yet.
+    let warming = decision.steps.iter().map(|step| match step.reason {
+        Reason::ContainersMissing { warming, .. } => warming,
+        _ => 0,
+    });
+    let unread = unread.saturating_sub(warming.max().unwrap_or(0));
+    let (reason, why) = match held {
+        Some(held) => held,
+        None if is_unknown || unread > 0 => {
+            let why = format!(
+                "{unread} of {} {member}s have no reading and count as idle. See which agents are \
+                 silent or contested",
+                decision.running
+            );
+            (TroubleReason::Telemetry, why)
+        }
+        None => return None,
+    };
+    Some((reason, format!("{stays}: {why}")))
+}
+
+/// The metric that is furthest above its upper limit, as far as readings show it.
+fn overload(decision: &Decision, bands: &[Band]) -> Option<String> {
+    let above = decision.inputs.iter().zip(bands);
+    let above = above.filter_map(|(input, band): (&Signal, &Band)| {
+        let counters = input.value.filter(|value| *value > band.upper);
+        let is_fast = decision.steps.iter().any(|step| {
+            matches!(&step.reason, Reason::FastSignal { metric, .. } if *metric == input.metric)
+        });
+        let fast = input.fast.filter(|_| is_fast).map(|fast| fast.value);
+        let value = counters.or(fast.filter(|value| *value > band.upper))?;
+        Some((value / band.upper.max(f64::MIN_POSITIVE), value, band))
+    });
+    let (_, value, band) = above.max_by(|(a, ..), (b, ..)| a.total_cmp(b))?;
+    Some(format!(
+        "{}: {} per {}, limit {}",
+        band.metric,
+        quantity(Some(value), &band.unit),
+        decision.kind.member(),
+        quantity(Some(band.upper), &band.unit)
+    ))
+}
+
+fn also(load: Option<&str>) -> String {
+    load.map_or_else(String::new, |load| {
+        format!(", although the service is overloaded ({load})")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use sflow_metrics::Timestamp;
+
+    use super::*;
+    use crate::orchestrator::{Rollout, Scaling, ServiceId, Task, TaskState};
+    use crate::policy::{HostLoad, Observation, Policy, Settings};
+
+    /// Settings of a target of 0.5 cores, with these lines more.
+    fn settings(lines: &str) -> Settings {
+        let text = format!(
+            "[[service]]\nname = \"web\"\n[service.policy]\nmax = 4\nfast = false\n\
+             metric = [{{ name = \"vir_cpu_cores\", target = 0.5 }}]\n{lines}"
+        );
+        let config = crate::config::Config::from_toml(&text).unwrap();
+        config.services[0].settings.clone()
+    }
+
+    /// Two replicas with one core each.
+    fn overloaded() -> Observation {
+        Observation {
+            service: "web".to_owned(),
+            replicas: 2,
+            running: vec![Duration::from_secs(600); 2],
+            signals: vec![Signal {
+                metric: "vir_cpu_cores".to_owned(),
+                value: Some(1.0),
+                contributing: 2,
+                matched: 2,
+                ..Signal::default()
+            }],
+            ..Observation::default()
+        }
+    }
+
+    fn found(settings: Settings, observation: &Observation) -> Vec<Trouble> {
+        let question = crate::telemetry::Question::new(&settings.rule.metrics()).unwrap();
+        let bands = question.bands(&settings.rule);
+        let mut policy = Policy::new(settings);
+        let now = Timestamp::from_secs(1_700_000_000);
+        let decision = policy.step(now, observation);
+        troubles(&decision, &bands, None)
+    }
+
+    fn one(lines: &str, change: impl FnOnce(&mut Observation)) -> Trouble {
+        let mut observation = overloaded();
+        change(&mut observation);
+        let mut found = found(settings(lines), &observation);
+        assert_eq!(found.len(), 1, "{found:?}");
+        found.remove(0)
+    }
+
+    #[test]
+    fn service_that_can_grow_has_no_problem() {
+        assert_eq!(found(settings(""), &overloaded()), []);
+        let mut calm = overloaded();
+        calm.signals[0].value = Some(0.5);
+        calm.ceiling = Some(2);
+        assert_eq!(found(settings(""), &calm), []);
+    }
+
+    #[test]
+    fn overloaded_service_that_cannot_grow_states_the_cause() {
+        let full = |observation: &mut Observation| {
+            observation.hosts = vec![HostLoad {
+                name: "node1".to_owned(),
+                cpu: Some(99.0),
+                ..HostLoad::default()
+            }];
+        };
+        type Change = fn(&mut Observation);
+        let cases: [(&str, Change, TroubleReason, &str); 8] = [
+            (
+                "",
+                |it| {
+                    it.running = vec![Duration::from_secs(600); 4];
+                    (it.replicas, it.signals[0].contributing) = (4, 4);
+                },
+                TroubleReason::AtMax,
+                "stays at 4 replicas: 4 is its max",
+            ),
+            ("", full, TroubleReason::Saturated, "Add nodes"),
+            (
+                "",
+                |it| it.ceiling = Some(2),
+                TroubleReason::Budget,
+                "control.budget leaves it 2",
+            ),
+            (
+                "up = { select = \"none\" }\n",
+                |_| {},
+                TroubleReason::RateLimit,
+                "limits of change",
+            ),
+            (
+                "",
+                |it| it.obstacle = Some(Obstacle::RolloutPaused),
+                TroubleReason::RolloutPaused,
+                "docker service rollback",
+            ),
+            (
+                "",
+                |it| it.obstacle = Some(Obstacle::RolloutRunning),
+                TroubleReason::RolloutLong,
+                "more than 5 min",
+            ),
+            (
+                "",
+                |it| {
+                    let what = "global".to_owned();
+                    it.obstacle = Some(Obstacle::NotScalable { what });
+                },
+                TroubleReason::NotScalable,
+                "--mode replicated",
+            ),
+            (
+                "",
+                |it| {
+                    // One of four has a reading, and that is too high.
+                    it.running = vec![Duration::from_secs(600); 4];
+                    (it.replicas, it.signals[0].contributing) = (4, 1);
+                },
+                TroubleReason::Telemetry,
+                "silent or contested",
+            ),
+        ];
+        for (lines, change, reason, message) in cases {
+            let trouble = one(lines, change);
+            assert_eq!(trouble.reason, reason, "{trouble}");
+            assert_eq!(trouble.about, "web");
+            let line = &trouble.message;
+            assert!(
+                line.starts_with("web: ") && line.contains(message),
+                "{line}"
+            );
+            assert!(
+                line.contains(
+                    "overloaded (vir_cpu_cores: 1 cores per container, limit 0.55 cores)"
+                ),
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn unknown_load_is_a_problem_and_another_owner_is_none() {
+        let unknown = one("", |it| {
+            (it.signals[0].value, it.signals[0].contributing) = (None, 0);
+        });
+        assert_eq!(unknown.reason, TroubleReason::Telemetry);
+        assert!(unknown.message.contains("is unknown"), "{unknown}");
+        let mut owned = overloaded();
+        let owner = "east".to_owned();
+        owned.obstacle = Some(Obstacle::OwnedByOther { owner });
+        assert_eq!(found(settings(""), &owned), []);
+    }
+
+    #[test]
+    fn tasks_that_do_not_start_are_a_problem_whatever_the_load() {
+        let task = Task {
+            state: TaskState::Pending,
+            age: Duration::from_secs(30),
+            error: Some("no suitable node".to_owned()),
+            ..Task::default()
+        };
+        let service = Service {
+            id: ServiceId("s1".to_owned()),
+            name: "web".to_owned(),
+            scaling: Scaling::Replicated { replicas: 3 },
+            version: 1,
+            rollout: Rollout::Settled,
+            labels: std::collections::BTreeMap::new(),
+            cpu_limit: None,
+            tasks: vec![task],
+        };
+        let settings = settings("");
+        let mut policy = Policy::new(settings);
+        let decision = policy.step(Timestamp::from_secs(1_700_000_000), &overloaded());
+        let found = troubles(&decision, &[], Some(&service));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].reason, TroubleReason::TasksNotStarting);
+        let message = "web: 1 task does not start or stay (no suitable node)";
+        assert!(found[0].message.starts_with(message), "{}", found[0]);
+    }
+}

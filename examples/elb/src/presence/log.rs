@@ -1,0 +1,156 @@
+//! Log lines when something begins to be missing, and when it is back.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use sflow_metrics::Timestamp;
+use tracing::{info, warn};
+
+use super::Missing;
+use crate::trouble::{Delays, Tracker};
+use crate::words::duration;
+
+/// How long something is back until that is logged.
+const BACK: Duration = Duration::from_secs(30);
+/// Senders can invent agents: so many lines at most in each period.
+const LINES: u32 = 64;
+const PERIOD: Duration = Duration::from_secs(600);
+
+/// Logs what is missing: one line when it begins and one when it ends. Refused senders are logged
+/// again when the configuration that would allow them is another one.
+#[derive(Debug, Default)]
+pub struct MissingLog {
+    known: Tracker<(&'static str, String)>,
+    refusals: BTreeSet<String>,
+    period: Option<Timestamp>,
+    lines: u32,
+}
+
+impl MissingLog {
+    /// How often to look.
+    pub const EVERY: Duration = Duration::from_secs(10);
+
+    /// Logs what has changed.
+    pub fn log(&mut self, now: Timestamp, missing: &[Missing]) {
+        for (is_warning, words) in self.lines(now, missing) {
+            match is_warning {
+                true => warn!("{words}"),
+                false => info!("{words}"),
+            }
+        }
+    }
+
+    /// The lines to log, and whether each is a warning.
+    fn lines(&mut self, now: Timestamp, missing: &[Missing]) -> Vec<(bool, String)> {
+        let delays = Delays {
+            begin: Duration::ZERO,
+            end: BACK,
+        };
+        let logged = missing.iter().filter(|missing| missing.is_logged());
+        let found = logged.map(|it| ((it.kind(), it.about()), it.to_string(), delays));
+        let changed = self.known.update(now, found, |_| false);
+        let is_refusal = |kind: &str| {
+            missing
+                .iter()
+                .any(|it| it.is_refusal() && it.kind() == kind)
+        };
+        let begun = changed.begun.into_iter();
+        let begun = begun.filter(|((kind, _), _)| !is_refusal(kind));
+        let mut lines: Vec<(bool, String)> = begun.map(|(_, it)| (true, it.message)).collect();
+        for refusal in missing.iter().filter(|missing| missing.is_refusal()) {
+            const MOST: usize = 64;
+            let words = refusal.to_string();
+            if self.refusals.len() < MOST && self.refusals.insert(words.clone()) {
+                lines.push((true, words));
+            }
+        }
+        for (_, ended) in changed.ended {
+            let lasted = duration((now - ended.since).as_secs_f64());
+            lines.push((false, format!("Ended after {lasted}: {}", ended.message)));
+        }
+        self.bounded(now, lines)
+    }
+
+    fn bounded(&mut self, now: Timestamp, mut lines: Vec<(bool, String)>) -> Vec<(bool, String)> {
+        if self.period.is_none_or(|begin| now - begin >= PERIOD) {
+            self.period = Some(now);
+            self.lines = 0;
+        }
+        let left = LINES.saturating_sub(self.lines) as usize;
+        self.lines = self.lines.saturating_add(lines.len() as u32);
+        if left > 0 && lines.len() > left {
+            lines.truncate(left);
+            let more = "More is missing, or is back, than the log shows: see the page".to_owned();
+            lines.push((true, more));
+            return lines;
+        }
+        lines.truncate(left);
+        lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Timestamp = Timestamp::from_secs(1_700_000_000);
+
+    fn silent(agent: usize) -> Missing {
+        Missing::SilentAgent {
+            agent: agent.to_string(),
+            host: None,
+            age: 30.0,
+        }
+    }
+
+    fn at(seconds: u64) -> Timestamp {
+        START + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn silent_agent_is_logged_when_it_begins_and_when_it_ends() {
+        let mut log = MissingLog::default();
+        let mut lines = Vec::new();
+        for second in (0..200).step_by(10) {
+            let missing = match second {
+                // Back once, for too short a time.
+                20..60 | 70..100 => vec![silent(1)],
+                _ => Vec::new(),
+            };
+            lines.extend(log.lines(at(second), &missing));
+        }
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(lines[0].0 && lines[0].1.starts_with("The agent 1 has been silent"));
+        assert!(!lines[1].0 && lines[1].1.starts_with("Ended after 1:40: The agent 1"));
+    }
+
+    #[test]
+    fn contested_node_is_logged() {
+        let mut log = MissingLog::default();
+        let contested = Missing::NodeContested {
+            node: "node1".to_owned(),
+            senders: vec!["10.0.0.1".to_owned()],
+        };
+        let lines = log.lines(at(0), &[contested]);
+        assert!(
+            lines.len() == 1 && lines[0].1.contains("node1"),
+            "{lines:?}"
+        );
+    }
+
+    #[test]
+    fn invented_agents_do_not_fill_the_log() {
+        let mut log = MissingLog::default();
+        let mut lines = 0;
+        for round in 0..50 {
+            let missing: Vec<Missing> = (0..20).map(|it| silent(round * 20 + it)).collect();
+            lines += log.lines(at(10 * round as u64), &missing).len();
+        }
+        assert_eq!(lines, LINES as usize + 1);
+        let again = log.lines(at(700), &[silent(5_000)]);
+        assert!(
+            again.iter().any(|(_, words)| words.contains("5000")),
+            "{again:?}"
+        );
+    }
+}
