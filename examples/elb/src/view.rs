@@ -58,9 +58,10 @@ impl PoolView {
         ServiceView {
             name: standing.name.clone(),
             mode: standing.mode.name().to_owned(),
-            wanted: standing.wanted(),
-            running: standing.serving,
-            seen: inputs.iter().map(|input| input.matched).max().unwrap_or(0),
+            wanted: standing.known.then(|| standing.wanted()),
+            running: standing.known.then_some(standing.serving),
+            seen: inputs.iter().map(|input| input.matched).max(),
+            recommended: standing.last.as_ref().map(|last| last.result),
             bounds: (standing.min, standing.max),
             signals,
             past: self.past.clone(),
@@ -75,12 +76,14 @@ pub struct ServiceView {
     pub name: String,
     /// `off`, `advise` or `act`.
     pub mode: String,
-    /// Replicas that the orchestrator has been told to keep.
-    pub wanted: u32,
-    /// Tasks that run.
-    pub running: u32,
-    /// Containers of it that telemetry knows.
-    pub seen: u32,
+    /// Replicas that the orchestrator has been told to keep; `None` if unknown.
+    pub wanted: Option<u32>,
+    /// Tasks that run; `None` if unknown.
+    pub running: Option<u32>,
+    /// Containers of it that telemetry knows; `None` if it is unknown which it should know.
+    pub seen: Option<u32>,
+    /// Replicas that the last decision would set in any mode; `None` if there is none.
+    pub recommended: Option<u32>,
     /// Bounds.
     pub bounds: (u32, u32),
     /// The signals that decisions use.
@@ -110,6 +113,8 @@ pub struct SignalView {
     pub contributing: u32,
     /// Containers that match.
     pub matched: u32,
+    /// Containers with a fresh value that are younger than the warm-up and do not contribute.
+    pub warming: u32,
 }
 
 impl SignalView {
@@ -127,6 +132,7 @@ impl SignalView {
                 lower: band.lower,
                 contributing: input.map_or(0, |input| input.contributing),
                 matched: input.map_or(0, |input| input.matched),
+                warming: input.map_or(0, |input| input.warming),
             }
         };
         rule.iter().enumerate().map(view).collect()

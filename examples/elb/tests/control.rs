@@ -369,7 +369,7 @@ async fn d19_those_that_need_it_most_are_first() {
     let round = balancer.round(at(0)).await;
     let waiting = round.decisions.iter().filter(|decided| {
         let words = decided.decision.to_string();
-        words.contains("it waits its turn: 20 changes a minute")
+        words.contains("it waits its turn: at most 20 changes a minute")
     });
     assert_eq!(waiting.count(), 80);
     let made = balancer.orchestrator_mut().made.clone();

@@ -1,11 +1,12 @@
 //! One service under control, and what is remembered of it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use sflow_metrics::{QueryError, Timestamp};
 
 use crate::config::Service as Configured;
-use crate::orchestrator::{Scaling, Service, ServiceId};
+use crate::orchestrator::{Scaling, Service, ServiceId, TaskState};
 use crate::policy::{Claim, Decision, Mode, Policy};
 use crate::telemetry::Question;
 
@@ -30,6 +31,8 @@ pub struct Managed {
     pub(super) known: Option<ServiceId>,
     /// Where it was configured.
     pub origin: Origin,
+    /// Since when each of its containers has been seen running.
+    running_since: HashMap<String, Timestamp>,
     /// How often in a row it had changed when it was to be changed.
     pub(super) conflicts: u32,
 }
@@ -56,13 +59,14 @@ impl Managed {
             last: None,
             origin,
             known: None,
+            running_since: HashMap::new(),
             conflicts: 0,
         })
     }
 
     /// Takes note of how the service is now. What was remembered of another under the same name
     /// is not of this one.
-    pub(super) fn is_now(&mut self, state: Option<Service>) {
+    pub(super) fn is_now(&mut self, now: Timestamp, mut state: Option<Service>) {
         if let Some(found) = &state
             && self.known.as_ref() != Some(&found.id)
         {
@@ -73,7 +77,25 @@ impl Managed {
             }
             self.known = Some(found.id.clone());
         }
+        if let Some(found) = &mut state {
+            self.correct_ages(now, found);
+        }
         self.state = state.map(Arc::new);
+    }
+
+    /// A running task is at least as old as it has been seen running: its own timestamp may be
+    /// missing, or of a node whose clock is ahead, and then its load would never count.
+    fn correct_ages(&mut self, now: Timestamp, found: &mut Service) {
+        let mut running_since = HashMap::new();
+        for task in &mut found.tasks {
+            if task.state == TaskState::Running {
+                let known = self.running_since.get(&task.container);
+                let since = known.copied().unwrap_or(now);
+                task.age = task.age.max(now - since);
+                running_since.insert(task.container.clone(), since);
+            }
+        }
+        self.running_since = running_since;
     }
 
     pub(super) fn claim(&self, now: Timestamp) -> Claim {
@@ -100,5 +122,6 @@ impl Managed {
         self.state = old.state.take();
         self.last = old.last.take();
         self.known = old.known.take();
+        self.running_since = std::mem::take(&mut old.running_since);
     }
 }

@@ -221,7 +221,7 @@ async fn a_hook_that_refuses_costs_nothing_and_is_left_alone_for_a_while() {
     assert_eq!((standing.serving, standing.orders.len()), (2, 0));
     let decision = standing.last.unwrap();
     assert!(
-        decision.to_string().contains("is asked again in"),
+        decision.to_string().contains("is called again in"),
         "{decision}"
     );
     // The services have what there is room for, and say why no more.
@@ -229,7 +229,7 @@ async fn a_hook_that_refuses_costs_nothing_and_is_left_alone_for_a_while() {
     let shop = board.standing("shop").unwrap();
     assert_eq!(
         shop.running,
-        12,
+        Some(12),
         "{:?}",
         shop.last.as_ref().map(ToString::to_string)
     );
@@ -257,7 +257,7 @@ async fn a_machine_that_never_leaves_stays_drained_and_none_goes_after_it() {
     assert_eq!((given.len(), given[0].tasks), (1, 0));
     let decision = standing.last.unwrap();
     assert!(
-        decision.to_string().contains("one leaves at a time"),
+        decision.to_string().contains("machines leave one at a time"),
         "{decision}"
     );
 }

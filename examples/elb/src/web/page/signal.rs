@@ -22,7 +22,11 @@ pub(super) fn row(signal: &SignalView) -> String {
         "<div class=\"signal {class}\"><span class=\"metric\"><bdi>{metric}</bdi></span>\
          <span class=\"value\">{value}</span>{bar}\
          <span class=\"state\">{words} <span class=\"quiet\">{limits}</span></span>\
-         <span class=\"{reporting}\">{contributing} of {matched} report{spread}</span></div>\n",
+         <span class=\"{reporting}\">{contributing} of {matched} report{warming}{spread}</span></div>\n",
+        warming = match signal.warming {
+            0 => String::new(),
+            warming => format!(", {warming} warming up"),
+        },
         spread = spread(signal)
     )
 }
