@@ -317,9 +317,7 @@ impl Board {
     /// Whether the orchestrator answered the last round, and the present one has not waited for
     /// it longer than a round every `interval` and one request may take.
     pub fn is_orchestrator_up(&self, interval: Duration, timeout: Duration) -> bool {
-        let waiting = |at: Timestamp| self.present() - at;
-        self.reached
-            .is_some_and(|at| at == self.last_round && waiting(at) <= interval + timeout)
+        self.reached == Some(self.last_round) && self.told.elapsed() <= interval + timeout
     }
 
     /// What the loop may do at most.

@@ -125,3 +125,49 @@ impl Managed {
         self.running_since = std::mem::take(&mut old.running_since);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::orchestrator::{Rollout, Task};
+
+    fn service(container: &str, age: Duration) -> Service {
+        Service {
+            id: ServiceId("id".to_owned()),
+            name: "apache".to_owned(),
+            scaling: Scaling::Replicated { replicas: 1 },
+            version: 1,
+            rollout: Rollout::Settled,
+            labels: std::collections::BTreeMap::new(),
+            cpu_limit: None,
+            tasks: vec![Task {
+                container: container.to_owned(),
+                state: TaskState::Running,
+                age,
+                ..Task::default()
+            }],
+        }
+    }
+
+    /// The engine reports age zero where a timestamp is missing or a clock is ahead.
+    #[test]
+    fn running_task_is_as_old_as_it_has_been_seen_running() {
+        let configured = &Config::article().services[0];
+        let mut managed = Managed::new(configured, Origin::File).unwrap();
+        let age = |managed: &Managed| managed.state.as_ref().unwrap().tasks[0].age;
+        let at = Timestamp::from_secs;
+        let hour = Duration::from_secs(3_600);
+        for (second, container, reported, expected) in [
+            (100, "apache.1.a", Duration::ZERO, Duration::ZERO),
+            (120, "apache.1.a", Duration::ZERO, Duration::from_secs(20)),
+            (130, "apache.1.a", hour, hour),
+            (140, "apache.1.b", Duration::ZERO, Duration::ZERO),
+        ] {
+            managed.is_now(at(second), Some(service(container, reported)));
+            assert_eq!(age(&managed), expected, "{second}");
+        }
+    }
+}

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use elb::keeper::MachineState;
+use elb::policy::{Kind, Reason};
 use elb::pool::hook::{Action, Call, HookSettings};
 use elb::pool::provider::Background;
 use elb::simulator::{Event, Load, Scenario};
@@ -81,6 +82,30 @@ async fn a_hook_that_hangs_keeps_nobody_waiting() {
     // What was ordered is not ordered again and again.
     let pids = std::fs::read_to_string(&asked).unwrap();
     assert!(pids.lines().count() <= 4, "{pids}");
+}
+
+/// The number of machines is never said to have changed by itself because of an order of the pool.
+#[tokio::test]
+async fn joining_machine_and_ended_order_are_counted_once() {
+    for fate in [Fate::Kept, Fate::Promised, Fate::Refused] {
+        let mut world = World::new(&needy(), |pool| {
+            pool.machines.join = Duration::from_secs(60);
+        });
+        let each = fate.clone();
+        let (hook, orders) = Scripted::new(&world, move |_| each.clone());
+        world.provide(hook);
+        world.until(400, |_| false).await;
+        assert!(!orders.lock().is_empty());
+        let board = world.balancer.board().lock();
+        for entry in board.history().about(Kind::Pool, &world.pool.name) {
+            let mut reasons = entry.decision.steps.iter().map(|step| &step.reason);
+            assert!(
+                !reasons.any(|reason| matches!(reason, Reason::ChangedByOthers { .. })),
+                "{fate:?}: {}",
+                entry.words
+            );
+        }
+    }
 }
 
 #[tokio::test]
@@ -257,7 +282,9 @@ async fn a_machine_that_never_leaves_stays_drained_and_none_goes_after_it() {
     assert_eq!((given.len(), given[0].tasks), (1, 0));
     let decision = standing.last.unwrap();
     assert!(
-        decision.to_string().contains("machines leave one at a time"),
+        decision
+            .to_string()
+            .contains("machines leave one at a time"),
         "{decision}"
     );
 }

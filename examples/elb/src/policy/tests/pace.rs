@@ -421,6 +421,20 @@ fn saturated_hosts_are_no_place_to_grow() {
         decision.to_string().contains("2 others have room"),
         "{decision}"
     );
+    // One of them is not known to be full.
+    let mut unknown = observation.clone();
+    unknown.elsewhere = 0;
+    unknown.hosts.push(HostLoad {
+        name: "node3".to_owned(),
+        ..HostLoad::default()
+    });
+    assert_eq!(once(settings(cpu()), &unknown).result, 8);
+    // The limit itself is full.
+    let limit = HostLoad {
+        cpu: Some(95.0),
+        ..HostLoad::default()
+    };
+    assert!(limit.saturated(&settings(cpu()).saturation).is_some());
     // One of them still has room.
     observation.elsewhere = 0;
     observation.hosts.push(host("node3", 40.0, 0.0));
