@@ -330,10 +330,7 @@ async fn d15_a_service_of_another_balancer_is_left_alone() {
     let mut balancer = balancer(cluster, &east);
     let round = balancer.round(at(0)).await;
     let words = round.decisions[0].decision.to_string();
-    assert!(
-        words.contains("belongs to the balancer \"west\""),
-        "{words}"
-    );
+    assert!(words.contains("names the balancer \"west\""), "{words}");
     balancer.orchestrator_mut().set("apache", |service| {
         service
             .labels

@@ -124,7 +124,7 @@ async fn c10_recommended_replicas_are_those_of_the_last_decision_in_every_mode()
     let world = World::new().await;
     let series = |name: &str| format!("elb_replicas_{name}{{service=\"apache\"}}");
     let mut is_advice = false;
-    for mode in ["act", "advise"] {
+    for mode in ["advise", "act"] {
         let (path, body) = (
             "/api/v1/services/apache/mode",
             format!("{{\"mode\": \"{mode}\"}}"),
