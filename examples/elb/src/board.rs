@@ -89,8 +89,8 @@ pub struct Standing {
     pub running: Option<u32>,
     /// Tasks that should run; `None` if the last round did not read it.
     pub tasks: Option<u32>,
-    /// Replicas that the last decision would set in any mode; `None` if there is none of the last
-    /// round.
+    /// Replicas that the last decision would set in any mode; `None` if the last round made no
+    /// decision.
     pub recommended: Option<u32>,
     /// Never fewer replicas.
     pub min: u32,

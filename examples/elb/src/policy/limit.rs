@@ -20,8 +20,7 @@ pub(super) fn pending(observation: &Observation, decision: &mut Decision) {
     }
 }
 
-/// More tasks do not help where every host that runs the service is full and no other host has
-/// room.
+/// More tasks do not help where every host that runs the service is full and so are all others.
 pub(super) fn saturated(settings: &Settings, observation: &Observation, decision: &mut Decision) {
     if decision.result <= decision.replicas || observation.hosts.is_empty() {
         return;

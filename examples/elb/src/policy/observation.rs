@@ -72,7 +72,7 @@ impl HostLoad {
 /// A resource of a host that is used up.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Shortage {
-    /// What is measured, in words.
+    /// The quantity, in words.
     pub what: String,
     /// Its value, in percent.
     pub value: f64,

@@ -138,7 +138,7 @@ pub enum Reason {
     HostsSaturated {
         /// One of them.
         host: String,
-        /// What is used up there.
+        /// The resource that is used up.
         #[serde(flatten)]
         shortage: Shortage,
     },
@@ -146,7 +146,7 @@ pub enum Reason {
     HostsSaturatedHere {
         /// One of them.
         host: String,
-        /// What is used up there.
+        /// The resource that is used up.
         #[serde(flatten)]
         shortage: Shortage,
         /// How many others have room.
@@ -192,9 +192,9 @@ pub enum Reason {
         min: u32,
         /// Most.
         max: u32,
-        /// What the other steps asked for.
+        /// Replicas that the other steps recommend.
         asked: u32,
-        /// What there is.
+        /// Replicas at present.
         replicas: u32,
     },
     /// With fewer machines the least that the services should have would have no room.
@@ -280,7 +280,7 @@ impl Reason {
     pub(super) fn within(
         metric: &str,
         growing: &Mean,
-        shrinking: Mean,
+        shrinking: &Mean,
         (lower, upper): (f64, f64),
     ) -> Self {
         Self::Within {
@@ -452,7 +452,7 @@ impl fmt::Display for InWords<'_> {
             }
             Reason::HostsSaturated { host, shortage } => write!(
                 f,
-                "every host that runs it is full and no other has room ({host}: {shortage}): more \
+                "every host that runs it is full and no other has capacity ({host}: {shortage}): more \
                  {} would not help",
                 kind.replicas()
             ),
@@ -462,12 +462,12 @@ impl fmt::Display for InWords<'_> {
                 elsewhere,
             } => {
                 let (others, verb) = match elsewhere {
-                    1 => ("1 other".to_owned(), "has"),
-                    _ => (format!("{elsewhere} others"), "have"),
+                    1 => ("1 other host".to_owned(), "has"),
+                    _ => (format!("{elsewhere} other hosts"), "have"),
                 };
                 write!(
                     f,
-                    "every host that runs it is full ({host}: {shortage}), {others} {verb} room"
+                    "every host that runs it is full ({host}: {shortage}), {others} {verb} capacity"
                 )
             }
             Reason::DirectionOff => f.write_str("changes in this direction are switched off"),

@@ -133,7 +133,7 @@ fn target(
             };
             (replicas.min(decision.replicas), reason)
         } else {
-            let reason = Reason::within(name, &growing, shrinking, (least, limit));
+            let reason = Reason::within(name, &growing, &shrinking, (least, limit));
             (decision.replicas, reason)
         };
         wish = largest(wish, proposal);
@@ -202,7 +202,7 @@ fn two_threshold(
             }
         } else {
             let limits = (metric.lower, metric.upper);
-            hold.get_or_insert_with(|| Reason::within(name, &growing, shrinking, limits));
+            hold.get_or_insert_with(|| Reason::within(name, &growing, &shrinking, limits));
         }
     }
     match (hold, all_below) {

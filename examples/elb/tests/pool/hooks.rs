@@ -84,7 +84,7 @@ async fn a_hook_that_hangs_keeps_nobody_waiting() {
     assert!(pids.lines().count() <= 4, "{pids}");
 }
 
-/// The number of machines is never said to have changed by itself because of an order of the pool.
+/// An order of the pool is never reported as a change by somebody else.
 #[tokio::test]
 async fn joining_machine_and_ended_order_are_counted_once() {
     for fate in [Fate::Kept, Fate::Promised, Fate::Refused] {

@@ -411,14 +411,14 @@ fn saturated_hosts_are_no_place_to_grow() {
     assert_eq!(decision.result, 4);
     assert_eq!(
         decision.reasons()[0],
-        "every host that runs it is full and no other has room (node1: CPU use 99 %, limit 95 %): \
+        "every host that runs it is full and no other has capacity (node1: CPU use 99 %, limit 95 %): \
          more replicas would not help"
     );
     observation.elsewhere = 2;
     let decision = once(settings(cpu()), &observation);
     assert_eq!(decision.result, 8);
     assert!(
-        decision.to_string().contains("2 others have room"),
+        decision.to_string().contains("2 other hosts have capacity"),
         "{decision}"
     );
     // One of them is not known to be full.

@@ -16,7 +16,7 @@ struct Row {
     /// The settings before and after the change of this one setting.
     before: Settings,
     after: Settings,
-    /// What is observed, by the second, the replicas and the settings.
+    /// The observation, by the second, the replicas and the settings.
     observe: fn(u64, u32, &Settings) -> Observation,
     /// The replicas in the end, before and after.
     replicas: (u32, u32),

@@ -273,13 +273,13 @@ fn name(reason: &Reason) -> &'static str {
     )
 }
 
-/// What is wrong with a clause, if anything.
+/// The fault of a clause, if it has one.
 fn fault(words: &str) -> Option<&'static str> {
     const NEVER: [&str; 17] = [
         ",:", ": :", "::", ",,", ";;", "..", "  ", " ,", " ;", " .", " :", "()", "( ", " )", ",)",
         ", ;", ":;",
     ];
-    let is_word = |end: Option<char>| end.is_some_and(|end| end.is_alphanumeric());
+    let is_word = |end: Option<char>| end.is_some_and(char::is_alphanumeric);
     let ends = words.chars().next_back();
     if NEVER.iter().any(|never| words.contains(never)) {
         return Some("punctuation");
