@@ -115,6 +115,8 @@ pub struct SignalView {
     pub matched: u32,
     /// Containers with a fresh value that are younger than the warm-up and do not contribute.
     pub warming: u32,
+    /// Whether the last round did not read the service: then no number of containers is known.
+    pub unknown: bool,
 }
 
 impl SignalView {
@@ -133,6 +135,7 @@ impl SignalView {
                 contributing: input.map_or(0, |input| input.contributing),
                 matched: input.map_or(0, |input| input.matched),
                 warming: input.map_or(0, |input| input.warming),
+                unknown: input.is_none(),
             }
         };
         rule.iter().enumerate().map(view).collect()

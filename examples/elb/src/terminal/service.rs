@@ -151,7 +151,10 @@ fn signal_row(signal: &SignalView, width: u16) -> Line<'static> {
     line.push_span(" ");
     line.spans.extend(bar(signal, bar_width));
     line.push_span(format!(" {limits:<LIMITS$} ").dim());
-    let report = format!("{}/{} report", signal.contributing, signal.matched);
+    let report = match signal.unknown {
+        true => "unknown".to_owned(),
+        false => format!("{}/{} report", signal.contributing, signal.matched),
+    };
     line.push_span(Span::styled(
         report,
         odd(signal.contributing != signal.matched),

@@ -356,7 +356,7 @@ fn what_cannot_go_stays_and_it_is_said_why() {
     world.step(2, 0, &[]);
     assert_eq!(
         world.held.as_deref(),
-        Some("one leaves at a time, and w4 is on its way")
+        Some("machines leave one at a time, and w4 is leaving now")
     );
 }
 

@@ -90,13 +90,13 @@ pub(super) fn signals(
         }),
         (
             "elb_signal_contributing",
-            "Containers with a fresh value",
-            |signal| Some(signal.contributing.into()),
+            "Containers with a fresh value that counts; absent if unknown",
+            |signal| (!signal.unknown).then(|| signal.contributing.into()),
         ),
         (
             "elb_signal_matched",
-            "Containers that should have one",
-            |signal| Some(signal.matched.into()),
+            "Containers that should have one; absent if unknown",
+            |signal| (!signal.unknown).then(|| signal.matched.into()),
         ),
     ];
     for (name, help, value) in columns {
