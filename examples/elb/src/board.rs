@@ -406,6 +406,10 @@ impl Board {
             outcome: entry.outcome.name(),
             fast: decision.is_fast(),
             reasons: decision.reasons(),
+            machines: match decision.mode {
+                Mode::Act => entry.machines.iter().map(ToString::to_string).collect(),
+                Mode::Advise | Mode::Off => Vec::new(),
+            },
         }
     }
 

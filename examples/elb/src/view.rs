@@ -182,4 +182,6 @@ pub struct DecisionView {
     pub fast: bool,
     /// Why, in words, most important first.
     pub reasons: Vec<String>,
+    /// Of a pool: what was done with its machines, in words.
+    pub machines: Vec<String>,
 }
