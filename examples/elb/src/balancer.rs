@@ -47,6 +47,8 @@ impl<O: Orchestrator> Balancer<O> {
             board: Shared::new(Board::new(now)),
         };
         balancer.use_policies();
+        let (mode, managed) = (balancer.controller.mode(), balancer.controller.managed());
+        balancer.board.lock().stand(mode, managed);
         Ok(balancer)
     }
 

@@ -43,6 +43,8 @@ pub struct Board {
     mode: Mode,
     rounds: u64,
     reached: Option<Timestamp>,
+    /// When the last round began.
+    last_round: Timestamp,
     standings: Vec<Standing>,
     past: BTreeMap<String, VecDeque<Point>>,
     others: BTreeMap<String, Others>,
@@ -81,12 +83,16 @@ pub struct Standing {
     pub own_mode: Mode,
     /// Larger is served first when the budget is short.
     pub priority: i32,
-    /// Replicas that the orchestrator keeps; `None` if it has no such number.
+    /// Replicas that the orchestrator keeps; `None` if it has no such number, or if that is
+    /// unknown.
     pub replicas: Option<u32>,
-    /// Tasks that run.
-    pub running: u32,
-    /// Tasks that should run.
-    pub tasks: u32,
+    /// Tasks that run; `None` if the last round did not read it.
+    pub running: Option<u32>,
+    /// Tasks that should run; `None` if the last round did not read it.
+    pub tasks: Option<u32>,
+    /// Replicas that the last decision would set in any mode; `None` if the last round made no
+    /// decision.
+    pub recommended: Option<u32>,
     /// Never fewer replicas.
     pub min: u32,
     /// Never more.
@@ -134,6 +140,7 @@ impl Board {
             mode: Mode::Act,
             rounds: 0,
             reached: None,
+            last_round: started,
             standings: Vec::new(),
             past: BTreeMap::new(),
             others: BTreeMap::new(),
@@ -163,6 +170,7 @@ impl Board {
         let lasted = stages.read + stages.observe + stages.decide + stages.act;
         self.told = self.ticked.checked_sub(lasted).unwrap_or(self.ticked);
         self.rounds += 1;
+        self.last_round = now;
         if round.reached {
             self.reached = Some(now);
         } else {
@@ -186,16 +194,14 @@ impl Board {
                 Some(past) => past,
                 None => self.past.entry(managed.name.clone()).or_default(),
             };
-            if past.len() == PAST {
-                past.pop_front();
+            let inputs = standing.inputs();
+            // A service that has never been read has no size to show.
+            if standing.state.is_some() || !past.is_empty() {
+                if past.len() == PAST {
+                    past.pop_front();
+                }
+                past.push_back(standing.point(at, inputs, past.back()));
             }
-            // What was known when it was looked at last is not what is known now.
-            let last = standing
-                .last
-                .as_ref()
-                .filter(|_| round.reached && standing.mode != Mode::Off);
-            let inputs = last.map_or(&[][..], |last| &last.inputs);
-            past.push_back(standing.point(at, inputs));
             let others = match self.others.get_mut(&managed.name) {
                 Some(others) => others,
                 None => self.others.entry(managed.name.clone()).or_default(),
@@ -236,9 +242,10 @@ impl Board {
     /// Takes down how services stand, without a round.
     pub fn stand(&mut self, mode: Mode, managed: &[Managed]) {
         self.mode = mode;
+        let is_current = self.reached == Some(self.last_round);
         let standings = managed.iter();
         self.standings = standings
-            .map(|managed| Standing::of(managed, mode))
+            .map(|managed| Standing::of(managed, mode, is_current))
             .collect();
     }
 
@@ -326,6 +333,12 @@ impl Board {
     /// When the orchestrator last answered a round.
     pub const fn reached(&self) -> Option<Timestamp> {
         self.reached
+    }
+
+    /// Whether the orchestrator answered the last round, and the present one has not waited for
+    /// it longer than a round every `interval` and one request may take.
+    pub fn is_orchestrator_up(&self, interval: Duration, timeout: Duration) -> bool {
+        self.reached == Some(self.last_round) && self.told.elapsed() <= interval + timeout
     }
 
     /// What the loop may do at most.
@@ -423,6 +436,10 @@ impl Board {
             outcome: entry.outcome.name(),
             fast: decision.is_fast(),
             reasons: decision.reasons(),
+            machines: match decision.mode {
+                Mode::Act => entry.machines.iter().map(ToString::to_string).collect(),
+                Mode::Advise | Mode::Off => Vec::new(),
+            },
         }
     }
 
@@ -461,23 +478,25 @@ pub struct News {
 }
 
 impl Standing {
-    fn of(managed: &Managed, mode: Mode) -> Self {
+    fn of(managed: &Managed, mode: Mode, is_current: bool) -> Self {
         let settings = managed.policy.settings();
-        let state = managed.state.as_ref();
+        let mode = managed.mode.least(mode);
+        let state = managed.state.as_ref().filter(|_| is_current);
+        let last = managed.last.as_ref();
+        let last = last.filter(|_| state.is_some() && mode != Mode::Off);
         Self {
             name: managed.name.clone(),
-            id: state.map(|state| state.id.0.clone()),
-            mode: managed.mode.least(mode),
+            id: managed.state.as_ref().map(|state| state.id.0.clone()),
+            mode,
             own_mode: managed.mode,
             priority: managed.priority,
             replicas: state.and_then(|state| match state.scaling {
                 Scaling::Replicated { replicas } => Some(replicas),
                 Scaling::Global | Scaling::Job => None,
             }),
-            running: state.map_or(0, |state| state.running()),
-            tasks: state.map_or(0, |state| {
-                u32::try_from(state.tasks.len()).unwrap_or(u32::MAX)
-            }),
+            running: state.map(|state| state.running()),
+            tasks: state.map(|state| u32::try_from(state.tasks.len()).unwrap_or(u32::MAX)),
+            recommended: last.map(|last| last.result),
             min: settings.min,
             max: settings.max,
             signals: managed.question.bands(&settings.rule),
@@ -491,37 +510,49 @@ impl Standing {
         self.signals.iter().map(|band| band.metric.as_str())
     }
 
-    /// Replicas that the orchestrator has been told to keep.
-    fn wanted(&self) -> u32 {
+    /// Replicas that the orchestrator has been told to keep; `None` if the last round did not read
+    /// it.
+    fn wanted(&self) -> Option<u32> {
+        self.running?;
         match &self.last {
-            Some(decision) if decision.mode == Mode::Act => decision.result,
-            Some(decision) => decision.replicas,
-            None => self.replicas.unwrap_or(0),
+            Some(decision) if decision.mode == Mode::Act => Some(decision.result),
+            Some(decision) => Some(decision.replicas),
+            None => self.replicas,
         }
     }
 
-    fn point(&self, at: f64, inputs: &[Signal]) -> Point {
+    /// What the last round decided from; nothing if it could not read the service.
+    fn inputs(&self) -> &[Signal] {
+        match &self.last {
+            Some(last) if self.recommended.is_some() => &last.inputs,
+            _ => &[],
+        }
+    }
+
+    /// The present moment. An unknown number of replicas is drawn as it was before.
+    fn point(&self, at: f64, inputs: &[Signal], before: Option<&Point>) -> Point {
         let first = inputs.first();
+        let before = before.copied().unwrap_or_default();
         Point {
             at,
             load: first.and_then(|input| input.value),
             least: first.and_then(|input| input.least).map(|load| load as f32),
             most: first.and_then(|input| input.most).map(|load| load as f32),
-            wanted: self.wanted(),
-            running: self.running,
+            wanted: self.wanted().unwrap_or(before.wanted),
+            running: self.running.unwrap_or(before.running),
         }
     }
 
     fn view(&self, past: Vec<Point>) -> ServiceView {
-        let last = self.last.as_ref().filter(|_| self.mode != Mode::Off);
-        let inputs = last.map_or(&[][..], |last| &last.inputs);
+        let inputs = self.inputs();
         let signals = SignalView::all(&self.signals, inputs);
         ServiceView {
             name: self.name.clone(),
             mode: self.mode.name().to_owned(),
             wanted: self.wanted(),
             running: self.running,
-            seen: inputs.iter().map(|input| input.matched).max().unwrap_or(0),
+            seen: inputs.iter().map(|input| input.matched).max(),
+            recommended: self.recommended,
             bounds: (self.min, self.max),
             signals,
             past,

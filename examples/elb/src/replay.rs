@@ -163,7 +163,7 @@ impl<'c> Player<'c> {
             let telemetry = self.balancer.telemetry().lock();
             let look = telemetry.look(now, [&self.reported]);
             let signals = recorded.seen.iter().map(|service| {
-                let signals = look.signals(&self.reported, service);
+                let signals = look.signals(&self.reported, service, Duration::ZERO);
                 (service.name.clone(), signals)
             });
             signals.collect()

@@ -74,9 +74,10 @@ impl PoolView {
         ServiceView {
             name: standing.name.clone(),
             mode: standing.mode.name().to_owned(),
-            wanted: standing.wanted(),
-            running: standing.serving,
-            seen: inputs.iter().map(|input| input.matched).max().unwrap_or(0),
+            wanted: standing.known.then(|| standing.wanted()),
+            running: standing.known.then_some(standing.serving),
+            seen: inputs.iter().map(|input| input.matched).max(),
+            recommended: standing.last.as_ref().map(|last| last.result),
             bounds: (standing.min, standing.max),
             signals,
             past: self.past.clone(),
@@ -91,12 +92,14 @@ pub struct ServiceView {
     pub name: String,
     /// `off`, `advise` or `act`.
     pub mode: String,
-    /// Replicas that the orchestrator has been told to keep.
-    pub wanted: u32,
-    /// Tasks that run.
-    pub running: u32,
-    /// Containers of it that telemetry knows.
-    pub seen: u32,
+    /// Replicas that the orchestrator has been told to keep; `None` if unknown.
+    pub wanted: Option<u32>,
+    /// Tasks that run; `None` if unknown.
+    pub running: Option<u32>,
+    /// Containers of it that telemetry knows; `None` if it is unknown which it should know.
+    pub seen: Option<u32>,
+    /// Replicas that the last decision would set in any mode; `None` if there is none.
+    pub recommended: Option<u32>,
     /// Bounds.
     pub bounds: (u32, u32),
     /// The signals that decisions use.
@@ -126,6 +129,10 @@ pub struct SignalView {
     pub contributing: u32,
     /// Containers that match.
     pub matched: u32,
+    /// Containers with a fresh value that are younger than the warm-up and do not contribute.
+    pub warming: u32,
+    /// Whether the last round did not read the service: then no number of containers is known.
+    pub unknown: bool,
 }
 
 impl SignalView {
@@ -143,6 +150,8 @@ impl SignalView {
                 lower: band.lower,
                 contributing: input.map_or(0, |input| input.contributing),
                 matched: input.map_or(0, |input| input.matched),
+                warming: input.map_or(0, |input| input.warming),
+                unknown: input.is_none(),
             }
         };
         rule.iter().enumerate().map(view).collect()
@@ -189,4 +198,6 @@ pub struct DecisionView {
     pub fast: bool,
     /// Why, in words, most important first.
     pub reasons: Vec<String>,
+    /// Of a pool: what was done with its machines, in words.
+    pub machines: Vec<String>,
 }

@@ -212,6 +212,36 @@ async fn d3_without_a_quorum_nothing_is_done_and_it_goes_on_by_itself() {
 }
 
 #[tokio::test]
+async fn b6_sizes_that_were_not_read_are_unknown_and_not_zero() {
+    let mut cluster = Cluster::default();
+    cluster.add("apache", 1, &[]);
+    cluster.is_gone = true;
+    let mut balancer = balancer(cluster, &config(&[("apache", 3, 0)], ""));
+    let mut sizes = Vec::new();
+    for (second, is_gone) in [(0, true), (2, false), (4, true)] {
+        balancer.orchestrator_mut().is_gone = is_gone;
+        balancer.round(at(second)).await;
+        let board = balancer.board().lock();
+        let standing = serde_json::to_value(board.standing("apache").unwrap()).unwrap();
+        let view = board.view("apache").unwrap();
+        for (field, value) in [("running", view.running), ("recommended", view.recommended)] {
+            assert_eq!(standing[field], serde_json::json!(value), "{field}");
+        }
+        assert_eq!(view.running, view.seen);
+        let (wait, timeout) = (Duration::from_secs(2), Duration::from_secs(8));
+        assert_eq!(board.is_orchestrator_up(wait, timeout), !is_gone);
+        sizes.push((view.wanted, view.recommended, view.past.len()));
+    }
+    // The chart begins with the first size that was read, and keeps the last one.
+    assert_eq!(
+        sizes,
+        [(None, None, 0), (Some(3), Some(3), 1), (None, None, 2)]
+    );
+    let past = balancer.board().lock().past("apache");
+    assert_eq!((past[0].wanted, past[1].wanted), (3, 3));
+}
+
+#[tokio::test]
 async fn d7_tasks_that_do_not_start_are_told_with_their_own_reason() {
     let mut cluster = Cluster::default();
     cluster.add("apache", 2, &[]);
@@ -310,10 +340,7 @@ async fn d15_a_service_of_another_balancer_is_left_alone() {
     let mut balancer = balancer(cluster, &east);
     let round = balancer.round(at(0)).await;
     let words = round.decisions[0].decision.to_string();
-    assert!(
-        words.contains("belongs to the balancer \"west\""),
-        "{words}"
-    );
+    assert!(words.contains("names the balancer \"west\""), "{words}");
     balancer.orchestrator_mut().set("apache", |service| {
         service
             .labels
@@ -379,7 +406,7 @@ async fn d19_those_that_need_it_most_are_first() {
     let round = balancer.round(at(0)).await;
     let waiting = round.decisions.iter().filter(|decided| {
         let words = decided.decision.to_string();
-        words.contains("it waits its turn: 20 changes a minute")
+        words.contains("it waits its turn: at most 20 changes a minute")
     });
     assert_eq!(waiting.count(), 80);
     let made = balancer.orchestrator_mut().made.clone();

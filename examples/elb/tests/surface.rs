@@ -320,8 +320,17 @@ fn http_answers_before_a_manager_does() {
     let endpoint = engine(|_, _| thread::sleep(LONGEST));
     let elb = Elb::start(folder.path(), &config(&endpoint, ""), "", &[]);
     assert_eq!(elb.get("/healthz").0, 200);
-    assert_eq!(elb.get("/").0, 200);
+    let (status, page) = elb.get("/");
+    assert_eq!(status, 200);
     assert_eq!(elb.get("/readyz").0, 503);
+    // What has not been read is unknown, and not zero.
+    assert!(page.contains("<dt>running</dt><dd>unknown</dd>"), "{page}");
+    assert!(!page.contains("0 of 0"), "{page}");
+    let services = elb.get("/api/v1/services").1;
+    assert!(services.contains("\"running\":null"), "{services}");
+    let metrics = elb.get("/metrics").1;
+    assert!(metrics.contains("\nelb_orchestrator_up{} 0"), "{metrics}");
+    assert!(!metrics.contains("elb_tasks_running{"), "{metrics}");
     elb.terminate();
 }
 

@@ -78,14 +78,15 @@ impl Kind {
     }
 }
 
-/// A mark for each decision to change something, and for each change besides, in order of time.
+/// A mark for each decision to change a number or a machine, and for each change besides, in order of time.
 pub(super) fn notes(
     decisions: &[DecisionView],
     changes: &[Change],
     (first, last): (f64, f64),
     time: impl Fn(&DecisionView) -> String,
 ) -> Vec<Note> {
-    let told = decisions.iter().filter(|it| it.from != it.to);
+    let is_change = |it: &&DecisionView| it.from != it.to || !it.machines.is_empty();
+    let told = decisions.iter().filter(is_change);
     let told = told.filter(|it| (first..=last).contains(&it.at));
     let mut notes: Vec<Note> = told
         .map(|decision| Note::of(decision, &time(decision)))
@@ -124,7 +125,10 @@ impl Note {
             to,
             kind,
             id: (decision.id > 0).then_some(decision.id),
-            words: format!("{time}: {from} → {to}{came}. {why}"),
+            words: match from == to {
+                true => format!("{time}: {}. {why}", decision.machines.join("; ")),
+                false => format!("{time}: {from} → {to}{came}. {why}"),
+            },
         }
     }
 

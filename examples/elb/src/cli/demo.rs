@@ -132,7 +132,7 @@ fn summarise(snapshot: &Snapshot) -> anyhow::Result<()> {
             service.name,
             changes.count(),
             words::duration(snapshot.elapsed),
-            service.wanted,
+            words::number(service.wanted),
         )?;
     }
     let refused: u64 = snapshot.intake.refused.values().sum();

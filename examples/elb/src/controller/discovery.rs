@@ -9,7 +9,7 @@ use tracing::info;
 use super::managed::{Managed, Origin};
 use super::{Controller, Round, unreadable};
 use crate::config::{Discovery, ENABLED};
-use crate::orchestrator::{Labelled, Orchestrator};
+use crate::orchestrator::{Labelled, Orchestrator, OrchestratorError};
 use crate::trouble::{Trouble, TroubleReason};
 
 /// How often services are looked for, whatever happens.
@@ -33,9 +33,11 @@ impl Found {
 impl<O: Orchestrator> Controller<O> {
     /// Looks for services if it is time to. What is wrong with labels is told in each round until
     /// it is mended, and what ran before goes on.
-    pub(super) async fn find_labelled(&mut self, now: Timestamp, round: &mut Round) {
+    ///
+    /// Returns false if the orchestrator did not answer: then nothing else needs to be asked.
+    pub(super) async fn find_labelled(&mut self, now: Timestamp, round: &mut Round) -> bool {
         let Some(discovery) = self.discovery.as_ref().filter(|it| it.enabled) else {
-            return;
+            return true;
         };
         let is_due = self.found.looked.is_none_or(|looked| now - looked >= EVERY);
         if is_due {
@@ -44,7 +46,12 @@ impl<O: Orchestrator> Controller<O> {
                     self.found.looked = Some(now);
                     self.found.wrong = take_in(&mut self.managed, discovery, &labelled);
                 }
-                Err(error) => round.troubles.push(unreadable(&error)),
+                Err(error) => {
+                    round.troubles.push(unreadable(&error));
+                    if matches!(error, OrchestratorError::Unavailable(_)) {
+                        return false;
+                    }
+                }
             }
         }
         let wrong = self.found.wrong.iter();
@@ -52,6 +59,7 @@ impl<O: Orchestrator> Controller<O> {
             let message = format!("{service}: label {why}");
             Trouble::new(TroubleReason::Labels, service.as_str(), message)
         }));
+        true
     }
 }
 

@@ -1,11 +1,12 @@
 //! One service under control, and what is remembered of it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use sflow_metrics::{QueryError, Timestamp};
 
 use crate::config::Service as Configured;
-use crate::orchestrator::{Scaling, Service, ServiceId};
+use crate::orchestrator::{Scaling, Service, ServiceId, TaskState};
 use crate::policy::{Claim, Decision, Mode, Policy};
 use crate::telemetry::Question;
 
@@ -30,6 +31,8 @@ pub struct Managed {
     pub(super) known: Option<ServiceId>,
     /// Where it was configured.
     pub origin: Origin,
+    /// Since when each of its containers has been seen running.
+    running_since: HashMap<String, Timestamp>,
     /// How often in a row it had changed when it was to be changed.
     pub(super) conflicts: u32,
     /// The number of the last change of our own that was not confirmed: it may have been made.
@@ -58,6 +61,7 @@ impl Managed {
             last: None,
             origin,
             known: None,
+            running_since: HashMap::new(),
             conflicts: 0,
             unconfirmed: None,
         })
@@ -65,7 +69,7 @@ impl Managed {
 
     /// Takes note of how the service is now. What was remembered of another under the same name
     /// is not of this one.
-    pub(super) fn is_now(&mut self, state: Option<Service>) {
+    pub(super) fn is_now(&mut self, now: Timestamp, mut state: Option<Service>) {
         if let Some(found) = &state
             && self.known.as_ref() != Some(&found.id)
         {
@@ -77,7 +81,25 @@ impl Managed {
             }
             self.known = Some(found.id.clone());
         }
+        if let Some(found) = &mut state {
+            self.correct_ages(now, found);
+        }
         self.state = state.map(Arc::new);
+    }
+
+    /// A running task is at least as old as it has been seen running: its own timestamp may be
+    /// missing, or of a node whose clock is ahead, and then its load would never count.
+    fn correct_ages(&mut self, now: Timestamp, found: &mut Service) {
+        let mut running_since = HashMap::new();
+        for task in &mut found.tasks {
+            if task.state == TaskState::Running {
+                let known = self.running_since.get(&task.container);
+                let since = known.copied().unwrap_or(now);
+                task.age = task.age.max(now - since);
+                running_since.insert(task.container.clone(), since);
+            }
+        }
+        self.running_since = running_since;
     }
 
     pub(super) fn claim(&self, now: Timestamp) -> Claim {
@@ -104,5 +126,52 @@ impl Managed {
         self.state = old.state.take();
         self.last = old.last.take();
         self.known = old.known.take();
+        self.running_since = std::mem::take(&mut old.running_since);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::orchestrator::{Rollout, Task};
+
+    fn service(container: &str, age: Duration) -> Service {
+        Service {
+            id: ServiceId("id".to_owned()),
+            name: "apache".to_owned(),
+            scaling: Scaling::Replicated { replicas: 1 },
+            version: 1,
+            rollout: Rollout::Settled,
+            labels: std::collections::BTreeMap::new(),
+            cpu_limit: None,
+            tasks: vec![Task {
+                container: container.to_owned(),
+                state: TaskState::Running,
+                age,
+                ..Task::default()
+            }],
+        }
+    }
+
+    /// The engine reports age zero where a timestamp is missing or a clock is ahead.
+    #[test]
+    fn running_task_is_as_old_as_it_has_been_seen_running() {
+        let configured = &Config::article().services[0];
+        let mut managed = Managed::new(configured, Origin::File).unwrap();
+        let age = |managed: &Managed| managed.state.as_ref().unwrap().tasks[0].age;
+        let at = Timestamp::from_secs;
+        let hour = Duration::from_secs(3_600);
+        for (second, container, reported, expected) in [
+            (100, "apache.1.a", Duration::ZERO, Duration::ZERO),
+            (120, "apache.1.a", Duration::ZERO, Duration::from_secs(20)),
+            (130, "apache.1.a", hour, hour),
+            (140, "apache.1.b", Duration::ZERO, Duration::ZERO),
+        ] {
+            managed.is_now(at(second), Some(service(container, reported)));
+            assert_eq!(age(&managed), expected, "{second}");
+        }
     }
 }

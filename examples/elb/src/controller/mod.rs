@@ -248,7 +248,10 @@ impl<O: Orchestrator> Controller<O> {
             ..Round::default()
         };
         let clock = Instant::now();
-        self.find_labelled(now, &mut round).await;
+        if !self.find_labelled(now, &mut round).await {
+            round.stages.read = clock.elapsed();
+            return round;
+        }
         let is_on = |managed: &&Managed| managed.mode.least(self.mode) != Mode::Off;
         let on = self.managed.iter().filter(is_on);
         let names: Vec<String> = on.map(|managed| managed.name.clone()).collect();
@@ -268,7 +271,7 @@ impl<O: Orchestrator> Controller<O> {
             let message = format!("node {node} is down. See `docker node ls`");
             Trouble::new(TroubleReason::NodeDown, node, message)
         }));
-        self.find(found);
+        self.find(now, found);
 
         let clock = Instant::now();
         let seen = {
@@ -300,13 +303,13 @@ impl<O: Orchestrator> Controller<O> {
 
     /// Takes note of how the services are now. One that is removed and made again under the same
     /// name is another: nothing that was remembered is of it.
-    fn find(&mut self, found: Vec<Service>) {
+    fn find(&mut self, now: Timestamp, found: Vec<Service>) {
         let mut found: HashMap<String, Service> = found
             .into_iter()
             .map(|service| (service.name.clone(), service))
             .collect();
         for managed in &mut self.managed {
-            managed.is_now(found.remove(&managed.name));
+            managed.is_now(now, found.remove(&managed.name));
         }
     }
 
@@ -394,15 +397,14 @@ impl<O: Orchestrator> Controller<O> {
                     is_second = true;
                     let name = [managed.name.clone()];
                     match self.orchestrator.services(&name).await {
-                        Ok(found) => managed.is_now(found.into_iter().next()),
+                        Ok(found) => managed.is_now(now, found.into_iter().next()),
                         Err(trouble) => break failed(managed, &trouble, round),
                     }
                     let Some(service) = &managed.state else {
                         break Outcome::Kept;
                     };
-                    let fast = managed.policy.settings().fast;
-                    let question = &managed.question;
-                    let seen = see_again(now, question, service, fast, &mut telemetry.lock());
+                    let (question, settings) = (&managed.question, managed.policy.settings());
+                    let seen = see_again(now, question, service, settings, &mut telemetry.lock());
                     let owner = self
                         .discovery
                         .as_ref()

@@ -7,7 +7,7 @@ use sflow_metrics::Timestamp;
 
 use super::managed::Managed;
 use crate::orchestrator::{Rollout, Scaling, Service, Task, TaskState};
-use crate::policy::{Fast, HostLoad, Kind, Observation, Obstacle, Saturation, Signal};
+use crate::policy::{Fast, HostLoad, Kind, Observation, Obstacle, Saturation, Settings, Signal};
 use crate::telemetry::{Hosts, Question, SampledNodes, Telemetry};
 
 /// What telemetry shows of a service.
@@ -24,7 +24,10 @@ pub(super) struct Seen {
 pub(super) fn see(now: Timestamp, managed: &[Managed], telemetry: &mut Telemetry) -> Vec<Seen> {
     let look = telemetry.look(now, managed.iter().map(|managed| &managed.question));
     let signals = managed.iter().map(|managed| match &managed.state {
-        Some(service) => look.signals(&managed.question, service),
+        Some(service) => {
+            let warm_up = managed.policy.settings().warm_up;
+            look.signals(&managed.question, service, warm_up)
+        }
         None => Vec::new(),
     });
     let signals: Vec<Vec<Signal>> = signals.collect();
@@ -34,7 +37,8 @@ pub(super) fn see(now: Timestamp, managed: &[Managed], telemetry: &mut Telemetry
     let sampled: SampledNodes = sampled
         .map(|managed| {
             let state = managed.state.as_ref();
-            let nodes = state.map(|service| look.nodes_with(&managed.question, service));
+            let warm_up = managed.policy.settings().warm_up;
+            let nodes = state.map(|service| look.nodes_with(&managed.question, service, warm_up));
             (managed.name.clone(), nodes.unwrap_or_default())
         })
         .collect();
@@ -70,13 +74,13 @@ pub(super) fn see_again(
     now: Timestamp,
     question: &Question,
     service: &Service,
-    fast: bool,
+    settings: &Settings,
     telemetry: &mut Telemetry,
 ) -> Seen {
     let look = telemetry.look(now, [question]);
-    let mut signals = look.signals(question, service);
+    let mut signals = look.signals(question, service, settings.warm_up);
     drop(look);
-    if fast {
+    if settings.fast {
         add_fast(now, service, &mut signals, telemetry);
     }
     Seen {
@@ -107,7 +111,12 @@ impl Seen {
             .collect();
         let here: Vec<HostLoad> = nodes
             .into_iter()
-            .filter_map(|node| hosts.load(node))
+            .map(|node| {
+                hosts.load(node).unwrap_or_else(|| HostLoad {
+                    name: node.to_owned(),
+                    ..HostLoad::default()
+                })
+            })
             .collect();
         let elsewhere = all
             .iter()
@@ -120,15 +129,15 @@ impl Seen {
     }
 }
 
-/// Adds what packet samples say to what counters said. These correct them where most of the
-/// containers have told.
+/// Adds what packet samples show to what counters show. Counters correct samples where most of the
+/// containers have a fresh value, and none of these is left out of the mean.
 fn add_fast(now: Timestamp, service: &Service, signals: &mut [Signal], telemetry: &mut Telemetry) {
     let running = service.running();
     if running == 0 {
         return;
     }
     for signal in signals {
-        let is_most = 2 * signal.contributing > running;
+        let is_most = signal.warming == 0 && 2 * signal.contributing > running;
         let counters = signal.value.filter(|_| is_most);
         let counters = counters.map(|mean| mean * f64::from(running));
         let sampled = telemetry.sampled(now, &service.name, &signal.metric, counters);

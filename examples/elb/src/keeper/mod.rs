@@ -9,7 +9,6 @@ mod standing;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 
 use sflow_metrics::{QueryError, Timestamp};
 
@@ -152,6 +151,11 @@ impl Keeper {
         &self.advised
     }
 
+    /// Whether a machine has joined less than the warm-up of the policy ago.
+    pub fn is_warming(&self, now: Timestamp, machine: &str) -> bool {
+        self.machines.age(now, machine) < self.policy.settings().warm_up
+    }
+
     /// What was decided last.
     pub const fn last(&self) -> Option<&Arc<Decision>> {
         self.last.as_ref()
@@ -196,7 +200,15 @@ impl Keeper {
         for event in self.peers.look(now, &sights) {
             self.tell(now, Happened::Peer(event));
         }
+        for note in self.machines.arrive(now, &machines) {
+            self.tell(now, Happened::Note(note));
+        }
+        let withdrawn = self.machines.take_withdrawn();
         let count = self.machines.count(&machines);
+        if withdrawn > 0 {
+            self.policy
+                .changed(now, count.saturating_add(withdrawn), count);
+        }
         if back > 0 {
             self.policy.changed(now, count.saturating_sub(back), count);
         }
@@ -432,10 +444,7 @@ impl Keeper {
         count: u32,
         seen: &Seen,
     ) -> Observation {
-        let age = |machine: &Machine| {
-            let since = self.machines.known_since(&machine.name);
-            since.map_or(Duration::ZERO, |since| now - since)
-        };
+        let age = |machine: &Machine| self.machines.age(now, &machine.name);
         let serving = machines.iter().filter(|machine| {
             let is_leaving = self.machines.leaving().contains_key(&machine.name);
             machine.is_ready && machine.is_active && !is_leaving

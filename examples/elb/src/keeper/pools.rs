@@ -349,7 +349,8 @@ fn see(
     let telemetry = telemetry.lock();
     let look = telemetry.look(now, [keeper.question(), work]);
     let serving = keeper.serving(census).map(|node| node.name.as_str());
-    let signals = look.signals_of_hosts(keeper.question(), serving);
+    let is_warming = |machine: &str| keeper.is_warming(now, machine);
+    let signals = look.signals_of_hosts(keeper.question(), serving, is_warming);
     let services = managed
         .iter()
         .filter_map(|managed| managed.state.as_deref());

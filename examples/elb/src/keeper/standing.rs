@@ -119,6 +119,8 @@ pub struct PoolStanding {
     pub max: u32,
     /// How many the services need.
     pub floor: Floor,
+    /// Whether the cluster has been read; if not, nothing is known of the machines.
+    pub known: bool,
     /// Machines that take tasks.
     pub serving: u32,
     /// Each machine.
@@ -153,6 +155,7 @@ impl PoolStanding {
             min,
             max,
             floor: keeper.floor().clone(),
+            known: keeper.last().is_some(),
             serving: u32::try_from(serving.count()).unwrap_or(u32::MAX),
             machines,
             orders: keeper.orders().cloned().collect(),

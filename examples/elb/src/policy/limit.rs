@@ -20,7 +20,7 @@ pub(super) fn pending(observation: &Observation, decision: &mut Decision) {
     }
 }
 
-/// More tasks on hosts that have no more to give would only share what there is.
+/// More tasks do not help where every host that runs the service is full and so are all others.
 pub(super) fn saturated(settings: &Settings, observation: &Observation, decision: &mut Decision) {
     if decision.result <= decision.replicas || observation.hosts.is_empty() {
         return;
@@ -30,20 +30,20 @@ pub(super) fn saturated(settings: &Settings, observation: &Observation, decision
     let Some(saturated) = saturated.collect::<Option<Vec<_>>>() else {
         return;
     };
-    let Some((host, what)) = saturated.first() else {
+    let Some((host, shortage)) = saturated.first() else {
         return;
     };
-    let (host, what) = (host.name.clone(), (*what).to_owned());
+    let (host, shortage) = (host.name.clone(), shortage.clone());
     match observation.elsewhere {
         0 => {
-            let reason = Reason::HostsSaturated { host, what };
+            let reason = Reason::HostsSaturated { host, shortage };
             decision.change(Stage::Saturation, decision.replicas, reason);
         }
         elsewhere => decision.note(
             Stage::Saturation,
             Reason::HostsSaturatedHere {
                 host,
-                what,
+                shortage,
                 elsewhere,
             },
         ),

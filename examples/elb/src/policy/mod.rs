@@ -8,6 +8,7 @@ mod budget;
 mod decision;
 mod limit;
 mod observation;
+mod parts;
 mod reason;
 mod recommend;
 mod schedule;
@@ -16,7 +17,8 @@ mod stabilise;
 
 pub use budget::{Claim, shares};
 pub use decision::{Decision, Kind, Stage, Step};
-pub use observation::{Fast, HostLoad, Observation, Obstacle, Signal};
+pub use observation::{Fast, HostLoad, Observation, Obstacle, Shortage, Signal};
+pub use parts::Parts;
 pub use reason::Reason;
 pub use schedule::{Schedule, days};
 pub use settings::{Band, Mode, Pace, Rule, Saturation, Select, Settings, Target, Thresholds};
@@ -106,7 +108,13 @@ impl Policy {
                 let kept = replicas.max(min);
                 decision.change(Stage::Clamp, kept, Reason::SilentAboveMax { max });
             } else {
-                decision.change(Stage::Clamp, bounded, Reason::Bounds { min, max });
+                let reason = Reason::Bounds {
+                    min,
+                    max,
+                    asked: decision.result,
+                    replicas,
+                };
+                decision.change(Stage::Clamp, bounded, reason);
             }
         }
         decision

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::decision::Kind;
 use super::settings::Saturation;
+use crate::words::quantity;
 
 /// What a decision is made from.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,9 +28,9 @@ pub struct Observation {
     pub signals: Vec<Signal>,
     /// The service's share of the cluster-wide budget.
     pub ceiling: Option<u32>,
-    /// The hosts that run it, as far as they are known.
+    /// The hosts that run it; of one without telemetry only the name is known.
     pub hosts: Vec<HostLoad>,
-    /// Hosts besides these that have room.
+    /// Other hosts that are not full.
     pub elsewhere: u32,
 }
 
@@ -49,18 +50,41 @@ pub struct HostLoad {
 }
 
 impl HostLoad {
-    /// Of what it has no more.
-    pub fn saturated(&self, limits: &Saturation) -> Option<&'static str> {
-        let above = |value: Option<f64>, limit: f64| value.is_some_and(|value| value >= limit);
-        if above(self.cpu, limits.cpu) {
-            Some("CPU")
-        } else if above(self.steal, limits.steal) {
-            Some("CPU, which other machines take,")
-        } else if above(self.network, limits.network) {
-            Some("network")
-        } else {
-            None
-        }
+    /// The first resource whose use has reached its limit: the host is full.
+    pub fn saturated(&self, limits: &Saturation) -> Option<Shortage> {
+        let resources = [
+            ("CPU use", self.cpu, limits.cpu),
+            ("CPU time taken by other machines", self.steal, limits.steal),
+            ("use of the busiest interface", self.network, limits.network),
+        ];
+        let mut resources = resources.into_iter();
+        resources.find_map(|(what, value, limit)| {
+            let value = value.filter(|value| *value >= limit)?;
+            Some(Shortage {
+                what: what.to_owned(),
+                value,
+                limit,
+            })
+        })
+    }
+}
+
+/// A resource of a host that is used up.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Shortage {
+    /// The quantity, in words.
+    pub what: String,
+    /// Its value, in percent.
+    pub value: f64,
+    /// The limit from which on the host is full, in percent.
+    pub limit: f64,
+}
+
+impl fmt::Display for Shortage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let percent = |value| quantity(Some(value), "%");
+        let (value, limit) = (percent(self.value), percent(self.limit));
+        write!(f, "{} {value}, limit {limit}", self.what)
     }
 }
 
@@ -80,16 +104,21 @@ impl Observation {
 pub struct Signal {
     /// Name of the metric.
     pub metric: String,
+    /// Unit of all its values: `B/s`, `%`, `cores`; empty if it has none.
+    pub unit: String,
     /// The mean over the containers that contributed; `None` without any.
     pub value: Option<f64>,
     /// The smallest of their values.
     pub least: Option<f64>,
     /// The largest: one hot container among cold ones is not seen in the mean.
     pub most: Option<f64>,
-    /// Containers with a fresh value.
+    /// Containers with a fresh value that are older than the warm-up.
     pub contributing: u32,
     /// Containers that telemetry knows of this service.
     pub matched: u32,
+    /// Containers with a fresh value that does not count because they are younger than the
+    /// warm-up.
+    pub warming: u32,
     /// Age of the newest reading, in seconds.
     pub newest: Option<f64>,
     /// Age of the oldest reading, in seconds.
@@ -146,16 +175,16 @@ impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotScalable { what } => write!(f, "a {what} service cannot be scaled"),
-            Self::RolloutRunning => f.write_str("a rolling update is under way: no change now"),
+            Self::RolloutRunning => {
+                f.write_str("a rolling update is in progress: no change until it ends")
+            }
             Self::RolloutPaused => {
                 f.write_str("a rolling update is paused: resume it or roll it back first")
             }
-            Self::OwnedByOther { owner } => {
-                write!(
-                    f,
-                    "it belongs to the balancer {owner:?}, by its label elb.owner"
-                )
-            }
+            Self::OwnedByOther { owner } => write!(
+                f,
+                "its label elb.owner names the balancer {owner:?}: this one does not change it"
+            ),
         }
     }
 }

@@ -1,11 +1,14 @@
+use std::cmp::Ordering;
 use std::fmt;
 
 use serde::Serialize;
 
 use super::decision::Kind;
-use super::observation::Obstacle;
+use super::observation::{Obstacle, Shortage};
+use super::parts::Parts;
+use super::recommend::Mean;
 use crate::pool::machines::HeldBecause;
-use crate::words;
+use crate::words::{count, quantity, span};
 
 /// Why a step did what it did.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -29,6 +32,9 @@ pub enum Reason {
         value: f64,
         /// The threshold or target.
         limit: f64,
+        /// What the mean was made from.
+        #[serde(flatten)]
+        parts: Parts,
     },
     /// Every metric is below what it should be; this one is closest to keeping the number.
     Below {
@@ -38,24 +44,56 @@ pub enum Reason {
         value: f64,
         /// The threshold or target.
         limit: f64,
+        /// What the mean was made from.
+        #[serde(flatten)]
+        parts: Parts,
     },
-    /// Every metric is where it should be.
-    Within,
+    /// Every metric is where it should be; this one decided.
+    Within {
+        /// The metric.
+        metric: String,
+        /// Its mean per container, missing containers counted as idle.
+        value: f64,
+        /// The same, missing containers counted as fully loaded.
+        most: f64,
+        /// Below this the service would shrink.
+        lower: f64,
+        /// Above this it would grow.
+        upper: f64,
+        /// What the mean was made from.
+        #[serde(flatten)]
+        parts: Parts,
+    },
+    /// All containers with a fresh value are younger than the warm-up.
+    WarmingUp {
+        /// How many these are.
+        warming: u32,
+        /// Of how many.
+        of: u32,
+        /// The warm-up in seconds.
+        warm_up: f64,
+    },
     /// No container has a fresh value of any metric.
     NothingKnown,
     /// A metric is missing altogether, and without it nothing is taken away.
     MetricMissing {
         /// The metric.
         metric: String,
+        /// Containers that report it and are younger than the warm-up.
+        warming: u32,
     },
-    /// Containers without a fresh value.
+    /// Containers whose load is not counted.
     ContainersMissing {
         /// How many.
         missing: u32,
         /// Of how many.
         of: u32,
-        /// How many of these are warming up.
+        /// How many of these are younger than the warm-up.
         warming: u32,
+        /// How many of these do not run yet.
+        starting: u32,
+        /// The warm-up in seconds.
+        warm_up: f64,
     },
     /// Most containers are not heard: nothing is taken away on the word of the others.
     TooFewKnown {
@@ -68,6 +106,8 @@ pub enum Reason {
     FastSignal {
         /// The metric.
         metric: String,
+        /// Unit of both values.
+        unit: String,
         /// Its mean per container, as far as samples leave no doubt.
         value: f64,
         /// What counters say.
@@ -98,15 +138,17 @@ pub enum Reason {
     HostsSaturated {
         /// One of them.
         host: String,
-        /// Of what it has no more.
-        what: String,
+        /// The resource that is used up.
+        #[serde(flatten)]
+        shortage: Shortage,
     },
     /// The hosts that run it are saturated; others have room.
     HostsSaturatedHere {
         /// One of them.
         host: String,
-        /// Of what it has no more.
-        what: String,
+        /// The resource that is used up.
+        #[serde(flatten)]
+        shortage: Shortage,
         /// How many others have room.
         elsewhere: u32,
     },
@@ -150,6 +192,10 @@ pub enum Reason {
         min: u32,
         /// Most.
         max: u32,
+        /// Replicas that the other steps recommend.
+        asked: u32,
+        /// Replicas at present.
+        replicas: u32,
     },
     /// With fewer machines the least that the services should have would have no room.
     ServicesNeed {
@@ -188,15 +234,15 @@ impl fmt::Display for Reason {
 }
 
 impl Kind {
-    /// What one of it is called.
-    const fn one(self) -> &'static str {
+    /// The noun for one of what there are more or fewer of.
+    const fn replica(self) -> &'static str {
         match self {
-            Self::Service => "service",
-            Self::Pool => "pool",
+            Self::Service => "replica",
+            Self::Pool => "machine",
         }
     }
 
-    /// What there are more or fewer of.
+    /// The same noun in the plural.
     pub(crate) const fn replicas(self) -> &'static str {
         match self {
             Self::Service => "replicas",
@@ -204,11 +250,49 @@ impl Kind {
         }
     }
 
-    /// That of which there is a mean.
+    /// The noun for that of which there is a mean.
     pub(crate) const fn member(self) -> &'static str {
         match self {
             Self::Service => "container",
             Self::Pool => "machine",
+        }
+    }
+
+    /// A number of replicas or machines.
+    pub(super) fn counted(self, number: u32) -> String {
+        match number {
+            1 => format!("1 {}", self.replica()),
+            _ => format!("{} {}", count(number.into()), self.replicas()),
+        }
+    }
+
+    /// A number of containers or machines.
+    fn members(self, number: u32) -> String {
+        match number {
+            1 => format!("1 {}", self.member()),
+            _ => format!("{} {}s", count(number.into()), self.member()),
+        }
+    }
+}
+
+impl Reason {
+    /// The load is within its limits.
+    pub(super) fn within(
+        metric: &str,
+        growing: &Mean,
+        shrinking: &Mean,
+        (lower, upper): (f64, f64),
+    ) -> Self {
+        Self::Within {
+            metric: metric.to_owned(),
+            value: growing.value,
+            most: shrinking.value.max(growing.value),
+            lower,
+            upper,
+            parts: Parts {
+                others: None,
+                ..growing.parts.clone()
+            },
         }
     }
 }
@@ -221,152 +305,222 @@ struct InWords<'r> {
 
 impl fmt::Display for InWords<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let member = self.kind.member();
+        let kind = self.kind;
+        let member = kind.member();
         match self.reason {
             Reason::Obstacle(obstacle) => obstacle.fmt(f),
-            Reason::ChangedByOthers { before, after } => {
-                write!(
+            Reason::ChangedByOthers { before, after } => match kind {
+                Kind::Service => write!(
                     f,
-                    "somebody else changed the {} from {before} to {after}",
-                    self.kind.replicas()
-                )
-            }
+                    "somebody else changed the replicas from {before} to {after}"
+                ),
+                Kind::Pool => write!(
+                    f,
+                    "the number of machines changed from {before} to {after} without an order"
+                ),
+            },
             Reason::Above {
                 metric,
                 value,
                 limit,
+                parts,
             } => {
-                write!(
-                    f,
-                    "{metric} is {} per {member}, above {}",
-                    short(*value),
-                    short(*limit)
-                )
+                let (value, limit) = (amount(*value, parts), amount(*limit, parts));
+                write!(f, "{metric} is {value} per {member}, above {limit}")?;
+                self.parts(parts, f)
             }
             Reason::Below {
                 metric,
                 value,
                 limit,
+                parts,
             } => {
-                write!(
-                    f,
-                    "{metric} is {} per {member}, below {}",
-                    short(*value),
-                    short(*limit)
-                )
+                let (value, limit) = (amount(*value, parts), amount(*limit, parts));
+                write!(f, "{metric} is {value} per {member}, below {limit}")?;
+                self.parts(parts, f)
             }
-            Reason::Within => f.write_str("load is where it should be"),
-            Reason::NothingKnown => {
-                write!(
-                    f,
-                    "nothing is known of its {member}s: silence is not idleness"
-                )
+            Reason::Within {
+                metric,
+                value,
+                most,
+                lower,
+                upper,
+                parts,
+            } => {
+                let least = amount(*value, parts);
+                let most = amount(*most, parts);
+                write!(f, "load is where it should be: {metric} is ")?;
+                if least == most {
+                    write!(f, "{least} per {member}")?;
+                } else {
+                    write!(f, "between {least} and {most} per {member}")?;
+                }
+                let (lower, upper) = (amount(*lower, parts), amount(*upper, parts));
+                write!(f, ", limits {lower} and {upper}")?;
+                self.parts(parts, f)
             }
-            Reason::MetricMissing { metric } => {
-                write!(
-                    f,
-                    "no container reports {metric}: nothing is taken away without it"
-                )
+            Reason::WarmingUp {
+                warming,
+                of,
+                warm_up,
+            } => write!(
+                f,
+                "no load that counts: {} of {} with a fresh value {} younger than the warm-up of {}",
+                warming,
+                kind.members(*of),
+                is(*warming),
+                span(*warm_up)
+            ),
+            Reason::NothingKnown => write!(
+                f,
+                "no data from any {member}: the number of {} is kept",
+                kind.replicas()
+            ),
+            Reason::MetricMissing { metric, warming: 0 } => {
+                write!(f, "no {member} reports {metric}: not shrinking without it")
             }
+            Reason::MetricMissing { metric, .. } => write!(
+                f,
+                "no {member} older than the warm-up reports {metric}: not shrinking without it"
+            ),
             Reason::ContainersMissing {
                 missing,
                 of,
                 warming,
+                starting,
+                warm_up,
             } => {
-                write!(f, "{missing} of {of} {member}s have no fresh value")?;
-                if *warming > 0 {
-                    write!(f, " ({warming} warming up)")
-                } else {
-                    Ok(())
+                let unread = missing.saturating_sub(warming.saturating_add(*starting));
+                let mut causes = Vec::new();
+                if unread > 0 {
+                    let verb = if unread == 1 { "has" } else { "have" };
+                    causes.push(format!("{unread} {verb} no fresh value"));
                 }
+                if *warming > 0 {
+                    let (verb, warm_up) = (is(*warming), span(*warm_up));
+                    causes.push(format!(
+                        "{warming} {verb} younger than the warm-up of {warm_up}"
+                    ));
+                }
+                if *starting > 0 {
+                    let verb = if *starting == 1 { "does" } else { "do" };
+                    causes.push(format!("{starting} {verb} not run yet"));
+                }
+                let causes = causes.join(", ");
+                write!(f, "of {}, {causes}", kind.members(*of))
             }
             Reason::TooFewKnown { known, of } => write!(
                 f,
-                "only {known} of {of} {member}s are heard: nothing is taken away on their word"
+                "not shrinking: the load of only {known} of {} is known",
+                kind.members(*of)
             ),
             Reason::FastSignal {
                 metric,
+                unit,
                 value,
                 counters,
                 samples,
             } => write!(
                 f,
-                "{samples} packet samples show {metric} at {} per {member}, where counters still \
-                 say {}",
-                short(*value),
-                short(*counters)
+                "{} packet samples show {metric} at {} per {member}, counters at {}",
+                count(*samples),
+                quantity(Some(*value), unit),
+                quantity(Some(*counters), unit)
             ),
             Reason::Stabilised {
                 recommendation,
                 window,
-            } => {
-                write!(
-                    f,
-                    "{recommendation} was recommended in the last {} s",
-                    short(*window)
-                )
-            }
-            Reason::WatchingFirst { window } => {
-                write!(f, "has not been watched for {} s yet", short(*window))
-            }
-            Reason::TasksPending { pending, error } => {
-                let words = if *pending == 1 {
-                    "task does"
-                } else {
-                    "tasks do"
-                };
-                write!(f, "{pending} {words} not start")?;
-                error
-                    .as_ref()
-                    .map_or(Ok(()), |error| write!(f, " ({error})"))
-            }
-            Reason::HostsSaturated { host, what } => write!(
+            } => write!(
                 f,
-                "no host has room, {host} has no more {what}: more replicas would not help"
+                "the last {} include a recommendation of {recommendation}",
+                span(*window)
+            ),
+            Reason::WatchingFirst { window } => write!(
+                f,
+                "observed for less than {}: not shrinking yet",
+                span(*window)
+            ),
+            Reason::TasksPending { pending, error } => {
+                let verb = if *pending == 1 { "does" } else { "do" };
+                let tasks = if *pending == 1 { "task" } else { "tasks" };
+                write!(f, "{pending} {tasks} {verb} not start")?;
+                let error = error.as_ref().map(|error| error.trim());
+                match error.filter(|error| !error.is_empty()) {
+                    Some(error) => write!(f, " ({error})"),
+                    None => Ok(()),
+                }
+            }
+            Reason::HostsSaturated { host, shortage } => write!(
+                f,
+                "every host that runs it is full and no other has capacity ({host}: {shortage}): more \
+                 {} would not help",
+                kind.replicas()
             ),
             Reason::HostsSaturatedHere {
                 host,
-                what,
+                shortage,
                 elsewhere,
-            } => write!(
-                f,
-                "the hosts that run it are saturated ({host} has no more {what}), {elsewhere} \
-                 others have room"
-            ),
-            Reason::DirectionOff => f.write_str("no change in this direction is wanted"),
-            Reason::SilentAboveMax { max } => write!(
-                f,
-                "more than {max}, but nothing is taken away while nothing is known"
-            ),
-            Reason::Scheduled { schedule } => write!(f, "the bounds are those of {schedule}"),
-            Reason::WaitsItsTurn { per_minute } => write!(
-                f,
-                "it waits its turn: {per_minute} changes a minute, and others need theirs more"
-            ),
-            Reason::Cooldown { left } => {
-                write!(f, "changed only a moment ago: {} s more", short(*left))
-            }
-            Reason::RateLimited { allowed, period } => {
-                write!(f, "no further than {allowed} within {} s", short(*period))
-            }
-            Reason::Budget { ceiling } => write!(f, "the cluster's budget leaves it {ceiling}"),
-            Reason::Bounds { min, max } => {
-                let one = self.kind.one();
-                write!(f, "the {one} is kept between {min} and {max}")
-            }
-            Reason::ServicesNeed { machines, service } => {
+            } => {
+                let (others, verb) = match elsewhere {
+                    1 => ("1 other host".to_owned(), "has"),
+                    _ => (format!("{elsewhere} other hosts"), "have"),
+                };
                 write!(
                     f,
-                    "the least that services should have needs {machines} machines"
-                )?;
-                service.as_ref().map_or(Ok(()), |service| {
-                    write!(f, ": with fewer, {service} has no room")
-                })
+                    "every host that runs it is full ({host}: {shortage}), {others} {verb} capacity"
+                )
             }
-            Reason::ServicesShort { machines, service } => write!(
+            Reason::DirectionOff => f.write_str("changes in this direction are switched off"),
+            Reason::SilentAboveMax { max } => write!(
                 f,
-                "even {machines} machines have no room for the least that {service} should have"
+                "above the maximum of {max}: not shrinking while no load is known"
             ),
+            Reason::Scheduled { schedule } => {
+                write!(f, "the schedule {schedule} sets the bounds")
+            }
+            Reason::WaitsItsTurn { per_minute } => write!(
+                f,
+                "it waits its turn: at most {} for all services, and others need theirs more",
+                match per_minute {
+                    1 => "1 change a minute".to_owned(),
+                    _ => format!("{per_minute} changes a minute"),
+                }
+            ),
+            Reason::Cooldown { left } => {
+                write!(f, "cooldown after the last change: {} left", span(*left))
+            }
+            Reason::RateLimited { allowed, period } => write!(
+                f,
+                "the rate limit of the last {} allows {}",
+                span(*period),
+                kind.counted(*allowed)
+            ),
+            Reason::Budget { ceiling } => write!(
+                f,
+                "the budget of the cluster allows {}",
+                kind.counted(*ceiling)
+            ),
+            Reason::Bounds {
+                min,
+                max,
+                asked,
+                replicas,
+            } => bounds(kind, (*min, *max), *asked, *replicas, f),
+            Reason::ServicesNeed { machines, service } => {
+                let machines = kind.counted(*machines);
+                write!(f, "the services need at least {machines}")?;
+                match service {
+                    Some(service) => write!(f, ": with fewer, {service} has no room"),
+                    None => Ok(()),
+                }
+            }
+            Reason::ServicesShort { machines, service } => {
+                let machines = kind.counted(*machines);
+                write!(
+                    f,
+                    "even {machines} would be too few for the least that {service} needs"
+                )
+            }
             Reason::Machines(held) => held.fmt(f),
             Reason::TakesTasksAgain => f.write_str("a machine that was to leave takes tasks again"),
             Reason::StepByStep => f.write_str("machines leave one at a time"),
@@ -374,18 +528,54 @@ impl fmt::Display for InWords<'_> {
     }
 }
 
-/// A number for people: three digits that matter, and thousands set apart.
-fn short(value: f64) -> String {
-    let decimals = match value {
-        large if (999.5..1e15).contains(&large) => return words::count(large.round() as u64),
-        huge if huge >= 1e15 => return format!("{value:.1e}"),
-        large if large >= 100.0 => return format!("{value:.0}"),
-        middle if middle >= 10.0 => 1,
-        small if small >= 0.1 => 2,
-        tiny if tiny >= 0.01 => 3,
-        tiny if tiny >= 0.001 => 4,
-        _ => 6,
-    };
-    let text = format!("{value:.decimals$}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+impl InWords<'_> {
+    /// What a mean was made from, where that is not the mean itself.
+    fn parts(&self, parts: &Parts, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match parts.words(self.kind) {
+            Some(words) => write!(f, " ({words})"),
+            None => Ok(()),
+        }
+    }
+}
+
+fn bounds(
+    kind: Kind,
+    (min, max): (u32, u32),
+    asked: u32,
+    replicas: u32,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    let enough = kind.counted(asked);
+    if asked < min {
+        return match replicas.cmp(&min) {
+            Ordering::Less => write!(f, "grows to the minimum of {min}"),
+            Ordering::Equal => write!(
+                f,
+                "does not shrink because the minimum is {min}; {enough} would be enough"
+            ),
+            Ordering::Greater => write!(
+                f,
+                "does not shrink further because the minimum is {min}; {enough} would be enough"
+            ),
+        };
+    }
+    match replicas.cmp(&max) {
+        Ordering::Greater => write!(f, "shrinks to the maximum of {max}"),
+        Ordering::Equal => write!(
+            f,
+            "does not grow because the maximum is {max}; {enough} would be needed"
+        ),
+        Ordering::Less => write!(
+            f,
+            "does not grow further because the maximum is {max}; {enough} would be needed"
+        ),
+    }
+}
+
+const fn is(number: u32) -> &'static str {
+    if number == 1 { "is" } else { "are" }
+}
+
+fn amount(value: f64, parts: &Parts) -> String {
+    quantity(Some(value), &parts.unit)
 }

@@ -1,13 +1,16 @@
+use std::time::Duration;
+
 use super::decision::{Decision, Stage};
 use super::observation::{Fast, Observation, Signal};
+use super::parts::Parts;
 use super::reason::Reason;
 use super::settings::{Rule, Settings, Target, Thresholds};
 
 /// What the rule asks for, with the missing-data rule applied.
 ///
-/// A container without a fresh value counts as idle when growing and as fully loaded when
-/// shrinking: what is not known dampens a change and never turns it round. With nothing known
-/// at all the number stays.
+/// A container without a fresh value, and one that is younger than the warm-up, counts as idle
+/// when growing and as fully loaded when shrinking: what is not known dampens a change and never
+/// reverses it. With nothing known at all the number stays.
 ///
 /// Readings speak of the past, when only `then` replicas shared the load: when growing, they
 /// count for no more containers than that, or a service that has just grown would grow again
@@ -19,7 +22,16 @@ pub(super) fn recommend(
     decision: &mut Decision,
 ) {
     if observation.is_silent() {
-        decision.note(Stage::Recommend, Reason::NothingKnown);
+        let warming = observation.signals.iter().map(|signal| signal.warming);
+        let reason = match warming.max() {
+            None | Some(0) => Reason::NothingKnown,
+            Some(warming) => Reason::WarmingUp {
+                warming,
+                of: observation.containers(),
+                warm_up: settings.warm_up.as_secs_f64(),
+            },
+        };
+        decision.note(Stage::Recommend, reason);
         return;
     }
     let known = note_missing(settings, observation, decision);
@@ -30,14 +42,22 @@ pub(super) fn recommend(
             tolerance_down,
         } => {
             let tolerance = (*tolerance_up, *tolerance_down);
-            target(metrics, tolerance, observation, then, decision);
+            target(
+                metrics,
+                tolerance,
+                settings.fast,
+                observation,
+                then,
+                decision,
+            );
         }
         Rule::TwoThreshold {
             metrics,
             step_up,
             step_down,
         } => {
-            two_threshold(metrics, (*step_up, *step_down), observation, then, decision);
+            let steps = (*step_up, *step_down);
+            two_threshold(metrics, steps, settings.fast, observation, then, decision);
         }
     }
     // What is not known dampens; where most is not known, it decides.
@@ -48,35 +68,35 @@ pub(super) fn recommend(
     }
 }
 
-/// Says how many containers are missing; answers how many are not.
+/// Notes how many containers do not contribute, and why; returns how many do.
 fn note_missing(settings: &Settings, observation: &Observation, decision: &mut Decision) -> u32 {
     let all = observation.containers();
-    let seen = observation
-        .signals
-        .iter()
-        .map(|signal| signal.known().map_or(0, |(_, count)| count));
-    let seen = seen.min().unwrap_or(0);
-    let missing = all.saturating_sub(seen);
+    let signals = observation.signals.iter();
+    let contributing = |signal: &Signal| signal.known().map_or(0, |(_, count)| count);
+    let fewest = signals.min_by_key(|signal| contributing(signal));
+    let known = fewest.map_or(0, contributing);
+    let missing = all.saturating_sub(known);
     if missing > 0 {
-        let warming = observation
-            .running
-            .iter()
-            .filter(|age| **age < settings.warm_up)
-            .count();
-        let warming = u32::try_from(warming).unwrap_or(u32::MAX).min(missing);
+        let starting = observation.starting().min(missing);
+        let is_young = |age: &&Duration| **age < settings.warm_up;
+        let young = observation.running.iter().filter(is_young).count();
+        let young = u32::try_from(young).unwrap_or(u32::MAX);
         let reason = Reason::ContainersMissing {
             missing,
             of: all,
-            warming,
+            warming: young.min(missing - starting),
+            starting,
+            warm_up: settings.warm_up.as_secs_f64(),
         };
         decision.note(Stage::MissingData, reason);
     }
-    seen
+    known
 }
 
 fn target(
     metrics: &[Target],
     (tolerance_up, tolerance_down): (f64, f64),
+    fast: bool,
     observation: &Observation,
     then: u32,
     decision: &mut Decision,
@@ -84,45 +104,51 @@ fn target(
     let all = observation.containers();
     let mut wish: Option<(u32, Reason)> = None;
     for (place, metric) in metrics.iter().enumerate() {
-        let Some(load) = Load::of(observation, place) else {
+        let name = &metric.metric;
+        let Some(load) = Load::of(observation, place, fast) else {
             // Growing may be decided by the others; shrinking may not.
-            let reason = Reason::MetricMissing {
-                metric: metric.metric.clone(),
-            };
-            wish = largest(wish, (decision.replicas, reason));
+            wish = largest(wish, (decision.replicas, missing(observation, place, name)));
             continue;
         };
-        let growing = load.missing_idle(then);
-        let shrinking = load.missing_at(metric.target);
         let limit = metric.target * (1.0 + tolerance_up);
-        let growing = load.surge(growing, limit, &metric.metric, decision);
-        let proposal = if growing > limit {
+        let least = metric.target * (1.0 - tolerance_down);
+        let growing = load.growing(then, limit, name, decision);
+        let shrinking = load.missing_at(metric.target);
+        let proposal = if growing.value > limit {
+            let replicas = whole(f64::from(all) * growing.value / metric.target);
             let reason = Reason::Above {
-                metric: metric.metric.clone(),
-                value: growing,
+                metric: name.clone(),
+                value: growing.value,
                 limit: metric.target,
+                parts: growing.parts,
             };
-            (
-                whole(f64::from(all) * growing / metric.target).max(decision.replicas),
-                reason,
-            )
-        } else if shrinking < metric.target * (1.0 - tolerance_down) {
+            (replicas.max(decision.replicas), reason)
+        } else if shrinking.value < least {
+            let replicas = whole(f64::from(all) * shrinking.value / metric.target);
             let reason = Reason::Below {
-                metric: metric.metric.clone(),
-                value: shrinking,
+                metric: name.clone(),
+                value: shrinking.value,
                 limit: metric.target,
+                parts: shrinking.parts,
             };
-            (
-                whole(f64::from(all) * shrinking / metric.target).min(decision.replicas),
-                reason,
-            )
+            (replicas.min(decision.replicas), reason)
         } else {
-            (decision.replicas, Reason::Within)
+            let reason = Reason::within(name, &growing, &shrinking, (least, limit));
+            (decision.replicas, reason)
         };
         wish = largest(wish, proposal);
     }
     if let Some((to, reason)) = wish {
         decision.change(Stage::Recommend, to, reason);
+    }
+}
+
+/// Why a metric has no value.
+fn missing(observation: &Observation, place: usize, metric: &str) -> Reason {
+    let signal = observation.signals.get(place);
+    Reason::MetricMissing {
+        metric: metric.to_owned(),
+        warming: signal.map_or(0, |signal| signal.warming),
     }
 }
 
@@ -136,6 +162,7 @@ fn largest(a: Option<(u32, Reason)>, b: (u32, Reason)) -> Option<(u32, Reason)> 
 fn two_threshold(
     metrics: &[Thresholds],
     (step_up, step_down): (u32, u32),
+    fast: bool,
     observation: &Observation,
     then: u32,
     decision: &mut Decision,
@@ -144,39 +171,38 @@ fn two_threshold(
     let mut all_below: Option<(f64, Reason)> = None;
     let mut hold: Option<Reason> = None;
     for (place, metric) in metrics.iter().enumerate() {
-        let Some(load) = Load::of(observation, place) else {
-            hold.get_or_insert(Reason::MetricMissing {
-                metric: metric.metric.clone(),
-            });
+        let name = &metric.metric;
+        let Some(load) = Load::of(observation, place, fast) else {
+            hold.get_or_insert_with(|| missing(observation, place, name));
             continue;
         };
-        let growing = load.missing_idle(then);
-        let growing = load.surge(growing, metric.upper, &metric.metric, decision);
-        if growing > metric.upper {
+        let growing = load.growing(then, metric.upper, name, decision);
+        if growing.value > metric.upper {
             let to = decision.replicas.saturating_add(step_up);
-            let name = metric.metric.clone();
             let reason = Reason::Above {
-                metric: name,
-                value: growing,
+                metric: name.clone(),
+                value: growing.value,
                 limit: metric.upper,
+                parts: growing.parts,
             };
             decision.change(Stage::Recommend, to, reason);
             return;
         }
         let shrinking = load.missing_at(metric.upper);
-        if shrinking < metric.lower {
-            let part = shrinking / metric.lower;
+        if shrinking.value < metric.lower {
+            let part = shrinking.value / metric.lower;
             if all_below.as_ref().is_none_or(|(most, _)| part > *most) {
-                let name = metric.metric.clone();
                 let reason = Reason::Below {
-                    metric: name,
-                    value: shrinking,
+                    metric: name.clone(),
+                    value: shrinking.value,
                     limit: metric.lower,
+                    parts: shrinking.parts,
                 };
                 all_below = Some((part, reason));
             }
         } else {
-            hold.get_or_insert(Reason::Within);
+            let limits = (metric.lower, metric.upper);
+            hold.get_or_insert_with(|| Reason::within(name, &growing, &shrinking, limits));
         }
     }
     match (hold, all_below) {
@@ -194,63 +220,107 @@ struct Load {
     value: f64,
     known: f64,
     all: f64,
-    /// What packet samples say, as mean over all.
+    parts: Parts,
+    /// The estimate from packet samples, as mean over all.
     fast: Option<Fast>,
 }
 
+/// A mean over all containers, and what it was made from.
+pub(super) struct Mean {
+    pub(super) value: f64,
+    pub(super) parts: Parts,
+}
+
 impl Load {
-    fn of(observation: &Observation, place: usize) -> Option<Self> {
-        let (value, known) = observation.signals.get(place).and_then(Signal::known)?;
-        let all = f64::from(observation.containers().max(known));
-        let fast = observation.signals.get(place).and_then(|it| it.fast);
+    fn of(observation: &Observation, place: usize, fast: bool) -> Option<Self> {
+        let signal = observation.signals.get(place)?;
+        let (value, known) = signal.known()?;
+        let of = observation.containers().max(known);
+        let all = f64::from(of);
         // Those that are coming will share what those that run have now.
         let running = observation.running.len() as f64;
-        let fast = fast.map(|fast| Fast {
+        let fast = signal.fast.filter(|_| fast).map(|fast| Fast {
             value: fast.value * running / all,
             ..fast
         });
+        let starting = observation.starting().min(of - known);
+        let warming = signal.warming.min(of - known - starting);
         Some(Self {
             value,
             known: f64::from(known),
             all,
+            parts: Parts {
+                unit: signal.unit.clone(),
+                measured: value,
+                containers: known,
+                of,
+                missing: of - known - starting - warming,
+                warming,
+                starting,
+                ..Parts::default()
+            },
             fast,
         })
     }
 
-    /// The mean over all, if those without a value are idle, and no more than `then` shared
-    /// what was read.
-    fn missing_idle(&self, then: u32) -> f64 {
-        self.value * self.known.min(f64::from(then.max(1))) / self.all
-    }
-
-    /// The mean that growth goes by: what packet samples say, where they say more than counters
-    /// do, and leave no doubt that it is above the limit. They never speak for less.
-    fn surge(&self, counters: f64, limit: f64, metric: &str, decision: &mut Decision) -> f64 {
-        /// Fewer samples are anecdotes.
+    /// The mean that growth goes by: what packet samples show, where they show more than counters
+    /// do, and leave no doubt that it is above the limit. They never count for less.
+    fn growing(&self, then: u32, limit: f64, metric: &str, decision: &mut Decision) -> Mean {
+        /// Fewer samples are not enough.
         const LEAST: u64 = 16;
-        /// Agents hand their samples on once a second: right after that, a mean over two seconds
-        /// is so many times too high.
+        /// Agents send their samples once a second: right after that, a mean over two seconds
+        /// is this many times too high.
         const AT_ONCE: f64 = 1.28;
+        let counters = self.missing_idle(then);
         let Some(fast) = self.fast.filter(|fast| fast.samples >= LEAST) else {
             return counters;
         };
         let sure = fast.value * (1.0 - 2.0 * fast.error) / AT_ONCE;
-        if sure.is_nan() || sure <= limit || fast.value <= counters {
+        if sure.is_nan() || sure <= limit || fast.value <= counters.value {
             return counters;
         }
         let reason = Reason::FastSignal {
             metric: metric.to_owned(),
+            unit: self.parts.unit.clone(),
             value: fast.value,
-            counters,
+            counters: counters.value,
             samples: fast.samples,
         };
         decision.note(Stage::Recommend, reason);
-        fast.value
+        Mean {
+            value: fast.value,
+            parts: Parts {
+                samples: Some(fast.samples),
+                ..counters.parts
+            },
+        }
+    }
+
+    /// The mean over all, if those without a value are idle, and no more than `then` shared
+    /// what was read.
+    fn missing_idle(&self, then: u32) -> Mean {
+        let then = then.max(1);
+        let counted = self.known.min(f64::from(then));
+        let is_diluted = counted < self.known;
+        Mean {
+            value: self.value * counted / self.all,
+            parts: Parts {
+                shared_by: is_diluted.then_some(then),
+                others: Some(0.0),
+                ..self.parts.clone()
+            },
+        }
     }
 
     /// The mean over all, if those without a value are at `level`.
-    fn missing_at(&self, level: f64) -> f64 {
-        (self.value * self.known + level * (self.all - self.known)) / self.all
+    fn missing_at(&self, level: f64) -> Mean {
+        Mean {
+            value: (self.value * self.known + level * (self.all - self.known)) / self.all,
+            parts: Parts {
+                others: Some(level),
+                ..self.parts.clone()
+            },
+        }
     }
 }
 
@@ -258,6 +328,12 @@ impl Observation {
     /// Whether no container has a fresh value of any metric.
     pub(super) fn is_silent(&self) -> bool {
         self.signals.iter().all(|signal| signal.known().is_none())
+    }
+
+    /// Replicas that do not run yet.
+    pub(super) fn starting(&self) -> u32 {
+        let running = u32::try_from(self.running.len()).unwrap_or(u32::MAX);
+        self.replicas.saturating_sub(running)
     }
 
     /// Containers that there are or will be: pending ones count, so that a task that never

@@ -3,14 +3,16 @@
 mod article;
 mod pace;
 mod properties;
+mod settings;
+mod words;
 
 use std::time::Duration;
 
 use sflow_metrics::Timestamp;
 
 use super::{
-    Claim, Decision, Mode, Observation, Obstacle, Pace, Policy, Reason, Rule, Settings, Signal,
-    Stage, Target, Thresholds, shares,
+    Claim, Decision, Mode, Observation, Obstacle, Pace, Parts, Policy, Reason, Rule, Settings,
+    Signal, Stage, Target, Thresholds, shares,
 };
 
 #[test]
@@ -58,7 +60,12 @@ fn of_several_targets_the_largest_proposal_wins() {
         (1.0, 300.0, 12, "bytes is 300 per container, above 100"),
         (1.0, 0.0, 8, "cpu is 1 per container, above 0.5"),
         (0.1, 50.0, 2, "bytes is 50 per container, below 100"),
-        (0.1, 100.0, 4, "load is where it should be"),
+        (
+            0.1,
+            100.0,
+            4,
+            "load is where it should be: bytes is 100 per container, limits 90 and 110",
+        ),
     ] {
         let signals = vec![signal("cpu", cpu, 4), signal("bytes", bytes, 4)];
         let decision = once(settings(rule.clone()), &observed(4, signals));
@@ -73,8 +80,18 @@ fn thresholds_add_one_when_any_is_above_and_take_one_when_all_are_below() {
     for (bytes, cpu, result, reason) in [
         (101.0, 0.0, 5, "bytes is 101 per container, above 100"),
         (0.0, 1.01, 5, "cpu is 1.01 per container, above 1"),
-        (100.0, 1.0, 4, "load is where it should be"),
-        (49.0, 0.5, 4, "load is where it should be"),
+        (
+            100.0,
+            1.0,
+            4,
+            "load is where it should be: bytes is 100 per container, limits 50 and 100",
+        ),
+        (
+            49.0,
+            0.5,
+            4,
+            "load is where it should be: cpu is 0.5 per container, limits 0.5 and 1",
+        ),
         (49.0, 0.1, 3, "bytes is 49 per container, below 50"),
         (10.0, 0.4, 3, "cpu is 0.4 per container, below 0.5"), // the one that is least below
     ] {
@@ -125,8 +142,9 @@ fn warming_containers_are_named() {
     let decision = once(settings(cpu()), &observation);
     assert_eq!(
         decision.to_string(),
-        "apache: stays at 4 (load is where it should be; \
-         2 of 4 containers have no fresh value (1 warming up))"
+        "apache: stays at 4 (load is where it should be: cpu is between 0.25 and 0.5 per \
+         container, limits 0.45 and 0.55 (measured: 0.5 on 2 of 4 containers); of 4 containers, \
+         1 has no fresh value, 1 is younger than the warm-up of 10 s)"
     );
 }
 
@@ -193,7 +211,7 @@ fn an_obstacle_forbids_everything() {
         ),
         (
             Obstacle::RolloutRunning,
-            "a rolling update is under way: no change now",
+            "a rolling update is in progress: no change until it ends",
         ),
         (
             Obstacle::RolloutPaused,
@@ -220,6 +238,7 @@ fn reasons_in_words() {
                 metric: metric(),
                 value: 112_345.6,
                 limit: 100_000.0,
+                parts: Parts::default(),
             },
             "cpu is 112,346 per container, above 100,000",
         ),
@@ -228,14 +247,16 @@ fn reasons_in_words() {
                 metric: metric(),
                 value: 1e300,
                 limit: 999.9,
+                parts: Parts::default(),
             },
-            "cpu is 1.0e300 per container, above 1,000",
+            "cpu is 1.00e300 per container, above 1,000",
         ),
         (
             Reason::Above {
                 metric: metric(),
                 value: 12.34,
                 limit: 10.0,
+                parts: Parts::default(),
             },
             "cpu is 12.3 per container, above 10",
         ),
@@ -244,6 +265,7 @@ fn reasons_in_words() {
                 metric: metric(),
                 value: 0.00412,
                 limit: 0.005,
+                parts: Parts::default(),
             },
             "cpu is 0.0041 per container, below 0.005",
         ),
@@ -252,24 +274,30 @@ fn reasons_in_words() {
                 metric: metric(),
                 value: 0.0,
                 limit: 0.5,
+                parts: Parts::default(),
             },
             "cpu is 0 per container, below 0.5",
         ),
         (
             Reason::NothingKnown,
-            "nothing is known of its containers: silence is not idleness",
+            "no data from any container: the number of replicas is kept",
         ),
         (
-            Reason::MetricMissing { metric: metric() },
-            "no container reports cpu: nothing is taken away without it",
+            Reason::MetricMissing {
+                metric: metric(),
+                warming: 0,
+            },
+            "no container reports cpu: not shrinking without it",
         ),
         (
             Reason::ContainersMissing {
                 missing: 2,
                 of: 4,
                 warming: 0,
+                starting: 0,
+                warm_up: 15.0,
             },
-            "2 of 4 containers have no fresh value",
+            "of 4 containers, 2 have no fresh value",
         ),
         (
             Reason::TasksPending {
@@ -280,14 +308,14 @@ fn reasons_in_words() {
         ),
         (
             Reason::Cooldown { left: 0.5 },
-            "changed only a moment ago: 0.5 s more",
+            "cooldown after the last change: 0.5 s left",
         ),
         (
             Reason::RateLimited {
                 allowed: 3,
                 period: 60.0,
             },
-            "no further than 3 within 60 s",
+            "the rate limit of the last 60 s allows 3 replicas",
         ),
     ] {
         assert_eq!(reason.to_string(), words);
@@ -299,7 +327,7 @@ fn a_decision_as_json() {
     let mut observation = observed(4, vec![signal("cpu", 1.0, 3)]);
     observation.ceiling = Some(5);
     let decision = Policy::new(settings(cpu())).step(Timestamp::from_secs(7), &observation);
-    let golden = r#"{"time":7000000000,"kind":"service","service":"apache","mode":"act","replicas":4,"running":4,"inputs":[{"metric":"cpu","value":1.0,"least":null,"most":null,"contributing":3,"matched":3,"newest":1.0,"oldest":9.0}],"wish":6,"steps":[{"stage":"missing_data","from":4,"to":4,"reason":"containers_missing","missing":1,"of":4,"warming":0},{"stage":"recommend","from":4,"to":6,"reason":"above","metric":"cpu","value":0.75,"limit":0.5},{"stage":"budget","from":6,"to":5,"reason":"budget","ceiling":5}],"result":5,"next_change":null}"#;
+    let golden = r#"{"time":7000000000,"kind":"service","service":"apache","mode":"act","replicas":4,"running":4,"inputs":[{"metric":"cpu","unit":"","value":1.0,"least":null,"most":null,"contributing":3,"matched":3,"warming":0,"newest":1.0,"oldest":9.0}],"wish":6,"steps":[{"stage":"missing_data","from":4,"to":4,"reason":"containers_missing","missing":1,"of":4,"warming":0,"starting":0,"warm_up":10.0},{"stage":"recommend","from":4,"to":6,"reason":"above","metric":"cpu","value":0.75,"limit":0.5,"unit":"","measured":1.0,"containers":3,"of":4,"missing":1,"warming":0,"starting":0,"others":0.0},{"stage":"budget","from":6,"to":5,"reason":"budget","ceiling":5}],"result":5,"next_change":null}"#;
     assert_eq!(serde_json::to_string(&decision).unwrap(), golden);
 
     observation.obstacle = Some(Obstacle::NotScalable {
@@ -394,11 +422,13 @@ fn thresholds() -> Rule {
 fn signal(metric: &str, value: impl Into<Option<f64>>, contributing: u32) -> Signal {
     Signal {
         metric: metric.to_owned(),
+        unit: String::new(),
         value: value.into(),
         least: None,
         most: None,
         contributing,
         matched: contributing,
+        warming: 0,
         newest: Some(1.0),
         oldest: Some(9.0),
         fast: None,

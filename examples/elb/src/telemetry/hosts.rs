@@ -186,7 +186,9 @@ mod tests {
         ];
         for (case, speed, bytes_per_second, expected) in cases {
             let load = load(speed, bytes_per_second);
-            assert_eq!(load.saturated(&Saturation::default()), expected, "{case}");
+            let shortage = load.saturated(&Saturation::default());
+            let what = shortage.as_ref().map(|shortage| shortage.what.as_str());
+            assert_eq!(what, expected, "{case}");
             assert_eq!(load.network.is_some(), expected.is_some(), "{case}");
         }
     }

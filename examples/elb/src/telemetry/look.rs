@@ -1,4 +1,5 @@
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 use sflow_metrics::{Query, Registry, Timestamp};
 
@@ -60,9 +61,16 @@ impl<'t> Look<'t> {
 
     /// One signal for each metric of the question, as mean over the running tasks of the service.
     ///
+    /// The readings of a task that has been running for less than `warm_up` do not count.
+    ///
     /// What an application reports under the name of the service, and not of a container, is of
-    /// all its tasks together: each has its share.
-    pub fn signals(&self, question: &Question, service: &Service) -> Vec<Signal> {
+    /// all its tasks together, however old: each has its share.
+    pub fn signals(
+        &self,
+        question: &Question,
+        service: &Service,
+        warm_up: Duration,
+    ) -> Vec<Signal> {
         let said = self
             .said
             .iter()
@@ -81,16 +89,15 @@ impl<'t> Look<'t> {
                 continue;
             }
             for (place, sum) in signals.iter_mut().enumerate() {
-                sum.matched += 1;
-                if let Some((value, at)) = seen.iter().find_map(|reading| reading.values[place]) {
-                    sum.add(value, 1, at);
-                }
+                let reading = seen.iter().find_map(|reading| reading.values[place]);
+                sum.add_member(reading, task.age < warm_up);
             }
         }
         for (place, sum) in signals.iter_mut().enumerate() {
             let whole = said.named(&service.name);
             let mut whole = whole.filter_map(|reading| reading.values[place]);
             if sum.contributing == 0
+                && sum.warming == 0
                 && let Some((value, at)) = whole.next()
             {
                 sum.matched = tasks;
@@ -127,12 +134,13 @@ impl<'t> Look<'t> {
         values.collect()
     }
 
-    /// One signal for each metric of the question, as mean over these hosts. What interfaces of a
-    /// host say counts as that of its busiest.
+    /// One signal for each metric of the question, as mean over these hosts. Of the interfaces of a
+    /// host the busiest counts. The readings of a host of which `is_warming` is true do not count.
     pub fn signals_of_hosts<'h>(
         &self,
         question: &Question,
         hosts: impl IntoIterator<Item = &'h str>,
+        is_warming: impl Fn(&str) -> bool,
     ) -> Vec<Signal> {
         let mut signals: Vec<Sum> = vec![Sum::default(); question.metrics().len()];
         let mut said = self.said.iter();
@@ -155,23 +163,28 @@ impl<'t> Look<'t> {
                 continue;
             }
             for (place, sum) in signals.iter_mut().enumerate() {
-                sum.matched += 1;
                 let values = readings.iter().filter_map(|reading| reading.values[place]);
-                if let Some((value, at)) = values.max_by(|(a, _), (b, _)| a.total_cmp(b)) {
-                    sum.add(value, 1, at);
-                }
+                let busiest = values.max_by(|(a, _), (b, _)| a.total_cmp(b));
+                sum.add_member(busiest, is_warming(host));
             }
         }
         self.finish(signals, question)
     }
 
-    /// The nodes on which telemetry knows a running task of the service: packet samples of the
-    /// service count there.
-    pub(crate) fn nodes_with(&self, question: &Question, service: &Service) -> BTreeSet<usize> {
+    /// The nodes on which telemetry knows a running task of the service that is older than
+    /// `warm_up`: packet samples of the service count there. Samples do not show which container
+    /// of a node they belong to.
+    pub(crate) fn nodes_with(
+        &self,
+        question: &Question,
+        service: &Service,
+        warm_up: Duration,
+    ) -> BTreeSet<usize> {
         let mut said = self.said.iter();
         let said = said.find(|(query, _)| *query == question.query());
         let running = service.tasks.iter();
-        let running = running.filter(|task| task.state == TaskState::Running);
+        let running =
+            running.filter(|task| task.state == TaskState::Running && task.age >= warm_up);
         let readings = running.flat_map(|task| {
             let said = said.iter();
             said.flat_map(|(_, said)| said.of(task, self.trust))
@@ -180,9 +193,9 @@ impl<'t> Look<'t> {
     }
 
     fn finish(&self, sums: Vec<Sum>, question: &Question) -> Vec<Signal> {
-        let named = question.metrics().iter().zip(sums);
+        let named = question.metrics().iter().zip(sums).enumerate();
         named
-            .map(|(metric, sum)| sum.into_signal(metric, self.now))
+            .map(|(place, (metric, sum))| sum.into_signal(metric, question.unit(place), self.now))
             .collect()
     }
 }
@@ -265,11 +278,22 @@ struct Sum {
     most: Option<f64>,
     contributing: u32,
     matched: u32,
+    warming: u32,
     newest: Option<Timestamp>,
     oldest: Option<Timestamp>,
 }
 
 impl Sum {
+    /// The reading of one container or host, which does not count while it warms up.
+    fn add_member(&mut self, reading: Option<(f64, Timestamp)>, is_warming: bool) {
+        self.matched += 1;
+        match reading {
+            Some(_) if is_warming => self.warming += 1,
+            Some((value, at)) => self.add(value, 1, at),
+            None => {}
+        }
+    }
+
     /// A value of so many containers together.
     fn add(&mut self, value: f64, containers: u32, at: Timestamp) {
         let each = value / f64::from(containers.max(1));
@@ -281,15 +305,17 @@ impl Sum {
         self.oldest = Some(self.oldest.map_or(at, |oldest| oldest.min(at)));
     }
 
-    fn into_signal(self, metric: &str, now: Timestamp) -> Signal {
+    fn into_signal(self, metric: &str, unit: String, now: Timestamp) -> Signal {
         let age = |at: Timestamp| (now - at).as_secs_f64();
         Signal {
             metric: metric.to_owned(),
+            unit,
             value: (self.contributing > 0).then(|| self.total / f64::from(self.contributing)),
             least: self.least,
             most: self.most,
             contributing: self.contributing,
             matched: self.matched,
+            warming: self.warming,
             newest: self.newest.map(age),
             oldest: self.oldest.map(age),
             fast: None,
@@ -297,10 +323,19 @@ impl Sum {
     }
 }
 
+/// The mean of a metric over containers, by their values and ages.
+#[cfg(test)]
+pub(crate) fn signal_of(metric: &str, members: &[(f64, Duration)], warm_up: Duration) -> Signal {
+    let mut sum = Sum::default();
+    let now = Timestamp::from_secs(60);
+    for (value, age) in members {
+        sum.add_member(Some((*value, now)), *age < warm_up);
+    }
+    sum.into_signal(metric, String::new(), now)
+}
+
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::orchestrator::Orchestrator;
     use crate::simulator::{Scenario, Simulation};
@@ -328,7 +363,7 @@ mod tests {
     fn ask(telemetry: &Telemetry, now: Timestamp, service: &Service) -> Signal {
         let question = Question::new(&["vir_bytes_in+vir_bytes_out"]).unwrap();
         let look = telemetry.look(now, [&question]);
-        let signals = look.signals(&question, service);
+        let signals = look.signals(&question, service, Duration::ZERO);
         assert_eq!(signals.len(), 1);
         signals.into_iter().next().unwrap()
     }
@@ -345,6 +380,30 @@ mod tests {
         service.tasks[0].state = TaskState::Pending;
         let signal = ask(&telemetry, now, &service);
         assert_eq!((signal.matched, signal.contributing), (2, 2));
+    }
+
+    #[tokio::test]
+    async fn young_task_does_not_count() {
+        let (telemetry, mut service, now) = cluster(3).await;
+        service.tasks[0].age = Duration::from_secs(9);
+        let question = Question::new(&["vir_bytes_in+vir_bytes_out"]).unwrap();
+        let look = telemetry.look(now, [&question]);
+        for (warm_up, contributing) in [(0, 3), (9, 3), (10, 2)] {
+            let warm_up = Duration::from_secs(warm_up);
+            let signals = look.signals(&question, &service, warm_up);
+            let signal = &signals[0];
+            assert_eq!((signal.matched, signal.unit.as_str()), (3, "B/s"));
+            assert_eq!(signal.contributing, contributing);
+            assert_eq!(signal.warming, 3 - contributing);
+        }
+        // Packet samples count on the nodes of the other tasks only.
+        let nodes = |warm_up| look.nodes_with(&question, &service, Duration::from_secs(warm_up));
+        assert_eq!((nodes(9).len(), nodes(10).len()), (3, 2));
+        let hosts = ["node1", "node2", "node3"];
+        let hosts_question = Question::new(&["cpu_utilization"]).unwrap();
+        let look = telemetry.look(now, [&hosts_question]);
+        let signals = look.signals_of_hosts(&hosts_question, hosts, |host| host == "node2");
+        assert_eq!((signals[0].contributing, signals[0].warming), (2, 1));
     }
 
     #[tokio::test]
@@ -369,7 +428,8 @@ mod tests {
         let metrics = ["cpu_utilization", "ifoututilization", "bytes_in+bytes_out"];
         let question = Question::new(&metrics).unwrap();
         let look = telemetry.look(now, [&question]);
-        let ask = |hosts: &[&str]| look.signals_of_hosts(&question, hosts.iter().copied());
+        let ask =
+            |hosts: &[&str]| look.signals_of_hosts(&question, hosts.iter().copied(), |_| false);
         let all = ask(&["node1", "NODE2.example.org", "node3"]);
         for (signal, metric) in all.iter().zip(metrics) {
             assert_eq!((signal.metric.as_str(), signal.contributing), (metric, 3));
@@ -393,7 +453,7 @@ mod tests {
         drop(look);
         let later = now + Duration::from_secs(120);
         let look = telemetry.look(later, [&question]);
-        let silent = look.signals_of_hosts(&question, ["node1"]);
+        let silent = look.signals_of_hosts(&question, ["node1"], |_| false);
         assert_eq!((silent[0].value, silent[0].contributing), (None, 0));
     }
 

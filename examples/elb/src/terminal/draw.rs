@@ -290,9 +290,10 @@ mod tests {
         ServiceView {
             name: name.to_owned(),
             mode: "act".to_owned(),
-            wanted: 6,
-            running: 5,
-            seen: 5,
+            wanted: Some(6),
+            running: Some(5),
+            seen: Some(5),
+            recommended: Some(5),
             bounds: (1, 10),
             signals: vec![bytes, cpu],
             past: (0..52).map(point).collect(),
@@ -417,7 +418,8 @@ mod tests {
         absurd.elapsed = f64::NAN;
         absurd.speed = f64::INFINITY;
         let service = &mut absurd.services[0];
-        (service.wanted, service.running, service.bounds) = (u32::MAX, 0, (7, 3));
+        (service.wanted, service.running) = (Some(u32::MAX), Some(0));
+        service.bounds = (7, 3);
         for (signal, value) in service.signals.iter_mut().zip([f64::INFINITY, -1e300]) {
             (signal.value, signal.upper, signal.lower) = (Some(value), f64::NAN, f64::INFINITY);
         }

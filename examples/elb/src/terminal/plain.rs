@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::telemetry::Intake;
 use crate::view::{DecisionView, ServiceView, Snapshot};
-use crate::words::{count, duration, limits, log_time, quantity};
+use crate::words::{count, duration, limits, log_time, number, quantity};
 use untrusted::printable;
 
 /// Writes a heading once, every decision that changes something, and how things stand every
@@ -138,7 +138,10 @@ fn decided(decision: &DecisionView, snapshot: &Snapshot) -> String {
 fn standing(service: &ServiceView) -> String {
     let mut words = format!(
         "{} wanted={} running={} seen={}",
-        service.name, service.wanted, service.running, service.seen
+        service.name,
+        number(service.wanted),
+        number(service.running),
+        number(service.seen)
     );
     for signal in &service.signals {
         let value = quantity(signal.value, &signal.unit);
@@ -193,9 +196,10 @@ mod tests {
             services: vec![ServiceView {
                 name: "apache".to_owned(),
                 mode: "act".to_owned(),
-                wanted: 2,
-                running: 1,
-                seen: 1,
+                wanted: Some(2),
+                running: Some(1),
+                seen: Some(1),
+                recommended: Some(1),
                 bounds: (1, 10),
                 signals: vec![signal],
                 ..ServiceView::default()

@@ -10,7 +10,7 @@ use ratatui::widgets::{Axis, Block, BorderType, Chart, Dataset, GraphType, Parag
 use super::draw::odd;
 use crate::chart::series::{LARGEST_LOAD, Past};
 use crate::view::{Point, ServiceView, SignalView};
-use crate::words::{Scale, duration, limits, quantity, shortened};
+use crate::words::{Scale, duration, limits, number, quantity, shortened};
 
 /// How much of a service there is room for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -84,13 +84,13 @@ pub(super) fn draw(frame: &mut Frame<'_>, service: &ServiceView, detail: Detail,
 fn line(service: &ServiceView) -> Line<'static> {
     let mut line = Line::from(vec![
         Span::raw(format!(" {:<16} ", shortened(&service.name, 16))).bold(),
-        Span::raw(format!("{:>3} wanted ", service.wanted)),
+        Span::raw(format!("{:>3} wanted ", number(service.wanted))),
         Span::styled(
-            format!("{:>3} running ", service.running),
+            format!("{:>3} running ", number(service.running)),
             odd(service.running != service.wanted),
         ),
         Span::styled(
-            format!("{:>3} seen", service.seen),
+            format!("{:>3} seen", number(service.seen)),
             odd(service.seen != service.running),
         ),
     ]);
@@ -105,28 +105,28 @@ fn replicas(service: &ServiceView) -> Line<'static> {
     let (least, most) = service.bounds;
     let mut line = Line::from(vec![
         " replicas  ".dim(),
-        format!("{}", service.wanted).bold(),
+        number(service.wanted).bold(),
         " wanted  ".dim(),
         Span::styled(
-            format!("{}", service.running),
+            number(service.running),
             odd(service.running != service.wanted),
         ),
         " running  ".dim(),
-        Span::styled(
-            format!("{}", service.seen),
-            odd(service.seen != service.running),
-        ),
+        Span::styled(number(service.seen), odd(service.seen != service.running)),
         " seen  ".dim(),
         format!("within {least}–{most}  ").dim(),
     ]);
-    let places = most.max(service.wanted).max(service.running);
+    let (Some(wanted), Some(running)) = (service.wanted, service.running) else {
+        return line;
+    };
+    let places = most.max(wanted).max(running);
     if places <= 24 {
-        let on = service.running.min(service.wanted);
+        let on = running.min(wanted);
         let square = |sign: &str, number: u32| sign.repeat(number as usize);
         line.push_span(square("■", on).fg(Color::Cyan));
-        line.push_span(square("□", service.wanted - on).fg(Color::Cyan));
-        line.push_span(square("▪", service.running - on).fg(Color::Yellow));
-        let taken = service.wanted.max(service.running);
+        line.push_span(square("□", wanted - on).fg(Color::Cyan));
+        line.push_span(square("▪", running - on).fg(Color::Yellow));
+        let taken = wanted.max(running);
         line.push_span(square("·", places - taken).dim());
     }
     line
@@ -151,7 +151,10 @@ fn signal_row(signal: &SignalView, width: u16) -> Line<'static> {
     line.push_span(" ");
     line.spans.extend(bar(signal, bar_width));
     line.push_span(format!(" {limits:<LIMITS$} ").dim());
-    let report = format!("{}/{} report", signal.contributing, signal.matched);
+    let report = match signal.unknown {
+        true => "unknown".to_owned(),
+        false => format!("{}/{} report", signal.contributing, signal.matched),
+    };
     line.push_span(Span::styled(
         report,
         odd(signal.contributing != signal.matched),

@@ -74,9 +74,10 @@ fn snapshot(name: &str) -> Snapshot {
         services: vec![ServiceView {
             name: name.to_owned(),
             mode: "act".to_owned(),
-            wanted: 3,
-            running: 2,
-            seen: 2,
+            wanted: Some(3),
+            running: Some(2),
+            seen: Some(2),
+            recommended: Some(2),
             bounds: (1, 10),
             signals: vec![SignalView {
                 metric: "vir_bytes_in".to_owned(),

@@ -4,6 +4,6 @@ mod quantity;
 mod time;
 mod untrusted;
 
-pub use quantity::{Scale, count, counted, limits, quantity};
-pub use time::{clock, date, duration, log_time};
+pub use quantity::{Scale, count, counted, limits, number, quantity};
+pub use time::{clock, date, duration, log_time, span};
 pub use untrusted::shortened;

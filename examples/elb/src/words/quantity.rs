@@ -43,16 +43,23 @@ impl Scale {
         self.divisor
     }
 
-    /// The number alone, with about three significant digits.
+    /// The number alone, with two or three significant digits and thousands separators.
     pub fn number(&self, value: f64) -> String {
         let scaled = value / self.divisor;
         if scaled.abs() >= 1e7 {
             return format!("{scaled:.2e}");
         }
+        if scaled.abs() >= 999.5 {
+            let sign = if scaled < 0.0 { "-" } else { "" };
+            return format!("{sign}{}", count(scaled.abs().round() as u64));
+        }
         let decimals = match scaled.abs() {
             x if x >= 99.95 => 0,
             x if x >= 9.995 => 1,
-            _ => 2,
+            x if x >= 0.0995 => 2,
+            x if x >= 0.00995 => 3,
+            x if x >= 0.000_995 => 4,
+            _ => 6,
         };
         let text = format!("{scaled:.decimals$}");
         let short = match text.contains('.') {
@@ -81,6 +88,11 @@ pub fn quantity(value: Option<f64>, unit: &str) -> String {
         Some(value) => Scale::fitting(unit, value).write(value),
         None => "no data".to_owned(),
     }
+}
+
+/// A whole number, or the word for an unknown one; unknown is never written as zero.
+pub fn number(value: Option<u32>) -> String {
+    value.map_or_else(|| "unknown".to_owned(), |value| count(value.into()))
 }
 
 /// The range between two thresholds, `50–100 kB/s`, or what there is instead of one:
@@ -129,10 +141,12 @@ mod tests {
             (0.756, "%", "0.76 %"),
             (250.0, "%", "250 %"),
             (99.97, "%", "100 %"),
-            (12_345.0, "%", "12345 %"),
+            (12_345.0, "%", "12,345 %"),
             (1.234e40, "%", "1.23e40 %"),
             (1.5, "cores", "1.5 cores"),
-            (-0.001, "%", "0 %"),
+            (-0.001, "%", "-0.001 %"),
+            (-1e-9, "%", "0 %"),
+            (0.00412, "cores", "0.0041 cores"),
             (0.0, "B/s", "0 B/s"),
             (20.0, "", "20"),
         ] {

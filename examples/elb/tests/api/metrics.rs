@@ -119,6 +119,54 @@ async fn what_it_saw_decided_did_and_refused() {
     }
 }
 
+#[tokio::test]
+async fn c10_recommended_replicas_are_those_of_the_last_decision_in_every_mode() {
+    let world = World::new().await;
+    let series = |name: &str| format!("elb_replicas_{name}{{service=\"apache\"}}");
+    let mut is_advice = false;
+    for mode in ["advise", "act"] {
+        let (path, body) = (
+            "/api/v1/services/apache/mode",
+            format!("{{\"mode\": \"{mode}\"}}"),
+        );
+        let headers = [("X-Elb", "1"), ("Content-Type", "application/json")];
+        assert_eq!(world.ask("PUT", path, &headers, &body).await.status, 200);
+        for _ in 0..30 {
+            world.pass(Duration::from_secs(4)).await;
+            let told = Exposition::read(&world.get("/metrics").await.body);
+            let one = world.json("/api/v1/services/apache").await;
+            let recommended = told.value(&series("recommended"));
+            assert_eq!(Some(recommended), one["last"]["result"].as_f64());
+            assert_eq!(Some(recommended), one["recommended"].as_f64());
+            let wanted = told.value(&series("wanted"));
+            assert!(mode == "advise" || recommended == wanted);
+            is_advice |= recommended != wanted;
+        }
+    }
+    assert!(is_advice, "advice differs from what there is at some time");
+}
+
+#[tokio::test]
+async fn c10_orchestrator_is_down_after_one_request_timeout() {
+    let world = World::new().await;
+    world.pass(Duration::from_secs(2)).await;
+    {
+        let mut config = world.handle.config().lock();
+        config.docker.timeout = Duration::from_millis(100);
+        config.control.interval = Duration::from_millis(100);
+    }
+    let _held = world.hold().await;
+    let end = std::time::Instant::now() + Duration::from_secs(30);
+    loop {
+        let told = Exposition::read(&world.get("/metrics").await.body);
+        if told.value("elb_orchestrator_up{}") == 0.0 {
+            break;
+        }
+        assert!(std::time::Instant::now() < end, "it stays up");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 /// T17 at this door: whatever invents agents, a scrape stays bounded.
 #[tokio::test]
 async fn a_flood_of_agents_is_told_in_bounds() {

@@ -42,7 +42,7 @@ async fn t12_when_all_are_silent_the_size_stays() {
         let decided = world.run(600).await;
         assert_eq!(changes(&decided), [], "{after}");
         assert!(
-            all_say(&decided, "silence is not idleness"),
+            all_say(&decided, "no data from any container"),
             "{:?}",
             decided[0]
         );

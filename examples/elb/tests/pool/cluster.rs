@@ -100,11 +100,10 @@ async fn never_fewer_machines_than_the_services_need() {
     assert_eq!(standing.floor.service.as_deref(), Some("shop"));
     assert_eq!(standing.serving, 3, "{:?}", world.events());
     let decision = standing.last.unwrap().to_string();
-    let reason =
-        "the least that services should have needs 3 machines: with fewer, shop has no room";
+    let reason = "the services need at least 3 machines: with fewer, shop has no room";
     assert!(decision.contains(reason), "{decision}");
     let board = world.balancer.board().lock();
-    assert_eq!(board.standing("shop").unwrap().running, 4);
+    assert_eq!(board.standing("shop").unwrap().running, Some(4));
 }
 
 #[tokio::test]
@@ -124,7 +123,7 @@ async fn no_machine_goes_whose_tasks_have_no_room_elsewhere() {
     let standing = world.standing();
     assert_eq!(standing.serving, 5, "{:?}", world.events());
     let decision = standing.last.unwrap().to_string();
-    let reason = "has to stay: the others have no room for what shop has on it";
+    let reason = "has to stay: the other machines have no room for the tasks of shop on it";
     assert!(decision.contains(reason), "{decision}");
 }
 

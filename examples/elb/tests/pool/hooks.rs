@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use elb::keeper::MachineState;
+use elb::policy::{Kind, Reason};
 use elb::pool::hook::{Action, Call, HookSettings};
 use elb::pool::provider::Background;
 use elb::simulator::{Event, Load, Scenario};
@@ -81,6 +82,33 @@ async fn a_hook_that_hangs_keeps_nobody_waiting() {
     // What was ordered is not ordered again and again.
     let pids = std::fs::read_to_string(&asked).unwrap();
     assert!(pids.lines().count() <= 4, "{pids}");
+}
+
+/// An order of the pool is never reported as a change by somebody else.
+#[tokio::test]
+async fn joining_machine_and_ended_order_are_counted_once() {
+    for fate in [Fate::Kept, Fate::Promised, Fate::Refused] {
+        let is_kept = matches!(fate, Fate::Kept);
+        let mut world = World::new(&needy(), |pool| {
+            if !is_kept {
+                pool.machines.join = Duration::from_secs(60);
+            }
+        });
+        let each = fate.clone();
+        let (hook, orders) = Scripted::new(&world, move |_| each.clone());
+        world.provide(hook);
+        world.until(400, |_| false).await;
+        assert!(!orders.lock().is_empty());
+        let board = world.balancer.board().lock();
+        for entry in board.history().about(Kind::Pool, &world.pool.name) {
+            let mut reasons = entry.decision.steps.iter().map(|step| &step.reason);
+            assert!(
+                !reasons.any(|reason| matches!(reason, Reason::ChangedByOthers { .. })),
+                "{fate:?}: {}",
+                entry.words
+            );
+        }
+    }
 }
 
 #[tokio::test]
@@ -221,7 +249,7 @@ async fn a_hook_that_refuses_costs_nothing_and_is_left_alone_for_a_while() {
     assert_eq!((standing.serving, standing.orders.len()), (2, 0));
     let decision = standing.last.unwrap();
     assert!(
-        decision.to_string().contains("is asked again in"),
+        decision.to_string().contains("is called again in"),
         "{decision}"
     );
     // The services have what there is room for, and say why no more.
@@ -229,7 +257,7 @@ async fn a_hook_that_refuses_costs_nothing_and_is_left_alone_for_a_while() {
     let shop = board.standing("shop").unwrap();
     assert_eq!(
         shop.running,
-        12,
+        Some(12),
         "{:?}",
         shop.last.as_ref().map(ToString::to_string)
     );
@@ -257,7 +285,9 @@ async fn a_machine_that_never_leaves_stays_drained_and_none_goes_after_it() {
     assert_eq!((given.len(), given[0].tasks), (1, 0));
     let decision = standing.last.unwrap();
     assert!(
-        decision.to_string().contains("one leaves at a time"),
+        decision
+            .to_string()
+            .contains("machines leave one at a time"),
         "{decision}"
     );
 }

@@ -18,7 +18,7 @@ use crate::preset;
 
 const SWARM: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
-    "/../../testdata/captures/hsflowd-swarm.pcap"
+    "/../../testdata/captures/hsflowd-marktraffic.pcap"
 );
 
 /// The recorded swarm at its end.

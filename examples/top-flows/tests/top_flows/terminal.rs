@@ -232,7 +232,7 @@ fn the_terminal_is_given_back_whichever_way_it_ends() {
         let Some(mut screen) = Screen::run(&[SWARM], 80, 24, Line::Fast) else {
             return;
         };
-        screen.wait_for_words("top-flows hsflowd-swarm.pcap");
+        screen.wait_for_words("top-flows hsflowd-marktraffic.pcap");
         assert!(screen.is_taken_over() && !screen.has_cursor(), "{end}");
         match end {
             "SIGTERM" => screen.terminate(),

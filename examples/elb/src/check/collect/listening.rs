@@ -176,7 +176,10 @@ impl Listening {
             let question = wish.and_then(|wish| Question::new(&wish.settings.rule.metrics()).ok());
             if let Some(question) = question {
                 let look = self.telemetry.look(now, [&question]);
-                signals.insert(service.name.clone(), look.signals(&question, service));
+                signals.insert(
+                    service.name.clone(),
+                    look.signals(&question, service, Duration::ZERO),
+                );
             }
         }
         signals

@@ -15,7 +15,10 @@ fn growing_takes_the_smallest_recommendation_of_its_window() {
     assert_eq!(policy.step(at(0), &loaded(4, 0.5)).result, 4);
     let decision = policy.step(at(10), &loaded(4, 1.0));
     assert_eq!((decision.wish, decision.result), (Some(8), 4));
-    assert_eq!(decision.reasons()[0], "4 was recommended in the last 30 s");
+    assert_eq!(
+        decision.reasons()[0],
+        "the last 30 s include a recommendation of 4"
+    );
     assert_eq!(policy.step(at(30), &loaded(4, 1.0)).result, 4);
     assert_eq!(policy.step(at(31), &loaded(4, 0.75)).result, 6);
     assert_eq!(policy.step(at(45), &loaded(4, 1.0)).result, 6);
@@ -28,7 +31,10 @@ fn shrinking_watches_first_and_then_takes_the_largest_of_its_window() {
     let mut policy = Policy::new(settings);
     let decision = policy.step(at(0), &loaded(10, 0.1));
     assert_eq!((decision.wish, decision.result), (Some(2), 10));
-    assert_eq!(decision.reasons()[0], "has not been watched for 300 s yet");
+    assert_eq!(
+        decision.reasons()[0],
+        "observed for less than 5 min: not shrinking yet"
+    );
     assert_eq!(decision.next_change, Some(at(300)));
     for second in (10..290).step_by(10) {
         assert_eq!(policy.step(at(second), &loaded(10, 0.1)).result, 10);
@@ -36,7 +42,10 @@ fn shrinking_watches_first_and_then_takes_the_largest_of_its_window() {
     assert_eq!(policy.step(at(290), &loaded(10, 0.3)).result, 10);
     let decision = policy.step(at(300), &loaded(10, 0.1));
     assert_eq!(decision.result, 6);
-    assert_eq!(decision.reasons()[0], "6 was recommended in the last 300 s");
+    assert_eq!(
+        decision.reasons()[0],
+        "the last 5 min include a recommendation of 6"
+    );
     for second in (310..=590).step_by(10) {
         assert_eq!(policy.step(at(second), &loaded(10, 0.1)).result, 6);
     }
@@ -148,7 +157,10 @@ fn the_cooldown_counts_from_the_last_change() {
 
     let decision = policy.step(at(15), &loaded(4, 1.0));
     assert_eq!(decision.result, 4);
-    assert_eq!(decision.reasons()[0], "changed only a moment ago: 5 s more");
+    assert_eq!(
+        decision.reasons()[0],
+        "cooldown after the last change: 5 s left"
+    );
     assert_eq!(decision.next_change, Some(at(20)));
     assert_eq!(policy.step(at(20), &loaded(4, 1.0)).result, 8);
     assert_eq!(policy.step(at(59), &loaded(4, 0.2)).result, 4);
@@ -258,7 +270,10 @@ fn the_rate_limit_counts_what_the_period_has_seen() {
     policy.changed(at(30), 6, 7);
     let decision = policy.step(at(58), &loaded(7, 1.0));
     assert_eq!(decision.result, 7);
-    assert_eq!(decision.reasons()[0], "no further than 7 within 60 s");
+    assert_eq!(
+        decision.reasons()[0],
+        "the rate limit of the last 60 s allows 7 replicas"
+    );
     assert_eq!(decision.next_change, Some(at(60)));
     // What was added is not to be taken away any faster for it.
     assert_eq!(policy.step(at(59), &loaded(7, 0.0)).result, 4);
@@ -300,7 +315,10 @@ fn the_budget_is_a_ceiling_below_which_only_the_minimum_goes() {
     observation.ceiling = Some(5);
     let decision = once(settings(cpu()), &observation);
     assert_eq!((decision.wish, decision.result), (Some(8), 5));
-    assert_eq!(decision.reasons()[0], "the cluster's budget leaves it 5");
+    assert_eq!(
+        decision.reasons()[0],
+        "the budget of the cluster allows 5 replicas"
+    );
     observation.ceiling = Some(2);
     assert_eq!(once(settings(cpu()), &observation).result, 2);
     let mut settings = settings(cpu());
@@ -309,7 +327,7 @@ fn the_budget_is_a_ceiling_below_which_only_the_minimum_goes() {
     assert_eq!(decision.result, 3);
     assert_eq!(
         decision.reasons()[0],
-        "the service is kept between 3 and 20"
+        "does not shrink further because the minimum is 3; 2 replicas would be enough"
     );
 }
 
@@ -320,7 +338,7 @@ fn the_minimum_holds_when_nothing_is_known_and_nothing_is_taken_away() {
     assert_eq!(decision.result, 30);
     assert_eq!(
         decision.reasons()[0],
-        "more than 20, but nothing is taken away while nothing is known"
+        "above the maximum of 20: not shrinking while no load is known"
     );
     assert_eq!(once(settings(cpu()), &loaded(30, 0.5)).result, 20);
     assert_eq!(once(settings(cpu()), &silent(0)).result, 1);
@@ -352,8 +370,8 @@ fn schedules_make_other_bounds() {
     assert_eq!(
         decision.reasons()[..2],
         [
-            "the service is kept between 6 and 20",
-            "the bounds are those of mon,tue,wed,thu,fri,sat,sun 00:00–00:00 UTC"
+            "grows to the minimum of 6",
+            "the schedule mon,tue,wed,thu,fri,sat,sun 00:00–00:00 UTC sets the bounds"
         ]
     );
     // The last that applies.
@@ -374,7 +392,7 @@ fn a_direction_can_be_off() {
     assert_eq!(decision.result, 8);
     assert_eq!(
         decision.reasons()[0],
-        "no change in this direction is wanted"
+        "changes in this direction are switched off"
     );
     assert_eq!(once(settings, &loaded(4, 1.0)).result, 8);
 }
@@ -393,15 +411,30 @@ fn saturated_hosts_are_no_place_to_grow() {
     assert_eq!(decision.result, 4);
     assert_eq!(
         decision.reasons()[0],
-        "no host has room, node1 has no more CPU: more replicas would not help"
+        "every host that runs it is full and no other has capacity (node1: CPU use 99 %, limit 95 %): \
+         more replicas would not help"
     );
     observation.elsewhere = 2;
     let decision = once(settings(cpu()), &observation);
     assert_eq!(decision.result, 8);
     assert!(
-        decision.to_string().contains("2 others have room"),
+        decision.to_string().contains("2 other hosts have capacity"),
         "{decision}"
     );
+    // One of them is not known to be full.
+    let mut unknown = observation.clone();
+    unknown.elsewhere = 0;
+    unknown.hosts.push(HostLoad {
+        name: "node3".to_owned(),
+        ..HostLoad::default()
+    });
+    assert_eq!(once(settings(cpu()), &unknown).result, 8);
+    // The limit itself is full.
+    let limit = HostLoad {
+        cpu: Some(95.0),
+        ..HostLoad::default()
+    };
+    assert!(limit.saturated(&settings(cpu()).saturation).is_some());
     // One of them still has room.
     observation.elsewhere = 0;
     observation.hosts.push(host("node3", 40.0, 0.0));

@@ -77,8 +77,8 @@ pub struct Plan {
 pub struct Machines {
     settings: MachineSettings,
     orders: u64,
-    /// Machines that have been seen, and since when.
-    known: BTreeMap<String, Timestamp>,
+    /// Machines that have been seen, and when they joined; `None` if that was before this began.
+    known: BTreeMap<String, Option<Timestamp>>,
     coming: Vec<Coming>,
     leaving: BTreeMap<String, Leaving>,
     /// Poor performers whose replacements have come.
@@ -89,6 +89,8 @@ pub struct Machines {
     adding: Patience,
     removing: Patience,
     is_begun: bool,
+    /// Orders that counted and have ended without a machine since this was last asked.
+    withdrawn: u32,
 }
 
 /// One that was ordered.
@@ -140,12 +142,26 @@ impl Machines {
             adding: Patience::default(),
             removing: Patience::default(),
             is_begun: false,
+            withdrawn: 0,
         }
     }
 
     /// Goes on under other settings.
     pub const fn set(&mut self, settings: MachineSettings) {
         self.settings = settings;
+    }
+
+    /// Updates which machines have joined, and which orders are overdue: before machines are
+    /// counted, or one that has joined would count beside its order.
+    pub fn arrive(&mut self, now: Timestamp, machines: &[Machine]) -> Vec<MachineNote> {
+        let mut plan = Plan::default();
+        self.arrivals(now, machines, &mut plan);
+        plan.notes
+    }
+
+    /// How many orders that counted have ended without a machine since the last call.
+    pub fn take_withdrawn(&mut self) -> u32 {
+        std::mem::take(&mut self.withdrawn)
     }
 
     /// Takes note of who has come and who is gone; nothing is to be done.
@@ -232,6 +248,8 @@ impl Machines {
             if coming.instead_of.is_some() {
                 // Nothing was replaced.
                 self.replacements.retain(|at| *at != coming.since);
+            } else {
+                self.withdrawn += 1;
             }
             self.adding.fail(now);
         }
@@ -261,9 +279,15 @@ impl Machines {
         &self.leaving
     }
 
-    /// Since when a machine is known.
-    pub fn known_since(&self, machine: &str) -> Option<Timestamp> {
-        self.known.get(machine).copied()
+    /// How long ago a machine joined: zero if it has just done so, and as long as can be if it was
+    /// there before this began.
+    pub fn age(&self, now: Timestamp, machine: &str) -> Duration {
+        match self.known.get(machine) {
+            None if self.is_begun => Duration::ZERO,
+            None => Duration::MAX,
+            Some(None) => Duration::MAX,
+            Some(Some(joined)) => now - *joined,
+        }
     }
 
     /// Replacements that may still be ordered at this moment.
@@ -282,7 +306,8 @@ impl Machines {
             if self.known.contains_key(&machine.name) {
                 continue;
             }
-            self.known.insert(machine.name.clone(), now);
+            let joined = self.is_begun.then_some(now);
+            self.known.insert(machine.name.clone(), joined);
             // Those that are there at the beginning were ordered by nobody.
             if !self.is_begun {
                 continue;
@@ -309,6 +334,7 @@ impl Machines {
             self.adding.fail(now);
         }
         for coming in late {
+            self.withdrawn += u32::from(coming.instead_of.is_none());
             let order = coming.order;
             plan.notes.push(MachineNote::NeverCame { order });
         }

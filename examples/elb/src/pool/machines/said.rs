@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::words::span;
+
 /// What is to be done next.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "step")]
@@ -174,10 +176,11 @@ impl fmt::Display for StaysBecause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Manager => f.write_str("it is a manager"),
-            Self::SharedName => f.write_str("another one has its name"),
-            Self::NoRoom { service } => {
-                write!(f, "the others have no room for what {service} has on it")
-            }
+            Self::SharedName => f.write_str("another machine has the same name"),
+            Self::NoRoom { service } => write!(
+                f,
+                "the other machines have no room for the tasks of {service} on it"
+            ),
         }
     }
 }
@@ -185,17 +188,32 @@ impl fmt::Display for StaysBecause {
 impl fmt::Display for HeldBecause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::OneAtATime { machine } => {
-                write!(f, "one leaves at a time, and {machine} is on its way")
-            }
+            Self::OneAtATime { machine } => write!(
+                f,
+                "machines leave one at a time, and {machine} is leaving now"
+            ),
             Self::Arriving { machines } => {
-                write!(f, "{machines} are still to come, and before that none goes")
+                let (machines, verb) = match machines {
+                    1 => ("1 machine".to_owned(), "has"),
+                    _ => (format!("{machines} machines"), "have"),
+                };
+                write!(
+                    f,
+                    "{machines} that {verb} been ordered {verb} not joined yet: none leaves before"
+                )
             }
             Self::NoneCanGo { machine, why } => write!(f, "{machine} has to stay: {why}"),
-            Self::HookFails { failures, left } => write!(
-                f,
-                "the hook has failed {failures} times in a row and is asked again in {left:.0} s"
-            ),
+            Self::HookFails { failures, left } => {
+                let failed = match failures {
+                    1 => "has failed".to_owned(),
+                    _ => format!("has failed {failures} times in a row"),
+                };
+                write!(
+                    f,
+                    "the hook {failed} and is called again in {}",
+                    span(*left)
+                )
+            }
         }
     }
 }
@@ -211,9 +229,13 @@ impl fmt::Display for MachineNote {
                 )
             }
             Self::NotDrained { machine, tasks } => {
+                let tasks = match tasks {
+                    1 => "1 task does".to_owned(),
+                    _ => format!("{tasks} tasks do"),
+                };
                 write!(
                     f,
-                    "{tasks} tasks do not leave machine {machine}: it takes tasks again"
+                    "{tasks} not leave machine {machine}: it takes tasks again"
                 )
             }
             Self::TakenBack { machine } => write!(

@@ -199,7 +199,7 @@ fn promises_that_are_not_kept_are_told() {
     );
     // It is ordered anew after a while, with another key.
     assert_eq!(world.machines.coming().len(), 0);
-    let held = "the hook has failed 1 times in a row and is asked again in 30 s";
+    let held = "the hook has failed and is called again in 30 s";
     assert_eq!(world.held.as_deref(), Some(held));
     let orders: Vec<_> = (0..3).flat_map(|_| world.step(4, 0, &[])).collect();
     assert_eq!(orders, [add("run1-2-add")]);
@@ -237,7 +237,7 @@ fn tasks_that_do_not_leave_end_the_attempt() {
     assert!(told.contains(&back), "{told:?}");
     assert_eq!(
         world.notes,
-        ["1 tasks do not leave machine w1: it takes tasks again"]
+        ["1 task does not leave machine w1: it takes tasks again"]
     );
 }
 
@@ -344,7 +344,7 @@ fn what_cannot_go_stays_and_it_is_said_why() {
         });
     }
     assert_eq!(world.step(2, 0, &[]), []);
-    let held = "w1 has to stay: the others have no room for what db has on it";
+    let held = "w1 has to stay: the other machines have no room for the tasks of db on it";
     assert_eq!(world.held.as_deref(), Some(held));
     // The poorest goes first, even if it has more to do.
     let mut world = World::new(4);
@@ -356,7 +356,7 @@ fn what_cannot_go_stays_and_it_is_said_why() {
     world.step(2, 0, &[]);
     assert_eq!(
         world.held.as_deref(),
-        Some("one leaves at a time, and w4 is on its way")
+        Some("machines leave one at a time, and w4 is leaving now")
     );
 }
 

@@ -59,9 +59,13 @@ pub(super) fn decisions(handle: &Handle, encoder: &mut DescriptorEncoder<'_>) ->
 }
 
 pub(super) fn rounds(handle: &Handle, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    let config = handle.config().lock();
+    let (interval, timeout) = (config.control.interval, config.docker.timeout);
+    drop(config);
     let board = handle.board().lock();
+    let is_up = board.is_orchestrator_up(interval, timeout);
     let (rounds, unreachable) = (board.rounds(), board.tally().unreachable);
-    let (idle, now, present) = (board.idle(), board.now(), board.present());
+    let (idle, present) = (board.idle(), board.present());
     let (reached, troubles) = (board.reached(), board.troubles().count());
     let latency = board.latency().clone();
     let current: Vec<(TroubleReason, String)> = board.troubles().map(|it| it.0.clone()).collect();
@@ -79,12 +83,12 @@ pub(super) fn rounds(handle: &Handle, encoder: &mut DescriptorEncoder<'_>) -> fm
         "Rounds in which the orchestrator could not be read",
         unreachable,
     )?;
-    let is_reached = reached == Some(now);
     gauge(
         encoder,
         "elb_orchestrator_up",
-        "Whether the orchestrator answered in the last round",
-        f64::from(u8::from(is_reached)),
+        "1 if the orchestrator answered the last round and the present one does not wait for it \
+         longer than one request may take",
+        f64::from(u8::from(is_up)),
     )?;
     let age = reached.map(|at| (Labels::new(), (present - at).as_secs_f64()));
     gauges(

@@ -12,48 +12,48 @@ use crate::pool::peers::PeerStanding;
 
 pub(super) fn pools(board: &Board, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
     let pools = board.pools();
-    let columns: [Column<PoolStanding, f64>; 6] = [
+    let columns: [Column<PoolStanding, Option<f64>>; 6] = [
         (
             "elb_pool_machines_wanted",
-            "Machines that there should be",
-            |pool| pool.wanted().into(),
+            "Machines that there should be; absent if unknown",
+            |pool| pool.known.then(|| pool.wanted().into()),
         ),
         (
             "elb_pool_machines_min",
             "The least that is allowed",
-            |pool| pool.min.into(),
+            |pool| Some(pool.min.into()),
         ),
         (
             "elb_pool_machines_max",
             "The most that is allowed",
-            |pool| pool.max.into(),
+            |pool| Some(pool.max.into()),
         ),
         (
             "elb_pool_machines_needed",
-            "What the services need at least",
-            |pool| pool.floor.machines.into(),
+            "What the services need at least; absent if unknown",
+            |pool| pool.known.then(|| pool.floor.machines.into()),
         ),
         (
             "elb_pool_orders",
             "Orders to the hook that are under way",
-            |pool| pool.orders.len() as f64,
+            |pool| Some(pool.orders.len() as f64),
         ),
         (
             "elb_pool_replacements_left",
             "Poor performers that may still be replaced in this period",
-            |pool| pool.replacements_left.into(),
+            |pool| Some(pool.replacements_left.into()),
         ),
     ];
     for (name, help, value) in columns {
         let each = pools.iter();
-        let each = each.map(|pool| (vec![label("pool", &pool.name)], value(pool)));
+        let each = each.filter_map(|pool| Some((vec![label("pool", &pool.name)], value(pool)?)));
         gauges(encoder, name, help, each)?;
     }
     gauges(
         encoder,
         "elb_pool_machines",
         "Machines by what they do for the cluster",
-        pools.iter().flat_map(by_state),
+        pools.iter().filter(|pool| pool.known).flat_map(by_state),
     )?;
     gauges(
         encoder,

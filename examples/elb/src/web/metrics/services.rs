@@ -11,31 +11,40 @@ pub(super) fn services(
     services: &[ServiceView],
     encoder: &mut DescriptorEncoder<'_>,
 ) -> fmt::Result {
-    let columns: [Column<ServiceView, u32>; 5] = [
+    let columns: [Column<ServiceView, Option<u32>>; 6] = [
         (
             "elb_replicas_wanted",
-            "Replicas that the orchestrator is to keep",
+            "Replicas that the orchestrator is to keep; absent if unknown",
             |service| service.wanted,
         ),
-        ("elb_tasks_running", "Tasks that run", |service| {
-            service.running
-        }),
+        (
+            "elb_replicas_recommended",
+            "Replicas that the last decision would set, in every mode; absent if there is none",
+            |service| service.recommended,
+        ),
+        (
+            "elb_tasks_running",
+            "Tasks that run; absent if unknown",
+            |service| service.running,
+        ),
         (
             "elb_containers_seen",
-            "Containers that telemetry knows",
+            "Containers that telemetry knows; absent if unknown",
             |service| service.seen,
         ),
         ("elb_replicas_min", "The least that is allowed", |service| {
-            service.bounds.0
+            Some(service.bounds.0)
         }),
         ("elb_replicas_max", "The most that is allowed", |service| {
-            service.bounds.1
+            Some(service.bounds.1)
         }),
     ];
     for (name, help, value) in columns {
         let of_each = services.iter();
-        let of_each =
-            of_each.map(|service| (vec![label("service", &service.name)], value(service).into()));
+        let of_each = of_each.filter_map(|service| {
+            let labels = vec![label("service", &service.name)];
+            Some((labels, value(service)?.into()))
+        });
         gauges(encoder, name, help, of_each)?;
     }
     let modes = services.iter().map(|service| {
@@ -81,13 +90,13 @@ pub(super) fn signals(
         }),
         (
             "elb_signal_contributing",
-            "Containers with a fresh value",
-            |signal| Some(signal.contributing.into()),
+            "Containers with a fresh value that counts; absent if unknown",
+            |signal| (!signal.unknown).then(|| signal.contributing.into()),
         ),
         (
             "elb_signal_matched",
-            "Containers that should have one",
-            |signal| Some(signal.matched.into()),
+            "Containers that should have one; absent if unknown",
+            |signal| (!signal.unknown).then(|| signal.matched.into()),
         ),
     ];
     for (name, help, value) in columns {

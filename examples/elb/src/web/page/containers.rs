@@ -11,7 +11,7 @@ const ROWS: usize = 100;
 
 pub(super) fn card(service: &ServiceView, containers: &[ContainerView]) -> String {
     let body = match containers {
-        [] => "<p class=\"quiet\">The orchestrator tells of none.</p>\n".to_owned(),
+        [] => "<p class=\"quiet\">No containers are known.</p>\n".to_owned(),
         containers => table(service, containers),
     };
     format!(

@@ -46,7 +46,7 @@ pub(super) fn history(
     when: &When,
 ) -> String {
     let newest = entries.iter().rev().take(MANY);
-    let items: String = newest.map(|entry| whole(service, entry, when)).collect();
+    let items: String = newest.map(|entry| whole(entry, when)).collect();
     let list = list(&items);
     let older = match entries.len().saturating_sub(MANY) {
         0 => String::new(),
@@ -120,7 +120,7 @@ fn tags(outcome: &str, is_fast: bool, why: &str) -> String {
 }
 
 /// One decision with its inputs and every step to it.
-fn whole(service: &ServiceView, entry: &Entry, when: &When) -> String {
+fn whole(entry: &Entry, when: &When) -> String {
     let decision = &entry.decision;
     let (class, change) = change(decision.replicas, decision.result);
     let why = match &entry.outcome {
@@ -134,7 +134,7 @@ fn whole(service: &ServiceView, entry: &Entry, when: &When) -> String {
     let inputs: String = decision
         .inputs
         .iter()
-        .map(|it| input(decision.kind, service, it))
+        .map(|it| input(decision.kind, it))
         .collect();
     let steps = decision.steps.iter();
     let steps: String = steps.map(|it| step(decision.kind, it)).collect();
@@ -148,10 +148,7 @@ fn whole(service: &ServiceView, entry: &Entry, when: &When) -> String {
     });
     let next = decision.next_change.map_or_else(String::new, |next| {
         let wait = (next - decision.time).as_secs_f64();
-        format!(
-            "<li>not to change again before {} more</li>\n",
-            duration(wait)
-        )
+        format!("<li>no further change for {}</li>\n", duration(wait))
     });
     let id = entry.id;
     format!(
@@ -166,11 +163,8 @@ fn whole(service: &ServiceView, entry: &Entry, when: &When) -> String {
     )
 }
 
-fn input(kind: Kind, service: &ServiceView, signal: &Signal) -> String {
-    let mut known = service.signals.iter();
-    let known = known.find(|known| known.metric == signal.metric);
-    let unit = known.map_or("", |known| known.unit.as_str());
-    let told = |value: Option<f64>| Text(&quantity(value, unit)).to_string();
+fn input(kind: Kind, signal: &Signal) -> String {
+    let told = |value: Option<f64>| Text(&quantity(value, &signal.unit)).to_string();
     let ages = match (signal.newest, signal.oldest) {
         (Some(newest), Some(oldest)) => format!(", read {newest:.1} to {oldest:.1} s before"),
         _ => String::new(),
@@ -189,8 +183,13 @@ fn input(kind: Kind, service: &ServiceView, signal: &Signal) -> String {
             fast.error * 100.0
         )
     });
+    let warming = match signal.warming {
+        0 => String::new(),
+        warming => format!(" ({warming} warming up)"),
+    };
     format!(
-        "<li><bdi>{}</bdi>: {}{spread} per {one}, of {} of {} {one}s{ages}{fast}</li>\n",
+        "<li><bdi>{}</bdi>: measured {}{spread} per {one}, on {} of {} {one}s{warming}{ages}{fast}\
+         </li>\n",
         Text(&signal.metric),
         told(signal.value),
         signal.contributing,

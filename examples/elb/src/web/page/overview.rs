@@ -137,16 +137,20 @@ fn sum(services: &[ServiceView]) -> String {
     let parts = parts.map(|(count, class, words)| {
         format!("<span class=\"{class}\"><b>{count}</b> {words}</span>")
     });
-    let (wanted, running) = services
+    let sizes: Vec<(u64, u64)> = services
         .iter()
-        .fold((0_u64, 0_u64), |(wanted, running), it| {
-            (
-                wanted + u64::from(it.wanted),
-                running + u64::from(it.running),
-            )
-        });
+        .filter_map(|it| Some((it.running?.into(), it.wanted?.into())))
+        .collect();
+    let replicas = match sizes.is_empty() {
+        true => "replicas unknown".to_owned(),
+        false => {
+            let running: u64 = sizes.iter().map(|(running, _)| running).sum();
+            let wanted: u64 = sizes.iter().map(|(_, wanted)| wanted).sum();
+            format!("<b>{running}</b> of {wanted} replicas run")
+        }
+    };
     let all = format!(
-        "<span><b>{}</b> services</span><span><b>{running}</b> of {wanted} replicas run</span>",
+        "<span><b>{}</b> services</span><span>{replicas}</span>",
         services.len()
     );
     all + &parts.collect::<String>()
@@ -176,7 +180,9 @@ fn replicas(service: &ServiceView) -> String {
     if service.mode == "off" {
         return "<span class=\"quiet\">not looked at</span>".to_owned();
     }
-    let (running, wanted) = (service.running, service.wanted);
+    let (Some(running), Some(wanted)) = (service.running, service.wanted) else {
+        return "<span class=\"quiet\">unknown</span>".to_owned();
+    };
     let (least, most) = service.bounds;
     let number = match running == wanted {
         true => format!("<b>{running}</b>"),

@@ -11,7 +11,7 @@ use crate::pool::machines::MachineStep;
 use crate::pool::peers::PeerStanding;
 use crate::view::{DecisionView, PoolView};
 use crate::web::html::{Segment, Text};
-use crate::words::quantity;
+use crate::words::{number, quantity};
 
 /// Rows that are shown.
 const ROWS: usize = 100;
@@ -69,9 +69,10 @@ fn section(
 }
 
 fn numbers(pool: &PoolStanding) -> String {
-    let number = |label: &str, number: u32, odd: bool| {
+    let number = |label: &str, value: u32, odd: bool| {
         let class = if odd { " class=\"odd\"" } else { "" };
-        format!("<div{class}><dt>{label}</dt><dd>{number}</dd></div>")
+        let value = number(pool.known.then_some(value));
+        format!("<div{class}><dt>{label}</dt><dd>{value}</dd></div>")
     };
     let wanted = pool.wanted();
     let (least, most) = (pool.min, pool.max);

@@ -6,6 +6,7 @@ use crate::chart;
 use crate::policy::Kind;
 use crate::view::{DecisionView, ServiceView};
 use crate::web::html::{Segment, Text};
+use crate::words::number;
 
 /// The card beside others, with the last decisions.
 pub(super) fn card(service: &ServiceView, decisions: &[DecisionView], when: &When) -> String {
@@ -84,9 +85,12 @@ fn body(service: &ServiceView, decisions: &[DecisionView], when: &When, list: &s
 }
 
 fn numbers(service: &ServiceView) -> String {
-    let number = |label: &str, number: u32, odd: bool| {
+    let number = |label: &str, value: Option<u32>, odd: bool| {
         let class = if odd { " class=\"odd\"" } else { "" };
-        format!("<div{class}><dt>{label}</dt><dd>{number}</dd></div>")
+        format!(
+            "<div{class}><dt>{label}</dt><dd>{}</dd></div>",
+            number(value)
+        )
     };
     let (least, most) = service.bounds;
     let wanted = number("wanted", service.wanted, false);
@@ -105,15 +109,18 @@ fn numbers(service: &ServiceView) -> String {
 /// One square for each replica that there may be: running, wanted, or possible.
 fn pips(service: &ServiceView) -> String {
     const LIMIT: u32 = 64;
-    let most = service.bounds.1.max(service.wanted).max(service.running);
+    let (Some(wanted), Some(running)) = (service.wanted, service.running) else {
+        return String::new();
+    };
+    let most = service.bounds.1.max(wanted).max(running);
     if most > LIMIT {
         return String::new();
     }
     let pip = |index: u32| {
         let class = match index {
-            index if index < service.running && index < service.wanted => "on",
-            index if index < service.running => "leaving",
-            index if index < service.wanted => "coming",
+            index if index < running && index < wanted => "on",
+            index if index < running => "leaving",
+            index if index < wanted => "coming",
             _ => "free",
         };
         format!("<i class=\"{class}\"></i>")

@@ -22,7 +22,14 @@ pub(super) fn row(signal: &SignalView) -> String {
         "<div class=\"signal {class}\"><span class=\"metric\"><bdi>{metric}</bdi></span>\
          <span class=\"value\">{value}</span>{bar}\
          <span class=\"state\">{words} <span class=\"quiet\">{limits}</span></span>\
-         <span class=\"{reporting}\">{contributing} of {matched} report{spread}</span></div>\n",
+         <span class=\"{reporting}\">{reports}{spread}</span></div>\n",
+        reports = match (signal.unknown, signal.warming) {
+            (true, _) => "containers unknown".to_owned(),
+            (false, 0) => format!("{contributing} of {matched} report"),
+            (false, warming) => {
+                format!("{contributing} of {matched} report, {warming} warming up")
+            }
+        },
         spread = spread(signal)
     )
 }

@@ -1,0 +1,69 @@
+use serde::Serialize;
+
+use super::decision::Kind;
+use crate::words::quantity;
+
+/// What the mean of a metric was made from.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Parts {
+    /// Unit of the mean, of its limits and of `measured`; empty if there is none.
+    pub unit: String,
+    /// The mean of those that were measured.
+    pub measured: f64,
+    /// Containers that were measured.
+    pub containers: u32,
+    /// Containers that there are, with those that do not run yet.
+    pub of: u32,
+    /// Containers that run and have no fresh value.
+    pub missing: u32,
+    /// Containers that are younger than the warm-up.
+    pub warming: u32,
+    /// Replicas that do not run yet.
+    pub starting: u32,
+    /// The value that those which were not measured count as: zero when growing, the target or
+    /// the upper threshold when shrinking.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub others: Option<f64>,
+    /// The number of replicas when the load was measured, where that was smaller: the load counts
+    /// for no more containers than these.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shared_by: Option<u32>,
+    /// The number of packet samples, where these and not counters gave the mean.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub samples: Option<u64>,
+}
+
+impl Parts {
+    /// In words, as they follow the mean; `None` if the mean is what was measured.
+    pub(super) fn words(&self, kind: Kind) -> Option<String> {
+        if self.samples.is_some() {
+            return Some("by packet samples".to_owned());
+        }
+        if self.containers == self.of && self.shared_by.is_none() {
+            return None;
+        }
+        let value = |value: f64| quantity(Some(value), &self.unit);
+        let mut words = format!(
+            "measured: {} on {} of {} {}s",
+            value(self.measured),
+            self.containers,
+            self.of,
+            kind.member(),
+        );
+        if let Some(then) = self.shared_by {
+            words += &format!(", a load that {} shared at that time", kind.counted(then));
+        }
+        let others = self.of.saturating_sub(self.containers);
+        let which = match others {
+            1 => "the other one".to_owned(),
+            _ => format!("the other {others}"),
+        };
+        match self.others {
+            Some(_) if others == 0 => {}
+            Some(0.0) => words += &format!(", {which} counted as idle"),
+            Some(level) => words += &format!(", {which} counted as {}", value(level)),
+            None => {}
+        }
+        Some(words)
+    }
+}
