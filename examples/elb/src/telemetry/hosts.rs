@@ -177,7 +177,12 @@ mod tests {
     fn nominal_speed_never_saturates_host() {
         let cut = 20_000_000_000 & 0xffff_ffff;
         let cases = [
-            ("its own speed", 1_000_000_000, 122_500_000, Some("network")),
+            (
+                "its own speed",
+                1_000_000_000,
+                122_500_000,
+                Some("use of the busiest interface"),
+            ),
             ("tap, 50 Mbit/s", 10_000_000, 6_250_000, None),
             ("tap, 9.8 Mbit/s", 10_000_000, 1_225_000, None),
             ("20 Gbit/s cut to 32 bits", cut, 345_000_000, None),

@@ -17,6 +17,12 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const PROGRAM: &str = env!("CARGO_BIN_EXE_top-flows");
 const SWARM: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
+    "/../../testdata/captures/hsflowd-swarm.pcap"
+);
+
+/// Its agents name the containers in packet samples.
+const NAMED: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
     "/../../testdata/captures/hsflowd-marktraffic.pcap"
 );
 const OPENVSWITCH: &str = concat!(

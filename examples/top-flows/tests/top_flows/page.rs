@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::recording::{Recording, swarm};
-use crate::{PATIENCE, PROGRAM, SWARM, text};
+use crate::{NAMED, PATIENCE, PROGRAM, text};
 
 const CHROMIUM: &str = "/usr/bin/chromium";
 const HOSTILE: &str = "</style></script><script>document.title='owned'</script><img src=x onerror=\
@@ -114,7 +114,7 @@ impl Drop for Site {
 
 #[test]
 fn the_page_says_all_without_scripts() {
-    let site = Site::of(SWARM, &[]);
+    let site = Site::of(NAMED, &[]);
     let (head, page) = site.get("/");
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
     for part in [
@@ -127,13 +127,13 @@ fn the_page_says_all_without_scripts() {
     }
     for part in [
         "<noscript><meta http-equiv=\"refresh\" content=\"2\"></noscript>",
-        "as of <time>2026-11-23T04:08:05.203Z</time>",
-        "<bdi>apache.1.rsm0h0ay4dbn6zbusp3ta9pf7</bdi>",
-        "<td class=\"number\" title=\"± 88.2M\">902M</td><td class=\"number\">35.4 %</td>",
+        "as of <time>2026-11-30T04:00:34.549Z</time>",
+        "<bdi>apache.3.tl5ovgpxv3qz4g2nyz66ukep7</bdi>",
+        "<td class=\"number\" title=\"± 197M\">532M</td><td class=\"number\">23.7 %</td>",
         "(other)",
-        "2.55G",
+        "2.24G",
         "<polygon class=\"s0\"",
-        "filter=end.src%3Dapache.1.rsm0h0ay4dbn6zbusp3ta9pf7",
+        "filter=end.src%3Dapache.3.tl5ovgpxv3qz4g2nyz66ukep7",
         "<summary>Drops</summary>",
         "<option value=\"end.src,end.dst,ip.protocol,ip.src\" label=\"now ",
     ] {
@@ -164,7 +164,7 @@ fn the_page_says_all_without_scripts() {
 
 #[test]
 fn mistakes_stand_at_their_field() {
-    let site = Site::of(SWARM, &[]);
+    let site = Site::of(NAMED, &[]);
     let (head, page) = site.get("/?keys=ip.src,ip.dts&value=bits&filter=");
     assert!(head.starts_with("HTTP/1.1 400"), "{head}");
     let told = "<code>ip.src,<mark>ip.dts</mark></code> no key is called `ip.dts`; is it `ip.dst`?";
@@ -190,12 +190,12 @@ fn mistakes_stand_at_their_field() {
 
 #[test]
 fn page_and_document_say_the_same() {
-    let site = Site::of(SWARM, &[]);
+    let site = Site::of(NAMED, &[]);
     let page = site.json("/api/flows?keys=ip.src,ip.dst&value=bytes&top=3");
     let arguments = [
         "--once",
         "--json",
-        SWARM,
+        NAMED,
         "--keys",
         "ip.src,ip.dst",
         "--top",
@@ -206,7 +206,7 @@ fn page_and_document_say_the_same() {
         assert_eq!(page[part], once[part], "{part}");
     }
     let history = page["history"].as_array().unwrap();
-    assert_eq!(history.len(), 180);
+    assert_eq!(history.len(), 94);
     let last = history.last().unwrap();
     assert_eq!(last["total"], page["total"], "the sum grows until the end");
     let offered = site.json("/api/complete?field=filter&text=ip.protocol%3D");
@@ -238,7 +238,7 @@ fn the_matrix_leads_inside() {
 
 #[test]
 fn nobody_is_answered_under_a_name_of_somebody_else() {
-    let site = Site::of(SWARM, &[]);
+    let site = Site::of(NAMED, &[]);
     let (head, _) = site.ask("/", "evil.example:8008");
     assert!(head.starts_with("HTTP/1.1 421"), "{head}");
     for host in ["localhost", "localhost:8008", "127.0.0.1:1", "[::1]:8008"] {
@@ -249,7 +249,7 @@ fn nobody_is_answered_under_a_name_of_somebody_else() {
 
 #[test]
 fn guests_ask_only_so_much_and_do_not_keep_the_owner_out() {
-    let site = Site::of(SWARM, &[]);
+    let site = Site::of(NAMED, &[]);
     let answers = (0..40).map(|port| {
         let (head, _) = site.get(&format!("/api/flows?keys=ip.src&filter=port.dst%3D{port}"));
         head.split(' ').nth(1).unwrap().to_owned()
@@ -262,15 +262,15 @@ fn guests_ask_only_so_much_and_do_not_keep_the_owner_out() {
 
 #[test]
 fn the_page_lives_in_a_browser() {
-    let site = Site::of(SWARM, &[]);
+    let site = Site::of(NAMED, &[]);
     let Some((dom, log)) = site.browse("/", "1280,900") else {
         return;
     };
     for part in [
         "<body class=\"live\">",
-        "apache.1.rsm0h0ay4dbn6zbusp3ta9pf7",
+        "apache.3.tl5ovgpxv3qz4g2nyz66ukep7",
         "<svg",
-        "2.55G",
+        "2.24G",
     ] {
         assert!(dom.contains(part), "{part}: {dom}\n{log}");
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::recording::{Recording, swarm};
 use crate::screen::{Line, Screen};
-use crate::{PATIENCE, SWARM};
+use crate::{NAMED, PATIENCE, SWARM};
 
 const UP: &str = "\u{1b}[A";
 const DOWN: &str = "\u{1b}[B";
@@ -42,10 +42,10 @@ fn at_the_end(capture: &str, columns: u16, rows: u16, more: &[&str]) -> Option<S
 #[test]
 fn screens_look_as_they_did() {
     for (columns, rows) in [(80, 24), (120, 40)] {
-        let Some(mut screen) = at_the_end(SWARM, columns, rows, &[]) else {
+        let Some(mut screen) = at_the_end(NAMED, columns, rows, &[]) else {
             return;
         };
-        let is_complete = |text: &str| text.contains("2.55G 100.0 %") && text.contains("? help");
+        let is_complete = |text: &str| text.contains("2.24G 100.0 %") && text.contains("? help");
         screen.wait_for("the table", is_complete);
         assert_screen(&format!("flows-{columns}x{rows}.txt"), &screen);
         screen.press("?");
@@ -87,10 +87,9 @@ fn the_matrix_is_one_key_away_and_every_cell_leads_inside() {
     screen.wait_for_words("(all packets)");
 }
 
-/// All traffic of the recorded service is with the world outside.
 #[test]
 fn the_recorded_swarm_has_its_matrix() {
-    let Some(mut screen) = at_the_end(SWARM, 80, 24, &[]) else {
+    let Some(mut screen) = at_the_end(NAMED, 80, 24, &[]) else {
         return;
     };
     screen.press("m");
@@ -115,7 +114,7 @@ fn the_readme_shows_real_screens() {
 
 #[test]
 fn a_filter_is_typed_with_what_is_seen() {
-    let Some(mut screen) = at_the_end(SWARM, 80, 24, &[]) else {
+    let Some(mut screen) = at_the_end(NAMED, 80, 24, &[]) else {
         return;
     };
     screen.press("f");
@@ -194,7 +193,7 @@ fn a_cell_that_is_chosen_narrows_and_there_is_a_way_back() {
 
 #[test]
 fn time_stands_still_while_it_is_paused() {
-    let Some(mut screen) = Screen::run(&[SWARM, "--speed", "2"], 80, 24, Line::Fast) else {
+    let Some(mut screen) = Screen::run(&[NAMED, "--speed", "2"], 80, 24, Line::Fast) else {
         return;
     };
     let clock = |text: &str| {
@@ -229,7 +228,7 @@ fn time_stands_still_while_it_is_paused() {
 #[test]
 fn the_terminal_is_given_back_whichever_way_it_ends() {
     for end in ["q", "\u{3}", "SIGTERM"] {
-        let Some(mut screen) = Screen::run(&[SWARM], 80, 24, Line::Fast) else {
+        let Some(mut screen) = Screen::run(&[NAMED], 80, 24, Line::Fast) else {
             return;
         };
         screen.wait_for_words("top-flows hsflowd-marktraffic.pcap");
@@ -251,7 +250,7 @@ fn a_slow_terminal_gets_less_and_still_answers() {
     // much.
     const MOST: usize = 30 * 2_400;
     let line = Line::Slow(120, Duration::from_millis(50));
-    let arguments = [SWARM, "--speed", "20"];
+    let arguments = [NAMED, "--speed", "20"];
     let Some(mut screen) = Screen::run(&arguments, 80, 24, line) else {
         return;
     };
@@ -270,7 +269,7 @@ fn a_slow_terminal_gets_less_and_still_answers() {
 
 #[test]
 fn a_terminal_that_never_answers_is_not_waited_for() {
-    let Some(mut screen) = Screen::run(&[&[SWARM], &ALL[..]].concat(), 80, 24, Line::Mute) else {
+    let Some(mut screen) = Screen::run(&[&[NAMED], &ALL[..]].concat(), 80, 24, Line::Mute) else {
         return;
     };
     screen.wait_for_words("ended");
@@ -285,10 +284,10 @@ fn a_terminal_that_never_answers_is_not_waited_for() {
 /// Whatever comes: four pictures a second, and of these what has changed.
 #[test]
 fn a_screen_on_which_nothing_changes_costs_nothing() {
-    let Some(screen) = at_the_end(SWARM, 80, 24, &[]) else {
+    let Some(screen) = at_the_end(NAMED, 80, 24, &[]) else {
         return;
     };
-    screen.wait_for_words("2.55G 100.0 %");
+    screen.wait_for_words("2.24G 100.0 %");
     let begin = Instant::now();
     loop {
         let before = screen.bytes();
