@@ -566,6 +566,83 @@ fn datagram_inside_each_encapsulation_is_found() {
     }
 }
 
+/// Labels do not identify their payload: bytes that are IP only by their first nibble, or Ethernet
+/// only by an EtherType, are not a datagram.
+#[test]
+fn mpls_payload_without_matching_checksum_or_lengths_is_not_found() {
+    let mut v4 = ipv4(PAYLOAD);
+    checksum(&mut v4[..20]);
+    let mut unsummed = v4.clone();
+    unsummed[10..12].fill(0);
+    let mut wrong_sum = v4.clone();
+    wrong_sum[10] ^= 1;
+    let mut short = unsummed.clone();
+    short[3] -= 1;
+    let mut long_v6 = ipv6(&[], PAYLOAD);
+    long_v6[45] += 1;
+    let frame = |number, packet: &[u8]| ethernet(&[], number, packet);
+    let control = |frame: &[u8]| joined(&[&[0; 4], frame]);
+    let trailer = |packet: &[u8], length| joined(&[packet, &vec![0; length]]);
+    for (name, payload, is_found) in [
+        ("IPv4", v4.clone(), true),
+        ("IPv4 without a checksum", unsummed.clone(), true),
+        ("IPv4 with padding", trailer(&v4, 6), true),
+        ("IPv6", ipv6(&[], PAYLOAD), true),
+        ("Ethernet", frame(0x0800, &v4), true),
+        (
+            "Ethernet behind a control word",
+            control(&frame(0x86dd, &ipv6(&[], PAYLOAD))),
+            true,
+        ),
+        ("IPv4 with a wrong checksum", wrong_sum.clone(), false),
+        (
+            "IPv4 without a checksum, and padding",
+            trailer(&unsummed, 6),
+            false,
+        ),
+        (
+            "IPv4 without a checksum, of another length",
+            short.clone(),
+            false,
+        ),
+        (
+            "IPv4 with more behind it than padding",
+            trailer(&v4, 60),
+            false,
+        ),
+        ("IPv6 with a wrong length of UDP", long_v6.clone(), false),
+        (
+            "Ethernet with a wrong checksum",
+            frame(0x0800, &wrong_sum),
+            false,
+        ),
+        (
+            "Ethernet with another length",
+            control(&frame(0x0800, &short)),
+            false,
+        ),
+        (
+            "Ethernet with a wrong length of UDP",
+            control(&frame(0x86dd, &long_v6)),
+            false,
+        ),
+        (
+            "Ethernet with IPv6 announced as IPv4",
+            frame(0x0800, &ipv6(&[], PAYLOAD)),
+            false,
+        ),
+        (
+            "Ethernet of another EtherType",
+            frame(0x8864, &joined(&[&[0x11, 0, 0, 1, 0, 0, 0, 0x21], &v4])),
+            false,
+        ),
+    ] {
+        let packet = joined(&[&label(99, true), &payload]);
+        let (found, stats) = read(pcap(Order::Little, false, 219, &[&packet]));
+        assert_eq!(found.is_some(), is_found, "{name}: {stats:?}");
+    }
+}
+
 /// One file with all link layers, an interface each.
 #[test]
 fn link_layers_may_be_mixed_in_one_file() {

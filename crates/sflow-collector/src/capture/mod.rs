@@ -5,6 +5,7 @@ mod compressed;
 mod directory;
 mod error;
 mod file;
+mod guess;
 mod input;
 mod link;
 mod packet;

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::Port;
+use super::guess;
 use super::reassembly::{Fragment, PacketId};
 
 /// Headers of a packet that are looked at: each link layer, tag, label and tunnel is one, and
@@ -54,8 +55,10 @@ enum Layer {
     Llc,
     /// IPv4 or IPv6.
     Ip,
-    /// The same, if its checksum agrees, where no header identifies it.
+    /// The same, if its checksum and lengths agree, where no header identifies it.
     ProbablyIp,
+    /// Ethernet, if its content agrees, where no header identifies it.
+    ProbablyEthernet,
     Mpls,
     Ppp,
     PppoE,
@@ -109,8 +112,11 @@ impl Search {
             Layer::EtherType(number) => self.ether_type(number, data),
             Layer::Llc => self.llc(data),
             Layer::Ip => self.ip(data),
-            Layer::ProbablyIp if is_probably_ip(data) => self.ip(data),
-            Layer::ProbablyIp => Err(Other::NotUdp),
+            Layer::ProbablyIp if guess::is_ip(data) => self.ip(data),
+            Layer::ProbablyEthernet if guess::is_ethernet(data) => {
+                self.layer(Layer::EtherType(be16(data, 12)?), from(data, 14)?)
+            }
+            Layer::ProbablyIp | Layer::ProbablyEthernet => Err(Other::NotUdp),
             Layer::Mpls => self.mpls(data),
             Layer::Ppp => self.ppp(data),
             Layer::PppoE => self.pppoe(data),
@@ -243,9 +249,15 @@ impl Search {
         // Labels do not identify their payload (RFC 4928): IP, or a frame, perhaps behind a
         // control word that begins with zero.
         match byte(rest, 0)? >> 4 {
-            4 | 6 => self.any(&[(Layer::ProbablyIp, 0), (Layer::Ethernet, 0)], rest),
-            0 => self.any(&[(Layer::Ethernet, 4), (Layer::Ethernet, 0)], rest),
-            _ => self.layer(Layer::Ethernet, rest),
+            4 | 6 => self.any(
+                &[(Layer::ProbablyIp, 0), (Layer::ProbablyEthernet, 0)],
+                rest,
+            ),
+            0 => self.any(
+                &[(Layer::ProbablyEthernet, 4), (Layer::ProbablyEthernet, 0)],
+                rest,
+            ),
+            _ => self.layer(Layer::ProbablyEthernet, rest),
         }
     }
 
@@ -595,37 +607,6 @@ fn payload(data: &[u8], length: u16, header: usize) -> (&[u8], bool) {
     match usize::from(length).checked_sub(header) {
         Some(stated) if length > 0 => (data.get(..stated).unwrap_or(data), stated > data.len()),
         _ => (data, false),
-    }
-}
-
-/// Whether bytes that nothing announces look like an IP packet.
-fn is_probably_ip(data: &[u8]) -> bool {
-    match data.first().map(|first| first >> 4) {
-        Some(4) => {
-            let header = data
-                .first()
-                .map_or(0, |first| usize::from(first & 0x0f) * 4);
-            let Some(header) = data.get(..header).filter(|header| header.len() >= 20) else {
-                return false;
-            };
-            let (words, _) = header.as_chunks::<2>();
-            let sum: u32 = words
-                .iter()
-                .map(|word| u32::from(u16::from_be_bytes(*word)))
-                .sum();
-            let sum = (sum & 0xffff) + (sum >> 16);
-            // What an interface was to calculate is 0 before that.
-            let is_left_out = header.get(10..12) == Some(&[0, 0]);
-            is_left_out || (sum & 0xffff) + (sum >> 16) == 0xffff
-        }
-        // It has no checksum, but few numbers of what follows.
-        Some(6) => {
-            let next = data.get(6).copied().filter(|_| data.len() >= 40);
-            next.is_some_and(|next| {
-                matches!(next, 0 | 4 | 6 | 17 | 41 | 43 | 44 | 47 | 50 | 51 | 58 | 60)
-            })
-        }
-        _ => false,
     }
 }
 
