@@ -85,6 +85,55 @@ fn broken_and_unreadable_files_are_named_and_cost_no_other() {
     );
 }
 
+/// Whatever is wrong with the first file, `open` succeeds and the other files are read.
+#[test]
+fn unreadable_first_file_does_not_stop_the_next_files() {
+    type Break = fn(&Path);
+    let mut breaks: Vec<(Break, &str)> = vec![
+        (
+            |file| fs::write(file, &pcap(Order::Little, false, 101, &[])[..9]).unwrap(),
+            "a.pcap: the capture was cut off: it ends at byte 9, inside the header of the file",
+        ),
+        (
+            |file| fs::write(file, [0x0a, 0x0d, 0x0d, 0x0a, 0, 0, 0, 7, 1, 1, 1, 1]).unwrap(),
+            "a.pcap: the capture is broken at byte",
+        ),
+    ];
+    #[cfg(feature = "compressed")]
+    breaks.push((
+        |file| fs::write(file, [0x1f, 0x8b, 8, 0, 0]).unwrap(),
+        "a.pcap: cannot decompress the gzip file",
+    ));
+    #[cfg(unix)]
+    breaks.push((
+        |file| std::os::unix::fs::symlink("nowhere", file).unwrap(),
+        "a.pcap: ",
+    ));
+    for (damage, expected) in breaks {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path();
+        damage(&path.join("a.pcap"));
+        let (payloads, errors) = read(&mut Capture::open(path).unwrap());
+        assert!(payloads.is_empty());
+        assert!(
+            matches!(&errors[..], [error] if error.contains(expected)),
+            "{errors:?}"
+        );
+        write(path, "b.pcap", b"b");
+        for mut capture in [
+            Capture::open(path).unwrap(),
+            Capture::open_until(path, Arc::default()).unwrap(),
+        ] {
+            let (payloads, errors) = read(&mut capture);
+            assert_eq!(payloads, ["b"]);
+            assert!(
+                matches!(&errors[..], [error] if error.contains(expected)),
+                "{errors:?}"
+            );
+        }
+    }
+}
+
 #[test]
 fn directory_without_captures_is_an_error() {
     let directory = tempfile::tempdir().unwrap();

@@ -82,6 +82,8 @@ pub struct Capture {
     sorter: Sorter,
     stop: Option<Arc<AtomicBool>>,
     on_progress: Option<Box<dyn FnMut(u64) + Send>>,
+    /// The error of the first file of a directory, which the next call of `next` returns.
+    first_error: Option<CaptureError>,
 }
 
 /// Sorts packets into datagrams and others.
@@ -111,7 +113,8 @@ impl Capture {
     ///
     /// # Errors
     ///
-    /// If it cannot be opened or is not a capture, or if a directory contains none.
+    /// If it cannot be opened or is not a capture, or if a directory contains none. The error of
+    /// a file of a directory is returned by [`next`](Self::next), even if it is the first file.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, CaptureError> {
         Self::open_path(path.as_ref(), None)
     }
@@ -136,7 +139,12 @@ impl Capture {
             })?;
             capture.file_size = Some(directory.size);
             capture.directory = Some(directory);
-            capture.open_next()?;
+            match capture.open_next() {
+                Ok(_) => {}
+                Err(error @ CaptureError::NoCapture { .. }) => return Err(error),
+                // The other files of the directory follow.
+                Err(error) => capture.first_error = Some(error),
+            }
         } else {
             (capture.file, capture.file_size) = open_file(path, capture.stop.as_ref())?;
         }
@@ -182,6 +190,7 @@ impl Capture {
             },
             stop,
             on_progress: None,
+            first_error: None,
         }
     }
 
@@ -207,9 +216,8 @@ impl Capture {
     /// # Errors
     ///
     /// If the file is broken or cut off here, once; after that it has ended, or the next file of
-    /// the directory follows. A single packet
-    /// that is broken is not an error: it is counted, and the next
-    /// one follows.
+    /// the directory follows. If a file of a directory cannot be opened, once; then the next file
+    /// follows. A broken packet is not an error: it is counted, and the next one follows.
     #[allow(
         clippy::should_implement_trait,
         reason = "an iterator could not lend its items"
@@ -258,6 +266,9 @@ impl Capture {
 
     /// Goes to the next datagram and keeps a copy of it.
     fn advance(&mut self) -> Result<Option<SocketAddr>, CaptureError> {
+        if let Some(error) = self.first_error.take() {
+            return Err(error);
+        }
         loop {
             while let Some(file) = &mut self.file {
                 let captured = match file.next() {
