@@ -29,7 +29,7 @@ impl Progress {
             if let Ok(style) = style {
                 bar.set_style(style);
             }
-            bar.with_prefix(name.to_owned())
+            bar.with_prefix(untrusted::printable(name).into_owned())
         });
         Self { bar }
     }

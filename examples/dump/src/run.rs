@@ -89,8 +89,7 @@ impl Run {
     }
 
     fn file(&mut self, path: &Path, capture: Capture) -> Result<(), Stopped> {
-        let name = path.display().to_string();
-        let progress = Progress::new(&name, capture.file_size(), self.view.is_quiet());
+        let progress = Progress::new(&name(path), capture.file_size(), self.view.is_quiet());
         let mut capture = progress.watch(capture);
         self.view.start();
         loop {
@@ -218,7 +217,9 @@ fn name(path: &Path) -> String {
     }
 }
 
-/// A line on standard error; that nobody reads it changes nothing.
+/// Writes a line to standard error, without control characters: names of files may contain these.
+/// Errors of writing are ignored.
 pub(crate) fn complain(what: &dyn std::fmt::Display) {
-    writeln!(io::stderr(), "dump: {what}").ok();
+    let line = what.to_string();
+    writeln!(io::stderr(), "dump: {}", untrusted::printable(&line)).ok();
 }

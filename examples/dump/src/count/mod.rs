@@ -155,10 +155,10 @@ impl Count {
             row(format!("{protocol} datagrams"), count);
         }
         row("datagrams of further agents".to_owned(), self.beyond);
-        let dropped = "datagrams that the receive buffer had no room for";
+        let dropped = "datagrams dropped by the kernel (receive buffer full)";
         row(dropped.to_owned(), self.kernel_drops);
         let PassedOver { stats, .. } = &self.passed_over;
-        let cut = "datagrams that the capture has not kept whole";
+        let cut = "datagrams cut by the snap length";
         row(cut.to_owned(), stats.cut);
         row("datagrams to other ports".to_owned(), stats.other_ports);
         for (port, count) in self.passed_over.ports.iter() {
@@ -168,7 +168,7 @@ impl Count {
         for (label, count) in [
             ("  incomplete IP packets", self.passed_over.incomplete),
             (
-                "  IP packets rejected: overlap",
+                "  IP packets with overlapping fragments",
                 self.passed_over.overlapping,
             ),
             ("  duplicate fragments", self.passed_over.duplicates),

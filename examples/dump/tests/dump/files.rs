@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::path::Path;
 use std::process::Stdio;
 
 use crate::program::{capture, command, corpus, fed, json_lines, pcap, printed, run, text};
@@ -173,6 +174,35 @@ fn one_unreadable_file_does_not_stop_the_others() {
     let output = run(&["--count", &none, &good]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stdout).contains("ovs_dp_stats"));
+}
+
+/// Names of files reach the terminal without control characters, and files after broken ones are
+/// read.
+#[test]
+fn broken_files_of_a_directory_are_named_without_control_characters() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("broken-files");
+    fs::remove_dir_all(&folder).ok();
+    fs::create_dir_all(&folder).unwrap();
+    let name = "1\u{1b}[2J\u{202e}.pcap";
+    fs::write(folder.join(name), &pcap(&[])[..9]).unwrap();
+    fs::write(folder.join("2\u{202e}.txt"), "notes").unwrap();
+    let file = pcap(&[&corpus("vector-4-killed-container")]);
+    fs::write(folder.join("3.pcap"), file).unwrap();
+    let path = folder.to_str().unwrap();
+    let output = run(&["--json", path]);
+    let error = text(&output.stderr).replace(path, "FILE");
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert_eq!(json_lines(text(&output.stdout)).len(), 1);
+    let lines: Vec<_> = error.lines().collect();
+    assert!(
+        lines[0].starts_with("dump: FILE/1�[2J�.pcap: the capture was cut off"),
+        "{error}"
+    );
+    assert_eq!(
+        lines[1..],
+        ["dump: FILE: 1 file is not a capture: 2�.txt"],
+        "{error}"
+    );
 }
 
 #[test]
