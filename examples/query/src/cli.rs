@@ -208,9 +208,10 @@ impl Cli {
         };
         Ok(match run.run(&feed)? {
             Heard::Something => ExitCode::SUCCESS,
+            Heard::Incomplete => ExitCode::FAILURE,
             Heard::Nothing => {
                 if matches!(feed, Feed::Socket(_)) {
-                    let nothing = "no datagram came: is the port right, are agents sending?";
+                    let nothing = "no datagrams received; check the port and the agents";
                     crate::run::complain(&nothing);
                 }
                 ExitCode::FAILURE

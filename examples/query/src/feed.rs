@@ -25,6 +25,8 @@ pub(crate) enum Event<'a> {
     Datagram(Received<'a>),
     /// None did, and this is the time.
     Silence(SystemTime),
+    /// A file of a directory cannot be read, or not further; the files after it follow.
+    Unreadable(CaptureError),
     /// So many has the kernel thrown away so far, for want of room.
     KernelDrops(u64),
 }
@@ -87,16 +89,17 @@ fn read(
     take: &mut impl FnMut(Event<'_>) -> anyhow::Result<ControlFlow<()>>,
 ) -> anyhow::Result<ControlFlow<()>> {
     while !stop.is_requested() {
-        let received = capture
-            .next()
-            .with_context(|| format!("in {}", path.display()))?;
-        let Some(received) = received else {
-            if stop.is_requested() {
-                break;
+        let event = match capture.next() {
+            Ok(Some(received)) => Event::Datagram(received),
+            Ok(None) if stop.is_requested() => break,
+            Ok(None) => return Ok(ControlFlow::Continue(())),
+            // Only a directory has further files.
+            Err(error @ (CaptureError::InDirectory { .. } | CaptureError::Open { .. })) => {
+                Event::Unreadable(error)
             }
-            return Ok(ControlFlow::Continue(()));
+            Err(error) => return Err(error).with_context(|| format!("in {}", path.display())),
         };
-        if take(Event::Datagram(received))?.is_break() {
+        if take(event)?.is_break() {
             break;
         }
     }

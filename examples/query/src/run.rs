@@ -26,10 +26,12 @@ pub(crate) struct Run {
     pub(crate) prometheus: Option<Wish>,
 }
 
-/// Whether anything was there to be asked.
+/// Whether datagrams were received, and whether all files could be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Heard {
     Something,
+    /// A file is broken or cannot be read; the error is on standard error.
+    Incomplete,
     Nothing,
 }
 
@@ -49,8 +51,14 @@ impl Run {
         let mut ticks = self.every.map(Ticks::new);
         let mut out = Vec::new();
         let stop = Stop::watch().context("cannot watch for Ctrl-C")?;
+        let mut is_incomplete = false;
         let ended = feed.each(&stop, |event| {
             let now = match &event {
+                Event::Unreadable(error) => {
+                    complain(error);
+                    is_incomplete = true;
+                    return Ok(ControlFlow::Continue(()));
+                }
                 Event::Datagram(received) => received.received_at,
                 Event::Silence(now) => *now,
                 Event::KernelDrops(drops) => {
@@ -111,7 +119,11 @@ impl Run {
             complain(&"all is read; metrics stay until Ctrl-C");
             feed::wait_for_stop(&stop);
         }
-        Ok(last.map_or(Heard::Nothing, |_| Heard::Something))
+        Ok(match last {
+            _ if is_incomplete => Heard::Incomplete,
+            Some(_) => Heard::Something,
+            None => Heard::Nothing,
+        })
     }
 
     fn show(
@@ -147,9 +159,11 @@ impl Run {
     }
 }
 
-/// A line on standard error; that nobody reads it changes nothing.
+/// Writes a line to standard error, without control characters: names of files may contain these.
+/// Errors of writing are ignored.
 pub(crate) fn complain(what: &dyn std::fmt::Display) {
-    writeln!(io::stderr(), "query: {what}").ok();
+    let line = what.to_string();
+    writeln!(io::stderr(), "query: {}", untrusted::printable(&line)).ok();
 }
 
 /// What senders may make the program keep, so that it stays below 128 MiB with answers to scrapes.

@@ -87,5 +87,22 @@ fn directories_are_read_and_errors_name_the_file() {
         "{error}"
     );
     assert_eq!(exit, Some(1));
+    // Files after broken ones are read, also after a broken first one.
+    fs::rename(folder.join("1.pcap"), folder.join("4.pcap")).unwrap();
+    let first = "1\u{1b}[2J\u{202e}.pcap.gz";
+    fs::write(folder.join(first), [0x1f, 0x8b, 8, 0, 0]).unwrap();
+    let (answer, error, exit) = bytes(path, &[]);
+    assert!(answer.contains("354000.0"), "{answer}");
+    let lines: Vec<_> = error.lines().collect();
+    assert!(
+        lines[0].starts_with("query: FILE/1�[2J�.pcap.gz: cannot decompress the gzip file"),
+        "{error}"
+    );
+    assert!(
+        lines[1].contains("3.pcap.gz: cannot decompress the gzip file"),
+        "{error}"
+    );
+    assert_eq!(lines.len(), 3, "{error}");
+    assert_eq!(exit, Some(1));
     fs::remove_dir_all(&folder).unwrap();
 }

@@ -260,8 +260,13 @@ impl Cli {
         let length = Duration::from_secs_f64(self.seconds);
         let path = self.capture.as_ref();
         let (model, picture) = once::run(feed, path, &asked, length, is_over)?;
-        if let Some(passed_over) = &model.status.passed_over {
-            complain(passed_over);
+        for line in model
+            .status
+            .file_errors
+            .iter()
+            .chain(&model.status.passed_over)
+        {
+            complain(line);
         }
         let Some(picture) = picture.filter(|_| model.status.datagrams > 0) else {
             match (&self.capture, self.port) {
@@ -272,7 +277,7 @@ impl Cli {
                 (Some(path), Port::Any) => {
                     complain(&format!("no UDP datagram in {}", path.display()));
                 }
-                (None, _) => complain("no datagram came: is the port right, are agents sending?"),
+                (None, _) => complain("no datagrams received; check the port and the agents"),
             }
             return Ok(ExitCode::FAILURE);
         };
@@ -301,6 +306,7 @@ impl Cli {
                 complain(&format!("{}: {fault}", path.display()));
                 Ok(ExitCode::FAILURE)
             }
+            _ if !model.status.file_errors.is_empty() => Ok(ExitCode::FAILURE),
             _ => Ok(code),
         }
     }
@@ -351,23 +357,21 @@ impl Cli {
         is_over.store(true, std::sync::atomic::Ordering::Relaxed);
         fed.join().ok();
         let status = model.lock().status.clone();
-        if let Some(passed_over) = status.passed_over {
-            complain(&passed_over);
+        let lines = status.file_errors.iter().chain(&status.passed_over);
+        for line in lines.chain(&status.fault) {
+            complain(line);
         }
-        let fault = status.fault;
-        match fault {
-            Some(fault) => {
-                complain(&fault);
-                Ok(ExitCode::FAILURE)
-            }
-            None => Ok(ExitCode::SUCCESS),
+        match status.fault.is_some() || !status.file_errors.is_empty() {
+            true => Ok(ExitCode::FAILURE),
+            false => Ok(ExitCode::SUCCESS),
         }
     }
 }
 
-/// A line on standard error; that nobody reads it changes nothing.
+/// Writes a line to standard error, without control characters: names of files may contain these.
+/// Errors of writing are ignored.
 pub(crate) fn complain(what: &str) {
-    writeln!(io::stderr(), "top-flows: {what}").ok();
+    writeln!(io::stderr(), "top-flows: {}", untrusted::printable(what)).ok();
 }
 
 fn document(document: &impl Serialize) -> anyhow::Result<ExitCode> {

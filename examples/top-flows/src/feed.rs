@@ -196,7 +196,15 @@ impl Clock {
 
 fn replay(capture: &mut Capture, model: &Shared, is_over: &AtomicBool) -> anyhow::Result<()> {
     let mut clock = Clock::new(model.lock().status.speed)?;
-    while let Some(received) = capture.next()? {
+    loop {
+        let received = match capture.next() {
+            Ok(Some(received)) => received,
+            Ok(None) => return Ok(()),
+            Err(error) => {
+                model.lock().status.add_file_error(error)?;
+                continue;
+            }
+        };
         let due = received.received_at;
         let came = came(&received);
         if clock.since.is_none() {
@@ -214,7 +222,6 @@ fn replay(capture: &mut Capture, model: &Shared, is_over: &AtomicBool) -> anyhow
             model.catch_up();
         }
     }
-    Ok(())
 }
 
 /// Lets time go on until something is due; `false` if it is over before.

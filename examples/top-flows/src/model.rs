@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use sflow_collector::{OtherProtocol, Tally};
+use sflow_collector::{CaptureError, OtherProtocol, Tally};
 use sflow_metrics::Timestamp;
 use sflow_v5::Datagram;
 
@@ -59,6 +59,9 @@ pub struct Status {
     pub has_ended: bool,
     /// Why no more comes, if that is a fault.
     pub fault: Option<String>,
+    /// Errors of files of a directory, in their order. The files after them were read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub file_errors: Vec<String>,
     /// Datagrams that came.
     pub datagrams: u64,
     /// Of these, those that were not sFlow version 5.
@@ -100,6 +103,22 @@ impl Shared {
 }
 
 impl Status {
+    /// Keeps the error of a file of a directory, after which the next file follows.
+    ///
+    /// # Errors
+    ///
+    /// Every other error: nothing follows.
+    pub fn add_file_error(&mut self, error: CaptureError) -> Result<(), CaptureError> {
+        match error {
+            // The capture is open: only a file of a directory can still fail to open.
+            CaptureError::InDirectory { .. } | CaptureError::Open { .. } => {
+                self.file_errors.push(error.to_string());
+                Ok(())
+            }
+            error => Err(error),
+        }
+    }
+
     /// Datagrams that were not sFlow version 5, with the names of their protocols.
     pub fn not_sflow(&self) -> Option<String> {
         let names = match self.protocols.total() {
@@ -127,6 +146,7 @@ impl Model {
                 is_paused: false,
                 has_ended: false,
                 fault: None,
+                file_errors: Vec::new(),
                 datagrams: 0,
                 malformed: 0,
                 protocols: Tally::default(),

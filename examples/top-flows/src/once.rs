@@ -65,7 +65,15 @@ fn read(
     is_over: &AtomicBool,
 ) -> anyhow::Result<()> {
     let wall = Instant::now();
-    while let Some(received) = capture.next()? {
+    loop {
+        let received = match capture.next() {
+            Ok(Some(received)) => received,
+            Ok(None) => break,
+            Err(error) => {
+                model.status.add_file_error(error)?;
+                continue;
+            }
+        };
         if is_over.load(Ordering::Relaxed) {
             break;
         }

@@ -120,12 +120,22 @@ fn problems(agent: &AgentStatus) -> Vec<String> {
         problems.push(problem.to_owned());
     }
     if agent.odd_sources > 0 {
-        problems.push(format!(
-            "the sequence numbers of samples of {} data sources make no sense and are not used",
-            agent.odd_sources
-        ));
+        problems.push(odd_sources(agent.odd_sources));
     }
     problems
+}
+
+/// How many times sample numbers of a data source were found to make no sense: the same data
+/// source can be counted again.
+fn odd_sources(times: u64) -> String {
+    let times = match times {
+        1 => "once".to_owned(),
+        times => format!("{times} times"),
+    };
+    format!(
+        "the sequence numbers of the samples of a data source made no sense ({times}); they are \
+         not used"
+    )
 }
 
 /// Of all that were sent, how many did not come, in percent.
@@ -162,4 +172,15 @@ fn refusals(health: &Health) -> [(&'static str, u64); 10] {
         ("counters that went back", health.counter_resets),
         ("names that were cut", health.names_cut),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn odd_sources_counts_times() {
+        assert!(odd_sources(1).contains("of a data source made no sense (once);"));
+        assert!(odd_sources(3).contains("of a data source made no sense (3 times);"));
+    }
 }

@@ -208,7 +208,7 @@ fn waiting(state: &State) -> Line<'static> {
     let words = match &state.status {
         Some(status) if status.has_ended => match &status.passed_over {
             Some(passed_over) => format!(" No datagrams: {passed_over}"),
-            None => " There was no datagram.".to_owned(),
+            None => " No datagrams.".to_owned(),
         },
         _ => " Waiting for the first datagram: do agents send to this port?".to_owned(),
     };

@@ -254,9 +254,7 @@ impl Page<'_> {
         f.write_str("</p>\n")?;
         match self.picture {
             None if self.asked.mistake.is_some() => Ok(()),
-            None if status.has_ended => {
-                f.write_str("<p class=\"quiet\">There was no datagram.</p>\n")
-            }
+            None if status.has_ended => f.write_str("<p class=\"quiet\">No datagrams.</p>\n"),
             None => f.write_str("<p class=\"quiet\">Waiting for the first datagram.</p>\n"),
             Some(picture) if self.asked.is_matrix => {
                 let matrix = Matrix::new(picture, SERVICES);

@@ -252,7 +252,7 @@ fn mistakes_are_told_and_where_they_are() {
         (&["--once", file!()], "cannot play"),
         (
             &["--once", "--seconds", "0.1", "--listen", "127.0.0.1:0"],
-            "no datagram came",
+            "no datagrams received; check the port and the agents",
         ),
         (&["--presets", "/does/not/exist.json"], "cannot read"),
     ] {

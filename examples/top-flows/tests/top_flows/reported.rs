@@ -1,5 +1,10 @@
 //! Small captures of what users of other tools reported.
 
+use std::sync::Arc;
+
+use top_flows::feed::Feed;
+use top_flows::model::Shared;
+
 use crate::{run, text};
 
 #[test]
@@ -55,4 +60,47 @@ fn capture_that_is_cut_off_is_shown_as_far_as_it_goes() {
     let error = text(&output.stderr);
     let expected = format!("top-flows: {path}: the capture was cut off: it ends at byte");
     assert!(error.contains(&expected), "{error}");
+}
+
+/// Files after broken ones are read; names of files reach the terminal without control characters.
+#[test]
+fn broken_files_of_a_directory_are_reported_and_the_next_files_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../testdata/reported/capture-outer-gre.pcap"
+    );
+    let bytes = std::fs::read(good).unwrap();
+    for name in ["1\u{1b}[2J\u{202e}.pcap", "3.pcap"] {
+        std::fs::write(folder.path().join(name), &bytes[..9]).unwrap();
+    }
+    for name in ["2.pcap", "4.pcap"] {
+        std::fs::copy(good, folder.path().join(name)).unwrap();
+    }
+    let path = folder.path().to_str().unwrap();
+    let output = run(&["--once", "--json", path]);
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answer["stream"]["datagrams"], 2);
+    let errors = answer["stream"]["file_errors"].as_array().unwrap();
+    assert_eq!(errors.len(), 2, "{answer}");
+    assert_eq!(output.status.code(), Some(1));
+    let error = text(&output.stderr).replace(path, "FILE");
+    let expected = [
+        "top-flows: FILE/1�[2J�.pcap: the capture was cut off: it ends at byte 9",
+        "top-flows: FILE/3.pcap: the capture was cut off: it ends at byte 9",
+    ];
+    assert_eq!(error.lines().count(), 2, "{error}");
+    for (line, expected) in error.lines().zip(expected) {
+        assert!(line.starts_with(expected), "{error}");
+    }
+    // So does playing, for the screen and the page.
+    let feed = Feed::open(folder.path()).unwrap();
+    let model = Shared::new(feed.model(None, 1e6));
+    feed.run(model.clone(), Arc::default())
+        .unwrap()
+        .join()
+        .unwrap();
+    let status = &model.lock().status;
+    assert_eq!((status.datagrams, status.file_errors.len()), (2, 2));
+    assert_eq!(status.fault, None);
 }
