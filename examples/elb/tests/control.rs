@@ -294,7 +294,7 @@ async fn d9_what_somebody_else_sets_is_seen() {
     let round = balancer.round(at(2)).await;
     let words = round.decisions[0].decision.to_string();
     assert!(
-        words.contains("somebody else changed the replicas from 3 to 9"),
+        words.contains("the replicas were changed from 3 to 9, not by this elb"),
         "{words}"
     );
     assert!(balancer.orchestrator_mut().made.is_empty());

@@ -167,7 +167,7 @@ pub struct AgentFacts {
     pub lost: u64,
     /// Times that it began anew.
     pub restarts: u64,
-    /// Whether another sender uses its address.
+    /// Whether another sender, or a second sequence of datagrams, has its identity.
     pub is_contested: bool,
     /// From one counters sample of its containers (or of itself) to the next, the longest; `None`
     /// until one has come twice.

@@ -103,11 +103,11 @@ enum Command {
     /// policy or by its label `elb.mode`). SIGHUP reads the configuration again; a
     /// configuration with an error changes nothing.
     Run(run::Args),
-    /// Say what is wrong with an installation, and what to do about it.
+    /// Check an installation, and show what to do about each fault.
     ///
     /// Reads the configuration, asks every manager and listens to the agents for a while; changes
-    /// nothing. Shows which services would act. One line for each finding: ok, note or wrong. Ends early when all has been seen;
-    /// Ctrl-C prints what is known so far. Fails if anything is wrong.
+    /// nothing. Shows which services would act. One line for each finding: ok, note or wrong. Ends
+    /// early when all has been seen; Ctrl-C prints what is known so far. Fails if anything is wrong.
     Check(check::Args),
     /// Ask an elb that runs whether it is well, for a container's health check.
     Health(health::Args),

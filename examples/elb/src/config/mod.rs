@@ -157,7 +157,7 @@ impl Control {
     pub fn acting(&self, names: &[String]) -> Result<String, String> {
         let listed = || names.join(", ");
         match (names.is_empty(), self.mode) {
-            (true, _) => Ok("nothing is changed: no service has mode = \"act\"".to_owned()),
+            (true, _) => Ok("nothing is changed: no service or pool has mode = \"act\"".to_owned()),
             (false, Mode::Act) => Ok(format!("would act: {}", listed())),
             (false, _) if !self.is_mode_set => Err(mode_unset(names)),
             (false, mode) => Ok(format!(

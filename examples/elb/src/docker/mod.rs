@@ -351,7 +351,7 @@ impl Orchestrator for Docker {
             .await
             .map_err(|failure| {
                 if failure.is_of_the_manager() {
-                    // Whether it was applied is not known; reading again tells, elsewhere.
+                    // It is unknown whether it was applied. The next reading shows it.
                     self.turn_to_the_next();
                 }
                 about(failure)
@@ -410,7 +410,7 @@ impl Orchestrator for Docker {
         let path = format!("{path}/update?version={}", node.version);
         let told = self.manager.post(&path, &spec).await;
         if told.as_ref().is_err_and(Failure::is_of_the_manager) {
-            // Whether it was applied is not known; reading again tells, elsewhere.
+            // It is unknown whether it was applied. The next reading shows it.
             self.turn_to_the_next();
         }
         told?;

@@ -312,7 +312,7 @@ impl fmt::Display for InWords<'_> {
             Reason::ChangedByOthers { before, after } => match kind {
                 Kind::Service => write!(
                     f,
-                    "somebody else changed the replicas from {before} to {after}"
+                    "the replicas were changed from {before} to {after}, not by this elb"
                 ),
                 Kind::Pool => write!(
                     f,

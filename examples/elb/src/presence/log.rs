@@ -80,7 +80,8 @@ impl MissingLog {
         self.lines = self.lines.saturating_add(lines.len() as u32);
         if left > 0 && lines.len() > left {
             lines.truncate(left);
-            let more = "More is missing, or is back, than the log shows: see the page".to_owned();
+            let more = "Further lines about missing agents are not logged for now; see the page"
+                .to_owned();
             lines.push((true, more));
             return lines;
         }

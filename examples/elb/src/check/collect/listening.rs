@@ -136,7 +136,7 @@ impl Listening {
                 received: status.received,
                 lost: status.lost,
                 restarts: status.restarts,
-                is_contested: status.contested,
+                is_contested: status.contested || status.doubtful,
                 interval: intervals.get(&status.key).copied(),
                 packet_samples: seen.map_or(0, |seen| seen.packet_samples),
                 unscaled_samples: seen.map_or(0, |seen| seen.unscaled_samples),

@@ -76,11 +76,13 @@ impl Witness {
         }
     }
 
+    /// Agents that only their numbering distinguishes are one here.
     pub(super) fn agent(&self, key: AgentKey) -> Option<&Seen> {
-        self.agents.get(&key)
+        self.agents.get(&AgentKey { instance: 0, ..key })
     }
 
     pub(super) fn has_adapter(&self, key: AgentKey, source: DataSource) -> bool {
+        let key = AgentKey { instance: 0, ..key };
         self.with_adapter.contains(&(key, source))
     }
 }

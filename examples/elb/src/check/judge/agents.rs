@@ -100,7 +100,7 @@ fn identity(findings: &mut Findings, about: &str, agent: &AgentFacts) {
         findings.wrong(
             "address-contested",
             about,
-            "two senders claim this agent address: the first one keeps the identity",
+            "two agents have this identity: what both report is unknown",
             "give each agent an address of its own (`agent = eth0` or `agentIP` in hsflowd.conf)",
         );
     }

@@ -290,7 +290,7 @@ fn without_containers(findings: &mut Findings, node: &Member) {
             node.engine
         )
     } else {
-        "load the agent's Docker module (`docker { }` in hsflowd.conf), and let it open the \
+        "load the agent's Docker module (`docker { markTraffic = on }` in hsflowd.conf), and let it open the \
          engine's socket"
             .to_owned()
     };

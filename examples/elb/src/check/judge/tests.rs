@@ -218,7 +218,7 @@ fn a_healthy_installation_is_ok_in_every_line() {
         "ok     configuration: elb.toml: 1 service and those with labels, decided every 2s\n\
          ok     manager unix:///var/run/docker.sock: engine 29.0.1, API 1.44 to 1.52, node node1\n\
          ok     swarm: 3 nodes, of them 1 manager; node1 leads\n\
-         ok     mode: nothing is changed: no service has mode = \"act\"\n\
+         ok     mode: nothing is changed: no service or pool has mode = \"act\"\n\
          ok     service apache: 3 of 3 replicas run, between 1 and 6, mode advise\n\
          ok     telemetry: 900 datagrams of 3 agents in 22 s on 0.0.0.0:6343\n\
          ok     telemetry: heard from node1, node2, node3\n\

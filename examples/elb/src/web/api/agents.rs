@@ -57,7 +57,12 @@ struct Agent {
     sources: usize,
     established: bool,
     silent: bool,
+    /// Whether another sender, or a second sequence of datagrams, has its identity.
     contested: bool,
+    /// Datagrams with its identity that do not continue its sequence.
+    rejected: u64,
+    /// Whether its sequence numbers make no sense and are not used.
+    odd_numbering: bool,
     /// Since its first datagram.
     known_for: f64,
     /// Since its last.
@@ -115,7 +120,9 @@ impl Agent {
             sources: status.sources,
             established: status.established,
             silent: status.silent,
-            contested: status.contested,
+            contested: status.contested || status.doubtful,
+            rejected: status.rejected,
+            odd_numbering: status.odd_numbering,
             known_for: (now - status.first_seen).as_secs_f64(),
             age: (now - status.last_seen).as_secs_f64(),
             uptime: status.uptime.as_secs_f64(),

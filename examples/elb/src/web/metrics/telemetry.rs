@@ -245,8 +245,8 @@ pub(super) fn agents(handle: &Handle, encoder: &mut DescriptorEncoder<'_>) -> fm
         ),
         (
             "elb_agent_contested",
-            "Whether another sender uses its address",
-            |agent| agent.contested,
+            "Whether another sender, or a second sequence of datagrams, has its identity",
+            |agent| agent.contested || agent.doubtful,
         ),
     ];
     for (name, help, value) in flags {

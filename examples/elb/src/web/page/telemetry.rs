@@ -81,9 +81,9 @@ fn row(reporter: &Reporter) -> String {
     };
     let agent = status.key.to_string();
     let age = duration(reporter.age.as_secs_f64());
-    let (class, health) = match (status.silent, status.contested) {
+    let (class, health) = match (status.silent, status.contested || status.doubtful) {
         (true, _) => ("odd", format!("silent for {age}")),
-        (false, true) => ("odd", "heard; another sender uses its address".to_owned()),
+        (false, true) => ("odd", "heard; another agent has its identity".to_owned()),
         (false, false) => ("", format!("heard {age} ago")),
     };
     let restarts = match status.restarts {

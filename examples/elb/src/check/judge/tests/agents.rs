@@ -69,7 +69,7 @@ pub(super) const CASES: &[Case] = &[
         |facts| agent(facts).is_contested = true,
         Wrong,
         "address-contested",
-        &["two senders"],
+        &["two agents have this identity"],
     ),
     (
         |facts| agent(facts).restarts = 4,

@@ -160,7 +160,7 @@ pub(super) const CASES: &[Case] = &[
         },
         Wrong,
         "no-containers",
-        &["node2", "docker { }"],
+        &["node2", "docker { markTraffic = on }"],
     ),
     (
         |facts| drop(heard(facts).containers.remove(1)),
