@@ -312,10 +312,14 @@ fn zstd(
     source: Source,
 ) -> io::Result<ruzstd::decoding::StreamingDecoder<Source, ruzstd::decoding::FrameDecoder>> {
     use ruzstd::decoding::StreamingDecoder;
-    use ruzstd::decoding::errors::FrameDecoderError;
+    use ruzstd::decoding::errors::{FrameDecoderError, FrameHeaderError};
 
     StreamingDecoder::new_with_max_window_size(source, MOST_MEMORY).map_err(|error| match error {
-        FrameDecoderError::WindowSizeTooBig { .. } => too_large(),
+        FrameDecoderError::WindowSizeTooBig { .. }
+        | FrameDecoderError::FrameHeaderError(FrameHeaderError::WindowTooBig { .. })
+        | FrameDecoderError::FailedToInitialize(FrameHeaderError::WindowTooBig { .. }) => {
+            too_large()
+        }
         FrameDecoderError::DictNotProvided { .. } => io::Error::new(
             io::ErrorKind::Unsupported,
             "it needs a dictionary; decompress it first",
