@@ -73,8 +73,7 @@ pub(super) struct Taken {
 /// What a sample is worth.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Worth {
-    /// So many packets, or `stated` by the stated rate; and so many samples before it are missing,
-    /// or were lost by the agent.
+    /// Number of packets by the pool, and by the stated rate (`stated`); samples missing before it.
     Packets {
         packets: f64,
         stated: f64,
