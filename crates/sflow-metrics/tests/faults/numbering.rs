@@ -303,19 +303,28 @@ fn t29_only_numbers_of_odd_sequence_are_distrusted() {
             (0, false, true),
             (1, false, true),
         ] {
+            if way == "zero" && !has_uptime {
+                // Indistinguishable from copies of one datagram.
+                continue;
+            }
             let case = format!("{way}, card {odd}, ports {has_ports}, uptime {has_uptime}");
             let mut registry = Registry::new(Config::default());
             let mut cards = [Agent::new(1), Agent::new(1)];
+            cards[0].sequence = 3_000_000;
             cards[1].sequence = 7_000_000;
-            for poll in 1..=100_u32 {
+            cards[1].started -= 5_000.0;
+            for poll in 1..=140_u32 {
                 for (number, card) in (0_u16..).zip(&mut cards) {
                     let is_odd = number == odd && poll > 20;
                     if is_odd && poll > 80 {
                         continue;
                     }
-                    let now = f64::from(poll) * 10.0 + f64::from(number);
+                    let now = f64::from(poll) + f64::from(number) / 2.0;
                     if is_odd {
-                        card.sequence = numbers(poll).wrapping_sub(1);
+                        card.sequence = match way {
+                            "constant" => card.sequence.wrapping_sub(1),
+                            _ => numbers(poll).wrapping_sub(1),
+                        };
                     }
                     if !has_uptime {
                         card.started = now;
@@ -327,12 +336,12 @@ fn t29_only_numbers_of_odd_sequence_are_distrusted() {
                     let sender = SocketAddr::new(card.sender, port);
                     registry.ingest_from(at(now), sender, &Datagram::parse(&bytes).unwrap());
                 }
-                let now = f64::from(poll) * 10.0 + 1.0;
+                let now = f64::from(poll) + 0.5;
                 registry.expire(at(now));
                 if poll == 80 {
                     let octets = ask(&registry, now, "sum:ifinoctets");
                     let octets = (octets.value, octets.contributing);
-                    assert_eq!(octets, (Some(1_000_000.0), 2), "{case}");
+                    assert_eq!(octets, (Some(10_000_000.0), 2), "{case}");
                     let agent = registry.agents().next().unwrap();
                     assert_eq!(agent.sequences, 2, "{case}: {agent:?}");
                     assert!(agent.odd_numbering, "{case}: {agent:?}");
