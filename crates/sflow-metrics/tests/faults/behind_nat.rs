@@ -277,7 +277,7 @@ fn t30_agents_remain_when_first_one_is_forgotten() {
     }
 }
 
-/// A sequence for which there is no memory as an agent of its own stays a sequence of its agent.
+/// If the memory bound refuses a new agent, its sequence remains a sequence of the existing agent.
 #[test]
 fn sequence_that_memory_does_not_allow_to_split_is_kept() {
     let differences = Differences { port: true, ..NONE };
@@ -293,7 +293,6 @@ fn sequence_that_memory_does_not_allow_to_split_is_kept() {
             ..Config::default()
         };
         let mut world = World::with(config, 2, differences);
-        world.stopped = 0;
         for _ in 0..4 {
             world.poll();
             let added = |event: &EventKind| matches!(event, EventKind::SequenceAdded { .. });

@@ -367,7 +367,7 @@ fn t29_only_numbers_of_odd_sequence_are_distrusted() {
     }
 }
 
-/// The network repeats every datagram: that does not say anything about the numbers.
+/// Every datagram is received twice; its numbers are right.
 #[test]
 fn repeated_datagrams_do_not_make_numbers_distrusted() {
     let mut registry = Registry::new(Config::default());
