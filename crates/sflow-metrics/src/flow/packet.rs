@@ -19,6 +19,9 @@ const MOST_STRIPPED: u32 = 256;
 /// No padding of Ethernet and no trailer behind the IP packet takes more bytes.
 const MOST_TRAILING: u32 = 64;
 
+/// No frame is longer on the wire.
+const LONGEST_JUMBO: u32 = 16_384;
+
 /// A packet and the one inside its tunnels.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Headers {
@@ -154,9 +157,10 @@ impl Length {
         };
         let claimed = claimed_length(header);
         let sampled = u32::try_from(header.header.0.len()).unwrap_or(u32::MAX);
-        // An IP length that the sampled bytes contradict is no bound.
         let most = match claimed {
-            Some((length, true)) if sampled <= length + MOST_TRAILING => length + MOST_TRAILING,
+            Some((length, true)) if sampled < length => length + MOST_TRAILING,
+            // More than the IP packet was sampled, or all of it: something longer may follow.
+            Some((length, true)) if sampled <= length + MOST_TRAILING => LONGEST_JUMBO,
             _ => u32::MAX,
         };
         let claimed = claimed.map(|(length, _)| length);

@@ -365,11 +365,11 @@ impl Sampler {
         let most = self.most(&step).unwrap_or(growth);
         let share = (most / growth).min(1.0);
         let stated = rate * step.sent;
-        // What is not counted is in the stated error.
-        let stated = if share < 1.0 {
-            stated.max(growth)
-        } else {
-            stated
+        // What is not counted is in the error, unless the stated rate gives much less anyway.
+        let is_far_above = self.packets > self.stated * MOST_UNEVEN;
+        let stated = match share < 1.0 && !is_far_above {
+            true => stated.max(growth),
+            false => stated,
         };
         let passed = if step.is_even { growth } else { growth * share };
         self.packets = fade(self.packets) + growth * share;

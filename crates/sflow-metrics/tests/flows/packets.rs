@@ -424,6 +424,8 @@ fn lengths_that_the_header_contradicts_are_corrected() {
     let (mut offloaded, mut short) = (v4.clone(), v4.clone());
     offloaded[16..18].copy_from_slice(&[0, 0]);
     short[16..18].copy_from_slice(&[0, 21]);
+    let mut whole = v4.clone();
+    whole[16..18].copy_from_slice(&[0, 86]);
     let llc = packet(1500, &[0x42, 0x42, 3]);
     let unknown = packet(0x88b5, &[]);
     // Frame length and stripped as reported; both lengths as corrected, and whether they are.
@@ -509,6 +511,14 @@ fn lengths_that_the_header_contradicts_are_corrected() {
             65_000,
             4,
             (65_000.0, 64_996.0, 0),
+        ),
+        ("all of IP sampled", &whole, 1000, 4, (1000.0, 996.0, 0)),
+        (
+            "all of IP sampled, much too long",
+            &whole,
+            65_535,
+            4,
+            (104.0, 100.0, 1),
         ),
         (
             "IP shorter than sampled",
