@@ -200,8 +200,8 @@ impl Length {
 }
 
 /// The length from the sampled header's first byte to the end of the packet, as its outermost
-/// header with a length gives it, and whether no packet with that header is much longer: the length
-/// is that of IP, and the header before it says that IP follows.
+/// header with a length gives it, and whether no packet with that header is much longer: it is an
+/// IP length, and the header before it announces IP.
 fn claimed_length(header: &SampledHeader<'_>) -> Option<(u32, bool)> {
     if let (HeaderProtocol::ETHERNET, [8, 0, first, _, high, low, ..]) = (
         header.protocol,
