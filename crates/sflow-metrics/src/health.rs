@@ -73,7 +73,9 @@ pub struct Health {
     /// or shorter than its sampled header. They do not count.
     pub flow_samples_bad_length: u64,
     /// Flow samples whose frame length or number of stripped bytes is contradicted by the length in
-    /// the sampled header. They count with the length that follows from the header.
+    /// the sampled header: the frame is shorter, or longer by more than 64 bytes than an IP packet
+    /// of which a part was sampled, or longer than 16,384 bytes and than an IP packet that was
+    /// sampled whole. They count with the length that follows from the header.
     pub flow_samples_corrected: u64,
     /// Flow samples that stand for more bytes than the line can carry in the time since the
     /// sample before. They do not count.

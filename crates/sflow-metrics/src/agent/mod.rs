@@ -116,14 +116,10 @@ pub(crate) struct Agent {
     jumps: Option<Box<Jumps>>,
     /// The sequence that another one has taken the place of.
     former: Option<Box<Line>>,
-    /// Consecutive datagrams without uptime that do not continue each other.
-    unnumbered: u8,
     /// Places of other agents with the same sender, address and sub-agent.
     pub(crate) peers: Vec<u32>,
     /// Other sequences whose bytes are accounted for.
     pub(crate) charged_lines: usize,
-    /// Of the last datagram that seemed to be a copy of the newest, without an uptime: its content.
-    copy: Option<u64>,
 }
 
 /// A sequence of datagrams of an agent.
@@ -141,10 +137,6 @@ const FORMER: Duration = Duration::from_secs(120);
 
 /// Sequences of one agent that go on at the same time.
 const MOST_LINES: usize = 64;
-
-/// Consecutive datagrams without an uptime that do not continue each other, after which arrival
-/// alone orders them.
-const UNNUMBERED: u8 = 8;
 
 /// Another sender that was first to use an agent's address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -208,10 +200,8 @@ impl Agent {
             next_session: 1,
             jumps: None,
             former: None,
-            unnumbered: 0,
             peers: Vec::new(),
             charged_lines: 0,
-            copy: None,
         }
     }
 
@@ -223,8 +213,9 @@ impl Agent {
         }
         let place = self.stream.place(stamp);
         match place {
-            Place::Jump | Place::Odd => self.examine(stamp, place),
-            _ => self.found(place, self.session, stamp),
+            Place::Jump => self.examine(stamp, None),
+            Place::Odd => self.examine(stamp, Some(0)),
+            _ => self.found(place, 0, stamp),
         }
     }
 
@@ -247,25 +238,35 @@ impl Agent {
             lines.find(|line| self.line(*line).expects(stamp))
         });
         let first = expected.or(of_port);
-        let mut odd = Place::Jump;
+        let mut odd = None;
         for line in first.into_iter().chain(lines) {
-            let session = self.session_of(line);
             match self.line_mut(line).place(stamp) {
                 Place::Jump => {}
-                Place::Odd => odd = Place::Odd,
-                place => return self.found(place, session, stamp),
+                Place::Odd => {
+                    odd = self.most_overdue(odd.into_iter().chain([line]), stamp.received_at);
+                }
+                place => return self.found(place, line, stamp),
             }
         }
         self.examine(stamp, odd)
     }
 
+    /// Of these sequences, the one whose next datagram is most overdue: a datagram with an odd
+    /// number is probably that one.
+    fn most_overdue(&self, lines: impl Iterator<Item = usize>, now: Timestamp) -> Option<usize> {
+        let overdue = |line: &usize| self.line(*line).overdue(now);
+        lines.reduce(|most, line| match overdue(&line) > overdue(&most) {
+            true => line,
+            false => most,
+        })
+    }
+
     /// Counts a datagram of a known sequence.
-    fn found(&mut self, place: Place, session: u32, stamp: Stamp) -> Placed {
-        let mut placed = Placed::at(place, session);
+    fn found(&mut self, place: Place, line: usize, stamp: Stamp) -> Placed {
+        let mut placed = Placed::at(place, self.session_of(line));
         self.count(place, stamp);
-        placed.is_distrusted = self.stream.take_distrusted();
+        placed.is_distrusted = self.line_mut(line).take_distrusted();
         if self.jumps.is_some() && matches!(place, Place::Next { .. } | Place::Strided { .. }) {
-            self.unnumbered = 0;
             let rejected = self.jumps.as_mut().map_or(0, |jumps| jumps.outlive());
             self.reject(rejected, stamp.received_at, &mut placed);
         }
@@ -339,17 +340,16 @@ impl Agent {
         self.others.len()
     }
 
-    /// Takes the sequence that began last out, as an agent of its own.
-    pub(crate) fn split(&mut self, key: AgentKey, first: Stamp) -> Option<Self> {
-        let line = self.take_newest_line()?;
-        Some(Self {
+    /// An agent of its own for a sequence that was taken out of this one.
+    pub(crate) fn split(&self, line: Line, key: AgentKey, first: Stamp) -> Self {
+        Self {
             session: line.session,
             next_session: line.session.wrapping_add(1),
             stream: line.stream,
             is_usable: self.is_usable,
             is_reserved: self.is_reserved,
             ..Self::new(key, first)
-        })
+        }
     }
 
     /// Takes the sequence that began last out.
@@ -357,6 +357,12 @@ impl Agent {
         let line = self.others.pop()?;
         self.status.received = self.status.received.saturating_sub(1);
         Some(line)
+    }
+
+    /// Puts a sequence back that was taken out, under the session it had.
+    pub(crate) fn put_back(&mut self, line: Line) {
+        self.status.received += 1;
+        self.others.push(line);
     }
 
     /// Takes over a sequence of another agent, which is a restart of this one, or goes on beside
@@ -456,38 +462,38 @@ impl Agent {
         }
     }
 
-    /// Examines a datagram that does not continue a current sequence.
+    /// Examines a datagram that does not continue a current sequence. `odd` is the sequence that it
+    /// is probably of, if its uptime continues one and its number does not.
     #[cold]
-    fn examine(&mut self, stamp: Stamp, place: Place) -> Placed {
+    fn examine(&mut self, stamp: Stamp, odd: Option<usize>) -> Placed {
         let mut placed = Placed::at(Place::Jump, self.session);
         if self.continues_former(stamp, &mut placed) {
             return placed;
         }
-        let is_odd = place == Place::Odd;
-        if is_odd && self.stream.count_odd(stamp.received_at) {
-            self.distrust(false, &mut placed);
+        if let Some(line) = odd
+            && self.line_mut(line).count_odd(stamp.received_at)
+        {
+            self.distrust(line, false, &mut placed);
             return placed;
         }
+        let is_odd = odd.is_some();
         let lines = 0..=self.others.len();
         // Where one of several sequences has stopped, this one may take its place.
         let stopped = lines
             .clone()
             .find(|line| self.line(*line).has_stopped(stamp.received_at));
-        let line = stopped.unwrap_or(0);
+        let line = odd.or(stopped).unwrap_or(0);
         let current = *self.line(line);
-        let stands_still = stamp.uptime == current.newest().uptime && !current.ignores_uptime();
+        let still = lines.filter(|line| self.line(*line).has_same_uptime(stamp));
+        let still = self.most_overdue(still, stamp.received_at);
         let jumps = self.jumps.get_or_insert_default();
         match jumps.examine(&current, stamp, is_odd) {
             Outcome::Undecided { rejected, is_first } => {
                 self.reject(rejected, stamp.received_at, &mut placed);
-                let is_unnumbered = is_first && stands_still && !is_odd;
-                self.unnumbered = if is_unnumbered {
-                    self.unnumbered + 1
-                } else {
-                    0
-                };
-                if self.unnumbered >= UNNUMBERED {
-                    self.distrust(true, &mut placed);
+                if let Some(line) = still
+                    && self.line_mut(line).count_unnumbered(is_first && !is_odd)
+                {
+                    self.distrust(line, true, &mut placed);
                 }
             }
             Outcome::Repeated => {
@@ -541,16 +547,18 @@ impl Agent {
         session
     }
 
-    /// Stops to use the numbers of the datagrams, since they make no sense.
-    fn distrust(&mut self, ignores_uptime: bool, placed: &mut Placed) {
+    /// Stops using the numbers of a sequence of datagrams.
+    fn distrust(&mut self, line: usize, ignores_uptime: bool, placed: &mut Placed) {
+        placed.session = self.session_of(line);
+        let stream = self.line_mut(line);
         if ignores_uptime {
-            self.stream = self.stream.without_uptime();
+            *stream = stream.without_uptime();
         }
-        self.stream.distrust();
-        self.unnumbered = 0;
+        stream.distrust();
+        let stream = *stream;
         placed.is_distrusted = true;
         if let Some(mut jumps) = self.jumps.take() {
-            placed.kept = jumps.take_odd(ignores_uptime);
+            placed.kept = jumps.take_odd(&stream, ignores_uptime);
             if !jumps.is_empty() {
                 self.jumps = Some(jumps);
             }
@@ -559,20 +567,17 @@ impl Agent {
         placed.place = Place::Next { missing: 0 };
     }
 
-    /// Whether a datagram that looks like a copy of the newest is another one: its content, of
-    /// which this is the hash, differs from that of the copy before.
+    /// Whether a datagram that looks like a copy of the newest of the sequence with this session is
+    /// another one: its content, of which this is the hash, differs from that of the copy before.
     #[cold]
-    pub(crate) fn is_unnumbered(&mut self, stamp: Stamp, content: u64) -> bool {
-        let newest = self.stream.newest();
-        let is_copy = newest.sequence == stamp.sequence && newest.uptime == stamp.uptime;
-        let before = self.copy.replace(content);
-        if !is_copy || before.is_none_or(|before| before == content) {
-            return false;
-        }
-        let is_distrusted = self.stream.count_odd(stamp.received_at);
+    pub(crate) fn is_unnumbered(&mut self, session: u32, stamp: Stamp, content: u64) -> bool {
+        let line = (0..=self.others.len()).find(|line| self.session_of(*line) == session);
+        let Some(line) = line else { return false };
+        let stream = self.line_mut(line);
+        let is_distrusted = stream.count_copy(stamp, content);
         if is_distrusted {
-            self.stream = self.stream.without_uptime();
-            self.stream.distrust();
+            *stream = stream.without_uptime();
+            stream.distrust();
         }
         is_distrusted
     }
@@ -597,7 +602,7 @@ impl Agent {
                 let former = **former;
                 self.former = None;
                 self.others.push(former);
-                *placed = self.found(place, former.session, stamp);
+                *placed = self.found(place, self.others.len(), stamp);
             }
             _ => {
                 placed.place = Place::Late;

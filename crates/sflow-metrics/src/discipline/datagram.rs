@@ -56,6 +56,10 @@ const STRIDES: u8 = 20;
 /// numbers are distrusted.
 const MOST_BEHIND: u8 = 8;
 
+/// Consecutive datagrams with one uptime that do not continue each other, after which arrival
+/// alone orders them.
+const MOST_UNNUMBERED: u8 = 8;
+
 /// Changes of the UDP port in a sequence, after which ports distinguish nothing.
 const MOST_PORTS: u8 = 4;
 
@@ -131,6 +135,10 @@ struct Numbering {
     stride: Stride,
     /// Consecutive datagrams without an uptime that are numbered lower than the newest.
     behind: u8,
+    /// Consecutive datagrams with the uptime of the newest that do not continue the sequence.
+    unnumbered: u8,
+    /// Hash of the content of the last copy of the newest datagram.
+    copy: Option<u64>,
     /// How often one sequence has changed its UDP port.
     ports: u8,
     /// Number and uptime of the newest datagrams, while numbers are distrusted.
@@ -175,6 +183,8 @@ impl Stream {
                 regular: 0,
                 stride: Stride::ONE,
                 behind: 0,
+                unnumbered: 0,
+                copy: None,
                 ports: 0,
                 recent: [(first.sequence, first.uptime); 8],
             },
@@ -211,6 +221,34 @@ impl Stream {
         numbering.odd >= MOST_ODD
     }
 
+    /// Whether a datagram does not show by its uptime when it was sent: its uptime is that of the
+    /// newest one.
+    pub(crate) fn has_same_uptime(&self, stamp: Stamp) -> bool {
+        stamp.uptime == self.newest.uptime && !self.ignores_uptime && !self.is_of_other_port(stamp)
+    }
+
+    /// Counts a datagram with the uptime of the newest that does not continue the sequence; returns
+    /// whether there are enough to distrust numbers and uptimes. One that continues an earlier one
+    /// of these (`is_unnumbered` is false) resets the count.
+    pub(crate) fn count_unnumbered(&mut self, is_unnumbered: bool) -> bool {
+        let numbering = &mut self.numbering;
+        numbering.unnumbered = match is_unnumbered {
+            true => numbering.unnumbered.saturating_add(1),
+            false => 0,
+        };
+        numbering.unnumbered >= MOST_UNNUMBERED
+    }
+
+    /// Counts a copy of the newest datagram whose content, of which this is the hash, differs from
+    /// that of the copy before; returns whether there were enough to distrust numbers and uptimes.
+    pub(crate) fn count_copy(&mut self, stamp: Stamp, content: u64) -> bool {
+        if self.newest.sequence != stamp.sequence || self.newest.uptime != stamp.uptime {
+            return false;
+        }
+        let before = self.numbering.copy.replace(content);
+        before.is_some_and(|before| before != content) && self.count_odd(stamp.received_at)
+    }
+
     /// Whether numbers are distrusted since the last datagram, as they went back.
     pub(crate) const fn take_distrusted(&mut self) -> bool {
         let is_new = self.numbering.behind >= MOST_BEHIND;
@@ -225,6 +263,8 @@ impl Stream {
         self.numbering.is_distrusted = true;
         self.numbering.regular = 0;
         self.numbering.odd = 0;
+        self.numbering.unnumbered = 0;
+        self.numbering.copy = None;
         self.numbering.stride = Stride::ONE;
         self.numbering.recent = [(self.newest.sequence, self.newest.uptime); 8];
     }
@@ -240,6 +280,12 @@ impl Stream {
         let longest = self.gaps.longest().saturating_mul(END_GAPS);
         let silent = now.checked_since(self.newest.received_at);
         silent.is_some_and(|silent| silent > longest.clamp(SHORTEST_END, LONGEST_END))
+    }
+
+    /// Time since the newest datagram, as a multiple of the longest recent gap.
+    pub(crate) fn overdue(&self, now: Timestamp) -> f64 {
+        let longest = self.gaps.longest().max(SHORTEST_STOP);
+        (now - self.newest.received_at).as_secs_f64() / longest.as_secs_f64()
     }
 
     /// The newest datagram.
@@ -281,6 +327,8 @@ impl Stream {
             self.seen = self.seen.checked_shl(ahead).unwrap_or(0) | 1;
             self.newest = stamp;
             self.numbering.behind = 0;
+            self.numbering.unnumbered = 0;
+            self.numbering.copy = None;
             self.sent += u64::from(ahead);
             let (missing, found) = self.numbering.stride.missing(ahead);
             return match found {

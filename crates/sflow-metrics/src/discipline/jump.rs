@@ -180,12 +180,13 @@ impl Jumps {
         rejected
     }
 
-    /// Takes the datagrams out that were kept of sequences with numbers that make no sense, in the
-    /// order of their arrival.
-    pub(crate) fn take_odd(&mut self, all: bool) -> Vec<Kept> {
+    /// Takes the datagrams out that were kept of possible sequences with odd numbers, or of all
+    /// possible sequences, in the order of their arrival. Those from another UDP port than the
+    /// current sequence are left.
+    pub(crate) fn take_odd(&mut self, current: &Stream, all: bool) -> Vec<Kept> {
         let mut kept = Vec::new();
         self.sequences.retain_mut(|sequence| {
-            let is_taken = sequence.is_odd || all;
+            let is_taken = (sequence.is_odd || all) && !current.is_of_other_port(sequence.newest);
             if is_taken {
                 kept.append(&mut sequence.kept);
             }

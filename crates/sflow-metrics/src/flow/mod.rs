@@ -415,7 +415,7 @@ impl Around<'_> {
     /// Charges an agent for one more source of packet samples, until it is forgotten.
     fn charge_sampler(&mut self, agent: u32) -> bool {
         /// With its place in a table.
-        const SAMPLER: usize = 384;
+        const SAMPLER: usize = 416;
 
         self.agents.get(agent).is_some_and(|known| {
             let mut allowance = Allowance {

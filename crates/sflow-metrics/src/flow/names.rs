@@ -303,7 +303,7 @@ impl Names {
         self.local.len() < limit
     }
 
-    /// Keeps in mind that a container is reported without an address, or no longer.
+    /// Records whether a container is reported without an address.
     fn note_unaddressed(
         &mut self,
         device: Device,

@@ -16,6 +16,12 @@ const CHECK_SEQUENCE: u32 = 4;
 /// No encapsulation that an agent removes takes more bytes.
 const MOST_STRIPPED: u32 = 256;
 
+/// No padding of Ethernet and no trailer behind the IP packet takes more bytes.
+const MOST_TRAILING: u32 = 64;
+
+/// No frame is longer on the wire.
+const LONGEST_JUMBO: u32 = 16_384;
+
 /// A packet and the one inside its tunnels.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Headers {
@@ -112,7 +118,8 @@ impl Length {
     /// Of the packet that the sample is of; `None` if the agent does not say.
     ///
     /// Lengths that the sampled header contradicts are corrected: a frame is not shorter than
-    /// the packet that it carries, and what was stripped is not part of that packet.
+    /// the packet that it carries, what was stripped is not part of that packet, and nothing but
+    /// padding and a short trailer follows an IP packet.
     pub(super) fn of(sample: &FlowSample<'_>) -> Option<Self> {
         let length = if let Some(header) = sample.find::<SampledHeader<'_>>() {
             Self::of_header(&header, sample)
@@ -148,7 +155,16 @@ impl Length {
             HeaderProtocol::ETHERNET => CHECK_SEQUENCE,
             _ => 0,
         };
-        let claimed = claimed_length(header).or_else(|| match header.protocol {
+        let claimed = claimed_length(header);
+        let sampled = u32::try_from(header.header.0.len()).unwrap_or(u32::MAX);
+        let most = match claimed {
+            Some((length, true)) if sampled < length => length + MOST_TRAILING,
+            // More than the IP packet was sampled, or all of it: something longer may follow.
+            Some((length, true)) if sampled <= length + MOST_TRAILING => LONGEST_JUMBO,
+            _ => u32::MAX,
+        };
+        let claimed = claimed.map(|(length, _)| length);
+        let claimed = claimed.or_else(|| match header.protocol {
             HeaderProtocol::ETHERNET => length_by_ip(sample),
             _ => None,
         });
@@ -158,7 +174,8 @@ impl Length {
             0..=MOST_STRIPPED => stripped,
             _ => check_sequence,
         };
-        let frame = if frame_length < least {
+        let is_too_long = least > 0 && frame_length.saturating_sub(believable) > most;
+        let frame = if frame_length < least || is_too_long {
             least + believable
         } else {
             frame_length
@@ -171,7 +188,7 @@ impl Length {
         Self {
             frame,
             net,
-            header: u32::try_from(header.header.0.len()).unwrap_or(u32::MAX),
+            header: sampled,
             is_corrected: frame != frame_length || net != frame_length.saturating_sub(stripped),
         }
     }
@@ -183,8 +200,9 @@ impl Length {
 }
 
 /// The length from the sampled header's first byte to the end of the packet, as its outermost
-/// header with a length gives it.
-fn claimed_length(header: &SampledHeader<'_>) -> Option<u32> {
+/// header with a length gives it, and whether no packet with that header is much longer: it is an
+/// IP length, and the header before it announces IP.
+fn claimed_length(header: &SampledHeader<'_>) -> Option<(u32, bool)> {
     if let (HeaderProtocol::ETHERNET, [8, 0, first, _, high, low, ..]) = (
         header.protocol,
         header.header.0.get(12..).unwrap_or_default(),
@@ -192,9 +210,10 @@ fn claimed_length(header: &SampledHeader<'_>) -> Option<u32> {
     {
         // Most packets: no layer has to be read.
         let length = u32::from(u16::from_be_bytes([*high, *low]));
-        return (length >= 20).then_some(14 + length);
+        return (length >= 20).then_some((14 + length, true));
     }
     let mut before = 0;
+    let mut is_guessed = false;
     for layer in header.dissect().layers() {
         let own = u32::try_from(layer.bytes().len()).ok()?;
         let (from, length) = match &layer {
@@ -212,10 +231,12 @@ fn claimed_length(header: &SampledHeader<'_>) -> Option<u32> {
             Layer::Ipv6(_) => return None,
             _ => {
                 before += own;
+                is_guessed |= matches!(layer, Layer::Mpls(_));
                 continue;
             }
         };
-        return (length >= own || from > before).then_some(from + length);
+        let is_most = from == before && !is_guessed;
+        return (length >= own || from > before).then_some((from + length, is_most));
     }
     None
 }

@@ -31,9 +31,26 @@ const WILD: f64 = 64.0;
 /// that much more often than was asked for.
 const FEW: f64 = 8.0;
 
-/// A sample that stands for so many times more packets than those before it ends a burst of loss:
-/// what was lost in it is not what is being sent now.
+/// A sample that stands for so many times more packets than those before it does not count for more
+/// than that, unless the pool, the numbers and the elapsed time agree.
 const BURST: f64 = 8.0;
+
+/// Elapsed time agrees with so many times the packets that usually pass in it, and with those of
+/// a second more: an agent may hold samples back for so long.
+const MOST_FASTER: f64 = 4.0;
+
+/// The pool agrees with the numbers if it grew by up to so many times more than usual.
+const MOST_UNEVEN: f64 = 2.0;
+
+/// Lost datagrams had up to so many times more samples than those that came.
+const MOST_UNEVEN_DATAGRAMS: f64 = 1.25;
+
+/// What a longer burst of loss took is not what is being sent now, unless it is short
+/// in samples.
+const LONGEST_BURST: Duration = Duration::from_secs(10);
+
+/// A burst of loss is short if it took up to so many samples of those that usually come.
+const SHORT_BURST: f64 = 2.0 * MEMORY;
 
 /// A gap of so many samples is none: the source numbers them anew.
 const GAP: u32 = 100_000;
@@ -73,8 +90,7 @@ pub(super) struct Taken {
 /// What a sample is worth.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Worth {
-    /// So many packets, or `stated` by the stated rate; and so many samples before it are missing,
-    /// or were lost by the agent.
+    /// Number of packets by the pool, and by the stated rate (`stated`); samples missing before it.
     Packets {
         packets: f64,
         stated: f64,
@@ -94,6 +110,24 @@ pub(super) enum Worth {
     Unknown,
 }
 
+/// What happened between a sample and the last one that counted.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    /// Packets, by the pool, or by the numbers without one.
+    growth: f64,
+    /// Packets by the stated rate and the numbers.
+    due: f64,
+    /// The stated rate.
+    rate: u32,
+    /// Samples that came.
+    came: u8,
+    /// Samples that were taken, with those that are missing or that the agent lost.
+    sent: f64,
+    elapsed: Duration,
+    /// Whether pool and numbers agree.
+    is_even: bool,
+}
+
 /// The samples of one data source so far.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sampler {
@@ -108,6 +142,12 @@ pub(super) struct Sampler {
     stated: f64,
     /// Samples, older ones for less.
     samples: f64,
+    /// Packets that passed between samples, and the seconds in which they passed.
+    passed: f64,
+    seconds: f64,
+    /// Datagrams with samples, older ones for less, and those samples.
+    datagrams: f64,
+    in_datagrams: f64,
     /// Samples from the first one to the last, come or not.
     sent: u32,
     /// A sample that may be the first of a new sequence.
@@ -139,6 +179,10 @@ impl Sampler {
             least: 0.0,
             stated: 0.0,
             samples: 0.0,
+            passed: 0.0,
+            seconds: 0.0,
+            datagrams: 1.0,
+            in_datagrams: 1.0,
             sent: 1,
             jump: None,
             rejected: 0,
@@ -280,15 +324,21 @@ impl Sampler {
         self.odd = 0;
         self.rejected += u64::from(self.jump.take().is_some());
         if next.rate == last.rate {
+            let is_even = match growth {
+                Some(growth) => self.is_even(growth, assumed, ahead),
+                // Without a pool nothing contradicts the numbers.
+                None => next.pool == last.pool,
+            };
             let sent = if is_gap { 1 } else { ahead };
-            self.grow(
-                growth.unwrap_or(assumed).min(most),
-                assumed,
-                next.rate,
-                1,
-                sent,
-                dropped,
-            );
+            self.grow(Step {
+                growth: growth.unwrap_or(assumed).min(most),
+                due: assumed,
+                rate: next.rate,
+                came: 1,
+                sent: f64::from(sent) + f64::from(dropped),
+                elapsed,
+                is_even,
+            });
         } else {
             self.trust(next.rate);
         }
@@ -297,22 +347,79 @@ impl Sampler {
         self.worth(ahead - 1, dropped)
     }
 
-    /// Adds the growth of the pool since the last sample: so many samples came, so many were sent,
-    /// and the agent lost so many.
-    fn grow(&mut self, growth: f64, due: f64, rate: u32, came: u8, sent: u32, dropped: u32) {
+    /// Whether the pool did not grow by much more than it usually does for as many samples.
+    fn is_even(&self, growth: f64, due: f64, ahead: u32) -> bool {
+        let usual = match self.due > 0.0 {
+            true => due * self.packets / self.due,
+            // The agent does not state a rate.
+            false => self.effective_rate().unwrap_or(0.0) * f64::from(ahead),
+        };
+        growth <= usual * MOST_UNEVEN
+    }
+
+    /// Adds the growth of the pool since the last sample.
+    fn grow(&mut self, step: Step) {
+        let Step { growth, due, .. } = step;
         if growth <= 0.0 {
             return;
         }
-        let came = f64::from(came);
-        let rate = f64::from(rate);
-        let most = self.effective_rate().map(|rate| rate * BURST * came);
-        let share = most.map_or(1.0, |most| (most / growth).min(1.0));
-        let stated = rate * (f64::from(sent) + f64::from(dropped));
+        let came = f64::from(step.came);
+        let rate = f64::from(step.rate);
+        let most = self.most(&step).unwrap_or(growth);
+        let share = (most / growth).min(1.0);
+        let stated = rate * step.sent;
+        // The error includes the rest, unless the numbers contradict it.
+        let stated = match share < 1.0 && (step.is_even || self.is_distrusted) {
+            true => stated.max(growth),
+            false => stated,
+        };
+        let passed = if step.is_even { growth } else { growth * share };
         self.packets = fade(self.packets) + growth * share;
         self.due = fade(self.due) + due * share;
         self.least = fade(self.least) + rate * came * share;
-        self.stated = fade(self.stated) + stated * share;
+        self.stated = fade(self.stated) + stated;
         self.samples = fade(self.samples) + came;
+        self.passed = fade(self.passed) + passed;
+        self.seconds = fade(self.seconds) + step.elapsed.as_secs_f64();
+    }
+
+    /// How many packets a sample can stand for, if that is known.
+    fn most(&self, step: &Step) -> Option<f64> {
+        let rate = self.effective_rate()?;
+        let most = rate * BURST * f64::from(step.came);
+        if !step.is_even || self.seconds <= 0.0 {
+            return Some(most);
+        }
+        let seconds = step.elapsed.as_secs_f64();
+        let by_time = self.passed / self.seconds * (seconds * MOST_FASTER + 1.0);
+        let by_time = if step.elapsed > LONGEST_BURST {
+            by_time.min(rate * SHORT_BURST)
+        } else {
+            by_time
+        };
+        let is_sure = step.growth <= by_time;
+        Some(if is_sure { most.max(step.growth) } else { most })
+    }
+
+    /// Counts the datagrams that samples came in; returns how many samples are missing with those
+    /// that were lost at most.
+    fn count_datagrams(&mut self, next: Taken, came: u8) -> f64 {
+        let last = self.last;
+        let came = f64::from(came);
+        if next.at == last.at {
+            self.in_datagrams += came;
+            return 0.0;
+        }
+        let each = self.in_datagrams / self.datagrams;
+        self.datagrams = fade(self.datagrams) + 1.0;
+        self.in_datagrams = fade(self.in_datagrams) + came;
+        let lost = match (last.lost, next.lost) {
+            (Some(before), Some(now)) => now.saturating_sub(before),
+            _ => 0,
+        };
+        let lost = u32::try_from(lost).unwrap_or(u32::MAX);
+        let most = at_most(MOST_PER_SECOND, next.at - last.at);
+        (f64::from(lost) * each * MOST_UNEVEN_DATAGRAMS).min(f64::from(most))
     }
 
     /// Counts a sample that does not continue those before it; returns whether there were as many
@@ -369,6 +476,7 @@ impl Sampler {
         }
         let last = self.last;
         let came = core::mem::replace(&mut self.odd, 0) + 1;
+        let missing = self.count_datagrams(next, came);
         let elapsed = next.at - last.at;
         let dropped = match next.drops.wrapping_sub(last.drops) {
             more if more <= at_most(MOST_PER_SECOND, elapsed) => more,
@@ -381,7 +489,15 @@ impl Sampler {
         self.has_grown = growth.is_some();
         if next.rate == last.rate {
             let growth = growth.filter(|growth| *growth <= most).unwrap_or(assumed);
-            self.grow(growth, assumed, next.rate, came, came.into(), dropped);
+            self.grow(Step {
+                growth,
+                due: assumed,
+                rate: next.rate,
+                came,
+                sent: f64::from(came) + f64::from(dropped) + missing,
+                elapsed,
+                is_even: false,
+            });
         } else {
             self.trust(next.rate);
         }
@@ -599,6 +715,150 @@ mod tests {
         let worth = sampler.take(next(behind, 4000 + 400 * (behind - 10)), PACKETS_PER_SECOND);
         assert!(matches!(worth, Worth::Packets { missing: 499, .. }));
         assert!((400.0..450.0).contains(&packets(worth)), "{worth:?}");
+    }
+
+    /// Datagrams of sixteen samples each, ten a second, of which so many percent are lost; returns
+    /// the packets that the samples stand for, by the pool and by the stated rate, and those that passed.
+    fn with_lost_datagrams(percent: u32, shape: impl Fn(u32, Taken) -> Taken) -> (f64, f64, f64) {
+        const DATAGRAMS: u32 = 4000;
+        let mut sampler: Option<Sampler> = None;
+        let (mut sum, mut sum_stated) = (0.0, 0.0);
+        let (mut lost, mut random) = (0, 12_345_u32);
+        for datagram in 0..DATAGRAMS {
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let is_last = datagram == DATAGRAMS - 1;
+            if datagram > 0 && !is_last && (random >> 16) % 100 < percent {
+                lost += 1;
+                continue;
+            }
+            for number in datagram * 16..(datagram + 1) * 16 {
+                let taken = Taken {
+                    sequence: number,
+                    pool: number * 400,
+                    lost: Some(lost),
+                    at: FIRST.at + Duration::from_millis((datagram * 100).into()),
+                    ..FIRST
+                };
+                let taken = shape(number, taken);
+                let worth = match &mut sampler {
+                    Some(sampler) => sampler.take(taken, PACKETS_PER_SECOND),
+                    None => {
+                        let (first, worth) = Sampler::starting_with(taken);
+                        sampler = Some(first);
+                        worth
+                    }
+                };
+                sum += packets(worth);
+                if let Worth::Packets { stated, .. } = worth {
+                    sum_stated += stated;
+                }
+            }
+        }
+        (sum, sum_stated, f64::from(DATAGRAMS * 16 * 400))
+    }
+
+    #[test]
+    fn lost_datagrams_of_many_samples_are_made_up_for() {
+        type Shape = fn(u32, Taken) -> Taken;
+        let shapes: [(&str, Shape); 4] = [
+            ("pool", |_, taken| taken),
+            ("no pool", |_, taken| Taken { pool: 0, ..taken }),
+            ("half of the stated rate", |_, taken| Taken {
+                rate: 800,
+                ..taken
+            }),
+            ("unknown rate", |_, taken| Taken { rate: 0, ..taken }),
+        ];
+        for (case, shape) in shapes {
+            for percent in [0, 5, 20, 50, 90] {
+                let (sum, _, passed) = with_lost_datagrams(percent, shape);
+                assert!(
+                    (sum / passed - 1.0).abs() < 0.04,
+                    "{case}, {percent} %: {sum} of {passed}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn loss_that_is_not_made_up_for_is_in_the_error() {
+        // Numbers step by two, and the pool stands still: only datagrams are known to be lost.
+        for percent in [0, 10, 50] {
+            let (sum, stated, passed) = with_lost_datagrams(percent, |number, taken| Taken {
+                sequence: number * 2,
+                pool: 0,
+                ..taken
+            });
+            assert!(
+                (1.0..1.0 + 0.3 * f64::from(percent) / 100.0 + 0.001).contains(&(stated / passed)),
+                "{percent} %: {sum} and {stated} of {passed}"
+            );
+        }
+        // A burst of loss that is longer than what is used whole.
+        let (mut sampler, _) = Sampler::starting_with(FIRST);
+        let (mut sum, mut sum_stated) = (0.0, 0.0);
+        for number in (1..=200).chain(700..=1500) {
+            let worth = sampler.take(next(10 + number, 4000 + 400 * number), PACKETS_PER_SECOND);
+            sum += packets(worth);
+            if let Worth::Packets { stated, .. } = worth {
+                sum_stated += stated;
+            }
+        }
+        let passed = 1500.0 * 400.0;
+        assert!(sum < passed * 0.7, "{sum}");
+        assert!((sum_stated / passed - 1.0).abs() < 0.02, "{sum_stated}");
+    }
+
+    #[test]
+    fn jump_that_the_pool_or_the_elapsed_time_contradicts_is_not_used_whole() {
+        let steady = |number: u32| Taken {
+            sequence: number,
+            pool: number * 400,
+            at: FIRST.at + Duration::from_millis((number / 16 * 100).into()),
+            ..FIRST
+        };
+        let last = steady(1599);
+        let cases = [
+            (
+                "the pool alone",
+                Taken {
+                    pool: last.pool + 400 * 60,
+                    ..steady(1600)
+                },
+            ),
+            (
+                "more than passes in the elapsed time",
+                Taken {
+                    at: steady(1600).at,
+                    ..steady(1600 + 500)
+                },
+            ),
+            (
+                "number and pool differ",
+                Taken {
+                    pool: last.pool + 400 * 100,
+                    ..steady(1600 + 32)
+                },
+            ),
+        ];
+        for (case, taken) in cases {
+            let (mut sampler, _) = Sampler::starting_with(steady(0));
+            for number in 1..1600 {
+                sampler.take(steady(number), PACKETS_PER_SECOND);
+            }
+            let worth = sampler.take(taken, PACKETS_PER_SECOND);
+            assert!(
+                (400.0..450.0).contains(&packets(worth)),
+                "{case}: {worth:?}"
+            );
+        }
+        // The same with all three in agreement.
+        let (mut sampler, _) = Sampler::starting_with(steady(0));
+        for number in 1..1600 {
+            sampler.take(steady(number), PACKETS_PER_SECOND);
+        }
+        let worth = sampler.take(steady(1600 + 500), PACKETS_PER_SECOND);
+        assert!(packets(worth) > 3000.0, "{worth:?}");
     }
 
     #[test]

@@ -227,6 +227,8 @@ impl Registry {
                 self.kept_bytes = self.kept_bytes.saturating_sub(freed);
             }
             if agent.other_lines() != agent.charged_lines && !self.charge_lines(place) {
+                let dropped: usize = found.kept.iter().map(Kept::bytes).sum();
+                self.kept_bytes = self.kept_bytes.saturating_sub(dropped);
                 return Some((place, Placed::at(Place::Jump, found.session)));
             }
             let agent = self.agents.get_mut(place)?;
@@ -353,22 +355,40 @@ impl Registry {
         self.flows.forget_agent(place);
         let account = Account::of(&agent, place, None);
         self.ledger.close_agent(account);
-        self.agent_places.remove(&key);
+        self.unlist(place, &agent);
         if let Some(sender) = self.admission.senders.get_mut(&key.sender) {
             sender.established = sender.established.saturating_sub(usize::from(established));
         }
         self.admission.change(key.sender, |used| {
             used.agents = used.agents.saturating_sub(1);
         });
-        let claim = (key.address, key.sub_agent);
-        if key.instance == 0 && self.admission.claims.get(&claim) == Some(&key.sender) {
-            self.admission.claims.remove(&claim);
+    }
+
+    /// Removes the places of an agent that was removed. If it had the list of its peers, the first
+    /// of them has it from now on and is found in its place.
+    fn unlist(&mut self, place: u32, agent: &Agent) {
+        let key = agent.status.key;
+        let first_key = AgentKey { instance: 0, ..key };
+        self.agent_places.remove(&key);
+        if key != first_key && self.agent_places.get(&first_key) != Some(&place) {
+            let first = self.agent_places.get(&first_key).copied();
+            if let Some(first) = first.and_then(|first| self.agents.get_mut(first)) {
+                first.peers.retain(|peer| *peer != place);
+            }
+            return;
         }
-        if key.instance > 0
-            && let Some(first) = self.agent_places.get(&AgentKey { instance: 0, ..key })
-            && let Some(first) = self.agents.get_mut(*first)
+        if let Some((first, peers)) = agent.peers.split_first()
+            && let Some(promoted) = self.agents.get_mut(*first)
         {
-            first.peers.retain(|peer| *peer != place);
+            promoted.peers = peers.to_vec();
+            promoted.rival = agent.rival;
+            self.agent_places.insert(first_key, *first);
+            return;
+        }
+        self.agent_places.remove(&first_key);
+        let claim = (key.address, key.sub_agent);
+        if self.admission.claims.get(&claim) == Some(&key.sender) {
+            self.admission.claims.remove(&claim);
         }
     }
 
@@ -545,6 +565,7 @@ impl Registry {
         } = agent.status;
         let first = AgentKey {
             sender: first_sender,
+            instance: 0,
             ..key
         };
         let rival = self.agent_places.get(&first).copied();

@@ -30,8 +30,8 @@ impl Registry {
     ///
     /// Some agents report their containers without adapters. Their packets are named only if the
     /// agent names the ends of each sample (Host sFlow with `docker { markTraffic = on }`), or if
-    /// somebody who knows the addresses [tells](Self::tell_address) them. No address is given to a
-    /// container because no other one is left.
+    /// their addresses are given by [`tell_address`](Self::tell_address). Addresses are never
+    /// assigned by elimination.
     ///
     /// # Errors
     ///

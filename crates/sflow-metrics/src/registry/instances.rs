@@ -98,11 +98,11 @@ impl Registry {
         if !is_other || all.count() > MOST_PEERS {
             return place;
         }
-        self.split(place, first, placed, stamp).unwrap_or(place)
+        self.split(place, placed, stamp).unwrap_or(place)
     }
 
     /// Makes the newest sequence of an agent an agent of its own.
-    fn split(&mut self, place: u32, first: u32, placed: &Placed, stamp: Stamp) -> Option<u32> {
+    fn split(&mut self, place: u32, placed: &Placed, stamp: Stamp) -> Option<u32> {
         let key = self.agents.get(place)?.status.key;
         let is_free = |instance: &u32| {
             let key = AgentKey {
@@ -112,22 +112,28 @@ impl Registry {
             !self.agent_places.contains_key(&key)
         };
         let instance = (1..=u32::MAX).find(is_free)?;
+        let first_key = AgentKey { instance: 0, ..key };
         let key = AgentKey { instance, ..key };
         if !self.admits_agent(key, true, stamp.received_at) {
             return None;
         }
         let began = placed.kept.first().map_or(stamp, |kept| kept.stamp);
-        let agent = self.agents.get_mut(place)?.split(key, began)?;
-        self.charge_lines(place);
+        let agent = self.agents.get_mut(place)?;
+        let line = agent.take_newest_line()?;
+        let agent = agent.split(line, key, began);
         let new = self.agents.insert(agent)?;
         if !self.charge_agent(new) {
             self.agents.remove(new);
+            self.agents.get_mut(place)?.put_back(line);
             return None;
         }
+        self.charge_lines(place);
         self.agent_places.insert(key, new);
         self.admission.admit_agent(key.sender);
-        if let Some(agent) = self.agents.get_mut(first) {
-            agent.peers.push(new);
+        // Not an earlier place: that agent may have been displaced for this one.
+        let first = self.agent_places.get(&first_key).copied();
+        if let Some(first) = first.and_then(|first| self.agents.get_mut(first)) {
+            first.peers.push(new);
         }
         self.tell_of_agent(stamp.received_at, new, |agent| EventKind::AgentAppeared {
             agent,
@@ -141,14 +147,21 @@ impl Registry {
             return from;
         };
         let session = self.agents.get_mut(to).map(|agent| agent.adopt(line, at));
-        self.charge_lines(from);
-        self.charge_lines(to);
         match session {
-            Some(session) => {
+            Some(session) if self.charge_lines(to) => {
+                self.charge_lines(from);
                 placed.session = session;
                 to
             }
-            None => from,
+            _ => {
+                if let Some(agent) = self.agents.get_mut(to) {
+                    agent.status.received = agent.status.received.saturating_sub(1);
+                }
+                if let Some(agent) = self.agents.get_mut(from) {
+                    agent.put_back(line);
+                }
+                from
+            }
         }
     }
 

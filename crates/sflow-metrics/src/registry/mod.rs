@@ -46,6 +46,8 @@ pub struct Registry {
     health: Health,
     agents: Slab<Agent>,
     /// Randomly keyed: what is in the keys comes from strangers.
+    /// Places of agents. The key with instance 0 leads to the one that has the list of its peers,
+    /// even if its own instance is another one since the first was removed.
     agent_places: HashMap<AgentKey, u32>,
     sources: Slab<Source>,
     watches: Vec<Watch>,
@@ -148,7 +150,9 @@ impl Registry {
             self.health.datagrams_refused += 1;
             return;
         };
-        if placed.place == Place::Repeated && self.is_unnumbered(agent, stamp, datagram) {
+        if placed.place == Place::Repeated
+            && self.is_unnumbered(agent, placed.session, stamp, datagram)
+        {
             placed.place = Place::Next { missing: 0 };
         }
         if placed.rejected > 0 {

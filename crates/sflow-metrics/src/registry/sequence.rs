@@ -71,6 +71,7 @@ impl Registry {
     pub(super) fn is_unnumbered(
         &mut self,
         place: u32,
+        session: u32,
         stamp: Stamp,
         datagram: &Datagram<'_>,
     ) -> bool {
@@ -83,7 +84,7 @@ impl Registry {
             .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
                 (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
             });
-        let is_new = agent.is_unnumbered(stamp, content);
+        let is_new = agent.is_unnumbered(session, stamp, content);
         if is_new {
             self.health.numberings_distrusted += 1;
             self.tell_of_agent(stamp.received_at, place, |agent| {

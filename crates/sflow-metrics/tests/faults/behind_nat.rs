@@ -1,6 +1,7 @@
 //! Several agents with one address behind one sender.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use sflow_metrics::{Config, EventId, EventKind, Registry};
 use sflow_v5::Datagram;
@@ -33,10 +34,16 @@ struct World {
     agents: Vec<Agent>,
     differences: Differences,
     polls: u32,
+    /// Agents that do not report: so many of the first ones.
+    stopped: usize,
 }
 
 impl World {
     fn new(agents: u32, differences: Differences) -> Self {
+        Self::with(Config::default(), agents, differences)
+    }
+
+    fn with(config: Config, agents: u32, differences: Differences) -> Self {
         let agent = |number: u32| Agent {
             sender: IpAddr::from(NAT),
             sub_agent: 100_000 + if differences.sub_agent { number } else { 0 },
@@ -55,10 +62,11 @@ impl World {
             ..Agent::new(1)
         };
         Self {
-            registry: Registry::new(Config::default()),
+            registry: Registry::new(config),
             agents: (0..agents).map(agent).collect(),
             differences,
             polls: 0,
+            stopped: 0,
         }
     }
 
@@ -70,7 +78,7 @@ impl World {
     fn poll(&mut self) {
         self.polls += 1;
         let (poll, now) = (self.polls, self.now());
-        for (number, agent) in (0_u32..).zip(&mut self.agents) {
+        for (number, agent) in (0_u32..).zip(&mut self.agents).skip(self.stopped) {
             let name = format!("node{number}");
             let task = format!("web.{number}");
             let octets = u64::from(poll) * 5_000_000 + (u64::from(number) << 33);
@@ -88,6 +96,11 @@ impl World {
             self.registry.ingest_from(at(now), sender, &datagram);
         }
         self.registry.expire(at(now));
+    }
+
+    fn events(&self, is_counted: impl Fn(&EventKind) -> bool) -> usize {
+        let events = self.registry.events(EventId::START);
+        events.filter(|event| is_counted(&event.kind)).count()
     }
 
     fn octets(&self) -> (Option<f64>, usize) {
@@ -220,4 +233,74 @@ fn t30_agent_behind_nat_that_restarts_is_the_same() {
     assert_eq!(world.registry.agents().count(), 3);
     let restarts: u64 = world.registry.agents().map(|agent| agent.restarts).sum();
     assert_eq!(restarts, 1);
+}
+
+/// The agents that remain keep their numbers and go on when the first one is forgotten.
+#[test]
+fn t30_agents_remain_when_first_one_is_forgotten() {
+    for (host, port) in [(false, true), (true, false), (true, true)] {
+        let differences = Differences { host, port, ..NONE };
+        let config = Config {
+            forget_agent_after: Duration::from_secs(300),
+            ..Config::default()
+        };
+        let mut world = World::with(config, 3, differences);
+        for stopped in 0..3 {
+            world.stopped = stopped;
+            for _ in 0..60 {
+                world.poll();
+            }
+            let case = format!("{differences:?}, {stopped} stopped");
+            let left = 3 - stopped;
+            assert_eq!(
+                world.octets(),
+                (Some(left as f64 * 500_000.0), left),
+                "{case}"
+            );
+            let mut instances: Vec<u32> = world
+                .registry
+                .agents()
+                .map(|agent| agent.key.instance)
+                .collect();
+            instances.sort_unstable();
+            assert_eq!(instances, (stopped as u32..3).collect::<Vec<_>>(), "{case}");
+            assert!(world.registry.agents().all(|agent| !agent.silent), "{case}");
+            let appeared = |event: &EventKind| matches!(event, EventKind::AgentAppeared { .. });
+            assert_eq!(world.events(appeared), 3, "{case}");
+        }
+        world.stopped = 0;
+        for _ in 0..60 {
+            world.poll();
+        }
+        assert_eq!(world.octets(), (Some(1_500_000.0), 3), "{differences:?}");
+        assert_eq!(world.registry.agents().count(), 3, "{differences:?}");
+    }
+}
+
+/// If the memory bound refuses a new agent, its sequence remains a sequence of the existing agent.
+#[test]
+fn sequence_that_memory_does_not_allow_to_split_is_kept() {
+    let differences = Differences { port: true, ..NONE };
+    let mut world = World::new(1, differences);
+    for _ in 0..4 {
+        world.poll();
+    }
+    let one_agent = world.registry.bytes();
+    let mut refused = 0;
+    for spare in (0..4_000).step_by(50) {
+        let config = Config {
+            max_bytes_per_sender: one_agent + spare,
+            ..Config::default()
+        };
+        let mut world = World::with(config, 2, differences);
+        for _ in 0..4 {
+            world.poll();
+            let added = |event: &EventKind| matches!(event, EventKind::SequenceAdded { .. });
+            let added = world.events(added);
+            let agents: Vec<_> = world.registry.agents().collect();
+            assert_eq!(agents[0].sequences, 1 + added, "{spare}: {agents:?}");
+            refused += added;
+        }
+    }
+    assert!(refused > 0, "the case was not reached");
 }

@@ -1,5 +1,7 @@
 //! Agents that number their datagrams or samples in ways of their own.
 
+use std::net::SocketAddr;
+
 use sflow_metrics::{Config, EventId, EventKind, FlowAnswer, Registry};
 use sflow_v5::flow::SampledHeader;
 use sflow_v5::{
@@ -286,4 +288,99 @@ fn t22_samples_do_not_count_while_two_sequences_have_them() {
             .agents()
             .all(|agent| !agent.doubtful && agent.sequences == 1)
     );
+}
+
+/// Of two line cards, one numbers in another way from some time on: only its numbers are not used
+/// any more.
+#[test]
+fn t29_only_numbers_of_odd_sequence_are_distrusted() {
+    for (way, numbers) in WAYS {
+        for (odd, has_ports, has_uptime) in [
+            (0, true, true),
+            (1, true, true),
+            (0, true, false),
+            (1, true, false),
+            (0, false, true),
+            (1, false, true),
+        ] {
+            if way == "zero" && !has_uptime {
+                // Indistinguishable from copies of one datagram.
+                continue;
+            }
+            let case = format!("{way}, card {odd}, ports {has_ports}, uptime {has_uptime}");
+            let mut registry = Registry::new(Config::default());
+            let mut cards = [Agent::new(1), Agent::new(1)];
+            cards[0].sequence = 3_000_000;
+            cards[1].sequence = 7_000_000;
+            cards[1].started -= 5_000.0;
+            for poll in 1..=140_u32 {
+                for (number, card) in (0_u16..).zip(&mut cards) {
+                    let is_odd = number == odd && poll > 20;
+                    if is_odd && poll > 80 {
+                        continue;
+                    }
+                    let now = f64::from(poll) + f64::from(number) / 2.0;
+                    if is_odd {
+                        card.sequence = match way {
+                            "constant" => card.sequence.wrapping_sub(1),
+                            _ => numbers(poll).wrapping_sub(1),
+                        };
+                    }
+                    if !has_uptime {
+                        card.started = now;
+                    }
+                    let octets = (1 << 33) + u64::from(poll) * 5_000_000;
+                    let sample = interface(3 + u32::from(number), poll, 1_000_000_000, octets);
+                    let bytes = card.send(now, &[sample]);
+                    let port = if has_ports { 40_000 + number } else { 0 };
+                    let sender = SocketAddr::new(card.sender, port);
+                    registry.ingest_from(at(now), sender, &Datagram::parse(&bytes).unwrap());
+                }
+                let now = f64::from(poll) + 0.5;
+                registry.expire(at(now));
+                if poll == 80 {
+                    let octets = ask(&registry, now, "sum:ifinoctets");
+                    let octets = (octets.value, octets.contributing);
+                    assert_eq!(octets, (Some(10_000_000.0), 2), "{case}");
+                    let agent = registry.agents().next().unwrap();
+                    assert_eq!(agent.sequences, 2, "{case}: {agent:?}");
+                    assert!(agent.odd_numbering, "{case}: {agent:?}");
+                    let distrusted = registry.health().numberings_distrusted;
+                    assert_eq!(distrusted, 1, "{case}");
+                    let mut events = registry.events(EventId::START);
+                    let is_reported = |event: &EventKind| {
+                        matches!(
+                            event,
+                            EventKind::NumberingDistrusted {
+                                data_source: None,
+                                ..
+                            }
+                        )
+                    };
+                    assert!(events.any(|event| is_reported(&event.kind)), "{case}");
+                }
+            }
+            let agent = registry.agents().next().unwrap();
+            assert_eq!(agent.sequences, 1, "{case}: {agent:?}");
+            assert!(!agent.odd_numbering, "{case}: {agent:?}");
+        }
+    }
+}
+
+/// Every datagram is received twice; its numbers are right.
+#[test]
+fn repeated_datagrams_do_not_make_numbers_distrusted() {
+    let mut registry = Registry::new(Config::default());
+    let mut agent = Agent::new(1);
+    for poll in 1..=30_u32 {
+        let now = f64::from(poll) * 10.0;
+        let octets = (1 << 33) + u64::from(poll) * 5_000_000;
+        let bytes = agent.send(now, &[interface(3, poll, 1_000_000_000, octets)]);
+        agent.deliver(&mut registry, now, &bytes);
+        agent.deliver(&mut registry, now, &bytes);
+    }
+    let agent = registry.agents().next().unwrap();
+    assert!(!agent.odd_numbering, "{agent:?}");
+    assert_eq!(registry.health().numberings_distrusted, 0);
+    assert_eq!(registry.health().datagrams_repeated, 30);
 }

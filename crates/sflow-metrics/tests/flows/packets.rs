@@ -421,6 +421,11 @@ fn lengths_that_the_header_contradicts_are_corrected() {
     );
     let mut tagged = v4.clone();
     tagged.splice(12..12, [0x81, 0, 0, 7]);
+    let (mut offloaded, mut short) = (v4.clone(), v4.clone());
+    offloaded[16..18].copy_from_slice(&[0, 0]);
+    short[16..18].copy_from_slice(&[0, 21]);
+    let mut whole = v4.clone();
+    whole[16..18].copy_from_slice(&[0, 86]);
     let llc = packet(1500, &[0x42, 0x42, 3]);
     let unknown = packet(0x88b5, &[]);
     // Frame length and stripped as reported; both lengths as corrected, and whether they are.
@@ -481,6 +486,54 @@ fn lengths_that_the_header_contradicts_are_corrected() {
             (1518.0, 1514.0, 1),
         ),
         ("both", &v4, 104, u32::MAX, (1518.0, 1514.0, 1)),
+        ("trailer", &v4, 1582, 4, (1582.0, 1578.0, 0)),
+        ("longer than any trailer", &v4, 1583, 4, (1518.0, 1514.0, 1)),
+        ("much too long", &v4, 65_535, 4, (1518.0, 1514.0, 1)),
+        ("much too long, IPv6", &v6, 65_535, 4, (1518.0, 1514.0, 1)),
+        (
+            "much too long, tagged",
+            &tagged,
+            65_535,
+            4,
+            (1522.0, 1518.0, 1),
+        ),
+        ("4 GB", &v4, u32::MAX, 4, (1518.0, 1514.0, 1)),
+        (
+            "4 GB and stripped of all ones",
+            &v4,
+            u32::MAX,
+            u32::MAX,
+            (1518.0, 1514.0, 1),
+        ),
+        (
+            "offloaded segmentation",
+            &offloaded,
+            65_000,
+            4,
+            (65_000.0, 64_996.0, 0),
+        ),
+        ("all of IP sampled", &whole, 1000, 4, (1000.0, 996.0, 0)),
+        (
+            "all of IP sampled, much too long",
+            &whole,
+            65_535,
+            4,
+            (104.0, 100.0, 1),
+        ),
+        (
+            "IP shorter than sampled",
+            &short,
+            1000,
+            4,
+            (1000.0, 996.0, 0),
+        ),
+        (
+            "longer than 802.3 length",
+            &llc,
+            9018,
+            4,
+            (9018.0, 9014.0, 0),
+        ),
     ];
     for (case, packet, frame_length, stripped, (bytes, net, corrected)) in cases {
         let mut world = World::new();
