@@ -141,6 +141,8 @@ struct Numbering {
     copy: Option<u64>,
     /// How often one sequence has changed its UDP port.
     ports: u8,
+    /// Whether several sequences share this one: each datagram is the next.
+    is_shared: bool,
     /// Number and uptime of the newest datagrams, while numbers are distrusted.
     recent: [(u32, u32); 8],
 }
@@ -186,6 +188,7 @@ impl Stream {
                 unnumbered: 0,
                 copy: None,
                 ports: 0,
+                is_shared: false,
                 recent: [(first.sequence, first.uptime); 8],
             },
         }
@@ -267,6 +270,19 @@ impl Stream {
         self.numbering.copy = None;
         self.numbering.stride = Stride::ONE;
         self.numbering.recent = [(self.newest.sequence, self.newest.uptime); 8];
+    }
+
+    /// Makes it the sequence of all datagrams that continue no other one.
+    pub(crate) fn share(&mut self) {
+        self.distrust();
+        self.ignores_uptime = true;
+        self.numbering.ports = MOST_PORTS;
+        self.numbering.is_shared = true;
+    }
+
+    /// Whether several sequences share this one.
+    pub(crate) const fn is_shared(&self) -> bool {
+        self.numbering.is_shared
     }
 
     /// Whether a datagram has the next number.
@@ -394,7 +410,7 @@ impl Stream {
         if self.is_of_other_port(stamp) {
             return Place::Jump;
         }
-        if forward == 0 || is_forward(forward) {
+        if forward == 0 || is_forward(forward) || self.numbering.is_shared {
             let is_copy = has_uptime && self.numbering.recent.contains(&number);
             let is_possible = elapsed.is_none_or(|elapsed| {
                 Duration::from_millis(forward.into()) <= elapsed + elapsed / 4 + HORIZON
@@ -418,6 +434,7 @@ impl Stream {
             self.seen = u64::MAX;
             if self.numbering.regular >= REGULAR {
                 self.numbering.is_distrusted = false;
+                self.numbering.is_shared = false;
                 self.sent = 1;
                 self.began_at = stamp.received_at;
             }
