@@ -28,6 +28,18 @@ const WAYS: [(&str, Numbers); 6] = [
     }),
 ];
 
+/// Ways to number samples that make no sense, but continue now and then.
+const ALTERNATING: [(&str, Numbers); 6] = [
+    ("two numbers", |number| number % 2),
+    ("three numbers", |number| number % 3),
+    ("sixteen numbers", |number| number % 16),
+    ("each twice", |number| number / 2),
+    ("two sequences", |number| {
+        number / 2 + number % 2 * 1_000_000
+    }),
+    ("two close sequences", |number| number / 2 + number % 2 * 5),
+];
+
 /// How an agent counts.
 #[derive(Clone, Copy)]
 struct Agents {
@@ -324,6 +336,54 @@ fn t29_counters_of_any_number_count() {
             assert_eq!(health.agent_restarts, 0, "{case}: {health:?}");
         }
     }
+}
+
+/// Numbers of samples that restart again and again, while the counters go on.
+#[test]
+fn t29_counters_of_alternating_numbers_count() {
+    for (case, numbers) in ALTERNATING {
+        let mut registry = Registry::new(Config::default());
+        let mut agent = Agent::new(1);
+        for poll in 1..=60_u32 {
+            let now = f64::from(poll) * 10.0;
+            let octets = (1 << 33) + u64::from(poll) * 5_000_000;
+            let sample = interface(3, numbers(poll), 1_000_000_000, octets);
+            agent.report(&mut registry, now, &[sample]);
+            registry.expire(at(now));
+            let octets = ask(&registry, now, "sum:ifinoctets");
+            let is_right = octets.value == Some(500_000.0);
+            assert!(is_right || octets.value.is_none(), "{case} {octets:?}");
+            let settled = if case == "sixteen numbers" { 33 } else { 8 };
+            assert!(is_right || poll < settled, "{case}, poll {poll}");
+        }
+        let health = registry.health();
+        assert_eq!(health.numberings_distrusted, 1, "{case}: {health:?}");
+        assert!(health.source_restarts <= 1, "{case}: {health:?}");
+        let agent = registry.agents().next().unwrap();
+        assert_eq!(agent.odd_sources, 1, "{case}: {agent:?}");
+    }
+}
+
+/// A source that restarts often begins its counters anew: its numbers make sense.
+#[test]
+fn numbers_of_source_that_restarts_often_are_used() {
+    let mut registry = Registry::new(Config::default());
+    let mut agent = Agent::new(1);
+    for poll in 1..=60_u32 {
+        let now = f64::from(poll) * 10.0;
+        let since = poll % 6 + 1;
+        let octets = (1 << 33) + u64::from(since) * 5_000_000;
+        let sample = interface(3, since, 1_000_000_000, octets);
+        agent.report(&mut registry, now, &[sample]);
+        let octets = ask(&registry, now, "sum:ifinoctets");
+        assert!(
+            octets.value.is_none_or(|value| value == 500_000.0),
+            "{octets:?}"
+        );
+    }
+    let health = registry.health();
+    assert_eq!(health.numberings_distrusted, 0, "{health:?}");
+    assert_eq!(health.source_restarts, 9, "{health:?}");
 }
 
 /// Numbers that make sense again are used again.
