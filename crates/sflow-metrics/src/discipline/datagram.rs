@@ -373,8 +373,12 @@ impl Stream {
         let was_sent_later = is_forward(stamp.uptime.wrapping_sub(self.newest.uptime));
         let bit = 1 << behind;
         if self.seen & bit != 0 {
+            // A copy has the uptime of the first one.
+            let is_other = was_sent_later || behind == 0 && stamp.uptime != self.newest.uptime;
             return if was_sent_later && self.agrees(stamp) {
                 Place::Odd
+            } else if is_other && !self.ignores_uptime {
+                Place::Jump
             } else {
                 Place::Repeated
             };
