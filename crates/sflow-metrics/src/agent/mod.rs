@@ -118,7 +118,7 @@ pub(crate) struct Agent {
     former: Option<Box<Line>>,
     /// Places of other agents with the same sender, address and sub-agent.
     pub(crate) peers: Vec<u32>,
-    /// Other sequences whose bytes are accounted for.
+    /// Other sequences whose bytes are accounted for, and possible ones.
     pub(crate) charged_lines: usize,
 }
 
@@ -135,7 +135,8 @@ pub(crate) const ANY_SESSION: u32 = u32::MAX;
 /// A sequence that did not go on for so long is not compared any more.
 const FORMER: Duration = Duration::from_secs(120);
 
-/// Sequences of one agent that go on at the same time.
+/// Sequences of one agent that go on at the same time, beside the first. All others share one more,
+/// the numbers of which are not used.
 const MOST_LINES: usize = 64;
 
 /// Another sender that was first to use an agent's address.
@@ -238,8 +239,12 @@ impl Agent {
             lines.find(|line| self.line(*line).expects(stamp))
         });
         let first = expected.or(of_port);
+        let shared = lines.clone().find(|line| self.line(*line).is_shared());
         let mut odd = None;
         for line in first.into_iter().chain(lines) {
+            if Some(line) == shared {
+                continue;
+            }
             match self.line_mut(line).place(stamp) {
                 Place::Jump => {}
                 Place::Odd => {
@@ -247,6 +252,10 @@ impl Agent {
                 }
                 place => return self.found(place, line, stamp),
             }
+        }
+        if let Some(line) = shared {
+            let place = self.line_mut(line).place(stamp);
+            return self.found(place, line, stamp);
         }
         self.examine(stamp, odd)
     }
@@ -333,6 +342,21 @@ impl Agent {
             self.status.doubtful = false;
         }
         before - self.others.len()
+    }
+
+    /// Memory for its sequences beside the first and for possible ones, as a number of sequences.
+    pub(crate) fn lines_to_charge(&self) -> usize {
+        let jumps = self.jumps.as_ref();
+        self.others.len() + jumps.map_or(0, |jumps| jumps.lines_to_charge())
+    }
+
+    /// Drops the possible sequences for which memory is charged. Returns how many datagrams were
+    /// rejected by that.
+    pub(crate) fn drop_charged_jumps(&mut self) -> u64 {
+        let jumps = self.jumps.as_mut();
+        let rejected = jumps.map_or(0, |jumps| jumps.drop_charged());
+        self.status.rejected += rejected;
+        rejected
     }
 
     /// Sequences beside the first.
@@ -517,12 +541,15 @@ impl Agent {
                 if jumps.is_empty() {
                     self.jumps = None;
                 }
-                let is_new = self.others.len() < MOST_LINES;
-                let line = (!is_new).then_some(MOST_LINES);
-                let session = self.begin(line, stamp, &confirmed);
+                let session = self.begin(None, stamp, &confirmed);
                 let first = confirmed.first(stamp);
                 self.count(Place::Next { missing: 0 }, first);
-                placed.is_beside = true;
+                if self.others.len() > MOST_LINES {
+                    self.line_mut(self.others.len()).share();
+                    placed.is_distrusted = true;
+                } else {
+                    placed.is_beside = true;
+                }
                 placed.begins(Place::Next { missing: 0 }, session, confirmed.kept);
             }
         }

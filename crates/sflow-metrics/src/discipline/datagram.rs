@@ -141,6 +141,8 @@ struct Numbering {
     copy: Option<u64>,
     /// How often one sequence has changed its UDP port.
     ports: u8,
+    /// Whether several sequences share this one: each datagram is the next.
+    is_shared: bool,
     /// Number and uptime of the newest datagrams, while numbers are distrusted.
     recent: [(u32, u32); 8],
 }
@@ -186,6 +188,7 @@ impl Stream {
                 unnumbered: 0,
                 copy: None,
                 ports: 0,
+                is_shared: false,
                 recent: [(first.sequence, first.uptime); 8],
             },
         }
@@ -267,6 +270,19 @@ impl Stream {
         self.numbering.copy = None;
         self.numbering.stride = Stride::ONE;
         self.numbering.recent = [(self.newest.sequence, self.newest.uptime); 8];
+    }
+
+    /// Makes it the sequence of all datagrams that continue no other one.
+    pub(crate) fn share(&mut self) {
+        self.distrust();
+        self.ignores_uptime = true;
+        self.numbering.ports = MOST_PORTS;
+        self.numbering.is_shared = true;
+    }
+
+    /// Whether several sequences share this one.
+    pub(crate) const fn is_shared(&self) -> bool {
+        self.numbering.is_shared
     }
 
     /// Whether a datagram has the next number.
@@ -357,8 +373,12 @@ impl Stream {
         let was_sent_later = is_forward(stamp.uptime.wrapping_sub(self.newest.uptime));
         let bit = 1 << behind;
         if self.seen & bit != 0 {
+            // A copy has the uptime of the first one.
+            let is_other = was_sent_later || behind == 0 && stamp.uptime != self.newest.uptime;
             return if was_sent_later && self.agrees(stamp) {
                 Place::Odd
+            } else if is_other && !self.ignores_uptime {
+                Place::Jump
             } else {
                 Place::Repeated
             };
@@ -394,7 +414,7 @@ impl Stream {
         if self.is_of_other_port(stamp) {
             return Place::Jump;
         }
-        if forward == 0 || is_forward(forward) {
+        if forward == 0 || is_forward(forward) || self.numbering.is_shared {
             let is_copy = has_uptime && self.numbering.recent.contains(&number);
             let is_possible = elapsed.is_none_or(|elapsed| {
                 Duration::from_millis(forward.into()) <= elapsed + elapsed / 4 + HORIZON
@@ -418,6 +438,7 @@ impl Stream {
             self.seen = u64::MAX;
             if self.numbering.regular >= REGULAR {
                 self.numbering.is_distrusted = false;
+                self.numbering.is_shared = false;
                 self.sent = 1;
                 self.began_at = stamp.received_at;
             }

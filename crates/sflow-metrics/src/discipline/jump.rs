@@ -7,6 +7,7 @@
 //!
 //! If both sequences go on, the new one is used beside the old one. What both report is unknown.
 
+use core::time::Duration;
 use std::collections::VecDeque;
 
 use sflow_v5::{Datagram, Header};
@@ -14,9 +15,19 @@ use sflow_v5::{Datagram, Header};
 use super::datagram::{BURST, Stamp, Stream, follows, precedes};
 use crate::timestamp::Timestamp;
 
-/// Possible new sequences of one agent. The oldest is dropped for another one: enough that
-/// forged datagrams between two genuine ones do not displace the first of these.
-const MOST_SEQUENCES: usize = 16;
+/// Possible new sequences of one agent: enough that forged datagrams, or those of other line cards,
+/// between two genuine ones do not displace the first of these. If there are more, the first half
+/// of them is retained until it is old, so that some are continued however many take turns.
+const MOST_SEQUENCES: usize = 128;
+
+/// A possible new sequence that was not continued for so long can be dropped for another one.
+const RETENTION: Duration = Duration::from_secs(120);
+
+/// Possible new sequences that are part of the state of an agent. Memory for more is charged.
+const INCLUDED: usize = 16;
+
+/// Possible new sequences that take no more memory than one that is in use.
+const PER_LINE: usize = 4;
 
 /// Bytes kept of one agent at most.
 const MOST_BYTES: usize = 256 << 10;
@@ -108,11 +119,15 @@ impl Jumps {
         });
         let Some(place) = known else {
             let mut rejected = 0;
-            if self.sequences.len() >= MOST_SEQUENCES
-                && let Some(oldest) = self.sequences.pop_front()
-            {
-                self.bytes -= oldest.bytes();
-                rejected = oldest.unreported();
+            if self.sequences.len() >= MOST_SEQUENCES {
+                let is_old = self.sequences.front().is_some_and(|oldest| {
+                    stamp.received_at - oldest.newest.received_at > RETENTION
+                });
+                let place = if is_old { 0 } else { MOST_SEQUENCES / 2 };
+                if let Some(dropped) = self.sequences.remove(place) {
+                    self.bytes -= dropped.bytes();
+                    rejected = dropped.unreported();
+                }
             }
             self.sequences.push_back(Sequence {
                 newest: stamp,
@@ -195,6 +210,25 @@ impl Jumps {
         self.bytes -= kept.iter().map(Kept::bytes).sum::<usize>();
         kept.sort_by_key(|kept| kept.stamp.received_at);
         kept
+    }
+
+    /// Memory for the possible sequences, as a number of sequences in use.
+    pub(crate) fn lines_to_charge(&self) -> usize {
+        let charged = self.sequences.len().saturating_sub(INCLUDED);
+        charged.div_ceil(PER_LINE)
+    }
+
+    /// Drops the newest sequences for which memory is charged. Returns how many datagrams were
+    /// rejected by that.
+    pub(crate) fn drop_charged(&mut self) -> u64 {
+        let mut rejected = 0;
+        let kept = INCLUDED.min(self.sequences.len());
+        for sequence in self.sequences.drain(kept..) {
+            self.bytes -= sequence.bytes();
+            rejected += sequence.unreported();
+        }
+        self.sequences.shrink_to_fit();
+        rejected
     }
 
     /// Whether no sequence is left.
@@ -341,6 +375,21 @@ mod tests {
         }
         assert!(jumps.sequences.len() <= MOST_SEQUENCES);
         assert_eq!(rejected + jumps.unreported(), 1000);
+    }
+
+    #[test]
+    fn sequences_beyond_the_included_ones_are_charged() {
+        let mut jumps = Jumps::default();
+        for number in 0..40_u32 {
+            assert_eq!(
+                jumps.lines_to_charge(),
+                number.saturating_sub(16).div_ceil(4) as usize
+            );
+            let forged = stamp(number.wrapping_mul(2_654_435_761), number << 22, 1011);
+            jumps.examine(&stream(), forged, false);
+        }
+        assert_eq!(jumps.drop_charged(), 24);
+        assert_eq!((jumps.lines_to_charge(), jumps.unreported()), (0, 16));
     }
 
     #[test]

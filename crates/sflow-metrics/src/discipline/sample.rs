@@ -52,6 +52,8 @@ pub(crate) struct Numbering {
     missing: u64,
     /// Consecutive numbers, while they are not used.
     regular: u8,
+    /// Samples until the last number that made no sense is not counted any more.
+    suspicion: u8,
 }
 
 /// A sample that is used.
@@ -64,12 +66,19 @@ pub(crate) struct Step {
     pub(crate) ahead: u32,
     /// Whether no datagram was lost between the two.
     pub(crate) is_without_loss: bool,
+    /// Whether numbers seemed to show a restart of the source, which did not restart.
+    pub(crate) is_refuted: bool,
 }
 
 impl Numbering {
     /// Whether numbers are not used, since they make no sense.
     pub(crate) const fn is_distrusted(&self) -> bool {
         self.is_distrusted
+    }
+
+    /// Whether one more refuted restart makes it distrusted.
+    pub(crate) const fn is_suspicious(&self) -> bool {
+        self.suspicion > 0
     }
 
     /// Whether one more equal number makes it distrusted.
@@ -92,7 +101,8 @@ impl Numbering {
     #[inline]
     pub(crate) fn take(&mut self, step: Step) -> (u32, u64) {
         let is_regular = matches!(step.order, Order::Next { missing: 0 }) && step.ahead == 1;
-        if is_regular && !self.is_distrusted && self.gaps == 0 {
+        let is_trusted = !self.is_distrusted && self.gaps == 0 && self.suspicion == 0;
+        if is_regular && is_trusted && !step.is_refuted {
             self.odd = 0;
             return (0, 0);
         }
@@ -105,6 +115,15 @@ impl Numbering {
             self.regular = if step.ahead == 1 { self.regular + 1 } else { 0 };
             self.is_distrusted = self.regular < REGULAR;
             return (0, 0);
+        }
+        if step.is_refuted || step.order == Order::Unnumbered {
+            if self.is_suspicious() {
+                self.distrust();
+                return (0, 0);
+            }
+            self.suspicion = REGULAR;
+        } else {
+            self.suspicion = self.suspicion.saturating_sub(1);
         }
         match step.order {
             Order::Unnumbered => {
@@ -143,6 +162,7 @@ impl Numbering {
             gaps: 0,
             missing: 0,
             regular: 0,
+            suspicion: 0,
         };
     }
 }

@@ -226,7 +226,7 @@ impl Registry {
                 let freed = kept_before.saturating_sub(agent.kept_bytes() + replayed);
                 self.kept_bytes = self.kept_bytes.saturating_sub(freed);
             }
-            if agent.other_lines() != agent.charged_lines && !self.charge_lines(place) {
+            if agent.lines_to_charge() != agent.charged_lines && !self.charge_lines(place) {
                 let dropped: usize = found.kept.iter().map(Kept::bytes).sum();
                 self.kept_bytes = self.kept_bytes.saturating_sub(dropped);
                 return Some((place, Placed::at(Place::Jump, found.session)));
@@ -294,8 +294,8 @@ impl Registry {
         Some((place, Placed::at(Place::Next { missing: 0 }, 0)))
     }
 
-    /// Charges an agent for its sequences of datagrams, or gives back what those took that have
-    /// ended. If one more is refused it is removed.
+    /// Charges an agent for its sequences of datagrams and possible ones, or gives back what those
+    /// took that have ended. If one more is refused it is removed; possible ones first.
     #[cold]
     pub(super) fn charge_lines(&mut self, place: u32) -> bool {
         let Some(agent) = self.agents.get_mut(place) else {
@@ -306,16 +306,23 @@ impl Registry {
             ledger: &mut self.ledger,
             config: &self.config,
         };
-        while agent.charged_lines > agent.other_lines() {
-            allowance.release(LINE);
-            agent.charged_lines -= 1;
-        }
-        while agent.charged_lines < agent.other_lines() {
-            if !allowance.charge(LINE, &mut self.health) {
+        while agent.charged_lines < agent.lines_to_charge() {
+            if allowance.charge(LINE, &mut self.health) {
+                agent.charged_lines += 1;
+                continue;
+            }
+            if agent.lines_to_charge() == agent.other_lines() {
                 agent.remove_newest_line();
                 return false;
             }
-            agent.charged_lines += 1;
+            let kept_before = agent.kept_bytes();
+            self.health.datagrams_rejected += agent.drop_charged_jumps();
+            let dropped = kept_before - agent.kept_bytes();
+            self.kept_bytes = self.kept_bytes.saturating_sub(dropped);
+        }
+        while agent.charged_lines > agent.lines_to_charge() {
+            allowance.release(LINE);
+            agent.charged_lines -= 1;
         }
         true
     }

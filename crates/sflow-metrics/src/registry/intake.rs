@@ -84,7 +84,8 @@ impl Registry {
             }
             Order::Restarted | Order::Confirmed { .. } => {
                 let known = place.and_then(|place| self.sources.get(place));
-                let is_odd = known.is_some_and(|source| source.is_last_jump(order));
+                let is_odd =
+                    known.is_some_and(|source| source.is_last_jump(order, arrival.session));
                 self.health.source_restarts += u64::from(!is_odd);
             }
             Order::Next { .. } | Order::Unnumbered => {}

@@ -139,7 +139,7 @@ impl Registry {
     pub(super) fn expire_rivals(&mut self, now: Timestamp) {
         let agents = self.agents.iter();
         let ended: Vec<u32> = agents
-            .filter(|(_, agent)| agent.other_lines() > 0)
+            .filter(|(_, agent)| agent.other_lines() > 0 || agent.charged_lines > 0)
             .map(|(place, _)| place)
             .collect();
         for place in ended {

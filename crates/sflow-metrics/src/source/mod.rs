@@ -313,8 +313,20 @@ impl Source {
     }
 
     /// Whether a sample is the last one of several whose numbers make no sense, and not a restart.
-    pub(crate) fn is_last_jump(&self, order: Order) -> bool {
+    pub(crate) fn is_last_jump(&self, order: Order, session: u32) -> bool {
         matches!(order, Order::Confirmed { .. }) && self.numbering.is_last_jump()
+            || self.numbering.is_suspicious() && self.is_refuted(order, session)
+    }
+
+    /// Whether a sample shows that its source did not restart at the jump before it: the numbers
+    /// before the jump go on, or no counter went back.
+    fn is_refuted(&self, order: Order, session: u32) -> bool {
+        let jump = self.jump.as_ref().filter(|_| session == self.session);
+        jump.is_some_and(|jump| match order {
+            Order::Next { .. } => true,
+            Order::Confirmed { .. } | Order::Restarted => jump.readings.follow(&self.readings),
+            _ => false,
+        })
     }
 
     /// Whether the numbers of its samples are not used, since they make no sense.
@@ -346,6 +358,7 @@ impl Source {
         health: &mut Health,
     ) {
         let now = arrival.moment;
+        let is_refuted = self.is_refuted(order, arrival.session);
         let mut missing = match order {
             Order::Next { missing } => missing,
             Order::Old | Order::Jump => return,
@@ -379,6 +392,7 @@ impl Source {
             missing,
             ahead: arrival.sample.sequence_number.wrapping_sub(self.sequence),
             is_without_loss: arrival.lost.is_some() && arrival.lost == self.lost,
+            is_refuted,
         });
         self.lost = arrival.lost;
         if self.numbering.is_distrusted() && !was_distrusted {

@@ -180,6 +180,27 @@ impl Readings {
         taken
     }
 
+    /// Whether no counter is lower than in earlier readings.
+    pub(crate) fn follow(&self, earlier: &Self) -> bool {
+        self.rows.iter().all(|row| {
+            let structure = &Structure::all()[usize::from(row.structure)];
+            // Of several rows of a structure it is not known which is which.
+            let mut before = earlier.rows.iter().filter(|_| !structure.repeats);
+            let Some(before) = before.find(|before| before.structure == row.structure) else {
+                return true;
+            };
+            let counters = |readings: &Self, row: &Row| {
+                let first = usize::from(row.at) + HEAD;
+                readings.words[first..first + structure.counters.len()].to_vec()
+            };
+            let counters = counters(self, row)
+                .into_iter()
+                .zip(counters(earlier, before));
+            let mut known = counters.filter(|(now, before)| *now != UNKNOWN && *before != UNKNOWN);
+            known.all(|(now, before)| now >= before)
+        })
+    }
+
     /// The most bytes that a counter at this place went up by, and in how many seconds.
     pub(crate) fn most_bytes(&self, place: usize) -> (u64, f64) {
         let row = self.rows[place];

@@ -213,6 +213,52 @@ fn t30_agents_that_nothing_distinguishes_are_reported() {
     }
 }
 
+/// Two agents with the same port and numbers, of which one started some seconds after the other:
+/// what has an equal number and another uptime is no copy.
+#[test]
+fn t30_equal_numbers_with_other_uptime_are_no_copies() {
+    for (started, has_host) in [
+        (-20.0, true),
+        (-3.0, true),
+        (3.0, true),
+        (20.0, true),
+        (-3.0, false),
+        (3.0, false),
+    ] {
+        let case = format!("started {started} s later, host {has_host}");
+        let mut registry = Registry::new(Config::default());
+        let mut agents = [Agent::new(1), Agent::new(1)];
+        agents[1].started += started;
+        for poll in 1..=30_u32 {
+            for (number, agent) in (0_u32..).zip(&mut agents) {
+                let now = f64::from(poll) * INTERVAL + f64::from(number) * 5.0;
+                let octets = u64::from(poll) * 5_000_000 + (u64::from(number) << 33);
+                let mut samples = vec![interface(3, poll, 1_000_000_000, octets)];
+                let name = format!("node{number}");
+                if has_host {
+                    samples.insert(0, host(&name, poll, 4, poll * 1000, poll * 1000));
+                }
+                let bytes = agent.send(now, &samples);
+                let sender = SocketAddr::from((NAT, 40_000));
+                registry.ingest_from(at(now), sender, &Datagram::parse(&bytes).unwrap());
+            }
+            registry.expire(at(f64::from(poll) * INTERVAL + 5.0));
+        }
+        let octets = ask(&registry, 305.0, "sum:ifinoctets");
+        let statuses: Vec<_> = registry.agents().collect();
+        if has_host {
+            assert_eq!(octets.value, Some(1_000_000.0), "{case}: {statuses:?}");
+            assert_eq!(statuses.len(), 2, "{case}: {statuses:?}");
+        } else {
+            assert_eq!(octets.value, None, "{case}: {statuses:?}");
+            assert!(statuses[0].doubtful, "{case}: {statuses:?}");
+        }
+        assert_eq!(registry.health().datagrams_repeated, 0, "{case}");
+        let (lost, restarts) = (statuses[0].lost, statuses[0].restarts);
+        assert_eq!((lost, restarts), (0, 0), "{case}: {statuses:?}");
+    }
+}
+
 #[test]
 fn t30_agent_behind_nat_that_restarts_is_the_same() {
     let differences = Differences {

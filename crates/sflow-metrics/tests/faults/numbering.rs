@@ -28,6 +28,18 @@ const WAYS: [(&str, Numbers); 6] = [
     }),
 ];
 
+/// Ways to number samples that make no sense, but continue now and then.
+const ALTERNATING: [(&str, Numbers); 6] = [
+    ("two numbers", |number| number % 2),
+    ("three numbers", |number| number % 3),
+    ("sixteen numbers", |number| number % 16),
+    ("each twice", |number| number / 2),
+    ("two sequences", |number| {
+        number / 2 + number % 2 * 1_000_000
+    }),
+    ("two close sequences", |number| number / 2 + number % 2 * 5),
+];
+
 /// How an agent counts.
 #[derive(Clone, Copy)]
 struct Agents {
@@ -187,6 +199,108 @@ fn t29_line_cards_with_sequences_of_their_own_count() {
     }
 }
 
+/// More line cards than there are forged datagrams between two genuine ones, with sequences and
+/// uptimes of their own. Beyond the maximum of sequences numbers are not used.
+#[test]
+fn t29_many_line_cards_count() {
+    for (line_cards, has_ports) in [
+        (18_u16, false),
+        (24, true),
+        (40, false),
+        (65, true),
+        (70, true),
+        (70, false),
+        (200, true),
+        (200, false),
+    ] {
+        let case = format!("{line_cards} line cards, ports {has_ports}");
+        let mut registry = Registry::new(Config::default());
+        let mut cards: Vec<_> = (0..line_cards).map(|_| Agent::new(1)).collect();
+        for (number, card) in (0_u16..).zip(&mut cards) {
+            card.sequence = u32::from(number) * 100_000;
+            card.started -= f64::from(number) * 3600.0;
+        }
+        for poll in 1..=20_u32 {
+            for (number, card) in (0_u16..).zip(&mut cards) {
+                let now = f64::from(poll) * 10.0 + f64::from(number) * 0.04;
+                let octets = (1 << 33) + u64::from(poll) * 5_000_000;
+                let sample = interface(3 + u32::from(number), poll, 1_000_000_000, octets);
+                let bytes = card.send(now, &[sample]);
+                let port = if has_ports { 40_000 + number } else { 0 };
+                let sender = SocketAddr::new(card.sender, port);
+                registry.ingest_from(at(now), sender, &Datagram::parse(&bytes).unwrap());
+            }
+            registry.expire(at(f64::from(poll) * 10.0 + 9.0));
+        }
+        let octets = ask(&registry, 209.0, "sum:ifinoctets");
+        let expected = f64::from(line_cards) * 500_000.0;
+        assert_eq!(
+            (octets.value, octets.contributing),
+            (Some(expected), usize::from(line_cards)),
+            "{case}"
+        );
+        let agent = registry.agents().next().unwrap();
+        let sent = u64::from(line_cards) * 20;
+        assert!(agent.received >= sent * 9 / 10, "{case}: {agent:?}");
+        assert_eq!((agent.lost, agent.restarts), (0, 0), "{case}: {agent:?}");
+        assert_eq!(registry.agents().count(), 1, "{case}");
+        let is_beyond = line_cards > 65;
+        assert_eq!(agent.odd_numbering, is_beyond, "{case}: {agent:?}");
+        let sequences = usize::from(line_cards.min(66));
+        assert_eq!(agent.sequences, sequences, "{case}: {agent:?}");
+        let mut events = registry.events(EventId::START);
+        let is_reported = events.any(|event| {
+            matches!(
+                event.kind,
+                EventKind::NumberingDistrusted {
+                    data_source: None,
+                    ..
+                }
+            )
+        });
+        assert_eq!(is_reported, is_beyond, "{case}");
+    }
+}
+
+/// Memory for possible sequences is within the bound of their sender, and released with them.
+#[test]
+fn memory_for_possible_sequences_is_charged() {
+    let run = |most: usize, forged: u32| {
+        let config = Config {
+            max_bytes_per_sender: most,
+            ..Config::default()
+        };
+        let mut registry = Registry::new(config);
+        let mut agent = Agent::new(1);
+        for poll in 1..=5_u32 {
+            let sample = interface(3, poll, 1_000_000_000, u64::from(poll) * 5_000_000);
+            agent.report(&mut registry, f64::from(poll) * 10.0, &[sample]);
+        }
+        let mut forger = Agent::new(1);
+        for number in 0..forged {
+            forger.sequence = number.wrapping_mul(2_654_435_761);
+            forger.started = -f64::from(number) * 5000.0;
+            forger.report(&mut registry, 51.0, &[]);
+        }
+        registry
+    };
+    let unbounded = Config::default().max_bytes_per_sender;
+    let without = run(unbounded, 0).bytes();
+    let with = run(unbounded, 1000).bytes();
+    assert!(with > without + 112 * 64, "{with}, {without}");
+    for spare in [0, 1000, 10_000] {
+        let registry = run(without + spare, 1000);
+        assert!(registry.bytes() <= without + spare, "{spare}");
+        let agent = registry.agents().next().unwrap();
+        assert_eq!((agent.received, agent.sequences), (5, 1), "{agent:?}");
+    }
+    let mut registry = run(unbounded, 1000);
+    for after in [4000.0, 4001.0] {
+        registry.expire(at(after));
+    }
+    assert!(registry.bytes() <= without);
+}
+
 #[test]
 fn t29_counters_of_any_number_count() {
     for (case, numbers) in WAYS {
@@ -222,6 +336,54 @@ fn t29_counters_of_any_number_count() {
             assert_eq!(health.agent_restarts, 0, "{case}: {health:?}");
         }
     }
+}
+
+/// Numbers of samples that restart again and again, while the counters go on.
+#[test]
+fn t29_counters_of_alternating_numbers_count() {
+    for (case, numbers) in ALTERNATING {
+        let mut registry = Registry::new(Config::default());
+        let mut agent = Agent::new(1);
+        for poll in 1..=60_u32 {
+            let now = f64::from(poll) * 10.0;
+            let octets = (1 << 33) + u64::from(poll) * 5_000_000;
+            let sample = interface(3, numbers(poll), 1_000_000_000, octets);
+            agent.report(&mut registry, now, &[sample]);
+            registry.expire(at(now));
+            let octets = ask(&registry, now, "sum:ifinoctets");
+            let is_right = octets.value == Some(500_000.0);
+            assert!(is_right || octets.value.is_none(), "{case} {octets:?}");
+            let settled = if case == "sixteen numbers" { 33 } else { 8 };
+            assert!(is_right || poll < settled, "{case}, poll {poll}");
+        }
+        let health = registry.health();
+        assert_eq!(health.numberings_distrusted, 1, "{case}: {health:?}");
+        assert!(health.source_restarts <= 1, "{case}: {health:?}");
+        let agent = registry.agents().next().unwrap();
+        assert_eq!(agent.odd_sources, 1, "{case}: {agent:?}");
+    }
+}
+
+/// A source that restarts often begins its counters anew: its numbers make sense.
+#[test]
+fn numbers_of_source_that_restarts_often_are_used() {
+    let mut registry = Registry::new(Config::default());
+    let mut agent = Agent::new(1);
+    for poll in 1..=60_u32 {
+        let now = f64::from(poll) * 10.0;
+        let since = poll % 6 + 1;
+        let octets = (1 << 33) + u64::from(since) * 5_000_000;
+        let sample = interface(3, since, 1_000_000_000, octets);
+        agent.report(&mut registry, now, &[sample]);
+        let octets = ask(&registry, now, "sum:ifinoctets");
+        assert!(
+            octets.value.is_none_or(|value| value == 500_000.0),
+            "{octets:?}"
+        );
+    }
+    let health = registry.health();
+    assert_eq!(health.numberings_distrusted, 0, "{health:?}");
+    assert_eq!(health.source_restarts, 9, "{health:?}");
 }
 
 /// Numbers that make sense again are used again.
