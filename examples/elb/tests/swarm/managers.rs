@@ -182,7 +182,8 @@ fn two_of_three_stop(lab: &Lab) {
         assert!(after < seconds(10), "{after:?}");
         // And when all have been asked, why.
         until("a round ends in vain", seconds(20), || {
-            (balancer.metric("elb_orchestrator_up") == Some(0.0)).then_some(())
+            let is_down = balancer.metric("elb_orchestrator_up") == Some(0.0);
+            (is_down && balancer.metric("elb_troubles") >= Some(1.0)).then_some(())
         });
         let before = balancer.metric("elb_rounds_total").unwrap();
         let mut longest = 0.0_f64;
