@@ -270,6 +270,18 @@ impl Agent {
         })
     }
 
+    /// Changes the place of a datagram that seemed to be a copy, or of a sequence with odd numbers,
+    /// but reports another host: it is possibly of another sequence.
+    #[cold]
+    pub(crate) fn place_of_other_host(&mut self, stamp: Stamp, placed: &mut Placed) {
+        if placed.place == Place::Repeated {
+            self.status.repeated = self.status.repeated.saturating_sub(1);
+            *placed = self.examine(stamp, None);
+        } else if let Some(jumps) = &mut self.jumps {
+            jumps.deny_odd(stamp);
+        }
+    }
+
     /// Counts a datagram of a known sequence.
     fn found(&mut self, place: Place, line: usize, stamp: Stamp) -> Placed {
         let mut placed = Placed::at(place, self.session_of(line));

@@ -231,6 +231,14 @@ impl Jumps {
         rejected
     }
 
+    /// Notes that the possible sequence of a datagram is not of the agent's odd numbers.
+    pub(crate) fn deny_odd(&mut self, stamp: Stamp) {
+        let mut sequences = self.sequences.iter_mut();
+        if let Some(sequence) = sequences.find(|sequence| sequence.newest == stamp) {
+            sequence.is_odd = false;
+        }
+    }
+
     /// Whether no sequence is left.
     pub(crate) fn is_empty(&self) -> bool {
         self.sequences.is_empty()

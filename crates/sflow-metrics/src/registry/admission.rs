@@ -221,6 +221,13 @@ impl Registry {
             let agent = self.agents.get_mut(place)?;
             let kept_before = agent.kept_bytes();
             let mut found = agent.place(stamp);
+            if matches!(found.place, Place::Repeated | Place::Jump)
+                && self.is_of_other_host(place, datagram)
+            {
+                let agent = self.agents.get_mut(place)?;
+                agent.place_of_other_host(stamp, &mut found);
+            }
+            let agent = self.agents.get_mut(place)?;
             if kept_before > 0 && agent.kept_bytes() != kept_before {
                 let replayed: usize = found.kept.iter().map(Kept::bytes).sum();
                 let freed = kept_before.saturating_sub(agent.kept_bytes() + replayed);

@@ -172,6 +172,13 @@ impl Registry {
         self.sources.get(*place)?.known_uuid()
     }
 
+    /// Whether a datagram reports another host than its agent does, both by UUID.
+    #[cold]
+    pub(super) fn is_of_other_host(&self, place: u32, datagram: &Datagram<'_>) -> bool {
+        let known = self.host_uuid(place);
+        known.is_some() && host_of(datagram).is_some_and(|host| known != Some(host))
+    }
+
     /// Whether a datagram has a sample of a data source that an agent has.
     fn shares_source(&self, place: u32, datagram: &Datagram<'_>) -> bool {
         let Some(agent) = self.agents.get(place) else {

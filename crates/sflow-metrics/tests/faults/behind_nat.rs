@@ -213,25 +213,29 @@ fn t30_agents_that_nothing_distinguishes_are_reported() {
     }
 }
 
-/// Two agents with the same port and numbers, of which one started some seconds after the other:
-/// what has an equal number and another uptime is no copy.
+/// Two agents with the same port and numbers that started at the same time, or some seconds apart:
+/// a datagram with an equal number and another uptime or host is not a copy.
 #[test]
 fn t30_equal_numbers_with_other_uptime_are_no_copies() {
-    for (started, has_host) in [
-        (-20.0, true),
-        (-3.0, true),
-        (3.0, true),
-        (20.0, true),
-        (-3.0, false),
-        (3.0, false),
+    for (started, has_host, apart) in [
+        (0.0, true, 5.0),
+        (0.0, true, 0.0),
+        (-1.0, true, 5.0),
+        (1.0, true, 5.0),
+        (-20.0, true, 5.0),
+        (-3.0, true, 5.0),
+        (3.0, true, 5.0),
+        (20.0, true, 5.0),
+        (-3.0, false, 5.0),
+        (3.0, false, 5.0),
     ] {
-        let case = format!("started {started} s later, host {has_host}");
+        let case = format!("started {started} s later, host {has_host}, {apart} s apart");
         let mut registry = Registry::new(Config::default());
         let mut agents = [Agent::new(1), Agent::new(1)];
         agents[1].started += started;
         for poll in 1..=30_u32 {
             for (number, agent) in (0_u32..).zip(&mut agents) {
-                let now = f64::from(poll) * INTERVAL + f64::from(number) * 5.0;
+                let now = f64::from(poll) * INTERVAL + f64::from(number) * apart;
                 let octets = u64::from(poll) * 5_000_000 + (u64::from(number) << 33);
                 let mut samples = vec![interface(3, poll, 1_000_000_000, octets)];
                 let name = format!("node{number}");
