@@ -179,7 +179,7 @@ fn two_of_three_stop(lab: &Lab) {
             })
         };
         println!("told after {after:?}: {words}");
-        assert!(after < seconds(10), "{after:?}");
+        assert!(after < seconds(20), "{after:?}");
         // And when all have been asked, why.
         until("a round ends in vain", seconds(20), || {
             let is_down = balancer.metric("elb_orchestrator_up") == Some(0.0);
@@ -192,7 +192,7 @@ fn two_of_three_stop(lab: &Lab) {
             longest = longest.max(balancer.metric("elb_round_age_seconds").unwrap());
             assert_eq!(balancer.metric("elb_orchestrator_up"), Some(0.0));
             assert!(balancer.metric("elb_troubles") >= Some(1.0));
-            assert!(asked.elapsed() < seconds(2), "the API waits for managers");
+            assert!(asked.elapsed() < seconds(5), "the API waits for managers");
         });
         let rounds = balancer.metric("elb_rounds_total").unwrap() - before;
         println!("{rounds} rounds in vain, the longest took {longest:.1} s");
