@@ -4,7 +4,11 @@ mod support;
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use sflow_metrics::{Config, EntityKind, Lifecycle, Metric, Query, Registry};
+use sflow_metrics::{
+    Config, Metric, Registry,
+    entity::{EntityKind, Lifecycle},
+    query::Query,
+};
 use sflow_v5::{
     Address, Datagram, Encoder, Header, MetricValue, Named, NamedValues, RtMetric, Sample, Text,
 };

@@ -5,7 +5,7 @@ mod support;
 use std::net::{IpAddr, Ipv4Addr};
 
 use allocation_counter::AllocationInfo;
-use sflow_metrics::{Config, EventKind, Registry, Summary};
+use sflow_metrics::{Config, Registry, event, query::Summary};
 use support::{Agent, Container, Counted, ask, at, host};
 
 const AGENTS: u8 = 4;
@@ -186,7 +186,7 @@ fn survives(flood: Flood) {
         "avg:vir_cpu_cores{vir_host_name=apache.new}",
     );
     assert_eq!(started.contributing, 1, "{started:?}");
-    let told = |is_it: fn(&EventKind) -> bool, name: &str| {
+    let told = |is_it: fn(&event::Kind) -> bool, name: &str| {
         cluster
             .registry
             .events(seen)
@@ -194,11 +194,11 @@ fn survives(flood: Flood) {
             .any(|event| event.kind.entity().is_some_and(|who| *who.name == *name))
     };
     assert!(told(
-        |kind| matches!(kind, EventKind::EntityAppeared { .. }),
+        |kind| matches!(kind, event::Kind::EntityAppeared { .. }),
         "apache.new"
     ));
     assert!(told(
-        |kind| matches!(kind, EventKind::EntityGone { .. }),
+        |kind| matches!(kind, event::Kind::EntityGone { .. }),
         &stopped
     ));
 

@@ -3,7 +3,10 @@
 mod support;
 
 use proptest::prelude::*;
-use sflow_metrics::{Config, MergeError, Partial, Query, Registry};
+use sflow_metrics::{
+    Config, Registry,
+    query::{MergeError, Partial, Query},
+};
 use support::{Agent, Container, at};
 
 const NOW: f64 = 30.0;
@@ -147,7 +150,7 @@ fn who_has_the_largest_value_is_known_by_name() {
     let far = worker(2, &[(0, 900, 0)]).partial(at(NOW), &query);
     let all = merged(&[&near, &far]);
     let names: Vec<_> = all
-        .holders("service0")
+        .owners("service0")
         .into_iter()
         .map(|holder| holder.map(|holder| (holder.name, holder.agent)))
         .collect();
@@ -161,7 +164,7 @@ fn who_has_the_largest_value_is_known_by_name() {
             .as_ref()
             .is_some_and(|(name, agent)| name == "service0.0.0002" && agent.contains("10.0.0.2"))
     );
-    assert!(all.holders("service9").is_empty());
+    assert!(all.owners("service9").is_empty());
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use sflow_metrics::{Config, Query, Registry};
+use sflow_metrics::{Config, Registry, query::Query};
 use support::{Agent, Container, at, entity};
 
 /// What happens between two polls, and to the datagram of the second.

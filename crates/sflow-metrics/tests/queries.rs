@@ -5,7 +5,9 @@ mod support;
 use std::time::Duration;
 
 use sflow_metrics::{
-    Config, EntityKind, Key, Lifecycle, Metric, Pattern, Query, Registry, Take, Window,
+    Config, Metric, Registry,
+    entity::{EntityKind, Lifecycle},
+    query::{Key, Pattern, Query, Window, WindowFn},
 };
 use sflow_v5::counter::{BstPortBuffers, Lane, Sfp};
 use sflow_v5::{DomainState, List, Percentage};
@@ -278,12 +280,12 @@ fn windows_have_something_to_say_once_they_are_watched() {
     assert_eq!(cores.newest, Some(Duration::ZERO));
 
     let taking = |take| {
-        let window = Window::new(Duration::from_secs(60)).taking(take);
+        let window = Window::new(Duration::from_secs(60)).with_function(take);
         registry.query(at(now), &query.clone().over(window))[0].value
     };
-    assert_eq!(taking(Take::Min), Some(0.5));
-    assert_eq!(taking(Take::Max), Some(4.0));
-    assert_eq!(taking(Take::Last), Some(4.0));
+    assert_eq!(taking(WindowFn::Min), Some(0.5));
+    assert_eq!(taking(WindowFn::Max), Some(4.0));
+    assert_eq!(taking(WindowFn::Last), Some(4.0));
     let short = query.clone().over(Window::new(Duration::from_secs(1)));
     assert_eq!(registry.query(at(now), &short)[0].value, Some(4.0));
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use pcap_file::pcap::PcapReader;
-use sflow_metrics::{Config, Query, Registry, Threshold, Timestamp};
+use sflow_metrics::{Config, Registry, Timestamp, event::Threshold, query::Query};
 use sflow_v5::Datagram;
 
 const TESTDATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata");

@@ -10,21 +10,22 @@ pub(crate) mod elements;
 mod formula;
 mod naming;
 mod text;
+mod width;
 
 use core::fmt;
 use std::sync::Arc;
 
 use sflow_v5::DataFormat;
 
-use crate::discipline::counter::Width;
-use crate::kind::EntityKind;
+use crate::entity::EntityKind;
 use build::{METRICS, NOWHERE, STANDARD, STRUCTURES};
 use formula::Formula;
+pub(crate) use width::Width;
 
 /// One metric: what it is called, what it measures, and where it comes from.
 ///
 /// ```
-/// use sflow_metrics::{EntityKind, Metric};
+/// use sflow_metrics::{Metric, entity::EntityKind};
 ///
 /// let cores = Metric::named("vir_cpu_cores").expect("a metric of containers");
 /// assert_eq!((cores.unit(), cores.entity()), ("cores", EntityKind::Container));

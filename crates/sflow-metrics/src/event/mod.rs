@@ -1,20 +1,21 @@
 //! What has changed, in the order in which it was noticed.
 
-pub(crate) mod budget;
+mod budget;
 mod log;
+pub(crate) mod threshold;
 
 use core::fmt;
 use core::net::IpAddr;
 
-use sflow_v5::{DataSource, Uuid};
+use sflow_v5::DataSource;
 
-use crate::agent::key::AgentKey;
-use crate::kind::{EntityId, EntityKind};
-use crate::threshold::id::ThresholdId;
+use crate::agent::AgentKey;
+use crate::entity::{EntityId, Identity};
 use crate::timestamp::Timestamp;
 
 pub(crate) use budget::Budget;
 pub(crate) use log::Log;
+pub use threshold::{Direction, Scope, Threshold, ThresholdError, ThresholdId, ThresholdStatus};
 
 /// Something that has changed, as [`Registry::events`](crate::Registry::events) tells it.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,13 +23,13 @@ pub(crate) use log::Log;
 #[non_exhaustive]
 pub struct Event {
     /// Its number.
-    pub id: EventId,
+    pub id: Id,
     /// When it was noticed: of what a datagram says, when it was received; of silence, of
     /// rates and of thresholds, when [`Registry::expire`](crate::Registry::expire) was called.
     pub at: Timestamp,
     /// What it is.
     #[cfg_attr(feature = "serde", serde(flatten))]
-    pub kind: EventKind,
+    pub kind: Kind,
 }
 
 /// The number of an [`Event`]: larger than that of every event before, never used again.
@@ -38,9 +39,9 @@ pub struct Event {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(transparent))]
-pub struct EventId(pub(crate) u64);
+pub struct Id(pub(crate) u64);
 
-impl EventId {
+impl Id {
     /// Before all events; the first one has the number 1.
     pub const START: Self = Self(0);
 
@@ -60,7 +61,7 @@ impl EventId {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(tag = "event", rename_all = "snake_case"))]
 #[non_exhaustive]
-pub enum EventKind {
+pub enum Kind {
     /// An entity was heard for the first time.
     EntityAppeared {
         /// Which one.
@@ -195,7 +196,7 @@ pub enum EventKind {
     },
 }
 
-impl EventKind {
+impl Kind {
     /// The name of the kind, as in the serialised form: `entity_appeared`.
     pub const fn name(&self) -> &'static str {
         match self {
@@ -268,29 +269,7 @@ impl EventKind {
     }
 }
 
-/// Who an entity is, in words that outlive it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[non_exhaustive]
-pub struct Identity {
-    /// Its number in the registry.
-    pub id: EntityId,
-    /// What kind of thing it is.
-    pub kind: EntityKind,
-    /// Its name, as in [`Entity::name`](crate::Entity::name): escape it before you print it.
-    pub name: Box<str>,
-    /// Its UUID.
-    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
-    pub uuid: Option<Uuid>,
-    /// The agent that reports it.
-    pub agent: AgentKey,
-    /// The data source of the agent that it is; none of an application that is known by a name
-    /// alone.
-    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
-    pub data_source: Option<DataSource>,
-}
-
-impl fmt::Display for EventId {
+impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }

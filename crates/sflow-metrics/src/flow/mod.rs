@@ -24,12 +24,12 @@ use core::time::Duration;
 use sflow_v5::counter::HostAdapters;
 use sflow_v5::{CountersSample, DataSource, DiscardedPacket, FlowSample};
 
-use crate::agent::Agent;
 use crate::config::Config;
 use crate::health::Health;
-use crate::memory::{Account, Allowance, Ledger};
+use crate::ingest::agent::Agent;
+use crate::ingest::ledger::{Account, Allowance, Ledger};
+use crate::ingest::source::Source;
 use crate::slab::Slab;
-use crate::source::Source;
 use crate::timestamp::Timestamp;
 use names::{Device, Names, Owner, World};
 use packet::{Headers, Length};

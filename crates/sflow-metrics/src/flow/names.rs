@@ -15,14 +15,15 @@ use std::hash::RandomState;
 use sflow_v5::Mac;
 use sflow_v5::counter::HostAdapters;
 
-use crate::agent::{Agent, AgentKey};
+use crate::agent::AgentKey;
 use crate::config::Config;
+use crate::entity::{EntityId, EntityKind};
 use crate::flow::packet::Level;
 use crate::health::Health;
-use crate::kind::{EntityId, EntityKind};
-use crate::memory::{Account, Allowance, Ledger};
+use crate::ingest::agent::Agent;
+use crate::ingest::ledger::{Account, Allowance, Ledger};
+use crate::ingest::source::Source;
 use crate::slab::Slab;
-use crate::source::Source;
 
 /// Who is seen with more addresses than this routes for others.
 const MOST_LEARNED: u8 = 16;

@@ -12,9 +12,9 @@
 
 use core::time::Duration;
 
-use crate::agent::ANY_SESSION;
-use crate::discipline::datagram::{at_most, is_forward};
 use crate::flow::most_within;
+use crate::ingest::agent::ANY_SESSION;
+use crate::ingest::sequencing::datagram::{at_most, is_forward};
 use crate::timestamp::Timestamp;
 
 /// The stated rate counts as much as so many samples, until pool growth has shown the effective

@@ -5,16 +5,16 @@ use core::cell::OnceCell;
 use sflow_v5::flow::ExtendedEntities;
 use sflow_v5::{DataSource, DataSourceKind, DiscardedPacket, DropReason, FlowSample, Interface};
 
-use crate::agent::Agent;
+use crate::entity::EntityKind;
 use crate::flow::dns::Dns;
 use crate::flow::key::FlowKey;
 use crate::flow::names::{Device, Names, Owner};
 use crate::flow::packet::{Headers, Level};
 use crate::flow::record;
 use crate::flow::value::{Raw, address, number};
-use crate::kind::EntityKind;
+use crate::ingest::agent::Agent;
+use crate::ingest::source::Source;
 use crate::slab::Slab;
-use crate::source::Source;
 
 /// Where a sample comes from.
 #[derive(Clone, Copy, Debug)]

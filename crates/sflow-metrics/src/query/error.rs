@@ -1,11 +1,11 @@
 use core::fmt;
 
-use super::{Key, Statistic, Take, separated};
+use super::{Key, Statistic, WindowFn, separated};
 
 /// Why a text is no [`Query`](crate::Query)(crate::Query), and where.
 ///
 /// ```
-/// let error = "avg:vir_cpu_core".parse::<sflow_metrics::Query>().unwrap_err();
+/// let error = "avg:vir_cpu_core".parse::<sflow_metrics::query::Query>().unwrap_err();
 /// assert_eq!(error.position(), 4);
 /// assert_eq!(
 ///     error.to_string(),
@@ -14,17 +14,17 @@ use super::{Key, Statistic, Take, separated};
 /// );
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{problem}\n  {query}\n  {pointer}^", pointer = Spaces(.query, *.position))]
-pub struct QueryError {
+#[error("{kind}\n  {query}\n  {pointer}^", pointer = Spaces(.query, *.position))]
+pub struct Error {
     pub(super) query: String,
     pub(super) position: usize,
-    pub(super) problem: QueryProblem,
+    pub(super) kind: ErrorKind,
 }
 
-impl QueryError {
+impl Error {
     /// What is wrong.
-    pub fn problem(&self) -> &QueryProblem {
-        &self.problem
+    pub fn kind(&self) -> &ErrorKind {
+        &self.kind
     }
 
     /// Where, in bytes from the start of the text.
@@ -36,7 +36,7 @@ impl QueryError {
 /// What is wrong with the text of a query.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum QueryProblem {
+pub enum ErrorKind {
     /// Something else should stand there.
     #[error("expected {0}")]
     Expected(&'static str),
@@ -56,8 +56,8 @@ pub enum QueryProblem {
     #[error("`{0}` is no length of time such as 30s, 2.5m or 1h")]
     Length(String),
     /// Nothing of that name can be taken of a window.
-    #[error("a window has no `{0}`; it has {known}", known = List(Take::names))]
-    Take(String),
+    #[error("a window has no `{0}`; it has {known}", known = List(WindowFn::names))]
+    WindowFn(String),
 }
 
 /// As many spaces as there are characters before the position.

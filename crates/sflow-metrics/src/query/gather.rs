@@ -1,7 +1,8 @@
 //! Values of entities on their way to an answer.
 
-use super::statistic::{Percent, Statistic};
+use super::Statistic;
 use crate::timestamp::Timestamp;
+use crate::window::Percent;
 
 /// What has been gathered for one expression, with `W` for who had a value.
 ///

@@ -8,7 +8,7 @@ use super::{Key, Summary, piece, separated};
 /// By what entities are put together: a [`Key`], or the part of it that a pattern shows.
 ///
 /// ```
-/// use sflow_metrics::{Grouping, Key};
+/// use sflow_metrics::query::{Grouping, Key};
 ///
 /// // The service of a task: all but the last two parts of its name.
 /// let by_service = Grouping::by(Key::VirHostName).showing("", ".*.*");

@@ -16,19 +16,22 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::catalogue::Metric;
-use crate::kind::EntityKind;
+use crate::entity::EntityKind;
 
 pub(crate) use error::Spaces;
-pub use error::{QueryError, QueryProblem};
+pub use error::{Error, ErrorKind};
 pub(crate) use gather::Gathering;
 pub use group::{Group, Grouping, Groups};
 pub use key::Key;
 pub(crate) use nearest::nearest;
 pub(crate) use parse::duration;
-pub use partial::{Holder, MergeError, Partial};
+pub use partial::{MergeError, Owner, Partial};
 pub use pattern::Pattern;
-pub use statistic::{Percent, Statistic};
+pub use statistic::Statistic;
 pub use summary::Summary;
+
+pub use crate::registry::EntityValues;
+pub use crate::window::Percent;
 
 /// What to ask a [`Registry`](crate::Registry): expressions, filters, and perhaps a window.
 ///
@@ -57,13 +60,13 @@ pub use summary::Summary;
 /// than pasted into text.
 ///
 /// ```
-/// use sflow_metrics::{Key, Pattern, Query};
+/// use sflow_metrics::query::{Key, Pattern, Query};
 ///
 /// let query: Query = "avg:vir_cpu_cores{vir_host_name=apache.*}".parse()?;
 /// let same: Query = "avg:vir_cpu_cores".parse::<Query>()?
 ///     .matching(Key::VirHostName, [Pattern::glob("apache.*")]);
 /// assert_eq!(query, same);
-/// # Ok::<(), sflow_metrics::QueryError>(())
+/// # Ok::<(), sflow_metrics::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Query {
@@ -204,14 +207,14 @@ impl Filter {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     length: Duration,
-    take: Take,
+    function: WindowFn,
     is_tumbling: bool,
 }
 
 /// What is taken of an entity's readings in a [`Window`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Take {
+pub enum WindowFn {
     /// Their mean over time: of a counter, all it counted by all the time it took.
     #[default]
     Mean,
@@ -231,15 +234,15 @@ impl Window {
     pub const fn new(length: Duration) -> Self {
         Self {
             length,
-            take: Take::Mean,
+            function: WindowFn::Mean,
             is_tumbling: false,
         }
     }
 
     /// Takes something else than the mean.
     #[must_use]
-    pub const fn taking(self, take: Take) -> Self {
-        Self { take, ..self }
+    pub const fn with_function(self, function: WindowFn) -> Self {
+        Self { function, ..self }
     }
 
     /// The last whole one of those that follow each other from the origin of time, instead of
@@ -263,12 +266,12 @@ impl Window {
     }
 
     /// What is taken of the readings in it.
-    pub const fn take(self) -> Take {
-        self.take
+    pub const fn function(self) -> WindowFn {
+        self.function
     }
 }
 
-impl Take {
+impl WindowFn {
     const NAMES: [(&'static str, Self); 5] = [
         ("mean", Self::Mean),
         ("min", Self::Min),
@@ -326,11 +329,13 @@ impl fmt::Display for Filter {
 impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}s", self.length.as_secs_f64())?;
-        let name = Take::NAMES.iter().find(|(_, take)| *take == self.take);
-        match (name, self.take) {
-            (_, Take::Mean) => {}
+        let name = WindowFn::NAMES
+            .iter()
+            .find(|(_, take)| *take == self.function);
+        match (name, self.function) {
+            (_, WindowFn::Mean) => {}
             (Some((name, _)), _) => write!(f, ":{name}")?,
-            (None, Take::Percentile(percent)) => write!(f, ":{percent}")?,
+            (None, WindowFn::Percentile(percent)) => write!(f, ":{percent}")?,
             (None, _) => {}
         }
         if self.is_tumbling {

@@ -2,25 +2,25 @@ use core::str::FromStr;
 use core::time::Duration;
 
 use crate::catalogue::Metric;
-use crate::query::error::{QueryError, QueryProblem};
+use crate::query::error::{Error, ErrorKind};
 use crate::query::nearest::nearest;
 use crate::query::pattern::Pattern;
-use crate::query::{Expression, Filter, Grouping, Key, Query, Statistic, Take, Window};
+use crate::query::{Expression, Filter, Grouping, Key, Query, Statistic, Window, WindowFn};
 
 impl FromStr for Query {
-    type Err = QueryError;
+    type Err = Error;
 
-    fn from_str(text: &str) -> Result<Self, QueryError> {
+    fn from_str(text: &str) -> Result<Self, Error> {
         let mut parser = Parser { text, at: 0 };
-        parser.query().map_err(|(position, problem)| QueryError {
+        parser.query().map_err(|(position, kind)| Error {
             query: text.replace(char::is_control, " "),
             position,
-            problem,
+            kind,
         })
     }
 }
 
-type Parsed<T> = Result<T, (usize, QueryProblem)>;
+type Parsed<T> = Result<T, (usize, ErrorKind)>;
 
 struct Parser<'t> {
     text: &'t str,
@@ -89,7 +89,7 @@ impl<'t> Parser<'t> {
             };
         }
         let Some(statistic) = statistic else {
-            return Err((at, QueryProblem::Statistic(name.to_owned())));
+            return Err((at, ErrorKind::Statistic(name.to_owned())));
         };
         let mut metrics: Vec<Metric> = Vec::new();
         loop {
@@ -101,14 +101,14 @@ impl<'t> Parser<'t> {
                 let nearest = nearest(name, Metric::all().iter().map(Metric::name));
                 (
                     at,
-                    QueryProblem::Metric(name.to_owned(), nearest.map(str::to_owned)),
+                    ErrorKind::Metric(name.to_owned(), nearest.map(str::to_owned)),
                 )
             })?;
             if metrics
                 .first()
                 .is_some_and(|first| first.entity() != metric.entity())
             {
-                return Err((at, QueryProblem::Mixed(name.to_owned())));
+                return Err((at, ErrorKind::Mixed(name.to_owned())));
             }
             metrics.push(metric);
             if !self.eat('+') {
@@ -162,7 +162,7 @@ impl<'t> Parser<'t> {
         if name.is_empty() {
             return self.expected(words);
         }
-        Key::named(name).ok_or((at, QueryProblem::Key(name.to_owned())))
+        Key::named(name).ok_or((at, ErrorKind::Key(name.to_owned())))
     }
 
     /// What stands between the gaps of a pattern in a grouping, up to a bracket, a space or the
@@ -232,12 +232,13 @@ impl<'t> Parser<'t> {
         if length.is_empty() {
             return self.expected("a length of time such as 30s");
         }
-        let wrong = || (at, QueryProblem::Length(length.to_owned()));
+        let wrong = || (at, ErrorKind::Length(length.to_owned()));
         let mut window = Window::new(duration(length).ok_or_else(wrong)?);
         if self.eat(':') {
             let (at, name) = self.word();
-            let take = Take::named(name).ok_or((at, QueryProblem::Take(name.to_owned())))?;
-            window = window.taking(take);
+            let function =
+                WindowFn::named(name).ok_or((at, ErrorKind::WindowFn(name.to_owned())))?;
+            window = window.with_function(function);
         }
         if self.eat_word("tumbling") {
             window = window.tumbling();
@@ -286,7 +287,7 @@ impl<'t> Parser<'t> {
     }
 
     fn expected<T>(&self, words: &'static str) -> Parsed<T> {
-        Err((self.at, QueryProblem::Expected(words)))
+        Err((self.at, ErrorKind::Expected(words)))
     }
 
     fn skip_spaces(&mut self) {

@@ -18,7 +18,7 @@ use crate::timestamp::Timestamp;
 /// what is read is checked before it is believed.
 ///
 /// ```
-/// use sflow_metrics::{Config, Partial, Query, Registry, Timestamp};
+/// use sflow_metrics::{Config, Registry, Timestamp, query::{Partial, Query}};
 ///
 /// let query: Query = "p95:vir_cpu_utilization by vir_host_name=(*).*.*".parse()?;
 /// let workers = [Registry::new(Config::default()), Registry::new(Config::default())];
@@ -36,7 +36,7 @@ use crate::timestamp::Timestamp;
 #[cfg_attr(feature = "serde", serde(into = "Written", try_from = "Written"))]
 pub struct Partial {
     query: Query,
-    groups: BTreeMap<String, Vec<Gathering<Holder>>>,
+    groups: BTreeMap<String, Vec<Gathering<Owner>>>,
     ungrouped: u64,
     left_out: u64,
 }
@@ -45,7 +45,7 @@ pub struct Partial {
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
-pub struct Holder {
+pub struct Owner {
     /// Its name, of strangers: escape it before you print it.
     pub name: String,
     /// The agent that reports it.
@@ -103,7 +103,7 @@ impl Partial {
     /// What was gathered, by group.
     pub(crate) fn of(
         query: &Query,
-        groups: impl Iterator<Item = (String, Vec<Gathering<Holder>>)>,
+        groups: impl Iterator<Item = (String, Vec<Gathering<Owner>>)>,
         ungrouped: u64,
         left_out: u64,
     ) -> Self {
@@ -156,7 +156,7 @@ impl Partial {
     }
 
     /// The answer: one summary for each expression, over all groups.
-    pub fn summaries(&self, now: Timestamp) -> Vec<(Summary, Option<Holder>)> {
+    pub fn summaries(&self, now: Timestamp) -> Vec<(Summary, Option<Owner>)> {
         let mut all = vec![Gathering::default(); self.query.expressions.len()];
         for group in self.groups.values() {
             merge(&self.query, &mut all, group.clone());
@@ -184,7 +184,7 @@ impl Partial {
     }
 
     /// Whose value the answer of a group is, for each expression: of `min`, `max` and `any`.
-    pub fn holders(&self, group: &str) -> Vec<Option<Holder>> {
+    pub fn owners(&self, group: &str) -> Vec<Option<Owner>> {
         let parts = self.groups.get(group).map_or(&[][..], Vec::as_slice);
         self.finish(parts, Timestamp::ZERO)
             .map(|(_, holder)| holder.cloned())
@@ -193,14 +193,14 @@ impl Partial {
 
     fn finish<'p>(
         &'p self,
-        parts: &'p [Gathering<Holder>],
+        parts: &'p [Gathering<Owner>],
         now: Timestamp,
-    ) -> impl Iterator<Item = (Summary, Option<&'p Holder>)> {
+    ) -> impl Iterator<Item = (Summary, Option<&'p Owner>)> {
         let pairs = self.query.expressions.iter().zip(parts);
         pairs.map(move |(expression, part)| Summary::of(part, expression.statistic, now))
     }
 
-    fn add(&mut self, name: String, theirs: Vec<Gathering<Holder>>) {
+    fn add(&mut self, name: String, theirs: Vec<Gathering<Owner>>) {
         match self.groups.get_mut(&name) {
             Some(ours) => merge(&self.query, ours, theirs),
             None => {
@@ -216,7 +216,7 @@ impl Partial {
 }
 
 /// Adds each part to that of the same expression.
-fn merge(query: &Query, ours: &mut [Gathering<Holder>], theirs: Vec<Gathering<Holder>>) {
+fn merge(query: &Query, ours: &mut [Gathering<Owner>], theirs: Vec<Gathering<Owner>>) {
     let pairs = ours.iter_mut().zip(theirs);
     for ((ours, theirs), expression) in pairs.zip(&query.expressions) {
         ours.merge(expression.statistic, theirs);
@@ -225,7 +225,7 @@ fn merge(query: &Query, ours: &mut [Gathering<Holder>], theirs: Vec<Gathering<Ho
 
 #[cfg(feature = "serde")]
 mod written {
-    use super::{BTreeMap, Gathering, Holder, Partial, Query, Timestamp};
+    use super::{BTreeMap, Gathering, Owner, Partial, Query, Timestamp};
     use crate::query::Statistic;
 
     /// The written form.
@@ -234,7 +234,7 @@ mod written {
     pub(super) struct Written {
         version: u32,
         query: String,
-        groups: BTreeMap<String, Vec<Gathering<Holder>>>,
+        groups: BTreeMap<String, Vec<Gathering<Owner>>>,
         ungrouped: u64,
         left_out: u64,
     }
@@ -245,7 +245,7 @@ mod written {
         #[error("a part of version {0}; this reads version {ours}: let all workers run the same release", ours = Partial::VERSION)]
         Version(u32),
         #[error("the query of the part cannot be read: {0}")]
-        Query(#[from] crate::QueryError),
+        Query(#[from] super::super::Error),
         #[error("group `{0}` of the part has not one entry for each expression of its query")]
         Expressions(String),
         #[error("the numbers of group `{0}` of the part contradict each other")]
@@ -297,7 +297,7 @@ mod written {
     }
 
     /// Whether somebody can have gathered this for such a statistic.
-    fn is_consistent(part: &Gathering<Holder>, statistic: Statistic) -> bool {
+    fn is_consistent(part: &Gathering<Owner>, statistic: Statistic) -> bool {
         const MOST: u64 = 1 << 48;
         let has_winner = matches!(statistic, Statistic::Min | Statistic::Max | Statistic::Any);
         let (count, has_any) = (part.count, part.count > 0);

@@ -5,7 +5,7 @@ use super::piece;
 /// A value to look for: exact, or with gaps that anything fits into.
 ///
 /// ```
-/// use sflow_metrics::Pattern;
+/// use sflow_metrics::query::Pattern;
 ///
 /// let tasks = Pattern::glob("apache.*");
 /// assert!(tasks.fits("apache.1.rsm0h0ay4dbn"));

@@ -1,5 +1,7 @@
 use core::fmt;
 
+use crate::window::Percent;
+
 /// How the values of several entities become one.
 ///
 /// Quartiles and percentiles lie between the two values whose ranks are nearest, as far as the
@@ -35,53 +37,6 @@ pub enum Statistic {
     Count,
     /// `any`: the one that was read last.
     Any,
-}
-
-/// A part of all, in hundredths and hundredths of those: from 0 to 100.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Percent(u16);
-
-impl Percent {
-    pub(crate) const HALF: Self = Self(5_000);
-    const QUARTER: Self = Self(2_500);
-    const THREE_QUARTERS: Self = Self(7_500);
-
-    /// So many of a hundred, to the second decimal; `None` if it is less than none or more than
-    /// all.
-    pub fn new(percent: f64) -> Option<Self> {
-        let hundredths = (percent * 100.0).round();
-        (0.0..=10_000.0)
-            .contains(&hundredths)
-            .then_some(Self(hundredths as u16))
-    }
-
-    /// From 0 to 100.
-    pub fn percent(self) -> f64 {
-        f64::from(self.0) / 100.0
-    }
-
-    /// Reads `p95` or `p99.9`.
-    pub(super) fn named(name: &str) -> Option<Self> {
-        let number = name.strip_prefix('p')?;
-        let is_plain = number
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || byte == b'.');
-        Self::new(number.parse().ok().filter(|_| is_plain)?)
-    }
-
-    /// What has this part of sorted values below it.
-    pub(super) fn of_sorted(self, values: &[f64]) -> Option<f64> {
-        let last = values.len().checked_sub(1)?;
-        let rank = last as f64 * self.percent() / 100.0;
-        let (below, part) = (rank.floor() as usize, rank.fract());
-        let below = *values.get(below.min(last))?;
-        let above = *values.get((rank.ceil() as usize).min(last))?;
-        Some(if part > 0.0 {
-            below + (above - below) * part
-        } else {
-            below
-        })
-    }
 }
 
 impl Statistic {
@@ -144,12 +99,6 @@ impl fmt::Display for Statistic {
         }
         let line = Self::NAMES.iter().find(|(_, statistic)| statistic == self);
         f.pad(line.map_or("", |(name, _)| *name))
-    }
-}
-
-impl fmt::Display for Percent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&format!("p{}", self.percent()))
     }
 }
 

@@ -2,7 +2,7 @@ use core::time::Duration;
 
 use super::gather::Gathering;
 use super::statistic::Statistic;
-use crate::kind::EntityId;
+use crate::entity::EntityId;
 use crate::timestamp::Timestamp;
 
 /// The answer to one expression of a [`Query`](crate::Query).

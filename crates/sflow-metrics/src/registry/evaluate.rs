@@ -4,15 +4,15 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::Registry;
+use super::entity::Entity;
 use super::keys::value_in;
 use crate::catalogue::Metric;
-use crate::entity::Entity;
-use crate::kind::{EntityId, EntityKind, Lifecycle};
+use crate::entity::{EntityId, EntityKind, Lifecycle};
+use crate::ingest::source::Source;
 use crate::query::{
-    Expression, Filter, Gathering, Group, Groups, Holder, Key, Partial, Query, Summary, Take,
-    Window,
+    Expression, Filter, Gathering, Group, Groups, Key, Owner, Partial, Query, Summary, Window,
+    WindowFn,
 };
-use crate::source::Source;
 use crate::timestamp::Timestamp;
 
 /// What was gathered for each expression.
@@ -74,12 +74,12 @@ pub(super) fn partial(registry: &Registry, now: Timestamp, query: &Query) -> Par
     let gathered = gather_groups(registry, now, query);
     // Only those who hold something are looked up, in one walk.
     let parts = gathered.groups.values().flatten();
-    let mut holders: HashMap<EntityId, Holder> = parts
-        .filter_map(|gathering| Some((*gathering.holder()?, Holder::default())))
+    let mut holders: HashMap<EntityId, Owner> = parts
+        .filter_map(|gathering| Some((*gathering.holder()?, Owner::default())))
         .collect();
     for entity in registry.entities(now) {
         if let Some(holder) = holders.get_mut(&entity.id()) {
-            *holder = Holder {
+            *holder = Owner {
                 name: entity.name().to_owned(),
                 agent: entity.agent().to_string(),
                 data_source: entity.data_source().map(|source| source.to_string()),
@@ -164,10 +164,10 @@ pub(super) fn answers<'r>(
     registry: &'r Registry,
     now: Timestamp,
     query: &'r Query,
-) -> impl Iterator<Item = EntityAnswer<'r>> {
+) -> impl Iterator<Item = EntityValues<'r>> {
     asked(registry, now, query).filter_map(move |asked| {
         let entity = registry.entity(asked.source, now)?;
-        Some(EntityAnswer {
+        Some(EntityValues {
             entity,
             asked,
             query,
@@ -176,13 +176,13 @@ pub(super) fn answers<'r>(
 }
 
 /// What one entity has to say to a query, for who wants to choose among entities by itself.
-pub struct EntityAnswer<'r> {
+pub struct EntityValues<'r> {
     entity: Entity<'r>,
     asked: Asked<'r>,
     query: &'r Query,
 }
 
-impl<'r> EntityAnswer<'r> {
+impl<'r> EntityValues<'r> {
     /// Who says it.
     pub fn entity(&self) -> Entity<'r> {
         self.entity
@@ -199,10 +199,10 @@ impl<'r> EntityAnswer<'r> {
     }
 }
 
-impl fmt::Debug for EntityAnswer<'_> {
+impl fmt::Debug for EntityValues<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let values = (0..self.query.expressions().len()).map(|place| self.value(place));
-        f.debug_struct("EntityAnswer")
+        f.debug_struct("EntityValues")
             .field("entity", &self.entity.name())
             .field("values", &values.collect::<Vec<_>>())
             .finish()
@@ -289,12 +289,12 @@ impl Asked<'_> {
         let slots = self.registry.slots_of(window, self.now);
         let ring = self.source.ring(self.registry.watched(metric)?)?;
         let readings = ring.over(slots.clone());
-        let value = match window.take() {
-            Take::Percentile(percent) => ring.percentile(slots, percent),
-            Take::Min => readings.min(),
-            Take::Max => readings.max(),
-            Take::Last => readings.last(),
-            Take::Mean => readings.mean(),
+        let value = match window.function() {
+            WindowFn::Percentile(percent) => ring.percentile(slots, percent),
+            WindowFn::Min => readings.min(),
+            WindowFn::Max => readings.max(),
+            WindowFn::Last => readings.last(),
+            WindowFn::Mean => readings.mean(),
         };
         Some((value?, readings.last_at()?))
     }

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use super::Registry;
-use crate::entity::Entity;
-use crate::kind::EntityKind;
+use super::entity::Entity;
+use crate::entity::EntityKind;
+use crate::ingest::source::Source;
 use crate::query::Key;
-use crate::source::Source;
 use crate::timestamp::Timestamp;
 
 /// What a source has under this key.

@@ -2,8 +2,9 @@
 
 use super::Registry;
 use super::evaluate::values_of_entities;
-use crate::event::{EventKind, Identity};
-use crate::threshold::{
+use crate::entity::Identity;
+use crate::event;
+use crate::event::threshold::{
     Alarm, Change, NoRoom, Scope, Threshold, ThresholdError, ThresholdId, ThresholdStatus,
 };
 use crate::timestamp::Timestamp;
@@ -111,16 +112,16 @@ fn event(
     change: Change,
     entity: Option<Identity>,
     value: Option<f64>,
-) -> Option<EventKind> {
+) -> Option<event::Kind> {
     let (threshold, name) = (alarm.id, alarm.threshold.name().into());
     Some(match change {
-        Change::Crossed => EventKind::ThresholdCrossed {
+        Change::Crossed => event::Kind::ThresholdCrossed {
             threshold,
             name,
             entity,
             value: value?,
         },
-        Change::Cleared => EventKind::ThresholdCleared {
+        Change::Cleared => event::Kind::ThresholdCleared {
             threshold,
             name,
             entity,

@@ -6,7 +6,8 @@ use std::net::IpAddr;
 
 use pcap_file::pcap::PcapReader;
 use sflow_metrics::{
-    Config, Entity, EntityKind, FlowAnswer, FlowId, FlowValue, Registry, Timestamp,
+    Config, FlowAnswer, FlowId, FlowValue, Registry, Timestamp,
+    entity::{Entity, EntityKind},
 };
 use sflow_v5::{Datagram, Mac};
 

@@ -15,7 +15,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use sflow_metrics::{Config, Entity, EntityKind, Health, Query, Registry, Timestamp};
+use sflow_metrics::{
+    Config, Health, Registry, Timestamp,
+    entity::{Entity, EntityKind},
+    query::Query,
+};
 use sflow_v5::{Datagram, Error, Fault};
 use tracing::warn;
 

@@ -10,7 +10,7 @@ mod flows;
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
-use sflow_metrics::{FlowDefinition, Query, Registry, Timestamp};
+use sflow_metrics::{FlowDefinition, Registry, Timestamp, query::Query};
 
 pub(crate) use catalogue::catalogue;
 pub(crate) use flows::keys;

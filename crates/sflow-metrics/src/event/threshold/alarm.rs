@@ -1,0 +1,307 @@
+use std::collections::HashMap;
+
+use super::{Threshold, ThresholdId, ThresholdStatus};
+use crate::entity::EntityId;
+use crate::entity::Identity;
+use crate::timestamp::Timestamp;
+
+/// The thresholds that are watched, and how each of them stands.
+#[derive(Debug, Default)]
+pub(crate) struct Alarms {
+    armed: Vec<Alarm>,
+    next: u64,
+}
+
+/// A threshold at work.
+#[derive(Debug)]
+pub(crate) struct Alarm {
+    pub(crate) id: ThresholdId,
+    pub(crate) threshold: Threshold,
+    whole: State,
+    round: u64,
+    /// Of entities that are beyond the line or have crossed it.
+    entities: HashMap<EntityId, Tracked>,
+}
+
+/// What a value did to a threshold.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Change {
+    Crossed,
+    Cleared,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+enum State {
+    #[default]
+    Normal,
+    Pending {
+        since: Timestamp,
+    },
+    Crossed,
+}
+
+#[derive(Debug)]
+struct Tracked {
+    state: State,
+    round: u64,
+    /// Who it is, once it has crossed.
+    identity: Option<Box<Identity>>,
+}
+
+impl Alarms {
+    pub(crate) fn len(&self) -> usize {
+        self.armed.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.armed.is_empty()
+    }
+
+    pub(crate) fn arm(&mut self, threshold: Threshold) -> ThresholdId {
+        let id = ThresholdId(self.next);
+        self.next += 1;
+        self.armed.push(Alarm {
+            id,
+            threshold,
+            whole: State::Normal,
+            round: 0,
+            entities: HashMap::new(),
+        });
+        id
+    }
+
+    pub(crate) fn disarm(&mut self, id: ThresholdId) -> Option<Threshold> {
+        let place = self.armed.iter().position(|alarm| alarm.id == id)?;
+        Some(self.armed.remove(place).threshold)
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Alarm> {
+        self.armed.iter_mut()
+    }
+
+    pub(crate) fn status(&self) -> impl Iterator<Item = ThresholdStatus<'_>> {
+        self.armed.iter().map(|alarm| {
+            let states = alarm.entities.values().map(|tracked| tracked.state);
+            let states = || states.clone().chain([alarm.whole]);
+            let is_pending = |state: &State| matches!(state, State::Pending { .. });
+            ThresholdStatus {
+                id: alarm.id,
+                threshold: &alarm.threshold,
+                crossed: states().filter(|state| *state == State::Crossed).count(),
+                pending: states().filter(is_pending).count(),
+            }
+        })
+    }
+
+    /// How many entities are kept in mind.
+    pub(crate) fn tracked(&self) -> usize {
+        self.armed.iter().map(Alarm::tracked).sum()
+    }
+}
+
+impl Alarm {
+    /// The answer to the query is this.
+    pub(crate) fn whole(&mut self, now: Timestamp, value: Option<f64>) -> Option<Change> {
+        let (state, change) = step(self.whole, &self.threshold, now, value);
+        self.whole = state;
+        change
+    }
+
+    /// Begins to look at all entities.
+    pub(crate) fn begin_round(&mut self) {
+        self.round += 1;
+    }
+
+    /// How many entities are kept in mind.
+    pub(crate) fn tracked(&self) -> usize {
+        self.entities.len()
+    }
+
+    /// The value of an entity is this. `Err` if it would have to be kept in mind and there is
+    /// no room.
+    pub(crate) fn entity(
+        &mut self,
+        now: Timestamp,
+        entity: EntityId,
+        value: Option<f64>,
+        has_room: bool,
+    ) -> Result<Option<Change>, NoRoom> {
+        let known = self.entities.get(&entity).map(|tracked| tracked.state);
+        let (state, change) = step(known.unwrap_or_default(), &self.threshold, now, value);
+        match (known, state) {
+            (None, State::Normal) => {}
+            (None, _) if !has_room => return Err(NoRoom),
+            (_, State::Normal) => {
+                self.entities.remove(&entity);
+            }
+            (..) => {
+                let tracked = self.entities.entry(entity).or_insert(Tracked {
+                    state,
+                    round: self.round,
+                    identity: None,
+                });
+                tracked.state = state;
+                tracked.round = self.round;
+            }
+        }
+        Ok(change)
+    }
+
+    /// Keeps in mind who has crossed the line, for when it is no longer there.
+    pub(crate) fn remember(&mut self, identity: &Identity) {
+        if let Some(tracked) = self.entities.get_mut(&identity.id) {
+            tracked.identity = Some(Box::new(identity.clone()));
+        }
+    }
+
+    /// Forgets the entities that were not seen in this round; yields those that had crossed.
+    pub(crate) fn end_round(&mut self) -> Vec<Identity> {
+        let (mut crossed, round) = (Vec::new(), self.round);
+        self.entities.retain(|_, tracked| {
+            let is_kept = tracked.round == round;
+            if !is_kept && let Some(identity) = tracked.identity.take() {
+                crossed.push(*identity);
+            }
+            is_kept
+        });
+        crossed.sort_unstable_by_key(|identity| identity.id);
+        crossed
+    }
+}
+
+/// Too many entities are beyond their lines.
+#[derive(Debug, PartialEq)]
+pub(crate) struct NoRoom;
+
+/// What a value makes of a state.
+fn step(
+    state: State,
+    threshold: &Threshold,
+    now: Timestamp,
+    value: Option<f64>,
+) -> (State, Option<Change>) {
+    let Some(value) = value.filter(|value| !value.is_nan()) else {
+        return match state {
+            State::Crossed => (State::Crossed, None),
+            State::Normal | State::Pending { .. } => (State::Normal, None),
+        };
+    };
+    let since = match state {
+        State::Crossed if threshold.is_back(value) => {
+            return (State::Normal, Some(Change::Cleared));
+        }
+        State::Crossed => return (State::Crossed, None),
+        State::Normal => now,
+        // The clock may have been set back.
+        State::Pending { since } => since.min(now),
+    };
+    if !threshold.is_beyond(value) {
+        (State::Normal, None)
+    } else if now - since >= threshold.hold {
+        (State::Crossed, Some(Change::Crossed))
+    } else {
+        (State::Pending { since }, None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::time::Duration;
+
+    use Change::{Cleared, Crossed};
+
+    /// What happens to a threshold that sees these values, ten seconds apart.
+    fn changes(threshold: &Threshold, values: &[Option<f64>]) -> Vec<(u64, Change)> {
+        let mut state = State::Normal;
+        let mut changes = Vec::new();
+        for (second, value) in (0..).step_by(10).zip(values) {
+            let (next, change) = step(state, threshold, Timestamp::from_secs(second), *value);
+            state = next;
+            changes.extend(change.map(|change| (second, change)));
+        }
+        changes
+    }
+
+    fn query() -> crate::query::Query {
+        "avg:load_one".parse().unwrap()
+    }
+
+    #[test]
+    fn lines_are_crossed_and_cleared() {
+        let plain = Threshold::above("t", query(), 10.0);
+        let wide = plain.clone().clearing_at(5.0);
+        let slow = wide.clone().holding(Duration::from_secs(20));
+        let low = Threshold::below("t", query(), 10.0).clearing_at(20.0);
+        let some = |values: &[f64]| values.iter().copied().map(Some).collect::<Vec<_>>();
+        let cases = [
+            ("on the line", &plain, some(&[10.0]), vec![]),
+            (
+                "over it and back",
+                &plain,
+                some(&[11.0, 12.0, 10.0]),
+                vec![(0, Crossed), (20, Cleared)],
+            ),
+            (
+                "between the lines nothing happens",
+                &wide,
+                some(&[6.0, 11.0, 6.0, 11.0, 9.0, 5.0, 6.0]),
+                vec![(10, Crossed), (50, Cleared)],
+            ),
+            (
+                "has to hold",
+                &slow,
+                some(&[11.0, 11.0, 9.0, 11.0, 11.0, 11.0]),
+                vec![(50, Crossed)],
+            ),
+            (
+                "no value begins anew",
+                &slow,
+                vec![Some(11.0), Some(11.0), None, Some(11.0), Some(11.0)],
+                vec![],
+            ),
+            (
+                "no value clears nothing",
+                &wide,
+                vec![Some(11.0), None, None, Some(6.0), Some(4.0)],
+                vec![(0, Crossed), (40, Cleared)],
+            ),
+            (
+                "not a number is no value",
+                &wide,
+                some(&[11.0, f64::NAN, 11.0, 5.0]),
+                vec![(0, Crossed), (30, Cleared)],
+            ),
+            (
+                "from above",
+                &low,
+                some(&[30.0, 9.0, 19.0, 20.0]),
+                vec![(10, Crossed), (30, Cleared)],
+            ),
+        ];
+        for (case, threshold, values, expected) in cases {
+            assert_eq!(changes(threshold, &values), expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn only_those_beyond_the_line_are_kept_in_mind() {
+        let mut alarms = Alarms::default();
+        let slow = Threshold::above("t", query(), 10.0).holding(Duration::from_secs(60));
+        alarms.arm(slow.for_each_entity());
+        let alarm = alarms.iter_mut().next().unwrap();
+        let now = Timestamp::ZERO;
+        for (id, value) in [(1, 3.0), (2, 30.0), (3, 30.0)] {
+            let told = alarm.entity(now, EntityId(id), Some(value), true);
+            assert_eq!(told, Ok(None));
+        }
+        let refused = alarm.entity(now, EntityId(4), Some(30.0), false);
+        assert_eq!(refused, Err(NoRoom));
+        assert_eq!(alarm.tracked(), 2);
+        alarm.begin_round();
+        let known = alarm.entity(now, EntityId(2), Some(30.0), false);
+        assert_eq!(known, Ok(None));
+        assert!(alarm.end_round().is_empty(), "it had not crossed");
+        assert_eq!(alarms.tracked(), 1);
+    }
+}
