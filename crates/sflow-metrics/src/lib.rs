@@ -6,7 +6,7 @@ mod config;
 mod discipline;
 mod entity;
 mod event;
-mod flow;
+pub mod flow;
 mod health;
 mod kind;
 mod memory;
@@ -23,10 +23,6 @@ pub use catalogue::{Metric, MetricKind};
 pub use config::{Ceilings, Config};
 pub use entity::Entity;
 pub use event::{Event, EventId, EventKind, Identity};
-pub use flow::{
-    FlowAnswer, FlowDefinition, FlowError, FlowFilter, FlowId, FlowKey, FlowKind, FlowMeasure,
-    FlowProblem, FlowRow, FlowTest, FlowValue, FlowsFull, NetworkAddress, SamplerStatus,
-};
 pub use health::Health;
 pub use kind::{EntityId, EntityKind, Lifecycle};
 pub use query::{
