@@ -17,10 +17,6 @@ mod window;
 pub use agent::{AgentKey, AgentStatus};
 pub use catalogue::{Metric, MetricKind};
 pub use config::{Ceilings, Config};
-pub use flow::{
-    FlowAnswer, FlowDefinition, FlowError, FlowFilter, FlowId, FlowKey, FlowKind, FlowMeasure,
-    FlowProblem, FlowRow, FlowTest, FlowValue, FlowsFull, NetworkAddress, SamplerStatus,
-};
 pub use health::Health;
 pub use registry::Registry;
 pub use timestamp::Timestamp;

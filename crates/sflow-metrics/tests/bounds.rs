@@ -5,7 +5,7 @@ mod support;
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr};
 
-use sflow_metrics::{Config, FlowDefinition, Registry, Timestamp};
+use sflow_metrics::{Config, Registry, Timestamp, flow};
 use sflow_v5::{
     Address, Datagram, Encoder, Header, MetricValue, Named, NamedValues, RtMetric, Sample, Text,
 };
@@ -174,7 +174,7 @@ fn definitions_of_flows_share_their_bytes() {
         max_flow_bytes: 1 << 20,
         ..Config::default()
     });
-    let definition: FlowDefinition = "keys=url,url.host;value=frames".parse().unwrap();
+    let definition: flow::Definition = "keys=url,url.host;value=frames".parse().unwrap();
     let kept = allocation_counter::measure(|| {
         for _ in 0..32 {
             registry.watch_flows(definition.clone()).unwrap();

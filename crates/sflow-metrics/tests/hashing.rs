@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use sflow_metrics::{AgentKey, NetworkAddress};
+use sflow_metrics::{AgentKey, flow};
 use sflow_v5::{Address, Mac};
 
 /// Values that differ in the places where a careless hash looks away.
@@ -51,9 +51,9 @@ fn t19_keys_from_the_wire_do_not_collide_on_purpose() {
     });
     t19_all_bits_count_and_the_key_is_random("hardware addresses", |number| {
         let [a, b, c, d] = number.to_be_bytes();
-        NetworkAddress::Mac(Mac([a, b, 0, 0, c, d]))
+        flow::NetworkAddress::Mac(Mac([a, b, 0, 0, c, d]))
     });
     t19_all_bits_count_and_the_key_is_random("addresses", |number| {
-        NetworkAddress::Ip(Ipv6Addr::from_bits(u128::from(number) << 60).into())
+        flow::NetworkAddress::Ip(Ipv6Addr::from_bits(u128::from(number) << 60).into())
     });
 }

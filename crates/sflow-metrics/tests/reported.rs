@@ -5,13 +5,13 @@ use std::fs::File;
 use std::net::{IpAddr, SocketAddr};
 
 use pcap_file::pcap::PcapReader;
-use sflow_metrics::{AgentStatus, Config, FlowAnswer, Registry, Timestamp, event};
+use sflow_metrics::{AgentStatus, Config, Registry, Timestamp, event, flow};
 use sflow_v5::Datagram;
 
 /// What a capture comes to.
 struct Read {
     registry: Registry,
-    flows: FlowAnswer,
+    flows: flow::Answer,
     /// Of each datagram: bytes per second of all interfaces, and how many contribute.
     octets: Vec<(Option<f64>, usize)>,
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{ArgGroup, CommandFactory as _, Parser};
 use sflow_collector::{Port, listen_address};
-use sflow_metrics::{FlowDefinition, query::Query};
+use sflow_metrics::{flow, query::Query};
 
 use crate::duration;
 use crate::feed::Feed;
@@ -150,7 +150,7 @@ impl Cli {
             // Nothing to print, only to serve.
             None
         } else if let Some(text) = &self.flows {
-            let definition = match text.parse::<FlowDefinition>() {
+            let definition = match text.parse::<flow::Definition>() {
                 Ok(definition) => definition,
                 Err(error) => usage(ErrorKind::ValueValidation, &error.to_string()),
             };

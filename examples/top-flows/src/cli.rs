@@ -14,7 +14,7 @@ use clap::{CommandFactory as _, Parser};
 use serde::Serialize;
 
 use sflow_collector::{Port, listen_address};
-use sflow_metrics::{FlowDefinition, FlowKey};
+use sflow_metrics::flow;
 use stop::Stop;
 use top_flows::feed::Feed;
 use top_flows::matrix::{self, Matrix};
@@ -204,7 +204,7 @@ impl Cli {
         let is_sum = self.once && self.capture.is_some();
         let smoothing = match self.smooth.as_deref() {
             None if is_sum => None,
-            None => Some(FlowDefinition::SMOOTHING),
+            None => Some(flow::Definition::SMOOTHING),
             Some(text) => match smoothing(text) {
                 Ok(smoothing) => smoothing,
                 Err(words) => usage(&format!("--smooth: {words}")),
@@ -394,13 +394,13 @@ fn print(text: &str) -> anyhow::Result<ExitCode> {
 }
 
 fn keys_help() -> String {
-    let width = FlowKey::all()
+    let width = flow::Key::all()
         .iter()
         .map(|key| key.name().len())
         .max()
         .unwrap_or(0);
-    let line = |key: &FlowKey| format!("{:width$}  {}\n", key.name(), key.doc());
-    FlowKey::all().iter().map(line).collect()
+    let line = |key: &flow::Key| format!("{:width$}  {}\n", key.name(), key.doc());
+    flow::Key::all().iter().map(line).collect()
 }
 
 fn usage(message: &str) -> ! {

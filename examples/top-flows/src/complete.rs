@@ -1,6 +1,6 @@
 //! What can be typed next: names of the catalogue and values that are being seen.
 
-use sflow_metrics::{FlowKey, FlowTest, FlowValue, Timestamp};
+use sflow_metrics::{Timestamp, flow};
 
 use crate::observed::Observed;
 use crate::question::{Field, Value};
@@ -44,7 +44,7 @@ impl World<'_> {
     fn keys(&self, text: &str, separators: &[char], behind: &str) -> Vec<Completion> {
         let (before, word) = last_word(text, separators);
         let taken: Vec<&str> = before.split(separators).map(str::trim).collect();
-        let mut keys: Vec<_> = FlowKey::all()
+        let mut keys: Vec<_> = flow::Key::all()
             .iter()
             .filter(|key| behind == "=" || !taken.contains(&key.name()))
             .filter_map(|key| Some((rank(key.name(), word)?, *key)))
@@ -54,7 +54,7 @@ impl World<'_> {
             })
             .collect();
         keys.sort_by_key(|(order, ..)| *order);
-        let completion = |(_, key, example): (_, FlowKey, Option<crate::observed::Seen>)| {
+        let completion = |(_, key, example): (_, flow::Key, Option<crate::observed::Seen>)| {
             let note = match example {
                 Some(seen) => format!("now {}: {}", seen.value, key.doc()),
                 None => format!("not seen: {}", key.doc()),
@@ -84,7 +84,7 @@ impl World<'_> {
             }
             return keys;
         };
-        let Some(key) = FlowKey::named(key.trim_end_matches('!').trim()) else {
+        let Some(key) = flow::Key::named(key.trim_end_matches('!').trim()) else {
             return Vec::new();
         };
         let word = &values[behind_last(values, "|").unwrap_or(0)..];
@@ -139,12 +139,12 @@ fn values(text: &str) -> Vec<Completion> {
 }
 
 /// A value as a filter takes it, perhaps between parentheses.
-fn as_typed(value: &FlowValue, is_among: bool) -> Option<String> {
+fn as_typed(value: &flow::Value, is_among: bool) -> Option<String> {
     match value {
-        FlowValue::Absent => None,
-        FlowValue::Named(..) | FlowValue::Flags(_) => Some(value.to_string()),
+        flow::Value::Absent => None,
+        flow::Value::Named(..) | flow::Value::Flags(_) => Some(value.to_string()),
         _ => {
-            let test = FlowTest::exactly(value)?;
+            let test = flow::Test::exactly(value)?;
             Some(match is_among {
                 true => format!("{test:#}"),
                 false => test.to_string(),

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use sflow_metrics::{FlowRow, FlowValue, Timestamp};
+use sflow_metrics::{Timestamp, flow};
 
 /// Moments that are kept: three minutes at one a second.
 pub const MOMENTS: usize = 180;
@@ -24,7 +24,7 @@ pub struct Moment {
     /// Of all flows.
     pub total: f64,
     /// Of the heaviest ones.
-    flows: Vec<(Vec<FlowValue>, f64)>,
+    flows: Vec<(Vec<flow::Value>, f64)>,
 }
 
 /// How much there was of some flows, and of all others.
@@ -41,7 +41,7 @@ pub struct Point {
 
 impl History {
     /// Keeps one more moment, and lets the oldest one go.
-    pub fn push(&mut self, at: Timestamp, rows: &[FlowRow], total: f64) {
+    pub fn push(&mut self, at: Timestamp, rows: &[flow::Row], total: f64) {
         if self.moments.len() >= MOMENTS {
             self.moments.pop_front();
         }
@@ -59,8 +59,8 @@ impl History {
     }
 
     /// So many flows of which there was most in all of it, heaviest first.
-    pub fn heaviest(&self, count: usize) -> Vec<Vec<FlowValue>> {
-        let mut sums: HashMap<&[FlowValue], f64> = HashMap::new();
+    pub fn heaviest(&self, count: usize) -> Vec<Vec<flow::Value>> {
+        let mut sums: HashMap<&[flow::Value], f64> = HashMap::new();
         for (keys, value) in self.moments.iter().flat_map(|moment| &moment.flows) {
             *sums.entry(keys).or_default() += value;
         }
@@ -71,9 +71,9 @@ impl History {
     }
 
     /// The past of these flows, each number multiplied.
-    pub fn points(&self, flows: &[Vec<FlowValue>], factor: f64) -> Vec<Point> {
+    pub fn points(&self, flows: &[Vec<flow::Value>], factor: f64) -> Vec<Point> {
         let point = |moment: &Moment| {
-            let part = |flow: &Vec<FlowValue>| {
+            let part = |flow: &Vec<flow::Value>| {
                 let mut known = moment.flows.iter();
                 let found = known.find(|(keys, _)| keys == flow);
                 found.map_or(0.0, |(_, value)| value * factor)
@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn stripes_are_of_those_who_had_most_in_all_of_it() {
         // Rows can only be had from a registry, so that the moments are made here.
-        let flow = |number: u64| vec![FlowValue::Number(number)];
+        let flow = |number: u64| vec![flow::Value::Number(number)];
         let moment = |at: u64, flows: &[(u64, f64)]| Moment {
             at: Timestamp::from_secs(at),
             total: 100.0,

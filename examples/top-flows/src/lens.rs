@@ -2,9 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use sflow_metrics::{
-    Config, FlowAnswer, FlowId, FlowMeasure, FlowRow, FlowValue, Registry, Timestamp,
-};
+use sflow_metrics::{Config, Registry, Timestamp, flow};
 use sflow_v5::Datagram;
 
 use crate::history::{History, MOMENTS};
@@ -22,7 +20,7 @@ pub struct Lens {
     /// When somebody last wanted to know.
     pub asked_at: Instant,
     registry: Registry,
-    id: Option<FlowId>,
+    id: Option<flow::Id>,
     /// Number of the next datagram.
     next: u64,
     /// When the next moment of the history is due.
@@ -72,7 +70,7 @@ impl Lens {
     }
 
     /// What there is at this moment: by the keys of the question, heaviest first.
-    pub fn answer(&self, now: Timestamp) -> Option<FlowAnswer> {
+    pub fn answer(&self, now: Timestamp) -> Option<flow::Answer> {
         let mut answer = self.registry.flows(now, self.id?)?;
         if self.measured.aggregate == Aggregate::Max {
             fold(&mut answer, &self.measured);
@@ -134,7 +132,7 @@ pub fn bounds() -> Config {
 }
 
 /// Of each flow the most that one data source saw, under the keys of the question.
-fn fold(answer: &mut FlowAnswer, measured: &Measured) {
+fn fold(answer: &mut flow::Answer, measured: &Measured) {
     let keys = measured.keys;
     answer.keys.truncate(keys);
     for row in &mut answer.rows {
@@ -151,7 +149,7 @@ fn fold(answer: &mut FlowAnswer, measured: &Measured) {
         .dedup_by(|later, first| later.keys == first.keys);
     sort_by_value(&mut answer.rows);
     answer.tracked = answer.rows.len();
-    if let FlowMeasure::Distinct(_) = measured.definition.value() {
+    if let flow::Measure::Distinct(_) = measured.definition.value() {
         // Counts of different values do not add up; what there is in all stays what it was.
         return;
     }
@@ -161,8 +159,8 @@ fn fold(answer: &mut FlowAnswer, measured: &Measured) {
     answer.other = 0.0;
 }
 
-fn sort_by_value(rows: &mut [FlowRow]) {
-    let by_keys = |a: &[FlowValue], b: &[FlowValue]| a.cmp(b);
+fn sort_by_value(rows: &mut [flow::Row]) {
+    let by_keys = |a: &[flow::Value], b: &[flow::Value]| a.cmp(b);
     rows.sort_by(|a, b| {
         b.value
             .total_cmp(&a.value)

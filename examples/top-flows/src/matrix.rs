@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use sflow_metrics::{FlowKey, FlowValue, Timestamp};
+use sflow_metrics::{Timestamp, flow};
 
 use crate::picture::Picture;
 use crate::question::{MOST, Question, Sort};
@@ -52,7 +52,7 @@ impl Party {
 /// question, measured as it does.
 pub fn question(of: &Question) -> Question {
     Question {
-        keys: vec![FlowKey::ServiceSource, FlowKey::ServiceDestination],
+        keys: vec![flow::Key::ServiceSource, flow::Key::ServiceDestination],
         top: MOST,
         least: 0.0,
         sort: Sort::default(),
@@ -63,13 +63,13 @@ pub fn question(of: &Question) -> Question {
 impl Matrix {
     /// From the answer to [`question`], with so many services at most in their own rows.
     pub fn new(picture: &Picture, most: usize) -> Self {
-        let mut traffic: HashMap<&FlowValue, f64> = HashMap::new();
+        let mut traffic: HashMap<&flow::Value, f64> = HashMap::new();
         for row in &picture.rows {
             let [from, to] = row.keys.as_slice() else {
                 continue;
             };
             for end in [from, to] {
-                if *end != FlowValue::Absent {
+                if *end != flow::Value::Absent {
                     *traffic.entry(end).or_default() += row.value;
                 }
             }
@@ -91,12 +91,12 @@ impl Matrix {
             parties.push(Party::Others(left_out));
         }
         parties.push(Party::Outside);
-        let places: HashMap<&FlowValue, usize> = services
+        let places: HashMap<&flow::Value, usize> = services
             .iter()
             .zip(0..)
             .map(|((service, _), place)| (*service, place))
             .collect();
-        let place = |end: &FlowValue| match places.get(end) {
+        let place = |end: &flow::Value| match places.get(end) {
             Some(place) => (*place).min(shown),
             None => parties.len() - 1,
         };

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use sflow_metrics::{
-    Config, FlowDefinition, FlowId, FlowKey, FlowMeasure, FlowValue, Registry, Timestamp,
-};
+use sflow_metrics::{Config, Registry, Timestamp, flow};
 use sflow_v5::Datagram;
 
 use crate::lens::bounds;
@@ -23,7 +21,7 @@ const MEMORY: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Observed {
     registry: Registry,
-    ids: Vec<(FlowKey, FlowId)>,
+    ids: Vec<(flow::Key, flow::Id)>,
     next: u64,
 }
 
@@ -31,26 +29,26 @@ pub struct Observed {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Seen {
     /// The value.
-    pub value: FlowValue,
+    pub value: flow::Value,
     /// From 0 to 1.
     pub share: f64,
 }
 
 impl Default for Observed {
     fn default() -> Self {
-        let keys = FlowKey::all();
+        let keys = flow::Key::all();
         let mut registry = Registry::new(Config {
             max_flow_definitions: keys.len(),
             max_flow_keys: VALUES,
             ..bounds()
         });
-        let mut watch = |key: &FlowKey| {
+        let mut watch = |key: &flow::Key| {
             let is_of_drops = key.name().starts_with("drop.");
             let measure = match is_of_drops {
-                true => FlowMeasure::Drops,
-                false => FlowMeasure::Frames,
+                true => flow::Measure::Drops,
+                false => flow::Measure::Frames,
             };
-            let definition = FlowDefinition::new([*key])
+            let definition = flow::Definition::new([*key])
                 .measuring(measure)
                 .smoothed_over(Some(MEMORY));
             Some((*key, registry.watch_flows(definition).ok()?))
@@ -80,7 +78,7 @@ impl Observed {
     }
 
     /// The values of a key, the most frequent one first.
-    pub fn values(&self, key: FlowKey, now: Timestamp) -> Vec<Seen> {
+    pub fn values(&self, key: flow::Key, now: Timestamp) -> Vec<Seen> {
         let id = self.ids.iter().find(|(known, _)| *known == key);
         let Some(answer) = id.and_then(|(_, id)| self.registry.flows(now, *id)) else {
             return Vec::new();
@@ -88,11 +86,11 @@ impl Observed {
         let rows = answer.rows.into_iter();
         let present: Vec<_> = rows
             .filter(|row| {
-                row.value > 0.0 && row.keys.iter().all(|value| *value != FlowValue::Absent)
+                row.value > 0.0 && row.keys.iter().all(|value| *value != flow::Value::Absent)
             })
             .collect();
         let whole: f64 = present.iter().map(|row| row.value).sum();
-        let seen = |row: sflow_metrics::FlowRow| {
+        let seen = |row: flow::Row| {
             let value = row.keys.into_iter().next()?;
             Some(Seen {
                 value,

@@ -146,7 +146,7 @@ pub struct Document<'p> {
 
 #[derive(Debug, Serialize)]
 struct RowDocument<'p> {
-    keys: BTreeMap<&'static str, &'p sflow_metrics::FlowValue>,
+    keys: BTreeMap<&'static str, &'p sflow_metrics::flow::Value>,
     value: f64,
     error: f64,
     share: Option<f64>,

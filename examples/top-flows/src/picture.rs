@@ -1,6 +1,6 @@
 //! What is shown: the answer to a question at a moment, in its unit and order.
 
-use sflow_metrics::{FlowAnswer, FlowKey, FlowRow, FlowValue, Timestamp};
+use sflow_metrics::{Timestamp, flow};
 
 use crate::history::{History, Point};
 use crate::question::Question;
@@ -39,7 +39,7 @@ pub struct Picture {
     /// Dropped packets that were not reported.
     pub unreported: f64,
     /// The flows that the history tells apart: those that had most in all of it.
-    pub stripes: Vec<Vec<FlowValue>>,
+    pub stripes: Vec<Vec<flow::Value>>,
     /// The last minutes.
     pub history: Vec<Point>,
     /// Datagrams that came too fast to be taken in.
@@ -50,7 +50,7 @@ pub struct Picture {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
     /// Its values.
-    pub keys: Vec<FlowValue>,
+    pub keys: Vec<flow::Value>,
     /// How much.
     pub value: f64,
     /// By how much that may be wrong: for being estimated from samples, at 95 %, and for what
@@ -64,11 +64,11 @@ pub struct Row {
 
 impl Picture {
     /// Of an answer.
-    pub fn new(question: &Question, answer: FlowAnswer, history: &History, missed: u64) -> Self {
+    pub fn new(question: &Question, answer: flow::Answer, history: &History, missed: u64) -> Self {
         let factor = question.value.factor();
         let is_distinct = question.value.is_distinct();
-        let is_heavy = |row: &FlowRow| row.value * factor >= question.least;
-        let listed: Vec<FlowRow> = answer
+        let is_heavy = |row: &flow::Row| row.value * factor >= question.least;
+        let listed: Vec<flow::Row> = answer
             .rows
             .into_iter()
             .filter(is_heavy)
@@ -89,7 +89,7 @@ impl Picture {
             true => 0.0,
             false => (answer.total - in_rows).max(0.0) * factor,
         };
-        let row = |row: FlowRow| Row {
+        let row = |row: flow::Row| Row {
             value: row.value * factor,
             error: (row.sampling_error + row.error) * factor,
             samples: row.samples,
@@ -130,7 +130,7 @@ impl Picture {
     }
 
     /// What the values of each row stand for.
-    pub fn keys(&self) -> &[FlowKey] {
+    pub fn keys(&self) -> &[flow::Key] {
         &self.question.keys
     }
 }

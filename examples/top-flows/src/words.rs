@@ -1,6 +1,6 @@
 //! Text of others made fit to be shown, and numbers as people read them.
 
-use sflow_metrics::{FlowValue, Timestamp};
+use sflow_metrics::{Timestamp, flow};
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 use untrusted::printable;
 
@@ -42,7 +42,7 @@ pub fn right(text: &str, columns: usize) -> String {
 }
 
 /// A value of a key, fit to be shown; `-` for what is absent.
-pub fn value(value: &FlowValue) -> String {
+pub fn value(value: &flow::Value) -> String {
     printable(&value.to_string()).into_owned()
 }
 

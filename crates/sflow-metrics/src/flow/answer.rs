@@ -1,16 +1,16 @@
 use core::fmt;
 
-use crate::flow::key::FlowKey;
-use crate::flow::value::FlowValue;
+use crate::flow::key::Key;
+use crate::flow::value::Value;
 use crate::timestamp::Timestamp;
 
 /// Names one flow definition that a registry watches; never used again for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(transparent))]
-pub struct FlowId(pub(crate) u64);
+pub struct Id(pub(crate) u64);
 
-impl fmt::Display for FlowId {
+impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
@@ -22,31 +22,31 @@ impl fmt::Display for FlowId {
     "{watched} flow definitions are watched already: stop watching one, or raise \
      `max_flow_definitions`"
 )]
-pub struct FlowsFull {
+pub struct TooManyDefinitions {
     /// How many are watched.
     pub watched: usize,
 }
 
 /// The heaviest flows of a definition, and how sure that is.
 ///
-/// All amounts are in the unit of the definition's [measure](crate::FlowMeasure): per second if
+/// All amounts are in the unit of the definition's [measure](crate::flow::Measure): per second if
 /// it smooths, else since it is watched.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
-pub struct FlowAnswer {
+pub struct Answer {
     /// When.
     pub at: Timestamp,
     /// What the values of each row stand for.
-    pub keys: Vec<FlowKey>,
+    pub keys: Vec<Key>,
     /// The heaviest flows, heaviest first.
-    pub rows: Vec<FlowRow>,
+    pub rows: Vec<Row>,
     /// Everything that passed the filters. Of a count of distinct values: of all flows together,
     /// which is less than their sum if they share values.
     pub total: f64,
     /// By how much `total` may be wrong because it is estimated from samples, at 95 %.
     pub total_sampling_error: f64,
-    /// The part of it that is due to sampling rates, as in [`FlowRow::rate_error`].
+    /// The part of it that is due to sampling rates, as in [`Row::rate_error`].
     pub total_rate_error: f64,
     /// What is not in any row: the rows and this add up to `total`. 0 of a count of distinct
     /// values, which do not add up.
@@ -70,9 +70,9 @@ pub struct FlowAnswer {
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
-pub struct FlowRow {
+pub struct Row {
     /// Its value under each key of the definition.
-    pub keys: Vec<FlowValue>,
+    pub keys: Vec<Value>,
     /// How much of it there is. As far as samples tell it is not more than this, nor less than
     /// this without `error`.
     pub value: f64,

@@ -1,9 +1,9 @@
 use core::fmt;
 use core::time::Duration;
 
-use crate::flow::filter::FlowFilter;
-use crate::flow::key::FlowKey;
-use crate::flow::value::FlowValue;
+use crate::flow::filter::Filter;
+use crate::flow::key::Key;
+use crate::flow::value::Value;
 
 /// Which flows to measure: what tells them apart, what of them, and of which packets.
 ///
@@ -11,9 +11,9 @@ use crate::flow::value::FlowValue;
 /// keys=container.src,container.dst,ip.protocol;value=bytes;filter=port.dst=80|443;smooth=10s
 /// ```
 ///
-/// * `keys`: the [`FlowKey`]s whose values tell one flow from another. Without any there is one
+/// * `keys`: the [`Key`]s whose values tell one flow from another. Without any there is one
 ///   flow: everything.
-/// * `value`: a [`FlowMeasure`]; `bytes` unless said otherwise.
+/// * `value`: a [`Measure`]; `bytes` unless said otherwise.
 /// * `filter`: conditions that packets have to pass, all of them, separated by `&`. Each is a
 ///   key, `=` or `!=`, and values, of which one has to fit (none, with `!=`), separated by `|`.
 ///   A value is exact, has `*` for any characters, is a range of numbers `1024..65535`, a prefix
@@ -27,26 +27,26 @@ use crate::flow::value::FlowValue;
 ///   unless said otherwise. With `off` values are sums since the definition is watched.
 ///
 /// ```
-/// use sflow_metrics::{FlowDefinition, FlowKey, FlowValue};
+/// use sflow_metrics::flow::{Definition, Key, Value};
 ///
-/// let definition: FlowDefinition = "keys=ip.src,ip.dst;filter=ip.protocol=tcp".parse()?;
-/// assert_eq!(definition.keys(), [FlowKey::IpSource, FlowKey::IpDestination]);
+/// let definition: Definition = "keys=ip.src,ip.dst;filter=ip.protocol=tcp".parse()?;
+/// assert_eq!(definition.keys(), [Key::IpSource, Key::IpDestination]);
 ///
 /// // Drill down: of one receiver, which ports?
-/// let receiver = FlowValue::Ip([10, 0, 0, 1].into());
-/// let within = definition.narrowed(FlowKey::IpDestination, &receiver)
-///     .keyed_by([FlowKey::PortDestination]);
+/// let receiver = Value::Ip([10, 0, 0, 1].into());
+/// let within = definition.narrowed(Key::IpDestination, &receiver)
+///     .keyed_by([Key::PortDestination]);
 /// assert_eq!(
 ///     within.to_string(),
 ///     "keys=port.dst;value=bytes;filter=ip.protocol=6&ip.dst=10.0.0.1",
 /// );
-/// # Ok::<(), sflow_metrics::FlowError>(())
+/// # Ok::<(), sflow_metrics::flow::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FlowDefinition {
-    pub(super) keys: Vec<FlowKey>,
-    pub(super) value: FlowMeasure,
-    pub(super) filters: Vec<FlowFilter>,
+pub struct Definition {
+    pub(super) keys: Vec<Key>,
+    pub(super) value: Measure,
+    pub(super) filters: Vec<Filter>,
     pub(super) top: usize,
     pub(super) smoothing: Option<Duration>,
 }
@@ -57,11 +57,11 @@ pub struct FlowDefinition {
 /// the **effective** sampling rate of its data source says, which the growth of its sample pool
 /// shows. A packet that several data sources sample counts at each of them, and one that a data
 /// source samples as it comes in and as it goes out counts twice: where that is so, a filter on
-/// [`direction`](FlowKey::Direction), [`source`](FlowKey::Source) or [`agent`](FlowKey::Agent)
+/// [`direction`](Key::Direction), [`source`](Key::Source) or [`agent`](Key::Agent)
 /// takes one of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum FlowMeasure {
+pub enum Measure {
     /// `bytes`: on the wire, with the check sequence of Ethernet. What switches count.
     Bytes,
     /// `bytes.net`: without what the agent took off each packet before it sampled it, such as
@@ -71,15 +71,15 @@ pub enum FlowMeasure {
     Frames,
     /// `distinct(key,…)`: how many different values, or combinations of values, of these keys.
     /// Of samples: what was never sampled is not counted.
-    Distinct(Vec<FlowKey>),
+    Distinct(Vec<Key>),
     /// `drops`: packets that were dropped, by dropped packet notifications. Each stands for
-    /// itself; [`unreported`](crate::FlowAnswer::unreported) tells how many were not reported.
+    /// itself; [`unreported`](crate::flow::Answer::unreported) tells how many were not reported.
     Drops,
     /// `drops.bytes`: the bytes of these.
     DropBytes,
 }
 
-impl FlowDefinition {
+impl Definition {
     /// How many flows are listed unless something else is said.
     pub const TOP: usize = 100;
 
@@ -91,10 +91,10 @@ impl FlowDefinition {
 
     /// Measures bytes of the flows that these keys tell apart; a key counts once, and of more
     /// than [`MAX_KEYS`](Self::MAX_KEYS) the first ones.
-    pub fn new(keys: impl IntoIterator<Item = FlowKey>) -> Self {
+    pub fn new(keys: impl IntoIterator<Item = Key>) -> Self {
         Self {
             keys: Vec::new(),
-            value: FlowMeasure::Bytes,
+            value: Measure::Bytes,
             filters: Vec::new(),
             top: Self::TOP,
             smoothing: Some(Self::SMOOTHING),
@@ -103,17 +103,17 @@ impl FlowDefinition {
     }
 
     /// What tells flows apart.
-    pub fn keys(&self) -> &[FlowKey] {
+    pub fn keys(&self) -> &[Key] {
         &self.keys
     }
 
     /// What is measured.
-    pub fn value(&self) -> &FlowMeasure {
+    pub fn value(&self) -> &Measure {
         &self.value
     }
 
     /// What packets have to pass.
-    pub fn filters(&self) -> &[FlowFilter] {
+    pub fn filters(&self) -> &[Filter] {
         &self.filters
     }
 
@@ -129,7 +129,7 @@ impl FlowDefinition {
 
     /// The same by other keys.
     #[must_use]
-    pub fn keyed_by(mut self, keys: impl IntoIterator<Item = FlowKey>) -> Self {
+    pub fn keyed_by(mut self, keys: impl IntoIterator<Item = Key>) -> Self {
         self.keys.clear();
         for key in keys {
             if !self.keys.contains(&key) && self.keys.len() < Self::MAX_KEYS {
@@ -139,10 +139,10 @@ impl FlowDefinition {
         self
     }
 
-    /// The same of something else; of [`FlowMeasure::Distinct`] as many keys as may be.
+    /// The same of something else; of [`Measure::Distinct`] as many keys as may be.
     #[must_use]
-    pub fn measuring(mut self, mut value: FlowMeasure) -> Self {
-        if let FlowMeasure::Distinct(keys) = &mut value {
+    pub fn measuring(mut self, mut value: Measure) -> Self {
+        if let Measure::Distinct(keys) = &mut value {
             keys.truncate(Self::MAX_KEYS);
         }
         self.value = value;
@@ -151,7 +151,7 @@ impl FlowDefinition {
 
     /// The same of those packets that pass one more filter.
     #[must_use]
-    pub fn matching(mut self, filter: FlowFilter) -> Self {
+    pub fn matching(mut self, filter: Filter) -> Self {
         if !self.filters.contains(&filter) {
             self.filters.push(filter);
         }
@@ -159,10 +159,10 @@ impl FlowDefinition {
     }
 
     /// Drills down: the same of those packets that have this value; if it is
-    /// [`FlowValue::Absent`], of those that have none.
+    /// [`Value::Absent`], of those that have none.
     #[must_use]
-    pub fn narrowed(&self, key: FlowKey, value: &FlowValue) -> Self {
-        self.clone().matching(FlowFilter::exactly(key, value))
+    pub fn narrowed(&self, key: Key, value: &Value) -> Self {
+        self.clone().matching(Filter::exactly(key, value))
     }
 
     /// The same with another number of flows listed.
@@ -180,17 +180,17 @@ impl FlowDefinition {
     }
 
     /// Every key that it takes to decide what a packet adds, and to what.
-    pub(super) fn all_keys(&self) -> impl Iterator<Item = FlowKey> {
+    pub(super) fn all_keys(&self) -> impl Iterator<Item = Key> {
         let distinct = match &self.value {
-            FlowMeasure::Distinct(keys) => &keys[..],
+            Measure::Distinct(keys) => &keys[..],
             _ => &[],
         };
-        let filters = self.filters.iter().flat_map(FlowFilter::keys);
+        let filters = self.filters.iter().flat_map(Filter::keys);
         self.keys.iter().chain(distinct).copied().chain(filters)
     }
 }
 
-impl FlowMeasure {
+impl Measure {
     /// The names, as a definition takes them.
     pub fn names() -> impl Iterator<Item = &'static str> {
         [
@@ -219,7 +219,7 @@ impl FlowMeasure {
     }
 }
 
-impl fmt::Display for FlowDefinition {
+impl fmt::Display for Definition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("keys=")?;
         separated(f, ",", &self.keys)?;
@@ -239,7 +239,7 @@ impl fmt::Display for FlowDefinition {
     }
 }
 
-impl fmt::Display for FlowMeasure {
+impl fmt::Display for Measure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bytes => f.write_str("bytes"),
@@ -257,7 +257,7 @@ impl fmt::Display for FlowMeasure {
 }
 
 #[cfg(feature = "serde")]
-impl serde::Serialize for FlowDefinition {
+impl serde::Serialize for Definition {
     /// As text.
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -265,7 +265,7 @@ impl serde::Serialize for FlowDefinition {
 }
 
 #[cfg(feature = "serde")]
-impl<'de> serde::Deserialize<'de> for FlowDefinition {
+impl<'de> serde::Deserialize<'de> for Definition {
     /// From text.
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;

@@ -3,16 +3,16 @@ use core::net::IpAddr;
 
 use sflow_v5::{DataSource, Mac};
 
-use crate::flow::key::{FlowKey, FlowKind};
-use crate::flow::value::{FlowValue, Raw};
+use crate::flow::key::{Key, Kind};
+use crate::flow::value::{Raw, Value};
 use crate::query::Pattern;
 
 /// Which packets a flow definition is about, by one key; or by another one instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FlowFilter {
-    pub(super) key: FlowKey,
+pub struct Filter {
+    pub(super) key: Key,
     pub(super) is_negated: bool,
-    pub(super) tests: Vec<FlowTest>,
+    pub(super) tests: Vec<Test>,
     /// Without alternatives of their own.
     pub(super) alternatives: Vec<Self>,
 }
@@ -20,7 +20,7 @@ pub struct FlowFilter {
 /// What the value of a key may be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum FlowTest {
+pub enum Test {
     /// `*`: anything, if it is there.
     Present,
     /// `80` or `1024..65535`: a number from the first to the second.
@@ -35,9 +35,9 @@ pub enum FlowTest {
     Text(Pattern),
 }
 
-impl FlowFilter {
+impl Filter {
     /// The value of this key has to pass one of these tests.
-    pub fn new(key: FlowKey, tests: impl IntoIterator<Item = FlowTest>) -> Self {
+    pub fn new(key: Key, tests: impl IntoIterator<Item = Test>) -> Self {
         Self {
             key,
             is_negated: false,
@@ -47,29 +47,29 @@ impl FlowFilter {
     }
 
     /// The value of this key, if there is one, must pass none of these tests.
-    pub fn not(key: FlowKey, tests: impl IntoIterator<Item = FlowTest>) -> Self {
+    pub fn not(key: Key, tests: impl IntoIterator<Item = Test>) -> Self {
         Self {
             is_negated: true,
             ..Self::new(key, tests)
         }
     }
 
-    /// Exactly this value; if that is [`FlowValue::Absent`], that there is none.
-    pub fn exactly(key: FlowKey, value: &FlowValue) -> Self {
-        match FlowTest::exactly(value) {
+    /// Exactly this value; if that is [`Value::Absent`], that there is none.
+    pub fn exactly(key: Key, value: &Value) -> Self {
+        match Test::exactly(value) {
             Some(test) => Self::new(key, [test]),
-            None => Self::not(key, [FlowTest::Present]),
+            None => Self::not(key, [Test::Present]),
         }
     }
 
     /// This one or the other.
     ///
     /// ```
-    /// use sflow_metrics::{FlowFilter, FlowKey, FlowValue};
+    /// use sflow_metrics::flow::{Filter, Key, Value};
     ///
-    /// let address = FlowValue::Ip([10, 0, 0, 1].into());
-    /// let [from, to] = [FlowKey::IpSource, FlowKey::IpDestination]
-    ///     .map(|key| FlowFilter::exactly(key, &address));
+    /// let address = Value::Ip([10, 0, 0, 1].into());
+    /// let [from, to] = [Key::IpSource, Key::IpDestination]
+    ///     .map(|key| Filter::exactly(key, &address));
     /// assert_eq!(from.or(to).to_string(), "(ip.src=10.0.0.1||ip.dst=10.0.0.1)");
     /// ```
     #[must_use]
@@ -84,7 +84,7 @@ impl FlowFilter {
     }
 
     /// By which key.
-    pub fn key(&self) -> FlowKey {
+    pub fn key(&self) -> Key {
         self.key
     }
 
@@ -94,7 +94,7 @@ impl FlowFilter {
     }
 
     /// The tests.
-    pub fn tests(&self) -> &[FlowTest] {
+    pub fn tests(&self) -> &[Test] {
         &self.tests
     }
 
@@ -104,13 +104,13 @@ impl FlowFilter {
     }
 
     /// Its key and those of its alternatives.
-    pub(super) fn keys(&self) -> impl Iterator<Item = FlowKey> {
+    pub(super) fn keys(&self) -> impl Iterator<Item = Key> {
         let others = self.alternatives.iter().map(|other| other.key);
         core::iter::once(self.key).chain(others)
     }
 
     /// Whether a packet with these values passes.
-    pub(super) fn admits<'v>(&self, value: impl Fn(FlowKey) -> Raw<'v>) -> bool {
+    pub(super) fn admits<'v>(&self, value: impl Fn(Key) -> Raw<'v>) -> bool {
         self.admits_value(value(self.key))
             || self
                 .alternatives
@@ -139,23 +139,21 @@ impl FlowFilter {
     }
 }
 
-impl FlowTest {
+impl Test {
     /// The test that this value alone passes; `None` for what is absent.
-    pub fn exactly(value: &FlowValue) -> Option<Self> {
+    pub fn exactly(value: &Value) -> Option<Self> {
         Some(match value {
-            FlowValue::Absent => return None,
-            FlowValue::Number(number) | FlowValue::Named(number, _) => {
-                Self::Number(*number, *number)
-            }
-            FlowValue::Flags(flags) => Self::Number(flags.0.into(), flags.0.into()),
-            FlowValue::Ip(address) => Self::Network(*address, bits(*address)),
-            FlowValue::Mac(address) => Self::Mac(*address),
-            FlowValue::DataSource(source) => Self::DataSource(*source),
-            FlowValue::Text(text) => Self::Text(Pattern::exact(&**text)),
+            Value::Absent => return None,
+            Value::Number(number) | Value::Named(number, _) => Self::Number(*number, *number),
+            Value::Flags(flags) => Self::Number(flags.0.into(), flags.0.into()),
+            Value::Ip(address) => Self::Network(*address, bits(*address)),
+            Value::Mac(address) => Self::Mac(*address),
+            Value::DataSource(source) => Self::DataSource(*source),
+            Value::Text(text) => Self::Text(Pattern::exact(&**text)),
         })
     }
 
-    fn passes(&self, value: Raw<'_>, kind: FlowKind) -> bool {
+    fn passes(&self, value: Raw<'_>, kind: Kind) -> bool {
         match (self, value) {
             (_, Raw::Absent) => false,
             (Self::Present, _) => true,
@@ -179,7 +177,7 @@ impl FlowTest {
     }
 }
 
-impl fmt::Display for FlowFilter {
+impl fmt::Display for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.alternatives.is_empty() {
             return self.write_alone(f, false);
@@ -194,7 +192,7 @@ impl fmt::Display for FlowFilter {
     }
 }
 
-impl fmt::Display for FlowTest {
+impl fmt::Display for Test {
     /// With `#` as it stands in parentheses.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -259,90 +257,65 @@ mod tests {
     #[test]
     fn tests_pass_what_they_should() {
         let ip = |text: &str| Raw::Ip(text.parse().unwrap());
-        let network = |text: &str, length| FlowTest::Network(text.parse().unwrap(), length);
-        let glob = |text| FlowTest::Text(Pattern::glob(text));
+        let network = |text: &str, length| Test::Network(text.parse().unwrap(), length);
+        let glob = |text| Test::Text(Pattern::glob(text));
         let cases = [
-            (FlowTest::Present, Raw::Absent, FlowKind::Text, false),
-            (FlowTest::Present, Raw::Number(0), FlowKind::Number, true),
-            (
-                FlowTest::Number(80, 443),
-                Raw::Number(80),
-                FlowKind::Number,
-                true,
-            ),
-            (
-                FlowTest::Number(80, 443),
-                Raw::Number(444),
-                FlowKind::Number,
-                false,
-            ),
-            (network("10.0.0.0", 8), ip("10.1.2.3"), FlowKind::Ip, true),
-            (network("10.0.0.0", 8), ip("11.1.2.3"), FlowKind::Ip, false),
-            (network("0.0.0.0", 0), ip("11.1.2.3"), FlowKind::Ip, true),
-            (network("::", 0), ip("11.1.2.3"), FlowKind::Ip, false),
+            (Test::Present, Raw::Absent, Kind::Text, false),
+            (Test::Present, Raw::Number(0), Kind::Number, true),
+            (Test::Number(80, 443), Raw::Number(80), Kind::Number, true),
+            (Test::Number(80, 443), Raw::Number(444), Kind::Number, false),
+            (network("10.0.0.0", 8), ip("10.1.2.3"), Kind::Ip, true),
+            (network("10.0.0.0", 8), ip("11.1.2.3"), Kind::Ip, false),
+            (network("0.0.0.0", 0), ip("11.1.2.3"), Kind::Ip, true),
+            (network("::", 0), ip("11.1.2.3"), Kind::Ip, false),
             (
                 network("192.0.2.9", 32),
                 ip("::ffff:192.0.2.9"),
-                FlowKind::Ip,
+                Kind::Ip,
                 true,
             ),
             (
                 network("192.0.2.0", 24),
                 ip("::ffff:192.0.2.9"),
-                FlowKind::Ip,
+                Kind::Ip,
                 true,
             ),
             (
                 network("192.0.3.0", 24),
                 ip("::ffff:192.0.2.9"),
-                FlowKind::Ip,
+                Kind::Ip,
                 false,
             ),
             (
                 network("::ffff:192.0.2.0", 120),
                 ip("192.0.2.9"),
-                FlowKind::Ip,
+                Kind::Ip,
                 true,
             ),
             (
                 network("::ffff:0:0", 96),
                 ip("::ffff:192.0.2.9"),
-                FlowKind::Ip,
+                Kind::Ip,
                 true,
             ),
-            (
-                glob("192.0.2.*"),
-                ip("::ffff:192.0.2.9"),
-                FlowKind::Ip,
-                true,
-            ),
+            (glob("192.0.2.*"), ip("::ffff:192.0.2.9"), Kind::Ip, true),
             (
                 network("2001:db8::", 32),
                 ip("2001:db8:1::1"),
-                FlowKind::Ip,
+                Kind::Ip,
                 true,
             ),
             (
                 network("2001:db8::1", 128),
                 ip("2001:db8::2"),
-                FlowKind::Ip,
+                Kind::Ip,
                 false,
             ),
-            (
-                glob("apache.*"),
-                Raw::Text(b"apache.1.x"),
-                FlowKind::Text,
-                true,
-            ),
-            (
-                glob("apache.*"),
-                Raw::Text(b"apache2"),
-                FlowKind::Text,
-                false,
-            ),
-            (glob("10.0.*"), ip("10.0.3.4"), FlowKind::Ip, true),
-            (glob("*S*"), Raw::Number(0x12), FlowKind::Flags, true),
-            (glob("t*"), Raw::Number(6), FlowKind::Protocol, true),
+            (glob("apache.*"), Raw::Text(b"apache.1.x"), Kind::Text, true),
+            (glob("apache.*"), Raw::Text(b"apache2"), Kind::Text, false),
+            (glob("10.0.*"), ip("10.0.3.4"), Kind::Ip, true),
+            (glob("*S*"), Raw::Number(0x12), Kind::Flags, true),
+            (glob("t*"), Raw::Number(6), Kind::Protocol, true),
         ];
         for (test, value, kind, expected) in cases {
             assert_eq!(test.passes(value, kind), expected, "{test} and {value:?}");
@@ -351,10 +324,10 @@ mod tests {
 
     #[test]
     fn what_is_absent_is_not_anything() {
-        let not = FlowFilter::not(FlowKey::Vlan, [FlowTest::Number(7, 7)]);
+        let not = Filter::not(Key::Vlan, [Test::Number(7, 7)]);
         assert!(not.admits_value(Raw::Absent));
         assert!(!not.admits_value(Raw::Number(7)));
-        let absent = FlowFilter::exactly(FlowKey::Vlan, &FlowValue::Absent);
+        let absent = Filter::exactly(Key::Vlan, &Value::Absent);
         assert!(absent.admits_value(Raw::Absent));
         assert!(!absent.admits_value(Raw::Number(7)));
         assert_eq!(absent.to_string(), "vlan!=*");
@@ -362,13 +335,13 @@ mod tests {
 
     #[test]
     fn one_of_several_is_enough() {
-        let seven = |key| FlowFilter::new(key, [FlowTest::Number(7, 7)]);
-        let either = seven(FlowKey::Vlan).or(seven(FlowKey::VlanInner));
+        let seven = |key| Filter::new(key, [Test::Number(7, 7)]);
+        let either = seven(Key::Vlan).or(seven(Key::VlanInner));
         let both = either.clone().or(either.clone());
         assert_eq!(both.alternatives().len(), 2, "its own first one is another");
         for (outer, inner, expected) in [(7, 1, true), (1, 7, true), (7, 7, true), (1, 2, false)] {
             let value = |key| match key {
-                FlowKey::Vlan => Raw::Number(outer),
+                Key::Vlan => Raw::Number(outer),
                 _ => Raw::Number(inner),
             };
             assert_eq!(either.admits(value), expected, "{outer} {inner}");

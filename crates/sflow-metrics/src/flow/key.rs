@@ -1,14 +1,14 @@
 use core::fmt;
 use core::str::FromStr;
 
-use crate::flow::parse::{FlowError, FlowProblem};
+use crate::flow::parse::{Error, ErrorKind};
 
 /// How the values of a key look, and what a filter on it may ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
-pub enum FlowKind {
+pub enum Kind {
     /// A number; `1024..65535` stands for all from one to the other.
     Number,
     /// The number of an IP protocol; `tcp` and the like stand for their numbers.
@@ -43,14 +43,14 @@ macro_rules! keys {
         /// [`Registry::watch_flows`](crate::Registry::watch_flows).
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
-        pub enum FlowKey {
+        pub enum Key {
             $(
                 #[doc = concat!("`", $name, "`: ", $doc)]
                 $key,
             )*
         }
 
-        impl FlowKey {
+        impl Key {
             const ALL: &[Self] = &[$(Self::$key,)*];
 
             /// Its name.
@@ -61,9 +61,9 @@ macro_rules! keys {
             }
 
             /// What its values are.
-            pub const fn kind(self) -> FlowKind {
+            pub const fn kind(self) -> Kind {
                 match self {
-                    $(Self::$key => FlowKind::$kind,)*
+                    $(Self::$key => Kind::$kind,)*
                 }
             }
 
@@ -182,7 +182,7 @@ keys! {
     VniEgress "vni.out" Number "the virtual network that it goes to (`extended_vni_egress`).",
 }
 
-impl FlowKey {
+impl Key {
     /// All keys, in the order in which they are documented.
     pub fn all() -> &'static [Self] {
         Self::ALL
@@ -249,22 +249,22 @@ impl FlowKey {
     }
 }
 
-impl fmt::Display for FlowKey {
+impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }
 }
 
-impl FromStr for FlowKey {
-    type Err = FlowError;
+impl FromStr for Key {
+    type Err = Error;
 
-    fn from_str(name: &str) -> Result<Self, FlowError> {
-        Self::named(name).ok_or_else(|| FlowError::new(name, 0, FlowProblem::key(name)))
+    fn from_str(name: &str) -> Result<Self, Error> {
+        Self::named(name).ok_or_else(|| Error::new(name, 0, ErrorKind::key(name)))
     }
 }
 
 #[cfg(feature = "serde")]
-impl serde::Serialize for FlowKey {
+impl serde::Serialize for Key {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.name())
     }
@@ -276,12 +276,12 @@ mod tests {
 
     #[test]
     fn names_are_found_again() {
-        for key in FlowKey::all() {
-            assert_eq!(FlowKey::named(key.name()), Some(*key));
+        for key in Key::all() {
+            assert_eq!(Key::named(key.name()), Some(*key));
             assert!(key.doc().ends_with(['.', '…']), "{key}");
         }
-        assert_eq!(FlowKey::IpSource.inner(), Some(FlowKey::InnerIpSource));
-        assert_eq!(FlowKey::InnerIpSource.inner(), Some(FlowKey::InnerIpSource));
-        assert_eq!(FlowKey::Agent.inner(), None);
+        assert_eq!(Key::IpSource.inner(), Some(Key::InnerIpSource));
+        assert_eq!(Key::InnerIpSource.inner(), Some(Key::InnerIpSource));
+        assert_eq!(Key::Agent.inner(), None);
     }
 }

@@ -4,18 +4,18 @@ use core::net::IpAddr;
 
 use sflow_v5::{DataSource, DataSourceKind, DropReason, Mac};
 
-use crate::flow::filter::{FlowTest, bits};
-use crate::flow::key::FlowKind;
+use crate::flow::filter::{Test, bits};
+use crate::flow::key::Kind;
 use crate::flow::value::PROTOCOLS;
 use crate::query::Pattern;
 
 /// The test for one value of a key; otherwise what a value of it would be.
-pub(super) fn read(text: &str, kind: FlowKind) -> Result<FlowTest, &'static str> {
-    let has_spaces = matches!(kind, FlowKind::Text | FlowKind::End | FlowKind::Flags);
+pub(super) fn read(text: &str, kind: Kind) -> Result<Test, &'static str> {
+    let has_spaces = matches!(kind, Kind::Text | Kind::End | Kind::Flags);
     let text = if has_spaces { text } else { text.trim() };
     match kind {
-        FlowKind::Number => numbers(text, |_| None).ok_or("number, or range such as 1024..65535"),
-        FlowKind::Protocol => {
+        Kind::Number => numbers(text, |_| None).ok_or("number, or range such as 1024..65535"),
+        Kind::Protocol => {
             let named = |name: &str| {
                 let mut protocols = PROTOCOLS.iter();
                 protocols
@@ -24,7 +24,7 @@ pub(super) fn read(text: &str, kind: FlowKind) -> Result<FlowTest, &'static str>
             };
             numbers(text, named).ok_or("protocol such as tcp, udp or 47")
         }
-        FlowKind::Reason => {
+        Kind::Reason => {
             let named = |name: &str| {
                 let mut numbers = 0..1024;
                 let number = numbers.find(|number| DropReason(*number).name() == Some(name));
@@ -32,48 +32,48 @@ pub(super) fn read(text: &str, kind: FlowKind) -> Result<FlowTest, &'static str>
             };
             numbers(text, named).ok_or("drop reason such as acl, ttl_exceeded or 258")
         }
-        FlowKind::Ip => network(text).ok_or("address, or prefix such as 10.0.0.0/8"),
-        FlowKind::Mac => mac(text).map(FlowTest::Mac).ok_or("MAC address"),
-        FlowKind::DataSource => {
+        Kind::Ip => network(text).ok_or("address, or prefix such as 10.0.0.0/8"),
+        Kind::Mac => mac(text).map(Test::Mac).ok_or("MAC address"),
+        Kind::DataSource => {
             let source = || {
                 let (kind, index) = text.split_once(':')?;
                 let kind = DataSourceKind(kind.parse().ok()?);
                 Some(DataSource::new(kind, index.parse().ok()?))
             };
             source()
-                .map(FlowTest::DataSource)
+                .map(Test::DataSource)
                 .ok_or("data source such as 0:3")
         }
-        FlowKind::Flags => match text.parse::<u64>() {
-            Ok(flags) => Ok(FlowTest::Number(flags, flags)),
-            Err(_) => Ok(FlowTest::Text(Pattern::exact(text))),
+        Kind::Flags => match text.parse::<u64>() {
+            Ok(flags) => Ok(Test::Number(flags, flags)),
+            Err(_) => Ok(Test::Text(Pattern::exact(text))),
         },
-        FlowKind::End if text.contains('/') => {
-            Ok(network(text).unwrap_or_else(|| FlowTest::Text(Pattern::exact(text))))
+        Kind::End if text.contains('/') => {
+            Ok(network(text).unwrap_or_else(|| Test::Text(Pattern::exact(text))))
         }
-        FlowKind::End => Ok(match (text.parse::<IpAddr>(), mac(text)) {
-            (Ok(address), _) => FlowTest::Network(address, bits(address)),
-            (_, Some(address)) => FlowTest::Mac(address),
-            _ => FlowTest::Text(Pattern::exact(text)),
+        Kind::End => Ok(match (text.parse::<IpAddr>(), mac(text)) {
+            (Ok(address), _) => Test::Network(address, bits(address)),
+            (_, Some(address)) => Test::Mac(address),
+            _ => Test::Text(Pattern::exact(text)),
         }),
-        FlowKind::Text => Ok(FlowTest::Text(Pattern::exact(text))),
+        Kind::Text => Ok(Test::Text(Pattern::exact(text))),
     }
 }
 
-fn numbers(text: &str, named: impl Fn(&str) -> Option<u64>) -> Option<FlowTest> {
+fn numbers(text: &str, named: impl Fn(&str) -> Option<u64>) -> Option<Test> {
     let number = |text: &str| match text.strip_prefix("0x") {
         Some(digits) => u64::from_str_radix(digits, 16).ok(),
         None => text.parse().ok().or_else(|| named(text)),
     };
     if let Some((from, to)) = text.split_once("..") {
         let (from, to) = (number(from)?, number(to)?);
-        return (from <= to).then_some(FlowTest::Number(from, to));
+        return (from <= to).then_some(Test::Number(from, to));
     }
     let number = number(text)?;
-    Some(FlowTest::Number(number, number))
+    Some(Test::Number(number, number))
 }
 
-fn network(text: &str) -> Option<FlowTest> {
+fn network(text: &str) -> Option<Test> {
     let (address, length) = match text.split_once('/') {
         Some((address, length)) => (address.parse().ok()?, length.parse().ok()?),
         None => {
@@ -81,7 +81,7 @@ fn network(text: &str) -> Option<FlowTest> {
             (address, bits(address))
         }
     };
-    (length <= bits(address)).then_some(FlowTest::Network(address, length))
+    (length <= bits(address)).then_some(Test::Network(address, length))
 }
 
 fn mac(text: &str) -> Option<Mac> {

@@ -38,14 +38,14 @@ use sample::{Packet, Seen, Site};
 use samplers::{Accepted, Samplers};
 use table::{Scratch, StandsFor, Watched, Weighed};
 
-pub use answer::{FlowAnswer, FlowId, FlowRow, FlowsFull};
-pub use definition::{FlowDefinition, FlowMeasure};
-pub use filter::{FlowFilter, FlowTest};
-pub use key::{FlowKey, FlowKind};
+pub use answer::{Answer, Id, Row, TooManyDefinitions};
+pub use definition::{Definition, Measure};
+pub use filter::{Filter, Test};
+pub use key::{Key, Kind};
 pub use names::NetworkAddress;
-pub use parse::{FlowError, FlowProblem};
+pub use parse::{Error, ErrorKind};
 pub use samplers::SamplerStatus;
-pub use value::FlowValue;
+pub use value::Value;
 
 /// Every line carries so many bytes in a second: no lower speed is believed, see
 /// [`Source::line_rate`].
@@ -100,14 +100,14 @@ pub(crate) struct Around<'r> {
 impl Flows {
     pub(crate) fn watch(
         &mut self,
-        definition: FlowDefinition,
+        definition: Definition,
         config: &Config,
-    ) -> Result<FlowId, FlowsFull> {
+    ) -> Result<Id, TooManyDefinitions> {
         let watched = self.watched.len();
         if watched >= config.max_flow_definitions {
-            return Err(FlowsFull { watched });
+            return Err(TooManyDefinitions { watched });
         }
-        let id = FlowId(self.next_id);
+        let id = Id(self.next_id);
         self.next_id += 1;
         let set_aside: usize = self.watched.iter().map(|watched| watched.bytes).sum();
         let left = config.max_flow_bytes.saturating_sub(set_aside);
@@ -117,19 +117,19 @@ impl Flows {
         Ok(id)
     }
 
-    pub(crate) fn unwatch(&mut self, id: FlowId) -> bool {
+    pub(crate) fn unwatch(&mut self, id: Id) -> bool {
         let before = self.watched.len();
         self.watched.retain(|watched| watched.id != id);
         self.needs = Needs::of(&self.watched);
         self.watched.len() < before
     }
 
-    pub(crate) fn definitions(&self) -> impl Iterator<Item = (FlowId, &FlowDefinition)> {
+    pub(crate) fn definitions(&self) -> impl Iterator<Item = (Id, &Definition)> {
         let watched = self.watched.iter();
         watched.map(|watched| (watched.id, &watched.definition))
     }
 
-    pub(crate) fn answer(&self, id: FlowId, now: Timestamp) -> Option<FlowAnswer> {
+    pub(crate) fn answer(&self, id: Id, now: Timestamp) -> Option<Answer> {
         let watched = self.watched.iter().find(|watched| watched.id == id)?;
         Some(watched.answer(now))
     }
@@ -373,8 +373,8 @@ impl Needs {
             let is_of_drops = definition.value().is_of_drops();
             needs.drops |= is_of_drops;
             needs.samples |= !is_of_drops;
-            needs.headers |= definition.all_keys().any(FlowKey::is_of_packet);
-            needs.names |= definition.all_keys().any(FlowKey::is_name);
+            needs.headers |= definition.all_keys().any(Key::is_of_packet);
+            needs.names |= definition.all_keys().any(Key::is_name);
             needs.length |= definition.value().unit() == "bytes";
         }
         needs

@@ -1,16 +1,16 @@
 use core::str::FromStr;
 use core::time::Duration;
 
-use crate::flow::definition::{FlowDefinition, FlowMeasure};
-use crate::flow::filter::{FlowFilter, FlowTest};
-use crate::flow::key::{FlowKey, FlowKind};
+use crate::flow::definition::{Definition, Measure};
+use crate::flow::filter::{Filter, Test};
+use crate::flow::key::{Key, Kind};
 use crate::flow::literal;
 use crate::query::{Pattern, Spaces, duration, nearest};
 
-/// Why a text is no [`FlowDefinition`], and where.
+/// Why a text is no [`Definition`], and where.
 ///
 /// ```
-/// let error = "keys=ip.source;value=bytes".parse::<sflow_metrics::FlowDefinition>().unwrap_err();
+/// let error = "keys=ip.source;value=bytes".parse::<sflow_metrics::flow::Definition>().unwrap_err();
 /// assert_eq!(error.position(), 5);
 /// assert_eq!(
 ///     error.to_string(),
@@ -19,17 +19,17 @@ use crate::query::{Pattern, Spaces, duration, nearest};
 /// );
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{problem}\n  {text}\n  {pointer}^", pointer = Spaces(.text, *.position))]
-pub struct FlowError {
+#[error("{kind}\n  {text}\n  {pointer}^", pointer = Spaces(.text, *.position))]
+pub struct Error {
     text: String,
     position: usize,
-    problem: FlowProblem,
+    kind: ErrorKind,
 }
 
 /// What is wrong with the text of a flow definition.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum FlowProblem {
+pub enum ErrorKind {
     /// Something else should stand there.
     #[error("expected {0}")]
     Expected(&'static str),
@@ -42,11 +42,11 @@ pub enum FlowProblem {
     /// No key has this name; perhaps the second was meant.
     #[error("no key is called `{0}`{end}", end = match .1 {
         Some(nearest) => format!("; is it `{nearest}`?"),
-        None => "; `FlowKey::all` lists them".to_owned(),
+        None => "; `Key::all` lists them".to_owned(),
     })]
     Key(String, Option<&'static str>),
     /// There are more keys than can be.
-    #[error("there are more than {most} keys", most = FlowDefinition::MAX_KEYS)]
+    #[error("there are more than {most} keys", most = Definition::MAX_KEYS)]
     TooMany,
     /// Nothing of this name can be measured.
     #[error(
@@ -70,18 +70,18 @@ pub enum FlowProblem {
     Number(String),
 }
 
-impl FlowError {
-    pub(super) fn new(text: &str, position: usize, problem: FlowProblem) -> Self {
+impl Error {
+    pub(super) fn new(text: &str, position: usize, kind: ErrorKind) -> Self {
         Self {
             text: text.replace(char::is_control, " "),
             position,
-            problem,
+            kind,
         }
     }
 
     /// What is wrong.
-    pub fn problem(&self) -> &FlowProblem {
-        &self.problem
+    pub fn kind(&self) -> &ErrorKind {
+        &self.kind
     }
 
     /// Where, in bytes from the start of the text.
@@ -90,63 +90,63 @@ impl FlowError {
     }
 }
 
-impl FlowProblem {
+impl ErrorKind {
     pub(super) fn key(name: &str) -> Self {
-        let names = FlowKey::all().iter().map(|key| key.name());
+        let names = Key::all().iter().map(|key| key.name());
         Self::Key(name.to_owned(), nearest(name, names))
     }
 }
 
-impl FromStr for FlowDefinition {
-    type Err = FlowError;
+impl FromStr for Definition {
+    type Err = Error;
 
-    fn from_str(text: &str) -> Result<Self, FlowError> {
+    fn from_str(text: &str) -> Result<Self, Error> {
         let mut parser = Parser::new(text);
         parser
             .definition()
-            .map_err(|(position, problem)| FlowError::new(text, position, problem))
+            .map_err(|(position, kind)| Error::new(text, position, kind))
     }
 }
 
-impl FromStr for FlowFilter {
-    type Err = FlowError;
+impl FromStr for Filter {
+    type Err = Error;
 
     /// One condition, such as `port.dst=80|443`, or several in parentheses.
-    fn from_str(text: &str) -> Result<Self, FlowError> {
+    fn from_str(text: &str) -> Result<Self, Error> {
         let wanted = "`|` and another value, or nothing more";
         whole(text, Parser::condition, wanted)
     }
 }
 
-impl FromStr for FlowMeasure {
-    type Err = FlowError;
+impl FromStr for Measure {
+    type Err = Error;
 
     /// The part `value` of a definition alone, such as `distinct(ip.src)`.
-    fn from_str(text: &str) -> Result<Self, FlowError> {
+    fn from_str(text: &str) -> Result<Self, Error> {
         whole(text, Parser::measure, "nothing more behind the value")
     }
 }
 
-impl FlowKey {
+impl Key {
     /// The part `keys` of a definition alone, such as `ip.src,ip.dst`; none if it is empty.
     ///
     /// # Errors
     ///
     /// As those of a definition, with the place in this part.
-    pub fn parse_list(text: &str) -> Result<Vec<Self>, FlowError> {
+    pub fn parse_list(text: &str) -> Result<Vec<Self>, Error> {
         let keys = |parser: &mut Parser<'_>| parser.keys(&[]);
         whole(text, keys, "`,` and another key, or nothing more")
     }
 }
 
-impl FlowFilter {
+impl Filter {
     /// The part `filter` of a definition alone, such as `port.dst=80&vlan=7`; none if it is
     /// empty.
     ///
     /// # Errors
     ///
     /// As those of a definition, with the place in this part.
-    pub fn parse_list(text: &str) -> Result<Vec<Self>, FlowError> {
+    pub fn parse_list(text: &str) -> Result<Vec<Self>, Error> {
         if text.trim().is_empty() {
             return Ok(Vec::new());
         }
@@ -160,7 +160,7 @@ fn whole<'t, T>(
     text: &'t str,
     part: impl FnOnce(&mut Parser<'t>) -> Parsed<T>,
     or_else: &'static str,
-) -> Result<T, FlowError> {
+) -> Result<T, Error> {
     let mut parser = Parser::new(text);
     let read = part(&mut parser).and_then(|read| {
         parser.skip_spaces();
@@ -169,10 +169,10 @@ fn whole<'t, T>(
             Some(_) => parser.expected(or_else),
         }
     });
-    read.map_err(|(position, problem)| FlowError::new(text, position, problem))
+    read.map_err(|(position, kind)| Error::new(text, position, kind))
 }
 
-type Parsed<T> = Result<T, (usize, FlowProblem)>;
+type Parsed<T> = Result<T, (usize, ErrorKind)>;
 
 struct Parser<'t> {
     text: &'t str,
@@ -190,8 +190,8 @@ impl<'t> Parser<'t> {
         }
     }
 
-    fn definition(&mut self) -> Parsed<FlowDefinition> {
-        let mut definition = FlowDefinition::new([]);
+    fn definition(&mut self) -> Parsed<Definition> {
+        let mut definition = Definition::new([]);
         let mut seen: Vec<&str> = Vec::new();
         loop {
             let (at, part) = self.word();
@@ -199,12 +199,12 @@ impl<'t> Parser<'t> {
                 return self.expected("a part, such as `keys=ip.src,ip.dst`");
             }
             if seen.contains(&part) {
-                return Err((at, FlowProblem::Twice(part.to_owned())));
+                return Err((at, ErrorKind::Twice(part.to_owned())));
             }
             seen.push(part);
             let is_known = ["keys", "value", "filter", "top", "smooth"].contains(&part);
             if !is_known {
-                return Err((at, FlowProblem::Part(part.to_owned())));
+                return Err((at, ErrorKind::Part(part.to_owned())));
             }
             if !self.eat('=') {
                 return self.expected("`=`");
@@ -226,7 +226,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    fn keys(&mut self, ends: &[char]) -> Parsed<Vec<FlowKey>> {
+    fn keys(&mut self, ends: &[char]) -> Parsed<Vec<Key>> {
         let mut keys = Vec::new();
         self.skip_spaces();
         if self.peek().is_none_or(|next| ends.contains(&next)) {
@@ -236,10 +236,10 @@ impl<'t> Parser<'t> {
             let at = self.at;
             let key = self.key()?;
             if keys.contains(&key) {
-                return Err((at, FlowProblem::Twice(key.to_string())));
+                return Err((at, ErrorKind::Twice(key.to_string())));
             }
-            if keys.len() == FlowDefinition::MAX_KEYS {
-                return Err((at, FlowProblem::TooMany));
+            if keys.len() == Definition::MAX_KEYS {
+                return Err((at, ErrorKind::TooMany));
             }
             keys.push(key);
             if !self.eat(',') {
@@ -249,22 +249,22 @@ impl<'t> Parser<'t> {
         }
     }
 
-    fn key(&mut self) -> Parsed<FlowKey> {
+    fn key(&mut self) -> Parsed<Key> {
         let (at, name) = self.word();
         if name.is_empty() {
             return self.expected("a key, such as `ip.src`");
         }
-        FlowKey::named(name).ok_or_else(|| (at, FlowProblem::key(name)))
+        Key::named(name).ok_or_else(|| (at, ErrorKind::key(name)))
     }
 
-    fn measure(&mut self) -> Parsed<FlowMeasure> {
+    fn measure(&mut self) -> Parsed<Measure> {
         let (at, name) = self.word();
         Ok(match name {
-            "bytes" => FlowMeasure::Bytes,
-            "bytes.net" => FlowMeasure::NetBytes,
-            "frames" => FlowMeasure::Frames,
-            "drops" => FlowMeasure::Drops,
-            "drops.bytes" => FlowMeasure::DropBytes,
+            "bytes" => Measure::Bytes,
+            "bytes.net" => Measure::NetBytes,
+            "frames" => Measure::Frames,
+            "drops" => Measure::Drops,
+            "drops.bytes" => Measure::DropBytes,
             "distinct" => {
                 if !self.eat('(') {
                     return self.expected("`(` and the keys to count values of");
@@ -276,14 +276,14 @@ impl<'t> Parser<'t> {
                 if !self.eat(')') {
                     return self.expected("`,` and another key, or `)`");
                 }
-                FlowMeasure::Distinct(keys)
+                Measure::Distinct(keys)
             }
             "" => return self.expected("a value, such as `bytes`"),
-            other => return Err((at, FlowProblem::Value(other.to_owned()))),
+            other => return Err((at, ErrorKind::Value(other.to_owned()))),
         })
     }
 
-    fn filters(&mut self) -> Parsed<Vec<FlowFilter>> {
+    fn filters(&mut self) -> Parsed<Vec<Filter>> {
         let mut filters = Vec::new();
         loop {
             let filter = self.condition()?;
@@ -300,7 +300,7 @@ impl<'t> Parser<'t> {
     }
 
     /// A filter, or several of which one has to be passed.
-    fn condition(&mut self) -> Parsed<FlowFilter> {
+    fn condition(&mut self) -> Parsed<Filter> {
         if !self.eat('(') {
             return self.filter();
         }
@@ -317,7 +317,7 @@ impl<'t> Parser<'t> {
         Ok(filter)
     }
 
-    fn filter(&mut self) -> Parsed<FlowFilter> {
+    fn filter(&mut self) -> Parsed<Filter> {
         let key = self.key()?;
         let is_negated = self.eat('!');
         if !self.eat('=') {
@@ -327,7 +327,7 @@ impl<'t> Parser<'t> {
         loop {
             tests.push(self.test(key.kind())?);
             if self.is_at("||") || !self.eat('|') {
-                return Ok(FlowFilter {
+                return Ok(Filter {
                     key,
                     is_negated,
                     tests,
@@ -339,7 +339,7 @@ impl<'t> Parser<'t> {
 
     /// A value: everything up to a separator, in which a backslash takes the next character as
     /// it is.
-    fn test(&mut self, kind: FlowKind) -> Parsed<FlowTest> {
+    fn test(&mut self, kind: Kind) -> Parsed<Test> {
         let at = self.at;
         let mut pieces = vec![String::new()];
         while let Some(character) = self.peek() {
@@ -365,19 +365,19 @@ impl<'t> Parser<'t> {
             }
             let wrong = |wanted| {
                 let value = exact.clone();
-                (at, FlowProblem::Never { value, wanted })
+                (at, ErrorKind::Never { value, wanted })
             };
             return literal::read(exact, kind).map_err(wrong);
         }
         if pieces.iter().all(String::is_empty) {
-            return Ok(FlowTest::Present);
+            return Ok(Test::Present);
         }
-        Ok(FlowTest::Text(Pattern::from_pieces(pieces)))
+        Ok(Test::Text(Pattern::from_pieces(pieces)))
     }
 
     fn number(&mut self) -> Parsed<usize> {
         let (at, number) = self.word();
-        let wrong = || (at, FlowProblem::Number(number.to_owned()));
+        let wrong = || (at, ErrorKind::Number(number.to_owned()));
         number.parse().map_err(|_| wrong())
     }
 
@@ -386,7 +386,7 @@ impl<'t> Parser<'t> {
         if length == "off" {
             return Ok(None);
         }
-        let wrong = || (at, FlowProblem::Length(length.to_owned()));
+        let wrong = || (at, ErrorKind::Length(length.to_owned()));
         let constant = duration(length).ok_or_else(wrong)?;
         Ok(Some(constant.max(Duration::from_millis(1))))
     }
@@ -417,7 +417,7 @@ impl<'t> Parser<'t> {
     }
 
     fn expected<T>(&self, words: &'static str) -> Parsed<T> {
-        Err((self.at, FlowProblem::Expected(words)))
+        Err((self.at, ErrorKind::Expected(words)))
     }
 
     fn skip_spaces(&mut self) {
@@ -450,7 +450,7 @@ mod tests {
             "keys=;value=bytes;filter=url=(d)",
         ];
         for case in cases {
-            let definition = case.parse::<FlowDefinition>();
+            let definition = case.parse::<Definition>();
             let definition = definition.unwrap_or_else(|error| panic!("{error}"));
             assert_eq!(definition.to_string(), case);
         }
@@ -477,7 +477,7 @@ mod tests {
             ),
         ];
         for (case, expected) in cases {
-            let definition = case.parse::<FlowDefinition>();
+            let definition = case.parse::<Definition>();
             let definition = definition.unwrap_or_else(|error| panic!("{error}"));
             assert_eq!(definition.to_string(), expected, "{case}");
         }
@@ -497,7 +497,7 @@ mod tests {
                 5,
                 "no key is called `ip.srk`; is it `ip.src`?",
             ),
-            ("keys=xyzzy", 5, "no key is called `xyzzy`; `FlowKey::all`"),
+            ("keys=xyzzy", 5, "no key is called `xyzzy`; `Key::all`"),
             ("keys=ip.src ip.dst", 12, "expected `;` and another part"),
             ("value=", 6, "expected a value"),
             ("value=octets", 6, "no value is called `octets`"),
@@ -538,35 +538,35 @@ mod tests {
             ("smooth=0s", 7, "`0s` is no length of time"),
         ];
         for (case, position, words) in cases {
-            let error = case.parse::<FlowDefinition>().unwrap_err();
+            let error = case.parse::<Definition>().unwrap_err();
             assert!(error.to_string().starts_with(words), "{case}: {error}");
             assert_eq!(error.position(), position, "{case}");
         }
-        let error = "vlan=7;".parse::<FlowFilter>().unwrap_err();
+        let error = "vlan=7;".parse::<Filter>().unwrap_err();
         assert_eq!(error.position(), 6);
     }
 
     #[test]
     fn parts_are_read_alone() {
-        let keys = FlowKey::parse_list(" ip.src, ip.dst ").unwrap();
-        assert_eq!(keys, [FlowKey::IpSource, FlowKey::IpDestination]);
-        assert_eq!(FlowKey::parse_list(" "), Ok(Vec::new()));
-        let value: FlowMeasure = "distinct(ip.src)".parse().unwrap();
+        let keys = Key::parse_list(" ip.src, ip.dst ").unwrap();
+        assert_eq!(keys, [Key::IpSource, Key::IpDestination]);
+        assert_eq!(Key::parse_list(" "), Ok(Vec::new()));
+        let value: Measure = "distinct(ip.src)".parse().unwrap();
         assert_eq!(value.to_string(), "distinct(ip.src)");
-        let filters = FlowFilter::parse_list(r"vlan=7 &url=a\;b").unwrap();
+        let filters = Filter::parse_list(r"vlan=7 &url=a\;b").unwrap();
         let filters: Vec<_> = filters.iter().map(ToString::to_string).collect();
         assert_eq!(filters, ["vlan=7", r"url=a\;b"]);
-        assert_eq!(FlowFilter::parse_list(""), Ok(Vec::new()));
+        assert_eq!(Filter::parse_list(""), Ok(Vec::new()));
     }
 
     #[test]
     fn parts_do_not_smuggle_others_in() {
         let cases = [
-            (FlowKey::parse_list("ip.src;top=3").unwrap_err(), 6),
-            ("bytes;top=3".parse::<FlowMeasure>().unwrap_err(), 5),
-            (FlowFilter::parse_list("vlan=7;top=3").unwrap_err(), 6),
-            (FlowFilter::parse_list("vlan=7&").unwrap_err(), 7),
-            (FlowKey::parse_list("ip.src,").unwrap_err(), 7),
+            (Key::parse_list("ip.src;top=3").unwrap_err(), 6),
+            ("bytes;top=3".parse::<Measure>().unwrap_err(), 5),
+            (Filter::parse_list("vlan=7;top=3").unwrap_err(), 6),
+            (Filter::parse_list("vlan=7&").unwrap_err(), 7),
+            (Key::parse_list("ip.src,").unwrap_err(), 7),
         ];
         for (error, position) in cases {
             assert_eq!(error.position(), position, "{error}");
@@ -576,17 +576,17 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_panics(text in r"[a-z.=;,&|!*()\\/ 0-9ß]{0,60}") {
-            let _ = text.parse::<FlowDefinition>();
+            let _ = text.parse::<Definition>();
         }
 
         #[test]
         fn any_value_survives(value in ".+") {
-            let definition = FlowDefinition::new([FlowKey::ContainerSource]);
-            let test = FlowTest::Text(Pattern::exact(value));
-            let filter = FlowFilter::new(FlowKey::Url, [test]);
-            let other = FlowFilter::not(FlowKey::UrlHost, filter.tests().to_vec());
+            let definition = Definition::new([Key::ContainerSource]);
+            let test = Test::Text(Pattern::exact(value));
+            let filter = Filter::new(Key::Url, [test]);
+            let other = Filter::not(Key::UrlHost, filter.tests().to_vec());
             let definition = definition.matching(filter.clone()).matching(filter.or(other));
-            prop_assert_eq!(definition.to_string().parse::<FlowDefinition>(), Ok(definition));
+            prop_assert_eq!(definition.to_string().parse::<Definition>(), Ok(definition));
         }
     }
 }

@@ -7,12 +7,12 @@ use sflow_v5::flow::{
 };
 use sflow_v5::{FlowSample, Switch32};
 
-use crate::flow::key::FlowKey;
+use crate::flow::key::Key;
 use crate::flow::value::{Raw, address, number};
 
 /// What a record says that describes nothing else.
-pub(super) fn value<'s>(sample: &FlowSample<'s>, key: FlowKey) -> Raw<'s> {
-    use FlowKey as K;
+pub(super) fn value<'s>(sample: &FlowSample<'s>, key: Key) -> Raw<'s> {
+    use Key as K;
     let value = match key {
         K::DropAcl => sample
             .find()
@@ -99,24 +99,24 @@ pub(super) fn value<'s>(sample: &FlowSample<'s>, key: FlowKey) -> Raw<'s> {
     value.unwrap_or(Raw::Absent)
 }
 
-fn of_gateway<'s>(gateway: &ExtendedGateway<'_>, key: FlowKey) -> Raw<'s> {
+fn of_gateway<'s>(gateway: &ExtendedGateway<'_>, key: Key) -> Raw<'s> {
     let mut path = gateway
         .dst_as_path
         .iter()
         .flat_map(|segment| segment.as_number.iter());
     let system = match key {
-        FlowKey::GatewayNextHop => return address(gateway.nexthop),
-        FlowKey::AsSource => Some(gateway.src_as),
-        FlowKey::AsPeerSource => Some(gateway.src_peer_as),
-        FlowKey::AsPeerDestination => path.next(),
+        Key::GatewayNextHop => return address(gateway.nexthop),
+        Key::AsSource => Some(gateway.src_as),
+        Key::AsPeerSource => Some(gateway.src_peer_as),
+        Key::AsPeerDestination => path.next(),
         // An empty path leads to the router's own system.
         _ => path.last().or(Some(gateway.as_number)),
     };
     number(system.filter(|system| *system != 0))
 }
 
-fn of_request<'s>(sample: &FlowSample<'s>, key: FlowKey) -> Option<Raw<'s>> {
-    let is_host = key == FlowKey::UrlHost;
+fn of_request<'s>(sample: &FlowSample<'s>, key: Key) -> Option<Raw<'s>> {
+    let is_host = key == Key::UrlHost;
     if let Some(request) = sample.find::<HttpRequest<'s>>() {
         return Some(Raw::text(if is_host {
             request.host.as_bytes()

@@ -7,7 +7,7 @@ use sflow_v5::{DataSource, DataSourceKind, DiscardedPacket, DropReason, FlowSamp
 
 use crate::entity::EntityKind;
 use crate::flow::dns::Dns;
-use crate::flow::key::FlowKey;
+use crate::flow::key::Key;
 use crate::flow::names::{Device, Names, Owner};
 use crate::flow::packet::{Headers, Level};
 use crate::flow::record;
@@ -111,8 +111,8 @@ impl<'a, 'w> Seen<'a, 'w> {
     }
 
     /// What it has under a key.
-    pub(super) fn value(&self, key: FlowKey) -> Raw<'_> {
-        use FlowKey as K;
+    pub(super) fn value(&self, key: Key) -> Raw<'_> {
+        use Key as K;
         match key {
             K::ContainerSource => self.name(self.source.container),
             K::ContainerDestination => self.name(self.destination.container),
@@ -145,8 +145,8 @@ impl<'a, 'w> Seen<'a, 'w> {
     }
 
     /// What it has under a key that is not of the packet.
-    fn value_beside(&self, key: FlowKey) -> Raw<'_> {
-        use FlowKey as K;
+    fn value_beside(&self, key: Key) -> Raw<'_> {
+        use Key as K;
         let sample = &self.packet.sample;
         match key {
             K::Agent => address(self.site.agent.status.key.address),
@@ -277,8 +277,8 @@ impl<'a, 'w> Seen<'a, 'w> {
 
 impl Level {
     /// What it has under a key of the outermost packet.
-    fn value(&self, key: FlowKey) -> Raw<'_> {
-        use FlowKey as K;
+    fn value(&self, key: Key) -> Raw<'_> {
+        use Key as K;
         let mac = |side: Side| self.mac.map_or(Raw::Absent, |macs| Raw::Mac(side.of(macs)));
         let ip = |side: Side| match self.ip {
             Some(ip) => Raw::Ip(side.of((ip.source, ip.destination))),

@@ -1,15 +1,15 @@
 //! A definition that is watched, and what was seen of it.
 
 use crate::config::Config;
-use crate::flow::answer::{FlowAnswer, FlowId, FlowRow};
+use crate::flow::answer::{Answer, Id, Row};
 use crate::flow::decay::{Decay, Step};
-use crate::flow::definition::{FlowDefinition, FlowMeasure};
+use crate::flow::definition::{Definition, Measure};
 use crate::flow::distinct::{Distinct, STANDARD_ERROR};
 use crate::flow::heavy::{Entry, Heavy, Part};
-use crate::flow::key::FlowKey;
+use crate::flow::key::Key;
 use crate::flow::packet::Length;
 use crate::flow::sample::Seen;
-use crate::flow::value::{FlowValue, Raw};
+use crate::flow::value::{Raw, Value};
 use crate::health::Health;
 use crate::timestamp::Timestamp;
 
@@ -25,8 +25,8 @@ const SKETCH: usize = 8;
 
 #[derive(Debug)]
 pub(super) struct Watched {
-    pub(super) id: FlowId,
-    pub(super) definition: FlowDefinition,
+    pub(super) id: Id,
+    pub(super) definition: Definition,
     /// Bytes that its flows may come to take up.
     pub(super) bytes: usize,
     decay: Decay,
@@ -77,22 +77,17 @@ pub(super) struct Weighed {
 
 impl Watched {
     /// Its capacity is the number of flows that half of the remaining bytes can hold.
-    pub(super) fn new(
-        id: FlowId,
-        definition: FlowDefinition,
-        config: &Config,
-        left: usize,
-    ) -> Self {
-        let longest = |key: &FlowKey| Raw::longest(key.kind(), config.max_name_bytes);
+    pub(super) fn new(id: Id, definition: Definition, config: &Config, left: usize) -> Self {
+        let longest = |key: &Key| Raw::longest(key.kind(), config.max_name_bytes);
         // It is kept in a table and in a list.
         let key = 2 * definition.keys.iter().map(longest).sum::<usize>();
         let (most, each) = match definition.value {
-            FlowMeasure::Distinct(_) => (config.max_flow_keys / SKETCH, key + Distinct::ENTRY),
+            Measure::Distinct(_) => (config.max_flow_keys / SKETCH, key + Distinct::ENTRY),
             _ => (config.max_flow_keys, key + Heavy::ENTRY),
         };
         let room = most.min(left / 2 / each);
         let kept = match definition.value {
-            FlowMeasure::Distinct(_) => Kept::Counts(Distinct::new(room, definition.smoothing)),
+            Measure::Distinct(_) => Kept::Counts(Distinct::new(room, definition.smoothing)),
             _ => Kept::Weights(Heavy::new(room)),
         };
         Self {
@@ -122,9 +117,9 @@ impl Watched {
             return;
         }
         let size = match (&definition.value, weighed.length) {
-            (FlowMeasure::Bytes | FlowMeasure::DropBytes, Some(length)) => length.frame.into(),
-            (FlowMeasure::NetBytes, Some(length)) => length.net.into(),
-            (FlowMeasure::Bytes | FlowMeasure::DropBytes | FlowMeasure::NetBytes, None) => {
+            (Measure::Bytes | Measure::DropBytes, Some(length)) => length.frame.into(),
+            (Measure::NetBytes, Some(length)) => length.net.into(),
+            (Measure::Bytes | Measure::DropBytes | Measure::NetBytes, None) => {
                 health.flow_samples_unsized += 1;
                 return;
             }
@@ -132,7 +127,7 @@ impl Watched {
         };
         self.samples += 1;
         put(seen, &definition.keys, &mut scratch.key, longest);
-        if let FlowMeasure::Distinct(keys) = &definition.value {
+        if let Measure::Distinct(keys) = &definition.value {
             put(seen, keys, &mut scratch.value, longest);
         }
         let worth = self.advance(weighed.at);
@@ -158,8 +153,8 @@ impl Watched {
         health.flow_keys_evicted += u64::from(heavy.add(&scratch.key, part));
     }
 
-    pub(super) fn answer(&self, now: Timestamp) -> FlowAnswer {
-        let mut answer = FlowAnswer {
+    pub(super) fn answer(&self, now: Timestamp) -> Answer {
+        let mut answer = Answer {
             at: now,
             keys: self.definition.keys.clone(),
             rows: Vec::new(),
@@ -197,7 +192,7 @@ impl Watched {
         }
     }
 
-    fn answer_weights(&self, heavy: &Heavy, now: Timestamp, answer: &mut FlowAnswer) {
+    fn answer_weights(&self, heavy: &Heavy, now: Timestamp, answer: &mut Answer) {
         let factor = self.decay.factor(now);
         let fades_in = self
             .definition
@@ -214,16 +209,14 @@ impl Watched {
                     .then_with(|| a.key.cmp(&b.key))
             },
         );
-        answer
-            .rows
-            .extend(heaviest.into_iter().map(|entry| FlowRow {
-                keys: self.values(&entry.key),
-                value: entry.weight * factor,
-                error: entry.error * factor,
-                sampling_error: (NINETY_FIVE * entry.variance.sqrt() + entry.rate_error()) * factor,
-                rate_error: entry.rate_error() * factor,
-                samples: entry.samples,
-            }));
+        answer.rows.extend(heaviest.into_iter().map(|entry| Row {
+            keys: self.values(&entry.key),
+            value: entry.weight * factor,
+            error: entry.error * factor,
+            sampling_error: (NINETY_FIVE * entry.variance.sqrt() + entry.rate_error()) * factor,
+            rate_error: entry.rate_error() * factor,
+            samples: entry.samples,
+        }));
         answer.total = self.total.weight * factor;
         let rate_error = (self.total.weight - self.total.stated).abs();
         answer.total_rate_error = rate_error * factor;
@@ -239,7 +232,7 @@ impl Watched {
         answer.unseen = heavy.unseen() * factor;
     }
 
-    fn answer_counts(&self, distinct: &Distinct, now: Timestamp, answer: &mut FlowAnswer) {
+    fn answer_counts(&self, distinct: &Distinct, now: Timestamp, answer: &mut Answer) {
         let counts: Vec<_> = distinct
             .counts(now)
             .filter(|(_, count)| *count > 0.0)
@@ -250,7 +243,7 @@ impl Watched {
         });
         answer
             .rows
-            .extend(heaviest.into_iter().map(|(entry, count)| FlowRow {
+            .extend(heaviest.into_iter().map(|(entry, count)| Row {
                 keys: self.values(&entry.key),
                 value: count,
                 error: 0.0,
@@ -263,8 +256,8 @@ impl Watched {
         answer.evicted = distinct.refused();
     }
 
-    fn values(&self, mut key: &[u8]) -> Vec<FlowValue> {
-        let value = |part: &FlowKey| {
+    fn values(&self, mut key: &[u8]) -> Vec<Value> {
+        let value = |part: &Key| {
             let raw = Raw::take(&mut key).unwrap_or(Raw::Absent);
             raw.to_value(part.kind())
         };
@@ -272,7 +265,7 @@ impl Watched {
     }
 }
 
-fn put(seen: &Seen<'_, '_>, keys: &[FlowKey], out: &mut Vec<u8>, longest: usize) {
+fn put(seen: &Seen<'_, '_>, keys: &[Key], out: &mut Vec<u8>, longest: usize) {
     out.clear();
     for key in keys {
         seen.value(*key).put(out, longest);

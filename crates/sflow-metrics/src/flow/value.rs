@@ -4,12 +4,12 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use sflow_v5::packet::TcpFlags;
 use sflow_v5::{Address, DataSource, DataSourceKind, DropReason, Mac};
 
-use crate::flow::key::FlowKind;
+use crate::flow::key::Kind;
 
 /// What a flow has under one of its keys.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
-pub enum FlowValue {
+pub enum Value {
     /// Its packets do not have it, or nobody knows.
     Absent,
     /// A number.
@@ -29,7 +29,7 @@ pub enum FlowValue {
     Flags(TcpFlags),
 }
 
-impl fmt::Display for FlowValue {
+impl fmt::Display for Value {
     /// As a filter takes it; `-` for what is absent.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -46,7 +46,7 @@ impl fmt::Display for FlowValue {
 }
 
 #[cfg(feature = "serde")]
-impl serde::Serialize for FlowValue {
+impl serde::Serialize for Value {
     /// Numbers as numbers, what is absent as nothing, all else as text.
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
@@ -124,10 +124,10 @@ impl<'a> Raw<'a> {
     }
 
     /// Bytes at most that [`put`](Self::put) appends for a key of this kind.
-    pub(super) fn longest(kind: FlowKind, longest_text: usize) -> usize {
+    pub(super) fn longest(kind: Kind, longest_text: usize) -> usize {
         match kind {
-            FlowKind::Text | FlowKind::End => 3 + longest_text.min(u16::MAX.into()),
-            FlowKind::Ip => 17,
+            Kind::Text | Kind::End => 3 + longest_text.min(u16::MAX.into()),
+            Kind::Ip => 17,
             _ => 9,
         }
     }
@@ -156,29 +156,29 @@ impl<'a> Raw<'a> {
     }
 
     /// What the value of a key of this kind says.
-    pub(super) fn to_value(self, kind: FlowKind) -> FlowValue {
+    pub(super) fn to_value(self, kind: Kind) -> Value {
         match (self, kind) {
-            (Self::Absent, _) => FlowValue::Absent,
-            (Self::Number(number), FlowKind::Flags) => FlowValue::Flags(flags(number)),
+            (Self::Absent, _) => Value::Absent,
+            (Self::Number(number), Kind::Flags) => Value::Flags(flags(number)),
             (Self::Number(number), kind) => match name_of(kind, number) {
-                Some(name) => FlowValue::Named(number, name),
-                None => FlowValue::Number(number),
+                Some(name) => Value::Named(number, name),
+                None => Value::Number(number),
             },
-            (Self::Ip(address), _) => FlowValue::Ip(address),
-            (Self::Mac(address), _) => FlowValue::Mac(address),
-            (Self::Text(text), _) => FlowValue::Text(String::from_utf8_lossy(text).into()),
-            (Self::DataSource(source), _) => FlowValue::DataSource(source),
+            (Self::Ip(address), _) => Value::Ip(address),
+            (Self::Mac(address), _) => Value::Mac(address),
+            (Self::Text(text), _) => Value::Text(String::from_utf8_lossy(text).into()),
+            (Self::DataSource(source), _) => Value::DataSource(source),
         }
     }
 
-    /// Hands it over as text, as its [`FlowValue`] shows it.
-    pub(super) fn with_text<T>(self, kind: FlowKind, take: impl FnOnce(&[u8]) -> T) -> T {
+    /// Hands it over as text, as its [`Value`] shows it.
+    pub(super) fn with_text<T>(self, kind: Kind, take: impl FnOnce(&[u8]) -> T) -> T {
         let mut line = Line::default();
         // A line is long enough for everything that is not a text.
         let _ = match (self, kind) {
             (Self::Absent, _) => Ok(()),
             (Self::Text(text), _) => return take(text),
-            (Self::Number(number), FlowKind::Flags) => write(&mut line, flags(number)),
+            (Self::Number(number), Kind::Flags) => write(&mut line, flags(number)),
             (Self::Number(number), kind) => match name_of(kind, number) {
                 Some(name) => write(&mut line, name),
                 None => write(&mut line, number),
@@ -219,14 +219,14 @@ pub(super) const PROTOCOLS: [(&str, u64); 16] = [
     ("udplite", 136),
 ];
 
-fn name_of(kind: FlowKind, number: u64) -> Option<&'static str> {
+fn name_of(kind: Kind, number: u64) -> Option<&'static str> {
     match kind {
-        FlowKind::Protocol => {
+        Kind::Protocol => {
             let mut protocols = PROTOCOLS.iter();
             let (name, _) = protocols.find(|(_, known)| *known == number)?;
             Some(name)
         }
-        FlowKind::Reason => DropReason(u32::try_from(number).ok()?).name(),
+        Kind::Reason => DropReason(u32::try_from(number).ok()?).name(),
         _ => None,
     }
 }
@@ -278,24 +278,24 @@ mod tests {
     #[test]
     fn values_survive() {
         let cases = [
-            (Raw::Absent, FlowKind::Number, "-"),
-            (Raw::Number(80), FlowKind::Number, "80"),
-            (Raw::Number(6), FlowKind::Protocol, "tcp"),
-            (Raw::Number(200), FlowKind::Protocol, "200"),
-            (Raw::Number(258), FlowKind::Reason, "acl"),
-            (Raw::Number(0x12), FlowKind::Flags, "[S.]"),
-            (Raw::Ip([10, 0, 0, 1].into()), FlowKind::Ip, "10.0.0.1"),
-            (Raw::Ip(Ipv6Addr::LOCALHOST.into()), FlowKind::Ip, "::1"),
+            (Raw::Absent, Kind::Number, "-"),
+            (Raw::Number(80), Kind::Number, "80"),
+            (Raw::Number(6), Kind::Protocol, "tcp"),
+            (Raw::Number(200), Kind::Protocol, "200"),
+            (Raw::Number(258), Kind::Reason, "acl"),
+            (Raw::Number(0x12), Kind::Flags, "[S.]"),
+            (Raw::Ip([10, 0, 0, 1].into()), Kind::Ip, "10.0.0.1"),
+            (Raw::Ip(Ipv6Addr::LOCALHOST.into()), Kind::Ip, "::1"),
             (
                 Raw::Mac(Mac([2, 0, 0, 0, 0, 1])),
-                FlowKind::Mac,
+                Kind::Mac,
                 "02:00:00:00:00:01",
             ),
-            (Raw::Text(b"apache.1"), FlowKind::Text, "apache.1"),
-            (Raw::Text(b"too long by far"), FlowKind::Text, "too long"),
+            (Raw::Text(b"apache.1"), Kind::Text, "apache.1"),
+            (Raw::Text(b"too long by far"), Kind::Text, "too long"),
             (
                 Raw::DataSource(DataSource::new(DataSourceKind::LOGICAL, 7)),
-                FlowKind::DataSource,
+                Kind::DataSource,
                 "3:7",
             ),
         ];

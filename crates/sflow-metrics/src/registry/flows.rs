@@ -4,10 +4,7 @@ use sflow_v5::{CountersSample, DataSource, DiscardedPacket, FlowSample};
 
 use super::Registry;
 use crate::entity::EntityId;
-use crate::flow::{
-    Around, FlowAnswer, FlowDefinition, FlowId, Flows, FlowsFull, NetworkAddress, Origin,
-    SamplerStatus,
-};
+use crate::flow::{self, Around, Flows, NetworkAddress, Origin, SamplerStatus};
 use crate::ingest::source::Source;
 use crate::timestamp::Timestamp;
 
@@ -30,29 +27,32 @@ impl Registry {
     ///
     /// Some agents report their containers without adapters. Their packets are named only if the
     /// agent names the ends of each sample (Host sFlow with `docker { markTraffic = on }`), or if
-    /// their addresses are given by [`tell_address`](Self::tell_address). Addresses are never
+    /// their addresses are given by [`assign_address`](Self::assign_address). Addresses are never
     /// assigned by elimination.
     ///
     /// # Errors
     ///
     /// If as many are watched as [`max_flow_definitions`](crate::Config::max_flow_definitions)
     /// allows.
-    pub fn watch_flows(&mut self, definition: FlowDefinition) -> Result<FlowId, FlowsFull> {
+    pub fn watch_flows(
+        &mut self,
+        definition: flow::Definition,
+    ) -> Result<flow::Id, flow::TooManyDefinitions> {
         self.flows.watch(definition, &self.config)
     }
 
     /// Measures these flows no longer; tells whether it did.
-    pub fn unwatch_flows(&mut self, id: FlowId) -> bool {
+    pub fn unwatch_flows(&mut self, id: flow::Id) -> bool {
         self.flows.unwatch(id)
     }
 
     /// The flows of a definition at this moment; `None` if it is not watched.
-    pub fn flows(&self, now: Timestamp, id: FlowId) -> Option<FlowAnswer> {
+    pub fn flows(&self, now: Timestamp, id: flow::Id) -> Option<flow::Answer> {
         self.flows.answer(id, now)
     }
 
     /// The flow definitions that are watched, in the order in which they were given.
-    pub fn flow_definitions(&self) -> impl Iterator<Item = (FlowId, &FlowDefinition)> {
+    pub fn flow_definitions(&self) -> impl Iterator<Item = (flow::Id, &flow::Definition)> {
         self.flows.definitions()
     }
 
@@ -64,7 +64,7 @@ impl Registry {
 
     /// Tells that a host or container has an address at its agent, where the agent itself does
     /// not say so; as long as the entity is heard. Tells whether it is known.
-    pub fn tell_address(&mut self, entity: EntityId, address: impl Into<NetworkAddress>) -> bool {
+    pub fn assign_address(&mut self, entity: EntityId, address: impl Into<NetworkAddress>) -> bool {
         let is_it = |(place, source): (u32, &Source)| (source.id == entity).then_some(place);
         let Some(place) = self.sources.iter().find_map(is_it) else {
             return false;

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use sflow_metrics::{Config, FlowAnswer, Registry, event};
+use sflow_metrics::{Config, Registry, event, flow};
 use sflow_v5::flow::SampledHeader;
 use sflow_v5::{
     Address, Datagram, Encoder, FlowSample, Header, HeaderProtocol, Interface, Opaque, Records,
@@ -63,7 +63,7 @@ const PACKETS: u32 = 600;
 
 /// Samples of packets of a thousand bytes, of which one in a hundred is sampled, twice a
 /// second and line card.
-fn flows(agents: Agents) -> (Registry, FlowAnswer) {
+fn flows(agents: Agents) -> (Registry, flow::Answer) {
     let mut registry = Registry::new(Config::default());
     let definition = "keys=;value=bytes;smooth=off".parse().unwrap();
     let id = registry.watch_flows(definition).unwrap();

@@ -1,6 +1,6 @@
 //! Memory is bounded, what does not fit is counted, and what is known costs no memory.
 
-use sflow_metrics::{Config, FlowDefinition, FlowKey};
+use sflow_metrics::{Config, flow};
 use sflow_v5::{DataSource, DataSourceKind, Sample};
 
 use crate::world::{Agent, Udp, World, header, mac};
@@ -54,7 +54,7 @@ fn sources_and_definitions_are_bounded() {
     };
     let mut world = World::with(config);
     let id = world.watch("keys=source;value=frames;smooth=off");
-    let definition = FlowDefinition::new([FlowKey::Agent]);
+    let definition = flow::Definition::new([flow::Key::Agent]);
     let error = world.registry.watch_flows(definition).unwrap_err();
     assert_eq!(error.watched, 1);
     let mut agent = Agent::new(1);

@@ -6,8 +6,9 @@ use std::net::IpAddr;
 
 use pcap_file::pcap::PcapReader;
 use sflow_metrics::{
-    Config, FlowAnswer, FlowId, FlowValue, Registry, Timestamp,
+    Config, Registry, Timestamp,
     entity::{Entity, EntityKind},
+    flow,
 };
 use sflow_v5::{Datagram, Mac};
 
@@ -33,12 +34,12 @@ fn who_talks_to_whom_is_known_by_name() {
     let mut replay = Replay::of(&[matrix]);
     replay.run(|_, _| {});
     let answer = replay.answer(0);
-    let names = |row: &[FlowValue]| {
+    let names = |row: &[flow::Value]| {
         let [from, from_end, to, to_end] = row else {
             panic!("four")
         };
-        assert!(*from == FlowValue::Absent || from == from_end);
-        assert!(*to == FlowValue::Absent || to == to_end);
+        assert!(*from == flow::Value::Absent || from == from_end);
+        assert!(*to == flow::Value::Absent || to == to_end);
         (from_end.to_string(), to_end.to_string())
     };
     let mut found: Vec<_> = answer.rows.iter().map(|row| names(&row.keys)).collect();
@@ -250,7 +251,7 @@ fn the_effective_rate_makes_up_for_what_is_missing() {
 struct Replay {
     registry: Registry,
     file: String,
-    ids: Vec<FlowId>,
+    ids: Vec<flow::Id>,
     told: Vec<(&'static str, Mac)>,
     end: Timestamp,
 }
@@ -298,14 +299,14 @@ impl Replay {
                 .entities(self.end)
                 .find(|entity| entity.name() == name);
             match id.map(|entity| entity.id()) {
-                Some(id) => assert!(self.registry.tell_address(id, mac)),
+                Some(id) => assert!(self.registry.assign_address(id, mac)),
                 None => left.push((name, mac)),
             }
         }
         self.told = left;
     }
 
-    fn answer(&self, place: usize) -> FlowAnswer {
+    fn answer(&self, place: usize) -> flow::Answer {
         self.registry.flows(self.end, self.ids[place]).unwrap()
     }
 }
@@ -365,8 +366,8 @@ impl Counted {
     }
 }
 
-fn rows(answer: &FlowAnswer) -> Vec<String> {
-    let line = |values: &[FlowValue]| {
+fn rows(answer: &flow::Answer) -> Vec<String> {
+    let line = |values: &[flow::Value]| {
         let values: Vec<_> = values.iter().map(ToString::to_string).collect();
         values.join(" ")
     };
@@ -375,7 +376,7 @@ fn rows(answer: &FlowAnswer) -> Vec<String> {
     rows
 }
 
-fn print(answer: &FlowAnswer) {
+fn print(answer: &flow::Answer) {
     for row in &answer.rows {
         let keys: Vec<_> = row.keys.iter().map(ToString::to_string).collect();
         let (keys, error) = (keys.join(" "), row.sampling_error);

@@ -135,7 +135,7 @@ fn a_container_without_an_adapter_is_named_only_by_somebody_who_knows_its_addres
         .filter(|known| known.name() == WEB)
         .map(|known| known.id());
     let container = container.collect::<Vec<_>>()[0];
-    assert!(world.registry.tell_address(container, mac(1)));
+    assert!(world.registry.assign_address(container, mac(1)));
     agent.container(&mut world, 1, WEB, &[]);
     agent.see(&mut world, &packet.bytes(), 100);
     assert_eq!(

@@ -1,6 +1,6 @@
 //! What packets, and the records beside them, say under each key.
 
-use sflow_metrics::FlowKey;
+use sflow_metrics::flow;
 use sflow_v5::flow::{
     AsPathSegment, ExtendedAcl, ExtendedEgressQueue, ExtendedFunction, ExtendedGateway,
     ExtendedHwTrap, ExtendedLinuxDropReason, ExtendedNat, ExtendedNatPort, ExtendedRouter,
@@ -14,7 +14,7 @@ use sflow_v5::{
 use crate::world::{Agent, Udp, World, ethernet, header, ipv4, mac, vxlan};
 
 /// What a sample with these records has under each of these keys.
-fn values(records: &[FlowRecord<'_>], keys: &[FlowKey]) -> String {
+fn values(records: &[FlowRecord<'_>], keys: &[flow::Key]) -> String {
     let mut world = World::new();
     let definitions = keys.chunks(16).map(|keys| {
         let names: Vec<_> = keys.iter().map(ToString::to_string).collect();
@@ -41,26 +41,26 @@ fn values(records: &[FlowRecord<'_>], keys: &[FlowKey]) -> String {
     found.join(" ")
 }
 
-const LINK_TO_TRANSPORT: [FlowKey; 19] = [
-    FlowKey::MacSource,
-    FlowKey::MacDestination,
-    FlowKey::EtherType,
-    FlowKey::Vlan,
-    FlowKey::VlanInner,
-    FlowKey::Mpls,
-    FlowKey::IpVersion,
-    FlowKey::IpSource,
-    FlowKey::IpDestination,
-    FlowKey::IpProtocol,
-    FlowKey::IpTos,
-    FlowKey::IpDscp,
-    FlowKey::IpTtl,
-    FlowKey::IpFragment,
-    FlowKey::PortSource,
-    FlowKey::PortDestination,
-    FlowKey::TcpFlags,
-    FlowKey::IcmpType,
-    FlowKey::IcmpCode,
+const LINK_TO_TRANSPORT: [flow::Key; 19] = [
+    flow::Key::MacSource,
+    flow::Key::MacDestination,
+    flow::Key::EtherType,
+    flow::Key::Vlan,
+    flow::Key::VlanInner,
+    flow::Key::Mpls,
+    flow::Key::IpVersion,
+    flow::Key::IpSource,
+    flow::Key::IpDestination,
+    flow::Key::IpProtocol,
+    flow::Key::IpTos,
+    flow::Key::IpDscp,
+    flow::Key::IpTtl,
+    flow::Key::IpFragment,
+    flow::Key::PortSource,
+    flow::Key::PortDestination,
+    flow::Key::TcpFlags,
+    flow::Key::IcmpType,
+    flow::Key::IcmpCode,
 ];
 
 #[test]
@@ -115,17 +115,17 @@ fn tunnels_have_an_outside_and_an_inside() {
         ..Udp::between(8, 9)
     };
     let keys = [
-        FlowKey::Tunnel,
-        FlowKey::TunnelId,
-        FlowKey::TunnelDepth,
-        FlowKey::IpSource,
-        FlowKey::PortDestination,
-        FlowKey::InnerMacSource,
-        FlowKey::InnerIpSource,
-        FlowKey::InnerIpDestination,
-        FlowKey::InnerIpProtocol,
-        FlowKey::InnerPortDestination,
-        FlowKey::EndSource,
+        flow::Key::Tunnel,
+        flow::Key::TunnelId,
+        flow::Key::TunnelDepth,
+        flow::Key::IpSource,
+        flow::Key::PortDestination,
+        flow::Key::InnerMacSource,
+        flow::Key::InnerIpSource,
+        flow::Key::InnerIpDestination,
+        flow::Key::InnerIpProtocol,
+        flow::Key::InnerPortDestination,
+        flow::Key::EndSource,
     ];
     assert_eq!(
         values(&[header(&outer.bytes(), 150)], &keys),
@@ -250,11 +250,11 @@ fn records_beside_the_packet_are_read() {
         .into(),
         ExtendedEgressQueue { queue: 3 }.into(),
     ];
-    let from = FlowKey::all()
+    let from = flow::Key::all()
         .iter()
-        .position(|key| *key == FlowKey::Agent)
+        .position(|key| *key == flow::Key::Agent)
         .unwrap();
-    let keys = &FlowKey::all()[from..];
+    let keys = &flow::Key::all()[from..];
     assert_eq!(
         values(&records, keys),
         "10.99.0.1 10.99.0.1 0 0 0 - 0:3 in 3 - - - - acl deny 9 tcp_v4_rcv vlan l2_drops NO_SOCKET 3 \
@@ -262,7 +262,7 @@ fn records_beside_the_packet_are_read() {
          5 6"
     );
     // Nothing of all that is there in a sample that has none of it.
-    let nothing = values(&[], FlowKey::all());
+    let nothing = values(&[], flow::Key::all());
     let there: Vec<_> = nothing.split(' ').filter(|value| *value != "-").collect();
     assert_eq!(
         there,
@@ -398,7 +398,7 @@ fn length_is_no_ether_type() {
             "1536 - -",
         ),
     ];
-    let keys = [FlowKey::EtherType, FlowKey::IpSource, FlowKey::Vlan];
+    let keys = [flow::Key::EtherType, flow::Key::IpSource, flow::Key::Vlan];
     for (case, packet, expected) in cases {
         assert_eq!(values(&[header(&packet, 100)], &keys), expected, "{case}");
     }

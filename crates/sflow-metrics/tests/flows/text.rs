@@ -2,7 +2,7 @@
 #![cfg(feature = "serde")]
 
 use serde_json::{Value, json};
-use sflow_metrics::FlowDefinition;
+use sflow_metrics::flow;
 
 use crate::world::{Agent, Udp, World};
 
@@ -32,12 +32,12 @@ fn answers_are_serialised() {
 #[test]
 fn definitions_are_texts() {
     let text = "keys=container.src;value=bytes.net;filter=ip.protocol=6;smooth=10s";
-    let definition: FlowDefinition = serde_json::from_value(json!(text)).unwrap();
+    let definition: flow::Definition = serde_json::from_value(json!(text)).unwrap();
     assert_eq!(
         serde_json::to_value(&definition).unwrap(),
         Value::from(text)
     );
-    let error = serde_json::from_value::<FlowDefinition>(json!("keys=x")).unwrap_err();
+    let error = serde_json::from_value::<flow::Definition>(json!("keys=x")).unwrap_err();
     assert!(
         error.to_string().starts_with("no key is called `x`"),
         "{error}"

@@ -1,6 +1,6 @@
 //! How much of it there is: scaled, smoothed, filtered.
 
-use sflow_metrics::{Config, FlowDefinition, FlowKey, FlowMeasure, FlowValue};
+use sflow_metrics::{Config, flow};
 use sflow_v5::Sample;
 
 use crate::support::at;
@@ -146,12 +146,12 @@ fn filters_choose_and_drilling_down_adds_one() {
     let mut world = World::new();
     let web =
         "keys=ip.src,port.dst;value=frames;smooth=off;filter=port.dst=80|443&ip.src=10.0.0.0/8";
-    let web = web.parse::<FlowDefinition>().unwrap();
+    let web = web.parse::<flow::Definition>().unwrap();
     let id = world.registry.watch_flows(web.clone()).unwrap();
     let narrow = web
-        .narrowed(FlowKey::IpSource, &FlowValue::Ip([10, 0, 0, 2].into()))
-        .narrowed(FlowKey::Vlan, &FlowValue::Absent)
-        .keyed_by([FlowKey::PortDestination]);
+        .narrowed(flow::Key::IpSource, &flow::Value::Ip([10, 0, 0, 2].into()))
+        .narrowed(flow::Key::Vlan, &flow::Value::Absent)
+        .keyed_by([flow::Key::PortDestination]);
     let narrow = world.registry.watch_flows(narrow).unwrap();
     let rest = world.watch("keys=port.dst;value=frames;smooth=off;filter=port.dst!=80|443");
     let mut agent = Agent::new(1);
@@ -202,7 +202,7 @@ fn different_values_are_counted() {
         (answer.tracked, answer.other, answer.samples),
         (3, 0.0, 112)
     );
-    assert_eq!(FlowMeasure::Distinct(vec![]).unit(), "values");
+    assert_eq!(flow::Measure::Distinct(vec![]).unit(), "values");
 }
 
 #[test]

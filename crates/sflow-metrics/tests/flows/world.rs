@@ -1,6 +1,6 @@
 use std::net::{IpAddr, Ipv4Addr};
 
-use sflow_metrics::{Config, FlowAnswer, FlowId, Registry};
+use sflow_metrics::{Config, Registry, flow};
 use sflow_v5::counter::{Adapter, HostAdapters, HostCpu, HostDescr, HostParent, VirtCpu};
 use sflow_v5::flow::SampledHeader;
 use sflow_v5::{
@@ -31,19 +31,19 @@ impl World {
         }
     }
 
-    pub(crate) fn watch(&mut self, definition: &str) -> FlowId {
+    pub(crate) fn watch(&mut self, definition: &str) -> flow::Id {
         let definition = definition.parse().unwrap_or_else(|error| panic!("{error}"));
         self.registry.watch_flows(definition).unwrap()
     }
 
-    pub(crate) fn answer(&self, id: FlowId) -> FlowAnswer {
+    pub(crate) fn answer(&self, id: flow::Id) -> flow::Answer {
         self.registry.flows(at(self.now), id).unwrap()
     }
 
     /// The rows of an answer as text, heaviest first.
-    pub(crate) fn rows(&self, id: FlowId) -> Vec<String> {
+    pub(crate) fn rows(&self, id: flow::Id) -> Vec<String> {
         let answer = self.answer(id);
-        let line = |row: &sflow_metrics::FlowRow| {
+        let line = |row: &flow::Row| {
             let keys: Vec<_> = row.keys.iter().map(ToString::to_string).collect();
             format!("{} {:.0}", keys.join(" "), row.value)
         };

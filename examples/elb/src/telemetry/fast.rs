@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use sflow_metrics::{AgentKey, FlowDefinition, FlowId, FlowValue, Registry, Timestamp};
+use sflow_metrics::{AgentKey, Registry, Timestamp, flow};
 use sflow_v5::Address;
 
 use super::trust::Trust;
@@ -30,7 +30,7 @@ const MOST: f64 = 8.0;
 #[derive(Debug)]
 pub(super) struct Watched {
     /// For each measure: of the short and of the long time.
-    flows: [(Measure, FlowId, FlowId); 4],
+    flows: [(Measure, flow::Id, flow::Id); 4],
 }
 
 /// What is measured, by the metric that counters report it under.
@@ -118,7 +118,8 @@ impl Watched {
     pub(super) fn begin(registry: &mut Registry, only_reserved: bool) -> Option<Self> {
         let mut watch = |measure: Measure, smoothing: Duration| {
             let filter = if only_reserved { RESERVED } else { "" };
-            let definition: FlowDefinition = format!("{}{filter}", measure.flow()).parse().ok()?;
+            let definition: flow::Definition =
+                format!("{}{filter}", measure.flow()).parse().ok()?;
             let definition = definition.listing(LISTED).smoothed_over(Some(smoothing));
             registry.watch_flows(definition).ok()
         };
@@ -150,11 +151,11 @@ impl Watched {
                 };
                 for row in answer.rows {
                     let [
-                        FlowValue::Text(service),
-                        FlowValue::Ip(sender),
+                        flow::Value::Text(service),
+                        flow::Value::Ip(sender),
                         agent,
-                        FlowValue::Number(sub_agent),
-                        FlowValue::Number(instance),
+                        flow::Value::Number(sub_agent),
+                        flow::Value::Number(instance),
                     ] = &row.keys[..]
                     else {
                         continue;
@@ -165,7 +166,7 @@ impl Watched {
                     let agent = AgentKey {
                         sender: *sender,
                         address: match agent {
-                            FlowValue::Ip(address) => Address::from(*address),
+                            flow::Value::Ip(address) => Address::from(*address),
                             _ => Address::Unknown,
                         },
                         sub_agent: u32::try_from(*sub_agent).unwrap_or(u32::MAX),

@@ -3,9 +3,7 @@
 use std::io::{self, Write as _};
 
 use serde::Serialize;
-use sflow_metrics::{
-    FlowAnswer, FlowDefinition, FlowKey, FlowMeasure, FlowValue, Registry, Timestamp,
-};
+use sflow_metrics::{Registry, Timestamp, flow};
 
 use super::columns::Columns;
 use super::{json, number};
@@ -19,7 +17,7 @@ struct Line<'a> {
     time: &'a str,
     flows: String,
     #[serde(flatten)]
-    answer: FlowAnswer,
+    answer: flow::Answer,
 }
 
 pub(super) fn write(
@@ -53,7 +51,7 @@ pub(super) fn write(
         let keys = row
             .keys
             .iter()
-            .map(FlowValue::to_string)
+            .map(flow::Value::to_string)
             .map(|value| escaped(&value).into_owned());
         let values = [
             number(row.value),
@@ -111,7 +109,7 @@ struct Key {
 pub(crate) fn keys(is_json: bool) -> anyhow::Result<()> {
     let mut out = Vec::new();
     let mut columns = Columns::titled(&["key", "means"]);
-    for key in FlowKey::all() {
+    for key in flow::Key::all() {
         if is_json {
             let key = Key {
                 name: key.name(),
@@ -124,7 +122,7 @@ pub(crate) fn keys(is_json: bool) -> anyhow::Result<()> {
     }
     if !is_json {
         columns.write(&mut out);
-        let values: Vec<_> = FlowMeasure::names().collect();
+        let values: Vec<_> = flow::Measure::names().collect();
         out.extend_from_slice(format!("\nvalue={}\n", values.join(" | ")).as_bytes());
     }
     match io::stdout().lock().write_all(&out) {
@@ -133,11 +131,11 @@ pub(crate) fn keys(is_json: bool) -> anyhow::Result<()> {
     }
 }
 
-fn unit(definition: &FlowDefinition) -> String {
+fn unit(definition: &flow::Definition) -> String {
     let what = match definition.value() {
-        FlowMeasure::Bytes | FlowMeasure::NetBytes | FlowMeasure::DropBytes => "bytes",
-        FlowMeasure::Frames => "frames",
-        FlowMeasure::Drops => "drops",
+        flow::Measure::Bytes | flow::Measure::NetBytes | flow::Measure::DropBytes => "bytes",
+        flow::Measure::Frames => "frames",
+        flow::Measure::Drops => "drops",
         _ => return "distinct".to_owned(),
     };
     match definition.smoothing() {

@@ -10,7 +10,7 @@ mod flows;
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
-use sflow_metrics::{FlowDefinition, Registry, Timestamp, query::Query};
+use sflow_metrics::{Registry, Timestamp, flow, query::Query};
 
 pub(crate) use catalogue::catalogue;
 pub(crate) use flows::keys;
@@ -21,7 +21,7 @@ pub(crate) enum View {
     /// The answer to a query.
     Answers(Query),
     /// The heaviest flows.
-    Flows(FlowDefinition),
+    Flows(flow::Definition),
     /// Everybody.
     Entities,
     /// Who reports them, and how well.

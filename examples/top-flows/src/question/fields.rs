@@ -1,4 +1,4 @@
-use sflow_metrics::{FlowDefinition, FlowError, FlowFilter, FlowKey};
+use sflow_metrics::flow;
 
 use super::{Aggregate, Question, Value};
 use untrusted::printable;
@@ -104,7 +104,7 @@ impl Fields {
     ///
     /// The first mistake, in the order of the fields.
     pub fn read(&self, question: &Question) -> Result<Question, Mistake> {
-        let keys = FlowKey::parse_list(self.keys.trim_end_matches([',', ' ']));
+        let keys = flow::Key::parse_list(self.keys.trim_end_matches([',', ' ']));
         let keys = keys.map_err(|error| self.mistake(Field::Keys, &error))?;
         let value = match self.value.trim() {
             "" => Value::default(),
@@ -112,9 +112,9 @@ impl Fields {
                 .parse()
                 .map_err(|error| self.mistake(Field::Value, &error))?,
         };
-        let filters = FlowFilter::parse_list(without_end(&self.filter));
+        let filters = flow::Filter::parse_list(without_end(&self.filter));
         let filters = filters.map_err(|error| self.mistake(Field::Filter, &error))?;
-        let most = FlowDefinition::MAX_KEYS - 3;
+        let most = flow::Definition::MAX_KEYS - 3;
         if question.aggregate == Aggregate::Max && keys.len() > most {
             return Err(Mistake {
                 field: Field::Keys,
@@ -130,14 +130,14 @@ impl Fields {
         })
     }
 
-    fn mistake(&self, field: Field, error: &FlowError) -> Mistake {
+    fn mistake(&self, field: Field, error: &flow::Error) -> Mistake {
         let text = self.text(field);
         let before = text.get(..error.position()).unwrap_or(text);
-        let words = error.problem().to_string();
+        let words = error.kind().to_string();
         Mistake {
             field,
             position: before.chars().count(),
-            words: printable(&words).replace("; `FlowKey::all` lists them", ""),
+            words: printable(&words).replace("; `flow::Key::all` lists them", ""),
         }
     }
 }

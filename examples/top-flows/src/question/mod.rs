@@ -6,7 +6,7 @@ mod value;
 
 use std::time::Duration;
 
-use sflow_metrics::{FlowDefinition, FlowFilter, FlowKey, FlowTest, FlowValue};
+use sflow_metrics::flow;
 
 pub use fields::{Field, Fields, Mistake};
 pub use value::Value;
@@ -23,11 +23,11 @@ pub const MOST: usize = 1000;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Question {
     /// What tells flows apart.
-    pub keys: Vec<FlowKey>,
+    pub keys: Vec<flow::Key>,
     /// What is measured, and in what it is told.
     pub value: Value,
     /// What packets have to pass.
-    pub filters: Vec<FlowFilter>,
+    pub filters: Vec<flow::Filter>,
     /// The time constant; `None` for sums.
     pub smoothing: Option<Duration>,
     /// What becomes of a flow that several data sources see.
@@ -64,7 +64,7 @@ pub struct Sort {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Measured {
     /// As the registry is told; it may have more keys than the question.
-    pub definition: FlowDefinition,
+    pub definition: flow::Definition,
     /// What to do with these.
     pub aggregate: Aggregate,
     /// Keys of the question: the first ones of the definition.
@@ -73,12 +73,12 @@ pub struct Measured {
 
 impl Question {
     /// Bits per second of the flows that these keys tell apart.
-    pub fn new(keys: impl IntoIterator<Item = FlowKey>) -> Self {
+    pub fn new(keys: impl IntoIterator<Item = flow::Key>) -> Self {
         Self {
             keys: keys.into_iter().collect(),
             value: Value::default(),
             filters: Vec::new(),
-            smoothing: Some(FlowDefinition::SMOOTHING),
+            smoothing: Some(flow::Definition::SMOOTHING),
             aggregate: Aggregate::default(),
             top: TOP,
             least: 0.0,
@@ -88,11 +88,11 @@ impl Question {
 
     /// Of these packets only those that have, or have not, this value.
     #[must_use]
-    pub fn narrowed(&self, key: FlowKey, value: &FlowValue, how: Narrow) -> Self {
-        let filter = match (how, FlowTest::exactly(value)) {
-            (Narrow::To, _) => FlowFilter::exactly(key, value),
-            (Narrow::Without, Some(test)) => FlowFilter::not(key, [test]),
-            (Narrow::Without, None) => FlowFilter::new(key, [FlowTest::Present]),
+    pub fn narrowed(&self, key: flow::Key, value: &flow::Value, how: Narrow) -> Self {
+        let filter = match (how, flow::Test::exactly(value)) {
+            (Narrow::To, _) => flow::Filter::exactly(key, value),
+            (Narrow::Without, Some(test)) => flow::Filter::not(key, [test]),
+            (Narrow::Without, None) => flow::Filter::new(key, [flow::Test::Present]),
         };
         let mut narrowed = self.clone();
         if !narrowed.filters.contains(&filter) {
@@ -116,9 +116,9 @@ impl Question {
         if self.aggregate == Aggregate::Max {
             // What each data source saw is folded afterwards: all of it is needed.
             top = usize::MAX;
-            keys.extend([FlowKey::Agent, FlowKey::SubAgent, FlowKey::Source]);
+            keys.extend([flow::Key::Agent, flow::Key::SubAgent, flow::Key::Source]);
         }
-        let mut definition = FlowDefinition::new(keys)
+        let mut definition = flow::Definition::new(keys)
             .measuring(self.value.measure.clone())
             .listing(top)
             .smoothed_over(self.smoothing);
@@ -142,7 +142,7 @@ pub fn smoothing(text: &str) -> Result<Option<Duration>, String> {
     let definition = match text.contains(';') {
         true => None,
         false => format!("keys=;smooth={text}")
-            .parse::<FlowDefinition>()
+            .parse::<flow::Definition>()
             .ok(),
     };
     let wrong = || {
@@ -201,23 +201,23 @@ mod tests {
 
     #[test]
     fn a_value_that_was_chosen_becomes_a_filter() {
-        let all = Question::new([FlowKey::IpSource]);
-        let address = FlowValue::Ip([10, 0, 0, 1].into());
+        let all = Question::new([flow::Key::IpSource]);
+        let address = flow::Value::Ip([10, 0, 0, 1].into());
         let filters = |question: &Question| Fields::of(question).filter;
-        let one = all.narrowed(FlowKey::IpSource, &address, Narrow::To);
+        let one = all.narrowed(flow::Key::IpSource, &address, Narrow::To);
         assert_eq!(filters(&one), "ip.src=10.0.0.1");
-        assert_eq!(one.narrowed(FlowKey::IpSource, &address, Narrow::To), one);
-        let rest = all.narrowed(FlowKey::IpSource, &address, Narrow::Without);
+        assert_eq!(one.narrowed(flow::Key::IpSource, &address, Narrow::To), one);
+        let rest = all.narrowed(flow::Key::IpSource, &address, Narrow::Without);
         assert_eq!(filters(&rest), "ip.src!=10.0.0.1");
-        let untagged = all.narrowed(FlowKey::Vlan, &FlowValue::Absent, Narrow::To);
+        let untagged = all.narrowed(flow::Key::Vlan, &flow::Value::Absent, Narrow::To);
         assert_eq!(filters(&untagged), "vlan!=*");
-        let tagged = all.narrowed(FlowKey::Vlan, &FlowValue::Absent, Narrow::Without);
+        let tagged = all.narrowed(flow::Key::Vlan, &flow::Value::Absent, Narrow::Without);
         assert_eq!(filters(&tagged), "vlan=*");
     }
 
     #[test]
     fn how_it_is_shown_does_not_change_what_is_measured() {
-        let question = Question::new([FlowKey::IpSource]);
+        let question = Question::new([flow::Key::IpSource]);
         let shown = Question {
             top: 5,
             least: 9.0,

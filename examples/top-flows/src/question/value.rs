@@ -1,36 +1,36 @@
 use core::fmt;
 use core::str::FromStr;
 
-use sflow_metrics::{FlowError, FlowMeasure};
+use sflow_metrics::flow;
 
 /// What is measured of flows, and in which unit it is told.
 ///
-/// The names are those of [`FlowMeasure`], and `bits`, `bits.net` and `drops.bits` for eight
+/// The names are those of [`flow::Measure`], and `bits`, `bits.net` and `drops.bits` for eight
 /// times the bytes. `bps`, `Bps` and `fps` are understood as well.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Value {
     /// What is measured.
-    pub measure: FlowMeasure,
+    pub measure: flow::Measure,
     /// Whether bytes are told as bits.
     pub is_bits: bool,
 }
 
 impl Default for Value {
     fn default() -> Self {
-        Self::bits(FlowMeasure::Bytes)
+        Self::bits(flow::Measure::Bytes)
     }
 }
 
 impl Value {
     /// As it is measured.
-    pub fn plain(measure: FlowMeasure) -> Self {
+    pub fn plain(measure: flow::Measure) -> Self {
         Self {
             measure,
             is_bits: false,
         }
     }
 
-    fn bits(measure: FlowMeasure) -> Self {
+    fn bits(measure: flow::Measure) -> Self {
         Self {
             measure,
             is_bits: true,
@@ -41,7 +41,7 @@ impl Value {
     pub fn names() -> impl Iterator<Item = &'static str> {
         ["bits", "bits.net"]
             .into_iter()
-            .chain(FlowMeasure::names())
+            .chain(flow::Measure::names())
             .chain(["drops.bits"])
     }
 
@@ -65,13 +65,13 @@ impl Value {
 
     /// Whether values do not add up.
     pub fn is_distinct(&self) -> bool {
-        matches!(self.measure, FlowMeasure::Distinct(_))
+        matches!(self.measure, flow::Measure::Distinct(_))
     }
 
     /// The same traffic in the next unit: bits, bytes, packets. What can only be counted stays.
     #[must_use]
     pub fn next(&self) -> Self {
-        use FlowMeasure as M;
+        use flow::Measure as M;
         match (&self.measure, self.is_bits) {
             (M::Bytes | M::NetBytes | M::DropBytes, true) => Self::plain(self.measure.clone()),
             (M::Bytes | M::NetBytes, false) => Self::plain(M::Frames),
@@ -84,15 +84,15 @@ impl Value {
 }
 
 impl FromStr for Value {
-    type Err = FlowError;
+    type Err = flow::Error;
 
-    fn from_str(text: &str) -> Result<Self, FlowError> {
+    fn from_str(text: &str) -> Result<Self, flow::Error> {
         Ok(match text.trim() {
-            "bits" | "bps" => Self::bits(FlowMeasure::Bytes),
-            "bits.net" => Self::bits(FlowMeasure::NetBytes),
-            "drops.bits" => Self::bits(FlowMeasure::DropBytes),
-            "Bps" => Self::plain(FlowMeasure::Bytes),
-            "fps" => Self::plain(FlowMeasure::Frames),
+            "bits" | "bps" => Self::bits(flow::Measure::Bytes),
+            "bits.net" => Self::bits(flow::Measure::NetBytes),
+            "drops.bits" => Self::bits(flow::Measure::DropBytes),
+            "Bps" => Self::plain(flow::Measure::Bytes),
+            "fps" => Self::plain(flow::Measure::Frames),
             _ => Self::plain(text.parse()?),
         })
     }
@@ -101,9 +101,9 @@ impl FromStr for Value {
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.measure, self.is_bits) {
-            (FlowMeasure::Bytes, true) => f.write_str("bits"),
-            (FlowMeasure::NetBytes, true) => f.write_str("bits.net"),
-            (FlowMeasure::DropBytes, true) => f.write_str("drops.bits"),
+            (flow::Measure::Bytes, true) => f.write_str("bits"),
+            (flow::Measure::NetBytes, true) => f.write_str("bits.net"),
+            (flow::Measure::DropBytes, true) => f.write_str("drops.bits"),
             (measure, _) => measure.fmt(f),
         }
     }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
-use sflow_metrics::{FlowKey, FlowValue, Timestamp};
+use sflow_metrics::{Timestamp, flow};
 
 use super::Start;
 use super::editor::{Edited, Editor};
@@ -62,7 +62,7 @@ pub(super) enum Over {
 #[derive(Debug, Default)]
 pub(super) struct Cursor {
     /// The flow; none until somebody moves.
-    pub(super) flow: Option<Vec<FlowValue>>,
+    pub(super) flow: Option<Vec<flow::Value>>,
     /// Where that was last.
     pub(super) row: usize,
     pub(super) column: usize,
@@ -230,17 +230,17 @@ impl State {
             KeyCode::Left => (from, to.saturating_sub(1)),
             KeyCode::Enter => {
                 let parties = [
-                    (FlowKey::ServiceSource, from),
-                    (FlowKey::ServiceDestination, to),
+                    (flow::Key::ServiceSource, from),
+                    (flow::Key::ServiceDestination, to),
                 ];
                 let mut question = Question {
-                    keys: vec![FlowKey::EndSource, FlowKey::EndDestination],
+                    keys: vec![flow::Key::EndSource, flow::Key::EndDestination],
                     ..self.question.clone()
                 };
                 for (key, place) in parties {
                     let value = match matrix.parties.get(place) {
-                        Some(Party::Service(name)) => FlowValue::Text(name.as_str().into()),
-                        Some(Party::Outside) => FlowValue::Absent,
+                        Some(Party::Service(name)) => flow::Value::Text(name.as_str().into()),
+                        Some(Party::Outside) => flow::Value::Absent,
                         // All of several: nothing that a filter could say.
                         _ => continue,
                     };

@@ -35,7 +35,7 @@ fn model() -> Shared {
 }
 
 fn state() -> State {
-    let question = Question::new([sflow_metrics::FlowKey::EndSource]);
+    let question = Question::new([sflow_metrics::flow::Key::EndSource]);
     State::new(Start {
         question,
         presets: preset::own(),

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::Deserialize;
-use sflow_metrics::FlowDefinition;
+use sflow_metrics::flow;
 
 use super::html::Part;
 use crate::question::{Aggregate, Field, Fields, MOST, Mistake, Question, Sort, smoothing};
@@ -115,7 +115,7 @@ fn sort(text: &str) -> Sort {
         column: text
             .parse()
             .ok()
-            .filter(|column| *column < FlowDefinition::MAX_KEYS),
+            .filter(|column| *column < flow::Definition::MAX_KEYS),
         is_reversed,
     }
 }
@@ -151,7 +151,7 @@ impl Link<'_> {
             query += &format!("&amp;least={}", question.least);
         }
         match question.smoothing {
-            Some(FlowDefinition::SMOOTHING) => {}
+            Some(flow::Definition::SMOOTHING) => {}
             Some(constant) => query += &format!("&amp;smooth={}s", constant.as_secs_f64()),
             None => query += "&amp;smooth=off",
         }
@@ -175,14 +175,14 @@ impl Link<'_> {
 
 #[cfg(test)]
 mod tests {
-    use sflow_metrics::{FlowKey, FlowValue};
+    use sflow_metrics::flow;
 
     use super::*;
     use crate::question::Narrow;
 
     #[test]
     fn an_address_says_what_the_question_does() {
-        let value = FlowValue::Text("a&b=\"<ü>\";|*\\".into());
+        let value = flow::Value::Text("a&b=\"<ü>\";|*\\".into());
         let question = Question {
             top: 7,
             least: 5.0,
@@ -192,9 +192,9 @@ mod tests {
                 column: Some(0),
                 is_reversed: true,
             },
-            ..Question::new([FlowKey::IpSource, FlowKey::Url])
+            ..Question::new([flow::Key::IpSource, flow::Key::Url])
         }
-        .narrowed(FlowKey::Url, &value, Narrow::To);
+        .narrowed(flow::Key::Url, &value, Narrow::To);
         let link = Link {
             question: &question,
             is_matrix: true,
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn nonsense_is_as_usual() {
-        let usual = Question::new([FlowKey::IpSource]);
+        let usual = Question::new([flow::Key::IpSource]);
         let params = Params {
             top: Some("-1".to_owned()),
             least: Some("NaN".to_owned()),

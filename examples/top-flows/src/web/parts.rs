@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 
-use sflow_metrics::{FlowKey, FlowValue};
+use sflow_metrics::flow;
 
 use super::html::Text;
 use super::link::Link;
@@ -113,7 +113,7 @@ impl Flows<'_> {
         &self,
         question: &Question,
         column: usize,
-        value: &FlowValue,
+        value: &flow::Value,
         f: &mut fmt::Formatter<'_>,
     ) -> fmt::Result {
         let Some(key) = question.keys.get(column) else {
@@ -309,19 +309,19 @@ impl Services<'_> {
             return f.write_str("<td>·</td>");
         }
         let ends = [
-            (FlowKey::ServiceSource, from),
-            (FlowKey::ServiceDestination, to),
+            (flow::Key::ServiceSource, from),
+            (flow::Key::ServiceDestination, to),
         ];
         let mut question = Question {
-            keys: vec![FlowKey::EndSource, FlowKey::EndDestination],
+            keys: vec![flow::Key::EndSource, flow::Key::EndDestination],
             ..self.question.clone()
         };
         for (key, place) in ends {
             question = match self.matrix.parties.get(place) {
                 Some(Party::Service(name)) => {
-                    question.narrowed(key, &FlowValue::Text(name.as_str().into()), Narrow::To)
+                    question.narrowed(key, &flow::Value::Text(name.as_str().into()), Narrow::To)
                 }
-                Some(Party::Outside) => question.narrowed(key, &FlowValue::Absent, Narrow::To),
+                Some(Party::Outside) => question.narrowed(key, &flow::Value::Absent, Narrow::To),
                 _ => question,
             };
         }
