@@ -3,7 +3,7 @@
 //! The only module that takes bytes apart. Everything is big-endian and a multiple of four
 //! bytes long (XDR); padding is skipped unseen, and may be missing at the end of its parent.
 
-use nom::{IResult, Parser};
+use nom::IResult;
 
 use crate::error::Fault;
 pub use crate::error::Stop;
@@ -154,10 +154,10 @@ impl Behind {
 /// Runs a nom parser where a [`Wire`] decoder is wanted.
 #[inline(always)]
 pub(crate) fn run<'a, T>(
-    mut parser: impl Parser<&'a [u8], Output = T, Error = Stop>,
+    parser: impl FnOnce(&'a [u8]) -> Parsed<'a, T>,
     input: &mut &'a [u8],
 ) -> Result<T, Stop> {
-    match parser.parse_complete(input) {
+    match parser(input) {
         Ok((rest, value)) => {
             *input = rest;
             Ok(value)

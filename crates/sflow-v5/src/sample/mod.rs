@@ -114,7 +114,7 @@ impl<'a> Sample<'a> {
         }
     }
 
-    #[cold]
+    #[inline(always)]
     fn malformed(structure: &'static str, stop: Stop, frame: Frame<'a>) -> Self {
         Self::Malformed(frame, stop.report(structure, "", frame.bytes))
     }
