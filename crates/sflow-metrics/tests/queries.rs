@@ -8,7 +8,8 @@ use sflow_metrics::{
     Config, EntityKind, Key, Lifecycle, Metric, Pattern, Query, Registry, Take, Window,
 };
 use sflow_v5::counter::{BstPortBuffers, Lane, Sfp};
-use sflow_v5::{DomainState, List, Percentage};
+use sflow_v5::enums::DomainState;
+use sflow_v5::types::{List, Percentage};
 use support::{Agent, Container, ask, at, entity, host, interface, metric};
 
 /// Two hosts: `apache` with three tasks, `apache2` with one, a database that is paused.

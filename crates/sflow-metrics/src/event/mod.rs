@@ -6,7 +6,8 @@ mod log;
 use core::fmt;
 use core::net::IpAddr;
 
-use sflow_v5::{DataSource, Uuid};
+use sflow_v5::DataSource;
+use sflow_v5::types::Uuid;
 
 use crate::agent::key::AgentKey;
 use crate::kind::{EntityId, EntityKind};

@@ -21,7 +21,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use sflow_metrics::{AgentKey, Entity, EntityId, EntityKind, Lifecycle, Registry, Timestamp};
-use sflow_v5::{Address, Uuid};
+use sflow_v5::Address;
+use sflow_v5::types::Uuid;
 
 use crate::orchestrator::NodeAddresses;
 
