@@ -2,7 +2,7 @@ use core::fmt;
 use core::iter::FusedIterator;
 
 use crate::address::Address;
-use crate::error::{Error, Fault, Stop};
+use crate::error::{DecodeError, Error, ErrorKind};
 use crate::frame::{Frame, Frames};
 use crate::sample::{FOUNDRY_ACL, FoundryAcl, Sample};
 use crate::wire::Wire;
@@ -59,19 +59,19 @@ impl<'a> Datagram<'a> {
     }
 
     #[inline(always)]
-    fn decode(input: &mut &'a [u8], field: &mut &'static str) -> Result<Self, Stop> {
+    fn decode(input: &mut &'a [u8], field: &mut &'static str) -> Result<Self, DecodeError> {
         *field = "version";
         let start = *input;
         let version = u32::decode(input)?;
         if version != VERSION {
-            return Err(Stop::at(start, Fault::Version(version)));
+            return Err(DecodeError::at(start, ErrorKind::Version(version)));
         }
         *field = "agent_address";
         let agent_address = Address::decode(input)?;
         *field = "";
         let (mut words, behind) = input
             .split_at_checked(16)
-            .ok_or_else(|| Stop::truncated(input, 16))?;
+            .ok_or_else(|| DecodeError::truncated(input, 16))?;
         let words = &mut words;
         let header = Header {
             agent_address,
@@ -176,26 +176,32 @@ impl<'a> Iterator for Samples<'a> {
                 }
                 Some(Sample::read(frame))
             }
-            Err(rest) => Some(self.broken(rest)),
+            Err(rest) => {
+                // By value, and through a variable: a reference to the iterator or to the item
+                // in a call that is not inlined would keep both in memory.
+                let (sample, behind) = truncated(*self, rest);
+                *self = behind;
+                Some(sample)
+            }
         }
     }
 }
 
-impl<'a> Samples<'a> {
-    /// Reads a sample that is cut: first its whole records, then the remaining bytes.
-    #[cold]
-    #[inline(never)]
-    fn broken(&mut self, rest: &'a [u8]) -> Sample<'a> {
-        if !self.cut.is_empty() {
-            return Sample::behind_cut(core::mem::take(&mut self.cut));
-        }
-        let Some((sample, _)) = Sample::cut(rest) else {
-            return Sample::broken(rest);
-        };
-        self.cut = rest;
-        self.frames.left = 1;
-        sample
+/// Reads a truncated sample: first its complete records, then the remaining bytes. Also returns
+/// the state of the iterator behind it.
+#[cold]
+#[inline(never)]
+fn truncated<'a>(mut samples: Samples<'a>, rest: &'a [u8]) -> (Sample<'a>, Samples<'a>) {
+    if !samples.cut.is_empty() {
+        let sample = Sample::behind_cut(core::mem::take(&mut samples.cut));
+        return (sample, samples);
     }
+    let Some((sample, _)) = Sample::cut(rest) else {
+        return (Sample::broken(rest), samples);
+    };
+    samples.cut = rest;
+    samples.frames.left = 1;
+    (sample, samples)
 }
 
 /// Where to go on behind the words around a sample: at that sample, which may stand within the
