@@ -3,6 +3,7 @@
 //! `cargo run --example to_csv swarm.pcap > counters.csv`
 
 use std::error::Error;
+use std::io::{self, Write as _};
 use std::time::UNIX_EPOCH;
 
 use sflow_collector::capture::Capture;
@@ -12,7 +13,8 @@ use sflow_v5::{Datagram, Sample};
 fn main() -> Result<(), Box<dyn Error>> {
     let path = std::env::args().nth(1).ok_or("usage: to_csv CAPTURE")?;
     let mut capture = Capture::open(path)?;
-    println!("time,agent,if_index,if_in_octets,if_out_octets");
+    let mut out = io::BufWriter::new(io::stdout());
+    writeln!(out, "time,agent,if_index,if_in_octets,if_out_octets")?;
     while let Some(received) = capture.next_datagram()? {
         let time = received.received_at.duration_since(UNIX_EPOCH)?;
         let Ok(datagram) = Datagram::parse(received.bytes) else {
@@ -26,7 +28,10 @@ fn main() -> Result<(), Box<dyn Error>> {
             if let Some(counters) = sample.find::<IfCounters>() {
                 let (interface, time) = (counters.if_index, time.as_secs_f64());
                 let (octets_in, octets_out) = (counters.if_in_octets, counters.if_out_octets);
-                println!("{time:.6},{agent},{interface},{octets_in},{octets_out}");
+                writeln!(
+                    out,
+                    "{time:.6},{agent},{interface},{octets_in},{octets_out}"
+                )?;
             }
         }
     }
