@@ -22,10 +22,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         };
         let agent = datagram.header.agent_address;
         for sample in datagram.samples() {
-            let Sample::Counters(sample) = sample else {
-                continue;
-            };
-            if let Some(counters) = sample.find::<IfCounters>() {
+            if let Sample::Counters(sample) = sample
+                && let Some(counters) = sample.find::<IfCounters>()
+            {
                 let (interface, time) = (counters.if_index, time.as_secs_f64());
                 let (octets_in, octets_out) = (counters.if_in_octets, counters.if_out_octets);
                 writeln!(

@@ -170,6 +170,21 @@ fn duplicate_fragments_do_not_repeat_the_datagram() {
     }
 }
 
+/// Some senders use the identification 0 for all packets.
+#[test]
+fn datagrams_with_constant_identification_are_reassembled() {
+    for make in [fragment4 as Fragment, fragment6] {
+        let expected: Vec<_> = (0..50).map(|number| payload(1100 + number)).collect();
+        let packets = expected
+            .iter()
+            .flat_map(|datagram| fragments(make, 0, datagram, 592))
+            .collect::<Vec<_>>();
+        let (datagrams, passed_over) = read(&packets);
+        assert_eq!(datagrams, expected, "{passed_over}");
+        assert!(passed_over.is_empty(), "{passed_over}");
+    }
+}
+
 #[test]
 fn overlapping_fragments_reject_the_datagram() {
     let whole = udp(&payload(1100));

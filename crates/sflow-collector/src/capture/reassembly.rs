@@ -1,6 +1,7 @@
 //! Reassembly of IP fragments.
 
 use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -18,9 +19,12 @@ const MOST_PACKETS_PER_SOURCE: usize = 64;
 /// The time in the capture after which an incomplete packet is dropped.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The time after its first fragment in which a repeated fragment is a duplicate of a complete
-/// packet. Later, the identification may have been reused.
+/// The time after its first fragment for which a complete or rejected packet is remembered. Later
+/// fragments with its identification start a new packet.
 const REPEATED_WITHIN: Duration = Duration::from_secs(1);
+
+/// The maximum number of fragments of a complete packet whose digests are kept.
+const MOST_DIGESTS: usize = 64;
 
 /// The longest payload of an IP packet.
 const LONGEST: usize = 65_535;
@@ -89,6 +93,8 @@ struct Pending {
     state: State,
     /// Sorted by offset, without overlaps.
     parts: Vec<Part>,
+    /// The digests of the first parts of a complete packet.
+    digests: Vec<Digest>,
     /// The length of the payload, known from the last fragment.
     length: Option<usize>,
     /// The protocol of the payload, known from the first fragment.
@@ -107,6 +113,22 @@ enum State {
 struct Part {
     offset: usize,
     data: Box<[u8]>,
+}
+
+/// Identifies a fragment of a complete packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Digest {
+    offset: usize,
+    hash: u64,
+}
+
+impl Digest {
+    fn new(offset: usize, data: &[u8]) -> Self {
+        let mut hasher = DefaultHasher::new();
+        data.hash(&mut hasher);
+        let hash = hasher.finish();
+        Self { offset, hash }
+    }
 }
 
 impl Part {
@@ -142,8 +164,8 @@ impl Reassembly {
             .position(|packet| packet.id == fragment.id);
         if let Some(known) = index
             && let Some(packet) = self.packets.get(known)
-            && packet.state == State::Complete
-            && now.saturating_sub(packet.since) > REPEATED_WITHIN
+            && packet.state != State::Open
+            && (now.saturating_sub(packet.since) > REPEATED_WITHIN || packet.differs(fragment))
         {
             self.remove(known);
             index = None;
@@ -239,6 +261,7 @@ impl Pending {
             since,
             state: State::Open,
             parts: Vec::new(),
+            digests: Vec::new(),
             length: None,
             protocol: None,
             bytes: 0,
@@ -308,10 +331,25 @@ impl Pending {
             .collect()
     }
 
+    /// Whether the packet is complete and had another fragment at this offset. The sender reuses
+    /// the identification; some use 0 for all packets.
+    fn differs(&self, fragment: &Fragment<'_>) -> bool {
+        let digest = Digest::new(fragment.offset, fragment.data);
+        self.digests
+            .iter()
+            .any(|known| known.offset == digest.offset && *known != digest)
+    }
+
     /// Frees the parts and returns the bytes that were counted for them.
     fn close(&mut self, state: State) -> usize {
         self.state = state;
-        self.parts = Vec::new();
+        let parts = std::mem::take(&mut self.parts);
+        if state == State::Complete {
+            let parts = parts.iter().take(MOST_DIGESTS);
+            self.digests = parts
+                .map(|part| Digest::new(part.offset, &part.data))
+                .collect();
+        }
         std::mem::take(&mut self.bytes)
     }
 }
@@ -392,6 +430,47 @@ mod tests {
             assert!(matches!(again, Outcome::Duplicate));
         }
         assert_eq!(reassembly.incomplete(), 0);
+    }
+
+    #[test]
+    fn sender_with_constant_identification_is_reassembled() {
+        for order in [[0, 1], [1, 0]] {
+            let mut reassembly = Reassembly::default();
+            for number in 0..100_u8 {
+                let data = [number; 11];
+                let parts = [
+                    fragment(1, 0, 0, true, &data[..8]),
+                    fragment(1, 0, 8, false, &data[8..]),
+                ];
+                let parts = order.map(|index: usize| parts[index]);
+                let first = reassembly.insert(&parts[0], SECOND);
+                assert!(matches!(first, Outcome::Waiting), "{first:?}");
+                let second = reassembly.insert(&parts[1], SECOND);
+                assert!(
+                    matches!(&second, Outcome::Complete(whole) if whole.payload == data),
+                    "{second:?}"
+                );
+                for part in &parts {
+                    let again = reassembly.insert(part, SECOND);
+                    assert!(matches!(again, Outcome::Duplicate), "{again:?}");
+                }
+            }
+            assert_eq!((reassembly.incomplete(), reassembly.rejected()), (0, 0));
+        }
+    }
+
+    #[test]
+    fn rejected_packet_is_remembered_for_one_second() {
+        let mut reassembly = Reassembly::default();
+        reassembly.insert(&fragment(1, 0, 0, true, &[1; 8]), SECOND);
+        let overlap = reassembly.insert(&fragment(1, 0, 0, true, &[2; 16]), SECOND);
+        assert!(matches!(overlap, Outcome::Rejected), "{overlap:?}");
+        let same = reassembly.insert(&fragment(1, 0, 8, false, &[1; 3]), SECOND);
+        assert!(matches!(same, Outcome::Rejected), "{same:?}");
+        let now = SECOND * 3;
+        reassembly.insert(&fragment(1, 0, 0, true, &[3; 8]), now);
+        let next = reassembly.insert(&fragment(1, 0, 8, false, &[3; 3]), now);
+        assert!(matches!(next, Outcome::Complete(_)), "{next:?}");
     }
 
     #[test]
