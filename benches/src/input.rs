@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use sflow_collector::{Capture, CaptureError};
+use sflow_collector::capture::{Capture, CaptureError};
 
 use crate::corpus::Corpus;
 
@@ -53,7 +53,7 @@ impl Input {
                     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../testdata/captures"));
                 let mut capture = Capture::open(folder.join(name).with_extension("pcap"))?;
                 while datagrams.len() < most
-                    && let Some(received) = capture.next()?
+                    && let Some(received) = capture.next_datagram()?
                 {
                     datagrams.push(received.bytes);
                 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use sflow_benches::Corpus;
-use sflow_collector::Capture;
+use sflow_collector::capture::Capture;
 
 fn run(arguments: &[&str], folder: &Path) -> Output {
     Command::new(env!("CARGO_BIN_EXE_corpus"))
@@ -30,7 +30,7 @@ fn captures_of_all_corpora() {
         let path = out.join(corpus.name()).with_extension("pcap");
         let mut capture = Capture::open(path).unwrap();
         let mut datagrams = Vec::new();
-        while let Some(received) = capture.next().unwrap() {
+        while let Some(received) = capture.next_datagram().unwrap() {
             datagrams.push(received.bytes.to_vec());
         }
         assert!(datagrams == expected(corpus, 7, 50), "{}", corpus.name());

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
-use sflow_collector::{Capture, CaptureError, CaptureStats, LONGEST_DATAGRAM, Port};
+use sflow_collector::LONGEST_DATAGRAM;
+use sflow_collector::capture::{Capture, CaptureError, CaptureStats, Port};
 
 /// What a `Capture` may keep at once, as its documentation says.
 const LARGEST_BUFFER: usize = 1 << 20;
@@ -79,7 +80,7 @@ impl Outcome {
             bytes_read: 0,
             largest_buffer: 0,
         };
-        match Capture::read(reader) {
+        match Capture::from_reader(reader) {
             Ok(capture) => outcome.read(capture.with_port(port)),
             Err(error) => outcome.end = Err(explained(&error, bytes)),
         }
@@ -89,7 +90,7 @@ impl Outcome {
 
     fn read(&mut self, mut capture: Capture) {
         loop {
-            match capture.next() {
+            match capture.next_datagram() {
                 Ok(Some(received)) => self.datagrams.push((
                     received.received_at,
                     received.source,
@@ -103,7 +104,10 @@ impl Outcome {
             }
         }
         for _ in 0..2 {
-            assert!(matches!(capture.next(), Ok(None)), "an end, for good");
+            assert!(
+                matches!(capture.next_datagram(), Ok(None)),
+                "an end, for good"
+            );
         }
         self.stats = capture.stats();
         self.bytes_read = capture.bytes_read();
@@ -122,6 +126,7 @@ impl Outcome {
             unknown_link,
             reassembled,
             too_deep,
+            ..
         } = self.stats;
         let kinds = [
             datagrams,
@@ -172,7 +177,7 @@ impl Outcome {
 /// The words of an error that says that a file is no capture.
 fn explained(error: &CaptureError, file: &[u8]) -> String {
     match error {
-        CaptureError::NotACapture { start } => assert!(file.starts_with(start)),
+        CaptureError::NotACapture { start, .. } => assert!(file.starts_with(start)),
         CaptureError::CutOff { packet, offset } | CaptureError::Broken { packet, offset, .. } => {
             assert!(*packet == 0 && *offset <= file.len() as u64);
         }

@@ -1,6 +1,6 @@
 //! What real agents sent, whole and damaged.
 
-use sflow_collector::Capture;
+use sflow_collector::capture::Capture;
 use sflow_fuzz::{
     check_capture, check_datagram, check_differential, check_packet, check_round_trip, cuts,
 };
@@ -49,7 +49,7 @@ fn captures() -> Vec<Vec<u8>> {
     let mut datagrams = Vec::new();
     for name in ["hsflowd-swarm", "openvswitch"] {
         let mut capture = Capture::open(path(name)).unwrap();
-        while let Some(received) = capture.next().unwrap() {
+        while let Some(received) = capture.next_datagram().unwrap() {
             datagrams.push(received.bytes.to_vec());
         }
     }

@@ -11,7 +11,7 @@ use forge::{
     Order, PAYLOAD, SOURCE_PORT, enhanced, ethernet, interface, ipv4, ipv6, micros, pcap, pcapng,
     section,
 };
-use sflow_collector::{Capture, CaptureStats, PassedOver, Port};
+use sflow_collector::capture::{Capture, CaptureStats, PassedOver, Port};
 
 const ETHERNET: u16 = 1;
 const RAW: u16 = 101;
@@ -99,7 +99,7 @@ fn pppoe(protocol: u16, packet: &[u8]) -> Vec<u8> {
 
 fn attribute(order: Order, kind: u16, value: &[u8]) -> Vec<u8> {
     let length = u16::try_from(4 + value.len()).unwrap();
-    let mut attribute = joined(&[&order.half(length), &order.half(kind), value]);
+    let mut attribute = joined(&[&order.u16(length), &order.u16(kind), value]);
     attribute.resize(attribute.len().next_multiple_of(4), 0);
     attribute
 }
@@ -527,9 +527,9 @@ fn link_layers() -> Vec<Case> {
 
 /// The first datagram of a file, and all statistics.
 fn read(file: Vec<u8>) -> (Option<(SocketAddr, Vec<u8>)>, CaptureStats) {
-    let mut capture = Capture::read(Cursor::new(file)).unwrap();
+    let mut capture = Capture::from_reader(Cursor::new(file)).unwrap();
     let mut first = None;
-    while let Some(received) = capture.next().unwrap() {
+    while let Some(received) = capture.next_datagram().unwrap() {
         first.get_or_insert((received.source, received.bytes.to_vec()));
     }
     (first, capture.stats())
@@ -729,17 +729,17 @@ fn datagram_quoted_by_icmp_is_not_found() {
 fn outer_datagram_of_a_tunnel_counts_if_nothing_is_inside() {
     let packet = outer4(17, &udp_to(4789, &[8, 0, 0, 0, 0, 0, 7, 0, 1, 2, 3]));
     let file = pcap(Order::Little, false, RAW.into(), &[&packet]);
-    let mut capture = Capture::read(Cursor::new(file.clone())).unwrap();
-    assert!(capture.next().unwrap().is_none());
+    let mut capture = Capture::from_reader(Cursor::new(file.clone())).unwrap();
+    assert!(capture.next_datagram().unwrap().is_none());
     assert_eq!(
         capture.passed_over().ports.iter().collect::<Vec<_>>(),
         [(4789, 1)]
     );
     for port in [Port::Any, Port::To(4789)] {
-        let mut capture = Capture::read(Cursor::new(file.clone()))
+        let mut capture = Capture::from_reader(Cursor::new(file.clone()))
             .unwrap()
             .with_port(port);
-        assert_eq!(capture.next().unwrap().unwrap().bytes.len(), 11);
+        assert_eq!(capture.next_datagram().unwrap().unwrap().bytes.len(), 11);
     }
 }
 
@@ -748,12 +748,13 @@ fn unsupported_link_layers_are_named() {
     let packet = ipv4(PAYLOAD);
     for (link, name) in [
         (147, "reserved for private use"),
-        (189, "USB of Linux"),
+        (189, "Linux USB"),
         (253, "netlink"),
         (4711, "unknown"),
     ] {
-        let mut capture = Capture::read(Cursor::new(pcapng(Order::Big, link, &[&packet]))).unwrap();
-        assert!(capture.next().unwrap().is_none());
+        let mut capture =
+            Capture::from_reader(Cursor::new(pcapng(Order::Big, link, &[&packet]))).unwrap();
+        assert!(capture.next_datagram().unwrap().is_none());
         let expected =
             format!("passed over 1 of 1 packet: 1 of unsupported link layer {link} ({name})");
         assert_eq!(capture.passed_over().to_string(), expected);
@@ -788,9 +789,9 @@ fn damaged_encapsulations_cost_no_other_packet() {
             packets += 4;
         }
         file.extend(enhanced(order, 1, micros(), &good, &[]));
-        let mut capture = Capture::read(Cursor::new(file)).unwrap();
+        let mut capture = Capture::from_reader(Cursor::new(file)).unwrap();
         let mut last = Vec::new();
-        while let Some(received) = capture.next().unwrap() {
+        while let Some(received) = capture.next_datagram().unwrap() {
             last = received.bytes.to_vec();
         }
         assert_eq!(last, PAYLOAD, "{}", case.name);

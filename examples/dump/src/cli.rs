@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{ArgGroup, CommandFactory as _, Parser};
-use sflow_collector::{Port, listen_address};
+use sflow_collector::capture::Port;
+use sflow_collector::udp::listen_address;
 
 use stop::Stop;
 

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use sflow_collector::Capture;
+use sflow_collector::capture::Capture;
 
 /// Bytes of a file from which on it takes long enough.
 const LARGE: u64 = 64 << 20;

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use sflow_collector::{Capture, CaptureError, Port, Received, SocketSettings, UdpReceiver};
+use sflow_collector::Received;
+use sflow_collector::capture::{Capture, CaptureError, Port};
+use sflow_collector::udp::{SocketSettings, UdpReceiver};
 use sflow_v5::Datagram;
 use stop::Stop;
 
@@ -82,7 +84,7 @@ impl Run {
             };
             match capture {
                 Ok(capture) => self.file(path, capture.with_port(port))?,
-                Err(error) => self.unreadable(path, &error)?,
+                Err(error) => self.unreadable(path, error)?,
             }
         }
         Ok(())
@@ -93,12 +95,12 @@ impl Run {
         let mut capture = progress.watch(capture);
         self.view.start();
         loop {
-            let next = match capture.next() {
+            let next = match capture.next_datagram() {
                 Ok(Some(received)) => self.take(&received)?,
                 Ok(None) => break,
                 // Another file of a directory may follow.
                 Err(error) => {
-                    self.unreadable(path, &error)?;
+                    self.unreadable(path, error)?;
                     continue;
                 }
             };
@@ -132,14 +134,19 @@ impl Run {
     }
 
     /// Says what is wrong with a file, after what it said before.
-    fn unreadable(&mut self, path: &Path, error: &CaptureError) -> Result<(), Stopped> {
+    fn unreadable(&mut self, path: &Path, error: CaptureError) -> Result<(), Stopped> {
         self.output.flush()?;
         self.findings.is_incomplete = true;
-        match error {
+        let names_path = matches!(
+            error,
             CaptureError::Open { .. }
-            | CaptureError::NoCapture { .. }
-            | CaptureError::InDirectory { .. } => complain(&error),
-            _ => complain(&format_args!("{}: {error}", name(path))),
+                | CaptureError::NoCapture { .. }
+                | CaptureError::InDirectory { .. }
+        );
+        let error = anyhow::Error::from(error);
+        match names_path {
+            true => complain(&format_args!("{error:#}")),
+            false => complain(&format_args!("{}: {error:#}", name(path))),
         }
         Ok(())
     }

@@ -6,7 +6,9 @@ mod table;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use sflow_collector::{OtherProtocol, PassedOver, ReceiverStats, Tally};
+use sflow_collector::capture::PassedOver;
+use sflow_collector::udp::ReceiverStats;
+use sflow_collector::{OtherProtocol, Tally};
 use sflow_v5::{Address, DataFormat, Datagram, Error, Sample};
 
 use self::stream::Stream;

@@ -94,9 +94,9 @@ fn every_input_of_the_corpus() {
 #[test]
 fn both_captures_as_the_library_writes_them() {
     for name in ["hsflowd-swarm", "openvswitch"] {
-        let mut capture = sflow_collector::Capture::open(capture(name)).unwrap();
+        let mut capture = sflow_collector::capture::Capture::open(capture(name)).unwrap();
         let mut expected = Vec::new();
-        while let Some(received) = capture.next().unwrap() {
+        while let Some(received) = capture.next_datagram().unwrap() {
             let datagram = Datagram::parse(received.bytes).unwrap();
             serde_json::to_writer(&mut expected, &datagram).unwrap();
             expected.push(b'\n');

@@ -42,7 +42,7 @@ impl Listening {
             error: words,
         };
         let receiver = UdpReceiver::bind(address, &SocketSettings::default())
-            .map_err(|error| failed(&error.error, error.error.to_string()))?;
+            .map_err(|error| failed(&error.source, error.source.to_string()))?;
         let receiver =
             AsyncUdpReceiver::new(receiver).map_err(|error| failed(&error, error.to_string()))?;
         Ok(Self {

@@ -2,9 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::Port;
-use super::guess;
-use super::reassembly::{Fragment, PacketId};
+use crate::capture::Port;
+mod guess;
+
+use crate::capture::reassembly::{Fragment, PacketId};
 
 /// Headers of a packet that are looked at: each link layer, tag, label and tunnel is one, and
 /// each attempt where the kind of the next header is unknown.
