@@ -3,7 +3,7 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
-use sflow_collector::{AsyncUdpReceiver, SocketSettings, UdpReceiver};
+use sflow_collector::udp::{AsyncUdpReceiver, SocketSettings, UdpReceiver};
 use sflow_metrics::{AgentKey, Timestamp, entity::EntityKind};
 
 use super::witness::{Seen, Witness};
