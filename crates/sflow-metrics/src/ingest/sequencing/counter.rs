@@ -65,18 +65,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counters_step() {
+    fn steps_of_counters() {
         const TOP: u64 = u32::MAX as u64;
         use Step::{Advanced, First, Implausible, Reset, Unavailable, Wrapped};
         use Width::{Bits32, Bits64};
         let cases = [
             ("first", Bits32, None, 7, 100, First),
             ("advances", Bits32, Some(7), 57, 100, Advanced(50)),
-            ("stands still", Bits32, Some(7), 7, 100, Advanced(0)),
+            ("unchanged", Bits32, Some(7), 7, 100, Advanced(0)),
             ("jumps", Bits32, Some(7), 5_000, 100, Implausible),
             ("wraps", Bits32, Some(TOP - 9), 30, 100, Wrapped(40)),
             ("wraps to zero", Bits32, Some(TOP - 9), 0, 100, Wrapped(10)),
-            ("starts again", Bits32, Some(1_000), 30, 100, Reset),
+            ("restarts", Bits32, Some(1_000), 30, 100, Reset),
             (
                 "reads zero at the end",
                 Bits32,
@@ -85,16 +85,16 @@ mod tests {
                 22_000,
                 Reset,
             ),
-            ("unknown", Bits32, Some(7), TOP, 100, Unavailable),
+            ("unavailable", Bits32, Some(7), TOP, 100, Unavailable),
             (
-                "unknown from the start",
+                "unavailable from the start",
                 Bits32,
                 None,
                 TOP,
                 100,
                 Unavailable,
             ),
-            ("known again", Bits32, None, 9, 100, First),
+            ("available again", Bits32, None, 9, 100, First),
             (
                 "wide passes 32 bits",
                 Bits64,
@@ -120,14 +120,21 @@ mod tests {
                 Wrapped(40),
             ),
             (
-                "wide starts again",
+                "wide restarts",
                 Bits64,
                 Some(TOP * 9),
                 30,
                 1_000_000_000_000,
                 Reset,
             ),
-            ("wide unknown", Bits64, Some(7), u64::MAX, 100, Unavailable),
+            (
+                "wide unavailable",
+                Bits64,
+                Some(7),
+                u64::MAX,
+                100,
+                Unavailable,
+            ),
         ];
         for (case, width, before, now, at_most, expected) in cases {
             assert_eq!(step(width, before, now, at_most, None), expected, "{case}");
@@ -135,9 +142,15 @@ mod tests {
         let cases = [
             ("narrow wraps", TOP - 9, 30, Some(40), Wrapped(40)),
             ("narrow wraps, faster", TOP - 9, 30, Some(10), Wrapped(40)),
-            ("narrow starts again", TOP - 9, 30, Some(9), Reset),
-            ("narrow starts again, of late", TOP / 2, 30, Some(40), Reset),
-            ("wide starts again", TOP + 9, 30, Some(40), Reset),
+            ("narrow restarts", TOP - 9, 30, Some(9), Reset),
+            (
+                "narrow restarts, recently slow",
+                TOP / 2,
+                30,
+                Some(40),
+                Reset,
+            ),
+            ("wide restarts", TOP + 9, 30, Some(40), Reset),
         ];
         for (case, before, now, recently, expected) in cases {
             assert_eq!(

@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn intervals_are_the_agents_unless_arrival_disagrees() {
+    fn uptime_measures_unless_arrival_disagrees() {
         use Interval::{Disputed, None, Seconds};
         let cases = [
             (
@@ -98,7 +98,7 @@ mod tests {
                 Seconds(10.0),
             ),
             (
-                "delayed on the way",
+                "delayed by the network",
                 moment(1_007, 0),
                 moment(11_007, 12_500),
                 Seconds(10.0),
@@ -125,25 +125,25 @@ mod tests {
             ("no uptime", moment(0, 0), moment(0, 10_000), Seconds(10.0)),
             ("no uptime, one datagram", moment(0, 0), moment(0, 0), None),
             (
-                "uptime stands still",
+                "uptime does not change",
                 moment(7, 0),
                 moment(7, 10_000),
                 Seconds(10.0),
             ),
             (
-                "our clock jumps",
+                "local clock jumps",
                 moment(1_007, 0),
                 moment(11_007, 3_600_000),
                 Disputed,
             ),
             (
-                "a life in between",
+                "restarted in between",
                 moment(600_007, 0),
                 moment(900_007, 7_200_000),
                 Disputed,
             ),
             (
-                "agent's clock goes back",
+                "clock of the agent goes back",
                 moment(9_000, 0),
                 moment(1_000, 10_000),
                 Disputed,
@@ -159,15 +159,11 @@ mod tests {
             assert_eq!(interval(before, now, Clock::Agent), expected, "{case}");
         }
         let ticks = interval(moment(100, 0), moment(1_100, 10_000), Clock::Arrival);
-        assert_eq!(
-            ticks,
-            Seconds(10.0),
-            "hundredths of a second where milliseconds belong"
-        );
+        assert_eq!(ticks, Seconds(10.0), "uptime in hundredths of a second");
     }
 
     #[test]
-    fn our_clock_stepping_back_is_no_interval() {
+    fn local_clock_set_back_disputes_interval() {
         let back = interval(moment(1_000, 60_000), moment(11_000, 0), Clock::Agent);
         assert_eq!(back, Interval::Disputed);
     }
