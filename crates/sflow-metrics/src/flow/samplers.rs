@@ -9,7 +9,7 @@ use crate::agent::AgentKey;
 use crate::flow::context::{Context, Origin, most_within};
 use crate::flow::rate::{Sampler, Taken, Worth};
 use crate::ingest::agent::Agent;
-use crate::ingest::sequencing::datagram::{at_most, is_forward};
+use crate::ingest::sequencing::number::{at_most, is_forward};
 use crate::slab::Slab;
 use crate::timestamp::Timestamp;
 

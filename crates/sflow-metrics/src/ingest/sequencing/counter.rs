@@ -1,32 +1,32 @@
-//! Steps five and six: is the counter available; did it advance, wrap, or start again?
+//! Steps five and six: is the counter available; did it advance, wrap or restart?
 
 use crate::catalogue::Width;
 
-/// What happened to a counter between two readings.
+/// The change of a counter between two readings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// There is no earlier reading to subtract.
+    /// There is no earlier reading.
     First,
-    /// The agent does not count it.
+    /// The agent does not provide the counter.
     Unavailable,
-    /// It went up by so much.
+    /// It increased by this difference.
     Advanced(u64),
-    /// It went up by so much, past its largest number.
+    /// It increased by this difference and wrapped.
     Wrapped(u64),
-    /// It started again.
+    /// It restarted.
     Reset,
-    /// It went up by more than can be.
+    /// It increased by more than is plausible.
     Implausible,
 }
 
-/// A counter of 32 bits that wraps has not gone up by so many times more than before.
-const LIKELY: u64 = 4;
+/// Maximum ratio of increases in consecutive intervals for which a wrap at 32 bits is assumed.
+const MAX_WRAP_RATIO: u64 = 4;
 
-/// Compares two readings of a counter that can have gone up by `at_most`, and went up by `recently`
-/// in the interval before.
+/// Compares two readings of a counter. `at_most` is the largest plausible increase, `recently` the
+/// increase in the interval before.
 ///
-/// Some agents send counters of 32 bits in fields of 64: one that was never higher and goes back
-/// has wrapped if it then went up by about as much as before.
+/// Some agents send counters of 32 bits in fields of 64 bits. If such a counter decreases and was
+/// never higher than 32 bits, it has wrapped if the increase is similar to the one before.
 pub(crate) fn step(
     width: Width,
     before: Option<u64>,
@@ -49,7 +49,7 @@ pub(crate) fn step(
         (false, false) if width == Width::Bits64 => {
             let narrow = Width::Bits32;
             let difference = narrow.difference(before, now);
-            let likely = recently.map_or(0, |recently| recently.saturating_mul(LIKELY));
+            let likely = recently.map_or(0, |recently| recently.saturating_mul(MAX_WRAP_RATIO));
             if before <= narrow.all_ones() && difference <= at_most.min(likely) {
                 Step::Wrapped(difference)
             } else {

@@ -1,15 +1,15 @@
-//! The time between two readings: the agent's own clock, checked against arrival.
+//! The time between two readings, by the clock of the agent, checked against arrival.
 
-use super::datagram::is_forward;
+use super::number::is_forward;
 use crate::timestamp::Timestamp;
 
-/// Disagreement that is explained by samples waiting in the agent and on the way, in seconds.
+/// Maximum disagreement in seconds, due to delays in the agent and the network.
 const SLACK: f64 = 5.0;
 
-/// The same, as a part of a long interval.
+/// Maximum disagreement as a share of a long interval.
 const DRIFT: f64 = 0.25;
 
-/// When something was read: by the agent's clock, and by ours.
+/// Time of a reading, by the clock of the agent and by the local clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Moment {
     /// In milliseconds, modulo 2^32.
@@ -17,23 +17,23 @@ pub(crate) struct Moment {
     pub(crate) received_at: Timestamp,
 }
 
-/// Whose clock measures an interval.
+/// The clock that measures an interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Clock {
-    /// The agent's, if arrival agrees.
+    /// The clock of the agent, if arrival agrees.
     Agent,
-    /// Ours: the agent's has disagreed again and again.
+    /// The local clock, because the clock of the agent has disagreed repeatedly.
     Arrival,
 }
 
-/// How long it was between two readings.
+/// The time between two readings.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Interval {
-    /// So many seconds, more than none.
+    /// A positive number of seconds.
     Seconds(f64),
-    /// No time: two samples of one datagram.
+    /// No time: both readings are from one datagram.
     None,
-    /// The clocks disagree: a restart that went unnoticed, or a clock that was set.
+    /// The clocks disagree: an undetected restart, or a clock that was set.
     Disputed,
 }
 
@@ -47,9 +47,9 @@ pub(crate) fn interval(before: Moment, now: Moment, clock: Clock) -> Interval {
     };
     let uptime = now.uptime.wrapping_sub(before.uptime);
     if uptime == 0 {
-        // The same datagram; or an agent whose uptime stands still, often at zero.
-        let stands_still = now.uptime == 0 || arrival > SLACK;
-        return if stands_still {
+        // The same datagram, or an agent with a constant uptime, which is often zero.
+        let is_constant = now.uptime == 0 || arrival > SLACK;
+        return if is_constant {
             by_arrival
         } else {
             Interval::None
@@ -65,7 +65,7 @@ pub(crate) fn interval(before: Moment, now: Moment, clock: Clock) -> Interval {
     if (uptime - arrival).abs() > SLACK.max(DRIFT * uptime) {
         return Interval::Disputed;
     }
-    // Software switches count whole seconds, which is half of a short interval.
+    // Software switches report whole seconds, which is too coarse for short intervals.
     let is_coarse = before.uptime.is_multiple_of(1000) && now.uptime.is_multiple_of(1000);
     if is_coarse && arrival > 0.0 {
         by_arrival
