@@ -4,6 +4,7 @@
 mod agent;
 mod catalogue;
 mod config;
+mod display;
 pub mod entity;
 pub mod event;
 pub mod flow;

@@ -79,7 +79,7 @@ fn is_close(ours: Option<f64>, theirs: Option<f64>) -> bool {
 }
 
 fn merged(parts: &[&Partial]) -> Partial {
-    let mut all = Partial::nothing(parts[0].query());
+    let mut all = Partial::empty(parts[0].query());
     for part in parts {
         all.merge((*part).clone()).unwrap();
     }
@@ -109,7 +109,7 @@ proptest! {
             let right = merged(&[b, c]);
             prop_assert_eq!(values(&all), values(&merged(&[a, &right])), "in any grouping");
             let mut with_nothing = a.clone();
-            with_nothing.merge(Partial::nothing(&query)).unwrap();
+            with_nothing.merge(Partial::empty(&query)).unwrap();
             prop_assert_eq!(&with_nothing, a);
 
             let mut alone = Registry::new(Config::default());
@@ -171,8 +171,8 @@ fn who_has_the_largest_value_is_known_by_name() {
 fn other_questions_do_not_mix() {
     let ours: Query = "avg:vir_cpu_cores".parse().unwrap();
     let theirs: Query = "avg:vir_mem_used".parse().unwrap();
-    let mut part = Partial::nothing(&ours);
-    let error = part.merge(Partial::nothing(&theirs)).unwrap_err();
+    let mut part = Partial::empty(&ours);
+    let error = part.merge(Partial::empty(&theirs)).unwrap_err();
     assert_eq!(
         error,
         MergeError::OtherQuery {

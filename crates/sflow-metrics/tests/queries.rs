@@ -231,7 +231,7 @@ fn names_from_elsewhere_are_taken_as_they_are() {
     let hostile = "web*|,}\\[\u{1b}]\n";
     agent.report(&mut registry, 35.0, &[Container::new(hostile, 9).sample(1)]);
     let query = "avg:vir_mem_used".parse::<Query>().unwrap();
-    let query = query.matching(Key::VirHostName, [Pattern::exact(hostile)]);
+    let query = query.matching(Key::Container, [Pattern::exact(hostile)]);
     assert_eq!(registry.query(at(35.0), &query)[0].matched, 1);
     let again: Query = query.to_string().parse().unwrap();
     assert_eq!(again, query);

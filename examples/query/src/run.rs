@@ -14,6 +14,7 @@ use stop::Stop;
 use crate::feed::{self, Event, Feed};
 use crate::prometheus::{self, Shared, Wish};
 use crate::show::View;
+use crate::swarm;
 
 /// The work of one call.
 #[derive(Debug)]
@@ -39,6 +40,7 @@ pub(crate) enum Heard {
 impl Run {
     pub(crate) fn run(&self, feed: &Feed) -> anyhow::Result<Heard> {
         let mut registry = Registry::new(bounds());
+        registry.group_containers_by(swarm::service_of);
         if let Some(view) = &self.view {
             view.prepare(&mut registry)?;
         }

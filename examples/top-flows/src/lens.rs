@@ -8,6 +8,7 @@ use sflow_v5::Datagram;
 use crate::history::{History, MOMENTS};
 use crate::past::Past;
 use crate::question::{Aggregate, Measured};
+use crate::swarm;
 
 /// The time between two moments of a history.
 const STEP: Duration = Duration::from_secs(1);
@@ -34,6 +35,7 @@ impl Lens {
     /// Begins at the beginning of the past.
     pub fn new(measured: Measured, asked_at: Instant) -> Self {
         let mut registry = Registry::new(bounds());
+        registry.group_containers_by(swarm::service_of);
         // It is the only one: there is room for it.
         let id = registry.watch_flows(measured.definition.clone()).ok();
         Self {

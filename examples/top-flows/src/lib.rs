@@ -31,6 +31,7 @@ pub mod past;
 pub mod picture;
 pub mod preset;
 pub mod question;
+pub mod swarm;
 pub mod terminal;
 pub mod web;
 pub mod words;

@@ -7,6 +7,7 @@ use sflow_v5::Datagram;
 
 use crate::lens::bounds;
 use crate::past::Past;
+use crate::swarm;
 
 /// Values that are kept of each key, the most frequent ones.
 const VALUES: usize = 128;
@@ -41,6 +42,7 @@ impl Default for Observed {
             config.max_flow_definitions = keys.len();
             config.max_flow_keys = VALUES;
         }));
+        registry.group_containers_by(swarm::service_of);
         let mut watch = |key: &flow::Key| {
             let is_of_drops = key.name().starts_with("drop.");
             let measure = match is_of_drops {

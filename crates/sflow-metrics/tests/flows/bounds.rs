@@ -53,7 +53,7 @@ fn sources_and_definitions_are_bounded() {
     let id = world.watch("keys=source;value=frames;smooth=off");
     let definition = flow::Definition::new([flow::Key::Agent]);
     let error = world.registry.watch_flows(definition).unwrap_err();
-    assert_eq!(error.watched, 1);
+    assert_eq!(error.limit, 1);
     let mut agent = Agent::new(1);
     for index in 0..10 {
         let mut sample = agent.sample(&[]);

@@ -263,6 +263,7 @@ impl Replay {
 
     fn file(name: &str, definitions: &[&str]) -> Self {
         let mut registry = Registry::new(Config::default());
+        registry.group_containers_by(crate::world::service_of);
         let watch = |definition: &&str| {
             let definition = definition.parse().unwrap_or_else(|error| panic!("{error}"));
             registry.watch_flows(definition).unwrap()

@@ -26,10 +26,9 @@ impl World {
     }
 
     pub(crate) fn with(config: Config) -> Self {
-        Self {
-            registry: Registry::new(config),
-            now: 0.0,
-        }
+        let mut registry = Registry::new(config);
+        registry.group_containers_by(service_of);
+        Self { registry, now: 0.0 }
     }
 
     pub(crate) fn watch(&mut self, definition: &str) -> flow::Id {
@@ -50,6 +49,13 @@ impl World {
         };
         answer.rows.iter().map(line).collect()
     }
+}
+
+/// The service of a swarm task with this name: `service.slot.id`.
+pub(crate) fn service_of(name: &str) -> Option<&str> {
+    let (rest, id) = name.rsplit_once('.')?;
+    let (service, _) = rest.rsplit_once('.')?;
+    (id.len() == 25).then_some(service)
 }
 
 /// An agent that numbers what it sends.

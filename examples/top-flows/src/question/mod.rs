@@ -116,7 +116,7 @@ impl Question {
         if self.aggregate == Aggregate::Max {
             // What each data source saw is folded afterwards: all of it is needed.
             top = usize::MAX;
-            keys.extend([flow::Key::Agent, flow::Key::SubAgent, flow::Key::Source]);
+            keys.extend([flow::Key::Agent, flow::Key::SubAgent, flow::Key::DataSource]);
         }
         let mut definition = flow::Definition::new(keys)
             .measuring(self.value.measure.clone())

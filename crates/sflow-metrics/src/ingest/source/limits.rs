@@ -56,7 +56,7 @@ impl Speed {
     /// Takes over what an interface reports; a change begins anew.
     pub(super) fn report(&mut self, bits_per_second: Option<u64>, kind: u32) {
         // "Too large for 32 bits: see ifHighSpeed" (RFC 2863), which sFlow does not have.
-        let known = bits_per_second.filter(|speed| *speed != u32::MAX.into());
+        let known = bits_per_second.filter(|speed| *speed != u64::from(u32::MAX));
         if self.reported != (known, kind) {
             *self = Self {
                 reported: (known, kind),
@@ -125,11 +125,11 @@ mod tests {
     }
 
     #[test]
-    fn reported_speed_is_checked() {
+    fn implausible_speeds_are_ignored() {
         let line_rate = |speed| of(speed, 6).line_rate();
         assert_eq!(line_rate(10_000_000_000), Some(1.25e9));
         assert_eq!(line_rate(100_000_000), Some(1.25e8));
-        assert_eq!(line_rate(7 << 32 | 3 << 50), None, "a service number");
+        assert_eq!(line_rate(7 << 32 | 3 << 50), None, "not a speed");
         assert_eq!(line_rate(u32::MAX.into()), None, "32 ones");
         for gigabits in [5, 10, 20, 25, 30, 40, 50, 80, 100, 160, 200, 400, 800] {
             let cut = (gigabits * 1_000_000_000) & 0xffff_ffff;
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn steady_counters_refute_speed() {
+    fn counters_above_line_rate_refute_speed() {
         let is_believed = |intervals: &[(u64, bool)]| {
             let mut speed = of(1_000_000_000, 6);
             for (bytes, was_rejected) in intervals {
@@ -172,7 +172,7 @@ mod tests {
         assert!(!is_believed(&[(0, true), (3_000_000_000, false)]), "steady");
         assert!(
             !is_believed(&[(3_000_000_000, false), (100, false)]),
-            "once and for all"
+            "remains refuted"
         );
         let mut speed = of(10_000_000, 6);
         speed.compare(62_500_000, 10.0, false);
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn every_ceiling_has_a_default() {
+    fn ceilings_replace_unknown_limits() {
         let at_most = |kind: Ceiling, processors, line_rate| {
             let limits = Limits {
                 processors,

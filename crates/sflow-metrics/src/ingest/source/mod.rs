@@ -258,7 +258,9 @@ impl Source {
             // It continues both sequences: one of them is wrong.
             (Order::Next { .. }, Some(_)) => Order::Restarted,
             (Order::Jump | Order::Unnumbered, Some(missing)) => Order::Confirmed { missing },
-            (Order::Unnumbered, None) if self.numbering.is_last_odd() => Order::Next { missing: 0 },
+            (Order::Unnumbered, None) if self.numbering.is_last_equal() => {
+                Order::Next { missing: 0 }
+            }
             (Order::Jump, None) if self.numbering.is_last_jump() => Order::Confirmed { missing: 0 },
             _ => order,
         }
@@ -273,7 +275,7 @@ impl Source {
         numbers: &mut Numbers,
         health: &mut Health,
     ) {
-        self.numbering.count_odd();
+        self.numbering.count_implausible();
         self.reject_jump(allowance, health);
         let config = allowance.config;
         let mut readings = Readings::default();
@@ -387,7 +389,7 @@ impl Source {
         };
         let was_distrusted = self.numbering.is_distrusted();
         let found;
-        (missing, found) = self.numbering.take(Step {
+        (missing, found) = self.numbering.update(Step {
             order,
             missing,
             ahead: arrival.sample.sequence_number.wrapping_sub(self.sequence),

@@ -80,14 +80,14 @@ mod tests {
 
     fn name(bytes: &[u8], max_bytes: usize) -> (String, bool) {
         let mut name = Name::default();
-        let was_cut = name.set(Text::from(bytes), max_bytes);
+        let was_truncated = name.set(Text::from(bytes), max_bytes);
         assert!(name.is(Text::from(bytes), max_bytes));
         assert_eq!(name.as_str().as_bytes(), name.as_bytes());
-        (name.as_str().to_owned(), was_cut)
+        (name.as_str().to_owned(), was_truncated)
     }
 
     #[test]
-    fn names_are_bounded_and_readable() {
+    fn names_are_truncated_and_converted_to_utf8() {
         assert_eq!(name(b"web.1", 64), ("web.1".into(), false));
         assert_eq!(name(b"web.1", 3), ("web".into(), true));
         assert_eq!(name("größe".as_bytes(), 3), ("gr".into(), true));

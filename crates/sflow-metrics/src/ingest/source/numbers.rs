@@ -102,7 +102,7 @@ mod tests {
     use sflow_v5::counter::{HostCpu, IfCounters, Sfp};
 
     #[test]
-    fn no_record_has_more_fields() {
+    fn fields_of_all_records_fit() {
         for registered in CounterRecord::REGISTERED {
             assert!(
                 registered.fields.len() <= elements::FIRST,
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_those_of_the_fields() {
+    fn numbers_equal_fields() {
         let cpu = HostCpu {
             load_one: 1.5.into(),
             cpu_num: 8.into(),

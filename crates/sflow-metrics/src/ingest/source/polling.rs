@@ -64,7 +64,7 @@ mod tests {
 
     const ASSUMED: Duration = Duration::from_secs(30);
 
-    fn polling(seconds: &[u64]) -> Duration {
+    fn interval_after(seconds: &[u64]) -> Duration {
         let mut polling = PollingInterval::default();
         for seconds in seconds {
             polling.note(Duration::from_secs(*seconds), 0);
@@ -73,23 +73,27 @@ mod tests {
     }
 
     #[test]
-    fn the_pace_is_learned() {
+    fn interval_is_learned() {
         let cases: [(&str, &[u64], u64); 7] = [
             ("nothing known", &[], 30),
-            ("the first poll comes soon", &[2], 30),
+            ("first interval is short", &[2], 30),
             ("slower than assumed", &[60], 60),
             ("learned", &[2, 10, 10, 10], 10),
             ("a pause", &[10, 10, 10, 10, 400], 10),
             ("reconfigured", &[10, 10, 10, 10, 60, 60], 60),
-            ("and back", &[60, 60, 60, 60, 10, 10, 10], 10),
+            ("reconfigured back", &[60, 60, 60, 60, 10, 10, 10], 10),
         ];
         for (case, intervals, expected) in cases {
-            assert_eq!(polling(intervals), Duration::from_secs(expected), "{case}");
+            assert_eq!(
+                interval_after(intervals),
+                Duration::from_secs(expected),
+                "{case}"
+            );
         }
     }
 
     #[test]
-    fn missing_samples_are_no_slower_pace() {
+    fn missing_samples_do_not_lengthen_interval() {
         let mut polling = PollingInterval::default();
         for missing in [0, 2, 0, 1] {
             polling.note(Duration::from_secs(10 * (u64::from(missing) + 1)), missing);

@@ -7,8 +7,9 @@ use crate::agent::{AgentKey, AgentStatus};
 use crate::event;
 use crate::flow::has_length;
 use crate::ingest::agent::{Agent, Placed, Rival};
-use crate::ingest::sequencing::datagram::{Place, Stamp};
 use crate::ingest::sequencing::jump::Kept;
+use crate::ingest::sequencing::stamp::Stamp;
+use crate::ingest::sequencing::stream::Place;
 use crate::ingest::source::Numbers;
 use crate::timestamp::Timestamp;
 
@@ -41,7 +42,7 @@ impl Registry {
                 let freed = kept_before.saturating_sub(agent.kept_bytes() + replayed);
                 self.kept_bytes = self.kept_bytes.saturating_sub(freed);
             }
-            if agent.lines_to_charge() != agent.charged_lines && !self.charge_lines(place) {
+            if agent.streams_to_charge() != agent.charged_streams && !self.charge_streams(place) {
                 let dropped: usize = found.kept.iter().map(Kept::bytes).sum();
                 self.kept_bytes = self.kept_bytes.saturating_sub(dropped);
                 return Some((place, Placed::at(Place::Jump, found.session)));
@@ -64,7 +65,7 @@ impl Registry {
             if found.place == Place::Restarted {
                 self.record_agent_event(at, place, |agent| event::Kind::AgentRestarted { agent });
             }
-            if found.is_beside {
+            if found.is_parallel {
                 let agent = self.distinguish(place, &mut found, stamp, datagram);
                 if agent == place {
                     self.record_agent_event(at, place, |agent| event::Kind::SequenceAdded {

@@ -1,7 +1,7 @@
 //! Memory of agents and data sources, charged to their senders.
 
 use super::Registry;
-use crate::ingest::agent::{Agent, Line};
+use crate::ingest::agent::{Agent, SessionStream};
 use crate::ingest::ledger::{Account, Allowance};
 use crate::ingest::source::Source;
 
@@ -9,7 +9,7 @@ use crate::ingest::source::Source;
 const AGENT: usize = size_of::<Agent>() + 256;
 
 /// Bytes of a sequence of datagrams.
-const LINE: usize = 2 * size_of::<Line>();
+const STREAM: usize = 2 * size_of::<SessionStream>();
 
 /// Bytes of a data source, with its places in tables; without what it reports.
 const SOURCE: usize = size_of::<Source>() + 128;
@@ -18,7 +18,7 @@ impl Registry {
     /// Charges an agent for its sequences of datagrams and possible ones, or gives back what those
     /// took that have ended. If one more is refused it is removed; possible ones first.
     #[cold]
-    pub(crate) fn charge_lines(&mut self, place: u32) -> bool {
+    pub(crate) fn charge_streams(&mut self, place: u32) -> bool {
         let Some(agent) = self.agents.get_mut(place) else {
             return false;
         };
@@ -27,13 +27,13 @@ impl Registry {
             ledger: &mut self.ledger,
             config: &self.config,
         };
-        while agent.charged_lines < agent.lines_to_charge() {
-            if allowance.charge(LINE, &mut self.health) {
-                agent.charged_lines += 1;
+        while agent.charged_streams < agent.streams_to_charge() {
+            if allowance.charge(STREAM, &mut self.health) {
+                agent.charged_streams += 1;
                 continue;
             }
-            if agent.lines_to_charge() == agent.other_lines() {
-                agent.remove_newest_line();
+            if agent.streams_to_charge() == agent.other_streams() {
+                agent.remove_newest_stream();
                 return false;
             }
             let kept_before = agent.kept_bytes();
@@ -41,9 +41,9 @@ impl Registry {
             let dropped = kept_before - agent.kept_bytes();
             self.kept_bytes = self.kept_bytes.saturating_sub(dropped);
         }
-        while agent.charged_lines > agent.lines_to_charge() {
-            allowance.release(LINE);
-            agent.charged_lines -= 1;
+        while agent.charged_streams > agent.streams_to_charge() {
+            allowance.release(STREAM);
+            agent.charged_streams -= 1;
         }
         true
     }

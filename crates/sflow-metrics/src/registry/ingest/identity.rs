@@ -56,7 +56,7 @@ impl Registry {
                 self.move_to(place, at);
                 return;
             }
-            Some(first) if self.is_heard_beside(first, source) => Identification::Duplicate,
+            Some(first) if self.is_reported_in_parallel(first, source) => Identification::Duplicate,
             Some(_) => Identification::Shadow,
         };
         let first = first.and_then(|first| self.sources.get(first));
@@ -146,7 +146,7 @@ impl Registry {
     }
 
     /// Whether the first one goes on although a newcomer is there.
-    fn is_heard_beside(&self, first: &Source, newcomer: &Source) -> bool {
+    fn is_reported_in_parallel(&self, first: &Source, newcomer: &Source) -> bool {
         first.last_seen > newcomer.first_seen + first.interval(&self.config)
     }
 

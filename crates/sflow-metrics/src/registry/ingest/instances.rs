@@ -16,7 +16,7 @@ use super::Registry;
 use crate::agent::AgentKey;
 use crate::event;
 use crate::ingest::agent::{Agent, Placed};
-use crate::ingest::sequencing::datagram::Stamp;
+use crate::ingest::sequencing::stamp::Stamp;
 use crate::timestamp::Timestamp;
 
 /// Agents with one sender, address and sub-agent at most, beside the first.
@@ -122,15 +122,15 @@ impl Registry {
         }
         let began = placed.kept.first().map_or(stamp, |kept| kept.stamp);
         let agent = self.agents.get_mut(place)?;
-        let line = agent.take_newest_line()?;
-        let agent = agent.split(line, key, began);
+        let stream = agent.take_newest_stream()?;
+        let agent = agent.split(stream, key, began);
         let new = self.agents.insert(agent)?;
         if !self.charge_agent(new) {
             self.agents.remove(new);
-            self.agents.get_mut(place)?.put_back(line);
+            self.agents.get_mut(place)?.put_back(stream);
             return None;
         }
-        self.charge_lines(place);
+        self.charge_streams(place);
         self.agent_places.insert(key, new);
         self.admission.admit_agent(key.sender);
         // Not an earlier place: that agent may have been displaced for this one.
@@ -146,13 +146,17 @@ impl Registry {
 
     /// Gives the newest sequence of an agent to another one, whose host it reports.
     fn adopt(&mut self, from: u32, to: u32, placed: &mut Placed, at: Timestamp) -> u32 {
-        let Some(line) = self.agents.get_mut(from).and_then(Agent::take_newest_line) else {
+        let Some(stream) = self
+            .agents
+            .get_mut(from)
+            .and_then(Agent::take_newest_stream)
+        else {
             return from;
         };
-        let session = self.agents.get_mut(to).map(|agent| agent.adopt(line, at));
+        let session = self.agents.get_mut(to).map(|agent| agent.adopt(stream, at));
         match session {
-            Some(session) if self.charge_lines(to) => {
-                self.charge_lines(from);
+            Some(session) if self.charge_streams(to) => {
+                self.charge_streams(from);
                 placed.session = session;
                 to
             }
@@ -161,7 +165,7 @@ impl Registry {
                     agent.status.received = agent.status.received.saturating_sub(1);
                 }
                 if let Some(agent) = self.agents.get_mut(from) {
-                    agent.put_back(line);
+                    agent.put_back(stream);
                 }
                 from
             }

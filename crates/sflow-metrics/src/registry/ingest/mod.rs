@@ -22,8 +22,9 @@ use crate::event;
 use crate::flow::Origin;
 use crate::ingest::agent::Agent;
 use crate::ingest::outcome::{Disposition, Ingested, Refusal};
-use crate::ingest::sequencing::datagram::{Place, Stamp};
 use crate::ingest::sequencing::interval::Moment;
+use crate::ingest::sequencing::stamp::Stamp;
+use crate::ingest::sequencing::stream::Place;
 use crate::ingest::source::{Arrival, Measure};
 use crate::timestamp::Timestamp;
 pub(super) use identity::Claim;
@@ -166,7 +167,7 @@ impl Registry {
             uptime: stamp.uptime,
             received_at,
         };
-        if self.is_beside_host(agent, session) {
+        if self.is_parallel_to_host(agent, session) {
             self.doubt_shared(agent, session, received_at, datagram);
             return Ingested::new(Disposition::Refused(Refusal::Doubtful));
         }
@@ -260,7 +261,7 @@ impl Registry {
                 self.health.datagrams_late += 1;
                 Disposition::Late
             }
-            Place::Jump | Place::Odd => Disposition::Pending,
+            Place::Jump | Place::Misnumbered => Disposition::Pending,
         }
     }
 }

@@ -75,14 +75,14 @@ impl Registry {
     pub(crate) fn expire_rivals(&mut self, now: Timestamp) {
         let agents = self.agents.iter();
         let ended: Vec<u32> = agents
-            .filter(|(_, agent)| agent.other_lines() > 0 || agent.charged_lines > 0)
+            .filter(|(_, agent)| agent.other_streams() > 0 || agent.charged_streams > 0)
             .map(|(place, _)| place)
             .collect();
         for place in ended {
             if let Some(agent) = self.agents.get_mut(place) {
-                agent.end_lines(now);
+                agent.end_streams(now);
             }
-            self.charge_lines(place);
+            self.charge_streams(place);
         }
         for (_, source) in self.sources.iter_mut() {
             if source.is_doubtful
@@ -96,14 +96,14 @@ impl Registry {
     /// Whether a sequence goes on beside the one that reports the host of its agent, by UUID. What
     /// it reports does not count.
     #[inline]
-    pub(crate) fn is_beside_host(&self, place: u32, session: u32) -> bool {
+    pub(crate) fn is_parallel_to_host(&self, place: u32, session: u32) -> bool {
         let agent = self.agents.get(place);
-        agent.is_some_and(|agent| agent.other_lines() > 0)
-            && self.reports_host_beside(place, session)
+        agent.is_some_and(|agent| agent.other_streams() > 0)
+            && self.host_is_reported_in_parallel(place, session)
     }
 
     #[cold]
-    fn reports_host_beside(&self, place: u32, session: u32) -> bool {
+    fn host_is_reported_in_parallel(&self, place: u32, session: u32) -> bool {
         let Some(agent) = self.agents.get(place) else {
             return false;
         };

@@ -6,7 +6,8 @@ use super::Registry;
 use crate::event;
 use crate::ingest::agent::Placed;
 use crate::ingest::outcome::{Disposition, Ingested};
-use crate::ingest::sequencing::datagram::{Place, Stamp};
+use crate::ingest::sequencing::stamp::Stamp;
+use crate::ingest::sequencing::stream::Place;
 use crate::ingest::source::Name;
 use crate::timestamp::Timestamp;
 

@@ -1,39 +1,26 @@
-//! What the headers of a packet say, read in one walk through all tunnels.
+//! The headers of a packet, decoded in one pass through all tunnels.
 
 use core::net::{IpAddr, Ipv4Addr};
 
-use sflow_v5::enums::HeaderProtocol;
 use sflow_v5::flow::{SampledEthernet, SampledHeader, SampledIpv4, SampledIpv6};
 use sflow_v5::packet::etherparse::{EtherType, IpNumber};
 use sflow_v5::packet::{Icmp, Layer, Tunnel};
 use sflow_v5::{FlowSample, Mac};
 
-/// No packet is longer, with jumbo frames and offloaded segmentation.
-const LONGEST: u32 = 65_535;
+use crate::flow::key::Key;
+use crate::flow::value::{Raw, number};
 
-/// The bytes of the check sequence of Ethernet.
-const CHECK_SEQUENCE: u32 = 4;
-
-/// No encapsulation that an agent removes takes more bytes.
-const MOST_STRIPPED: u32 = 256;
-
-/// No padding of Ethernet and no trailer behind the IP packet takes more bytes.
-const MOST_TRAILING: u32 = 64;
-
-/// No frame is longer on the wire.
-const LONGEST_JUMBO: u32 = 16_384;
-
-/// A packet and the one inside its tunnels.
+/// The outermost packet and the innermost packet.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Headers {
     pub(super) outer: Level,
-    /// Only if there is a tunnel.
+    /// Empty without a tunnel.
     pub(super) inner: Level,
     pub(super) tunnel: Option<Tunnel>,
     pub(super) depth: u8,
 }
 
-/// The headers of one packet, without those of what it carries.
+/// The headers of one packet, without those of packets inside its tunnel.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Level {
     pub(super) mac: Option<(Mac, Mac)>,
@@ -48,7 +35,7 @@ pub(super) struct Level {
     pub(super) arp: Option<Arp>,
 }
 
-/// What matters of ARP.
+/// Fields of an ARP message.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Arp {
     pub(super) operation: u16,
@@ -56,7 +43,7 @@ pub(super) struct Arp {
     pub(super) target: Ipv4Addr,
 }
 
-/// What matters of IP of either version.
+/// Fields of an IPv4 or IPv6 header.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ip {
     pub(super) source: IpAddr,
@@ -67,28 +54,30 @@ pub(super) struct Ip {
     pub(super) is_fragment: bool,
 }
 
-/// How long a packet was.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Length {
-    /// On the wire.
-    pub(super) frame: u32,
-    /// Without what was taken off.
-    pub(super) net: u32,
-    /// Of the sampled header.
-    pub(super) header: u32,
-    /// Whether the sampled header contradicts the reported lengths.
-    pub(super) is_corrected: bool,
+/// One end of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Source,
+    Destination,
 }
 
 impl Headers {
-    /// Reads what the sample has: the header, or what the agent read of it.
+    /// The headers of a sample: its sampled header, or else the fields that the agent decoded.
     pub(super) fn of(sample: &FlowSample<'_>) -> Self {
         match sample.find::<SampledHeader<'_>>() {
             Some(header) => Self::read(&header),
             None => Self {
-                outer: Level::told(sample),
+                outer: Level::decoded(sample),
                 ..Self::default()
             },
+        }
+    }
+
+    /// The headers of the packet inside all tunnels.
+    pub(super) fn innermost(&self) -> &Level {
+        match self.depth {
+            0 => &self.outer,
+            _ => &self.inner,
         }
     }
 
@@ -115,151 +104,12 @@ impl Headers {
     }
 }
 
-impl Length {
-    /// Of the packet that the sample is of; `None` if the agent does not say.
-    ///
-    /// Lengths that the sampled header contradicts are corrected: a frame is not shorter than
-    /// the packet that it carries, what was stripped is not part of that packet, and nothing but
-    /// padding and a short trailer follows an IP packet.
-    pub(super) fn of(sample: &FlowSample<'_>) -> Option<Self> {
-        let length = if let Some(header) = sample.find::<SampledHeader<'_>>() {
-            Self::of_header(&header, sample)
-        } else if let Some(ethernet) = sample.find::<SampledEthernet>() {
-            let check_sequence = CHECK_SEQUENCE;
-            let least = length_by_ip(sample).map_or(0, |length| length + check_sequence);
-            let frame = ethernet.length.max(least);
-            Self {
-                frame,
-                net: frame.saturating_sub(check_sequence),
-                header: 0,
-                is_corrected: frame != ethernet.length,
-            }
-        } else {
-            let length = ip_length(sample)?;
-            Self {
-                frame: length,
-                net: length,
-                header: 0,
-                is_corrected: false,
-            }
-        };
-        (length.frame > 0).then_some(length)
-    }
-
-    fn of_header(header: &SampledHeader<'_>, sample: &FlowSample<'_>) -> Self {
-        let SampledHeader {
-            frame_length,
-            stripped,
-            ..
-        } = *header;
-        let check_sequence = match header.protocol {
-            HeaderProtocol::ETHERNET => CHECK_SEQUENCE,
-            _ => 0,
-        };
-        let claimed = claimed_length(header);
-        let sampled = u32::try_from(header.header.0.len()).unwrap_or(u32::MAX);
-        let most = match claimed {
-            Some((length, true)) if sampled < length => length + MOST_TRAILING,
-            // More than the IP packet was sampled, or all of it: something longer may follow.
-            Some((length, true)) if sampled <= length + MOST_TRAILING => LONGEST_JUMBO,
-            _ => u32::MAX,
-        };
-        let claimed = claimed.map(|(length, _)| length);
-        let claimed = claimed.or_else(|| match header.protocol {
-            HeaderProtocol::ETHERNET => length_by_ip(sample),
-            _ => None,
-        });
-        let is_possible = |length: &u32| *length <= LONGEST - MOST_STRIPPED;
-        let least = claimed.filter(is_possible).unwrap_or(0);
-        let believable = match stripped {
-            0..=MOST_STRIPPED => stripped,
-            _ => check_sequence,
-        };
-        let is_too_long = least > 0 && frame_length.saturating_sub(believable) > most;
-        let frame = if frame_length < least || is_too_long {
-            least + believable
-        } else {
-            frame_length
-        };
-        let net = if stripped == believable && frame - least >= stripped {
-            frame.saturating_sub(stripped)
-        } else {
-            frame.saturating_sub(check_sequence).max(least)
-        };
-        Self {
-            frame,
-            net,
-            header: sampled,
-            is_corrected: frame != frame_length || net != frame_length.saturating_sub(stripped),
-        }
-    }
-
-    /// Whether a packet can be so long, and have such a header.
-    pub(super) fn is_possible(self) -> bool {
-        self.frame <= LONGEST && self.header <= self.frame
-    }
-}
-
-/// The length from the sampled header's first byte to the end of the packet, as its outermost
-/// header with a length gives it, and whether no packet with that header is much longer: it is an
-/// IP length, and the header before it announces IP.
-fn claimed_length(header: &SampledHeader<'_>) -> Option<(u32, bool)> {
-    if let (HeaderProtocol::ETHERNET, [8, 0, first, _, high, low, ..]) = (
-        header.protocol,
-        header.header.0.get(12..).unwrap_or_default(),
-    ) && first >> 4 == 4
-    {
-        // Most packets: no layer has to be read.
-        let length = u32::from(u16::from_be_bytes([*high, *low]));
-        return (length >= 20).then_some((14 + length, true));
-    }
-    let mut before = 0;
-    let mut is_guessed = false;
-    for layer in header.dissect().layers() {
-        let own = u32::try_from(layer.bytes().len()).ok()?;
-        let (from, length) = match &layer {
-            Layer::Ethernet(frame) if is_length(frame.ether_type()) => {
-                (before + own, frame.ether_type().0.into())
-            }
-            Layer::Vlan(tag) if is_length(tag.header.ether_type()) => {
-                (before + own, tag.header.ether_type().0.into())
-            }
-            Layer::Ipv4(ip) => (before, u32::from(ip.total_length())),
-            Layer::Ipv6(ip) if ip.payload_length() > 0 => {
-                (before, 40 + u32::from(ip.payload_length()))
-            }
-            // Segmentation is left to the network card.
-            Layer::Ipv6(_) => return None,
-            _ => {
-                before += own;
-                is_guessed |= matches!(layer, Layer::Mpls(_));
-                continue;
-            }
-        };
-        let is_most = from == before && !is_guessed;
-        return (length >= own || from > before).then_some((from + length, is_most));
-    }
-    None
-}
-
-/// The length of a frame of Ethernet without its check sequence, by the length of the IP packet
-/// that the agent read.
-fn length_by_ip(sample: &FlowSample<'_>) -> Option<u32> {
-    let length = ip_length(sample).filter(|length| *length <= LONGEST)?;
-    Some(14 + length)
-}
-
-fn ip_length(sample: &FlowSample<'_>) -> Option<u32> {
-    let v4 = sample.find::<SampledIpv4>().map(|ip| ip.length);
-    v4.or_else(|| sample.find::<SampledIpv6>().map(|ip| ip.length))
-}
-
-/// Whether it is not an EtherType but the length of an IEEE 802.3 frame.
-const fn is_length(kind: EtherType) -> bool {
+/// Whether it is the length of an IEEE 802.3 frame instead of an EtherType.
+pub(super) const fn is_length(kind: EtherType) -> bool {
     kind.0 < 0x0600
 }
 
-/// An EtherType, unless it is a length.
+/// The EtherType; `None` if it is a length.
 fn type_of(kind: EtherType) -> Option<u16> {
     (!is_length(kind)).then_some(kind.0)
 }
@@ -345,8 +195,8 @@ impl Level {
         }
     }
 
-    /// What an agent says that has no header to show.
-    fn told(sample: &FlowSample<'_>) -> Self {
+    /// The fields that the agent decoded.
+    fn decoded(sample: &FlowSample<'_>) -> Self {
         let mut level = Self::default();
         if let Some(ethernet) = sample.find::<SampledEthernet>() {
             level.mac = Some((ethernet.src_mac, ethernet.dst_mac));
@@ -355,12 +205,12 @@ impl Level {
         }
         let (ip, ports, flags) = if let Some(ip) = sample.find::<SampledIpv4>() {
             let (source, destination) = (ip.src_ip.addr().into(), ip.dst_ip.addr().into());
-            let told = (source, destination, ip.protocol, ip.tos);
-            (told, (ip.src_port, ip.dst_port), ip.tcp_flags)
+            let fields = (source, destination, ip.protocol, ip.tos);
+            (fields, (ip.src_port, ip.dst_port), ip.tcp_flags)
         } else if let Some(ip) = sample.find::<SampledIpv6>() {
             let (source, destination) = (ip.src_ip.addr().into(), ip.dst_ip.addr().into());
-            let told = (source, destination, ip.protocol, ip.priority);
-            (told, (ip.src_port, ip.dst_port), ip.tcp_flags)
+            let fields = (source, destination, ip.protocol, ip.priority);
+            (fields, (ip.src_port, ip.dst_port), ip.tcp_flags)
         } else {
             return level;
         };
@@ -385,6 +235,57 @@ impl Level {
             level.tcp_flags = u16::try_from(flags & 0x1ff).ok();
         }
         level
+    }
+}
+
+impl Level {
+    /// The value of a key of the outermost packet.
+    pub(super) fn value(&self, key: Key) -> Raw<'_> {
+        use Key as K;
+        let mac = |side: End| self.mac.map_or(Raw::Absent, |macs| Raw::Mac(side.of(macs)));
+        let ip = |side: End| match self.ip {
+            Some(ip) => Raw::Ip(side.of((ip.source, ip.destination))),
+            None => Raw::Absent,
+        };
+        match key {
+            K::MacSource => mac(End::Source),
+            K::MacDestination => mac(End::Destination),
+            K::EtherType => number(self.ether_type.map(u32::from)),
+            K::Vlan => number(self.vlan.map(u32::from)),
+            K::VlanInner => number(self.vlan_inner.map(u32::from)),
+            K::Mpls => number(self.mpls),
+            K::IpVersion => number(self.ip.map(|ip| if ip.source.is_ipv4() { 4 } else { 6 })),
+            K::IpSource => ip(End::Source),
+            K::IpDestination => ip(End::Destination),
+            K::IpProtocol => number(self.ip.map(|ip| ip.protocol.into())),
+            K::IpTos => number(self.ip.map(|ip| ip.tos.into())),
+            K::IpDscp => number(self.ip.map(|ip| (ip.tos >> 2).into())),
+            K::IpTtl => number(self.ip.and_then(|ip| ip.ttl).map(u32::from)),
+            K::IpFragment => number(self.ip.map(|ip| ip.is_fragment.into())),
+            K::PortSource => number(self.ports.map(|(source, _)| source.into())),
+            K::PortDestination => number(self.ports.map(|(_, destination)| destination.into())),
+            K::TcpFlags => number(self.tcp_flags.map(u32::from)),
+            K::IcmpType => number(self.icmp.map(|(kind, _)| kind.into())),
+            K::IcmpCode => number(self.icmp.map(|(_, code)| code.into())),
+            K::ArpOperation => number(self.arp.map(|arp| arp.operation.into())),
+            K::ArpSender => self
+                .arp
+                .map_or(Raw::Absent, |arp| Raw::Ip(arp.sender.into())),
+            K::ArpTarget => self
+                .arp
+                .map_or(Raw::Absent, |arp| Raw::Ip(arp.target.into())),
+            _ => Raw::Absent,
+        }
+    }
+}
+
+impl End {
+    /// The element of a pair that belongs to this end.
+    pub(super) fn of<T>(self, (source, destination): (T, T)) -> T {
+        match self {
+            Self::Source => source,
+            Self::Destination => destination,
+        }
     }
 }
 
