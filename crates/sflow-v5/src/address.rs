@@ -4,7 +4,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use crate::error::{DecodeError, ErrorKind};
 use crate::text::hexadecimal;
 use crate::walk::{Kind, Value};
-use crate::wire::{Size, Wire, chunk, run};
+use crate::wire::{Size, Wire, take};
 use crate::writer::Writer;
 
 /// `address`: an IPv4 address, an IPv6 address, or a declared unknown.
@@ -62,8 +62,8 @@ impl<'a> Wire<'a> for Address {
         let start = *input;
         match u32::decode(input)? {
             0 => Ok(Self::Unknown),
-            1 => run(chunk, input).map(Self::V4),
-            2 => run(chunk, input).map(Self::V6),
+            1 => Ok(Self::V4(take(input)?)),
+            2 => Ok(Self::V6(take(input)?)),
             kind => Err(DecodeError::at(start, ErrorKind::AddressType(kind))),
         }
     }
@@ -123,7 +123,7 @@ macro_rules! bare {
 
             #[inline(always)]
             fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
-                run(chunk, input).map(Self)
+                Ok(Self(take(input)?))
             }
 
             fn encode(&self, out: &mut Writer<'_>) {
@@ -162,7 +162,7 @@ impl<'a> Wire<'a> for Mac {
 
     #[inline(always)]
     fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
-        let [a, b, c, d, e, f, _, _] = run(chunk::<8>, input)?;
+        let [a, b, c, d, e, f, _, _] = take(input)?;
         Ok(Self([a, b, c, d, e, f]))
     }
 
@@ -212,7 +212,7 @@ impl<'a> Wire<'a> for Uuid {
 
     #[inline(always)]
     fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
-        run(chunk, input).map(Self)
+        Ok(Self(take(input)?))
     }
 
     fn encode(&self, out: &mut Writer<'_>) {

@@ -3,7 +3,7 @@ use core::str::Utf8Error;
 
 use crate::error::DecodeError;
 use crate::walk::{Kind, Value};
-use crate::wire::{Size, Wire, opaque, run};
+use crate::wire::{Size, Wire, take_opaque};
 use crate::writer::Writer;
 
 /// Text from the wire: bytes that ought to be UTF-8.
@@ -76,7 +76,7 @@ impl<'a> Wire<'a> for Text<'a> {
 
     #[inline]
     fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
-        run(opaque, input).map(Self)
+        Ok(Self(take_opaque(input)?))
     }
 
     fn encode(&self, out: &mut Writer<'_>) {
@@ -139,7 +139,7 @@ impl<'a> Wire<'a> for Opaque<'a> {
 
     #[inline]
     fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
-        run(opaque, input).map(Self)
+        Ok(Self(take_opaque(input)?))
     }
 
     fn encode(&self, out: &mut Writer<'_>) {
