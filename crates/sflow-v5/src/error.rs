@@ -114,7 +114,7 @@ impl fmt::Display for ErrorKind {
             Self::AddressType(kind) => {
                 pad(f, format_args!("address type {kind}, expected 0, 1 or 2"))
             }
-            Self::ValueType(kind) => pad(f, format_args!("unknown value type {kind}")),
+            Self::ValueType(kind) => pad(f, format_args!("a value of unknown type {kind}")),
             Self::Nesting => f.pad("structures nested too deeply"),
         }
     }

@@ -171,7 +171,7 @@ fn drop_reasons() {
     };
     assert_eq!(acl.drop_reason(), Some(DropReason::ACL));
     assert_eq!(acl.to_string(), "dropped: acl");
-    assert_eq!((acl.if_index(), acl.several()), (None, None));
+    assert_eq!((acl.if_index(), acl.output_count()), (None, None));
 }
 
 /// 4.1, 15
@@ -193,7 +193,10 @@ fn both_words_for_no_interface() {
         format: 2,
         value: 7,
     };
-    assert_eq!((several.several(), several.if_index()), (Some(7), None));
+    assert_eq!(
+        (several.output_count(), several.if_index()),
+        (Some(7), None)
+    );
 }
 
 /// 4.2: others read the first segment of a path alone.

@@ -254,7 +254,7 @@ fn frames_too_deep_inside_frames() {
     let error = parsed.validate().unwrap_err();
     assert_eq!(
         error.to_string(),
-        "extended_80211_aggregation.pdus at byte 132: too many structures inside each other"
+        "extended_80211_aggregation.pdus at byte 132: structures nested too deeply"
     );
     assert!(format!("{parsed:?}").len() < 500_000);
 }
