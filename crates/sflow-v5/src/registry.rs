@@ -43,6 +43,7 @@ macro_rules! registry {
             )*];
 
             /// The number under which it stands on the wire.
+            #[inline]
             pub const fn format(&self) -> $crate::DataFormat {
                 match self {
                     $(Self::$variant(_) => formats::$variant,)*

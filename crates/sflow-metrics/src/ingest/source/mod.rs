@@ -220,7 +220,18 @@ impl Source {
     }
 
     /// Where the sample stands among those of this source.
+    #[inline]
     pub(crate) fn order(&self, arrival: &Arrival<'_, '_>) -> Order {
+        let ahead = arrival.sample.sequence_number.wrapping_sub(self.sequence);
+        let is_regular = ahead == 1 && arrival.session == self.session && self.jump.is_none();
+        if is_regular && !self.numbering.is_distrusted() {
+            return Order::Next { missing: 0 };
+        }
+        self.order_of_irregular(arrival)
+    }
+
+    #[cold]
+    fn order_of_irregular(&self, arrival: &Arrival<'_, '_>) -> Order {
         if arrival.session != self.session {
             return Order::Restarted;
         }
@@ -281,12 +292,17 @@ impl Source {
         let mut readings = Readings::default();
         let mut measure = Measure::new(arrival.moment, &config.ceilings);
         measure.begin(0, self.limits());
-        for record in arrival.sample.records() {
-            let structure = Structure::index_of(record.format());
+        let structure_of = |record: &CounterRecord<'_>| {
             let is_readable = !matches!(record, CounterRecord::Malformed(..));
+            Structure::index_of(record.format()).filter(|_| is_readable)
+        };
+        let mut structures = arrival.sample.records().filter_map(|it| structure_of(&it));
+        let has_columns = structures.any(|it| Structure::all()[it].has_columns());
+        for record in arrival.sample.records() {
+            let structure = structure_of(&record);
             // Samples are counted from one.
             let place = structure
-                .filter(|_| is_readable)
+                .filter(|it| Structure::all()[*it].has_columns() == has_columns)
                 .and_then(|it| readings.place(it, 0, &mut |bytes| allowance.charge(bytes, health)));
             if let Some(place) = place {
                 readings.take(place, 0, &record, numbers, &mut measure, health);
@@ -429,29 +445,34 @@ impl Source {
 
         measure.begin(self.disputes, self.limits());
         let mut has_begun = false;
-        let mut hint = 0;
+        // Agents send the same records in the same order.
+        let mut expected = 0;
+        let mut has_columns = false;
         let mut records = arrival.sample.records();
         // Read where the iterator put it: moving it costs more than what is done with it.
         while let Some(record) = &records.next() {
             self.identify(record, allowance, health);
-            let mut room = |bytes| allowance.charge(bytes, &mut *health);
-            let Some(place) = self.place(record, hint, &mut room) else {
+            if matches!(record, CounterRecord::Malformed(..)) {
                 continue;
+            }
+            let format = record.format();
+            let place = if self.readings.awaits(expected, format, self.samples) {
+                Some(expected)
+            } else {
+                self.place(record, true, allowance, health)
             };
-            hint = place + 1;
-            let (readings, sample) = (&mut self.readings, self.samples);
-            match readings.take(place, sample, record, numbers, measure, health) {
-                Taken::Began => has_begun = true,
-                Taken::Measured { advanced } => {
-                    self.has_rates = true;
-                    self.was_live = true;
-                    self.has_advanced |= advanced;
-                    if matches!(record, CounterRecord::IfCounters(_)) {
-                        let (bytes, seconds) = self.readings.most_bytes(place);
-                        self.speed.compare(bytes, seconds, measure.exceeded_line());
-                    }
+            let Some(place) = place else { continue };
+            has_columns = true;
+            expected = place + 1;
+            has_begun |= self.take(place, record, measure, numbers, health);
+        }
+        if !has_columns {
+            // The readings of these structures say when it was read.
+            let is_readable = |it: &CounterRecord<'_>| !matches!(it, CounterRecord::Malformed(..));
+            for record in arrival.sample.records().filter(is_readable) {
+                if let Some(place) = self.place(&record, false, allowance, health) {
+                    has_begun |= self.take(place, &record, measure, numbers, health);
                 }
-                Taken::Again => {}
             }
         }
         if measure.is_disputed {
@@ -515,25 +536,51 @@ impl Source {
         }
     }
 
-    /// Where the readings of a record are, if it has any. `hint` is where they are likely to be:
-    /// agents send the same records in the same order.
+    /// Where the readings of a record are, if its structure has columns, or has none, as required.
     #[inline]
     fn place(
         &mut self,
         record: &CounterRecord<'_>,
-        hint: usize,
-        room: &mut dyn FnMut(usize) -> bool,
+        has_columns: bool,
+        allowance: &mut Allowance<'_>,
+        health: &mut Health,
     ) -> Option<usize> {
-        if matches!(record, CounterRecord::Malformed(..)) {
+        let index = Structure::index_of(record.format())?;
+        let structure = &Structure::all()[index];
+        self.recognise(structure.entity);
+        if structure.has_columns() != has_columns {
             return None;
         }
-        let format = record.format();
-        if self.readings.awaits(hint, format, self.samples) {
-            return Some(hint);
+        let mut room = |bytes| allowance.charge(bytes, health);
+        self.readings.place(index, self.samples, &mut room)
+    }
+
+    /// Updates the readings at a place with a record; returns whether they began with it.
+    #[inline(always)]
+    fn take(
+        &mut self,
+        place: usize,
+        record: &CounterRecord<'_>,
+        measure: &mut Measure<'_>,
+        numbers: &mut Numbers,
+        health: &mut Health,
+    ) -> bool {
+        let sample = self.samples;
+        let readings = &mut self.readings;
+        match readings.take(place, sample, record, numbers, measure, health) {
+            Taken::Began => return true,
+            Taken::Measured { advanced } => {
+                self.has_rates = true;
+                self.was_live = true;
+                self.has_advanced |= advanced;
+                if matches!(record, CounterRecord::IfCounters(_)) {
+                    let (bytes, seconds) = self.readings.most_bytes(place);
+                    self.speed.compare(bytes, seconds, measure.exceeded_line());
+                }
+            }
+            Taken::Again => {}
         }
-        let structure = Structure::index_of(format)?;
-        self.recognise(Structure::all()[structure].entity);
-        self.readings.place(structure, self.samples, room)
+        false
     }
 
     /// Whether this sample, which is old, was counted as missing. Only a datagram that was

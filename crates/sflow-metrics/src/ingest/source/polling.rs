@@ -22,7 +22,10 @@ impl PollingInterval {
             return;
         }
         let elapsed = elapsed.as_secs().saturating_mul(1_000) + u64::from(elapsed.subsec_millis());
-        let one = elapsed / (u64::from(missing) + 1);
+        let one = match missing {
+            0 => elapsed,
+            missing => elapsed / (u64::from(missing) + 1),
+        };
         let one = u32::try_from(one).unwrap_or(u32::MAX).max(1);
         let forgotten = core::mem::replace(&mut self.recent[usize::from(self.next)], one);
         self.next = (self.next + 1) % 4;

@@ -15,13 +15,17 @@ use crate::timestamp::Timestamp;
 /// who asks for one number finds all that belongs to it in one place.
 #[derive(Debug, Default)]
 pub(crate) struct Readings {
-    rows: SmallVec<[Row; 8]>,
+    rows: SmallVec<[Row; 4]>,
     words: Vec<u64>,
 }
 
 /// Where the readings of one structure are.
 #[derive(Clone, Copy, Debug)]
 struct Row {
+    format: DataFormat,
+    /// The lower 32 bits of the number of the sample that it was read from, and not for the second
+    /// time at one moment.
+    sample: u32,
     /// Of its first word.
     at: u16,
     structure: u8,
@@ -29,14 +33,13 @@ struct Row {
     continues: bool,
 }
 
-// The first words of a row. Behind them are the baselines of all counters, by how much they went
-// up, and the gauges as they came; each `UNKNOWN` if it is.
+// The first words of a row. Behind them are two words for each counter, its baseline and by how much
+// it went up, and then the gauges as they came; each `UNKNOWN` if it is.
 
 /// When it came last, and its baselines were read.
 const RECEIVED_AT: usize = 0;
-/// The agent's uptime at that moment; above it, in 32 bits, the number of the sample that it was
-/// read from, and not for the second time at one moment.
-const UPTIME_AND_SAMPLE: usize = 1;
+/// The agent's uptime at that moment.
+const UPTIME: usize = 1;
 /// The bits of the seconds in which its counters went up; of zero after a new beginning.
 const SECONDS: usize = 2;
 /// Which of its fields are floating-point numbers.
@@ -45,6 +48,13 @@ const HEAD: usize = 4;
 
 /// A source has no more rows: a switch's port has some tens of queues at most, each with one.
 const MOST_ROWS: usize = 128;
+
+impl Row {
+    /// Whether it was read from the sample of this number.
+    fn is_of(&self, sample: u64) -> bool {
+        self.sample == sample as u32
+    }
+}
 
 /// What a structure in a sample came to.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -69,10 +79,8 @@ impl Readings {
     /// has not brought them yet.
     #[inline]
     pub(crate) fn awaits(&self, place: usize, format: DataFormat, sample: u64) -> bool {
-        self.rows.get(place).is_some_and(|row| {
-            let is_it = Structure::all()[usize::from(row.structure)].format == format;
-            is_it && !self.is_of(row, sample)
-        })
+        let row = self.rows.get(place);
+        row.is_some_and(|row| row.format == format && !row.is_of(sample))
     }
 
     /// The place of a structure's readings, made if need be: of one that comes several times in
@@ -86,7 +94,7 @@ impl Readings {
         room: &mut dyn FnMut(usize) -> bool,
     ) -> Option<usize> {
         let structure = u8::try_from(index).ok()?;
-        let awaits = |row: &Row| row.structure == structure && !self.is_of(row, sample);
+        let awaits = |row: &Row| row.structure == structure && !row.is_of(sample);
         let known = self.rows.iter().position(awaits);
         let may_be_more = |row: &Row| {
             row.structure != structure || Structure::all()[usize::from(structure)].repeats
@@ -95,12 +103,6 @@ impl Readings {
             let is_new = self.rows.iter().all(may_be_more);
             is_new.then(|| self.add(structure, room)).flatten()
         })
-    }
-
-    /// Whether a row was read from the sample of this number.
-    fn is_of(&self, row: &Row, sample: u64) -> bool {
-        let word = self.words.get(usize::from(row.at) + UPTIME_AND_SAMPLE);
-        word.is_some_and(|word| word >> 32 == sample & u64::from(u32::MAX))
     }
 
     /// Takes the fields of a record over, which stands in the source's sample of this number.
@@ -114,59 +116,58 @@ impl Readings {
         measure: &mut Measure<'_>,
         health: &mut Health,
     ) -> Taken {
+        numbers.read(record);
         let row = &mut self.rows[place];
         let structure = &Structure::all()[usize::from(row.structure)];
         let (head, cells) = self.words[usize::from(row.at)..].split_at_mut(HEAD);
-        let (baselines, cells) = cells.split_at_mut(structure.counters.len());
-        let (steps, gauges) = cells.split_at_mut(structure.counters.len());
+        let (counters, gauges) = cells.split_at_mut(2 * structure.counters.len());
+        let counters = counters.as_chunks_mut().0.iter_mut();
+        let counters = structure.counters.iter().zip(counters);
 
-        if structure.has_columns() {
-            numbers.read(record);
-            for (gauge, column) in gauges.iter_mut().zip(structure.gauges) {
-                *gauge = numbers.bits(column.field);
-            }
-            head[FLOATS] = numbers.floats();
+        for (gauge, column) in gauges.iter_mut().zip(structure.gauges) {
+            *gauge = numbers.bits(column.field);
         }
+        head[FLOATS] = numbers.floats();
 
         let before = Moment {
-            uptime: head[UPTIME_AND_SAMPLE] as u32,
+            uptime: head[UPTIME] as u32,
             received_at: Timestamp::from_nanos(head[RECEIVED_AT]),
         };
         let now = measure.now;
-        let counters = structure.counters.iter().zip(baselines).zip(steps);
         let since = row.continues.then(|| measure.since(before));
         let (taken, seconds) = match since {
             // Counters keep their older baseline, so that nothing between is lost.
             Some((Interval::None, _)) => return Taken::Again,
             Some((Interval::Seconds(seconds), at_most)) => {
                 let (mut advances, mut rejected_bytes) = (0, 0);
-                for ((column, baseline), difference) in counters {
+                for (column, [baseline, difference]) in counters {
                     let count = numbers.bits(column.field);
                     let at_most = at_most[column.ceiling as usize];
-                    // An unknown baseline is larger than every count.
-                    if *baseline <= count && count != UNKNOWN && count - *baseline <= at_most {
-                        *difference = count - *baseline;
+                    let growth = count.wrapping_sub(*baseline);
+                    // An unknown count becomes zero, and an unknown baseline is the largest number.
+                    if count.wrapping_add(1) > *baseline && growth <= at_most {
+                        *difference = growth;
+                        advances |= growth;
                     } else {
                         let recently = (*difference != UNKNOWN).then_some(*difference);
                         *difference =
                             unusual(column, [*baseline, count, at_most], recently, health);
-                        if column.ceiling == Ceiling::Line
-                            && *difference == UNKNOWN
-                            && count != UNKNOWN
-                        {
+                        if *difference != UNKNOWN {
+                            advances |= *difference;
+                        } else if column.ceiling == Ceiling::Line && count != UNKNOWN {
                             rejected_bytes = count.saturating_sub(*baseline).max(rejected_bytes);
                         }
                     }
                     *baseline = count;
-                    // Of an unknown one nothing is left.
-                    advances |= difference.wrapping_add(1) >> 1;
                 }
-                measure.reject_bytes(rejected_bytes);
+                if rejected_bytes > 0 {
+                    measure.reject_bytes(rejected_bytes);
+                }
                 let advanced = advances != 0;
                 (Taken::Measured { advanced }, seconds)
             }
             Some((Interval::Disputed, _)) | None => {
-                for ((column, baseline), difference) in counters {
+                for (column, [baseline, difference]) in counters {
                     *baseline = numbers.bits(column.field);
                     *difference = UNKNOWN;
                 }
@@ -174,8 +175,9 @@ impl Readings {
             }
         };
         head[RECEIVED_AT] = now.received_at.as_nanos();
-        head[UPTIME_AND_SAMPLE] = sample << 32 | u64::from(now.uptime);
+        head[UPTIME] = u64::from(now.uptime);
         head[SECONDS] = seconds.to_bits();
+        row.sample = sample as u32;
         row.continues = true;
         taken
     }
@@ -191,7 +193,8 @@ impl Readings {
             };
             let counters = |readings: &Self, row: &Row| {
                 let first = usize::from(row.at) + HEAD;
-                readings.words[first..first + structure.counters.len()].to_vec()
+                let words = &readings.words[first..first + 2 * structure.counters.len()];
+                words.iter().step_by(2).copied().collect::<Vec<_>>()
             };
             let counters = counters(self, row)
                 .into_iter()
@@ -206,10 +209,10 @@ impl Readings {
         let row = self.rows[place];
         let columns = Structure::all()[usize::from(row.structure)].counters;
         let words = &self.words[usize::from(row.at)..];
-        let steps = columns.iter().zip(&words[HEAD + columns.len()..]);
-        let bytes =
-            steps.filter(|(column, step)| column.ceiling == Ceiling::Line && **step != UNKNOWN);
-        let most = bytes.map(|(_, step)| *step).max();
+        let counters = words[HEAD..].as_chunks().0.iter().zip(columns);
+        let bytes = counters.filter(|(_, column)| column.ceiling == Ceiling::Line);
+        let growths = bytes.map(|([_, growth], _)| *growth);
+        let most = growths.filter(|growth| *growth != UNKNOWN).max();
         (most.unwrap_or(0), f64::from_bits(words[SECONDS]))
     }
 
@@ -249,8 +252,9 @@ impl Readings {
     pub(crate) fn count(&self, operand: Operand) -> Option<u64> {
         let mut sum: Option<u64> = None;
         for (structure, words, column) in self.find(operand) {
-            let count = words.get(HEAD + column).filter(|count| **count != UNKNOWN);
-            if let Some(count) = count.filter(|_| column < structure.counters.len()) {
+            let count = words.get(HEAD + 2 * column);
+            let is_known = |count: &&u64| column < structure.counters.len() && **count != UNKNOWN;
+            if let Some(count) = count.filter(is_known) {
                 sum = Some(sum.unwrap_or(0).saturating_add(*count));
             }
         }
@@ -259,9 +263,12 @@ impl Readings {
 
     /// The seconds that a reading stands for, if the sample of this number brought it.
     pub(crate) fn new_seconds(&self, operand: Operand, sample: u64) -> Option<f64> {
-        let (_, words, _) = self.find(operand).next()?;
-        let is_of_it = words[UPTIME_AND_SAMPLE] >> 32 == sample & u64::from(u32::MAX);
-        is_of_it.then(|| f64::from_bits(words[SECONDS]))
+        let Operand::Reading { structure, .. } = operand else {
+            return None;
+        };
+        let row = self.rows.iter().find(|row| row.structure == structure)?;
+        let words = self.words.get(usize::from(row.at)..)?;
+        row.is_of(sample).then(|| f64::from_bits(words[SECONDS]))
     }
 
     /// Whether the structure of this reading has ever come.
@@ -303,6 +310,8 @@ impl Readings {
             return None;
         }
         self.rows.push(Row {
+            format: columns.format,
+            sample: 0,
             at: u16::try_from(self.words.len()).ok()?,
             structure,
             continues: false,
@@ -318,7 +327,12 @@ impl Readings {
 #[inline]
 fn read(structure: &Structure, words: &[u64], column: usize) -> Option<(f64, Timestamp)> {
     let counters = structure.counters.len();
-    let bits = Some(*words.get(HEAD + counters + column)?).filter(|bits| *bits != UNKNOWN)?;
+    let cell = if column < counters {
+        2 * column + 1
+    } else {
+        counters + column
+    };
+    let bits = Some(*words.get(HEAD + cell)?).filter(|bits| *bits != UNKNOWN)?;
     let value = match column.checked_sub(counters) {
         None => bits as f64 / f64::from_bits(words[SECONDS]),
         Some(gauge) => {

@@ -27,14 +27,20 @@ pub(crate) type Claim = (EntityKind, Uuid);
 
 impl Registry {
     /// Finds out who a source is that has just been heard.
+    #[inline]
     pub(crate) fn settle(&mut self, place: u32, at: Timestamp) {
+        let source = self.sources.get(place);
+        if source.is_some_and(|source| source.identification != Identification::Confirmed) {
+            self.settle_unconfirmed(place, at);
+        }
+    }
+
+    #[cold]
+    fn settle_unconfirmed(&mut self, place: u32, at: Timestamp) {
         let Some(source) = self.sources.get(place) else {
             return;
         };
         let was = source.identification;
-        if was == Identification::Confirmed {
-            return;
-        }
         let first = match source.claim() {
             None => None,
             Some(claim) => {
