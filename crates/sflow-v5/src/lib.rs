@@ -63,4 +63,4 @@ pub use format::DataFormat;
 pub use frame::{Frame, Records};
 pub use sample::{CountersSample, DiscardedPacket, FlowSample, RtFlow, RtMetric, Sample};
 pub use source::{DataSource, Interface};
-pub use structure::{CounterStructure, FlowStructure, Structure};
+pub use structure::{CounterStructure, FlowStructure, Structure, Visitor};

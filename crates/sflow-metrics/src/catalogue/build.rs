@@ -110,7 +110,6 @@ impl Draft {
             metrics: List::filled_with(raw),
             shapes: List::filled_with(shape),
             counters: List::filled_with(CounterColumn {
-                field: 0,
                 width: Width::Bits32,
                 ceiling: Ceiling::Events,
             }),
@@ -161,7 +160,6 @@ impl Draft {
     const fn add_column(&mut self, naming: &Naming, place: usize, field: &Field) {
         if is_counter(field) {
             self.counters.push(CounterColumn {
-                field: place,
                 width: match field.kind {
                     Kind::Counter64 => Width::Bits64,
                     _ => Width::Bits32,
@@ -423,11 +421,11 @@ const fn metrics() -> [Metric; DRAFT.metrics.length + DERIVED.len()] {
     metrics
 }
 
-const fn is_counter(field: &Field) -> bool {
+pub(crate) const fn is_counter(field: &Field) -> bool {
     matches!(field.kind, Kind::Counter32 | Kind::Counter64)
 }
 
-const fn is_gauge(field: &Field) -> bool {
+pub(crate) const fn is_gauge(field: &Field) -> bool {
     matches!(field.kind, Kind::Gauge | Kind::Percentage)
 }
 

@@ -1,8 +1,11 @@
 //! Who a source is.
 
-use sflow_v5::counter::HostDescr;
+use sflow_v5::counter::{
+    AppOperations, AppWorkers, HostCpu, HostDescr, HostParent, HttpCounters, IfCounters,
+    MemcacheCounters, PortName, VirtCpu, VirtNode,
+};
 use sflow_v5::types::Uuid;
-use sflow_v5::{CounterRecord, DataSource};
+use sflow_v5::{CounterStructure, DataSource, Frame, Structure};
 
 use super::{Identification, Source};
 use crate::config::Config;
@@ -50,27 +53,40 @@ impl Source {
         self.identification = Identification::Confirmed;
     }
 
+    /// Takes over what the structure in a frame, which can be decoded, says of the source.
+    #[inline]
     pub(super) fn identify(
         &mut self,
-        record: &CounterRecord<'_>,
+        frame: Frame<'_>,
         allowance: &mut Allowance<'_>,
         health: &mut Health,
     ) {
-        match record {
-            CounterRecord::HostParent(parent) => {
-                self.parent = Some(DataSource::new(
-                    parent.container_type,
-                    parent.container_index,
-                ));
+        match frame.format {
+            HostParent::FORMAT => {
+                if let Some(parent) = HostParent::read(frame.bytes) {
+                    self.parent = Some(DataSource::new(
+                        parent.container_type,
+                        parent.container_index,
+                    ));
+                }
             }
-            CounterRecord::VirtCpu(cpu) => self.state = Some(cpu.state),
-            CounterRecord::HostCpu(cpu) => {
-                self.processors = cpu.cpu_num.nonzero().map(f64::from).or(self.processors);
+            VirtCpu::FORMAT => {
+                self.state = VirtCpu::read(frame.bytes)
+                    .map(|cpu| cpu.state)
+                    .or(self.state);
             }
-            CounterRecord::VirtNode(node) => {
-                self.processors = self.processors.or(node.cpus.nonzero().map(f64::from));
+            HostCpu::FORMAT => {
+                let processors = HostCpu::read(frame.bytes).and_then(|cpu| cpu.cpu_num.nonzero());
+                self.processors = processors.map(f64::from).or(self.processors);
             }
-            CounterRecord::IfCounters(counters) => {
+            VirtNode::FORMAT => {
+                let processors = VirtNode::read(frame.bytes).and_then(|node| node.cpus.nonzero());
+                self.processors = self.processors.or(processors.map(f64::from));
+            }
+            IfCounters::FORMAT => {
+                let Some(counters) = IfCounters::read(frame.bytes) else {
+                    return;
+                };
                 self.if_index = Some(counters.if_index);
                 self.speed
                     .report(counters.if_speed.nonzero(), counters.if_type);
@@ -78,16 +94,20 @@ impl Source {
                 self.if_direction = Some(counters.if_direction);
                 self.if_status = Some(counters.if_status.0);
             }
-            CounterRecord::PortName(port) => self.rename(port.name, allowance, health),
-            CounterRecord::AppOperations(operations) => {
-                self.recognise(EntityKind::Application);
-                self.rename(operations.application, allowance, health);
+            PortName::FORMAT => {
+                if let Some(port) = PortName::read(frame.bytes) {
+                    self.rename(port.name, allowance, health);
+                }
             }
-            CounterRecord::HttpCounters(_)
-            | CounterRecord::MemcacheCounters(_)
-            | CounterRecord::AppWorkers(_) => self.recognise(EntityKind::Application),
-            CounterRecord::Unknown(_) => health.unknown_records += 1,
-            CounterRecord::Malformed(..) => health.malformed_records += 1,
+            AppOperations::FORMAT => {
+                self.recognise(EntityKind::Application);
+                if let Some(operations) = AppOperations::read(frame.bytes) {
+                    self.rename(operations.application, allowance, health);
+                }
+            }
+            HttpCounters::FORMAT | MemcacheCounters::FORMAT | AppWorkers::FORMAT => {
+                self.recognise(EntityKind::Application);
+            }
             _ => {}
         }
     }

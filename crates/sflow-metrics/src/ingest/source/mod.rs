@@ -14,10 +14,10 @@ mod values;
 
 use std::collections::HashSet;
 
-use sflow_v5::counter::HostDescr;
+use sflow_v5::counter::{HostDescr, IfCounters};
 use sflow_v5::enums::{DomainState, IfDirection};
 use sflow_v5::types::{Text, Uuid};
-use sflow_v5::{CounterRecord, CountersSample, DataSource, RtMetric};
+use sflow_v5::{CounterStructure, CountersSample, DataFormat, DataSource, RtMetric};
 
 use crate::catalogue::{Metric, Structure};
 use crate::config::Config;
@@ -292,20 +292,19 @@ impl Source {
         let mut readings = Readings::default();
         let mut measure = Measure::new(arrival.moment, &config.ceilings);
         measure.begin(0, self.limits());
-        let structure_of = |record: &CounterRecord<'_>| {
-            let is_readable = !matches!(record, CounterRecord::Malformed(..));
-            Structure::index_of(record.format()).filter(|_| is_readable)
-        };
-        let mut structures = arrival.sample.records().filter_map(|it| structure_of(&it));
-        let has_columns = structures.any(|it| Structure::all()[it].has_columns());
-        for record in arrival.sample.records() {
-            let structure = structure_of(&record);
+        let mut formats = arrival.sample.frames().map(|frame| frame.format);
+        let has_columns = formats.any(|format| {
+            Structure::index_of(format).is_some_and(|it| Structure::all()[it].has_columns())
+        });
+        for frame in arrival.sample.frames() {
+            let is_readable = numbers.read(frame) == Some(true);
+            let structure = Structure::index_of(frame.format).filter(|_| is_readable);
             // Samples are counted from one.
             let place = structure
                 .filter(|it| Structure::all()[*it].has_columns() == has_columns)
                 .and_then(|it| readings.place(it, 0, &mut |bytes| allowance.charge(bytes, health)));
             if let Some(place) = place {
-                readings.take(place, 0, &record, numbers, &mut measure, health);
+                readings.take(place, 0, numbers, &mut measure, health);
             }
         }
         self.is_unconfirmed = true;
@@ -448,30 +447,39 @@ impl Source {
         // Agents send the same records in the same order.
         let mut expected = 0;
         let mut has_columns = false;
-        let mut records = arrival.sample.records();
-        // Read where the iterator put it: moving it costs more than what is done with it.
-        while let Some(record) = &records.next() {
-            self.identify(record, allowance, health);
-            if matches!(record, CounterRecord::Malformed(..)) {
-                continue;
+        let mut frames = 0;
+        for frame in arrival.sample.frames() {
+            frames += 1;
+            match numbers.read(frame) {
+                Some(true) => {}
+                Some(false) => {
+                    health.malformed_records += 1;
+                    continue;
+                }
+                None => {
+                    health.unknown_records += 1;
+                    continue;
+                }
             }
-            let format = record.format();
-            let place = if self.readings.awaits(expected, format, self.samples) {
+            self.identify(frame, allowance, health);
+            let place = if self.readings.awaits(expected, frame.format, self.samples) {
                 Some(expected)
             } else {
-                self.place(record, true, allowance, health)
+                self.place(frame.format, true, allowance, health)
             };
             let Some(place) = place else { continue };
             has_columns = true;
             expected = place + 1;
-            has_begun |= self.take(place, record, measure, numbers, health);
+            has_begun |= self.take(place, frame.format, measure, numbers, health);
         }
+        health.malformed_records += u64::from(frames < arrival.sample.records.announced());
         if !has_columns {
             // The readings of these structures say when it was read.
-            let is_readable = |it: &CounterRecord<'_>| !matches!(it, CounterRecord::Malformed(..));
-            for record in arrival.sample.records().filter(is_readable) {
-                if let Some(place) = self.place(&record, false, allowance, health) {
-                    has_begun |= self.take(place, &record, measure, numbers, health);
+            for frame in arrival.sample.frames() {
+                if numbers.read(frame) == Some(true)
+                    && let Some(place) = self.place(frame.format, false, allowance, health)
+                {
+                    has_begun |= self.take(place, frame.format, measure, numbers, health);
                 }
             }
         }
@@ -540,12 +548,12 @@ impl Source {
     #[inline]
     fn place(
         &mut self,
-        record: &CounterRecord<'_>,
+        format: DataFormat,
         has_columns: bool,
         allowance: &mut Allowance<'_>,
         health: &mut Health,
     ) -> Option<usize> {
-        let index = Structure::index_of(record.format())?;
+        let index = Structure::index_of(format)?;
         let structure = &Structure::all()[index];
         self.recognise(structure.entity);
         if structure.has_columns() != has_columns {
@@ -555,25 +563,26 @@ impl Source {
         self.readings.place(index, self.samples, &mut room)
     }
 
-    /// Updates the readings at a place with a record; returns whether they began with it.
+    /// Updates the readings at a place with the numbers of a record; returns whether they began with
+    /// it.
     #[inline(always)]
     fn take(
         &mut self,
         place: usize,
-        record: &CounterRecord<'_>,
+        format: DataFormat,
         measure: &mut Measure<'_>,
-        numbers: &mut Numbers,
+        numbers: &Numbers,
         health: &mut Health,
     ) -> bool {
         let sample = self.samples;
         let readings = &mut self.readings;
-        match readings.take(place, sample, record, numbers, measure, health) {
+        match readings.take(place, sample, numbers, measure, health) {
             Taken::Began => return true,
             Taken::Measured { advanced } => {
                 self.has_rates = true;
                 self.was_live = true;
                 self.has_advanced |= advanced;
-                if matches!(record, CounterRecord::IfCounters(_)) {
+                if format == IfCounters::FORMAT {
                     let (bytes, seconds) = self.readings.most_bytes(place);
                     self.speed.compare(bytes, seconds, measure.exceeded_line());
                 }

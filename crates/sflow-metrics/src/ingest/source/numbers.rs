@@ -1,7 +1,7 @@
-use sflow_v5::CounterRecord;
-use sflow_v5::field::Value;
+use sflow_v5::field::{Field, Value};
+use sflow_v5::{CounterRecord, Frame, Structure, Visitor};
 
-use crate::catalogue::{Structure, elements};
+use crate::catalogue::{self, elements, is_counter, is_gauge};
 
 /// More fields than any counter record has.
 const MOST: usize = 64;
@@ -9,46 +9,98 @@ const MOST: usize = 64;
 /// A number that is not known; it is what a counter says then on the wire, too.
 pub(super) const UNKNOWN: u64 = u64::MAX;
 
-/// The numbers of one record, by field: read in one go, and looked up by whoever wants which.
+/// The numbers of one record: its counters and its gauges, each in the order of columns.
 #[derive(Debug)]
 pub(crate) struct Numbers {
-    bits: [u64; MOST],
-    /// Which of them are the bits of an `f64`.
+    counters: [u64; MOST],
+    gauges: [u64; MOST],
+    /// Which of the gauges are the bits of an `f64`.
     floats: u64,
 }
 
-impl Numbers {
-    pub(crate) const NONE: Self = Self {
-        bits: [UNKNOWN; MOST],
-        floats: 0,
-    };
+/// Which column a field is.
+#[derive(Clone, Copy)]
+enum Place {
+    Counter(u8),
+    Gauge(u8),
+    None,
+}
 
-    /// Reads all fields of a record.
-    #[inline(always)]
-    pub(super) fn read(&mut self, record: &CounterRecord<'_>) {
-        let (bits, mut floats) = (&mut self.bits, 0);
-        record.each_known(|field, value| {
+/// The columns of these fields.
+const fn places(fields: &[Field]) -> [Place; MOST] {
+    let mut places = [Place::None; MOST];
+    let (mut counters, mut gauges, mut field) = (0, 0, 0);
+    while field < fields.len() {
+        if is_counter(&fields[field]) {
+            places[field] = Place::Counter(counters);
+            counters += 1;
+        } else if is_gauge(&fields[field]) {
+            places[field] = Place::Gauge(gauges);
+            gauges += 1;
+        }
+        field += 1;
+    }
+    places
+}
+
+/// Reads all columns of a structure; whether it can be decoded.
+impl<'a> Visitor<'a> for &mut Numbers {
+    type Output = bool;
+
+    #[inline(never)]
+    fn visit<T: Structure<'a>>(self, bytes: &'a [u8]) -> bool {
+        let places = const { &places(T::FIELDS) };
+        let Some(structure) = T::read(bytes) else {
+            return false;
+        };
+        let mut floats = 0;
+        structure.each_known(|field, value| {
             let (number, is_float) = match value {
                 Some(Value::Unsigned(number)) => (number, false),
                 Some(Value::Signed(number)) => ((number as f64).to_bits(), true),
                 Some(Value::Float(number)) => (number.to_bits(), true),
                 _ => (UNKNOWN, false),
             };
-            bits[field % MOST] = number;
-            floats |= u64::from(is_float) << (field % MOST);
+            match places[field % MOST] {
+                Place::Counter(column) => self.counters[usize::from(column) % MOST] = number,
+                Place::Gauge(column) => {
+                    self.gauges[usize::from(column) % MOST] = number;
+                    floats |= u64::from(is_float) << column;
+                }
+                Place::None => {}
+            }
         });
         self.floats = floats;
-        if elements::are_in(record) {
-            self.read_elements(record);
+        true
+    }
+}
+
+impl Numbers {
+    pub(crate) const NONE: Self = Self {
+        counters: [UNKNOWN; MOST],
+        gauges: [UNKNOWN; MOST],
+        floats: 0,
+    };
+
+    /// Reads a record; whether it can be decoded. `None` if its structure is unknown.
+    #[inline]
+    pub(super) fn read(&mut self, frame: Frame<'_>) -> Option<bool> {
+        let is_readable = CounterRecord::visit(frame, &mut *self);
+        if elements::are_in(frame.format) {
+            self.read_elements(frame);
         }
+        is_readable
     }
 
     /// Of each kind of element in a list, the smallest number and the largest.
     #[cold]
-    fn read_elements(&mut self, record: &CounterRecord<'_>) {
-        let (_, ends) = self.bits.split_at_mut(elements::FIRST);
+    fn read_elements(&mut self, frame: Frame<'_>) {
+        let structure = catalogue::Structure::index_of(frame.format);
+        let gauges = structure.map_or(&[][..], |it| catalogue::Structure::all()[it].gauges);
+        let first = gauges.partition_point(|column| column.field < elements::FIRST);
+        let (_, ends) = self.gauges.split_at_mut(first);
         ends.fill(UNKNOWN);
-        elements::each(record, |element, number| {
+        elements::each(frame, |element, number| {
             if let Some([lowest, highest]) = ends.get_mut(2 * element..2 * element + 2) {
                 *lowest = number.min(*lowest);
                 *highest = match *highest {
@@ -60,33 +112,37 @@ impl Numbers {
     }
 
     /// Reads a record; returns whether it has a known counter.
-    pub(crate) fn has_counter(&mut self, record: &CounterRecord<'_>) -> bool {
-        if matches!(record, CounterRecord::Malformed(..)) {
-            return false;
-        }
-        let Some(structure) = Structure::index_of(record.format()) else {
+    pub(crate) fn has_counter(&mut self, frame: Frame<'_>) -> bool {
+        let Some(structure) = catalogue::Structure::index_of(frame.format) else {
             return false;
         };
-        self.read(record);
-        let mut counters = Structure::all()[structure].counters.iter();
-        counters.any(|column| self.bits(column.field) != UNKNOWN)
+        let counters = catalogue::Structure::all()[structure].counters.len();
+        let is_known = |count: &u64| *count != UNKNOWN;
+        self.read(frame) == Some(true) && self.counters[..counters].iter().any(is_known)
     }
 
-    /// The number of a field, or the bits of one with a point; [`UNKNOWN`] if it is.
+    /// The counters in the order of columns; [`UNKNOWN`] if one is.
     #[inline]
-    pub(super) fn bits(&self, field: usize) -> u64 {
-        self.bits[field % MOST]
+    pub(super) fn counters(&self) -> &[u64; MOST] {
+        &self.counters
     }
 
-    /// Which fields are numbers with a point.
+    /// The gauges in the order of columns, or the bits of those with a point; [`UNKNOWN`] if one is.
+    #[inline]
+    pub(super) fn gauges(&self) -> &[u64; MOST] {
+        &self.gauges
+    }
+
+    /// Which gauges are numbers with a point.
+    #[inline]
     pub(super) fn floats(&self) -> u64 {
         self.floats
     }
 }
 
 /// What such bits stand for.
-pub(super) fn quantity(bits: u64, floats: u64, field: usize) -> Option<f64> {
-    let is_float = floats >> (field % MOST) & 1 == 1;
+pub(super) fn quantity(bits: u64, floats: u64, gauge: usize) -> Option<f64> {
+    let is_float = floats >> (gauge % MOST) & 1 == 1;
     let value = if is_float {
         f64::from_bits(bits)
     } else {
@@ -98,7 +154,7 @@ pub(super) fn quantity(bits: u64, floats: u64, field: usize) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sflow_v5::CounterRecord;
+    use sflow_v5::CounterStructure;
     use sflow_v5::counter::{HostCpu, IfCounters, Sfp};
 
     #[test]
@@ -127,21 +183,29 @@ mod tests {
             module_temperature: (-40_000).into(),
             ..Sfp::default()
         };
+        check(&cpu);
+        check(&interface);
+        check(&optics);
+    }
+
+    fn check<T: for<'a> CounterStructure<'a>>(structure: &T) {
+        let mut buffer = [0; 200];
+        let frame = Frame::encode(T::FORMAT, structure, &mut buffer).unwrap();
         let mut numbers = Numbers::NONE;
-        for record in [cpu.into(), interface.into(), optics.into()] {
-            let record: CounterRecord<'_> = record;
-            numbers.read(&record);
-            for field in 0..record.fields().len() {
-                let expected = match record.known(field) {
-                    Some(Value::Unsigned(number)) => number as f64,
-                    Some(Value::Signed(number)) => number as f64,
-                    Some(Value::Float(number)) => number,
-                    _ => f64::NAN,
-                };
-                let quantity = quantity(numbers.bits(field), numbers.floats(), field);
-                let expected = Some(expected).filter(|expected| !expected.is_nan());
-                assert_eq!(quantity, expected, "{record:?}, field {field}");
-            }
+        assert_eq!(numbers.read(frame), Some(true));
+        let (mut counter, mut gauge) = (0, 0);
+        for (index, field) in T::FIELDS.iter().enumerate() {
+            let number = if is_counter(field) {
+                counter += 1;
+                quantity(numbers.counters()[counter - 1], 0, 0)
+            } else if is_gauge(field) {
+                gauge += 1;
+                quantity(numbers.gauges()[gauge - 1], numbers.floats(), gauge - 1)
+            } else {
+                continue;
+            };
+            let expected = structure.known(index).and_then(|value| value.as_f64());
+            assert_eq!(number, expected, "{}.{}", T::NAME, field.name);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The last readings of a source, by structure and column.
 
-use sflow_v5::{CounterRecord, DataFormat};
+use sflow_v5::DataFormat;
 use smallvec::SmallVec;
 
 use super::measure::Measure;
@@ -42,7 +42,7 @@ const RECEIVED_AT: usize = 0;
 const UPTIME: usize = 1;
 /// The bits of the seconds in which its counters went up; of zero after a new beginning.
 const SECONDS: usize = 2;
-/// Which of its fields are floating-point numbers.
+/// Which of its gauges are floating-point numbers.
 const FLOATS: usize = 3;
 const HEAD: usize = 4;
 
@@ -105,28 +105,28 @@ impl Readings {
         })
     }
 
-    /// Takes the fields of a record over, which stands in the source's sample of this number.
+    /// Takes the numbers of a record over, which stands in the source's sample of this number.
     #[inline(always)]
     pub(crate) fn take(
         &mut self,
         place: usize,
         sample: u64,
-        record: &CounterRecord<'_>,
-        numbers: &mut Numbers,
+        numbers: &Numbers,
         measure: &mut Measure<'_>,
         health: &mut Health,
     ) -> Taken {
-        numbers.read(record);
         let row = &mut self.rows[place];
         let structure = &Structure::all()[usize::from(row.structure)];
         let (head, cells) = self.words[usize::from(row.at)..].split_at_mut(HEAD);
         let (counters, gauges) = cells.split_at_mut(2 * structure.counters.len());
-        let counters = counters.as_chunks_mut().0.iter_mut();
-        let counters = structure.counters.iter().zip(counters);
+        let counters = counters
+            .as_chunks_mut()
+            .0
+            .iter_mut()
+            .zip(numbers.counters());
 
-        for (gauge, column) in gauges.iter_mut().zip(structure.gauges) {
-            *gauge = numbers.bits(column.field);
-        }
+        let count = structure.gauges.len();
+        gauges[..count].copy_from_slice(&numbers.gauges()[..count]);
         head[FLOATS] = numbers.floats();
 
         let before = Moment {
@@ -140,8 +140,8 @@ impl Readings {
             Some((Interval::None, _)) => return Taken::Again,
             Some((Interval::Seconds(seconds), at_most)) => {
                 let (mut advances, mut rejected_bytes) = (0, 0);
-                for (column, [baseline, difference]) in counters {
-                    let count = numbers.bits(column.field);
+                for (([baseline, difference], count), column) in counters.zip(structure.counters) {
+                    let count = *count;
                     let at_most = at_most[column.ceiling as usize];
                     let growth = count.wrapping_sub(*baseline);
                     // An unknown count becomes zero, and an unknown baseline is the largest number.
@@ -167,8 +167,8 @@ impl Readings {
                 (Taken::Measured { advanced }, seconds)
             }
             Some((Interval::Disputed, _)) | None => {
-                for (column, [baseline, difference]) in counters {
-                    *baseline = numbers.bits(column.field);
+                for ([baseline, difference], count) in counters {
+                    *baseline = *count;
                     *difference = UNKNOWN;
                 }
                 (Taken::Began, 0.0)
@@ -337,7 +337,7 @@ fn read(structure: &Structure, words: &[u64], column: usize) -> Option<(f64, Tim
         None => bits as f64 / f64::from_bits(words[SECONDS]),
         Some(gauge) => {
             let column = structure.gauges.get(gauge)?;
-            quantity(bits, words[FLOATS], column.field)? * column.scale
+            quantity(bits, words[FLOATS], gauge)? * column.scale
         }
     };
     Some((value, Timestamp::from_nanos(words[RECEIVED_AT])))

@@ -159,7 +159,7 @@ impl Registry {
 /// length of a packet, or a metric of an application.
 fn is_usable(datagram: &Datagram<'_>, numbers: &mut Numbers) -> bool {
     datagram.samples().any(|sample| match sample {
-        Sample::Counters(sample) => sample.records().any(|record| numbers.has_counter(&record)),
+        Sample::Counters(sample) => sample.frames().any(|frame| numbers.has_counter(frame)),
         Sample::Flow(sample) => has_length(&sample),
         Sample::RtMetric(metrics) => metrics.metrics.into_iter().next().is_some(),
         _ => false,
