@@ -22,7 +22,7 @@ use crate::flow::Flows;
 use crate::health::Health;
 use crate::ingest::agent::Agent;
 use crate::ingest::ledger::Ledger;
-use crate::ingest::source::{Identification, Numbers, Source, Watch};
+use crate::ingest::source::{Identification, Source, Watch};
 use crate::slab::Slab;
 use crate::timestamp::Timestamp;
 use ingest::{Admission, Claim};
@@ -58,8 +58,6 @@ pub struct Registry {
     unestablished_budget: Budget,
     alarms: Alarms,
     flows: Flows,
-    /// Buffer for the fields of one record.
-    numbers: Numbers,
 }
 
 impl Default for Registry {
@@ -90,7 +88,6 @@ impl Registry {
             unestablished_budget: Budget::default(),
             alarms: Alarms::default(),
             flows: Flows::default(),
-            numbers: Numbers::NONE,
         }
     }
 

@@ -5,7 +5,7 @@ use sflow_v5::counter::{
     MemcacheCounters, PortName, VirtCpu, VirtNode,
 };
 use sflow_v5::types::Uuid;
-use sflow_v5::{CounterStructure, DataSource, Frame, Structure};
+use sflow_v5::{CounterStructure, DataFormat, DataSource, Frame, Structure};
 
 use super::{Identification, Source};
 use crate::config::Config;
@@ -33,6 +33,7 @@ impl Source {
     }
 
     /// Whether the sample is of somebody else who took this data source over.
+    #[inline]
     pub(crate) fn is_other_than(&self, descr: &HostDescr<'_>, config: &Config) -> bool {
         match (self.uuid.known(), descr.uuid.known()) {
             (Some(ours), Some(theirs)) => ours != theirs,
@@ -53,8 +54,23 @@ impl Source {
         self.identification = Identification::Confirmed;
     }
 
-    /// Takes over what the structure in a frame, which can be decoded, says of the source.
+    /// Whether [`identify`](Self::identify) needs the structure with this number, which has columns.
     #[inline]
+    pub(super) fn is_identified_by(format: DataFormat) -> bool {
+        matches!(
+            format,
+            VirtCpu::FORMAT
+                | HostCpu::FORMAT
+                | VirtNode::FORMAT
+                | IfCounters::FORMAT
+                | AppOperations::FORMAT
+                | HttpCounters::FORMAT
+                | MemcacheCounters::FORMAT
+                | AppWorkers::FORMAT
+        )
+    }
+
+    /// Takes over what the structure in a frame, which can be decoded, says of the source.
     pub(super) fn identify(
         &mut self,
         frame: Frame<'_>,
@@ -121,16 +137,26 @@ impl Source {
         }
     }
 
+    #[inline]
     pub(super) fn rename(
         &mut self,
         text: sflow_v5::types::Text<'_>,
         allowance: &mut Allowance<'_>,
         health: &mut Health,
     ) {
-        let config = allowance.config;
-        if self.name.is(text, config.max_name_bytes) {
-            return;
+        if !self.name.is(text, allowance.config.max_name_bytes) {
+            self.rename_anew(text, allowance, health);
         }
+    }
+
+    #[cold]
+    fn rename_anew(
+        &mut self,
+        text: sflow_v5::types::Text<'_>,
+        allowance: &mut Allowance<'_>,
+        health: &mut Health,
+    ) {
+        let config = allowance.config;
         let before = self.name.heap_bytes();
         let was_cut = self.name.set(text, config.max_name_bytes);
         allowance.release(before);

@@ -1,4 +1,5 @@
 use super::limits::{AtMost, Limits};
+use super::numbers;
 use crate::catalogue::Ceiling;
 use crate::config::Ceilings;
 use crate::ingest::sequencing::interval::{Clock, Interval, Moment, interval};
@@ -18,7 +19,10 @@ pub(crate) struct Measure<'c> {
     ceilings: &'c Ceilings,
     last: Option<Moment>,
     interval: Interval,
-    at_most: AtMost,
+    /// How much counters can have gone up in the interval.
+    pub(super) at_most: AtMost,
+    /// Buffer for the counters of a record.
+    pub(super) numbers: [u64; numbers::MOST],
     /// Bytes that a counter went up by, and that were rejected.
     rejected_bytes: u64,
 }
@@ -35,6 +39,7 @@ impl<'c> Measure<'c> {
             last: None,
             interval: Interval::None,
             at_most: [0; Ceiling::ALL.len()],
+            numbers: [numbers::UNKNOWN; numbers::MOST],
             rejected_bytes: 0,
         }
     }
@@ -52,13 +57,13 @@ impl<'c> Measure<'c> {
         self.rejected_bytes = 0;
     }
 
-    /// The time since a moment, and how much counters can have gone up in it.
+    /// The time since a moment.
     #[inline]
-    pub(super) fn since(&mut self, before: Moment) -> (Interval, &AtMost) {
+    pub(super) fn since(&mut self, before: Moment) -> Interval {
         if self.last != Some(before) {
             self.measure(before);
         }
-        (self.interval, &self.at_most)
+        self.interval
     }
 
     /// A counter of bytes went up by so many, which is more than it may.

@@ -17,7 +17,7 @@ use std::collections::HashSet;
 use sflow_v5::counter::{HostDescr, IfCounters};
 use sflow_v5::enums::{DomainState, IfDirection};
 use sflow_v5::types::{Text, Uuid};
-use sflow_v5::{CounterStructure, CountersSample, DataFormat, DataSource, RtMetric};
+use sflow_v5::{CounterStructure, CountersSample, DataSource, Frame, RtMetric};
 
 use crate::catalogue::{Metric, Structure};
 use crate::config::Config;
@@ -36,7 +36,8 @@ pub(crate) use lifecycle::reports_stop;
 use limits::{Limits, Speed};
 pub(crate) use measure::Measure;
 pub(crate) use name::Name;
-pub(crate) use numbers::Numbers;
+pub(crate) use numbers::has_counter;
+use numbers::is_readable;
 use polling::PollingInterval;
 use readings::{Readings, Taken};
 
@@ -283,7 +284,6 @@ impl Source {
         &mut self,
         arrival: &Arrival<'_, '_>,
         allowance: &mut Allowance<'_>,
-        numbers: &mut Numbers,
         health: &mut Health,
     ) {
         self.numbering.count_implausible();
@@ -297,14 +297,14 @@ impl Source {
             Structure::index_of(format).is_some_and(|it| Structure::all()[it].has_columns())
         });
         for frame in arrival.sample.frames() {
-            let is_readable = numbers.read(frame) == Some(true);
+            let is_readable = is_readable(frame) == Some(true);
             let structure = Structure::index_of(frame.format).filter(|_| is_readable);
             // Samples are counted from one.
             let place = structure
                 .filter(|it| Structure::all()[*it].has_columns() == has_columns)
                 .and_then(|it| readings.place(it, 0, &mut |bytes| allowance.charge(bytes, health)));
             if let Some(place) = place {
-                readings.take(place, 0, numbers, &mut measure, health);
+                readings.take(place, 0, frame, &mut measure, health);
             }
         }
         self.is_unconfirmed = true;
@@ -371,7 +371,7 @@ impl Source {
         order: Order,
         descr: Option<HostDescr<'_>>,
         allowance: &mut Allowance<'_>,
-        (measure, numbers): (&mut Measure<'_>, &mut Numbers),
+        measure: &mut Measure<'_>,
         health: &mut Health,
     ) {
         let now = arrival.moment;
@@ -450,38 +450,22 @@ impl Source {
         let mut frames = 0;
         for frame in arrival.sample.frames() {
             frames += 1;
-            match numbers.read(frame) {
-                Some(true) => {}
-                Some(false) => {
-                    health.malformed_records += 1;
-                    continue;
-                }
-                None => {
-                    health.unknown_records += 1;
-                    continue;
-                }
-            }
-            self.identify(frame, allowance, health);
             let place = if self.readings.awaits(expected, frame.format, self.samples) {
+                if Self::is_identified_by(frame.format) {
+                    self.identify(frame, allowance, health);
+                }
                 Some(expected)
             } else {
-                self.place(frame.format, true, allowance, health)
+                self.place(frame, allowance, health)
             };
             let Some(place) = place else { continue };
             has_columns = true;
             expected = place + 1;
-            has_begun |= self.take(place, frame.format, measure, numbers, health);
+            has_begun |= self.take(place, frame, measure, health);
         }
         health.malformed_records += u64::from(frames < arrival.sample.records.announced());
         if !has_columns {
-            // The readings of these structures say when it was read.
-            for frame in arrival.sample.frames() {
-                if numbers.read(frame) == Some(true)
-                    && let Some(place) = self.place(frame.format, false, allowance, health)
-                {
-                    has_begun |= self.take(place, frame.format, measure, numbers, health);
-                }
-            }
+            has_begun |= self.take_without_columns(arrival, measure, allowance, health);
         }
         if measure.is_disputed {
             health.disputed_intervals += 1;
@@ -544,52 +528,83 @@ impl Source {
         }
     }
 
-    /// Where the readings of a record are, if its structure has columns, or has none, as required.
-    #[inline]
+    /// Where the readings of a record are that is not the expected one. `None` if its structure has no
+    /// columns, is unknown, or cannot be decoded.
     fn place(
         &mut self,
-        format: DataFormat,
-        has_columns: bool,
+        frame: Frame<'_>,
         allowance: &mut Allowance<'_>,
         health: &mut Health,
     ) -> Option<usize> {
-        let index = Structure::index_of(format)?;
+        let Some(index) = Structure::index_of(frame.format) else {
+            health.unknown_records += 1;
+            return None;
+        };
+        if is_readable(frame) != Some(true) {
+            health.malformed_records += 1;
+            return None;
+        }
+        self.identify(frame, allowance, health);
         let structure = &Structure::all()[index];
         self.recognise(structure.entity);
-        if structure.has_columns() != has_columns {
+        if !structure.has_columns() {
             return None;
         }
         let mut room = |bytes| allowance.charge(bytes, health);
         self.readings.place(index, self.samples, &mut room)
     }
 
-    /// Updates the readings at a place with the numbers of a record; returns whether they began with
-    /// it.
+    /// Updates the readings at a place with a record; returns whether they began with it.
     #[inline(always)]
     fn take(
         &mut self,
         place: usize,
-        format: DataFormat,
+        frame: Frame<'_>,
         measure: &mut Measure<'_>,
-        numbers: &Numbers,
         health: &mut Health,
     ) -> bool {
         let sample = self.samples;
-        let readings = &mut self.readings;
-        match readings.take(place, sample, numbers, measure, health) {
-            Taken::Began => return true,
-            Taken::Measured { advanced } => {
+        match self.readings.take(place, sample, frame, measure, health) {
+            Some(Taken::Began) => return true,
+            Some(Taken::Measured { advanced }) => {
                 self.has_rates = true;
                 self.was_live = true;
                 self.has_advanced |= advanced;
-                if format == IfCounters::FORMAT {
+                if frame.format == IfCounters::FORMAT {
                     let (bytes, seconds) = self.readings.most_bytes(place);
                     self.speed.compare(bytes, seconds, measure.exceeded_line());
                 }
             }
-            Taken::Again => {}
+            Some(Taken::Again) => {}
+            None => health.malformed_records += 1,
         }
         false
+    }
+
+    /// The same for a sample that has no structure with columns: its interval is known none the less.
+    #[cold]
+    fn take_without_columns(
+        &mut self,
+        arrival: &Arrival<'_, '_>,
+        measure: &mut Measure<'_>,
+        allowance: &mut Allowance<'_>,
+        health: &mut Health,
+    ) -> bool {
+        let mut has_begun = false;
+        for frame in arrival.sample.frames() {
+            let index = Structure::index_of(frame.format);
+            let is_kept = |index: &usize| {
+                !Structure::all()[*index].has_columns() && is_readable(frame) == Some(true)
+            };
+            let mut room = |bytes| allowance.charge(bytes, health);
+            let place = index
+                .filter(is_kept)
+                .and_then(|index| self.readings.place(index, self.samples, &mut room));
+            if let Some(place) = place {
+                has_begun |= self.take(place, frame, measure, health);
+            }
+        }
+        has_begun
     }
 
     /// Whether this sample, which is old, was counted as missing. Only a datagram that was

@@ -1,21 +1,39 @@
 use sflow_v5::field::{Field, Value};
 use sflow_v5::{CounterRecord, Frame, Structure, Visitor};
 
-use crate::catalogue::{self, elements, is_counter, is_gauge};
+use super::limits::AtMost;
+use crate::catalogue::{self, Ceiling, CounterColumn, GaugeColumn, elements, is_counter, is_gauge};
+use crate::health::Health;
+use crate::ingest::sequencing::counter::{Step, step};
 
 /// More fields than any counter record has.
-const MOST: usize = 64;
+pub(super) const MOST: usize = 64;
 
 /// A number that is not known; it is what a counter says then on the wire, too.
 pub(super) const UNKNOWN: u64 = u64::MAX;
 
-/// The numbers of one record: its counters and its gauges, each in the order of columns.
-#[derive(Debug)]
-pub(crate) struct Numbers {
-    counters: [u64; MOST],
-    gauges: [u64; MOST],
-    /// Which of the gauges are the bits of an `f64`.
-    floats: u64,
+/// Writes the numbers of a structure into the cells of its row.
+pub(super) struct Update<'r> {
+    /// Two words for each counter, its baseline and its growth, then one for each gauge.
+    pub(super) cells: &'r mut [u64],
+    pub(super) at_most: &'r AtMost,
+    /// Buffer for the counters.
+    pub(super) numbers: &'r mut [u64; MOST],
+    pub(super) health: &'r mut Health,
+    /// Not zero if a counter advanced.
+    pub(super) advances: u64,
+    /// The most bytes that a counter grew by and that were rejected.
+    pub(super) rejected_bytes: u64,
+    /// Which gauges are the bits of an `f64`.
+    pub(super) floats: u64,
+}
+
+/// The columns of a structure.
+struct Columns {
+    places: [Place; MOST],
+    columns: [CounterColumn; MOST],
+    counters: usize,
+    gauges: usize,
 }
 
 /// Which column a field is.
@@ -26,34 +44,48 @@ enum Place {
     None,
 }
 
-/// The columns of these fields.
-const fn places(fields: &[Field]) -> [Place; MOST] {
-    let mut places = [Place::None; MOST];
-    let (mut counters, mut gauges, mut field) = (0, 0, 0);
-    while field < fields.len() {
-        if is_counter(&fields[field]) {
-            places[field] = Place::Counter(counters);
-            counters += 1;
-        } else if is_gauge(&fields[field]) {
-            places[field] = Place::Gauge(gauges);
-            gauges += 1;
+impl Columns {
+    const fn of(structure: &'static str, fields: &[Field]) -> Self {
+        let mut columns = Self {
+            places: [Place::None; MOST],
+            columns: [CounterColumn::FILLER; MOST],
+            counters: 0,
+            gauges: 0,
+        };
+        let mut field = 0;
+        while field < fields.len() {
+            if is_counter(&fields[field]) {
+                columns.places[field] = Place::Counter(columns.counters as u8);
+                columns.columns[columns.counters] = CounterColumn::of(structure, &fields[field]);
+                columns.counters += 1;
+            } else if is_gauge(&fields[field]) {
+                columns.places[field] = Place::Gauge(columns.gauges as u8);
+                columns.gauges += 1;
+            }
+            field += 1;
         }
-        field += 1;
+        columns
     }
-    places
 }
 
-/// Reads all columns of a structure; whether it can be decoded.
-impl<'a> Visitor<'a> for &mut Numbers {
+/// Returns whether the structure can be decoded.
+impl<'a> Visitor<'a> for &mut Update<'_> {
     type Output = bool;
 
     #[inline(never)]
     fn visit<T: Structure<'a>>(self, bytes: &'a [u8]) -> bool {
-        let places = const { &places(T::FIELDS) };
+        let columns = const { &Columns::of(T::NAME, T::FIELDS) };
         let Some(structure) = T::read(bytes) else {
             return false;
         };
+        let Some((counters, cells)) = self.cells.split_at_mut_checked(2 * columns.counters) else {
+            return false;
+        };
+        let Some(gauges) = cells.get_mut(..columns.gauges) else {
+            return false;
+        };
         let mut floats = 0;
+        // Small enough to be inlined for every field.
         structure.each_known(|field, value| {
             let (number, is_float) = match value {
                 Some(Value::Unsigned(number)) => (number, false),
@@ -61,44 +93,94 @@ impl<'a> Visitor<'a> for &mut Numbers {
                 Some(Value::Float(number)) => (number.to_bits(), true),
                 _ => (UNKNOWN, false),
             };
-            match places[field % MOST] {
-                Place::Counter(column) => self.counters[usize::from(column) % MOST] = number,
-                Place::Gauge(column) => {
-                    self.gauges[usize::from(column) % MOST] = number;
-                    floats |= u64::from(is_float) << column;
+            match columns.places[field % MOST] {
+                Place::Counter(place) => self.numbers[usize::from(place) % MOST] = number,
+                Place::Gauge(place) => {
+                    gauges[usize::from(place)] = number;
+                    floats |= u64::from(is_float) << place;
                 }
                 Place::None => {}
             }
         });
         self.floats = floats;
+        let mut refused = Refused {
+            health: &mut *self.health,
+            advances: 0,
+            bytes: 0,
+        };
+        let mut advances = 0;
+        let counters = counters.as_chunks_mut().0.iter_mut().zip(&*self.numbers);
+        for (([before, growth], number), column) in counters.zip(&columns.columns) {
+            let at_most = self.at_most[column.ceiling as usize];
+            let difference = number.wrapping_sub(*before);
+            // An unknown number becomes zero, and an unknown baseline is the largest.
+            if number.wrapping_add(1) > *before && difference <= at_most {
+                *growth = difference;
+                advances |= difference;
+            } else {
+                *growth = refused.growth(*column, [*before, *number, at_most, *growth]);
+            }
+            *before = *number;
+        }
+        self.advances = advances | refused.advances;
+        self.rejected_bytes = refused.bytes;
         true
     }
 }
 
-impl Numbers {
-    pub(crate) const NONE: Self = Self {
-        counters: [UNKNOWN; MOST],
-        gauges: [UNKNOWN; MOST],
-        floats: 0,
-    };
+/// Counters that did not just advance by a plausible amount.
+struct Refused<'r> {
+    health: &'r mut Health,
+    /// Not zero if one of them advanced.
+    advances: u64,
+    /// The most bytes that one of them grew by and that were rejected.
+    bytes: u64,
+}
 
-    /// Reads a record; whether it can be decoded. `None` if its structure is unknown.
-    #[inline]
-    pub(super) fn read(&mut self, frame: Frame<'_>) -> Option<bool> {
-        let is_readable = CounterRecord::visit(frame, &mut *self);
-        if elements::are_in(frame.format) {
-            self.read_elements(frame);
-        }
-        is_readable
-    }
-
-    /// Of each kind of element in a list, the smallest number and the largest.
+impl Refused<'_> {
+    /// By how much a counter grew; [`UNKNOWN`] if that is.
     #[cold]
-    fn read_elements(&mut self, frame: Frame<'_>) {
-        let structure = catalogue::Structure::index_of(frame.format);
-        let gauges = structure.map_or(&[][..], |it| catalogue::Structure::all()[it].gauges);
-        let first = gauges.partition_point(|column| column.field < elements::FIRST);
-        let (_, ends) = self.gauges.split_at_mut(first);
+    #[inline(never)]
+    fn growth(&mut self, column: CounterColumn, [before, now, at_most, recently]: [u64; 4]) -> u64 {
+        if now == UNKNOWN {
+            return UNKNOWN;
+        }
+        let known = |number| (number != UNKNOWN).then_some(number);
+        match step(column.width, known(before), now, at_most, known(recently)) {
+            Step::Advanced(growth) => {
+                self.advances |= growth;
+                return growth;
+            }
+            Step::Wrapped(growth) => {
+                self.health.counter_wraps += 1;
+                self.advances |= growth;
+                return growth;
+            }
+            Step::First | Step::Unavailable => {}
+            Step::Reset => self.health.counter_resets += 1,
+            Step::Implausible => self.health.counter_jumps += 1,
+        }
+        if column.ceiling == Ceiling::Line {
+            self.bytes = now.saturating_sub(before).max(self.bytes);
+        }
+        UNKNOWN
+    }
+}
+
+impl Update<'_> {
+    /// Of each kind of element in the lists of a record, writes the smallest number and the largest.
+    #[cold]
+    pub(super) fn add_elements(&mut self, frame: Frame<'_>) {
+        let Some(structure) = catalogue::Structure::index_of(frame.format) else {
+            return;
+        };
+        let structure = &catalogue::Structure::all()[structure];
+        let is_field = |column: &GaugeColumn| column.field < elements::FIRST;
+        let first = 2 * structure.counters.len() + structure.gauges.partition_point(is_field);
+        let end = 2 * structure.counters.len() + structure.gauges.len();
+        let Some(ends) = self.cells.get_mut(first..end) else {
+            return;
+        };
         ends.fill(UNKNOWN);
         elements::each(frame, |element, number| {
             if let Some([lowest, highest]) = ends.get_mut(2 * element..2 * element + 2) {
@@ -110,34 +192,25 @@ impl Numbers {
             }
         });
     }
+}
 
-    /// Reads a record; returns whether it has a known counter.
-    pub(crate) fn has_counter(&mut self, frame: Frame<'_>) -> bool {
-        let Some(structure) = catalogue::Structure::index_of(frame.format) else {
-            return false;
-        };
-        let counters = catalogue::Structure::all()[structure].counters.len();
-        let is_known = |count: &u64| *count != UNKNOWN;
-        self.read(frame) == Some(true) && self.counters[..counters].iter().any(is_known)
-    }
+/// Whether the structure in a frame can be decoded; `None` if its number is unknown.
+pub(super) fn is_readable(frame: Frame<'_>) -> Option<bool> {
+    struct Read;
+    impl<'a> Visitor<'a> for Read {
+        type Output = bool;
 
-    /// The counters in the order of columns; [`UNKNOWN`] if one is.
-    #[inline]
-    pub(super) fn counters(&self) -> &[u64; MOST] {
-        &self.counters
+        fn visit<T: Structure<'a>>(self, bytes: &'a [u8]) -> bool {
+            T::read(bytes).is_some()
+        }
     }
+    CounterRecord::visit(frame, Read)
+}
 
-    /// The gauges in the order of columns, or the bits of those with a point; [`UNKNOWN`] if one is.
-    #[inline]
-    pub(super) fn gauges(&self) -> &[u64; MOST] {
-        &self.gauges
-    }
-
-    /// Which gauges are numbers with a point.
-    #[inline]
-    pub(super) fn floats(&self) -> u64 {
-        self.floats
-    }
+/// Whether a record has a known counter.
+pub(crate) fn has_counter(record: &CounterRecord<'_>) -> bool {
+    let mut fields = record.fields().iter().enumerate();
+    fields.any(|(index, field)| is_counter(field) && record.known(index).is_some())
 }
 
 /// What such bits stand for.
@@ -191,16 +264,27 @@ mod tests {
     fn check<T: for<'a> CounterStructure<'a>>(structure: &T) {
         let mut buffer = [0; 200];
         let frame = Frame::encode(T::FORMAT, structure, &mut buffer).unwrap();
-        let mut numbers = Numbers::NONE;
-        assert_eq!(numbers.read(frame), Some(true));
+        let mut cells = [UNKNOWN; 2 * MOST];
+        let mut update = Update {
+            cells: &mut cells,
+            at_most: &AtMost::default(),
+            numbers: &mut [UNKNOWN; MOST],
+            health: &mut Health::default(),
+            advances: 0,
+            rejected_bytes: 0,
+            floats: 0,
+        };
+        assert_eq!(CounterRecord::visit(frame, &mut update), Some(true));
+        let floats = update.floats;
+        let counters = 2 * T::FIELDS.iter().filter(|field| is_counter(field)).count();
         let (mut counter, mut gauge) = (0, 0);
         for (index, field) in T::FIELDS.iter().enumerate() {
             let number = if is_counter(field) {
                 counter += 1;
-                quantity(numbers.counters()[counter - 1], 0, 0)
+                quantity(cells[2 * (counter - 1)], 0, 0)
             } else if is_gauge(field) {
                 gauge += 1;
-                quantity(numbers.gauges()[gauge - 1], numbers.floats(), gauge - 1)
+                quantity(cells[counters + gauge - 1], floats, gauge - 1)
             } else {
                 continue;
             };

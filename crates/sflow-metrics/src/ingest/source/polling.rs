@@ -17,6 +17,7 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 impl PollingInterval {
     /// Learns an interval in which so many samples were missing.
+    #[inline]
     pub(crate) fn note(&mut self, elapsed: Duration, missing: u32) {
         if elapsed > LONGEST {
             return;
@@ -32,6 +33,11 @@ impl PollingInterval {
         if forgotten == one {
             return;
         }
+        self.learn();
+    }
+
+    #[cold]
+    fn learn(&mut self) {
         let mut sorted = self.recent;
         sorted.sort_unstable();
         let [shortest, _, second_longest, longest] = sorted;

@@ -1,13 +1,12 @@
 //! The last readings of a source, by structure and column.
 
-use sflow_v5::DataFormat;
+use sflow_v5::{CounterRecord, DataFormat, Frame};
 use smallvec::SmallVec;
 
 use super::measure::Measure;
-use super::numbers::{Numbers, UNKNOWN, quantity};
-use crate::catalogue::{Ceiling, CounterColumn, Operand, Structure};
+use super::numbers::{UNKNOWN, Update, is_readable, quantity};
+use crate::catalogue::{Ceiling, Operand, Structure, elements};
 use crate::health::Health;
-use crate::ingest::sequencing::counter::{Step, step};
 use crate::ingest::sequencing::interval::{Interval, Moment};
 use crate::timestamp::Timestamp;
 
@@ -105,81 +104,71 @@ impl Readings {
         })
     }
 
-    /// Takes the numbers of a record over, which stands in the source's sample of this number.
+    /// Takes the numbers of a record over, which stands in the source's sample of this number. `None`
+    /// if the record cannot be decoded.
     #[inline(always)]
     pub(crate) fn take(
         &mut self,
         place: usize,
         sample: u64,
-        numbers: &Numbers,
+        frame: Frame<'_>,
         measure: &mut Measure<'_>,
         health: &mut Health,
-    ) -> Taken {
-        let row = &mut self.rows[place];
-        let structure = &Structure::all()[usize::from(row.structure)];
-        let (head, cells) = self.words[usize::from(row.at)..].split_at_mut(HEAD);
-        let (counters, gauges) = cells.split_at_mut(2 * structure.counters.len());
-        let counters = counters
-            .as_chunks_mut()
-            .0
-            .iter_mut()
-            .zip(numbers.counters());
-
-        let count = structure.gauges.len();
-        gauges[..count].copy_from_slice(&numbers.gauges()[..count]);
-        head[FLOATS] = numbers.floats();
-
+    ) -> Option<Taken> {
+        let row = self.rows.get_mut(place)?;
+        let (head, cells) = self.words[usize::from(row.at)..].split_first_chunk_mut::<HEAD>()?;
         let before = Moment {
             uptime: head[UPTIME] as u32,
             received_at: Timestamp::from_nanos(head[RECEIVED_AT]),
         };
         let now = measure.now;
-        let since = row.continues.then(|| measure.since(before));
-        let (taken, seconds) = match since {
-            // Counters keep their older baseline, so that nothing between is lost.
-            Some((Interval::None, _)) => return Taken::Again,
-            Some((Interval::Seconds(seconds), at_most)) => {
-                let (mut advances, mut rejected_bytes) = (0, 0);
-                for (([baseline, difference], count), column) in counters.zip(structure.counters) {
-                    let count = *count;
-                    let at_most = at_most[column.ceiling as usize];
-                    let growth = count.wrapping_sub(*baseline);
-                    // An unknown count becomes zero, and an unknown baseline is the largest number.
-                    if count.wrapping_add(1) > *baseline && growth <= at_most {
-                        *difference = growth;
-                        advances |= growth;
-                    } else {
-                        let recently = (*difference != UNKNOWN).then_some(*difference);
-                        *difference =
-                            unusual(column, [*baseline, count, at_most], recently, health);
-                        if *difference != UNKNOWN {
-                            advances |= *difference;
-                        } else if column.ceiling == Ceiling::Line && count != UNKNOWN {
-                            rejected_bytes = count.saturating_sub(*baseline).max(rejected_bytes);
-                        }
-                    }
-                    *baseline = count;
-                }
-                if rejected_bytes > 0 {
-                    measure.reject_bytes(rejected_bytes);
-                }
-                let advanced = advances != 0;
-                (Taken::Measured { advanced }, seconds)
+        let interval = if row.continues {
+            measure.since(before)
+        } else {
+            Interval::Disputed
+        };
+        let mut update = Update {
+            cells,
+            at_most: &measure.at_most,
+            numbers: &mut measure.numbers,
+            health,
+            advances: 0,
+            rejected_bytes: 0,
+            floats: 0,
+        };
+        let seconds = match interval {
+            Interval::Seconds(seconds) => seconds,
+            Interval::None => {
+                // Counters keep their older baseline, so that nothing between is lost.
+                head[FLOATS] = update_gauges(update, row.structure, frame)?;
+                return Some(Taken::Again);
             }
-            Some((Interval::Disputed, _)) | None => {
-                for ([baseline, difference], count) in counters {
-                    *baseline = *count;
-                    *difference = UNKNOWN;
-                }
-                (Taken::Began, 0.0)
+            Interval::Disputed => {
+                forget(&mut update, row.structure, frame)?;
+                0.0
             }
         };
+        if CounterRecord::visit(frame, &mut update) != Some(true) {
+            return None;
+        }
+        if elements::are_in(frame.format) {
+            update.add_elements(frame);
+        }
+        head[FLOATS] = update.floats;
         head[RECEIVED_AT] = now.received_at.as_nanos();
         head[UPTIME] = u64::from(now.uptime);
         head[SECONDS] = seconds.to_bits();
         row.sample = sample as u32;
         row.continues = true;
-        taken
+        if interval == Interval::Disputed {
+            return Some(Taken::Began);
+        }
+        let advanced = update.advances != 0;
+        let rejected_bytes = update.rejected_bytes;
+        if rejected_bytes > 0 {
+            measure.reject_bytes(rejected_bytes);
+        }
+        Some(Taken::Measured { advanced })
     }
 
     /// Whether no counter is lower than in earlier readings.
@@ -343,32 +332,36 @@ fn read(structure: &Structure, words: &[u64], column: usize) -> Option<(f64, Tim
     Some((value, Timestamp::from_nanos(words[RECEIVED_AT])))
 }
 
-/// By how much a counter went up that did not just go up by what can be.
+/// Makes all baselines unknown, unless the record cannot be decoded.
 #[cold]
-fn unusual(
-    column: &CounterColumn,
-    [before, now, at_most]: [u64; 3],
-    recently: Option<u64>,
-    health: &mut Health,
-) -> u64 {
-    if now == UNKNOWN {
-        return UNKNOWN;
+fn forget(update: &mut Update<'_>, structure: u8, frame: Frame<'_>) -> Option<()> {
+    if is_readable(frame) != Some(true) {
+        return None;
     }
-    let before = (before != UNKNOWN).then_some(before);
-    match step(column.width, before, now, at_most, recently) {
-        Step::Advanced(difference) => difference,
-        Step::Wrapped(difference) => {
-            health.counter_wraps += 1;
-            difference
-        }
-        Step::First | Step::Unavailable => UNKNOWN,
-        Step::Reset => {
-            health.counter_resets += 1;
-            UNKNOWN
-        }
-        Step::Implausible => {
-            health.counter_jumps += 1;
-            UNKNOWN
-        }
+    let counters = 2 * Structure::all()[usize::from(structure)].counters.len();
+    update.cells.get_mut(..counters)?.fill(UNKNOWN);
+    Some(())
+}
+
+/// Takes over only the gauges of a record. Returns which of them are floating-point numbers; `None` if
+/// the record cannot be decoded.
+#[cold]
+fn update_gauges(update: Update<'_>, structure: u8, frame: Frame<'_>) -> Option<u64> {
+    let mut health = *update.health;
+    let counters = 2 * Structure::all()[usize::from(structure)].counters.len();
+    let kept: SmallVec<[u64; 64]> = update.cells.get(..counters)?.into();
+    let mut gauges = Update {
+        cells: &mut *update.cells,
+        health: &mut health,
+        ..update
+    };
+    if CounterRecord::visit(frame, &mut gauges) != Some(true) {
+        return None;
     }
+    if elements::are_in(frame.format) {
+        gauges.add_elements(frame);
+    }
+    let floats = gauges.floats;
+    update.cells.get_mut(..counters)?.copy_from_slice(&kept);
+    Some(floats)
 }
