@@ -78,14 +78,6 @@ impl Source {
         health: &mut Health,
     ) {
         match frame.format {
-            HostParent::FORMAT => {
-                if let Some(parent) = HostParent::read(frame.bytes) {
-                    self.parent = Some(DataSource::new(
-                        parent.container_type,
-                        parent.container_index,
-                    ));
-                }
-            }
             VirtCpu::FORMAT => {
                 self.state = VirtCpu::read(frame.bytes)
                     .map(|cpu| cpu.state)
@@ -126,6 +118,16 @@ impl Source {
             }
             _ => {}
         }
+    }
+
+    /// Takes over what it is part of; returns whether that can be decoded.
+    #[inline]
+    pub(super) fn move_below(&mut self, parent: Option<HostParent>) -> bool {
+        if let Some(parent) = parent {
+            let source = DataSource::new(parent.container_type, parent.container_index);
+            self.parent = Some(source);
+        }
+        parent.is_some()
     }
 
     /// It has something that only this kind has.

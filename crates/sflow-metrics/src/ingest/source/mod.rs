@@ -14,10 +14,10 @@ mod values;
 
 use std::collections::HashSet;
 
-use sflow_v5::counter::{HostDescr, IfCounters};
+use sflow_v5::counter::{HostAdapters, HostDescr, HostParent, IfCounters};
 use sflow_v5::enums::{DomainState, IfDirection};
 use sflow_v5::types::{Text, Uuid};
-use sflow_v5::{CounterStructure, CountersSample, DataSource, Frame, RtMetric};
+use sflow_v5::{CounterStructure, CountersSample, DataSource, Frame, RtMetric, Structure as _};
 
 use crate::catalogue::{Metric, Structure};
 use crate::config::Config;
@@ -530,7 +530,25 @@ impl Source {
 
     /// Where the readings of a record are that is not the expected one. `None` if its structure has no
     /// columns, is unknown, or cannot be decoded.
+    #[inline]
     fn place(
+        &mut self,
+        frame: Frame<'_>,
+        allowance: &mut Allowance<'_>,
+        health: &mut Health,
+    ) -> Option<usize> {
+        // Almost every sample has these three.
+        let is_readable = match frame.format {
+            HostParent::FORMAT => self.move_below(HostParent::read(frame.bytes)),
+            HostDescr::FORMAT => HostDescr::read(frame.bytes).is_some(),
+            HostAdapters::FORMAT => HostAdapters::read(frame.bytes).is_some(),
+            _ => return self.place_other(frame, allowance, health),
+        };
+        health.malformed_records += u64::from(!is_readable);
+        None
+    }
+
+    fn place_other(
         &mut self,
         frame: Frame<'_>,
         allowance: &mut Allowance<'_>,

@@ -227,8 +227,8 @@ pub(super) fn quantity(bits: u64, floats: u64, gauge: usize) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sflow_v5::CounterStructure;
     use sflow_v5::counter::{HostCpu, IfCounters, Sfp};
+    use sflow_v5::{CounterStructure, DataFormat};
 
     #[test]
     fn fields_of_all_records_fit() {
@@ -256,14 +256,14 @@ mod tests {
             module_temperature: (-40_000).into(),
             ..Sfp::default()
         };
-        check(&cpu);
-        check(&interface);
-        check(&optics);
+        check(HostCpu::FORMAT, &cpu);
+        check(IfCounters::FORMAT, &interface);
+        check(Sfp::FORMAT, &optics);
     }
 
-    fn check<T: for<'a> CounterStructure<'a>>(structure: &T) {
+    fn check<'a, T: Structure<'a>>(format: DataFormat, structure: &T) {
         let mut buffer = [0; 200];
-        let frame = Frame::encode(T::FORMAT, structure, &mut buffer).unwrap();
+        let frame = Frame::encode(format, structure, &mut buffer).unwrap();
         let mut cells = [UNKNOWN; 2 * MOST];
         let mut update = Update {
             cells: &mut cells,
