@@ -163,6 +163,7 @@ pub struct Health {
 
 impl Health {
     /// Flow samples and notifications of dropped packets that were not used when they arrived.
+    #[cfg(feature = "flows")]
     pub(crate) const fn flow_samples_unused(&self) -> u64 {
         self.flow_samples_old
             + self.flow_samples_unscaled

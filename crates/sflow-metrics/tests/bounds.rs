@@ -5,7 +5,7 @@ mod support;
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr};
 
-use sflow_metrics::{Config, Registry, Timestamp, flow};
+use sflow_metrics::{Config, Registry, Timestamp};
 use sflow_v5::{
     Address, Datagram, Encoder, Header, MetricValue, Named, NamedValues, RtMetric, Sample, Text,
 };
@@ -167,8 +167,11 @@ fn only_custom_metrics_in_use_are_kept() {
     assert!((30..60).contains(&refused), "{refused}");
 }
 
+#[cfg(feature = "flows")]
 #[test]
-fn definitions_of_flows_share_their_bytes() {
+fn flow_definitions_share_memory_limit() {
+    use sflow_metrics::flow;
+
     let mut registry =
         Registry::new(Config::default().with(|config| config.max_flow_bytes = 1 << 20));
     let definition: flow::Definition = "keys=url,url.host;value=frames".parse().unwrap();

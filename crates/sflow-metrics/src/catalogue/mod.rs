@@ -9,6 +9,7 @@ mod derived;
 pub(crate) mod elements;
 mod formula;
 mod naming;
+mod openmetrics;
 mod text;
 mod width;
 

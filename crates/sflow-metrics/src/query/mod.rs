@@ -19,12 +19,15 @@ use crate::catalogue::Metric;
 use crate::display::padded;
 use crate::entity::EntityKind;
 
+#[cfg(feature = "flows")]
 pub(crate) use error::Spaces;
 pub use error::{Error, ErrorKind};
 pub(crate) use gather::Gathering;
 pub use group::{Group, Grouping, Groups};
 pub use key::Key;
+#[cfg(feature = "flows")]
 pub(crate) use nearest::nearest;
+#[cfg(feature = "flows")]
 pub(crate) use parse::duration;
 pub use partial::{MergeError, Owner, Partial};
 pub use pattern::Pattern;

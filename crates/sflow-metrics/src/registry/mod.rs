@@ -2,6 +2,7 @@ mod entity;
 mod evaluate;
 mod events;
 mod expiry;
+#[cfg(feature = "flows")]
 mod flows;
 mod ingest;
 mod keys;
@@ -18,6 +19,7 @@ use crate::config::Config;
 use crate::entity::EntityKind;
 use crate::event::threshold::Alarms;
 use crate::event::{Budget, Log};
+#[cfg(feature = "flows")]
 use crate::flow::Flows;
 use crate::health::Health;
 use crate::ingest::agent::Agent;
@@ -57,6 +59,7 @@ pub struct Registry {
     events: Log,
     unestablished_budget: Budget,
     alarms: Alarms,
+    #[cfg(feature = "flows")]
     flows: Flows,
     /// Buffer for the fields of one record.
     numbers: Numbers,
@@ -89,6 +92,7 @@ impl Registry {
             events: Log::default(),
             unestablished_budget: Budget::default(),
             alarms: Alarms::default(),
+            #[cfg(feature = "flows")]
             flows: Flows::default(),
             numbers: Numbers::NONE,
         }

@@ -543,6 +543,7 @@ impl Source {
         !arrival.in_order && arrival.session == self.session && (1..self.sent).contains(&behind)
     }
 
+    #[cfg(feature = "flows")]
     /// Bytes per second that its line can carry: at least that of 1 Gbit/s, or unknown.
     pub(crate) fn line_rate(&self) -> Option<f64> {
         self.speed.line_rate()

@@ -5,6 +5,7 @@ use sflow_v5::{Address, Datagram, Sample};
 use super::Registry;
 use crate::agent::{AgentKey, AgentStatus};
 use crate::event;
+#[cfg(feature = "flows")]
 use crate::flow::has_length;
 use crate::ingest::agent::{Agent, Placed, Rival};
 use crate::ingest::sequencing::jump::Kept;
@@ -160,6 +161,7 @@ impl Registry {
 fn is_usable(datagram: &Datagram<'_>, numbers: &mut Numbers) -> bool {
     datagram.samples().any(|sample| match sample {
         Sample::Counters(sample) => sample.records().any(|record| numbers.has_counter(&record)),
+        #[cfg(feature = "flows")]
         Sample::Flow(sample) => has_length(&sample),
         Sample::RtMetric(metrics) => metrics.metrics.into_iter().next().is_some(),
         _ => false,

@@ -191,6 +191,7 @@ impl Registry {
         };
         datagram.samples().any(|sample| match sample {
             Sample::Counters(sample) => agent.sources.contains_key(&sample.source_id),
+            #[cfg(feature = "flows")]
             Sample::Flow(sample) => self.flows.has_sampler(place, sample.source_id),
             _ => false,
         })

@@ -45,6 +45,7 @@ impl Registry {
             key, established, ..
         } = agent.status;
         self.kept_bytes = self.kept_bytes.saturating_sub(agent.kept_bytes());
+        #[cfg(feature = "flows")]
         self.flows.forget_agent(place);
         let account = Account::of(&agent, place, None);
         self.ledger.close_agent(account);

@@ -137,6 +137,7 @@ impl Registry {
                         self.health.counter_samples_doubted += 1;
                     }
                 }
+                #[cfg(feature = "flows")]
                 Sample::Flow(sample) => self.doubt_sampler(place, session, sample.source_id, at),
                 _ => {}
             }
