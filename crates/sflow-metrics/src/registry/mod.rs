@@ -27,7 +27,7 @@ use crate::ingest::ledger::Ledger;
 use crate::ingest::source::{Identification, Numbers, Source, Watch};
 use crate::slab::Slab;
 use crate::timestamp::Timestamp;
-use ingest::{Admission, Claim};
+use ingest::{Admission, GlobalIdentity};
 
 /// The state of all agents and data sources that a stream of datagrams reports.
 ///
@@ -55,7 +55,7 @@ pub struct Registry {
     /// Names of custom metrics that are kept; `None` keeps all.
     kept_customs: Option<HashSet<Box<str>>>,
     /// The source that has a UUID.
-    identities: HashMap<Claim, u32>,
+    identities: HashMap<GlobalIdentity, u32>,
     events: Log,
     unestablished_budget: Budget,
     alarms: Alarms,

@@ -30,10 +30,10 @@ const RESERVED_PART: usize = 4;
 /// How useful an agent is. The least useful one is displaced first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Use {
-    /// It has reported nothing that can become useful.
+    /// It has reported nothing usable.
     None,
-    /// It did not become useful in time, or is silent and has no sources any more.
-    Past,
+    /// It did not become established in time, or is silent without sources.
+    Expired,
     /// It is established, or may become so.
     Kept,
 }
@@ -192,11 +192,11 @@ impl Registry {
             return false;
         }
         self.admission.swept_at = Some(now);
-        let patience = probation(&self.config);
+        let limit = probation(&self.config);
         let idle: Vec<u32> = self
             .sources
             .iter()
-            .filter(|(_, source)| !source.was_live && now - source.last_seen > patience)
+            .filter(|(_, source)| !source.was_live && now - source.last_seen > limit)
             .map(|(place, _)| place)
             .collect();
         for place in idle {
@@ -209,7 +209,7 @@ impl Registry {
             .filter(|(_, agent)| {
                 !agent.status.established
                     && agent.source_count() == 0
-                    && now - agent.status.last_seen > patience
+                    && now - agent.status.last_seen > limit
             })
             .map(|(place, _)| place)
             .collect();
@@ -224,13 +224,13 @@ impl Registry {
 /// How useful an agent is.
 fn use_of(agent: &Agent, now: Timestamp, config: &Config) -> Use {
     let status = &agent.status;
-    let is_past = if status.established {
+    let is_expired = if status.established {
         agent.source_count() == 0 && now - status.last_seen > config.gone_after
     } else {
         now - status.first_seen > probation(config)
     };
-    match is_past {
-        true => Use::Past,
+    match is_expired {
+        true => Use::Expired,
         false if agent.is_usable || status.established => Use::Kept,
         false => Use::None,
     }

@@ -28,7 +28,7 @@ use crate::ingest::sequencing::stamp::Stamp;
 use crate::ingest::sequencing::stream::Place;
 use crate::ingest::source::{Arrival, Measure};
 use crate::timestamp::Timestamp;
-pub(super) use identity::Claim;
+pub(super) use identity::GlobalIdentity;
 pub(super) use quota::Admission;
 
 impl Registry {

@@ -11,15 +11,15 @@ use crate::timestamp::Timestamp;
 #[derive(Debug, Default)]
 pub(crate) struct Admission {
     pub(super) senders: HashMap<IpAddr, Sender>,
-    /// By the first address of a network.
+    /// By the first address of the network.
     networks: HashMap<IpAddr, Used>,
     pub(super) reserved: HashSet<IpAddr>,
     /// Capacity of each reserved sender.
     own: Used,
     /// Use by all senders, without the capacity of reserved ones.
     used: Used,
-    /// The sender that was first to use an agent address.
-    pub(super) claims: HashMap<(Address, u32), IpAddr>,
+    /// The first sender of each agent address and sub-agent.
+    pub(super) first_senders: HashMap<(Address, u32), IpAddr>,
     pub(super) swept_at: Option<Timestamp>,
     /// Place at which the next search for an agent to displace begins.
     pub(super) cursor: u32,

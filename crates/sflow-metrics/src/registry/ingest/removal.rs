@@ -9,7 +9,7 @@ use crate::ingest::source::Source;
 impl Registry {
     pub(crate) fn remove(&mut self, place: u32) -> Option<Source> {
         let source = self.sources.remove(place)?;
-        self.unclaim(place, &source);
+        self.remove_identity(place, &source);
         let agent = self.agents.get_mut(source.agent)?;
         let account = Account::of(agent, source.agent, Some(place));
         self.ledger.close_source(account);
@@ -80,9 +80,9 @@ impl Registry {
             return;
         }
         self.agent_places.remove(&first_key);
-        let claim = (key.address, key.sub_agent);
-        if self.admission.claims.get(&claim) == Some(&key.sender) {
-            self.admission.claims.remove(&claim);
+        let address = (key.address, key.sub_agent);
+        if self.admission.first_senders.get(&address) == Some(&key.sender) {
+            self.admission.first_senders.remove(&address);
         }
     }
 }
