@@ -71,7 +71,7 @@ pub use crate::window::Percent;
 /// let same: Query = "avg:vir_cpu_cores".parse::<Query>()?
 ///     .matching(Key::Container, [Pattern::glob("apache.*")]);
 /// assert_eq!(query, same);
-/// # Ok::<(), sflow_metrics::Error>(())
+/// # Ok::<(), sflow_metrics::query::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Query {
