@@ -5,13 +5,13 @@ use std::fmt::{self, Display};
 use super::html::{Sent, Text};
 use super::link::{Asked, Link};
 use super::parts::{Flows, Services};
-use crate::complete::Completion;
+use crate::completion::Completion;
+use crate::format::{self, count, number};
 use crate::matrix::Matrix;
 use crate::model::Status;
 use crate::picture::Picture;
 use crate::preset::Preset;
 use crate::question::{Field, Question};
-use crate::words::{self, count, number};
 
 /// Services with rows of their own on the page.
 const SERVICES: usize = 24;
@@ -138,7 +138,7 @@ impl Page<'_> {
                     "<span class=\"mistake\" role=\"alert\"><code>{}<mark>{}</mark></code> {}</span>",
                     Text(&before),
                     Text(if behind.is_empty() { " " } else { &behind }),
-                    Text(&mistake.words)
+                    Text(&mistake.message)
                 )?;
             }
             write!(f, "</label><datalist id=\"{name}-list\">")?;
@@ -221,7 +221,7 @@ impl Page<'_> {
             write!(
                 f,
                 "<span>as of <time>{}</time></span>",
-                words::moment(picture.at)
+                format::moment(picture.at)
             )?;
         }
         let (class, word) = match status {
@@ -249,7 +249,11 @@ impl Page<'_> {
             write!(f, "<span class=\"odd\">{}</span>", Text(odd))?;
         }
         if let Some(drops) = status.kernel_drops.filter(|drops| *drops > 0) {
-            write!(f, "<span class=\"odd\">{} lost here</span>", count(drops))?;
+            write!(
+                f,
+                "<span class=\"odd\">{} dropped here</span>",
+                count(drops)
+            )?;
         }
         f.write_str("</p>\n")?;
         match self.picture {
