@@ -237,11 +237,11 @@ impl Cli {
             Err(mistake) => {
                 let text = untrusted::printable(fields.text(mistake.field)).into_owned();
                 let pointer = " ".repeat(mistake.position);
-                usage(&format!(
-                    "--{}: {}\n  {text}\n  {pointer}^",
-                    mistake.field.name(),
-                    mistake.message
-                ))
+                let hint = match mistake.message.starts_with("unknown key") {
+                    true => "\n--keys-help lists all keys",
+                    false => "",
+                };
+                usage(&format!("--{mistake}\n  {text}\n  {pointer}^{hint}"))
             }
         }
     }

@@ -232,6 +232,7 @@ fn listened<'d>(seconds: &str, datagrams: impl Iterator<Item = &'d [u8]>) -> Val
 fn invalid_option_is_reported_with_position() {
     for (arguments, words) in [
         (&["--keys", "ip.sorce"][..], "unknown key `ip.sorce`"),
+        (&["--filter", "xyzzy=1"], "--keys-help lists all keys"),
         (&["--filter", "vlan=x", SWARM], "`x` is not a number"),
         (&["--value", "octets"], "unknown value"),
         (&["--smooth", "soon"], "is not a duration"),
@@ -239,7 +240,7 @@ fn invalid_option_is_reported_with_position() {
         (&["--speed", "0", SWARM], "above 0"),
         (&["--speed", "2"], "CAPTURE"),
         (&["--json"], "--once"),
-        (&["--web", "nowhere"], "give a port"),
+        (&["--web", "nowhere"], "expected a port"),
         (&[SWARM], "no terminal"),
     ] {
         let output = run(arguments);
