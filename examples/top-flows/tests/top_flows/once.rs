@@ -241,7 +241,7 @@ fn invalid_option_is_reported_with_position() {
         (&["--speed", "2"], "CAPTURE"),
         (&["--json"], "--once"),
         (&["--web", "nowhere"], "expected a port"),
-        (&[SWARM], "no terminal"),
+        (&[SWARM], "not a terminal"),
     ] {
         let output = run(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
