@@ -258,7 +258,7 @@ fn hints(state: &State, width: usize) -> Line<'static> {
         ]
     };
     let length = |hint: &[Span<'_>; 2]| hint.iter().map(Span::width).sum::<usize>();
-    // How to get help and out stands there in any case.
+    // Help and quit are always shown.
     let (others, last) = hints.split_at(hints.len().saturating_sub(2));
     let reserved: usize = last.iter().map(|pair| length(&hint(pair))).sum();
     let mut line = Line::from(" ");

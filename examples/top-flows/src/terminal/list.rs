@@ -5,7 +5,7 @@ use tui_input::{Input, InputRequest};
 
 use crate::preset::Preset;
 
-/// Presets to choose from.
+/// The list of presets.
 #[derive(Debug, Default)]
 pub(super) struct List {
     pub(super) typed: Input,

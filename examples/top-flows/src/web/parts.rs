@@ -1,4 +1,4 @@
-//! The flows with their last minutes, and the matrix.
+//! The timeline, the table of flows, and the matrix.
 
 use std::fmt::{self, Display};
 
@@ -12,11 +12,11 @@ use crate::picture::{Picture, STRIPES};
 use crate::question::{Narrow, Question};
 use crate::timeline::{MOMENTS, Point};
 
-/// The picture, in units of the drawing.
+/// Size of the timeline in units of the drawing.
 const HEIGHT: f64 = 100.0;
 const WIDTH: f64 = (MOMENTS - 1) as f64;
 
-/// The table of flows, and above it their last minutes.
+/// The timeline and the table of flows.
 pub(super) struct Flows<'p> {
     pub(super) picture: &'p Picture,
     pub(super) is_still: bool,
@@ -124,8 +124,8 @@ impl Flows<'_> {
         let shown = value.to_string();
         write!(
             f,
-            "<td><a href=\"{}\" title=\"only this\"><bdi>{}</bdi></a>\
-             <a class=\"not\" href=\"{}\" title=\"all but this\" aria-label=\"all but this\">≠</a></td>",
+            "<td><a href=\"{}\" title=\"only with this value\"><bdi>{}</bdi></a>\
+             <a class=\"not\" href=\"{}\" title=\"without this value\" aria-label=\"without this value\">≠</a></td>",
             self.link(&only),
             Text(&shown),
             self.link(&without)
@@ -145,7 +145,7 @@ impl Flows<'_> {
         )
     }
 
-    /// A stack of stripes; what is of no stripe lies on top.
+    /// Stacked stripes, with all other flows at the top.
     fn timeline(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let points = &self.picture.timeline;
         if points.len() < 2 {
