@@ -152,7 +152,13 @@ impl Cli {
         } else if let Some(text) = &self.flows {
             let definition = match text.parse::<flow::Definition>() {
                 Ok(definition) => definition,
-                Err(error) => usage(ErrorKind::ValueValidation, &error.to_string()),
+                Err(error) => {
+                    let hint = match error.kind() {
+                        flow::ErrorKind::UnknownKey { .. } => "\n--flow-keys lists all keys",
+                        _ => "",
+                    };
+                    usage(ErrorKind::ValueValidation, &format!("{error}{hint}"))
+                }
             };
             let is_once = self.listen.is_none() && self.every.is_none();
             Some(View::Flows(if is_once && !text.contains("smooth=") {

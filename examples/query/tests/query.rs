@@ -152,7 +152,11 @@ fn mistakes_are_pointed_at() {
             "exclude each other",
         ),
         (&["avg:load_one", "missing.pcap"][..], 1, "missing.pcap"),
-        (&["--flows", "keys=ip.scr", SWARM][..], 2, "is it `ip.src`?"),
+        (
+            &["--flows", "keys=ip.scr", SWARM][..],
+            2,
+            "did you mean `ip.src`?",
+        ),
         (
             &["--flows", "keys=ip.src", "--agents", SWARM][..],
             2,
