@@ -9,7 +9,7 @@ use sflow_benches::decoding::{Contender, FLOWPARSER_SFLOW, LENGTHS, TYPED, WORDS
 use sflow_benches::fleet::{Fleet, Poll};
 use sflow_benches::is_measuring;
 use sflow_benches::measure::{Rounds, nanoseconds};
-use sflow_metrics::{Config, Query, Registry, Timestamp};
+use sflow_metrics::{Config, Registry, Timestamp, query::Query};
 use sflow_v5::Datagram;
 
 /// What was set out for, relative to decoding.

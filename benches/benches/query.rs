@@ -9,7 +9,7 @@ use std::time::Duration;
 use sflow_benches::fleet::Fleet;
 use sflow_benches::is_measuring;
 use sflow_benches::measure::{Job, Rounds};
-use sflow_metrics::{Config, Query, Registry, Timestamp};
+use sflow_metrics::{Config, Registry, Timestamp, query::Query};
 use sflow_v5::Datagram;
 
 /// What was set out for.

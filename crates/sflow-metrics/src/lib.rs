@@ -3,32 +3,23 @@
 mod agent;
 mod catalogue;
 mod config;
-mod discipline;
-mod entity;
-mod event;
+mod display;
+pub mod entity;
+pub mod event;
+#[cfg(feature = "flows")]
 pub mod flow;
 mod health;
-mod kind;
-mod memory;
-mod query;
+mod ingest;
+pub mod query;
 mod registry;
 mod slab;
-mod source;
-mod threshold;
 mod timestamp;
 mod window;
 
 pub use agent::{AgentKey, AgentStatus};
 pub use catalogue::{Metric, MetricKind};
 pub use config::{Ceilings, Config};
-pub use entity::Entity;
-pub use event::{Event, EventId, EventKind, Identity};
 pub use health::Health;
-pub use kind::{EntityId, EntityKind, Lifecycle};
-pub use query::{
-    Expression, Filter, Group, Grouping, Groups, Holder, Key, MergeError, Partial, Pattern,
-    Percent, Query, QueryError, QueryProblem, Statistic, Summary, Take, Window,
-};
-pub use registry::{EntityAnswer, Registry};
-pub use threshold::{Scope, Side, Threshold, ThresholdError, ThresholdId, ThresholdStatus};
+pub use ingest::outcome::{Disposition, Ingested, Refusal};
+pub use registry::Registry;
 pub use timestamp::Timestamp;

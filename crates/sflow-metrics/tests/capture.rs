@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use pcap_file::pcap::PcapReader;
-use sflow_metrics::{Config, EntityKind, Query, Registry, Timestamp};
+use sflow_metrics::{Config, Registry, Timestamp, entity::EntityKind, query::Query};
 use sflow_v5::Datagram;
 use support::metric;
 

@@ -2,7 +2,7 @@
 
 mod support;
 
-use sflow_metrics::{Config, Query, Registry};
+use sflow_metrics::{Config, Registry, query::Query};
 use support::{Agent, Container, ask};
 
 const CONTAINERS: u32 = 1000;

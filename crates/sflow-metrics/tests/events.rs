@@ -5,14 +5,16 @@ mod support;
 use std::time::Duration;
 
 use sflow_metrics::{
-    Config, EntityKind, Event, EventId, EventKind, Query, Registry, Threshold, ThresholdError,
-    Timestamp,
+    Config, Registry, Timestamp,
+    entity::EntityKind,
+    event::{self, Event, Threshold, ThresholdError},
+    query::Query,
 };
 use support::world::World;
 use support::{Agent, Container, at};
 
 /// Every event behind one: when, and its name.
-fn told(registry: &Registry, after: EventId) -> Vec<(f64, &'static str)> {
+fn told(registry: &Registry, after: event::Id) -> Vec<(f64, &'static str)> {
     let second = |event: &Event| (event.at - at(0.0)).as_secs_f64();
     registry
         .events(after)
@@ -37,7 +39,7 @@ fn the_life_of_an_agent_and_its_container() {
         (10.0, "entity_appeared"),
         (20.0, "entity_live"),
     ];
-    assert_eq!(told(&world.registry, EventId::START), begin);
+    assert_eq!(told(&world.registry, event::Id::START), begin);
 
     // The host was heard once, so thirty seconds are assumed of it, and the container every ten.
     // The agent has the patience of the slowest of those of which it is known.
@@ -56,7 +58,7 @@ fn the_life_of_an_agent_and_its_container() {
     let gone: Vec<&str> = world
         .registry
         .events(seen)
-        .filter(|event| matches!(event.kind, EventKind::EntityGone { .. }))
+        .filter(|event| matches!(event.kind, event::Kind::EntityGone { .. }))
         .filter_map(|event| Some(&*event.kind.entity()?.name))
         .collect();
     assert_eq!(gone, ["node1", "web.1"]);
@@ -120,7 +122,7 @@ fn a_threshold_is_crossed_and_cleared_once() {
         world.registry.expire(at(world.now));
         for event in world.registry.events(seen) {
             match &event.kind {
-                EventKind::ThresholdCrossed {
+                event::Kind::ThresholdCrossed {
                     value,
                     name,
                     threshold,
@@ -129,7 +131,7 @@ fn a_threshold_is_crossed_and_cleared_once() {
                     assert_eq!((&**name, *threshold, entity), ("busy", id, &None));
                     crossings.push((world.now, "crossed", *value));
                 }
-                EventKind::ThresholdCleared { value, .. } => {
+                event::Kind::ThresholdCleared { value, .. } => {
                     crossings.push((world.now, "cleared", value.unwrap()));
                 }
                 _ => {}
@@ -167,8 +169,8 @@ fn a_threshold_can_watch_every_entity() {
         let seen = registry.last_event();
         registry.expire(at(now));
         for event in registry.events(seen) {
-            if let EventKind::ThresholdCrossed { entity, .. }
-            | EventKind::ThresholdCleared { entity, .. } = &event.kind
+            if let event::Kind::ThresholdCrossed { entity, .. }
+            | event::Kind::ThresholdCleared { entity, .. } = &event.kind
             {
                 let who = entity.as_ref().unwrap().name.to_string();
                 told.push((now, event.kind.name(), who));
@@ -195,7 +197,7 @@ fn a_threshold_can_watch_every_entity() {
     let cleared: Vec<_> = registry
         .events(seen)
         .filter_map(|event| match &event.kind {
-            EventKind::ThresholdCleared {
+            event::Kind::ThresholdCleared {
                 threshold, value, ..
             } => Some((*threshold, *value)),
             _ => None,
@@ -206,10 +208,7 @@ fn a_threshold_can_watch_every_entity() {
 
 #[test]
 fn thresholds_that_cannot_work_are_refused() {
-    let mut registry = Registry::new(Config {
-        max_thresholds: 1,
-        ..Config::default()
-    });
+    let mut registry = Registry::new(Config::default().with(|config| config.max_thresholds = 1));
     let load = || query("avg:load_one");
     let cases = [
         (
@@ -239,10 +238,7 @@ fn thresholds_that_cannot_work_are_refused() {
 
 #[test]
 fn the_log_is_bounded_and_its_gaps_show() {
-    let mut registry = Registry::new(Config {
-        max_events: 8,
-        ..Config::default()
-    });
+    let mut registry = Registry::new(Config::default().with(|config| config.max_events = 8));
     let mut agent = Agent::new(1);
     for round in 1..=20 {
         let now = f64::from(round) * 31.0;
@@ -251,7 +247,7 @@ fn the_log_is_bounded_and_its_gaps_show() {
         registry.expire(at(now));
     }
     let numbers: Vec<u64> = registry
-        .events(EventId::START)
+        .events(event::Id::START)
         .map(|event| event.id.number())
         .collect();
     assert_eq!(numbers.len(), 8);
@@ -265,5 +261,5 @@ fn the_log_is_bounded_and_its_gaps_show() {
         "every number is an event that was told, or one too many"
     );
     assert_eq!(registry.events(registry.last_event()).count(), 0);
-    assert!(Timestamp::ZERO < registry.events(EventId::START).next().unwrap().at);
+    assert!(Timestamp::ZERO < registry.events(event::Id::START).next().unwrap().at);
 }

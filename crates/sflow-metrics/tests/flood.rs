@@ -5,7 +5,7 @@ mod support;
 use std::net::{IpAddr, Ipv4Addr};
 
 use allocation_counter::AllocationInfo;
-use sflow_metrics::{Config, EventKind, Registry, Summary};
+use sflow_metrics::{Config, Registry, event, query::Summary};
 use support::{Agent, Container, Counted, ask, at, host};
 
 const AGENTS: u8 = 4;
@@ -15,15 +15,14 @@ const POLLS: u32 = 20;
 
 /// Room for two hundred times the real ones: a flood of ten times that has to be refused.
 fn config() -> Config {
-    Config {
-        max_agents: 500,
-        max_sources: 5_000,
-        max_sources_per_agent: 2_000,
-        max_agents_per_sender: 250,
-        max_sources_per_sender: 2_500,
-        max_events: 1_000,
-        ..Config::default()
-    }
+    Config::default().with(|config| {
+        config.max_agents = 500;
+        config.max_sources = 5_000;
+        config.max_sources_per_agent = 2_000;
+        config.max_agents_per_sender = 250;
+        config.max_sources_per_sender = 2_500;
+        config.max_events = 1_000;
+    })
 }
 
 /// What such a registry may hold at most: a kibibyte for each source, agent and event.
@@ -186,7 +185,7 @@ fn survives(flood: Flood) {
         "avg:vir_cpu_cores{vir_host_name=apache.new}",
     );
     assert_eq!(started.contributing, 1, "{started:?}");
-    let told = |is_it: fn(&EventKind) -> bool, name: &str| {
+    let told = |is_it: fn(&event::Kind) -> bool, name: &str| {
         cluster
             .registry
             .events(seen)
@@ -194,11 +193,11 @@ fn survives(flood: Flood) {
             .any(|event| event.kind.entity().is_some_and(|who| *who.name == *name))
     };
     assert!(told(
-        |kind| matches!(kind, EventKind::EntityAppeared { .. }),
+        |kind| matches!(kind, event::Kind::EntityAppeared { .. }),
         "apache.new"
     ));
     assert!(told(
-        |kind| matches!(kind, EventKind::EntityGone { .. }),
+        |kind| matches!(kind, event::Kind::EntityGone { .. }),
         &stopped
     ));
 

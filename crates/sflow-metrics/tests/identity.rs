@@ -2,7 +2,11 @@
 
 mod support;
 
-use sflow_metrics::{Config, EntityKind, EventId, Lifecycle, Registry};
+use sflow_metrics::{
+    Config, Registry,
+    entity::{EntityKind, Lifecycle},
+    event,
+};
 use sflow_v5::counter::{AppOperations, AppWorkers, IfCounters, PortName};
 use sflow_v5::{DataSource, DataSourceKind, IfDirection};
 use support::world::World;
@@ -13,7 +17,7 @@ const CORES: &str = "sum:vir_cpu_cores";
 /// The kinds of all events, in order.
 fn told(registry: &Registry) -> Vec<&'static str> {
     registry
-        .events(EventId::START)
+        .events(event::Id::START)
         .map(|event| event.kind.name())
         .collect()
 }
@@ -283,10 +287,7 @@ fn two_of_one_name_are_two() {
 
 #[test]
 fn names_that_were_cut_alike_do_not_make_one_of_two() {
-    let config = Config {
-        max_name_bytes: 32,
-        ..Config::default()
-    };
+    let config = Config::default().with(|config| config.max_name_bytes = 32);
     let mut registry = Registry::new(config);
     let mut agent = Agent::new(1);
     let long = "stack_service.1.rsm0h0ay4dbn6zbusp3ta9pf7".repeat(2);
@@ -435,7 +436,7 @@ fn t15_two_senders_with_one_address_are_told() {
     assert_eq!(registry.health().address_conflicts, 1, "told once");
     assert!(registry.agents().all(|agent| agent.contested));
     let conflict = registry
-        .events(EventId::START)
+        .events(event::Id::START)
         .find(|event| event.kind.name() == "address_conflict")
         .unwrap();
     assert_eq!(conflict.kind.agent().unwrap().sender, second.sender);

@@ -3,7 +3,10 @@
 mod support;
 
 use proptest::prelude::*;
-use sflow_metrics::{Config, MergeError, Partial, Query, Registry};
+use sflow_metrics::{
+    Config, Registry,
+    query::{MergeError, Partial, Query},
+};
 use support::{Agent, Container, at};
 
 const NOW: f64 = 30.0;
@@ -76,7 +79,7 @@ fn is_close(ours: Option<f64>, theirs: Option<f64>) -> bool {
 }
 
 fn merged(parts: &[&Partial]) -> Partial {
-    let mut all = Partial::nothing(parts[0].query());
+    let mut all = Partial::empty(parts[0].query());
     for part in parts {
         all.merge((*part).clone()).unwrap();
     }
@@ -106,7 +109,7 @@ proptest! {
             let right = merged(&[b, c]);
             prop_assert_eq!(values(&all), values(&merged(&[a, &right])), "in any grouping");
             let mut with_nothing = a.clone();
-            with_nothing.merge(Partial::nothing(&query)).unwrap();
+            with_nothing.merge(Partial::empty(&query)).unwrap();
             prop_assert_eq!(&with_nothing, a);
 
             let mut alone = Registry::new(Config::default());
@@ -147,7 +150,7 @@ fn who_has_the_largest_value_is_known_by_name() {
     let far = worker(2, &[(0, 900, 0)]).partial(at(NOW), &query);
     let all = merged(&[&near, &far]);
     let names: Vec<_> = all
-        .holders("service0")
+        .owners("service0")
         .into_iter()
         .map(|holder| holder.map(|holder| (holder.name, holder.agent)))
         .collect();
@@ -161,15 +164,15 @@ fn who_has_the_largest_value_is_known_by_name() {
             .as_ref()
             .is_some_and(|(name, agent)| name == "service0.0.0002" && agent.contains("10.0.0.2"))
     );
-    assert!(all.holders("service9").is_empty());
+    assert!(all.owners("service9").is_empty());
 }
 
 #[test]
 fn other_questions_do_not_mix() {
     let ours: Query = "avg:vir_cpu_cores".parse().unwrap();
     let theirs: Query = "avg:vir_mem_used".parse().unwrap();
-    let mut part = Partial::nothing(&ours);
-    let error = part.merge(Partial::nothing(&theirs)).unwrap_err();
+    let mut part = Partial::empty(&ours);
+    let error = part.merge(Partial::empty(&theirs)).unwrap_err();
     assert_eq!(
         error,
         MergeError::OtherQuery {

@@ -5,7 +5,9 @@ mod support;
 use std::time::Duration;
 
 use sflow_metrics::{
-    Config, EntityKind, Key, Lifecycle, Metric, Pattern, Query, Registry, Take, Window,
+    Config, Metric, Registry,
+    entity::{EntityKind, Lifecycle},
+    query::{Key, Pattern, Query, Window, WindowFn},
 };
 use sflow_v5::counter::{BstPortBuffers, Lane, Sfp};
 use sflow_v5::{DomainState, List, Percentage};
@@ -228,7 +230,7 @@ fn names_from_elsewhere_are_taken_as_they_are() {
     let hostile = "web*|,}\\[\u{1b}]\n";
     agent.report(&mut registry, 35.0, &[Container::new(hostile, 9).sample(1)]);
     let query = "avg:vir_mem_used".parse::<Query>().unwrap();
-    let query = query.matching(Key::VirHostName, [Pattern::exact(hostile)]);
+    let query = query.matching(Key::Container, [Pattern::exact(hostile)]);
     assert_eq!(registry.query(at(35.0), &query)[0].matched, 1);
     let again: Query = query.to_string().parse().unwrap();
     assert_eq!(again, query);
@@ -278,12 +280,12 @@ fn windows_have_something_to_say_once_they_are_watched() {
     assert_eq!(cores.newest, Some(Duration::ZERO));
 
     let taking = |take| {
-        let window = Window::new(Duration::from_secs(60)).taking(take);
+        let window = Window::new(Duration::from_secs(60)).with_function(take);
         registry.query(at(now), &query.clone().over(window))[0].value
     };
-    assert_eq!(taking(Take::Min), Some(0.5));
-    assert_eq!(taking(Take::Max), Some(4.0));
-    assert_eq!(taking(Take::Last), Some(4.0));
+    assert_eq!(taking(WindowFn::Min), Some(0.5));
+    assert_eq!(taking(WindowFn::Max), Some(4.0));
+    assert_eq!(taking(WindowFn::Last), Some(4.0));
     let short = query.clone().over(Window::new(Duration::from_secs(1)));
     assert_eq!(registry.query(at(now), &short)[0].value, Some(4.0));
 }
@@ -416,10 +418,7 @@ fn answers_by_group() {
 
 #[test]
 fn groups_are_bounded() {
-    let mut registry = Registry::new(Config {
-        max_groups: 3,
-        ..Config::default()
-    });
+    let mut registry = Registry::new(Config::default().with(|config| config.max_groups = 3));
     let mut agent = Agent::new(1);
     let names: Vec<String> = (0..10).map(|task| format!("web{task}.1.x")).collect();
     for (index, name) in (0..).zip(&names) {

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::net::{IpAddr, SocketAddr};
 
 use pcap_file::pcap::PcapReader;
-use sflow_metrics::{AgentStatus, Config, EventId, EventKind, Registry, Timestamp, flow};
+use sflow_metrics::{AgentStatus, Config, Registry, Timestamp, event, flow};
 use sflow_v5::Datagram;
 
 /// What a capture comes to.
@@ -55,8 +55,8 @@ fn agent(read: &Read) -> AgentStatus {
 }
 
 fn is_reported(read: &Read) -> bool {
-    let mut events = read.registry.events(EventId::START);
-    events.any(|event| matches!(event.kind, EventKind::NumberingDistrusted { .. }))
+    let mut events = read.registry.events(event::Id::START);
+    events.any(|event| matches!(event.kind, event::Kind::NumberingDistrusted { .. }))
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use sflow_metrics::{QueryError, Timestamp};
+use sflow_metrics::{Timestamp, query};
 use tracing::{debug, info, warn};
 
 use crate::board::Board;
@@ -39,7 +39,7 @@ impl<O: Orchestrator> Balancer<O> {
         orchestrator: O,
         control: Control,
         services: &[config::Service],
-    ) -> Result<Self, QueryError> {
+    ) -> Result<Self, query::Error> {
         let balancer = Self {
             telemetry: Shared::default(),
             controller: Controller::new(orchestrator, control, services)?,
@@ -58,7 +58,7 @@ impl<O: Orchestrator> Balancer<O> {
     /// # Errors
     ///
     /// If one is to be kept by a metric that is not known.
-    pub fn keep(&mut self, instance: String, pools: &[config::Pool]) -> Result<(), QueryError> {
+    pub fn keep(&mut self, instance: String, pools: &[config::Pool]) -> Result<(), query::Error> {
         let pools = Pools::new(instance, pools)?;
         let mode = self.controller.mode();
         let mut board = self.board.lock();
@@ -185,7 +185,7 @@ impl<O: Orchestrator> Balancer<O> {
     /// # Errors
     ///
     /// If it is to be balanced by a metric that is not known.
-    pub fn manage(&mut self, service: &config::Service) -> Result<(), QueryError> {
+    pub fn manage(&mut self, service: &config::Service) -> Result<(), query::Error> {
         self.controller.manage(service)
     }
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use elb::agent::{Roots, Settings, run};
 use serde_json::{Value, json};
-use sflow_metrics::{Config, Query, Registry, Timestamp};
+use sflow_metrics::{Config, Registry, Timestamp, query::Query};
 use sflow_v5::counter::{HostAdapters, HostDescr, HostParent, IfCounters, VirtCpu};
 use sflow_v5::flow::SampledHeader;
 use sflow_v5::{

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{ArgGroup, CommandFactory as _, Parser};
 use sflow_collector::{Port, listen_address};
-use sflow_metrics::{Query, flow};
+use sflow_metrics::{flow, query::Query};
 
 use crate::duration;
 use crate::feed::Feed;

@@ -170,15 +170,14 @@ pub(crate) fn complain(what: &dyn std::fmt::Display) {
 
 /// What senders may make the program keep, so that it stays below 128 MiB with answers to scrapes.
 fn bounds() -> Config {
-    Config {
-        max_bytes: 44 << 20,
-        max_bytes_per_sender: 32 << 20,
-        max_bytes_per_agent: 16 << 20,
-        max_flow_bytes: 16 << 20,
-        max_flow_addresses: 50_000,
-        max_flow_sources: 50_000,
-        ..Config::default()
-    }
+    Config::default().with(|config| {
+        config.max_bytes = 44 << 20;
+        config.max_bytes_per_sender = 32 << 20;
+        config.max_bytes_per_agent = 16 << 20;
+        config.max_flow_bytes = 16 << 20;
+        config.max_flow_addresses = 50_000;
+        config.max_flow_sources = 50_000;
+    })
 }
 
 fn timestamp(time: SystemTime) -> Timestamp {

@@ -117,20 +117,19 @@ impl Window {
 /// The limits of each registry. There are several, and only flows and the names of their ends are
 /// read.
 pub fn bounds() -> Config {
-    Config {
-        max_agents: 5_000,
-        max_sources: 25_000,
-        max_sources_per_agent: 5_000,
-        max_agents_per_sender: 2_500,
-        max_sources_per_sender: 12_500,
-        max_agents_per_network: 2_500,
-        max_sources_per_network: 12_500,
-        max_custom_metrics: 0,
-        max_events: 1,
-        max_flow_sources: 25_000,
-        max_flow_addresses: 50_000,
-        ..Config::default()
-    }
+    Config::default().with(|config| {
+        config.max_agents = 5_000;
+        config.max_sources = 25_000;
+        config.max_sources_per_agent = 5_000;
+        config.max_agents_per_sender = 2_500;
+        config.max_sources_per_sender = 12_500;
+        config.max_agents_per_network = 2_500;
+        config.max_sources_per_network = 12_500;
+        config.max_custom_metrics = 0;
+        config.max_events = 1;
+        config.max_flow_sources = 25_000;
+        config.max_flow_addresses = 50_000;
+    })
 }
 
 /// Replaces the flows of several data sources by the largest one of them.

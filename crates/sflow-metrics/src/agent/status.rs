@@ -1,6 +1,6 @@
 use core::time::Duration;
 
-use super::key::AgentKey;
+use super::AgentKey;
 use crate::timestamp::Timestamp;
 
 /// How the datagrams of one agent have come so far.

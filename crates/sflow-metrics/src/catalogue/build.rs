@@ -8,10 +8,9 @@ use super::naming::Naming;
 use super::text::{Span, Text, is_same};
 use super::{
     Ceiling, CounterColumn, Definition, GaugeColumn, Inner, Known, Metric, MetricKind, Operand,
-    Structure, elements,
+    Structure, Width, elements,
 };
-use crate::discipline::counter::Width;
-use crate::kind::EntityKind;
+use crate::entity::EntityKind;
 
 /// No place among the structures.
 pub(super) const NOWHERE: u8 = u8::MAX;

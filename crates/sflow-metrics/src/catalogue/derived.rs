@@ -1,6 +1,6 @@
 //! Metrics that are computed from others.
 
-use crate::kind::EntityKind;
+use crate::entity::EntityKind;
 
 /// `scale × top ÷ bottom`, each a sum of raw metrics by name.
 ///

@@ -212,7 +212,7 @@ fn total(terms: &[Term], mut value_of: impl FnMut(Operand) -> Option<f64>) -> Op
 mod tests {
     use super::*;
 
-    /// Columns 0 to 9 are worth their number; others are unknown.
+    /// The value of columns 0 to 9 is their number; others are unknown.
     fn evaluate(scale: f64, top: &str, bottom: &str) -> Option<f64> {
         const NAMES: [&str; 12] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "98", "99"];
         let known = NAMES.map(|name| {
@@ -230,22 +230,22 @@ mod tests {
     }
 
     #[test]
-    fn formulas_compute() {
+    fn formulas_are_evaluated() {
         assert_eq!(evaluate(1.0, "3", ""), Some(3.0));
         assert_eq!(evaluate(100.0, "8 - 3 - 1", "5 + 3"), Some(50.0));
         assert_eq!(evaluate(0.0, "8", "4"), Some(0.0));
     }
 
     #[test]
-    fn what_is_unknown_makes_the_whole_unknown() {
+    fn unknown_term_makes_value_unknown() {
         assert_eq!(evaluate(1.0, "3 + 99", ""), None);
         assert_eq!(evaluate(1.0, "3", "99"), None);
-        assert_eq!(evaluate(1.0, "3", "0"), None, "nothing to divide by");
-        assert_eq!(evaluate(1.0, "3 + nobody", ""), None);
+        assert_eq!(evaluate(1.0, "3", "0"), None, "division by zero");
+        assert_eq!(evaluate(1.0, "3 + missing", ""), None);
     }
 
     #[test]
-    fn optional_terms_are_left_out() {
+    fn unknown_optional_terms_are_skipped() {
         assert_eq!(evaluate(1.0, "3 + 99? - 1?", ""), Some(2.0));
         assert_eq!(evaluate(1.0, "98? + 99?", ""), None, "one must be known");
     }

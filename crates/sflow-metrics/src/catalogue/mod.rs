@@ -9,22 +9,24 @@ mod derived;
 pub(crate) mod elements;
 mod formula;
 mod naming;
+mod openmetrics;
 mod text;
+mod width;
 
 use core::fmt;
 use std::sync::Arc;
 
 use sflow_v5::DataFormat;
 
-use crate::discipline::counter::Width;
-use crate::kind::EntityKind;
+use crate::entity::EntityKind;
 use build::{METRICS, NOWHERE, STANDARD, STRUCTURES};
 use formula::Formula;
+pub(crate) use width::Width;
 
 /// One metric: what it is called, what it measures, and where it comes from.
 ///
 /// ```
-/// use sflow_metrics::{EntityKind, Metric};
+/// use sflow_metrics::{Metric, entity::EntityKind};
 ///
 /// let cores = Metric::named("vir_cpu_cores").expect("a metric of containers");
 /// assert_eq!((cores.unit(), cores.entity()), ("cores", EntityKind::Container));
@@ -312,25 +314,25 @@ mod tests {
         for metric in Metric::all() {
             assert!(
                 names.insert(metric.name()),
-                "{} stands twice",
+                "duplicate name {}",
                 metric.name()
             );
         }
     }
 
     #[test]
-    fn every_formula_is_understood() {
+    fn formulas_use_known_metrics() {
         for line in derived::DERIVED {
             assert!(
                 Metric::named(line.name).is_some(),
-                "{}: a term is no raw metric",
+                "{}: unknown term",
                 line.name
             );
         }
     }
 
     #[test]
-    fn every_formula_stays_within_one_kind_of_entity() {
+    fn formulas_use_metrics_of_one_kind_of_entity() {
         let kind_of = |operand| match operand {
             Operand::Reading { structure, .. } => Structure::all()[usize::from(structure)].entity,
             Operand::HostProcessors => EntityKind::Container,
@@ -338,7 +340,7 @@ mod tests {
         };
         for metric in Metric::all() {
             for operand in metric.definition().operands() {
-                // What is not told to be of one kind may be of any.
+                // Metrics of kind `Other` exist for any kind.
                 let kind = kind_of(operand);
                 assert!(
                     kind == metric.entity() || kind == EntityKind::Other,
@@ -350,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn every_numeric_field_is_a_metric() {
+    fn all_numeric_fields_are_metrics() {
         for registered in CounterRecord::REGISTERED {
             for field in registered.fields {
                 let origin = format!("{}.{}", registered.name, field.name);
@@ -365,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn the_public_vocabulary_is_there() {
+    fn public_names_are_complete() {
         let vocabulary = "load_one load_five load_fifteen cpu_num cpu_speed proc_run proc_total \
             uptime cpu_utilization cpu_user cpu_nice cpu_system cpu_idle cpu_wio cpu_intr \
             cpu_sintr cpu_steal interrupts contexts mem_total mem_free mem_shared mem_buffers \

@@ -1,7 +1,7 @@
 //! Public names of what stands in counter records.
 
 use super::text::{Span, Text, is_same, starts_with};
-use crate::kind::EntityKind;
+use crate::entity::EntityKind;
 
 /// How the numbers of one structure are called.
 #[derive(Clone, Copy)]

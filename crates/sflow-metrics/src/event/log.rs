@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 
-use super::{Event, EventId, EventKind};
+use super::{Event, Id, Kind};
 use crate::timestamp::Timestamp;
 
 /// The newest events.
@@ -8,19 +8,13 @@ use crate::timestamp::Timestamp;
 pub(crate) struct Log {
     events: VecDeque<Event>,
     bytes: usize,
-    last: EventId,
+    last: Id,
 }
 
 impl Log {
-    /// Adds an event, and removes the oldest ones that are beyond `max` or `max_bytes`; returns
-    /// how many.
-    pub(crate) fn push(
-        &mut self,
-        at: Timestamp,
-        kind: EventKind,
-        max: usize,
-        max_bytes: usize,
-    ) -> u64 {
+    /// Adds an event and removes the oldest ones beyond `max` or `max_bytes`; returns how many were
+    /// removed.
+    pub(crate) fn push(&mut self, at: Timestamp, kind: Kind, max: usize, max_bytes: usize) -> u64 {
         let id = self.skip();
         self.bytes += kind.bytes();
         self.events.push_back(Event { id, at, kind });
@@ -35,20 +29,20 @@ impl Log {
         dropped
     }
 
-    /// Leaves a gap where an event would be.
-    pub(crate) fn skip(&mut self) -> EventId {
-        self.last = EventId(self.last.0 + 1);
+    /// Uses an id without an event.
+    pub(crate) fn skip(&mut self) -> Id {
+        self.last = Id(self.last.0 + 1);
         self.last
     }
 
-    /// The events behind one, oldest first.
-    pub(crate) fn after(&self, id: EventId) -> impl DoubleEndedIterator<Item = &Event> {
+    /// The events after one, oldest first.
+    pub(crate) fn after(&self, id: Id) -> impl DoubleEndedIterator<Item = &Event> {
         let first = self.events.partition_point(|event| event.id <= id);
         self.events.range(first..)
     }
 
-    /// The number of the newest event, in the log or not.
-    pub(crate) const fn last(&self) -> EventId {
+    /// The id of the newest event, in the log or not.
+    pub(crate) const fn last(&self) -> Id {
         self.last
     }
 }
@@ -56,10 +50,10 @@ impl Log {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::threshold::id::ThresholdId;
+    use crate::event::threshold::ThresholdId;
 
-    fn event(value: f64) -> EventKind {
-        EventKind::ThresholdCrossed {
+    fn event(value: f64) -> Kind {
+        Kind::ThresholdCrossed {
             threshold: ThresholdId(0),
             name: "load".into(),
             entity: None,
@@ -68,13 +62,13 @@ mod tests {
     }
 
     fn numbers(log: &Log, after: u64) -> Vec<u64> {
-        log.after(EventId(after)).map(|event| event.id.0).collect()
+        log.after(Id(after)).map(|event| event.id.0).collect()
     }
 
     #[test]
     fn numbers_go_up_and_gaps_show() {
         let mut log = Log::default();
-        assert_eq!((numbers(&log, 0), log.last()), (vec![], EventId::START));
+        assert_eq!((numbers(&log, 0), log.last()), (vec![], Id::START));
         for value in 1..=3 {
             assert_eq!(
                 log.push(Timestamp::ZERO, event(value.into()), 3, 1 << 20),
@@ -86,7 +80,7 @@ mod tests {
         assert_eq!(numbers(&log, 9), []);
         log.skip();
         assert_eq!(log.push(Timestamp::ZERO, event(5.0), 3, 1 << 20), 1);
-        assert_eq!((numbers(&log, 0), log.last()), (vec![2, 3, 5], EventId(5)));
+        assert_eq!((numbers(&log, 0), log.last()), (vec![2, 3, 5], Id(5)));
     }
 
     #[test]
@@ -104,6 +98,6 @@ mod tests {
     fn a_log_of_nothing_still_counts() {
         let mut log = Log::default();
         assert_eq!(log.push(Timestamp::ZERO, event(1.0), 0, 1 << 20), 1);
-        assert_eq!((numbers(&log, 0), log.last()), (vec![], EventId(1)));
+        assert_eq!((numbers(&log, 0), log.last()), (vec![], Id(1)));
     }
 }

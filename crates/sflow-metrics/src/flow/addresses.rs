@@ -17,11 +17,11 @@ use sflow_v5::Mac;
 use sflow_v5::counter::HostAdapters;
 
 use crate::agent::AgentKey;
+use crate::entity::{EntityId, EntityKind};
 use crate::flow::context::Context;
 use crate::flow::headers::Level;
-use crate::kind::{EntityId, EntityKind};
+use crate::ingest::source::Source;
 use crate::slab::Slab;
-use crate::source::Source;
 
 /// A container with this many observed addresses is a router: the addresses are not its own.
 const MOST_LEARNED: u8 = 16;

@@ -4,12 +4,12 @@ use core::time::Duration;
 
 use sflow_v5::DataSource;
 
-use crate::agent::Agent;
 use crate::config::Config;
 use crate::health::Health;
-use crate::memory::{Account, Allowance, Ledger};
+use crate::ingest::agent::Agent;
+use crate::ingest::ledger::{Account, Allowance, Ledger};
+use crate::ingest::source::Source;
 use crate::slab::Slab;
-use crate::source::Source;
 use crate::timestamp::Timestamp;
 
 /// The datagram that contains a sample.

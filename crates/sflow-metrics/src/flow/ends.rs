@@ -3,13 +3,13 @@
 use sflow_v5::flow::ExtendedEntities;
 use sflow_v5::{DataSource, FlowSample};
 
-use crate::agent::Agent;
+use crate::entity::EntityKind;
 use crate::flow::addresses::{Addresses, Device, Owner};
 use crate::flow::headers::{End, Headers};
 use crate::flow::value::Raw;
-use crate::kind::EntityKind;
+use crate::ingest::agent::Agent;
+use crate::ingest::source::Source;
 use crate::slab::Slab;
-use crate::source::Source;
 
 /// Returns the service of the container with this name, if it belongs to one.
 pub(super) type ServiceOf = fn(&str) -> Option<&str>;

@@ -11,10 +11,11 @@
 
 use core::time::Duration;
 
-use crate::agent::ANY_SESSION;
-use crate::discipline::datagram::{at_most, is_forward};
 use crate::flow::context::most_within;
 use crate::flow::pool::{self, Pool, Step};
+use crate::ingest::agent::ANY_SESSION;
+use crate::ingest::sequencing::number::{at_most, is_forward};
+use crate::ingest::sequencing::trust::Trust;
 use crate::timestamp::Timestamp;
 
 /// A larger gap is not loss: the source restarted its sequence numbers.
@@ -27,14 +28,8 @@ const MOST_PER_SECOND: f64 = 100_000.0;
 /// Gaps up to this size are loss even if the pool grew little.
 const SMALL_GAP: u32 = 4;
 
-/// Sequence numbers are not used after this many consecutive contradictory ones.
-const MOST_ODD: u8 = 3;
-
 /// Sequence numbers are not used after this many gaps without loss of datagrams or packets.
 const MOST_GAPS: u8 = 3;
-
-/// Sequence numbers are used again after this many consecutive ones.
-const REGULAR: u8 = 64;
 
 /// The fields of a sample that determine its weight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,15 +84,11 @@ pub(super) struct Sampler {
     jump: Option<Taken>,
     /// Number of jumps that were not confirmed.
     rejected: u64,
-    /// Number of consecutive samples with contradictory numbers that are not counted.
-    odd: u8,
+    /// Whether sequence numbers are used. Samples with contradictory numbers are not counted.
+    trust: Trust,
     /// Number of gaps without loss, and of the samples that were counted as missing for them.
     gaps: u8,
     gap_samples: u32,
-    /// Whether sequence numbers are not used.
-    is_distrusted: bool,
-    /// Number of consecutive sequence numbers since then.
-    regular: u8,
     /// Whether the pool grew between the last two samples.
     has_grown: bool,
     /// Another sequence of datagrams with samples of this source, and the time of its last one.
@@ -113,11 +104,9 @@ impl Sampler {
             sent: 1,
             jump: None,
             rejected: 0,
-            odd: 0,
+            trust: Trust::default(),
             gaps: 0,
             gap_samples: 0,
-            is_distrusted: false,
-            regular: 0,
             has_grown: false,
             rival: None,
         };
@@ -167,12 +156,12 @@ impl Sampler {
 
     /// Whether the last sample continued those before it, by its number or by the pool.
     pub(super) const fn continues(&self) -> bool {
-        self.has_grown || !self.is_distrusted
+        self.has_grown || !self.is_distrusted()
     }
 
     /// Whether sequence numbers are contradictory and not used.
     pub(super) const fn is_distrusted(&self) -> bool {
-        self.is_distrusted
+        self.trust.is_distrusted()
     }
 
     /// Number of samples that were wrongly counted as missing since the last call.
@@ -182,7 +171,7 @@ impl Sampler {
 
     /// Adds the next sample of a source, given the maximum number of packets per second.
     pub(super) fn add(&mut self, next: Taken, packets_per_second: f64) -> Outcome {
-        if self.is_distrusted && next.session == self.last.session {
+        if self.is_distrusted() && next.session == self.last.session {
             return self.add_unnumbered(next, packets_per_second);
         }
         let last = self.last;
@@ -191,9 +180,13 @@ impl Sampler {
         let is_ahead = continues(ahead, elapsed);
         if next.session != last.session {
             let (sampler, outcome) = Self::starting_with(next);
+            let mut trust = Trust::default();
+            if self.is_distrusted() {
+                trust.distrust();
+            }
             *self = Self {
                 rejected: self.rejected + u64::from(self.jump.is_some()),
-                is_distrusted: self.is_distrusted,
+                trust,
                 // One of two sequences has ended; the next one may continue it.
                 rival: self.rival.map(|_| (ANY_SESSION, next.at)),
                 ..sampler
@@ -238,11 +231,11 @@ impl Sampler {
         };
         if is_gap || self.gaps > 0 {
             self.count_gap(is_gap, ahead);
-            if self.is_distrusted {
+            if self.is_distrusted() {
                 return self.add_unnumbered(next, packets_per_second);
             }
         }
-        self.odd = 0;
+        self.trust.reset();
         self.rejected += u64::from(self.jump.take().is_some());
         if next.rate == last.rate {
             let is_even = match growth {
@@ -286,8 +279,8 @@ impl Sampler {
     /// Counts a sample with a contradictory number. Returns whether there were so many of them that
     /// numbers are not used from now on.
     fn is_odd(&mut self) -> bool {
-        if self.odd < MOST_ODD - 1 {
-            self.odd += 1;
+        if !self.trust.is_at_limit() {
+            self.trust.count_implausible();
             return false;
         }
         self.jump = None;
@@ -310,15 +303,14 @@ impl Sampler {
         if self.gaps < MOST_GAPS {
             self.gap_samples = self.gap_samples.saturating_add(ahead - 1);
         } else {
-            self.odd = 0;
+            self.trust.reset();
             self.rejected += u64::from(self.jump.take().is_some());
             self.distrust();
         }
     }
 
     fn distrust(&mut self) {
-        self.is_distrusted = true;
-        self.regular = 0;
+        self.trust.distrust();
         self.gaps = 0;
         self.pool.ignore_numbers();
     }
@@ -335,7 +327,7 @@ impl Sampler {
             };
         }
         let last = self.last;
-        let received = core::mem::replace(&mut self.odd, 0) + 1;
+        let received = self.trust.reset() + 1;
         let missing = self.count_datagram(next, received);
         let elapsed = next.at - last.at;
         let dropped = match next.drops.wrapping_sub(last.drops) {
@@ -362,12 +354,8 @@ impl Sampler {
         } else {
             self.pool.reset(next.rate);
         }
-        self.regular = match next.sequence.wrapping_sub(last.sequence) {
-            1 => self.regular + 1,
-            _ => 0,
-        };
-        if self.regular >= REGULAR {
-            self.is_distrusted = false;
+        let is_consecutive = next.sequence.wrapping_sub(last.sequence) == 1;
+        if self.trust.observe(is_consecutive) {
             self.sent = 1;
         }
         self.last = next;

@@ -5,10 +5,11 @@ use std::collections::HashMap;
 
 use sflow_v5::{DataSource, DiscardedPacket};
 
-use crate::agent::{Agent, AgentKey};
-use crate::discipline::datagram::{at_most, is_forward};
+use crate::agent::AgentKey;
 use crate::flow::context::{Context, Origin, most_within};
 use crate::flow::rate::{Outcome, Sampler, Taken};
+use crate::ingest::agent::Agent;
+use crate::ingest::sequencing::number::{at_most, is_forward};
 use crate::slab::Slab;
 use crate::timestamp::Timestamp;
 

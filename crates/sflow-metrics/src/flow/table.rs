@@ -3,7 +3,6 @@
 use sflow_v5::counter::HostAdapters;
 use sflow_v5::{CountersSample, DataSource, DiscardedPacket, FlowSample};
 
-use crate::agent::Agent;
 use crate::config::Config;
 use crate::flow::addresses::{Addresses, Device, NetworkAddress, Owner};
 use crate::flow::answer::{Answer, Id, TooManyDefinitions};
@@ -17,8 +16,9 @@ use crate::flow::rate::{Outcome, Taken};
 use crate::flow::sample::{Observation, Packet};
 use crate::flow::samplers::Samplers;
 use crate::flow::watched::{PacketCount, Scratch, Watched, Weighed};
+use crate::ingest::agent::Agent;
+use crate::ingest::source::Source;
 use crate::slab::Slab;
-use crate::source::Source;
 use crate::timestamp::Timestamp;
 
 /// Line rates below this one in bytes per second are not trusted, see [`Source::line_rate`], so

@@ -1,87 +1,41 @@
 use core::fmt;
 
-/// How the values of several entities become one.
+use crate::window::Percent;
+
+/// A statistic over the values of several entities.
 ///
-/// Quartiles and percentiles lie between the two values whose ranks are nearest, as far as the
-/// rank is (the most common definition, type 7 of Hyndman and Fan): of 1, 2, 3, 4 the median is
-/// 2.5 and `q1` 1.75. Variance and deviation are those of all that contributed, not an estimate
-/// from a sample: of one alone they are zero.
+/// Quartiles and percentiles interpolate linearly between the two nearest ranks (type 7 of Hyndman
+/// and Fan): for 1, 2, 3, 4 the median is 2.5 and `q1` is 1.75. Variance and deviation are those of
+/// the population, not estimates from a sample: for one value they are zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Statistic {
     /// `avg`: the mean.
     Avg,
-    /// `sum`: all together.
+    /// `sum`: the sum.
     Sum,
     /// `min`: the smallest.
     Min,
     /// `max`: the largest.
     Max,
-    /// `median`, or `med`: half of them are below it.
+    /// `median`, or `med`: the median.
     Median,
-    /// `q1`: a quarter of them is below it.
+    /// `q1`: the lower quartile.
     LowerQuartile,
-    /// `q3`: a quarter of them is above it.
+    /// `q3`: the upper quartile.
     UpperQuartile,
-    /// `iqr`: how far the quartiles are apart.
+    /// `iqr`: the upper quartile minus the lower one.
     InterquartileRange,
-    /// `p95`, `p99.9`: so many of a hundred are below it.
+    /// `p95`, `p99.9`: a percentile.
     Percentile(Percent),
-    /// `var`: the mean square of the distance to the mean.
+    /// `var`: the variance.
     Var,
-    /// `sdev`: the root of that.
+    /// `sdev`: the standard deviation.
     Sdev,
-    /// `count`: how many there are.
+    /// `count`: the number of values.
     Count,
-    /// `any`: the one that was read last.
+    /// `any`: the newest value.
     Any,
-}
-
-/// A part of all, in hundredths and hundredths of those: from 0 to 100.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Percent(u16);
-
-impl Percent {
-    pub(crate) const HALF: Self = Self(5_000);
-    const QUARTER: Self = Self(2_500);
-    const THREE_QUARTERS: Self = Self(7_500);
-
-    /// So many of a hundred, to the second decimal; `None` if it is less than none or more than
-    /// all.
-    pub fn new(percent: f64) -> Option<Self> {
-        let hundredths = (percent * 100.0).round();
-        (0.0..=10_000.0)
-            .contains(&hundredths)
-            .then_some(Self(hundredths as u16))
-    }
-
-    /// From 0 to 100.
-    pub fn percent(self) -> f64 {
-        f64::from(self.0) / 100.0
-    }
-
-    /// Reads `p95` or `p99.9`.
-    pub(super) fn named(name: &str) -> Option<Self> {
-        let number = name.strip_prefix('p')?;
-        let is_plain = number
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || byte == b'.');
-        Self::new(number.parse().ok().filter(|_| is_plain)?)
-    }
-
-    /// What has this part of sorted values below it.
-    pub(super) fn of_sorted(self, values: &[f64]) -> Option<f64> {
-        let last = values.len().checked_sub(1)?;
-        let rank = last as f64 * self.percent() / 100.0;
-        let (below, part) = (rank.floor() as usize, rank.fract());
-        let below = *values.get(below.min(last))?;
-        let above = *values.get((rank.ceil() as usize).min(last))?;
-        Some(if part > 0.0 {
-            below + (above - below) * part
-        } else {
-            below
-        })
-    }
 }
 
 impl Statistic {
@@ -112,7 +66,7 @@ impl Statistic {
         names.chain(["p95 and any other from p0 to p100"])
     }
 
-    /// Whether it takes all values, and not only what they come to.
+    /// Whether all values have to be collected.
     pub(super) fn needs_values(self) -> bool {
         matches!(
             self,
@@ -124,7 +78,7 @@ impl Statistic {
         )
     }
 
-    /// The percentile that it is, and one to take away from it.
+    /// The percentile, and one to subtract from it.
     pub(super) fn percentiles(self) -> Option<(Percent, Option<Percent>)> {
         Some(match self {
             Self::Median => (Percent::HALF, None),
@@ -147,18 +101,12 @@ impl fmt::Display for Statistic {
     }
 }
 
-impl fmt::Display for Percent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&format!("p{}", self.percent()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn names_are_read_and_written() {
+    fn names_round_trip() {
         for name in Statistic::NAMES
             .map(|(name, _)| name)
             .into_iter()
@@ -180,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn percentiles_of_sorted_values() {
+    fn percentiles_interpolate() {
         let of = |percent: f64, values: &[f64]| Percent::new(percent).unwrap().of_sorted(values);
         let four = [1.0, 2.0, 3.0, 4.0];
         assert_eq!(of(0.0, &four), Some(1.0));

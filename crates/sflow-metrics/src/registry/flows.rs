@@ -3,9 +3,9 @@
 use sflow_v5::{CountersSample, DataSource, DiscardedPacket, FlowSample};
 
 use super::Registry;
+use crate::entity::EntityId;
 use crate::flow::{self, Context, Flows, NetworkAddress, Origin, SamplerStatus};
-use crate::kind::EntityId;
-use crate::source::Source;
+use crate::ingest::source::Source;
 use crate::timestamp::Timestamp;
 
 impl Registry {

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use sflow_metrics::{Config, EventId, EventKind, Registry};
+use sflow_metrics::{Config, Registry, event};
 use sflow_v5::Datagram;
 
 use crate::support::{Agent, Container, Counted, ask, at, host, interface};
@@ -98,8 +98,8 @@ impl World {
         self.registry.expire(at(now));
     }
 
-    fn events(&self, is_counted: impl Fn(&EventKind) -> bool) -> usize {
-        let events = self.registry.events(EventId::START);
+    fn events(&self, is_counted: impl Fn(&event::Kind) -> bool) -> usize {
+        let events = self.registry.events(event::Id::START);
         events.filter(|event| is_counted(&event.kind)).count()
     }
 
@@ -208,8 +208,8 @@ fn t30_agents_that_nothing_distinguishes_are_reported() {
         assert!(status.doubtful, "{status:?}");
         assert_eq!(status.sequences, agents as usize);
         assert_eq!(status.lost, 0, "{status:?}");
-        let mut events = world.registry.events(EventId::START);
-        assert!(events.any(|event| matches!(event.kind, EventKind::AgentDoubtful { .. })));
+        let mut events = world.registry.events(event::Id::START);
+        assert!(events.any(|event| matches!(event.kind, event::Kind::AgentDoubtful { .. })));
     }
 }
 
@@ -290,10 +290,8 @@ fn t30_agent_behind_nat_that_restarts_is_the_same() {
 fn t30_agents_remain_when_first_one_is_forgotten() {
     for (host, port) in [(false, true), (true, false), (true, true)] {
         let differences = Differences { host, port, ..NONE };
-        let config = Config {
-            forget_agent_after: Duration::from_secs(300),
-            ..Config::default()
-        };
+        let config =
+            Config::default().with(|config| config.forget_agent_after = Duration::from_secs(300));
         let mut world = World::with(config, 3, differences);
         for stopped in 0..3 {
             world.stopped = stopped;
@@ -315,7 +313,7 @@ fn t30_agents_remain_when_first_one_is_forgotten() {
             instances.sort_unstable();
             assert_eq!(instances, (stopped as u32..3).collect::<Vec<_>>(), "{case}");
             assert!(world.registry.agents().all(|agent| !agent.silent), "{case}");
-            let appeared = |event: &EventKind| matches!(event, EventKind::AgentAppeared { .. });
+            let appeared = |event: &event::Kind| matches!(event, event::Kind::AgentAppeared { .. });
             assert_eq!(world.events(appeared), 3, "{case}");
         }
         world.stopped = 0;
@@ -338,14 +336,12 @@ fn sequence_that_memory_does_not_allow_to_split_is_kept() {
     let one_agent = world.registry.bytes();
     let mut refused = 0;
     for spare in (0..4_000).step_by(50) {
-        let config = Config {
-            max_bytes_per_sender: one_agent + spare,
-            ..Config::default()
-        };
+        let config =
+            Config::default().with(|config| config.max_bytes_per_sender = one_agent + spare);
         let mut world = World::with(config, 2, differences);
         for _ in 0..4 {
             world.poll();
-            let added = |event: &EventKind| matches!(event, EventKind::SequenceAdded { .. });
+            let added = |event: &event::Kind| matches!(event, event::Kind::SequenceAdded { .. });
             let added = world.events(added);
             let agents: Vec<_> = world.registry.agents().collect();
             assert_eq!(agents[0].sequences, 1 + added, "{spare}: {agents:?}");

@@ -2,7 +2,7 @@
 //! what the agent sends.
 
 use proptest::prelude::*;
-use sflow_metrics::{Config, EventId, EventKind, Registry};
+use sflow_metrics::{Config, Registry, event};
 
 use crate::support::world::{BYTES, CORES};
 use crate::support::{Agent, Container, Counted, ask, at, entity, host, interface, metric};
@@ -161,8 +161,8 @@ impl World {
         values.iter().all(|(value, _)| value.is_some())
     }
 
-    fn has_event(&self, is_it: impl Fn(&EventKind) -> bool) -> bool {
-        let mut events = self.registry.events(EventId::START);
+    fn has_event(&self, is_it: impl Fn(&event::Kind) -> bool) -> bool {
+        let mut events = self.registry.events(event::Id::START);
         events.any(|event| is_it(&event.kind))
     }
 
@@ -269,8 +269,8 @@ fn t22_forged_datagrams_are_reported() {
     assert_eq!((agent.rejected, agent.restarts), (20, 0));
     assert!(agent.last_rejected.is_some());
     assert_eq!(world.registry.health().datagrams_rejected, 20);
-    let mut events = world.registry.events(EventId::START);
-    let is_it = |kind: &EventKind| matches!(kind, EventKind::DatagramsRejected { .. });
+    let mut events = world.registry.events(event::Id::START);
+    let is_it = |kind: &event::Kind| matches!(kind, event::Kind::DatagramsRejected { .. });
     assert_eq!(
         events.by_ref().filter(|event| is_it(&event.kind)).count(),
         1
@@ -294,7 +294,7 @@ fn t22_values_are_unknown_while_two_sequences_report_the_same() {
         let health = world.registry.health();
         assert_eq!((health.agents_doubted, health.datagrams_lost), (1, 0));
         assert!(health.counter_samples_doubted > 30, "{health:?}");
-        assert!(world.has_event(|kind| matches!(kind, EventKind::AgentDoubtful { .. })));
+        assert!(world.has_event(|kind| matches!(kind, event::Kind::AgentDoubtful { .. })));
 
         // The forger ends.
         world.now -= INTERVAL;

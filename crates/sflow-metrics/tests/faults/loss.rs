@@ -1,4 +1,4 @@
-use sflow_metrics::Lifecycle;
+use sflow_metrics::entity::Lifecycle;
 
 use crate::support::world::{CORES, World};
 use crate::support::{Container, ask, lifecycle};

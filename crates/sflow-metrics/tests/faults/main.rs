@@ -7,10 +7,12 @@ mod support;
 mod behind_nat;
 mod clocks;
 mod counters;
+mod expiry;
 mod forgery;
 mod loss;
+#[cfg(feature = "flows")]
 mod numbering;
 mod restart;
+#[cfg(feature = "flows")]
 mod samples;
-mod silence;
 mod table;

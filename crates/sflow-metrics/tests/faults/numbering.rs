@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use sflow_metrics::{Config, EventId, EventKind, Registry, flow};
+use sflow_metrics::{Config, Registry, event, flow};
 use sflow_v5::flow::SampledHeader;
 use sflow_v5::{
     Address, Datagram, Encoder, FlowSample, Header, HeaderProtocol, Interface, Opaque, Records,
@@ -126,11 +126,11 @@ fn assert_right(case: &str, agents: Agents, tolerance: f64) {
         (0, 1),
         "{case}: {agent:?}"
     );
-    let mut events = registry.events(EventId::START);
+    let mut events = registry.events(event::Id::START);
     let is_reported = events.any(|event| {
         matches!(
             event.kind,
-            EventKind::NumberingDistrusted { .. } | EventKind::SequenceAdded { .. }
+            event::Kind::NumberingDistrusted { .. } | event::Kind::SequenceAdded { .. }
         )
     });
     assert!(is_reported, "{case}");
@@ -248,11 +248,11 @@ fn t29_many_line_cards_count() {
         assert_eq!(agent.odd_numbering, is_beyond, "{case}: {agent:?}");
         let sequences = usize::from(line_cards.min(66));
         assert_eq!(agent.sequences, sequences, "{case}: {agent:?}");
-        let mut events = registry.events(EventId::START);
+        let mut events = registry.events(event::Id::START);
         let is_reported = events.any(|event| {
             matches!(
                 event.kind,
-                EventKind::NumberingDistrusted {
+                event::Kind::NumberingDistrusted {
                     data_source: None,
                     ..
                 }
@@ -266,10 +266,7 @@ fn t29_many_line_cards_count() {
 #[test]
 fn memory_for_possible_sequences_is_charged() {
     let run = |most: usize, forged: u32| {
-        let config = Config {
-            max_bytes_per_sender: most,
-            ..Config::default()
-        };
+        let config = Config::default().with(|config| config.max_bytes_per_sender = most);
         let mut registry = Registry::new(config);
         let mut agent = Agent::new(1);
         for poll in 1..=5_u32 {
@@ -509,11 +506,11 @@ fn t29_only_numbers_of_odd_sequence_are_distrusted() {
                     assert!(agent.odd_numbering, "{case}: {agent:?}");
                     let distrusted = registry.health().numberings_distrusted;
                     assert_eq!(distrusted, 1, "{case}");
-                    let mut events = registry.events(EventId::START);
-                    let is_reported = |event: &EventKind| {
+                    let mut events = registry.events(event::Id::START);
+                    let is_reported = |event: &event::Kind| {
                         matches!(
                             event,
-                            EventKind::NumberingDistrusted {
+                            event::Kind::NumberingDistrusted {
                                 data_source: None,
                                 ..
                             }

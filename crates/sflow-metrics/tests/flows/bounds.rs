@@ -7,10 +7,7 @@ use crate::world::{Agent, Udp, World, header, mac};
 
 #[test]
 fn heaviest_flows_stay_and_total_is_exact() {
-    let config = Config {
-        max_flow_keys: 20,
-        ..Config::default()
-    };
+    let config = Config::default().with(|config| config.max_flow_keys = 20);
     let mut world = World::with(config);
     let id = world.watch("keys=port.src;value=frames;smooth=off;top=3");
     let mut agent = Agent::new(1);
@@ -47,11 +44,10 @@ fn heaviest_flows_stay_and_total_is_exact() {
 
 #[test]
 fn sources_and_definitions_are_limited() {
-    let config = Config {
-        max_flow_sources: 3,
-        max_flow_definitions: 1,
-        ..Config::default()
-    };
+    let config = Config::default().with(|config| {
+        config.max_flow_sources = 3;
+        config.max_flow_definitions = 1;
+    });
     let mut world = World::with(config);
     let id = world.watch("keys=source;value=frames;smooth=off");
     let definition = flow::Definition::new([flow::Key::Agent]);
@@ -70,10 +66,7 @@ fn sources_and_definitions_are_limited() {
 
 #[test]
 fn addresses_are_limited() {
-    let config = Config {
-        max_flow_addresses: 10,
-        ..Config::default()
-    };
+    let config = Config::default().with(|config| config.max_flow_addresses = 10);
     let mut world = World::with(config);
     let id = world.watch("keys=container.src;value=frames;smooth=off");
     let mut agent = Agent::new(1);
@@ -137,10 +130,7 @@ fn samples_without_definition_need_no_allocation() {
 #[test]
 fn flood_of_flows_is_limited() {
     const FLOWS: usize = 2_000;
-    let config = Config {
-        max_flow_keys: FLOWS,
-        ..Config::default()
-    };
+    let config = Config::default().with(|config| config.max_flow_keys = FLOWS);
     let mut world = World::with(config);
     let definition = "keys=ip.src,ip.dst,ip.protocol,port.src,port.dst;value=bytes";
     let id = world.watch(definition);

@@ -5,7 +5,11 @@ use std::fs::File;
 use std::net::IpAddr;
 
 use pcap_file::pcap::PcapReader;
-use sflow_metrics::{Config, Entity, EntityKind, Registry, Timestamp, flow};
+use sflow_metrics::{
+    Config, Registry, Timestamp,
+    entity::{Entity, EntityKind},
+    flow,
+};
 use sflow_v5::{Datagram, Mac};
 
 const CAPTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/captures");

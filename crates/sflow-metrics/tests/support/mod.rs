@@ -6,7 +6,11 @@ pub(crate) mod world;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use sflow_metrics::{Entity, Lifecycle, Metric, Registry, Summary, Timestamp};
+use sflow_metrics::{
+    Metric, Registry, Timestamp,
+    entity::{Entity, Lifecycle},
+    query::Summary,
+};
 use sflow_v5::counter::{
     HostCpu, HostDescr, HostParent, IfCounters, VirtCpu, VirtMemory, VirtNetIo,
 };

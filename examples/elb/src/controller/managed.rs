@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sflow_metrics::{QueryError, Timestamp};
+use sflow_metrics::{Timestamp, query};
 
 use crate::config::Service as Configured;
 use crate::orchestrator::{Scaling, Service, ServiceId, TaskState};
@@ -49,7 +49,7 @@ pub enum Origin {
 }
 
 impl Managed {
-    pub(super) fn new(service: &Configured, origin: Origin) -> Result<Self, QueryError> {
+    pub(super) fn new(service: &Configured, origin: Origin) -> Result<Self, query::Error> {
         let question = Question::new(&service.settings.rule.metrics())?;
         Ok(Self {
             name: service.name.clone(),

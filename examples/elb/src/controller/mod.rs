@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use sflow_metrics::{QueryError, Timestamp};
+use sflow_metrics::{Timestamp, query};
 
 use crate::config::{Control, Discovery, Service as Configured};
 use crate::orchestrator::{Orchestrator, OrchestratorError, Service};
@@ -121,7 +121,7 @@ impl<O: Orchestrator> Controller<O> {
         orchestrator: O,
         control: Control,
         services: &[Configured],
-    ) -> Result<Self, QueryError> {
+    ) -> Result<Self, query::Error> {
         Ok(Self {
             orchestrator,
             control,
@@ -169,7 +169,7 @@ impl<O: Orchestrator> Controller<O> {
     /// # Errors
     ///
     /// If it is to be balanced by a metric that is not known.
-    pub fn manage(&mut self, service: &Configured) -> Result<(), QueryError> {
+    pub fn manage(&mut self, service: &Configured) -> Result<(), query::Error> {
         self.managed.push(Managed::new(service, Origin::File)?);
         Ok(())
     }
@@ -210,7 +210,7 @@ impl<O: Orchestrator> Controller<O> {
         control: Control,
         services: &[Configured],
         discovery: Option<Discovery>,
-    ) -> Result<(), QueryError> {
+    ) -> Result<(), query::Error> {
         let mut managed = configured(services)?;
         let old = std::mem::take(&mut self.managed).into_iter();
         let mut old: HashMap<String, (usize, Managed)> = old
@@ -447,7 +447,7 @@ impl<O: Orchestrator> Controller<O> {
     }
 }
 
-fn configured(services: &[Configured]) -> Result<Vec<Managed>, QueryError> {
+fn configured(services: &[Configured]) -> Result<Vec<Managed>, query::Error> {
     let managed = |service| Managed::new(service, Origin::File);
     services.iter().map(managed).collect()
 }

@@ -10,7 +10,7 @@ mod standing;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use sflow_metrics::{QueryError, Timestamp};
+use sflow_metrics::{Timestamp, query};
 
 pub use self::standing::{Given, Happened, MachineStanding, MachineState, PoolEvent, PoolStanding};
 use crate::config::Pool;
@@ -74,7 +74,7 @@ impl Keeper {
     /// # Errors
     ///
     /// If it is to be kept by a metric that is not known.
-    pub fn new(pool: &Pool) -> Result<Self, QueryError> {
+    pub fn new(pool: &Pool) -> Result<Self, query::Error> {
         Ok(Self {
             mode: pool.settings.mode,
             policy: Policy::new(pool.settings.clone()),
@@ -99,7 +99,7 @@ impl Keeper {
     /// # Errors
     ///
     /// If it is to be kept by a metric that is not known; then nothing has changed.
-    pub fn configure(&mut self, pool: &Pool) -> Result<(), QueryError> {
+    pub fn configure(&mut self, pool: &Pool) -> Result<(), query::Error> {
         self.question = Question::new(&pool.settings.rule.metrics())?;
         self.policy = self.policy.with(pool.settings.clone());
         self.machines.set(pool.machines);

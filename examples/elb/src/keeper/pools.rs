@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sflow_metrics::{QueryError, Timestamp};
+use sflow_metrics::{Timestamp, query};
 
 use super::{Happened, Keeper, Seen, takes_tasks};
 use crate::config::Pool;
@@ -56,7 +56,7 @@ impl Pools {
     /// # Errors
     ///
     /// If one is to be kept by a metric that is not known.
-    pub fn new(instance: String, pools: &[Pool]) -> Result<Self, QueryError> {
+    pub fn new(instance: String, pools: &[Pool]) -> Result<Self, query::Error> {
         let keepers = pools.iter().map(Keeper::new);
         Ok(Self {
             keepers: keepers.collect::<Result<_, _>>()?,
@@ -99,11 +99,11 @@ impl Pools {
     /// # Errors
     ///
     /// If one is to be kept by a metric that is not known; then nothing has changed.
-    pub fn configure(&mut self, pools: &[Pool]) -> Result<(), QueryError> {
+    pub fn configure(&mut self, pools: &[Pool]) -> Result<(), query::Error> {
         let mut keepers = pools
             .iter()
             .map(Keeper::new)
-            .collect::<Result<Vec<Keeper>, QueryError>>()?;
+            .collect::<Result<Vec<Keeper>, query::Error>>()?;
         for keeper in &mut keepers {
             let name = &keeper.pool().name;
             let known = self.keepers.iter().position(|old| old.pool().name == *name);

@@ -9,7 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use sflow_metrics::{AgentKey, AgentStatus, EntityKind, Lifecycle, Timestamp};
+use sflow_metrics::{
+    AgentKey, AgentStatus, Timestamp,
+    entity::{EntityKind, Lifecycle},
+};
 
 pub use self::log::MissingLog;
 pub use self::missing::Missing;

@@ -3,7 +3,10 @@
 use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
-use sflow_metrics::{Expression, MetricKind, Query, Registry, Timestamp};
+use sflow_metrics::{
+    MetricKind, Registry, Timestamp,
+    query::{Expression, Query},
+};
 
 use super::Question;
 

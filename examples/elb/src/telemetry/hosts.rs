@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use sflow_metrics::{Entity, Query, Registry, Timestamp};
+use sflow_metrics::{Registry, Timestamp, entity::Entity, query::Query};
 
 use super::trust::Trust;
 use crate::policy::HostLoad;
@@ -21,7 +21,7 @@ impl<'t> Hosts<'t> {
     pub(super) fn take(registry: &Registry, trust: &'t Trust, now: Timestamp) -> Self {
         let mut interfaces: HashMap<usize, f64> = HashMap::new();
         if let Ok(query) = "max:ifinutilization,max:ifoututilization".parse::<Query>() {
-            for answer in registry.answers(now, &query) {
+            for answer in registry.per_entity(now, &query) {
                 if has_nominal_speed(&answer.entity()) {
                     continue;
                 }
@@ -41,7 +41,7 @@ impl<'t> Hosts<'t> {
         };
         if let Ok(query) = "avg:cpu_utilization,avg:cpu_steal,avg:mem_utilization".parse::<Query>()
         {
-            for answer in registry.answers(now, &query) {
+            for answer in registry.per_entity(now, &query) {
                 let value = |place: usize| answer.value(place).map(|(value, _)| value);
                 let node = trust.node_of(&answer.entity());
                 if let Some(place) = node

@@ -1,7 +1,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-use sflow_metrics::{Query, Registry, Timestamp};
+use sflow_metrics::{Registry, Timestamp, query::Query};
 
 use super::hosts::has_nominal_speed;
 use super::question::Question;
@@ -203,7 +203,7 @@ impl<'t> Look<'t> {
 impl<'t> Said<'t> {
     fn to(registry: &'t Registry, trust: &Trust, now: Timestamp, query: &'t Query) -> Self {
         let mut said = Self::default();
-        for answer in registry.answers(now, query) {
+        for answer in registry.per_entity(now, query) {
             let entity = answer.entity();
             let node = trust.node_of(&entity);
             if node.is_none() && !trust.is_open() {

@@ -15,7 +15,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use sflow_metrics::{Config, Entity, EntityKind, Health, Query, Registry, Timestamp};
+use sflow_metrics::{
+    Config, Health, Registry, Timestamp,
+    entity::{Entity, EntityKind},
+    query::Query,
+};
 use sflow_v5::{Datagram, Error, Fault};
 use tracing::warn;
 
@@ -87,18 +91,17 @@ impl Default for Telemetry {
 /// What senders may make the loop keep: an installation of some thousand containers takes a few
 /// MiB, and a flood must not take the machine.
 fn bounds() -> Config {
-    Config {
-        max_bytes: 56 << 20,
-        max_bytes_per_sender: 40 << 20,
-        max_bytes_per_agent: 16 << 20,
-        max_flow_bytes: 16 << 20,
-        max_flow_addresses: 50_000,
-        max_flow_sources: 50_000,
+    Config::default().with(|config| {
+        config.max_bytes = 56 << 20;
+        config.max_bytes_per_sender = 40 << 20;
+        config.max_bytes_per_agent = 16 << 20;
+        config.max_flow_bytes = 16 << 20;
+        config.max_flow_addresses = 50_000;
+        config.max_flow_sources = 50_000;
         // One sender cannot use up the capacity of its network.
-        max_agents_per_sender: 1_000,
-        max_sources_per_sender: 10_000,
-        ..Config::default()
-    }
+        config.max_agents_per_sender = 1_000;
+        config.max_sources_per_sender = 10_000;
+    })
 }
 
 impl Telemetry {

@@ -1,4 +1,7 @@
-use sflow_metrics::{EntityKind, Query, QueryError};
+use sflow_metrics::{
+    entity::EntityKind,
+    query::{self, Query},
+};
 
 use crate::policy::{Band, Rule};
 
@@ -15,7 +18,7 @@ impl Question {
     /// # Errors
     ///
     /// If one is not known.
-    pub fn new(metrics: &[&str]) -> Result<Self, QueryError> {
+    pub fn new(metrics: &[&str]) -> Result<Self, query::Error> {
         let expressions: Vec<String> = metrics
             .iter()
             .map(|metric| format!("avg:{metric}"))

@@ -20,7 +20,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use sflow_metrics::{AgentKey, Entity, EntityId, EntityKind, Lifecycle, Registry, Timestamp};
+use sflow_metrics::{
+    AgentKey, Registry, Timestamp,
+    entity::{Entity, EntityId, EntityKind, Lifecycle},
+};
 use sflow_v5::{Address, Uuid};
 
 use crate::orchestrator::NodeAddresses;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use sflow_metrics::QueryError;
+use sflow_metrics::query;
 
 use super::look::Look;
 use super::question::Question;
@@ -20,7 +20,7 @@ const LEAST_HOSTS: usize = 3;
 /// # Errors
 ///
 /// Never, as long as the catalogue has these metrics.
-pub fn question_of_work() -> Result<Question, QueryError> {
+pub fn question_of_work() -> Result<Question, query::Error> {
     Question::new(&["vir_cpu_cores", "vir_pkts_in+vir_pkts_out"])
 }
 

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use sflow_metrics::{Query, Registry, Timestamp};
+use sflow_metrics::{Registry, Timestamp, query::Query};
 
 use super::family::{Family, Number, Room};
 use super::labels::Labels;

@@ -5,7 +5,10 @@ use std::time::Instant;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
-use sflow_metrics::{Entity, EntityKind, Lifecycle, Metric, MetricKind};
+use sflow_metrics::{
+    Metric, MetricKind,
+    entity::{Entity, EntityKind, Lifecycle},
+};
 
 use super::family::{Family, Number, Room};
 use super::labels::{Labels, bounded};
@@ -119,7 +122,7 @@ impl Exposition {
         };
         let expressions = query.expressions().iter();
         let mut metrics: Vec<_> = expressions
-            .flat_map(sflow_metrics::Expression::metrics)
+            .flat_map(sflow_metrics::query::Expression::metrics)
             .collect();
         metrics.sort_unstable_by_key(|metric| metric.name());
         metrics.dedup();

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use prometheus_client::encoding::{EncodeLabelSet, LabelSetEncoder};
-use sflow_metrics::{AgentKey, Entity, Expression};
+use sflow_metrics::{AgentKey, entity::Entity, query::Expression};
 
 use untrusted::escaped;
 

@@ -21,7 +21,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use prometheus_client::encoding::text;
 use sflow_collector::{OtherProtocol, Tally};
-use sflow_metrics::{Query, Registry, Timestamp};
+use sflow_metrics::{Registry, Timestamp, query::Query};
 
 use exposition::Exposition;
 use serve::HostCheck;

@@ -1,7 +1,10 @@
 //! The answer to a query, and what it stands on.
 
 use serde::Serialize;
-use sflow_metrics::{Expression, Query, Registry, Summary, Timestamp};
+use sflow_metrics::{
+    Registry, Timestamp,
+    query::{Expression, Query, Summary},
+};
 
 use super::{age, json, number};
 use untrusted::escaped;
@@ -149,7 +152,7 @@ fn basis(expression: &Expression, summary: &Summary) -> String {
 
 fn plural(expression: &Expression, count: usize) -> String {
     let kind = match expression.entity() {
-        sflow_metrics::EntityKind::Other => "source".to_owned(),
+        sflow_metrics::entity::EntityKind::Other => "source".to_owned(),
         kind => kind.to_string(),
     };
     if count == 1 { kind } else { format!("{kind}s") }

@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 
 use serde::Serialize;
-use sflow_metrics::{EntityKind, Metric, MetricKind};
+use sflow_metrics::{Metric, MetricKind, entity::EntityKind};
 
 use super::columns::Columns;
 use super::json;

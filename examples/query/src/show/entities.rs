@@ -1,7 +1,10 @@
 //! Everybody that is heard.
 
 use serde::Serialize;
-use sflow_metrics::{Entity, EntityKind, Lifecycle, Metric, Registry, Timestamp};
+use sflow_metrics::{
+    Metric, Registry, Timestamp,
+    entity::{Entity, EntityKind, Lifecycle},
+};
 
 use super::columns::Columns;
 use super::{age, json, number};
@@ -10,7 +13,7 @@ use untrusted::escaped;
 #[derive(Serialize)]
 struct Line<'a> {
     time: &'a str,
-    id: sflow_metrics::EntityId,
+    id: sflow_metrics::entity::EntityId,
     kind: EntityKind,
     name: &'a str,
     parent: Option<String>,

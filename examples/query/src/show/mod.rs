@@ -10,7 +10,7 @@ mod flows;
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
-use sflow_metrics::{Query, Registry, Timestamp, flow};
+use sflow_metrics::{Registry, Timestamp, flow, query::Query};
 
 pub(crate) use catalogue::catalogue;
 pub(crate) use flows::keys;

@@ -144,7 +144,7 @@ fn read(mut running: Config, text: &str) -> Result<Config, Problem> {
     for (place, service) in config.services.iter().enumerate() {
         if let Err(error) = Question::new(&service.settings.rule.metrics()) {
             let key = format!("service[{place}].policy.metric");
-            let detail = format!("{key}: {}", error.problem());
+            let detail = format!("{key}: {}", error.kind());
             return Err(wrong(&detail).with("key", key));
         }
     }

@@ -3,7 +3,10 @@
 use axum::Extension;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use sflow_metrics::{Entity, EntityId, EntityKind, Lifecycle, Pattern};
+use sflow_metrics::{
+    entity::{Entity, EntityId, EntityKind, Lifecycle},
+    query::Pattern,
+};
 
 use super::input::{Params, limit, wrong_parameter};
 use crate::web::Site;

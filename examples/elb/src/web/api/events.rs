@@ -3,7 +3,7 @@
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serve::Json;
-use sflow_metrics::{Event, EventId};
+use sflow_metrics::event::{self, Event};
 
 use super::input::{Params, limit};
 use crate::web::Site;
@@ -12,18 +12,18 @@ use serve::Problem;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
-    after: Option<EventId>,
+    after: Option<event::Id>,
     limit: Option<usize>,
 }
 
 #[derive(Serialize)]
 pub(super) struct Events {
     /// The number of the oldest that is kept; 0 if there is none.
-    first: EventId,
+    first: event::Id,
     /// The number of the newest.
-    last: EventId,
+    last: event::Id,
     /// What to ask for as `after` next.
-    next: EventId,
+    next: event::Id,
     /// Whether some after `after` are no longer kept, or it is of a loop before this one.
     gap: bool,
     events: Vec<Event>,
@@ -37,17 +37,17 @@ pub(super) async fn list(
     let telemetry = site.handle.telemetry().lock();
     let registry = telemetry.registry();
     let last = registry.last_event();
-    let first = registry.events(EventId::START).next();
-    let first = first.map_or(EventId::START, |event| event.id);
+    let first = registry.events(event::Id::START).next();
+    let first = first.map_or(event::Id::START, |event| event.id);
     let (gap, events): (bool, Vec<Event>) = match wanted.after {
         Some(after) => {
             let is_known = after <= last;
             let gap = !is_known || after.number() + 1 < first.number();
-            let after = if is_known { after } else { EventId::START };
+            let after = if is_known { after } else { event::Id::START };
             (gap, registry.events(after).take(limit).cloned().collect())
         }
         None => {
-            let newest = registry.events(EventId::START).rev().take(limit);
+            let newest = registry.events(event::Id::START).rev().take(limit);
             let mut newest: Vec<Event> = newest.cloned().collect();
             newest.reverse();
             (false, newest)

@@ -8,7 +8,9 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serve::{Json, Work};
 use sflow_metrics::{
-    EntityId, Expression, Group, Query, QueryError, QueryProblem, Registry, Summary, Timestamp,
+    Registry, Timestamp,
+    entity::EntityId,
+    query::{self, Expression, Group, Query, Summary},
 };
 
 use super::input::{Params, limit};
@@ -124,18 +126,15 @@ fn parse(text: &str) -> Result<Query, Problem> {
     Ok(query)
 }
 
-fn misunderstood(error: &QueryError) -> Problem {
+fn misunderstood(error: &query::Error) -> Problem {
     let problem = Problem::new(
         StatusCode::BAD_REQUEST,
-        &quoted(&format!(
-            "The question is not understood: {}",
-            error.problem()
-        )),
+        &quoted(&format!("The question is not understood: {}", error.kind())),
         "Put it right at the position, which is in bytes; avg:vir_cpu_cores is a question.",
     )
     .with("position", error.position());
-    match error.problem() {
-        QueryProblem::Metric(_, Some(nearest)) => problem.with("nearest", nearest.as_str()),
+    match error.kind() {
+        query::ErrorKind::Metric(_, Some(nearest)) => problem.with("nearest", nearest.as_str()),
         _ => problem,
     }
 }

@@ -1,0 +1,103 @@
+use core::time::Duration;
+
+/// How often a source is heard, learned from its last intervals.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct PollingInterval {
+    /// In milliseconds; zero where there is none yet.
+    recent: [u32; 4],
+    next: u8,
+    /// What they come to, in milliseconds.
+    expected: u32,
+    /// Whether that is not less than what is assumed.
+    is_learned: bool,
+}
+
+/// No agent polls less often: a longer interval is a pause, or a step of the clock.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
+impl PollingInterval {
+    /// Learns an interval in which so many samples were missing.
+    pub(crate) fn note(&mut self, elapsed: Duration, missing: u32) {
+        if elapsed > LONGEST {
+            return;
+        }
+        let elapsed = elapsed.as_secs().saturating_mul(1_000) + u64::from(elapsed.subsec_millis());
+        let one = elapsed / (u64::from(missing) + 1);
+        let one = u32::try_from(one).unwrap_or(u32::MAX).max(1);
+        let forgotten = core::mem::replace(&mut self.recent[usize::from(self.next)], one);
+        self.next = (self.next + 1) % 4;
+        if forgotten == one {
+            return;
+        }
+        let mut sorted = self.recent;
+        sorted.sort_unstable();
+        let [shortest, _, second_longest, longest] = sorted;
+        self.is_learned = shortest > 0;
+        self.expected = if self.is_learned {
+            second_longest
+        } else {
+            longest
+        };
+    }
+
+    /// Whether it has been heard often enough to say.
+    pub(crate) const fn is_learned(&self) -> bool {
+        self.is_learned
+    }
+
+    /// The interval to expect: the second longest of the last four, so that a pause counts for
+    /// nothing and a change of configuration is noticed when it shows twice. Until there are
+    /// four, the longest, and not less than what is `assumed`.
+    pub(crate) fn interval(&self, assumed: Duration) -> Duration {
+        let expected = Duration::from_millis(self.expected.into());
+        if self.is_learned {
+            expected
+        } else {
+            assumed.max(expected)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ASSUMED: Duration = Duration::from_secs(30);
+
+    fn interval_after(seconds: &[u64]) -> Duration {
+        let mut polling = PollingInterval::default();
+        for seconds in seconds {
+            polling.note(Duration::from_secs(*seconds), 0);
+        }
+        polling.interval(ASSUMED)
+    }
+
+    #[test]
+    fn interval_is_learned() {
+        let cases: [(&str, &[u64], u64); 7] = [
+            ("nothing known", &[], 30),
+            ("first interval is short", &[2], 30),
+            ("slower than assumed", &[60], 60),
+            ("learned", &[2, 10, 10, 10], 10),
+            ("a pause", &[10, 10, 10, 10, 400], 10),
+            ("reconfigured", &[10, 10, 10, 10, 60, 60], 60),
+            ("reconfigured back", &[60, 60, 60, 60, 10, 10, 10], 10),
+        ];
+        for (case, intervals, expected) in cases {
+            assert_eq!(
+                interval_after(intervals),
+                Duration::from_secs(expected),
+                "{case}"
+            );
+        }
+    }
+
+    #[test]
+    fn missing_samples_do_not_lengthen_interval() {
+        let mut polling = PollingInterval::default();
+        for missing in [0, 2, 0, 1] {
+            polling.note(Duration::from_secs(10 * (u64::from(missing) + 1)), missing);
+        }
+        assert_eq!(polling.interval(ASSUMED), Duration::from_secs(10));
+    }
+}

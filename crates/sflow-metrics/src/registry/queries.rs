@@ -1,0 +1,169 @@
+//! Queries, and the windows that are kept for them.
+
+use std::borrow::Cow;
+
+use super::Registry;
+use super::entity::Entity;
+use super::evaluate::{
+    EntityValues, evaluate, evaluate_groups, evaluate_groups_by, matching, partial, per_entity,
+};
+use crate::catalogue::Metric;
+use crate::entity::Lifecycle;
+use crate::ingest::source::{Source, Watch};
+use crate::query::{Expression, Groups, Partial, Query, Summary, Window};
+use crate::timestamp::Timestamp;
+use crate::window::{Slots, slot_number, slots_in};
+
+impl Registry {
+    /// Answers a query: one summary for each of its expressions, in their order.
+    ///
+    /// A query over a window has values for the time since [`watch`](Self::watch) was called with
+    /// it.
+    pub fn query(&self, now: Timestamp, query: &Query) -> Vec<Summary> {
+        evaluate(self, now, query)
+    }
+
+    /// Answers a query for each group of its [grouping](Query::grouping). Without a grouping, all
+    /// entities are in one group with an empty name.
+    ///
+    /// ```
+    /// # use sflow_metrics::{Registry, Timestamp, query::Query};
+    /// # let registry = Registry::default();
+    /// let query: Query = "sum:vir_cpu_cores by host".parse()?;
+    /// for group in registry.query_groups(Timestamp::ZERO, &query).groups {
+    ///     println!("host {}: {:?} cores", group.name, group.summaries[0].value);
+    /// }
+    /// # Ok::<(), sflow_metrics::query::Error>(())
+    /// ```
+    pub fn query_groups(&self, now: Timestamp, query: &Query) -> Groups {
+        evaluate_groups(self, now, query)
+    }
+
+    /// Answers a query for each group that `group` assigns entities to, instead of the grouping of
+    /// the query. `None` assigns an entity to no group.
+    ///
+    /// For groups that depend on the naming scheme of an orchestrator or on other external data:
+    ///
+    /// ```
+    /// use std::borrow::Cow;
+    /// # use sflow_metrics::{Registry, Timestamp, query::Query};
+    /// # let registry = Registry::default();
+    ///
+    /// let query: Query = "sum:vir_cpu_cores".parse()?;
+    /// let by_namespace = registry.query_groups_by(Timestamp::ZERO, &query, |entity| {
+    ///     let (namespace, _) = entity.name().split_once('/')?;
+    ///     Some(Cow::Borrowed(namespace))
+    /// });
+    /// assert_eq!(by_namespace.ungrouped, 0);
+    /// # Ok::<(), sflow_metrics::query::Error>(())
+    /// ```
+    pub fn query_groups_by<'r>(
+        &'r self,
+        now: Timestamp,
+        query: &'r Query,
+        group: impl Fn(Entity<'r>) -> Option<Cow<'r, str>>,
+    ) -> Groups {
+        evaluate_groups_by(self, now, query, group)
+    }
+
+    /// The entities of the right kinds that pass the filters of a query.
+    pub fn matching<'r>(
+        &'r self,
+        now: Timestamp,
+        query: &'r Query,
+    ) -> impl Iterator<Item = Entity<'r>> {
+        matching(self, now, query).filter_map(move |source| self.entity(source, now))
+    }
+
+    /// The values of each entity that matches a query.
+    ///
+    /// For callers that select entities by other data than filters, for example by the list of
+    /// containers of an orchestrator.
+    ///
+    /// ```
+    /// # use sflow_metrics::{Registry, Timestamp, query::Query};
+    /// # let registry = Registry::default();
+    /// let query: Query = "avg:vir_cpu_cores".parse()?;
+    /// for values in registry.per_entity(Timestamp::ZERO, &query) {
+    ///     println!("{}: {:?}", values.entity().name(), values.value(0));
+    /// }
+    /// # Ok::<(), sflow_metrics::query::Error>(())
+    /// ```
+    pub fn per_entity<'r>(
+        &'r self,
+        now: Timestamp,
+        query: &'r Query,
+    ) -> impl Iterator<Item = EntityValues<'r>> {
+        per_entity(self, now, query)
+    }
+
+    /// The contribution of this registry to a query over several registries that ingest the
+    /// datagrams of different agents.
+    pub fn partial(&self, now: Timestamp, query: &Query) -> Partial {
+        partial(self, now, query)
+    }
+
+    /// Keeps the window of a query from now on, for all entities with its metrics.
+    ///
+    /// Each window of a metric of an entity uses 80 bytes for each slot with a reading. A query
+    /// without a window needs no call.
+    pub fn watch(&mut self, query: &Query) {
+        let Some(window) = query.window() else { return };
+        let slots = match self.whole_slots(window) {
+            slots if window.is_tumbling() => 2 * slots,
+            slots => slots + 1,
+        };
+        for metric in query.expressions().iter().flat_map(Expression::metrics) {
+            match self.watched(metric) {
+                Some(place) => {
+                    let watch = &mut self.watches[place];
+                    watch.slots = watch.slots.max(slots);
+                }
+                None => self.watches.push(Watch {
+                    metric: metric.clone(),
+                    slots,
+                }),
+            }
+        }
+    }
+
+    /// Index of a metric among the watched ones.
+    pub(crate) fn watched(&self, metric: &Metric) -> Option<usize> {
+        let mut watches = self.watches.iter();
+        watches.position(|watch| watch.metric == *metric)
+    }
+
+    /// The slots of a window at this time.
+    pub(crate) fn slots_of(&self, window: Window, now: Timestamp) -> Slots {
+        let length = self.whole_slots(window);
+        let newest = slot_number(self.config.slot, now);
+        if window.is_tumbling() {
+            let end = newest / length * length;
+            return end.saturating_sub(length)..=end.checked_sub(1).unwrap_or(u64::MAX);
+        }
+        // The slot in which the window begins counts as a whole.
+        newest.saturating_sub(length)..=newest
+    }
+
+    fn whole_slots(&self, window: Window) -> u64 {
+        let length = window.length().min(self.config.max_window);
+        slots_in(self.config.slot, length)
+    }
+
+    /// All entities that are not gone, in no particular order.
+    pub fn entities(&self, now: Timestamp) -> impl Iterator<Item = Entity<'_>> {
+        self.sources()
+            .filter_map(move |source| self.entity(source, now))
+            .filter(|entity| entity.lifecycle() != Lifecycle::Gone)
+    }
+
+    pub(crate) fn entity<'r>(&'r self, source: &'r Source, now: Timestamp) -> Option<Entity<'r>> {
+        let agent = self.agents.get(source.agent)?;
+        Some(Entity {
+            registry: self,
+            agent,
+            source,
+            now,
+        })
+    }
+}
