@@ -430,11 +430,11 @@ impl Stream {
     /// Whether an agent with this mean rate can have sent so many datagrams since the newest.
     #[cold]
     fn can_be_ahead(&self, ahead: u32, now: Timestamp) -> bool {
-        let observed = (self.newest.received_at - self.began_at).as_secs_f64();
-        if self.sent < 3 || observed <= 0.0 {
+        let seconds = (self.newest.received_at - self.began_at).as_secs_f64();
+        if self.sent < 3 || seconds <= 0.0 {
             return true;
         }
-        let mean = self.sent as f64 / observed;
+        let mean = self.sent as f64 / seconds;
         let elapsed = (now - self.newest.received_at).as_secs_f64();
         f64::from(ahead) <= f64::from(BURST) + MOST_TIMES_MEAN * mean * elapsed
     }

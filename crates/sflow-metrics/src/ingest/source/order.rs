@@ -78,7 +78,7 @@ impl Source {
         for record in arrival.sample.records() {
             let structure = Structure::index_of(record.format());
             let is_readable = !matches!(record, CounterRecord::Malformed(..));
-            // Sample 0 is none of the source, since samples are counted from 1.
+            // No sample of the source has the number 0.
             let place = structure
                 .filter(|_| is_readable)
                 .and_then(|it| readings.place(it, 0, &mut |bytes| allowance.charge(bytes, health)));

@@ -15,8 +15,8 @@ use crate::ingest::source::Numbers;
 use crate::timestamp::Timestamp;
 
 impl Registry {
-    /// Finds or admits the agent of a datagram, and finds the place of the datagram in its
-    /// sequence. `None` if the capacity is used up.
+    /// Finds or admits the agent of a datagram, and finds the place of the datagram in its sequence.
+    /// `None` if a limit is reached.
     pub(crate) fn admit(
         &mut self,
         key: AgentKey,

@@ -120,7 +120,7 @@ impl Registry {
         }
         let began = placed.kept.first().map_or(stamp, |kept| kept.stamp);
         let agent = self.agents.get_mut(place)?;
-        let stream = agent.take_newest_stream()?;
+        let stream = agent.remove_newest()?;
         let agent = agent.split(stream, key, began);
         let new = self.agents.insert(agent)?;
         if !self.charge_agent(new) {
@@ -144,11 +144,7 @@ impl Registry {
 
     /// Moves the newest sequence of an agent to another agent, whose host it reports.
     fn adopt(&mut self, from: u32, to: u32, placed: &mut Placed, at: Timestamp) -> u32 {
-        let Some(stream) = self
-            .agents
-            .get_mut(from)
-            .and_then(Agent::take_newest_stream)
-        else {
+        let Some(stream) = self.agents.get_mut(from).and_then(Agent::remove_newest) else {
             return from;
         };
         let session = self.agents.get_mut(to).map(|agent| agent.adopt(stream, at));

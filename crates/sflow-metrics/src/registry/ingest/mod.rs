@@ -35,7 +35,7 @@ impl Registry {
     /// Ingests a datagram that was received from `sender` at `received_at`.
     ///
     /// Content that cannot be used never causes an error: it is skipped and counted in
-    /// [`health`](Self::health). The result tells how the datagram was used, and may be ignored.
+    /// [`health`](Self::health). The result describes how the datagram was used, and may be ignored.
     ///
     /// ```
     /// use std::net::{IpAddr, Ipv4Addr};

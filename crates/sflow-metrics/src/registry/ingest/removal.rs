@@ -58,8 +58,8 @@ impl Registry {
         });
     }
 
-    /// Removes the places of an agent that was removed. If it had the list of its peers, the first
-    /// of them has it from now on and is found in its place.
+    /// Removes the table entries of a removed agent. If it had the list of its peers, the first peer
+    /// receives the list and is found by the key with instance 0.
     fn unlist(&mut self, place: u32, agent: &Agent) {
         let key = agent.status.key;
         let first_key = AgentKey { instance: 0, ..key };
