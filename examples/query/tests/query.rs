@@ -138,7 +138,7 @@ fn what_can_be_asked_for() {
 #[test]
 fn mistakes_are_pointed_at() {
     for (arguments, code, expected) in [
-        (&["avg:load_on", SWARM][..], 2, "is it `load_one`?"),
+        (&["avg:load_on", SWARM][..], 2, "did you mean `load_one`?"),
         (&[SWARM][..], 2, "the question comes before it"),
         (&["avg:load_one"][..], 2, "name a capture, or --listen"),
         (
