@@ -229,7 +229,7 @@ impl Stream {
             && follows(self.newest, stamp, self.ignores_uptime)
     }
 
-    /// Whether there was no datagram for several of the longest recent gaps.
+    /// Whether the newest datagram is older than several of the longest recent gaps.
     pub(crate) fn has_ended(&self, now: Timestamp) -> bool {
         let longest = self.gaps.longest().saturating_mul(END_GAPS);
         let idle = now.checked_since(self.newest.received_at);
@@ -439,7 +439,7 @@ impl Stream {
         f64::from(ahead) <= f64::from(BURST) + MOST_TIMES_MEAN * mean * elapsed
     }
 
-    /// Whether there was no datagram for longer than usual.
+    /// Whether the newest datagram is older than usual.
     pub(crate) fn has_stopped(&self, now: Timestamp) -> bool {
         let longest = self.gaps.longest().mul_f64(GAPS);
         let idle = now.checked_since(self.newest.received_at);
