@@ -7,6 +7,7 @@ mod config;
 mod display;
 pub mod entity;
 pub mod event;
+#[cfg(feature = "flows")]
 pub mod flow;
 mod health;
 mod ingest;

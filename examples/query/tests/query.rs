@@ -138,7 +138,7 @@ fn what_can_be_asked_for() {
 #[test]
 fn mistakes_are_pointed_at() {
     for (arguments, code, expected) in [
-        (&["avg:load_on", SWARM][..], 2, "is it `load_one`?"),
+        (&["avg:load_on", SWARM][..], 2, "did you mean `load_one`?"),
         (&[SWARM][..], 2, "the question comes before it"),
         (&["avg:load_one"][..], 2, "name a capture, or --listen"),
         (
@@ -152,7 +152,11 @@ fn mistakes_are_pointed_at() {
             "exclude each other",
         ),
         (&["avg:load_one", "missing.pcap"][..], 1, "missing.pcap"),
-        (&["--flows", "keys=ip.scr", SWARM][..], 2, "is it `ip.src`?"),
+        (
+            &["--flows", "keys=ip.scr", SWARM][..],
+            2,
+            "did you mean `ip.src`?",
+        ),
         (
             &["--flows", "keys=ip.src", "--agents", SWARM][..],
             2,

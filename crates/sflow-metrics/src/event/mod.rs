@@ -72,12 +72,12 @@ pub enum Kind {
         /// The entity.
         entity: Identity,
     },
-    /// An entity is stale: there was no sample for several of its polling intervals.
+    /// An entity is stale: it sent no sample for several of its polling intervals.
     EntityStale {
         /// The entity.
         entity: Identity,
     },
-    /// An entity is gone: there was no sample for [`gone_after`](crate::Config::gone_after).
+    /// An entity is gone: it sent no sample for [`gone_after`](crate::Config::gone_after).
     EntityGone {
         /// The entity.
         entity: Identity,

@@ -24,7 +24,7 @@ pub struct Error {
     kind: ErrorKind,
 }
 
-/// What is wrong with the text of a flow definition.
+/// The reason why a text is not a valid flow definition.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -82,12 +82,12 @@ impl Error {
         }
     }
 
-    /// What is wrong.
+    /// The reason.
     pub fn kind(&self) -> &ErrorKind {
         &self.kind
     }
 
-    /// Where, in bytes from the start of the text.
+    /// The position of the error in bytes from the start of the text.
     pub fn position(&self) -> usize {
         self.position
     }

@@ -79,8 +79,8 @@ impl Filter {
     /// ```
     #[must_use]
     pub fn or(mut self, mut other: Self) -> Self {
-        let others = core::mem::take(&mut other.alternatives);
-        for alternative in core::iter::once(other).chain(others) {
+        let further = core::mem::take(&mut other.alternatives);
+        for alternative in core::iter::once(other).chain(further) {
             if !self.alternatives.contains(&alternative) {
                 self.alternatives.push(alternative);
             }
@@ -110,8 +110,8 @@ impl Filter {
 
     /// The key of the filter and those of its alternatives.
     pub(super) fn keys(&self) -> impl Iterator<Item = Key> {
-        let others = self.alternatives.iter().map(|other| other.key);
-        core::iter::once(self.key).chain(others)
+        let alternatives = self.alternatives.iter().map(|filter| filter.key);
+        core::iter::once(self.key).chain(alternatives)
     }
 
     /// Whether the filter accepts a packet with these values.
@@ -366,7 +366,7 @@ mod tests {
     #[test]
     fn display_honours_width() {
         let vlan = Filter::new(Key::Vlan, [Test::Number(7, 9)]);
-        assert_eq!(format!("{:>12}|", vlan), "   vlan=7..9|");
+        assert_eq!(format!("{vlan:>12}|"), "   vlan=7..9|");
         assert_eq!(format!("{:<6}|", vlan.tests()[0]), "7..9  |");
         let either = vlan
             .clone()

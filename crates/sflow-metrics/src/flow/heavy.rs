@@ -118,7 +118,7 @@ impl Heavy {
     }
 
     fn replace_lightest(&mut self, key: &[u8], part: Part) {
-        let Some(index) = self.take_lightest() else {
+        let Some(index) = self.pop_lightest() else {
             return;
         };
         self.evicted += 1;
@@ -137,7 +137,7 @@ impl Heavy {
 
     /// The index of the lightest entry. Weights only grow, so an entry whose bound is its weight and
     /// the lowest of all bounds is the lightest.
-    fn take_lightest(&mut self) -> Option<u32> {
+    fn pop_lightest(&mut self) -> Option<u32> {
         if self.lightest.is_empty() {
             let indices = (0..).zip(&self.entries);
             let indices = indices.map(|(index, entry)| Reverse((Weight(entry.weight), index)));

@@ -27,7 +27,7 @@ pub enum Kind {
     DataSource,
     /// TCP flags in the notation of tcpdump: `[S.]`.
     Flags,
-    /// A name, or an address if there is no name.
+    /// A name, or the address if the name is unknown.
     End,
 }
 

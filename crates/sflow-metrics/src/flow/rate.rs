@@ -51,7 +51,7 @@ pub(super) struct Taken {
 
 /// The weight of a sample.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Worth {
+pub(super) enum Outcome {
     /// Number of packets by the pool and by the stated rate; number of samples missing before it,
     /// and of those that the agent dropped.
     Packets {
@@ -63,7 +63,7 @@ pub(super) enum Worth {
     /// A late sample that was counted as missing.
     Late { packets: f64, stated: f64 },
     /// A duplicate.
-    Old,
+    Duplicate,
     /// It does not continue the sequence, or states another rate that the pool does not confirm. It
     /// is not counted, and takes effect if the next one in another datagram agrees.
     Jump,
@@ -97,7 +97,7 @@ pub(super) struct Sampler {
 
 impl Sampler {
     /// A source with its first sample.
-    pub(super) fn starting_with(first: Taken) -> (Self, Worth) {
+    pub(super) fn starting_with(first: Taken) -> (Self, Outcome) {
         let sampler = Self {
             last: first,
             pool: Pool::new(first.rate),
@@ -110,8 +110,8 @@ impl Sampler {
             has_grown: false,
             rival: None,
         };
-        let worth = sampler.worth(0, 0);
-        (sampler, worth)
+        let outcome = sampler.outcome(0, 0);
+        (sampler, outcome)
     }
 
     /// Packets per sample, if known.
@@ -170,16 +170,16 @@ impl Sampler {
     }
 
     /// Adds the next sample of a source, given the maximum number of packets per second.
-    pub(super) fn take(&mut self, next: Taken, packets_per_second: f64) -> Worth {
+    pub(super) fn add(&mut self, next: Taken, packets_per_second: f64) -> Outcome {
         if self.is_distrusted() && next.session == self.last.session {
-            return self.take_unnumbered(next, packets_per_second);
+            return self.add_unnumbered(next, packets_per_second);
         }
         let last = self.last;
         let elapsed = next.at - last.at;
         let ahead = next.sequence.wrapping_sub(last.sequence);
         let is_ahead = continues(ahead, elapsed);
         if next.session != last.session {
-            let (sampler, worth) = Self::starting_with(next);
+            let (sampler, outcome) = Self::starting_with(next);
             let mut trust = Trust::default();
             if self.is_distrusted() {
                 trust.distrust();
@@ -191,12 +191,12 @@ impl Sampler {
                 rival: self.rival.map(|_| (ANY_SESSION, next.at)),
                 ..sampler
             };
-            return worth;
+            return outcome;
         }
         if !is_ahead && (!next.in_order || ahead == 0 && !self.continues_jump(next)) {
             return match next.in_order && self.is_odd() {
-                true => self.take_unnumbered(next, packets_per_second),
-                false => self.take_late(next),
+                true => self.add_unnumbered(next, packets_per_second),
+                false => self.add_late(next),
             };
         }
         let dropped = match next.drops.wrapping_sub(last.drops) {
@@ -211,10 +211,10 @@ impl Sampler {
         let is_of_rate = growth.is_some_and(|growth| pool::confirms_rate(growth, assumed));
         let is_other_rate = next.rate != last.rate && next.rate != 0 && !is_of_rate;
         if !is_ahead && self.is_odd() {
-            return self.take_unnumbered(next, packets_per_second);
+            return self.add_unnumbered(next, packets_per_second);
         }
         if !is_ahead || is_other_rate {
-            return self.take_jump(next, packets_per_second);
+            return self.add_jump(next, packets_per_second);
         }
         let is_gap = ahead > 1
             && (next.lost.is_some() && next.lost == last.lost
@@ -232,7 +232,7 @@ impl Sampler {
         if is_gap || self.gaps > 0 {
             self.count_gap(is_gap, ahead);
             if self.is_distrusted() {
-                return self.take_unnumbered(next, packets_per_second);
+                return self.add_unnumbered(next, packets_per_second);
             }
         }
         self.trust.reset();
@@ -259,7 +259,7 @@ impl Sampler {
         }
         self.last = next;
         self.sent = self.sent.saturating_add(ahead);
-        self.worth(ahead - 1, dropped)
+        self.outcome(ahead - 1, dropped)
     }
 
     /// Counts the datagram of the last `received` samples. Returns the maximum number of samples
@@ -318,12 +318,12 @@ impl Sampler {
     /// Adds a sample of a source whose numbers are not used. It also represents previous samples
     /// that were not counted.
     #[cold]
-    fn take_unnumbered(&mut self, next: Taken, packets_per_second: f64) -> Worth {
+    fn add_unnumbered(&mut self, next: Taken, packets_per_second: f64) -> Outcome {
         if !next.in_order {
             self.pool.add_late();
             return match self.pool.rates() {
-                Some((packets, stated)) => Worth::Late { packets, stated },
-                None => Worth::Unknown,
+                Some((packets, stated)) => Outcome::Late { packets, stated },
+                None => Outcome::Unknown,
             };
         }
         let last = self.last;
@@ -360,19 +360,19 @@ impl Sampler {
         }
         self.last = next;
         match self.pool.rates() {
-            Some((packets, stated)) => Worth::Packets {
+            Some((packets, stated)) => Outcome::Packets {
                 packets: packets * f64::from(received),
                 stated: stated * f64::from(received),
                 missing: 0,
                 dropped,
             },
-            None => Worth::Unknown,
+            None => Outcome::Unknown,
         }
     }
 
     /// Adds a sample that does not continue those before it. If it continues the previous such
     /// sample in another datagram, the source restarted with that one.
-    fn take_jump(&mut self, next: Taken, packets_per_second: f64) -> Worth {
+    fn add_jump(&mut self, next: Taken, packets_per_second: f64) -> Outcome {
         if let Some(first) = self.jump.filter(|_| self.continues_jump(next)) {
             let (sampler, _) = Self::starting_with(first);
             *self = Self {
@@ -380,11 +380,11 @@ impl Sampler {
                 rival: self.rival,
                 ..sampler
             };
-            return self.take(next, packets_per_second);
+            return self.add(next, packets_per_second);
         }
         self.rejected += u64::from(self.jump.is_some());
         self.jump = Some(next);
-        Worth::Jump
+        Outcome::Jump
     }
 
     fn continues_jump(&self, next: Taken) -> bool {
@@ -396,29 +396,29 @@ impl Sampler {
     }
 
     /// Adds a late sample, unless it is a duplicate. It has the weight of the received ones.
-    fn take_late(&mut self, next: Taken) -> Worth {
+    fn add_late(&mut self, next: Taken) -> Outcome {
         let behind = self.last.sequence.wrapping_sub(next.sequence);
         if next.in_order || !(1..self.sent).contains(&behind) {
-            return Worth::Old;
+            return Outcome::Duplicate;
         }
         match self.pool.rates() {
             Some((packets, stated)) => {
                 self.pool.add_late();
-                Worth::Late { packets, stated }
+                Outcome::Late { packets, stated }
             }
-            None => Worth::Unknown,
+            None => Outcome::Unknown,
         }
     }
 
-    fn worth(&self, missing: u32, dropped: u32) -> Worth {
+    fn outcome(&self, missing: u32, dropped: u32) -> Outcome {
         match self.pool.rates() {
-            Some((packets, stated)) => Worth::Packets {
+            Some((packets, stated)) => Outcome::Packets {
                 packets,
                 stated,
                 missing,
                 dropped,
             },
-            None => Worth::Unknown,
+            None => Outcome::Unknown,
         }
     }
 }

@@ -7,7 +7,7 @@ use sflow_v5::{DataSource, DiscardedPacket};
 
 use crate::agent::AgentKey;
 use crate::flow::context::{Context, Origin, most_within};
-use crate::flow::rate::{Sampler, Taken, Worth};
+use crate::flow::rate::{Outcome, Sampler, Taken};
 use crate::ingest::agent::Agent;
 use crate::ingest::sequencing::number::{at_most, is_forward};
 use crate::slab::Slab;
@@ -71,7 +71,7 @@ struct Counted {
 /// A sample of a known source.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Accepted {
-    pub(super) worth: Worth,
+    pub(super) outcome: Outcome,
     /// Time since the previous sample of its source.
     pub(super) elapsed: Duration,
     /// Whether it continues the samples before it.
@@ -93,7 +93,7 @@ struct Notifier {
 
 impl Samplers {
     /// Adds a sample; `None` if its rate is impossible or the limit on sources is reached.
-    pub(super) fn take(
+    pub(super) fn add(
         &mut self,
         agent: u32,
         source: DataSource,
@@ -108,7 +108,7 @@ impl Samplers {
             return None;
         }
         let mut accepted = Accepted {
-            worth: Worth::Doubtful,
+            outcome: Outcome::Doubtful,
             elapsed: Duration::ZERO,
             continues: false,
             is_doubtful: false,
@@ -116,7 +116,7 @@ impl Samplers {
         };
         context.health.flow_samples_without_rate += u64::from(taken.rate == 0);
         let of_agent = of_agent(&mut self.agents, agent);
-        let worth = match of_agent.samplers.get_mut(&source) {
+        let outcome = match of_agent.samplers.get_mut(&source) {
             Some(known) if context.are_rivals(agent, taken.session, known.sampler.session()) => {
                 known.sampler.set_rival(taken.session, taken.at);
                 context.health.flow_samples_doubted += 1;
@@ -127,7 +127,7 @@ impl Samplers {
                 accepted.elapsed = taken.at - known.sampler.last_at();
                 let rejected = known.sampler.rejected();
                 let was_distrusted = known.sampler.is_distrusted();
-                let worth = known.sampler.take(taken, per_second);
+                let outcome = known.sampler.add(taken, per_second);
                 context.health.flow_samples_rejected += known.sampler.rejected() - rejected;
                 if known.sampler.is_distrusted() && !was_distrusted {
                     let found = u64::from(known.sampler.take_found());
@@ -137,7 +137,7 @@ impl Samplers {
                     context.health.numberings_distrusted += 1;
                     accepted.is_distrusted = true;
                 }
-                known.count(worth);
+                known.count(outcome);
                 let rival = known.sampler.rival();
                 let is_doubtful = rival.is_some_and(|(session, at)| {
                     let is_recent = taken.at - at <= context.longest_interval();
@@ -151,42 +151,45 @@ impl Samplers {
                 known.sampler.end_rival();
                 let is_later = accepted.elapsed > Duration::ZERO;
                 accepted.continues = is_later && known.sampler.continues();
-                worth
+                outcome
             }
             None if has_capacity && context.charge(agent, None, SAMPLER) => {
-                let (sampler, worth) = Sampler::starting_with(taken);
+                let (sampler, outcome) = Sampler::starting_with(taken);
                 let mut known = Counted {
                     sampler,
                     samples: 0,
                     missing: 0,
                     dropped: 0,
                 };
-                known.count(worth);
+                known.count(outcome);
                 of_agent.samplers.insert(source, known);
                 self.count += 1;
-                worth
+                outcome
             }
             None => {
                 context.health.flow_samples_refused += 1;
                 return None;
             }
         };
-        match worth {
-            Worth::Packets {
+        match outcome {
+            Outcome::Packets {
                 missing, dropped, ..
             } => {
                 context.health.flow_samples_lost += u64::from(missing);
                 context.health.flow_samples_dropped += u64::from(dropped);
             }
-            Worth::Late { .. } => {
+            Outcome::Late { .. } => {
                 context.health.flow_samples_lost =
                     context.health.flow_samples_lost.saturating_sub(1);
             }
-            Worth::Old => context.health.flow_samples_old += 1,
-            Worth::Jump | Worth::Doubtful => {}
-            Worth::Unknown => context.health.flow_samples_unscaled += 1,
+            Outcome::Duplicate => context.health.flow_samples_old += 1,
+            Outcome::Jump | Outcome::Doubtful => {}
+            Outcome::Unknown => context.health.flow_samples_unscaled += 1,
         }
-        Some(Accepted { worth, ..accepted })
+        Some(Accepted {
+            outcome,
+            ..accepted
+        })
     }
 
     pub(super) fn get(&self, agent: u32, source: DataSource) -> Option<&Sampler> {
@@ -214,7 +217,7 @@ impl Samplers {
 
     /// Adds a dropped packet notification. Returns the number of drops before it that were not
     /// reported; `None` if it is a duplicate or the limit on sources is reached.
-    pub(super) fn take_drop(
+    pub(super) fn add_drop(
         &mut self,
         origin: Origin,
         packet: &DiscardedPacket<'_>,
@@ -294,20 +297,20 @@ impl Samplers {
 }
 
 impl Counted {
-    fn count(&mut self, worth: Worth) {
-        match worth {
-            Worth::Packets {
+    fn count(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Packets {
                 missing, dropped, ..
             } => {
                 self.samples += 1;
                 self.missing += u64::from(missing);
                 self.dropped += u64::from(dropped);
             }
-            Worth::Late { .. } => {
+            Outcome::Late { .. } => {
                 self.samples += 1;
                 self.missing = self.missing.saturating_sub(1);
             }
-            Worth::Old | Worth::Jump | Worth::Doubtful | Worth::Unknown => {}
+            Outcome::Duplicate | Outcome::Jump | Outcome::Doubtful | Outcome::Unknown => {}
         }
     }
 }

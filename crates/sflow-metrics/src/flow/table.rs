@@ -12,10 +12,10 @@ use crate::flow::ends::{ServiceOf, Site};
 use crate::flow::headers::Headers;
 use crate::flow::key::Key;
 use crate::flow::length::Length;
-use crate::flow::rate::{Taken, Worth};
+use crate::flow::rate::{Outcome, Taken};
 use crate::flow::sample::{Observation, Packet};
 use crate::flow::samplers::Samplers;
-use crate::flow::watched::{Scratch, StandsFor, Watched, Weighed};
+use crate::flow::watched::{PacketCount, Scratch, Watched, Weighed};
 use crate::ingest::agent::Agent;
 use crate::ingest::source::Source;
 use crate::slab::Slab;
@@ -123,7 +123,7 @@ impl Flows {
         };
         let accepted = self
             .samplers
-            .take(origin.agent, sample.source_id, taken, context);
+            .add(origin.agent, sample.source_id, taken, context);
         let Some(accepted) = accepted else {
             return Effect::default();
         };
@@ -132,12 +132,14 @@ impl Flows {
             is_doubtful: accepted.is_doubtful,
             is_distrusted: accepted.is_distrusted,
         };
-        let (packets, stated) = match accepted.worth {
-            Worth::Packets {
+        let (packets, stated) = match accepted.outcome {
+            Outcome::Packets {
                 packets, stated, ..
             }
-            | Worth::Late { packets, stated } => (packets, stated),
-            Worth::Old | Worth::Jump | Worth::Doubtful | Worth::Unknown => return effect,
+            | Outcome::Late { packets, stated } => (packets, stated),
+            Outcome::Duplicate | Outcome::Jump | Outcome::Doubtful | Outcome::Unknown => {
+                return effect;
+            }
         };
         let bytes = packets * length.map_or(0.0, |length| length.frame.into());
         if bytes > LEAST_LINE_RATE {
@@ -148,14 +150,14 @@ impl Flows {
             }
         }
         if self.needs.samples {
-            let stands_for = StandsFor {
+            let count = PacketCount {
                 packets,
                 stated,
                 unreported: 0.0,
             };
-            self.observe(origin, Packet::sampled(sample), stands_for, context);
+            self.observe(origin, Packet::sampled(sample), count, context);
         }
-        let is_counted = matches!(accepted.worth, Worth::Packets { .. });
+        let is_counted = matches!(accepted.outcome, Outcome::Packets { .. });
         Effect {
             is_useful: length.is_some() && is_counted && accepted.continues,
             ..effect
@@ -179,18 +181,18 @@ impl Flows {
             context.health.flow_samples_bad_length += 1;
             return;
         }
-        let Some(unreported) = self.samplers.take_drop(origin, packet, context) else {
+        let Some(unreported) = self.samplers.add_drop(origin, packet, context) else {
             return;
         };
         if !self.needs.drops {
             return;
         }
-        let stands_for = StandsFor {
+        let count = PacketCount {
             packets: 1.0,
             stated: 1.0,
             unreported: unreported.into(),
         };
-        self.observe(origin, dropped, stands_for, context);
+        self.observe(origin, dropped, count, context);
     }
 
     /// Whether addresses of entities have to be [learned](Self::learn).
@@ -257,7 +259,7 @@ impl Flows {
         &mut self,
         origin: Origin,
         packet: Packet<'_>,
-        stands_for: StandsFor,
+        count: PacketCount,
         context: &mut Context<'_>,
     ) {
         let Some(agent) = context.agents.get(origin.agent) else {
@@ -291,7 +293,7 @@ impl Flows {
             None
         };
         let weighed = Weighed {
-            stands_for,
+            count,
             length,
             at: origin.at,
         };

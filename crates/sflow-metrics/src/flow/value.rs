@@ -89,7 +89,7 @@ impl<'a> Raw<'a> {
     }
 
     /// Appends the encoded value, of text at most `longest` bytes.
-    pub(super) fn put(self, out: &mut Vec<u8>, longest: usize) {
+    pub(super) fn encode(self, out: &mut Vec<u8>, longest: usize) {
         match self {
             Self::Absent => out.push(ABSENT),
             Self::Number(number) => {
@@ -124,7 +124,7 @@ impl<'a> Raw<'a> {
         }
     }
 
-    /// Maximum number of bytes that [`put`](Self::put) appends for a key of this kind.
+    /// Maximum number of bytes that [`encode`](Self::encode) appends for a key of this kind.
     pub(super) fn longest(kind: Kind, longest_text: usize) -> usize {
         match kind {
             Kind::Text | Kind::End => 3 + longest_text.min(u16::MAX.into()),
@@ -133,8 +133,8 @@ impl<'a> Raw<'a> {
         }
     }
 
-    /// Reads a value that [`put`](Self::put) appended.
-    pub(super) fn take(input: &mut &'a [u8]) -> Option<Self> {
+    /// Reads a value that [`encode`](Self::encode) appended.
+    pub(super) fn decode(input: &mut &'a [u8]) -> Option<Self> {
         let tag = chunk::<1>(input)?[0];
         Some(match tag {
             NUMBER => Self::Number(u64::from_be_bytes(*chunk(input)?)),
@@ -173,12 +173,12 @@ impl<'a> Raw<'a> {
     }
 
     /// Calls a function with the text form, without allocation.
-    pub(super) fn with_text<T>(self, kind: Kind, take: impl FnOnce(&[u8]) -> T) -> T {
+    pub(super) fn with_text<T>(self, kind: Kind, read: impl FnOnce(&[u8]) -> T) -> T {
         let mut line = Line::default();
         // A line is long enough for everything except text.
         let _ = match (self, kind) {
             (Self::Absent, _) => Ok(()),
-            (Self::Text(text), _) => return take(text),
+            (Self::Text(text), _) => return read(text),
             (Self::Number(number), Kind::Flags) => write(&mut line, flags(number)),
             (Self::Number(number), kind) => match name_of(kind, number) {
                 Some(name) => write(&mut line, name),
@@ -188,7 +188,7 @@ impl<'a> Raw<'a> {
             (Self::Mac(address), _) => write(&mut line, address),
             (Self::DataSource(source), _) => write(&mut line, source),
         };
-        take(line.bytes.get(..line.length).unwrap_or(&[]))
+        read(line.bytes.get(..line.length).unwrap_or(&[]))
     }
 }
 
@@ -302,11 +302,11 @@ mod tests {
         ];
         let mut bytes = Vec::new();
         for (raw, ..) in cases {
-            raw.put(&mut bytes, 8);
+            raw.encode(&mut bytes, 8);
         }
         let mut input = &bytes[..];
         for (raw, kind, text) in cases {
-            let found = Raw::take(&mut input).unwrap();
+            let found = Raw::decode(&mut input).unwrap();
             assert_eq!(found.to_value(kind).to_string(), text, "{raw:?}");
             if raw != Raw::Absent {
                 assert!(

@@ -59,7 +59,7 @@ pub(super) struct Scratch {
 
 /// Number of packets that a sample or a dropped packet notification represents.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct StandsFor {
+pub(super) struct PacketCount {
     pub(super) packets: f64,
     /// By the stated sampling rate.
     pub(super) stated: f64,
@@ -70,7 +70,7 @@ pub(super) struct StandsFor {
 /// The weight of a sample.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Weighed {
-    pub(super) stands_for: StandsFor,
+    pub(super) count: PacketCount,
     pub(super) length: Option<Length>,
     pub(super) at: Timestamp,
 }
@@ -126,12 +126,12 @@ impl Watched {
             _ => 1.0,
         };
         self.samples += 1;
-        put(observation, &definition.keys, &mut scratch.key, longest);
+        encode(observation, &definition.keys, &mut scratch.key, longest);
         if let Measure::Distinct(keys) = &definition.value {
-            put(observation, keys, &mut scratch.value, longest);
+            encode(observation, keys, &mut scratch.value, longest);
         }
         let weight = self.advance(weighed.at);
-        self.unreported += weighed.stands_for.unreported * weight;
+        self.unreported += weighed.count.unreported * weight;
         let heavy = match &mut self.flows {
             Entries::Counts(distinct) => {
                 let is_refused = distinct.add(&scratch.key, &scratch.value, weighed.at);
@@ -140,10 +140,10 @@ impl Watched {
             }
             Entries::Sums(heavy) => heavy,
         };
-        let packets = weighed.stands_for.packets.max(1.0);
+        let packets = weighed.count.packets.max(1.0);
         let part = Part {
             weight: size * packets * weight,
-            stated: size * weighed.stands_for.stated.max(1.0) * weight,
+            stated: size * weighed.count.stated.max(1.0) * weight,
             variance: size * size * packets * (packets - 1.0) * weight * weight,
             at: weighed.at,
         };
@@ -258,21 +258,21 @@ impl Watched {
 
     fn values(&self, mut key: &[u8]) -> Vec<Value> {
         let value = |part: &Key| {
-            let raw = Raw::take(&mut key).unwrap_or(Raw::Absent);
+            let raw = Raw::decode(&mut key).unwrap_or(Raw::Absent);
             raw.to_value(part.kind())
         };
         self.definition.keys.iter().map(value).collect()
     }
 }
 
-fn put(observation: &Observation<'_, '_>, keys: &[Key], out: &mut Vec<u8>, longest: usize) {
+fn encode(observation: &Observation<'_, '_>, keys: &[Key], out: &mut Vec<u8>, longest: usize) {
     out.clear();
     for key in keys {
-        observation.value(*key).put(out, longest);
+        observation.value(*key).encode(out, longest);
     }
     if out.is_empty() {
         // An empty key has a dangling pointer, which is slow to compare.
-        Raw::Absent.put(out, longest);
+        Raw::Absent.encode(out, longest);
     }
 }
 

@@ -19,12 +19,15 @@ use crate::catalogue::Metric;
 use crate::display::padded;
 use crate::entity::EntityKind;
 
+#[cfg(feature = "flows")]
 pub(crate) use error::Spaces;
 pub use error::{Error, ErrorKind};
 pub(crate) use gather::Gathering;
 pub use group::{Group, Grouping, Groups};
 pub use key::Key;
+#[cfg(feature = "flows")]
 pub(crate) use nearest::nearest;
+#[cfg(feature = "flows")]
 pub(crate) use parse::duration;
 pub use partial::{MergeError, Owner, Partial};
 pub use pattern::Pattern;
@@ -68,7 +71,7 @@ pub use crate::window::Percent;
 /// let same: Query = "avg:vir_cpu_cores".parse::<Query>()?
 ///     .matching(Key::Container, [Pattern::glob("apache.*")]);
 /// assert_eq!(query, same);
-/// # Ok::<(), sflow_metrics::Error>(())
+/// # Ok::<(), sflow_metrics::query::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Query {

@@ -25,6 +25,7 @@ impl Registry {
         self.expire_jumps(now);
         self.expire_rivals(now);
         self.check_thresholds(now);
+        #[cfg(feature = "flows")]
         self.flows.expire(now, &self.sources, &self.config);
     }
 

@@ -73,7 +73,7 @@ const MAX_PARALLEL: usize = 64;
 /// Whether another sender used the address of an agent first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rival {
-    /// There is none, or the conflict was reported.
+    /// No other sender, or the conflict was reported.
     None,
     /// This sender did, unless it is silent now: then the address of the sender has changed.
     Suspected(IpAddr),

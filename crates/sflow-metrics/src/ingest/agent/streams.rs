@@ -187,7 +187,7 @@ impl Agent {
     }
 
     /// Removes and returns the newest sequence.
-    pub(crate) fn take_newest_stream(&mut self) -> Option<SessionStream> {
+    pub(crate) fn remove_newest(&mut self) -> Option<SessionStream> {
         let index = self.others.pop()?;
         self.status.received = self.status.received.saturating_sub(1);
         Some(index)
@@ -234,7 +234,7 @@ impl Agent {
     }
 
     /// Removes the newest sequence.
-    pub(crate) fn remove_newest_stream(&mut self) {
+    pub(crate) fn drop_newest(&mut self) {
         self.others.pop();
     }
 

@@ -5,7 +5,7 @@ use crate::catalogue::Width;
 /// The change of a counter between two readings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// There is no earlier reading.
+    /// First reading of the counter.
     First,
     /// The agent does not provide the counter.
     Unavailable,

@@ -247,7 +247,7 @@ impl Jumps {
         }
     }
 
-    /// Whether there is no sequence.
+    /// Whether all sequences were removed.
     pub(crate) fn is_empty(&self) -> bool {
         self.sequences.is_empty()
     }

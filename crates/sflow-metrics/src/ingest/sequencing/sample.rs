@@ -125,7 +125,7 @@ impl Numbering {
             // The last one of several jumps, or of equal numbers.
             Order::Confirmed { .. } if self.is_last_jump() => self.distrust(),
             Order::Next { .. } if step.ahead == 0 && self.trust.implausible() > 0 => {
-                self.distrust()
+                self.distrust();
             }
             Order::Next { .. } if step.missing > 0 && step.is_without_loss => {
                 self.gaps += 1;

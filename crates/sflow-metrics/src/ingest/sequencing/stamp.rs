@@ -12,7 +12,7 @@ pub(super) const WINDOW: u32 = 64;
 pub(super) const HORIZON: Duration = Duration::from_secs(10);
 
 /// Time without a datagram after which an agent may have restarted, independent of its uptime.
-const SILENCE: Duration = Duration::from_secs(30);
+const MAX_IDLE: Duration = Duration::from_secs(30);
 
 /// Maximum number of datagrams of an agent per second. A larger step of the sequence number is a
 /// jump, not a loss.
@@ -85,6 +85,6 @@ pub(super) fn restarted(newest: Stamp, stamp: Stamp) -> bool {
     let idle = stamp.received_at - newest.received_at;
     let may_have_started = uptime_back.is_zero()
         || Duration::from_millis(stamp.uptime.into()) <= idle + HORIZON
-        || idle > SILENCE;
+        || idle > MAX_IDLE;
     uptime_back + idle > HORIZON && may_have_started
 }

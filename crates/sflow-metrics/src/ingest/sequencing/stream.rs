@@ -229,7 +229,7 @@ impl Stream {
             && follows(self.newest, stamp, self.ignores_uptime)
     }
 
-    /// Whether there was no datagram for several of the longest recent gaps.
+    /// Whether the newest datagram is older than several of the longest recent gaps.
     pub(crate) fn has_ended(&self, now: Timestamp) -> bool {
         let longest = self.gaps.longest().saturating_mul(END_GAPS);
         let idle = now.checked_since(self.newest.received_at);
@@ -430,16 +430,16 @@ impl Stream {
     /// Whether an agent with this mean rate can have sent so many datagrams since the newest.
     #[cold]
     fn can_be_ahead(&self, ahead: u32, now: Timestamp) -> bool {
-        let observed = (self.newest.received_at - self.began_at).as_secs_f64();
-        if self.sent < 3 || observed <= 0.0 {
+        let seconds = (self.newest.received_at - self.began_at).as_secs_f64();
+        if self.sent < 3 || seconds <= 0.0 {
             return true;
         }
-        let mean = self.sent as f64 / observed;
+        let mean = self.sent as f64 / seconds;
         let elapsed = (now - self.newest.received_at).as_secs_f64();
         f64::from(ahead) <= f64::from(BURST) + MOST_TIMES_MEAN * mean * elapsed
     }
 
-    /// Whether there was no datagram for longer than usual.
+    /// Whether the newest datagram is older than usual.
     pub(crate) fn has_stopped(&self, now: Timestamp) -> bool {
         let longest = self.gaps.longest().mul_f64(GAPS);
         let idle = now.checked_since(self.newest.received_at);

@@ -6,37 +6,37 @@ use crate::catalogue::{self, Ceiling, CounterColumn, GaugeColumn, elements, is_c
 use crate::health::Health;
 use crate::ingest::sequencing::counter::{Step, step};
 
-/// More fields than any counter record has.
-pub(super) const MOST: usize = 64;
+/// Maximum number of fields of a counter record.
+pub(super) const MAX_FIELDS: usize = 64;
 
-/// A number that is not known; it is what a counter says then on the wire, too.
+/// An unknown number. Counters have the same value for "unknown".
 pub(super) const UNKNOWN: u64 = u64::MAX;
 
-/// Writes the numbers of a structure into the cells of its row.
-pub(super) struct Update<'r> {
-    /// Two words for each counter, its baseline and its growth, then one for each gauge.
+/// The update of a row by a record: a visitor, which is compiled for each structure.
+pub(super) struct RowUpdate<'r> {
+    /// Two words for each counter, its baseline and its last difference, then one for each gauge.
     pub(super) cells: &'r mut [u64],
     pub(super) at_most: &'r AtMost,
     /// Buffer for the counters.
-    pub(super) numbers: &'r mut [u64; MOST],
+    pub(super) numbers: &'r mut [u64; MAX_FIELDS],
     pub(super) health: &'r mut Health,
     /// Not zero if a counter advanced.
     pub(super) advances: u64,
-    /// The most bytes that a counter grew by and that were rejected.
+    /// Largest rejected increase of a counter of bytes.
     pub(super) rejected_bytes: u64,
-    /// Which gauges are the bits of an `f64`.
+    /// Bit `n`: gauge `n` contains the bits of an `f64`.
     pub(super) floats: u64,
 }
 
 /// The columns of a structure.
 struct Columns {
-    places: [Place; MOST],
-    columns: [CounterColumn; MOST],
+    places: [Place; MAX_FIELDS],
+    columns: [CounterColumn; MAX_FIELDS],
     counters: usize,
     gauges: usize,
 }
 
-/// Which column a field is.
+/// The column of a field.
 #[derive(Clone, Copy)]
 enum Place {
     Counter(u8),
@@ -47,8 +47,8 @@ enum Place {
 impl Columns {
     const fn of(structure: &'static str, fields: &[Field]) -> Self {
         let mut columns = Self {
-            places: [Place::None; MOST],
-            columns: [CounterColumn::FILLER; MOST],
+            places: [Place::None; MAX_FIELDS],
+            columns: [CounterColumn::FILLER; MAX_FIELDS],
             counters: 0,
             gauges: 0,
         };
@@ -69,7 +69,7 @@ impl Columns {
 }
 
 /// Returns whether the structure can be decoded.
-impl<'a> Visitor<'a> for &mut Update<'_> {
+impl<'a> Visitor<'a> for &mut RowUpdate<'_> {
     type Output = bool;
 
     #[inline(never)]
@@ -85,7 +85,7 @@ impl<'a> Visitor<'a> for &mut Update<'_> {
             return false;
         };
         let mut floats = 0;
-        // Small enough to be inlined for every field.
+        // A larger closure is not inlined for each field.
         structure.each_known(|field, value| {
             let (number, is_float) = match value {
                 Some(Value::Unsigned(number)) => (number, false),
@@ -93,8 +93,8 @@ impl<'a> Visitor<'a> for &mut Update<'_> {
                 Some(Value::Float(number)) => (number.to_bits(), true),
                 _ => (UNKNOWN, false),
             };
-            match columns.places[field % MOST] {
-                Place::Counter(place) => self.numbers[usize::from(place) % MOST] = number,
+            match columns.places[field % MAX_FIELDS] {
+                Place::Counter(place) => self.numbers[usize::from(place) % MAX_FIELDS] = number,
                 Place::Gauge(place) => {
                     gauges[usize::from(place)] = number;
                     floats |= u64::from(is_float) << place;
@@ -103,7 +103,7 @@ impl<'a> Visitor<'a> for &mut Update<'_> {
             }
         });
         self.floats = floats;
-        let mut refused = Refused {
+        let mut unusual = Unusual {
             health: &mut *self.health,
             advances: 0,
             bytes: 0,
@@ -113,35 +113,39 @@ impl<'a> Visitor<'a> for &mut Update<'_> {
         for (([before, growth], number), column) in counters.zip(&columns.columns) {
             let at_most = self.at_most[column.ceiling as usize];
             let difference = number.wrapping_sub(*before);
-            // An unknown number becomes zero, and an unknown baseline is the largest.
+            // An unknown number becomes 0, and an unknown baseline is larger than any number.
             if number.wrapping_add(1) > *before && difference <= at_most {
                 *growth = difference;
                 advances |= difference;
             } else {
-                *growth = refused.growth(*column, [*before, *number, at_most, *growth]);
+                *growth = unusual.difference(*column, [*before, *number, at_most, *growth]);
             }
             *before = *number;
         }
-        self.advances = advances | refused.advances;
-        self.rejected_bytes = refused.bytes;
+        self.advances = advances | unusual.advances;
+        self.rejected_bytes = unusual.bytes;
         true
     }
 }
 
-/// Counters that did not just advance by a plausible amount.
-struct Refused<'r> {
+/// Counters that did not simply advance.
+struct Unusual<'r> {
     health: &'r mut Health,
     /// Not zero if one of them advanced.
     advances: u64,
-    /// The most bytes that one of them grew by and that were rejected.
+    /// Largest rejected increase of a counter of bytes.
     bytes: u64,
 }
 
-impl Refused<'_> {
-    /// By how much a counter grew; [`UNKNOWN`] if that is.
+impl Unusual<'_> {
+    /// The difference of a counter.
     #[cold]
     #[inline(never)]
-    fn growth(&mut self, column: CounterColumn, [before, now, at_most, recently]: [u64; 4]) -> u64 {
+    fn difference(
+        &mut self,
+        column: CounterColumn,
+        [before, now, at_most, recently]: [u64; 4],
+    ) -> u64 {
         if now == UNKNOWN {
             return UNKNOWN;
         }
@@ -167,8 +171,8 @@ impl Refused<'_> {
     }
 }
 
-impl Update<'_> {
-    /// Of each kind of element in the lists of a record, writes the smallest number and the largest.
+impl RowUpdate<'_> {
+    /// Writes the smallest and the largest number of each kind of element in a list.
     #[cold]
     pub(super) fn add_elements(&mut self, frame: Frame<'_>) {
         let Some(structure) = catalogue::Structure::index_of(frame.format) else {
@@ -213,9 +217,9 @@ pub(crate) fn has_counter(record: &CounterRecord<'_>) -> bool {
     fields.any(|(index, field)| is_counter(field) && record.known(index).is_some())
 }
 
-/// What such bits stand for.
+/// The value of a gauge.
 pub(super) fn quantity(bits: u64, floats: u64, gauge: usize) -> Option<f64> {
-    let is_float = floats >> (gauge % MOST) & 1 == 1;
+    let is_float = floats >> (gauge % MAX_FIELDS) & 1 == 1;
     let value = if is_float {
         f64::from_bits(bits)
     } else {
@@ -264,11 +268,11 @@ mod tests {
     fn check<'a, T: Structure<'a>>(format: DataFormat, structure: &T) {
         let mut buffer = [0; 200];
         let frame = Frame::encode(format, structure, &mut buffer).unwrap();
-        let mut cells = [UNKNOWN; 2 * MOST];
-        let mut update = Update {
+        let mut cells = [UNKNOWN; 2 * MAX_FIELDS];
+        let mut update = RowUpdate {
             cells: &mut cells,
             at_most: &AtMost::default(),
-            numbers: &mut [UNKNOWN; MOST],
+            numbers: &mut [UNKNOWN; MAX_FIELDS],
             health: &mut Health::default(),
             advances: 0,
             rejected_bytes: 0,

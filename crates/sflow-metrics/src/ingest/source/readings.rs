@@ -4,93 +4,91 @@ use sflow_v5::{CounterRecord, DataFormat, Frame};
 use smallvec::SmallVec;
 
 use super::measure::Measure;
-use super::numbers::{UNKNOWN, Update, is_readable, quantity};
+use super::numbers::{RowUpdate, UNKNOWN, is_readable, quantity};
 use crate::catalogue::{Ceiling, Operand, Structure, elements};
 use crate::health::Health;
 use crate::ingest::sequencing::interval::{Interval, Moment};
 use crate::timestamp::Timestamp;
 
-/// What a source has said last: a row of words for each structure, one behind the other, so that
-/// who asks for one number finds all that belongs to it in one place.
+/// The last readings of a source: consecutive rows of words, one for each structure, so that all data
+/// of a metric is in one place.
 #[derive(Debug, Default)]
 pub(crate) struct Readings {
     rows: SmallVec<[Row; 4]>,
     words: Vec<u64>,
 }
 
-/// Where the readings of one structure are.
+/// The position of the readings of one structure.
 #[derive(Clone, Copy, Debug)]
 struct Row {
     format: DataFormat,
-    /// The lower 32 bits of the number of the sample that it was read from, and not for the second
-    /// time at one moment.
+    /// Lower 32 bits of the number of the sample that updated it.
     sample: u32,
-    /// Of its first word.
+    /// Index of its first word.
     at: u16,
     structure: u8,
-    /// Whether its baselines may be subtracted from.
+    /// Whether differences to its baselines are valid.
     continues: bool,
 }
 
-// The first words of a row. Behind them are two words for each counter, its baseline and by how much
-// it went up, and then the gauges as they came; each `UNKNOWN` if it is.
+// The first words of a row. They are followed by the baseline and the last difference of each
+// counter, and the gauges. Unknown values are `UNKNOWN`.
 
-/// When it came last, and its baselines were read.
+/// Time of the last reading.
 const RECEIVED_AT: usize = 0;
-/// The agent's uptime at that moment.
+/// Uptime of the agent at that time.
 const UPTIME: usize = 1;
-/// The bits of the seconds in which its counters went up; of zero after a new beginning.
+/// Bits of the seconds for which the differences are valid; 0 after a restart.
 const SECONDS: usize = 2;
-/// Which of its gauges are floating-point numbers.
+/// Bit `n`: gauge `n` contains the bits of an `f64`.
 const FLOATS: usize = 3;
 const HEAD: usize = 4;
 
-/// A source has no more rows: a switch's port has some tens of queues at most, each with one.
-const MOST_ROWS: usize = 128;
+/// Maximum number of rows of a source. The port of a switch has some tens of queues, each with a row.
+const MAX_ROWS: usize = 128;
 
 impl Row {
-    /// Whether it was read from the sample of this number.
+    /// Whether it was updated by this sample.
     fn is_of(&self, sample: u64) -> bool {
         self.sample == sample as u32
     }
 }
 
-/// What a structure in a sample came to.
+/// The result of reading a structure.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Taken {
-    /// The start of something.
+pub(crate) enum Update {
+    /// There are baselines, but no rates yet.
     Began,
-    /// Rates; and whether a counter went up.
+    /// There are rates; `advanced` if a counter increased.
     Measured { advanced: bool },
-    /// Nothing new: the moment is that of the sample before.
+    /// No change: the time equals that of the sample before.
     Again,
 }
 
 impl Readings {
-    /// Forgets all baselines: whatever comes next is a beginning.
+    /// Invalidates all baselines.
     pub(crate) fn restart(&mut self) {
         for row in &mut self.rows {
             row.continues = false;
         }
     }
 
-    /// Whether the readings of this structure are at this place, and the sample of this number
-    /// has not brought them yet.
+    /// Whether the row at this index belongs to this structure and was not updated by this sample.
     #[inline]
     pub(crate) fn awaits(&self, place: usize, format: DataFormat, sample: u64) -> bool {
         let row = self.rows.get(place);
         row.is_some_and(|row| row.format == format && !row.is_of(sample))
     }
 
-    /// The place of a structure's readings, made if need be: of one that comes several times in
-    /// a sample, the next that this sample has not brought yet.
+    /// The index of the row of a structure, which is added if necessary. For a structure that occurs
+    /// several times in a sample, the next row that this sample has not updated.
     ///
-    /// `None` if `room` refuses the bytes of new readings.
+    /// `None` if `charge` refuses the memory of a new row.
     pub(crate) fn place(
         &mut self,
         index: usize,
         sample: u64,
-        room: &mut dyn FnMut(usize) -> bool,
+        charge: &mut dyn FnMut(usize) -> bool,
     ) -> Option<usize> {
         let structure = u8::try_from(index).ok()?;
         let awaits = |row: &Row| row.structure == structure && !row.is_of(sample);
@@ -100,21 +98,20 @@ impl Readings {
         };
         known.or_else(|| {
             let is_new = self.rows.iter().all(may_be_more);
-            is_new.then(|| self.add(structure, room)).flatten()
+            is_new.then(|| self.add(structure, charge)).flatten()
         })
     }
 
-    /// Takes the numbers of a record over, which stands in the source's sample of this number. `None`
-    /// if the record cannot be decoded.
+    /// Updates a row by a record of this sample. `None` if the record cannot be decoded.
     #[inline(always)]
-    pub(crate) fn take(
+    pub(crate) fn update(
         &mut self,
         place: usize,
         sample: u64,
         frame: Frame<'_>,
         measure: &mut Measure<'_>,
         health: &mut Health,
-    ) -> Option<Taken> {
+    ) -> Option<Update> {
         let row = self.rows.get_mut(place)?;
         let (head, cells) = self.words[usize::from(row.at)..].split_first_chunk_mut::<HEAD>()?;
         let before = Moment {
@@ -127,7 +124,7 @@ impl Readings {
         } else {
             Interval::Disputed
         };
-        let mut update = Update {
+        let mut update = RowUpdate {
             cells,
             at_most: &measure.at_most,
             numbers: &mut measure.numbers,
@@ -139,9 +136,9 @@ impl Readings {
         let seconds = match interval {
             Interval::Seconds(seconds) => seconds,
             Interval::None => {
-                // Counters keep their older baseline, so that nothing between is lost.
+                // Baselines remain, so that no increase is lost.
                 head[FLOATS] = update_gauges(update, row.structure, frame)?;
-                return Some(Taken::Again);
+                return Some(Update::Again);
             }
             Interval::Disputed => {
                 forget(&mut update, row.structure, frame)?;
@@ -161,21 +158,21 @@ impl Readings {
         row.sample = sample as u32;
         row.continues = true;
         if interval == Interval::Disputed {
-            return Some(Taken::Began);
+            return Some(Update::Began);
         }
         let advanced = update.advances != 0;
         let rejected_bytes = update.rejected_bytes;
         if rejected_bytes > 0 {
             measure.reject_bytes(rejected_bytes);
         }
-        Some(Taken::Measured { advanced })
+        Some(Update::Measured { advanced })
     }
 
     /// Whether no counter is lower than in earlier readings.
-    pub(crate) fn follow(&self, earlier: &Self) -> bool {
+    pub(crate) fn is_ahead_of(&self, earlier: &Self) -> bool {
         self.rows.iter().all(|row| {
             let structure = &Structure::all()[usize::from(row.structure)];
-            // Of several rows of a structure it is not known which is which.
+            // Rows of a structure that occurs several times cannot be matched.
             let mut before = earlier.rows.iter().filter(|_| !structure.repeats);
             let Some(before) = before.find(|before| before.structure == row.structure) else {
                 return true;
@@ -193,20 +190,22 @@ impl Readings {
         })
     }
 
-    /// The most bytes that a counter at this place went up by, and in how many seconds.
+    /// The largest difference of a counter of bytes in a row, and its seconds.
     pub(crate) fn most_bytes(&self, place: usize) -> (u64, f64) {
         let row = self.rows[place];
         let columns = Structure::all()[usize::from(row.structure)].counters;
         let words = &self.words[usize::from(row.at)..];
         let counters = words[HEAD..].as_chunks().0.iter().zip(columns);
         let bytes = counters.filter(|(_, column)| column.ceiling == Ceiling::Line);
-        let growths = bytes.map(|([_, growth], _)| *growth);
-        let most = growths.filter(|growth| *growth != UNKNOWN).max();
+        let differences = bytes.map(|([_, difference], _)| *difference);
+        let most = differences
+            .filter(|difference| *difference != UNKNOWN)
+            .max();
         (most.unwrap_or(0), f64::from_bits(words[SECONDS]))
     }
 
-    /// A reading, if there is one; and when it was read. What came several times in a sample, as
-    /// one for each queue, is added up.
+    /// A reading and its time. Structures that occur several times in a sample, for example for each
+    /// queue, are added up.
     #[inline]
     pub(crate) fn get(&self, operand: Operand) -> Option<(f64, Timestamp)> {
         let Operand::Reading { structure, column } = operand else {
@@ -237,7 +236,7 @@ impl Readings {
         sum
     }
 
-    /// The number that a counter stands at; `None` of anything else.
+    /// The last value of a counter; `None` for a gauge.
     pub(crate) fn count(&self, operand: Operand) -> Option<u64> {
         let mut sum: Option<u64> = None;
         for (structure, words, column) in self.find(operand) {
@@ -250,7 +249,7 @@ impl Readings {
         sum
     }
 
-    /// The seconds that a reading stands for, if the sample of this number brought it.
+    /// The seconds for which a reading is valid, if this sample contains it.
     pub(crate) fn new_seconds(&self, operand: Operand, sample: u64) -> Option<f64> {
         let Operand::Reading { structure, .. } = operand else {
             return None;
@@ -260,13 +259,12 @@ impl Readings {
         row.is_of(sample).then(|| f64::from_bits(words[SECONDS]))
     }
 
-    /// Whether the structure of this reading has ever come.
+    /// Whether the structure was ever received.
     pub(crate) fn has(&self, operand: Operand) -> bool {
         self.find(operand).next().is_some()
     }
 
-    /// The rows of a reading: the structure, the words of the row and what is behind it, and the
-    /// column.
+    /// The rows of a reading: structure, words from the start of the row, and column.
     #[inline]
     fn find(&self, operand: Operand) -> impl Iterator<Item = (&'static Structure, &[u64], usize)> {
         let asked = match operand {
@@ -285,17 +283,17 @@ impl Readings {
         })
     }
 
-    /// Bytes of all readings.
+    /// Memory in bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.words.len() * size_of::<u64>() + self.rows.len() * size_of::<Row>()
     }
 
     #[cold]
-    fn add(&mut self, structure: u8, room: &mut dyn FnMut(usize) -> bool) -> Option<usize> {
+    fn add(&mut self, structure: u8, charge: &mut dyn FnMut(usize) -> bool) -> Option<usize> {
         let columns = &Structure::all()[usize::from(structure)];
         let place = self.rows.len();
         let cells = 2 * columns.counters.len() + columns.gauges.len();
-        if place >= MOST_ROWS || !room((HEAD + cells) * size_of::<u64>() + size_of::<Row>()) {
+        if place >= MAX_ROWS || !charge((HEAD + cells) * size_of::<u64>() + size_of::<Row>()) {
             return None;
         }
         self.rows.push(Row {
@@ -312,7 +310,7 @@ impl Readings {
     }
 }
 
-/// What is in a column of a row, and when it was read.
+/// The value of a column and its time.
 #[inline]
 fn read(structure: &Structure, words: &[u64], column: usize) -> Option<(f64, Timestamp)> {
     let counters = structure.counters.len();
@@ -334,7 +332,7 @@ fn read(structure: &Structure, words: &[u64], column: usize) -> Option<(f64, Tim
 
 /// Makes all baselines unknown, unless the record cannot be decoded.
 #[cold]
-fn forget(update: &mut Update<'_>, structure: u8, frame: Frame<'_>) -> Option<()> {
+fn forget(update: &mut RowUpdate<'_>, structure: u8, frame: Frame<'_>) -> Option<()> {
     if is_readable(frame) != Some(true) {
         return None;
     }
@@ -343,14 +341,14 @@ fn forget(update: &mut Update<'_>, structure: u8, frame: Frame<'_>) -> Option<()
     Some(())
 }
 
-/// Takes over only the gauges of a record. Returns which of them are floating-point numbers; `None` if
-/// the record cannot be decoded.
+/// Updates the gauges of a row, and not its counters. Returns which gauges are floating-point numbers;
+/// `None` if the record cannot be decoded.
 #[cold]
-fn update_gauges(update: Update<'_>, structure: u8, frame: Frame<'_>) -> Option<u64> {
+fn update_gauges(update: RowUpdate<'_>, structure: u8, frame: Frame<'_>) -> Option<u64> {
     let mut health = *update.health;
     let counters = 2 * Structure::all()[usize::from(structure)].counters.len();
     let kept: SmallVec<[u64; 64]> = update.cells.get(..counters)?.into();
-    let mut gauges = Update {
+    let mut gauges = RowUpdate {
         cells: &mut *update.cells,
         health: &mut health,
         ..update

@@ -1,0 +1,278 @@
+//! Update of a source by a sample.
+
+use sflow_v5::counter::{HostAdapters, HostDescr, HostParent, IfCounters};
+use sflow_v5::{CounterStructure, Frame, RtMetric, Structure as _};
+
+use super::custom::{self, Custom, LimitReached};
+use super::numbers::is_readable;
+use super::readings::Update;
+use super::{Arrival, CustomArrival, Measure, Source};
+use crate::catalogue::Structure;
+use crate::entity::EntityKind;
+use crate::health::Health;
+use crate::ingest::ledger::Allowance;
+use crate::ingest::sequencing::sample::{Order, Step};
+
+impl Source {
+    /// Updates the source by a sample that is not old.
+    pub(crate) fn update(
+        &mut self,
+        arrival: &Arrival<'_, '_>,
+        order: Order,
+        descr: Option<HostDescr<'_>>,
+        allowance: &mut Allowance<'_>,
+        measure: &mut Measure<'_>,
+        health: &mut Health,
+    ) {
+        let now = arrival.moment;
+        let is_refuted = self.is_refuted(order, arrival.session);
+        let mut missing = match order {
+            Order::Next { missing } => missing,
+            Order::Old | Order::Jump => return,
+            Order::Confirmed { missing } => {
+                if let Some(jump) = self.jump.take() {
+                    allowance.release(self.readings.bytes());
+                    self.readings = jump.readings;
+                    self.last_seen = self.last_seen.max(jump.moment.received_at);
+                }
+                self.has_rates = false;
+                self.samples += 1;
+                self.sent = 1;
+                missing
+            }
+            Order::Restarted => {
+                self.readings.restart();
+                self.has_rates = false;
+                self.sent = 0;
+                0
+            }
+            Order::Unnumbered => {
+                self.readings.restart();
+                self.has_rates = false;
+                0
+            }
+        };
+        let was_distrusted = self.numbering.is_distrusted();
+        let found;
+        (missing, found) = self.numbering.update(Step {
+            order,
+            missing,
+            ahead: arrival.sample.sequence_number.wrapping_sub(self.sequence),
+            is_without_loss: arrival.lost.is_some() && arrival.lost == self.lost,
+            is_refuted,
+        });
+        self.lost = arrival.lost;
+        if self.numbering.is_distrusted() && !was_distrusted {
+            health.numberings_distrusted += 1;
+            self.samples_lost = self.samples_lost.saturating_sub(found);
+            health.counter_samples_lost = health.counter_samples_lost.saturating_sub(found);
+        }
+        self.is_unconfirmed = false;
+        if self.jump.is_some() {
+            self.reject_jump(allowance, health);
+        }
+        self.samples += 1;
+        self.sent = self.sent.saturating_add(missing).saturating_add(1);
+        self.samples_lost += u64::from(missing);
+        health.counter_samples_lost += u64::from(missing);
+        if let Some(elapsed) = now.received_at.checked_since(self.last_seen)
+            && !elapsed.is_zero()
+        {
+            self.polling.record(elapsed, missing);
+        }
+        self.session = arrival.session;
+        self.sequence = arrival.sample.sequence_number;
+        self.uptime = now.uptime;
+        self.last_seen = now.received_at;
+        if let Some(descr) = descr {
+            if self.uuid.known().is_none() && descr.uuid.known().is_some() {
+                self.uuid = descr.uuid;
+                self.reconsider();
+            }
+            self.rename(descr.hostname, allowance, health);
+        }
+
+        measure.begin(self.disputes, self.limits());
+        let mut has_begun = false;
+        // Agents send the same records in the same order.
+        let mut expected = 0;
+        let mut has_columns = false;
+        let mut frames = 0;
+        for frame in arrival.sample.frames() {
+            frames += 1;
+            let place = if self.readings.awaits(expected, frame.format, self.samples) {
+                if Self::is_identified_by(frame.format) {
+                    self.identify(frame, allowance, health);
+                }
+                Some(expected)
+            } else {
+                self.place(frame, allowance, health)
+            };
+            let Some(place) = place else { continue };
+            has_columns = true;
+            expected = place + 1;
+            has_begun |= self.update_row(place, frame, measure, health);
+        }
+        health.malformed_records += u64::from(frames < arrival.sample.records.announced());
+        if !has_columns {
+            has_begun |= self.update_without_columns(arrival, measure, allowance, health);
+        }
+        if measure.is_disputed {
+            health.disputed_intervals += 1;
+            self.disputes = self.disputes.saturating_add(1);
+        } else if !has_begun {
+            self.disputes = 0;
+        }
+    }
+
+    /// Updates custom metrics.
+    pub(crate) fn update_custom(
+        &mut self,
+        report: &RtMetric<'_>,
+        arrival: CustomArrival<'_>,
+        allowance: &mut Allowance<'_>,
+        health: &mut Health,
+    ) {
+        let (now, session, config) = (arrival.moment, arrival.session, allowance.config);
+        self.recognise(EntityKind::Application);
+        self.is_unconfirmed = false;
+        self.rename(report.datasource, allowance, health);
+        if session != self.session {
+            self.customs.iter_mut().for_each(Custom::restart);
+            self.has_rates = false;
+        }
+        self.samples += 1;
+        let has_begun = self.samples == 1 || session != self.session;
+        if let Some(elapsed) = now.received_at.checked_since(self.last_seen)
+            && !elapsed.is_zero()
+        {
+            self.polling.record(elapsed, 0);
+        }
+        self.session = session;
+        self.uptime = now.uptime;
+        self.last_seen = now.received_at;
+        let mut measure = Measure::new(now, &config.ceilings);
+        measure.begin(self.disputes, self.limits());
+        for named in report.metrics {
+            if !arrival.keeps(named.name) {
+                health.custom_metrics_unused += 1;
+                continue;
+            }
+            let mut charge = |bytes| allowance.charge(bytes, &mut *health);
+            let customs = &mut self.customs;
+            match custom::place(customs, &named, &measure, config, &mut charge) {
+                Ok(None) => {}
+                Ok(Some(place)) => {
+                    custom::update(&mut customs[place], &named, &mut measure, health);
+                }
+                Err(LimitReached) => health.custom_metrics_refused += 1,
+            }
+        }
+        if measure.is_disputed {
+            health.disputed_intervals += 1;
+            self.disputes = self.disputes.saturating_add(1);
+        } else if !has_begun {
+            self.disputes = 0;
+            self.has_rates = true;
+            self.was_live = true;
+        }
+    }
+
+    /// The index of the row of a record that is not the expected one. `None` if its structure has no
+    /// columns, is unknown, or cannot be decoded.
+    #[inline]
+    fn place(
+        &mut self,
+        frame: Frame<'_>,
+        allowance: &mut Allowance<'_>,
+        health: &mut Health,
+    ) -> Option<usize> {
+        // Most samples have these three.
+        let is_readable = match frame.format {
+            HostParent::FORMAT => self.set_parent(HostParent::read(frame.bytes)),
+            HostDescr::FORMAT => HostDescr::read(frame.bytes).is_some(),
+            HostAdapters::FORMAT => HostAdapters::read(frame.bytes).is_some(),
+            _ => return self.place_other(frame, allowance, health),
+        };
+        health.malformed_records += u64::from(!is_readable);
+        None
+    }
+
+    fn place_other(
+        &mut self,
+        frame: Frame<'_>,
+        allowance: &mut Allowance<'_>,
+        health: &mut Health,
+    ) -> Option<usize> {
+        let Some(index) = Structure::index_of(frame.format) else {
+            health.unknown_records += 1;
+            return None;
+        };
+        if is_readable(frame) != Some(true) {
+            health.malformed_records += 1;
+            return None;
+        }
+        self.identify(frame, allowance, health);
+        let structure = &Structure::all()[index];
+        self.recognise(structure.entity);
+        if !structure.has_columns() {
+            return None;
+        }
+        let mut charge = |bytes| allowance.charge(bytes, health);
+        self.readings.place(index, self.samples, &mut charge)
+    }
+
+    /// Updates a row by a record; returns whether it has baselines, but no rates yet.
+    #[inline(always)]
+    fn update_row(
+        &mut self,
+        place: usize,
+        frame: Frame<'_>,
+        measure: &mut Measure<'_>,
+        health: &mut Health,
+    ) -> bool {
+        let sample = self.samples;
+        match self.readings.update(place, sample, frame, measure, health) {
+            Some(Update::Began) => return true,
+            Some(Update::Measured { advanced }) => {
+                self.has_rates = true;
+                self.was_live = true;
+                self.has_advanced |= advanced;
+                if frame.format == IfCounters::FORMAT {
+                    let (bytes, seconds) = self.readings.most_bytes(place);
+                    self.speed.compare(bytes, seconds, measure.exceeded_line());
+                }
+            }
+            Some(Update::Again) => {}
+            None => health.malformed_records += 1,
+        }
+        false
+    }
+
+    /// Updates the rows of a sample without columns. These rows have no numbers; they show whether the
+    /// source is live.
+    #[cold]
+    fn update_without_columns(
+        &mut self,
+        arrival: &Arrival<'_, '_>,
+        measure: &mut Measure<'_>,
+        allowance: &mut Allowance<'_>,
+        health: &mut Health,
+    ) -> bool {
+        let mut has_begun = false;
+        for frame in arrival.sample.frames() {
+            let index = Structure::index_of(frame.format);
+            let is_kept = |index: &usize| {
+                !Structure::all()[*index].has_columns() && is_readable(frame) == Some(true)
+            };
+            let mut charge = |bytes| allowance.charge(bytes, health);
+            let place = index
+                .filter(is_kept)
+                .and_then(|index| self.readings.place(index, self.samples, &mut charge));
+            if let Some(place) = place {
+                has_begun |= self.update_row(place, frame, measure, health);
+            }
+        }
+        has_begun
+    }
+}
