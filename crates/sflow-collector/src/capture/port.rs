@@ -5,7 +5,7 @@ use thiserror::Error;
 
 use crate::SFLOW_PORT;
 
-/// The UDP destination port of the datagrams that a [`Capture`] returns. The default is 6343.
+/// The UDP destination port of the datagrams that a [`Capture`](super::Capture) returns. The default is 6343.
 ///
 /// ```
 /// use sflow_collector::capture::Port;
