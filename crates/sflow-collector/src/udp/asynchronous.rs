@@ -100,7 +100,7 @@ impl AsyncUdpReceiver {
         self.receiver.stats()
     }
 
-    /// Reads a batch; clears the readiness of the socket if there is no datagram.
+    /// Reads a batch; clears the readiness of the socket if none is available.
     fn refill(&mut self) -> io::Result<()> {
         let Self { receiver, watched } = self;
         match watched.try_io(Interest::READABLE, || receiver.fill(Wait::Never)) {
