@@ -50,6 +50,7 @@ impl fmt::Display for Port {
 /// A text that is neither a port nor `any`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("expected a number from 0 to 65535, or `any`")]
+#[non_exhaustive]
 pub struct InvalidPort;
 
 /// Parses a number or `any`.

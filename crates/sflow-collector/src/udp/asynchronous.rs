@@ -13,7 +13,8 @@ use crate::Received;
 /// for the next call.
 ///
 /// With the feature `stream`, it is a `futures_core::Stream` of
-/// [`ReceivedDatagram`](crate::ReceivedDatagram)s, which does not end; an error of the socket is an item.
+/// [`ReceivedDatagram`](crate::ReceivedDatagram)s, which does not end. An error of the socket is an
+/// item.
 ///
 /// ```no_run
 /// # async fn example() -> std::io::Result<()> {
