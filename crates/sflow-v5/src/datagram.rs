@@ -177,26 +177,32 @@ impl<'a> Iterator for Samples<'a> {
                 }
                 Some(Sample::read(frame))
             }
-            Err(rest) => Some(self.broken(rest)),
+            Err(rest) => {
+                // By value, and through a variable: a reference to the iterator or to the item
+                // in a call that is not inlined would keep both in memory.
+                let (sample, behind) = truncated(*self, rest);
+                *self = behind;
+                Some(sample)
+            }
         }
     }
 }
 
-impl<'a> Samples<'a> {
-    /// Reads a truncated sample: first its complete records, then the remaining bytes.
-    #[cold]
-    #[inline(never)]
-    fn broken(&mut self, rest: &'a [u8]) -> Sample<'a> {
-        if !self.cut.is_empty() {
-            return Sample::behind_cut(core::mem::take(&mut self.cut));
-        }
-        let Some((sample, _)) = Sample::cut(rest) else {
-            return Sample::broken(rest);
-        };
-        self.cut = rest;
-        self.frames.left = 1;
-        sample
+/// Reads a truncated sample: first its complete records, then the remaining bytes. Also returns
+/// the state of the iterator behind it.
+#[cold]
+#[inline(never)]
+fn truncated<'a>(mut samples: Samples<'a>, rest: &'a [u8]) -> (Sample<'a>, Samples<'a>) {
+    if !samples.cut.is_empty() {
+        let sample = Sample::behind_cut(core::mem::take(&mut samples.cut));
+        return (sample, samples);
     }
+    let Some((sample, _)) = Sample::cut(rest) else {
+        return (Sample::broken(rest), samples);
+    };
+    samples.cut = rest;
+    samples.frames.left = 1;
+    (sample, samples)
 }
 
 /// The frames behind a wrapper, starting with the sample that it contains, if that is inside the

@@ -9,7 +9,8 @@ use crate::encoder::EncodeError;
 use crate::error::{DecodeError, Error, ErrorKind};
 use crate::format::DataFormat;
 use crate::structure::Structure;
-use crate::wire::{Parsed, Size, Wire, body, opaque, word};
+use crate::text::Opaque;
+use crate::wire::{Parsed, Size, Wire, body, parser};
 use crate::writer::Writer;
 
 /// A number and the bytes that stand behind it: a sample or record that has not been read.
@@ -67,6 +68,7 @@ impl<'a> Frame<'a> {
     /// # Errors
     ///
     /// If the bytes are not such a structure.
+    #[inline(always)]
     pub fn read<T: Structure<'a>>(&self) -> Result<T, Error> {
         T::parse(self.bytes)
     }
@@ -74,12 +76,24 @@ impl<'a> Frame<'a> {
     /// Reads one frame.
     #[inline(always)]
     pub(crate) fn parse(input: &'a [u8]) -> Parsed<'a, Self> {
-        (word, opaque)
-            .map(|(format, bytes)| Self {
+        (parser::<u32>, parser::<Opaque<'a>>)
+            .map(|(format, Opaque(bytes))| Self {
                 format: DataFormat(format),
                 bytes,
             })
             .parse_complete(input)
+    }
+
+    /// Reads one frame and moves `input` behind it.
+    pub(crate) fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
+        match Self::parse(input) {
+            Ok((rest, frame)) => {
+                *input = rest;
+                Ok(frame)
+            }
+            Err(nom::Err::Error(error) | nom::Err::Failure(error)) => Err(error),
+            Err(nom::Err::Incomplete(_)) => Err(DecodeError::truncated(input, 1)),
+        }
     }
 
     /// The same, number and length behind one check, and silent about what is wrong.
@@ -94,15 +108,17 @@ impl<'a> Frame<'a> {
     /// What is there of a frame of `parent` that is not wholly there, and why it is not.
     #[cold]
     pub(crate) fn broken(parent: &'static str, rest: &'a [u8]) -> (Self, Error) {
-        let stop = match Self::parse(rest) {
-            Err(nom::Err::Error(stop) | nom::Err::Failure(stop)) => stop,
-            Ok(_) | Err(nom::Err::Incomplete(_)) => DecodeError::truncated(rest, 1),
+        let error = match Self::decode(&mut { rest }) {
+            Ok(_) => DecodeError::truncated(rest, 1),
+            Err(error) => error,
         };
-        let error = stop.report(parent, "", rest);
-        // What a frame that is cut off claims to be is worth knowing.
-        let (bytes, format) = match word(rest) {
-            Ok((behind, format)) if matches!(error.kind, ErrorKind::Length { .. }) => {
-                (behind.get(4..).unwrap_or(&[]), DataFormat(format))
+        let error = error.report(parent, "", rest);
+        // A truncated frame keeps its number.
+        let (bytes, format) = match rest.split_first_chunk() {
+            Some((&[a, b, c, d, _, _, _, _], body))
+                if matches!(error.kind, ErrorKind::Length { .. }) =>
+            {
+                (body, DataFormat(u32::from_be_bytes([a, b, c, d])))
             }
             _ => (rest, DataFormat::default()),
         };
@@ -269,6 +285,7 @@ impl<'a, R> Records<'a, R> {
 
 impl<'a, R: Record<'a>> Records<'a, R> {
     /// The records, each read as it is reached.
+    #[inline]
     pub const fn iter(&self) -> RecordIter<'a, R> {
         RecordIter {
             frames: self.frames,
@@ -280,6 +297,7 @@ impl<'a, R: Record<'a>> Records<'a, R> {
     ///
     /// They end in front of the first frame that is incomplete, which [`iter`](Self::iter)
     /// reports as a malformed record. Records that come from a slice have no frames.
+    #[inline]
     pub fn frames(&self) -> impl Iterator<Item = Frame<'a>> + Clone + use<'a, R> {
         let mut frames = self.frames;
         core::iter::from_fn(move || frames.next()?.ok())
@@ -316,7 +334,7 @@ impl<'a, R: Record<'a>> Records<'a, R> {
                 return Some(found);
             }
         }
-        self.items.iter().find_map(of)
+        self.items.iter().find_map(|record| of(record))
     }
 
     /// Writes the number of records and the records; returns that number.

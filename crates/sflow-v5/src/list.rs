@@ -3,7 +3,7 @@ use core::iter::FusedIterator;
 
 use crate::error::DecodeError;
 use crate::walk::{Kind, Value};
-use crate::wire::{Size, Wire, count, run};
+use crate::wire::{Size, Wire, take_count};
 use crate::writer::Writer;
 
 /// An array from the wire: its length checked once, its elements converted on iteration.
@@ -112,7 +112,7 @@ impl<'a, T: Wire<'a>> Wire<'a> for List<'a, T> {
 
     #[inline]
     fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
-        let length = run(|bytes| count(bytes, T::SIZE), input)?;
+        let length = take_count(input, T::SIZE)?;
         let mut rest = *input;
         // Elements of constant size were checked by their number alone; others are visited,
         // each at least four bytes further, so that iteration cannot fail later.

@@ -60,7 +60,7 @@ macro_rules! number {
 
             #[inline(always)]
             fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
-                <$inner>::decode(input).map(Self)
+                Ok(Self(<$inner>::decode(input)?))
             }
 
             #[inline(always)]
@@ -193,7 +193,7 @@ macro_rules! word {
 
             #[inline(always)]
             fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
-                <$inner>::decode(input).map(Self)
+                Ok(Self(<$inner>::decode(input)?))
             }
 
             #[inline(always)]

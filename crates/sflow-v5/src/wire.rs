@@ -3,7 +3,7 @@
 //! The only module that takes bytes apart. Everything is big-endian and a multiple of four
 //! bytes long (XDR); padding is skipped unseen, and may be missing at the end of its parent.
 
-use nom::{IResult, Parser};
+use nom::IResult;
 
 pub use crate::error::DecodeError;
 use crate::error::ErrorKind;
@@ -151,56 +151,50 @@ impl Behind {
     }
 }
 
-/// Runs a nom parser where a [`Wire`] decoder is wanted.
+/// A [`Wire`] decoder as a nom parser, to be combined with others.
 #[inline(always)]
-pub(crate) fn run<'a, T>(
-    mut parser: impl Parser<&'a [u8], Output = T, Error = DecodeError>,
-    input: &mut &'a [u8],
-) -> Result<T, DecodeError> {
-    match parser.parse_complete(input) {
-        Ok((rest, value)) => {
+pub(crate) fn parser<'a, T: Wire<'a>>(mut input: &'a [u8]) -> Parsed<'a, T> {
+    match T::decode(&mut input) {
+        Ok(value) => Ok((input, value)),
+        Err(error) => Err(nom::Err::Error(error)),
+    }
+}
+
+/// Takes `N` bytes behind one check: every value of constant size is read by this function.
+///
+/// It is called directly. A function passed as a parser is called through a shim, which is
+/// compiled once per crate and not inlined unless there is link-time optimisation.
+#[inline(always)]
+pub(crate) fn take<const N: usize>(input: &mut &[u8]) -> Result<[u8; N], DecodeError> {
+    match input.split_first_chunk() {
+        Some((bytes, rest)) => {
             *input = rest;
-            Ok(value)
+            Ok(*bytes)
         }
-        Err(nom::Err::Error(stop) | nom::Err::Failure(stop)) => Err(stop),
-        Err(nom::Err::Incomplete(_)) => Err(DecodeError::truncated(input, 1)),
+        None => Err(DecodeError::truncated(input, N)),
     }
 }
 
-/// `N` bytes behind one check: the leaf below every other.
-#[inline(always)]
-pub(crate) fn chunk<const N: usize>(input: &[u8]) -> Parsed<'_, [u8; N]> {
-    match input.split_first_chunk::<N>() {
-        Some((bytes, rest)) => Ok((rest, *bytes)),
-        None => Err(nom::Err::Error(DecodeError::truncated(input, N))),
-    }
-}
-
-/// XDR's unsigned integer. (nom's `be_u32` walks byte by byte: see [`design`](crate::design).)
-#[inline(always)]
-pub(crate) fn word(input: &[u8]) -> Parsed<'_, u32> {
-    let (rest, bytes) = chunk(input)?;
-    Ok((rest, u32::from_be_bytes(bytes)))
-}
-
-/// XDR's `opaque<>`: a length, as many bytes, and padding, which the last value of a record
+/// Takes XDR's `opaque<>`: a length, as many bytes, and padding, which the last value of a record
 /// may lack.
 #[inline(always)]
-pub(crate) fn opaque(input: &[u8]) -> Parsed<'_, &[u8]> {
-    let (behind, length) = word(input)?;
-    match body(behind, length) {
-        Some((bytes, rest)) => Ok((rest, bytes)),
+pub(crate) fn take_opaque<'a>(input: &mut &'a [u8]) -> Result<&'a [u8], DecodeError> {
+    let start = *input;
+    let length = u32::decode(input)?;
+    match body(input, length) {
+        Some((bytes, rest)) => {
+            *input = rest;
+            Ok(bytes)
+        }
         None => {
-            let fault = ErrorKind::Length {
-                length,
-                available: behind.len(),
-            };
-            Err(nom::Err::Error(DecodeError::at(input, fault)))
+            let available = input.len();
+            let kind = ErrorKind::Length { length, available };
+            Err(DecodeError::at(start, kind))
         }
     }
 }
 
-/// The bytes that a length announces, and what follows them and their padding.
+/// Splits the bytes that a length announces from what follows them and their padding.
 #[inline(always)]
 pub(crate) fn body(behind: &[u8], length: u32) -> Option<(&[u8], &[u8])> {
     let (bytes, rest) = behind.split_at_checked(to_usize(length))?;
@@ -211,20 +205,19 @@ pub(crate) fn body(behind: &[u8], length: u32) -> Option<(&[u8], &[u8])> {
     Some((bytes, rest.get(padding..).unwrap_or(&[])))
 }
 
-/// An array's element count, refused if that many elements cannot fit into what follows.
+/// Takes the number of elements of an array; an error if so many cannot fit into what follows.
 #[inline]
-pub(crate) fn count(input: &[u8], element: Size) -> Parsed<'_, u32> {
-    let (behind, count) = word(input)?;
+pub(crate) fn take_count(input: &mut &[u8], element: Size) -> Result<u32, DecodeError> {
+    let start = *input;
+    let count = u32::decode(input)?;
     // Nothing on the wire is shorter than a word, so every element is progress.
     let least = to_usize(count).checked_mul(element.minimum().max(4));
-    if least.is_some_and(|bytes| bytes <= behind.len()) {
-        Ok((behind, count))
+    if least.is_some_and(|bytes| bytes <= input.len()) {
+        Ok(count)
     } else {
-        let fault = ErrorKind::Count {
-            count,
-            available: behind.len(),
-        };
-        Err(nom::Err::Error(DecodeError::at(input, fault)))
+        let available = input.len();
+        let kind = ErrorKind::Count { count, available };
+        Err(DecodeError::at(start, kind))
     }
 }
 
@@ -241,7 +234,7 @@ impl<'a> Wire<'a> for u32 {
 
     #[inline(always)]
     fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
-        run(word, input)
+        Ok(Self::from_be_bytes(take(input)?))
     }
 
     #[inline(always)]
@@ -261,7 +254,7 @@ impl<'a> Wire<'a> for i32 {
 
     #[inline(always)]
     fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
-        u32::decode(input).map(u32::cast_signed)
+        Ok(u32::decode(input)?.cast_signed())
     }
 
     #[inline(always)]
@@ -281,7 +274,7 @@ impl<'a> Wire<'a> for u64 {
 
     #[inline(always)]
     fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
-        run(chunk, input).map(Self::from_be_bytes)
+        Ok(Self::from_be_bytes(take(input)?))
     }
 
     #[inline(always)]
@@ -301,7 +294,7 @@ impl<'a> Wire<'a> for i64 {
 
     #[inline(always)]
     fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
-        u64::decode(input).map(u64::cast_signed)
+        Ok(u64::decode(input)?.cast_signed())
     }
 
     #[inline(always)]
@@ -321,7 +314,7 @@ impl<'a> Wire<'a> for f64 {
 
     #[inline(always)]
     fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
-        u64::decode(input).map(Self::from_bits)
+        Ok(Self::from_bits(u64::decode(input)?))
     }
 
     #[inline(always)]
@@ -341,7 +334,7 @@ impl<'a> Wire<'a> for f32 {
 
     #[inline(always)]
     fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
-        u32::decode(input).map(Self::from_bits)
+        Ok(Self::from_bits(u32::decode(input)?))
     }
 
     #[inline(always)]
@@ -367,7 +360,7 @@ impl<'a, T: Wire<'a>> Wire<'a> for Option<T> {
             *input = &[];
             return Ok(None);
         }
-        T::decode(input).map(Some)
+        Ok(Some(T::decode(input)?))
     }
 
     #[inline(always)]

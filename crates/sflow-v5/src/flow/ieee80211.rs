@@ -117,9 +117,9 @@ impl<'a> Wire<'a> for Pdu<'a> {
 /// nested more than `deepest` times. How many records it has itself.
 fn skip(input: &mut &[u8], deepest: usize) -> Result<u32, DecodeError> {
     let start = *input;
-    let count = wire::run(|bytes| wire::count(bytes, Frame::SIZE), input)?;
+    let count = wire::take_count(input, Frame::SIZE)?;
     for _ in 0..count {
-        let frame = wire::run(Frame::parse, input)?;
+        let frame = Frame::decode(input)?;
         if frame.format == AGGREGATION {
             let Some(deepest) = deepest.checked_sub(1) else {
                 return Err(DecodeError::at(start, ErrorKind::Nesting));

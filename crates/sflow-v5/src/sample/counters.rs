@@ -25,18 +25,25 @@ pub struct CountersSample<'a> {
 
 impl<'a> CountersSample<'a> {
     /// The records, each read as it is reached.
+    #[inline]
     pub fn records(&self) -> impl Iterator<Item = CounterRecord<'a>> + Clone + use<'a> {
         self.records.iter()
     }
 
     /// The frames of the records, undecoded; they end in front of the first incomplete one.
+    #[inline]
     pub fn frames(&self) -> impl Iterator<Item = Frame<'a>> + Clone + use<'a> {
         self.records.frames()
     }
 
     /// The first record of this type that can be read; all others are passed over unread.
+    #[inline]
     pub fn find<T: CounterStructure<'a>>(&self) -> Option<T> {
-        self.records.find(T::FORMAT, T::read, T::from_record)
+        self.records.find(
+            T::FORMAT,
+            |bytes| T::read(bytes),
+            |record| T::from_record(record),
+        )
     }
 
     #[inline(always)]

@@ -11,8 +11,6 @@ use crate::writer::Writer;
 ///
 /// Source: enterprise 1991, as pmacct and Net::sFlow read it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-// As all other samples are: a tag of four bytes would keep samples from staying in registers.
-#[repr(align(8))]
 pub struct FoundryAcl {
     /// `FoundryFlags`.
     pub flags: u32,

@@ -23,7 +23,7 @@ use crate::encoder::EncodeError;
 use crate::error::{DecodeError, Error};
 use crate::flow::FlowRecord;
 use crate::format::DataFormat;
-use crate::frame::{self, Frame};
+use crate::frame::{self, Frame, Records};
 
 use crate::writer::Writer;
 
@@ -118,7 +118,7 @@ impl<'a> Sample<'a> {
         }
     }
 
-    #[cold]
+    #[inline(always)]
     fn malformed(structure: &'static str, stop: DecodeError, frame: Frame<'a>) -> Self {
         Self::Malformed(frame, stop.report(structure, "", frame.bytes))
     }
@@ -232,9 +232,9 @@ impl<'a> Sample<'a> {
     /// Why the sample, or the first record of it that cannot be read, is malformed.
     pub fn validate(&self) -> Result<(), Error> {
         let error = match self {
-            Self::Flow(sample) => sample.records().find_map(flow_error),
-            Self::Counters(sample) => sample.records().find_map(|record| record.error()),
-            Self::Discarded(sample) => sample.records().find_map(flow_error),
+            Self::Flow(sample) => first_error(sample.records, flow_error),
+            Self::Counters(sample) => first_error(sample.records, |record| record.error()),
+            Self::Discarded(sample) => first_error(sample.records, flow_error),
             Self::RtMetric(sample) => sample.metrics.iter().find_map(|item| item.value.error()),
             Self::RtFlow(sample) => sample.fields.iter().find_map(|item| item.value.error()),
             Self::FoundryAcl(_) | Self::Unknown(_) => None,
@@ -271,12 +271,29 @@ impl<'a> Sample<'a> {
     }
 }
 
-/// Why a record cannot be read, or one of a frame inside it; these are eight deep at most.
-fn flow_error(record: FlowRecord<'_>) -> Option<Error> {
+/// The error of the first malformed record. Records are inspected in place: passing one on would
+/// copy it.
+#[inline]
+fn first_error<'a, R: Record<'a>>(
+    records: Records<'a, R>,
+    error: impl Fn(&R) -> Option<Error>,
+) -> Option<Error> {
+    let mut records = records.iter();
+    while let Some(record) = &records.next() {
+        if let Some(error) = error(record) {
+            return Some(error);
+        }
+    }
+    None
+}
+
+/// The error of a flow record, or the first error inside an aggregation of 802.11 frames. At most
+/// eight aggregations are nested.
+fn flow_error(record: &FlowRecord<'_>) -> Option<Error> {
     match record {
         FlowRecord::Extended80211Aggregation(aggregation) => {
             let mut pdus = aggregation.pdus.iter();
-            pdus.find_map(|pdu| pdu.records.iter().find_map(flow_error))
+            pdus.find_map(|pdu| first_error(pdu.records, flow_error))
         }
         record => record.error(),
     }
