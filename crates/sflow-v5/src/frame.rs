@@ -91,7 +91,7 @@ impl<'a> Frame<'a> {
                 *input = rest;
                 Ok(frame)
             }
-            Err(nom::Err::Error(error) | nom::Err::Failure(error)) => Err(error),
+            Err(nom::Err::Error(error) | nom::Err::Failure(error)) => Err(error.0),
             Err(nom::Err::Incomplete(_)) => Err(DecodeError::truncated(input, 1)),
         }
     }
@@ -453,7 +453,7 @@ impl Frame<'_> {
         use serde::ser::SerializeStruct as _;
         let mut map = serializer.serialize_struct("frame", if error.is_some() { 3 } else { 2 })?;
         map.serialize_field("format", &self.format)?;
-        map.serialize_field("bytes", &crate::text::Opaque(self.bytes))?;
+        map.serialize_field("bytes", &Opaque(self.bytes))?;
         if let Some(error) = error {
             map.serialize_field("error", &Words(error))?;
         }

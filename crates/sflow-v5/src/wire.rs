@@ -6,7 +6,7 @@
 use nom::IResult;
 
 pub use crate::error::DecodeError;
-use crate::error::ErrorKind;
+use crate::error::{ErrorKind, ParserError};
 use crate::walk::{Kind, Value};
 pub use crate::writer::Writer;
 
@@ -15,7 +15,7 @@ pub use crate::writer::Writer;
 pub use serde;
 
 /// What the leaves and combinators return inside this crate.
-pub(crate) type Parsed<'a, T> = IResult<&'a [u8], T, DecodeError>;
+pub(crate) type Parsed<'a, T> = IResult<&'a [u8], T, ParserError>;
 
 /// A value with a place on the wire: a field of a [`Structure`](crate::Structure), or one
 /// element of a [`List`](crate::types::List).
@@ -156,7 +156,7 @@ impl Behind {
 pub(crate) fn parser<'a, T: Wire<'a>>(mut input: &'a [u8]) -> Parsed<'a, T> {
     match T::decode(&mut input) {
         Ok(value) => Ok((input, value)),
-        Err(error) => Err(nom::Err::Error(error)),
+        Err(error) => Err(nom::Err::Error(ParserError(error))),
     }
 }
 
