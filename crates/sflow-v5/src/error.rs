@@ -168,11 +168,14 @@ impl DecodeError {
     }
 }
 
+/// A [`DecodeError`] as nom's combinators need it; private, so that no trait of nom is public.
+pub(crate) struct ParserError(pub(crate) DecodeError);
+
 /// The leaf parsers create errors themselves; what nom's combinators report is a place where
 /// nothing more could be read.
-impl<'a> nom::error::ParseError<&'a [u8]> for DecodeError {
+impl<'a> nom::error::ParseError<&'a [u8]> for ParserError {
     fn from_error_kind(input: &'a [u8], _kind: nom::error::ErrorKind) -> Self {
-        Self::truncated(input, 1)
+        Self(DecodeError::truncated(input, 1))
     }
 
     fn append(_input: &'a [u8], _kind: nom::error::ErrorKind, other: Self) -> Self {

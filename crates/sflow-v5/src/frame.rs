@@ -94,7 +94,7 @@ impl<'a> Frame<'a> {
                 *input = rest;
                 Ok(frame)
             }
-            Err(nom::Err::Error(error) | nom::Err::Failure(error)) => Err(error),
+            Err(nom::Err::Error(error) | nom::Err::Failure(error)) => Err(error.0),
             Err(nom::Err::Incomplete(_)) => Err(DecodeError::truncated(input, 1)),
         }
     }

@@ -6,7 +6,7 @@
 use nom::IResult;
 
 pub use crate::error::DecodeError;
-use crate::error::ErrorKind;
+use crate::error::{ErrorKind, ParserError};
 use crate::walk::{Kind, Value};
 pub use crate::writer::Writer;
 
@@ -15,7 +15,7 @@ pub use crate::writer::Writer;
 pub use serde;
 
 /// The result of a nom parser.
-pub(crate) type Parsed<'a, T> = IResult<&'a [u8], T, DecodeError>;
+pub(crate) type Parsed<'a, T> = IResult<&'a [u8], T, ParserError>;
 
 /// The type of a field of a [`Structure`](crate::Structure), or of an element of a
 /// [`List`](crate::types::List).
@@ -156,7 +156,7 @@ impl Behind {
 pub(crate) fn parser<'a, T: Wire<'a>>(mut input: &'a [u8]) -> Parsed<'a, T> {
     match T::decode(&mut input) {
         Ok(value) => Ok((input, value)),
-        Err(error) => Err(nom::Err::Error(error)),
+        Err(error) => Err(nom::Err::Error(ParserError(error))),
     }
 }
 

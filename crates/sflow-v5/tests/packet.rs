@@ -9,19 +9,19 @@ mod capture;
 mod captures;
 #[path = "packet/cut.rs"]
 mod cut;
-#[path = "packet/guess.rs"]
-mod guess;
+#[path = "packet/heuristic.rs"]
+mod heuristic;
 #[path = "packet/link.rs"]
 mod link;
 #[path = "packet/network.rs"]
 mod network;
-#[path = "packet/questions.rs"]
-mod questions;
 #[path = "packet/robustness.rs"]
 mod robustness;
 #[cfg(feature = "serde")]
 #[path = "packet/serialize.rs"]
 mod serialize;
+#[path = "packet/summary.rs"]
+mod summary;
 #[path = "packet/tunnel.rs"]
 mod tunnel;
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use sflow_v5::Mac;
 use sflow_v5::enums::HeaderProtocol;
 use sflow_v5::flow::SampledHeader;
-use sflow_v5::packet::etherparse::{EtherType, IpNumber};
+use sflow_v5::packet::{EtherType, IpNumber};
 use sflow_v5::packet::{Ethernet, Ip, Packet, TcpFlags, Transport, Tunnel};
 use sflow_v5::types::{Opaque, VlanTag};
 
