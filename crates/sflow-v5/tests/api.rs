@@ -378,12 +378,14 @@ fn records_iterate_by_reference_and_generically() {
         let mut names = Vec::new();
         for record in records {
             names.extend(record.name());
+            names.extend(record.known_fields().map(|(field, _)| field.name));
             assert_eq!(record.error(), None);
         }
         names
     }
     let items = [CounterRecord::from(virt_cpu(1))];
-    assert_eq!(names(&Records::from(&items[..])), ["virt_cpu"]);
+    let expected = ["virt_cpu", "state", "cpuTime", "nrVirtCpu"];
+    assert_eq!(names(&Records::from(&items[..])), expected);
     assert!(names(&Records::<FlowRecord<'_>>::default()).is_empty());
 }
 

@@ -1,9 +1,9 @@
-//! Sampled headers, dissected: every protocol, every cut, every lie.
+//! Dissection of sampled headers: every protocol, truncation and wrong lengths.
 #![cfg(feature = "packet")]
 
 #[path = "packet/build.rs"]
 mod build;
-#[allow(dead_code, reason = "each test uses its part")]
+#[allow(dead_code, reason = "each test uses a part of it")]
 mod capture;
 #[path = "packet/captures.rs"]
 mod captures;
