@@ -337,7 +337,7 @@ impl<'a, R: Record<'a>> Records<'a, R> {
                 return Some(found);
             }
         }
-        self.items.iter().find_map(|record| of(record))
+        self.items.iter().find_map(of)
     }
 
     /// Writes the number of records and the records; returns that number.

@@ -347,8 +347,15 @@ fn known_fields_have_names_kinds_and_units() {
 #[test]
 fn text_compares_with_str() {
     let text = Text::from("web-1");
-    assert!(text == "web-1" && "web-1" == text && text == *"web-1" && *"web-1" == text);
-    assert!(text != "web-2" && Text::from(&[0xff][..]) != "\u{fffd}");
+    let equal = [
+        text == "web-1",
+        "web-1" == text,
+        text == *"web-1",
+        *"web-1" == text,
+    ];
+    assert_eq!(equal, [true; 4]);
+    assert_ne!(text, "web-2");
+    assert_ne!(Text::from(&[0xff][..]), "\u{fffd}");
 }
 
 #[test]
