@@ -79,7 +79,8 @@ macro_rules! registry {
         fn lazy(format: DataFormat, bytes: &[u8]) -> Option<Lazy<'_>> {
             Some(match format.0 {
                 $($format => {
-                    const LENGTH: usize = <$variant as Wire<'_>>::SIZE.minimum();
+                    type Variant = applied!($variant $(<$life> 'static)?);
+                    const LENGTH: usize = <Variant as Wire<'static>>::SIZE.minimum();
                     if bytes.len() < LENGTH {
                         Lazy::Malformed(format, bytes)
                     } else {
