@@ -4,8 +4,10 @@
 mod agent;
 mod catalogue;
 mod config;
+mod display;
 pub mod entity;
 pub mod event;
+#[cfg(feature = "flows")]
 pub mod flow;
 mod health;
 mod ingest;

@@ -1,4 +1,4 @@
-//! Values under small numbers that are used again.
+//! A list of values with stable indices that are reused.
 
 #[derive(Debug)]
 pub(crate) struct Slab<T> {
@@ -14,12 +14,12 @@ impl<T> Slab<T> {
         }
     }
 
-    /// One more than the largest number that was ever in use.
+    /// The largest index so far, plus one.
     pub(crate) fn end(&self) -> u32 {
         u32::try_from(self.entries.len()).unwrap_or(u32::MAX)
     }
 
-    /// Puts a value in; `None` after four thousand million of them.
+    /// Adds a value; `None` if all 2^32 indices are used.
     pub(crate) fn insert(&mut self, value: T) -> Option<u32> {
         if let Some(index) = self.free.pop() {
             self.entries[index as usize] = Some(value);
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_used_again() {
+    fn indices_are_reused() {
         let mut slab = Slab::new();
         assert_eq!((slab.insert('a'), slab.insert('b')), (Some(0), Some(1)));
         assert_eq!(

@@ -215,6 +215,7 @@ fn t24_useless_agents_are_never_established() {
 }
 
 #[test]
+#[cfg(feature = "flows")]
 fn agent_that_sends_only_flow_samples_is_established() {
     let mut registry = Registry::new(config());
     let packet = [0; 64];

@@ -5,7 +5,7 @@ mod support;
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr};
 
-use sflow_metrics::{Config, Registry, Timestamp, flow};
+use sflow_metrics::{Config, Registry, Timestamp};
 use sflow_v5::sample::{Named, NamedValues, RtMetricValue};
 use sflow_v5::types::Text;
 use sflow_v5::{Address, Datagram, Encoder, Header, RtMetric, Sample};
@@ -31,11 +31,11 @@ fn custom_metrics(agent: u32, sequence: u32, application: &str) -> Vec<u8> {
         .collect();
     let mut buffer = vec![0; 65_000];
     let mut encoder = Encoder::new(&mut buffer, &header).unwrap();
-    let said = RtMetric {
+    let metrics_of = RtMetric {
         datasource: Text::from(application),
         metrics: NamedValues::from(&metrics[..]),
     };
-    encoder.push(&Sample::RtMetric(said)).unwrap();
+    encoder.push(&Sample::RtMetric(metrics_of)).unwrap();
     encoder.finish().to_vec()
 }
 
@@ -107,7 +107,7 @@ fn custom_metrics_are_bounded_by_source_agent_sender_and_in_total() {
         let growth = grown(&registry);
         assert!(growth[3] > 0, "{growth:?}");
         assert!(registry.bytes() <= 4 << 20, "{}", registry.bytes());
-        // An agent that is established has the room that was kept back.
+        // An established agent can use the reserved quarter.
         for round in 1..=6 {
             let now = f64::from(round) * 10.0;
             let mut task = Container::new("apache.1", 7);
@@ -167,8 +167,11 @@ fn only_custom_metrics_in_use_are_kept() {
     assert!((30..60).contains(&refused), "{refused}");
 }
 
+#[cfg(feature = "flows")]
 #[test]
-fn definitions_of_flows_share_their_bytes() {
+fn flow_definitions_share_memory_limit() {
+    use sflow_metrics::flow;
+
     let mut registry =
         Registry::new(Config::default().with(|config| config.max_flow_bytes = 1 << 20));
     let definition: flow::Definition = "keys=url,url.host;value=frames".parse().unwrap();
@@ -181,7 +184,7 @@ fn definitions_of_flows_share_their_bytes() {
 }
 
 #[test]
-fn clock_that_steps_to_2106_and_back_leaves_nothing_behind() {
+fn clock_that_steps_to_2106_and_back_leaves_no_state() {
     let mut registry = Registry::new(config());
     let mut agent = Agent::new(1);
     let report = |registry: &mut Registry, agent: &mut Agent, sequence: u32, now: f64| {

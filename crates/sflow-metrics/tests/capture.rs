@@ -20,10 +20,8 @@ const IDLE: [(f64, f64); 2] = [(1795406707.0, 1795406736.0), (1795406847.0, 1795
 const LOADED: [(f64, f64); 2] = [(1795406747.0, 1795406787.0), (1795406803.0, 1795406837.0)];
 
 #[test]
-fn containers_are_there_while_they_are_there() {
-    let matched = "count:vir_cpu_cores{vir_host_name=apache.*}"
-        .parse()
-        .unwrap();
+fn containers_exist_while_they_run() {
+    let matched = "count:vir_cpu_cores{container=apache.*}".parse().unwrap();
     let mut counts = BTreeMap::new();
     replay(1.0, |registry, now| {
         let summary = registry.query(now, &matched)[0];
@@ -49,7 +47,7 @@ fn containers_are_there_while_they_are_there() {
 }
 
 #[test]
-fn loaded_phases_agree_with_the_kernel() {
+fn loaded_phases_agree_with_kernel() {
     let truth = Truth::read();
     let intervals = intervals();
     for (phase, expected_containers) in LOADED.into_iter().zip([2, 4]) {
@@ -90,7 +88,7 @@ fn loaded_phases_agree_with_the_kernel() {
 /// moment to the next, and two who look at different moments see different numbers: ours is of the
 /// size of those that the kernel showed in the same phase.
 #[test]
-fn memory_agrees_with_the_kernel() {
+fn memory_agrees_with_kernel() {
     let truth = Truth::read();
     let mut counted = [0, 0];
     for (name, intervals) in &intervals() {
@@ -134,9 +132,9 @@ fn idle_is_exactly_zero() {
 }
 
 #[test]
-fn a_watched_window_agrees_with_the_kernel() {
+fn watched_window_agrees_with_kernel() {
     let truth = Truth::read();
-    let query: Query = "sum:vir_cpu_cores,sum:vir_bytes_out{vir_host_name=apache.*}[35s]"
+    let query: Query = "sum:vir_cpu_cores,sum:vir_bytes_out{container=apache.*}[35s]"
         .parse()
         .unwrap();
     let mut registry = Registry::new(Config::default());
@@ -165,7 +163,7 @@ fn a_watched_window_agrees_with_the_kernel() {
 }
 
 #[test]
-fn hosts_and_interfaces_are_there_too() {
+fn hosts_and_interfaces_are_entities() {
     let mut registry = Registry::new(Config::default());
     let mut end = Timestamp::ZERO;
     replay_into(&mut registry, 10.0, |_, now| end = now);
@@ -212,7 +210,7 @@ fn hosts_and_interfaces_are_there_too() {
 }
 
 #[test]
-fn a_software_switch_has_interfaces_and_a_datapath() {
+fn software_switch_has_interfaces_and_datapath() {
     let mut registry = Registry::new(Config::default());
     let mut end = Timestamp::ZERO;
     replay_file("openvswitch.pcap", &mut registry, 0.0, |_, now| end = now);
@@ -237,7 +235,7 @@ fn a_software_switch_has_interfaces_and_a_datapath() {
     );
 }
 
-/// What the registry said of a container between two of its samples.
+/// The answer of the registry for a container between two of its samples.
 struct Interval {
     from: f64,
     until: f64,

@@ -50,7 +50,7 @@ impl World {
 }
 
 #[test]
-fn a_container_fits_into_two_kibibytes() {
+fn container_uses_at_most_2_kib() {
     let mut world = World::new();
     let bytes = world.poll().bytes_current / i64::from(CONTAINERS);
     println!("{bytes} bytes");
@@ -68,7 +68,7 @@ fn known_sources_cost_no_allocation() {
 }
 
 #[test]
-fn only_what_is_watched_costs_memory() {
+fn only_watched_windows_use_memory() {
     let mut world = World::new();
     world.poll();
     assert_eq!(world.poll().bytes_current, 0);

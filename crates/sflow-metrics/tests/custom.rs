@@ -1,4 +1,4 @@
-//! Metrics that applications report under names of their own.
+//! Custom metrics of applications.
 
 mod support;
 
@@ -33,7 +33,7 @@ impl App {
         }
     }
 
-    fn say(&mut self, seconds: f64, name: &str, metrics: &[(&str, RtMetricValue<'_>)]) {
+    fn report(&mut self, seconds: f64, name: &str, metrics: &[(&str, RtMetricValue<'_>)]) {
         self.datagrams += 1;
         let bytes = self.send(self.datagrams, seconds, name, metrics);
         self.deliver(seconds, &bytes);
@@ -61,11 +61,11 @@ impl App {
             .collect();
         let mut buffer = [0; 4096];
         let mut encoder = Encoder::new(&mut buffer, &header).unwrap();
-        let said = RtMetric {
+        let metrics = RtMetric {
             datasource: Text::from(name),
             metrics: NamedValues::from(&metrics[..]),
         };
-        encoder.push(&Sample::RtMetric(said)).unwrap();
+        encoder.push(&Sample::RtMetric(metrics)).unwrap();
         encoder.finish().to_vec()
     }
 
@@ -88,11 +88,11 @@ fn gauge(quantity: u32) -> RtMetricValue<'static> {
 }
 
 #[test]
-fn counters_are_rates_and_quantities_are_quantities() {
+fn custom_counters_are_rates_and_gauges_are_values() {
     let mut app = App::new(Config::default());
     let windowed: Query = "avg:custom.orders,max:custom.open[60s]".parse().unwrap();
     app.registry.watch(&windowed);
-    let said = |round: u32| {
+    let metrics = |round: u32| {
         [
             ("orders", counter(round * 500)),
             ("open", gauge(round)),
@@ -102,7 +102,7 @@ fn counters_are_rates_and_quantities_are_quantities() {
             ("broken", RtMetricValue::Float(f32::NAN)),
         ]
     };
-    app.say(10.0, "shop", &said(1));
+    app.report(10.0, "shop", &metrics(1));
     let shop = entity(&app.registry, 10.0, "shop").unwrap();
     assert_eq!(
         (shop.kind(), shop.lifecycle()),
@@ -113,7 +113,7 @@ fn counters_are_rates_and_quantities_are_quantities() {
     assert_eq!(app.ask(10.0, "sum:custom.orders"), None);
     assert_eq!(app.ask(10.0, "sum:custom.open"), Some(1.0));
 
-    app.say(20.0, "shop", &said(2));
+    app.report(20.0, "shop", &metrics(2));
     let shop = entity(&app.registry, 20.0, "shop").unwrap();
     assert_eq!(shop.lifecycle(), Lifecycle::Live);
     let custom: Vec<_> = shop.custom_metrics().collect();
@@ -125,17 +125,14 @@ fn counters_are_rates_and_quantities_are_quantities() {
         ("broken", None),
     ];
     assert_eq!(custom, expected);
-    assert_eq!(
-        app.ask(20.0, "sum:custom.orders{host_name=node1}"),
-        Some(50.0)
-    );
+    assert_eq!(app.ask(20.0, "sum:custom.orders{host=node1}"), Some(50.0));
     assert_eq!(
         shop.count(&Metric::named("custom.orders").unwrap()),
         Some(1000)
     );
     assert_eq!(shop.count(&Metric::named("custom.open").unwrap()), None);
 
-    app.say(30.0, "shop", &said(4));
+    app.report(30.0, "shop", &metrics(4));
     let [orders, open] = app.registry.query(at(30.0), &windowed)[..] else {
         panic!("two")
     };
@@ -157,14 +154,14 @@ fn counters_are_rates_and_quantities_are_quantities() {
 }
 
 #[test]
-fn nothing_makes_a_wrong_number() {
+fn faults_of_custom_metrics_make_no_wrong_value() {
     let mut app = App::new(Config::default());
     for (second, count) in [(10, u32::MAX - 99), (20, 900)] {
-        app.say(f64::from(second), "shop", &[("orders", counter(count))]);
+        app.report(f64::from(second), "shop", &[("orders", counter(count))]);
     }
     assert_eq!(app.ask(20.0, "sum:custom.orders"), Some(100.0), "wrapped");
 
-    // The same datagram again, and one that was overtaken.
+    // A repeated datagram, and a late one.
     let late = app.send(
         app.datagrams + 1,
         25.0,
@@ -172,30 +169,30 @@ fn nothing_makes_a_wrong_number() {
         &[("orders", counter(1400))],
     );
     app.datagrams += 1;
-    app.say(30.0, "shop", &[("orders", counter(1900))]);
+    app.report(30.0, "shop", &[("orders", counter(1900))]);
     assert_eq!(app.ask(30.0, "sum:custom.orders"), Some(100.0));
     app.deliver(30.5, &late);
     app.deliver(30.6, &late);
     assert_eq!(app.ask(31.0, "sum:custom.orders"), Some(100.0));
-    app.say(40.0, "shop", &[("orders", counter(2400))]);
+    app.report(40.0, "shop", &[("orders", counter(2400))]);
     assert_eq!(app.ask(40.0, "sum:custom.orders"), Some(50.0));
 
-    // Unknown, and known again.
-    app.say(50.0, "shop", &[("orders", counter(u32::MAX))]);
+    // Unavailable, and available again.
+    app.report(50.0, "shop", &[("orders", counter(u32::MAX))]);
     assert_eq!(app.ask(50.0, "sum:custom.orders"), None);
-    app.say(60.0, "shop", &[("orders", counter(5000))]);
+    app.report(60.0, "shop", &[("orders", counter(5000))]);
     assert_eq!(app.ask(60.0, "sum:custom.orders"), None);
-    app.say(70.0, "shop", &[("orders", counter(5100))]);
+    app.report(70.0, "shop", &[("orders", counter(5100))]);
     assert_eq!(app.ask(70.0, "sum:custom.orders"), Some(10.0));
 
-    // What was a counter is a quantity now, and what counted starts again.
-    app.say(80.0, "shop", &[("orders", gauge(7))]);
+    // A counter becomes a gauge, and a counter again.
+    app.report(80.0, "shop", &[("orders", gauge(7))]);
     assert_eq!(app.ask(80.0, "sum:custom.orders"), Some(7.0));
-    app.say(90.0, "shop", &[("orders", counter(100))]);
+    app.report(90.0, "shop", &[("orders", counter(100))]);
     assert_eq!(app.ask(90.0, "sum:custom.orders"), None);
 
-    // The agent starts again.
-    app.say(100.0, "shop", &[("orders", counter(200))]);
+    // The agent restarts.
+    app.report(100.0, "shop", &[("orders", counter(200))]);
     assert_eq!(app.ask(100.0, "sum:custom.orders"), Some(10.0));
     app.datagrams = 0;
     let header_uptime = -99.0;
@@ -209,31 +206,31 @@ fn nothing_makes_a_wrong_number() {
 }
 
 #[test]
-fn two_applications_and_two_agents_are_told_apart() {
+fn applications_are_distinguished_by_name_and_agent() {
     let mut app = App::new(Config::default());
-    app.say(10.0, "shop", &[("open", gauge(3))]);
-    app.say(10.1, "bank", &[("open", gauge(5))]);
+    app.report(10.0, "shop", &[("open", gauge(3))]);
+    app.report(10.1, "bank", &[("open", gauge(5))]);
     assert_eq!(app.ask(11.0, "sum:custom.open"), Some(8.0));
-    let answer = support::ask(&app.registry, 11.0, "max:custom.open,count:custom.nobody");
+    let answer = support::ask(&app.registry, 11.0, "max:custom.open,count:custom.unknown");
     assert_eq!((answer.matched, answer.value), (2, Some(5.0)));
 }
 
 #[test]
-fn names_and_numbers_of_them_are_bounded() {
+fn custom_metrics_have_limits() {
     let mut app = App::new(Config::default().with(|config| {
         config.max_custom_metrics = 2;
         config.max_sources_per_agent = 3;
         config.max_name_bytes = 8;
     }));
     let long = "x".repeat(9);
-    let said = [
+    let metrics = [
         ("a", gauge(1)),
         (&*long, gauge(1)),
         ("b", gauge(1)),
         ("c", gauge(1)),
     ];
     for name in ["one", "two", "three", "two", ""] {
-        app.say(10.0, name, &said);
+        app.report(10.0, name, &metrics);
     }
     let health = app.registry.health();
     assert_eq!(
@@ -262,7 +259,7 @@ fn custom_name_in_query_costs_memory_for_that_query_only() {
     });
     assert_eq!(kept.bytes_current, 0, "{kept:?}");
     let mut app = App::new(Config::default());
-    app.say(10.0, "shop", &[("orders", gauge(5))]);
+    app.report(10.0, "shop", &[("orders", gauge(5))]);
     assert_eq!(app.ask(10.0, "sum:custom.orders"), Some(5.0));
     assert_eq!(
         Metric::named(&format!("custom.{}", "x".repeat(256))),
@@ -271,9 +268,9 @@ fn custom_name_in_query_costs_memory_for_that_query_only() {
     );
 }
 
-/// Nothing outlives a registry or a query: no interner, no cache, nothing leaked.
+/// There is no state outside of a registry or a query: no interner, cache or leaked memory.
 #[test]
-fn library_has_no_static_with_state() {
+fn library_has_no_global_state() {
     const STATE: [&str; 8] = [
         "static mut",
         "Mutex",

@@ -1,4 +1,4 @@
-//! What is told of entities, agents and thresholds, and when.
+//! Events of entities, agents and thresholds.
 
 mod support;
 
@@ -13,8 +13,8 @@ use sflow_metrics::{
 use support::world::World;
 use support::{Agent, Container, at};
 
-/// Every event behind one: when, and its name.
-fn told(registry: &Registry, after: event::Id) -> Vec<(f64, &'static str)> {
+/// Time and name of each event after one.
+fn events_after(registry: &Registry, after: event::Id) -> Vec<(f64, &'static str)> {
     let second = |event: &Event| (event.at - at(0.0)).as_secs_f64();
     registry
         .events(after)
@@ -27,7 +27,7 @@ fn query(text: &str) -> Query {
 }
 
 #[test]
-fn the_life_of_an_agent_and_its_container() {
+fn events_of_agent_and_container() {
     let mut world = World::new();
     for _ in 0..6 {
         world.poll();
@@ -39,22 +39,22 @@ fn the_life_of_an_agent_and_its_container() {
         (10.0, "entity_appeared"),
         (20.0, "entity_live"),
     ];
-    assert_eq!(told(&world.registry, event::Id::START), begin);
+    assert_eq!(events_after(&world.registry, event::Id::START), begin);
 
-    // The host was heard once, so thirty seconds are assumed of it, and the container every ten.
-    // The agent has the patience of the slowest of those of which it is known.
+    // The host sent one sample, so 30 s are assumed for it; the container has an interval of 10 s. The
+    // agent is silent after the time of its slowest source with a known interval.
     let seen = world.registry.last_event();
     for second in 61..300 {
         world.registry.expire(at(f64::from(second)));
     }
-    let silence = [
+    let after_silence = [
         (91.0, "entity_stale"),
         (91.0, "entity_stale"),
         (91.0, "agent_silent"),
         (121.0, "entity_gone"),
         (181.0, "entity_gone"),
     ];
-    assert_eq!(told(&world.registry, seen), silence);
+    assert_eq!(events_after(&world.registry, seen), after_silence);
     let gone: Vec<&str> = world
         .registry
         .events(seen)
@@ -67,11 +67,11 @@ fn the_life_of_an_agent_and_its_container() {
     world.now = 300.0;
     world.poll();
     let back = [(310.0, "agent_returned"), (310.0, "entity_appeared")];
-    assert_eq!(told(&world.registry, seen), back);
+    assert_eq!(events_after(&world.registry, seen), back);
 }
 
 #[test]
-fn silence_that_ends_in_time_is_told_too() {
+fn return_of_silent_agent_is_reported() {
     let mut world = World::new();
     for _ in 0..6 {
         world.poll();
@@ -103,9 +103,9 @@ fn silence_that_ends_in_time_is_told_too() {
 }
 
 #[test]
-fn a_threshold_is_crossed_and_cleared_once() {
+fn threshold_is_crossed_and_cleared_once() {
     let mut world = World::new();
-    let busy = Threshold::above("busy", query("avg:vir_cpu_cores{vir_host_name=web.*}"), 0.8)
+    let busy = Threshold::above("busy", query("avg:vir_cpu_cores{container=web.*}"), 0.8)
         .clearing_at(0.6)
         .holding(Duration::from_secs(20));
     let id = world.registry.watch_threshold(busy).unwrap();
@@ -138,7 +138,7 @@ fn a_threshold_is_crossed_and_cleared_once() {
             }
         }
     }
-    // It has to hold for twenty seconds: from 40 on it does. In between the lines nothing.
+    // The hold time of 20 s begins at 40 s. Values between the two limits cause no event.
     assert_eq!(crossings, [(60.0, "crossed", 0.9), (120.0, "cleared", 0.5)]);
     let status = world.registry.thresholds().next().unwrap();
     assert_eq!((status.crossed, status.pending), (0, 0));
@@ -147,13 +147,13 @@ fn a_threshold_is_crossed_and_cleared_once() {
 }
 
 #[test]
-fn a_threshold_can_watch_every_entity() {
+fn threshold_for_each_entity() {
     let mut registry = Registry::new(Config::default());
     let mut agent = Agent::new(1);
     let each = Threshold::above("busy", query("avg:vir_cpu_cores"), 0.8).for_each_entity();
     let id = registry.watch_threshold(each).unwrap();
     let mut tasks = [Container::new("web.1", 1), Container::new("web.2", 2)];
-    let mut told = Vec::new();
+    let mut recorded = Vec::new();
     for (round, loads) in [
         (1, [0.5, 0.5]),
         (2, [0.9, 0.5]),
@@ -173,7 +173,7 @@ fn a_threshold_can_watch_every_entity() {
             | event::Kind::ThresholdCleared { entity, .. } = &event.kind
             {
                 let who = entity.as_ref().unwrap().name.to_string();
-                told.push((now, event.kind.name(), who));
+                recorded.push((now, event.kind.name(), who));
             }
         }
     }
@@ -183,9 +183,9 @@ fn a_threshold_can_watch_every_entity() {
         (40.0, "threshold_cleared", "web.1"),
     ];
     let expected = expected.map(|(at, what, who)| (at, what, who.to_owned()));
-    assert_eq!(told, expected);
+    assert_eq!(recorded, expected);
 
-    // web.2 ends without a word: that clears what it had crossed, and says so.
+    // web.2 disappears, which clears the threshold.
     let seen = registry.last_event();
     registry.expire(at(100.0));
     assert_eq!(
@@ -207,7 +207,7 @@ fn a_threshold_can_watch_every_entity() {
 }
 
 #[test]
-fn thresholds_that_cannot_work_are_refused() {
+fn invalid_thresholds_are_rejected() {
     let mut registry = Registry::new(Config::default().with(|config| config.max_thresholds = 1));
     let load = || query("avg:load_one");
     let cases = [
@@ -227,7 +227,7 @@ fn thresholds_that_cannot_work_are_refused() {
     let error = registry.watch_threshold(beyond).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "a threshold above 1 cannot clear at 2, which is beyond it; clear at 1 or below"
+        "a threshold above 1 cannot be cleared at 2: use 1 or a value below"
     );
     registry
         .watch_threshold(Threshold::above("t", load(), 1.0))
@@ -237,7 +237,7 @@ fn thresholds_that_cannot_work_are_refused() {
 }
 
 #[test]
-fn the_log_is_bounded_and_its_gaps_show() {
+fn log_is_bounded_and_gaps_are_visible() {
     let mut registry = Registry::new(Config::default().with(|config| config.max_events = 8));
     let mut agent = Agent::new(1);
     for round in 1..=20 {
@@ -258,7 +258,7 @@ fn the_log_is_bounded_and_its_gaps_show() {
     assert_eq!(
         health.events + health.events_suppressed,
         registry.last_event().number(),
-        "every number is an event that was told, or one too many"
+        "each id is that of a recorded or suppressed event"
     );
     assert_eq!(registry.events(registry.last_event()).count(), 0);
     assert!(Timestamp::ZERO < registry.events(event::Id::START).next().unwrap().at);

@@ -1,4 +1,4 @@
-//! T17: somebody invents containers and agents, a million of them.
+//! T17: a million invented containers and agents.
 
 mod support;
 
@@ -13,7 +13,7 @@ const TASKS_OF_AN_AGENT: u32 = 10;
 const INVENTED: u32 = 1_000_000;
 const POLLS: u32 = 20;
 
-/// Room for two hundred times the real ones: a flood of ten times that has to be refused.
+/// Limits of 200 times the real sources, a tenth of the flood.
 fn config() -> Config {
     Config::default().with(|config| {
         config.max_agents = 500;
@@ -25,19 +25,19 @@ fn config() -> Config {
     })
 }
 
-/// What such a registry may hold at most: a kibibyte for each source, agent and event.
+/// Maximum memory of such a registry: 1 KiB for each source, agent and event.
 const BOUND: u64 = (5_000 + 500 + 1_000) << 10;
 
-/// Who sends the flood, and under which names.
+/// The senders of the flood and the identities that they use.
 #[derive(Clone, Copy, Debug)]
 enum Flood {
-    /// A stranger makes agents up, with a container each.
+    /// One foreign sender with invented agents, each with one container.
     Agents,
-    /// Many strangers, with an agent and a container each.
+    /// Many foreign senders, each with one agent and one container.
     Senders,
-    /// A real agent has lost its mind.
+    /// A faulty real agent.
     ByAnAgent(u8),
-    /// Somebody forges the sender, the agent and numbers that it may have sent.
+    /// Forged datagrams with the sender, the agent and plausible numbers of a real agent.
     InTheNameOf(u8),
 }
 
@@ -68,7 +68,7 @@ impl Cluster {
         }
     }
 
-    /// Ten seconds pass, and every real agent reports.
+    /// Advances by 10 s; every real agent reports.
     fn poll(&mut self) {
         self.now += 10.0;
         self.sequence += 1;
@@ -84,7 +84,7 @@ impl Cluster {
         }
     }
 
-    /// So many containers are invented within these ten seconds.
+    /// Sends this number of invented containers.
     fn flood(&mut self, flood: Flood, containers: u32) {
         const IN_A_DATAGRAM: u32 = 16;
         for part in 0..containers / IN_A_DATAGRAM {
@@ -125,7 +125,7 @@ impl Cluster {
         ask(
             &self.registry,
             self.now,
-            "avg:vir_cpu_cores{vir_host_name=apache.*}",
+            "avg:vir_cpu_cores{container=apache.*}",
         )
     }
 }
@@ -170,7 +170,7 @@ fn survives(flood: Flood) {
     let refused = health.datagrams_refused + health.counter_samples_refused;
     assert!(refused > 0 && health.events_suppressed > 0, "{health:?}");
 
-    // Whoever starts on a real host now gets in, and what happens there is told.
+    // A container that starts on a real host is admitted, and its events are recorded.
     let seen = cluster.registry.last_event();
     cluster.names[1].push("apache.new".to_owned());
     let stopped = cluster.names[2].pop().unwrap();
@@ -182,26 +182,26 @@ fn survives(flood: Flood) {
     let started = ask(
         &cluster.registry,
         cluster.now,
-        "avg:vir_cpu_cores{vir_host_name=apache.new}",
+        "avg:vir_cpu_cores{container=apache.new}",
     );
     assert_eq!(started.contributing, 1, "{started:?}");
-    let told = |is_it: fn(&event::Kind) -> bool, name: &str| {
+    let recorded = |is_it: fn(&event::Kind) -> bool, name: &str| {
         cluster
             .registry
             .events(seen)
             .filter(|event| is_it(&event.kind))
             .any(|event| event.kind.entity().is_some_and(|who| *who.name == *name))
     };
-    assert!(told(
+    assert!(recorded(
         |kind| matches!(kind, event::Kind::EntityAppeared { .. }),
         "apache.new"
     ));
-    assert!(told(
+    assert!(recorded(
         |kind| matches!(kind, event::Kind::EntityGone { .. }),
         &stopped
     ));
 
-    // When it is over, everybody is as before.
+    // After the flood, the state is as before.
     for _ in 0..20 {
         cluster.poll();
         cluster.registry.expire(at(cluster.now));
@@ -211,28 +211,28 @@ fn survives(flood: Flood) {
     let invented = ask(
         &cluster.registry,
         cluster.now,
-        "count:vir_cpu_cores{vir_host_name=invented.*}",
+        "count:vir_cpu_cores{container=invented.*}",
     );
     assert_eq!(invented.matched, 0);
 }
 
 #[test]
-fn t17_a_stranger_with_a_million_containers_of_invented_agents() {
+fn t17_million_containers_of_invented_agents() {
     survives(Flood::Agents);
 }
 
 #[test]
-fn t17_a_million_containers_of_invented_senders() {
+fn t17_million_containers_of_invented_senders() {
     survives(Flood::Senders);
 }
 
 #[test]
-fn t17_a_million_containers_of_an_agent_that_lost_its_mind() {
+fn t17_million_containers_of_faulty_agent() {
     survives(Flood::ByAnAgent(1));
 }
 
-/// The forger knows the agent's uptime and numbers, but reports other containers.
+/// The forged datagrams have plausible uptimes and numbers, and other containers.
 #[test]
-fn t17_a_million_containers_in_the_name_of_a_real_agent() {
+fn t17_million_containers_with_identity_of_real_agent() {
     survives(Flood::InTheNameOf(1));
 }

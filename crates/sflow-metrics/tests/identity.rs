@@ -1,4 +1,4 @@
-//! Who is who, when names, places and UUIDs change or are shared.
+//! Identity of entities and agents whose names, places and UUIDs change or are shared.
 
 mod support;
 
@@ -16,7 +16,7 @@ use support::{Agent, Container, ask, at, counted, entity, host, interface_source
 const CORES: &str = "sum:vir_cpu_cores";
 
 /// The kinds of all events, in order.
-fn told(registry: &Registry) -> Vec<&'static str> {
+fn events_named(registry: &Registry) -> Vec<&'static str> {
     registry
         .events(event::Id::START)
         .map(|event| event.kind.name())
@@ -76,7 +76,7 @@ impl Move {
 }
 
 #[test]
-fn a_container_that_moves_to_another_agent_is_the_same_one() {
+fn container_that_moves_to_another_agent_keeps_id() {
     let mut world = Move::new();
     let before = entity(&world.registry, world.now, "web.1").unwrap();
     let (id, since) = (before.id(), before.first_seen());
@@ -96,7 +96,7 @@ fn a_container_that_moves_to_another_agent_is_the_same_one() {
     world.registry.expire(at(world.now + 1.0));
     assert_eq!(world.registry.health().moved, 1);
     assert_eq!(world.registry.health().gone, 0);
-    let told = told(&world.registry);
+    let recorded = events_named(&world.registry);
     let expected = [
         "agent_appeared",
         "entity_appeared",
@@ -104,11 +104,11 @@ fn a_container_that_moves_to_another_agent_is_the_same_one() {
         "entity_moved",
         "entity_live",
     ];
-    assert_eq!(told, expected);
+    assert_eq!(recorded, expected);
 }
 
 #[test]
-fn a_container_that_moves_to_another_data_source_is_the_same_one() {
+fn container_that_moves_to_another_data_source_keeps_id() {
     let mut world = World::new();
     for _ in 0..6 {
         world.poll();
@@ -132,14 +132,14 @@ fn a_container_that_moves_to_another_data_source_is_the_same_one() {
 }
 
 #[test]
-fn the_first_keeps_its_identity_while_it_is_heard() {
+fn first_entity_keeps_uuid_while_reported() {
     let mut world = Move::new();
     let first = entity(&world.registry, world.now, "web.1").unwrap().id();
     world.poll(true, true);
     assert_eq!(world.listed(), 1, "it may be about to move");
     world.poll(true, true);
     world.poll(true, true);
-    assert_eq!(world.listed(), 2, "both are heard, so they are two");
+    assert_eq!(world.listed(), 2, "both are reported, so they are two");
     let summary = ask(&world.registry, world.now + 1.0, CORES);
     assert_eq!((summary.matched, summary.value), (2, Some(2.0)));
     let of_old = world
@@ -150,7 +150,7 @@ fn the_first_keeps_its_identity_while_it_is_heard() {
     let health = world.registry.health();
     assert_eq!((health.uuid_conflicts, health.moved), (1, 0));
     assert_eq!(
-        told(&world.registry)[2..],
+        events_named(&world.registry)[2..],
         ["agent_appeared", "entity_appeared", "uuid_conflict"]
     );
 
@@ -168,7 +168,7 @@ fn the_first_keeps_its_identity_while_it_is_heard() {
 }
 
 #[test]
-fn the_last_word_of_the_former_place_is_no_conflict() {
+fn late_sample_of_former_place_is_not_a_conflict() {
     let mut world = Move::new();
     world.poll(false, true);
     let late = world
@@ -186,7 +186,7 @@ fn the_last_word_of_the_former_place_is_no_conflict() {
 }
 
 #[test]
-fn one_who_only_claims_a_uuid_is_never_listed() {
+fn source_with_claimed_uuid_is_not_listed() {
     let mut world = Move::new();
     world.poll(true, true);
     for _ in 0..20 {
@@ -195,7 +195,7 @@ fn one_who_only_claims_a_uuid_is_never_listed() {
         assert_eq!(world.listed(), 1);
     }
     assert_eq!(ask(&world.registry, world.now, CORES).value, Some(0.5));
-    assert!(!told(&world.registry).contains(&"entity_gone"));
+    assert!(!events_named(&world.registry).contains(&"entity_gone"));
 }
 
 #[test]
@@ -234,7 +234,7 @@ fn reserved_sender_keeps_its_uuids() {
 }
 
 #[test]
-fn a_host_that_reports_through_another_sub_agent_counts_once() {
+fn host_of_two_sub_agents_counts_once() {
     let mut registry = Registry::new(Config::default());
     let mut before = Agent::new(1);
     let mut after = Agent {
@@ -265,7 +265,7 @@ fn a_host_that_reports_through_another_sub_agent_counts_once() {
 }
 
 #[test]
-fn two_of_one_name_are_two() {
+fn equal_names_are_two_containers() {
     let mut registry = Registry::new(Config::default());
     let mut node1 = Agent::new(1);
     let mut node2 = Agent::new(2);
@@ -282,12 +282,12 @@ fn two_of_one_name_are_two() {
         node1.report(&mut registry, seconds, &[here(3, 0), here(4, 0)]);
         node2.report(&mut registry, seconds, &[here(1, 0x55), here(3, 0)]);
     }
-    let summary = ask(&registry, 20.0, "count:vir_cpu_cores{vir_host_name=web}");
+    let summary = ask(&registry, 20.0, "count:vir_cpu_cores{container=web}");
     assert_eq!(summary.value, Some(6.0), "with and without UUIDs");
 }
 
 #[test]
-fn names_that_were_cut_alike_do_not_make_one_of_two() {
+fn equal_truncated_names_remain_two_containers() {
     let config = Config::default().with(|config| config.max_name_bytes = 32);
     let mut registry = Registry::new(config);
     let mut agent = Agent::new(1);
@@ -323,7 +323,7 @@ fn names_that_were_cut_alike_do_not_make_one_of_two() {
 }
 
 #[test]
-fn a_data_source_that_is_taken_over_is_somebody_else() {
+fn reused_data_source_is_another_entity() {
     let mut world = World::new();
     world.poll();
     world.poll();
@@ -339,9 +339,9 @@ fn a_data_source_that_is_taken_over_is_somebody_else() {
     assert_ne!(after.id(), before);
     assert_eq!(after.value(metric("vir_cpu_cores")), None);
     assert_eq!(world.registry.health().replaced, 1);
-    let told = told(&world.registry);
+    let recorded = events_named(&world.registry);
     assert_eq!(
-        told[told.len() - 2..],
+        recorded[recorded.len() - 2..],
         ["entity_replaced", "entity_appeared"]
     );
     world.poll();
@@ -349,7 +349,7 @@ fn a_data_source_that_is_taken_over_is_somebody_else() {
 }
 
 #[test]
-fn without_a_uuid_the_name_tells() {
+fn name_distinguishes_containers_without_uuid() {
     let mut world = World::new();
     world.web.uuid = 0;
     world.poll();
@@ -358,7 +358,7 @@ fn without_a_uuid_the_name_tells() {
     world.web.name = "web.2";
     world.poll();
     assert_eq!(world.registry.health().replaced, 1);
-    // It says a UUID after all, and then none for once.
+    // It reports a UUID later, and one sample without it.
     for uuid in [7, 7, 0, 7] {
         world.web.uuid = uuid;
         world.poll();
@@ -373,7 +373,7 @@ fn without_a_uuid_the_name_tells() {
 }
 
 #[test]
-fn a_container_may_be_renamed() {
+fn renamed_container_keeps_id() {
     let mut world = World::new();
     world.poll();
     let before = entity(&world.registry, world.now, "web.1").unwrap().id();
@@ -387,7 +387,7 @@ fn a_container_may_be_renamed() {
 }
 
 #[test]
-fn t14_agents_are_told_apart_by_sender_too() {
+fn t14_agents_are_distinguished_by_sender() {
     let mut registry = Registry::new(Config::default());
     let mut here = Agent::new(1);
     let mut there = Agent {
@@ -416,7 +416,7 @@ fn t14_agents_are_told_apart_by_sender_too() {
 }
 
 #[test]
-fn t15_two_senders_with_one_address_are_told() {
+fn t15_two_senders_with_one_address_are_reported() {
     let mut registry = Registry::new(Config::default());
     let mut first = Agent::new(1);
     let mut second = Agent {
@@ -437,7 +437,7 @@ fn t15_two_senders_with_one_address_are_told() {
         ids.windows(2).all(|pair| pair[0] == pair[1]),
         "it is not touched"
     );
-    assert_eq!(registry.health().address_conflicts, 1, "told once");
+    assert_eq!(registry.health().address_conflicts, 1, "reported once");
     assert!(registry.agents().all(|agent| agent.contested));
     let conflict = registry
         .events(event::Id::START)
@@ -447,7 +447,7 @@ fn t15_two_senders_with_one_address_are_told() {
 }
 
 #[test]
-fn an_agent_that_gets_another_sender_is_no_conflict() {
+fn agent_with_new_sender_is_not_a_conflict() {
     let mut registry = Registry::new(Config::default());
     let mut agent = Agent::new(1);
     for sequence in 1..=12 {
@@ -461,7 +461,7 @@ fn an_agent_that_gets_another_sender_is_no_conflict() {
 }
 
 #[test]
-fn interfaces_tell_their_name_speed_and_direction() {
+fn interfaces_have_name_speed_and_direction() {
     let mut registry = Registry::new(Config::default());
     let mut agent = Agent::new(1);
     let mut report = |index: u32, speed: u64, direction, status: u32| {

@@ -1,4 +1,4 @@
-//! Several workers hear different agents, and one puts together what they say.
+//! Merging of the answers of several registries for different agents.
 
 mod support;
 
@@ -15,15 +15,15 @@ const STATISTICS: [&str; 13] = [
     "avg", "sum", "min", "max", "median", "q1", "q3", "iqr", "p90", "var", "sdev", "count", "any",
 ];
 
-/// A worker that hears one agent with these containers: service, processors in thousandths, and
-/// seconds by which it reports late.
+/// A registry for one agent with these containers: service, thousandths of processors, and delay of
+/// the report in seconds.
 fn worker(agent: u8, tasks: &[(u8, u32, u8)]) -> Registry {
     let mut registry = Registry::new(Config::default());
-    hear(&mut registry, agent, tasks);
+    ingest_agent(&mut registry, agent, tasks);
     registry
 }
 
-fn hear(registry: &mut Registry, agent: u8, tasks: &[(u8, u32, u8)]) {
+fn ingest_agent(registry: &mut Registry, agent: u8, tasks: &[(u8, u32, u8)]) {
     let mut agent_of = Agent::new(agent);
     for (index, (service, millicores, late)) in (0..).zip(tasks) {
         let name = format!("service{service}.{index}.{agent:04}");
@@ -49,7 +49,7 @@ fn query(grouping: &str) -> Query {
 struct Values(Vec<(String, Vec<Option<f64>>)>);
 
 impl Values {
-    /// Those of the first so many expressions.
+    /// The values of the first `expressions` expressions.
     fn of(partial: &Partial, expressions: usize) -> Self {
         let groups = partial.groups(at(NOW)).groups.into_iter();
         let line = groups.map(|group| {
@@ -61,7 +61,7 @@ impl Values {
 }
 
 impl PartialEq for Values {
-    /// But for the last digits, in which the order of additions shows.
+    /// Equality except for rounding, which depends on the order of additions.
     fn eq(&self, other: &Self) -> bool {
         let pairs = self.0.iter().zip(&other.0);
         self.0.len() == other.0.len()
@@ -79,7 +79,7 @@ fn is_close(ours: Option<f64>, theirs: Option<f64>) -> bool {
 }
 
 fn merged(parts: &[&Partial]) -> Partial {
-    let mut all = Partial::nothing(parts[0].query());
+    let mut all = Partial::empty(parts[0].query());
     for part in parts {
         all.merge((*part).clone()).unwrap();
     }
@@ -94,8 +94,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn parts_merge_into_the_whole(tasks in prop::collection::vec(tasks(), 3)) {
-        for grouping in ["", " by vir_host_name=(*).*.*"] {
+    fn partials_merge_into_whole_answer(tasks in prop::collection::vec(tasks(), 3)) {
+        for grouping in ["", " by container=(*).*.*"] {
             let query = query(grouping);
             let parts: Vec<Partial> = (1..)
                 .zip(&tasks)
@@ -109,17 +109,17 @@ proptest! {
             let right = merged(&[b, c]);
             prop_assert_eq!(values(&all), values(&merged(&[a, &right])), "in any grouping");
             let mut with_nothing = a.clone();
-            with_nothing.merge(Partial::nothing(&query)).unwrap();
+            with_nothing.merge(Partial::empty(&query)).unwrap();
             prop_assert_eq!(&with_nothing, a);
 
             let mut alone = Registry::new(Config::default());
             for (agent, tasks) in (1..).zip(&tasks) {
-                hear(&mut alone, agent, tasks);
+                ingest_agent(&mut alone, agent, tasks);
             }
             let whole = alone.partial(at(NOW), &query);
-            // Of several that were read at one moment, each takes the one that it knows first.
+            // `any` is ambiguous if several values have the same time.
             let but_any = |partial: &Partial| Values::of(partial, STATISTICS.len() - 1);
-            prop_assert_eq!(but_any(&all), but_any(&whole), "as one who hears all");
+            prop_assert_eq!(but_any(&all), but_any(&whole), "as one registry for all agents");
             let asked = alone.query(at(NOW), &query);
             let summaries = all.summaries(at(NOW));
             for (place, ((summary, holder), expected)) in summaries.iter().zip(&asked).enumerate() {
@@ -141,11 +141,10 @@ proptest! {
 }
 
 #[test]
-fn who_has_the_largest_value_is_known_by_name() {
-    let query: Query =
-        "max:vir_cpu_cores,min:vir_cpu_cores,avg:vir_cpu_cores by vir_host_name=(*).*.*"
-            .parse()
-            .unwrap();
+fn owner_of_largest_value_is_named() {
+    let query: Query = "max:vir_cpu_cores,min:vir_cpu_cores,avg:vir_cpu_cores by container=(*).*.*"
+        .parse()
+        .unwrap();
     let near = worker(1, &[(0, 500, 0), (1, 100, 0)]).partial(at(NOW), &query);
     let far = worker(2, &[(0, 900, 0)]).partial(at(NOW), &query);
     let all = merged(&[&near, &far]);
@@ -168,11 +167,11 @@ fn who_has_the_largest_value_is_known_by_name() {
 }
 
 #[test]
-fn other_questions_do_not_mix() {
+fn partials_of_other_queries_do_not_merge() {
     let ours: Query = "avg:vir_cpu_cores".parse().unwrap();
     let theirs: Query = "avg:vir_mem_used".parse().unwrap();
-    let mut part = Partial::nothing(&ours);
-    let error = part.merge(Partial::nothing(&theirs)).unwrap_err();
+    let mut part = Partial::empty(&ours);
+    let error = part.merge(Partial::empty(&theirs)).unwrap_err();
     assert_eq!(
         error,
         MergeError::OtherQuery {
@@ -183,7 +182,7 @@ fn other_questions_do_not_mix() {
     assert!(
         error
             .to_string()
-            .starts_with("`avg:vir_mem_used` cannot be merged")
+            .starts_with("cannot merge a partial of query `avg:vir_mem_used`")
     );
 }
 
@@ -194,12 +193,12 @@ mod written {
     use super::{NOW, Partial, at, query, worker};
 
     fn part() -> Partial {
-        let query = query(" by vir_host_name=(*).*.*");
+        let query = query(" by container=(*).*.*");
         worker(1, &[(0, 500, 1), (0, 100, 2), (1, 3000, 3)]).partial(at(NOW), &query)
     }
 
     #[test]
-    fn what_is_written_is_read() {
+    fn serialised_partial_round_trips() {
         let part = part();
         let text = serde_json::to_string(&part).unwrap();
         let read: Partial = serde_json::from_str(&text).unwrap();
@@ -207,29 +206,28 @@ mod written {
         assert_eq!(serde_json::to_value(&part).unwrap()["version"], 1);
     }
 
-    /// What is wrong, how it gets there, and what is said about it.
+    /// Case, change of the serialised form, and expected message.
     type Edit<'e> = (&'e str, &'e dyn Fn(&mut Value), &'e str);
 
-    /// Everything that can be wrong with what somebody else has written.
     #[test]
-    fn nothing_is_believed_blindly() {
+    fn inconsistent_partials_are_rejected() {
         let good = serde_json::to_value(part()).unwrap();
         let group = |value: &mut Value| value["groups"]["service0"].take();
         let edits: [Edit<'_>; 12] = [
             (
                 "another version",
                 &|value| value["version"] = json!(2),
-                "a part of version 2",
+                "unsupported version 2",
             ),
             (
-                "no query",
+                "invalid query",
                 &|value| value["query"] = json!("avg"),
-                "the query of the part",
+                "invalid query",
             ),
             (
                 "another query",
                 &|value| value["query"] = json!("avg:load_one"),
-                "one entry for each expression",
+                "one entry per expression",
             ),
             (
                 "an expression less",
@@ -238,45 +236,45 @@ mod written {
                     parts.as_array_mut().unwrap().pop();
                     value["groups"]["service0"] = parts;
                 },
-                "one entry for each expression",
+                "one entry per expression",
             ),
             (
                 "more contributors than matches",
                 &|value| value["groups"]["service0"][0]["count"] = json!(99),
-                "contradict",
+                "inconsistent",
             ),
             (
-                "nobody has the smallest value",
+                "minimum without owner",
                 &|value| value["groups"]["service0"][2]["winner"] = json!(null),
-                "contradict",
+                "inconsistent",
             ),
             (
                 "the newest is older than the oldest",
                 &|value| value["groups"]["service0"][0]["read"] = json!([1, 2]),
-                "contradict",
+                "inconsistent",
             ),
             (
                 "a median without its values",
                 &|value| value["groups"]["service0"][4]["values"] = json!([]),
-                "contradict",
+                "inconsistent",
             ),
             (
-                "a winner that nobody asked for",
+                "owner without minimum or maximum",
                 &|value| {
                     value["groups"]["service0"][0]["winner"] =
                         value["groups"]["service0"][2]["winner"].clone();
                 },
-                "contradict",
+                "inconsistent",
             ),
             (
                 "a negative spread",
                 &|value| value["groups"]["service0"][9]["spread"][1] = json!(-1.0),
-                "contradict",
+                "inconsistent",
             ),
             (
                 "more than there can be",
                 &|value| value["groups"]["service0"][0]["matched"] = json!(u64::MAX),
-                "contradict",
+                "inconsistent",
             ),
             (
                 "something unknown",

@@ -68,11 +68,11 @@ proptest! {
         let mut worked: Vec<(f64, f64, f64)> = Vec::new();
         let mut waiting: VecDeque<(usize, f64, Vec<u8>)> = VecDeque::new();
         let mut taken: Option<(f64, f64)> = None;
-        let mut heard_at = at(0.0);
+        let mut received_at = at(0.0);
         let mut deliver = |sent: f64, now: f64, bytes: &[u8]| {
             agent.deliver(&mut registry, now, bytes);
             if let Some(container) = entity(&registry, now, "web.1") {
-                heard_at = container.last_seen();
+                received_at = container.last_seen();
                 let (first, last) = taken.unwrap_or((sent, sent));
                 taken = Some((first, last.max(sent)));
             }
@@ -83,7 +83,7 @@ proptest! {
             now += seconds;
             let before = (web.cpu_ms, web.rx_bytes);
             web.work(seconds, poll.cores, poll.bytes_per_second);
-            // All ones would say "unknown".
+            // All ones mean "unknown".
             web.cpu_ms = web.cpu_ms.wrapping_add(u32::from(web.cpu_ms == u32::MAX));
             web.rx_bytes = web.rx_bytes.wrapping_add(u64::from(web.rx_bytes == u64::MAX));
             worked.push((
@@ -119,7 +119,7 @@ proptest! {
         let health = registry.health();
         prop_assert_eq!((health.counter_resets, health.counter_jumps), (0, 0));
         prop_assert_eq!((health.agent_restarts, health.source_restarts), (0, 0));
-        let [cpu, bytes] = registry.query(heard_at, &query)[..] else { panic!("two") };
+        let [cpu, bytes] = registry.query(received_at, &query)[..] else { panic!("two") };
         if elapsed > 0.0 {
             let sum = |mean: Option<f64>| mean.unwrap_or(f64::NAN) * elapsed;
             let sums = (sum(cpu.value), sum(bytes.value));
@@ -130,7 +130,7 @@ proptest! {
         }
     }
 
-    /// Bytes from strangers do no harm.
+    /// Arbitrary bytes do not panic.
     #[test]
     fn nothing_panics(
         mut bytes in prop::collection::vec(any::<u8>(), 28..400),

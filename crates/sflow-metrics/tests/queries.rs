@@ -67,7 +67,7 @@ fn registry() -> Registry {
 }
 
 #[test]
-fn statistics_over_the_tasks_of_a_service() {
+fn statistics_over_containers_of_a_service() {
     let registry = registry();
     let cases = [
         ("avg", Some(1.5)),
@@ -81,7 +81,7 @@ fn statistics_over_the_tasks_of_a_service() {
         let summary = ask(
             &registry,
             35.0,
-            &format!("{statistic}:vir_cpu_cores{{vir_host_name=apache.*}}"),
+            &format!("{statistic}:vir_cpu_cores{{container=apache.*}}"),
         );
         assert_eq!(summary.value, expected, "{statistic}");
         assert_eq!((summary.contributing, summary.matched), (3, 3));
@@ -95,43 +95,37 @@ fn filters() {
     let registry = registry();
     let cases = [
         ("", 5),
-        ("{vir_host_name=apache.*}", 3),
-        ("{vir_host_name=apache*}", 4),
-        ("{vir_host_name=apache}", 0),
-        ("{vir_host_name=apache.1.aaaa|db.*}", 2),
-        ("{vir_host_name=apache.1.aaaa,vir_host_name=db.*}", 2),
-        ("{vir_host_name=apache.*,host_name=node2}", 1),
-        ("{vir_cpu_state=paused}", 1),
-        ("{vir_cpu_state=running,agent=10.0.0.2}", 2),
+        ("{container=apache.*}", 3),
+        ("{container=apache*}", 4),
+        ("{container=apache}", 0),
+        ("{container=apache.1.aaaa|db.*}", 2),
+        ("{container=apache.1.aaaa,container=db.*}", 2),
+        ("{container=apache.*,host=node2}", 1),
+        ("{container.state=paused}", 1),
+        ("{container.state=running,agent=10.0.0.2}", 2),
         ("{data_source=3:100003}", 1),
         ("{sub_agent=100000,sender=10.0.0.1}", 2),
         ("{vir_uuid=81818181-*}", 1),
-        ("{ifname=*}", 0),
-        ("{vir_host_name=}", 0),
+        ("{interface=*}", 0),
+        ("{container=}", 0),
     ];
     for (filter, matched) in cases {
         let summary = ask(&registry, 35.0, &format!("avg:vir_cpu_cores{filter}"));
         assert_eq!(summary.matched, matched, "{filter}");
     }
     assert_eq!(
-        ask(&registry, 35.0, "max:ifspeed{ifindex=3,host_name=node1}").matched,
+        ask(&registry, 35.0, "max:ifspeed{ifindex=3,host=node1}").matched,
         1
     );
-    assert_eq!(
-        ask(&registry, 35.0, "max:load_one{host_name=node*}").matched,
-        2
-    );
-    assert_eq!(
-        ask(&registry, 35.0, "max:load_one{vir_host_name=*}").matched,
-        0
-    );
+    assert_eq!(ask(&registry, 35.0, "max:load_one{host=node*}").matched, 2);
+    assert_eq!(ask(&registry, 35.0, "max:load_one{container=*}").matched, 0);
 }
 
 #[test]
-fn a_query_has_one_answer_for_each_expression() {
+fn query_has_one_answer_for_each_expression() {
     let registry = registry();
     let query: Query =
-        "avg:vir_cpu_utilization,max:load_one,sum:vir_bytes_in+vir_bytes_out{host_name=node1}"
+        "avg:vir_cpu_utilization,max:load_one,sum:vir_bytes_in+vir_bytes_out{host=node1}"
             .parse()
             .unwrap();
     let [cpu, load, bytes] = registry.query(at(35.0), &query)[..] else {
@@ -209,13 +203,13 @@ fn entities_have_parents() {
 }
 
 #[test]
-fn nobody_is_not_zero() {
+fn no_entity_is_not_zero() {
     let registry = registry();
     for statistic in ["avg", "sum", "min", "max", "count", "any"] {
         let summary = ask(
             &registry,
             35.0,
-            &format!("{statistic}:vir_cpu_cores{{vir_host_name=no}}"),
+            &format!("{statistic}:vir_cpu_cores{{container=no}}"),
         );
         assert_eq!(
             (summary.value, summary.matched, summary.newest),
@@ -225,20 +219,20 @@ fn nobody_is_not_zero() {
 }
 
 #[test]
-fn names_from_elsewhere_are_taken_as_they_are() {
+fn external_values_are_not_parsed() {
     let mut registry = registry();
     let mut agent = Agent::new(3);
     let hostile = "web*|,}\\[\u{1b}]\n";
     agent.report(&mut registry, 35.0, &[Container::new(hostile, 9).sample(1)]);
     let query = "avg:vir_mem_used".parse::<Query>().unwrap();
-    let query = query.matching(Key::VirHostName, [Pattern::exact(hostile)]);
+    let query = query.matching(Key::Container, [Pattern::exact(hostile)]);
     assert_eq!(registry.query(at(35.0), &query)[0].matched, 1);
     let again: Query = query.to_string().parse().unwrap();
     assert_eq!(again, query);
 }
 
 #[test]
-fn windows_have_something_to_say_once_they_are_watched() {
+fn windows_have_values_once_watched() {
     let mut registry = Registry::new(Config::default());
     let mut agent = Agent::new(1);
     let mut web = Container::new("web.1", 1);
@@ -292,7 +286,7 @@ fn windows_have_something_to_say_once_they_are_watched() {
 }
 
 #[test]
-fn a_window_outlives_a_restart_of_the_agent() {
+fn window_survives_restart_of_agent() {
     let mut registry = Registry::new(Config::default());
     let query: Query = "avg:vir_cpu_cores[60s]".parse().unwrap();
     registry.watch(&query);
@@ -327,7 +321,7 @@ fn ranks_spread_and_winners() {
         ("sdev", (2.0_f64 / 3.0).sqrt()),
     ];
     for (statistic, expected) in cases {
-        let query = format!("{statistic}:vir_cpu_cores{{vir_host_name=apache.*}}");
+        let query = format!("{statistic}:vir_cpu_cores{{container=apache.*}}");
         let answer = ask(&registry, 35.0, &query);
         assert!(
             (answer.value.unwrap() - expected).abs() < 1e-12,
@@ -340,7 +334,7 @@ fn ranks_spread_and_winners() {
         ("max", "apache.3.cccc"),
         ("any", "apache.3.cccc"),
     ] {
-        let query = format!("{statistic}:vir_cpu_cores{{vir_host_name=apache.*}}");
+        let query = format!("{statistic}:vir_cpu_cores{{container=apache.*}}");
         let expected = entity(&registry, 35.0, winner).unwrap().id();
         assert_eq!(
             ask(&registry, 35.0, &query).winner,
@@ -351,7 +345,7 @@ fn ranks_spread_and_winners() {
 }
 
 #[test]
-fn filters_say_no_and_any() {
+fn filters_exclude_and_require_keys() {
     let registry = registry();
     let count = |filters: &str| {
         ask(
@@ -362,12 +356,12 @@ fn filters_say_no_and_any() {
         .matched
     };
     let cases = [
-        ("vir_host_name!=apache.*", 2),
-        ("vir_host_name!=apache.*|db.*", 1),
-        ("vir_host_name!=apache.*,vir_cpu_state!=running", 1),
-        ("vir_host_name=apache*,vir_host_name!=*.1.*", 2),
-        ("vir_host_name", 5),
-        ("!vir_host_name", 0),
+        ("container!=apache.*", 2),
+        ("container!=apache.*|db.*", 1),
+        ("container!=apache.*,container.state!=running", 1),
+        ("container=apache*,container!=*.1.*", 2),
+        ("container", 5),
+        ("!container", 0),
         ("!ifname", 5),
         ("ifname", 0),
         ("ifname!=eth0", 5),
@@ -391,11 +385,11 @@ fn answers_by_group() {
     };
     let line = |name: &str, value| (name.to_owned(), Some(value));
     assert_eq!(
-        groups("sum:vir_cpu_cores by host_name"),
+        groups("sum:vir_cpu_cores by host"),
         (vec![line("node1", 2.0), line("node2", 11.5)], 0, 0)
     );
     assert_eq!(
-        groups("avg:vir_cpu_cores by vir_host_name=(*).*.*"),
+        groups("avg:vir_cpu_cores by container=(*).*.*"),
         (
             vec![line("apache", 1.5), line("apache2", 9.0), line("db", 0.0)],
             0,
@@ -403,18 +397,18 @@ fn answers_by_group() {
         )
     );
     assert_eq!(
-        groups("max:vir_cpu_cores{vir_cpu_state=running} by vir_host_name=apache(*).*.*"),
+        groups("max:vir_cpu_cores{container.state=running} by container=apache(*).*.*"),
         (vec![line("", 2.5), line("2", 9.0)], 0, 0)
     );
     assert_eq!(
-        groups("max:vir_cpu_cores by vir_host_name=apache(*).*.*").1,
+        groups("max:vir_cpu_cores by container=apache(*).*.*").1,
         1,
         "the database"
     );
     assert_eq!(groups("max:vir_cpu_cores by ifname"), (vec![], 5, 0));
     assert_eq!(groups("count:vir_cpu_cores").0, [line("", 5.0)]);
-    let nobody = groups("count:vir_cpu_cores{vir_host_name=nobody}");
-    assert_eq!(nobody.0, [(String::new(), None)]);
+    let none = groups("count:vir_cpu_cores{container=nobody}");
+    assert_eq!(none.0, [(String::new(), None)]);
 }
 
 #[test]
@@ -429,13 +423,13 @@ fn groups_are_bounded() {
             &[Container::new(name, index).sample(1)],
         );
     }
-    let query = "sum:vir_mem_used by vir_host_name".parse().unwrap();
+    let query = "sum:vir_mem_used by container".parse().unwrap();
     let groups = registry.query_groups(at(10.0), &query);
     assert_eq!((groups.groups.len(), groups.left_out), (3, 7));
 }
 
 #[test]
-fn tumbling_windows_are_whole_and_stay_until_the_next_is() {
+fn tumbling_windows_are_complete() {
     let mut registry = Registry::new(Config::default());
     let tumbling: Query = "avg:vir_cpu_cores[60s tumbling]".parse().unwrap();
     let sliding: Query = "avg:vir_cpu_cores[60s]".parse().unwrap();
@@ -474,7 +468,7 @@ fn tumbling_windows_are_whole_and_stay_until_the_next_is() {
 }
 
 #[test]
-fn a_port_is_as_well_as_its_worst_lane() {
+fn worst_lane_of_port_is_a_metric() {
     let mut registry = Registry::new(Config::default());
     let mut agent = Agent::new(1);
     let lanes = [(1, 900, 35_000), (2, 250, 41_000), (3, u32::MAX, 38_000)].map(

@@ -60,7 +60,7 @@ fn is_reported(read: &Read) -> bool {
 }
 
 #[test]
-fn t29_flows_are_right_whatever_the_numbers() {
+fn t29_flows_are_right_for_any_numbers() {
     let cases = [
         ("datagram-sequence-constant", 15e6, 1e-9, true),
         ("datagram-sequence-per-line-card", 15e6, 1e-9, true),
@@ -97,7 +97,7 @@ fn t29_flows_are_right_whatever_the_numbers() {
 }
 
 #[test]
-fn t29_interfaces_are_right_whatever_the_numbers() {
+fn t29_interfaces_are_right_for_any_numbers() {
     // After how many datagrams the value is known, and stays so.
     for (name, known_after) in [
         ("interface-seq-const", 2),
@@ -135,7 +135,7 @@ fn t29_error_covers_pool_growth_and_stated_rate() {
 }
 
 #[test]
-fn senders_are_those_of_the_captures() {
+fn senders_equal_those_of_captures() {
     let read = read("reported/interface-seq-const.pcap");
     assert_eq!(agent(&read).key.sender, IpAddr::from([192, 0, 2, 1]));
 }

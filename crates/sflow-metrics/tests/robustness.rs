@@ -27,7 +27,7 @@ impl Busy {
             config.max_events = 500;
         }));
         let queries = [
-            "p95:vir_cpu_utilization,max:vir_bytes_in+vir_bytes_out by vir_host_name=(*).*.*[60s:p90]",
+            "p95:vir_cpu_utilization,max:vir_bytes_in+vir_bytes_out by container=(*).*.*[60s:p90]",
             "sdev:ifinoctets,any:opt_rx_power_lowest,sum:queue_length0{ifname!=x}[30s tumbling]",
             "median:custom.m1,sum:app_requests by agent",
         ]
@@ -52,7 +52,7 @@ impl Busy {
         }
     }
 
-    fn take(&mut self, bytes: &[u8]) {
+    fn ingest(&mut self, bytes: &[u8]) {
         self.now = self.now + Duration::from_millis(300);
         let last = bytes.len() as u8 % 7;
         if let Ok(datagram) = Datagram::parse(bytes) {
@@ -94,15 +94,15 @@ impl Busy {
 }
 
 #[test]
-fn what_the_decoder_is_fuzzed_with() {
+fn fuzz_inputs_of_decoder_do_not_panic() {
     let mut busy = Busy::new();
     let mut inputs = 0;
     for _ in 0..2 {
         for entry in fs::read_dir(Path::new(TESTDATA).join("corpus/datagram")).unwrap() {
             let bytes = fs::read(entry.unwrap().path()).unwrap();
             // Whole, and cut: what is left of a datagram may still be one.
-            busy.take(&bytes);
-            busy.take(&bytes[..bytes.len() - bytes.len() / 5]);
+            busy.ingest(&bytes);
+            busy.ingest(&bytes[..bytes.len() - bytes.len() / 5]);
             inputs += 1;
             if inputs % 100 == 0 {
                 busy.ask();
@@ -114,7 +114,7 @@ fn what_the_decoder_is_fuzzed_with() {
 }
 
 #[test]
-fn bits_that_fell_over() {
+fn flipped_bits_do_not_panic() {
     let mut busy = Busy::new();
     for capture in ["hsflowd-swarm.pcap", "openvswitch.pcap"] {
         let file = File::open(Path::new(TESTDATA).join("captures").join(capture)).unwrap();
@@ -129,7 +129,7 @@ fn bits_that_fell_over() {
                 random ^= random << 17;
                 let place = (random >> 8) as usize % bytes.len();
                 bytes[place] ^= 1 << (random % 8);
-                busy.take(&bytes);
+                busy.ingest(&bytes);
             }
         }
         busy.ask();

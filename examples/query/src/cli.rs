@@ -103,19 +103,19 @@ const EXAMPLES: &str = "\
 Queries:
   STATISTIC:METRIC[+METRIC…][,…][{KEY=VALUE[|VALUE…][,…]}][ by KEY][[WINDOW]]
   statistics: avg sum min max median q1 q3 iqr p95 var sdev count any
-  keys: vir_host_name vir_uuid vir_cpu_state host_name uuid ifname ifindex agent …
+  keys: container container.uuid container.state host host.uuid interface interface.index agent …
   `*` in a value matches any text, != excludes; windows: 30s, 5m:max, 1m:p95, 1m tumbling, …
   `query --metrics` lists the metrics; `custom.NAME` is the metric NAME of an application
 
 Examples:
   CPU utilization of a service, every ten seconds of a capture:
-    query 'avg:vir_cpu_utilization{vir_host_name=apache.*}' capture.pcap --every 10s
+    query 'avg:vir_cpu_utilization{container=apache.*}' capture.pcap --every 10s
 
   Several metrics, live:
     query 'avg:load_one,max:mem_utilization,sum:bytes_in+bytes_out' --listen
 
   By swarm service (the part of the name before slot and task):
-    query 'sum:vir_cpu_cores by vir_host_name=(*).*.*' capture.pcap
+    query 'sum:vir_cpu_cores by container=(*).*.*' capture.pcap
 
   Traffic between containers and hosts, and dropped packets by reason:
     query --flows 'keys=end.src,end.dst,ip.protocol;value=bytes' capture.pcap
@@ -123,7 +123,7 @@ Examples:
 
   For Prometheus, all metrics, or one query on another port:
     query --listen --prometheus
-    query 'avg:vir_cpu_utilization by host_name' --listen --prometheus 0.0.0.0:9344
+    query 'avg:vir_cpu_utilization by host' --listen --prometheus 0.0.0.0:9344
 
   Entities and agents:
     query --entities capture.pcap
@@ -153,7 +153,13 @@ impl Cli {
         } else if let Some(text) = &self.flows {
             let definition = match text.parse::<flow::Definition>() {
                 Ok(definition) => definition,
-                Err(error) => usage(ErrorKind::ValueValidation, &error.to_string()),
+                Err(error) => {
+                    let hint = match error.kind() {
+                        flow::ErrorKind::UnknownKey { .. } => "\n--flow-keys lists all keys",
+                        _ => "",
+                    };
+                    usage(ErrorKind::ValueValidation, &format!("{error}{hint}"))
+                }
             };
             let is_once = self.listen.is_none() && self.every.is_none();
             Some(View::Flows(if is_once && !text.contains("smooth=") {

@@ -6,6 +6,7 @@ mod input;
 mod prometheus;
 mod run;
 mod show;
+mod swarm;
 
 use std::process::ExitCode;
 

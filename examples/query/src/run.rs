@@ -14,6 +14,7 @@ use stop::Stop;
 use crate::input::{self, Event, Input};
 use crate::prometheus::{self, Settings, Shared};
 use crate::show::View;
+use crate::swarm;
 
 #[derive(Debug)]
 pub(crate) struct Run {
@@ -36,6 +37,7 @@ pub(crate) enum Outcome {
 impl Run {
     pub(crate) fn run(&self, input: &Input) -> anyhow::Result<Outcome> {
         let mut registry = Registry::new(bounds());
+        registry.group_containers_by(swarm::service_of);
         if let Some(view) = &self.view {
             view.prepare(&mut registry)?;
         }

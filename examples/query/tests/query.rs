@@ -138,7 +138,7 @@ fn metrics_are_listed() {
 #[test]
 fn mistakes_on_the_command_line_are_explained() {
     for (arguments, code, expected) in [
-        (&["avg:load_on", SWARM][..], 2, "is it `load_one`?"),
+        (&["avg:load_on", SWARM][..], 2, "did you mean `load_one`?"),
         (&[SWARM][..], 2, "give the query before it"),
         (&["avg:load_one"][..], 2, "give a capture, or --listen"),
         (
@@ -148,7 +148,11 @@ fn mistakes_on_the_command_line_are_explained() {
         ),
         (&["avg:load_one", SWARM, "--listen"][..], 2, "not both"),
         (&["avg:load_one", "missing.pcap"][..], 1, "missing.pcap"),
-        (&["--flows", "keys=ip.scr", SWARM][..], 2, "is it `ip.src`?"),
+        (
+            &["--flows", "keys=ip.scr", SWARM][..],
+            2,
+            "did you mean `ip.src`?",
+        ),
         (
             &["--flows", "keys=ip.src", "--agents", SWARM][..],
             2,

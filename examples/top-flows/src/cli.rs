@@ -17,21 +17,20 @@ use sflow_collector::capture::Port;
 use sflow_collector::udp::listen_address;
 use sflow_metrics::flow;
 use stop::Stop;
-use top_flows::feed::Feed;
 use top_flows::matrix::{self, Matrix};
 use top_flows::model::Shared;
 use top_flows::once::{self, Document, MatrixDocument};
 use top_flows::preset::{self, Preset};
 use top_flows::question::{Aggregate, Fields, MOST, Question, TOP, smoothing};
+use top_flows::source::Source;
 use top_flows::terminal::{self, Start};
 use top_flows::web;
 
-/// Who sends how much to whom, now: the active flows, in the terminal and as a page.
+/// The active flows by sender, receiver and other keys, in the terminal and as a page.
 ///
-/// Without a capture it receives what agents send to this machine, on port 6343. A capture is
-/// played with its own clock: pcap or pcapng, also compressed with gzip, zstd, xz, bzip2 or LZ4,
-/// or a directory of these; `-` is standard input. Everything can be changed while it runs:
-/// press ? there.
+/// Without a capture it receives sFlow datagrams on port 6343. A capture is played with its own
+/// clock: pcap or pcapng, also compressed with gzip, zstd, xz, bzip2 or LZ4, or a directory of
+/// these; `-` is standard input. All options can be changed on the screen: press ? for help.
 #[derive(Debug, Parser)]
 #[command(version, after_long_help = EXAMPLES)]
 pub(crate) struct Cli {
@@ -39,11 +38,11 @@ pub(crate) struct Cli {
     #[arg(value_name = "CAPTURE")]
     capture: Option<PathBuf>,
 
-    /// Receive on ADDRESS:PORT, or one of the two; 0.0.0.0:6343 if neither.
+    /// Receive on ADDRESS, PORT or ADDRESS:PORT; default 0.0.0.0:6343.
     #[arg(short, long, value_name = "ADDRESS", value_parser = listen_address, conflicts_with = "capture")]
     listen: Option<SocketAddr>,
 
-    /// In a capture, the UDP port that agents sent to; `any` takes all of them.
+    /// The destination port of datagrams in a capture; `any` for all ports.
     #[arg(
         long,
         value_name = "PORT",
@@ -52,119 +51,119 @@ pub(crate) struct Cli {
     )]
     port: Port,
 
-    /// Play the capture so many times as fast as it was recorded.
+    /// Playback speed of the capture as a multiple of real time.
     #[arg(short, long, value_name = "FACTOR", default_value = "1", value_parser = speed, requires = "capture")]
     speed: f64,
 
-    /// What tells flows apart: names separated by commas; --keys-help lists them.
+    /// Keys that distinguish flows, separated by commas; --keys-help lists them.
     #[arg(short, long, value_name = "KEYS")]
     keys: Option<String>,
 
-    /// What of them: bits, bytes, frames, drops, drops.bytes, distinct(KEY,…), bits.net, bytes.net.
+    /// The measure: bits, bytes, frames, drops, drops.bytes, distinct(KEY,…), bits.net, bytes.net.
     #[arg(short, long, value_name = "VALUE")]
     value: Option<String>,
 
-    /// Of which packets: KEY=VALUE, with & between several; != excludes, | separates values.
+    /// Conditions on packets: KEY=VALUE, separated by &; != excludes, | separates values.
     #[arg(short, long, value_name = "FILTER", default_value = "")]
     filter: String,
 
-    /// List so many flows; all others are one row.
+    /// Maximum number of listed flows; all others are one row.
     #[arg(short = 'n', long, value_name = "N", default_value_t = TOP, value_parser = top)]
     top: usize,
 
-    /// Do not list flows below this, in the unit of the value.
+    /// Minimum value of listed flows, in the unit of the value.
     #[arg(long, value_name = "AMOUNT", default_value_t = 0.0, value_parser = least)]
     least: f64,
 
     /// Time constant of values per second: 2s, 500ms, 1m; `off` for sums since the start.
     ///
-    /// What was seen that long ago counts a third or so of what is seen now. 2s unless something
-    /// else is said; `off` with --once of a capture, since that is asked at its end.
+    /// The weight of a packet falls to 37 % after this time. Default 2s; `off` for --once with a
+    /// capture, since the answer is that at its end.
     #[arg(long, value_name = "TIME")]
     smooth: Option<String>,
 
-    /// What becomes of a flow that several data sources see: `sum` adds them up, `max` takes the
-    /// one that saw most of it.
+    /// Value of a flow that several data sources sample: the `sum` or the `max` of their values.
     #[arg(long, value_name = "MODE", default_value = "sum", value_parser = ["sum", "max"])]
     aggregate: String,
 
-    /// Presets of your own, in front of the others: a JSON list, as --presets-help prints it.
+    /// Additional presets, listed first: a JSON list in the format of --presets-help.
     #[arg(long, value_name = "FILE")]
     presets: Option<PathBuf>,
 
-    /// Serve the page on ADDRESS:PORT, or one of the two; 127.0.0.1:8008 if neither.
+    /// Serve the page on ADDRESS, PORT or ADDRESS:PORT; default 127.0.0.1:8008.
     ///
-    /// There is no password: on another address than 127.0.0.1 everybody who reaches it can read.
+    /// Access requires no password: with another address than 127.0.0.1, all hosts that can reach
+    /// it have read access.
     #[arg(short, long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:8008", value_parser = web::address)]
     web: Option<SocketAddr>,
 
-    /// No screen: for a service that only serves the page.
+    /// Serve only the page, without a screen.
     #[arg(long, requires = "web")]
     no_terminal: bool,
 
-    /// Read the capture to its end, or listen for --seconds; tell what there was, and end.
+    /// Read the capture to its end, or listen for --seconds; print the result and exit.
     #[arg(long, conflicts_with_all = ["web", "speed"])]
     once: bool,
 
-    /// With --once: listen for so long.
+    /// With --once: time to listen in seconds.
     #[arg(long, value_name = "N", default_value = "10", value_parser = seconds, requires = "once")]
     seconds: f64,
 
-    /// With --once: one JSON document.
+    /// With --once: print one JSON document.
     #[arg(long, requires = "once")]
     json: bool,
 
-    /// The matrix of services: who sends to whom.
+    /// Show the matrix of traffic between services.
     #[arg(short, long)]
     matrix: bool,
 
-    /// List what can tell flows apart, and end.
+    /// List all keys and exit.
     #[arg(long)]
     keys_help: bool,
 
-    /// Print the presets as JSON, and end.
+    /// Print the presets as JSON and exit.
     #[arg(long)]
     presets_help: bool,
 }
 
 const EXAMPLES: &str = "\
 Examples:
-  What agents send to this machine, in the terminal and on http://127.0.0.1:8008/
+  Live flows in the terminal and on http://127.0.0.1:8008/
     top-flows --web
 
-  A recording, ten times as fast
+  A capture at ten times its speed
     top-flows capture.pcap --speed 10
 
-  Which services of a swarm talk to each other (or press m)
+  Traffic between services of a swarm (or press m)
     top-flows --matrix
 
-  Why packets are dropped
+  Dropped packets by reason
     top-flows --keys drop.reason,ip.src,ip.dst --value drops
 
-  One network only, by port
+  One network by port
     top-flows --keys ip.src,port.dst --filter 'ip.dst=10.0.0.0/8&ip.protocol=tcp'
 
-  For a script: all that a capture holds; what comes in ten seconds
+  For scripts: a whole capture; ten seconds of live traffic
     top-flows --once --json capture.pcap
     top-flows --once --json --seconds 10 --keys service.src,service.dst
 
 Keys on the screen:
-  k v f     type keys, value, filter; Tab completes, Enter takes it, Esc leaves it
+  k v f     edit keys, value, filter; Tab completes, Enter applies, Esc cancels
   p         presets, by category            m   the matrix of services
-  arrows    choose a cell                   Enter   only what has this value
-  !         all but what has this value     Backspace   a step back
+  arrows    select a cell                   Enter   only packets with this value
+  !         only packets without it         Backspace   previous question
   s         sort by this column             u   bits, bytes, packets
   space     pause                           + -   speed of a capture
-  a         sum or maximum of data sources  t l   how many rows, how light at least
-  ?         help                            q   end
+  a         sum or maximum of data sources  t l   number of rows, minimum value
+  ?         help                            q   quit
 
 Exit codes:
-  0  all was shown
-  1  something could not be read or received, or nothing was there
-  2  the command line is wrong";
+  0  success
+  1  a capture or the socket failed, or there were no datagrams
+  2  invalid command line";
 
 impl Cli {
-    /// Does what was asked for.
+    /// Runs the command.
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         if self.keys_help {
             return print(&keys_help());
@@ -186,19 +185,19 @@ impl Cli {
         });
         let stop = stop.context("cannot watch for Ctrl-C")?;
         let is_over = stop.flag();
-        let feed = match &self.capture {
-            Some(path) => Feed::open_until(path, stop.flag())
+        let source = match &self.capture {
+            Some(path) => Source::open_until(path, stop.flag())
                 .with_context(|| format!("cannot play {}", path.display()))?
                 .with_port(self.port),
             None => {
                 let any = SocketAddr::from(([0, 0, 0, 0], sflow_collector::SFLOW_PORT));
-                Feed::listen(self.listen.unwrap_or(any))?
+                Source::listen(self.listen.unwrap_or(any))?
             }
         };
         if self.once {
-            return self.once(feed, &question, &is_over);
+            return self.once(source, &question, &is_over);
         }
-        self.show(feed, question, presets, &is_over)
+        self.show(source, question, presets, &is_over)
     }
 
     fn question(&self) -> Question {
@@ -208,7 +207,7 @@ impl Cli {
             None => Some(flow::Definition::SMOOTHING),
             Some(text) => match smoothing(text) {
                 Ok(smoothing) => smoothing,
-                Err(words) => usage(&format!("--smooth: {words}")),
+                Err(message) => usage(&format!("--smooth: {message}")),
             },
         };
         let usual = Question {
@@ -239,18 +238,18 @@ impl Cli {
             Err(mistake) => {
                 let text = untrusted::printable(fields.text(mistake.field)).into_owned();
                 let pointer = " ".repeat(mistake.position);
-                usage(&format!(
-                    "--{}: {}\n  {text}\n  {pointer}^",
-                    mistake.field.name(),
-                    mistake.words
-                ))
+                let hint = match mistake.message.starts_with("unknown key") {
+                    true => "\n--keys-help lists all keys",
+                    false => "",
+                };
+                usage(&format!("--{mistake}\n  {text}\n  {pointer}^{hint}"))
             }
         }
     }
 
     fn once(
         &self,
-        feed: Feed,
+        source: Source,
         question: &Question,
         is_over: &AtomicBool,
     ) -> anyhow::Result<ExitCode> {
@@ -260,7 +259,7 @@ impl Cli {
         };
         let length = Duration::from_secs_f64(self.seconds);
         let path = self.capture.as_ref();
-        let (model, picture) = once::run(feed, path, &asked, length, is_over)?;
+        let (model, picture) = once::run(source, path, &asked, length, is_over)?;
         for line in model
             .status
             .file_errors
@@ -314,7 +313,7 @@ impl Cli {
 
     fn show(
         &self,
-        feed: Feed,
+        source: Source,
         question: Question,
         presets: Vec<Preset>,
         is_over: &Arc<AtomicBool>,
@@ -322,11 +321,10 @@ impl Cli {
         let has_terminal = terminal::is_available();
         if !has_terminal && !self.no_terminal {
             usage(
-                "this is no terminal: give --once for a document, or --web --no-terminal for a \
-                 page alone",
+                "not a terminal; use --once for a report, or --web --no-terminal to serve only the page",
             );
         }
-        let model = Shared::new(feed.model(self.capture.as_ref(), self.speed));
+        let model = Shared::new(source.model(self.capture.as_ref(), self.speed));
         let page = match self.web {
             Some(address) => {
                 let site = web::Site::new(model.clone(), question.clone(), presets.clone());
@@ -335,10 +333,10 @@ impl Cli {
             }
             None => None,
         };
-        let fed = feed.run(model.clone(), Arc::clone(is_over))?;
+        let fed = source.run(model.clone(), Arc::clone(is_over))?;
         if self.no_terminal {
             if let Some(page) = page {
-                complain(&format!("the page is on {page}"));
+                complain(&format!("serving the page on {page}"));
             }
             while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
                 std::thread::sleep(Duration::from_millis(100));
@@ -443,7 +441,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_sound() {
+    fn command_line_is_valid() {
         Cli::command().debug_assert();
     }
 }

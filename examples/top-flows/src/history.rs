@@ -1,90 +1,88 @@
-//! The last minutes of a question: how much there was, and of whom.
+//! Recent datagrams, from which a new question is answered immediately.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::time::Duration;
 
-use sflow_metrics::{Timestamp, flow};
+use sflow_metrics::Timestamp;
 
-/// Moments that are kept: three minutes at one a second.
-pub const MOMENTS: usize = 180;
+/// Memory of a datagram in addition to its bytes.
+const OVERHEAD: usize = 64;
 
-/// Flows that are kept of each moment.
-const FLOWS: usize = 12;
-
-/// One moment after the other.
-#[derive(Clone, Debug, Default)]
+/// The newest datagrams, numbered in the order of their arrival, with limits in bytes and age.
+#[derive(Debug)]
 pub struct History {
-    moments: VecDeque<Moment>,
+    log: VecDeque<StoredDatagram>,
+    /// Number of the oldest datagram.
+    first: u64,
+    bytes: usize,
+    most_bytes: usize,
+    longest: Duration,
 }
 
-/// How much there was at a moment.
+/// A received datagram.
 #[derive(Clone, Debug)]
-pub struct Moment {
-    /// When.
+pub struct StoredDatagram {
+    /// The time of receipt.
     pub at: Timestamp,
-    /// Of all flows.
-    pub total: f64,
-    /// Of the heaviest ones.
-    flows: Vec<(Vec<flow::Value>, f64)>,
-}
-
-/// How much there was of some flows, and of all others.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
-pub struct Point {
-    /// When.
-    pub at: Timestamp,
-    /// Of each, in the order in which they were asked for; as far as they were among the
-    /// heaviest.
-    pub parts: Vec<f64>,
-    /// Of all.
-    pub total: f64,
+    /// The source address.
+    pub sender: IpAddr,
+    /// The payload.
+    pub bytes: Box<[u8]>,
 }
 
 impl History {
-    /// Keeps one more moment, and lets the oldest one go.
-    pub fn push(&mut self, at: Timestamp, rows: &[flow::Row], total: f64) {
-        if self.moments.len() >= MOMENTS {
-            self.moments.pop_front();
+    /// An empty history with these limits.
+    pub fn new(most_bytes: usize, longest: Duration) -> Self {
+        Self {
+            log: VecDeque::new(),
+            first: 0,
+            bytes: 0,
+            most_bytes,
+            longest,
         }
-        let flows = rows.iter().take(FLOWS);
-        self.moments.push_back(Moment {
-            at,
-            total,
-            flows: flows.map(|row| (row.keys.clone(), row.value)).collect(),
-        });
     }
 
-    /// Forgets all.
-    pub fn clear(&mut self) {
-        self.moments.clear();
-    }
-
-    /// So many flows of which there was most in all of it, heaviest first.
-    pub fn heaviest(&self, count: usize) -> Vec<Vec<flow::Value>> {
-        let mut sums: HashMap<&[flow::Value], f64> = HashMap::new();
-        for (keys, value) in self.moments.iter().flat_map(|moment| &moment.flows) {
-            *sums.entry(keys).or_default() += value;
-        }
-        let mut sums: Vec<_> = sums.into_iter().filter(|(_, sum)| *sum > 0.0).collect();
-        sums.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(b.0)));
-        sums.truncate(count);
-        sums.into_iter().map(|(keys, _)| keys.to_vec()).collect()
-    }
-
-    /// The past of these flows, each number multiplied.
-    pub fn points(&self, flows: &[Vec<flow::Value>], factor: f64) -> Vec<Point> {
-        let point = |moment: &Moment| {
-            let part = |flow: &Vec<flow::Value>| {
-                let mut known = moment.flows.iter();
-                let found = known.find(|(keys, _)| keys == flow);
-                found.map_or(0.0, |(_, value)| value * factor)
-            };
-            Point {
-                at: moment.at,
-                parts: flows.iter().map(part).collect(),
-                total: moment.total * factor,
+    /// Adds a datagram and removes old ones beyond the limits.
+    pub fn push(&mut self, datagram: StoredDatagram) {
+        let at = datagram.at;
+        self.bytes += datagram.bytes.len() + OVERHEAD;
+        self.log.push_back(datagram);
+        while self.log.len() > 1 && self.is_oldest_expired(at, self.bytes) {
+            if let Some(oldest) = self.log.pop_front() {
+                self.bytes -= oldest.bytes.len() + OVERHEAD;
+                self.first += 1;
             }
-        };
-        self.moments.iter().map(point).collect()
+        }
+    }
+
+    /// Whether adding this datagram would remove another one.
+    pub fn would_remove(&self, datagram: &StoredDatagram) -> bool {
+        self.is_oldest_expired(datagram.at, self.bytes + datagram.bytes.len() + OVERHEAD)
+    }
+
+    /// Whether the oldest datagram exceeds the limits at this time, with this number of bytes.
+    fn is_oldest_expired(&self, at: Timestamp, bytes: usize) -> bool {
+        let is_too_old = |oldest: &StoredDatagram| at - oldest.at > self.longest;
+        !self.log.is_empty()
+            && (bytes > self.most_bytes || self.log.front().is_some_and(is_too_old))
+    }
+
+    /// Number of the oldest datagram.
+    pub fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// Number of the next datagram to arrive.
+    pub fn end(&self) -> u64 {
+        self.first + self.log.len() as u64
+    }
+
+    /// The datagrams from this number on, with their numbers.
+    pub fn since(&self, number: u64) -> impl Iterator<Item = (u64, &StoredDatagram)> {
+        let skipped = usize::try_from(number.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        let from = self.first.max(number);
+        (from..).zip(self.log.iter().skip(skipped))
     }
 }
 
@@ -92,35 +90,32 @@ impl History {
 mod tests {
     use super::*;
 
+    fn datagram(seconds: u64, length: usize) -> StoredDatagram {
+        StoredDatagram {
+            at: Timestamp::from_secs(seconds),
+            sender: [10, 0, 0, 1].into(),
+            bytes: vec![0; length].into(),
+        }
+    }
+
     #[test]
-    fn stripes_are_of_those_who_had_most_in_all_of_it() {
-        // Rows can only be had from a registry, so that the moments are made here.
-        let flow = |number: u64| vec![flow::Value::Number(number)];
-        let moment = |at: u64, flows: &[(u64, f64)]| Moment {
-            at: Timestamp::from_secs(at),
-            total: 100.0,
-            flows: flows
-                .iter()
-                .map(|(number, value)| (flow(*number), *value))
-                .collect(),
-        };
-        let history = History {
-            moments: [
-                moment(0, &[(1, 50.0), (2, 9.0)]),
-                moment(1, &[(3, 20.0), (2, 19.0)]),
-                moment(2, &[(2, 1.0), (4, 0.0)]),
-            ]
-            .into(),
-        };
-        assert_eq!(history.heaviest(2), [flow(1), flow(2)]);
-        assert_eq!(history.heaviest(9), [flow(1), flow(2), flow(3)]);
-        let points = history.points(&[flow(2), flow(7)], 8.0);
-        let parts: Vec<_> = points.iter().map(|point| point.parts[0]).collect();
-        assert_eq!(parts, [72.0, 152.0, 8.0]);
-        assert!(
-            points
-                .iter()
-                .all(|point| point.parts[1] == 0.0 && point.total == 800.0)
-        );
+    fn datagrams_beyond_limits_are_removed() {
+        let mut history = History::new(1000, Duration::from_secs(10));
+        for second in 0..5 {
+            assert!(!history.would_remove(&datagram(second, 136)));
+            history.push(datagram(second, 136));
+        }
+        assert_eq!((history.first(), history.end()), (0, 5));
+        assert!(history.would_remove(&datagram(5, 136)));
+        history.push(datagram(5, 136));
+        assert_eq!((history.first(), history.end()), (1, 6), "too much");
+        history.push(datagram(14, 0));
+        assert_eq!(history.first(), 4, "too old");
+        let numbers: Vec<_> = history.since(0).map(|(number, _)| number).collect();
+        assert_eq!(numbers, [4, 5, 6]);
+        assert_eq!(history.since(6).count(), 1);
+        assert_eq!(history.since(99).count(), 0);
+        history.push(datagram(15, 5000));
+        assert_eq!(history.since(0).count(), 1, "the newest always stays");
     }
 }

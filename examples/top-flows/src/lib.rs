@@ -1,36 +1,33 @@
-//! An up-to-the-second view of the active flows.
+//! The active flows, up to the second.
 //!
 //! ```text
-//! a socket or a capture   feed       datagrams, and the time of the stream
-//!          │
-//!          ▼
-//! what came lately        past       so that a new question has a past, too
-//!          │
-//!          ▼
-//! what is measured        lens       one registry a question, and its history
-//!          │
-//!          ▼
-//! what is shown           picture, matrix
-//!          │
-//!          ├──► once      one JSON document
-//!          ├──► terminal  a screen
-//!          └──► web       a page
+//! source      datagrams from a socket or a capture, and the time of the stream
+//!    │
+//! history     the datagrams of the last minutes, for questions that are asked later
+//!    │
+//! window      a registry for each question, and the timeline of its answers
+//!    │
+//! picture     the answer in its unit and order; matrix: the same by services
+//!    │
+//!    ├── once      one JSON document
+//!    ├── terminal  a screen
+//!    └── web       a page
 //! ```
 //!
-//! The [`model`] holds the middle of it; terminal and page ask it the same [`question`]s.
+//! The [`model`] owns history and windows; terminal and page ask it the same [`question`]s.
 
-pub mod complete;
-pub mod feed;
+pub mod completion;
+pub mod format;
 pub mod history;
-pub mod lens;
 pub mod matrix;
 pub mod model;
-pub mod observed;
 pub mod once;
-pub mod past;
 pub mod picture;
 pub mod preset;
 pub mod question;
+pub mod source;
+pub mod swarm;
 pub mod terminal;
+pub mod timeline;
 pub mod web;
-pub mod words;
+pub mod window;

@@ -1,4 +1,4 @@
-//! The `top-flows` command: who sends how much to whom, now.
+//! The `top-flows` command.
 
 mod cli;
 

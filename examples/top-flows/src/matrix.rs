@@ -1,5 +1,4 @@
-//! Who talks to whom: service by service, with everything outside in a row and column of its
-//! own.
+//! The matrix of traffic between services.
 
 use std::collections::HashMap;
 
@@ -8,37 +7,36 @@ use sflow_metrics::{Timestamp, flow};
 use crate::picture::Picture;
 use crate::question::{MOST, Question, Sort};
 
-/// Traffic from each to each.
+/// Traffic between services.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Matrix {
-    /// When.
+    /// The time.
     pub at: Timestamp,
-    /// What amounts are told in.
+    /// The unit of all amounts.
     pub unit: String,
-    /// Who: services by their traffic, then those for which there is no room, then who is no
-    /// service.
+    /// Services by descending traffic, then the other services as one, then the outside.
     pub parties: Vec<Party>,
-    /// How much goes from each to each, by rows.
+    /// Traffic from each party to each, by rows.
     cells: Vec<f64>,
-    /// All of it.
+    /// The sum over all traffic.
     pub total: f64,
-    /// What is in no cell: of flows too many to be told apart.
+    /// Traffic of flows beyond the limit, which is not in any cell.
     pub beyond: f64,
 }
 
-/// One end of traffic.
+/// A row and column of the matrix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Party {
-    /// A service, or a container that is of none.
+    /// A service, or a container without one.
     Service(String),
-    /// So many services for which there is no room.
+    /// This number of services without a row of their own.
     Others(usize),
-    /// Whoever is no container that is known.
+    /// Everything except known containers.
     Outside,
 }
 
 impl Party {
-    /// Its name, as it was sent.
+    /// The name as it was received.
     pub fn name(&self) -> String {
         match self {
             Self::Service(name) => name.clone(),
@@ -48,8 +46,8 @@ impl Party {
     }
 }
 
-/// What has to be asked for a matrix: the traffic between services that passes the filters of a
-/// question, measured as it does.
+/// The question whose answer a matrix needs: traffic between services with the filters and measure
+/// of a question.
 pub fn question(of: &Question) -> Question {
     Question {
         keys: vec![flow::Key::ServiceSource, flow::Key::ServiceDestination],
@@ -61,7 +59,8 @@ pub fn question(of: &Question) -> Question {
 }
 
 impl Matrix {
-    /// From the answer to [`question`], with so many services at most in their own rows.
+    /// Creates the matrix from the answer to [`question`], with at most `most` services in rows of
+    /// their own.
     pub fn new(picture: &Picture, most: usize) -> Self {
         let mut traffic: HashMap<&flow::Value, f64> = HashMap::new();
         for row in &picture.rows {
@@ -76,7 +75,7 @@ impl Matrix {
         }
         let mut services: Vec<_> = traffic.into_iter().collect();
         services.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(b.0)));
-        // One that is left out takes as much room as those that stand for it.
+        // The row for the other services is one of the rows.
         let shown = match services.len() > most.max(1) {
             true => most.max(2) - 1,
             false => services.len(),
@@ -118,14 +117,14 @@ impl Matrix {
         }
         matrix.parties = parties;
         if picture.is_complete() {
-            // What else there is has faded: of nobody any more.
+            // The rest of the total belongs to flows that have decayed.
             matrix.total = matrix.cells.iter().sum();
             matrix.beyond = 0.0;
         }
         matrix
     }
 
-    /// How much goes from one to the other, by their places.
+    /// The traffic from one party to another, by their indices.
     pub fn cell(&self, from: usize, to: usize) -> f64 {
         self.cells
             .get(from * self.parties.len() + to)
@@ -133,20 +132,19 @@ impl Matrix {
             .unwrap_or(0.0)
     }
 
-    /// How much one sends.
+    /// The traffic that a party sends.
     pub fn sent(&self, from: usize) -> f64 {
         (0..self.parties.len()).map(|to| self.cell(from, to)).sum()
     }
 
-    /// How much one receives.
+    /// The traffic that a party receives.
     pub fn received(&self, to: usize) -> f64 {
         (0..self.parties.len())
             .map(|from| self.cell(from, to))
             .sum()
     }
 
-    /// How hot a cell is, from 0 to 1: on a scale of orders of magnitude, since services differ
-    /// by these.
+    /// The intensity of a cell from 0 to 1 on a logarithmic scale.
     pub fn heat(&self, from: usize, to: usize) -> f64 {
         const DECADES: f64 = 4.0;
         let hottest = self.cells.iter().copied().fold(0.0, f64::max);

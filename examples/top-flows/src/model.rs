@@ -1,4 +1,4 @@
-//! What terminal and page show: the past, the questions that are asked of it, and the clock.
+//! The state that terminal and page show: recent datagrams, measured questions, and the clock.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -8,87 +8,87 @@ use sflow_collector::{OtherProtocol, Tally};
 use sflow_metrics::Timestamp;
 use sflow_v5::Datagram;
 
-use crate::complete::{self, Completion};
-use crate::lens::Lens;
-use crate::observed::Observed;
-use crate::past::{Came, Past};
+use crate::completion::{self, Completion, KeyValues};
+use crate::format;
+use crate::history::{History, StoredDatagram};
 use crate::picture::Picture;
 use crate::question::{Field, Question};
-use crate::words;
+use crate::window::Window;
 
-/// The past that is kept: in bytes, and in time.
+/// Limits of the history in bytes and in time.
 const MOST_BYTES: usize = 16 << 20;
 const LONGEST: Duration = Duration::from_secs(300);
 
-/// Questions of guests that are measured at the same time, and how long after the last time that
-/// somebody wanted to know.
-const GUESTS: usize = 12;
-const OWN: usize = 4;
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Maximum number of questions that are measured at the same time for remote and local clients.
+const REMOTE_QUESTIONS: usize = 12;
+const LOCAL_QUESTIONS: usize = 4;
 
-/// A model that several look at, one at a time.
+/// A question is measured until it was not asked for this time.
+const QUESTION_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A model shared by threads.
 #[derive(Clone, Debug)]
 pub struct Shared(Arc<Mutex<Model>>);
 
-/// All that is known.
+/// Recent datagrams and the measured questions.
 #[derive(Debug)]
 pub struct Model {
-    past: Past,
-    lenses: Vec<(Who, Lens)>,
-    observed: Observed,
-    /// The time in the stream; none before it begins.
+    history: History,
+    windows: Vec<(Client, Window)>,
+    key_values: KeyValues,
+    /// The time in the stream; `None` before its first datagram.
     clock: Option<Timestamp>,
-    /// Number of the first datagram that is still to come at that time: datagrams go by the
-    /// order in which they came, whatever times they have.
+    /// Number of the first datagram after that time. Datagrams are processed in the order of their
+    /// arrival, whatever times they have.
     horizon: u64,
-    /// Of the stream.
+    /// The status of the stream.
     pub status: Status,
 }
 
-/// How the stream does.
+/// The status of the stream.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Status {
-    /// Where it comes from.
+    /// The socket or capture.
     pub source: String,
-    /// Seconds of it that pass in one; of a socket 1.
+    /// Playback speed of a capture; 1 for a socket.
     pub speed: f64,
     /// Whether it is a recording.
     pub is_capture: bool,
-    /// Whether time stands still.
+    /// Whether the clock is paused.
     pub is_paused: bool,
-    /// Whether it is over.
+    /// Whether the stream has ended.
     pub has_ended: bool,
-    /// Why no more comes, if that is a fault.
+    /// The error that ended the stream.
     pub fault: Option<String>,
-    /// Errors of files of a directory, in their order. The files after them were read.
+    /// Errors of files in a directory, in the order of the files. Later files were read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub file_errors: Vec<String>,
-    /// Datagrams that came.
+    /// Received datagrams.
     pub datagrams: u64,
-    /// Of these, those that were not sFlow version 5.
+    /// Received datagrams that are not sFlow version 5.
     pub malformed: u64,
-    /// The protocols of these, as far as they are known.
+    /// The detected protocols of these.
     #[serde(skip)]
     pub protocols: Tally<OtherProtocol>,
-    /// Packets of a capture that were passed over, and why.
+    /// Skipped packets of a capture, with reasons.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub passed_over: Option<String>,
-    /// Datagrams that the kernel had no room for, if it tells.
+    /// Datagrams that the kernel dropped, if it reports them.
     pub kernel_drops: Option<u64>,
 }
 
-/// Who asks.
+/// The client of a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Who {
-    /// Who started the program: there is always room for his questions.
-    Owner,
-    /// Somebody on the network.
-    Guest,
+pub enum Client {
+    /// The terminal. Its oldest question is replaced at the limit.
+    Local,
+    /// A browser or script on the network.
+    Remote,
 }
 
-/// There are as many questions as can be.
+/// The limit of questions is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{GUESTS} other questions are being answered; ask again in a while")]
+#[error("{REMOTE_QUESTIONS} other questions are being answered; try again in 20 s")]
 pub struct Busy;
 
 impl Shared {
@@ -104,14 +104,14 @@ impl Shared {
 }
 
 impl Status {
-    /// Keeps the error of a file of a directory, after which the next file follows.
+    /// Records the error of a file in a directory, after which the next file is read.
     ///
     /// # Errors
     ///
-    /// Every other error: nothing follows.
+    /// Returns every other error, which ends the stream.
     pub fn add_file_error(&mut self, error: CaptureError) -> Result<(), CaptureError> {
         match error {
-            // The capture is open: only a file of a directory can still fail to open.
+            // The capture is open, so only a file in a directory can fail to open.
             CaptureError::InDirectory { .. } | CaptureError::Open { .. } => {
                 let error = anyhow::Error::from(error);
                 self.file_errors.push(format!("{error:#}"));
@@ -127,18 +127,18 @@ impl Status {
             0 => String::new(),
             _ => format!(" ({})", self.protocols),
         };
-        let count = words::count(self.malformed);
+        let count = format::count(self.malformed);
         (self.malformed > 0).then(|| format!("{count} not sFlow 5{names}"))
     }
 }
 
 impl Model {
-    /// Of a stream that has not begun.
+    /// The model of a stream before its first datagram.
     pub fn new(source: &str, is_capture: bool, speed: f64) -> Self {
         Self {
-            past: Past::new(MOST_BYTES, LONGEST),
-            lenses: Vec::new(),
-            observed: Observed::default(),
+            history: History::new(MOST_BYTES, LONGEST),
+            windows: Vec::new(),
+            key_values: KeyValues::default(),
             clock: None,
             horizon: 0,
             status: Status {
@@ -158,28 +158,28 @@ impl Model {
         }
     }
 
-    /// Takes a datagram in.
-    pub fn receive(&mut self, came: Came) {
+    /// Adds a datagram.
+    pub fn receive(&mut self, datagram: StoredDatagram) {
         self.status.datagrams += 1;
-        if Datagram::parse(&came.bytes).is_err() {
+        if Datagram::parse(&datagram.bytes).is_err() {
             self.status.malformed += 1;
-            if let Some(protocol) = OtherProtocol::detect(&came.bytes) {
+            if let Some(protocol) = OtherProtocol::detect(&datagram.bytes) {
                 self.status.protocols.add(protocol, 1);
             }
             return;
         }
-        if self.past.would_forget(&came) {
-            // Nobody is to miss what is forgotten for it.
+        if self.history.would_remove(&datagram) {
+            // All questions read the datagrams that it replaces.
             self.catch_up();
         }
-        self.past.push(came);
+        self.history.push(datagram);
     }
 
-    /// Lets the stream's time go on, unless it is stopped.
+    /// Sets the time in the stream, unless it is paused.
     pub fn pass(&mut self, now: Timestamp) {
         if !self.status.is_paused || self.clock.is_none() {
             self.clock = Some(now);
-            self.horizon = self.past.end();
+            self.horizon = self.history.end();
         }
     }
 
@@ -188,88 +188,94 @@ impl Model {
         self.clock
     }
 
-    /// Measures nothing any more that nobody has asked for lately.
+    /// Removes questions that were not asked recently.
     pub fn forget_unasked(&mut self, wall: Instant) {
-        self.lenses
-            .retain(|(_, lens)| wall.saturating_duration_since(lens.asked_at) < PATIENCE);
+        self.windows.retain(|(_, window)| {
+            wall.saturating_duration_since(window.asked_at) < QUESTION_TIMEOUT
+        });
     }
 
-    /// Lets all that is measured catch up.
+    /// Processes all datagrams up to the current time.
     pub fn catch_up(&mut self) {
         if let Some(clock) = self.clock {
-            for (_, lens) in &mut self.lenses {
-                lens.advance(&self.past, self.horizon, clock);
+            for (_, window) in &mut self.windows {
+                window.advance(&self.history, self.horizon, clock);
             }
         }
     }
 
-    /// The answer to a question at this moment; nothing before the stream begins.
+    /// The answer to a question at the current time; `None` before the first datagram.
     ///
     /// # Errors
     ///
-    /// If it is a guest's, and there are too many others.
+    /// If the limit of questions of remote clients is reached.
     pub fn ask(
         &mut self,
         question: &Question,
-        who: Who,
+        client: Client,
         wall: Instant,
     ) -> Result<Option<Picture>, Busy> {
         let Some(clock) = self.clock else {
             return Ok(None);
         };
-        let place = self.place(question, who, wall)?;
-        let Some((_, lens)) = self.lenses.get_mut(place) else {
+        let index = self.window(question, client, wall)?;
+        let Some((_, window)) = self.windows.get_mut(index) else {
             return Ok(None);
         };
-        lens.asked_at = wall;
-        lens.advance(&self.past, self.horizon, clock);
-        let answer = lens.answer(clock);
-        let picture = |answer| Picture::new(question, answer, lens.history(), lens.missed());
+        window.asked_at = wall;
+        window.advance(&self.history, self.horizon, clock);
+        let answer = window.answer(clock);
+        let picture = |answer| Picture::new(question, answer, window.timeline(), window.missed());
         Ok(answer.map(picture))
     }
 
-    /// What a field can go on with behind this text.
+    /// Completions of this text in a field.
     pub fn complete(&mut self, field: Field, text: &str) -> Vec<Completion> {
         let now = self.clock.unwrap_or_default();
-        self.observed.advance(&self.past, self.horizon, now);
-        complete::complete(field, text, &self.observed, now)
+        self.key_values.advance(&self.history, self.horizon, now);
+        completion::complete(field, text, &self.key_values, now)
     }
 
-    /// The place of what answers a question.
-    fn place(&mut self, question: &Question, who: Who, wall: Instant) -> Result<usize, Busy> {
+    /// The index of the window of a question, which is added if it is new.
+    fn window(
+        &mut self,
+        question: &Question,
+        client: Client,
+        wall: Instant,
+    ) -> Result<usize, Busy> {
         let measured = question.measured();
         let known = self
-            .lenses
+            .windows
             .iter()
-            .position(|(_, lens)| lens.measured == measured);
+            .position(|(_, window)| window.measured == measured);
         if let Some(place) = known {
-            if let (Who::Owner, Some((whose, _))) = (who, self.lenses.get_mut(place)) {
-                *whose = Who::Owner;
+            if let (Client::Local, Some((owner, _))) = (client, self.windows.get_mut(place)) {
+                *owner = Client::Local;
             }
             return Ok(place);
         }
         self.forget_unasked(wall);
         let count = self
-            .lenses
+            .windows
             .iter()
-            .filter(|(whose, _)| *whose == who)
+            .filter(|(owner, _)| *owner == client)
             .count();
-        match who {
-            Who::Guest if count >= GUESTS => return Err(Busy),
-            Who::Owner if count >= OWN => {
+        match client {
+            Client::Remote if count >= REMOTE_QUESTIONS => return Err(Busy),
+            Client::Local if count >= LOCAL_QUESTIONS => {
                 let own = self
-                    .lenses
+                    .windows
                     .iter()
                     .enumerate()
-                    .filter(|(_, (whose, _))| *whose == who);
-                let oldest = own.min_by_key(|(_, (_, lens))| lens.asked_at);
+                    .filter(|(_, (owner, _))| *owner == client);
+                let oldest = own.min_by_key(|(_, (_, window))| window.asked_at);
                 if let Some((place, _)) = oldest {
-                    self.lenses.remove(place);
+                    self.windows.remove(place);
                 }
             }
             _ => {}
         }
-        self.lenses.push((who, Lens::new(measured, wall)));
-        Ok(self.lenses.len() - 1)
+        self.windows.push((client, Window::new(measured, wall)));
+        Ok(self.windows.len() - 1)
     }
 }

@@ -1,4 +1,4 @@
-//! The whole stream, or the first seconds of it, and then one document.
+//! The whole stream or its first seconds as one document.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,39 +9,39 @@ use serde::Serialize;
 use sflow_collector::capture::Capture;
 use sflow_collector::udp::UdpReceiver;
 
-use crate::feed::{Feed, came, passed_over, timestamp};
-use crate::history::Point;
+use crate::format;
 use crate::matrix::Matrix;
-use crate::model::{Model, Status, Who};
+use crate::model::{Client, Model, Status};
 use crate::picture::Picture;
 use crate::question::{Fields, Question};
-use crate::words;
+use crate::source::{Source, passed_over, stored, timestamp};
+use crate::timeline::Point;
 
-/// Datagrams between two times that everything catches up.
+/// Number of datagrams after which all questions are updated.
 const OFTEN: u64 = 256;
 
-/// How many services have rows of their own in a document.
+/// Maximum number of services in a document.
 pub const SERVICES: usize = 200;
 
-/// Reads a capture to its end, or listens for so long; then tells what there was.
+/// Reads a capture to its end, or listens for this time; returns the answer to a question.
 ///
 /// # Errors
 ///
-/// If the stream fails before it begins, or nothing came.
+/// If the stream fails before the first datagram.
 pub fn run(
-    feed: Feed,
+    source: Source,
     path: Option<&PathBuf>,
     question: &Question,
     length: Duration,
     is_over: &AtomicBool,
 ) -> anyhow::Result<(Model, Option<Picture>)> {
-    let mut model = feed.model(path, f64::INFINITY);
-    let (begin, who) = (Instant::now(), Who::Owner);
-    match feed {
-        Feed::Capture(mut capture) => {
+    let mut model = source.model(path, f64::INFINITY);
+    let (begin, client) = (Instant::now(), Client::Local);
+    match source {
+        Source::Capture(mut capture) => {
             let ended = read(&mut capture, &mut model, question, is_over);
             model.status.passed_over = passed_over(&capture);
-            // Everything before the place of the error is shown.
+            // Datagrams before the error are shown.
             match ended {
                 Err(error) if model.status.datagrams > 0 => {
                     model.status.fault = Some(format!("{error:#}"));
@@ -49,12 +49,12 @@ pub fn run(
                 ended => ended?,
             }
         }
-        Feed::Socket(receiver) => {
+        Source::Socket(receiver) => {
             model.pass(timestamp(SystemTime::now()));
             listen(receiver, &mut model, question, length, is_over)?;
         }
     }
-    let picture = model.ask(question, who, begin)?;
+    let picture = model.ask(question, client, begin)?;
     Ok((model, picture))
 }
 
@@ -77,12 +77,12 @@ fn read(
         if is_over.load(Ordering::Relaxed) {
             break;
         }
-        let came = came(&received);
-        let at = came.at;
-        model.receive(came);
+        let datagram = stored(&received);
+        let at = datagram.at;
+        model.receive(datagram);
         model.pass(at);
         if model.status.datagrams == 1 {
-            model.ask(question, Who::Owner, wall)?;
+            model.ask(question, Client::Local, wall)?;
         } else if model.status.datagrams.is_multiple_of(OFTEN) {
             model.catch_up();
         }
@@ -99,15 +99,15 @@ fn listen(
     is_over: &AtomicBool,
 ) -> anyhow::Result<()> {
     let begin = Instant::now();
-    model.ask(question, Who::Owner, begin)?;
+    model.ask(question, Client::Local, begin)?;
     let mut caught_up = begin;
     while let Some(left) = length.checked_sub(begin.elapsed())
         && !left.is_zero()
         && !is_over.load(Ordering::Relaxed)
     {
-        let patience = left.min(Duration::from_millis(50));
-        if let Some(received) = receiver.receive_within(patience)? {
-            model.receive(came(&received));
+        let timeout = left.min(Duration::from_millis(50));
+        if let Some(received) = receiver.receive_within(timeout)? {
+            model.receive(stored(&received));
         }
         model.status.kernel_drops = receiver.stats().kernel_drops;
         if caught_up.elapsed() > Duration::from_millis(20) {
@@ -120,7 +120,7 @@ fn listen(
     Ok(())
 }
 
-/// A picture as a program reads it.
+/// The JSON document of a picture.
 #[derive(Debug, Serialize)]
 pub struct Document<'p> {
     as_of: String,
@@ -154,8 +154,8 @@ struct RowDocument<'p> {
 }
 
 impl<'p> Document<'p> {
-    /// Of a picture of a stream; with the history only if that is wanted.
-    pub fn new(picture: &'p Picture, stream: &'p Status, with_history: bool) -> Self {
+    /// The document of a picture, with or without the timeline.
+    pub fn new(picture: &'p Picture, stream: &'p Status, with_timeline: bool) -> Self {
         let names = || picture.keys().iter().map(|key| key.name());
         let row = |row: &'p crate::picture::Row| RowDocument {
             keys: names().zip(&row.keys).collect(),
@@ -165,7 +165,7 @@ impl<'p> Document<'p> {
             samples: row.samples,
         };
         Self {
-            as_of: words::moment(picture.at),
+            as_of: format::moment(picture.at),
             stream,
             fields: Fields::of(&picture.question),
             aggregate: picture.question.aggregate.name(),
@@ -180,31 +180,35 @@ impl<'p> Document<'p> {
             unseen: picture.unseen,
             unreported: picture.unreported,
             missed: picture.missed,
-            history: if with_history { &picture.history } else { &[] },
+            history: if with_timeline {
+                &picture.timeline
+            } else {
+                &[]
+            },
         }
     }
 }
 
-/// A matrix as a program reads it.
+/// The JSON document of a matrix.
 #[derive(Debug, Serialize)]
 pub struct MatrixDocument<'p> {
     as_of: String,
     stream: &'p Status,
     unit: &'p str,
     parties: Vec<String>,
-    /// From each, by rows, to each.
+    /// Traffic from each row to each column.
     cells: Vec<Vec<f64>>,
     beyond: f64,
     total: f64,
 }
 
 impl<'p> MatrixDocument<'p> {
-    /// Of a matrix of a stream.
+    /// The document of a matrix.
     pub fn new(matrix: &'p Matrix, stream: &'p Status) -> Self {
         let places = 0..matrix.parties.len();
         let row = |from| places.clone().map(|to| matrix.cell(from, to)).collect();
         Self {
-            as_of: words::moment(matrix.at),
+            as_of: format::moment(matrix.at),
             stream,
             unit: &matrix.unit,
             parties: matrix
@@ -219,13 +223,13 @@ impl<'p> MatrixDocument<'p> {
     }
 }
 
-/// What there was, for people: without a terminal, or for a file.
+/// The table of a picture as text.
 pub fn text(picture: &Picture) -> String {
     let mut widths: Vec<usize> = picture.keys().iter().map(|key| key.name().len()).collect();
     let rows: Vec<Vec<String>> = picture
         .rows
         .iter()
-        .map(|row| row.keys.iter().map(words::value).collect())
+        .map(|row| row.keys.iter().map(format::value).collect())
         .collect();
     for row in &rows {
         for (width, value) in widths.iter_mut().zip(row) {
@@ -239,16 +243,16 @@ pub fn text(picture: &Picture) -> String {
         let mut line = String::new();
         for (place, width) in widths.iter().enumerate() {
             let key = keys.get(place).map_or("", String::as_str);
-            line += &format!("{}  ", words::padded(key, *width));
+            line += &format!("{}  ", format::padded(key, *width));
         }
         let bar = match picture.largest > 0.0 {
             true => (value / picture.largest * 20.0).round().clamp(0.0, 20.0) as usize,
             false => 0,
         };
-        let share = words::share(value, picture.total);
+        let share = format::share(value, picture.total);
         line += &format!(
             "{:>7}  {share:>7}  {}",
-            words::number(value),
+            format::number(value),
             "▇".repeat(bar)
         );
         line.trim_end().to_owned() + "\n"
@@ -256,13 +260,13 @@ pub fn text(picture: &Picture) -> String {
     let fields = Fields::of(&picture.question);
     let mut text = format!(
         "{}  keys={};value={};filter={}\n",
-        words::moment(picture.at),
+        format::moment(picture.at),
         fields.keys,
         fields.value,
         untrusted::printable(&fields.filter)
     );
     for (key, width) in picture.keys().iter().zip(&widths) {
-        text += &format!("{}  ", words::padded(key.name(), *width));
+        text += &format!("{}  ", format::padded(key.name(), *width));
     }
     text += &format!("{}\n", picture.unit);
     for (keys, row) in rows.into_iter().zip(&picture.rows) {

@@ -1,70 +1,74 @@
-//! What is shown: the answer to a question at a moment, in its unit and order.
+//! The answer to a question at one time, in its unit and order.
 
 use sflow_metrics::{Timestamp, flow};
 
-use crate::history::{History, Point};
 use crate::question::Question;
+use crate::timeline::{Point, Timeline};
 
-/// Flows that the history tells apart.
+/// Number of flows that the timeline distinguishes.
 pub const STRIPES: usize = 5;
 
-/// The flows at a moment.
+/// The flows at one time.
 #[derive(Clone, Debug)]
 pub struct Picture {
-    /// When.
+    /// The time.
     pub at: Timestamp,
-    /// What was asked.
+    /// The question.
     pub question: Question,
-    /// What amounts are told in.
+    /// The unit of all amounts.
     pub unit: String,
-    /// The flows that are listed, in the order that was asked for.
+    /// The listed flows in the requested order.
     pub rows: Vec<Row>,
     /// The largest of their values.
     pub largest: f64,
-    /// All that is not listed, so that the rows and this are the total; `None` of counts of
-    /// distinct values, which do not add up.
+    /// The total minus the rows; `None` for counts of distinct values, which are not additive.
     pub other: Option<f64>,
-    /// All there is.
+    /// The sum over all flows.
     pub total: f64,
-    /// By how much that may be wrong, at 95 %.
+    /// Its error at 95 % confidence.
     pub total_error: f64,
-    /// Samples that it stands on, since they are counted.
+    /// Number of samples since the question is measured.
     pub samples: u64,
-    /// Flows that are told apart.
+    /// Number of flows with an entry of their own.
     pub tracked: usize,
-    /// Times that a flow had to make room for another.
+    /// Number of evictions of a flow for another one.
     pub evicted: u64,
-    /// What is not told apart is not more than this, each.
+    /// Upper bound for the value of a flow without an entry.
     pub unseen: f64,
-    /// Dropped packets that were not reported.
+    /// Estimated number of dropped packets that were not reported.
     pub unreported: f64,
-    /// The flows that the history tells apart: those that had most in all of it.
+    /// The flows that the timeline distinguishes: the heaviest ones over all of it.
     pub stripes: Vec<Vec<flow::Value>>,
-    /// The last minutes.
-    pub history: Vec<Point>,
-    /// Datagrams that came too fast to be taken in.
+    /// The values of the last minutes.
+    pub timeline: Vec<Point>,
+    /// Number of datagrams that arrived too fast to be read.
     pub missed: u64,
 }
 
 /// One flow.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
-    /// Its values.
+    /// The values of the keys.
     pub keys: Vec<flow::Value>,
-    /// How much.
+    /// The amount.
     pub value: f64,
-    /// By how much that may be wrong: for being estimated from samples, at 95 %, and for what
-    /// it may have taken over of flows that had to make room.
+    /// Its error: of the estimate from samples at 95 % confidence, plus what may belong to evicted
+    /// flows.
     pub error: f64,
-    /// Samples of it.
+    /// Number of samples.
     pub samples: u64,
-    /// Its place among the stripes of the history, if it has one.
+    /// The index of its stripe in the timeline.
     pub stripe: Option<usize>,
 }
 
 impl Picture {
-    /// Of an answer.
-    pub fn new(question: &Question, answer: flow::Answer, history: &History, missed: u64) -> Self {
+    /// Creates the picture of an answer.
+    pub fn new(
+        question: &Question,
+        answer: flow::Answer,
+        timeline: &Timeline,
+        missed: u64,
+    ) -> Self {
         let factor = question.value.factor();
         let is_distinct = question.value.is_distinct();
         let is_heavy = |row: &flow::Row| row.value * factor >= question.least;
@@ -75,17 +79,17 @@ impl Picture {
             .take(question.top)
             .collect();
         let is_all = listed.len() == answer.tracked;
-        let mut stripes = history.heaviest(STRIPES);
+        let mut stripes = timeline.heaviest(STRIPES);
         for row in &listed {
-            // Before there is a history, in the order of what is listed.
+            // While the timeline is empty, the first listed flows.
             if stripes.len() < STRIPES && !stripes.contains(&row.keys) {
                 stripes.push(row.keys.clone());
             }
         }
-        let history = history.points(&stripes, factor);
+        let timeline = timeline.points(&stripes, factor);
         let in_rows: f64 = listed.iter().map(|row| row.value).sum();
         let other = match is_all {
-            // Of no flow at all, whatever rounding leaves.
+            // Exactly 0 despite rounding.
             true => 0.0,
             false => (answer.total - in_rows).max(0.0) * factor,
         };
@@ -119,17 +123,17 @@ impl Picture {
             unseen: answer.unseen * factor,
             unreported: answer.unreported,
             stripes,
-            history,
+            timeline,
             missed,
         }
     }
 
-    /// Whether each flow that there is has its row.
+    /// Whether every flow has a row.
     pub fn is_complete(&self) -> bool {
         self.evicted == 0 && self.rows.len() < self.question.top && self.question.least <= 0.0
     }
 
-    /// What the values of each row stand for.
+    /// The keys of the values of each row.
     pub fn keys(&self) -> &[flow::Key] {
         &self.question.keys
     }

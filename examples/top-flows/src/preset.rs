@@ -1,4 +1,4 @@
-//! Questions that somebody else thought of, by category.
+//! Predefined questions by category.
 
 use std::path::Path;
 
@@ -6,61 +6,61 @@ use anyhow::Context as _;
 
 use crate::question::{Fields, Question};
 
-/// A question with a name.
+/// A predefined question.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preset {
-    /// What it is about.
+    /// The category.
     pub category: String,
-    /// Of which protocol.
+    /// The protocol.
     pub protocol: String,
-    /// What it shows.
+    /// A short description.
     pub description: String,
     /// The question.
     #[serde(flatten)]
     pub fields: Fields,
 }
 
-/// Presets at most in a file.
+/// Maximum number of presets in a file.
 const MOST: usize = 1000;
 
-/// Bytes at most in a file of presets.
+/// Maximum size of a file of presets in bytes.
 const LONGEST: u64 = 1 << 20;
 
 #[rustfmt::skip]
 const OWN: [[&str; 6]; 48] = [
     ["Addresses", "IP", "Senders", "ip.src", "bits", ""],
     ["Addresses", "IP", "Receivers", "ip.dst", "bits", ""],
-    ["Addresses", "IP", "Who sends to whom", "ip.src,ip.dst", "bits", ""],
-    ["Addresses", "IP", "Who reaches most others", "ip.src", "distinct(ip.dst)", ""],
-    ["Addresses", "IPv4", "Who sends to whom", "ip.src,ip.dst", "bits", "ip.version=4"],
+    ["Addresses", "IP", "Senders and receivers", "ip.src,ip.dst", "bits", ""],
+    ["Addresses", "IP", "Senders by number of receivers", "ip.src", "distinct(ip.dst)", ""],
+    ["Addresses", "IPv4", "Senders and receivers", "ip.src,ip.dst", "bits", "ip.version=4"],
     ["Addresses", "IPv6", "Senders", "ip.src", "bits", "ip.version=6"],
     ["Addresses", "IPv6", "Receivers", "ip.dst", "bits", "ip.version=6"],
-    ["Addresses", "IPv6", "Who sends to whom", "ip.src,ip.dst", "bits", "ip.version=6"],
+    ["Addresses", "IPv6", "Senders and receivers", "ip.src,ip.dst", "bits", "ip.version=6"],
     ["Addresses", "IP", "By class of service", "ip.dscp,ip.src,ip.dst", "bits", ""],
     ["Ports", "IP", "By protocol", "ip.protocol", "bits", ""],
     ["Ports", "IP", "Conversations", "ip.src,ip.dst,ip.protocol,port.src,port.dst", "bits", ""],
-    ["Ports", "TCP", "Applications, by the port that is sent to", "port.dst", "bits", "ip.protocol=tcp"],
+    ["Ports", "TCP", "Applications by destination port", "port.dst", "bits", "ip.protocol=tcp"],
     ["Ports", "TCP", "Servers and their ports", "ip.src,port.src", "bits", "ip.protocol=tcp&port.src=0..1023"],
-    ["Ports", "UDP", "Applications, by the port that is sent to", "port.dst", "bits", "ip.protocol=udp"],
-    ["Ports", "DNS", "Names that are asked for", "dns.name", "frames", "dns.response=0"],
+    ["Ports", "UDP", "Applications by destination port", "port.dst", "bits", "ip.protocol=udp"],
+    ["Ports", "DNS", "Requested names", "dns.name", "frames", "dns.response=0"],
     ["Ports", "DNS", "Clients", "ip.src", "frames", "dns.response=0"],
     ["Ports", "DNS", "Servers", "ip.src", "frames", "dns.response=1"],
     ["Ports", "HTTP", "Requests", "url.host,url", "frames", "url=*"],
     ["Ethernet", "Ethernet", "Senders", "mac.src", "frames", ""],
-    ["Ethernet", "Ethernet", "Who sends to whom", "mac.src,mac.dst", "bits", ""],
+    ["Ethernet", "Ethernet", "Senders and receivers", "mac.src,mac.dst", "bits", ""],
     ["Ethernet", "Ethernet", "Senders of broadcasts", "mac.src", "frames", "mac.dst=ff:ff:ff:ff:ff:ff"],
-    ["Ethernet", "Ethernet", "What is carried, by EtherType", "ether.type", "bits", ""],
-    ["Ethernet", "ARP", "Who asks for whom", "arp.sender,arp.target", "frames", "arp.operation=1"],
+    ["Ethernet", "Ethernet", "By EtherType", "ether.type", "bits", ""],
+    ["Ethernet", "ARP", "Requests by sender and target", "arp.sender,arp.target", "frames", "arp.operation=1"],
     ["Ethernet", "VLAN", "By tag", "vlan,vlan.inner", "bits", "vlan=*"],
     ["Ethernet", "MPLS", "By label", "mpls", "bits", "mpls=*"],
-    ["Containers", "Swarm", "Services, who sends to whom", "service.src,service.dst", "bits", ""],
-    ["Containers", "Swarm", "Containers, who sends to whom", "container.src,container.dst", "bits", ""],
-    ["Containers", "IP", "Ends by their best name", "end.src,end.dst,ip.protocol", "bits", ""],
-    ["Containers", "IP", "Hosts, who sends to whom", "host.src,host.dst", "bits", ""],
+    ["Containers", "Swarm", "Sending and receiving services", "service.src,service.dst", "bits", ""],
+    ["Containers", "Swarm", "Sending and receiving containers", "container.src,container.dst", "bits", ""],
+    ["Containers", "IP", "Ends by name or address", "end.src,end.dst,ip.protocol", "bits", ""],
+    ["Containers", "IP", "Sending and receiving hosts", "host.src,host.dst", "bits", ""],
     ["Containers", "TCP", "Services by port", "service.dst,port.dst", "bits", "service.dst=*&ip.protocol=tcp"],
     ["Drops", "All", "By reason", "drop.reason", "drops", ""],
-    ["Drops", "All", "By reason, who sends to whom", "drop.reason,ip.src,ip.dst", "drops", ""],
+    ["Drops", "All", "By reason, sender and receiver", "drop.reason,ip.src,ip.dst", "drops", ""],
     ["Drops", "All", "By place", "drop.reason,agent,input,output", "drops", ""],
     ["Drops", "Linux", "By the kernel's reason and function", "drop.linux,drop.function", "drops", ""],
     ["Drops", "Hardware", "By trap", "drop.trap.group,drop.trap", "drops", ""],
@@ -69,17 +69,17 @@ const OWN: [[&str; 6]; 48] = [
     ["Tunnels", "VXLAN", "By network", "tunnel.id", "bits", "tunnel=vxlan"],
     ["Tunnels", "Geneve", "By network", "tunnel.id", "bits", "tunnel=geneve"],
     ["Tunnels", "GRE", "By key", "tunnel.id", "bits", "tunnel=*gre*"],
-    ["Tunnels", "All", "Who sends to whom inside", "tunnel.id,inner.ip.src,inner.ip.dst", "bits", "tunnel=*"],
-    ["Network", "Interfaces", "From which to which", "host,input.name,output.name", "bits", ""],
-    ["Network", "BGP", "From which autonomous system to which", "as.src,as.dst", "bits", "as.dst=*"],
+    ["Tunnels", "All", "Senders and receivers inside", "tunnel.id,inner.ip.src,inner.ip.dst", "bits", "tunnel=*"],
+    ["Network", "Interfaces", "From input to output", "host,input.name,output.name", "bits", ""],
+    ["Network", "BGP", "Between autonomous systems", "as.src,as.dst", "bits", "as.dst=*"],
     ["Network", "IP", "By next router", "router.nexthop", "bits", "router.nexthop=*"],
     ["Security", "TCP", "Connection attempts", "ip.src,ip.dst,port.dst", "frames", "tcp.flags=[S]"],
-    ["Security", "TCP", "Who tries most ports", "ip.src,ip.dst", "distinct(port.dst)", "tcp.flags=[S]"],
-    ["Security", "ICMP", "Unreachable: told to whom, and why", "ip.dst,icmp.code", "frames", "ip.protocol=icmp&icmp.type=3"],
+    ["Security", "TCP", "Port scans: senders by number of ports", "ip.src,ip.dst", "distinct(port.dst)", "tcp.flags=[S]"],
+    ["Security", "ICMP", "Unreachable, by receiver and reason", "ip.dst,icmp.code", "frames", "ip.protocol=icmp&icmp.type=3"],
     ["Security", "IP", "Fragments", "ip.src,ip.dst", "frames", "ip.fragment=1"],
 ];
 
-/// Those that come with the program.
+/// The built-in presets.
 pub fn own() -> Vec<Preset> {
     let preset = |[category, protocol, description, keys, value, filter]: [&str; 6]| Preset {
         category: category.to_owned(),
@@ -94,12 +94,12 @@ pub fn own() -> Vec<Preset> {
     OWN.map(preset).to_vec()
 }
 
-/// Those of a file: a JSON list of objects with `category`, `protocol`, `description`, `keys`,
+/// Reads presets from a file: a JSON list of objects with `category`, `protocol`, `description`, `keys`,
 /// `value` and `filter`.
 ///
 /// # Errors
 ///
-/// If it cannot be read, is something else, or a question in it has a mistake.
+/// If the file cannot be read, is not such a list, or contains an invalid question.
 pub fn read(path: &Path) -> anyhow::Result<Vec<Preset>> {
     let shown = path.display();
     let size = std::fs::metadata(path)
@@ -108,7 +108,7 @@ pub fn read(path: &Path) -> anyhow::Result<Vec<Preset>> {
     anyhow::ensure!(size <= LONGEST, "{shown} is too long for a list of presets");
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {shown}"))?;
     let presets: Vec<Preset> =
-        serde_json::from_str(&text).with_context(|| format!("{shown} is no list of presets"))?;
+        serde_json::from_str(&text).with_context(|| format!("{shown} is not a list of presets"))?;
     anyhow::ensure!(
         presets.len() <= MOST,
         "{shown} has more than {MOST} presets"
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_preset_is_a_question() {
+    fn built_in_presets_are_valid() {
         for preset in own() {
             let read = preset.fields.read(&Question::new([]));
             assert!(read.is_ok(), "{preset:?}: {read:?}");
@@ -148,21 +148,21 @@ mod tests {
     }
 
     #[test]
-    fn files_are_checked() {
+    fn preset_files_are_validated() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("presets.json");
         let text = serde_json::to_string(&own()).unwrap();
         std::fs::write(&path, text).unwrap();
         assert_eq!(read(&path).unwrap(), own());
         for (text, words) in [
-            ("{}", "no list of presets"),
+            ("{}", "not a list of presets"),
             (
                 r#"[{"category":"","protocol":"","description":"","keys":"ip.sorce"}]"#,
                 "preset 1",
             ),
             (
                 r#"[{"category":"","protocol":"","description":"","key":""}]"#,
-                "no list",
+                "not a list",
             ),
         ] {
             std::fs::write(&path, text).unwrap();

@@ -1,30 +1,32 @@
 use core::fmt;
+
+use crate::display::padded;
 use core::hash::{Hash, Hasher};
 use core::net::IpAddr;
 
 use sflow_v5::Address;
 
-/// Whose datagrams belong together.
+/// The identity of an agent.
 ///
-/// The address that an agent gives itself is not trusted alone: two agents behind different
-/// senders stay two, even if they claim one address. Several agents with one address behind one
-/// sender, as behind NAT, are distinguished by UUIDs of their hosts and by UDP ports.
+/// The address that an agent reports is not trusted alone: agents behind different senders stay
+/// distinct even if they report the same address. Several agents with one address behind one
+/// sender, for example behind NAT, are distinguished by the UUIDs of their hosts and by UDP ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct AgentKey {
-    /// Where the datagrams come from.
+    /// Source address of the datagrams.
     pub sender: IpAddr,
-    /// The address that the agent gives itself.
+    /// The address that the agent reports for itself.
     pub address: Address,
-    /// The stream of the agent.
+    /// The sub-agent.
     pub sub_agent: u32,
-    /// 0 of the first agent with this sender, address and sub-agent; others have other numbers, in
-    /// the order in which they were distinguished.
+    /// 0 for the first agent with this sender, address and sub-agent; larger numbers for further
+    /// agents, in the order in which they were distinguished.
     pub instance: u32,
 }
 
 impl Hash for AgentKey {
-    /// In one go: a datagram waits for it.
+    /// Hashes all fields in one call, which is faster than one call for each.
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         let address = match self.address {
             Address::V4(octets) => u32::from_be_bytes(octets).into(),
@@ -48,8 +50,12 @@ impl Hash for AgentKey {
 }
 
 impl fmt::Display for AgentKey {
-    /// The address, with what else it takes to tell it from others.
+    /// `address/sub_agent`, followed by the sender if it differs from the address, and by the
+    /// instance if it is not 0.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(padded) = padded(self, f) {
+            return padded;
+        }
         write!(f, "{}/{}", self.address, self.sub_agent)?;
         if self.address.ip().map(|ip| ip.to_canonical()) != Some(self.sender) {
             write!(f, " from {}", self.sender)?;

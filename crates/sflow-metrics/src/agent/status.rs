@@ -3,81 +3,78 @@ use core::time::Duration;
 use super::AgentKey;
 use crate::timestamp::Timestamp;
 
-/// How the datagrams of one agent have come so far.
+/// The state of an agent and of its stream of datagrams.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct AgentStatus {
-    /// Which agent.
+    /// The agent.
     pub key: AgentKey,
-    /// Datagrams that counted.
+    /// Datagrams used.
     pub received: u64,
-    /// Datagrams that are missing.
+    /// Datagrams lost.
     pub lost: u64,
-    /// Datagrams that came after a newer one, and counted.
+    /// Datagrams used that arrived after a newer one.
     pub reordered: u64,
-    /// Datagrams that came again.
+    /// Duplicates.
     pub repeated: u64,
-    /// Datagrams too late to tell.
+    /// Datagrams too old to be distinguished from duplicates.
     pub late: u64,
-    /// Times that it started again.
+    /// Number of restarts.
     pub restarts: u64,
-    /// Datagrams with its identity that did not continue its sequence and were not used, since
-    /// its sequence went on: forged, or of a second process with the same identity. The first
-    /// datagrams of a sequence that goes on beside the others are among them.
+    /// Datagrams with its identity that did not continue its sequence and were rejected, because its
+    /// sequence continued: forged, or from a second process with the same identity. The first
+    /// datagrams of a parallel sequence are included.
     pub rejected: u64,
     /// Time at which such datagrams were last rejected.
     pub last_rejected: Option<Timestamp>,
-    /// Its data sources that are known.
+    /// Number of known data sources.
     pub sources: usize,
-    /// Counters samples of its data sources that were taken.
+    /// Counters samples used.
     pub samples: u64,
-    /// Counters samples that are missing between those.
+    /// Counters samples lost.
     pub samples_lost: u64,
-    /// Whether it has reported something useful: an entity whose counters advanced, or packet
-    /// samples of a known length in sequence. It and its data sources are not removed to admit
-    /// others.
+    /// Whether counters of one of its entities have advanced, or it has sent packet samples of known
+    /// length in sequence. It and its data sources are not removed to admit others.
     pub established: bool,
-    /// Whether it was not heard for longer than it takes its slowest data source to be stale, of
-    /// those of which it is known how often they are heard, as the last
-    /// [`expire`](crate::Registry::expire) found.
+    /// Whether the last [`expire`](crate::Registry::expire) found that it had sent no datagram for
+    /// longer than it takes its slowest data source with a known polling interval to become stale.
     pub silent: bool,
-    /// Whether another sender has used its address while it was heard.
+    /// Whether another sender has used its address at the same time.
     pub contested: bool,
-    /// Sequences of datagrams with its identity that go on at present. More than one are of
-    /// several processes, line cards or devices, or of a forger.
+    /// Number of current sequences of datagrams with its identity. More than one belong to several
+    /// processes, line cards or devices, or are forged.
     pub sequences: usize,
-    /// Whether several of these report the same data sources, or have done so lately. The values
+    /// Whether several of these sequences report the same data sources, or did so recently. The values
     /// of these data sources are unknown.
     pub doubtful: bool,
-    /// Whether the numbers of its datagrams make no sense or step by more than one. Its datagrams
-    /// are ordered by their uptimes or arrival, and lost ones are unknown.
+    /// Whether the numbers of its datagrams are implausible or advance by more than one. Uptimes or
+    /// arrival order its datagrams, and losses are unknown.
     pub odd_numbering: bool,
-    /// Times that the numbers of samples of one of its data sources were found to make no sense.
-    /// They are not used.
+    /// Times that the numbers of samples of one of its data sources were found to be implausible and
+    /// are ignored.
     pub odd_sources: u64,
-    /// When its first datagram came.
+    /// Time of the first datagram.
     pub first_seen: Timestamp,
-    /// When its last datagram came that was used.
+    /// Time of the last datagram that was used.
     pub last_seen: Timestamp,
-    /// What its newest datagram said of its uptime.
+    /// Uptime in the newest datagram.
     pub uptime: Duration,
 }
 
 impl AgentStatus {
-    /// The part of its datagrams that is missing, from 0 to 1.
+    /// The share of lost datagrams, from 0 to 1.
     pub fn loss(&self) -> Option<f64> {
         part(self.lost, self.received)
     }
 
-    /// The part of the counters samples of its data sources that is missing, from 0 to 1;
-    /// `None` before there was one.
+    /// The share of lost counters samples, from 0 to 1; `None` before the first sample.
     pub fn sample_loss(&self) -> Option<f64> {
         part(self.samples_lost, self.samples)
     }
 }
 
-/// What part of all is lost.
+/// The share of lost items.
 pub(crate) fn part(lost: u64, received: u64) -> Option<f64> {
     let all = received + lost;
     (all > 0).then(|| lost as f64 / all as f64)

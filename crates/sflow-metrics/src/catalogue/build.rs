@@ -1,4 +1,4 @@
-//! The catalogue is made by the compiler, from the fields of all structures.
+//! Builds the catalogue at compile time from the fields of all structures.
 
 use sflow_v5::field::{Field, Kind, Registered};
 use sflow_v5::{CounterRecord, DataFormat};
@@ -13,13 +13,13 @@ use super::{
 };
 use crate::entity::EntityKind;
 
-/// No place among the structures.
+/// No index of a structure.
 pub(super) const NOWHERE: u8 = u8::MAX;
 
 /// All structures with columns, in the order of their numbers.
 pub(super) static STRUCTURES: [Structure; REGISTERED.len()] = structures();
 
-/// The places of those with a standard number, by that number.
+/// Indices of the structures of the standard, by format.
 pub(super) static STANDARD: [u8; LAST_STANDARD + 1] = standard();
 
 /// Every metric, raw ones first.
@@ -32,18 +32,18 @@ static DRAFT: Draft = draft();
 static KNOWN: [Known; METRICS.len()] = known();
 static FORMULAS: [Formula; DERIVED.len()] = formulas();
 
-/// What the catalogue is made of: text, and places in it.
+/// The parts of the catalogue: text, and positions in it.
 struct Draft {
     text: Text,
     metrics: List<Raw, 640>,
     shapes: List<Shape, { REGISTERED.len() }>,
     counters: List<CounterColumn, 512>,
     gauges: List<GaugeColumn, 512>,
-    /// Where the formula of each derived metric stands.
+    /// Position of the formula of each derived metric.
     formulas: [Span; DERIVED.len()],
 }
 
-/// A metric that is read.
+/// A raw metric.
 #[derive(Clone, Copy)]
 struct Raw {
     name: Span,
@@ -54,7 +54,7 @@ struct Raw {
     operand: Operand,
 }
 
-/// A structure, and where its columns are.
+/// A structure and the ranges of its columns.
 #[derive(Clone, Copy)]
 struct Shape {
     format: DataFormat,
@@ -203,7 +203,7 @@ impl Draft {
         });
     }
 
-    /// Of the elements of a list the smallest value and the largest.
+    /// Adds the smallest and the largest value of an element of a list.
     const fn add_element(&mut self, naming: &Naming, place: usize, structure: u8, column: u8) {
         const ENDS: [(&str, &str); 2] =
             [("_lowest", ", the smallest"), ("_highest", ", the largest")];
@@ -235,13 +235,10 @@ impl Draft {
     }
 }
 
-#[allow(
-    long_running_const_eval,
-    reason = "it ends: every loop is over a fixed list"
-)]
+#[allow(long_running_const_eval, reason = "all loops are over fixed lists")]
 const fn draft() -> Draft {
     let mut draft = Draft::new();
-    // In the order of their numbers: after each, the one with the next larger number.
+    // Sorted by format.
     let mut last: Option<DataFormat> = None;
     while let Some(next) = next_behind(last) {
         draft.add_structure(next);
@@ -260,13 +257,13 @@ const fn draft() -> Draft {
     let mut at = 0;
     while at < DERIVED.len() {
         let line = &DERIVED[at];
-        draft.formulas[at] = formula::in_words(line.scale, line.top, line.bottom, &mut draft.text);
+        draft.formulas[at] = formula::as_text(line.scale, line.top, line.bottom, &mut draft.text);
         at += 1;
     }
     draft
 }
 
-/// A number in the order of numbers: organisation, then format.
+/// Sort key of a format: enterprise, then format.
 const fn rank(format: DataFormat) -> u32 {
     format.enterprise() << 12 | format.format()
 }
@@ -376,10 +373,7 @@ const fn known() -> [Known; METRICS.len()] {
     known
 }
 
-#[allow(
-    long_running_const_eval,
-    reason = "it ends: every loop is over a fixed list"
-)]
+#[allow(long_running_const_eval, reason = "all loops are over fixed lists")]
 const fn formulas() -> [Formula; DERIVED.len()] {
     let mut named: [Named; DRAFT.metrics.length] =
         [("", Operand::HostProcessors); DRAFT.metrics.length];
@@ -404,7 +398,7 @@ const fn formulas() -> [Formula; DERIVED.len()] {
         let line = &DERIVED[at];
         formulas[at] = match Formula::parse(line.scale, line.top, line.bottom, &named) {
             Some(formula) => formula,
-            None => panic!("a term of a formula is not a raw metric"),
+            None => panic!("unknown term of a formula"),
         };
         at += 1;
     }

@@ -4,8 +4,8 @@ use crate::entity::EntityKind;
 
 /// `scale × top ÷ bottom`, each a sum of raw metrics by name.
 ///
-/// A term that ends in `?` is left out while it is unknown (one at least must be known); any
-/// other makes the whole unknown. An empty bottom is one.
+/// A term with `?` is skipped if it is unknown, but at least one term must be known. Any other
+/// unknown term makes the value unknown. An empty `bottom` is 1.
 pub(super) struct Derived {
     pub(super) name: &'static str,
     pub(super) unit: &'static str,
@@ -15,13 +15,13 @@ pub(super) struct Derived {
     pub(super) bottom: &'static str,
 }
 
-/// The raw metric that a container takes from its host.
+/// The raw metric of a container with a value of its host.
 pub(super) const HOST_PROCESSORS: &str = "vir_host_cpu_num";
 
-/// The raw metric that formulas take only as far as it can be believed.
+/// The raw metric that formulas use only if it is plausible.
 pub(super) const SPEED: &str = "ifspeed";
 
-/// All time of all processors: guest time is part of user time, and not counted twice.
+/// The time of all processors. Guest time is part of user time.
 const CPU_TOTAL: &str = "cpu_idle_time + cpu_user_time + cpu_system_time + cpu_nice_time? \
                          + cpu_wio_time? + cpu_intr_time? + cpu_sintr_time? + cpu_steal_time?";
 

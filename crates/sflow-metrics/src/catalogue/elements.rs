@@ -1,5 +1,5 @@
-//! What stands in the lists of counter records: of each kind of element the smallest and the
-//! largest value is a metric, since a port is as well as its worst lane.
+//! Lists in counter records. The smallest and the largest value of each kind of element are metrics,
+//! since the worst lane of a port matters.
 
 use sflow_v5::counter::{BstPortBuffers, Lane};
 use sflow_v5::field::Value;
@@ -8,27 +8,27 @@ use sflow_v5::{CounterRecord, Structure};
 
 use super::text::is_same;
 
-/// The elements of a list, of which one kind of number is taken.
+/// A kind of number in the elements of a list.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Element {
     pub(super) name: &'static str,
     pub(super) unit: &'static str,
     pub(super) scale: f64,
-    /// The list that it stands in.
+    /// The list.
     pub(super) list: &'static str,
 }
 
-/// Behind the fields of a record, where the smallest values of its elements are; the largest
-/// ones are one behind each.
+/// Index of the first smallest value, after the fields of a record. Each largest value follows its
+/// smallest value.
 pub(crate) const FIRST: usize = 40;
 
 /// The lists of queues, by name.
 const QUEUES: [&str; 2] = ["egress_queue_uc_pc", "egress_queue_mc_pc"];
 
-/// How many kinds of elements a structure has.
+/// Number of kinds of elements of a structure.
 pub(super) const fn count(structure: &str) -> usize {
     if is_same(structure, "sfp") {
-        // But for the lane's number.
+        // Without the number of the lane.
         Lane::FIELDS.len() - 1
     } else if is_same(structure, BstPortBuffers::NAME) {
         QUEUES.len()
@@ -37,7 +37,7 @@ pub(super) const fn count(structure: &str) -> usize {
     }
 }
 
-/// One of them.
+/// A kind of element.
 pub(super) const fn element(structure: &str, place: usize) -> Element {
     if is_same(structure, "sfp") {
         let field = &Lane::FIELDS[place + 1];
@@ -57,7 +57,7 @@ pub(super) const fn element(structure: &str, place: usize) -> Element {
     }
 }
 
-/// Hands over each number of each element that is known.
+/// Visits each known number of each element.
 #[inline]
 pub(crate) fn each(record: &CounterRecord<'_>, mut visit: impl FnMut(usize, u64)) {
     match record {

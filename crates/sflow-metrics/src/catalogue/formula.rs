@@ -1,15 +1,15 @@
 use super::Operand;
 use super::text::{Span, Text, is_same};
 
-/// Terms of a formula at most.
-const MOST: usize = 24;
+/// Maximum number of terms.
+const MAX_TERMS: usize = 24;
 
 /// `scale × top ÷ bottom`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Formula {
     scale: f64,
     /// The terms of the numerator, then those of the denominator.
-    terms: [Term; MOST],
+    terms: [Term; MAX_TERMS],
     top: usize,
     all: usize,
 }
@@ -21,7 +21,7 @@ struct Term {
     is_optional: bool,
 }
 
-/// A raw metric that a formula may name.
+/// Name and operand of a raw metric.
 pub(super) type Named = (&'static str, Operand);
 
 impl Formula {
@@ -31,12 +31,12 @@ impl Formula {
             operand: Operand::HostProcessors,
             sign: 0.0,
             is_optional: false,
-        }; MOST],
+        }; MAX_TERMS],
         top: 0,
         all: 0,
     };
 
-    /// Reads sums like `a + b? - c`; `None` if a name stands for nothing.
+    /// Parses sums like `a + b? - c`; `None` if a name is unknown.
     pub(super) const fn parse(
         scale: f64,
         top: &str,
@@ -57,7 +57,7 @@ impl Formula {
         Some(formula)
     }
 
-    /// Adds the terms of a sum; returns whether all names are known.
+    /// Adds the terms of a sum; returns false if a name is unknown.
     const fn add(&mut self, sum: &str, known: &[Named]) -> bool {
         let mut rest = sum;
         let mut sign = 1.0;
@@ -108,7 +108,7 @@ impl Formula {
     }
 }
 
-/// The first word of a sum, and what follows it.
+/// The first word of a sum, and the rest.
 const fn next_word(text: &str) -> (&str, &str) {
     let bytes = text.as_bytes();
     let mut start = 0;
@@ -124,7 +124,7 @@ const fn next_word(text: &str) -> (&str, &str) {
     (word, rest)
 }
 
-/// A name without the question mark behind it, and whether there was one.
+/// A name without a question mark at its end, and whether it had one.
 const fn without_mark(word: &str) -> (&str, bool) {
     let length = word.len();
     if length > 0 && word.as_bytes()[length - 1] == b'?' {
@@ -145,21 +145,21 @@ const fn resolve(name: &str, known: &[Named]) -> Option<Operand> {
     None
 }
 
-/// Writes the formula as a reader of the catalogue sees it.
-pub(super) const fn in_words(scale: f64, top: &str, bottom: &str, text: &mut Text) -> Span {
+/// Writes the formula for [`Metric::origin`](super::Metric::origin).
+pub(super) const fn as_text(scale: f64, top: &str, bottom: &str, text: &mut Text) -> Span {
     let start = text.start();
     if scale != 1.0 {
-        text.push([scale_in_words(scale), " × "]);
+        text.push([scale_as_text(scale), " × "]);
     }
-    sum_in_words(top, text);
+    sum_as_text(top, text);
     if !bottom.is_empty() {
         text.push([" ÷ "]);
-        sum_in_words(bottom, text);
+        sum_as_text(bottom, text);
     }
     text.since(start)
 }
 
-const fn sum_in_words(sum: &str, text: &mut Text) {
+const fn sum_as_text(sum: &str, text: &mut Text) {
     let bytes = sum.as_bytes();
     let is_single = next_word(sum).1.is_empty();
     if !is_single {
@@ -177,8 +177,8 @@ const fn sum_in_words(sum: &str, text: &mut Text) {
     }
 }
 
-/// The scales of the catalogue: the compiler does not write numbers.
-const fn scale_in_words(scale: f64) -> &'static str {
+/// Text of a scale, since numbers cannot be formatted at compile time.
+const fn scale_as_text(scale: f64) -> &'static str {
     const SCALES: [(f64, &str); 4] = [
         (0.001, "0.001"),
         (0.1, "0.1"),
@@ -192,10 +192,10 @@ const fn scale_in_words(scale: f64) -> &'static str {
         }
         at += 1;
     }
-    panic!("a scale that has no words")
+    panic!("unknown scale")
 }
 
-/// The sum; unknown if a term is that must be known, or if all are.
+/// The sum; `None` if a required term is unknown, or all terms are.
 fn total(terms: &[Term], mut value_of: impl FnMut(Operand) -> Option<f64>) -> Option<f64> {
     let mut total = None;
     for term in terms {
@@ -212,7 +212,7 @@ fn total(terms: &[Term], mut value_of: impl FnMut(Operand) -> Option<f64>) -> Op
 mod tests {
     use super::*;
 
-    /// Columns 0 to 9 are worth their number; others are unknown.
+    /// The value of columns 0 to 9 is their number; others are unknown.
     fn evaluate(scale: f64, top: &str, bottom: &str) -> Option<f64> {
         const NAMES: [&str; 12] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "98", "99"];
         let known = NAMES.map(|name| {
@@ -230,22 +230,22 @@ mod tests {
     }
 
     #[test]
-    fn formulas_compute() {
+    fn formulas_are_evaluated() {
         assert_eq!(evaluate(1.0, "3", ""), Some(3.0));
         assert_eq!(evaluate(100.0, "8 - 3 - 1", "5 + 3"), Some(50.0));
         assert_eq!(evaluate(0.0, "8", "4"), Some(0.0));
     }
 
     #[test]
-    fn what_is_unknown_makes_the_whole_unknown() {
+    fn unknown_term_makes_value_unknown() {
         assert_eq!(evaluate(1.0, "3 + 99", ""), None);
         assert_eq!(evaluate(1.0, "3", "99"), None);
-        assert_eq!(evaluate(1.0, "3", "0"), None, "nothing to divide by");
-        assert_eq!(evaluate(1.0, "3 + nobody", ""), None);
+        assert_eq!(evaluate(1.0, "3", "0"), None, "division by zero");
+        assert_eq!(evaluate(1.0, "3 + missing", ""), None);
     }
 
     #[test]
-    fn optional_terms_are_left_out() {
+    fn unknown_optional_terms_are_skipped() {
         assert_eq!(evaluate(1.0, "3 + 99? - 1?", ""), Some(2.0));
         assert_eq!(evaluate(1.0, "98? + 99?", ""), None, "one must be known");
     }

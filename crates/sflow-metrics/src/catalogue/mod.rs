@@ -1,14 +1,14 @@
-//! Which metrics there are, and how each follows from the fields of counter records.
+//! The catalogue of metrics.
 //!
-//! Raw metrics come from the field walk of `sflow-v5`: every counter and gauge of every counter
-//! record is one, called as [`naming`] says. Derived ones are sums and quotients of raw ones
-//! ([`derived`]).
+//! Every counter and gauge of every counter record is a raw metric, named by [`naming`]. Derived
+//! metrics are sums and quotients of raw ones ([`derived`]).
 
 mod build;
 mod derived;
 pub(crate) mod elements;
 mod formula;
 mod naming;
+mod openmetrics;
 mod text;
 mod width;
 
@@ -22,7 +22,7 @@ use build::{METRICS, NOWHERE, STANDARD, STRUCTURES};
 use formula::Formula;
 pub(crate) use width::Width;
 
-/// One metric: what it is called, what it measures, and where it comes from.
+/// A metric: its name, unit, kind and origin.
 ///
 /// ```
 /// use sflow_metrics::{Metric, entity::EntityKind};
@@ -32,7 +32,7 @@ pub(crate) use width::Width;
 /// assert_eq!(cores.origin(), "0.001 × vir_cpu_time");
 /// ```
 ///
-/// Metrics of the catalogue are compiled in; a custom metric belongs to the query that names it.
+/// The metrics of the catalogue are constants. A custom metric is created by its name.
 #[derive(Clone)]
 pub struct Metric(Inner);
 
@@ -45,7 +45,7 @@ enum Inner {
 /// A metric of the catalogue.
 #[derive(Clone, Copy, Debug)]
 struct Known {
-    /// Its place.
+    /// Index in the catalogue.
     id: u16,
     name: &'static str,
     unit: &'static str,
@@ -55,7 +55,7 @@ struct Known {
     definition: Definition<'static>,
 }
 
-/// A metric that applications report under a name of their own.
+/// A custom metric of applications.
 #[derive(Debug)]
 struct Custom {
     /// With [`PREFIX`].
@@ -63,26 +63,25 @@ struct Custom {
     origin: String,
 }
 
-/// What names of applications' metrics begin with in a query.
+/// The prefix of custom metrics in queries.
 const PREFIX: &str = "custom.";
 
-/// The longest such name.
+/// Maximum length of the name of a custom metric in bytes.
 const LONGEST: usize = 255;
 
-/// What kind of number a metric is.
+/// The kind of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum MetricKind {
-    /// A counter's growth per second.
+    /// The increase of a counter per second.
     Rate,
-    /// A quantity at the moment it was read.
+    /// A value at the time of the reading.
     Gauge,
-    /// Computed from others.
+    /// Computed from other metrics.
     Derived,
-    /// Reported by applications under a name of their own: a counter's growth per second, or a
-    /// quantity.
+    /// A custom metric of applications: the increase of a counter per second, or a value.
     Custom,
 }
 
@@ -92,15 +91,15 @@ impl Metric {
         &METRICS
     }
 
-    /// The metric of this name: one of [`all`](Self::all), or, as `custom.requests`, the one that
-    /// applications report as `requests` (of at most 255 bytes).
+    /// The metric with this name: one of [`all`](Self::all), or `custom.requests` for the custom metric
+    /// `requests`. Names of custom metrics have at most 255 bytes.
     ///
     /// ```
     /// use sflow_metrics::{Metric, MetricKind};
     ///
-    /// let requests = Metric::named("custom.requests").expect("a name of usual length");
+    /// let requests = Metric::named("custom.requests").expect("a short name");
     /// assert_eq!((requests.name(), requests.kind()), ("custom.requests", MetricKind::Custom));
-    /// assert_eq!(Metric::named("requests_of_nobody"), None);
+    /// assert_eq!(Metric::named("unknown"), None);
     /// ```
     pub fn named(name: &str) -> Option<Self> {
         let Some(reported) = name.strip_prefix(PREFIX) else {
@@ -116,7 +115,7 @@ impl Metric {
         })
     }
 
-    /// Its name.
+    /// The name.
     pub fn name(&self) -> &str {
         match &self.0 {
             Inner::Known(known) => known.name,
@@ -124,7 +123,7 @@ impl Metric {
         }
     }
 
-    /// The unit of its values; empty for a bare number.
+    /// The unit of the values; empty for a plain number.
     pub fn unit(&self) -> &str {
         match &self.0 {
             Inner::Known(known) => known.unit,
@@ -132,7 +131,7 @@ impl Metric {
         }
     }
 
-    /// What kind of number it is.
+    /// The kind.
     pub fn kind(&self) -> MetricKind {
         match &self.0 {
             Inner::Known(known) => known.kind,
@@ -140,7 +139,7 @@ impl Metric {
         }
     }
 
-    /// What it is measured of.
+    /// The kind of entity with this metric.
     pub fn entity(&self) -> EntityKind {
         match &self.0 {
             Inner::Known(known) => known.entity,
@@ -148,7 +147,7 @@ impl Metric {
         }
     }
 
-    /// Where it comes from: structure and field of the specification, or the formula.
+    /// The structure and field of the specification, or the formula.
     pub fn origin(&self) -> &str {
         match &self.0 {
             Inner::Known(known) => known.origin,
@@ -190,17 +189,17 @@ impl fmt::Debug for Metric {
     }
 }
 
-/// How the value of a metric is found.
+/// The source of the values of a metric.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Definition<'m> {
     Raw(Operand),
     Formula(&'static Formula),
-    /// What applications report under this name.
+    /// The custom metric with this name.
     Custom(&'m str),
 }
 
 impl Definition<'_> {
-    /// The value, from the values of what it is made of.
+    /// The value, from the values of the operands.
     #[inline]
     pub(crate) fn evaluate(self, mut value_of: impl FnMut(Operand) -> Option<f64>) -> Option<f64> {
         match self {
@@ -210,7 +209,7 @@ impl Definition<'_> {
         }
     }
 
-    /// What it is made of.
+    /// The operands.
     pub(crate) fn operands(self) -> impl Iterator<Item = Operand> + use<> {
         let (raw, formula) = match self {
             Self::Raw(operand) => (Some(operand), None),
@@ -221,23 +220,23 @@ impl Definition<'_> {
     }
 }
 
-/// A number that a source has at hand.
+/// A number that is available in a data source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operand {
     /// A reading of a structure.
     Reading { structure: u8, column: u8 },
-    /// The processors of the host that it runs on.
+    /// The number of processors of the host.
     HostProcessors,
     /// The speed of an interface in bits per second, unless its counters refute it.
     LineSpeed,
 }
 
-/// The columns that are kept of one structure: its counters, then its gauges.
+/// The columns of a structure that are stored: counters, then gauges.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Structure {
     pub(crate) format: DataFormat,
     pub(crate) entity: EntityKind,
-    /// Whether a sample holds several of it, which are parts of one.
+    /// Whether a sample may contain several of these structures, whose values are added up.
     pub(crate) repeats: bool,
     pub(crate) counters: &'static [CounterColumn],
     pub(crate) gauges: &'static [GaugeColumn],
@@ -249,13 +248,13 @@ impl Structure {
         &STRUCTURES
     }
 
-    /// Whether any of its fields are kept.
+    /// Whether any fields are stored.
     #[inline]
     pub(crate) const fn has_columns(&self) -> bool {
         !self.counters.is_empty() || !self.gauges.is_empty()
     }
 
-    /// The place in [`all`](Self::all) of the structure of this number.
+    /// The index in [`all`](Self::all) of the structure with this format.
     #[inline]
     pub(crate) fn index_of(format: DataFormat) -> Option<usize> {
         let standard = (format.enterprise() == 0).then_some(format.format() as usize);
@@ -281,7 +280,7 @@ pub(crate) struct GaugeColumn {
     pub(crate) scale: f64,
 }
 
-/// What bounds the growth of a counter.
+/// The limit on the increase of a counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ceiling {
     /// Milliseconds of processors.
@@ -290,7 +289,7 @@ pub(crate) enum Ceiling {
     Operations,
     /// Bytes on a line.
     Line,
-    /// Anything counted by one.
+    /// Any other events.
     Events,
 }
 
@@ -314,25 +313,25 @@ mod tests {
         for metric in Metric::all() {
             assert!(
                 names.insert(metric.name()),
-                "{} stands twice",
+                "duplicate name {}",
                 metric.name()
             );
         }
     }
 
     #[test]
-    fn every_formula_is_understood() {
+    fn formulas_use_known_metrics() {
         for line in derived::DERIVED {
             assert!(
                 Metric::named(line.name).is_some(),
-                "{}: a term is no raw metric",
+                "{}: unknown term",
                 line.name
             );
         }
     }
 
     #[test]
-    fn every_formula_stays_within_one_kind_of_entity() {
+    fn formulas_use_metrics_of_one_kind_of_entity() {
         let kind_of = |operand| match operand {
             Operand::Reading { structure, .. } => Structure::all()[usize::from(structure)].entity,
             Operand::HostProcessors => EntityKind::Container,
@@ -340,7 +339,7 @@ mod tests {
         };
         for metric in Metric::all() {
             for operand in metric.definition().operands() {
-                // What is not told to be of one kind may be of any.
+                // Metrics of kind `Other` exist for any kind.
                 let kind = kind_of(operand);
                 assert!(
                     kind == metric.entity() || kind == EntityKind::Other,
@@ -352,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn every_numeric_field_is_a_metric() {
+    fn all_numeric_fields_are_metrics() {
         for registered in CounterRecord::REGISTERED {
             for field in registered.fields {
                 let origin = format!("{}.{}", registered.name, field.name);
@@ -367,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn the_public_vocabulary_is_there() {
+    fn public_names_are_complete() {
         let vocabulary = "load_one load_five load_fifteen cpu_num cpu_speed proc_run proc_total \
             uptime cpu_utilization cpu_user cpu_nice cpu_system cpu_idle cpu_wio cpu_intr \
             cpu_sintr cpu_steal interrupts contexts mem_total mem_free mem_shared mem_buffers \

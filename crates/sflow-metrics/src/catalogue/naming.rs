@@ -1,26 +1,25 @@
-//! Public names of what stands in counter records.
+//! Public names of the fields of counter records.
 
 use super::text::{Span, Text, is_same, starts_with};
 use crate::entity::EntityKind;
 
-/// How the numbers of one structure are called.
+/// The names of the fields of a structure.
 #[derive(Clone, Copy)]
 pub(super) struct Naming {
-    /// The structure, by the specification's name.
+    /// The name of the structure in the specification.
     pub(super) structure: &'static str,
-    /// What has it.
+    /// The kind of entity that reports it.
     pub(super) kind: EntityKind,
-    /// The start of the specification's field names that is left out.
+    /// Prefix of field names in the specification that is removed.
     strip: &'static str,
-    /// What stands there instead, the structure's own name if nothing is said; the rest is in
-    /// lower case.
+    /// Prefix of public names; `None` is the name of the structure. The rest is in lower case.
     prefix: Option<&'static str>,
-    /// Fields whose public name follows no rule.
+    /// Fields with other public names.
     exceptions: &'static [(&'static str, &'static str)],
 }
 
 impl Naming {
-    /// That of a structure.
+    /// The names for a structure.
     pub(super) const fn of(structure: &'static str) -> Self {
         let mut at = 0;
         while at < NAMINGS.len() {

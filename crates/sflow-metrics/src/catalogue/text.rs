@@ -1,16 +1,16 @@
-//! Text that the compiler puts together.
+//! Text that is built at compile time.
 
-/// Bytes of all text of the catalogue at most.
-const MOST: usize = 48 << 10;
+/// Maximum size of the text in bytes.
+const CAPACITY: usize = 48 << 10;
 
-/// Text, of which every part is known by its place.
+/// Text whose parts are identified by position.
 #[derive(Clone, Copy)]
 pub(super) struct Text {
-    bytes: [u8; MOST],
+    bytes: [u8; CAPACITY],
     length: usize,
 }
 
-/// The place of a part of [`Text`].
+/// The position of a part of [`Text`].
 #[derive(Clone, Copy)]
 pub(super) struct Span {
     start: usize,
@@ -24,12 +24,12 @@ impl Span {
 impl Text {
     pub(super) const fn new() -> Self {
         Self {
-            bytes: [0; MOST],
+            bytes: [0; CAPACITY],
             length: 0,
         }
     }
 
-    /// Adds these strings as one part.
+    /// Appends strings as one part.
     pub(super) const fn push<const N: usize>(&mut self, strings: [&str; N]) -> Span {
         let start = self.length;
         let mut place = 0;
@@ -43,7 +43,7 @@ impl Text {
         }
     }
 
-    /// Adds a prefix, and the name behind its first bytes in lower case.
+    /// Appends a prefix, and a name without its first bytes in lower case.
     pub(super) const fn push_name(&mut self, prefix: &str, name: &str, skipped: usize) -> Span {
         let start = self.length;
         self.append(prefix.as_bytes(), 0, false);
@@ -54,7 +54,7 @@ impl Text {
         }
     }
 
-    /// Adds a part that is there already, and a suffix.
+    /// Appends an existing part and a suffix.
     pub(super) const fn push_again(&mut self, span: Span, suffix: &str) -> Span {
         let start = self.length;
         let mut at = span.start;
@@ -74,7 +74,7 @@ impl Text {
         self.length += 1;
     }
 
-    /// The part from here on.
+    /// The current position.
     pub(super) const fn start(&self) -> usize {
         self.length
     }
@@ -109,12 +109,10 @@ impl Text {
     }
 }
 
-/// Whether two strings are equal.
 pub(super) const fn is_same(one: &str, other: &str) -> bool {
     one.len() == other.len() && starts_with(one, other)
 }
 
-/// Whether a string begins with another.
 pub(super) const fn starts_with(text: &str, start: &str) -> bool {
     let (text, start) = (text.as_bytes(), start.as_bytes());
     if text.len() < start.len() {

@@ -6,7 +6,7 @@ pub(crate) enum Width {
 }
 
 impl Width {
-    /// The number that says "unknown".
+    /// The value for "unknown".
     pub(crate) const fn all_ones(self) -> u64 {
         match self {
             Self::Bits32 => u32::MAX as u64,

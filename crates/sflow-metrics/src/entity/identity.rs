@@ -9,19 +9,18 @@ use crate::agent::AgentKey;
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Identity {
-    /// Its number in the registry.
+    /// The id in the registry.
     pub id: EntityId,
-    /// What kind of thing it is.
+    /// The kind.
     pub kind: EntityKind,
-    /// Its name, as in [`Entity::name`](crate::Entity::name): escape it before you print it.
+    /// The name, as in [`Entity::name`](super::Entity::name): escape it before printing.
     pub name: Box<str>,
-    /// Its UUID.
+    /// The UUID.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub uuid: Option<Uuid>,
     /// The agent that reports it.
     pub agent: AgentKey,
-    /// The data source of the agent that it is; none of an application that is known by a name
-    /// alone.
+    /// The data source; `None` for an application that is identified by its name.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub data_source: Option<DataSource>,
 }

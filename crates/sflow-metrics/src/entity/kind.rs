@@ -1,8 +1,6 @@
-//! What is measured, how it does, and its number.
-
 use core::fmt;
 
-/// What kind of thing is measured.
+/// The kind of an entity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -10,41 +8,40 @@ use core::fmt;
 pub enum EntityKind {
     /// A physical host.
     Host,
-    /// A container or virtual machine: the stream says the same of both, and does not tell
-    /// which it is.
+    /// A container or virtual machine. sFlow reports both in the same way.
     Container,
     /// A network interface.
     Interface,
-    /// An application that counts its own operations.
+    /// An application that reports its own counters.
     Application,
-    /// Anything else that counts, such as a switch's datapath.
+    /// Any other data source, such as the datapath of a switch.
     Other,
 }
 
-/// How an entity does.
+/// Whether the data of an entity is current.
 ///
-/// What an entity last said is believed for three of its own intervals: learned from when its
-/// samples come, not configured.
+/// The polling interval of each entity is learned from its samples. Its last sample is current for
+/// [`stale_after`](crate::Config::stale_after) intervals, by default three.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Lifecycle {
-    /// One sample since it, or its agent, started: gauges have values, rates do not.
+    /// Only one sample since it or its agent started: gauges have values, rates do not.
     Warming,
-    /// It has rates, and is heard in time.
+    /// Rates and gauges have values.
     Live,
-    /// It has not been heard for several of its intervals: it has no values.
+    /// No sample for several polling intervals: it has no values.
     Stale,
-    /// It has not been heard for so long that it is no longer there.
+    /// No sample for [`gone_after`](crate::Config::gone_after): it is removed.
     Gone,
 }
 
-/// Names one entity for as long as the registry lives; never used again for another.
+/// The id of an entity, unique during the lifetime of a registry.
 ///
-/// A host or container with a UUID keeps it when it is reported as another data source or by
-/// another agent, if it was no longer heard at its former place. A container that stopped and
-/// was started again is another one, unless its agent never said that it stopped.
+/// A host or container with a UUID keeps its id when another data source or agent reports it, unless
+/// the former one still reports it as well. A container that stopped and was started again gets a
+/// new id, unless its agent did not report the stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(transparent))]

@@ -1,5 +1,4 @@
-//! What is measured: hosts, containers, interfaces and applications, and the agents that report
-//! them.
+//! Entities: hosts, containers, interfaces and applications with their identities and states.
 
 mod identity;
 mod kind;

@@ -2,10 +2,8 @@ use core::time::Duration;
 
 use crate::timestamp::Timestamp;
 
-/// How many events somebody has caused of late.
-///
-/// What an agent says makes events, so one that talks nonsense would wash out those of all
-/// others.
+/// Limit on the events of one agent in a period, so that one agent cannot displace the events of
+/// all others from the log.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Budget {
     since: Timestamp,
@@ -13,7 +11,7 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// Whether one more event is within `limit` of a period.
+    /// Counts an event; returns whether it is within `limit` for the period.
     pub(crate) fn spend(&mut self, at: Timestamp, period: Duration, limit: usize) -> bool {
         let is_over = at
             .checked_since(self.since)

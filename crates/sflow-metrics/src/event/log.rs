@@ -12,8 +12,8 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Adds an event, and removes the oldest ones that are beyond `max` or `max_bytes`; returns
-    /// how many.
+    /// Adds an event and removes the oldest ones beyond `max` or `max_bytes`; returns how many were
+    /// removed.
     pub(crate) fn push(&mut self, at: Timestamp, kind: Kind, max: usize, max_bytes: usize) -> u64 {
         let id = self.skip();
         self.bytes += kind.bytes();
@@ -29,19 +29,19 @@ impl Log {
         dropped
     }
 
-    /// Leaves a gap where an event would be.
+    /// Uses an id without an event.
     pub(crate) fn skip(&mut self) -> Id {
         self.last = Id(self.last.0 + 1);
         self.last
     }
 
-    /// The events behind one, oldest first.
+    /// The events after one, oldest first.
     pub(crate) fn after(&self, id: Id) -> impl DoubleEndedIterator<Item = &Event> {
         let first = self.events.partition_point(|event| event.id <= id);
         self.events.range(first..)
     }
 
-    /// The number of the newest event, in the log or not.
+    /// The id of the newest event, in the log or not.
     pub(crate) const fn last(&self) -> Id {
         self.last
     }

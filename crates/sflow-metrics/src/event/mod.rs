@@ -1,4 +1,4 @@
-//! What has changed, in the order in which it was noticed.
+//! Events: changes of agents and entities, and thresholds that were crossed or cleared.
 
 mod budget;
 mod log;
@@ -17,187 +17,188 @@ pub(crate) use budget::Budget;
 pub(crate) use log::Log;
 pub use threshold::{Direction, Scope, Threshold, ThresholdError, ThresholdId, ThresholdStatus};
 
-/// Something that has changed, as [`Registry::events`](crate::Registry::events) tells it.
+/// A change, as returned by [`Registry::events`](crate::Registry::events).
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Event {
-    /// Its number.
+    /// The id.
     pub id: Id,
-    /// When it was noticed: of what a datagram says, when it was received; of silence, of
-    /// rates and of thresholds, when [`Registry::expire`](crate::Registry::expire) was called.
+    /// Time of the event: the reception of the datagram that caused it, or the call of
+    /// [`Registry::expire`](crate::Registry::expire) that detected it.
     pub at: Timestamp,
-    /// What it is.
+    /// The kind, with its details.
     #[cfg_attr(feature = "serde", serde(flatten))]
     pub kind: Kind,
 }
 
-/// The number of an [`Event`]: larger than that of every event before, never used again.
+/// The id of an [`Event`], larger than the ids of all earlier events.
 ///
-/// Numbers follow each other without a gap. Where one is missing, an event was let go before it
-/// could be read, or was one too many of its agent.
+/// Ids are consecutive. A gap shows that events were removed from the log before they were read, or
+/// exceeded the limit of their agent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(transparent))]
 pub struct Id(pub(crate) u64);
 
 impl Id {
-    /// Before all events; the first one has the number 1.
+    /// Before all events; the first event has the id 1.
     pub const START: Self = Self(0);
 
-    /// The number of this value.
+    /// The id with this number.
     pub const fn new(number: u64) -> Self {
         Self(number)
     }
 
-    /// Its value.
+    /// The number.
     pub const fn number(self) -> u64 {
         self.0
     }
 }
 
-/// What has changed.
+/// The kind of an [`Event`], with its details.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(tag = "event", rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Kind {
-    /// An entity was heard for the first time.
+    /// An entity was reported for the first time.
     EntityAppeared {
-        /// Which one.
+        /// The entity.
         entity: Identity,
     },
-    /// An entity has rates: for the first time, or again after it was stale.
+    /// An entity has rates, for the first time or after it was stale.
     EntityLive {
-        /// Which one.
+        /// The entity.
         entity: Identity,
     },
-    /// The heartbeat of an entity is lost: it was not heard for several of its own intervals.
+    /// An entity is stale: it sent no sample for several of its polling intervals.
     EntityStale {
-        /// Which one.
+        /// The entity.
         entity: Identity,
     },
-    /// An entity was silent for so long that it is no longer there.
+    /// An entity is gone: it sent no sample for [`gone_after`](crate::Config::gone_after).
     EntityGone {
-        /// Which one.
+        /// The entity.
         entity: Identity,
     },
-    /// An entity has said that it is over.
+    /// A container has reported that it stopped.
     EntityStopped {
-        /// Which one.
+        /// The entity.
         entity: Identity,
     },
-    /// Another entity has taken over the data source of this one, which is no longer there.
+    /// Another entity has replaced this one at its data source.
     EntityReplaced {
-        /// Which one ended.
+        /// The entity that was replaced.
         entity: Identity,
     },
-    /// An entity is now reported as another data source, or by another agent.
+    /// An entity is now reported by another data source or agent.
     EntityMoved {
-        /// Which one, with its new place.
+        /// The entity, with its new agent and data source.
         entity: Identity,
         /// The agent that reported it before.
         from_agent: AgentKey,
-        /// The data source that it was before.
+        /// The data source before.
         from_data_source: Option<DataSource>,
     },
-    /// Two entities have the same UUID and are both heard; they stay two.
+    /// Two entities with the same UUID are both reported. They remain distinct.
     UuidConflict {
-        /// The one that came second.
+        /// The entity that appeared later.
         entity: Identity,
-        /// The one that came first.
+        /// The entity that appeared first.
         first: EntityId,
     },
-    /// An agent was heard for the first time.
+    /// An agent sent its first datagram.
     AgentAppeared {
-        /// Which one.
+        /// The agent.
         agent: AgentKey,
     },
-    /// An agent started again.
+    /// An agent restarted.
     AgentRestarted {
-        /// Which one.
+        /// The agent.
         agent: AgentKey,
     },
-    /// An agent was not heard for longer than it takes its slowest data source to be stale,
-    /// of those of which it is known how often they are heard.
+    /// An agent sent no datagram for longer than it takes its slowest data source with a known
+    /// polling interval to become stale.
     AgentSilent {
-        /// Which one.
+        /// The agent.
         agent: AgentKey,
     },
-    /// An agent that was silent was heard again.
+    /// A silent agent sent a datagram again.
     AgentReturned {
-        /// Which one.
+        /// The agent.
         agent: AgentKey,
     },
-    /// An agent was silent for so long that it was forgotten.
+    /// An agent was removed, since it sent no datagram for
+    /// [`forget_agent_after`](crate::Config::forget_agent_after).
     AgentForgotten {
-        /// Which one.
+        /// The agent.
         agent: AgentKey,
     },
-    /// Datagrams with the identity of an agent did not continue its sequence and were not used:
-    /// they were forged, or are of a second process with the same identity. Not reported again
-    /// while more of them come.
+    /// Datagrams with the identity of an agent did not continue its sequence and were rejected: they
+    /// are forged, or belong to a second process with the same identity. Reported once while they
+    /// continue to arrive.
     DatagramsRejected {
-        /// Which agent.
+        /// The agent.
         agent: AgentKey,
     },
-    /// A sequence of datagrams with the identity of an agent goes on beside another one: a line
-    /// card, another process or device, or a forger.
+    /// Another sequence of datagrams with the identity of an agent continues in parallel: of a line
+    /// card, another process or device, or forged.
     SequenceAdded {
         /// The agent.
         agent: AgentKey,
     },
     /// Several sequences of datagrams with the identity of an agent report the same data sources.
-    /// The values of these are unknown until only one goes on.
+    /// Their values are unknown until only one sequence continues.
     AgentDoubtful {
         /// The agent.
         agent: AgentKey,
     },
-    /// The sequence numbers of an agent's datagrams, or of a data source's samples, make no sense
-    /// and are not used any more. Uptimes, arrival and sample pools are used instead, and lost
-    /// datagrams or samples are unknown.
+    /// The sequence numbers of the datagrams of an agent, or of the samples of a data source, are
+    /// implausible and ignored from now on. Uptimes, arrival and sample pools are used instead, and
+    /// losses are unknown.
     NumberingDistrusted {
         /// The agent.
         agent: AgentKey,
-        /// The data source whose samples are concerned; none if it is the datagrams.
+        /// The data source; `None` if the numbers of datagrams are implausible.
         #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
         data_source: Option<DataSource>,
     },
     /// Two senders use one agent address at the same time.
     AddressConflict {
-        /// The agent that came second.
+        /// The agent that appeared later.
         agent: AgentKey,
         /// The sender that used its address first.
         first_sender: IpAddr,
     },
-    /// A threshold was crossed, and for as long as it asks for.
+    /// A value has been beyond a threshold for its hold time.
     ThresholdCrossed {
-        /// Which one.
+        /// The threshold.
         threshold: ThresholdId,
-        /// Its name.
+        /// The name of the threshold.
         name: Box<str>,
-        /// Who crossed it; nobody alone if it is one over the whole answer.
+        /// The entity; `None` for a threshold on the answer to a query.
         #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
         entity: Option<Identity>,
         /// The value.
         value: f64,
     },
-    /// A threshold that was crossed is so no longer.
+    /// A threshold is not crossed any more.
     ThresholdCleared {
-        /// Which one.
+        /// The threshold.
         threshold: ThresholdId,
-        /// Its name.
+        /// The name of the threshold.
         name: Box<str>,
-        /// Who had crossed it.
+        /// The entity; `None` for a threshold on the answer to a query.
         #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
         entity: Option<Identity>,
-        /// The value; none if the entity is no longer there.
+        /// The value; `None` if the entity is gone.
         value: Option<f64>,
     },
 }
 
 impl Kind {
-    /// The name of the kind, as in the serialised form: `entity_appeared`.
+    /// The name of the kind, as in the serialised form, for example `entity_appeared`.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::EntityAppeared { .. } => "entity_appeared",
@@ -223,7 +224,7 @@ impl Kind {
         }
     }
 
-    /// Bytes that it takes up in a log.
+    /// Memory of the event in bytes.
     pub(crate) fn bytes(&self) -> usize {
         let threshold = match self {
             Self::ThresholdCrossed { name, .. } | Self::ThresholdCleared { name, .. } => name.len(),
@@ -233,7 +234,7 @@ impl Kind {
         size_of::<Event>() + threshold + entity
     }
 
-    /// The entity that it is about, if it is about one.
+    /// The entity of the event, if there is one.
     pub const fn entity(&self) -> Option<&Identity> {
         match self {
             Self::EntityAppeared { entity }
@@ -251,7 +252,7 @@ impl Kind {
         }
     }
 
-    /// The agent that it is about, or that reports the entity that it is about.
+    /// The agent of the event or of its entity, if there is one.
     pub fn agent(&self) -> Option<AgentKey> {
         match self {
             Self::AgentAppeared { agent }

@@ -4,7 +4,7 @@ use crate::flow::key::Key;
 use crate::flow::value::Value;
 use crate::timestamp::Timestamp;
 
-/// Names one flow definition that a registry watches; never used again for another.
+/// Identifies a flow definition that a registry watches. Ids are not reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(transparent))]
@@ -16,53 +16,51 @@ impl fmt::Display for Id {
     }
 }
 
-/// There are as many flow definitions as the configuration allows.
+/// The registry watches as many flow definitions as its configuration allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{watched} flow definitions are watched already: stop watching one, or raise \
-     `max_flow_definitions`"
-)]
+#[error("the limit of {limit} flow definitions is reached: remove one, or raise the limit")]
+#[non_exhaustive]
 pub struct TooManyDefinitions {
-    /// How many are watched.
-    pub watched: usize,
+    /// [`Config::max_flow_definitions`](crate::Config::max_flow_definitions).
+    pub limit: usize,
 }
 
-/// The heaviest flows of a definition, and how sure that is.
+/// The heaviest flows of a definition, with error bounds.
 ///
-/// All amounts are in the unit of the definition's [measure](crate::flow::Measure): per second if
-/// it smooths, else since it is watched.
+/// All amounts are in the [unit](crate::flow::Measure::unit) of the definition's measure: per
+/// second if the definition has a smoothing time constant, else totals since it is watched.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Answer {
-    /// When.
+    /// The time of the answer.
     pub at: Timestamp,
-    /// What the values of each row stand for.
+    /// The keys of the definition: the columns of [`Row::keys`].
     pub keys: Vec<Key>,
-    /// The heaviest flows, heaviest first.
+    /// The heaviest flows in descending order, at most [`top`](crate::flow::Definition::top).
     pub rows: Vec<Row>,
-    /// Everything that passed the filters. Of a count of distinct values: of all flows together,
-    /// which is less than their sum if they share values.
+    /// The sum over all packets that pass the filters. For a count of distinct values: the count
+    /// over all flows together, which is less than the sum of their counts if they share values.
     pub total: f64,
-    /// By how much `total` may be wrong because it is estimated from samples, at 95 %.
+    /// The sampling error of `total`, as in [`Row::sampling_error`].
     pub total_sampling_error: f64,
     /// The part of it that is due to sampling rates, as in [`Row::rate_error`].
     pub total_rate_error: f64,
-    /// What is not in any row: the rows and this add up to `total`. 0 of a count of distinct
-    /// values, which do not add up.
+    /// `total` minus the sum of the rows. 0 for a count of distinct values, which is not additive.
     pub other: f64,
-    /// Samples that passed the filters, since the definition is watched.
+    /// Samples that passed the filters since the definition is watched.
     pub samples: u64,
-    /// Flows that are kept apart.
+    /// Number of flows with an entry of their own.
     pub tracked: usize,
-    /// Times that a flow had to make room for another, since the definition is watched; of a
-    /// count of distinct values, samples of flows for which there was no room.
+    /// Number of times that a flow was evicted for another since the definition is watched. For a
+    /// count of distinct values: samples of flows that found no free entry.
     pub evicted: u64,
-    /// A flow that is not among those kept apart is not heavier than this.
+    /// Upper bound for the value of a flow without an entry.
     pub unseen: f64,
-    /// Dropped packets (not bytes) that were not reported, for their rate or because the
-    /// notifications were lost on the way: as many of them as would pass the filters if they are
-    /// like those that were reported. They are in no row and not in `total`. 0 of packet samples.
+    /// Estimated number of dropped packets (never bytes) that were not reported, because the agent
+    /// limits the rate of notifications or because notifications were lost. It assumes that as
+    /// large a part of them passes the filters as of those that were reported. They are not
+    /// included in `rows` and `total`. 0 for packet samples.
     pub unreported: f64,
 }
 
@@ -71,23 +69,22 @@ pub struct Answer {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Row {
-    /// Its value under each key of the definition.
+    /// The flow's value for each key of the definition.
     pub keys: Vec<Value>,
-    /// How much of it there is. As far as samples tell it is not more than this, nor less than
-    /// this without `error`.
+    /// The estimated amount: an upper bound for the sum over its samples; `value - error` is the
+    /// lower bound.
     pub value: f64,
-    /// How much of `value` may be of other flows that had to make room for this one (the bound
-    /// of Space-Saving); 0 as long as there was room for all.
+    /// The part of `value` that may belong to flows whose entry this flow took over (the error
+    /// bound of Space-Saving). 0 if no flow was evicted for this one.
     pub error: f64,
-    /// By how much `value` may be wrong, up or down, because it is estimated from samples: with
-    /// a probability of 95 % it is not by more. Where all samples weigh the same it is the
-    /// `1.96 / √samples`-th part of it. The [`rate_error`](Self::rate_error) is added.
+    /// The error of `value`, up or down, because it is estimated from samples, at 95 % confidence.
+    /// If all samples have the same weight it is `value × 1.96 / √samples`. Includes
+    /// [`rate_error`](Self::rate_error).
     pub sampling_error: f64,
-    /// The part of `sampling_error` by which the growth of sample pools and the stated sampling
-    /// rates disagree: `value` is by pools, and this is the difference from samples × stated rate.
-    /// It is systematic: of several flows of one agent the sums of values and of these differ
-    /// alike.
+    /// The difference between `value`, which uses the growth of sample pools, and samples × stated
+    /// sampling rate. This part of `sampling_error` is systematic: it has the same sign for all
+    /// flows of an agent.
     pub rate_error: f64,
-    /// Its samples, since it is kept apart.
+    /// The flow's samples since it has an entry.
     pub samples: u64,
 }

@@ -1,21 +1,21 @@
-//! Sums whose parts fade, without touching all of them as time passes.
+//! Exponentially decaying sums that need no update as time passes.
 //!
-//! A part that is `age` old counts `e^(-age/τ)` of what it was. All ages grow alike, so parts are
-//! kept as they would have counted at one moment, the **landmark**: a later one is worth more,
-//! and only the question divides by how much. (Forward decay, after Cormode and others, 2009.)
+//! The weight of a part falls to `e^(-age/τ)`. All ages grow at the same speed, so parts are
+//! stored with their weight at one time, the **landmark**: later parts have a larger weight, and
+//! only reading a sum divides by the growth since. (Forward decay, Cormode et al., 2009.)
 
 use core::time::Duration;
 
 use crate::timestamp::Timestamp;
 
-/// The landmark moves when what arrives is worth so many time constants more: `e^32` is far from
-/// what a number can hold, even squared.
+/// The landmark moves after this many time constants: the square of `e^32` is far below the maximum
+/// of `f64`.
 const REACH: f64 = 32.0;
 
-/// A clock that steps back by more time constants than this was wrong before.
+/// If the clock steps back by more time constants, its earlier time was wrong.
 const BACKSTEP: f64 = 16.0;
 
-/// How the parts of sums fade; without a time constant they do not.
+/// The decay of sums; none without a time constant.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Decay {
     /// In seconds.
@@ -23,12 +23,12 @@ pub(super) struct Decay {
     landmark: Option<Timestamp>,
 }
 
-/// What has to be done to sums before a part is added.
+/// The update of sums when a part is added.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Step {
-    /// The part is worth so many times itself.
-    Worth(f64),
-    /// The same, when all sums have been multiplied by the second number.
+    /// Multiply the part by this weight.
+    Weight(f64),
+    /// Multiply the part by the first number and all sums by the second.
     Rescale(f64, f64),
 }
 
@@ -40,10 +40,10 @@ impl Decay {
         }
     }
 
-    /// What a part that arrives now is worth.
+    /// The update for a part that is added now.
     pub(super) fn step(&mut self, now: Timestamp) -> Step {
         let (Some(constant), landmark) = (self.constant, *self.landmark.get_or_insert(now)) else {
-            return Step::Worth(1.0);
+            return Step::Weight(1.0);
         };
         let ages = since(landmark, now) / constant;
         if ages > REACH {
@@ -54,11 +54,11 @@ impl Decay {
             self.landmark = Some(now);
             return Step::Rescale(1.0, 0.0);
         }
-        Step::Worth(ages.exp())
+        Step::Weight(ages.exp())
     }
 
-    /// What a sum has to be multiplied by to be what it is now: with a time constant a rate per
-    /// second, without one a sum.
+    /// The factor from a stored sum to its value now: a rate per second with a time constant,
+    /// else a total.
     pub(super) fn factor(&self, now: Timestamp) -> f64 {
         match (self.constant, self.landmark) {
             (Some(constant), Some(landmark)) => {
@@ -79,13 +79,12 @@ fn since(earlier: Timestamp, later: Timestamp) -> f64 {
 mod tests {
     use super::*;
 
-    /// Adds up parts as the owner of sums does.
     fn sum(decay: &mut Decay, parts: impl IntoIterator<Item = (f64, f64)>) -> f64 {
         let mut sum = 0.0;
         for (seconds, part) in parts {
             match decay.step(at(seconds)) {
-                Step::Worth(worth) => sum += part * worth,
-                Step::Rescale(worth, factor) => sum = sum * factor + part * worth,
+                Step::Weight(weight) => sum += part * weight,
+                Step::Rescale(weight, factor) => sum = sum * factor + part * weight,
             }
         }
         sum
@@ -96,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_steady_stream_is_its_rate() {
+    fn constant_rate_is_reproduced() {
         for constant in [0.5, 2.0, 10.0] {
             let mut decay = Decay::new(Some(Duration::from_secs_f64(constant)));
             let parts = (0..100_000).map(|number| (f64::from(number) * 0.01, 3.0));
@@ -107,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn uneven_arrival_fades_exactly() {
+    fn parts_at_uneven_times_decay_exactly() {
         let mut decay = Decay::new(Some(Duration::from_secs(10)));
         let parts = [(0.0, 5.0), (900.0, 7.0), (903.5, 2.0), (901.0, 1.0)];
         let found = sum(&mut decay, parts) * decay.factor(at(910.0));
@@ -122,14 +121,14 @@ mod tests {
     }
 
     #[test]
-    fn without_a_constant_nothing_fades() {
+    fn no_decay_without_time_constant() {
         let mut decay = Decay::new(None);
         assert_eq!(sum(&mut decay, [(0.0, 1.0), (1e6, 2.0)]), 3.0);
         assert_eq!(decay.factor(at(1e9)), 1.0);
     }
 
     #[test]
-    fn a_clock_that_was_wrong_does_not_stop_time() {
+    fn clock_step_back_resets_sums() {
         let mut decay = Decay::new(Some(Duration::from_secs(1)));
         let parts = [(1e6, 1e9), (0.0, 4.0)];
         let found = sum(&mut decay, parts) * decay.factor(at(0.0));

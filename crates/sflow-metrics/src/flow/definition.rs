@@ -3,44 +3,48 @@ use core::time::Duration;
 
 use crate::flow::filter::Filter;
 use crate::flow::key::Key;
+use crate::flow::text::{pad, separated};
 use crate::flow::value::Value;
 
-/// Which flows to measure: what tells them apart, what of them, and of which packets.
+/// Which flows to measure: the keys that distinguish them, the measure, and filters.
+///
+/// The text form has parts separated by `;`, in any order:
 ///
 /// ```text
 /// keys=container.src,container.dst,ip.protocol;value=bytes;filter=port.dst=80|443;smooth=10s
 /// ```
 ///
-/// * `keys`: the [`Key`]s whose values tell one flow from another. Without any there is one
-///   flow: everything.
-/// * `value`: a [`Measure`]; `bytes` unless said otherwise.
-/// * `filter`: conditions that packets have to pass, all of them, separated by `&`. Each is a
-///   key, `=` or `!=`, and values, of which one has to fit (none, with `!=`), separated by `|`.
-///   A value is exact, has `*` for any characters, is a range of numbers `1024..65535`, a prefix
-///   `10.0.0.0/8`, or `*` for anything at all if it is there. A packet without the key has none
-///   of the values. In parentheses there may be several conditions with `||` between them, of
-///   which one has to be passed: `(ip.src=10.0.0.1||ip.dst=10.0.0.1)&vlan=7`. A backslash takes
-///   the meaning from the character behind it.
-/// * `top`: how many flows to list; 100 unless said otherwise.
-/// * `smooth`: a time constant. Values are per second, and what was seen that long ago counts
-///   `1/e`, a third or so, of what is seen now; a change shows to 95 % after three of them. 2 s
-///   unless said otherwise. With `off` values are sums since the definition is watched.
+/// * `keys`: [`Key`]s separated by `,`. Packets with the same values belong to the same flow.
+///   Without keys there is one flow with all packets.
+/// * `value`: a [`Measure`]. Default: `bytes`.
+/// * `filter`: conditions separated by `&`, all of which a packet has to meet. A condition is a
+///   key, `=` or `!=`, and values separated by `|`, of which one has to match (with `!=`: none).
+///   A value is literal, contains `*` for any characters, is a range of numbers `1024..65535` or
+///   a prefix `10.0.0.0/8`; `*` alone matches any packet that has the key. A packet that does not
+///   have the key matches no value. Conditions in parentheses with `||` between them are
+///   alternatives: `(ip.src=10.0.0.1||ip.dst=10.0.0.1)&vlan=7`. A backslash makes the next
+///   character literal.
+/// * `top`: maximum number of rows in an answer. Default: 100.
+/// * `smooth`: the time constant of exponential smoothing. Values are per second, and a packet's
+///   weight falls to `1/e` (37 %) after this time; the response to a step reaches 95 % after three
+///   time constants. Default: `2s`. With `off`, values are totals since the definition is watched.
 ///
 /// ```
-/// use sflow_metrics::flow::{Definition, Key, Value};
+/// use sflow_metrics::flow;
 ///
-/// let definition: Definition = "keys=ip.src,ip.dst;filter=ip.protocol=tcp".parse()?;
-/// assert_eq!(definition.keys(), [Key::IpSource, Key::IpDestination]);
+/// let definition: flow::Definition = "keys=ip.src,ip.dst;filter=ip.protocol=tcp".parse()?;
+/// assert_eq!(definition.keys(), [flow::Key::IpSource, flow::Key::IpDestination]);
 ///
-/// // Drill down: of one receiver, which ports?
-/// let receiver = Value::Ip([10, 0, 0, 1].into());
-/// let within = definition.narrowed(Key::IpDestination, &receiver)
-///     .keyed_by([Key::PortDestination]);
+/// // Drill down: the ports of one receiver.
+/// let receiver = flow::Value::Ip([10, 0, 0, 1].into());
+/// let ports = definition
+///     .narrowed(flow::Key::IpDestination, &receiver)
+///     .keyed_by([flow::Key::PortDestination]);
 /// assert_eq!(
-///     within.to_string(),
+///     ports.to_string(),
 ///     "keys=port.dst;value=bytes;filter=ip.protocol=6&ip.dst=10.0.0.1",
 /// );
-/// # Ok::<(), sflow_metrics::flow::Error>(())
+/// # Ok::<(), flow::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Definition {
@@ -53,44 +57,43 @@ pub struct Definition {
 
 /// What to measure of flows.
 ///
-/// Packets and their bytes are estimated from samples: each sample stands for as many packets as
-/// the **effective** sampling rate of its data source says, which the growth of its sample pool
-/// shows. A packet that several data sources sample counts at each of them, and one that a data
-/// source samples as it comes in and as it goes out counts twice: where that is so, a filter on
-/// [`direction`](Key::Direction), [`source`](Key::Source) or [`agent`](Key::Agent)
-/// takes one of them.
+/// Packets and bytes are estimated from samples: each sample counts as many packets as the
+/// **effective** sampling rate of its data source, which is the growth of its sample pool per
+/// sample. A packet that several data sources sample is counted by each, and by a data source
+/// that samples both directions twice. Filter on [`direction`](Key::Direction),
+/// [`data_source`](Key::DataSource) or [`agent`](Key::Agent) to count it once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Measure {
-    /// `bytes`: on the wire, with the check sequence of Ethernet. What switches count.
+    /// `bytes`: bytes on the wire including the Ethernet frame check sequence, as switches count.
     Bytes,
-    /// `bytes.net`: without what the agent took off each packet before it sampled it, such as
-    /// the check sequence. What Linux counts, for hosts and containers too.
+    /// `bytes.net`: bytes without those that the agent stripped before sampling, such as the frame
+    /// check sequence. Linux counts these bytes for hosts and containers.
     NetBytes,
     /// `frames`: packets.
     Frames,
-    /// `distinct(key,…)`: how many different values, or combinations of values, of these keys.
-    /// Of samples: what was never sampled is not counted.
+    /// `distinct(key,…)`: number of different combinations of values of these keys among the
+    /// samples. Values that were never sampled are not included.
     Distinct(Vec<Key>),
-    /// `drops`: packets that were dropped, by dropped packet notifications. Each stands for
-    /// itself; [`unreported`](crate::flow::Answer::unreported) tells how many were not reported.
+    /// `drops`: dropped packets, from dropped packet notifications. Each notification counts one
+    /// packet; [`unreported`](crate::flow::Answer::unreported) estimates the others.
     Drops,
-    /// `drops.bytes`: the bytes of these.
+    /// `drops.bytes`: the bytes of these packets.
     DropBytes,
 }
 
 impl Definition {
-    /// How many flows are listed unless something else is said.
+    /// Default of [`top`](Self::top).
     pub const TOP: usize = 100;
 
-    /// The time constant unless something else is said.
+    /// Default of [`smoothing`](Self::smoothing).
     pub const SMOOTHING: Duration = Duration::from_secs(2);
 
-    /// Keys at most.
+    /// Maximum number of keys.
     pub const MAX_KEYS: usize = 16;
 
-    /// Measures bytes of the flows that these keys tell apart; a key counts once, and of more
-    /// than [`MAX_KEYS`](Self::MAX_KEYS) the first ones.
+    /// Measures bytes per second of flows with these keys. Ignores duplicates, and keys after the
+    /// first [`MAX_KEYS`](Self::MAX_KEYS).
     pub fn new(keys: impl IntoIterator<Item = Key>) -> Self {
         Self {
             keys: Vec::new(),
@@ -102,32 +105,32 @@ impl Definition {
         .keyed_by(keys)
     }
 
-    /// What tells flows apart.
+    /// The keys that distinguish flows.
     pub fn keys(&self) -> &[Key] {
         &self.keys
     }
 
-    /// What is measured.
+    /// The measure.
     pub fn value(&self) -> &Measure {
         &self.value
     }
 
-    /// What packets have to pass.
+    /// The filters, all of which a packet has to pass.
     pub fn filters(&self) -> &[Filter] {
         &self.filters
     }
 
-    /// How many flows are listed.
+    /// Maximum number of rows in an answer.
     pub fn top(&self) -> usize {
         self.top
     }
 
-    /// The time constant; `None` if values are sums.
+    /// The time constant of exponential smoothing; `None` if values are totals.
     pub fn smoothing(&self) -> Option<Duration> {
         self.smoothing
     }
 
-    /// The same by other keys.
+    /// Replaces the keys, with the limits of [`new`](Self::new).
     #[must_use]
     pub fn keyed_by(mut self, keys: impl IntoIterator<Item = Key>) -> Self {
         self.keys.clear();
@@ -139,7 +142,8 @@ impl Definition {
         self
     }
 
-    /// The same of something else; of [`Measure::Distinct`] as many keys as may be.
+    /// Replaces the measure. Of [`Measure::Distinct`], keys after the first
+    /// [`MAX_KEYS`](Self::MAX_KEYS) are ignored.
     #[must_use]
     pub fn measuring(mut self, mut value: Measure) -> Self {
         if let Measure::Distinct(keys) = &mut value {
@@ -149,7 +153,7 @@ impl Definition {
         self
     }
 
-    /// The same of those packets that pass one more filter.
+    /// Adds a filter.
     #[must_use]
     pub fn matching(mut self, filter: Filter) -> Self {
         if !self.filters.contains(&filter) {
@@ -158,28 +162,28 @@ impl Definition {
         self
     }
 
-    /// Drills down: the same of those packets that have this value; if it is
-    /// [`Value::Absent`], of those that have none.
+    /// Adds a filter for packets with this value of a key; for packets without the key if the
+    /// value is [`Value::Absent`].
     #[must_use]
     pub fn narrowed(&self, key: Key, value: &Value) -> Self {
         self.clone().matching(Filter::exactly(key, value))
     }
 
-    /// The same with another number of flows listed.
+    /// Replaces the maximum number of rows in an answer.
     #[must_use]
     pub fn listing(mut self, top: usize) -> Self {
         self.top = top;
         self
     }
 
-    /// The same with another time constant, of a millisecond at least; `None` for sums.
+    /// Replaces the time constant, which is at least 1 ms; `None` for totals.
     #[must_use]
     pub fn smoothed_over(mut self, constant: Option<Duration>) -> Self {
         self.smoothing = constant.map(|constant| constant.max(Duration::from_millis(1)));
         self
     }
 
-    /// Every key that it takes to decide what a packet adds, and to what.
+    /// All keys that are read of a packet: for the flow, its value and the filters.
     pub(super) fn all_keys(&self) -> impl Iterator<Item = Key> {
         let distinct = match &self.value {
             Measure::Distinct(keys) => &keys[..],
@@ -191,7 +195,7 @@ impl Definition {
 }
 
 impl Measure {
-    /// The names, as a definition takes them.
+    /// The names in the text form.
     pub fn names() -> impl Iterator<Item = &'static str> {
         [
             "bytes",
@@ -204,7 +208,7 @@ impl Measure {
         .into_iter()
     }
 
-    /// What it is measured in.
+    /// The unit: `bytes`, `packets` or `values`.
     pub fn unit(&self) -> &'static str {
         match self {
             Self::Bytes | Self::NetBytes | Self::DropBytes => "bytes",
@@ -213,45 +217,49 @@ impl Measure {
         }
     }
 
-    /// Whether it is one of dropped packet notifications, and not of packet samples.
+    /// Whether it is measured from dropped packet notifications instead of packet samples.
     pub const fn is_of_drops(&self) -> bool {
         matches!(self, Self::Drops | Self::DropBytes)
     }
 }
 
 impl fmt::Display for Definition {
+    /// The text form.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("keys=")?;
-        separated(f, ",", &self.keys)?;
-        write!(f, ";value={}", self.value)?;
-        if !self.filters.is_empty() {
-            f.write_str(";filter=")?;
-            separated(f, "&", &self.filters)?;
-        }
-        if self.top != Self::TOP {
-            write!(f, ";top={}", self.top)?;
-        }
-        match self.smoothing {
-            Some(Self::SMOOTHING) => Ok(()),
-            Some(constant) => write!(f, ";smooth={}s", constant.as_secs_f64()),
-            None => f.write_str(";smooth=off"),
-        }
+        pad(f, |out| {
+            out.write_str("keys=")?;
+            separated(out, ",", &self.keys)?;
+            write!(out, ";value={}", self.value)?;
+            if !self.filters.is_empty() {
+                out.write_str(";filter=")?;
+                separated(out, "&", &self.filters)?;
+            }
+            if self.top != Self::TOP {
+                write!(out, ";top={}", self.top)?;
+            }
+            match self.smoothing {
+                Some(Self::SMOOTHING) => Ok(()),
+                Some(constant) => write!(out, ";smooth={}s", constant.as_secs_f64()),
+                None => out.write_str(";smooth=off"),
+            }
+        })
     }
 }
 
 impl fmt::Display for Measure {
+    /// The text form.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Bytes => f.write_str("bytes"),
-            Self::NetBytes => f.write_str("bytes.net"),
-            Self::Frames => f.write_str("frames"),
-            Self::Drops => f.write_str("drops"),
-            Self::DropBytes => f.write_str("drops.bytes"),
-            Self::Distinct(keys) => {
-                f.write_str("distinct(")?;
-                separated(f, ",", keys)?;
-                f.write_str(")")
-            }
+            Self::Bytes => f.pad("bytes"),
+            Self::NetBytes => f.pad("bytes.net"),
+            Self::Frames => f.pad("frames"),
+            Self::Drops => f.pad("drops"),
+            Self::DropBytes => f.pad("drops.bytes"),
+            Self::Distinct(keys) => pad(f, |out| {
+                out.write_str("distinct(")?;
+                separated(out, ",", keys)?;
+                out.write_str(")")
+            }),
         }
     }
 }
@@ -271,16 +279,4 @@ impl<'de> serde::Deserialize<'de> for Definition {
         let text = String::deserialize(deserializer)?;
         text.parse().map_err(serde::de::Error::custom)
     }
-}
-
-fn separated<T: fmt::Display>(
-    f: &mut fmt::Formatter<'_>,
-    separator: &str,
-    items: &[T],
-) -> fmt::Result {
-    for (place, item) in items.iter().enumerate() {
-        let separator = if place > 0 { separator } else { "" };
-        write!(f, "{separator}{item}")?;
-    }
-    Ok(())
 }

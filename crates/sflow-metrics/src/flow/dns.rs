@@ -1,30 +1,30 @@
-//! What DNS messages ask for, as far as the sample has it.
+//! The question of a DNS message, as far as it was sampled.
 
 use sflow_v5::FlowSample;
 use sflow_v5::flow::SampledHeader;
 use sflow_v5::packet::{Layer, StopReason};
 
-/// The port of DNS, and that of the one without a server.
+/// Ports of DNS and multicast DNS.
 const PORTS: [u16; 2] = [53, 5353];
 
-/// Bytes of a name that are kept.
+/// Maximum length of a name in bytes; the rest is discarded.
 const LONGEST: usize = 128;
 
-/// Stands for the part of a name that was not sampled.
+/// Replaces the part of a name that was not sampled.
 const CUT: &[u8] = "…".as_bytes();
 
-/// The first question of a message.
+/// The first question of a DNS message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Dns {
     pub(super) is_response: bool,
-    /// Its type, unless the sample ends before.
+    /// The record type, unless the sample is truncated before it.
     pub(super) kind: Option<u16>,
     name: [u8; LONGEST],
     length: usize,
 }
 
 impl Dns {
-    /// Of the innermost packet, if that is UDP to or from a port of DNS.
+    /// The question in the innermost packet, if that is UDP from or to a DNS port.
     pub(super) fn of(sample: &FlowSample<'_>) -> Option<Self> {
         let header = sample.find::<SampledHeader<'_>>()?;
         let mut is_dns = false;
@@ -43,7 +43,7 @@ impl Dns {
         None
     }
 
-    /// The name in lower case, since upper case means the same: labels with points between.
+    /// The name in lower case, since case is insignificant, with dots between the labels.
     pub(super) fn name(&self) -> &[u8] {
         self.name.get(..self.length).unwrap_or(&[])
     }
@@ -69,7 +69,7 @@ impl Dns {
                 rest = behind;
                 break;
             }
-            // A pointer has nothing before it to point to.
+            // Nothing precedes the first name, so a compression pointer is invalid.
             if length > 63 {
                 return None;
             }
@@ -91,11 +91,11 @@ impl Dns {
         Some(dns)
     }
 
-    /// Appends as much as there is room for.
+    /// Appends the bytes that fit.
     fn push(&mut self, bytes: &[u8]) {
-        let room = self.name.get_mut(self.length..).unwrap_or(&mut []);
-        for (place, byte) in room.iter_mut().zip(bytes) {
-            *place = byte.to_ascii_lowercase();
+        let free = self.name.get_mut(self.length..).unwrap_or(&mut []);
+        for (target, byte) in free.iter_mut().zip(bytes) {
+            *target = byte.to_ascii_lowercase();
             self.length += 1;
         }
     }
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn questions_are_read_as_far_as_they_go() {
+    fn truncated_question_is_read_as_far_as_sampled() {
         let whole = message(1, b"\x03Www\x07eXample\x03org\x00", &[0, 28, 0, 1]);
         let dns = Dns::read(&whole).unwrap();
         assert_eq!(dns.name(), b"www.example.org");
@@ -131,10 +131,10 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_no_question() {
+    fn invalid_message_is_ignored() {
         assert_eq!(Dns::read(&message(1, b"\xc0\x0c", &[0, 1])), None);
         assert_eq!(Dns::read(&message(1, &[64; 80], &[])), None);
-        assert_eq!(Dns::read(&[0; 12]), None, "it asks nothing");
+        assert_eq!(Dns::read(&[0; 12]), None, "no question");
         assert_eq!(Dns::read(&[]), None);
         let long: Vec<u8> = [[1, b'x']; 500].concat();
         let dns = Dns::read(&message(1, &long, &[])).unwrap();

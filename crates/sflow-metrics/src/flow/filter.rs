@@ -4,39 +4,43 @@ use core::net::IpAddr;
 use sflow_v5::{DataSource, Mac};
 
 use crate::flow::key::{Key, Kind};
+use crate::flow::text::pad;
 use crate::flow::value::{Raw, Value};
 use crate::query::Pattern;
 
-/// Which packets a flow definition is about, by one key; or by another one instead.
+/// A condition on the packets of a flow definition: tests of one key's value, or alternatives of
+/// such conditions.
+///
+/// The text form is described at [`Definition`](crate::flow::Definition).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Filter {
     pub(super) key: Key,
     pub(super) is_negated: bool,
     pub(super) tests: Vec<Test>,
-    /// Without alternatives of their own.
+    /// These have no alternatives themselves.
     pub(super) alternatives: Vec<Self>,
 }
 
-/// What the value of a key may be.
+/// A test of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Test {
-    /// `*`: anything, if it is there.
+    /// `*`: any value.
     Present,
-    /// `80` or `1024..65535`: a number from the first to the second.
+    /// `80` or `1024..65535`: a number between two bounds, which are included.
     Number(u64, u64),
-    /// `10.0.0.0/8`: an address that begins with so many bits of this one.
+    /// `10.0.0.0/8`: an address with this prefix; the number is the prefix length in bits.
     Network(IpAddr, u8),
-    /// Exactly this MAC address.
+    /// A MAC address.
     Mac(Mac),
-    /// Exactly this data source.
+    /// A data source.
     DataSource(DataSource),
-    /// A text; of what is no text, how it is shown.
+    /// A pattern for text, or for the text form of other values.
     Text(Pattern),
 }
 
 impl Filter {
-    /// The value of this key has to pass one of these tests.
+    /// Accepts packets whose value of this key passes one of these tests.
     pub fn new(key: Key, tests: impl IntoIterator<Item = Test>) -> Self {
         Self {
             key,
@@ -46,7 +50,8 @@ impl Filter {
         }
     }
 
-    /// The value of this key, if there is one, must pass none of these tests.
+    /// Accepts packets whose value of this key passes none of these tests, or which do not have
+    /// the key.
     pub fn not(key: Key, tests: impl IntoIterator<Item = Test>) -> Self {
         Self {
             is_negated: true,
@@ -54,7 +59,7 @@ impl Filter {
         }
     }
 
-    /// Exactly this value; if that is [`Value::Absent`], that there is none.
+    /// Accepts packets with this value of a key; for [`Value::Absent`], packets without the key.
     pub fn exactly(key: Key, value: &Value) -> Self {
         match Test::exactly(value) {
             Some(test) => Self::new(key, [test]),
@@ -62,20 +67,20 @@ impl Filter {
         }
     }
 
-    /// This one or the other.
+    /// Accepts packets that either filter accepts.
     ///
     /// ```
     /// use sflow_metrics::flow::{Filter, Key, Value};
     ///
     /// let address = Value::Ip([10, 0, 0, 1].into());
-    /// let [from, to] = [Key::IpSource, Key::IpDestination]
-    ///     .map(|key| Filter::exactly(key, &address));
+    /// let [from, to] =
+    ///     [Key::IpSource, Key::IpDestination].map(|key| Filter::exactly(key, &address));
     /// assert_eq!(from.or(to).to_string(), "(ip.src=10.0.0.1||ip.dst=10.0.0.1)");
     /// ```
     #[must_use]
     pub fn or(mut self, mut other: Self) -> Self {
-        let others = core::mem::take(&mut other.alternatives);
-        for alternative in core::iter::once(other).chain(others) {
+        let further = core::mem::take(&mut other.alternatives);
+        for alternative in core::iter::once(other).chain(further) {
             if !self.alternatives.contains(&alternative) {
                 self.alternatives.push(alternative);
             }
@@ -83,12 +88,12 @@ impl Filter {
         self
     }
 
-    /// By which key.
+    /// The key whose value is tested.
     pub fn key(&self) -> Key {
         self.key
     }
 
-    /// Whether it wants none of its tests to be passed, instead of one.
+    /// Whether a value must pass none of the tests (`!=`) instead of one of them.
     pub fn is_negated(&self) -> bool {
         self.is_negated
     }
@@ -98,18 +103,18 @@ impl Filter {
         &self.tests
     }
 
-    /// What may pass in its place.
+    /// Filters of which one may accept a packet instead.
     pub fn alternatives(&self) -> &[Self] {
         &self.alternatives
     }
 
-    /// Its key and those of its alternatives.
+    /// The key of the filter and those of its alternatives.
     pub(super) fn keys(&self) -> impl Iterator<Item = Key> {
-        let others = self.alternatives.iter().map(|other| other.key);
-        core::iter::once(self.key).chain(others)
+        let alternatives = self.alternatives.iter().map(|filter| filter.key);
+        core::iter::once(self.key).chain(alternatives)
     }
 
-    /// Whether a packet with these values passes.
+    /// Whether the filter accepts a packet with these values.
     pub(super) fn admits<'v>(&self, value: impl Fn(Key) -> Raw<'v>) -> bool {
         self.admits_value(value(self.key))
             || self
@@ -124,23 +129,22 @@ impl Filter {
         passes != self.is_negated
     }
 
-    /// Without its alternatives, perhaps as it stands among others in parentheses.
-    fn write_alone(&self, f: &mut fmt::Formatter<'_>, is_among: bool) -> fmt::Result {
+    /// Writes the filter without its alternatives.
+    fn write_alone(&self, out: &mut dyn fmt::Write, is_in_parentheses: bool) -> fmt::Result {
         let equals = if self.is_negated { "!=" } else { "=" };
-        write!(f, "{}{equals}", self.key)?;
-        for (place, test) in self.tests.iter().enumerate() {
-            let separator = if place > 0 { "|" } else { "" };
-            match is_among {
-                true => write!(f, "{separator}{test:#}")?,
-                false => write!(f, "{separator}{test}")?,
+        write!(out, "{}{equals}", self.key)?;
+        for (index, test) in self.tests.iter().enumerate() {
+            if index > 0 {
+                out.write_str("|")?;
             }
+            test.write(out, is_in_parentheses)?;
         }
         Ok(())
     }
 }
 
 impl Test {
-    /// The test that this value alone passes; `None` for what is absent.
+    /// The test that only this value passes; `None` for [`Value::Absent`].
     pub fn exactly(value: &Value) -> Option<Self> {
         Some(match value {
             Value::Absent => return None,
@@ -161,10 +165,10 @@ impl Test {
             (Self::Network(network, length), Raw::Ip(address)) => {
                 within(address, *network, *length)
             }
-            (Self::Mac(wanted), Raw::Mac(address)) => *wanted == address,
-            (Self::DataSource(wanted), Raw::DataSource(source)) => *wanted == source,
+            (Self::Mac(expected), Raw::Mac(address)) => *expected == address,
+            (Self::DataSource(expected), Raw::DataSource(source)) => *expected == source,
             (Self::Text(pattern), Raw::Ip(address)) => {
-                // Of an IPv4 address in IPv6 either form may be meant.
+                // The pattern may mean either form of an IPv4-mapped address.
                 let fits = |address| {
                     let value = Raw::Ip(address);
                     value.with_text(kind, |text| pattern.fits_bytes(text))
@@ -175,49 +179,55 @@ impl Test {
             _ => false,
         }
     }
+
+    fn write(&self, out: &mut dyn fmt::Write, is_in_parentheses: bool) -> fmt::Result {
+        match self {
+            Self::Present => out.write_str("*"),
+            Self::Number(from, to) if from == to => write!(out, "{from}"),
+            Self::Number(from, to) => write!(out, "{from}..{to}"),
+            Self::Network(address, length) if *length == bits(*address) => {
+                write!(out, "{address}")
+            }
+            Self::Network(address, length) => write!(out, "{address}/{length}"),
+            Self::Mac(address) => write!(out, "{address}"),
+            Self::DataSource(source) => write!(out, "{source}"),
+            Self::Text(pattern) => {
+                // A pattern escapes separators of queries. Flow filters have more of them.
+                for character in pattern.to_string().chars() {
+                    if matches!(character, '&' | ';') || is_in_parentheses && character == ')' {
+                        out.write_char('\\')?;
+                    }
+                    out.write_char(character)?;
+                }
+                Ok(())
+            }
+        }
+    }
 }
 
 impl fmt::Display for Filter {
+    /// The text form.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.alternatives.is_empty() {
-            return self.write_alone(f, false);
-        }
-        f.write_str("(")?;
-        self.write_alone(f, true)?;
-        for alternative in &self.alternatives {
-            f.write_str("||")?;
-            alternative.write_alone(f, true)?;
-        }
-        f.write_str(")")
+        pad(f, |out| {
+            if self.alternatives.is_empty() {
+                return self.write_alone(out, false);
+            }
+            out.write_str("(")?;
+            self.write_alone(out, true)?;
+            for alternative in &self.alternatives {
+                out.write_str("||")?;
+                alternative.write_alone(out, true)?;
+            }
+            out.write_str(")")
+        })
     }
 }
 
 impl fmt::Display for Test {
-    /// With `#` as it stands in parentheses.
+    /// The text form.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Present => f.write_str("*"),
-            Self::Number(from, to) if from == to => from.fmt(f),
-            Self::Number(from, to) => write!(f, "{from}..{to}"),
-            Self::Network(address, length) if *length == bits(*address) => address.fmt(f),
-            Self::Network(address, length) => write!(f, "{address}/{length}"),
-            Self::Mac(address) => address.fmt(f),
-            Self::DataSource(source) => source.fmt(f),
-            Self::Text(pattern) => escape(pattern, f),
-        }
+        pad(f, |out| self.write(out, false))
     }
-}
-
-/// A pattern escapes what separates values in queries; here more does.
-fn escape(pattern: &Pattern, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    use fmt::Write as _;
-    for character in pattern.to_string().chars() {
-        if matches!(character, '&' | ';') || f.alternate() && character == ')' {
-            f.write_char('\\')?;
-        }
-        f.write_char(character)?;
-    }
-    Ok(())
 }
 
 pub(super) const fn bits(address: IpAddr) -> u8 {
@@ -227,8 +237,8 @@ pub(super) const fn bits(address: IpAddr) -> u8 {
     }
 }
 
-/// Whether a network contains an address. An IPv4 address in IPv6 (`::ffff:192.0.2.9`) is in the
-/// networks of both.
+/// Whether a network contains an address. IPv4-mapped IPv6 addresses (`::ffff:192.0.2.9`) belong to
+/// networks of both versions.
 fn within(address: IpAddr, network: IpAddr, length: u8) -> bool {
     let canonical = match (network.to_canonical(), length.checked_sub(96)) {
         (v4 @ IpAddr::V4(_), Some(length)) if network.is_ipv6() => (v4, length),
@@ -255,7 +265,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tests_pass_what_they_should() {
+    fn test_accepts_matching_values() {
         let ip = |text: &str| Raw::Ip(text.parse().unwrap());
         let network = |text: &str, length| Test::Network(text.parse().unwrap(), length);
         let glob = |text| Test::Text(Pattern::glob(text));
@@ -323,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_absent_is_not_anything() {
+    fn absent_value_passes_no_test() {
         let not = Filter::not(Key::Vlan, [Test::Number(7, 7)]);
         assert!(not.admits_value(Raw::Absent));
         assert!(!not.admits_value(Raw::Number(7)));
@@ -334,11 +344,15 @@ mod tests {
     }
 
     #[test]
-    fn one_of_several_is_enough() {
+    fn alternative_filters_accept_either_value() {
         let seven = |key| Filter::new(key, [Test::Number(7, 7)]);
         let either = seven(Key::Vlan).or(seven(Key::VlanInner));
         let both = either.clone().or(either.clone());
-        assert_eq!(both.alternatives().len(), 2, "its own first one is another");
+        assert_eq!(
+            both.alternatives().len(),
+            2,
+            "duplicate alternatives are removed except the first filter itself"
+        );
         for (outer, inner, expected) in [(7, 1, true), (1, 7, true), (7, 7, true), (1, 2, false)] {
             let value = |key| match key {
                 Key::Vlan => Raw::Number(outer),
@@ -347,5 +361,16 @@ mod tests {
             assert_eq!(either.admits(value), expected, "{outer} {inner}");
         }
         assert_eq!(either.to_string(), "(vlan=7||vlan.inner=7)");
+    }
+
+    #[test]
+    fn display_honours_width() {
+        let vlan = Filter::new(Key::Vlan, [Test::Number(7, 9)]);
+        assert_eq!(format!("{vlan:>12}|"), "   vlan=7..9|");
+        assert_eq!(format!("{:<6}|", vlan.tests()[0]), "7..9  |");
+        let either = vlan
+            .clone()
+            .or(Filter::exactly(Key::VlanInner, &Value::Number(1)));
+        assert_eq!(format!("{either:26}|"), "(vlan=7..9||vlan.inner=1) |");
     }
 }

@@ -1,10 +1,9 @@
-//! The heaviest of very many keys, in bounded memory.
+//! The heaviest of many keys in bounded memory.
 //!
-//! Space-Saving (Metwally and others, 2005): when there is no room for a new key, it takes the
-//! place of the lightest one and its weight. So no key is lighter than it seems by anything, or
-//! heavier than it is by more than the weight that it took over, which is kept with it; a key
-//! that is not here is not heavier than the lightest one that is; and the sum over all places is
-//! the sum of all that was added, always.
+//! Space-Saving (Metwally et al., 2005): if the capacity is exhausted, a new key replaces the
+//! lightest one and inherits its weight. So the stored weight of a key is at least its true weight,
+//! and at most that plus the inherited weight, which is stored as its error. A key without entry
+//! is at most as heavy as the lightest entry. The sum of all entries is the sum of all parts.
 
 use core::cmp::{Ordering, Reverse};
 use std::collections::binary_heap::PeekMut;
@@ -12,14 +11,14 @@ use std::collections::{BinaryHeap, HashMap};
 
 use crate::timestamp::Timestamp;
 
-/// Weights of keys.
+/// Keys and their weights.
 #[derive(Debug)]
 pub(super) struct Heavy {
-    room: usize,
-    /// Randomly keyed: what is in the keys comes from strangers.
-    places: HashMap<Box<[u8]>, u32>,
+    capacity: usize,
+    /// Randomly keyed, since foreign senders choose the keys.
+    indices: HashMap<Box<[u8]>, u32>,
     entries: Vec<Entry>,
-    /// Each place once, as light as it was when last looked at; only when all are taken.
+    /// The index of each entry with a lower bound of its weight; empty until an entry is replaced.
     lightest: BinaryHeap<Reverse<(Weight, u32)>>,
     evicted: u64,
 }
@@ -28,19 +27,19 @@ pub(super) struct Heavy {
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) key: Box<[u8]>,
-    /// At most: it may be too high by `error`.
+    /// Upper bound of the true weight; `weight - error` is the lower bound.
     pub(super) weight: f64,
     pub(super) error: f64,
-    /// The weight by the stated sampling rates, of what was added since it is here.
+    /// The weight by the stated sampling rates, of parts added since the key has an entry.
     pub(super) stated: f64,
-    /// The variance of `weight` that comes from taking samples.
+    /// The variance of `weight` due to sampling.
     pub(super) variance: f64,
-    /// Samples since it is here.
+    /// Samples since the key has an entry.
     pub(super) samples: u64,
     pub(super) last_seen: Timestamp,
 }
 
-/// What a sample adds.
+/// The contribution of a sample.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Part {
     pub(super) weight: f64,
@@ -51,32 +50,32 @@ pub(super) struct Part {
 }
 
 impl Heavy {
-    /// Bytes of a flow without its key: in the list, the table and the heap, as these grow.
+    /// Maximum number of bytes of an entry in all collections, without its key.
     pub(super) const ENTRY: usize = 2 * size_of::<Entry>() + 128;
 
-    /// Room for so many keys, of which at least one.
-    pub(super) fn new(room: usize) -> Self {
+    /// Stores at most `capacity` keys, but at least one.
+    pub(super) fn new(capacity: usize) -> Self {
         Self {
-            room: room.max(1),
-            places: HashMap::new(),
+            capacity: capacity.max(1),
+            indices: HashMap::new(),
             entries: Vec::new(),
             lightest: BinaryHeap::new(),
             evicted: 0,
         }
     }
 
-    /// Adds to a key; tells whether another one had to go for it.
+    /// Adds a part to a key; returns whether another key was evicted.
     pub(super) fn add(&mut self, key: &[u8], part: Part) -> bool {
-        if let Some(place) = self.places.get(key) {
-            if let Some(entry) = self.entries.get_mut(*place as usize) {
+        if let Some(index) = self.indices.get(key) {
+            if let Some(entry) = self.entries.get_mut(*index as usize) {
                 entry.add(part);
             }
             return false;
         }
-        if self.entries.len() < self.room
-            && let Ok(place) = u32::try_from(self.entries.len())
+        if self.entries.len() < self.capacity
+            && let Ok(index) = u32::try_from(self.entries.len())
         {
-            self.places.insert(key.into(), place);
+            self.indices.insert(key.into(), index);
             self.entries.push(Entry::starting_with(key, part));
             return false;
         }
@@ -84,17 +83,17 @@ impl Heavy {
         true
     }
 
-    /// All keys, in no order.
+    /// All entries, in no particular order.
     pub(super) fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
-    /// Times that a key had to go for another.
+    /// Number of evictions.
     pub(super) fn evicted(&self) -> u64 {
         self.evicted
     }
 
-    /// What a key that is not here can weigh at most.
+    /// Upper bound for the weight of a key without entry.
     pub(super) fn unseen(&self) -> f64 {
         if self.evicted == 0 {
             return 0.0;
@@ -106,8 +105,7 @@ impl Heavy {
     /// Multiplies all weights.
     pub(super) fn rescale(&mut self, factor: f64) {
         if factor == 0.0 {
-            // Nothing is left of any of them.
-            self.places.clear();
+            self.indices.clear();
             self.entries.clear();
         }
         for entry in &mut self.entries {
@@ -120,41 +118,41 @@ impl Heavy {
     }
 
     fn replace_lightest(&mut self, key: &[u8], part: Part) {
-        let Some(place) = self.take_lightest() else {
+        let Some(index) = self.pop_lightest() else {
             return;
         };
         self.evicted += 1;
-        let Some(entry) = self.entries.get_mut(place as usize) else {
+        let Some(entry) = self.entries.get_mut(index as usize) else {
             return;
         };
-        self.places.remove(&entry.key);
+        self.indices.remove(&entry.key);
         let inherited = entry.weight;
         *entry = Entry::starting_with(key, part);
         entry.weight += inherited;
         entry.error = inherited;
         let weight = Weight(entry.weight);
-        self.lightest.push(Reverse((weight, place)));
-        self.places.insert(key.into(), place);
+        self.lightest.push(Reverse((weight, index)));
+        self.indices.insert(key.into(), index);
     }
 
-    /// Weights only grow, so the place that is lightest as it is now is lighter than all others,
-    /// which are at least what they were.
-    fn take_lightest(&mut self) -> Option<u32> {
+    /// The index of the lightest entry. Weights only grow, so an entry whose bound is its weight and
+    /// the lowest of all bounds is the lightest.
+    fn pop_lightest(&mut self) -> Option<u32> {
         if self.lightest.is_empty() {
-            let places = (0..).zip(&self.entries);
-            let places = places.map(|(place, entry)| Reverse((Weight(entry.weight), place)));
-            self.lightest = places.collect();
+            let indices = (0..).zip(&self.entries);
+            let indices = indices.map(|(index, entry)| Reverse((Weight(entry.weight), index)));
+            self.lightest = indices.collect();
         }
         loop {
             let mut top = self.lightest.peek_mut()?;
-            let Reverse((weight, place)) = *top;
-            let now = self.entries.get(place as usize)?.weight;
+            let Reverse((weight, index)) = *top;
+            let now = self.entries.get(index as usize)?.weight;
             if now > weight.0 {
-                *top = Reverse((Weight(now), place));
+                *top = Reverse((Weight(now), index));
                 continue;
             }
             PeekMut::pop(top);
-            return Some(place);
+            return Some(index);
         }
     }
 }
@@ -172,7 +170,7 @@ impl Entry {
         }
     }
 
-    /// By how much the weight differs from that by the stated sampling rates.
+    /// Difference between the weight and the weight by the stated sampling rates.
     pub(super) fn rate_error(&self) -> f64 {
         (self.weight - self.error - self.stated).abs()
     }
@@ -186,7 +184,7 @@ impl Entry {
     }
 }
 
-/// A weight that can be ordered.
+/// A weight with a total order.
 #[derive(Clone, Copy, Debug)]
 struct Weight(f64);
 
@@ -229,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lightest_has_to_go() {
+    fn new_key_replaces_lightest() {
         let mut heavy = Heavy::new(2);
         assert!(!heavy.add(b"a", part(5.0)));
         assert!(!heavy.add(b"b", part(1.0)));
@@ -247,11 +245,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_key_is_lighter_or_much_heavier(
-            room in 1_usize..12,
+        fn weights_are_within_bounds(
+            capacity in 1_usize..12,
             parts in prop::collection::vec((0_u8..30, 1_u32..100, 0_u8..50), 0..400),
         ) {
-            let mut heavy = Heavy::new(room);
+            let mut heavy = Heavy::new(capacity);
             let mut truth: HashMap<u8, f64> = HashMap::new();
             let mut total = 0.0;
             for (key, weight, chance) in parts {
@@ -267,7 +265,7 @@ mod tests {
             }
             prop_assert_eq!(sum(&heavy), total);
             let unseen = heavy.unseen();
-            prop_assert!(unseen <= total / room as f64 + 1e-9);
+            prop_assert!(unseen <= total / capacity as f64 + 1e-9);
             for (key, weight) in truth {
                 match heavy.entries().iter().find(|entry| *entry.key == [key]) {
                     Some(entry) => {

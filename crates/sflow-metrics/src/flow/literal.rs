@@ -1,4 +1,4 @@
-//! Values of keys, as filters have them.
+//! Literal values in filters.
 
 use core::net::IpAddr;
 
@@ -10,12 +10,12 @@ use crate::flow::key::Kind;
 use crate::flow::value::PROTOCOLS;
 use crate::query::Pattern;
 
-/// The test for one value of a key; otherwise what a value of it would be.
-pub(super) fn read(text: &str, kind: Kind) -> Result<Test, &'static str> {
+/// The test for a literal value of a key; the error describes a valid value.
+pub(super) fn parse(text: &str, kind: Kind) -> Result<Test, &'static str> {
     let has_spaces = matches!(kind, Kind::Text | Kind::End | Kind::Flags);
     let text = if has_spaces { text } else { text.trim() };
     match kind {
-        Kind::Number => numbers(text, |_| None).ok_or("number, or range such as 1024..65535"),
+        Kind::Number => numbers(text, |_| None).ok_or("a number or a range such as 1024..65535"),
         Kind::Protocol => {
             let named = |name: &str| {
                 let mut protocols = PROTOCOLS.iter();
@@ -23,7 +23,7 @@ pub(super) fn read(text: &str, kind: Kind) -> Result<Test, &'static str> {
                     .find(|(known, _)| *known == name)
                     .map(|(_, number)| *number)
             };
-            numbers(text, named).ok_or("protocol such as tcp, udp or 47")
+            numbers(text, named).ok_or("a protocol such as tcp, udp or 47")
         }
         Kind::Reason => {
             let named = |name: &str| {
@@ -31,10 +31,10 @@ pub(super) fn read(text: &str, kind: Kind) -> Result<Test, &'static str> {
                 let number = numbers.find(|number| DropReason(*number).name() == Some(name));
                 number.map(u64::from)
             };
-            numbers(text, named).ok_or("drop reason such as acl, ttl_exceeded or 258")
+            numbers(text, named).ok_or("a drop reason such as acl, ttl_exceeded or 258")
         }
-        Kind::Ip => network(text).ok_or("address, or prefix such as 10.0.0.0/8"),
-        Kind::Mac => mac(text).map(Test::Mac).ok_or("MAC address"),
+        Kind::Ip => network(text).ok_or("an IP address or a prefix such as 10.0.0.0/8"),
+        Kind::Mac => mac(text).map(Test::Mac).ok_or("a MAC address"),
         Kind::DataSource => {
             let source = || {
                 let (kind, index) = text.split_once(':')?;
@@ -43,7 +43,7 @@ pub(super) fn read(text: &str, kind: Kind) -> Result<Test, &'static str> {
             };
             source()
                 .map(Test::DataSource)
-                .ok_or("data source such as 0:3")
+                .ok_or("a data source such as 0:3")
         }
         Kind::Flags => match text.parse::<u64>() {
             Ok(flags) => Ok(Test::Number(flags, flags)),

@@ -1,287 +1,202 @@
-//! How many packets a sample stands for.
+//! The number of packets that a sample represents.
 //!
-//! The rate that an agent states is what it was told to do. What it does shows in the sample
-//! pool, which goes up by one with each packet that could have been sampled: its growth, shared
-//! among the samples that came, is the **effective** rate. That makes up for samples that the
-//! agent or the network lost, too.
+//! The sample pool of a data source counts the packets that could have been sampled. Its growth per
+//! received sample is the **effective** rate, which may differ from the stated rate, and which
+//! accounts for samples lost in the agent or on the network.
 //!
-//! Where sequence numbers contradict what arrives they are not used: the growth of the pool alone is the
-//! rate, or the stated rate where the pool does not grow.
+//! If the sequence numbers of samples contradict what is received they are not used: then the rate
+//! is the growth of the pool, or the stated rate if the pool does not grow.
 //!
 //! Source: sFlow Version 5, 3.1 and `flow_sample`; sFlow Version 5 errata.
 
 use core::time::Duration;
 
-use crate::flow::most_within;
+use crate::flow::context::most_within;
+use crate::flow::pool::{self, Pool, Step};
 use crate::ingest::agent::ANY_SESSION;
-use crate::ingest::sequencing::datagram::{at_most, is_forward};
+use crate::ingest::sequencing::number::{at_most, is_forward};
+use crate::ingest::sequencing::trust::Trust;
 use crate::timestamp::Timestamp;
 
-/// The stated rate counts as much as so many samples, until pool growth has shown the effective
-/// one.
-const TRUST: f64 = 8.0;
-
-/// The effective rate is that of the last so many samples, older ones fading away.
-const MEMORY: f64 = 64.0;
-
-/// A pool that grew by so many times more than it should have did not grow: it started anew.
-const WILD: f64 = 64.0;
-
-/// A pool that grows by so many times less than it should does not count packets: nobody samples
-/// that much more often than was asked for.
-const FEW: f64 = 8.0;
-
-/// A sample that stands for so many times more packets than those before it does not count for more
-/// than that, unless the pool, the numbers and the elapsed time agree.
-const BURST: f64 = 8.0;
-
-/// Elapsed time agrees with so many times the packets that usually pass in it, and with those of
-/// a second more: an agent may hold samples back for so long.
-const MOST_FASTER: f64 = 4.0;
-
-/// The pool agrees with the numbers if it grew by up to so many times more than usual.
-const MOST_UNEVEN: f64 = 2.0;
-
-/// Lost datagrams had up to so many times more samples than those that came.
-const MOST_UNEVEN_DATAGRAMS: f64 = 1.25;
-
-/// What a longer burst of loss took is not what is being sent now, unless it is short
-/// in samples.
-const LONGEST_BURST: Duration = Duration::from_secs(10);
-
-/// A burst of loss is short if it took up to so many samples of those that usually come.
-const SHORT_BURST: f64 = 2.0 * MEMORY;
-
-/// A gap of so many samples is none: the source numbers them anew.
+/// A larger gap is not loss: the source restarted its sequence numbers.
 const GAP: u32 = 100_000;
 
-/// Samples of one source per second at most. A larger step of the sequence number is a jump, not
-/// loss.
+/// Maximum number of samples per second of a source. A larger step of the sequence number is a
+/// jump, not loss.
 const MOST_PER_SECOND: f64 = 100_000.0;
 
-/// Samples whose numbers make no sense, one after the other, after which numbers are not used.
-const MOST_ODD: u8 = 3;
+/// Gaps up to this size are loss even if the pool grew little.
+const SMALL_GAP: u32 = 4;
 
-/// Numbers that are missing although no datagram and no packet is, after which numbers are not
-/// used.
+/// Sequence numbers are not used after this many gaps without loss of datagrams or packets.
 const MOST_GAPS: u8 = 3;
 
-/// Consecutive numbers, after which they are used again.
-const REGULAR: u8 = 64;
-
-/// What a sample says about how it was taken.
+/// The fields of a sample that determine its weight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Taken {
     pub(super) sequence: u32,
-    /// One packet of so many; 0 if unknown.
+    /// Stated sampling rate as packets per sample; 0 if unknown.
     pub(super) rate: u32,
     pub(super) pool: u32,
-    /// Samples that the agent lost so far.
+    /// Number of samples that the agent dropped so far.
     pub(super) drops: u32,
-    /// Datagrams of the agent that were lost so far, if that is known.
+    /// Number of the agent's datagrams lost so far, if known.
     pub(super) lost: Option<u64>,
-    /// The sequence of datagrams that it belongs to.
+    /// The sequence of datagrams that contains it.
     pub(super) session: u32,
-    /// Whether no newer datagram came before.
+    /// Whether no later datagram was received before it.
     pub(super) in_order: bool,
     pub(super) at: Timestamp,
 }
 
-/// What a sample is worth.
+/// The weight of a sample.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Worth {
-    /// Number of packets by the pool, and by the stated rate (`stated`); samples missing before it.
+pub(super) enum Outcome {
+    /// Number of packets by the pool and by the stated rate; number of samples missing before it,
+    /// and of those that the agent dropped.
     Packets {
         packets: f64,
         stated: f64,
         missing: u32,
         dropped: u32,
     },
-    /// It was missing, and has come late.
+    /// A late sample that was counted as missing.
     Late { packets: f64, stated: f64 },
-    /// It was here already.
-    Old,
-    /// It does not continue the sequence, or states another rate that the pool does not show: it
-    /// does not count, and takes effect when the next one in another datagram agrees.
+    /// A duplicate.
+    Duplicate,
+    /// It does not continue the sequence, or states another rate that the pool does not confirm. It
+    /// is not counted, and takes effect if the next one in another datagram agrees.
     Jump,
-    /// Several sequences of datagrams have samples of its source.
+    /// Several concurrent sequences of datagrams contain samples of its source.
     Doubtful,
-    /// Nothing tells how many packets it stands for.
+    /// The number of packets is unknown.
     Unknown,
 }
 
-/// What happened between a sample and the last one that counted.
-#[derive(Clone, Copy, Debug)]
-struct Step {
-    /// Packets, by the pool, or by the numbers without one.
-    growth: f64,
-    /// Packets by the stated rate and the numbers.
-    due: f64,
-    /// The stated rate.
-    rate: u32,
-    /// Samples that came.
-    came: u8,
-    /// Samples that were taken, with those that are missing or that the agent lost.
-    sent: f64,
-    elapsed: Duration,
-    /// Whether pool and numbers agree.
-    is_even: bool,
-}
-
-/// The samples of one data source so far.
+/// The state of a data source that samples packets.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sampler {
     last: Taken,
-    /// Packets that the samples below stand for.
-    packets: f64,
-    /// What these should be by the stated rate, with as many samples missing.
-    due: f64,
-    /// What they should be by the stated rate, without missing samples.
-    least: f64,
-    /// What they should be by the stated rate, with those that are missing or that the agent lost.
-    stated: f64,
-    /// Samples, older ones for less.
-    samples: f64,
-    /// Packets that passed between samples, and the seconds in which they passed.
-    passed: f64,
-    seconds: f64,
-    /// Datagrams with samples, older ones for less, and those samples.
-    datagrams: f64,
-    in_datagrams: f64,
-    /// Samples from the first one to the last, come or not.
+    pool: Pool,
+    /// Number of samples from the first to the last, received or not.
     sent: u32,
-    /// A sample that may be the first of a new sequence.
+    /// A sample that may be the first one of a new sequence.
     jump: Option<Taken>,
-    /// Samples that were jumps, and were not confirmed.
+    /// Number of jumps that were not confirmed.
     rejected: u64,
-    /// Consecutive samples that did not continue each other and are not counted.
-    odd: u8,
-    /// Numbers that were missing without a lost datagram, and what they were counted as.
+    /// Whether sequence numbers are used. Samples with contradictory numbers are not counted.
+    trust: Trust,
+    /// Number of gaps without loss, and of the samples that were counted as missing for them.
     gaps: u8,
     gap_samples: u32,
-    /// Whether numbers are not used.
-    is_distrusted: bool,
-    /// Consecutive numbers meanwhile.
-    regular: u8,
     /// Whether the pool grew between the last two samples.
     has_grown: bool,
-    /// Another sequence of datagrams with samples of this source.
+    /// Another sequence of datagrams with samples of this source, and the time of its last one.
     rival: Option<(u32, Timestamp)>,
 }
 
 impl Sampler {
-    /// A source of which this is the first sample.
-    pub(super) fn starting_with(first: Taken) -> (Self, Worth) {
-        let mut sampler = Self {
+    /// A source with its first sample.
+    pub(super) fn starting_with(first: Taken) -> (Self, Outcome) {
+        let sampler = Self {
             last: first,
-            packets: 0.0,
-            due: 0.0,
-            least: 0.0,
-            stated: 0.0,
-            samples: 0.0,
-            passed: 0.0,
-            seconds: 0.0,
-            datagrams: 1.0,
-            in_datagrams: 1.0,
+            pool: Pool::new(first.rate),
             sent: 1,
             jump: None,
             rejected: 0,
-            odd: 0,
+            trust: Trust::default(),
             gaps: 0,
             gap_samples: 0,
-            is_distrusted: false,
-            regular: 0,
             has_grown: false,
             rival: None,
         };
-        sampler.trust(first.rate);
-        (sampler, sampler.worth(0, 0))
+        let outcome = sampler.outcome(0, 0);
+        (sampler, outcome)
     }
 
-    /// Packets for each sample, if that is known.
+    /// Packets per sample, if known.
     pub(super) fn effective_rate(&self) -> Option<f64> {
-        let packets = if self.packets * FEW < self.least {
-            self.due
-        } else {
-            self.packets
-        };
-        (self.samples > 0.0 && packets > 0.0).then(|| packets / self.samples)
+        self.pool.effective_rate()
     }
 
-    /// What the agent states, unless it does not know.
+    /// The stated rate, if known.
     pub(super) fn stated_rate(&self) -> Option<u32> {
         (self.last.rate != 0).then_some(self.last.rate)
     }
 
-    /// When the last sample came.
+    /// The time of the last counted sample.
     pub(super) const fn last_at(&self) -> Timestamp {
         self.last.at
     }
 
-    /// Samples that were jumps, and were not confirmed.
+    /// Number of jumps that were not confirmed.
     pub(super) const fn rejected(&self) -> u64 {
         self.rejected
     }
 
-    /// The sequence of datagrams of its samples.
+    /// The sequence of datagrams that contains its samples.
     pub(super) const fn session(&self) -> u32 {
         self.last.session
     }
 
-    /// Another sequence of datagrams has a sample of this source.
+    /// Records a sample of this source in another sequence of datagrams.
     pub(super) const fn set_rival(&mut self, session: u32, at: Timestamp) {
         self.rival = Some((session, at));
     }
 
-    /// The other sequence of datagrams with samples of this source, and when the last one came.
+    /// The other sequence of datagrams with samples of this source, and the time of the last one.
     pub(super) const fn rival(&self) -> Option<(u32, Timestamp)> {
         self.rival
     }
 
-    /// There is no other sequence any more.
+    /// Records that the other sequence has ended.
     pub(super) fn end_rival(&mut self) {
         self.rival = None;
     }
 
-    /// Whether the last sample continued those before it: by its number, or by the pool.
+    /// Whether the last sample continued those before it, by its number or by the pool.
     pub(super) const fn continues(&self) -> bool {
-        self.has_grown || !self.is_distrusted
+        self.has_grown || !self.is_distrusted()
     }
 
-    /// Whether the numbers of the samples are not used, since they make no sense.
+    /// Whether sequence numbers are contradictory and not used.
     pub(super) const fn is_distrusted(&self) -> bool {
-        self.is_distrusted
+        self.trust.is_distrusted()
     }
 
-    /// Samples that were counted as missing, but are not.
+    /// Number of samples that were wrongly counted as missing since the last call.
     pub(super) const fn take_found(&mut self) -> u32 {
         core::mem::replace(&mut self.gap_samples, 0)
     }
 
-    /// Takes the next sample over, of a source that at most so many packets pass in a second.
-    pub(super) fn take(&mut self, next: Taken, packets_per_second: f64) -> Worth {
-        if self.is_distrusted && next.session == self.last.session {
-            return self.take_unnumbered(next, packets_per_second);
+    /// Adds the next sample of a source, given the maximum number of packets per second.
+    pub(super) fn add(&mut self, next: Taken, packets_per_second: f64) -> Outcome {
+        if self.is_distrusted() && next.session == self.last.session {
+            return self.add_unnumbered(next, packets_per_second);
         }
         let last = self.last;
         let elapsed = next.at - last.at;
         let ahead = next.sequence.wrapping_sub(last.sequence);
         let is_ahead = continues(ahead, elapsed);
         if next.session != last.session {
-            let (sampler, worth) = Self::starting_with(next);
+            let (sampler, outcome) = Self::starting_with(next);
+            let mut trust = Trust::default();
+            if self.is_distrusted() {
+                trust.distrust();
+            }
             *self = Self {
                 rejected: self.rejected + u64::from(self.jump.is_some()),
-                is_distrusted: self.is_distrusted,
-                // One of two sequences has ended. Another one may be its continuation.
+                trust,
+                // One of two sequences has ended; the next one may continue it.
                 rival: self.rival.map(|_| (ANY_SESSION, next.at)),
                 ..sampler
             };
-            return worth;
+            return outcome;
         }
         if !is_ahead && (!next.in_order || ahead == 0 && !self.continues_jump(next)) {
             return match next.in_order && self.is_odd() {
-                true => self.take_unnumbered(next, packets_per_second),
-                false => self.take_late(next),
+                true => self.add_unnumbered(next, packets_per_second),
+                false => self.add_late(next),
             };
         }
         let dropped = match next.drops.wrapping_sub(last.drops) {
@@ -290,26 +205,25 @@ impl Sampler {
         };
         let most = most_within(packets_per_second, elapsed);
         let growth = next.pool.wrapping_sub(last.pool);
-        let growth = plausible(growth, ahead, dropped, next.rate).filter(|growth| *growth <= most);
+        let growth = pool::growth(growth, ahead, dropped, next.rate);
+        let growth = growth.filter(|growth| *growth <= most);
         let assumed = f64::from(next.rate) * f64::from(ahead);
-        let is_of_rate =
-            growth.is_some_and(|growth| growth * FEW >= assumed && growth <= assumed * FEW);
+        let is_of_rate = growth.is_some_and(|growth| pool::confirms_rate(growth, assumed));
         let is_other_rate = next.rate != last.rate && next.rate != 0 && !is_of_rate;
         if !is_ahead && self.is_odd() {
-            return self.take_unnumbered(next, packets_per_second);
+            return self.add_unnumbered(next, packets_per_second);
         }
         if !is_ahead || is_other_rate {
-            return self.take_jump(next, packets_per_second);
+            return self.add_jump(next, packets_per_second);
         }
         let is_gap = ahead > 1
             && (next.lost.is_some() && next.lost == last.lost
-                || f64::from(ahead) > FEW / 2.0
-                    && growth.is_some_and(|growth| growth * FEW < assumed));
+                || ahead > SMALL_GAP && growth.is_some_and(|growth| pool::is_low(growth, assumed)));
         let (growth, assumed) = match is_gap {
-            // No sample was lost on the way.
+            // No sample was lost.
             true => {
                 let growth = next.pool.wrapping_sub(last.pool);
-                let growth = plausible(growth, 1, dropped, next.rate);
+                let growth = pool::growth(growth, 1, dropped, next.rate);
                 let growth = growth.filter(|growth| *growth <= most);
                 (growth, f64::from(next.rate))
             }
@@ -317,116 +231,56 @@ impl Sampler {
         };
         if is_gap || self.gaps > 0 {
             self.count_gap(is_gap, ahead);
-            if self.is_distrusted {
-                return self.take_unnumbered(next, packets_per_second);
+            if self.is_distrusted() {
+                return self.add_unnumbered(next, packets_per_second);
             }
         }
-        self.odd = 0;
+        self.trust.reset();
         self.rejected += u64::from(self.jump.take().is_some());
         if next.rate == last.rate {
             let is_even = match growth {
-                Some(growth) => self.is_even(growth, assumed, ahead),
-                // Without a pool nothing contradicts the numbers.
+                Some(growth) => self.pool.is_even(growth, assumed, ahead),
+                // A pool that is not counted does not contradict the numbers.
                 None => next.pool == last.pool,
             };
             let sent = if is_gap { 1 } else { ahead };
-            self.grow(Step {
+            let step = Step {
                 growth: growth.unwrap_or(assumed).min(most),
                 due: assumed,
                 rate: next.rate,
-                came: 1,
+                received: 1,
                 sent: f64::from(sent) + f64::from(dropped),
                 elapsed,
                 is_even,
-            });
+            };
+            self.pool.grow(step, true);
         } else {
-            self.trust(next.rate);
+            self.pool.reset(next.rate);
         }
         self.last = next;
         self.sent = self.sent.saturating_add(ahead);
-        self.worth(ahead - 1, dropped)
+        self.outcome(ahead - 1, dropped)
     }
 
-    /// Whether the pool did not grow by much more than it usually does for as many samples.
-    fn is_even(&self, growth: f64, due: f64, ahead: u32) -> bool {
-        let usual = match self.due > 0.0 {
-            true => due * self.packets / self.due,
-            // The agent does not state a rate.
-            false => self.effective_rate().unwrap_or(0.0) * f64::from(ahead),
-        };
-        growth <= usual * MOST_UNEVEN
-    }
-
-    /// Adds the growth of the pool since the last sample.
-    fn grow(&mut self, step: Step) {
-        let Step { growth, due, .. } = step;
-        if growth <= 0.0 {
-            return;
-        }
-        let came = f64::from(step.came);
-        let rate = f64::from(step.rate);
-        let most = self.most(&step).unwrap_or(growth);
-        let share = (most / growth).min(1.0);
-        let stated = rate * step.sent;
-        // The error includes the rest, unless the numbers contradict it.
-        let stated = match share < 1.0 && (step.is_even || self.is_distrusted) {
-            true => stated.max(growth),
-            false => stated,
-        };
-        let passed = if step.is_even { growth } else { growth * share };
-        self.packets = fade(self.packets) + growth * share;
-        self.due = fade(self.due) + due * share;
-        self.least = fade(self.least) + rate * came * share;
-        self.stated = fade(self.stated) + stated;
-        self.samples = fade(self.samples) + came;
-        self.passed = fade(self.passed) + passed;
-        self.seconds = fade(self.seconds) + step.elapsed.as_secs_f64();
-    }
-
-    /// How many packets a sample can stand for, if that is known.
-    fn most(&self, step: &Step) -> Option<f64> {
-        let rate = self.effective_rate()?;
-        let most = rate * BURST * f64::from(step.came);
-        if !step.is_even || self.seconds <= 0.0 {
-            return Some(most);
-        }
-        let seconds = step.elapsed.as_secs_f64();
-        let by_time = self.passed / self.seconds * (seconds * MOST_FASTER + 1.0);
-        let by_time = if step.elapsed > LONGEST_BURST {
-            by_time.min(rate * SHORT_BURST)
-        } else {
-            by_time
-        };
-        let is_sure = step.growth <= by_time;
-        Some(if is_sure { most.max(step.growth) } else { most })
-    }
-
-    /// Counts the datagrams that samples came in; returns how many samples are missing with those
-    /// that were lost at most.
-    fn count_datagrams(&mut self, next: Taken, came: u8) -> f64 {
+    /// Counts the datagram of the last `received` samples. Returns the maximum number of samples
+    /// that were lost with datagrams before it.
+    fn count_datagram(&mut self, next: Taken, received: u8) -> f64 {
         let last = self.last;
-        let came = f64::from(came);
-        if next.at == last.at {
-            self.in_datagrams += came;
-            return 0.0;
-        }
-        let each = self.in_datagrams / self.datagrams;
-        self.datagrams = fade(self.datagrams) + 1.0;
-        self.in_datagrams = fade(self.in_datagrams) + came;
         let lost = match (last.lost, next.lost) {
             (Some(before), Some(now)) => now.saturating_sub(before),
             _ => 0,
         };
         let lost = u32::try_from(lost).unwrap_or(u32::MAX);
+        let missing = self.pool.count_datagram(received, lost, last.at, next.at);
         let most = at_most(MOST_PER_SECOND, next.at - last.at);
-        (f64::from(lost) * each * MOST_UNEVEN_DATAGRAMS).min(f64::from(most))
+        missing.min(f64::from(most))
     }
 
-    /// Counts a sample that does not continue those before it; returns whether there were as many
-    /// one after the other as it takes, so that numbers are not used from now on.
+    /// Counts a sample with a contradictory number. Returns whether there were so many of them that
+    /// numbers are not used from now on.
     fn is_odd(&mut self) -> bool {
-        if self.odd < MOST_ODD - 1 {
-            self.odd += 1;
+        if !self.trust.is_at_limit() {
+            self.trust.count_implausible();
             return false;
         }
         self.jump = None;
@@ -434,8 +288,8 @@ impl Sampler {
         true
     }
 
-    /// Counts numbers that are missing although no datagram is: the numbers are those of other
-    /// samples, too, or step by more than one.
+    /// Counts gaps without lost datagrams: the source shares its numbers with another one, or numbers
+    /// advance by more than one.
     #[cold]
     fn count_gap(&mut self, is_gap: bool, ahead: u32) {
         if !is_gap {
@@ -449,34 +303,32 @@ impl Sampler {
         if self.gaps < MOST_GAPS {
             self.gap_samples = self.gap_samples.saturating_add(ahead - 1);
         } else {
-            self.odd = 0;
+            self.trust.reset();
             self.rejected += u64::from(self.jump.take().is_some());
             self.distrust();
         }
     }
 
     fn distrust(&mut self) {
-        self.is_distrusted = true;
-        self.regular = 0;
+        self.trust.distrust();
         self.gaps = 0;
-        self.due = self.least;
-        self.stated = self.least;
+        self.pool.ignore_numbers();
     }
 
-    /// A sample of a source whose numbers make no sense; it stands for those before it that were
-    /// not counted, too.
+    /// Adds a sample of a source whose numbers are not used. It also represents previous samples
+    /// that were not counted.
     #[cold]
-    fn take_unnumbered(&mut self, next: Taken, packets_per_second: f64) -> Worth {
+    fn add_unnumbered(&mut self, next: Taken, packets_per_second: f64) -> Outcome {
         if !next.in_order {
-            self.samples += 1.0;
-            return match self.rates() {
-                Some((packets, stated)) => Worth::Late { packets, stated },
-                None => Worth::Unknown,
+            self.pool.add_late();
+            return match self.pool.rates() {
+                Some((packets, stated)) => Outcome::Late { packets, stated },
+                None => Outcome::Unknown,
             };
         }
         let last = self.last;
-        let came = core::mem::replace(&mut self.odd, 0) + 1;
-        let missing = self.count_datagrams(next, came);
+        let received = self.trust.reset() + 1;
+        let missing = self.count_datagram(next, received);
         let elapsed = next.at - last.at;
         let dropped = match next.drops.wrapping_sub(last.drops) {
             more if more <= at_most(MOST_PER_SECOND, elapsed) => more,
@@ -484,46 +336,43 @@ impl Sampler {
         };
         let most = most_within(packets_per_second, elapsed);
         let growth = next.pool.wrapping_sub(last.pool);
-        let growth = plausible(growth, came.into(), dropped, next.rate);
-        let assumed = f64::from(next.rate) * f64::from(came);
+        let growth = pool::growth(growth, received.into(), dropped, next.rate);
+        let assumed = f64::from(next.rate) * f64::from(received);
         self.has_grown = growth.is_some();
         if next.rate == last.rate {
             let growth = growth.filter(|growth| *growth <= most).unwrap_or(assumed);
-            self.grow(Step {
+            let step = Step {
                 growth,
                 due: assumed,
                 rate: next.rate,
-                came,
-                sent: f64::from(came) + f64::from(dropped) + missing,
+                received,
+                sent: f64::from(received) + f64::from(dropped) + missing,
                 elapsed,
                 is_even: false,
-            });
+            };
+            self.pool.grow(step, false);
         } else {
-            self.trust(next.rate);
+            self.pool.reset(next.rate);
         }
-        self.regular = match next.sequence.wrapping_sub(last.sequence) {
-            1 => self.regular + 1,
-            _ => 0,
-        };
-        if self.regular >= REGULAR {
-            self.is_distrusted = false;
+        let is_consecutive = next.sequence.wrapping_sub(last.sequence) == 1;
+        if self.trust.observe(is_consecutive) {
             self.sent = 1;
         }
         self.last = next;
-        match self.rates() {
-            Some((packets, stated)) => Worth::Packets {
-                packets: packets * f64::from(came),
-                stated: stated * f64::from(came),
+        match self.pool.rates() {
+            Some((packets, stated)) => Outcome::Packets {
+                packets: packets * f64::from(received),
+                stated: stated * f64::from(received),
                 missing: 0,
                 dropped,
             },
-            None => Worth::Unknown,
+            None => Outcome::Unknown,
         }
     }
 
-    /// A sample that does not continue those before it: if it continues the last such one in
-    /// another datagram, the source began anew with that one.
-    fn take_jump(&mut self, next: Taken, packets_per_second: f64) -> Worth {
+    /// Adds a sample that does not continue those before it. If it continues the previous such
+    /// sample in another datagram, the source restarted with that one.
+    fn add_jump(&mut self, next: Taken, packets_per_second: f64) -> Outcome {
         if let Some(first) = self.jump.filter(|_| self.continues_jump(next)) {
             let (sampler, _) = Self::starting_with(first);
             *self = Self {
@@ -531,11 +380,11 @@ impl Sampler {
                 rival: self.rival,
                 ..sampler
             };
-            return self.take(next, packets_per_second);
+            return self.add(next, packets_per_second);
         }
         self.rejected += u64::from(self.jump.is_some());
         self.jump = Some(next);
-        Worth::Jump
+        Outcome::Jump
     }
 
     fn continues_jump(&self, next: Taken) -> bool {
@@ -546,75 +395,37 @@ impl Sampler {
         })
     }
 
-    /// A sample that newer ones overtook, if it was not here already: it shares what has been
-    /// shared among those that came.
-    fn take_late(&mut self, next: Taken) -> Worth {
+    /// Adds a late sample, unless it is a duplicate. It has the weight of the received ones.
+    fn add_late(&mut self, next: Taken) -> Outcome {
         let behind = self.last.sequence.wrapping_sub(next.sequence);
         if next.in_order || !(1..self.sent).contains(&behind) {
-            return Worth::Old;
+            return Outcome::Duplicate;
         }
-        match self.rates() {
+        match self.pool.rates() {
             Some((packets, stated)) => {
-                self.samples += 1.0;
-                Worth::Late { packets, stated }
+                self.pool.add_late();
+                Outcome::Late { packets, stated }
             }
-            None => Worth::Unknown,
+            None => Outcome::Unknown,
         }
     }
 
-    /// Begins with what the agent states.
-    fn trust(&mut self, rate: u32) {
-        let trust = if rate == 0 { 0.0 } else { TRUST };
-        self.packets = trust * f64::from(rate);
-        self.due = self.packets;
-        self.least = self.packets;
-        self.stated = self.packets;
-        self.samples = trust;
-    }
-
-    /// Packets for each sample: by the pool, and by the stated rate.
-    fn rates(&self) -> Option<(f64, f64)> {
-        let packets = self.effective_rate()?;
-        let is_stated = self.last.rate != 0 && self.stated > 0.0;
-        let stated = if is_stated {
-            self.stated / self.samples
-        } else {
-            packets
-        };
-        Some((packets, stated))
-    }
-
-    fn worth(&self, missing: u32, dropped: u32) -> Worth {
-        match self.rates() {
-            Some((packets, stated)) => Worth::Packets {
+    fn outcome(&self, missing: u32, dropped: u32) -> Outcome {
+        match self.pool.rates() {
+            Some((packets, stated)) => Outcome::Packets {
                 packets,
                 stated,
                 missing,
                 dropped,
             },
-            None => Worth::Unknown,
+            None => Outcome::Unknown,
         }
     }
 }
 
-/// Whether a sample can be so far ahead of the one before it.
+/// Whether a sample can be this far ahead of the previous one.
 fn continues(ahead: u32, elapsed: Duration) -> bool {
     is_forward(ahead) && ahead <= GAP.min(at_most(MOST_PER_SECOND, elapsed))
-}
-
-/// By how much the pool grew, unless it cannot have grown by that: it is not counted, stuck, or
-/// was set to zero.
-fn plausible(growth: u32, samples: u32, dropped: u32, rate: u32) -> Option<f64> {
-    if growth < samples || growth >= 1 << 31 {
-        return None;
-    }
-    let expected = f64::from(rate) * (f64::from(samples) + f64::from(dropped));
-    let growth = f64::from(growth);
-    (rate == 0 || growth <= expected * WILD).then_some(growth)
-}
-
-fn fade(sum: f64) -> f64 {
-    sum * (1.0 - 1.0 / MEMORY)
 }
 
 #[cfg(test)]

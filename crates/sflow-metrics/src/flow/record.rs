@@ -1,4 +1,4 @@
-//! What the records beside a packet say.
+//! Values of keys from extended records of a sample.
 
 use sflow_v5::FlowSample;
 use sflow_v5::flow::{
@@ -11,7 +11,7 @@ use sflow_v5::types::Switch32;
 use crate::flow::key::Key;
 use crate::flow::value::{Raw, address, number};
 
-/// What a record says that describes nothing else.
+/// The value of a key that belongs to an extended record.
 pub(super) fn value<'s>(sample: &FlowSample<'s>, key: Key) -> Raw<'s> {
     use Key as K;
     let value = match key {

@@ -1,4 +1,4 @@
-//! The data sources that sample packets, and those that notice drops.
+//! The data sources that sample packets, and those that report dropped packets.
 
 use core::time::Duration;
 use std::collections::HashMap;
@@ -6,14 +6,17 @@ use std::collections::HashMap;
 use sflow_v5::{DataSource, DiscardedPacket};
 
 use crate::agent::AgentKey;
-use crate::flow::rate::{Sampler, Taken, Worth};
-use crate::flow::{Around, Origin, most_within};
+use crate::flow::context::{Context, Origin, most_within};
+use crate::flow::rate::{Outcome, Sampler, Taken};
 use crate::ingest::agent::Agent;
-use crate::ingest::sequencing::datagram::{at_most, is_forward};
+use crate::ingest::sequencing::number::{at_most, is_forward};
 use crate::slab::Slab;
 use crate::timestamp::Timestamp;
 
-/// How a data source samples packets.
+/// Bytes of a source with its entry in a table.
+const SAMPLER: usize = 416;
+
+/// The status of a data source that samples packets.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -22,38 +25,37 @@ pub struct SamplerStatus {
     pub agent: AgentKey,
     /// The data source.
     pub data_source: DataSource,
-    /// One packet of so many, as the agent says; `None` if it does not know.
+    /// The sampling rate that the agent states, as packets per sample; `None` if it is unknown to
+    /// the agent.
     pub stated_rate: Option<u32>,
-    /// One packet of so many that came here, as the growth of the sample pool shows over the
-    /// last few dozen samples; the stated rate until then. `None` if nothing tells.
+    /// Packets per received sample, by the growth of the sample pool over the last 64 samples or
+    /// so; initially the stated rate. `None` if neither is known.
     pub effective_rate: Option<f64>,
-    /// Samples that came and counted.
+    /// Samples that were counted.
     pub samples: u64,
-    /// Samples that are missing between those.
+    /// Samples missing between those.
     pub missing: u64,
-    /// Samples that the agent lost before it could send them.
+    /// Samples that the agent dropped before sending.
     pub dropped: u64,
-    /// Whether the numbers of its samples make no sense and are not used: the growth of
-    /// the pool or the stated rate is used alone, and missing samples are unknown.
+    /// Whether the sequence numbers of its samples are contradictory and not used. Then the rate
+    /// is the growth of the pool or the stated rate, and the number of missing samples is unknown.
     pub odd_numbering: bool,
-    /// Whether several sequences of datagrams of the agent have samples of this source. These do
-    /// not count.
+    /// Whether several concurrent sequences of datagrams of the agent contain samples of this
+    /// source. These samples are not counted.
     pub doubtful: bool,
 }
 
-/// All of them, of all agents.
+/// The data sources of all agents.
 #[derive(Debug, Default)]
-pub(super) struct Samplers {
-    /// By the agent's place in the registry.
+pub(crate) struct Samplers {
+    /// By the agent's index in the registry.
     agents: Vec<OfAgent>,
     count: usize,
-    distrusted: Option<DataSource>,
-    doubted: bool,
 }
 
 #[derive(Debug, Default)]
 struct OfAgent {
-    /// Randomly keyed: data sources come from strangers.
+    /// Randomly keyed, since foreign senders choose the data sources.
     samplers: HashMap<DataSource, Counted>,
     notifiers: HashMap<DataSource, Notifier>,
 }
@@ -66,17 +68,21 @@ struct Counted {
     dropped: u64,
 }
 
-/// A sample that was taken over.
+/// A sample of a known source.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Accepted {
-    pub(super) worth: Worth,
-    /// The time since the one before of its source.
+    pub(super) outcome: Outcome,
+    /// Time since the previous sample of its source.
     pub(super) elapsed: Duration,
-    /// Whether it continues those before it.
+    /// Whether it continues the samples before it.
     pub(super) continues: bool,
+    /// Whether its source became doubtful with it.
+    pub(super) is_doubtful: bool,
+    /// Whether the sequence numbers of its source are not used from now on.
+    pub(super) is_distrusted: bool,
 }
 
-/// One that notices drops.
+/// A data source that reports dropped packets.
 #[derive(Clone, Copy, Debug)]
 struct Notifier {
     sequence: u32,
@@ -86,104 +92,103 @@ struct Notifier {
 }
 
 impl Samplers {
-    /// What a sample is worth; `None` if its rate is impossible or the bound on sources is reached.
-    pub(super) fn take(
+    /// Adds a sample; `None` if its rate is impossible or the limit on sources is reached.
+    pub(super) fn add(
         &mut self,
         agent: u32,
         source: DataSource,
         taken: Taken,
-        around: &mut Around<'_>,
+        context: &mut Context<'_>,
     ) -> Option<Accepted> {
-        let has_room = self.count < around.flow_sources(agent);
-        let per_second = around.config.ceilings.events_per_second;
+        let limit = context.limit_for(agent, context.config.max_flow_sources);
+        let has_capacity = self.count < limit;
+        let per_second = context.config.ceilings.events_per_second;
         if f64::from(taken.rate) > most_within(per_second, Duration::ZERO) {
-            around.health.flow_samples_bad_rate += 1;
+            context.health.flow_samples_bad_rate += 1;
             return None;
         }
-        let mut elapsed = Duration::ZERO;
-        let (mut is_distrusted, mut continues) = (false, false);
-        around.health.flow_samples_without_rate += u64::from(taken.rate == 0);
+        let mut accepted = Accepted {
+            outcome: Outcome::Doubtful,
+            elapsed: Duration::ZERO,
+            continues: false,
+            is_doubtful: false,
+            is_distrusted: false,
+        };
+        context.health.flow_samples_without_rate += u64::from(taken.rate == 0);
         let of_agent = of_agent(&mut self.agents, agent);
-        let worth = match of_agent.samplers.get_mut(&source) {
-            Some(known) if around.are_rivals(agent, taken.session, known.sampler.session()) => {
+        let outcome = match of_agent.samplers.get_mut(&source) {
+            Some(known) if context.are_rivals(agent, taken.session, known.sampler.session()) => {
                 known.sampler.set_rival(taken.session, taken.at);
-                self.doubted = true;
-                around.health.flow_samples_doubted += 1;
-                return Some(Accepted {
-                    worth: Worth::Doubtful,
-                    elapsed,
-                    continues,
-                });
+                context.health.flow_samples_doubted += 1;
+                accepted.is_doubtful = true;
+                return Some(accepted);
             }
             Some(known) => {
-                elapsed = taken.at - known.sampler.last_at();
+                accepted.elapsed = taken.at - known.sampler.last_at();
                 let rejected = known.sampler.rejected();
                 let was_distrusted = known.sampler.is_distrusted();
-                let worth = known.sampler.take(taken, per_second);
-                around.health.flow_samples_rejected += known.sampler.rejected() - rejected;
+                let outcome = known.sampler.add(taken, per_second);
+                context.health.flow_samples_rejected += known.sampler.rejected() - rejected;
                 if known.sampler.is_distrusted() && !was_distrusted {
                     let found = u64::from(known.sampler.take_found());
                     known.missing = known.missing.saturating_sub(found);
-                    let lost = &mut around.health.flow_samples_lost;
+                    let lost = &mut context.health.flow_samples_lost;
                     *lost = lost.saturating_sub(found);
-                    around.health.numberings_distrusted += 1;
-                    is_distrusted = true;
+                    context.health.numberings_distrusted += 1;
+                    accepted.is_distrusted = true;
                 }
-                known.count(worth);
+                known.count(outcome);
                 let rival = known.sampler.rival();
                 let is_doubtful = rival.is_some_and(|(session, at)| {
-                    let is_recent = taken.at - at <= around.longest_interval();
-                    is_recent && around.are_rivals(agent, taken.session, session)
+                    let is_recent = taken.at - at <= context.longest_interval();
+                    is_recent && context.are_rivals(agent, taken.session, session)
                 });
                 if is_doubtful {
-                    around.health.flow_samples_doubted += 1;
-                    return Some(Accepted {
-                        worth: Worth::Doubtful,
-                        elapsed,
-                        continues,
-                    });
+                    context.health.flow_samples_doubted += 1;
+                    accepted.is_distrusted = false;
+                    return Some(accepted);
                 }
                 known.sampler.end_rival();
-                continues = elapsed > Duration::ZERO && known.sampler.continues();
-                worth
+                let is_later = accepted.elapsed > Duration::ZERO;
+                accepted.continues = is_later && known.sampler.continues();
+                outcome
             }
-            None if has_room && around.charge_sampler(agent) => {
-                let (sampler, worth) = Sampler::starting_with(taken);
+            None if has_capacity && context.charge(agent, None, SAMPLER) => {
+                let (sampler, outcome) = Sampler::starting_with(taken);
                 let mut known = Counted {
                     sampler,
                     samples: 0,
                     missing: 0,
                     dropped: 0,
                 };
-                known.count(worth);
+                known.count(outcome);
                 of_agent.samplers.insert(source, known);
                 self.count += 1;
-                worth
+                outcome
             }
             None => {
-                around.health.flow_samples_refused += 1;
+                context.health.flow_samples_refused += 1;
                 return None;
             }
         };
-        match worth {
-            Worth::Packets {
+        match outcome {
+            Outcome::Packets {
                 missing, dropped, ..
             } => {
-                around.health.flow_samples_lost += u64::from(missing);
-                around.health.flow_samples_dropped += u64::from(dropped);
+                context.health.flow_samples_lost += u64::from(missing);
+                context.health.flow_samples_dropped += u64::from(dropped);
             }
-            Worth::Late { .. } => {
-                around.health.flow_samples_lost = around.health.flow_samples_lost.saturating_sub(1);
+            Outcome::Late { .. } => {
+                context.health.flow_samples_lost =
+                    context.health.flow_samples_lost.saturating_sub(1);
             }
-            Worth::Old => around.health.flow_samples_old += 1,
-            Worth::Jump | Worth::Doubtful => {}
-            Worth::Unknown => around.health.flow_samples_unscaled += 1,
+            Outcome::Duplicate => context.health.flow_samples_old += 1,
+            Outcome::Jump | Outcome::Doubtful => {}
+            Outcome::Unknown => context.health.flow_samples_unscaled += 1,
         }
-        self.distrusted = is_distrusted.then_some(source);
         Some(Accepted {
-            worth,
-            elapsed,
-            continues,
+            outcome,
+            ..accepted
         })
     }
 
@@ -192,9 +197,9 @@ impl Samplers {
         of_agent.samplers.get(&source).map(|known| &known.sampler)
     }
 
-    /// Makes a source doubtful, if this sequence of datagrams is not that of its samples; returns
-    /// whether it is.
-    pub(super) fn set_rival(
+    /// Records that this sequence of datagrams contains a sample of a source. If its other
+    /// samples belong to another sequence, the source becomes doubtful; returns whether it did.
+    pub(crate) fn set_rival(
         &mut self,
         agent: u32,
         session: u32,
@@ -210,25 +215,16 @@ impl Samplers {
         true
     }
 
-    /// Whether the source of the last sample became doubtful.
-    pub(super) fn take_doubted(&mut self) -> bool {
-        core::mem::take(&mut self.doubted)
-    }
-
-    /// The data source of the last sample, if its numbers are not used any more since then.
-    pub(super) fn take_distrusted(&mut self) -> Option<DataSource> {
-        self.distrusted.take()
-    }
-
-    /// How many drops before this one were not reported; `None` if it was here already, or if
-    /// there is no room for its source.
-    pub(super) fn take_drop(
+    /// Adds a dropped packet notification. Returns the number of drops before it that were not
+    /// reported; `None` if it is a duplicate or the limit on sources is reached.
+    pub(super) fn add_drop(
         &mut self,
         origin: Origin,
         packet: &DiscardedPacket<'_>,
-        around: &mut Around<'_>,
+        context: &mut Context<'_>,
     ) -> Option<u32> {
-        let has_room = self.count < around.flow_sources(origin.agent);
+        let limit = context.limit_for(origin.agent, context.config.max_flow_sources);
+        let has_capacity = self.count < limit;
         let now = Notifier {
             sequence: packet.sequence_number,
             drops: packet.drops,
@@ -237,26 +233,26 @@ impl Samplers {
         };
         let of_agent = of_agent(&mut self.agents, origin.agent);
         let Some(last) = of_agent.notifiers.get_mut(&packet.source_id) else {
-            if !has_room || !around.charge_sampler(origin.agent) {
-                around.health.flow_samples_refused += 1;
+            if !has_capacity || !context.charge(origin.agent, None, SAMPLER) {
+                context.health.flow_samples_refused += 1;
                 return None;
             }
             of_agent.notifiers.insert(packet.source_id, now);
             self.count += 1;
             return Some(0);
         };
-        if around.are_rivals(origin.agent, now.session, last.session) {
-            around.health.flow_samples_doubted += 1;
+        if context.are_rivals(origin.agent, now.session, last.session) {
+            context.health.flow_samples_doubted += 1;
             return None;
         }
         let ahead = now.sequence.wrapping_sub(last.sequence);
         let elapsed = now.at - last.at;
-        let most = at_most(around.config.ceilings.events_per_second, elapsed);
+        let most = at_most(context.config.ceilings.events_per_second, elapsed);
         let is_ahead = is_forward(ahead) && ahead <= most;
         let is_anew = now.session != last.session || origin.in_order && !is_ahead && ahead != 0;
         if !is_anew && !is_ahead {
-            // One that was overtaken was taken for missing; the sum is right without it.
-            around.health.flow_samples_old += 1;
+            // A late notification was already counted as missing.
+            context.health.flow_samples_old += 1;
             return None;
         }
         let suppressed = match now.drops.wrapping_sub(last.drops) {
@@ -265,16 +261,16 @@ impl Samplers {
         };
         let missing = if is_anew { 0 } else { ahead - 1 };
         *last = now;
-        around.health.drops_unreported += u64::from(suppressed) + u64::from(missing);
+        context.health.drops_unreported += u64::from(suppressed) + u64::from(missing);
         Some(suppressed.saturating_add(missing))
     }
 
-    pub(super) fn statuses<'s>(
+    pub(crate) fn statuses<'s>(
         &'s self,
         agents: &'s Slab<Agent>,
     ) -> impl Iterator<Item = SamplerStatus> + 's {
-        (0..).zip(&self.agents).flat_map(move |(place, of_agent)| {
-            let agent = agents.get(place).map(|agent| agent.status.key);
+        (0..).zip(&self.agents).flat_map(move |(index, of_agent)| {
+            let agent = agents.get(index).map(|agent| agent.status.key);
             let samplers = of_agent.samplers.iter();
             samplers.filter_map(move |(data_source, known)| {
                 Some(SamplerStatus {
@@ -292,8 +288,8 @@ impl Samplers {
         })
     }
 
-    pub(super) fn forget_agent(&mut self, place: u32) {
-        if let Some(agent) = self.agents.get_mut(place as usize) {
+    pub(super) fn forget_agent(&mut self, agent: u32) {
+        if let Some(agent) = self.agents.get_mut(agent as usize) {
             self.count -= agent.samplers.len() + agent.notifiers.len();
             *agent = OfAgent::default();
         }
@@ -301,28 +297,28 @@ impl Samplers {
 }
 
 impl Counted {
-    fn count(&mut self, worth: Worth) {
-        match worth {
-            Worth::Packets {
+    fn count(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Packets {
                 missing, dropped, ..
             } => {
                 self.samples += 1;
                 self.missing += u64::from(missing);
                 self.dropped += u64::from(dropped);
             }
-            Worth::Late { .. } => {
+            Outcome::Late { .. } => {
                 self.samples += 1;
                 self.missing = self.missing.saturating_sub(1);
             }
-            Worth::Old | Worth::Jump | Worth::Doubtful | Worth::Unknown => {}
+            Outcome::Duplicate | Outcome::Jump | Outcome::Doubtful | Outcome::Unknown => {}
         }
     }
 }
 
-fn of_agent(agents: &mut Vec<OfAgent>, place: u32) -> &mut OfAgent {
-    let place = place as usize;
-    if agents.len() <= place {
-        agents.resize_with(place + 1, OfAgent::default);
+fn of_agent(agents: &mut Vec<OfAgent>, index: u32) -> &mut OfAgent {
+    let index = index as usize;
+    if agents.len() <= index {
+        agents.resize_with(index + 1, OfAgent::default);
     }
-    &mut agents[place]
+    &mut agents[index]
 }

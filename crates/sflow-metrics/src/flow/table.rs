@@ -1,294 +1,330 @@
-//! A definition that is watched, and what was seen of it.
+//! The table of watched definitions.
+
+use sflow_v5::counter::HostAdapters;
+use sflow_v5::{CountersSample, DataSource, DiscardedPacket, FlowSample};
 
 use crate::config::Config;
-use crate::flow::answer::{Answer, Id, Row};
-use crate::flow::decay::{Decay, Step};
-use crate::flow::definition::{Definition, Measure};
-use crate::flow::distinct::{Distinct, STANDARD_ERROR};
-use crate::flow::heavy::{Entry, Heavy, Part};
+use crate::flow::addresses::{Addresses, Device, NetworkAddress, Owner};
+use crate::flow::answer::{Answer, Id, TooManyDefinitions};
+use crate::flow::context::{Context, Origin, most_within};
+use crate::flow::definition::Definition;
+use crate::flow::ends::{ServiceOf, Site};
+use crate::flow::headers::Headers;
 use crate::flow::key::Key;
-use crate::flow::packet::Length;
-use crate::flow::sample::Seen;
-use crate::flow::value::{Raw, Value};
-use crate::health::Health;
+use crate::flow::length::Length;
+use crate::flow::rate::{Outcome, Taken};
+use crate::flow::sample::{Observation, Packet};
+use crate::flow::samplers::Samplers;
+use crate::flow::watched::{PacketCount, Scratch, Watched, Weighed};
+use crate::ingest::agent::Agent;
+use crate::ingest::source::Source;
+use crate::slab::Slab;
 use crate::timestamp::Timestamp;
 
-/// A normal distribution stays within so many standard deviations in 95 of 100 cases.
-const NINETY_FIVE: f64 = 1.96;
+/// Line rates below this one in bytes per second are not trusted, see [`Source::line_rate`], so
+/// samples of fewer bytes need no check.
+const LEAST_LINE_RATE: f64 = 125e6;
 
-/// A flow that was not seen for so many time constants is a ten millionth of what it was, and
-/// not listed any more.
-const FADED: u32 = 16;
-
-/// Of sketches there are fewer: they take so many times the memory.
-const SKETCH: usize = 8;
-
-#[derive(Debug)]
-pub(super) struct Watched {
-    pub(super) id: Id,
-    pub(super) definition: Definition,
-    /// Bytes that its flows may come to take up.
-    pub(super) bytes: usize,
-    decay: Decay,
-    kept: Kept,
-    total: Sum,
-    unreported: f64,
-    samples: u64,
-}
-
-#[derive(Debug)]
-enum Kept {
-    Weights(Heavy),
-    Counts(Distinct),
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Sum {
-    weight: f64,
-    /// The weight by the stated sampling rates.
-    stated: f64,
-    variance: f64,
-}
-
-/// Room for the key at hand, and for the values that are counted.
+/// The watched definitions and the state that they share.
 #[derive(Debug, Default)]
-pub(super) struct Scratch {
-    key: Vec<u8>,
-    value: Vec<u8>,
+pub(crate) struct Flows {
+    pub(crate) samplers: Samplers,
+    watched: Vec<Watched>,
+    needs: Needs,
+    addresses: Addresses,
+    next_id: u64,
+    scratch: Scratch,
+    expired_at: Timestamp,
+    service_of: Option<ServiceOf>,
 }
 
-/// How many packets a sample, or the notification of a dropped one, stands for.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct StandsFor {
-    pub(super) packets: f64,
-    /// By the stated rate.
-    pub(super) stated: f64,
-    /// Drops since the last notification that were not reported.
-    pub(super) unreported: f64,
+/// What the watched definitions require together.
+#[derive(Clone, Copy, Debug, Default)]
+struct Needs {
+    samples: bool,
+    drops: bool,
+    headers: bool,
+    names: bool,
+    length: bool,
 }
 
-/// What a sample is worth.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Weighed {
-    pub(super) stands_for: StandsFor,
-    pub(super) length: Option<Length>,
-    pub(super) at: Timestamp,
+/// The effect of a packet sample on the status of its agent.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Effect {
+    /// The sample continues those of its source and the length of the packet is known.
+    pub(crate) is_useful: bool,
+    /// Several sequences of datagrams contain samples of its source.
+    pub(crate) is_doubtful: bool,
+    /// From this sample on the sequence numbers of its source are not used.
+    pub(crate) is_distrusted: bool,
 }
 
-impl Watched {
-    /// Its capacity is the number of flows that half of the remaining bytes can hold.
-    pub(super) fn new(id: Id, definition: Definition, config: &Config, left: usize) -> Self {
-        let longest = |key: &Key| Raw::longest(key.kind(), config.max_name_bytes);
-        // It is kept in a table and in a list.
-        let key = 2 * definition.keys.iter().map(longest).sum::<usize>();
-        let (most, each) = match definition.value {
-            Measure::Distinct(_) => (config.max_flow_keys / SKETCH, key + Distinct::ENTRY),
-            _ => (config.max_flow_keys, key + Heavy::ENTRY),
+impl Flows {
+    pub(crate) fn watch(
+        &mut self,
+        definition: Definition,
+        config: &Config,
+    ) -> Result<Id, TooManyDefinitions> {
+        let limit = config.max_flow_definitions;
+        if self.watched.len() >= limit {
+            return Err(TooManyDefinitions { limit });
+        }
+        let id = Id(self.next_id);
+        self.next_id += 1;
+        let committed: usize = self.watched.iter().map(|watched| watched.bytes).sum();
+        let available = config.max_flow_bytes.saturating_sub(committed);
+        self.watched
+            .push(Watched::new(id, definition, config, available));
+        self.needs = Needs::of(&self.watched);
+        Ok(id)
+    }
+
+    pub(crate) fn unwatch(&mut self, id: Id) -> bool {
+        let before = self.watched.len();
+        self.watched.retain(|watched| watched.id != id);
+        self.needs = Needs::of(&self.watched);
+        self.watched.len() < before
+    }
+
+    pub(crate) fn definitions(&self) -> impl Iterator<Item = (Id, &Definition)> {
+        let watched = self.watched.iter();
+        watched.map(|watched| (watched.id, &watched.definition))
+    }
+
+    pub(crate) fn answer(&self, id: Id, now: Timestamp) -> Option<Answer> {
+        let watched = self.watched.iter().find(|watched| watched.id == id)?;
+        Some(watched.answer(now))
+    }
+
+    /// Adds a packet sample.
+    pub(crate) fn sample(
+        &mut self,
+        origin: Origin,
+        sample: &FlowSample<'_>,
+        context: &mut Context<'_>,
+    ) -> Effect {
+        let length = Length::of(sample);
+        if length.is_some_and(|length| !length.is_possible()) {
+            context.health.flow_samples_bad_length += 1;
+            return Effect::default();
+        }
+        if length.is_some_and(|length| length.is_corrected) {
+            context.health.flow_samples_corrected += 1;
+        }
+        let taken = Taken {
+            sequence: sample.sequence_number,
+            rate: sample.sampling_rate,
+            pool: sample.sample_pool,
+            drops: sample.drops,
+            lost: origin.lost,
+            session: origin.session,
+            in_order: origin.in_order,
+            at: origin.at,
         };
-        let room = most.min(left / 2 / each);
-        let kept = match definition.value {
-            Measure::Distinct(_) => Kept::Counts(Distinct::new(room, definition.smoothing)),
-            _ => Kept::Weights(Heavy::new(room)),
+        let accepted = self
+            .samplers
+            .add(origin.agent, sample.source_id, taken, context);
+        let Some(accepted) = accepted else {
+            return Effect::default();
         };
-        Self {
-            id,
-            bytes: room.max(1) * each,
-            decay: Decay::new(definition.smoothing),
-            definition,
-            kept,
-            total: Sum::default(),
-            unreported: 0.0,
-            samples: 0,
+        let effect = Effect {
+            is_useful: false,
+            is_doubtful: accepted.is_doubtful,
+            is_distrusted: accepted.is_distrusted,
+        };
+        let (packets, stated) = match accepted.outcome {
+            Outcome::Packets {
+                packets, stated, ..
+            }
+            | Outcome::Late { packets, stated } => (packets, stated),
+            Outcome::Duplicate | Outcome::Jump | Outcome::Doubtful | Outcome::Unknown => {
+                return effect;
+            }
+        };
+        let bytes = packets * length.map_or(0.0, |length| length.frame.into());
+        if bytes > LEAST_LINE_RATE {
+            let line_rate = context.line_rate(origin.agent, sample.source_id);
+            if bytes > most_within(line_rate, accepted.elapsed) {
+                context.health.flow_samples_above_line_rate += 1;
+                return effect;
+            }
+        }
+        if self.needs.samples {
+            let count = PacketCount {
+                packets,
+                stated,
+                unreported: 0.0,
+            };
+            self.observe(origin, Packet::sampled(sample), count, context);
+        }
+        let is_counted = matches!(accepted.outcome, Outcome::Packets { .. });
+        Effect {
+            is_useful: length.is_some() && is_counted && accepted.continues,
+            ..effect
         }
     }
 
-    /// Takes a packet over, if it passes the filters.
-    pub(super) fn add(
+    /// Whether a data source of an agent samples packets.
+    pub(crate) fn has_sampler(&self, agent: u32, source: DataSource) -> bool {
+        self.samplers.get(agent, source).is_some()
+    }
+
+    /// Adds a dropped packet notification.
+    pub(crate) fn dropped(
         &mut self,
-        seen: &Seen<'_, '_>,
-        weighed: Weighed,
-        scratch: &mut Scratch,
-        longest: usize,
-        health: &mut Health,
+        origin: Origin,
+        packet: &DiscardedPacket<'_>,
+        context: &mut Context<'_>,
     ) {
-        let definition = &self.definition;
-        let mut filters = definition.filters.iter();
-        if !filters.all(|filter| filter.admits(|key| seen.value(key))) {
+        let dropped = Packet::dropped(packet);
+        if Length::of(&dropped.sample).is_some_and(|length| !length.is_possible()) {
+            context.health.flow_samples_bad_length += 1;
             return;
         }
-        let size = match (&definition.value, weighed.length) {
-            (Measure::Bytes | Measure::DropBytes, Some(length)) => length.frame.into(),
-            (Measure::NetBytes, Some(length)) => length.net.into(),
-            (Measure::Bytes | Measure::DropBytes | Measure::NetBytes, None) => {
-                health.flow_samples_unsized += 1;
-                return;
+        let Some(unreported) = self.samplers.add_drop(origin, packet, context) else {
+            return;
+        };
+        if !self.needs.drops {
+            return;
+        }
+        let count = PacketCount {
+            packets: 1.0,
+            stated: 1.0,
+            unreported: unreported.into(),
+        };
+        self.observe(origin, dropped, count, context);
+    }
+
+    /// Reads the addresses of an entity from its counter sample.
+    pub(crate) fn learn(
+        &mut self,
+        entity: u32,
+        sample: &CountersSample<'_>,
+        context: &mut Context<'_>,
+    ) {
+        if !self.needs.names {
+            return;
+        }
+        let Some(adapters) = sample.find::<HostAdapters<'_>>() else {
+            return;
+        };
+        let Some((agent, owner)) = owner_of(entity, context) else {
+            return;
+        };
+        let device = self.addresses.device(&agent.status.key);
+        let host = agent.status.key.address.known();
+        self.addresses.learn(device, owner, &adapters, context);
+        if let Some(address) = host.filter(|_| !owner.is_container()) {
+            let address = address.into();
+            self.addresses.set(device, owner, address, context);
+        }
+    }
+
+    /// Assigns an address to an entity; returns whether entities of its kind have addresses.
+    pub(crate) fn assign_address(
+        &mut self,
+        entity: u32,
+        address: NetworkAddress,
+        context: &mut Context<'_>,
+    ) -> bool {
+        let Some((agent, owner)) = owner_of(entity, context) else {
+            return false;
+        };
+        let device = self.addresses.device(&agent.status.key);
+        self.addresses.set(device, owner, address, context);
+        true
+    }
+
+    /// Sets the function that returns the service of a container.
+    pub(crate) fn group_containers_by(&mut self, service_of: ServiceOf) {
+        self.service_of = Some(service_of);
+    }
+
+    pub(crate) fn forget_agent(&mut self, agent: u32) {
+        self.samplers.forget_agent(agent);
+    }
+
+    /// Removes addresses whose owners were removed, once per assumed polling interval.
+    pub(crate) fn expire(&mut self, now: Timestamp, sources: &Slab<Source>, config: &Config) {
+        if now < self.expired_at || now - self.expired_at >= config.assumed_interval {
+            self.expired_at = now;
+            self.addresses.forget_removed(sources);
+        }
+    }
+
+    fn observe(
+        &mut self,
+        origin: Origin,
+        packet: Packet<'_>,
+        count: PacketCount,
+        context: &mut Context<'_>,
+    ) {
+        let Some(agent) = context.agents.get(origin.agent) else {
+            return;
+        };
+        let headers = if self.needs.headers {
+            Headers::of(&packet.sample)
+        } else {
+            Headers::default()
+        };
+        let mut device = Device::default();
+        if self.needs.names {
+            device = self.addresses.device(&agent.status.key);
+            self.addresses.observe(device, &headers.outer, context);
+            if headers.depth > 0 {
+                self.addresses.observe(device, &headers.inner, context);
             }
-            _ => 1.0,
-        };
-        self.samples += 1;
-        put(seen, &definition.keys, &mut scratch.key, longest);
-        if let Measure::Distinct(keys) = &definition.value {
-            put(seen, keys, &mut scratch.value, longest);
         }
-        let worth = self.advance(weighed.at);
-        self.unreported += weighed.stands_for.unreported * worth;
-        let heavy = match &mut self.kept {
-            Kept::Counts(distinct) => {
-                let is_refused = distinct.add(&scratch.key, &scratch.value, weighed.at);
-                health.flow_keys_evicted += u64::from(is_refused);
-                return;
-            }
-            Kept::Weights(heavy) => heavy,
+        let site = Site {
+            agents: context.agents,
+            sources: context.sources,
+            agent,
+            device,
+            service_of: self.service_of,
         };
-        let packets = weighed.stands_for.packets.max(1.0);
-        let part = Part {
-            weight: size * packets * worth,
-            stated: size * weighed.stands_for.stated.max(1.0) * worth,
-            variance: size * size * packets * (packets - 1.0) * worth * worth,
-            at: weighed.at,
+        let addresses = self.needs.names.then_some(&self.addresses);
+        let observation = Observation::new(packet, headers, site, addresses);
+        let length = if self.needs.length {
+            Length::of(&observation.packet.sample)
+        } else {
+            None
         };
-        self.total.weight += part.weight;
-        self.total.stated += part.stated;
-        self.total.variance += part.variance;
-        health.flow_keys_evicted += u64::from(heavy.add(&scratch.key, part));
-    }
-
-    pub(super) fn answer(&self, now: Timestamp) -> Answer {
-        let mut answer = Answer {
-            at: now,
-            keys: self.definition.keys.clone(),
-            rows: Vec::new(),
-            total: 0.0,
-            total_sampling_error: 0.0,
-            total_rate_error: 0.0,
-            other: 0.0,
-            samples: self.samples,
-            tracked: 0,
-            evicted: 0,
-            unseen: 0.0,
-            unreported: self.unreported * self.decay.factor(now),
+        let weighed = Weighed {
+            count,
+            length,
+            at: origin.at,
         };
-        match &self.kept {
-            Kept::Weights(heavy) => self.answer_weights(heavy, now, &mut answer),
-            Kept::Counts(distinct) => self.answer_counts(distinct, now, &mut answer),
-        }
-        answer
-    }
-
-    /// What a part that is added now is worth, next to what there is.
-    fn advance(&mut self, at: Timestamp) -> f64 {
-        match self.decay.step(at) {
-            Step::Worth(worth) => worth,
-            Step::Rescale(worth, factor) => {
-                if let Kept::Weights(heavy) = &mut self.kept {
-                    heavy.rescale(factor);
-                }
-                self.total.weight *= factor;
-                self.total.stated *= factor;
-                self.total.variance *= factor * factor;
-                self.unreported *= factor;
-                worth
+        let longest = context.config.max_name_bytes;
+        let is_drop = packet.is_drop();
+        for watched in &mut self.watched {
+            if watched.definition.value().is_of_drops() == is_drop {
+                let scratch = &mut self.scratch;
+                watched.add(&observation, weighed, scratch, longest, context.health);
             }
         }
-    }
-
-    fn answer_weights(&self, heavy: &Heavy, now: Timestamp, answer: &mut Answer) {
-        let factor = self.decay.factor(now);
-        let fades_in = self
-            .definition
-            .smoothing
-            .map(|constant| constant.saturating_mul(FADED));
-        let is_there =
-            |entry: &&Entry| fades_in.is_none_or(|fades_in| now - entry.last_seen <= fades_in);
-        let heaviest = heaviest(
-            heavy.entries().iter().filter(is_there).collect(),
-            self.definition.top,
-            |a, b| {
-                b.weight
-                    .total_cmp(&a.weight)
-                    .then_with(|| a.key.cmp(&b.key))
-            },
-        );
-        answer.rows.extend(heaviest.into_iter().map(|entry| Row {
-            keys: self.values(&entry.key),
-            value: entry.weight * factor,
-            error: entry.error * factor,
-            sampling_error: (NINETY_FIVE * entry.variance.sqrt() + entry.rate_error()) * factor,
-            rate_error: entry.rate_error() * factor,
-            samples: entry.samples,
-        }));
-        answer.total = self.total.weight * factor;
-        let rate_error = (self.total.weight - self.total.stated).abs();
-        answer.total_rate_error = rate_error * factor;
-        answer.total_sampling_error =
-            (NINETY_FIVE * self.total.variance.sqrt() + rate_error) * factor;
-        let listed: f64 = answer.rows.iter().map(|row| row.value).sum();
-        // Of no flow at all when all are listed, whatever rounding leaves.
-        if answer.rows.len() < heavy.entries().len() {
-            answer.other = (answer.total - listed).max(0.0);
-        }
-        answer.tracked = heavy.entries().len();
-        answer.evicted = heavy.evicted();
-        answer.unseen = heavy.unseen() * factor;
-    }
-
-    fn answer_counts(&self, distinct: &Distinct, now: Timestamp, answer: &mut Answer) {
-        let counts: Vec<_> = distinct
-            .counts(now)
-            .filter(|(_, count)| *count > 0.0)
-            .collect();
-        answer.tracked = counts.len();
-        let heaviest = heaviest(counts, self.definition.top, |a, b| {
-            b.1.total_cmp(&a.1).then_with(|| a.0.key.cmp(&b.0.key))
-        });
-        answer
-            .rows
-            .extend(heaviest.into_iter().map(|(entry, count)| Row {
-                keys: self.values(&entry.key),
-                value: count,
-                error: 0.0,
-                sampling_error: NINETY_FIVE * STANDARD_ERROR * count,
-                rate_error: 0.0,
-                samples: entry.samples,
-            }));
-        answer.total = distinct.all(now);
-        answer.total_sampling_error = NINETY_FIVE * STANDARD_ERROR * answer.total;
-        answer.evicted = distinct.refused();
-    }
-
-    fn values(&self, mut key: &[u8]) -> Vec<Value> {
-        let value = |part: &Key| {
-            let raw = Raw::take(&mut key).unwrap_or(Raw::Absent);
-            raw.to_value(part.kind())
-        };
-        self.definition.keys.iter().map(value).collect()
     }
 }
 
-fn put(seen: &Seen<'_, '_>, keys: &[Key], out: &mut Vec<u8>, longest: usize) {
-    out.clear();
-    for key in keys {
-        seen.value(*key).put(out, longest);
-    }
-    if out.is_empty() {
-        // Nothing lies nowhere, and processors take their time to compare what lies there.
-        Raw::Absent.put(out, longest);
+impl Needs {
+    fn of(watched: &[Watched]) -> Self {
+        let mut needs = Self::default();
+        for Watched { definition, .. } in watched {
+            let is_of_drops = definition.value().is_of_drops();
+            needs.drops |= is_of_drops;
+            needs.samples |= !is_of_drops;
+            needs.headers |= definition.all_keys().any(Key::is_of_packet);
+            needs.names |= definition.all_keys().any(Key::is_name);
+            needs.length |= definition.value().unit() == "bytes";
+        }
+        needs
     }
 }
 
-/// The first so many of a list in this order, without ordering the rest.
-fn heaviest<T>(
-    mut list: Vec<T>,
-    top: usize,
-    order: impl Fn(&T, &T) -> core::cmp::Ordering,
-) -> Vec<T> {
-    if top == 0 {
-        return Vec::new();
-    }
-    if top < list.len() {
-        list.select_nth_unstable_by(top - 1, &order);
-        list.truncate(top);
-    }
-    list.sort_unstable_by(order);
-    list
+/// The agent of an entity, and the entity as an owner of addresses.
+fn owner_of<'r>(entity: u32, context: &Context<'r>) -> Option<(&'r Agent, Owner)> {
+    let source = context.sources.get(entity)?;
+    Some((
+        context.agents.get(source.agent)?,
+        Owner::of(source, entity)?,
+    ))
 }

@@ -7,31 +7,31 @@ use sflow_v5::{Address, DataSource, Mac};
 
 use crate::flow::key::Kind;
 
-/// What a flow has under one of its keys.
+/// A flow's value of a key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Value {
-    /// Its packets do not have it, or nobody knows.
+    /// The packets do not have the key, or its value is unknown.
     Absent,
     /// A number.
     Number(u64),
-    /// A number that has a name.
+    /// A number with a name, such as 6 with `tcp`.
     Named(u64, &'static str),
     /// An IP address.
     Ip(IpAddr),
     /// A MAC address.
     Mac(Mac),
-    /// A text. Bytes that were not UTF-8 are replaced, control characters are kept: escape it
-    /// before you print it.
+    /// Text from the network. Invalid UTF-8 is replaced; control characters are not, so escape
+    /// the text before printing it.
     Text(Box<str>),
     /// A data source.
     DataSource(DataSource),
-    /// Flags of TCP.
+    /// TCP flags.
     Flags(TcpFlags),
 }
 
 impl fmt::Display for Value {
-    /// As a filter takes it; `-` for what is absent.
+    /// As in the text form of a filter; `-` for [`Absent`](Self::Absent).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Absent => f.pad("-"),
@@ -48,7 +48,7 @@ impl fmt::Display for Value {
 
 #[cfg(feature = "serde")]
 impl serde::Serialize for Value {
-    /// Numbers as numbers, what is absent as nothing, all else as text.
+    /// Numbers as numbers, [`Absent`](Self::Absent) as none, all others as text.
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Absent => serializer.serialize_none(),
@@ -59,7 +59,7 @@ impl serde::Serialize for Value {
     }
 }
 
-/// A value as it is found in a sample.
+/// A value that borrows from a sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Raw<'a> {
     Absent,
@@ -79,7 +79,7 @@ const TEXT: u8 = 5;
 const DATA_SOURCE: u8 = 6;
 
 impl<'a> Raw<'a> {
-    /// A text, unless it is empty.
+    /// Text; absent if it is empty.
     pub(super) fn text(text: &'a [u8]) -> Self {
         if text.is_empty() {
             Self::Absent
@@ -88,8 +88,8 @@ impl<'a> Raw<'a> {
         }
     }
 
-    /// Appends it so that it can be read again; of a text so many bytes at most.
-    pub(super) fn put(self, out: &mut Vec<u8>, longest: usize) {
+    /// Appends the encoded value, of text at most `longest` bytes.
+    pub(super) fn encode(self, out: &mut Vec<u8>, longest: usize) {
         match self {
             Self::Absent => out.push(ABSENT),
             Self::Number(number) => {
@@ -124,7 +124,7 @@ impl<'a> Raw<'a> {
         }
     }
 
-    /// Bytes at most that [`put`](Self::put) appends for a key of this kind.
+    /// Maximum number of bytes that [`encode`](Self::encode) appends for a key of this kind.
     pub(super) fn longest(kind: Kind, longest_text: usize) -> usize {
         match kind {
             Kind::Text | Kind::End => 3 + longest_text.min(u16::MAX.into()),
@@ -133,8 +133,8 @@ impl<'a> Raw<'a> {
         }
     }
 
-    /// Reads one that was put down.
-    pub(super) fn take(input: &mut &'a [u8]) -> Option<Self> {
+    /// Reads a value that [`encode`](Self::encode) appended.
+    pub(super) fn decode(input: &mut &'a [u8]) -> Option<Self> {
         let tag = chunk::<1>(input)?[0];
         Some(match tag {
             NUMBER => Self::Number(u64::from_be_bytes(*chunk(input)?)),
@@ -156,7 +156,7 @@ impl<'a> Raw<'a> {
         })
     }
 
-    /// What the value of a key of this kind says.
+    /// The value of a key of this kind.
     pub(super) fn to_value(self, kind: Kind) -> Value {
         match (self, kind) {
             (Self::Absent, _) => Value::Absent,
@@ -172,13 +172,13 @@ impl<'a> Raw<'a> {
         }
     }
 
-    /// Hands it over as text, as its [`Value`] shows it.
-    pub(super) fn with_text<T>(self, kind: Kind, take: impl FnOnce(&[u8]) -> T) -> T {
+    /// Calls a function with the text form, without allocation.
+    pub(super) fn with_text<T>(self, kind: Kind, read: impl FnOnce(&[u8]) -> T) -> T {
         let mut line = Line::default();
-        // A line is long enough for everything that is not a text.
+        // A line is long enough for everything except text.
         let _ = match (self, kind) {
             (Self::Absent, _) => Ok(()),
-            (Self::Text(text), _) => return take(text),
+            (Self::Text(text), _) => return read(text),
             (Self::Number(number), Kind::Flags) => write(&mut line, flags(number)),
             (Self::Number(number), kind) => match name_of(kind, number) {
                 Some(name) => write(&mut line, name),
@@ -188,7 +188,7 @@ impl<'a> Raw<'a> {
             (Self::Mac(address), _) => write(&mut line, address),
             (Self::DataSource(source), _) => write(&mut line, source),
         };
-        take(line.bytes.get(..line.length).unwrap_or(&[]))
+        read(line.bytes.get(..line.length).unwrap_or(&[]))
     }
 }
 
@@ -200,7 +200,7 @@ pub(super) fn address<'s>(address: Address) -> Raw<'s> {
     address.known().map_or(Raw::Absent, Raw::Ip)
 }
 
-/// The names of IP protocols that are in use.
+/// Names of IP protocols in use.
 pub(super) const PROTOCOLS: [(&str, u64); 16] = [
     ("icmp", 1),
     ("igmp", 2),
@@ -247,7 +247,7 @@ fn write(line: &mut Line, value: impl fmt::Display) -> fmt::Result {
     write!(line, "{value}")
 }
 
-/// Room for a value as text.
+/// The text form of a value that is not text.
 struct Line {
     bytes: [u8; 64],
     length: usize,
@@ -265,8 +265,8 @@ impl Default for Line {
 impl fmt::Write for Line {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let end = self.length + text.len();
-        let room = self.bytes.get_mut(self.length..end).ok_or(fmt::Error)?;
-        room.copy_from_slice(text.as_bytes());
+        let free = self.bytes.get_mut(self.length..end).ok_or(fmt::Error)?;
+        free.copy_from_slice(text.as_bytes());
         self.length = end;
         Ok(())
     }
@@ -277,7 +277,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_survive() {
+    fn value_is_read_as_written() {
         let cases = [
             (Raw::Absent, Kind::Number, "-"),
             (Raw::Number(80), Kind::Number, "80"),
@@ -302,11 +302,11 @@ mod tests {
         ];
         let mut bytes = Vec::new();
         for (raw, ..) in cases {
-            raw.put(&mut bytes, 8);
+            raw.encode(&mut bytes, 8);
         }
         let mut input = &bytes[..];
         for (raw, kind, text) in cases {
-            let found = Raw::take(&mut input).unwrap();
+            let found = Raw::decode(&mut input).unwrap();
             assert_eq!(found.to_value(kind).to_string(), text, "{raw:?}");
             if raw != Raw::Absent {
                 assert!(

@@ -1,4 +1,4 @@
-//! Bytes that senders make a registry keep, by source, agent, sender and in total.
+//! Memory that senders cause, by source, agent, sender and in total.
 
 use core::net::IpAddr;
 use std::collections::HashMap;
@@ -7,33 +7,33 @@ use crate::config::Config;
 use crate::health::Health;
 use crate::ingest::agent::Agent;
 
-/// Bytes that are kept on behalf of senders.
+/// Memory in bytes by data source, agent and sender.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     total: usize,
-    /// Randomly keyed: senders can be forged.
+    /// Randomly keyed, since senders can be forged.
     senders: HashMap<IpAddr, usize>,
-    /// By place in the registry, with their sources.
+    /// By index in the registry, including their sources.
     agents: Vec<usize>,
-    /// By place in the registry.
+    /// By index in the registry.
     sources: Vec<usize>,
 }
 
-/// The account that kept bytes are charged to.
+/// The account to which memory is charged.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Account {
     pub(crate) sender: IpAddr,
-    /// Place in the registry.
+    /// Index in the registry.
     pub(crate) agent: u32,
-    /// Place in the registry; none of what belongs to the agent alone.
+    /// Index in the registry; `None` for memory of the agent itself.
     pub(crate) source: Option<u32>,
-    /// Whether the quarter that is kept back may be used.
+    /// Whether the quarter for established agents may be used.
     pub(crate) is_established: bool,
-    /// Whether its sender is reserved: it may use a quarter beyond the total.
+    /// Whether the sender is reserved: it may use a quarter in addition to the total.
     pub(crate) is_reserved: bool,
 }
 
-/// The account of one agent or source, for the time of a sample.
+/// The account of an agent or source, with the ledger and limits.
 #[derive(Debug)]
 pub(crate) struct Allowance<'l> {
     pub(crate) ledger: &'l mut Ledger,
@@ -54,12 +54,12 @@ impl Account {
 }
 
 impl Allowance<'_> {
-    /// Takes so many bytes, if no bound is exceeded; otherwise counts which one would be.
+    /// Charges bytes if no limit is exceeded; otherwise counts the limit in `health` and returns false.
     pub(crate) fn charge(&mut self, bytes: usize, health: &mut Health) -> bool {
         self.ledger.charge(self.account, bytes, self.config, health)
     }
 
-    /// Gives so many bytes back.
+    /// Releases bytes.
     pub(crate) fn release(&mut self, bytes: usize) {
         self.ledger.release(self.account, bytes);
     }
@@ -71,20 +71,20 @@ impl Ledger {
         self.total
     }
 
-    /// Gives everything back that a source was charged for.
+    /// Releases all bytes of a source.
     pub(crate) fn close_source(&mut self, account: Account) {
         let place = account.source.unwrap_or(u32::MAX);
         let bytes = self.sources.get(place as usize).copied().unwrap_or(0);
         self.release(account, bytes);
     }
 
-    /// Gives everything back that an agent without sources was charged for.
+    /// Releases all bytes of an agent without sources.
     pub(crate) fn close_agent(&mut self, account: Account) {
         let bytes = self.agents.get(account.agent as usize).copied();
         self.release(account, bytes.unwrap_or(0));
     }
 
-    /// Charges an account, if no bound is exceeded; otherwise counts which one would be.
+    /// Charges bytes if no limit is exceeded; otherwise counts the limit in `health` and returns false.
     pub(crate) fn charge(
         &mut self,
         account: Account,
@@ -154,7 +154,7 @@ impl Ledger {
     }
 }
 
-/// The number at a place, which is made if need be. Places are dense.
+/// The number at an index; the list is extended if necessary. Indices are dense.
 fn at(list: &mut Vec<usize>, place: usize) -> &mut usize {
     if list.len() <= place {
         list.resize(place + 1, 0);

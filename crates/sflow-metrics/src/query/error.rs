@@ -2,14 +2,16 @@ use core::fmt;
 
 use super::{Key, Statistic, WindowFn, separated};
 
-/// Why a text is no [`Query`](crate::Query)(crate::Query), and where.
+/// A syntax error in the text of a [`Query`](super::Query), with its position.
+///
+/// The message has three lines: the problem, the query, and a mark below the position.
 ///
 /// ```
 /// let error = "avg:vir_cpu_core".parse::<sflow_metrics::query::Query>().unwrap_err();
 /// assert_eq!(error.position(), 4);
 /// assert_eq!(
 ///     error.to_string(),
-///     "no metric is called `vir_cpu_core`; is it `vir_cpu_cores`?\n  \
+///     "unknown metric `vir_cpu_core`; did you mean `vir_cpu_cores`?\n  \
 ///        avg:vir_cpu_core\n      ^"
 /// );
 /// ```
@@ -22,45 +24,45 @@ pub struct Error {
 }
 
 impl Error {
-    /// What is wrong.
+    /// The kind of error.
     pub fn kind(&self) -> &ErrorKind {
         &self.kind
     }
 
-    /// Where, in bytes from the start of the text.
+    /// The position in bytes from the start of the text.
     pub fn position(&self) -> usize {
         self.position
     }
 }
 
-/// What is wrong with the text of a query.
+/// The kind of a syntax error.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// Something else should stand there.
+    /// The text does not continue as expected.
     #[error("expected {0}")]
     Expected(&'static str),
-    /// No statistic has this name.
-    #[error("no statistic is called `{0}`; there are {known}", known = List(Statistic::names))]
+    /// Unknown statistic.
+    #[error("unknown statistic `{0}`; known statistics: {known}", known = List(Statistic::names))]
     Statistic(String),
-    /// No metric has this name; perhaps the second was meant.
-    #[error("no metric is called `{0}`{end}", end = Suggestion(.1.as_deref()))]
+    /// Unknown metric, and the most similar known one.
+    #[error("unknown metric `{0}`{end}", end = Suggestion(.1.as_deref()))]
     Metric(String, Option<String>),
-    /// The metrics that are added up belong to different kinds of entities.
-    #[error("`{0}` is measured of another kind of entity than what stands before it")]
+    /// Metrics of different kinds of entities cannot be added.
+    #[error("`{0}` is a metric of another kind of entity than the metrics before it")]
     Mixed(String),
-    /// No key has this name.
-    #[error("no key is called `{0}`; there are {known}", known = List(Key::names))]
+    /// Unknown key.
+    #[error("unknown key `{0}`; known keys: {known}", known = List(Key::names))]
     Key(String),
-    /// It is no length of time, or a length of zero.
-    #[error("`{0}` is no length of time such as 30s, 2.5m or 1h")]
+    /// Invalid or zero duration.
+    #[error("invalid duration `{0}`; expected for example 30s, 2.5m or 1h")]
     Length(String),
-    /// Nothing of that name can be taken of a window.
-    #[error("a window has no `{0}`; it has {known}", known = List(WindowFn::names))]
+    /// Unknown function of a window.
+    #[error("unknown window function `{0}`; known functions: {known}", known = List(WindowFn::names))]
     WindowFn(String),
 }
 
-/// As many spaces as there are characters before the position.
+/// One space for each character before the position.
 pub(crate) struct Spaces<'q>(pub(crate) &'q str, pub(crate) usize);
 
 impl fmt::Display for Spaces<'_> {
@@ -83,8 +85,8 @@ struct Suggestion<'s>(Option<&'s str>);
 impl fmt::Display for Suggestion<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Some(nearest) => write!(f, "; is it `{nearest}`?"),
-            None => f.write_str("; `Metric::all` lists them"),
+            Some(nearest) => write!(f, "; did you mean `{nearest}`?"),
+            None => Ok(()),
         }
     }
 }

@@ -1,12 +1,12 @@
-//! Values of entities on their way to an answer.
+//! Intermediate results of an expression.
 
 use super::Statistic;
 use crate::timestamp::Timestamp;
 use crate::window::Percent;
 
-/// What has been gathered for one expression, with `W` for who had a value.
+/// The intermediate result of one expression. `W` identifies the owner of a value.
 ///
-/// Two of them merge, in any order and grouping.
+/// Merging is commutative and associative.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
@@ -16,13 +16,13 @@ pub(crate) struct Gathering<W> {
     pub(crate) stale: u64,
     pub(super) count: u64,
     pub(super) sum: f64,
-    /// When the newest and the oldest value were read.
+    /// Times of the newest and of the oldest value.
     pub(super) read: Option<(Timestamp, Timestamp)>,
-    /// Where the statistic needs it: the mean, and Σ of the squares of the distances to it.
+    /// For `var` and `sdev`: the mean and the sum of squared differences from it.
     pub(super) spread: (f64, f64),
-    /// Where the statistic is the value of somebody: when it was read, it, and whose it is.
+    /// For `min`, `max` and `any`: time, value and owner.
     pub(super) winner: Option<(Timestamp, f64, W)>,
-    /// Where the statistic needs them: all values.
+    /// For medians, quartiles and percentiles: all values.
     pub(super) values: Vec<f64>,
 }
 
@@ -43,7 +43,7 @@ impl<W> Default for Gathering<W> {
 }
 
 impl<W: Clone + Ord> Gathering<W> {
-    /// One more entity with a value that was read at this time.
+    /// Adds the value of an entity, read at this time.
     #[inline]
     pub(crate) fn contribute(&mut self, statistic: Statistic, value: f64, at: Timestamp, who: W) {
         self.count += 1;
@@ -67,7 +67,7 @@ impl<W: Clone + Ord> Gathering<W> {
         }
     }
 
-    /// What both have gathered.
+    /// Adds the values of another gathering.
     pub(super) fn merge(&mut self, statistic: Statistic, other: Self) {
         if other.count > 0 {
             let (ours, theirs) = (self.count as f64, other.count as f64);
@@ -91,7 +91,7 @@ impl<W: Clone + Ord> Gathering<W> {
         }
     }
 
-    /// What it comes to, and who had that value.
+    /// The result and the owner of its value.
     pub(super) fn finish(&self, statistic: Statistic) -> (Option<f64>, Option<&W>) {
         if self.count == 0 {
             return (None, None);
@@ -113,13 +113,13 @@ impl<W: Clone + Ord> Gathering<W> {
         (value, self.winner.as_ref().map(|(.., who)| who))
     }
 
-    /// Who holds a value that somebody may ask for.
-    pub(crate) fn holder(&self) -> Option<&W> {
+    /// The owner of the minimum, maximum or latest value.
+    pub(crate) fn owner(&self) -> Option<&W> {
         self.winner.as_ref().map(|(.., who)| who)
     }
 
-    /// The same, held by others.
-    pub(crate) fn held_by<H>(self, holder: impl Fn(W) -> H) -> Gathering<H> {
+    /// Replaces the owner.
+    pub(crate) fn map_owner<H>(self, owner: impl Fn(W) -> H) -> Gathering<H> {
         Gathering {
             matched: self.matched,
             warming: self.warming,
@@ -128,25 +128,25 @@ impl<W: Clone + Ord> Gathering<W> {
             sum: self.sum,
             read: self.read,
             spread: self.spread,
-            winner: self.winner.map(|(at, value, who)| (at, value, holder(who))),
+            winner: self.winner.map(|(at, value, who)| (at, value, owner(who))),
             values: self.values,
         }
     }
 
-    /// The better one of two stays; of two that are as good, the one whose holder comes first,
-    /// so that the order in which they come does not matter.
+    /// Keeps the better value; of equal values that of the smaller owner, so that the order of
+    /// merging does not matter.
     #[inline]
     fn compete(&mut self, statistic: Statistic, (at, value, who): (Timestamp, f64, W)) {
         let is_better = self
             .winner
             .as_ref()
-            .is_none_or(|(winner_at, winner, holder)| {
+            .is_none_or(|(winner_at, winner, owner)| {
                 let order = match statistic {
                     Statistic::Min => winner.total_cmp(&value),
                     Statistic::Max => value.total_cmp(winner),
                     _ => at.cmp(winner_at),
                 };
-                order.then_with(|| holder.cmp(&who)).is_gt()
+                order.then_with(|| owner.cmp(&who)).is_gt()
             });
         if is_better {
             self.winner = Some((at, value, who));
@@ -203,11 +203,11 @@ mod tests {
             );
             let read = (Timestamp::from_secs(9), Timestamp::from_secs(2));
             assert_eq!(gathering.read, Some(read));
-            let nobody = Gathering::<u32>::default();
+            let empty = Gathering::<u32>::default();
             assert_eq!(
-                nobody.finish(statistic),
+                empty.finish(statistic),
                 (None, None),
-                "{name}: nobody is not zero"
+                "{name}: no values are not zero"
             );
         }
     }

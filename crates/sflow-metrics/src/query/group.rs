@@ -4,17 +4,21 @@ use core::fmt;
 use std::borrow::Cow;
 
 use super::{Key, Summary, piece, separated};
+use crate::display::padded;
 
-/// By what entities are put together: a [`Key`], or the part of it that a pattern shows.
+/// A grouping of entities by the value of a [`Key`], or by a part of it.
+///
+/// For other groupings see
+/// [`Registry::query_groups_by`](crate::Registry::query_groups_by).
 ///
 /// ```
 /// use sflow_metrics::query::{Grouping, Key};
 ///
-/// // The service of a task: all but the last two parts of its name.
-/// let by_service = Grouping::by(Key::VirHostName).showing("", ".*.*");
+/// // All but the last two parts of the name.
+/// let by_service = Grouping::by(Key::Container).showing("", ".*.*");
 /// assert_eq!(by_service.group_of("shop_web.3.rsm0h0ay4dbn").as_deref(), Some("shop_web"));
 /// assert_eq!(by_service.group_of("sidecar"), None);
-/// assert_eq!(by_service.to_string(), "vir_host_name=(*).*.*");
+/// assert_eq!(by_service.to_string(), "container=(*).*.*");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grouping {
@@ -22,7 +26,7 @@ pub struct Grouping {
     shown: Option<Shown>,
 }
 
-/// What stands in front of the part that is shown, and what behind it: pieces with gaps between.
+/// Literal parts before and after the group name. `*` matches between two of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Shown {
     front: Vec<String>,
@@ -30,14 +34,14 @@ struct Shown {
 }
 
 impl Grouping {
-    /// By the whole value of a key.
+    /// Groups by the whole value of a key.
     pub const fn by(key: Key) -> Self {
         Self { key, shown: None }
     }
 
-    /// By the part of the value between what fits `front` and what fits `back`, in which each
-    /// `*` stands for any number of characters; as long as it can be. Who does not fit is in no
-    /// group.
+    /// Groups by the longest part of the value between a prefix that matches `front` and a suffix
+    /// that matches `back`. `*` matches any number of characters. An entity with another value is
+    /// in no group.
     #[must_use]
     pub fn showing(self, front: &str, back: &str) -> Self {
         let pieces = |pattern: &str| pattern.split('*').map(str::to_owned).collect();
@@ -49,7 +53,7 @@ impl Grouping {
         self.key
     }
 
-    /// The group of this value, if it is in one.
+    /// The group of a value; `None` if it is in no group.
     pub fn group_of<'v>(&self, value: &'v str) -> Option<Cow<'v, str>> {
         self.part_of(value.as_bytes()).map(String::from_utf8_lossy)
     }
@@ -85,11 +89,11 @@ impl Grouping {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Groups {
-    /// One for each group, in the order of their names.
+    /// The groups, sorted by name.
     pub groups: Vec<Group>,
-    /// Entities that passed the filters and are in no group.
+    /// Number of matching entities in no group.
     pub ungrouped: u64,
-    /// Entities whose groups were too many: there are
+    /// Number of matching entities in groups beyond
     /// [`max_groups`](crate::Config::max_groups).
     pub left_out: u64,
 }
@@ -99,14 +103,17 @@ pub struct Groups {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Group {
-    /// What its entities have in common, of strangers: escape it before you print it.
+    /// The name. It comes from the network: escape it before printing.
     pub name: Box<str>,
-    /// One for each expression of the query.
+    /// The answers, one for each expression of the query.
     pub summaries: Vec<Summary>,
 }
 
 impl fmt::Display for Grouping {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(padded) = padded(self, f) {
+            return padded;
+        }
         self.key.fmt(f)?;
         let Some(Shown { front, back }) = &self.shown else {
             return Ok(());
@@ -118,7 +125,7 @@ impl fmt::Display for Grouping {
     }
 }
 
-/// Text in a grouping, where some characters have a meaning.
+/// Text in a grouping, with special characters escaped.
 struct Escaped<'t>(&'t str);
 
 impl fmt::Display for Escaped<'_> {
@@ -139,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_of_names() {
+    fn group_is_part_of_name() {
         let cases = [
             ("", "", "web.1.x", Some("web.1.x")),
             ("", ".*.*", "web.1.x", Some("web")),
@@ -154,7 +161,7 @@ mod tests {
             ("web", "web", "webweb", Some("")),
         ];
         for (front, back, name, expected) in cases {
-            let grouping = Grouping::by(Key::VirHostName).showing(front, back);
+            let grouping = Grouping::by(Key::Container).showing(front, back);
             let group = grouping.group_of(name);
             assert_eq!(group.as_deref(), expected, "{grouping} of {name}");
         }

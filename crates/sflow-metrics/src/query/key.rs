@@ -1,28 +1,32 @@
 use core::fmt;
 
-/// What entities can be told apart by.
+/// A property of entities, for filters and groupings.
+///
+/// Flow definitions use the same names, with `.src` and `.dst` for the ends of a packet where the
+/// property has two values: `host`, `container.src`. [`Key::named`] also accepts the names of
+/// earlier versions, such as `vir_host_name`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Key {
-    /// `vir_host_name`: the name of a container or virtual machine.
-    VirHostName,
-    /// `vir_uuid`: its UUID.
-    VirUuid,
-    /// `vir_cpu_state`: what it is doing, such as `running` or `paused`.
-    VirCpuState,
-    /// `host_name`: the name of a host; of a container or interface, that of its host.
-    HostName,
-    /// `uuid`: the UUID of a host; of a container or interface, that of its host.
-    Uuid,
-    /// `ifname`: the name of an interface.
-    IfName,
-    /// `ifindex`: the number of an interface.
-    IfIndex,
-    /// `agent`: the address that the agent gives itself.
+    /// `container`: the name of a container or virtual machine.
+    Container,
+    /// `container.uuid`: its UUID.
+    ContainerUuid,
+    /// `container.state`: its state, such as `running` or `paused`.
+    ContainerState,
+    /// `host`: the name of a host, or of the host of a container or interface.
+    Host,
+    /// `host.uuid`: the UUID of a host, or of the host of a container or interface.
+    HostUuid,
+    /// `interface`: the name of an interface.
+    Interface,
+    /// `interface.index`: the `ifIndex` of an interface.
+    InterfaceIndex,
+    /// `agent`: the address that the agent reports for itself.
     Agent,
-    /// `sub_agent`: the stream of the agent.
+    /// `sub_agent`: the number of the sub-agent.
     SubAgent,
-    /// `sender`: the address that the datagrams come from.
+    /// `sender`: the source address of the datagrams.
     Sender,
     /// `data_source`: the data source, as `3:100042`.
     DataSource,
@@ -30,25 +34,42 @@ pub enum Key {
 
 impl Key {
     const NAMES: [(&'static str, Self); 11] = [
-        ("vir_host_name", Self::VirHostName),
-        ("vir_uuid", Self::VirUuid),
-        ("vir_cpu_state", Self::VirCpuState),
-        ("host_name", Self::HostName),
-        ("uuid", Self::Uuid),
-        ("ifname", Self::IfName),
-        ("ifindex", Self::IfIndex),
+        ("container", Self::Container),
+        ("container.uuid", Self::ContainerUuid),
+        ("container.state", Self::ContainerState),
+        ("host", Self::Host),
+        ("host.uuid", Self::HostUuid),
+        ("interface", Self::Interface),
+        ("interface.index", Self::InterfaceIndex),
         ("agent", Self::Agent),
         ("sub_agent", Self::SubAgent),
         ("sender", Self::Sender),
         ("data_source", Self::DataSource),
     ];
 
-    /// The key of this name.
+    /// Names of earlier versions.
+    const ALIASES: [(&'static str, Self); 7] = [
+        ("vir_host_name", Self::Container),
+        ("vir_uuid", Self::ContainerUuid),
+        ("vir_cpu_state", Self::ContainerState),
+        ("host_name", Self::Host),
+        ("uuid", Self::HostUuid),
+        ("ifname", Self::Interface),
+        ("ifindex", Self::InterfaceIndex),
+    ];
+
+    /// The key with this name, or with this name in earlier versions.
+    ///
+    /// ```
+    /// use sflow_metrics::query::Key;
+    ///
+    /// assert_eq!(Key::named("container"), Some(Key::Container));
+    /// assert_eq!(Key::named("vir_host_name"), Some(Key::Container));
+    /// assert_eq!(Key::Container.name(), "container");
+    /// ```
     pub fn named(name: &str) -> Option<Self> {
-        Self::NAMES
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, key)| *key)
+        let mut names = Self::NAMES.iter().chain(&Self::ALIASES);
+        names.find(|(known, _)| *known == name).map(|(_, key)| *key)
     }
 
     /// The names of all keys.
@@ -56,7 +77,7 @@ impl Key {
         Self::NAMES.iter().map(|(name, _)| *name)
     }
 
-    /// Its name.
+    /// The name.
     pub fn name(self) -> &'static str {
         let line = Self::NAMES.iter().find(|(_, key)| *key == self);
         line.map_or("", |(name, _)| *name)

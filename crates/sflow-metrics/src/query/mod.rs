@@ -1,4 +1,4 @@
-//! Questions, as values and as text.
+//! Queries over entities, their text syntax and their answers.
 
 mod error;
 mod gather;
@@ -16,14 +16,18 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::catalogue::Metric;
+use crate::display::padded;
 use crate::entity::EntityKind;
 
+#[cfg(feature = "flows")]
 pub(crate) use error::Spaces;
 pub use error::{Error, ErrorKind};
 pub(crate) use gather::Gathering;
 pub use group::{Group, Grouping, Groups};
 pub use key::Key;
+#[cfg(feature = "flows")]
 pub(crate) use nearest::nearest;
+#[cfg(feature = "flows")]
 pub(crate) use parse::duration;
 pub use partial::{MergeError, Owner, Partial};
 pub use pattern::Pattern;
@@ -33,40 +37,41 @@ pub use summary::Summary;
 pub use crate::registry::EntityValues;
 pub use crate::window::Percent;
 
-/// What to ask a [`Registry`](crate::Registry): expressions, filters, and perhaps a window.
+/// A query for a [`Registry`](crate::Registry): expressions, filters, and optionally a grouping and
+/// a window.
 ///
 /// ```text
-/// avg:vir_cpu_cores,max:vir_bytes_in+vir_bytes_out{vir_host_name=apache.*,host_name=n1|n2}[30s]
-/// p95:cpu_utilization{host_name!=test*} by agent
-/// sum:vir_cpu_cores by vir_host_name=(*).*.* [5m:max]
+/// avg:vir_cpu_cores,max:vir_bytes_in+vir_bytes_out{container=apache.*,host=n1|n2}[30s]
+/// p95:cpu_utilization{host!=test*} by agent
+/// sum:vir_cpu_cores by container=(*).*.* [5m:max]
 /// ```
 ///
-/// * An **expression** is a [`Statistic`] over entities and a [`Metric`], or a sum of metrics
-///   of one kind of entity. An entity of which one summand is unknown does not contribute.
-/// * A **filter** is a [`Key`] and the values that it may have: exact, or with `*` for any
-///   characters, several of them separated by `|`. A key that stands twice has the values of
-///   both. An entity has to pass the filters of all keys. `key!=value` lets all others pass,
-///   also those that have no such key; `key` alone those that have one, `!key` those that have
-///   none. A backslash takes the meaning from the character behind it.
-/// * A **grouping**, `by` and a key, has one answer for each of its values, for
-///   [`Registry::query_groups`](crate::Registry::query_groups). With a pattern the group is what
-///   stands in its brackets: `by vir_host_name=(*).*.*` of `web.1.rsm0h0ay4dbn` is `web`.
-/// * A **window** makes an entity's value its mean over the last so many seconds (`s`, `m`,
-///   `h`); `[30s:max]`, `min`, `last`, `median` or `p95` ask for something else, the latter two
-///   of the means of its [slots](crate::Config::slot). A window slides; `[1m tumbling]` is the
-///   last whole minute. Without a window it is the last reading.
+/// * An **expression** is a [`Statistic`] over entities of a [`Metric`], or of a sum of metrics
+///   of one kind of entity. An entity with an unknown summand does not contribute.
+/// * A **filter** is a [`Key`] and its accepted values: exact, or with `*` for any characters,
+///   several values separated by `|`. Filters with the same key are combined. An entity has to
+///   pass the filters of all keys. `key!=value` accepts all other entities, including those
+///   without the key; `key` accepts entities with the key and `!key` those without it. A backslash
+///   escapes the next character.
+/// * A **grouping**, `by` and a key, returns one answer for each value of the key, see
+///   [`Registry::query_groups`](crate::Registry::query_groups). With a pattern, the group is the
+///   part in parentheses: `by container=(*).*.*` assigns `web.1.rsm0h0ay4dbn` to `web`.
+/// * A **window** replaces the last reading by the mean over a time (`s`, `m`, `h`). `[30s:max]`,
+///   `min`, `last`, `median` or `p95` select another function; the latter two apply to the means
+///   of the [slots](crate::Config::slot). A window slides; `[1m tumbling]` is the last complete
+///   minute.
 ///
-/// Values of keys that come from elsewhere are better put in by [`matching`](Self::matching)
-/// than pasted into text.
+/// Pass values of external origin to [`matching`](Self::matching) instead of pasting them into
+/// the text.
 ///
 /// ```
 /// use sflow_metrics::query::{Key, Pattern, Query};
 ///
-/// let query: Query = "avg:vir_cpu_cores{vir_host_name=apache.*}".parse()?;
+/// let query: Query = "avg:vir_cpu_cores{container=apache.*}".parse()?;
 /// let same: Query = "avg:vir_cpu_cores".parse::<Query>()?
-///     .matching(Key::VirHostName, [Pattern::glob("apache.*")]);
+///     .matching(Key::Container, [Pattern::glob("apache.*")]);
 /// assert_eq!(query, same);
-/// # Ok::<(), sflow_metrics::Error>(())
+/// # Ok::<(), sflow_metrics::query::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Query {
@@ -77,33 +82,35 @@ pub struct Query {
 }
 
 impl Query {
-    /// What it asks for, in order.
+    /// The expressions, in order.
     pub fn expressions(&self) -> &[Expression] {
         &self.expressions
     }
 
-    /// Whom it asks about: those that pass all of these.
+    /// The filters; an entity has to pass all of them.
     pub fn filters(&self) -> &[Filter] {
         &self.filters
     }
 
-    /// By what entities are put together, if they are.
+    /// The grouping, if there is one.
     pub fn grouping(&self) -> Option<&Grouping> {
         self.grouping.as_ref()
     }
 
-    /// Over which time it asks, unless for the last readings.
+    /// The window; `None` for the last readings.
     pub fn window(&self) -> Option<Window> {
         self.window
     }
 
-    /// Asks only about entities with one of these values; more of them if the key has some.
+    /// Restricts the query to entities with one of these values, in addition to earlier values of
+    /// the same key.
     #[must_use]
     pub fn matching(self, key: Key, values: impl IntoIterator<Item = Pattern>) -> Self {
         self.filtered(key, false, values)
     }
 
-    /// Asks only about entities with none of these values, also those without such a key.
+    /// Restricts the query to entities with none of these values, including entities without the
+    /// key.
     #[must_use]
     pub fn excluding(self, key: Key, values: impl IntoIterator<Item = Pattern>) -> Self {
         self.filtered(key, true, values)
@@ -128,14 +135,14 @@ impl Query {
         self
     }
 
-    /// Asks for each group.
+    /// Groups the answer.
     #[must_use]
     pub fn grouped(mut self, grouping: Grouping) -> Self {
         self.grouping = Some(grouping);
         self
     }
 
-    /// Asks over a window.
+    /// Sets the window.
     #[must_use]
     pub fn over(mut self, window: Window) -> Self {
         self.window = Some(window);
@@ -143,7 +150,7 @@ impl Query {
     }
 }
 
-/// One number that a query asks for.
+/// A statistic over the values of entities.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expression {
     statistic: Statistic,
@@ -152,7 +159,7 @@ pub struct Expression {
 }
 
 impl Expression {
-    /// Of metrics of one kind of entity, one at least.
+    /// `metrics` has at least one metric, and all are metrics of the same kind of entity.
     fn new(statistic: Statistic, metrics: Vec<Metric>) -> Self {
         let entity = metrics.first().map(Metric::entity);
         Self {
@@ -162,23 +169,23 @@ impl Expression {
         }
     }
 
-    /// How the values of entities become one.
+    /// The statistic over entities.
     pub fn statistic(&self) -> Statistic {
         self.statistic
     }
 
-    /// The metrics that are added up for each entity; one at least.
+    /// The metrics that are added up for each entity; at least one.
     pub fn metrics(&self) -> &[Metric] {
         &self.metrics
     }
 
-    /// The kind of entity that has them.
+    /// The kind of entity.
     pub fn entity(&self) -> EntityKind {
         self.entity
     }
 }
 
-/// A key, and the values that it may have, or may not.
+/// A key and its accepted or excluded values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Filter {
     pub(super) key: Key,
@@ -192,18 +199,18 @@ impl Filter {
         self.key
     }
 
-    /// Whether it keeps those away that fit.
+    /// Whether matching entities are excluded.
     pub fn is_negative(&self) -> bool {
         self.is_negative
     }
 
-    /// The values; one of them has to fit, or none.
+    /// The values.
     pub fn values(&self) -> &[Pattern] {
         &self.values
     }
 }
 
-/// A time that ends now or ended of late, and what of an entity's readings in it is taken.
+/// A time window and the function that is applied to the readings in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     length: Duration,
@@ -211,26 +218,27 @@ pub struct Window {
     is_tumbling: bool,
 }
 
-/// What is taken of an entity's readings in a [`Window`].
+/// The function that is applied to the readings of an entity in a [`Window`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WindowFn {
-    /// Their mean over time: of a counter, all it counted by all the time it took.
+    /// The mean weighted by time: for a counter, its total increase divided by the time.
     #[default]
     Mean,
-    /// The smallest.
+    /// The smallest reading.
     Min,
-    /// The largest.
+    /// The largest reading.
     Max,
-    /// The newest.
+    /// The newest reading.
     Last,
-    /// The value that the means of its [slots](crate::Config::slot) did not exceed for so many
-    /// hundredths of the time. At polling intervals above a slot these are the readings.
+    /// The percentile, weighted by time, of the means of the [slots](crate::Config::slot). At
+    /// polling intervals longer than a slot these means are the readings.
     Percentile(Percent),
 }
 
 impl Window {
-    /// The mean over so long, or up to a [slot](crate::Config::slot) longer.
+    /// A sliding window with the mean. It is up to one [slot](crate::Config::slot) longer than
+    /// `length`.
     pub const fn new(length: Duration) -> Self {
         Self {
             length,
@@ -239,14 +247,14 @@ impl Window {
         }
     }
 
-    /// Takes something else than the mean.
+    /// Sets the function.
     #[must_use]
     pub const fn with_function(self, function: WindowFn) -> Self {
         Self { function, ..self }
     }
 
-    /// The last whole one of those that follow each other from the origin of time, instead of
-    /// one that ends now.
+    /// Uses the last complete window instead of one that ends now. Such windows are aligned with
+    /// the origin of time.
     #[must_use]
     pub const fn tumbling(self) -> Self {
         Self {
@@ -255,17 +263,17 @@ impl Window {
         }
     }
 
-    /// Whether it is one of those.
+    /// Whether this is the last complete window.
     pub const fn is_tumbling(self) -> bool {
         self.is_tumbling
     }
 
-    /// How long it is.
+    /// The length.
     pub const fn length(self) -> Duration {
         self.length
     }
 
-    /// What is taken of the readings in it.
+    /// The function.
     pub const fn function(self) -> WindowFn {
         self.function
     }
@@ -282,7 +290,7 @@ impl WindowFn {
 
     pub(super) fn named(name: &str) -> Option<Self> {
         let known = Self::NAMES.iter().find(|(known, _)| *known == name);
-        let known = known.map(|(_, take)| *take);
+        let known = known.map(|(_, function)| *function);
         known.or_else(|| Percent::named(name).map(Self::Percentile))
     }
 
@@ -294,6 +302,9 @@ impl WindowFn {
 
 impl fmt::Display for Query {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(padded) = padded(self, f) {
+            return padded;
+        }
         separated(f, ",", &self.expressions)?;
         if !self.filters.is_empty() {
             f.write_str("{")?;
@@ -313,6 +324,9 @@ impl fmt::Display for Query {
 
 impl fmt::Display for Expression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(padded) = padded(self, f) {
+            return padded;
+        }
         write!(f, "{}:", self.statistic)?;
         separated(f, "+", self.metrics.iter().map(Metric::name))
     }
@@ -320,6 +334,9 @@ impl fmt::Display for Expression {
 
 impl fmt::Display for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(padded) = padded(self, f) {
+            return padded;
+        }
         let equals = if self.is_negative { "!=" } else { "=" };
         write!(f, "{}{equals}", self.key)?;
         separated(f, "|", &self.values)
@@ -328,10 +345,13 @@ impl fmt::Display for Filter {
 
 impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(padded) = padded(self, f) {
+            return padded;
+        }
         write!(f, "{}s", self.length.as_secs_f64())?;
         let name = WindowFn::NAMES
             .iter()
-            .find(|(_, take)| *take == self.function);
+            .find(|(_, function)| *function == self.function);
         match (name, self.function) {
             (_, WindowFn::Mean) => {}
             (Some((name, _)), _) => write!(f, ":{name}")?,

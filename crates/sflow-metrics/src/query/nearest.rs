@@ -1,11 +1,11 @@
-/// The name that is most like the given one, if one is.
+/// The most similar name, if one differs by at most a third of the characters.
 pub(crate) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let with_distance = names.map(|known| (distance(name, known), known));
     let (distance, nearest) = with_distance.min_by_key(|(distance, _)| *distance)?;
     (distance <= name.len() / 3).then_some(nearest)
 }
 
-/// How many characters have to be put in, taken out or changed.
+/// Number of characters to insert, delete or replace (Levenshtein distance).
 fn distance(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
     let mut row: Vec<usize> = (0..=to.len()).collect();
@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_name_is_found() {
+    fn most_similar_name_is_found() {
         let names = ["load_one", "load_five", "cpu_idle"];
         let cases = [
             ("load_won", Some("load_one")),

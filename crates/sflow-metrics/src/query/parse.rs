@@ -81,7 +81,7 @@ impl<'t> Parser<'t> {
         }
         let statistic = Statistic::named(name);
         if !self.eat(':') {
-            // More likely a metric without a statistic than a statistic without a colon.
+            // A metric without a statistic is more likely than a statistic without a colon.
             self.at = if statistic.is_some() { self.at } else { at };
             return match statistic {
                 Some(_) => self.expected("`:` and a metric"),
@@ -119,7 +119,7 @@ impl<'t> Parser<'t> {
 
     fn filter(&mut self) -> Parsed<Filter> {
         let is_absent = self.eat('!');
-        let key = self.key("a filter, such as `vir_host_name=apache.*`")?;
+        let key = self.key("a filter, such as `container=apache.*`")?;
         let any = vec![Pattern::glob("*")];
         self.skip_spaces();
         if is_absent || matches!(self.peek(), Some(',' | '}')) {
@@ -145,12 +145,12 @@ impl<'t> Parser<'t> {
     }
 
     fn grouping(&mut self) -> Parsed<Grouping> {
-        let grouping = Grouping::by(self.key("a key to group by, such as `host_name`")?);
+        let grouping = Grouping::by(self.key("a key to group by, such as `host`")?);
         if !self.eat('=') {
             return Ok(grouping);
         }
         let front = self.pieces()?;
-        let words = "`(*)` around what names the group, as in `vir_host_name=(*).*.*`";
+        let words = "`(*)` for the name of the group, as in `container=(*).*.*`";
         self.expect('(', words)?;
         self.expect('*', words)?;
         self.expect(')', words)?;
@@ -165,8 +165,7 @@ impl<'t> Parser<'t> {
         Key::named(name).ok_or((at, ErrorKind::Key(name.to_owned())))
     }
 
-    /// What stands between the gaps of a pattern in a grouping, up to a bracket, a space or the
-    /// end.
+    /// The literal parts of a pattern in a grouping, up to a bracket, a space or the end.
     fn pieces(&mut self) -> Parsed<Vec<String>> {
         let mut pieces = vec![String::new()];
         while let Some(character) = self.peek() {
@@ -197,8 +196,7 @@ impl<'t> Parser<'t> {
         Ok(pieces)
     }
 
-    /// A value: everything up to a separator, in which a backslash takes the next character as
-    /// it is.
+    /// A value: all characters up to a separator. A backslash escapes the next character.
     fn pattern(&mut self) -> Parsed<Pattern> {
         let mut pieces = vec![String::new()];
         let mut push = |piece: Option<char>| match piece {
@@ -230,7 +228,7 @@ impl<'t> Parser<'t> {
     fn window(&mut self) -> Parsed<Window> {
         let (at, length) = self.word();
         if length.is_empty() {
-            return self.expected("a length of time such as 30s");
+            return self.expected("a duration such as 30s");
         }
         let wrong = || (at, ErrorKind::Length(length.to_owned()));
         let mut window = Window::new(duration(length).ok_or_else(wrong)?);
@@ -246,7 +244,7 @@ impl<'t> Parser<'t> {
         Ok(window)
     }
 
-    /// Takes this word, if it is the next one.
+    /// Consumes this word if it is the next one.
     fn eat_word(&mut self, word: &str) -> bool {
         let before = self.at;
         let is_next = self.word().1 == word;
@@ -256,7 +254,7 @@ impl<'t> Parser<'t> {
         is_next
     }
 
-    /// A name or number, perhaps an empty one; and where it stands.
+    /// The position and text of a name or number, which may be empty.
     fn word(&mut self) -> (usize, &'t str) {
         self.skip_spaces();
         let rest = &self.text[self.at..];
@@ -322,17 +320,17 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn queries_are_read_and_written() {
+    fn text_form_round_trips() {
         let cases = [
             "avg:vir_cpu_utilization",
-            "avg:vir_cpu_cores,max:vir_mem_used{vir_host_name=apache.*,vir_cpu_state=running}",
-            "sum:vir_bytes_in+vir_bytes_out{vir_host_name=a|b*c|*}[30s]",
-            "max:load_one{host_name=node1}[1.5s:max]",
-            r"any:ifinoctets{ifname=a\*b\|c\,d\}e\\f}",
-            "p99.9:load_one,median:load_five,iqr:load_fifteen{host_name!=a|b,uuid=*,agent!=*}",
+            "avg:vir_cpu_cores,max:vir_mem_used{container=apache.*,container.state=running}",
+            "sum:vir_bytes_in+vir_bytes_out{container=a|b*c|*}[30s]",
+            "max:load_one{host=node1}[1.5s:max]",
+            r"any:ifinoctets{interface=a\*b\|c\,d\}e\\f}",
+            "p99.9:load_one,median:load_five,iqr:load_fifteen{host!=a|b,host.uuid=*,agent!=*}",
             "avg:load_one by agent",
-            "avg:vir_cpu_cores{host_name=a} by vir_host_name=a_(*).*.* [60s:p95 tumbling]",
-            r"avg:vir_cpu_cores by vir_host_name=\*\ \[(*)\)",
+            "avg:vir_cpu_cores{host=a} by container=a_(*).*.* [60s:p95 tumbling]",
+            r"avg:vir_cpu_cores by container=\*\ \[(*)\)",
             "avg:load_one[60s:median]",
         ];
         for case in cases {
@@ -341,26 +339,26 @@ mod tests {
     }
 
     #[test]
-    fn the_same_query_can_be_written_differently() {
+    fn equivalent_texts_are_normalised() {
         let cases = [
             (
-                " avg : load_one , sum:load_five { host_name=a } [ 1m ] ",
-                "avg:load_one,sum:load_five{host_name=a }[60s]",
+                " avg : load_one , sum:load_five { host=a } [ 1m ] ",
+                "avg:load_one,sum:load_five{host=a }[60s]",
             ),
             ("avg:load_one{}", "avg:load_one"),
             (
-                "avg:load_one{host_name=a,agent=b,host_name=c}",
-                "avg:load_one{host_name=a|c,agent=b}",
+                "avg:load_one{host=a,agent=b,host=c}",
+                "avg:load_one{host=a|c,agent=b}",
             ),
             ("avg:load_one[500ms:mean]", "avg:load_one[0.5s]"),
             ("med:load_one[1m:p50]", "median:load_one[60s:median]"),
             (
-                "avg:load_one{ host_name , ! agent }",
-                "avg:load_one{host_name=*,agent!=*}",
+                "avg:load_one{ host , ! agent }",
+                "avg:load_one{host=*,agent!=*}",
             ),
             (
-                "avg:load_one{host_name ! =a}by agent[5s]",
-                "avg:load_one{host_name!=a} by agent [5s]",
+                "avg:load_one{host ! =a}by agent[5s]",
+                "avg:load_one{host!=a} by agent [5s]",
             ),
         ];
         for (case, expected) in cases {
@@ -373,7 +371,36 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_pointed_at() {
+    fn former_names_of_keys_are_accepted() {
+        let cases = [
+            ("vir_host_name", "container"),
+            ("vir_uuid", "container.uuid"),
+            ("vir_cpu_state", "container.state"),
+            ("host_name", "host"),
+            ("uuid", "host.uuid"),
+            ("ifname", "interface"),
+            ("ifindex", "interface.index"),
+        ];
+        for (former, name) in cases {
+            let query = format!("avg:load_one{{{former}=a}} by {former}=(*).b");
+            let query = query.parse::<Query>().unwrap();
+            let expected = format!("avg:load_one{{{name}=a}} by {name}=(*).b");
+            assert_eq!(query.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn width_is_honoured() {
+        let query: Query = "avg:load_one{host=a}".parse().unwrap();
+        assert_eq!(
+            format!("{query:>24}|{query:.3}"),
+            "    avg:load_one{host=a}|avg"
+        );
+        assert_eq!(format!("{:8}|", query.filters()[0]), "host=a  |");
+    }
+
+    #[test]
+    fn error_has_position() {
         let cases = [
             ("", 0, "expected a statistic and a metric"),
             ("load_one", 0, "expected a statistic and `:`"),
@@ -381,19 +408,19 @@ mod tests {
             (
                 "mean:load_one",
                 0,
-                "no statistic is called `mean`; there are avg, sum",
+                "unknown statistic `mean`; known statistics: avg, sum",
             ),
             ("avg:", 4, "expected the name of a metric"),
             (
                 "avg:load_won",
                 4,
-                "no metric is called `load_won`; is it `load_one`?",
+                "unknown metric `load_won`; did you mean `load_one`?",
             ),
-            ("avg:xyzzy", 4, "no metric is called `xyzzy`; `Metric::all`"),
+            ("avg:xyzzy", 4, "unknown metric `xyzzy`\n"),
             (
                 "avg:load_one+vir_bytes_in",
                 13,
-                "`vir_bytes_in` is measured of another kind",
+                "`vir_bytes_in` is a metric of another kind",
             ),
             ("avg:load_one,", 13, "expected a statistic and a metric"),
             ("avg:load_one;", 12, "expected `,` and another expression"),
@@ -401,42 +428,30 @@ mod tests {
             (
                 "avg:load_one{name=a}",
                 13,
-                "no key is called `name`; there are vir_host_name",
+                "unknown key `name`; known keys: container",
             ),
-            (
-                "avg:load_one{host_name",
-                22,
-                "expected `=` or `!=` and a value",
-            ),
+            ("avg:load_one{host", 17, "expected `=` or `!=` and a value"),
             ("avg:load_one by", 15, "expected a key to group by"),
-            ("avg:load_one by name", 16, "no key is called `name`"),
-            ("avg:load_one by agent=x", 23, "expected `(*)` around what"),
+            ("avg:load_one by name", 16, "unknown key `name`"),
+            ("avg:load_one by agent=x", 23, "expected `(*)` for the name"),
             (
                 "avg:load_one by agent=(x)",
                 23,
-                "expected `(*)` around what",
+                "expected `(*)` for the name",
             ),
             ("avg:load_one by agent x", 22, "expected a window"),
-            ("p101:load_one", 0, "no statistic is called `p101`"),
-            (
-                "avg:load_one{host_name=a",
-                24,
-                "expected `,` and another filter",
-            ),
-            (
-                r"avg:load_one{host_name=a\",
-                25,
-                "expected a character after",
-            ),
-            ("avg:load_one{host_name=a}x", 25, "expected `by` and a key"),
-            ("avg:load_one[]", 13, "expected a length of time"),
-            ("avg:load_one[30]", 13, "`30` is no length of time"),
-            ("avg:load_one[0s]", 13, "`0s` is no length of time"),
-            ("avg:load_one[-5s]", 13, "`-5s` is no length of time"),
+            ("p101:load_one", 0, "unknown statistic `p101`"),
+            ("avg:load_one{host=a", 19, "expected `,` and another filter"),
+            (r"avg:load_one{host=a\", 20, "expected a character after"),
+            ("avg:load_one{host=a}x", 20, "expected `by` and a key"),
+            ("avg:load_one[]", 13, "expected a duration"),
+            ("avg:load_one[30]", 13, "invalid duration `30`"),
+            ("avg:load_one[0s]", 13, "invalid duration `0s`"),
+            ("avg:load_one[-5s]", 13, "invalid duration `-5s`"),
             (
                 "avg:load_one[5s:count]",
                 16,
-                "a window has no `count`; it has mean",
+                "unknown window function `count`; known functions: mean",
             ),
             ("avg:load_one[5s", 15, "expected `]`"),
             ("avg:load_one[5s]]", 16, "expected nothing more"),
@@ -449,24 +464,22 @@ mod tests {
     }
 
     #[test]
-    fn the_pointer_counts_characters() {
-        let error = "avg:load_one{host_name=größe}x"
-            .parse::<Query>()
-            .unwrap_err();
+    fn mark_counts_characters() {
+        let error = "avg:load_one{host=größe}x".parse::<Query>().unwrap_err();
         let lines: Vec<_> = error.to_string().lines().map(str::to_owned).collect();
-        assert_eq!(lines[2].find('^'), Some(2 + 29));
+        assert_eq!(lines[2].find('^'), Some(2 + 24));
     }
 
     proptest! {
         #[test]
-        fn nothing_panics(text in r"(avg:load_one)?[a-z_:,+{}=!|*()\[\]\\ 0-9ß]{0,40}") {
+        fn arbitrary_text_does_not_panic(text in r"(avg:load_one)?[a-z_:,+{}=!|*()\[\]\\ 0-9ß]{0,40}") {
             let _ = text.parse::<Query>();
         }
 
         #[test]
-        fn any_value_survives(value in ".*") {
+        fn any_value_round_trips(value in ".*") {
             let query = "avg:load_one".parse::<Query>().unwrap();
-            let query = query.matching(Key::HostName, [Pattern::exact(value)]);
+            let query = query.matching(Key::Host, [Pattern::exact(value)]);
             prop_assert_eq!(query.to_string().parse::<Query>(), Ok(query));
         }
     }

@@ -1,4 +1,4 @@
-//! Answers in parts, for several workers and one who puts them together.
+//! Partial answers of several registries, and their merging.
 
 use std::collections::BTreeMap;
 
@@ -6,25 +6,26 @@ use super::gather::Gathering;
 use super::{Group, Groups, Query, Summary};
 use crate::timestamp::Timestamp;
 
-/// What one worker has to say to a query: to be [merged](Self::merge) with what others have who
-/// hear other agents, and [finished](Self::groups) by whoever has all of it.
+/// The contribution of one registry to a query over several registries that ingest the datagrams
+/// of different agents.
 ///
-/// Parts may be merged in any order and grouping, with the same answer (but for the last digits of
-/// sums, as with all floating-point numbers); [`Partial::nothing`] changes nothing. Medians,
-/// quartiles and percentiles are exact: their parts carry eight bytes for each value, up to
-/// [`MAX_VALUES`](Self::MAX_VALUES), and all others a few numbers.
+/// [`merge`](Self::merge) the partials of all registries, then read [`groups`](Self::groups) or
+/// [`summaries`](Self::summaries). Merging is commutative and associative except for rounding, and
+/// [`Partial::empty`] is its identity. Medians, quartiles and percentiles are exact: they need eight
+/// bytes for each value, up to [`MAX_VALUES`](Self::MAX_VALUES); all other statistics need a few
+/// numbers.
 ///
-/// With the feature `serde` parts are written and read, with their [`VERSION`](Self::VERSION);
-/// what is read is checked before it is believed.
+/// With feature `serde`, partials can be serialised. The format has a [`VERSION`](Self::VERSION),
+/// and deserialisation rejects inconsistent values.
 ///
 /// ```
 /// use sflow_metrics::{Config, Registry, Timestamp, query::{Partial, Query}};
 ///
-/// let query: Query = "p95:vir_cpu_utilization by vir_host_name=(*).*.*".parse()?;
+/// let query: Query = "p95:vir_cpu_utilization by container=(*).*.*".parse()?;
 /// let workers = [Registry::new(Config::default()), Registry::new(Config::default())];
 /// let now = Timestamp::from_secs(1_700_000_000);
 ///
-/// let mut all = Partial::nothing(&query);
+/// let mut all = Partial::empty(&query);
 /// for worker in &workers {
 ///     all.merge(worker.partial(now, &query))?;
 /// }
@@ -41,57 +42,55 @@ pub struct Partial {
     left_out: u64,
 }
 
-/// Whose value it is, in words that other workers understand.
+/// The owner of a value, as other registries can identify it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Owner {
-    /// Its name, of strangers: escape it before you print it.
+    /// The name. It comes from the network: escape it before printing.
     pub name: String,
     /// The agent that reports it.
     pub agent: String,
-    /// The data source of the agent that it is.
+    /// The data source.
     pub data_source: Option<String>,
 }
 
-/// Why two parts cannot be merged.
+/// Why two partials cannot be merged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MergeError {
-    /// They answer different questions.
-    #[error(
-        "`{theirs}` cannot be merged into `{ours}`: a part answers the query that it was made for"
-    )]
+    /// They belong to different queries.
+    #[error("cannot merge a partial of query `{theirs}` into a partial of `{ours}`")]
     OtherQuery {
-        /// The query of what was merged into.
+        /// The query of the partial that was to be extended.
         ours: String,
-        /// The query of what was merged.
+        /// The query of the other partial.
         theirs: String,
     },
-    /// There would be too much to keep.
-    #[error("there would be {values} values; a part holds {max}: group less, or ask for `avg`, `max` or the like", max = Partial::MAX_VALUES)]
+    /// The result would contain too many values.
+    #[error("{values} values exceed the limit of {max}: narrow the filters, or use `avg`, `max` or another statistic that needs no list of values", max = Partial::MAX_VALUES)]
     TooManyValues {
-        /// How many there would be.
+        /// Number of values.
         values: usize,
     },
-    /// There would be too many groups.
-    #[error("there would be {groups} groups; a part holds {max}: group by something coarser", max = Partial::MAX_GROUPS)]
+    /// The result would contain too many groups.
+    #[error("{groups} groups exceed the limit of {max}: use a coarser grouping", max = Partial::MAX_GROUPS)]
     TooManyGroups {
-        /// How many there would be.
+        /// Number of groups.
         groups: usize,
     },
 }
 
 impl Partial {
-    /// The version of the written form.
+    /// The version of the serialised form.
     pub const VERSION: u32 = 1;
-    /// Values at most that a part may carry for medians and the like, of all groups together.
+    /// Maximum number of values for medians, quartiles and percentiles of all groups.
     pub const MAX_VALUES: usize = 1_000_000;
-    /// Groups at most.
+    /// Maximum number of groups.
     pub const MAX_GROUPS: usize = 100_000;
 
-    /// What somebody says who has heard nobody.
-    pub fn nothing(query: &Query) -> Self {
+    /// The contribution of a registry without entities.
+    pub fn empty(query: &Query) -> Self {
         Self {
             query: query.clone(),
             groups: BTreeMap::new(),
@@ -100,7 +99,7 @@ impl Partial {
         }
     }
 
-    /// What was gathered, by group.
+    /// From the gatherings of groups.
     pub(crate) fn of(
         query: &Query,
         groups: impl Iterator<Item = (String, Vec<Gathering<Owner>>)>,
@@ -110,7 +109,7 @@ impl Partial {
         let mut partial = Self {
             ungrouped,
             left_out,
-            ..Self::nothing(query)
+            ..Self::empty(query)
         };
         for (name, parts) in groups {
             partial.add(name, parts);
@@ -118,16 +117,17 @@ impl Partial {
         partial
     }
 
-    /// The question.
+    /// The query.
     pub fn query(&self) -> &Query {
         &self.query
     }
 
-    /// Adds what another worker has said.
+    /// Adds the contribution of another registry.
     ///
     /// # Errors
     ///
-    /// If the other part belongs to another query, or there is too much; then nothing is added.
+    /// If the other partial belongs to another query or the result exceeds a limit. Nothing is added
+    /// then.
     pub fn merge(&mut self, other: Self) -> Result<(), MergeError> {
         if self.query != other.query {
             return Err(MergeError::OtherQuery {
@@ -155,19 +155,20 @@ impl Partial {
         Ok(())
     }
 
-    /// The answer: one summary for each expression, over all groups.
+    /// The answer over all groups: for each expression a summary, and the owner of the value for
+    /// `min`, `max` and `any`.
     pub fn summaries(&self, now: Timestamp) -> Vec<(Summary, Option<Owner>)> {
         let mut all = vec![Gathering::default(); self.query.expressions.len()];
         for group in self.groups.values() {
             merge(&self.query, &mut all, group.clone());
         }
         self.finish(&all, now)
-            .map(|(summary, holder)| (summary, holder.cloned()))
+            .map(|(summary, owner)| (summary, owner.cloned()))
             .collect()
     }
 
-    /// The answer for each group, in the order of their names. Numbers of entities mean nothing
-    /// to other workers, so nobody is named as a winner: [`holders`](Self::holders) does.
+    /// The answer for each group, sorted by name. [`Summary::winner`] is `None`, because ids are
+    /// valid in one registry only; see [`owners`](Self::owners).
     pub fn groups(&self, now: Timestamp) -> Groups {
         let group = |(name, parts): (&String, &Vec<_>)| Group {
             name: name.as_str().into(),
@@ -183,11 +184,11 @@ impl Partial {
         }
     }
 
-    /// Whose value the answer of a group is, for each expression: of `min`, `max` and `any`.
+    /// The owners of the values of a group, one for each expression: for `min`, `max` and `any`.
     pub fn owners(&self, group: &str) -> Vec<Option<Owner>> {
         let parts = self.groups.get(group).map_or(&[][..], Vec::as_slice);
         self.finish(parts, Timestamp::ZERO)
-            .map(|(_, holder)| holder.cloned())
+            .map(|(_, owner)| owner.cloned())
             .collect()
     }
 
@@ -215,7 +216,7 @@ impl Partial {
     }
 }
 
-/// Adds each part to that of the same expression.
+/// Merges the gatherings of each expression.
 fn merge(query: &Query, ours: &mut [Gathering<Owner>], theirs: Vec<Gathering<Owner>>) {
     let pairs = ours.iter_mut().zip(theirs);
     for ((ours, theirs), expression) in pairs.zip(&query.expressions) {
@@ -228,7 +229,7 @@ mod written {
     use super::{BTreeMap, Gathering, Owner, Partial, Query, Timestamp};
     use crate::query::Statistic;
 
-    /// The written form.
+    /// The serialised form.
     #[derive(serde::Serialize, serde::Deserialize)]
     #[serde(deny_unknown_fields)]
     pub(super) struct Written {
@@ -239,18 +240,18 @@ mod written {
         left_out: u64,
     }
 
-    /// Why a written part is not believed.
+    /// Why a serialised partial is rejected.
     #[derive(Debug, thiserror::Error)]
-    pub(super) enum NotBelieved {
-        #[error("a part of version {0}; this reads version {ours}: let all workers run the same release", ours = Partial::VERSION)]
+    pub(super) enum Invalid {
+        #[error("unsupported version {0} of a partial, expected {ours}: run the same release everywhere", ours = Partial::VERSION)]
         Version(u32),
-        #[error("the query of the part cannot be read: {0}")]
-        Query(#[from] super::super::Error),
-        #[error("group `{0}` of the part has not one entry for each expression of its query")]
+        #[error("invalid query in a partial: {0}")]
+        Query(#[from] crate::query::Error),
+        #[error("group `{0}` of a partial: expected one entry per expression")]
         Expressions(String),
-        #[error("the numbers of group `{0}` of the part contradict each other")]
+        #[error("group `{0}` of a partial: inconsistent numbers")]
         Numbers(String),
-        #[error("the part holds more groups or values than one may")]
+        #[error("a partial exceeds the limit on groups or values")]
         TooMuch,
     }
 
@@ -267,21 +268,21 @@ mod written {
     }
 
     impl TryFrom<Written> for Partial {
-        type Error = NotBelieved;
+        type Error = Invalid;
 
-        fn try_from(written: Written) -> Result<Self, NotBelieved> {
+        fn try_from(written: Written) -> Result<Self, Invalid> {
             if written.version != Self::VERSION {
-                return Err(NotBelieved::Version(written.version));
+                return Err(Invalid::Version(written.version));
             }
             let query: Query = written.query.parse()?;
-            let mut partial = Self::nothing(&query);
+            let mut partial = Self::empty(&query);
             for (name, parts) in written.groups {
                 if parts.len() != query.expressions.len() {
-                    return Err(NotBelieved::Expressions(name));
+                    return Err(Invalid::Expressions(name));
                 }
                 let mut pairs = parts.iter().zip(&query.expressions);
                 if !pairs.all(|(part, expression)| is_consistent(part, expression.statistic)) {
-                    return Err(NotBelieved::Numbers(name));
+                    return Err(Invalid::Numbers(name));
                 }
                 partial.groups.insert(name, parts);
             }
@@ -290,13 +291,13 @@ mod written {
             let is_too_much =
                 partial.groups.len() > Self::MAX_GROUPS || partial.values() > Self::MAX_VALUES;
             if is_too_much {
-                return Err(NotBelieved::TooMuch);
+                return Err(Invalid::TooMuch);
             }
             Ok(partial)
         }
     }
 
-    /// Whether somebody can have gathered this for such a statistic.
+    /// Whether the numbers can result from values with this statistic.
     fn is_consistent(part: &Gathering<Owner>, statistic: Statistic) -> bool {
         const MOST: u64 = 1 << 48;
         let has_winner = matches!(statistic, Statistic::Min | Statistic::Max | Statistic::Any);

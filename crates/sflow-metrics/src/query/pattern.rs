@@ -1,31 +1,32 @@
 use core::fmt;
 
 use super::piece;
+use crate::display::padded;
 
-/// A value to look for: exact, or with gaps that anything fits into.
+/// A pattern for values: exact text, or text in which `*` matches any number of characters.
 ///
 /// ```
 /// use sflow_metrics::query::Pattern;
 ///
-/// let tasks = Pattern::glob("apache.*");
-/// assert!(tasks.fits("apache.1.rsm0h0ay4dbn"));
-/// assert!(!tasks.fits("apache2.1.b4txb8c1nyzj"));
+/// let apache = Pattern::glob("apache.*");
+/// assert!(apache.fits("apache.1.rsm0h0ay4dbn"));
+/// assert!(!apache.fits("apache2.1.b4txb8c1nyzj"));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
-    /// What stands between the gaps; one piece if there is none.
+    /// Literal parts between the `*`.
     pieces: Vec<String>,
 }
 
 impl Pattern {
-    /// Exactly this.
+    /// Matches exactly this value.
     pub fn exact(value: impl Into<String>) -> Self {
         Self {
             pieces: vec![value.into()],
         }
     }
 
-    /// This, where each `*` stands for any number of characters.
+    /// Matches this text, in which each `*` matches any number of characters.
     pub fn glob(value: &str) -> Self {
         Self {
             pieces: value.split('*').map(str::to_owned).collect(),
@@ -36,7 +37,7 @@ impl Pattern {
         Self { pieces }
     }
 
-    /// Whether a value is one of those meant.
+    /// Whether a value matches.
     pub fn fits(&self, value: &str) -> bool {
         self.fits_bytes(value.as_bytes())
     }
@@ -59,6 +60,9 @@ impl Pattern {
 
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(padded) = padded(self, f) {
+            return padded;
+        }
         use fmt::Write as _;
         for (place, piece) in self.pieces.iter().enumerate() {
             if place > 0 {
@@ -80,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn patterns_fit() {
+    fn patterns_match() {
         let cases = [
             ("apache", "apache", true),
             ("apache", "apache2", false),

@@ -2,40 +2,39 @@ use core::fmt;
 
 use crate::window::Percent;
 
-/// How the values of several entities become one.
+/// A statistic over the values of several entities.
 ///
-/// Quartiles and percentiles lie between the two values whose ranks are nearest, as far as the
-/// rank is (the most common definition, type 7 of Hyndman and Fan): of 1, 2, 3, 4 the median is
-/// 2.5 and `q1` 1.75. Variance and deviation are those of all that contributed, not an estimate
-/// from a sample: of one alone they are zero.
+/// Quartiles and percentiles interpolate linearly between the two nearest ranks (type 7 of Hyndman
+/// and Fan): for 1, 2, 3, 4 the median is 2.5 and `q1` is 1.75. Variance and deviation are those of
+/// the population, not estimates from a sample: for one value they are zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Statistic {
     /// `avg`: the mean.
     Avg,
-    /// `sum`: all together.
+    /// `sum`: the sum.
     Sum,
     /// `min`: the smallest.
     Min,
     /// `max`: the largest.
     Max,
-    /// `median`, or `med`: half of them are below it.
+    /// `median`, or `med`: the median.
     Median,
-    /// `q1`: a quarter of them is below it.
+    /// `q1`: the lower quartile.
     LowerQuartile,
-    /// `q3`: a quarter of them is above it.
+    /// `q3`: the upper quartile.
     UpperQuartile,
-    /// `iqr`: how far the quartiles are apart.
+    /// `iqr`: the upper quartile minus the lower one.
     InterquartileRange,
-    /// `p95`, `p99.9`: so many of a hundred are below it.
+    /// `p95`, `p99.9`: a percentile.
     Percentile(Percent),
-    /// `var`: the mean square of the distance to the mean.
+    /// `var`: the variance.
     Var,
-    /// `sdev`: the root of that.
+    /// `sdev`: the standard deviation.
     Sdev,
-    /// `count`: how many there are.
+    /// `count`: the number of values.
     Count,
-    /// `any`: the one that was read last.
+    /// `any`: the newest value.
     Any,
 }
 
@@ -67,7 +66,7 @@ impl Statistic {
         names.chain(["p95 and any other from p0 to p100"])
     }
 
-    /// Whether it takes all values, and not only what they come to.
+    /// Whether all values have to be collected.
     pub(super) fn needs_values(self) -> bool {
         matches!(
             self,
@@ -79,7 +78,7 @@ impl Statistic {
         )
     }
 
-    /// The percentile that it is, and one to take away from it.
+    /// The percentile, and one to subtract from it.
     pub(super) fn percentiles(self) -> Option<(Percent, Option<Percent>)> {
         Some(match self {
             Self::Median => (Percent::HALF, None),
@@ -107,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_read_and_written() {
+    fn names_round_trip() {
         for name in Statistic::NAMES
             .map(|(name, _)| name)
             .into_iter()
@@ -129,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn percentiles_of_sorted_values() {
+    fn percentiles_interpolate() {
         let of = |percent: f64, values: &[f64]| Percent::new(percent).unwrap().of_sorted(values);
         let four = [1.0, 2.0, 3.0, 4.0];
         assert_eq!(of(0.0, &four), Some(1.0));

@@ -5,39 +5,40 @@ use super::statistic::Statistic;
 use crate::entity::EntityId;
 use crate::timestamp::Timestamp;
 
-/// The answer to one expression of a [`Query`](crate::Query).
+/// The answer to one expression of a [`Query`](super::Query).
 ///
-/// It says on how much it stands: an average over one container of five is a different thing
-/// from an average over five.
+/// It contains the number of entities that contributed: an average over one of five containers is
+/// less reliable than an average over five.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Summary {
-    /// The number; `None` if nobody contributed. That is not zero.
+    /// The value; `None` if no entity contributed, which is different from zero.
     pub value: Option<f64>,
-    /// Entities whose values are in it.
+    /// Number of entities with a current value.
     pub contributing: usize,
-    /// Entities that passed the filters and are of the right kind, heard or not.
+    /// Number of entities of the right kind that pass the filters, with or without a current value.
     pub matched: usize,
-    /// Of those matched, how many have only begun and have no rates yet.
+    /// Number of matching entities without rates, because they have started recently.
     pub warming: usize,
-    /// Of those matched, how many have not been heard in time.
+    /// Number of matching entities that are stale.
     pub stale: usize,
     /// Age of the newest value.
     pub newest: Option<Duration>,
     /// Age of the oldest value.
     pub oldest: Option<Duration>,
-    /// Whose value it is, of `min`, `max` and `any`: of several, that of the smallest number.
+    /// The entity with this value, for `min`, `max` and `any`. If several have it, the one with the
+    /// smallest id.
     pub winner: Option<EntityId>,
 }
 
 impl Summary {
-    /// Entities that should have a value and have none.
+    /// Number of matching entities without a current value.
     pub const fn missing(&self) -> usize {
         self.matched.saturating_sub(self.contributing)
     }
 
-    /// What was gathered, as of now.
+    /// Finishes a gathering.
     pub(crate) fn of<W: Clone + Ord>(
         gathering: &Gathering<W>,
         statistic: Statistic,

@@ -14,7 +14,7 @@ use crate::ingest::source::Source;
 use crate::registry::Registry;
 use crate::timestamp::Timestamp;
 
-/// A host, container or interface as the registry knows it at a given moment.
+/// A host, container, interface or application in a registry, at a given time.
 #[derive(Clone, Copy)]
 pub struct Entity<'r> {
     pub(crate) registry: &'r Registry,
@@ -24,29 +24,29 @@ pub struct Entity<'r> {
 }
 
 impl<'r> Entity<'r> {
-    /// Its own number.
+    /// The id, which is unique in the registry.
     pub fn id(&self) -> EntityId {
         self.source.id
     }
 
-    /// What kind of thing it is.
+    /// The kind.
     pub fn kind(&self) -> EntityKind {
         self.source.kind
     }
 
-    /// The name that its agent gives it: of a host or container its host name, of an interface
-    /// its port name. Empty if there is none. Bytes that were not UTF-8 are replaced, control
-    /// characters are kept: escape it before you print it.
+    /// The name that the agent reports: the host name of a host or container, the port name of an
+    /// interface. Empty if unknown. Invalid UTF-8 is replaced, control characters are kept: escape
+    /// the name before printing.
     pub fn name(&self) -> &'r str {
         self.source.name.as_str()
     }
 
-    /// Its UUID. Of a container it may be the first half of the container's id.
+    /// The UUID. For a container it may be the first half of the container id.
     pub fn uuid(&self) -> Option<Uuid> {
         self.source.known_uuid()
     }
 
-    /// What a container says that it is doing.
+    /// The state of a container.
     pub fn state(&self) -> Option<DomainState> {
         self.source.state
     }
@@ -56,7 +56,7 @@ impl<'r> Entity<'r> {
         self.source.if_index
     }
 
-    /// The data source of the agent that it is.
+    /// The data source; `None` for an application that is identified by its name.
     pub fn data_source(&self) -> Option<DataSource> {
         self.source.data_source
     }
@@ -66,25 +66,26 @@ impl<'r> Entity<'r> {
         self.agent.status.key
     }
 
-    /// The speed of an interface in bits per second; `None` if it does not know.
+    /// The speed of an interface in bits per second; `None` if unknown.
     pub fn speed(&self) -> Option<u64> {
         self.source.if_speed
     }
 
-    /// How an interface sends and receives; `None` if it does not know.
+    /// The duplex mode of an interface; `None` if unknown.
     pub fn direction(&self) -> Option<IfDirection> {
         let direction = self.source.if_direction;
         direction.filter(|direction| *direction != IfDirection::UNKNOWN)
     }
 
-    /// Whether an interface works: it should, and it does. `None` of anything else.
+    /// Whether both the administrative and the operational status of an interface are up. `None`
+    /// for other kinds.
     pub fn is_up(&self) -> Option<bool> {
-        const SHOULD_AND_DOES: u32 = 0b11;
+        const ADMIN_AND_OPERATIONAL: u32 = 0b11;
         let status = self.source.if_status?;
-        Some(status & SHOULD_AND_DOES == SHOULD_AND_DOES)
+        Some(status & ADMIN_AND_OPERATIONAL == ADMIN_AND_OPERATIONAL)
     }
 
-    /// Who it is, in words that outlive it.
+    /// The identity as an owned value.
     pub fn identity(&self) -> Identity {
         Identity {
             id: self.id(),
@@ -96,75 +97,75 @@ impl<'r> Entity<'r> {
         }
     }
 
-    /// What it is part of: the host of a container or interface.
+    /// The host of a container, interface or application.
     pub fn parent(&self) -> Option<Entity<'r>> {
         let source = self.registry.parent_of(self.source)?;
         Some(Entity { source, ..*self })
     }
 
-    /// How it does.
+    /// The state of its data.
     pub fn lifecycle(&self) -> Lifecycle {
         self.source.lifecycle(self.now, self.registry.config())
     }
 
-    /// How often it is heard.
+    /// The polling interval.
     pub fn interval(&self) -> Duration {
         self.source.interval(self.registry.config())
     }
 
-    /// When its first sample came.
+    /// Time of the first sample.
     pub fn first_seen(&self) -> Timestamp {
         self.source.first_seen
     }
 
-    /// When its last sample came.
+    /// Time of the last sample.
     pub fn last_seen(&self) -> Timestamp {
         self.source.last_seen
     }
 
-    /// How long ago its last sample came.
+    /// Time since the last sample.
     pub fn age(&self) -> Duration {
         self.now - self.source.last_seen
     }
 
-    /// Samples of it that came.
+    /// Number of samples received.
     pub fn samples(&self) -> u64 {
         self.source.samples
     }
 
-    /// Samples of it that are missing between those.
+    /// Number of samples lost.
     pub fn samples_lost(&self) -> u64 {
         self.source.samples_lost
     }
 
-    /// The part of its samples that is missing, from 0 to 1.
+    /// The share of lost samples, from 0 to 1.
     pub fn loss(&self) -> Option<f64> {
         part(self.samples_lost(), self.samples())
     }
 
-    /// What it reports under names of its own: each name, and the value.
+    /// Names and values of the custom metrics.
     pub fn custom_metrics(&self) -> impl Iterator<Item = (&'r str, Option<f64>)> + use<'r> {
-        let is_heard = matches!(self.lifecycle(), Lifecycle::Warming | Lifecycle::Live);
+        let is_current = matches!(self.lifecycle(), Lifecycle::Warming | Lifecycle::Live);
         let customs = self.source.customs().iter();
         customs.map(move |custom| {
             let value = custom.get().map(|(value, _)| value);
-            (custom.name(), value.filter(|_| is_heard))
+            (custom.name(), value.filter(|_| is_current))
         })
     }
 
-    /// The number that a counter stands at, as it was sent last: of a [rate](crate::MetricKind)
-    /// what it is the growth of. `None` if it is not known, or the entity was not heard in time.
+    /// The last value of the counter of a [rate](crate::MetricKind::Rate). `None` if it is unknown or
+    /// the entity is stale.
     ///
-    /// It starts again with the entity, and one of 32 bits when it is full.
+    /// Counters restart with the entity, and counters of 32 bits wrap.
     pub fn count(&self, metric: &Metric) -> Option<u64> {
-        let is_heard = matches!(self.lifecycle(), Lifecycle::Warming | Lifecycle::Live);
-        self.source.count(metric).filter(|_| is_heard)
+        let is_current = matches!(self.lifecycle(), Lifecycle::Warming | Lifecycle::Live);
+        self.source.count(metric).filter(|_| is_current)
     }
 
-    /// The last reading of a metric; `None` if it has none that can be believed now.
+    /// The last reading of a metric; `None` if it is unknown or the entity is stale.
     pub fn value(&self, metric: &Metric) -> Option<f64> {
-        let is_heard = matches!(self.lifecycle(), Lifecycle::Warming | Lifecycle::Live);
-        if is_heard {
+        let is_current = matches!(self.lifecycle(), Lifecycle::Warming | Lifecycle::Live);
+        if is_current {
             self.source.value(metric).map(|(value, _)| value)
         } else {
             None

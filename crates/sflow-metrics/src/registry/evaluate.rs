@@ -15,125 +15,154 @@ use crate::query::{
 };
 use crate::timestamp::Timestamp;
 
-/// What was gathered for each expression.
+/// One gathering for each expression of a query.
 type Gatherings = Vec<Gathering<EntityId>>;
 
-/// Answers a query by one walk over all sources.
+/// Evaluates a query over all matching sources.
 pub(super) fn evaluate(registry: &Registry, now: Timestamp, query: &Query) -> Vec<Summary> {
     let mut gatherings = none(query);
-    for asked in asked(registry, now, query) {
-        asked.contribute(query, &mut gatherings);
+    for matched in matches(registry, now, query) {
+        matched.contribute(query, &mut gatherings);
     }
     summaries(&gatherings, query, now)
 }
 
-/// The same, for each group of entities.
+/// Evaluates a query for each group of entities.
 pub(super) fn evaluate_groups(registry: &Registry, now: Timestamp, query: &Query) -> Groups {
-    let gathered = gather_groups(registry, now, query);
-    let mut groups: Vec<Group> = gathered
-        .groups
-        .into_iter()
-        .map(|(name, gatherings)| Group {
-            name: String::from_utf8_lossy(&name).into(),
-            summaries: summaries(&gatherings, query, now),
-        })
-        .collect();
-    groups.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-    Groups {
-        groups,
-        ungrouped: gathered.ungrouped,
-        left_out: gathered.left_out,
-    }
+    gather_groups(registry, now, query).finish(query, now)
 }
 
-/// The sources that a query is about.
+/// Evaluates a query for each group that `group` assigns an entity to.
+pub(super) fn evaluate_groups_by<'r>(
+    registry: &'r Registry,
+    now: Timestamp,
+    query: &'r Query,
+    group: impl Fn(Entity<'r>) -> Option<Cow<'r, str>>,
+) -> Groups {
+    let group = |source| match group(registry.entity(source, now)?)? {
+        Cow::Borrowed(name) => Some(Cow::Borrowed(name.as_bytes())),
+        Cow::Owned(name) => Some(Cow::Owned(name.into_bytes())),
+    };
+    gather_by(registry, now, query, group).finish(query, now)
+}
+
+/// The sources that match a query.
 pub(super) fn matching<'r>(
     registry: &'r Registry,
     now: Timestamp,
     query: &'r Query,
 ) -> impl Iterator<Item = &'r Source> {
-    asked(registry, now, query).map(|asked| asked.source)
+    matches(registry, now, query).map(|matched| matched.source)
 }
 
-/// The value of each entity that a query of one expression is about; `None` of those that have
-/// none now.
+/// The value of each entity that matches a query with one expression; `None` if it has no current
+/// value.
 pub(super) fn values_of_entities<'r>(
     registry: &'r Registry,
     now: Timestamp,
     query: &'r Query,
 ) -> impl Iterator<Item = (&'r Source, Option<f64>)> {
-    asked(registry, now, query).filter_map(move |asked| {
+    matches(registry, now, query).filter_map(move |matched| {
         let expression = query.expressions().first()?;
-        let value = asked.value(query.window(), expression);
-        Some((asked.source, value.map(|(value, _)| value)))
+        let value = matched.value(query.window(), expression);
+        Some((matched.source, value.map(|(value, _)| value)))
     })
 }
 
-/// What a registry has to say to a query, for others to put theirs to.
+/// The contribution of this registry to a query over several registries.
 pub(super) fn partial(registry: &Registry, now: Timestamp, query: &Query) -> Partial {
     let gathered = gather_groups(registry, now, query);
-    // Only those who hold something are looked up, in one walk.
+    // Only entities with a minimum, maximum or latest value are looked up, in one iteration.
     let parts = gathered.groups.values().flatten();
-    let mut holders: HashMap<EntityId, Owner> = parts
-        .filter_map(|gathering| Some((*gathering.holder()?, Owner::default())))
+    let mut owners: HashMap<EntityId, Owner> = parts
+        .filter_map(|gathering| Some((*gathering.owner()?, Owner::default())))
         .collect();
     for entity in registry.entities(now) {
-        if let Some(holder) = holders.get_mut(&entity.id()) {
-            *holder = Owner {
+        if let Some(owner) = owners.get_mut(&entity.id()) {
+            *owner = Owner {
                 name: entity.name().to_owned(),
                 agent: entity.agent().to_string(),
                 data_source: entity.data_source().map(|source| source.to_string()),
             };
         }
     }
-    let holder = |id| holders.get(&id).cloned().unwrap_or_default();
+    let owner = |id| owners.get(&id).cloned().unwrap_or_default();
     let groups = gathered.groups.into_iter().map(|(name, gatherings)| {
         let parts = gatherings
             .into_iter()
-            .map(|gathering| gathering.held_by(holder));
+            .map(|gathering| gathering.map_owner(owner));
         (String::from_utf8_lossy(&name).into_owned(), parts.collect())
     });
     Partial::of(query, groups, gathered.ungrouped, gathered.left_out)
 }
 
-/// What was gathered, by group.
+/// The gatherings of each group.
 struct Gathered {
     groups: HashMap<Box<[u8]>, Gatherings>,
     ungrouped: u64,
     left_out: u64,
 }
 
-/// Gathers by group; without a grouping all entities are in one without a name.
+impl Gathered {
+    fn finish(self, query: &Query, now: Timestamp) -> Groups {
+        let group = |(name, gatherings): (Box<[u8]>, Gatherings)| Group {
+            name: String::from_utf8_lossy(&name).into(),
+            summaries: summaries(&gatherings, query, now),
+        };
+        let mut groups: Vec<Group> = self.groups.into_iter().map(group).collect();
+        groups.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        Groups {
+            groups,
+            ungrouped: self.ungrouped,
+            left_out: self.left_out,
+        }
+    }
+}
+
+/// Gathers by the grouping of a query. Without one, all entities are in a group with an empty
+/// name.
 fn gather_groups(registry: &Registry, now: Timestamp, query: &Query) -> Gathered {
+    let Some(grouping) = query.grouping() else {
+        let mut gatherings = none(query);
+        for matched in matches(registry, now, query) {
+            matched.contribute(query, &mut gatherings);
+        }
+        return Gathered {
+            groups: HashMap::from([(Box::default(), gatherings)]),
+            ungrouped: 0,
+            left_out: 0,
+        };
+    };
+    gather_by(registry, now, query, |source| {
+        match value_in(grouping.key(), registry, source, now)? {
+            value if value.is_empty() => None,
+            Cow::Borrowed(value) => grouping.part_of(value).map(Cow::Borrowed),
+            Cow::Owned(value) => grouping.part_of(&value).map(|part| part.to_vec().into()),
+        }
+    })
+}
+
+fn gather_by<'r>(
+    registry: &'r Registry,
+    now: Timestamp,
+    query: &'r Query,
+    group: impl Fn(&'r Source) -> Option<Cow<'r, [u8]>>,
+) -> Gathered {
     let mut gathered = Gathered {
         groups: HashMap::new(),
         ungrouped: 0,
         left_out: 0,
     };
-    if query.grouping().is_none() {
-        gathered.groups.insert(Box::default(), none(query));
-    }
-    for asked in asked(registry, now, query) {
-        let value;
-        let name: &[u8] = match query.grouping() {
-            None => &[],
-            Some(grouping) => {
-                value = value_in(grouping.key(), registry, asked.source, now)
-                    .unwrap_or(Cow::Borrowed(&[]));
-                match grouping.part_of(&value) {
-                    Some(part) if !value.is_empty() => part,
-                    _ => {
-                        gathered.ungrouped += 1;
-                        continue;
-                    }
-                }
-            }
+    for matched in matches(registry, now, query) {
+        let Some(name) = group(matched.source) else {
+            gathered.ungrouped += 1;
+            continue;
         };
-        if let Some(gatherings) = gathered.groups.get_mut(name) {
-            asked.contribute(query, gatherings);
+        if let Some(gatherings) = gathered.groups.get_mut(&*name) {
+            matched.contribute(query, gatherings);
         } else if gathered.groups.len() < registry.config().max_groups {
             let mut gatherings = none(query);
-            asked.contribute(query, &mut gatherings);
+            matched.contribute(query, &mut gatherings);
             gathered.groups.insert(name.into(), gatherings);
         } else {
             gathered.left_out += 1;
@@ -159,43 +188,44 @@ fn summaries(gatherings: &Gatherings, query: &Query, now: Timestamp) -> Vec<Summ
         .collect()
 }
 
-/// What each entity has to say to a query.
-pub(super) fn answers<'r>(
+/// The values of each entity that matches a query.
+pub(super) fn per_entity<'r>(
     registry: &'r Registry,
     now: Timestamp,
     query: &'r Query,
 ) -> impl Iterator<Item = EntityValues<'r>> {
-    asked(registry, now, query).filter_map(move |asked| {
-        let entity = registry.entity(asked.source, now)?;
+    matches(registry, now, query).filter_map(move |matched| {
+        let entity = registry.entity(matched.source, now)?;
         Some(EntityValues {
             entity,
-            asked,
+            matched,
             query,
         })
     })
 }
 
-/// What one entity has to say to a query, for who wants to choose among entities by itself.
+/// The values of one entity for the expressions of a query, see
+/// [`Registry::per_entity`](crate::Registry::per_entity).
 pub struct EntityValues<'r> {
     entity: Entity<'r>,
-    asked: Asked<'r>,
+    matched: Match<'r>,
     query: &'r Query,
 }
 
 impl<'r> EntityValues<'r> {
-    /// Who says it.
+    /// The entity.
     pub fn entity(&self) -> Entity<'r> {
         self.entity
     }
 
-    /// Its value for the expression at `place`, and when the oldest part of it was read; `None`
-    /// where it has none that can be believed now.
+    /// The value for the expression at index `place`, and the time of its oldest reading. `None` if
+    /// the index is out of range or the entity has no current value.
     pub fn value(&self, place: usize) -> Option<(f64, Timestamp)> {
         let expression = self.query.expressions().get(place)?;
-        if !could_have(self.asked.source, expression) {
+        if !is_measured(self.matched.source, expression) {
             return None;
         }
-        self.asked.value(self.query.window(), expression)
+        self.matched.value(self.query.window(), expression)
     }
 }
 
@@ -209,24 +239,25 @@ impl fmt::Debug for EntityValues<'_> {
     }
 }
 
-/// A source that a query is about.
-struct Asked<'r> {
+/// A source that matches a query.
+struct Match<'r> {
     registry: &'r Registry,
     source: &'r Source,
     now: Timestamp,
     lifecycle: Lifecycle,
-    believed_since: Timestamp,
+    /// Older readings are stale.
+    valid_since: Timestamp,
 }
 
-/// The sources that are of a right kind and pass the filters.
-fn asked<'r>(
+/// The sources of a matching kind that pass the filters.
+fn matches<'r>(
     registry: &'r Registry,
     now: Timestamp,
     query: &'r Query,
-) -> impl Iterator<Item = Asked<'r>> {
+) -> impl Iterator<Item = Match<'r>> {
     registry.sources().filter_map(move |source| {
         let mut expressions = query.expressions().iter();
-        if !expressions.any(|expression| could_have(source, expression)) {
+        if !expressions.any(|expression| is_measured(source, expression)) {
             return None;
         }
         let stale_after = source.stale_after(registry.config());
@@ -234,20 +265,20 @@ fn asked<'r>(
         if lifecycle == Lifecycle::Gone || !passes(registry, source, now, query.filters()) {
             return None;
         }
-        Some(Asked {
+        Some(Match {
             registry,
             source,
             now,
             lifecycle,
-            believed_since: now - stale_after,
+            valid_since: now - stale_after,
         })
     })
 }
 
-impl Asked<'_> {
+impl Match<'_> {
     fn contribute(&self, query: &Query, gatherings: &mut Gatherings) {
         for (expression, gathering) in query.expressions().iter().zip(gatherings) {
-            if !could_have(self.source, expression) {
+            if !is_measured(self.source, expression) {
                 continue;
             }
             gathering.matched += 1;
@@ -265,8 +296,8 @@ impl Asked<'_> {
         }
     }
 
-    /// The sum of an expression's metrics, and when the oldest part of it was read; `None` if a
-    /// part is unknown, or too old to be believed.
+    /// The sum of the metrics of an expression, and the time of its oldest reading. `None` if a
+    /// metric is unknown or stale.
     fn value(&self, window: Option<Window>, expression: &Expression) -> Option<(f64, Timestamp)> {
         if matches!(self.lifecycle, Lifecycle::Stale | Lifecycle::Gone) {
             return None;
@@ -279,12 +310,12 @@ impl Asked<'_> {
             };
             total = Some(total.map_or((value, at), |(sum, oldest)| (sum + value, oldest.min(at))));
         }
-        // A whole window that is over stays as it was until the next one is.
-        let is_over = window.is_some_and(Window::is_tumbling);
-        total.filter(|(_, at)| is_over || *at >= self.believed_since)
+        // The value of a complete window remains valid until the next window is complete.
+        let is_complete = window.is_some_and(Window::is_tumbling);
+        total.filter(|(_, at)| is_complete || *at >= self.valid_since)
     }
 
-    /// What a window takes of a metric, and when the newest of it was read.
+    /// The value of a metric over a window, and the time of its newest reading.
     fn over(&self, window: Window, metric: &Metric) -> Option<(f64, Timestamp)> {
         let slots = self.registry.slots_of(window, self.now);
         let ring = self.source.ring(self.registry.watched(metric)?)?;
@@ -300,10 +331,10 @@ impl Asked<'_> {
     }
 }
 
-/// Whether a source is of the kind that an expression is about; of whatever kind, whether it has
-/// ever said something of all metrics.
+/// Whether a source is of the kind that an expression measures. Expressions for any kind match
+/// sources that have reported all of their metrics.
 #[inline]
-fn could_have(source: &Source, expression: &Expression) -> bool {
+fn is_measured(source: &Source, expression: &Expression) -> bool {
     match expression.entity() {
         EntityKind::Other => expression.metrics().iter().all(|metric| source.has(metric)),
         kind => kind == source.kind,
@@ -313,16 +344,17 @@ fn could_have(source: &Source, expression: &Expression) -> bool {
 fn passes(registry: &Registry, source: &Source, now: Timestamp, filters: &[Filter]) -> bool {
     filters.iter().all(|filter| {
         let value = value_in(filter.key(), registry, source, now);
-        let fits = |value: &[u8]| filter.values().iter().any(|it| it.fits_bytes(value));
-        let is_fitting = value.is_some_and(|value| {
-            fits(&value) || other_form(filter.key(), &value).is_some_and(|it| fits(it.as_bytes()))
+        let is_match = |value: &[u8]| filter.values().iter().any(|it| it.fits_bytes(value));
+        let is_matching = value.is_some_and(|value| {
+            is_match(&value)
+                || other_notation(filter.key(), &value).is_some_and(|it| is_match(it.as_bytes()))
         });
-        is_fitting != filter.is_negative()
+        is_matching != filter.is_negative()
     })
 }
 
-/// The other form of an address that is of IPv4: in IPv6 (`::ffff:192.0.2.9`), or by itself.
-fn other_form(key: Key, value: &[u8]) -> Option<String> {
+/// The other notation of an IPv4 address: mapped to IPv6 (`::ffff:192.0.2.9`), or plain.
+fn other_notation(key: Key, value: &[u8]) -> Option<String> {
     if !matches!(key, Key::Agent | Key::Sender) {
         return None;
     }

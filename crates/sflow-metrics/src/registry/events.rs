@@ -1,4 +1,4 @@
-//! Events are written down here, and nowhere else.
+//! Recording and reading of events.
 
 use super::Registry;
 use crate::agent::AgentKey;
@@ -8,26 +8,27 @@ use crate::ingest::source::Source;
 use crate::timestamp::Timestamp;
 
 impl Registry {
-    /// The events behind one, oldest first; all that are kept behind [`event::Id::START`].
+    /// The events after one, oldest first. [`event::Id::START`] returns all events in the log.
     ///
-    /// The log holds the newest [`max_events`](crate::Config::max_events). Whoever reads it now
-    /// and then goes on after the last one that it has seen:
+    /// The log contains the newest [`max_events`](crate::Config::max_events) events. To read it
+    /// repeatedly, continue after the last event that was read:
     ///
     /// ```
-    /// # use sflow_metrics::{Config, event::Id, Registry};
-    /// # let registry = Registry::new(Config::default());
-    /// let mut seen = event::Id::START;
-    /// // Now and then:
-    /// for event in registry.events(seen) {
+    /// use sflow_metrics::{Registry, event};
+    ///
+    /// # let registry = Registry::default();
+    /// let mut last = event::Id::START;
+    /// // Periodically:
+    /// for event in registry.events(last) {
     ///     println!("{} {}", event.at, event.kind.name());
-    ///     seen = event.id;
+    ///     last = event.id;
     /// }
     /// ```
     pub fn events(&self, after: event::Id) -> impl DoubleEndedIterator<Item = &Event> {
         self.events.after(after)
     }
 
-    /// The number of the newest event, kept or not.
+    /// The id of the newest event, even if it is not in the log any more.
     pub fn last_event(&self) -> event::Id {
         self.events.last()
     }
@@ -44,7 +45,7 @@ impl Registry {
         })
     }
 
-    /// Tells something of the entity at this place.
+    /// Records an event of the entity at this index, within the limit of its agent.
     pub(crate) fn record_entity_event(
         &mut self,
         at: Timestamp,
@@ -66,7 +67,7 @@ impl Registry {
         }
     }
 
-    /// Tells something of the agent at this place.
+    /// Records an event of the agent at this index, within its limit.
     pub(crate) fn record_agent_event(
         &mut self,
         at: Timestamp,
@@ -81,15 +82,15 @@ impl Registry {
         }
     }
 
-    /// Tells something that no agent can make happen alone.
+    /// Records an event without a limit for an agent.
     pub(crate) fn record_event(&mut self, at: Timestamp, kind: event::Kind) {
         self.health.events += 1;
         let (max, max_bytes) = (self.config.max_events, self.config.max_bytes / 16);
         self.health.events_dropped += self.events.push(at, kind, max, max_bytes);
     }
 
-    /// Whether an agent may cause one more event: within an eighth of the log in each assumed
-    /// interval. All agents that are not established share one such part.
+    /// Whether an agent may cause another event: it can fill an eighth of the log in each assumed
+    /// interval. All agents that are not established share one such limit.
     pub(crate) fn may_record_event(&mut self, at: Timestamp, agent: u32) -> bool {
         let limit = (self.config.max_events / 8).max(1);
         let budget = match self.agents.get_mut(agent) {

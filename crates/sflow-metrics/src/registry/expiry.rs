@@ -1,4 +1,4 @@
-//! What happens because nothing happens.
+//! Expiry: transitions caused by the absence of data.
 
 use core::time::Duration;
 
@@ -9,59 +9,60 @@ use crate::ingest::source::Announced;
 use crate::timestamp::Timestamp;
 
 impl Registry {
-    /// Lets time pass: notices silence, removes what has been silent for good, and looks at the
-    /// thresholds. Call it every second or so; answers do not depend on it, but memory and
-    /// [`events`](Self::events) do.
+    /// Records which agents and entities are stale, removes those that are gone, and checks the
+    /// thresholds. Call this about once a second. Answers to queries do not depend on it, but memory
+    /// and [`events`](Self::events) do.
     ///
-    /// What was received later than `now` by more than the assumed interval was received under a
-    /// clock that has been set back since: it ages from now on.
+    /// If the newest datagram is later than `now` by more than the assumed interval, the clock was
+    /// set back; ages are counted from `now` then.
     pub fn expire(&mut self, now: Timestamp) {
         if self.latest > now + self.config.assumed_interval {
             self.set_clock_back(now);
         }
-        self.notice_silence(now);
+        self.update_lifecycles(now);
         self.remove_gone(now);
         self.forget_agents(now);
         self.expire_jumps(now);
         self.expire_rivals(now);
         self.check_thresholds(now);
+        #[cfg(feature = "flows")]
         self.flows.expire(now, &self.sources, &self.config);
     }
 
-    /// Tells who has rates, whose heartbeat is lost, and which agents are silent.
-    pub(crate) fn notice_silence(&mut self, now: Timestamp) {
+    /// Records entities that became live or stale, and silent agents.
+    pub(crate) fn update_lifecycles(&mut self, now: Timestamp) {
         let mut changed = Vec::new();
-        let mut patience: Vec<Duration> = Vec::new();
+        let mut stale_after: Vec<Duration> = Vec::new();
         for (place, source) in self.sources.iter() {
             let agent = source.agent as usize;
-            if patience.len() <= agent {
-                patience.resize(agent + 1, Duration::ZERO);
+            if stale_after.len() <= agent {
+                stale_after.resize(agent + 1, Duration::ZERO);
             }
-            // What has not been heard often enough says nothing of how often the agent speaks:
-            // where containers come and go there is always something that is new, or was short.
+            // Sources without a known interval are skipped: where containers start and stop, some
+            // sources are always new.
             if source.has_learned_interval() {
-                patience[agent] = patience[agent].max(source.stale_after(&self.config));
+                stale_after[agent] = stale_after[agent].max(source.stale_after(&self.config));
             }
             if source.announced == Announced::Nothing {
                 continue;
             }
-            let told = match source.lifecycle(now, &self.config) {
+            let announced = match source.lifecycle(now, &self.config) {
                 Lifecycle::Live => Announced::Live,
                 Lifecycle::Stale => Announced::Stale,
-                // A source that started again is as it was, and one that was stale has come
-                // back; one that is gone is told of when it is removed.
+                // A restarted source keeps its state; a stale one has returned. The event for a
+                // source that is gone is recorded when it is removed.
                 Lifecycle::Warming if source.announced == Announced::Stale => Announced::Appeared,
                 Lifecycle::Warming | Lifecycle::Gone => source.announced,
             };
-            if told != source.announced {
-                changed.push((place, told));
+            if announced != source.announced {
+                changed.push((place, announced));
             }
         }
-        for (place, told) in changed {
+        for (place, announced) in changed {
             if let Some(source) = self.sources.get_mut(place) {
-                source.announced = told;
+                source.announced = announced;
             }
-            match told {
+            match announced {
                 Announced::Live => {
                     self.record_entity_event(now, place, |entity| event::Kind::EntityLive {
                         entity,
@@ -75,10 +76,10 @@ impl Registry {
                 Announced::Nothing | Announced::Appeared => {}
             }
         }
-        self.notice_silent_agents(now, &patience);
+        self.find_silent_agents(now, &stale_after);
     }
 
-    /// The clock was set back: nothing was received later than now.
+    /// Limits all times of reception to `now`, because the clock was set back.
     pub(crate) fn set_clock_back(&mut self, now: Timestamp) {
         self.latest = now;
         for (_, source) in self.sources.iter_mut() {
@@ -92,7 +93,7 @@ impl Registry {
         }
     }
 
-    /// Removes the data sources that have fallen silent for good.
+    /// Removes data sources that are gone.
     pub(crate) fn remove_gone(&mut self, now: Timestamp) {
         let gone: Vec<u32> = self
             .sources
@@ -109,20 +110,20 @@ impl Registry {
         }
     }
 
-    /// Removes the agents that have fallen silent for good: strangers as soon as a data source
-    /// would be gone.
+    /// Removes agents without data sources that have been silent for too long. Agents that are not
+    /// established are removed as soon as a data source would be gone.
     pub(crate) fn forget_agents(&mut self, now: Timestamp) {
-        let (known, stranger) = (self.config.forget_agent_after, self.config.gone_after);
+        let config = &self.config;
         let forgotten: Vec<u32> = self
             .agents
             .iter()
             .filter(|(_, agent)| {
-                let patience = if agent.status.established {
-                    known
+                let limit = if agent.status.established {
+                    config.forget_agent_after
                 } else {
-                    known.min(stranger)
+                    config.forget_agent_after.min(config.gone_after)
                 };
-                agent.source_count() == 0 && now - agent.status.last_seen > patience
+                agent.source_count() == 0 && now - agent.status.last_seen > limit
             })
             .map(|(place, _)| place)
             .collect();
@@ -132,13 +133,13 @@ impl Registry {
         }
     }
 
-    /// Whether readers of events have heard of a source.
+    /// Whether an event with this source was recorded.
     pub(crate) fn is_announced(&self, place: u32) -> bool {
         let source = self.sources.get(place);
         source.is_some_and(|source| source.announced != Announced::Nothing)
     }
 
-    fn notice_silent_agents(&mut self, now: Timestamp, patience: &[Duration]) {
+    fn find_silent_agents(&mut self, now: Timestamp, stale_after: &[Duration]) {
         let assumed = self
             .config
             .assumed_interval
@@ -147,9 +148,9 @@ impl Registry {
             .agents
             .iter()
             .filter(|(place, agent)| {
-                let slowest = patience.get(*place as usize).copied();
-                let patience = slowest.filter(|slowest| !slowest.is_zero());
-                !agent.status.silent && now - agent.status.last_seen > patience.unwrap_or(assumed)
+                let slowest = stale_after.get(*place as usize).copied();
+                let limit = slowest.filter(|slowest| !slowest.is_zero());
+                !agent.status.silent && now - agent.status.last_seen > limit.unwrap_or(assumed)
             })
             .map(|(place, _)| place)
             .collect();

@@ -1,39 +1,38 @@
-//! Flows at work.
+//! Flows of a registry.
 
 use sflow_v5::{CountersSample, DataSource, DiscardedPacket, FlowSample};
 
 use super::Registry;
 use crate::entity::EntityId;
-use crate::flow::{self, Around, Flows, NetworkAddress, Origin, SamplerStatus};
+use crate::flow::{self, Context, Flows, NetworkAddress, Origin, SamplerStatus};
 use crate::ingest::source::Source;
 use crate::timestamp::Timestamp;
 
 impl Registry {
-    /// Begins to measure flows.
+    /// Starts to measure flows.
     ///
-    /// Samples count from now on. A definition costs memory for each flow, some 200 bytes and its
-    /// keys twice, up to [`max_flow_keys`](crate::Config::max_flow_keys) flows (of a count of
-    /// distinct values two kibibytes, and an eighth as many); without any definition flow samples
-    /// cost next to nothing.
+    /// Samples are counted from now on. A definition uses memory for each flow, about 200 bytes
+    /// and twice its keys, for up to [`max_flow_keys`](crate::Config::max_flow_keys) flows. A
+    /// count of distinct values uses 2 KiB for each flow, for an eighth as many flows. Without
+    /// definitions flow samples need no memory.
     ///
     /// # Names
     ///
-    /// Definitions that ask who is at the ends of packets (`container.src` and the like) know it
-    /// from the agent, if it says so with the sample (`extended_entities`); or from the MAC
-    /// addresses that containers and hosts say they have (`host_adapters`), the IP addresses
-    /// that are seen behind those of containers (of one with more than fifteen none: it routes),
-    /// and the addresses of agents. These are learned as long as such a definition is watched,
-    /// so names may be absent for a polling interval.
+    /// The containers and hosts at both ends of a packet (`container.src` and others) are those
+    /// that the agent reports with the sample (`extended_entities`). Otherwise they are found by
+    /// the MAC addresses that agents report for containers and hosts (`host_adapters`), by IP
+    /// addresses observed together with the MAC address of a container (unless it has more than
+    /// fifteen of these, which makes it a router), and by the addresses of agents. Addresses are
+    /// learned while a definition with such a key is watched, so names may be absent for the first
+    /// polling interval.
     ///
-    /// Some agents report their containers without adapters. Their packets are named only if the
-    /// agent names the ends of each sample (Host sFlow with `docker { markTraffic = on }`), or if
-    /// their addresses are given by [`assign_address`](Self::assign_address). Addresses are never
-    /// assigned by elimination.
+    /// Some agents report containers without adapters. Names for their packets require an agent
+    /// that adds entities to samples (Host sFlow with `docker { markTraffic = on }`), or
+    /// [`assign_address`](Self::assign_address). Addresses are never assigned by elimination.
     ///
     /// # Errors
     ///
-    /// If as many are watched as [`max_flow_definitions`](crate::Config::max_flow_definitions)
-    /// allows.
+    /// If the limit [`max_flow_definitions`](crate::Config::max_flow_definitions) is reached.
     pub fn watch_flows(
         &mut self,
         definition: flow::Definition,
@@ -41,54 +40,68 @@ impl Registry {
         self.flows.watch(definition, &self.config)
     }
 
-    /// Measures these flows no longer; tells whether it did.
+    /// Removes a flow definition; returns whether it was watched.
     pub fn unwatch_flows(&mut self, id: flow::Id) -> bool {
         self.flows.unwatch(id)
     }
 
-    /// The flows of a definition at this moment; `None` if it is not watched.
+    /// The heaviest flows of a definition at this time; `None` if it is not watched.
     pub fn flows(&self, now: Timestamp, id: flow::Id) -> Option<flow::Answer> {
         self.flows.answer(id, now)
     }
 
-    /// The flow definitions that are watched, in the order in which they were given.
+    /// The watched flow definitions in the order in which they were added.
     pub fn flow_definitions(&self) -> impl Iterator<Item = (flow::Id, &flow::Definition)> {
         self.flows.definitions()
     }
 
-    /// The data sources that sample packets, in no particular order: at which rate, and how many
-    /// of their samples are missing.
+    /// The data sources that sample packets, with their rates and counts of missing samples, in no
+    /// particular order.
     pub fn samplers(&self) -> impl Iterator<Item = SamplerStatus> {
-        self.flows.samplers(&self.agents)
+        self.flows.samplers.statuses(&self.agents)
     }
 
-    /// Tells that a host or container has an address at its agent, where the agent itself does
-    /// not say so; as long as the entity is heard. Tells whether it is known.
+    /// Assigns an address to a host or container, in addition to those that its agent reports,
+    /// until the entity is removed. Returns whether there is such a host or container.
     pub fn assign_address(&mut self, entity: EntityId, address: impl Into<NetworkAddress>) -> bool {
-        let is_it = |(place, source): (u32, &Source)| (source.id == entity).then_some(place);
-        let Some(place) = self.sources.iter().find_map(is_it) else {
+        let is_entity = |(index, source): (u32, &Source)| (source.id == entity).then_some(index);
+        let Some(index) = self.sources.iter().find_map(is_entity) else {
             return false;
         };
-        let (flows, mut around) = self.flows_around();
-        flows.tell(place, address.into(), &mut around)
+        let (flows, mut context) = self.flows_with_context();
+        flows.assign_address(index, address.into(), &mut context)
+    }
+
+    /// Sets the function that returns the service of a container, given the container's name: the
+    /// value of the flow keys `service.src` and `service.dst`. If it returns `None`, and without
+    /// such a function, the service of a container is its name.
+    ///
+    /// ```
+    /// # use sflow_metrics::{Config, Registry};
+    /// # let mut registry = Registry::new(Config::default());
+    /// // `web-1` and `web-2` belong to the service `web`.
+    /// registry.group_containers_by(|name| name.rsplit_once('-').map(|(service, _)| service));
+    /// ```
+    pub fn group_containers_by(&mut self, service_of: fn(&str) -> Option<&str>) {
+        self.flows.group_containers_by(service_of);
     }
 
     pub(super) fn flow_sample(&mut self, origin: Origin, sample: &FlowSample<'_>) {
-        let (flows, mut around) = self.flows_around();
-        let is_useful = flows.sample(origin, sample, &mut around);
-        let is_doubtful = flows.take_doubted();
-        if let Some(source) = flows.take_distrusted() {
-            self.report_distrusted(origin.agent, source, origin.at);
+        let (flows, mut context) = self.flows_with_context();
+        let effect = flows.sample(origin, sample, &mut context);
+        if effect.is_distrusted {
+            self.report_distrusted(origin.agent, sample.source_id, origin.at);
         }
-        if is_doubtful {
+        if effect.is_doubtful {
             self.doubt(origin.agent, origin.at);
         }
-        if is_useful {
+        if effect.is_useful {
             self.establish(origin.agent);
         }
     }
 
-    /// Makes a data source that samples packets doubtful, unless this is the sequence of its samples.
+    /// Records that a sequence of datagrams contains a sample of a data source, which becomes
+    /// doubtful if its other samples belong to another sequence.
     pub(super) fn doubt_sampler(
         &mut self,
         agent: u32,
@@ -97,29 +110,29 @@ impl Registry {
         at: Timestamp,
     ) {
         self.health.flow_samples_doubted += 1;
-        if self.flows.set_rival(agent, session, source, at) {
+        if self.flows.samplers.set_rival(agent, session, source, at) {
             self.doubt(agent, at);
         }
     }
 
     pub(super) fn discarded_packet(&mut self, origin: Origin, packet: &DiscardedPacket<'_>) {
-        let (flows, mut around) = self.flows_around();
-        flows.dropped(origin, packet, &mut around);
+        let (flows, mut context) = self.flows_with_context();
+        flows.dropped(origin, packet, &mut context);
     }
 
-    pub(super) fn learn_addresses(&mut self, place: u32, sample: &CountersSample<'_>) {
-        let (flows, mut around) = self.flows_around();
-        flows.learn(place, sample, &mut around);
+    pub(super) fn learn_addresses(&mut self, source: u32, sample: &CountersSample<'_>) {
+        let (flows, mut context) = self.flows_with_context();
+        flows.learn(source, sample, &mut context);
     }
 
-    fn flows_around(&mut self) -> (&mut Flows, Around<'_>) {
-        let around = Around {
+    fn flows_with_context(&mut self) -> (&mut Flows, Context<'_>) {
+        let context = Context {
             agents: &self.agents,
             sources: &self.sources,
             config: &self.config,
             health: &mut self.health,
             ledger: &mut self.ledger,
         };
-        (&mut self.flows, around)
+        (&mut self.flows, context)
     }
 }

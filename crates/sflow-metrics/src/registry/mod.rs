@@ -2,6 +2,7 @@ mod entity;
 mod evaluate;
 mod events;
 mod expiry;
+#[cfg(feature = "flows")]
 mod flows;
 mod ingest;
 mod keys;
@@ -18,6 +19,7 @@ use crate::config::Config;
 use crate::entity::EntityKind;
 use crate::event::threshold::Alarms;
 use crate::event::{Budget, Log};
+#[cfg(feature = "flows")]
 use crate::flow::Flows;
 use crate::health::Health;
 use crate::ingest::agent::Agent;
@@ -25,7 +27,7 @@ use crate::ingest::ledger::Ledger;
 use crate::ingest::source::{Identification, Numbers, Source, Watch};
 use crate::slab::Slab;
 use crate::timestamp::Timestamp;
-use ingest::{Admission, Claim};
+use ingest::{Admission, GlobalIdentity};
 
 /// The state of all agents and data sources that a stream of datagrams reports.
 ///
@@ -53,10 +55,11 @@ pub struct Registry {
     /// Names of custom metrics that are kept; `None` keeps all.
     kept_customs: Option<HashSet<Box<str>>>,
     /// The source that has a UUID.
-    identities: HashMap<Claim, u32>,
+    identities: HashMap<GlobalIdentity, u32>,
     events: Log,
     unestablished_budget: Budget,
     alarms: Alarms,
+    #[cfg(feature = "flows")]
     flows: Flows,
     /// Buffer for the fields of one record.
     numbers: Numbers,
@@ -89,6 +92,7 @@ impl Registry {
             events: Log::default(),
             unestablished_budget: Budget::default(),
             alarms: Alarms::default(),
+            #[cfg(feature = "flows")]
             flows: Flows::default(),
             numbers: Numbers::NONE,
         }

@@ -1,8 +1,12 @@
-//! Answers, and what is kept for them.
+//! Queries, and the windows that are kept for them.
+
+use std::borrow::Cow;
 
 use super::Registry;
 use super::entity::Entity;
-use super::evaluate::{EntityValues, answers, evaluate, evaluate_groups, matching, partial};
+use super::evaluate::{
+    EntityValues, evaluate, evaluate_groups, evaluate_groups_by, matching, partial, per_entity,
+};
 use crate::catalogue::Metric;
 use crate::entity::Lifecycle;
 use crate::ingest::source::{Source, Watch};
@@ -13,21 +17,21 @@ use crate::window::{Slots, slot_number, slots_in};
 impl Registry {
     /// Answers a query: one summary for each of its expressions, in their order.
     ///
-    /// A query over a window has something to say from the moment that it was given to
-    /// [`watch`](Self::watch).
+    /// A query over a window has values for the time since [`watch`](Self::watch) was called with
+    /// it.
     pub fn query(&self, now: Timestamp, query: &Query) -> Vec<Summary> {
         evaluate(self, now, query)
     }
 
-    /// Answers a query for each group of its [grouping](Query::grouping); without one, all
-    /// entities are in a group without a name.
+    /// Answers a query for each group of its [grouping](Query::grouping). Without a grouping, all
+    /// entities are in one group with an empty name.
     ///
     /// ```
-    /// # use sflow_metrics::{Config, Registry, Timestamp, query::Query};
-    /// # let registry = Registry::new(Config::default());
-    /// let query: Query = "sum:vir_cpu_cores by vir_host_name=(*).*.*".parse()?;
+    /// # use sflow_metrics::{Registry, Timestamp, query::Query};
+    /// # let registry = Registry::default();
+    /// let query: Query = "sum:vir_cpu_cores by host".parse()?;
     /// for group in registry.query_groups(Timestamp::ZERO, &query).groups {
-    ///     println!("service {}: {:?} cores", group.name, group.summaries[0].value);
+    ///     println!("host {}: {:?} cores", group.name, group.summaries[0].value);
     /// }
     /// # Ok::<(), sflow_metrics::query::Error>(())
     /// ```
@@ -35,7 +39,34 @@ impl Registry {
         evaluate_groups(self, now, query)
     }
 
-    /// The entities that a query is about: those of the right kinds that pass its filters.
+    /// Answers a query for each group that `group` assigns entities to, instead of the grouping of
+    /// the query. `None` assigns an entity to no group.
+    ///
+    /// For groups that depend on the naming scheme of an orchestrator or on other external data:
+    ///
+    /// ```
+    /// use std::borrow::Cow;
+    /// # use sflow_metrics::{Registry, Timestamp, query::Query};
+    /// # let registry = Registry::default();
+    ///
+    /// let query: Query = "sum:vir_cpu_cores".parse()?;
+    /// let by_namespace = registry.query_groups_by(Timestamp::ZERO, &query, |entity| {
+    ///     let (namespace, _) = entity.name().split_once('/')?;
+    ///     Some(Cow::Borrowed(namespace))
+    /// });
+    /// assert_eq!(by_namespace.ungrouped, 0);
+    /// # Ok::<(), sflow_metrics::query::Error>(())
+    /// ```
+    pub fn query_groups_by<'r>(
+        &'r self,
+        now: Timestamp,
+        query: &'r Query,
+        group: impl Fn(Entity<'r>) -> Option<Cow<'r, str>>,
+    ) -> Groups {
+        evaluate_groups_by(self, now, query, group)
+    }
+
+    /// The entities of the right kinds that pass the filters of a query.
     pub fn matching<'r>(
         &'r self,
         now: Timestamp,
@@ -44,17 +75,17 @@ impl Registry {
         matching(self, now, query).filter_map(move |source| self.entity(source, now))
     }
 
-    /// What each of these entities has to say to a query, in one walk.
+    /// The values of each entity that matches a query.
     ///
-    /// For who knows better than a filter which of them count, such as an orchestrator's own
-    /// list of containers.
+    /// For callers that select entities by other data than filters, for example by the list of
+    /// containers of an orchestrator.
     ///
     /// ```
-    /// # use sflow_metrics::{Config, Registry, Timestamp, query::Query};
-    /// # let registry = Registry::new(Config::default());
+    /// # use sflow_metrics::{Registry, Timestamp, query::Query};
+    /// # let registry = Registry::default();
     /// let query: Query = "avg:vir_cpu_cores".parse()?;
-    /// for answer in registry.per_entity(Timestamp::ZERO, &query) {
-    ///     println!("{}: {:?}", answer.entity().name(), answer.value(0));
+    /// for values in registry.per_entity(Timestamp::ZERO, &query) {
+    ///     println!("{}: {:?}", values.entity().name(), values.value(0));
     /// }
     /// # Ok::<(), sflow_metrics::query::Error>(())
     /// ```
@@ -63,19 +94,19 @@ impl Registry {
         now: Timestamp,
         query: &'r Query,
     ) -> impl Iterator<Item = EntityValues<'r>> {
-        answers(self, now, query)
+        per_entity(self, now, query)
     }
 
-    /// What it has to say to a query, to be merged with what other registries have that hear
-    /// other agents.
+    /// The contribution of this registry to a query over several registries that ingest the
+    /// datagrams of different agents.
     pub fn partial(&self, now: Timestamp, query: &Query) -> Partial {
         partial(self, now, query)
     }
 
-    /// Begins to keep the windows that a query asks for, of all entities that have its metrics.
+    /// Keeps the window of a query from now on, for all entities with its metrics.
     ///
-    /// Costs memory for each of them: 80 bytes for each slot in which something was read. A query
-    /// without a window needs none.
+    /// Each window of a metric of an entity uses 80 bytes for each slot with a reading. A query
+    /// without a window needs no call.
     pub fn watch(&mut self, query: &Query) {
         let Some(window) = query.window() else { return };
         let slots = match self.whole_slots(window) {
@@ -96,13 +127,13 @@ impl Registry {
         }
     }
 
-    /// The place of a metric among those of which windows are kept.
+    /// Index of a metric among the watched ones.
     pub(crate) fn watched(&self, metric: &Metric) -> Option<usize> {
         let mut watches = self.watches.iter();
         watches.position(|watch| watch.metric == *metric)
     }
 
-    /// The slots that a window has at this moment.
+    /// The slots of a window at this time.
     pub(crate) fn slots_of(&self, window: Window, now: Timestamp) -> Slots {
         let length = self.whole_slots(window);
         let newest = slot_number(self.config.slot, now);
@@ -110,7 +141,7 @@ impl Registry {
             let end = newest / length * length;
             return end.saturating_sub(length)..=end.checked_sub(1).unwrap_or(u64::MAX);
         }
-        // The slot that it begins in counts as a whole.
+        // The slot in which the window begins counts as a whole.
         newest.saturating_sub(length)..=newest
     }
 
@@ -126,7 +157,6 @@ impl Registry {
             .filter(|entity| entity.lifecycle() != Lifecycle::Gone)
     }
 
-    /// The entity that a source is.
     pub(crate) fn entity<'r>(&'r self, source: &'r Source, now: Timestamp) -> Option<Entity<'r>> {
         let agent = self.agents.get(source.agent)?;
         Some(Entity {

@@ -1,11 +1,11 @@
-//! Thresholds at work.
+//! Watching of thresholds.
 
 use super::Registry;
 use super::evaluate::values_of_entities;
 use crate::entity::Identity;
 use crate::event;
 use crate::event::threshold::{
-    Alarm, Change, NoRoom, Scope, Threshold, ThresholdError, ThresholdId, ThresholdStatus,
+    Alarm, Change, LimitReached, Scope, Threshold, ThresholdError, ThresholdId, ThresholdStatus,
 };
 use crate::timestamp::Timestamp;
 
@@ -13,11 +13,16 @@ use crate::timestamp::Timestamp;
 const STATE: usize = size_of::<Identity>() + 128;
 
 impl Registry {
-    /// Begins to watch a threshold, and the window of its query.
+    /// Watches a threshold and the window of its query.
     ///
-    /// It is looked at whenever [`expire`](Self::expire) is called, and what happens to it is
-    /// told by [`events`](Self::events). What passes between two calls is not seen; a window
-    /// with `max` or `min` sees it.
+    /// [`expire`](Self::expire) checks it, and [`events`](Self::events) reports when it is crossed
+    /// or cleared. Changes between two calls of `expire` are missed; use a window with `max` or
+    /// `min` to detect them.
+    ///
+    /// # Errors
+    ///
+    /// If the threshold is invalid, or the limit
+    /// [`max_thresholds`](crate::Config::max_thresholds) is reached.
     pub fn watch_threshold(&mut self, threshold: Threshold) -> Result<ThresholdId, ThresholdError> {
         threshold.check()?;
         let max = self.config.max_thresholds;
@@ -28,12 +33,12 @@ impl Registry {
         Ok(self.alarms.arm(threshold))
     }
 
-    /// Watches a threshold no longer, and gives it back. No event tells of it.
+    /// Stops watching a threshold and returns it. No event is recorded.
     pub fn unwatch_threshold(&mut self, id: ThresholdId) -> Option<Threshold> {
         self.alarms.disarm(id)
     }
 
-    /// The thresholds that are watched, in the order in which they were given.
+    /// The watched thresholds, in the order in which they were added.
     pub fn thresholds(&self) -> impl Iterator<Item = ThresholdStatus<'_>> {
         self.alarms.status()
     }
@@ -65,7 +70,7 @@ impl Registry {
 
     fn check_entities(&mut self, now: Timestamp, alarm: &mut Alarm, tracked: &mut usize) {
         let query = alarm.threshold.query().clone();
-        // Each may come to hold the longest name, made readable.
+        // Each state may contain a name of maximum length, converted to UTF-8.
         let largest = STATE + 3 * self.config.max_name_bytes;
         let max = self.config.max_threshold_states;
         let max = max.min(self.config.max_bytes / 8 / largest);
@@ -84,7 +89,7 @@ impl Registry {
                         changes.push((source.agent, identity, change, value));
                     }
                 }
-                Err(NoRoom) => refused += 1,
+                Err(LimitReached) => refused += 1,
             }
             *tracked = *tracked + alarm.tracked() - before;
         }

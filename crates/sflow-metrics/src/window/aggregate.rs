@@ -1,19 +1,19 @@
 use crate::timestamp::Timestamp;
 
-/// What has been read of one metric over some time.
+/// The readings of one metric over some time.
 ///
-/// Every reading stands for the interval that ends with it. For a counter, `integral` is
-/// therefore the exact sum of its differences, and the mean is exact however unevenly the agent
-/// polls; the mean of a gauge is weighted by time.
+/// Every reading is valid for the interval that ends with it. For a counter, `integral` is
+/// therefore the exact sum of its differences, and the mean is exact for any polling intervals;
+/// the mean of a gauge is weighted by time.
 ///
-/// Aggregates merge in any order and grouping, and [`Aggregate::EMPTY`] changes nothing.
+/// Merging is commutative and associative, with [`Aggregate::EMPTY`] as identity.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Aggregate {
     /// Σ value × seconds.
     integral: f64,
     /// Σ seconds.
     pub(super) elapsed: f64,
-    /// Σ value of readings that stand for no time: first ones.
+    /// Σ value of first readings, which are valid for no time.
     instants: f64,
     instant_count: u32,
     min: f64,
@@ -34,7 +34,7 @@ impl Aggregate {
         last_at: Timestamp::ZERO,
     };
 
-    /// One reading and the seconds it stands for.
+    /// One reading and the seconds for which it is valid.
     pub(crate) fn reading(at: Timestamp, value: f64, seconds: f64) -> Self {
         let is_instant = seconds <= 0.0;
         Self {
@@ -49,7 +49,7 @@ impl Aggregate {
         }
     }
 
-    /// What both have seen. Of two readings at the same moment, the larger is the last.
+    /// Merges two aggregates. Of two readings at the same time, the larger one is the last.
     pub(crate) fn merge(self, other: Self) -> Self {
         let (last_at, last) = match (self.is_empty(), other.is_empty()) {
             (_, true) => (self.last_at, self.last),
@@ -76,7 +76,7 @@ impl Aggregate {
         self.min > self.max
     }
 
-    /// The mean over time; of first readings alone, their plain mean.
+    /// The mean weighted by time; the plain mean if there are only first readings.
     pub(crate) fn mean(&self) -> Option<f64> {
         if self.elapsed > 0.0 {
             Some(self.integral / self.elapsed)

@@ -16,12 +16,12 @@ pub(crate) use ring::Ring;
 /// The numbers of some slots.
 pub(crate) type Slots = RangeInclusive<u64>;
 
-/// The number of the slot of such a width that a moment lies in.
+/// The number of the slot that contains a time.
 pub(crate) fn slot_number(width: Duration, at: Timestamp) -> u64 {
     at.as_nanos() / nanos(width)
 }
 
-/// How many slots of such a width a length is.
+/// The number of slots of this width in a duration, rounded up.
 pub(crate) fn slots_in(width: Duration, length: Duration) -> u64 {
     nanos(length).div_ceil(nanos(width))
 }

@@ -1,6 +1,6 @@
 use core::fmt;
 
-/// A part of all, in hundredths and hundredths of those: from 0 to 100.
+/// A percentage from 0 to 100 with two decimals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Percent(u16);
 
@@ -9,8 +9,7 @@ impl Percent {
     pub(crate) const QUARTER: Self = Self(2_500);
     pub(crate) const THREE_QUARTERS: Self = Self(7_500);
 
-    /// So many of a hundred, to the second decimal; `None` if it is less than none or more than
-    /// all.
+    /// Rounds to two decimals; `None` if the value is not from 0 to 100.
     pub fn new(percent: f64) -> Option<Self> {
         let hundredths = (percent * 100.0).round();
         (0.0..=10_000.0)
@@ -18,12 +17,12 @@ impl Percent {
             .then_some(Self(hundredths as u16))
     }
 
-    /// From 0 to 100.
+    /// The value from 0 to 100.
     pub fn percent(self) -> f64 {
         f64::from(self.0) / 100.0
     }
 
-    /// Reads `p95` or `p99.9`.
+    /// Parses `p95` or `p99.9`.
     pub(crate) fn named(name: &str) -> Option<Self> {
         let number = name.strip_prefix('p')?;
         let is_plain = number
@@ -32,7 +31,7 @@ impl Percent {
         Self::new(number.parse().ok().filter(|_| is_plain)?)
     }
 
-    /// What has this part of sorted values below it.
+    /// The percentile of sorted values.
     pub(crate) fn of_sorted(self, values: &[f64]) -> Option<f64> {
         let last = values.len().checked_sub(1)?;
         let rank = last as f64 * self.percent() / 100.0;

@@ -5,20 +5,20 @@ use super::{Aggregate, Percent, Slots};
 /// Slots by which a late reading may be older than two lengths of its ring.
 const STEP: u64 = 16;
 
-/// The newest slots of a metric in which something was read.
+/// The newest slots of a metric with readings.
 #[derive(Clone, Debug)]
 pub(crate) struct Ring {
-    /// The metric, by its place among the watched ones.
+    /// Index of the metric among the watched ones.
     pub(crate) watch: usize,
-    /// How many slots it goes back, the newest one included.
+    /// Number of slots to keep, including the newest one.
     span: u64,
-    /// In the order of their numbers.
+    /// Sorted by number.
     slots: VecDeque<Slot>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Slot {
-    /// How many slots the origin of time is away.
+    /// Number of slots since the origin of time.
     number: u64,
     aggregate: Aggregate,
 }
@@ -27,12 +27,12 @@ impl Ring {
     /// Bytes of a slot.
     pub(crate) const SLOT: usize = size_of::<Slot>();
 
-    /// Bytes of its slots.
+    /// Memory of the slots in bytes.
     pub(crate) fn heap_bytes(&self) -> usize {
         self.slots.len() * Self::SLOT
     }
 
-    /// Whether something was read in the slot of this number already, and it is the newest.
+    /// Whether the slot with this number is the newest one.
     pub(crate) fn has(&self, number: u64) -> bool {
         self.slots.back().is_some_and(|slot| slot.number == number)
     }
@@ -45,12 +45,12 @@ impl Ring {
         }
     }
 
-    /// Goes back so many slots from now on.
+    /// Sets the number of slots to keep.
     pub(crate) fn span(&mut self, span: u64) {
         self.span = span.max(1);
     }
 
-    /// Drops the slots that are too old once there is one of this number.
+    /// Drops the slots that are too old if the newest one has this number.
     pub(crate) fn drop_old(&mut self, number: u64) {
         if self.slots.back().is_some_and(|last| last.number >= number) {
             return;
@@ -61,8 +61,8 @@ impl Ring {
         }
     }
 
-    /// Adds a reading; one that is older than the ring is dropped. One that is older by more than
-    /// twice its length shows that the clock was set back: the ring starts again with it.
+    /// Adds a reading. A reading older than the ring is dropped. If it is older by more than twice
+    /// the length of the ring, the clock was set back and the ring starts again.
     pub(crate) fn push(&mut self, number: u64, reading: Aggregate) {
         match self.slots.back_mut() {
             Some(last) if last.number == number => {
@@ -80,7 +80,7 @@ impl Ring {
         self.push_late(number, reading);
     }
 
-    /// Adds a reading that belongs before the newest slot.
+    /// Adds a reading to an older slot.
     #[cold]
     fn push_late(&mut self, number: u64, reading: Aggregate) {
         let newest = self.slots.back().map_or(number, |slot| slot.number);
@@ -104,13 +104,13 @@ impl Ring {
         }
     }
 
-    /// What was read in some slots.
+    /// The readings in some slots.
     pub(crate) fn over(&self, slots: Slots) -> Aggregate {
         self.within(slots)
             .fold(Aggregate::EMPTY, |sum, slot| sum.merge(slot.aggregate))
     }
 
-    /// The value below which the mean of a slot was for this part of the time.
+    /// The percentile of the means of slots, weighted by time.
     pub(crate) fn percentile(&self, slots: Slots, percent: Percent) -> Option<f64> {
         let mut means: Vec<(f64, f64)> = self
             .within(slots)
@@ -121,7 +121,7 @@ impl Ring {
         let mut left = all * percent.percent() / 100.0;
         let mut reached = None;
         for (mean, seconds) in means {
-            // First readings stand for no time: they count if there is nothing else.
+            // First readings are valid for no time. They count only if there are no others.
             if seconds > 0.0 || all <= 0.0 {
                 reached = Some(mean);
                 left -= seconds;
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mean_is_exact_under_uneven_polling() {
+    fn mean_is_exact_under_uneven_polling() {
         let mut ring = Ring::new(0, 12);
         push(&mut ring, 2, 100.0, 2.0);
         push(&mut ring, 12, 10.0, 10.0);
@@ -189,7 +189,7 @@ mod tests {
         assert_eq!(since(&ring, 16, 3).max(), Some(10.0));
         assert_eq!(since(&ring, 21, 3).mean(), None);
         push(&mut ring, 16, 1.0, 5.0);
-        assert_eq!(ring.slots.len(), 2, "what is too old has left");
+        assert_eq!(ring.slots.len(), 2, "old slots are dropped");
         assert_eq!(since(&ring, 16, 3).max(), Some(10.0));
         push(&mut ring, 3, 9.0, 1.0);
         assert_eq!(since(&ring, 16, 9).max(), Some(10.0), "too old");
@@ -206,7 +206,7 @@ mod tests {
     fn clock_set_back_starts_window_again() {
         let mut ring = Ring::new(0, 3);
         push(&mut ring, 1_000, 7.0, 5.0);
-        // A step to 2106, and to the last moment there is.
+        // The clock is set to 2106, then to the last timestamp.
         push(&mut ring, u32::MAX.into(), 100.0, 5.0);
         ring.push(u64::MAX, Aggregate::reading(at(1), 100.0, 5.0));
         push(&mut ring, 1_010, 9.0, 5.0);
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn percentiles_are_of_time() {
+    fn percentiles_are_weighted_by_time() {
         let mut ring = Ring::new(0, 12);
         for (second, value, seconds) in [(10, 1.0, 10.0), (20, 9.0, 10.0), (50, 5.0, 30.0)] {
             push(&mut ring, second, value, seconds);
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_first_reading_is_its_own_mean() {
+    fn first_reading_is_its_own_mean() {
         let first = Aggregate::reading(at(1), 7.0, 0.0);
         assert_eq!(first.mean(), Some(7.0));
         assert_eq!(
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ring_that_grows_keeps_what_it_had() {
+    fn longer_ring_keeps_slots() {
         let mut ring = Ring::new(0, 3);
         for second in 0..30 {
             push(&mut ring, second, second as f64, 1.0);
@@ -262,12 +262,12 @@ mod tests {
     proptest! {
         /// Integers, so that floating-point addition is exact and the laws are equations.
         #[test]
-        fn partials_merge(readings in prop::collection::vec((0u64..100, 0u32..1000, 0u32..10), 3)) {
-            let partial = |place: usize| {
+        fn aggregates_merge(readings in prop::collection::vec((0u64..100, 0u32..1000, 0u32..10), 3)) {
+            let aggregate = |place: usize| {
                 let (second, value, seconds) = readings[place];
                 Aggregate::reading(at(second), value.into(), seconds.into())
             };
-            let (a, b, c) = (partial(0), partial(1), partial(2));
+            let (a, b, c) = (aggregate(0), aggregate(1), aggregate(2));
             prop_assert_eq!(a.merge(b), b.merge(a));
             prop_assert_eq!(a.merge(b).merge(c), a.merge(b.merge(c)));
             prop_assert_eq!(a.merge(Aggregate::EMPTY), a);

@@ -216,7 +216,7 @@ fn t30_agents_that_nothing_distinguishes_are_reported() {
 /// Two agents with the same port and numbers that started at the same time, or some seconds apart:
 /// a datagram with an equal number and another uptime or host is not a copy.
 #[test]
-fn t30_equal_numbers_with_other_uptime_are_no_copies() {
+fn t30_equal_numbers_with_other_uptime_are_not_copies() {
     for (started, has_host, apart) in [
         (0.0, true, 5.0),
         (0.0, true, 0.0),

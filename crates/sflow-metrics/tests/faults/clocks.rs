@@ -4,7 +4,7 @@ use crate::support::world::{CORES, World};
 use crate::support::{Agent, Container, ask};
 
 #[test]
-fn t10_clocks_may_be_wrong() {
+fn t10_wrong_clocks_are_tolerated() {
     let mut world = World::new();
     world.poll();
     world.poll();
@@ -20,7 +20,7 @@ fn t10_clocks_may_be_wrong() {
 }
 
 #[test]
-fn t10_an_agent_that_counts_uptime_in_other_units_is_found_out() {
+fn t10_uptime_in_other_units_is_detected() {
     let mut registry = Registry::new(Config::default());
     let mut agent = Agent::new(1);
     let mut web = Container::new("web.1", 1);

@@ -8,7 +8,7 @@ use crate::support::{
 };
 
 #[test]
-fn t6_resets_and_jumps_without_a_sign_are_gaps() {
+fn t6_resets_and_jumps_are_gaps() {
     let mut world = World::new();
     world.poll();
     world.poll();
@@ -34,7 +34,7 @@ fn t6_resets_and_jumps_without_a_sign_are_gaps() {
 }
 
 #[test]
-fn t6_an_interface_cannot_be_faster_than_its_line() {
+fn t6_interface_cannot_exceed_line_rate() {
     let mut registry = Registry::new(Config::default());
     let mut agent = Agent::new(1);
     let gigabit = 1_000_000_000;
@@ -74,7 +74,7 @@ fn steady(speed: u64, kind: u32, bytes_per_second: u64) -> (Option<f64>, Option<
 }
 
 #[test]
-fn steady_counters_outvote_nominal_speed() {
+fn steady_counters_refute_nominal_speed() {
     const ETHERNET: u32 = 6;
     let cut = |gigabits: u64| (gigabits * 1_000_000_000) & 0xffff_ffff;
     let cases = [
@@ -158,7 +158,7 @@ fn t7_32_bit_counters_wrap() {
 }
 
 #[test]
-fn t8_unknown_is_absent() {
+fn t8_unknown_counter_has_no_value() {
     let mut world = World::new();
     world.poll();
     world.work(10.0);
@@ -180,7 +180,7 @@ fn t8_unknown_is_absent() {
 }
 
 #[test]
-fn two_samples_in_one_datagram_leave_the_rate_alone() {
+fn second_sample_in_datagram_keeps_rate() {
     let mut world = World::new();
     world.poll();
     world.poll();
@@ -194,7 +194,7 @@ fn two_samples_in_one_datagram_leave_the_rate_alone() {
 }
 
 #[test]
-fn the_first_sample_twice_is_no_rate() {
+fn repeated_first_sample_has_no_rate() {
     let mut world = World::new();
     let samples = [world.web.sample(1), world.web.sample(2)];
     world.sequence = 2;
@@ -207,7 +207,7 @@ fn the_first_sample_twice_is_no_rate() {
 /// A port sends one record for each of its queues; anything else that stands twice in a sample
 /// counts once.
 #[test]
-fn queues_add_up_and_nothing_else_does() {
+fn only_queues_are_added_up() {
     let mut registry = Registry::new(Config::default());
     let mut agent = Agent::new(1);
     for sequence in 1..=3 {

@@ -5,7 +5,7 @@ use crate::support::world::{CORES, World};
 use crate::support::{Container, ask, at, lifecycle};
 
 #[test]
-fn t11_silence_is_stale_after_three_intervals_and_then_gone() {
+fn t11_source_is_stale_after_three_intervals_and_then_gone() {
     let mut world = World::new();
     for _ in 0..6 {
         world.poll();
@@ -30,12 +30,12 @@ fn t11_silence_is_stale_after_three_intervals_and_then_gone() {
 }
 
 #[test]
-fn t11_an_agent_with_a_container_that_is_new_is_missed_as_soon_as_any() {
+fn t11_new_container_does_not_delay_silence_of_agent() {
     let mut world = World::new();
     for _ in 0..6 {
         world.poll();
     }
-    // Heard once: how often it will be is not known, and no reason to wait for the agent.
+    // One sample: its interval is unknown and does not delay the state of the agent.
     let new = Container::new("web.2", 2).sample(1);
     let bytes = world.agent.send(world.now, &[new]);
     world.deliver(&bytes);
@@ -47,7 +47,7 @@ fn t11_an_agent_with_a_container_that_is_new_is_missed_as_soon_as_any() {
 }
 
 #[test]
-fn a_container_that_stopped_leaves_at_once() {
+fn stopped_container_is_removed_at_once() {
     for (state, is_empty) in [
         (DomainState::SHUT_OFF, false),
         (DomainState::SHUTDOWN, true),
@@ -89,7 +89,7 @@ fn a_container_that_stopped_leaves_at_once() {
 }
 
 #[test]
-fn a_late_datagram_does_not_bring_back_who_left() {
+fn late_datagram_does_not_restore_removed_container() {
     let mut world = World::new();
     world.poll();
     world.work(1.0);

@@ -501,7 +501,7 @@ fn t5_agent_without_uptime_that_restarts_costs_one_interval() {
 }
 
 #[test]
-fn uptime_in_microseconds_is_no_restart() {
+fn uptime_in_microseconds_is_not_a_restart() {
     let mut registry = Registry::new(Config::default());
     let mut agent = Agent::new(1);
     let mut web = Container::new("web.1", 1);
@@ -517,7 +517,7 @@ fn uptime_in_microseconds_is_no_restart() {
 
 /// Sub-agents are sequences of their own.
 #[test]
-fn sub_agents_do_not_disturb_each_other() {
+fn sub_agents_are_independent() {
     let mut registry = Registry::new(Config::default());
     let mut agents: Vec<Agent> = (0..4)
         .map(|number| Agent {

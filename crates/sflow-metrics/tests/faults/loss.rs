@@ -23,7 +23,7 @@ fn rates_need_two_samples() {
 }
 
 #[test]
-fn t1_lost_datagrams_do_not_spoil_a_difference() {
+fn t1_lost_datagrams_do_not_change_rates() {
     let mut world = World::new();
     world.poll();
     for _ in 0..3 {
@@ -42,7 +42,7 @@ fn t1_lost_datagrams_do_not_spoil_a_difference() {
 }
 
 #[test]
-fn t2_a_datagram_counts_once() {
+fn t2_repeated_datagram_counts_once() {
     let mut world = World::new();
     world.poll();
     world.work(10.0);
@@ -57,7 +57,7 @@ fn t2_a_datagram_counts_once() {
 }
 
 #[test]
-fn t3_an_overtaken_sample_is_in_the_difference_already() {
+fn t3_late_sample_is_part_of_difference() {
     let mut world = World::new();
     world.poll();
     world.work(10.0);
@@ -81,7 +81,7 @@ fn t3_an_overtaken_sample_is_in_the_difference_already() {
 }
 
 #[test]
-fn t3_what_comes_in_an_overtaken_datagram_for_another_source_counts() {
+fn t3_late_datagram_counts_for_other_source() {
     let mut world = World::new();
     let mut other = Container::new("web.2", 2);
     world.poll();

@@ -10,7 +10,9 @@ mod counters;
 mod expiry;
 mod forgery;
 mod loss;
+#[cfg(feature = "flows")]
 mod numbering;
 mod restart;
+#[cfg(feature = "flows")]
 mod samples;
 mod table;

@@ -4,7 +4,7 @@ use crate::support::lifecycle;
 use crate::support::world::World;
 
 #[test]
-fn t5_an_agent_restart_costs_one_interval() {
+fn t5_agent_restart_costs_one_interval() {
     let mut world = World::new();
     world.poll();
     world.poll();
@@ -23,7 +23,7 @@ fn t5_an_agent_restart_costs_one_interval() {
 }
 
 #[test]
-fn t5_a_container_that_starts_again_costs_one_interval() {
+fn t5_container_restart_costs_one_interval() {
     let mut world = World::new();
     world.poll();
     world.poll();

@@ -17,11 +17,11 @@ enum Poll {
     AgentRestarts,
     /// The container was started again before it.
     ContainerRestarts,
-    /// The counters were set back before it, and nothing tells.
+    /// The counters were reset before it without a restart.
     Reset,
     /// The processor time is an hour more than it can be, from now on.
     Jump,
-    /// The processor time is said to be unknown.
+    /// The processor time is unavailable.
     Unknown,
     /// Our clock was set forward by an hour before it.
     ClockForward,
@@ -196,7 +196,7 @@ const SCENARIOS: &[Scenario] = &[
 ];
 
 #[test]
-fn no_fault_makes_a_wrong_number() {
+fn faults_make_no_wrong_value() {
     for scenario in SCENARIOS {
         let mut world = World::beginning(10_000.0, 0);
         world.web.cpu_ms = 50_000;

@@ -1,4 +1,4 @@
-//! Memory is bounded, what does not fit is counted, and what is known costs no memory.
+//! Limits of memory, and the counters of what exceeds them.
 
 use sflow_metrics::{Config, flow};
 use sflow_v5::enums::DataSourceKind;
@@ -7,12 +7,12 @@ use sflow_v5::{DataSource, Sample};
 use crate::world::{Agent, Udp, World, header, mac};
 
 #[test]
-fn the_heaviest_stay_and_the_sum_is_the_sum() {
+fn heaviest_flows_stay_and_total_is_exact() {
     let config = Config::default().with(|config| config.max_flow_keys = 20);
     let mut world = World::with(config);
     let id = world.watch("keys=port.src;value=frames;smooth=off;top=3");
     let mut agent = Agent::new(1);
-    // Two heavy ports, and a thousand of which each is seen once.
+    // Two heavy ports, and a thousand ports with one packet each.
     for step in 0..3000_u16 {
         let port = if step % 3 == 0 {
             1000 + step
@@ -44,7 +44,7 @@ fn the_heaviest_stay_and_the_sum_is_the_sum() {
 }
 
 #[test]
-fn sources_and_definitions_are_bounded() {
+fn sources_and_definitions_are_limited() {
     let config = Config::default().with(|config| {
         config.max_flow_sources = 3;
         config.max_flow_definitions = 1;
@@ -53,7 +53,7 @@ fn sources_and_definitions_are_bounded() {
     let id = world.watch("keys=source;value=frames;smooth=off");
     let definition = flow::Definition::new([flow::Key::Agent]);
     let error = world.registry.watch_flows(definition).unwrap_err();
-    assert_eq!(error.watched, 1);
+    assert_eq!(error.limit, 1);
     let mut agent = Agent::new(1);
     for index in 0..10 {
         let mut sample = agent.sample(&[]);
@@ -66,7 +66,7 @@ fn sources_and_definitions_are_bounded() {
 }
 
 #[test]
-fn addresses_are_bounded() {
+fn addresses_are_limited() {
     let config = Config::default().with(|config| config.max_flow_addresses = 10);
     let mut world = World::with(config);
     let id = world.watch("keys=container.src;value=frames;smooth=off");
@@ -80,7 +80,7 @@ fn addresses_are_bounded() {
 }
 
 #[test]
-fn known_flows_cost_no_allocation() {
+fn known_flows_need_no_allocation() {
     let mut world = World::new();
     world.watch("keys=container.src,end.dst,service.src;value=bytes;filter=ip.protocol=udp");
     world.watch("keys=ip.src,ip.dst,port.src,port.dst;value=frames;filter=ip.src=10.*");
@@ -115,7 +115,7 @@ fn known_flows_cost_no_allocation() {
 }
 
 #[test]
-fn without_definitions_samples_cost_no_memory() {
+fn samples_without_definition_need_no_allocation() {
     let mut world = World::new();
     let mut agent = Agent::new(1);
     let packet = Udp::between(1, 2).bytes();
@@ -129,7 +129,7 @@ fn without_definitions_samples_cost_no_memory() {
 }
 
 #[test]
-fn a_flood_of_flows_stays_within_the_bound() {
+fn flood_of_flows_is_limited() {
     const FLOWS: usize = 2_000;
     let config = Config::default().with(|config| config.max_flow_keys = FLOWS);
     let mut world = World::with(config);
@@ -153,7 +153,7 @@ fn a_flood_of_flows_stays_within_the_bound() {
 }
 
 #[test]
-fn agents_that_are_forgotten_leave_nothing_behind() {
+fn forgotten_agent_has_no_samplers() {
     let mut world = World::new();
     let mut agent = Agent::new(1);
     agent.see(&mut world, &Udp::between(1, 2).bytes(), 100);

@@ -1,4 +1,4 @@
-//! Packet samples of a swarm against what its containers and kernels counted meanwhile.
+//! Packet samples of recorded swarms, compared with counters of containers and kernels.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -19,9 +19,9 @@ const APACHE_2: &str = "apache.2.oqtqmjcikzag3dgfumgkfqljs";
 const APACHE_3: &str = "apache.3.1igor9c0n11v23qb1gxvyjcb3";
 const APACHE_4: &str = "apache.4.b4txb8c1nyzjzbdh1dkfeqh0q";
 
-/// Agents of this version report containers without adapters. An orchestrator knows which container
-/// has which address; the recording does not, so the two of one host may be swapped here.
-const TOLD: [(&str, Mac); 4] = [
+/// Agents of this version report containers without adapters. An orchestrator knows the addresses;
+/// the recording does not contain them, so the two containers of one host may be swapped here.
+const ADDRESSES: [(&str, Mac); 4] = [
     (APACHE_1, Mac([0x02, 0x42, 0xac, 0x11, 0x00, 0x02])),
     (APACHE_2, Mac([0x02, 0x42, 0xac, 0x11, 0x00, 0x02])),
     (APACHE_3, Mac([0x02, 0x42, 0xac, 0x11, 0x00, 0x02])),
@@ -29,7 +29,7 @@ const TOLD: [(&str, Mac); 4] = [
 ];
 
 #[test]
-fn who_talks_to_whom_is_known_by_name() {
+fn containers_at_both_ends_are_named() {
     let matrix = "keys=container.src,end.src,container.dst,end.dst;value=frames;smooth=off";
     let mut replay = Replay::of(&[matrix]);
     replay.run(|_, _| {});
@@ -60,10 +60,10 @@ fn who_talks_to_whom_is_known_by_name() {
 }
 
 #[test]
-fn no_container_is_named_because_no_other_one_is_left() {
+fn container_without_address_is_not_named_by_elimination() {
     let mut replay =
         Replay::of(&["keys=agent,container.src,service.src,ip.src;value=frames;smooth=off"]);
-    replay.told.clear();
+    replay.unassigned.clear();
     replay.run(|_, _| {});
     let mut found: Vec<_> = replay
         .answer(0)
@@ -91,7 +91,7 @@ fn no_container_is_named_because_no_other_one_is_left() {
 }
 
 #[test]
-fn services_and_hosts_are_known_too() {
+fn services_and_hosts_are_named() {
     let mut replay = Replay::of(&[
         "keys=service.src,service.dst;value=frames;smooth=off",
         "keys=host.src,host.dst,input.name,host;value=frames;smooth=off;filter=direction=out",
@@ -106,9 +106,9 @@ fn services_and_hosts_are_known_too() {
     );
 }
 
-/// Bytes from samples and bytes that the container counted, between any two of its samples.
+/// Compares bytes from samples with the counters of each container, in each polling interval.
 #[test]
-fn bytes_of_samples_agree_with_counters_within_the_stated_error() {
+fn sampled_bytes_agree_with_counters_within_stated_error() {
     let mut comparisons = Vec::new();
     for (end, column) in [("dst", "rx"), ("src", "tx")] {
         let definition = format!("keys=container.{end};value=bytes.net;smooth=off");
@@ -148,16 +148,16 @@ fn bytes_of_samples_agree_with_counters_within_the_stated_error() {
     );
 }
 
-/// The same against the kernel, over all that each container ever did.
+/// Compares with the counters of the kernel over the whole recording.
 #[test]
-fn bytes_of_samples_agree_with_the_kernel() {
+fn sampled_bytes_agree_with_kernel() {
     let rows = compare_with_the_kernel("hsflowd-swarm");
     assert_eq!(rows, 4 * 4);
 }
 
-/// These agents name the containers in packet samples, and lost samples without reporting it.
+/// These agents report the containers in packet samples, and lost samples without counting them.
 #[test]
-fn samples_of_marked_traffic_agree_with_the_kernel() {
+fn samples_of_marked_traffic_agree_with_kernel() {
     let rows = compare_with_the_kernel("hsflowd-marktraffic");
     // Five of six containers had traffic.
     assert_eq!(rows, 5 * 4);
@@ -172,8 +172,8 @@ fn samples_of_marked_traffic_agree_with_the_kernel() {
     );
 }
 
-/// Compares bytes and packets of each container with what the kernel counted: the difference is
-/// within the stated error. Returns how many were compared; the others are below one sample.
+/// Asserts that bytes and packets of each container agree with the kernel within the stated error.
+/// Returns the number of comparisons; flows with less than one expected sample are skipped.
 fn compare_with_the_kernel(recording: &str) -> usize {
     let definitions = [
         "keys=container.dst;value=bytes.net;smooth=off",
@@ -223,9 +223,9 @@ fn compare_with_the_kernel(recording: &str) -> usize {
     compared
 }
 
-/// Every second datagram of this recording is missing, and with it half of the samples.
+/// Every second datagram of this recording is missing, and half of the samples with them.
 #[test]
-fn the_effective_rate_makes_up_for_what_is_missing() {
+fn effective_rate_includes_missing_samples() {
     let definition = "keys=input,output;value=frames;smooth=off;filter=source=2:1000";
     let mut replay = Replay::file("openvswitch.pcap", &[definition]);
     replay.run(|_, _| {});
@@ -252,7 +252,7 @@ struct Replay {
     registry: Registry,
     file: String,
     ids: Vec<flow::Id>,
-    told: Vec<(&'static str, Mac)>,
+    unassigned: Vec<(&'static str, Mac)>,
     end: Timestamp,
 }
 
@@ -263,6 +263,7 @@ impl Replay {
 
     fn file(name: &str, definitions: &[&str]) -> Self {
         let mut registry = Registry::new(Config::default());
+        registry.group_containers_by(crate::world::service_of);
         let watch = |definition: &&str| {
             let definition = definition.parse().unwrap_or_else(|error| panic!("{error}"));
             registry.watch_flows(definition).unwrap()
@@ -271,12 +272,12 @@ impl Replay {
             ids: definitions.iter().map(watch).collect(),
             registry,
             file: format!("{CAPTURES}/{name}"),
-            told: TOLD.to_vec(),
+            unassigned: ADDRESSES.to_vec(),
             end: Timestamp::ZERO,
         }
     }
 
-    /// Calls `each` behind every datagram.
+    /// Calls `each` after every datagram.
     fn run(&mut self, mut each: impl FnMut(&Self, Timestamp)) {
         let mut reader = PcapReader::new(File::open(&self.file).unwrap()).unwrap();
         while let Some(packet) = reader.next_packet() {
@@ -285,15 +286,15 @@ impl Replay {
             let (sender, bytes) = sflow_of(&packet.data);
             let datagram = Datagram::parse(bytes).unwrap();
             self.registry.ingest(self.end, sender, &datagram);
-            self.tell();
+            self.assign_addresses();
             each(self, self.end);
         }
     }
 
-    /// Does what an orchestrator would, as soon as it can.
-    fn tell(&mut self) {
+    /// Assigns the addresses of containers that have appeared.
+    fn assign_addresses(&mut self) {
         let mut left = Vec::new();
-        for (name, mac) in self.told.drain(..) {
+        for (name, mac) in self.unassigned.drain(..) {
             let id = self
                 .registry
                 .entities(self.end)
@@ -303,7 +304,7 @@ impl Replay {
                 None => left.push((name, mac)),
             }
         }
-        self.told = left;
+        self.unassigned = left;
     }
 
     fn answer(&self, place: usize) -> flow::Answer {
@@ -311,7 +312,7 @@ impl Replay {
     }
 }
 
-/// What samples and counters say of a container between two of its counter samples.
+/// Estimate and counter of a container between two of its counter samples.
 struct Counted {
     name: String,
     column: &'static str,
@@ -355,7 +356,7 @@ impl Counted {
                         column,
                         seconds,
                         estimate: sum - sum_before,
-                        // What variances differ by is the variance between.
+                        // The difference of variances is the variance of the interval.
                         error: (error.powi(2) - error_before.powi(2)).sqrt(),
                         counter,
                     });

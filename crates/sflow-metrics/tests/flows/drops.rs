@@ -6,7 +6,7 @@ use sflow_v5::{Interface, Sample};
 use crate::world::{Agent, Udp, World, header};
 
 #[test]
-fn notifications_count_one_each() {
+fn notification_counts_one_packet() {
     let mut world = World::new();
     let reasons = world.watch("keys=drop.reason,ip.src;value=drops;smooth=off");
     let bytes = world.watch("keys=input;value=drops.bytes;smooth=off;filter=drop.reason=acl");
@@ -29,7 +29,7 @@ fn notifications_count_one_each() {
 }
 
 #[test]
-fn what_was_not_reported_is_told() {
+fn unreported_drops_are_estimated() {
     let mut world = World::new();
     let id = world.watch("keys=drop.reason;value=drops;smooth=off");
     let filtered = world.watch("keys=;value=drops;smooth=off;filter=agent!=10.99.0.1");
@@ -39,22 +39,25 @@ fn what_was_not_reported_is_told() {
     assert_eq!(
         world.answer(id).unreported,
         0.0,
-        "before the first nobody knows"
+        "unknown before the first notification"
     );
     agent.drop(&mut world, DropReason::ACL, 40, &packet);
-    // Two notifications are lost on the way.
+    // Two notifications are lost.
     agent.samples += 2;
     agent.drop(&mut world, DropReason::ACL, 40, &packet);
     let answer = world.answer(id);
     assert_eq!((answer.total, answer.unreported), (3.0, 35.0));
     assert_eq!(world.registry.health().drops_unreported, 35);
-    let of_others = world.answer(filtered).unreported;
-    assert_eq!(of_others, 0.0, "what is not reported is like what is");
-    // The agent starts to count again.
+    let unfiltered = world.answer(filtered).unreported;
+    assert_eq!(
+        unfiltered, 0.0,
+        "unreported drops are distributed like reported ones"
+    );
+    // The agent restarts its counters.
     agent.samples = 0;
     agent.drop(&mut world, DropReason::ACL, 0, &packet);
     assert_eq!(world.answer(id).unreported, 35.0);
-    // A sample that came again does not count again.
+    // A duplicate is not counted.
     agent.samples = 0;
     agent.drop(&mut world, DropReason::ACL, 0, &packet);
     assert_eq!(world.answer(id).total, 4.0);
@@ -62,7 +65,7 @@ fn what_was_not_reported_is_told() {
 }
 
 #[test]
-fn a_sampled_packet_may_have_been_dropped() {
+fn sampled_packet_with_drop_reason_has_reason_key() {
     let mut world = World::new();
     let id = world.watch("keys=drop.reason;value=frames;smooth=off");
     let drops = world.watch("keys=drop.reason;value=drops;smooth=off");

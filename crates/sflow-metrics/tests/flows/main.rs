@@ -1,5 +1,4 @@
-//! Flows: what packets say, what samples of them are worth, whose they are, and how well the sums
-//! agree with what was counted.
+//! Flows: keys of packets, weights of samples, names of endpoints, limits, and the accuracy of sums.
 
 #[path = "../support/mod.rs"]
 mod support;

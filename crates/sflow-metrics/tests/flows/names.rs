@@ -1,5 +1,6 @@
-//! Whose packets they are.
+//! The containers and hosts at both ends of packets.
 
+use sflow_metrics::{Config, Registry};
 use sflow_v5::enums::DataSourceKind;
 use sflow_v5::flow::ExtendedEntities;
 use sflow_v5::{Mac, Sample};
@@ -11,7 +12,7 @@ const DB: &str = "db.1.oqtqmjcikzag3dgfumgkfqljs";
 const BRIDGE: Mac = mac(0xb0);
 
 #[test]
-fn containers_are_known_by_their_adapters() {
+fn container_is_found_by_reported_adapter() {
     let mut world = World::new();
     let id = world.watch("keys=container.src,container.dst,host.src;value=bytes;smooth=off");
     let services = world.watch("keys=service.src,service.dst;value=frames;smooth=off");
@@ -32,7 +33,7 @@ fn containers_are_known_by_their_adapters() {
 }
 
 #[test]
-fn addresses_behind_adapters_are_known_elsewhere() {
+fn observed_address_names_container_at_other_devices() {
     let mut world = World::new();
     let id = world.watch(
         "keys=container.src,container.dst,host.src,host.dst;value=frames;smooth=off;\
@@ -43,10 +44,10 @@ fn addresses_behind_adapters_are_known_elsewhere() {
     second.host(&mut world, "node2", &[mac(9)]);
     first.container(&mut world, 1, WEB, &[mac(1)]);
     second.container(&mut world, 1, DB, &[mac(2)]);
-    // Each is seen at home once.
+    // Each address is observed at its own device once.
     first.see(&mut world, &Udp::between(1, 2).bytes(), 100);
     second.see(&mut world, &Udp::between(2, 1).bytes(), 100);
-    // Between hosts, in a tunnel that carries nothing but IP.
+    // Between hosts in a tunnel that carries IP without Ethernet.
     let inner = Udp::between(1, 2).bytes();
     let mut routed = Udp {
         macs: (mac(0x51), mac(0x52)),
@@ -63,7 +64,7 @@ fn addresses_behind_adapters_are_known_elsewhere() {
     let encapsulated = vxlan(7, &routed.bytes());
     second.see(&mut world, &outer(&encapsulated).bytes(), 200);
     assert_eq!(world.rows(id), [format!("{WEB} {DB} node1 node2 200")]);
-    // An unknown sender inside still comes from a known host.
+    // The host is known by the outer address although the inner one is unknown.
     routed.ips.0 = [10, 7, 7, 7];
     let encapsulated = vxlan(7, &routed.bytes());
     second.see(&mut world, &outer(&encapsulated).bytes(), 200);
@@ -71,7 +72,7 @@ fn addresses_behind_adapters_are_known_elsewhere() {
 }
 
 #[test]
-fn a_host_that_routes_is_not_who_it_routes_for() {
+fn routing_host_does_not_name_forwarded_packets() {
     let mut world = World::new();
     let id = world.watch("keys=host.src,end.src,end.dst;value=frames;smooth=off");
     let mut agent = Agent::new(1);
@@ -90,7 +91,7 @@ fn a_host_that_routes_is_not_who_it_routes_for() {
 }
 
 #[test]
-fn one_address_on_two_hosts_is_two() {
+fn same_address_on_two_hosts_has_two_owners() {
     let mut world = World::new();
     let id = world.watch("keys=agent,container.src;value=frames;smooth=off");
     let (mut first, mut second, mut third) = (Agent::new(1), Agent::new(2), Agent::new(3));
@@ -113,7 +114,7 @@ fn one_address_on_two_hosts_is_two() {
 }
 
 #[test]
-fn a_container_without_an_adapter_is_named_only_by_somebody_who_knows_its_address() {
+fn container_without_adapter_is_named_after_address_is_assigned() {
     let mut world = World::new();
     let id = world.watch("keys=container.src,service.src;value=frames;smooth=off");
     let mut agent = Agent::new(1);
@@ -124,10 +125,10 @@ fn a_container_without_an_adapter_is_named_only_by_somebody_who_knows_its_addres
         ..Udp::between(1, 9)
     };
     agent.see(&mut world, &packet.bytes(), 100);
-    // No other container and no other address is left, which proves nothing.
+    // One container and one address are left; that is not sufficient.
     agent.see(&mut world, &packet.bytes(), 100);
     assert_eq!(world.rows(id), ["- - 200"]);
-    // The other container reports its address. That leaves only one for the first.
+    // The other container reports its address; one is left for the first.
     agent.container(&mut world, 2, DB, &[mac(2)]);
     agent.see(&mut world, &packet.bytes(), 100);
     assert_eq!(world.rows(id), ["- - 300"]);
@@ -146,7 +147,7 @@ fn a_container_without_an_adapter_is_named_only_by_somebody_who_knows_its_addres
 }
 
 #[test]
-fn an_address_known_elsewhere_names_nothing_where_containers_report_none() {
+fn address_of_other_device_names_nothing_where_containers_report_no_addresses() {
     let mut world = World::new();
     let id = world.watch("keys=container.src;value=frames;smooth=off");
     let (mut first, mut second) = (Agent::new(1), Agent::new(2));
@@ -160,7 +161,7 @@ fn an_address_known_elsewhere_names_nothing_where_containers_report_none() {
 }
 
 #[test]
-fn names_leave_with_their_owners() {
+fn removed_container_has_no_addresses() {
     let mut world = World::new();
     let id = world.watch("keys=container.src;value=frames;smooth=off");
     let mut agent = Agent::new(1);
@@ -188,7 +189,7 @@ fn names_leave_with_their_owners() {
 }
 
 #[test]
-fn agents_may_say_who_is_at_the_ends() {
+fn reported_entities_name_both_ends() {
     let mut world = World::new();
     let id = world.watch("keys=container.src,container.dst,host.dst;value=frames;smooth=off");
     let mut agent = Agent::new(1);
@@ -208,7 +209,7 @@ fn agents_may_say_who_is_at_the_ends() {
 }
 
 #[test]
-fn a_container_that_routes_is_not_all_whom_it_routes_for() {
+fn routing_container_does_not_name_forwarded_packets() {
     let mut world = World::new();
     let id = world.watch("keys=container.dst;value=frames;smooth=off");
     let (mut agent, mut elsewhere) = (Agent::new(1), Agent::new(2));
@@ -234,4 +235,20 @@ fn a_container_that_routes_is_not_all_whom_it_routes_for() {
     };
     agent.see(&mut world, &home.bytes(), 100);
     assert_eq!(world.rows(id), ["- 20000", "gateway 100"]);
+}
+
+#[test]
+fn service_is_container_name_without_grouping_function() {
+    let mut world = World::new();
+    world.registry = Registry::new(Config::default());
+    let id = world.watch("keys=container.src,service.src;value=frames;smooth=off");
+    let mut agent = Agent::new(1);
+    agent.container(&mut world, 1, WEB, &[mac(1)]);
+    agent.see(&mut world, &Udp::between(1, 2).bytes(), 100);
+    assert_eq!(world.rows(id), [format!("{WEB} {WEB} 100")]);
+    world
+        .registry
+        .group_containers_by(|name| name.split('.').next());
+    agent.see(&mut world, &Udp::between(1, 2).bytes(), 100);
+    assert!(world.rows(id).contains(&format!("{WEB} web 100")));
 }

@@ -1,4 +1,4 @@
-//! What packets, and the records beside them, say under each key.
+//! Values of keys from packets and extended records.
 
 use sflow_metrics::flow;
 use sflow_v5::enums::HeaderProtocol;
@@ -13,7 +13,7 @@ use sflow_v5::{Address, FlowRecord, Interface, Sample};
 
 use crate::world::{Agent, Udp, World, ethernet, header, ipv4, mac, vxlan};
 
-/// What a sample with these records has under each of these keys.
+/// The values of these keys of a sample with these records.
 fn values(records: &[FlowRecord<'_>], keys: &[flow::Key]) -> String {
     let mut world = World::new();
     let definitions = keys.chunks(16).map(|keys| {
@@ -64,7 +64,7 @@ const LINK_TO_TRANSPORT: [flow::Key; 19] = [
 ];
 
 #[test]
-fn headers_are_read() {
+fn header_keys_are_decoded() {
     let mut tcp = vec![0, 7, 0x81, 0, 0, 8, 0x86, 0xdd, 0x60, 0, 0, 0, 0, 20, 6, 64];
     tcp.extend_from_slice(&[1; 16]);
     tcp.extend_from_slice(&[2; 16]);
@@ -106,7 +106,7 @@ fn headers_are_read() {
 }
 
 #[test]
-fn tunnels_have_an_outside_and_an_inside() {
+fn tunnel_has_outer_and_inner_keys() {
     let inner = Udp::between(1, 2).bytes();
     let encapsulated = vxlan(4097, &inner);
     let outer = Udp {
@@ -142,7 +142,7 @@ fn tunnels_have_an_outside_and_an_inside() {
 }
 
 #[test]
-fn what_agents_say_instead_of_a_header_is_as_good() {
+fn decoded_records_replace_missing_header() {
     let ethernet = SampledEthernet {
         length: 100,
         src_mac: mac(1),
@@ -176,7 +176,7 @@ fn what_agents_say_instead_of_a_header_is_as_good() {
 }
 
 #[test]
-fn records_beside_the_packet_are_read() {
+fn extended_records_are_decoded() {
     let path = [2_u32, 3];
     let segments = [AsPathSegment {
         as_number: List::from(&path[..]),
@@ -261,7 +261,7 @@ fn records_beside_the_packet_are_read() {
          10 20 1 - 192.0.2.1 24 16 192.0.2.1 64512 3 - 2 ann bob /index example 192.0.2.7 - 1 2 \
          5 6"
     );
-    // Nothing of all that is there in a sample that has none of it.
+    // All keys are absent without the records.
     let nothing = values(&[], flow::Key::all());
     let there: Vec<_> = nothing.split(' ').filter(|value| *value != "-").collect();
     assert_eq!(
@@ -282,7 +282,7 @@ fn records_beside_the_packet_are_read() {
 }
 
 #[test]
-fn who_asks_for_whom_by_arp() {
+fn arp_keys_are_decoded() {
     let mut world = World::new();
     let id = world.watch("keys=arp.operation,arp.sender,arp.target;value=frames;smooth=off");
     let mut agent = Agent::new(1);
@@ -292,16 +292,16 @@ fn who_asks_for_whom_by_arp() {
     ]);
     let whole = ethernet((mac(1), sflow_v5::Mac([0xff; 6])), 0x806, &arp);
     agent.see(&mut world, &whole, 60);
-    // Cut before the one who is asked for.
+    // Truncated before the target address.
     agent.see(&mut world, &whole[..whole.len() - 2], 60);
-    // Of another protocol than IPv4.
+    // Another protocol than IPv4.
     arp[5] = 3;
     agent.see(&mut world, &ethernet((mac(1), mac(2)), 0x806, &arp), 60);
     assert_eq!(world.rows(id), ["- - - 200", "1 10.0.0.1 10.0.0.7 100"]);
 }
 
 #[test]
-fn names_that_are_asked_for() {
+fn dns_keys_are_decoded() {
     let mut world = World::new();
     let id = world.watch("keys=dns.name,dns.type,dns.response;value=frames;smooth=off");
     let mut agent = Agent::new(1);
@@ -314,15 +314,15 @@ fn names_that_are_asked_for() {
     };
     agent.see(&mut world, &question.bytes(), 100);
     agent.see(&mut world, &question.bytes(), 100);
-    let mut told = message.clone();
-    told[2] |= 0x80;
+    let mut response = message.clone();
+    response[2] |= 0x80;
     let answer = Udp {
         ports: (53, 40_000),
-        payload: &told,
+        payload: &response,
         ..question
     };
     agent.see(&mut world, &answer.bytes(), 100);
-    // The same bytes elsewhere mean something else.
+    // The same bytes on another port are not DNS.
     let other = Udp {
         ports: (40_000, 80),
         ..question
@@ -340,13 +340,13 @@ fn names_that_are_asked_for() {
     );
 }
 
-/// A frame of IEEE 802.3: its length, and logical link control.
+/// An IEEE 802.3 frame with a length and logical link control.
 fn ieee_802_3(control: &[u8]) -> Vec<u8> {
     ethernet((mac(1), mac(2)), control.len() as u16, control)
 }
 
 #[test]
-fn length_is_no_ether_type() {
+fn ieee_802_3_length_is_not_an_ether_type() {
     let ip = ipv4(([10, 0, 0, 1], [10, 0, 0, 2]), 17, &[0; 8]);
     let snap = |oui: [u8; 3], kind: u16, payload: &[u8]| {
         let header = [&[0xaa, 0xaa, 3][..], &oui, &kind.to_be_bytes(), payload];
@@ -428,7 +428,7 @@ fn lengths_that_the_header_contradicts_are_corrected() {
     whole[16..18].copy_from_slice(&[0, 86]);
     let llc = packet(1500, &[0x42, 0x42, 3]);
     let unknown = packet(0x88b5, &[]);
-    // Frame length and stripped as reported; both lengths as corrected, and whether they are.
+    // Reported frame length and stripped bytes; expected bytes and net bytes; whether corrected.
     let cases = [
         ("right", &v4, 1518, 4, (1518.0, 1514.0, 0)),
         ("without check sequence", &v4, 1514, 0, (1514.0, 1514.0, 0)),
@@ -561,7 +561,7 @@ fn lengths_that_the_header_contradicts_are_corrected() {
     }
 }
 
-/// What the agent read of the header is as good as the header.
+/// A decoded record replaces the header.
 #[test]
 fn frame_length_below_reported_ip_length_is_corrected() {
     let mut world = World::new();
@@ -583,7 +583,7 @@ fn frame_length_below_reported_ip_length_is_corrected() {
 }
 
 #[test]
-fn ipv4_address_in_ipv6_is_found_by_either_form() {
+fn ipv4_mapped_address_matches_either_form() {
     let mapped = |last| {
         let address = core::net::Ipv4Addr::new(192, 0, 2, last).to_ipv6_mapped();
         Address::V6(address.octets())
@@ -631,9 +631,9 @@ fn ipv4_address_in_ipv6_is_found_by_either_form() {
     }
 }
 
-/// A datagram that ends inside its last sample.
+/// The datagram ends inside its last sample.
 #[test]
-fn whole_records_of_a_cut_sample_count() {
+fn complete_records_of_truncated_sample_are_counted() {
     let mut world = World::new();
     let id = world.watch("keys=ip.src;value=frames;smooth=off");
     let packet = Udp::between(1, 2).bytes();

@@ -1,4 +1,4 @@
-//! Answers and definitions as text for machines.
+//! Serialisation of answers and definitions.
 #![cfg(feature = "serde")]
 
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use sflow_metrics::flow;
 use crate::world::{Agent, Udp, World};
 
 #[test]
-fn answers_are_serialised() {
+fn answer_is_serialised() {
     let mut world = World::new();
     let id = world.watch("keys=ip.src,ip.protocol,vlan,source,tcp.flags;value=frames;smooth=off");
     let mut agent = Agent::new(1);
@@ -15,7 +15,7 @@ fn answers_are_serialised() {
     let answer = serde_json::to_value(world.answer(id)).unwrap();
     assert_eq!(
         answer["keys"],
-        json!(["ip.src", "ip.protocol", "vlan", "source", "tcp.flags"])
+        json!(["ip.src", "ip.protocol", "vlan", "data_source", "tcp.flags"])
     );
     assert_eq!(
         answer["rows"][0]["keys"],
@@ -30,7 +30,7 @@ fn answers_are_serialised() {
 }
 
 #[test]
-fn definitions_are_texts() {
+fn definition_is_serialised_as_text() {
     let text = "keys=container.src;value=bytes.net;filter=ip.protocol=6;smooth=10s";
     let definition: flow::Definition = serde_json::from_value(json!(text)).unwrap();
     assert_eq!(
@@ -38,8 +38,5 @@ fn definitions_are_texts() {
         Value::from(text)
     );
     let error = serde_json::from_value::<flow::Definition>(json!("keys=x")).unwrap_err();
-    assert!(
-        error.to_string().starts_with("no key is called `x`"),
-        "{error}"
-    );
+    assert!(error.to_string().starts_with("unknown key `x`"), "{error}");
 }

@@ -1,4 +1,4 @@
-//! How much of it there is: scaled, smoothed, filtered.
+//! Values of flows: scaling, smoothing and filters.
 
 use sflow_metrics::{Config, flow};
 use sflow_v5::Sample;
@@ -7,7 +7,7 @@ use crate::support::at;
 use crate::world::{Agent, Udp, World, header, mac};
 
 #[test]
-fn filter_for_reserved_senders_leaves_others_out() {
+fn filter_for_reserved_senders_excludes_foreign_senders() {
     let config = Config::default().with(|config| config.max_flow_keys = 10);
     let mut world = World::with(config);
     let id = world.watch("keys=ip.src;value=bytes;smooth=off;filter=sender.reserved=1");
@@ -48,13 +48,13 @@ fn foreign_addresses_name_nothing_in_samples_of_reserved_senders() {
 }
 
 #[test]
-fn a_steady_stream_is_its_rate() {
+fn constant_rate_is_reproduced() {
     let mut world = World::new();
     let id = world.watch("keys=ip.src;value=bytes;smooth=5s");
     let sums = world.watch("keys=ip.src;value=bytes;smooth=off");
     let mut agent = Agent::new(1);
     let packet = Udp::between(1, 2).bytes();
-    // 1000 bytes of each hundred packets, fifty times a second: 5 MB/s.
+    // 50 samples per second of 1000 bytes, each for 100 packets: 5 MB/s.
     for step in 0..3000 {
         world.now = f64::from(step) * 0.02;
         agent.see(&mut world, &packet, 1000);
@@ -65,13 +65,13 @@ fn a_steady_stream_is_its_rate() {
         "{answer:?}"
     );
     assert_eq!(answer.total, answer.rows[0].value);
-    // 250 samples within a time constant, all of one size: they count like twice as many.
+    // 250 samples of one size per time constant have the error of 500 unweighted samples.
     let error = answer.rows[0].sampling_error / answer.rows[0].value;
     assert!(
         (error / (1.96 / 500_f64.sqrt()) - 1.0).abs() < 0.02,
         "{error}"
     );
-    // It stops; three time constants later 5 % are left.
+    // 5 % are left three time constants after the end.
     world.now += 15.0;
     assert!((world.answer(id).total / 5e6 - 0.05).abs() < 0.001);
     world.now += 70.0;
@@ -83,7 +83,7 @@ fn a_steady_stream_is_its_rate() {
 }
 
 #[test]
-fn each_source_is_scaled_by_its_own_rate() {
+fn samples_are_scaled_by_rate_of_their_source() {
     let mut world = World::new();
     let id = world.watch("keys=agent;value=frames;smooth=off");
     let (mut fast, mut slow, mut mute) = (Agent::new(1), Agent::new(2), Agent::new(3));
@@ -102,7 +102,7 @@ fn each_source_is_scaled_by_its_own_rate() {
         (30, 10)
     );
     assert_eq!(health.flow_samples_unscaled, 10);
-    // The rate changes: from then on samples are worth more.
+    // A new rate applies to samples from then on.
     fast.rate = 500;
     fast.see(&mut world, &packet, 100);
     assert_eq!(world.rows(id)[1], "10.99.0.1 1500");
@@ -116,7 +116,7 @@ fn each_source_is_scaled_by_its_own_rate() {
 }
 
 #[test]
-fn what_comes_again_or_late_counts_once() {
+fn duplicate_and_late_samples_are_counted_once() {
     let mut world = World::new();
     let id = world.watch("keys=;value=frames;smooth=off");
     let mut agent = Agent::new(1);
@@ -132,14 +132,14 @@ fn what_comes_again_or_late_counts_once() {
         agent.deliver(&mut world, &datagrams[place]);
     }
     let total = world.answer(id).total;
-    // While one is missing the others stand for it.
+    // The received samples represent a missing one.
     assert!((total / 600.0 - 1.0).abs() < 0.1, "{total}");
     let health = world.registry.health();
     assert_eq!((health.flow_samples, health.flow_samples_lost), (6, 0));
 }
 
 #[test]
-fn filters_choose_and_drilling_down_adds_one() {
+fn filters_select_packets_and_narrowing_adds_one() {
     let mut world = World::new();
     let web =
         "keys=ip.src,port.dst;value=frames;smooth=off;filter=port.dst=80|443&ip.src=10.0.0.0/8";
@@ -174,7 +174,7 @@ fn filters_choose_and_drilling_down_adds_one() {
 }
 
 #[test]
-fn different_values_are_counted() {
+fn distinct_values_are_counted() {
     let mut world = World::new();
     let id = world.watch("keys=ip.dst;value=distinct(ip.src,port.src);smooth=off");
     let mut agent = Agent::new(1);
@@ -203,7 +203,7 @@ fn different_values_are_counted() {
 }
 
 #[test]
-fn bytes_are_on_the_wire_or_net() {
+fn bytes_include_stripped_bytes_unless_net() {
     let mut world = World::new();
     let wire = world.watch("keys=;value=bytes;smooth=off");
     let net = world.watch("keys=;value=bytes.net;smooth=off");

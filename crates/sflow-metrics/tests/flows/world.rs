@@ -26,10 +26,9 @@ impl World {
     }
 
     pub(crate) fn with(config: Config) -> Self {
-        Self {
-            registry: Registry::new(config),
-            now: 0.0,
-        }
+        let mut registry = Registry::new(config);
+        registry.group_containers_by(service_of);
+        Self { registry, now: 0.0 }
     }
 
     pub(crate) fn watch(&mut self, definition: &str) -> flow::Id {
@@ -52,7 +51,14 @@ impl World {
     }
 }
 
-/// An agent that numbers what it sends.
+/// The service of a swarm task with this name: `service.slot.id`.
+pub(crate) fn service_of(name: &str) -> Option<&str> {
+    let (rest, id) = name.rsplit_once('.')?;
+    let (service, _) = rest.rsplit_once('.')?;
+    (id.len() == 25).then_some(service)
+}
+
+/// An agent with sequence numbers.
 #[derive(Clone, Debug)]
 pub(crate) struct Agent {
     pub(crate) address: [u8; 4],
@@ -102,7 +108,7 @@ impl Agent {
         self.deliver(world, &bytes);
     }
 
-    /// The next sample: of so many packets this one.
+    /// The next sample with these records.
     pub(crate) fn sample<'a>(&mut self, records: &'a [FlowRecord<'a>]) -> FlowSample<'a> {
         self.samples += 1;
         self.pool = self.pool.wrapping_add(self.rate);
@@ -118,7 +124,7 @@ impl Agent {
         }
     }
 
-    /// Samples a packet of so many bytes.
+    /// Sends a sample of a packet with this length in bytes.
     pub(crate) fn see(&mut self, world: &mut World, packet: &[u8], length: u32) {
         let records = [header(packet, length)];
         let sample = self.sample(&records);
@@ -146,7 +152,7 @@ impl Agent {
         self.send(world, &[Sample::Discarded(discarded)]);
     }
 
-    /// Reports the host it runs on.
+    /// Reports the agent's host.
     pub(crate) fn host(&mut self, world: &mut World, name: &str, macs: &[Mac]) {
         let cpu = HostCpu {
             cpu_num: 2.into(),
@@ -215,7 +221,7 @@ impl Agent {
     }
 }
 
-/// A sampled header of a packet of so many bytes on the wire.
+/// A sampled header of a packet with this length in bytes on the wire.
 pub(crate) fn header(packet: &[u8], length: u32) -> FlowRecord<'_> {
     SampledHeader {
         protocol: HeaderProtocol::ETHERNET,
@@ -230,7 +236,7 @@ pub(crate) const fn mac(last: u8) -> Mac {
     Mac([2, 0x42, 0, 0, 0, last])
 }
 
-/// Ethernet, IPv4 and UDP, and what they carry.
+/// An Ethernet frame with IPv4, UDP and a payload.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Udp<'p> {
     pub(crate) macs: (Mac, Mac),
@@ -279,7 +285,7 @@ pub(crate) fn ipv4(ips: ([u8; 4], [u8; 4]), protocol: u8, payload: &[u8]) -> Vec
     bytes
 }
 
-/// A VXLAN header of this network, and what it carries.
+/// A VXLAN header with this network identifier, and a payload.
 pub(crate) fn vxlan(network: u32, packet: &[u8]) -> Vec<u8> {
     let mut bytes = vec![8, 0, 0, 0];
     bytes.extend_from_slice(&(network << 8).to_be_bytes());

@@ -184,7 +184,7 @@ pub(crate) fn interface(index: u32, sequence: u32, speed: u64, octets: u64) -> C
     counted(interface_source(index), sequence, [counters.into()])
 }
 
-/// What a container says of itself.
+/// The counters of a container.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Container<'a> {
     pub(crate) name: &'a str,

@@ -2,8 +2,8 @@ use sflow_metrics::{Config, Registry};
 
 use super::{Agent, Container, ask, host};
 
-pub(crate) const CORES: &str = "avg:vir_cpu_cores{vir_host_name=web.*}";
-pub(crate) const BYTES: &str = "avg:vir_bytes_in+vir_bytes_out{vir_host_name=web.*}";
+pub(crate) const CORES: &str = "avg:vir_cpu_cores{container=web.*}";
+pub(crate) const BYTES: &str = "avg:vir_bytes_in+vir_bytes_out{container=web.*}";
 
 /// A host with one container that uses half a processor and receives 1 MB/s.
 pub(crate) struct World {

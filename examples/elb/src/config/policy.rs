@@ -313,11 +313,7 @@ fn check_name(key: &str, name: &str) -> Result<(), ConfigError> {
             // The rest shows the place in a query that nobody wrote.
             let words = error.to_string();
             let problem = words.lines().next().unwrap_or_default();
-            let problem = problem.replace(
-                "`Metric::all` lists them",
-                "the README of sflow-metrics lists them",
-            );
-            wrong(&format!("{key}.name"), &problem)
+            wrong(&format!("{key}.name"), problem)
         })
 }
 

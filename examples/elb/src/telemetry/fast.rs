@@ -10,6 +10,7 @@ use std::time::Duration;
 use sflow_metrics::{AgentKey, Registry, Timestamp, flow};
 use sflow_v5::Address;
 
+use super::service_of;
 use super::trust::Trust;
 
 /// Pairs of a service and an agent that are listed.
@@ -116,6 +117,7 @@ impl Watched {
     /// Starts to watch the samples of reserved senders, or of all; `None` if the registry watches
     /// as many flows as it may.
     pub(super) fn begin(registry: &mut Registry, only_reserved: bool) -> Option<Self> {
+        registry.group_containers_by(service_of);
         let mut watch = |measure: Measure, smoothing: Duration| {
             let filter = if only_reserved { RESERVED } else { "" };
             let definition: flow::Definition =

@@ -215,7 +215,7 @@ async fn questions_are_answered_or_it_is_said_what_is_wrong_with_them() {
     let wrong = world
         .get("/api/v1/query?q=avg:load_one,avg:vir_cpu_core")
         .await;
-    wrong.is_problem(400, "is it `vir_cpu_cores`?");
+    wrong.is_problem(400, "did you mean `vir_cpu_cores`?");
     assert_eq!(wrong.json()["position"], 17);
     assert_eq!(wrong.json()["nearest"], "vir_cpu_cores");
     let many = ["avg:load_one"; 33].join(",");

@@ -92,7 +92,7 @@ async fn a_configuration_is_replaced_as_a_whole_by_who_has_seen_it() {
     let unknown = text.replace("vir_cpu_utilization", "vir_cpu_utilisation");
     put(Some(&version), &unknown)
         .await
-        .is_problem(422, "is it `vir_cpu_utilization`?");
+        .is_problem(422, "did you mean `vir_cpu_utilization`?");
     let typo = text.replace("max = 7", "maximum = 7");
     put(Some(&version), &typo)
         .await

@@ -3,13 +3,13 @@ use sflow_metrics::flow;
 use super::{Aggregate, Question, Value};
 use untrusted::printable;
 
-/// A question as it is typed.
+/// The text of a question.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Fields {
     /// Keys, separated by commas.
     #[serde(default)]
     pub keys: String,
-    /// What is measured.
+    /// The measure.
     #[serde(default)]
     pub value: String,
     /// Conditions, separated by `&`.
@@ -17,35 +17,35 @@ pub struct Fields {
     pub filter: String,
 }
 
-/// One of them.
+/// A field of a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Field {
-    /// What tells flows apart.
+    /// The keys that distinguish flows.
     Keys,
-    /// What is measured of them.
+    /// The measure.
     Value,
-    /// Of which packets.
+    /// The filters of packets.
     Filter,
 }
 
-/// What is wrong in a field, and where.
+/// An error in a field.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}: {words}", .field.name())]
+#[error("{}: {message}", .field.name())]
 pub struct Mistake {
-    /// In which field.
+    /// The field.
     pub field: Field,
-    /// Where, in characters from its start.
+    /// The position in characters.
     pub position: usize,
-    /// What.
-    pub words: String,
+    /// A message for users.
+    pub message: String,
 }
 
 impl Field {
-    /// All, in the order in which they are typed.
+    /// All fields in the order of the screen.
     pub const ALL: [Self; 3] = [Self::Keys, Self::Value, Self::Filter];
 
-    /// Its name.
+    /// The name in options and documents.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Keys => "keys",
@@ -54,7 +54,7 @@ impl Field {
         }
     }
 
-    /// The one behind it, going round.
+    /// The next field; the first one after the last.
     #[must_use]
     pub const fn next(self) -> Self {
         match self {
@@ -66,7 +66,7 @@ impl Field {
 }
 
 impl Fields {
-    /// How a question would be typed.
+    /// The text of a question.
     pub fn of(question: &Question) -> Self {
         let joined = |items: Vec<String>, separator| items.join(separator);
         Self {
@@ -79,7 +79,7 @@ impl Fields {
         }
     }
 
-    /// What stands in a field.
+    /// The text of a field.
     pub fn text(&self, field: Field) -> &str {
         match field {
             Field::Keys => &self.keys,
@@ -88,7 +88,7 @@ impl Fields {
         }
     }
 
-    /// The same, to be written.
+    /// The text of a field for editing.
     pub fn text_mut(&mut self, field: Field) -> &mut String {
         match field {
             Field::Keys => &mut self.keys,
@@ -97,12 +97,11 @@ impl Fields {
         }
     }
 
-    /// The question with what is typed here in place of its own keys, value and filter; an empty
-    /// value is the usual one.
+    /// Replaces keys, value and filter of a question; an empty value is the default.
     ///
     /// # Errors
     ///
-    /// The first mistake, in the order of the fields.
+    /// The first error in the order of the fields.
     pub fn read(&self, question: &Question) -> Result<Question, Mistake> {
         let keys = flow::Key::parse_list(self.keys.trim_end_matches([',', ' ']));
         let keys = keys.map_err(|error| self.mistake(Field::Keys, &error))?;
@@ -119,7 +118,7 @@ impl Fields {
             return Err(Mistake {
                 field: Field::Keys,
                 position: 0,
-                words: format!("with the aggregate `max` there can be {most} keys"),
+                message: format!("at most {most} keys with the aggregate `max`"),
             });
         }
         Ok(Question {
@@ -133,16 +132,16 @@ impl Fields {
     fn mistake(&self, field: Field, error: &flow::Error) -> Mistake {
         let text = self.text(field);
         let before = text.get(..error.position()).unwrap_or(text);
-        let words = error.kind().to_string();
+        let message = error.kind().to_string();
         Mistake {
             field,
             position: before.chars().count(),
-            words: printable(&words).replace("; `flow::Key::all` lists them", ""),
+            message: printable(&message).into_owned(),
         }
     }
 }
 
-/// A filter without the `&` that waits for another condition.
+/// The filter without a trailing `&`.
 fn without_end(filter: &str) -> &str {
     match filter.trim_end().strip_suffix('&') {
         Some(before) if !before.ends_with('\\') => before.trim_end(),
@@ -163,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_typed_is_read_and_written() {
+    fn text_is_written_as_parsed() {
         let usual = Question::new([]);
         for typed in [
             fields("ip.src,ip.dst", "bits", ""),
@@ -179,14 +178,14 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told_in_their_field() {
+    fn error_has_field_and_position() {
         let usual = Question::new([]);
-        for (typed, field, position, words) in [
+        for (typed, field, position, message) in [
             (
                 fields("ip.src,ip.dts", "", ""),
                 Field::Keys,
                 7,
-                "is it `ip.dst`?",
+                "did you mean `ip.dst`?",
             ),
             (
                 fields("ip.src;value=x", "", ""),
@@ -198,19 +197,14 @@ mod tests {
                 fields("xyzzy", "", ""),
                 Field::Keys,
                 0,
-                "no key is called `xyzzy`",
+                "unknown key `xyzzy`",
             ),
-            (
-                fields("", "octets", ""),
-                Field::Value,
-                0,
-                "no value is called",
-            ),
+            (fields("", "octets", ""), Field::Value, 0, "unknown value"),
             (
                 fields("", "", "url=ä&vlan=x"),
                 Field::Filter,
                 11,
-                "`x` is no number",
+                "`x` is not a number",
             ),
             (
                 fields("", "", "vlan=7;top=1"),
@@ -225,7 +219,7 @@ mod tests {
                 (field, position),
                 "{mistake}"
             );
-            assert!(mistake.words.contains(words), "{mistake}");
+            assert!(mistake.message.contains(message), "{mistake}");
         }
     }
 }

@@ -1,5 +1,4 @@
-//! What is asked: which flows, what of them, of which packets; as it is typed, and what is wrong
-//! with what was typed.
+//! Questions: which flows to show, with which measure and filter, and their text form.
 
 mod fields;
 mod value;
@@ -13,66 +12,66 @@ pub use value::Value;
 
 use untrusted::printable;
 
-/// Flows listed, unless something else is said.
+/// Default number of listed flows.
 pub const TOP: usize = 20;
 
-/// Flows listed at most.
+/// Maximum number of listed flows.
 pub const MOST: usize = 1000;
 
-/// Which flows to show, and how.
+/// Which flows to show and how.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Question {
-    /// What tells flows apart.
+    /// The keys that distinguish flows.
     pub keys: Vec<flow::Key>,
-    /// What is measured, and in what it is told.
+    /// The measure and its unit.
     pub value: Value,
-    /// What packets have to pass.
+    /// The filters of packets.
     pub filters: Vec<flow::Filter>,
-    /// The time constant; `None` for sums.
+    /// The time constant of smoothing; `None` for sums.
     pub smoothing: Option<Duration>,
-    /// What becomes of a flow that several data sources see.
+    /// How to combine the values of several data sources.
     pub aggregate: Aggregate,
-    /// How many are listed.
+    /// Maximum number of listed flows.
     pub top: usize,
-    /// Flows below this, in the unit that is shown, are not listed.
+    /// Flows with smaller values, in the displayed unit, are not listed.
     pub least: f64,
-    /// In which order.
+    /// The order of the list.
     pub sort: Sort,
 }
 
-/// What becomes of a flow that several data sources see.
+/// How to combine the values of a flow that several data sources sample.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Aggregate {
-    /// All of it: what each data source saw is added.
+    /// The sum over all data sources.
     #[default]
     Sum,
-    /// The most that one of them saw: a packet that passes several counts once.
+    /// The maximum, so that a packet that passes several data sources is counted once.
     Max,
 }
 
-/// The order of what is listed.
+/// The order of listed flows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sort {
-    /// By this key; by value if none.
+    /// The column of a key; `None` for the value.
     pub column: Option<usize>,
-    /// The other way round: the lightest first, names from the end.
+    /// Reverses the order: smallest value first, names descending.
     pub is_reversed: bool,
 }
 
-/// What two questions share if one measurement answers both.
+/// The part of a question that determines the measurement; questions with equal parts share one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Measured {
-    /// As the registry is told; it may have more keys than the question.
+    /// The definition in the registry; it may have more keys than the question.
     pub definition: flow::Definition,
-    /// What to do with these.
+    /// How to combine these.
     pub aggregate: Aggregate,
-    /// Keys of the question: the first ones of the definition.
+    /// Number of keys of the question: the first ones of the definition.
     pub keys: usize,
 }
 
 impl Question {
-    /// Bits per second of the flows that these keys tell apart.
+    /// Bits per second of flows with these keys.
     pub fn new(keys: impl IntoIterator<Item = flow::Key>) -> Self {
         Self {
             keys: keys.into_iter().collect(),
@@ -86,7 +85,7 @@ impl Question {
         }
     }
 
-    /// Of these packets only those that have, or have not, this value.
+    /// Adds a filter for packets with, or without, this value.
     #[must_use]
     pub fn narrowed(&self, key: flow::Key, value: &flow::Value, how: Narrow) -> Self {
         let filter = match (how, flow::Test::exactly(value)) {
@@ -101,7 +100,7 @@ impl Question {
         narrowed
     }
 
-    /// The unit of what is told: `bits/s`, or `bits` of sums.
+    /// The displayed unit: `bits/s`, or `bits` for sums.
     pub fn unit(&self) -> String {
         match self.smoothing.filter(|_| self.value.is_rate()) {
             Some(_) => format!("{}/s", self.value.unit()),
@@ -109,14 +108,14 @@ impl Question {
         }
     }
 
-    /// What has to be measured to answer it.
+    /// The measurement that answers the question.
     pub fn measured(&self) -> Measured {
         let mut keys = self.keys.clone();
         let mut top = MOST;
         if self.aggregate == Aggregate::Max {
-            // What each data source saw is folded afterwards: all of it is needed.
+            // The maximum over data sources is computed afterwards and needs all rows.
             top = usize::MAX;
-            keys.extend([flow::Key::Agent, flow::Key::SubAgent, flow::Key::Source]);
+            keys.extend([flow::Key::Agent, flow::Key::SubAgent, flow::Key::DataSource]);
         }
         let mut definition = flow::Definition::new(keys)
             .measuring(self.value.measure.clone())
@@ -133,11 +132,11 @@ impl Question {
     }
 }
 
-/// A time constant as it is typed: `2s`, `500ms`, or `off` for none.
+/// Parses a time constant: `2s`, `500ms`, or `off` for none.
 ///
 /// # Errors
 ///
-/// If it is something else; the error says what can be given.
+/// If it is neither a duration nor `off`; the error is a message for users.
 pub fn smoothing(text: &str) -> Result<Option<Duration>, String> {
     let definition = match text.contains(';') {
         true => None,
@@ -145,28 +144,28 @@ pub fn smoothing(text: &str) -> Result<Option<Duration>, String> {
             .parse::<flow::Definition>()
             .ok(),
     };
-    let wrong = || {
+    let error = || {
         format!(
-            "`{}` is no length of time such as 500ms, 10s or 1m, nor `off`",
+            "`{}` is not a duration such as 500ms, 10s or 1m, nor `off`",
             printable(text)
         )
     };
     definition
         .map(|definition| definition.smoothing())
-        .ok_or_else(wrong)
+        .ok_or_else(error)
 }
 
-/// What to do with a value that was chosen.
+/// How to filter by a selected value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Narrow {
-    /// Only what has it.
+    /// Only packets with the value.
     To,
-    /// All but what has it.
+    /// Only packets without the value.
     Without,
 }
 
 impl Aggregate {
-    /// Its name.
+    /// The name in options.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Sum => "sum",
@@ -174,7 +173,7 @@ impl Aggregate {
         }
     }
 
-    /// The other one.
+    /// The other mode.
     #[must_use]
     pub const fn other(self) -> Self {
         match self {
@@ -185,7 +184,7 @@ impl Aggregate {
 }
 
 impl Sort {
-    /// By this column from now on; the other way round if it was that already.
+    /// Sorts by this column; reverses the order if it is already sorted by it.
     #[must_use]
     pub fn by(self, column: Option<usize>) -> Self {
         Self {
@@ -200,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_that_was_chosen_becomes_a_filter() {
+    fn selected_value_becomes_a_filter() {
         let all = Question::new([flow::Key::IpSource]);
         let address = flow::Value::Ip([10, 0, 0, 1].into());
         let filters = |question: &Question| Fields::of(question).filter;
@@ -216,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn how_it_is_shown_does_not_change_what_is_measured() {
+    fn display_options_do_not_change_measurement() {
         let question = Question::new([flow::Key::IpSource]);
         let shown = Question {
             top: 5,

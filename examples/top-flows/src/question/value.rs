@@ -3,15 +3,15 @@ use core::str::FromStr;
 
 use sflow_metrics::flow;
 
-/// What is measured of flows, and in which unit it is told.
+/// A measure and its displayed unit.
 ///
 /// The names are those of [`flow::Measure`], and `bits`, `bits.net` and `drops.bits` for eight
-/// times the bytes. `bps`, `Bps` and `fps` are understood as well.
+/// times the bytes. `bps`, `Bps` and `fps` are accepted as well.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Value {
-    /// What is measured.
+    /// The measure.
     pub measure: flow::Measure,
-    /// Whether bytes are told as bits.
+    /// Whether bytes are displayed as bits.
     pub is_bits: bool,
 }
 
@@ -22,7 +22,7 @@ impl Default for Value {
 }
 
 impl Value {
-    /// As it is measured.
+    /// The measure in its own unit.
     pub fn plain(measure: flow::Measure) -> Self {
         Self {
             measure,
@@ -37,7 +37,7 @@ impl Value {
         }
     }
 
-    /// Names that can be typed.
+    /// The accepted names.
     pub fn names() -> impl Iterator<Item = &'static str> {
         ["bits", "bits.net"]
             .into_iter()
@@ -45,12 +45,12 @@ impl Value {
             .chain(["drops.bits"])
     }
 
-    /// What one that is measured counts.
+    /// The factor from the measure to the displayed unit.
     pub fn factor(&self) -> f64 {
         if self.is_bits { 8.0 } else { 1.0 }
     }
 
-    /// In what it is told, without the time.
+    /// The displayed unit, without `/s`.
     pub fn unit(&self) -> &'static str {
         match self.is_bits {
             true => "bits",
@@ -58,17 +58,18 @@ impl Value {
         }
     }
 
-    /// Whether it is so much a second if it is smoothed.
+    /// Whether smoothed values are per second.
     pub fn is_rate(&self) -> bool {
         !self.is_distinct()
     }
 
-    /// Whether values do not add up.
+    /// Whether it is a count of distinct values, which is not additive.
     pub fn is_distinct(&self) -> bool {
         matches!(self.measure, flow::Measure::Distinct(_))
     }
 
-    /// The same traffic in the next unit: bits, bytes, packets. What can only be counted stays.
+    /// The same traffic in the next unit of bits, bytes and packets; counts of distinct values have
+    /// only one.
     #[must_use]
     pub fn next(&self) -> Self {
         use flow::Measure as M;
@@ -101,9 +102,9 @@ impl FromStr for Value {
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.measure, self.is_bits) {
-            (flow::Measure::Bytes, true) => f.write_str("bits"),
-            (flow::Measure::NetBytes, true) => f.write_str("bits.net"),
-            (flow::Measure::DropBytes, true) => f.write_str("drops.bits"),
+            (flow::Measure::Bytes, true) => f.pad("bits"),
+            (flow::Measure::NetBytes, true) => f.pad("bits.net"),
+            (flow::Measure::DropBytes, true) => f.pad("drops.bits"),
             (measure, _) => measure.fmt(f),
         }
     }
@@ -114,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_found_again() {
+    fn value_is_parsed_from_its_name() {
         let names = Value::names().filter(|name| *name != "distinct");
         for name in names.chain(["distinct(ip.src,port.src)"]) {
             let value: Value = name.parse().unwrap();
@@ -127,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn units_go_round() {
+    fn units_are_cyclic() {
         for name in ["bits", "drops"] {
             let first: Value = name.parse().unwrap();
             let third = first.next().next();

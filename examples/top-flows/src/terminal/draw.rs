@@ -1,5 +1,4 @@
-//! The whole screen, from the top: the stream, the question, the last minutes, the flows, the
-//! keys.
+//! The screen from top to bottom: stream, question, timeline, flows, keys.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
@@ -10,68 +9,68 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::editor::Editor;
 use super::list::List;
-use super::state::{Over, State};
-use super::{matrix, strip, table};
+use super::state::{Overlay, State};
+use super::{matrix, table, timeline};
+use crate::format::{self, count, moment, number, padded, shortened};
 use crate::model::Status;
 use crate::preset::Preset;
 use crate::question::{Field, Fields};
-use crate::words::{self, count, moment, number, padded, shortened};
 use untrusted::printable;
 
-/// Where a field begins.
+/// The column where a field begins.
 const LABEL: u16 = 9;
 
 const HELP: [&str; 20] = [
-    "k v f      type keys, value, filter: Tab takes what is offered,",
-    "           ↑ ↓ choose, Enter asks, Esc leaves it as it was",
-    "p          presets by category: type to find, Enter takes one",
-    "m          matrix of services: who sends to whom",
+    "k v f      edit keys, value, filter: Tab completes,",
+    "           ↑ ↓ select, Enter applies, Esc cancels",
+    "p          presets by category: type to search, Enter selects",
+    "m          matrix of traffic between services",
     "",
-    "← → ↑ ↓    choose a cell; it stays with its flow",
-    "Enter      only what has this value",
-    "!          all but what has this value",
-    "Backspace  a step back",
-    "s          sort by this column; again: the other way round",
+    "← → ↑ ↓    select a cell; the selection follows its flow",
+    "Enter      only packets with this value",
+    "!          only packets without this value",
+    "Backspace  previous question",
+    "s          sort by this column; again: reverse",
     "",
     "u          bits, bytes, packets",
-    "a          flows that several data sources see: sum, or maximum",
-    "t, l       list 10, 20, 50, … flows; none lighter than this one",
-    "space      pause; of a capture time stands still",
-    "+ -        a capture twice as fast, half as fast",
-    "q, Ctrl-C  end",
+    "a          flows of several data sources: sum or maximum",
+    "t, l       list 10, 20, 50, … flows; none smaller than this one",
+    "space      pause; also pauses a capture",
+    "+ -        double or halve the speed of a capture",
+    "q, Ctrl-C  quit",
     "",
-    "Rows, (other) and (total) are of one moment: the rows that are in",
-    "sight and (other) are the total. The strip has the last minutes.",
+    "Rows, (other) and (total) belong to one time: the visible rows and",
+    "(other) add up to (total). The timeline shows the last minutes.",
 ];
 
-/// Draws it, leaving out what a small screen has no room for.
+/// Draws the screen; a small one without the timeline.
 pub(super) fn draw(frame: &mut Frame<'_>, state: &mut State) {
     let area = frame.area();
-    let strip = match area.height {
+    let timeline = match area.height {
         ..16 => 0,
         16..30 => 4,
         _ => 8,
     };
-    let [top, fields, strip, main, keys] = Layout::vertical([
+    let [top, fields, timeline, main, keys] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(3),
-        Constraint::Length(if state.is_matrix { 0 } else { strip }),
+        Constraint::Length(if state.is_matrix { 0 } else { timeline }),
         Constraint::Fill(1),
         Constraint::Length(1),
     ])
     .areas(area);
     frame.render_widget(heading(state, usize::from(top.width)), top);
     draw_fields(frame, state, fields);
-    state.services = matrix::room(usize::from(main.width), usize::from(main.height));
+    state.services = matrix::capacity(usize::from(main.width), usize::from(main.height));
     state.page_rows = usize::from(main.height).saturating_sub(3);
-    draw_strip(frame, state, strip);
+    draw_timeline(frame, state, timeline);
     draw_main(frame, state, main);
     frame.render_widget(hints(state, usize::from(keys.width)), keys);
-    match &state.over {
-        Over::Nothing => {}
-        Over::Editor(editor) => draw_editor(frame, editor, fields),
-        Over::Presets(list) => draw_presets(frame, list, &state.presets),
-        Over::Help => draw_help(frame),
+    match &state.overlay {
+        Overlay::None => {}
+        Overlay::Editor(editor) => draw_editor(frame, editor, fields),
+        Overlay::Presets(list) => draw_presets(frame, list, &state.presets),
+        Overlay::Help => draw_help(frame),
     }
 }
 
@@ -123,14 +122,14 @@ fn doing(status: &Status) -> (String, Style) {
 }
 
 fn draw_fields(frame: &mut Frame<'_>, state: &State, area: Rect) {
-    let fields = match &state.over {
-        Over::Editor(editor) => editor.fields.clone(),
+    let fields = match &state.overlay {
+        Overlay::Editor(editor) => editor.fields.clone(),
         _ => Fields::of(&state.question),
     };
-    let room = usize::from(area.width.saturating_sub(LABEL));
+    let width = usize::from(area.width.saturating_sub(LABEL));
     let mut lines = Vec::new();
     for field in Field::ALL {
-        let is_typed = matches!(&state.over, Over::Editor(editor) if editor.field == field);
+        let is_typed = matches!(&state.overlay, Overlay::Editor(editor) if editor.field == field);
         let label = format!(" {:<7} ", field.name());
         let label = match is_typed {
             true => Span::raw(label).bold().fg(Color::Cyan),
@@ -140,7 +139,7 @@ fn draw_fields(frame: &mut Frame<'_>, state: &State, area: Rect) {
             "" if is_typed => String::new(),
             "" if field == Field::Keys => "(all traffic as one flow)".to_owned(),
             "" => "(all packets)".to_owned(),
-            text => shortened(text, room),
+            text => shortened(text, width),
         };
         let mut line = Line::from(vec![label, Span::raw(text)]);
         if field == Field::Value {
@@ -164,19 +163,19 @@ fn draw_fields(frame: &mut Frame<'_>, state: &State, area: Rect) {
     frame.render_widget(Paragraph::new(lines), area);
 }
 
-fn draw_strip(frame: &mut Frame<'_>, state: &State, area: Rect) {
+fn draw_timeline(frame: &mut Frame<'_>, state: &State, area: Rect) {
     let Some(picture) = &state.shown else { return };
     if area.height < 2 {
         return;
     }
     let rows = usize::from(area.height - 1);
     let columns = usize::from(area.width.saturating_sub(LABEL + 1));
-    let largest = strip::largest(&picture.history, columns);
-    let newest = picture.history.len().min(columns);
-    let mut lines = strip::lines(&picture.history, rows, columns);
+    let largest = timeline::largest(&picture.timeline, columns);
+    let newest = picture.timeline.len().min(columns);
+    let mut lines = timeline::lines(&picture.timeline, rows, columns);
     for (row, line) in lines.iter_mut().enumerate() {
         let label = match row {
-            0 => words::right(&number(largest), usize::from(LABEL) - 1),
+            0 => format::right(&number(largest), usize::from(LABEL) - 1),
             _ => " ".repeat(usize::from(LABEL) - 1),
         };
         line.spans.insert(0, Span::raw(format!("{label} ")).dim());
@@ -205,42 +204,42 @@ fn draw_main(frame: &mut Frame<'_>, state: &State, area: Rect) {
 }
 
 fn waiting(state: &State) -> Line<'static> {
-    let words = match &state.status {
+    let message = match &state.status {
         Some(status) if status.has_ended => match &status.passed_over {
             Some(passed_over) => format!(" No datagrams: {passed_over}"),
             None => " No datagrams.".to_owned(),
         },
         _ => " Waiting for the first datagram: do agents send to this port?".to_owned(),
     };
-    Line::from(words).dim()
+    Line::from(message).dim()
 }
 
 fn hints(state: &State, width: usize) -> Line<'static> {
-    let hints: &[(&str, &str)] = match &state.over {
-        Over::Editor(_) => &[
+    let hints: &[(&str, &str)] = match &state.overlay {
+        Overlay::Editor(_) => &[
             ("Tab", "complete"),
-            ("↑↓", "choose"),
-            ("Enter", "ask"),
-            ("Esc", "leave"),
+            ("↑↓", "select"),
+            ("Enter", "apply"),
+            ("Esc", "cancel"),
         ],
-        Over::Presets(_) => &[
-            ("type", "to find"),
-            ("↑↓", "choose"),
-            ("Enter", "ask"),
-            ("Esc", "leave"),
+        Overlay::Presets(_) => &[
+            ("type", "to search"),
+            ("↑↓", "select"),
+            ("Enter", "apply"),
+            ("Esc", "cancel"),
         ],
-        Over::Help => &[("any key", "back")],
-        Over::Nothing if state.is_matrix => &[
+        Overlay::Help => &[("any key", "back")],
+        Overlay::None if state.is_matrix => &[
             ("m", "flows"),
-            ("arrows", "choose"),
+            ("arrows", "select"),
             ("Enter", "inside"),
             ("u", "unit"),
             ("space", "pause"),
             ("?", "help"),
-            ("q", "end"),
+            ("q", "quit"),
         ],
-        Over::Nothing => &[
-            ("kvf", "type"),
+        Overlay::None => &[
+            ("kvf", "edit"),
             ("p", "presets"),
             ("m", "matrix"),
             ("⏎", "inside"),
@@ -249,7 +248,7 @@ fn hints(state: &State, width: usize) -> Line<'static> {
             ("u", "unit"),
             ("space", "pause"),
             ("?", "help"),
-            ("q", "end"),
+            ("q", "quit"),
         ],
     };
     let hint = |(key, does): &(&'static str, &'static str)| {
@@ -259,7 +258,7 @@ fn hints(state: &State, width: usize) -> Line<'static> {
         ]
     };
     let length = |hint: &[Span<'_>; 2]| hint.iter().map(Span::width).sum::<usize>();
-    // How to get help and out stands there in any case.
+    // Help and quit are always shown.
     let (others, last) = hints.split_at(hints.len().saturating_sub(2));
     let reserved: usize = last.iter().map(|pair| length(&hint(pair))).sum();
     let mut line = Line::from(" ");
@@ -269,37 +268,37 @@ fn hints(state: &State, width: usize) -> Line<'static> {
         }
     }
     line.spans.extend(last.iter().flat_map(hint));
-    let asides = [state.page.clone(), state.status.as_ref().map(came)];
+    let asides = [state.page.clone(), state.status.as_ref().map(received)];
     for aside in asides.into_iter().flatten() {
-        if line.width() + aside.width() + 2 <= width && matches!(state.over, Over::Nothing) {
+        if line.width() + aside.width() + 2 <= width && matches!(state.overlay, Overlay::None) {
             line.push_span(Span::raw(format!("{aside}  ")).dim());
         }
     }
     line
 }
 
-fn came(status: &Status) -> String {
+fn received(status: &Status) -> String {
     let mut text = format!("{} datagrams", count(status.datagrams));
     if let Some(not_sflow) = status.not_sflow() {
         text += &format!(", {not_sflow}");
     }
     if let Some(drops) = status.kernel_drops.filter(|drops| *drops > 0) {
-        text += &format!(", {} lost here", count(drops));
+        text += &format!(", {} dropped here", count(drops));
     }
     text
 }
 
 fn draw_editor(frame: &mut Frame<'_>, editor: &Editor, fields: Rect) {
-    const OFFERED: u16 = 10;
+    const COMPLETIONS: u16 = 10;
     let place = Field::ALL
         .iter()
         .position(|field| *field == editor.field)
         .unwrap_or(0);
     let row = fields.y + u16::try_from(place).unwrap_or(0);
-    let room = fields.width.saturating_sub(LABEL + 1);
-    // The field itself, scrolled so that the cursor is in sight.
+    let width = fields.width.saturating_sub(LABEL + 1);
+    // The field, scrolled so that the cursor is visible.
     let shown = printable(editor.input.value());
-    let scroll = editor.input.visual_scroll(usize::from(room));
+    let scroll = editor.input.visual_scroll(usize::from(width));
     let line =
         Rect::new(LABEL, row, fields.width.saturating_sub(LABEL), 1).intersection(frame.area());
     let typed =
@@ -307,9 +306,9 @@ fn draw_editor(frame: &mut Frame<'_>, editor: &Editor, fields: Rect) {
     frame.render_widget(Clear, line);
     frame.render_widget(typed.underlined(), line);
     let column = editor.input.visual_cursor().saturating_sub(scroll);
-    let x = LABEL + u16::try_from(column).unwrap_or(u16::MAX).min(room);
+    let x = LABEL + u16::try_from(column).unwrap_or(u16::MAX).min(width);
     frame.set_cursor_position(Position::new(x, row));
-    // Below it what is wrong, and what can be typed.
+    // The error and the completions below it.
     let indent = " ".repeat(usize::from(LABEL));
     let mut lines: Vec<Line<'_>> = Vec::new();
     if let Some(mistake) = &editor.mistake {
@@ -322,21 +321,21 @@ fn draw_editor(frame: &mut Frame<'_>, editor: &Editor, fields: Rect) {
                     .bold(),
             );
         }
-        let words = match mistake.field == editor.field {
-            true => mistake.words.clone(),
+        let message = match mistake.field == editor.field {
+            true => mistake.message.clone(),
             false => mistake.to_string(),
         };
-        lines.push(Line::from(words).fg(Color::Red));
+        lines.push(Line::from(message).fg(Color::Red));
     }
     let first = editor.chosen.map_or(0, |chosen| {
-        (chosen + 1).saturating_sub(usize::from(OFFERED))
+        (chosen + 1).saturating_sub(usize::from(COMPLETIONS))
     });
     let offered = editor
         .completions
         .iter()
         .enumerate()
         .skip(first)
-        .take(usize::from(OFFERED));
+        .take(usize::from(COMPLETIONS));
     for (place, completion) in offered {
         let word = padded(&completion.word, 26);
         let note = printable(&completion.note).into_owned();
@@ -353,7 +352,7 @@ fn draw_editor(frame: &mut Frame<'_>, editor: &Editor, fields: Rect) {
     let left = editor
         .completions
         .len()
-        .saturating_sub(first + usize::from(OFFERED));
+        .saturating_sub(first + usize::from(COMPLETIONS));
     if left > 0 {
         lines.push(Line::from(format!("and {left} more")).dim());
     }
@@ -379,8 +378,8 @@ fn draw_presets(frame: &mut Frame<'_>, list: &List, presets: &[Preset]) {
     let block = framed(" Presets ");
     let inside = block.inner(area);
     let fitting = list.fitting(presets);
-    let room = usize::from(inside.height.saturating_sub(1));
-    let first = (list.chosen + 1).saturating_sub(room);
+    let rows = usize::from(inside.height.saturating_sub(1));
+    let first = (list.chosen + 1).saturating_sub(rows);
     let typed = printable(list.typed.value()).into_owned();
     let mut lines = vec![Line::from(vec![
         "find: ".dim(),
@@ -388,7 +387,7 @@ fn draw_presets(frame: &mut Frame<'_>, list: &List, presets: &[Preset]) {
         "▏".into(),
     ])];
     let mut category = "";
-    for (number, place) in fitting.iter().enumerate().skip(first).take(room) {
+    for (number, place) in fitting.iter().enumerate().skip(first).take(rows) {
         let Some(preset) = presets.get(*place) else {
             continue;
         };
@@ -408,7 +407,7 @@ fn draw_presets(frame: &mut Frame<'_>, list: &List, presets: &[Preset]) {
         });
     }
     if fitting.is_empty() {
-        lines.push(Line::from("none has these words").dim());
+        lines.push(Line::from("no preset contains these words").dim());
     }
     frame.render_widget(Clear, area);
     frame.render_widget(Paragraph::new(lines).block(block), area);

@@ -1,35 +1,35 @@
-//! A field while it is typed, with what it can go on with and what is wrong with it.
+//! A field in editing, with its completions and errors.
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use tui_input::{Input, InputRequest};
 
-use crate::complete::Completion;
+use crate::completion::Completion;
 use crate::model::Shared;
 use crate::question::{Field, Fields, Mistake, Question};
 
-/// Characters at most in a field.
+/// Maximum number of characters in a field.
 const LONGEST: usize = 2000;
 
-/// A question while it is typed, at one of its fields.
+/// A question in editing, at one of its fields.
 #[derive(Debug)]
 pub(super) struct Editor {
     pub(super) field: Field,
     pub(super) fields: Fields,
     pub(super) input: Input,
     pub(super) completions: Vec<Completion>,
-    /// The completion that was chosen with the arrows.
+    /// The index of the selected completion.
     pub(super) chosen: Option<usize>,
     pub(super) mistake: Option<Mistake>,
 }
 
-/// What comes of a key.
+/// The result of a key.
 #[derive(Debug)]
 pub(super) enum Edited {
-    /// It goes on.
+    /// Editing continues.
     Still,
-    /// It is to be left as it was.
+    /// Editing was cancelled.
     Left,
-    /// This is asked from now on.
+    /// The question was entered.
     Asked(Box<Question>),
 }
 
@@ -59,7 +59,7 @@ impl Editor {
                         Ok(asked) => Edited::Asked(Box::new(asked)),
                         Err(mistake) => {
                             if mistake.field != self.field {
-                                self.turn(mistake.field);
+                                self.switch_to(mistake.field);
                             }
                             self.refresh(question, model);
                             Edited::Still
@@ -67,9 +67,9 @@ impl Editor {
                     };
                 }
             },
-            KeyCode::Tab if self.completions.is_empty() => self.turn(self.field.next()),
+            KeyCode::Tab if self.completions.is_empty() => self.switch_to(self.field.next()),
             KeyCode::Tab => self.accept(),
-            KeyCode::BackTab => self.turn(self.field.next()),
+            KeyCode::BackTab => self.switch_to(self.field.next()),
             KeyCode::Down => return self.choose(1),
             KeyCode::Up => return self.choose(-1),
             code => {
@@ -86,8 +86,8 @@ impl Editor {
         Edited::Still
     }
 
-    /// Another field of the same question.
-    fn turn(&mut self, field: Field) {
+    /// Switches to another field of the question.
+    fn switch_to(&mut self, field: Field) {
         self.field = field;
         self.input = Input::new(self.fields.text(field).to_owned());
     }
@@ -103,8 +103,7 @@ impl Editor {
         Edited::Still
     }
 
-    /// Takes the completion that was chosen, or the first one, in place of what is before the
-    /// cursor.
+    /// Replaces the text before the cursor by the selected completion, or the first one.
     fn accept(&mut self) {
         let place = self.chosen.unwrap_or(0);
         if let Some(completion) = self.completions.get(place) {
@@ -120,13 +119,13 @@ impl Editor {
         }
     }
 
-    /// Reads what is there now.
+    /// Updates completions and errors after a change.
     fn refresh(&mut self, question: &Question, model: &Shared) {
         let text = self.input.value().to_owned();
         let before: String = text.chars().take(self.input.cursor()).collect();
         *self.fields.text_mut(self.field) = text;
         self.completions = model.lock().complete(self.field, &before);
-        // What stands there already is nothing to go on with.
+        // The text itself is not a completion.
         self.completions
             .retain(|completion| completion.text != before);
         self.chosen = None;

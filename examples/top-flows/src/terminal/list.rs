@@ -1,31 +1,31 @@
-//! The list of presets, narrowed by what is typed.
+//! The list of presets with a search field.
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent};
 use tui_input::{Input, InputRequest};
 
 use crate::preset::Preset;
 
-/// Presets to choose from.
+/// The list of presets.
 #[derive(Debug, Default)]
 pub(super) struct List {
     pub(super) typed: Input,
     pub(super) chosen: usize,
 }
 
-/// What comes of a key.
+/// The result of a key.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Picked {
     Still,
     Left,
-    /// The preset at this place of all.
+    /// The preset with this index.
     This(usize),
 }
 
 impl List {
-    /// The places of those that have all words that are typed.
+    /// The indices of presets that contain all words of the search field.
     pub(super) fn fitting(&self, presets: &[Preset]) -> Vec<usize> {
         let typed = self.typed.value().to_lowercase();
-        let words: Vec<&str> = typed.split_whitespace().collect();
+        let parts: Vec<&str> = typed.split_whitespace().collect();
         let fits = |preset: &Preset| {
             let Preset {
                 category,
@@ -35,7 +35,7 @@ impl List {
             } = preset;
             let text = format!("{category} {protocol} {description} {}", fields.keys);
             let text = text.to_lowercase();
-            words.iter().all(|word| text.contains(word))
+            parts.iter().all(|word| text.contains(word))
         };
         let places = presets
             .iter()

@@ -1,10 +1,10 @@
-//! The matrix of services: from each, by rows, to each, and the hotter the more.
+//! The matrix of services as a heat map: traffic from each row to each column.
 
 use ratatui::style::{Color, Style, Stylize as _};
 use ratatui::text::{Line, Span};
 
+use crate::format::{number, padded, right};
 use crate::matrix::{Matrix, Party};
-use crate::words::{number, padded, right};
 
 const NAME: usize = 16;
 const CELL: usize = 10;
@@ -21,17 +21,17 @@ const HEAT: [Color; 8] = [
     Color::Indexed(214),
 ];
 
-/// The same for who sees no colours.
+/// The same without colours.
 const SHADES: [&str; 5] = [" ", "░", "▒", "▓", "█"];
 
-/// Services that a screen of this size has room for, besides what is outside.
-pub(super) fn room(width: usize, height: usize) -> usize {
+/// Number of services that fit a screen of this size, in addition to the outside.
+pub(super) fn capacity(width: usize, height: usize) -> usize {
     let columns = width.saturating_sub(NAME + CELL + 2) / CELL;
     let rows = height.saturating_sub(4);
     columns.min(rows).saturating_sub(1).max(1)
 }
 
-/// The matrix with its sums; the chosen cell is marked.
+/// The matrix with its sums; the selected cell is marked.
 pub(super) fn lines(matrix: &Matrix, chosen: (usize, usize)) -> Vec<Line<'static>> {
     let parties: Vec<String> = matrix.parties.iter().map(Party::name).collect();
     let mut heading = Line::from(padded(" from ↓   to →", NAME + 1)).dim();
@@ -64,11 +64,11 @@ pub(super) fn lines(matrix: &Matrix, chosen: (usize, usize)) -> Vec<Line<'static
     lines.push(sums);
     if matrix.beyond > 0.0 {
         let beyond = number(matrix.beyond);
-        let words = format!(
-            " {beyond} {} more between too many services to tell apart",
+        let text = format!(
+            " {beyond} {} more of services beyond the limit",
             matrix.unit
         );
-        lines.push(Line::from(words).dim());
+        lines.push(Line::from(text).dim());
     }
     lines
 }
@@ -97,7 +97,7 @@ fn cell(matrix: &Matrix, from: usize, to: usize, is_chosen: bool) -> Span<'stati
     if is_chosen { span.reversed() } else { span }
 }
 
-/// Which of so many steps; none of what is not there.
+/// The step of an intensity; `None` without traffic.
 fn step(heat: f64, steps: usize) -> Option<usize> {
     let step = (heat * steps as f64).ceil() as usize;
     (heat > 0.0).then(|| step.clamp(1, steps) - 1)

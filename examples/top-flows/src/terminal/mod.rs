@@ -1,15 +1,15 @@
-//! The view on a screen.
+//! The terminal interface.
 //!
-//! Keys change a state; a state is drawn. Names that others wrote never reach the terminal with
-//! a control character in them.
+//! Keys change the state; the state is drawn. Text from the network is written without control
+//! characters.
 
 mod draw;
 mod editor;
 mod list;
 mod matrix;
 mod state;
-mod strip;
 mod table;
+mod timeline;
 
 use std::io::{self, IsTerminal as _};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,20 +24,20 @@ use crate::preset::Preset;
 use crate::question::Question;
 use state::{State, Then};
 
-/// How often the screen is drawn if nobody presses a key.
+/// The interval of drawing without key presses.
 const FRAME: Duration = Duration::from_millis(250);
 
-/// How long at most nobody looks whether it is over.
-const PATIENCE: Duration = Duration::from_millis(100);
+/// The maximum time between two checks of the flag.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// What to begin with.
+/// The initial state.
 #[derive(Debug)]
 pub struct Start {
     /// The first question.
     pub question: Question,
-    /// Questions that somebody else thought of.
+    /// The presets.
     pub presets: Vec<Preset>,
-    /// Where the page is, if there is one.
+    /// The address of the page, if it is served.
     pub page: Option<String>,
     /// Whether the matrix is shown first.
     pub is_matrix: bool,
@@ -48,17 +48,17 @@ pub fn is_available() -> bool {
     io::stdout().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
-/// Shows the model until somebody wants to leave, or the flag is raised.
+/// Shows the model until the user quits or the flag is set.
 ///
 /// # Errors
 ///
-/// If the terminal refuses, or is gone.
+/// If the terminal cannot be set up or written to.
 pub fn run(model: &Shared, start: Start, is_over: &AtomicBool) -> anyhow::Result<()> {
     let mut screen = Screen::open().context("cannot draw on this terminal")?;
     let mut pulse = Pulse::default();
     let mut state = State::new(start);
     loop {
-        state.look(model, Instant::now());
+        state.refresh(model, Instant::now());
         screen.draw(&mut state).context("the terminal is gone")?;
         pulse.wait();
         let mut next = Instant::now() + FRAME;
@@ -67,41 +67,40 @@ pub fn run(model: &Shared, start: Start, is_over: &AtomicBool) -> anyhow::Result
                 return Ok(());
             }
             let left = next.saturating_duration_since(Instant::now());
-            let event = match event::poll(left.min(PATIENCE)) {
+            let event = match event::poll(left.min(POLL_INTERVAL)) {
                 Ok(true) => event::read(),
                 Ok(false) if Instant::now() < next => continue,
                 Ok(false) => break,
                 Err(error) => Err(error),
             };
-            // A terminal that cannot be read any more has been closed.
+            // If the terminal cannot be read it has been closed.
             let Ok(event) = event else { return Ok(()) };
-            if state.take(&event, model) == Then::Leave {
+            if state.apply(&event, model) == Then::Leave {
                 return Ok(());
             }
-            // Who presses a key wants to see it; of many at once the last.
+            // Draw soon after a key press, and once after several.
             next = next.min(Instant::now() + Duration::from_millis(10));
         }
     }
 }
 
-/// Gives the terminal back when the program ends without leaving [`run`].
+/// Restores the terminal when the program ends inside [`run`].
 pub fn restore() {
-    // There is nothing else to be done about a terminal that refuses.
+    // An error of the terminal cannot be handled here.
     let _ = ratatui::try_restore();
 }
 
-/// Whether the terminal has shown what it was given: it is asked where its cursor is, and answers
-/// when it comes to that. So no more than one or two pictures are ever on their way, however slow
-/// the line and however much it takes in.
+/// Flow control: the terminal answers a query for the cursor position after it has processed all
+/// previous output. So at most two frames are buffered, however slow the line is.
 #[derive(Debug, Default)]
 struct Pulse {
     has_answered: bool,
-    /// Questions without an answer in time.
+    /// Number of queries without an answer in time.
     missed: u32,
 }
 
 impl Pulse {
-    /// Waits for the answer, two seconds at most; one that never answers is not asked again.
+    /// Waits for the answer, at most two seconds. Terminals that never answer are not queried again.
     fn wait(&mut self) {
         if !self.has_answered && self.missed >= 2 {
             return;
@@ -114,16 +113,15 @@ impl Pulse {
 }
 
 impl Drop for Pulse {
-    /// Takes what may still come, or it would be typed into whatever runs next.
+    /// Discards a late answer, which the next program would read as input.
     fn drop(&mut self) {
         if self.missed > 0 && self.has_answered && !std::thread::panicking() {
-            // That there is nothing is as good.
             event::poll(Duration::from_secs(1)).ok();
         }
     }
 }
 
-/// The terminal, taken over; given back when this is dropped, and before a panic is told.
+/// The terminal in raw mode; restored when dropped, and before the message of a panic.
 struct Screen(DefaultTerminal);
 
 impl Screen {
@@ -131,8 +129,7 @@ impl Screen {
         match ratatui::try_init() {
             Ok(terminal) => Ok(Self(terminal)),
             Err(error) => {
-                // The first of its steps may have been taken; what failed is worth more to know
-                // than whether that could be undone.
+                // The set-up may be partial. Its error is more useful than one of the restoration.
                 let _ = ratatui::try_restore();
                 Err(error)
             }
@@ -146,9 +143,8 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        // A panic has given it back already, before its message.
+        // The panic hook has restored it already.
         if !std::thread::panicking() {
-            // A terminal that is gone needs no restoring.
             let _ = ratatui::try_restore();
         }
     }

@@ -1,4 +1,4 @@
-//! What is looked at, and what keys make of it.
+//! The state of the screen, and its changes by keys.
 
 use std::time::Instant;
 
@@ -9,39 +9,39 @@ use super::Start;
 use super::editor::{Edited, Editor};
 use super::list::{List, Picked};
 use crate::matrix::{self, Matrix, Party};
-use crate::model::{Shared, Status, Who};
+use crate::model::{Client, Shared, Status};
 use crate::picture::Picture;
 use crate::preset::Preset;
 use crate::question::{Aggregate, Field, Narrow, Question};
 
-/// Steps back at most.
+/// Maximum number of previous questions.
 const STEPS: usize = 100;
 
-/// Numbers of rows to choose from.
+/// Selectable numbers of rows.
 const TOPS: [usize; 5] = [10, 20, 50, 100, 1000];
 
-/// Speeds at most and at least.
+/// Maximum and minimum playback speed.
 const FASTEST: f64 = 1024.0;
 const SLOWEST: f64 = 1.0 / 16.0;
 
-/// What is looked at.
+/// The state of the screen.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) question: Question,
-    /// The questions before this one.
+    /// Previous questions.
     pub(super) steps: Vec<Question>,
     pub(super) presets: Vec<Preset>,
     pub(super) page: Option<String>,
-    pub(super) over: Over,
+    pub(super) overlay: Overlay,
     pub(super) is_matrix: bool,
     pub(super) cursor: Cursor,
-    /// Place in the matrix: from, to.
+    /// The selected cell of the matrix: row and column.
     pub(super) cell: (usize, usize),
-    /// Who is there; nobody until somebody moves.
+    /// The parties of the selected cell; `None` before the first selection.
     parties: Option<(Party, Party)>,
-    /// Services that there was room for when it was drawn last.
+    /// Number of services that fitted the screen when it was last drawn.
     pub(super) services: usize,
-    /// Rows of the table that there was room for.
+    /// Number of rows that fitted the screen.
     pub(super) page_rows: usize,
     pub(super) shown: Option<Picture>,
     pub(super) matrix: Option<Matrix>,
@@ -49,26 +49,26 @@ pub(super) struct State {
     pub(super) clock: Option<Timestamp>,
 }
 
-/// What lies over it.
+/// A window over the screen.
 #[derive(Debug)]
-pub(super) enum Over {
-    Nothing,
+pub(super) enum Overlay {
+    None,
     Editor(Box<Editor>),
     Presets(List),
     Help,
 }
 
-/// The cell that is chosen: it stays with its flow when the order changes.
+/// The selected cell, which follows its flow when the order changes.
 #[derive(Debug, Default)]
 pub(super) struct Cursor {
-    /// The flow; none until somebody moves.
+    /// The flow; `None` before the first selection.
     pub(super) flow: Option<Vec<flow::Value>>,
-    /// Where that was last.
+    /// The last position of the flow.
     pub(super) row: usize,
     pub(super) column: usize,
 }
 
-/// What comes of a key.
+/// The result of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Then {
     Stay,
@@ -82,7 +82,7 @@ impl State {
             steps: Vec::new(),
             presets: start.presets,
             page: start.page,
-            over: Over::Nothing,
+            overlay: Overlay::None,
             is_matrix: start.is_matrix,
             cursor: Cursor::default(),
             cell: (0, 0),
@@ -96,15 +96,15 @@ impl State {
         }
     }
 
-    /// Asks what there is now.
-    pub(super) fn look(&mut self, model: &Shared, wall: Instant) {
+    /// Reads the current answer from the model.
+    pub(super) fn refresh(&mut self, model: &Shared, wall: Instant) {
         let mut model = model.lock();
         let question = match self.is_matrix {
             true => matrix::question(&self.question),
             false => self.question.clone(),
         };
-        // There is always room for the owner.
-        let picture = model.ask(&question, Who::Owner, wall).ok().flatten();
+        // The limit of questions does not apply to the local client.
+        let picture = model.ask(&question, Client::Local, wall).ok().flatten();
         self.status = Some(model.status.clone());
         self.clock = model.clock();
         drop(model);
@@ -117,8 +117,8 @@ impl State {
         }
     }
 
-    /// Takes a key.
-    pub(super) fn take(&mut self, event: &Event, model: &Shared) -> Then {
+    /// Applies a key.
+    pub(super) fn apply(&mut self, event: &Event, model: &Shared) -> Then {
         let Event::Key(key) = *event else {
             return Then::Stay;
         };
@@ -128,22 +128,22 @@ impl State {
         if key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL) {
             return Then::Leave;
         }
-        match &mut self.over {
-            Over::Editor(editor) => match editor.press(key, &self.question, model) {
+        match &mut self.overlay {
+            Overlay::Editor(editor) => match editor.press(key, &self.question, model) {
                 Edited::Still => {}
-                Edited::Left => self.over = Over::Nothing,
+                Edited::Left => self.overlay = Overlay::None,
                 Edited::Asked(question) => {
-                    self.over = Over::Nothing;
+                    self.overlay = Overlay::None;
                     self.ask(*question);
                 }
             },
-            Over::Presets(list) => match list.press(key, &self.presets) {
+            Overlay::Presets(list) => match list.press(key, &self.presets) {
                 Picked::Still => {}
-                Picked::Left => self.over = Over::Nothing,
+                Picked::Left => self.overlay = Overlay::None,
                 Picked::This(place) => self.pick(place),
             },
-            Over::Help => self.over = Over::Nothing,
-            Over::Nothing => return self.press(key, model),
+            Overlay::Help => self.overlay = Overlay::None,
+            Overlay::None => return self.press(key, model),
         }
         Then::Stay
     }
@@ -154,14 +154,14 @@ impl State {
             KeyCode::Char('k') => self.edit(Field::Keys, model),
             KeyCode::Char('v') => self.edit(Field::Value, model),
             KeyCode::Char('f' | '/') => self.edit(Field::Filter, model),
-            KeyCode::Char('p') => self.over = Over::Presets(List::default()),
-            KeyCode::Char('?' | 'h') => self.over = Over::Help,
+            KeyCode::Char('p') => self.overlay = Overlay::Presets(List::default()),
+            KeyCode::Char('?' | 'h') => self.overlay = Overlay::Help,
             KeyCode::Char('m') => self.is_matrix = !self.is_matrix,
             KeyCode::Char('u') => {
                 self.question.value = self.question.value.next();
                 self.question.least = 0.0;
             }
-            KeyCode::Char('a') => self.turn_aggregate(),
+            KeyCode::Char('a') => self.toggle_aggregate(),
             KeyCode::Char('t') => {
                 let next = TOPS.iter().find(|top| **top > self.question.top);
                 self.question.top = *next.unwrap_or(&TOPS[0]);
@@ -241,7 +241,7 @@ impl State {
                     let value = match matrix.parties.get(place) {
                         Some(Party::Service(name)) => flow::Value::Text(name.as_str().into()),
                         Some(Party::Outside) => flow::Value::Absent,
-                        // All of several: nothing that a filter could say.
+                        // Several services: no filter selects them.
                         _ => continue,
                     };
                     question = question.narrowed(key, &value, Narrow::To);
@@ -259,10 +259,10 @@ impl State {
 
     fn edit(&mut self, field: Field, model: &Shared) {
         let editor = Editor::new(&self.question, field, model);
-        self.over = Over::Editor(Box::new(editor));
+        self.overlay = Overlay::Editor(Box::new(editor));
     }
 
-    /// Another question, from which there is a way back.
+    /// Replaces the question and remembers the previous one.
     fn ask(&mut self, question: Question) {
         if question == self.question {
             return;
@@ -285,9 +285,9 @@ impl State {
     }
 
     fn pick(&mut self, place: usize) {
-        self.over = Over::Nothing;
+        self.overlay = Overlay::None;
         let fields = self.presets.get(place).map(|preset| preset.fields.clone());
-        // Presets are checked when they are read; with `max` one may have too many keys.
+        // Presets were validated; with `max` one may have too many keys.
         if let Some(Ok(question)) = fields.map(|fields| fields.read(&self.question)) {
             self.is_matrix = false;
             self.ask(Question {
@@ -297,15 +297,15 @@ impl State {
         }
     }
 
-    fn turn_aggregate(&mut self) {
-        let turned = Question {
+    fn toggle_aggregate(&mut self) {
+        let toggled = Question {
             aggregate: self.question.aggregate.other(),
             ..self.question.clone()
         };
-        // With too many keys it stays as it is.
-        let fields = crate::question::Fields::of(&turned);
-        if turned.aggregate == Aggregate::Sum || fields.read(&turned).is_ok() {
-            self.question = turned;
+        // No change if there are too many keys for `max`.
+        let fields = crate::question::Fields::of(&toggled);
+        if toggled.aggregate == Aggregate::Sum || fields.read(&toggled).is_ok() {
+            self.question = toggled;
         }
     }
 
@@ -320,7 +320,7 @@ impl State {
         }
     }
 
-    /// Puts the cursor on the flow at this place, or the last one.
+    /// Moves the cursor to the flow in this row, or the last one.
     fn choose(&mut self, row: usize) {
         let Some(picture) = &self.shown else { return };
         let row = row.min(picture.rows.len().saturating_sub(1));
@@ -328,7 +328,7 @@ impl State {
         self.cursor.row = row;
     }
 
-    /// Finds the cell that was chosen, whatever the order is now.
+    /// Finds the selected cell in the current order.
     fn follow_parties(&mut self) {
         let Some(matrix) = &self.matrix else { return };
         let last = matrix.parties.len().saturating_sub(1);
@@ -341,7 +341,7 @@ impl State {
         self.cell = (from.min(last), to.min(last));
     }
 
-    /// Finds the flow that the cursor is on; if it is gone, whatever stands there now.
+    /// Finds the selected flow in the current order; if it has disappeared, selects its row.
     fn follow(&mut self) {
         let (Some(picture), Some(flow)) = (&self.shown, &self.cursor.flow) else {
             return;

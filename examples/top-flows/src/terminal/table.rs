@@ -1,20 +1,20 @@
-//! The table of flows: a row each, with a bar beside its value.
+//! The table of flows: one row per flow, with a bar for its value.
 
 use ratatui::style::{Color, Style, Stylize as _};
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr as _;
 
 use super::state::State;
-use super::strip::{COLOURS, OTHERS};
+use super::timeline::{COLOURS, REST};
+use crate::format::{self, padded, right};
 use crate::picture::{Picture, Row};
-use crate::words::{self, padded, right};
 
 const VALUE: usize = 8;
 const SHARE: usize = 8;
 const MARK: usize = 2;
 const LEAST_KEY: usize = 6;
 
-/// The heading, so many rows around the cursor, and the sums.
+/// The heading, the rows around the cursor, and the sums.
 pub(super) fn lines(
     picture: &Picture,
     state: &State,
@@ -22,9 +22,9 @@ pub(super) fn lines(
     width: usize,
 ) -> Vec<Line<'static>> {
     let table = Table::new(picture, state, width);
-    let room = height.saturating_sub(3);
-    let first = first_row(state, picture.rows.len(), room);
-    let visible = picture.rows.iter().enumerate().skip(first).take(room);
+    let capacity = height.saturating_sub(3);
+    let first = first_row(state, picture.rows.len(), capacity);
+    let visible = picture.rows.iter().enumerate().skip(first).take(capacity);
     let mut lines = vec![table.heading()];
     let mut in_sight = 0.0;
     let mut count = 0;
@@ -34,12 +34,12 @@ pub(super) fn lines(
         lines.push(table.row(place, row));
     }
     if picture.rows.is_empty() {
-        let words = match (picture.samples, picture.question.least > 0.0) {
+        let message = match (picture.samples, picture.question.least > 0.0) {
             (0, _) => "  No packet has passed the filter yet.",
-            (_, true) => "  No flow is heavy enough to be listed.",
+            (_, true) => "  All flows are below the minimum.",
             (_, false) => "  No traffic now.",
         };
-        lines.push(Line::from(words).dim());
+        lines.push(Line::from(message).dim());
     }
     let missing = height.saturating_sub(lines.len() + 2);
     lines.extend((0..missing).map(|_| Line::default()));
@@ -59,15 +59,15 @@ pub(super) fn lines(
     lines
 }
 
-/// The first row in sight, so that the cursor is.
-fn first_row(state: &State, rows: usize, room: usize) -> usize {
+/// The first visible row, so that the cursor is visible.
+fn first_row(state: &State, rows: usize, capacity: usize) -> usize {
     let row = match state.cursor.flow {
         Some(_) => state.cursor.row,
         None => 0,
     };
     (row + 1)
-        .saturating_sub(room)
-        .min(rows.saturating_sub(room))
+        .saturating_sub(capacity)
+        .min(rows.saturating_sub(capacity))
 }
 
 struct Table<'p> {
@@ -80,22 +80,22 @@ struct Table<'p> {
 impl<'p> Table<'p> {
     fn new(picture: &'p Picture, state: &'p State, width: usize) -> Self {
         let bar = (width / 5).clamp(4, 30);
-        let room = width.saturating_sub(MARK + VALUE + SHARE + bar + 1);
+        let available = width.saturating_sub(MARK + VALUE + SHARE + bar + 1);
         let wanted: Vec<usize> = picture
             .keys()
             .iter()
             .enumerate()
             .map(|(column, key)| {
                 let values = picture.rows.iter().filter_map(|row| row.keys.get(column));
-                let longest = values.map(|value| words::value(value).width()).max();
-                // Room for the arrow of the order.
+                let longest = values.map(|value| format::value(value).width()).max();
+                // Space for the arrow of the order.
                 longest.unwrap_or(0).max(key.name().len() + 2)
             })
             .collect();
         Self {
             picture,
             state,
-            widths: fitted(wanted, room),
+            widths: fitted(wanted, available),
             bar,
         }
     }
@@ -125,13 +125,13 @@ impl<'p> Table<'p> {
 
     fn row(&self, place: usize, row: &Row) -> Line<'static> {
         let colour = row.stripe.and_then(|stripe| COLOURS.get(stripe)).copied();
-        let colour = colour.unwrap_or(OTHERS);
+        let colour = colour.unwrap_or(REST);
         let cursor = &self.state.cursor;
         let is_chosen = cursor.flow.is_some() && cursor.row == place;
         let mark = if is_chosen { "▸" } else { " " };
         let mut line = Line::from(vec![Span::raw(mark), Span::raw("▌").fg(colour)]);
         for (column, (value, width)) in row.keys.iter().zip(&self.widths).enumerate() {
-            let text = padded(&words::value(value), *width);
+            let text = padded(&format::value(value), *width);
             let is_here = is_chosen && cursor.column == column;
             line.push_span(match is_here {
                 true => Span::raw(text).reversed(),
@@ -149,18 +149,18 @@ impl<'p> Table<'p> {
     }
 
     fn sum(&self, name: &str, value: f64) -> Line<'static> {
-        let room: usize = self.widths.iter().map(|width| width + 1).sum();
-        let room = room.max(7);
+        let columns: usize = self.widths.iter().map(|width| width + 1).sum();
+        let columns = columns.max(7);
         let mut line = Line::from(" ".repeat(MARK));
-        line.push_span(Span::raw(padded(name, room)).dim());
+        line.push_span(Span::raw(padded(name, columns)).dim());
         line.spans.extend(self.amount(value));
         line
     }
 
     fn amount(&self, value: f64) -> [Span<'static>; 2] {
-        let share = words::share(value, self.picture.total);
+        let share = format::share(value, self.picture.total);
         [
-            Span::raw(right(&words::number(value), VALUE)),
+            Span::raw(right(&format::number(value), VALUE)),
             Span::raw(format!("{} ", right(&share, SHARE))).dim(),
         ]
     }
@@ -186,10 +186,10 @@ fn bar(value: f64, largest: f64, columns: usize, colour: Color) -> Vec<Span<'sta
     vec![Span::styled(text, Style::new().fg(colour))]
 }
 
-/// Widths that fit into the room together: the widest give way first.
-fn fitted(mut wanted: Vec<usize>, room: usize) -> Vec<usize> {
-    let room = room.saturating_sub(wanted.len());
-    while wanted.iter().sum::<usize>() > room {
+/// Reduces the widest columns until all fit the available width.
+fn fitted(mut wanted: Vec<usize>, available: usize) -> Vec<usize> {
+    let available = available.saturating_sub(wanted.len());
+    while wanted.iter().sum::<usize>() > available {
         let Some(widest) = wanted.iter_mut().max() else {
             break;
         };
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bar_is_never_longer_than_its_room() {
+    fn bar_is_not_longer_than_its_width() {
         let text = |value, largest| {
             let spans = bar(value, largest, 4, Color::Cyan);
             spans

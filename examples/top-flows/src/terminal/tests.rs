@@ -1,5 +1,4 @@
-//! Any keys on screens of any size; and a panic while the terminal is taken over, in a process
-//! of its own.
+//! Random keys on screens of any size, and a panic in raw mode in a separate process.
 
 use std::io::Read as _;
 use std::num::NonZeroU16;
@@ -11,10 +10,10 @@ use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 
 use super::*;
-use crate::feed::Feed;
-use crate::model::Who;
+use crate::model::Client;
 use crate::once;
 use crate::preset;
+use crate::source::Source;
 
 const SWARM: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -25,12 +24,12 @@ const SWARM: &str = concat!(
 fn model() -> Shared {
     let path = SWARM.into();
     let question = Question::new([]);
-    let feed = Feed::open(SWARM.as_ref()).unwrap();
+    let source = Source::open(SWARM.as_ref()).unwrap();
     let is_over = AtomicBool::new(false);
     let (mut model, picture) =
-        once::run(feed, Some(&path), &question, Duration::ZERO, &is_over).unwrap();
+        once::run(source, Some(&path), &question, Duration::ZERO, &is_over).unwrap();
     assert!(picture.is_some());
-    assert!(model.ask(&question, Who::Owner, Instant::now()).is_ok());
+    assert!(model.ask(&question, Client::Local, Instant::now()).is_ok());
     Shared::new(model)
 }
 
@@ -77,9 +76,9 @@ fn key() -> impl Strategy<Value = KeyEvent> {
     })
 }
 
-/// Whoever leans on the keyboard sees something, on whatever screen.
+/// Random keys on screens of any size.
 #[test]
-fn any_keys_on_any_screen_do_no_harm() {
+fn random_keys_do_not_panic_on_any_screen() {
     let model = model();
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
         cases: 48,
@@ -91,15 +90,15 @@ fn any_keys_on_any_screen_do_no_harm() {
         let mut state = state();
         let mut terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
         for key in keys {
-            state.look(&model, Instant::now());
+            state.refresh(&model, Instant::now());
             terminal
                 .draw(|frame| draw::draw(frame, &mut state))
                 .unwrap();
-            if state.take(&Event::Key(key), &model) == Then::Leave {
+            if state.apply(&Event::Key(key), &model) == Then::Leave {
                 break;
             }
         }
-        state.look(&model, Instant::now());
+        state.refresh(&model, Instant::now());
         terminal
             .draw(|frame| draw::draw(frame, &mut state))
             .unwrap();
@@ -108,7 +107,7 @@ fn any_keys_on_any_screen_do_no_harm() {
     result.unwrap_or_else(|error| panic!("{error}"));
 }
 
-/// What the test below runs; of no use without it.
+/// The process of the test below.
 #[test]
 #[ignore = "panics, so that another test sees what comes of it"]
 fn panics_on_the_screen() {
@@ -117,12 +116,12 @@ fn panics_on_the_screen() {
 }
 
 #[test]
-fn the_terminal_is_given_back_before_a_panic_is_told() {
+fn terminal_is_restored_before_panic_message() {
     let size = PtySize::default();
     let pair = match native_pty_system().openpty(size) {
         Ok(pair) => pair,
         Err(error) => {
-            eprintln!("skipped: there is no pseudo-terminal: {error}");
+            eprintln!("skipped: pseudo-terminals are unavailable: {error}");
             return;
         }
     };
@@ -136,15 +135,18 @@ fn the_terminal_is_given_back_before_a_panic_is_told() {
     let mut reader = pair.master.try_clone_reader().unwrap();
     let mut written = Vec::new();
     let mut buffer = [0; 4096];
-    // A terminal whose program has ended reads as broken.
+    // Reading fails after the program has ended.
     while let Ok(count @ 1..) = reader.read(&mut buffer) {
         written.extend_from_slice(&buffer[..count]);
     }
     assert!(!child.wait().unwrap().success());
     let text = String::from_utf8_lossy(&written);
-    let [enter, leave, told] =
+    let [enter, leave, message] =
         ["\u{1b}[?1049h", "\u{1b}[?1049l", "this is the message"].map(|part| text.find(part));
-    assert!(enter.is_some() && enter < leave && leave < told, "{text}");
+    assert!(
+        enter.is_some() && enter < leave && leave < message,
+        "{text}"
+    );
     let number = |number| NonZeroU16::new(number).unwrap();
     let mut parser = vt100::Parser::new(number(size.rows), number(size.cols), 0);
     parser.process(&written);

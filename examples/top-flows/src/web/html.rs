@@ -1,10 +1,10 @@
-//! Text of others inside HTML and inside addresses.
+//! Escaping of text in HTML and URLs.
 
 use std::fmt::{self, Display, Write as _};
 
 use untrusted::printable;
 
-/// Text that a browser shows as it is, wherever it stands: between tags or in an attribute.
+/// Text escaped for element content and attributes.
 pub(super) struct Text<'a>(pub(super) &'a str);
 
 impl Display for Text<'_> {
@@ -13,7 +13,7 @@ impl Display for Text<'_> {
     }
 }
 
-/// Text that comes back as it is when a form is sent: nothing in it is replaced.
+/// Text escaped for the value of an input, without replaced characters.
 pub(super) struct Sent<'a>(pub(super) &'a str);
 
 impl Display for Sent<'_> {
@@ -22,7 +22,7 @@ impl Display for Sent<'_> {
     }
 }
 
-/// Part of an address, percent-encoded.
+/// A percent-encoded part of a URL.
 pub(super) struct Part<'a>(pub(super) &'a str);
 
 impl Display for Part<'_> {
@@ -58,14 +58,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_in_a_text_is_markup() {
+    fn markup_is_escaped() {
         let shown = Text("<b a='\"'>&\u{1b}[0m\u{202e}").to_string();
         assert_eq!(shown, "&lt;b a=&#39;&quot;&#39;&gt;&amp;�[0m�");
         assert_eq!(Sent("<\u{202e}").to_string(), "&lt;\u{202e}");
     }
 
     #[test]
-    fn a_part_stays_one_part() {
+    fn separators_are_percent_encoded() {
         assert_eq!(Part("a&b=ü\"").to_string(), "a%26b%3D%C3%BC%22");
     }
 }

@@ -1,4 +1,4 @@
-//! A question as an address has it.
+//! The question in the query string of a URL.
 
 use std::fmt;
 
@@ -8,10 +8,10 @@ use sflow_metrics::flow;
 use super::html::Part;
 use crate::question::{Aggregate, Field, Fields, MOST, Mistake, Question, Sort, smoothing};
 
-/// Bytes at most of a field.
+/// Maximum length of a field in bytes.
 pub(super) const LONGEST: usize = 4000;
 
-/// What can stand in an address.
+/// The parameters of a URL.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Params {
@@ -28,26 +28,26 @@ pub(super) struct Params {
     part: Option<String>,
 }
 
-/// What somebody asks.
+/// The question of a request.
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
-    /// The question, or the usual one if there is a mistake.
+    /// The question, or the default one if it is invalid.
     pub(super) question: Question,
-    /// As it was typed.
+    /// The text of the question.
     pub(super) fields: Fields,
     pub(super) mistake: Option<Mistake>,
     pub(super) is_matrix: bool,
-    /// Whether the page stays as it is.
+    /// Whether the page does not refresh.
     pub(super) is_still: bool,
-    /// Whether only what changes is wanted.
+    /// Whether only the changing part of the page is requested.
     pub(super) is_part: bool,
 }
 
 impl Params {
-    /// What is asked; what is not said is as usual.
+    /// The question of these parameters, with defaults from another question.
     pub(super) fn read(self, usual: &Question) -> Asked {
         let own = Fields::of(usual);
-        // A form that is sent has all fields; an address that says none asks the usual.
+        // A form sends all fields; a URL without fields has the default question.
         let is_asked = self.keys.is_some() || self.value.is_some() || self.filter.is_some();
         let fields = match is_asked {
             true => Fields {
@@ -83,7 +83,7 @@ impl Params {
             Some(field) => Err(Mistake {
                 field,
                 position: 0,
-                words: format!("more than {LONGEST} bytes"),
+                message: format!("more than {LONGEST} bytes"),
             }),
             None => fields.read(&question),
         };
@@ -105,7 +105,7 @@ impl Params {
     }
 }
 
-/// `0`, `-0`, `value`, `-value`: a column, and whether the other way round.
+/// `0`, `-0`, `value`, `-value`: a column, reversed with a minus sign.
 fn sort(text: &str) -> Sort {
     let (text, is_reversed) = match text.strip_prefix('-') {
         Some(column) => (column, true),
@@ -120,7 +120,7 @@ fn sort(text: &str) -> Sort {
     }
 }
 
-/// The address of a question, ready for an attribute.
+/// The URL of a question, escaped for an attribute.
 pub(super) struct Link<'q> {
     pub(super) question: &'q Question,
     pub(super) is_matrix: bool,
@@ -135,7 +135,7 @@ impl fmt::Display for Link<'_> {
 }
 
 impl Link<'_> {
-    /// What stands behind the question mark.
+    /// The query string.
     pub(super) fn query(&self) -> String {
         let question = self.question;
         let fields = Fields::of(question);
@@ -181,7 +181,7 @@ mod tests {
     use crate::question::Narrow;
 
     #[test]
-    fn an_address_says_what_the_question_does() {
+    fn question_is_parsed_from_its_link() {
         let value = flow::Value::Text("a&b=\"<ü>\";|*\\".into());
         let question = Question {
             top: 7,
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_as_usual() {
+    fn invalid_parameters_have_defaults() {
         let usual = Question::new([flow::Key::IpSource]);
         let params = Params {
             top: Some("-1".to_owned()),

@@ -1,14 +1,14 @@
-//! The view as a page.
+//! The page.
 //!
-//! | path | what |
+//! | path | content |
 //! | --- | --- |
-//! | `/` | the page, complete in itself; it asks again every two seconds, with scripts or without |
+//! | `/` | the page, self-contained; it refreshes every two seconds, with or without scripts |
 //! | `/api/flows` | the same flows as JSON, with the last minutes |
 //! | `/api/matrix` | the matrix of services as JSON |
-//! | `/api/complete` | what a `field` can go on with behind a `text` |
+//! | `/api/complete` | completions of a `text` in a `field` |
 //! | `/api/presets` | the presets |
 //!
-//! All take the question in their query: `keys`, `value`, `filter`, `top`, `least`, `aggregate`,
+//! All read the question from the query string: `keys`, `value`, `filter`, `top`, `least`, `aggregate`,
 //! `smooth`, `sort`. Reading changes nothing.
 
 mod html;
@@ -37,35 +37,35 @@ use serde::Deserialize;
 use serde_json::json;
 use serve::{HostCheck, Json};
 
-use crate::complete::Completion;
+use crate::completion::Completion;
 use crate::matrix::{self, Matrix};
-use crate::model::{Busy, Shared, Status, Who};
+use crate::model::{Busy, Client, Shared, Status};
 use crate::once::{Document, MatrixDocument, SERVICES};
 use crate::picture::Picture;
 use crate::preset::Preset;
 use crate::question::{Field, Mistake, Question};
 use link::{Asked, Params};
 
-/// Where it is when nobody says where: where only this machine can look.
-const USUAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8008);
+/// The default address, which only this machine can reach.
+const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8008);
 
-/// What the page shows.
+/// The page of a model.
 #[derive(Clone, Debug)]
 pub struct Site(Arc<Inside>);
 
 #[derive(Debug)]
 struct Inside {
     model: Shared,
-    /// What is shown to who asks nothing.
+    /// The question of a request without one.
     question: Question,
     presets: Vec<Preset>,
 }
 
-/// An address to serve on, as people type it: a port, an address, or both.
+/// Parses an address to serve on: a port, an address, or both.
 ///
 /// # Errors
 ///
-/// If it is neither; the error says what can be given.
+/// If it is neither; the error is a message for users.
 pub fn address(text: &str) -> Result<SocketAddr, &'static str> {
     let port = text.strip_prefix(':').unwrap_or(text);
     let bare = text
@@ -75,19 +75,19 @@ pub fn address(text: &str) -> Result<SocketAddr, &'static str> {
     if let Ok(address) = text.parse() {
         Ok(address)
     } else if let Ok(port) = port.parse() {
-        Ok(SocketAddr::new(USUAL.ip(), port))
+        Ok(SocketAddr::new(DEFAULT.ip(), port))
     } else if let Ok(address) = bare.parse() {
-        Ok(SocketAddr::new(address, USUAL.port()))
+        Ok(SocketAddr::new(address, DEFAULT.port()))
     } else {
         Err(
-            "give a port, an address, or both, as in 8008 or 0.0.0.0:8008; \
-             a capture comes before --web",
+            "expected a port, an address, or both, as in 8008 or 0.0.0.0:8008; \
+             put the capture before --web",
         )
     }
 }
 
 impl Site {
-    /// Of a model; this question is shown first.
+    /// The page of a model with an initial question.
     pub fn new(model: Shared, question: Question, presets: Vec<Preset>) -> Self {
         Self(Arc::new(Inside {
             model,
@@ -96,16 +96,16 @@ impl Site {
         }))
     }
 
-    /// The picture that answers a question now, and how the stream does.
+    /// The current answer to a question, and the status of the stream.
     fn ask(&self, question: &Question) -> Result<(Option<Picture>, Status), Busy> {
         let mut model = self.0.model.lock();
-        let picture = model.ask(question, Who::Guest, Instant::now())?;
+        let picture = model.ask(question, Client::Remote, Instant::now())?;
         Ok((picture, model.status.clone()))
     }
 }
 
 impl Site {
-    /// What can come behind what stands in a field.
+    /// Completions of the text of a field.
     fn completions(&self, field: Field, asked: &Asked) -> Vec<Completion> {
         let text = asked.fields.text(field);
         let text = match field {
@@ -118,11 +118,11 @@ impl Site {
     }
 }
 
-/// Serves from now on, in a thread of its own that ends with the program; tells where.
+/// Starts a thread that serves the page until the program ends; returns its address.
 ///
 /// # Errors
 ///
-/// If the address cannot be had.
+/// If the address is not available.
 pub fn serve(address: SocketAddr, site: Site) -> anyhow::Result<SocketAddr> {
     let listener = TcpListener::bind(address).with_context(|| {
         format!("cannot serve the page on {address}: give --web another address")
@@ -134,7 +134,7 @@ pub fn serve(address: SocketAddr, site: Site) -> anyhow::Result<SocketAddr> {
         .enable_all()
         .build()?;
     let work = move || {
-        // Whether it ends by a fault or not, nobody is there to be told: the screen is not ours.
+        // An error cannot be reported here: the screen belongs to the terminal interface.
         runtime
             .block_on(async {
                 let listener = tokio::net::TcpListener::from_std(listener)?;
@@ -150,10 +150,10 @@ fn router(site: Site) -> Router {
     let router = Router::new()
         .route("/", get(show_page))
         .route("/script.js", get(show_script))
-        .route("/api/flows", get(tell_flows))
-        .route("/api/matrix", get(tell_matrix))
+        .route("/api/flows", get(get_flows))
+        .route("/api/matrix", get(get_matrix))
         .route("/api/complete", get(complete))
-        .route("/api/presets", get(tell_presets))
+        .route("/api/presets", get(get_presets))
         .fallback(not_found)
         .with_state(site);
     serve::protect(router, HostCheck::default()).layer(middleware::from_fn(restrict))
@@ -163,7 +163,7 @@ type Asking = Result<Query<Params>, QueryRejection>;
 
 async fn show_page(State(site): State<Site>, params: Asking) -> Response {
     let Ok(Query(params)) = params else {
-        return (StatusCode::BAD_REQUEST, "This question cannot be read.\n").into_response();
+        return (StatusCode::BAD_REQUEST, "The question cannot be parsed.\n").into_response();
     };
     let asked = params.read(&site.0.question);
     let asked_for = match asked.is_matrix {
@@ -200,7 +200,7 @@ async fn show_script() -> Response {
     ([(CONTENT_TYPE, "text/javascript; charset=utf-8")], SCRIPT).into_response()
 }
 
-async fn tell_flows(State(site): State<Site>, params: Asking) -> Response {
+async fn get_flows(State(site): State<Site>, params: Asking) -> Response {
     let asked = match read(&site, params) {
         Ok(asked) => asked,
         Err(refusal) => return *refusal,
@@ -212,7 +212,7 @@ async fn tell_flows(State(site): State<Site>, params: Asking) -> Response {
     }
 }
 
-async fn tell_matrix(State(site): State<Site>, params: Asking) -> Response {
+async fn get_matrix(State(site): State<Site>, params: Asking) -> Response {
     let asked = match read(&site, params) {
         Ok(asked) => asked,
         Err(refusal) => return *refusal,
@@ -227,7 +227,7 @@ async fn tell_matrix(State(site): State<Site>, params: Asking) -> Response {
     }
 }
 
-async fn tell_presets(State(site): State<Site>) -> Response {
+async fn get_presets(State(site): State<Site>) -> Response {
     Json(&site.0.presets).into_response()
 }
 
@@ -249,15 +249,15 @@ async fn complete(
         }
         _ => refusal(
             StatusCode::BAD_REQUEST,
-            "give a field, which is keys, value or filter, and a text",
+            "expected a field (keys, value or filter) and a text",
         ),
     }
 }
 
 fn read(site: &Site, params: Asking) -> Result<Box<Asked>, Box<Response>> {
     let Ok(Query(params)) = params else {
-        let words = "this question cannot be read";
-        return Err(Box::new(refusal(StatusCode::BAD_REQUEST, words)));
+        let message = "the question cannot be parsed";
+        return Err(Box::new(refusal(StatusCode::BAD_REQUEST, message)));
     };
     let asked = params.read(&site.0.question);
     match asked.mistake {
@@ -270,29 +270,28 @@ fn mistaken(mistake: &Mistake) -> Response {
     let Mistake {
         field,
         position,
-        words,
+        message,
     } = mistake;
-    let body = json!({"error": words, "field": field, "position": position});
+    let body = json!({"error": message, "field": field, "position": position});
     (StatusCode::BAD_REQUEST, Json(body)).into_response()
 }
 
-fn refusal(code: StatusCode, words: &str) -> Response {
-    (code, Json(json!({"error": words}))).into_response()
+fn refusal(code: StatusCode, message: &str) -> Response {
+    (code, Json(json!({"error": message}))).into_response()
 }
 
 fn waiting(status: &Status) -> Response {
-    let body = json!({"error": "no datagram has come yet", "stream": status});
+    let body = json!({"error": "no datagrams received yet", "stream": status});
     (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
 }
 
 async fn not_found() -> Response {
-    let words = "There is nothing here. There are /, /api/flows, /api/matrix, /api/complete and \
-                 /api/presets.\n";
-    (StatusCode::NOT_FOUND, words).into_response()
+    let message = "Not found. Available paths: /, /api/flows, /api/matrix, /api/complete and \
+                   /api/presets.\n";
+    (StatusCode::NOT_FOUND, message).into_response()
 }
 
-/// Tells browsers to load and embed nothing: the page needs its own style and script and no
-/// more. Nobody holds a place between two requests.
+/// Adds headers that restrict browsers to the own style and script, and closes idle connections.
 async fn restrict(request: Request, next: Next) -> Response {
     const HEADERS: [(HeaderName, &str); 5] = [
         (

@@ -5,24 +5,24 @@ use std::fmt::{self, Display};
 use super::html::{Sent, Text};
 use super::link::{Asked, Link};
 use super::parts::{Flows, Services};
-use crate::complete::Completion;
+use crate::completion::Completion;
+use crate::format::{self, count, number};
 use crate::matrix::Matrix;
 use crate::model::Status;
 use crate::picture::Picture;
 use crate::preset::Preset;
 use crate::question::{Field, Question};
-use crate::words::{self, count, number};
 
-/// Services with rows of their own on the page.
+/// Maximum number of services with rows of their own.
 const SERVICES: usize = 24;
 
-/// All that it shows.
+/// The content of the page.
 pub(super) struct Page<'p> {
     pub(super) asked: &'p Asked,
     pub(super) picture: Option<&'p Picture>,
     pub(super) status: &'p Status,
     pub(super) presets: &'p [Preset],
-    /// What each field can go on with.
+    /// The completions of each field.
     pub(super) completions: &'p [Vec<Completion>; 3],
 }
 
@@ -57,7 +57,7 @@ impl Display for Page<'_> {
         };
         write!(
             f,
-            "<footer>The same as data: <a href=\"/api/{path}?{query}\">/api/{path}</a></footer>\n\
+            "<footer>JSON: <a href=\"/api/{path}?{query}\">/api/{path}</a></footer>\n\
              <script src=\"/script.js\"></script>\n</body>\n</html>\n"
         )
     }
@@ -87,7 +87,11 @@ impl Page<'_> {
             is_still: !self.asked.is_still,
             ..self.link(question)
         };
-        let still = if self.asked.is_still { "go on" } else { "hold" };
+        let still = if self.asked.is_still {
+            "resume"
+        } else {
+            "pause"
+        };
         let other_unit = Question {
             value: question.value.next(),
             least: 0.0,
@@ -138,7 +142,7 @@ impl Page<'_> {
                     "<span class=\"mistake\" role=\"alert\"><code>{}<mark>{}</mark></code> {}</span>",
                     Text(&before),
                     Text(if behind.is_empty() { " " } else { &behind }),
-                    Text(&mistake.words)
+                    Text(&mistake.message)
                 )?;
             }
             write!(f, "</label><datalist id=\"{name}-list\">")?;
@@ -164,7 +168,7 @@ impl Page<'_> {
         f.write_str("<button>Show</button>\n</form>\n")
     }
 
-    /// What a form sends without showing it.
+    /// The hidden inputs of the form.
     fn unseen(&self) -> Vec<(&'static str, String)> {
         let question = &self.asked.question;
         let mut unseen = vec![("aggregate", question.aggregate.name().to_owned())];
@@ -178,7 +182,7 @@ impl Page<'_> {
         unseen
     }
 
-    /// The conditions, each of which can be taken away.
+    /// The conditions, each with a link that removes it.
     fn chosen(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let question = &self.asked.question;
         if self.asked.mistake.is_some() || question.filters.is_empty() {
@@ -198,7 +202,7 @@ impl Page<'_> {
         f.write_str("</p>\n")
     }
 
-    /// What changes while it is looked at.
+    /// The part of the page that refreshes.
     fn live(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let still = if self.asked.is_still {
             " data-still"
@@ -221,7 +225,7 @@ impl Page<'_> {
             write!(
                 f,
                 "<span>as of <time>{}</time></span>",
-                words::moment(picture.at)
+                format::moment(picture.at)
             )?;
         }
         let (class, word) = match status {
@@ -249,7 +253,11 @@ impl Page<'_> {
             write!(f, "<span class=\"odd\">{}</span>", Text(odd))?;
         }
         if let Some(drops) = status.kernel_drops.filter(|drops| *drops > 0) {
-            write!(f, "<span class=\"odd\">{} lost here</span>", count(drops))?;
+            write!(
+                f,
+                "<span class=\"odd\">{} dropped here</span>",
+                count(drops)
+            )?;
         }
         f.write_str("</p>\n")?;
         match self.picture {
@@ -286,7 +294,7 @@ impl Page<'_> {
                 let name = Text(&preset.category);
                 write!(f, "<details open><summary>{name}</summary><ul>")?;
             }
-            // They were checked when they were read.
+            // Presets were validated.
             let Ok(question) = preset.fields.read(&Question {
                 sort: Default::default(),
                 ..self.asked.question.clone()

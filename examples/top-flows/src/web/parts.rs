@@ -1,4 +1,4 @@
-//! The flows with their last minutes, and the matrix.
+//! The timeline, the table of flows, and the matrix.
 
 use std::fmt::{self, Display};
 
@@ -6,17 +6,17 @@ use sflow_metrics::flow;
 
 use super::html::Text;
 use super::link::Link;
-use crate::history::{MOMENTS, Point};
+use crate::format::{number, share};
 use crate::matrix::{Matrix, Party};
 use crate::picture::{Picture, STRIPES};
 use crate::question::{Narrow, Question};
-use crate::words::{number, share};
+use crate::timeline::{MOMENTS, Point};
 
-/// The picture, in units of the drawing.
+/// Size of the timeline in units of the drawing.
 const HEIGHT: f64 = 100.0;
 const WIDTH: f64 = (MOMENTS - 1) as f64;
 
-/// The table of flows, and above it their last minutes.
+/// The timeline and the table of flows.
 pub(super) struct Flows<'p> {
     pub(super) picture: &'p Picture,
     pub(super) is_still: bool,
@@ -24,7 +24,7 @@ pub(super) struct Flows<'p> {
 
 impl Display for Flows<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.strip(f)?;
+        self.timeline(f)?;
         f.write_str("<div class=\"wide\"><table class=\"flows\"><thead><tr>")?;
         let question = &self.picture.question;
         let titles = self.picture.keys().iter().map(|key| key.name());
@@ -124,8 +124,8 @@ impl Flows<'_> {
         let shown = value.to_string();
         write!(
             f,
-            "<td><a href=\"{}\" title=\"only this\"><bdi>{}</bdi></a>\
-             <a class=\"not\" href=\"{}\" title=\"all but this\" aria-label=\"all but this\">≠</a></td>",
+            "<td><a href=\"{}\" title=\"only with this value\"><bdi>{}</bdi></a>\
+             <a class=\"not\" href=\"{}\" title=\"without this value\" aria-label=\"without this value\">≠</a></td>",
             self.link(&only),
             Text(&shown),
             self.link(&without)
@@ -145,9 +145,9 @@ impl Flows<'_> {
         )
     }
 
-    /// A stack of stripes; what is of no stripe lies on top.
-    fn strip(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let points = &self.picture.history;
+    /// Stacked stripes, with all other flows at the top.
+    fn timeline(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let points = &self.picture.timeline;
         if points.len() < 2 {
             return Ok(());
         }
@@ -182,7 +182,7 @@ impl Flows<'_> {
             "</svg><figcaption>the last {seconds} s · peak {peak} {unit}"
         )?;
         for (place, keys) in self.picture.stripes.iter().enumerate() {
-            let keys: Vec<String> = keys.iter().map(crate::words::value).collect();
+            let keys: Vec<String> = keys.iter().map(crate::format::value).collect();
             let keys = keys.join(", ");
             write!(
                 f,
@@ -199,34 +199,34 @@ impl Flows<'_> {
         write!(
             f,
             "<p class=\"quiet\">{} samples",
-            crate::words::count(picture.samples)
+            crate::format::count(picture.samples)
         )?;
         if picture.evicted > 0 {
             let unseen = number(picture.unseen);
             write!(
                 f,
-                " · flows had to make room: one that is not told apart is not above {unseen}"
+                " · flows were evicted: one that is not listed is at most {unseen}"
             )?;
         }
         if picture.unreported > 0.0 {
             write!(
                 f,
-                " · about {} drops were not reported",
+                " · about {} unreported drops",
                 number(picture.unreported)
             )?;
         }
         if picture.missed > 0 {
             write!(
                 f,
-                " · {} datagrams came too fast",
-                crate::words::count(picture.missed)
+                " · {} datagrams arrived too fast",
+                crate::format::count(picture.missed)
             )?;
         }
         f.write_str("</p>\n")
     }
 }
 
-/// One area of the strip, between two lines.
+/// One area of the timeline, between two lines.
 fn area(
     points: &[Point],
     largest: f64,
@@ -250,7 +250,7 @@ fn area(
     f.write_str("\"/>")
 }
 
-/// Who sends to whom.
+/// The matrix of services.
 pub(super) struct Services<'p> {
     pub(super) matrix: &'p Matrix,
     pub(super) question: &'p Question,
@@ -295,7 +295,7 @@ impl Display for Services<'_> {
             let beyond = number(matrix.beyond);
             write!(
                 f,
-                "<p class=\"quiet\">{beyond} more between too many services to tell apart</p>"
+                "<p class=\"quiet\">{beyond} more of services beyond the limit</p>"
             )?;
         }
         Ok(())

@@ -1,6 +1,6 @@
 "use strict";
-// Asks for the middle of the page every two seconds and puts it in place of this one; asks what
-// can be typed next. Without scripts the browser loads the page anew.
+// Replaces the main part of the page every two seconds, and requests completions. Without scripts
+// the browser reloads the page.
 (() => {
   const live = () => document.getElementById("live");
   let hovered = false;
@@ -15,7 +15,7 @@
       if (!answer.ok && answer.status !== 400) return;
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const next = page.getElementById("live");
-      // What is about to be clicked stays where it is.
+      // Do not move the element under the pointer.
       if (next && !hovered) live().replaceWith(next);
     } catch (error) {
       live().classList.add("away");

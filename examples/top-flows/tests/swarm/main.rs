@@ -1,5 +1,4 @@
-//! Services of a real Docker swarm under load, as an agent tells of them and the matrix shows
-//! them, beside what the kernel counted.
+//! The matrix of services of a real Docker swarm under load, compared with counters of the kernel.
 //!
 //! Runs if `ELB_TEST_SWARM` is the path of the script that started the swarm (`.ci/swarm`) and
 //! `ELB_TEST_AGENT` the path of the program `elb`, whose agent samples packets as root. The test
@@ -15,21 +14,21 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_top-flows");
-/// Where the nodes reach this machine.
+/// The address of this machine for the nodes.
 const HERE: &str = "10.99.0.254";
 const IMAGE: &str = "localhost:1/lab/web";
-/// What is asked of `back` at most, so that the load ends whatever happens.
+/// Maximum number of requests to `back`, so that the load always ends.
 const REQUESTS: u32 = 20_000;
-/// How long is looked.
+/// Duration of the measurement.
 const SECONDS: u64 = 8;
-/// One packet in so many is sampled.
+/// Sampling rate in packets per sample.
 const SAMPLING: u32 = 20;
 
-/// The swarm that may be played with.
+/// The test swarm.
 struct Lab {
     script: String,
     agent: String,
-    /// What has to be undone, the last first.
+    /// Commands that remove created objects, in reverse order.
     made: Vec<Vec<String>>,
 }
 
@@ -50,7 +49,7 @@ impl Lab {
         })
     }
 
-    /// What the client says of the first node's engine, which is a manager.
+    /// Runs a command of the client on the first node, which is a manager.
     fn docker(&self, arguments: &[&str]) -> Result<String, String> {
         let mut command = Command::new(&self.script);
         command
@@ -98,9 +97,9 @@ impl Lab {
         counted.parse().unwrap()
     }
 
-    /// An agent on the first node, that tells this port.
+    /// An agent on the first node that sends to this port.
     fn agent(&self, port: u16) -> Running {
-        // What the kernel shows in /sys is of the network that it was mounted in.
+        // /sys shows the network namespace in which it was mounted.
         let start = "mount --make-rprivate / && mount -t sysfs sysfs /sys && exec \"$@\"";
         let folder = std::env::var("SWARM_LAB").unwrap_or_else(|_| "/tmp/swarm-lab".to_owned());
         let child = Command::new(&self.script)
@@ -121,7 +120,7 @@ impl Drop for Lab {
     fn drop(&mut self) {
         for undo in std::mem::take(&mut self.made).iter().rev() {
             let undo: Vec<&str> = undo.iter().map(String::as_str).collect();
-            // A network is in use until the last container has left it.
+            // A network is in use until its last container is removed.
             let begin = Instant::now();
             while self.docker(&undo).is_err() && begin.elapsed() < Duration::from_secs(20) {
                 sleep(Duration::from_millis(300));
@@ -130,7 +129,7 @@ impl Drop for Lab {
     }
 }
 
-/// A program that ends with this.
+/// A process that is killed when dropped.
 struct Running(Child);
 
 impl Drop for Running {
@@ -151,12 +150,12 @@ fn until<T>(what: &str, mut is_so: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// The services among themselves, as the program sees them from now on.
+/// The matrix of the next seconds.
 fn matrix(port: u16) -> Value {
     let out = Command::new(PROGRAM)
         .args(["--listen", &format!("{HERE}:{port}"), "--once", "--json"])
         .args(["--matrix", "--seconds", &SECONDS.to_string()])
-        // A packet is seen where it leaves one container and where it comes to the other.
+        // A packet is sampled at both containers.
         .args(["--smooth", "off", "--value", "bytes", "--aggregate", "max"])
         .stdin(Stdio::null())
         .output()
@@ -175,15 +174,15 @@ fn cell(matrix: &Value, from: &str, to: &str) -> f64 {
 }
 
 #[test]
-fn services_that_talk_to_each_other_are_seen_by_name() {
+fn traffic_between_services_is_named() {
     let Some(mut lab) = Lab::of_the_environment() else {
         return;
     };
     let own = |name: &str| format!("flows-{}-{name}", std::process::id());
     let (scope, network) = (own("scope"), own("net"));
     let (front, back) = (own("front"), own("back"));
-    // A network of the swarm that is a bridge on its node: who talks to whom is seen at the
-    // containers' edges, without a tunnel around it.
+    // A swarm network that is a bridge on its node: packets are sampled at the interfaces of containers,
+    // without a tunnel.
     let subnet = ["--subnet", "172.30.77.0/24"];
     let mut arguments = vec!["network", "create", "--config-only"];
     arguments.extend(subnet);
@@ -218,7 +217,7 @@ fn services_that_talk_to_each_other_are_seen_by_name() {
 
     let port = UdpSocket::bind((HERE, 0)).unwrap().local_addr().unwrap();
     let _agent = lab.agent(port.port());
-    // Containers are known by name once their first counters have come.
+    // Names are known after the first counter samples.
     sleep(Duration::from_secs(3));
     let (before, begin) = (lab.sent(&sender), Instant::now());
     let seen = matrix(port.port());
@@ -230,8 +229,8 @@ fn services_that_talk_to_each_other_are_seen_by_name() {
         "{:.0} bytes/s by samples, {rate:.0} by the kernel",
         answers / SECONDS as f64
     );
-    // Agents tell once a second what they have sampled, so that at both ends a second more or less
-    // may be in it. Each answer has ten thousand bytes, each question a few hundred.
+    // Agents send samples once per second, so start and end are uncertain by one second. Each
+    // response has 10,000 bytes, each request some hundred.
     assert!(answers > 5.0 * questions && questions > 0.0, "{seen}");
     let ratio = answers / SECONDS as f64 / rate;
     assert!(

@@ -1,4 +1,4 @@
-//! The program from outside: its documents, its screen, its page.
+//! Tests of the program: documents, screen and page.
 
 mod once;
 mod page;
@@ -11,8 +11,8 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::process::{self, Command, Output, Stdio};
 use std::time::Duration;
 
-/// Longer than anything takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Sufficient for every step on a busy machine.
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_top-flows");
 const SWARM: &str = concat!(
@@ -40,9 +40,9 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// A UDP address that is unused until a test uses it. A port that was bound and closed again is
-/// not: the kernel may give it to another process meanwhile. On Linux each process has loopback
-/// addresses of its own, and the port is none that the kernel gives out.
+/// A UDP address that stays unused until the test uses it. A port that was bound and closed may be
+/// assigned to another process. On Linux each process uses loopback addresses of its own, and ports
+/// outside the ephemeral range.
 fn unused_address() -> SocketAddr {
     if !cfg!(target_os = "linux") {
         let socket = UdpSocket::bind(("127.0.0.1", 0)).unwrap();

@@ -10,7 +10,7 @@ use sflow_v5::flow::SampledHeader;
 use sflow_v5::{Datagram, Sample};
 
 use crate::recording::{Recording, swarm};
-use crate::{OPENVSWITCH, PATIENCE, PROGRAM, SWARM, run, text, unused_address};
+use crate::{OPENVSWITCH, PROGRAM, SWARM, TIMEOUT, run, text, unused_address};
 
 fn document(arguments: &[&str]) -> Value {
     let output = run(&[&["--once", "--json"], arguments].concat());
@@ -21,7 +21,7 @@ fn document(arguments: &[&str]) -> Value {
 fn number(value: &Value) -> f64 {
     value
         .as_f64()
-        .unwrap_or_else(|| panic!("{value} is no number"))
+        .unwrap_or_else(|| panic!("{value} is not a number"))
 }
 
 fn in_rows(document: &Value) -> f64 {
@@ -34,8 +34,8 @@ fn assert_near(found: f64, expected: f64) {
     assert!(off <= expected.abs() * 1e-9, "{found}, not {expected}");
 }
 
-/// Bytes, and packets, that the samples of a capture stand for: each for so many as its agent
-/// says. Counted here without the library's statistics.
+/// Bytes and packets that the samples of a capture represent by their stated rates, computed without
+/// the library.
 fn sampled(path: &str) -> (f64, f64) {
     let mut reader = PcapReader::new(File::open(path).unwrap()).unwrap();
     let (mut bytes, mut packets) = (0.0, 0.0);
@@ -56,7 +56,7 @@ fn sampled(path: &str) -> (f64, f64) {
 }
 
 #[test]
-fn rows_and_other_are_the_total_and_that_is_what_was_sampled() {
+fn rows_and_other_add_up_to_sampled_total() {
     let (bytes, packets) = sampled(SWARM);
     for keys in [
         "",
@@ -95,7 +95,7 @@ fn rows_and_other_are_the_total_and_that_is_what_was_sampled() {
 }
 
 #[test]
-fn flows_that_are_too_light_are_other() {
+fn flows_below_minimum_are_other() {
     let all = document(&[SWARM, "--keys", "ip.src"]);
     let heavy = document(&[SWARM, "--keys", "ip.src", "--least", "200e6"]);
     assert!(heavy["rows"].as_array().unwrap().len() < all["rows"].as_array().unwrap().len());
@@ -110,9 +110,9 @@ fn flows_that_are_too_light_are_other() {
     assert!(distinct.get("other").is_none(), "counts do not add up");
 }
 
-/// A packet that two data sources see counts once with `max`.
+/// A packet that two data sources sample is counted once with `max`.
 #[test]
-fn the_maximum_of_data_sources_is_not_more_than_one_of_them() {
+fn max_is_value_of_largest_data_source() {
     let folder = tempfile::tempdir().unwrap();
     let mut recording = Recording::new();
     recording.traffic(1, 2, 5);
@@ -140,7 +140,7 @@ fn the_maximum_of_data_sources_is_not_more_than_one_of_them() {
 }
 
 #[test]
-fn the_matrix_of_services_has_the_world_outside() {
+fn matrix_includes_outside() {
     let folder = tempfile::tempdir().unwrap();
     let path = swarm().save(&folder);
     let matrix = document(&["--matrix", path.to_str().unwrap()]);
@@ -148,7 +148,7 @@ fn the_matrix_of_services_has_the_world_outside() {
         matrix["parties"],
         serde_json::json!(["front", "back", "store", "(outside)"])
     );
-    // Each sample is one of a hundred packets of a thousand bytes.
+    // Each sample represents a hundred packets of a thousand bytes.
     let expected = [
         [0.0, 30.0, 0.0, 0.0],
         [0.0, 0.0, 10.0, 0.0],
@@ -165,7 +165,7 @@ fn the_matrix_of_services_has_the_world_outside() {
 }
 
 #[test]
-fn drops_are_told_by_reason() {
+fn drops_are_listed_by_reason() {
     let folder = tempfile::tempdir().unwrap();
     let mut recording = Recording::new();
     for reason in [DropReason::ACL, DropReason::ACL, DropReason::TTL_EXCEEDED] {
@@ -184,9 +184,9 @@ fn drops_are_told_by_reason() {
 }
 
 #[test]
-fn what_comes_to_a_socket_is_told_after_a_while() {
+fn datagrams_from_socket_are_reported_after_seconds() {
     let recording = swarm();
-    // On a busy machine it takes longer until all is received.
+    // A busy machine needs more time.
     for seconds in ["4", "16", "64"] {
         let document = listened(seconds, recording.datagrams());
         let stream = |name: &str| document["stream"][name].as_f64().unwrap_or_default();
@@ -204,7 +204,7 @@ fn what_comes_to_a_socket_is_told_after_a_while() {
     }
 }
 
-/// What the program shows of datagrams that are sent once it listens.
+/// The document for datagrams that are sent once the program listens.
 fn listened<'d>(seconds: &str, datagrams: impl Iterator<Item = &'d [u8]>) -> Value {
     let address = unused_address();
     let child = Command::new(PROGRAM)
@@ -214,12 +214,12 @@ fn listened<'d>(seconds: &str, datagrams: impl Iterator<Item = &'d [u8]>) -> Val
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    // What is sent before the program listens is refused.
+    // Datagrams are refused before the program listens.
     let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
     sender.connect(address).unwrap();
     let begin = Instant::now();
     while sender.send(b"hello?").is_err() || sender.send(b"hello?").is_err() {
-        assert!(begin.elapsed() < PATIENCE, "it does not listen");
+        assert!(begin.elapsed() < TIMEOUT, "it does not listen");
         std::thread::sleep(Duration::from_millis(50));
     }
     for datagram in datagrams {
@@ -230,23 +230,24 @@ fn listened<'d>(seconds: &str, datagrams: impl Iterator<Item = &'d [u8]>) -> Val
 }
 
 #[test]
-fn mistakes_are_told_and_where_they_are() {
+fn invalid_option_is_reported_with_position() {
     for (arguments, words) in [
-        (&["--keys", "ip.sorce"][..], "no key is called `ip.sorce`"),
-        (&["--filter", "vlan=x", SWARM], "`x` is no number"),
-        (&["--value", "octets"], "no value is called"),
-        (&["--smooth", "soon"], "is no length of time"),
+        (&["--keys", "ip.sorce"][..], "unknown key `ip.sorce`"),
+        (&["--filter", "xyzzy=1"], "--keys-help lists all keys"),
+        (&["--filter", "vlan=x", SWARM], "`x` is not a number"),
+        (&["--value", "octets"], "unknown value"),
+        (&["--smooth", "soon"], "is not a duration"),
         (&["--top", "0"], "from 1 to 1000"),
         (&["--speed", "0", SWARM], "above 0"),
         (&["--speed", "2"], "CAPTURE"),
         (&["--json"], "--once"),
-        (&["--web", "nowhere"], "give a port"),
-        (&[SWARM], "no terminal"),
+        (&["--web", "nowhere"], "expected a port"),
+        (&[SWARM], "not a terminal"),
     ] {
         let output = run(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-        let said = text(&output.stderr);
-        assert!(said.contains(words), "{said}");
+        let errors = text(&output.stderr);
+        assert!(errors.contains(words), "{errors}");
     }
     for (arguments, words) in [
         (&["--once", "/does/not/exist.pcap"][..], "cannot play"),
@@ -259,16 +260,16 @@ fn mistakes_are_told_and_where_they_are() {
     ] {
         let output = run(arguments);
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");
-        let said = text(&output.stderr);
-        assert!(said.contains(words), "{said}");
+        let errors = text(&output.stderr);
+        assert!(errors.contains(words), "{errors}");
         assert!(output.stdout.is_empty());
     }
 }
 
 #[test]
-fn help_teaches() {
+fn help_describes_all_options() {
     let help = run(&["--help"]);
-    let said = text(&help.stdout);
+    let output = text(&help.stdout);
     for part in [
         "Examples:",
         "Keys on the screen:",
@@ -276,7 +277,7 @@ fn help_teaches() {
         "6343",
         "--once --json",
     ] {
-        assert!(said.contains(part), "{part}: {said}");
+        assert!(output.contains(part), "{part}: {output}");
     }
     let keys = text(&run(&["--keys-help"]).stdout);
     assert!(
@@ -288,20 +289,20 @@ fn help_teaches() {
 }
 
 #[test]
-fn a_table_for_people_has_no_orders_for_a_terminal() {
+fn table_has_no_escape_sequences() {
     let folder = tempfile::tempdir().unwrap();
     let mut recording = Recording::new();
     recording.request("http://x/\u{1b}[2J\u{202e}\n(total)");
     let path = recording.save(&folder);
     let output = run(&["--once", "--keys", "url", path.to_str().unwrap()]);
-    let said = text(&output.stdout);
-    assert!(said.contains("http://x/�[2J��(total)"), "{said}");
-    assert_eq!(said.lines().count(), 5, "{said}");
+    let output = text(&output.stdout);
+    assert!(output.contains("http://x/�[2J��(total)"), "{output}");
+    assert_eq!(output.lines().count(), 5, "{output}");
 }
 
-/// One datagram of another decade, in the middle.
+/// One datagram in the middle has a time of another decade.
 #[test]
-fn a_clock_that_was_wrong_once_stops_nothing() {
+fn single_wrong_time_is_tolerated() {
     let folder = tempfile::tempdir().unwrap();
     let mut recording = Recording::new();
     recording.traffic(1, 2, 3);
@@ -314,7 +315,7 @@ fn a_clock_that_was_wrong_once_stops_nothing() {
 }
 
 #[test]
-fn a_capture_can_come_from_standard_input() {
+fn capture_is_read_from_standard_input() {
     let child = Command::new(PROGRAM)
         .args(["--once", "--json", "-"])
         .stdin(File::open(SWARM).unwrap())

@@ -1,4 +1,4 @@
-//! The page as it is served, and what a browser makes of it. Skipped where there is no Chromium.
+//! The page as served, and as rendered by a browser. Skipped without Chromium.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::recording::{Recording, swarm};
-use crate::{NAMED, PATIENCE, PROGRAM, text};
+use crate::{NAMED, PROGRAM, TIMEOUT, text};
 
 const CHROMIUM: &str = "/usr/bin/chromium";
 const HOSTILE: &str = "</style></script><script>document.title='owned'</script><img src=x onerror=\
@@ -23,7 +23,7 @@ struct Site {
 }
 
 impl Site {
-    /// Plays a capture at once, and waits until it has ended.
+    /// Plays a capture immediately and waits for its end.
     fn of(capture: &str, more: &[&str]) -> Self {
         let mut child = Command::new(PROGRAM)
             .args([capture, "--speed", "1000000", "--smooth", "off"])
@@ -46,13 +46,13 @@ impl Site {
         };
         let begin = Instant::now();
         while site.json("/api/flows")["stream"]["has_ended"] != true {
-            assert!(begin.elapsed() < PATIENCE);
+            assert!(begin.elapsed() < TIMEOUT);
             thread::sleep(Duration::from_millis(50));
         }
         site
     }
 
-    /// The head and the body of an answer.
+    /// The head and body of a response.
     fn ask(&self, path: &str, host: &str) -> (String, String) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         write!(
@@ -75,10 +75,10 @@ impl Site {
         serde_json::from_str(&self.get(path).1).expect("JSON")
     }
 
-    /// What a browser makes of it, and what it said about it; `None` where there is none.
+    /// The document that a browser renders and its log; `None` without a browser.
     fn browse(&self, path: &str, size: &str) -> Option<(String, String)> {
         if !Path::new(CHROMIUM).exists() {
-            eprintln!("skipped: there is no {CHROMIUM}; on Debian, install the package chromium");
+            eprintln!("skipped: {CHROMIUM} is not installed (Debian package chromium)");
             return None;
         }
         let profile = tempfile::tempdir().unwrap();
@@ -106,14 +106,14 @@ impl Site {
 
 impl Drop for Site {
     fn drop(&mut self) {
-        // One that has ended needs no killing.
+        // It may have ended already.
         self.child.kill().ok();
         self.child.wait().ok();
     }
 }
 
 #[test]
-fn the_page_says_all_without_scripts() {
+fn page_is_complete_without_scripts() {
     let site = Site::of(NAMED, &[]);
     let (head, page) = site.get("/");
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
@@ -141,14 +141,14 @@ fn the_page_says_all_without_scripts() {
     }
     let (_, held) = site.get("/?still=1");
     assert!(!held.contains("http-equiv"), "{held}");
-    // What is chosen is a condition that can be taken away again.
+    // A selected value is a condition that can be removed.
     let (_, inside) = site.get("/?keys=ip.src&value=frames&filter=ip.dst%3D10.99.0.254&top=1");
     assert!(
         inside.contains("<bdi>ip.dst=10.99.0.254</bdi> ✕"),
         "{inside}"
     );
     assert!(inside.contains("packets"), "{inside}");
-    // The script asks for less.
+    // The script requests a part of the page.
     let (_, live) = site.get("/?&part=live");
     assert!(
         live.starts_with("<main id=\"live\">") && live.ends_with("</main>\n"),
@@ -163,12 +163,13 @@ fn the_page_says_all_without_scripts() {
 }
 
 #[test]
-fn mistakes_stand_at_their_field() {
+fn error_is_shown_at_its_field() {
     let site = Site::of(NAMED, &[]);
     let (head, page) = site.get("/?keys=ip.src,ip.dts&value=bits&filter=");
     assert!(head.starts_with("HTTP/1.1 400"), "{head}");
-    let told = "<code>ip.src,<mark>ip.dts</mark></code> no key is called `ip.dts`; is it `ip.dst`?";
-    assert!(page.contains(told), "{page}");
+    let expected =
+        "<code>ip.src,<mark>ip.dts</mark></code> unknown key `ip.dts`; did you mean `ip.dst`?";
+    assert!(page.contains(expected), "{page}");
     assert!(
         page.contains("value=\"ip.src,ip.dts\""),
         "what was typed stays: {page}"
@@ -189,7 +190,7 @@ fn mistakes_stand_at_their_field() {
 }
 
 #[test]
-fn page_and_document_say_the_same() {
+fn page_and_document_agree() {
     let site = Site::of(NAMED, &[]);
     let page = site.json("/api/flows?keys=ip.src,ip.dst&value=bytes&top=3");
     let arguments = [
@@ -214,7 +215,7 @@ fn page_and_document_say_the_same() {
 }
 
 #[test]
-fn the_matrix_leads_inside() {
+fn matrix_links_to_flows() {
     let folder = tempfile::tempdir().unwrap();
     let path = swarm().save(&folder);
     let site = Site::of(path.to_str().unwrap(), &[]);
@@ -237,7 +238,7 @@ fn the_matrix_leads_inside() {
 }
 
 #[test]
-fn nobody_is_answered_under_a_name_of_somebody_else() {
+fn foreign_host_names_are_rejected() {
     let site = Site::of(NAMED, &[]);
     let (head, _) = site.ask("/", "evil.example:8008");
     assert!(head.starts_with("HTTP/1.1 421"), "{head}");
@@ -248,7 +249,7 @@ fn nobody_is_answered_under_a_name_of_somebody_else() {
 }
 
 #[test]
-fn guests_ask_only_so_much_and_do_not_keep_the_owner_out() {
+fn questions_of_remote_clients_are_limited() {
     let site = Site::of(NAMED, &[]);
     let answers = (0..40).map(|port| {
         let (head, _) = site.get(&format!("/api/flows?keys=ip.src&filter=port.dst%3D{port}"));
@@ -261,7 +262,7 @@ fn guests_ask_only_so_much_and_do_not_keep_the_owner_out() {
 }
 
 #[test]
-fn the_page_lives_in_a_browser() {
+fn page_refreshes_in_browser() {
     let site = Site::of(NAMED, &[]);
     let Some((dom, log)) = site.browse("/", "1280,900") else {
         return;
@@ -280,7 +281,7 @@ fn the_page_lives_in_a_browser() {
 }
 
 #[test]
-fn hostile_names_run_nothing_in_a_browser() {
+fn markup_in_names_is_not_executed() {
     let folder = tempfile::tempdir().unwrap();
     let mut recording = Recording::new();
     recording.container(1, &format!("{HOSTILE}.1.rsm0h0ay4dbn6zbusp3ta9pf7"));

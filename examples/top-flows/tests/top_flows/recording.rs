@@ -1,4 +1,4 @@
-//! A small swarm, recorded: three services and the world outside, with names to choose.
+//! Captures of a small swarm: three services and the outside, with any names.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -18,12 +18,12 @@ const HOST: DataSource = DataSource::new(DataSourceKind::PHYSICAL, 1);
 const RATE: u32 = 100;
 const START: u64 = 1_767_225_600;
 
-/// What an agent sends, one datagram a second.
+/// The datagrams of an agent, one per second.
 pub(crate) struct Recording {
     datagrams: Vec<(Duration, Vec<u8>)>,
     second: u64,
     sequence: u32,
-    /// Of each of two data sources.
+    /// For each of two data sources.
     samples: [u32; 2],
     polls: u32,
 }
@@ -39,7 +39,7 @@ impl Recording {
         }
     }
 
-    /// A container with this number, and what packets of it have.
+    /// A container whose packets have this number in their addresses.
     pub(crate) fn container(&mut self, number: u8, name: &str) {
         self.polls += 1;
         let descr = HostDescr {
@@ -73,7 +73,7 @@ impl Recording {
         self.send(Sample::Counters(sample));
     }
 
-    /// So many packets of a thousand bytes from one to another, each sample one of a hundred.
+    /// Samples of one in a hundred packets of a thousand bytes from one container to another.
     pub(crate) fn traffic(&mut self, from: u8, to: u8, samples: u32) {
         for _ in 0..samples {
             let packet = packet(from, to);
@@ -81,7 +81,7 @@ impl Recording {
         }
     }
 
-    /// The same packets, seen by another data source on their way.
+    /// The same packets, sampled by another data source.
     pub(crate) fn traffic_elsewhere(&mut self, from: u8, to: u8, samples: u32) {
         for _ in 0..samples {
             let packet = packet(from, to);
@@ -89,7 +89,7 @@ impl Recording {
         }
     }
 
-    /// A request for something.
+    /// An HTTP request.
     pub(crate) fn request(&mut self, url: &str) {
         let packet = packet(1, 2);
         let url = ExtendedUrl {
@@ -99,7 +99,7 @@ impl Recording {
         self.flow(0, &[header(&packet), url.into()]);
     }
 
-    /// A packet that was dropped.
+    /// A dropped packet.
     pub(crate) fn drop(&mut self, reason: DropReason) {
         self.polls += 1;
         let packet = packet(1, 2);
@@ -115,14 +115,14 @@ impl Recording {
         self.send(Sample::Discarded(discarded));
     }
 
-    /// The last datagram comes from another time.
+    /// Changes the time of the last datagram.
     pub(crate) fn misdate(&mut self, seconds: u64) {
         if let Some((at, _)) = self.datagrams.last_mut() {
             *at = Duration::from_secs(seconds);
         }
     }
 
-    /// Writes it as a capture.
+    /// Writes a capture.
     pub(crate) fn save(&self, folder: &tempfile::TempDir) -> PathBuf {
         let path = folder.path().join("swarm.pcap");
         let mut file = Vec::new();
@@ -140,7 +140,7 @@ impl Recording {
         path
     }
 
-    /// The datagrams themselves.
+    /// The datagrams.
     pub(crate) fn datagrams(&self) -> impl Iterator<Item = &[u8]> {
         self.datagrams.iter().map(|(_, bytes)| bytes.as_slice())
     }
@@ -193,7 +193,7 @@ fn header(packet: &[u8]) -> FlowRecord<'_> {
     .into()
 }
 
-/// UDP from one to the other.
+/// A UDP packet.
 fn packet(from: u8, to: u8) -> Vec<u8> {
     let (Mac(source), Mac(destination)) = (mac(from), mac(to));
     let mut bytes = [destination, source].concat();
@@ -218,7 +218,7 @@ fn frame(payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Services `front`, `back` and `store`, which talk to each other, and somebody outside.
+/// Services `front`, `back` and `store` that communicate with each other and the outside.
 pub(crate) fn swarm() -> Recording {
     let mut recording = Recording::new();
     recording.container(1, "front.1.rsm0h0ay4dbn6zbusp3ta9pf7");

@@ -1,9 +1,9 @@
-//! Small captures of what users of other tools reported.
+//! Small captures of problems that users of other tools reported.
 
 use std::sync::Arc;
 
-use top_flows::feed::Feed;
 use top_flows::model::Shared;
+use top_flows::source::Source;
 
 use crate::{run, text};
 
@@ -46,9 +46,9 @@ fn reported_captures_have_the_right_totals_or_their_cause() {
     assert!(text(&output.stdout).contains("\"passed_over\":\"passed over 1 of"));
 }
 
-/// Datagrams before the place where a file is cut off are shown.
+/// Datagrams before the end of a truncated file are shown.
 #[test]
-fn capture_that_is_cut_off_is_shown_as_far_as_it_goes() {
+fn truncated_capture_is_shown() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/reported");
     let whole = std::fs::read(format!("{folder}/capture-outer-gre.pcap")).unwrap();
     let file = tempfile::NamedTempFile::new().unwrap();
@@ -93,10 +93,11 @@ fn broken_files_of_a_directory_are_reported_and_the_next_files_read() {
     for (line, expected) in error.lines().zip(expected) {
         assert!(line.starts_with(expected), "{error}");
     }
-    // So does playing, for the screen and the page.
-    let feed = Feed::open(folder.path()).unwrap();
-    let model = Shared::new(feed.model(None, 1e6));
-    feed.run(model.clone(), Arc::default())
+    // Playback for screen and page reports the same.
+    let source = Source::open(folder.path()).unwrap();
+    let model = Shared::new(source.model(None, 1e6));
+    source
+        .run(model.clone(), Arc::default())
         .unwrap()
         .join()
         .unwrap();

@@ -1,4 +1,4 @@
-//! A terminal that a program runs in: what it shows, and what is typed.
+//! A pseudo-terminal with the program: its screen and its keyboard.
 
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
 
-use crate::PATIENCE;
+use crate::TIMEOUT;
 
-/// Where is the cursor?
+/// The query for the cursor position.
 const QUESTION: &[u8] = b"\x1b[6n";
 
 pub(crate) struct Screen {
@@ -20,7 +20,7 @@ pub(crate) struct Screen {
     _master: Box<dyn MasterPty + Send>,
 }
 
-/// What is typed, and what the terminal answers.
+/// Key presses, and answers of the terminal.
 type Keys = Arc<Mutex<Box<dyn Write + Send>>>;
 
 struct Shown {
@@ -28,19 +28,19 @@ struct Shown {
     raw: Vec<u8>,
 }
 
-/// How a terminal takes what is written to it.
+/// The speed of a terminal.
 #[derive(Clone, Copy)]
 pub(crate) enum Line {
-    /// At once.
+    /// Reads immediately.
     Fast,
-    /// So many bytes at a time, with so much time between.
+    /// Reads this number of bytes per interval.
     Slow(usize, Duration),
-    /// At once, but never answers.
+    /// Reads immediately but never answers.
     Mute,
 }
 
 impl Screen {
-    /// Runs the program; `None` where there are no pseudo-terminals.
+    /// Runs the program; `None` if pseudo-terminals are unavailable.
     pub(crate) fn run(arguments: &[&str], columns: u16, rows: u16, line: Line) -> Option<Self> {
         let size = PtySize {
             rows,
@@ -50,7 +50,7 @@ impl Screen {
         let pair = match native_pty_system().openpty(size) {
             Ok(pair) => pair,
             Err(error) => {
-                eprintln!("skipped: there is no pseudo-terminal: {error}");
+                eprintln!("skipped: pseudo-terminals are unavailable: {error}");
                 return None;
             }
         };
@@ -86,7 +86,7 @@ impl Screen {
                 drop(shown);
                 let answered = if let Line::Mute = line { 0 } else { asked };
                 for _ in 0..answered {
-                    // Whoever has ended since does not want to know any more.
+                    // The program may have ended.
                     answers.lock().unwrap().write_all(b"\x1b[1;1R").ok();
                 }
                 if let Line::Slow(_, pause) = line {
@@ -108,7 +108,7 @@ impl Screen {
         writer.flush().unwrap();
     }
 
-    /// The screen as text, without what is blank at the ends.
+    /// The screen as text without trailing spaces.
     pub(crate) fn text(&self) -> String {
         let shown = self.shown.lock().unwrap();
         let screen = shown.parser.screen();
@@ -117,17 +117,17 @@ impl Screen {
         rows.map(|row| row.trim_end().to_owned() + "\n").collect()
     }
 
-    /// Bytes that were written to it so far.
+    /// Number of bytes written to the terminal.
     pub(crate) fn bytes(&self) -> usize {
         self.shown.lock().unwrap().raw.len()
     }
 
-    /// All that was written to it.
+    /// The bytes written to the terminal as text.
     pub(crate) fn written(&self) -> String {
         String::from_utf8_lossy(&self.shown.lock().unwrap().raw).into_owned()
     }
 
-    /// Whether another screen lies over what was there before.
+    /// Whether the alternate screen is active.
     pub(crate) fn is_taken_over(&self) -> bool {
         self.shown
             .lock()
@@ -137,19 +137,19 @@ impl Screen {
             .alternate_screen()
     }
 
-    /// Whether the cursor is to be seen.
+    /// Whether the cursor is visible.
     pub(crate) fn has_cursor(&self) -> bool {
         !self.shown.lock().unwrap().parser.screen().hide_cursor()
     }
 
-    /// Whether a cell is drawn on another ground than the usual.
+    /// Whether a cell has a background colour.
     pub(crate) fn is_shaded(&self, row: u16, column: u16) -> bool {
         let shown = self.shown.lock().unwrap();
         let cell = shown.parser.screen().cell(row, column).unwrap();
         cell.bgcolor() != vt100::Color::Default
     }
 
-    /// Waits until the screen is as wanted.
+    /// Waits until a condition on the screen holds.
     pub(crate) fn wait_for(&self, what: &str, is_there: impl Fn(&str) -> bool) -> String {
         let begin = Instant::now();
         loop {
@@ -157,12 +157,12 @@ impl Screen {
             if is_there(&text) {
                 return text;
             }
-            assert!(begin.elapsed() < PATIENCE, "{what} does not come:\n{text}");
+            assert!(begin.elapsed() < TIMEOUT, "timeout: {what}:\n{text}");
             thread::sleep(Duration::from_millis(20));
         }
     }
 
-    /// The screen when it has not changed for a while.
+    /// The screen after a second without changes.
     pub(crate) fn settled(&self) -> String {
         let mut text = self.text();
         loop {
@@ -175,24 +175,24 @@ impl Screen {
         }
     }
 
-    pub(crate) fn wait_for_words(&self, words: &str) -> String {
-        self.wait_for(words, |text| text.contains(words))
+    pub(crate) fn wait_for_text(&self, expected: &str) -> String {
+        self.wait_for(expected, |text| text.contains(expected))
     }
 
-    /// Waits until the program has ended, and all it wrote is there.
+    /// Waits until the program has ended and its output is read.
     pub(crate) fn wait_for_end(&mut self) -> ExitStatus {
         let begin = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 let settled = Instant::now();
-                while self.is_taken_over() && settled.elapsed() < PATIENCE {
+                while self.is_taken_over() && settled.elapsed() < TIMEOUT {
                     thread::sleep(Duration::from_millis(20));
                 }
                 return status;
             }
             assert!(
-                begin.elapsed() < PATIENCE,
-                "it does not end:\n{}",
+                begin.elapsed() < TIMEOUT,
+                "timeout: the program does not end:\n{}",
                 self.text()
             );
             thread::sleep(Duration::from_millis(20));
@@ -209,7 +209,7 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        // One that has ended needs no killing.
+        // It may have ended already.
         self.child.kill().ok();
         self.child.wait().ok();
     }

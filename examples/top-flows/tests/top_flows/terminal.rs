@@ -4,17 +4,17 @@ use std::time::{Duration, Instant};
 
 use crate::recording::{Recording, swarm};
 use crate::screen::{Line, Screen};
-use crate::{NAMED, PATIENCE, SWARM};
+use crate::{NAMED, SWARM, TIMEOUT};
 
 const UP: &str = "\u{1b}[A";
 const DOWN: &str = "\u{1b}[B";
 const RIGHT: &str = "\u{1b}[C";
 const BACKSPACE: &str = "\u{7f}";
 
-/// All of it at once; then nothing changes any more.
+/// Plays the capture immediately; then the screen does not change.
 const ALL: [&str; 4] = ["--speed", "1000000", "--smooth", "off"];
 
-/// Waits until the screen is that of a file beside this one; with `BLESS=1` set, renews the file.
+/// Waits until the screen equals a file in `screens`; with `BLESS=1` set, writes the file.
 fn assert_screen(name: &str, screen: &Screen) {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/top_flows/screens");
     let path = Path::new(folder).join(name);
@@ -35,12 +35,12 @@ fn at_the_end(capture: &str, columns: u16, rows: u16, more: &[&str]) -> Option<S
         rows,
         Line::Fast,
     )?;
-    screen.wait_for_words("ended");
+    screen.wait_for_text("ended");
     Some(screen)
 }
 
 #[test]
-fn screens_look_as_they_did() {
+fn screens_equal_recorded_ones() {
     for (columns, rows) in [(80, 24), (120, 40)] {
         let Some(mut screen) = at_the_end(NAMED, columns, rows, &[]) else {
             return;
@@ -49,56 +49,58 @@ fn screens_look_as_they_did() {
         screen.wait_for("the table", is_complete);
         assert_screen(&format!("flows-{columns}x{rows}.txt"), &screen);
         screen.press("?");
-        screen.wait_for_words("Backspace  a step back");
+        screen.wait_for_text("Backspace  previous question");
         assert_screen(&format!("help-{columns}x{rows}.txt"), &screen);
         screen.press("\u{1b}");
-        screen.wait_for("the help is gone", |text| !text.contains("a step back"));
+        screen.wait_for("the help is gone", |text| {
+            !text.contains("previous question")
+        });
         screen.press("p");
-        screen.wait_for_words("Presets");
+        screen.wait_for_text("Presets");
         assert_screen(&format!("presets-{columns}x{rows}.txt"), &screen);
     }
 }
 
 #[test]
-fn the_matrix_is_one_key_away_and_every_cell_leads_inside() {
+fn matrix_cell_opens_its_flows() {
     let folder = tempfile::tempdir().unwrap();
     let path = swarm().save(&folder);
     let Some(mut screen) = at_the_end(path.to_str().unwrap(), 80, 24, &[]) else {
         return;
     };
     screen.press("m");
-    screen.wait_for_words("(outside)");
+    screen.wait_for_text("(outside)");
     assert_screen("matrix-80x24.txt", &screen);
-    // The hottest cell, from outside to front, is shaded; that from front to itself is not.
+    // The cell with most traffic is shaded, from outside to front; the cell from front to front is not.
     screen.wait_for("the heat", |_| {
         screen.is_shaded(9, 24) && !screen.is_shaded(7, 24)
     });
     // From front to back.
     screen.press(RIGHT);
     screen.press("\r");
-    screen.wait_for_words("service.src=front&service.dst=back");
-    screen.wait_for("those behind the cell", |text| {
+    screen.wait_for_text("service.src=front&service.dst=back");
+    screen.wait_for("the flows of the cell", |text| {
         ["front.1", "back.1", "back.2"]
             .iter()
             .all(|name| text.contains(name))
             && !text.contains("store")
     });
     screen.press(BACKSPACE);
-    screen.wait_for_words("(all packets)");
+    screen.wait_for_text("(all packets)");
 }
 
 #[test]
-fn the_recorded_swarm_has_its_matrix() {
+fn recorded_swarm_has_matrix() {
     let Some(mut screen) = at_the_end(NAMED, 80, 24, &[]) else {
         return;
     };
     screen.press("m");
-    screen.wait_for_words("(outside)");
+    screen.wait_for_text("(outside)");
     assert_screen("swarm-80x24.txt", &screen);
 }
 
 #[test]
-fn the_readme_shows_real_screens() {
+fn readme_shows_recorded_screens() {
     let readme = include_str!("../../README.md");
     for (screen, rows) in [
         (include_str!("screens/flows-80x24.txt"), 24),
@@ -113,86 +115,88 @@ fn the_readme_shows_real_screens() {
 }
 
 #[test]
-fn a_filter_is_typed_with_what_is_seen() {
+fn filter_is_completed_with_current_values() {
     let Some(mut screen) = at_the_end(NAMED, 80, 24, &[]) else {
         return;
     };
     screen.press("f");
-    screen.wait_for_words("Tab complete");
+    screen.wait_for_text("Tab complete");
     screen.press("ip.pr");
-    screen.wait_for_words("now tcp: what IP carries");
+    screen.wait_for_text("now tcp: IP protocol");
     screen.press("\t");
-    screen.wait_for_words("filter  ip.protocol=\n");
-    screen.wait_for_words("100.0 % of the packets");
+    screen.wait_for_text("filter  ip.protocol=\n");
+    screen.wait_for_text("100.0 % of the packets");
     screen.press("\t\r");
-    screen.wait_for("it is asked", |text| {
+    screen.wait_for("the question is applied", |text| {
         text.contains("filter  ip.protocol=6\n") && text.contains("apache")
     });
-    // What is wrong is told below the field, and what was asked stays.
+    // The error is below the field, and the previous question stays.
     screen.press("k");
-    screen.wait_for_words("Tab complete");
+    screen.wait_for_text("Tab complete");
     screen.press(",ip.dtst\r");
-    screen.wait_for_words("no key is called `ip.dtst`; is it `ip.dst`?");
+    screen.wait_for_text("unknown key `ip.dtst`; did you mean `ip.dst`?");
     assert_screen("mistake-80x24.txt", &screen);
     screen.press("\u{1b}");
-    screen.wait_for_words("keys    end.src,end.dst,ip.protocol\n");
+    screen.wait_for_text("keys    end.src,end.dst,ip.protocol\n");
     screen.press("v");
-    screen.wait_for_words("Tab complete");
+    screen.wait_for_text("Tab complete");
     screen.press("\u{15}fram\t\r");
-    screen.wait_for_words("packets ▼");
+    screen.wait_for_text("packets ▼");
 }
 
 #[test]
-fn a_cell_that_is_chosen_narrows_and_there_is_a_way_back() {
+fn selected_cell_narrows_and_backspace_reverts() {
     let Some(mut screen) = at_the_end(SWARM, 120, 40, &["--keys", "ip.src,ip.dst"]) else {
         return;
     };
-    screen.wait_for_words("10.99.0.254");
+    screen.wait_for_text("10.99.0.254");
     screen.press(DOWN);
-    screen.wait_for_words("▸▌172.17.0.2");
+    screen.wait_for_text("▸▌172.17.0.2");
     screen.press(RIGHT);
     screen.press("\r");
-    screen.wait_for("only that", |text| {
+    screen.wait_for("only this receiver", |text| {
         text.contains("filter  ip.dst=10.99.0.254\n") && !text.contains("10.99.0.254    172")
     });
     screen.press(DOWN);
     screen.press("\u{1b}[D");
-    screen.wait_for_words("▸▌172.17.0.2");
+    screen.wait_for_text("▸▌172.17.0.2");
     screen.press("!");
-    screen.wait_for_words("filter  ip.dst=10.99.0.254&ip.src!=172.17.0.2");
+    screen.wait_for_text("filter  ip.dst=10.99.0.254&ip.src!=172.17.0.2");
     screen.press(BACKSPACE);
     screen.press(BACKSPACE);
-    screen.wait_for_words("(all packets)");
-    // Nothing that is lighter than the second one.
+    screen.wait_for_text("(all packets)");
+    // Only flows with at least the value of the second one.
     screen.press(DOWN);
     screen.press(DOWN);
     screen.press("l");
-    screen.wait_for("lighter ones are gone", |text| {
+    screen.wait_for("smaller flows are hidden", |text| {
         text.contains("top 20 from 3") && text.matches('▌').count() == 2
     });
     screen.press("l");
-    screen.wait_for("they are back", |text| text.matches('▌').count() == 4);
-    // By the first column, the other way round.
+    screen.wait_for("all flows are listed again", |text| {
+        text.matches('▌').count() == 4
+    });
+    // By the first column in reverse order.
     screen.press("s");
-    screen.wait_for_words("ip.src ▼");
+    screen.wait_for_text("ip.src ▼");
     screen.press("s");
-    screen.wait_for_words("ip.src ▲");
-    screen.wait_for("the last one comes first", |text| {
+    screen.wait_for_text("ip.src ▲");
+    screen.wait_for("the last one is first", |text| {
         let [last, first] = ["▌172.17.0.3", "▌10.99.0.254"].map(|row| text.find(row));
         last.is_some() && first.is_some() && last < first
     });
     screen.press("p");
-    screen.wait_for_words("find:");
+    screen.wait_for_text("find:");
     screen.press("by protocol");
-    screen.wait_for("one is left", |text| !text.contains("Unreachable"));
+    screen.wait_for("one preset matches", |text| !text.contains("Unreachable"));
     screen.press("\r");
-    screen.wait_for_words("keys    ip.protocol\n");
+    screen.wait_for_text("keys    ip.protocol\n");
     screen.press(UP);
-    screen.wait_for_words("▸▌tcp");
+    screen.wait_for_text("▸▌tcp");
 }
 
 #[test]
-fn time_stands_still_while_it_is_paused() {
+fn clock_stops_while_paused() {
     let Some(mut screen) = Screen::run(&[NAMED, "--speed", "2"], 80, 24, Line::Fast) else {
         return;
     };
@@ -202,10 +206,10 @@ fn time_stands_still_while_it_is_paused() {
             .map(|at| text[at + 6..].chars().take(23).collect::<String>());
         at.unwrap_or_default()
     };
-    let first = clock(&screen.wait_for_words("as of"));
+    let first = clock(&screen.wait_for_text("as of"));
     screen.wait_for("time goes on", |text| clock(text) != first);
     screen.press(" ");
-    screen.wait_for_words("paused");
+    screen.wait_for_text("paused");
     let begin = Instant::now();
     let paused = loop {
         let paused = clock(&screen.settled());
@@ -213,25 +217,25 @@ fn time_stands_still_while_it_is_paused() {
         if clock(&screen.text()) == paused {
             break paused;
         }
-        assert!(begin.elapsed() < PATIENCE, "time goes on: {paused}");
+        assert!(begin.elapsed() < TIMEOUT, "time goes on: {paused}");
     };
-    // A question that is new has the same past.
+    // A new question is answered from the same history.
     screen.press("m");
-    screen.wait_for_words("(outside)");
+    screen.wait_for_text("(outside)");
     screen.press(" ");
-    screen.wait_for_words("playing");
+    screen.wait_for_text("playing");
     screen.wait_for("time goes on", |text| clock(text) != paused);
     screen.press("+");
-    screen.wait_for_words("×4");
+    screen.wait_for_text("×4");
 }
 
 #[test]
-fn the_terminal_is_given_back_whichever_way_it_ends() {
+fn terminal_is_restored_at_every_exit() {
     for end in ["q", "\u{3}", "SIGTERM"] {
         let Some(mut screen) = Screen::run(&[NAMED], 80, 24, Line::Fast) else {
             return;
         };
-        screen.wait_for_words("top-flows hsflowd-marktraffic.pcap");
+        screen.wait_for_text("top-flows hsflowd-marktraffic.pcap");
         assert!(screen.is_taken_over() && !screen.has_cursor(), "{end}");
         match end {
             "SIGTERM" => screen.terminate(),
@@ -243,51 +247,49 @@ fn the_terminal_is_given_back_whichever_way_it_ends() {
     }
 }
 
-/// 2,400 bytes a second, as a terminal of long ago.
+/// A line of 2,400 bytes per second.
 #[test]
-fn a_slow_terminal_gets_less_and_still_answers() {
-    // What such a terminal takes in 30 s. All pictures of the capture would be several times as
-    // much.
+fn slow_terminal_gets_fewer_frames_and_responds() {
+    // The capacity of the line in 30 s. All frames of the capture would be several times as much.
     const MOST: usize = 30 * 2_400;
     let line = Line::Slow(120, Duration::from_millis(50));
     let arguments = [NAMED, "--speed", "20"];
     let Some(mut screen) = Screen::run(&arguments, 80, 24, line) else {
         return;
     };
-    screen.wait_for_words("apache");
-    // It does not fall behind, whatever the line takes in: after the ten seconds that the capture
-    // takes, its end comes within a few pictures.
-    screen.wait_for_words("ended");
+    screen.wait_for_text("apache");
+    // The screen does not lag: the end is shown a few frames after the ten seconds of the capture.
+    screen.wait_for_text("ended");
     let before = screen.bytes();
     assert!(before < MOST, "{before} bytes");
     screen.press("q");
     assert!(screen.wait_for_end().success());
-    // What is on its way to it has to go out first.
+    // Buffered output is written before the end.
     let after = screen.bytes() - before;
     assert!(after < MOST, "{after} bytes");
 }
 
 #[test]
-fn a_terminal_that_never_answers_is_not_waited_for() {
+fn terminal_without_answers_is_not_queried_again() {
     let Some(mut screen) = Screen::run(&[&[NAMED], &ALL[..]].concat(), 80, 24, Line::Mute) else {
         return;
     };
-    screen.wait_for_words("ended");
+    screen.wait_for_text("ended");
     screen.press("m");
-    screen.wait_for_words("(outside)");
+    screen.wait_for_text("(outside)");
     let asked = screen.written().matches("\u{1b}[6n").count();
     assert!(asked <= 2, "{asked}");
     screen.press("q");
     assert!(screen.wait_for_end().success());
 }
 
-/// Whatever comes: four pictures a second, and of these what has changed.
+/// Frames contain only changes.
 #[test]
-fn a_screen_on_which_nothing_changes_costs_nothing() {
+fn unchanged_screen_is_not_written() {
     let Some(screen) = at_the_end(NAMED, 80, 24, &[]) else {
         return;
     };
-    screen.wait_for_words("2.24G 100.0 %");
+    screen.wait_for_text("2.24G 100.0 %");
     let begin = Instant::now();
     loop {
         let before = screen.bytes();
@@ -296,12 +298,15 @@ fn a_screen_on_which_nothing_changes_costs_nothing() {
         if written < 500 {
             return;
         }
-        assert!(begin.elapsed() < PATIENCE, "{written} bytes for nothing");
+        assert!(
+            begin.elapsed() < TIMEOUT,
+            "{written} bytes for an unchanged screen"
+        );
     }
 }
 
 #[test]
-fn hostile_names_give_no_orders() {
+fn escape_sequences_in_names_are_not_written() {
     let folder = tempfile::tempdir().unwrap();
     let mut recording = Recording::new();
     recording.container(
@@ -315,9 +320,9 @@ fn hostile_names_give_no_orders() {
     let Some(mut screen) = at_the_end(path, 120, 40, &["--keys", "service.src,url"]) else {
         return;
     };
-    // The emulator leaves the signs out that stand for what was replaced; they were written.
-    screen.wait_for_words("evil]0;owned[2J");
-    screen.wait_for_words("http://[31mred2J/");
+    // The emulator does not show replacement characters; they were written.
+    screen.wait_for_text("evil]0;owned[2J");
+    screen.wait_for_text("http://[31mred2J/");
     let written = screen.written();
     assert!(
         written.contains("evil\u{fffd}]0;owned\u{fffd}\u{fffd}[2J\u{fffd}"),
@@ -326,32 +331,32 @@ fn hostile_names_give_no_orders() {
     for order in ["\u{1b}]0;", "\u{1b}[2J\u{202e}", "\u{1b}[31mred", "\u{9b}"] {
         assert!(!written.contains(order), "{order:?}");
     }
-    // They can be chosen, and typed, all the same.
+    // The name can still be selected and typed.
     screen.press(DOWN);
-    screen.wait_for_words("▸");
+    screen.wait_for_text("▸");
     screen.press("\r");
-    screen.wait_for_words("filter  service.src=evil]0\\;owned[2J\n");
+    screen.wait_for_text("filter  service.src=evil]0\\;owned[2J\n");
     screen.press("m");
-    screen.wait_for_words("(outside)");
+    screen.wait_for_text("(outside)");
     screen.press(BACKSPACE);
     screen.press("mf");
-    screen.wait_for_words("Tab complete");
+    screen.wait_for_text("Tab complete");
     screen.press("service.src=");
-    screen.wait_for_words("100.0 % of the packets");
+    screen.wait_for_text("100.0 % of the packets");
     screen.press("\t\r");
-    screen.wait_for("it is asked", |text| {
+    screen.wait_for("the question is applied", |text| {
         text.contains("filter  service.src=evil]0\\;owned[2J\n") && !text.contains("Tab complete")
     });
 }
 
 #[test]
-fn what_agents_send_is_live() {
+fn datagrams_from_socket_are_live() {
     let arguments = ["--listen", "127.0.0.1:0", "--matrix", "--smooth", "1m"];
     let Some(mut screen) = Screen::run(&arguments, 80, 24, Line::Fast) else {
         return;
     };
     // The title names the address.
-    let text = screen.wait_for_words("live");
+    let text = screen.wait_for_text("live");
     let (_, address) = text.split_once("udp ").expect("the address is shown");
     let address = address.split_whitespace().next().unwrap();
     let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -364,7 +369,7 @@ fn what_agents_send_is_live() {
             .all(|name| text.contains(name))
     });
     screen.press("m");
-    screen.wait_for_words("front.1");
+    screen.wait_for_text("front.1");
     screen.press("q");
     assert!(screen.wait_for_end().success());
 }

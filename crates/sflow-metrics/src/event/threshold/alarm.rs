@@ -5,25 +5,25 @@ use crate::entity::EntityId;
 use crate::entity::Identity;
 use crate::timestamp::Timestamp;
 
-/// The thresholds that are watched, and how each of them stands.
+/// The watched thresholds and their states.
 #[derive(Debug, Default)]
 pub(crate) struct Alarms {
     armed: Vec<Alarm>,
     next: u64,
 }
 
-/// A threshold at work.
+/// A watched threshold.
 #[derive(Debug)]
 pub(crate) struct Alarm {
     pub(crate) id: ThresholdId,
     pub(crate) threshold: Threshold,
     whole: State,
     round: u64,
-    /// Of entities that are beyond the line or have crossed it.
+    /// States of entities beyond the threshold.
     entities: HashMap<EntityId, Tracked>,
 }
 
-/// What a value did to a threshold.
+/// The change that a value causes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Change {
     Crossed,
@@ -44,7 +44,7 @@ enum State {
 struct Tracked {
     state: State,
     round: u64,
-    /// Who it is, once it has crossed.
+    /// The entity, once the threshold is crossed.
     identity: Option<Box<Identity>>,
 }
 
@@ -93,44 +93,44 @@ impl Alarms {
         })
     }
 
-    /// How many entities are kept in mind.
+    /// Number of entities with a state.
     pub(crate) fn tracked(&self) -> usize {
         self.armed.iter().map(Alarm::tracked).sum()
     }
 }
 
 impl Alarm {
-    /// The answer to the query is this.
+    /// Updates the state with the answer to the query.
     pub(crate) fn whole(&mut self, now: Timestamp, value: Option<f64>) -> Option<Change> {
         let (state, change) = step(self.whole, &self.threshold, now, value);
         self.whole = state;
         change
     }
 
-    /// Begins to look at all entities.
+    /// Begins an iteration over all entities.
     pub(crate) fn begin_round(&mut self) {
         self.round += 1;
     }
 
-    /// How many entities are kept in mind.
+    /// Number of entities with a state.
     pub(crate) fn tracked(&self) -> usize {
         self.entities.len()
     }
 
-    /// The value of an entity is this. `Err` if it would have to be kept in mind and there is
-    /// no room.
+    /// Updates the state with the value of an entity. Fails if a new state is necessary and
+    /// `may_add` is false.
     pub(crate) fn entity(
         &mut self,
         now: Timestamp,
         entity: EntityId,
         value: Option<f64>,
-        has_room: bool,
-    ) -> Result<Option<Change>, NoRoom> {
+        may_add: bool,
+    ) -> Result<Option<Change>, LimitReached> {
         let known = self.entities.get(&entity).map(|tracked| tracked.state);
         let (state, change) = step(known.unwrap_or_default(), &self.threshold, now, value);
         match (known, state) {
             (None, State::Normal) => {}
-            (None, _) if !has_room => return Err(NoRoom),
+            (None, _) if !may_add => return Err(LimitReached),
             (_, State::Normal) => {
                 self.entities.remove(&entity);
             }
@@ -147,14 +147,15 @@ impl Alarm {
         Ok(change)
     }
 
-    /// Keeps in mind who has crossed the line, for when it is no longer there.
+    /// Stores the identity of an entity that crossed the threshold, for the event that reports its
+    /// end.
     pub(crate) fn remember(&mut self, identity: &Identity) {
         if let Some(tracked) = self.entities.get_mut(&identity.id) {
             tracked.identity = Some(Box::new(identity.clone()));
         }
     }
 
-    /// Forgets the entities that were not seen in this round; yields those that had crossed.
+    /// Removes the entities that did not occur in this iteration; returns those that had crossed.
     pub(crate) fn end_round(&mut self) -> Vec<Identity> {
         let (mut crossed, round) = (Vec::new(), self.round);
         self.entities.retain(|_, tracked| {
@@ -169,11 +170,11 @@ impl Alarm {
     }
 }
 
-/// Too many entities are beyond their lines.
+/// The limit on states is reached.
 #[derive(Debug, PartialEq)]
-pub(crate) struct NoRoom;
+pub(crate) struct LimitReached;
 
-/// What a value makes of a state.
+/// The next state.
 fn step(
     state: State,
     threshold: &Threshold,
@@ -211,7 +212,7 @@ mod tests {
 
     use Change::{Cleared, Crossed};
 
-    /// What happens to a threshold that sees these values, ten seconds apart.
+    /// The changes that these values cause, ten seconds apart.
     fn changes(threshold: &Threshold, values: &[Option<f64>]) -> Vec<(u64, Change)> {
         let mut state = State::Normal;
         let mut changes = Vec::new();
@@ -228,52 +229,52 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_crossed_and_cleared() {
+    fn threshold_is_crossed_and_cleared() {
         let plain = Threshold::above("t", query(), 10.0);
         let wide = plain.clone().clearing_at(5.0);
         let slow = wide.clone().holding(Duration::from_secs(20));
         let low = Threshold::below("t", query(), 10.0).clearing_at(20.0);
         let some = |values: &[f64]| values.iter().copied().map(Some).collect::<Vec<_>>();
         let cases = [
-            ("on the line", &plain, some(&[10.0]), vec![]),
+            ("equal", &plain, some(&[10.0]), vec![]),
             (
-                "over it and back",
+                "above and back",
                 &plain,
                 some(&[11.0, 12.0, 10.0]),
                 vec![(0, Crossed), (20, Cleared)],
             ),
             (
-                "between the lines nothing happens",
+                "no change between the two values",
                 &wide,
                 some(&[6.0, 11.0, 6.0, 11.0, 9.0, 5.0, 6.0]),
                 vec![(10, Crossed), (50, Cleared)],
             ),
             (
-                "has to hold",
+                "hold time",
                 &slow,
                 some(&[11.0, 11.0, 9.0, 11.0, 11.0, 11.0]),
                 vec![(50, Crossed)],
             ),
             (
-                "no value begins anew",
+                "missing value restarts hold time",
                 &slow,
                 vec![Some(11.0), Some(11.0), None, Some(11.0), Some(11.0)],
                 vec![],
             ),
             (
-                "no value clears nothing",
+                "missing value clears nothing",
                 &wide,
                 vec![Some(11.0), None, None, Some(6.0), Some(4.0)],
                 vec![(0, Crossed), (40, Cleared)],
             ),
             (
-                "not a number is no value",
+                "NaN is a missing value",
                 &wide,
                 some(&[11.0, f64::NAN, 11.0, 5.0]),
                 vec![(0, Crossed), (30, Cleared)],
             ),
             (
-                "from above",
+                "below",
                 &low,
                 some(&[30.0, 9.0, 19.0, 20.0]),
                 vec![(10, Crossed), (30, Cleared)],
@@ -285,18 +286,18 @@ mod tests {
     }
 
     #[test]
-    fn only_those_beyond_the_line_are_kept_in_mind() {
+    fn only_entities_beyond_threshold_have_state() {
         let mut alarms = Alarms::default();
         let slow = Threshold::above("t", query(), 10.0).holding(Duration::from_secs(60));
         alarms.arm(slow.for_each_entity());
         let alarm = alarms.iter_mut().next().unwrap();
         let now = Timestamp::ZERO;
         for (id, value) in [(1, 3.0), (2, 30.0), (3, 30.0)] {
-            let told = alarm.entity(now, EntityId(id), Some(value), true);
-            assert_eq!(told, Ok(None));
+            let change = alarm.entity(now, EntityId(id), Some(value), true);
+            assert_eq!(change, Ok(None));
         }
         let refused = alarm.entity(now, EntityId(4), Some(30.0), false);
-        assert_eq!(refused, Err(NoRoom));
+        assert_eq!(refused, Err(LimitReached));
         assert_eq!(alarm.tracked(), 2);
         alarm.begin_round();
         let known = alarm.entity(now, EntityId(2), Some(30.0), false);

@@ -1,6 +1,6 @@
 use core::fmt;
 
-/// Names one threshold for as long as the registry lives.
+/// The id of a threshold, unique during the lifetime of a registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(transparent))]

@@ -1,4 +1,4 @@
-//! Lines that values must not cross, and what becomes of those that do.
+//! Thresholds: limits on values, with hysteresis and a hold time.
 
 mod alarm;
 mod id;
@@ -10,25 +10,24 @@ use crate::query::Query;
 
 pub use id::ThresholdId;
 
-pub(crate) use alarm::{Alarm, Alarms, Change, NoRoom};
+pub(crate) use alarm::{Alarm, Alarms, Change, LimitReached};
 
-/// A line that a value must not cross, to be given to
+/// A limit on the answer to a query or on the values of entities, for
 /// [`Registry::watch_threshold`](crate::Registry::watch_threshold).
 ///
-/// Crossing it is one [event](crate::EventKind::ThresholdCrossed), and clearing it another;
-/// between the two lines nothing happens, so a value that trembles around one of them does not
-/// make a storm.
+/// Crossing it causes one [event](crate::event::Kind::ThresholdCrossed) and clearing it another.
+/// The two values can differ (hysteresis), so that a value that varies around one of them does not
+/// cause many events.
 ///
-/// Absent is not zero here either: without a value a threshold is neither crossed nor cleared. A
-/// value that is beyond the line but was absent meanwhile has to [hold](Self::holding) from the
-/// beginning. What was crossed stays so while the entity is stale, and is cleared, without a
-/// value, when it is no longer there or no longer passes the filters.
+/// A missing value neither crosses nor clears a threshold, and restarts the
+/// [hold time](Self::holding). A threshold that was crossed remains so while the entity is stale. It
+/// is cleared without a value when the entity is gone or does not pass the filters any more.
 ///
 /// ```
 /// use std::time::Duration;
-/// use sflow_metrics::{query::Query, event::Threshold};
+/// use sflow_metrics::{event::Threshold, query::Query};
 ///
-/// let query: Query = "avg:vir_cpu_utilization{vir_host_name=apache.*}[30s]".parse()?;
+/// let query: Query = "avg:vir_cpu_utilization{container=apache.*}[30s]".parse()?;
 /// let busy = Threshold::above("apache is busy", query, 80.0)
 ///     .clearing_at(60.0)
 ///     .holding(Duration::from_secs(20));
@@ -47,17 +46,17 @@ pub struct Threshold {
 }
 
 impl Threshold {
-    /// Crossed by a value larger than this, of a query with one expression.
+    /// A threshold that is crossed by larger values. `query` must have one expression.
     pub fn above(name: impl Into<Box<str>>, query: Query, value: f64) -> Self {
         Self::new(name.into(), query, Direction::Above, value)
     }
 
-    /// Crossed by a value smaller than this, of a query with one expression.
+    /// A threshold that is crossed by smaller values. `query` must have one expression.
     pub fn below(name: impl Into<Box<str>>, query: Query, value: f64) -> Self {
         Self::new(name.into(), query, Direction::Below, value)
     }
 
-    /// Cleared not before the value is back at this one.
+    /// Sets the value at which it is cleared. The default is the value at which it is crossed.
     #[must_use]
     pub fn clearing_at(self, value: f64) -> Self {
         Self {
@@ -66,14 +65,14 @@ impl Threshold {
         }
     }
 
-    /// Crossed not before the value has been beyond the line for so long.
+    /// Sets the time for which a value has to be beyond the threshold. The default is zero.
     #[must_use]
     pub fn holding(self, hold: Duration) -> Self {
         Self { hold, ..self }
     }
 
-    /// Watches every entity that passes the filters by its own value, instead of the answer to
-    /// the query: the statistic of the expression does not matter then.
+    /// Compares the value of each entity that passes the filters, instead of the answer to the
+    /// query. The statistic of the expression is ignored.
     #[must_use]
     pub fn for_each_entity(self) -> Self {
         Self {
@@ -82,42 +81,42 @@ impl Threshold {
         }
     }
 
-    /// Its name, for people.
+    /// The name, for messages.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What is asked.
+    /// The query.
     pub fn query(&self) -> &Query {
         &self.query
     }
 
-    /// Which direction of the line is the wrong one.
+    /// The direction in which values cross it.
     pub fn direction(&self) -> Direction {
         self.direction
     }
 
-    /// The line.
+    /// The value at which it is crossed.
     pub fn crossing(&self) -> f64 {
         self.crossing
     }
 
-    /// Where it is cleared.
+    /// The value at which it is cleared.
     pub fn clearing(&self) -> f64 {
         self.clearing
     }
 
-    /// How long a value has to be beyond the line.
+    /// The hold time.
     pub fn hold(&self) -> Duration {
         self.hold
     }
 
-    /// Whose value is watched.
+    /// Whether the answer or each entity is compared.
     pub fn scope(&self) -> Scope {
         self.scope
     }
 
-    /// Whether it can work.
+    /// Fails if the threshold is invalid.
     pub(crate) fn check(&self) -> Result<(), ThresholdError> {
         let expressions = self.query.expressions().len();
         if expressions != 1 {
@@ -167,78 +166,75 @@ impl Threshold {
     }
 }
 
-/// The wrong direction of a [`Threshold`].
+/// The direction in which values cross a [`Threshold`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Direction {
-    /// Larger values.
+    /// Larger values cross it.
     Above,
-    /// Smaller values.
+    /// Smaller values cross it.
     Below,
 }
 
-/// Whose value a [`Threshold`] watches.
+/// The value that is compared with a [`Threshold`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Scope {
     /// The answer to the query.
     Whole,
-    /// That of every entity that the query is about.
+    /// The value of each matching entity.
     EachEntity,
 }
 
-/// How a threshold does, as it was found by the last
-/// [`expire`](crate::Registry::expire).
+/// The state of a threshold after the last [`expire`](crate::Registry::expire).
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ThresholdStatus<'r> {
-    /// Its number.
+    /// The id.
     pub id: ThresholdId,
-    /// What it is.
+    /// The threshold.
     pub threshold: &'r Threshold,
-    /// How many have crossed it: of one over the whole answer, none or one.
+    /// Number of entities beyond it; 0 or 1 for a threshold on the answer.
     pub crossed: usize,
-    /// How many are beyond the line, but not for long enough.
+    /// Number of entities beyond it for less than the hold time.
     pub pending: usize,
 }
 
-/// Why a threshold cannot be watched.
+/// Why a threshold is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ThresholdError {
-    /// The query asks for several numbers.
-    #[error(
-        "the query has {expressions} expressions; a threshold watches one: make several thresholds"
-    )]
+    /// The query does not have exactly one expression.
+    #[error("the query has {expressions} expressions, expected 1: use one threshold for each")]
     Expressions {
-        /// How many.
+        /// Number of expressions.
         expressions: usize,
     },
-    /// A line is infinite or no number.
-    #[error("the values of a threshold have to be finite numbers")]
+    /// A value of the threshold is infinite or NaN.
+    #[error("the values of a threshold must be finite")]
     NotFinite,
-    /// It would be cleared and crossed at the same time.
-    #[error("a threshold {direction} {crossing} cannot clear at {clearing}, which is beyond it; clear at {crossing} or {}", direction.safe())]
+    /// The threshold would be crossed and cleared at the same time.
+    #[error("a threshold {direction} {crossing} cannot be cleared at {clearing}: use {crossing} or a value {}", direction.opposite())]
     ClearsBeyond {
-        /// The wrong direction.
+        /// The direction.
         direction: Direction,
-        /// Where it is crossed.
+        /// The value at which it is crossed.
         crossing: f64,
-        /// Where it should be cleared.
+        /// The value at which it should be cleared.
         clearing: f64,
     },
-    /// There are as many as there may be.
-    #[error("there are {max} thresholds already; take one away, or set `max_thresholds` higher")]
+    /// The limit on thresholds is reached.
+    #[error("the limit of {max} thresholds is reached")]
     TooMany {
-        /// How many there may be.
+        /// The limit.
         max: usize,
     },
 }
 
 impl Direction {
-    const fn safe(self) -> &'static str {
+    const fn opposite(self) -> &'static str {
         match self {
             Self::Above => "below",
             Self::Below => "above",

@@ -13,7 +13,7 @@ const FIRST: Taken = Taken {
 
 const PACKETS_PER_SECOND: f64 = 150e6;
 
-/// A sample a second behind the one with the number before it.
+/// One sample per second, with the time of its sequence number.
 fn next(sequence: u32, pool: u32) -> Taken {
     let seconds = sequence.saturating_sub(FIRST.sequence);
     Taken {
@@ -24,24 +24,24 @@ fn next(sequence: u32, pool: u32) -> Taken {
     }
 }
 
-fn packets(worth: Worth) -> f64 {
-    match worth {
-        Worth::Packets { packets, .. } | Worth::Late { packets, .. } => packets,
-        Worth::Old | Worth::Jump | Worth::Doubtful | Worth::Unknown => 0.0,
+fn packets(outcome: Outcome) -> f64 {
+    match outcome {
+        Outcome::Packets { packets, .. } | Outcome::Late { packets, .. } => packets,
+        Outcome::Duplicate | Outcome::Jump | Outcome::Doubtful | Outcome::Unknown => 0.0,
     }
 }
 
-/// The effective rate behind `FIRST` and so many samples, each so much further.
+/// The effective rate after `FIRST` and this number of further samples.
 fn settled(steps: u32, step: impl Fn(u32) -> Taken) -> f64 {
     let (mut sampler, _) = Sampler::starting_with(FIRST);
     for number in 1..=steps {
-        sampler.take(step(number), PACKETS_PER_SECOND);
+        sampler.add(step(number), PACKETS_PER_SECOND);
     }
     sampler.effective_rate().unwrap_or(0.0)
 }
 
 #[test]
-fn the_rate_is_what_the_pool_grows_by() {
+fn effective_rate_is_growth_of_pool_per_sample() {
     let half = |n: u32| next(10 + n, 4000 + 200 * n);
     type Step = fn(u32) -> Taken;
     let cases: [(&str, Step, f64); 9] = [
@@ -57,11 +57,11 @@ fn the_rate_is_what_the_pool_grows_by() {
             |n| next(10 + 2 * n, 4000 + 800 * n),
             800.0,
         ),
-        ("the pool stands still", |n| next(10 + n, 4000), 400.0),
+        ("the pool is constant", |n| next(10 + n, 4000), 400.0),
         ("no pool, a third lost", |n| next(10 + 3 * n, 0), 1200.0),
         ("the pool counts samples", |n| next(10 + n, 4000 + n), 400.0),
         (
-            "the agent loses nine of ten",
+            "the agent drops nine of ten",
             |n| Taken {
                 drops: 9 * n,
                 ..next(10 + n, 4000 + 4000 * n)
@@ -80,24 +80,24 @@ fn the_rate_is_what_the_pool_grows_by() {
     }
     assert!(
         (settled(4, half) - 332.0).abs() < 5.0,
-        "the stated rate weighs at first"
+        "the stated rate has an initial weight"
     );
 }
 
 #[test]
-fn what_a_burst_of_loss_took_is_not_sent_now() {
+fn burst_of_loss_is_not_attributed_to_next_sample() {
     let (mut sampler, _) = Sampler::starting_with(FIRST);
     for number in 1..=200 {
-        sampler.take(next(10 + number, 4000 + 400 * number), PACKETS_PER_SECOND);
+        sampler.add(next(10 + number, 4000 + 400 * number), PACKETS_PER_SECOND);
     }
     let behind = 210 + 500;
-    let worth = sampler.take(next(behind, 4000 + 400 * (behind - 10)), PACKETS_PER_SECOND);
-    assert!(matches!(worth, Worth::Packets { missing: 499, .. }));
-    assert!((400.0..450.0).contains(&packets(worth)), "{worth:?}");
+    let outcome = sampler.add(next(behind, 4000 + 400 * (behind - 10)), PACKETS_PER_SECOND);
+    assert!(matches!(outcome, Outcome::Packets { missing: 499, .. }));
+    assert!((400.0..450.0).contains(&packets(outcome)), "{outcome:?}");
 }
 
-/// Datagrams of sixteen samples each, ten a second, of which so many percent are lost; returns
-/// the packets that the samples stand for, by the pool and by the stated rate, and those that passed.
+/// Ten datagrams per second with sixteen samples each, some of which are lost. Returns the number of
+/// packets by the pool, by the stated rate, and the true number.
 fn with_lost_datagrams(percent: u32, shape: impl Fn(u32, Taken) -> Taken) -> (f64, f64, f64) {
     const DATAGRAMS: u32 = 4000;
     let mut sampler: Option<Sampler> = None;
@@ -119,16 +119,16 @@ fn with_lost_datagrams(percent: u32, shape: impl Fn(u32, Taken) -> Taken) -> (f6
                 ..FIRST
             };
             let taken = shape(number, taken);
-            let worth = match &mut sampler {
-                Some(sampler) => sampler.take(taken, PACKETS_PER_SECOND),
+            let outcome = match &mut sampler {
+                Some(sampler) => sampler.add(taken, PACKETS_PER_SECOND),
                 None => {
-                    let (first, worth) = Sampler::starting_with(taken);
+                    let (first, outcome) = Sampler::starting_with(taken);
                     sampler = Some(first);
-                    worth
+                    outcome
                 }
             };
-            sum += packets(worth);
-            if let Worth::Packets { stated, .. } = worth {
+            sum += packets(outcome);
+            if let Outcome::Packets { stated, .. } = outcome {
                 sum_stated += stated;
             }
         }
@@ -137,7 +137,7 @@ fn with_lost_datagrams(percent: u32, shape: impl Fn(u32, Taken) -> Taken) -> (f6
 }
 
 #[test]
-fn lost_datagrams_of_many_samples_are_made_up_for() {
+fn packets_of_lost_datagrams_are_included() {
     type Shape = fn(u32, Taken) -> Taken;
     let shapes: [(&str, Shape); 4] = [
         ("pool", |_, taken| taken),
@@ -160,8 +160,8 @@ fn lost_datagrams_of_many_samples_are_made_up_for() {
 }
 
 #[test]
-fn loss_that_is_not_made_up_for_is_in_the_error() {
-    // Numbers step by two, and the pool stands still: only datagrams are known to be lost.
+fn packets_that_are_not_included_are_in_the_error() {
+    // Numbers advance by two and the pool is constant: only lost datagrams are known.
     for percent in [0, 10, 50] {
         let (sum, stated, passed) = with_lost_datagrams(percent, |number, taken| Taken {
             sequence: number * 2,
@@ -173,13 +173,13 @@ fn loss_that_is_not_made_up_for_is_in_the_error() {
             "{percent} %: {sum} and {stated} of {passed}"
         );
     }
-    // A burst of loss that is longer than what is used whole.
+    // A burst of loss that is too long to be attributed to one sample.
     let (mut sampler, _) = Sampler::starting_with(FIRST);
     let (mut sum, mut sum_stated) = (0.0, 0.0);
     for number in (1..=200).chain(700..=1500) {
-        let worth = sampler.take(next(10 + number, 4000 + 400 * number), PACKETS_PER_SECOND);
-        sum += packets(worth);
-        if let Worth::Packets { stated, .. } = worth {
+        let outcome = sampler.add(next(10 + number, 4000 + 400 * number), PACKETS_PER_SECOND);
+        sum += packets(outcome);
+        if let Outcome::Packets { stated, .. } = outcome {
             sum_stated += stated;
         }
     }
@@ -189,7 +189,7 @@ fn loss_that_is_not_made_up_for_is_in_the_error() {
 }
 
 #[test]
-fn jump_that_the_pool_or_the_elapsed_time_contradicts_is_not_used_whole() {
+fn growth_without_agreement_of_pool_numbers_and_time_is_limited() {
     let steady = |number: u32| Taken {
         sequence: number,
         pool: number * 400,
@@ -223,28 +223,28 @@ fn jump_that_the_pool_or_the_elapsed_time_contradicts_is_not_used_whole() {
     for (case, taken) in cases {
         let (mut sampler, _) = Sampler::starting_with(steady(0));
         for number in 1..1600 {
-            sampler.take(steady(number), PACKETS_PER_SECOND);
+            sampler.add(steady(number), PACKETS_PER_SECOND);
         }
-        let worth = sampler.take(taken, PACKETS_PER_SECOND);
+        let outcome = sampler.add(taken, PACKETS_PER_SECOND);
         assert!(
-            (400.0..450.0).contains(&packets(worth)),
-            "{case}: {worth:?}"
+            (400.0..450.0).contains(&packets(outcome)),
+            "{case}: {outcome:?}"
         );
     }
-    // The same with all three in agreement.
+    // All three agree.
     let (mut sampler, _) = Sampler::starting_with(steady(0));
     for number in 1..1600 {
-        sampler.take(steady(number), PACKETS_PER_SECOND);
+        sampler.add(steady(number), PACKETS_PER_SECOND);
     }
-    let worth = sampler.take(steady(1600 + 500), PACKETS_PER_SECOND);
-    assert!(packets(worth) > 3000.0, "{worth:?}");
+    let outcome = sampler.add(steady(1600 + 500), PACKETS_PER_SECOND);
+    assert!(packets(outcome) > 3000.0, "{outcome:?}");
 }
 
 #[test]
-fn each_step_is_announced_from_the_others() {
+fn step_determines_outcome() {
     let (_, first) = Sampler::starting_with(FIRST);
     assert_eq!(packets(first), 400.0);
-    let taken = |missing, dropped| Worth::Packets {
+    let taken = |missing, dropped| Outcome::Packets {
         packets: 400.0,
         stated: 400.0,
         missing,
@@ -255,7 +255,7 @@ fn each_step_is_announced_from_the_others() {
         (
             "two missing",
             next(13, 5200),
-            Worth::Packets {
+            Outcome::Packets {
                 packets: 486.0,
                 stated: 486.0,
                 missing: 2,
@@ -270,33 +270,33 @@ fn each_step_is_announced_from_the_others() {
             },
             taken(0, 3),
         ),
-        ("again", next(10, 4000), Worth::Old),
+        ("duplicate", next(10, 4000), Outcome::Duplicate),
         (
             "late, before the first",
             Taken {
                 in_order: false,
                 ..next(8, 3200)
             },
-            Worth::Old,
+            Outcome::Duplicate,
         ),
-        ("begins anew", next(1, 400), Worth::Jump),
+        ("restart", next(1, 400), Outcome::Jump),
         (
-            "another life",
+            "another session",
             Taken {
                 session: 1,
                 ..next(11, 7)
             },
             taken(0, 0),
         ),
-        ("numbered anew", next(5_000_000, 1), Worth::Jump),
-        ("the pool began anew", next(11, 3), taken(0, 0)),
+        ("new numbers", next(5_000_000, 1), Outcome::Jump),
+        ("pool reset", next(11, 3), taken(0, 0)),
         (
             "another rate",
             Taken {
                 rate: 1000,
                 ..next(11, 5000)
             },
-            Worth::Packets {
+            Outcome::Packets {
                 packets: 1000.0,
                 stated: 1000.0,
                 missing: 0,
@@ -304,26 +304,26 @@ fn each_step_is_announced_from_the_others() {
             },
         ),
         (
-            "no rate any more",
+            "rate becomes unknown",
             Taken {
                 rate: 0,
                 ..next(11, 4400)
             },
-            Worth::Unknown,
+            Outcome::Unknown,
         ),
     ];
     for (case, step, expected) in cases {
         let (mut sampler, _) = Sampler::starting_with(FIRST);
-        let worth = sampler.take(step, PACKETS_PER_SECOND);
-        match (worth, expected) {
+        let outcome = sampler.add(step, PACKETS_PER_SECOND);
+        match (outcome, expected) {
             (
-                Worth::Packets {
+                Outcome::Packets {
                     packets: found,
                     missing: m,
                     dropped: d,
                     ..
                 },
-                Worth::Packets {
+                Outcome::Packets {
                     packets,
                     missing,
                     dropped,
@@ -333,16 +333,16 @@ fn each_step_is_announced_from_the_others() {
                 assert_eq!((m, d), (missing, dropped), "{case}");
                 assert!((found / packets - 1.0).abs() < 0.1, "{case}: {found}");
             }
-            _ => assert_eq!(worth, expected, "{case}"),
+            _ => assert_eq!(outcome, expected, "{case}"),
         }
     }
 }
 
 #[test]
-fn without_a_stated_rate_the_pool_tells() {
+fn pool_determines_rate_without_stated_rate() {
     let (mut sampler, first) = Sampler::starting_with(Taken { rate: 0, ..FIRST });
-    assert_eq!(first, Worth::Unknown);
-    let second = sampler.take(
+    assert_eq!(first, Outcome::Unknown);
+    let second = sampler.add(
         Taken {
             rate: 0,
             ..next(11, 4100)
@@ -354,27 +354,27 @@ fn without_a_stated_rate_the_pool_tells() {
 }
 
 #[test]
-fn what_comes_late_counts_once() {
+fn late_sample_is_counted_once() {
     let (mut sampler, _) = Sampler::starting_with(FIRST);
-    sampler.take(next(12, 4800), PACKETS_PER_SECOND);
+    sampler.add(next(12, 4800), PACKETS_PER_SECOND);
     let late = Taken {
         in_order: false,
         ..next(11, 4400)
     };
     assert!(matches!(
-        sampler.take(late, PACKETS_PER_SECOND),
-        Worth::Late { .. }
+        sampler.add(late, PACKETS_PER_SECOND),
+        Outcome::Late { .. }
     ));
     let before = Taken {
         in_order: false,
         ..next(3, 100)
     };
-    assert_eq!(sampler.take(before, PACKETS_PER_SECOND), Worth::Old);
+    assert_eq!(sampler.add(before, PACKETS_PER_SECOND), Outcome::Duplicate);
 }
 
 #[test]
-fn the_sum_is_the_pool() {
-    // One in a hundred, of which every third is lost and one in ten comes late.
+fn sum_of_packets_is_growth_of_pool() {
+    // One in a hundred packets is sampled; every third sample is lost and some are late.
     let (mut sampler, first) = Sampler::starting_with(Taken {
         rate: 100,
         ..next(0, 0)
@@ -389,14 +389,14 @@ fn the_sum_is_the_pool() {
         match number % 30 {
             0 | 3 | 6 | 9 | 12 | 15 | 18 | 21 | 24 | 27 => continue,
             10 => held_back = Some(taken),
-            _ => sum += packets(sampler.take(taken, PACKETS_PER_SECOND)),
+            _ => sum += packets(sampler.add(taken, PACKETS_PER_SECOND)),
         }
         if number % 30 == 13 {
             let late = held_back.take().map(|taken| Taken {
                 in_order: false,
                 ..taken
             });
-            sum += late.map_or(0.0, |late| packets(sampler.take(late, PACKETS_PER_SECOND)));
+            sum += late.map_or(0.0, |late| packets(sampler.add(late, PACKETS_PER_SECOND)));
         }
     }
     let pool = 3_000_000.0;

@@ -1,32 +1,32 @@
-//! Steps five and six: is the counter available; did it advance, wrap, or start again?
+//! Steps five and six: is the counter available; did it advance, wrap or restart?
 
 use crate::catalogue::Width;
 
-/// What happened to a counter between two readings.
+/// The change of a counter between two readings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// There is no earlier reading to subtract.
+    /// First reading of the counter.
     First,
-    /// The agent does not count it.
+    /// The agent does not provide the counter.
     Unavailable,
-    /// It went up by so much.
+    /// It increased by this difference.
     Advanced(u64),
-    /// It went up by so much, past its largest number.
+    /// It increased by this difference and wrapped.
     Wrapped(u64),
-    /// It started again.
+    /// It restarted.
     Reset,
-    /// It went up by more than can be.
+    /// It increased by more than is plausible.
     Implausible,
 }
 
-/// A counter of 32 bits that wraps has not gone up by so many times more than before.
-const LIKELY: u64 = 4;
+/// Maximum ratio of increases in consecutive intervals for which a wrap at 32 bits is assumed.
+const MAX_WRAP_RATIO: u64 = 4;
 
-/// Compares two readings of a counter that can have gone up by `at_most`, and went up by `recently`
-/// in the interval before.
+/// Compares two readings of a counter. `at_most` is the largest plausible increase, `recently` the
+/// increase in the interval before.
 ///
-/// Some agents send counters of 32 bits in fields of 64: one that was never higher and goes back
-/// has wrapped if it then went up by about as much as before.
+/// Some agents send counters of 32 bits in fields of 64 bits. If such a counter decreases and was
+/// never higher than 32 bits, it has wrapped if the increase is similar to the one before.
 pub(crate) fn step(
     width: Width,
     before: Option<u64>,
@@ -49,7 +49,7 @@ pub(crate) fn step(
         (false, false) if width == Width::Bits64 => {
             let narrow = Width::Bits32;
             let difference = narrow.difference(before, now);
-            let likely = recently.map_or(0, |recently| recently.saturating_mul(LIKELY));
+            let likely = recently.map_or(0, |recently| recently.saturating_mul(MAX_WRAP_RATIO));
             if before <= narrow.all_ones() && difference <= at_most.min(likely) {
                 Step::Wrapped(difference)
             } else {
@@ -65,18 +65,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counters_step() {
+    fn steps_of_counters() {
         const TOP: u64 = u32::MAX as u64;
         use Step::{Advanced, First, Implausible, Reset, Unavailable, Wrapped};
         use Width::{Bits32, Bits64};
         let cases = [
             ("first", Bits32, None, 7, 100, First),
             ("advances", Bits32, Some(7), 57, 100, Advanced(50)),
-            ("stands still", Bits32, Some(7), 7, 100, Advanced(0)),
+            ("unchanged", Bits32, Some(7), 7, 100, Advanced(0)),
             ("jumps", Bits32, Some(7), 5_000, 100, Implausible),
             ("wraps", Bits32, Some(TOP - 9), 30, 100, Wrapped(40)),
             ("wraps to zero", Bits32, Some(TOP - 9), 0, 100, Wrapped(10)),
-            ("starts again", Bits32, Some(1_000), 30, 100, Reset),
+            ("restarts", Bits32, Some(1_000), 30, 100, Reset),
             (
                 "reads zero at the end",
                 Bits32,
@@ -85,16 +85,16 @@ mod tests {
                 22_000,
                 Reset,
             ),
-            ("unknown", Bits32, Some(7), TOP, 100, Unavailable),
+            ("unavailable", Bits32, Some(7), TOP, 100, Unavailable),
             (
-                "unknown from the start",
+                "unavailable from the start",
                 Bits32,
                 None,
                 TOP,
                 100,
                 Unavailable,
             ),
-            ("known again", Bits32, None, 9, 100, First),
+            ("available again", Bits32, None, 9, 100, First),
             (
                 "wide passes 32 bits",
                 Bits64,
@@ -120,14 +120,21 @@ mod tests {
                 Wrapped(40),
             ),
             (
-                "wide starts again",
+                "wide restarts",
                 Bits64,
                 Some(TOP * 9),
                 30,
                 1_000_000_000_000,
                 Reset,
             ),
-            ("wide unknown", Bits64, Some(7), u64::MAX, 100, Unavailable),
+            (
+                "wide unavailable",
+                Bits64,
+                Some(7),
+                u64::MAX,
+                100,
+                Unavailable,
+            ),
         ];
         for (case, width, before, now, at_most, expected) in cases {
             assert_eq!(step(width, before, now, at_most, None), expected, "{case}");
@@ -135,9 +142,15 @@ mod tests {
         let cases = [
             ("narrow wraps", TOP - 9, 30, Some(40), Wrapped(40)),
             ("narrow wraps, faster", TOP - 9, 30, Some(10), Wrapped(40)),
-            ("narrow starts again", TOP - 9, 30, Some(9), Reset),
-            ("narrow starts again, of late", TOP / 2, 30, Some(40), Reset),
-            ("wide starts again", TOP + 9, 30, Some(40), Reset),
+            ("narrow restarts", TOP - 9, 30, Some(9), Reset),
+            (
+                "narrow restarts, recently slow",
+                TOP / 2,
+                30,
+                Some(40),
+                Reset,
+            ),
+            ("wide restarts", TOP + 9, 30, Some(40), Reset),
         ];
         for (case, before, now, recently, expected) in cases {
             assert_eq!(

@@ -1,15 +1,15 @@
-//! The time between two readings: the agent's own clock, checked against arrival.
+//! The time between two readings, by the clock of the agent, checked against arrival.
 
-use super::datagram::is_forward;
+use super::number::is_forward;
 use crate::timestamp::Timestamp;
 
-/// Disagreement that is explained by samples waiting in the agent and on the way, in seconds.
+/// Maximum disagreement in seconds, due to delays in the agent and the network.
 const SLACK: f64 = 5.0;
 
-/// The same, as a part of a long interval.
+/// Maximum disagreement as a share of a long interval.
 const DRIFT: f64 = 0.25;
 
-/// When something was read: by the agent's clock, and by ours.
+/// Time of a reading, by the clock of the agent and by the local clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Moment {
     /// In milliseconds, modulo 2^32.
@@ -17,23 +17,23 @@ pub(crate) struct Moment {
     pub(crate) received_at: Timestamp,
 }
 
-/// Whose clock measures an interval.
+/// The clock that measures an interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Clock {
-    /// The agent's, if arrival agrees.
+    /// The clock of the agent, if arrival agrees.
     Agent,
-    /// Ours: the agent's has disagreed again and again.
+    /// The local clock, because the clock of the agent has disagreed repeatedly.
     Arrival,
 }
 
-/// How long it was between two readings.
+/// The time between two readings.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Interval {
-    /// So many seconds, more than none.
+    /// A positive number of seconds.
     Seconds(f64),
-    /// No time: two samples of one datagram.
+    /// No time: both readings are from one datagram.
     None,
-    /// The clocks disagree: a restart that went unnoticed, or a clock that was set.
+    /// The clocks disagree: an undetected restart, or a clock that was set.
     Disputed,
 }
 
@@ -47,9 +47,9 @@ pub(crate) fn interval(before: Moment, now: Moment, clock: Clock) -> Interval {
     };
     let uptime = now.uptime.wrapping_sub(before.uptime);
     if uptime == 0 {
-        // The same datagram; or an agent whose uptime stands still, often at zero.
-        let stands_still = now.uptime == 0 || arrival > SLACK;
-        return if stands_still {
+        // The same datagram, or an agent with a constant uptime, which is often zero.
+        let is_constant = now.uptime == 0 || arrival > SLACK;
+        return if is_constant {
             by_arrival
         } else {
             Interval::None
@@ -65,7 +65,7 @@ pub(crate) fn interval(before: Moment, now: Moment, clock: Clock) -> Interval {
     if (uptime - arrival).abs() > SLACK.max(DRIFT * uptime) {
         return Interval::Disputed;
     }
-    // Software switches count whole seconds, which is half of a short interval.
+    // Software switches report whole seconds, which is too coarse for short intervals.
     let is_coarse = before.uptime.is_multiple_of(1000) && now.uptime.is_multiple_of(1000);
     if is_coarse && arrival > 0.0 {
         by_arrival
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn intervals_are_the_agents_unless_arrival_disagrees() {
+    fn uptime_measures_unless_arrival_disagrees() {
         use Interval::{Disputed, None, Seconds};
         let cases = [
             (
@@ -98,7 +98,7 @@ mod tests {
                 Seconds(10.0),
             ),
             (
-                "delayed on the way",
+                "delayed by the network",
                 moment(1_007, 0),
                 moment(11_007, 12_500),
                 Seconds(10.0),
@@ -125,25 +125,25 @@ mod tests {
             ("no uptime", moment(0, 0), moment(0, 10_000), Seconds(10.0)),
             ("no uptime, one datagram", moment(0, 0), moment(0, 0), None),
             (
-                "uptime stands still",
+                "uptime does not change",
                 moment(7, 0),
                 moment(7, 10_000),
                 Seconds(10.0),
             ),
             (
-                "our clock jumps",
+                "local clock jumps",
                 moment(1_007, 0),
                 moment(11_007, 3_600_000),
                 Disputed,
             ),
             (
-                "a life in between",
+                "restarted in between",
                 moment(600_007, 0),
                 moment(900_007, 7_200_000),
                 Disputed,
             ),
             (
-                "agent's clock goes back",
+                "clock of the agent goes back",
                 moment(9_000, 0),
                 moment(1_000, 10_000),
                 Disputed,
@@ -159,15 +159,11 @@ mod tests {
             assert_eq!(interval(before, now, Clock::Agent), expected, "{case}");
         }
         let ticks = interval(moment(100, 0), moment(1_100, 10_000), Clock::Arrival);
-        assert_eq!(
-            ticks,
-            Seconds(10.0),
-            "hundredths of a second where milliseconds belong"
-        );
+        assert_eq!(ticks, Seconds(10.0), "uptime in hundredths of a second");
     }
 
     #[test]
-    fn our_clock_stepping_back_is_no_interval() {
+    fn local_clock_set_back_disputes_interval() {
         let back = interval(moment(1_000, 60_000), moment(11_000, 0), Clock::Agent);
         assert_eq!(back, Interval::Disputed);
     }

@@ -1,36 +1,38 @@
-//! Datagrams that do not continue their agent's sequence, kept until it is known whether a new
-//! sequence began.
+//! Datagrams that do not continue the sequence of their agent. They are kept until it is known
+//! whether a new sequence began.
 //!
 //! A jump takes effect when a second datagram continues it and the old sequence has stopped: the
-//! agent restarted. Until then, what is forged changes nothing; and of an agent that restarted
-//! nothing is lost, since the kept datagrams are processed then.
+//! agent restarted. Forged datagrams have no effect until then, and no datagram of a restarted agent
+//! is lost, since the kept ones are processed then.
 //!
-//! If both sequences go on, the new one is used beside the old one. What both report is unknown.
+//! If both sequences continue, the new one is used in parallel. Values that both report are unknown.
 
 use core::time::Duration;
 use std::collections::VecDeque;
 
 use sflow_v5::{Datagram, Header};
 
-use super::datagram::{BURST, Stamp, Stream, follows, precedes};
+use super::number::BURST;
+use super::stamp::{Stamp, follows, precedes};
+use super::stream::Stream;
 use crate::timestamp::Timestamp;
 
-/// Possible new sequences of one agent: enough that forged datagrams, or those of other line cards,
-/// between two genuine ones do not displace the first of these. If there are more, the first half
-/// of them is retained until it is old, so that some are continued however many take turns.
-const MOST_SEQUENCES: usize = 128;
+/// Maximum number of possible new sequences of one agent. It is large enough that datagrams that are
+/// forged or come from other line cards do not displace the first one of a genuine sequence. Beyond
+/// it, the older half is retained for [`RETENTION`], so that some sequences are continued.
+const MAX_SEQUENCES: usize = 128;
 
-/// A possible new sequence that was not continued for so long can be dropped for another one.
+/// Time after which a possible new sequence that was not continued can be replaced.
 const RETENTION: Duration = Duration::from_secs(120);
 
-/// Possible new sequences that are part of the state of an agent. Memory for more is charged.
+/// Number of possible new sequences that are included in the memory of an agent. More are charged.
 const INCLUDED: usize = 16;
 
-/// Possible new sequences that take no more memory than one that is in use.
-const PER_LINE: usize = 4;
+/// Number of possible new sequences that use as much memory as a sequence in use.
+const PER_STREAM: usize = 4;
 
-/// Bytes kept of one agent at most.
-const MOST_BYTES: usize = 256 << 10;
+/// Maximum size of the kept datagrams of one agent in bytes.
+const MAX_BYTES: usize = 256 << 10;
 
 /// The possible new sequences of an agent.
 #[derive(Debug, Default)]
@@ -39,24 +41,24 @@ pub(crate) struct Jumps {
     bytes: usize,
 }
 
-/// A sequence goes on beside another one after so many datagrams, between which the other one
-/// has gone on, too.
-const MOST_BESIDE: u64 = 2;
+/// Number of datagrams after which a sequence is used in parallel, if the other sequence has
+/// continued between them.
+const MIN_PARALLEL: u64 = 2;
 
 /// A possible new sequence.
 #[derive(Debug)]
 struct Sequence {
     newest: Stamp,
-    /// Datagrams of it, kept or not.
+    /// Number of datagrams, kept or not.
     count: u64,
-    /// How many of these were reported as rejected.
+    /// Number of datagrams that were counted as rejected.
     reported: u64,
-    /// Whether a current sequence has gone on after its first datagram.
-    is_beside: bool,
-    /// Whether not more are missing between its datagrams than can be at any time.
+    /// Whether a current sequence has continued after the first datagram.
+    is_parallel: bool,
+    /// Whether at most [`BURST`] datagrams are missing between two of them.
     is_close: bool,
-    /// Whether its uptimes agree with those of the current sequence.
-    is_odd: bool,
+    /// Whether the uptimes continue the current sequence, and only the numbers do not.
+    is_misnumbered: bool,
     kept: Vec<Kept>,
 }
 
@@ -69,35 +71,40 @@ pub(crate) struct Kept {
     count: u32,
 }
 
-/// What a datagram that is a jump comes to.
+/// The result of examining a jump.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    /// It may be the first of a new sequence, or continue one while the old one goes on.
-    /// Datagrams in the second field were given up for it.
+    /// It may be the first of a new sequence, or continue one while the old one continues as well.
+    /// `rejected` datagrams were dropped for it.
     Undecided { rejected: u64, is_first: bool },
-    /// It was here already.
+    /// Received before.
     Repeated,
-    /// It is of a new sequence, which has begun with these datagrams.
+    /// It confirms a new sequence that began with these datagrams.
     Confirmed(Confirmed),
-    /// It is of a sequence that goes on beside the current one.
-    Beside(Confirmed),
+    /// It confirms a sequence that continues in parallel to the current one.
+    Parallel(Confirmed),
 }
 
-/// A new sequence.
+/// A confirmed sequence.
 #[derive(Debug)]
 pub(crate) struct Confirmed {
     pub(crate) kept: Vec<Kept>,
-    /// Whether uptimes cannot be compared: they contradict two datagrams that continue the old
-    /// sequence by their numbers.
+    /// Whether uptimes have to be ignored, because they contradict numbers that continue the old
+    /// sequence.
     pub(crate) without_uptime: bool,
-    /// Datagrams of the other possible sequences.
+    /// Number of datagrams of the other possible sequences.
     pub(crate) rejected: u64,
 }
 
 impl Jumps {
-    /// Examines a datagram that does not continue the current sequence. If it `is_odd`, its uptime
-    /// does, so that its agent did not restart.
-    pub(crate) fn examine(&mut self, current: &Stream, stamp: Stamp, is_odd: bool) -> Outcome {
+    /// Examines a datagram that does not continue the current sequence. `is_misnumbered` if its
+    /// uptime does, which shows that the agent did not restart.
+    pub(crate) fn examine(
+        &mut self,
+        current: &Stream,
+        stamp: Stamp,
+        is_misnumbered: bool,
+    ) -> Outcome {
         let ignores_uptime = current.ignores_uptime();
         let newest = current.newest();
         let mut without_uptime = false;
@@ -113,17 +120,17 @@ impl Jumps {
             if follows(last, stamp, ignores_uptime) || precedes(last, stamp) {
                 return true;
             }
-            // All three are in one sequence, and only uptimes contradict it.
+            // All three datagrams belong to one sequence, and only the uptimes contradict it.
             without_uptime = follows(newest, last, true) && follows(last, stamp, true);
             without_uptime
         });
         let Some(place) = known else {
             let mut rejected = 0;
-            if self.sequences.len() >= MOST_SEQUENCES {
+            if self.sequences.len() >= MAX_SEQUENCES {
                 let is_old = self.sequences.front().is_some_and(|oldest| {
                     stamp.received_at - oldest.newest.received_at > RETENTION
                 });
-                let place = if is_old { 0 } else { MOST_SEQUENCES / 2 };
+                let place = if is_old { 0 } else { MAX_SEQUENCES / 2 };
                 if let Some(dropped) = self.sequences.remove(place) {
                     self.bytes -= dropped.bytes();
                     rejected = dropped.unreported();
@@ -133,9 +140,9 @@ impl Jumps {
                 newest: stamp,
                 count: 1,
                 reported: 0,
-                is_beside: false,
+                is_parallel: false,
                 is_close: true,
-                is_odd,
+                is_misnumbered,
                 kept: Vec::new(),
             });
             return Outcome::Undecided {
@@ -148,15 +155,15 @@ impl Jumps {
         if last.sequence == stamp.sequence && last.uptime == stamp.uptime {
             return Outcome::Repeated;
         }
-        sequence.is_odd &= is_odd;
+        sequence.is_misnumbered &= is_misnumbered;
         let ahead = stamp.sequence.wrapping_sub(last.sequence);
         sequence.is_close &= ahead <= BURST || precedes(last, stamp);
-        let has_stopped = current.has_stopped(stamp.received_at) && !is_odd;
-        let is_beside = sequence.is_beside
+        let has_stopped = current.has_stopped(stamp.received_at) && !is_misnumbered;
+        let is_parallel = sequence.is_parallel
             && sequence.is_close
-            && sequence.count + 1 >= MOST_BESIDE
-            && !sequence.is_odd;
-        if !has_stopped && !is_beside {
+            && sequence.count + 1 >= MIN_PARALLEL
+            && !sequence.is_misnumbered;
+        if !has_stopped && !is_parallel {
             sequence.count += 1;
             if follows(last, stamp, true) {
                 sequence.newest = stamp;
@@ -176,7 +183,7 @@ impl Jumps {
             rejected: 0,
         };
         if !has_stopped {
-            return Outcome::Beside(confirmed);
+            return Outcome::Parallel(confirmed);
         }
         confirmed.rejected = self.sequences.iter().map(Sequence::unreported).sum();
         self.sequences.clear();
@@ -184,24 +191,25 @@ impl Jumps {
         Outcome::Confirmed(confirmed)
     }
 
-    /// A current sequence goes on. Returns how many datagrams were rejected by that.
-    pub(crate) fn outlive(&mut self) -> u64 {
+    /// Records that a current sequence continues; returns the number of datagrams that are rejected
+    /// by that.
+    pub(crate) fn reject_all(&mut self) -> u64 {
         let mut rejected = 0;
         for sequence in &mut self.sequences {
             rejected += sequence.unreported();
             sequence.reported = sequence.count;
-            sequence.is_beside = true;
+            sequence.is_parallel = true;
         }
         rejected
     }
 
-    /// Takes the datagrams out that were kept of possible sequences with odd numbers, or of all
-    /// possible sequences, in the order of their arrival. Those from another UDP port than the
-    /// current sequence are left.
-    pub(crate) fn take_odd(&mut self, current: &Stream, all: bool) -> Vec<Kept> {
+    /// Removes and returns the kept datagrams of misnumbered sequences, or of all sequences, in order
+    /// of arrival. Those from another UDP port than the current sequence remain.
+    pub(crate) fn take_misnumbered(&mut self, current: &Stream, all: bool) -> Vec<Kept> {
         let mut kept = Vec::new();
         self.sequences.retain_mut(|sequence| {
-            let is_taken = (sequence.is_odd || all) && !current.is_of_other_port(sequence.newest);
+            let is_taken =
+                (sequence.is_misnumbered || all) && !current.is_of_other_port(sequence.newest);
             if is_taken {
                 kept.append(&mut sequence.kept);
             }
@@ -212,14 +220,14 @@ impl Jumps {
         kept
     }
 
-    /// Memory for the possible sequences, as a number of sequences in use.
-    pub(crate) fn lines_to_charge(&self) -> usize {
+    /// Memory of the possible sequences, as a number of sequences in use.
+    pub(crate) fn streams_to_charge(&self) -> usize {
         let charged = self.sequences.len().saturating_sub(INCLUDED);
-        charged.div_ceil(PER_LINE)
+        charged.div_ceil(PER_STREAM)
     }
 
-    /// Drops the newest sequences for which memory is charged. Returns how many datagrams were
-    /// rejected by that.
+    /// Drops the newest sequences, for which memory is charged; returns the number of rejected
+    /// datagrams.
     pub(crate) fn drop_charged(&mut self) -> u64 {
         let mut rejected = 0;
         let kept = INCLUDED.min(self.sequences.len());
@@ -231,24 +239,24 @@ impl Jumps {
         rejected
     }
 
-    /// Notes that the possible sequence of a datagram is not of the agent's odd numbers.
-    pub(crate) fn deny_odd(&mut self, stamp: Stamp) {
+    /// Records that the possible sequence of a datagram is not misnumbered.
+    pub(crate) fn clear_misnumbered(&mut self, stamp: Stamp) {
         let mut sequences = self.sequences.iter_mut();
         if let Some(sequence) = sequences.find(|sequence| sequence.newest == stamp) {
-            sequence.is_odd = false;
+            sequence.is_misnumbered = false;
         }
     }
 
-    /// Whether no sequence is left.
+    /// Whether all sequences were removed.
     pub(crate) fn is_empty(&self) -> bool {
         self.sequences.is_empty()
     }
 
-    /// Keeps a datagram that was examined just now and is undecided, if it fits into so many bytes;
-    /// returns how many it takes.
+    /// Keeps an undecided datagram that was just examined, if it fits into `free` bytes; returns its
+    /// size.
     pub(crate) fn keep(&mut self, stamp: Stamp, datagram: &Datagram<'_>, free: usize) -> usize {
         let (samples, count) = datagram.encoded_samples();
-        let free = free.min(MOST_BYTES.saturating_sub(self.bytes));
+        let free = free.min(MAX_BYTES.saturating_sub(self.bytes));
         let bytes = samples.len() + size_of::<Kept>();
         if bytes > free {
             return 0;
@@ -267,25 +275,25 @@ impl Jumps {
         bytes
     }
 
-    /// Bytes of the kept datagrams.
+    /// Size of the kept datagrams in bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// When the newest of them came.
+    /// Time of the newest datagram.
     pub(crate) fn newest(&self) -> Option<Timestamp> {
         let newest = self.sequences.iter().map(|it| it.newest.received_at);
         newest.max()
     }
 
-    /// How many there are that were not reported as rejected.
+    /// Number of datagrams that were not counted as rejected.
     pub(crate) fn unreported(&self) -> u64 {
         self.sequences.iter().map(Sequence::unreported).sum()
     }
 }
 
 impl Confirmed {
-    /// The first datagram that is known of the sequence of this one.
+    /// The first known datagram of the sequence.
     pub(crate) fn first(&self, stamp: Stamp) -> Stamp {
         self.kept.first().map_or(stamp, |kept| kept.stamp)
     }
@@ -303,7 +311,7 @@ impl Sequence {
 }
 
 impl Kept {
-    /// What it takes.
+    /// Size in bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.samples.len() + size_of::<Self>()
     }
@@ -316,7 +324,7 @@ impl Kept {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ingest::sequencing::datagram::Place;
+    use crate::ingest::sequencing::stream::Place;
 
     fn stamp(sequence: u32, uptime_ms: u32, received_s: u64) -> Stamp {
         Stamp {
@@ -334,24 +342,27 @@ mod tests {
     }
 
     #[test]
-    fn restart_is_confirmed_when_the_old_sequence_has_stopped() {
+    fn restart_is_confirmed_when_old_sequence_has_stopped() {
         let mut jumps = Jumps::default();
         let first = jumps.examine(&stream(), stamp(1, 5_000, 1020), false);
         assert!(matches!(first, Outcome::Undecided { .. }));
         let copy = jumps.examine(&stream(), stamp(1, 5_000, 1020), false);
         assert!(matches!(copy, Outcome::Repeated));
         let early = jumps.examine(&stream(), stamp(2, 5_000, 1024), false);
-        assert!(matches!(early, Outcome::Undecided { .. }), "it may go on");
+        assert!(
+            matches!(early, Outcome::Undecided { .. }),
+            "the old sequence may continue"
+        );
         let Outcome::Confirmed(confirmed) = jumps.examine(&stream(), stamp(3, 15_000, 1030), false)
         else {
-            panic!("twenty seconds without the old sequence");
+            panic!("the old sequence has stopped for 20 s");
         };
         assert_eq!((confirmed.rejected, confirmed.without_uptime), (0, false));
         assert_eq!(jumps.unreported(), 0);
     }
 
     #[test]
-    fn random_datagrams_between_do_not_displace_the_first() {
+    fn random_datagrams_do_not_displace_first() {
         let mut jumps = Jumps::default();
         jumps.examine(&stream(), stamp(1, 5_000, 1020), false);
         for number in 0..12_u32 {
@@ -364,7 +375,7 @@ mod tests {
         }
         let Outcome::Confirmed(confirmed) = jumps.examine(&stream(), stamp(2, 25_000, 1040), false)
         else {
-            panic!("it continues the first");
+            panic!("continues the first");
         };
         assert_eq!(confirmed.rejected, 12);
     }
@@ -381,7 +392,7 @@ mod tests {
                 rejected += more;
             }
         }
-        assert!(jumps.sequences.len() <= MOST_SEQUENCES);
+        assert!(jumps.sequences.len() <= MAX_SEQUENCES);
         assert_eq!(rejected + jumps.unreported(), 1000);
     }
 
@@ -390,14 +401,14 @@ mod tests {
         let mut jumps = Jumps::default();
         for number in 0..40_u32 {
             assert_eq!(
-                jumps.lines_to_charge(),
+                jumps.streams_to_charge(),
                 number.saturating_sub(16).div_ceil(4) as usize
             );
             let forged = stamp(number.wrapping_mul(2_654_435_761), number << 22, 1011);
             jumps.examine(&stream(), forged, false);
         }
         assert_eq!(jumps.drop_charged(), 24);
-        assert_eq!((jumps.lines_to_charge(), jumps.unreported()), (0, 16));
+        assert_eq!((jumps.streams_to_charge(), jumps.unreported()), (0, 16));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Metrics under names of their own, as applications send them.
+//! Custom metrics of applications.
 
 use sflow_v5::sample::{Named, RtMetricValue};
 
@@ -11,16 +11,16 @@ use crate::ingest::sequencing::counter::{Step, step};
 use crate::ingest::sequencing::interval::{Interval, Moment};
 use crate::timestamp::Timestamp;
 
-/// The readings of one such metric.
+/// The readings of a custom metric.
 #[derive(Clone, Debug)]
 pub(crate) struct Custom {
     name: Box<str>,
     kind: Kind,
-    /// Of a counter where it stood, of anything else unused.
+    /// Last value of a counter; unused for other kinds.
     baseline: u64,
-    /// The quantity, or the growth per second; not a number if there is none.
+    /// The quantity or rate; NaN if unknown.
     value: f64,
-    /// Seconds that the value stands for; zero of what is read at a moment.
+    /// Seconds for which the value is valid; 0 for a quantity.
     seconds: f64,
     moment: Moment,
     continues: bool,
@@ -32,9 +32,9 @@ enum Kind {
     Quantity,
 }
 
-/// What one value says.
+/// A received value.
 #[derive(Clone, Copy, Debug)]
-enum Said {
+enum Reading {
     Count(Width, u64),
     Quantity(f64),
 }
@@ -44,34 +44,34 @@ impl Custom {
         &self.name
     }
 
-    /// Whether it is a counter's growth per second.
+    /// Whether it is a counter.
     pub(crate) fn is_rate(&self) -> bool {
         matches!(self.kind, Kind::Counter(_))
     }
 
-    /// The last reading, and when it was read.
+    /// The value and its time.
     pub(crate) fn get(&self) -> Option<(f64, Timestamp)> {
         self.value
             .is_finite()
             .then_some((self.value, self.moment.received_at))
     }
 
-    /// Where the counter stands.
+    /// The last value of a counter.
     pub(crate) fn count(&self) -> Option<u64> {
         (self.is_rate() && self.baseline != UNKNOWN).then_some(self.baseline)
     }
 
-    /// The seconds that the reading stands for, if it came at this moment.
+    /// The seconds for which the value is valid, if it was received at this time.
     pub(crate) fn new_seconds(&self, now: Timestamp) -> Option<f64> {
         (self.moment.received_at == now).then_some(self.seconds)
     }
 
-    /// Bytes that it takes up.
+    /// Memory in bytes.
     pub(crate) fn bytes(&self) -> usize {
         bytes_of(&self.name)
     }
 
-    /// Whatever comes next is a beginning.
+    /// Invalidates the baseline.
     pub(crate) fn restart(&mut self) {
         self.continues = false;
     }
@@ -88,9 +88,9 @@ impl Custom {
         }
     }
 
-    fn take(
+    fn update(
         &mut self,
-        said: Said,
+        reading: Reading,
         now: Moment,
         interval: Option<Interval>,
         at_most: u64,
@@ -104,9 +104,9 @@ impl Custom {
             _ => 0.0,
         };
         let before_seconds = core::mem::replace(&mut self.seconds, seconds);
-        match said {
-            Said::Quantity(value) => self.value = value,
-            Said::Count(width, count) => {
+        match reading {
+            Reading::Quantity(value) => self.value = value,
+            Reading::Count(width, count) => {
                 let before = Some(self.baseline).filter(|_| seconds > 0.0);
                 let before = before.filter(|baseline| *baseline != UNKNOWN);
                 let recently = Some(self.value * before_seconds).filter(|value| value.is_finite());
@@ -132,20 +132,20 @@ impl Custom {
     }
 }
 
-/// Bytes that a metric of this name takes up.
+/// Memory of a metric with this name in bytes.
 fn bytes_of(name: &str) -> usize {
     size_of::<Custom>() + name.len()
 }
 
-/// Finds or adds a metric of a source. `None` if `room` refuses its bytes.
+/// The index of a custom metric, which is added if necessary. `None` if the value is not a number.
 pub(super) fn place(
     customs: &mut Vec<Custom>,
     named: &Named<'_, RtMetricValue<'_>>,
     measure: &Measure<'_>,
     config: &Config,
-    room: &mut dyn FnMut(usize) -> bool,
-) -> Result<Option<usize>, NoRoom> {
-    let (Some(said), Ok(name)) = (said(&named.value), named.name.to_str()) else {
+    charge: &mut dyn FnMut(usize) -> bool,
+) -> Result<Option<usize>, LimitReached> {
+    let (Some(reading), Ok(name)) = (reading(&named.value), named.name.to_str()) else {
         return Ok(None);
     };
     if let Some(place) = customs.iter().position(|custom| &*custom.name == name) {
@@ -153,29 +153,29 @@ pub(super) fn place(
     }
     let is_within = customs.len() < config.max_custom_metrics
         && name.len() <= config.max_name_bytes
-        && room(bytes_of(name));
+        && charge(bytes_of(name));
     if !is_within {
-        return Err(NoRoom);
+        return Err(LimitReached);
     }
-    customs.push(Custom::new(name, said.kind(), measure.now));
+    customs.push(Custom::new(name, reading.kind(), measure.now));
     Ok(Some(customs.len() - 1))
 }
 
-/// A source has as many metrics as it may have.
+/// A limit on custom metrics is reached.
 #[derive(Debug)]
-pub(super) struct NoRoom;
+pub(super) struct LimitReached;
 
-/// Takes the value of a metric over.
-pub(super) fn take(
+/// Updates a custom metric.
+pub(super) fn update(
     custom: &mut Custom,
     named: &Named<'_, RtMetricValue<'_>>,
     measure: &mut Measure<'_>,
     health: &mut Health,
 ) {
-    let Some(said) = said(&named.value) else {
+    let Some(reading) = reading(&named.value) else {
         return;
     };
-    let (kind, now) = (said.kind(), measure.now);
+    let (kind, now) = (reading.kind(), measure.now);
     if custom.kind != kind {
         *custom = Custom {
             name: core::mem::take(&mut custom.name),
@@ -188,10 +188,10 @@ pub(super) fn take(
     } else {
         (None, 0)
     };
-    custom.take(said, now, interval, at_most, health);
+    custom.update(reading, now, interval, at_most, health);
 }
 
-impl Said {
+impl Reading {
     fn kind(self) -> Kind {
         match self {
             Self::Count(width, _) => Kind::Counter(width),
@@ -200,19 +200,19 @@ impl Said {
     }
 }
 
-/// What a value says as a number; nothing if it is text, cannot be read, or is none.
-fn said(value: &RtMetricValue<'_>) -> Option<Said> {
+/// The value as a number; `None` for text, malformed and unknown values.
+fn reading(value: &RtMetricValue<'_>) -> Option<Reading> {
     Some(match value {
         RtMetricValue::Counter32(count) => {
-            Said::Count(Width::Bits32, count.known().map_or(UNKNOWN, u64::from))
+            Reading::Count(Width::Bits32, count.known().map_or(UNKNOWN, u64::from))
         }
         RtMetricValue::Counter64(count) => {
-            Said::Count(Width::Bits64, count.known().unwrap_or(UNKNOWN))
+            Reading::Count(Width::Bits64, count.known().unwrap_or(UNKNOWN))
         }
-        RtMetricValue::Gauge32(quantity) => Said::Quantity(quantity.known()?.into()),
-        RtMetricValue::Gauge64(quantity) => Said::Quantity(quantity.known()? as f64),
-        RtMetricValue::Float(quantity) => Said::Quantity((*quantity).into()),
-        RtMetricValue::Double(quantity) => Said::Quantity(*quantity),
+        RtMetricValue::Gauge32(quantity) => Reading::Quantity(quantity.known()?.into()),
+        RtMetricValue::Gauge64(quantity) => Reading::Quantity(quantity.known()? as f64),
+        RtMetricValue::Float(quantity) => Reading::Quantity((*quantity).into()),
+        RtMetricValue::Double(quantity) => Reading::Quantity(*quantity),
         _ => return None,
     })
 }

@@ -1,17 +1,17 @@
-/// How sure it is who a source is.
+/// Whether the identity of a source is certain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Identification {
-    /// It has not been asked for its UUID yet.
+    /// The UUID was not compared yet.
     Pending,
-    /// It is the one with its UUID, or has none.
+    /// The source is the only one with its UUID, or has no UUID.
     Confirmed,
-    /// Another one has its UUID and may be it.
+    /// Another source has the UUID, and may be the same entity.
     Shadow,
-    /// Another one has its UUID and is not it.
+    /// Another source has the UUID, and is another entity.
     Duplicate,
 }
 
-/// What readers of events know of an entity.
+/// The last event of an entity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Announced {
     Nothing,

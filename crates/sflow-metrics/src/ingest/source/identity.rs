@@ -1,4 +1,4 @@
-//! Who a source is.
+//! The identity of a source.
 
 use sflow_v5::counter::HostDescr;
 use sflow_v5::types::Uuid;
@@ -11,25 +11,25 @@ use crate::health::Health;
 use crate::ingest::ledger::Allowance;
 
 impl Source {
-    /// What it can be known by wherever it is reported.
-    pub(crate) fn claim(&self) -> Option<(EntityKind, Uuid)> {
+    /// Kind and UUID, which identify a host or container at any agent.
+    pub(crate) fn global_identity(&self) -> Option<(EntityKind, Uuid)> {
         let has_one = matches!(self.kind, EntityKind::Host | EntityKind::Container);
         self.known_uuid()
             .filter(|_| has_one)
             .map(|uuid| (self.kind, uuid))
     }
 
-    /// Its UUID, if it has said one.
+    /// The UUID, if it was reported.
     pub(crate) fn known_uuid(&self) -> Option<Uuid> {
         self.uuid.known().map(Uuid)
     }
 
-    /// The life of its agent in which it was heard last.
+    /// The session of its last sample.
     pub(crate) fn session(&self) -> u32 {
         self.session
     }
 
-    /// Whether the sample is of somebody else who took this data source over.
+    /// Whether a sample belongs to another entity that has replaced this one at its data source.
     pub(crate) fn is_other_than(&self, descr: &HostDescr<'_>, config: &Config) -> bool {
         match (self.uuid.known(), descr.uuid.known()) {
             (Some(ours), Some(theirs)) => ours != theirs,
@@ -40,8 +40,8 @@ impl Source {
         }
     }
 
-    /// It is the entity that another source was, at another place.
-    pub(crate) fn continues(&mut self, former: &Self) {
+    /// Takes over the identity of an entity that was reported by another source.
+    pub(crate) fn adopt_identity(&mut self, former: &Self) {
         self.id = former.id;
         self.first_seen = former.first_seen;
         self.samples += former.samples;
@@ -92,7 +92,7 @@ impl Source {
         }
     }
 
-    /// It has something that only this kind has.
+    /// Sets the kind, because the source reported a record that only this kind has.
     pub(super) fn recognise(&mut self, kind: EntityKind) {
         let is_open = matches!(self.kind, EntityKind::Other | EntityKind::Application);
         if is_open && kind != EntityKind::Other && kind != self.kind {
@@ -112,18 +112,18 @@ impl Source {
             return;
         }
         let before = self.name.heap_bytes();
-        let was_cut = self.name.set(text, config.max_name_bytes);
+        let was_truncated = self.name.set(text, config.max_name_bytes);
         allowance.release(before);
         if allowance.charge(self.name.heap_bytes(), health) {
-            health.names_cut += u64::from(was_cut);
+            health.names_cut += u64::from(was_truncated);
         } else {
-            // What fits in place costs nothing, unless it has to be made readable.
+            // A short name needs no memory, unless it is not UTF-8.
             self.name.set(text, 0);
             health.names_cut += 1;
         }
     }
 
-    /// Who it is has to be found out again.
+    /// Requires a new comparison of the identity.
     pub(super) fn reconsider(&mut self) {
         if self.identification == Identification::Confirmed {
             self.identification = Identification::Pending;

@@ -1,4 +1,4 @@
-//! How a source does: heard in time, late, gone, or over.
+//! The lifecycle of a source.
 
 use core::time::Duration;
 
@@ -12,12 +12,12 @@ use crate::entity::{EntityKind, Lifecycle};
 use crate::timestamp::Timestamp;
 
 impl Source {
-    /// How it does at this moment.
+    /// The state at this time.
     pub(crate) fn lifecycle(&self, now: Timestamp, config: &Config) -> Lifecycle {
         self.lifecycle_after(now, self.stale_after(config), config)
     }
 
-    /// The same, for who knows already how long its last sample is believed.
+    /// The state at this time, for a known [`stale_after`](Self::stale_after).
     pub(crate) fn lifecycle_after(
         &self,
         now: Timestamp,
@@ -36,35 +36,35 @@ impl Source {
         }
     }
 
-    /// How long its last sample is believed.
+    /// Time after the last sample at which the source is stale.
     pub(crate) fn stale_after(&self, config: &Config) -> Duration {
         self.interval(config).saturating_mul(config.stale_after)
     }
 
-    /// Whether it is known how often it is heard, and not only assumed.
+    /// Whether the polling interval is known.
     pub(crate) const fn has_learned_interval(&self) -> bool {
         self.polling.is_learned()
     }
 
-    /// How often it is heard.
+    /// The polling interval.
     pub(crate) fn interval(&self, config: &Config) -> Duration {
         self.polling.interval(config.assumed_interval)
     }
 
-    /// Whether it said that it is over.
+    /// Whether a container reported a stop.
     pub(crate) fn has_stopped(&self) -> bool {
-        self.kind == EntityKind::Container && self.state.is_some_and(is_over)
+        self.kind == EntityKind::Container && self.state.is_some_and(is_stopped)
     }
 }
 
-/// Whether a sample is the last word of a container.
+/// Whether a sample reports the stop of a container.
 pub(crate) fn reports_stop(sample: &CountersSample<'_>) -> bool {
     sample
         .find::<VirtCpu>()
-        .is_some_and(|cpu| is_over(cpu.state))
+        .is_some_and(|cpu| is_stopped(cpu.state))
 }
 
-fn is_over(state: DomainState) -> bool {
+fn is_stopped(state: DomainState) -> bool {
     matches!(
         state,
         DomainState::SHUTDOWN | DomainState::SHUT_OFF | DomainState::CRASHED

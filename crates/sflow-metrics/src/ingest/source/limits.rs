@@ -1,12 +1,12 @@
-//! What bounds the growth of a source's counters.
+//! Limits on the increase of counters.
 
 use crate::catalogue::Ceiling;
 use crate::config::Ceilings;
 
-/// How much counters can have gone up, for each [`Ceiling`].
+/// The largest increase for each [`Ceiling`].
 pub(super) type AtMost = [u64; Ceiling::ALL.len()];
 
-/// What bounds the counters of a source: its processors, and bytes per second on its line.
+/// Processors, and bytes per second of the line of a source.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Limits {
     pub(super) processors: Option<f64>,
@@ -14,8 +14,7 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    /// The most that a counter of each kind can go up within so many seconds, and a second of
-    /// polling that came early or late, and a tenth more.
+    /// The largest increases in a time. One second for early or late polling and 10 % are added.
     pub(super) fn within(self, seconds: f64, ceilings: &Ceilings) -> AtMost {
         Ceiling::ALL.map(|kind| {
             let a_second = match kind {
@@ -41,19 +40,19 @@ pub(super) struct Speed {
     excess: Excess,
 }
 
-/// How often counters went up by more than the speed of their interface allows.
+/// Whether counters exceeded the reported speed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Excess {
     #[default]
     Never,
-    /// In the last interval, which may be a counter that jumped, or a clock that is not exact.
+    /// In the last interval, possibly due to a jump of a counter or an inexact clock.
     Once,
-    /// In two intervals one after the other, or by far: the speed is not that of the interface.
+    /// In two consecutive intervals, or by far: the reported speed is wrong.
     Refuted,
 }
 
 impl Speed {
-    /// Takes over what an interface reports; a change begins anew.
+    /// Sets the reported speed. A change resets the state.
     pub(super) fn report(&mut self, bits_per_second: Option<u64>, kind: u32) {
         // "Too large for 32 bits: see ifHighSpeed" (RFC 2863), which sFlow does not have.
         let known = bits_per_second.filter(|speed| *speed != u32::MAX.into());
@@ -65,33 +64,33 @@ impl Speed {
         }
     }
 
-    /// Bits per second as reported, unless that means "unknown".
+    /// The reported bits per second, if known.
     pub(super) fn reported(self) -> Option<u64> {
         self.reported.0
     }
 
-    /// Bits per second, if that can be the speed of the interface.
-    pub(super) fn believed(self) -> Option<u64> {
-        const BELIEVABLE: u64 = 10_000_000_000_000;
+    /// The reported bits per second, if they are plausible.
+    pub(super) fn plausible(self) -> Option<u64> {
+        const MAX_SPEED: u64 = 10_000_000_000_000;
         /// Loopback, virtual and tunnel interfaces (IANAifType): what they report is made up.
         const WITHOUT_LINE: [u32; 3] = [24, 53, 131];
         let (speed, kind) = self.reported;
-        let speed = speed.filter(|speed| (1..=BELIEVABLE).contains(speed) && !is_cut(*speed));
+        let speed = speed.filter(|speed| (1..=MAX_SPEED).contains(speed) && !is_cut(*speed));
         speed.filter(|_| self.excess != Excess::Refuted && !WITHOUT_LINE.contains(&kind))
     }
 
-    /// Bytes per second that bound counters; `None` if the speed is unknown or in doubt.
-    ///
-    /// Less than 1 Gbit/s is not held against a counter.
+    /// Limit on counters in bytes per second, at least that of 1 Gbit/s; `None` if the speed is unknown
+    /// or doubtful.
     pub(super) fn line_rate(self) -> Option<f64> {
-        let speed = self.believed().filter(|_| self.excess == Excess::Never)?;
+        let speed = self.plausible().filter(|_| self.excess == Excess::Never)?;
         Some(speed.max(1_000_000_000) as f64 / 8.0)
     }
 
-    /// Compares the speed with the most bytes that a counter went up by, or with what was
-    /// rejected because of the speed.
+    /// Compares the speed with the largest increase of a counter of bytes.
     pub(super) fn compare(&mut self, bytes: u64, seconds: f64, was_rejected: bool) {
-        let Some(speed) = self.believed() else { return };
+        let Some(speed) = self.plausible() else {
+            return;
+        };
         let (bits, speed) = (bytes as f64 * 8.0, speed as f64);
         // As much as counters may exceed a line, see `Limits::within`.
         let is_far_above = bits > speed * (seconds + 1.0) * 1.1;
@@ -125,11 +124,11 @@ mod tests {
     }
 
     #[test]
-    fn reported_speed_is_checked() {
+    fn implausible_speeds_are_ignored() {
         let line_rate = |speed| of(speed, 6).line_rate();
         assert_eq!(line_rate(10_000_000_000), Some(1.25e9));
         assert_eq!(line_rate(100_000_000), Some(1.25e8));
-        assert_eq!(line_rate(7 << 32 | 3 << 50), None, "a service number");
+        assert_eq!(line_rate(7 << 32 | 3 << 50), None, "not a speed");
         assert_eq!(line_rate(u32::MAX.into()), None, "32 ones");
         for gigabits in [5, 10, 20, 25, 30, 40, 50, 80, 100, 160, 200, 400, 800] {
             let cut = (gigabits * 1_000_000_000) & 0xffff_ffff;
@@ -137,13 +136,13 @@ mod tests {
         }
         for megabits in [10, 100, 300, 867, 1_000, 2_500] {
             assert_eq!(
-                of(megabits * 1_000_000, 6).believed(),
+                of(megabits * 1_000_000, 6).plausible(),
                 Some(megabits * 1_000_000)
             );
         }
         for kind in [24, 53, 131] {
             assert_eq!(
-                of(10_000_000, kind).believed(),
+                of(10_000_000, kind).plausible(),
                 None,
                 "interface type {kind}"
             );
@@ -151,40 +150,43 @@ mod tests {
     }
 
     #[test]
-    fn steady_counters_refute_speed() {
-        let is_believed = |intervals: &[(u64, bool)]| {
+    fn counters_above_line_rate_refute_speed() {
+        let is_plausible = |intervals: &[(u64, bool)]| {
             let mut speed = of(1_000_000_000, 6);
             for (bytes, was_rejected) in intervals {
                 speed.compare(*bytes, 10.0, *was_rejected);
             }
-            speed.believed().is_some()
+            speed.plausible().is_some()
         };
-        assert!(is_believed(&[(1_200_000_000, false)]), "96 %");
+        assert!(is_plausible(&[(1_200_000_000, false)]), "96 %");
         assert!(
-            is_believed(&[(1_260_000_000, false), (1_200_000_000, false)]),
+            is_plausible(&[(1_260_000_000, false), (1_200_000_000, false)]),
             "one is 101 %"
         );
         assert!(
-            !is_believed(&[(1_260_000_000, false), (1_260_000_000, false)]),
+            !is_plausible(&[(1_260_000_000, false), (1_260_000_000, false)]),
             "always 101 %"
         );
-        assert!(is_believed(&[(0, true), (1_200_000_000, false)]), "a jump");
-        assert!(!is_believed(&[(0, true), (3_000_000_000, false)]), "steady");
+        assert!(is_plausible(&[(0, true), (1_200_000_000, false)]), "a jump");
         assert!(
-            !is_believed(&[(3_000_000_000, false), (100, false)]),
-            "once and for all"
+            !is_plausible(&[(0, true), (3_000_000_000, false)]),
+            "steady"
+        );
+        assert!(
+            !is_plausible(&[(3_000_000_000, false), (100, false)]),
+            "remains refuted"
         );
         let mut speed = of(10_000_000, 6);
         speed.compare(62_500_000, 10.0, false);
-        assert_eq!(speed.believed(), None, "500 %");
+        assert_eq!(speed.plausible(), None, "500 %");
         speed.report(Some(10_000_000), 6);
-        assert_eq!(speed.believed(), None, "the same again");
+        assert_eq!(speed.plausible(), None, "the same again");
         speed.report(Some(100_000_000), 6);
-        assert_eq!(speed.believed(), Some(100_000_000), "another speed");
+        assert_eq!(speed.plausible(), Some(100_000_000), "another speed");
     }
 
     #[test]
-    fn every_ceiling_has_a_default() {
+    fn ceilings_replace_unknown_limits() {
         let at_most = |kind: Ceiling, processors, line_rate| {
             let limits = Limits {
                 processors,

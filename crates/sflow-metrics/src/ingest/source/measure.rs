@@ -3,15 +3,14 @@ use crate::catalogue::Ceiling;
 use crate::config::Ceilings;
 use crate::ingest::sequencing::interval::{Clock, Interval, Moment, interval};
 
-/// An agent's clock that disagrees with arrival for more samples in a row than this is wrong,
-/// and arrival measures instead.
-const PATIENCE: u8 = 2;
+/// Number of samples in a row with a disputed clock after which arrival measures intervals.
+const MAX_DISPUTES: u8 = 2;
 
-/// Measures the interval of a sample, and what counters can have done in it, once for all
-/// structures and sources of a datagram that were last read together.
+/// Measures the interval of a sample and the largest increases of counters in it, once for all
+/// structures and sources of a datagram with equal previous readings.
 pub(crate) struct Measure<'c> {
     pub(super) now: Moment,
-    /// Whether the agent's clock has disagreed with arrival.
+    /// Whether the clock of the agent disagrees with arrival.
     pub(super) is_disputed: bool,
     disputes: u8,
     limits: Limits,
@@ -19,12 +18,12 @@ pub(crate) struct Measure<'c> {
     last: Option<Moment>,
     interval: Interval,
     at_most: AtMost,
-    /// Bytes that a counter went up by, and that were rejected.
+    /// Largest rejected increase of a counter of bytes.
     rejected_bytes: u64,
 }
 
 impl<'c> Measure<'c> {
-    /// For the samples of a datagram that was received at this moment.
+    /// For the samples of a datagram.
     pub(crate) fn new(now: Moment, ceilings: &'c Ceilings) -> Self {
         Self {
             now,
@@ -39,8 +38,7 @@ impl<'c> Measure<'c> {
         }
     }
 
-    /// Begins a sample of a source with these limits, after `disputes` samples in a row whose
-    /// clock was disputed.
+    /// Begins a sample of a source with these limits and number of disputed samples in a row.
     pub(super) fn begin(&mut self, disputes: u8, limits: Limits) {
         // Only a disputed interval depends on the number of disputes.
         if self.is_disputed || self.limits != limits {
@@ -52,7 +50,7 @@ impl<'c> Measure<'c> {
         self.rejected_bytes = 0;
     }
 
-    /// The time since a moment, and how much counters can have gone up in it.
+    /// The time since a reading, and the largest increases of counters in it.
     #[inline]
     pub(super) fn since(&mut self, before: Moment) -> (Interval, &AtMost) {
         if self.last != Some(before) {
@@ -61,12 +59,12 @@ impl<'c> Measure<'c> {
         (self.interval, &self.at_most)
     }
 
-    /// A counter of bytes went up by so many, which is more than it may.
+    /// Records a rejected increase of a counter of bytes.
     pub(super) fn reject_bytes(&mut self, bytes: u64) {
         self.rejected_bytes = self.rejected_bytes.max(bytes);
     }
 
-    /// Whether a counter went up by more than the line carries, yet by what some line does.
+    /// Whether a counter exceeded the reported line speed, but not the largest possible line speed.
     pub(super) fn exceeded_line(&self) -> bool {
         let Interval::Seconds(seconds) = self.interval else {
             return false;
@@ -83,7 +81,7 @@ impl<'c> Measure<'c> {
         self.interval = interval(before, self.now, Clock::Agent);
         if self.interval == Interval::Disputed {
             self.is_disputed = true;
-            if self.disputes >= PATIENCE {
+            if self.disputes >= MAX_DISPUTES {
                 self.interval = interval(before, self.now, Clock::Arrival);
             }
         }

@@ -3,9 +3,8 @@ use smallvec::SmallVec;
 
 /// A name from the wire, of bounded length.
 ///
-/// The bytes are kept as they came, so that the next sample is compared without copying; where
-/// they are not UTF-8, a readable form stands beside them. Those of usual length are kept in
-/// place: a query looks at every name, and should not have to go far for it.
+/// The received bytes are stored, so that the next sample is compared without copying, and a UTF-8
+/// form if they are not UTF-8. Short names are stored inline, because queries read all names.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Name {
     wire: SmallVec<[u8; 40]>,
@@ -29,7 +28,7 @@ impl Name {
         self.wire.is_empty()
     }
 
-    /// Bytes that are not kept in place.
+    /// Size of the allocated memory in bytes.
     pub(crate) fn heap_bytes(&self) -> usize {
         let wire = if self.wire.spilled() {
             self.wire.capacity()
@@ -39,17 +38,17 @@ impl Name {
         wire + self.readable.as_deref().map_or(0, str::len)
     }
 
-    /// The bytes that came.
+    /// The received bytes.
     pub(crate) fn wire(&self) -> &[u8] {
         &self.wire
     }
 
-    /// Whether `text`, cut to so many bytes, is this name.
+    /// Whether `text`, truncated to `max_bytes`, equals this name.
     pub(crate) fn is(&self, text: Text<'_>, max_bytes: usize) -> bool {
         *self.wire == *Self::cut(text, max_bytes)
     }
 
-    /// Takes the name over; tells whether it was cut.
+    /// Sets the name; returns whether it was truncated.
     pub(crate) fn set(&mut self, text: Text<'_>, max_bytes: usize) -> bool {
         let wire = Self::cut(text, max_bytes);
         let readable = String::from_utf8_lossy(wire);
@@ -59,7 +58,7 @@ impl Name {
         wire.len() < text.as_bytes().len()
     }
 
-    /// At most so many bytes, ending where a character ends.
+    /// Truncates to at most `max_bytes` at the end of a character.
     pub(crate) fn cut(text: Text<'_>, max_bytes: usize) -> &[u8] {
         let bytes = text.as_bytes();
         if bytes.len() <= max_bytes {
@@ -80,14 +79,14 @@ mod tests {
 
     fn name(bytes: &[u8], max_bytes: usize) -> (String, bool) {
         let mut name = Name::default();
-        let was_cut = name.set(Text::from(bytes), max_bytes);
+        let was_truncated = name.set(Text::from(bytes), max_bytes);
         assert!(name.is(Text::from(bytes), max_bytes));
         assert_eq!(name.as_str().as_bytes(), name.as_bytes());
-        (name.as_str().to_owned(), was_cut)
+        (name.as_str().to_owned(), was_truncated)
     }
 
     #[test]
-    fn names_are_bounded_and_readable() {
+    fn names_are_truncated_and_converted_to_utf8() {
         assert_eq!(name(b"web.1", 64), ("web.1".into(), false));
         assert_eq!(name(b"web.1", 3), ("web".into(), true));
         assert_eq!(name("größe".as_bytes(), 3), ("gr".into(), true));

@@ -3,23 +3,23 @@ use sflow_v5::field::Value;
 
 use crate::catalogue::{Structure, elements};
 
-/// More fields than any counter record has.
-const MOST: usize = 64;
+/// Maximum number of fields of a counter record.
+const MAX_FIELDS: usize = 64;
 
-/// A number that is not known; it is what a counter says then on the wire, too.
+/// An unknown number. Counters have the same value for "unknown".
 pub(super) const UNKNOWN: u64 = u64::MAX;
 
-/// The numbers of one record, by field: read in one go, and looked up by whoever wants which.
+/// The numbers of one record by field.
 #[derive(Debug)]
 pub(crate) struct Numbers {
-    bits: [u64; MOST],
-    /// Which of them are the bits of an `f64`.
+    bits: [u64; MAX_FIELDS],
+    /// Bit `n`: number `n` contains the bits of an `f64`.
     floats: u64,
 }
 
 impl Numbers {
     pub(crate) const NONE: Self = Self {
-        bits: [UNKNOWN; MOST],
+        bits: [UNKNOWN; MAX_FIELDS],
         floats: 0,
     };
 
@@ -34,8 +34,8 @@ impl Numbers {
                 Some(Value::Float(number)) => (number.to_bits(), true),
                 _ => (UNKNOWN, false),
             };
-            bits[field % MOST] = number;
-            floats |= u64::from(is_float) << (field % MOST);
+            bits[field % MAX_FIELDS] = number;
+            floats |= u64::from(is_float) << (field % MAX_FIELDS);
         });
         self.floats = floats;
         if elements::are_in(record) {
@@ -43,7 +43,7 @@ impl Numbers {
         }
     }
 
-    /// Of each kind of element in a list, the smallest number and the largest.
+    /// Reads the smallest and the largest number of each kind of element in a list.
     #[cold]
     fn read_elements(&mut self, record: &CounterRecord<'_>) {
         let (_, ends) = self.bits.split_at_mut(elements::FIRST);
@@ -72,21 +72,21 @@ impl Numbers {
         counters.any(|column| self.bits(column.field) != UNKNOWN)
     }
 
-    /// The number of a field, or the bits of one with a point; [`UNKNOWN`] if it is.
+    /// The number of a field, or the bits of an `f64`; [`UNKNOWN`] if unknown.
     #[inline]
     pub(super) fn bits(&self, field: usize) -> u64 {
-        self.bits[field % MOST]
+        self.bits[field % MAX_FIELDS]
     }
 
-    /// Which fields are numbers with a point.
+    /// Bit `n`: field `n` contains the bits of an `f64`.
     pub(super) fn floats(&self) -> u64 {
         self.floats
     }
 }
 
-/// What such bits stand for.
+/// The value of a field.
 pub(super) fn quantity(bits: u64, floats: u64, field: usize) -> Option<f64> {
-    let is_float = floats >> (field % MOST) & 1 == 1;
+    let is_float = floats >> (field % MAX_FIELDS) & 1 == 1;
     let value = if is_float {
         f64::from_bits(bits)
     } else {
@@ -102,7 +102,7 @@ mod tests {
     use sflow_v5::counter::{HostCpu, IfCounters, Sfp};
 
     #[test]
-    fn no_record_has_more_fields() {
+    fn fields_of_all_records_fit() {
         for registered in CounterRecord::REGISTERED {
             assert!(
                 registered.fields.len() <= elements::FIRST,
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_those_of_the_fields() {
+    fn numbers_equal_fields() {
         let cpu = HostCpu {
             load_one: 1.5.into(),
             cpu_num: 8.into(),

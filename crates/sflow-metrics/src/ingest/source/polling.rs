@@ -1,23 +1,23 @@
 use core::time::Duration;
 
-/// How often a source is heard, learned from its last intervals.
+/// The polling interval of a source, learned from its last intervals.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct PollingInterval {
-    /// In milliseconds; zero where there is none yet.
+    /// In milliseconds; 0 if unknown.
     recent: [u32; 4],
     next: u8,
-    /// What they come to, in milliseconds.
+    /// The expected interval in milliseconds.
     expected: u32,
-    /// Whether that is not less than what is assumed.
+    /// Whether four intervals are known.
     is_learned: bool,
 }
 
-/// No agent polls less often: a longer interval is a pause, or a step of the clock.
+/// Maximum polling interval. A longer interval is a pause or a step of the clock.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 impl PollingInterval {
-    /// Learns an interval in which so many samples were missing.
-    pub(crate) fn note(&mut self, elapsed: Duration, missing: u32) {
+    /// Records an interval in which `missing` samples were lost.
+    pub(crate) fn record(&mut self, elapsed: Duration, missing: u32) {
         if elapsed > LONGEST {
             return;
         }
@@ -40,14 +40,14 @@ impl PollingInterval {
         };
     }
 
-    /// Whether it has been heard often enough to say.
+    /// Whether the interval is known.
     pub(crate) const fn is_learned(&self) -> bool {
         self.is_learned
     }
 
-    /// The interval to expect: the second longest of the last four, so that a pause counts for
-    /// nothing and a change of configuration is noticed when it shows twice. Until there are
-    /// four, the longest, and not less than what is `assumed`.
+    /// The expected interval: the second longest of the last four, so that one pause is ignored and a
+    /// change of configuration is detected by its second interval. With fewer than four intervals, the
+    /// longest one, but at least `assumed`.
     pub(crate) fn interval(&self, assumed: Duration) -> Duration {
         let expected = Duration::from_millis(self.expected.into());
         if self.is_learned {
@@ -64,35 +64,39 @@ mod tests {
 
     const ASSUMED: Duration = Duration::from_secs(30);
 
-    fn polling(seconds: &[u64]) -> Duration {
+    fn interval_after(seconds: &[u64]) -> Duration {
         let mut polling = PollingInterval::default();
         for seconds in seconds {
-            polling.note(Duration::from_secs(*seconds), 0);
+            polling.record(Duration::from_secs(*seconds), 0);
         }
         polling.interval(ASSUMED)
     }
 
     #[test]
-    fn the_pace_is_learned() {
+    fn interval_is_learned() {
         let cases: [(&str, &[u64], u64); 7] = [
             ("nothing known", &[], 30),
-            ("the first poll comes soon", &[2], 30),
+            ("first interval is short", &[2], 30),
             ("slower than assumed", &[60], 60),
             ("learned", &[2, 10, 10, 10], 10),
             ("a pause", &[10, 10, 10, 10, 400], 10),
             ("reconfigured", &[10, 10, 10, 10, 60, 60], 60),
-            ("and back", &[60, 60, 60, 60, 10, 10, 10], 10),
+            ("reconfigured back", &[60, 60, 60, 60, 10, 10, 10], 10),
         ];
         for (case, intervals, expected) in cases {
-            assert_eq!(polling(intervals), Duration::from_secs(expected), "{case}");
+            assert_eq!(
+                interval_after(intervals),
+                Duration::from_secs(expected),
+                "{case}"
+            );
         }
     }
 
     #[test]
-    fn missing_samples_are_no_slower_pace() {
+    fn missing_samples_do_not_lengthen_interval() {
         let mut polling = PollingInterval::default();
         for missing in [0, 2, 0, 1] {
-            polling.note(Duration::from_secs(10 * (u64::from(missing) + 1)), missing);
+            polling.record(Duration::from_secs(10 * (u64::from(missing) + 1)), missing);
         }
         assert_eq!(polling.interval(ASSUMED), Duration::from_secs(10));
     }

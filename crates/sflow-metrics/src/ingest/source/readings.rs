@@ -11,62 +11,61 @@ use crate::ingest::sequencing::counter::{Step, step};
 use crate::ingest::sequencing::interval::{Interval, Moment};
 use crate::timestamp::Timestamp;
 
-/// What a source has said last: a row of words for each structure, one behind the other, so that
-/// who asks for one number finds all that belongs to it in one place.
+/// The last readings of a source: consecutive rows of words, one for each structure, so that all data
+/// of a metric is in one place.
 #[derive(Debug, Default)]
 pub(crate) struct Readings {
     rows: SmallVec<[Row; 8]>,
     words: Vec<u64>,
 }
 
-/// Where the readings of one structure are.
+/// The position of the readings of one structure.
 #[derive(Clone, Copy, Debug)]
 struct Row {
-    /// Of its first word.
+    /// Index of its first word.
     at: u16,
     structure: u8,
-    /// Whether its baselines may be subtracted from.
+    /// Whether differences to its baselines are valid.
     continues: bool,
 }
 
-// The first words of a row. Behind them are the baselines of all counters, by how much they went
-// up, and the gauges as they came; each `UNKNOWN` if it is.
+// The first words of a row. They are followed by the baselines of all counters, their last
+// differences, and the gauges. Unknown values are `UNKNOWN`.
 
-/// When it came last, and its baselines were read.
+/// Time of the last reading.
 const RECEIVED_AT: usize = 0;
-/// The agent's uptime at that moment; above it, in 32 bits, the number of the sample that it was
-/// read from, and not for the second time at one moment.
+/// Uptime of the agent at that time in the lower 32 bits, and the number of the sample in the upper
+/// ones.
 const UPTIME_AND_SAMPLE: usize = 1;
-/// The bits of the seconds in which its counters went up; of zero after a new beginning.
+/// Bits of the seconds for which the differences are valid; 0 after a restart.
 const SECONDS: usize = 2;
-/// Which of its fields are floating-point numbers.
+/// Bit `n`: field `n` contains the bits of an `f64`.
 const FLOATS: usize = 3;
 const HEAD: usize = 4;
 
-/// A source has no more rows: a switch's port has some tens of queues at most, each with one.
-const MOST_ROWS: usize = 128;
+/// Maximum number of rows of a source. The port of a switch has some tens of queues, each with a row.
+const MAX_ROWS: usize = 128;
 
-/// What a structure in a sample came to.
+/// The result of reading a structure.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Taken {
-    /// The start of something.
+pub(crate) enum Update {
+    /// There are baselines, but no rates yet.
     Began,
-    /// Rates; and whether a counter went up.
+    /// There are rates; `advanced` if a counter increased.
     Measured { advanced: bool },
-    /// Nothing new: the moment is that of the sample before.
+    /// No change: the time equals that of the sample before.
     Again,
 }
 
 impl Readings {
-    /// Forgets all baselines: whatever comes next is a beginning.
+    /// Invalidates all baselines.
     pub(crate) fn restart(&mut self) {
         for row in &mut self.rows {
             row.continues = false;
         }
     }
 
-    /// Whether the readings of this structure are at this place, and the sample of this number
-    /// has not brought them yet.
+    /// Whether the row at this index belongs to this structure and was not updated by this sample.
     #[inline]
     pub(crate) fn awaits(&self, place: usize, format: DataFormat, sample: u64) -> bool {
         self.rows.get(place).is_some_and(|row| {
@@ -75,15 +74,15 @@ impl Readings {
         })
     }
 
-    /// The place of a structure's readings, made if need be: of one that comes several times in
-    /// a sample, the next that this sample has not brought yet.
+    /// The index of the row of a structure, which is added if necessary. For a structure that occurs
+    /// several times in a sample, the next row that this sample has not updated.
     ///
-    /// `None` if `room` refuses the bytes of new readings.
+    /// `None` if `charge` refuses the memory of a new row.
     pub(crate) fn place(
         &mut self,
         index: usize,
         sample: u64,
-        room: &mut dyn FnMut(usize) -> bool,
+        charge: &mut dyn FnMut(usize) -> bool,
     ) -> Option<usize> {
         let structure = u8::try_from(index).ok()?;
         let awaits = |row: &Row| row.structure == structure && !self.is_of(row, sample);
@@ -93,19 +92,19 @@ impl Readings {
         };
         known.or_else(|| {
             let is_new = self.rows.iter().all(may_be_more);
-            is_new.then(|| self.add(structure, room)).flatten()
+            is_new.then(|| self.add(structure, charge)).flatten()
         })
     }
 
-    /// Whether a row was read from the sample of this number.
+    /// Whether a row was updated by this sample.
     fn is_of(&self, row: &Row, sample: u64) -> bool {
         let word = self.words.get(usize::from(row.at) + UPTIME_AND_SAMPLE);
         word.is_some_and(|word| word >> 32 == sample & u64::from(u32::MAX))
     }
 
-    /// Takes the fields of a record over, which stands in the source's sample of this number.
+    /// Updates a row by a record of this sample.
     #[inline(always)]
-    pub(crate) fn take(
+    pub(crate) fn update(
         &mut self,
         place: usize,
         sample: u64,
@@ -113,7 +112,7 @@ impl Readings {
         numbers: &mut Numbers,
         measure: &mut Measure<'_>,
         health: &mut Health,
-    ) -> Taken {
+    ) -> Update {
         let row = &mut self.rows[place];
         let structure = &Structure::all()[usize::from(row.structure)];
         let (head, cells) = self.words[usize::from(row.at)..].split_at_mut(HEAD);
@@ -135,15 +134,15 @@ impl Readings {
         let now = measure.now;
         let counters = structure.counters.iter().zip(baselines).zip(steps);
         let since = row.continues.then(|| measure.since(before));
-        let (taken, seconds) = match since {
-            // Counters keep their older baseline, so that nothing between is lost.
-            Some((Interval::None, _)) => return Taken::Again,
+        let (update, seconds) = match since {
+            // Baselines remain, so that no increase is lost.
+            Some((Interval::None, _)) => return Update::Again,
             Some((Interval::Seconds(seconds), at_most)) => {
                 let (mut advances, mut rejected_bytes) = (0, 0);
                 for ((column, baseline), difference) in counters {
                     let count = numbers.bits(column.field);
                     let at_most = at_most[column.ceiling as usize];
-                    // An unknown baseline is larger than every count.
+                    // An unknown baseline is larger than any count.
                     if *baseline <= count && count != UNKNOWN && count - *baseline <= at_most {
                         *difference = count - *baseline;
                     } else {
@@ -158,33 +157,33 @@ impl Readings {
                         }
                     }
                     *baseline = count;
-                    // Of an unknown one nothing is left.
+                    // An unknown difference becomes 0 here.
                     advances |= difference.wrapping_add(1) >> 1;
                 }
                 measure.reject_bytes(rejected_bytes);
                 let advanced = advances != 0;
-                (Taken::Measured { advanced }, seconds)
+                (Update::Measured { advanced }, seconds)
             }
             Some((Interval::Disputed, _)) | None => {
                 for ((column, baseline), difference) in counters {
                     *baseline = numbers.bits(column.field);
                     *difference = UNKNOWN;
                 }
-                (Taken::Began, 0.0)
+                (Update::Began, 0.0)
             }
         };
         head[RECEIVED_AT] = now.received_at.as_nanos();
         head[UPTIME_AND_SAMPLE] = sample << 32 | u64::from(now.uptime);
         head[SECONDS] = seconds.to_bits();
         row.continues = true;
-        taken
+        update
     }
 
     /// Whether no counter is lower than in earlier readings.
-    pub(crate) fn follow(&self, earlier: &Self) -> bool {
+    pub(crate) fn is_ahead_of(&self, earlier: &Self) -> bool {
         self.rows.iter().all(|row| {
             let structure = &Structure::all()[usize::from(row.structure)];
-            // Of several rows of a structure it is not known which is which.
+            // Rows of a structure that occurs several times cannot be matched.
             let mut before = earlier.rows.iter().filter(|_| !structure.repeats);
             let Some(before) = before.find(|before| before.structure == row.structure) else {
                 return true;
@@ -201,7 +200,7 @@ impl Readings {
         })
     }
 
-    /// The most bytes that a counter at this place went up by, and in how many seconds.
+    /// The largest difference of a counter of bytes in a row, and its seconds.
     pub(crate) fn most_bytes(&self, place: usize) -> (u64, f64) {
         let row = self.rows[place];
         let columns = Structure::all()[usize::from(row.structure)].counters;
@@ -213,8 +212,8 @@ impl Readings {
         (most.unwrap_or(0), f64::from_bits(words[SECONDS]))
     }
 
-    /// A reading, if there is one; and when it was read. What came several times in a sample, as
-    /// one for each queue, is added up.
+    /// A reading and its time. Structures that occur several times in a sample, for example for each
+    /// queue, are added up.
     #[inline]
     pub(crate) fn get(&self, operand: Operand) -> Option<(f64, Timestamp)> {
         let Operand::Reading { structure, column } = operand else {
@@ -245,7 +244,7 @@ impl Readings {
         sum
     }
 
-    /// The number that a counter stands at; `None` of anything else.
+    /// The last value of a counter; `None` for a gauge.
     pub(crate) fn count(&self, operand: Operand) -> Option<u64> {
         let mut sum: Option<u64> = None;
         for (structure, words, column) in self.find(operand) {
@@ -257,20 +256,19 @@ impl Readings {
         sum
     }
 
-    /// The seconds that a reading stands for, if the sample of this number brought it.
+    /// The seconds for which a reading is valid, if this sample contains it.
     pub(crate) fn new_seconds(&self, operand: Operand, sample: u64) -> Option<f64> {
         let (_, words, _) = self.find(operand).next()?;
         let is_of_it = words[UPTIME_AND_SAMPLE] >> 32 == sample & u64::from(u32::MAX);
         is_of_it.then(|| f64::from_bits(words[SECONDS]))
     }
 
-    /// Whether the structure of this reading has ever come.
+    /// Whether the structure was ever received.
     pub(crate) fn has(&self, operand: Operand) -> bool {
         self.find(operand).next().is_some()
     }
 
-    /// The rows of a reading: the structure, the words of the row and what is behind it, and the
-    /// column.
+    /// The rows of a reading: structure, words from the start of the row, and column.
     #[inline]
     fn find(&self, operand: Operand) -> impl Iterator<Item = (&'static Structure, &[u64], usize)> {
         let asked = match operand {
@@ -289,17 +287,17 @@ impl Readings {
         })
     }
 
-    /// Bytes of all readings.
+    /// Memory in bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.words.len() * size_of::<u64>() + self.rows.len() * size_of::<Row>()
     }
 
     #[cold]
-    fn add(&mut self, structure: u8, room: &mut dyn FnMut(usize) -> bool) -> Option<usize> {
+    fn add(&mut self, structure: u8, charge: &mut dyn FnMut(usize) -> bool) -> Option<usize> {
         let columns = &Structure::all()[usize::from(structure)];
         let place = self.rows.len();
         let cells = 2 * columns.counters.len() + columns.gauges.len();
-        if place >= MOST_ROWS || !room((HEAD + cells) * size_of::<u64>() + size_of::<Row>()) {
+        if place >= MAX_ROWS || !charge((HEAD + cells) * size_of::<u64>() + size_of::<Row>()) {
             return None;
         }
         self.rows.push(Row {
@@ -314,7 +312,7 @@ impl Readings {
     }
 }
 
-/// What is in a column of a row, and when it was read.
+/// The value of a column and its time.
 #[inline]
 fn read(structure: &Structure, words: &[u64], column: usize) -> Option<(f64, Timestamp)> {
     let counters = structure.counters.len();
@@ -329,7 +327,7 @@ fn read(structure: &Structure, words: &[u64], column: usize) -> Option<(f64, Tim
     Some((value, Timestamp::from_nanos(words[RECEIVED_AT])))
 }
 
-/// By how much a counter went up that did not just go up by what can be.
+/// The difference of a counter that did not simply advance.
 #[cold]
 fn unusual(
     column: &CounterColumn,

@@ -1,4 +1,4 @@
-//! What a source has to say to questions, and what is kept for those about windows.
+//! Values of metrics, and the windows of watched metrics.
 
 use std::collections::HashSet;
 
@@ -11,7 +11,7 @@ use crate::timestamp::Timestamp;
 use crate::window::{Aggregate, Ring, slot_number};
 
 impl Source {
-    /// The last reading of a metric, and the age of the oldest part of it.
+    /// The value of a metric, and the time of its oldest reading.
     #[inline]
     pub(crate) fn value(&self, metric: &Metric) -> Option<(f64, Timestamp)> {
         if self.is_unconfirmed || self.is_doubtful {
@@ -28,9 +28,9 @@ impl Source {
                 let value = formula.evaluate(|operand| match operand {
                     Operand::HostProcessors => self.processors,
                     Operand::LineSpeed => {
-                        // Nothing passes a line faster than it is.
+                        // A line cannot carry more than its speed.
                         most = 100.0;
-                        self.speed.believed().map(|speed| speed as f64)
+                        self.speed.plausible().map(|speed| speed as f64)
                     }
                     Operand::Reading { .. } => {
                         let (value, at) = self.readings.get(operand)?;
@@ -43,7 +43,7 @@ impl Source {
         }
     }
 
-    /// The number that the counter of a metric stands at.
+    /// The last value of the counter of a metric.
     pub(crate) fn count(&self, metric: &Metric) -> Option<u64> {
         match metric.definition() {
             Definition::Raw(operand) => self.readings.count(operand),
@@ -52,7 +52,7 @@ impl Source {
         }
     }
 
-    /// Whether it has ever said something of a metric.
+    /// Whether the source has ever reported the metric.
     pub(crate) fn has(&self, metric: &Metric) -> bool {
         match metric.definition() {
             Definition::Custom(name) => self.custom(name).is_some(),
@@ -62,17 +62,17 @@ impl Source {
         }
     }
 
-    /// The window of the metric with this place among the watched ones, if one is kept.
+    /// The window of the metric with this index among the watched ones.
     pub(crate) fn ring(&self, watch: usize) -> Option<&Ring> {
         self.rings.iter().find(|ring| ring.watch == watch)
     }
 
-    /// Its metrics under names of their own.
+    /// The custom metrics.
     pub(crate) fn customs(&self) -> &[Custom] {
         &self.customs
     }
 
-    /// Forgets metrics under names of their own but for these.
+    /// Drops all custom metrics except these.
     pub(crate) fn keep_customs(&mut self, kept: &HashSet<Box<str>>, allowance: &mut Allowance<'_>) {
         self.customs.retain(|custom| {
             let is_kept = kept.contains(custom.name());
@@ -84,7 +84,7 @@ impl Source {
         self.customs.shrink_to_fit();
     }
 
-    /// Keeps what the newest sample said of the metrics that are watched.
+    /// Adds the values of the newest sample to the windows of watched metrics.
     pub(crate) fn record_windows(
         &mut self,
         watches: &[Watch],
@@ -115,7 +115,7 @@ impl Source {
             let before = ring.heap_bytes();
             ring.drop_old(number);
             let needed = if ring.has(number) { 0 } else { Ring::SLOT };
-            // Usually the new slot takes the place of one that was dropped.
+            // Usually the new slot replaces a dropped one.
             let charged = needed.saturating_sub(before - ring.heap_bytes());
             if charged > 0 && !allowance.charge(charged, health) {
                 continue;
@@ -128,7 +128,7 @@ impl Source {
         }
     }
 
-    /// The seconds that the value of a metric stands for, if the newest sample brought it.
+    /// The seconds for which the value of a metric is valid, if the newest sample contains it.
     fn new_seconds(&self, metric: &Metric) -> Option<f64> {
         if let Definition::Custom(name) = metric.definition() {
             let custom = self.custom(name)?;

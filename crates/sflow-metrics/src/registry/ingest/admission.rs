@@ -24,16 +24,16 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// Agents that are examined for each newcomer, to find one that can be displaced.
 const EXAMINED: u32 = 32;
 
-/// All reserved senders together have this part of the bounds in addition.
+/// Reserved senders share one part of this many of the limits, in addition.
 const RESERVED_PART: usize = 4;
 
 /// How useful an agent is. The least useful one is displaced first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Use {
-    /// It has reported nothing that can become useful.
+    /// It has reported nothing usable.
     None,
-    /// It did not become useful in time, or is silent and has no sources any more.
-    Past,
+    /// It did not become established in time, or is silent without sources.
+    Expired,
     /// It is established, or may become so.
     Kept,
 }
@@ -44,13 +44,12 @@ impl Registry {
     /// capacity. Replaces the set of an earlier call.
     ///
     /// The reserved senders together have a quarter of [`max_agents`](Config::max_agents) and
-    /// [`max_sources`](Config::max_sources) in addition to these bounds, divided equally, and each
-    /// at least one agent and one source. Only agents and sources beyond that count for the
-    /// bounds of the registry, of a sender and of a network.
+    /// [`max_sources`](Config::max_sources) in addition to these limits, divided equally, and each
+    /// at least one agent and one source. Only agents and sources beyond that count for the limits of
+    /// the registry, of a sender and of a network.
     ///
-    /// Where a reserved sender and another one report an entity with the same UUID, the entity is
-    /// that of the reserved sender. Flows may be restricted to reserved senders by the filter
-    /// `sender.reserved=1`.
+    /// If a reserved sender and another one report an entity with the same UUID, the UUID belongs to
+    /// the reserved sender. The filter `sender.reserved=1` restricts flows to reserved senders.
     pub fn reserve(&mut self, senders: impl IntoIterator<Item = IpAddr>) {
         let senders = senders.into_iter().map(|sender| sender.to_canonical());
         let reserved: HashSet<IpAddr> = senders.collect();
@@ -81,7 +80,7 @@ impl Registry {
         }
     }
 
-    /// Whether one more data source of an agent can be admitted, after displacing another agent if
+    /// Whether another data source of an agent can be admitted. Displaces another agent if
     /// necessary.
     pub(crate) fn admits_source(&mut self, agent: u32, now: Timestamp) -> bool {
         let Some(known) = self.agents.get(agent) else {
@@ -137,9 +136,9 @@ impl Registry {
         self.admission.bound(sender, limits, |used| used.sources)
     }
 
-    /// Removes the least useful agent of some, among those that count for the bound that is
-    /// reached; returns whether one was found. For a new source of an agent, another agent that
-    /// has sources.
+    /// Removes the least useful of [`EXAMINED`] agents that count for the limit `bound`; returns
+    /// whether there was one. For a new source of an agent, only other agents with sources are
+    /// removed.
     #[cold]
     fn displace(&mut self, sender: IpAddr, bound: Bound, of: Option<u32>, now: Timestamp) -> bool {
         let network = network_of(sender);
@@ -154,13 +153,13 @@ impl Registry {
             let Some(agent) = self.agents.get(place) else {
                 continue;
             };
-            let its = agent.status.key.sender;
-            let is_there = match bound {
-                Bound::Sender => its == sender,
-                Bound::Network => network_of(its) == network,
+            let agent_sender = agent.status.key.sender;
+            let is_counted = match bound {
+                Bound::Sender => agent_sender == sender,
+                Bound::Network => network_of(agent_sender) == network,
                 Bound::Registry => true,
             };
-            if !is_there || of == Some(place) || of.is_some() && agent.source_count() == 0 {
+            if !is_counted || of == Some(place) || of.is_some() && agent.source_count() == 0 {
                 continue;
             }
             let candidate = (
@@ -180,8 +179,8 @@ impl Registry {
         true
     }
 
-    /// Removes idle agents and sources that never became useful; returns false if the last search
-    /// was a moment ago.
+    /// Removes idle agents and sources that never had rates; returns false if the last call was less
+    /// than [`SWEEP_EVERY`] ago.
     #[cold]
     fn sweep(&mut self, now: Timestamp) -> bool {
         let is_early = self.admission.swept_at.is_some_and(|swept_at| {
@@ -192,11 +191,11 @@ impl Registry {
             return false;
         }
         self.admission.swept_at = Some(now);
-        let patience = probation(&self.config);
+        let limit = probation(&self.config);
         let idle: Vec<u32> = self
             .sources
             .iter()
-            .filter(|(_, source)| !source.was_live && now - source.last_seen > patience)
+            .filter(|(_, source)| !source.was_live && now - source.last_seen > limit)
             .map(|(place, _)| place)
             .collect();
         for place in idle {
@@ -209,7 +208,7 @@ impl Registry {
             .filter(|(_, agent)| {
                 !agent.status.established
                     && agent.source_count() == 0
-                    && now - agent.status.last_seen > patience
+                    && now - agent.status.last_seen > limit
             })
             .map(|(place, _)| place)
             .collect();
@@ -224,20 +223,20 @@ impl Registry {
 /// How useful an agent is.
 fn use_of(agent: &Agent, now: Timestamp, config: &Config) -> Use {
     let status = &agent.status;
-    let is_past = if status.established {
+    let is_expired = if status.established {
         agent.source_count() == 0 && now - status.last_seen > config.gone_after
     } else {
         now - status.first_seen > probation(config)
     };
-    match is_past {
-        true => Use::Past,
+    match is_expired {
+        true => Use::Expired,
         false if agent.is_usable || status.established => Use::Kept,
         false => Use::None,
     }
 }
 
-/// Time from its first datagram in which an agent can become useful before newcomers displace it,
-/// and in which a source can be idle.
+/// Time after its first datagram in which an agent is not displaced, and in which a source can be
+/// idle.
 pub(crate) fn probation(config: &Config) -> Duration {
     config.assumed_interval.saturating_mul(3) / 2
 }

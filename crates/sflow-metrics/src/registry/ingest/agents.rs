@@ -5,16 +5,18 @@ use sflow_v5::{Address, Datagram, Sample};
 use super::Registry;
 use crate::agent::{AgentKey, AgentStatus};
 use crate::event;
+#[cfg(feature = "flows")]
 use crate::flow::has_length;
 use crate::ingest::agent::{Agent, Placed, Rival};
-use crate::ingest::sequencing::datagram::{Place, Stamp};
 use crate::ingest::sequencing::jump::Kept;
+use crate::ingest::sequencing::stamp::Stamp;
+use crate::ingest::sequencing::stream::Place;
 use crate::ingest::source::Numbers;
 use crate::timestamp::Timestamp;
 
 impl Registry {
-    /// Finds or admits the agent of a datagram, and finds the place of the datagram in its
-    /// sequence. `None` if the capacity is used up.
+    /// Finds or admits the agent of a datagram, and finds the place of the datagram in its sequence.
+    /// `None` if a limit is reached.
     pub(crate) fn admit(
         &mut self,
         key: AgentKey,
@@ -41,7 +43,7 @@ impl Registry {
                 let freed = kept_before.saturating_sub(agent.kept_bytes() + replayed);
                 self.kept_bytes = self.kept_bytes.saturating_sub(freed);
             }
-            if agent.lines_to_charge() != agent.charged_lines && !self.charge_lines(place) {
+            if agent.streams_to_charge() != agent.charged_streams && !self.charge_streams(place) {
                 let dropped: usize = found.kept.iter().map(Kept::bytes).sum();
                 self.kept_bytes = self.kept_bytes.saturating_sub(dropped);
                 return Some((place, Placed::at(Place::Jump, found.session)));
@@ -64,7 +66,7 @@ impl Registry {
             if found.place == Place::Restarted {
                 self.record_agent_event(at, place, |agent| event::Kind::AgentRestarted { agent });
             }
-            if found.is_beside {
+            if found.is_parallel {
                 let agent = self.distinguish(place, &mut found, stamp, datagram);
                 if agent == place {
                     self.record_agent_event(at, place, |agent| event::Kind::SequenceAdded {
@@ -90,8 +92,12 @@ impl Registry {
         agent.is_usable = is_usable;
         agent.is_reserved = self.admission.reserved.contains(&key.sender);
         if key.address != Address::Unknown {
-            let claim = (key.address, key.sub_agent);
-            let first = *self.admission.claims.entry(claim).or_insert(key.sender);
+            let address = (key.address, key.sub_agent);
+            let first = *self
+                .admission
+                .first_senders
+                .entry(address)
+                .or_insert(key.sender);
             if first != key.sender {
                 agent.rival = Rival::Suspected(first);
             }
@@ -99,9 +105,9 @@ impl Registry {
         let place = self.agents.insert(agent)?;
         if !self.charge_agent(place) {
             self.agents.remove(place);
-            let claim = (key.address, key.sub_agent);
-            if self.admission.claims.get(&claim) == Some(&key.sender) {
-                self.admission.claims.remove(&claim);
+            let address = (key.address, key.sub_agent);
+            if self.admission.first_senders.get(&address) == Some(&key.sender) {
+                self.admission.first_senders.remove(&address);
             }
             return None;
         }
@@ -111,8 +117,8 @@ impl Registry {
         Some((place, Placed::at(Place::Next { missing: 0 }, 0)))
     }
 
-    /// Finds out whether two senders use one agent address at the same time, or one agent has
-    /// got another address.
+    /// Determines whether two senders use one agent address at the same time, or the address of one
+    /// sender has changed.
     fn contest(&mut self, place: u32, at: Timestamp) {
         let Some(agent) = self.agents.get_mut(place) else {
             return;
@@ -133,8 +139,8 @@ impl Registry {
             Some(rival) if rival.status.last_seen > first_seen => rival.status.contested = true,
             Some(_) => return,
             None => {
-                let claim = (key.address, key.sub_agent);
-                self.admission.claims.insert(claim, key.sender);
+                let address = (key.address, key.sub_agent);
+                self.admission.first_senders.insert(address, key.sender);
                 if let Some(agent) = self.agents.get_mut(place) {
                     agent.rival = Rival::None;
                 }
@@ -154,11 +160,12 @@ impl Registry {
     }
 }
 
-/// Whether a datagram contains something that can become useful: a counter that is known, the
-/// length of a packet, or a metric of an application.
+/// Whether a datagram contains usable data: a known counter, the length of a packet, or a custom
+/// metric.
 fn is_usable(datagram: &Datagram<'_>, numbers: &mut Numbers) -> bool {
     datagram.samples().any(|sample| match sample {
         Sample::Counters(sample) => sample.records().any(|record| numbers.has_counter(&record)),
+        #[cfg(feature = "flows")]
         Sample::Flow(sample) => has_length(&sample),
         Sample::RtMetric(metrics) => metrics.metrics.into_iter().next().is_some(),
         _ => false,

@@ -1,24 +1,25 @@
 //! Memory of agents and data sources, charged to their senders.
 
 use super::Registry;
-use crate::ingest::agent::{Agent, Line};
+use crate::ingest::agent::{Agent, SessionStream};
 use crate::ingest::ledger::{Account, Allowance};
 use crate::ingest::source::Source;
 
-/// Bytes of an agent, with its places in tables.
+/// Memory of an agent and its table entries in bytes.
 const AGENT: usize = size_of::<Agent>() + 256;
 
-/// Bytes of a sequence of datagrams.
-const LINE: usize = 2 * size_of::<Line>();
+/// Memory of a sequence of datagrams in bytes.
+const STREAM: usize = 2 * size_of::<SessionStream>();
 
-/// Bytes of a data source, with its places in tables; without what it reports.
+/// Memory of a data source and its table entries in bytes, without readings.
 const SOURCE: usize = size_of::<Source>() + 128;
 
 impl Registry {
-    /// Charges an agent for its sequences of datagrams and possible ones, or gives back what those
-    /// took that have ended. If one more is refused it is removed; possible ones first.
+    /// Charges an agent for its parallel and possible sequences, and releases the memory of ended ones.
+    /// If a limit is exceeded, possible sequences are removed first, then the newest sequence; returns
+    /// false in the latter case.
     #[cold]
-    pub(crate) fn charge_lines(&mut self, place: u32) -> bool {
+    pub(crate) fn charge_streams(&mut self, place: u32) -> bool {
         let Some(agent) = self.agents.get_mut(place) else {
             return false;
         };
@@ -27,13 +28,13 @@ impl Registry {
             ledger: &mut self.ledger,
             config: &self.config,
         };
-        while agent.charged_lines < agent.lines_to_charge() {
-            if allowance.charge(LINE, &mut self.health) {
-                agent.charged_lines += 1;
+        while agent.charged_streams < agent.streams_to_charge() {
+            if allowance.charge(STREAM, &mut self.health) {
+                agent.charged_streams += 1;
                 continue;
             }
-            if agent.lines_to_charge() == agent.other_lines() {
-                agent.remove_newest_line();
+            if agent.streams_to_charge() == agent.other_streams() {
+                agent.drop_newest();
                 return false;
             }
             let kept_before = agent.kept_bytes();
@@ -41,14 +42,14 @@ impl Registry {
             let dropped = kept_before - agent.kept_bytes();
             self.kept_bytes = self.kept_bytes.saturating_sub(dropped);
         }
-        while agent.charged_lines > agent.lines_to_charge() {
-            allowance.release(LINE);
-            agent.charged_lines -= 1;
+        while agent.charged_streams > agent.streams_to_charge() {
+            allowance.release(STREAM);
+            agent.charged_streams -= 1;
         }
         true
     }
 
-    /// Whether the bytes of a new agent are within the bounds.
+    /// Charges a new agent; returns false if a limit is exceeded.
     pub(crate) fn charge_agent(&mut self, place: u32) -> bool {
         let agent = self.agents.get(place);
         agent.is_some_and(|agent| {
@@ -58,7 +59,7 @@ impl Registry {
         })
     }
 
-    /// Whether the bytes of a new data source are within the bounds.
+    /// Charges a new data source; returns false if a limit is exceeded.
     pub(crate) fn charge_source(&mut self, agent_place: u32, place: u32) -> bool {
         let agent = self.agents.get(agent_place);
         agent.is_some_and(|agent| {

@@ -177,6 +177,7 @@ impl Registry {
             self.report_distrusted(agent_place, data_source, arrival.moment.received_at);
         }
         self.settle(place, arrival.moment.received_at);
+        #[cfg(feature = "flows")]
         self.learn_addresses(place, arrival.sample);
         true
     }

@@ -1,18 +1,17 @@
-//! Who a data source is.
+//! The identity of data sources.
 //!
-//! A host or container with a UUID is known by it, wherever it is reported; anything else by its
-//! agent and data source. So one that is reported by another agent, or as another data source,
-//! is the same entity at another place, and counts once:
+//! A UUID identifies a host or container at any agent; agent and data source identify everything
+//! else. So an entity with a UUID that another agent or data source reports is the same entity, and is
+//! counted once:
 //!
-//! * Whoever has a UUID first keeps it for as long as it is heard in time. The newcomer is in
-//!   its shadow: taken in, but neither listed nor counted.
-//! * When the first one misses its turn, or its agent has started again without it, the newcomer
-//!   takes over: it continues under the same [`EntityId`](crate::EntityId), with the rates that
-//!   it has shown itself.
-//! * A source of a [reserved](Registry::reserve) sender takes the UUID from one that is not of a
-//!   reserved sender, which is listed beside it.
-//! * When both go on being heard, they are two that should not have one UUID (cloned machines,
-//!   somebody who pretends). Both are listed from then on, and the first keeps the identity.
+//! * The first source with a UUID keeps it while it is reported. A second source is in its shadow: it
+//!   is updated, but neither listed nor counted.
+//! * If the first source misses a sample, or its agent restarted without it, the second one continues
+//!   under the same [`EntityId`](crate::entity::EntityId), with its own rates.
+//! * A source of a [reserved](Registry::reserve) sender takes the UUID from a source of another
+//!   sender, which is listed in addition.
+//! * If both continue to be reported, they are two entities with one UUID, for example cloned machines
+//!   or a forgery. Both are listed then, and the first one keeps the identity.
 
 use sflow_v5::types::Uuid;
 
@@ -22,49 +21,49 @@ use crate::event;
 use crate::ingest::source::{Announced, Identification, Source};
 use crate::timestamp::Timestamp;
 
-/// What is said of a UUID: a host and a container may share one.
-pub(crate) type Claim = (EntityKind, Uuid);
+/// Kind and UUID, since a host and a container may have the same UUID.
+pub(crate) type GlobalIdentity = (EntityKind, Uuid);
 
 impl Registry {
-    /// Finds out who a source is that has just been heard.
+    /// Determines the identity of a source that was just reported.
     pub(crate) fn settle(&mut self, place: u32, at: Timestamp) {
         let Some(source) = self.sources.get(place) else {
             return;
         };
-        let was = source.identification;
-        if was == Identification::Confirmed {
+        let before = source.identification;
+        if before == Identification::Confirmed {
             return;
         }
-        let first = match source.claim() {
+        let first = match source.global_identity() {
             None => None,
-            Some(claim) => {
-                let first = *self.identities.entry(claim).or_insert(place);
+            Some(identity) => {
+                let first = *self.identities.entry(identity).or_insert(place);
                 (first != place).then_some(first)
             }
         };
-        let standing = match first.and_then(|first| self.sources.get(first)) {
+        let identification = match first.and_then(|first| self.sources.get(first)) {
             None => Identification::Confirmed,
             Some(_)
                 if self.is_reserved(source)
                     && first.is_some_and(|first| self.is_foreign(first)) =>
             {
-                self.take_identity(place, at);
+                self.transfer_identity(place, at);
                 return;
             }
-            Some(_) if was == Identification::Duplicate => return,
+            Some(_) if before == Identification::Duplicate => return,
             Some(first) if self.has_left(first, source, at) => {
                 self.move_to(place, at);
                 return;
             }
-            Some(first) if self.is_heard_beside(first, source) => Identification::Duplicate,
+            Some(first) if self.is_reported_in_parallel(first, source) => Identification::Duplicate,
             Some(_) => Identification::Shadow,
         };
         let first = first.and_then(|first| self.sources.get(first));
         let first = first.map(|first| first.id);
         if let Some(source) = self.sources.get_mut(place) {
-            source.identification = standing;
+            source.identification = identification;
         }
-        if standing == Identification::Shadow {
+        if identification == Identification::Shadow {
             return;
         }
         self.announce(place, at);
@@ -77,12 +76,12 @@ impl Registry {
         }
     }
 
-    /// Forgets that a source has its UUID.
-    pub(crate) fn unclaim(&mut self, place: u32, source: &Source) {
-        if let Some(claim) = source.claim()
-            && self.identities.get(&claim) == Some(&place)
+    /// Removes the identity of a source.
+    pub(crate) fn remove_identity(&mut self, place: u32, source: &Source) {
+        if let Some(identity) = source.global_identity()
+            && self.identities.get(&identity) == Some(&place)
         {
-            self.identities.remove(&claim);
+            self.identities.remove(&identity);
         }
     }
 
@@ -101,18 +100,18 @@ impl Registry {
         agent.is_some_and(|agent| agent.is_reserved)
     }
 
-    /// Whether the source at this place is of a sender that is not reserved.
+    /// Whether the source at this index belongs to a sender that is not reserved.
     fn is_foreign(&self, place: u32) -> bool {
         let source = self.sources.get(place);
         source.is_some_and(|source| !self.is_reserved(source))
     }
 
-    /// A source of a reserved sender takes the UUID from one that is not of a reserved sender.
-    fn take_identity(&mut self, place: u32, at: Timestamp) {
-        let Some(claim) = self.sources.get(place).and_then(Source::claim) else {
+    /// Moves the UUID to a source of a reserved sender from a source of another sender.
+    fn transfer_identity(&mut self, place: u32, at: Timestamp) {
+        let Some(identity) = self.sources.get(place).and_then(Source::global_identity) else {
             return;
         };
-        let Some(former) = self.identities.insert(claim, place) else {
+        let Some(former) = self.identities.insert(identity, place) else {
             return;
         };
         if let Some(former) = self.sources.get_mut(former) {
@@ -133,29 +132,29 @@ impl Registry {
         });
     }
 
-    /// Whether the first one has made room for a newcomer.
+    /// Whether the first source is not reported any more.
     fn has_left(&self, first: &Source, newcomer: &Source, at: Timestamp) -> bool {
         let agent = self.agents.get(first.agent);
         if agent.is_some_and(|agent| agent.is_reserved) && !self.is_reserved(newcomer) {
             return false;
         }
-        let is_of_former_life = first.agent == newcomer.agent
+        let is_of_ended_session = first.agent == newcomer.agent
             && agent.is_some_and(|agent| !agent.is_live(first.session()));
-        let turn = first.interval(&self.config).saturating_mul(3) / 2;
-        is_of_former_life || at - first.last_seen > turn
+        let limit = first.interval(&self.config).saturating_mul(3) / 2;
+        is_of_ended_session || at - first.last_seen > limit
     }
 
-    /// Whether the first one goes on although a newcomer is there.
-    fn is_heard_beside(&self, first: &Source, newcomer: &Source) -> bool {
+    /// Whether the first source is still reported after the second one appeared.
+    fn is_reported_in_parallel(&self, first: &Source, newcomer: &Source) -> bool {
         first.last_seen > newcomer.first_seen + first.interval(&self.config)
     }
 
-    /// The entity with this source's UUID is this source from now on.
+    /// Moves the entity with the UUID of this source to this source.
     fn move_to(&mut self, place: u32, at: Timestamp) {
-        let Some(claim) = self.sources.get(place).and_then(Source::claim) else {
+        let Some(identity) = self.sources.get(place).and_then(Source::global_identity) else {
             return;
         };
-        let Some(first) = self.identities.get(&claim).copied() else {
+        let Some(first) = self.identities.get(&identity).copied() else {
             return;
         };
         let Some(former) = self.remove(first) else {
@@ -166,9 +165,9 @@ impl Registry {
         };
         let from_agent = agent.status.key;
         let from_data_source = former.data_source;
-        self.identities.insert(claim, place);
+        self.identities.insert(identity, place);
         if let Some(source) = self.sources.get_mut(place) {
-            source.continues(&former);
+            source.adopt_identity(&former);
         }
         self.health.moved += 1;
         self.record_entity_event(at, place, |entity| event::Kind::EntityMoved {

@@ -1,9 +1,9 @@
 //! Several agents with one address behind one sender, as behind NAT or a relay.
 //!
-//! They number their datagrams independently of each other. A second sequence of datagrams is of
-//! another agent if it reports another host, by UUID, or comes from another UDP port. Otherwise it
-//! is of the same agent: its line cards have different data sources, and where two sequences report
-//! the same data source, the values of this are unknown.
+//! They number their datagrams independently. A second sequence of datagrams belongs to another agent
+//! if it reports the UUID of another host or comes from another UDP port. Otherwise it belongs to the
+//! same agent: its line cards have different data sources, and the values of data sources that two
+//! sequences report are unknown.
 
 use core::net::IpAddr;
 
@@ -16,15 +16,15 @@ use super::Registry;
 use crate::agent::AgentKey;
 use crate::event;
 use crate::ingest::agent::{Agent, Placed};
-use crate::ingest::sequencing::datagram::Stamp;
+use crate::ingest::sequencing::stamp::Stamp;
 use crate::timestamp::Timestamp;
 
-/// Agents with one sender, address and sub-agent at most, beside the first.
-const MOST_PEERS: usize = 64;
+/// Maximum number of agents with one sender, address and sub-agent in addition to the first.
+const MAX_PEERS: usize = 64;
 
 impl Registry {
-    /// The place of the agent that a datagram is of, of those with one sender, address and
-    /// sub-agent: by UDP port, or sequence, or host.
+    /// The index of the agent of a datagram among those with the same sender, address and sub-agent: by
+    /// UDP port, sequence or host.
     #[cold]
     pub(crate) fn find_peer(&self, first: u32, stamp: Stamp, datagram: &Datagram<'_>) -> u32 {
         let Some(agent) = self.agents.get(first) else {
@@ -47,8 +47,8 @@ impl Registry {
         by_number.or_else(|| all().find(expects)).unwrap_or(first)
     }
 
-    /// Makes a sequence that goes on beside others an agent of its own if it is one. Returns the
-    /// place of the agent that it is of.
+    /// Creates an agent for a parallel sequence if it belongs to another agent. Returns the index of its
+    /// agent.
     #[cold]
     pub(crate) fn distinguish(
         &mut self,
@@ -98,13 +98,13 @@ impl Registry {
                         || self.shares_source(place, datagram))
             }
         };
-        if !is_other || all.count() > MOST_PEERS {
+        if !is_other || all.count() > MAX_PEERS {
             return place;
         }
         self.split(place, placed, stamp).unwrap_or(place)
     }
 
-    /// Makes the newest sequence of an agent an agent of its own.
+    /// Creates an agent for the newest sequence of an agent.
     fn split(&mut self, place: u32, placed: &Placed, stamp: Stamp) -> Option<u32> {
         let key = self.agents.get(place)?.status.key;
         let is_free = |instance: &u32| {
@@ -122,18 +122,18 @@ impl Registry {
         }
         let began = placed.kept.first().map_or(stamp, |kept| kept.stamp);
         let agent = self.agents.get_mut(place)?;
-        let line = agent.take_newest_line()?;
-        let agent = agent.split(line, key, began);
+        let stream = agent.remove_newest()?;
+        let agent = agent.split(stream, key, began);
         let new = self.agents.insert(agent)?;
         if !self.charge_agent(new) {
             self.agents.remove(new);
-            self.agents.get_mut(place)?.put_back(line);
+            self.agents.get_mut(place)?.put_back(stream);
             return None;
         }
-        self.charge_lines(place);
+        self.charge_streams(place);
         self.agent_places.insert(key, new);
         self.admission.admit_agent(key.sender);
-        // Not an earlier place: that agent may have been displaced for this one.
+        // Looked up again, since that agent may have been displaced for this one.
         let first = self.agent_places.get(&first_key).copied();
         if let Some(first) = first.and_then(|first| self.agents.get_mut(first)) {
             first.peers.push(new);
@@ -144,15 +144,15 @@ impl Registry {
         Some(new)
     }
 
-    /// Gives the newest sequence of an agent to another one, whose host it reports.
+    /// Moves the newest sequence of an agent to another agent, whose host it reports.
     fn adopt(&mut self, from: u32, to: u32, placed: &mut Placed, at: Timestamp) -> u32 {
-        let Some(line) = self.agents.get_mut(from).and_then(Agent::take_newest_line) else {
+        let Some(stream) = self.agents.get_mut(from).and_then(Agent::remove_newest) else {
             return from;
         };
-        let session = self.agents.get_mut(to).map(|agent| agent.adopt(line, at));
+        let session = self.agents.get_mut(to).map(|agent| agent.adopt(stream, at));
         match session {
-            Some(session) if self.charge_lines(to) => {
-                self.charge_lines(from);
+            Some(session) if self.charge_streams(to) => {
+                self.charge_streams(from);
                 placed.session = session;
                 to
             }
@@ -161,7 +161,7 @@ impl Registry {
                     agent.status.received = agent.status.received.saturating_sub(1);
                 }
                 if let Some(agent) = self.agents.get_mut(from) {
-                    agent.put_back(line);
+                    agent.put_back(stream);
                 }
                 from
             }
@@ -189,6 +189,7 @@ impl Registry {
         };
         datagram.samples().any(|sample| match sample {
             Sample::Counters(sample) => agent.sources.contains_key(&sample.source_id),
+            #[cfg(feature = "flows")]
             Sample::Flow(sample) => self.flows.has_sampler(place, sample.source_id),
             _ => false,
         })

@@ -19,21 +19,23 @@ use sflow_v5::{Datagram, Sample};
 use super::Registry;
 use crate::agent::AgentKey;
 use crate::event;
+#[cfg(feature = "flows")]
 use crate::flow::Origin;
 use crate::ingest::agent::Agent;
 use crate::ingest::outcome::{Disposition, Ingested, Refusal};
-use crate::ingest::sequencing::datagram::{Place, Stamp};
 use crate::ingest::sequencing::interval::Moment;
+use crate::ingest::sequencing::stamp::Stamp;
+use crate::ingest::sequencing::stream::Place;
 use crate::ingest::source::{Arrival, Measure};
 use crate::timestamp::Timestamp;
-pub(super) use identity::Claim;
+pub(super) use identity::GlobalIdentity;
 pub(super) use quota::Admission;
 
 impl Registry {
     /// Ingests a datagram that was received from `sender` at `received_at`.
     ///
     /// Content that cannot be used never causes an error: it is skipped and counted in
-    /// [`health`](Self::health). The result tells how the datagram was used, and may be ignored.
+    /// [`health`](Self::health). The result describes how the datagram was used, and may be ignored.
     ///
     /// ```
     /// use std::net::{IpAddr, Ipv4Addr};
@@ -166,12 +168,13 @@ impl Registry {
             uptime: stamp.uptime,
             received_at,
         };
-        if self.is_beside_host(agent, session) {
+        if self.is_parallel_to_host(agent, session) {
             self.doubt_shared(agent, session, received_at, datagram);
             return Ingested::new(Disposition::Refused(Refusal::Doubtful));
         }
         let known = self.agents.get(agent);
         let lost = known.and_then(Agent::lost);
+        #[cfg(feature = "flows")]
         let origin = Origin {
             at: received_at,
             agent,
@@ -199,17 +202,29 @@ impl Registry {
                     self.health.custom_samples += 1;
                     self.ingest_custom_metrics(agent, metrics, moment, session, in_order)
                 }
+                #[cfg(feature = "flows")]
                 Sample::Flow(sample) => {
                     self.health.flow_samples += 1;
                     let unused = self.health.flow_samples_unused();
                     self.flow_sample(origin, sample);
                     self.health.flow_samples_unused() == unused
                 }
+                #[cfg(feature = "flows")]
                 Sample::Discarded(packet) => {
                     self.health.discarded_packets += 1;
                     let unused = self.health.flow_samples_unused();
                     self.discarded_packet(origin, packet);
                     self.health.flow_samples_unused() == unused
+                }
+                #[cfg(not(feature = "flows"))]
+                Sample::Flow(_) => {
+                    self.health.flow_samples += 1;
+                    false
+                }
+                #[cfg(not(feature = "flows"))]
+                Sample::Discarded(_) => {
+                    self.health.discarded_packets += 1;
+                    false
                 }
                 Sample::Malformed(..) => {
                     self.health.malformed_samples += 1;
@@ -260,7 +275,7 @@ impl Registry {
                 self.health.datagrams_late += 1;
                 Disposition::Late
             }
-            Place::Jump | Place::Odd => Disposition::Pending,
+            Place::Jump | Place::Misnumbered => Disposition::Pending,
         }
     }
 }

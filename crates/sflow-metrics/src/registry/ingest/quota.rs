@@ -11,35 +11,35 @@ use crate::timestamp::Timestamp;
 #[derive(Debug, Default)]
 pub(crate) struct Admission {
     pub(super) senders: HashMap<IpAddr, Sender>,
-    /// By the first address of a network.
+    /// By the first address of the network.
     networks: HashMap<IpAddr, Used>,
     pub(super) reserved: HashSet<IpAddr>,
     /// Capacity of each reserved sender.
     own: Used,
-    /// Use by all senders, without the capacity of reserved ones.
+    /// Agents and sources of all senders beyond reserved capacity.
     used: Used,
-    /// The sender that was first to use an agent address.
-    pub(super) claims: HashMap<(Address, u32), IpAddr>,
+    /// The first sender of each agent address and sub-agent.
+    pub(super) first_senders: HashMap<(Address, u32), IpAddr>,
     pub(super) swept_at: Option<Timestamp>,
-    /// Place at which the next search for an agent to displace begins.
+    /// Index at which the next search for an agent to displace begins.
     pub(super) cursor: u32,
 }
 
-/// Agents and data sources.
+/// Numbers of agents and data sources.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Used {
     pub(super) agents: usize,
     pub(super) sources: usize,
 }
 
-/// Use by one sender.
+/// Numbers of one sender.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Sender {
     used: Used,
     pub(super) established: usize,
 }
 
-/// The bound that is reached.
+/// The limit that is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Bound {
     Sender,
@@ -47,7 +47,7 @@ pub(super) enum Bound {
     Registry,
 }
 
-/// The bounds on one kind of thing.
+/// The limits on agents or on data sources.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
     pub(super) registry: usize,
@@ -56,7 +56,7 @@ pub(super) struct Limits {
 }
 
 impl Used {
-    /// The part beyond the capacity of a reserved sender.
+    /// The numbers beyond the capacity of a reserved sender.
     fn beyond(self, own: Self) -> Self {
         Self {
             agents: self.agents.saturating_sub(own.agents),
@@ -64,7 +64,7 @@ impl Used {
         }
     }
 
-    /// Adds a change from one state to another.
+    /// Adds the difference between two numbers.
     fn change(&mut self, from: Self, to: Self) {
         self.agents = (self.agents + to.agents).saturating_sub(from.agents);
         self.sources = (self.sources + to.sources).saturating_sub(from.sources);
@@ -97,7 +97,7 @@ impl Admission {
         self.change(sender, |used| used.sources = used.sources.saturating_sub(1));
     }
 
-    /// Changes the use by a sender.
+    /// Changes the numbers of a sender.
     pub(super) fn change(&mut self, address: IpAddr, change: impl FnOnce(&mut Used)) {
         let own = self.own(address);
         let sender = self.senders.entry(address).or_default();
@@ -139,7 +139,7 @@ impl Admission {
 }
 
 impl Admission {
-    /// The bound that one more of a sender would exceed.
+    /// The limit that another agent or source of a sender would exceed.
     pub(super) fn bound(
         &self,
         address: IpAddr,
@@ -171,7 +171,7 @@ pub(super) fn network_of(address: IpAddr) -> IpAddr {
     }
 }
 
-/// The part of a bound that a sender can use.
+/// The part of a limit that a sender can use.
 const fn share(max: usize, is_established: bool) -> usize {
     if is_established { max } else { max - max / 4 }
 }

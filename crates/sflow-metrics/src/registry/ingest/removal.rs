@@ -9,7 +9,7 @@ use crate::ingest::source::Source;
 impl Registry {
     pub(crate) fn remove(&mut self, place: u32) -> Option<Source> {
         let source = self.sources.remove(place)?;
-        self.unclaim(place, &source);
+        self.remove_identity(place, &source);
         let agent = self.agents.get_mut(source.agent)?;
         let account = Account::of(agent, source.agent, Some(place));
         self.ledger.close_source(account);
@@ -45,6 +45,7 @@ impl Registry {
             key, established, ..
         } = agent.status;
         self.kept_bytes = self.kept_bytes.saturating_sub(agent.kept_bytes());
+        #[cfg(feature = "flows")]
         self.flows.forget_agent(place);
         let account = Account::of(&agent, place, None);
         self.ledger.close_agent(account);
@@ -57,8 +58,8 @@ impl Registry {
         });
     }
 
-    /// Removes the places of an agent that was removed. If it had the list of its peers, the first
-    /// of them has it from now on and is found in its place.
+    /// Removes the table entries of a removed agent. If it had the list of its peers, the first peer
+    /// receives the list and is found by the key with instance 0.
     fn unlist(&mut self, place: u32, agent: &Agent) {
         let key = agent.status.key;
         let first_key = AgentKey { instance: 0, ..key };
@@ -79,9 +80,9 @@ impl Registry {
             return;
         }
         self.agent_places.remove(&first_key);
-        let claim = (key.address, key.sub_agent);
-        if self.admission.claims.get(&claim) == Some(&key.sender) {
-            self.admission.claims.remove(&claim);
+        let address = (key.address, key.sub_agent);
+        if self.admission.first_senders.get(&address) == Some(&key.sender) {
+            self.admission.first_senders.remove(&address);
         }
     }
 }

@@ -9,8 +9,8 @@ use crate::ingest::source::Rivalry;
 use crate::timestamp::Timestamp;
 
 impl Registry {
-    /// Whether the data source at this place is reported in another sequence of its agent, too,
-    /// which goes on: then its values are unknown.
+    /// Whether another current sequence of its agent reports the data source at this index as well.
+    /// Its values are unknown then.
     #[inline]
     pub(crate) fn has_rival(
         &mut self,
@@ -28,7 +28,7 @@ impl Registry {
         }
         let is_doubtful = source.is_doubtful;
         if !self.is_rival(agent, session, reported_in, at) {
-            // Of two sequences that reported it, one has ended. Another one may be its continuation.
+            // One of two sequences has ended. This one may be its continuation.
             if is_doubtful && let Some(source) = self.sources.get_mut(place) {
                 source.rival = Some(Rivalry {
                     session: ANY_SESSION,
@@ -45,8 +45,8 @@ impl Registry {
         true
     }
 
-    /// Whether a sample comes in one of several sequences that all report the same data source,
-    /// `other` being the session of another one; then the agent is doubtful.
+    /// Whether the sequence with session `other` reports the same data source. The agent is doubtful
+    /// then.
     #[inline]
     pub(crate) fn is_rival(&mut self, place: u32, session: u32, other: u32, at: Timestamp) -> bool {
         let is_rival = self
@@ -59,7 +59,7 @@ impl Registry {
         is_rival
     }
 
-    /// Reports that several sequences of an agent report the same.
+    /// Marks an agent as doubtful.
     #[cold]
     pub(crate) fn doubt(&mut self, place: u32, at: Timestamp) {
         let Some(agent) = self.agents.get_mut(place) else {
@@ -71,18 +71,18 @@ impl Registry {
         }
     }
 
-    /// Ends sequences that did not go on, and the doubt about what they reported.
+    /// Removes sequences that have ended, and makes values known again that only they doubted.
     pub(crate) fn expire_rivals(&mut self, now: Timestamp) {
         let agents = self.agents.iter();
         let ended: Vec<u32> = agents
-            .filter(|(_, agent)| agent.other_lines() > 0 || agent.charged_lines > 0)
+            .filter(|(_, agent)| agent.other_streams() > 0 || agent.charged_streams > 0)
             .map(|(place, _)| place)
             .collect();
         for place in ended {
             if let Some(agent) = self.agents.get_mut(place) {
-                agent.end_lines(now);
+                agent.end_streams(now);
             }
-            self.charge_lines(place);
+            self.charge_streams(place);
         }
         for (_, source) in self.sources.iter_mut() {
             if source.is_doubtful
@@ -93,17 +93,17 @@ impl Registry {
         }
     }
 
-    /// Whether a sequence goes on beside the one that reports the host of its agent, by UUID. What
-    /// it reports does not count.
+    /// Whether a sequence continues in parallel to the one that reports the UUID of the host. Its
+    /// samples are not used.
     #[inline]
-    pub(crate) fn is_beside_host(&self, place: u32, session: u32) -> bool {
+    pub(crate) fn is_parallel_to_host(&self, place: u32, session: u32) -> bool {
         let agent = self.agents.get(place);
-        agent.is_some_and(|agent| agent.other_lines() > 0)
-            && self.reports_host_beside(place, session)
+        agent.is_some_and(|agent| agent.other_streams() > 0)
+            && self.host_is_reported_in_parallel(place, session)
     }
 
     #[cold]
-    fn reports_host_beside(&self, place: u32, session: u32) -> bool {
+    fn host_is_reported_in_parallel(&self, place: u32, session: u32) -> bool {
         let Some(agent) = self.agents.get(place) else {
             return false;
         };
@@ -116,7 +116,7 @@ impl Registry {
         })
     }
 
-    /// Makes the data sources doubtful that a sequence reports beside another one.
+    /// Makes the data sources doubtful that a parallel sequence reports.
     #[cold]
     pub(crate) fn doubt_shared(
         &mut self,
@@ -137,6 +137,7 @@ impl Registry {
                         self.health.counter_samples_doubted += 1;
                     }
                 }
+                #[cfg(feature = "flows")]
                 Sample::Flow(sample) => self.doubt_sampler(place, session, sample.source_id, at),
                 _ => {}
             }

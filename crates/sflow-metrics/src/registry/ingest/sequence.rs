@@ -6,19 +6,20 @@ use super::Registry;
 use crate::event;
 use crate::ingest::agent::Placed;
 use crate::ingest::outcome::{Disposition, Ingested};
-use crate::ingest::sequencing::datagram::{Place, Stamp};
+use crate::ingest::sequencing::stamp::Stamp;
+use crate::ingest::sequencing::stream::Place;
 use crate::ingest::source::Name;
 use crate::timestamp::Timestamp;
 
-/// Bytes of kept datagrams for each agent that there may be.
-const KEPT_FOR_AN_AGENT: usize = 1_500;
+/// Memory for kept datagrams in bytes, for each of [`max_agents`](crate::Config::max_agents).
+const KEPT_PER_AGENT: usize = 1_500;
 
 impl Registry {
-    /// Keeps a datagram that may be the first of a new sequence. If it looks like the restart of
-    /// its agent, what it reports on is unknown until the next datagram.
+    /// Keeps a datagram that may be the first of a new sequence. If it looks like a restart of its
+    /// agent, the values of its sources are unknown until the next datagram.
     #[cold]
     pub(crate) fn keep(&mut self, place: u32, stamp: Stamp, datagram: &Datagram<'_>) {
-        let most = self.config.max_agents.saturating_mul(KEPT_FOR_AN_AGENT);
+        let most = self.config.max_agents.saturating_mul(KEPT_PER_AGENT);
         let Some(agent) = self.agents.get_mut(place) else {
             return;
         };
@@ -71,8 +72,8 @@ impl Registry {
         ingested
     }
 
-    /// Whether a datagram that seems to be a copy is a new one of an agent whose numbers and
-    /// uptimes stand still.
+    /// Whether a datagram that looks like a copy is a new one of an agent with constant numbers and
+    /// uptimes.
     #[cold]
     pub(crate) fn is_unnumbered(
         &mut self,
@@ -103,7 +104,7 @@ impl Registry {
         is_new
     }
 
-    /// Reports that the numbers of a data source's samples are not used any more.
+    /// Records that the numbers of samples of a data source are ignored from now on.
     #[cold]
     pub(crate) fn report_distrusted(&mut self, place: u32, source: DataSource, at: Timestamp) {
         if let Some(agent) = self.agents.get_mut(place) {
@@ -115,7 +116,7 @@ impl Registry {
         });
     }
 
-    /// Makes the sources of an agent known again that did not restart.
+    /// Makes the values of an agent known again that did not restart.
     #[cold]
     pub(crate) fn deny_restart(&mut self, agent: u32) {
         let Some(agent) = self.agents.get(agent) else {
@@ -128,7 +129,7 @@ impl Registry {
         }
     }
 
-    /// Reports datagrams that were not used.
+    /// Counts rejected datagrams, and records an event for the first of them.
     #[cold]
     pub(crate) fn report_rejected(&mut self, agent: u32, placed: &Placed, at: Timestamp) {
         self.health.datagrams_rejected += placed.rejected;
@@ -140,7 +141,7 @@ impl Registry {
         }
     }
 
-    /// Gives up kept datagrams that nothing has confirmed.
+    /// Rejects kept datagrams that were not confirmed in time.
     pub(crate) fn expire_jumps(&mut self, now: Timestamp) {
         let since = now - self.config.gone_after;
         let places = self.agents.iter();

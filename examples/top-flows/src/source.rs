@@ -1,4 +1,4 @@
-//! Where datagrams come from: a socket with the world's clock, or a capture with its own.
+//! The source of datagrams: a socket with the system clock, or a capture with its own clock.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -14,30 +14,30 @@ use sflow_collector::udp::{SocketSettings, UdpReceiver};
 use sflow_collector::{Received, Tally};
 use sflow_metrics::Timestamp;
 
+use crate::history::StoredDatagram;
 use crate::model::{Model, Shared};
-use crate::past::Came;
 
-/// How long at most nobody looks at the clock.
-const PATIENCE: Duration = Duration::from_millis(50);
+/// Maximum time between two updates of the clock.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Datagrams that are taken from a socket at a time, so that others get their turn.
+/// Maximum number of datagrams to read while the model is locked.
 const AT_ONCE: usize = 256;
 
-/// A stream that is open.
+/// An open stream.
 #[derive(Debug)]
-pub enum Feed {
-    /// What agents send to this machine.
+pub enum Source {
+    /// A socket that agents send to.
     Socket(UdpReceiver),
-    /// A recording, and its first datagram if it has one.
+    /// A capture.
     Capture(Box<Capture>),
 }
 
-impl Feed {
-    /// Receives from agents.
+impl Source {
+    /// Listens on a UDP address.
     ///
     /// # Errors
     ///
-    /// If the address cannot be had.
+    /// If the address is not available.
     pub fn listen(address: SocketAddr) -> anyhow::Result<Self> {
         let receiver = UdpReceiver::bind(address, &SocketSettings::default())?;
         Ok(Self::Socket(receiver))
@@ -47,12 +47,13 @@ impl Feed {
     ///
     /// # Errors
     ///
-    /// If it cannot be read, or is none.
+    /// If it cannot be read or is not a capture.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
         Self::open_until(path, Arc::default())
     }
 
-    /// The same; the capture ends when the flag is set, even while it is waited for.
+    /// Like [`open`](Self::open); the capture ends when the flag is set, also while waiting for
+    /// input.
     ///
     /// # Errors
     ///
@@ -65,7 +66,7 @@ impl Feed {
         Ok(Self::Capture(Box::new(capture)))
     }
 
-    /// Of a capture, reads the datagrams to this port.
+    /// Reads the datagrams to this port if it is a capture.
     #[must_use]
     pub fn with_port(self, port: Port) -> Self {
         match self {
@@ -74,7 +75,7 @@ impl Feed {
         }
     }
 
-    /// What it is called.
+    /// The name for users.
     pub fn name(&self, path: Option<&PathBuf>) -> String {
         match self {
             Self::Socket(receiver) => match receiver.local_addr() {
@@ -91,16 +92,16 @@ impl Feed {
         }
     }
 
-    /// A model of it that nothing has come to yet.
+    /// A model of the stream without datagrams.
     pub fn model(&self, path: Option<&PathBuf>, speed: f64) -> Model {
         Model::new(&self.name(path), matches!(self, Self::Capture(_)), speed)
     }
 
-    /// Feeds the model from a thread of its own, until the flag is raised or the stream ends.
+    /// Starts a thread that sends datagrams to the model until the flag is set or the stream ends.
     ///
     /// # Errors
     ///
-    /// If there can be no thread.
+    /// If the thread cannot be started.
     pub fn run(self, model: Shared, is_over: Arc<AtomicBool>) -> anyhow::Result<JoinHandle<()>> {
         let work = move || {
             let result = match self {
@@ -115,28 +116,28 @@ impl Feed {
             status.has_ended = true;
             status.fault = result.err().map(|error| format!("{error:#}"));
         };
-        let thread = thread::Builder::new().name("feed".to_owned());
+        let thread = thread::Builder::new().name("source".to_owned());
         thread.spawn(work).context("cannot start a thread")
     }
 }
 
-/// What was passed over in a capture. Datagrams of other protocols are counted by the model.
+/// Skipped packets of a capture, without those of other protocols, which the model counts.
 pub fn passed_over(capture: &Capture) -> Option<String> {
     let mut passed_over = capture.passed_over();
     passed_over.protocols = Tally::default();
     (!passed_over.is_empty()).then(|| passed_over.to_string())
 }
 
-/// A datagram as the past keeps it.
-pub fn came(received: &Received<'_>) -> Came {
-    Came {
+/// A datagram as the history stores it.
+pub fn stored(received: &Received<'_>) -> StoredDatagram {
+    StoredDatagram {
         at: timestamp(received.received_at),
         sender: received.source.ip(),
         bytes: received.bytes.into(),
     }
 }
 
-/// The same moment.
+/// The timestamp of a system time.
 pub fn timestamp(time: SystemTime) -> Timestamp {
     let since = time.duration_since(SystemTime::UNIX_EPOCH);
     Timestamp::from(since.unwrap_or_default())
@@ -145,31 +146,31 @@ pub fn timestamp(time: SystemTime) -> Timestamp {
 fn socket(mut receiver: UdpReceiver, model: &Shared, is_over: &AtomicBool) -> anyhow::Result<()> {
     while !is_over.load(Ordering::Relaxed) {
         let first = receiver
-            .receive_within(PATIENCE)?
-            .map(|received| came(&received));
-        let mut arrived: Vec<Came> = first.into_iter().collect();
+            .receive_within(POLL_INTERVAL)?
+            .map(|received| stored(&received));
+        let mut arrived: Vec<StoredDatagram> = first.into_iter().collect();
         while !arrived.is_empty() && arrived.len() < AT_ONCE {
             let Some(received) = receiver.try_receive()? else {
                 break;
             };
-            arrived.push(came(&received));
+            arrived.push(stored(&received));
         }
         let kernel_drops = receiver.stats().kernel_drops;
         let mut model = model.lock();
         model.status.kernel_drops = kernel_drops;
-        for came in arrived {
-            model.receive(came);
+        for datagram in arrived {
+            model.receive(datagram);
         }
         model.pass(timestamp(SystemTime::now()));
     }
     Ok(())
 }
 
-/// Time in a recording: at its speed, and standing still while the model is paused.
+/// The time in a capture at its playback speed; it stops while the model is paused.
 struct Clock {
     pace: Pace,
     speed: f64,
-    /// Since when, and from which moment.
+    /// The start of playback in real time and in the capture.
     since: Option<(Instant, SystemTime)>,
 }
 
@@ -182,7 +183,7 @@ impl Clock {
         })
     }
 
-    /// Goes on from this moment at this speed.
+    /// Continues from this time at this speed.
     fn restart(&mut self, moment: SystemTime, speed: f64) -> anyhow::Result<()> {
         *self = Self::new(speed)?;
         self.pace.wait(Instant::now(), moment);
@@ -209,7 +210,7 @@ fn replay(capture: &mut Capture, model: &Shared, is_over: &AtomicBool) -> anyhow
             }
         };
         let due = received.received_at;
-        let came = came(&received);
+        let datagram = stored(&received);
         if clock.since.is_none() {
             clock.restart(due, clock.speed)?;
         }
@@ -217,17 +218,17 @@ fn replay(capture: &mut Capture, model: &Shared, is_over: &AtomicBool) -> anyhow
             return Ok(());
         }
         let mut model = model.lock();
-        let at = came.at;
-        model.receive(came);
+        let at = datagram.at;
+        model.receive(datagram);
         model.pass(at);
-        // As fast as it can be read, nobody else sees to it that nothing is missed.
+        // At this speed the history may overflow before the next question.
         if clock.speed > 100.0 {
             model.catch_up();
         }
     }
 }
 
-/// Lets time go on until something is due; `false` if it is over before.
+/// Waits until a time in the capture; `false` if the flag is set before.
 fn wait(
     clock: &mut Clock,
     due: SystemTime,
@@ -248,19 +249,19 @@ fn wait(
         drop(guard);
         if is_paused || speed != clock.speed {
             if is_paused {
-                thread::sleep(PATIENCE);
+                thread::sleep(POLL_INTERVAL);
             }
-            // It goes on where it stands.
+            // Playback continues at the time that is shown.
             let since_epoch = shown.map_or(0, Timestamp::as_nanos);
-            let stands = SystemTime::UNIX_EPOCH + Duration::from_nanos(since_epoch);
-            clock.restart(stands.min(due), speed)?;
+            let position = SystemTime::UNIX_EPOCH + Duration::from_nanos(since_epoch);
+            clock.restart(position.min(due), speed)?;
             left = left.max(Duration::from_millis(1));
         }
         if left.is_zero() {
             return Ok(true);
         }
         if !is_paused {
-            thread::sleep(left.min(PATIENCE));
+            thread::sleep(left.min(POLL_INTERVAL));
         }
     }
 }

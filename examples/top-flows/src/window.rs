@@ -1,40 +1,42 @@
-//! One measurement, on its way through the past.
+//! The measurement of a question over recent datagrams.
 
 use std::time::{Duration, Instant};
 
 use sflow_metrics::{Config, Registry, Timestamp, flow};
 use sflow_v5::Datagram;
 
-use crate::history::{History, MOMENTS};
-use crate::past::Past;
+use crate::history::History;
 use crate::question::{Aggregate, Measured};
+use crate::swarm;
+use crate::timeline::{MOMENTS, Timeline};
 
-/// The time between two moments of a history.
+/// The interval of a timeline.
 const STEP: Duration = Duration::from_secs(1);
 
-/// A registry that measures one thing, and how far it has come in the [`Past`].
+/// A registry that measures one question, and its position in the [`History`].
 #[derive(Debug)]
-pub struct Lens {
-    /// What it measures.
+pub struct Window {
+    /// The measurement.
     pub measured: Measured,
-    /// When somebody last wanted to know.
+    /// The time of the last request.
     pub asked_at: Instant,
     registry: Registry,
     id: Option<flow::Id>,
     /// Number of the next datagram.
     next: u64,
-    /// When the next moment of the history is due.
+    /// The time of the next moment of the timeline.
     due: Option<Timestamp>,
-    history: History,
-    /// Datagrams that were forgotten before it came to them.
+    timeline: Timeline,
+    /// Datagrams that were removed from the history before they were read.
     missed: u64,
 }
 
-impl Lens {
-    /// Begins at the beginning of the past.
+impl Window {
+    /// Starts at the oldest datagram of the history.
     pub fn new(measured: Measured, asked_at: Instant) -> Self {
         let mut registry = Registry::new(bounds());
-        // It is the only one: there is room for it.
+        registry.group_containers_by(swarm::service_of);
+        // One definition is always within the limit.
         let id = registry.watch_flows(measured.definition.clone()).ok();
         Self {
             measured,
@@ -43,33 +45,33 @@ impl Lens {
             id,
             next: 0,
             due: None,
-            history: History::default(),
+            timeline: Timeline::default(),
             missed: 0,
         }
     }
 
-    /// Goes on with what came before the datagram of this number, up to this moment.
-    pub fn advance(&mut self, past: &Past, horizon: u64, now: Timestamp) {
-        if self.next < past.first() {
+    /// Reads datagrams before this number, up to this time.
+    pub fn advance(&mut self, history: &History, horizon: u64, now: Timestamp) {
+        if self.next < history.first() {
             if self.next > 0 {
-                self.missed += past.first() - self.next;
+                self.missed += history.first() - self.next;
             }
-            self.next = past.first();
+            self.next = history.first();
         }
-        for (number, came) in past.since(self.next) {
+        for (number, stored) in history.since(self.next) {
             if number >= horizon {
                 break;
             }
             self.next = number + 1;
-            self.pass(came.at);
-            if let Ok(datagram) = Datagram::parse(&came.bytes) {
-                self.registry.ingest(came.at, came.sender, &datagram);
+            self.pass(stored.at);
+            if let Ok(datagram) = Datagram::parse(&stored.bytes) {
+                self.registry.ingest(stored.at, stored.sender, &datagram);
             }
         }
         self.pass(now);
     }
 
-    /// What there is at this moment: by the keys of the question, heaviest first.
+    /// The flows at this time by the keys of the question, heaviest first.
     pub fn answer(&self, now: Timestamp) -> Option<flow::Answer> {
         let mut answer = self.registry.flows(now, self.id?)?;
         if self.measured.aggregate == Aggregate::Max {
@@ -78,24 +80,24 @@ impl Lens {
         Some(answer)
     }
 
-    /// The last minutes.
-    pub fn history(&self) -> &History {
-        &self.history
+    /// The values of the last minutes.
+    pub fn timeline(&self) -> &Timeline {
+        &self.timeline
     }
 
-    /// Datagrams that it could not take in.
+    /// Number of datagrams that were not read.
     pub fn missed(&self) -> u64 {
         self.missed
     }
 
-    /// Lets time go on, and writes its moments down.
+    /// Advances the time and records the moments of the timeline.
     fn pass(&mut self, now: Timestamp) {
         let due = *self.due.get_or_insert(now + STEP);
         let steps = (now - due).as_nanos() / STEP.as_nanos();
         let is_far = steps > MOMENTS as u128 || (due - now) > STEP * 2;
         if is_far {
-            // A clock that was set, or hours without a word: nothing in between is known.
-            self.history.clear();
+            // After a step of the clock, or hours without datagrams, the timeline restarts.
+            self.timeline.clear();
             self.due = Some(now + STEP);
             self.registry.expire(now);
             return;
@@ -103,7 +105,7 @@ impl Lens {
         let mut due = due;
         while due <= now {
             if let Some(answer) = self.answer(due) {
-                self.history.push(due, &answer.rows, answer.total);
+                self.timeline.push(due, &answer.rows, answer.total);
             }
             self.registry.expire(due);
             due = due + STEP;
@@ -112,8 +114,8 @@ impl Lens {
     }
 }
 
-/// What a registry of this program keeps: there are several, and it is only asked for flows and
-/// for the names of who is at their ends.
+/// The limits of each registry. There are several, and only flows and the names of their ends are
+/// read.
 pub fn bounds() -> Config {
     Config::default().with(|config| {
         config.max_agents = 5_000;
@@ -130,14 +132,14 @@ pub fn bounds() -> Config {
     })
 }
 
-/// Of each flow the most that one data source saw, under the keys of the question.
+/// Replaces the flows of several data sources by the largest one of them.
 fn fold(answer: &mut flow::Answer, measured: &Measured) {
     let keys = measured.keys;
     answer.keys.truncate(keys);
     for row in &mut answer.rows {
         row.keys.truncate(keys);
     }
-    // Of equal keys the heaviest comes first, and stays.
+    // The first one of equal keys is the heaviest and stays.
     answer.rows.sort_by(|a, b| {
         a.keys
             .cmp(&b.keys)
@@ -149,7 +151,7 @@ fn fold(answer: &mut flow::Answer, measured: &Measured) {
     sort_by_value(&mut answer.rows);
     answer.tracked = answer.rows.len();
     if let flow::Measure::Distinct(_) = measured.definition.value() {
-        // Counts of different values do not add up; what there is in all stays what it was.
+        // Counts of distinct values are not additive; the total remains valid.
         return;
     }
     answer.total = answer.rows.iter().map(|row| row.value).sum();

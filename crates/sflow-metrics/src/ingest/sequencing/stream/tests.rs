@@ -17,7 +17,7 @@ fn jump_is_distinguished_from_late_datagram() {
         is_reordered || matches!(place, Place::Repeated | Place::Late)
     };
     const JUMP: fn(Place) -> bool = |place| place == Place::Jump;
-    const ODD: fn(Place) -> bool = |place| place == Place::Odd;
+    const ODD: fn(Place) -> bool = |place| place == Place::Misnumbered;
     let top = u32::MAX;
     let cases = [
         ("goes on", stamp(10, 100, 1000), stamp(11, 101, 1001), NEXT),
@@ -185,9 +185,9 @@ fn each_datagram_has_one_place() {
         (64, Place::Next { missing: 62 }),
         (1, Place::Repeated),
         (2, Place::Reordered { was_missing: true }),
-        (0, Place::Odd),
+        (0, Place::Misnumbered),
         (129, Place::Next { missing: 64 }),
-        (64, Place::Odd),
+        (64, Place::Misnumbered),
         (66, Place::Reordered { was_missing: true }),
     ];
     for (step, (sequence, expected)) in cases.into_iter().enumerate() {

@@ -1,27 +1,33 @@
-//! What can be typed next: names of the catalogue and values that are being seen.
+//! Completion of names, and of values that occur in the stream.
 
 use sflow_metrics::{Timestamp, flow};
 
-use crate::observed::Observed;
+pub mod values;
 use crate::question::{Field, Value};
+pub use values::KeyValues;
 
-/// Completions at most.
+/// Maximum number of completions.
 const MOST: usize = 50;
 
-/// Something that can be typed in place of what is being typed.
+/// A completion of a text.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Completion {
     /// The text of the field up to the cursor, completed.
     pub text: String,
-    /// What is new in it: a name or a value.
+    /// The completed name or value.
     pub word: String,
-    /// What that is, or how much of it there is.
+    /// A description, or the share of the value.
     pub note: String,
 }
 
-/// What a field can go on with behind this text, the likeliest first.
-pub fn complete(field: Field, text: &str, observed: &Observed, now: Timestamp) -> Vec<Completion> {
-    let world = World { observed, now };
+/// Completions of a text in a field, best first.
+pub fn complete(
+    field: Field,
+    text: &str,
+    key_values: &KeyValues,
+    now: Timestamp,
+) -> Vec<Completion> {
+    let world = World { key_values, now };
     let mut found = match field {
         Field::Keys => world.keys(text, &[','], ""),
         Field::Value => match text.split_once('(') {
@@ -35,12 +41,12 @@ pub fn complete(field: Field, text: &str, observed: &Observed, now: Timestamp) -
 }
 
 struct World<'o> {
-    observed: &'o Observed,
+    key_values: &'o KeyValues,
     now: Timestamp,
 }
 
 impl World<'_> {
-    /// Keys in place of the last word, those first that are being seen.
+    /// Keys that complete the last word; keys with values in the stream first.
     fn keys(&self, text: &str, separators: &[char], behind: &str) -> Vec<Completion> {
         let (before, word) = last_word(text, separators);
         let taken: Vec<&str> = before.split(separators).map(str::trim).collect();
@@ -49,15 +55,15 @@ impl World<'_> {
             .filter(|key| behind == "=" || !taken.contains(&key.name()))
             .filter_map(|key| Some((rank(key.name(), word)?, *key)))
             .map(|(rank, key)| {
-                let example = self.observed.values(key, self.now).into_iter().next();
+                let example = self.key_values.values(key, self.now).into_iter().next();
                 ((rank, example.is_none()), key, example)
             })
             .collect();
         keys.sort_by_key(|(order, ..)| *order);
-        let completion = |(_, key, example): (_, flow::Key, Option<crate::observed::Seen>)| {
+        let completion = |(_, key, example): (_, flow::Key, Option<values::ValueShare>)| {
             let note = match example {
-                Some(seen) => format!("now {}: {}", seen.value, key.doc()),
-                None => format!("not seen: {}", key.doc()),
+                Some(example) => format!("now {}: {}", example.value, key.doc()),
+                None => format!("no values now: {}", key.doc()),
             };
             Completion {
                 text: format!("{before}{}{behind}", key.name()),
@@ -71,7 +77,7 @@ impl World<'_> {
     fn filter(&self, text: &str) -> Vec<Completion> {
         let start = behind_last(text, "&").unwrap_or(0);
         let group = text[start..].trim_start().strip_prefix('(');
-        // Between parentheses the last of several conditions.
+        // Inside parentheses, the last condition.
         let condition = match group {
             Some(group) => &group[behind_last(group, "||").unwrap_or(0)..],
             None => &text[start..],
@@ -90,7 +96,7 @@ impl World<'_> {
         let word = &values[behind_last(values, "|").unwrap_or(0)..];
         let before = &text[..text.len() - word.len()];
         let mut found: Vec<_> = self
-            .observed
+            .key_values
             .values(key, self.now)
             .into_iter()
             .filter_map(|seen| {
@@ -120,11 +126,11 @@ fn values(text: &str) -> Vec<Completion> {
     let completion = |(_, name): (_, &'static str)| {
         let (text, note) = match name {
             "bits" => ("bits", "on the wire"),
-            "bits.net" => ("bits.net", "without the check sequence"),
+            "bits.net" => ("bits.net", "without frame check sequence"),
             "bytes" => ("bytes", "on the wire"),
-            "bytes.net" => ("bytes.net", "without the check sequence"),
+            "bytes.net" => ("bytes.net", "without frame check sequence"),
             "frames" => ("frames", "packets"),
-            "distinct" => ("distinct(", "how many different values of keys"),
+            "distinct" => ("distinct(", "number of distinct values of keys"),
             "drops" => ("drops", "dropped packets"),
             "drops.bytes" => ("drops.bytes", "bytes of dropped packets"),
             other => (other, "of dropped packets"),
@@ -138,22 +144,22 @@ fn values(text: &str) -> Vec<Completion> {
     found.into_iter().map(completion).collect()
 }
 
-/// A value as a filter takes it, perhaps between parentheses.
-fn as_typed(value: &flow::Value, is_among: bool) -> Option<String> {
+/// The text of a value in a filter, which is different inside parentheses.
+fn as_typed(value: &flow::Value, is_in_parentheses: bool) -> Option<String> {
     match value {
         flow::Value::Absent => None,
         flow::Value::Named(..) | flow::Value::Flags(_) => Some(value.to_string()),
         _ => {
             let test = flow::Test::exactly(value)?;
-            Some(match is_among {
-                true => format!("{test:#}"),
+            Some(match is_in_parentheses {
+                true => test.to_string().replace(')', r"\)"),
                 false => test.to_string(),
             })
         }
     }
 }
 
-/// How well a name fits what is typed: it begins so, a part of it does, or it is in it.
+/// The rank of a match: at the start of the name, at the start of a part, or elsewhere.
 fn rank(name: &str, typed: &str) -> Option<u8> {
     let (name, typed) = (name.to_lowercase(), typed.to_lowercase());
     match name.find(&typed)? {
@@ -163,14 +169,14 @@ fn rank(name: &str, typed: &str) -> Option<u8> {
     }
 }
 
-/// What is before the last word, with the blanks behind it, and that word.
+/// The text before the last word, and the last word.
 fn last_word<'t>(text: &'t str, separators: &[char]) -> (&'t str, &'t str) {
     let at = text.rfind(separators).map_or(0, |at| at + 1);
     let word = text[at..].trim_start();
     (&text[..text.len() - word.len()], word)
 }
 
-/// The place behind the last separator that stands for itself.
+/// The position after the last separator that is not escaped.
 fn behind_last(text: &str, separator: &str) -> Option<usize> {
     let mut is_escaped = false;
     let mut last = None;
@@ -191,8 +197,8 @@ mod tests {
     use super::*;
 
     fn texts(field: Field, text: &str) -> Vec<String> {
-        let observed = Observed::default();
-        let found = complete(field, text, &observed, Timestamp::ZERO);
+        let key_values = KeyValues::default();
+        let found = complete(field, text, &key_values, Timestamp::ZERO);
         found
             .into_iter()
             .map(|completion| completion.text)
@@ -200,13 +206,13 @@ mod tests {
     }
 
     #[test]
-    fn names_are_completed_where_they_stand() {
+    fn last_word_is_completed() {
         assert_eq!(
             texts(Field::Keys, "ip.d"),
             ["ip.dst", "ip.dscp", "inner.ip.dst", "inner.ip.dscp"]
         );
         let second = texts(Field::Keys, "ip.src, ip.s");
-        assert_eq!(second, ["ip.src, inner.ip.src"], "the first one is taken");
+        assert_eq!(second, ["ip.src, inner.ip.src"], "a key is not repeated");
         assert_eq!(
             texts(Field::Value, "bi"),
             ["bits", "bits.net", "drops.bits"]
@@ -230,5 +236,12 @@ mod tests {
         let first = texts(Field::Filter, "(vni.i");
         assert_eq!(first, ["(vni.in="]);
         assert_eq!(texts(Field::Keys, "").len(), MOST);
+    }
+
+    #[test]
+    fn parenthesis_in_value_is_escaped_inside_parentheses() {
+        let value = flow::Value::Text("a)b".into());
+        assert_eq!(as_typed(&value, false).as_deref(), Some("a)b"));
+        assert_eq!(as_typed(&value, true).as_deref(), Some(r"a\)b"));
     }
 }

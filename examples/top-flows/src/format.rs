@@ -1,10 +1,10 @@
-//! Text of others made fit to be shown, and numbers as people read them.
+//! Printable text and human-readable numbers.
 
 use sflow_metrics::{Timestamp, flow};
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 use untrusted::printable;
 
-/// The printable text in at most so many columns, with `…` in place of what is left out.
+/// Printable text in at most this number of columns; `…` replaces the rest.
 pub fn shortened(text: &str, columns: usize) -> String {
     let text = printable(text);
     if text.width() <= columns {
@@ -26,7 +26,7 @@ pub fn shortened(text: &str, columns: usize) -> String {
     short
 }
 
-/// The same, filled up with blanks.
+/// Like [`shortened`], padded with spaces on the right.
 pub fn padded(text: &str, columns: usize) -> String {
     let mut text = shortened(text, columns);
     let missing = columns.saturating_sub(text.width());
@@ -34,19 +34,19 @@ pub fn padded(text: &str, columns: usize) -> String {
     text
 }
 
-/// The same, with the blanks in front.
+/// Like [`shortened`], padded with spaces on the left.
 pub fn right(text: &str, columns: usize) -> String {
     let text = shortened(text, columns);
     let missing = columns.saturating_sub(text.width());
     format!("{}{text}", " ".repeat(missing))
 }
 
-/// A value of a key, fit to be shown; `-` for what is absent.
+/// A printable value of a key; `-` if absent.
 pub fn value(value: &flow::Value) -> String {
     printable(&value.to_string()).into_owned()
 }
 
-/// A number with three digits or four that matter, and a decimal prefix: `82.3k`, `1.25M`.
+/// A number with three significant digits and a decimal prefix: `82.3k`, `1.25M`.
 pub fn number(value: f64) -> String {
     if !value.is_finite() {
         return "?".to_owned();
@@ -75,7 +75,7 @@ pub fn number(value: f64) -> String {
     format!("{text}{prefix}")
 }
 
-/// A share of a whole: `12.5 %`; nothing if the whole is as good as nothing.
+/// A percentage: `12.5 %`; empty if the whole is negligible.
 pub fn share(value: f64, whole: f64) -> String {
     match whole >= 0.005 && value.is_finite() {
         true => format!("{:.1} %", 100.0 * value / whole),
@@ -83,7 +83,7 @@ pub fn share(value: f64, whole: f64) -> String {
     }
 }
 
-/// A whole number with its thousands set apart: `12,345`.
+/// An integer with thousands separators: `12,345`.
 pub fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -96,7 +96,7 @@ pub fn count(number: u64) -> String {
     text
 }
 
-/// `2016-09-24T01:00:17.000Z`; what no calendar has is told as such.
+/// `2016-09-24T01:00:17.000Z`; `at no time` if it is outside the calendar.
 pub fn moment(at: Timestamp) -> String {
     let calendar = i128::from(at.as_nanos());
     match jiff::Timestamp::from_nanosecond(calendar) {
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_is_cut_by_columns_and_not_by_characters() {
+    fn text_is_shortened_by_columns() {
         assert_eq!(shortened("größer", 6), "größer");
         assert_eq!(shortened("größer", 4), "grö…");
         assert_eq!(shortened("負荷分散", 5), "負荷…");
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_short() {
+    fn numbers_have_three_digits_and_prefix() {
         for (value, expected) in [
             (0.0, "0"),
             (0.126, "0.13"),
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn moments_are_dated() {
+    fn time_is_formatted_as_rfc_3339() {
         let at = Timestamp::from_secs(1_474_678_817);
         assert_eq!(moment(at), "2016-09-24T01:00:17.000Z");
     }

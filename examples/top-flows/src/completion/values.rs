@@ -1,46 +1,48 @@
-//! What is being seen: which keys have values, and which.
+//! The values of keys that occur in the stream.
 
 use std::time::Duration;
 
 use sflow_metrics::{Registry, Timestamp, flow};
 use sflow_v5::Datagram;
 
-use crate::lens::bounds;
-use crate::past::Past;
+use crate::history::History;
+use crate::swarm;
+use crate::window::bounds;
 
-/// Values that are kept of each key, the most frequent ones.
+/// Maximum number of values per key.
 const VALUES: usize = 128;
 
-/// Datagrams that are looked at each time; of more, the newest.
+/// Maximum number of datagrams per update; older ones are skipped.
 const AT_ONCE: u64 = 4_000;
 
-/// What was seen so long ago counts a third.
+/// Time constant of the shares.
 const MEMORY: Duration = Duration::from_secs(60);
 
-/// The values of every key, by how many packets have them.
+/// The values of all keys by number of packets.
 #[derive(Debug)]
-pub struct Observed {
+pub struct KeyValues {
     registry: Registry,
     ids: Vec<(flow::Key, flow::Id)>,
     next: u64,
 }
 
-/// One value, and which share of the packets that have any has it.
+/// A value and its share of the packets that have the key.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Seen {
+pub struct ValueShare {
     /// The value.
     pub value: flow::Value,
     /// From 0 to 1.
     pub share: f64,
 }
 
-impl Default for Observed {
+impl Default for KeyValues {
     fn default() -> Self {
         let keys = flow::Key::all();
         let mut registry = Registry::new(bounds().with(|config| {
             config.max_flow_definitions = keys.len();
             config.max_flow_keys = VALUES;
         }));
+        registry.group_containers_by(swarm::service_of);
         let mut watch = |key: &flow::Key| {
             let is_of_drops = key.name().starts_with("drop.");
             let measure = match is_of_drops {
@@ -60,24 +62,24 @@ impl Default for Observed {
     }
 }
 
-impl Observed {
-    /// Looks at what came before the datagram of this number, up to this moment.
-    pub fn advance(&mut self, past: &Past, horizon: u64, now: Timestamp) {
-        self.next = self.next.max(past.end().saturating_sub(AT_ONCE));
-        for (number, came) in past.since(self.next) {
+impl KeyValues {
+    /// Reads datagrams before this number, up to this time.
+    pub fn advance(&mut self, history: &History, horizon: u64, now: Timestamp) {
+        self.next = self.next.max(history.end().saturating_sub(AT_ONCE));
+        for (number, stored) in history.since(self.next) {
             if number >= horizon {
                 break;
             }
             self.next = number + 1;
-            if let Ok(datagram) = Datagram::parse(&came.bytes) {
-                self.registry.ingest(came.at, came.sender, &datagram);
+            if let Ok(datagram) = Datagram::parse(&stored.bytes) {
+                self.registry.ingest(stored.at, stored.sender, &datagram);
             }
         }
         self.registry.expire(now);
     }
 
     /// The values of a key, the most frequent one first.
-    pub fn values(&self, key: flow::Key, now: Timestamp) -> Vec<Seen> {
+    pub fn values(&self, key: flow::Key, now: Timestamp) -> Vec<ValueShare> {
         let id = self.ids.iter().find(|(known, _)| *known == key);
         let Some(answer) = id.and_then(|(_, id)| self.registry.flows(now, *id)) else {
             return Vec::new();
@@ -89,13 +91,13 @@ impl Observed {
             })
             .collect();
         let whole: f64 = present.iter().map(|row| row.value).sum();
-        let seen = |row: flow::Row| {
+        let share_of = |row: flow::Row| {
             let value = row.keys.into_iter().next()?;
-            Some(Seen {
+            Some(ValueShare {
                 value,
                 share: row.value / whole,
             })
         };
-        present.into_iter().filter_map(seen).collect()
+        present.into_iter().filter_map(share_of).collect()
     }
 }

@@ -1,10 +1,11 @@
-//! Whose an address is.
+//! Which container or host owns an address.
 //!
-//! Containers and hosts say which MAC addresses they have. An IP address is whose MAC address it
-//! is seen behind, if that is a container's: containers seldom route, hosts do. Both hold at the
-//! device (agents of one address and sender) that said or saw it. They hold elsewhere, too, if
-//! only one device knows the address, as in a network that spans devices; but not at a device
-//! that does not tell all its addresses, since that one may be its own.
+//! Agents report the MAC addresses of containers and hosts. An IP address belongs to the container
+//! whose MAC address is observed together with it (containers rarely route, hosts do). Both apply
+//! at the device (agents with one address and sender) that reported or observed the address.
+//! They also apply elsewhere if only one device knows the address, as in a network that spans
+//! devices; but not at a device that does not report the addresses of all its containers, since
+//! the address may belong to one of these.
 
 use core::hash::{BuildHasher, Hash, Hasher};
 use core::net::IpAddr;
@@ -16,35 +17,33 @@ use sflow_v5::Mac;
 use sflow_v5::counter::HostAdapters;
 
 use crate::agent::AgentKey;
-use crate::config::Config;
 use crate::entity::{EntityId, EntityKind};
-use crate::flow::packet::Level;
-use crate::health::Health;
-use crate::ingest::agent::Agent;
-use crate::ingest::ledger::{Account, Allowance, Ledger};
+use crate::flow::context::Context;
+use crate::flow::headers::Level;
 use crate::ingest::source::Source;
 use crate::slab::Slab;
 
-/// Who is seen with more addresses than this routes for others.
+/// A container with this many observed addresses is a router: the addresses are not its own.
 const MOST_LEARNED: u8 = 16;
 
-/// Containers of a device without reported addresses that are kept; one is enough to know that the
-/// device does not report all its addresses.
+/// Maximum number of containers without reported addresses that are stored for a device; one of
+/// them suffices to know that the device does not report all addresses.
 const MOST_UNADDRESSED: usize = 64;
 
-/// By what an end of a packet is known.
+/// The address of one end of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[non_exhaustive]
 pub enum NetworkAddress {
-    /// On the link.
+    /// A MAC address.
     Mac(Mac),
-    /// On the network.
+    /// An IP address.
     Ip(IpAddr),
 }
 
 impl Hash for NetworkAddress {
-    /// In few steps: every sample waits for it.
+    /// Cheaper than the derived implementation: it runs for each sample.
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         match self {
             Self::Mac(Mac([a, b, c, d, e, f])) => {
@@ -68,121 +67,90 @@ impl From<IpAddr> for NetworkAddress {
     }
 }
 
-/// Agents of one address and sender, whatever their streams: a random number that stands for
-/// both.
+/// Agents with the same address and sender, as a randomly keyed hash of both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Device(u64);
 
-/// A source as long as it is the same entity.
+/// A source that may own addresses, while it represents the same entity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Owner {
-    pub(super) place: u32,
+    pub(super) index: u32,
     pub(super) id: EntityId,
     is_container: bool,
 }
 
-/// Addresses and whose they are.
+/// Addresses and their owners.
 #[derive(Debug, Default)]
-pub(super) struct Names {
-    /// Randomly keyed: addresses come from strangers.
+pub(super) struct Addresses {
+    /// Randomly keyed, since foreign senders choose the addresses.
     key: RandomState,
-    /// At a device.
+    /// Owners at a device.
     local: HashMap<(Device, NetworkAddress), Known>,
-    /// Anywhere: the owner, or nobody if there are several.
+    /// The owner at any device; `None` if several entities have the address.
     anywhere: HashMap<NetworkAddress, (Device, Option<Known>)>,
-    /// Containers that their agent reports without an address. Which packets are theirs is not
-    /// concluded from what is left.
+    /// Containers that their agent reports without an address. Addresses are not assigned to
+    /// them by elimination.
     unaddressed: HashMap<Device, Vec<Owner>>,
-    /// Addresses that are refused before the next search for owners that have gone.
+    /// Number of addresses to refuse before searching again for removed owners.
     refusals_before_search: usize,
-    /// Whose addresses somebody knows better than their agents.
-    told: HashSet<Owner>,
-    /// How many addresses of containers were seen behind those that they say.
+    /// Owners with addresses that the agent does not report, but the caller or the datagram.
+    assigned: HashSet<Owner>,
+    /// Number of observed addresses of containers.
     learned: HashMap<Owner, u8>,
 }
 
-/// What there is to know from, and room for it.
-#[derive(Debug)]
-pub(super) struct World<'w> {
-    pub(super) sources: &'w Slab<Source>,
-    /// Addresses at most.
-    pub(super) limit: usize,
-    pub(super) health: &'w mut Health,
-    pub(super) agents: &'w Slab<Agent>,
-    pub(super) ledger: &'w mut Ledger,
-    pub(super) config: &'w Config,
-}
-
-impl World<'_> {
-    /// Charges an owner for one more address, until its source is removed.
-    fn charge(&mut self, owner: Owner) -> bool {
-        /// With its places in tables.
-        const ADDRESS: usize = 256;
-
-        let source = self.sources.get(owner.place);
-        let agent = source.and_then(|source| Some((source.agent, self.agents.get(source.agent)?)));
-        agent.is_some_and(|(place, agent)| {
-            let mut allowance = Allowance {
-                account: Account::of(agent, place, Some(owner.place)),
-                ledger: self.ledger,
-                config: self.config,
-            };
-            allowance.charge(ADDRESS, self.health)
-        })
-    }
-}
-
-/// How it is known whose an address is.
+/// The owner of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Known {
     owner: Owner,
-    /// Whether it was only seen behind another one.
+    /// Whether it was only observed together with a reported address.
     is_learned: bool,
 }
 
-impl Names {
-    /// What stands for the device of an agent.
+impl Addresses {
+    /// The device of an agent.
     pub(super) fn device(&self, agent: &AgentKey) -> Device {
         Device(self.key.hash_one((agent.sender, agent.address)))
     }
 
-    /// Takes over which adapters an entity says it has.
+    /// Adds the reported adapters of an entity.
     pub(super) fn learn(
         &mut self,
         device: Device,
         owner: Owner,
         adapters: &HostAdapters<'_>,
-        world: &mut World<'_>,
+        context: &mut Context<'_>,
     ) {
-        let mut is_unaddressed = owner.is_container && !self.told.contains(&owner);
+        let mut is_unaddressed = owner.is_container && !self.assigned.contains(&owner);
         for adapter in adapters.adapters.iter() {
-            for mac in adapter.mac_address.iter().filter(|mac| is_of_one(*mac)) {
+            for mac in adapter.mac_address.iter().filter(|mac| is_unicast(*mac)) {
                 is_unaddressed = false;
-                self.assign(device, mac.into(), Known::said(owner), world);
+                self.assign(device, mac.into(), Known::reported(owner), context);
             }
         }
-        self.note_unaddressed(device, owner, is_unaddressed, world);
+        self.record_unaddressed(device, owner, is_unaddressed, context);
     }
 
-    /// Takes over what somebody knows better than the agent.
-    pub(super) fn tell(
+    /// Adds an address that the adapters of an entity do not include.
+    pub(super) fn set(
         &mut self,
         device: Device,
         owner: Owner,
         address: NetworkAddress,
-        world: &mut World<'_>,
+        context: &mut Context<'_>,
     ) {
-        if self.told.len() >= world.limit {
-            self.told.retain(|owner| owner.is_valid(world.sources));
+        if self.assigned.len() >= context.config.max_flow_addresses {
+            self.assigned
+                .retain(|owner| owner.is_valid(context.sources));
         }
-        if self.told.len() < world.limit {
-            self.told.insert(owner);
+        if self.assigned.len() < context.config.max_flow_addresses {
+            self.assigned.insert(owner);
         }
-        self.note_unaddressed(device, owner, false, world);
-        self.assign(device, address, Known::said(owner), world);
+        self.record_unaddressed(device, owner, false, context);
+        self.assign(device, address, Known::reported(owner), context);
     }
 
-    /// Whose this address is, as seen from a device, perhaps inside a tunnel.
+    /// The owner of an address in a packet that a device sampled, perhaps inside a tunnel.
     pub(super) fn owner(
         &self,
         device: Device,
@@ -190,19 +158,19 @@ impl Names {
         is_inner: bool,
         sources: &Slab<Source>,
     ) -> Option<Owner> {
-        let stands = |known: &&Known| self.stands(known, sources);
-        if let Some(known) = self.local.get(&(device, address)).filter(stands) {
+        let is_valid = |known: &&Known| self.is_valid(known, sources);
+        if let Some(known) = self.local.get(&(device, address)).filter(is_valid) {
             return Some(known.owner);
         }
         if !is_inner && self.unaddressed.contains_key(&device) {
             return None;
         }
         let (_, known) = self.anywhere.get(&address)?;
-        known.as_ref().filter(stands).map(|known| known.owner)
+        known.as_ref().filter(is_valid).map(|known| known.owner)
     }
 
-    /// Sees who is behind which address.
-    pub(super) fn observe(&mut self, device: Device, level: &Level, world: &mut World<'_>) {
+    /// Learns the IP address that occurs together with the MAC address of a container.
+    pub(super) fn observe(&mut self, device: Device, level: &Level, context: &mut Context<'_>) {
         let Some((source, _)) = level.mac else {
             return;
         };
@@ -226,15 +194,15 @@ impl Names {
         let learned = self.learned.entry(now.owner).or_default();
         if *learned < MOST_LEARNED {
             *learned += 1;
-            self.assign(device, address, now, world);
+            self.assign(device, address, now, context);
         }
     }
 
-    /// Lets addresses go whose owners have gone.
-    pub(super) fn forget_gone(&mut self, sources: &Slab<Source>) {
+    /// Removes addresses whose owners were removed.
+    pub(super) fn forget_removed(&mut self, sources: &Slab<Source>) {
         let before = self.local.len();
         self.local.retain(|_, known| known.owner.is_valid(sources));
-        self.told.retain(|owner| owner.is_valid(sources));
+        self.assigned.retain(|owner| owner.is_valid(sources));
         self.unaddressed.retain(|_, containers| {
             containers.retain(|owner| owner.is_valid(sources));
             !containers.is_empty()
@@ -249,76 +217,74 @@ impl Names {
         }
     }
 
-    /// From now on this address at this device is that of an entity.
+    /// Sets the owner of an address at a device.
     fn assign(
         &mut self,
         device: Device,
         address: NetworkAddress,
         now: Known,
-        world: &mut World<'_>,
+        context: &mut Context<'_>,
     ) {
         let known = self.local.get(&(device, address)).copied();
         if known == Some(now) {
             return;
         }
-        let standing = known.filter(|known| self.stands(known, world.sources));
-        match standing {
-            // A host may call the address of one of its containers its own, not the reverse.
+        let valid = known.filter(|known| self.is_valid(known, context.sources));
+        match valid {
+            // Hosts may report addresses of their containers as their own; not the reverse.
             Some(known) if known.owner.is_container && !now.owner.is_container => return,
             Some(known) if known.owner != now.owner => {
                 let is_conflict = known.owner.is_container == now.owner.is_container;
                 let is_mac = matches!(address, NetworkAddress::Mac(_));
-                world.health.flow_address_conflicts += u64::from(is_conflict && is_mac);
+                context.health.flow_address_conflicts += u64::from(is_conflict && is_mac);
             }
             Some(_) => {}
-            None if known.is_none()
-                && !(self.has_room(now.owner, world) && world.charge(now.owner)) =>
-            {
-                world.health.flow_addresses_refused += 1;
+            None if known.is_none() && !self.has_capacity(now.owner, context) => {
+                context.health.flow_addresses_refused += 1;
                 return;
             }
             None => {}
         }
         self.local.insert((device, address), now);
-        announce(self.anywhere.entry(address), device, now, world.sources);
+        announce(self.anywhere.entry(address), device, now, context.sources);
     }
 
-    /// Whether one more address of this owner can be kept. A reserved sender may use a quarter
-    /// beyond the limit.
-    fn has_room(&mut self, owner: Owner, world: &World<'_>) -> bool {
-        let source = world.sources.get(owner.place);
-        let agent = source.and_then(|source| world.agents.get(source.agent));
-        let limit = match agent.is_some_and(|agent| agent.is_reserved) {
-            true => world.limit.saturating_add(world.limit / 4),
-            false => world.limit,
+    /// Whether one more address of this owner is within the limit and its memory allowance.
+    fn has_capacity(&mut self, owner: Owner, context: &mut Context<'_>) -> bool {
+        /// Bytes with the entries in all tables.
+        const ADDRESS: usize = 256;
+
+        let Some(agent) = context.sources.get(owner.index).map(|source| source.agent) else {
+            return false;
         };
+        let limit = context.limit_for(agent, context.config.max_flow_addresses);
         if self.local.len() >= limit {
-            // A search of all addresses costs some steps of each refusal.
+            // Searching for each refused address would be too expensive.
             if self.refusals_before_search > 0 {
                 self.refusals_before_search -= 1;
                 return false;
             }
-            self.refusals_before_search = world.limit / 8;
-            self.forget_gone(world.sources);
+            self.refusals_before_search = context.config.max_flow_addresses / 8;
+            self.forget_removed(context.sources);
         }
-        self.local.len() < limit
+        self.local.len() < limit && context.charge(agent, Some(owner.index), ADDRESS)
     }
 
     /// Records whether a container is reported without an address.
-    fn note_unaddressed(
+    fn record_unaddressed(
         &mut self,
         device: Device,
         owner: Owner,
         is_unaddressed: bool,
-        world: &World<'_>,
+        context: &Context<'_>,
     ) {
-        let is_full = self.unaddressed.len() >= world.limit;
+        let is_full = self.unaddressed.len() >= context.config.max_flow_addresses;
         let containers = match self.unaddressed.entry(device) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(_) if !is_unaddressed || is_full => return,
             Entry::Vacant(new) => new.insert(Vec::new()),
         };
-        containers.retain(|known| *known != owner && known.is_valid(world.sources));
+        containers.retain(|known| *known != owner && known.is_valid(context.sources));
         if is_unaddressed && containers.len() < MOST_UNADDRESSED {
             containers.push(owner);
         }
@@ -327,15 +293,15 @@ impl Names {
         }
     }
 
-    /// Whether it can still be believed.
-    fn stands(&self, known: &Known, sources: &Slab<Source>) -> bool {
+    /// Whether an owner exists and is not a router with observed addresses.
+    fn is_valid(&self, known: &Known, sources: &Slab<Source>) -> bool {
         let is_router = || self.learned.get(&known.owner) == Some(&MOST_LEARNED);
         known.owner.is_valid(sources) && !(known.is_learned && is_router())
     }
 }
 
 impl Known {
-    fn said(owner: Owner) -> Self {
+    fn reported(owner: Owner) -> Self {
         Self {
             owner,
             is_learned: false,
@@ -344,15 +310,15 @@ impl Known {
 }
 
 impl Owner {
-    /// Somebody whose packets can be told by their addresses.
-    pub(super) fn of(source: &Source, place: u32) -> Option<Self> {
+    /// Containers and hosts own addresses; other entities do not.
+    pub(super) fn of(source: &Source, index: u32) -> Option<Self> {
         let is_container = match source.kind {
             EntityKind::Container => true,
             EntityKind::Host => false,
             _ => return None,
         };
         Some(Self {
-            place,
+            index,
             id: source.id,
             is_container,
         })
@@ -363,12 +329,12 @@ impl Owner {
     }
 
     fn is_valid(&self, sources: &Slab<Source>) -> bool {
-        let source = sources.get(self.place);
+        let source = sources.get(self.index);
         source.is_some_and(|source| source.id == self.id)
     }
 }
 
-/// An address of one device is known everywhere, unless another one knows it as somebody else's.
+/// Makes an address known at all devices, unless another device reports a different owner.
 fn announce(
     anywhere: Entry<'_, NetworkAddress, (Device, Option<Known>)>,
     device: Device,
@@ -384,7 +350,7 @@ fn announce(
     }
 }
 
-/// Whether it can be the address of one adapter.
-fn is_of_one(Mac(octets): Mac) -> bool {
+/// Whether it is a unicast address.
+fn is_unicast(Mac(octets): Mac) -> bool {
     octets != [0; 6] && octets[0] & 1 == 0
 }
