@@ -1,4 +1,4 @@
-//! Agents: what they are, what they say in turn, and how they put it into datagrams.
+//! Agents with their readings, and the datagrams that they send.
 
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -17,24 +17,24 @@ use super::packet::{Kind, Traffic};
 use super::random::Random;
 use super::reading::{CountersReading, Gateway, Machine, PacketReading, Reading};
 
-/// The most bytes that an agent puts into a datagram.
+/// The maximum length of a datagram of an agent in bytes.
 pub(super) const LONGEST: usize = 1400;
 
 const PORTS: u32 = 48;
 const CONTAINERS: u32 = 40;
-/// Among the logical entities of a host, where its containers start.
+/// The index of the first container among the logical entities of a host.
 const FIRST_CONTAINER: u32 = 100_000;
 
-/// What an agent says each time it is its turn.
+/// The content of the datagrams of an agent.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Role {
     /// Packets over IPv4 and TCP.
     Router,
-    /// Packets of all kinds, and sometimes the counters of a port or of the processor.
+    /// Packets of all kinds, and some counters of a port or of the processor.
     Switch,
-    /// The counters of so many ports.
+    /// The counters of this number of ports.
     Ports(u32),
-    /// The host, in a datagram of its own.
+    /// The host, in a separate datagram.
     Host,
     /// The host and packets.
     BusyHost,
@@ -42,7 +42,6 @@ pub(super) enum Role {
     Containers,
 }
 
-/// One agent.
 #[derive(Debug)]
 pub(super) struct Agent {
     pub(super) address: Ipv4Addr,
@@ -59,7 +58,7 @@ pub(super) struct Agent {
     next_container: u32,
 }
 
-/// A data source, and where its sequences stand.
+/// A data source and its sequence numbers.
 #[derive(Debug)]
 struct Source<T> {
     id: DataSource,
@@ -101,7 +100,7 @@ impl<T> Source<T> {
 }
 
 impl Agent {
-    /// Agent `number` of those of `seed`.
+    /// Agent `number` for a seed.
     pub(super) fn new(seed: u64, number: u16, role: Role) -> Self {
         let mut random = Random::new(seed, &format!("agent {number}"));
         let random = &mut random;
@@ -153,7 +152,7 @@ impl Agent {
         }
     }
 
-    /// The same, that calls itself by an IPv6 address.
+    /// Sets an IPv6 agent address.
     pub(super) fn over_ipv6(self) -> Self {
         let [.., high, low] = self.address.octets();
         let number = u16::from_be_bytes([high, low]);
@@ -165,7 +164,7 @@ impl Agent {
         Self { header, ..self }
     }
 
-    /// The same, that writes interfaces in two words.
+    /// Uses expanded samples, which encode an interface as two words.
     pub(super) fn expanded(self) -> Self {
         Self {
             encoding: Encoding::Expanded,
@@ -173,7 +172,7 @@ impl Agent {
         }
     }
 
-    /// Takes its turn: all datagrams that have become full.
+    /// Takes readings. Returns the datagrams that are full.
     pub(super) fn turn(&mut self, traffic: &Traffic) -> Vec<Vec<u8>> {
         match self.role {
             Role::Router => {
@@ -206,7 +205,7 @@ impl Agent {
             Role::Containers => (0..4).for_each(|_| self.container()),
         }
         let mut full = Vec::new();
-        while self.waits_for_more_than_fits() {
+        while self.is_full() {
             full.extend(self.datagram());
         }
         full
@@ -282,11 +281,11 @@ impl Agent {
         self.waiting.push_back(reading);
     }
 
-    fn waits_for_more_than_fits(&self) -> bool {
+    fn is_full(&self) -> bool {
         self.waiting.len() > self.fill(&mut [0; LONGEST]).0
     }
 
-    /// Sends what fits of what waits, if anything does.
+    /// Encodes the next datagram of waiting readings, if there are any.
     fn datagram(&mut self) -> Option<Vec<u8>> {
         self.header.sequence_number = self.header.sequence_number.wrapping_add(1);
         let elapsed = self.random.between(1, 1_000);
@@ -297,10 +296,9 @@ impl Agent {
         (fitting > 0).then(|| bytes.to_vec())
     }
 
-    /// Encodes what fits of what waits, and says how many readings that are.
+    /// Encodes the waiting readings that fit, and returns their number.
     fn fill<'b>(&self, buffer: &'b mut [u8; LONGEST]) -> (usize, &'b [u8]) {
-        let mut encoder =
-            Encoder::new(buffer, &self.header).expect("a header is far below 1,400 bytes");
+        let mut encoder = Encoder::new(buffer, &self.header).expect("the header fits");
         let mut readings = self.waiting.iter();
         while readings
             .next()
@@ -310,7 +308,7 @@ impl Agent {
     }
 }
 
-/// Whether packets pass something that has tables of routes.
+/// Whether packets pass a router, whose routing tables are sampled.
 #[derive(Clone, Copy, Debug)]
 enum Tables {
     None,

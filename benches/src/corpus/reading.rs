@@ -1,4 +1,4 @@
-//! What an agent has to say: read, and not yet sent.
+//! Readings of an agent that were not yet sent.
 
 use std::rc::Rc;
 
@@ -15,7 +15,7 @@ use sflow_v5::{
 
 use super::packet::Packet;
 
-/// A sample that owns what its records borrow.
+/// A sample that owns the data of its records.
 #[derive(Clone, Debug)]
 pub(super) enum Reading {
     Packet(Box<PacketReading>),
@@ -31,7 +31,7 @@ impl Reading {
     }
 }
 
-/// A packet, and where it passed.
+/// A packet and its path.
 #[derive(Clone, Debug)]
 pub(super) struct PacketReading {
     pub(super) sample: FlowSample<'static>,
@@ -41,7 +41,7 @@ pub(super) struct PacketReading {
     pub(super) gateway: Option<Gateway>,
 }
 
-/// Where a packet travels between autonomous systems.
+/// The path of a packet between autonomous systems.
 #[derive(Clone, Debug)]
 pub(super) struct Gateway {
     pub(super) nexthop: Address,
@@ -83,11 +83,11 @@ impl PacketReading {
     }
 }
 
-/// What a data source has counted.
+/// The counters of a data source.
 #[derive(Clone, Debug)]
 pub(super) struct CountersReading {
     pub(super) sample: CountersSample<'static>,
-    /// Whose counters they are, if that is said with them.
+    /// The host or container, if it is described in the sample.
     pub(super) whose: Option<Rc<Machine>>,
     pub(super) records: Vec<CounterRecord<'static>>,
 }

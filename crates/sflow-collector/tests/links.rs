@@ -102,7 +102,7 @@ fn payload_is_found_in_every_link_layer_and_format() {
 }
 
 #[test]
-fn what_is_no_datagram_is_counted_by_cause() {
+fn packets_without_datagrams_are_counted_by_cause() {
     let good = ipv4(PAYLOAD);
     let changed = |at: usize, bytes: &[u8]| {
         let mut packet = good.clone();

@@ -266,6 +266,11 @@ impl VlanTag {
     pub const fn priority(self) -> u32 {
         self.0 >> 13 & 7
     }
+
+    /// Whether the frame may be dropped under congestion.
+    pub const fn is_drop_eligible(self) -> bool {
+        self.0 & 0x1000 != 0
+    }
 }
 
 impl fmt::Display for GaugeI32 {

@@ -1,12 +1,12 @@
-//! Fields: how a value stands on the wire, and the leaves that read it.
+//! Field types: decoding and encoding of single values.
 //!
-//! The only module that takes bytes apart. Everything is big-endian and a multiple of four
-//! bytes long (XDR); padding is skipped unseen, and may be missing at the end of its parent.
+//! Everything is big-endian and a multiple of four bytes long (XDR). Padding is not checked, and may
+//! be missing at the end of the enclosing record or sample.
 
 use nom::IResult;
 
 pub use crate::error::DecodeError;
-use crate::error::ErrorKind;
+use crate::error::{ErrorKind, ParserError};
 use crate::walk::{Kind, Value};
 pub use crate::writer::Writer;
 
@@ -14,67 +14,67 @@ pub use crate::writer::Writer;
 #[doc(hidden)]
 pub use serde;
 
-/// What the leaves and combinators return inside this crate.
-pub(crate) type Parsed<'a, T> = IResult<&'a [u8], T, DecodeError>;
+/// The result of a nom parser.
+pub(crate) type Parsed<'a, T> = IResult<&'a [u8], T, ParserError>;
 
-/// A value with a place on the wire: a field of a [`Structure`](crate::Structure), or one
-/// element of a [`List`](crate::types::List).
+/// The type of a field of a [`Structure`](crate::Structure), or of an element of a
+/// [`List`](crate::types::List).
 ///
-/// Implement it for a field type that [`structure!`](crate::structure) has no word for.
+/// Implement it for fields with an encoding that no type of this crate has.
 pub trait Wire<'a>: Copy {
-    /// How many bytes it takes.
+    /// Length on the wire.
     const SIZE: Size;
-    /// What it means.
+    /// Meaning of the value.
     const KIND: Kind;
 
-    /// Reads one value and moves `input` behind it.
+    /// Reads one value and advances `input` behind it.
     ///
     /// # Errors
     ///
-    /// [`DecodeError`] with the place and the fault; `input` is then unspecified.
+    /// [`DecodeError`] with the place and the reason; `input` is then unspecified.
     fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError>;
 
-    /// Writes it as [`decode`](Self::decode) reads it.
+    /// Writes the value in the encoding that [`decode`](Self::decode) reads.
     fn encode(&self, out: &mut Writer<'_>);
 
-    /// The value for a walk over fields.
+    /// The value, independent of its type.
     fn value(&self) -> Value<'a>;
 
-    /// Whether the field was not sent at all (fields that later versions append).
+    /// Whether the field is absent: only fields that a later version appended can be.
     fn is_absent(&self) -> bool {
         false
     }
 
-    /// The name of what it chooses, if it is a choice and the number has a name.
+    /// The name of the value, if this is an enumeration and its number has a name.
     fn enum_name(&self) -> Option<&'static str> {
         None
     }
 
-    /// Whether the value says "unknown" and can mean nothing else: a counter of all ones, an
-    /// empty text, but not a gauge of zero.
+    /// Whether the value is unambiguously unknown: a counter of all ones, an empty text, but not a
+    /// gauge of zero.
     fn is_unknown(&self) -> bool {
         false
     }
 }
 
-/// How many bytes a value takes on the wire.
+/// Length of a value on the wire, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Size {
-    /// Always so many.
+    /// Constant.
     Fixed(usize),
-    /// So many or more.
+    /// Variable, with this minimum.
     AtLeast(usize),
 }
 
 impl Size {
-    /// The fewest bytes it takes.
+    /// The minimum length.
     pub const fn minimum(self) -> usize {
         match self {
             Self::Fixed(bytes) | Self::AtLeast(bytes) => bytes,
         }
     }
 
-    /// The size of values that follow each other.
+    /// The length of consecutive values.
     pub const fn sum(sizes: &[Self]) -> Self {
         let (mut total, mut fixed, mut rest) = (0usize, true, sizes);
         while let [size, behind @ ..] = rest {
@@ -89,7 +89,7 @@ impl Size {
         }
     }
 
-    /// How many bytes the values before the first one of variable size take.
+    /// The length of the values before the first value of variable length.
     pub const fn lead(sizes: &[Self]) -> usize {
         let (mut total, mut rest) = (0usize, sizes);
         while let [Self::Fixed(bytes), behind @ ..] = rest {
@@ -100,11 +100,11 @@ impl Size {
     }
 }
 
-/// The first `length` bytes, checked as one, and what follows them.
+/// Splits off the first `length` bytes.
 ///
 /// # Errors
 ///
-/// If there are fewer.
+/// If `input` is shorter.
 #[inline(always)]
 pub fn split(input: &[u8], length: usize) -> Result<(&[u8], &[u8]), DecodeError> {
     input
@@ -112,10 +112,10 @@ pub fn split(input: &[u8], length: usize) -> Result<(&[u8], &[u8]), DecodeError>
         .ok_or_else(|| DecodeError::truncated(input, length))
 }
 
-/// Reads the next field: from `lead`, the part of constant size that has been checked as one,
-/// while that lasts, and from `rest` behind it.
+/// Reads the next field: from `lead`, the part of constant size, until that is empty; then from
+/// `rest`.
 ///
-/// `lead` has a length that the compiler knows, so every check on it disappears.
+/// The length of `lead` is known to the compiler, which removes all checks of it.
 #[inline(always)]
 pub fn next<'a, T: Wire<'a>>(lead: &mut &'a [u8], rest: &mut &'a [u8]) -> Result<T, DecodeError> {
     if lead.is_empty() {
@@ -125,7 +125,7 @@ pub fn next<'a, T: Wire<'a>>(lead: &mut &'a [u8], rest: &mut &'a [u8]) -> Result
     }
 }
 
-/// The value of a field that was sent and does not say "unknown".
+/// The value of a field, unless the field is absent or unambiguously unknown.
 #[inline(always)]
 pub fn known<'a, T: Wire<'a>>(field: &T) -> Option<Value<'a>> {
     if field.is_absent() || field.is_unknown() {
@@ -135,14 +135,14 @@ pub fn known<'a, T: Wire<'a>>(field: &T) -> Option<Value<'a>> {
     }
 }
 
-/// For [`structure!`](crate::structure): goes over the fields of a structure and tells which ones are behind the part of constant
-/// size, of which so many bytes are left.
+/// For [`structure!`](crate::structure): iterates over the fields of a structure and separates the
+/// part of constant size, of which so many bytes are left, from the fields behind it.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Behind(pub usize);
 
 impl Behind {
-    /// Whether the next field, which takes `size`, is.
+    /// Whether the next field, of the given size, is behind the part of constant size.
     #[inline(always)]
     pub fn next(&mut self, size: Size) -> bool {
         let is_behind = self.0 == 0;
@@ -156,7 +156,7 @@ impl Behind {
 pub(crate) fn parser<'a, T: Wire<'a>>(mut input: &'a [u8]) -> Parsed<'a, T> {
     match T::decode(&mut input) {
         Ok(value) => Ok((input, value)),
-        Err(error) => Err(nom::Err::Error(error)),
+        Err(error) => Err(nom::Err::Error(ParserError(error))),
     }
 }
 
@@ -221,8 +221,7 @@ pub(crate) fn take_count(input: &mut &[u8], element: Size) -> Result<u32, Decode
     }
 }
 
-/// A length from the wire as a length in memory; on a 16-bit machine it saturates, and no
-/// slice is that long.
+/// Converts a length from the wire. It saturates on 16-bit machines, where no slice is that long.
 #[inline(always)]
 pub(crate) fn to_usize(length: u32) -> usize {
     usize::try_from(length).unwrap_or(usize::MAX)
@@ -348,8 +347,8 @@ impl<'a> Wire<'a> for f32 {
     }
 }
 
-/// A field that a later version of its structure appended: absent if the record ends before
-/// it, and then so is everything behind it.
+/// A field that a later version of its structure appended: `None`, as all fields behind it, if the
+/// record ends before it.
 impl<'a, T: Wire<'a>> Wire<'a> for Option<T> {
     const SIZE: Size = Size::AtLeast(0);
     const KIND: Kind = T::KIND;

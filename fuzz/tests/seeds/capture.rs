@@ -1,4 +1,4 @@
-//! Capture files: every format, every link layer, and what can be wrong with each.
+//! Capture files: every format and link layer, valid and damaged.
 
 use super::Seeds;
 use super::forge::{
@@ -102,7 +102,7 @@ pub(crate) fn seeds() -> Seeds {
     seeds
 }
 
-/// A file with a good packet before what is wrong, and one behind it.
+/// Files with a valid packet before and after the damage.
 fn broken_pcap(order: Order) -> Vec<(&'static str, Vec<u8>)> {
     let packet = ipv4(PAYLOAD);
     let start = 24 + 16 + packet.len();
@@ -190,7 +190,7 @@ fn broken_pcapng(order: Order) -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// A datagram, as each link layer carries it.
+/// A datagram in each link layer.
 fn links() -> Vec<(&'static str, u32, Vec<u8>)> {
     let (v4, v6) = (ipv4(PAYLOAD), ipv6(&[], PAYLOAD));
     let vlan = [0x81, 0x00, 0x00, 0x07];
@@ -215,7 +215,7 @@ fn links() -> Vec<(&'static str, u32, Vec<u8>)> {
     ]
 }
 
-/// Packets that lie about themselves.
+/// Packets with invalid headers.
 fn packets() -> Vec<(&'static str, Vec<u8>)> {
     let good = ipv4(PAYLOAD);
     let with = |place: usize, bytes: &[u8]| {

@@ -47,8 +47,9 @@ pub enum CaptureError {
         #[source]
         damage: Damage,
     },
-    /// The file cannot be decompressed, or not to its end. All packets that were decompressed
-    /// have been returned.
+    /// The file cannot be decompressed, or not to its end. All packets that were decompressed have
+    /// been returned. Decoders return data by block or window, so that the end of a file that was
+    /// cut off may be missing: up to one window for zstd, usually 8 MiB.
     #[error("cannot decompress the {format} file after {offset} bytes of the capture")]
     Decompress {
         /// The compression: `gzip`, `zstd`, `xz`, `bzip2` or `LZ4`.

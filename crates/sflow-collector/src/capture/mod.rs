@@ -13,8 +13,10 @@ mod link_name;
 mod packet;
 mod pcap;
 mod pcapng;
+mod port;
 mod reassembly;
 mod record;
+mod sorter;
 mod stats;
 mod waiting;
 
@@ -23,70 +25,17 @@ use std::fs;
 use std::io::Read;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
-
-use thiserror::Error;
 
 use self::directory::Directory;
 pub use self::error::{CaptureError, Damage};
-use self::file::{Captured, File};
-use self::packet::{Found, Other, Search};
-use self::reassembly::{Outcome, Reassembly};
+use self::file::File;
+pub use self::port::{InvalidPort, Port};
+use self::sorter::Sorter;
 pub use self::stats::{CaptureStats, PassedOver};
 use self::waiting::Waiting;
-use crate::{OtherProtocol, Received, SFLOW_PORT};
-
-/// The UDP destination port of the datagrams that a [`Capture`] returns. The default is 6343.
-///
-/// ```
-/// use sflow_collector::capture::Port;
-///
-/// assert_eq!("9343".parse(), Ok(Port::To(9343)));
-/// assert_eq!("any".parse(), Ok(Port::Any));
-/// assert_eq!(Port::To(9343).to_string(), "9343");
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Port {
-    /// Datagrams to this port.
-    To(u16),
-    /// Datagrams to any port.
-    Any,
-}
-
-impl Default for Port {
-    fn default() -> Self {
-        Self::To(SFLOW_PORT)
-    }
-}
-
-impl fmt::Display for Port {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::To(port) => port.fmt(f),
-            Self::Any => f.pad("any"),
-        }
-    }
-}
-
-/// A text that is neither a port nor `any`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("expected a number from 0 to 65535, or `any`")]
-pub struct InvalidPort;
-
-/// Parses a number or `any`.
-impl FromStr for Port {
-    type Err = InvalidPort;
-
-    fn from_str(text: &str) -> Result<Self, InvalidPort> {
-        match text {
-            "any" => Ok(Self::Any),
-            _ => text.parse().map(Self::To).map_err(|_| InvalidPort),
-        }
-    }
-}
+use crate::Received;
 
 /// The datagrams of a capture, in the order and with the times of the capture.
 ///
@@ -115,20 +64,6 @@ pub struct Capture {
     /// The error of the first file of a directory, returned by the next call of `next_datagram`.
     first_error: Option<CaptureError>,
 }
-
-/// Finds the datagram in each packet, and counts the other packets.
-struct Sorter {
-    port: Port,
-    passed_over: PassedOver,
-    reassembly: Reassembly,
-    /// The last datagram that was found.
-    datagram: Vec<u8>,
-    /// The time of the last packet with a valid time.
-    time: SystemTime,
-}
-
-/// Later times are invalid: nanoseconds since 1970 must fit 64 bits, which is up to the year 2554.
-const LATEST: Duration = Duration::from_nanos(u64::MAX);
 
 /// The number of packets between two reports of progress and checks of the stop flag.
 const CHECK_INTERVAL: u64 = 1 << 12;
@@ -222,13 +157,7 @@ impl Capture {
             file,
             directory: None,
             file_size: None,
-            sorter: Sorter {
-                port: Port::default(),
-                passed_over: PassedOver::default(),
-                reassembly: Reassembly::default(),
-                datagram: Vec::new(),
-                time: SystemTime::UNIX_EPOCH,
-            },
+            sorter: Sorter::default(),
             stop,
             on_progress: None,
             first_error: None,
@@ -275,11 +204,7 @@ impl Capture {
 
     /// The packets that contained no datagram for the caller, by cause.
     pub fn passed_over(&self) -> PassedOver {
-        PassedOver {
-            incomplete: self.sorter.reassembly.incomplete(),
-            overlapping: self.sorter.reassembly.rejected(),
-            ..self.sorter.passed_over.clone()
-        }
+        self.sorter.passed_over()
     }
 
     /// The number of bytes of the file, or of the files of a directory, that were processed. For
@@ -440,72 +365,6 @@ fn unless_stopped(
         Ok(file) => Ok(Some(file)),
         Err(_) if stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) => Ok(None),
         Err(error) => Err(error),
-    }
-}
-
-impl Sorter {
-    /// Counts a packet. Returns the sender of its datagram, if the caller selected it.
-    fn classify(&mut self, captured: &Captured<'_>) -> Option<SocketAddr> {
-        self.passed_over.stats.packets += 1;
-        let Captured::Packet { link, time, data } = *captured else {
-            self.passed_over.stats.malformed += 1;
-            return None;
-        };
-        let time = time.filter(|time| *time <= LATEST);
-        let system_time = time.and_then(|time| SystemTime::UNIX_EPOCH.checked_add(time));
-        if let Some(system_time) = system_time {
-            self.time = system_time;
-        }
-        let mut search = Search::new(self.port);
-        let found = search.packet(link, data);
-        let source = self.sort(&mut search, found);
-        if system_time.is_none() {
-            self.passed_over.stats.untimed += u64::from(source.is_some());
-        }
-        source
-    }
-
-    /// Counts the content of a packet, and copies its datagram. The recursion is bounded by the
-    /// headers of the search, since each fragment follows at least one of them.
-    fn sort(&mut self, search: &mut Search, found: Result<Found<'_>, Other>) -> Option<SocketAddr> {
-        match found {
-            Ok(Found::Udp(udp))
-                if self.port == Port::Any || self.port == Port::To(udp.destination_port) =>
-            {
-                self.passed_over.stats.datagrams += 1;
-                self.passed_over.stats.cut += u64::from(udp.is_cut);
-                if let Some(protocol) = OtherProtocol::detect(udp.payload) {
-                    self.passed_over.protocols.add(protocol, 1);
-                }
-                self.datagram.clear();
-                self.datagram.extend_from_slice(udp.payload);
-                return Some(udp.source);
-            }
-            Ok(Found::Udp(udp)) => {
-                self.passed_over.stats.other_ports += 1;
-                self.passed_over.ports.add(udp.destination_port, 1);
-            }
-            Ok(Found::Fragment(fragment)) => {
-                let now = self.time.duration_since(SystemTime::UNIX_EPOCH);
-                match self.reassembly.insert(&fragment, now.unwrap_or_default()) {
-                    Outcome::Waiting | Outcome::Rejected => self.passed_over.stats.fragments += 1,
-                    Outcome::Duplicate => {
-                        self.passed_over.stats.fragments += 1;
-                        self.passed_over.duplicates += 1;
-                    }
-                    Outcome::Complete(whole) => {
-                        let before = whole.fragments.saturating_sub(1);
-                        self.passed_over.stats.fragments =
-                            self.passed_over.stats.fragments.saturating_sub(before);
-                        self.passed_over.stats.reassembled += before;
-                        let found = search.payload(whole.protocol, whole.source, &whole.payload);
-                        return self.sort(search, found);
-                    }
-                }
-            }
-            Err(other) => self.passed_over.add(other),
-        }
-        None
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::AddAssign;
 
 use super::link_name::link_name;
-use super::packet::{MOST_HEADERS, Other};
+use super::packet::{MOST_HEADERS, NoDatagram};
 use crate::tally::Thousands;
 use crate::{OtherProtocol, Tally};
 
@@ -114,15 +114,15 @@ impl PassedOver {
         link_name(number)
     }
 
-    pub(super) fn add(&mut self, other: Other) {
-        match other {
-            Other::LinkType(number) => {
+    pub(super) fn add(&mut self, cause: NoDatagram) {
+        match cause {
+            NoDatagram::LinkType(number) => {
                 self.stats.unknown_link += 1;
                 self.links.add(number, 1);
             }
-            Other::Malformed => self.stats.malformed += 1,
-            Other::NotUdp => self.stats.not_udp += 1,
-            Other::TooDeep => self.stats.too_deep += 1,
+            NoDatagram::Malformed => self.stats.malformed += 1,
+            NoDatagram::NotUdp => self.stats.not_udp += 1,
+            NoDatagram::TooDeep => self.stats.too_deep += 1,
         }
     }
 

@@ -1,4 +1,4 @@
-//! The times of a capture: when to hand out its datagrams, and when to act between them.
+//! Schedules by the times of a capture: when a datagram is due, and ticks between datagrams.
 
 mod pace;
 mod ticks;

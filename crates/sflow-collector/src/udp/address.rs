@@ -36,6 +36,7 @@ pub fn listen_address(text: &str) -> Result<SocketAddr, InvalidAddress> {
 /// A text that is not an address to receive on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("expected a port, an IP address, or both: 6343, 127.0.0.1 or [::]:6343")]
+#[non_exhaustive]
 pub struct InvalidAddress;
 
 #[cfg(test)]

@@ -13,7 +13,8 @@ use crate::Received;
 /// for the next call.
 ///
 /// With the feature `stream`, it is a `futures_core::Stream` of
-/// [`ReceivedDatagram`](crate::ReceivedDatagram)s, which does not end; an error of the socket is an item.
+/// [`ReceivedDatagram`](crate::ReceivedDatagram)s, which does not end. An error of the socket is an
+/// item.
 ///
 /// ```no_run
 /// # async fn example() -> std::io::Result<()> {
@@ -100,7 +101,7 @@ impl AsyncUdpReceiver {
         self.receiver.stats()
     }
 
-    /// Reads a batch; clears the readiness of the socket if there is no datagram.
+    /// Reads a batch; clears the readiness of the socket if none is available.
     fn refill(&mut self) -> io::Result<()> {
         let Self { receiver, watched } = self;
         match watched.try_io(Interest::READABLE, || receiver.fill(Wait::Never)) {

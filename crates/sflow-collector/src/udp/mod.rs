@@ -178,7 +178,7 @@ impl UdpReceiver {
         self.stats
     }
 
-    /// Reads a batch from the kernel. The batch stays empty if there is no datagram.
+    /// Reads a batch from the kernel. The batch stays empty if none is available.
     fn refill(&mut self, wait: Wait) -> io::Result<()> {
         match self.fill(wait) {
             Err(error) if is_transient(&error) => Ok(()),

@@ -141,8 +141,8 @@ fn claimed_length(header: &SampledHeader<'_>) -> Option<(u32, bool)> {
             Layer::Ethernet(frame) if is_length(frame.ether_type()) => {
                 (before + own, frame.ether_type().0.into())
             }
-            Layer::Vlan(tag) if is_length(tag.header.ether_type()) => {
-                (before + own, tag.header.ether_type().0.into())
+            Layer::Vlan(tag) if is_length(tag.ether_type()) => {
+                (before + own, tag.ether_type().0.into())
             }
             Layer::Ipv4(ip) => (before, u32::from(ip.total_length())),
             Layer::Ipv6(ip) if ip.payload_length() > 0 => {

@@ -1,8 +1,8 @@
 //! The matrix of services of a real Docker swarm under load, compared with counters of the kernel.
 //!
-//! Runs where `ELB_TEST_SWARM` names the script that made the swarm (one that knows `docker` and
-//! `exec`, each with the number of a node) and `ELB_TEST_AGENT` the program `elb`, whose agent
-//! samples packets; that takes root. What the test creates it removes again, also when it fails.
+//! Runs if `ELB_TEST_SWARM` is the path of the script that started the swarm (`.ci/swarm`) and
+//! `ELB_TEST_AGENT` the path of the program `elb`, whose agent samples packets as root. The test
+//! removes what it has created, also when it fails.
 #![cfg(target_os = "linux")]
 
 use std::io::Write as _;
@@ -36,9 +36,9 @@ impl Lab {
     fn of_the_environment() -> Option<Self> {
         let named = |name| std::env::var(name).ok();
         let (Some(script), Some(agent)) = (named("ELB_TEST_SWARM"), named("ELB_TEST_AGENT")) else {
-            // The test harness captures `println` of passing tests.
-            let words = "skipped: flows of a real Docker swarm; set ELB_TEST_SWARM to the script \
-                         that made one and ELB_TEST_AGENT to the program elb, and be root";
+            // Past the capture of the test harness, which keeps what passing tests print.
+            let words = "skipped: flows of a real Docker swarm; as root, run `.ci/swarm up`, and set \
+                         ELB_TEST_SWARM to the path of .ci/swarm, ELB_TEST_AGENT to that of elb";
             writeln!(std::io::stderr(), "{words}").ok();
             return None;
         };
