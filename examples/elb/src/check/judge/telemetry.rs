@@ -106,7 +106,7 @@ pub(super) fn judge(
             ABOUT,
             "no packet sample came: there is no fast signal, and load is seen once in a polling \
              interval",
-            "if there was traffic, switch sampling on (`sampling = 400` and a `pcap` line for \
+            "if there was traffic, switch sampling on (`sampling = 100` and a `pcap` line for \
              each bridge in hsflowd.conf)",
         );
     }

@@ -235,7 +235,8 @@ async fn files_that_are_not_there_are_named() {
     std::fs::write(folder.path().join("ca.pem"), "no certificate").unwrap();
     let error = docker.version().await.unwrap_err().to_string();
     assert!(error.contains("no certificate in it"), "{error}");
-    // They may come later.
+    // The files may be created later; then the connection is refused at once.
+    drop(listener);
     let authority = Authority::new("swarm");
     let files = folder.path().to_owned();
     authority.write(&files, &authority.issue(&["elb"], 2100));

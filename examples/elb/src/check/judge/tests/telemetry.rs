@@ -200,6 +200,6 @@ pub(super) const CASES: &[Case] = &[
         },
         Note,
         "no-packet-samples",
-        &["fast signal", "sampling = 400"],
+        &["fast signal", "sampling = 100"],
     ),
 ];
