@@ -138,7 +138,7 @@ registry! {
 #[cold]
 #[inline(never)]
 fn malformed<'a, T: Structure<'a>>(format: DataFormat, bytes: &'a [u8]) -> Option<Flat<'a>> {
-    Some(Flat::Malformed(Frame { format, bytes }, T::explain(bytes)))
+    Some(Flat::Malformed(Frame { format, bytes }, T::diagnose(bytes)))
 }
 
 #[inline(never)]
@@ -158,7 +158,7 @@ fn nested_error<'a, T: Structure<'a>>(
     format: DataFormat,
     bytes: &'a [u8],
 ) -> Option<Result<Good<'a>, (Frame<'a>, Error)>> {
-    Some(Err((Frame { format, bytes }, T::explain(bytes))))
+    Some(Err((Frame { format, bytes }, T::diagnose(bytes))))
 }
 
 /// A call for each record, with a reference to its structure.
@@ -176,7 +176,7 @@ fn visit_arm<'a, T: Structure<'a>>(
 ) {
     match T::read(bytes) {
         Some(record) => visitor.visit(&record),
-        None => visitor.malformed(Frame { format, bytes }, T::explain(bytes)),
+        None => visitor.malformed(Frame { format, bytes }, T::diagnose(bytes)),
     }
 }
 
@@ -329,7 +329,7 @@ fn nom_if_counters(input: &[u8]) -> Parsed<'_, IfCounters> {
         if_index,
         if_type,
         if_speed: speed.into(),
-        if_direction: sflow_v5::IfDirection(direction),
+        if_direction: sflow_v5::enums::IfDirection(direction),
         if_status: status.into(),
         if_in_octets: in_octets.into(),
         if_in_ucast_pkts: a.into(),

@@ -3,9 +3,10 @@
 use std::hint::black_box;
 use std::ops::Range;
 
+use sflow_v5::field::Value;
 use sflow_v5::{
-    CounterRecord, CountersSample, Datagram, Encoder, FlowRecord, FlowSample, Full, Header,
-    Records, Sample, Value,
+    CounterRecord, CountersSample, Datagram, EncodeError, Encoder, FlowRecord, FlowSample, Header,
+    Records, Sample,
 };
 
 use crate::Datagrams;
@@ -88,7 +89,7 @@ impl Message<'_> {
     ///
     /// If it does not fit.
     #[inline]
-    pub fn encode<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], Full> {
+    pub fn encode<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], EncodeError> {
         let mut encoder = Encoder::new(buffer, &self.header)?;
         for sample in &self.samples {
             encoder.push(sample)?;

@@ -9,9 +9,11 @@ use sflow_v5::counter::{
     HostAdapters, HostCpu, HostDescr, HostDiskIo, HostMemory, HostNetIo, HostParent, VirtCpu,
     VirtDiskIo, VirtMemory, VirtNetIo,
 };
+use sflow_v5::enums::{DataSourceKind, DomainState};
+use sflow_v5::sample::Encoding;
+use sflow_v5::types::{Text, Uuid};
 use sflow_v5::{
-    Address, CounterRecord, CountersSample, DataSource, DataSourceKind, DomainState, Encoder,
-    Encoding, Header, Records, Sample, Text, Uuid,
+    Address, CounterRecord, CountersSample, DataSource, Encoder, Header, Records, Sample,
 };
 
 use crate::Datagrams;

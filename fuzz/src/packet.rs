@@ -1,4 +1,4 @@
-use sflow_v5::HeaderProtocol;
+use sflow_v5::enums::HeaderProtocol;
 use sflow_v5::packet::{Layer, Packet};
 
 /// Longest header of which every beginning is read too.

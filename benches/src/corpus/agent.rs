@@ -4,10 +4,12 @@ use std::collections::VecDeque;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::rc::Rc;
 
+use sflow_v5::enums::DataSourceKind;
 use sflow_v5::flow::{ExtendedRouter, ExtendedSwitch};
+use sflow_v5::sample::Encoding;
+use sflow_v5::types::{Community, Uuid};
 use sflow_v5::{
-    Address, Community, CounterRecord, CountersSample, DataSource, DataSourceKind, Encoder,
-    Encoding, FlowSample, Header, Interface, Mac, Uuid,
+    Address, CounterRecord, CountersSample, DataSource, Encoder, FlowSample, Header, Interface, Mac,
 };
 
 use super::counters::{self, Port};

@@ -5,10 +5,9 @@ use sflow_v5::counter::{
     Mib2IcmpGroup, Mib2IpGroup, Mib2TcpGroup, Mib2UdpGroup, Processor, VirtCpu, VirtDiskIo,
     VirtMemory, VirtNetIo, VirtNode,
 };
-use sflow_v5::{
-    Counter32, Counter64, CounterRecord, DataSourceKind, DomainState, Gauge32, Gauge64, GaugeF32,
-    IfDirection, Percentage, Structure,
-};
+use sflow_v5::enums::{DataSourceKind, DomainState, IfDirection};
+use sflow_v5::types::{Counter32, Counter64, Gauge32, Gauge64, GaugeF32, Percentage};
+use sflow_v5::{CounterRecord, Structure};
 
 use super::random::Random;
 

@@ -3,12 +3,14 @@
 use std::rc::Rc;
 
 use sflow_v5::counter::{Adapter, HostAdapters, HostDescr};
+use sflow_v5::enums::{AsPathKind, HeaderProtocol, MachineType, OsName};
 use sflow_v5::flow::{
     AsPathSegment, ExtendedGateway, ExtendedRouter, ExtendedSwitch, SampledHeader,
 };
+use sflow_v5::types::{Community, List, Opaque, Text, Uuid};
 use sflow_v5::{
-    Address, AsPathKind, Community, CounterRecord, CountersSample, Encoder, FlowRecord, FlowSample,
-    Full, HeaderProtocol, List, Mac, MachineType, Opaque, OsName, Records, Sample, Text, Uuid,
+    Address, CounterRecord, CountersSample, EncodeError, Encoder, FlowRecord, FlowSample, Mac,
+    Records, Sample,
 };
 
 use super::packet::Packet;
@@ -21,7 +23,7 @@ pub(super) enum Reading {
 }
 
 impl Reading {
-    pub(super) fn push(&self, encoder: &mut Encoder<'_>) -> Result<(), Full> {
+    pub(super) fn push(&self, encoder: &mut Encoder<'_>) -> Result<(), EncodeError> {
         match self {
             Self::Packet(reading) => reading.push(encoder),
             Self::Counters(reading) => reading.push(encoder),
@@ -49,7 +51,7 @@ pub(super) struct Gateway {
 }
 
 impl PacketReading {
-    fn push(&self, encoder: &mut Encoder<'_>) -> Result<(), Full> {
+    fn push(&self, encoder: &mut Encoder<'_>) -> Result<(), EncodeError> {
         let gateway = self.gateway.as_ref();
         let segments = [AsPathSegment {
             kind: AsPathKind::SEQUENCE,
@@ -99,7 +101,7 @@ pub(super) struct Machine {
 }
 
 impl CountersReading {
-    fn push(&self, encoder: &mut Encoder<'_>) -> Result<(), Full> {
+    fn push(&self, encoder: &mut Encoder<'_>) -> Result<(), EncodeError> {
         let Some(machine) = &self.whose else {
             return self.push_records(&self.records, encoder);
         };
@@ -131,7 +133,7 @@ impl CountersReading {
         &self,
         records: &[CounterRecord<'_>],
         encoder: &mut Encoder<'_>,
-    ) -> Result<(), Full> {
+    ) -> Result<(), EncodeError> {
         encoder.push(&Sample::Counters(CountersSample {
             records: Records::from(records),
             ..self.sample

@@ -6,10 +6,12 @@ use std::net::IpAddr;
 
 use sflow_metrics::{AgentStatus, Config, Registry};
 use sflow_v5::counter::{HostCpu, IfCounters, VirtMemory};
+use sflow_v5::enums::HeaderProtocol;
 use sflow_v5::flow::SampledHeader;
+use sflow_v5::types::Opaque;
 use sflow_v5::{
     Address, CounterRecord, CountersSample, DataFormat, Datagram, Encoder, FlowRecord, FlowSample,
-    Frame, Header, HeaderProtocol, Interface, Opaque, Records, Sample,
+    Frame, Header, Interface, Records, Sample,
 };
 use support::{Agent, Container, at, host, host_source, interface_source};
 
@@ -61,7 +63,7 @@ impl Useless {
         let mut buffer = [0; 1400];
         let mut encoder = Encoder::new(&mut buffer, &header).unwrap();
         let mut body = [0; 8];
-        let unknown = Frame::of(DataFormat::new(4242, 1), &7_u64, &mut body).unwrap();
+        let unknown = Frame::encode(DataFormat::new(4242, 1), &7_u64, &mut body).unwrap();
         let record: Option<CounterRecord<'_>> = match self {
             Self::UnknownStructure => Some(CounterRecord::Unknown(unknown)),
             Self::UnknownCounters => Some(IfCounters::default().into()),

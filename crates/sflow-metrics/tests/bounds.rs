@@ -6,9 +6,9 @@ use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use sflow_metrics::{Config, Registry, Timestamp, flow};
-use sflow_v5::{
-    Address, Datagram, Encoder, Header, MetricValue, Named, NamedValues, RtMetric, Sample, Text,
-};
+use sflow_v5::sample::{Named, NamedValues, RtMetricValue};
+use sflow_v5::types::Text;
+use sflow_v5::{Address, Datagram, Encoder, Header, RtMetric, Sample};
 use support::{Agent, Container, ask, at, host};
 
 const SENDER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 9, 9, 9));
@@ -26,7 +26,7 @@ fn custom_metrics(agent: u32, sequence: u32, application: &str) -> Vec<u8> {
         .iter()
         .map(|name| Named {
             name: Text::from(name.as_str()),
-            value: MetricValue::Double(1.0),
+            value: RtMetricValue::Double(1.0),
         })
         .collect();
     let mut buffer = vec![0; 65_000];

@@ -9,9 +9,9 @@ use sflow_metrics::{
     entity::{EntityKind, Lifecycle},
     query::Query,
 };
-use sflow_v5::{
-    Address, Datagram, Encoder, Header, MetricValue, Named, NamedValues, RtMetric, Sample, Text,
-};
+use sflow_v5::sample::{Named, NamedValues, RtMetricValue};
+use sflow_v5::types::Text;
+use sflow_v5::{Address, Datagram, Encoder, Header, RtMetric, Sample};
 use support::{Agent, at, entity, host};
 
 const SENDER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
@@ -33,7 +33,7 @@ impl App {
         }
     }
 
-    fn say(&mut self, seconds: f64, name: &str, metrics: &[(&str, MetricValue<'_>)]) {
+    fn say(&mut self, seconds: f64, name: &str, metrics: &[(&str, RtMetricValue<'_>)]) {
         self.datagrams += 1;
         let bytes = self.send(self.datagrams, seconds, name, metrics);
         self.deliver(seconds, &bytes);
@@ -44,7 +44,7 @@ impl App {
         sequence: u32,
         seconds: f64,
         name: &str,
-        metrics: &[(&str, MetricValue<'_>)],
+        metrics: &[(&str, RtMetricValue<'_>)],
     ) -> Vec<u8> {
         let header = Header {
             agent_address: Address::V4([10, 0, 0, 1]),
@@ -79,12 +79,12 @@ impl App {
     }
 }
 
-fn counter(count: u32) -> MetricValue<'static> {
-    MetricValue::Counter32(count.into())
+fn counter(count: u32) -> RtMetricValue<'static> {
+    RtMetricValue::Counter32(count.into())
 }
 
-fn gauge(quantity: u32) -> MetricValue<'static> {
-    MetricValue::Gauge32(quantity.into())
+fn gauge(quantity: u32) -> RtMetricValue<'static> {
+    RtMetricValue::Gauge32(quantity.into())
 }
 
 #[test]
@@ -96,10 +96,10 @@ fn counters_are_rates_and_quantities_are_quantities() {
         [
             ("orders", counter(round * 500)),
             ("open", gauge(round)),
-            ("ratio", MetricValue::Double(f64::from(round) / 8.0)),
-            ("wide", MetricValue::Counter64((1_u64 << 40).into())),
-            ("version", MetricValue::Text(Text::from("1.2"))),
-            ("broken", MetricValue::Float(f32::NAN)),
+            ("ratio", RtMetricValue::Double(f64::from(round) / 8.0)),
+            ("wide", RtMetricValue::Counter64((1_u64 << 40).into())),
+            ("version", RtMetricValue::Text(Text::from("1.2"))),
+            ("broken", RtMetricValue::Float(f32::NAN)),
         ]
     };
     app.say(10.0, "shop", &said(1));

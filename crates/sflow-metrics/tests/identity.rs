@@ -7,8 +7,9 @@ use sflow_metrics::{
     entity::{EntityKind, Lifecycle},
     event,
 };
+use sflow_v5::DataSource;
 use sflow_v5::counter::{AppOperations, AppWorkers, IfCounters, PortName};
-use sflow_v5::{DataSource, DataSourceKind, IfDirection};
+use sflow_v5::enums::{DataSourceKind, IfDirection};
 use support::world::World;
 use support::{Agent, Container, ask, at, counted, entity, host, interface_source, metric};
 
@@ -368,7 +369,10 @@ fn without_a_uuid_the_name_tells() {
     }
     assert_eq!(world.registry.health().replaced, 1);
     let entity = entity(&world.registry, world.now, "web.2").unwrap();
-    assert_eq!(entity.uuid(), Some(sflow_v5::Uuid(7_u128.to_be_bytes())));
+    assert_eq!(
+        entity.uuid(),
+        Some(sflow_v5::types::Uuid(7_u128.to_be_bytes()))
+    );
 }
 
 #[test]

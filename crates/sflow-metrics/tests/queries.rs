@@ -10,7 +10,8 @@ use sflow_metrics::{
     query::{Key, Pattern, Query, Window, WindowFn},
 };
 use sflow_v5::counter::{BstPortBuffers, Lane, Sfp};
-use sflow_v5::{DomainState, List, Percentage};
+use sflow_v5::enums::DomainState;
+use sflow_v5::types::{List, Percentage};
 use support::{Agent, Container, ask, at, entity, host, interface, metric};
 
 /// Two hosts: `apache` with three tasks, `apache2` with one, a database that is paused.

@@ -2,10 +2,11 @@
 //!
 //! `cargo run -p sflow-v5 --example vendor`
 
+use sflow_v5::enums::DataSourceKind;
+use sflow_v5::types::{Counter32, Gauge32, Text};
 use sflow_v5::{
-    Counter32, CounterRecord, CounterStructure, CountersSample, DataFormat, DataSource,
-    DataSourceKind, Datagram, Encoder, Frame, Gauge32, Header, Records, Sample, Structure, Text,
-    structure,
+    CounterRecord, CounterStructure, CountersSample, DataFormat, DataSource, Datagram, Encoder,
+    Frame, Header, Records, Sample, Structure, structure,
 };
 
 structure! {
@@ -33,7 +34,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         open: Some(3.into()),
     };
     let mut body = [0; 64];
-    let record = CounterRecord::Unknown(Frame::of(Tenant::FORMAT, &tenant, &mut body)?);
+    let record = CounterRecord::Unknown(Frame::encode(Tenant::FORMAT, &tenant, &mut body)?);
     let mut buffer = [0; 1400];
     let mut encoder = Encoder::new(&mut buffer, &Header::default())?;
     encoder.push(&Sample::Counters(CountersSample {

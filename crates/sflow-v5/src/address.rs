@@ -1,7 +1,7 @@
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::error::{Fault, Stop};
+use crate::error::{DecodeError, ErrorKind};
 use crate::text::hexadecimal;
 use crate::walk::{Kind, Value};
 use crate::wire::{Size, Wire, chunk, run};
@@ -58,13 +58,13 @@ impl<'a> Wire<'a> for Address {
     const KIND: Kind = Kind::Bytes;
 
     #[inline]
-    fn decode(input: &mut &'a [u8]) -> Result<Self, Stop> {
+    fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
         let start = *input;
         match u32::decode(input)? {
             0 => Ok(Self::Unknown),
             1 => run(chunk, input).map(Self::V4),
             2 => run(chunk, input).map(Self::V6),
-            kind => Err(Stop::at(start, Fault::AddressType(kind))),
+            kind => Err(DecodeError::at(start, ErrorKind::AddressType(kind))),
         }
     }
 
@@ -122,7 +122,7 @@ macro_rules! bare {
             const KIND: Kind = Kind::Bytes;
 
             #[inline(always)]
-            fn decode(input: &mut &'a [u8]) -> Result<Self, Stop> {
+            fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
                 run(chunk, input).map(Self)
             }
 
@@ -139,10 +139,10 @@ macro_rules! bare {
 
 bare! {
     /// Four bare bytes: an IPv4 address without a type in front of it.
-    pub struct Ipv4([u8; 4]): Ipv4Addr, V4;
+    pub struct Ipv4Address([u8; 4]): Ipv4Addr, V4;
     /// Sixteen bare bytes: an IPv6 address without a type in front of it, or what is written
     /// like one.
-    pub struct Ipv6([u8; 16]): Ipv6Addr, V6;
+    pub struct Ipv6Address([u8; 16]): Ipv6Addr, V6;
 }
 
 /// `mac`: six bytes, padded to eight on the wire.
@@ -161,7 +161,7 @@ impl<'a> Wire<'a> for Mac {
     const KIND: Kind = Kind::Bytes;
 
     #[inline(always)]
-    fn decode(input: &mut &'a [u8]) -> Result<Self, Stop> {
+    fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
         let [a, b, c, d, e, f, _, _] = run(chunk::<8>, input)?;
         Ok(Self([a, b, c, d, e, f]))
     }
@@ -211,7 +211,7 @@ impl<'a> Wire<'a> for Uuid {
     const KIND: Kind = Kind::Bytes;
 
     #[inline(always)]
-    fn decode(input: &mut &'a [u8]) -> Result<Self, Stop> {
+    fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
         run(chunk, input).map(Self)
     }
 
@@ -229,4 +229,4 @@ impl<'a> Wire<'a> for Uuid {
 }
 
 #[cfg(feature = "serde")]
-crate::serialize::as_text!(Address, Ipv4, Ipv6, Mac, Uuid);
+crate::serialize::as_text!(Address, Ipv4Address, Ipv6Address, Mac, Uuid);

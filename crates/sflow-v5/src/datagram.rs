@@ -2,7 +2,7 @@ use core::fmt;
 use core::iter::FusedIterator;
 
 use crate::address::Address;
-use crate::error::{Error, Fault, Stop};
+use crate::error::{DecodeError, Error, ErrorKind};
 use crate::frame::{Frame, Frames};
 use crate::sample::{FOUNDRY_ACL, FoundryAcl, Sample};
 use crate::wire::Wire;
@@ -59,19 +59,19 @@ impl<'a> Datagram<'a> {
     }
 
     #[inline(always)]
-    fn decode(input: &mut &'a [u8], field: &mut &'static str) -> Result<Self, Stop> {
+    fn decode(input: &mut &'a [u8], field: &mut &'static str) -> Result<Self, DecodeError> {
         *field = "version";
         let start = *input;
         let version = u32::decode(input)?;
         if version != VERSION {
-            return Err(Stop::at(start, Fault::Version(version)));
+            return Err(DecodeError::at(start, ErrorKind::Version(version)));
         }
         *field = "agent_address";
         let agent_address = Address::decode(input)?;
         *field = "";
         let (mut words, behind) = input
             .split_at_checked(16)
-            .ok_or_else(|| Stop::truncated(input, 16))?;
+            .ok_or_else(|| DecodeError::truncated(input, 16))?;
         let words = &mut words;
         let header = Header {
             agent_address,

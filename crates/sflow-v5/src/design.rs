@@ -120,7 +120,7 @@
 //! nom's numbers walk from byte to byte over any kind of input; ours take `N` bytes at once.
 //! Combinators cost nothing: once inlined, the pairs and results are gone. Errors do cost, if
 //! they are large and used; that is why [`Wire`](crate::wire::Wire) decoders move a slice
-//! along and return a bare [`Stop`](crate::wire::Stop), and nom is not to be seen from outside.
+//! along and return a bare [`DecodeError`](crate::wire::DecodeError), and nom is not to be seen from outside.
 //!
 //! An error has to say where. The place is the distance to the end of the input, which every
 //! slice knows, and becomes an offset only in the report; an input that carries its offset along
@@ -137,5 +137,5 @@
 //!
 //! # Are compact and expanded samples two things?
 //!
-//! Not to the reader. They differ in how two numbers are packed; [`Encoding`](crate::Encoding)
+//! Not to the reader. They differ in how two numbers are packed; [`Encoding`](crate::sample::Encoding)
 //! remembers it for writing back.

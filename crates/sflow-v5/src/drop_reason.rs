@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-use crate::enumeration::enumeration;
-use crate::error::Stop;
+use crate::enums::enumeration;
+use crate::error::DecodeError;
 use crate::walk::{Kind, Value};
 use crate::wire::{Size, Wire};
 use crate::writer::Writer;

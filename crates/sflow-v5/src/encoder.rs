@@ -1,45 +1,50 @@
+use core::fmt;
+use core::marker::PhantomData;
+
+use crate::counter::CounterRecord;
 use crate::datagram::Header;
-use crate::sample::Sample;
+use crate::flow::FlowRecord;
+use crate::frame::{Record, write, write_structure};
+use crate::padding::pad;
+use crate::sample::{CountersSample, DiscardedPacket, FlowSample, Sample};
+use crate::structure::{CounterStructure, FlowStructure};
 use crate::writer::Writer;
 
-/// Writes a datagram into a buffer of the caller's, sample by sample.
+/// Writes a datagram into a buffer provided by the caller, sample by sample.
 ///
-/// A sample that no longer fits is taken back whole, so an agent sends what it has, starts the
-/// next datagram, and pushes the sample again:
+/// A sample is written completely or not at all. When one does not fit, an agent sends the
+/// datagram, starts the next one, and writes the sample again:
 ///
 /// ```
 /// use sflow_v5::counter::VirtCpu;
-/// use sflow_v5::{
-///     Address, CounterRecord, CountersSample, DataSource, DataSourceKind, Datagram, DomainState,
-///     Encoder, Header, Records, Sample,
-/// };
+/// use sflow_v5::enums::{DataSourceKind, DomainState};
+/// use sflow_v5::{Address, CountersSample, DataSource, Datagram, Encoder, Header, Sample};
 ///
 /// let header = Header {
 ///     agent_address: Address::V4([10, 0, 0, 1]),
 ///     sequence_number: 1,
 ///     ..Header::default()
 /// };
+/// let sample = CountersSample {
+///     sequence_number: 1,
+///     source_id: DataSource::new(DataSourceKind::LOGICAL, 100_001),
+///     ..CountersSample::default()
+/// };
 /// let cpu = VirtCpu {
 ///     state: DomainState::RUNNING,
 ///     cpu_time: 1_250.into(),
 ///     nr_virt_cpu: 2.into(),
 /// };
-/// let records = [CounterRecord::from(cpu)];
-/// let sample = Sample::Counters(CountersSample {
-///     sequence_number: 1,
-///     source_id: DataSource::new(DataSourceKind::LOGICAL, 100_001),
-///     records: Records::from(&records[..]),
-///     ..CountersSample::default()
-/// });
 ///
 /// let mut buffer = [0; 1400];
 /// let mut encoder = Encoder::new(&mut buffer, &header)?;
-/// encoder.push(&sample)?;
+/// encoder.counters_sample(&sample, |records| records.push(&cpu))?;
 /// let bytes = encoder.finish();
 ///
 /// let datagram = Datagram::parse(bytes)?;
 /// assert_eq!(datagram.header, header);
-/// assert_eq!(datagram.samples().next(), Some(sample));
+/// let Some(Sample::Counters(sample)) = datagram.samples().next() else { panic!() };
+/// assert_eq!(sample.find::<VirtCpu>(), Some(cpu));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
@@ -47,7 +52,7 @@ pub struct Encoder<'b> {
     out: Writer<'b>,
     count_at: usize,
     count: usize,
-    /// Whether the last sample is one that counts together with the next.
+    /// Whether the last sample counts together with the next one.
     is_wrapped: bool,
 }
 
@@ -56,14 +61,15 @@ impl<'b> Encoder<'b> {
     ///
     /// # Errors
     ///
-    /// If not even the header fits into `buffer`.
-    pub fn new(buffer: &'b mut [u8], header: &Header) -> Result<Self, Full> {
+    /// [`EncodeError::BufferFull`] if `buffer` is too small for the header: 28 bytes, 40 with
+    /// the address of an IPv6 agent.
+    pub fn new(buffer: &'b mut [u8], header: &Header) -> Result<Self, EncodeError> {
         let mut out = Writer::new(buffer);
         header.encode(&mut out);
         let count_at = out.len();
         out.word(0);
         if out.is_full() {
-            Err(Full)
+            Err(EncodeError::BufferFull)
         } else {
             Ok(Self {
                 out,
@@ -74,27 +80,133 @@ impl<'b> Encoder<'b> {
         }
     }
 
-    /// Appends a sample, or nothing of it.
+    /// Appends a sample with the records that it holds.
     ///
     /// # Errors
     ///
-    /// If it does not fit.
-    pub fn push(&mut self, sample: &Sample<'_>) -> Result<(), Full> {
+    /// [`EncodeError::BufferFull`] if the sample does not fit into the buffer,
+    /// [`EncodeError::OutOfRange`] if a field does not fit into the sample's encoding. Nothing
+    /// of the sample is then written.
+    pub fn push(&mut self, sample: &Sample<'_>) -> Result<(), EncodeError> {
+        sample.check_ranges()?;
+        self.append(sample.is_wrapper(), |out| {
+            sample.write(out);
+            Ok(())
+        })
+    }
+
+    /// Appends a flow sample, and the records that `records` pushes after those in `sample`.
+    ///
+    /// ```
+    /// use sflow_v5::flow::{ExtendedSwitch, SampledEthernet};
+    /// use sflow_v5::{EncodeError, Encoder, FlowSample};
+    ///
+    /// fn write(encoder: &mut Encoder<'_>, sequence_number: u32) -> Result<(), EncodeError> {
+    ///     let sample = FlowSample { sequence_number, ..FlowSample::default() };
+    ///     encoder.flow_sample(&sample, |records| {
+    ///         records.push(&SampledEthernet { length: 1500, ..SampledEthernet::default() })?;
+    ///         records.push(&ExtendedSwitch { src_vlan: 7.into(), ..ExtendedSwitch::default() })
+    ///     })
+    /// }
+    /// # let mut buffer = [0; 200];
+    /// # let mut encoder = Encoder::new(&mut buffer, &sflow_v5::Header::default())?;
+    /// # write(&mut encoder, 1)?;
+    /// # assert_eq!(encoder.samples(), 1);
+    /// # Ok::<(), EncodeError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`push`](Self::push), and any error that `records` returns. Nothing of the sample is
+    /// then written.
+    pub fn flow_sample<F>(&mut self, sample: &FlowSample<'_>, records: F) -> Result<(), EncodeError>
+    where
+        F: FnOnce(&mut RecordEncoder<'_, '_, FlowRecord<'_>>) -> Result<(), EncodeError>,
+    {
+        sample.check_ranges()?;
+        let format = Sample::Flow(*sample).format();
+        self.append(false, |out| {
+            write(format, out, |out| {
+                sample.encode_fields(out);
+                RecordEncoder::run(&sample.records, out, records)
+            })
+        })
+    }
+
+    /// Appends a counters sample, and the records that `records` pushes after those in
+    /// `sample`. There is an example at [`Encoder`].
+    ///
+    /// # Errors
+    ///
+    /// As [`push`](Self::push), and any error that `records` returns. Nothing of the sample is
+    /// then written.
+    pub fn counters_sample<F>(
+        &mut self,
+        sample: &CountersSample<'_>,
+        records: F,
+    ) -> Result<(), EncodeError>
+    where
+        F: FnOnce(&mut RecordEncoder<'_, '_, CounterRecord<'_>>) -> Result<(), EncodeError>,
+    {
+        sample.check_ranges()?;
+        let format = Sample::Counters(*sample).format();
+        self.append(false, |out| {
+            write(format, out, |out| {
+                sample.encode_fields(out);
+                RecordEncoder::run(&sample.records, out, records)
+            })
+        })
+    }
+
+    /// Appends the notification of a discarded packet, and the records that `records` pushes
+    /// after those in `sample`.
+    ///
+    /// # Errors
+    ///
+    /// As [`push`](Self::push), and any error that `records` returns. Nothing of the sample is
+    /// then written.
+    pub fn discarded_packet<F>(
+        &mut self,
+        sample: &DiscardedPacket<'_>,
+        records: F,
+    ) -> Result<(), EncodeError>
+    where
+        F: FnOnce(&mut RecordEncoder<'_, '_, FlowRecord<'_>>) -> Result<(), EncodeError>,
+    {
+        let format = Sample::Discarded(*sample).format();
+        self.append(false, |out| {
+            write(format, out, |out| {
+                sample.encode_fields(out);
+                RecordEncoder::run(&sample.records, out, records)
+            })
+        })
+    }
+
+    /// Appends one sample: all that `sample` writes, or nothing.
+    #[inline(always)]
+    fn append(
+        &mut self,
+        is_wrapper: bool,
+        sample: impl FnOnce(&mut Writer<'_>) -> Result<(), EncodeError>,
+    ) -> Result<(), EncodeError> {
         let before = self.out.len();
-        sample.write(&mut self.out);
+        let mut result = sample(&mut self.out);
         let count = self.count.saturating_add(usize::from(!self.is_wrapped));
         self.out.overwrite(self.count_at, count);
         if self.out.is_full() {
+            result = result.and(Err(EncodeError::BufferFull));
+        }
+        if result.is_err() {
             self.out.take_back(before);
             self.out.overwrite(self.count_at, self.count);
-            return Err(Full);
+        } else {
+            self.count = count;
+            self.is_wrapped = is_wrapper;
         }
-        self.count = count;
-        self.is_wrapped = sample.is_wrapper();
-        Ok(())
+        result
     }
 
-    /// How many samples the datagram holds, as its header says.
+    /// Number of samples in the datagram so far.
     pub const fn samples(&self) -> usize {
         self.count
     }
@@ -105,7 +217,143 @@ impl<'b> Encoder<'b> {
     }
 }
 
-/// The buffer has no room for what should be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the buffer is full: send the datagram and start another one")]
-pub struct Full;
+/// Appends records to the sample that an [`Encoder`] is writing.
+///
+/// `R` is [`FlowRecord`] or [`CounterRecord`], and decides which structures can be pushed.
+#[derive(Debug)]
+pub struct RecordEncoder<'e, 'b, R> {
+    out: &'e mut Writer<'b>,
+    count: usize,
+    records: PhantomData<R>,
+}
+
+impl<'e, 'b, R> RecordEncoder<'e, 'b, R> {
+    /// Writes the number of records, those of the sample, and those that `push` appends.
+    fn run<'a, S: Record<'a>>(
+        records: &crate::Records<'a, S>,
+        out: &'e mut Writer<'b>,
+        push: impl FnOnce(&mut Self) -> Result<(), EncodeError>,
+    ) -> Result<(), EncodeError> {
+        let count_at = out.len();
+        let count = records.write(out);
+        let mut encoder = Self {
+            out,
+            count,
+            records: PhantomData,
+        };
+        push(&mut encoder)?;
+        let Self { out, count, .. } = encoder;
+        out.overwrite(count_at, count);
+        Ok(())
+    }
+
+    /// Appends one record: all that `record` writes, or nothing.
+    #[inline(always)]
+    fn append(&mut self, record: impl FnOnce(&mut Writer<'_>)) -> Result<(), EncodeError> {
+        if self.out.is_full() {
+            return Err(EncodeError::BufferFull);
+        }
+        let before = self.out.len();
+        record(self.out);
+        if self.out.is_full() {
+            self.out.take_back(before);
+            return Err(EncodeError::BufferFull);
+        }
+        self.count = self.count.saturating_add(1);
+        Ok(())
+    }
+}
+
+impl RecordEncoder<'_, '_, FlowRecord<'_>> {
+    /// Appends a structure as a record.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::BufferFull`] if it does not fit. The record is then not written, and the
+    /// sample can be completed without it.
+    pub fn push<'s, T: FlowStructure<'s>>(&mut self, structure: &T) -> Result<(), EncodeError> {
+        self.append(|out| write_structure(T::FORMAT, structure, out))
+    }
+
+    /// Appends a record of any structure, such as one that was decoded.
+    ///
+    /// # Errors
+    ///
+    /// As [`push`](Self::push).
+    pub fn push_record(&mut self, record: &FlowRecord<'_>) -> Result<(), EncodeError> {
+        self.append(|out| record.write(out))
+    }
+}
+
+impl RecordEncoder<'_, '_, CounterRecord<'_>> {
+    /// Appends a structure as a record.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::BufferFull`] if it does not fit. The record is then not written, and the
+    /// sample can be completed without it.
+    pub fn push<'s, T: CounterStructure<'s>>(&mut self, structure: &T) -> Result<(), EncodeError> {
+        self.append(|out| write_structure(T::FORMAT, structure, out))
+    }
+
+    /// Appends a record of any structure, such as one that was decoded.
+    ///
+    /// # Errors
+    ///
+    /// As [`push`](Self::push).
+    pub fn push_record(&mut self, record: &CounterRecord<'_>) -> Result<(), EncodeError> {
+        self.append(|out| record.write(out))
+    }
+}
+
+/// Why a sample or record was not written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum EncodeError {
+    /// The buffer is too small: send the datagram and start another one, or use a larger buffer.
+    BufferFull,
+    /// A value has more bits than the compact encoding has for it. The expanded encoding
+    /// ([`Encoding::Expanded`](crate::sample::Encoding::Expanded)) has 32 for each field.
+    OutOfRange {
+        /// The field, such as `source_id.index`.
+        field: &'static str,
+        /// Its value.
+        value: u32,
+        /// The largest value that can be encoded.
+        maximum: u32,
+    },
+}
+
+impl EncodeError {
+    /// Fails if `value` is above `maximum`.
+    #[inline]
+    pub(crate) fn check(field: &'static str, value: u32, maximum: u32) -> Result<(), Self> {
+        if value <= maximum {
+            return Ok(());
+        }
+        Err(Self::OutOfRange {
+            field,
+            value,
+            maximum,
+        })
+    }
+}
+
+impl fmt::Display for EncodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BufferFull => f.pad("the buffer is full"),
+            Self::OutOfRange {
+                field,
+                value,
+                maximum,
+            } => pad(
+                f,
+                format_args!(
+                    "{field} is {value}, but the compact encoding is limited to {maximum}: \
+                     use the expanded encoding"
+                ),
+            ),
+        }
+    }
+}

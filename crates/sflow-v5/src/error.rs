@@ -1,8 +1,10 @@
 use core::fmt;
 
-/// Why bytes could not be read: which structure and field, where, and what was wrong.
+use crate::padding::pad;
+
+/// Why bytes could not be decoded: the structure, the field, its offset, and what is wrong.
 ///
-/// Small and `Copy`; it becomes words only when it is printed:
+/// Small and `Copy`; formatted only when it is printed:
 ///
 /// ```
 /// use sflow_v5::{Structure, counter::VirtCpu};
@@ -13,56 +15,56 @@ use core::fmt;
 ///     "virt_cpu.cpuTime at byte 4: 4 bytes needed, 2 available",
 /// );
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
 pub struct Error {
-    /// The structure that was being read, as the specification names it.
+    /// The structure that was decoded, as the specification names it.
     pub structure: &'static str,
-    /// The field of it, as the specification names it; empty for the structure as a whole.
+    /// The field, as the specification names it; empty for the structure as a whole.
     pub field: &'static str,
-    /// Where the field starts, in bytes from the start of the structure.
+    /// Start of the field, in bytes from the start of the structure.
     pub offset: usize,
-    /// What was wrong there.
-    pub fault: Fault,
+    /// What is wrong there.
+    pub kind: ErrorKind,
 }
 
-/// What was wrong with the bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What is wrong with the bytes of a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Fault {
+pub enum ErrorKind {
     /// The bytes end inside the field.
     Truncated {
-        /// Bytes that the field takes at least.
+        /// Minimum size of the field in bytes.
         needed: usize,
-        /// Bytes that were left.
+        /// Number of bytes available.
         available: usize,
     },
-    /// A length is larger than what is left of its parent.
+    /// A length exceeds the rest of the enclosing structure.
     Length {
         /// The length on the wire.
         length: u32,
-        /// Bytes that were left.
+        /// Number of bytes available.
         available: usize,
     },
-    /// A number of elements cannot fit into what is left of its parent.
+    /// A number of elements exceeds what the rest of the enclosing structure can contain.
     Count {
         /// The number on the wire.
         count: u32,
-        /// Bytes that were left.
+        /// Number of bytes available.
         available: usize,
     },
     /// The datagram is not of version 5.
     Version(u32),
-    /// An address is neither unknown (0), IPv4 (1) nor IPv6 (2).
+    /// An address type other than unknown (0), IPv4 (1) and IPv6 (2).
     AddressType(u32),
-    /// A value is of a type that has no length of its own, so that what follows it is out of
-    /// reach.
+    /// A value of unknown type, and therefore of unknown length: nothing behind it can be read.
     ValueType(u32),
-    /// Structures are inside each other too many times.
+    /// Structures are nested too deeply.
     Nesting,
 }
 
-impl Fault {
-    /// A short, stable word for counting by cause: `truncated`, `length`, `count`, `version`,
+impl ErrorKind {
+    /// A short, stable identifier for metrics: `truncated`, `length`, `count`, `version`,
     /// `address_type`, `value_type`, `nesting`.
     pub const fn cause(&self) -> &'static str {
         match self {
@@ -79,49 +81,60 @@ impl Fault {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.structure)?;
-        if !self.field.is_empty() {
-            write!(f, ".{}", self.field)?;
-        }
-        write!(f, " at byte {}: {}", self.offset, self.fault)
+        let dot = if self.field.is_empty() { "" } else { "." };
+        let Self {
+            structure,
+            field,
+            offset,
+            kind,
+        } = self;
+        pad(
+            f,
+            format_args!("{structure}{dot}{field} at byte {offset}: {kind}"),
+        )
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Truncated { needed, available } => {
-                write!(f, "{needed} bytes needed, {available} available")
+            Self::Truncated { needed, available } => pad(
+                f,
+                format_args!("{needed} bytes needed, {available} available"),
+            ),
+            Self::Length { length, available } => pad(
+                f,
+                format_args!("length {length} exceeds the {available} bytes available"),
+            ),
+            Self::Count { count, available } => pad(
+                f,
+                format_args!("{count} elements do not fit into {available} bytes"),
+            ),
+            Self::Version(version) => pad(f, format_args!("version {version}, expected 5")),
+            Self::AddressType(kind) => {
+                pad(f, format_args!("address type {kind}, expected 0, 1 or 2"))
             }
-            Self::Length { length, available } => {
-                write!(f, "length {length}, but only {available} bytes left")
-            }
-            Self::Count { count, available } => {
-                write!(f, "{count} elements cannot be in {available} bytes")
-            }
-            Self::Version(version) => write!(f, "version {version}, expected 5"),
-            Self::AddressType(kind) => write!(f, "address type {kind}, expected 0, 1 or 2"),
-            Self::ValueType(kind) => write!(f, "a value of unknown type {kind}"),
-            Self::Nesting => f.write_str("too many structures inside each other"),
+            Self::ValueType(kind) => pad(f, format_args!("unknown value type {kind}")),
+            Self::Nesting => f.pad("structures nested too deeply"),
         }
     }
 }
 
-/// Where reading stopped, told by the distance to the end of the input: the one place that
-/// the reader of a field knows without carrying an offset along.
+/// Why a [`Wire`](crate::wire::Wire) decoder failed, and where: as the number of bytes to the end
+/// of the input, which is known without an offset that is passed along.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stop {
+pub struct DecodeError {
     left: usize,
-    fault: Fault,
+    kind: ErrorKind,
 }
 
-impl Stop {
-    /// Reading stopped at the start of `input`.
+impl DecodeError {
+    /// Decoding failed at the start of `input`.
     #[cold]
-    pub fn at(input: &[u8], fault: Fault) -> Self {
+    pub fn at(input: &[u8], kind: ErrorKind) -> Self {
         Self {
             left: input.len(),
-            fault,
+            kind,
         }
     }
 
@@ -130,33 +143,34 @@ impl Stop {
     pub fn truncated(input: &[u8], needed: usize) -> Self {
         Self::at(
             input,
-            Fault::Truncated {
+            ErrorKind::Truncated {
                 needed,
                 available: input.len(),
             },
         )
     }
 
-    /// What was wrong.
-    pub(crate) const fn fault(&self) -> Fault {
-        self.fault
+    /// What is wrong.
+    pub(crate) const fn kind(&self) -> ErrorKind {
+        self.kind
     }
 
-    /// The full report: `whole` is the input that `structure` was read from.
+    /// The error with structure, field and offset; `whole` is the input from which `structure`
+    /// was decoded.
     #[cold]
     pub fn report(self, structure: &'static str, field: &'static str, whole: &[u8]) -> Error {
         Error {
             structure,
             field,
             offset: whole.len().saturating_sub(self.left),
-            fault: self.fault,
+            kind: self.kind,
         }
     }
 }
 
-/// nom's combinators make errors only through the leaves, which know better than nom what was
-/// needed; what nom itself reports is a place where nothing more could be read.
-impl<'a> nom::error::ParseError<&'a [u8]> for Stop {
+/// The leaf parsers create errors themselves; what nom's combinators report is a place where
+/// nothing more could be read.
+impl<'a> nom::error::ParseError<&'a [u8]> for DecodeError {
     fn from_error_kind(input: &'a [u8], _kind: nom::error::ErrorKind) -> Self {
         Self::truncated(input, 1)
     }

@@ -5,8 +5,8 @@ use core::iter::FusedIterator;
 
 use nom::Parser;
 
-use crate::encoder::Full;
-use crate::error::{Error, Fault, Stop};
+use crate::encoder::EncodeError;
+use crate::error::{DecodeError, Error, ErrorKind};
 use crate::format::DataFormat;
 use crate::structure::Structure;
 use crate::wire::{Parsed, Size, Wire, body, opaque, word};
@@ -27,26 +27,48 @@ impl<'a> Frame<'a> {
     /// Bytes that they take.
     pub(crate) const HEAD: usize = 8;
 
-    /// A structure of one's own as a frame, written into `buffer`: what an unknown record or
-    /// sample holds.
+    /// Encodes a structure into `buffer`, as the frame of an unknown record or sample.
     ///
     /// # Errors
     ///
-    /// If `buffer` is too small for it.
-    pub fn of<'s, T: Wire<'s>>(
+    /// [`EncodeError::BufferFull`] if `buffer` is too small.
+    pub fn encode<'s, T: Wire<'s>>(
         format: DataFormat,
         structure: &T,
         buffer: &'a mut [u8],
-    ) -> Result<Self, Full> {
+    ) -> Result<Self, EncodeError> {
         let mut out = Writer::new(buffer);
         structure.encode(&mut out);
         if out.is_full() {
-            return Err(Full);
+            return Err(EncodeError::BufferFull);
         }
         Ok(Self {
             format,
             bytes: out.finish(),
         })
+    }
+
+    /// Decodes the bytes as a structure, whatever the number of the frame.
+    ///
+    /// ```
+    /// use sflow_v5::counter::VirtCpu;
+    /// use sflow_v5::{CounterStructure, CountersSample, Error};
+    ///
+    /// fn processor_times(sample: &CountersSample<'_>) -> Result<Vec<u32>, Error> {
+    ///     sample
+    ///         .frames()
+    ///         .filter(|frame| frame.format == VirtCpu::FORMAT)
+    ///         .map(|frame| frame.read::<VirtCpu>().map(|cpu| cpu.cpu_time.0))
+    ///         .collect()
+    /// }
+    /// # assert_eq!(processor_times(&CountersSample::default()), Ok(vec![]));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the bytes are not such a structure.
+    pub fn read<T: Structure<'a>>(&self) -> Result<T, Error> {
+        T::parse(self.bytes)
     }
 
     /// Reads one frame.
@@ -74,12 +96,12 @@ impl<'a> Frame<'a> {
     pub(crate) fn broken(parent: &'static str, rest: &'a [u8]) -> (Self, Error) {
         let stop = match Self::parse(rest) {
             Err(nom::Err::Error(stop) | nom::Err::Failure(stop)) => stop,
-            Ok(_) | Err(nom::Err::Incomplete(_)) => Stop::truncated(rest, 1),
+            Ok(_) | Err(nom::Err::Incomplete(_)) => DecodeError::truncated(rest, 1),
         };
         let error = stop.report(parent, "", rest);
         // What a frame that is cut off claims to be is worth knowing.
         let (bytes, format) = match word(rest) {
-            Ok((behind, format)) if matches!(error.fault, Fault::Length { .. }) => {
+            Ok((behind, format)) if matches!(error.kind, ErrorKind::Length { .. }) => {
                 (behind.get(4..).unwrap_or(&[]), DataFormat(format))
             }
             _ => (rest, DataFormat::default()),
@@ -114,10 +136,15 @@ pub(crate) fn write_structure<'a, T: Structure<'a>>(
 
 /// Writes a frame.
 #[inline(always)]
-pub(crate) fn write(format: DataFormat, out: &mut Writer<'_>, body: impl FnOnce(&mut Writer<'_>)) {
+pub(crate) fn write<T>(
+    format: DataFormat,
+    out: &mut Writer<'_>,
+    body: impl FnOnce(&mut Writer<'_>) -> T,
+) -> T {
     out.word(format.0);
-    let length = out.delimited(body);
+    let (length, result) = out.delimited(body);
     out.pad(length);
+    result
 }
 
 impl fmt::Debug for Frame<'_> {
@@ -151,17 +178,42 @@ impl<'a> Frames<'a> {
     }
 }
 
-/// What a list of records holds: made by a registry.
-pub(crate) trait Record<'a>: Copy {
+/// A record of a sample: [`FlowRecord`](crate::FlowRecord) or
+/// [`CounterRecord`](crate::CounterRecord).
+///
+/// A bound for code that is generic over [`Records`]; it cannot be implemented for other types.
+///
+/// ```
+/// use sflow_v5::{Error, Records, sample::Record};
+///
+/// fn first_error<'a, R: Record<'a>>(records: &Records<'a, R>) -> Option<Error> {
+///     records.into_iter().find_map(|record| record.error())
+/// }
+/// # let records = Records::<sflow_v5::CounterRecord<'_>>::default();
+/// # assert_eq!(first_error(&records), None);
+/// ```
+pub trait Record<'a>: Copy + sealed::Sealed {
     /// Reads what a frame holds. Always `Some`: an item that is written at once as the iterator
     /// returns it is not copied on the way (see [`design`](crate::design)).
+    #[doc(hidden)]
     fn read(format: DataFormat, bytes: &'a [u8]) -> Option<Self>;
     /// A record that cannot be read.
+    #[doc(hidden)]
     fn malformed(frame: Frame<'a>, error: Error) -> Self;
     /// Writes it, frame included.
+    #[doc(hidden)]
     fn write(&self, out: &mut Writer<'_>);
-    /// Why it cannot be read, if it cannot.
+    /// The number of its structure.
+    fn format(&self) -> DataFormat;
+    /// The specification's name of its structure, if that is known.
+    fn name(&self) -> Option<&'static str>;
+    /// Why the record is malformed, if it is.
     fn error(&self) -> Option<Error>;
+}
+
+pub(crate) mod sealed {
+    /// Prevents implementations of [`Record`](super::Record) outside this crate.
+    pub trait Sealed {}
 }
 
 /// Reads the structure that a record's number stands for.
@@ -188,7 +240,7 @@ where
     T: Structure<'a>,
     R: Record<'a>,
 {
-    Some(R::malformed(Frame { format, bytes }, T::explain(bytes)))
+    Some(R::malformed(Frame { format, bytes }, T::diagnose(bytes)))
 }
 
 /// The last record of a sample, where the next frame is not wholly there.
@@ -215,7 +267,6 @@ impl<'a, R> Records<'a, R> {
     }
 }
 
-#[allow(private_bounds, reason = "the two registries are all there are")]
 impl<'a, R: Record<'a>> Records<'a, R> {
     /// The records, each read as it is reached.
     pub const fn iter(&self) -> RecordIter<'a, R> {
@@ -223,6 +274,15 @@ impl<'a, R: Record<'a>> Records<'a, R> {
             frames: self.frames,
             items: self.items,
         }
+    }
+
+    /// The frames of the records, undecoded.
+    ///
+    /// They end in front of the first frame that is incomplete, which [`iter`](Self::iter)
+    /// reports as a malformed record. Records that come from a slice have no frames.
+    pub fn frames(&self) -> impl Iterator<Item = Frame<'a>> + Clone + use<'a, R> {
+        let mut frames = self.frames;
+        core::iter::from_fn(move || frames.next()?.ok())
     }
 
     /// The records in front of the first frame that is not wholly there, and what is behind
@@ -259,7 +319,8 @@ impl<'a, R: Record<'a>> Records<'a, R> {
         self.items.iter().find_map(of)
     }
 
-    pub(crate) fn write(&self, out: &mut Writer<'_>) {
+    /// Writes the number of records and the records; returns that number.
+    pub(crate) fn write(&self, out: &mut Writer<'_>) -> usize {
         let place = out.len();
         out.word(0);
         // By reference: an item of the iterator would be a copy.
@@ -274,6 +335,7 @@ impl<'a, R: Record<'a>> Records<'a, R> {
             count = count.saturating_add(1);
         }
         out.overwrite(place, count);
+        count
     }
 }
 
@@ -292,8 +354,16 @@ impl<R> Default for Records<'_, R> {
     }
 }
 
-#[allow(private_bounds, reason = "the two registries are all there are")]
 impl<'a, R: Record<'a>> IntoIterator for Records<'a, R> {
+    type Item = R;
+    type IntoIter = RecordIter<'a, R>;
+
+    fn into_iter(self) -> RecordIter<'a, R> {
+        self.iter()
+    }
+}
+
+impl<'a, R: Record<'a>> IntoIterator for &Records<'a, R> {
     type Item = R;
     type IntoIter = RecordIter<'a, R>;
 
@@ -328,7 +398,6 @@ pub struct RecordIter<'a, R> {
     items: &'a [R],
 }
 
-#[allow(private_bounds, reason = "the two registries are all there are")]
 impl<'a, R: Record<'a>> Iterator for RecordIter<'a, R> {
     type Item = R;
 

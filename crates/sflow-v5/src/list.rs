@@ -1,7 +1,7 @@
 use core::fmt;
 use core::iter::FusedIterator;
 
-use crate::error::Stop;
+use crate::error::DecodeError;
 use crate::walk::{Kind, Value};
 use crate::wire::{Size, Wire, count, run};
 use crate::writer::Writer;
@@ -111,7 +111,7 @@ impl<'a, T: Wire<'a>> Wire<'a> for List<'a, T> {
     const KIND: Kind = Kind::List;
 
     #[inline]
-    fn decode(input: &mut &'a [u8]) -> Result<Self, Stop> {
+    fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
         let length = run(|bytes| count(bytes, T::SIZE), input)?;
         let mut rest = *input;
         // Elements of constant size were checked by their number alone; others are visited,

@@ -5,7 +5,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use crate::error::Stop;
+use crate::error::DecodeError;
 use crate::walk::{Kind, Value};
 use crate::wire::{Size, Wire};
 use crate::writer::Writer;
@@ -59,7 +59,7 @@ macro_rules! number {
             const KIND: Kind = Kind::$kind;
 
             #[inline(always)]
-            fn decode(input: &mut &'a [u8]) -> Result<Self, Stop> {
+            fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
                 <$inner>::decode(input).map(Self)
             }
 
@@ -156,7 +156,7 @@ macro_rules! word {
             const KIND: Kind = Kind::$kind;
 
             #[inline(always)]
-            fn decode(input: &mut &'a [u8]) -> Result<Self, Stop> {
+            fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
                 <$inner>::decode(input).map(Self)
             }
 

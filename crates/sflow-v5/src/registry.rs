@@ -34,8 +34,8 @@ macro_rules! registry {
 
         impl<$life> $record<$life> {
             /// Every structure of this number space that the crate knows, in order of number.
-            pub const REGISTERED: &'static [$crate::Registered] = &[$(
-                $crate::Registered {
+            pub const REGISTERED: &'static [$crate::field::Registered] = &[$(
+                $crate::field::Registered {
                     format: formats::$variant,
                     name: <$variant $(<$variant_life>)? as $crate::Structure<$life>>::NAME,
                     fields: <$variant $(<$variant_life>)? as $crate::Structure<$life>>::FIELDS,
@@ -57,7 +57,7 @@ macro_rules! registry {
             }
 
             /// Its fields; none if it is unknown or malformed.
-            pub const fn fields(&self) -> &'static [$crate::Field] {
+            pub const fn fields(&self) -> &'static [$crate::field::Field] {
                 match self {
                     $(Self::$variant(_) => <$variant $(<$variant_life>)? as $crate::Structure<$life>>::FIELDS,)*
                     Self::Unknown(_) | Self::Malformed(..) => &[],
@@ -65,16 +65,16 @@ macro_rules! registry {
             }
 
             /// The value of the field at `index` of [`fields`](Self::fields).
-            pub fn field(&self, index: usize) -> $crate::Value<$life> {
+            pub fn field(&self, index: usize) -> $crate::field::Value<$life> {
                 match self {
                     $(Self::$variant(record) => $crate::Structure::field(record, index),)*
-                    Self::Unknown(_) | Self::Malformed(..) => $crate::Value::Absent,
+                    Self::Unknown(_) | Self::Malformed(..) => $crate::field::Value::Absent,
                 }
             }
 
             /// The same, unless the field was not sent or says "unknown" in a way that can mean
             /// nothing else. (A gauge of zero can.)
-            pub fn known(&self, index: usize) -> Option<$crate::Value<$life>> {
+            pub fn known(&self, index: usize) -> Option<$crate::field::Value<$life>> {
                 match self {
                     $(Self::$variant(record) => $crate::Structure::known(record, index),)*
                     Self::Unknown(_) | Self::Malformed(..) => None,
@@ -84,18 +84,28 @@ macro_rules! registry {
             /// Hands every field over in order, as [`known`](Self::known) has it: for those who
             /// want all of them, and fast.
             #[inline]
-            pub fn each_known(&self, visit: impl FnMut(usize, Option<$crate::Value<$life>>)) {
+            pub fn each_known(&self, visit: impl FnMut(usize, Option<$crate::field::Value<$life>>)) {
                 match self {
                     $(Self::$variant(record) => $crate::Structure::each_known(record, visit),)*
                     Self::Unknown(_) | Self::Malformed(..) => {}
                 }
             }
 
+            /// The fields whose value is known, in order, each with its name, kind and unit.
+            ///
+            /// There is an example at [`Structure::known_fields`](crate::Structure::known_fields).
+            pub fn known_fields(
+                &self,
+            ) -> impl Iterator<Item = (&'static $crate::field::Field, $crate::field::Value<$life>)> {
+                let fields = self.fields().iter().enumerate();
+                fields.filter_map(|(index, field)| Some((field, self.known(index)?)))
+            }
+
             /// The name of what the field at `index` chooses, if it is an enumeration and its
             /// number has a name.
-            pub fn choice(&self, index: usize) -> Option<&'static str> {
+            pub fn enum_name(&self, index: usize) -> Option<&'static str> {
                 match self {
-                    $(Self::$variant(record) => $crate::Structure::choice(record, index),)*
+                    $(Self::$variant(record) => $crate::Structure::enum_name(record, index),)*
                     Self::Unknown(_) | Self::Malformed(..) => None,
                 }
             }
@@ -132,6 +142,8 @@ macro_rules! registry {
             }
         }
 
+        impl $crate::frame::sealed::Sealed for $record<'_> {}
+
         impl<$life> $crate::frame::Record<$life> for $record<$life> {
             #[inline(always)]
             fn read(format: $crate::DataFormat, bytes: &$life [u8]) -> Option<Self> {
@@ -154,6 +166,14 @@ macro_rules! registry {
                 }
             }
 
+            fn format(&self) -> $crate::DataFormat {
+                self.format()
+            }
+
+            fn name(&self) -> Option<&'static str> {
+                self.name()
+            }
+
             fn error(&self) -> Option<$crate::Error> {
                 match self {
                     Self::Malformed(_, error) => Some(*error),
@@ -166,7 +186,7 @@ macro_rules! registry {
             impl<'wire> $crate::$structure<'wire> for $crate::registry::applied!($variant $(<$variant_life> 'wire)?) {
                 const FORMAT: $crate::DataFormat = formats::$variant;
 
-                fn of(record: &$record<'wire>) -> Option<Self> {
+                fn from_record(record: &$record<'wire>) -> Option<Self> {
                     match record {
                         $record::$variant(record) => Some(*record),
                         _ => None,

@@ -1,8 +1,9 @@
 use core::fmt;
 
 use crate::drop_reason::DropReason;
-use crate::enumeration::DataSourceKind;
-use crate::error::Stop;
+use crate::encoder::EncodeError;
+use crate::enums::DataSourceKind;
+use crate::error::DecodeError;
 use crate::wire::Wire;
 use crate::writer::Writer;
 
@@ -39,7 +40,7 @@ impl DataSource {
     }
 
     #[inline(always)]
-    pub(crate) fn decode(encoding: Encoding, input: &mut &[u8]) -> Result<Self, Stop> {
+    pub(crate) fn decode(encoding: Encoding, input: &mut &[u8]) -> Result<Self, DecodeError> {
         let first = u32::decode(input)?;
         Ok(match encoding {
             Encoding::Compact => Self {
@@ -53,7 +54,12 @@ impl DataSource {
         })
     }
 
-    /// In the compact form, what exceeds 8 and 24 bits is cut off.
+    /// Fails if the compact encoding, of 8 and 24 bits, cannot hold it.
+    pub(crate) fn check_compact(self) -> Result<(), EncodeError> {
+        EncodeError::check("source_id.kind", self.kind.0, 0xff)?;
+        EncodeError::check("source_id.index", self.index, 0x00ff_ffff)
+    }
+
     pub(crate) fn encode(self, encoding: Encoding, out: &mut Writer<'_>) {
         match encoding {
             Encoding::Compact => out.word(self.kind.0 << 24 | self.index & 0x00ff_ffff),
@@ -132,7 +138,7 @@ impl Interface {
     }
 
     #[inline(always)]
-    pub(crate) fn decode(encoding: Encoding, input: &mut &[u8]) -> Result<Self, Stop> {
+    pub(crate) fn decode(encoding: Encoding, input: &mut &[u8]) -> Result<Self, DecodeError> {
         let first = u32::decode(input)?;
         Ok(match encoding {
             Encoding::Compact => Self {
@@ -146,7 +152,16 @@ impl Interface {
         })
     }
 
-    /// In the compact form, what exceeds 2 and 30 bits is cut off.
+    /// Fails if the compact encoding, of 2 and 30 bits, cannot hold it.
+    pub(crate) fn check_compact(
+        self,
+        format: &'static str,
+        value: &'static str,
+    ) -> Result<(), EncodeError> {
+        EncodeError::check(format, self.format, 3)?;
+        EncodeError::check(value, self.value, 0x3fff_ffff)
+    }
+
     pub(crate) fn encode(self, encoding: Encoding, out: &mut Writer<'_>) {
         match encoding {
             Encoding::Compact => out.word(self.format << 30 | self.value & 0x3fff_ffff),

@@ -27,11 +27,11 @@ pub trait Structure<'a>: Wire<'a> {
     /// The field that could not be read, and why.
     #[inline]
     fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
-        Self::read(bytes).ok_or_else(|| Self::explain(bytes))
+        Self::read(bytes).ok_or_else(|| Self::diagnose(bytes))
     }
 
     /// Why [`read`](Self::read) fails on `bytes`: reads them again, field by field.
-    fn explain(bytes: &'a [u8]) -> Error;
+    fn diagnose(bytes: &'a [u8]) -> Error;
 
     /// The value of the field at `index` of [`FIELDS`](Self::FIELDS); [`Value::Absent`] beyond
     /// the last one.
@@ -41,13 +41,28 @@ pub trait Structure<'a>: Wire<'a> {
     /// else. (A gauge of zero can.)
     fn known(&self, index: usize) -> Option<Value<'a>>;
 
+    /// The fields whose value is known, in order, each with its name, kind and unit.
+    ///
+    /// ```
+    /// use sflow_v5::{Structure, counter::VirtCpu};
+    ///
+    /// let cpu = VirtCpu { cpu_time: 1_250.into(), ..VirtCpu::default() };
+    /// let mut known = cpu.known_fields();
+    /// let (field, value) = known.find(|(field, _)| field.name == "cpuTime").unwrap();
+    /// assert_eq!((value.as_f64(), field.unit), (Some(1_250.0), "ms"));
+    /// ```
+    fn known_fields(&self) -> impl Iterator<Item = (&'static Field, Value<'a>)> {
+        let fields = Self::FIELDS.iter().enumerate();
+        fields.filter_map(|(index, field)| Some((field, self.known(index)?)))
+    }
+
     /// Hands every field over in order, as [`known`](Self::known) has it: for those who want all
     /// of them, and fast.
     fn each_known(&self, visit: impl FnMut(usize, Option<Value<'a>>));
 
     /// The name of what the field at `index` chooses, if it is an enumeration and its number has
     /// a name.
-    fn choice(&self, index: usize) -> Option<&'static str>;
+    fn enum_name(&self, index: usize) -> Option<&'static str>;
 }
 
 /// A structure with a number among the flow records.
@@ -57,7 +72,7 @@ pub trait FlowStructure<'a>: Structure<'a> {
 
     /// The structure, if `record` is one. For a type from outside this crate that is an
     /// unknown record of its number.
-    fn of(record: &FlowRecord<'a>) -> Option<Self> {
+    fn from_record(record: &FlowRecord<'a>) -> Option<Self> {
         match record {
             FlowRecord::Unknown(frame) if frame.format == Self::FORMAT => Self::read(frame.bytes),
             _ => None,
@@ -72,7 +87,7 @@ pub trait CounterStructure<'a>: Structure<'a> {
 
     /// The structure, if `record` is one. For a type from outside this crate that is an
     /// unknown record of its number.
-    fn of(record: &CounterRecord<'a>) -> Option<Self> {
+    fn from_record(record: &CounterRecord<'a>) -> Option<Self> {
         match record {
             CounterRecord::Unknown(frame) if frame.format == Self::FORMAT => {
                 Self::read(frame.bytes)
@@ -93,7 +108,8 @@ pub trait CounterStructure<'a>: Structure<'a> {
 /// All fields before the first one of variable size are read behind a single bounds check.
 ///
 /// ```
-/// use sflow_v5::{Counter32, Gauge32, Structure, Text, structure};
+/// use sflow_v5::types::{Counter32, Gauge32, Text};
+/// use sflow_v5::{Structure, structure};
 ///
 /// structure! {
 ///     /// What our appliance says about a tenant.
@@ -167,12 +183,12 @@ macro_rules! __define {
             const SIZE: $crate::wire::Size = $crate::wire::Size::sum(
                 &[$(<$kind as $crate::wire::Wire<$life>>::SIZE),*],
             );
-            const KIND: $crate::Kind = $crate::Kind::Plain;
+            const KIND: $crate::field::Kind = $crate::field::Kind::Plain;
 
             #[inline(always)]
             fn decode(
                 input: &mut &$life [u8],
-            ) -> ::core::result::Result<Self, $crate::wire::Stop> {
+            ) -> ::core::result::Result<Self, $crate::wire::DecodeError> {
                 let (mut lead, mut rest) = $crate::wire::split(input, const {
                     $crate::wire::Size::lead(&[$(<$kind as $crate::wire::Wire<$life>>::SIZE),*])
                 })?;
@@ -198,16 +214,16 @@ macro_rules! __define {
                 })*
             }
 
-            fn value(&self) -> $crate::Value<$life> {
-                $crate::Value::Structure
+            fn value(&self) -> $crate::field::Value<$life> {
+                $crate::field::Value::Structure
             }
         }
 
         impl<$life> $crate::Structure<$life> for $name $($generics)* {
             const NAME: &'static str = $wire;
 
-            const FIELDS: &'static [$crate::Field] = &[$(
-                $crate::Field {
+            const FIELDS: &'static [$crate::field::Field] = &[$(
+                $crate::field::Field {
                     name: $crate::__spelling!($field $($spelling)?),
                     kind: <$kind as $crate::wire::Wire<$life>>::KIND,
                     unit: $crate::__unit!($($($unit)+)?),
@@ -215,7 +231,7 @@ macro_rules! __define {
             )*];
 
             #[cold]
-            fn explain(bytes: &$life [u8]) -> $crate::Error {
+            fn diagnose(bytes: &$life [u8]) -> $crate::Error {
                 let mut rest = bytes;
                 $(
                     let field = $crate::__spelling!($field $($spelling)?);
@@ -225,20 +241,20 @@ macro_rules! __define {
                         return stop.report($wire, field, bytes);
                     }
                 )*
-                $crate::wire::Stop::truncated(rest, 1).report($wire, "", bytes)
+                $crate::wire::DecodeError::truncated(rest, 1).report($wire, "", bytes)
             }
 
-            fn field(&self, index: usize) -> $crate::Value<$life> {
+            fn field(&self, index: usize) -> $crate::field::Value<$life> {
                 let mut values = 0..;
                 $(
                     if values.next() == ::core::option::Option::Some(index) {
                         return $crate::wire::Wire::value(&self.$field);
                     }
                 )*
-                $crate::Value::Absent
+                $crate::field::Value::Absent
             }
 
-            fn known(&self, index: usize) -> ::core::option::Option<$crate::Value<$life>> {
+            fn known(&self, index: usize) -> ::core::option::Option<$crate::field::Value<$life>> {
                 let mut values = 0..;
                 $(
                     if values.next() == ::core::option::Option::Some(index) {
@@ -251,7 +267,7 @@ macro_rules! __define {
             #[inline]
             fn each_known(
                 &self,
-                mut visit: impl FnMut(usize, ::core::option::Option<$crate::Value<$life>>),
+                mut visit: impl FnMut(usize, ::core::option::Option<$crate::field::Value<$life>>),
             ) {
                 let mut values = 0..;
                 $(
@@ -261,11 +277,11 @@ macro_rules! __define {
                 )*
             }
 
-            fn choice(&self, index: usize) -> ::core::option::Option<&'static str> {
+            fn enum_name(&self, index: usize) -> ::core::option::Option<&'static str> {
                 let mut values = 0..;
                 $(
                     if values.next() == ::core::option::Option::Some(index) {
-                        return $crate::wire::Wire::choice(&self.$field);
+                        return $crate::wire::Wire::enum_name(&self.$field);
                     }
                 )*
                 ::core::option::Option::None

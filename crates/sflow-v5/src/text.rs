@@ -1,7 +1,7 @@
 use core::fmt::{self, Write};
 use core::str::Utf8Error;
 
-use crate::error::Stop;
+use crate::error::DecodeError;
 use crate::walk::{Kind, Value};
 use crate::wire::{Size, Wire, opaque, run};
 use crate::writer::Writer;
@@ -75,7 +75,7 @@ impl<'a> Wire<'a> for Text<'a> {
     const KIND: Kind = Kind::Text;
 
     #[inline]
-    fn decode(input: &mut &'a [u8]) -> Result<Self, Stop> {
+    fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
         run(opaque, input).map(Self)
     }
 
@@ -138,7 +138,7 @@ impl<'a> Wire<'a> for Opaque<'a> {
     const KIND: Kind = Kind::Bytes;
 
     #[inline]
-    fn decode(input: &mut &'a [u8]) -> Result<Self, Stop> {
+    fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
         run(opaque, input).map(Self)
     }
 

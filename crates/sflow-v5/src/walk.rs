@@ -1,7 +1,9 @@
 //! Walking over fields without knowing the type.
 
+use core::fmt;
+
 use crate::address::{Address, Mac, Uuid};
-use crate::text::Text;
+use crate::text::{Opaque, Text};
 
 /// One field of a structure: what the declaration says about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,4 +66,39 @@ pub enum Value<'a> {
     List(usize),
     /// A structure inside a list.
     Structure,
+}
+
+impl Value<'_> {
+    /// The number; `None` if the value is not one. Integers above 2^53 are rounded.
+    #[expect(
+        clippy::as_conversions,
+        reason = "there is no other conversion from 64-bit integers"
+    )]
+    pub const fn as_f64(&self) -> Option<f64> {
+        match *self {
+            Self::Unsigned(number) => Some(number as f64),
+            Self::Signed(number) => Some(number as f64),
+            Self::Float(number) => Some(number),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Value<'_> {
+    /// Numbers, text and addresses as such, bytes as hexadecimal digits, a list as its number of
+    /// elements. Nothing for an absent field and a structure.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absent | Self::Structure => f.pad(""),
+            Self::Unsigned(number) => number.fmt(f),
+            Self::Signed(number) => number.fmt(f),
+            Self::Float(number) => number.fmt(f),
+            Self::Text(text) => text.fmt(f),
+            Self::Bytes(bytes) => Opaque(bytes).fmt(f),
+            Self::Mac(mac) => mac.fmt(f),
+            Self::Uuid(uuid) => uuid.fmt(f),
+            Self::Address(address) => address.fmt(f),
+            Self::List(length) => length.fmt(f),
+        }
+    }
 }

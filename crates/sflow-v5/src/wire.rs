@@ -5,8 +5,8 @@
 
 use nom::{IResult, Parser};
 
-use crate::error::Fault;
-pub use crate::error::Stop;
+pub use crate::error::DecodeError;
+use crate::error::ErrorKind;
 use crate::walk::{Kind, Value};
 pub use crate::writer::Writer;
 
@@ -15,10 +15,10 @@ pub use crate::writer::Writer;
 pub use serde;
 
 /// What the leaves and combinators return inside this crate.
-pub(crate) type Parsed<'a, T> = IResult<&'a [u8], T, Stop>;
+pub(crate) type Parsed<'a, T> = IResult<&'a [u8], T, DecodeError>;
 
 /// A value with a place on the wire: a field of a [`Structure`](crate::Structure), or one
-/// element of a [`List`](crate::List).
+/// element of a [`List`](crate::types::List).
 ///
 /// Implement it for a field type that [`structure!`](crate::structure) has no word for.
 pub trait Wire<'a>: Copy {
@@ -31,8 +31,8 @@ pub trait Wire<'a>: Copy {
     ///
     /// # Errors
     ///
-    /// [`Stop`] with the place and the fault; `input` is then unspecified.
-    fn decode(input: &mut &'a [u8]) -> Result<Self, Stop>;
+    /// [`DecodeError`] with the place and the fault; `input` is then unspecified.
+    fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError>;
 
     /// Writes it as [`decode`](Self::decode) reads it.
     fn encode(&self, out: &mut Writer<'_>);
@@ -46,7 +46,7 @@ pub trait Wire<'a>: Copy {
     }
 
     /// The name of what it chooses, if it is a choice and the number has a name.
-    fn choice(&self) -> Option<&'static str> {
+    fn enum_name(&self) -> Option<&'static str> {
         None
     }
 
@@ -106,10 +106,10 @@ impl Size {
 ///
 /// If there are fewer.
 #[inline(always)]
-pub fn split(input: &[u8], length: usize) -> Result<(&[u8], &[u8]), Stop> {
+pub fn split(input: &[u8], length: usize) -> Result<(&[u8], &[u8]), DecodeError> {
     input
         .split_at_checked(length)
-        .ok_or_else(|| Stop::truncated(input, length))
+        .ok_or_else(|| DecodeError::truncated(input, length))
 }
 
 /// Reads the next field: from `lead`, the part of constant size that has been checked as one,
@@ -117,7 +117,7 @@ pub fn split(input: &[u8], length: usize) -> Result<(&[u8], &[u8]), Stop> {
 ///
 /// `lead` has a length that the compiler knows, so every check on it disappears.
 #[inline(always)]
-pub fn next<'a, T: Wire<'a>>(lead: &mut &'a [u8], rest: &mut &'a [u8]) -> Result<T, Stop> {
+pub fn next<'a, T: Wire<'a>>(lead: &mut &'a [u8], rest: &mut &'a [u8]) -> Result<T, DecodeError> {
     if lead.is_empty() {
         T::decode(rest)
     } else {
@@ -154,16 +154,16 @@ impl Behind {
 /// Runs a nom parser where a [`Wire`] decoder is wanted.
 #[inline(always)]
 pub(crate) fn run<'a, T>(
-    mut parser: impl Parser<&'a [u8], Output = T, Error = Stop>,
+    mut parser: impl Parser<&'a [u8], Output = T, Error = DecodeError>,
     input: &mut &'a [u8],
-) -> Result<T, Stop> {
+) -> Result<T, DecodeError> {
     match parser.parse_complete(input) {
         Ok((rest, value)) => {
             *input = rest;
             Ok(value)
         }
         Err(nom::Err::Error(stop) | nom::Err::Failure(stop)) => Err(stop),
-        Err(nom::Err::Incomplete(_)) => Err(Stop::truncated(input, 1)),
+        Err(nom::Err::Incomplete(_)) => Err(DecodeError::truncated(input, 1)),
     }
 }
 
@@ -172,7 +172,7 @@ pub(crate) fn run<'a, T>(
 pub(crate) fn chunk<const N: usize>(input: &[u8]) -> Parsed<'_, [u8; N]> {
     match input.split_first_chunk::<N>() {
         Some((bytes, rest)) => Ok((rest, *bytes)),
-        None => Err(nom::Err::Error(Stop::truncated(input, N))),
+        None => Err(nom::Err::Error(DecodeError::truncated(input, N))),
     }
 }
 
@@ -191,11 +191,11 @@ pub(crate) fn opaque(input: &[u8]) -> Parsed<'_, &[u8]> {
     match body(behind, length) {
         Some((bytes, rest)) => Ok((rest, bytes)),
         None => {
-            let fault = Fault::Length {
+            let fault = ErrorKind::Length {
                 length,
                 available: behind.len(),
             };
-            Err(nom::Err::Error(Stop::at(input, fault)))
+            Err(nom::Err::Error(DecodeError::at(input, fault)))
         }
     }
 }
@@ -220,11 +220,11 @@ pub(crate) fn count(input: &[u8], element: Size) -> Parsed<'_, u32> {
     if least.is_some_and(|bytes| bytes <= behind.len()) {
         Ok((behind, count))
     } else {
-        let fault = Fault::Count {
+        let fault = ErrorKind::Count {
             count,
             available: behind.len(),
         };
-        Err(nom::Err::Error(Stop::at(input, fault)))
+        Err(nom::Err::Error(DecodeError::at(input, fault)))
     }
 }
 
@@ -240,7 +240,7 @@ impl<'a> Wire<'a> for u32 {
     const KIND: Kind = Kind::Plain;
 
     #[inline(always)]
-    fn decode(input: &mut &'a [u8]) -> Result<Self, Stop> {
+    fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
         run(word, input)
     }
 
@@ -260,7 +260,7 @@ impl<'a> Wire<'a> for i32 {
     const KIND: Kind = Kind::Plain;
 
     #[inline(always)]
-    fn decode(input: &mut &'a [u8]) -> Result<Self, Stop> {
+    fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
         u32::decode(input).map(u32::cast_signed)
     }
 
@@ -280,7 +280,7 @@ impl<'a> Wire<'a> for u64 {
     const KIND: Kind = Kind::Plain;
 
     #[inline(always)]
-    fn decode(input: &mut &'a [u8]) -> Result<Self, Stop> {
+    fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
         run(chunk, input).map(Self::from_be_bytes)
     }
 
@@ -300,7 +300,7 @@ impl<'a> Wire<'a> for i64 {
     const KIND: Kind = Kind::Plain;
 
     #[inline(always)]
-    fn decode(input: &mut &'a [u8]) -> Result<Self, Stop> {
+    fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
         u64::decode(input).map(u64::cast_signed)
     }
 
@@ -320,7 +320,7 @@ impl<'a> Wire<'a> for f64 {
     const KIND: Kind = Kind::Plain;
 
     #[inline(always)]
-    fn decode(input: &mut &'a [u8]) -> Result<Self, Stop> {
+    fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
         u64::decode(input).map(Self::from_bits)
     }
 
@@ -340,7 +340,7 @@ impl<'a> Wire<'a> for f32 {
     const KIND: Kind = Kind::Plain;
 
     #[inline(always)]
-    fn decode(input: &mut &'a [u8]) -> Result<Self, Stop> {
+    fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
         u32::decode(input).map(Self::from_bits)
     }
 
@@ -362,7 +362,7 @@ impl<'a, T: Wire<'a>> Wire<'a> for Option<T> {
     const KIND: Kind = T::KIND;
 
     #[inline(always)]
-    fn decode(input: &mut &'a [u8]) -> Result<Self, Stop> {
+    fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
         if input.len() < T::SIZE.minimum() {
             *input = &[];
             return Ok(None);
@@ -386,8 +386,8 @@ impl<'a, T: Wire<'a>> Wire<'a> for Option<T> {
         self.is_none()
     }
 
-    fn choice(&self) -> Option<&'static str> {
-        self.as_ref().and_then(T::choice)
+    fn enum_name(&self) -> Option<&'static str> {
+        self.as_ref().and_then(T::enum_name)
     }
 
     fn is_unknown(&self) -> bool {

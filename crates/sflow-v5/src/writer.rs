@@ -90,16 +90,17 @@ impl<'b> Writer<'b> {
         }
     }
 
-    /// Appends a length that `body` then determines, and the body; what that length is.
+    /// Appends the length of `body` in bytes, and `body`. Returns the length and what `body`
+    /// returns.
     #[inline(always)]
-    pub fn delimited(&mut self, body: impl FnOnce(&mut Self)) -> usize {
+    pub fn delimited<T>(&mut self, body: impl FnOnce(&mut Self) -> T) -> (usize, T) {
         let place = self.at;
         self.word(0);
         let start = self.at;
-        body(self);
+        let result = body(self);
         let length = self.at.saturating_sub(start);
         self.overwrite(place, length);
-        length
+        (length, result)
     }
 
     /// Replaces the word at `place` by `number`.

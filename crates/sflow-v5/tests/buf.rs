@@ -4,7 +4,7 @@
 #[allow(dead_code, reason = "each test uses its part")]
 mod capture;
 
-use sflow_v5::{Datagram, DatagramBuf, Fault};
+use sflow_v5::{Datagram, DatagramBuf, ErrorKind};
 
 #[test]
 fn is_the_datagram_it_was_made_from() {
@@ -28,5 +28,5 @@ fn goes_to_another_thread_without_a_copy() {
 #[test]
 fn refuses_what_is_none() {
     let error = DatagramBuf::new(vec![0, 0, 0, 9]).unwrap_err();
-    assert_eq!(error.fault, Fault::Version(9));
+    assert_eq!(error.kind, ErrorKind::Version(9));
 }

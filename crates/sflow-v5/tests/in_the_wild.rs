@@ -9,14 +9,16 @@ mod record;
 
 use record::{Space, sample_with};
 use sflow_v5::counter::{HostCpu, HostDescr, IfCounters, LagPortStats, Mib2TcpGroup, VirtCpu};
+use sflow_v5::enums::{DropReason, HeaderProtocol};
 use sflow_v5::flow::{
     Extended80211Payload, Extended80211Rx, ExtendedAcl, ExtendedGateway, ExtendedMplsFtn,
     ExtendedMplsVc, ExtendedNat, ExtendedRouter, ExtendedSwitch, ExtendedTransit, SampledEthernet,
     SampledHeader, SampledIpv4,
 };
+use sflow_v5::types::Ipv4Address;
 use sflow_v5::{
-    Address, CounterRecord, CounterStructure, DataFormat, Datagram, DropReason, FlowRecord,
-    FlowStructure, HeaderProtocol, Interface, Ipv4, Mac, Sample,
+    Address, CounterRecord, CounterStructure, DataFormat, Datagram, FlowRecord, FlowStructure,
+    Interface, Mac, Sample,
 };
 
 /// 4.1, 1
@@ -254,7 +256,7 @@ fn a_header_of_a_protocol_without_a_name() {
 fn flags_in_the_lowest_byte() {
     let ip: SampledIpv4 = flow(&words(&[60, 6, 1, 2, 80, 4711, 0x12, 0x2e]));
     assert_eq!((ip.tcp_flags, ip.tos), (0x12, 0x2e));
-    assert_eq!(ip.dst_ip, Ipv4([0, 0, 0, 2]));
+    assert_eq!(ip.dst_ip, Ipv4Address([0, 0, 0, 2]));
 }
 
 /// 4.2: others put the destination's priority in the place of the source's.
@@ -297,7 +299,7 @@ fn flow<T: FlowStructure<'static>>(bytes: &[u8]) -> T {
     let record = sample.records().next().unwrap();
     assert!(!matches!(record, FlowRecord::Malformed(..)), "{record:?}");
     assert_eq!(record.name(), Some(T::NAME));
-    T::of(&record).unwrap()
+    T::from_record(&record).unwrap()
 }
 
 /// The same of a counter record.
@@ -305,7 +307,7 @@ fn flow<T: FlowStructure<'static>>(bytes: &[u8]) -> T {
 fn counters<T: CounterStructure<'static>>(bytes: &[u8]) -> T {
     let record = counter(T::FORMAT, bytes);
     assert_eq!(record.name(), Some(T::NAME));
-    T::of(&record).unwrap_or_else(|| panic!("{record:?}"))
+    T::from_record(&record).unwrap_or_else(|| panic!("{record:?}"))
 }
 
 fn counter(format: DataFormat, bytes: &[u8]) -> CounterRecord<'static> {

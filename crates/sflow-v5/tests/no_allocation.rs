@@ -15,8 +15,10 @@ use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
 use record::sample_with;
 use sflow_v5::counter::{HostAdapters, VirtCpu};
+use sflow_v5::field::Value;
 use sflow_v5::flow::SampledHeader;
-use sflow_v5::{Datagram, Encoder, FlowRecord, List, Sample, Value};
+use sflow_v5::types::List;
+use sflow_v5::{Datagram, Encoder, FlowRecord, Sample};
 
 #[test]
 fn the_counter_counts() {

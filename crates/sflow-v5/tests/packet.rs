@@ -25,7 +25,7 @@ mod serialize;
 #[path = "packet/tunnel.rs"]
 mod tunnel;
 
-use sflow_v5::HeaderProtocol;
+use sflow_v5::enums::HeaderProtocol;
 use sflow_v5::packet::Packet;
 
 /// The names of the layers, and the packet in one line.

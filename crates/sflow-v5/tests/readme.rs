@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 use std::fs;
 
-use sflow_v5::{CounterRecord, FlowRecord, Registered};
+use sflow_v5::field::Registered;
+use sflow_v5::{CounterRecord, FlowRecord};
 
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
 const START: &str =

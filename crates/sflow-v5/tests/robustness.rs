@@ -7,7 +7,7 @@ mod capture;
 
 use std::fs;
 
-use sflow_v5::{CounterRecord, Datagram, Fault, FlowRecord, Sample};
+use sflow_v5::{CounterRecord, Datagram, ErrorKind, FlowRecord, Sample};
 
 #[test]
 fn both_captures() {
@@ -26,7 +26,7 @@ fn what_is_good_around_what_is_bad_is_delivered() {
             Sample::Flow(sample) => join(sample.records().map(|record| flow_word(&record))),
             Sample::Counters(sample) => join(sample.records().map(|record| counter_word(&record))),
             Sample::Unknown(_) => "UNKNOWN".into(),
-            Sample::Malformed(_, error) => error.fault.cause().to_uppercase(),
+            Sample::Malformed(_, error) => error.kind.cause().to_uppercase(),
             _ => "other".into(),
         });
         samples.collect::<Vec<String>>().join(" | ")
@@ -134,8 +134,8 @@ fn other_versions_and_other_protocols() {
         let bytes = [&version.to_be_bytes()[..], &[0; 60]].concat();
         let error = Datagram::parse(&bytes).unwrap_err();
         assert_eq!(
-            (error.fault, error.field),
-            (Fault::Version(version), "version")
+            (error.kind, error.field),
+            (ErrorKind::Version(version), "version")
         );
     }
     let error = Datagram::parse(&[]).unwrap_err();
@@ -172,7 +172,7 @@ fn flow_word(record: &FlowRecord<'_>) -> &'static str {
         FlowRecord::SampledHeader(_) => "header",
         FlowRecord::ExtendedSwitch(_) => "switch",
         FlowRecord::Unknown(_) => "unknown",
-        FlowRecord::Malformed(_, error) => error.fault.cause(),
+        FlowRecord::Malformed(_, error) => error.kind.cause(),
         _ => "other",
     }
 }
@@ -184,7 +184,7 @@ fn counter_word(record: &CounterRecord<'_>) -> &'static str {
         CounterRecord::PortName(_) => "name",
         CounterRecord::HostDescr(_) => "descr",
         CounterRecord::Unknown(_) => "unknown",
-        CounterRecord::Malformed(_, error) => error.fault.cause(),
+        CounterRecord::Malformed(_, error) => error.kind.cause(),
         _ => "other",
     }
 }

@@ -12,11 +12,13 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::{Config, TestRunner};
 use sflow_v5::counter::{Adapter, HostAdapters, HostDescr};
+use sflow_v5::enums::{DataSourceKind, HeaderProtocol};
 use sflow_v5::flow::SampledHeader;
+use sflow_v5::sample::Encoding;
+use sflow_v5::types::{List, Opaque, Text, Uuid};
 use sflow_v5::{
-    Address, CounterRecord, CountersSample, DataFormat, DataSource, DataSourceKind, Datagram,
-    Encoder, Encoding, FlowRecord, FlowSample, Frame, Full, Header, HeaderProtocol, Interface,
-    List, Mac, Opaque, Records, Sample, Text, Uuid,
+    Address, CounterRecord, CountersSample, DataFormat, DataSource, Datagram, EncodeError, Encoder,
+    FlowRecord, FlowSample, Frame, Header, Interface, Mac, Records, Sample,
 };
 
 use arbitrary::{record_bytes, structures};
@@ -215,7 +217,7 @@ struct Given {
 }
 
 impl Given {
-    fn push(&self, encoder: &mut Encoder<'_>) -> Result<(), Full> {
+    fn push(&self, encoder: &mut Encoder<'_>) -> Result<(), EncodeError> {
         let [sequence_number, sampling_rate, sample_pool, drops] = self.numbers;
         let frames = self.records.iter().map(|(format, bytes)| Frame {
             format: *format,

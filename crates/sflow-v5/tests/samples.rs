@@ -4,12 +4,13 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use sflow_v5::counter::VirtCpu;
+use sflow_v5::enums::{DataSourceKind, DropReason};
 use sflow_v5::flow::{Extended80211Aggregation, ExtendedFunction, ExtendedTimestamp, Pdu};
+use sflow_v5::sample::{Encoding, FoundryAcl, Named, NamedValues, RtFlowValue, RtMetricValue};
+use sflow_v5::types::{Ipv4Address, Ipv6Address, List, Text};
 use sflow_v5::{
-    CounterRecord, CountersSample, DataSource, DataSourceKind, Datagram, DiscardedPacket,
-    DropReason, Encoder, Encoding, Fault, FlowRecord, FlowSample, FlowValue, FoundryAcl, Frame,
-    Header, Ipv4, Ipv6, List, Mac, MetricValue, Named, NamedValues, Records, RtFlow, RtMetric,
-    Sample, Structure, Text,
+    CounterRecord, CountersSample, DataSource, Datagram, DiscardedPacket, Encoder, ErrorKind,
+    FlowRecord, FlowSample, Frame, Header, Mac, Records, RtFlow, RtMetric, Sample, Structure,
 };
 
 const RTMETRIC: u32 = 4300 << 12 | 1002;
@@ -20,23 +21,23 @@ const AGGREGATION: u32 = 1016;
 #[test]
 fn every_type_of_named_value() {
     let metrics = [
-        named("text", MetricValue::Text(Text::from("five"))),
-        named("c32", MetricValue::Counter32(5.into())),
-        named("c64", MetricValue::Counter64(6.into())),
-        named("g32", MetricValue::Gauge32(7.into())),
-        named("g64", MetricValue::Gauge64(8.into())),
-        named("", MetricValue::Float(1.5)),
-        named("d", MetricValue::Double(-2.5)),
+        named("text", RtMetricValue::Text(Text::from("five"))),
+        named("c32", RtMetricValue::Counter32(5.into())),
+        named("c64", RtMetricValue::Counter64(6.into())),
+        named("g32", RtMetricValue::Gauge32(7.into())),
+        named("g64", RtMetricValue::Gauge64(8.into())),
+        named("", RtMetricValue::Float(1.5)),
+        named("d", RtMetricValue::Double(-2.5)),
     ];
     let fields = [
-        named("text", FlowValue::Text(Text::from(""))),
-        named("mac", FlowValue::Mac(Mac([1, 2, 3, 4, 5, 6]))),
-        named("ip", FlowValue::Ipv4(Ipv4([10, 0, 0, 1]))),
-        named("ip6", FlowValue::Ipv6(Ipv6([0xfe; 16]))),
-        named("i32", FlowValue::Int32(-1)),
-        named("i64", FlowValue::Int64(i64::MIN)),
-        named("f", FlowValue::Float(0.25)),
-        named("d", FlowValue::Double(f64::MAX)),
+        named("text", RtFlowValue::Text(Text::from(""))),
+        named("mac", RtFlowValue::Mac(Mac([1, 2, 3, 4, 5, 6]))),
+        named("ip", RtFlowValue::Ipv4(Ipv4Address([10, 0, 0, 1]))),
+        named("ip6", RtFlowValue::Ipv6(Ipv6Address([0xfe; 16]))),
+        named("i32", RtFlowValue::Int32(-1)),
+        named("i64", RtFlowValue::Int64(i64::MIN)),
+        named("f", RtFlowValue::Float(0.25)),
+        named("d", RtFlowValue::Double(f64::MAX)),
     ];
     let samples = [
         Sample::RtMetric(RtMetric {
@@ -82,12 +83,12 @@ fn a_value_of_unknown_type_ends_its_sample_alone() {
     fn check(sample: &RtMetric<'_>, rest: &[u8]) {
         let metrics: Vec<_> = sample.metrics.iter().collect();
         assert_eq!(metrics.len(), 2, "{metrics:?}");
-        assert_eq!(metrics[0].value, MetricValue::Counter32(7.into()));
-        let MetricValue::Malformed(left, error) = metrics[1].value else {
+        assert_eq!(metrics[0].value, RtMetricValue::Counter32(7.into()));
+        let RtMetricValue::Malformed(left, error) = metrics[1].value else {
             panic!("{metrics:?}")
         };
         assert_eq!((left, metrics[1].name.to_str()), (rest, Ok("odd")));
-        assert_eq!(error.fault, Fault::ValueType(99));
+        assert_eq!(error.kind, ErrorKind::ValueType(99));
         assert_eq!(
             error.to_string(),
             "rtmetric.type at byte 8: a value of unknown type 99"
@@ -106,14 +107,14 @@ fn more_values_announced_than_sent() {
     let values = flow_values(&parsed);
     // Type 1 is a MAC address, which takes eight bytes: not even the first is whole.
     assert!(
-        matches!(values[..], [FlowValue::Malformed(..)]),
+        matches!(values[..], [RtFlowValue::Malformed(..)]),
         "{values:?}"
     );
     body.extend(words(&[8]));
     let bytes = datagram(&[(RTFLOW, body)], 1);
     let parsed = Datagram::parse(&bytes).unwrap();
     let values = flow_values(&parsed);
-    let [FlowValue::Mac(_), FlowValue::Malformed([], error)] = values[..] else {
+    let [RtFlowValue::Mac(_), RtFlowValue::Malformed([], error)] = values[..] else {
         panic!("{values:?}")
     };
     assert_eq!(
@@ -123,7 +124,7 @@ fn more_values_announced_than_sent() {
     assert_eq!(parsed.validate(), Err(error));
 }
 
-fn flow_values<'a>(datagram: &Datagram<'a>) -> Vec<FlowValue<'a>> {
+fn flow_values<'a>(datagram: &Datagram<'a>) -> Vec<RtFlowValue<'a>> {
     let Some(Sample::RtFlow(flow)) = datagram.samples().next() else {
         panic!("{datagram:?}")
     };
@@ -238,10 +239,10 @@ fn frames_inside_a_frame() {
 fn frames_too_deep_inside_frames() {
     for depth in 1..40 {
         let bytes = nested(depth);
-        let error = Extended80211Aggregation::parse(&bytes).map_err(|error| error.fault);
+        let error = Extended80211Aggregation::parse(&bytes).map_err(|error| error.kind);
         assert_eq!(error.is_ok(), depth <= 9, "{depth}: {error:?}");
         if depth > 9 {
-            assert_eq!(error, Err(Fault::Nesting));
+            assert_eq!(error, Err(ErrorKind::Nesting));
         }
     }
     let body = nested(3600);
@@ -401,8 +402,8 @@ fn cut_last_sample_has_its_whole_records() {
     let timestamp = |nanoseconds| FlowRecord::from(ExtendedTimestamp { nanoseconds });
     let flows = [1, 2, 3].map(timestamp);
     let counters = [1, 2, 3].map(cpu);
-    let metrics = [1_u32, 2, 3].map(|it| named("four", MetricValue::Gauge32(it.into())));
-    let fields = [1, 2, 3].map(|it| named("four", FlowValue::Int32(it)));
+    let metrics = [1_u32, 2, 3].map(|it| named("four", RtMetricValue::Gauge32(it.into())));
+    let fields = [1, 2, 3].map(|it| named("four", RtFlowValue::Int32(it)));
     type Make<'a> = Box<dyn Fn(usize) -> Sample<'a> + 'a>;
     let flow = |encoding| {
         let flows = &flows;
@@ -471,7 +472,7 @@ fn cut_last_sample_has_its_whole_records() {
             assert_eq!(samples[1..2], [make(whole)], "{case}");
             assert_eq!(samples.len(), 3, "{case}");
             assert_eq!(frame.bytes, &bytes[ends[whole - 1]..length], "{case}");
-            assert!(matches!(error.fault, Fault::Length { .. }), "{case}");
+            assert!(matches!(error.kind, ErrorKind::Length { .. }), "{case}");
         }
         assert!(Datagram::parse(&bytes).unwrap().validate().is_ok());
     }

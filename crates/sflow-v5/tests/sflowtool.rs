@@ -9,9 +9,10 @@ use std::io::{BufRead, BufReader};
 
 use flate2::read::GzDecoder;
 use serde_json::Value as Json;
+use sflow_v5::field::{Field, Value};
+use sflow_v5::types::List;
 use sflow_v5::{
-    CounterRecord, CountersSample, Datagram, Field, FlowRecord, FlowSample, Interface, List, Mac,
-    Sample, Value,
+    CounterRecord, CountersSample, Datagram, FlowRecord, FlowSample, Interface, Mac, Sample,
 };
 
 /// What sflowtool calls a field, where the specification calls it otherwise.

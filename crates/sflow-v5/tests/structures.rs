@@ -9,7 +9,8 @@ mod record;
 use std::fs;
 
 use serde_json::Value as Json;
-use sflow_v5::{Address, CounterRecord, FlowRecord, Kind, Mac, Registered, Sample, Value};
+use sflow_v5::field::{Kind, Registered, Value};
+use sflow_v5::{Address, CounterRecord, FlowRecord, Mac, Sample};
 
 use record::{Read, Space};
 
@@ -145,7 +146,7 @@ fn example(field: &Json, index: usize, bytes: &mut Vec<u8>) -> String {
         "uuid" => {
             let uuid = *b"sixteen bare byt";
             put(&uuid);
-            text(Value::Uuid(sflow_v5::Uuid(uuid)))
+            text(Value::Uuid(sflow_v5::types::Uuid(uuid)))
         }
         "op4" => {
             put(&[1, 2, 3, 4]);

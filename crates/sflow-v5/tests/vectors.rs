@@ -6,11 +6,14 @@ mod capture;
 use std::fs;
 
 use sflow_v5::counter::{HostDescr, IfCounters, VirtCpu, VirtMemory};
+use sflow_v5::enums::{
+    AsPathKind, DataSourceKind, DomainState, DropReason, HeaderProtocol, MachineType, OsName,
+};
 use sflow_v5::flow::{ExtendedHwTrap, ExtendedSwitch, SampledHeader};
+use sflow_v5::sample::{Encoding, Named, RtFlowValue, RtMetricValue};
+use sflow_v5::types::{Community, Percentage, Switch32};
 use sflow_v5::{
-    Address, AsPathKind, Community, CounterRecord, DataFormat, DataSource, DataSourceKind,
-    Datagram, DomainState, DropReason, Encoding, FlowRecord, FlowValue, HeaderProtocol, Interface,
-    MachineType, MetricValue, Named, OsName, Percentage, Sample, Switch32,
+    Address, CounterRecord, DataFormat, DataSource, Datagram, FlowRecord, Interface, Sample,
 };
 
 #[test]
@@ -237,11 +240,11 @@ fn v5_enterprise_samples() {
     let expected = [
         Named {
             name: "m1".into(),
-            value: MetricValue::Counter32(5.into()),
+            value: RtMetricValue::Counter32(5.into()),
         },
         Named {
             name: "g".into(),
-            value: MetricValue::Double(2.5),
+            value: RtMetricValue::Double(2.5),
         },
     ];
     assert_eq!(metrics, expected);
@@ -250,7 +253,7 @@ fn v5_enterprise_samples() {
     let fields: Vec<_> = flow.fields.iter().collect();
     let expected = [Named {
         name: "proto".into(),
-        value: FlowValue::Text("tcp".into()),
+        value: RtFlowValue::Text("tcp".into()),
     }];
     assert_eq!(fields, expected);
 }

@@ -1,7 +1,8 @@
 //! Flow and counter records as one.
 
 use serde::Serialize;
-use sflow_v5::{CounterRecord, DataFormat, Error, Field, FlowRecord, Frame, Registered, Value};
+use sflow_v5::field::{Field, Registered, Value};
+use sflow_v5::{CounterRecord, DataFormat, Error, FlowRecord, Frame};
 
 /// A record whose kind does not matter: its number, and its fields by place.
 pub(crate) trait Record<'a>: Serialize + Copy {
@@ -12,7 +13,7 @@ pub(crate) trait Record<'a>: Serialize + Copy {
     fn fields(&self) -> &'static [Field];
     fn field(&self, index: usize) -> Value<'a>;
     fn known(&self, index: usize) -> Option<Value<'a>>;
-    fn choice(&self, index: usize) -> Option<&'static str>;
+    fn enum_name(&self, index: usize) -> Option<&'static str>;
 
     /// Its bytes, if it is not understood; and why, if it ought to be.
     fn refused(&self) -> Option<(Frame<'a>, Option<Error>)>;
@@ -95,8 +96,8 @@ macro_rules! record {
                 self.known(index)
             }
 
-            fn choice(&self, index: usize) -> Option<&'static str> {
-                self.choice(index)
+            fn enum_name(&self, index: usize) -> Option<&'static str> {
+                self.enum_name(index)
             }
 
             fn refused(&self) -> Option<(Frame<'a>, Option<Error>)> {

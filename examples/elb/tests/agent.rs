@@ -16,10 +16,9 @@ use elb::agent::{Roots, Settings, run};
 use serde_json::{Value, json};
 use sflow_metrics::{Config, Registry, Timestamp, query::Query};
 use sflow_v5::counter::{HostAdapters, HostDescr, HostParent, IfCounters, VirtCpu};
+use sflow_v5::enums::{DataSourceKind, DomainState};
 use sflow_v5::flow::SampledHeader;
-use sflow_v5::{
-    Address, DataSourceKind, Datagram, DomainState, FlowSample, Interface, Mac, Sample,
-};
+use sflow_v5::{Address, Datagram, FlowSample, Interface, Mac, Sample};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UdpSocket, UnixListener};
 use tokio::sync::oneshot;

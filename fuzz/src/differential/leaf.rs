@@ -1,9 +1,11 @@
 //! What a decoder read, as a row of plain values without names: what two decoders can be
 //! compared by.
 
+use sflow_v5::field::Value;
 use sflow_v5::flow::{ExtendedGateway, Pdu};
+use sflow_v5::types::List;
 use sflow_v5::wire::Wire;
-use sflow_v5::{Address, CounterRecord, DataSource, FlowRecord, Interface, List, Sample, Value};
+use sflow_v5::{Address, CounterRecord, DataSource, FlowRecord, Interface, Sample};
 
 /// One value.
 #[derive(Clone, Debug, PartialEq)]

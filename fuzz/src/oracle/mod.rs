@@ -4,7 +4,8 @@ mod value;
 
 use std::fmt::Debug;
 
-use sflow_v5::{DataFormat, Datagram, Error, Frame, NamedValue, NamedValues, Sample};
+use sflow_v5::sample::{NamedValue, NamedValues};
+use sflow_v5::{DataFormat, Datagram, Error, Frame, Sample};
 
 use crate::model::{self, Body, Item};
 use records::check_records;

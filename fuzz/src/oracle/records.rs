@@ -1,8 +1,7 @@
 use std::fmt::Debug;
 
-use sflow_v5::{
-    CounterRecord, DataFormat, Datagram, Error, Field, FlowRecord, Frame, Sample, Value,
-};
+use sflow_v5::field::{Field, Value};
+use sflow_v5::{CounterRecord, DataFormat, Datagram, Error, FlowRecord, Frame, Sample};
 
 use super::value::check_value;
 use super::{datagram_of, explained, frame, identical, inside, words};

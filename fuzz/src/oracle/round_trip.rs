@@ -1,6 +1,7 @@
+use sflow_v5::sample::NamedValues;
 use sflow_v5::{
-    CountersSample, Datagram, DiscardedPacket, Encoder, FlowSample, Full, Header, NamedValues,
-    Records, RtFlow, RtMetric, Sample,
+    CountersSample, Datagram, DiscardedPacket, EncodeError, Encoder, FlowSample, Header, Records,
+    RtFlow, RtMetric, Sample,
 };
 
 use super::same;
@@ -46,14 +47,14 @@ pub(super) fn check(bytes: &[u8], datagram: &Datagram<'_>) -> Vec<u8> {
     encoded
 }
 
-type Write = fn(&mut Encoder<'_>, Sample<'_>) -> Result<(), Full>;
+type Write = fn(&mut Encoder<'_>, Sample<'_>) -> Result<(), EncodeError>;
 
-fn as_it_is(encoder: &mut Encoder<'_>, sample: Sample<'_>) -> Result<(), Full> {
+fn as_it_is(encoder: &mut Encoder<'_>, sample: Sample<'_>) -> Result<(), EncodeError> {
     encoder.push(&sample)
 }
 
 /// Writes a sample whose lists are slices, not the bytes that it was read from.
-fn rebuilt(encoder: &mut Encoder<'_>, sample: Sample<'_>) -> Result<(), Full> {
+fn rebuilt(encoder: &mut Encoder<'_>, sample: Sample<'_>) -> Result<(), EncodeError> {
     match sample {
         Sample::Flow(sample) => {
             let records: Vec<_> = sample.records().collect();

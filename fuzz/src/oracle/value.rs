@@ -1,4 +1,6 @@
-use sflow_v5::{Address, FlowValue, MetricValue, Value};
+use sflow_v5::Address;
+use sflow_v5::field::Value;
+use sflow_v5::sample::{RtFlowValue, RtMetricValue};
 
 use super::identical_bytes;
 use crate::model::Plain;
@@ -40,7 +42,7 @@ pub(super) trait NamedField<'a> {
     fn value(&self) -> Value<'a>;
 }
 
-impl<'a> NamedField<'a> for MetricValue<'a> {
+impl<'a> NamedField<'a> for RtMetricValue<'a> {
     fn value(&self) -> Value<'a> {
         match *self {
             Self::Text(text) => Value::Text(text),
@@ -55,7 +57,7 @@ impl<'a> NamedField<'a> for MetricValue<'a> {
     }
 }
 
-impl<'a> NamedField<'a> for FlowValue<'a> {
+impl<'a> NamedField<'a> for RtFlowValue<'a> {
     fn value(&self) -> Value<'a> {
         match *self {
             Self::Text(text) => Value::Text(text),

@@ -1,7 +1,8 @@
 //! Every structure with plausible content, and each of its counts and lengths wrong in turn.
 
 use sflow_fuzz::{Built, Mark, What, build};
-use sflow_v5::{CounterRecord, DataFormat, FlowRecord, Registered};
+use sflow_v5::field::Registered;
+use sflow_v5::{CounterRecord, DataFormat, FlowRecord};
 
 use super::Seeds;
 use super::wire::{COUNTERS, FLOW, Kind, datagram, frame, good, switch, virt_cpu};

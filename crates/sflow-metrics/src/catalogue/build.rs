@@ -1,6 +1,7 @@
 //! The catalogue is made by the compiler, from the fields of all structures.
 
-use sflow_v5::{CounterRecord, DataFormat, Field, Kind, Registered};
+use sflow_v5::field::{Field, Kind, Registered};
+use sflow_v5::{CounterRecord, DataFormat};
 
 use super::derived::{self, DERIVED};
 use super::formula::{self, Formula, Named};

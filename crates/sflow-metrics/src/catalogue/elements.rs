@@ -2,7 +2,9 @@
 //! largest value is a metric, since a port is as well as its worst lane.
 
 use sflow_v5::counter::{BstPortBuffers, Lane};
-use sflow_v5::{CounterRecord, Percentage, Structure, Value};
+use sflow_v5::field::Value;
+use sflow_v5::types::Percentage;
+use sflow_v5::{CounterRecord, Structure};
 
 use super::text::is_same;
 

@@ -305,7 +305,8 @@ mod tests {
     use super::*;
     use std::collections::HashSet;
 
-    use sflow_v5::{CounterRecord, Kind};
+    use sflow_v5::CounterRecord;
+    use sflow_v5::field::Kind;
 
     #[test]
     fn names_are_unique() {

@@ -1,4 +1,5 @@
-use sflow_v5::{DataSource, Uuid};
+use sflow_v5::DataSource;
+use sflow_v5::types::Uuid;
 
 use super::{EntityId, EntityKind};
 use crate::agent::AgentKey;

@@ -2,7 +2,7 @@
 
 use sflow_v5::FlowSample;
 use sflow_v5::flow::SampledHeader;
-use sflow_v5::packet::{Layer, Stop};
+use sflow_v5::packet::{Layer, StopReason};
 
 /// The port of DNS, and that of the one without a server.
 const PORTS: [u16; 2] = [53, 5353];
@@ -34,7 +34,7 @@ impl Dns {
                     let ports = [udp.source_port(), udp.destination_port()];
                     is_dns = ports.iter().any(|port| PORTS.contains(port));
                 }
-                Layer::Rest(rest) if is_dns && rest.reason == Stop::Payload => {
+                Layer::Rest(rest) if is_dns && rest.reason == StopReason::Payload => {
                     return Self::read(rest.bytes);
                 }
                 _ => is_dns = false,

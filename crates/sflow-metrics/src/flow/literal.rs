@@ -2,7 +2,8 @@
 
 use core::net::IpAddr;
 
-use sflow_v5::{DataSource, DataSourceKind, DropReason, Mac};
+use sflow_v5::enums::{DataSourceKind, DropReason};
+use sflow_v5::{DataSource, Mac};
 
 use crate::flow::filter::{Test, bits};
 use crate::flow::key::Kind;

@@ -15,8 +15,8 @@ use std::hash::RandomState;
 use sflow_v5::Mac;
 use sflow_v5::counter::HostAdapters;
 
-use crate::config::Config;
 use crate::agent::AgentKey;
+use crate::config::Config;
 use crate::entity::{EntityId, EntityKind};
 use crate::flow::packet::Level;
 use crate::health::Health;

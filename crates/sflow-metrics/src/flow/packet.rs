@@ -2,10 +2,11 @@
 
 use core::net::{IpAddr, Ipv4Addr};
 
+use sflow_v5::enums::HeaderProtocol;
 use sflow_v5::flow::{SampledEthernet, SampledHeader, SampledIpv4, SampledIpv6};
 use sflow_v5::packet::etherparse::{EtherType, IpNumber};
 use sflow_v5::packet::{Icmp, Layer, Tunnel};
-use sflow_v5::{FlowSample, HeaderProtocol, Mac};
+use sflow_v5::{FlowSample, Mac};
 
 /// No packet is longer, with jumbo frames and offloaded segmentation.
 const LONGEST: u32 = 65_535;

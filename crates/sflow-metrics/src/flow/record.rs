@@ -1,11 +1,12 @@
 //! What the records beside a packet say.
 
+use sflow_v5::FlowSample;
 use sflow_v5::flow::{
     ExtendedAcl, ExtendedEgressQueue, ExtendedFunction, ExtendedGateway, ExtendedHwTrap,
     ExtendedLinuxDropReason, ExtendedNat, ExtendedNatPort, ExtendedRouter, ExtendedSwitch,
     ExtendedUrl, ExtendedUser, ExtendedVniEgress, ExtendedVniIngress, HttpRequest,
 };
-use sflow_v5::{FlowSample, Switch32};
+use sflow_v5::types::Switch32;
 
 use crate::flow::key::Key;
 use crate::flow::value::{Raw, address, number};

@@ -2,8 +2,9 @@
 
 use core::cell::OnceCell;
 
+use sflow_v5::enums::{DataSourceKind, DropReason};
 use sflow_v5::flow::ExtendedEntities;
-use sflow_v5::{DataSource, DataSourceKind, DiscardedPacket, DropReason, FlowSample, Interface};
+use sflow_v5::{DataSource, DiscardedPacket, FlowSample, Interface};
 
 use crate::entity::EntityKind;
 use crate::flow::dns::Dns;

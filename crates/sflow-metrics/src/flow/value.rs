@@ -1,8 +1,9 @@
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use sflow_v5::enums::{DataSourceKind, DropReason};
 use sflow_v5::packet::TcpFlags;
-use sflow_v5::{Address, DataSource, DataSourceKind, DropReason, Mac};
+use sflow_v5::{Address, DataSource, Mac};
 
 use crate::flow::key::Kind;
 

@@ -1,7 +1,9 @@
 use core::fmt;
 use core::time::Duration;
 
-use sflow_v5::{DataSource, DomainState, IfDirection, Uuid};
+use sflow_v5::DataSource;
+use sflow_v5::enums::{DomainState, IfDirection};
+use sflow_v5::types::Uuid;
 
 use crate::agent::{AgentKey, part};
 use crate::catalogue::Metric;

@@ -1,6 +1,6 @@
 use sflow_metrics::{Config, Registry};
-use sflow_v5::Counter32;
 use sflow_v5::counter::{IfCounters, QueueLength};
+use sflow_v5::types::Counter32;
 
 use crate::support::world::{CORES, World};
 use crate::support::{

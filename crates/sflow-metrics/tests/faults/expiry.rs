@@ -1,5 +1,5 @@
 use sflow_metrics::entity::Lifecycle;
-use sflow_v5::DomainState;
+use sflow_v5::enums::DomainState;
 
 use crate::support::world::{CORES, World};
 use crate::support::{Container, ask, at, lifecycle};

@@ -3,11 +3,10 @@
 use std::net::SocketAddr;
 
 use sflow_metrics::{Config, Registry, event, flow};
+use sflow_v5::enums::HeaderProtocol;
 use sflow_v5::flow::SampledHeader;
-use sflow_v5::{
-    Address, Datagram, Encoder, FlowSample, Header, HeaderProtocol, Interface, Opaque, Records,
-    Sample,
-};
+use sflow_v5::types::Opaque;
+use sflow_v5::{Address, Datagram, Encoder, FlowSample, Header, Interface, Records, Sample};
 
 use crate::support::{Agent, ask, at, interface, interface_source};
 

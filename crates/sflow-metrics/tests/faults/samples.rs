@@ -1,11 +1,10 @@
 //! Packet samples that cannot be.
 
 use sflow_metrics::{Config, Health, Registry};
+use sflow_v5::enums::HeaderProtocol;
 use sflow_v5::flow::SampledHeader;
-use sflow_v5::{
-    Address, Datagram, Encoder, FlowSample, Header, HeaderProtocol, Interface, Opaque, Records,
-    Sample,
-};
+use sflow_v5::types::Opaque;
+use sflow_v5::{Address, Datagram, Encoder, FlowSample, Header, Interface, Records, Sample};
 
 use crate::support::{Agent, at, interface, interface_source};
 

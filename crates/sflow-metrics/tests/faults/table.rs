@@ -1,7 +1,7 @@
 //! All faults of counters in one table: what is done to the stream, and what is answered.
 
 use sflow_metrics::Health;
-use sflow_v5::Counter32;
+use sflow_v5::types::Counter32;
 
 use crate::support::world::World;
 

@@ -1,7 +1,8 @@
 //! Memory is bounded, what does not fit is counted, and what is known costs no memory.
 
 use sflow_metrics::{Config, flow};
-use sflow_v5::{DataSource, DataSourceKind, Sample};
+use sflow_v5::enums::DataSourceKind;
+use sflow_v5::{DataSource, Sample};
 
 use crate::world::{Agent, Udp, World, header, mac};
 

@@ -1,6 +1,7 @@
 //! Dropped packets.
 
-use sflow_v5::{DropReason, Interface, Sample};
+use sflow_v5::enums::DropReason;
+use sflow_v5::{Interface, Sample};
 
 use crate::world::{Agent, Udp, World, header};
 

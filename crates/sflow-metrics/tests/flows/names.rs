@@ -1,7 +1,8 @@
 //! Whose packets they are.
 
+use sflow_v5::enums::DataSourceKind;
 use sflow_v5::flow::ExtendedEntities;
-use sflow_v5::{DataSourceKind, Mac, Sample};
+use sflow_v5::{Mac, Sample};
 
 use crate::world::{Agent, Udp, World, header, mac, vxlan};
 

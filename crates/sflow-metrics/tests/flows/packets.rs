@@ -1,15 +1,15 @@
 //! What packets, and the records beside them, say under each key.
 
 use sflow_metrics::flow;
+use sflow_v5::enums::HeaderProtocol;
 use sflow_v5::flow::{
     AsPathSegment, ExtendedAcl, ExtendedEgressQueue, ExtendedFunction, ExtendedGateway,
     ExtendedHwTrap, ExtendedLinuxDropReason, ExtendedNat, ExtendedNatPort, ExtendedRouter,
     ExtendedSwitch, ExtendedUrl, ExtendedUser, ExtendedVniEgress, ExtendedVniIngress,
     SampledEthernet, SampledHeader, SampledIpv4, SampledIpv6,
 };
-use sflow_v5::{
-    Address, FlowRecord, HeaderProtocol, Interface, Ipv4, Ipv6, List, Opaque, Sample, Text,
-};
+use sflow_v5::types::{Ipv4Address, Ipv6Address, List, Opaque, Text};
+use sflow_v5::{Address, FlowRecord, Interface, Sample};
 
 use crate::world::{Agent, Udp, World, ethernet, header, ipv4, mac, vxlan};
 
@@ -152,8 +152,8 @@ fn what_agents_say_instead_of_a_header_is_as_good() {
     let ip = SampledIpv4 {
         length: 86,
         protocol: 6,
-        src_ip: Ipv4([10, 0, 0, 1]),
-        dst_ip: Ipv4([10, 0, 0, 2]),
+        src_ip: Ipv4Address([10, 0, 0, 1]),
+        dst_ip: Ipv4Address([10, 0, 0, 2]),
         src_port: 443,
         dst_port: 5000,
         tcp_flags: 0x10,
@@ -166,7 +166,7 @@ fn what_agents_say_instead_of_a_header_is_as_good() {
     );
     let ip = SampledIpv6 {
         protocol: 58,
-        src_ip: Ipv6([1; 16]),
+        src_ip: Ipv6Address([1; 16]),
         ..SampledIpv6::default()
     };
     assert_eq!(
@@ -598,7 +598,7 @@ fn ipv4_address_in_ipv6_is_found_by_either_form() {
     };
     let ip = SampledIpv6 {
         length: 100,
-        src_ip: Ipv6(
+        src_ip: Ipv6Address(
             core::net::Ipv4Addr::new(192, 0, 2, 12)
                 .to_ipv6_mapped()
                 .octets(),

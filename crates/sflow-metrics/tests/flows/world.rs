@@ -2,11 +2,12 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use sflow_metrics::{Config, Registry, flow};
 use sflow_v5::counter::{Adapter, HostAdapters, HostCpu, HostDescr, HostParent, VirtCpu};
+use sflow_v5::enums::{DataSourceKind, DomainState, DropReason, HeaderProtocol};
 use sflow_v5::flow::SampledHeader;
+use sflow_v5::types::{List, Opaque, Text, Uuid};
 use sflow_v5::{
-    Address, CounterRecord, CountersSample, DataSource, DataSourceKind, Datagram, DiscardedPacket,
-    DomainState, DropReason, Encoder, FlowRecord, FlowSample, Header, HeaderProtocol, Interface,
-    List, Mac, Opaque, Records, Sample, Text, Uuid,
+    Address, CounterRecord, CountersSample, DataSource, Datagram, DiscardedPacket, Encoder,
+    FlowRecord, FlowSample, Header, Interface, Mac, Records, Sample,
 };
 
 use crate::support::at;

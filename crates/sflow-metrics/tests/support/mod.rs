@@ -14,9 +14,11 @@ use sflow_metrics::{
 use sflow_v5::counter::{
     HostCpu, HostDescr, HostParent, IfCounters, VirtCpu, VirtMemory, VirtNetIo,
 };
+use sflow_v5::enums::{DataSourceKind, DomainState};
+use sflow_v5::sample::Encoding;
+use sflow_v5::types::{Text, Uuid};
 use sflow_v5::{
-    Address, CounterRecord, CountersSample, DataSource, DataSourceKind, Datagram, DomainState,
-    Encoder, Encoding, Header, Records, Sample, Text, Uuid,
+    Address, CounterRecord, CountersSample, DataSource, Datagram, Encoder, Header, Records, Sample,
 };
 
 /// When the simulated world begins.

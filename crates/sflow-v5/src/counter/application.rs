@@ -1,6 +1,7 @@
 //! sFlow Application Structures.
 
-use crate::{Counter32, Gauge32, Gauge64, Text, structure};
+use crate::structure;
+use crate::types::{Counter32, Gauge32, Gauge64, Text};
 
 structure! {
     /// What an application uses.

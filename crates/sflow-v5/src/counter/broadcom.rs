@@ -1,6 +1,7 @@
 //! sFlow Broadcom Structures: buffers and forwarding tables of a switch.
 
-use crate::{Gauge32, List, Percentage, structure};
+use crate::structure;
+use crate::types::{Gauge32, List, Percentage};
 
 structure! {
     /// Buffers of a switch: the peak since the last report.

@@ -1,6 +1,7 @@
 //! sFlow Energy Structures: power, temperature, humidity, fans.
 
-use crate::{Counter32, Gauge32, GaugeI32, PowerFactor, Sensor32, structure};
+use crate::structure;
+use crate::types::{Counter32, Gauge32, GaugeI32, PowerFactor, Sensor32};
 
 structure! {
     /// Electrical power that a device takes.

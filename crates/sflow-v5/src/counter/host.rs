@@ -1,9 +1,10 @@
 //! sFlow Host Structures: physical hosts, and who anybody is.
 
-use crate::{
-    Counter32, Counter64, DataSourceKind, Gauge32, Gauge64, GaugeF32, List, Mac, MachineType,
-    OsName, Percentage, Text, Uuid, structure,
+use crate::enums::{DataSourceKind, MachineType, OsName};
+use crate::types::{
+    Counter32, Counter64, Gauge32, Gauge64, GaugeF32, List, Percentage, Text, Uuid,
 };
+use crate::{Mac, structure};
 
 structure! {
     /// Who a host, virtual machine or container is.

@@ -1,6 +1,8 @@
 //! sFlow Host TCP/IP Counters: the MIB-II groups of a host.
 
-use crate::{Counter32, Gauge32, Limit32, TcpRtoAlgorithm, structure};
+use crate::enums::TcpRtoAlgorithm;
+use crate::structure;
+use crate::types::{Counter32, Gauge32, Limit32};
 
 structure! {
     /// IP of a host.

@@ -1,6 +1,7 @@
 //! sFlow HTTP Structures: requests that a server answered.
 
-use crate::{Counter32, structure};
+use crate::structure;
+use crate::types::Counter32;
 
 structure! {
     /// Requests that a server answered, by method and by status.

@@ -1,6 +1,7 @@
 //! sFlow 802.11 Structures: counters of a radio.
 
-use crate::{Counter32, Gauge32, structure};
+use crate::structure;
+use crate::types::{Counter32, Gauge32};
 
 structure! {
     /// Counters of a wireless interface.

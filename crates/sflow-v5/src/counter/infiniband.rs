@@ -1,6 +1,7 @@
 //! sFlow InfiniBand Structures.
 
-use crate::{Counter32, Counter64, structure};
+use crate::structure;
+use crate::types::{Counter32, Counter64};
 
 structure! {
     /// Counters of an InfiniBand port.

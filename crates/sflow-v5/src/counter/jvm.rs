@@ -1,6 +1,7 @@
 //! sFlow Java Virtual Machine Structures.
 
-use crate::{Counter32, Gauge32, Gauge64, Text, structure};
+use crate::structure;
+use crate::types::{Counter32, Gauge32, Gauge64, Text};
 
 structure! {
     /// What a Java virtual machine is.

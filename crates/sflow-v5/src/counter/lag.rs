@@ -1,8 +1,9 @@
 //! sFlow LAG Counters Structures: link aggregation.
 
+use crate::types::Counter32;
 use crate::walk::{Kind, Value};
-use crate::wire::{Size, Stop, Wire, Writer};
-use crate::{Counter32, Mac, structure};
+use crate::wire::{DecodeError, Size, Wire, Writer};
+use crate::{Mac, structure};
 
 structure! {
     /// Link aggregation at a port.
@@ -71,7 +72,7 @@ impl<'a> Wire<'a> for LagPortState {
     const KIND: Kind = Kind::Plain;
 
     #[inline(always)]
-    fn decode(input: &mut &'a [u8]) -> Result<Self, Stop> {
+    fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
         let [actor_admin, actor_oper, partner_admin, partner_oper] =
             u32::decode(input)?.to_be_bytes();
         Ok(Self {

@@ -1,6 +1,7 @@
 //! sFlow Memcache Structures.
 
-use crate::{Counter32, Counter64, Gauge32, Gauge64, structure};
+use crate::structure;
+use crate::types::{Counter32, Counter64, Gauge32, Gauge64};
 
 structure! {
     /// Counters of memcached, by an older layout; [`MemcacheCounters`] has taken its place.

@@ -1,6 +1,7 @@
 //! sFlow NVML GPU Structures.
 
-use crate::{Counter32, Gauge32, Gauge64, structure};
+use crate::structure;
+use crate::types::{Counter32, Gauge32, Gauge64};
 
 structure! {
     /// GPUs of a host, or of one container.

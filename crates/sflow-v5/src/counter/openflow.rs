@@ -1,6 +1,7 @@
 //! sFlow OpenFlow Structures: which port of which switch.
 
-use crate::{Text, structure};
+use crate::structure;
+use crate::types::Text;
 
 structure! {
     /// The OpenFlow identity of a port.

@@ -1,6 +1,7 @@
 //! sFlow Optical Interface Structures.
 
-use crate::{Gauge32, GaugeI32, List, structure};
+use crate::structure;
+use crate::types::{Gauge32, GaugeI32, List};
 
 structure! {
     /// A pluggable optical module.

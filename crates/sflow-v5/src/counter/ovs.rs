@@ -1,6 +1,7 @@
 //! Open vSwitch datapaths.
 
-use crate::{Counter32, Gauge32, structure};
+use crate::structure;
+use crate::types::{Counter32, Gauge32};
 
 structure! {
     /// The flow cache of an Open vSwitch datapath.

@@ -1,6 +1,7 @@
 //! Priority flow control.
 
-use crate::{Counter32, structure};
+use crate::structure;
+use crate::types::Counter32;
 
 structure! {
     /// Priority flow control of one priority of a port.

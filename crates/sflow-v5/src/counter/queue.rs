@@ -1,6 +1,7 @@
 //! Queues of a port.
 
-use crate::{Counter32, structure};
+use crate::structure;
+use crate::types::Counter32;
 
 structure! {
     /// How long one queue of a port was when packets were put into it: a histogram, its upper bounds

@@ -1,6 +1,7 @@
 //! Why packets left the fast path of a switch.
 
-use crate::{Counter32, structure};
+use crate::structure;
+use crate::types::Counter32;
 
 structure! {
     /// Packets that the fast path of a switch gave up, by reason.

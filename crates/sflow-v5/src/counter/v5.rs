@@ -1,6 +1,8 @@
 //! sFlow Version 5: counters of interfaces.
 
-use crate::{Counter32, Counter64, Gauge32, Gauge64, IfDirection, Percentage, structure};
+use crate::enums::IfDirection;
+use crate::structure;
+use crate::types::{Counter32, Counter64, Gauge32, Gauge64, Percentage};
 
 structure! {
     /// Counters of an interface.

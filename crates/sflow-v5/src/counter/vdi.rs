@@ -1,6 +1,7 @@
 //! Virtual desktops.
 
-use crate::{Counter32, Gauge32, structure};
+use crate::structure;
+use crate::types::{Counter32, Gauge32};
 
 structure! {
     /// A server of virtual desktops. Known from one collector only; the meanings follow the names.

@@ -1,6 +1,8 @@
 //! sFlow Host Structures: virtual machines and containers.
 
-use crate::{Counter32, Counter64, DomainState, Gauge32, Gauge64, structure};
+use crate::enums::DomainState;
+use crate::structure;
+use crate::types::{Counter32, Counter64, Gauge32, Gauge64};
 
 structure! {
     /// What a physical host has to give to virtual machines and containers.

@@ -1,6 +1,8 @@
 //! sFlow Application Structures: operations of a service.
 
-use crate::{AppStatus, Microseconds, Text, structure};
+use crate::enums::AppStatus;
+use crate::structure;
+use crate::types::{Microseconds, Text};
 
 structure! {
     /// One operation of a service.

@@ -1,6 +1,8 @@
 //! sFlow Dropped Packet Notification Structures, and their additions by Linux: why and where.
 
-use crate::{AclDirection, Text, structure};
+use crate::enums::AclDirection;
+use crate::structure;
+use crate::types::Text;
 
 structure! {
     /// The queue that was chosen for a packet, at the output interface of the sample.

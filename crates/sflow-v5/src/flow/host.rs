@@ -1,6 +1,8 @@
 //! sFlow Host Structures: the socket of an application, and the ends of a packet on a host.
 
-use crate::{DataSourceKind, Ipv4, Ipv6, structure};
+use crate::enums::DataSourceKind;
+use crate::structure;
+use crate::types::{Ipv4Address, Ipv6Address};
 
 structure! {
     /// The connection of an application over IPv4.
@@ -9,8 +11,8 @@ structure! {
     pub struct ExtendedSocketIpv4: "extended_socket_ipv4" {
         /// 6 is TCP, 17 is UDP.
         protocol: u32,
-        local_ip: Ipv4,
-        remote_ip: Ipv4,
+        local_ip: Ipv4Address,
+        remote_ip: Ipv4Address,
         local_port: u32,
         remote_port: u32,
     }
@@ -23,8 +25,8 @@ structure! {
     pub struct ExtendedSocketIpv6: "extended_socket_ipv6" {
         /// 6 is TCP, 17 is UDP.
         protocol: u32,
-        local_ip: Ipv6,
-        remote_ip: Ipv6,
+        local_ip: Ipv6Address,
+        remote_ip: Ipv6Address,
         local_port: u32,
         remote_port: u32,
     }

@@ -1,6 +1,8 @@
 //! sFlow HTTP Structures: requests, and the other side of a proxy.
 
-use crate::{HttpMethod, Ipv4, Ipv6, Microseconds, Text, structure};
+use crate::enums::HttpMethod;
+use crate::structure;
+use crate::types::{Ipv4Address, Ipv6Address, Microseconds, Text};
 
 structure! {
     /// The connection of a proxy to the server behind it, over IPv4.
@@ -9,8 +11,8 @@ structure! {
     pub struct ExtendedProxySocketIpv4: "extended_proxy_socket_ipv4" {
         /// 6 is TCP, 17 is UDP.
         protocol: u32,
-        local_ip: Ipv4,
-        remote_ip: Ipv4,
+        local_ip: Ipv4Address,
+        remote_ip: Ipv4Address,
         local_port: u32,
         remote_port: u32,
     }
@@ -23,8 +25,8 @@ structure! {
     pub struct ExtendedProxySocketIpv6: "extended_proxy_socket_ipv6" {
         /// 6 is TCP, 17 is UDP.
         protocol: u32,
-        local_ip: Ipv6,
-        remote_ip: Ipv6,
+        local_ip: Ipv6Address,
+        remote_ip: Ipv6Address,
         local_port: u32,
         remote_port: u32,
     }

@@ -1,14 +1,13 @@
 //! sFlow 802.11 Structures: packets on the air.
 
 use super::FlowRecord;
-use crate::error::Fault;
+use crate::enums::{CipherSuite, Ieee80211Version};
+use crate::error::ErrorKind;
 use crate::frame::Frame;
+use crate::types::{List, Microseconds, Opaque, Text};
 use crate::walk::{Kind, Value};
-use crate::wire::{self, Size, Stop, Wire, Writer};
-use crate::{
-    CipherSuite, DataFormat, FlowStructure, Ieee80211Version, List, Mac, Microseconds, Opaque,
-    Records, Text, structure,
-};
+use crate::wire::{self, DecodeError, Size, Wire, Writer};
+use crate::{DataFormat, FlowStructure, Mac, Records, structure};
 
 structure! {
     /// What a frame carries, after it was deciphered.
@@ -95,7 +94,7 @@ impl<'a> Wire<'a> for Pdu<'a> {
     const KIND: Kind = Kind::List;
 
     #[inline]
-    fn decode(input: &mut &'a [u8]) -> Result<Self, Stop> {
+    fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
         let start = *input;
         let count = skip(input, DEEPEST)?;
         let taken = start.len().saturating_sub(input.len());
@@ -116,14 +115,14 @@ impl<'a> Wire<'a> for Pdu<'a> {
 
 /// Moves `input` behind the records of a frame, and behind those inside them, which must not be
 /// nested more than `deepest` times. How many records it has itself.
-fn skip(input: &mut &[u8], deepest: usize) -> Result<u32, Stop> {
+fn skip(input: &mut &[u8], deepest: usize) -> Result<u32, DecodeError> {
     let start = *input;
     let count = wire::run(|bytes| wire::count(bytes, Frame::SIZE), input)?;
     for _ in 0..count {
         let frame = wire::run(Frame::parse, input)?;
         if frame.format == AGGREGATION {
             let Some(deepest) = deepest.checked_sub(1) else {
-                return Err(Stop::at(start, Fault::Nesting));
+                return Err(DecodeError::at(start, ErrorKind::Nesting));
             };
             let mut inside = frame.bytes;
             // What is wrong inside is that record's own matter, but for its depth.
@@ -131,7 +130,7 @@ fn skip(input: &mut &[u8], deepest: usize) -> Result<u32, Stop> {
                 for _ in 0..frames {
                     match skip(&mut inside, deepest) {
                         Ok(_) => {}
-                        Err(stop) if stop.fault() == Fault::Nesting => return Err(stop),
+                        Err(stop) if stop.kind() == ErrorKind::Nesting => return Err(stop),
                         Err(_) => break,
                     }
                 }

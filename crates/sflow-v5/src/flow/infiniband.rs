@@ -1,6 +1,7 @@
 //! sFlow InfiniBand Structures.
 
-use crate::{Ipv6, structure};
+use crate::structure;
+use crate::types::Ipv6Address;
 
 structure! {
     /// Local route headers of an InfiniBand packet, as it came in and as it went out.
@@ -28,8 +29,8 @@ structure! {
         flow_label: u32,
         tc: u32,
         /// A GID, which is written like an IPv6 address.
-        s_gid: Ipv6,
-        d_gid: Ipv6,
+        s_gid: Ipv6Address,
+        d_gid: Ipv6Address,
         next_header: u32,
         /// Of the payload.
         length: u32 [bytes],

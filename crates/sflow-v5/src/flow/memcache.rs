@@ -1,6 +1,8 @@
 //! sFlow Memcache Structures.
 
-use crate::{MemcacheCmd, MemcacheProtocol, MemcacheStatus, Microseconds, Text, structure};
+use crate::enums::{MemcacheCmd, MemcacheProtocol, MemcacheStatus};
+use crate::structure;
+use crate::types::{Microseconds, Text};
 
 structure! {
     /// One operation of memcached.

@@ -1,6 +1,7 @@
 //! pmacct's classes and tags.
 
-use crate::{Opaque, structure};
+use crate::structure;
+use crate::types::Opaque;
 
 structure! {
     /// The class of a packet, by a layout that is no longer documented.

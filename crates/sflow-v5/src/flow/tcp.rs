@@ -1,6 +1,8 @@
 //! sFlow TCP information: what the kernel knows of a connection.
 
-use crate::{Microseconds, PacketDirection, structure};
+use crate::enums::PacketDirection;
+use crate::structure;
+use crate::types::Microseconds;
 
 structure! {
     /// The state of the TCP connection that a packet belongs to.

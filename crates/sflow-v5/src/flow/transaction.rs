@@ -1,6 +1,8 @@
 //! Transactions of services and storage, as drafts had them before the application structures.
 
-use crate::{Microseconds, Opaque, ServiceDirection, Text, TransactionStatus, structure};
+use crate::enums::{ServiceDirection, TransactionStatus};
+use crate::structure;
+use crate::types::{Microseconds, Opaque, Text};
 
 structure! {
     /// One transaction of a service.

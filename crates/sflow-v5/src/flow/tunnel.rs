@@ -3,7 +3,8 @@
 //! An egress structure says what will be added behind the sampling point, an ingress structure
 //! what was removed before it. A sample may have several of one kind: tunnels inside each other.
 
-use crate::{Ipv4, Ipv6, Mac, structure};
+use crate::types::{Ipv4Address, Ipv6Address};
+use crate::{Mac, structure};
 
 structure! {
     /// The Ethernet header that is put around a packet.
@@ -42,8 +43,8 @@ structure! {
         length: u32 [bytes],
         /// 6 is TCP, 17 is UDP.
         protocol: u32,
-        src_ip: Ipv4,
-        dst_ip: Ipv4,
+        src_ip: Ipv4Address,
+        dst_ip: Ipv4Address,
         /// Of TCP or UDP; 0 if there is none.
         src_port: u32,
         /// Of TCP or UDP; 0 if there is none.
@@ -64,8 +65,8 @@ structure! {
         length: u32 [bytes],
         /// 6 is TCP, 17 is UDP.
         protocol: u32,
-        src_ip: Ipv4,
-        dst_ip: Ipv4,
+        src_ip: Ipv4Address,
+        dst_ip: Ipv4Address,
         /// Of TCP or UDP; 0 if there is none.
         src_port: u32,
         /// Of TCP or UDP; 0 if there is none.
@@ -86,8 +87,8 @@ structure! {
         length: u32 [bytes],
         /// Of the first header that is not an extension: 6 is TCP, 17 is UDP.
         protocol: u32,
-        src_ip: Ipv6,
-        dst_ip: Ipv6,
+        src_ip: Ipv6Address,
+        dst_ip: Ipv6Address,
         /// Of TCP or UDP; 0 if there is none.
         src_port: u32,
         /// Of TCP or UDP; 0 if there is none.
@@ -108,8 +109,8 @@ structure! {
         length: u32 [bytes],
         /// Of the first header that is not an extension: 6 is TCP, 17 is UDP.
         protocol: u32,
-        src_ip: Ipv6,
-        dst_ip: Ipv6,
+        src_ip: Ipv6Address,
+        dst_ip: Ipv6Address,
         /// Of TCP or UDP; 0 if there is none.
         src_port: u32,
         /// Of TCP or UDP; 0 if there is none.

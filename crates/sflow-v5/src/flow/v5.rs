@@ -1,9 +1,10 @@
 //! sFlow Version 5: the packet, and what forwarded it.
 
-use crate::{
-    Address, AsPathKind, Charset, Community, HeaderProtocol, Ipv4, Ipv6, List, Mac, MplsLabel,
-    Opaque, Switch32, Text, UrlDirection, VlanTag, structure,
+use crate::enums::{AsPathKind, Charset, HeaderProtocol, UrlDirection};
+use crate::types::{
+    Community, Ipv4Address, Ipv6Address, List, MplsLabel, Opaque, Switch32, Text, VlanTag,
 };
+use crate::{Address, Mac, structure};
 
 structure! {
     /// The first bytes of a packet.
@@ -57,8 +58,8 @@ structure! {
         length: u32 [bytes],
         /// 6 is TCP, 17 is UDP.
         protocol: u32,
-        src_ip: Ipv4,
-        dst_ip: Ipv4,
+        src_ip: Ipv4Address,
+        dst_ip: Ipv4Address,
         /// Of TCP or UDP; 0 if there is none.
         src_port: u32,
         /// Of TCP or UDP; 0 if there is none.
@@ -79,8 +80,8 @@ structure! {
         length: u32 [bytes],
         /// Of the first header that is not an extension: 6 is TCP, 17 is UDP.
         protocol: u32,
-        src_ip: Ipv6,
-        dst_ip: Ipv6,
+        src_ip: Ipv6Address,
+        dst_ip: Ipv6Address,
         /// Of TCP or UDP; 0 if there is none.
         src_port: u32,
         /// Of TCP or UDP; 0 if there is none.

@@ -1,6 +1,7 @@
 //! VLAN tags of a packet as it came in and as it went out.
 
-use crate::{List, VlanTag, structure};
+use crate::structure;
+use crate::types::{List, VlanTag};
 
 structure! {
     /// VLAN tags of a packet as it came in.

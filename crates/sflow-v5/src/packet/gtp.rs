@@ -4,7 +4,7 @@ use super::guess;
 use super::input::Input;
 use super::layer::Layer;
 use super::layers::{Layers, Next};
-use super::stop::Stop;
+use super::stop::StopReason;
 use super::tunnel::Tunnel;
 
 pub(super) const PORT: u16 = 2152;
@@ -70,19 +70,19 @@ pub(super) fn gtp_u<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
     if let Some(stop) = stop {
         walk.end(behind, stop);
     } else if header.message_type() != PACKET {
-        walk.end(behind, Stop::Payload);
+        walk.end(behind, StopReason::Payload);
     } else if guess::is_ip(behind) {
         walk.enter(behind, Next::Ip, tunnel);
     } else if guess::is_ethernet(behind) {
         walk.enter(behind, Next::Ethernet, tunnel);
     } else {
-        walk.end(behind, Stop::Unidentified);
+        walk.end(behind, StopReason::Unidentified);
     }
     Some(Layer::GtpU(header))
 }
 
 /// Bytes of the header with its optional fields and extension headers.
-fn header_length([flags, ..]: &[u8; FIXED], input: Input<'_>) -> Result<usize, Stop> {
+fn header_length([flags, ..]: &[u8; FIXED], input: Input<'_>) -> Result<usize, StopReason> {
     if flags & 0x07 == 0 {
         return Ok(FIXED);
     }
@@ -96,7 +96,7 @@ fn header_length([flags, ..]: &[u8; FIXED], input: Input<'_>) -> Result<usize, S
     while flags & 0x04 != 0 && next != 0 {
         let words = usize::from(byte(size)?);
         if words == 0 {
-            return Err(Stop::Invalid {
+            return Err(StopReason::Invalid {
                 header: "gtp_u",
                 field: "extension header length",
                 value: 0,

@@ -1,4 +1,4 @@
-use super::stop::Stop;
+use super::stop::StopReason;
 
 /// Bytes that are left.
 #[derive(Clone, Copy, Debug)]
@@ -51,16 +51,16 @@ impl<'a> Input<'a> {
 
     /// There are fewer bytes than a header takes.
     #[cold]
-    pub(super) const fn short(self, header: &'static str, needed: usize) -> Stop {
+    pub(super) const fn short(self, header: &'static str, needed: usize) -> StopReason {
         let available = self.bytes.len();
         if self.whole {
-            Stop::Short {
+            StopReason::Short {
                 header,
                 needed,
                 available,
             }
         } else {
-            Stop::Cut {
+            StopReason::Cut {
                 header,
                 needed,
                 available,

@@ -10,7 +10,7 @@ use etherparse::{
 use super::input::Input;
 use super::layer::Layer;
 use super::layers::{Layers, Next};
-use super::stop::Stop;
+use super::stop::StopReason;
 use super::tunnel::Tunnel;
 
 /// The type of a routing header that holds segments (RFC 8754).
@@ -139,7 +139,7 @@ pub(super) fn ip<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
     match walk.input().bytes.first().map(|byte| byte >> 4) {
         Some(4) => ipv4(walk),
         Some(6) => ipv6(walk),
-        Some(version) => walk.stop(Stop::Invalid {
+        Some(version) => walk.stop(StopReason::Invalid {
             header: "ip",
             field: "version",
             value: version.into(),
@@ -168,7 +168,7 @@ pub(super) fn extension<'a>(number: IpNumber, walk: &mut Layers<'a>) -> Option<L
     match number {
         IpNumber::IPV6_FRAGMENTATION_HEADER => fragment(walk),
         IpNumber::AUTHENTICATION_HEADER => authentication(walk, Next::WithinIpv6),
-        IpNumber::IPV6_NO_NEXT_HEADER => walk.stop(Stop::NoNextHeader),
+        IpNumber::IPV6_NO_NEXT_HEADER => walk.stop(StopReason::NoNextHeader),
         _ => options(number, walk),
     }
 }
@@ -183,7 +183,7 @@ pub(super) fn authentication<'a>(
             return walk.short("authentication", error.required_len);
         }
         Err(HeaderSliceError::Content(_)) => {
-            return walk.stop(Stop::Invalid {
+            return walk.stop(StopReason::Invalid {
                 header: "authentication",
                 field: "payload length",
                 value: 0,
@@ -197,7 +197,7 @@ pub(super) fn authentication<'a>(
 
 pub(super) fn esp<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
     let (bytes, behind) = walk.fixed("esp")?;
-    walk.end(behind, Stop::Encrypted);
+    walk.end(behind, StopReason::Encrypted);
     Some(Layer::Esp(Esp { bytes }))
 }
 
@@ -205,7 +205,7 @@ fn ipv4<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
     let (fixed, _) = walk.fixed::<20>("ipv4")?;
     let (length, total) = (Ipv4::length(fixed), Ipv4::total(fixed));
     if length < fixed.len() {
-        return walk.stop(Stop::Invalid {
+        return walk.stop(StopReason::Invalid {
             header: "ipv4",
             field: "header length",
             value: u16::try_from(length).unwrap_or(u16::MAX),
@@ -223,7 +223,7 @@ fn ipv4<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
     } else if header.fragment_offset() == 0 {
         follow(walk, behind, header.protocol(), Next::WithinIpv4);
     } else {
-        walk.end(behind, Stop::Fragment);
+        walk.end(behind, StopReason::Fragment);
     }
     Some(Layer::Ipv4(header))
 }
@@ -268,7 +268,7 @@ fn fragment<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
     if header.fragment_offset().value() == 0 {
         follow(walk, behind, header.next_header(), Next::WithinIpv6);
     } else {
-        walk.end(behind, Stop::Fragment);
+        walk.end(behind, StopReason::Fragment);
     }
     Some(Layer::Ipv6Fragment(header))
 }

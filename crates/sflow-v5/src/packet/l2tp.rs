@@ -6,7 +6,7 @@ use super::guess;
 use super::input::Input;
 use super::layer::Layer;
 use super::layers::{Layers, Next};
-use super::stop::Stop;
+use super::stop::StopReason;
 use super::tunnel::Tunnel;
 
 pub(super) const PORT: u16 = 1701;
@@ -63,7 +63,7 @@ pub(super) fn l2tp_v3<'a>(lead: usize, walk: &mut Layers<'a>) -> Option<Layer<'a
     };
     let (bytes, inner, next) = match (session, find(guess::is_ethernet)) {
         (0, _) => {
-            walk.end(behind, Stop::Payload);
+            walk.end(behind, StopReason::Payload);
             return Some(Layer::L2tpV3(L2tpV3 {
                 session,
                 bytes: fixed,
@@ -73,7 +73,7 @@ pub(super) fn l2tp_v3<'a>(lead: usize, walk: &mut Layers<'a>) -> Option<Layer<'a
         (_, None) => match find(guess::is_ip) {
             Some((bytes, inner)) => (bytes, inner, Next::Ip),
             None => {
-                walk.end(behind, Stop::Unidentified);
+                walk.end(behind, StopReason::Unidentified);
                 return Some(Layer::L2tpV3(L2tpV3 {
                     session,
                     bytes: fixed,

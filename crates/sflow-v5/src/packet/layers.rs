@@ -6,10 +6,10 @@ use etherparse::{EtherType, IpNumber};
 
 use super::input::Input;
 use super::layer::Layer;
-use super::stop::{Rest, Stop};
+use super::stop::{Rest, StopReason};
 use super::tunnel::{self, Tunnel};
 use super::{gtp, ip, l2tp, link, mpls, overlay, ppp, tcp, transport};
-use crate::HeaderProtocol;
+use crate::enums::HeaderProtocol;
 
 /// The layers of a packet in the order of the wire, through all tunnels; the last one is
 /// [`Layer::Rest`].
@@ -17,7 +17,7 @@ use crate::HeaderProtocol;
 pub struct Layers<'a> {
     place: Place<'a>,
     entered: Option<Tunnel>,
-    stopped: Option<Stop>,
+    stopped: Option<StopReason>,
     done: bool,
 }
 
@@ -58,13 +58,13 @@ impl<'a> Iterator for Layers<'a> {
                     return layer;
                 }
             } else {
-                self.stopped = Some(Stop::TooManyLayers);
+                self.stopped = Some(StopReason::TooManyLayers);
             }
         }
         self.done = true;
         Some(Layer::Rest(Rest {
             bytes: self.place.input.bytes,
-            reason: self.stopped.unwrap_or(Stop::Payload),
+            reason: self.stopped.unwrap_or(StopReason::Payload),
         }))
     }
 }
@@ -97,14 +97,14 @@ impl<'a> Layers<'a> {
 
     /// Nothing comes next.
     #[inline]
-    pub(super) const fn end(&mut self, behind: Input<'a>, stop: Stop) {
+    pub(super) const fn end(&mut self, behind: Input<'a>, stop: StopReason) {
         self.place.input = behind;
         self.stopped = Some(stop);
     }
 
     /// Nothing can be read here.
     #[cold]
-    pub(super) const fn stop<T>(&mut self, stop: Stop) -> Option<T> {
+    pub(super) const fn stop<T>(&mut self, stop: StopReason) -> Option<T> {
         self.stopped = Some(stop);
         None
     }
@@ -149,7 +149,7 @@ impl<'a> Layers<'a> {
         &self,
         header: &'static str,
         size: usize,
-    ) -> (&'a [u8], Input<'a>, Option<Stop>) {
+    ) -> (&'a [u8], Input<'a>, Option<StopReason>) {
         let input = self.input();
         match input.bytes.split_at_checked(size) {
             Some((bytes, behind)) => (
@@ -172,7 +172,7 @@ impl<'a> Layers<'a> {
 
     fn read(&mut self) -> Option<Layer<'a>> {
         match self.place.next {
-            Next::Unread(protocol) => self.stop(Stop::HeaderProtocol(protocol)),
+            Next::Unread(protocol) => self.stop(StopReason::HeaderProtocol(protocol)),
             Next::Ethernet => link::ethernet(self),
             Next::Llc => link::llc(self),
             Next::Type(kind) => self.read_type(kind),
@@ -207,7 +207,7 @@ impl<'a> Layers<'a> {
             ppp::PPP => ppp::ppp(self),
             link::BRIDGED_ETHERNET => link::ethernet(self),
             overlay::SERVICE_HEADER => overlay::nsh(true, self),
-            _ => self.stop(Stop::EtherType(kind)),
+            _ => self.stop(StopReason::EtherType(kind)),
         }
     }
 
@@ -224,7 +224,7 @@ impl<'a> Layers<'a> {
             l2tp::ON_IP => l2tp::l2tp_v3(0, self),
             IpNumber::AUTHENTICATION_HEADER => ip::authentication(self, Next::WithinIpv4),
             IpNumber::ENCAPSULATING_SECURITY_PAYLOAD => ip::esp(self),
-            _ => self.stop(Stop::IpProtocol(number)),
+            _ => self.stop(StopReason::IpProtocol(number)),
         }
     }
 }

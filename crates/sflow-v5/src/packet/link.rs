@@ -7,8 +7,8 @@ use etherparse::{
 
 use super::layer::Layer;
 use super::layers::{Layers, Next};
-use super::stop::Stop;
-use crate::VlanTag;
+use super::stop::StopReason;
+use crate::types::VlanTag;
 
 /// Transparent Ethernet bridging: a whole frame follows.
 pub(super) const BRIDGED_ETHERNET: EtherType = EtherType(0x6558);
@@ -117,7 +117,7 @@ pub(super) fn llc<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
             Some(kind) => walk.follow(behind, Next::Type(kind)),
             None => {
                 let (oui, protocol) = ([a, b, c], u16::from_be_bytes([high, low]));
-                walk.end(behind, Stop::Snap { oui, protocol });
+                walk.end(behind, StopReason::Snap { oui, protocol });
             }
         }
         return Some(Layer::Llc(header));
@@ -128,7 +128,7 @@ pub(super) fn llc<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
     let (bytes, behind) = walk.split("llc", size)?;
     match dsap {
         SAP_IP => walk.follow(behind, Next::Ip),
-        _ => walk.end(behind, Stop::Sap(dsap)),
+        _ => walk.end(behind, StopReason::Sap(dsap)),
     }
     let snap = None;
     Some(Layer::Llc(Llc { bytes, fixed, snap }))
@@ -140,7 +140,7 @@ pub(super) fn macsec<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
         Err(HeaderSliceError::Len(error)) => return walk.short("macsec", error.required_len),
         Err(HeaderSliceError::Content(_)) => {
             let control = walk.input().bytes.first().copied().unwrap_or_default();
-            return walk.stop(Stop::Invalid {
+            return walk.stop(StopReason::Invalid {
                 header: "macsec",
                 field: "control information",
                 value: control.into(),
@@ -153,7 +153,7 @@ pub(super) fn macsec<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
     }
     match header.next_ether_type() {
         Some(kind) => walk.follow(behind, Next::Type(kind)),
-        None => walk.end(behind, Stop::Encrypted),
+        None => walk.end(behind, StopReason::Encrypted),
     }
     Some(Layer::Macsec(header))
 }
@@ -161,7 +161,10 @@ pub(super) fn macsec<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
 pub(super) fn arp<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
     match ArpPacketSlice::from_slice(walk.input().bytes) {
         Ok(packet) => {
-            walk.end(walk.input().behind(packet.slice()).until(0), Stop::Payload);
+            walk.end(
+                walk.input().behind(packet.slice()).until(0),
+                StopReason::Payload,
+            );
             Some(Layer::Arp(packet))
         }
         Err(error) => walk.short("arp", error.required_len),

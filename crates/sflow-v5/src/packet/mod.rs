@@ -2,7 +2,8 @@
 //! transport.
 //!
 //! ```
-//! use sflow_v5::{HeaderProtocol, packet::Packet};
+//! use sflow_v5::enums::HeaderProtocol;
+//! use sflow_v5::packet::Packet;
 //!
 //! let header = [
 //!     0x02, 0, 0, 0, 0, 2, 0x02, 0, 0, 0, 0, 1, 0x08, 0x00, // Ethernet
@@ -45,9 +46,10 @@
 
 use core::fmt;
 
+use crate::enums::HeaderProtocol;
 use crate::flow::{Extended80211Payload, SampledHeader};
+use crate::types::{MplsLabel, VlanTag};
 use crate::wire::to_usize;
-use crate::{HeaderProtocol, MplsLabel, VlanTag};
 
 mod answer;
 mod display;
@@ -80,7 +82,7 @@ pub use link::{Llc, Vlan};
 pub use mpls::{ControlWord, Mpls};
 pub use overlay::{Geneve, Nsh, Vxlan, VxlanGpe};
 pub use ppp::{Ppp, Pppoe};
-pub use stop::{Rest, Stop};
+pub use stop::{Rest, StopReason};
 pub use tcp::{Tcp, TcpFlags};
 pub use transport::{Icmp, Ports, Udp};
 pub use tunnel::{Erspan, EtherIp, Gre, Tunnel};
@@ -148,7 +150,7 @@ impl<'a> Packet<'a> {
         });
         rest.unwrap_or(Rest {
             bytes: &[],
-            reason: Stop::Payload,
+            reason: StopReason::Payload,
         })
     }
 

@@ -4,9 +4,9 @@ use super::guess;
 use super::input::Input;
 use super::layer::Layer;
 use super::layers::{Layers, Next};
-use super::stop::Stop;
+use super::stop::StopReason;
 use super::tunnel::Tunnel;
-use crate::MplsLabel;
+use crate::types::MplsLabel;
 
 pub(super) const UNICAST: EtherType = EtherType(0x8847);
 pub(super) const MULTICAST: EtherType = EtherType(0x8848);
@@ -72,7 +72,7 @@ fn labelled<'a>(walk: &mut Layers<'a>, behind: Input<'a>, label: u32) {
 
 /// Identifies what follows the last label, which no field does: IP, or a pseudowire that carries
 /// Ethernet, with or without a control word.
-fn identify(behind: Input<'_>, label: u32) -> Result<Next, Stop> {
+fn identify(behind: Input<'_>, label: u32) -> Result<Next, StopReason> {
     let first = behind.bytes.first().copied();
     let version = first.map(|byte| byte >> 4);
     let is_announced = EXPLICIT_NULL
@@ -91,7 +91,7 @@ fn identify(behind: Input<'_>, label: u32) -> Result<Next, Stop> {
         Ok(Next::ControlWord(label))
     } else {
         Err(match first {
-            Some(first) if behind.bytes.len() >= needed => Stop::Labelled(first),
+            Some(first) if behind.bytes.len() >= needed => StopReason::Labelled(first),
             _ => behind.short(header, needed),
         })
     }
@@ -112,7 +112,7 @@ pub(super) fn is_stack(input: Input<'_>) -> bool {
         behind = Input { bytes, ..behind };
         if entry.is_bottom() {
             let found = identify(behind, entry.label());
-            return matches!(found, Ok(_) | Err(Stop::Cut { .. }));
+            return matches!(found, Ok(_) | Err(StopReason::Cut { .. }));
         }
     }
     !input.whole

@@ -5,7 +5,7 @@ use etherparse::EtherType;
 use super::input::Input;
 use super::layer::Layer;
 use super::layers::{Layers, Next};
-use super::stop::Stop;
+use super::stop::StopReason;
 use super::tunnel::Tunnel;
 use super::{gtp, l2tp, mpls};
 
@@ -194,7 +194,7 @@ pub(super) fn vxlan_gpe<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
     let tunnel = Tunnel::VxlanGpe { vni: header.vni() };
     match next_of(header.next_protocol()) {
         Some(next) if !header.is_management() => walk.enter(behind, next, tunnel),
-        _ => walk.end(behind, Stop::Unidentified),
+        _ => walk.end(behind, StopReason::Unidentified),
     }
     Some(Layer::VxlanGpe(header))
 }
@@ -205,7 +205,7 @@ pub(super) fn nsh<'a>(is_tunnel: bool, walk: &mut Layers<'a>) -> Option<Layer<'a
     let [version, words, ..] = *fixed;
     let size = usize::from(words & 0x3f) << 2;
     if version & 0xc0 != 0 || size < fixed.len() {
-        return walk.stop(Stop::Invalid {
+        return walk.stop(StopReason::Invalid {
             header: "nsh",
             field: "version or length",
             value: u16::from_be_bytes([version, words]),
@@ -218,7 +218,7 @@ pub(super) fn nsh<'a>(is_tunnel: bool, walk: &mut Layers<'a>) -> Option<Layer<'a
         (Some(stop), _) => walk.end(behind, stop),
         (None, Some(next)) if is_tunnel => walk.enter(behind, next, Tunnel::Nsh { path }),
         (None, Some(next)) => walk.follow(behind, next),
-        (None, None) => walk.end(behind, Stop::Unidentified),
+        (None, None) => walk.end(behind, StopReason::Unidentified),
     }
     Some(Layer::Nsh(header))
 }

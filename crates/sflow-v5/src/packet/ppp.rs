@@ -4,7 +4,7 @@ use etherparse::EtherType;
 
 use super::layer::Layer;
 use super::layers::{Layers, Next};
-use super::stop::Stop;
+use super::stop::StopReason;
 
 pub(super) const PPPOE_SESSION: EtherType = EtherType(0x8864);
 /// PPP within the GRE of PPTP.
@@ -70,7 +70,7 @@ pub(super) fn ppp<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
     match protocol {
         0x0021 | 0x0057 => walk.follow(behind, Next::Ip),
         0x0281 | 0x0283 => walk.follow(behind, Next::Mpls),
-        _ => walk.end(behind, Stop::PppProtocol(protocol)),
+        _ => walk.end(behind, StopReason::PppProtocol(protocol)),
     }
     Some(Layer::Ppp(Ppp { bytes, protocol }))
 }

@@ -10,7 +10,8 @@ use etherparse::EtherType;
 use super::display::address;
 use super::link::is_length;
 use super::{Icmp, Layer, Packet, Ports};
-use crate::{Mac, Opaque};
+use crate::Mac;
+use crate::types::Opaque;
 
 impl Serialize for Packet<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

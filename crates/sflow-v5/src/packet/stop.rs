@@ -2,7 +2,7 @@ use core::fmt;
 
 use etherparse::{EtherType, IpNumber};
 
-use crate::HeaderProtocol;
+use crate::enums::HeaderProtocol;
 
 /// What is left of a packet, and why it was not read further: always the last layer.
 ///
@@ -13,13 +13,13 @@ pub struct Rest<'a> {
     /// From the first byte that was not read; empty if nothing is left.
     pub bytes: &'a [u8],
     /// Why reading stopped there.
-    pub reason: Stop,
+    pub reason: StopReason,
 }
 
 /// Why a packet was not read further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Stop {
+pub enum StopReason {
     /// All headers were read; what is left belongs to the application, and may be empty.
     Payload,
     /// IPv6 says that nothing follows.
@@ -82,7 +82,7 @@ pub enum Stop {
     TooManyLayers,
 }
 
-impl Stop {
+impl StopReason {
     /// A short, stable word for counting by cause.
     pub const fn cause(&self) -> &'static str {
         match self {
@@ -111,7 +111,7 @@ impl Stop {
     }
 }
 
-impl fmt::Display for Stop {
+impl fmt::Display for StopReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Payload => f.write_str("payload"),
@@ -159,4 +159,4 @@ impl fmt::Display for Stop {
 }
 
 #[cfg(feature = "serde")]
-crate::serialize::as_text!(Stop);
+crate::serialize::as_text!(StopReason);

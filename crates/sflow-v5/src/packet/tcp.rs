@@ -4,7 +4,7 @@ use etherparse::{IpNumber, TcpHeaderSlice};
 
 use super::layer::Layer;
 use super::layers::Layers;
-use super::stop::Stop;
+use super::stop::StopReason;
 use super::transport::{Ports, head};
 
 /// TCP, at least its ports.
@@ -111,12 +111,12 @@ pub(super) fn tcp<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
     let (ports, behind, short) = head("tcp", IpNumber::TCP, length, walk)?;
     let stop = match short {
         Some(stop) => stop,
-        None if words < 5 => Stop::Invalid {
+        None if words < 5 => StopReason::Invalid {
             header: "tcp",
             field: "data offset",
             value: words.into(),
         },
-        None => Stop::Payload,
+        None => StopReason::Payload,
     };
     walk.end(behind, stop);
     Some(Layer::Tcp(Tcp { ports }))

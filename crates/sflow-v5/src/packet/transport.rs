@@ -6,7 +6,7 @@ use super::input::Input;
 use super::layer::Layer;
 use super::layers::Layers;
 use super::overlay;
-use super::stop::Stop;
+use super::stop::StopReason;
 
 /// UDP, at least its ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,7 +122,7 @@ pub(super) fn udp<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
     match overlay::within_udp(ports.destination_port(), behind) {
         Some((next, Some(tunnel))) => walk.enter(behind, next, tunnel),
         Some((next, None)) => walk.follow(behind, next),
-        None => walk.end(behind, Stop::Payload),
+        None => walk.end(behind, StopReason::Payload),
     }
     Some(layer)
 }
@@ -134,7 +134,7 @@ pub(super) fn ports<'a>(protocol: IpNumber, walk: &mut Layers<'a>) -> Option<Lay
         _ => ("udp_lite", 8),
     };
     let (ports, behind, short) = head(header, protocol, length, walk)?;
-    walk.end(behind, short.unwrap_or(Stop::Payload));
+    walk.end(behind, short.unwrap_or(StopReason::Payload));
     Some(Layer::Ports(ports))
 }
 
@@ -153,7 +153,7 @@ pub(super) fn igmp<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
 fn icmp<'a>(name: &'static str, walk: &mut Layers<'a>) -> Option<Icmp<'a>> {
     let (message, _) = walk.fixed(name)?;
     let (bytes, behind, short) = walk.partly(name, 8);
-    walk.end(behind, short.unwrap_or(Stop::Payload));
+    walk.end(behind, short.unwrap_or(StopReason::Payload));
     Some(Icmp { message, bytes })
 }
 
@@ -164,7 +164,7 @@ pub(super) fn head<'a>(
     protocol: IpNumber,
     length: usize,
     walk: &mut Layers<'a>,
-) -> Option<(Ports<'a>, Input<'a>, Option<Stop>)> {
+) -> Option<(Ports<'a>, Input<'a>, Option<StopReason>)> {
     let Some(ports) = walk.input().bytes.first_chunk() else {
         return walk.short(name, length);
     };

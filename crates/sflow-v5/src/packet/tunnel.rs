@@ -6,7 +6,7 @@ use etherparse::{EtherType, IpNumber};
 
 use super::layer::Layer;
 use super::layers::{Layers, Next};
-use super::stop::Stop;
+use super::stop::StopReason;
 
 pub(super) const ETHER_IP: IpNumber = IpNumber(97);
 const ERSPAN_I_OR_II: EtherType = EtherType(0x88be);
@@ -176,7 +176,7 @@ pub(super) fn gre<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
     let key = if key { word(place).copied() } else { None };
     match (protocol, key) {
         // Without a sequence number it only acknowledges.
-        _ if pptp && !sequence => walk.end(behind, Stop::Payload),
+        _ if pptp && !sequence => walk.end(behind, StopReason::Payload),
         (_, Some([a, b, c, d])) if pptp => {
             let (length, call) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
             let behind = behind.until(length.into());
@@ -200,8 +200,8 @@ pub(super) fn gre<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
     }))
 }
 
-const fn invalid(field: &'static str, value: u8) -> Stop {
-    Stop::Invalid {
+const fn invalid(field: &'static str, value: u8) -> StopReason {
+    StopReason::Invalid {
         header: "gre",
         field,
         value: u16::from_be_bytes([0, value]),
@@ -272,7 +272,7 @@ pub(super) fn ether_ip<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
     let [version, _] = *bytes;
     // Version 3. Some systems write it into the other half of the byte.
     if !matches!(version, 0x30 | 0x03) {
-        return walk.stop(Stop::Invalid {
+        return walk.stop(StopReason::Invalid {
             header: "ether_ip",
             field: "version",
             value: version.into(),

@@ -1,6 +1,7 @@
 use crate::counter::CounterRecord;
-use crate::error::Stop;
-use crate::frame::Records;
+use crate::encoder::EncodeError;
+use crate::error::DecodeError;
+use crate::frame::{Frame, Records};
 use crate::source::{DataSource, Encoding};
 use crate::structure::CounterStructure;
 use crate::wire::Wire;
@@ -28,20 +29,25 @@ impl<'a> CountersSample<'a> {
         self.records.iter()
     }
 
+    /// The frames of the records, undecoded; they end in front of the first incomplete one.
+    pub fn frames(&self) -> impl Iterator<Item = Frame<'a>> + Clone + use<'a> {
+        self.records.frames()
+    }
+
     /// The first record of this type that can be read; all others are passed over unread.
     pub fn find<T: CounterStructure<'a>>(&self) -> Option<T> {
-        self.records.find(T::FORMAT, T::read, T::of)
+        self.records.find(T::FORMAT, T::read, T::from_record)
     }
 
     #[inline(always)]
-    pub(super) fn decode(encoding: Encoding, bytes: &'a [u8]) -> Result<Self, Stop> {
+    pub(super) fn decode(encoding: Encoding, bytes: &'a [u8]) -> Result<Self, DecodeError> {
         let fixed = match encoding {
             Encoding::Compact => 12,
             Encoding::Expanded => 16,
         };
         let (mut head, behind) = bytes
             .split_at_checked(fixed)
-            .ok_or_else(|| Stop::truncated(bytes, fixed))?;
+            .ok_or_else(|| DecodeError::truncated(bytes, fixed))?;
         let head = &mut head;
         Ok(Self {
             sequence_number: u32::decode(head)?,
@@ -51,9 +57,22 @@ impl<'a> CountersSample<'a> {
         })
     }
 
+    /// Fails if a field does not fit into the encoding.
+    pub(crate) fn check_ranges(&self) -> Result<(), EncodeError> {
+        match self.encoding {
+            Encoding::Compact => self.source_id.check_compact(),
+            Encoding::Expanded => Ok(()),
+        }
+    }
+
     pub(super) fn encode(&self, out: &mut Writer<'_>) {
+        self.encode_fields(out);
+        self.records.write(out);
+    }
+
+    /// Writes what precedes the records.
+    pub(crate) fn encode_fields(&self, out: &mut Writer<'_>) {
         out.word(self.sequence_number);
         self.source_id.encode(self.encoding, out);
-        self.records.write(out);
     }
 }

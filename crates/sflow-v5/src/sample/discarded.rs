@@ -1,7 +1,7 @@
 use crate::drop_reason::DropReason;
-use crate::error::Stop;
+use crate::error::DecodeError;
 use crate::flow::FlowRecord;
-use crate::frame::Records;
+use crate::frame::{Frame, Records};
 use crate::source::{DataSource, Encoding};
 use crate::structure::FlowStructure;
 use crate::wire::Wire;
@@ -36,16 +36,21 @@ impl<'a> DiscardedPacket<'a> {
         self.records.iter()
     }
 
+    /// The frames of the records, undecoded; they end in front of the first incomplete one.
+    pub fn frames(&self) -> impl Iterator<Item = Frame<'a>> + Clone + use<'a> {
+        self.records.frames()
+    }
+
     /// The first record of this type that can be read; all others are passed over unread.
     pub fn find<T: FlowStructure<'a>>(&self) -> Option<T> {
-        self.records.find(T::FORMAT, T::read, T::of)
+        self.records.find(T::FORMAT, T::read, T::from_record)
     }
 
     #[inline(always)]
-    pub(super) fn decode(bytes: &'a [u8]) -> Result<Self, Stop> {
+    pub(super) fn decode(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         let (mut head, behind) = bytes
             .split_at_checked(32)
-            .ok_or_else(|| Stop::truncated(bytes, 32))?;
+            .ok_or_else(|| DecodeError::truncated(bytes, 32))?;
         let head = &mut head;
         Ok(Self {
             sequence_number: u32::decode(head)?,
@@ -59,12 +64,17 @@ impl<'a> DiscardedPacket<'a> {
     }
 
     pub(super) fn encode(&self, out: &mut Writer<'_>) {
+        self.encode_fields(out);
+        self.records.write(out);
+    }
+
+    /// Writes what precedes the records.
+    pub(crate) fn encode_fields(&self, out: &mut Writer<'_>) {
         out.word(self.sequence_number);
         self.source_id.encode(Encoding::Expanded, out);
         out.word(self.drops);
         out.word(self.input_if_index);
         out.word(self.output_if_index);
         self.reason.encode(out);
-        self.records.write(out);
     }
 }

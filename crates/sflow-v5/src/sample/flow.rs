@@ -1,6 +1,7 @@
-use crate::error::Stop;
+use crate::encoder::EncodeError;
+use crate::error::DecodeError;
 use crate::flow::FlowRecord;
-use crate::frame::Records;
+use crate::frame::{Frame, Records};
 use crate::source::{DataSource, Encoding, Interface};
 use crate::structure::FlowStructure;
 use crate::wire::Wire;
@@ -37,20 +38,25 @@ impl<'a> FlowSample<'a> {
         self.records.iter()
     }
 
+    /// The frames of the records, undecoded; they end in front of the first incomplete one.
+    pub fn frames(&self) -> impl Iterator<Item = Frame<'a>> + Clone + use<'a> {
+        self.records.frames()
+    }
+
     /// The first record of this type that can be read; all others are passed over unread.
     pub fn find<T: FlowStructure<'a>>(&self) -> Option<T> {
-        self.records.find(T::FORMAT, T::read, T::of)
+        self.records.find(T::FORMAT, T::read, T::from_record)
     }
 
     #[inline(always)]
-    pub(super) fn decode(encoding: Encoding, bytes: &'a [u8]) -> Result<Self, Stop> {
+    pub(super) fn decode(encoding: Encoding, bytes: &'a [u8]) -> Result<Self, DecodeError> {
         let fixed = match encoding {
             Encoding::Compact => 32,
             Encoding::Expanded => 44,
         };
         let (mut head, behind) = bytes
             .split_at_checked(fixed)
-            .ok_or_else(|| Stop::truncated(bytes, fixed))?;
+            .ok_or_else(|| DecodeError::truncated(bytes, fixed))?;
         let head = &mut head;
         Ok(Self {
             sequence_number: u32::decode(head)?,
@@ -65,7 +71,23 @@ impl<'a> FlowSample<'a> {
         })
     }
 
+    /// Fails if a field does not fit into the encoding.
+    pub(crate) fn check_ranges(&self) -> Result<(), EncodeError> {
+        if self.encoding == Encoding::Expanded {
+            return Ok(());
+        }
+        self.source_id.check_compact()?;
+        self.input.check_compact("input.format", "input.value")?;
+        self.output.check_compact("output.format", "output.value")
+    }
+
     pub(super) fn encode(&self, out: &mut Writer<'_>) {
+        self.encode_fields(out);
+        self.records.write(out);
+    }
+
+    /// Writes what precedes the records.
+    pub(crate) fn encode_fields(&self, out: &mut Writer<'_>) {
         let words = match self.encoding {
             Encoding::Compact => 28,
             Encoding::Expanded => 40,
@@ -79,6 +101,5 @@ impl<'a> FlowSample<'a> {
             self.input.encode(self.encoding, out);
             self.output.encode(self.encoding, out);
         });
-        self.records.write(out);
     }
 }

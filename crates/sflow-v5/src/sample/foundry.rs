@@ -1,4 +1,4 @@
-use crate::error::Stop;
+use crate::error::DecodeError;
 use crate::wire::Wire;
 use crate::writer::Writer;
 
@@ -25,7 +25,7 @@ impl FoundryAcl {
     pub(crate) const SIZE: usize = 8;
 
     #[inline(always)]
-    pub(super) fn decode(mut bytes: &[u8]) -> Result<Self, Stop> {
+    pub(super) fn decode(mut bytes: &[u8]) -> Result<Self, DecodeError> {
         let input = &mut bytes;
         Ok(Self {
             flags: u32::decode(input)?,

@@ -9,18 +9,22 @@ mod real_time;
 #[cfg(feature = "serde")]
 mod serialize;
 
+pub use crate::encoder::RecordEncoder;
+pub use crate::frame::{Record, RecordIter};
+pub use crate::source::Encoding;
 pub use counters::CountersSample;
 pub use discarded::DiscardedPacket;
 pub use flow::FlowSample;
 pub use foundry::FoundryAcl;
 pub use named::{Named, NamedIter, NamedValue, NamedValues};
-pub use real_time::{FlowValue, MetricValue, RtFlow, RtMetric};
+pub use real_time::{RtFlow, RtFlowValue, RtMetric, RtMetricValue};
 
-use crate::error::{Error, Stop};
+use crate::encoder::EncodeError;
+use crate::error::{DecodeError, Error};
 use crate::flow::FlowRecord;
 use crate::format::DataFormat;
-use crate::frame::{self, Frame, Record as _};
-use crate::source::Encoding;
+use crate::frame::{self, Frame};
+
 use crate::writer::Writer;
 
 const FLOW_SAMPLE: DataFormat = DataFormat::new(0, 1);
@@ -115,7 +119,7 @@ impl<'a> Sample<'a> {
     }
 
     #[cold]
-    fn malformed(structure: &'static str, stop: Stop, frame: Frame<'a>) -> Self {
+    fn malformed(structure: &'static str, stop: DecodeError, frame: Frame<'a>) -> Self {
         Self::Malformed(frame, stop.report(structure, "", frame.bytes))
     }
 
@@ -207,6 +211,20 @@ impl<'a> Sample<'a> {
             .map(|(_, name)| *name)
     }
 
+    /// The frames of the records, undecoded; they end in front of the first incomplete one.
+    ///
+    /// Empty for samples that do not consist of records.
+    pub fn frames(&self) -> impl Iterator<Item = Frame<'a>> + Clone + use<'a> {
+        let (flow, counters) = match self {
+            Self::Flow(sample) => (Some(sample.records), None),
+            Self::Counters(sample) => (None, Some(sample.records)),
+            Self::Discarded(sample) => (Some(sample.records), None),
+            _ => (None, None),
+        };
+        let flow = flow.unwrap_or_default().frames();
+        flow.chain(counters.unwrap_or_default().frames())
+    }
+
     /// Reads every record; the first thing that is malformed is the answer.
     ///
     /// # Errors
@@ -223,6 +241,15 @@ impl<'a> Sample<'a> {
             Self::Malformed(_, error) => Some(*error),
         };
         error.map_or(Ok(()), Err)
+    }
+
+    /// Fails if a field does not fit into the sample's encoding.
+    pub(crate) fn check_ranges(&self) -> Result<(), EncodeError> {
+        match self {
+            Self::Flow(sample) => sample.check_ranges(),
+            Self::Counters(sample) => sample.check_ranges(),
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn write(&self, out: &mut Writer<'_>) {

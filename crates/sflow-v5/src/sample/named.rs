@@ -3,7 +3,7 @@
 use core::fmt;
 use core::iter::FusedIterator;
 
-use crate::error::{Error, Fault, Stop};
+use crate::error::{DecodeError, Error, ErrorKind};
 use crate::text::Text;
 use crate::wire::Wire;
 use crate::writer::Writer;
@@ -27,7 +27,7 @@ pub trait NamedValue<'a>: Copy {
     /// # Errors
     ///
     /// If the bytes cannot be one.
-    fn read(kind: u32, input: &mut &'a [u8]) -> Option<Result<Self, Stop>>;
+    fn read(kind: u32, input: &mut &'a [u8]) -> Option<Result<Self, DecodeError>>;
 
     /// What stands for the rest of a list from a value on that cannot be read: from its name
     /// on, all of it.
@@ -62,7 +62,7 @@ pub struct NamedValues<'a, V> {
 impl<'a, V: NamedValue<'a>> NamedValues<'a, V> {
     /// Takes the number of values from `input`, and all that is behind it.
     #[inline(always)]
-    pub(super) fn decode(input: &mut &'a [u8]) -> Result<Self, Stop> {
+    pub(super) fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
         let count = u32::decode(input)?;
         Ok(Self {
             wire: core::mem::take(input),
@@ -199,12 +199,12 @@ impl<'a, V: NamedValue<'a> + fmt::Debug> fmt::Debug for NamedIter<'a, V> {
 fn read<'a, V: NamedValue<'a>>(
     input: &mut &'a [u8],
     name: &mut Text<'a>,
-) -> Result<V, (&'static str, Stop)> {
+) -> Result<V, (&'static str, DecodeError)> {
     *name = Text::decode(input).map_err(|stop| ("name", stop))?;
     let before = *input;
     let kind = u32::decode(input).map_err(|stop| ("type", stop))?;
     match V::read(kind, input) {
         Some(value) => value.map_err(|stop| ("value", stop)),
-        None => Err(("type", Stop::at(before, Fault::ValueType(kind)))),
+        None => Err(("type", DecodeError::at(before, ErrorKind::ValueType(kind)))),
     }
 }

@@ -1,6 +1,6 @@
 use super::named::{NamedValue, NamedValues};
-use crate::address::{Ipv4, Ipv6, Mac};
-use crate::error::{Error, Stop};
+use crate::address::{Ipv4Address, Ipv6Address, Mac};
+use crate::error::{DecodeError, Error};
 use crate::number::{Counter32, Counter64, Gauge32, Gauge64};
 use crate::text::Text;
 use crate::wire::Wire;
@@ -16,7 +16,7 @@ pub struct RtMetric<'a> {
     /// What the metrics are of.
     pub datasource: Text<'a>,
     /// The metrics.
-    pub metrics: NamedValues<'a, MetricValue<'a>>,
+    pub metrics: NamedValues<'a, RtMetricValue<'a>>,
 }
 
 /// A flow of an application, its keys and values under names of its own.
@@ -31,12 +31,12 @@ pub struct RtFlow<'a> {
     /// Flows that could have been sampled, modulo 2^32.
     pub sample_pool: u32,
     /// Keys and values.
-    pub fields: NamedValues<'a, FlowValue<'a>>,
+    pub fields: NamedValues<'a, RtFlowValue<'a>>,
 }
 
 impl<'a> RtMetric<'a> {
     #[inline(always)]
-    pub(super) fn decode(mut bytes: &'a [u8]) -> Result<Self, Stop> {
+    pub(super) fn decode(mut bytes: &'a [u8]) -> Result<Self, DecodeError> {
         let input = &mut bytes;
         let datasource = Text::decode(input)?;
         let metrics = NamedValues::decode(input)?;
@@ -54,7 +54,7 @@ impl<'a> RtMetric<'a> {
 
 impl<'a> RtFlow<'a> {
     #[inline(always)]
-    pub(super) fn decode(mut bytes: &'a [u8]) -> Result<Self, Stop> {
+    pub(super) fn decode(mut bytes: &'a [u8]) -> Result<Self, DecodeError> {
         let input = &mut bytes;
         let datasource = Text::decode(input)?;
         let sampling_rate = u32::decode(input)?;
@@ -97,7 +97,7 @@ macro_rules! values {
         impl<'a> NamedValue<'a> for $name<'a> {
             const SAMPLE: &'static str = $sample;
 
-            fn read(kind: u32, input: &mut &'a [u8]) -> Option<Result<Self, Stop>> {
+            fn read(kind: u32, input: &mut &'a [u8]) -> Option<Result<Self, DecodeError>> {
                 match kind {
                     $($number => Some(<$kind>::decode(input).map(Self::$variant)),)*
                     _ => None,
@@ -145,7 +145,7 @@ macro_rules! values {
 
 values! {
     /// The value of a metric.
-    pub enum MetricValue in "rtmetric" {
+    pub enum RtMetricValue in "rtmetric" {
         /// `0`
         0 "string" => Text(Text<'a>),
         /// `1`
@@ -165,15 +165,15 @@ values! {
 
 values! {
     /// The value of a flow's field.
-    pub enum FlowValue in "rtflow" {
+    pub enum RtFlowValue in "rtflow" {
         /// `0`
         0 "string" => Text(Text<'a>),
         /// `1`
         1 "mac" => Mac(Mac),
         /// `2`
-        2 "ip" => Ipv4(Ipv4),
+        2 "ip" => Ipv4(Ipv4Address),
         /// `3`
-        3 "ip6" => Ipv6(Ipv6),
+        3 "ip6" => Ipv6(Ipv6Address),
         /// `4`
         4 "int32" => Int32(i32),
         /// `5`

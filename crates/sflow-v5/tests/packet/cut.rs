@@ -1,7 +1,8 @@
 //! Headers that end anywhere.
 
-use sflow_v5::packet::{Packet, Stop, TcpFlags};
-use sflow_v5::{HeaderProtocol, Mac};
+use sflow_v5::Mac;
+use sflow_v5::enums::HeaderProtocol;
+use sflow_v5::packet::{Packet, StopReason, TcpFlags};
 
 use super::build::{
     BRIDGED, GRE, IPV4, IPV6, MPLS, TCP, UDP, ethernet, extension, geneve, gre, ipv4, ipv6, mpls,
@@ -127,11 +128,11 @@ fn at_every_byte() {
             "{length}: {packet}"
         );
         match packet.rest().reason {
-            Stop::Cut {
+            StopReason::Cut {
                 needed, available, ..
             } => assert!(needed > available),
             // Behind UDP nothing tells that there was more.
-            Stop::Payload => assert!(packet.rest().bytes.is_empty(), "{length}: {packet}"),
+            StopReason::Payload => assert!(packet.rest().bytes.is_empty(), "{length}: {packet}"),
             other => panic!("{length}: {other}"),
         }
         let sum: usize = layers.iter().map(|layer| layer.bytes().len()).sum();

@@ -1,8 +1,9 @@
 //! Packets that no field announces, and those in further tunnels.
 
+use sflow_v5::enums::HeaderProtocol;
 use sflow_v5::flow::SampledHeader;
-use sflow_v5::packet::{Packet, Stop};
-use sflow_v5::{HeaderProtocol, Opaque};
+use sflow_v5::packet::{Packet, StopReason};
+use sflow_v5::types::Opaque;
 
 use super::build::{
     IPV4, IPV6, MPLS, TCP, UDP, ethernet, ipv4, ipv6, join, mpls, tcp, udp, vlan, web,
@@ -208,14 +209,14 @@ fn guess_that_checksum_or_length_refutes_is_not_read() {
         assert_eq!(header.dissect().ip(), None, "{what}");
         assert_eq!(
             header.dissect().rest().reason,
-            Stop::Labelled(first),
+            StopReason::Labelled(first),
             "{what}"
         );
         let tunnel = ethernet(IPV4, &ipv4(UDP, &udp(2152, &gtp(0x30, &[], &packet))));
         let tunnel = Packet::new(HeaderProtocol::ETHERNET, &tunnel);
         assert_eq!(
             (tunnel.tunnel(), tunnel.rest().reason),
-            (None, Stop::Unidentified),
+            (None, StopReason::Unidentified),
             "{what}"
         );
     }
@@ -242,7 +243,7 @@ fn other_things_on_the_ports_of_tunnels_are_payload() {
         let packet = Packet::new(HeaderProtocol::IPV4, &packet);
         assert_eq!(
             (packet.tunnel(), packet.rest().reason),
-            (None, Stop::Payload)
+            (None, StopReason::Payload)
         );
     }
     let endless = gtp(

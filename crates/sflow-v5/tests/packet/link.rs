@@ -1,9 +1,10 @@
 //! Everything below IP.
 
-use sflow_v5::HeaderProtocol;
+use sflow_v5::enums::CipherSuite;
+use sflow_v5::enums::HeaderProtocol;
 use sflow_v5::flow::Extended80211Payload;
-use sflow_v5::packet::{Packet, Stop};
-use sflow_v5::{CipherSuite, Opaque, VlanTag};
+use sflow_v5::packet::{Packet, StopReason};
+use sflow_v5::types::{Opaque, VlanTag};
 
 use super::build::{IPV4, MPLS, TCP, ethernet, ipv6, join, mpls, tcp, vlan, web};
 use super::{check, check_ethernet};
@@ -40,7 +41,7 @@ fn every_header_protocol_is_read_or_keeps_its_bytes() {
             other => {
                 let rest = Packet::new(other, &frame).rest();
                 assert_eq!(rest.bytes, frame);
-                assert_eq!(rest.reason, Stop::HeaderProtocol(other));
+                assert_eq!(rest.reason, StopReason::HeaderProtocol(other));
                 continue;
             }
         };
@@ -103,7 +104,7 @@ fn more_tags_than_anyone_needs() {
     let frame = ethernet(0x8100, &tagged);
     let packet = Packet::new(HeaderProtocol::ETHERNET, &frame);
     assert_eq!(packet.layers().count(), usize::from(Packet::MAX_LAYERS) + 1);
-    assert_eq!(packet.rest().reason, Stop::TooManyLayers);
+    assert_eq!(packet.rest().reason, StopReason::TooManyLayers);
     assert_eq!(packet.rest().bytes, &frame[14 + 31 * 4..]);
 }
 

@@ -1,7 +1,7 @@
 //! IP and what it carries.
 
-use sflow_v5::HeaderProtocol;
-use sflow_v5::packet::{Layer, Packet, Stop};
+use sflow_v5::enums::HeaderProtocol;
+use sflow_v5::packet::{Layer, Packet, StopReason};
 
 use super::build::{TCP, UDP, extension, ipv4, ipv4_with, ipv6, ipv6_with, join, tcp, udp, web};
 use super::check_ip;
@@ -117,7 +117,7 @@ fn total_lengths_that_lie() {
         let rest = Packet::new(HeaderProtocol::IPV6, &packet).rest();
         assert_eq!(
             (rest.reason, rest.bytes.len()),
-            (Stop::Payload, left),
+            (StopReason::Payload, left),
             "{length}"
         );
     }
@@ -190,7 +190,7 @@ fn chains_of_extension_headers() {
     let rest = Packet::new(HeaderProtocol::IPV6, &none).rest();
     assert_eq!(
         (rest.reason, rest.bytes),
-        (Stop::NoNextHeader, &b"left over"[..])
+        (StopReason::NoNextHeader, &b"left over"[..])
     );
 
     let long = ipv6(0, &[TCP, 4, 0, 0, 0, 0, 0, 0]);
@@ -199,7 +199,7 @@ fn chains_of_extension_headers() {
     let endless = (0..60).fold(Vec::new(), |inner, _| extension(60, &inner));
     let endless = ipv6(60, &endless);
     let packet = Packet::new(HeaderProtocol::IPV6, &endless);
-    assert_eq!(packet.rest().reason, Stop::TooManyLayers);
+    assert_eq!(packet.rest().reason, StopReason::TooManyLayers);
 }
 
 #[test]

@@ -2,10 +2,12 @@
 
 use std::net::IpAddr;
 
+use sflow_v5::Mac;
+use sflow_v5::enums::HeaderProtocol;
 use sflow_v5::flow::SampledHeader;
 use sflow_v5::packet::etherparse::{EtherType, IpNumber};
 use sflow_v5::packet::{Ethernet, Ip, Packet, TcpFlags, Transport, Tunnel};
-use sflow_v5::{HeaderProtocol, Mac, Opaque, VlanTag};
+use sflow_v5::types::{Opaque, VlanTag};
 
 use super::build::{IPV4, IPV6, UDP, ethernet, extension, ipv4, ipv6, udp, vlan, vxlan, web};
 

@@ -1,7 +1,7 @@
 //! Whatever the bytes are: no panic, an end, and every layer inside its packet.
 
 use proptest::prelude::*;
-use sflow_v5::HeaderProtocol;
+use sflow_v5::enums::HeaderProtocol;
 use sflow_v5::packet::{Layer, Packet};
 
 use super::build::{

@@ -1,7 +1,7 @@
 //! Packets as JSON.
 
 use serde_json::json;
-use sflow_v5::HeaderProtocol;
+use sflow_v5::enums::HeaderProtocol;
 use sflow_v5::packet::Packet;
 
 use super::build::{

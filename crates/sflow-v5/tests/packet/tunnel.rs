@@ -1,7 +1,7 @@
 //! Packets within packets.
 
-use sflow_v5::HeaderProtocol;
-use sflow_v5::packet::{Packet, Stop, Tunnel};
+use sflow_v5::enums::HeaderProtocol;
+use sflow_v5::packet::{Packet, StopReason, Tunnel};
 
 use super::build::{
     BRIDGED, GRE, IPV4, MPLS, TCP, UDP, ethernet, extension, geneve, gre, ipv4, ipv6, join, mpls,
@@ -227,7 +227,7 @@ fn bottomless_tunnels() {
     let deep = (0..100).fold(web(), |inner, _| ipv4(4, &inner));
     let packet = Packet::new(HeaderProtocol::IPV4, &deep);
     assert_eq!(packet.layers().count(), usize::from(Packet::MAX_LAYERS) + 1);
-    assert_eq!(packet.rest().reason, Stop::TooManyLayers);
+    assert_eq!(packet.rest().reason, StopReason::TooManyLayers);
     assert_eq!(packet.rest().bytes, &deep[32 * 20..]);
     let (mut inner, mut depth) = (packet, 0);
     while let Some(next) = inner.inner() {
@@ -244,8 +244,8 @@ fn bottomless_tunnels() {
     let frame = |inner: Vec<u8>| ethernet(IPV4, &ipv4(UDP, &udp(4789, &vxlan(1, &inner))));
     let deep = (0..20).fold(Vec::new(), |inner, _| frame(inner));
     let packet = Packet::new(HeaderProtocol::ETHERNET, &deep);
-    assert_eq!(packet.rest().reason, Stop::TooManyLayers);
+    assert_eq!(packet.rest().reason, StopReason::TooManyLayers);
     let deep = (0..20).fold(web(), |inner, _| ipv4(GRE, &gre(0, IPV4, &[], &inner)));
     let packet = Packet::new(HeaderProtocol::IPV4, &deep);
-    assert_eq!(packet.rest().reason, Stop::TooManyLayers);
+    assert_eq!(packet.rest().reason, StopReason::TooManyLayers);
 }

@@ -64,7 +64,7 @@ impl Count {
 
     /// Counts a datagram that is not sFlow version 5.
     pub(crate) fn refused(&mut self, datagram: &[u8], error: &Error) {
-        *self.refused.entry(error.fault.cause()).or_default() += 1;
+        *self.refused.entry(error.kind.cause()).or_default() += 1;
         if let Some(protocol) = OtherProtocol::detect(datagram) {
             self.protocols.add(protocol, 1);
         }
@@ -125,7 +125,7 @@ impl Count {
             }
         }
         if let Some(error) = error {
-            *self.causes.entry(error.fault.cause()).or_default() += 1;
+            *self.causes.entry(error.kind.cause()).or_default() += 1;
         }
     }
 

@@ -1,4 +1,5 @@
-use sflow_v5::{DataFormat, Kind, Sample};
+use sflow_v5::field::Kind;
+use sflow_v5::{DataFormat, Sample};
 
 use crate::record::Space;
 

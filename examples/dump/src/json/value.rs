@@ -1,6 +1,8 @@
 use std::fmt::Display;
 
-use sflow_v5::{Address, Text, Value};
+use sflow_v5::Address;
+use sflow_v5::field::Value;
+use sflow_v5::types::Text;
 
 use crate::put::{digits, put, put_hex, put_number};
 

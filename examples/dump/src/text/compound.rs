@@ -1,7 +1,9 @@
 use std::fmt::Display;
 
+use sflow_v5::field::{Field, Value};
+use sflow_v5::types::List;
 use sflow_v5::wire::Wire;
-use sflow_v5::{CounterRecord, Field, FlowRecord, List, Structure, Value};
+use sflow_v5::{CounterRecord, FlowRecord, Structure};
 
 use super::value;
 use crate::put::put;
@@ -104,7 +106,7 @@ fn structure<'a, T: Structure<'a>>(element: T, out: &mut Vec<u8>) {
         value::known(
             field,
             element.known(index),
-            Structure::choice(&element, index),
+            Structure::enum_name(&element, index),
             out,
         );
     }

@@ -6,10 +6,8 @@ mod value;
 use std::time::SystemTime;
 
 use sflow_collector::{OtherProtocol, Received};
-use sflow_v5::{
-    DataFormat, DataSource, Datagram, Error, FlowRecord, Frame, Interface, NamedValue, NamedValues,
-    Sample,
-};
+use sflow_v5::sample::{NamedValue, NamedValues};
+use sflow_v5::{DataFormat, DataSource, Datagram, Error, FlowRecord, Frame, Interface, Sample};
 
 use crate::escape;
 use crate::filter::Filter;

@@ -1,4 +1,4 @@
-use sflow_v5::{Field, Kind, Value};
+use sflow_v5::field::{Field, Kind, Value};
 
 use super::compound;
 use crate::escape;
@@ -25,7 +25,7 @@ pub(super) fn line<'a>(
     out.extend_from_slice(b": ");
     let is_compound = matches!(field.kind, Kind::List) || structure == "lag_port_stats";
     if !(is_compound && compound::write(record.any(), field, value, out)) {
-        known(field, record.known(index), record.choice(index), out);
+        known(field, record.known(index), record.enum_name(index), out);
     }
     out.push(b'\n');
 }

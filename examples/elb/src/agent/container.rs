@@ -6,10 +6,9 @@ use serde::Deserialize;
 use sflow_v5::counter::{
     Adapter, HostAdapters, HostParent, VirtCpu, VirtDiskIo, VirtMemory, VirtNetIo,
 };
-use sflow_v5::{
-    Counter32, DataSource, DataSourceKind, DomainState, Encoder, Full, Gauge32, Gauge64, List, Mac,
-    Uuid,
-};
+use sflow_v5::enums::{DataSourceKind, DomainState};
+use sflow_v5::types::{Counter32, Gauge32, Gauge64, List, Uuid};
+use sflow_v5::{DataSource, EncodeError, Encoder, Mac};
 
 use super::host::sixteen_bytes;
 use super::kernel::{Roots, Traffic, long, mac, short};
@@ -298,7 +297,7 @@ impl ContainerReading {
         self
     }
 
-    pub(super) fn push(&self, sequence: u32, encoder: &mut Encoder<'_>) -> Result<(), Full> {
+    pub(super) fn push(&self, sequence: u32, encoder: &mut Encoder<'_>) -> Result<(), EncodeError> {
         // Inside a container an adapter has an index of its own, which nobody asks for.
         let adapters: Vec<Adapter<'_>> = self
             .macs

@@ -4,7 +4,8 @@ use nix::sys::statvfs::statvfs;
 use sflow_v5::counter::{
     Adapter, HostAdapters, HostCpu, HostDiskIo, HostMemory, HostNetIo, VirtNode,
 };
-use sflow_v5::{Encoder, Full, Gauge32, Gauge64, GaugeF32, List, Mac, Percentage, Uuid};
+use sflow_v5::types::{Gauge32, Gauge64, GaugeF32, List, Percentage, Uuid};
+use sflow_v5::{EncodeError, Encoder, Mac};
 
 use super::kernel::{Interface, Kind, Roots, Traffic, long, short};
 use super::reading::{HOST, identity, push};
@@ -59,7 +60,7 @@ impl HostReading {
         }
     }
 
-    pub(super) fn push(&self, sequence: u32, encoder: &mut Encoder<'_>) -> Result<(), Full> {
+    pub(super) fn push(&self, sequence: u32, encoder: &mut Encoder<'_>) -> Result<(), EncodeError> {
         let adapters: Vec<Adapter<'_>> = self
             .adapters
             .iter()

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use sflow_v5::{Counter32, Counter64, Mac};
+use sflow_v5::Mac;
+use sflow_v5::types::{Counter32, Counter64};
 
 /// Where the kernel's files are.
 #[derive(Clone, Debug, PartialEq, Eq)]

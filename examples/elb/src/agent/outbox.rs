@@ -4,7 +4,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use sflow_v5::{Encoder, Full, Header};
+use sflow_v5::{EncodeError, Encoder, Header};
 use tokio::net::{UdpSocket, lookup_host};
 use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
@@ -175,7 +175,7 @@ fn fill<'b>(
     buffer: &'b mut [u8],
     header: &Header,
     readings: &[Reading],
-) -> Result<(&'b [u8], usize), Full> {
+) -> Result<(&'b [u8], usize), EncodeError> {
     let mut encoder = Encoder::new(buffer, header)?;
     let taken = readings
         .iter()

@@ -1,5 +1,6 @@
 use sflow_v5::counter::IfCounters;
-use sflow_v5::{Counter32, Gauge32, Gauge64, IfDirection};
+use sflow_v5::enums::IfDirection;
+use sflow_v5::types::{Counter32, Gauge32, Gauge64};
 
 use super::kernel::{Interface, Roots, long, short};
 

@@ -2,10 +2,13 @@
 //! the way Host sFlow fills them.
 
 use sflow_v5::counter::{HostDescr, IfCounters, PortName};
+use sflow_v5::enums::{DataSourceKind, HeaderProtocol, MachineType, OsName};
 use sflow_v5::flow::SampledHeader;
+use sflow_v5::sample::Encoding;
+use sflow_v5::types::{Opaque, Uuid};
 use sflow_v5::{
-    CounterRecord, CountersSample, DataSource, DataSourceKind, Encoder, Encoding, FlowSample, Full,
-    HeaderProtocol, Interface, MachineType, Opaque, OsName, Records, Sample, Uuid,
+    CounterRecord, CountersSample, DataSource, EncodeError, Encoder, FlowSample, Interface,
+    Records, Sample,
 };
 
 use super::container::ContainerReading;
@@ -25,7 +28,7 @@ pub(super) enum Reading {
 
 impl Reading {
     /// Writes the sample.
-    pub(super) fn push(&self, encoder: &mut Encoder<'_>) -> Result<(), Full> {
+    pub(super) fn push(&self, encoder: &mut Encoder<'_>) -> Result<(), EncodeError> {
         match self {
             Self::Host(sequence, reading) => reading.push(*sequence, encoder),
             Self::Port(sequence, name, counters) => {
@@ -61,7 +64,7 @@ pub(super) struct PacketReading {
 impl PacketReading {
     const CHECKSUM: u32 = 4;
 
-    fn push(&self, encoder: &mut Encoder<'_>) -> Result<(), Full> {
+    fn push(&self, encoder: &mut Encoder<'_>) -> Result<(), EncodeError> {
         let records = [SampledHeader {
             protocol: HeaderProtocol::ETHERNET,
             frame_length: self.length + Self::CHECKSUM,
@@ -95,7 +98,7 @@ pub(super) fn push(
     source: DataSource,
     records: &[CounterRecord<'_>],
     encoder: &mut Encoder<'_>,
-) -> Result<(), Full> {
+) -> Result<(), EncodeError> {
     encoder.push(&Sample::Counters(CountersSample {
         sequence_number: sequence,
         source_id: source,

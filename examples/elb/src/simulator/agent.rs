@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use sflow_metrics::Timestamp;
-use sflow_v5::{Address, Encoder, Full, Header};
+use sflow_v5::{Address, EncodeError, Encoder, Header};
 
 use super::cluster::{Change, Cluster};
 use super::random::Random;
@@ -286,7 +286,7 @@ fn fill<'b>(
     buffer: &'b mut [u8],
     header: &Header,
     readings: &[Reading],
-) -> Result<(&'b [u8], usize), Full> {
+) -> Result<(&'b [u8], usize), EncodeError> {
     let mut encoder = Encoder::new(buffer, header)?;
     let taken = readings
         .iter()

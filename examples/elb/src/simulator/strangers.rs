@@ -79,7 +79,7 @@ fn older(version: u32, random: &mut Random) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use sflow_v5::{Datagram, Fault};
+    use sflow_v5::{Datagram, ErrorKind};
 
     use super::*;
 
@@ -89,9 +89,9 @@ mod tests {
         let version =
             |kind, random: &mut Random| match Datagram::parse(&stranger(kind, &[], random))
                 .unwrap_err()
-                .fault
+                .kind
             {
-                Fault::Version(version) => version,
+                ErrorKind::Version(version) => version,
                 fault => panic!("{fault}"),
             };
         assert_eq!(version(Kind::NetFlow5, &mut random) >> 16, 5);

@@ -102,9 +102,10 @@ mod tests {
     use std::time::Duration;
 
     use sflow_v5::counter::{HostCpu, HostDescr, IfCounters};
+    use sflow_v5::enums::DataSourceKind;
+    use sflow_v5::types::Text;
     use sflow_v5::{
-        Address, CounterRecord, CountersSample, DataSource, DataSourceKind, Encoder, Header,
-        Records, Sample, Text,
+        Address, CounterRecord, CountersSample, DataSource, Encoder, Header, Records, Sample,
     };
 
     use super::*;

@@ -20,7 +20,7 @@ use sflow_metrics::{
     entity::{Entity, EntityKind},
     query::Query,
 };
-use sflow_v5::{Datagram, Error, Fault};
+use sflow_v5::{Datagram, Error, ErrorKind};
 use tracing::warn;
 
 use self::custom::CustomMetrics;
@@ -470,14 +470,14 @@ fn cause(bytes: &[u8], error: &Error) -> &'static str {
     if bytes.is_empty() {
         return "empty datagram";
     }
-    match error.fault {
-        Fault::Version(1..=4) => "older version of sFlow",
-        Fault::Version(version) => match version >> 16 {
+    match error.kind {
+        ErrorKind::Version(1..=4) => "older version of sFlow",
+        ErrorKind::Version(version) => match version >> 16 {
             5 | 9 => "NetFlow",
             10 => "IPFIX",
             _ => "no sFlow",
         },
-        Fault::AddressType(_) => "unknown type of address",
+        ErrorKind::AddressType(_) => "unknown type of address",
         _ => "datagram cut off in its header",
     }
 }

@@ -24,7 +24,8 @@ use sflow_metrics::{
     AgentKey, Registry, Timestamp,
     entity::{Entity, EntityId, EntityKind, Lifecycle},
 };
-use sflow_v5::{Address, Uuid};
+use sflow_v5::Address;
+use sflow_v5::types::Uuid;
 
 use crate::orchestrator::NodeAddresses;
 

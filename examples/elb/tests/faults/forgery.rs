@@ -8,10 +8,12 @@ use std::time::Duration;
 use elb::simulator::Load;
 use sflow_metrics::Timestamp;
 use sflow_v5::counter::{HostDescr, VirtCpu, VirtNetIo};
+use sflow_v5::enums::{DomainState, HeaderProtocol};
 use sflow_v5::flow::SampledHeader;
+use sflow_v5::types::{Opaque, Text, Uuid};
 use sflow_v5::{
-    Address, CounterRecord, CountersSample, DataSource, Datagram, DomainState, Encoder, FlowRecord,
-    FlowSample, Header, HeaderProtocol, Opaque, Records, Sample, Text, Uuid,
+    Address, CounterRecord, CountersSample, DataSource, Datagram, Encoder, FlowRecord, FlowSample,
+    Header, Records, Sample,
 };
 
 use crate::world::{Sent, World, changes, need};

@@ -12,11 +12,13 @@ use sflow_metrics::Timestamp;
 use sflow_v5::counter::{
     Adapter, HostAdapters, HostCpu, HostDescr, HostParent, VirtCpu, VirtNetIo,
 };
+use sflow_v5::enums::{DataSourceKind, DomainState, HeaderProtocol};
 use sflow_v5::flow::SampledHeader;
+use sflow_v5::sample::Encoding;
+use sflow_v5::types::{Counter32, Counter64, Gauge32, GaugeF32, List, Opaque, Text, Uuid};
 use sflow_v5::{
-    Address, Counter32, Counter64, CounterRecord, CountersSample, DataSource, DataSourceKind,
-    DomainState, Encoder, Encoding, FlowRecord, FlowSample, Gauge32, GaugeF32, Header,
-    HeaderProtocol, Interface, List, Mac, Opaque, Records, Sample, Text, Uuid,
+    Address, CounterRecord, CountersSample, DataSource, Encoder, FlowRecord, FlowSample, Header,
+    Interface, Mac, Records, Sample,
 };
 
 use crate::world::{START, Sent, World, changes, need};

@@ -6,9 +6,11 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use sflow_v5::counter::{HostDescr, VirtCpu, VirtNetIo};
+use sflow_v5::enums::{DataSourceKind, DomainState};
+use sflow_v5::sample::Encoding;
+use sflow_v5::types::{Counter32, Counter64, Gauge32, Text, Uuid};
 use sflow_v5::{
-    Address, Counter32, Counter64, CounterRecord, CountersSample, DataSource, DataSourceKind,
-    DomainState, Encoder, Encoding, Gauge32, Header, Records, Sample, Text, Uuid,
+    Address, CounterRecord, CountersSample, DataSource, Encoder, Header, Records, Sample,
 };
 
 use crate::agent::Agent;

@@ -4,9 +4,9 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use prometheus_client::encoding::text;
 use sflow_metrics::{Config, Registry, Timestamp};
-use sflow_v5::{
-    Address, Datagram, Encoder, Header, MetricValue, Named, NamedValues, RtMetric, Sample, Text,
-};
+use sflow_v5::sample::{Named, NamedValues, RtMetricValue};
+use sflow_v5::types::Text;
+use sflow_v5::{Address, Datagram, Encoder, Header, RtMetric, Sample};
 
 use super::exposition::Exposition;
 use super::*;
@@ -104,7 +104,7 @@ impl Applications {
             .iter()
             .map(|(name, value)| Named {
                 name: Text::from(*name),
-                value: MetricValue::Double(*value),
+                value: RtMetricValue::Double(*value),
             })
             .collect();
         let mut buffer = [0; 4096];

@@ -10,9 +10,10 @@ use std::time::Duration;
 use serving::Serving;
 use sflow_collector::Capture;
 use sflow_v5::counter::{HostDescr, VirtNetIo};
+use sflow_v5::enums::DataSourceKind;
+use sflow_v5::types::Text;
 use sflow_v5::{
-    Address, CounterRecord, CountersSample, DataSource, DataSourceKind, Datagram, Encoder, Header,
-    Records, Sample, Text,
+    Address, CounterRecord, CountersSample, DataSource, Datagram, Encoder, Header, Records, Sample,
 };
 
 const SWARM: &str = concat!(

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use pcap_file::pcap::PcapReader;
 use serde_json::Value;
+use sflow_v5::enums::DropReason;
 use sflow_v5::flow::SampledHeader;
-use sflow_v5::{Datagram, DropReason, Sample};
+use sflow_v5::{Datagram, Sample};
 
 use crate::recording::{Recording, swarm};
 use crate::{OPENVSWITCH, PATIENCE, PROGRAM, SWARM, run, text, unused_address};

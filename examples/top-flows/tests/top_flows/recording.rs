@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use pcap_file::pcap::{PcapPacket, PcapWriter};
 use sflow_v5::counter::{Adapter, HostAdapters, HostDescr, HostParent, VirtCpu};
+use sflow_v5::enums::{DataSourceKind, DomainState, DropReason, HeaderProtocol};
 use sflow_v5::flow::{ExtendedUrl, SampledHeader};
+use sflow_v5::types::{List, Opaque, Text, Uuid};
 use sflow_v5::{
-    Address, CountersSample, DataSource, DataSourceKind, DiscardedPacket, DomainState, DropReason,
-    Encoder, FlowRecord, FlowSample, Header, HeaderProtocol, Interface, List, Mac, Opaque, Records,
-    Sample, Text, Uuid,
+    Address, CountersSample, DataSource, DiscardedPacket, Encoder, FlowRecord, FlowSample, Header,
+    Interface, Mac, Records, Sample,
 };
 
 const HOST: DataSource = DataSource::new(DataSourceKind::PHYSICAL, 1);

@@ -1,6 +1,7 @@
 //! Datagrams that a peer refuses or misreads as a whole.
 
-use sflow_v5::{Address, CounterRecord, DataFormat, Datagram, FlowRecord, Frame, Sample, Value};
+use sflow_v5::field::Value;
+use sflow_v5::{Address, CounterRecord, DataFormat, Datagram, FlowRecord, Frame, Sample};
 
 use super::structures::{READINGS, Reading};
 use crate::differential::peers::Peer::{self, FlowparserSflow, SflowParser};

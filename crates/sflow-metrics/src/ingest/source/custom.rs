@@ -1,6 +1,6 @@
 //! Metrics under names of their own, as applications send them.
 
-use sflow_v5::{MetricValue, Named};
+use sflow_v5::sample::{Named, RtMetricValue};
 
 use super::measure::Measure;
 use super::numbers::UNKNOWN;
@@ -140,7 +140,7 @@ fn bytes_of(name: &str) -> usize {
 /// Finds or adds a metric of a source. `None` if `room` refuses its bytes.
 pub(super) fn place(
     customs: &mut Vec<Custom>,
-    named: &Named<'_, MetricValue<'_>>,
+    named: &Named<'_, RtMetricValue<'_>>,
     measure: &Measure<'_>,
     config: &Config,
     room: &mut dyn FnMut(usize) -> bool,
@@ -168,7 +168,7 @@ pub(super) struct NoRoom;
 /// Takes the value of a metric over.
 pub(super) fn take(
     custom: &mut Custom,
-    named: &Named<'_, MetricValue<'_>>,
+    named: &Named<'_, RtMetricValue<'_>>,
     measure: &mut Measure<'_>,
     health: &mut Health,
 ) {
@@ -201,18 +201,18 @@ impl Said {
 }
 
 /// What a value says as a number; nothing if it is text, cannot be read, or is none.
-fn said(value: &MetricValue<'_>) -> Option<Said> {
+fn said(value: &RtMetricValue<'_>) -> Option<Said> {
     Some(match value {
-        MetricValue::Counter32(count) => {
+        RtMetricValue::Counter32(count) => {
             Said::Count(Width::Bits32, count.known().map_or(UNKNOWN, u64::from))
         }
-        MetricValue::Counter64(count) => {
+        RtMetricValue::Counter64(count) => {
             Said::Count(Width::Bits64, count.known().unwrap_or(UNKNOWN))
         }
-        MetricValue::Gauge32(quantity) => Said::Quantity(quantity.known()?.into()),
-        MetricValue::Gauge64(quantity) => Said::Quantity(quantity.known()? as f64),
-        MetricValue::Float(quantity) => Said::Quantity((*quantity).into()),
-        MetricValue::Double(quantity) => Said::Quantity(*quantity),
+        RtMetricValue::Gauge32(quantity) => Said::Quantity(quantity.known()?.into()),
+        RtMetricValue::Gauge64(quantity) => Said::Quantity(quantity.known()? as f64),
+        RtMetricValue::Float(quantity) => Said::Quantity((*quantity).into()),
+        RtMetricValue::Double(quantity) => Said::Quantity(*quantity),
         _ => return None,
     })
 }

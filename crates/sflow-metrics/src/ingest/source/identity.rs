@@ -1,7 +1,8 @@
 //! Who a source is.
 
 use sflow_v5::counter::HostDescr;
-use sflow_v5::{CounterRecord, DataSource, Uuid};
+use sflow_v5::types::Uuid;
+use sflow_v5::{CounterRecord, DataSource};
 
 use super::{Identification, Source};
 use crate::config::Config;
@@ -102,7 +103,7 @@ impl Source {
 
     pub(super) fn rename(
         &mut self,
-        text: sflow_v5::Text<'_>,
+        text: sflow_v5::types::Text<'_>,
         allowance: &mut Allowance<'_>,
         health: &mut Health,
     ) {

@@ -2,8 +2,9 @@
 
 use core::time::Duration;
 
+use sflow_v5::CountersSample;
 use sflow_v5::counter::VirtCpu;
-use sflow_v5::{CountersSample, DomainState};
+use sflow_v5::enums::DomainState;
 
 use super::Source;
 use crate::config::Config;

@@ -15,9 +15,9 @@ mod values;
 use std::collections::HashSet;
 
 use sflow_v5::counter::HostDescr;
-use sflow_v5::{
-    CounterRecord, CountersSample, DataSource, DomainState, IfDirection, RtMetric, Text, Uuid,
-};
+use sflow_v5::enums::{DomainState, IfDirection};
+use sflow_v5::types::{Text, Uuid};
+use sflow_v5::{CounterRecord, CountersSample, DataSource, RtMetric};
 
 use crate::catalogue::{Metric, Structure};
 use crate::config::Config;

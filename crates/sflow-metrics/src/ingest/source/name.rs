@@ -1,4 +1,4 @@
-use sflow_v5::Text;
+use sflow_v5::types::Text;
 use smallvec::SmallVec;
 
 /// A name from the wire, of bounded length.

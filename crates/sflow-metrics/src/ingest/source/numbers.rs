@@ -1,4 +1,5 @@
-use sflow_v5::{CounterRecord, Value};
+use sflow_v5::CounterRecord;
+use sflow_v5::field::Value;
 
 use crate::catalogue::{Structure, elements};
 

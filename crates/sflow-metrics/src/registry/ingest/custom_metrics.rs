@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use sflow_v5::{MetricValue, Named, RtMetric};
+use sflow_v5::RtMetric;
+use sflow_v5::sample::{Named, RtMetricValue};
 
 use super::Registry;
 use crate::entity::EntityId;
@@ -31,7 +32,7 @@ impl Registry {
         };
         let name = Name::cut(name, self.config.max_name_bytes);
         if let Some(kept) = &self.kept_customs {
-            let is_kept = |named: &Named<'_, MetricValue<'_>>| {
+            let is_kept = |named: &Named<'_, RtMetricValue<'_>>| {
                 named.name.to_str().is_ok_and(|name| kept.contains(name))
             };
             if !said.metrics.iter().any(|named| is_kept(&named)) {

@@ -14,7 +14,7 @@
 //! * When both go on being heard, they are two that should not have one UUID (cloned machines,
 //!   somebody who pretends). Both are listed from then on, and the first keeps the identity.
 
-use sflow_v5::Uuid;
+use sflow_v5::types::Uuid;
 
 use super::Registry;
 use crate::entity::EntityKind;

@@ -8,7 +8,9 @@
 use core::net::IpAddr;
 
 use sflow_v5::counter::HostDescr;
-use sflow_v5::{DataSource, DataSourceKind, Datagram, Sample, Uuid};
+use sflow_v5::enums::DataSourceKind;
+use sflow_v5::types::Uuid;
+use sflow_v5::{DataSource, Datagram, Sample};
 
 use super::Registry;
 use crate::agent::AgentKey;

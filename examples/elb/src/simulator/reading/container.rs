@@ -3,10 +3,9 @@ use std::sync::Arc;
 use sflow_v5::counter::{
     Adapter, HostAdapters, HostParent, VirtCpu, VirtDiskIo, VirtMemory, VirtNetIo,
 };
-use sflow_v5::{
-    Counter32, Counter64, DataSource, DataSourceKind, DomainState, Encoder, Full, Gauge32, Gauge64,
-    List, Mac, Uuid,
-};
+use sflow_v5::enums::{DataSourceKind, DomainState};
+use sflow_v5::types::{Counter32, Counter64, Gauge32, Gauge64, List, Uuid};
+use sflow_v5::{DataSource, EncodeError, Encoder, Mac};
 
 use super::{HOST, identity, long, push, short};
 use crate::simulator::host::Host;
@@ -99,7 +98,7 @@ impl ContainerReading {
         self
     }
 
-    pub(super) fn push(&self, sequence: u32, encoder: &mut Encoder<'_>) -> Result<(), Full> {
+    pub(super) fn push(&self, sequence: u32, encoder: &mut Encoder<'_>) -> Result<(), EncodeError> {
         // Inside a container its adapter has an index of its own, which the agent does not tell.
         let adapter = [Adapter {
             if_index: 0,

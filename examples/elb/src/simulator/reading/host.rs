@@ -2,10 +2,9 @@ use sflow_v5::counter::{
     Adapter, HostAdapters, HostCpu, HostDiskIo, HostMemory, HostNetIo, Mib2IcmpGroup, Mib2IpGroup,
     Mib2TcpGroup, Mib2UdpGroup, VirtNode,
 };
-use sflow_v5::{
-    Counter32, Counter64, Encoder, Full, Gauge32, Gauge64, GaugeF32, List, Mac, Percentage,
-    TcpRtoAlgorithm, Uuid,
-};
+use sflow_v5::enums::TcpRtoAlgorithm;
+use sflow_v5::types::{Counter32, Counter64, Gauge32, Gauge64, GaugeF32, List, Percentage, Uuid};
+use sflow_v5::{EncodeError, Encoder, Mac};
 
 use super::{HOST, Port, identity, long, push, short};
 use crate::simulator::cluster::Cluster;
@@ -87,7 +86,7 @@ impl HostReading {
         })
     }
 
-    pub(super) fn push(&self, sequence: u32, encoder: &mut Encoder<'_>) -> Result<(), Full> {
+    pub(super) fn push(&self, sequence: u32, encoder: &mut Encoder<'_>) -> Result<(), EncodeError> {
         let [uplink, bridge] = &self.macs;
         let adapters = [
             adapter(Port::Uplink, std::slice::from_ref(uplink)),

@@ -7,10 +7,10 @@ mod packet;
 mod port;
 
 use sflow_v5::counter::{HostDescr, IfCounters, PortName};
-use sflow_v5::{
-    Counter32, Counter64, CounterRecord, CountersSample, DataSource, DataSourceKind, Encoder,
-    Encoding, Full, MachineType, OsName, Records, Sample, Uuid,
-};
+use sflow_v5::enums::{DataSourceKind, MachineType, OsName};
+use sflow_v5::sample::Encoding;
+use sflow_v5::types::{Counter32, Counter64, Uuid};
+use sflow_v5::{CounterRecord, CountersSample, DataSource, EncodeError, Encoder, Records, Sample};
 
 pub(super) use container::ContainerReading;
 pub(super) use host::HostReading;
@@ -31,7 +31,7 @@ pub(super) enum Reading {
 
 impl Reading {
     /// Writes the sample.
-    pub(super) fn push(&self, encoder: &mut Encoder<'_>) -> Result<(), Full> {
+    pub(super) fn push(&self, encoder: &mut Encoder<'_>) -> Result<(), EncodeError> {
         match self {
             Self::Host(sequence, reading) => reading.push(*sequence, encoder),
             Self::Port(sequence, port, counters) => {
@@ -56,7 +56,7 @@ fn push(
     source: DataSource,
     records: &[CounterRecord<'_>],
     encoder: &mut Encoder<'_>,
-) -> Result<(), Full> {
+) -> Result<(), EncodeError> {
     encoder.push(&Sample::Counters(CountersSample {
         sequence_number: sequence,
         source_id: source,

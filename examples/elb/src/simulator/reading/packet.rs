@@ -1,9 +1,9 @@
 use sflow_metrics::Timestamp;
+use sflow_v5::enums::HeaderProtocol;
 use sflow_v5::flow::{ExtendedTimestamp, SampledHeader};
-use sflow_v5::{
-    Encoder, Encoding, FlowRecord, FlowSample, Full, HeaderProtocol, Interface, Opaque, Records,
-    Sample,
-};
+use sflow_v5::sample::Encoding;
+use sflow_v5::types::Opaque;
+use sflow_v5::{EncodeError, Encoder, FlowRecord, FlowSample, Interface, Records, Sample};
 
 use super::Port;
 use crate::simulator::packets::Packet;
@@ -20,7 +20,7 @@ pub(in crate::simulator) struct PacketReading {
 }
 
 impl PacketReading {
-    pub(super) fn push(&self, encoder: &mut Encoder<'_>) -> Result<(), Full> {
+    pub(super) fn push(&self, encoder: &mut Encoder<'_>) -> Result<(), EncodeError> {
         let records: [FlowRecord<'_>; 2] = [
             ExtendedTimestamp {
                 nanoseconds: self.at.as_nanos(),

@@ -1,5 +1,7 @@
+use sflow_v5::DataSource;
 use sflow_v5::counter::IfCounters;
-use sflow_v5::{Counter32, DataSource, DataSourceKind, Gauge32, Gauge64, IfDirection};
+use sflow_v5::enums::{DataSourceKind, IfDirection};
+use sflow_v5::types::{Counter32, Gauge32, Gauge64};
 
 use super::{long, short};
 use crate::simulator::host::{Host, Traffic};

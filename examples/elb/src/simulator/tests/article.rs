@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use sflow_v5::DomainState;
 use sflow_v5::counter::{HostDescr, VirtCpu, VirtNetIo};
+use sflow_v5::enums::DomainState;
 
 use super::*;
 

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use sflow_v5::Address;
 use sflow_v5::counter::{HostDescr, VirtCpu, VirtMemory, VirtNetIo};
-use sflow_v5::{Address, DomainState};
+use sflow_v5::enums::DomainState;
 
 use super::*;
 

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use sflow_v5::counter::{
     HostCpu, HostDescr, HostNetIo, IfCounters, VirtCpu, VirtMemory, VirtNetIo, VirtNode,
 };
+use sflow_v5::enums::{DataSourceKind, DomainState};
 use sflow_v5::flow::SampledHeader;
-use sflow_v5::{Address, DataSource, DataSourceKind, DomainState, Encoding};
+use sflow_v5::sample::Encoding;
+use sflow_v5::{Address, DataSource};
 
 use super::*;
 

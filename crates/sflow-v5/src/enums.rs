@@ -1,13 +1,14 @@
-//! Choices from open lists: a number without a name is kept.
+//! Enumerations. All are open: a number without a name is kept.
 
 use core::fmt;
 
-use crate::error::Stop;
+pub use crate::drop_reason::DropReason;
+use crate::error::DecodeError;
 use crate::walk::{Kind, Value};
 use crate::wire::{Size, Wire};
 use crate::writer::Writer;
 
-/// Declares choices: an open newtype over the number, with a constant and a word for each.
+/// Declares enumerations: a newtype of the number, with a constant and a name for each value.
 macro_rules! enumeration {
     ($(
         $(#[$doc:meta])*
@@ -53,7 +54,7 @@ macro_rules! enumeration {
             const KIND: Kind = Kind::Enumeration;
 
             #[inline(always)]
-            fn decode(input: &mut &'a [u8]) -> Result<Self, Stop> {
+            fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
                 u32::decode(input).map(Self)
             }
 
@@ -67,7 +68,7 @@ macro_rules! enumeration {
                 self.0.value()
             }
 
-            fn choice(&self) -> Option<&'static str> {
+            fn enum_name(&self) -> Option<&'static str> {
                 self.name()
             }
         }
