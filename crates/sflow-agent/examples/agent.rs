@@ -1,4 +1,4 @@
-//! An agent that reports values of its own once a second: `cargo run --example agent 10.0.0.9:6343`
+//! Reports values of its own once a second: `cargo run -p sflow-agent --example agent HOST:PORT`
 use std::time::{Duration, Instant};
 use std::{env, error::Error, net::UdpSocket, thread};
 
@@ -14,17 +14,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     config.polling = Duration::from_secs(1);
     let started = Instant::now();
     let mut agent = Agent::new(config, Duration::ZERO);
-    agent.add("host", DataSource::new(DataSourceKind::PHYSICAL, 1), Duration::ZERO)?;
+    let host = DataSource::new(DataSourceKind::PHYSICAL, 1);
+    agent.add("host", host, Duration::ZERO)?;
+    let mut description = HostDescr::default();
+    description.hostname = "example".into();
     loop {
         let now = started.elapsed();
         while let Some(source) = agent.next_source(now) {
-            let cpu = HostCpu {
-                load_one: GaugeF32(0.5), // Measure something here.
-                uptime: (now.as_secs() as u32).into(),
-                ..HostCpu::default()
-            };
+            let mut cpu = HostCpu::default();
+            cpu.load_one = GaugeF32(0.5); // Measure something here.
             agent.counters_sample(&source, now, |records| {
-                records.push(&HostDescr { hostname: "example".into(), ..HostDescr::default() })?;
+                records.push(&description)?;
                 records.push(&cpu)
             })?;
         }

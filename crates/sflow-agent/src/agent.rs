@@ -5,8 +5,7 @@ use sflow_v5::enums::DataSourceKind;
 use sflow_v5::sample::RecordEncoder;
 use sflow_v5::types::Uuid;
 use sflow_v5::{
-    CounterRecord, CountersSample, DataSource, EncodeError, Encoder, FlowRecord,
-    FlowSample, Header,
+    CounterRecord, CountersSample, DataSource, EncodeError, Encoder, FlowRecord, FlowSample, Header,
 };
 
 use crate::config::Config;

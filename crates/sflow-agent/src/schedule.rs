@@ -50,6 +50,7 @@ impl<K: Clone + Ord> Schedule<K> {
         if let Some(entry) = self.entries.get_mut(&key) {
             self.queue.remove(&(entry.due, entry.order));
             entry.due = due;
+            entry.first_interval = None;
             self.queue.insert((due, entry.order), key);
         } else {
             self.insert(key, due, None);

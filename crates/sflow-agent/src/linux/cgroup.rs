@@ -44,7 +44,9 @@ impl Usage {
                 // Controllers that share a hierarchy are mounted under both names together.
                 let names = [controller, "cpu,cpuacct", "cpuacct,cpu"];
                 let shared = if controller.starts_with("cpu") { 3 } else { 1 };
-                let mut groups = names[..shared].iter().map(|name| mounted.join(name).join(&path));
+                let mut groups = names[..shared]
+                    .iter()
+                    .map(|name| mounted.join(name).join(&path));
                 groups.find(|group| group.is_dir())
             })
         }
@@ -69,7 +71,10 @@ impl Usage {
             ..Self::default()
         };
         let io = file("io.stat");
-        for (key, number) in io.split_ascii_whitespace().filter_map(|w| w.split_once('=')) {
+        for (key, number) in io
+            .split_ascii_whitespace()
+            .filter_map(|w| w.split_once('='))
+        {
             let sum = match key {
                 "rios" => &mut usage.reads,
                 "rbytes" => &mut usage.bytes_read,
@@ -110,7 +115,9 @@ impl Usage {
         ]);
         Some(Self {
             cpu_milliseconds: cpu_nanoseconds / 1_000_000,
-            cpus: quota.zip(period).map_or(0, |(quota, period)| processors(quota, period)),
+            cpus: quota
+                .zip(period)
+                .map_or(0, |(quota, period)| processors(quota, period)),
             memory: number("memory", "memory.usage_in_bytes").unwrap_or(0),
             memory_limit: number("memory", "memory.limit_in_bytes"),
             reads,
@@ -133,7 +140,7 @@ fn path_of<'a>(membership: &'a str, controller: &str) -> Option<&'a str> {
 }
 
 /// A path relative to the mount point; `None` if it leads out of it, as that of a process in
-/// another cgroup namespace may.
+/// another cgroup namespace may, or if it is the mount point, which is the whole host.
 fn below(path: &Path) -> Option<PathBuf> {
     let mut relative = PathBuf::new();
     for component in path.components() {
@@ -143,7 +150,7 @@ fn below(path: &Path) -> Option<PathBuf> {
             Component::ParentDir | Component::Prefix(_) => return None,
         }
     }
-    Some(relative)
+    (relative != Path::new("")).then_some(relative)
 }
 
 /// The first number after a name at the start of a line.

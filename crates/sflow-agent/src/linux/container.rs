@@ -33,7 +33,7 @@ pub struct Container {
     pub name: String,
     /// What collectors identify it by.
     pub uuid: Uuid,
-    /// Path of its control group, such as `/system.slice/docker-….scope`, below the mount point
+    /// Path of its control group, such as `/machine.slice/web.scope`, below the mount point
     /// of the hierarchy (version 2) or of each controller (version 1). `None` if it is that of
     /// `process`.
     pub cgroup: Option<PathBuf>,

@@ -160,8 +160,16 @@ impl Host {
     }
 }
 
-/// An address in the notation of `/sys`; `None` if it is all zeros or not an address.
-fn parse_mac(text: &str) -> Option<Mac> {
+/// An address in the usual notation; `None` if it is all zeros or not an address.
+///
+/// ```
+/// use sflow_agent::linux::parse_mac;
+/// use sflow_v5::Mac;
+///
+/// assert_eq!(parse_mac("02:42:0a:00:00:05"), Some(Mac([0x02, 0x42, 0x0a, 0, 0, 5])));
+/// assert_eq!(parse_mac(""), None);
+/// ```
+pub fn parse_mac(text: &str) -> Option<Mac> {
     let mut bytes = [0; 6];
     let mut parts = text.split(':');
     for byte in &mut bytes {

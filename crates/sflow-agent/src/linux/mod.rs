@@ -38,7 +38,7 @@ use sflow_v5::types::{Counter32, Uuid};
 pub use container::{Container, ContainerCounters, container_uuid};
 pub use files::Roots;
 pub use host::{Host, HostCounters};
-pub use interface::{Interface, InterfaceCounters, InterfaceKind};
+pub use interface::{Interface, InterfaceCounters, InterfaceKind, parse_mac};
 pub use packets::{Packet, PacketSampler};
 
 /// The data source of a host itself: physical entity 1.
@@ -67,7 +67,9 @@ fn description<'a>(name: &'a str, uuid: Uuid, release: &'a str) -> HostDescr<'a>
 /// The first 64 bytes of a name, the limit of `host_descr`, or fewer if a character would be cut.
 fn truncated(name: &str) -> &str {
     const LONGEST: usize = 64;
-    let ends = name.char_indices().map(|(at, letter)| at + letter.len_utf8());
+    let ends = name
+        .char_indices()
+        .map(|(at, letter)| at + letter.len_utf8());
     let end = ends.take_while(|end| *end <= LONGEST).last();
     &name[..end.unwrap_or(0)]
 }
