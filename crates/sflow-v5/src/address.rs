@@ -1,31 +1,34 @@
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::str::FromStr;
 
 use crate::error::{DecodeError, ErrorKind};
-use crate::text::hexadecimal;
+use crate::format::ParseError;
+use crate::padding::pad;
+use crate::text::Hexadecimal;
 use crate::walk::{Kind, Value};
-use crate::wire::{Size, Wire, chunk, run};
+use crate::wire::{Size, Wire, take};
 use crate::writer::Writer;
 
-/// `address`: an IPv4 address, an IPv6 address, or a declared unknown.
+/// `address`: an IPv4 address, an IPv6 address, or unknown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Address {
-    /// Type 0: the sender does not know it. No bytes follow.
+    /// Type 0: the sender does not know the address. No bytes follow.
     #[default]
     Unknown,
-    /// Type 1.
+    /// Type 1: IPv4.
     V4([u8; 4]),
-    /// Type 2.
+    /// Type 2: IPv6.
     V6([u8; 16]),
 }
 
 impl Address {
-    /// The address, unless it says "unknown": by its type, or, as some agents do, by all zeros.
+    /// The address, unless it is unknown: by its type, or by all zeros, which some agents send.
     pub fn known(self) -> Option<IpAddr> {
         self.ip().filter(|address| !address.is_unspecified())
     }
 
-    /// The address, if one was sent.
+    /// The address, unless the type is unknown; includes the unspecified address (all zeros).
     pub const fn ip(self) -> Option<IpAddr> {
         match self {
             Self::Unknown => None,
@@ -62,8 +65,8 @@ impl<'a> Wire<'a> for Address {
         let start = *input;
         match u32::decode(input)? {
             0 => Ok(Self::Unknown),
-            1 => run(chunk, input).map(Self::V4),
-            2 => run(chunk, input).map(Self::V6),
+            1 => Ok(Self::V4(take(input)?)),
+            2 => Ok(Self::V6(take(input)?)),
             kind => Err(DecodeError::at(start, ErrorKind::AddressType(kind))),
         }
     }
@@ -91,7 +94,7 @@ impl<'a> Wire<'a> for Address {
     }
 }
 
-/// Addresses that stand on the wire without a type in front of them.
+/// Declares addresses that have no type on the wire.
 macro_rules! bare {
     ($($(#[$doc:meta])* pub struct $name:ident([u8; $length:literal]): $address:ident, $variant:ident;)*) => {$(
         $(#[$doc])*
@@ -123,7 +126,7 @@ macro_rules! bare {
 
             #[inline(always)]
             fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
-                run(chunk, input).map(Self)
+                Ok(Self(take(input)?))
             }
 
             fn encode(&self, out: &mut Writer<'_>) {
@@ -138,21 +141,55 @@ macro_rules! bare {
 }
 
 bare! {
-    /// Four bare bytes: an IPv4 address without a type in front of it.
+    /// An IPv4 address without a type: four bytes.
     pub struct Ipv4Address([u8; 4]): Ipv4Addr, V4;
-    /// Sixteen bare bytes: an IPv6 address without a type in front of it, or what is written
-    /// like one.
+    /// An IPv6 address without a type, or an identifier written like one: sixteen bytes.
     pub struct Ipv6Address([u8; 16]): Ipv6Addr, V6;
 }
 
 /// `mac`: six bytes, padded to eight on the wire.
+///
+/// ```
+/// use sflow_v5::Mac;
+///
+/// let mac: Mac = "02:42:ac:11:00:02".parse()?;
+/// assert_eq!(mac, Mac([0x02, 0x42, 0xac, 0x11, 0x00, 0x02]));
+/// assert_eq!(mac.to_string(), "02:42:ac:11:00:02");
+/// # Ok::<(), sflow_v5::types::ParseError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Mac(pub [u8; 6]);
 
 impl fmt::Display for Mac {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [a, b, c, d, e, g] = self.0;
-        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+        pad(
+            f,
+            format_args!("{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}"),
+        )
+    }
+}
+
+impl FromStr for Mac {
+    type Err = ParseError;
+
+    /// Parses six pairs of hexadecimal digits, separated by colons or by hyphens.
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let separator = if text.contains('-') { '-' } else { ':' };
+        let parse = || {
+            let mut bytes = [0; 6];
+            let mut pairs = text.split(separator);
+            for byte in &mut bytes {
+                let pair = pairs.next().filter(|pair| pair.len() == 2)?;
+                let [high, low] = [pair.chars().next()?, pair.chars().nth(1)?];
+                let value = (high.to_digit(16)? << 4) | low.to_digit(16)?;
+                *byte = u8::try_from(value).ok()?;
+            }
+            pairs.next().is_none().then_some(Self(bytes))
+        };
+        parse().ok_or(ParseError {
+            expected: "six pairs of hexadecimal digits, such as 02:42:ac:11:00:02",
+        })
     }
 }
 
@@ -162,7 +199,7 @@ impl<'a> Wire<'a> for Mac {
 
     #[inline(always)]
     fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
-        let [a, b, c, d, e, f, _, _] = run(chunk::<8>, input)?;
+        let [a, b, c, d, e, f, _, _] = take(input)?;
         Ok(Self([a, b, c, d, e, f]))
     }
 
@@ -176,12 +213,12 @@ impl<'a> Wire<'a> for Mac {
     }
 }
 
-/// A UUID: sixteen bare bytes; all zero if unknown.
+/// A UUID: sixteen bytes; all zero if unknown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Uuid(pub [u8; 16]);
 
 impl Uuid {
-    /// Whether the sender knows it.
+    /// The bytes, unless all are zero.
     pub const fn known(self) -> Option<[u8; 16]> {
         if u128::from_be_bytes(self.0) == 0 {
             None
@@ -193,16 +230,12 @@ impl Uuid {
 
 impl fmt::Display for Uuid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut rest = &self.0[..];
-        for (place, length) in [4, 2, 2, 2, 6].into_iter().enumerate() {
-            let (part, behind) = rest.split_at_checked(length).unwrap_or((rest, &[]));
-            if place > 0 {
-                f.write_str("-")?;
-            }
-            hexadecimal(part, f)?;
-            rest = behind;
-        }
-        Ok(())
+        let [time_low, time_mid, time_high, clock, node] = [0..4, 4..6, 6..8, 8..10, 10..16]
+            .map(|range| Hexadecimal(self.0.get(range).unwrap_or_default()));
+        pad(
+            f,
+            format_args!("{time_low}-{time_mid}-{time_high}-{clock}-{node}"),
+        )
     }
 }
 
@@ -212,7 +245,7 @@ impl<'a> Wire<'a> for Uuid {
 
     #[inline(always)]
     fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
-        run(chunk, input).map(Self)
+        Ok(Self(take(input)?))
     }
 
     fn encode(&self, out: &mut Writer<'_>) {

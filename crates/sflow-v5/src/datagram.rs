@@ -8,10 +8,10 @@ use crate::sample::{FOUNDRY_ACL, FoundryAcl, Sample};
 use crate::wire::Wire;
 use crate::writer::Writer;
 
-/// The version of sFlow that this crate speaks.
+/// The version of sFlow that this crate decodes and encodes.
 const VERSION: u32 = 5;
 
-/// A datagram: who sent it, and its samples, read from the sender's bytes as they are reached.
+/// A datagram: its header, and its samples, which are decoded during iteration.
 ///
 /// Source: sFlow Version 5, `sample_datagram_v5`.
 ///
@@ -37,18 +37,18 @@ const VERSION: u32 = 5;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Datagram<'a> {
-    /// Who sent it.
+    /// The agent, and the position of the datagram in the agent's sequence.
     pub header: Header,
     samples: Samples<'a>,
 }
 
 impl<'a> Datagram<'a> {
-    /// Reads the header; samples are read by [`samples`](Self::samples).
+    /// Decodes the header; [`samples`](Self::samples) decodes the samples.
     ///
     /// # Errors
     ///
-    /// If the header is cut off, is not of version 5, or has an address of unknown type. What
-    /// is wrong behind the header is an item of the iteration instead.
+    /// If the header is truncated, is not of version 5, or has an unknown address type. Whatever
+    /// is malformed behind the header is an item of the iteration instead.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
         let mut input = bytes;
         let mut field = "";
@@ -98,47 +98,48 @@ impl<'a> Datagram<'a> {
         self.samples.frames
     }
 
-    /// A datagram of a header and samples as [`encoded_samples`](Self::encoded_samples) gives
-    /// them.
+    /// The datagram with this header and the samples that
+    /// [`encoded_samples`](Self::encoded_samples) returned.
     pub const fn from_encoded_samples(header: Header, samples: &'a [u8], count: u32) -> Self {
         Self::new(header, samples, count)
     }
 
-    /// The encoded samples, and their number according to the datagram: to keep a datagram
-    /// without its borrow.
+    /// The encoded samples, and their number according to the datagram: the parts to store when
+    /// the datagram has to outlive the borrow of its bytes.
     pub const fn encoded_samples(&self) -> (&'a [u8], u32) {
         (self.samples.frames.bytes, self.samples.frames.left)
     }
 
-    /// The samples, each read as it is reached; does not fail and always ends.
+    /// The samples, each decoded when the iterator reaches it. The iteration cannot fail, and
+    /// always ends.
     pub const fn samples(&self) -> Samples<'a> {
         self.samples
     }
 
-    /// Reads everything; the first thing that is malformed is the answer.
-    ///
-    /// For those who want all or nothing. Structures and samples that this crate does not know
-    /// are no error.
+    /// Checks that no sample and no record is malformed. Unknown samples and structures are
+    /// valid.
     ///
     /// # Errors
     ///
-    /// Why the first sample or record that cannot be read is malformed.
+    /// The error of the first malformed sample or record.
     pub fn validate(&self) -> Result<(), Error> {
         self.samples().try_for_each(|sample| sample.validate())
     }
 }
 
-/// Who sent a datagram, and where it stands in the sender's sequence.
+/// The header of a datagram: the agent, and the position of the datagram in its sequence.
+///
+/// Source: sFlow Version 5, `sample_datagram_v5`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Header {
-    /// The agent's identity; not necessarily where the datagram comes from.
+    /// Identifies the agent; it can differ from the source address of the datagram.
     pub agent_address: Address,
-    /// Separates independent streams of one agent.
+    /// Distinguishes the independent streams of datagrams of one agent.
     pub sub_agent_id: u32,
-    /// Goes up by one with each datagram of the sub-agent; starts again with the agent.
+    /// Incremented with each datagram of the sub-agent; reset when the agent restarts.
     pub sequence_number: u32,
-    /// Milliseconds since the agent started, modulo 2^32.
+    /// Time since the start of the agent, in milliseconds modulo 2^32.
     pub uptime: u32,
 }
 
@@ -154,12 +155,12 @@ impl Header {
 
 /// Iterates over the samples of a [`Datagram`].
 ///
-/// A last sample that is cut comes with the records that are whole, followed by a
-/// [`Sample::Malformed`] with what is left of it and the reason.
+/// A truncated last sample yields its complete records, followed by a [`Sample::Malformed`] with
+/// the remaining bytes and the error.
 #[derive(Clone, Copy)]
 pub struct Samples<'a> {
     frames: Frames<'a>,
-    /// A sample that is cut and of which the whole records were returned.
+    /// A truncated sample whose complete records have been returned.
     cut: &'a [u8],
 }
 
@@ -176,30 +177,36 @@ impl<'a> Iterator for Samples<'a> {
                 }
                 Some(Sample::read(frame))
             }
-            Err(rest) => Some(self.broken(rest)),
+            Err(rest) => {
+                // By value, and through a variable: a reference to the iterator or to the item
+                // in a call that is not inlined would keep both in memory.
+                let (sample, behind) = truncated(*self, rest);
+                *self = behind;
+                Some(sample)
+            }
         }
     }
 }
 
-impl<'a> Samples<'a> {
-    /// Reads a sample that is cut: first its whole records, then the remaining bytes.
-    #[cold]
-    #[inline(never)]
-    fn broken(&mut self, rest: &'a [u8]) -> Sample<'a> {
-        if !self.cut.is_empty() {
-            return Sample::behind_cut(core::mem::take(&mut self.cut));
-        }
-        let Some((sample, _)) = Sample::cut(rest) else {
-            return Sample::broken(rest);
-        };
-        self.cut = rest;
-        self.frames.left = 1;
-        sample
+/// Reads a truncated sample: first its complete records, then the remaining bytes. Also returns
+/// the state of the iterator behind it.
+#[cold]
+#[inline(never)]
+fn truncated<'a>(mut samples: Samples<'a>, rest: &'a [u8]) -> (Sample<'a>, Samples<'a>) {
+    if !samples.cut.is_empty() {
+        let sample = Sample::behind_cut(core::mem::take(&mut samples.cut));
+        return (sample, samples);
     }
+    let Some((sample, _)) = Sample::cut(rest) else {
+        return (Sample::broken(rest), samples);
+    };
+    samples.cut = rest;
+    samples.frames.left = 1;
+    (sample, samples)
 }
 
-/// Where to go on behind the words around a sample: at that sample, which may stand within the
-/// same frame; and the two count as one.
+/// The frames behind a wrapper, starting with the sample that it contains, if that is inside the
+/// same frame. Wrapper and sample count as one.
 #[cold]
 #[inline(never)]
 fn unwrapped<'a>(frames: Frames<'a>, frame: Frame<'a>, before: &'a [u8]) -> Frames<'a> {
@@ -233,6 +240,15 @@ impl fmt::Debug for Samples<'_> {
 impl PartialEq for Samples<'_> {
     fn eq(&self, other: &Self) -> bool {
         (*self).eq(*other)
+    }
+}
+
+impl<'a> TryFrom<&'a [u8]> for Datagram<'a> {
+    type Error = Error;
+
+    /// As [`parse`](Self::parse).
+    fn try_from(bytes: &'a [u8]) -> Result<Self, Error> {
+        Self::parse(bytes)
     }
 }
 

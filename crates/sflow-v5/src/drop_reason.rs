@@ -1,17 +1,17 @@
-//! Why a packet was dropped.
-
 use core::fmt;
 
 use crate::enums::enumeration;
 use crate::error::DecodeError;
+use crate::padding::pad;
 use crate::walk::{Kind, Value};
 use crate::wire::{Size, Wire};
 use crate::writer::Writer;
 
 enumeration! {
-    /// Why a packet was dropped: of a discarded packet, and of an output interface that is none.
+    /// Why a packet was dropped: in a discarded packet, and in place of an output interface.
     ///
-    /// Up to 255 the codes of ICMP's "destination unreachable", from 263 on devlink's trap names.
+    /// Numbers up to 255 are the codes of ICMP "destination unreachable", numbers from 263 on
+    /// are the traps of devlink.
     ///
     /// Source: sFlow Version 5, sFlow Dropped Packet Notification Structures, Host sFlow.
     pub struct DropReason {

@@ -4,6 +4,7 @@ use core::fmt;
 
 pub use crate::drop_reason::DropReason;
 use crate::error::DecodeError;
+use crate::padding::pad;
 use crate::walk::{Kind, Value};
 use crate::wire::{Size, Wire};
 use crate::writer::Writer;
@@ -16,12 +17,12 @@ macro_rules! enumeration {
     )*) => {$(
         $(#[$doc])*
         ///
-        /// The list is open: a number without a name is kept.
+        /// Other numbers are possible, and kept.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[cfg_attr(feature = "serde", derive(serde::Serialize))]
         #[cfg_attr(feature = "serde", serde(transparent))]
         pub struct $name(
-            /// The number as it stands on the wire.
+            /// The number on the wire.
             pub u32,
         );
 
@@ -31,7 +32,7 @@ macro_rules! enumeration {
                 pub const $constant: Self = Self($number);
             )*
 
-            /// Its name, if the number has one.
+            /// The name of the value, if it has one.
             pub const fn name(self) -> Option<&'static str> {
                 match self.0 {
                     $($number => Some($word),)*
@@ -44,7 +45,7 @@ macro_rules! enumeration {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 match self.name() {
                     Some(name) => f.pad(name),
-                    None => write!(f, "unknown ({})", self.0),
+                    None => pad(f, format_args!("unknown ({})", self.0)),
                 }
             }
         }
@@ -55,7 +56,7 @@ macro_rules! enumeration {
 
             #[inline(always)]
             fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
-                u32::decode(input).map(Self)
+                Ok(Self(u32::decode(input)?))
             }
 
             #[inline(always)]
@@ -76,7 +77,7 @@ macro_rules! enumeration {
 }
 
 enumeration! {
-    /// `header_protocol`: what the bytes of a sampled header begin with.
+    /// `header_protocol`: the first protocol of a sampled header.
     pub struct HeaderProtocol {
         ETHERNET = 1 "ethernet",
         TOKEN_BUS = 2 "token bus",
@@ -98,7 +99,7 @@ enumeration! {
         INFINIBAND = 18 "infiniband",
     }
 
-    /// `ifDirection`: how an interface sends and receives.
+    /// `ifDirection`: the duplex mode of an interface.
     pub struct IfDirection {
         UNKNOWN = 0 "unknown",
         FULL_DUPLEX = 1 "full-duplex",
@@ -141,7 +142,7 @@ enumeration! {
         SOLARIS = 12 "solaris",
     }
 
-    /// `tcpRtoAlgorithm` of MIB-II: how the time-out before a retransmission is found.
+    /// `tcpRtoAlgorithm` of MIB-II: the algorithm that determines the retransmission timeout.
     pub struct TcpRtoAlgorithm {
         OTHER = 1 "other",
         CONSTANT = 2 "constant",
@@ -150,7 +151,7 @@ enumeration! {
         RFC2988 = 5 "rfc 2988",
     }
 
-    /// `virDomainState`: what a virtual machine or container is doing.
+    /// `virDomainState`: the state of a virtual machine or container.
     pub struct DomainState {
         NO_STATE = 0 "no state",
         RUNNING = 1 "running",
@@ -161,7 +162,7 @@ enumeration! {
         CRASHED = 6 "crashed",
     }
 
-    /// The type of a data source.
+    /// The kind of a data source.
     pub struct DataSourceKind {
         INTERFACE = 0 "ifIndex",
         VLAN = 1 "smonVlanDataSource",
@@ -169,7 +170,7 @@ enumeration! {
         LOGICAL = 3 "entLogicalEntry",
     }
 
-    /// The character set of a user's name, by its MIBenum.
+    /// The character set of a user's name, as a MIBenum.
     ///
     /// Source: RFC 3808.
     pub struct Charset {
@@ -181,39 +182,39 @@ enumeration! {
         WINDOWS_1252 = 2252 "windows-1252",
     }
 
-    /// `as_path_segment_type`: whether the numbers of a path segment are in order.
+    /// `as_path_segment_type`: whether the AS numbers of a path segment are ordered.
     pub struct AsPathKind {
         SET = 1 "set",
         SEQUENCE = 2 "sequence",
     }
 
-    /// `url_direction`: which address is the server's.
+    /// `url_direction`: whether the source or the destination is the server.
     pub struct UrlDirection {
         SOURCE = 1 "source is the server",
         DESTINATION = 2 "destination is the server",
     }
 
-    /// Which access list of an interface it was.
+    /// The access list of an interface that matched: for received or for sent packets.
     pub struct AclDirection {
         UNKNOWN = 0 "unknown",
         INGRESS = 1 "ingress",
         EGRESS = 2 "egress",
     }
 
-    /// `packet_direction`: which way a packet went, seen from the host.
+    /// `packet_direction`: whether the host received or sent a packet.
     pub struct PacketDirection {
         UNKNOWN = 0 "unknown",
         RECEIVED = 1 "received",
         SENT = 2 "sent",
     }
 
-    /// `service_direction`: which side of a transaction reports it.
+    /// `service_direction`: whether the client or the server reports a transaction.
     pub struct ServiceDirection {
         CLIENT = 1 "client",
         SERVER = 2 "server",
     }
 
-    /// How a transaction ended.
+    /// The result of a transaction.
     pub struct TransactionStatus {
         SUCCEEDED = 0 "succeeded",
         FAILED = 1 "failed",
@@ -235,7 +236,7 @@ enumeration! {
         CONNECT = 8 "CONNECT",
     }
 
-    /// The protocol that memcached was spoken to in.
+    /// The protocol of a memcached client.
     pub struct MemcacheProtocol {
         OTHER = 0 "other",
         ASCII = 1 "ascii",
@@ -263,7 +264,7 @@ enumeration! {
         TOUCH = 16 "touch",
     }
 
-    /// How an operation of memcached ended.
+    /// The result of a memcached operation.
     pub struct MemcacheStatus {
         UNKNOWN = 0 "unknown",
         OK = 1 "ok",
@@ -277,7 +278,7 @@ enumeration! {
         DELETED = 9 "deleted",
     }
 
-    /// How an operation of a service ended.
+    /// The result of an operation of a service.
     pub struct AppStatus {
         SUCCESS = 0 "success",
         OTHER = 1 "other",
@@ -292,7 +293,7 @@ enumeration! {
         UNAUTHORIZED = 10 "unauthorized",
     }
 
-    /// `ieee80211_version`: the amendment that a frame was sent by.
+    /// `ieee80211_version`: the amendment of IEEE 802.11 that a frame uses.
     pub struct Ieee80211Version {
         A = 1 "802.11a",
         B = 2 "802.11b",
@@ -300,7 +301,7 @@ enumeration! {
         N = 4 "802.11n",
     }
 
-    /// `cipher_suite` of IEEE 802.11: an organisation and its number.
+    /// `cipher_suite` of IEEE 802.11: an organisation (24 bits) and its number (8 bits).
     pub struct CipherSuite {
         GROUP = 0x000f_ac00 "group",
         WEP_40 = 0x000f_ac01 "wep-40",

@@ -114,7 +114,7 @@ impl fmt::Display for ErrorKind {
             Self::AddressType(kind) => {
                 pad(f, format_args!("address type {kind}, expected 0, 1 or 2"))
             }
-            Self::ValueType(kind) => pad(f, format_args!("unknown value type {kind}")),
+            Self::ValueType(kind) => pad(f, format_args!("a value of unknown type {kind}")),
             Self::Nesting => f.pad("structures nested too deeply"),
         }
     }
@@ -168,11 +168,14 @@ impl DecodeError {
     }
 }
 
+/// A [`DecodeError`] as nom's combinators need it; private, so that no trait of nom is public.
+pub(crate) struct ParserError(pub(crate) DecodeError);
+
 /// The leaf parsers create errors themselves; what nom's combinators report is a place where
 /// nothing more could be read.
-impl<'a> nom::error::ParseError<&'a [u8]> for DecodeError {
+impl<'a> nom::error::ParseError<&'a [u8]> for ParserError {
     fn from_error_kind(input: &'a [u8], _kind: nom::error::ErrorKind) -> Self {
-        Self::truncated(input, 1)
+        Self(DecodeError::truncated(input, 1))
     }
 
     fn append(_input: &'a [u8], _kind: nom::error::ErrorKind, other: Self) -> Self {

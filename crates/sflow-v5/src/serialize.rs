@@ -1,6 +1,6 @@
-//! `serde::Serialize` in the specification's names.
+//! `serde::Serialize`, with the specification's names.
 
-/// Serialises types as their `Display` text.
+/// Serialises types as the text that `Display` writes.
 macro_rules! as_text {
     ($($name:ty),*) => {$(
         impl serde::Serialize for $name {

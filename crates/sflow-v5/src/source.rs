@@ -4,37 +4,39 @@ use crate::drop_reason::DropReason;
 use crate::encoder::EncodeError;
 use crate::enums::DataSourceKind;
 use crate::error::DecodeError;
+use crate::padding::pad;
 use crate::wire::Wire;
 use crate::writer::Writer;
 
-/// How a sample writes its data source and interfaces.
+/// How a sample encodes its data source and interfaces.
 ///
-/// The same to the user, different on the wire; kept so that a sample can be written back as
-/// it came. An agent uses one of them for all that it sends.
+/// Both encodings decode to the same values; a sample keeps its own so that it is encoded as it
+/// was received. An agent must use one of them for all its samples.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-// As wide as the other fields of a sample: a narrow one makes the compiler take its neighbours
-// apart byte by byte wherever samples of all kinds share a place.
+// As wide as the other fields of a sample: next to a narrower field, the compiler copies its
+// neighbours byte by byte wherever samples of all kinds share memory.
 #[repr(u32)]
 pub enum Encoding {
-    /// One word each: indices of at most 24 bits.
+    /// One word each. A data source has 8 bits for its kind and 24 for its index, an interface 2
+    /// for its format and 30 for its value.
     Compact,
-    /// Two words each.
+    /// Two words each: 32 bits for each field.
     #[default]
     Expanded,
 }
 
-/// What a sample is about: an interface, a VLAN, a physical host, a container.
+/// The source of a sample: an interface, a VLAN, a physical host, a container.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct DataSource {
-    /// The kind of thing.
+    /// The kind of the data source.
     pub kind: DataSourceKind,
-    /// Which one: `ifIndex`, VLAN id, `entPhysicalIndex` or `entLogicalIndex`.
+    /// Its index: `ifIndex`, VLAN identifier, `entPhysicalIndex` or `entLogicalIndex`.
     pub index: u32,
 }
 
 impl DataSource {
-    /// From kind and index.
+    /// The data source of this kind and index.
     pub const fn new(kind: DataSourceKind, index: u32) -> Self {
         Self { kind, index }
     }
@@ -72,24 +74,24 @@ impl DataSource {
 }
 
 impl fmt::Display for DataSource {
-    /// `3:100042`, the way collectors print it.
+    /// Kind and index, `3:100042`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.kind.0, self.index)
+        pad(f, format_args!("{}:{}", self.kind.0, self.index))
     }
 }
 
-/// Where a packet came in or went out.
+/// The interface at which a packet was received or sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Interface {
-    /// What `value` is: 0 an `ifIndex`, 1 a drop reason, 2 a number of output interfaces.
+    /// Meaning of `value`: 0 is an `ifIndex`, 1 a drop reason, 2 a number of output interfaces.
     pub format: u32,
     /// The value; 0 if unknown.
     pub value: u32,
 }
 
 impl Interface {
-    /// The packet was made or taken by the device itself.
+    /// The device itself: it created or consumed the packet. Fits into both encodings.
     pub const INTERNAL: Self = Self {
         format: 0,
         value: 0x3fff_ffff,
@@ -100,7 +102,7 @@ impl Interface {
         Self { format: 0, value }
     }
 
-    /// The `ifIndex`, if it is one interface and it is known.
+    /// The `ifIndex`, if this is a single, known interface.
     pub const fn if_index(self) -> Option<u32> {
         match self {
             Self { format: 0, value } if value != 0 && !self.is_internal() => Some(value),
@@ -108,8 +110,8 @@ impl Interface {
         }
     }
 
-    /// Whether the packet was made or taken by the device itself. (The expanded form has
-    /// 2^32 − 1 for it by the errata, and agents that send 0x3fffffff there as well.)
+    /// Whether the device itself created or consumed the packet: 0x3fffffff, or 2^32 − 1, which
+    /// the errata define for the expanded encoding.
     pub const fn is_internal(self) -> bool {
         matches!(
             self,
@@ -120,7 +122,7 @@ impl Interface {
         )
     }
 
-    /// Why the packet went out nowhere, if it was dropped.
+    /// Why the packet was dropped, if it was.
     pub const fn drop_reason(self) -> Option<DropReason> {
         match self {
             Self { format: 1, value } => Some(DropReason(value)),
@@ -128,9 +130,9 @@ impl Interface {
         }
     }
 
-    /// How many interfaces the packet went out of, if it may be several; 0 if that many are not
-    /// counted.
-    pub const fn several(self) -> Option<u32> {
+    /// The number of interfaces that sent the packet, if there may be more than one; 0 if their
+    /// number is unknown.
+    pub const fn output_count(self) -> Option<u32> {
         match self {
             Self { format: 2, value } => Some(value),
             _ => None,
@@ -176,13 +178,13 @@ impl Interface {
 impl fmt::Display for Interface {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.format, self.value) {
-            _ if self.is_internal() => f.write_str("internal"),
-            (0, 0) => f.write_str("unknown"),
-            (0, index) => write!(f, "{index}"),
-            (1, reason) => write!(f, "dropped: {}", DropReason(reason)),
-            (2, 0) => f.write_str("several"),
-            (2, count) => write!(f, "{count} interfaces"),
-            (format, value) => write!(f, "format {format} ({value})"),
+            _ if self.is_internal() => f.pad("internal"),
+            (0, 0) => f.pad("unknown"),
+            (0, index) => index.fmt(f),
+            (1, reason) => pad(f, format_args!("dropped: {}", DropReason(reason))),
+            (2, 0) => f.pad("multiple interfaces"),
+            (2, count) => pad(f, format_args!("{count} interfaces")),
+            (format, value) => pad(f, format_args!("format {format} ({value})")),
         }
     }
 }

@@ -167,7 +167,7 @@ impl<'a, 'w> Seen<'a, 'w> {
             K::Output => number(sample.output.if_index()),
             K::InputName => self.name_of(sample.input.if_index().map(interface)),
             K::OutputName => self.name_of(sample.output.if_index().map(interface)),
-            K::Outputs => number(sample.output.several()),
+            K::Outputs => number(sample.output.output_count()),
             K::DropReason => number(self.packet.reason.map(|reason| reason.0)),
             _ => record::value(sample, key),
         }

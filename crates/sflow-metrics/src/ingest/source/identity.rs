@@ -65,15 +65,15 @@ impl Source {
             }
             CounterRecord::VirtCpu(cpu) => self.state = Some(cpu.state),
             CounterRecord::HostCpu(cpu) => {
-                self.processors = cpu.cpu_num.known().map(f64::from).or(self.processors);
+                self.processors = cpu.cpu_num.nonzero().map(f64::from).or(self.processors);
             }
             CounterRecord::VirtNode(node) => {
-                self.processors = self.processors.or(node.cpus.known().map(f64::from));
+                self.processors = self.processors.or(node.cpus.nonzero().map(f64::from));
             }
             CounterRecord::IfCounters(counters) => {
                 self.if_index = Some(counters.if_index);
                 self.speed
-                    .report(counters.if_speed.known(), counters.if_type);
+                    .report(counters.if_speed.nonzero(), counters.if_type);
                 self.if_speed = self.speed.reported();
                 self.if_direction = Some(counters.if_direction);
                 self.if_status = Some(counters.if_status.0);
