@@ -330,8 +330,7 @@ impl<K: Clone + Ord> Agent<K> {
     }
 
     /// The next datagram that is due at `now`; `None` if none is. Call this until it returns
-    /// `None`, and send each datagram to every collector: what one collector does not receive
-    /// is no reason not to send it to the others.
+    /// `None`, and send each datagram to every collector, even if sending to one of them fails.
     ///
     /// A datagram is due when it is full, or when its oldest sample has waited for
     /// [`Config::max_delay`].

@@ -53,8 +53,8 @@ impl Pending {
         *self = Self::default();
     }
 
-    /// When a datagram is due that has room for `capacity` bytes of samples: at once if more
-    /// than that wait, otherwise when the oldest sample has waited for `max_delay`.
+    /// When a datagram with at most `capacity` bytes of samples is due: at once if more than that
+    /// wait, otherwise when the oldest sample has waited for `max_delay`.
     pub(crate) fn due(&self, capacity: usize, max_delay: Duration) -> Option<Duration> {
         let oldest = self.samples.front()?.added;
         if self.is_flushed || self.bytes > capacity {

@@ -485,6 +485,13 @@ fn collectors_are_independent() {
 }
 
 #[test]
+fn readme_shows_the_example() {
+    let example = include_str!("../examples/agent.rs");
+    let (_, code) = example.split_once('\n').unwrap();
+    assert!(include_str!("../README.md").contains(code));
+}
+
+#[test]
 fn agents_can_be_shared_between_threads() {
     const fn check<T: Send + Sync + 'static>() {}
     check::<Agent<String>>();

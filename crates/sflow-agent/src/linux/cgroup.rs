@@ -11,7 +11,7 @@ use super::files::{Roots, named_numbers, numbers, read};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Usage {
     pub(super) cpu_milliseconds: u64,
-    /// Limit in processors, rounded; 0 if there is none.
+    /// Limit in processors, rounded; 0 if unlimited.
     pub(super) cpus: u32,
     pub(super) memory: u64,
     pub(super) memory_limit: Option<u64>,

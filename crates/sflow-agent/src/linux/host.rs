@@ -42,7 +42,7 @@ pub struct HostCounters {
     pub memory: HostMemory,
     /// Space of the root file system, and activity of all disks.
     pub disk: HostDiskIo,
-    /// Traffic of all hardware interfaces, or, if there are none, of the interfaces that are
+    /// Traffic of all hardware interfaces. On a host without any: of the interfaces that are
     /// neither bridges nor those of containers.
     pub net: HostNetIo,
     /// Resources for containers.

@@ -104,7 +104,10 @@ impl Host {
         };
         Some(Interface {
             index: file("ifindex").parse().ok()?,
-            mac: parse_mac(&file("address")),
+            mac: file("address")
+                .parse()
+                .ok()
+                .filter(|mac: &Mac| mac.0 != [0; 6]),
             kind,
             name,
         })
@@ -158,22 +161,4 @@ impl Host {
             counters,
         })
     }
-}
-
-/// An address in the usual notation; `None` if it is all zeros or not an address.
-///
-/// ```
-/// use sflow_agent::linux::parse_mac;
-/// use sflow_v5::Mac;
-///
-/// assert_eq!(parse_mac("02:42:0a:00:00:05"), Some(Mac([0x02, 0x42, 0x0a, 0, 0, 5])));
-/// assert_eq!(parse_mac(""), None);
-/// ```
-pub fn parse_mac(text: &str) -> Option<Mac> {
-    let mut bytes = [0; 6];
-    let mut parts = text.split(':');
-    for byte in &mut bytes {
-        *byte = u8::from_str_radix(parts.next()?, 16).ok()?;
-    }
-    (parts.next().is_none() && bytes != [0; 6]).then_some(Mac(bytes))
 }

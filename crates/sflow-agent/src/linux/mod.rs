@@ -38,7 +38,7 @@ use sflow_v5::types::{Counter32, Uuid};
 pub use container::{Container, ContainerCounters, container_uuid};
 pub use files::Roots;
 pub use host::{Host, HostCounters};
-pub use interface::{Interface, InterfaceCounters, InterfaceKind, parse_mac};
+pub use interface::{Interface, InterfaceCounters, InterfaceKind};
 pub use packets::{Packet, PacketSampler};
 
 /// The data source of a host itself: physical entity 1.

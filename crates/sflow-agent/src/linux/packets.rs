@@ -112,7 +112,7 @@ impl PacketSampler {
         Ok(sampler)
     }
 
-    /// Waits for a sampled packet; `None` if there is none within 200 ms.
+    /// Waits up to 200 ms for a sampled packet.
     ///
     /// # Errors
     ///

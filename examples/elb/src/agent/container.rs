@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use sflow_agent::linux::{ContainerCounters, Host, container_uuid, parse_mac};
+use sflow_agent::linux::{ContainerCounters, Host, container_uuid};
 use sflow_v5::counter::{VirtCpu, VirtDiskIo, VirtMemory, VirtNetIo};
 use sflow_v5::enums::DomainState;
 use sflow_v5::types::{Counter32, Counter64, Gauge32, Gauge64};
@@ -81,7 +81,7 @@ impl Inspected {
         let networks = self.network_settings.networks.unwrap_or_default();
         let macs = networks
             .values()
-            .filter_map(|network| parse_mac(&network.mac_address));
+            .filter_map(|network| network.mac_address.parse().ok());
         let cores = self.host_config.nano_cpus as f64 / 1e9;
         container_uuid(&self.id)?;
         let name = self.name.trim_start_matches('/');

@@ -13,8 +13,8 @@ pub(super) struct Sampled {
     pub(super) dropped: u32,
 }
 
-/// Samples one packet in `rate` on a thread of its own, which ends with the receiver. Without
-/// permission, or with a rate of 0, there are no samples.
+/// Samples one packet in `rate` on a thread of its own, which ends with the receiver. A rate of 0
+/// turns sampling off; so does a missing permission, which is logged.
 pub(super) fn sample(rate: u32) -> Receiver<Sampled> {
     const QUEUE: usize = 1_024;
     let (sender, samples) = mpsc::channel(QUEUE);

@@ -170,7 +170,7 @@ impl Agent {
             cluster.pools.get(task.service),
             cluster.hosts.get(self.host),
         ) {
-            let reading = ContainerReading::take(task, &pool.spec, host).ended(ending);
+            let reading = ContainerReading::new(task, &pool.spec, host).ended(ending);
             self.add_counters(key, now, |records| reading.encode(records));
         }
         self.core.remove(&key);
@@ -190,7 +190,7 @@ impl Agent {
         match key {
             Key::Host => {
                 let sent = self.core.stats().datagrams as u32;
-                if let Some(reading) = HostReading::take(cluster, self.host, sent) {
+                if let Some(reading) = HostReading::new(cluster, self.host, sent) {
                     self.add_counters(key, now, |records| reading.encode(records));
                 }
             }
@@ -202,7 +202,7 @@ impl Agent {
                 let task = cluster.find(task);
                 let pool = task.and_then(|task| cluster.pools.get(task.service));
                 if let (Some(task), Some(pool)) = (task, pool) {
-                    let reading = ContainerReading::take(task, &pool.spec, host);
+                    let reading = ContainerReading::new(task, &pool.spec, host);
                     self.add_counters(key, now, |records| reading.encode(records));
                 }
             }
@@ -226,7 +226,7 @@ impl Agent {
         }
         let uptime = now - self.started;
         let key = Key::Port(Port::Bridge);
-        for Selected { passed, packet } in self.sampler.take(cluster, uptime) {
+        for Selected { passed, packet } in self.sampler.select(cluster, uptime) {
             let _ = self.core.add_to_pool(&key, passed);
             let Some(packet) = packet else {
                 let _ = self.core.add_drops(&key, 1);

@@ -54,7 +54,7 @@ impl Sampler {
     }
 
     /// Selects from the packets that have passed since the last call.
-    pub(super) fn take(&mut self, cluster: &Cluster, uptime: Duration) -> Vec<Selected> {
+    pub(super) fn select(&mut self, cluster: &Cluster, uptime: Duration) -> Vec<Selected> {
         let mut selected = Vec::new();
         if self.rate == 0 {
             return selected;

@@ -27,7 +27,7 @@ pub(in crate::simulator) struct ContainerReading {
 }
 
 impl ContainerReading {
-    pub(in crate::simulator) fn take(task: &Task, spec: &ServiceSpec, host: &Host) -> Self {
+    pub(in crate::simulator) fn new(task: &Task, spec: &ServiceSpec, host: &Host) -> Self {
         let used = &task.used;
         Self {
             name: Arc::clone(&task.name),
@@ -65,8 +65,8 @@ impl ContainerReading {
         }
     }
 
-    /// What Host sFlow says of a container that has just ended: of one that was stopped, no CPU
-    /// time; of one that was killed, nothing but its limits.
+    /// The last sample of a container in Host sFlow: without CPU time if it was stopped, with
+    /// nothing but its limits if it was killed.
     pub(in crate::simulator) fn ended(mut self, ending: Ending) -> Self {
         self.cpu.cpu_time = Counter32(0);
         match ending {

@@ -31,7 +31,7 @@ const MHZ: u32 = 2_600;
 
 impl HostReading {
     /// `sent` is the number of datagrams that its agent has sent.
-    pub(in crate::simulator) fn take(cluster: &Cluster, host: usize, sent: u32) -> Option<Self> {
+    pub(in crate::simulator) fn new(cluster: &Cluster, host: usize, sent: u32) -> Option<Self> {
         let here = cluster.hosts.get(host)?;
         let containers = cluster.containers(host);
         let used: f64 = containers.clone().map(|task| task.used.memory).sum();
