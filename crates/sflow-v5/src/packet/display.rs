@@ -22,12 +22,12 @@ impl Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (mut packet, mut open) = (self.0, 0_u8);
         loop {
-            let mut words = Words { f, first: true };
-            packet.line(&mut words)?;
+            let mut out = Spaced { f, first: true };
+            packet.line(&mut out)?;
             let Some((tunnel, inner)) = packet.enter() else {
                 break;
             };
-            words.write(format_args!("{tunnel} {{"))?;
+            out.write(format_args!("{tunnel} {{"))?;
             (packet, open) = (inner, open.saturating_add(1));
         }
         (0..open).try_for_each(|_| f.write_str("}"))
@@ -35,36 +35,36 @@ impl Display for Line<'_> {
 }
 
 impl Packet<'_> {
-    fn line(&self, words: &mut Words<'_, '_>) -> fmt::Result {
+    fn line(&self, out: &mut Spaced<'_, '_>) -> fmt::Result {
         let (mut ip, mut transport, mut named) = (None, None, false);
         for layer in self.own_layers() {
             Ip::add(&mut ip, &layer);
             transport = transport.or_else(|| Transport::from_layer(&layer));
             match &layer {
-                Layer::Vlan(vlan) => words.write(format_args!("vlan {}", vlan.tag))?,
-                Layer::Mpls(label) => words.write(format_args!("mpls {}", label.entry()))?,
-                Layer::Pppoe(header) => words.write(format_args!("pppoe {}", header.session()))?,
-                Layer::Arp(packet) => arp(*packet, words)?,
+                Layer::Vlan(vlan) => out.write(format_args!("vlan {}", vlan.tag))?,
+                Layer::Mpls(label) => out.write(format_args!("mpls {}", label.entry()))?,
+                Layer::Pppoe(header) => out.write(format_args!("pppoe {}", header.session()))?,
+                Layer::Arp(packet) => arp(*packet, out)?,
                 Layer::Rest(rest) => {
                     if !named {
-                        self.endpoints(ip, transport, words)?;
+                        self.endpoints(ip, transport, out)?;
                     }
                     if !rest.reason.is_complete() {
-                        words.write(format_args!("({})", rest.reason))?;
+                        out.write(format_args!("({})", rest.reason))?;
                     }
                     return Ok(());
                 }
                 Layer::Icmpv4(message) | Layer::Icmpv6(message) | Layer::Igmp(message) => {
-                    self.endpoints(ip, transport, words)?;
+                    self.endpoints(ip, transport, out)?;
                     let (kind, code) = (message.kind(), message.code());
-                    words.write(format_args!("{} {kind}/{code}", layer.name()))?;
+                    out.write(format_args!("{} {kind}/{code}", layer.name()))?;
                     named = true;
                 }
                 _ => {}
             }
             named |= matches!(layer, Layer::Arp(_));
         }
-        self.endpoints(ip, transport, words)
+        self.endpoints(ip, transport, out)
     }
 
     /// Source and destination, by the highest layer that has them.
@@ -72,39 +72,37 @@ impl Packet<'_> {
         &self,
         ip: Option<Ip>,
         transport: Option<Transport>,
-        words: &mut Words<'_, '_>,
+        out: &mut Spaced<'_, '_>,
     ) -> fmt::Result {
         match (ip, transport) {
             (Some(ip), Some(transport)) => {
                 let source = SocketAddr::new(ip.source, transport.source_port);
                 let destination = SocketAddr::new(ip.destination, transport.destination_port);
-                words.write(format_args!("{source} > {destination}"))?;
-                words.write(name(transport.protocol))?;
-                transport
-                    .tcp_flags
-                    .map_or(Ok(()), |flags| words.write(flags))
+                out.write(format_args!("{source} > {destination}"))?;
+                out.write(name(transport.protocol))?;
+                transport.tcp_flags.map_or(Ok(()), |flags| out.write(flags))
             }
-            (Some(ip), None) => words.write(format_args!("{} > {}", ip.source, ip.destination)),
+            (Some(ip), None) => out.write(format_args!("{} > {}", ip.source, ip.destination)),
             (None, _) => self.ethernet().map_or(Ok(()), |link| {
-                words.write(format_args!("{} > {}", link.source, link.destination))
+                out.write(format_args!("{} > {}", link.source, link.destination))
             }),
         }
     }
 }
 
-fn arp(packet: Arp<'_>, words: &mut Words<'_, '_>) -> fmt::Result {
+fn arp(packet: Arp<'_>, out: &mut Spaced<'_, '_>) -> fmt::Result {
     let sender = address(packet.sender_protocol_address());
     let target = address(packet.target_protocol_address());
     let (Some(sender), Some(target)) = (sender, target) else {
-        return words.write(format_args!("arp operation {}", packet.operation()));
+        return out.write(format_args!("arp operation {}", packet.operation()));
     };
     match (
         packet.operation(),
         packet.sender_hardware_address().first_chunk(),
     ) {
-        (1, _) => words.write(format_args!("arp who-has {target} tell {sender}")),
-        (2, Some(mac)) => words.write(format_args!("arp {sender} is-at {}", Mac(*mac))),
-        (operation, _) => words.write(format_args!("arp operation {operation}")),
+        (1, _) => out.write(format_args!("arp who-has {target} tell {sender}")),
+        (2, Some(mac)) => out.write(format_args!("arp {sender} is-at {}", Mac(*mac))),
+        (operation, _) => out.write(format_args!("arp operation {operation}")),
     }
 }
 
@@ -123,13 +121,13 @@ fn name(protocol: IpNumber) -> &'static str {
     }
 }
 
-/// Writes words with one space between them.
-struct Words<'f, 'g> {
+/// Writes values with one space between them.
+struct Spaced<'f, 'g> {
     f: &'f mut fmt::Formatter<'g>,
     first: bool,
 }
 
-impl Words<'_, '_> {
+impl Spaced<'_, '_> {
     fn write(&mut self, word: impl Display) -> fmt::Result {
         if !self.first {
             self.f.write_str(" ")?;

@@ -101,7 +101,7 @@ impl<'a> Layers<'a> {
         self.stopped = Some(stop);
     }
 
-    /// There is no layer here.
+    /// The input does not contain a layer.
     #[cold]
     pub(super) const fn stop<T>(&mut self, stop: StopReason) -> Option<T> {
         self.stopped = Some(stop);

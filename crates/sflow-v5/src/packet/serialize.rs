@@ -124,7 +124,7 @@ impl Layer<'_> {
             }
             Self::Pppoe(header) => map.serialize_entry("session", &header.session())?,
             Self::Ppp(header) => {
-                map.serialize_entry("protocol", &Text(EtherType(header.protocol())))?
+                map.serialize_entry("protocol", &Text(EtherType(header.protocol())))?;
             }
             _ => {}
         }
