@@ -1,4 +1,4 @@
-//! Tells the compiler of the configuration that cargo-fuzz sets.
+//! Declares the `fuzzing` configuration of cargo-fuzz.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

@@ -1,7 +1,7 @@
-//! Allocations a datagram, as a table.
+//! Prints the allocations per datagram as a table.
 //!
-//! `cargo bench -p sflow-benches --bench allocations`. A program of its own, since an allocator
-//! that counts is slower, and those who allocate should not be measured with it.
+//! `cargo bench -p sflow-benches --bench allocations`. A separate program, since the counting
+//! allocator is slower and would affect the other measurements.
 
 use allocation_counter::{AllocationInfo, measure};
 use sflow_benches::decoding::{Contender, FIND, FLOWPARSER_SFLOW, PASS, SFLOW_PARSER, TYPED};
@@ -12,10 +12,10 @@ fn main() {
     let most = if is_measuring() { 10_000 } else { 20 };
     let inputs = Input::ALL;
     let names = inputs.map(Input::name);
-    println!("| allocations a datagram | {} |", names.join(" | "));
+    println!("| allocations per datagram | {} |", names.join(" | "));
     println!("| --- |{}", " ---: |".repeat(inputs.len()));
 
-    let inputs = inputs.map(|input| input.datagrams(most).expect("they are in the repository"));
+    let inputs = inputs.map(|input| input.datagrams(most).expect("the inputs of the repository"));
     for contender in [TYPED, PASS, FIND, FLOWPARSER_SFLOW, SFLOW_PARSER] {
         row(contender.name, &inputs, |datagrams| {
             decode(contender, datagrams)

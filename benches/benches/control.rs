@@ -1,8 +1,8 @@
-//! How long one step of the control loop takes in a large cluster, and what memory it needs.
+//! Measures the time and memory of one step of the control loop in a large cluster.
 //!
 //! `cargo bench -p sflow-benches --bench control`. A thousand services of ten tasks each on 250
-//! simulated hosts, whose agents send real datagrams. Each service has two metrics; those of one
-//! in ten are others than those of the rest, so that several questions are asked.
+//! simulated hosts, whose agents send encoded datagrams. Each service has two metrics; every tenth
+//! service has different ones, so that there are several queries.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use elb::simulator::{Delay, HostSpec, Load, Scenario, ServiceSpec, Simulation};
 use sflow_benches::is_measuring;
 use sflow_metrics::Timestamp;
 
-/// What was set out for.
+/// The target.
 const AT_MOST_MILLISECONDS: f64 = 100.0;
 const START: Timestamp = Timestamp::from_secs(1_700_000_000);
 
@@ -36,8 +36,8 @@ async fn run(services: u32, hosts: u32, rounds: u32) {
     let simulation = Simulation::new(&scenario, 1, START).expect("a scenario");
     let control = Config::article().control;
     let simulated = resident();
-    let mut balancer = Balancer::new(START, simulation, control, &policies(&scenario))
-        .expect("metrics that there are");
+    let mut balancer =
+        Balancer::new(START, simulation, control, &policies(&scenario)).expect("known metrics");
     let mut now = START;
     let mut steps = Vec::new();
     let mut changes = 0;
@@ -66,12 +66,12 @@ async fn run(services: u32, hosts: u32, rounds: u32) {
             .count();
         steps.push(round.stages);
     }
-    assert!(changes > 0, "a load that grows is answered");
+    assert!(changes > 0, "growing load changes replicas");
     if !is_measuring() {
         return;
     }
     println!("{services} services of ten tasks each on {hosts} hosts, {datagrams} datagrams");
-    println!("milliseconds a step     median     most");
+    println!("ms per step             median      max");
     let line = |name: &str, of: fn(&elb::controller::Stages) -> Duration| {
         let mut times: Vec<f64> = steps
             .iter()
@@ -86,13 +86,13 @@ async fn run(services: u32, hosts: u32, rounds: u32) {
     line("observe", |step| step.observe);
     line("decide", |step| step.decide);
     line("act", |step| step.act);
-    // Carrying out is the time of the engine, or here of the simulated one.
+    // Actions take the time of the orchestrator, which is simulated here.
     let most = line("all but act", |step| step.read + step.observe + step.decide);
-    let verdict = match most <= AT_MOST_MILLISECONDS {
+    let result = match most <= AT_MOST_MILLISECONDS {
         true => "met",
         false => "missed",
     };
-    println!("target {AT_MOST_MILLISECONDS} ms: {verdict}");
+    println!("target {AT_MOST_MILLISECONDS} ms: {result}");
     if let (Some(before), Some(simulated), Some(after)) = (before, simulated, resident()) {
         let mebibytes = |from: u64, to: u64| to.saturating_sub(from) as f64 / 1048576.0;
         println!(
@@ -103,9 +103,9 @@ async fn run(services: u32, hosts: u32, rounds: u32) {
     }
 }
 
-/// Services whose load grows in turn, so that in each round some are to be changed.
+/// Services whose load grows one after the other, so that each round changes some of them.
 fn scenario(services: u32, hosts: u32) -> Scenario {
-    let mut scenario = Scenario::named("article").expect("it is there");
+    let mut scenario = Scenario::named("article").expect("a known scenario");
     let like = scenario.services[0].clone();
     scenario.hosts = (0..hosts)
         .map(|host| HostSpec {
@@ -160,7 +160,7 @@ fn policies(scenario: &Scenario) -> Vec<Service> {
         .collect()
 }
 
-/// Bytes of memory that this process holds.
+/// The resident memory of this process in bytes.
 fn resident() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;

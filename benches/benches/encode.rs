@@ -1,6 +1,6 @@
-//! Encoding: into the same buffer, beside copying the finished bytes there.
+//! Measures encoding into a buffer, compared with copying the encoded bytes.
 //!
-//! `cargo bench -p sflow-benches --bench encode`. `--bench ratios` holds it against its target.
+//! `cargo bench -p sflow-benches --bench encode`. `--bench ratios` compares it with its target.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use sflow_benches::encoding::{Values, copy, decode_and_encode, encode};
 use sflow_benches::{Input, is_measuring};
 
 fn encoders(criterion: &mut Criterion) {
-    // Few enough for the cache, where an agent has what it has just read.
+    // Few enough for the cache, as for an agent that has just read the values.
     let most = if is_measuring() { 200 } else { 20 };
     let mut buffer = [0; 1 << 16];
     for input in Input::ALL {
-        let datagrams = input.datagrams(most).expect("inputs are in the repository");
+        let datagrams = input.datagrams(most).expect("the inputs of the repository");
         let values = Values::of(&datagrams);
         let messages = values.messages();
         let mut group = criterion.benchmark_group(format!("{}: encode", input.name()));

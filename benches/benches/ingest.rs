@@ -1,7 +1,7 @@
-//! What it costs to turn datagrams into statistics, beside what it costs to decode them.
+//! Measures the ingestion of datagrams into statistics, compared with decoding.
 //!
-//! `cargo bench -p sflow-benches --bench ingest`. Ten thousand containers on 250 hosts report
-//! again and again; in each round everybody goes through the same new poll.
+//! `cargo bench -p sflow-benches --bench ingest`. 10,000 containers on 250 hosts report
+//! periodically; all candidates process the same poll in each round.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use sflow_benches::measure::{Rounds, nanoseconds};
 use sflow_metrics::{Config, Registry, Timestamp, query::Query};
 use sflow_v5::Datagram;
 
-/// What was set out for, relative to decoding.
+/// The target: time relative to decoding.
 const AT_MOST: f64 = 5.0;
 
 const CONTENDERS: [Contender; 4] = [LENGTHS, WORDS, TYPED, FLOWPARSER_SFLOW];
-const TYPED_PLACE: usize = 2;
+const TYPED_INDEX: usize = 2;
 const INGEST: usize = CONTENDERS.len();
 
-/// What is asked for all the time, besides the last readings.
+/// The metrics that are aggregated over windows, in addition to the last readings.
 const WINDOWS: [(&str, &[&str]); 3] = [
     ("last readings", &[]),
     (
@@ -44,43 +44,43 @@ fn main() {
         (2, 8, 3)
     };
     println!(
-        "| CPU ns a datagram of {hosts} hosts with {containers} containers each | | of decoding |"
+        "| CPU ns per datagram of {hosts} hosts with {containers} containers each | | relative to decoding |"
     );
     println!("| --- | ---: | ---: |");
-    let mut verdict = String::new();
+    let mut result = String::new();
     for (place, (name, queries)) in WINDOWS.into_iter().enumerate() {
         let rounds = measure(queries, hosts, containers, rounds);
         if place == 0 {
             for (place, contender) in CONTENDERS.iter().enumerate() {
                 row(contender.name, place, &rounds);
             }
-            let ratio = rounds.ratio(INGEST, TYPED_PLACE);
+            let ratio = rounds.ratio(INGEST, TYPED_INDEX);
             let met = if ratio.median <= AT_MOST {
                 "met"
             } else {
                 "**missed**"
             };
-            verdict = format!(
-                "Ingest is {:.2} times decoding ({:.2} to {:.2}); at most {AT_MOST}: {met}.",
+            result = format!(
+                "Ingest takes {:.2} times as long as decoding ({:.2} to {:.2}); target {AT_MOST}: {met}.",
                 ratio.median, ratio.lower, ratio.upper
             );
         }
         row(&format!("sflow-metrics: {name}"), INGEST, &rounds);
     }
-    println!("\n{verdict}");
+    println!("\n{result}");
     memory(hosts, containers);
 }
 
 fn row(name: &str, place: usize, rounds: &Rounds) {
-    let (time, ratio) = (rounds.time(place), rounds.ratio(place, TYPED_PLACE));
+    let (time, ratio) = (rounds.time(place), rounds.ratio(place, TYPED_INDEX));
     println!("| {name} | {:.0} | {:.2} |", time.median, ratio.median);
 }
 
-/// The contenders and a registry, on one new poll after another.
+/// Measures the decoders and a registry with consecutive polls.
 fn measure(queries: &[&str], hosts: u32, containers: u32, rounds: usize) -> Rounds {
     let mut registry = registry(queries);
     let mut fleet = Fleet::new(hosts, containers);
-    // Known, live, and long enough for every window to be as long as it gets.
+    // Fill all windows before measuring.
     for _ in 0..8 {
         ingest(&mut registry, &fleet.poll());
     }
@@ -98,9 +98,9 @@ fn measure(queries: &[&str], hosts: u32, containers: u32, rounds: usize) -> Roun
     Rounds::taken(times)
 }
 
-/// What a registry takes up, in bytes a container.
+/// Prints the memory of a registry in bytes per container.
 fn memory(hosts: u32, containers: u32) {
-    println!("\n| bytes a container | |\n| --- | ---: |");
+    println!("\n| bytes per container | |\n| --- | ---: |");
     for (name, queries) in WINDOWS {
         let mut fleet = Fleet::new(hosts, containers);
         let polls: Vec<Poll> = (0..8).map(|_| fleet.poll()).collect();
@@ -128,7 +128,7 @@ fn registry(queries: &[&str]) -> Registry {
 fn ingest(registry: &mut Registry, poll: &Poll) {
     let at = Timestamp::from_secs(1_000_000) + Duration::from_secs(poll.second.into());
     for (sender, bytes) in poll.senders.iter().zip(poll.datagrams.iter()) {
-        let datagram = Datagram::parse(bytes).expect("the encoder made it");
+        let datagram = Datagram::parse(bytes).expect("an encoded datagram");
         registry.ingest(at, *sender, &datagram);
     }
 }

@@ -1,7 +1,7 @@
-//! How long an answer takes.
+//! Measures the time of queries.
 //!
-//! `cargo bench -p sflow-benches --bench query`. Ten thousand containers of which all, or one in
-//! forty, are asked for.
+//! `cargo bench -p sflow-benches --bench query`. Queries over all of 10,000 containers, or over
+//! one in forty.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use sflow_benches::measure::{Job, Rounds};
 use sflow_metrics::{Config, Registry, Timestamp, query::Query};
 use sflow_v5::Datagram;
 
-/// What was set out for.
+/// The target.
 const AT_MOST_MICROSECONDS: f64 = 1_000.0;
 
 const QUERIES: [&str; 10] = [
@@ -48,7 +48,7 @@ fn main() {
         let poll = fleet.poll();
         now = Timestamp::from_secs(1_000_000) + Duration::from_secs(poll.second.into());
         for (sender, bytes) in poll.senders.iter().zip(poll.datagrams.iter()) {
-            let datagram = Datagram::parse(bytes).expect("the encoder made it");
+            let datagram = Datagram::parse(bytes).expect("an encoded datagram");
             registry.ingest(now, *sender, &datagram);
         }
     }
@@ -65,7 +65,7 @@ fn main() {
         .collect();
     let times = Rounds::of(&mut jobs, rounds);
     println!(
-        "| CPU µs over {} containers | | of them |",
+        "| CPU µs over {} containers | | matched |",
         hosts * containers
     );
     println!("| --- | ---: | ---: |");
@@ -78,8 +78,8 @@ fn main() {
             "| `{query}` | {microseconds:.0} | {} |",
             answer.contributing
         );
-        assert!(answer.contributing > 0, "{query}: nobody");
+        assert!(answer.contributing > 0, "{query}: no container");
     }
     let word = if is_met { "met" } else { "**missed**" };
-    println!("\nAt most {AT_MOST_MICROSECONDS} µs: {word}.");
+    println!("\nTarget {AT_MOST_MICROSECONDS} µs: {word}.");
 }

@@ -1,4 +1,4 @@
-//! Encoding: the same datagrams, from values to bytes.
+//! Encoding of datagrams from values.
 
 use std::hint::black_box;
 use std::ops::Range;
@@ -11,7 +11,7 @@ use sflow_v5::{
 
 use crate::Datagrams;
 
-/// What decoded datagrams hold, kept apart from their bytes but for text and packets.
+/// The values of decoded datagrams. Text and packets borrow from the bytes.
 #[derive(Clone, Debug, Default)]
 pub struct Values<'a> {
     datagrams: Vec<(Header, Vec<Kept<'a>>)>,
@@ -19,11 +19,11 @@ pub struct Values<'a> {
     counter: Vec<CounterRecord<'a>>,
 }
 
-/// A sample, and where its records are.
+/// A sample, and the range of its records.
 type Kept<'a> = (Sample<'a>, Range<usize>);
 
 impl<'a> Values<'a> {
-    /// Decodes all that can be.
+    /// Decodes all valid datagrams.
     pub fn of(datagrams: &'a Datagrams) -> Self {
         let mut values = Self::default();
         for datagram in datagrams.iter() {
@@ -45,7 +45,7 @@ impl<'a> Values<'a> {
         (sample, range)
     }
 
-    /// The datagrams, as one who wants to send them has them.
+    /// The datagrams as messages to encode.
     pub fn messages(&self) -> Vec<Message<'_>> {
         let datagrams = self.datagrams.iter();
         let messages = datagrams.map(|(header, samples)| Message {
@@ -75,7 +75,7 @@ fn extend<T>(all: &mut Vec<T>, some: impl Iterator<Item = T>) -> Range<usize> {
     start..all.len()
 }
 
-/// A datagram that is to be sent.
+/// A datagram to encode.
 #[derive(Clone, Debug)]
 pub struct Message<'a> {
     header: Header,
@@ -83,7 +83,7 @@ pub struct Message<'a> {
 }
 
 impl Message<'_> {
-    /// Writes it into `buffer`.
+    /// Encodes it into `buffer`.
     ///
     /// # Errors
     ///
@@ -97,9 +97,9 @@ impl Message<'_> {
         Ok(encoder.finish())
     }
 
-    /// How many fields the specification gives a name to: of the header, of samples and of
-    /// records, where a list is one and each of its elements another. Numbers and lengths of
-    /// samples and records are not counted, so a field costs at most what it seems to.
+    /// The number of named fields of the header, samples and records. A list counts as one field,
+    /// and each of its elements as another. Formats and lengths of samples and records are not
+    /// counted.
     pub fn fields(&self) -> usize {
         let samples = self.samples.iter().map(|sample| match sample {
             Sample::Flow(sample) => {
@@ -130,10 +130,10 @@ fn fields<'a>(count: usize, field: impl Fn(usize) -> Value<'a>) -> usize {
     values.sum()
 }
 
-/// A buffer that every datagram fits into.
+/// A buffer for any datagram.
 pub type Buffer = [u8; 1 << 16];
 
-/// Copies the finished datagrams, one after another, into the same place.
+/// Copies the encoded datagrams into the buffer, one after the other.
 pub fn copy(datagrams: &Datagrams, buffer: &mut Buffer) {
     for datagram in datagrams.iter() {
         let datagram = black_box(datagram);
@@ -142,14 +142,14 @@ pub fn copy(datagrams: &Datagrams, buffer: &mut Buffer) {
     }
 }
 
-/// Encodes values that have been there before.
+/// Encodes messages into the buffer, one after the other.
 pub fn encode(messages: &[Message<'_>], buffer: &mut Buffer) {
     for message in messages {
         black_box(black_box(message).encode(buffer)).ok();
     }
 }
 
-/// Decodes, and encodes what comes out as it comes.
+/// Decodes and encodes each datagram.
 pub fn decode_and_encode(datagrams: &Datagrams, buffer: &mut Buffer) {
     for datagram in datagrams.iter() {
         black_box(again(black_box(datagram), buffer));
@@ -174,7 +174,7 @@ mod tests {
     use crate::Input;
 
     #[test]
-    fn values_become_the_datagrams_that_they_came_from() {
+    fn encoded_values_equal_the_input() {
         for input in Input::ALL {
             let datagrams = input.datagrams(100).unwrap();
             let values = Values::of(&datagrams);
@@ -183,7 +183,7 @@ mod tests {
             let mut buffer = [0; 1 << 16];
             for (message, bytes) in messages.iter().zip(datagrams.iter()) {
                 let encoded = message.encode(&mut buffer).unwrap();
-                // Byte for byte, but for agents that leave rubbish in the padding.
+                // Except for agents whose padding is not zero.
                 assert_eq!(encoded.len(), bytes.len(), "{}", input.name());
                 assert_eq!(Datagram::parse(encoded), Datagram::parse(bytes));
             }
@@ -194,7 +194,7 @@ mod tests {
     fn fields_are_counted() {
         let datagrams = Input::ALL[1].datagrams(1).unwrap();
         let values = Values::of(&datagrams);
-        // Seven samples of 2 fields, each with an interface's 19 and an Ethernet's 13.
+        // Seven samples of 2 fields with an interface (19 fields) and an Ethernet record (13).
         assert_eq!(values.messages()[0].fields(), 5 + 7 * (2 + 19 + 13));
     }
 }

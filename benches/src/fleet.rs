@@ -1,7 +1,6 @@
-//! Hosts and their containers whose counters grow as those of real ones do, poll for poll.
+//! Hosts and containers whose counters grow with each poll.
 //!
-//! The corpora are for decoders, and their numbers are drawn anew each time. What computes
-//! rates needs a past.
+//! The corpora, for decoders, contain independent random numbers. Rates need consistent counters.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -18,13 +17,13 @@ use sflow_v5::{
 
 use crate::Datagrams;
 
-/// Containers in a datagram.
+/// Containers per datagram.
 const TOGETHER: u32 = 4;
 
-/// Seconds between two polls.
+/// The polling interval in seconds.
 pub const INTERVAL: u32 = 10;
 
-/// Hosts with containers, each host with an agent.
+/// Hosts with containers and an agent each.
 #[derive(Debug)]
 pub struct Fleet {
     hosts: u32,
@@ -34,19 +33,19 @@ pub struct Fleet {
     sequence: u32,
 }
 
-/// What all agents of a [`Fleet`] say at one time.
+/// The datagrams of all agents of a [`Fleet`] at one time.
 #[derive(Debug, Default)]
 pub struct Poll {
-    /// Seconds since the first one.
+    /// Seconds since the first poll.
     pub second: u32,
-    /// Who sent each datagram.
+    /// The sender of each datagram.
     pub senders: Vec<IpAddr>,
     /// The datagrams.
     pub datagrams: Datagrams,
 }
 
 impl Fleet {
-    /// So many hosts with so many containers each.
+    /// A fleet of hosts with `containers` containers each.
     pub fn new(hosts: u32, containers: u32) -> Self {
         let names = (0..containers).map(|task| format!("apache.{task}.rsm0h0ay4dbn6zbusp3ta9pf7"));
         Self {
@@ -58,7 +57,7 @@ impl Fleet {
         }
     }
 
-    /// Everybody is asked again.
+    /// Polls all agents.
     pub fn poll(&mut self) -> Poll {
         self.polls += 1;
         let mut poll = Poll {
@@ -193,7 +192,7 @@ impl Fleet {
         ]
     }
 
-    /// What an agent says of a container, in its order.
+    /// The records of a container, in the order of an agent.
     fn container<'n>(&self, host: u32, task: u32, name: &'n str) -> [CounterRecord<'n>; 7] {
         let ms = self.polls * INTERVAL * 1_000 + task;
         let bytes = u64::from(ms) * 1_000;

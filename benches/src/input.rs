@@ -1,23 +1,23 @@
 use std::path::PathBuf;
 
-use sflow_collector::{Capture, CaptureError};
+use sflow_collector::capture::{Capture, CaptureError};
 
 use crate::corpus::Corpus;
 
-/// The seed of all corpora that are measured.
+/// The seed of the measured corpora.
 const SEED: u64 = 1;
 
-/// Where datagrams come from.
+/// A source of datagrams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// Generated.
+    /// A generated corpus.
     Corpus(Corpus),
-    /// A capture below `testdata/captures`, by its name.
+    /// A capture in `testdata/captures`, by name.
     Capture(&'static str),
 }
 
 impl Input {
-    /// The corpora, and the captures: of a swarm of hosts and containers, and of switches.
+    /// All corpora and captures: of a swarm with hosts and containers, and of switches.
     pub const ALL: [Self; 7] = [
         Self::Corpus(Corpus::Flows),
         Self::Corpus(Corpus::Counters),
@@ -28,7 +28,7 @@ impl Input {
         Self::Capture("openvswitch"),
     ];
 
-    /// Its name.
+    /// The name for tables.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Corpus(corpus) => corpus.name(),
@@ -36,7 +36,7 @@ impl Input {
         }
     }
 
-    /// Its first datagrams, at most so many.
+    /// The first `most` datagrams, or all if there are fewer.
     ///
     /// # Errors
     ///
@@ -53,7 +53,7 @@ impl Input {
                     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../testdata/captures"));
                 let mut capture = Capture::open(folder.join(name).with_extension("pcap"))?;
                 while datagrams.len() < most
-                    && let Some(received) = capture.next()?
+                    && let Some(received) = capture.next_datagram()?
                 {
                     datagrams.push(received.bytes);
                 }
@@ -63,8 +63,7 @@ impl Input {
     }
 }
 
-/// Datagrams, one behind the other in memory, so that it does not matter to a measurement where
-/// an allocator happened to put each.
+/// Datagrams, consecutive in memory, so that measurements do not depend on the allocator.
 #[derive(Clone, Debug, Default)]
 pub struct Datagrams {
     bytes: Vec<u8>,
@@ -72,23 +71,23 @@ pub struct Datagrams {
 }
 
 impl Datagrams {
-    /// Adds one.
+    /// Appends a datagram.
     pub fn push(&mut self, datagram: &[u8]) {
         self.bytes.extend_from_slice(datagram);
         self.ends.push(self.bytes.len());
     }
 
-    /// How many there are.
+    /// The number of datagrams.
     pub fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are 0 datagrams.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
-    /// One after another.
+    /// The datagrams in order.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         let mut start = 0;
         self.ends.iter().map(move |end| {
@@ -99,8 +98,8 @@ impl Datagrams {
     }
 }
 
-/// Whether this is `cargo bench`; `cargo test` runs the same programs without `--bench`, and
-/// they then do everything once, on little, and measure nothing.
+/// Whether the program runs under `cargo bench`. Under `cargo test`, without `--bench`, it runs once
+/// with few datagrams and does not measure.
 pub fn is_measuring() -> bool {
     std::env::args().any(|argument| argument == "--bench")
 }

@@ -1,10 +1,10 @@
-//! What the benchmarks share: what is measured, and on what.
+//! Inputs and measurements that the benchmarks share.
 //!
 //! * [`Input`]: five generated [`Corpus`] and the two captures of the repository.
-//! * [`decoding`]: floors that no decoder can get below, this decoder, and two others.
-//! * [`encoding`]: the way back.
-//! * [`fleet`]: hosts and containers that go on, for what computes rates.
-//! * [`measure`]: CPU time, in rounds that take turns.
+//! * [`decoding`]: lower bounds for any decoder, this decoder, and two others.
+//! * [`encoding`]: the encoder.
+//! * [`fleet`]: hosts and containers with growing counters, for rates.
+//! * [`measure`]: CPU time, in interleaved rounds.
 
 pub mod corpus;
 pub mod decoding;

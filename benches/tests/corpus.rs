@@ -1,10 +1,10 @@
-//! The program that writes corpora, as somebody uses it who measures another decoder.
+//! The program `corpus`, which writes corpora for other decoders.
 
 use std::path::Path;
 use std::process::{Command, Output};
 
 use sflow_benches::Corpus;
-use sflow_collector::Capture;
+use sflow_collector::capture::Capture;
 
 fn run(arguments: &[&str], folder: &Path) -> Output {
     Command::new(env!("CARGO_BIN_EXE_corpus"))
@@ -21,7 +21,7 @@ fn expected(corpus: Corpus, seed: u64, count: usize) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn captures_of_all_corpora() {
+fn captures_of_all_corpora_are_written() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("new/folder");
     let output = run(&["--count", "50", "--seed", "7"], &out);
@@ -30,7 +30,7 @@ fn captures_of_all_corpora() {
         let path = out.join(corpus.name()).with_extension("pcap");
         let mut capture = Capture::open(path).unwrap();
         let mut datagrams = Vec::new();
-        while let Some(received) = capture.next().unwrap() {
+        while let Some(received) = capture.next_datagram().unwrap() {
             datagrams.push(received.bytes.to_vec());
         }
         assert!(datagrams == expected(corpus, 7, 50), "{}", corpus.name());
@@ -38,7 +38,7 @@ fn captures_of_all_corpora() {
 }
 
 #[test]
-fn bare_datagrams_of_one_corpus_and_their_counts() {
+fn datagrams_of_one_corpus_are_written_and_counted() {
     let folder = tempfile::tempdir().unwrap();
     let output = run(&["--count", "20", "--format", "bin", "host"], folder.path());
     assert!(output.status.success(), "{output:?}");
@@ -60,7 +60,7 @@ fn bare_datagrams_of_one_corpus_and_their_counts() {
 }
 
 #[test]
-fn what_there_is_is_said() {
+fn help_and_errors_list_corpora() {
     let folder = tempfile::tempdir().unwrap();
     let output = run(&["flow"], folder.path());
     assert!(!output.status.success());

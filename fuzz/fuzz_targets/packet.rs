@@ -1,6 +1,6 @@
-//! Any bytes as the header of a packet: see `sflow_fuzz::check_packet`.
+//! Fuzzes the header of a packet: see `sflow_fuzz::check_packet`.
 //!
-//! Under cargo-fuzz a fuzz target; under plain cargo a program that checks the files it is given.
+//! With cargo-fuzz, this is a fuzz target; with plain cargo, a program that checks files.
 #![cfg_attr(fuzzing, no_main)]
 
 #[cfg(fuzzing)]

@@ -1,6 +1,6 @@
-//! Any bytes as a recipe for a datagram: see `sflow_fuzz::check_structured`.
+//! Fuzzes a recipe for a datagram: see `sflow_fuzz::check_structured`.
 //!
-//! Under cargo-fuzz a fuzz target; under plain cargo a program that checks the files it is given.
+//! With cargo-fuzz, this is a fuzz target; with plain cargo, a program that checks files.
 #![cfg_attr(fuzzing, no_main)]
 
 #[cfg(fuzzing)]

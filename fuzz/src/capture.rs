@@ -4,56 +4,56 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
-use sflow_collector::{Capture, CaptureError, CaptureStats, LONGEST_DATAGRAM, Port};
+use sflow_collector::LONGEST_DATAGRAM;
+use sflow_collector::capture::{Capture, CaptureError, CaptureStats, Port};
 
-/// What a `Capture` may keep at once, as its documentation says.
+/// The documented maximum and initial size of the read buffer of a `Capture`.
 const LARGEST_BUFFER: usize = 1 << 20;
 const FIRST_BUFFER: usize = 64 << 10;
 
-/// Reads `bytes` as a capture file and holds the result against what must be true of any file.
+/// Reads `bytes` as a capture file and checks properties that must hold for any file.
 ///
-/// * No panic, and an end: once, by an error or without.
-/// * Every packet is counted, as one of the kinds; those handed out as datagrams are no more
-///   bytes than the file has.
-/// * The buffer is bounded, and by what the file holds, not by what it says.
-/// * The same comes out when the file arrives in small pieces.
-/// * A file that is cut off yields what the whole one yields up to there.
+/// * Reading does not panic and ends, with at most one error.
+/// * Every packet is counted once by content, and the datagrams have no more bytes than the file.
+/// * The buffer is bounded by the size of the file, not by lengths in it.
+/// * Short reads give the same result.
+/// * A truncated file yields the first datagrams of the complete one.
 ///
 /// # Panics
 ///
-/// If one of these does not hold.
+/// If one of them does not hold.
 pub fn check_capture(bytes: &[u8]) {
-    let whole = Outcome::of(bytes, usize::MAX, Port::Any);
+    let whole = Outcome::new(bytes, usize::MAX, Port::Any);
     whole.check(bytes);
-    let pieces = Outcome::of(bytes, 7, Port::Any);
+    let pieces = Outcome::new(bytes, 7, Port::Any);
     assert_eq!(
         (&whole.datagrams, whole.stats, &whole.end),
         (&pieces.datagrams, pieces.stats, &pieces.end),
-        "in pieces"
+        "short reads give another result"
     );
-    let sflow = Outcome::of(bytes, usize::MAX, Port::default());
+    let sflow = Outcome::new(bytes, usize::MAX, Port::default());
     assert_eq!(
         (sflow.stats.packets, &sflow.end),
         (whole.stats.packets, &whole.end)
     );
     sflow.check(bytes);
-    // Where it hurts: within the last packets, and in the middle.
+    // Truncated in the middle and within the last packet.
     let length = bytes.len();
     for cut in [
         length / 2,
         length.saturating_sub(17),
         length.saturating_sub(1),
     ] {
-        let part = Outcome::of(&bytes[..cut], usize::MAX, Port::Any);
+        let part = Outcome::new(&bytes[..cut], usize::MAX, Port::Any);
         part.check(&bytes[..cut]);
         assert!(
             whole.datagrams.starts_with(&part.datagrams),
-            "cut off at {cut}, more or something else comes out"
+            "truncated at byte {cut}: other datagrams"
         );
     }
 }
 
-/// All that came out of a file.
+/// The result of reading a file.
 struct Outcome {
     datagrams: Vec<Datagram>,
     stats: CaptureStats,
@@ -65,7 +65,7 @@ struct Outcome {
 type Datagram = (SystemTime, SocketAddr, Vec<u8>);
 
 impl Outcome {
-    fn of(bytes: &[u8], piece: usize, port: Port) -> Self {
+    fn new(bytes: &[u8], piece: usize, port: Port) -> Self {
         let largest_buffer = Arc::default();
         let reader = Pieces {
             file: Cursor::new(bytes.to_vec()),
@@ -79,9 +79,9 @@ impl Outcome {
             bytes_read: 0,
             largest_buffer: 0,
         };
-        match Capture::read(reader) {
+        match Capture::from_reader(reader) {
             Ok(capture) => outcome.read(capture.with_port(port)),
-            Err(error) => outcome.end = Err(explained(&error, bytes)),
+            Err(error) => outcome.end = Err(error_text(&error, bytes)),
         }
         outcome.largest_buffer = largest_buffer.load(Ordering::Relaxed);
         outcome
@@ -89,7 +89,7 @@ impl Outcome {
 
     fn read(&mut self, mut capture: Capture) {
         loop {
-            match capture.next() {
+            match capture.next_datagram() {
                 Ok(Some(received)) => self.datagrams.push((
                     received.received_at,
                     received.source,
@@ -103,7 +103,10 @@ impl Outcome {
             }
         }
         for _ in 0..2 {
-            assert!(matches!(capture.next(), Ok(None)), "an end, for good");
+            assert!(
+                matches!(capture.next_datagram(), Ok(None)),
+                "a datagram after the end"
+            );
         }
         self.stats = capture.stats();
         self.bytes_read = capture.bytes_read();
@@ -122,6 +125,7 @@ impl Outcome {
             unknown_link,
             reassembled,
             too_deep,
+            ..
         } = self.stats;
         let kinds = [
             datagrams,
@@ -134,7 +138,7 @@ impl Outcome {
             too_deep,
         ];
         let sum = kinds.iter().sum::<u64>();
-        assert_eq!(packets, sum, "every packet is one of a kind");
+        assert_eq!(packets, sum, "every packet is counted once");
         assert!(cut <= datagrams && untimed <= datagrams);
         assert_eq!(
             usize::try_from(datagrams).ok(),
@@ -149,41 +153,44 @@ impl Outcome {
             || file.get(1..4) == Some(&[0x2a, 0x4d, 0x18]);
         assert!(
             is_compressed || yielded.sum::<usize>() <= file.len(),
-            "more than there is"
+            "more bytes than the file has"
         );
-        // What IPv6 can have beyond IPv4.
+        // Datagrams over IPv6 can be 20 bytes longer.
         let longest = LONGEST_DATAGRAM + 20;
         assert!(
             self.datagrams
                 .iter()
                 .all(|(_, _, bytes)| bytes.len() <= longest)
         );
-        assert!(self.bytes_read <= file.len() as u64, "read beyond the end");
+        assert!(
+            self.bytes_read <= file.len() as u64,
+            "bytes read after the end of the file"
+        );
         let bound = (file.len() * 2).clamp(FIRST_BUFFER, LARGEST_BUFFER);
         assert!(
             self.largest_buffer <= bound,
-            "room for {} bytes, for a file of {}",
+            "a buffer of {} bytes for a file of {}",
             self.largest_buffer,
             file.len()
         );
     }
 }
 
-/// The words of an error that says that a file is no capture.
-fn explained(error: &CaptureError, file: &[u8]) -> String {
+/// Checks the positions in an error, and returns its text.
+fn error_text(error: &CaptureError, file: &[u8]) -> String {
     match error {
-        CaptureError::NotACapture { start } => assert!(file.starts_with(start)),
+        CaptureError::NotACapture { start, .. } => assert!(file.starts_with(start)),
         CaptureError::CutOff { packet, offset } | CaptureError::Broken { packet, offset, .. } => {
             assert!(*packet == 0 && *offset <= file.len() as u64);
         }
-        // Where the workspace is built with all programs, compressed files are read, too.
+        // The feature `compressed` is enabled when the whole workspace is built.
         CaptureError::Decompress { .. } => {}
         other => panic!("{other}"),
     }
     error.to_string()
 }
 
-/// A file that arrives in pieces, and takes note of the room there is for them.
+/// A reader with short reads, which records the largest buffer it is given.
 struct Pieces {
     file: Cursor<Vec<u8>>,
     piece: usize,
@@ -191,9 +198,10 @@ struct Pieces {
 }
 
 impl Read for Pieces {
-    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        self.largest_buffer.fetch_max(room.len(), Ordering::Relaxed);
-        let length = room.len().min(self.piece);
-        self.file.read(&mut room[..length])
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.largest_buffer
+            .fetch_max(buffer.len(), Ordering::Relaxed);
+        let length = buffer.len().min(self.piece);
+        self.file.read(&mut buffer[..length])
     }
 }

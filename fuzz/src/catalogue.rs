@@ -1,5 +1,5 @@
-//! The published structures: what `testdata/structures.json` says of them, which is not what the
-//! decoder was made from.
+//! The published structures, from `testdata/structures.json`. The decoder is declared independently
+//! of this file.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -13,77 +13,74 @@ pub(crate) enum Space {
     Counters,
 }
 
-/// One structure.
 #[derive(Debug)]
 pub(crate) struct Structure {
     pub(crate) space: Space,
-    /// Enterprise and format, as they stand on the wire.
+    /// Enterprise and format, encoded as on the wire.
     pub(crate) format: u32,
     pub(crate) name: String,
     pub(crate) fields: Vec<Field>,
 }
 
-/// One field of a structure.
 #[derive(Debug)]
 pub(crate) struct Field {
     pub(crate) name: String,
     pub(crate) shape: Shape,
-    /// A record may end before it.
+    /// Whether a record may end before the field.
     pub(crate) is_optional: bool,
     pub(crate) is_choice: bool,
 }
 
-/// How a value stands on the wire.
+/// The encoding of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
     Unsigned32,
     Signed32,
     Unsigned64,
     Float32,
-    /// So many bytes without a length.
+    /// A fixed number of bytes.
     Bare(usize),
-    /// Six bytes in eight.
+    /// Six bytes and two of padding.
     Mac,
-    /// A type, and as many bytes as an address of the type has.
+    /// A type, and an address of this type.
     Address,
-    /// A length, as many bytes, padding.
+    /// A length, bytes and padding.
     Opaque,
-    /// The same, and it is text.
+    /// Opaque bytes that are text.
     Text,
-    /// A number of elements, and these.
+    /// A count, and elements with these values.
     List(&'static [Shape]),
-    /// Frames of flow records, with their number in front.
+    /// A count, and frames of flow records.
     Records,
 }
 
-/// A number of elements, each a row of these.
-const WORDS: Shape = Shape::List(&[Shape::Unsigned32]);
-const NUMBERS: Shape = Shape::List(&[Shape::Signed32]);
+const UNSIGNED: Shape = Shape::List(&[Shape::Unsigned32]);
+const SIGNED: Shape = Shape::List(&[Shape::Signed32]);
 const ADAPTERS: Shape = Shape::List(&[Shape::Unsigned32, Shape::List(&[Shape::Mac])]);
-const AS_PATH: Shape = Shape::List(&[Shape::Unsigned32, WORDS]);
+const AS_PATH: Shape = Shape::List(&[Shape::Unsigned32, UNSIGNED]);
 const LANES: Shape = Shape::List(&[Shape::Unsigned32; 10]);
 const PDUS: Shape = Shape::List(&[Shape::Records]);
 
-/// Fields that later versions appended, which the catalogue does not tell: from these on.
+/// The first fields that later versions appended, which the catalogue does not mark.
 const APPENDED: [(&str, &str); 2] = [
     ("host_cpu", "cpu_steal"),
     ("jvm_statistics", "fd_open_count"),
 ];
 
-/// All structures, flow records before counter records, each in order of number.
+/// All structures: flow records, then counter records, each by format.
 pub(crate) fn structures() -> &'static [Structure] {
     &CATALOGUE.structures
 }
 
-/// The structure of this number.
+/// The structure of a format.
 pub(crate) fn structure(space: Space, format: u32) -> Option<&'static Structure> {
-    let place = *CATALOGUE.places.get(&(space, format))?;
-    CATALOGUE.structures.get(place)
+    let index = *CATALOGUE.indexes.get(&(space, format))?;
+    CATALOGUE.structures.get(index)
 }
 
 struct Catalogue {
     structures: Vec<Structure>,
-    places: HashMap<(Space, u32), usize>,
+    indexes: HashMap<(Space, u32), usize>,
 }
 
 static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
@@ -98,12 +95,15 @@ static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
         lines.iter().map(move |line| read(space, line))
     });
     let structures: Vec<_> = lines.collect();
-    let places = structures
+    let indexes = structures
         .iter()
         .enumerate()
-        .map(|(place, line)| ((line.space, line.format), place))
+        .map(|(index, line)| ((line.space, line.format), index))
         .collect();
-    Catalogue { structures, places }
+    Catalogue {
+        structures,
+        indexes,
+    }
 });
 
 fn read(space: Space, line: &Json) -> Structure {
@@ -130,8 +130,8 @@ fn read(space: Space, line: &Json) -> Structure {
     }
 }
 
-fn shape(word: &str) -> Shape {
-    match word {
+fn shape(name: &str) -> Shape {
+    match name {
         "u32" | "op4" => Shape::Unsigned32,
         "i32" => Shape::Signed32,
         "u64" => Shape::Unsigned64,
@@ -141,14 +141,14 @@ fn shape(word: &str) -> Shape {
         "mac" => Shape::Mac,
         "addr" => Shape::Address,
         "opaque" => Shape::Opaque,
-        "arr:u32" => WORDS,
-        "arr:i32" => NUMBERS,
+        "arr:u32" => UNSIGNED,
+        "arr:i32" => SIGNED,
         "adapters" => ADAPTERS,
         "aspath" => AS_PATH,
         "lanes" => LANES,
         "pdus" => PDUS,
         text if text.starts_with("str") => Shape::Text,
-        other => panic!("the catalogue has a type that is not known here: {other}"),
+        other => panic!("unknown type in the catalogue: {other}"),
     }
 }
 
@@ -158,7 +158,7 @@ mod tests {
     use sflow_v5::{CounterRecord, FlowRecord};
 
     #[test]
-    fn it_has_what_the_decoder_has() {
+    fn catalogue_equals_registry_of_decoder() {
         let ours = FlowRecord::REGISTERED
             .iter()
             .chain(CounterRecord::REGISTERED)

@@ -14,4 +14,4 @@ pub use differential::{check_differential, known_differences};
 pub use mutate::{blown_up, cuts, shortened};
 pub use oracle::{check_datagram, check_round_trip};
 pub use packet::check_packet;
-pub use structured::{Built, Mark, What, build, check_structured};
+pub use structured::{Built, Mark, MarkKind, build, check_structured};

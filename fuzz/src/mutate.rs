@@ -1,10 +1,10 @@
-//! Damage, done to an input at every place.
+//! Damages an input at every position.
 
 use std::ops::Range;
 
 use crate::model::{Body, Item, body, header, records, samples};
 
-/// Numbers that have broken decoders: they wrap when multiplied by the size of an element,
+/// Numbers that have broken decoders: they overflow when multiplied by the size of an element,
 /// rounded up to a multiple of four, or added to an offset.
 const NUMBERS: [u32; 14] = [
     0,
@@ -23,15 +23,15 @@ const NUMBERS: [u32; 14] = [
     u32::MAX,
 ];
 
-/// The input, cut off at every byte.
+/// The input, truncated at every byte.
 pub fn cuts(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     (0..bytes.len()).map(|length| &bytes[..length])
 }
 
-/// The input with every word replaced in turn: by numbers that are dangerous anywhere, by those
-/// that are one too large at this place, and by the word's own neighbours.
+/// The input with every 32-bit word replaced: by numbers that are dangerous anywhere, by lengths that
+/// are slightly too large at this position, and by numbers near the original.
 ///
-/// All counts and lengths stand on words, so every one of them is too large and too small once.
+/// All counts and lengths are aligned words, so each of them is too large and too small once.
 pub fn blown_up(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
     (0..bytes.len() / 4).flat_map(move |word| {
         let place = word * 4;
@@ -43,19 +43,18 @@ pub fn blown_up(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
     })
 }
 
-/// The numbers that may be dangerous in place of the word at `place`.
+/// The replacements for the word at `place`.
 pub(crate) fn dangerous(bytes: &[u8], place: usize) -> impl Iterator<Item = u32> + use<> {
     let end = place + 4;
     let old = u32::from_be_bytes(bytes[place..end].try_into().expect("four bytes"));
-    let left = u32::try_from(bytes.len() - end).expect("a datagram is small");
+    let left = u32::try_from(bytes.len() - end).expect("less than 4 GiB");
     let here = [left, left + 1, left + 4, left / 4 + 1, left / 8 + 1];
     let near = [1, 4, 8].map(|step| old.wrapping_add(step));
     let below = [1, 2, 3, 4, 8].map(|step| old.wrapping_sub(step));
     NUMBERS.into_iter().chain(here).chain(near).chain(below)
 }
 
-/// The input with every record of every sample cut off at every byte in turn, and all lengths
-/// around it made to fit.
+/// The input with every record of every sample truncated at every byte, with adjusted lengths.
 pub fn shortened(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
     let records = header(bytes).map_or_else(Vec::new, |(start, count)| {
         samples(&bytes[start..], count)
@@ -87,7 +86,7 @@ pub fn shortened(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
     })
 }
 
-/// Places of a sample's body, and of those of its records.
+/// The positions of the sample's body and of each record body.
 fn records_in(bytes: &[u8], sample: Item<'_>) -> Vec<(Range<usize>, Range<usize>)> {
     let Item::Frame {
         format,

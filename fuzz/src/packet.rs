@@ -1,21 +1,20 @@
 use sflow_v5::enums::HeaderProtocol;
 use sflow_v5::packet::{Layer, Packet};
 
-/// Longest header of which every beginning is read too.
+/// The maximum length of headers that are also checked truncated at every byte.
 const SHORT: usize = 512;
 
-/// Takes the first byte as a header protocol and the rest as the header of a packet, dissects
-/// it, and holds the result against what must be true of any packet.
+/// Dissects a header, whose first byte is the header protocol, and checks properties that must hold
+/// for any packet.
 ///
-/// * No panic, and an end: one rest, as the last layer, and no more layers than are allowed.
-/// * Every layer lies directly behind the one before, the first at the start, all inside.
-/// * The packets inside tunnels have the layers of the whole, each its own.
-/// * What is read of a beginning is what is read of the whole, as far as it goes: the last
-///   layer may be cut.
+/// * Dissection does not panic and ends with one rest, after at most `MAX_LAYERS` layers.
+/// * The layers are adjacent, start at the first byte, and lie inside the header.
+/// * The layers of the packets in tunnels together are the layers of the whole.
+/// * A truncated header yields the first layers of the complete one; the last may be truncated.
 ///
 /// # Panics
 ///
-/// If one of these does not hold.
+/// If one of them does not hold.
 pub fn check_packet(bytes: &[u8]) {
     let Some((protocol, header)) = bytes.split_first() else {
         return;
@@ -26,29 +25,29 @@ pub fn check_packet(bytes: &[u8]) {
     if header.len() <= SHORT {
         for length in 0..header.len() {
             let part = layers(Packet::new(protocol, &header[..length]));
-            beginning(&part, &whole);
+            check_prefix(&part, &whole);
         }
     }
 }
 
-/// Everything that can be asked; the layers without the rest.
+/// Calls all accessors. Returns the layers without the rest.
 fn examine<'a>(packet: Packet<'a>, header: &[u8]) -> Vec<Layer<'a>> {
     let mut walk = packet.layers();
     let all: Vec<_> = walk.by_ref().collect();
-    assert!(walk.next().is_none(), "an end, for good");
-    let (rest, layers) = all.split_last().expect("a rest at least");
+    assert!(walk.next().is_none(), "a layer after the end");
+    let (rest, layers) = all.split_last().expect("a rest");
     assert!(matches!(rest, Layer::Rest(rest) if *rest == packet.rest()));
     assert!(layers.len() <= usize::from(Packet::MAX_LAYERS));
 
-    let mut place = 0;
+    let mut offset = 0;
     for layer in &all {
         let is_rest = matches!(layer, Layer::Rest(_));
         let bytes = layer.bytes();
         assert!(is_rest || !bytes.is_empty(), "progress: {layer:?}");
-        let there = header.get(place..place + bytes.len()).expect("inside");
+        let there = header.get(offset..offset + bytes.len()).expect("inside");
         let is_there = bytes.is_empty() || bytes.as_ptr_range() == there.as_ptr_range();
-        assert!(is_there, "not behind the one before: {layer:?}");
-        place += bytes.len();
+        assert!(is_there, "not adjacent: {layer:?}");
+        offset += bytes.len();
     }
     assert_eq!(
         all.iter()
@@ -70,7 +69,7 @@ fn examine<'a>(packet: Packet<'a>, header: &[u8]) -> Vec<Layer<'a>> {
         current = packet.inner();
         assert_eq!(current.is_some(), packet.tunnel().is_some());
     }
-    assert_eq!(own, all, "packets inside each other");
+    assert_eq!(own, all, "layers of nested packets");
     layers.to_vec()
 }
 
@@ -79,19 +78,22 @@ fn layers(packet: Packet<'_>) -> Vec<Layer<'_>> {
     packet.layers().filter(|layer| !rest(layer)).collect()
 }
 
-/// Panics unless these are the first layers of the whole, the last of them perhaps cut.
-fn beginning(part: &[Layer<'_>], whole: &[Layer<'_>]) {
-    assert!(part.len() <= whole.len(), "more: {part:?}, whole {whole:?}");
-    for (place, (part, whole)) in part.iter().zip(whole).enumerate() {
+/// Panics unless these are the first layers of the whole, the last one possibly truncated.
+fn check_prefix(part: &[Layer<'_>], whole: &[Layer<'_>]) {
+    assert!(
+        part.len() <= whole.len(),
+        "more layers: {part:?}, whole {whole:?}"
+    );
+    for (index, (part, whole)) in part.iter().zip(whole).enumerate() {
         let (name, bytes) = (part.name(), part.bytes());
-        assert_eq!(name, whole.name(), "layer {place}");
+        assert_eq!(name, whole.name(), "layer {index}");
         assert!(
             whole.bytes().starts_with(bytes),
-            "layer {place}: {part:?}, whole {whole:?}"
+            "layer {index}: {part:?}, whole {whole:?}"
         );
     }
     if let Some((_, uncut)) = part.split_last() {
         let whole = &whole[..uncut.len()];
-        assert_eq!(uncut, whole, "only the last one may be cut");
+        assert_eq!(uncut, whole, "only the last layer may be truncated");
     }
 }

@@ -1,13 +1,13 @@
-//! What real agents sent, whole and damaged.
+//! Captures of real agents, complete and damaged.
 
-use sflow_collector::Capture;
+use sflow_collector::capture::Capture;
 use sflow_fuzz::{
     check_capture, check_datagram, check_differential, check_packet, check_round_trip, cuts,
 };
 use sflow_v5::{Datagram, Sample, flow::SampledHeader};
 
 #[test]
-fn whole() {
+fn recorded_datagrams() {
     for bytes in captures() {
         check_datagram(&bytes);
         check_round_trip(&bytes);
@@ -17,14 +17,14 @@ fn whole() {
 }
 
 #[test]
-fn cut_at_every_byte() {
+fn recorded_datagrams_truncated_at_every_byte() {
     for bytes in captures().iter().step_by(149) {
         cuts(bytes).for_each(check_datagram);
     }
 }
 
 #[test]
-fn sampled_headers() {
+fn recorded_sampled_headers() {
     for bytes in captures() {
         for sample in Datagram::parse(&bytes).unwrap().samples() {
             if let Sample::Flow(sample) = sample
@@ -39,7 +39,7 @@ fn sampled_headers() {
 }
 
 #[test]
-fn files() {
+fn recorded_files() {
     for name in ["hsflowd-swarm", "openvswitch"] {
         check_capture(&std::fs::read(path(name)).unwrap());
     }
@@ -49,7 +49,7 @@ fn captures() -> Vec<Vec<u8>> {
     let mut datagrams = Vec::new();
     for name in ["hsflowd-swarm", "openvswitch"] {
         let mut capture = Capture::open(path(name)).unwrap();
-        while let Some(received) = capture.next().unwrap() {
+        while let Some(received) = capture.next_datagram().unwrap() {
             datagrams.push(received.bytes.to_vec());
         }
     }

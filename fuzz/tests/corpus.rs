@@ -1,5 +1,4 @@
-//! Every input that is kept is checked under plain `cargo test`, and so is what becomes of it
-//! when it is damaged at every place.
+//! Checks every input of the corpus, also damaged at every position, with plain `cargo test`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -25,13 +24,13 @@ fn datagrams_at_any_alignment() {
     });
 }
 
-/// What it starts from are datagrams too.
+/// Uses the inputs of `datagram`.
 #[test]
 fn round_trip() {
     each("datagram", 300, check_round_trip);
 }
 
-/// And so does this, for what is valid among them. Every difference that has a name is met.
+/// Uses the inputs of `datagram`. Every known difference must occur.
 #[test]
 fn differential() {
     let mut met = BTreeSet::new();
@@ -39,7 +38,7 @@ fn differential() {
         met.extend(check_differential(bytes));
     });
     for difference in known_differences() {
-        assert!(met.contains(difference), "no longer met: {difference}");
+        assert!(met.contains(difference), "does not occur: {difference}");
     }
 }
 
@@ -59,26 +58,26 @@ fn capture() {
 }
 
 #[test]
-fn datagrams_cut_at_every_byte() {
+fn datagrams_truncated_at_every_byte() {
     each("datagram", 300, |bytes| {
         cuts(bytes).for_each(check_datagram);
     });
 }
 
-/// What is valid, with every word replaced by every number that is dangerous there.
+/// Valid datagrams with every word replaced by every dangerous number.
 #[test]
-fn datagrams_blown_up_at_every_word() {
+fn datagrams_with_every_word_replaced() {
     valid(|bytes| blown_up(bytes).for_each(|damaged| check_datagram(&damaged)));
 }
 
-/// What is valid, with every record cut at every byte and all lengths around it right.
+/// Valid datagrams with every record truncated at every byte, with adjusted lengths.
 #[test]
-fn records_cut_at_every_byte() {
+fn records_truncated_at_every_byte() {
     valid(|bytes| shortened(bytes).for_each(|damaged| check_datagram(&damaged)));
 }
 
 #[test]
-fn captures_cut_at_every_byte() {
+fn captures_truncated_at_every_byte() {
     each("capture", 100, |bytes| cuts(bytes).for_each(check_capture));
 }
 

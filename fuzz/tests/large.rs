@@ -1,4 +1,4 @@
-//! Datagrams as long as UDP has them, each the most work of its kind.
+//! The longest datagrams, each with the most work of its kind.
 
 use sflow_fuzz::{check_datagram, check_packet, check_round_trip};
 
@@ -7,58 +7,58 @@ const LONGEST: usize = 65_507;
 #[test]
 fn empty_records() {
     for format in [0, 1001, 2101] {
-        check(&flow_sample(&words(&[format, 0]).repeat(8_000)));
+        check(&flow_sample(&u32s(&[format, 0]).repeat(8_000)));
     }
-    check(&flow_sample(&words(&[1001, 0, 1016, 0]).repeat(4_000)));
+    check(&flow_sample(&u32s(&[1001, 0, 1016, 0]).repeat(4_000)));
 }
 
 #[test]
 fn empty_samples() {
     for format in [1, 5, 999, 1991 << 12 | 1, 4300 << 12 | 1002] {
-        let samples = words(&[format, 0]).repeat(8_000);
+        let samples = u32s(&[format, 0]).repeat(8_000);
         check(&datagram(8_000, &samples));
     }
-    let wrappers = words(&[1991 << 12 | 1, 8, 0, 0]).repeat(4_000);
+    let wrappers = u32s(&[1991 << 12 | 1, 8, 0, 0]).repeat(4_000);
     check(&datagram(1, &wrappers));
 }
 
 #[test]
 fn lists() {
     let count = 16_000;
-    let empty = words(&[0]).repeat(16_000);
+    let empty = u32s(&[0]).repeat(16_000);
     check(&flow_sample(&record(
         1016,
-        &[words(&[count]), empty.clone()].concat(),
+        &[u32s(&[count]), empty.clone()].concat(),
     )));
     check(&flow_sample(&record(
         1012,
-        &[words(&[count]), empty.clone()].concat(),
+        &[u32s(&[count]), empty.clone()].concat(),
     )));
-    let segments = [words(&[0, 0, 0, 0, 8_000]), empty.clone(), words(&[0, 0])].concat();
+    let segments = [u32s(&[0, 0, 0, 0, 8_000]), empty.clone(), u32s(&[0, 0])].concat();
     check(&flow_sample(&record(1003, &segments)));
-    let values = [words(&[0, 5_000]), words(&[0, 1, 7]).repeat(5_000)].concat();
+    let values = [u32s(&[0, 5_000]), u32s(&[0, 1, 7]).repeat(5_000)].concat();
     check(&datagram(1, &record(4300 << 12 | 1002, &values)));
 }
 
 #[test]
-fn aggregations_inside_each_other() {
+fn nested_aggregations() {
     let deep = (0..3_000).fold(Vec::new(), |inside, _| {
         record(
             1016,
-            &[words(&[1, u32::from(!inside.is_empty())]), inside].concat(),
+            &[u32s(&[1, u32::from(!inside.is_empty())]), inside].concat(),
         )
     });
     check(&flow_sample(&deep));
-    let wide = (0..8).fold(words(&[1001, 0]), |inside, _| {
-        let frames = [words(&[1]), inside].concat().repeat(3);
-        record(1016, &[words(&[3]), frames].concat())
+    let wide = (0..8).fold(u32s(&[1001, 0]), |inside, _| {
+        let frames = [u32s(&[1]), inside].concat().repeat(3);
+        record(1016, &[u32s(&[3]), frames].concat())
     });
     check(&flow_sample(&wide[..wide.len().min(60_000)]));
 }
 
 #[test]
-fn a_name() {
-    let name = [words(&[65_000]), vec![b'<'; 65_000]].concat();
+fn longest_name() {
+    let name = [u32s(&[65_000]), vec![b'<'; 65_000]].concat();
     check(&flow_sample(&record(1038, &name)));
 }
 
@@ -75,10 +75,10 @@ fn random_bytes() {
         .collect();
     check_packet(&bytes);
     check(&bytes);
-    // Once more as a datagram whose header is good, and as a sample that is.
-    bytes[..8].copy_from_slice(&words(&[5, 1]));
+    // Also with a valid datagram header, and as a valid sample.
+    bytes[..8].copy_from_slice(&u32s(&[5, 1]));
     check(&bytes);
-    bytes[24..36].copy_from_slice(&words(&[1, 1, 65_000]));
+    bytes[24..36].copy_from_slice(&u32s(&[1, 1, 65_000]));
     check(&bytes);
 }
 
@@ -88,15 +88,15 @@ fn check(datagram: &[u8]) {
     check_round_trip(datagram);
 }
 
-/// A datagram with a flow sample with as many records as can be.
+/// A datagram with a flow sample of the maximum length.
 fn flow_sample(records: &[u8]) -> Vec<u8> {
-    let body = [words(&[1, 1, 400, 4000, 0, 1, 2, 20_000]), records.to_vec()].concat();
+    let body = [u32s(&[1, 1, 400, 4000, 0, 1, 2, 20_000]), records.to_vec()].concat();
     datagram(1, &record(1, &body))
 }
 
 fn datagram(count: u32, samples: &[u8]) -> Vec<u8> {
     [
-        words(&[5, 1, 0x0a00_0001, 0, 1, 1000, count]),
+        u32s(&[5, 1, 0x0a00_0001, 0, 1, 1000, count]),
         samples.to_vec(),
     ]
     .concat()
@@ -104,9 +104,9 @@ fn datagram(count: u32, samples: &[u8]) -> Vec<u8> {
 
 fn record(format: u32, body: &[u8]) -> Vec<u8> {
     let length = u32::try_from(body.len()).unwrap();
-    [words(&[format, length]), body.to_vec()].concat()
+    [u32s(&[format, length]), body.to_vec()].concat()
 }
 
-fn words(words: &[u32]) -> Vec<u8> {
+fn u32s(words: &[u32]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_be_bytes()).collect()
 }

@@ -1,4 +1,4 @@
-//! The program that holds other decoders against the corpus.
+//! The program `peer`, which checks other decoders.
 
 #![cfg(unix)]
 
@@ -12,14 +12,14 @@ fn peer(script: &str) -> Output {
 }
 
 #[test]
-fn one_that_refuses_everything_passes() {
+fn decoder_that_rejects_everything_passes() {
     let output = peer("exit 1");
     assert!(output.status.success());
     assert!(String::from_utf8_lossy(&output.stdout).ends_with(" datagrams, 0 failed\n"));
 }
 
 #[test]
-fn one_that_crashes_or_miscounts_does_not() {
+fn decoder_that_crashes_or_miscounts_fails() {
     let output = peer("kill -SEGV $$");
     assert!(!output.status.success());
     let output = peer("echo samples 1 records 2");

@@ -1,4 +1,4 @@
-//! Writes the generated corpora to files, so that other decoders can be measured on them.
+//! Writes the generated corpora to files, for measurements of other decoders.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -16,15 +16,14 @@ use sflow_v5::{Datagram, Sample};
 /// The UDP port of sFlow.
 const PORT: u16 = 6343;
 
-/// When the first datagram of a capture file was sent, in seconds since 1970, and how far apart
-/// they are.
+/// The time of the first datagram of a capture file since 1970, and the interval.
 const START: Duration = Duration::from_secs(1_700_000_000);
 const STEP: Duration = Duration::from_micros(20);
 
-/// Writes sFlow datagrams for benchmarks: plausible, valid, and the same bytes for the same seed
-/// on every machine.
+/// Write sFlow datagrams for benchmarks: valid, with plausible content, and the same bytes for the
+/// same seed on every machine.
 ///
-/// One file for each corpus. What is printed are the counts that a decoder should come to.
+/// Writes one file per corpus, and prints the counts that a decoder should find.
 #[derive(Debug, Parser)]
 #[command(
     name = "corpus",
@@ -34,19 +33,19 @@ const STEP: Duration = Duration::from_micros(20);
   corpus --count 100 --seed 7 mixed && sflowtool -r mixed.pcap"
 )]
 struct Arguments {
-    /// Which corpora; all of them if none is named.
+    /// Corpora to write; all by default.
     #[arg(value_name = "CORPUS", value_parser = corpus)]
     corpora: Vec<Corpus>,
-    /// Datagrams in each.
+    /// Datagrams per corpus.
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     count: usize,
-    /// Another seed makes other datagrams of the same mix.
+    /// Seed of the generator. Another seed gives other datagrams of the same mix.
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
-    /// The folder to write to; made if it is not there.
+    /// Output directory; created if missing.
     #[arg(long, value_name = "DIR", default_value = ".")]
     out: PathBuf,
-    /// What to write.
+    /// File format.
     #[arg(long, value_enum, default_value_t = Format::Pcap)]
     format: Format,
 }
@@ -63,14 +62,14 @@ fn corpus(name: &str) -> Result<Corpus, String> {
     let found = Corpus::ALL.into_iter().find(|corpus| corpus.name() == name);
     found.ok_or_else(|| {
         let names = Corpus::ALL.map(Corpus::name);
-        format!("there are {}", names.join(", "))
+        format!("expected one of {}", names.join(", "))
     })
 }
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let out = &arguments.out;
-    std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
+    std::fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
     let corpora = match &arguments.corpora[..] {
         [] => &Corpus::ALL[..],
         corpora => corpora,
@@ -144,7 +143,7 @@ fn create(path: &Path) -> anyhow::Result<BufWriter<File>> {
     Ok(BufWriter::with_capacity(1 << 20, file))
 }
 
-/// What a decoder should find.
+/// The counts that a decoder should find.
 #[derive(Debug, Default)]
 struct Counts {
     datagrams: usize,

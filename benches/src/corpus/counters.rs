@@ -1,4 +1,4 @@
-//! What counts, and what it has counted.
+//! Data sources and their counters.
 
 use sflow_v5::counter::{
     EthernetCounters, HostCpu, HostDiskIo, HostMemory, HostNetIo, HostParent, IfCounters,
@@ -13,7 +13,7 @@ use super::random::Random;
 
 const GIB: u64 = 1 << 30;
 
-/// The counters of a port, which only go up.
+/// The counters of a port, which only increase.
 #[derive(Clone, Debug)]
 pub(super) struct Port {
     interface: IfCounters,
@@ -47,7 +47,7 @@ impl Port {
         }
     }
 
-    /// As it stands some time later.
+    /// The counters after a random interval.
     pub(super) fn read(&mut self, random: &mut Random) -> Vec<CounterRecord<'static>> {
         let interface = &mut self.interface;
         for octets in [&mut interface.if_in_octets, &mut interface.if_out_octets] {
@@ -74,7 +74,7 @@ impl Port {
     }
 }
 
-/// The processor of a switch.
+/// The records of the processor of a switch.
 pub(super) fn processor(random: &mut Random) -> Vec<CounterRecord<'static>> {
     let mut load = || percentage(random);
     let record = Processor {
@@ -87,7 +87,7 @@ pub(super) fn processor(random: &mut Random) -> Vec<CounterRecord<'static>> {
     vec![record.into()]
 }
 
-/// All that an agent says about its host, but who it is.
+/// The records of a host, without its description.
 pub(super) fn host(random: &mut Random) -> Vec<CounterRecord<'static>> {
     vec![
         host_cpu(random).into(),
@@ -120,7 +120,7 @@ pub(super) fn host(random: &mut Random) -> Vec<CounterRecord<'static>> {
 }
 
 fn host_cpu(random: &mut Random) -> HostCpu {
-    // Quarters, which are exact.
+    // Multiples of 1/4, which are exact.
     let [load_one, load_five, load_fifteen] =
         std::array::from_fn(|_| GaugeF32(random.below(32) as f32 / 4.0));
     HostCpu {
@@ -185,7 +185,7 @@ fn mib2<T: for<'a> Structure<'a>>(random: &mut Random) -> T {
     })
 }
 
-/// All that an agent says about a container, but who it is.
+/// The records of a container, without its description.
 pub(super) fn container(random: &mut Random) -> Vec<CounterRecord<'static>> {
     vec![
         HostParent {
@@ -241,9 +241,9 @@ fn counter(random: &mut Random, bits: u32) -> Counter32 {
     Counter32(random.bits(bits) as u32)
 }
 
-/// A structure of 32-bit numbers, from as many words.
-fn filled<T: for<'a> Structure<'a>>(word: impl FnMut() -> u32) -> T {
-    let words = std::iter::repeat_with(word).take(T::SIZE.minimum() / 4);
-    let bytes: Vec<u8> = words.flat_map(u32::to_be_bytes).collect();
-    T::read(&bytes).expect("as many bytes as it takes, and any number will do")
+/// A structure that consists of 32-bit numbers.
+fn filled<T: for<'a> Structure<'a>>(number: impl FnMut() -> u32) -> T {
+    let numbers = std::iter::repeat_with(number).take(T::SIZE.minimum() / 4);
+    let bytes: Vec<u8> = numbers.flat_map(u32::to_be_bytes).collect();
+    T::read(&bytes).expect("the right length, and any number is valid")
 }

@@ -1,6 +1,6 @@
-//! Five corpora of datagrams, made from a seed: the same bytes on every machine.
+//! Five corpora of datagrams, generated from a seed, with the same bytes on every machine.
 //!
-//! They look like what a network sends, and are written by the crate's encoder. `cargo run -p
+//! Their content is plausible for a network, and written by the encoder of `sflow-v5`. `cargo run -p
 //! sflow-benches --bin corpus` writes them to files for other decoders.
 
 mod agent;
@@ -19,29 +19,28 @@ use agent::{Agent, Role};
 use packet::Traffic;
 use random::Random;
 
-/// How many agents take turns.
+/// The number of agents.
 const AGENTS: u16 = 100;
 
 /// A mix of datagrams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Corpus {
-    /// Packets through switches and routers: six flow samples a datagram, of two records or
-    /// more.
+    /// Packets through switches and routers: six flow samples per datagram, with two or more
+    /// records.
     Flows,
-    /// Ports: seven counters samples of two records.
+    /// Ports: seven counters samples with two records.
     Counters,
-    /// Hosts: one counters sample of eleven records.
+    /// Hosts: one counters sample with eleven records.
     Host,
-    /// Containers: four counters samples of seven short records.
+    /// Containers: four counters samples with seven short records.
     Containers,
-    /// Of ten agents seven are switches, one of them with expanded samples and one with an IPv6
-    /// address; one sends counters of ports, one those of its host, and one those of its
-    /// containers.
+    /// A mix: of ten agents, seven are switches (one with expanded samples, one with an IPv6
+    /// address), and one each sends counters of ports, of its host, and of its containers.
     Mixed,
 }
 
 impl Corpus {
-    /// All of them.
+    /// All corpora.
     pub const ALL: [Self; 5] = [
         Self::Flows,
         Self::Counters,
@@ -50,7 +49,7 @@ impl Corpus {
         Self::Mixed,
     ];
 
-    /// Its name, as it stands in tables and file names.
+    /// The name in tables and file names.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Flows => "flows",
@@ -61,12 +60,12 @@ impl Corpus {
         }
     }
 
-    /// Its datagrams, without end.
+    /// An infinite iterator over the datagrams.
     ///
     /// ```
     /// use sflow_benches::Corpus;
     ///
-    /// let datagram = Corpus::Flows.datagrams(1).next().ok_or("there is always one more")?;
+    /// let datagram = Corpus::Flows.datagrams(1).next().ok_or("an infinite iterator")?;
     /// assert_eq!(datagram.bytes[..4], [0, 0, 0, 5]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -104,7 +103,7 @@ impl Corpus {
     }
 }
 
-/// The datagrams of a [`Corpus`], one after another.
+/// An iterator over the datagrams of a [`Corpus`].
 #[derive(Debug)]
 pub struct Datagrams {
     traffic: Traffic,
@@ -113,7 +112,7 @@ pub struct Datagrams {
     ready: VecDeque<Sent>,
 }
 
-/// A datagram, and who sent it.
+/// A datagram and its sender.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sent {
     /// The sender's address.

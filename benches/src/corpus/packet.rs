@@ -1,14 +1,14 @@
-//! Packets as a switch sees them: the first bytes, with headers and checksums as they should be.
+//! The first bytes of packets, with valid headers and checksums.
 
 use etherparse::err::packet::BuildVecWriteError;
 use etherparse::{PacketBuilder, PacketBuilderStep, VlanId};
 
 use super::random::Random;
 
-/// How many bytes of a packet an agent keeps.
+/// The length of a sampled header in bytes.
 const KEPT: usize = 128;
 
-/// Bytes of a packet on the wire, without check sequence: mostly the smallest and the largest.
+/// Lengths of packets on the wire without check sequence, mostly the minimum and maximum.
 const LENGTHS: [usize; 13] = [
     66, 66, 66, 74, 90, 130, 300, 590, 1200, 1454, 1514, 1514, 1514,
 ];
@@ -20,13 +20,13 @@ const UDP_PORTS: [u16; 5] = [53, 123, 443, 4789, 8125];
 /// A sampled packet.
 #[derive(Clone, Debug)]
 pub(super) struct Packet {
-    /// The bytes that were kept.
+    /// The sampled header.
     pub(super) header: Vec<u8>,
     /// The length on the wire, with check sequence.
     pub(super) frame_length: u32,
 }
 
-/// What a packet carries, and in what.
+/// The protocols of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Tcp4,
@@ -37,7 +37,7 @@ pub(super) enum Kind {
     Icmp6,
 }
 
-/// Where packets come from.
+/// A generator of packets.
 #[derive(Debug)]
 pub(super) struct Traffic {
     payload: Vec<u8>,
@@ -95,11 +95,11 @@ impl Traffic {
         let from = random.below(2048) as usize;
         layers
             .write(&self.payload[from..from + payload])
-            .expect("less than 1,600 bytes fit into any length field")
+            .expect("less than 1,600 bytes")
     }
 }
 
-/// With time stamps mostly, and one of the flags that are common.
+/// A TCP header, mostly with timestamps, and with one of the common flags.
 fn tcp(
     random: &mut Random,
     builder: PacketBuilderStep<etherparse::IpHeaders>,
@@ -126,7 +126,7 @@ fn tcp(
     }
     let [a, b, c, d, e, f, g, h] = random.bytes();
     tcp.options_raw(&[1, 1, 8, 10, a, b, c, d, e, f, g, h])
-        .expect("twelve bytes are three words of options")
+        .expect("twelve bytes of options")
 }
 
 /// One of 512 stations.
@@ -155,7 +155,7 @@ fn host6(random: &mut Random) -> [u8; 16] {
     ]
 }
 
-/// What the builders of all transports can do.
+/// The common interface of the packet builders.
 trait Layers {
     fn header_length(&self) -> usize;
     fn write(self, payload: &[u8]) -> Result<Vec<u8>, BuildVecWriteError>;

@@ -1,10 +1,9 @@
-/// SplitMix64: integers only, so the same numbers on every machine. Not for secrets.
+/// SplitMix64, with the same numbers on every machine. Not for secrets.
 #[derive(Clone, Debug)]
 pub(super) struct Random(u64);
 
 impl Random {
-    /// The generator of `purpose`: each has its own, so that one more draw in one place changes
-    /// nothing in another.
+    /// An independent generator for each purpose, so that additional draws do not affect others.
     pub(super) fn new(seed: u64, purpose: &str) -> Self {
         let mut random = Self(seed);
         for byte in purpose.bytes() {
@@ -20,7 +19,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number of at most `bits` bits, between 1 and 64.
+    /// A number of at most `bits` bits (1 to 64).
     pub(super) const fn bits(&mut self, bits: u32) -> u64 {
         self.next() >> (64 - bits)
     }
@@ -33,7 +32,7 @@ impl Random {
         self.bits(16) as u16
     }
 
-    /// Uniform in `[0, end)`. The bias, below 2^-32, does not matter here.
+    /// Uniform in `[0, end)`, with a bias below 2^-32.
     pub(super) const fn below(&mut self, end: u32) -> u32 {
         ((self.bits(32) * end as u64) >> 32) as u32
     }
@@ -43,12 +42,12 @@ impl Random {
         first + self.below(end - first)
     }
 
-    /// True in so many of a hundred draws.
+    /// True with a probability in percent.
     pub(super) const fn percent(&mut self, percent: u32) -> bool {
         self.below(100) < percent
     }
 
-    /// One of `choices`, which has some.
+    /// One of `choices`, which must not be empty.
     pub(super) fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[self.below(choices.len() as u32) as usize]
     }
@@ -62,9 +61,9 @@ impl Random {
 mod tests {
     use super::Random;
 
-    /// The first numbers of SplitMix64 from the seed 1234567, as its author's program prints them.
+    /// The first numbers for the seed 1234567 of the reference implementation.
     #[test]
-    fn the_generator_is_the_published_one() {
+    fn numbers_equal_reference_implementation() {
         let mut random = Random::new(1_234_567, "");
         let numbers = [random.next(), random.next(), random.next()];
         assert_eq!(

@@ -20,10 +20,10 @@ fn hash<'a>(datagrams: impl IntoIterator<Item = &'a Vec<u8>>) -> u64 {
         })
 }
 
-/// Figures are compared over time and between machines, so the corpora may not change by
-/// accident. When they change on purpose, say so where figures are quoted.
+/// Figures are compared over time and between machines, so the corpora must not change unnoticed.
+/// After an intended change, note it where figures are quoted.
 #[test]
-fn the_bytes_are_pinned() {
+fn bytes_are_unchanged() {
     let pinned = Corpus::ALL.map(|corpus| {
         let datagrams = some(corpus, 1);
         let bytes: usize = datagrams.iter().map(Vec::len).sum();
@@ -42,14 +42,14 @@ fn the_bytes_are_pinned() {
 }
 
 #[test]
-fn seeds_matter() {
+fn different_seeds_give_different_datagrams() {
     for corpus in Corpus::ALL {
         assert_ne!(hash(&some(corpus, 1)), hash(&some(corpus, 2)));
     }
 }
 
 #[test]
-fn everything_is_valid_and_known_and_fits() {
+fn datagrams_are_valid_and_known_and_fit() {
     for corpus in Corpus::ALL {
         for bytes in some(corpus, 1) {
             assert!(bytes.len() <= LONGEST);
@@ -62,9 +62,9 @@ fn everything_is_valid_and_known_and_fits() {
     }
 }
 
-/// What is decoded and encoded again is the same bytes.
+/// Decoding and encoding again gives the same bytes.
 #[test]
-fn the_encoder_undoes_the_decoder() {
+fn encoded_datagrams_equal_the_input() {
     let mut buffer = [0; LONGEST];
     for corpus in Corpus::ALL {
         for bytes in some(corpus, 3) {
@@ -78,9 +78,9 @@ fn the_encoder_undoes_the_decoder() {
     }
 }
 
-/// The mix is what the names promise: samples and records of each kind, in 2,000 datagrams.
+/// The numbers of samples and records of each kind in 2,000 datagrams.
 #[test]
-fn the_mix() {
+fn corpora_contain_documented_mix() {
     let formats = |corpus: Corpus| {
         let mut formats = BTreeMap::<DataFormat, u32>::new();
         let mut records = BTreeMap::<DataFormat, u32>::new();
@@ -142,7 +142,7 @@ fn the_mix() {
 }
 
 #[test]
-fn all_agents_speak() {
+fn all_agents_send() {
     let mut sources: Vec<_> = Corpus::Mixed
         .datagrams(1)
         .take(500)

@@ -1,39 +1,26 @@
-#![doc = include_str!("../README.md")]
+//! Receives sFlow datagrams from UDP sockets and reads them from capture files.
+//!
+#![cfg_attr(
+    all(feature = "capture", feature = "stream"),
+    doc = include_str!("../README.md")
+)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod capture;
-mod pace;
+#[cfg(feature = "capture")]
+pub mod capture;
 mod protocol;
-mod ticks;
-mod udp;
+mod received;
+pub mod replay;
+mod tally;
+pub mod udp;
 
-use std::net::SocketAddr;
-use std::time::SystemTime;
-
-pub use capture::{
-    Capture, CaptureError, CaptureStats, Damage, InvalidPort, PassedOver, Port, Tally,
-};
-pub use pace::{InvalidSpeed, Pace};
 pub use protocol::OtherProtocol;
-pub use ticks::Ticks;
-#[cfg(feature = "tokio")]
-pub use udp::AsyncUdpReceiver;
-pub use udp::{BindError, NoAddress, ReceiverStats, SocketSettings, UdpReceiver, listen_address};
+pub use received::{Received, ReceivedDatagram};
+pub use tally::Tally;
 
-/// The UDP port that agents send to unless they are told otherwise.
+/// The UDP port that is registered for sFlow, the default of agents.
 pub const SFLOW_PORT: u16 = 6343;
 
-/// The longest payload, in bytes, that a UDP datagram over IPv4 can have. (IPv6 leaves room
-/// for 20 more, which are received as well.)
+/// The longest payload of a UDP datagram over IPv4, in bytes. Over IPv6 it is 20 bytes longer;
+/// such datagrams are received as well.
 pub const LONGEST_DATAGRAM: usize = 65_507;
-
-/// One datagram, as it arrived.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Received<'a> {
-    /// When: by the kernel's clock for a socket, as recorded for a capture.
-    pub received_at: SystemTime,
-    /// Who sent it: not necessarily the agent.
-    pub source: SocketAddr,
-    /// The payload.
-    pub bytes: &'a [u8],
-}

@@ -1,32 +1,39 @@
-//! Other protocols of telemetry that arrive where sFlow is expected.
+//! Other telemetry protocols that arrive on the port of sFlow.
 
 use std::fmt;
 
 /// A telemetry protocol other than sFlow version 5, recognised by the first bytes of a datagram.
+///
+/// ```
+/// use sflow_collector::OtherProtocol;
+///
+/// let netflow = [&[0, 9, 0, 1][..], &[0; 56]].concat();
+/// assert_eq!(OtherProtocol::detect(&netflow).unwrap().to_string(), "NetFlow 9");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OtherProtocol {
-    /// NetFlow of this version: 1, 5, 7, 8 or 9.
+    /// NetFlow, with its version: 1, 5, 7, 8 or 9.
     NetFlow(u16),
     /// IPFIX, which is NetFlow version 10.
     Ipfix,
-    /// sFlow of this version: 2, 3 or 4.
+    /// An earlier version of sFlow: 2, 3 or 4.
     SFlow(u32),
 }
 
 impl OtherProtocol {
-    /// The protocol of a datagram; `None` for sFlow version 5 and for what is unknown.
+    /// Detects the protocol of a datagram; `None` for sFlow version 5 and unknown protocols.
     pub fn detect(datagram: &[u8]) -> Option<Self> {
         let [a, b, c, d] = *datagram.first_chunk()?;
         let length = datagram.len();
-        // Behind the version stands the number of records, or of IPFIX the length.
+        // The version is followed by the number of records, or the length in IPFIX.
         let count = u16::from_be_bytes([c, d]);
         match (u16::from_be_bytes([a, b]), count) {
             (0, 2..=4) => Some(Self::SFlow(count.into())),
             (1, 1..=24) if length == 16 + 52 * usize::from(count) => Some(Self::NetFlow(1)),
             (version @ (5 | 7 | 8), 1..=64) if length >= 24 => Some(Self::NetFlow(version)),
             (9, 1..) if length >= 20 => Some(Self::NetFlow(9)),
-            // A part of it may be missing.
+            // The capture may have truncated the datagram.
             (10, stated @ 16..) if usize::from(stated) >= length => Some(Self::Ipfix),
             _ => None,
         }
@@ -36,9 +43,9 @@ impl OtherProtocol {
 impl fmt::Display for OtherProtocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NetFlow(version) => write!(f, "NetFlow {version}"),
-            Self::Ipfix => f.write_str("IPFIX"),
-            Self::SFlow(version) => write!(f, "sFlow {version}"),
+            Self::NetFlow(version) => f.pad(&format!("NetFlow {version}")),
+            Self::Ipfix => f.pad("IPFIX"),
+            Self::SFlow(version) => f.pad(&format!("sFlow {version}")),
         }
     }
 }

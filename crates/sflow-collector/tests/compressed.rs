@@ -1,4 +1,4 @@
-//! Captures that are compressed.
+//! Compressed captures.
 
 mod forge;
 
@@ -6,8 +6,8 @@ use std::fs;
 use std::io::{self, Cursor, Read, Write};
 use std::process::{Command, Stdio};
 
-use forge::{Order, PAYLOAD, ipv4, pcap, pcapng};
-use sflow_collector::{Capture, CaptureError};
+use forge::{Order, PAYLOAD, chain, ipv4, pcap, pcapng};
+use sflow_collector::capture::{Capture, CaptureError};
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
@@ -54,28 +54,28 @@ fn file(count: usize) -> Vec<u8> {
     pcap(Order::Little, false, 101, &vec![&packet[..]; count])
 }
 
-/// How many datagrams come before the end, and how it ends.
+/// The number of datagrams, and the error at the end.
 fn read(bytes: &[u8]) -> (u64, Result<(), CaptureError>) {
-    let mut capture = match Capture::read(Cursor::new(bytes.to_vec())) {
+    let mut capture = match Capture::from_reader(Cursor::new(bytes.to_vec())) {
         Ok(capture) => capture,
         Err(error) => return (0, Err(error)),
     };
     let end = loop {
-        match capture.next() {
+        match capture.next_datagram() {
             Ok(Some(received)) => assert_eq!(received.bytes, PAYLOAD),
             Ok(None) => break Ok(()),
             Err(error) => break Err(error),
         }
     };
     assert!(
-        matches!(capture.next(), Ok(None)),
-        "it ends after its error"
+        matches!(capture.next_datagram(), Ok(None)),
+        "no datagram follows the error"
     );
     (capture.stats().datagrams, end)
 }
 
 #[test]
-fn compressed_captures_are_recognised_by_their_content() {
+fn compression_is_detected_by_content() {
     for (name, compress) in FORMATS {
         for bytes in [
             file(3000),
@@ -89,7 +89,7 @@ fn compressed_captures_are_recognised_by_their_content() {
 }
 
 #[test]
-fn members_and_frames_follow_each_other() {
+fn concatenated_members_and_frames_are_read() {
     let bytes = file(3000);
     let skipped = [&[0x53, 0x2a, 0x4d, 0x18, 5, 0, 0, 0][..], b"hello"].concat();
     for (name, compress) in FORMATS {
@@ -98,7 +98,7 @@ fn members_and_frames_follow_each_other() {
         let (count, end) = read(&members.concat());
         assert!(end.is_ok(), "{name}: {end:?}");
         assert_eq!(count, 3000, "{name}");
-        // Frames to be skipped, which parallel compressors write.
+        // Skippable frames, which parallel compressors write.
         if matches!(name, "zstd" | "LZ4") {
             let (count, end) = read(&members.join(&skipped[..]));
             assert!(end.is_ok() && count == 3000, "{name}: {end:?}");
@@ -109,7 +109,7 @@ fn members_and_frames_follow_each_other() {
 }
 
 #[test]
-fn compressed_file_that_is_cut_off_yields_its_start_and_one_error() {
+fn truncated_compressed_file_yields_its_start_and_one_error() {
     for (name, compress) in FORMATS {
         let whole = compress(&file(50));
         for length in (4..whole.len()).step_by(3) {
@@ -120,14 +120,14 @@ fn compressed_file_that_is_cut_off_yields_its_start_and_one_error() {
                 matches!(error, CaptureError::Decompress { format, .. } if format == name),
                 "{name} {length}: {error}"
             );
-            let text = error.to_string();
+            let text = chain(&error);
             assert!(
                 text.ends_with("the file is cut off; copy it again"),
                 "{name} {length}: {text}"
             );
         }
     }
-    // Large enough that most of it comes before the cut.
+    // Large enough that most of the content precedes the cut.
     for (name, compress) in FORMATS {
         let mut bytes = file(0);
         let mut state = 1_u32;
@@ -148,19 +148,19 @@ fn compressed_file_that_is_cut_off_yields_its_start_and_one_error() {
 }
 
 #[test]
-fn wrong_bytes_in_a_compressed_file_are_no_panic() {
+fn damaged_compressed_file_ends_without_panic() {
     for (name, compress) in FORMATS {
         let whole = compress(&file(20));
         for at in 0..whole.len() {
             for change in [0x01, 0x80] {
                 let mut bytes = whole.clone();
                 bytes[at] ^= change;
-                // The content may be another one, and may not: nothing but the end is certain.
-                let Ok(mut capture) = Capture::read(Cursor::new(bytes)) else {
+                // The content may be unchanged or different; reading must end.
+                let Ok(mut capture) = Capture::from_reader(Cursor::new(bytes)) else {
                     continue;
                 };
                 let mut count = 0;
-                while let Ok(Some(_)) = capture.next() {
+                while let Ok(Some(_)) = capture.next_datagram() {
                     count += 1;
                 }
                 assert!(count <= 10_000, "{name}");
@@ -169,13 +169,13 @@ fn wrong_bytes_in_a_compressed_file_are_no_panic() {
     }
 }
 
-/// Much more content than the file has bytes: the buffer stays bounded.
+/// The content is far larger than the file; the buffer stays bounded.
 #[test]
 fn decompression_bomb_is_read_in_bounded_memory() {
     let order = Order::Little;
     let start = [
         pcapng(order, 101, &[&ipv4(PAYLOAD)]),
-        order.words([9, 40_000_000]),
+        order.u32s([9, 40_000_000]),
     ]
     .concat();
     let bomb = Cursor::new(start).chain(io::repeat(0).take(39_999_992));
@@ -183,43 +183,48 @@ fn decompression_bomb_is_read_in_bounded_memory() {
     io::copy(&mut { bomb }, &mut writer).unwrap();
     let bytes = writer.finish().unwrap();
     assert!(bytes.len() < 400_000);
-    let mut capture = Capture::read(Cursor::new(bytes.clone())).unwrap();
-    assert!(capture.next().unwrap().is_some());
-    // The block ends with another length than it began with.
-    assert!(matches!(capture.next(), Err(CaptureError::Broken { .. })));
+    let mut capture = Capture::from_reader(Cursor::new(bytes.clone())).unwrap();
+    assert!(capture.next_datagram().unwrap().is_some());
+    // The trailer of the block contains a different length than the header.
+    assert!(matches!(
+        capture.next_datagram(),
+        Err(CaptureError::Broken { .. })
+    ));
     assert!(capture.bytes_read() <= bytes.len() as u64);
 }
 
-/// A window or dictionary that is larger than the bound is refused before it is allocated.
+/// A window or dictionary above the limit is rejected before it is allocated.
 #[test]
 fn windows_beyond_the_bound_are_refused() {
     // A frame without a size, with a large window, and one empty block.
     let window = |log: u8| [0x28, 0xb5, 0x2f, 0xfd, 0x00, (log - 10) << 3, 1, 0, 0];
     for log in [28, 31, 41] {
         let (_, end) = read(&window(log));
-        let text = end.unwrap_err().to_string();
+        let text = chain(&end.unwrap_err());
         assert!(
-            text.contains("it needs more than 128 MiB of memory; decompress it first"),
+            text.contains(
+                "decompression needs more than 128 MiB of memory; decompress the file first"
+            ),
             "{text}"
         );
     }
     let (_, end) = read(&window(27));
-    assert!(matches!(end, Err(CaptureError::NotACapture { start }) if start.is_empty()));
+    assert!(matches!(end, Err(CaptureError::NotACapture { start, .. }) if start.is_empty()));
 
     let mut options = lzma_rust2::XzOptions::with_preset(0);
     options.lzma_options.dict_size = 512 << 20;
     let mut header = xz(&file(1));
-    // The dictionary's size is the only property of the only filter, behind which is padding
-    // and a checksum.
+    // The size of the dictionary is the only property of the only filter, and is followed by
+    // padding and a checksum.
     let block = 12;
     let size = (usize::from(header[block]) + 1) * 4;
     header[block + 4] = 37;
     let sum = crc32(&header[block..block + size - 4]).to_le_bytes();
     header[block + size - 4..block + size].copy_from_slice(&sum);
     let (_, end) = read(&header);
-    let text = end.unwrap_err().to_string();
+    let text = chain(&end.unwrap_err());
     assert!(
-        text.contains("it needs more than 128 MiB of memory"),
+        text.contains("decompression needs more than 128 MiB of memory"),
         "{text}"
     );
 }
@@ -231,21 +236,30 @@ fn crc32(bytes: &[u8]) -> u32 {
 }
 
 #[test]
-fn compression_inside_compression_is_named() {
-    let (_, end) = read(&gzip(&zstd(&file(3))));
-    let text = end.unwrap_err().to_string();
-    assert!(text.contains("(zstd: unpack it first)"), "{text}");
+fn compression_inside_compression_is_reported() {
+    for (outer, compress_outer) in FORMATS {
+        for (inner, compress_inner) in FORMATS {
+            let (_, end) = read(&compress_outer(&compress_inner(&file(3))));
+            let text = chain(&end.unwrap_err());
+            let content = format!("not a capture file: the content of the {outer} file starts");
+            let advice = format!("({inner}: compressed twice, decompress it first)");
+            assert!(
+                text.starts_with(&content) && text.contains(&advice),
+                "{text}"
+            );
+        }
+    }
     let (_, end) = read(&gzip(b"no capture"));
-    let text = end.unwrap_err().to_string();
+    let text = chain(&end.unwrap_err());
     assert!(
-        text.contains("not a capture file: it starts with 6e 6f 20 63"),
+        text.contains("not a capture file: the content of the gzip file starts with 6e 6f 20 63"),
         "{text}"
     );
 }
 
-/// What the usual programs write, in their strongest setting.
+/// Files of the usual compression programs, also in their strongest settings.
 #[test]
-fn files_of_the_usual_programs_are_read() {
+fn files_of_usual_programs_are_read() {
     for (program, arguments) in [
         ("gzip", &["-9"][..]),
         ("zstd", &["-19"]),
@@ -264,7 +278,7 @@ fn files_of_the_usual_programs_are_read() {
             .stdout(Stdio::piped())
             .spawn();
         let Ok(mut child) = child else {
-            eprintln!("{program} is not installed: not tested");
+            eprintln!("skipped: {program} is not installed");
             continue;
         };
         let mut stdin = child.stdin.take().unwrap();
@@ -278,15 +292,15 @@ fn files_of_the_usual_programs_are_read() {
 }
 
 #[test]
-fn progress_of_a_compressed_file_is_in_its_own_bytes() {
+fn progress_of_compressed_file_counts_compressed_bytes() {
     let directory = tempfile::tempdir().unwrap();
     for (name, compress) in FORMATS {
-        // The extension is another one.
+        // The extension does not match the format.
         let path = directory.path().join("x.txt");
         fs::write(&path, compress(&file(5000))).unwrap();
         let mut capture = Capture::open(&path).unwrap();
         let mut before = 0;
-        while capture.next().unwrap().is_some() {
+        while capture.next_datagram().unwrap().is_some() {
             assert!(capture.bytes_read() >= before);
             before = capture.bytes_read();
         }

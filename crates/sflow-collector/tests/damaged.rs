@@ -1,23 +1,25 @@
-//! Capture files that are broken, cut off, or none.
+//! Capture files that are damaged or cut off, and other files.
 
 mod forge;
 
 use std::fs;
 use std::io::{self, Cursor, Read};
 
-use forge::{Order, PAYLOAD, block, enhanced, interface, ipv4, micros, pcap, pcapng, section};
+use forge::{
+    Order, PAYLOAD, block, chain, enhanced, interface, ipv4, micros, pcap, pcapng, section,
+};
 use proptest::prelude::*;
-use sflow_collector::{Capture, CaptureError, Damage};
+use sflow_collector::capture::{Capture, CaptureError, Damage};
 
 fn open(file: &[u8]) -> Result<Capture, CaptureError> {
-    Capture::read(Cursor::new(file.to_vec()))
+    Capture::from_reader(Cursor::new(file.to_vec()))
 }
 
-/// How many datagrams come before the end, and how it ends; that it ends for good.
+/// The number of datagrams, and the error at the end.
 fn read(mut capture: Capture) -> (u64, Result<(), CaptureError>) {
     let mut count = 0;
     let end = loop {
-        match capture.next() {
+        match capture.next_datagram() {
             Ok(Some(received)) => {
                 assert_eq!(received.bytes, PAYLOAD);
                 count += 1;
@@ -27,14 +29,14 @@ fn read(mut capture: Capture) -> (u64, Result<(), CaptureError>) {
         }
     };
     assert!(
-        matches!(capture.next(), Ok(None)),
-        "it ends after its error"
+        matches!(capture.next_datagram(), Ok(None)),
+        "no datagram follows the error"
     );
     (count, end)
 }
 
 #[test]
-fn a_file_that_is_cut_off_anywhere_yields_what_is_whole_and_one_error() {
+fn truncated_file_yields_complete_packets_and_one_error() {
     let packet = ipv4(PAYLOAD);
     let packets: [&[u8]; 3] = [&packet, &packet, &packet];
     for order in [Order::Little, Order::Big] {
@@ -56,7 +58,7 @@ fn a_file_that_is_cut_off_anywhere_yields_what_is_whole_and_one_error() {
                 let offset = length as u64;
                 let (count, end) = match open(&file[..length]) {
                     Ok(capture) => read(capture),
-                    Err(CaptureError::NotACapture { start }) if length < 4 => {
+                    Err(CaptureError::NotACapture { start, .. }) if length < 4 => {
                         assert_eq!(start, file[..length], "{case}");
                         continue;
                     }
@@ -86,9 +88,9 @@ fn a_file_that_is_cut_off_anywhere_yields_what_is_whole_and_one_error() {
     }
 }
 
-/// Every bit of a small file, turned round.
+/// Flips every bit of a small file.
 #[test]
-fn a_single_wrong_bit_is_no_panic_and_loses_no_packet_before_it() {
+fn flipped_bit_does_not_panic_or_affect_earlier_packets() {
     let packet = ipv4(PAYLOAD);
     for file in [
         pcap(Order::Little, false, 101, &[&packet, &packet]),
@@ -102,19 +104,19 @@ fn a_single_wrong_bit_is_no_panic_and_loses_no_packet_before_it() {
                 let Ok(mut capture) = open(&file) else {
                     continue;
                 };
-                let first = capture.next().map(|received| received.is_some());
+                let first = capture.next_datagram().map(|received| received.is_some());
                 assert!(
                     at < second || matches!(first, Ok(true)),
                     "bit {bit} of byte {at}"
                 );
-                while let Ok(Some(_)) = capture.next() {}
+                while let Ok(Some(_)) = capture.next_datagram() {}
             }
         }
     }
 }
 
 #[test]
-fn record_lengths_that_cannot_be_are_errors() {
+fn invalid_record_length_is_an_error() {
     let packet = ipv4(PAYLOAD);
     for order in [Order::Little, Order::Big] {
         let file = pcap(order, false, 101, &[&packet, &packet]);
@@ -127,7 +129,7 @@ fn record_lengths_that_cannot_be_are_errors() {
             (packet.len() as u32 + 1, true),
         ] {
             let mut file = file.clone();
-            file[second + 8..second + 12].copy_from_slice(&order.word(length));
+            file[second + 8..second + 12].copy_from_slice(&order.u32(length));
             let (count, end) = read(open(&file).unwrap());
             assert_eq!(count, 1, "{length}");
             match end.unwrap_err() {
@@ -155,16 +157,16 @@ fn record_lengths_that_cannot_be_are_errors() {
 }
 
 #[test]
-fn a_record_of_no_bytes_is_a_packet_of_none() {
+fn empty_record_is_a_malformed_packet() {
     let packet = ipv4(PAYLOAD);
     let mut capture = open(&pcap(Order::Little, false, 101, &[&[], &packet, &[]])).unwrap();
-    assert!(capture.next().unwrap().is_some());
-    assert!(capture.next().unwrap().is_none());
+    assert!(capture.next_datagram().unwrap().is_some());
+    assert!(capture.next_datagram().unwrap().is_none());
     assert_eq!((capture.stats().packets, capture.stats().malformed), (3, 2));
 }
 
 #[test]
-fn block_lengths_that_cannot_be_are_errors() {
+fn invalid_block_length_is_an_error() {
     let packet = ipv4(PAYLOAD);
     let (order, whole) = (Order::Big, 32 + packet.len().next_multiple_of(4) as u32);
     let start = 48 + whole as usize;
@@ -220,13 +222,13 @@ fn block_lengths_that_cannot_be_are_errors() {
 }
 
 #[test]
-fn what_a_packet_block_says_wrongly_costs_that_packet_only() {
+fn invalid_packet_block_affects_only_its_packet() {
     let (order, packet) = (Order::Little, ipv4(PAYLOAD));
     let good = enhanced(order, 0, micros(), &packet, &[]);
     let mut kept_too_long = good.clone();
-    kept_too_long[20..24].copy_from_slice(&order.word(packet.len() as u32 + 4));
+    kept_too_long[20..24].copy_from_slice(&order.u32(packet.len() as u32 + 4));
     let mut kept_without_end = good.clone();
-    kept_without_end[20..24].copy_from_slice(&order.word(u32::MAX));
+    kept_without_end[20..24].copy_from_slice(&order.u32(u32::MAX));
     for bad in [
         kept_too_long,
         kept_without_end,
@@ -245,20 +247,20 @@ fn what_a_packet_block_says_wrongly_costs_that_packet_only() {
             good.clone(),
         ];
         let mut capture = open(&file.concat()).unwrap();
-        assert!(capture.next().unwrap().is_some());
-        assert!(capture.next().unwrap().is_some());
-        assert!(capture.next().unwrap().is_none());
+        assert!(capture.next_datagram().unwrap().is_some());
+        assert!(capture.next_datagram().unwrap().is_some());
+        assert!(capture.next_datagram().unwrap().is_none());
         assert_eq!((capture.stats().packets, capture.stats().malformed), (3, 1));
     }
 }
 
 #[test]
-fn sections_and_interfaces_that_cannot_be_are_errors() {
+fn invalid_section_or_interface_is_an_error() {
     let order = Order::Little;
     let version_2 = [
-        &order.word(0x1a2b_3c4d)[..],
-        &order.half(2),
-        &order.half(0),
+        &order.u32(0x1a2b_3c4d)[..],
+        &order.u16(2),
+        &order.u16(0),
         &[0xff; 8],
     ];
     for (bad, expected) in [
@@ -271,7 +273,7 @@ fn sections_and_interfaces_that_cannot_be_are_errors() {
             Damage::Version { major: 2 },
         ),
         (
-            block(order, 0x0a0d_0d0a, &order.word(0x1a2b_3c4d)),
+            block(order, 0x0a0d_0d0a, &order.u32(0x1a2b_3c4d)),
             Damage::BlockLength { length: 16 },
         ),
         (block(order, 1, &[0; 4]), Damage::BlockLength { length: 16 }),
@@ -292,29 +294,29 @@ fn sections_and_interfaces_that_cannot_be_are_errors() {
 }
 
 #[test]
-fn what_is_no_capture_says_what_it_starts_with() {
+fn error_texts_contain_position_and_cause() {
     for (start, expected) in [
         (
             &b""[..],
-            "not a capture file: it is empty; expected pcap or pcapng",
+            "not a capture file: the file is empty; expected pcap or pcapng",
         ),
         (
             b"\n",
-            "not a capture file: it starts with 0a; expected pcap or pcapng",
+            "not a capture file: the file starts with 0a; expected pcap or pcapng",
         ),
         (
             b"GET / HTTP",
-            "not a capture file: it starts with 47 45 54 20; expected pcap or pcapng",
+            "not a capture file: the file starts with 47 45 54 20; expected pcap or pcapng",
         ),
         (
             b"PK\x03\x04\x14",
-            "not a capture file: it starts with 50 4b 03 04 (zip: unpack it first); \
+            "not a capture file: the file starts with 50 4b 03 04 (zip: decompress it first); \
              expected pcap or pcapng",
         ),
         #[cfg(not(feature = "compressed"))]
         (
             b"\x1f\x8b\x08\x00\x00",
-            "not a capture file: it starts with 1f 8b 08 00 (gzip: unpack it first); \
+            "not a capture file: the file starts with 1f 8b 08 00 (gzip: decompress it first); \
              expected pcap or pcapng",
         ),
     ] {
@@ -324,20 +326,18 @@ fn what_is_no_capture_says_what_it_starts_with() {
         open(&pcap(Order::Little, false, 1, &[])[..13])
             .unwrap_err()
             .to_string(),
-        "the capture was cut off: it ends at byte 13, inside the header of the file"
+        "the capture was cut off: it ends at byte 13, inside the file header"
     );
     let mut file = pcap(Order::Little, false, 101, &[&ipv4(PAYLOAD)]);
     file.extend([0xff; 16]);
     assert_eq!(
-        read(open(&file).unwrap()).1.unwrap_err().to_string(),
+        chain(&read(open(&file).unwrap()).1.unwrap_err()),
         "the capture is broken at byte 77, at packet 2: \
-         a length of 4294967295 bytes, where none above 262144 can be"
+         a length of 4294967295 bytes, more than the maximum of 262144 bytes"
     );
     let error = Capture::open("/nonexistent/sflow.pcap").unwrap_err();
     assert!(
-        error
-            .to_string()
-            .starts_with("cannot open /nonexistent/sflow.pcap: "),
+        chain(&error).starts_with("cannot open /nonexistent/sflow.pcap: "),
         "{error}"
     );
     let error = Capture::open(env!("CARGO_MANIFEST_DIR")).unwrap_err();
@@ -345,43 +345,43 @@ fn what_is_no_capture_says_what_it_starts_with() {
 }
 
 #[test]
-fn a_disk_that_fails_is_reported_with_the_place() {
+fn read_error_contains_position() {
     struct Failing(Cursor<Vec<u8>>);
     impl Read for Failing {
-        fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-            match self.0.read(room)? {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            match self.0.read(buffer)? {
                 0 => Err(io::Error::other("bad sector")),
                 length => Ok(length),
             }
         }
     }
     let file = pcap(Order::Little, false, 101, &[&ipv4(PAYLOAD)]);
-    let (count, end) = read(Capture::read(Failing(Cursor::new(file))).unwrap());
+    let (count, end) = read(Capture::from_reader(Failing(Cursor::new(file))).unwrap());
     assert_eq!(count, 1);
     assert_eq!(
-        end.unwrap_err().to_string(),
+        chain(&end.unwrap_err()),
         "cannot read the capture at byte 77: bad sector"
     );
 }
 
-/// A length of four gigabytes with as many bytes behind it is passed over, not collected.
+/// A block of 4 GiB is skipped without buffering it.
 #[test]
-fn a_block_as_long_as_can_be_is_passed_over_in_pieces() {
+fn longest_block_is_skipped_in_pieces() {
     let order = Order::Little;
     let start = [
         pcapng(order, 101, &[&ipv4(PAYLOAD)]),
-        order.words([9, u32::MAX - 3]),
+        order.u32s([9, u32::MAX - 3]),
     ]
     .concat();
     let reader = Cursor::new(start).chain(io::repeat(0).take(50_000_000));
-    let (count, end) = read(Capture::read(reader).unwrap());
+    let (count, end) = read(Capture::from_reader(reader).unwrap());
     assert_eq!(count, 1);
     assert!(matches!(end, Err(CaptureError::CutOff { packet: 2, .. })));
 }
 
-/// The start of a recorded capture, cut off at every byte.
+/// A recorded capture, cut off at every byte of its first three packets.
 #[test]
-fn a_recorded_capture_may_be_cut_off_anywhere() {
+fn truncated_recording_yields_complete_packets() {
     let path = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../../testdata/captures/hsflowd-swarm.pcap"
@@ -397,9 +397,9 @@ fn a_recorded_capture_may_be_cut_off_anywhere() {
         let mut capture = open(&file[..length]).unwrap();
         let whole = ends.iter().filter(|end| **end <= length).count() - 1;
         for _ in 0..whole {
-            assert!(capture.next().unwrap().is_some(), "{length}");
+            assert!(capture.next_datagram().unwrap().is_some(), "{length}");
         }
-        match capture.next() {
+        match capture.next_datagram() {
             Ok(None) => assert!(ends.contains(&length), "{length}"),
             Err(CaptureError::CutOff { .. }) => assert!(!ends.contains(&length), "{length}"),
             other => panic!("{length}: {other:?}"),
@@ -409,7 +409,7 @@ fn a_recorded_capture_may_be_cut_off_anywhere() {
 
 proptest! {
     #[test]
-    fn no_file_makes_it_panic(
+    fn arbitrary_file_does_not_panic(
         start in prop_oneof![
             Just(Vec::new()),
             Just(pcap(Order::Big, false, 1, &[])),
@@ -420,13 +420,13 @@ proptest! {
         rest in prop::collection::vec(any::<u8>(), 0..400),
     ) {
         if let Ok(mut capture) = open(&[start, rest].concat()) {
-            while let Ok(Some(_)) = capture.next() {}
+            while let Ok(Some(_)) = capture.next_datagram() {}
         }
     }
 
-    /// Framing that holds, so that what is inside is reached.
+    /// Valid framing, so that the content of the blocks is parsed.
     #[test]
-    fn no_packet_makes_it_panic_or_costs_the_next(
+    fn arbitrary_packet_does_not_affect_the_next(
         link in prop_oneof![Just(0u16), Just(1), Just(101), Just(108), Just(113), Just(276)],
         bytes in prop::collection::vec(any::<u8>(), 0..200),
         kind in 0u32..12,
@@ -442,7 +442,7 @@ proptest! {
         ];
         let mut capture = open(&file.concat()).unwrap();
         let mut last = None;
-        while let Ok(Some(received)) = capture.next() {
+        while let Ok(Some(received)) = capture.next_datagram() {
             last = Some(received.bytes.to_vec());
         }
         prop_assert!(last.is_some_and(|last| last == PAYLOAD) || kind == 1 && body.len() < 8);

@@ -7,24 +7,24 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use forge::{Order, ipv4, pcap, pcapng};
-use sflow_collector::{Capture, CaptureError};
+use forge::{Order, chain, ipv4, pcap, pcapng};
+use sflow_collector::capture::{Capture, CaptureError};
 
 fn write(directory: &Path, name: &str, payload: &[u8]) {
     let file = pcap(Order::Little, false, 101, &[&ipv4(payload)]);
     fs::write(directory.join(name), file).unwrap();
 }
 
-/// The payloads, and errors in the order in which they come.
+/// All payloads and all errors, each in order.
 fn read(capture: &mut Capture) -> (Vec<String>, Vec<String>) {
     let (mut payloads, mut errors) = (Vec::new(), Vec::new());
     loop {
-        match capture.next() {
+        match capture.next_datagram() {
             Ok(Some(received)) => {
                 payloads.push(String::from_utf8(received.bytes.to_vec()).unwrap());
             }
             Ok(None) => return (payloads, errors),
-            Err(error) => errors.push(error.to_string()),
+            Err(error) => errors.push(chain(&error)),
         }
     }
 }
@@ -38,7 +38,7 @@ fn files_are_read_in_the_order_of_their_names() {
     }
     let file = pcapng(Order::Big, 101, &[&ipv4(b"b.pcapng")]);
     fs::write(path.join("b.pcapng"), file).unwrap();
-    fs::write(path.join("README.md"), "no capture").unwrap();
+    fs::write(path.join("README.md"), "not a capture").unwrap();
     fs::write(path.join("empty"), "").unwrap();
     fs::create_dir(path.join("more")).unwrap();
     write(&path.join("more"), "deep.pcap", b"deep");
@@ -61,7 +61,7 @@ fn files_are_read_in_the_order_of_their_names() {
 }
 
 #[test]
-fn broken_and_unreadable_files_are_named_and_cost_no_other() {
+fn damaged_file_does_not_affect_other_files() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path();
     write(path, "a.pcap", b"a");
@@ -85,14 +85,14 @@ fn broken_and_unreadable_files_are_named_and_cost_no_other() {
     );
 }
 
-/// Whatever is wrong with the first file, `open` succeeds and the other files are read.
+/// `open` succeeds for any error of the first file, and the other files are read.
 #[test]
 fn unreadable_first_file_does_not_stop_the_next_files() {
     type Break = fn(&Path);
     let mut breaks: Vec<(Break, &str)> = vec![
         (
             |file| fs::write(file, &pcap(Order::Little, false, 101, &[])[..9]).unwrap(),
-            "a.pcap: the capture was cut off: it ends at byte 9, inside the header of the file",
+            "a.pcap: the capture was cut off: it ends at byte 9, inside the file header",
         ),
         (
             |file| fs::write(file, [0x0a, 0x0d, 0x0d, 0x0a, 0, 0, 0, 7, 1, 1, 1, 1]).unwrap(),
@@ -152,18 +152,18 @@ fn directory_without_captures_is_an_error() {
     fs::create_dir(path.join("more")).unwrap();
     error(
         "the directory contains no files; expected pcap or pcapng \
-         (directories in it are not searched: name them instead)",
+         (its subdirectories are not searched: give their paths instead)",
     );
     fs::remove_dir(path.join("more")).unwrap();
-    fs::write(path.join("notes.txt"), "no capture").unwrap();
+    fs::write(path.join("notes.txt"), "not a capture").unwrap();
     error("the only file in the directory is not a capture; expected pcap or pcapng");
-    fs::write(path.join("other.txt"), "no capture").unwrap();
+    fs::write(path.join("other.txt"), "not a capture").unwrap();
     error("none of the 2 files in the directory is a capture; expected pcap or pcapng");
 }
 
-/// The end can be requested, and progress seen, where no packet is a datagram.
+/// Progress is reported and the stop flag checked even if no packet contains a datagram.
 #[test]
-fn file_without_datagrams_reports_progress_and_ends_on_request() {
+fn file_without_datagrams_reports_progress_and_stops() {
     let directory = tempfile::tempdir().unwrap();
     let packet = ipv4(b"telemetry");
     let file = pcap(Order::Little, false, 147, &vec![&packet[..]; 20_000]);
@@ -177,7 +177,7 @@ fn file_without_datagrams_reports_progress_and_ends_on_request() {
             position.store(bytes_read, Ordering::Relaxed);
             flag.store(true, Ordering::Relaxed);
         });
-    assert!(capture.next().unwrap().is_none());
+    assert!(capture.next_datagram().unwrap().is_none());
     let seen = seen.load(Ordering::Relaxed);
     assert!(seen > 0 && seen < file.len() as u64, "{seen}");
     assert_eq!(capture.stats().packets, 4096);

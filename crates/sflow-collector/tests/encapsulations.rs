@@ -11,7 +11,7 @@ use forge::{
     Order, PAYLOAD, SOURCE_PORT, enhanced, ethernet, interface, ipv4, ipv6, micros, pcap, pcapng,
     section,
 };
-use sflow_collector::{Capture, CaptureStats, PassedOver, Port};
+use sflow_collector::capture::{Capture, CaptureStats, PassedOver, Port};
 
 const ETHERNET: u16 = 1;
 const RAW: u16 = 101;
@@ -33,7 +33,7 @@ fn case(name: &str, link: u16, packet: Vec<u8>) -> Case {
     }
 }
 
-/// The same, where tshark needs other settings.
+/// A case for which tshark needs other settings.
 fn own(name: &str, link: u16, packet: Vec<u8>) -> Case {
     Case {
         is_known_to_tshark: false,
@@ -99,7 +99,7 @@ fn pppoe(protocol: u16, packet: &[u8]) -> Vec<u8> {
 
 fn attribute(order: Order, kind: u16, value: &[u8]) -> Vec<u8> {
     let length = u16::try_from(4 + value.len()).unwrap();
-    let mut attribute = joined(&[&order.half(length), &order.half(kind), value]);
+    let mut attribute = joined(&[&order.u16(length), &order.u16(kind), value]);
     attribute.resize(attribute.len().next_multiple_of(4), 0);
     attribute
 }
@@ -134,7 +134,7 @@ fn tunnels() -> Vec<Case> {
             in_gre(&[0, 0, 0x65, 0x58], &inner),
         ),
         case(
-            "GRE with checksum, key and number",
+            "GRE with checksum, key and sequence number",
             ETHERNET,
             in_gre(&[0xb0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 9], &v4),
         ),
@@ -154,7 +154,7 @@ fn tunnels() -> Vec<Case> {
             in_gre(&[0, 0, 0x88, 0x47], &joined(&[&label(99, true), &v4])),
         ),
         case(
-            "GRE of PPTP",
+            "PPTP",
             ETHERNET,
             in_gre(
                 &[0x30, 1, 0x88, 0x0b, 0, 50, 0, 1, 0, 0, 0, 1],
@@ -216,7 +216,7 @@ fn tunnels() -> Vec<Case> {
             in_udp(4789, &[8, 0, 0, 0, 0, 0, 7, 0], &tagged),
         ),
         own(
-            "VXLAN at its old port",
+            "VXLAN at its first Linux port",
             ETHERNET,
             in_udp(8472, &[8, 0, 0, 0, 0, 0, 7, 0], &inner),
         ),
@@ -271,7 +271,7 @@ fn tunnels() -> Vec<Case> {
             in_udp(2152, &[0x30, 0xff, 0, 37, 0, 0, 0, 1], &v4),
         ),
         case(
-            "GTP-U with number and extension",
+            "GTP-U with sequence number and extension",
             ETHERNET,
             in_udp(
                 2152,
@@ -365,7 +365,7 @@ fn tunnels() -> Vec<Case> {
             ),
         ),
     ];
-    // A frame without a control word may begin like an IP packet.
+    // A frame without a control word may start like an IP packet.
     for first in [0x02, 0x40, 0x45, 0x60, 0x1c] {
         let mut frame = inner.clone();
         frame[0] = first;
@@ -410,7 +410,7 @@ fn link_layers() -> Vec<Case> {
             joined(&[&[0xff, 3, 0, 0x21], &v4]),
         ),
         case(
-            "Cisco HDLC in place of PPP",
+            "Cisco HDLC on a PPP link",
             50,
             joined(&[&[0x0f, 0, 8, 0], &v4]),
         ),
@@ -439,11 +439,7 @@ fn link_layers() -> Vec<Case> {
             127,
             joined(&[&[0, 0, 9, 0, 2, 0, 0, 0, 0x20], &wifi([0x88, 2], 28, &ip)]),
         ),
-        case(
-            "IPsec of OpenBSD",
-            109,
-            joined(&[&[2, 0, 0, 0], &[0; 8], &v4]),
-        ),
+        case("OpenBSD IPsec", 109, joined(&[&[2, 0, 0, 0], &[0; 8], &v4])),
         case(
             "NFLOG",
             239,
@@ -460,7 +456,7 @@ fn link_layers() -> Vec<Case> {
             joined(&[&[10, 0, 0, 0], &attribute(Order::Little, 9, &v6)]),
         ),
         own(
-            "NFLOG of another byte order",
+            "NFLOG in big endian",
             239,
             joined(&[
                 &[2, 0, 0, 0],
@@ -478,7 +474,7 @@ fn link_layers() -> Vec<Case> {
             joined(&[&[0x18, 0x41, 3, 0, 0x80, 0, 0, 0, 0x86, 0xdd], &v6]),
         ),
         own(
-            "Frame Relay of Cisco",
+            "Cisco Frame Relay",
             107,
             joined(&[&[0x18, 0x41, 8, 0], &v4]),
         ),
@@ -488,7 +484,7 @@ fn link_layers() -> Vec<Case> {
             204,
             joined(&[&[0, 0xff, 3, 0, 0x21], &v4]),
         ),
-        own("PPP of pppd", 166, joined(&[&[1, 0xff, 3, 0, 0x21], &v4])),
+        own("pppd PPP", 166, joined(&[&[1, 0xff, 3, 0, 0x21], &v4])),
         own(
             "Cisco HDLC with direction",
             205,
@@ -527,9 +523,9 @@ fn link_layers() -> Vec<Case> {
 
 /// The first datagram of a file, and all statistics.
 fn read(file: Vec<u8>) -> (Option<(SocketAddr, Vec<u8>)>, CaptureStats) {
-    let mut capture = Capture::read(Cursor::new(file)).unwrap();
+    let mut capture = Capture::from_reader(Cursor::new(file)).unwrap();
     let mut first = None;
-    while let Some(received) = capture.next().unwrap() {
+    while let Some(received) = capture.next_datagram().unwrap() {
         first.get_or_insert((received.source, received.bytes.to_vec()));
     }
     (first, capture.stats())
@@ -549,10 +545,10 @@ fn datagram_inside_each_encapsulation_is_found() {
             ] {
                 let (found, stats) = read(file);
                 let (source, payload) =
-                    found.unwrap_or_else(|| panic!("{}: nothing found, {stats:?}", case.name));
+                    found.unwrap_or_else(|| panic!("{}: no datagram, {stats:?}", case.name));
                 let v4 = SocketAddr::from((Ipv4Addr::new(10, 0, 0, 1), SOURCE_PORT));
                 let v6 = (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1), SOURCE_PORT).into();
-                // Authentication is a header of the packet, not another packet.
+                // The authentication header does not change the source.
                 let outer = SocketAddr::from((Ipv4Addr::new(192, 0, 2, 1), SOURCE_PORT));
                 let is_same_packet = case.name == "authenticated";
                 assert!(
@@ -566,8 +562,7 @@ fn datagram_inside_each_encapsulation_is_found() {
     }
 }
 
-/// Labels do not identify their payload: bytes that are IP only by their first nibble, or Ethernet
-/// only by an EtherType, are not a datagram.
+/// Labels do not identify their payload: the first nibble of IP or an EtherType are not sufficient.
 #[test]
 fn mpls_payload_without_matching_checksum_or_lengths_is_not_found() {
     let mut v4 = ipv4(PAYLOAD);
@@ -590,7 +585,7 @@ fn mpls_payload_without_matching_checksum_or_lengths_is_not_found() {
         ("IPv6", ipv6(&[], PAYLOAD), true),
         ("Ethernet", frame(0x0800, &v4), true),
         (
-            "Ethernet behind a control word",
+            "Ethernet after a control word",
             control(&frame(0x86dd, &ipv6(&[], PAYLOAD))),
             true,
         ),
@@ -606,7 +601,7 @@ fn mpls_payload_without_matching_checksum_or_lengths_is_not_found() {
             false,
         ),
         (
-            "IPv4 with more behind it than padding",
+            "IPv4 with more data after it than padding",
             trailer(&v4, 60),
             false,
         ),
@@ -643,9 +638,9 @@ fn mpls_payload_without_matching_checksum_or_lengths_is_not_found() {
     }
 }
 
-/// One file with all link layers, an interface each.
+/// A file with an interface for each link layer.
 #[test]
-fn link_layers_may_be_mixed_in_one_file() {
+fn link_layers_can_be_mixed_in_one_file() {
     let order = Order::Little;
     let mut file = section(order);
     let cases = cases();
@@ -662,7 +657,7 @@ fn link_layers_may_be_mixed_in_one_file() {
 #[test]
 fn tshark_finds_the_same_datagrams() {
     if Command::new("tshark").arg("--version").output().is_err() {
-        eprintln!("tshark is not installed: nothing was compared");
+        eprintln!("skipped: tshark is not installed");
         return;
     }
     let directory = tempfile::tempdir().unwrap();
@@ -717,29 +712,29 @@ fn nesting_ends_at_the_bound() {
     assert_eq!(stats.too_deep, 1);
 }
 
-/// The datagram that an ICMP error quotes was not delivered.
+/// The datagram in an ICMP error was not delivered.
 #[test]
-fn datagram_quoted_by_icmp_is_not_found() {
+fn datagram_in_icmp_error_is_not_found() {
     let packet = outer4(1, &joined(&[&[3, 3, 0, 0, 0, 0, 0, 0], &ipv4(PAYLOAD)]));
     let (found, stats) = read(pcap(Order::Little, false, RAW.into(), &[&packet]));
     assert_eq!((found, stats.not_udp), (None, 1));
 }
 
 #[test]
-fn outer_datagram_of_a_tunnel_counts_if_nothing_is_inside() {
+fn outer_datagram_is_counted_if_tunnel_contains_none() {
     let packet = outer4(17, &udp_to(4789, &[8, 0, 0, 0, 0, 0, 7, 0, 1, 2, 3]));
     let file = pcap(Order::Little, false, RAW.into(), &[&packet]);
-    let mut capture = Capture::read(Cursor::new(file.clone())).unwrap();
-    assert!(capture.next().unwrap().is_none());
+    let mut capture = Capture::from_reader(Cursor::new(file.clone())).unwrap();
+    assert!(capture.next_datagram().unwrap().is_none());
     assert_eq!(
         capture.passed_over().ports.iter().collect::<Vec<_>>(),
         [(4789, 1)]
     );
     for port in [Port::Any, Port::To(4789)] {
-        let mut capture = Capture::read(Cursor::new(file.clone()))
+        let mut capture = Capture::from_reader(Cursor::new(file.clone()))
             .unwrap()
             .with_port(port);
-        assert_eq!(capture.next().unwrap().unwrap().bytes.len(), 11);
+        assert_eq!(capture.next_datagram().unwrap().unwrap().bytes.len(), 11);
     }
 }
 
@@ -748,12 +743,13 @@ fn unsupported_link_layers_are_named() {
     let packet = ipv4(PAYLOAD);
     for (link, name) in [
         (147, "reserved for private use"),
-        (189, "USB of Linux"),
+        (189, "Linux USB"),
         (253, "netlink"),
         (4711, "unknown"),
     ] {
-        let mut capture = Capture::read(Cursor::new(pcapng(Order::Big, link, &[&packet]))).unwrap();
-        assert!(capture.next().unwrap().is_none());
+        let mut capture =
+            Capture::from_reader(Cursor::new(pcapng(Order::Big, link, &[&packet]))).unwrap();
+        assert!(capture.next_datagram().unwrap().is_none());
         let expected =
             format!("passed over 1 of 1 packet: 1 of unsupported link layer {link} ({name})");
         assert_eq!(capture.passed_over().to_string(), expected);
@@ -764,10 +760,9 @@ fn unsupported_link_layers_are_named() {
     }
 }
 
-/// Every case, cut at every byte and with every byte changed: no panic, and the next packet is
-/// found.
+/// Truncates every case at every byte and changes every byte; the next packet must be found.
 #[test]
-fn damaged_encapsulations_cost_no_other_packet() {
+fn damaged_encapsulation_does_not_affect_next_packet() {
     let good = ethernet(&[], 0x0800, &ipv4(PAYLOAD));
     let order = Order::Little;
     for case in cases() {
@@ -788,9 +783,9 @@ fn damaged_encapsulations_cost_no_other_packet() {
             packets += 4;
         }
         file.extend(enhanced(order, 1, micros(), &good, &[]));
-        let mut capture = Capture::read(Cursor::new(file)).unwrap();
+        let mut capture = Capture::from_reader(Cursor::new(file)).unwrap();
         let mut last = Vec::new();
-        while let Some(received) = capture.next().unwrap() {
+        while let Some(received) = capture.next_datagram().unwrap() {
             last = received.bytes.to_vec();
         }
         assert_eq!(last, PAYLOAD, "{}", case.name);

@@ -5,14 +5,14 @@ mod forge;
 use std::io::Cursor;
 
 use forge::{Order, ethernet, pcap, udp};
-use sflow_collector::{Capture, PassedOver};
+use sflow_collector::capture::{Capture, PassedOver};
 
-/// A payload in which every place is different.
+/// A payload whose bytes differ by position.
 fn payload(length: usize) -> Vec<u8> {
     (0..length).map(|place| (place % 251) as u8).collect()
 }
 
-/// A part of an IPv4 packet.
+/// A fragment of an IPv4 packet.
 fn fragment4(id: u16, offset: usize, has_more: bool, data: &[u8]) -> Vec<u8> {
     let length = u16::try_from(20 + data.len()).unwrap().to_be_bytes();
     let position = u16::try_from(offset / 8).unwrap() | u16::from(has_more) << 13;
@@ -32,7 +32,7 @@ fn fragment4(id: u16, offset: usize, has_more: bool, data: &[u8]) -> Vec<u8> {
     packet
 }
 
-/// A part of an IPv6 packet, behind these headers.
+/// A fragment of an IPv6 packet, after a hop-by-hop header.
 fn fragment6(id: u16, offset: usize, has_more: bool, data: &[u8]) -> Vec<u8> {
     let length = u16::try_from(16 + data.len()).unwrap().to_be_bytes();
     let position = (u16::try_from(offset).unwrap() | u16::from(has_more)).to_be_bytes();
@@ -48,7 +48,7 @@ fn fragment6(id: u16, offset: usize, has_more: bool, data: &[u8]) -> Vec<u8> {
 
 type Fragment = fn(u16, usize, bool, &[u8]) -> Vec<u8>;
 
-/// A datagram in fragments of so many bytes.
+/// The fragments of a datagram, each of `size` bytes.
 fn fragments(make: Fragment, id: u16, datagram: &[u8], size: usize) -> Vec<Vec<u8>> {
     let whole = udp(datagram);
     let count = whole.len().div_ceil(size);
@@ -59,7 +59,7 @@ fn fragments(make: Fragment, id: u16, datagram: &[u8], size: usize) -> Vec<Vec<u
         .collect()
 }
 
-/// The datagrams of a file of IP packets, and what was passed over.
+/// The datagrams and the counts of a file of IP packets.
 fn read(packets: &[Vec<u8>]) -> (Vec<Vec<u8>>, PassedOver) {
     read_link(101, packets)
 }
@@ -67,9 +67,9 @@ fn read(packets: &[Vec<u8>]) -> (Vec<Vec<u8>>, PassedOver) {
 fn read_link(link: u32, packets: &[Vec<u8>]) -> (Vec<Vec<u8>>, PassedOver) {
     let packets: Vec<_> = packets.iter().map(Vec::as_slice).collect();
     let file = pcap(Order::Little, false, link, &packets);
-    let mut capture = Capture::read(Cursor::new(file)).unwrap();
+    let mut capture = Capture::from_reader(Cursor::new(file)).unwrap();
     let mut datagrams = Vec::new();
-    while let Some(received) = capture.next().unwrap() {
+    while let Some(received) = capture.next_datagram().unwrap() {
         datagrams.push(received.bytes.to_vec());
     }
     let stats = capture.stats();
@@ -129,7 +129,7 @@ fn datagrams_of_any_length_are_reassembled() {
 }
 
 #[test]
-fn missing_fragment_is_counted_and_costs_no_other_datagram() {
+fn missing_fragment_is_counted_and_does_not_affect_other_datagrams() {
     let datagram = payload(1100);
     for make in [fragment4 as Fragment, fragment6] {
         for missing in 0..4 {
@@ -155,10 +155,10 @@ fn missing_fragment_is_counted_and_costs_no_other_datagram() {
 }
 
 #[test]
-fn duplicate_fragments_make_no_second_datagram() {
+fn duplicate_fragments_do_not_repeat_the_datagram() {
     let datagram = payload(1100);
     for make in [fragment4 as Fragment, fragment6] {
-        // As a capture on all interfaces contains them.
+        // As in a capture on all interfaces.
         let parts = fragments(make, 7, &datagram, 592);
         let packets: Vec<_> = parts
             .iter()
@@ -170,6 +170,21 @@ fn duplicate_fragments_make_no_second_datagram() {
     }
 }
 
+/// Some senders use the identification 0 for all packets.
+#[test]
+fn datagrams_with_constant_identification_are_reassembled() {
+    for make in [fragment4 as Fragment, fragment6] {
+        let expected: Vec<_> = (0..50).map(|number| payload(1100 + number)).collect();
+        let packets = expected
+            .iter()
+            .flat_map(|datagram| fragments(make, 0, datagram, 592))
+            .collect::<Vec<_>>();
+        let (datagrams, passed_over) = read(&packets);
+        assert_eq!(datagrams, expected, "{passed_over}");
+        assert!(passed_over.is_empty(), "{passed_over}");
+    }
+}
+
 #[test]
 fn overlapping_fragments_reject_the_datagram() {
     let whole = udp(&payload(1100));
@@ -177,28 +192,28 @@ fn overlapping_fragments_reject_the_datagram() {
         let good = fragments(make, 8, &payload(300), 160);
         for (name, packets) in [
             (
-                "over the end of one",
+                "overlapping the end",
                 vec![
                     make(7, 0, true, &whole[..600]),
                     make(7, 592, false, &whole[592..]),
                 ],
             ),
             (
-                "over the start of one",
+                "overlapping the start",
                 vec![
                     make(7, 592, false, &whole[592..]),
                     make(7, 0, true, &whole[..600]),
                 ],
             ),
             (
-                "inside one (teardrop)",
+                "inside another (teardrop)",
                 vec![
                     make(7, 0, true, &whole[..600]),
                     make(7, 24, false, &whole[24..28]),
                 ],
             ),
             (
-                "other bytes for the same place",
+                "different bytes at the same offset",
                 vec![
                     make(7, 0, true, &whole[..600]),
                     make(7, 0, true, &whole[8..608]),
@@ -206,7 +221,7 @@ fn overlapping_fragments_reject_the_datagram() {
                 ],
             ),
             (
-                "behind the end",
+                "after the end",
                 vec![
                     make(7, 592, false, &whole[592..]),
                     make(7, 2000, true, &whole[..592]),
@@ -222,7 +237,7 @@ fn overlapping_fragments_reject_the_datagram() {
                 ],
             ),
             (
-                "beyond what a packet can have",
+                "longer than a packet can be",
                 vec![
                     make(7, 0, true, &whole[..592]),
                     make(7, 65_528, false, &whole[..592]),
@@ -236,7 +251,7 @@ fn overlapping_fragments_reject_the_datagram() {
                 ],
             ),
             (
-                "an empty one",
+                "an empty fragment",
                 vec![
                     make(7, 0, true, &[]),
                     make(7, 0, true, &whole[..592]),
@@ -261,7 +276,7 @@ fn overlapping_fragments_reject_the_datagram() {
 }
 
 #[test]
-fn fragments_are_found_behind_tags_and_inside_tunnels() {
+fn fragments_after_tags_and_inside_tunnels_are_found() {
     let datagram = payload(1100);
     let parts = fragments(fragment4, 7, &datagram, 592);
     let wrap = |wrap: &dyn Fn(&[u8]) -> Vec<u8>| -> Vec<Vec<u8>> {
@@ -301,7 +316,7 @@ fn fragments_are_found_behind_tags_and_inside_tunnels() {
             "{name}: {passed_over}"
         );
     }
-    // The tunnel's packet in fragments, around a datagram in fragments.
+    // Fragments of tunnel packets that contain fragments of a datagram.
     let mut packets = Vec::new();
     for (number, part) in (0..).zip(&parts) {
         let outer = gre(part);
@@ -324,7 +339,7 @@ fn fragments_of_different_packets_are_not_mixed() {
     let mut packets = Vec::new();
     let parts = fragments(fragment4, 7, &one, 592).into_iter();
     for (mut a, b) in parts.zip(fragments(fragment4, 7, &other, 592)) {
-        // Another source with the same identification.
+        // A different source with the same identification.
         a[15] = 9;
         packets.extend([a, b]);
     }
@@ -333,7 +348,7 @@ fn fragments_of_different_packets_are_not_mixed() {
 }
 
 #[test]
-fn fragment_that_the_capture_cut_leaves_its_packet_incomplete() {
+fn truncated_fragment_leaves_its_packet_incomplete() {
     let mut packets = fragments(fragment4, 7, &payload(1100), 592);
     packets[1].truncate(100);
     let (datagrams, passed_over) = read(&packets);
@@ -345,7 +360,7 @@ fn fragment_that_the_capture_cut_leaves_its_packet_incomplete() {
 }
 
 #[test]
-fn fragments_of_other_protocols_are_not_kept() {
+fn fragments_of_other_protocols_are_not_buffered() {
     let mut packet = fragment4(7, 0, true, &payload(592));
     packet[9] = 6;
     let (_, passed_over) = read(&[packet]);

@@ -1,4 +1,4 @@
-//! The recorded captures, against what sflowtool read in them.
+//! Recorded captures, compared with the output of sflowtool.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Cursor, Read};
@@ -9,25 +9,22 @@ use pcap_file::pcap::PcapReader;
 use pcap_file::pcapng::PcapNgWriter;
 use pcap_file::pcapng::blocks::enhanced_packet::EnhancedPacketBlock;
 use pcap_file::pcapng::blocks::interface_description::InterfaceDescriptionBlock;
-use sflow_collector::{Capture, CaptureStats};
+use sflow_collector::capture::{Capture, CaptureStats};
 
 const CAPTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/captures");
 const RECORDED: [(&str, u64); 2] = [("hsflowd-swarm", 1448), ("openvswitch", 106)];
 
-/// What is compared of a datagram: length, seconds since 1970, and microseconds.
+/// The length of a datagram, and its time in seconds since 1970 and microseconds.
 type Seen = (String, u64, String);
 
 #[test]
-fn sizes_and_times_are_those_that_sflowtool_reads() {
+fn lengths_and_times_match_sflowtool() {
     for (name, count) in RECORDED {
         let mut capture = Capture::open(format!("{CAPTURES}/{name}.pcap")).unwrap();
         assert_eq!(seen(&mut capture), sflowtool(name), "{name}");
 
-        let all = CaptureStats {
-            packets: count,
-            datagrams: count,
-            ..CaptureStats::default()
-        };
+        let mut all = CaptureStats::default();
+        (all.packets, all.datagrams) = (count, count);
         assert_eq!(capture.stats(), all, "{name}");
         let size = fs::metadata(format!("{CAPTURES}/{name}.pcap"))
             .unwrap()
@@ -39,9 +36,9 @@ fn sizes_and_times_are_those_that_sflowtool_reads() {
     }
 }
 
-/// The capture crate writes the newer format by itself, so that ours is read as others mean it.
+/// The pcapng file is written by the crate `pcap-file`.
 #[test]
-fn the_same_packets_in_pcapng_are_the_same_datagrams() {
+fn pcapng_of_same_packets_has_same_datagrams() {
     for (name, _) in RECORDED {
         let file = File::open(format!("{CAPTURES}/{name}.pcap")).unwrap();
         let mut reader = PcapReader::new(file).unwrap();
@@ -52,7 +49,7 @@ fn the_same_packets_in_pcapng_are_the_same_datagrams() {
             .unwrap();
         while let Some(packet) = reader.next_packet() {
             let packet = packet.unwrap();
-            // This crate writes the number of nanoseconds as that of units, which are micro.
+            // `pcap-file` writes the number of nanoseconds as microseconds.
             let timestamp = Duration::from_nanos(packet.timestamp.as_micros() as u64);
             writer
                 .write_pcapng_block(EnhancedPacketBlock {
@@ -64,18 +61,18 @@ fn the_same_packets_in_pcapng_are_the_same_datagrams() {
                 })
                 .unwrap();
         }
-        let mut capture = Capture::read(Cursor::new(writer.into_inner())).unwrap();
+        let mut capture = Capture::from_reader(Cursor::new(writer.into_inner())).unwrap();
         assert_eq!(seen(&mut capture), sflowtool(name), "{name}");
     }
 }
 
 #[test]
-fn progress_goes_from_the_header_to_the_end() {
+fn bytes_read_increase_from_header_to_end() {
     let path = format!("{CAPTURES}/openvswitch.pcap");
     let mut capture = Capture::open(&path).unwrap();
     let mut before = capture.bytes_read();
     assert_eq!(before, 24);
-    while let Some(received) = capture.next().unwrap() {
+    while let Some(received) = capture.next_datagram().unwrap() {
         let length = received.bytes.len() as u64;
         let progress = capture.bytes_read() - before;
         assert!(
@@ -87,23 +84,23 @@ fn progress_goes_from_the_header_to_the_end() {
     assert_eq!(Some(before), capture.file_size());
 }
 
-/// As when it comes through a pipe that is slow.
+/// As from a slow pipe.
 #[test]
-fn a_reader_may_hand_out_as_little_as_it_likes() {
+fn short_reads_are_accepted() {
     struct Drip(Cursor<Vec<u8>>);
     impl Read for Drip {
-        fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-            let length = room.len().min(7);
-            self.0.read(&mut room[..length])
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let length = buffer.len().min(7);
+            self.0.read(&mut buffer[..length])
         }
     }
     let file = fs::read(format!("{CAPTURES}/openvswitch.pcap")).unwrap();
-    let mut capture = Capture::read(Drip(Cursor::new(file))).unwrap();
+    let mut capture = Capture::from_reader(Drip(Cursor::new(file))).unwrap();
     assert_eq!(capture.file_size(), None);
     assert_eq!(seen(&mut capture), sflowtool("openvswitch"));
 }
 
-/// The records of a small capture over and over.
+/// Repeats the records of a small capture.
 struct Repeated {
     records: Vec<u8>,
     at: usize,
@@ -111,18 +108,18 @@ struct Repeated {
 }
 
 impl Read for Repeated {
-    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.at == self.records.len() && self.times > 0 {
             (self.at, self.times) = (0, self.times - 1);
         }
-        let length = (&self.records[self.at..]).read(room)?;
+        let length = (&self.records[self.at..]).read(buffer)?;
         self.at += length;
         Ok(length)
     }
 }
 
 #[test]
-fn a_large_capture_is_read_in_pieces() {
+fn large_capture_is_read_in_pieces() {
     let mut header = fs::read(format!("{CAPTURES}/openvswitch.pcap")).unwrap();
     let records = header.split_off(24);
     let size = records.len() as u64;
@@ -131,15 +128,15 @@ fn a_large_capture_is_read_in_pieces() {
         at: 0,
         times: 99,
     });
-    let mut capture = Capture::read(reader).unwrap();
-    while capture.next().unwrap().is_some() {}
+    let mut capture = Capture::from_reader(reader).unwrap();
+    while capture.next_datagram().unwrap().is_some() {}
     assert_eq!(capture.stats().datagrams, 100 * 106);
     assert_eq!(capture.bytes_read(), 24 + 100 * size);
 }
 
 fn seen(capture: &mut Capture) -> Vec<Seen> {
     let mut seen = Vec::new();
-    while let Some(received) = capture.next().unwrap() {
+    while let Some(received) = capture.next_datagram().unwrap() {
         let since = received
             .received_at
             .duration_since(SystemTime::UNIX_EPOCH)
@@ -173,11 +170,11 @@ fn sflowtool(name: &str) -> Vec<Seen> {
     seen
 }
 
-/// Of a time such as `2026-11-23T04:04:59+0000`.
+/// Seconds since 1970 of a time such as `2026-11-23T04:04:59+0000`.
 fn seconds(time: &str) -> u64 {
     let number = |from: usize, to: usize| time[from..to].parse::<u64>().unwrap();
     let (year, month, day) = (number(0, 4), number(5, 7), number(8, 10));
-    // Counted from March, so that the day that some years have more is the last.
+    // Years start in March, so that the leap day is the last.
     let (year, month) = if month > 2 {
         (year, month - 3)
     } else {

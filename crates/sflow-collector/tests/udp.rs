@@ -1,14 +1,15 @@
-//! Receiving on loopback.
+//! Receives datagrams on loopback.
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use sflow_collector::{LONGEST_DATAGRAM, SocketSettings, UdpReceiver};
+use sflow_collector::LONGEST_DATAGRAM;
+use sflow_collector::udp::{SocketSettings, UdpReceiver};
 
-/// Long enough for a machine under load, and never waited for when all is well.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Long enough for a loaded machine; not reached when the test passes.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 fn loopback() -> SocketAddr {
     ([127, 0, 0, 1], 0).into()
@@ -23,7 +24,7 @@ fn sender() -> UdpSocket {
 }
 
 #[test]
-fn datagrams_arrive_whole_in_order_and_with_their_sender() {
+fn datagrams_arrive_in_order_with_length_source_and_time() {
     let (mut receiver, sender) = (receiver(), sender());
     let before = SystemTime::now();
     let payloads: Vec<Vec<u8>> = [0, 1, 1400, 9000, LONGEST_DATAGRAM, 2]
@@ -38,7 +39,7 @@ fn datagrams_arrive_whole_in_order_and_with_their_sender() {
     }
     for payload in &payloads {
         let received = receiver
-            .receive_within(PATIENCE)
+            .receive_within(TIMEOUT)
             .unwrap()
             .expect("a datagram");
         assert!(
@@ -48,7 +49,7 @@ fn datagrams_arrive_whole_in_order_and_with_their_sender() {
             payload.len()
         );
         assert_eq!(received.source, sender.local_addr().unwrap());
-        // Two clocks of one machine, read a little apart.
+        // The kernel and the test may read different clocks.
         let slack = Duration::from_millis(100);
         assert!(received.received_at > before - slack);
         assert!(received.received_at < SystemTime::now() + slack);
@@ -63,7 +64,7 @@ fn datagrams_arrive_whole_in_order_and_with_their_sender() {
 }
 
 #[test]
-fn a_burst_arrives_whole_and_in_order() {
+fn burst_arrives_in_order_and_in_few_batches() {
     let (mut receiver, sender) = (receiver(), sender());
     let address = receiver.local_addr().unwrap();
     for number in 0..300u32 {
@@ -71,7 +72,7 @@ fn a_burst_arrives_whole_and_in_order() {
     }
     for number in 0..300u32 {
         let received = receiver
-            .receive_within(PATIENCE)
+            .receive_within(TIMEOUT)
             .unwrap()
             .expect("a datagram");
         assert_eq!(received.bytes, number.to_be_bytes());
@@ -86,7 +87,7 @@ fn a_burst_arrives_whole_and_in_order() {
 }
 
 #[test]
-fn ipv6_arrives_too_and_longer_than_ipv4_could() {
+fn longest_ipv6_datagram_arrives() {
     let localhost = "[::1]:0".parse().unwrap();
     let Ok(mut receiver) = UdpReceiver::bind(localhost, &SocketSettings::default()) else {
         eprintln!("skipped: no IPv6 on this machine");
@@ -98,7 +99,7 @@ fn ipv6_arrives_too_and_longer_than_ipv4_could() {
         .send_to(&longest, receiver.local_addr().unwrap())
         .unwrap();
     let received = receiver
-        .receive_within(PATIENCE)
+        .receive_within(TIMEOUT)
         .unwrap()
         .expect("a datagram");
     assert!(received.bytes == longest, "{} bytes", received.bytes.len());
@@ -106,7 +107,7 @@ fn ipv6_arrives_too_and_longer_than_ipv4_could() {
 }
 
 #[test]
-fn the_unspecified_ipv6_address_receives_ipv4_and_names_it_so() {
+fn unspecified_ipv6_address_receives_ipv4_with_ipv4_source() {
     let address = "[::]:0".parse().unwrap();
     let Ok(mut receiver) = UdpReceiver::bind(address, &SocketSettings::default()) else {
         eprintln!("skipped: no IPv6 on this machine");
@@ -116,25 +117,25 @@ fn the_unspecified_ipv6_address_receives_ipv4_and_names_it_so() {
     let port = receiver.local_addr().unwrap().port();
     sender.send_to(b"telemetry", ("127.0.0.1", port)).unwrap();
     let received = receiver
-        .receive_within(PATIENCE)
+        .receive_within(TIMEOUT)
         .unwrap()
         .expect("a datagram");
     assert_eq!(received.source, sender.local_addr().unwrap());
 }
 
-/// The time is that of the arrival, not that of the reading.
+/// The time of a datagram is that of its arrival, not that of the call.
 #[cfg(target_os = "linux")]
 #[test]
-fn the_kernel_tells_when_a_datagram_came() {
+fn received_at_is_the_time_of_arrival() {
     const UNREAD: Duration = Duration::from_millis(40);
     let (mut receiver, sender) = (receiver(), sender());
     let address = receiver.local_addr().unwrap();
-    // The kernel starts to take times a little after it was asked to, so more than one try.
-    let came_early = (0..50).any(|_| {
+    // The kernel enables timestamps asynchronously: the first datagrams may have none.
+    let is_early = (0..50).any(|_| {
         sender.send_to(b"telemetry", address).unwrap();
         thread::sleep(UNREAD);
         let received = receiver
-            .receive_within(PATIENCE)
+            .receive_within(TIMEOUT)
             .unwrap()
             .expect("a datagram");
         received
@@ -142,21 +143,18 @@ fn the_kernel_tells_when_a_datagram_came() {
             .elapsed()
             .is_ok_and(|age| age >= UNREAD - Duration::from_millis(5))
     });
-    assert!(came_early);
+    assert!(is_early);
 }
 
-/// Every datagram is either handed out or counted as dropped.
+/// Every datagram is either returned or counted as dropped.
 #[cfg(target_os = "linux")]
 #[test]
-fn what_a_full_buffer_costs_is_counted() {
+fn drops_of_a_full_buffer_are_counted() {
     const SENT: u64 = 500;
-    let small = SocketSettings {
-        receive_buffer: 4096,
-        ..SocketSettings::default()
-    };
+    let small = SocketSettings::default().with_receive_buffer(4096);
     let mut receiver = UdpReceiver::bind(loopback(), &small).unwrap();
     let Some(0) = receiver.stats().kernel_drops else {
-        eprintln!("skipped: this kernel does not tell of dropped datagrams");
+        eprintln!("skipped: the kernel does not count dropped datagrams");
         return;
     };
     let sender = sender();
@@ -166,10 +164,10 @@ fn what_a_full_buffer_costs_is_counted() {
             sender.send_to(&[7; 500], address).unwrap();
         }
         while receiver.try_receive().unwrap().is_some() {}
-        // What was dropped is told with the next datagram that is not.
+        // The kernel reports drops with the next datagram.
         sender.send_to(b"next", address).unwrap();
         loop {
-            let received = receiver.receive_within(PATIENCE).unwrap();
+            let received = receiver.receive_within(TIMEOUT).unwrap();
             if received.expect("a datagram").bytes == b"next" {
                 break;
             }
@@ -182,7 +180,7 @@ fn what_a_full_buffer_costs_is_counted() {
 }
 
 #[test]
-fn waiting_ends_in_time_and_what_comes_later_is_received() {
+fn wait_ends_at_timeout_and_later_datagram_is_received() {
     let (mut receiver, sender) = (receiver(), sender());
     let address = receiver.local_addr().unwrap();
     let start = Instant::now();
@@ -194,7 +192,7 @@ fn waiting_ends_in_time_and_what_comes_later_is_received() {
     );
     let waited = start.elapsed();
     assert!(
-        waited >= Duration::from_millis(20) && waited < PATIENCE,
+        waited >= Duration::from_millis(20) && waited < TIMEOUT,
         "{waited:?}"
     );
     assert!(receiver.receive_within(Duration::ZERO).unwrap().is_none());
@@ -213,7 +211,7 @@ fn waiting_ends_in_time_and_what_comes_later_is_received() {
 }
 
 #[test]
-fn receivers_that_share_an_address_get_each_sender_to_one_of_them() {
+fn shared_address_delivers_each_sender_to_one_receiver() {
     let mut receivers =
         UdpReceiver::bind_shared(loopback(), &SocketSettings::default(), 2).unwrap();
     let address = receivers[0].local_addr().unwrap();
@@ -228,11 +226,11 @@ fn receivers_that_share_an_address_get_each_sender_to_one_of_them() {
             sender.send_to(b"telemetry", address).unwrap();
         }
     }
-    let mut heard: [Vec<SocketAddr>; 2] = [Vec::new(), Vec::new()];
+    let mut sources: [Vec<SocketAddr>; 2] = [Vec::new(), Vec::new()];
     let begin = Instant::now();
-    while heard.iter().map(Vec::len).sum::<usize>() < 24 {
-        assert!(begin.elapsed() < PATIENCE, "{heard:?}");
-        for (receiver, sources) in receivers.iter_mut().zip(&mut heard) {
+    while sources.iter().map(Vec::len).sum::<usize>() < 24 {
+        assert!(begin.elapsed() < TIMEOUT, "{sources:?}");
+        for (receiver, sources) in receivers.iter_mut().zip(&mut sources) {
             let received = receiver.receive_within(Duration::from_millis(10)).unwrap();
             sources.extend(received.map(|received| received.source));
         }
@@ -242,24 +240,24 @@ fn receivers_that_share_an_address_get_each_sender_to_one_of_them() {
     }
     for sender in &senders {
         let source = sender.local_addr().unwrap();
-        let workers = heard
+        let count = sources
             .iter()
             .filter(|sources| sources.contains(&source))
             .count();
         assert!(
-            workers == 1 || !cfg!(target_os = "linux"),
-            "{source} was heard by {workers}"
+            count == 1 || !cfg!(target_os = "linux"),
+            "{source} was received by {count} receivers"
         );
     }
 }
 
 #[test]
-fn a_taken_address_is_refused_and_says_so() {
+fn bind_error_contains_cause_and_advice() {
     let first = receiver();
     let address = first.local_addr().unwrap();
     let error = UdpReceiver::bind(address, &SocketSettings::default()).unwrap_err();
     assert_eq!(
-        (error.address, error.error.kind()),
+        (error.address, error.source.kind()),
         (address, ErrorKind::AddrInUse)
     );
     assert!(error.to_string().contains("another port"), "{error}");
@@ -273,12 +271,9 @@ fn a_taken_address_is_refused_and_says_so() {
 }
 
 #[test]
-fn the_receive_buffer_is_as_large_as_the_kernel_allows() {
+fn receive_buffer_has_requested_size() {
     let granted = |receive_buffer| {
-        let settings = SocketSettings {
-            receive_buffer,
-            ..SocketSettings::default()
-        };
+        let settings = SocketSettings::default().with_receive_buffer(receive_buffer);
         UdpReceiver::bind(loopback(), &settings)
             .unwrap()
             .buffer_granted()
@@ -290,32 +285,26 @@ fn the_receive_buffer_is_as_large_as_the_kernel_allows() {
 }
 
 #[cfg(feature = "tokio")]
-mod on_a_runtime {
-    use sflow_collector::AsyncUdpReceiver;
+mod tokio_runtime {
+    use sflow_collector::udp::AsyncUdpReceiver;
     use tokio::time::timeout;
 
     use super::*;
 
     #[tokio::test(flavor = "current_thread")]
-    async fn waiting_may_be_given_up_without_losing_anything() {
+    async fn cancelled_receive_loses_no_datagram() {
         let mut receiver = AsyncUdpReceiver::new(receiver()).unwrap();
         assert!(receiver.try_receive().unwrap().is_none());
-        let gave_up = timeout(Duration::from_millis(10), receiver.receive()).await;
-        assert!(gave_up.is_err());
+        let cancelled = timeout(Duration::from_millis(10), receiver.receive()).await;
+        assert!(cancelled.is_err());
         let (sender, address) = (sender(), receiver.local_addr().unwrap());
         sender.send_to(b"telemetry", address).unwrap();
-        let received = timeout(PATIENCE, receiver.receive())
-            .await
-            .unwrap()
-            .unwrap();
+        let received = timeout(TIMEOUT, receiver.receive()).await.unwrap().unwrap();
         assert_eq!(received.bytes, b"telemetry");
         assert_eq!(received.source, sender.local_addr().unwrap());
         assert!(receiver.try_receive().unwrap().is_none());
         sender.send_to(b"again", address).unwrap();
-        let received = timeout(PATIENCE, receiver.receive())
-            .await
-            .unwrap()
-            .unwrap();
+        let received = timeout(TIMEOUT, receiver.receive()).await.unwrap().unwrap();
         assert_eq!(received.bytes, b"again");
         assert_eq!(
             (receiver.stats().datagrams, receiver.stats().bytes),
@@ -324,7 +313,7 @@ mod on_a_runtime {
     }
 
     #[tokio::test(flavor = "current_thread")]
-    async fn a_task_of_its_own_receives_bursts_and_the_longest() {
+    async fn task_receives_burst_and_longest_datagram() {
         let mut receiver = AsyncUdpReceiver::new(receiver()).unwrap();
         let (sender, address) = (sender(), receiver.local_addr().unwrap());
         let task = tokio::spawn(async move {
@@ -345,7 +334,41 @@ mod on_a_runtime {
             }
         }
         sender.send_to(&vec![7; LONGEST_DATAGRAM], address).unwrap();
-        let stats = timeout(PATIENCE, task).await.unwrap().unwrap();
+        let stats = timeout(TIMEOUT, task).await.unwrap().unwrap();
         assert_eq!(stats.datagrams, 201);
+    }
+
+    #[cfg(feature = "stream")]
+    #[tokio::test(flavor = "current_thread")]
+    async fn stream_yields_owned_datagrams() {
+        use std::future::poll_fn;
+        use std::pin::pin;
+
+        use futures_core::Stream as _;
+
+        let receiver = AsyncUdpReceiver::new(receiver()).unwrap();
+        let (sender, address) = (sender(), receiver.local_addr().unwrap());
+        let source = sender.local_addr().unwrap();
+        let task = tokio::spawn(async move {
+            let mut stream = pin!(receiver);
+            let mut all = Vec::new();
+            for _ in 0..300 {
+                let next = poll_fn(|context| stream.as_mut().poll_next(context)).await;
+                all.push(next.expect("the stream does not end").unwrap());
+            }
+            (all, stream.stats())
+        });
+        for number in 0..300u32 {
+            sender.send_to(&number.to_be_bytes(), address).unwrap();
+            if number % 50 == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+        let (all, stats) = timeout(TIMEOUT, task).await.unwrap().unwrap();
+        for (number, datagram) in (0..300u32).zip(&all) {
+            assert_eq!(datagram.bytes, number.to_be_bytes()[..]);
+            assert_eq!(datagram.source, source);
+        }
+        assert_eq!(stats.datagrams, 300);
     }
 }

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{ArgGroup, CommandFactory as _, Parser};
-use sflow_collector::{Port, listen_address};
+use sflow_collector::capture::Port;
+use sflow_collector::udp::listen_address;
 
 use stop::Stop;
 
@@ -16,27 +17,28 @@ use crate::output::Output;
 use crate::run::{Findings, Inputs, Run, complain};
 use crate::view::View;
 
-/// Print what an sFlow stream says: captures, or what agents send to this machine.
+/// Print the content of sFlow datagrams from captures or a UDP port.
 ///
-/// Every structure of sFlow version 5 is decoded, in the specification's names. What is unknown
-/// or malformed is printed with its bytes; it costs nothing that stands around it.
+/// Every structure of sFlow version 5 is decoded, under the names of the specification. Unknown and
+/// malformed structures are printed with their bytes; the rest of the datagram is decoded.
 #[derive(Debug, Parser)]
 #[command(version, arg_required_else_help = true, after_long_help = EXAMPLES)]
 #[command(group = ArgGroup::new("input").required(true).args(["files", "listen"]))]
 #[command(group = ArgGroup::new("view").args(["json", "count", "null"]))]
 pub(crate) struct Cli {
-    /// Captures or directories of captures, one after the other; `-` is standard input.
+    /// Captures or directories of captures, read in order; `-` is standard input.
     ///
-    /// pcap and pcapng, also compressed with gzip, zstd, xz, bzip2 or LZ4 (recognised by content).
-    /// The files of a directory are read in the order of their names, in which numbers go by their
-    /// value; directories in it are not searched. sFlow is also found in tunnels and IP fragments;
-    /// packets that are passed over are counted by cause on standard error.
+    /// Formats: pcap and pcapng, also compressed with gzip, zstd, xz, bzip2 or LZ4 (detected by
+    /// content). The files of a directory are read in the order of their names, with numbers by
+    /// value; subdirectories are not searched. sFlow is also found in tunnels and IP fragments.
+    /// Packets without sFlow are counted by cause on standard error.
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// Receive from agents instead: on ADDRESS:PORT, or one of the two; 0.0.0.0:6343 if neither.
+    /// Receive datagrams on a UDP address: ADDRESS:PORT, ADDRESS or PORT. Default: 0.0.0.0:6343.
     ///
-    /// Port 0 is any free one; the address is told on standard error. Ctrl-C ends it.
+    /// Port 0 selects a free port. The address is printed on standard error. Ctrl-C ends the
+    /// program.
     #[arg(
         short,
         long,
@@ -47,7 +49,7 @@ pub(crate) struct Cli {
     )]
     listen: Option<SocketAddr>,
 
-    /// Print JSON, one object a line for each datagram.
+    /// Print JSON, one object per line and datagram.
     #[arg(short, long)]
     json: bool,
 
@@ -55,28 +57,29 @@ pub(crate) struct Cli {
     #[arg(long, requires = "json")]
     time: bool,
 
-    /// Print a summary at the end instead: agents, formats, loss, errors.
+    /// Print only a summary at the end: agents, lost datagrams, formats, errors.
     #[arg(short, long)]
     count: bool,
 
-    /// Decode everything, print nothing but the rate at the end.
+    /// Decode everything, and print only the rate at the end.
     #[arg(long)]
     null: bool,
 
-    /// Show only this: agent=ADDRESS, format=ENTERPRISE:NUMBER or name=NAME.
+    /// Show only matching parts: agent=ADDRESS, format=ENTERPRISE:NUMBER or name=NAME.
     ///
-    /// An agent is an address or a network (10.0.0.0/8); a name may have `*` and `?`. What is
-    /// before the equals sign may be left out. Filters of one kind are alternatives, all kinds
-    /// must be met; a format or a name is met by a record or by the sample around it. Records
-    /// and samples that do not match are left out, and so are datagrams without any that do.
+    /// An agent is an address or a network (10.0.0.0/8). A name may contain `*` and `?`. The part
+    /// up to the equals sign is optional. Several filters of one kind are alternatives; filters of
+    /// different kinds must all match. A format or name matches a record, or a sample with all its
+    /// records. Other records, samples without matching records, and datagrams without matching
+    /// samples are not shown.
     #[arg(short, long, value_name = "FILTER")]
     filter: Vec<Condition>,
 
-    /// End after so many datagrams.
+    /// End after NUMBER datagrams.
     #[arg(short = 'n', long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
 
-    /// In captures, the UDP port that agents sent to; `any` takes all of them.
+    /// UDP destination port of the datagrams in captures; `any` for all ports.
     #[arg(
         short,
         long,
@@ -86,37 +89,37 @@ pub(crate) struct Cli {
     )]
     port: Port,
 
-    /// Exit with 3 if anything was malformed.
+    /// Exit with code 3 if anything is malformed.
     #[arg(long)]
     strict: bool,
 }
 
 const EXAMPLES: &str = "\
 Examples:
-  Is my agent sending, and what?
+  Check whether an agent sends, and what:
     dump --listen
     dump --listen 9343 --limit 1
 
-  Who is in this capture, and how much is missing?
+  List the agents in a capture and the datagrams lost:
     dump --count capture.pcap
 
-  The processor time of every container, as JSON:
+  Print the processor time of every container as JSON:
     dump --json --filter virt_cpu capture.pcap | jq .samples[].records[].fields.cpuTime
 
-  Two agents' packets, live:
+  Show the packets of two agents live:
     dump --listen --filter 10.0.0.1 --filter 10.0.0.2 --filter 'flow_sample*'
 
-  From another machine, as it comes:
+  Show datagrams that are captured on another machine:
     ssh router tcpdump -U -w - udp port 6343 | dump -
 
 Exit codes:
-  0  all was read, or who reads the output wanted no more
-  1  something could not be read, received or written
-  2  the command line is wrong
-  3  something was malformed, with --strict";
+  0  success, also if the reader of the output closed it
+  1  an input could not be read or received, or the output not written
+  2  invalid command line
+  3  something was malformed or not sFlow, with --strict";
 
 impl Cli {
-    /// Does what was asked for; errors go to standard error.
+    /// Runs the program; errors go to standard error.
     pub(crate) fn run(self) -> ExitCode {
         let filter = match Filter::new(&self.filter) {
             Ok(filter) => filter,
@@ -136,7 +139,9 @@ impl Cli {
             None => Inputs::Files(self.files, self.port),
         };
         let stop = Stop::watch().unwrap_or_else(|error| {
-            complain(&format_args!("Ctrl-C will end without a summary: {error}"));
+            complain(&format_args!(
+                "cannot handle Ctrl-C, which will end without a summary: {error}"
+            ));
             Stop::default()
         });
         let run = Run {
@@ -165,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_sound() {
+    fn command_line_is_valid() {
         Cli::command().debug_assert();
     }
 }

@@ -1,10 +1,10 @@
-//! What others wrote, made fit to be shown.
+//! Escapes text from the network.
 
 use untrusted::is_unprintable;
 
 use crate::put::put;
 
-/// In quotes, with everything escaped that is no plain text: `"web\u{1b}[2J"`.
+/// Writes text in quotes, with control characters and invalid UTF-8 escaped: `"web\u{1b}[2J"`.
 pub(crate) fn text(bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     for chunk in bytes.utf8_chunks() {
@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_reaches_a_terminal_but_text() {
+    fn control_characters_are_escaped() {
         for (bytes, expected) in [
             (&b"web.1"[..], r#""web.1""#),
             (b"\x1b]0;owned\x07", r#""\u{1b}]0;owned\u{7}""#),

@@ -1,4 +1,4 @@
-//! The `dump` command: what an sFlow stream says.
+//! The `dump` command: prints sFlow datagrams from captures or a UDP port.
 
 mod cli;
 mod count;

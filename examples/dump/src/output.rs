@@ -1,20 +1,19 @@
-//! Standard output, in large pieces.
+//! Buffered standard output.
 
 use std::io::{self, ErrorKind, StdoutLock, Write as _};
 
-/// Bytes from which on they are written.
+/// The number of buffered bytes that are written at once.
 const PIECE: usize = 64 << 10;
 
-/// What is to be written, and where to.
 pub(crate) struct Output {
     buffer: Vec<u8>,
     stdout: StdoutLock<'static>,
 }
 
-/// Why nothing more can be written.
+/// The reason why output ended.
 #[derive(Debug)]
 pub(crate) enum Stopped {
-    /// Who reads has seen enough.
+    /// The reader closed the pipe.
     Closed,
     Failed(io::Error),
 }
@@ -27,21 +26,21 @@ impl Output {
         }
     }
 
-    /// Where to write.
+    /// The buffer to append output to.
     pub(crate) fn buffer(&mut self) -> &mut Vec<u8> {
         &mut self.buffer
     }
 
-    /// Hands a large piece on, if there is one.
+    /// Writes the buffer if it is large.
     #[inline]
-    pub(crate) fn relieve(&mut self) -> Result<(), Stopped> {
+    pub(crate) fn write_if_large(&mut self) -> Result<(), Stopped> {
         if self.buffer.len() < PIECE {
             return Ok(());
         }
         self.flush()
     }
 
-    /// Hands everything on.
+    /// Writes the buffer.
     pub(crate) fn flush(&mut self) -> Result<(), Stopped> {
         if self.buffer.is_empty() {
             return Ok(());

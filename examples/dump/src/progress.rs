@@ -1,20 +1,21 @@
-//! How far a large file has been read.
+//! A progress bar for large files.
 
 use std::io::{self, IsTerminal as _};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use sflow_collector::Capture;
+use sflow_collector::capture::Capture;
 
-/// Bytes of a file from which on it takes long enough.
+/// The size in bytes from which a progress bar is shown.
 const LARGE: u64 = 64 << 20;
 
-/// A bar on standard error, for a large file, and where it disturbs nothing.
+/// A progress bar on standard error.
 pub(crate) struct Progress {
     bar: Option<ProgressBar>,
 }
 
 impl Progress {
-    /// For a file of this size; `is_quiet` tells that nothing is written meanwhile.
+    /// Shows a bar for a large file, if standard error is a terminal and the output does not go to
+    /// the same terminal. `is_quiet`: all output is written at the end.
     pub(crate) fn new(name: &str, size: Option<u64>, is_quiet: bool) -> Self {
         let size = size.filter(|size| {
             *size >= LARGE
@@ -34,7 +35,7 @@ impl Progress {
         Self { bar }
     }
 
-    /// Shows how far a capture has been read, also where it contains no datagrams.
+    /// Updates the bar while a capture is read.
     pub(crate) fn watch(&self, capture: Capture) -> Capture {
         match self.bar.clone() {
             Some(bar) => capture.on_progress(move |bytes_read| bar.set_position(bytes_read)),

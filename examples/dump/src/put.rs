@@ -1,8 +1,8 @@
-//! Text at the end of a buffer.
+//! Appends text to a byte buffer.
 
 use std::fmt;
 
-/// A buffer that takes whatever is formatted.
+/// `fmt::Write` for a byte buffer.
 pub(crate) struct Sink<'b>(pub(crate) &'b mut Vec<u8>);
 
 impl fmt::Write for Sink<'_> {
@@ -13,7 +13,7 @@ impl fmt::Write for Sink<'_> {
     }
 }
 
-/// As `write!` to a vector of bytes, which cannot fail.
+/// `write!` to a byte buffer, which cannot fail.
 macro_rules! put {
     ($out:expr, $($text:tt)*) => {
         _ = ::std::fmt::Write::write_fmt(&mut $crate::put::Sink($out), format_args!($($text)*))
@@ -22,20 +22,20 @@ macro_rules! put {
 
 pub(crate) use put;
 
-/// A number, in less time than by `put!`.
+/// Appends a number, faster than `put!`.
 #[inline]
 pub(crate) fn put_number(out: &mut Vec<u8>, number: impl itoa::Integer) {
     out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
-/// Words, and a number behind them.
+/// Appends a label and a number.
 #[inline]
-pub(crate) fn put_pair(out: &mut Vec<u8>, words: &str, number: impl itoa::Integer) {
-    out.extend_from_slice(words.as_bytes());
+pub(crate) fn put_pair(out: &mut Vec<u8>, label: &str, number: impl itoa::Integer) {
+    out.extend_from_slice(label.as_bytes());
     put_number(out, number);
 }
 
-/// Bytes as hexadecimal digits.
+/// Appends bytes as hexadecimal digits.
 pub(crate) fn put_hex(out: &mut Vec<u8>, bytes: &[u8]) {
     let start = out.len();
     out.resize(start + 2 * bytes.len(), 0);
@@ -44,7 +44,7 @@ pub(crate) fn put_hex(out: &mut Vec<u8>, bytes: &[u8]) {
     }
 }
 
-/// Without a table, so that many bytes are done at once.
+/// Hexadecimal digits, without a table, so that the loop is vectorised.
 #[inline]
 pub(crate) fn digits(byte: u8) -> [u8; 2] {
     [byte >> 4, byte & 0xf].map(|digit| digit + if digit < 10 { b'0' } else { b'a' - 10 })

@@ -1,12 +1,12 @@
-//! Flow and counter records as one.
+//! A common interface to flow and counter records.
 
 use serde::Serialize;
 use sflow_v5::field::{Field, Registered, Value};
 use sflow_v5::{CounterRecord, DataFormat, Error, FlowRecord, Frame};
 
-/// A record whose kind does not matter: its number, and its fields by place.
+/// A flow or counter record: its format, and its fields by index.
 pub(crate) trait Record<'a>: Serialize + Copy {
-    /// The space of numbers that it is of.
+    /// The space of its format.
     const SPACE: Space;
 
     fn format(&self) -> DataFormat;
@@ -15,21 +15,20 @@ pub(crate) trait Record<'a>: Serialize + Copy {
     fn known(&self, index: usize) -> Option<Value<'a>>;
     fn enum_name(&self, index: usize) -> Option<&'static str>;
 
-    /// Its bytes, if it is not understood; and why, if it ought to be.
+    /// The bytes of an unknown or malformed record, and the error of a malformed one.
     fn refused(&self) -> Option<(Frame<'a>, Option<Error>)>;
 
-    /// The record among those of its space.
+    /// The record as an enum of both kinds.
     fn any(self) -> Either<'a>;
 }
 
-/// One or the other.
 #[derive(Clone, Copy)]
 pub(crate) enum Either<'a> {
     Flow(FlowRecord<'a>),
     Counter(CounterRecord<'a>),
 }
 
-/// What numbers count from 0:1 on again.
+/// The three independent spaces of formats; each starts at 0:1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Space {
     Sample,
@@ -40,7 +39,7 @@ pub(crate) enum Space {
 impl Space {
     pub(crate) const ALL: [Self; 3] = [Self::Sample, Self::Flow, Self::Counter];
 
-    /// As people call it.
+    /// The name for users.
     pub(crate) const fn label(self) -> &'static str {
         match self {
             Self::Sample => "sample",
@@ -49,7 +48,7 @@ impl Space {
         }
     }
 
-    /// The records that are known; none for samples.
+    /// The known records; empty for samples.
     pub(crate) const fn records(self) -> &'static [Registered] {
         match self {
             Self::Sample => &[],
@@ -58,7 +57,7 @@ impl Space {
         }
     }
 
-    /// Number and name of everything that is known.
+    /// Format and name of all known samples or records.
     pub(crate) fn names(self) -> impl Iterator<Item = (DataFormat, &'static str)> {
         let samples = match self {
             Self::Sample => sflow_v5::Sample::REGISTERED,
@@ -118,7 +117,7 @@ macro_rules! record {
 record!(FlowRecord, Flow);
 record!(CounterRecord, Counter);
 
-/// Datagrams to try what is made of records on.
+/// Datagrams for tests.
 #[cfg(test)]
 pub(crate) mod samples {
     use std::time::SystemTime;
@@ -127,14 +126,14 @@ pub(crate) mod samples {
 
     use super::*;
 
-    /// One for each structure and each of some words that it is filled with: as numbers,
-    /// lengths and counts, address types, and floats that are none.
+    /// One datagram for each structure and fill value. The values are valid and invalid numbers,
+    /// lengths, counts, address types and floats.
     pub(crate) fn of_every_structure() -> impl Iterator<Item = Vec<u8>> {
         let spaces = [Space::Flow, Space::Counter].into_iter();
         let lines = spaces.flat_map(|space| space.records().iter().map(move |line| (space, line)));
         lines.flat_map(|(space, line)| {
-            let words = [0, 1, 2, 3, 0x0061_6200, 0x7fc0_0000, u32::MAX];
-            words.map(|word| datagram(space, line.format, word))
+            let values = [0, 1, 2, 3, 0x0061_6200, 0x7fc0_0000, u32::MAX];
+            values.map(|value| datagram(space, line.format, value))
         })
     }
 
@@ -146,7 +145,7 @@ pub(crate) mod samples {
         }
     }
 
-    fn datagram(space: Space, format: DataFormat, word: u32) -> Vec<u8> {
+    fn datagram(space: Space, format: DataFormat, value: u32) -> Vec<u8> {
         let header = [5, 1, 0x0a00_0001, 0, 1, 1000, 1];
         // A compact sample with one record of 150 words.
         let sample: &[u32] = match space {
@@ -154,8 +153,8 @@ pub(crate) mod samples {
             _ => &[2, 3 * 4 + 152 * 4, 1, 3, 1],
         };
         let record = [format.0, 150 * 4];
-        let body = [word; 150];
-        let words = [&header, sample, &record, &body].concat();
-        words.into_iter().flat_map(u32::to_be_bytes).collect()
+        let body = [value; 150];
+        let all = [&header, sample, &record, &body].concat();
+        all.into_iter().flat_map(u32::to_be_bytes).collect()
     }
 }

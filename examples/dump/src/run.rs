@@ -1,4 +1,4 @@
-//! From the inputs to the output.
+//! Reads the inputs and writes the output.
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use sflow_collector::{Capture, CaptureError, Port, Received, SocketSettings, UdpReceiver};
+use sflow_collector::Received;
+use sflow_collector::capture::{Capture, CaptureError, Port};
+use sflow_collector::udp::{SocketSettings, UdpReceiver};
 use sflow_v5::Datagram;
 use stop::Stop;
 
@@ -15,37 +17,37 @@ use crate::output::{Output, Stopped};
 use crate::progress::Progress;
 use crate::view::View;
 
-/// Where datagrams come from.
+/// The source of datagrams.
 pub(crate) enum Inputs {
-    /// Captures, one after the other; `-` is standard input.
+    /// Captures in order; `-` is standard input.
     Files(Vec<PathBuf>, Port),
-    /// Agents.
+    /// A UDP socket with this local address.
     Socket(SocketAddr),
 }
 
-/// What was found on the way that an exit code may tell.
+/// Conditions that the exit code reports.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Findings {
-    /// An input could not be read, or not to its end.
+    /// An input could not be read to its end.
     pub(crate) is_incomplete: bool,
-    /// Something was malformed. Only looked for if it is asked for.
+    /// A datagram was malformed. Only checked with `is_strict`.
     pub(crate) is_malformed: bool,
 }
 
-/// The work of one call.
+/// One run of the program.
 pub(crate) struct Run {
     pub(crate) filter: Filter,
     pub(crate) view: View,
-    /// How many datagrams are still to be shown.
+    /// The number of datagrams that remain to be shown; `None` for all.
     pub(crate) left: Option<u64>,
-    /// Whether to look for what is malformed even where it is not shown.
+    /// Whether to validate datagrams completely.
     pub(crate) is_strict: bool,
     pub(crate) stop: Stop,
     pub(crate) findings: Findings,
     pub(crate) output: Output,
 }
 
-/// Whether to go on.
+/// What to do after a datagram.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Next {
     Datagram,
@@ -53,17 +55,17 @@ enum Next {
 }
 
 impl Run {
-    /// Shows what the inputs say.
+    /// Processes all inputs.
     pub(crate) fn run(mut self, inputs: &Inputs) -> anyhow::Result<Findings> {
-        let shown = match inputs {
+        let result = match inputs {
             Inputs::Files(paths, port) => self.files(paths, *port),
             Inputs::Socket(address) => self.socket(*address)?,
         };
-        let ended = shown.and_then(|()| {
+        let result = result.and_then(|()| {
             self.view.end(self.output.buffer());
             self.output.flush()
         });
-        match ended {
+        match result {
             Ok(()) | Err(Stopped::Closed) => Ok(self.findings),
             Err(Stopped::Failed(error)) => Err(error).context("cannot write to standard output"),
         }
@@ -82,7 +84,7 @@ impl Run {
             };
             match capture {
                 Ok(capture) => self.file(path, capture.with_port(port))?,
-                Err(error) => self.unreadable(path, &error)?,
+                Err(error) => self.unreadable(path, error)?,
             }
         }
         Ok(())
@@ -93,19 +95,19 @@ impl Run {
         let mut capture = progress.watch(capture);
         self.view.start();
         loop {
-            let next = match capture.next() {
-                Ok(Some(received)) => self.take(&received)?,
+            let next = match capture.next_datagram() {
+                Ok(Some(received)) => self.show(&received)?,
                 Ok(None) => break,
-                // Another file of a directory may follow.
+                // Reading continues with the next file of a directory.
                 Err(error) => {
-                    self.unreadable(path, &error)?;
+                    self.unreadable(path, error)?;
                     continue;
                 }
             };
             if next == Next::End || self.stop.is_requested() {
                 break;
             }
-            // The next datagram may be long in coming.
+            // The next read may block.
             if capture.file_size().is_none() && capture.is_drained() {
                 self.output.flush()?;
             }
@@ -131,15 +133,20 @@ impl Run {
         Ok(())
     }
 
-    /// Says what is wrong with a file, after what it said before.
-    fn unreadable(&mut self, path: &Path, error: &CaptureError) -> Result<(), Stopped> {
+    /// Reports the error of a file, after the output for its datagrams.
+    fn unreadable(&mut self, path: &Path, error: CaptureError) -> Result<(), Stopped> {
         self.output.flush()?;
         self.findings.is_incomplete = true;
-        match error {
+        let names_path = matches!(
+            error,
             CaptureError::Open { .. }
-            | CaptureError::NoCapture { .. }
-            | CaptureError::InDirectory { .. } => complain(&error),
-            _ => complain(&format_args!("{}: {error}", name(path))),
+                | CaptureError::NoCapture { .. }
+                | CaptureError::InDirectory { .. }
+        );
+        let error = anyhow::Error::from(error);
+        match names_path {
+            true => complain(&format_args!("{error:#}")),
+            false => complain(&format_args!("{}: {error:#}", name(path))),
         }
         Ok(())
     }
@@ -155,21 +162,21 @@ impl Run {
     }
 
     fn receive(&mut self, receiver: &mut UdpReceiver) -> io::Result<Result<(), Stopped>> {
-        const PATIENCE: Duration = Duration::from_millis(200);
-        // What has come before the end was requested is shown, as far as that takes no time.
+        const TIMEOUT: Duration = Duration::from_millis(200);
+        // After a stop request, datagrams that were already received are shown, up to a limit.
         let mut backlog = 1 << 12;
         while backlog > 0 {
             let is_ending = self.stop.is_requested();
             backlog -= i32::from(is_ending);
             let mut next = None;
             if let Some(received) = receiver.try_receive()? {
-                next = Some(self.take(&received));
+                next = Some(self.show(&received));
             } else if is_ending {
                 break;
             } else if let Err(stopped) = self.output.flush() {
                 return Ok(Err(stopped));
-            } else if let Some(received) = receiver.receive_within(PATIENCE)? {
-                next = Some(self.take(&received));
+            } else if let Some(received) = receiver.receive_within(TIMEOUT)? {
+                next = Some(self.show(&received));
             }
             match next {
                 Some(Err(stopped)) => return Ok(Err(stopped)),
@@ -181,10 +188,10 @@ impl Run {
     }
 
     /// Shows a datagram.
-    fn take(&mut self, received: &Received<'_>) -> Result<Next, Stopped> {
+    fn show(&mut self, received: &Received<'_>) -> Result<Next, Stopped> {
         self.view.start();
         let out = self.output.buffer();
-        let was_wanted = match Datagram::parse(received.bytes) {
+        let is_shown = match Datagram::parse(received.bytes) {
             Ok(datagram) if self.filter.wants_agent(datagram.header.agent_address) => {
                 if self.is_strict {
                     self.findings.is_malformed |= datagram.validate().is_err();
@@ -200,12 +207,12 @@ impl Run {
             Err(_) => false,
         };
         if let Some(left) = &mut self.left {
-            *left -= u64::from(was_wanted);
+            *left -= u64::from(is_shown);
             if *left == 0 {
                 return Ok(Next::End);
             }
         }
-        self.output.relieve()?;
+        self.output.write_if_large()?;
         Ok(Next::Datagram)
     }
 }
@@ -217,8 +224,8 @@ fn name(path: &Path) -> String {
     }
 }
 
-/// Writes a line to standard error, without control characters: names of files may contain these.
-/// Errors of writing are ignored.
+/// Writes a line to standard error, without control characters, which file names may contain.
+/// Errors are ignored.
 pub(crate) fn complain(what: &dyn std::fmt::Display) {
     let line = what.to_string();
     writeln!(io::stderr(), "dump: {}", untrusted::printable(&line)).ok();

@@ -1,4 +1,4 @@
-//! How fast datagrams are received and decoded, with nothing printed meanwhile.
+//! Measures the rate of receiving and decoding, without output.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -8,7 +8,7 @@ use sflow_v5::{Datagram, Sample};
 use crate::filter::Filter;
 use crate::put::put;
 
-/// Decodes everything and keeps nothing.
+/// Counts of decoded items since the start.
 #[derive(Default)]
 pub(crate) struct Speed {
     start: Option<Instant>,
@@ -19,12 +19,12 @@ pub(crate) struct Speed {
 }
 
 impl Speed {
-    /// Time counts from now on, unless it does already.
+    /// Starts measuring the time, on the first call.
     pub(crate) fn start(&mut self) {
         self.start.get_or_insert_with(Instant::now);
     }
 
-    /// Decodes every record of the datagram; whether something of it was wanted.
+    /// Decodes every record. Returns whether any part of the datagram passed the filter.
     pub(crate) fn datagram(
         &mut self,
         datagram: &Datagram<'_>,
@@ -53,7 +53,7 @@ impl Speed {
         true
     }
 
-    /// The rate in one line.
+    /// Writes the rate as one line.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         let elapsed = self.start.map(|start| start.elapsed()).unwrap_or_default();
         let seconds = elapsed.as_secs_f64();

@@ -1,4 +1,4 @@
-//! What is shown of datagrams.
+//! The output formats.
 
 use sflow_collector::Received;
 use sflow_v5::{Datagram, Error};
@@ -9,11 +9,11 @@ use crate::json::Json;
 use crate::speed::Speed;
 use crate::text;
 
-/// One way of showing them.
+/// An output format.
 pub(crate) enum View {
-    /// A block each.
+    /// A block per datagram.
     Text,
-    /// A line each.
+    /// A line per datagram.
     Json(Json),
     /// A summary at the end.
     Count(Box<Count>),
@@ -22,19 +22,19 @@ pub(crate) enum View {
 }
 
 impl View {
-    /// Whether nothing is written before the end.
+    /// Whether all output is written at the end.
     pub(crate) const fn is_quiet(&self) -> bool {
         matches!(self, Self::Count(_) | Self::Speed(_))
     }
 
-    /// Before the first datagram.
+    /// Starts measuring the time, before the first datagram.
     pub(crate) fn start(&mut self) {
         if let Self::Speed(speed) = self {
             speed.start();
         }
     }
 
-    /// Whether something of the datagram was wanted.
+    /// Shows a datagram. Returns whether any part of it passed the filter.
     pub(crate) fn datagram(
         &mut self,
         received: &Received<'_>,
@@ -50,7 +50,7 @@ impl View {
         }
     }
 
-    /// For a datagram that is not sFlow version 5.
+    /// Shows a datagram that is not sFlow version 5.
     pub(crate) fn refused(&mut self, received: &Received<'_>, error: &Error, out: &mut Vec<u8>) {
         match self {
             Self::Text => text::refused(received, error, out),
@@ -60,7 +60,7 @@ impl View {
         }
     }
 
-    /// After the last datagram.
+    /// Writes the summary, after the last datagram.
     pub(crate) fn end(&self, out: &mut Vec<u8>) {
         match self {
             Self::Text | Self::Json(_) => {}

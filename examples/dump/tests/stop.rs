@@ -1,4 +1,4 @@
-//! The program ends when it is asked to, and no wrong clock keeps it busy.
+//! The program ends on request, and does not wait for absurd times in a capture.
 
 #[path = "../../stop/tests/stalled/mod.rs"]
 mod stalled;
@@ -26,7 +26,7 @@ fn dump_ends_at_stalled_output() {
 }
 
 #[test]
-fn dump_shows_what_a_stalled_fifo_contained() {
+fn dump_shows_content_of_stalled_fifo() {
     let folder = Folder::new("dump-stalled-fifo");
     let fifo = folder.fifo("fifo");
     let mut bytes = capture(&[1_000, 1_001, 1_002]);
@@ -41,7 +41,7 @@ fn dump_shows_what_a_stalled_fifo_contained() {
     let status = running.wait();
     let stdout = BufReader::new(running.0.stdout.take().unwrap());
     let lines = stdout.lines().count();
-    // The third one is not there as a whole. How many were read before the signal is not known.
+    // The third datagram is incomplete. The number of datagrams read before the signal varies.
     assert!(lines <= 2, "{lines}");
     assert!(!running.complaints().contains("panicked"), "{status}");
     drop(writer);

@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use serde::Serialize;
-use sflow_collector::{Capture, Ticks};
+use sflow_collector::capture::Capture;
+use sflow_collector::replay::Ticks;
 use sflow_metrics::Timestamp;
 use stop::Stop;
 
@@ -68,7 +69,7 @@ pub async fn replay(
     let mut ticks = Ticks::new(every);
     let mut player: Option<Player<'_>> = None;
     loop {
-        let received = match capture.next() {
+        let received = match capture.next_datagram() {
             Ok(Some(received)) => received,
             Ok(None) => break,
             Err(error) => {

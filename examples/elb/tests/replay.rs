@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use elb::config::Config;
 use elb::replay::{Line, replay};
-use sflow_collector::Capture;
+use sflow_collector::capture::Capture;
 use sflow_v5::counter::{HostDescr, VirtCpu};
 use sflow_v5::{Datagram, Sample};
 use stop::Stop;
@@ -176,7 +176,7 @@ impl Truth {
         let mut polled: BTreeMap<String, Vec<f64>> = BTreeMap::new();
         let mut ended = BTreeMap::new();
         let mut capture = Capture::open(captures("hsflowd-swarm.pcap")).unwrap();
-        while let Some(received) = capture.next().unwrap() {
+        while let Some(received) = capture.next_datagram().unwrap() {
             let since = received
                 .received_at
                 .duration_since(SystemTime::UNIX_EPOCH)

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{ArgGroup, CommandFactory as _, Parser};
-use sflow_collector::{Port, listen_address};
+use sflow_collector::capture::Port;
+use sflow_collector::udp::listen_address;
 use sflow_metrics::{flow, query::Query};
 
 use crate::duration;

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
-use sflow_collector::{Capture, CaptureError, Port, Received, SocketSettings, Tally, UdpReceiver};
+use sflow_collector::capture::{Capture, CaptureError, Port};
+use sflow_collector::udp::{SocketSettings, UdpReceiver};
+use sflow_collector::{Received, Tally};
 use stop::Stop;
 
 /// Captures, one after the other, or a socket.
@@ -26,7 +28,7 @@ pub(crate) enum Event<'a> {
     /// None did, and this is the time.
     Silence(SystemTime),
     /// A file of a directory cannot be read, or not further; the files after it follow.
-    Unreadable(CaptureError),
+    Unreadable(anyhow::Error),
     /// So many has the kernel thrown away so far, for want of room.
     KernelDrops(u64),
 }
@@ -89,13 +91,13 @@ fn read(
     take: &mut impl FnMut(Event<'_>) -> anyhow::Result<ControlFlow<()>>,
 ) -> anyhow::Result<ControlFlow<()>> {
     while !stop.is_requested() {
-        let event = match capture.next() {
+        let event = match capture.next_datagram() {
             Ok(Some(received)) => Event::Datagram(received),
             Ok(None) if stop.is_requested() => break,
             Ok(None) => return Ok(ControlFlow::Continue(())),
             // Only a directory has further files.
             Err(error @ (CaptureError::InDirectory { .. } | CaptureError::Open { .. })) => {
-                Event::Unreadable(error)
+                Event::Unreadable(error.into())
             }
             Err(error) => return Err(error).with_context(|| format!("in {}", path.display())),
         };

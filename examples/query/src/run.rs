@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
-use sflow_collector::{OtherProtocol, Ticks};
+use sflow_collector::OtherProtocol;
+use sflow_collector::replay::Ticks;
 use sflow_metrics::{Config, Registry, Timestamp};
 use sflow_v5::Datagram;
 use stop::Stop;
@@ -55,7 +56,7 @@ impl Run {
         let ended = feed.each(&stop, |event| {
             let now = match &event {
                 Event::Unreadable(error) => {
-                    complain(error);
+                    complain(&format_args!("{error:#}"));
                     is_incomplete = true;
                     return Ok(ControlFlow::Continue(()));
                 }

@@ -1,5 +1,5 @@
-//! Bounded connections: how many there are, and for how long a client may hold one. When all are
-//! taken, the client with the most of them gives up the one that has been idle the longest.
+//! Limits on the number and duration of connections. When all are in use, a new one closes the
+//! connection that has been idle longest, of the client with the most connections.
 
 use std::collections::HashMap;
 use std::io;
@@ -22,29 +22,27 @@ use tokio::task::JoinSet;
 use tokio_io_timeout::TimeoutStream;
 use tracing::debug;
 
-/// Connections at a time, where the process may open enough files.
+/// The maximum number of connections, if the process may open enough files.
 const CONNECTIONS: usize = 256;
-/// Files that are left to the rest of the process: sockets to the orchestrator, the telemetry
-/// socket, configuration files, pipes of hooks.
+/// Files reserved for the rest of the process: other sockets, configuration files, pipes.
 const RESERVED_FILES: usize = 32;
-/// How long the header of a request may take, counted from the end of the one before.
+/// The maximum duration of receiving a header, from the end of the request before.
 const HEADER_TIME: Duration = Duration::from_secs(10);
-/// How long a client may take nothing of its response.
+/// The maximum time for which a client does not read from its response.
 const WRITE_TIME: Duration = Duration::from_secs(10);
-/// How long a connection may last in all.
+/// The maximum duration of a connection.
 const CONNECTION_TIME: Duration = Duration::from_secs(3_600);
-/// The largest header of a request in bytes, and its lines.
+/// The maximum size of a header, in bytes and lines.
 const HEADER_BYTES: usize = 16 * 1024;
 const HEADER_LINES: usize = 64;
-/// How long requests that are being answered at the end may still take.
+/// The time in which requests must end after shutdown.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Serves the routes until `shutdown` is ready; then requests that are being answered have one
-/// second to end. Requests contain the client's address as
-/// [`ConnectInfo`](axum::extract::ConnectInfo).
+/// Serves the routes until `shutdown` is ready; requests must then end within one second. Requests
+/// contain the address of the client as [`ConnectInfo`](axum::extract::ConnectInfo).
 ///
-/// There are at most 256 connections, and fewer where the process may open few files (`ulimit
-/// -n`): 32 of these are left to the rest of the program.
+/// The maximum is 256 connections, and less if the process may open fewer than 289 files (`ulimit
+/// -n`), of which 32 are reserved for the rest of the program.
 ///
 /// # Errors
 ///
@@ -64,14 +62,14 @@ async fn serve_bounded(
     most: usize,
 ) -> io::Result<()> {
     let graceful = GracefulShutdown::new();
-    let places = Places::new(most);
+    let slots = Slots::new(most);
     let mut connections = JoinSet::new();
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
-        // An evicted connection has its socket until its task has ended.
+        // An evicted connection keeps its socket until its task has ended.
         let accepted = tokio::select! {
             accepted = listener.accept(), if connections.len() <= most => accepted,
-            // Ended connections are removed.
+            // Removes ended connections.
             Some(_) = connections.join_next() => continue,
             () = &mut shutdown => break,
         };
@@ -82,12 +80,12 @@ async fn serve_bounded(
                     router: router.clone(),
                     watcher: graceful.watcher(),
                 };
-                let place = places.take(address.ip());
-                connections.spawn(connection.serve(stream, place));
+                let slot = slots.reserve(address.ip());
+                connections.spawn(connection.serve(stream, slot));
             }
             Err(error) => {
                 debug!("cannot accept a connection: {error}");
-                if !is_of_one(&error) {
+                if !is_of_connection(&error) {
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
             }
@@ -96,19 +94,19 @@ async fn serve_bounded(
     drop(listener);
     let ended = tokio::time::timeout(GRACE, graceful.shutdown()).await;
     if ended.is_err() {
-        debug!("{} connections are cut off", connections.len());
+        debug!("{} connections were aborted", connections.len());
     }
     Ok(())
 }
 
-/// The connections that a process may have that may open so many files.
+/// The maximum number of connections for a limit of open files.
 fn most_connections(files: usize) -> usize {
     // One more is open while another is evicted.
     let left = files.saturating_sub(RESERVED_FILES + 1);
     left.max(files / 8).clamp(1, CONNECTIONS)
 }
 
-/// How many files this process may open.
+/// The maximum number of open files of this process.
 #[cfg(unix)]
 fn open_files() -> usize {
     use nix::sys::resource::{Resource, getrlimit};
@@ -123,8 +121,8 @@ fn open_files() -> usize {
     usize::MAX
 }
 
-/// Whether an error is of the one connection that was to be accepted.
-fn is_of_one(error: &io::Error) -> bool {
+/// Whether an error affects only the accepted connection, not the listener.
+fn is_of_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::ConnectionAborted
@@ -140,8 +138,8 @@ struct Connection {
 }
 
 impl Connection {
-    async fn serve(self, stream: TcpStream, (place, evicted): (Place, oneshot::Receiver<()>)) {
-        // Without it, small responses take a little longer, no more.
+    async fn serve(self, stream: TcpStream, (slot, evicted): (Slot, oneshot::Receiver<()>)) {
+        // If it fails, small responses take longer.
         stream.set_nodelay(true).ok();
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(WRITE_TIME));
@@ -149,7 +147,7 @@ impl Connection {
         let service = service_fn(|request: Request<Incoming>| {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(self.address));
-            let answering = place.answer();
+            let answering = slot.answer();
             let response = router.call(request);
             async move {
                 let response = response.await;
@@ -171,79 +169,79 @@ impl Connection {
             }
             _ = evicted => debug!(peer = %self.address, "a connection was closed to admit another"),
             () = tokio::time::sleep(CONNECTION_TIME) => {
-                debug!(peer = %self.address, "a connection lasted too long");
+                debug!(peer = %self.address, "a connection exceeded its maximum duration");
             }
         }
     }
 }
 
-/// The places of connections. Clones share them.
+/// The slots for connections. Clones share them.
 #[derive(Clone, Debug)]
-struct Places {
+struct Slots {
     most: usize,
-    taken: Arc<Mutex<Taken>>,
+    reserved: Arc<Mutex<Connections>>,
 }
 
 #[derive(Debug, Default)]
-struct Taken {
+struct Connections {
     by_number: HashMap<u64, Occupant>,
     next: u64,
 }
 
-/// A client that has a connection.
+/// The client of a connection.
 #[derive(Debug)]
 struct Occupant {
     client: IpAddr,
-    /// Whether a request of it is being answered, and since when it is or is not.
+    /// Whether a request is being answered, and the time of the last change.
     is_answered: bool,
     since: Instant,
-    /// Dropped when it is evicted.
-    _stay: oneshot::Sender<()>,
+    /// Dropped when the connection is evicted.
+    _evict: oneshot::Sender<()>,
 }
 
-/// One place, until it is dropped.
+/// The slot of one connection, free when dropped.
 #[derive(Debug)]
-struct Place {
-    places: Places,
+struct Slot {
+    slots: Slots,
     number: u64,
 }
 
-impl Places {
+impl Slots {
     fn new(most: usize) -> Self {
         Self {
             most,
-            taken: Arc::default(),
+            reserved: Arc::default(),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Taken> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Connections> {
+        self.reserved.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a place; the receiver becomes ready when the connection is evicted.
-    fn take(&self, client: IpAddr) -> (Place, oneshot::Receiver<()>) {
-        let mut taken = self.lock();
-        if taken.by_number.len() >= self.most
-            && let Some(number) = taken.most_dispensable()
+    /// Reserves a slot. The receiver becomes ready when the connection is evicted.
+    fn reserve(&self, client: IpAddr) -> (Slot, oneshot::Receiver<()>) {
+        let mut reserved = self.lock();
+        if reserved.by_number.len() >= self.most
+            && let Some(number) = reserved.to_evict()
         {
-            taken.by_number.remove(&number);
+            reserved.by_number.remove(&number);
         }
-        let (stay, evicted) = oneshot::channel();
-        let number = taken.next;
-        taken.next += 1;
+        let (evict, evicted) = oneshot::channel();
+        let number = reserved.next;
+        reserved.next += 1;
         let occupant = Occupant {
             client,
             is_answered: false,
             since: Instant::now(),
-            _stay: stay,
+            _evict: evict,
         };
-        taken.by_number.insert(number, occupant);
-        drop(taken);
-        let place = Place {
-            places: self.clone(),
+        reserved.by_number.insert(number, occupant);
+        drop(reserved);
+        let slot = Slot {
+            slots: self.clone(),
             number,
         };
-        (place, evicted)
+        (slot, evicted)
     }
 
     fn set_answered(&self, number: u64, is_answered: bool) {
@@ -254,51 +252,51 @@ impl Places {
     }
 }
 
-impl Taken {
-    /// The place that is taken away first: of the client with the most places, the one without a
-    /// request for the longest time.
-    fn most_dispensable(&self) -> Option<u64> {
+impl Connections {
+    /// The connection to evict: of the client with the most connections, the one that has been
+    /// without a request longest.
+    fn to_evict(&self) -> Option<u64> {
         let mut of_client: HashMap<IpAddr, usize> = HashMap::new();
         for occupant in self.by_number.values() {
             *of_client.entry(occupant.client).or_default() += 1;
         }
-        let places = |occupant: &Occupant| of_client.get(&occupant.client).copied().unwrap_or(0);
+        let slots = |occupant: &Occupant| of_client.get(&occupant.client).copied().unwrap_or(0);
         let occupants = self.by_number.iter();
         let longest = occupants.max_by_key(|(_, occupant)| {
             let waited = std::cmp::Reverse(occupant.since);
-            (places(occupant), !occupant.is_answered, waited)
+            (slots(occupant), !occupant.is_answered, waited)
         });
         longest.map(|(number, _)| *number)
     }
 }
 
-impl Place {
-    /// A request is being answered until the value is dropped.
+impl Slot {
+    /// Marks a request as being answered until the result is dropped.
     fn answer(&self) -> Answering {
-        self.places.set_answered(self.number, true);
+        self.slots.set_answered(self.number, true);
         Answering {
-            places: self.places.clone(),
+            slots: self.slots.clone(),
             number: self.number,
         }
     }
 }
 
-impl Drop for Place {
+impl Drop for Slot {
     fn drop(&mut self) {
-        self.places.lock().by_number.remove(&self.number);
+        self.slots.lock().by_number.remove(&self.number);
     }
 }
 
 /// A request that is being answered.
 #[derive(Debug)]
 struct Answering {
-    places: Places,
+    slots: Slots,
     number: u64,
 }
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        self.places.set_answered(self.number, false);
+        self.slots.set_answered(self.number, false);
     }
 }
 
@@ -324,9 +322,9 @@ mod tests {
         }
     }
 
-    /// Two places, and five clients that never end their requests: a sixth is answered.
+    /// Two slots and five connections with unfinished requests: a sixth is answered.
     #[tokio::test]
-    async fn a_client_without_a_request_makes_room() {
+    async fn idle_connection_is_closed_for_new_one() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = Router::new().route("/", get("here"));
@@ -348,7 +346,7 @@ mod tests {
         for stream in slow.iter_mut().take(4) {
             let mut rest = Vec::new();
             stream.read_to_end(&mut rest).await.ok();
-            assert_eq!(rest, b"", "connections that made room are closed");
+            assert_eq!(rest, b"", "idle connections are closed");
         }
         server.abort();
     }

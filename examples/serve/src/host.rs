@@ -1,7 +1,7 @@
-//! The name by which a server is asked.
+//! Checks the host name of requests.
 //!
-//! A page in a browser may reach this server by a name of its own that it lets resolve to this
-//! machine (DNS rebinding). The `Host` header then contains that name.
+//! With DNS rebinding, a page in a browser reaches this server by a name that resolves to this
+//! machine. The `Host` header then contains that name.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -15,19 +15,19 @@ use axum::response::{IntoResponse as _, Response};
 
 use crate::{Problem, peer, quoted};
 
-/// The names that this server answers to, beside addresses and `localhost`.
+/// The allowed host names, in addition to addresses and `localhost`.
 #[derive(Clone, Debug, Default)]
 pub struct HostCheck(Arc<[String]>);
 
 impl HostCheck {
-    /// A check with these names.
+    /// Allows these names.
     pub fn new(names: &[String]) -> Self {
         Self(names.into())
     }
 }
 
-/// Refuses requests whose `Host` is neither an address nor `localhost` nor one of the names.
-/// Without names, clients on other machines may use any name: this server cannot know its own.
+/// Rejects requests whose `Host` is not an address, `localhost` or an allowed name. Without allowed
+/// names, clients on other machines may use any name, since the server does not know its own.
 pub async fn check_host(State(hosts): State<HostCheck>, request: Request, next: Next) -> Response {
     let is_here = peer(request.extensions()).is_some_and(|peer| peer.is_loopback());
     let names = &hosts.0;
@@ -51,8 +51,7 @@ pub async fn check_host(State(hosts): State<HostCheck>, request: Request, next: 
     .into_response()
 }
 
-/// The host of the request's only `Host` header; `None` if there is none, several, or one with a
-/// user name.
+/// The host in the `Host` header; `None` if the header is missing, repeated, or contains a user name.
 pub fn host(headers: &HeaderMap) -> Option<Authority> {
     let mut given = headers.get_all(HOST).iter();
     let (only, None) = (given.next()?, given.next()) else {

@@ -1,9 +1,9 @@
-//! One access layer for HTTP servers.
+//! An access layer for HTTP servers.
 //!
-//! [`serve`] bounds connections: how many there are, how long a client may take to send a request
-//! and to take its response, and which connection ends when all are taken. [`protect`] bounds
-//! requests: the `Host` they name, how many each client may send, and the size and duration of
-//! each. A refusal is a [`Problem`].
+//! [`serve`] limits connections: their number, and the time for sending a request and reading its
+//! response; it closes an idle connection when all are in use. [`protect`] limits requests: the
+//! `Host` header, the rate of each client, and the size and duration of each request. A rejected
+//! request is answered with a [`Problem`].
 
 mod connections;
 mod host;
@@ -25,7 +25,7 @@ pub use rate::{RateLimiter, limit_rate};
 pub use request::{BODY_BYTES, limit_request, peer};
 pub use work::Work;
 
-/// The routes with every limit of this crate, for servers of which all requests are short.
+/// Adds all limits of this crate to the routes, for servers whose requests are short.
 pub fn protect<S: Clone + Send + Sync + 'static>(router: Router<S>, hosts: HostCheck) -> Router<S> {
     router
         .layer(DefaultBodyLimit::max(BODY_BYTES))

@@ -1,14 +1,14 @@
-//! Refusals in the form of RFC 9457.
+//! Error responses in the format of RFC 9457.
 
 use axum::http::header::{CONTENT_TYPE, HeaderName};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 
-/// Characters of a client's text that are repeated in a response.
+/// The maximum number of characters of a client's text in a response.
 const QUOTED: usize = 200;
 
-/// A refusal: what is wrong, and what to do.
+/// An error response: what is wrong, and what to do.
 #[derive(Debug)]
 pub struct Problem {
     status: StatusCode,
@@ -37,14 +37,14 @@ impl Problem {
         }
     }
 
-    /// The same with one more member, for programs.
+    /// Adds a member for programs.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.members.insert(name.to_owned(), value.into());
         self
     }
 
-    /// The same with a header.
+    /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));

@@ -1,4 +1,4 @@
-//! How many requests, and how much work, each client may ask for.
+//! Limits the requests and the work of each client.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -16,12 +16,12 @@ use tokio::sync::Semaphore;
 
 use crate::{Problem, Work, peer};
 
-/// Requests that a client may send at once, and how many it gets back in a second.
+/// The allowance of a client in requests, and its refill per second.
 const BURST: f64 = 400.0;
 const PER_SECOND: f64 = 100.0;
-/// Work that costs as much as one more request.
+/// The duration of work that counts as one request.
 const WORK: Duration = Duration::from_millis(4);
-/// Clients with an allowance of their own; all others share one.
+/// The maximum number of clients with separate allowances; all others share one.
 const CLIENTS: usize = 4_096;
 
 /// The allowance of each client. Clones share it.
@@ -42,7 +42,7 @@ impl Default for RateLimiter {
 
 #[derive(Debug, Default)]
 struct Buckets {
-    /// Randomly keyed: clients choose their addresses.
+    /// With a randomly keyed hash, since clients choose their addresses.
     known: HashMap<IpAddr, Bucket>,
     others: Bucket,
 }
@@ -63,15 +63,15 @@ impl Default for Bucket {
 }
 
 impl RateLimiter {
-    /// Takes so many requests from a client's allowance, which may become negative.
+    /// Subtracts requests from the allowance of a client, which may become negative.
     pub fn charge(&self, client: IpAddr, requests: u32) {
         let mut buckets = self.lock();
         let bucket = buckets.of(client, now());
         bucket.left -= f64::from(requests);
     }
 
-    /// Takes one request; the error is the time until the client may send one.
-    fn take(&self, client: IpAddr, now: Instant) -> Result<(), Duration> {
+    /// Subtracts one request. The error is the time until the next request is allowed.
+    fn admit(&self, client: IpAddr, now: Instant) -> Result<(), Duration> {
         let mut buckets = self.lock();
         let bucket = buckets.of(client, now);
         if bucket.left < 1.0 {
@@ -117,7 +117,7 @@ impl Bucket {
     }
 }
 
-/// The client of an address: of IPv6 the whole /64, which one machine can use.
+/// The key of a client: its address, or its /64 network for IPv6, all of which one machine can use.
 fn network(client: IpAddr) -> IpAddr {
     match client {
         IpAddr::V4(_) => client,
@@ -128,20 +128,20 @@ fn network(client: IpAddr) -> IpAddr {
     }
 }
 
-/// The time by the clock of the runtime.
+/// The time of the runtime, which tests control.
 fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
-/// Refuses requests beyond the client's allowance, and charges the client for the work of the
-/// others: the time for which they kept this thread busy, and their [`Work`] on others.
+/// Rejects requests above the allowance of the client, and charges it for the work of the others: the
+/// time for which they kept this thread busy, and their [`Work`] on other threads.
 pub async fn limit_rate(
     State(limiter): State<RateLimiter>,
     mut request: Request,
     next: Next,
 ) -> Response {
     let client = peer(request.extensions()).unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
-    match limiter.take(client, now()) {
+    match limiter.admit(client, now()) {
         Ok(()) => {
             let work = Work::new(Arc::clone(&limiter.jobs));
             request.extensions_mut().insert(work.clone());
@@ -152,15 +152,15 @@ pub async fn limit_rate(
         }
         Err(wait) => Problem::new(
             StatusCode::TOO_MANY_REQUESTS,
-            "There were too many requests from this address.",
-            &format!("Ask at most {PER_SECOND} times in a second."),
+            "Too many requests from this address.",
+            &format!("Send at most {PER_SECOND} requests per second."),
         )
         .header(RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1))
         .into_response(),
     }
 }
 
-/// The result of a future, and how long it kept its thread busy; waiting does not count.
+/// The result of a future, and the time for which it kept its thread busy, without waiting.
 async fn measured<T>(work: impl Future<Output = T>) -> (T, Duration) {
     let mut work = pin!(work);
     let mut taken = Duration::ZERO;
@@ -197,33 +197,33 @@ mod tests {
         let now = Instant::now();
         let (one, other) = ([192, 0, 2, 1].into(), [192, 0, 2, 2].into());
         let allowed = (0..1_000)
-            .filter(|_| limiter.take(one, now).is_ok())
+            .filter(|_| limiter.admit(one, now).is_ok())
             .count();
         assert_eq!(allowed, 400);
-        assert!(limiter.take(other, now).is_ok());
-        let wait = limiter.take(one, now).unwrap_err();
+        assert!(limiter.admit(other, now).is_ok());
+        let wait = limiter.admit(one, now).unwrap_err();
         assert!(wait <= Duration::from_millis(10), "{wait:?}");
         assert!(
             limiter
-                .take(one, now + wait + Duration::from_millis(1))
+                .admit(one, now + wait + Duration::from_millis(1))
                 .is_ok()
         );
         limiter.charge(other, 500);
-        assert!(limiter.take(other, now).is_err());
+        assert!(limiter.admit(other, now).is_err());
     }
 
     #[test]
-    fn many_clients_take_bounded_memory() {
+    fn memory_of_many_clients_is_bounded() {
         let limiter = RateLimiter::default();
         let now = Instant::now();
         for number in 0..6_000_u32 {
-            let wait = limiter.take(IpAddr::V4(number.into()), now);
+            let wait = limiter.admit(IpAddr::V4(number.into()), now);
             assert!(wait.is_ok() || number >= 4_096, "{number}");
         }
         assert_eq!(limiter.lock().known.len(), CLIENTS);
-        // Full allowances are forgotten.
+        // Clients with full allowances are removed.
         let later = now + Duration::from_secs(10);
-        assert!(limiter.take([192, 0, 2, 1].into(), later).is_ok());
+        assert!(limiter.admit([192, 0, 2, 1].into(), later).is_ok());
         assert_eq!(limiter.lock().known.len(), 1);
         let neighbours = ["2001:db8::1", "2001:db8::2"].map(|peer| network(peer.parse().unwrap()));
         assert_eq!(neighbours[0], neighbours[1]);

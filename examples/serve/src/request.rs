@@ -1,4 +1,4 @@
-//! The size and the duration of one request.
+//! Limits the size and duration of a request.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -11,14 +11,14 @@ use axum::response::{IntoResponse as _, Response};
 
 use crate::Problem;
 
-/// The largest body of a request, in bytes.
+/// The maximum size of a request body, in bytes.
 pub const BODY_BYTES: usize = 1024 * 1024;
 
-/// The longest that a request may take until its response begins.
+/// The maximum time until the response begins.
 const REQUEST_TIME: Duration = Duration::from_secs(10);
 
-/// Refuses a body that is declared larger than [`BODY_BYTES`], and ends a request that takes
-/// longer than ten seconds: one whose body arrives byte by byte.
+/// Rejects a body with a declared length above [`BODY_BYTES`], and a request that takes longer than
+/// ten seconds, such as one whose body arrives byte by byte.
 pub async fn limit_request(request: Request, next: Next) -> Response {
     if request.body().size_hint().lower() > BODY_BYTES as u64 {
         return Problem::new(
@@ -33,13 +33,13 @@ pub async fn limit_request(request: Request, next: Next) -> Response {
         Err(_) => Problem::new(
             StatusCode::REQUEST_TIMEOUT,
             "The request took too long.",
-            "Send all of it within ten seconds.",
+            "Send the request within ten seconds.",
         )
         .into_response(),
     }
 }
 
-/// The client's address; an IPv4 address inside of an IPv6 address is the IPv4 address.
+/// The address of the client; an IPv4-mapped IPv6 address is returned as IPv4.
 pub fn peer(extensions: &Extensions) -> Option<IpAddr> {
     let ConnectInfo(address) = extensions.get::<ConnectInfo<SocketAddr>>()?;
     Some(address.ip().to_canonical())

@@ -1,4 +1,4 @@
-//! Work that takes longer than a server's thread may be kept from other requests.
+//! Runs long work on other threads, so that it does not block the thread of the server.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 
 use crate::Problem;
 
-/// Jobs at a time of one server.
+/// The maximum number of concurrent jobs of a server.
 const JOBS: usize = 2;
 
 /// The work that one request costs. [`limit_rate`](crate::limit_rate) adds it to each request's
@@ -33,8 +33,8 @@ impl Work {
         Arc::new(Semaphore::new(JOBS))
     }
 
-    /// Runs a job on another thread, when fewer than two are running. A job that has begun runs to
-    /// its end, also when the client has gone.
+    /// Runs a job on another thread; at most two run at a time. A job runs to its end even if the
+    /// client disconnects.
     ///
     /// # Errors
     ///
@@ -75,9 +75,9 @@ mod tests {
 
     use super::*;
 
-    /// On one thread: while a job blocks, other tasks run, and a third job waits for its turn.
+    /// On one thread, other tasks run while a job blocks, and a third job waits.
     #[tokio::test]
-    async fn a_blocking_job_keeps_nothing_else_waiting() {
+    async fn blocking_job_does_not_block_other_tasks() {
         let work = Work::new(Work::jobs());
         let (release, released) = mpsc::channel::<()>();
         let (other_release, other_released) = mpsc::channel::<()>();
@@ -105,7 +105,7 @@ mod tests {
         second.await.unwrap().unwrap().unwrap();
         assert!(work.taken() > Duration::ZERO);
         assert!(
-            work.run(|| panic!("a fault"))
+            work.run(|| panic!("a failing job"))
                 .await
                 .map(|(): ()| ())
                 .is_err()

@@ -1,12 +1,11 @@
 //! The request to end a program, by SIGINT (Ctrl-C) or SIGTERM.
 //!
-//! The first signal is recorded, and loops look at it: output is finished, and what was received
-//! is still shown. A program that has not ended [in time](GRACE), because its output is not read or
-//! a device does not respond, or that receives a second signal, ends with exit code 128 plus the
-//! signal's number.
+//! The first signal sets a flag, which loops check, so that the program can complete its output. A
+//! program that has not ended [in time](GRACE), because its output is not read or a device does not
+//! respond, or that receives a second signal, exits with code 128 plus the number of the signal.
 //!
-//! SIGHUP is left as it is: it ends a program at once when its terminal is closed, unless the
-//! program was started by `nohup`.
+//! SIGHUP is not handled: it ends a program when its terminal is closed, unless the program was
+//! started by `nohup`.
 
 use std::io;
 use std::sync::Arc;
@@ -17,7 +16,7 @@ use std::time::{Duration, Instant};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-/// How long a program may take to end by itself after the first signal.
+/// The time after the first signal in which the program must end.
 pub const GRACE: Duration = Duration::from_millis(700);
 
 /// Whether the end of the program was requested.
@@ -25,21 +24,21 @@ pub const GRACE: Duration = Duration::from_millis(700);
 pub struct Stop(Arc<AtomicBool>);
 
 impl Stop {
-    /// Records requests from now on.
+    /// Starts handling signals.
     ///
     /// # Errors
     ///
-    /// If signals cannot be handled, or there can be no thread.
+    /// If signals cannot be handled, or the thread cannot be started.
     pub fn watch() -> io::Result<Self> {
         Self::watch_with(|| {})
     }
 
-    /// The same; `before_exit` is called if the program has not ended in time, for example to
+    /// Starts handling signals. `before_exit` is called before the program is ended, for example to
     /// restore the terminal.
     ///
     /// # Errors
     ///
-    /// If signals cannot be handled, or there can be no thread.
+    /// If signals cannot be handled, or the thread cannot be started.
     pub fn watch_with(before_exit: impl FnOnce() + Send + 'static) -> io::Result<Self> {
         let stop = Self::default();
         let requested = stop.flag();
@@ -66,7 +65,7 @@ impl Stop {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// The flag that a request sets.
+    /// The flag that a signal sets.
     pub fn flag(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.0)
     }

@@ -13,7 +13,8 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser};
 use serde::Serialize;
 
-use sflow_collector::{Port, listen_address};
+use sflow_collector::capture::Port;
+use sflow_collector::udp::listen_address;
 use sflow_metrics::flow;
 use stop::Stop;
 use top_flows::feed::Feed;

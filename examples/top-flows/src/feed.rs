@@ -8,7 +8,10 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context as _;
-use sflow_collector::{Capture, Pace, Port, Received, SocketSettings, Tally, UdpReceiver};
+use sflow_collector::capture::{Capture, Port};
+use sflow_collector::replay::Pace;
+use sflow_collector::udp::{SocketSettings, UdpReceiver};
+use sflow_collector::{Received, Tally};
 use sflow_metrics::Timestamp;
 
 use crate::model::{Model, Shared};
@@ -197,7 +200,7 @@ impl Clock {
 fn replay(capture: &mut Capture, model: &Shared, is_over: &AtomicBool) -> anyhow::Result<()> {
     let mut clock = Clock::new(model.lock().status.speed)?;
     loop {
-        let received = match capture.next() {
+        let received = match capture.next_datagram() {
             Ok(Some(received)) => received,
             Ok(None) => return Ok(()),
             Err(error) => {

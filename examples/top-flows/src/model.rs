@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use sflow_collector::{CaptureError, OtherProtocol, Tally};
+use sflow_collector::capture::CaptureError;
+use sflow_collector::{OtherProtocol, Tally};
 use sflow_metrics::Timestamp;
 use sflow_v5::Datagram;
 
@@ -112,7 +113,8 @@ impl Status {
         match error {
             // The capture is open: only a file of a directory can still fail to open.
             CaptureError::InDirectory { .. } | CaptureError::Open { .. } => {
-                self.file_errors.push(error.to_string());
+                let error = anyhow::Error::from(error);
+                self.file_errors.push(format!("{error:#}"));
                 Ok(())
             }
             error => Err(error),

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use serde::Serialize;
-use sflow_collector::Capture;
-use sflow_collector::UdpReceiver;
+use sflow_collector::capture::Capture;
+use sflow_collector::udp::UdpReceiver;
 
 use crate::feed::{Feed, came, passed_over, timestamp};
 use crate::history::Point;
@@ -66,7 +66,7 @@ fn read(
 ) -> anyhow::Result<()> {
     let wall = Instant::now();
     loop {
-        let received = match capture.next() {
+        let received = match capture.next_datagram() {
             Ok(Some(received)) => received,
             Ok(None) => break,
             Err(error) => {

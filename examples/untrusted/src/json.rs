@@ -1,4 +1,4 @@
-//! JSON in which unprintable characters are escaped, although JSON itself permits some of them.
+//! JSON in which unprintable characters are escaped, some of which JSON permits.
 
 use std::io::{self, Write};
 
@@ -36,7 +36,7 @@ pub fn to_string_pretty(value: &(impl Serialize + ?Sized)) -> serde_json::Result
 ///
 /// # Errors
 ///
-/// If the value cannot be written as JSON, and those of the writer.
+/// If the value cannot be written as JSON, or the writer fails.
 pub fn to_writer(writer: impl Write, value: &(impl Serialize + ?Sized)) -> serde_json::Result<()> {
     let formatter = Escaping(CompactFormatter);
     value.serialize(&mut serde_json::Serializer::with_formatter(
@@ -44,10 +44,10 @@ pub fn to_writer(writer: impl Write, value: &(impl Serialize + ?Sized)) -> serde
     ))
 }
 
-/// Another formatter, with unprintable characters escaped.
+/// Adds escapes for unprintable characters to a formatter.
 struct Escaping<F>(F);
 
-/// Escapes fragments of strings, and leaves the layout to the inner formatter.
+/// Escapes fragments of strings; the inner formatter writes the layout.
 impl<F: Formatter> Formatter for Escaping<F> {
     fn write_string_fragment<W: Write + ?Sized>(
         &mut self,
@@ -112,7 +112,7 @@ impl<F: Formatter> Formatter for Escaping<F> {
     }
 }
 
-/// Writes a character as JSON escapes it: `\u202e`, or two of these beyond U+FFFF.
+/// Writes the JSON escape of a character: `\u202e`, or a surrogate pair above U+FFFF.
 fn write_escape<W: Write + ?Sized>(writer: &mut W, character: char) -> io::Result<()> {
     for unit in character.encode_utf16(&mut [0; 2]) {
         write!(writer, "\\u{unit:04x}")?;

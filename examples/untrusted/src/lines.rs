@@ -2,20 +2,19 @@ use std::io::{self, Write};
 
 use crate::is_unprintable;
 
-/// The format of what is written through [`Lines`].
+/// The format of the text that is written through [`Lines`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// Plain text: escapes are `\u{202e}`.
     Text,
-    /// Text with the writer's own colours: sequences `ESC [ … m` pass, everything else is escaped.
+    /// Text with colours: sequences `ESC [ … m` are kept, all other characters are escaped.
     Coloured,
     /// JSON: escapes are `\u202e`.
     Json,
 }
 
-/// A writer of whole lines, one with each call of `write`, in which every unprintable character
-/// but the line's own end is escaped. A line break inside of it is escaped, too: one call cannot
-/// forge a second line.
+/// A writer of lines, one per call of `write`, which escapes every unprintable character except the
+/// line break at the end. Other line breaks are escaped too, so that text cannot forge a line.
 #[derive(Debug)]
 pub struct Lines<W> {
     inner: W,
@@ -23,7 +22,7 @@ pub struct Lines<W> {
 }
 
 impl<W> Lines<W> {
-    /// Lines in this format, written to `inner`.
+    /// Writes lines in this format to `inner`.
     pub const fn new(inner: W, format: Format) -> Self {
         Self { inner, format }
     }
@@ -88,7 +87,7 @@ impl<W> Lines<W> {
     }
 }
 
-/// The length of the sequence `ESC [ … m` that a text begins with.
+/// The length of a sequence `ESC [ … m` at the start of a text.
 fn colour(text: &str) -> Option<usize> {
     let parameters = text.strip_prefix("\u{1b}[")?;
     let end = parameters.find(|c: char| !(c.is_ascii_digit() || c == ';'))?;
@@ -108,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_stays_one_line_and_steers_no_terminal() {
+    fn line_breaks_and_control_characters_are_escaped() {
         let line = "\u{1b}[2mINFO\u{1b}[0m a\u{202e}b\n\u{1b}[2J\u{1b}]0;x\u{7}\n";
         assert_eq!(
             written(Format::Coloured, line),

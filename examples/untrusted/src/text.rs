@@ -1,8 +1,8 @@
 use std::borrow::Cow;
 
-/// Whether a character acts on the text around it or cannot be seen: control characters (C0, C1,
-/// DEL), line and paragraph separators, marks of direction, characters without width, fillers,
-/// variation selectors, tags, and what may not occur in XML.
+/// Whether a character affects the text around it or is invisible: control characters (C0, C1,
+/// DEL), line and paragraph separators, direction marks, characters without width, fillers,
+/// variation selectors, tags, and characters that XML does not permit.
 pub fn is_unprintable(character: char) -> bool {
     if character.is_ascii() {
         return character.is_ascii_control();
@@ -44,7 +44,7 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
     let mut escaped = String::with_capacity(text.len() + 8);
     for character in text.chars() {
         match is_unprintable(character) {
-            // Not `escape_debug`, which leaves some of these characters as they are.
+            // Not `escape_debug`, which does not escape some of these characters.
             true => escaped.extend(character.escape_default()),
             false => escaped.push(character),
         }
@@ -56,7 +56,7 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
 mod tests {
     use super::*;
 
-    /// One of each kind.
+    /// One character of each kind.
     const UNPRINTABLE: &[char] = &[
         '\u{0}',
         '\u{7}',

@@ -1,4 +1,4 @@
-//! Holds another decoder against the corpus: see "Another decoder" in the README.
+//! Checks another decoder with the corpus: see "Other decoders" in the README.
 
 use std::env;
 use std::ffi::OsString;
@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use sflow_v5::{Datagram, Sample};
 
-/// How long a decoder may take for one datagram.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The maximum time of a decoder for one datagram.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 fn main() -> io::Result<ExitCode> {
     let command: Vec<_> = env::args_os().skip(1).collect();
@@ -28,9 +28,9 @@ fn main() -> io::Result<ExitCode> {
     let mut failed = 0;
     for file in &files {
         let datagram = fs::read(file)?;
-        if let Err(why) = hold(&command, &datagram)? {
+        if let Err(problem) = check(&command, &datagram)? {
             failed += 1;
-            println!("{}: {why}", file.display());
+            println!("{}: {problem}", file.display());
         }
     }
     println!("{} datagrams, {failed} failed", files.len());
@@ -41,31 +41,31 @@ fn main() -> io::Result<ExitCode> {
     })
 }
 
-/// Gives one datagram to the command; what is wrong with the outcome.
-fn hold(command: &[OsString], datagram: &[u8]) -> io::Result<Result<(), String>> {
-    let (program, arguments) = command.split_first().expect("it is not empty");
+/// Runs the command with one datagram. Returns the difference from the expected result.
+fn check(command: &[OsString], datagram: &[u8]) -> io::Result<Result<(), String>> {
+    let (program, arguments) = command.split_first().expect("a command");
     let mut child = Command::new(program)
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()?;
-    let mut output = child.stdout.take().expect("it is piped");
+    let mut output = child.stdout.take().expect("a pipe");
     let reader = thread::spawn(move || {
         let mut bytes = Vec::new();
         output.read_to_end(&mut bytes).map(|_| bytes)
     });
-    // A decoder may well stop reading.
-    drop(child.stdin.take().expect("it is piped").write_all(datagram));
+    // A decoder may stop reading before the end.
+    drop(child.stdin.take().expect("a pipe").write_all(datagram));
     let start = Instant::now();
     let status = loop {
         if let Some(status) = child.try_wait()? {
             break status;
         }
-        if start.elapsed() > PATIENCE {
+        if start.elapsed() > TIMEOUT {
             child.kill()?;
             child.wait()?;
-            return Ok(Err(format!("not done after {PATIENCE:?}")));
+            return Ok(Err(format!("no result after {TIMEOUT:?}")));
         }
         thread::sleep(Duration::from_millis(1));
     };
@@ -84,11 +84,11 @@ fn hold(command: &[OsString], datagram: &[u8]) -> io::Result<Result<(), String>>
     })
 }
 
-/// What there is in a datagram, unless something is wrong with it.
+/// The expected output for a valid datagram.
 fn counts(datagram: &[u8]) -> Option<String> {
     let datagram = Datagram::parse(datagram).ok()?;
     datagram.validate().ok()?;
-    // What is put around a sample is not one.
+    // Wrappers around samples are not counted.
     let is_sample = |sample: &Sample<'_>| !matches!(sample, Sample::FoundryAcl(_));
     let samples = datagram.samples().filter(is_sample).count();
     let records = datagram.samples().map(|sample| match sample {

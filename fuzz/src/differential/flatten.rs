@@ -1,4 +1,4 @@
-//! A peer's value as leaves: both peers implement `serde::Serialize`, which walks over their
+//! Converts a value of a peer to leaves. Both peers implement `serde::Serialize`, which visits the
 //! fields in order.
 
 use std::fmt::{self, Display};
@@ -8,12 +8,12 @@ use serde::ser::{self, Impossible};
 
 use super::leaf::Leaf;
 
-/// The leaves of a value; and the name of the variant, if it is an enum's.
+/// The leaves of a value, and the name of the variant of an enum.
 pub(super) fn flatten(value: &impl Serialize) -> (&'static str, Vec<Leaf>) {
     let mut flatten = Flatten::default();
     value
         .serialize(&mut flatten)
-        .expect("nothing that it is made of fails");
+        .expect("serialising into leaves does not fail");
     let leaves = flatten.leaves.into_iter().map(|part| match part {
         Part::Leaf(leaf) => leaf,
         Part::Byte(byte) => Leaf::Number(byte.into()),
@@ -24,13 +24,13 @@ pub(super) fn flatten(value: &impl Serialize) -> (&'static str, Vec<Leaf>) {
 #[derive(Default)]
 struct Flatten {
     leaves: Vec<Part>,
-    /// Of the outermost enum.
+    /// The variant of the outermost enum.
     variant: Option<&'static str>,
 }
 
 enum Part {
     Leaf(Leaf),
-    /// One of several, perhaps.
+    /// A byte that may be part of a byte string.
     Byte(u8),
 }
 
@@ -40,7 +40,7 @@ impl Flatten {
         Ok(())
     }
 
-    /// What came since `start`, if it is bytes, as one leaf.
+    /// Joins the parts since `start` into one leaf, if all are bytes.
     fn join(&mut self, start: usize) -> bool {
         let bytes = self.leaves[start..].iter().map(|part| match part {
             Part::Byte(byte) => Some(*byte),
@@ -56,12 +56,12 @@ impl Flatten {
     }
 }
 
-/// Elements on their way.
+/// The elements of a sequence or structure.
 struct Elements<'f> {
     flatten: &'f mut Flatten,
     start: usize,
     length: usize,
-    /// Whether their number was on the wire.
+    /// Whether the number of elements was on the wire.
     is_counted: bool,
 }
 
@@ -89,7 +89,7 @@ impl<'f> Elements<'f> {
     }
 }
 
-/// An error that does not happen.
+/// An error that does not occur.
 #[derive(Debug)]
 struct Never;
 
@@ -163,7 +163,7 @@ impl<'f> ser::Serializer for &'f mut Flatten {
         self.push(Leaf::Bytes(bytes.to_vec()))
     }
 
-    /// A MAC address, written out.
+    /// A MAC address as text.
     fn collect_str<T: Display + ?Sized>(self, text: &T) -> Result<(), Never> {
         let text = text.to_string();
         let bytes = text.split(':').map(|byte| u8::from_str_radix(byte, 16));
@@ -239,7 +239,7 @@ impl<'f> ser::Serializer for &'f mut Flatten {
     }
 
     fn serialize_map(self, _: Option<usize>) -> Result<Self::SerializeMap, Never> {
-        panic!("no peer has maps")
+        panic!("the peers have no maps")
     }
 
     fn serialize_struct(self, _: &'static str, _: usize) -> Result<Elements<'f>, Never> {

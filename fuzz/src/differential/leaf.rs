@@ -1,5 +1,4 @@
-//! What a decoder read, as a row of plain values without names: what two decoders can be
-//! compared by.
+//! Decoded values as a flat list without names, by which decoders are compared.
 
 use sflow_v5::field::Value;
 use sflow_v5::flow::{ExtendedGateway, Pdu};
@@ -10,18 +9,18 @@ use sflow_v5::{Address, CounterRecord, DataSource, FlowRecord, Interface, Sample
 /// One value.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Leaf {
-    /// A number; a signed one by its 32 bits.
+    /// A number; signed numbers by their 32 bits.
     Number(u64),
     Float(f32),
     Bytes(Vec<u8>),
-    /// So many elements follow.
+    /// The number of elements that follow.
     Items(usize),
-    /// A choice that the peer has a name for, by the name of the list and its place there.
+    /// A named value of a peer's enumeration: the name of the enumeration and the variant's index.
     Choice(&'static str, u32),
 }
 
 impl Leaf {
-    /// Whether they are the same value, told in whatever way.
+    /// Whether the values are equal, independent of their representation.
     pub(super) fn is(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Float(a), Self::Float(b)) => a == b || a.is_nan() && b.is_nan(),
@@ -38,34 +37,34 @@ impl Leaf {
     }
 }
 
-/// A flow or counter record of ours.
+/// A flow or counter record of this decoder.
 pub(super) trait Record {
     fn name(&self) -> &'static str;
     fn leaves(&self) -> Vec<Leaf>;
-    /// Of the records inside it, and those inside them.
+    /// The names of nested records.
     fn names_inside(&self) -> Vec<&'static str>;
 }
 
-/// What a sample has besides its records; of one without records, its bytes.
+/// The values of a sample except its records; the bytes of a sample without records.
 pub(super) fn sample(sample: &Sample<'_>) -> Vec<Leaf> {
-    let mut words = Vec::new();
+    let mut numbers = Vec::new();
     match sample {
         Sample::Flow(sample) => {
             let DataSource { kind, index } = sample.source_id;
-            words.extend([sample.sequence_number, kind.0, index]);
-            words.extend([sample.sampling_rate, sample.sample_pool, sample.drops]);
+            numbers.extend([sample.sequence_number, kind.0, index]);
+            numbers.extend([sample.sampling_rate, sample.sample_pool, sample.drops]);
             for Interface { format, value } in [sample.input, sample.output] {
-                words.extend([format, value]);
+                numbers.extend([format, value]);
             }
         }
         Sample::Counters(sample) => {
             let DataSource { kind, index } = sample.source_id;
-            words.extend([sample.sequence_number, kind.0, index]);
+            numbers.extend([sample.sequence_number, kind.0, index]);
         }
         Sample::Discarded(sample) => {
             let DataSource { kind, index } = sample.source_id;
-            words.extend([sample.sequence_number, kind.0, index, sample.drops]);
-            words.extend([
+            numbers.extend([sample.sequence_number, kind.0, index, sample.drops]);
+            numbers.extend([
                 sample.input_if_index,
                 sample.output_if_index,
                 sample.reason.0,
@@ -74,7 +73,7 @@ pub(super) fn sample(sample: &Sample<'_>) -> Vec<Leaf> {
         Sample::Unknown(frame) => return vec![Leaf::Bytes(frame.bytes.to_vec())],
         _ => {}
     }
-    words
+    numbers
         .into_iter()
         .map(|word| Leaf::Number(word.into()))
         .collect()
@@ -135,7 +134,7 @@ fn flow(record: &FlowRecord<'_>, out: &mut Vec<Leaf>) {
                 out.push(Leaf::Items(record.pdus.len()));
                 record.pdus.iter().for_each(|inner| pdu(inner, out));
             }
-            (record, _) => panic!("{record:?} has a list that is not known here"),
+            (record, _) => panic!("{record:?} has an unknown list"),
         }
     }
 }
@@ -196,7 +195,7 @@ impl Record for CounterRecord<'_> {
                 }
                 (Self::BstPortBuffers(record), 4) => list(record.egress_queue_uc_pc, &mut out),
                 (Self::BstPortBuffers(record), _) => list(record.egress_queue_mc_pc, &mut out),
-                (record, _) => panic!("{record:?} has a list that is not known here"),
+                (record, _) => panic!("{record:?} has an unknown list"),
             }
         }
         out
@@ -222,15 +221,15 @@ pub(super) fn value(found: Value<'_>, out: &mut Vec<Leaf>) {
         Value::Mac(mac) => Leaf::Bytes(mac.0.to_vec()),
         Value::Uuid(uuid) => Leaf::Bytes(uuid.0.to_vec()),
         Value::Address(address) => Leaf::Bytes(bytes(address)),
-        other => panic!("{other:?} is a value that is not known here"),
+        other => panic!("{other:?} is an unknown value"),
     });
 }
 
-/// The number of 32 bits that it was before it was made longer.
+/// The 32-bit number that was converted to 64 bits.
 #[allow(
     clippy::as_conversions,
     clippy::cast_possible_truncation,
-    reason = "it was one"
+    reason = "it was a 32-bit number"
 )]
 pub(super) fn single(number: f64) -> f32 {
     number as f32

@@ -1,4 +1,4 @@
-//! This decoder and two others, over the same valid input.
+//! Compares this decoder with two others.
 
 mod differences;
 mod flatten;
@@ -15,24 +15,22 @@ use peers::{Peer, PeerRecord, PeerSample};
 /// Decodes with this decoder and with the crates `sflow-parser` and `flowparser-sflow`, and
 /// compares the number of samples and records, their types, and all their values.
 ///
-/// `bytes` are brought into the form that an encoder writes first, and must then be valid:
-/// about anything else, decoders may differ. Where a peer differs on valid input, the
-/// difference is in a table with the reason; those that were met are returned, out of
-/// [`known_differences`].
+/// `bytes` are converted to the form that an encoder writes, and must then be valid, since decoders
+/// may differ for invalid input. Differences on valid input are in a table with their reasons;
+/// those that occurred are returned, out of [`known_differences`].
 ///
 /// # Panics
 ///
-/// If a peer reads something else, and that is none of the differences that are known.
+/// If a peer reads different values, and the difference is unknown.
 pub fn check_differential(bytes: &[u8]) -> Vec<&'static str> {
     let mut met = Vec::new();
-    // A sample that was broken has a frame after the first time, its last record after the
-    // second, and that one's fields are canonical after the third.
+    // Each pass repairs one level: the frame of a sample, its last record, the fields of that record.
     let again = |bytes: Vec<u8>| model::canonical(&bytes);
     let canonical = again(bytes.to_vec()).and_then(again).and_then(again);
     let Some(bytes) = canonical else {
         return met;
     };
-    let datagram = Datagram::parse(&bytes).expect("what is canonical has a header");
+    let datagram = Datagram::parse(&bytes).expect("a header");
     if datagram.validate().is_err() {
         return met;
     }
@@ -44,7 +42,7 @@ pub fn check_differential(bytes: &[u8]) -> Vec<&'static str> {
     met
 }
 
-/// Every way in which the peers are known to differ on valid input, and why.
+/// All known differences of the peers on valid input, with reasons.
 pub fn known_differences() -> impl Iterator<Item = &'static str> {
     differences::all()
 }
@@ -53,15 +51,15 @@ fn compare(peer: Peer, bytes: &[u8], datagram: &Datagram<'_>, met: &mut Vec<&'st
     let theirs = match peer.read(bytes) {
         Ok(theirs) => theirs,
         Err(error) => {
-            let reasons = differences::may_refuse(peer, datagram);
+            let reasons = differences::may_reject(peer, datagram);
             assert!(
                 !reasons.is_empty(),
-                "{peer:?} refuses {datagram:?}: {error}"
+                "{peer:?} rejects {datagram:?}: {error}"
             );
             return met.extend(reasons);
         }
     };
-    let reasons = differences::reads_else(peer, datagram);
+    let reasons = differences::may_misread(peer, datagram);
     if !reasons.is_empty() {
         return met.extend(reasons);
     }
@@ -117,7 +115,7 @@ fn record<R: Record>(peer: Peer, ours: &R, theirs: &PeerRecord, met: &mut Vec<&'
     let mut found = theirs.leaves.clone();
     match reading.map(|(_, reading)| reading) {
         Some(Reading::Raw) => {
-            return assert_eq!(theirs.variant, "Unknown", "{peer:?} reads {name} after all");
+            return assert_eq!(theirs.variant, "Unknown", "{peer:?} reads {name}");
         }
         Some(Reading::Wrong) => return,
         Some(Reading::First) => expected.truncate(found.len()),
@@ -132,7 +130,7 @@ fn record<R: Record>(peer: Peer, ours: &R, theirs: &PeerRecord, met: &mut Vec<&'
             let mut behind_type = false;
             found.retain(|leaf| !std::mem::replace(&mut behind_type, is_type(leaf)));
         }
-        // What is wrong of a record is wrong of one inside another.
+        // Differences of a record also affect records that contain it.
         None if inner
             .into_iter()
             .any(|name| differences::reading(peer, name).is_some()) =>
@@ -143,7 +141,7 @@ fn record<R: Record>(peer: Peer, ours: &R, theirs: &PeerRecord, met: &mut Vec<&'
     }
     assert!(
         differences::is_name(name, theirs.variant),
-        "{peer:?} takes {name} for {}",
+        "{peer:?} reads {name} as {}",
         theirs.variant
     );
     same_leaves(peer, name, &expected, &found, met);

@@ -1,4 +1,4 @@
-//! The peers' readings, in one shape.
+//! The results of the peers in a common form.
 
 use flowparser_sflow::SflowSample;
 use serde::Serialize;
@@ -7,14 +7,14 @@ use sflow_parser::models::SampleData;
 use super::flatten::flatten;
 use super::leaf::Leaf;
 
-/// A decoder of others.
+/// Another decoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Peer {
     SflowParser,
     FlowparserSflow,
 }
 
-/// A datagram, as a peer reads it.
+/// A datagram as a peer reads it.
 pub(super) struct PeerDatagram {
     pub(super) header: Vec<Leaf>,
     pub(super) samples: Vec<PeerSample>,
@@ -22,13 +22,13 @@ pub(super) struct PeerDatagram {
 
 pub(super) struct PeerSample {
     pub(super) format: u32,
-    /// All but the records.
+    /// All values except the records.
     pub(super) words: Vec<Leaf>,
     pub(super) records: Vec<PeerRecord>,
 }
 
 pub(super) struct PeerRecord {
-    /// What the peer takes it for.
+    /// The name of the peer's variant.
     pub(super) variant: &'static str,
     pub(super) leaves: Vec<Leaf>,
 }
@@ -187,7 +187,7 @@ fn leaves(value: &impl Serialize) -> Vec<Leaf> {
 fn records<R, T: Serialize>(records: &[R], data: impl Fn(&R) -> &T) -> Vec<PeerRecord> {
     let records = records.iter().map(|record| {
         let (variant, mut leaves) = flatten(data(record));
-        // Enterprise and format apart.
+        // Enterprise and format are separate.
         if let ("Unknown", [Leaf::Number(enterprise), Leaf::Number(format), _]) =
             (variant, &leaves[..])
         {

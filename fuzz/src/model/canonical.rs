@@ -1,10 +1,10 @@
-use super::record::canonical_body;
-use super::{Body, Item, List, body, header, samples, word};
+use super::record::{frame_parts, items, put};
+use super::{Body, Item, body, header, samples};
 use crate::catalogue::Space;
 
-/// The datagram as an encoder writes what a decoder reads from it: padding is there and zero,
-/// what follows the known fields and the announced items is gone, and what is broken stands in a
-/// frame of its own. `None` without a readable header.
+/// The datagram as an encoder writes it after decoding: with zero padding, without bytes after the
+/// known fields and the announced items, and with malformed parts in frames. `None` without a
+/// readable header.
 pub(crate) fn canonical(bytes: &[u8]) -> Option<Vec<u8>> {
     let (start, count) = header(bytes)?;
     let mut out = bytes[..start].to_vec();
@@ -23,7 +23,7 @@ pub(crate) fn canonical(bytes: &[u8]) -> Option<Vec<u8>> {
             counted += 1 + usize::from(!follows_wrapper);
             continue;
         }
-        let (format, bytes) = frame(item);
+        let (format, bytes) = frame_parts(item);
         let mut sample = Vec::new();
         let mut is_wrapper = false;
         match (item, body(format, bytes)) {
@@ -48,7 +48,7 @@ pub(crate) fn canonical(bytes: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// The whole items of a sample that is cut.
+/// The complete items of a truncated sample.
 fn canonical_cut(format: u32, bytes: &[u8], count: u32) -> Vec<u8> {
     match body(format, bytes) {
         Body::Records { fixed, .. } => {
@@ -63,42 +63,12 @@ fn canonical_cut(format: u32, bytes: &[u8], count: u32) -> Vec<u8> {
     }
 }
 
-/// The number space of a sample's records.
+/// The format space of the records of a sample.
 pub(crate) fn space(sample_format: u32) -> Space {
     match sample_format {
         2 | 4 => Space::Counters,
         _ => Space::Flow,
     }
-}
-
-/// Appends a list of records.
-pub(super) fn items(space: Space, list: &List<'_>, out: &mut Vec<u8>) {
-    for item in &list.items {
-        let (format, body) = frame(*item);
-        match item {
-            Item::Frame { .. } => put(format, &canonical_body(space, format, body), out),
-            Item::Broken(_) | Item::Cut { .. } => put(format, body, out),
-        }
-    }
-}
-
-/// Number and bytes of an item: if it is broken, what it says it is, as far as it says that.
-fn frame(item: Item<'_>) -> (u32, &[u8]) {
-    match item {
-        Item::Frame { format, body } | Item::Cut { format, body, .. } => (format, body),
-        Item::Broken(rest) => match (word(rest, 0), rest.get(8..)) {
-            (Some(format), Some(behind)) => (format, behind),
-            _ => (0, rest),
-        },
-    }
-}
-
-fn put(format: u32, body: &[u8], out: &mut Vec<u8>) {
-    let length = u32::try_from(body.len()).expect("part of a datagram");
-    out.extend_from_slice(&format.to_be_bytes());
-    out.extend_from_slice(&length.to_be_bytes());
-    out.extend_from_slice(body);
-    out.resize(out.len().next_multiple_of(4), 0);
 }
 
 fn set_count(out: &mut [u8], place: usize, count: usize) {

@@ -1,4 +1,4 @@
-//! Datagrams, read once more in the plainest way: what the decoder is held against.
+//! A second, simple parser of datagrams, with which the decoder is compared.
 
 mod canonical;
 mod named;
@@ -11,38 +11,38 @@ use named::named;
 pub(crate) use named::{Named, NamedValue};
 pub(crate) use record::{Plain, record};
 
-/// The sample that is put around another one: two words, and the other, in its frame or behind.
+/// The wrapper around a sample: two words, and the sample inside its frame or after it.
 const WRAPPER: u32 = 1991 << 12 | 1;
 const WRAPPER_SIZE: usize = 8;
 
-/// What stands at one place of a list of frames.
+/// An item of a list of frames.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Item<'a> {
-    /// A whole frame.
+    /// A complete frame.
     Frame { format: u32, body: &'a [u8] },
-    /// A sample that is cut, of which the first items are whole.
+    /// A truncated sample whose first items are complete.
     Cut {
         format: u32,
-        /// The sample's own fields and the whole items.
+        /// The fields of the sample and the complete items.
         body: &'a [u8],
         count: u32,
         /// The remaining bytes.
         behind: &'a [u8],
     },
-    /// The rest of the list, where no whole frame follows though one was announced.
+    /// The rest of the list after the last complete frame, if more frames were announced.
     Broken(&'a [u8]),
 }
 
-/// A list of frames, taken apart.
+/// The items of a list of frames.
 pub(crate) struct List<'a> {
     pub(crate) items: Vec<Item<'a>>,
-    /// Bytes behind the last frame that was announced.
+    /// The bytes after the last announced frame.
     pub(crate) left_over: &'a [u8],
-    /// Bytes that all items take, with their numbers, lengths and padding.
+    /// The bytes of all items, with their formats, lengths and padding.
     pub(crate) taken: usize,
 }
 
-/// Whether all samples and records that are announced are there.
+/// Whether all announced samples and records are present.
 pub(crate) fn is_whole(bytes: &[u8]) -> bool {
     header(bytes).is_some_and(|(start, count)| {
         samples(&bytes[start..], count).items.iter().all(|item| {
@@ -62,17 +62,17 @@ pub(crate) fn is_whole(bytes: &[u8]) -> bool {
     })
 }
 
-/// Takes apart `count` samples. One that is put around another counts together with it.
+/// Parses `count` samples. A wrapper and its sample count as one.
 pub(crate) fn samples(bytes: &[u8], count: u32) -> List<'_> {
-    take_apart(bytes, count, true)
+    frames(bytes, count, true)
 }
 
-/// Takes apart `count` records.
+/// Parses `count` records.
 pub(crate) fn records(bytes: &[u8], count: u32) -> List<'_> {
-    take_apart(bytes, count, false)
+    frames(bytes, count, false)
 }
 
-fn take_apart(bytes: &[u8], count: u32, wrappers: bool) -> List<'_> {
+fn frames(bytes: &[u8], count: u32, wrappers: bool) -> List<'_> {
     let mut at = 0;
     let mut left = count;
     let mut items = Vec::new();
@@ -107,7 +107,7 @@ fn take_apart(bytes: &[u8], count: u32, wrappers: bool) -> List<'_> {
     }
 }
 
-/// A sample that is cut but has items that are whole. No sample is longer than a datagram.
+/// A truncated sample with complete items. No sample is longer than a datagram.
 fn cut(bytes: &[u8]) -> Option<Item<'_>> {
     let (format, length) = (word(bytes, 0)?, word(bytes, 4)?);
     if length > 65_507 {
@@ -143,12 +143,12 @@ fn cut(bytes: &[u8]) -> Option<Item<'_>> {
     })
 }
 
-/// The word at a place.
+/// The word at an offset.
 pub(crate) fn word(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
 }
 
-/// Number and place of the body of the frame at a place.
+/// Format and body range of the frame at an offset.
 fn frame(bytes: &[u8], at: usize) -> Option<(u32, Range<usize>)> {
     let (format, length) = (word(bytes, at)?, word(bytes, at + 4)?);
     let body = at + 8..at + 8 + usize::try_from(length).ok()?;
@@ -159,7 +159,7 @@ fn padded(end: usize) -> usize {
     end.next_multiple_of(4)
 }
 
-/// Bytes before the samples, and their number, of a datagram with a readable header.
+/// The length of the header and the number of samples of a datagram; `None` without a readable header.
 pub(crate) fn header(bytes: &[u8]) -> Option<(usize, u32)> {
     let address = match (word(bytes, 0)?, word(bytes, 4)?) {
         (5, 0) => 0,
@@ -170,9 +170,9 @@ pub(crate) fn header(bytes: &[u8]) -> Option<(usize, u32)> {
     Some((24 + address, word(bytes, 20 + address)?))
 }
 
-/// What the body of a sample is.
+/// The structure of the body of a sample.
 pub(crate) enum Body<'a> {
-    /// So many bytes, the last four of them the number of records, and the records.
+    /// `fixed` bytes, the last four of which are the number of records, and the records.
     Records {
         fixed: usize,
         count: u32,
@@ -181,12 +181,12 @@ pub(crate) enum Body<'a> {
     Named(Named<'a>),
     /// The two words around another sample.
     Wrapper,
-    /// Too short for what it is.
+    /// Too short for its format.
     Malformed,
     Unknown,
 }
 
-/// What the body of a sample of this number is.
+/// The structure of the body of a sample of a format.
 pub(crate) fn body(format: u32, bytes: &[u8]) -> Body<'_> {
     let fixed = match (format >> 12, format & 0xfff) {
         (0, 1 | 5) => 32,

@@ -2,7 +2,7 @@ use super::Plain;
 use super::record::Reader;
 use crate::catalogue::Shape;
 
-/// Samples that name their values: the words in front of them, and their types by number.
+/// A kind of sample with named values: the number of words before them, and their types by number.
 pub(super) struct Kind {
     words: usize,
     types: &'static [Type],
@@ -42,14 +42,14 @@ pub(super) const FLOW: Kind = Kind {
     ],
 };
 
-/// A sample that names its values.
+/// A sample with named values.
 pub(crate) struct Named<'a> {
     pub(crate) datasource: &'a [u8],
     pub(crate) values: Vec<NamedValue<'a>>,
     pub(crate) canonical: Vec<u8>,
-    /// Bytes up to the end of the last value; all of them if that is broken.
+    /// The bytes up to the end of the last value; all bytes if it is malformed.
     pub(crate) taken: usize,
-    /// Where the number of values is in the canonical form.
+    /// The offset of the number of values in the canonical form.
     count_at: usize,
 }
 
@@ -59,12 +59,12 @@ pub(crate) enum NamedValue<'a> {
         kind: u32,
         value: Plain<'a>,
     },
-    /// From here on nothing can be read.
+    /// The unreadable rest.
     Broken(&'a [u8]),
 }
 
 impl Named<'_> {
-    /// With its first values alone.
+    /// The canonical form with only the first `count` values.
     pub(super) fn canonical_of(mut self, count: u32) -> Vec<u8> {
         if let Some(NamedValue::Broken(rest)) = self.values.last() {
             self.canonical.truncate(self.canonical.len() - rest.len());
@@ -74,7 +74,7 @@ impl Named<'_> {
     }
 }
 
-/// Reads such a sample, if the bytes can be one as far as its values.
+/// Parses a sample with named values; `None` if the part before the values is malformed.
 pub(crate) fn named<'a>(sample: &Kind, bytes: &'a [u8]) -> Option<Named<'a>> {
     let mut reader = Reader::new(bytes);
     let mut canonical = Vec::new();

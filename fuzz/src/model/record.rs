@@ -1,10 +1,10 @@
-use super::{canonical, frame, padded, word};
+use super::{Item, List, frame, padded, word};
 use crate::catalogue::{Shape, Space, Structure, structure};
 
-/// How often aggregated frames may be inside each other.
+/// The maximum nesting of aggregated frames.
 const DEEPEST: usize = 8;
 
-/// A value, as it stands on the wire.
+/// A value as on the wire.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Plain<'a> {
     Absent,
@@ -15,14 +15,14 @@ pub(crate) enum Plain<'a> {
     List(usize),
 }
 
-/// A structure's fields, and its bytes as an encoder writes them.
+/// The fields of a structure, and its bytes as an encoder writes them.
 #[derive(Default)]
 pub(crate) struct Record<'a> {
     pub(crate) values: Vec<Plain<'a>>,
     pub(crate) canonical: Vec<u8>,
 }
 
-/// Reads a structure, if the bytes can be one.
+/// Parses a structure; `None` if it is malformed.
 pub(crate) fn record<'a>(structure: &Structure, bytes: &'a [u8]) -> Option<Record<'a>> {
     let mut reader = Reader::new(bytes);
     let mut record = Record::default();
@@ -38,7 +38,7 @@ pub(crate) fn record<'a>(structure: &Structure, bytes: &'a [u8]) -> Option<Recor
     Some(record)
 }
 
-/// Reads values one behind the other, and writes each down as an encoder does.
+/// Parses consecutive values, and writes each as an encoder does.
 pub(super) struct Reader<'a> {
     bytes: &'a [u8],
     pub(super) at: usize,
@@ -93,7 +93,7 @@ impl<'a> Reader<'a> {
                 };
                 let count = self.word(out)?;
                 let list = super::records(&self.bytes[self.at..end], count);
-                canonical::items(Space::Flow, &list, out);
+                items(Space::Flow, &list, out);
                 self.at = end;
                 Plain::List(list.items.len())
             }
@@ -119,23 +119,52 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The body of a record, as an encoder writes it.
-pub(super) fn canonical_body(space: Space, format: u32, body: &[u8]) -> Vec<u8> {
+/// The body of a record as an encoder writes it.
+fn canonical_body(space: Space, format: u32, body: &[u8]) -> Vec<u8> {
     structure(space, format)
         .and_then(|structure| record(structure, body))
         .map_or_else(|| body.to_vec(), |record| record.canonical)
 }
 
-/// What there is of one frame's records, looked at for others inside.
+/// Appends a list of records.
+pub(super) fn items(space: Space, list: &List<'_>, out: &mut Vec<u8>) {
+    for item in &list.items {
+        let (format, body) = frame_parts(*item);
+        match item {
+            Item::Frame { .. } => put(format, &canonical_body(space, format, body), out),
+            Item::Broken(_) | Item::Cut { .. } => put(format, body, out),
+        }
+    }
+}
+
+/// Format and bytes of an item; for a malformed item, as far as they can be read.
+pub(super) fn frame_parts(item: Item<'_>) -> (u32, &[u8]) {
+    match item {
+        Item::Frame { format, body } | Item::Cut { format, body, .. } => (format, body),
+        Item::Broken(rest) => match (word(rest, 0), rest.get(8..)) {
+            (Some(format), Some(behind)) => (format, behind),
+            _ => (0, rest),
+        },
+    }
+}
+
+pub(super) fn put(format: u32, body: &[u8], out: &mut Vec<u8>) {
+    let length = u32::try_from(body.len()).expect("part of a datagram");
+    out.extend_from_slice(&format.to_be_bytes());
+    out.extend_from_slice(&length.to_be_bytes());
+    out.extend_from_slice(body);
+    out.resize(out.len().next_multiple_of(4), 0);
+}
+
+/// The nesting of the records of an aggregated frame.
 enum Depth {
-    /// They end here.
+    /// The records end at this offset.
     Until(usize),
     Unreadable,
     TooDeep,
 }
 
-/// Passes over the records of one aggregated frame, and over those inside as far as they can be
-/// read.
+/// Skips the records of an aggregated frame, with nested records as far as they can be parsed.
 fn depth(bytes: &[u8], mut at: usize, allowed: usize) -> Depth {
     const AGGREGATION: u32 = 1016;
     let Some(count) = word(bytes, at) else {

@@ -12,24 +12,24 @@ use records::check_records;
 pub use round_trip::check_round_trip;
 use value::{NamedField, check_value};
 
-/// Decodes `bytes` and holds the result against what must be true of any input.
+/// Decodes `bytes` and checks properties that must hold for any input.
 ///
-/// * No panic, and an end.
-/// * Accounting: every byte belongs to the header, one item, or what is left over behind the
-///   last; the items are those that a plain reading of the framing finds, in that order.
-/// * Every field has the value that a plain reading of the published structures finds.
-/// * Everything borrowed lies inside the bytes of its parent.
-/// * Isolation: each sample, and each record, reads the same alone, at another alignment.
+/// * Decoding does not panic and ends.
+/// * Accounting: every byte belongs to the header, one item, or the bytes after the last item. The
+///   items are those of the second parser, in the same order.
+/// * Every field has the value that the second parser reads by the published structures.
+/// * Borrowed bytes lie inside those of their parent.
+/// * Isolation: each sample and each record has the same values alone and at another alignment.
 /// * Round trip: see [`check_round_trip`].
 ///
 /// # Panics
 ///
-/// If one of these does not hold.
+/// If one of them does not hold.
 pub fn check_datagram(bytes: &[u8]) {
     let (datagram, start, count) = match (Datagram::parse(bytes), model::header(bytes)) {
         (Ok(datagram), Some((start, count))) => (datagram, start, count),
-        (Err(error), None) => return explained(&error, bytes),
-        (parsed, _) => panic!("the header is readable or it is not: {parsed:?}"),
+        (Err(error), None) => return check_offset(&error, bytes),
+        (parsed, _) => panic!("the header is readable for one parser only: {parsed:?}"),
     };
     let list = model::samples(&bytes[start..], count);
     assert_eq!(
@@ -44,15 +44,15 @@ pub fn check_datagram(bytes: &[u8]) {
         check_sample(&sample, item);
         if let Item::Cut { format, behind, .. } = item {
             let Some(Sample::Malformed(frame, error)) = samples.next() else {
-                panic!("the rest of a sample that is cut");
+                panic!("the rest of a truncated sample");
             };
             identical(frame, *format, behind);
-            explained(&error, bytes);
+            check_offset(&error, bytes);
         }
         if let Item::Frame { format, body } = item {
             let alone = datagram_of(*format, body);
             let alone = Datagram::parse(&alone[1..])
-                .expect("a good header")
+                .expect("a valid header")
                 .samples()
                 .next();
             same(&alone, &Some(sample));
@@ -60,11 +60,11 @@ pub fn check_datagram(bytes: &[u8]) {
     }
     assert!(
         samples.next().is_none() && samples.next().is_none(),
-        "an end, for good"
+        "an item after the end"
     );
     assert!(
         model::is_whole(bytes) || datagram.validate().is_err(),
-        "validate() finds what is broken"
+        "validate() finds malformed parts"
     );
     round_trip::check(bytes, &datagram);
 }
@@ -80,9 +80,9 @@ fn check_sample(sample: &Sample<'_>, item: &Item<'_>) {
         } => (format, body, Some(count)),
         Item::Broken(rest) => {
             let Sample::Malformed(frame, error) = sample else {
-                panic!("{sample:?} is not whole: {rest:?}");
+                panic!("{sample:?} is truncated: {rest:?}");
             };
-            explained(error, rest);
+            check_offset(error, rest);
             return inside(frame.bytes, rest);
         }
     };
@@ -128,9 +128,9 @@ fn check_sample(sample: &Sample<'_>, item: &Item<'_>) {
         (Sample::Unknown(frame), Body::Unknown) => identical(*frame, format, body),
         (Sample::Malformed(frame, error), Body::Malformed) => {
             identical(*frame, format, body);
-            explained(error, body);
+            check_offset(error, body);
         }
-        (sample, _) => panic!("{sample:?} is not what sample {format} is"),
+        (sample, _) => panic!("{sample:?} is not a sample of format {format}"),
     }
 }
 
@@ -153,18 +153,18 @@ fn check_named<'a, V: NamedValue<'a> + NamedField<'a> + Debug>(
             }
             (model::NamedValue::Broken(rest), Some((bytes, error))) => {
                 identical_bytes(bytes, rest);
-                explained(&error, rest);
+                check_offset(&error, rest);
             }
-            _ => panic!("{found:?} is readable or it is not"),
+            _ => panic!("{found:?} is readable for one parser only"),
         }
     }
     assert!(
         values.next().is_none() && values.next().is_none(),
-        "an end, for good"
+        "an item after the end"
     );
 }
 
-/// Printed and compared: floats that are not numbers equal themselves this way.
+/// Compares the debug output, in which NaN equals itself.
 #[track_caller]
 fn same<T: Debug>(left: &T, right: &T) {
     assert_eq!(format!("{left:?}"), format!("{right:?}"));
@@ -181,7 +181,7 @@ fn identical_bytes(ours: &[u8], theirs: &[u8]) {
     assert_eq!(ours.len(), theirs.len());
     assert!(
         ours.is_empty() || ours.as_ptr_range() == theirs.as_ptr_range(),
-        "the very bytes"
+        "the same bytes"
     );
 }
 
@@ -195,33 +195,33 @@ fn inside(child: &[u8], parent: &[u8]) {
     );
 }
 
-/// An error says where, and that is a place in what was read.
+/// Checks that the offset of an error is inside the input.
 #[track_caller]
-fn explained(error: &Error, whole: &[u8]) {
+fn check_offset(error: &Error, whole: &[u8]) {
     assert!(
         error.offset <= whole.len(),
-        "{error} beyond {} bytes",
+        "{error} after {} bytes",
         whole.len()
     );
     assert!(!error.structure.is_empty(), "{error:?}");
 }
 
-/// A datagram with one sample, one byte further than it should be.
+/// A datagram with one sample, unaligned by one byte.
 fn datagram_of(format: u32, body: &[u8]) -> Vec<u8> {
     let mut bytes = vec![0];
-    words(&mut bytes, &[5, 0, 0, 1, 0, 1]);
+    u32s(&mut bytes, &[5, 0, 0, 1, 0, 1]);
     frame(&mut bytes, format, body);
     bytes
 }
 
 fn frame(bytes: &mut Vec<u8>, format: u32, body: &[u8]) {
     let length = u32::try_from(body.len()).expect("part of a datagram");
-    words(bytes, &[format, length]);
+    u32s(bytes, &[format, length]);
     bytes.extend_from_slice(body);
     bytes.resize(bytes.len() + body.len().wrapping_neg() % 4, 0xff);
 }
 
-fn words(bytes: &mut Vec<u8>, words: &[u32]) {
+fn u32s(bytes: &mut Vec<u8>, words: &[u32]) {
     for word in words {
         bytes.extend_from_slice(&word.to_be_bytes());
     }

@@ -4,12 +4,12 @@ use sflow_v5::field::{Field, Value};
 use sflow_v5::{CounterRecord, DataFormat, Datagram, Error, FlowRecord, Frame, Sample};
 
 use super::value::check_value;
-use super::{datagram_of, explained, frame, identical, inside, words};
+use super::{check_offset, datagram_of, frame, identical, inside, u32s};
 use crate::catalogue::{Space, structure};
 use crate::model::{self, Item};
 
-/// Holds the records of a sample against its body, of which the first `fixed` bytes are the
-/// sample's own.
+/// Compares the records of a sample with its body, whose first `fixed` bytes are the fields of the
+/// sample.
 pub(super) fn check_records<'a, R: Record<'a>>(
     mut records: impl Iterator<Item = R>,
     sample_format: u32,
@@ -26,10 +26,10 @@ pub(super) fn check_records<'a, R: Record<'a>>(
     for item in &list.items {
         let record = records.next().expect("an item for every frame");
         match *item {
-            Item::Cut { .. } => panic!("only samples are cut"),
+            Item::Cut { .. } => panic!("only samples are truncated"),
             Item::Broken(rest) => {
-                let (frame, error) = record.refused().expect("a frame that is not whole");
-                explained(&error.expect("a reason"), rest);
+                let (frame, error) = record.refused().expect("an incomplete frame");
+                check_offset(&error.expect("a reason"), rest);
                 inside(frame.bytes, rest);
             }
             Item::Frame { format, body } => {
@@ -37,7 +37,7 @@ pub(super) fn check_records<'a, R: Record<'a>>(
                 check_record(&record, format, body);
                 let alone = sample_of(sample_format, fixed, format, body);
                 let alone = Datagram::parse(&alone[1..])
-                    .expect("a good header")
+                    .expect("a valid header")
                     .samples()
                     .next();
                 assert_eq!(R::only(alone), Some(format!("{record:?}")), "isolation");
@@ -46,20 +46,20 @@ pub(super) fn check_records<'a, R: Record<'a>>(
     }
     assert!(
         records.next().is_none() && records.next().is_none(),
-        "an end, for good"
+        "an item after the end"
     );
 }
 
 fn check_record<'a, R: Record<'a>>(record: &R, format: u32, body: &[u8]) {
     let Some(structure) = structure(R::SPACE, format) else {
-        let (frame, error) = record.refused().expect("a structure that nobody knows");
-        assert!(error.is_none(), "what is not known is not malformed");
+        let (frame, error) = record.refused().expect("an unknown structure");
+        assert!(error.is_none(), "unknown structures are not malformed");
         return identical(frame, format, body);
     };
     match (model::record(structure, body), record.refused()) {
         (None, Some((frame, Some(error)))) => {
             identical(frame, format, body);
-            explained(&error, body);
+            check_offset(&error, body);
         }
         (Some(expected), None) => {
             assert_eq!(record.fields().len(), expected.values.len());
@@ -67,11 +67,14 @@ fn check_record<'a, R: Record<'a>>(record: &R, format: u32, body: &[u8]) {
                 check_value(record.field(index), value);
             }
         }
-        _ => panic!("{record:?} is readable as {} or not", structure.name),
+        _ => panic!(
+            "{record:?} is readable as {} for one parser only",
+            structure.name
+        ),
     }
 }
 
-/// A flow or counter record: what the oracle asks of both.
+/// The common interface to flow and counter records.
 pub(super) trait Record<'a>: Copy + Debug {
     const SPACE: Space;
 
@@ -80,7 +83,7 @@ pub(super) trait Record<'a>: Copy + Debug {
     fn refused(&self) -> Option<(Frame<'a>, Option<Error>)>;
     fn fields(&self) -> &'static [Field];
     fn field(&self, index: usize) -> Value<'a>;
-    /// The only record of a sample, printed.
+    /// The debug output of the only record of a sample.
     fn only(sample: Option<Sample<'_>>) -> Option<String>;
 }
 
@@ -122,10 +125,10 @@ macro_rules! record {
 record!(FlowRecord, Flow, of Flow | Discarded);
 record!(CounterRecord, Counters, of Counters);
 
-/// A datagram with one sample with one record, one byte further than it should be.
+/// A datagram with one sample with one record, unaligned by one byte.
 fn sample_of(sample_format: u32, fixed: usize, format: u32, body: &[u8]) -> Vec<u8> {
     let mut sample = vec![0; fixed - 4];
-    words(&mut sample, &[1]);
+    u32s(&mut sample, &[1]);
     frame(&mut sample, format, body);
     datagram_of(sample_format, &sample)
 }

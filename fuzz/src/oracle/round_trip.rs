@@ -7,17 +7,17 @@ use sflow_v5::{
 use super::same;
 use crate::model;
 
-/// Decodes `bytes`, encodes what was read, and decodes that.
+/// Decodes `bytes`, encodes the result, and decodes it again.
 ///
-/// * What is written is what a plain reading of the bytes leaves when padding, later versions'
-///   fields and left-over bytes are taken away; so canonical bytes are written as they were.
-/// * What is read from that is the same as before.
-/// * Samples that are put together from values, as an agent does it, are written the same.
-/// * A buffer that is one byte too small takes all samples but the last, whole.
+/// * The encoded bytes are the canonical form of the input, without padding, fields of later versions
+///   and left-over bytes. Canonical input is written unchanged.
+/// * Decoding again yields the same values.
+/// * Samples that are built from values, as by an agent, are encoded the same.
+/// * A buffer that is one byte too small contains all samples but the last.
 ///
 /// # Panics
 ///
-/// If one of these does not hold.
+/// If one of them does not hold.
 pub fn check_round_trip(bytes: &[u8]) {
     let Ok(datagram) = Datagram::parse(bytes) else {
         return;
@@ -28,7 +28,7 @@ pub fn check_round_trip(bytes: &[u8]) {
     too_small(&datagram, &encoded);
 }
 
-/// The part that costs little; what was written.
+/// The inexpensive checks. Returns the encoded bytes.
 pub(super) fn check(bytes: &[u8], datagram: &Datagram<'_>) -> Vec<u8> {
     let encoded = encode(datagram.header, datagram.samples(), bytes.len(), as_it_is);
     assert_eq!(
@@ -36,9 +36,9 @@ pub(super) fn check(bytes: &[u8], datagram: &Datagram<'_>) -> Vec<u8> {
         model::canonical(bytes).as_ref(),
         "canonical bytes"
     );
-    let again = Datagram::parse(&encoded).expect("what was encoded can be decoded");
+    let again = Datagram::parse(&encoded).expect("decoding of encoded bytes");
     assert_eq!(again.header, datagram.header);
-    // Framing that was broken is repaired by the encoder, so what is inside becomes readable.
+    // The encoder repairs malformed framing, so that its content becomes readable.
     if model::is_whole(bytes) {
         same(&again, datagram);
         let twice = encode(again.header, again.samples(), encoded.len(), as_it_is);
@@ -53,7 +53,7 @@ fn as_it_is(encoder: &mut Encoder<'_>, sample: Sample<'_>) -> Result<(), EncodeE
     encoder.push(&sample)
 }
 
-/// Writes a sample whose lists are slices, not the bytes that it was read from.
+/// Encodes a sample from slices of values, not from the bytes that it was read from.
 fn rebuilt(encoder: &mut Encoder<'_>, sample: Sample<'_>) -> Result<(), EncodeError> {
     match sample {
         Sample::Flow(sample) => {
@@ -91,11 +91,11 @@ fn encode<'a>(
     length: usize,
     write: Write,
 ) -> Vec<u8> {
-    // What lacks its padding gets it, and what lacks its frame as well.
+    // The encoder adds missing padding and frames.
     let mut buffer = vec![0xa5; length * 3 + 64];
-    let mut encoder = Encoder::new(&mut buffer, &header).expect("room for the header");
+    let mut encoder = Encoder::new(&mut buffer, &header).expect("the header fits");
     for sample in samples {
-        write(&mut encoder, sample).expect("room for every sample");
+        write(&mut encoder, sample).expect("every sample fits");
     }
     encoder.finish().to_vec()
 }
@@ -113,9 +113,9 @@ fn too_small(datagram: &Datagram<'_>, encoded: &[u8]) {
         as_it_is,
     );
     let mut buffer = vec![0; encoded.len() - 1];
-    let mut encoder = Encoder::new(&mut buffer, &datagram.header).expect("room for the header");
+    let mut encoder = Encoder::new(&mut buffer, &datagram.header).expect("the header fits");
     for (place, sample) in datagram.samples().enumerate() {
         assert_eq!(encoder.push(&sample).is_err(), place == but_one);
     }
-    assert_eq!(encoder.finish(), but_last, "the last one is taken back");
+    assert_eq!(encoder.finish(), but_last, "the last sample is removed");
 }

@@ -5,8 +5,7 @@ use sflow_v5::sample::{RtFlowValue, RtMetricValue};
 use super::identical_bytes;
 use crate::model::Plain;
 
-/// Panics unless the decoder's value is the one that stands on the wire; what is borrowed must
-/// be the very bytes.
+/// Panics unless the decoded value equals that on the wire; borrowed bytes must be the same memory.
 #[track_caller]
 pub(super) fn check_value(found: Value<'_>, expected: Plain<'_>) {
     let is_same = match (found, expected) {
@@ -37,7 +36,7 @@ pub(super) fn check_value(found: Value<'_>, expected: Plain<'_>) {
     assert!(is_same, "{found:?} is {expected:?} on the wire");
 }
 
-/// A value with a name, as that of a field.
+/// A named value as the value of a field.
 pub(super) trait NamedField<'a> {
     fn value(&self) -> Value<'a>;
 }
@@ -52,7 +51,7 @@ impl<'a> NamedField<'a> for RtMetricValue<'a> {
             Self::Gauge64(number) => Value::Unsigned(number.0),
             Self::Float(number) => Value::Float(number.into()),
             Self::Double(number) => Value::Float(number),
-            _ => panic!("{self:?} is a type that the oracle does not know"),
+            _ => panic!("{self:?} has an unknown type"),
         }
     }
 }
@@ -68,7 +67,7 @@ impl<'a> NamedField<'a> for RtFlowValue<'a> {
             Self::Int64(number) => Value::Signed(number),
             Self::Float(number) => Value::Float(number.into()),
             Self::Double(number) => Value::Float(number),
-            _ => panic!("{self:?} is a type that the oracle does not know"),
+            _ => panic!("{self:?} has an unknown type"),
         }
     }
 }

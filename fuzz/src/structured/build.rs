@@ -1,66 +1,42 @@
 use arbitrary::Unstructured;
 
-use super::damage::Damage;
+use super::damage::{Damage, Mark, MarkKind};
 use crate::catalogue::{Shape, Space, Structure, structures};
 
-/// Bytes above which nothing more is begun.
+/// The length in bytes from which no further items are added.
 const LARGE: usize = 8 << 10;
-/// How many records may be inside each other.
+/// The maximum nesting of records.
 const DEEP: u32 = 3;
-/// The number of a structure that nobody knows.
+/// The format of an unknown structure.
 const UNKNOWN: u32 = 999 << 12 | 7;
 
-/// A datagram made from a recipe.
+/// A datagram built from a recipe.
 #[derive(Debug)]
 pub struct Built {
-    /// The datagram, valid.
+    /// The valid datagram.
     pub bytes: Vec<u8>,
-    /// Whether an encoder writes it like this. (It does not write one sample inside another.)
+    /// Whether an encoder writes it the same. (It does not write wrappers around samples.)
     pub is_canonical: bool,
-    /// The same with the damage that the recipe asks for.
+    /// The datagram with the damage of the recipe.
     pub damaged: Vec<u8>,
-    /// The words in it that say how what follows is to be read.
+    /// The words that determine the structure of the following bytes.
     pub marks: Vec<Mark>,
 }
 
-/// A word that says how what follows is to be read.
-#[derive(Clone, Debug)]
-pub struct Mark {
-    /// Where it stands.
-    pub at: usize,
-    /// What it says.
-    pub what: What,
-    /// What it belongs to: a structure, and a field of it.
-    pub of: String,
-}
-
-/// What a word says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum What {
-    /// How many elements follow.
-    Count,
-    /// How many bytes follow.
-    Length,
-    /// Which type follows, and so how many bytes.
-    Type,
-    /// Which structure follows.
-    Format,
-}
-
-/// Builds a datagram. Each byte of the recipe is a choice; where it ends, the first of each is
-/// taken, so that short recipes give plain datagrams.
+/// Builds a datagram. Each byte of the recipe is a choice. After its end, the first option is chosen,
+/// so that short recipes give simple datagrams.
 ///
 /// | bytes | choice |
 /// | --- | --- |
-/// | 1, and 4 each | damages: how many; kind, place (two bytes) and number of each |
-/// | 1 | agent address: IPv4, unknown, IPv6; each word of it and of the header takes one |
+/// | 1, and 4 each | number of damages; kind, position (two bytes) and number of each |
+/// | 1 | agent address: IPv4, unknown, IPv6; each word of the address and header uses one byte |
 /// | 1 | samples: 1, 2, 3, 4, 8 |
-/// | 1 a sample | kind: `0:1` to `0:5`, `4300:1002`, `4300:1003`, `1991:1` around and before another sample, unknown |
-/// | 1 a word | a plain value, 0, all ones, one less, 2^31, small, or any (4 more bytes) |
+/// | 1 per sample | kind: `0:1` to `0:5`, `4300:1002`, `4300:1003`, `1991:1` around and before another sample, unknown |
+/// | 1 per word | a simple value, 0, all ones, one less, 2^31, small, or any (4 more bytes) |
 /// | 1 | records: 1, 0, 2, 3, 4, 8 |
-/// | 1 a record | which, in the order of the registry; behind the last an unknown one |
-/// | 1 a text | its field's name, empty, not UTF-8, 255 long, any |
-/// | 1 a list | elements: 2, 0, 1, 3, 9 |
+/// | 1 per record | the structure, in the order of the registry; an unknown one after the last |
+/// | 1 per text | the name of the field, empty, not UTF-8, 255 long, any |
+/// | 1 per list | elements: 2, 0, 1, 3, 9 |
 #[must_use]
 pub fn build(recipe: &[u8]) -> Built {
     let mut builder = Builder {
@@ -123,12 +99,12 @@ impl Builder<'_> {
             7 => {
                 self.is_canonical = false;
                 self.frame(1991 << 12 | 1, "foundry_acl", |this, _| {
-                    this.words(2);
+                    this.numbers(2);
                     this.simple_sample();
                 });
             }
             8 => {
-                self.frame(1991 << 12 | 1, "foundry_acl", |this, _| this.words(2));
+                self.frame(1991 << 12 | 1, "foundry_acl", |this, _| this.numbers(2));
                 self.simple_sample();
             }
             _ => self.unknown(),
@@ -139,9 +115,9 @@ impl Builder<'_> {
         self.frame(1, "flow_sample", |this, name| this.flow(name, 7));
     }
 
-    /// A sample of so many words and flow records.
+    /// A sample with a number of words and flow records.
     fn flow(&mut self, name: &str, words: u32) {
-        self.words(words);
+        self.numbers(words);
         let records = self.one_of([1, 0, 2, 3, 4, 8]);
         self.list(&format!("{name}-records"), records, |this| {
             this.record(Space::Flow);
@@ -149,7 +125,7 @@ impl Builder<'_> {
     }
 
     fn counters(&mut self, name: &str, words: u32) {
-        self.words(words);
+        self.numbers(words);
         let records = self.one_of([1, 0, 2, 3, 4, 8]);
         self.list(&format!("{name}-records"), records, |this| {
             this.record(Space::Counters);
@@ -158,12 +134,12 @@ impl Builder<'_> {
 
     fn named(&mut self, name: &str, words: u32, types: &[Shape]) {
         self.text(&format!("{name}-datasource"));
-        self.words(words);
+        self.numbers(words);
         let values = self.one_of([2, 0, 1, 3, 9]);
         self.list(&format!("{name}-values"), values, |this| {
             this.text(&format!("{name}-name"));
             let kind = this.pick(types.len());
-            this.mark(What::Type, &format!("{name}-type"));
+            this.mark(MarkKind::Type, &format!("{name}-type"));
             this.put(u32::try_from(kind).expect("one of a few"));
             this.value(types[kind], &format!("{name}-value"));
         });
@@ -202,7 +178,7 @@ impl Builder<'_> {
 
     fn value(&mut self, shape: Shape, name: &str) {
         match shape {
-            // By their places, so that no two are the same.
+            // Derived from the offset, so that all values differ.
             Shape::Unsigned32 | Shape::Signed32 => self.word(1_000 + self.place()),
             Shape::Float32 => self.word(0.5_f32.to_bits() + self.place()),
             Shape::Unsigned64 => {
@@ -219,12 +195,12 @@ impl Builder<'_> {
             }
             Shape::Address => {
                 let (kind, words) = self.one_of([(1, 1), (0, 0), (2, 4)]);
-                self.mark(What::Type, name);
+                self.mark(MarkKind::Type, name);
                 self.put(kind);
                 (0..words).for_each(|_| self.word(0x0a00_0000 + self.place()));
             }
             Shape::Opaque => {
-                self.mark(What::Length, name);
+                self.mark(MarkKind::Length, name);
                 self.opaque();
             }
             Shape::Text => self.text(name),
@@ -251,7 +227,7 @@ impl Builder<'_> {
 
     fn text(&mut self, name: &str) {
         let word = name.rsplit('-').find(|word| *word != "inner");
-        self.mark(What::Length, name);
+        self.mark(MarkKind::Length, name);
         match self.pick(5) {
             0 => self.padded(word.unwrap_or_default().as_bytes()),
             1 => self.padded(&[]),
@@ -261,13 +237,13 @@ impl Builder<'_> {
         }
     }
 
-    /// Any bytes: an Ethernet header unless the recipe says more.
+    /// Arbitrary bytes; an Ethernet header by default.
     fn opaque(&mut self) {
         let length = self.one_of([14, 0, 1, 3, 45, 128]);
         let mut bytes = vec![0; length];
         self.choices
             .fill_buffer(&mut bytes)
-            .expect("it is filled with zeros at least");
+            .expect("zeros after the end of the recipe");
         self.padded(&bytes);
     }
 
@@ -277,9 +253,9 @@ impl Builder<'_> {
         self.bytes.resize(self.bytes.len().next_multiple_of(4), 0);
     }
 
-    /// So many elements; fewer if it becomes too much.
+    /// Up to `length` elements, as the size of the datagram permits.
     fn list(&mut self, name: &str, length: u32, element: impl Fn(&mut Self)) {
-        self.mark(What::Count, name);
+        self.mark(MarkKind::Count, name);
         let place = self.bytes.len();
         self.put(0);
         let mut built = 0;
@@ -291,9 +267,9 @@ impl Builder<'_> {
     }
 
     fn frame(&mut self, format: u32, name: &str, body: impl FnOnce(&mut Self, &str)) {
-        self.mark(What::Format, name);
+        self.mark(MarkKind::Format, name);
         self.put(format);
-        self.mark(What::Length, name);
+        self.mark(MarkKind::Length, name);
         let place = self.bytes.len();
         self.put(0);
         body(self, name);
@@ -301,7 +277,7 @@ impl Builder<'_> {
         self.overwrite(place, u32::try_from(length).expect("few bytes"));
     }
 
-    fn words(&mut self, count: u32) {
+    fn numbers(&mut self, count: u32) {
         (0..count).for_each(|number| self.word(number + 1));
     }
 
@@ -334,11 +310,11 @@ impl Builder<'_> {
         self.bytes[place..place + 4].copy_from_slice(&word.to_be_bytes());
     }
 
-    /// The next word says how to go on.
-    fn mark(&mut self, what: What, of: &str) {
+    /// Marks the next word.
+    fn mark(&mut self, kind: MarkKind, of: &str) {
         self.marks.push(Mark {
             at: self.bytes.len(),
-            what,
+            kind,
             of: of.to_owned(),
         });
     }

@@ -1,9 +1,32 @@
 use arbitrary::Unstructured;
 
-use super::build::Mark;
 use crate::mutate::dangerous;
 
-/// What is done to a datagram at one of its marks.
+/// A word that determines the structure of the following bytes.
+#[derive(Clone, Debug)]
+pub struct Mark {
+    /// Its offset in bytes.
+    pub at: usize,
+    /// Its meaning.
+    pub kind: MarkKind,
+    /// The structure and field that contain it.
+    pub of: String,
+}
+
+/// The meaning of a marked word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MarkKind {
+    /// The number of elements.
+    Count,
+    /// The number of bytes.
+    Length,
+    /// The type of the following value, and so its length.
+    Type,
+    /// The format of the following structure.
+    Format,
+}
+
+/// Damage of a datagram at one of its marks.
 pub(super) struct Damage {
     kind: u8,
     place: u16,

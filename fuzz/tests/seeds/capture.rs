@@ -1,4 +1,4 @@
-//! Capture files: every format, every link layer, and what can be wrong with each.
+//! Capture files: every format and link layer, valid and damaged.
 
 use super::Seeds;
 use super::forge::{
@@ -102,15 +102,15 @@ pub(crate) fn seeds() -> Seeds {
     seeds
 }
 
-/// A file with a good packet before what is wrong, and one behind it.
+/// Files with a valid packet before and after the damage.
 fn broken_pcap(order: Order) -> Vec<(&'static str, Vec<u8>)> {
     let packet = ipv4(PAYLOAD);
     let start = 24 + 16 + packet.len();
     let length = u32::try_from(packet.len()).unwrap();
     let with = |kept: u32, original: u32| {
         let mut file = pcap(order, false, 101, &[&packet, &packet, &packet]);
-        file[start + 8..start + 12].copy_from_slice(&order.word(kept));
-        file[start + 12..start + 16].copy_from_slice(&order.word(original));
+        file[start + 8..start + 12].copy_from_slice(&order.u32(kept));
+        file[start + 12..start + 16].copy_from_slice(&order.u32(original));
         file
     };
     vec![
@@ -145,7 +145,7 @@ fn broken_pcapng(order: Order) -> Vec<(&'static str, Vec<u8>)> {
     };
     let patched = |place: usize, number: u32| {
         let mut bad = good.clone();
-        bad[place..place + 4].copy_from_slice(&order.word(number));
+        bad[place..place + 4].copy_from_slice(&order.u32(number));
         around(bad)
     };
     let whole = u32::try_from(good.len()).unwrap();
@@ -174,7 +174,7 @@ fn broken_pcapng(order: Order) -> Vec<(&'static str, Vec<u8>)> {
         ("packet-block-too-short", around(block(order, 6, &[0; 16]))),
         (
             "simple-packet",
-            around(block(order, 3, &[&order.word(37)[..], &packet].concat())),
+            around(block(order, 3, &[&order.u32(37)[..], &packet].concat())),
         ),
         ("obsolete-packet", around(block(order, 2, &[0; 20]))),
         (
@@ -183,14 +183,14 @@ fn broken_pcapng(order: Order) -> Vec<(&'static str, Vec<u8>)> {
         ),
         ("unknown-link-type", pcapng(order, 65_000, &[&packet])),
         ("option-longer-than-its-block", {
-            let option = [order.half(9), order.half(u16::MAX)].concat();
-            let body = [&order.half(101)[..], &[0; 6], &option].concat();
+            let option = [order.u16(9), order.u16(u16::MAX)].concat();
+            let body = [&order.u16(101)[..], &[0; 6], &option].concat();
             [section(order), block(order, 1, &body), good.clone()].concat()
         }),
     ]
 }
 
-/// A datagram, as each link layer carries it.
+/// A datagram in each link layer.
 fn links() -> Vec<(&'static str, u32, Vec<u8>)> {
     let (v4, v6) = (ipv4(PAYLOAD), ipv6(&[], PAYLOAD));
     let vlan = [0x81, 0x00, 0x00, 0x07];
@@ -215,7 +215,7 @@ fn links() -> Vec<(&'static str, u32, Vec<u8>)> {
     ]
 }
 
-/// Packets that lie about themselves.
+/// Packets with invalid headers.
 fn packets() -> Vec<(&'static str, Vec<u8>)> {
     let good = ipv4(PAYLOAD);
     let with = |place: usize, bytes: &[u8]| {

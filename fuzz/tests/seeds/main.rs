@@ -1,8 +1,7 @@
-//! The seeds that are made, not found: what makes them is written here, so that each can be told
-//! from its name, and made anew. `BLESS=1 cargo test -p sflow-fuzz --test seeds` writes those
-//! that are missing or different.
+//! Generated seeds of the corpus. `BLESS=1 cargo test -p sflow-fuzz --test seeds` writes those that
+//! are missing or different.
 
-#[allow(dead_code, reason = "the tests of dissection use all of it")]
+#[allow(dead_code, reason = "the tests of dissection use all functions")]
 #[path = "../../../crates/sflow-v5/tests/packet/build.rs"]
 mod build;
 mod capture;
@@ -23,27 +22,27 @@ type Seeds = BTreeMap<String, Vec<u8>>;
 
 #[test]
 fn capture() {
-    kept("capture", &capture::seeds());
+    check_files("capture", &capture::seeds());
 }
 
 #[test]
 fn datagram() {
-    kept("datagram", &structures::seeds());
-    kept("datagram", &samples::seeds());
+    check_files("datagram", &structures::seeds());
+    check_files("datagram", &samples::seeds());
 }
 
 #[test]
 fn structured() {
-    kept("structured", &recipes::seeds());
+    check_files("structured", &recipes::seeds());
 }
 
 #[test]
 fn packet() {
-    kept("packet", &packets::seeds());
+    check_files("packet", &packets::seeds());
 }
 
-/// Holds the files of a target against what makes them.
-fn kept(target: &str, seeds: &Seeds) {
+/// Compares the files of a target with the generated seeds.
+fn check_files(target: &str, seeds: &Seeds) {
     let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../testdata/corpus"));
     let folder = folder.join(target);
     let is_writing = std::env::var_os("BLESS").is_some();
@@ -58,7 +57,7 @@ fn kept(target: &str, seeds: &Seeds) {
         } else {
             assert!(
                 kept == *bytes && path.exists(),
-                "{}: BLESS=1 writes it anew",
+                "{}: differs; BLESS=1 writes it",
                 path.display()
             );
         }

@@ -1,5 +1,4 @@
-//! Headers of packets: every layer, cut, and lying about itself. The first byte is the header
-//! protocol.
+//! Packet headers with every layer, also truncated and invalid. The first byte is the header protocol.
 
 use super::Seeds;
 use super::build::{

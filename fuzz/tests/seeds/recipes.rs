@@ -4,14 +4,14 @@ use sflow_v5::{CounterRecord, FlowRecord};
 
 use super::Seeds;
 
-/// Choices before those of the first sample: no damage, an address, three words, one sample.
+/// The choices before those of the first sample: no damage, an address, three words, one sample.
 const HEADER: [u8; 7] = [0; 7];
 
 pub(crate) fn seeds() -> Seeds {
     let mut seeds = Seeds::new();
     let mut keep = |name: String, recipe: Vec<u8>| assert!(seeds.insert(name, recipe).is_none());
     keep("nothing".into(), Vec::new());
-    // Kind, number of words.
+    // Kind and number of words.
     let kinds = [
         ("flow", 0, 7, FlowRecord::REGISTERED),
         ("counters", 1, 2, CounterRecord::REGISTERED),
@@ -19,9 +19,9 @@ pub(crate) fn seeds() -> Seeds {
         ("counters-expanded", 3, 3, CounterRecord::REGISTERED),
         ("discarded-packet", 4, 7, FlowRecord::REGISTERED),
     ];
-    for (name, kind, words, registered) in kinds {
-        let sample = [&HEADER[..], &[kind], &vec![0; words]].concat();
-        // Eight records, one in each of as many recipes, so that none is left out.
+    for (name, kind, length, registered) in kinds {
+        let sample = [&HEADER[..], &[kind], &vec![0; length]].concat();
+        // Eight records per recipe, so that the recipes contain all of them.
         for (first, line) in (0..).zip(registered).step_by(4) {
             let records = (0..8).flat_map(|next| [first + next]);
             let recipe = sample.iter().copied().chain([5]).chain(records).collect();
@@ -29,7 +29,7 @@ pub(crate) fn seeds() -> Seeds {
         }
         for (choice, value) in [(1, "zero"), (2, "all-ones"), (4, "2-31"), (5, "small")] {
             let mut recipe = vec![0, 0, choice, choice, choice, choice, 0, kind];
-            recipe.extend(vec![choice; words + 40]);
+            recipe.extend(vec![choice; length + 40]);
             keep(format!("{name}-{value}"), recipe);
         }
     }

@@ -1,9 +1,9 @@
-//! Every kind of sample, and what can be wrong with each and between them.
+//! Every kind of sample, valid and damaged, and combinations of them.
 
 use super::Seeds;
 use super::wire::{
     COUNTERS, DISCARDED, FLOW, RTFLOW, RTMETRIC, WRAPPER, counted, datagram, frame, good, long,
-    switch, text, virt_cpu, words,
+    switch, text, u32s, virt_cpu,
 };
 
 pub(crate) fn seeds() -> Seeds {
@@ -13,7 +13,7 @@ pub(crate) fn seeds() -> Seeds {
         ("discarded-packet", 5, DISCARDED.body(1, &[switch()])),
         ("rtmetric", RTMETRIC, rtmetric()),
         ("rtflow", RTFLOW, rtflow()),
-        ("foundry-acl", WRAPPER, words(&[1, 2])),
+        ("foundry-acl", WRAPPER, u32s(&[1, 2])),
     ] {
         // A wrapper is not counted.
         let between = |sample: Vec<u8>| match format {
@@ -70,14 +70,14 @@ pub(crate) fn seeds() -> Seeds {
     seeds
 }
 
-/// Every type of value once.
+/// All types of values.
 fn rtmetric() -> Vec<u8> {
     metrics(&[
         named("text", 0, &text(b"up")),
-        named("counter32", 1, &words(&[5])),
-        named("counter64", 2, &words(&[1, 2])),
-        named("gauge32", 3, &words(&[u32::MAX])),
-        named("gauge64", 4, &words(&[0, 7])),
+        named("counter32", 1, &u32s(&[5])),
+        named("counter64", 2, &u32s(&[1, 2])),
+        named("gauge32", 3, &u32s(&[u32::MAX])),
+        named("gauge64", 4, &u32s(&[0, 7])),
         named("float", 5, &2.5_f32.to_be_bytes()),
         named("double", 6, &f64::NEG_INFINITY.to_be_bytes()),
     ])
@@ -85,7 +85,7 @@ fn rtmetric() -> Vec<u8> {
 
 fn metrics(values: &[Vec<u8>]) -> Vec<u8> {
     let count = u32::try_from(values.len()).unwrap();
-    [text(b"app"), words(&[count]), values.concat()].concat()
+    [text(b"app"), u32s(&[count]), values.concat()].concat()
 }
 
 fn rtflow() -> Vec<u8> {
@@ -94,8 +94,8 @@ fn rtflow() -> Vec<u8> {
         named("mac", 1, &[2, 0, 0x5e, 0, 0, 1, 0xff, 0xff]),
         named("ip", 2, &[10, 0, 0, 1]),
         named("ip6", 3, &[0x20; 16]),
-        named("int32", 4, &words(&[u32::MAX])),
-        named("int64", 5, &words(&[u32::MAX, 0])),
+        named("int32", 4, &u32s(&[u32::MAX])),
+        named("int64", 5, &u32s(&[u32::MAX, 0])),
         named("float", 6, &f32::NAN.to_be_bytes()),
         named("double", 7, &0.1_f64.to_be_bytes()),
     ])
@@ -103,24 +103,24 @@ fn rtflow() -> Vec<u8> {
 
 fn flow(values: &[Vec<u8>]) -> Vec<u8> {
     let count = u32::try_from(values.len()).unwrap();
-    [text(b"fl1"), words(&[1, 100, count]), values.concat()].concat()
+    [text(b"fl1"), u32s(&[1, 100, count]), values.concat()].concat()
 }
 
 fn named(name: &str, kind: u32, value: &[u8]) -> Vec<u8> {
-    [text(name.as_bytes()), words(&[kind]), value.to_vec()].concat()
+    [text(name.as_bytes()), u32s(&[kind]), value.to_vec()].concat()
 }
 
-/// Samples that name their values, and one of these is wrong.
+/// Samples with named values, one of which is malformed.
 fn broken_values() -> Vec<(&'static str, (u32, Vec<u8>))> {
-    let a = || named("a", 1, &words(&[1]));
+    let a = || named("a", 1, &u32s(&[1]));
     let between = |bad: Vec<u8>| (RTMETRIC, metrics(&[a(), bad, a()]));
-    let count = |count| (RTMETRIC, [text(b"app"), words(&[count]), a()].concat());
+    let count = |count| (RTMETRIC, [text(b"app"), u32s(&[count]), a()].concat());
     let flow_count = |count| {
-        let head = [text(b"fl1"), words(&[1, 100, count])].concat();
-        (RTFLOW, [head, named("a", 4, &words(&[1]))].concat())
+        let head = [text(b"fl1"), u32s(&[1, 100, count])].concat();
+        (RTFLOW, [head, named("a", 4, &u32s(&[1]))].concat())
     };
-    let long_name = |length| [words(&[length]), b"name".to_vec(), words(&[1, 1])].concat();
-    let long_text = |length| [text(b"t"), words(&[0, length]), b"text".to_vec()].concat();
+    let long_name = |length| [u32s(&[length]), b"name".to_vec(), u32s(&[1, 1])].concat();
+    let long_text = |length| [text(b"t"), u32s(&[0, length]), b"text".to_vec()].concat();
     vec![
         ("count-of-metrics-max", count(u32::MAX)),
         ("count-of-metrics-wraps", count(u32::MAX / 12 + 1)),
@@ -131,15 +131,15 @@ fn broken_values() -> Vec<(&'static str, (u32, Vec<u8>))> {
         ("count-of-flow-fields-one-more", flow_count(2)),
         (
             "value-type-7-of-rtmetric",
-            between(named("b", 7, &words(&[1]))),
+            between(named("b", 7, &u32s(&[1]))),
         ),
         (
             "value-type-max-of-rtmetric",
-            between(named("b", u32::MAX, &words(&[1]))),
+            between(named("b", u32::MAX, &u32s(&[1]))),
         ),
         (
             "value-type-8-of-rtflow",
-            (RTFLOW, flow(&[named("b", 8, &words(&[1])), a()])),
+            (RTFLOW, flow(&[named("b", 8, &u32s(&[1])), a()])),
         ),
         ("length-of-value-name-max", between(long_name(u32::MAX))),
         (
@@ -157,27 +157,27 @@ fn broken_values() -> Vec<(&'static str, (u32, Vec<u8>))> {
         ),
         (
             "length-of-datasource-over-the-sample",
-            (RTMETRIC, [words(&[17]), metrics(&[])].concat()),
+            (RTMETRIC, [u32s(&[17]), metrics(&[])].concat()),
         ),
         (
             "value-name-not-utf-8-nul-and-html",
             (
                 RTMETRIC,
                 metrics(&[
-                    [text(b"\xff\0<b>\x1b[2J"), words(&[1, 1])].concat(),
-                    [text(b""), words(&[1, 1])].concat(),
+                    [text(b"\xff\0<b>\x1b[2J"), u32s(&[1, 1])].concat(),
+                    [text(b""), u32s(&[1, 1])].concat(),
                 ]),
             ),
         ),
         (
             "value-cut-in-a-double",
-            (RTMETRIC, metrics(&[named("d", 6, &words(&[1]))])),
+            (RTMETRIC, metrics(&[named("d", 6, &u32s(&[1]))])),
         ),
         (
             "padding-missing-at-the-end-value-text",
             (
                 RTFLOW,
-                flow(&[[text(b"t"), words(&[0, 3]), b"tcp".to_vec()].concat()]),
+                flow(&[[text(b"t"), u32s(&[0, 3]), b"tcp".to_vec()].concat()]),
             ),
         ),
         (
@@ -188,11 +188,11 @@ fn broken_values() -> Vec<(&'static str, (u32, Vec<u8>))> {
     ]
 }
 
-/// Samples in and behind the words that switches put around them.
+/// Samples inside and after wrappers.
 fn wrappers() -> Vec<(&'static str, Vec<u8>)> {
     let sample = FLOW.sample(&[switch()]);
-    let around = |inside: &[u8]| frame(WRAPPER, &[&words(&[1, 2]), inside].concat());
-    let bare = frame(WRAPPER, &words(&[1, 2]));
+    let around = |inside: &[u8]| frame(WRAPPER, &[&u32s(&[1, 2]), inside].concat());
+    let bare = frame(WRAPPER, &u32s(&[1, 2]));
     let unpadded = long(999, 5, b"five!")[..13].to_vec();
     vec![
         ("around-a-sample", counted(2, &[around(&sample), good()])),
@@ -245,29 +245,29 @@ fn wrappers() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// Records that repeat, contradict or contain each other, and numbers at their limits.
+/// Repeated, contradicting and nested records, and numbers at their limits.
 fn records() -> Vec<(&'static str, Vec<u8>)> {
     let header = |protocol: u32, length: u32, bytes: &[u8]| {
-        frame(1, &[words(&[protocol, length, 4]), text(bytes)].concat())
+        frame(1, &[u32s(&[protocol, length, 4]), text(bytes)].concat())
     };
     let descr = |name: &[u8]| {
-        let body = [text(name), vec![7; 16], words(&[3, 2]), text(b"6.1")].concat();
+        let body = [text(name), vec![7; 16], u32s(&[3, 2]), text(b"6.1")].concat();
         frame(2000, &body)
     };
     let flow = |records: &[Vec<u8>]| datagram(&[FLOW.sample(records), good()]);
     let counters = |records: &[Vec<u8>]| datagram(&[COUNTERS.sample(records), good()]);
     let pdu = |records: &[Vec<u8>]| {
         let count = u32::try_from(records.len()).unwrap();
-        [words(&[count]), records.concat()].concat()
+        [u32s(&[count]), records.concat()].concat()
     };
     let aggregation = |pdus: &[Vec<u8>]| {
         let count = u32::try_from(pdus.len()).unwrap();
-        frame(1016, &[words(&[count]), pdus.concat()].concat())
+        frame(1016, &[u32s(&[count]), pdus.concat()].concat())
     };
     let deep = |levels: usize| (0..levels).fold(switch(), |inner, _| aggregation(&[pdu(&[inner])]));
     let path = |segments: u32, numbers: u32| {
-        let head = words(&[0, 65_000, 1, 2, segments, 2, numbers]);
-        frame(1003, &[head, words(&[65_001, 65_002, 0, 100])].concat())
+        let head = u32s(&[0, 65_000, 1, 2, segments, 2, numbers]);
+        frame(1003, &[head, u32s(&[65_001, 65_002, 0, 100])].concat())
     };
     let all_ones = |format: u32, count: usize| frame(format, &vec![0xff; count * 4]);
     vec![
@@ -314,7 +314,7 @@ fn records() -> Vec<(&'static str, Vec<u8>)> {
         ("virt-cpu-all-ones", counters(&[all_ones(2101, 3)])),
         ("host-cpu-infinite-load", {
             let loads = [f32::INFINITY, f32::NEG_INFINITY, -0.0].map(f32::to_bits);
-            counters(&[frame(2003, &[words(&loads), vec![0; 68]].concat())])
+            counters(&[frame(2003, &[u32s(&loads), vec![0; 68]].concat())])
         }),
         ("drop-reason-unknown", {
             let mut sample = DISCARDED.sample(&[switch()]);
@@ -322,10 +322,10 @@ fn records() -> Vec<(&'static str, Vec<u8>)> {
             datagram(&[sample, good()])
         }),
         ("as-path-of-many-empty-segments", {
-            let head = words(&[0, 1, 1, 1, 40]);
-            let segments = words(&[1, 0].repeat(40));
+            let head = u32s(&[0, 1, 1, 1, 40]);
+            let segments = u32s(&[1, 0].repeat(40));
             flow(&[
-                frame(1003, &[head, segments, words(&[0, 100])].concat()),
+                frame(1003, &[head, segments, u32s(&[0, 100])].concat()),
                 switch(),
             ])
         }),
@@ -354,7 +354,7 @@ fn records() -> Vec<(&'static str, Vec<u8>)> {
             flow(&[aggregation(&vec![pdu(&[]); 100]), switch()]),
         ),
         ("aggregation-with-a-broken-record", {
-            let broken = frame(1002, &words(&[7, 0, 0]));
+            let broken = frame(1002, &u32s(&[7, 0, 0]));
             flow(&[aggregation(&[pdu(&[switch(), broken, switch()])]), switch()])
         }),
         ("aggregation-with-a-record-over-its-end", {
@@ -362,13 +362,13 @@ fn records() -> Vec<(&'static str, Vec<u8>)> {
             flow(&[aggregation(&[pdu(&[switch(), longer])]), switch()])
         }),
         ("aggregation-with-a-broken-aggregation", {
-            let inner = frame(1016, &words(&[1, 9, 0, 0]));
+            let inner = frame(1016, &u32s(&[1, 9, 0, 0]));
             flow(&[aggregation(&[pdu(&[inner, switch()])]), switch()])
         }),
         ("aggregation-hides-deep-ones-behind-a-broken-count", {
-            let hidden = [words(&[u32::MAX]), deep(9)].concat();
+            let hidden = [u32s(&[u32::MAX]), deep(9)].concat();
             flow(&[
-                aggregation(&[pdu(&[frame(1016, &[words(&[1]), hidden].concat())])]),
+                aggregation(&[pdu(&[frame(1016, &[u32s(&[1]), hidden].concat())])]),
                 switch(),
             ])
         }),

@@ -1,14 +1,14 @@
-//! Every structure with plausible content, and each of its counts and lengths wrong in turn.
+//! Every structure with valid content, and with each of its counts and lengths replaced.
 
-use sflow_fuzz::{Built, Mark, What, build};
+use sflow_fuzz::{Built, Mark, MarkKind, build};
 use sflow_v5::field::Registered;
 use sflow_v5::{CounterRecord, DataFormat, FlowRecord};
 
 use super::Seeds;
 use super::wire::{COUNTERS, FLOW, Kind, datagram, frame, good, switch, virt_cpu};
 
-/// Choices before those of the first record of a compact sample: the header's, then one for the
-/// sample's kind, one for each of its words, and one for the number of records.
+/// The number of choices before those of the first record of a compact sample: those of the header,
+/// the kind of the sample, its words, and the number of records.
 const HEADER: usize = 7;
 
 pub(crate) fn seeds() -> Seeds {
@@ -46,7 +46,7 @@ pub(crate) fn seeds() -> Seeds {
     seeds
 }
 
-/// A structure, and the words in its body that say how what follows is to be read.
+/// A structure and the marks in its body.
 struct Record {
     kind: Kind,
     name: &'static str,
@@ -71,7 +71,7 @@ fn records(
         for mark in &mut marks {
             mark.at -= start;
         }
-        // One of the elements of a list stands for all of them.
+        // One element of a list is sufficient.
         marks.dedup_by_key(|mark| mark.of.clone());
         let mut names = Vec::new();
         marks.retain(|mark| {
@@ -89,23 +89,23 @@ fn records(
     })
 }
 
-/// What to put in place of a word, and how to call it.
+/// The replacements of a word, with names.
 fn numbers(mark: &Mark, body: &[u8]) -> Vec<(&'static str, u32)> {
     let old = u32::from_be_bytes(body[mark.at..mark.at + 4].try_into().unwrap());
     let left = u32::try_from(body.len() - mark.at - 4).unwrap();
-    match mark.what {
-        What::Count => vec![
+    match mark.kind {
+        MarkKind::Count => vec![
             ("count-max", u32::MAX),
             ("count-wraps", u32::MAX / size(&mark.of) + 1),
             ("count-one-more", old + 1),
         ],
-        What::Length => vec![("length-parent-plus-1", left + 1)],
-        What::Type => vec![("address-type-unknown", 3)],
-        What::Format => Vec::new(),
+        MarkKind::Length => vec![("length-parent-plus-1", left + 1)],
+        MarkKind::Type => vec![("address-type-unknown", 3)],
+        MarkKind::Format => Vec::new(),
     }
 }
 
-/// Bytes of an element, at least.
+/// The minimum size of an element in bytes.
 fn size(list: &str) -> u32 {
     match list {
         "sfp-lanes" => 40,

@@ -1,12 +1,12 @@
-//! The content of compressed captures, which are recognised by their first bytes.
+//! Decompression of captures. The format is detected by the first bytes of the file.
 
 use std::io::{self, BufRead, Cursor, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use super::file::Compressed;
+use super::input::Compressed;
 
-/// A format of compressed files.
+/// A compression format.
 #[derive(Clone, Copy, Debug)]
 enum Compression {
     Gzip,
@@ -17,9 +17,9 @@ enum Compression {
 }
 
 impl Compression {
-    /// The format of a file that starts so. Frames to be skipped, with which zstd and LZ4 files
-    /// may start, are the same for both, and either decoder reads the other's frames.
-    fn of(start: &[u8]) -> Option<Self> {
+    /// Detects the format by the first bytes of a file. Skippable frames, with which zstd and LZ4
+    /// files may start, look the same in both formats; [`Frames`] reads both.
+    fn detect(start: &[u8]) -> Option<Self> {
         match start {
             [0x1f, 0x8b, ..] => Some(Self::Gzip),
             [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(Self::Zstd),
@@ -41,21 +41,21 @@ impl Compression {
     }
 }
 
-/// A file whose first bytes have been read already.
+/// A file whose first bytes were already read.
 type Rest = io::Chain<Cursor<Vec<u8>>, Box<dyn Read + Send>>;
 
-/// What a decoder may need at most for what it has to remember: the largest window of `zstd`
-/// without special options, and that of `xz -9` with its overhead.
+/// The maximum memory of a decoder, in bytes: the largest window of `zstd` without special options,
+/// and that of `xz -9` with its overhead.
 const MOST_MEMORY: u64 = 128 << 20;
 
-/// The content of a file that starts with some bytes and goes on with others, and how it was
-/// compressed, if it was. Decompressing ends when the flag is set.
+/// Decompresses a file, if it is compressed, whose first bytes were already read. Decompression
+/// ends when the flag is set.
 pub(super) fn decompress(
     start: Vec<u8>,
     reader: Box<dyn Read + Send>,
     stop: Option<&Arc<AtomicBool>>,
 ) -> (Box<dyn Read + Send>, Option<Compressed>) {
-    let compression = Compression::of(&start);
+    let compression = Compression::detect(&start);
     let rest = Cursor::new(start).chain(reader);
     let Some(compression) = compression else {
         return (Box::new(rest), None);
@@ -86,7 +86,7 @@ pub(super) fn decompress(
 /// The compressed bytes.
 struct Source {
     reader: io::BufReader<Rest>,
-    /// Bytes that are to be read once more, the last so many.
+    /// Bytes to read again: the last `again_left` of these.
     again: [u8; 4],
     again_left: usize,
     read: Arc<AtomicU64>,
@@ -104,7 +104,7 @@ impl Source {
         }
     }
 
-    /// Takes bytes back that have just been read.
+    /// Puts back bytes that were just read.
     fn again(mut self, bytes: [u8; 4]) -> Self {
         self.again = bytes;
         self.again_left = bytes.len();
@@ -147,27 +147,27 @@ impl BufRead for Source {
 }
 
 impl Read for Source {
-    /// Reads as much as is asked for if that is little: a decoder may take less for the end.
-    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        const LITTLE: usize = 32;
+    /// Fills a small buffer completely: some decoders take a short read for the end of the file.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        const SMALL: usize = 32;
         let mut length = 0;
         loop {
             let bytes = self.fill_buf()?;
-            let part = room.get_mut(length..).unwrap_or_default();
+            let part = buffer.get_mut(length..).unwrap_or_default();
             let step = part.len().min(bytes.len());
             if let (Some(to), Some(from)) = (part.get_mut(..step), bytes.get(..step)) {
                 to.copy_from_slice(from);
             }
             self.consume(step);
             length += step;
-            if step == 0 || length == room.len() || room.len() > LITTLE {
+            if step == 0 || length == buffer.len() || buffer.len() > SMALL {
                 return Ok(length);
             }
         }
     }
 }
 
-/// A decoder that ends after its first error. Errors include the remedy.
+/// A decoder that ends after its first error, and whose errors contain advice.
 struct Checked {
     decoder: Option<Box<dyn Read + Send>>,
     has_ended: Arc<AtomicBool>,
@@ -175,19 +175,19 @@ struct Checked {
 }
 
 impl Read for Checked {
-    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let is_stopped = |stop: &Arc<AtomicBool>| stop.load(Ordering::Relaxed);
         if self.stop.as_ref().is_some_and(is_stopped) {
-            return Err(io::Error::other("the end was requested"));
+            return Err(io::Error::other("stopped"));
         }
         let Some(decoder) = &mut self.decoder else {
             return Ok(0);
         };
-        decoder.read(room).map_err(|error| {
+        decoder.read(buffer).map_err(|error| {
             self.decoder = None;
             match error.kind() {
                 io::ErrorKind::OutOfMemory => too_large(),
-                // At the end of the file, every error means that more was expected.
+                // Any error at the end of the file means that the file is incomplete.
                 kind if kind == io::ErrorKind::UnexpectedEof
                     || self.has_ended.load(Ordering::Relaxed) =>
                 {
@@ -203,22 +203,23 @@ impl Read for Checked {
 }
 
 fn too_large() -> io::Error {
-    let most = MOST_MEMORY >> 20;
-    let message = format!("it needs more than {most} MiB of memory; decompress it first");
+    let limit = MOST_MEMORY >> 20;
+    let message =
+        format!("decompression needs more than {limit} MiB of memory; decompress the file first");
     io::Error::new(io::ErrorKind::OutOfMemory, message)
 }
 
-/// The frames of zstd and LZ4, one after the other.
+/// Consecutive frames of zstd and LZ4.
 struct Frames {
     state: Frame,
 }
 
 enum Frame {
-    /// Between two of them.
+    /// Before a frame.
     Start(Source),
     Zstd(Box<ruzstd::decoding::StreamingDecoder<Source, ruzstd::decoding::FrameDecoder>>),
     Lz4(Box<lz4_flex::frame::FrameDecoder<Source>>),
-    /// After the last one, or an error.
+    /// After the last frame, or an error.
     End,
 }
 
@@ -229,7 +230,7 @@ impl Frames {
         }
     }
 
-    /// Begins the next frame; `None` at the end.
+    /// Opens the next frame; `None` at the end of the file.
     fn begin(mut source: Source) -> io::Result<Option<Frame>> {
         loop {
             let mut magic = [0; 4];
@@ -257,7 +258,7 @@ impl Frames {
                     return Ok(Some(Frame::Lz4(Box::new(decoder))));
                 }
                 _ => {
-                    let message = "something else follows the compressed data";
+                    let message = "unknown data after the last compressed frame";
                     return Err(io::Error::new(io::ErrorKind::InvalidData, message));
                 }
             }
@@ -266,8 +267,8 @@ impl Frames {
 }
 
 impl Read for Frames {
-    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        if room.is_empty() {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
             return Ok(0);
         }
         loop {
@@ -278,7 +279,7 @@ impl Read for Frames {
                     None => return Ok(0),
                 },
                 Frame::Zstd(mut decoder) => {
-                    let length = decoder.read(room)?;
+                    let length = decoder.read(buffer)?;
                     if length > 0 {
                         self.state = Frame::Zstd(decoder);
                         return Ok(length);
@@ -291,12 +292,12 @@ impl Read for Frames {
                     Frame::Start(decoder.into_inner())
                 }
                 Frame::Lz4(mut decoder) => {
-                    let length = decoder.read(room)?;
+                    let length = decoder.read(buffer)?;
                     if length > 0 {
                         self.state = Frame::Lz4(decoder);
                         return Ok(length);
                     }
-                    // The decoder takes the end of the file for the end of the frame.
+                    // The decoder does not distinguish the end of the file from that of the frame.
                     if decoder.get_ref().has_ended() {
                         return Err(io::ErrorKind::UnexpectedEof.into());
                     }
@@ -307,7 +308,7 @@ impl Read for Frames {
     }
 }
 
-/// A decoder of one frame, whose header has been read.
+/// Opens a zstd frame.
 fn zstd(
     source: Source,
 ) -> io::Result<ruzstd::decoding::StreamingDecoder<Source, ruzstd::decoding::FrameDecoder>> {
@@ -322,7 +323,7 @@ fn zstd(
         }
         FrameDecoderError::DictNotProvided { .. } => io::Error::new(
             io::ErrorKind::Unsupported,
-            "it needs a dictionary; decompress it first",
+            "the file needs a dictionary; decompress it first",
         ),
         error => io::Error::other(error),
     })

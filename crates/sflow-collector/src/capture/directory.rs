@@ -1,4 +1,4 @@
-//! The files of a directory, in their order.
+//! The files of a directory, in the order of their names.
 
 use std::cmp::Ordering;
 use std::collections::VecDeque;
@@ -7,25 +7,25 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Files that are read one after the other.
+/// The files of a directory that remain to be read.
 #[derive(Debug)]
 pub(super) struct Directory {
     pub(super) path: PathBuf,
     files: VecDeque<PathBuf>,
-    /// Bytes of all of them.
+    /// The total size of the files in bytes.
     pub(super) size: u64,
-    /// The one that is being read.
+    /// The file that is being read.
     pub(super) current: PathBuf,
-    /// Bytes of those before it.
+    /// The total size of the files before it.
     pub(super) bytes_before: u64,
-    /// How many were captures, or could not be read.
+    /// Files that were captures or could not be read.
     pub(super) captures: u64,
-    /// Directories in it, which are not read.
+    /// Subdirectories, which are not read.
     pub(super) directories: u64,
 }
 
 impl Directory {
-    /// Lists the files: regular ones, and what links to these or to nothing.
+    /// Lists regular files, links to them, and broken links.
     pub(super) fn list(path: &Path) -> io::Result<Self> {
         let (mut files, mut size, mut directories) = (Vec::new(), 0_u64, 0);
         for entry in fs::read_dir(path)? {
@@ -36,9 +36,9 @@ impl Directory {
                     size = size.saturating_add(metadata.len());
                     files.push(file);
                 }
-                // Opening a FIFO or a device could take forever.
+                // Opening a FIFO or a device may block.
                 Ok(_) => {}
-                // What cannot be read is reported when it is its turn.
+                // Reported as an error when the file is opened.
                 Err(_) => files.push(file),
             }
         }
@@ -60,7 +60,7 @@ impl Directory {
         Some(&self.current)
     }
 
-    /// The name of the current file, without control characters.
+    /// The name of the current file, with control characters replaced.
     pub(super) fn current_name(&self) -> String {
         let name = self.current.file_name().unwrap_or_default();
         let name = name.to_string_lossy();
@@ -72,7 +72,7 @@ fn name(path: &Path) -> &[u8] {
     path.file_name().map_or(&[], OsStr::as_encoded_bytes)
 }
 
-/// The order of names in which numbers go by their value: `x.pcap2` is before `x.pcap10`.
+/// Compares names, with numbers by value: `x.pcap2` is before `x.pcap10`.
 fn natural(one: &[u8], other: &[u8]) -> Ordering {
     let (mut left, mut right) = (one, other);
     while let ([a, left_rest @ ..], [b, right_rest @ ..]) = (left, right) {
@@ -94,7 +94,7 @@ fn natural(one: &[u8], other: &[u8]) -> Ordering {
     left.len().cmp(&right.len()).then_with(|| one.cmp(other))
 }
 
-/// The digits at the start, without zeros before them, and what is behind.
+/// Splits off the digits at the start, without leading zeros.
 fn digits(text: &[u8]) -> (&[u8], &[u8]) {
     let end = text.iter().position(|byte| !byte.is_ascii_digit());
     let (mut number, rest) = text.split_at(end.unwrap_or(text.len()));
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_sorted_by_their_numbers() {
+    fn names_are_sorted_by_number_values() {
         let sorted = [
             "a",
             "a.pcap",

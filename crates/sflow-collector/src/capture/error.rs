@@ -4,117 +4,125 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// Why a capture cannot be read, or not further.
+/// A capture cannot be read, or not to its end.
+///
+/// The text does not contain that of the [source](std::error::Error::source).
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum CaptureError {
     /// The file cannot be opened.
-    #[error("cannot open {path}: {error}", path = path.display())]
+    #[error("cannot open {path}", path = path.display())]
     Open {
         /// The file.
         path: PathBuf,
-        /// Why.
-        error: io::Error,
+        /// The error of the system.
+        source: io::Error,
     },
-    /// It is none that is known here.
-    #[error("not a capture file: {}; expected pcap or pcapng", Start(start))]
+    /// The format of the file is unknown.
+    #[error("not a capture file: {}; expected pcap or pcapng", Start { start, compression: *compression })]
     NotACapture {
-        /// Its first bytes, at most four.
+        /// The first bytes of the file, decompressed; at most four.
         start: Vec<u8>,
+        /// The compression of the file, as in [`Decompress`](Self::Decompress); `None` if it is
+        /// not compressed.
+        compression: Option<&'static str>,
     },
-    /// It ends inside a packet: what came before has been delivered.
+    /// The file ends inside a packet. All packets before it have been returned.
     #[error("the capture was cut off: it ends at byte {offset}, inside {}", Place(*packet))]
     CutOff {
-        /// Number of the packet, from 1; 0 for the header of the file.
+        /// The number of the packet, from 1; 0 for the file header.
         packet: u64,
-        /// Where it ends.
+        /// The length of the file in bytes.
         offset: u64,
     },
-    /// It is broken: what came before has been delivered, what follows cannot be found.
-    #[error("the capture is broken at byte {offset}, at {}: {damage}", Place(*packet))]
+    /// The file is damaged. All packets before the damage have been returned; those after it
+    /// cannot be located.
+    #[error("the capture is broken at byte {offset}, at {}", Place(*packet))]
     Broken {
-        /// Number of the packet, from 1; 0 for the header of the file.
+        /// The number of the packet, from 1; 0 for the file header.
         packet: u64,
-        /// Where the broken part starts.
+        /// The position of the damage in bytes.
         offset: u64,
-        /// What is wrong.
+        /// The kind of damage.
+        #[source]
         damage: Damage,
     },
-    /// It is compressed, and cannot be decompressed (further): what came before has been
-    /// delivered.
-    #[error("cannot decompress the {format} file after {offset} bytes of the capture: {error}")]
+    /// The file cannot be decompressed, or not to its end. All packets that were decompressed have
+    /// been returned. Decoders return data by block or window, so that the end of a file that was
+    /// cut off may be missing: up to one window for zstd, usually 8 MiB.
+    #[error("cannot decompress the {format} file after {offset} bytes of the capture")]
     Decompress {
         /// The compression: `gzip`, `zstd`, `xz`, `bzip2` or `LZ4`.
         format: &'static str,
-        /// Bytes of the decompressed capture before that place.
+        /// The position of the error in the decompressed capture, in bytes.
         offset: u64,
-        /// The decoder's error.
-        error: io::Error,
+        /// The error of the decoder.
+        source: io::Error,
     },
     /// A directory does not contain a capture.
     #[error("cannot read captures in {path}: {}", NoCapture { files: *files, directories: *directories }, path = path.display())]
     NoCapture {
         /// The directory.
         path: PathBuf,
-        /// Files in it, none of which is a capture.
+        /// The number of files in it, none of which is a capture.
         files: u64,
-        /// Directories in it, which are not searched.
+        /// The number of directories in it, which are not searched.
         directories: u64,
     },
-    /// A file of a directory cannot be read; those after it follow.
-    #[error("{path}: {error}", path = path.display())]
+    /// A file of a directory cannot be read, or not to its end. The next file follows.
+    #[error("{path}", path = path.display())]
     InDirectory {
         /// The file.
         path: PathBuf,
         /// The error in the file.
-        error: Box<CaptureError>,
+        source: Box<CaptureError>,
     },
-    /// Reading failed.
-    #[error("cannot read the capture at byte {offset}: {error}")]
+    /// A read failed.
+    #[error("cannot read the capture at byte {offset}")]
     Read {
-        /// How far it was read.
+        /// The number of bytes read before.
         offset: u64,
-        /// Why.
-        error: io::Error,
+        /// The error of the reader.
+        source: io::Error,
     },
 }
 
-/// What is wrong with a capture file.
+/// The kind of damage in a capture file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Damage {
-    /// A length that no packet has.
-    #[error("a length of {length} bytes, where none above {longest} can be")]
+    /// A record that is longer than any packet.
+    #[error("a length of {length} bytes, more than the maximum of {longest} bytes")]
     TooLong {
-        /// The length.
+        /// The length in the file, in bytes.
         length: u32,
-        /// The longest that is believed.
+        /// The maximum, in bytes.
         longest: u32,
     },
-    /// A length below what the structure needs, or not a multiple of four.
-    #[error("a block of {length} bytes, which cannot be")]
+    /// A block that is shorter than its fields, or whose length is not a multiple of four.
+    #[error("an invalid block length of {length} bytes")]
     BlockLength {
-        /// The length.
+        /// The length in bytes.
         length: u32,
     },
-    /// A block that says two lengths.
-    #[error("a block that starts as one of {first} bytes and ends as one of {last}")]
+    /// A block with two different lengths.
+    #[error("a block whose header contains the length {first} and whose trailer contains {last}")]
     BlockEnd {
-        /// The length at its start.
+        /// The length in the header of the block.
         first: u32,
-        /// The length at its end.
+        /// The length in the trailer of the block.
         last: u32,
     },
     /// A section with an unknown byte order.
-    #[error("a section whose byte order is {mark:02x?}")]
+    #[error("an unknown byte-order magic: {mark:02x?}")]
     ByteOrder {
-        /// What should tell it.
+        /// The byte-order magic of the section.
         mark: [u8; 4],
     },
-    /// A section of a later format.
-    #[error("a section of version {major}; only 1 is known")]
+    /// A section of an unsupported version.
+    #[error("pcapng version {major}; only version 1 is supported")]
     Version {
-        /// The version.
+        /// The major version.
         major: u16,
     },
 }
@@ -124,7 +132,7 @@ struct Place(u64);
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            0 => f.write_str("the header of the file"),
+            0 => f.write_str("the file header"),
             packet => write!(f, "packet {packet}"),
         }
     }
@@ -145,36 +153,48 @@ impl fmt::Display for NoCapture {
         f.write_str("; expected pcap or pcapng")?;
         match self.directories {
             0 => Ok(()),
-            _ => f.write_str(" (directories in it are not searched: name them instead)"),
+            _ => f.write_str(" (its subdirectories are not searched: give their paths instead)"),
         }
     }
 }
 
-struct Start<'a>(&'a [u8]);
+struct Start<'a> {
+    start: &'a [u8],
+    compression: Option<&'static str>,
+}
 
 impl fmt::Display for Start<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let advice = match self.0 {
-            [] => return f.write_str("it is empty"),
-            [0x1f, 0x8b, ..] => " (gzip: unpack it first)",
-            [0x28, 0xb5, 0x2f, 0xfd] => " (zstd: unpack it first)",
-            [0xfd, b'7', b'z', b'X'] => " (xz: unpack it first)",
-            [b'B', b'Z', b'h', _] => " (bzip2: unpack it first)",
-            [0x04, 0x22, 0x4d, 0x18] | [0x02, 0x21, 0x4c, 0x18] => " (LZ4: unpack it first)",
-            [0x1f, 0x9d, ..] => " (compress: unpack it first)",
-            [b'L', b'Z', b'I', b'P'] => " (lzip: unpack it first)",
-            [b'P', b'K', 3, 4] => " (zip: unpack it first)",
-            [b'7', b'z', 0xbc, 0xaf] => " (7z: unpack it first)",
-            [b's', b'n', b'o', b'o'] => " (snoop: convert it to pcap first)",
-            [0xa1, 0xb2, 0xcd, 0x34] | [0x34, 0xcd, 0xb2, 0xa1] => {
-                " (a variant of pcap: convert it to pcapng first)"
-            }
-            _ => "",
-        };
-        f.write_str("it starts with")?;
-        for byte in self.0 {
+        match self.compression {
+            Some(compression) => write!(f, "the content of the {compression} file")?,
+            None => f.write_str("the file")?,
+        }
+        if self.start.is_empty() {
+            return f.write_str(" is empty");
+        }
+        f.write_str(" starts with")?;
+        for byte in self.start {
             write!(f, " {byte:02x}")?;
         }
-        f.write_str(advice)
+        let format = match self.start {
+            [0x1f, 0x8b, ..] => "gzip",
+            [0x28, 0xb5, 0x2f, 0xfd] => "zstd",
+            [0xfd, b'7', b'z', b'X'] => "xz",
+            [b'B', b'Z', b'h', _] => "bzip2",
+            [0x04, 0x22, 0x4d, 0x18] | [0x02, 0x21, 0x4c, 0x18] => "LZ4",
+            [0x1f, 0x9d, ..] => "compress",
+            [b'L', b'Z', b'I', b'P'] => "lzip",
+            [b'P', b'K', 3, 4] => "zip",
+            [b'7', b'z', 0xbc, 0xaf] => "7z",
+            [b's', b'n', b'o', b'o'] => return f.write_str(" (snoop: convert it to pcap first)"),
+            [0xa1, 0xb2, 0xcd, 0x34] | [0x34, 0xcd, 0xb2, 0xa1] => {
+                return f.write_str(" (a variant of pcap: convert it to pcapng first)");
+            }
+            _ => return Ok(()),
+        };
+        match self.compression {
+            Some(_) => write!(f, " ({format}: compressed twice, decompress it first)"),
+            None => write!(f, " ({format}: decompress it first)"),
+        }
     }
 }

@@ -1,34 +1,25 @@
 use std::io::{self, Read};
-use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 #[cfg(feature = "compressed")]
 use super::compressed::decompress;
-use super::error::{CaptureError, Damage};
-use super::input::Input;
+use super::error::CaptureError;
+use super::input::{Compressed, Input};
 use super::pcap::Pcap;
 use super::pcapng::PcapNg;
+use super::record::{Failure, Record};
 
-/// The longest packet that is believed: what the programs that write captures keep to.
-pub(super) const LONGEST_PACKET: u32 = 262_144;
-
-/// A capture file as a row of packets.
+/// The packets of a capture file.
 pub(super) struct File {
     input: Input,
     format: Format,
-    /// Of those handed out.
+    /// Packets returned so far.
     packets: u64,
-    /// Bytes of the last one, which is dropped when the next is asked for.
+    /// Bytes of the last record, which stays in the buffer until the next is read.
     held: u64,
     compressed: Option<Compressed>,
-}
-
-/// How the file was compressed, and how many of its bytes have been read.
-pub(super) struct Compressed {
-    pub(super) format: &'static str,
-    pub(super) bytes_read: Arc<AtomicU64>,
 }
 
 enum Format {
@@ -44,61 +35,25 @@ pub(super) enum Captured<'a> {
         time: Option<Duration>,
         data: &'a [u8],
     },
-    /// It lies about itself, but where the next one starts is known.
+    /// The record contradicts itself, but its length is known.
     Malformed,
 }
 
-/// A record that is at hand as a whole, from the start of the input on.
-pub(super) struct Found {
-    /// Bytes of the record.
-    pub(super) length: usize,
-    /// `None` if it lies about itself.
-    pub(super) packet: Option<Packet>,
-}
-
-/// A packet in a record.
-pub(super) struct Packet {
-    pub(super) link: u32,
-    pub(super) time: Option<Duration>,
-    /// Where in the record its bytes are.
-    pub(super) data: Range<usize>,
-}
-
-/// Why there is no next packet.
-#[derive(Debug)]
-pub(super) enum Stop {
-    CutOff,
-    Broken(Damage),
-    Read(io::Error),
-}
-
-impl From<io::Error> for Stop {
-    fn from(error: io::Error) -> Self {
-        Self::Read(error)
-    }
-}
-
-impl From<Damage> for Stop {
-    fn from(damage: Damage) -> Self {
-        Self::Broken(damage)
-    }
-}
-
 impl File {
-    /// Opens a file, compressed or not. Decompressing ends when the flag is set.
+    /// Opens a file, compressed or not. Decompression ends when the flag is set.
     pub(super) fn open(
         mut reader: Box<dyn Read + Send>,
         stop: Option<&Arc<AtomicBool>>,
     ) -> Result<Self, CaptureError> {
         let start =
-            read_start(&mut *reader).map_err(|error| CaptureError::Read { offset: 0, error })?;
+            read_start(&mut *reader).map_err(|source| CaptureError::Read { offset: 0, source })?;
         let (reader, compressed) = decompress(start, reader, stop);
         let mut input = Input::new(reader);
         let start = match input.at_least(4) {
             Ok(start) => start.iter().copied().take(4).collect::<Vec<u8>>(),
             Err(error) => {
-                return Err(failure_of(
-                    Stop::Read(error),
+                return Err(capture_error(
+                    Failure::Read(error),
                     &input,
                     0,
                     compressed.as_ref(),
@@ -110,7 +65,8 @@ impl File {
         } else if Pcap::starts_with(&start) {
             Pcap::open(&mut input).map(Format::Pcap)
         } else {
-            return Err(CaptureError::NotACapture { start });
+            let compression = compressed.map(|compressed| compressed.format);
+            return Err(CaptureError::NotACapture { start, compression });
         };
         match format {
             Ok(format) => Ok(Self {
@@ -120,11 +76,12 @@ impl File {
                 held: 0,
                 compressed,
             }),
-            Err(stop) => Err(failure_of(stop, &input, 0, compressed.as_ref())),
+            Err(failure) => Err(capture_error(failure, &input, 0, compressed.as_ref())),
         }
     }
 
-    /// Bytes of the file before the next packet; of a compressed one, those that were read.
+    /// The position of the next packet in the file, in bytes; of a compressed file, the number of
+    /// compressed bytes read.
     pub(super) fn bytes_read(&self) -> u64 {
         match &self.compressed {
             Some(compressed) => compressed.bytes_read.load(Ordering::Relaxed),
@@ -132,37 +89,37 @@ impl File {
         }
     }
 
-    /// Bytes before the next packet.
+    /// The position of the next packet in the decompressed file.
     const fn position(&self) -> u64 {
         self.input.position() + self.held
     }
 
-    /// Bytes that were read and not worked through.
+    /// Bytes in the buffer after the last packet.
     pub(super) const fn unread(&self) -> u64 {
         self.input.position_read().saturating_sub(self.position())
     }
 
-    /// The next packet; after an error there is none to ask for.
+    /// Reads the next packet. Must not be called again after an error.
     pub(super) fn next(&mut self) -> Result<Option<Captured<'_>>, CaptureError> {
-        match self.find() {
+        match self.read() {
             Ok(None) => Ok(None),
-            Ok(Some(found)) => {
+            Ok(Some(record)) => {
                 self.packets += 1;
-                self.held = found.length as u64;
-                let Some(packet) = found.packet else {
+                self.held = record.length as u64;
+                let Some(packet) = record.packet else {
                     return Ok(Some(Captured::Malformed));
                 };
-                let data = self.input.at_hand().get(packet.data).unwrap_or_default();
+                let data = self.input.buffered().get(packet.data).unwrap_or_default();
                 Ok(Some(Captured::Packet {
                     link: packet.link,
                     time: packet.time,
                     data,
                 }))
             }
-            Err(stop) => {
+            Err(failure) => {
                 let packet = self.packets + 1;
-                Err(failure_of(
-                    stop,
+                Err(capture_error(
+                    failure,
                     &self.input,
                     packet,
                     self.compressed.as_ref(),
@@ -171,24 +128,24 @@ impl File {
         }
     }
 
-    fn find(&mut self) -> Result<Option<Found>, Stop> {
+    fn read(&mut self) -> Result<Option<Record>, Failure> {
         let held = std::mem::take(&mut self.held);
         self.input.skip(held)?;
         match &mut self.format {
-            Format::Pcap(format) => format.find(&mut self.input),
-            Format::PcapNg(format) => format.find(&mut self.input),
+            Format::Pcap(format) => format.read(&mut self.input),
+            Format::PcapNg(format) => format.read(&mut self.input),
         }
     }
 }
 
-/// The first four bytes of a file, or fewer if it ends before.
+/// The first four bytes of a file, or all of them if it is shorter.
 fn read_start(reader: &mut dyn Read) -> io::Result<Vec<u8>> {
     let mut start = [0; 4];
     let mut length = 0;
-    while let Some(room) = start.get_mut(length..).filter(|room| !room.is_empty()) {
-        match reader.read(room) {
+    while let Some(rest) = start.get_mut(length..).filter(|rest| !rest.is_empty()) {
+        match reader.read(rest) {
             Ok(0) => break,
-            Ok(read) => length += read.min(room.len()),
+            Ok(read) => length += read.min(rest.len()),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
@@ -196,7 +153,7 @@ fn read_start(reader: &mut dyn Read) -> io::Result<Vec<u8>> {
     Ok(start.get(..length).unwrap_or_default().to_vec())
 }
 
-/// The content of a file as it is.
+/// The content of the file, unchanged.
 #[cfg(not(feature = "compressed"))]
 fn decompress(
     start: Vec<u8>,
@@ -207,31 +164,31 @@ fn decompress(
 }
 
 #[cold]
-fn failure_of(
-    stop: Stop,
+fn capture_error(
+    failure: Failure,
     input: &Input,
     packet: u64,
     compressed: Option<&Compressed>,
 ) -> CaptureError {
-    match stop {
-        Stop::CutOff => CaptureError::CutOff {
+    match failure {
+        Failure::CutOff => CaptureError::CutOff {
             packet,
             offset: input.position_read(),
         },
-        Stop::Broken(damage) => CaptureError::Broken {
+        Failure::Broken(damage) => CaptureError::Broken {
             packet,
             offset: input.position(),
             damage,
         },
-        Stop::Read(error) => {
+        Failure::Read(source) => {
             let offset = input.position_read();
             match compressed {
                 Some(Compressed { format, .. }) => CaptureError::Decompress {
                     format,
                     offset,
-                    error,
+                    source,
                 },
-                None => CaptureError::Read { offset, error },
+                None => CaptureError::Read { offset, source },
             }
         }
     }

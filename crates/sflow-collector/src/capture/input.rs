@@ -1,10 +1,18 @@
 use std::io::{self, ErrorKind, Read};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
-/// Bytes at the start, and bytes at most: no length from a file makes it larger.
+/// The initial and the maximum size of the buffer in bytes. A length in a file cannot exceed it.
 const FIRST: usize = 64 << 10;
 pub(super) const LARGEST: usize = 1 << 20;
 
-/// A file that is read from front to back, of which a piece is at hand.
+/// How the file was compressed, and the number of compressed bytes read so far.
+pub(super) struct Compressed {
+    pub(super) format: &'static str,
+    pub(super) bytes_read: Arc<AtomicU64>,
+}
+
+/// A buffered file that is read from front to back.
 pub(super) struct Input {
     reader: Box<dyn Read + Send>,
     buffer: Vec<u8>,
@@ -24,38 +32,37 @@ impl Input {
         }
     }
 
-    /// Where in the file the piece at hand starts.
+    /// The position of the buffered bytes in the file.
     pub(super) const fn position(&self) -> u64 {
         self.position
     }
 
-    /// Where in the file the piece at hand ends.
+    /// The end of the buffered bytes in the file.
     pub(super) const fn position_read(&self) -> u64 {
         self.position + (self.end - self.start) as u64
     }
 
-    /// The piece at hand: at least `length` bytes, unless the file ends before or `length` is
-    /// above [`LARGEST`].
+    /// Buffers at least `length` bytes, unless the file ends or `length` exceeds [`LARGEST`].
     pub(super) fn at_least(&mut self, length: usize) -> io::Result<&[u8]> {
         while self.end - self.start < length {
             if !self.more()? {
                 break;
             }
         }
-        Ok(self.at_hand())
+        Ok(self.buffered())
     }
 
-    /// The piece at hand.
-    pub(super) fn at_hand(&self) -> &[u8] {
+    /// The buffered bytes.
+    pub(super) fn buffered(&self) -> &[u8] {
         self.buffer.get(self.start..self.end).unwrap_or_default()
     }
 
-    /// Goes on by `length` bytes; false if the file ends before.
+    /// Skips `length` bytes; false if the file ends before.
     pub(super) fn skip(&mut self, length: u64) -> io::Result<bool> {
         let mut left = length;
         loop {
-            let at_hand = self.end - self.start;
-            let step = usize::try_from(left).unwrap_or(usize::MAX).min(at_hand);
+            let buffered = self.end - self.start;
+            let step = usize::try_from(left).unwrap_or(usize::MAX).min(buffered);
             self.start += step;
             self.position += step as u64;
             left -= step as u64;
@@ -68,7 +75,7 @@ impl Input {
         }
     }
 
-    /// Reads on; false if there is no more, or no room for it.
+    /// Reads more bytes; false if the file has ended or the buffer is full.
     fn more(&mut self) -> io::Result<bool> {
         self.buffer.copy_within(self.start..self.end, 0);
         self.end -= self.start;
@@ -77,11 +84,11 @@ impl Input {
             let size = (self.buffer.len() * 2).min(LARGEST);
             self.buffer.resize(size, 0);
         }
-        let room = self.buffer.get_mut(self.end..).unwrap_or_default();
+        let free = self.buffer.get_mut(self.end..).unwrap_or_default();
         loop {
-            match self.reader.read(room) {
+            match self.reader.read(free) {
                 Ok(length) => {
-                    self.end += length.min(room.len());
+                    self.end += length.min(free.len());
                     return Ok(length > 0);
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -95,16 +102,16 @@ impl Input {
 mod tests {
     use super::*;
 
-    /// Hands out a byte at a time, with interruptions.
+    /// Returns one byte per read, with interruptions.
     struct Drip(u32, bool);
 
     impl Read for Drip {
-        fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
             self.1 = !self.1;
             if self.1 {
                 return Err(ErrorKind::Interrupted.into());
             }
-            let (Some(first), true) = (room.first_mut(), self.0 > 0) else {
+            let (Some(first), true) = (buffer.first_mut(), self.0 > 0) else {
                 return Ok(0);
             };
             *first = self.0.to_le_bytes()[0];
@@ -114,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_come_together_however_they_arrive() {
+    fn short_reads_are_joined() {
         let mut input = Input::new(Box::new(Drip(10, false)));
         assert_eq!(input.at_least(3).unwrap(), [10, 9, 8]);
         assert!(input.skip(2).unwrap());
@@ -130,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn the_buffer_grows_by_what_is_there_and_to_its_limit() {
+    fn buffer_grows_with_data_up_to_limit() {
         let mut input = Input::new(Box::new(io::repeat(7).take(100_000)));
         assert_eq!(input.at_least(usize::MAX).unwrap().len(), 100_000);
         assert!(input.buffer.len() < 300_000);

@@ -1,17 +1,22 @@
-//! Datagrams from captures.
+//! Datagrams from capture files.
+//!
+//! [`Capture`] reads pcap and pcapng, finds the UDP datagrams of sFlow also in tunnels and IP
+//! fragments, and counts the other packets by cause ([`PassedOver`]).
 
 #[cfg(feature = "compressed")]
 mod compressed;
 mod directory;
 mod error;
 mod file;
-mod guess;
 mod input;
-mod link;
+mod link_name;
 mod packet;
 mod pcap;
 mod pcapng;
+mod port;
 mod reassembly;
+mod record;
+mod sorter;
 mod stats;
 mod waiting;
 
@@ -20,60 +25,34 @@ use std::fs;
 use std::io::Read;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
-
-use thiserror::Error;
 
 use self::directory::Directory;
 pub use self::error::{CaptureError, Damage};
-use self::file::{Captured, File};
-use self::packet::{Found, Other, Search};
-use self::reassembly::{Outcome, Reassembly};
-pub use self::stats::{CaptureStats, PassedOver, Tally};
+use self::file::File;
+pub use self::port::{InvalidPort, Port};
+use self::sorter::Sorter;
+pub use self::stats::{CaptureStats, PassedOver};
 use self::waiting::Waiting;
-use crate::{OtherProtocol, Received, SFLOW_PORT};
+use crate::Received;
 
-/// Which datagrams of a capture are wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Port {
-    /// Those to this port.
-    To(u16),
-    /// All.
-    Any,
-}
-
-impl Default for Port {
-    fn default() -> Self {
-        Self::To(SFLOW_PORT)
-    }
-}
-
-/// A text that is neither a port nor `any`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("give a number from 0 to 65535, or `any`")]
-pub struct InvalidPort;
-
-/// A number, or `any`.
-impl FromStr for Port {
-    type Err = InvalidPort;
-
-    fn from_str(text: &str) -> Result<Self, InvalidPort> {
-        match text {
-            "any" => Ok(Self::Any),
-            _ => text.parse().map(Self::To).map_err(|_| InvalidPort),
-        }
-    }
-}
-
-/// The datagrams of a capture, in its order and with its times.
+/// The datagrams of a capture, in the order and with the times of the capture.
 ///
-/// A file is read through a buffer that starts with 64 KiB and never has more than 1 MiB, whatever
-/// its size and whatever lengths stand in it. Fragments of IP packets that wait for others take
-/// 1 MiB at most, 256 KiB of one source. A decoder of compressed files takes what their format
-/// needs, 128 MiB at most.
+/// The read buffer takes 64 KiB to 1 MiB, independent of the size of the file and the lengths in
+/// it. Incomplete IP packets take up to 1 MiB, up to 256 KiB per source. A decoder of compressed
+/// files takes the memory that the format needs, up to 128 MiB.
+///
+/// ```no_run
+/// use sflow_collector::capture::Capture;
+///
+/// let mut capture = Capture::open("swarm.pcap")?;
+/// while let Some(received) = capture.next_datagram()? {
+///     println!("{} bytes from {}", received.bytes.len(), received.source);
+/// }
+/// println!("{}", capture.passed_over());
+/// # Ok::<(), sflow_collector::capture::CaptureError>(())
+/// ```
 pub struct Capture {
     file: Option<File>,
     directory: Option<Directory>,
@@ -82,67 +61,54 @@ pub struct Capture {
     sorter: Sorter,
     stop: Option<Arc<AtomicBool>>,
     on_progress: Option<Box<dyn FnMut(u64) + Send>>,
-    /// The error of the first file of a directory, which the next call of `next` returns.
+    /// The error of the first file of a directory, returned by the next call of `next_datagram`.
     first_error: Option<CaptureError>,
 }
 
-/// Sorts packets into datagrams and others.
-struct Sorter {
-    port: Port,
-    passed_over: PassedOver,
-    reassembly: Reassembly,
-    /// The last one that was found.
-    datagram: Vec<u8>,
-    /// That of the last packet that had one.
-    time: SystemTime,
-}
-
-/// Later times, in the year 2554, are not believed: there are that many nanoseconds in 64 bits.
-const LATEST: Duration = Duration::from_nanos(u64::MAX);
-
-/// Packets after which the progress is reported again, and the end may have been requested.
-const OFTEN: u64 = 1 << 12;
+/// The number of packets between two reports of progress and checks of the stop flag.
+const CHECK_INTERVAL: u64 = 1 << 12;
 
 impl Capture {
-    /// Opens a file, pcap or pcapng, or all files of a directory.
+    /// Opens a pcap or pcapng file, or a directory of such files.
     ///
-    /// With the feature `compressed`, a file may be compressed with gzip, zstd, xz, bzip2 or LZ4,
-    /// whatever its name is. The files of a directory are read in the order of their names, in
-    /// which numbers go by their value; those that are not captures are passed over, and
-    /// directories in it are not searched.
+    /// With the feature `compressed`, a file may be compressed with gzip, zstd, xz, bzip2 or LZ4;
+    /// the format is detected by the content. The files of a directory are read one after the
+    /// other in the order of their names, with numbers by value: `x.pcap2` before `x.pcap10`.
+    /// They are not merged by time. Files that are not captures are skipped, and subdirectories
+    /// are not searched.
     ///
     /// # Errors
     ///
-    /// If it cannot be opened or is not a capture, or if a directory contains none. The error of
-    /// a file of a directory is returned by [`next`](Self::next), even if it is the first file.
+    /// If the file cannot be opened or is not a capture, or if a directory contains no capture.
+    /// The error of a file of a directory is returned by [`next_datagram`](Self::next_datagram).
     pub fn open(path: impl AsRef<Path>) -> Result<Self, CaptureError> {
         Self::open_path(path.as_ref(), None)
     }
 
-    /// Like [`open`](Self::open), but ends when the flag is set, within 0.1 s, also while it waits
-    /// for a writer of a FIFO. Datagrams read until then are returned.
+    /// Opens a file or directory as [`open`](Self::open), and ends within 0.1 s after the flag is
+    /// set, also while it waits for the writer of a FIFO. Datagrams read before are returned.
     ///
     /// # Errors
     ///
-    /// If it cannot be opened or is not a capture, or if a directory contains none.
+    /// As for [`open`](Self::open).
     pub fn open_until(path: impl AsRef<Path>, stop: Arc<AtomicBool>) -> Result<Self, CaptureError> {
         Self::open_path(path.as_ref(), Some(stop))
     }
 
     fn open_path(path: &Path, stop: Option<Arc<AtomicBool>>) -> Result<Self, CaptureError> {
         let is_directory = fs::metadata(path).is_ok_and(|metadata| metadata.is_dir());
-        let mut capture = Self::of(None, stop);
+        let mut capture = Self::new(None, stop);
         if is_directory {
-            let directory = Directory::list(path).map_err(|error| CaptureError::Open {
+            let directory = Directory::list(path).map_err(|source| CaptureError::Open {
                 path: path.to_owned(),
-                error,
+                source,
             })?;
             capture.file_size = Some(directory.size);
             capture.directory = Some(directory);
             match capture.open_next() {
                 Ok(_) => {}
                 Err(error @ CaptureError::NoCapture { .. }) => return Err(error),
-                // The other files of the directory follow.
+                // Reading continues with the next file.
                 Err(error) => capture.first_error = Some(error),
             }
         } else {
@@ -152,77 +118,75 @@ impl Capture {
         Ok(capture)
     }
 
-    /// Reads standard input, and ends when the flag is set, as [`open_until`](Self::open_until).
+    /// Reads standard input, and ends within 0.1 s after the flag is set.
     ///
     /// # Errors
     ///
-    /// If it is not a capture.
+    /// If standard input is not a capture.
     pub fn stdin_until(stop: Arc<AtomicBool>) -> Result<Self, CaptureError> {
         let waiting = Waiting::stdin(Arc::clone(&stop))
-            .map_err(|error| CaptureError::Read { offset: 0, error })?;
+            .map_err(|source| CaptureError::Read { offset: 0, source })?;
         let file = unless_stopped(File::open(Box::new(waiting), Some(&stop)), Some(&stop))?;
-        Ok(Self::of(file, Some(stop)))
+        Ok(Self::new(file, Some(stop)))
     }
 
-    /// Reads from anywhere, such as standard input. It is read in large pieces: a buffer of its
-    /// own is not needed.
+    /// Reads a capture from a reader, which needs no buffer.
     ///
     /// # Errors
     ///
-    /// If it is not a capture.
-    pub fn read(reader: impl Read + Send + 'static) -> Result<Self, CaptureError> {
+    /// If the content is not a capture.
+    ///
+    /// ```
+    /// use sflow_collector::capture::Capture;
+    ///
+    /// // A pcap header without packets.
+    /// let mut file = [0; 24];
+    /// file[..4].copy_from_slice(&[0xd4, 0xc3, 0xb2, 0xa1]);
+    /// let mut capture = Capture::from_reader(std::io::Cursor::new(file))?;
+    /// assert!(capture.next_datagram()?.is_none());
+    /// # Ok::<(), sflow_collector::capture::CaptureError>(())
+    /// ```
+    pub fn from_reader(reader: impl Read + Send + 'static) -> Result<Self, CaptureError> {
         let file = File::open(Box::new(reader), None)?;
-        Ok(Self::of(Some(file), None))
+        Ok(Self::new(Some(file), None))
     }
 
-    fn of(file: Option<File>, stop: Option<Arc<AtomicBool>>) -> Self {
+    fn new(file: Option<File>, stop: Option<Arc<AtomicBool>>) -> Self {
         Self {
             bytes_read: file.as_ref().map_or(0, File::bytes_read),
             file,
             directory: None,
             file_size: None,
-            sorter: Sorter {
-                port: Port::default(),
-                passed_over: PassedOver::default(),
-                reassembly: Reassembly::default(),
-                datagram: Vec::new(),
-                time: SystemTime::UNIX_EPOCH,
-            },
+            sorter: Sorter::default(),
             stop,
             on_progress: None,
             first_error: None,
         }
     }
 
-    /// Calls a function with [`bytes_read`](Self::bytes_read) now and then, also while none of
-    /// the packets is a datagram that was asked for.
+    /// Calls a function with [`bytes_read`](Self::bytes_read) after every 4,096 packets, whether
+    /// or not they contain datagrams.
     #[must_use]
     pub fn on_progress(mut self, report: impl FnMut(u64) + Send + 'static) -> Self {
         self.on_progress = Some(Box::new(report));
         self
     }
 
-    /// Asks for other datagrams than those to port 6343.
+    /// Selects the destination port of the datagrams to return.
     #[must_use]
     pub const fn with_port(mut self, port: Port) -> Self {
         self.sorter.port = port;
         self
     }
 
-    /// The next datagram; `None` at the end.
-    ///
-    /// Not an [`Iterator`], since what it hands out is borrowed until the next call.
+    /// Reads the next datagram; `None` at the end. It is borrowed until the next call.
     ///
     /// # Errors
     ///
-    /// If the file is broken or cut off here, once; after that it has ended, or the next file of
-    /// the directory follows. If a file of a directory cannot be opened, once; then the next file
-    /// follows. A broken packet is not an error: it is counted, and the next one follows.
-    #[allow(
-        clippy::should_implement_trait,
-        reason = "an iterator could not lend its items"
-    )]
-    pub fn next(&mut self) -> Result<Option<Received<'_>>, CaptureError> {
+    /// If the file is damaged or cut off, or a file of a directory cannot be opened. Each error is
+    /// returned once; the next call continues with the next file of a directory, or returns
+    /// `None`. A malformed packet is not an error; it is counted.
+    pub fn next_datagram(&mut self) -> Result<Option<Received<'_>>, CaptureError> {
         let Some(source) = self.advance()? else {
             return Ok(None);
         };
@@ -233,38 +197,34 @@ impl Capture {
         }))
     }
 
-    /// What has been read so far.
+    /// Counts of the packets read so far.
     pub const fn stats(&self) -> CaptureStats {
         self.sorter.passed_over.stats
     }
 
-    /// What has been passed over so far, and why.
+    /// The packets that contained no datagram for the caller, by cause.
     pub fn passed_over(&self) -> PassedOver {
-        PassedOver {
-            incomplete: self.sorter.reassembly.incomplete(),
-            overlapping: self.sorter.reassembly.rejected(),
-            ..self.sorter.passed_over.clone()
-        }
+        self.sorter.passed_over()
     }
 
-    /// Bytes of the file, or of the files of a directory, that have been worked through. Of a
-    /// compressed file, these are compressed bytes.
+    /// The number of bytes of the file, or of the files of a directory, that were processed. For
+    /// compressed files, these are compressed bytes.
     pub const fn bytes_read(&self) -> u64 {
         self.bytes_read
     }
 
-    /// Whether all that was read is worked through: the next datagram may have to be waited for.
+    /// Whether the read buffer is empty, so that the next call may block.
     pub fn is_drained(&self) -> bool {
         self.file.as_ref().is_none_or(|file| file.unread() == 0)
     }
 
-    /// Bytes that the file, or all files of a directory, had when it was opened; `None` for what
-    /// has no size, such as a pipe.
+    /// The size of the file, or of all files of a directory, when it was opened, in bytes; `None`
+    /// for a pipe, a device or a reader.
     pub const fn file_size(&self) -> Option<u64> {
         self.file_size
     }
 
-    /// Goes to the next datagram and keeps a copy of it.
+    /// Copies the next datagram into the sorter and returns its sender.
     fn advance(&mut self) -> Result<Option<SocketAddr>, CaptureError> {
         if let Some(error) = self.first_error.take() {
             return Err(error);
@@ -289,11 +249,11 @@ impl Capture {
                 let source = self.sorter.classify(&captured);
                 let bytes_before = self.directory.as_ref().map_or(0, |all| all.bytes_before);
                 self.bytes_read = bytes_before + file.bytes_read();
-                if self.stats().packets.is_multiple_of(OFTEN) {
+                if self.stats().packets.is_multiple_of(CHECK_INTERVAL) {
                     if let Some(report) = &mut self.on_progress {
                         report(self.bytes_read);
                     }
-                    // A compressed file may contain far more than can be read in a while.
+                    // A compressed file may take long to read.
                     if source.is_none() && self.is_stopped() {
                         self.file = None;
                         return Ok(None);
@@ -349,7 +309,7 @@ impl Capture {
         if directory.captures > 0 {
             return Ok(false);
         }
-        // Once.
+        // The error is returned only once.
         directory.captures = 1;
         Err(CaptureError::NoCapture {
             path: directory.path.clone(),
@@ -358,13 +318,13 @@ impl Capture {
         })
     }
 
-    /// Names the file of a directory in which an error occurred.
+    /// Adds the path of the current file of a directory to an error.
     fn in_directory(&self, error: CaptureError) -> CaptureError {
         match &self.directory {
             Some(directory) if !matches!(error, CaptureError::Open { .. }) => {
                 CaptureError::InDirectory {
                     path: directory.current.clone(),
-                    error: Box::new(error),
+                    source: Box::new(error),
                 }
             }
             _ => error,
@@ -372,14 +332,14 @@ impl Capture {
     }
 }
 
-/// Opens a file; no file if the end was requested meanwhile. Its size, if it has one.
+/// Opens a file and returns its size, if it has one. Returns no file if the flag is set meanwhile.
 fn open_file(
     path: &Path,
     stop: Option<&Arc<AtomicBool>>,
 ) -> Result<(Option<File>, Option<u64>), CaptureError> {
-    let failure = |error| CaptureError::Open {
+    let failure = |source| CaptureError::Open {
         path: path.to_owned(),
-        error,
+        source,
     };
     let (reader, size): (Box<dyn Read + Send>, _) = match stop {
         Some(stop) => {
@@ -405,72 +365,6 @@ fn unless_stopped(
         Ok(file) => Ok(Some(file)),
         Err(_) if stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) => Ok(None),
         Err(error) => Err(error),
-    }
-}
-
-impl Sorter {
-    /// Counts a packet; the sender of its datagram if it is to be handed out.
-    fn classify(&mut self, captured: &Captured<'_>) -> Option<SocketAddr> {
-        self.passed_over.stats.packets += 1;
-        let Captured::Packet { link, time, data } = *captured else {
-            self.passed_over.stats.malformed += 1;
-            return None;
-        };
-        let time = time.filter(|time| *time <= LATEST);
-        let system_time = time.and_then(|time| SystemTime::UNIX_EPOCH.checked_add(time));
-        if let Some(system_time) = system_time {
-            self.time = system_time;
-        }
-        let mut search = Search::new(self.port);
-        let found = search.packet(link, data);
-        let source = self.sort(&mut search, found);
-        if system_time.is_none() {
-            self.passed_over.stats.untimed += u64::from(source.is_some());
-        }
-        source
-    }
-
-    /// Counts what was found in a packet, and keeps a datagram. Each fragment is behind at least
-    /// one of the headers that a search is limited to.
-    fn sort(&mut self, search: &mut Search, found: Result<Found<'_>, Other>) -> Option<SocketAddr> {
-        match found {
-            Ok(Found::Udp(udp))
-                if self.port == Port::Any || self.port == Port::To(udp.destination_port) =>
-            {
-                self.passed_over.stats.datagrams += 1;
-                self.passed_over.stats.cut += u64::from(udp.is_cut);
-                if let Some(protocol) = OtherProtocol::detect(udp.payload) {
-                    self.passed_over.protocols.add(protocol, 1);
-                }
-                self.datagram.clear();
-                self.datagram.extend_from_slice(udp.payload);
-                return Some(udp.source);
-            }
-            Ok(Found::Udp(udp)) => {
-                self.passed_over.stats.other_ports += 1;
-                self.passed_over.ports.add(udp.destination_port, 1);
-            }
-            Ok(Found::Fragment(fragment)) => {
-                let now = self.time.duration_since(SystemTime::UNIX_EPOCH);
-                match self.reassembly.insert(&fragment, now.unwrap_or_default()) {
-                    Outcome::Waiting | Outcome::Rejected => self.passed_over.stats.fragments += 1,
-                    Outcome::Duplicate => {
-                        self.passed_over.stats.fragments += 1;
-                        self.passed_over.duplicates += 1;
-                    }
-                    Outcome::Complete(whole) => {
-                        let before = whole.fragments.saturating_sub(1);
-                        self.passed_over.stats.fragments =
-                            self.passed_over.stats.fragments.saturating_sub(before);
-                        self.passed_over.stats.reassembled += before;
-                        let found = search.payload(whole.protocol, whole.source, &whole.payload);
-                        return self.sort(search, found);
-                    }
-                }
-            }
-            Err(other) => self.passed_over.count(other),
-        }
-        None
     }
 }
 

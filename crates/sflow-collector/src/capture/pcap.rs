@@ -1,4 +1,4 @@
-//! The older format: a header, and packets of one link layer behind it.
+//! The pcap format: a file header, then packets of one link layer.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use pcap_file::pcap::PcapParser;
 use pcap_file::{Endianness, TsResolution};
 
 use super::error::Damage;
-use super::file::{Found, LONGEST_PACKET, Packet, Stop};
 use super::input::Input;
+use super::record::{Failure, LONGEST_PACKET, Packet, Record};
 
 const HEADER: usize = 24;
 const RECORD_HEADER: usize = 16;
-/// The part of the link type that is one; above it stands the length of a checksum.
+/// The bits of the link type. The bits above contain the length of the frame check sequence.
 const LINK_TYPE: u32 = 0x03ff_ffff;
 
 pub(super) struct Pcap {
@@ -20,7 +20,7 @@ pub(super) struct Pcap {
 }
 
 impl Pcap {
-    /// Micro- or nanoseconds, in either byte order.
+    /// Whether a file starts with the magic number for micro- or nanoseconds, in either byte order.
     pub(super) fn starts_with(start: &[u8]) -> bool {
         matches!(
             start,
@@ -31,14 +31,14 @@ impl Pcap {
         )
     }
 
-    pub(super) fn open(input: &mut Input) -> Result<Self, Stop> {
-        let (_, parser) = PcapParser::new(input.at_least(HEADER)?).map_err(|_| Stop::CutOff)?;
+    pub(super) fn open(input: &mut Input) -> Result<Self, Failure> {
+        let (_, parser) = PcapParser::new(input.at_least(HEADER)?).map_err(|_| Failure::CutOff)?;
         input.skip(HEADER as u64)?;
         let link = u32::from(parser.header().datalink) & LINK_TYPE;
         Ok(Self { parser, link })
     }
 
-    pub(super) fn find(&mut self, input: &mut Input) -> Result<Option<Found>, Stop> {
+    pub(super) fn read(&mut self, input: &mut Input) -> Result<Option<Record>, Failure> {
         let header = input.at_least(RECORD_HEADER)?;
         if header.is_empty() {
             return Ok(None);
@@ -46,12 +46,12 @@ impl Pcap {
         let kept = header
             .get(8..)
             .and_then(|rest| rest.first_chunk())
-            .ok_or(Stop::CutOff)?;
+            .ok_or(Failure::CutOff)?;
         let kept = match self.parser.header().endianness {
             Endianness::Big => u32::from_be_bytes(*kept),
             Endianness::Little => u32::from_le_bytes(*kept),
         };
-        // What a length allows is looked at first: the parser would ask for that many bytes.
+        // Checked before the parser, which would require that many bytes.
         if kept > LONGEST_PACKET {
             return Err(Damage::TooLong {
                 length: kept,
@@ -63,7 +63,7 @@ impl Pcap {
         let (_, packet) = self
             .parser
             .next_raw_packet(record)
-            .map_err(|_| Stop::CutOff)?;
+            .map_err(|_| Failure::CutOff)?;
 
         let fraction = match self.parser.header().ts_resolution {
             TsResolution::NanoSecond => Duration::from_nanos(packet.ts_frac.into()),
@@ -72,7 +72,7 @@ impl Pcap {
         let time = Duration::from_secs(packet.ts_sec.into()) + fraction;
         let length = RECORD_HEADER + packet.data.len();
         let data = RECORD_HEADER..length;
-        Ok(Some(Found {
+        Ok(Some(Record {
             length,
             packet: Some(Packet {
                 link: self.link,

@@ -1,16 +1,15 @@
-//! The newer format: blocks, of which some describe interfaces and some hold packets.
+//! The pcapng format: blocks that describe interfaces or contain packets.
 //!
-//! The capture crate reads these too, but (in 2.0.0) panics on some name resolution blocks,
-//! takes options for errors that are none (a time zone, no end mark, text that is not UTF-8), loses
-//! the unit of the times, and must have every block as a whole in memory. What is needed of the
-//! format is little, and read here.
+//! The crate `pcap-file` 2.0.0 reads pcapng too, but panics on some name resolution blocks, rejects
+//! valid options (time zones, options without an end mark, text that is not UTF-8), drops the unit
+//! of time, and needs each block in memory. This module reads the few fields that are needed.
 
 use std::ops::Range;
 use std::time::Duration;
 
 use super::error::Damage;
-use super::file::{Found, Packet, Stop};
 use super::input::{Input, LARGEST};
+use super::record::{Failure, Packet, Record};
 
 const SECTION: u32 = 0x0a0d_0d0a;
 const INTERFACE: u32 = 1;
@@ -18,11 +17,11 @@ const OBSOLETE_PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
 const ENHANCED_PACKET: u32 = 6;
 
-/// Bytes of a block before and after its body.
+/// The length in bytes of a block's header and trailer.
 const BEFORE: usize = 8;
 const AFTER: usize = 4;
 
-/// Interfaces of a section that are remembered; packets of any beyond are malformed.
+/// The maximum number of interfaces per section; packets of further ones count as malformed.
 const MOST_INTERFACES: usize = 1 << 14;
 
 #[derive(Default)]
@@ -36,18 +35,18 @@ impl PcapNg {
         start == SECTION.to_be_bytes()
     }
 
-    pub(super) fn find(&mut self, input: &mut Input) -> Result<Option<Found>, Stop> {
+    pub(super) fn read(&mut self, input: &mut Input) -> Result<Option<Record>, Failure> {
         loop {
             let start = input.at_least(12)?;
             if start.is_empty() {
                 return Ok(None);
             }
-            let (kind, length) = self.block(start.first_chunk().ok_or(Stop::CutOff)?)?;
+            let (kind, length) = self.block(start.first_chunk().ok_or(Failure::CutOff)?)?;
             match kind {
                 SECTION | INTERFACE | OBSOLETE_PACKET | SIMPLE_PACKET | ENHANCED_PACKET => {
-                    let length = self.whole(input, length)?;
+                    let length = self.buffer_block(input, length)?;
                     let body = input
-                        .at_hand()
+                        .buffered()
                         .get(BEFORE..length - AFTER)
                         .unwrap_or_default();
                     let packet = match kind {
@@ -64,14 +63,14 @@ impl PcapNg {
                         SIMPLE_PACKET => self.simple_packet(body),
                         _ => self.packet(kind, body),
                     };
-                    return Ok(Some(Found { length, packet }));
+                    return Ok(Some(Record { length, packet }));
                 }
-                _ => self.pass_over(input, length)?,
+                _ => self.skip_block(input, length)?,
             }
         }
     }
 
-    /// Kind and length of the block that starts so; its byte order, if it starts a section.
+    /// The kind and length of a block. A section header also sets the byte order.
     fn block(&mut self, start: &[u8; 12]) -> Result<(u32, u32), Damage> {
         let [k0, k1, k2, k3, l0, l1, l2, l3, mark @ ..] = *start;
         let (kind, length) = ([k0, k1, k2, k3], [l0, l1, l2, l3]);
@@ -89,8 +88,8 @@ impl PcapNg {
         Ok((kind, length))
     }
 
-    /// Has all of a block at hand, and looks at its end.
-    fn whole(&self, input: &mut Input, length: u32) -> Result<usize, Stop> {
+    /// Buffers a block and checks its trailer.
+    fn buffer_block(&self, input: &mut Input, length: u32) -> Result<usize, Failure> {
         let size = length as usize;
         if size > LARGEST {
             return Err(Damage::TooLong {
@@ -100,29 +99,29 @@ impl PcapNg {
             .into());
         }
         let block = input.at_least(size)?;
-        let end = block.get(size - AFTER..size).ok_or(Stop::CutOff)?;
-        self.same(length, end)?;
+        let end = block.get(size - AFTER..size).ok_or(Failure::CutOff)?;
+        self.check_trailer(length, end)?;
         Ok(size)
     }
 
-    /// Goes on behind a block that is of no interest, however long.
-    fn pass_over(&self, input: &mut Input, length: u32) -> Result<(), Stop> {
+    /// Skips a block of any length.
+    fn skip_block(&self, input: &mut Input, length: u32) -> Result<(), Failure> {
         if !input.skip(u64::from(length) - AFTER as u64)? {
-            return Err(Stop::CutOff);
+            return Err(Failure::CutOff);
         }
-        self.same(
+        self.check_trailer(
             length,
-            input.at_least(AFTER)?.get(..AFTER).ok_or(Stop::CutOff)?,
+            input.at_least(AFTER)?.get(..AFTER).ok_or(Failure::CutOff)?,
         )?;
         input.skip(AFTER as u64)?;
         Ok(())
     }
 
-    fn same(&self, first: u32, end: &[u8]) -> Result<(), Stop> {
+    fn check_trailer(&self, first: u32, end: &[u8]) -> Result<(), Failure> {
         match self.order.u32(end, 0) {
             Some(last) if last == first => Ok(()),
             Some(last) => Err(Damage::BlockEnd { first, last }.into()),
-            None => Err(Stop::CutOff),
+            None => Err(Failure::CutOff),
         }
     }
 
@@ -143,7 +142,7 @@ impl PcapNg {
         Ok(())
     }
 
-    /// A packet block, enhanced or of its obsolete kind: the same but for the interface's number.
+    /// An enhanced or obsolete packet block; they differ in the size of the interface number.
     fn packet(&self, kind: u32, body: &[u8]) -> Option<Packet> {
         const DATA: usize = 20;
         let number = match kind {
@@ -179,7 +178,7 @@ impl PcapNg {
     }
 }
 
-/// Where in a block some bytes of its body are, if the body has them.
+/// The position in a block of a range of its body, if the body contains it.
 fn within(body: &[u8], start: usize, length: usize) -> Option<Range<usize>> {
     let end = start.checked_add(length)?;
     body.get(start..end)?;
@@ -192,15 +191,14 @@ fn too_short(body: &[u8]) -> Damage {
     }
 }
 
-/// The unit of times where an interface says nothing of it.
+/// The default resolution of timestamps.
 const MICROSECONDS: u8 = 6;
 
-/// What is needed of an interface.
 struct Interface {
     link: u32,
-    /// 0 for any length.
+    /// The longest captured part of a packet in bytes; 0 if unlimited.
     snap_length: u32,
-    /// Units of time: 10^-n seconds, or 2^-n where the highest bit is set.
+    /// The unit of time: 10^-n seconds, or 2^-n seconds if the highest bit is set.
     resolution: u8,
     /// Seconds to add to each time.
     offset: i64,
@@ -228,7 +226,7 @@ impl Interface {
         Some(interface)
     }
 
-    /// Since 1970; `None` if that is no time.
+    /// Converts a timestamp to the time since 1970; `None` if it is out of range.
     fn time(&self, units: u64) -> Option<Duration> {
         const NANOS: u128 = 1_000_000_000;
         let exponent = u32::from(self.resolution & 0x7f);

@@ -1,37 +1,41 @@
-//! IP packets from their fragments.
+//! Reassembly of IP fragments.
 
 use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// Bytes of fragments that are kept, with [`OVERHEAD`] for each: in all, and of one source.
+/// The maximum number of buffered bytes, with [`OVERHEAD`] per fragment: in total and per source.
 const MOST_BYTES: usize = 1 << 20;
 const MOST_BYTES_PER_SOURCE: usize = 256 << 10;
 
-/// What a fragment costs beside its bytes.
+/// Bytes of memory per fragment in addition to its data.
 const OVERHEAD: usize = 64;
 
-/// Packets that are tracked: in all, and of one source.
+/// The maximum number of tracked packets: in total and per source.
 const MOST_PACKETS: usize = 256;
 const MOST_PACKETS_PER_SOURCE: usize = 64;
 
-/// How long a packet waits for its fragments, by the times of the capture.
+/// The time in the capture after which an incomplete packet is dropped.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long after its first fragment a repeated fragment belongs to a packet that is complete:
-/// later its identification may be that of another packet.
+/// The time after its first fragment for which a complete or rejected packet is remembered. Later
+/// fragments with its identification start a new packet.
 const REPEATED_WITHIN: Duration = Duration::from_secs(1);
+
+/// The maximum number of fragments of a complete packet whose digests are kept.
+const MOST_DIGESTS: usize = 64;
 
 /// The longest payload of an IP packet.
 const LONGEST: usize = 65_535;
 
-/// What the fragments of a packet have in common.
+/// The fields that the fragments of a packet have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct PacketId {
     pub(super) source: IpAddr,
     pub(super) destination: IpAddr,
     pub(super) identification: u32,
-    /// The protocol for IPv4, where it is part of the identity; 0 for IPv6.
+    /// The protocol of an IPv4 packet; 0 for IPv6, where it is not part of the identity.
     pub(super) protocol: u8,
 }
 
@@ -42,44 +46,43 @@ pub(super) struct Fragment<'a> {
     /// The protocol of the payload.
     pub(super) protocol: u8,
     pub(super) offset: usize,
-    /// Whether others follow it in the packet.
+    /// Whether it is not the last fragment.
     pub(super) has_more: bool,
-    /// Whether the capture has not kept all of it.
+    /// Whether the capture truncated it.
     pub(super) is_cut: bool,
     pub(super) data: &'a [u8],
 }
 
-/// A packet that is complete.
+/// A complete packet.
 #[derive(Debug)]
 pub(super) struct Whole {
     pub(super) source: IpAddr,
     pub(super) protocol: u8,
     pub(super) payload: Vec<u8>,
-    /// Fragments that it was made of.
+    /// The number of fragments.
     pub(super) fragments: u64,
 }
 
-/// What became of a fragment.
+/// The result of adding a fragment.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    /// Others are missing.
+    /// Other fragments are missing.
     Waiting,
-    /// It is a copy of another one.
+    /// A copy of another fragment.
     Duplicate,
-    /// It contradicts others, or its packet has been rejected.
+    /// The fragment contradicts others, or its packet was already rejected.
     Rejected,
     Complete(Whole),
 }
 
-/// Fragments that wait for others.
+/// The fragments of incomplete packets.
 #[derive(Debug, Default)]
 pub(super) struct Reassembly {
-    /// By the arrival of their first fragment.
+    /// In the order of their first fragments.
     packets: VecDeque<Pending>,
     bytes: usize,
-    /// Packets that were given up.
-    given_up: u64,
-    /// Packets whose fragments contradict each other.
+    /// Incomplete packets that were dropped.
+    dropped: u64,
     rejected: u64,
 }
 
@@ -88,11 +91,13 @@ struct Pending {
     id: PacketId,
     since: Duration,
     state: State,
-    /// In the order of their offsets, without overlaps.
+    /// Sorted by offset, without overlaps.
     parts: Vec<Part>,
-    /// Bytes of the packet, once its last fragment has been seen.
+    /// The digests of the first parts of a complete packet.
+    digests: Vec<Digest>,
+    /// The length of the payload, known from the last fragment.
     length: Option<usize>,
-    /// The protocol of the payload, from the first fragment.
+    /// The protocol of the payload, known from the first fragment.
     protocol: Option<u8>,
     bytes: usize,
 }
@@ -110,6 +115,22 @@ struct Part {
     data: Box<[u8]>,
 }
 
+/// Identifies a fragment of a complete packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Digest {
+    offset: usize,
+    hash: u64,
+}
+
+impl Digest {
+    fn new(offset: usize, data: &[u8]) -> Self {
+        let mut hasher = DefaultHasher::new();
+        data.hash(&mut hasher);
+        let hash = hasher.finish();
+        Self { offset, hash }
+    }
+}
+
 impl Part {
     fn end(&self) -> usize {
         self.offset + self.data.len()
@@ -117,18 +138,18 @@ impl Part {
 }
 
 impl Reassembly {
-    /// Packets of which fragments are missing.
+    /// The number of packets with missing fragments.
     pub(super) fn incomplete(&self) -> u64 {
         let open = self.packets.iter().filter(|packet| packet.is_open());
-        self.given_up + open.count() as u64
+        self.dropped + open.count() as u64
     }
 
-    /// Packets whose fragments contradict each other.
+    /// The number of packets whose fragments contradict each other.
     pub(super) const fn rejected(&self) -> u64 {
         self.rejected
     }
 
-    /// Keeps a fragment until its packet is complete.
+    /// Adds a fragment.
     pub(super) fn insert(&mut self, fragment: &Fragment<'_>, now: Duration) -> Outcome {
         while self
             .packets
@@ -143,8 +164,8 @@ impl Reassembly {
             .position(|packet| packet.id == fragment.id);
         if let Some(known) = index
             && let Some(packet) = self.packets.get(known)
-            && packet.state == State::Complete
-            && now.saturating_sub(packet.since) > REPEATED_WITHIN
+            && packet.state != State::Open
+            && (now.saturating_sub(packet.since) > REPEATED_WITHIN || packet.differs(fragment))
         {
             self.remove(known);
             index = None;
@@ -166,19 +187,19 @@ impl Reassembly {
             State::Rejected => return Outcome::Rejected,
             State::Open => {}
         }
-        // What the capture has not kept can complete nothing.
+        // A truncated fragment cannot complete its packet.
         if fragment.is_cut {
             return Outcome::Waiting;
         }
-        match packet.place(fragment) {
+        match packet.position(fragment) {
             Err(Contradiction) => {
                 self.bytes -= packet.close(State::Rejected);
                 self.rejected += 1;
                 return Outcome::Rejected;
             }
             Ok(None) => return Outcome::Duplicate,
-            Ok(Some(place)) => {
-                packet.keep(fragment, place);
+            Ok(Some(index)) => {
+                packet.insert(fragment, index);
                 packet.bytes += size;
                 self.bytes += size;
             }
@@ -197,8 +218,8 @@ impl Reassembly {
         Outcome::Complete(whole)
     }
 
-    /// Gives up the oldest packets until the bounds hold, with so many more bytes and, perhaps,
-    /// a new packet.
+    /// Drops the oldest packets until there is space for `bytes` more and, if `is_new`, one more
+    /// packet.
     fn evict(&mut self, id: PacketId, bytes: usize, is_new: bool) {
         let packets = usize::from(is_new);
         loop {
@@ -225,12 +246,12 @@ impl Reassembly {
     fn remove(&mut self, index: usize) {
         if let Some(packet) = self.packets.remove(index) {
             self.bytes -= packet.bytes;
-            self.given_up += u64::from(packet.is_open());
+            self.dropped += u64::from(packet.is_open());
         }
     }
 }
 
-/// A fragment that overlaps another, or lies behind the end of its packet.
+/// A fragment that overlaps another, or exceeds the length of its packet.
 struct Contradiction;
 
 impl Pending {
@@ -240,6 +261,7 @@ impl Pending {
             since,
             state: State::Open,
             parts: Vec::new(),
+            digests: Vec::new(),
             length: None,
             protocol: None,
             bytes: 0,
@@ -250,22 +272,22 @@ impl Pending {
         self.state == State::Open
     }
 
-    /// Where among its parts a fragment belongs; `None` if it is there already.
-    fn place(&self, fragment: &Fragment<'_>) -> Result<Option<usize>, Contradiction> {
+    /// The index at which to insert a fragment; `None` for a duplicate.
+    fn position(&self, fragment: &Fragment<'_>) -> Result<Option<usize>, Contradiction> {
         let (start, end) = (fragment.offset, fragment.offset + fragment.data.len());
-        let place = self.parts.partition_point(|part| part.offset < start);
-        if let Some(part) = self.parts.get(place)
+        let index = self.parts.partition_point(|part| part.offset < start);
+        if let Some(part) = self.parts.get(index)
             && part.offset == start
             && *part.data == *fragment.data
             && (fragment.has_more || self.length == Some(end))
         {
             return Ok(None);
         }
-        let before = place
+        let before = index
             .checked_sub(1)
             .and_then(|before| self.parts.get(before));
         let is_apart = before.is_none_or(|part| part.end() <= start)
-            && self.parts.get(place).is_none_or(|part| end <= part.offset);
+            && self.parts.get(index).is_none_or(|part| end <= part.offset);
         let last_end = self.parts.last().map_or(0, Part::end);
         let is_inside = match (fragment.has_more, self.length) {
             (true, Some(length)) => end < length,
@@ -273,15 +295,15 @@ impl Pending {
             (false, Some(_)) => false,
             (false, None) => last_end <= start,
         };
-        // Only the last one may have any length, and none may be empty.
-        let is_sound = start < end && end <= LONGEST && (!fragment.has_more || end % 8 == 0);
-        match is_apart && is_inside && is_sound {
-            true => Ok(Some(place)),
+        // No fragment is empty, and all but the last have a multiple of 8 bytes.
+        let is_valid = start < end && end <= LONGEST && (!fragment.has_more || end % 8 == 0);
+        match is_apart && is_inside && is_valid {
+            true => Ok(Some(index)),
             false => Err(Contradiction),
         }
     }
 
-    fn keep(&mut self, fragment: &Fragment<'_>, place: usize) {
+    fn insert(&mut self, fragment: &Fragment<'_>, index: usize) {
         if !fragment.has_more {
             self.length = Some(fragment.offset + fragment.data.len());
         }
@@ -292,11 +314,11 @@ impl Pending {
             offset: fragment.offset,
             data: fragment.data.into(),
         };
-        self.parts.insert(place, part);
+        self.parts.insert(index, part);
     }
 
-    /// The protocol of the payload, if all of it is there. Since parts do not overlap and none
-    /// is behind the end, their lengths alone decide.
+    /// The protocol of the payload, if the packet is complete. Since parts neither overlap nor
+    /// exceed the length, comparing the total length is sufficient.
     fn complete(&self) -> Option<u8> {
         let kept: usize = self.parts.iter().map(|part| part.data.len()).sum();
         self.protocol.filter(|_| self.length == Some(kept))
@@ -309,10 +331,25 @@ impl Pending {
             .collect()
     }
 
-    /// Frees what was kept; the bytes that were counted for it.
+    /// Whether the packet is complete and had another fragment at this offset. The sender reuses
+    /// the identification; some use 0 for all packets.
+    fn differs(&self, fragment: &Fragment<'_>) -> bool {
+        let digest = Digest::new(fragment.offset, fragment.data);
+        self.digests
+            .iter()
+            .any(|known| known.offset == digest.offset && *known != digest)
+    }
+
+    /// Frees the parts and returns the bytes that were counted for them.
     fn close(&mut self, state: State) -> usize {
         self.state = state;
-        self.parts = Vec::new();
+        let parts = std::mem::take(&mut self.parts);
+        if state == State::Complete {
+            let parts = parts.iter().take(MOST_DIGESTS);
+            self.digests = parts
+                .map(|part| Digest::new(part.offset, &part.data))
+                .collect();
+        }
         std::mem::take(&mut self.bytes)
     }
 }
@@ -348,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn fragments_beyond_the_bounds_are_given_up_oldest_first() {
+    fn fragments_above_the_limits_are_dropped_oldest_first() {
         let mut reassembly = Reassembly::default();
         let data = [7; 1400];
         for identification in 0..10_000 {
@@ -365,13 +402,13 @@ mod tests {
                 assert!(reassembly.packets.len() <= MOST_PACKETS);
             }
         }
-        // The youngest is still complete in the end.
+        // The most recent packet can still be completed.
         let last = reassembly.insert(&fragment(999, 1, 7000, false, &[1]), SECOND);
         assert!(matches!(last, Outcome::Complete(whole) if whole.payload.len() == 7001));
     }
 
     #[test]
-    fn tiny_fragments_of_one_packet_are_bounded() {
+    fn memory_of_tiny_fragments_is_bounded() {
         let mut reassembly = Reassembly::default();
         for offset in (0..65_528).step_by(8) {
             reassembly.insert(&fragment(1, 1, offset, true, &[0; 8]), SECOND);
@@ -381,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn identification_is_free_again_after_a_while() {
+    fn identification_can_be_reused_after_one_second() {
         let mut reassembly = Reassembly::default();
         for round in 0..3 {
             let now = SECOND * (10 * round + 1);
@@ -396,7 +433,48 @@ mod tests {
     }
 
     #[test]
-    fn fragments_are_forgotten_after_the_timeout() {
+    fn sender_with_constant_identification_is_reassembled() {
+        for order in [[0, 1], [1, 0]] {
+            let mut reassembly = Reassembly::default();
+            for number in 0..100_u8 {
+                let data = [number; 11];
+                let parts = [
+                    fragment(1, 0, 0, true, &data[..8]),
+                    fragment(1, 0, 8, false, &data[8..]),
+                ];
+                let parts = order.map(|index: usize| parts[index]);
+                let first = reassembly.insert(&parts[0], SECOND);
+                assert!(matches!(first, Outcome::Waiting), "{first:?}");
+                let second = reassembly.insert(&parts[1], SECOND);
+                assert!(
+                    matches!(&second, Outcome::Complete(whole) if whole.payload == data),
+                    "{second:?}"
+                );
+                for part in &parts {
+                    let again = reassembly.insert(part, SECOND);
+                    assert!(matches!(again, Outcome::Duplicate), "{again:?}");
+                }
+            }
+            assert_eq!((reassembly.incomplete(), reassembly.rejected()), (0, 0));
+        }
+    }
+
+    #[test]
+    fn rejected_packet_is_remembered_for_one_second() {
+        let mut reassembly = Reassembly::default();
+        reassembly.insert(&fragment(1, 0, 0, true, &[1; 8]), SECOND);
+        let overlap = reassembly.insert(&fragment(1, 0, 0, true, &[2; 16]), SECOND);
+        assert!(matches!(overlap, Outcome::Rejected), "{overlap:?}");
+        let same = reassembly.insert(&fragment(1, 0, 8, false, &[1; 3]), SECOND);
+        assert!(matches!(same, Outcome::Rejected), "{same:?}");
+        let now = SECOND * 3;
+        reassembly.insert(&fragment(1, 0, 0, true, &[3; 8]), now);
+        let next = reassembly.insert(&fragment(1, 0, 8, false, &[3; 3]), now);
+        assert!(matches!(next, Outcome::Complete(_)), "{next:?}");
+    }
+
+    #[test]
+    fn incomplete_packet_is_dropped_after_timeout() {
         let mut reassembly = Reassembly::default();
         reassembly.insert(&fragment(1, 1, 0, true, &[1; 8]), SECOND);
         let late = reassembly.insert(&fragment(1, 1, 8, false, &[2; 3]), SECOND * 40);

@@ -1,125 +1,51 @@
-//! What a capture contained, and what of it was passed over.
+//! Counts of packets by content, and of the packets without datagrams by cause.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::ops::AddAssign;
 
-use super::link::link_name;
-use super::packet::{MOST_HEADERS, Other};
-use crate::OtherProtocol;
+use super::link_name::link_name;
+use super::packet::{MOST_HEADERS, NoDatagram};
+use crate::tally::Thousands;
+use crate::{OtherProtocol, Tally};
 
-/// Values that are counted apart.
-const MOST_VALUES: usize = 8;
-
-/// Names of files that are not captures: so many are kept.
+/// The maximum number of recorded names of files that are not captures.
 const MOST_NAMES: usize = 4;
 
-/// How often each of a few values occurred: the first eight are counted apart, all others
-/// together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tally<T> {
-    values: [Option<(T, u64)>; MOST_VALUES],
-    others: u64,
-}
-
-impl<T: Copy + PartialEq> Tally<T> {
-    /// Counts a value so many times.
-    pub fn add(&mut self, value: T, count: u64) {
-        for place in &mut self.values {
-            match place {
-                Some((known, counted)) if *known == value => {
-                    *counted += count;
-                    return;
-                }
-                Some(_) => {}
-                None => {
-                    *place = Some((value, count));
-                    return;
-                }
-            }
-        }
-        self.others += count;
-    }
-
-    /// The values in the order in which they first occurred, and how often each did.
-    pub fn iter(&self) -> impl Iterator<Item = (T, u64)> {
-        self.values.iter().flatten().copied()
-    }
-
-    /// How often others occurred than those of [`iter`](Self::iter).
-    pub const fn others(&self) -> u64 {
-        self.others
-    }
-
-    /// How often any occurred.
-    pub fn total(&self) -> u64 {
-        self.iter().map(|(_, count)| count).sum::<u64>() + self.others
-    }
-}
-
-/// The values with their counts in front: `4 NetFlow 9, 1 sFlow 4`.
-impl<T: Copy + PartialEq + fmt::Display> fmt::Display for Tally<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut sentence = Sentence { f, parts: 0 };
-        for (value, count) in self.iter() {
-            sentence.part(count, format_args!("{value}"))?;
-        }
-        sentence.part(self.others, format_args!("others"))
-    }
-}
-
-impl<T> Default for Tally<T> {
-    fn default() -> Self {
-        Self {
-            values: [const { None }; MOST_VALUES],
-            others: 0,
-        }
-    }
-}
-
-impl<T: Copy + PartialEq> AddAssign for Tally<T> {
-    fn add_assign(&mut self, other: Self) {
-        for (value, count) in other.iter() {
-            self.add(value, count);
-        }
-        self.others += other.others;
-    }
-}
-
-/// What a capture contained, by kind: every packet is counted in [`packets`](Self::packets) and
-/// in one of `datagrams`, `reassembled`, `other_ports`, `fragments`, `not_udp`, `malformed`,
-/// `unknown_link` and `too_deep`.
+/// Counts of the packets of a capture.
+///
+/// Every packet is counted in [`packets`](Self::packets) and in one of `datagrams`, `reassembled`,
+/// `other_ports`, `fragments`, `not_udp`, `malformed`, `unknown_link` and `too_deep`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CaptureStats {
-    /// Packets of any kind.
+    /// All packets.
     pub packets: u64,
-    /// Datagrams handed out.
+    /// Datagrams returned to the caller.
     pub datagrams: u64,
-    /// Of these, those that the capture has not kept whole (a short snap length): the part
-    /// that it kept is handed out.
+    /// Returned datagrams that the capture truncated (snap length); their first part is returned.
     pub cut: u64,
-    /// Of these, those that the capture has no time for, or one after the year 2554: they get
-    /// that of the packet before.
+    /// Returned datagrams without a time in the capture, or with one after the year 2554; they
+    /// have the time of the packet before.
     pub untimed: u64,
-    /// Fragments of IP packets that became complete with a later packet, which is counted by
-    /// what it completed.
+    /// Fragments of IP packets that a later fragment completed. That one is counted by the content
+    /// of the packet.
     pub reassembled: u64,
     /// Datagrams to other ports.
     pub other_ports: u64,
-    /// Fragments of IP packets that are not part of a complete one.
+    /// Fragments of incomplete or rejected IP packets, and duplicates.
     pub fragments: u64,
     /// Packets that are not UDP over IP.
     pub not_udp: u64,
-    /// Packets whose headers contradict themselves or are cut off, and those that the file
-    /// itself describes wrongly.
+    /// Packets whose headers are invalid or truncated, and invalid records of the file.
     pub malformed: u64,
-    /// Packets of a link layer that is not supported.
+    /// Packets of unsupported link layers.
     pub unknown_link: u64,
-    /// Packets with more than 32 headers around each other.
+    /// Packets with more than 32 nested headers.
     pub too_deep: u64,
 }
 
 impl CaptureStats {
-    /// Packets from which no datagram was handed out.
+    /// Packets without a returned datagram, except reassembled fragments.
     pub const fn passed_over(&self) -> u64 {
         self.other_ports
             + self.fragments
@@ -146,36 +72,36 @@ impl AddAssign for CaptureStats {
     }
 }
 
-/// What was passed over in a capture, and why.
+/// The packets of a capture without a returned datagram, by cause.
 ///
-/// Its text is one sentence for users, such as `passed over 3 of 10 packets: 2 to UDP port 9995,
-/// 1 not UDP over IP`.
+/// `Display` is one sentence for users: `passed over 3 of 10 packets: 2 to UDP port 9995, 1 not UDP
+/// over IP`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PassedOver {
-    /// Packets by kind.
+    /// Counts of all packets.
     pub stats: CaptureStats,
-    /// The ports of datagrams to other ports.
+    /// Destination ports of datagrams to other ports.
     pub ports: Tally<u16>,
-    /// The numbers of link layers that are not supported, as in the file.
+    /// Unsupported link layers, by their numbers in the file.
     pub links: Tally<u32>,
-    /// The protocols of datagrams that were handed out and are not sFlow version 5.
+    /// Known protocols of returned datagrams that are not sFlow version 5.
     pub protocols: Tally<OtherProtocol>,
-    /// IP packets of which fragments are missing: not in the capture, cut by its snap length,
-    /// more than 30 s apart, or too many at once.
+    /// IP packets with missing fragments: not in the capture, truncated by its snap length, more
+    /// than 30 s apart, or too many at once.
     pub incomplete: u64,
-    /// IP packets that were rejected because their fragments overlap or contradict each other.
+    /// IP packets rejected because their fragments overlap.
     pub overlapping: u64,
-    /// Of the fragments, those that repeat another one.
+    /// Duplicate fragments.
     pub duplicates: u64,
     /// Files of a directory that are not captures.
     pub files: u64,
-    /// The names of the first of these files.
+    /// The names of the first four of these files.
     pub file_names: Vec<String>,
 }
 
 impl PassedOver {
-    /// Whether nothing was passed over, and all datagrams are whole and sFlow version 5.
+    /// Whether every packet contained a complete datagram of sFlow version 5.
     pub fn is_empty(&self) -> bool {
         self.stats.passed_over() == 0
             && self.stats.cut == 0
@@ -188,15 +114,15 @@ impl PassedOver {
         link_name(number)
     }
 
-    pub(super) fn count(&mut self, other: Other) {
-        match other {
-            Other::LinkType(number) => {
+    pub(super) fn add(&mut self, cause: NoDatagram) {
+        match cause {
+            NoDatagram::LinkType(number) => {
                 self.stats.unknown_link += 1;
                 self.links.add(number, 1);
             }
-            Other::Malformed => self.stats.malformed += 1,
-            Other::NotUdp => self.stats.not_udp += 1,
-            Other::TooDeep => self.stats.too_deep += 1,
+            NoDatagram::Malformed => self.stats.malformed += 1,
+            NoDatagram::NotUdp => self.stats.not_udp += 1,
+            NoDatagram::TooDeep => self.stats.too_deep += 1,
         }
     }
 
@@ -226,125 +152,122 @@ impl AddAssign for PassedOver {
 
 impl fmt::Display for PassedOver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let clauses = [
+            self.packets_clause(),
+            self.cut_clause(),
+            self.protocols_clause(),
+            self.files_clause(),
+        ];
+        let clauses: Vec<String> = clauses.into_iter().flatten().collect();
+        f.pad(&clauses.join("; "))
+    }
+}
+
+/// The clauses of the sentence, each of which is omitted if its count is 0.
+impl PassedOver {
+    fn packets_clause(&self) -> Option<String> {
         let stats = &self.stats;
-        let mut sentence = Sentence { f, parts: 0 };
-        if stats.passed_over() > 0 {
-            let (passed_over, packets) = (Count(stats.passed_over()), Count(stats.packets));
-            let what = plural(stats.packets, "packet", "packets");
-            write!(
-                sentence.f,
-                "passed over {passed_over} of {packets} {what}: "
-            )?;
+        if stats.passed_over() == 0 {
+            return None;
         }
-        for (port, count) in self.ports.iter() {
-            sentence.part(count, format_args!("to UDP port {port}"))?;
-        }
-        sentence.part(self.ports.others(), format_args!("to further UDP ports"))?;
-        for (link, count) in self.links.iter() {
+        let ports = self.ports.iter();
+        let mut causes: Vec<(u64, String)> = ports
+            .map(|(port, count)| (count, format!("to UDP port {port}")))
+            .collect();
+        causes.push((self.ports.others(), "to further UDP ports".to_owned()));
+        causes.extend(self.links.iter().map(|(link, count)| {
             let name = link_name(link).unwrap_or("unknown");
-            let what = format_args!("of unsupported link layer {link} ({name})");
-            sentence.part(count, what)?;
-        }
-        let further = format_args!("of further unsupported link layers");
-        sentence.part(self.links.others(), further)?;
-        if stats.fragments > 0 {
-            let what = plural(stats.fragments, "fragment", "fragments");
-            sentence.part(stats.fragments, format_args!("IP {what}"))?;
-            let details = [
-                (self.incomplete, "incomplete packet", "incomplete packets"),
-                (
+            (count, format!("of unsupported link layer {link} ({name})"))
+        }));
+        let further = "of further unsupported link layers".to_owned();
+        causes.push((self.links.others(), further));
+        causes.push((stats.fragments, self.fragments()));
+        causes.push((stats.not_udp, "not UDP over IP".to_owned()));
+        let malformed = "malformed or cut within the headers".to_owned();
+        causes.push((stats.malformed, malformed));
+        causes.push((
+            stats.too_deep,
+            format!("with more than {MOST_HEADERS} headers"),
+        ));
+        let causes = list(causes);
+        let (passed_over, all) = (Thousands(stats.passed_over()), Thousands(stats.packets));
+        let packets = plural(stats.packets, "packet", "packets");
+        Some(format!(
+            "passed over {passed_over} of {all} {packets}: {causes}"
+        ))
+    }
+
+    fn fragments(&self) -> String {
+        let details = list([
+            (
+                self.incomplete,
+                plural(self.incomplete, "incomplete packet", "incomplete packets"),
+            ),
+            (
+                self.overlapping,
+                plural(
                     self.overlapping,
                     "packet with overlapping fragments",
                     "packets with overlapping fragments",
                 ),
-                (self.duplicates, "duplicate", "duplicates"),
-            ];
-            let mut before = " (";
-            for (count, one, several) in details.into_iter().filter(|detail| detail.0 > 0) {
-                let what = plural(count, one, several);
-                write!(sentence.f, "{before}{} {what}", Count(count))?;
-                before = ", ";
-            }
-            if before == ", " {
-                sentence.f.write_char(')')?;
-            }
+            ),
+            (
+                self.duplicates,
+                plural(self.duplicates, "duplicate", "duplicates"),
+            ),
+        ]);
+        let fragments = plural(self.stats.fragments, "IP fragment", "IP fragments");
+        match details.is_empty() {
+            true => fragments.to_owned(),
+            false => format!("{fragments} ({details})"),
         }
-        sentence.part(stats.not_udp, format_args!("not UDP over IP"))?;
-        let malformed = format_args!("malformed or cut within the headers");
-        sentence.part(stats.malformed, malformed)?;
-        let too_deep = format_args!("with more than {MOST_HEADERS} headers");
-        sentence.part(stats.too_deep, too_deep)?;
-        if stats.cut > 0 {
-            sentence.next_clause()?;
-            let (cut, all) = (Count(stats.cut), Count(stats.datagrams));
-            let what = plural(stats.datagrams, "datagram", "datagrams");
-            let why = "cut by the snap length of the capture";
-            write!(sentence.f, "{cut} of {all} {what} {why}")?;
+    }
+
+    fn cut_clause(&self) -> Option<String> {
+        let cut = self.of_datagrams(self.stats.cut)?;
+        Some(format!("{cut} cut by the snap length of the capture"))
+    }
+
+    fn protocols_clause(&self) -> Option<String> {
+        let others = self.of_datagrams(self.protocols.total())?;
+        Some(format!("{others} not sFlow 5: {}", self.protocols))
+    }
+
+    fn files_clause(&self) -> Option<String> {
+        if self.files == 0 {
+            return None;
         }
-        if self.protocols.total() > 0 {
-            sentence.next_clause()?;
-            let (others, all) = (Count(self.protocols.total()), Count(stats.datagrams));
-            let what = plural(stats.datagrams, "datagram", "datagrams");
-            write!(sentence.f, "{others} of {all} {what} not sFlow 5: ")?;
-            write!(sentence.f, "{}", self.protocols)?;
-        }
-        if self.files > 0 {
-            sentence.next_clause()?;
-            let what = plural(
-                self.files,
-                "file is not a capture",
-                "files are not captures",
-            );
-            let names = self.file_names.join(", ");
-            let is_all = self.files == self.file_names.len() as u64;
-            let more = if is_all { "" } else { ", …" };
-            write!(sentence.f, "{} {what}: {names}{more}", Count(self.files))?;
-        }
-        Ok(())
+        let count = Thousands(self.files);
+        let what = plural(
+            self.files,
+            "file is not a capture",
+            "files are not captures",
+        );
+        let names = self.file_names.join(", ");
+        let is_all = self.files == self.file_names.len() as u64;
+        let more = if is_all { "" } else { ", …" };
+        Some(format!("{count} {what}: {names}{more}"))
+    }
+
+    /// `2 of 10 datagrams`.
+    fn of_datagrams(&self, count: u64) -> Option<String> {
+        let all = self.stats.datagrams;
+        let datagrams = plural(all, "datagram", "datagrams");
+        (count > 0).then(|| format!("{} of {} {datagrams}", Thousands(count), Thousands(all)))
     }
 }
 
-/// Parts with commas between them.
-struct Sentence<'f, 'w> {
-    f: &'f mut fmt::Formatter<'w>,
-    parts: usize,
-}
-
-impl Sentence<'_, '_> {
-    fn part(&mut self, count: u64, what: fmt::Arguments<'_>) -> fmt::Result {
-        if count == 0 {
-            return Ok(());
-        }
-        let comma = if self.parts > 0 { ", " } else { "" };
-        self.parts += 1;
-        write!(self.f, "{comma}{} {what}", Count(count))
-    }
-
-    fn next_clause(&mut self) -> fmt::Result {
-        let semicolon = if self.parts > 0 { "; " } else { "" };
-        self.parts += 1;
-        self.f.write_str(semicolon)
-    }
+/// `2 incomplete packets, 1 duplicate`, without counts of 0.
+fn list<T: fmt::Display>(counts: impl IntoIterator<Item = (u64, T)>) -> String {
+    let counts = counts.into_iter().filter(|(count, _)| *count > 0);
+    let parts: Vec<String> = counts
+        .map(|(count, what)| format!("{} {what}", Thousands(count)))
+        .collect();
+    parts.join(", ")
 }
 
 const fn plural(count: u64, one: &'static str, several: &'static str) -> &'static str {
     if count == 1 { one } else { several }
-}
-
-/// A number with separators of thousands.
-struct Count(u64);
-
-impl fmt::Display for Count {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = self.0.to_string();
-        for (index, digit) in digits.chars().enumerate() {
-            if index > 0 && (digits.len() - index).is_multiple_of(3) {
-                f.write_char(',')?;
-            }
-            f.write_char(digit)?;
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]
@@ -352,7 +275,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn summary_lists_each_cause_with_its_numbers() {
+    fn display_lists_each_cause_with_its_count() {
         let mut passed_over = PassedOver::default();
         assert!(passed_over.is_empty());
         assert_eq!(passed_over.to_string(), "");
@@ -394,18 +317,7 @@ mod tests {
              5 of 10 datagrams not sFlow 5: 4 NetFlow 9, 1 sFlow 4; \
              1 file is not a capture: README.md"
         );
-    }
-
-    #[test]
-    fn further_values_are_counted_together() {
-        let mut tally = Tally::default();
-        for value in 0..20_u16 {
-            tally.add(value, 2);
-        }
-        tally.add(3, 1);
-        assert_eq!(
-            (tally.iter().count(), tally.others(), tally.total()),
-            (8, 24, 41)
-        );
+        let width = passed_over.to_string().chars().count() + 2;
+        assert!(format!("{passed_over:width$}").ends_with("README.md  "));
     }
 }

@@ -4,26 +4,26 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A file that may have to be waited for, such as a FIFO or a terminal, until a flag is set.
+/// A file whose reads may block, such as a FIFO or a terminal. Reads fail once a flag is set.
 pub(super) struct Waiting {
     file: File,
     stop: Arc<AtomicBool>,
 }
 
 impl Waiting {
-    /// Opens a file, without waiting for the writer of a FIFO.
+    /// Opens a file; does not wait for the writer of a FIFO.
     pub(super) fn open(path: &Path, stop: Arc<AtomicBool>) -> io::Result<Self> {
         let file = open(path)?;
         Ok(Self { file, stop })
     }
 
-    /// Standard input.
+    /// Opens standard input.
     pub(super) fn stdin(stop: Arc<AtomicBool>) -> io::Result<Self> {
         let file = stdin()?;
         Ok(Self { file, stop })
     }
 
-    /// Bytes of it, if it has a size.
+    /// The size of the file in bytes; `None` for pipes and devices.
     pub(super) fn size(&self) -> io::Result<Option<u64>> {
         let metadata = self.file.metadata()?;
         Ok(metadata.is_file().then_some(metadata.len()))
@@ -31,15 +31,15 @@ impl Waiting {
 }
 
 impl Read for Waiting {
-    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             if self.stop.load(Ordering::Relaxed) {
-                return Err(io::Error::other("the end was requested"));
+                return Err(io::Error::other("stopped"));
             }
             if !is_ready(&self.file)? {
                 continue;
             }
-            match self.file.read(room) {
+            match self.file.read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 result => return result,
             }
@@ -60,7 +60,7 @@ fn open(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// Waits for a tenth of a second for something to read, or the end.
+/// Waits up to 0.1 s for data or the end of the file.
 #[cfg(target_os = "linux")]
 fn is_ready(file: &File) -> io::Result<bool> {
     use std::os::fd::AsFd as _;
@@ -88,7 +88,7 @@ fn open(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
-/// Reading waits by itself.
+/// Not polled: a read blocks until there is data.
 #[cfg(not(target_os = "linux"))]
 fn is_ready(_file: &File) -> io::Result<bool> {
     Ok(true)

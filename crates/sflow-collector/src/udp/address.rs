@@ -4,15 +4,20 @@ use thiserror::Error;
 
 use crate::SFLOW_PORT;
 
-/// An address to receive on, as people type it: `6343`, `:6343`, `127.0.0.1`, `[::1]:6343`.
+/// Parses an address to receive on, such as `6343`, `:6343`, `127.0.0.1` or `[::1]:6343`.
 ///
-/// Without an address it is every one of this machine that is of IPv4, without a port the one
-/// of sFlow.
+/// The default address is `0.0.0.0`, the default port [`SFLOW_PORT`].
 ///
 /// # Errors
 ///
-/// If it is neither a port nor an address; the error says what can be given.
-pub fn listen_address(text: &str) -> Result<SocketAddr, NoAddress> {
+/// If the text is neither a port nor an IP address, with or without a port.
+///
+/// ```
+/// let address = sflow_collector::udp::listen_address("9343")?;
+/// assert_eq!(address.to_string(), "0.0.0.0:9343");
+/// # Ok::<(), sflow_collector::udp::InvalidAddress>(())
+/// ```
+pub fn listen_address(text: &str) -> Result<SocketAddr, InvalidAddress> {
     let port = text.strip_prefix(':').unwrap_or(text);
     let bare = text
         .strip_prefix('[')
@@ -24,21 +29,22 @@ pub fn listen_address(text: &str) -> Result<SocketAddr, NoAddress> {
     } else if let Ok(address) = bare.unwrap_or(text).parse() {
         Ok(SocketAddr::new(address, SFLOW_PORT))
     } else {
-        Err(NoAddress)
+        Err(InvalidAddress)
     }
 }
 
-/// A text is no address to receive on.
+/// A text that is not an address to receive on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("give a port, an address, or both, as in 6343, 127.0.0.1:6343 or [::]:6343")]
-pub struct NoAddress;
+#[error("expected a port, an IP address, or both: 6343, 127.0.0.1 or [::]:6343")]
+#[non_exhaustive]
+pub struct InvalidAddress;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn addresses_to_listen_on() {
+    fn listen_address_accepts_port_address_or_both() {
         for (text, expected) in [
             ("6343", "0.0.0.0:6343"),
             (":9343", "0.0.0.0:9343"),
@@ -55,7 +61,7 @@ mod tests {
             );
         }
         for text in ["", "here", "65536", "1.2.3.4:x", "capture.pcap"] {
-            assert_eq!(listen_address(text), Err(NoAddress), "{text}");
+            assert_eq!(listen_address(text), Err(InvalidAddress), "{text}");
         }
     }
 }

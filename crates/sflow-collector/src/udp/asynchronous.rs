@@ -4,45 +4,69 @@ use std::net::SocketAddr;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
-use super::{ReceiverStats, UdpReceiver, Wait, is_passing};
+use super::{ReceiverStats, UdpReceiver, Wait, is_transient};
 use crate::Received;
 
 /// Receives datagrams on a tokio runtime.
 ///
-/// Waiting is cancel-safe: what was taken from the kernel and not handed out stays here.
+/// [`receive`](Self::receive) is cancel-safe: datagrams that were read from the kernel are kept
+/// for the next call.
+///
+/// With the feature `stream`, it is a `futures_core::Stream` of
+/// [`ReceivedDatagram`](crate::ReceivedDatagram)s, which does not end. An error of the socket is an
+/// item.
+///
+/// ```no_run
+/// # async fn example() -> std::io::Result<()> {
+/// use sflow_collector::SFLOW_PORT;
+/// use sflow_collector::udp::{AsyncUdpReceiver, SocketSettings, UdpReceiver};
+///
+/// let address = ([0, 0, 0, 0], SFLOW_PORT).into();
+/// let receiver = UdpReceiver::bind(address, &SocketSettings::default())?;
+/// let mut receiver = AsyncUdpReceiver::new(receiver)?;
+/// loop {
+///     let received = receiver.receive().await?;
+///     println!("{} bytes from {}", received.bytes.len(), received.source);
+/// }
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct AsyncUdpReceiver {
     receiver: UdpReceiver,
-    /// The same socket once more, for the runtime to watch.
+    /// A duplicate of the socket, registered with the runtime.
     watched: UdpSocket,
 }
 
 impl AsyncUdpReceiver {
-    /// Takes over a receiver; needs a runtime with I/O enabled.
+    /// Registers a receiver with the current runtime.
     ///
     /// # Errors
     ///
-    /// If the runtime cannot watch the socket.
+    /// If the socket cannot be registered.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with I/O enabled.
     pub fn new(mut receiver: UdpReceiver) -> io::Result<Self> {
-        receiver.wait_so(Wait::Never)?;
+        receiver.set_wait(Wait::Never)?;
         let watched = UdpSocket::from_std(receiver.socket.try_clone()?)?;
         Ok(Self { receiver, watched })
     }
 
-    /// The address that agents send to.
+    /// The local address of the socket.
     ///
     /// # Errors
     ///
-    /// If the kernel does not tell.
+    /// If the system call fails.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.receiver.local_addr()
     }
 
-    /// As [`UdpReceiver::buffer_granted`].
+    /// The size of the kernel's receive buffer, as [`UdpReceiver::buffer_granted`].
     ///
     /// # Errors
     ///
-    /// If the kernel does not tell.
+    /// If the system call fails.
     pub fn buffer_granted(&self) -> io::Result<usize> {
         self.receiver.buffer_granted()
     }
@@ -51,7 +75,7 @@ impl AsyncUdpReceiver {
     ///
     /// # Errors
     ///
-    /// As [`UdpReceiver::receive`].
+    /// As for [`UdpReceiver::receive`].
     pub async fn receive(&mut self) -> io::Result<Received<'_>> {
         let arrival = loop {
             if let Some(arrival) = self.receiver.batch.pop() {
@@ -60,29 +84,54 @@ impl AsyncUdpReceiver {
             self.watched.readable().await?;
             self.refill()?;
         };
-        Ok(self.receiver.hand_out(arrival))
+        Ok(self.receiver.deliver(arrival))
     }
 
-    /// Takes a datagram that is already there.
+    /// Returns a datagram that has already been received; never waits.
     ///
     /// # Errors
     ///
-    /// As [`UdpReceiver::receive`].
+    /// As for [`UdpReceiver::receive`].
     pub fn try_receive(&mut self) -> io::Result<Option<Received<'_>>> {
         self.receiver.try_receive()
     }
 
-    /// What has been received so far.
+    /// Counts of datagrams, bytes and drops since the socket was bound.
     pub const fn stats(&self) -> ReceiverStats {
         self.receiver.stats()
     }
 
-    /// As that of the receiver, but tells the runtime when nothing is left.
+    /// Reads a batch; clears the readiness of the socket if none is available.
     fn refill(&mut self) -> io::Result<()> {
         let Self { receiver, watched } = self;
         match watched.try_io(Interest::READABLE, || receiver.fill(Wait::Never)) {
-            Err(error) if is_passing(&error) => Ok(()),
+            Err(error) if is_transient(&error) => Ok(()),
             result => result,
+        }
+    }
+}
+
+#[cfg(feature = "stream")]
+impl futures_core::Stream for AsyncUdpReceiver {
+    type Item = io::Result<crate::ReceivedDatagram>;
+
+    fn poll_next(
+        self: std::pin::Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Self::Item>> {
+        use std::task::{Poll, ready};
+
+        let this = self.get_mut();
+        loop {
+            if let Some(arrival) = this.receiver.batch.pop() {
+                return Poll::Ready(Some(Ok(this.receiver.deliver(arrival).to_owned())));
+            }
+            if let Err(error) = ready!(this.watched.poll_recv_ready(context)) {
+                return Poll::Ready(Some(Err(error)));
+            }
+            if let Err(error) = this.refill() {
+                return Poll::Ready(Some(Err(error)));
+            }
         }
     }
 }

@@ -2,21 +2,20 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::SystemTime;
 
-/// Bytes for one datagram: more than the longest can have over IPv4 or IPv6, so that none is
-/// cut.
+/// Bytes of buffer for one datagram: more than the longest payload over IPv4 or IPv6.
 const SLOT: usize = 1 << 16;
 
-/// Datagrams that were taken from the kernel and not yet handed out.
+/// Datagrams that were read from the kernel and not yet delivered.
 ///
-/// The memory is reserved, but most of it is never touched: datagrams are far shorter than the
-/// place each has, and the kernel gives memory by the page.
+/// Most of the buffer is never touched and takes no memory: datagrams are far shorter than their
+/// slots, and the kernel allocates memory by the page.
 #[derive(Debug)]
 pub(super) struct Batch {
     buffers: Box<[u8]>,
     arrivals: VecDeque<Arrival>,
 }
 
-/// What is known of a datagram.
+/// A datagram in a slot of the buffer, with what the kernel reported about it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Arrival {
     pub(super) slot: usize,
@@ -24,7 +23,7 @@ pub(super) struct Arrival {
     pub(super) source: SocketAddr,
     pub(super) received_at: SystemTime,
     pub(super) is_truncated: bool,
-    /// Datagrams dropped before this one since the socket was made, modulo 2^32.
+    /// Datagrams that the socket had dropped before this one, modulo 2^32.
     pub(super) drops: Option<u32>,
 }
 
@@ -40,7 +39,7 @@ impl Batch {
         self.arrivals.is_empty()
     }
 
-    /// The oldest one; its bytes stay until the batch is filled again.
+    /// Removes the oldest datagram. Its bytes stay valid until the batch is filled again.
     pub(super) fn pop(&mut self) -> Option<Arrival> {
         self.arrivals.pop_front()
     }
@@ -52,13 +51,13 @@ impl Batch {
             .unwrap_or_default()
     }
 
-    /// Where the next datagrams go to, and what is known of them.
+    /// The slots for the next batch, and the queue to describe it in.
     pub(super) fn space(&mut self) -> (impl Iterator<Item = &mut [u8]>, &mut VecDeque<Arrival>) {
         (self.buffers.chunks_exact_mut(SLOT), &mut self.arrivals)
     }
 }
 
-/// The sender as one would write it: an IPv4 address that came through an IPv6 socket is one.
+/// Converts an IPv4-mapped IPv6 address, as an IPv6 socket reports IPv4 senders, to IPv4.
 pub(super) fn canonical(source: SocketAddr) -> SocketAddr {
     match source.ip().to_canonical() {
         IpAddr::V4(ip) => SocketAddr::new(ip.into(), source.port()),

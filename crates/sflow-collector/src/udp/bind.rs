@@ -4,20 +4,26 @@ use std::net::{SocketAddr, UdpSocket};
 use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
 
-/// How a socket is set up.
+/// Settings of a UDP socket.
+///
+/// ```
+/// use sflow_collector::udp::SocketSettings;
+///
+/// let settings = SocketSettings::default().with_receive_buffer(16 << 20);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SocketSettings {
-    /// Bytes of receive buffer to ask the kernel for; it may grant less
-    /// ([`UdpReceiver::buffer_granted`](crate::UdpReceiver::buffer_granted)). Linux grants at
-    /// most `net.core.rmem_max`, but any size to a process with `CAP_NET_ADMIN`.
+    /// The requested size of the kernel's receive buffer, in bytes. The kernel may grant less
+    /// ([`UdpReceiver::buffer_granted`](super::UdpReceiver::buffer_granted)): Linux grants at
+    /// most `net.core.rmem_max`, or any size to a process with `CAP_NET_ADMIN`.
     pub receive_buffer: usize,
-    /// Lets several receivers share the address (`SO_REUSEPORT`); the kernel deals datagrams
-    /// out by sender.
+    /// Whether several sockets may bind the same address (`SO_REUSEPORT`).
     pub shared: bool,
 }
 
 impl Default for SocketSettings {
-    /// 4 MiB, which holds some 3,000 datagrams, and not shared.
+    /// A receive buffer of 4 MiB, which holds some 3,000 datagrams; not shared.
     fn default() -> Self {
         Self {
             receive_buffer: 4 << 20,
@@ -27,39 +33,56 @@ impl Default for SocketSettings {
 }
 
 impl SocketSettings {
-    /// Systems take it as a C `int`, and some double it.
-    pub(super) fn buffer_to_ask_for(&self) -> usize {
+    /// Sets [`receive_buffer`](Self::receive_buffer), in bytes.
+    #[must_use]
+    pub const fn with_receive_buffer(mut self, bytes: usize) -> Self {
+        self.receive_buffer = bytes;
+        self
+    }
+
+    /// Sets [`shared`](Self::shared).
+    #[must_use]
+    pub const fn with_shared(mut self, shared: bool) -> Self {
+        self.shared = shared;
+        self
+    }
+
+    /// The buffer size as a C `int`, which some systems double.
+    pub(super) fn requested_buffer(&self) -> usize {
         const MOST: usize = 1 << 30;
         self.receive_buffer.min(MOST)
     }
 }
 
-/// Why datagrams cannot be received at an address.
+/// A socket cannot be bound to an address.
 #[derive(Debug, Error)]
-#[error("cannot receive on {address}: {error}{}", self.advice())]
+#[error("cannot receive on {address}{}", self.advice())]
+#[non_exhaustive]
 pub struct BindError {
-    /// The address.
+    /// The address to bind.
     pub address: SocketAddr,
-    /// What the system says.
-    pub error: io::Error,
+    /// The error of the system.
+    pub source: io::Error,
 }
 
 impl From<BindError> for io::Error {
     fn from(error: BindError) -> Self {
-        Self::new(error.error.kind(), error)
+        Self::new(error.source.kind(), error)
     }
 }
 
 impl BindError {
     fn advice(&self) -> &'static str {
-        match self.error.kind() {
+        match self.source.kind() {
             ErrorKind::AddrInUse => {
-                "; stop what receives there, or take another port (0 is any free one)"
+                " (stop the program that uses the port, or choose another port; 0 is any free one)"
             }
             ErrorKind::AddrNotAvailable => {
-                "; take an address of this machine, or 0.0.0.0 or [::] for all of them"
+                " (choose an address of this machine, or 0.0.0.0 or [::] for all of them)"
             }
-            ErrorKind::PermissionDenied => "; take a port from 1024 up, or run with more rights",
+            ErrorKind::PermissionDenied => {
+                " (choose a port from 1024, or run with more privileges)"
+            }
             _ => "",
         }
     }
@@ -71,7 +94,7 @@ pub(super) fn socket(
 ) -> Result<UdpSocket, BindError> {
     bound(address, settings)
         .map(Into::into)
-        .map_err(|error| BindError { address, error })
+        .map_err(|source| BindError { address, source })
 }
 
 fn bound(address: SocketAddr, settings: &SocketSettings) -> io::Result<Socket> {
@@ -86,9 +109,9 @@ fn bound(address: SocketAddr, settings: &SocketSettings) -> io::Result<Socket> {
     if settings.shared {
         share(&socket)?;
     }
-    // Some systems refuse a size that others would cut down; what it came to can be asked for.
+    // Some systems reject a size that is too large. The receiver works with any size.
     socket
-        .set_recv_buffer_size(settings.buffer_to_ask_for())
+        .set_recv_buffer_size(settings.requested_buffer())
         .ok();
     socket.bind(&address.into())?;
     Ok(socket)
@@ -109,24 +132,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_says_where_why_and_what_to_do() {
+    fn bind_error_contains_address_cause_and_advice() {
         let address = ([10, 0, 0, 1], 6343).into();
         for (kind, advice) in [
             (ErrorKind::AddrInUse, "another port"),
             (ErrorKind::AddrNotAvailable, "0.0.0.0"),
             (ErrorKind::PermissionDenied, "1024"),
-            (ErrorKind::OutOfMemory, "memory"),
+            (ErrorKind::OutOfMemory, ""),
         ] {
             let error = BindError {
                 address,
-                error: kind.into(),
-            }
-            .to_string();
+                source: kind.into(),
+            };
+            let text = error.to_string();
             assert!(
-                error.starts_with("cannot receive on 10.0.0.1:6343: "),
-                "{error}"
+                text.starts_with("cannot receive on 10.0.0.1:6343"),
+                "{text}"
             );
-            assert!(error.contains(advice), "{error}");
+            assert!(text.contains(advice), "{text}");
+            let source = std::error::Error::source(&error).expect("a source");
+            assert_eq!(source.to_string(), io::Error::from(kind).to_string());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Many datagrams at a time, with what the kernel knows of each.
+//! Reads batches of datagrams with `recvmmsg`, with the time of reception and the drop count.
 
 use std::io::{self, IoSliceMut};
 use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
@@ -14,29 +14,29 @@ use nix::sys::time::TimeSpec;
 use super::SocketSettings;
 use super::batch::{Arrival, Batch, canonical};
 
-/// Datagrams taken at most at a time.
+/// The maximum number of datagrams per batch.
 pub(super) const BATCH: usize = 64;
 
-/// Asks for what comes with each datagram; true if the kernel will tell of those it dropped.
+/// Requests the buffer size, timestamps and drop counts; returns whether drops are counted.
 pub(super) fn prepare(socket: &UdpSocket, settings: &SocketSettings) -> bool {
-    let wanted = settings.buffer_to_ask_for();
+    let requested = settings.requested_buffer();
     let granted = socket2::SockRef::from(socket).recv_buffer_size();
-    // Linux says twice of what it grants.
-    if granted.is_ok_and(|granted| granted / 2 < wanted) {
-        // Only for the privileged; what it came to can be asked for.
-        setsockopt(socket, sockopt::RcvBufForce, &wanted).ok();
+    // Linux reports twice the granted size.
+    if granted.is_ok_and(|granted| granted / 2 < requested) {
+        // Fails without CAP_NET_ADMIN. The receiver works with any size.
+        setsockopt(socket, sockopt::RcvBufForce, &requested).ok();
     }
     setsockopt(socket, sockopt::ReceiveTimestampns, &true).ok();
     setsockopt(socket, sockopt::RxqOvfl, &1).is_ok()
 }
 
-/// Waits for one datagram as the socket is set to, and takes all that are there.
+/// Waits for one datagram, as the socket is configured, and reads all that are available.
 pub(super) fn receive(socket: &UdpSocket, batch: &mut Batch) -> io::Result<()> {
     let (buffers, arrivals) = batch.space();
     let mut slots: Vec<_> = buffers.map(|buffer| [IoSliceMut::new(buffer)]).collect();
-    // Made anew each time: `recvmmsg` of nix leaves the lengths that the kernel wrote into the
-    // headers, so that a second use would cut control messages off; and headers cannot be sent
-    // to another thread.
+    // Allocated for each call: nix's `recvmmsg` does not reset the lengths that the kernel wrote
+    // into the headers, so that reuse would truncate control messages, and the headers are not
+    // `Send`.
     let space = cmsg_space!(TimeSpec, u32);
     let mut headers = MultiHeaders::<SockaddrStorage>::preallocate(slots.len(), Some(space));
     let flags = MsgFlags::MSG_WAITFORONE;
@@ -50,7 +50,8 @@ pub(super) fn receive(socket: &UdpSocket, batch: &mut Batch) -> io::Result<()> {
 
     for (slot, message) in messages.enumerate() {
         let source = message.address.as_ref().and_then(sender);
-        let source = source.ok_or_else(|| io::Error::other("a datagram came without a sender"))?;
+        let source =
+            source.ok_or_else(|| io::Error::other("a datagram without a source address"))?;
         let (mut received_at, mut drops) = (None, None);
         for control in message.cmsgs().into_iter().flatten() {
             match control {

@@ -1,4 +1,7 @@
 //! Datagrams from a UDP socket.
+//!
+//! [`UdpReceiver`] blocks the thread. With the feature `tokio`, `AsyncUdpReceiver` waits on a
+//! runtime; with the feature `stream`, it is also a `Stream` of owned datagrams.
 
 mod address;
 #[cfg(feature = "tokio")]
@@ -19,58 +22,76 @@ use linux as system;
 #[cfg(not(target_os = "linux"))]
 use portable as system;
 
-pub use self::address::{NoAddress, listen_address};
+pub use self::address::{InvalidAddress, listen_address};
 #[cfg(feature = "tokio")]
 pub use self::asynchronous::AsyncUdpReceiver;
 use self::batch::{Arrival, Batch};
 pub use self::bind::{BindError, SocketSettings};
 use crate::Received;
 
-/// Receives datagrams.
+/// Receives datagrams from a UDP socket.
 ///
-/// On Linux they are taken from the kernel many at a time (`recvmmsg`), with the time at which
-/// the kernel received each and its count of those it had no room for. Elsewhere they are taken
-/// one by one and get the time at which they are taken. Everything else is the same.
+/// On Linux, one call reads up to 64 datagrams from the kernel (`recvmmsg`), with the kernel's
+/// time of reception of each and its count of dropped datagrams. Other systems read one datagram
+/// at a time, take the time after reading, and do not count drops.
 ///
-/// None is ever cut: the buffer holds the longest that can be.
+/// Datagrams are never truncated: the buffer has 64 KiB for each.
+///
+/// ```
+/// use std::net::UdpSocket;
+/// use std::time::Duration;
+///
+/// use sflow_collector::udp::{SocketSettings, UdpReceiver};
+///
+/// let any_port = ([127, 0, 0, 1], 0).into();
+/// let mut receiver = UdpReceiver::bind(any_port, &SocketSettings::default())?;
+/// UdpSocket::bind("127.0.0.1:0")?.send_to(b"telemetry", receiver.local_addr()?)?;
+///
+/// let received = receiver.receive_within(Duration::from_secs(10))?.expect("a datagram");
+/// assert_eq!(received.bytes, b"telemetry");
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct UdpReceiver {
     socket: UdpSocket,
-    waits: Option<Wait>,
+    /// How the socket is configured to wait; `None` if unknown.
+    wait: Option<Wait>,
     batch: Batch,
     stats: ReceiverStats,
     drops_seen: u32,
 }
 
 impl UdpReceiver {
-    /// Binds `address`; port 0 takes a free one ([`local_addr`](Self::local_addr)). The
-    /// unspecified IPv6 address receives IPv4 as well.
+    /// Binds a socket to `address`. Port 0 selects a free port
+    /// ([`local_addr`](Self::local_addr)); `[::]` receives IPv4 as well.
     ///
     /// # Errors
     ///
-    /// If the address is taken, not ours, or not allowed.
+    /// If the address is in use, does not belong to this machine, or needs more privileges.
     pub fn bind(address: SocketAddr, settings: &SocketSettings) -> Result<Self, BindError> {
         let socket = bind::socket(address, settings)?;
-        let tells_drops = system::prepare(&socket, settings);
+        let counts_drops = system::prepare(&socket, settings);
         Ok(Self {
             socket,
-            waits: None,
+            wait: None,
             batch: Batch::new(system::BATCH),
             stats: ReceiverStats {
-                kernel_drops: tells_drops.then_some(0),
+                kernel_drops: counts_drops.then_some(0),
                 ..ReceiverStats::default()
             },
             drops_seen: 0,
         })
     }
 
-    /// Binds `count` receivers to one address, one for each worker; if its port is 0, all to
-    /// the same free one. The kernel deals the datagrams out: those of one sender all go to the
-    /// same receiver.
+    /// Binds `count` receivers to one address, for several workers. If the port is 0, all use
+    /// the same free port.
+    ///
+    /// The kernel distributes the datagrams (`SO_REUSEPORT`). On Linux, those of one sender
+    /// (address and port) all go to the same receiver.
     ///
     /// # Errors
     ///
-    /// As [`bind`](Self::bind).
+    /// As for [`bind`](Self::bind).
     pub fn bind_shared(
         address: SocketAddr,
         settings: &SocketSettings,
@@ -86,27 +107,27 @@ impl UdpReceiver {
             let receiver = Self::bind(address, &settings)?;
             address = receiver
                 .local_addr()
-                .map_err(|error| BindError { address, error })?;
+                .map_err(|source| BindError { address, source })?;
             receivers.push(receiver);
         }
         Ok(receivers)
     }
 
-    /// The address that agents send to.
+    /// The local address of the socket.
     ///
     /// # Errors
     ///
-    /// If the kernel does not tell.
+    /// If the system call fails.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()
     }
 
-    /// The size of the receive buffer that the kernel granted, in bytes. Linux answers with
-    /// twice what it granted, since it takes its own bookkeeping from the same buffer.
+    /// The size of the kernel's receive buffer, in bytes. Linux reports twice the granted size,
+    /// since the buffer also holds its bookkeeping.
     ///
     /// # Errors
     ///
-    /// If the kernel does not tell.
+    /// If the system call fails.
     pub fn buffer_granted(&self) -> io::Result<usize> {
         socket2::SockRef::from(&self.socket).recv_buffer_size()
     }
@@ -115,8 +136,7 @@ impl UdpReceiver {
     ///
     /// # Errors
     ///
-    /// What the socket reports. A sender that cannot be reached is no error of a receiver and
-    /// is passed over.
+    /// An error of the socket. ICMP errors (connection refused or reset) are ignored.
     pub fn receive(&mut self) -> io::Result<Received<'_>> {
         let arrival = loop {
             if let Some(arrival) = self.batch.pop() {
@@ -124,14 +144,14 @@ impl UdpReceiver {
             }
             self.refill(Wait::Forever)?;
         };
-        Ok(self.hand_out(arrival))
+        Ok(self.deliver(arrival))
     }
 
-    /// Waits for a datagram, `timeout` at most; `None` if none came, or if a signal came first.
+    /// Waits for a datagram for at most `timeout`; `None` if it elapses or a signal interrupts.
     ///
     /// # Errors
     ///
-    /// As [`receive`](Self::receive).
+    /// As for [`receive`](Self::receive).
     pub fn receive_within(&mut self, timeout: Duration) -> io::Result<Option<Received<'_>>> {
         if self.batch.is_empty() {
             let wait = if timeout.is_zero() {
@@ -141,56 +161,55 @@ impl UdpReceiver {
             };
             self.refill(wait)?;
         }
-        Ok(self.batch.pop().map(|arrival| self.hand_out(arrival)))
+        Ok(self.batch.pop().map(|arrival| self.deliver(arrival)))
     }
 
-    /// Takes a datagram that is already there.
+    /// Returns a datagram that has already been received; never waits.
     ///
     /// # Errors
     ///
-    /// As [`receive`](Self::receive).
+    /// As for [`receive`](Self::receive).
     pub fn try_receive(&mut self) -> io::Result<Option<Received<'_>>> {
         self.receive_within(Duration::ZERO)
     }
 
-    /// What has been received so far.
+    /// Counts of datagrams, bytes and drops since the socket was bound.
     pub const fn stats(&self) -> ReceiverStats {
         self.stats
     }
 
-    /// Takes what the kernel has. That it has nothing, or speaks of something else than a
-    /// datagram, is no error; the batch stays empty.
+    /// Reads a batch from the kernel. The batch stays empty if none is available.
     fn refill(&mut self, wait: Wait) -> io::Result<()> {
         match self.fill(wait) {
-            Err(error) if is_passing(&error) => Ok(()),
+            Err(error) if is_transient(&error) => Ok(()),
             result => result,
         }
     }
 
     fn fill(&mut self, wait: Wait) -> io::Result<()> {
-        self.wait_so(wait)?;
+        self.set_wait(wait)?;
         system::receive(&self.socket, &mut self.batch)?;
         self.stats.batches += 1;
         Ok(())
     }
 
-    /// Has the socket wait like this; asks the kernel only for what is not so already.
-    fn wait_so(&mut self, wait: Wait) -> io::Result<()> {
-        if self.waits == Some(wait) {
+    /// Configures how the socket waits; avoids the system calls if it already does.
+    fn set_wait(&mut self, wait: Wait) -> io::Result<()> {
+        if self.wait == Some(wait) {
             return Ok(());
         }
-        self.waits = None;
+        self.wait = None;
         self.socket.set_nonblocking(wait == Wait::Never)?;
         match wait {
             Wait::Never => {}
             Wait::Forever => self.socket.set_read_timeout(None)?,
             Wait::For(timeout) => self.socket.set_read_timeout(Some(timeout))?,
         }
-        self.waits = Some(wait);
+        self.wait = Some(wait);
         Ok(())
     }
 
-    fn hand_out(&mut self, arrival: Arrival) -> Received<'_> {
+    fn deliver(&mut self, arrival: Arrival) -> Received<'_> {
         let bytes = self.batch.bytes(arrival);
         self.stats.datagrams += 1;
         self.stats.bytes += bytes.len() as u64;
@@ -207,8 +226,8 @@ impl UdpReceiver {
     }
 }
 
-/// For an event loop of one's own: wait until it is readable, then call
-/// [`UdpReceiver::try_receive`] until that returns `None`.
+/// For custom event loops: wait until the socket is readable, then call
+/// [`UdpReceiver::try_receive`] until it returns `None`.
 #[cfg(unix)]
 impl std::os::fd::AsFd for UdpReceiver {
     fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
@@ -216,25 +235,26 @@ impl std::os::fd::AsFd for UdpReceiver {
     }
 }
 
-/// Counts of a receiver.
+/// Counts of a [`UdpReceiver`] since its socket was bound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ReceiverStats {
-    /// Datagrams handed out.
+    /// Datagrams returned to the caller.
     pub datagrams: u64,
-    /// Bytes in them.
+    /// Payload bytes of these datagrams.
     pub bytes: u64,
-    /// Of the datagrams, those that were longer than the buffer. None can be, so that another
-    /// number than 0 is a fault of the system.
+    /// Datagrams that the kernel truncated. Always 0, since the buffer holds the longest possible
+    /// datagram; any other value is an error of the system.
     pub truncated: u64,
-    /// Datagrams that the kernel has thrown away because the receive buffer was full, as far as
-    /// it had told with the last one handed out; `None` where it does not tell.
+    /// Datagrams that the kernel dropped because the receive buffer was full, as of the last
+    /// returned datagram; `None` on systems that do not count them.
     pub kernel_drops: Option<u64>,
-    /// Times that datagrams were taken from the kernel; [`datagrams`](Self::datagrams) by this
-    /// is how many came at once.
+    /// Batches read from the kernel; [`datagrams`](Self::datagrams) divided by this is the mean
+    /// batch size.
     pub batches: u64,
 }
 
-/// How long the socket waits when there is nothing.
+/// How long a read of the socket waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wait {
     Never,
@@ -242,8 +262,8 @@ enum Wait {
     Forever,
 }
 
-/// Errors that say that there is nothing, or something of what another datagram met.
-fn is_passing(error: &io::Error) -> bool {
+/// Whether an error means that there is no datagram, or is an ICMP error of an earlier one.
+fn is_transient(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         ErrorKind::WouldBlock

@@ -1,4 +1,4 @@
-//! One datagram at a time, from any socket that the standard library knows.
+//! Reads one datagram at a time with the standard library.
 
 use std::io;
 use std::net::UdpSocket;
@@ -7,15 +7,15 @@ use std::time::SystemTime;
 use super::SocketSettings;
 use super::batch::{Arrival, Batch, canonical};
 
-/// Datagrams taken at most at a time.
+/// The maximum number of datagrams per batch.
 pub(super) const BATCH: usize = 1;
 
-/// There is nothing to ask for; the kernel does not tell of datagrams that it dropped.
+/// Requests nothing: the standard library has no timestamps or drop counts.
 pub(super) fn prepare(_socket: &UdpSocket, _settings: &SocketSettings) -> bool {
     false
 }
 
-/// Waits for one datagram as the socket is set to, and takes it.
+/// Waits for one datagram, as the socket is configured, and reads it.
 pub(super) fn receive(socket: &UdpSocket, batch: &mut Batch) -> io::Result<()> {
     let (mut buffers, arrivals) = batch.space();
     let Some(buffer) = buffers.next() else {
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_datagram_arrives_whole_and_with_its_sender() {
+    fn datagram_arrives_whole_with_its_source() {
         let (receiver, sender) = (loopback(), loopback());
         assert!(!prepare(&receiver, &SocketSettings::default()));
         let mut batch = Batch::new(BATCH);

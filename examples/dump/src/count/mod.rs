@@ -1,12 +1,15 @@
-//! A summary: who sends, what, how much of it is missing and what is wrong with it.
+//! A summary: agents, lost datagrams, formats and errors.
 
 mod stream;
 mod table;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::fmt::Display;
 
-use sflow_collector::{OtherProtocol, PassedOver, ReceiverStats, Tally};
+use sflow_collector::capture::PassedOver;
+use sflow_collector::udp::ReceiverStats;
+use sflow_collector::{OtherProtocol, Tally};
 use sflow_v5::{Address, DataFormat, Datagram, Error, Sample};
 
 use self::stream::Stream;
@@ -15,21 +18,22 @@ use crate::filter::Filter;
 use crate::put::put;
 use crate::record::{Record, Space};
 
-/// Sub-agents and formats of which more are not told apart: anyone may send any number.
+/// The maximum number of sub-agents and of formats that are counted separately, since senders may
+/// use any number of them.
 const MOST: usize = 1 << 16;
 
-/// Counts datagrams and what is in them.
+/// Counts datagrams, samples and records.
 #[derive(Default)]
 pub(crate) struct Count {
     streams: HashMap<(Address, u32), Stream>,
     formats: HashMap<(Space, DataFormat), Format>,
     causes: HashMap<&'static str, u64>,
-    /// Datagrams that are none of sFlow, by cause.
-    refused: HashMap<&'static str, u64>,
-    /// Datagrams of agents for which there was no room.
+    /// Datagrams that are not sFlow version 5, by protocol or cause.
+    refused: HashMap<String, u64>,
+    /// Datagrams of agents beyond the maximum number.
     beyond: u64,
     passed_over: PassedOver,
-    /// Datagrams that a socket received and that are of other protocols.
+    /// Datagrams of other known protocols.
     protocols: Tally<OtherProtocol>,
     kernel_drops: u64,
 }
@@ -41,7 +45,7 @@ struct Format {
 }
 
 impl Count {
-    /// Counts a datagram; whether something of it was wanted.
+    /// Counts a datagram. Returns whether any part of it passed the filter.
     pub(crate) fn datagram(&mut self, datagram: &Datagram<'_>, filter: &Filter) -> bool {
         let (mut samples, mut records) = (0, 0);
         filter.samples(datagram, |sample| {
@@ -49,11 +53,11 @@ impl Count {
             records += self.sample(sample);
         });
         let header = datagram.header;
-        // Every datagram says something about loss, whatever is wanted of it.
+        // Sequence numbers are counted for all datagrams, whatever the filter selects.
         if let Some(stream) = self.stream((header.agent_address, header.sub_agent_id), || {
             Stream::new(header.sequence_number)
         }) {
-            stream.take(header.sequence_number, header.uptime);
+            stream.receive(header.sequence_number, header.uptime);
             stream.samples += samples;
             stream.records += records;
         } else {
@@ -64,18 +68,25 @@ impl Count {
 
     /// Counts a datagram that is not sFlow version 5.
     pub(crate) fn refused(&mut self, datagram: &[u8], error: &Error) {
-        *self.refused.entry(error.kind.cause()).or_default() += 1;
-        if let Some(protocol) = OtherProtocol::detect(datagram) {
-            self.protocols.add(protocol, 1);
-        }
+        let cause = match OtherProtocol::detect(datagram) {
+            Some(protocol) => {
+                self.protocols.add(protocol, 1);
+                protocol.to_string()
+            }
+            None => match error.kind.cause() {
+                "version" => "of an unknown protocol".to_owned(),
+                cause => cause.to_owned(),
+            },
+        };
+        *self.refused.entry(cause).or_default() += 1;
     }
 
-    /// Counts what was passed over in a capture.
+    /// Adds the counts of packets without datagrams in a capture.
     pub(crate) fn passed_over(&mut self, passed_over: PassedOver) {
         self.passed_over += passed_over;
     }
 
-    /// Counts what a socket had no room for.
+    /// Adds the datagrams that the kernel dropped.
     pub(crate) fn dropped(&mut self, stats: ReceiverStats) {
         self.kernel_drops += stats.kernel_drops.unwrap_or(0);
     }
@@ -89,7 +100,7 @@ impl Count {
         }
     }
 
-    /// Counts a sample; how many records it has.
+    /// Counts a sample. Returns the number of its records.
     fn sample(&mut self, sample: &Sample<'_>) -> u64 {
         let error = match sample {
             Sample::Malformed(_, error) => Some(*error),
@@ -129,7 +140,7 @@ impl Count {
         }
     }
 
-    /// The summary as tables.
+    /// Writes the summary.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         self.agents(out);
         self.formats(out);
@@ -143,7 +154,7 @@ impl Count {
         }
     }
 
-    /// Counts by cause of everything that is not in the other tables.
+    /// Writes the table of counts that are not in the other tables.
     fn beside(&self, out: &mut Vec<u8>) {
         let mut table = Table::new(&["beside", "count"], 1);
         let mut row = |label: String, count: u64| {
@@ -217,8 +228,8 @@ impl Count {
             let mut row = vec![agent.to_string(), sub_agent.to_string()];
             row.extend([stream.datagrams, stream.samples, stream.records].map(|n| n.to_string()));
             row.extend([stream.first, stream.last].map(|number| number.to_string()));
-            let told = [stream.lost(), stream.late, stream.twice, stream.restarts];
-            row.extend(told.map(|number| number.to_string()));
+            let sequencing = [stream.lost(), stream.late, stream.twice, stream.restarts];
+            row.extend(sequencing.map(|number| number.to_string()));
             table.row(row);
         }
         if let [_, _, ..] = &streams[..] {
@@ -260,7 +271,7 @@ impl Count {
     }
 }
 
-fn causes(title: &'static str, causes: &HashMap<&'static str, u64>, out: &mut Vec<u8>) {
+fn causes<K: Ord + Display>(title: &str, causes: &HashMap<K, u64>, out: &mut Vec<u8>) {
     let mut causes: Vec<_> = causes.iter().collect();
     causes.sort_unstable();
     if !causes.is_empty() {

@@ -1,17 +1,18 @@
 use crate::put::put;
-/// Columns of text, numbers to the right.
+
+/// A text table with aligned columns.
 pub(super) struct Table {
     head: &'static [&'static str],
-    /// How many columns from the left hold words.
-    words: usize,
+    /// The number of left-aligned columns; the columns after them are right-aligned.
+    left: usize,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    pub(super) fn new(head: &'static [&'static str], words: usize) -> Self {
+    pub(super) fn new(head: &'static [&'static str], left: usize) -> Self {
         Self {
             head,
-            words,
+            left,
             rows: Vec::new(),
         }
     }
@@ -20,7 +21,7 @@ impl Table {
         self.rows.push(cells);
     }
 
-    /// The table and an empty line; nothing if it has no rows.
+    /// Writes the table and an empty line, unless it has no rows.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         if self.rows.is_empty() {
             return;
@@ -43,7 +44,7 @@ impl Table {
         let start = out.len();
         for (column, (cell, width)) in cells.zip(widths).enumerate() {
             let gap = if column > 0 { "  " } else { "" };
-            if column < self.words {
+            if column < self.left {
                 put!(out, "{gap}{cell:<width$}");
             } else {
                 put!(out, "{gap}{cell:>width$}");
@@ -61,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_to_the_left_and_numbers_to_the_right() {
+    fn columns_are_aligned() {
         let mut table = Table::new(&["name", "count"], 1);
         let mut out = Vec::new();
         table.write(&mut out);

@@ -3,7 +3,7 @@ use std::str::FromStr;
 
 use sflow_v5::Address;
 
-/// An agent's address, or those of a network.
+/// The address of an agent, or a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Agents {
     address: IpAddr,
@@ -11,21 +11,21 @@ pub(crate) struct Agents {
 }
 
 impl Agents {
-    pub(super) fn contain(self, agent: Address) -> bool {
+    pub(super) fn contains(self, agent: Address) -> bool {
         let Some(agent) = agent.ip() else {
             return false;
         };
-        // An IPv4 address in IPv6 (`::ffff:192.0.2.9`) is in the networks of both.
+        // An IPv4-mapped IPv6 address (`::ffff:192.0.2.9`) matches networks of both families.
         let v4 = match (self.address.to_canonical(), self.prefix.checked_sub(96)) {
             (address @ IpAddr::V4(_), Some(prefix)) if self.address.is_ipv6() => {
                 Self { address, prefix }
             }
             _ => self,
         };
-        self.have(agent) || v4.have(agent.to_canonical())
+        self.includes(agent) || v4.includes(agent.to_canonical())
     }
 
-    fn have(self, agent: IpAddr) -> bool {
+    fn includes(self, agent: IpAddr) -> bool {
         match (self.address, agent) {
             (IpAddr::V4(network), IpAddr::V4(agent)) => {
                 let differing = network.to_bits() ^ agent.to_bits();
@@ -43,7 +43,7 @@ impl Agents {
 impl FromStr for Agents {
     type Err = ();
 
-    /// `10.0.0.1`, `10.0.0.0/8`, `fd00::/64`.
+    /// Parses `10.0.0.1`, `10.0.0.0/8` or `fd00::/64`.
     fn from_str(text: &str) -> Result<Self, ()> {
         let (address, prefix) = match text.split_once('/') {
             Some((address, prefix)) => (address, Some(prefix)),
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_or_a_network() {
+    fn address_or_network_contains_agent() {
         for (agents, agent, expected) in [
             ("10.0.0.1", "10.0.0.1", true),
             ("10.0.0.1", "10.0.0.2", false),
@@ -87,13 +87,17 @@ mod tests {
         ] {
             let agent: IpAddr = agent.parse().unwrap();
             let agents: Agents = agents.parse().unwrap();
-            assert_eq!(agents.contain(agent.into()), expected, "{agents:?} {agent}");
-            assert!(!agents.contain(Address::Unknown));
+            assert_eq!(
+                agents.contains(agent.into()),
+                expected,
+                "{agents:?} {agent}"
+            );
+            assert!(!agents.contains(Address::Unknown));
         }
     }
 
     #[test]
-    fn what_is_none() {
+    fn invalid_networks_are_rejected() {
         for text in [
             "",
             "10.0.0",

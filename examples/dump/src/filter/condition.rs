@@ -6,51 +6,53 @@ use thiserror::Error;
 use super::agents::Agents;
 use crate::record::Space;
 
-/// One condition, as it is given on the command line.
+/// A condition of the command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Condition {
-    /// The datagram is of one of these agents.
+    /// The agent of the datagram.
     Agent(Agents),
-    /// The number of a sample or record.
+    /// The format of a sample or record.
     Format(DataFormat),
-    /// The name of a sample or record, perhaps with `*` and `?`.
+    /// The name of a sample or record, with wildcards `*` and `?`.
     Name(String),
 }
 
-/// Why something is no condition.
+/// An invalid condition.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub(crate) enum Unclear {
-    #[error("there is no filter by `{0}`; there are agent=, format= and name=")]
+pub(crate) enum InvalidCondition {
+    #[error("unknown filter `{0}=`; expected agent=, format= or name=")]
     Kind(String),
-    #[error("`{0}` is no address; give one, as in 10.0.0.1, or a network, as in 10.0.0.0/8")]
+    #[error(
+        "`{0}` is not an address; expected an address such as 10.0.0.1 or a network such as 10.0.0.0/8"
+    )]
     Agent(String),
     #[error(
-        "`{0}` is no format; give ENTERPRISE:NUMBER, as in 0:2101, with an enterprise of at most \
-         1048575 and a number of at most 4095"
+        "`{0}` is not a format; expected ENTERPRISE:NUMBER, such as 0:2101, with an enterprise up to \
+         1048575 and a number up to 4095"
     )]
     Format(String),
-    #[error("no sample or record is called `{0}`{like}", like = suggestion(.0))]
+    #[error("unknown sample or record `{0}`{like}", like = suggestion(.0))]
     Name(String),
 }
 
 impl FromStr for Condition {
-    type Err = Unclear;
+    type Err = InvalidCondition;
 
-    /// `agent=10.0.0.1`, `format=0:2101`, `name=virt_*`, or what is behind the equals sign
-    /// alone.
-    fn from_str(text: &str) -> Result<Self, Unclear> {
+    /// Parses `agent=10.0.0.1`, `format=0:2101` or `name=virt_*`, or only the part after the
+    /// equals sign.
+    fn from_str(text: &str) -> Result<Self, InvalidCondition> {
         match text.split_once('=') {
             Some(("agent", agent)) => Self::agent(agent),
             Some(("format", number)) => Self::format(number),
             Some(("name", pattern)) => Self::name(pattern),
-            Some((kind, _)) => Err(Unclear::Kind(kind.to_owned())),
+            Some((kind, _)) => Err(InvalidCondition::Kind(kind.to_owned())),
             None => Self::bare(text),
         }
     }
 }
 
 impl Condition {
-    fn bare(text: &str) -> Result<Self, Unclear> {
+    fn bare(text: &str) -> Result<Self, InvalidCondition> {
         if let Ok(agents) = text.parse() {
             return Ok(Self::Agent(agents));
         }
@@ -59,7 +61,7 @@ impl Condition {
             Some((enterprise, number)) if is_number(enterprise) && is_number(number) => {
                 Self::format(text)
             }
-            // No name has such signs.
+            // Names do not contain these characters.
             _ if text.contains([':', '/']) || text.starts_with(|c: char| c.is_ascii_digit()) => {
                 Self::agent(text)
             }
@@ -67,34 +69,36 @@ impl Condition {
         }
     }
 
-    fn agent(text: &str) -> Result<Self, Unclear> {
-        let agents = text.parse().map_err(|()| Unclear::Agent(text.to_owned()))?;
+    fn agent(text: &str) -> Result<Self, InvalidCondition> {
+        let agents = text
+            .parse()
+            .map_err(|()| InvalidCondition::Agent(text.to_owned()))?;
         Ok(Self::Agent(agents))
     }
 
-    fn format(text: &str) -> Result<Self, Unclear> {
+    fn format(text: &str) -> Result<Self, InvalidCondition> {
         let format = text.split_once(':').and_then(|(enterprise, number)| {
             let (enterprise, number) = (enterprise.parse().ok()?, number.parse().ok()?);
             let format = DataFormat::new(enterprise, number);
-            // What does not fit has been cut off.
+            // Numbers that are too large were truncated.
             ((format.enterprise(), format.format()) == (enterprise, number)).then_some(format)
         });
         format
             .map(Self::Format)
-            .ok_or_else(|| Unclear::Format(text.to_owned()))
+            .ok_or_else(|| InvalidCondition::Format(text.to_owned()))
     }
 
-    fn name(pattern: &str) -> Result<Self, Unclear> {
+    fn name(pattern: &str) -> Result<Self, InvalidCondition> {
         if names().any(|name| matches(pattern, name)) {
             Ok(Self::Name(pattern.to_owned()))
         } else {
-            Err(Unclear::Name(pattern.to_owned()))
+            Err(InvalidCondition::Name(pattern.to_owned()))
         }
     }
 }
 
-/// Whether a name is as the pattern says, in which `*` is any text and `?` any one character;
-/// capitals do not matter.
+/// Whether a name matches a pattern, in which `*` is any text and `?` any character. Case is
+/// ignored.
 pub(super) fn matches(pattern: &str, name: &str) -> bool {
     fn bytes_match(pattern: &[u8], name: &[u8]) -> bool {
         match (pattern, name) {
@@ -103,29 +107,29 @@ pub(super) fn matches(pattern: &str, name: &str) -> bool {
                 (0..=name.len()).any(|start| bytes_match(rest, &name[start..]))
             }
             ([b'?', pattern @ ..], [_, name @ ..]) => bytes_match(pattern, name),
-            ([sign, pattern @ ..], [letter, name @ ..]) => {
-                sign.eq_ignore_ascii_case(letter) && bytes_match(pattern, name)
+            ([expected, pattern @ ..], [found, name @ ..]) => {
+                expected.eq_ignore_ascii_case(found) && bytes_match(pattern, name)
             }
             (_, []) => false,
         }
     }
-    // Stars in a row mean the same as one, and would take time.
+    // Several stars in a row are equivalent to one, which takes less time.
     let mut short = String::with_capacity(pattern.len());
-    for sign in pattern.chars() {
-        if sign != '*' || !short.ends_with('*') {
-            short.push(sign);
+    for character in pattern.chars() {
+        if character != '*' || !short.ends_with('*') {
+            short.push(character);
         }
     }
     bytes_match(short.as_bytes(), name.as_bytes())
 }
 
-/// Every name there is.
+/// All known names.
 fn names() -> impl Iterator<Item = &'static str> {
     let spaces = Space::ALL.into_iter();
     spaces.flat_map(Space::names).map(|(_, name)| name)
 }
 
-/// The name that was meant, if one is like it.
+/// Suggests a similar name.
 fn suggestion(text: &str) -> String {
     let wanted = text.to_ascii_lowercase();
     let likeness = |name: &str| strsim::jaro_winkler(&wanted, &name.to_ascii_lowercase());
@@ -134,9 +138,11 @@ fn suggestion(text: &str) -> String {
         .max_by(|(one, _), (other, _)| one.total_cmp(other));
     match nearest {
         Some((likeness, name)) if likeness > 0.7 => format!("; did you mean `{name}`?"),
-        _ => "; the names are those of the specification, as in virt_cpu or sampled_header; \
-              `*` and `?` stand for what is left out"
-            .to_owned(),
+        _ => {
+            "; expected a name of the specification, such as virt_cpu or sampled_header, in which \
+              `*` and `?` are wildcards"
+                .to_owned()
+        }
     }
 }
 
@@ -144,12 +150,12 @@ fn suggestion(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn parsed(text: &str) -> Result<Condition, Unclear> {
+    fn parsed(text: &str) -> Result<Condition, InvalidCondition> {
         text.parse()
     }
 
     #[test]
-    fn kinds_are_told_or_seen() {
+    fn kind_is_given_or_detected() {
         let agent = |text: &str| Ok(Condition::Agent(text.parse().unwrap()));
         let format = |a, b| Ok(Condition::Format(DataFormat::new(a, b)));
         let name = |text: &str| Ok(Condition::Name(text.to_owned()));
@@ -171,25 +177,28 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_match_says_why() {
+    fn invalid_condition_contains_cause() {
         for (text, expected) in [
             (
                 "port=6343",
-                "there is no filter by `port`; there are agent=, format= and name=",
+                "unknown filter `port=`; expected agent=, format= or name=",
             ),
-            ("agent=web", "`web` is no address"),
-            ("10.0.0.300", "`10.0.0.300` is no address"),
-            ("format=2101", "`2101` is no format; give ENTERPRISE:NUMBER"),
-            ("0:4096", "`0:4096` is no format"),
-            ("1048576:1", "`1048576:1` is no format"),
+            ("agent=web", "`web` is not an address"),
+            ("10.0.0.300", "`10.0.0.300` is not an address"),
+            (
+                "format=2101",
+                "`2101` is not a format; expected ENTERPRISE:NUMBER",
+            ),
+            ("0:4096", "`0:4096` is not a format"),
+            ("1048576:1", "`1048576:1` is not a format"),
             (
                 "virt_cpus",
-                "no sample or record is called `virt_cpus`; did you mean `virt_cpu`?",
+                "unknown sample or record `virt_cpus`; did you mean `virt_cpu`?",
             ),
             ("name=virtcpu", "did you mean `virt_cpu`?"),
             ("HostCpu", "did you mean `host_cpu`?"),
-            ("zzz*", "the names are those of the specification"),
-            ("", "no sample or record is called ``"),
+            ("zzz*", "expected a name of the specification"),
+            ("", "unknown sample or record ``"),
         ] {
             let error = parsed(text).unwrap_err().to_string();
             assert!(error.contains(expected), "{text}: {error}");
@@ -197,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns() {
+    fn patterns_match_names() {
         for (pattern, name, expected) in [
             ("virt_cpu", "virt_cpu", true),
             ("virt_cpu", "virt_cpu2", false),

@@ -3,7 +3,7 @@ use sflow_v5::DataFormat;
 use super::condition::matches;
 use crate::record::Space;
 
-/// The numbers of the samples and records that one kind of condition is met by.
+/// The formats of samples and records that match one kind of condition.
 #[derive(Debug, Default)]
 pub(super) struct Wanted {
     samples: Vec<DataFormat>,
@@ -12,14 +12,14 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    /// Whatever has this number: it may be a sample, a flow record and a counter record.
+    /// Adds a format, which may be that of a sample, a flow record and a counter record.
     pub(super) fn add_format(&mut self, format: DataFormat) {
         for space in Space::ALL {
             self.of_mut(space).push(format);
         }
     }
 
-    /// Whatever is called so.
+    /// Adds all samples and records whose names match a pattern.
     pub(super) fn add_names(&mut self, pattern: &str) {
         for space in Space::ALL {
             let named = space.names().filter(|(_, name)| matches(pattern, name));
@@ -52,12 +52,12 @@ impl Wanted {
     }
 }
 
-/// Whether there can be a sample, or a record in some sample, that is wanted by every kind.
-pub(super) fn can_be_met(kinds: &[Wanted]) -> bool {
+/// Whether a sample, or a record in a sample, can match all kinds of conditions.
+pub(super) fn can_match(kinds: &[Wanted]) -> bool {
     let [one, other] = kinds else {
         return true;
     };
-    // One met by the sample and the other by a record in it, or both by the same thing.
+    // The sample matches one and a record in it the other, or the same item matches both.
     let records = |wanted: &Wanted| !wanted.flow.is_empty() || !wanted.counter.is_empty();
     let crosswise = |one: &Wanted, other: &Wanted| {
         let mut samples = one.samples.iter();

@@ -1,4 +1,4 @@
-//! Which datagrams, samples and records are wanted.
+//! Selects datagrams, samples and records.
 
 mod agents;
 mod condition;
@@ -13,17 +13,17 @@ pub(crate) use self::condition::Condition;
 use self::content::Wanted;
 use crate::record::{Record, Space};
 
-/// Conditions of one kind are alternatives; all kinds must be met.
+/// Conditions of one kind are alternatives; all kinds must match.
 ///
-/// A format or a name is met by a record, or by the sample that it is in.
+/// A format or name matches a record, or a sample with all its records.
 #[derive(Debug, Default)]
 pub(crate) struct Filter {
     agents: Vec<Agents>,
-    /// What is wanted by number and what by name, as far as there are such conditions.
+    /// Formats from conditions by format and by name; empty if no such condition was given.
     content: Vec<Wanted>,
 }
 
-/// Conditions that nothing can meet at once.
+/// Conditions that nothing can match.
 #[derive(Debug)]
 pub(crate) struct Contradiction;
 
@@ -31,7 +31,7 @@ impl fmt::Display for Contradiction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
             "nothing can match both the formats and the names of these filters: \
-             filters of one kind are alternatives, but each kind must be met",
+             filters of one kind are alternatives, but all kinds must match",
         )
     }
 }
@@ -49,33 +49,33 @@ impl Filter {
         }
         let mut content = vec![formats, names];
         content.retain(|wanted| !wanted.is_empty());
-        if !content::can_be_met(&content) {
+        if !content::can_match(&content) {
             return Err(Contradiction);
         }
         Ok(Self { agents, content })
     }
 
-    /// Whether a datagram that is none of sFlow is wanted: it is of no agent and has no content.
+    /// Whether to show datagrams that are not sFlow version 5: only without conditions.
     pub(crate) fn wants_refused(&self) -> bool {
         self.agents.is_empty() && self.content.is_empty()
     }
 
     pub(crate) fn wants_agent(&self, agent: Address) -> bool {
-        self.agents.is_empty() || self.agents.iter().any(|agents| agents.contain(agent))
+        self.agents.is_empty() || self.agents.iter().any(|agents| agents.contains(agent))
     }
 
-    /// Whether parts of a datagram may be left out.
+    /// Whether samples or records may be removed.
     pub(crate) fn is_about_content(&self) -> bool {
         !self.content.is_empty()
     }
 
-    /// The samples that are wanted, each with the records that are wanted.
-    pub(crate) fn samples(&self, datagram: &Datagram<'_>, mut take: impl FnMut(&Sample<'_>)) {
+    /// Calls a function with each matching sample, reduced to its matching records.
+    pub(crate) fn samples(&self, datagram: &Datagram<'_>, mut show: impl FnMut(&Sample<'_>)) {
         for sample in datagram.samples() {
             if self.wants_sample(&sample) {
-                take(&sample);
+                show(&sample);
             } else {
-                self.part(&sample, &mut take);
+                self.part(&sample, &mut show);
             }
         }
     }
@@ -85,21 +85,21 @@ impl Filter {
         kinds.all(|wanted| wanted.has(Space::Sample, sample.format()))
     }
 
-    /// What is wanted of a sample that is not wanted for itself.
-    fn part(&self, sample: &Sample<'_>, take: &mut impl FnMut(&Sample<'_>)) {
+    /// Shows the matching records of a sample.
+    fn part(&self, sample: &Sample<'_>, show: &mut impl FnMut(&Sample<'_>)) {
         match sample {
             Sample::Flow(flow) => {
                 let records = self.wanted(sample, flow.records());
                 if !records.is_empty() {
                     let records = Records::from(&records[..]);
-                    take(&Sample::Flow(FlowSample { records, ..*flow }));
+                    show(&Sample::Flow(FlowSample { records, ..*flow }));
                 }
             }
             Sample::Counters(counters) => {
                 let records = self.wanted(sample, counters.records());
                 if !records.is_empty() {
                     let records = Records::from(&records[..]);
-                    take(&Sample::Counters(CountersSample {
+                    show(&Sample::Counters(CountersSample {
                         records,
                         ..*counters
                     }));
@@ -109,7 +109,7 @@ impl Filter {
                 let records = self.wanted(sample, packet.records());
                 if !records.is_empty() {
                     let records = Records::from(&records[..]);
-                    take(&Sample::Discarded(DiscardedPacket { records, ..*packet }));
+                    show(&Sample::Discarded(DiscardedPacket { records, ..*packet }));
                 }
             }
             _ => {}

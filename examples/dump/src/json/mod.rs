@@ -1,8 +1,8 @@
 //! JSON lines: one object for each datagram.
 //!
-//! The shape is the one that `sflow-v5` gives its values with serde, which a test compares over
-//! every input of the corpus. What most datagrams consist of, counters and packets, is written
-//! from templates and the walk over fields; all else by serde.
+//! The output equals that of `sflow-v5`'s serde feature, which a test compares for every input of
+//! the corpus. Counter and packet records, which are most of the data, are written from templates
+//! for speed, all others by serde.
 
 mod template;
 mod value;
@@ -32,7 +32,7 @@ impl Json {
         }
     }
 
-    /// A line for the datagram, unless nothing of it is wanted.
+    /// Writes a line, unless the filter removes all samples. Returns whether it did.
     pub(crate) fn datagram(
         &self,
         received: &Received<'_>,
@@ -59,7 +59,7 @@ impl Json {
         true
     }
 
-    /// A line for what is no datagram of sFlow.
+    /// Writes a line for a datagram that is not sFlow version 5.
     pub(crate) fn refused(&self, received: &Received<'_>, error: &Error, out: &mut Vec<u8>) {
         out.push(b'{');
         self.time(received.received_at, out);
@@ -112,7 +112,7 @@ impl Json {
         }
     }
 
-    /// The sample's number and name.
+    /// Format and name of the sample.
     fn head(&self, sample: &Sample<'_>, out: &mut Vec<u8>) {
         out.extend_from_slice(self.templates.sample(sample.format()));
     }
@@ -152,7 +152,7 @@ impl Json {
     }
 }
 
-/// Without braces.
+/// The fields of the header, without braces.
 fn header(header: &Header, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\"agent_address\":");
     value::address(header.agent_address, out);
@@ -173,7 +173,7 @@ fn interface(interface: Interface, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-/// Takes the comma away that stands behind the last element.
+/// Removes the comma after the last element.
 fn end_list(out: &mut Vec<u8>) {
     if out.last() == Some(&b',') {
         out.pop();
@@ -182,8 +182,7 @@ fn end_list(out: &mut Vec<u8>) {
 
 fn by_serde(value: &impl serde::Serialize, out: &mut Vec<u8>) {
     let start = out.len();
-    // A map with keys that are no text cannot be written, and a vector is never full; were it
-    // otherwise, the line would have to stay one of JSON.
+    // Serialising these values into a vector does not fail. If it did, the line must remain JSON.
     if let Err(error) = untrusted::json::to_writer(&mut *out, value) {
         out.truncate(start);
         out.extend_from_slice(b"{\"error\":");
@@ -198,7 +197,7 @@ mod tests {
     use crate::record::samples;
 
     #[test]
-    fn every_structure_as_the_library_writes_it() {
+    fn every_structure_equals_serde_output() {
         let json = Json::new(false);
         let mut count = 0;
         for bytes in samples::of_every_structure() {

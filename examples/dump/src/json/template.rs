@@ -3,23 +3,23 @@ use sflow_v5::{DataFormat, Sample};
 
 use crate::record::Space;
 
-/// Structures with a field of several numbers, of which the walk over fields makes one.
+/// Structures with a field of several numbers, which the iteration over fields joins into one.
 const COMPOUND: &[&str] = &["lag_port_stats"];
 
-/// What is the same in every sample and every record of a kind, written once.
+/// The constant parts of samples and records, formatted once.
 pub(super) struct Templates {
     samples: Vec<(DataFormat, String)>,
     flow: Records,
     counter: Records,
 }
 
-/// A record without its values.
+/// The constant parts of a record.
 pub(super) struct Template {
     format: DataFormat,
     /// Up to the brace before the fields.
     pub(super) head: Box<[u8]>,
-    /// For each field, its name, from the comma before it (the first has none, and is never
-    /// absent) to the colon behind it.
+    /// For each field, the comma before it (except the first field, which is never absent), its
+    /// name and the colon.
     pub(super) keys: Box<[Box<[u8]>]>,
 }
 
@@ -40,14 +40,14 @@ impl Templates {
         }
     }
 
-    /// The start of a sample; nothing if there is no such sample.
+    /// The start of a sample; empty for an unknown format.
     pub(super) fn sample(&self, format: DataFormat) -> &[u8] {
         let mut samples = self.samples.iter();
         let sample = samples.find(|(known, _)| *known == format);
         sample.map_or(&[], |(_, head)| head.as_bytes())
     }
 
-    /// The template of a record, if it has one: not if a field has several values.
+    /// The template of a record; `None` if a field has several values.
     #[inline]
     pub(super) fn record(&self, space: Space, format: DataFormat) -> Option<&Template> {
         match space {
@@ -58,10 +58,10 @@ impl Templates {
     }
 }
 
-/// The templates of one space of numbers.
+/// The templates of one format space.
 struct Records {
     templates: Vec<Template>,
-    /// Where among them a standard record is, by its number.
+    /// The index of the template by the format number of standard records.
     standard: Vec<Option<u16>>,
 }
 

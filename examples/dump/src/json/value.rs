@@ -6,7 +6,7 @@ use sflow_v5::types::Text;
 
 use crate::put::{digits, put, put_hex, put_number};
 
-/// Key and value, unless the field was not sent.
+/// Writes key and value, unless the field is absent.
 #[inline]
 pub(super) fn field(key: &[u8], value: Value<'_>, out: &mut Vec<u8>) {
     match value {
@@ -38,7 +38,7 @@ fn rare(value: Value<'_>, out: &mut Vec<u8>) {
     }
 }
 
-/// Structures have floats of 32 bits; the shortest number that gives the same one again.
+/// The shortest number that is parsed as the same 32-bit float.
 fn float(number: f64, out: &mut Vec<u8>) {
     let single = number as f32;
     if single.is_finite() {
@@ -59,7 +59,7 @@ pub(super) fn address(address: Address, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// What its `Display` says, which must not need to be escaped.
+/// Writes a `Display` text that needs no escaping.
 pub(super) fn quoted(value: impl Display, out: &mut Vec<u8>) {
     put!(out, "\"{value}\"");
 }
@@ -77,17 +77,17 @@ fn text(text: Text<'_>, out: &mut Vec<u8>) {
 
 pub(super) fn escaped(text: &str, out: &mut Vec<u8>) {
     let written = untrusted::json::to_writer(out, text);
-    debug_assert!(written.is_ok(), "a vector takes everything");
+    debug_assert!(written.is_ok(), "writing to a vector cannot fail");
 }
 
-/// The bytes as hexadecimal digits.
+/// Writes bytes as hexadecimal digits.
 pub(super) fn hex(bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     put_hex(out, bytes);
     out.push(b'"');
 }
 
-/// The same, with a mark before the bytes at some places (never the first).
+/// Writes hexadecimal digits with a separator before some of the bytes.
 fn grouped(bytes: &[u8], mark: u8, is_marked: impl Fn(usize) -> bool, out: &mut Vec<u8>) {
     out.push(b'"');
     for (place, byte) in bytes.iter().enumerate() {

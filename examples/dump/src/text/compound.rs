@@ -9,11 +9,11 @@ use super::value;
 use crate::put::put;
 use crate::record::{Either, Space};
 
-/// Elements of which more are not shown.
+/// The maximum number of list elements that are shown.
 const MOST: usize = 16;
 
-/// A field that holds several values, if it is one: the elements of a list in brackets, or, of
-/// one that is not known here, how many.
+/// Writes a field with several values: the elements of a list in brackets, or their number for
+/// unknown lists. Returns false for other fields.
 pub(super) fn write(
     record: Either<'_>,
     field: &Field,
@@ -94,7 +94,7 @@ fn plain<'a, T: Wire<'a> + Display>(list: List<'a, T>, out: &mut Vec<u8>) {
     each(list, out, |element, out| put!(out, "{element}"));
 }
 
-/// `name: value unit, …` in braces.
+/// Writes `{name: value unit, …}`.
 #[allow(clippy::needless_pass_by_value, reason = "an element of a list")]
 fn structure<'a, T: Structure<'a>>(element: T, out: &mut Vec<u8>) {
     out.push(b'{');

@@ -15,7 +15,7 @@ use crate::put::{put, put_pair};
 use crate::record::{Either, Record, Space};
 use crate::time::rfc3339;
 
-/// A block for the datagram, unless nothing of it is wanted.
+/// Writes a block, unless the filter removes all samples. Returns whether it did.
 pub(crate) fn datagram(
     received: &Received<'_>,
     datagram: &Datagram<'_>,
@@ -45,12 +45,16 @@ pub(crate) fn datagram(
     true
 }
 
-/// A block for what is no datagram of sFlow.
+/// Writes a block for a datagram that is not sFlow version 5.
 pub(crate) fn refused(received: &Received<'_>, error: &Error, out: &mut Vec<u8>) {
     time(received.received_at, out);
-    put!(out, "  from {}  not sFlow: {error}", received.source);
-    if let Some(protocol) = OtherProtocol::detect(received.bytes) {
-        put!(out, " ({protocol})");
+    put!(out, "  from {}  not sFlow", received.source);
+    let is_version_5 = received.bytes.starts_with(&[0, 0, 0, 5]);
+    match OtherProtocol::detect(received.bytes) {
+        Some(protocol) => put!(out, " 5 ({protocol})"),
+        // The version in the error is that of an unknown protocol.
+        None if received.bytes.len() >= 4 && !is_version_5 => {}
+        None => put!(out, " 5: {error}"),
     }
     out.push(b'\n');
     out.extend_from_slice(b"  bytes: ");
@@ -127,7 +131,7 @@ fn sample(sample: &Sample<'_>, out: &mut Vec<u8>) {
     }
 }
 
-/// Name and number, `virt_cpu 0:2101`; returns the name.
+/// Writes name and format, such as `virt_cpu 0:2101`; returns the name.
 fn title(space: Space, format: DataFormat, out: &mut Vec<u8>) -> &'static str {
     let name = space.name(format).unwrap_or("unknown");
     out.extend_from_slice(name.as_bytes());
@@ -155,10 +159,10 @@ fn rate(rate: u32, pool: u32, out: &mut Vec<u8>) {
     put_pair(out, "  pool ", pool);
 }
 
-fn interface(words: &str, interface: Interface, out: &mut Vec<u8>) {
+fn interface(label: &str, interface: Interface, out: &mut Vec<u8>) {
     match interface.if_index() {
-        Some(index) => put_pair(out, words, index),
-        None => put!(out, "{words}{interface}"),
+        Some(index) => put_pair(out, label, index),
+        None => put!(out, "{label}{interface}"),
     }
 }
 
@@ -202,7 +206,7 @@ fn refused_frame(
     out.push(b'\n');
 }
 
-/// Values that the sample names itself.
+/// Writes values whose names are in the sample.
 fn named<'a, V: NamedValue<'a> + serde::Serialize>(values: &NamedValues<'a, V>, out: &mut Vec<u8>) {
     for item in values.iter() {
         out.extend_from_slice(b"    ");
@@ -229,7 +233,7 @@ mod tests {
     use crate::record::samples;
 
     #[test]
-    fn every_field_of_every_structure_has_its_line() {
+    fn every_field_of_every_structure_has_a_line() {
         for bytes in samples::of_every_structure() {
             let parsed = Datagram::parse(&bytes).unwrap();
             let mut out = Vec::new();

@@ -5,10 +5,10 @@ use crate::escape;
 use crate::put::{put, put_hex, put_number, put_pair};
 use crate::record::Record;
 
-/// Bytes of which more are not shown.
+/// The maximum number of bytes that are shown.
 const LONGEST: usize = 32;
 
-/// `name: value unit`, indented as a field of a record; nothing if the field was not sent.
+/// Writes `name: value unit`, indented as a field of a record, unless the field is absent.
 pub(super) fn line<'a>(
     structure: &str,
     record: &impl Record<'a>,
@@ -30,7 +30,7 @@ pub(super) fn line<'a>(
     out.push(b'\n');
 }
 
-/// A value with its unit, or that it is not known; and what its number stands for.
+/// Writes a value with its unit or enumeration name, or `unknown`.
 pub(super) fn known(
     field: &Field,
     value: Option<Value<'_>>,
@@ -56,7 +56,7 @@ pub(super) fn known(
             return;
         }
         Value::Signed(value) => put_number(out, value),
-        // Structures have floats of 32 bits.
+        // All floats on the wire have 32 bits.
         Value::Float(value) => put!(out, "{}", value as f32),
         Value::Text(text) => escape::text(text.as_bytes(), out),
         Value::Bytes(value) => bytes(value, out),
@@ -71,10 +71,10 @@ pub(super) fn known(
     }
 }
 
-/// The unit of numbers that are hundredths of a percent.
+/// The unit of hundredths of a percent.
 pub(super) const HUNDREDTHS: &str = "0.01 %";
 
-/// Hexadecimal digits, with the length where not all are shown.
+/// Writes hexadecimal digits, with the length if they are cut.
 pub(super) fn bytes(bytes: &[u8], out: &mut Vec<u8>) {
     let shown = bytes.get(..LONGEST).unwrap_or(bytes);
     put_hex(out, shown);

@@ -1,9 +1,9 @@
-//! The summary.
+//! `--count`.
 
 use crate::program::{capture, corpus, fed, pcap, printed, text};
 
 #[test]
-fn of_a_capture() {
+fn summary_of_capture() {
     let summary = printed(&["--count", &capture("hsflowd-swarm")]);
     let rows: Vec<Vec<_>> = summary
         .lines()
@@ -36,7 +36,7 @@ fn of_a_capture() {
 }
 
 #[test]
-fn of_what_is_lost_late_twice_and_wrong() {
+fn summary_counts_lost_late_repeated_and_malformed_datagrams() {
     let good = corpus("vector-4-killed-container");
     let numbered = |number: u32, uptime: u32| {
         let mut datagram = good.clone();
@@ -79,7 +79,7 @@ fn of_what_is_lost_late_twice_and_wrong() {
     assert!(rows.iter().any(|row| row[..] == expected), "{summary}");
     assert!(summary.contains("\nmalformed: 1 truncated\n"), "{summary}");
     assert!(
-        summary.contains("\nnot sFlow: 1 truncated, 1 version\n"),
+        summary.contains("\nnot sFlow: 1 NetFlow 5, 1 truncated\n"),
         "{summary}"
     );
     let memory = rows
@@ -90,7 +90,19 @@ fn of_what_is_lost_late_twice_and_wrong() {
 }
 
 #[test]
-fn of_nothing() {
+fn summary_without_datagrams() {
     let output = fed(&["--count", "-"], &pcap(&[]));
     assert_eq!(text(&output.stdout), "no datagrams\n");
+}
+
+#[test]
+fn unknown_protocol_is_not_named_by_its_version() {
+    let request = b"GET / HTTP/1.1\r\nHost: collector\r\n\r\n";
+    let output = fed(&["--count", "-"], &pcap(&[request, request]));
+    let summary = text(&output.stdout);
+    assert_eq!(summary, "not sFlow: 2 of an unknown protocol\n");
+    let output = fed(&["-"], &pcap(&[request]));
+    let block = text(&output.stdout);
+    let expected = "  from 192.0.2.1:50000  not sFlow\n  bytes: 474554202f20";
+    assert!(block.contains(expected), "{block}");
 }

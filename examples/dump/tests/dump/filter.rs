@@ -1,11 +1,11 @@
-//! What is left out.
+//! `--filter`.
 
 use std::collections::BTreeSet;
 
 use crate::program::{capture, json_lines, printed, run, text};
 
-/// Datagrams, samples and records that pass, and the names of all records.
-fn passed(name: &str, filters: &[&str]) -> ([usize; 3], String) {
+/// The numbers of datagrams, samples and records that match, and the names of all records.
+fn matching(name: &str, filters: &[&str]) -> ([usize; 3], String) {
     let capture = capture(name);
     let mut arguments = vec!["--json", &capture];
     for filter in filters {
@@ -29,8 +29,8 @@ fn passed(name: &str, filters: &[&str]) -> ([usize; 3], String) {
 }
 
 #[test]
-fn of_one_kind_and_of_several() {
-    let all = passed("openvswitch", &[]).0;
+fn filters_of_one_or_several_kinds_select_records() {
+    let all = matching("openvswitch", &[]).0;
     assert_eq!(all, [106, 581, 1214]);
     let flows = "extended_switch sampled_header";
     let resources = "app_resources ovs_dp_stats";
@@ -41,7 +41,7 @@ fn of_one_kind_and_of_several() {
         (&["10.0.0.1"], [0; 3], None),
         (&["10.0.0.1", "127.0.0.1"], all, None),
         (&["::1"], [0; 3], None),
-        // A record by number and by name.
+        // A record by format and by name.
         (&["format=0:2203"], [10, 10, 10], Some("app_resources")),
         (&["app_resources"], [10, 10, 10], Some("app_resources")),
         (
@@ -54,12 +54,12 @@ fn of_one_kind_and_of_several() {
             [92, 543, 543],
             Some("extended_switch"),
         ),
-        // A sample, and so all of its records.
+        // A sample with all its records.
         (&["flow_sample"], [92, 543, 1086], Some(flows)),
         (&["flow_sample_expanded"], [0; 3], None),
         // 0:1 is a sample, a flow record and a counter record.
         (&["0:1"], [106, 570, 1113], None),
-        // A record in a sample; all kinds must be met.
+        // A record in a sample; all kinds must match.
         (
             &["format=0:1", "name=sampled_header"],
             [92, 543, 543],
@@ -76,10 +76,10 @@ fn of_one_kind_and_of_several() {
             [92, 543, 1086],
             Some(flows),
         ),
-        // Unknown numbers may come.
+        // Unknown formats are accepted.
         (&["0:4095"], [0; 3], None),
     ] {
-        let (counts, found) = passed("openvswitch", filters);
+        let (counts, found) = matching("openvswitch", filters);
         assert_eq!(counts, expected, "{filters:?}");
         if let Some(names) = names {
             assert_eq!(found, names, "{filters:?}");
@@ -88,9 +88,9 @@ fn of_one_kind_and_of_several() {
 }
 
 #[test]
-fn every_view_leaves_out_the_same() {
+fn all_outputs_select_the_same() {
     let capture = capture("hsflowd-swarm");
-    let [datagrams, samples, records] = passed("hsflowd-swarm", &["virt_*"]).0;
+    let [datagrams, samples, records] = matching("hsflowd-swarm", &["virt_*"]).0;
     let blocks = printed(&["-f", "virt_*", &capture]);
     assert_eq!(
         blocks
@@ -111,7 +111,7 @@ fn every_view_leaves_out_the_same() {
     let expected = format!("{datagrams} datagrams, {samples} samples, {records} records, ");
     assert!(rate.starts_with(&expected), "{rate}");
     let summary = printed(&["-f", "virt_*", "--count", &capture]);
-    // Loss is told from all datagrams of the agents.
+    // Lost datagrams are counted from all datagrams of the agents.
     let all: Vec<_> = summary
         .lines()
         .find(|line| line.starts_with("all"))
@@ -126,16 +126,16 @@ fn every_view_leaves_out_the_same() {
 }
 
 #[test]
-fn what_cannot_match_is_refused() {
+fn filter_that_cannot_match_is_an_error() {
     for (filters, expected) in [
         (&["-f", "virt_cpus"][..], "did you mean `virt_cpu`?"),
         (
             &["-f", "name=sampled_haeder"],
             "did you mean `sampled_header`?",
         ),
-        (&["-f", "port=1"], "there are agent=, format= and name="),
-        (&["-f", "10.0.0.256"], "no address"),
-        (&["-f", "0:99999"], "no format"),
+        (&["-f", "port=1"], "expected agent=, format= or name="),
+        (&["-f", "10.0.0.256"], "not an address"),
+        (&["-f", "0:99999"], "not a format"),
         (
             &["-f", "format=0:2101", "-f", "name=if_counters"],
             "nothing can match both",

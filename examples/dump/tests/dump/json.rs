@@ -1,4 +1,4 @@
-//! JSON lines.
+//! `--json`.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
@@ -10,7 +10,7 @@ use sflow_v5::Datagram;
 use crate::program::{self, capture, corpus, fed, json_lines, pcap, printed, testdata, text};
 
 #[test]
-fn as_sflowtool_read_it() {
+fn values_equal_those_of_sflowtool() {
     for (name, expected) in [
         ("hsflowd-swarm", [1448, 8860, 18_468]),
         ("openvswitch", [106, 581, 1_214]),
@@ -57,7 +57,7 @@ fn as_sflowtool_read_it() {
     }
 }
 
-/// sflowtool prints numbers as text.
+/// Compares values; sflowtool prints numbers as text.
 #[track_caller]
 fn same(ours: &Json, theirs: &Json) {
     let ours = ours
@@ -66,12 +66,12 @@ fn same(ours: &Json, theirs: &Json) {
     assert_eq!(Some(ours.as_str()), theirs.as_str());
 }
 
-/// Good and bad: the same, byte for byte, as the library's own serialisation.
+/// The output equals the serde output of the library for valid and invalid inputs.
 #[test]
-fn every_input_of_the_corpus() {
+fn corpus_equals_serde_output() {
     let files = fs::read_dir(testdata("corpus/datagram")).unwrap();
     let inputs = files.map(|entry| fs::read(entry.unwrap().path()).unwrap());
-    // The longest of all cannot be in a packet that has headers as well.
+    // The longest input does not fit a packet with headers.
     let inputs: Vec<_> = inputs.filter(|bytes| bytes.len() < 65_508).collect();
     assert!(inputs.len() > 100);
     let slices: Vec<_> = inputs.iter().map(Vec::as_slice).collect();
@@ -92,23 +92,23 @@ fn every_input_of_the_corpus() {
 }
 
 #[test]
-fn both_captures_as_the_library_writes_them() {
+fn captures_equal_serde_output() {
     for name in ["hsflowd-swarm", "openvswitch"] {
-        let mut capture = sflow_collector::Capture::open(capture(name)).unwrap();
+        let mut capture = sflow_collector::capture::Capture::open(capture(name)).unwrap();
         let mut expected = Vec::new();
-        while let Some(received) = capture.next().unwrap() {
+        while let Some(received) = capture.next_datagram().unwrap() {
             let datagram = Datagram::parse(received.bytes).unwrap();
             serde_json::to_writer(&mut expected, &datagram).unwrap();
             expected.push(b'\n');
         }
         let ours = printed(&["--json", &program::capture(name)]);
-        // Not `assert_eq`: megabytes would be shown.
+        // Not `assert_eq`, which would print megabytes.
         assert!(ours.as_bytes() == expected, "{name}");
     }
 }
 
 #[test]
-fn the_form_of_a_line() {
+fn line_has_fields_in_order() {
     let datagram = corpus("vector-4-killed-container");
     let output = fed(&["--json", "--time", "-"], &pcap(&[&datagram]));
     let line = text(&output.stdout);
@@ -123,7 +123,7 @@ fn the_form_of_a_line() {
 }
 
 #[test]
-fn a_name_that_a_terminal_would_obey() {
+fn control_characters_in_names_are_escaped() {
     let mut datagram = corpus("vector-4-killed-container");
     let place = datagram.windows(5).position(|bytes| bytes == b"web.1");
     datagram[place.unwrap()..][..5].copy_from_slice(b"\x1b\xc2\x9b\"\n");

@@ -1,4 +1,4 @@
-//! A live port.
+//! `--listen`.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::UdpSocket;
@@ -6,7 +6,7 @@ use std::process::{Child, ChildStderr, ChildStdout};
 
 use crate::program::{command, corpus, json_lines, run, text};
 
-/// The program, listening on a free port of loopback, and its output.
+/// The program, receiving on a free port of loopback.
 struct Listening {
     child: Child,
     stdout: BufReader<ChildStdout>,
@@ -52,7 +52,7 @@ impl Drop for Listening {
 }
 
 #[test]
-fn shows_what_arrives_when_it_arrives() {
+fn datagram_is_shown_when_it_arrives() {
     let mut listening = Listening::start(&["--json", "--time", "--limit", "2"]);
     listening.send("vector-4-killed-container");
     let first = listening.line();
@@ -67,11 +67,10 @@ fn shows_what_arrives_when_it_arrives() {
 
 #[cfg(unix)]
 #[test]
-fn an_interrupt_ends_it_with_the_summary() {
+fn interrupt_prints_the_summary() {
     let mut listening = Listening::start(&["--count"]);
     listening.send("vector-4-killed-container");
-    // Shown only at the end, so there is no sign that it has come but the summary itself: a
-    // socket hands over on loopback before `send` returns.
+    // On loopback, `send` returns after the datagram has been delivered.
     let kill = std::process::Command::new("kill")
         .args(["-INT", &listening.child.id().to_string()])
         .status();
@@ -82,9 +81,9 @@ fn an_interrupt_ends_it_with_the_summary() {
 }
 
 #[test]
-fn an_address_that_is_taken() {
-    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap().to_string();
+fn address_in_use_is_explained() {
+    let in_use = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = in_use.local_addr().unwrap().to_string();
     let output = run(&["--listen", &address]);
     let error = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{error}");

@@ -1,4 +1,4 @@
-//! The program, run as a user runs it.
+//! Runs the program with captures and datagrams.
 
 mod count;
 mod files;

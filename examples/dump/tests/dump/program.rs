@@ -1,4 +1,4 @@
-//! Running it, and what to run it on.
+//! Runs the program, and builds its inputs.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value as Json;
 
-/// A file below `testdata/` of the workspace.
+/// The path of a file in `testdata/` of the workspace.
 pub(super) fn testdata(name: &str) -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata")).join(name)
 }
@@ -31,22 +31,22 @@ pub(super) fn run(arguments: &[&str]) -> Output {
     command(arguments).output().unwrap()
 }
 
-/// What it prints, after having run without complaint.
+/// The output of a successful run without errors.
 pub(super) fn printed(arguments: &[&str]) -> String {
     let output = run(arguments);
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""));
     text(&output.stdout).to_owned()
 }
 
-/// The same for these bytes on standard input, whatever the exit code.
+/// Runs the program with bytes on standard input.
 pub(super) fn fed(arguments: &[&str], bytes: &[u8]) -> Output {
     let mut child = command(arguments).stdin(Stdio::piped()).spawn().unwrap();
-    feed(&mut child, bytes);
+    write_stdin(&mut child, bytes);
     child.wait_with_output().unwrap()
 }
 
-/// Writes to the program's standard input from another thread, then closes it.
-pub(super) fn feed(child: &mut Child, bytes: &[u8]) {
+/// Writes to standard input of the program from another thread, then closes it.
+pub(super) fn write_stdin(child: &mut Child, bytes: &[u8]) {
     let mut stdin = child.stdin.take().unwrap();
     let bytes = bytes.to_owned();
     std::thread::spawn(move || stdin.write_all(&bytes).ok());
@@ -63,7 +63,7 @@ pub(super) fn json_lines(text: &str) -> Vec<Json> {
         .collect()
 }
 
-/// A capture of these datagrams: pcap, bare IPv4 and UDP, port 6343.
+/// A pcap file of datagrams to port 6343 in raw IPv4.
 pub(super) fn pcap(datagrams: &[&[u8]]) -> Vec<u8> {
     let mut file = Vec::new();
     file.extend(0xa1b2_c3d4_u32.to_le_bytes());
@@ -87,7 +87,7 @@ pub(super) fn pcap(datagrams: &[&[u8]]) -> Vec<u8> {
     file
 }
 
-/// A datagram of the corpus of the fuzz targets.
+/// A datagram of the fuzzing corpus.
 pub(super) fn corpus(name: &str) -> Vec<u8> {
     let path = testdata("corpus/datagram").join(name);
     std::fs::read(path.with_extension("bin")).unwrap()

@@ -1,4 +1,4 @@
-//! Small captures of what users of other tools reported.
+//! Captures of problems that users of other tools reported.
 
 use std::fs;
 use std::io::Write as _;
@@ -10,7 +10,7 @@ fn reported(name: &str) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-/// Samples that are shown, and what is reported on standard error.
+/// The number of samples shown, and the text on standard error.
 fn shown(path: &str) -> (usize, String) {
     let output = run(&["--json", path]);
     let lines = json_lines(text(&output.stdout));
@@ -20,7 +20,7 @@ fn shown(path: &str) -> (usize, String) {
 }
 
 #[test]
-fn samples_and_packets_that_are_passed_over() {
+fn packets_without_samples_are_reported_by_cause() {
     for (name, samples, expected) in [
         ("capture-fragments", 30, ""),
         ("capture-link-239", 1, ""),
@@ -49,7 +49,7 @@ fn samples_and_packets_that_are_passed_over() {
 }
 
 #[test]
-fn other_protocols_are_named_in_every_view() {
+fn other_protocols_are_named_in_every_output() {
     for (name, protocol) in [("other-netflow9", "NetFlow 9"), ("other-sflow4", "sFlow 4")] {
         let path = reported(name);
         let lines = json_lines(text(&run(&["--json", &path]).stdout));
@@ -67,7 +67,7 @@ fn other_protocols_are_named_in_every_view() {
 }
 
 #[test]
-fn summary_lists_causes_with_their_numbers() {
+fn summary_lists_causes_with_counts() {
     let output = run(&["--count", &reported("capture-other-port-9995")]);
     assert_eq!(text(&output.stderr), "");
     let expected = "\
@@ -85,7 +85,7 @@ datagrams to other ports      1
         "{summary}"
     );
     let mut file = fs::read(reported("capture-fragments")).unwrap();
-    // Without the last record of the file.
+    // Remove the last record of the file.
     let mut at = 24;
     let mut last = at;
     while at < file.len() {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
-use sflow_collector::{AsyncUdpReceiver, SocketSettings, UdpReceiver};
+use sflow_collector::udp::{AsyncUdpReceiver, SocketSettings, UdpReceiver};
 use sflow_metrics::Timestamp;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use serving::Serving;
-use sflow_collector::Capture;
+use sflow_collector::capture::Capture;
 use sflow_v5::counter::{HostDescr, VirtNetIo};
 use sflow_v5::enums::DataSourceKind;
 use sflow_v5::types::Text;
@@ -207,7 +207,7 @@ fn an_address_that_is_taken_is_named() {
 fn last_bytes_in(name: &str) -> u64 {
     let mut capture = Capture::open(SWARM).unwrap();
     let mut last = None;
-    while let Some(received) = capture.next().unwrap() {
+    while let Some(received) = capture.next_datagram().unwrap() {
         let datagram = Datagram::parse(received.bytes).unwrap();
         for sample in datagram.samples() {
             let Sample::Counters(sample) = sample else {

@@ -1,17 +1,16 @@
-//! Programs that are kept waiting, and captures whose clock is wrong: shared by the tests of the
-//! programs that have to end all the same.
+//! Blocked programs and captures with absurd times, for tests that programs end on request.
 
-#![allow(dead_code, reason = "each program's tests use a part of this")]
+#![allow(dead_code, reason = "each program's tests use some of the functions")]
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
-/// Long enough for any machine; what hangs would do so for ever.
-const PATIENCE: Duration = Duration::from_secs(240);
+/// Long enough for a loaded machine; only reached by a program that hangs.
+const TIMEOUT: Duration = Duration::from_secs(240);
 
-/// A folder that is removed at the end.
+/// A temporary folder, removed when dropped.
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {
@@ -31,11 +30,11 @@ impl Folder {
         path
     }
 
-    /// A FIFO that nobody writes to.
+    /// Creates a FIFO without a writer.
     pub(crate) fn fifo(&self, name: &str) -> PathBuf {
         let path = self.path(name);
-        let made = Command::new("mkfifo").arg(&path).status().unwrap();
-        assert!(made.success());
+        let status = Command::new("mkfifo").arg(&path).status().unwrap();
+        assert!(status.success());
         path
     }
 }
@@ -46,7 +45,7 @@ impl Drop for Folder {
     }
 }
 
-/// A program that runs, and is killed if a test ends before it.
+/// A running program, killed when dropped.
 pub(crate) struct Running(pub(crate) Child);
 
 impl Running {
@@ -67,8 +66,14 @@ impl Running {
             if caught >> (SIGTERM - 1) & 1 == 1 {
                 return;
             }
-            assert!(self.0.try_wait().unwrap().is_none(), "it has ended");
-            assert!(began.elapsed() < PATIENCE, "it handles no signals");
+            assert!(
+                self.0.try_wait().unwrap().is_none(),
+                "the program has ended"
+            );
+            assert!(
+                began.elapsed() < TIMEOUT,
+                "the program does not handle SIGTERM"
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -80,19 +85,19 @@ impl Running {
         assert!(sent.status().unwrap().success());
     }
 
-    /// Waits for the end.
+    /// Waits until the program ends.
     pub(crate) fn wait(&mut self) -> ExitStatus {
         let began = Instant::now();
         loop {
             if let Some(status) = self.0.try_wait().unwrap() {
                 return status;
             }
-            assert!(began.elapsed() < PATIENCE, "it does not end");
+            assert!(began.elapsed() < TIMEOUT, "the program does not end");
             std::thread::sleep(Duration::from_millis(10));
         }
     }
 
-    /// What it wrote to standard error, once it has ended.
+    /// The standard error output, after the program has ended.
     pub(crate) fn complaints(&mut self) -> String {
         let mut text = String::new();
         let mut stderr = self.0.stderr.take().unwrap();
@@ -108,14 +113,14 @@ impl Drop for Running {
     }
 }
 
-/// The program with these arguments.
+/// A command with arguments.
 pub(crate) fn command(program: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
     command.args(arguments);
     command
 }
 
-/// SIGTERM and SIGINT end a program that reads a FIFO that nobody writes to.
+/// SIGTERM and SIGINT end a program that reads a FIFO without a writer.
 pub(crate) fn ends_at_fifo_without_writer(program: &str, arguments: impl Fn(&str) -> Vec<String>) {
     let folder = Folder::new("fifo-without-writer");
     for signal in ["TERM", "INT"] {
@@ -131,7 +136,7 @@ pub(crate) fn ends_at_fifo_without_writer(program: &str, arguments: impl Fn(&str
     }
 }
 
-/// SIGTERM ends a program whose output nobody reads, when the pipe is full.
+/// SIGTERM ends a program that is blocked writing to a full pipe.
 pub(crate) fn ends_at_stalled_output(program: &str, arguments: &[String]) {
     let mut running = Running::start(Command::new(program).args(arguments).stdout(Stdio::piped()));
     running.wait_until_ready();
@@ -140,14 +145,13 @@ pub(crate) fn ends_at_stalled_output(program: &str, arguments: &[String]) {
     running.wait();
 }
 
-/// Waits until a thread of the program sleeps in a write to a pipe, as far as that can be seen;
-/// at most for a few seconds.
+/// Waits up to 3 s until the program is blocked writing to a pipe, where the kernel shows it.
 fn wait_until_blocked_in_write(running: &Running) {
     let path = format!("/proc/{}/wchan", running.0.id());
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(3) {
-        let place = std::fs::read_to_string(&path).unwrap_or_default();
-        if place.contains("pipe_write") {
+        let function = std::fs::read_to_string(&path).unwrap_or_default();
+        if function.contains("pipe_write") {
             return;
         }
         std::thread::sleep(Duration::from_millis(20));
@@ -177,7 +181,7 @@ pub(crate) fn run(command: &mut Command) -> Output {
     }
 }
 
-/// A capture of datagrams, one for each of these times, in seconds since 1970.
+/// A pcapng file with one datagram at each time, in seconds since 1970.
 pub(crate) fn capture(seconds: &[u64]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut block = |kind: u32, body: &[u8]| {
@@ -210,17 +214,29 @@ pub(crate) fn capture(seconds: &[u64]) -> Vec<u8> {
     bytes
 }
 
-/// An sFlow datagram of a host's load, in UDP, IPv4 and Ethernet.
+/// An sFlow datagram with a `host_cpu` record, in UDP, IPv4 and Ethernet.
 fn packet(sequence: u32) -> Vec<u8> {
-    let words =
-        |words: &[u32]| -> Vec<u8> { words.iter().flat_map(|word| word.to_be_bytes()).collect() };
+    let big_endian = |numbers: &[u32]| -> Vec<u8> {
+        numbers
+            .iter()
+            .flat_map(|number| number.to_be_bytes())
+            .collect()
+    };
     // Version, agent, sub-agent, sequence, uptime, one counters sample of host_cpu.
     let mut cpu = vec![0; 17];
     cpu[0] = 0x3f80_0000;
     cpu[5] = 4;
-    let mut sflow = words(&[5, 1, 0x0a00_0001, 0, sequence, 1_000 * sequence, 1]);
-    sflow.extend(words(&[2, 12 + 8 + 68, sequence, 2 << 24 | 1, 1, 2003, 68]));
-    sflow.extend(words(&cpu));
+    let mut sflow = big_endian(&[5, 1, 0x0a00_0001, 0, sequence, 1_000 * sequence, 1]);
+    sflow.extend(big_endian(&[
+        2,
+        12 + 8 + 68,
+        sequence,
+        2 << 24 | 1,
+        1,
+        2003,
+        68,
+    ]));
+    sflow.extend(big_endian(&cpu));
     let udp = 8 + sflow.len();
     let mut packet = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0];
     packet.extend([0x45, 0]);
@@ -233,8 +249,7 @@ fn packet(sequence: u32) -> Vec<u8> {
     packet
 }
 
-/// Times as no clock should have them: a gap of years, a step to 2106 and back, 2^40 seconds,
-/// and back to the first year.
+/// Absurd times: a gap of years, steps to 2106 and back, 2^40 seconds, and 1970.
 pub(crate) fn absurd_times() -> Vec<u64> {
     let now = 1_700_000_000;
     let mut times: Vec<u64> = (0..5).map(|number| now + number).collect();
@@ -243,12 +258,12 @@ pub(crate) fn absurd_times() -> Vec<u64> {
     times
 }
 
-/// A capture with such times.
+/// A capture with absurd times.
 pub(crate) fn absurd_capture(folder: &Folder) -> PathBuf {
     folder.file("absurd.pcapng", &capture(&absurd_times()))
 }
 
-/// Feeds the start of a file to a FIFO and then stalls; the writer is kept open until dropped.
+/// Writes the start of a file to a FIFO, and keeps the FIFO open until the result is dropped.
 pub(crate) fn stalled_writer(fifo: &Path, bytes: &[u8]) -> std::thread::JoinHandle<std::fs::File> {
     let (fifo, bytes) = (fifo.to_owned(), bytes.to_vec());
     std::thread::spawn(move || {

@@ -1,4 +1,4 @@
-//! Datagrams that a peer refuses or misreads as a whole.
+//! Datagrams that a peer rejects or misreads.
 
 use sflow_v5::field::Value;
 use sflow_v5::{Address, CounterRecord, DataFormat, Datagram, FlowRecord, Frame, Sample};
@@ -6,29 +6,29 @@ use sflow_v5::{Address, CounterRecord, DataFormat, Datagram, FlowRecord, Frame, 
 use super::structures::{READINGS, Reading};
 use crate::differential::peers::Peer::{self, FlowparserSflow, SflowParser};
 
-/// What a condition does to a peer's reading of a datagram.
+/// The effect of a condition on the result of a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Effect {
-    /// It may refuse the datagram; if it does not, it reads it as it should.
+    /// The peer may reject the datagram; otherwise it reads it correctly.
     MayRefuse,
-    /// It reads something else, or refuses.
+    /// The peer reads different values or rejects the datagram.
     ReadsElse,
 }
 
 pub(super) type Condition = fn(&Datagram<'_>) -> bool;
 
-/// Datagrams that a peer refuses or misreads as a whole.
+/// Datagrams that a peer rejects or misreads.
 pub(super) const CONDITIONS: &[(Peer, Effect, &str, Condition)] = &[
     (
         SflowParser,
         Effect::MayRefuse,
-        "sflow-parser refuses text that is not UTF-8",
+        "sflow-parser rejects text that is not UTF-8",
         |datagram| any_text(datagram, |text| std::str::from_utf8(text).is_err()),
     ),
     (
         SflowParser,
         Effect::MayRefuse,
-        "sflow-parser refuses header protocols that it has no name for",
+        "sflow-parser rejects unknown header protocols",
         |datagram| {
             any_record(datagram, |record| {
                 matches!(record, FlowRecord::SampledHeader(header)
@@ -39,13 +39,13 @@ pub(super) const CONDITIONS: &[(Peer, Effect, &str, Condition)] = &[
     (
         SflowParser,
         Effect::ReadsElse,
-        "sflow-parser counts what is put around a sample",
+        "sflow-parser counts the wrapper around a sample",
         has_wrapper,
     ),
     (
         FlowparserSflow,
         Effect::MayRefuse,
-        "flowparser-sflow refuses addresses of type 0",
+        "flowparser-sflow rejects addresses of type 0",
         |datagram| {
             datagram.header.agent_address == Address::Unknown
                 || any_record(datagram, |record| {
@@ -57,13 +57,13 @@ pub(super) const CONDITIONS: &[(Peer, Effect, &str, Condition)] = &[
     (
         FlowparserSflow,
         Effect::ReadsElse,
-        "flowparser-sflow counts what is put around a sample",
+        "flowparser-sflow counts the wrapper around a sample",
         has_wrapper,
     ),
     (
         FlowparserSflow,
         Effect::ReadsElse,
-        "flowparser-sflow takes a flow record for the counter record of the same number",
+        "flowparser-sflow reads a flow record as the counter record of the same format",
         |datagram| {
             any_record(datagram, |record| match record {
                 FlowRecord::Unknown(frame) => frame.format == DataFormat::new(0, 2105),
@@ -74,7 +74,7 @@ pub(super) const CONDITIONS: &[(Peer, Effect, &str, Condition)] = &[
     (
         SflowParser,
         Effect::MayRefuse,
-        "sflow-parser refuses a jvm_statistics that ends before the fields that were appended to it",
+        "sflow-parser rejects a jvm_statistics without the appended fields",
         |datagram| {
             any_counters(datagram, |record| {
                 matches!(record, CounterRecord::JvmStatistics(record)
@@ -85,7 +85,7 @@ pub(super) const CONDITIONS: &[(Peer, Effect, &str, Condition)] = &[
     (
         FlowparserSflow,
         Effect::MayRefuse,
-        "flowparser-sflow refuses a jvm_statistics that ends before the fields that were appended to it",
+        "flowparser-sflow rejects a jvm_statistics without the appended fields",
         |datagram| {
             any_counters(datagram, |record| {
                 matches!(record, CounterRecord::JvmStatistics(record)
@@ -96,7 +96,7 @@ pub(super) const CONDITIONS: &[(Peer, Effect, &str, Condition)] = &[
     (
         FlowparserSflow,
         Effect::ReadsElse,
-        "flowparser-sflow does not pass over the padding of a frame",
+        "flowparser-sflow does not skip the padding of a frame",
         has_padded_frame,
     ),
     (
@@ -111,8 +111,8 @@ pub(super) const CONDITIONS: &[(Peer, Effect, &str, Condition)] = &[
     ),
 ];
 
-/// Why a peer may refuse a datagram.
-pub(in crate::differential) fn may_refuse(
+/// The reason for which a peer may reject a datagram.
+pub(in crate::differential) fn may_reject(
     peer: Peer,
     datagram: &Datagram<'_>,
 ) -> Vec<&'static str> {
@@ -124,8 +124,8 @@ pub(in crate::differential) fn may_refuse(
     reasons
 }
 
-/// Why a peer reads a datagram in another way, and not only one of its structures.
-pub(in crate::differential) fn reads_else(
+/// The reason for which a peer misreads a datagram.
+pub(in crate::differential) fn may_misread(
     peer: Peer,
     datagram: &Datagram<'_>,
 ) -> Vec<&'static str> {
@@ -138,7 +138,7 @@ pub(in crate::differential) fn reads_else(
         .collect()
 }
 
-/// What a peer misreads in a datagram.
+/// The structures of a datagram that a peer misreads.
 fn misread(peer: Peer, datagram: &Datagram<'_>) -> Vec<&'static str> {
     let is_there = |names: &[&str]| {
         let is = |name: Option<&str>| name.is_some_and(|name| names.contains(&name));
@@ -160,7 +160,7 @@ fn has_wrapper(datagram: &Datagram<'_>) -> bool {
         .any(|sample| matches!(sample, Sample::FoundryAcl(_)))
 }
 
-/// Whether a frame has a length that is no multiple of four: only unknown ones have.
+/// Whether the length of a frame is not a multiple of four, as only for unknown structures.
 fn has_padded_frame(datagram: &Datagram<'_>) -> bool {
     let is_padded = |frame: Frame<'_>| !frame.bytes.len().is_multiple_of(4);
     datagram.samples().any(|sample| match sample {
@@ -181,7 +181,7 @@ fn any_text(datagram: &Datagram<'_>, is: impl Fn(&[u8]) -> bool) -> bool {
         Value::Bytes(bytes) => is_text && is(bytes),
         _ => false,
     };
-    // Bytes to us, text to the peers.
+    // Bytes for this decoder, text for the peers.
     let users = ["extended_user", "extended_nfs_storage_transaction"];
     any_record(datagram, |record| {
         let is_text = record.name().is_some_and(|name| users.contains(&name));
@@ -198,7 +198,7 @@ fn any_counters(datagram: &Datagram<'_>, is: impl Fn(&CounterRecord<'_>) -> bool
     })
 }
 
-/// Whether there is such a flow record, in whatever sample and record.
+/// Whether any flow record, also a nested one, satisfies a condition.
 fn any_record(datagram: &Datagram<'_>, is: impl Fn(&FlowRecord<'_>) -> bool) -> bool {
     datagram.samples().any(|sample| match sample {
         Sample::Flow(sample) => sample.records().any(|record| any_inside(&record, &is)),

@@ -1,11 +1,11 @@
-//! Names and texts that a peer spells in another way.
+//! Names and texts that a peer spells differently.
 
 use std::borrow::Cow;
 
 use crate::differential::leaf::Leaf;
 use crate::differential::peers::Peer::{self, FlowparserSflow};
 
-/// Names of structures that the peers spell in another way than with their words in a row.
+/// Names of structures that are not the specification's name in camel case.
 const NAMES: &[(&str, &[&str])] = &[
     ("sampled_header", &["RawPacketHeader"]),
     ("extended_mpls_LDP_FEC", &["ExtendedMplsLvpFec"]),
@@ -42,8 +42,8 @@ const NAMES: &[(&str, &[&str])] = &[
     ("hw_tables", &["BroadcomTables", "BroadcomHwTables"]),
 ];
 
-/// Lists of choices that a peer has names for: the first number of the list, how many, and the
-/// place of the name that it has for all others.
+/// Enumerations of the peers: the first number, the number of variants, and the index of the variant
+/// for all other numbers.
 const CHOICES: &[(&str, u64, u64, u32)] = &[
     ("AppStatus", 0, 11, 1),
     ("AsPathType", 1, 2, 0),
@@ -61,14 +61,13 @@ const CHOICES: &[(&str, u64, u64, u32)] = &[
     ("VirtDomainState", 0, 8, u32::MAX),
 ];
 
-/// Names of a list of choices with a gap: those up to 15, and from 256 to 303.
+/// An enumeration with a gap: 0 to 15 and 256 to 303.
 const DROP_REASONS: &str = "DropReason";
 
-pub(super) const COLLAPSED: &str =
-    "sflow-parser takes a number that it has no name for, for another";
-pub(super) const REPLACED: &str = "flowparser-sflow replaces what is not UTF-8";
+pub(super) const COLLAPSED: &str = "sflow-parser reads an unknown number as another one";
+pub(super) const REPLACED: &str = "flowparser-sflow replaces invalid UTF-8";
 
-/// Whether a peer's name for a structure is that of the specification.
+/// Whether a peer's name of a structure corresponds to the specification's.
 pub(in crate::differential) fn is_name(ours: &str, theirs: &str) -> bool {
     let plain = |name: &str| name.replace('_', "").to_lowercase();
     plain(ours) == plain(theirs)
@@ -77,7 +76,7 @@ pub(in crate::differential) fn is_name(ours: &str, theirs: &str) -> bool {
             .any(|(name, others)| *name == ours && others.contains(&theirs))
 }
 
-/// Whether a peer's named choice is our number, or what it takes for a number without a name.
+/// Whether a peer's variant corresponds to the number, or is its variant for unknown numbers.
 pub(in crate::differential) fn is_same_choice(
     ours: &Leaf,
     theirs: &Leaf,
@@ -93,13 +92,13 @@ pub(in crate::differential) fn is_same_choice(
         return *ours == u64::from(number) || !has_name && *place == 16;
     }
     let found = CHOICES.iter().find(|(name, ..)| name == list);
-    let (_, first, count, other) = found.expect("a list that is known");
+    let (_, first, count, other) = found.expect("a known enumeration");
     let has_name = (*first..first + count).contains(ours);
     met.extend((!has_name).then_some(COLLAPSED));
     *ours == u64::from(*place) + first || !has_name && place == other
 }
 
-/// Whether a peer's text is ours, but for what is not UTF-8 in it.
+/// Whether a peer's text is equal, except for invalid UTF-8.
 pub(in crate::differential) fn is_same_text(
     peer: Peer,
     ours: &Leaf,

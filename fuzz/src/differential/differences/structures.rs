@@ -1,28 +1,28 @@
-//! Structures that a peer does not read, or reads in another way.
+//! Structures that a peer does not read or misreads.
 
 use crate::differential::peers::Peer::{self, FlowparserSflow, SflowParser};
 
 /// How a peer reads a structure.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::differential) enum Reading {
-    /// Not at all: it keeps the bytes.
+    /// As bytes.
     Raw,
-    /// Its first fields only.
+    /// Only the first fields.
     First,
-    /// With the length of the bytes at this place as a field of its own.
+    /// With the length of the bytes at this index as an additional field.
     LengthAt(usize),
-    /// With the length of each part of a path as a field of its own.
+    /// With the length of each path segment as an additional field.
     PathLengths,
-    /// Wrongly, or it refuses the datagram for it.
+    /// Wrongly, or the peer rejects the datagram.
     Wrong,
 }
 
-/// Structures that a peer reads in another way.
+/// Structures that a peer does not read or misreads.
 pub(super) const READINGS: &[(Peer, Reading, &str, &[&str])] = &[
     (
         SflowParser,
         Reading::Raw,
-        "sflow-parser does not know these",
+        "sflow-parser does not know these structures",
         &[
             "extended_timestamp",
             "pfc",
@@ -48,31 +48,31 @@ pub(super) const READINGS: &[(Peer, Reading, &str, &[&str])] = &[
     (
         SflowParser,
         Reading::Wrong,
-        "sflow-parser reads three numbers behind the name",
+        "sflow-parser reads three numbers after the name",
         &["extended_mpls_vc"],
     ),
     (
         SflowParser,
         Reading::Wrong,
-        "sflow-parser reads an address in place of the name",
+        "sflow-parser reads an address instead of the name",
         &["extended_mpls_FTN"],
     ),
     (
         SflowParser,
         Reading::Wrong,
-        "sflow-parser reads the fields of the structure that came after it",
+        "sflow-parser reads the fields of the following structure",
         &["http_request_deprecated"],
     ),
     (
         SflowParser,
         Reading::First,
-        "sflow-parser leaves out what was appended to the structure",
+        "sflow-parser omits the appended fields",
         &["host_cpu"],
     ),
     (
         FlowparserSflow,
         Reading::Raw,
-        "flowparser-sflow does not know these",
+        "flowparser-sflow does not know these structures",
         &[
             "extended_80211_aggregation",
             "extended_openflow_v1",
@@ -100,7 +100,7 @@ pub(super) const READINGS: &[(Peer, Reading, &str, &[&str])] = &[
     (
         FlowparserSflow,
         Reading::First,
-        "flowparser-sflow leaves out the last fields",
+        "flowparser-sflow omits the last fields",
         &[
             "extended_gateway",
             "extended_ib_grh",
@@ -117,13 +117,13 @@ pub(super) const READINGS: &[(Peer, Reading, &str, &[&str])] = &[
     (
         FlowparserSflow,
         Reading::Wrong,
-        "flowparser-sflow reads one text where there are three",
+        "flowparser-sflow reads one text instead of three",
         &["app_operation", "app_parent_context"],
     ),
     (
         FlowparserSflow,
         Reading::Wrong,
-        "flowparser-sflow reads fields that are not there",
+        "flowparser-sflow reads fields that do not exist",
         &[
             "app_operations",
             "ib_counters",
@@ -134,13 +134,13 @@ pub(super) const READINGS: &[(Peer, Reading, &str, &[&str])] = &[
     (
         FlowparserSflow,
         Reading::Wrong,
-        "flowparser-sflow takes the number of lanes of the module for that of the list",
+        "flowparser-sflow reads the number of lanes as the length of the list",
         &["sfp"],
     ),
     (
         FlowparserSflow,
         Reading::Wrong,
-        "flowparser-sflow passes over a field",
+        "flowparser-sflow skips a field",
         &["lag_port_stats"],
     ),
     (
@@ -152,18 +152,18 @@ pub(super) const READINGS: &[(Peer, Reading, &str, &[&str])] = &[
     (
         SflowParser,
         Reading::PathLengths,
-        "sflow-parser tells lengths besides what has them",
+        "sflow-parser returns lengths as fields",
         &["extended_gateway"],
     ),
     (
         FlowparserSflow,
         Reading::LengthAt(3),
-        "flowparser-sflow tells lengths besides what has them",
+        "flowparser-sflow returns lengths as fields",
         &["sampled_header"],
     ),
 ];
 
-/// How a peer reads a structure, if in another way; and why that is wrong.
+/// How a peer misreads a structure, and the reason; `None` if it reads it correctly.
 pub(in crate::differential) fn reading(peer: Peer, name: &str) -> Option<(&'static str, Reading)> {
     READINGS
         .iter()

@@ -3,7 +3,7 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
-use sflow_collector::{AsyncUdpReceiver, SocketSettings, UdpReceiver};
+use sflow_collector::udp::{AsyncUdpReceiver, SocketSettings, UdpReceiver};
 use sflow_metrics::{AgentKey, Timestamp, entity::EntityKind};
 
 use super::witness::{Seen, Witness};
@@ -42,7 +42,7 @@ impl Listening {
             error: words,
         };
         let receiver = UdpReceiver::bind(address, &SocketSettings::default())
-            .map_err(|error| failed(&error.error, error.error.to_string()))?;
+            .map_err(|error| failed(&error.source, error.source.to_string()))?;
         let receiver =
             AsyncUdpReceiver::new(receiver).map_err(|error| failed(&error, error.to_string()))?;
         Ok(Self {

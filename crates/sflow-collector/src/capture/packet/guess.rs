@@ -1,16 +1,16 @@
-//! Headers that no field announces, such as those behind an MPLS label stack.
+//! Recognises headers that no preceding field identifies, such as those after an MPLS label stack.
 //!
-//! Bytes are accepted only if the checksum of IPv4 and the lengths agree; a datagram that was never
-//! sent is worse than none.
+//! The IPv4 checksum and the lengths must match: a missed datagram is better than one that was
+//! never sent.
 
-/// A packet may be shorter than what carries it by the padding of a short Ethernet frame and by
-/// its check sequence.
+/// Bytes by which a packet may be shorter than its frame: the padding of a short Ethernet frame and
+/// the frame check sequence.
 const PADDING: usize = 54;
 
-/// VLAN tags in front of an EtherType at most.
+/// The maximum number of VLAN tags before an EtherType.
 const MOST_TAGS: usize = 4;
 
-/// Extension headers of IPv6 that are followed.
+/// The maximum number of IPv6 extension headers.
 const MOST_EXTENSIONS: usize = 4;
 
 /// Whether these bytes are a packet of IPv4 or IPv6.
@@ -60,7 +60,7 @@ fn is_ipv4(data: &[u8]) -> bool {
         return false;
     }
     match [upper, lower] {
-        // Left to the interface to calculate: the length alone has to show it.
+        // Checksum offload: only the length can be checked.
         [0, 0] => length == data.len(),
         _ => agrees(data, length) && sum(header) == 0xffff,
     }
@@ -91,7 +91,7 @@ fn is_ipv6(data: &[u8]) -> bool {
                 rest = rest.get(size..).unwrap_or_default();
                 next = following;
             }
-            // UDP: it fills the packet.
+            // UDP, which must fill the packet.
             17 => {
                 return match *rest {
                     [_, _, _, _, high, low, ..] => {
@@ -108,13 +108,13 @@ fn is_ipv6(data: &[u8]) -> bool {
     false
 }
 
-/// Whether a packet of this length can be all of these bytes but padding. The capture may have cut
-/// it.
+/// Whether a packet of this length fills the data up to padding. It may be longer, if the capture
+/// truncated it.
 fn agrees(data: &[u8], length: usize) -> bool {
     length.saturating_add(PADDING) >= data.len()
 }
 
-/// The sum of 16-bit words in ones' complement: all ones over a header with a right checksum.
+/// The ones' complement sum of 16-bit words: 0xffff for a header with a valid checksum.
 fn sum(header: &[u8]) -> u32 {
     let (words, _) = header.as_chunks::<2>();
     let sum: u32 = words

@@ -2,45 +2,44 @@ use std::time::{Duration, Instant, SystemTime};
 
 use thiserror::Error;
 
-/// When the datagrams of a capture are due, so that they come as they once came, or faster.
+/// Calculates when each datagram of a capture is due, at the recorded speed or a multiple of it.
 ///
-/// It neither sleeps nor reads a clock. A gap of more than [an hour](Self::LONGEST_GAP) is
-/// skipped, and so is a step back in time of more than a minute; apart from these every wait is
-/// counted from the first datagram, so that waits that last too long do not add up.
+/// It neither sleeps nor reads a clock. A gap of more than [an hour](Self::LONGEST_GAP), or a step
+/// back of more than a minute, restarts the schedule. Between restarts, every wait is calculated
+/// from the first datagram, so that late wake-ups do not add up.
 ///
 /// ```
 /// use std::time::{Duration, Instant, SystemTime};
 ///
-/// use sflow_collector::Pace;
+/// use sflow_collector::replay::Pace;
 ///
 /// let mut pace = Pace::new(10.0)?;
 /// let (start, first) = (Instant::now(), SystemTime::UNIX_EPOCH);
 /// assert_eq!(pace.wait(start, first), Duration::ZERO);
 /// let next = first + Duration::from_secs(20);
 /// assert_eq!(pace.wait(start + Duration::from_millis(500), next), Duration::from_millis(1500));
-/// # Ok::<(), sflow_collector::InvalidSpeed>(())
+/// # Ok::<(), sflow_collector::replay::InvalidSpeed>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
     speed: f64,
     start: Option<(Instant, SystemTime)>,
-    /// Of the datagram asked for last.
     last: Option<SystemTime>,
 }
 
-/// A datagram that is older than the one before by more than this shows that the clock of the
-/// capture was set back.
+/// A larger step back between two datagrams means that the clock of the capture was set back.
 const STEP: Duration = Duration::from_secs(60);
 
 impl Pace {
-    /// A longer gap in a capture is not waited for.
+    /// The longest gap in a capture that is replayed; longer ones are skipped.
     pub const LONGEST_GAP: Duration = Duration::from_secs(3_600);
 
-    /// `speed` seconds of the capture pass in each second; 1 is as it was.
+    /// `speed` is the number of seconds of the capture that are replayed per second: 1 is the
+    /// recorded speed, infinity replays without waiting.
     ///
     /// # Errors
     ///
-    /// If the speed is not a number above zero. Infinity is one: nothing is ever waited for.
+    /// If the speed is not a number above zero.
     pub fn new(speed: f64) -> Result<Self, InvalidSpeed> {
         if speed > 0.0 {
             Ok(Self {
@@ -53,10 +52,9 @@ impl Pace {
         }
     }
 
-    /// How long to wait, from `now`, until a datagram that was captured at `received_at` is due.
+    /// The time from `now` until the datagram that was captured at `received_at` is due.
     ///
-    /// The first one asked for is due at once. So are those that are late, or older than the
-    /// first.
+    /// It is zero for the first datagram, for late ones, and for ones older than the first.
     pub fn wait(&mut self, now: Instant, received_at: SystemTime) -> Duration {
         let last = self.last.replace(received_at).unwrap_or(received_at);
         let is_step = match received_at.duration_since(last) {
@@ -76,9 +74,10 @@ impl Pace {
 
 /// A replay speed that is not a number above zero.
 #[derive(Clone, Copy, Debug, PartialEq, Error)]
-#[error("a replay cannot have the speed {speed}: give a number above 0; 1 is as it was captured")]
+#[error("invalid replay speed {speed}: give a number above 0; 1 is the recorded speed")]
+#[non_exhaustive]
 pub struct InvalidSpeed {
-    /// What was given.
+    /// The rejected speed.
     pub speed: f64,
 }
 
@@ -115,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn clocks_that_go_back_are_not_waited_for() {
+    fn datagram_older_than_first_is_due_at_once() {
         let mut pace = Pace::new(1.0).unwrap();
         let start = Instant::now();
         pace.wait(start, FIRST + seconds(100.0));
@@ -123,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn gaps_and_steps_of_the_clock_are_skipped() {
+    fn long_gaps_and_clock_steps_restart_schedule() {
         let mut pace = Pace::new(1.0).unwrap();
         let start = Instant::now();
         for (captured, expected) in [
@@ -143,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn times_too_far_away_do_not_overflow() {
+    fn distant_times_do_not_overflow() {
         let mut pace = Pace::new(f64::MIN_POSITIVE).unwrap();
         let start = Instant::now();
         pace.wait(start, FIRST);
@@ -151,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn speeds_that_cannot_be_are_refused() {
+    fn invalid_speeds_are_rejected() {
         for speed in [0.0, -0.0, -1.0, f64::NAN, f64::NEG_INFINITY] {
             let error = Pace::new(speed).unwrap_err();
             assert!(

@@ -1,15 +1,15 @@
 use std::time::{Duration, SystemTime};
 
-/// Moments at equal distances in the time of a stream, such as that of a capture.
+/// Ticks at a fixed interval in the time of a stream, such as that of a capture.
 ///
-/// The work depends on how much is received, not on how much time passes in it: in a gap there
-/// are at most [`MOST_IN_A_GAP`](Self::MOST_IN_A_GAP) moments, at its start, and the others are
-/// left out. When the time of the stream steps back, moments continue from there.
+/// The work depends on the number of datagrams, not on the time between them: a gap has at most
+/// [`MOST_IN_A_GAP`](Self::MOST_IN_A_GAP) ticks, at its start, and the rest are skipped. When the
+/// time of the stream steps back by more than the interval, ticks continue from the new time.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
 ///
-/// use sflow_collector::Ticks;
+/// use sflow_collector::replay::Ticks;
 ///
 /// let start = SystemTime::UNIX_EPOCH;
 /// let mut ticks = Ticks::new(Duration::from_secs(2));
@@ -27,11 +27,11 @@ pub struct Ticks {
 }
 
 impl Ticks {
-    /// Moments in a gap at most.
+    /// The maximum number of ticks in a gap.
     pub const MOST_IN_A_GAP: u32 = 200;
 
-    /// So far apart; a millisecond at least. The first one is that long after the first moment
-    /// given to [`due`](Self::due).
+    /// `every` is the interval, at least 1 ms. The first tick is one interval after the first
+    /// time given to [`due`](Self::due).
     pub fn new(every: Duration) -> Self {
         Self {
             every: every.max(Duration::from_millis(1)),
@@ -40,8 +40,8 @@ impl Ticks {
         }
     }
 
-    /// The next moment that is not after `now`, the time of the stream. Call it until there is
-    /// none.
+    /// The next tick that is not after `now`, the time of the stream. Call it until it returns
+    /// `None`.
     pub fn due(&mut self, now: SystemTime) -> Option<SystemTime> {
         let Some(next) = self.next else {
             self.next = now.checked_add(self.every);
@@ -69,7 +69,8 @@ impl Ticks {
         Some(next)
     }
 
-    /// The moment after the last one that was due; `None` before the first call.
+    /// The tick after the last one that was due; `None` before the first call of
+    /// [`due`](Self::due).
     pub const fn next(&self) -> Option<SystemTime> {
         self.next
     }
@@ -93,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn gap_of_centuries_has_few_ticks_and_leaves_the_grid() {
+    fn gap_of_centuries_has_few_ticks_and_keeps_grid() {
         let mut ticks = Ticks::new(Duration::from_secs(10));
         assert_eq!(all(&mut ticks, at(1_000)), []);
         assert_eq!(all(&mut ticks, at(1_029)), [1_010, 1_020]);
@@ -106,19 +107,19 @@ mod tests {
     }
 
     #[test]
-    fn step_back_continues_from_there() {
+    fn step_back_continues_from_new_time() {
         let mut ticks = Ticks::new(Duration::from_secs(10));
         all(&mut ticks, at(1_000));
         all(&mut ticks, at(1 << 40));
         assert_eq!(all(&mut ticks, at(2_000)), []);
         assert_eq!(all(&mut ticks, at(2_025)), [2_010, 2_020]);
-        // A datagram that was overtaken is not a step.
+        // Reordered datagrams are not a step.
         assert_eq!(all(&mut ticks, at(2_024)), []);
         assert_eq!(all(&mut ticks, at(2_030)), [2_030]);
     }
 
     #[test]
-    fn distance_of_zero_and_the_end_of_time_do_no_harm() {
+    fn extreme_intervals_and_times_are_accepted() {
         let mut ticks = Ticks::new(Duration::ZERO);
         all(&mut ticks, at(1));
         assert_eq!(all(&mut ticks, at(2)).len(), 200);

@@ -1,6 +1,6 @@
-//! Link layers by the numbers that capture files use.
+//! Names of link layers by their numbers in capture files (LINKTYPE).
 
-/// The name of a link layer, whether it is read or not.
+/// The name of a link layer, supported or not.
 pub(super) fn link_name(number: u32) -> Option<&'static str> {
     Some(match number {
         0 => "BSD loopback",
@@ -23,16 +23,16 @@ pub(super) fn link_name(number: u32) -> Option<&'static str> {
         117 => "pflog",
         119 => "Prism 802.11",
         127 => "radiotap 802.11",
-        129 => "ARCNET of Linux",
+        129 => "Linux ARCNET",
         138 => "IEEE 1394",
         143 => "DOCSIS",
         144 => "Linux IrDA",
         147..=162 => "reserved for private use",
         163 => "AVS 802.11",
         165 => "BACnet MS/TP",
-        166 => "PPP of pppd",
+        166 => "pppd PPP",
         187 | 201 => "Bluetooth HCI",
-        189 | 220 => "USB of Linux",
+        189 | 220 => "Linux USB",
         192 => "PPI",
         195 | 215 | 230 | 283 => "IEEE 802.15.4",
         197 => "ERF",
@@ -42,7 +42,7 @@ pub(super) fn link_name(number: u32) -> Option<&'static str> {
         219 => "MPLS",
         224 | 225 => "Fibre Channel",
         226 => "Solaris ipnet",
-        227 => "CAN of Linux",
+        227 => "Linux CAN",
         228 => "raw IPv4",
         229 => "raw IPv6",
         239 => "NFLOG",

@@ -1,0 +1,40 @@
+//! Prints the interface counters in a capture as CSV:
+//!
+//! `cargo run --example to_csv swarm.pcap > counters.csv`
+
+use std::error::Error;
+use std::io::{self, Write as _};
+use std::time::UNIX_EPOCH;
+
+use sflow_collector::capture::Capture;
+use sflow_v5::counter::IfCounters;
+use sflow_v5::{Datagram, Sample};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let path = std::env::args().nth(1).ok_or("usage: to_csv CAPTURE")?;
+    let mut capture = Capture::open(path)?;
+    let mut out = io::BufWriter::new(io::stdout());
+    writeln!(out, "time,agent,if_index,if_in_octets,if_out_octets")?;
+    while let Some(received) = capture.next_datagram()? {
+        let time = received.received_at.duration_since(UNIX_EPOCH)?;
+        let Ok(datagram) = Datagram::parse(received.bytes) else {
+            continue;
+        };
+        let agent = datagram.header.agent_address;
+        for sample in datagram.samples() {
+            if let Sample::Counters(sample) = sample
+                && let Some(counters) = sample.find::<IfCounters>()
+            {
+                let (interface, time) = (counters.if_index, time.as_secs_f64());
+                let (octets_in, octets_out) = (counters.if_in_octets, counters.if_out_octets);
+                writeln!(
+                    out,
+                    "{time:.6},{agent},{interface},{octets_in},{octets_out}"
+                )?;
+            }
+        }
+    }
+    // Packets that are not sFlow, by cause.
+    eprintln!("{}", capture.passed_over());
+    Ok(())
+}
