@@ -1,108 +1,134 @@
 use core::time::Duration;
 
-/// What a [`Registry`](crate::Registry) keeps, for how long, and what it believes.
+/// Limits and assumptions of a [`Registry`](crate::Registry).
 ///
-/// Every bound is one on memory: what comes beyond it is refused and counted in
-/// [`Health`](crate::Health).
+/// Every limit bounds memory. What exceeds a limit is refused and counted in
+/// [`Health`](crate::Health). Further settings will be added, so change the default:
+///
+/// ```
+/// use sflow_metrics::Config;
+///
+/// let config = Config::default().with(|config| config.max_agents = 100);
+/// assert_eq!(config.max_agents, 100);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
+#[non_exhaustive]
 pub struct Config {
-    /// Agents at most, and a quarter more of [reserved](crate::Registry::reserve) senders. A
-    /// quarter is kept back for senders with an agent that is
-    /// [established](crate::AgentStatus::established).
+    /// Maximum number of agents. [Reserved](crate::Registry::reserve) senders share a quarter more.
+    /// A quarter is set aside for senders with an
+    /// [established](crate::AgentStatus::established) agent.
     pub max_agents: usize,
-    /// Data sources at most, of all agents together, and a quarter more of reserved senders. A
-    /// quarter is kept back for established senders.
+    /// Maximum number of data sources of all agents. Reserved senders share a quarter more. A
+    /// quarter is set aside for senders with an established agent.
     pub max_sources: usize,
-    /// Data sources at most of one agent, so that one cannot crowd out the others.
+    /// Maximum number of data sources of one agent.
     pub max_sources_per_agent: usize,
-    /// Agents at most of one sender, so that one that makes agents up leaves room for others.
-    /// More than that is needed where datagrams come through a relay.
+    /// Maximum number of agents of one sender. Raise it if datagrams arrive through a relay.
     pub max_agents_per_sender: usize,
-    /// Data sources at most of all agents of one sender.
+    /// Maximum number of data sources of all agents of one sender.
     pub max_sources_per_sender: usize,
-    /// Agents at most of all senders of one network: a /24 of IPv4, a /64 of IPv6. For a relay
-    /// with more agents, raise this and
-    /// [`max_agents_per_sender`](Self::max_agents_per_sender).
+    /// Maximum number of agents of all senders in one network: a /24 of IPv4, a /64 of IPv6. For a
+    /// relay, raise this and [`max_agents_per_sender`](Self::max_agents_per_sender).
     pub max_agents_per_network: usize,
-    /// Data sources at most of all senders of one network.
+    /// Maximum number of data sources of all senders in one network.
     pub max_sources_per_network: usize,
-    /// Bytes at most that the agents and data sources of all senders take up: their state, names,
-    /// readings, windows, applications' metrics and addresses. A quarter of them is kept back
-    /// for established agents, and [reserved](crate::Registry::reserve) senders have a quarter in
-    /// addition. Events have a sixteenth of as many in addition, and states of
-    /// thresholds an eighth.
+    /// Maximum memory of agents and data sources of all senders, in bytes: their state, names,
+    /// readings, windows, custom metrics and addresses. A quarter is set aside for established
+    /// agents; [reserved](crate::Registry::reserve) senders share a quarter more. Events may use a
+    /// sixteenth of this value in addition, and the states of thresholds an eighth.
     pub max_bytes: usize,
-    /// Bytes at most of all agents and data sources of one sender.
+    /// Maximum memory of all agents and data sources of one sender, in bytes.
     pub max_bytes_per_sender: usize,
-    /// Bytes at most of one agent with its data sources.
+    /// Maximum memory of one agent and its data sources, in bytes.
     pub max_bytes_per_agent: usize,
-    /// Bytes at most of one data source.
+    /// Maximum memory of one data source, in bytes.
     pub max_bytes_per_source: usize,
-    /// Metrics at most that an application may have under names of its own.
+    /// Maximum number of custom metrics of one application.
     pub max_custom_metrics: usize,
-    /// Bytes of a name that are kept; what is longer is cut.
+    /// Maximum length of a name in bytes. Longer names are truncated.
     pub max_name_bytes: usize,
-    /// Events that are kept for readers, the newest; an agent can cause an eighth of them in an
-    /// assumed interval.
+    /// Maximum number of events in the log. An agent can cause an eighth of them in each
+    /// [assumed interval](Self::assumed_interval).
     pub max_events: usize,
-    /// Thresholds at most.
+    /// Maximum number of thresholds.
     pub max_thresholds: usize,
-    /// Entities at most that are beyond a threshold, of all thresholds together.
+    /// Maximum number of entities beyond a threshold, for all thresholds together.
     pub max_threshold_states: usize,
-    /// Flow definitions at most.
+    /// Maximum number of flow definitions.
     pub max_flow_definitions: usize,
-    /// Flows at most that are kept apart of each definition; of one that counts distinct values
-    /// an eighth of that.
+    /// Maximum number of flows of one definition; an eighth of it if the definition counts distinct
+    /// values.
     pub max_flow_keys: usize,
-    /// Bytes at most of the flows of all definitions, allocated when a definition is added. A
-    /// definition that exceeds the rest keeps fewer flows.
+    /// Maximum memory for the flows of all definitions, in bytes. It is reserved when a definition
+    /// is added; a definition that exceeds the rest keeps fewer flows.
     pub max_flow_bytes: usize,
-    /// Data sources at most that sample packets or notice drops, of all agents together.
+    /// Maximum number of data sources of all agents that sample packets or report dropped packets.
     pub max_flow_sources: usize,
-    /// MAC and IP addresses at most of which it is known whose they are.
+    /// Maximum number of MAC and IP addresses with a known owner.
     pub max_flow_addresses: usize,
-    /// The polling interval that a source is believed to have until it has shown its own.
+    /// Polling interval of a source until its own interval is known.
     pub assumed_interval: Duration,
-    /// A source without a sample for so many of its own intervals is stale.
+    /// Number of its own polling intervals without a sample after which a source is stale.
     pub stale_after: u32,
-    /// A source without a sample for so long is gone (never before it is stale).
+    /// Time without a sample after which a source is gone; not before it is stale.
     pub gone_after: Duration,
-    /// An agent without a datagram for so long, and without sources, is forgotten.
+    /// Time without a datagram after which an agent without sources is removed.
     pub forget_agent_after: Duration,
-    /// The grain of windows: a window is so many slots of this length.
+    /// Resolution of windows: a window consists of slots of this length.
     pub slot: Duration,
-    /// Groups at most in one answer.
+    /// Maximum number of groups in one answer.
     pub max_groups: usize,
-    /// The longest window that can be watched; a longer one is cut.
+    /// Maximum length of a watched window. Longer windows are shortened to it.
     pub max_window: Duration,
-    /// What cannot be, and so is no rate but a fault.
+    /// Largest plausible rates of counters.
     pub ceilings: Ceilings,
 }
 
-/// The most that a counter can go up in a second, where its source does not say itself.
+/// The largest plausible increase of counters per second, used where the source does not report
+/// its processors or line speed.
 ///
-/// Limits that distinguish a counter wrap from a restart and reject jumps, also of sample
-/// pools, and packet samples above the line rate. A tenth, and a second of delay in the agent,
-/// are allowed on top.
+/// These limits distinguish a counter wrap from a restart and reject jumps of counters and sample
+/// pools, as well as packet samples above the line rate. A tolerance of 10 % and of one second of
+/// delay in the agent is added.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
+#[non_exhaustive]
 pub struct Ceilings {
-    /// Processors of a host that has not said how many it has.
+    /// Number of processors of a host.
     pub processors: f64,
-    /// Operations of a disk that can wait at the same time; their times add up.
+    /// Number of concurrent operations of a disk; their times add up.
     pub parallel_operations: f64,
-    /// Bytes per second of an interface or host that has not said its speed.
+    /// Bytes per second of an interface or host.
     pub bytes_per_second: f64,
-    /// Packets, operations and whatever else is counted by one, per second.
+    /// Packets, operations and other events per second.
     pub events_per_second: f64,
 }
 
+impl Config {
+    /// Changes settings.
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
+}
+
+impl Ceilings {
+    /// Changes limits.
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
+}
+
 impl Default for Config {
-    /// A few thousand hosts with ten times as many containers; stale after three intervals,
-    /// gone after two minutes; windows of up to ten minutes in slots of five seconds.
+    /// Suits a few thousand hosts with ten times as many containers. Sources are stale after three
+    /// intervals and gone after two minutes. Windows have up to ten minutes in slots of five
+    /// seconds.
     fn default() -> Self {
         Self {
             max_agents: 10_000,

@@ -160,3 +160,16 @@ pub struct Health {
     /// Times that an entity beyond a threshold could not be kept in mind.
     pub threshold_states_refused: u64,
 }
+
+impl Health {
+    /// Flow samples and notifications of dropped packets that were not used when they arrived.
+    pub(crate) const fn flow_samples_unused(&self) -> u64 {
+        self.flow_samples_old
+            + self.flow_samples_unscaled
+            + self.flow_samples_doubted
+            + self.flow_samples_bad_rate
+            + self.flow_samples_bad_length
+            + self.flow_samples_above_line_rate
+            + self.flow_samples_refused
+    }
+}

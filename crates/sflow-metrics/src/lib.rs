@@ -19,5 +19,6 @@ pub use agent::{AgentKey, AgentStatus};
 pub use catalogue::{Metric, MetricKind};
 pub use config::{Ceilings, Config};
 pub use health::Health;
+pub use ingest::outcome::{Disposition, Ingested, Refusal};
 pub use registry::Registry;
 pub use timestamp::Timestamp;

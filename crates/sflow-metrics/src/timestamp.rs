@@ -1,11 +1,12 @@
 use core::fmt;
 use core::ops::{Add, Sub};
 use core::time::Duration;
+use std::time::SystemTime;
 
-/// A moment, in nanoseconds since the Unix epoch (or any origin that the caller keeps to).
+/// A point in time, in nanoseconds since the Unix epoch or another origin of the caller's choice.
 ///
-/// This crate reads no clock: every moment is given by the caller. Differences saturate at
-/// zero, so a clock that steps back yields an empty interval and never a panic.
+/// This crate never reads a clock: the caller passes every timestamp. Differences saturate at
+/// zero, so a clock that is set back yields an empty interval and not a panic.
 ///
 /// ```
 /// use sflow_metrics::Timestamp;
@@ -15,6 +16,9 @@ use core::time::Duration;
 /// let later = start + Duration::from_millis(2_500);
 /// assert_eq!(later - start, Duration::from_millis(2_500));
 /// assert_eq!(start - later, Duration::ZERO);
+///
+/// let now = Timestamp::from(std::time::SystemTime::now());
+/// assert!(now > later);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -25,12 +29,12 @@ impl Timestamp {
     /// The origin.
     pub const ZERO: Self = Self(0);
 
-    /// So many nanoseconds after the origin.
+    /// The timestamp `nanos` nanoseconds after the origin.
     pub const fn from_nanos(nanos: u64) -> Self {
         Self(nanos)
     }
 
-    /// So many whole seconds after the origin (saturating).
+    /// The timestamp `secs` seconds after the origin. Saturates at [`u64::MAX`] nanoseconds.
     pub const fn from_secs(secs: u64) -> Self {
         Self(secs.saturating_mul(1_000_000_000))
     }
@@ -45,7 +49,7 @@ impl Timestamp {
         self.0 as f64 / 1e9
     }
 
-    /// The time since `earlier`, or `None` when `earlier` is the later one.
+    /// The time since `earlier`, or `None` if `earlier` is later than `self`.
     pub const fn checked_since(self, earlier: Self) -> Option<Duration> {
         match self.0.checked_sub(earlier.0) {
             Some(nanos) => Some(Duration::from_nanos(nanos)),
@@ -81,19 +85,31 @@ impl Sub<Duration> for Timestamp {
 }
 
 impl From<Duration> for Timestamp {
-    /// The moment that lies this long after the origin.
+    /// The timestamp `since_origin` after the origin.
     fn from(since_origin: Duration) -> Self {
         Self::ZERO + since_origin
     }
 }
 
+impl From<SystemTime> for Timestamp {
+    /// The time since the Unix epoch. Times before the epoch become [`Timestamp::ZERO`].
+    fn from(time: SystemTime) -> Self {
+        time.duration_since(SystemTime::UNIX_EPOCH)
+            .map_or(Self::ZERO, Self::from)
+    }
+}
+
+impl From<Timestamp> for SystemTime {
+    /// The system time if the origin of the timestamp is the Unix epoch.
+    fn from(timestamp: Timestamp) -> Self {
+        Self::UNIX_EPOCH + Duration::from_nanos(timestamp.0)
+    }
+}
+
 impl fmt::Display for Timestamp {
+    /// Seconds with three decimals.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}.{:03}",
-            self.0 / 1_000_000_000,
-            self.0 % 1_000_000_000 / 1_000_000
-        )
+        let (seconds, nanos) = (self.0 / 1_000_000_000, self.0 % 1_000_000_000);
+        f.pad(&format!("{seconds}.{:03}", nanos / 1_000_000))
     }
 }

@@ -17,15 +17,14 @@ use support::{Agent, Container, at, host, host_source, interface_source};
 
 /// A small capacity, so that a test can use it up.
 fn config() -> Config {
-    Config {
-        max_agents: 1_000,
-        max_sources: 10_000,
-        max_agents_per_sender: 500,
-        max_sources_per_sender: 5_000,
-        max_agents_per_network: 500,
-        max_sources_per_network: 5_000,
-        ..Config::default()
-    }
+    Config::default().with(|config| {
+        config.max_agents = 1_000;
+        config.max_sources = 10_000;
+        config.max_agents_per_sender = 500;
+        config.max_sources_per_sender = 5_000;
+        config.max_agents_per_network = 500;
+        config.max_sources_per_network = 5_000;
+    })
 }
 
 /// What an agent that is of no use sends.
@@ -283,11 +282,10 @@ fn agents_and_sources_of_one_network_are_bounded() {
         |last| IpAddr::from([0x2001, 0xdb8, 0, 7, 0, 0, 0, last.into()]),
     ];
     for sender_of in networks {
-        let mut registry = Registry::new(Config {
-            max_agents_per_network: 30,
-            max_sources_per_network: 50,
-            ..config()
-        });
+        let mut registry = Registry::new(config().with(|config| {
+            config.max_agents_per_network = 30;
+            config.max_sources_per_network = 50;
+        }));
         for step in 0..3 {
             for number in 0..100_u8 {
                 let mut agent = agent_of(sender_of(number), [11, 0, 0, number]);
@@ -318,11 +316,10 @@ fn agents_and_sources_of_one_network_are_bounded() {
 
 #[test]
 fn relay_with_many_agents_can_be_configured() {
-    let mut registry = Registry::new(Config {
-        max_agents_per_sender: 1_000,
-        max_agents_per_network: 1_000,
-        ..config()
-    });
+    let mut registry = Registry::new(config().with(|config| {
+        config.max_agents_per_sender = 1_000;
+        config.max_agents_per_network = 1_000;
+    }));
     for step in 0..3 {
         for number in 0..700_u32 {
             let mut agent = agent_of([192, 0, 2, 1], numbered(number));

@@ -40,13 +40,12 @@ fn custom_metrics(agent: u32, sequence: u32, application: &str) -> Vec<u8> {
 }
 
 fn config() -> Config {
-    Config {
-        max_bytes: 4 << 20,
-        max_bytes_per_sender: 2 << 20,
-        max_bytes_per_agent: 1 << 20,
-        max_bytes_per_source: 8 << 10,
-        ..Config::default()
-    }
+    Config::default().with(|config| {
+        config.max_bytes = 4 << 20;
+        config.max_bytes_per_sender = 2 << 20;
+        config.max_bytes_per_agent = 1 << 20;
+        config.max_bytes_per_source = 8 << 10;
+    })
 }
 
 fn ingest(registry: &mut Registry, seconds: f64, sender: IpAddr, bytes: &[u8]) {
@@ -170,10 +169,8 @@ fn only_custom_metrics_in_use_are_kept() {
 
 #[test]
 fn definitions_of_flows_share_their_bytes() {
-    let mut registry = Registry::new(Config {
-        max_flow_bytes: 1 << 20,
-        ..Config::default()
-    });
+    let mut registry =
+        Registry::new(Config::default().with(|config| config.max_flow_bytes = 1 << 20));
     let definition: flow::Definition = "keys=url,url.host;value=frames".parse().unwrap();
     let kept = allocation_counter::measure(|| {
         for _ in 0..32 {

@@ -220,12 +220,11 @@ fn two_applications_and_two_agents_are_told_apart() {
 
 #[test]
 fn names_and_numbers_of_them_are_bounded() {
-    let mut app = App::new(Config {
-        max_custom_metrics: 2,
-        max_sources_per_agent: 3,
-        max_name_bytes: 8,
-        ..Config::default()
-    });
+    let mut app = App::new(Config::default().with(|config| {
+        config.max_custom_metrics = 2;
+        config.max_sources_per_agent = 3;
+        config.max_name_bytes = 8;
+    }));
     let long = "x".repeat(9);
     let said = [
         ("a", gauge(1)),

@@ -208,10 +208,7 @@ fn a_threshold_can_watch_every_entity() {
 
 #[test]
 fn thresholds_that_cannot_work_are_refused() {
-    let mut registry = Registry::new(Config {
-        max_thresholds: 1,
-        ..Config::default()
-    });
+    let mut registry = Registry::new(Config::default().with(|config| config.max_thresholds = 1));
     let load = || query("avg:load_one");
     let cases = [
         (
@@ -241,10 +238,7 @@ fn thresholds_that_cannot_work_are_refused() {
 
 #[test]
 fn the_log_is_bounded_and_its_gaps_show() {
-    let mut registry = Registry::new(Config {
-        max_events: 8,
-        ..Config::default()
-    });
+    let mut registry = Registry::new(Config::default().with(|config| config.max_events = 8));
     let mut agent = Agent::new(1);
     for round in 1..=20 {
         let now = f64::from(round) * 31.0;

@@ -15,15 +15,14 @@ const POLLS: u32 = 20;
 
 /// Room for two hundred times the real ones: a flood of ten times that has to be refused.
 fn config() -> Config {
-    Config {
-        max_agents: 500,
-        max_sources: 5_000,
-        max_sources_per_agent: 2_000,
-        max_agents_per_sender: 250,
-        max_sources_per_sender: 2_500,
-        max_events: 1_000,
-        ..Config::default()
-    }
+    Config::default().with(|config| {
+        config.max_agents = 500;
+        config.max_sources = 5_000;
+        config.max_sources_per_agent = 2_000;
+        config.max_agents_per_sender = 250;
+        config.max_sources_per_sender = 2_500;
+        config.max_events = 1_000;
+    })
 }
 
 /// What such a registry may hold at most: a kibibyte for each source, agent and event.

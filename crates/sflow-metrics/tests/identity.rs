@@ -288,10 +288,7 @@ fn two_of_one_name_are_two() {
 
 #[test]
 fn names_that_were_cut_alike_do_not_make_one_of_two() {
-    let config = Config {
-        max_name_bytes: 32,
-        ..Config::default()
-    };
+    let config = Config::default().with(|config| config.max_name_bytes = 32);
     let mut registry = Registry::new(config);
     let mut agent = Agent::new(1);
     let long = "stack_service.1.rsm0h0ay4dbn6zbusp3ta9pf7".repeat(2);

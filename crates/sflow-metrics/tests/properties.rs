@@ -55,10 +55,7 @@ proptest! {
         to_wrap in 0u32..20_000,
         sequence in prop_oneof![Just(0u32), any::<u32>()],
     ) {
-        let mut registry = Registry::new(Config {
-            slot: Duration::from_secs(600),
-            ..Config::default()
-        });
+        let mut registry = Registry::new(Config::default().with(|config| config.slot = Duration::from_secs(600)));
         let query: Query = "sum:vir_cpu_time,sum:vir_bytes_in[600s]".parse().unwrap();
         registry.watch(&query);
         // An uptime in whole seconds would not be trusted to be exact.

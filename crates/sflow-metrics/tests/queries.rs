@@ -419,10 +419,7 @@ fn answers_by_group() {
 
 #[test]
 fn groups_are_bounded() {
-    let mut registry = Registry::new(Config {
-        max_groups: 3,
-        ..Config::default()
-    });
+    let mut registry = Registry::new(Config::default().with(|config| config.max_groups = 3));
     let mut agent = Agent::new(1);
     let names: Vec<String> = (0..10).map(|task| format!("web{task}.1.x")).collect();
     for (index, name) in (0..).zip(&names) {

@@ -21,12 +21,11 @@ struct Busy {
 
 impl Busy {
     fn new() -> Self {
-        let mut registry = Registry::new(Config {
-            max_sources: 2_000,
-            max_agents: 500,
-            max_events: 500,
-            ..Config::default()
-        });
+        let mut registry = Registry::new(Config::default().with(|config| {
+            config.max_sources = 2_000;
+            config.max_agents = 500;
+            config.max_events = 500;
+        }));
         let queries = [
             "p95:vir_cpu_utilization,max:vir_bytes_in+vir_bytes_out by vir_host_name=(*).*.*[60s:p90]",
             "sdev:ifinoctets,any:opt_rx_power_lowest,sum:queue_length0{ifname!=x}[30s tumbling]",

@@ -10,6 +10,7 @@ use crate::error::{DecodeError, Error, ErrorKind};
 use crate::format::DataFormat;
 use crate::structure::Structure;
 use crate::text::Opaque;
+use crate::walk::{Field, Value};
 use crate::wire::{Parsed, Size, Wire, body, parser};
 use crate::writer::Writer;
 
@@ -225,6 +226,8 @@ pub trait Record<'a>: Copy + sealed::Sealed {
     fn format(&self) -> DataFormat;
     /// Name of the structure in the specification, if the structure is known.
     fn name(&self) -> Option<&'static str>;
+    /// The fields whose value is known, in order, each with its name, kind and unit.
+    fn known_fields(&self) -> impl Iterator<Item = (&'static Field, Value<'a>)>;
     /// The error, if the record is malformed.
     fn error(&self) -> Option<Error>;
 }
@@ -334,7 +337,7 @@ impl<'a, R: Record<'a>> Records<'a, R> {
                 return Some(found);
             }
         }
-        self.items.iter().find_map(|record| of(record))
+        self.items.iter().find_map(of)
     }
 
     /// Writes the number of records and the records; returns that number.

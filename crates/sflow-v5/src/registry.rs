@@ -175,6 +175,12 @@ macro_rules! registry {
                 self.name()
             }
 
+            fn known_fields(
+                &self,
+            ) -> impl Iterator<Item = (&'static $crate::field::Field, $crate::field::Value<$life>)> {
+                self.known_fields()
+            }
+
             fn error(&self) -> Option<$crate::Error> {
                 match self {
                     Self::Malformed(_, error) => Some(*error),

@@ -347,8 +347,15 @@ fn known_fields_have_names_kinds_and_units() {
 #[test]
 fn text_compares_with_str() {
     let text = Text::from("web-1");
-    assert!(text == "web-1" && "web-1" == text && text == *"web-1" && *"web-1" == text);
-    assert!(text != "web-2" && Text::from(&[0xff][..]) != "\u{fffd}");
+    let equal = [
+        text == "web-1",
+        "web-1" == text,
+        text == *"web-1",
+        *"web-1" == text,
+    ];
+    assert_eq!(equal, [true; 4]);
+    assert_ne!(text, "web-2");
+    assert_ne!(Text::from(&[0xff][..]), "\u{fffd}");
 }
 
 #[test]
@@ -378,12 +385,14 @@ fn records_iterate_by_reference_and_generically() {
         let mut names = Vec::new();
         for record in records {
             names.extend(record.name());
+            names.extend(record.known_fields().map(|(field, _)| field.name));
             assert_eq!(record.error(), None);
         }
         names
     }
     let items = [CounterRecord::from(virt_cpu(1))];
-    assert_eq!(names(&Records::from(&items[..])), ["virt_cpu"]);
+    let expected = ["virt_cpu", "state", "cpuTime", "nrVirtCpu"];
+    assert_eq!(names(&Records::from(&items[..])), expected);
     assert!(names(&Records::<FlowRecord<'_>>::default()).is_empty());
 }
 

@@ -12,29 +12,29 @@ use sflow_collector::udp::listen_address;
 use sflow_metrics::{flow, query::Query};
 
 use crate::duration;
-use crate::feed::Feed;
-use crate::prometheus::{self, Wish};
-use crate::run::{Heard, Run};
+use crate::input::Input;
+use crate::prometheus::{self, Settings};
+use crate::run::{Outcome, Run};
 use crate::show::{self, View};
 
-/// Ask an sFlow stream a question: a capture, or what agents send to this machine.
+/// Compute metrics, heaviest flows and agent status from sFlow: captures, or live from agents.
 ///
-/// The question comes first, then the captures: pcap or pcapng, also compressed with gzip, zstd,
-/// xz, bzip2 or LZ4, or directories of these; `-` is standard input. Times are those of the
-/// capture; with --listen, those of the world.
+/// The query comes first, then the captures: pcap or pcapng files, optionally compressed with gzip,
+/// zstd, xz, bzip2 or LZ4, or directories of these; `-` is standard input. Times are those recorded
+/// in the capture; with --listen, the time of reception.
 #[derive(Debug, Parser)]
 #[command(version, arg_required_else_help = true, after_long_help = EXAMPLES)]
 #[command(group = ArgGroup::new("view").args(["flows", "entities", "agents", "metrics", "flow_keys"]))]
 pub(crate) struct Cli {
-    /// The question, unless --flows, --entities or another of these asks one; then captures.
+    /// The query, unless an option such as --flows or --entities replaces it; then captures.
     #[arg(value_name = "QUERY|FILE")]
-    words: Vec<String>,
+    arguments: Vec<String>,
 
-    /// Receive from agents instead: on ADDRESS:PORT, or one of the two; 0.0.0.0:6343 if neither.
+    /// Receive datagrams from agents on ADDRESS:PORT, ADDRESS or PORT; default 0.0.0.0:6343.
     #[arg(short, long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "0.0.0.0:6343", value_parser = listen_address)]
     listen: Option<SocketAddr>,
 
-    /// In captures, the UDP port that agents sent to; `any` takes all of them.
+    /// The UDP port of sFlow datagrams in captures; `any` reads all ports.
     #[arg(
         long,
         value_name = "PORT",
@@ -43,48 +43,49 @@ pub(crate) struct Cli {
     )]
     port: Port,
 
-    /// Answer every so often: 10s, 500ms, 5m. Of captures otherwise once, at their end.
+    /// Print results at this interval, as in 500ms or 5m [default: 10s live, once for captures]
     #[arg(short, long, value_name = "TIME", value_parser = duration::parse)]
     every: Option<Duration>,
 
     /// Show the heaviest flows: keys=KEY,…;value=bytes;filter=KEY=VALUE&…;top=N;smooth=10s.
     ///
-    /// Keys say what tells flows apart; --flow-keys lists them, and what can be measured. Of
-    /// captures it shows all there was unless `smooth` or --every say otherwise, else what there is
-    /// per second.
+    /// Packets with equal keys form a flow; --flow-keys lists all keys and values. Live, and with
+    /// `smooth` or --every, values are per second; otherwise they are totals of the captures.
     #[arg(short, long, value_name = "DEFINITION")]
     flows: Option<String>,
 
-    /// List what can tell flows apart, and what can be measured of them; needs no capture.
+    /// List the keys and values of --flows; needs no capture.
     #[arg(long)]
     flow_keys: bool,
 
-    /// Show hosts, containers, interfaces and whatever else counts.
+    /// Show hosts, containers, interfaces and other entities with counters.
     #[arg(long)]
     entities: bool,
 
-    /// Show the agents, what they lost, and what was refused.
+    /// Show the agents, lost datagrams, and how much was rejected.
     #[arg(long)]
     agents: bool,
 
-    /// List the metrics that can be asked for, with unit and origin; needs no capture.
+    /// List all metrics, with unit and source structure; needs no capture.
     #[arg(long)]
     metrics: bool,
 
-    /// Serve the numbers to Prometheus: on ADDRESS:PORT, or one of the two; 127.0.0.1:9343 if neither.
+    /// Serve metrics for Prometheus on ADDRESS:PORT, ADDRESS or PORT; default 127.0.0.1:9343.
     ///
-    /// OpenMetrics at /metrics. Without a QUERY all metrics of all entities; with one only its
-    /// metrics, of the entities that it is about, and its answers, which are printed, too. What
-    /// agents count is told as they count it, for rate() to compute from; who is not heard in time
-    /// is left out. After captures it serves what they ended with, until Ctrl-C. There is no
-    /// password: on another address than 127.0.0.1 everybody who reaches it can read.
+    /// The path is /metrics, the format OpenMetrics. Without a QUERY it serves all metrics of all
+    /// entities; with a QUERY only the metrics in it, of the entities that it selects, and its
+    /// results, which are also printed. Counters have the values that agents report, for rate().
+    /// Stale entities are left out. After the end of captures the last values are served until
+    /// Ctrl-C. It has no authentication: on other addresses than 127.0.0.1, every client that
+    /// reaches the port can read.
     #[arg(short, long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:9343", value_parser = prometheus::address)]
     prometheus: Option<SocketAddr>,
 
-    /// Series at most in one answer, of 12 MiB at most; sflow_series_left_out counts the others.
+    /// The maximum number of series in a response, which has at most 12 MiB.
     ///
-    /// Answers come first, then agents, then the entities in the order in which they appeared.
-    /// sflow_stream_… and sflow_entities are always told.
+    /// sflow_series_left_out counts the series beyond it. Results come first, then agents, then
+    /// entities in the order of their first appearance. sflow_stream_… and sflow_entities are
+    /// always included.
     #[arg(
         long,
         value_name = "N",
@@ -93,62 +94,61 @@ pub(crate) struct Cli {
     )]
     prometheus_series: usize,
 
-    /// Answer in JSON, one object a line.
+    /// Print JSON, one object per line.
     #[arg(short, long)]
     json: bool,
 }
 
 const EXAMPLES: &str = "\
-Questions:
+Queries:
   STATISTIC:METRIC[+METRIC…][,…][{KEY=VALUE[|VALUE…][,…]}][ by KEY][[WINDOW]]
   statistics: avg sum min max median q1 q3 iqr p95 var sdev count any
   keys: vir_host_name vir_uuid vir_cpu_state host_name uuid ifname ifindex agent …
-  values may have `*`, != excludes; a window is 30s, 5m:max, 1m:p95, 1m tumbling, …
-  `query --metrics` lists the metrics, and `custom.NAME` is what applications call NAME
+  `*` in a value matches any text, != excludes; windows: 30s, 5m:max, 1m:p95, 1m tumbling, …
+  `query --metrics` lists the metrics; `custom.NAME` is the metric NAME of an application
 
 Examples:
-  How busy is a service, every ten seconds of a capture?
+  CPU utilization of a service, every ten seconds of a capture:
     query 'avg:vir_cpu_utilization{vir_host_name=apache.*}' capture.pcap --every 10s
 
-  Live, several things at once:
+  Several metrics, live:
     query 'avg:load_one,max:mem_utilization,sum:bytes_in+bytes_out' --listen
 
-  By service (what a swarm puts in front of slot and task)?
+  By swarm service (the part of the name before slot and task):
     query 'sum:vir_cpu_cores by vir_host_name=(*).*.*' capture.pcap
 
-  Who talks to whom?
+  Traffic between containers and hosts, and dropped packets by reason:
     query --flows 'keys=end.src,end.dst,ip.protocol;value=bytes' capture.pcap
     query --flows 'keys=drop.reason;value=drops' --listen
 
-  For Prometheus, everything, or one question on another port?
+  For Prometheus, all metrics, or one query on another port:
     query --listen --prometheus
     query 'avg:vir_cpu_utilization by host_name' --listen --prometheus 0.0.0.0:9344
 
-  Who is there, and how are they?
+  Entities and agents:
     query --entities capture.pcap
     query --agents --listen --every 5s
 
 Exit codes:
-  0  all was read
-  1  something could not be read or received, or nothing was there
-  2  the command line is wrong";
+  0  all input was read
+  1  input could not be read or received, or contained no datagrams
+  2  invalid command line";
 
 impl Cli {
-    /// Does what was asked for.
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let mut words = self.words.into_iter();
+        let mut arguments = self.arguments.into_iter();
         let view = if self.metrics {
             return show::catalogue(self.json).map(|()| ExitCode::SUCCESS);
         } else if self.flow_keys {
             return show::keys(self.json).map(|()| ExitCode::SUCCESS);
         } else if self.prometheus.is_some()
-            && words
+            && arguments
                 .as_slice()
                 .first()
-                .is_none_or(|word| Path::new(word).exists() || word == "-")
+                .is_none_or(|argument| Path::new(argument).exists() || argument == "-")
             && !(self.entities || self.agents || self.flows.is_some())
         {
-            // Nothing to print, only to serve.
+            // Metrics are served and nothing is printed.
             None
         } else if let Some(text) = &self.flows {
             let definition = match text.parse::<flow::Definition>() {
@@ -166,40 +166,40 @@ impl Cli {
         } else if self.agents {
             Some(View::Agents)
         } else {
-            match words.next() {
-                Some(text) => Some(View::Answers(question(&text))),
+            match arguments.next() {
+                Some(text) => Some(View::Answers(query(&text))),
                 None => usage(
                     ErrorKind::MissingRequiredArgument,
-                    "ask something: a query, or --flows, --entities, --agents or --metrics",
+                    "give a query, or --flows, --entities, --agents or --metrics",
                 ),
             }
         };
-        let captures: Vec<PathBuf> = words.map(PathBuf::from).collect();
-        let feed = match (self.listen, captures.is_empty()) {
-            (Some(address), true) => Feed::Socket(address),
-            (None, false) => Feed::Captures(captures, self.port),
+        let captures: Vec<PathBuf> = arguments.map(PathBuf::from).collect();
+        let input = match (self.listen, captures.is_empty()) {
+            (Some(address), true) => Input::Socket(address),
+            (None, false) => Input::Captures(captures, self.port),
             (Some(_), false) => usage(
                 ErrorKind::ArgumentConflict,
-                "captures and --listen exclude each other",
+                "give either captures or --listen, not both",
             ),
             (None, true) => usage(
                 ErrorKind::MissingRequiredArgument,
-                "name a capture, or --listen for what agents send to this machine",
+                "give a capture, or --listen to receive datagrams from agents",
             ),
         };
-        // A socket has no end to answer at.
-        let every = match feed {
-            Feed::Socket(_) => Some(self.every.unwrap_or(Duration::from_secs(10))),
-            Feed::Captures(..) => self.every,
+        // A socket has no end at which results could be printed.
+        let every = match input {
+            Input::Socket(_) => Some(self.every.unwrap_or(Duration::from_secs(10))),
+            Input::Captures(..) => self.every,
         };
         let query = match &view {
             Some(View::Answers(query)) => Some(query.clone()),
             _ => None,
         };
-        let prometheus = self.prometheus.map(|address| Wish {
+        let prometheus = self.prometheus.map(|address| Settings {
             address,
             query,
-            most_series: self.prometheus_series,
+            max_series: self.prometheus_series,
         });
         let run = Run {
             view,
@@ -207,11 +207,11 @@ impl Cli {
             is_json: self.json,
             prometheus,
         };
-        Ok(match run.run(&feed)? {
-            Heard::Something => ExitCode::SUCCESS,
-            Heard::Incomplete => ExitCode::FAILURE,
-            Heard::Nothing => {
-                if matches!(feed, Feed::Socket(_)) {
+        Ok(match run.run(&input)? {
+            Outcome::Complete => ExitCode::SUCCESS,
+            Outcome::Incomplete => ExitCode::FAILURE,
+            Outcome::NoDatagrams => {
+                if matches!(input, Input::Socket(_)) {
                     let nothing = "no datagrams received; check the port and the agents";
                     crate::run::complain(&nothing);
                 }
@@ -221,14 +221,14 @@ impl Cli {
     }
 }
 
-/// The query, or the end, with the place of the mistake.
-fn question(text: &str) -> Query {
+/// Parses a query, or ends the program with an error that shows the position of the mistake.
+fn query(text: &str) -> Query {
     let error = match text.parse::<Query>() {
         Ok(query) => return query,
         Err(error) => error,
     };
     let hint = if PathBuf::from(text).exists() {
-        format!("\n\n`{text}` is a file: the question comes before it")
+        format!("\n\n`{text}` is a file; give the query before it")
     } else {
         String::new()
     };
@@ -244,7 +244,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_sound() {
+    fn command_line_is_valid() {
         Cli::command().debug_assert();
     }
 }

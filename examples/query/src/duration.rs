@@ -1,4 +1,4 @@
-//! Lengths of time, as they are typed.
+//! Durations on the command line.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
         "" | "s" => 1.0,
         "m" => 60.0,
         "h" => 3600.0,
-        other => return Err(format!("`{other}` is no unit; there are ms, s, m and h")),
+        other => return Err(format!("unknown unit `{other}`; use ms, s, m or h")),
     };
     let number: f64 = digits
         .parse()
         .map_err(|_| "give a number and a unit, as in 10s or 5m".to_owned())?;
     match Duration::try_from_secs_f64(number * unit) {
         Ok(duration) if !duration.is_zero() => Ok(duration),
-        _ => Err("give more than nothing, as in 10s".to_owned()),
+        _ => Err("give a duration above zero, as in 10s".to_owned()),
     }
 }
 

@@ -1,8 +1,8 @@
-//! The `query` command: questions to an sFlow stream.
+//! The `query` command: metrics, flows and agents of an sFlow stream.
 
 mod cli;
 mod duration;
-mod feed;
+mod input;
 mod prometheus;
 mod run;
 mod show;

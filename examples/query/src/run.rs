@@ -1,4 +1,4 @@
-//! From the feed, through the registry, to what is shown.
+//! Passes datagrams to the registry, and prints results when they are due.
 
 use std::io::{self, Write as _};
 use std::ops::ControlFlow;
@@ -11,40 +11,37 @@ use sflow_metrics::{Config, Registry, Timestamp};
 use sflow_v5::Datagram;
 use stop::Stop;
 
-use crate::feed::{self, Event, Feed};
-use crate::prometheus::{self, Shared, Wish};
+use crate::input::{self, Event, Input};
+use crate::prometheus::{self, Settings, Shared};
 use crate::show::View;
 
-/// The work of one call.
 #[derive(Debug)]
 pub(crate) struct Run {
-    /// What to print, if anything.
     pub(crate) view: Option<View>,
-    /// How often to show it; only at the end if nothing is said.
+    /// The interval between results; `None` prints once, at the end.
     pub(crate) every: Option<Duration>,
     pub(crate) is_json: bool,
-    /// Who else may look.
-    pub(crate) prometheus: Option<Wish>,
+    pub(crate) prometheus: Option<Settings>,
 }
 
-/// Whether datagrams were received, and whether all files could be read.
+/// The result of a run, which decides the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Heard {
-    Something,
-    /// A file is broken or cannot be read; the error is on standard error.
+pub(crate) enum Outcome {
+    Complete,
+    /// A file is damaged or cannot be read; the error is on standard error.
     Incomplete,
-    Nothing,
+    NoDatagrams,
 }
 
 impl Run {
-    pub(crate) fn run(&self, feed: &Feed) -> anyhow::Result<Heard> {
+    pub(crate) fn run(&self, input: &Input) -> anyhow::Result<Outcome> {
         let mut registry = Registry::new(bounds());
         if let Some(view) = &self.view {
             view.prepare(&mut registry)?;
         }
         let shared = Shared::new(registry);
-        if let Some(wish) = &self.prometheus {
-            let listening = prometheus::serve(wish.clone(), shared.clone())?;
+        if let Some(settings) = &self.prometheus {
+            let listening = prometheus::serve(settings.clone(), shared.clone())?;
             complain(&format_args!("metrics on http://{listening}/metrics"));
         }
         let mut last: Option<SystemTime> = None;
@@ -53,7 +50,7 @@ impl Run {
         let mut out = Vec::new();
         let stop = Stop::watch().context("cannot watch for Ctrl-C")?;
         let mut is_incomplete = false;
-        let ended = feed.each(&stop, |event| {
+        let ended = input.each(&stop, |event| {
             let now = match &event {
                 Event::Unreadable(error) => {
                     complain(&format_args!("{error:#}"));
@@ -61,7 +58,7 @@ impl Run {
                     return Ok(ControlFlow::Continue(()));
                 }
                 Event::Datagram(received) => received.received_at,
-                Event::Silence(now) => *now,
+                Event::Idle(now) => *now,
                 Event::KernelDrops(drops) => {
                     shared.lock().kernel_drops = Some(*drops);
                     return Ok(ControlFlow::Continue(()));
@@ -73,19 +70,21 @@ impl Run {
                 }
                 shown = Some(due);
             }
-            let world = &mut *shared.lock();
-            world.now = timestamp(now);
+            let telemetry = &mut *shared.lock();
+            telemetry.now = timestamp(now);
             if let Event::Datagram(received) = event {
                 last = Some(now);
                 match Datagram::parse(received.bytes) {
                     Ok(datagram) => {
                         let sender = received.source;
-                        world.registry.ingest_from(world.now, sender, &datagram);
+                        telemetry
+                            .registry
+                            .ingest_from(telemetry.now, sender, &datagram);
                     }
                     Err(_) => {
-                        world.malformed += 1;
+                        telemetry.malformed += 1;
                         if let Some(protocol) = OtherProtocol::detect(received.bytes) {
-                            world.protocols.add(protocol, 1);
+                            telemetry.protocols.add(protocol, 1);
                         }
                     }
                 }
@@ -95,13 +94,13 @@ impl Run {
         if let Some(last) = last
             && shown != Some(last)
         {
-            // Whether somebody still reads makes no difference any more.
+            // The input has ended, so that a closed output changes nothing.
             let _: ControlFlow<()> = self.show(&shared, last, &mut out)?;
         }
         let is_all_read = ended?.is_continue();
         let (malformed, protocols) = {
-            let world = shared.lock();
-            (world.malformed, world.protocols)
+            let telemetry = shared.lock();
+            (telemetry.malformed, telemetry.protocols)
         };
         if malformed > 0 {
             let names = match protocols.total() {
@@ -117,13 +116,13 @@ impl Run {
             ));
         }
         if last.is_some() && self.prometheus.is_some() && is_all_read {
-            complain(&"all is read; metrics stay until Ctrl-C");
-            feed::wait_for_stop(&stop);
+            complain(&"end of input; metrics are served until Ctrl-C");
+            input::wait_for_stop(&stop);
         }
         Ok(match last {
-            _ if is_incomplete => Heard::Incomplete,
-            Some(_) => Heard::Something,
-            None => Heard::Nothing,
+            _ if is_incomplete => Outcome::Incomplete,
+            Some(_) => Outcome::Complete,
+            None => Outcome::NoDatagrams,
         })
     }
 
@@ -135,11 +134,11 @@ impl Run {
     ) -> anyhow::Result<ControlFlow<()>> {
         out.clear();
         self.render(&mut shared.lock().registry, at, out)?;
-        // Whoever reads may be slow; scrapes need not wait for that.
+        // Without the lock: standard output may be slow, and scrapes must not wait for it.
         let mut stdout = io::stdout().lock();
         match stdout.write_all(out).and_then(|()| stdout.flush()) {
             Ok(()) => Ok(ControlFlow::Continue(())),
-            // Who reads has seen enough.
+            // The reader has closed the pipe.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
             Err(error) => Err(error).context("cannot write to standard output"),
         }
@@ -160,24 +159,24 @@ impl Run {
     }
 }
 
-/// Writes a line to standard error, without control characters: names of files may contain these.
-/// Errors of writing are ignored.
+/// Writes a line to standard error, without control characters: file names may contain these.
+/// Write errors are ignored.
 pub(crate) fn complain(what: &dyn std::fmt::Display) {
     let line = what.to_string();
     writeln!(io::stderr(), "query: {}", untrusted::printable(&line)).ok();
 }
 
-/// What senders may make the program keep, so that it stays below 128 MiB with answers to scrapes.
+/// Limits of the registry, with which the program uses less than 128 MiB, responses to scrapes
+/// included.
 fn bounds() -> Config {
-    Config {
-        max_bytes: 44 << 20,
-        max_bytes_per_sender: 32 << 20,
-        max_bytes_per_agent: 16 << 20,
-        max_flow_bytes: 16 << 20,
-        max_flow_addresses: 50_000,
-        max_flow_sources: 50_000,
-        ..Config::default()
-    }
+    Config::default().with(|config| {
+        config.max_bytes = 44 << 20;
+        config.max_bytes_per_sender = 32 << 20;
+        config.max_bytes_per_agent = 16 << 20;
+        config.max_flow_bytes = 16 << 20;
+        config.max_flow_addresses = 50_000;
+        config.max_flow_sources = 50_000;
+    })
 }
 
 fn timestamp(time: SystemTime) -> Timestamp {

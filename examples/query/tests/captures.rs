@@ -1,4 +1,4 @@
-//! Captures in other forms, and packets that are passed over.
+//! Compressed captures, directories, encapsulations, and packets that are not used.
 
 use std::fs;
 use std::process::{Command, Output};
@@ -12,7 +12,7 @@ fn query(arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-/// The answer, what is on standard error with the path as `FILE`, and the exit code.
+/// Standard output, standard error with the path as `FILE`, and the exit code.
 fn bytes(path: &str, arguments: &[&str]) -> (String, String, Option<i32>) {
     let flows = ["--json", "--flows", "keys=agent;value=bytes", path];
     let output = query(&[&flows, arguments].concat());

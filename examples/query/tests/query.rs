@@ -1,4 +1,4 @@
-//! The program, run as a user runs it.
+//! The program on the command line.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::UdpSocket;
@@ -11,15 +11,15 @@ const SWARM: &str = concat!(
     "/../../testdata/captures/hsflowd-swarm.pcap"
 );
 
-/// Its agents name the containers in packet samples.
+/// The agents of this capture name containers in packet samples.
 const NAMED: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../../testdata/captures/hsflowd-marktraffic.pcap"
 );
 
-/// The loaded phase of the capture: two containers, then four, then one that is idle.
+/// The capture has two loaded containers, then four, then an idle one.
 #[test]
-fn a_question_every_minute() {
+fn query_prints_results_at_each_interval() {
     let lines = json(&[
         "--json",
         "avg:vir_cpu_utilization,count:vir_cpu_cores{vir_host_name=apache.*}",
@@ -41,14 +41,14 @@ fn a_question_every_minute() {
     assert_eq!(busy["unit"], "%");
     assert!(busy["newest"].as_f64().unwrap() <= busy["oldest"].as_f64().unwrap());
     assert_eq!(answers(&lines[1])[1]["value"], 4.0);
-    let nobody = json(&["--json", "avg:vir_cpu_cores{vir_host_name=nobody}", SWARM]);
-    let nobody = &answers(&nobody[0])[0];
-    assert_eq!(nobody["value"], Json::Null, "absent is not zero");
-    assert_eq!(nobody["matched"], 0);
+    let unmatched = json(&["--json", "avg:vir_cpu_cores{vir_host_name=none}", SWARM]);
+    let unmatched = &answers(&unmatched[0])[0];
+    assert_eq!(unmatched["value"], Json::Null, "absent is not zero");
+    assert_eq!(unmatched["matched"], 0);
 }
 
 #[test]
-fn everybody_who_is_heard() {
+fn entities_and_agents_are_listed() {
     let entities = json(&["--json", "--entities", SWARM]);
     let count = |kind: &str| entities.iter().filter(|line| line["kind"] == kind).count();
     assert_eq!(
@@ -64,9 +64,9 @@ fn everybody_who_is_heard() {
     assert!(agents.iter().all(|agent| agent["lost"] == 0));
 }
 
-/// Who talks to whom: a client outside, and containers by name.
+/// Between a client outside and containers by name.
 #[test]
-fn the_heaviest_flows() {
+fn heaviest_flows_are_printed() {
     let lines = json(&[
         "--json",
         "--flows",
@@ -110,7 +110,7 @@ fn the_heaviest_flows() {
 }
 
 #[test]
-fn answers_by_service() {
+fn results_are_grouped_by_service() {
     let lines = json(&[
         "--json",
         "max:vir_cpu_cores,count:vir_cpu_cores by vir_host_name=(*).*.*",
@@ -128,7 +128,7 @@ fn answers_by_service() {
 }
 
 #[test]
-fn what_can_be_asked_for() {
+fn metrics_are_listed() {
     let output = run(&["--metrics"]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.lines().count() > 400, "{}", text.lines().count());
@@ -136,21 +136,17 @@ fn what_can_be_asked_for() {
 }
 
 #[test]
-fn mistakes_are_pointed_at() {
+fn mistakes_on_the_command_line_are_explained() {
     for (arguments, code, expected) in [
         (&["avg:load_on", SWARM][..], 2, "is it `load_one`?"),
-        (&[SWARM][..], 2, "the question comes before it"),
-        (&["avg:load_one"][..], 2, "name a capture, or --listen"),
+        (&[SWARM][..], 2, "give the query before it"),
+        (&["avg:load_one"][..], 2, "give a capture, or --listen"),
         (
             &["avg:load_one", SWARM, "--every", "0s"][..],
             2,
-            "more than nothing",
+            "a duration above zero",
         ),
-        (
-            &["avg:load_one", SWARM, "--listen"][..],
-            2,
-            "exclude each other",
-        ),
+        (&["avg:load_one", SWARM, "--listen"][..], 2, "not both"),
         (&["avg:load_one", "missing.pcap"][..], 1, "missing.pcap"),
         (&["--flows", "keys=ip.scr", SWARM][..], 2, "is it `ip.src`?"),
         (
@@ -166,9 +162,9 @@ fn mistakes_are_pointed_at() {
     }
 }
 
-/// Asks a live port, and stops reading: the program ends by itself.
+/// The program ends when the reader of its output does.
 #[test]
-fn a_live_port() {
+fn datagrams_are_received_live() {
     let mut query = program()
         .args([
             "avg:load_one",
@@ -181,14 +177,17 @@ fn a_live_port() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut told = String::new();
+    let mut line = String::new();
     let mut errors = BufReader::new(query.stderr.take().unwrap());
-    errors.read_line(&mut told).unwrap();
-    let address = told.trim().rsplit(' ').next().unwrap();
+    errors.read_line(&mut line).unwrap();
+    let address = line.trim().rsplit(' ').next().unwrap();
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    // A datagram without samples: enough to have been heard.
-    let words = [5u32, 1, 0x0a00_0001, 0, 1, 1000, 0];
-    let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_be_bytes()).collect();
+    // A datagram without samples.
+    let fields = [5u32, 1, 0x0a00_0001, 0, 1, 1000, 0];
+    let bytes: Vec<u8> = fields
+        .iter()
+        .flat_map(|field| field.to_be_bytes())
+        .collect();
     socket.send_to(&bytes, address).unwrap();
     let mut answer = String::new();
     let mut answers = BufReader::new(query.stdout.take().unwrap());

@@ -1,5 +1,5 @@
 //! Captures of agents that deviate from the specification, and of packets that are easily
-//! misread: one row a file, with the query and the right value.
+//! misinterpreted: one row per file, with the query and the correct value.
 
 use std::process::Command;
 
@@ -7,16 +7,16 @@ use serde_json::Value as Json;
 
 const REPORTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/reported");
 
-/// What a query has to answer.
+/// The correct result of a query.
 #[derive(Clone, Copy, Debug)]
 enum Right {
-    /// A value, give or take a part of it.
+    /// A value, and the tolerated relative error.
     Value(f64, f64),
-    /// No value, though entities match.
+    /// No value, although an entity matches.
     Unknown,
     /// The keys of the heaviest flow, separated by spaces; `-` for what is absent.
     Keys(&'static str),
-    /// The total of the flows.
+    /// The total of the flows, and the tolerated relative error.
     Total(f64, f64),
 }
 
@@ -129,12 +129,12 @@ fn reported_captures_give_the_right_values() {
             }
             Right::Keys(expected) => {
                 let keys = answer["rows"][0]["keys"].as_array().unwrap().iter();
-                let words = keys.map(|key| match key {
+                let keys = keys.map(|key| match key {
                     Json::Null => "-".to_owned(),
                     Json::String(text) => text.clone(),
                     other => other.to_string(),
                 });
-                words.collect::<Vec<_>>().join(" ") == expected
+                keys.collect::<Vec<_>>().join(" ") == expected
             }
             Right::Total(value, part) => is_near(&answer["total"], value, part),
         };
@@ -145,7 +145,7 @@ fn reported_captures_give_the_right_values() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The last line that the program prints for a capture.
+/// The last line that the program prints.
 fn answer(file: &str, query: &str) -> Json {
     let mut command = Command::new(env!("CARGO_BIN_EXE_query"));
     command.arg("--json");

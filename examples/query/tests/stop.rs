@@ -1,4 +1,4 @@
-//! The program ends when it is asked to, and no wrong clock keeps it busy.
+//! The program ends on SIGINT, and reads captures with absurd times in bounded time.
 
 #[path = "../../stop/tests/stalled/mod.rs"]
 mod stalled;

@@ -115,20 +115,19 @@ impl Lens {
 /// What a registry of this program keeps: there are several, and it is only asked for flows and
 /// for the names of who is at their ends.
 pub fn bounds() -> Config {
-    Config {
-        max_agents: 5_000,
-        max_sources: 25_000,
-        max_sources_per_agent: 5_000,
-        max_agents_per_sender: 2_500,
-        max_sources_per_sender: 12_500,
-        max_agents_per_network: 2_500,
-        max_sources_per_network: 12_500,
-        max_custom_metrics: 0,
-        max_events: 1,
-        max_flow_sources: 25_000,
-        max_flow_addresses: 50_000,
-        ..Config::default()
-    }
+    Config::default().with(|config| {
+        config.max_agents = 5_000;
+        config.max_sources = 25_000;
+        config.max_sources_per_agent = 5_000;
+        config.max_agents_per_sender = 2_500;
+        config.max_sources_per_sender = 12_500;
+        config.max_agents_per_network = 2_500;
+        config.max_sources_per_network = 12_500;
+        config.max_custom_metrics = 0;
+        config.max_events = 1;
+        config.max_flow_sources = 25_000;
+        config.max_flow_addresses = 50_000;
+    })
 }
 
 /// Of each flow the most that one data source saw, under the keys of the question.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sflow_metrics::{Config, Registry, Timestamp, flow};
+use sflow_metrics::{Registry, Timestamp, flow};
 use sflow_v5::Datagram;
 
 use crate::lens::bounds;
@@ -37,11 +37,10 @@ pub struct Seen {
 impl Default for Observed {
     fn default() -> Self {
         let keys = flow::Key::all();
-        let mut registry = Registry::new(Config {
-            max_flow_definitions: keys.len(),
-            max_flow_keys: VALUES,
-            ..bounds()
-        });
+        let mut registry = Registry::new(bounds().with(|config| {
+            config.max_flow_definitions = keys.len();
+            config.max_flow_keys = VALUES;
+        }));
         let mut watch = |key: &flow::Key| {
             let is_of_drops = key.name().starts_with("drop.");
             let measure = match is_of_drops {

@@ -6,5 +6,6 @@
 
 pub(crate) mod agent;
 pub(crate) mod ledger;
+pub(crate) mod outcome;
 pub(crate) mod sequencing;
 pub(crate) mod source;

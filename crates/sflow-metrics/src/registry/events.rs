@@ -45,7 +45,7 @@ impl Registry {
     }
 
     /// Tells something of the entity at this place.
-    pub(crate) fn tell_of_source(
+    pub(crate) fn record_entity_event(
         &mut self,
         at: Timestamp,
         place: u32,
@@ -54,7 +54,7 @@ impl Registry {
         let Some(agent) = self.sources.get(place).map(|source| source.agent) else {
             return;
         };
-        if !self.may_tell(at, agent) {
+        if !self.may_record_event(at, agent) {
             return;
         }
         let identity = self
@@ -62,12 +62,12 @@ impl Registry {
             .get(place)
             .and_then(|source| self.identity_of(source));
         if let Some(identity) = identity {
-            self.write_down(at, kind(identity));
+            self.record_event(at, kind(identity));
         }
     }
 
     /// Tells something of the agent at this place.
-    pub(crate) fn tell_of_agent(
+    pub(crate) fn record_agent_event(
         &mut self,
         at: Timestamp,
         place: u32,
@@ -76,13 +76,13 @@ impl Registry {
         let Some(key) = self.agents.get(place).map(|agent| agent.status.key) else {
             return;
         };
-        if self.may_tell(at, place) {
-            self.write_down(at, kind(key));
+        if self.may_record_event(at, place) {
+            self.record_event(at, kind(key));
         }
     }
 
     /// Tells something that no agent can make happen alone.
-    pub(crate) fn write_down(&mut self, at: Timestamp, kind: event::Kind) {
+    pub(crate) fn record_event(&mut self, at: Timestamp, kind: event::Kind) {
         self.health.events += 1;
         let (max, max_bytes) = (self.config.max_events, self.config.max_bytes / 16);
         self.health.events_dropped += self.events.push(at, kind, max, max_bytes);
@@ -90,11 +90,11 @@ impl Registry {
 
     /// Whether an agent may cause one more event: within an eighth of the log in each assumed
     /// interval. All agents that are not established share one such part.
-    pub(crate) fn may_tell(&mut self, at: Timestamp, agent: u32) -> bool {
+    pub(crate) fn may_record_event(&mut self, at: Timestamp, agent: u32) -> bool {
         let limit = (self.config.max_events / 8).max(1);
         let budget = match self.agents.get_mut(agent) {
             Some(agent) if agent.status.established => &mut agent.budget,
-            _ => &mut self.strangers_budget,
+            _ => &mut self.unestablished_budget,
         };
         let may = budget.spend(at, self.config.assumed_interval, limit);
         if !may {

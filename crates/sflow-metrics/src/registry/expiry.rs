@@ -63,10 +63,14 @@ impl Registry {
             }
             match told {
                 Announced::Live => {
-                    self.tell_of_source(now, place, |entity| event::Kind::EntityLive { entity });
+                    self.record_entity_event(now, place, |entity| event::Kind::EntityLive {
+                        entity,
+                    });
                 }
                 Announced::Stale => {
-                    self.tell_of_source(now, place, |entity| event::Kind::EntityStale { entity });
+                    self.record_entity_event(now, place, |entity| event::Kind::EntityStale {
+                        entity,
+                    });
                 }
                 Announced::Nothing | Announced::Appeared => {}
             }
@@ -97,8 +101,8 @@ impl Registry {
             .map(|(place, _)| place)
             .collect();
         for place in gone {
-            if self.is_told(place) {
-                self.tell_of_source(now, place, |entity| event::Kind::EntityGone { entity });
+            if self.is_announced(place) {
+                self.record_entity_event(now, place, |entity| event::Kind::EntityGone { entity });
             }
             self.remove(place);
             self.health.gone += 1;
@@ -123,13 +127,13 @@ impl Registry {
             .map(|(place, _)| place)
             .collect();
         for place in forgotten {
-            self.tell_of_agent(now, place, |agent| event::Kind::AgentForgotten { agent });
+            self.record_agent_event(now, place, |agent| event::Kind::AgentForgotten { agent });
             self.remove_agent(place);
         }
     }
 
     /// Whether readers of events have heard of a source.
-    pub(crate) fn is_told(&self, place: u32) -> bool {
+    pub(crate) fn is_announced(&self, place: u32) -> bool {
         let source = self.sources.get(place);
         source.is_some_and(|source| source.announced != Announced::Nothing)
     }
@@ -153,7 +157,7 @@ impl Registry {
             if let Some(agent) = self.agents.get_mut(place) {
                 agent.status.silent = true;
             }
-            self.tell_of_agent(now, place, |agent| event::Kind::AgentSilent { agent });
+            self.record_agent_event(now, place, |agent| event::Kind::AgentSilent { agent });
         }
     }
 }

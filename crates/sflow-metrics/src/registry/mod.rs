@@ -27,19 +27,19 @@ use crate::slab::Slab;
 use crate::timestamp::Timestamp;
 use ingest::{Admission, Claim};
 
-/// What a stream of datagrams has said so far, as numbers that can be asked for.
+/// The state of all agents and data sources that a stream of datagrams reports.
 ///
-/// A plain value: datagrams go in by [`ingest`](Self::ingest), answers come out by
-/// [`query`](Self::query) and [`entities`](Self::entities), and time is whatever the caller
-/// says it is. Who shares it between threads decides how.
+/// [`ingest`](Self::ingest) updates it, [`query`](Self::query) and [`entities`](Self::entities)
+/// read it, and [`expire`](Self::expire) removes what is no longer reported. The caller passes the
+/// time. It is a plain value without locks; it is `Send` and `Sync`.
 #[derive(Debug)]
 pub struct Registry {
     config: Config,
     health: Health,
     agents: Slab<Agent>,
-    /// Randomly keyed: what is in the keys comes from strangers.
-    /// Places of agents. The key with instance 0 leads to the one that has the list of its peers,
-    /// even if its own instance is another one since the first was removed.
+    /// Indices of agents. The key with instance 0 refers to the agent that has the list of its
+    /// peers, even if its own instance is another one since the first was removed. Randomly keyed,
+    /// because senders choose the keys.
     agent_places: HashMap<AgentKey, u32>,
     sources: Slab<Source>,
     watches: Vec<Watch>,
@@ -50,20 +50,27 @@ pub struct Registry {
     ledger: Ledger,
     /// The latest time of a datagram since the clock was last seen to step back.
     latest: Timestamp,
-    /// Names of applications' metrics that are kept; all, if none are given.
+    /// Names of custom metrics that are kept; `None` keeps all.
     kept_customs: Option<HashSet<Box<str>>>,
-    /// Which source has which UUID.
+    /// The source that has a UUID.
     identities: HashMap<Claim, u32>,
     events: Log,
-    strangers_budget: Budget,
+    unestablished_budget: Budget,
     alarms: Alarms,
     flows: Flows,
-    /// Room for the record at hand.
+    /// Buffer for the fields of one record.
     numbers: Numbers,
 }
 
+impl Default for Registry {
+    /// An empty registry with the default configuration.
+    fn default() -> Self {
+        Self::new(Config::default())
+    }
+}
+
 impl Registry {
-    /// A registry that knows nobody yet.
+    /// An empty registry.
     pub fn new(config: Config) -> Self {
         Self {
             config,
@@ -80,14 +87,14 @@ impl Registry {
             kept_customs: None,
             identities: HashMap::new(),
             events: Log::default(),
-            strangers_budget: Budget::default(),
+            unestablished_budget: Budget::default(),
             alarms: Alarms::default(),
             flows: Flows::default(),
             numbers: Numbers::NONE,
         }
     }
 
-    /// All agents that have been heard, in no particular order.
+    /// All known agents, in no particular order.
     pub fn agents(&self) -> impl Iterator<Item = AgentStatus> {
         self.agents.iter().map(|(_, agent)| AgentStatus {
             sources: agent.source_count(),
@@ -97,18 +104,18 @@ impl Registry {
         })
     }
 
-    /// What was taken in and what was refused.
+    /// Counts of accepted and refused input.
     pub fn health(&self) -> Health {
         self.health
     }
 
-    /// Bytes that the agents and data sources of all senders take up, of which there are
-    /// [`max_bytes`](Config::max_bytes) at most.
+    /// Memory of the agents and data sources of all senders in bytes, limited by
+    /// [`max_bytes`](Config::max_bytes).
     pub fn bytes(&self) -> usize {
         self.ledger.total()
     }
 
-    /// What it was made with.
+    /// The configuration.
     pub fn config(&self) -> &Config {
         &self.config
     }

@@ -59,7 +59,7 @@ impl Registry {
         if let Some(change) = alarm.whole(now, value)
             && let Some(event) = event(alarm, change, None, value)
         {
-            self.write_down(now, event);
+            self.record_event(now, event);
         }
     }
 
@@ -93,15 +93,15 @@ impl Registry {
         let left = alarm.end_round();
         *tracked = *tracked + alarm.tracked() - before;
         for (agent, identity, change, value) in changes {
-            if self.may_tell(now, agent)
+            if self.may_record_event(now, agent)
                 && let Some(event) = event(alarm, change, Some(identity), value)
             {
-                self.write_down(now, event);
+                self.record_event(now, event);
             }
         }
         for identity in left {
             if let Some(event) = event(alarm, Change::Cleared, Some(identity), None) {
-                self.write_down(now, event);
+                self.record_event(now, event);
             }
         }
     }

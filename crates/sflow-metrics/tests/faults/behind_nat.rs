@@ -290,10 +290,8 @@ fn t30_agent_behind_nat_that_restarts_is_the_same() {
 fn t30_agents_remain_when_first_one_is_forgotten() {
     for (host, port) in [(false, true), (true, false), (true, true)] {
         let differences = Differences { host, port, ..NONE };
-        let config = Config {
-            forget_agent_after: Duration::from_secs(300),
-            ..Config::default()
-        };
+        let config =
+            Config::default().with(|config| config.forget_agent_after = Duration::from_secs(300));
         let mut world = World::with(config, 3, differences);
         for stopped in 0..3 {
             world.stopped = stopped;
@@ -338,10 +336,8 @@ fn sequence_that_memory_does_not_allow_to_split_is_kept() {
     let one_agent = world.registry.bytes();
     let mut refused = 0;
     for spare in (0..4_000).step_by(50) {
-        let config = Config {
-            max_bytes_per_sender: one_agent + spare,
-            ..Config::default()
-        };
+        let config =
+            Config::default().with(|config| config.max_bytes_per_sender = one_agent + spare);
         let mut world = World::with(config, 2, differences);
         for _ in 0..4 {
             world.poll();

@@ -265,10 +265,7 @@ fn t29_many_line_cards_count() {
 #[test]
 fn memory_for_possible_sequences_is_charged() {
     let run = |most: usize, forged: u32| {
-        let config = Config {
-            max_bytes_per_sender: most,
-            ..Config::default()
-        };
+        let config = Config::default().with(|config| config.max_bytes_per_sender = most);
         let mut registry = Registry::new(config);
         let mut agent = Agent::new(1);
         for poll in 1..=5_u32 {

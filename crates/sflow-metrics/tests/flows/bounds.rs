@@ -8,10 +8,7 @@ use crate::world::{Agent, Udp, World, header, mac};
 
 #[test]
 fn the_heaviest_stay_and_the_sum_is_the_sum() {
-    let config = Config {
-        max_flow_keys: 20,
-        ..Config::default()
-    };
+    let config = Config::default().with(|config| config.max_flow_keys = 20);
     let mut world = World::with(config);
     let id = world.watch("keys=port.src;value=frames;smooth=off;top=3");
     let mut agent = Agent::new(1);
@@ -48,11 +45,10 @@ fn the_heaviest_stay_and_the_sum_is_the_sum() {
 
 #[test]
 fn sources_and_definitions_are_bounded() {
-    let config = Config {
-        max_flow_sources: 3,
-        max_flow_definitions: 1,
-        ..Config::default()
-    };
+    let config = Config::default().with(|config| {
+        config.max_flow_sources = 3;
+        config.max_flow_definitions = 1;
+    });
     let mut world = World::with(config);
     let id = world.watch("keys=source;value=frames;smooth=off");
     let definition = flow::Definition::new([flow::Key::Agent]);
@@ -71,10 +67,7 @@ fn sources_and_definitions_are_bounded() {
 
 #[test]
 fn addresses_are_bounded() {
-    let config = Config {
-        max_flow_addresses: 10,
-        ..Config::default()
-    };
+    let config = Config::default().with(|config| config.max_flow_addresses = 10);
     let mut world = World::with(config);
     let id = world.watch("keys=container.src;value=frames;smooth=off");
     let mut agent = Agent::new(1);
@@ -138,10 +131,7 @@ fn without_definitions_samples_cost_no_memory() {
 #[test]
 fn a_flood_of_flows_stays_within_the_bound() {
     const FLOWS: usize = 2_000;
-    let config = Config {
-        max_flow_keys: FLOWS,
-        ..Config::default()
-    };
+    let config = Config::default().with(|config| config.max_flow_keys = FLOWS);
     let mut world = World::with(config);
     let definition = "keys=ip.src,ip.dst,ip.protocol,port.src,port.dst;value=bytes";
     let id = world.watch(definition);

@@ -8,10 +8,7 @@ use crate::world::{Agent, Udp, World, header, mac};
 
 #[test]
 fn filter_for_reserved_senders_leaves_others_out() {
-    let config = Config {
-        max_flow_keys: 10,
-        ..Config::default()
-    };
+    let config = Config::default().with(|config| config.max_flow_keys = 10);
     let mut world = World::with(config);
     let id = world.watch("keys=ip.src;value=bytes;smooth=off;filter=sender.reserved=1");
     let all = world.watch("keys=sender.reserved;value=frames;smooth=off");

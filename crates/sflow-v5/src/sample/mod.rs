@@ -233,7 +233,7 @@ impl<'a> Sample<'a> {
     pub fn validate(&self) -> Result<(), Error> {
         let error = match self {
             Self::Flow(sample) => first_error(sample.records, flow_error),
-            Self::Counters(sample) => first_error(sample.records, |record| record.error()),
+            Self::Counters(sample) => first_error(sample.records, Record::error),
             Self::Discarded(sample) => first_error(sample.records, flow_error),
             Self::RtMetric(sample) => sample.metrics.iter().find_map(|item| item.value.error()),
             Self::RtFlow(sample) => sample.fields.iter().find_map(|item| item.value.error()),

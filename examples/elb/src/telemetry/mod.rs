@@ -91,18 +91,17 @@ impl Default for Telemetry {
 /// What senders may make the loop keep: an installation of some thousand containers takes a few
 /// MiB, and a flood must not take the machine.
 fn bounds() -> Config {
-    Config {
-        max_bytes: 56 << 20,
-        max_bytes_per_sender: 40 << 20,
-        max_bytes_per_agent: 16 << 20,
-        max_flow_bytes: 16 << 20,
-        max_flow_addresses: 50_000,
-        max_flow_sources: 50_000,
+    Config::default().with(|config| {
+        config.max_bytes = 56 << 20;
+        config.max_bytes_per_sender = 40 << 20;
+        config.max_bytes_per_agent = 16 << 20;
+        config.max_flow_bytes = 16 << 20;
+        config.max_flow_addresses = 50_000;
+        config.max_flow_sources = 50_000;
         // One sender cannot use up the capacity of its network.
-        max_agents_per_sender: 1_000,
-        max_sources_per_sender: 10_000,
-        ..Config::default()
-    }
+        config.max_agents_per_sender = 1_000;
+        config.max_sources_per_sender = 10_000;
+    })
 }
 
 impl Telemetry {

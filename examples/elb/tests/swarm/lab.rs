@@ -29,8 +29,8 @@ impl Lab {
         let Ok(script) = std::env::var("ELB_TEST_SWARM") else {
             // Past the capture of the test harness, which keeps what passing tests print.
             SAID.call_once(|| {
-                let words = "skipped: tests of the programs on a real Docker swarm; set \
-                             ELB_TEST_SWARM to the script that made one, and be root";
+                let words = "skipped: tests of the programs on a real Docker swarm; as root, \
+                             run `.ci/swarm up` and set ELB_TEST_SWARM to the path of .ci/swarm";
                 writeln!(std::io::stderr(), "{words}").ok();
             });
             return None;

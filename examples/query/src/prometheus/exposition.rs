@@ -1,4 +1,4 @@
-//! What is told, in which order.
+//! The content of a response, in order.
 
 use std::rc::Rc;
 use std::time::Instant;
@@ -10,31 +10,31 @@ use sflow_metrics::{
     entity::{Entity, EntityKind, Lifecycle},
 };
 
-use super::family::{Family, Number, Room};
+use super::family::{Family, Number, SeriesBudget};
 use super::labels::{Labels, bounded};
-use super::{Shared, Wish, World, answers, health};
+use super::{Settings, Shared, Telemetry, answers, health};
 
-/// Bytes of all series of an answer at most, whatever the number of series.
-pub(super) const MOST_BYTES: usize = 12 << 20;
+/// The maximum size of all series of a response, in bytes.
+pub(super) const MAX_BYTES: usize = 12 << 20;
 
-/// Reads the registry whenever somebody scrapes.
+/// Reads the registry at each scrape.
 #[derive(Debug)]
 pub(super) struct Exposition {
-    pub(super) wish: Wish,
+    pub(super) settings: Settings,
     pub(super) shared: Shared,
 }
 
 impl Collector for Exposition {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
         let started = Instant::now();
-        // The registry is held while numbers are read, not while they are written.
+        // The lock is held while values are read, not while they are written.
         let families = self.families(&self.shared.lock());
         for family in &families {
             family.encode(&mut encoder)?;
         }
         Family::single(
             "sflow_scrape_seconds",
-            "Time that it took to put this together",
+            "Time to create this response",
             Number::Level(started.elapsed().as_secs_f64()),
         )
         .encode(&mut encoder)
@@ -42,70 +42,74 @@ impl Collector for Exposition {
 }
 
 impl Exposition {
-    fn families(&self, world: &World) -> Vec<Family> {
-        let mut room = Room::new(self.wish.most_series, MOST_BYTES);
-        let mut families = health::of_stream(world);
-        if let Some(query) = &self.wish.query {
+    fn families(&self, telemetry: &Telemetry) -> Vec<Family> {
+        let mut budget = SeriesBudget::new(self.settings.max_series, MAX_BYTES);
+        let mut families = health::of_stream(telemetry);
+        if let Some(query) = &self.settings.query {
             families.extend(answers::of_query(
                 query,
-                &world.registry,
-                world.now,
-                &mut room,
+                &telemetry.registry,
+                telemetry.now,
+                &mut budget,
             ));
         }
-        families.extend(health::of_agents(world, &mut room));
-        families.extend(self.of_entities(world, &mut room));
+        families.extend(health::of_agents(telemetry, &mut budget));
+        families.extend(self.of_entities(telemetry, &mut budget));
         families.push(Family::single(
             "sflow_series_left_out",
-            "Series beyond --prometheus-series or 12 MiB, or with the labels of another one",
-            Number::of(room.left_out()),
+            "Series beyond --prometheus-series or 12 MiB, or with the same labels as another",
+            Number::of(budget.left_out()),
         ));
         families
     }
 
-    /// What each entity has of each metric that is wished for. If there is no room for all, those
-    /// are told that were there first.
-    fn of_entities(&self, World { registry, now, .. }: &World, room: &mut Room) -> Vec<Family> {
-        let mut entities: Vec<Entity<'_>> = match &self.wish.query {
+    /// The selected metrics of each entity. If the budget does not suffice, entities that appeared
+    /// first have priority.
+    fn of_entities(
+        &self,
+        Telemetry { registry, now, .. }: &Telemetry,
+        budget: &mut SeriesBudget,
+    ) -> Vec<Family> {
+        let mut entities: Vec<Entity<'_>> = match &self.settings.query {
             None => registry.entities(*now).collect(),
             Some(query) => registry.matching(*now, query).collect(),
         };
         entities
             .retain(|entity| matches!(entity.lifecycle(), Lifecycle::Warming | Lifecycle::Live));
         entities.sort_unstable_by_key(Entity::id);
-        let (customs, wished): (Vec<&Metric>, Vec<&Metric>) = self
-            .wished()
+        let (customs, metrics): (Vec<&Metric>, Vec<&Metric>) = self
+            .metrics()
             .into_iter()
             .partition(|metric| metric.kind() == MetricKind::Custom);
-        let mut families: Vec<Family> = wished
+        let mut families: Vec<Family> = metrics
             .iter()
             .map(|metric| Family::new(&name(metric), &help(metric)))
             .collect();
         let mut custom = Family::new(
             "sflow_custom",
-            "What applications report under names of their own, of their counters the growth per second",
+            "Custom metrics of applications; of counters the increase per second",
         );
         for entity in &entities {
             let labels = Rc::new(Labels::of_entity(entity));
-            if self.wish.query.is_none() {
+            if self.settings.query.is_none() {
                 for (name, value) in entity.custom_metrics() {
-                    tell_custom(&mut custom, room, &labels, name, value);
+                    push_custom(&mut custom, budget, &labels, name, value);
                 }
             }
             for metric in &customs {
-                tell_custom(
+                push_custom(
                     &mut custom,
-                    room,
+                    budget,
                     &labels,
-                    reported(metric),
+                    custom_name(metric),
                     entity.value(metric),
                 );
             }
-            let is_admitted = room.admits(&labels, "");
-            for (metric, family) in wished.iter().zip(&mut families) {
+            let is_admitted = budget.admits(&labels, "");
+            for (metric, family) in metrics.iter().zip(&mut families) {
                 if may_have(entity, metric)
                     && let Some(number) = number(entity, metric)
-                    && room.take(is_admitted, family.encoded_len(&labels, ""))
+                    && budget.reserve(is_admitted, family.encoded_len(&labels, ""))
                 {
                     family.push(&labels, number);
                 }
@@ -115,9 +119,9 @@ impl Exposition {
         families
     }
 
-    /// The metrics that the query speaks of, or all that are known by name.
-    fn wished(&self) -> Vec<&Metric> {
-        let Some(query) = &self.wish.query else {
+    /// The metrics of the query, or all.
+    fn metrics(&self) -> Vec<&Metric> {
+        let Some(query) = &self.settings.query else {
             return Metric::all().iter().collect();
         };
         let expressions = query.expressions().iter();
@@ -130,9 +134,9 @@ impl Exposition {
     }
 }
 
-fn tell_custom(
+fn push_custom(
     family: &mut Family,
-    room: &mut Room,
+    budget: &mut SeriesBudget,
     labels: &Rc<Labels>,
     name: &str,
     value: Option<f64>,
@@ -141,8 +145,8 @@ fn tell_custom(
         return;
     };
     let name = bounded(name);
-    let is_admitted = room.admits(labels, &name);
-    if room.take(
+    let is_admitted = budget.admits(labels, &name);
+    if budget.reserve(
         is_admitted,
         family.encoded_len(labels, &name) + "metric".len(),
     ) {
@@ -154,7 +158,7 @@ fn may_have(entity: &Entity<'_>, metric: &Metric) -> bool {
     metric.entity() == EntityKind::Other || metric.entity() == entity.kind()
 }
 
-/// What an agent counts is told as it counts it; anything else is a level.
+/// The value that the agent reports for a rate; the metric's value otherwise.
 fn number(entity: &Entity<'_>, metric: &Metric) -> Option<Number> {
     match metric.kind() {
         MetricKind::Rate => entity.count(metric).map(Number::Count),
@@ -162,8 +166,8 @@ fn number(entity: &Entity<'_>, metric: &Metric) -> Option<Number> {
     }
 }
 
-/// Under which name a metric is told: its own, made what OpenMetrics allows. A counter's series
-/// end in `_total` by themselves.
+/// The metric's name with the characters that OpenMetrics allows. The encoder appends `_total` to
+/// those of counters.
 fn name(metric: &Metric) -> String {
     let plain = metric
         .name()
@@ -175,10 +179,10 @@ fn name(metric: &Metric) -> String {
     format!("sflow_{bare}")
 }
 
-/// What a metric measures, and where it comes from.
+/// The source structure of a metric, and its unit.
 fn help(metric: &Metric) -> String {
     let unit = match metric.kind() {
-        // The counter itself, not its growth.
+        // The unit of the counter, not of its increase per second.
         MetricKind::Rate => match metric.unit().strip_suffix("/s") {
             None | Some("1") => "",
             Some(unit) => unit,
@@ -191,8 +195,8 @@ fn help(metric: &Metric) -> String {
     }
 }
 
-/// What an application calls its metric.
-fn reported(metric: &Metric) -> &str {
+/// The application's name of a custom metric.
+fn custom_name(metric: &Metric) -> &str {
     let name = metric.name();
     name.strip_prefix("custom.").unwrap_or(name)
 }
@@ -203,14 +207,13 @@ mod tests {
 
     use super::*;
 
-    /// Families of one name would be told twice, and so would a gauge that is called as a
-    /// counter's series.
+    /// Two families must not have one name, and no gauge the name of a counter's series.
     #[test]
     fn names_do_not_clash() {
         let own = [
             "agent_", "answer", "custom", "entities", "scrape_", "series_", "stream_",
         ];
-        let mut taken = BTreeSet::new();
+        let mut names = BTreeSet::new();
         for metric in Metric::all() {
             let name = name(metric);
             assert!(
@@ -227,8 +230,8 @@ mod tests {
                 MetricKind::Rate => format!("{name}_total"),
                 _ => name.clone(),
             };
-            for taking in BTreeSet::from([name, series]) {
-                assert!(taken.insert(taking.clone()), "{taking}");
+            for name in BTreeSet::from([name, series]) {
+                assert!(names.insert(name.clone()), "{name}");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Numbers of one name, and how many there may be.
+//! Metric families, and the limit on their size.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher as _, RandomState};
@@ -9,21 +9,21 @@ use prometheus_client::metrics::MetricType;
 
 use super::labels::{Labels, OfMetric};
 
-/// One number.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Number {
-    /// Only grows, until it starts again.
+    /// A counter: it only increases, or restarts at zero.
     Count(u64),
+    /// A gauge.
     Level(f64),
 }
 
 impl Number {
-    /// What is not a number is none.
+    /// `None` if it is not finite.
     pub(super) fn level(level: f64) -> Option<Self> {
         level.is_finite().then_some(Self::Level(level))
     }
 
-    /// Of so many things.
+    /// A gauge that counts things.
     pub(super) fn of(count: usize) -> Self {
         Self::Level(count as f64)
     }
@@ -36,7 +36,7 @@ impl Number {
     }
 }
 
-/// All numbers of one name, either counts or levels.
+/// The series of one name, either all counters or all gauges.
 #[derive(Debug)]
 pub(super) struct Family {
     name: String,
@@ -44,11 +44,11 @@ pub(super) struct Family {
     series: Vec<Series>,
 }
 
-/// Its labels, the name of an application's own metric, and the number.
+/// Labels, the name of a custom metric, and the value.
 type Series = (Rc<Labels>, Option<Box<str>>, Number);
 
-/// Bytes of a number, and of what stands around the labels.
-const AROUND: usize = 40;
+/// Upper bound of the bytes of a series without name and labels.
+const OVERHEAD: usize = 40;
 
 impl Family {
     pub(super) fn new(name: &str, help: &str) -> Self {
@@ -59,7 +59,7 @@ impl Family {
         }
     }
 
-    /// A family of one number that needs no labels.
+    /// A family of one series without labels.
     pub(super) fn single(name: &str, help: &str, number: Number) -> Self {
         Self {
             series: vec![(Rc::default(), None, number)],
@@ -71,15 +71,15 @@ impl Family {
         self.series.push((labels.clone(), None, number));
     }
 
-    /// The same of an application's own metric.
+    /// Adds a value of a custom metric.
     pub(super) fn push_custom(&mut self, labels: &Rc<Labels>, metric: &str, number: Number) {
         self.series
             .push((labels.clone(), Some(metric.into()), number));
     }
 
-    /// Bytes of a series with these labels in an answer.
+    /// Bytes of a series with these labels in a response, at most.
     pub(super) fn encoded_len(&self, labels: &Labels, metric: &str) -> usize {
-        self.name.len() + labels.encoded_len() + metric.len() + AROUND
+        self.name.len() + labels.encoded_len() + metric.len() + OVERHEAD
     }
 
     pub(super) fn encode(&self, encoder: &mut DescriptorEncoder<'_>) -> std::fmt::Result {
@@ -101,48 +101,47 @@ impl Family {
     }
 }
 
-/// What may still be told.
+/// The series and bytes that may still be added to a response.
 #[derive(Debug)]
-pub(super) struct Room {
-    left: usize,
+pub(super) struct SeriesBudget {
+    series_left: usize,
     bytes_left: usize,
     left_out: usize,
     hasher: RandomState,
-    /// Hashes of the labels of series.
-    told: HashSet<u64>,
+    /// Hashes of the labels of admitted series.
+    admitted: HashSet<u64>,
 }
 
-impl Room {
-    /// For so many series of so many bytes in all.
-    pub(super) fn new(left: usize, bytes_left: usize) -> Self {
+impl SeriesBudget {
+    pub(super) fn new(series_left: usize, bytes_left: usize) -> Self {
         Self {
-            left,
+            series_left,
             bytes_left,
             left_out: 0,
             hasher: RandomState::new(),
-            told: HashSet::new(),
+            admitted: HashSet::new(),
         }
     }
 
-    /// Whether there is room, and nobody else has these labels: a series must not stand there
-    /// twice.
+    /// Returns whether the labels are new and the budget is not used up. OpenMetrics forbids two
+    /// series with the same labels.
     pub(super) fn admits(&mut self, labels: &Labels, metric: &str) -> bool {
-        self.left > 0 && self.told.insert(self.hasher.hash_one((labels, metric)))
+        self.series_left > 0 && self.admitted.insert(self.hasher.hash_one((labels, metric)))
     }
 
-    /// Takes the place of one series of so many bytes, if it is admitted and there is still one.
-    pub(super) fn take(&mut self, is_admitted: bool, bytes: usize) -> bool {
-        let is_told = is_admitted && self.left > 0 && bytes <= self.bytes_left;
-        if is_told {
-            self.left -= 1;
+    /// Reserves a series of `bytes` bytes if it is admitted and within the budget, and counts it as
+    /// left out otherwise.
+    pub(super) fn reserve(&mut self, is_admitted: bool, bytes: usize) -> bool {
+        let is_reserved = is_admitted && self.series_left > 0 && bytes <= self.bytes_left;
+        if is_reserved {
+            self.series_left -= 1;
             self.bytes_left -= bytes;
         } else {
             self.left_out += 1;
         }
-        is_told
+        is_reserved
     }
 
-    /// How many series had no place.
     pub(super) fn left_out(&self) -> usize {
         self.left_out
     }

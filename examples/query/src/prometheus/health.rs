@@ -1,87 +1,85 @@
-//! How well agents are heard, and who is there.
+//! Counters of the stream and of each agent, and the number of entities.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use sflow_metrics::{AgentStatus, Health};
 
-use super::World;
-use super::family::{Family, Number, Room};
+use super::Telemetry;
+use super::family::{Family, Number, SeriesBudget};
 use super::labels::Labels;
 
-/// Name, help, and where the number is.
-type Counted<T> = (&'static str, &'static str, fn(&T) -> u64);
+/// Name, help text, and value.
+type Counter<T> = (&'static str, &'static str, fn(&T) -> u64);
 
-const OF_STREAM: &[Counted<Health>] = &[
+const STREAM_COUNTERS: &[Counter<Health>] = &[
     ("datagrams", "Datagrams of sFlow version 5", |health| {
         health.datagrams
     }),
     (
         "datagrams_lost",
-        "Datagrams that are missing between those",
+        "Datagrams missing from the sequences of agents",
         |health| health.datagrams_lost,
     ),
     (
         "datagrams_reordered",
-        "Datagrams that came after a newer one, and counted",
+        "Datagrams received after a newer one, and used",
         |health| health.datagrams_reordered,
     ),
     (
         "datagrams_repeated",
-        "Datagrams that came again, and did not count",
+        "Duplicate datagrams, not used",
         |health| health.datagrams_repeated,
     ),
     (
         "datagrams_late",
-        "Datagrams too late to tell whether they came before, which did not count",
+        "Datagrams too late to distinguish from duplicates, not used",
         |health| health.datagrams_late,
     ),
     (
         "datagrams_refused",
-        "Datagrams of agents beyond the bound",
+        "Datagrams of agents beyond the maximum number of agents, not used",
         |health| health.datagrams_refused,
     ),
     (
         "datagrams_rejected",
-        "Datagrams that did not continue the sequence of their agent and were not used",
+        "Datagrams that did not continue the sequence of their agent, not used",
         |health| health.datagrams_rejected,
     ),
     (
         "numberings_distrusted",
-        "Times that sequence numbers of an agent or a data source made no sense and were not used",
+        "Times that sequence numbers of an agent or a data source were found invalid and ignored",
         |health| health.numberings_distrusted,
     ),
     (
         "agents_doubted",
-        "Times that several sequences of datagrams of one agent reported the same data sources",
+        "Times that several datagram sequences of one agent reported the same data sources",
         |health| health.agents_doubted,
     ),
     (
         "counter_samples_doubted",
-        "Counters samples of data sources that several sequences of datagrams report, not used",
+        "Counters samples of data sources in several datagram sequences, not used",
         |health| health.counter_samples_doubted,
     ),
     (
         "flow_samples_doubted",
-        "Packet samples of data sources that several sequences of datagrams report, not used",
+        "Packet samples of data sources in several datagram sequences, not used",
         |health| health.flow_samples_doubted,
     ),
-    (
-        "agent_restarts",
-        "Times that an agent started again",
-        |health| health.agent_restarts,
-    ),
+    ("agent_restarts", "Restarts of agents", |health| {
+        health.agent_restarts
+    }),
     ("counter_samples", "Counters samples", |health| {
         health.counter_samples
     }),
     (
         "counter_samples_lost",
-        "Counters samples that are missing between those",
+        "Counters samples missing from the sequences of data sources",
         |health| health.counter_samples_lost,
     ),
     (
         "counter_samples_refused",
-        "Counters samples of sources beyond the bound",
+        "Counters samples of data sources beyond the maximum number, not used",
         |health| health.counter_samples_refused,
     ),
     ("flow_samples", "Packet samples", |health| {
@@ -89,12 +87,12 @@ const OF_STREAM: &[Counted<Health>] = &[
     }),
     (
         "flow_samples_lost",
-        "Packet samples that are missing between those",
+        "Packet samples missing from the sequences of data sources",
         |health| health.flow_samples_lost,
     ),
     (
         "flow_samples_rejected",
-        "Packet samples that did not continue the sequence of their source and were not used",
+        "Packet samples that did not continue the sequence of their data source, not used",
         |health| health.flow_samples_rejected,
     ),
     (
@@ -114,139 +112,135 @@ const OF_STREAM: &[Counted<Health>] = &[
     ),
     (
         "flow_samples_above_line_rate",
-        "Packet samples of more bytes than the line can carry, not used",
+        "Packet samples of more bytes than the line rate allows, not used",
         |health| health.flow_samples_above_line_rate,
     ),
-    (
-        "malformed_samples",
-        "Samples that cannot be read",
-        |health| health.malformed_samples,
-    ),
-    (
-        "malformed_records",
-        "Records that cannot be read",
-        |health| health.malformed_records,
-    ),
+    ("malformed_samples", "Malformed samples", |health| {
+        health.malformed_samples
+    }),
+    ("malformed_records", "Malformed records", |health| {
+        health.malformed_records
+    }),
     (
         "unknown_samples",
-        "Samples of a kind that is not known",
+        "Samples of an unknown format",
         |health| health.unknown_samples,
     ),
     (
         "unknown_records",
-        "Records of a structure that is not known",
+        "Records of an unknown format",
         |health| health.unknown_records,
     ),
     (
         "custom_metrics_refused",
-        "Values of applications' own metrics beyond a bound",
+        "Values of custom metrics beyond a limit, not used",
         |health| health.custom_metrics_refused,
     ),
     (
         "source_bytes_refused",
-        "Times that a data source had as many bytes as one may have",
+        "Times that a data source reached its memory limit",
         |health| health.source_bytes_refused,
     ),
     (
         "agent_bytes_refused",
-        "Times that an agent had as many bytes as one may have",
+        "Times that an agent reached its memory limit",
         |health| health.agent_bytes_refused,
     ),
     (
         "sender_bytes_refused",
-        "Times that a sender had as many bytes as one may have",
+        "Times that a sender reached its memory limit",
         |health| health.sender_bytes_refused,
     ),
     (
         "total_bytes_refused",
-        "Times that all senders had as many bytes as they may have",
+        "Times that all senders together reached the memory limit",
         |health| health.total_bytes_refused,
     ),
     (
         "counter_resets",
-        "Counters that went back without a sign of a restart",
+        "Counters that decreased without a restart",
         |health| health.counter_resets,
     ),
     (
         "counter_jumps",
-        "Counters that went up by more than can be",
+        "Counters that increased by more than is possible, not used",
         |health| health.counter_jumps,
     ),
 ];
 
-const OF_AGENT: &[Counted<AgentStatus>] = &[
-    ("datagrams", "Datagrams of an agent that counted", |agent| {
-        agent.received
-    }),
+const AGENT_COUNTERS: &[Counter<AgentStatus>] = &[
+    (
+        "datagrams",
+        "Datagrams of an agent that were used",
+        |agent| agent.received,
+    ),
     (
         "datagrams_lost",
-        "Datagrams of an agent that are missing",
+        "Datagrams missing from the sequence of an agent",
         |agent| agent.lost,
     ),
     (
         "datagrams_reordered",
-        "Datagrams of an agent that came after a newer one, and counted",
+        "Datagrams of an agent received after a newer one, and used",
         |agent| agent.reordered,
     ),
     (
         "datagrams_repeated",
-        "Datagrams of an agent that came again",
+        "Duplicate datagrams of an agent, not used",
         |agent| agent.repeated,
     ),
-    ("restarts", "Times that an agent started again", |agent| {
-        agent.restarts
-    }),
+    ("restarts", "Restarts of an agent", |agent| agent.restarts),
 ];
 
-/// The stream as a whole; always told.
-pub(super) fn of_stream(world: &World) -> Vec<Family> {
-    let health = world.registry.health();
-    let counted = OF_STREAM
+/// Counters of the whole stream, which are always included.
+pub(super) fn of_stream(telemetry: &Telemetry) -> Vec<Family> {
+    let health = telemetry.registry.health();
+    let counters = STREAM_COUNTERS
         .iter()
         .map(|(name, help, count)| (*name, *help, Some(count(&health))));
-    let others = [
+    let outside = [
         (
             "datagrams_malformed",
             "Datagrams that are not sFlow version 5",
-            Some(world.malformed),
+            Some(telemetry.malformed),
         ),
         (
             "kernel_drops",
-            "Datagrams that the kernel threw away because this program was slow",
-            world.kernel_drops,
+            "Datagrams that the kernel dropped because the receive buffer was full",
+            telemetry.kernel_drops,
         ),
     ];
-    counted
-        .chain(others)
+    counters
+        .chain(outside)
         .filter_map(|(name, help, count)| {
             let name = format!("sflow_stream_{name}");
             Some(Family::single(&name, help, Number::Count(count?)))
         })
-        .chain([entities(world)])
+        .chain([entities(telemetry)])
         .collect()
 }
 
-/// Each agent that has been heard.
-pub(super) fn of_agents(world: &World, room: &mut Room) -> Vec<Family> {
-    let mut families: Vec<Family> = OF_AGENT
+/// Counters of each agent.
+pub(super) fn of_agents(telemetry: &Telemetry, budget: &mut SeriesBudget) -> Vec<Family> {
+    let mut families: Vec<Family> = AGENT_COUNTERS
         .iter()
         .map(|(name, help, _)| Family::new(&format!("sflow_agent_{name}"), help))
         .collect();
     let mut age = Family::new(
         "sflow_agent_age_seconds",
-        "Seconds since an agent was heard",
+        "Seconds since the last datagram of an agent",
     );
-    let mut agents: Vec<AgentStatus> = world.registry.agents().collect();
+    let mut agents: Vec<AgentStatus> = telemetry.registry.agents().collect();
     agents.sort_unstable_by_key(|agent| (agent.first_seen, agent.key));
     for agent in &agents {
         let labels = Rc::new(Labels::of_agent(agent.key));
-        for (family, (_, _, count)) in families.iter_mut().zip(OF_AGENT) {
-            if room.take(true, family.encoded_len(&labels, "")) {
+        for (family, (_, _, count)) in families.iter_mut().zip(AGENT_COUNTERS) {
+            if budget.reserve(true, family.encoded_len(&labels, "")) {
                 family.push(&labels, Number::Count(count(agent)));
             }
         }
-        if room.take(true, age.encoded_len(&labels, "")) {
-            let since = world.now - agent.last_seen;
+        if budget.reserve(true, age.encoded_len(&labels, "")) {
+            let since = telemetry.now - agent.last_seen;
             age.push(&labels, Number::Level(since.as_secs_f64()));
         }
     }
@@ -254,14 +248,17 @@ pub(super) fn of_agents(world: &World, room: &mut Room) -> Vec<Family> {
     families
 }
 
-/// How many there are of each kind, and how they do.
-fn entities(world: &World) -> Family {
+/// The number of entities of each kind and lifecycle.
+fn entities(telemetry: &Telemetry) -> Family {
     let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
-    for entity in world.registry.entities(world.now) {
-        let what = (entity.kind().to_string(), entity.lifecycle().to_string());
-        *counts.entry(what).or_default() += 1;
+    for entity in telemetry.registry.entities(telemetry.now) {
+        let key = (entity.kind().to_string(), entity.lifecycle().to_string());
+        *counts.entry(key).or_default() += 1;
     }
-    let mut family = Family::new("sflow_entities", "Hosts, containers, interfaces and others");
+    let mut family = Family::new(
+        "sflow_entities",
+        "Number of hosts, containers, interfaces and other entities",
+    );
     for ((kind, lifecycle), count) in counts {
         let labels = Labels::new([("kind", kind), ("lifecycle", lifecycle)]);
         family.push(&Rc::new(labels), Number::of(count));

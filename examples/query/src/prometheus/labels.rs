@@ -1,4 +1,4 @@
-//! Labels, of bounded length and without surprises.
+//! Labels of bounded length, without control characters.
 
 use std::fmt;
 
@@ -7,10 +7,10 @@ use sflow_metrics::{AgentKey, entity::Entity, query::Expression};
 
 use untrusted::escaped;
 
-/// What strangers call themselves is cut after so many bytes.
-const LONGEST: usize = 200;
+/// Bytes of a name from the network; the rest is cut off.
+const MAX_LENGTH: usize = 200;
 
-/// Names and values; those without a value are left out.
+/// Names and values, without those whose value is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Labels(Vec<(&'static str, String)>);
 
@@ -22,9 +22,9 @@ impl Labels {
         Self(labels.filter(|(_, value)| !value.is_empty()).collect())
     }
 
-    /// Bytes that they take up in an answer.
+    /// Bytes of the labels in a response.
     pub(super) fn encoded_len(&self) -> usize {
-        // `="",` around each, and what is escaped of a value.
+        // `="",` around each, and a backslash before escaped characters.
         let label = |(name, value): &(&str, String)| {
             let escaped = value
                 .bytes()
@@ -38,8 +38,8 @@ impl Labels {
         self.0.is_empty()
     }
 
-    /// Who an entity is. Agent and data source tell it from all others; an application without a
-    /// data source, agent and name.
+    /// The labels of an entity. Agent and data source identify it; agent and name identify an
+    /// application without a data source.
     pub(super) fn of_entity(entity: &Entity<'_>) -> Self {
         let AgentKey {
             sender,
@@ -74,7 +74,7 @@ impl Labels {
         ])
     }
 
-    /// Which expression, in full since whoever asks has written it, and of which group.
+    /// The labels of a result. The expression is not cut: it is from the command line.
     pub(super) fn of_answer(expression: &Expression, group: &str) -> Self {
         let mut labels = Self::new([("group", group.to_owned())]);
         labels.0.insert(0, ("expression", expression.to_string()));
@@ -104,7 +104,7 @@ impl EncodeLabelSet for Labels {
     }
 }
 
-/// The labels of an entity, and which of its own metrics.
+/// The labels of an entity, and the name of a custom metric.
 pub(super) struct OfMetric<'l>(pub(super) &'l Labels, pub(super) Option<&'l str>);
 
 impl EncodeLabelSet for OfMetric<'_> {
@@ -117,10 +117,10 @@ impl EncodeLabelSet for OfMetric<'_> {
     }
 }
 
-/// At most so long, and nothing in it that a terminal or a page would obey.
+/// At most [`MAX_LENGTH`] bytes, with control and invisible characters escaped.
 pub(super) fn bounded(value: &str) -> String {
     let mut bounded = escaped(value).into_owned();
-    let end = (0..=LONGEST.min(bounded.len())).rev();
+    let end = (0..=MAX_LENGTH.min(bounded.len())).rev();
     let end = end.into_iter().find(|end| bounded.is_char_boundary(*end));
     bounded.truncate(end.unwrap_or_default());
     bounded
@@ -131,9 +131,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_bounded_and_give_no_orders() {
+    fn values_are_bounded_and_escaped() {
         assert_eq!(bounded("web\n\u{1b}[2J\"\\"), "web\\n\\u{1b}[2J\"\\");
-        assert_eq!(bounded(&"ß".repeat(200)).len(), LONGEST);
+        assert_eq!(bounded(&"ß".repeat(200)).len(), MAX_LENGTH);
         assert_eq!(bounded(&"€".repeat(200)).len(), 198);
         assert_eq!(bounded(""), "");
     }

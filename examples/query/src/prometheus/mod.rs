@@ -1,4 +1,4 @@
-//! What a registry knows, for Prometheus and whoever else reads OpenMetrics.
+//! Metrics of the registry over HTTP, in the OpenMetrics format of Prometheus.
 
 mod answers;
 mod exposition;
@@ -26,43 +26,43 @@ use sflow_metrics::{Registry, Timestamp, query::Query};
 use exposition::Exposition;
 use serve::HostCheck;
 
-/// Where it is when nobody says where: where only this machine can look.
-const USUAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9343);
+/// The default address, which only this machine can reach.
+const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9343);
 
-/// An answer that is still being sent is given to other clients for so long.
+/// The time for which other clients get a response that is still being sent.
 const SHARED_FOR: Duration = Duration::from_secs(10);
 
-const DIRECTIONS: &str = "\
-What sFlow agents say, in the format of OpenMetrics: GET /metrics
+const INDEX: &str = "\
+Metrics from sFlow agents in the OpenMetrics format: GET /metrics
 
-sflow_NAME            what `query --metrics` calls NAME, for each entity; counters end in _total
-sflow_custom          what applications report under names of their own
-sflow_answer          the answers, if a question was asked
-sflow_stream_…        how much was heard, lost and refused
-sflow_agent_…         the same of each agent
-sflow_entities        how many there are, and how they do
+sflow_NAME            the metric NAME of `query --metrics`, per entity; counters end in _total
+sflow_custom          custom metrics of applications
+sflow_answer          results, if a query was given
+sflow_stream_…        datagrams and samples received, lost and rejected
+sflow_agent_…         the same per agent
+sflow_entities        number of entities by kind and lifecycle
 ";
 
-/// What is taken in and what is asked for, and the time of it.
+/// The registry, its time, and counts of datagrams that are not in it.
 #[derive(Debug)]
-pub(crate) struct World {
+pub(crate) struct Telemetry {
     pub(crate) registry: Registry,
     pub(crate) now: Timestamp,
-    /// Datagrams that were no sFlow version 5.
+    /// Datagrams that are not sFlow version 5.
     pub(crate) malformed: u64,
-    /// The protocols of these, as far as they are known.
+    /// The protocols of these, where recognised.
     pub(crate) protocols: Tally<OtherProtocol>,
-    /// Datagrams that the kernel had no room for, if it tells.
+    /// Datagrams that the kernel dropped; `None` for captures and where it does not count them.
     pub(crate) kernel_drops: Option<u64>,
 }
 
-/// A world that several may look at, one at a time.
+/// The telemetry, shared by receiver and HTTP server.
 #[derive(Clone, Debug)]
-pub(crate) struct Shared(Arc<Mutex<World>>);
+pub(crate) struct Shared(Arc<Mutex<Telemetry>>);
 
 impl Shared {
     pub(crate) fn new(registry: Registry) -> Self {
-        Self(Arc::new(Mutex::new(World {
+        Self(Arc::new(Mutex::new(Telemetry {
             registry,
             now: Timestamp::ZERO,
             malformed: 0,
@@ -71,21 +71,22 @@ impl Shared {
         })))
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, World> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Telemetry> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What to tell, and how much of it at most.
+/// Address and content of the metrics.
 #[derive(Clone, Debug)]
-pub(crate) struct Wish {
+pub(crate) struct Settings {
     pub(crate) address: SocketAddr,
-    /// Only the metrics of this query, of the entities that it is about; and its answers.
+    /// Limits the metrics to those of the query and the entities to those that it selects, and adds
+    /// its results.
     pub(crate) query: Option<Query>,
-    pub(crate) most_series: usize,
+    pub(crate) max_series: usize,
 }
 
-/// An address to serve on, as people type it: a port, an address, or both.
+/// Parses an address to serve on: a port, an address, or both.
 pub(crate) fn address(text: &str) -> Result<SocketAddr, &'static str> {
     let port = text.strip_prefix(':').unwrap_or(text);
     let bare = text
@@ -95,32 +96,32 @@ pub(crate) fn address(text: &str) -> Result<SocketAddr, &'static str> {
     if let Ok(address) = text.parse() {
         Ok(address)
     } else if let Ok(port) = port.parse() {
-        Ok(SocketAddr::new(USUAL.ip(), port))
+        Ok(SocketAddr::new(DEFAULT_ADDRESS.ip(), port))
     } else if let Ok(address) = bare.parse() {
-        Ok(SocketAddr::new(address, USUAL.port()))
+        Ok(SocketAddr::new(address, DEFAULT_ADDRESS.port()))
     } else {
         Err(
             "give a port, an address, or both, as in 9343 or 0.0.0.0:9343; \
-             questions and captures come before --prometheus",
+             queries and captures come before --prometheus",
         )
     }
 }
 
-/// Answers scrapes from now on, in a thread of its own that ends with the program; tells where.
-pub(crate) fn serve(wish: Wish, shared: Shared) -> anyhow::Result<SocketAddr> {
-    let address = wish.address;
+/// Serves scrapes in a thread that ends with the program. Returns the address.
+pub(crate) fn serve(settings: Settings, shared: Shared) -> anyhow::Result<SocketAddr> {
+    let address = settings.address;
     let listener = TcpListener::bind(address).map_err(|error| cannot_serve(address, error))?;
     listener.set_nonblocking(true)?;
     let listening = listener.local_addr()?;
     let mut metrics = prometheus_client::registry::Registry::default();
-    metrics.register_collector(Box::new(Exposition { wish, shared }));
+    metrics.register_collector(Box::new(Exposition { settings, shared }));
     let router = Router::new()
         .route("/metrics", get(scrape))
-        .route("/", get(DIRECTIONS))
-        .layer(map_response(last_of_its_connection))
+        .route("/", get(INDEX))
+        .layer(map_response(close_connection))
         .with_state(Arc::new(Scrapes {
             metrics,
-            sent: Mutex::default(),
+            newest: Mutex::default(),
         }));
     let router = serve::protect(router, HostCheck::default());
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -142,52 +143,52 @@ pub(crate) fn serve(wish: Wish, shared: Shared) -> anyhow::Result<SocketAddr> {
 
 fn cannot_serve(address: SocketAddr, error: io::Error) -> anyhow::Error {
     let advice = match error.kind() {
-        io::ErrorKind::AddrInUse => "end the program that has it, or give",
+        io::ErrorKind::AddrInUse => "end the program that uses it, or give",
         _ => "give",
     };
     let what = format!("cannot serve metrics on {address}: {advice} --prometheus another address");
     anyhow::Error::new(error).context(what)
 }
 
-/// Answers to scrapes. However many clients are slow to read, few answers are in memory: while
-/// one is being sent, and is younger than [`SHARED_FOR`], others get the same one.
+/// Responses to scrapes. Slow clients do not multiply them in memory: while a response is being sent
+/// and is younger than [`SHARED_FOR`], other clients get the same one.
 struct Scrapes {
     metrics: prometheus_client::registry::Registry,
-    /// When the newest answer was made, and it as long as it is being sent.
-    sent: Mutex<Option<(Instant, Weak<str>)>>,
+    /// The newest response, which exists while it is being sent, and the time it was created.
+    newest: Mutex<Option<(Instant, Weak<str>)>>,
 }
 
-/// The bytes of an answer that several clients may be reading.
-struct Shares(Arc<str>);
+/// The body of a response, shared by several clients.
+struct SharedBody(Arc<str>);
 
-impl AsRef<[u8]> for Shares {
+impl AsRef<[u8]> for SharedBody {
     fn as_ref(&self) -> &[u8] {
         self.0.as_bytes()
     }
 }
 
 impl Scrapes {
-    fn answer(&self) -> Result<Arc<str>, std::fmt::Error> {
-        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((made, answer)) = &*sent
-            && made.elapsed() < SHARED_FOR
-            && let Some(answer) = answer.upgrade()
+    fn response(&self) -> Result<Arc<str>, std::fmt::Error> {
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((created, body)) = &*newest
+            && created.elapsed() < SHARED_FOR
+            && let Some(body) = body.upgrade()
         {
-            return Ok(answer);
+            return Ok(body);
         }
         let mut body = String::new();
         text::encode(&mut body, &self.metrics)?;
-        let answer: Arc<str> = body.into();
-        *sent = Some((Instant::now(), Arc::downgrade(&answer)));
-        Ok(answer)
+        let body: Arc<str> = body.into();
+        *newest = Some((Instant::now(), Arc::downgrade(&body)));
+        Ok(body)
     }
 }
 
 async fn scrape(State(scrapes): State<Arc<Scrapes>>) -> Response {
-    let Ok(answer) = scrapes.answer() else {
+    let Ok(body) = scrapes.response() else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
-    let body = Bytes::from_owner(Shares(answer));
+    let body = Bytes::from_owner(SharedBody(body));
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     (
         [(header::CONTENT_TYPE, HeaderValue::from_static(kind))],
@@ -196,8 +197,8 @@ async fn scrape(State(scrapes): State<Arc<Scrapes>>) -> Response {
         .into_response()
 }
 
-/// Nobody holds a place between two scrapes.
-async fn last_of_its_connection(mut response: Response) -> Response {
+/// Closes the connection, so that idle clients do not use up the allowed connections.
+async fn close_connection(mut response: Response) -> Response {
     let close = HeaderValue::from_static("close");
     response.headers_mut().insert(header::CONNECTION, close);
     response

@@ -12,7 +12,7 @@ use super::exposition::Exposition;
 use super::*;
 
 #[test]
-fn addresses_to_serve_on() {
+fn addresses_are_parsed() {
     for (text, expected) in [
         ("9343", "127.0.0.1:9343"),
         (":80", "127.0.0.1:80"),
@@ -30,34 +30,36 @@ fn addresses_to_serve_on() {
 }
 
 #[test]
-fn applications_are_told_until_they_are_silent() {
-    let world = Applications::new();
-    world.say(1, "shop", &[("orders", 4.0), ("carts-open", 0.5)]);
-    world.say(2, "shop", &[("orders", 7.0), ("carts-open", f64::NAN)]);
+fn applications_are_served_until_they_are_stale() {
+    let applications = Applications::new();
+    applications.report(1, "shop", &[("orders", 4.0), ("carts-open", 0.5)]);
+    applications.report(2, "shop", &[("orders", 7.0), ("carts-open", f64::NAN)]);
     for query in [None, Some("max:custom.orders,max:custom.carts-open")] {
-        let told = world.scrape(2, query, 100);
-        let mut customs = told.iter().filter(|line| line.starts_with("sflow_custom{"));
+        let lines = applications.scrape(2, query, 100);
+        let mut customs = lines
+            .iter()
+            .filter(|line| line.starts_with("sflow_custom{"));
         let orders = customs.next().unwrap();
         assert!(orders.contains("kind=\"application\",name=\"shop\",agent=\"10.0.0.1\""));
         assert!(orders.ends_with("metric=\"orders\"} 7.0"), "{orders}");
-        assert_eq!(customs.next(), None, "what is no number is not there");
+        assert_eq!(customs.next(), None, "NaN is left out");
     }
-    let later = world.scrape(3600, None, 100);
+    let later = applications.scrape(3600, None, 100);
     assert!(
         !later.iter().any(|line| line.contains("name=\"shop\"")),
         "absent is not zero"
     );
 }
 
-/// Names are all that tells applications apart, and of these nothing is left when they are cut.
+/// Applications differ only in their names, which are equal after they are cut.
 #[test]
-fn no_series_stands_twice() {
-    let world = Applications::new();
+fn series_are_unique() {
+    let applications = Applications::new();
     for end in ["1", "2", "3"] {
         let name = "x".repeat(200) + end;
         let metric = "y".repeat(200);
         let metrics = [(metric.clone() + "a", 1.0), (metric + "b", 2.0)];
-        world.say(
+        applications.report(
             1,
             &name,
             &metrics
@@ -65,26 +67,27 @@ fn no_series_stands_twice() {
                 .map(|(name, value)| (name.as_str(), *value)),
         );
     }
-    let told = world.scrape(1, None, 100);
+    let lines = applications.scrape(1, None, 100);
     assert_eq!(
-        told.iter()
+        lines
+            .iter()
             .filter(|line| line.starts_with("sflow_custom{"))
             .count(),
         1
     );
     assert!(
-        told.iter().any(|line| line == "sflow_series_left_out 5.0"),
-        "{told:?}"
+        lines.iter().any(|line| line == "sflow_series_left_out 5.0"),
+        "{lines:?}"
     );
 
-    let twice = world.scrape(1, Some("max:custom.q,max:custom.q"), 100);
+    let twice = applications.scrape(1, Some("max:custom.q,max:custom.q"), 100);
     let answers = twice
         .iter()
         .filter(|line| line.starts_with("sflow_answer_matched{"));
     assert_eq!(answers.count(), 1);
 }
 
-/// A registry that hears applications of one host, and the seconds that have passed.
+/// A registry with applications of one host.
 struct Applications(Shared);
 
 impl Applications {
@@ -92,11 +95,11 @@ impl Applications {
         Self(Shared::new(Registry::new(Config::default())))
     }
 
-    fn say(&self, second: u32, name: &str, metrics: &[(&str, f64)]) {
-        let world = &mut *self.0.lock();
+    fn report(&self, second: u32, name: &str, metrics: &[(&str, f64)]) {
+        let telemetry = &mut *self.0.lock();
         let header = Header {
             agent_address: Address::V4([10, 0, 0, 1]),
-            sequence_number: u32::try_from(world.registry.health().datagrams).unwrap() + 1,
+            sequence_number: u32::try_from(telemetry.registry.health().datagrams).unwrap() + 1,
             uptime: second * 1000,
             ..Header::default()
         };
@@ -109,28 +112,30 @@ impl Applications {
             .collect();
         let mut buffer = [0; 4096];
         let mut encoder = Encoder::new(&mut buffer, &header).unwrap();
-        let said = RtMetric {
+        let sample = RtMetric {
             datasource: Text::from(name),
             metrics: NamedValues::from(&metrics[..]),
         };
-        encoder.push(&Sample::RtMetric(said)).unwrap();
+        encoder.push(&Sample::RtMetric(sample)).unwrap();
         let bytes = encoder.finish();
         let sender = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
         let datagram = Datagram::parse(bytes).unwrap();
-        world.registry.ingest(seconds(second), sender, &datagram);
+        telemetry
+            .registry
+            .ingest(seconds(second), sender, &datagram);
     }
 
-    /// The lines that a scrape would get.
-    fn scrape(&self, second: u32, query: Option<&str>, most_series: usize) -> Vec<String> {
+    /// The lines of a response.
+    fn scrape(&self, second: u32, query: Option<&str>, max_series: usize) -> Vec<String> {
         self.0.lock().now = seconds(second);
-        let wish = Wish {
-            address: USUAL,
+        let settings = Settings {
+            address: DEFAULT_ADDRESS,
             query: query.map(|query| query.parse().unwrap()),
-            most_series,
+            max_series,
         };
         let shared = self.0.clone();
         let mut metrics = prometheus_client::registry::Registry::default();
-        metrics.register_collector(Box::new(Exposition { wish, shared }));
+        metrics.register_collector(Box::new(Exposition { settings, shared }));
         let mut body = String::new();
         text::encode(&mut body, &metrics).unwrap();
         body.lines().map(str::to_owned).collect()

@@ -1,4 +1,4 @@
-//! Who reports, how much of it was lost, and what was refused.
+//! Agents, lost datagrams, and how much was rejected.
 
 use serde::Serialize;
 use sflow_metrics::{AgentStatus, Health, Registry, Timestamp};
@@ -67,7 +67,15 @@ pub(super) fn write(
         return json(&line, out);
     }
     let mut columns = Columns::titled(&[
-        "agent", "received", "lost", "late", "twice", "restarts", "sources", "heard", "up",
+        "agent",
+        "received",
+        "lost",
+        "late",
+        "duplicate",
+        "restarts",
+        "sources",
+        "last seen",
+        "uptime",
     ]);
     for agent in &agents {
         columns.row([
@@ -93,7 +101,7 @@ pub(super) fn write(
             out.extend_from_slice(format!("{}: {problem}\n", agent.key).as_bytes());
         }
     }
-    for (what, count) in refusals(&registry.health()) {
+    for (what, count) in rejections(&registry.health()) {
         if count > 0 {
             out.extend_from_slice(format!("{what}: {count}\n").as_bytes());
         }
@@ -107,16 +115,16 @@ fn problems(agent: &AgentStatus) -> Vec<String> {
     let mut problems = Vec::new();
     if agent.doubtful {
         problems.push(format!(
-            "{} sequences of datagrams report the same data sources: several devices with one \
-             address, or forged. The values of these are unknown",
+            "{} datagram sequences report the same data sources: several devices have one \
+             address, or datagrams are forged. The values of these sources are unknown",
             agent.sequences
         ));
     } else if agent.sequences > 1 {
-        problems.push(format!("{} sequences of datagrams", agent.sequences));
+        problems.push(format!("{} datagram sequences", agent.sequences));
     }
     if agent.odd_numbering {
-        let problem = "the sequence numbers of datagrams make no sense or step by more than one; \
-                       lost datagrams are unknown";
+        let problem = "the sequence numbers of datagrams are invalid or increase by more than one; \
+                       the number of lost datagrams is unknown";
         problems.push(problem.to_owned());
     }
     if agent.odd_sources > 0 {
@@ -125,20 +133,16 @@ fn problems(agent: &AgentStatus) -> Vec<String> {
     problems
 }
 
-/// How many times sample numbers of a data source were found to make no sense: the same data
-/// source can be counted again.
+/// The problem of invalid sample numbers. `times` may count one data source more than once.
 fn odd_sources(times: u64) -> String {
     let times = match times {
         1 => "once".to_owned(),
         times => format!("{times} times"),
     };
-    format!(
-        "the sequence numbers of the samples of a data source made no sense ({times}); they are \
-         not used"
-    )
+    format!("the sample sequence numbers of a data source were invalid ({times}) and are ignored")
 }
 
-/// Of all that were sent, how many did not come, in percent.
+/// Lost datagrams, in percent of those sent.
 fn share(lost: u64, received: u64) -> f64 {
     match lost + received {
         0 => 0.0,
@@ -146,30 +150,30 @@ fn share(lost: u64, received: u64) -> f64 {
     }
 }
 
-/// What should be zero.
-fn refusals(health: &Health) -> [(&'static str, u64); 10] {
+/// Counts that are zero if all agents conform to the specification.
+fn rejections(health: &Health) -> [(&'static str, u64); 10] {
     [
         (
-            "datagrams that continued no sequence and were not used",
+            "datagrams that continued no sequence, not used",
             health.datagrams_rejected,
         ),
         (
-            "datagrams of agents beyond the bound",
+            "datagrams of agents beyond the maximum, not used",
             health.datagrams_refused,
         ),
         (
-            "samples of sources beyond the bound",
+            "samples of data sources beyond the maximum, not used",
             health.counter_samples_refused,
         ),
-        ("samples that could not be read", health.malformed_samples),
-        ("records that could not be read", health.malformed_records),
-        ("samples of unknown kinds", health.unknown_samples),
-        ("records of unknown structures", health.unknown_records),
+        ("malformed samples", health.malformed_samples),
+        ("malformed records", health.malformed_records),
+        ("samples of unknown formats", health.unknown_samples),
+        ("records of unknown formats", health.unknown_records),
         (
-            "counters that went up by more than can be",
+            "counters that increased by more than is possible, not used",
             health.counter_jumps,
         ),
-        ("counters that went back", health.counter_resets),
+        ("counters that decreased", health.counter_resets),
         ("names that were cut", health.names_cut),
     ]
 }
@@ -179,8 +183,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn odd_sources_counts_times() {
-        assert!(odd_sources(1).contains("of a data source made no sense (once);"));
-        assert!(odd_sources(3).contains("of a data source made no sense (3 times);"));
+    fn invalid_sample_numbers_are_counted() {
+        assert!(odd_sources(1).contains("were invalid (once)"));
+        assert!(odd_sources(3).contains("were invalid (3 times)"));
     }
 }

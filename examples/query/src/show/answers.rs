@@ -1,4 +1,4 @@
-//! The answer to a query, and what it stands on.
+//! The results of a query, with the number of entities that contributed.
 
 use serde::Serialize;
 use sflow_metrics::{
@@ -34,9 +34,9 @@ struct Answer {
     winner: Option<String>,
 }
 
-/// When, of what, and how.
+/// The arguments of [`write`] that are the same for all groups.
 #[derive(Clone, Copy)]
-struct Sheet<'a> {
+struct Writer<'a> {
     registry: &'a Registry,
     now: Timestamp,
     at: &'a str,
@@ -52,7 +52,7 @@ pub(super) fn write(
     is_json: bool,
     out: &mut Vec<u8>,
 ) -> anyhow::Result<()> {
-    let sheet = Sheet {
+    let writer = Writer {
         registry,
         now,
         at,
@@ -60,20 +60,23 @@ pub(super) fn write(
         is_json,
     };
     if query.grouping().is_none() {
-        return sheet.write(None, &registry.query(now, query), out);
+        return writer.write(None, &registry.query(now, query), out);
     }
     let groups = registry.query_groups(now, query);
     for group in &groups.groups {
-        sheet.write(Some(&group.name), &group.summaries, out)?;
+        writer.write(Some(&group.name), &group.summaries, out)?;
     }
     if !is_json && groups.left_out > 0 {
-        let line = format!("{at}  {} more, in too many groups\n", groups.left_out);
+        let line = format!(
+            "{at}  {} entities left out: too many groups\n",
+            groups.left_out
+        );
         out.extend_from_slice(line.as_bytes());
     }
     Ok(())
 }
 
-impl Sheet<'_> {
+impl Writer<'_> {
     fn write(
         &self,
         group: Option<&str>,
@@ -128,7 +131,7 @@ impl Sheet<'_> {
         }
     }
 
-    /// The name of whose value it is.
+    /// The name of the entity with the minimum or maximum.
     fn winner(&self, summary: &Summary) -> Option<String> {
         let winner = summary.winner?;
         let mut entities = self.registry.entities(self.now);
@@ -137,7 +140,7 @@ impl Sheet<'_> {
     }
 }
 
-/// On how much the answer stands.
+/// The number of entities that contributed, and the age of their values.
 fn basis(expression: &Expression, summary: &Summary) -> String {
     let (contributing, matched) = (summary.contributing, summary.matched);
     let mut basis = format!(

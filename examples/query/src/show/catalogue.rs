@@ -1,4 +1,4 @@
-//! What can be asked for.
+//! The list of metrics.
 
 use std::io::{self, Write as _};
 
@@ -32,7 +32,7 @@ pub(crate) fn catalogue(is_json: bool) -> anyhow::Result<()> {
             json(&line, &mut out)?;
         }
     } else {
-        let mut columns = Columns::titled(&["metric", "unit", "of", "from"]);
+        let mut columns = Columns::titled(&["metric", "unit", "entity", "source"]);
         for metric in Metric::all() {
             let cells = [metric.name(), metric.unit(), "", metric.origin()];
             let mut cells = cells.map(str::to_owned);

@@ -1,4 +1,4 @@
-/// Rows of text, in columns as wide as they have to be.
+/// Rows of text in columns, each as wide as its widest cell.
 #[derive(Debug, Default)]
 pub(super) struct Columns {
     rows: Vec<Vec<String>>,

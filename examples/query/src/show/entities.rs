@@ -1,4 +1,4 @@
-//! Everybody that is heard.
+//! Hosts, containers, interfaces and other entities.
 
 use serde::Serialize;
 use sflow_metrics::{
@@ -27,8 +27,8 @@ struct Line<'a> {
     samples_lost: u64,
 }
 
-/// A number that says most about an entity of this kind.
-const MOST_TELLING: [(EntityKind, &str); 3] = [
+/// The utilization metric of a kind of entity.
+const UTILIZATION_METRICS: [(EntityKind, &str); 3] = [
     (EntityKind::Host, "cpu_utilization"),
     (EntityKind::Container, "vir_cpu_utilization"),
     (EntityKind::Interface, "ifinutilization"),
@@ -55,8 +55,8 @@ pub(super) fn write(
         "agent",
         "source",
         "state",
-        "heard",
-        "every",
+        "last seen",
+        "interval",
         "lost",
         "utilization",
     ]);
@@ -71,7 +71,7 @@ pub(super) fn write(
             format!("{} ago", age(entity.age())),
             age(entity.interval()),
             entity.samples_lost().to_string(),
-            telling(entity),
+            utilization(entity),
         ]);
     }
     out.extend_from_slice(format!("{at}  {} entities\n", entities.len()).as_bytes());
@@ -80,7 +80,7 @@ pub(super) fn write(
     Ok(())
 }
 
-/// An application that is known by a name alone has none.
+/// `None` for an application that is identified by its name alone.
 fn data_source(entity: &Entity<'_>) -> Option<String> {
     entity.data_source().map(|source| source.to_string())
 }
@@ -107,7 +107,7 @@ fn parent(entity: &Entity<'_>) -> Option<String> {
     entity.parent().map(|parent| parent.name().to_owned())
 }
 
-/// How it does, and what it says of itself.
+/// The lifecycle, and the state that the agent reports.
 fn state(entity: &Entity<'_>) -> String {
     match entity.state() {
         Some(state) => format!("{}, {state}", entity.lifecycle()),
@@ -115,8 +115,10 @@ fn state(entity: &Entity<'_>) -> String {
     }
 }
 
-fn telling(entity: &Entity<'_>) -> String {
-    let telling = MOST_TELLING.iter().find(|(kind, _)| *kind == entity.kind());
-    let value = telling.and_then(|(_, name)| entity.value(&Metric::named(name)?));
+fn utilization(entity: &Entity<'_>) -> String {
+    let metric = UTILIZATION_METRICS
+        .iter()
+        .find(|(kind, _)| *kind == entity.kind());
+    let value = metric.and_then(|(_, name)| entity.value(&Metric::named(name)?));
     value.map_or(String::new(), |value| format!("{} %", number(value)))
 }

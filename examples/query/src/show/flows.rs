@@ -1,4 +1,4 @@
-//! The heaviest flows, and how sure that is.
+//! The heaviest flows, with error bounds.
 
 use std::io::{self, Write as _};
 
@@ -9,8 +9,8 @@ use super::columns::Columns;
 use super::{json, number};
 use untrusted::escaped;
 
-/// Of the widest bar, in characters.
-const BAR: usize = 20;
+/// Length of the longest bar, in characters.
+const MAX_BAR: usize = 20;
 
 #[derive(Serialize)]
 struct Line<'a> {
@@ -27,8 +27,8 @@ pub(super) fn write(
     is_json: bool,
     out: &mut Vec<u8>,
 ) -> anyhow::Result<()> {
-    let mut watched = registry.flow_definitions();
-    let Some((id, definition)) = watched.next() else {
+    let mut definitions = registry.flow_definitions();
+    let Some((id, definition)) = definitions.next() else {
         return Ok(());
     };
     let Some(answer) = registry.flows(now, id) else {
@@ -85,14 +85,17 @@ pub(super) fn write(
     columns.write(out);
     if answer.evicted > 0 {
         let line = format!(
-            "{} flows had to make room; none that is not kept is above {} {unit}\n",
+            "{} flows evicted to limit memory; a flow that is not kept has at most {} {unit}\n",
             answer.evicted,
             number(answer.unseen)
         );
         out.extend_from_slice(line.as_bytes());
     }
     if answer.unreported > 0.0 {
-        let line = format!("not reported, about: {}\n", number(answer.unreported));
+        let line = format!(
+            "dropped packets that were not reported, estimated: {}\n",
+            number(answer.unreported)
+        );
         out.extend_from_slice(line.as_bytes());
     }
     out.push(b'\n');
@@ -108,7 +111,7 @@ struct Key {
 /// Prints every key of flows.
 pub(crate) fn keys(is_json: bool) -> anyhow::Result<()> {
     let mut out = Vec::new();
-    let mut columns = Columns::titled(&["key", "means"]);
+    let mut columns = Columns::titled(&["key", "meaning"]);
     for key in flow::Key::all() {
         if is_json {
             let key = Key {
@@ -132,21 +135,21 @@ pub(crate) fn keys(is_json: bool) -> anyhow::Result<()> {
 }
 
 fn unit(definition: &flow::Definition) -> String {
-    let what = match definition.value() {
+    let noun = match definition.value() {
         flow::Measure::Bytes | flow::Measure::NetBytes | flow::Measure::DropBytes => "bytes",
         flow::Measure::Frames => "frames",
         flow::Measure::Drops => "drops",
         _ => return "distinct".to_owned(),
     };
     match definition.smoothing() {
-        Some(_) => format!("{what}/s"),
-        None => what.to_owned(),
+        Some(_) => format!("{noun}/s"),
+        None => noun.to_owned(),
     }
 }
 
-fn share(value: f64, of: f64) -> String {
-    if of > 0.0 {
-        format!("{:.1} %", 100.0 * value / of)
+fn share(value: f64, total: f64) -> String {
+    if total > 0.0 {
+        format!("{:.1} %", 100.0 * value / total)
     } else {
         String::new()
     }
@@ -154,9 +157,9 @@ fn share(value: f64, of: f64) -> String {
 
 fn bar(value: f64, widest: f64) -> String {
     let length = if widest > 0.0 {
-        value / widest * BAR as f64
+        value / widest * MAX_BAR as f64
     } else {
         0.0
     };
-    "▇".repeat((length.round() as usize).clamp(usize::from(value > 0.0), BAR))
+    "▇".repeat((length.round() as usize).clamp(usize::from(value > 0.0), MAX_BAR))
 }

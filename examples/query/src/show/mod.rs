@@ -1,4 +1,4 @@
-//! What is shown: as columns for people, as JSON lines for programs.
+//! Output as text columns or JSON lines.
 
 mod agents;
 mod answers;
@@ -15,21 +15,20 @@ use sflow_metrics::{Registry, Timestamp, flow, query::Query};
 pub(crate) use catalogue::catalogue;
 pub(crate) use flows::keys;
 
-/// One way of looking at a registry.
+/// The part of a registry that is printed.
 #[derive(Debug)]
 pub(crate) enum View {
-    /// The answer to a query.
     Answers(Query),
     /// The heaviest flows.
     Flows(flow::Definition),
-    /// Everybody.
+    /// Hosts, containers, interfaces and others.
     Entities,
-    /// Who reports them, and how well.
+    /// Agents, with losses.
     Agents,
 }
 
 impl View {
-    /// Tells the registry what has to be kept for it.
+    /// Makes the registry keep the data that the view needs.
     pub(crate) fn prepare(&self, registry: &mut Registry) -> anyhow::Result<()> {
         match self {
             Self::Answers(query) => registry.watch(query),
@@ -41,7 +40,7 @@ impl View {
         Ok(())
     }
 
-    /// What it shows at this moment.
+    /// Appends the text or JSON of the view to `out`.
     pub(crate) fn write(
         &self,
         registry: &Registry,
@@ -60,11 +59,11 @@ impl View {
     }
 }
 
-/// `2016-09-24T01:00:17Z`; what no calendar has is told as such.
+/// `2016-09-24T01:00:17.000Z`, or a text for times that the format cannot represent.
 fn moment(time: SystemTime) -> String {
     match jiff::Timestamp::try_from(time) {
         Ok(time) => format!("{time:.3}"),
-        Err(_) => "at no time".to_owned(),
+        Err(_) => "invalid time".to_owned(),
     }
 }
 
@@ -74,7 +73,7 @@ fn json(line: &impl Serialize, out: &mut Vec<u8>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A number as people read it: four digits that matter.
+/// A number with about four significant digits.
 fn number(value: f64) -> String {
     let digits: usize = match value.abs() {
         large if large >= 1000.0 => 0,
@@ -85,7 +84,6 @@ fn number(value: f64) -> String {
     format!("{value:.digits$}")
 }
 
-/// How long ago.
 fn age(age: Duration) -> String {
     format!("{:.1} s", age.as_secs_f64())
 }
@@ -95,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_have_the_digits_that_matter() {
+    fn numbers_have_four_significant_digits() {
         for (value, expected) in [
             (0.0, "0.000"),
             (0.1234, "0.123"),

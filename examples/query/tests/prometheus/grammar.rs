@@ -1,4 +1,4 @@
-//! Reads OpenMetrics as strictly as it is defined, as far as it is used here.
+//! A strict parser of the part of OpenMetrics that the program uses.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,24 +9,27 @@ pub(crate) struct Exposition(BTreeMap<(String, Labels), f64>);
 
 impl Exposition {
     pub(crate) fn read(text: &str) -> Self {
-        let text = text.strip_suffix("# EOF\n").expect("the end");
-        assert!(text.ends_with('\n'), "the last line has no end");
+        let text = text.strip_suffix("# EOF\n").expect("# EOF at the end");
+        assert!(
+            text.ends_with('\n'),
+            "the last line does not end in a line break"
+        );
         let (mut families, mut series) = (BTreeSet::new(), BTreeMap::new());
         let (mut name, mut suffix) = (String::new(), None);
         for line in text.split_terminator('\n') {
             assert_eq!(line, line.trim(), "spaces around a line");
             if let Some(rest) = line.strip_prefix("# HELP ") {
-                let (of, help) = rest.split_once(' ').expect("a text");
-                assert!(is_name(of), "{line}");
+                let (family, help) = rest.split_once(' ').expect("a help text");
+                assert!(is_name(family), "{line}");
                 assert!(!help.is_empty() && !help.contains(['\\', '"']), "{line}");
-                assert!(families.insert(of.to_owned()), "{of} stands twice");
-                (name, suffix) = (of.to_owned(), None);
+                assert!(families.insert(family.to_owned()), "{family} twice");
+                (name, suffix) = (family.to_owned(), None);
             } else if let Some(rest) = line.strip_prefix("# TYPE ") {
-                assert_eq!(suffix, None, "{line}: a second one");
+                assert_eq!(suffix, None, "{line}: a second type");
                 suffix = Some(match rest.split_once(' ') {
-                    Some((of, "counter")) if of == name => "_total",
-                    Some((of, "gauge")) if of == name => "",
-                    _ => panic!("{line}, after the text of {name}"),
+                    Some((family, "counter")) if family == name => "_total",
+                    Some((family, "gauge")) if family == name => "",
+                    _ => panic!("{line}, after the help text of {name}"),
                 });
             } else {
                 let (id, labels, value) = sample(line);
@@ -34,29 +37,29 @@ impl Exposition {
                 assert_eq!(id, format!("{name}{suffix}"), "{line}");
                 assert!(suffix.is_empty() || value >= 0.0, "{line}");
                 let before = series.insert((id, labels), value);
-                assert_eq!(before, None, "{line}: stands twice");
+                assert_eq!(before, None, "{line}: twice");
             }
         }
-        let told: BTreeSet<&String> = series.keys().map(|(name, _)| name).collect();
-        assert_eq!(told.len(), families.len(), "families without series");
+        let names: BTreeSet<&String> = series.keys().map(|(name, _)| name).collect();
+        assert_eq!(names.len(), families.len(), "families without series");
         Self(series)
     }
 
-    /// The values of the series of this name with a label that begins like this.
+    /// The values of the series `name` whose label `label` begins with `begin`.
     pub(crate) fn of(&self, name: &str, label: &str, begin: &str) -> Vec<f64> {
-        let of_it = self.0.iter().filter(|((known, labels), _)| {
+        let series = self.0.iter().filter(|((known, labels), _)| {
             let value = labels.get(label);
             known == name && value.is_some_and(|value| value.starts_with(begin))
         });
-        of_it.map(|(_, value)| *value).collect()
+        series.map(|(_, value)| *value).collect()
     }
 
-    /// The value of the series of this name that has no labels.
+    /// The value of the series `name` without labels.
     pub(crate) fn single(&self, name: &str) -> Option<f64> {
         self.0.get(&(name.to_owned(), Labels::new())).copied()
     }
 
-    /// How many series have names that begin like this.
+    /// The number of series whose names begin with `begin`.
     pub(crate) fn count(&self, begin: &str) -> usize {
         let names = self.0.keys().map(|(name, _)| name);
         names.filter(|name| name.starts_with(begin)).count()
@@ -96,7 +99,7 @@ fn sample(line: &str) -> (String, Labels, f64) {
     (name.to_owned(), labels, number.parse().unwrap())
 }
 
-/// What is before the closing quote, and what is behind it.
+/// The text before the closing quote, unescaped, and the rest after it.
 fn quoted(text: &str) -> (String, &str) {
     let mut value = String::new();
     let mut characters = text.chars();

@@ -1,4 +1,4 @@
-//! What Prometheus gets to see.
+//! The metrics that the program serves.
 
 mod grammar;
 mod serving;
@@ -22,24 +22,28 @@ const SWARM: &str = concat!(
 );
 
 #[test]
-fn everything_of_a_capture() {
+fn all_metrics_of_a_capture_are_served() {
     let serving = Serving::all_of(&[SWARM]);
-    let told = serving.scrape();
-    let bytes = told.of("sflow_vir_bytes_in_total", "name", "apache.1.");
+    let exposition = serving.scrape();
+    let bytes = exposition.of("sflow_vir_bytes_in_total", "name", "apache.1.");
     assert_eq!(bytes, [last_bytes_in("apache.1.") as f64]);
-    assert_eq!(told.of("sflow_vir_bytes_in_total", "host", "node2"), bytes);
     assert_eq!(
-        told.of("sflow_vir_cpu_utilization", "kind", "container")
+        exposition.of("sflow_vir_bytes_in_total", "host", "node2"),
+        bytes
+    );
+    assert_eq!(
+        exposition
+            .of("sflow_vir_cpu_utilization", "kind", "container")
             .len(),
         1
     );
-    assert_eq!(told.of("sflow_cpu_num", "kind", "host"), [2.0; 3]);
-    let octets = told.of("sflow_ifinoctets_total", "ifindex", "3");
+    assert_eq!(exposition.of("sflow_cpu_num", "kind", "host"), [2.0; 3]);
+    let octets = exposition.of("sflow_ifinoctets_total", "ifindex", "3");
     assert_eq!(octets.len(), 3, "an interface on each host");
-    let gone = told.of("sflow_vir_bytes_in_total", "name", "apache.2.");
+    let gone = exposition.of("sflow_vir_bytes_in_total", "name", "apache.2.");
     assert!(gone.is_empty(), "absent is not zero");
 
-    let of_agents = |name| told.of(name, "agent", "10.99.0.").iter().sum::<f64>();
+    let of_agents = |name| exposition.of(name, "agent", "10.99.0.").iter().sum::<f64>();
     assert_eq!(of_agents("sflow_agent_datagrams_total"), 1448.0);
     assert_eq!(of_agents("sflow_agent_datagrams_lost_total"), 0.0);
     for (name, value) in [
@@ -49,17 +53,20 @@ fn everything_of_a_capture() {
         ("sflow_stream_kernel_drops_total", None),
         ("sflow_series_left_out", Some(0.0)),
     ] {
-        assert_eq!(told.single(name), value, "{name}");
+        assert_eq!(exposition.single(name), value, "{name}");
     }
-    assert_eq!(told.of("sflow_entities", "kind", "host"), [3.0]);
-    assert!(told.single("sflow_scrape_seconds").unwrap() > 0.0);
-    assert_eq!(told.count("sflow_answer"), 0);
+    assert_eq!(exposition.of("sflow_entities", "kind", "host"), [3.0]);
+    assert!(exposition.single("sflow_scrape_seconds").unwrap() > 0.0);
+    assert_eq!(exposition.count("sflow_answer"), 0);
     let again = serving.scrape();
-    assert!(told.labels().eq(again.labels()), "looking changes nothing");
+    assert!(
+        exposition.labels().eq(again.labels()),
+        "scrapes change nothing"
+    );
 }
 
 #[test]
-fn where_to_look() {
+fn other_paths_and_methods_are_rejected() {
     let serving = Serving::all_of(&[SWARM]);
     for (request, status) in [
         ("POST /metrics", "405"),
@@ -78,35 +85,49 @@ fn where_to_look() {
 }
 
 #[test]
-fn only_what_a_query_is_about() {
+fn query_limits_metrics_and_entities() {
     let query = "max:vir_bytes_in,avg:vir_mem_used{vir_host_name=apache.*} by host_name";
-    let told = Serving::all_of(&[query, SWARM]).scrape();
-    let bytes = told.of("sflow_vir_bytes_in_total", "kind", "");
+    let exposition = Serving::all_of(&[query, SWARM]).scrape();
+    let bytes = exposition.of("sflow_vir_bytes_in_total", "kind", "");
     assert_eq!(bytes, [last_bytes_in("apache.1.") as f64]);
-    assert_eq!(told.of("sflow_vir_mem_used", "name", "apache.1.").len(), 1);
+    assert_eq!(
+        exposition
+            .of("sflow_vir_mem_used", "name", "apache.1.")
+            .len(),
+        1
+    );
     for other in [
         "sflow_cpu",
         "sflow_if",
         "sflow_vir_bytes_out",
         "sflow_vir_cpu",
     ] {
-        assert_eq!(told.count(other), 0, "{other}");
+        assert_eq!(exposition.count(other), 0, "{other}");
     }
-    assert_eq!(told.of("sflow_answer", "group", "node2"), [344_064.0, 0.0]);
-    let contributing = told.of("sflow_answer_contributing", "expression", "max:");
+    assert_eq!(
+        exposition.of("sflow_answer", "group", "node2"),
+        [344_064.0, 0.0]
+    );
+    let contributing = exposition.of("sflow_answer_contributing", "expression", "max:");
     assert_eq!(contributing, [1.0]);
-    assert_eq!(told.of("sflow_answer_matched", "group", "node2"), [1.0; 2]);
+    assert_eq!(
+        exposition.of("sflow_answer_matched", "group", "node2"),
+        [1.0; 2]
+    );
 
-    let nobody = "avg:vir_cpu_cores,avg:vir_cpu_cores{vir_host_name=nobody}";
-    let told = Serving::all_of(&[nobody, SWARM]).scrape();
-    assert_eq!(told.count("sflow_vir"), 0);
-    assert!(told.of("sflow_answer", "expression", "").is_empty());
-    assert_eq!(told.of("sflow_answer_matched", "expression", "avg:"), [0.0]);
+    let unmatched = "avg:vir_cpu_cores,avg:vir_cpu_cores{vir_host_name=nobody}";
+    let exposition = Serving::all_of(&[unmatched, SWARM]).scrape();
+    assert_eq!(exposition.count("sflow_vir"), 0);
+    assert!(exposition.of("sflow_answer", "expression", "").is_empty());
+    assert_eq!(
+        exposition.of("sflow_answer_matched", "expression", "avg:"),
+        [0.0]
+    );
 }
 
-/// Far more is printed than a pipe holds, so that the program waits for whoever reads it.
+/// The output exceeds the capacity of the pipe, so that the program waits for its reader.
 #[test]
-fn what_is_printed_keeps_nobody_waiting() {
+fn blocked_output_does_not_delay_scrapes() {
     let query = "sum:vir_cpu_cores";
     let serving = Serving::start(&[query, SWARM, "--every", "10ms"]);
     let datagrams = || {
@@ -120,21 +141,24 @@ fn what_is_printed_keeps_nobody_waiting() {
         std::thread::sleep(Duration::from_millis(100));
         (before, now) = (now, datagrams());
     }
-    assert!(now < 1448.0, "all was printed");
+    assert!(now < 1448.0, "the output was not blocked");
 }
 
 #[test]
-fn no_more_series_than_there_may_be() {
+fn number_of_series_is_limited() {
     let all = Serving::all_of(&[SWARM]).scrape();
     let few = Serving::all_of(&[SWARM, "--prometheus-series", "40"]).scrape();
-    let fixed = |told: &grammar::Exposition| {
+    let fixed = |exposition: &grammar::Exposition| {
         let names = [
             "sflow_stream_",
             "sflow_entities",
             "sflow_series_",
             "sflow_scrape_",
         ];
-        names.map(|name| told.count(name)).iter().sum::<usize>()
+        names
+            .map(|name| exposition.count(name))
+            .iter()
+            .sum::<usize>()
     };
     assert_eq!(few.count("") - fixed(&few), 40);
     let left_out = few.single("sflow_series_left_out").unwrap();
@@ -142,15 +166,15 @@ fn no_more_series_than_there_may_be() {
     assert_eq!(few.of("sflow_agent_datagrams_total", "agent", "").len(), 3);
 }
 
-/// Names that would break out of their quotes, and two containers with one name.
+/// Names that would end their quotes early, and two containers with one name.
 #[test]
-fn strangers_cannot_break_out() {
+fn hostile_names_are_escaped() {
     let hostile = "web\"} 1\n# EOF\n\\\u{1b}[2J";
     let long = "x".repeat(250);
     let not_text = b"\xff\xfe\0caf\xe9".as_slice();
     let mut serving = Serving::start(&["--listen", "127.0.0.1:0"]);
-    let told = serving.hear("listening on");
-    let address = told.trim().rsplit(' ').next().unwrap().to_owned();
+    let line = serving.wait_for("listening on");
+    let address = line.trim().rsplit(' ').next().unwrap().to_owned();
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let names = [
         hostile.as_bytes(),
@@ -163,7 +187,7 @@ fn strangers_cannot_break_out() {
             let bytes = report(sequence * 4 + index, sequence, index, name);
             socket.send_to(&bytes, &address).unwrap();
         }
-        socket.send_to(b"no sFlow", &address).unwrap();
+        socket.send_to(b"not sFlow", &address).unwrap();
     }
     let mut values = vec![
         ("sflow_stream_datagrams_total", 12.0),
@@ -172,24 +196,24 @@ fn strangers_cannot_break_out() {
     if cfg!(target_os = "linux") {
         values.push(("sflow_stream_kernel_drops_total", 0.0));
     }
-    let told = serving.scrape_until(&values);
-    let bytes = |label, begin| told.of("sflow_vir_bytes_in_total", label, begin);
-    let harmless = "web\"} 1\\n# EOF\\n\\\\u{1b}[2J";
-    assert_eq!(bytes("name", harmless), [3000.0; 2], "data sources differ");
+    let exposition = serving.scrape_until(&values);
+    let bytes = |label, begin| exposition.of("sflow_vir_bytes_in_total", label, begin);
+    let escaped = "web\"} 1\\n# EOF\\n\\\\u{1b}[2J";
+    assert_eq!(bytes("name", escaped), [3000.0; 2], "data sources differ");
     assert_eq!(bytes("data_source", "3:1"), [3000.0]);
     assert_eq!(bytes("name", &long[..200]), [3000.0]);
     assert!(bytes("name", &long[..201]).is_empty());
     assert_eq!(bytes("name", "\u{fffd}\u{fffd}").len(), 1);
-    let mut values = told.labels().flat_map(|labels| labels.values());
+    let mut values = exposition.labels().flat_map(|labels| labels.values());
     assert!(values.all(|value| !value.contains(char::is_control)));
 }
 
 #[test]
-fn an_address_that_is_taken_is_named() {
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap().to_string();
+fn unusable_address_is_named() {
+    let used = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = used.local_addr().unwrap().to_string();
     for (address, code, words) in [
-        (address.as_str(), 1, "end the program that has it"),
+        (address.as_str(), 1, "end the program that uses it"),
         ("192.0.2.1:0", 1, "give --prometheus another address"),
         (SWARM, 2, "come before --prometheus"),
     ] {
@@ -203,7 +227,7 @@ fn an_address_that_is_taken_is_named() {
     }
 }
 
-/// The counter in the last sample of a container, read without the registry.
+/// The counter in the last sample of a container, without the registry.
 fn last_bytes_in(name: &str) -> u64 {
     let mut capture = Capture::open(SWARM).unwrap();
     let mut last = None;

@@ -1,4 +1,4 @@
-//! The program, serving; ended when the test is over.
+//! The program with `--prometheus`, which ends with the test.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use crate::grammar::Exposition;
 
-/// Longer than anything takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Enough for any request on a loaded machine.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(crate) struct Serving {
     child: Child,
@@ -21,7 +21,7 @@ impl Serving {
         let mut child = Command::new(env!("CARGO_BIN_EXE_query"))
             .args(arguments)
             .args(["--prometheus", "127.0.0.1:0"])
-            // Nobody reads it.
+            // Never read: the pipe fills up.
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -32,8 +32,8 @@ impl Serving {
             address: String::new(),
             errors,
         };
-        let told = serving.hear("http://");
-        let address = told.split("http://").nth(1).unwrap();
+        let line = serving.wait_for("http://");
+        let address = line.split("http://").nth(1).unwrap();
         address
             .split('/')
             .next()
@@ -42,31 +42,30 @@ impl Serving {
         serving
     }
 
-    /// Of a capture, when all of it is read.
+    /// Starts the program and waits until it has read all captures.
     pub(crate) fn all_of(arguments: &[&str]) -> Self {
         let mut serving = Self::start(arguments);
-        serving.hear("all is read");
+        serving.wait_for("end of input");
         serving
     }
 
-    /// The next thing that it says, which has these words.
-    pub(crate) fn hear(&mut self, words: &str) -> String {
-        let mut told = String::new();
-        self.errors.read_line(&mut told).unwrap();
-        assert!(told.contains(words), "{told}");
-        told
+    /// Reads the next line from standard error, which must contain `text`.
+    pub(crate) fn wait_for(&mut self, text: &str) -> String {
+        let mut line = String::new();
+        self.errors.read_line(&mut line).unwrap();
+        assert!(line.contains(text), "{line}");
+        line
     }
 
-    /// Head and body of what it answers.
+    /// Head and body of the response.
     pub(crate) fn request(&self, request: &str) -> (String, String) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
-        let longest = Some(PATIENCE);
-        stream.set_read_timeout(longest).unwrap();
-        // It closes the connection by itself.
+        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
+        // The server closes the connection.
         write!(stream, "{request} HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        let (head, body) = response.split_once("\r\n\r\n").unwrap();
         (head.to_owned(), body.to_owned())
     }
 
@@ -78,16 +77,16 @@ impl Serving {
         Exposition::read(&body)
     }
 
-    /// Scrapes until these metrics have these values.
+    /// Scrapes until the metrics have these values.
     pub(crate) fn scrape_until(&self, values: &[(&str, f64)]) -> Exposition {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             let scraped = self.scrape();
-            let is_so = |(name, value): &(&str, f64)| scraped.single(name) == Some(*value);
-            if values.iter().all(is_so) {
+            let is_reached = |(name, value): &(&str, f64)| scraped.single(name) == Some(*value);
+            if values.iter().all(is_reached) {
                 return scraped;
             }
-            assert!(Instant::now() < deadline, "{values:?} are not reached");
+            assert!(Instant::now() < deadline, "{values:?} not reached");
             std::thread::sleep(Duration::from_millis(20));
         }
     }

@@ -1,9 +1,9 @@
 //! Services of a real Docker swarm under load, as an agent tells of them and the matrix shows
 //! them, beside what the kernel counted.
 //!
-//! Runs where `ELB_TEST_SWARM` names the script that made the swarm (one that knows `docker` and
-//! `exec`, each with the number of a node) and `ELB_TEST_AGENT` the program `elb`, whose agent
-//! samples packets; that takes root. What the test creates it removes again, also when it fails.
+//! Runs if `ELB_TEST_SWARM` is the path of the script that started the swarm (`.ci/swarm`) and
+//! `ELB_TEST_AGENT` the path of the program `elb`, whose agent samples packets as root. The test
+//! removes what it has created, also when it fails.
 #![cfg(target_os = "linux")]
 
 use std::io::Write as _;
@@ -38,8 +38,8 @@ impl Lab {
         let named = |name| std::env::var(name).ok();
         let (Some(script), Some(agent)) = (named("ELB_TEST_SWARM"), named("ELB_TEST_AGENT")) else {
             // Past the capture of the test harness, which keeps what passing tests print.
-            let words = "skipped: flows of a real Docker swarm; set ELB_TEST_SWARM to the script \
-                         that made one and ELB_TEST_AGENT to the program elb, and be root";
+            let words = "skipped: flows of a real Docker swarm; as root, run `.ci/swarm up`, and set \
+                         ELB_TEST_SWARM to the path of .ci/swarm, ELB_TEST_AGENT to that of elb";
             writeln!(std::io::stderr(), "{words}").ok();
             return None;
         };

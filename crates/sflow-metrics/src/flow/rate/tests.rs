@@ -241,7 +241,7 @@ fn jump_that_the_pool_or_the_elapsed_time_contradicts_is_not_used_whole() {
 }
 
 #[test]
-fn each_step_is_told_from_the_others() {
+fn each_step_is_announced_from_the_others() {
     let (_, first) = Sampler::starting_with(FIRST);
     assert_eq!(packets(first), 400.0);
     let taken = |missing, dropped| Worth::Packets {

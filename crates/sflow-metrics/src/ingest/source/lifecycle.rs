@@ -58,7 +58,7 @@ impl Source {
 }
 
 /// Whether a sample is the last word of a container.
-pub(crate) fn says_it_stopped(sample: &CountersSample<'_>) -> bool {
+pub(crate) fn reports_stop(sample: &CountersSample<'_>) -> bool {
     sample
         .find::<VirtCpu>()
         .is_some_and(|cpu| is_over(cpu.state))

@@ -32,7 +32,7 @@ use crate::window::Ring;
 pub(crate) use custom::Custom;
 use custom::NoRoom;
 pub(crate) use identification::{Announced, Identification};
-pub(crate) use lifecycle::says_it_stopped;
+pub(crate) use lifecycle::reports_stop;
 use limits::{Limits, Speed};
 pub(crate) use measure::Measure;
 pub(crate) use name::Name;
@@ -148,14 +148,14 @@ pub(crate) struct Arrival<'a, 's> {
 
 /// What an application reports, in its circumstances.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Heard<'k> {
+pub(crate) struct CustomArrival<'k> {
     pub(crate) moment: Moment,
     pub(crate) session: u32,
     /// The names that are kept, unless all are.
     pub(crate) kept: Option<&'k HashSet<Box<str>>>,
 }
 
-impl Heard<'_> {
+impl CustomArrival<'_> {
     fn keeps(&self, name: Text<'_>) -> bool {
         self.kept
             .is_none_or(|kept| name.to_str().is_ok_and(|name| kept.contains(name)))
@@ -254,7 +254,7 @@ impl Source {
         });
         match (order, continues_jump) {
             // The last sample of a container that was killed may be numbered anew.
-            (Order::Jump, _) if says_it_stopped(arrival.sample) => Order::Restarted,
+            (Order::Jump, _) if reports_stop(arrival.sample) => Order::Restarted,
             // It continues both sequences: one of them is wrong.
             (Order::Next { .. }, Some(_)) => Order::Restarted,
             (Order::Jump | Order::Unnumbered, Some(missing)) => Order::Confirmed { missing },
@@ -266,7 +266,7 @@ impl Source {
 
     /// Keeps the counters of a sample that may be the first of a new sequence.
     #[cold]
-    pub(crate) fn keep(
+    pub(crate) fn keep_jump(
         &mut self,
         arrival: &Arrival<'_, '_>,
         allowance: &mut Allowance<'_>,
@@ -348,7 +348,7 @@ impl Source {
     }
 
     /// Takes a sample over that is not old.
-    pub(crate) fn take(
+    pub(crate) fn update(
         &mut self,
         arrival: &Arrival<'_, '_>,
         order: Order,
@@ -461,10 +461,10 @@ impl Source {
     }
 
     /// Takes over what an application says under names of its own.
-    pub(crate) fn take_named(
+    pub(crate) fn update_custom(
         &mut self,
         said: &RtMetric<'_>,
-        heard: Heard<'_>,
+        heard: CustomArrival<'_>,
         allowance: &mut Allowance<'_>,
         health: &mut Health,
     ) {

@@ -56,24 +56,26 @@ impl Registry {
             let was_silent = core::mem::take(&mut agent.status.silent);
             let is_contesting = agent.rival != Rival::None;
             if was_silent {
-                self.tell_of_agent(at, place, |agent| event::Kind::AgentReturned { agent });
+                self.record_agent_event(at, place, |agent| event::Kind::AgentReturned { agent });
             }
             if is_contesting {
                 self.contest(place, at);
             }
             if found.place == Place::Restarted {
-                self.tell_of_agent(at, place, |agent| event::Kind::AgentRestarted { agent });
+                self.record_agent_event(at, place, |agent| event::Kind::AgentRestarted { agent });
             }
             if found.is_beside {
                 let agent = self.distinguish(place, &mut found, stamp, datagram);
                 if agent == place {
-                    self.tell_of_agent(at, place, |agent| event::Kind::SequenceAdded { agent });
+                    self.record_agent_event(at, place, |agent| event::Kind::SequenceAdded {
+                        agent,
+                    });
                 }
                 return Some((agent, found));
             }
             if found.is_distrusted {
                 self.health.numberings_distrusted += 1;
-                self.tell_of_agent(at, place, |agent| event::Kind::NumberingDistrusted {
+                self.record_agent_event(at, place, |agent| event::Kind::NumberingDistrusted {
                     agent,
                     data_source: None,
                 });
@@ -105,7 +107,7 @@ impl Registry {
         }
         self.agent_places.insert(key, place);
         self.admission.admit_agent(key.sender);
-        self.tell_of_agent(at, place, |agent| event::Kind::AgentAppeared { agent });
+        self.record_agent_event(at, place, |agent| event::Kind::AgentAppeared { agent });
         Some((place, Placed::at(Place::Next { missing: 0 }, 0)))
     }
 
@@ -148,7 +150,7 @@ impl Registry {
             agent: key,
             first_sender,
         };
-        self.tell_of_agent(at, place, |_| event);
+        self.record_agent_event(at, place, |_| event);
     }
 }
 

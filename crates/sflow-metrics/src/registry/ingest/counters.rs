@@ -1,4 +1,4 @@
-//! Counters samples on their way to their sources.
+//! Counters samples: finds or admits the data source and updates its readings.
 
 use sflow_v5::counter::HostDescr;
 
@@ -8,19 +8,20 @@ use crate::event;
 use crate::ingest::agent::Host;
 use crate::ingest::ledger::{Account, Allowance};
 use crate::ingest::sequencing::sample::Order;
-use crate::ingest::source::{Arrival, Begin, Measure, Source, says_it_stopped};
+use crate::ingest::source::{Arrival, Begin, Measure, Source, reports_stop};
 
 impl Registry {
-    pub(crate) fn counters(
+    /// Ingests a counters sample; returns whether it was used.
+    pub(crate) fn ingest_counters(
         &mut self,
         agent_place: u32,
         arrival: &Arrival<'_, '_>,
         measure: &mut Measure<'_>,
-    ) {
+    ) -> bool {
         let data_source = arrival.sample.source_id;
         let descr = arrival.sample.find::<HostDescr<'_>>();
         let Some(agent) = self.agents.get(agent_place) else {
-            return;
+            return false;
         };
         let last = agent.last_source.and_then(|place| self.sources.get(place));
         let expected = last.and_then(|last| last.follower).filter(|place| {
@@ -38,19 +39,19 @@ impl Registry {
                 arrival.moment.received_at,
             )
         {
-            return;
+            return false;
         }
         let known = place.and_then(|place| self.sources.get(place));
         let order = match (known, &descr) {
             (Some(source), Some(descr)) if source.is_other_than(descr, &self.config) => {
                 if !arrival.in_order {
                     self.health.counter_samples_old += 1;
-                    return;
+                    return false;
                 }
                 self.health.replaced += 1;
                 if let Some(place) = place.take() {
-                    if self.is_told(place) {
-                        self.tell_of_source(arrival.moment.received_at, place, |entity| {
+                    if self.is_announced(place) {
+                        self.record_entity_event(arrival.moment.received_at, place, |entity| {
                             event::Kind::EntityReplaced { entity }
                         });
                     }
@@ -64,8 +65,8 @@ impl Registry {
         match order {
             Order::Old => {
                 self.health.counter_samples_old += 1;
-                self.find_again(agent_place, arrival);
-                return;
+                self.correct_loss(agent_place, arrival);
+                return false;
             }
             Order::Jump => {
                 if let Some(place) = place
@@ -77,9 +78,9 @@ impl Registry {
                         ledger: &mut self.ledger,
                         config: &self.config,
                     };
-                    source.keep(arrival, &mut allowance, &mut self.numbers, &mut self.health);
+                    source.keep_jump(arrival, &mut allowance, &mut self.numbers, &mut self.health);
                 }
-                return;
+                return false;
             }
             Order::Restarted | Order::Confirmed { .. } => {
                 let known = place.and_then(|place| self.sources.get(place));
@@ -92,9 +93,9 @@ impl Registry {
 
         let place = match place {
             Some(place) => place,
-            None => match self.introduce(agent_place, arrival, descr) {
+            None => match self.admit_source(agent_place, arrival, descr) {
                 Some(place) => place,
-                None => return,
+                None => return false,
             },
         };
         if expected.is_none() {
@@ -104,7 +105,7 @@ impl Registry {
             self.agents.get_mut(agent_place),
             self.sources.get_mut(place),
         ) else {
-            return;
+            return false;
         };
         agent.last_source = Some(place);
         if source.is_doubtful {
@@ -125,7 +126,7 @@ impl Registry {
         };
         let was_distrusted = source.is_distrusted();
         let lost_before = source.samples_lost;
-        source.take(
+        source.update(
             arrival,
             order,
             descr,
@@ -137,7 +138,7 @@ impl Registry {
         let lost = &mut agent.status.samples_lost;
         *lost = (*lost + source.samples_lost).saturating_sub(lost_before);
         let is_distrusted = source.is_distrusted() && !was_distrusted;
-        let proves_its_agent = source.has_advanced && !agent.status.established;
+        let establishes_agent = source.has_advanced && !agent.status.established;
         if source.kind == EntityKind::Host {
             let host = Host {
                 data_source,
@@ -152,13 +153,13 @@ impl Registry {
         }
         if source.has_stopped() {
             self.health.stopped += 1;
-            if self.is_told(place) {
-                self.tell_of_source(arrival.moment.received_at, place, |entity| {
+            if self.is_announced(place) {
+                self.record_entity_event(arrival.moment.received_at, place, |entity| {
                     event::Kind::EntityStopped { entity }
                 });
             }
             self.remove(place);
-            return;
+            return true;
         }
         if !self.watches.is_empty() {
             let account = Account::of(agent, agent_place, Some(place));
@@ -169,7 +170,7 @@ impl Registry {
             };
             source.record_windows(&self.watches, &mut allowance, &mut self.health);
         }
-        if proves_its_agent {
+        if establishes_agent {
             self.establish(agent_place);
         }
         if is_distrusted {
@@ -177,10 +178,11 @@ impl Registry {
         }
         self.settle(place, arrival.moment.received_at);
         self.learn_addresses(place, arrival.sample);
+        true
     }
 
-    /// Agents speak of their sources in one order, again and again: keeps in mind that this one
-    /// came behind the last.
+    /// Links this source to the one whose sample came before: agents report their sources in the
+    /// same order every time.
     fn follow(&mut self, agent: u32, place: u32) {
         let last = self.agents.get(agent).and_then(|agent| agent.last_source);
         if let Some(last) = last.and_then(|last| self.sources.get_mut(last)) {
@@ -188,8 +190,8 @@ impl Registry {
         }
     }
 
-    /// A sample that was missing has come, behind newer ones: its source has lost one less.
-    fn find_again(&mut self, agent_place: u32, arrival: &Arrival<'_, '_>) {
+    /// Corrects the loss of a source whose sample was counted as missing and arrived late.
+    fn correct_loss(&mut self, agent_place: u32, arrival: &Arrival<'_, '_>) {
         let Some(agent) = self.agents.get_mut(agent_place) else {
             return;
         };
@@ -206,17 +208,15 @@ impl Registry {
         }
     }
 
-    /// Makes room for a source that is heard for the first time.
-    ///
-    /// Not for one that only says goodbye, nor for one in a datagram that came late: it may be
-    /// somebody who has left since.
-    fn introduce(
+    /// Admits a source that is reported for the first time, unless the sample is the last one of a
+    /// stopped container or comes in a late datagram: its entity may be gone already.
+    fn admit_source(
         &mut self,
         agent_place: u32,
         arrival: &Arrival<'_, '_>,
         descr: Option<HostDescr<'_>>,
     ) -> Option<u32> {
-        if !arrival.in_order || says_it_stopped(arrival.sample) {
+        if !arrival.in_order || reports_stop(arrival.sample) {
             self.health.counter_samples_old += 1;
             return None;
         }

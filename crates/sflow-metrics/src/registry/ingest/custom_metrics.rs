@@ -1,4 +1,4 @@
-//! Applications that report metrics under names of their own, and are known by a name alone.
+//! Custom metrics of applications, which are identified by agent and name.
 
 use std::collections::HashSet;
 
@@ -9,76 +9,77 @@ use super::Registry;
 use crate::entity::EntityId;
 use crate::ingest::ledger::{Account, Allowance};
 use crate::ingest::sequencing::interval::Moment;
-use crate::ingest::source::{Begin, Heard, Name, Source};
+use crate::ingest::source::{Begin, CustomArrival, Name, Source};
 
 impl Registry {
-    /// Takes in what an application says. It has no sequence number, so what comes in a
-    /// datagram that was overtaken cannot be told from what was said since.
-    pub(crate) fn custom_metrics(
+    /// Ingests the metrics of an application; returns whether any was used. They have no sequence
+    /// number, so those in a late datagram are skipped: newer ones may have arrived.
+    pub(crate) fn ingest_custom_metrics(
         &mut self,
         agent_place: u32,
-        said: &RtMetric<'_>,
+        report: &RtMetric<'_>,
         moment: Moment,
         session: u32,
         in_order: bool,
-    ) {
+    ) -> bool {
         if !in_order {
             self.health.counter_samples_old += 1;
-            return;
+            return false;
         }
-        let Some(name) = said.datasource.known() else {
+        let Some(name) = report.datasource.known() else {
             self.health.counter_samples_refused += 1;
-            return;
+            return false;
         };
         let name = Name::cut(name, self.config.max_name_bytes);
         if let Some(kept) = &self.kept_customs {
             let is_kept = |named: &Named<'_, RtMetricValue<'_>>| {
                 named.name.to_str().is_ok_and(|name| kept.contains(name))
             };
-            if !said.metrics.iter().any(|named| is_kept(&named)) {
-                let unused = u64::try_from(said.metrics.iter().count()).unwrap_or(u64::MAX);
+            if !report.metrics.iter().any(|named| is_kept(&named)) {
+                let unused = u64::try_from(report.metrics.iter().count()).unwrap_or(u64::MAX);
                 self.health.custom_metrics_unused += unused;
-                return;
+                return false;
             }
         }
         let agent = self.agents.get(agent_place);
         let known = agent.and_then(|agent| agent.named.get(name).copied());
-        let introduced = known.or_else(|| self.introduce_named(agent_place, name, moment, session));
-        let Some(place) = introduced else {
-            return;
+        let admitted = known.or_else(|| self.admit_application(agent_place, name, moment, session));
+        let Some(place) = admitted else {
+            return false;
         };
         if self.has_rival(agent_place, place, session, moment.received_at) {
-            return;
+            return false;
         }
         let (Some(agent), Some(source)) =
             (self.agents.get(agent_place), self.sources.get_mut(place))
         else {
-            return;
+            return false;
         };
         let mut allowance = Allowance {
             account: Account::of(agent, agent_place, Some(place)),
             ledger: &mut self.ledger,
             config: &self.config,
         };
-        let heard = Heard {
+        let arrival = CustomArrival {
             moment,
             session,
             kept: self.kept_customs.as_ref(),
         };
         let health = &mut self.health;
-        source.take_named(said, heard, &mut allowance, health);
+        source.update_custom(report, arrival, &mut allowance, health);
         if !self.watches.is_empty() {
             source.record_windows(&self.watches, &mut allowance, health);
         }
         self.settle(place, moment.received_at);
+        true
     }
 
-    /// Keeps only those metrics of applications that have one of these names (without `custom.`)
-    /// from now on, and forgets the others; applications that report none of them are not
-    /// admitted. `None`, the initial state, keeps all within the bounds.
+    /// Restricts the custom metrics of applications to these names, without the prefix `custom.`.
     ///
-    /// For programs that know what they will ask for. What is left out is counted in
-    /// [`custom_metrics_unused`](crate::Health::custom_metrics_unused).
+    /// Other custom metrics are dropped, and applications that report none of these names are not
+    /// admitted. `None`, the default, keeps all custom metrics within the limits of
+    /// [`Config`](crate::Config). Use this if all queries are known in advance. Skipped values are
+    /// counted in [`custom_metrics_unused`](crate::Health::custom_metrics_unused).
     pub fn keep_custom_metrics(&mut self, names: Option<HashSet<Box<str>>>) {
         if names == self.kept_customs {
             return;
@@ -100,9 +101,8 @@ impl Registry {
         }
     }
 
-    /// Whether the bytes of a new application, with the key that it is known by, are within the
-    /// bounds.
-    fn charge_named(&mut self, agent_place: u32, place: u32, name: &[u8]) -> bool {
+    /// Charges a new application for its state and name; returns false if a limit is exceeded.
+    fn charge_application(&mut self, agent_place: u32, place: u32, name: &[u8]) -> bool {
         if !self.charge_source(agent_place, place) {
             return false;
         }
@@ -122,7 +122,7 @@ impl Registry {
         is_within
     }
 
-    fn introduce_named(
+    fn admit_application(
         &mut self,
         agent_place: u32,
         name: &[u8],
@@ -141,7 +141,7 @@ impl Registry {
         };
         let source = Source::new(EntityId(self.next_id), agent_place, begin, None);
         let place = self.sources.insert(source)?;
-        if !self.charge_named(agent_place, place, name) {
+        if !self.charge_application(agent_place, place, name) {
             self.sources.remove(place);
             self.health.counter_samples_refused += 1;
             return None;

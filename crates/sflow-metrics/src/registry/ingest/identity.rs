@@ -67,10 +67,10 @@ impl Registry {
         if standing == Identification::Shadow {
             return;
         }
-        self.introduce_to_readers(place, at);
+        self.announce(place, at);
         if let Some(first) = first {
             self.health.uuid_conflicts += 1;
-            self.tell_of_source(at, place, |entity| event::Kind::UuidConflict {
+            self.record_entity_event(at, place, |entity| event::Kind::UuidConflict {
                 entity,
                 first,
             });
@@ -86,13 +86,13 @@ impl Registry {
         }
     }
 
-    fn introduce_to_readers(&mut self, place: u32, at: Timestamp) {
+    fn announce(&mut self, place: u32, at: Timestamp) {
         let Some(source) = self.sources.get_mut(place) else {
             return;
         };
         if source.announced == Announced::Nothing {
             source.announced = Announced::Appeared;
-            self.tell_of_source(at, place, |entity| event::Kind::EntityAppeared { entity });
+            self.record_entity_event(at, place, |entity| event::Kind::EntityAppeared { entity });
         }
     }
 
@@ -121,13 +121,13 @@ impl Registry {
         if let Some(source) = self.sources.get_mut(place) {
             source.identification = Identification::Confirmed;
         }
-        self.introduce_to_readers(place, at);
-        self.introduce_to_readers(former, at);
+        self.announce(place, at);
+        self.announce(former, at);
         let Some(first) = self.sources.get(place).map(|source| source.id) else {
             return;
         };
         self.health.uuid_conflicts += 1;
-        self.tell_of_source(at, former, |entity| event::Kind::UuidConflict {
+        self.record_entity_event(at, former, |entity| event::Kind::UuidConflict {
             entity,
             first,
         });
@@ -171,7 +171,7 @@ impl Registry {
             source.continues(&former);
         }
         self.health.moved += 1;
-        self.tell_of_source(at, place, |entity| event::Kind::EntityMoved {
+        self.record_entity_event(at, place, |entity| event::Kind::EntityMoved {
             entity,
             from_agent,
             from_data_source,

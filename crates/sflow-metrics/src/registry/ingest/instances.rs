@@ -138,7 +138,7 @@ impl Registry {
         if let Some(first) = first.and_then(|first| self.agents.get_mut(first)) {
             first.peers.push(new);
         }
-        self.tell_of_agent(stamp.received_at, new, |agent| event::Kind::AgentAppeared {
+        self.record_agent_event(stamp.received_at, new, |agent| event::Kind::AgentAppeared {
             agent,
         });
         Some(new)

@@ -21,6 +21,7 @@ use crate::agent::AgentKey;
 use crate::event;
 use crate::flow::Origin;
 use crate::ingest::agent::Agent;
+use crate::ingest::outcome::{Disposition, Ingested, Refusal};
 use crate::ingest::sequencing::datagram::{Place, Stamp};
 use crate::ingest::sequencing::interval::Moment;
 use crate::ingest::source::{Arrival, Measure};
@@ -29,25 +30,63 @@ pub(super) use identity::Claim;
 pub(super) use quota::Admission;
 
 impl Registry {
-    /// Takes in a datagram that came from `sender` at `received_at`.
+    /// Ingests a datagram that was received from `sender` at `received_at`.
     ///
-    /// Nothing that a datagram holds makes it fail: what cannot be used is left out and counted
-    /// in [`health`](Self::health).
-    pub fn ingest(&mut self, received_at: Timestamp, sender: IpAddr, datagram: &Datagram<'_>) {
-        self.ingest_from_port(received_at, sender, 0, datagram);
+    /// Content that cannot be used never causes an error: it is skipped and counted in
+    /// [`health`](Self::health). The result tells how the datagram was used, and may be ignored.
+    ///
+    /// ```
+    /// use std::net::{IpAddr, Ipv4Addr};
+    /// use sflow_metrics::{Disposition, Registry, Timestamp};
+    /// use sflow_v5::{Datagram, Encoder, Header};
+    ///
+    /// let mut buffer = [0; 1400];
+    /// let header = Header { sequence_number: 1, ..Header::default() };
+    /// let bytes = Encoder::new(&mut buffer, &header)?.finish().to_vec();
+    ///
+    /// let mut registry = Registry::default();
+    /// let sender = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+    /// let now = Timestamp::from_secs(1_700_000_000);
+    /// let first = registry.ingest(now, sender, &Datagram::parse(&bytes)?);
+    /// assert_eq!(first.disposition, Disposition::Accepted);
+    /// let again = registry.ingest(now, sender, &Datagram::parse(&bytes)?);
+    /// assert_eq!(again.disposition, Disposition::Duplicate);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn ingest(
+        &mut self,
+        received_at: Timestamp,
+        sender: IpAddr,
+        datagram: &Datagram<'_>,
+    ) -> Ingested {
+        self.ingest_from_port(received_at, sender, 0, datagram)
     }
 
-    /// Takes in a datagram that came from the address and UDP port `sender` at `received_at`.
+    /// Ingests a datagram that was received from the address and UDP port `sender`.
     ///
-    /// Like [`ingest`](Self::ingest), but agents with one address behind one sender, as behind
-    /// NAT, are distinguished by their ports, too.
+    /// Like [`ingest`](Self::ingest), but ports also distinguish agents that share one address
+    /// behind one sender, for example behind NAT.
     pub fn ingest_from(
         &mut self,
         received_at: Timestamp,
         sender: SocketAddr,
         datagram: &Datagram<'_>,
-    ) {
-        self.ingest_from_port(received_at, sender.ip(), sender.port(), datagram);
+    ) -> Ingested {
+        self.ingest_from_port(received_at, sender.ip(), sender.port(), datagram)
+    }
+
+    /// Parses and ingests the payload of a UDP packet, like [`ingest_from`](Self::ingest_from).
+    ///
+    /// # Errors
+    ///
+    /// If the header is not that of an sFlow version 5 datagram. The registry is unchanged then.
+    pub fn ingest_bytes(
+        &mut self,
+        received_at: Timestamp,
+        sender: SocketAddr,
+        bytes: &[u8],
+    ) -> Result<Ingested, sflow_v5::Error> {
+        Ok(self.ingest_from(received_at, sender, &Datagram::parse(bytes)?))
     }
 
     fn ingest_from_port(
@@ -56,7 +95,7 @@ impl Registry {
         sender: IpAddr,
         port: u16,
         datagram: &Datagram<'_>,
-    ) {
+    ) -> Ingested {
         self.health.datagrams += 1;
         self.latest = self.latest.max(received_at);
         let header = datagram.header;
@@ -82,7 +121,7 @@ impl Registry {
         };
         let Some((agent, mut placed)) = self.admit(key, stamp, datagram) else {
             self.health.datagrams_refused += 1;
-            return;
+            return Ingested::new(Disposition::Refused(Refusal::Capacity));
         };
         if placed.place == Place::Repeated
             && self.is_unnumbered(agent, placed.session, stamp, datagram)
@@ -96,15 +135,18 @@ impl Registry {
             }
         }
         match placed.place {
-            Place::Jump => self.keep(agent, stamp, datagram),
+            Place::Jump => {
+                self.keep(agent, stamp, datagram);
+                Ingested::new(Disposition::Pending)
+            }
             _ if !placed.kept.is_empty() || !placed.is_placed => {
-                self.replay(agent, &placed, stamp, datagram);
+                self.replay(agent, &placed, stamp, datagram)
             }
             place => self.process(agent, place, placed.session, stamp, datagram),
         }
     }
 
-    /// Processes the samples of a datagram that has this place in the sequence of its agent.
+    /// Processes the samples of a datagram with this place in the sequence of its agent.
     fn process(
         &mut self,
         agent: u32,
@@ -112,43 +154,13 @@ impl Registry {
         session: u32,
         stamp: Stamp,
         datagram: &Datagram<'_>,
-    ) {
-        let in_order = match place {
-            Place::Next { missing } => {
-                self.health.datagrams_lost += u64::from(missing);
-                true
-            }
-            Place::Strided { found } => {
-                self.health.datagrams_lost = self.health.datagrams_lost.saturating_sub(found);
-                self.health.numberings_distrusted += 1;
-                self.tell_of_agent(stamp.received_at, agent, |agent| {
-                    event::Kind::NumberingDistrusted {
-                        agent,
-                        data_source: None,
-                    }
-                });
-                true
-            }
-            Place::Restarted => {
-                self.health.agent_restarts += 1;
-                true
-            }
-            Place::Reordered { was_missing } => {
-                self.health.datagrams_reordered += 1;
-                let found = u64::from(was_missing);
-                self.health.datagrams_lost = self.health.datagrams_lost.saturating_sub(found);
-                false
-            }
-            Place::Repeated => {
-                self.health.datagrams_repeated += 1;
-                return;
-            }
-            Place::Late => {
-                self.health.datagrams_late += 1;
-                return;
-            }
-            Place::Jump | Place::Odd => return,
-        };
+    ) -> Ingested {
+        let disposition = self.count_datagram(agent, place, stamp.received_at);
+        let mut ingested = Ingested::new(disposition);
+        if !disposition.is_used() {
+            return ingested;
+        }
+        let in_order = disposition == Disposition::Accepted;
         let received_at = stamp.received_at;
         let moment = Moment {
             uptime: stamp.uptime,
@@ -156,7 +168,7 @@ impl Registry {
         };
         if self.is_beside_host(agent, session) {
             self.doubt_shared(agent, session, received_at, datagram);
-            return;
+            return Ingested::new(Disposition::Refused(Refusal::Doubtful));
         }
         let known = self.agents.get(agent);
         let lost = known.and_then(Agent::lost);
@@ -171,37 +183,84 @@ impl Registry {
         let mut measure = Measure::new(moment, &ceilings);
         let mut samples = datagram.samples();
         while let Some(sample) = &samples.next() {
-            match sample {
+            let is_used = match sample {
                 Sample::Counters(sample) => {
                     self.health.counter_samples += 1;
-                    self.counters(
-                        agent,
-                        &Arrival {
-                            sample,
-                            moment,
-                            session,
-                            lost,
-                            in_order,
-                        },
-                        &mut measure,
-                    );
+                    let arrival = Arrival {
+                        sample,
+                        moment,
+                        session,
+                        lost,
+                        in_order,
+                    };
+                    self.ingest_counters(agent, &arrival, &mut measure)
                 }
-                Sample::RtMetric(said) => {
+                Sample::RtMetric(metrics) => {
                     self.health.custom_samples += 1;
-                    self.custom_metrics(agent, said, moment, session, in_order);
+                    self.ingest_custom_metrics(agent, metrics, moment, session, in_order)
                 }
                 Sample::Flow(sample) => {
                     self.health.flow_samples += 1;
+                    let unused = self.health.flow_samples_unused();
                     self.flow_sample(origin, sample);
+                    self.health.flow_samples_unused() == unused
                 }
                 Sample::Discarded(packet) => {
                     self.health.discarded_packets += 1;
+                    let unused = self.health.flow_samples_unused();
                     self.discarded_packet(origin, packet);
+                    self.health.flow_samples_unused() == unused
                 }
-                Sample::Malformed(..) => self.health.malformed_samples += 1,
-                Sample::Unknown(_) => self.health.unknown_samples += 1,
-                _ => {}
+                Sample::Malformed(..) => {
+                    self.health.malformed_samples += 1;
+                    false
+                }
+                Sample::Unknown(_) => {
+                    self.health.unknown_samples += 1;
+                    false
+                }
+                _ => false,
+            };
+            ingested.samples_used += u32::from(is_used);
+        }
+        ingested
+    }
+
+    /// Counts a datagram by its place in the sequence of its agent.
+    fn count_datagram(&mut self, agent: u32, place: Place, at: Timestamp) -> Disposition {
+        match place {
+            Place::Next { missing } => {
+                self.health.datagrams_lost += u64::from(missing);
+                Disposition::Accepted
             }
+            Place::Strided { found } => {
+                self.health.datagrams_lost = self.health.datagrams_lost.saturating_sub(found);
+                self.health.numberings_distrusted += 1;
+                self.record_agent_event(at, agent, |agent| event::Kind::NumberingDistrusted {
+                    agent,
+                    data_source: None,
+                });
+                Disposition::Accepted
+            }
+            Place::Restarted => {
+                self.health.agent_restarts += 1;
+                Disposition::Accepted
+            }
+            Place::Reordered { was_missing } => {
+                self.health.datagrams_reordered += 1;
+                let found = u64::from(was_missing);
+                self.health.datagrams_lost = self.health.datagrams_lost.saturating_sub(found);
+                Disposition::Reordered
+            }
+            Place::Repeated => {
+                self.health.datagrams_repeated += 1;
+                Disposition::Duplicate
+            }
+            Place::Late => {
+                self.health.datagrams_late += 1;
+                Disposition::Late
+            }
+            Place::Jump | Place::Odd => Disposition::Pending,
         }
     }
 }

@@ -67,7 +67,7 @@ impl Registry {
         };
         if !core::mem::replace(&mut agent.status.doubtful, true) {
             self.health.agents_doubted += 1;
-            self.tell_of_agent(at, place, |agent| event::Kind::AgentDoubtful { agent });
+            self.record_agent_event(at, place, |agent| event::Kind::AgentDoubtful { agent });
         }
     }
 

@@ -5,6 +5,7 @@ use sflow_v5::{DataSource, Datagram, Sample};
 use super::Registry;
 use crate::event;
 use crate::ingest::agent::Placed;
+use crate::ingest::outcome::{Disposition, Ingested};
 use crate::ingest::sequencing::datagram::{Place, Stamp};
 use crate::ingest::source::Name;
 use crate::timestamp::Timestamp;
@@ -41,7 +42,7 @@ impl Registry {
         }
     }
 
-    /// Processes the first datagrams of a sequence, and the one that confirmed it.
+    /// Processes the datagrams that were kept of a sequence, then the one that confirmed it.
     #[cold]
     pub(crate) fn replay(
         &mut self,
@@ -49,20 +50,25 @@ impl Registry {
         placed: &Placed,
         stamp: Stamp,
         datagram: &Datagram<'_>,
-    ) {
+    ) -> Ingested {
         let session = placed.session;
         let mut first = placed.is_placed.then_some(placed.place);
+        let mut samples_used = 0;
         for kept in &placed.kept {
             self.kept_bytes = self.kept_bytes.saturating_sub(kept.bytes());
             let place = first.take();
             let place = place.or_else(|| self.place_again(agent, session, kept.stamp));
             if let Some(place) = place {
-                self.process(agent, place, session, kept.stamp, &kept.datagram());
+                let kept = self.process(agent, place, session, kept.stamp, &kept.datagram());
+                samples_used += kept.samples_used;
             }
         }
-        if let Some(place) = self.place_again(agent, session, stamp) {
-            self.process(agent, place, session, stamp, datagram);
-        }
+        let Some(place) = self.place_again(agent, session, stamp) else {
+            return Ingested::new(Disposition::Pending);
+        };
+        let mut ingested = self.process(agent, place, session, stamp, datagram);
+        ingested.samples_used += samples_used;
+        ingested
     }
 
     /// Whether a datagram that seems to be a copy is a new one of an agent whose numbers and
@@ -87,7 +93,7 @@ impl Registry {
         let is_new = agent.is_unnumbered(session, stamp, content);
         if is_new {
             self.health.numberings_distrusted += 1;
-            self.tell_of_agent(stamp.received_at, place, |agent| {
+            self.record_agent_event(stamp.received_at, place, |agent| {
                 event::Kind::NumberingDistrusted {
                     agent,
                     data_source: None,
@@ -103,7 +109,7 @@ impl Registry {
         if let Some(agent) = self.agents.get_mut(place) {
             agent.status.odd_sources += 1;
         }
-        self.tell_of_agent(at, place, |agent| event::Kind::NumberingDistrusted {
+        self.record_agent_event(at, place, |agent| event::Kind::NumberingDistrusted {
             agent,
             data_source: Some(source),
         });
@@ -130,7 +136,7 @@ impl Registry {
             .rejected_before
             .is_some_and(|before| at - before <= self.config.gone_after);
         if !is_reported {
-            self.tell_of_agent(at, agent, |agent| event::Kind::DatagramsRejected { agent });
+            self.record_agent_event(at, agent, |agent| event::Kind::DatagramsRejected { agent });
         }
     }
 

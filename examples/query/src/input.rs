@@ -1,4 +1,4 @@
-//! Where datagrams come from: captures with their own clock, or a socket with the world's.
+//! The source of datagrams: captures, whose times are recorded, or a UDP socket.
 
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
@@ -11,44 +11,42 @@ use sflow_collector::udp::{SocketSettings, UdpReceiver};
 use sflow_collector::{Received, Tally};
 use stop::Stop;
 
-/// Captures, one after the other, or a socket.
+/// Captures, read one after the other, or a socket.
 #[derive(Debug)]
-pub(crate) enum Feed {
-    /// Files or directories, `-` is standard input, and the port that agents sent to.
+pub(crate) enum Input {
+    /// Files or directories (`-` is standard input), and the UDP port of the agents' datagrams.
     Captures(Vec<PathBuf>, Port),
-    /// An address to receive on.
+    /// The address to receive on.
     Socket(SocketAddr),
 }
 
-/// What a feed has to say.
 #[derive(Debug)]
 pub(crate) enum Event<'a> {
-    /// A datagram came.
     Datagram(Received<'a>),
-    /// None did, and this is the time.
-    Silence(SystemTime),
+    /// No datagram within [`POLL_INTERVAL`], with the current time.
+    Idle(SystemTime),
     /// A file of a directory cannot be read, or not further; the files after it follow.
     Unreadable(anyhow::Error),
-    /// So many has the kernel thrown away so far, for want of room.
+    /// Datagrams that the kernel has dropped so far because the receive buffer was full.
     KernelDrops(u64),
 }
 
-/// How long a socket may be silent before it says so.
-const PATIENCE: Duration = Duration::from_millis(100);
+/// How often a request to stop is checked while no datagrams arrive.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-impl Feed {
-    /// Hands on all that comes, until the captures end, or `take` has enough, or Ctrl-C is
-    /// pressed; the latter two break off.
+impl Input {
+    /// Calls `handle` with each event until the captures end. Breaks if `handle` does or if the
+    /// program is requested to stop.
     pub(crate) fn each(
         &self,
         stop: &Stop,
-        mut take: impl FnMut(Event<'_>) -> anyhow::Result<ControlFlow<()>>,
+        mut handle: impl FnMut(Event<'_>) -> anyhow::Result<ControlFlow<()>>,
     ) -> anyhow::Result<ControlFlow<()>> {
         match self {
             Self::Captures(paths, port) => {
                 for path in paths {
                     let mut capture = open(path, stop)?.with_port(*port);
-                    let ended = read(&mut capture, path, stop, &mut take);
+                    let ended = read(&mut capture, path, stop, &mut handle);
                     report(path, &capture, *port);
                     if ended?.is_break() {
                         return Ok(ControlFlow::Break(()));
@@ -61,20 +59,20 @@ impl Feed {
                 crate::run::complain(&format_args!("listening on {listening}"));
                 let mut drops = None;
                 while !stop.is_requested() {
-                    let event = match receiver.receive_within(PATIENCE)? {
+                    let event = match receiver.receive_within(POLL_INTERVAL)? {
                         Some(received) => Event::Datagram(received),
-                        None => Event::Silence(SystemTime::now()),
+                        None => Event::Idle(SystemTime::now()),
                     };
-                    if take(event)?.is_break() {
+                    if handle(event)?.is_break() {
                         return Ok(ControlFlow::Break(()));
                     }
-                    let told = receiver.stats().kernel_drops;
-                    if let Some(told) = told.filter(|_| told != drops)
-                        && take(Event::KernelDrops(told))?.is_break()
+                    let dropped = receiver.stats().kernel_drops;
+                    if let Some(count) = dropped.filter(|_| dropped != drops)
+                        && handle(Event::KernelDrops(count))?.is_break()
                     {
                         break;
                     }
-                    drops = told;
+                    drops = dropped;
                 }
                 return Ok(ControlFlow::Break(()));
             }
@@ -83,12 +81,12 @@ impl Feed {
     }
 }
 
-/// Hands on the datagrams of one capture.
+/// Calls `handle` with the datagrams of one capture.
 fn read(
     capture: &mut Capture,
     path: &Path,
     stop: &Stop,
-    take: &mut impl FnMut(Event<'_>) -> anyhow::Result<ControlFlow<()>>,
+    handle: &mut impl FnMut(Event<'_>) -> anyhow::Result<ControlFlow<()>>,
 ) -> anyhow::Result<ControlFlow<()>> {
     while !stop.is_requested() {
         let event = match capture.next_datagram() {
@@ -101,17 +99,17 @@ fn read(
             }
             Err(error) => return Err(error).with_context(|| format!("in {}", path.display())),
         };
-        if take(event)?.is_break() {
+        if handle(event)?.is_break() {
             break;
         }
     }
     Ok(ControlFlow::Break(()))
 }
 
-/// Reports the packets of a capture that were passed over, and why.
+/// Prints how many packets of a capture were not used, and why.
 fn report(path: &Path, capture: &Capture, port: Port) {
     let mut passed_over = capture.passed_over();
-    // These are counted with those of a socket.
+    // `run` reports these, for sockets as well.
     passed_over.protocols = Tally::default();
     let path = path.display();
     if !passed_over.is_empty() {
@@ -140,9 +138,9 @@ fn open(path: &Path, stop: &Stop) -> anyhow::Result<Capture> {
     })
 }
 
-/// Returns when the end is requested.
+/// Waits until the program is requested to stop.
 pub(crate) fn wait_for_stop(stop: &Stop) {
     while !stop.is_requested() {
-        std::thread::sleep(PATIENCE);
+        std::thread::sleep(POLL_INTERVAL);
     }
 }
