@@ -4,25 +4,28 @@ use std::{env, error::Error, net::UdpSocket, thread};
 
 use sflow_agent::{Agent, Config};
 use sflow_v5::counter::{HostCpu, HostDescr};
-use sflow_v5::{DataSource, enums::DataSourceKind, types::GaugeF32};
+use sflow_v5::{DataSource, enums::DataSourceKind};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let collector = env::args().nth(1).ok_or("usage: agent HOST:PORT")?;
     let socket = UdpSocket::bind("0.0.0.0:0")?;
-    socket.connect(collector)?;
+    socket.connect(env::args().nth(1).ok_or("usage: agent HOST:PORT")?)?;
     let mut config = Config::new(socket.local_addr()?.ip());
     config.polling = Duration::from_secs(1);
     let started = Instant::now();
     let mut agent = Agent::new(config, Duration::ZERO);
     let host = DataSource::new(DataSourceKind::PHYSICAL, 1);
     agent.add("host", host, Duration::ZERO)?;
-    let mut description = HostDescr::default();
-    description.hostname = "example".into();
+    let description = HostDescr {
+        hostname: "example".into(),
+        ..HostDescr::default()
+    };
     loop {
         let now = started.elapsed();
         while let Some(source) = agent.next_source(now) {
-            let mut cpu = HostCpu::default();
-            cpu.load_one = GaugeF32(0.5); // Measure something here.
+            let cpu = HostCpu {
+                load_one: 0.5.into(), // Measure something here.
+                ..HostCpu::default()
+            };
             agent.counters_sample(&source, now, |records| {
                 records.push(&description)?;
                 records.push(&cpu)

@@ -321,7 +321,7 @@ fn told(heard: &Heard, name: &str) -> Vec<(Duration, DomainState)> {
             if let Sample::Counters(sample) = sample
                 && let (Some(host), Some(cpu)) =
                     (sample.find::<HostDescr<'_>>(), sample.find::<VirtCpu>())
-                && host.hostname.to_string() == name
+                && host.hostname == *name
             {
                 told.push((*at, cpu.state));
             }
