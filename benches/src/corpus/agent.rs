@@ -1,21 +1,19 @@
 //! Agents with their readings, and the datagrams that they send.
 
-use std::collections::VecDeque;
-use std::net::{Ipv4Addr, Ipv6Addr};
-use std::rc::Rc;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
+use sflow_agent::{Config, Source};
 use sflow_v5::enums::DataSourceKind;
 use sflow_v5::flow::{ExtendedRouter, ExtendedSwitch};
-use sflow_v5::sample::Encoding;
+use sflow_v5::sample::{Encoding, RecordEncoder};
 use sflow_v5::types::{Community, Uuid};
-use sflow_v5::{
-    Address, CounterRecord, CountersSample, DataSource, Encoder, FlowSample, Header, Interface, Mac,
-};
+use sflow_v5::{Address, CounterRecord, DataSource, EncodeError, FlowSample, Interface, Mac};
 
 use super::counters::{self, Port};
 use super::packet::{Kind, Traffic};
 use super::random::Random;
-use super::reading::{CountersReading, Gateway, Machine, PacketReading, Reading};
+use super::reading::{Gateway, Machine, PacketReading};
 
 /// The maximum length of a datagram of an agent in bytes.
 pub(super) const LONGEST: usize = 1400;
@@ -44,131 +42,113 @@ pub(super) enum Role {
 
 #[derive(Debug)]
 pub(super) struct Agent {
+    /// Address from which it sends.
     pub(super) address: Ipv4Addr,
     role: Role,
-    encoding: Encoding,
     random: Random,
-    header: Header,
-    ports: Vec<Source<Port>>,
-    processor: Source<()>,
-    host: Source<Rc<Machine>>,
-    containers: Vec<Source<Rc<Machine>>>,
-    waiting: VecDeque<Reading>,
+    core: sflow_agent::Agent<Key>,
+    /// Its uptime.
+    now: Duration,
+    ports: Vec<Port>,
+    host: Machine,
+    containers: Vec<Machine>,
     next_port: u32,
     next_container: u32,
 }
 
-/// A data source and its sequence numbers.
-#[derive(Debug)]
-struct Source<T> {
-    id: DataSource,
-    packets: u32,
-    pool: u32,
-    counters: u32,
-    what: T,
+/// A data source. Ports and containers are numbered from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    Port(u32),
+    Processor,
+    Host,
+    Container(u32),
 }
 
-impl<T> Source<T> {
-    fn new(random: &mut Random, id: DataSource, what: T) -> Self {
-        Self {
-            id,
-            packets: random.half().into(),
-            pool: random.word(),
-            counters: random.half().into(),
-            what,
-        }
-    }
-
-    fn counters(
-        &mut self,
-        encoding: Encoding,
-        whose: Option<Rc<Machine>>,
-        records: Vec<CounterRecord<'static>>,
-    ) -> Reading {
-        self.counters += 1;
-        Reading::Counters(CountersReading {
-            sample: CountersSample {
-                sequence_number: self.counters,
-                source_id: self.id,
-                encoding,
-                ..CountersSample::default()
-            },
-            whose,
-            records,
-        })
-    }
+/// A data source that has sent samples before.
+fn source(random: &mut Random, kind: DataSourceKind, index: u32, encoding: Encoding) -> Source {
+    let mut source = Source::from(DataSource::new(kind, index));
+    source.encoding = encoding;
+    source.flow_sequence = random.half().into();
+    source.sample_pool = random.word();
+    source.counters_sequence = random.half().into();
+    source
 }
 
 impl Agent {
-    /// Agent `number` for a seed.
-    pub(super) fn new(seed: u64, number: u16, role: Role) -> Self {
+    /// Agent `number` for a seed. `encoding` is that of the samples of its ports.
+    pub(super) fn new(
+        seed: u64,
+        number: u16,
+        role: Role,
+        is_ipv6: bool,
+        encoding: Encoding,
+    ) -> Self {
         let mut random = Random::new(seed, &format!("agent {number}"));
         let random = &mut random;
-        let [high, low] = number.to_be_bytes();
-        let address = Ipv4Addr::new(10, 200, high, low);
-        let ports = (1..=PORTS).map(|port| {
-            let id = DataSource::new(DataSourceKind::INTERFACE, port);
-            let what = Port::new(random, port);
-            Source::new(random, id, what)
-        });
-        let ports = ports.collect();
-        let containers = (0..CONTAINERS).map(|container| {
-            let id = DataSource::new(DataSourceKind::LOGICAL, FIRST_CONTAINER + container);
-            let machine = Machine {
+        let mut sources = Vec::new();
+        let mut ports = Vec::new();
+        for port in 0..PORTS {
+            ports.push(Port::new(random, port + 1));
+            let source = source(random, DataSourceKind::INTERFACE, port + 1, encoding);
+            sources.push((Key::Port(port), source));
+        }
+        let mut containers = Vec::new();
+        for container in 0..CONTAINERS {
+            containers.push(Machine {
                 name: format!("svc_app-{:06x}_prod-{container}", random.bits(24)),
                 uuid: Uuid(random.bytes()),
                 adapters: vec![(100 + container, mac(random, [2, 0x42, 0xac]))],
-            };
-            Source::new(random, id, Rc::new(machine))
-        });
-        let containers = containers.collect();
+            });
+            let index = FIRST_CONTAINER + container;
+            let source = source(random, DataSourceKind::LOGICAL, index, Encoding::Compact);
+            sources.push((Key::Container(container), source));
+        }
         let adapters = 2..random.between(4, 8);
-        let machine = Machine {
+        let host = Machine {
             name: format!("node{number:04}.example.net"),
             uuid: Uuid(random.bytes()),
             adapters: adapters
                 .map(|if_index| (if_index, mac(random, [2, 0x16, 0x3e])))
                 .collect(),
         };
-        let physical = DataSource::new(DataSourceKind::PHYSICAL, 1);
+        let [high, low] = number.to_be_bytes();
+        let address = Ipv4Addr::new(10, 200, high, low);
+        let mut config = Config::new(if is_ipv6 {
+            IpAddr::V6(Ipv6Addr::new(0x2001, 0x0db8, 0x00c8, 0, 0, 0, 0, number))
+        } else {
+            IpAddr::V4(address)
+        });
+        config.max_datagram = LONGEST;
+        config.max_delay = Duration::MAX;
+        config.sequence_number = random.bits(20) as u32;
+        let now = Duration::from_millis(random.bits(30));
+        // The processor of a switch and a host are the same physical entity.
+        for (key, is_used) in [
+            (Key::Processor, matches!(role, Role::Switch)),
+            (Key::Host, !matches!(role, Role::Switch)),
+        ] {
+            let source = source(random, DataSourceKind::PHYSICAL, 1, Encoding::Compact);
+            if is_used {
+                sources.push((key, source));
+            }
+        }
+        let mut core = sflow_agent::Agent::new(config, Duration::ZERO);
+        for (key, source) in sources {
+            core.add_unscheduled(key, source)
+                .expect("keys and data sources are unique");
+        }
         Self {
             address,
             role,
-            encoding: Encoding::Compact,
-            header: Header {
-                agent_address: Address::V4(address.octets()),
-                sub_agent_id: 0,
-                sequence_number: random.bits(20) as u32,
-                uptime: random.bits(30) as u32,
-            },
+            core,
+            now,
             ports,
-            processor: Source::new(random, physical, ()),
-            host: Source::new(random, physical, Rc::new(machine)),
+            host,
             containers,
-            waiting: VecDeque::new(),
             next_port: 0,
             next_container: 0,
             random: random.clone(),
-        }
-    }
-
-    /// Sets an IPv6 agent address.
-    pub(super) fn over_ipv6(self) -> Self {
-        let [.., high, low] = self.address.octets();
-        let number = u16::from_be_bytes([high, low]);
-        let address = Ipv6Addr::new(0x2001, 0x0db8, 0x00c8, 0, 0, 0, 0, number);
-        let header = Header {
-            agent_address: Address::V6(address.octets()),
-            ..self.header
-        };
-        Self { header, ..self }
-    }
-
-    /// Uses expanded samples, which encode an interface as two words.
-    pub(super) fn expanded(self) -> Self {
-        Self {
-            encoding: Encoding::Expanded,
-            ..self
         }
     }
 
@@ -188,15 +168,14 @@ impl Agent {
                     self.port();
                 }
                 if self.random.percent(2) {
-                    let records = counters::processor(&mut self.random);
-                    let reading = self.processor.counters(Encoding::Compact, None, records);
-                    self.waiting.push_back(reading);
+                    let load = counters::processor(&mut self.random);
+                    self.counters(Key::Processor, |records| push_all(records, &load));
                 }
             }
             Role::Ports(count) => (0..count).for_each(|_| self.port()),
             Role::Host => {
                 self.host();
-                return self.datagram().into_iter().collect();
+                self.core.flush();
             }
             Role::BusyHost => {
                 self.host();
@@ -205,8 +184,13 @@ impl Agent {
             Role::Containers => (0..4).for_each(|_| self.container()),
         }
         let mut full = Vec::new();
-        while self.is_full() {
-            full.extend(self.datagram());
+        while self
+            .core
+            .next_datagram_due()
+            .is_some_and(|due| due <= self.now)
+        {
+            self.now += Duration::from_millis(self.random.between(1, 1_000).into());
+            full.extend(self.core.next_datagram(self.now).map(<[u8]>::to_vec));
         }
         full
     }
@@ -231,81 +215,68 @@ impl Agent {
             dst_mask_len: random.pick(&[16, 20, 24, 32]),
         });
         let gateway = (routed && random.percent(5)).then(|| gateway(random));
-        let grown = random.between(1_000, 60_000);
-        let port = &mut self.ports[input as usize - 1];
-        port.pool = port.pool.wrapping_add(grown);
-        port.packets += 1;
-        self.waiting
-            .push_back(Reading::Packet(Box::new(PacketReading {
-                sample: FlowSample {
-                    sequence_number: port.packets,
-                    source_id: port.id,
-                    sampling_rate: 1024,
-                    sample_pool: port.pool,
-                    drops: 0,
-                    input: Interface::index(input),
-                    output: Interface::index(output),
-                    encoding: self.encoding,
-                    ..FlowSample::default()
-                },
-                packet,
-                switch,
-                router,
-                gateway,
-            })));
+        let passed = random.between(1_000, 60_000);
+        let reading = PacketReading {
+            packet,
+            switch,
+            router,
+            gateway,
+        };
+        let sample = FlowSample {
+            sampling_rate: 1024,
+            input: Interface::index(input),
+            output: Interface::index(output),
+            ..FlowSample::default()
+        };
+        let key = Key::Port(input - 1);
+        self.core
+            .add_to_pool(&key, passed)
+            .and_then(|()| {
+                self.core
+                    .flow_sample(&key, self.now, &sample, |records| reading.encode(records))
+            })
+            .expect("the source exists, and its sample fits into a datagram");
     }
 
     fn port(&mut self) {
-        let port = &mut self.ports[self.next_port as usize];
-        self.next_port = (self.next_port + 1) % PORTS;
-        let records = port.what.read(&mut self.random);
-        let reading = port.counters(self.encoding, None, records);
-        self.waiting.push_back(reading);
+        let port = self.next_port;
+        self.next_port = (port + 1) % PORTS;
+        let read = self.ports[port as usize].read(&mut self.random);
+        self.counters(Key::Port(port), |records| push_all(records, &read));
     }
 
     fn host(&mut self) {
-        let machine = Rc::clone(&self.host.what);
-        let records = counters::host(&mut self.random);
-        let reading = self
-            .host
-            .counters(Encoding::Compact, Some(machine), records);
-        self.waiting.push_back(reading);
+        let read = counters::host(&mut self.random);
+        let machine = self.host.clone();
+        self.counters(Key::Host, |records| machine.encode(&read, records));
     }
 
     fn container(&mut self) {
-        let container = &mut self.containers[self.next_container as usize];
-        self.next_container = (self.next_container + 1) % CONTAINERS;
-        let machine = Rc::clone(&container.what);
-        let records = counters::container(&mut self.random);
-        let reading = container.counters(Encoding::Compact, Some(machine), records);
-        self.waiting.push_back(reading);
+        let container = self.next_container;
+        self.next_container = (container + 1) % CONTAINERS;
+        let read = counters::container(&mut self.random);
+        let machine = self.containers[container as usize].clone();
+        self.counters(Key::Container(container), |records| {
+            machine.encode(&read, records)
+        });
     }
 
-    fn is_full(&self) -> bool {
-        self.waiting.len() > self.fill(&mut [0; LONGEST]).0
+    fn counters<F>(&mut self, key: Key, records: F)
+    where
+        F: FnOnce(&mut RecordEncoder<'_, '_, CounterRecord<'_>>) -> Result<(), EncodeError>,
+    {
+        self.core
+            .counters_sample(&key, self.now, records)
+            .expect("the source exists, and its sample fits into a datagram");
     }
+}
 
-    /// Encodes the next datagram of waiting readings, if there are any.
-    fn datagram(&mut self) -> Option<Vec<u8>> {
-        self.header.sequence_number = self.header.sequence_number.wrapping_add(1);
-        let elapsed = self.random.between(1, 1_000);
-        self.header.uptime = self.header.uptime.wrapping_add(elapsed);
-        let mut buffer = [0; LONGEST];
-        let (fitting, bytes) = self.fill(&mut buffer);
-        self.waiting.drain(..fitting);
-        (fitting > 0).then(|| bytes.to_vec())
-    }
-
-    /// Encodes the waiting readings that fit, and returns their number.
-    fn fill<'b>(&self, buffer: &'b mut [u8; LONGEST]) -> (usize, &'b [u8]) {
-        let mut encoder = Encoder::new(buffer, &self.header).expect("the header fits");
-        let mut readings = self.waiting.iter();
-        while readings
-            .next()
-            .is_some_and(|reading| reading.push(&mut encoder).is_ok())
-        {}
-        (encoder.samples(), encoder.finish())
-    }
+fn push_all(
+    records: &mut RecordEncoder<'_, '_, CounterRecord<'_>>,
+    all: &[CounterRecord<'_>],
+) -> Result<(), EncodeError> {
+    all.iter()
+        .try_for_each(|record| records.push_record(record))
 }
 
 /// Whether packets pass a router, whose routing tables are sampled.

@@ -13,6 +13,8 @@ use std::collections::VecDeque;
 use std::iter::FusedIterator;
 use std::net::Ipv4Addr;
 
+use sflow_v5::sample::Encoding;
+
 use agent::{Agent, Role};
 use packet::Traffic;
 use random::Random;
@@ -91,12 +93,13 @@ impl Corpus {
             (Self::Mixed, 7) => Role::Ports(4),
             (Self::Mixed, _) => Role::Switch,
         };
-        let agent = Agent::new(seed, number, role);
-        match (self, number % 10) {
-            (Self::Mixed, 5) => agent.over_ipv6(),
-            (Self::Mixed, 6) => agent.expanded(),
-            _ => agent,
-        }
+        let is_ipv6 = self == Self::Mixed && number % 10 == 5;
+        let encoding = if self == Self::Mixed && number % 10 == 6 {
+            Encoding::Expanded
+        } else {
+            Encoding::Compact
+        };
+        Agent::new(seed, number, role, is_ipv6, encoding)
     }
 }
 

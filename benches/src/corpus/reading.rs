@@ -1,40 +1,19 @@
-//! Readings of an agent that were not yet sent.
-
-use std::rc::Rc;
+//! Readings of an agent.
 
 use sflow_v5::counter::{Adapter, HostAdapters, HostDescr};
 use sflow_v5::enums::{AsPathKind, HeaderProtocol, MachineType, OsName};
 use sflow_v5::flow::{
     AsPathSegment, ExtendedGateway, ExtendedRouter, ExtendedSwitch, SampledHeader,
 };
+use sflow_v5::sample::RecordEncoder;
 use sflow_v5::types::{Community, List, Opaque, Text, Uuid};
-use sflow_v5::{
-    Address, CounterRecord, CountersSample, EncodeError, Encoder, FlowRecord, FlowSample, Mac,
-    Records, Sample,
-};
+use sflow_v5::{Address, CounterRecord, EncodeError, FlowRecord, Mac};
 
 use super::packet::Packet;
-
-/// A sample that owns the data of its records.
-#[derive(Clone, Debug)]
-pub(super) enum Reading {
-    Packet(Box<PacketReading>),
-    Counters(CountersReading),
-}
-
-impl Reading {
-    pub(super) fn push(&self, encoder: &mut Encoder<'_>) -> Result<(), EncodeError> {
-        match self {
-            Self::Packet(reading) => reading.push(encoder),
-            Self::Counters(reading) => reading.push(encoder),
-        }
-    }
-}
 
 /// A packet and its path.
 #[derive(Clone, Debug)]
 pub(super) struct PacketReading {
-    pub(super) sample: FlowSample<'static>,
     pub(super) packet: Packet,
     pub(super) switch: ExtendedSwitch,
     pub(super) router: Option<ExtendedRouter>,
@@ -51,22 +30,26 @@ pub(super) struct Gateway {
 }
 
 impl PacketReading {
-    fn push(&self, encoder: &mut Encoder<'_>) -> Result<(), EncodeError> {
-        let gateway = self.gateway.as_ref();
-        let segments = [AsPathSegment {
-            kind: AsPathKind::SEQUENCE,
-            as_number: List::from(gateway.map_or(&[][..], |gateway| &gateway.path)),
-        }];
-        let header = SampledHeader {
+    pub(super) fn encode(
+        &self,
+        records: &mut RecordEncoder<'_, '_, FlowRecord<'_>>,
+    ) -> Result<(), EncodeError> {
+        records.push(&SampledHeader {
             protocol: HeaderProtocol::ETHERNET,
             frame_length: self.packet.frame_length,
             stripped: 4,
             header: Opaque(&self.packet.header),
-        };
-        let mut records = vec![FlowRecord::from(header), FlowRecord::from(self.switch)];
-        records.extend(self.router.map(FlowRecord::from));
-        records.extend(gateway.map(|gateway| {
-            FlowRecord::from(ExtendedGateway {
+        })?;
+        records.push(&self.switch)?;
+        if let Some(router) = &self.router {
+            records.push(router)?;
+        }
+        if let Some(gateway) = &self.gateway {
+            let segments = [AsPathSegment {
+                kind: AsPathKind::SEQUENCE,
+                as_number: List::from(&gateway.path[..]),
+            }];
+            records.push(&ExtendedGateway {
                 nexthop: gateway.nexthop,
                 as_number: 64_512,
                 src_as: gateway.src_as,
@@ -74,22 +57,10 @@ impl PacketReading {
                 dst_as_path: List::from(&segments[..]),
                 communities: List::from(&gateway.communities[..]),
                 localpref: 100,
-            })
-        }));
-        encoder.push(&Sample::Flow(FlowSample {
-            records: Records::from(&records[..]),
-            ..self.sample
-        }))
+            })?;
+        }
+        Ok(())
     }
-}
-
-/// The counters of a data source.
-#[derive(Clone, Debug)]
-pub(super) struct CountersReading {
-    pub(super) sample: CountersSample<'static>,
-    /// The host or container, if it is described in the sample.
-    pub(super) whose: Option<Rc<Machine>>,
-    pub(super) records: Vec<CounterRecord<'static>>,
 }
 
 /// A host or a container.
@@ -100,12 +71,24 @@ pub(super) struct Machine {
     pub(super) adapters: Vec<(u32, Mac)>,
 }
 
-impl CountersReading {
-    fn push(&self, encoder: &mut Encoder<'_>) -> Result<(), EncodeError> {
-        let Some(machine) = &self.whose else {
-            return self.push_records(&self.records, encoder);
-        };
-        let adapters: Vec<_> = machine
+impl Machine {
+    /// Writes its description, these counters, and its adapters.
+    pub(super) fn encode(
+        &self,
+        counters: &[CounterRecord<'_>],
+        records: &mut RecordEncoder<'_, '_, CounterRecord<'_>>,
+    ) -> Result<(), EncodeError> {
+        records.push(&HostDescr {
+            hostname: Text::from(self.name.as_str()),
+            uuid: self.uuid,
+            machine_type: MachineType::X86_64,
+            os_name: OsName::LINUX,
+            os_release: Text::from("6.1.0-37-amd64"),
+        })?;
+        for record in counters {
+            records.push_record(record)?;
+        }
+        let adapters: Vec<_> = self
             .adapters
             .iter()
             .map(|(if_index, mac)| Adapter {
@@ -113,30 +96,8 @@ impl CountersReading {
                 mac_address: List::from(std::slice::from_ref(mac)),
             })
             .collect();
-        let description = HostDescr {
-            hostname: Text::from(machine.name.as_str()),
-            uuid: machine.uuid,
-            machine_type: MachineType::X86_64,
-            os_name: OsName::LINUX,
-            os_release: Text::from("6.1.0-37-amd64"),
-        };
-        let adapters = HostAdapters {
+        records.push(&HostAdapters {
             adapters: List::from(&adapters[..]),
-        };
-        let mut records = vec![CounterRecord::from(description)];
-        records.extend(&self.records);
-        records.push(CounterRecord::from(adapters));
-        self.push_records(&records, encoder)
-    }
-
-    fn push_records(
-        &self,
-        records: &[CounterRecord<'_>],
-        encoder: &mut Encoder<'_>,
-    ) -> Result<(), EncodeError> {
-        encoder.push(&Sample::Counters(CountersSample {
-            records: Records::from(records),
-            ..self.sample
-        }))
+        })
     }
 }

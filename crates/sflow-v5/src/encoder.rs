@@ -95,6 +95,27 @@ impl<'b> Encoder<'b> {
         })
     }
 
+    /// Appends encoded samples as [`Datagram::encoded_samples`](crate::Datagram::encoded_samples)
+    /// returns them: their bytes, which are not checked, and their number.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::BufferFull`] if they do not all fit into the buffer. Nothing of them is
+    /// then written.
+    pub fn push_encoded(&mut self, samples: &[u8], count: u32) -> Result<(), EncodeError> {
+        let before = self.out.len();
+        self.out.put(samples);
+        if self.out.is_full() {
+            self.out.take_back(before);
+            return Err(EncodeError::BufferFull);
+        }
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        self.count = self.count.saturating_add(count);
+        self.is_wrapped = false;
+        self.out.overwrite(self.count_at, self.count);
+        Ok(())
+    }
+
     /// Appends a flow sample, and the records that `records` pushes after those in `sample`.
     ///
     /// ```

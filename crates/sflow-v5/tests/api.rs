@@ -601,6 +601,27 @@ fn full_buffer_writes_no_part_of_a_sample() {
 }
 
 #[test]
+fn encoded_samples_are_appended_as_they_are() {
+    let mut first = [0; 400];
+    let mut encoder = Encoder::new(&mut first, &Header::default()).unwrap();
+    for time in 1..=2 {
+        encoder
+            .counters_sample(&counters_sample(), |records| records.push(&virt_cpu(time)))
+            .unwrap();
+    }
+    let first = encoder.finish();
+    let (samples, count) = Datagram::parse(first).unwrap().encoded_samples();
+
+    let mut buffer = vec![0; first.len()];
+    let mut encoder = Encoder::new(&mut buffer, &Header::default()).unwrap();
+    encoder.push_encoded(samples, count).unwrap();
+    let full = encoder.push_encoded(&samples[..samples.len() / 2], 1);
+    assert_eq!(full, Err(EncodeError::BufferFull));
+    assert_eq!(encoder.samples(), 2);
+    assert_eq!(encoder.finish(), first);
+}
+
+#[test]
 fn sample_can_omit_records_that_do_not_fit() {
     for size in 24..200 {
         let mut buffer = vec![0; size];

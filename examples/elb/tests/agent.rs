@@ -173,7 +173,7 @@ impl Host {
 
     fn settings(&self, collector: SocketAddr) -> Settings {
         Settings {
-            collector: collector.to_string(),
+            collectors: vec![collector.to_string()],
             docker: format!("unix://{}", self.socket().display()),
             polling: Duration::from_secs(1),
             sampling: 0,
@@ -321,7 +321,7 @@ fn told(heard: &Heard, name: &str) -> Vec<(Duration, DomainState)> {
             if let Sample::Counters(sample) = sample
                 && let (Some(host), Some(cpu)) =
                     (sample.find::<HostDescr<'_>>(), sample.find::<VirtCpu>())
-                && host.hostname.to_string() == name
+                && host.hostname == *name
             {
                 told.push((*at, cpu.state));
             }
@@ -518,6 +518,41 @@ async fn it_waits_for_an_engine_and_for_a_collector() {
         }
     });
     found.await.expect("the container is told of");
+    end.send(()).unwrap();
+    agent.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn unreachable_collector_does_not_affect_the_others() {
+    const DATAGRAMS: usize = 5;
+    let host = Host::new();
+    host.start(WEB);
+    host.serve();
+    let collectors = [
+        UdpSocket::bind(("127.0.0.1", 0)).await.unwrap(),
+        UdpSocket::bind(("127.0.0.1", 0)).await.unwrap(),
+    ];
+    let mut settings = host.settings(unused_address());
+    for collector in &collectors {
+        let address = collector.local_addr().unwrap();
+        settings.collectors.push(address.to_string());
+    }
+    let (end, ended) = oneshot::channel::<()>();
+    let agent = tokio::spawn(run(settings, async {
+        ended.await.ok();
+    }));
+    let receive = async |collector: &UdpSocket| {
+        let mut received = Vec::new();
+        let mut buffer = [0; 2_048];
+        while received.len() < DATAGRAMS {
+            let length = collector.recv(&mut buffer).await.unwrap();
+            received.push(buffer[..length].to_vec());
+        }
+        received
+    };
+    let both = async { tokio::join!(receive(&collectors[0]), receive(&collectors[1])) };
+    let (first, second) = timeout(PATIENCE, both).await.unwrap();
+    assert_eq!(first, second);
     end.send(()).unwrap();
     agent.await.unwrap().unwrap();
 }

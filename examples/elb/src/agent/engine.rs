@@ -1,4 +1,4 @@
-//! The engine of this host: which containers there are, and what each has used.
+//! The engine of this host: the containers that run, and their resource usage.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -13,69 +13,68 @@ use tracing::{debug, info, warn};
 use super::container::{Container, Info, Inspected, Listed, Stats};
 use crate::docker::{EndpointError, Engine, Entry, Failure};
 
-/// What is learned of the containers.
+/// A change of the containers, or an answer about one.
 #[derive(Debug)]
-pub(super) enum News {
-    /// What the engine calls its host, and with it swarm its node; nothing if it does not answer.
+pub(super) enum Update {
+    /// The engine's name for its host, which is that of its swarm node; `None` if the engine does
+    /// not answer.
     Host(Option<String>),
-    /// One that was not there before.
     Started(Box<Container>),
-    /// One is not there any more.
+    /// By id.
     Ended(String),
-    /// One does not run for a while, or runs again.
+    /// By id, and whether it is paused.
     Paused(String, bool),
-    /// What one has used; nothing if the engine did not say.
-    Counted(String, Option<Box<Stats>>),
+    /// By id; `None` if the engine did not return its counters.
+    Stats(String, Option<Box<Stats>>),
 }
 
-/// Asks the engine, beside all other work: it may be slow.
+/// Requests to the engine, in tasks of their own: it may be slow.
 #[derive(Debug)]
-pub(super) struct Inquiry {
+pub(super) struct EngineMonitor {
     engine: Arc<Engine>,
-    news: Sender<News>,
-    turns: Arc<Semaphore>,
+    updates: Sender<Update>,
+    permits: Arc<Semaphore>,
     tasks: JoinSet<()>,
 }
 
-/// Questions that an engine gets at a time.
-const AT_A_TIME: usize = 8;
+/// Concurrent requests for counters.
+const REQUESTS: usize = 8;
 
-/// How long the engine may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How often it is asked which containers there are.
+/// Time between two requests for the list of containers.
 const LISTING: Duration = Duration::from_secs(1);
 
-impl Inquiry {
-    /// Begins to watch for containers.
-    pub(super) fn begin(
+impl EngineMonitor {
+    /// Starts to watch for containers.
+    pub(super) fn start(
         endpoint: &str,
         host_memory: u64,
-        news: Sender<News>,
+        updates: Sender<Update>,
     ) -> Result<Self, EndpointError> {
         let engine = Arc::new(Engine::at(endpoint, TIMEOUT)?);
         let mut tasks = JoinSet::new();
-        tasks.spawn(watch(Arc::clone(&engine), host_memory, news.clone()));
+        tasks.spawn(watch(Arc::clone(&engine), host_memory, updates.clone()));
         Ok(Self {
             engine,
-            news,
-            turns: Arc::new(Semaphore::new(AT_A_TIME)),
+            updates,
+            permits: Arc::new(Semaphore::new(REQUESTS)),
             tasks,
         })
     }
 
-    /// Asks what a container has used; the answer is among the news.
-    pub(super) fn count(&mut self, id: &str) {
+    /// Requests the counters of a container; the answer is an [`Update::Stats`].
+    pub(super) fn request_stats(&mut self, id: &str) {
         while self.tasks.try_join_next().is_some() {}
-        let (engine, news, turns) = (
+        let (engine, updates, permits) = (
             Arc::clone(&self.engine),
-            self.news.clone(),
-            Arc::clone(&self.turns),
+            self.updates.clone(),
+            Arc::clone(&self.permits),
         );
         let id = id.to_owned();
         self.tasks.spawn(async move {
-            let _turn = turns.acquire().await;
-            // One-shot: without it, the engine waits for a second reading to compare with.
+            let _permit = permits.acquire().await;
+            // Without one-shot the engine waits for a second reading, to compute a difference.
             let path = format!("/containers/{id}/stats?stream=false&one-shot=true");
             let stats = match engine
                 .get(&path)
@@ -88,13 +87,13 @@ impl Inquiry {
                     None
                 }
             };
-            let _ = news.send(News::Counted(id, stats.map(Box::new))).await;
+            let _ = updates.send(Update::Stats(id, stats.map(Box::new))).await;
         });
     }
 }
 
-/// Tells what comes and goes, until nobody listens.
-async fn watch(engine: Arc<Engine>, host_memory: u64, news: Sender<News>) {
+/// Sends updates until the receiver is closed.
+async fn watch(engine: Arc<Engine>, host_memory: u64, updates: Sender<Update>) {
     let mut known: HashMap<String, bool> = HashMap::new();
     let mut answers = true;
     let mut named = None;
@@ -106,13 +105,13 @@ async fn watch(engine: Arc<Engine>, host_memory: u64, news: Sender<News>) {
             let info = engine.get("/info").await;
             let info = info.and_then(|answer| answer.json::<Info>());
             let name = info.ok().and_then(|info| info.name);
-            let is_news = named.is_none() || name.is_some();
+            let is_new = named.is_none() || name.is_some();
             named = Some(name.is_some());
-            if is_news && news.send(News::Host(name)).await.is_err() {
+            if is_new && updates.send(Update::Host(name)).await.is_err() {
                 return;
             }
         }
-        match look(&engine, host_memory, &mut known, &news).await {
+        match update(&engine, host_memory, &mut known, &updates).await {
             Ok(true) if answers => {}
             Ok(true) => {
                 info!("the engine answers again");
@@ -121,7 +120,7 @@ async fn watch(engine: Arc<Engine>, host_memory: u64, news: Sender<News>) {
             Ok(false) => return,
             Err(failure) => {
                 if answers {
-                    warn!("{failure}; no container is told of until the engine answers");
+                    warn!("{failure}; no container is reported until the engine answers");
                 }
                 answers = false;
             }
@@ -131,12 +130,13 @@ async fn watch(engine: Arc<Engine>, host_memory: u64, news: Sender<News>) {
 
 impl Entry for Listed {}
 
-/// One look at what there is; `false` if nobody listens any more.
-async fn look(
+/// Compares the list of containers with the known ones, by id and whether they are paused.
+/// `false` if the receiver is closed.
+async fn update(
     engine: &Engine,
     host_memory: u64,
     known: &mut HashMap<String, bool>,
-    news: &Sender<News>,
+    updates: &Sender<Update>,
 ) -> Result<bool, Failure> {
     let listed = engine.list::<Listed>("/containers/json").await?.entries;
     let here: HashSet<&str> = listed.iter().map(|listed| listed.id.as_str()).collect();
@@ -147,7 +147,7 @@ async fn look(
         .collect();
     for id in gone {
         known.remove(&id);
-        if news.send(News::Ended(id)).await.is_err() {
+        if updates.send(Update::Ended(id)).await.is_err() {
             return Ok(false);
         }
     }
@@ -165,7 +165,11 @@ async fn look(
                     continue;
                 };
                 known.insert(id.clone(), false);
-                if news.send(News::Started(Box::new(container))).await.is_err() {
+                if updates
+                    .send(Update::Started(Box::new(container)))
+                    .await
+                    .is_err()
+                {
                     return Ok(false);
                 }
                 false
@@ -173,10 +177,14 @@ async fn look(
         };
         if paused != was_paused {
             known.insert(id.clone(), paused);
-            if news.send(News::Paused(id.clone(), paused)).await.is_err() {
+            if updates
+                .send(Update::Paused(id.clone(), paused))
+                .await
+                .is_err()
+            {
                 return Ok(false);
             }
         }
     }
-    Ok(!news.is_closed())
+    Ok(!updates.is_closed())
 }

@@ -1,312 +1,309 @@
-//! A small sFlow agent, for hosts without Host sFlow: tells a collector what the host, its
-//! interfaces and its containers use, and samples the packets of the containers.
+//! An sFlow agent for hosts without Host sFlow: reports the counters of the host, its interfaces
+//! and its containers to collectors, and samples the packets of the containers.
 //!
 //! ```text
 //! engine ──► containers ─┐
-//! kernel's files ────────┼─► readings ─► outbox ─► collector
+//! files of the kernel ───┼─► sflow_agent::Agent ─► collectors
 //! packets, 1 in N ───────┘
 //! ```
 //!
-//! What it says of them, and how, is what Host sFlow says with its docker module.
+//! The records are those of Host sFlow with its docker module.
 
-mod capture;
+mod collectors;
 mod container;
 mod engine;
-mod host;
-mod kernel;
-mod outbox;
-mod port;
-mod reading;
-mod timetable;
+mod packets;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::pin::pin;
-use std::thread;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tokio::sync::mpsc::{self, Receiver};
+use sflow_agent::linux::{ContainerCounters, Host, Interface, InterfaceKind, PHYSICAL_HOST};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
-use self::capture::{Capture, Seen};
-use self::container::ContainerReading;
-use self::engine::{Inquiry, News};
-use self::host::HostReading;
-pub use self::kernel::Roots;
-use self::kernel::{Interface, Kind};
-use self::outbox::Outbox;
-use self::reading::{PacketReading, Reading};
-use self::timetable::{Source, Timetable, What};
+use self::collectors::{Collectors, local_address};
+use self::container::Container;
+use self::engine::{EngineMonitor, Update};
+use self::packets::Sampled;
+pub use sflow_agent::linux::Roots;
 
-/// What an agent is told.
+/// Settings of an agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Who wants to know: host and port.
-    pub collector: String,
+    /// Addresses of the collectors, `host:port`. Each receives every datagram.
+    pub collectors: Vec<String>,
     /// The engine of this host: `unix:///path` or `tcp://host:port`.
     pub docker: String,
-    /// How often each counter is read.
+    /// Time between two readings of the same counters.
     pub polling: Duration,
-    /// One packet in so many is sampled; 0 for none.
+    /// One packet in this many is sampled; 0 for none.
     pub sampling: u32,
-    /// The agent's own address; `None` for that from which it reaches the collector.
+    /// The address that identifies the agent; `None` for the one from which it reaches the first
+    /// collector.
     pub address: Option<IpAddr>,
-    /// What the host is called; `None` for what its engine calls it, which is what swarm calls
-    /// its node.
+    /// Name of the host; `None` for the name that its engine has for it, which is that of its
+    /// node in the swarm.
     pub host_name: Option<String>,
-    /// Where the kernel's files are.
+    /// Where the files of the kernel are.
     pub roots: Roots,
 }
 
-/// Tells the collector, until `shutdown` is over.
+/// Reports to the collectors until `shutdown` completes.
 ///
 /// # Errors
 ///
-/// If the endpoint of the engine is none. An engine or a collector that does not answer is none:
-/// the agent waits for it.
+/// If the endpoint of the engine is invalid. An engine or a collector that does not answer is not
+/// an error: the agent waits for it.
 pub async fn run(settings: Settings, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
-    let (news, mut told) = mpsc::channel(64);
-    let memory = host::memory_size(&settings.roots);
-    let inquiry = Inquiry::begin(&settings.docker, memory, news)
+    let (sender, mut updates) = mpsc::channel(64);
+    let host = Host::new(settings.roots.clone());
+    let engine = EngineMonitor::start(&settings.docker, host.memory(), sender)
         .with_context(|| format!("--docker {}", settings.docker))?;
-    let mut seen = sample(settings.sampling);
-    let mut agent = Agent::new(settings, inquiry, Instant::now());
     let mut shutdown = pin!(shutdown);
+    let address = match settings.address {
+        Some(address) => address,
+        None => tokio::select! {
+            () = &mut shutdown => return Ok(()),
+            address = local_address(&settings.collectors) => address,
+        },
+    };
+    info!("agent {address}");
+    let mut samples = packets::sample(settings.sampling);
+    let mut agent = Agent::new(settings, host, engine, address);
     loop {
-        agent.work(Instant::now()).await;
+        agent.work();
         tokio::select! {
             () = &mut shutdown => break,
-            Some(news) = told.recv() => agent.hear(news, Instant::now()),
-            Some(packet) = seen.recv() => agent.see(packet, Instant::now()),
+            Some(update) = updates.recv() => agent.apply(update),
+            Some(sampled) = samples.recv() => agent.add_packet(&sampled),
             () = sleep_until(agent.next_due()) => {}
         }
     }
-    agent.outbox.flush(Instant::now()).await;
+    agent.close().await;
     Ok(())
 }
 
-/// Packets, if there are to be any and the system allows it.
-fn sample(rate: u32) -> Receiver<Seen> {
-    const WAITING: usize = 1_024;
-    let (packets, seen) = mpsc::channel(WAITING);
-    if rate == 0 {
-        return seen;
-    }
-    let begun = Capture::begin(rate).and_then(|capture| {
-        let run = move || {
-            if let Err(error) = capture.run(&packets) {
-                warn!("no packets are sampled any more: {error}");
-            }
-        };
-        thread::Builder::new().name("packets".to_owned()).spawn(run)
-    });
-    if let Err(error) = begun {
-        warn!(
-            "no packets are sampled, counters alone are told: {error}; sampling needs the \
-             capability CAP_NET_RAW, and `--sampling 0` does without"
-        );
-    }
-    seen
+/// A source of counters.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    Host,
+    /// By index.
+    Interface(u32),
+    /// By id.
+    Container(String),
 }
 
 struct Agent {
+    core: sflow_agent::Agent<Key>,
+    started: Instant,
     settings: Settings,
-    inquiry: Inquiry,
-    /// Whether it is known what the host is to be called. Before that nothing is told of it: one
-    /// that changes its name is taken for two.
-    is_named: bool,
-    named_by_engine: Option<String>,
-    timetable: Timetable,
+    host: Host,
+    engine: EngineMonitor,
+    collectors: Collectors,
+    /// Name of the host according to the engine.
+    engine_name: Option<String>,
     interfaces: Vec<Interface>,
-    /// When it is to look for new interfaces.
-    look_at: Instant,
-    samplers: HashMap<u32, Sampler>,
-    outbox: Outbox,
+    /// When to look for new interfaces.
+    interfaces_due: Duration,
+    containers: HashMap<String, Watched>,
 }
 
-/// Packets of one interface.
-#[derive(Clone, Copy, Debug, Default)]
-struct Sampler {
-    /// Of the last sample.
-    sequence: u32,
-    pool: u32,
-    drops: u32,
+/// A running container and its state.
+struct Watched {
+    container: Box<Container>,
+    is_paused: bool,
+    last: Option<ContainerCounters>,
 }
 
 impl Agent {
-    fn new(settings: Settings, inquiry: Inquiry, now: Instant) -> Self {
-        let mut timetable = Timetable::new(settings.polling);
-        let is_named = settings.host_name.is_some();
-        if is_named {
-            timetable.add(What::Host, now);
-        }
-        Self {
-            inquiry,
-            timetable,
-            is_named,
-            named_by_engine: None,
+    fn new(settings: Settings, host: Host, engine: EngineMonitor, address: IpAddr) -> Self {
+        /// That of Host sFlow.
+        const SUB_AGENT: u32 = 100_000;
+        let mut config = sflow_agent::Config::new(address);
+        config.sub_agent_id = SUB_AGENT;
+        config.polling = settings.polling;
+        let mut agent = Self {
+            core: sflow_agent::Agent::new(config, Duration::ZERO),
+            started: Instant::now(),
+            collectors: Collectors::new(&settings.collectors),
+            host,
+            engine,
+            engine_name: None,
             interfaces: Vec::new(),
-            look_at: now,
-            samplers: HashMap::new(),
-            outbox: Outbox::new(settings.collector.clone(), settings.address, now),
+            interfaces_due: Duration::ZERO,
+            containers: HashMap::new(),
             settings,
+        };
+        if agent.settings.host_name.is_some() {
+            agent.add_host();
         }
+        agent
     }
 
-    /// When it has something to do.
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
     fn next_due(&self) -> Instant {
-        let dues = [self.timetable.due(), self.outbox.due()];
-        dues.into_iter().flatten().fold(self.look_at, Instant::min)
+        let due = self.core.next_due().unwrap_or(self.interfaces_due);
+        self.started + due.min(self.interfaces_due)
     }
 
-    /// Does what is due.
-    async fn work(&mut self, now: Instant) {
-        const LOOKING: Duration = Duration::from_secs(1);
-        if self.look_at <= now {
-            self.look_at = now + LOOKING;
-            self.look(now);
+    /// Reads and sends what is due.
+    fn work(&mut self) {
+        const INTERVAL: Duration = Duration::from_secs(1);
+        let now = self.now();
+        if self.interfaces_due <= now {
+            self.interfaces_due = now + INTERVAL;
+            self.find_interfaces(now);
         }
-        while let Some(source) = self.timetable.next(now) {
-            let reading = match &mut source.what {
-                What::Container { container, .. } => {
-                    self.inquiry.count(&container.id);
-                    continue;
-                }
-                What::Host => None,
-                What::Port(interface) => {
-                    let Some(counters) = port::counters(&self.settings.roots, interface) else {
-                        continue;
-                    };
-                    Some((interface.name.clone(), Box::new(counters)))
-                }
-            };
-            let sequence = source.advance();
-            let reading = match reading {
-                Some((name, counters)) => Reading::Port(sequence, name, counters),
-                None => {
-                    let containers = self.timetable.containers();
-                    let roots = &self.settings.roots;
+        while let Some(key) = self.core.next_source(now) {
+            match &key {
+                Key::Host => {
                     let name = self.settings.host_name.as_deref();
-                    let name = name.or(self.named_by_engine.as_deref());
-                    let host = HostReading::take(roots, name, &self.interfaces, containers);
-                    Reading::Host(sequence, Box::new(host))
+                    let name = name.or(self.engine_name.as_deref());
+                    let counters = self.host.counters(name, self.containers.len() as u32);
+                    let encoded = self
+                        .core
+                        .counters_sample(&key, now, |records| counters.encode(records));
+                    warn_if_lost(encoded);
                 }
-            };
-            self.outbox.keep(reading, now);
+                Key::Interface(index) => {
+                    let interface = self.interfaces.iter().find(|known| known.index == *index);
+                    if let Some(counters) =
+                        interface.and_then(|interface| self.host.interface_counters(interface))
+                    {
+                        let encoded = self
+                            .core
+                            .counters_sample(&key, now, |records| counters.encode(records));
+                        warn_if_lost(encoded);
+                    }
+                }
+                // The sample is added when the engine has answered.
+                Key::Container(id) => self.engine.request_stats(id),
+            }
         }
-        if self.outbox.due().is_some_and(|due| due <= now) {
-            self.outbox.flush(now).await;
+        self.send(now);
+    }
+
+    fn send(&mut self, now: Duration) {
+        while let Some(datagram) = self.core.next_datagram(now) {
+            self.collectors.send(datagram);
         }
     }
 
-    /// Looks which interfaces have come and gone.
-    fn look(&mut self, now: Instant) {
-        let interfaces = self.settings.roots.interfaces();
+    async fn close(mut self) {
+        self.core.flush();
+        self.send(self.now());
+        self.collectors.close().await;
+    }
+
+    fn find_interfaces(&mut self, now: Duration) {
+        let interfaces = self.host.interfaces();
         if interfaces == self.interfaces {
             return;
         }
         for gone in self.interfaces.iter().filter(|i| !interfaces.contains(i)) {
-            self.timetable.remove_port(gone);
-            self.samplers.remove(&gone.index);
+            self.core.remove(&Key::Interface(gone.index));
         }
         for new in interfaces.iter().filter(|i| !self.interfaces.contains(i)) {
-            self.timetable.add(What::Port(new.clone()), now);
+            let added = self.core.add(Key::Interface(new.index), new.source(), now);
+            warn_if_lost(added);
         }
         self.interfaces = interfaces;
     }
 
-    /// Hears of containers.
-    fn hear(&mut self, news: News, now: Instant) {
-        match news {
-            News::Host(name) => {
+    /// Starts to report the host, once its name is known: collectors would take a host that
+    /// changes its name for two.
+    fn add_host(&mut self) {
+        // It may have been added before.
+        let _ = self.core.add(Key::Host, PHYSICAL_HOST, self.now());
+    }
+
+    fn apply(&mut self, update: Update) {
+        let now = self.now();
+        match update {
+            Update::Host(name) => {
                 if let Some(name) = &name {
-                    info!("host {name}, as its engine calls it");
+                    info!("host {name}, according to its engine");
                 }
-                self.named_by_engine = name;
-                if !self.is_named {
-                    self.is_named = true;
-                    self.timetable.add(What::Host, now);
-                }
+                self.engine_name = name;
+                self.add_host();
             }
-            News::Started(container) => {
-                info!("container {}", container.name());
-                let index = self.timetable.free_index(&container.uuid);
-                let what = What::Container {
+            Update::Started(container) => {
+                info!("container {}", container.described.name);
+                let source = self.core.container_source(container.described.uuid);
+                let id = container.id.clone();
+                warn_if_lost(self.core.add(Key::Container(id.clone()), source, now));
+                let watched = Watched {
                     container,
-                    index,
-                    paused: false,
+                    is_paused: false,
                     last: None,
                 };
-                self.timetable.add(what, now);
+                self.containers.insert(id, watched);
             }
-            News::Ended(id) => {
-                if let Some(mut source) = self.timetable.remove_container(&id) {
-                    let sequence = source.advance();
-                    if let What::Container {
-                        last: Some(last), ..
-                    } = source.what
-                    {
-                        let reading = Reading::Container(sequence, Box::new(last.ended()));
-                        self.outbox.keep(reading, now);
-                    }
+            Update::Ended(id) => {
+                let last = self.containers.remove(&id).and_then(|watched| watched.last);
+                let key = Key::Container(id);
+                if let Some(last) = last {
+                    let last = last.ended();
+                    let encoded = self
+                        .core
+                        .counters_sample(&key, now, |records| last.encode(records));
+                    warn_if_lost(encoded);
+                }
+                self.core.remove(&key);
+            }
+            Update::Paused(id, is_paused) => {
+                if let Some(watched) = self.containers.get_mut(&id) {
+                    watched.is_paused = is_paused;
                 }
             }
-            News::Paused(id, is_paused) => {
-                if let Some(Source {
-                    what: What::Container { paused, .. },
-                    ..
-                }) = self.timetable.container(&id)
-                {
-                    *paused = is_paused;
-                }
-            }
-            News::Counted(id, stats) => {
-                let Some((source, stats)) = self.timetable.container(&id).zip(stats) else {
+            Update::Stats(id, stats) => {
+                let Some((watched, stats)) = self.containers.get_mut(&id).zip(stats) else {
                     return;
                 };
-                let sequence = source.advance();
-                let What::Container {
-                    container,
-                    index,
-                    paused,
-                    last,
-                } = &mut source.what
-                else {
-                    return;
-                };
-                let roots = &self.settings.roots;
-                let reading = ContainerReading::new(container, &stats, *paused, *index, roots);
-                *last = Some(Box::new(reading.clone()));
-                self.outbox
-                    .keep(Reading::Container(sequence, Box::new(reading)), now);
+                let counters = stats.counters(&watched.container, watched.is_paused, &self.host);
+                let encoded = self
+                    .core
+                    .counters_sample(&Key::Container(id), now, |records| counters.encode(records));
+                watched.last = Some(counters);
+                warn_if_lost(encoded);
             }
         }
     }
 
-    /// Takes a packet that was sampled at the edge of a container.
-    fn see(&mut self, packet: Seen, now: Instant) {
-        let is_edge =
-            |interface: &&Interface| interface.index == packet.port && interface.kind == Kind::Edge;
-        if !self.interfaces.iter().any(|interface| is_edge(&interface)) {
+    /// Adds the sample of a packet that passed the interface of a container.
+    fn add_packet(&mut self, sampled: &Sampled) {
+        let Sampled { packet, dropped } = sampled;
+        let is_edge = |interface: &Interface| {
+            interface.index == packet.if_index && interface.kind == InterfaceKind::Container
+        };
+        if !self.interfaces.iter().any(is_edge) {
             return;
         }
-        let rate = self.settings.sampling;
-        let sampler = self.samplers.entry(packet.port).or_default();
-        sampler.sequence = sampler.sequence.wrapping_add(1);
-        sampler.pool = sampler.pool.wrapping_add(rate);
-        sampler.drops = packet.lost;
-        let reading = PacketReading {
-            sequence: sampler.sequence,
-            rate,
-            pool: sampler.pool,
-            drops: sampler.drops,
-            port: packet.port,
-            inbound: packet.inbound,
-            length: packet.length,
-            header: packet.header,
-        };
-        self.outbox.keep(Reading::Packet(Box::new(reading)), now);
+        let (now, rate) = (self.now(), self.settings.sampling);
+        let key = Key::Interface(packet.if_index);
+        let pool = rate.saturating_mul(dropped.saturating_add(1));
+        let encoded = self
+            .core
+            .add_to_pool(&key, pool)
+            .and_then(|()| self.core.add_drops(&key, *dropped))
+            .and_then(|()| {
+                let sample = packet.flow_sample(rate);
+                self.core
+                    .flow_sample(&key, now, &sample, |records| packet.encode(records))
+            });
+        warn_if_lost(encoded);
+    }
+}
+
+fn warn_if_lost(result: Result<(), sflow_agent::Error>) {
+    if let Err(error) = result {
+        warn!("a sample was not sent: {error}");
     }
 }

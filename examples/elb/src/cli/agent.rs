@@ -6,9 +6,10 @@ use crate::agent::{Roots, Settings, run};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Who is told; without a port, sFlow's own.
-    #[arg(long, value_name = "HOST[:PORT]")]
-    collector: String,
+    /// Address of a collector; the default port is 6343. Repeat it for several, each of which
+    /// receives every datagram.
+    #[arg(long = "collector", value_name = "HOST[:PORT]", required = true)]
+    collectors: Vec<String>,
 
     /// The engine of this host.
     #[arg(
@@ -18,19 +19,21 @@ pub(super) struct Args {
     )]
     docker: String,
 
-    /// How often each counter is read, as in `10s`; at least 1 s.
+    /// Time between two readings of the same counters, such as `10s`; at least 1 s.
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = polling)]
     polling: Duration,
 
-    /// Sample one packet in so many; 0 for none.
+    /// Sample one packet in N; 0 for none.
     #[arg(long, value_name = "N", default_value_t = 400)]
     sampling: u32,
 
-    /// The agent's own address; otherwise the one from which it reaches the collector.
+    /// The address that identifies the agent; default: the one from which it reaches the first
+    /// collector.
     #[arg(long, value_name = "IP")]
     agent_address: Option<IpAddr>,
 
-    /// What this host is called; otherwise what its engine calls it, as `docker node ls` shows.
+    /// Name of this host; default: the one that its engine has for it, which `docker node ls`
+    /// shows.
     #[arg(long, value_name = "NAME")]
     host_name: Option<String>,
 }
@@ -39,7 +42,7 @@ impl Args {
     pub(super) fn run(self, log: &Log) -> anyhow::Result<()> {
         log.to_stderr("info")?;
         let settings = Settings {
-            collector: with_port(&self.collector),
+            collectors: self.collectors.iter().map(|name| with_port(name)).collect(),
             docker: self.docker,
             polling: self.polling,
             sampling: self.sampling,
@@ -51,7 +54,7 @@ impl Args {
     }
 }
 
-/// A collector with sFlow's port, if it has none of its own.
+/// The address with the default port if it has none.
 fn with_port(collector: &str) -> String {
     const PORT: u16 = 6343;
     if let Ok(address) = collector.parse::<IpAddr>() {
@@ -76,8 +79,8 @@ mod tests {
     use super::with_port;
 
     #[test]
-    fn a_collector_without_a_port_gets_the_usual_one() {
-        for (written, meant) in [
+    fn collector_without_port_gets_the_default_port() {
+        for (given, expected) in [
             ("elb", "elb:6343"),
             ("elb:7000", "elb:7000"),
             ("10.0.0.1", "10.0.0.1:6343"),
@@ -86,7 +89,7 @@ mod tests {
             ("[::1]", "[::1]:6343"),
             ("[::1]:7000", "[::1]:7000"),
         ] {
-            assert_eq!(with_port(written), meant, "{written}");
+            assert_eq!(with_port(given), expected, "{given}");
         }
     }
 }

@@ -1,14 +1,11 @@
 use std::time::Duration;
 
-use sflow_metrics::Timestamp;
-
 use super::cluster::Cluster;
 use super::packets::Packet;
 use super::random::Random;
-use super::reading::PacketReading;
 use super::scenario::AgentSpec;
 
-/// Chooses packets on the bridge of a host.
+/// Selects packets on the bridge of a host.
 #[derive(Clone, Debug)]
 pub(super) struct Sampler {
     host: usize,
@@ -19,12 +16,21 @@ pub(super) struct Sampler {
     random: Random,
     /// Packets that had passed when the agent started.
     base: u64,
-    /// The number, from then on, of the packet that is taken next.
+    /// The number, from then on, of the packet that was selected last.
+    last: u64,
+    /// The number of the packet that is selected next.
     next: u64,
-    sequence: u32,
-    drops: u32,
     /// Samples taken in this second of uptime.
     taken: (u64, u32),
+}
+
+/// A packet that was selected.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Selected {
+    /// Packets that have passed since the one before, with this one.
+    pub(super) passed: u32,
+    /// `None` if it was dropped: too many were selected in this second.
+    pub(super) packet: Option<Packet>,
 }
 
 impl Sampler {
@@ -35,9 +41,8 @@ impl Sampler {
             most: spec.most_samples,
             random,
             base: 0,
+            last: 0,
             next: 0,
-            sequence: 0,
-            drops: 0,
             taken: (0, 0),
         }
     }
@@ -48,36 +53,23 @@ impl Sampler {
         self.next = self.skip();
     }
 
-    /// Samples the packets that have passed since the last call.
-    pub(super) fn take(
-        &mut self,
-        cluster: &Cluster,
-        now: Timestamp,
-        uptime: Duration,
-    ) -> Vec<PacketReading> {
-        let mut taken = Vec::new();
+    /// Selects from the packets that have passed since the last call.
+    pub(super) fn select(&mut self, cluster: &Cluster, uptime: Duration) -> Vec<Selected> {
+        let mut selected = Vec::new();
         if self.rate == 0 {
-            return taken;
+            return selected;
         }
         let passed = self.passed(cluster).saturating_sub(self.base);
         while self.next <= passed {
-            let pool = self.next as u32;
+            let since = self.next - self.last;
+            self.last = self.next;
             self.next += self.skip();
-            let Some(packet) = self.draw(cluster, uptime) else {
-                self.drops = self.drops.wrapping_add(1);
-                continue;
-            };
-            self.sequence = self.sequence.wrapping_add(1);
-            taken.push(PacketReading {
-                sequence: self.sequence,
-                rate: self.rate,
-                pool,
-                drops: self.drops,
-                at: now,
-                packet,
+            selected.push(Selected {
+                passed: since as u32,
+                packet: self.draw(cluster, uptime),
             });
         }
-        taken
+        selected
     }
 
     /// One of the packets that pass now, unless there were too many already.

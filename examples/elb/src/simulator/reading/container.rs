@@ -3,11 +3,12 @@ use std::sync::Arc;
 use sflow_v5::counter::{
     Adapter, HostAdapters, HostParent, VirtCpu, VirtDiskIo, VirtMemory, VirtNetIo,
 };
-use sflow_v5::enums::{DataSourceKind, DomainState};
+use sflow_v5::enums::DomainState;
+use sflow_v5::sample::RecordEncoder;
 use sflow_v5::types::{Counter32, Counter64, Gauge32, Gauge64, List, Uuid};
-use sflow_v5::{DataSource, EncodeError, Encoder, Mac};
+use sflow_v5::{CounterRecord, EncodeError, Mac};
 
-use super::{HOST, identity, long, push, short};
+use super::{HOST, identity, long, short};
 use crate::simulator::host::Host;
 use crate::simulator::packets;
 use crate::simulator::scenario::ServiceSpec;
@@ -19,7 +20,6 @@ pub(in crate::simulator) struct ContainerReading {
     name: Arc<str>,
     uuid: Uuid,
     mac: Mac,
-    source: u32,
     disk: VirtDiskIo,
     memory: VirtMemory,
     cpu: VirtCpu,
@@ -27,18 +27,12 @@ pub(in crate::simulator) struct ContainerReading {
 }
 
 impl ContainerReading {
-    pub(in crate::simulator) fn take(
-        task: &Task,
-        spec: &ServiceSpec,
-        host: &Host,
-        source: u32,
-    ) -> Self {
+    pub(in crate::simulator) fn new(task: &Task, spec: &ServiceSpec, host: &Host) -> Self {
         let used = &task.used;
         Self {
             name: Arc::clone(&task.name),
             uuid: Uuid(task.uuid),
             mac: Mac(packets::mac(task.address)),
-            source,
             disk: VirtDiskIo {
                 capacity: Gauge64(0),
                 allocation: Gauge64(0),
@@ -71,8 +65,8 @@ impl ContainerReading {
         }
     }
 
-    /// What Host sFlow says of a container that has just ended: of one that was stopped, no CPU
-    /// time; of one that was killed, nothing but its limits.
+    /// The last sample of a container in Host sFlow: without CPU time if it was stopped, with
+    /// nothing but its limits if it was killed.
     pub(in crate::simulator) fn ended(mut self, ending: Ending) -> Self {
         self.cpu.cpu_time = Counter32(0);
         match ending {
@@ -98,33 +92,26 @@ impl ContainerReading {
         self
     }
 
-    pub(super) fn push(&self, sequence: u32, encoder: &mut Encoder<'_>) -> Result<(), EncodeError> {
-        // Inside a container its adapter has an index of its own, which the agent does not tell.
+    pub(in crate::simulator) fn encode(
+        &self,
+        records: &mut RecordEncoder<'_, '_, CounterRecord<'_>>,
+    ) -> Result<(), EncodeError> {
+        // The index of an adapter inside its container is not reported.
         let adapter = [Adapter {
             if_index: 0,
             mac_address: List::from(std::slice::from_ref(&self.mac)),
         }];
-        let records = [
-            HostAdapters {
-                adapters: List::from(&adapter[..]),
-            }
-            .into(),
-            self.disk.into(),
-            self.memory.into(),
-            self.cpu.into(),
-            self.net.into(),
-            HostParent {
-                container_type: HOST.kind,
-                container_index: HOST.index,
-            }
-            .into(),
-            identity(&self.name, self.uuid).into(),
-        ];
-        push(
-            sequence,
-            DataSource::new(DataSourceKind::LOGICAL, self.source),
-            &records,
-            encoder,
-        )
+        records.push(&HostAdapters {
+            adapters: List::from(&adapter[..]),
+        })?;
+        records.push(&self.disk)?;
+        records.push(&self.memory)?;
+        records.push(&self.cpu)?;
+        records.push(&self.net)?;
+        records.push(&HostParent {
+            container_type: HOST.kind,
+            container_index: HOST.index,
+        })?;
+        records.push(&identity(&self.name, self.uuid))
     }
 }

@@ -3,10 +3,11 @@ use sflow_v5::counter::{
     Mib2TcpGroup, Mib2UdpGroup, VirtNode,
 };
 use sflow_v5::enums::TcpRtoAlgorithm;
+use sflow_v5::sample::RecordEncoder;
 use sflow_v5::types::{Counter32, Counter64, Gauge32, Gauge64, GaugeF32, List, Percentage, Uuid};
-use sflow_v5::{EncodeError, Encoder, Mac};
+use sflow_v5::{CounterRecord, EncodeError, Mac};
 
-use super::{HOST, Port, identity, long, push, short};
+use super::{Port, identity, long, short};
 use crate::simulator::cluster::Cluster;
 use crate::simulator::host::Host;
 use crate::simulator::packets::mac;
@@ -30,7 +31,7 @@ const MHZ: u32 = 2_600;
 
 impl HostReading {
     /// `sent` is the number of datagrams that its agent has sent.
-    pub(in crate::simulator) fn take(cluster: &Cluster, host: usize, sent: u32) -> Option<Self> {
+    pub(in crate::simulator) fn new(cluster: &Cluster, host: usize, sent: u32) -> Option<Self> {
         let here = cluster.hosts.get(host)?;
         let containers = cluster.containers(host);
         let used: f64 = containers.clone().map(|task| task.used.memory).sum();
@@ -86,29 +87,28 @@ impl HostReading {
         })
     }
 
-    pub(super) fn push(&self, sequence: u32, encoder: &mut Encoder<'_>) -> Result<(), EncodeError> {
+    pub(in crate::simulator) fn encode(
+        &self,
+        records: &mut RecordEncoder<'_, '_, CounterRecord<'_>>,
+    ) -> Result<(), EncodeError> {
         let [uplink, bridge] = &self.macs;
         let adapters = [
             adapter(Port::Uplink, std::slice::from_ref(uplink)),
             adapter(Port::Bridge, std::slice::from_ref(bridge)),
         ];
-        let records = [
-            self.node.into(),
-            HostAdapters {
-                adapters: List::from(&adapters[..]),
-            }
-            .into(),
-            self.udp.into(),
-            tcp().into(),
-            Mib2IcmpGroup::default().into(),
-            self.ip.into(),
-            self.disk.into(),
-            self.memory.into(),
-            self.cpu.into(),
-            self.net.into(),
-            identity(&self.name, self.uuid).into(),
-        ];
-        push(sequence, HOST, &records, encoder)
+        records.push(&self.node)?;
+        records.push(&HostAdapters {
+            adapters: List::from(&adapters[..]),
+        })?;
+        records.push(&self.udp)?;
+        records.push(&tcp())?;
+        records.push(&Mib2IcmpGroup::default())?;
+        records.push(&self.ip)?;
+        records.push(&self.disk)?;
+        records.push(&self.memory)?;
+        records.push(&self.cpu)?;
+        records.push(&self.net)?;
+        records.push(&identity(&self.name, self.uuid))
     }
 }
 

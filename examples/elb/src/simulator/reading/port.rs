@@ -1,13 +1,14 @@
-use sflow_v5::DataSource;
-use sflow_v5::counter::IfCounters;
+use sflow_v5::counter::{IfCounters, PortName};
 use sflow_v5::enums::{DataSourceKind, IfDirection};
+use sflow_v5::sample::RecordEncoder;
 use sflow_v5::types::{Counter32, Gauge32, Gauge64};
+use sflow_v5::{CounterRecord, DataSource, EncodeError};
 
 use super::{long, short};
 use crate::simulator::host::{Host, Traffic};
 
 /// The interfaces that every host has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::simulator) enum Port {
     /// To the world.
     Uplink,
@@ -25,7 +26,7 @@ impl Port {
         }
     }
 
-    pub(super) const fn name(self) -> &'static str {
+    const fn name(self) -> &'static str {
         match self {
             Self::Uplink => "eth0",
             Self::Bridge => "docker_gwbridge",
@@ -68,5 +69,16 @@ impl Port {
             if_out_errors: Counter32(0),
             if_promiscuous_mode: Gauge32(0),
         }
+    }
+
+    pub(in crate::simulator) fn encode(
+        self,
+        counters: &IfCounters,
+        records: &mut RecordEncoder<'_, '_, CounterRecord<'_>>,
+    ) -> Result<(), EncodeError> {
+        records.push(&PortName {
+            name: self.name().into(),
+        })?;
+        records.push(counters)
     }
 }
