@@ -2,7 +2,11 @@
 
 mod capture;
 mod catalogue;
+mod compare;
+mod decoder;
+pub mod decoders;
 mod differential;
+pub mod harness;
 mod model;
 mod mutate;
 mod oracle;
@@ -10,6 +14,7 @@ mod packet;
 mod structured;
 
 pub use capture::check_capture;
+pub use decoder::{Decoder, Leaf, RecordValues, SampleValues, Values, leaves, variant};
 pub use differential::{check_differential, known_differences};
 pub use mutate::{blown_up, cuts, shortened};
 pub use oracle::{check_datagram, check_round_trip};
