@@ -26,8 +26,14 @@ pub(crate) enum Kind<'e> {
     /// Values after the last field.
     Additional(usize),
     /// Another number of samples or records.
-    Count { expected: usize, found: usize },
-    Format { expected: u32, found: u32 },
+    Count {
+        expected: usize,
+        found: usize,
+    },
+    Format {
+        expected: u32,
+        found: u32,
+    },
     /// A record is read as another structure.
     Structure(&'static str),
     /// The decoder returns the bytes of a published structure.
@@ -88,7 +94,8 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// All differences. Elements are compared only if their number is right.
+/// All differences. Elements are compared only if their number is right, and samples up to the first
+/// of another format.
 pub(crate) fn compare<'e>(
     expected: &'e DatagramValues<'_>,
     found: &'e Values,
@@ -97,7 +104,11 @@ pub(crate) fn compare<'e>(
     let mut count = |structure, field, expected: usize, found: usize| {
         let is_same = expected == found;
         if !is_same {
-            out.push(difference(structure, field, Kind::Count { expected, found }));
+            out.push(difference(
+                structure,
+                field,
+                Kind::Count { expected, found },
+            ));
         }
         is_same
     };
@@ -112,6 +123,14 @@ pub(crate) fn compare<'e>(
             fields("datagram", &expected.header, header, &[], &mut out);
             if is_same {
                 for (expected, found) in expected.samples.iter().zip(samples) {
+                    if expected.format != found.format {
+                        let (name, expected, found) =
+                            (expected.name, expected.format, found.format);
+                        let kind = Kind::Format { expected, found };
+                        out.push(difference(name, "format", kind));
+                        // The samples that follow are misplaced.
+                        break;
+                    }
                     sample(expected, found, &mut out);
                 }
             }
@@ -120,11 +139,7 @@ pub(crate) fn compare<'e>(
     out
 }
 
-fn difference<'e>(
-    structure: &'static str,
-    field: &'static str,
-    kind: Kind<'e>,
-) -> Difference<'e> {
+fn difference<'e>(structure: &'static str, field: &'static str, kind: Kind<'e>) -> Difference<'e> {
     Difference {
         structure,
         field,
@@ -139,10 +154,6 @@ fn sample<'e>(
     out: &mut Vec<Difference<'e>>,
 ) {
     let name = expected.name;
-    if expected.format != found.format {
-        let (expected, found) = (expected.format, found.format);
-        return out.push(difference(name, "format", Kind::Format { expected, found }));
-    }
     let Some(values) = &expected.fields else {
         // Values with names are not compared.
         let is_raw = matches!(&found.fields[..], [Leaf::Bytes(bytes)] if bytes == expected.bytes);

@@ -44,7 +44,10 @@ fn program_that_miscounts_fails() {
     let output = peer("echo samples 1 records 2");
     assert!(!output.status.success());
     let shown = text(&output.stdout);
-    assert!(shown.contains("\n- datagram.records: 2, expected "), "{shown}");
+    assert!(
+        shown.contains("\n- datagram.records: 2, expected "),
+        "{shown}"
+    );
     assert_eq!(
         text(&output.stderr),
         "failed: sh miscounts samples or records\n"

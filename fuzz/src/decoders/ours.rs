@@ -61,9 +61,7 @@ impl Decoder for Ours {
     }
 }
 
-fn flow_records<'a>(
-    records: impl Iterator<Item = FlowRecord<'a>>,
-) -> Result<(), Box<dyn Error>> {
+fn flow_records<'a>(records: impl Iterator<Item = FlowRecord<'a>>) -> Result<(), Box<dyn Error>> {
     for record in records {
         if let FlowRecord::Malformed(_, error) = black_box(&record) {
             return Err((*error).into());
@@ -77,10 +75,14 @@ fn sample_values(sample: &Sample<'_>) -> SampleValues {
         format: sample.format().0,
         fields: fields(sample),
         records: match sample {
-            Sample::Flow(sample) => sample.records().map(|record| flow_values(&record)).collect(),
-            Sample::Discarded(sample) => {
-                sample.records().map(|record| flow_values(&record)).collect()
-            }
+            Sample::Flow(sample) => sample
+                .records()
+                .map(|record| flow_values(&record))
+                .collect(),
+            Sample::Discarded(sample) => sample
+                .records()
+                .map(|record| flow_values(&record))
+                .collect(),
             Sample::Counters(sample) => {
                 let records = sample.records();
                 records.map(|record| counter_values(&record)).collect()
@@ -174,7 +176,7 @@ fn flow(record: &FlowRecord<'_>, out: &mut Vec<Leaf>) {
 
 fn pdu(pdu: Pdu<'_>, out: &mut Vec<Leaf>) {
     out.push(Leaf::Items(pdu.records.iter().count()));
-    for record in pdu.records.iter() {
+    for record in pdu.records {
         out.push(Leaf::Number(record.format().0.into()));
         flow(&record, out);
     }

@@ -44,7 +44,9 @@ fn sample(sample: &SampleRecord) -> SampleValues {
                 (sample.input.format(), sample.input.value()),
                 (sample.output.format(), sample.output.value()),
             )),
-            records(&sample.flow_records, |record| flow_record(&record.flow_data)),
+            records(&sample.flow_records, |record| {
+                flow_record(&record.flow_data)
+            }),
         ),
         SampleData::FlowSampleExpanded(sample) => (
             leaves(&(
@@ -52,7 +54,9 @@ fn sample(sample: &SampleRecord) -> SampleValues {
                 (sample.sampling_rate, sample.sample_pool, sample.drops),
                 (&sample.input, &sample.output),
             )),
-            records(&sample.flow_records, |record| flow_record(&record.flow_data)),
+            records(&sample.flow_records, |record| {
+                flow_record(&record.flow_data)
+            }),
         ),
         SampleData::CountersSample(sample) => (
             leaves(&(
@@ -76,7 +80,9 @@ fn sample(sample: &SampleRecord) -> SampleValues {
                 (sample.input_ifindex, sample.output_ifindex),
                 sample.reason,
             )),
-            records(&sample.flow_records, |record| flow_record(&record.flow_data)),
+            records(&sample.flow_records, |record| {
+                flow_record(&record.flow_data)
+            }),
         ),
         SampleData::RtMetric { data, .. }
         | SampleData::RtFlow { data, .. }

@@ -62,6 +62,12 @@ pub fn is_valid(datagram: &[u8]) -> bool {
     model::values(datagram).is_some()
 }
 
+/// Whether a decoder accepts a datagram. A panic is no acceptance.
+#[must_use]
+pub fn accepts(candidate: &dyn Candidate, datagram: &[u8]) -> bool {
+    matches!(catch(|| candidate.read(datagram)), Ok(Ok(_)))
+}
+
 /// Checks one decoder, datagram by datagram. Panics of the decoder are caught and counted.
 ///
 /// If the decoder does not return within 10 s, the process prints the datagram's name and exits
@@ -94,29 +100,14 @@ impl<'c> Checker<'c> {
     /// Checks a datagram. If [`is_valid`], the decoder should accept it, and all values are compared;
     /// otherwise only panics count.
     pub fn check(&mut self, input: &Input) {
-        let expected = model::values(&input.bytes);
-        if expected.is_some() {
-            self.report.valid += 1;
-        } else {
-            self.report.damaged += 1;
-        }
-        if let Some(watch) = &self.watch {
-            watch.begin(&input.name);
-        }
-        let result = catch(|| self.candidate.read(&input.bytes));
-        if let Some(watch) = &self.watch {
-            watch.end();
-        }
-        let found = match result {
-            Ok(found) => found,
-            Err(panic) => return self.report.add_panic(panic, input),
+        let Some(expected) = model::values(&input.bytes) else {
+            return self.check_damaged(input);
         };
-        let Some(expected) = expected else {
-            return;
-        };
-        let found = match found {
-            Ok(found) => found,
-            Err(error) => return self.report.add_rejection(error, input),
+        self.report.valid += 1;
+        let found = match self.read(input) {
+            Some(Ok(found)) => found,
+            Some(Err(error)) => return self.report.add_rejection(error, input),
+            None => return,
         };
         self.report.accepted += 1;
         self.report.compares_values |= matches!(found, Values::Fields { .. });
@@ -127,6 +118,26 @@ impl<'c> Checker<'c> {
                 kind => self.report.add_wrong_field(name, &kind, input),
             }
         }
+    }
+
+    /// Checks a damaged datagram: only panics count, even if the damage left it valid.
+    pub fn check_damaged(&mut self, input: &Input) {
+        self.report.damaged += 1;
+        self.read(input);
+    }
+
+    /// `None` if the decoder panicked.
+    fn read(&mut self, input: &Input) -> Option<Result<Values, String>> {
+        if let Some(watch) = &self.watch {
+            watch.begin(&input.name);
+        }
+        let result = catch(|| self.candidate.read(&input.bytes));
+        if let Some(watch) = &self.watch {
+            watch.end();
+        }
+        result
+            .map_err(|panic| self.report.add_panic(panic, input))
+            .ok()
     }
 
     /// The result.

@@ -19,7 +19,7 @@ pub struct Report {
     pub accepted: usize,
     /// Valid datagrams that the decoder rejected.
     pub rejected: usize,
-    /// Malformed datagrams, of which only panics count.
+    /// Malformed and damaged datagrams, for which only panics count.
     pub damaged: usize,
     /// Datagrams, valid or malformed, for which the decoder panicked.
     pub panics: usize,
@@ -121,7 +121,11 @@ fn add(
         times: 0,
         example: example.to_string(),
         input: input.name.clone(),
-        bytes: input.bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        bytes: input
+            .bytes
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect(),
     });
     finding.times += 1;
 }
@@ -158,7 +162,7 @@ pub fn table(reports: &[Report]) -> String {
             format!("{} of {}", report.accepted, report.valid),
             report.rejected.to_string(),
             wrong,
-            report.panics.to_string(),
+            format!("{} of {}", report.panics, report.valid + report.damaged),
             measured(report.nanoseconds, 0),
             measured(report.allocations, 1),
         ];

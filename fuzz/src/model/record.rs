@@ -1,5 +1,5 @@
-use super::{Item, List, frame, padded, word};
 use super::values::FieldValues;
+use super::{Item, List, frame, padded, word};
 use crate::catalogue::{Shape, Space, Structure, structure};
 use crate::decoder::Leaf;
 
