@@ -1,5 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+// The decoders use the same paths as code outside this crate, and as the README.
+extern crate self as sflow_fuzz;
+
 mod capture;
 mod catalogue;
 mod compare;

@@ -3,7 +3,7 @@ use std::error::Error;
 use flowparser_sflow::{CounterRecord, FlowRecord, SflowDatagram, SflowParser, SflowSample};
 use serde::Serialize;
 
-use crate::decoder::{Decoder, RecordValues, SampleValues, Values, leaves, variant};
+use sflow_fuzz::{Decoder, RecordValues, SampleValues, Values, leaves, variant};
 
 /// The crate `flowparser-sflow`.
 #[derive(Clone, Copy, Debug)]

@@ -7,7 +7,7 @@ use sflow_v5::types::List;
 use sflow_v5::wire::Wire;
 use sflow_v5::{Address, CounterRecord, DataSource, Datagram, FlowRecord, Interface, Sample};
 
-use crate::decoder::{Decoder, Leaf, RecordValues, SampleValues, Values};
+use sflow_fuzz::{Decoder, Leaf, RecordValues, SampleValues, Values};
 
 /// The crate `sflow-v5`. It decodes every record to its structure.
 #[derive(Clone, Copy, Debug)]

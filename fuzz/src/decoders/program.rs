@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::decoder::{Decoder, Values};
+use sflow_fuzz::{Decoder, Values};
 
 /// The maximum time of a program for one datagram.
 const TIMEOUT: Duration = Duration::from_secs(60);

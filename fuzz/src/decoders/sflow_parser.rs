@@ -4,7 +4,7 @@ use serde::Serialize;
 use sflow_parser::SFlowDatagram;
 use sflow_parser::models::{CounterData, FlowData, SampleData, SampleRecord};
 
-use crate::decoder::{Decoder, Leaf, RecordValues, SampleValues, Values, variant};
+use sflow_fuzz::{Decoder, Leaf, RecordValues, SampleValues, Values, variant};
 
 /// The crate `sflow-parser`.
 #[derive(Clone, Copy, Debug)]
@@ -134,7 +134,7 @@ fn decoded(data: &impl Serialize) -> RecordValues {
 }
 
 fn leaves(value: &impl Serialize) -> Vec<Leaf> {
-    let mut leaves = crate::decoder::leaves(value);
+    let mut leaves = sflow_fuzz::leaves(value);
     leaves.iter_mut().for_each(set_number);
     leaves
 }
