@@ -1,8 +1,7 @@
-//! Decoding: all that is in `sflow_benches::decoding`, on all inputs.
+//! Decoding: all contenders of `sflow_benches::decoding` on all inputs, measured by criterion.
 //!
-//! `cargo bench -p sflow-benches --bench decode`; divide by the datagrams that criterion names
-//! as throughput. Compare within one run only; `--bench ratios` does that and says how much may
-//! be read into it.
+//! `cargo bench -p sflow-benches --bench decode`. The throughput is in datagrams. Contenders run one
+//! after another, so compare them with `--bench ratios`, which interleaves them.
 
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
-//! What the shape of the interface costs: the counter records of `hsflowd-swarm`, read in the
-//! crate's way and in the ways that it might have had. `sflow_v5::design` draws conclusions.
+//! The cost of different interfaces: the counter records of `hsflowd-swarm`, read with the interface
+//! of the crate and with alternatives. `sflow_v5::design` explains the decisions.
 //!
-//! Every shape reads the same bytes with the same structures; a figure is the time for all
-//! records of the capture, and `Throughput::Elements` makes it one for a record.
+//! All shapes read the same bytes with the same structures. A time is for all records of the
+//! capture; the throughput is in records.
 
 use std::hint::black_box;
 
@@ -13,12 +13,13 @@ use sflow_v5::counter::{
     HostNetIo, HostParent, IfCounters, Mib2IcmpGroup, Mib2IpGroup, Mib2TcpGroup, Mib2UdpGroup,
     OfPort, OvsDpStats, PortName, VirtCpu, VirtDiskIo, VirtMemory, VirtNetIo, VirtNode,
 };
+use sflow_v5::wire::Wire;
 use sflow_v5::{CountersSample, DataFormat, Datagram, Error, Frame, Sample, Structure};
 
 criterion_group!(shapes, records, leaves, framing);
 criterion_main!(shapes);
 
-/// The records of one counters sample: their bytes, and how many they are.
+/// The records of one counters sample: their bytes and their number.
 #[derive(Clone, Copy)]
 struct List<'a> {
     bytes: &'a [u8],
@@ -26,7 +27,7 @@ struct List<'a> {
 }
 
 impl<'a> List<'a> {
-    /// Framing as the crate has it.
+    /// The next frame, as the crate splits it off.
     #[inline(always)]
     fn next(&mut self) -> Option<(DataFormat, &'a [u8])> {
         self.count = self.count.checked_sub(1)?;
@@ -43,7 +44,7 @@ impl<'a> List<'a> {
     }
 }
 
-/// A type, applied to the given lifetime if it takes one.
+/// A type with the given lifetime, if it has a lifetime parameter.
 macro_rules! applied {
     ($name:ident) => { $name };
     ($name:ident <$declared:lifetime> $life:lifetime) => { $name<$life> };
@@ -51,19 +52,43 @@ macro_rules! applied {
 
 macro_rules! registry {
     ($($format:literal $variant:ident $(<$life:lifetime>)?,)*) => {
-        /// All in one: what is read, what is unknown, and what is malformed.
-        #[allow(dead_code, reason = "what is in it is not looked at")]
+        /// Decoded, unknown and malformed records in one enum.
+        #[allow(dead_code, reason = "the contents are not inspected")]
         enum Flat<'a> {
             $($variant($variant $(<$life>)?),)*
             Unknown(Frame<'a>),
             Malformed(Frame<'a>, Error),
         }
 
-        /// What is read or unknown; errors are beside it.
-        #[allow(dead_code, reason = "what is in it is not looked at")]
+        /// Decoded and unknown records; errors are separate.
+        #[allow(dead_code, reason = "the contents are not inspected")]
         enum Good<'a> {
             $($variant($variant $(<$life>)?),)*
             Unknown(Frame<'a>),
+        }
+
+        /// Undecoded records: the bytes, whose length was checked, behind the name of the structure.
+        #[allow(dead_code, reason = "the contents are not inspected")]
+        enum Lazy<'a> {
+            $($variant(&'a [u8]),)*
+            Unknown(DataFormat, &'a [u8]),
+            Malformed(DataFormat, &'a [u8]),
+        }
+
+        #[inline(always)]
+        fn lazy(format: DataFormat, bytes: &[u8]) -> Option<Lazy<'_>> {
+            Some(match format.0 {
+                $($format => {
+                    type Variant = applied!($variant $(<$life> 'static)?);
+                    const LENGTH: usize = <Variant as Wire<'static>>::SIZE.minimum();
+                    if bytes.len() < LENGTH {
+                        Lazy::Malformed(format, bytes)
+                    } else {
+                        Lazy::$variant(bytes)
+                    }
+                })*
+                _ => Lazy::Unknown(format, bytes),
+            })
         }
 
         $(
@@ -161,7 +186,7 @@ fn nested_error<'a, T: Structure<'a>>(
     Some(Err((Frame { format, bytes }, T::diagnose(bytes))))
 }
 
-/// A call for each record, with a reference to its structure.
+/// A callback for each record, with a reference to its structure.
 trait Visitor {
     fn visit<'a, T: Structure<'a>>(&mut self, record: &T);
     fn unknown(&mut self, frame: Frame<'_>);
@@ -217,8 +242,8 @@ fn records(criterion: &mut Criterion) {
         group.bench_function(name, |bencher| bencher.iter(read));
     };
 
-    // The crate's iterator: items stay where they are written.
-    shape("the crate's, in place", &|| {
+    // Items stay in the place that the iterator writes them to.
+    shape("records, in place", &|| {
         let mut count = 0;
         for sample in &samples {
             let mut records = sample.records();
@@ -228,8 +253,8 @@ fn records(criterion: &mut Criterion) {
         }
         count
     });
-    // The same, where the consumer moves every record out of the iterator's item.
-    shape("the crate's, moved", &|| {
+    // Every record is moved out of the iterator's item.
+    shape("records, moved", &|| {
         let mut count = 0;
         for sample in &samples {
             for record in sample.records() {
@@ -268,13 +293,16 @@ fn records(criterion: &mut Criterion) {
         }
         sink.0
     });
-    shape("lazy: frames alone", &|| {
+    shape("lazy enum, inlined into the loop", &|| {
+        each(&lists, |list| black_box(&item(list, lazy)).is_some())
+    });
+    shape("frames", &|| {
         each(&lists, |list| black_box(list.next()).is_some())
     });
     group.finish();
 }
 
-/// The capture of hosts and containers.
+/// The recorded datagrams of hosts and containers.
 fn swarm() -> Datagrams {
     let most = if is_measuring() { usize::MAX } else { 20 };
     let datagrams = Input::Capture("hsflowd-swarm").datagrams(most);
@@ -300,14 +328,14 @@ fn each<'a>(lists: &[List<'a>], mut step: impl FnMut(&mut List<'a>) -> bool) -> 
     count
 }
 
-/// Nineteen fields, read with nom's numbers and with the crate's.
+/// Nineteen fields, read with the number parsers of nom and of the crate.
 fn leaves(criterion: &mut Criterion) {
     let bytes: [u8; 88] = std::array::from_fn(|place| place as u8);
     let mut group = criterion.benchmark_group("leaves");
-    group.bench_function(BenchmarkId::new("if_counters", "the crate's"), |bencher| {
+    group.bench_function(BenchmarkId::new("if_counters", "sflow-v5"), |bencher| {
         bencher.iter(|| black_box(&IfCounters::read(black_box(&bytes))).is_some());
     });
-    group.bench_function(BenchmarkId::new("if_counters", "nom's"), |bencher| {
+    group.bench_function(BenchmarkId::new("if_counters", "nom"), |bencher| {
         bencher.iter(|| black_box(&nom_if_counters(black_box(&bytes))).is_ok());
     });
     group.finish();
@@ -315,7 +343,7 @@ fn leaves(criterion: &mut Criterion) {
 
 type Parsed<'a, T> = nom::IResult<&'a [u8], T>;
 
-/// As one would write it with nom alone.
+/// `if_counters` with nom only.
 fn nom_if_counters(input: &[u8]) -> Parsed<'_, IfCounters> {
     use nom::Parser;
     use nom::number::complete::{be_u32 as word, be_u64 as long};
@@ -349,7 +377,7 @@ fn nom_if_counters(input: &[u8]) -> Parsed<'_, IfCounters> {
     Ok((input, record))
 }
 
-/// The walk from frame to frame.
+/// Walks from frame to frame.
 fn framing(criterion: &mut Criterion) {
     let datagrams = swarm();
     let lists: Vec<_> = datagrams.iter().flat_map(lists).collect();
@@ -359,10 +387,10 @@ fn framing(criterion: &mut Criterion) {
     group.bench_function("by hand", |bencher| {
         bencher.iter(|| each(&lists, |list| black_box(list.next()).is_some()));
     });
-    group.bench_function("nom's numbers and length_data", |bencher| {
+    group.bench_function("nom: be_u32 and length_data", |bencher| {
         bencher.iter(|| each(&lists, |list| black_box(nom_next(list)).is_some()));
     });
-    group.bench_function("nom's combinators on the crate's leaves", |bencher| {
+    group.bench_function("nom: combinators of the crate's parsers", |bencher| {
         bencher.iter(|| each(&lists, |list| black_box(leaf_next(list)).is_some()));
     });
     group.finish();
@@ -428,7 +456,7 @@ fn counters_samples<'a>(bytes: &'a [u8]) -> impl Iterator<Item = CountersSample<
     })
 }
 
-/// The record lists of the counters samples, found by hand.
+/// The record lists of the counters samples, without the crate's decoder.
 fn lists<'a>(bytes: &'a [u8]) -> impl Iterator<Item = List<'a>> + use<'a> {
     let word = |bytes: &[u8]| u32::from_be_bytes(*bytes.first_chunk().expect("a word"));
     let mut samples = List {

@@ -1,5 +1,4 @@
-//! Less than any decoder must do, by the same framing: how fast bytes can be touched on this
-//! machine, in this run.
+//! Floors: less work than any decoder has, over the same framing, to calibrate the machine.
 
 /// Sums all bytes, eight at a time.
 pub(crate) fn sum(datagram: &[u8]) -> u64 {
@@ -9,15 +8,15 @@ pub(crate) fn sum(datagram: &[u8]) -> u64 {
     words.chain(rest).fold(0, u64::wrapping_add)
 }
 
-/// Walks the length headers of samples and records, each checked, and reads nothing else.
+/// Walks the length headers of samples and records with bounds checks, and reads nothing else.
 ///
-/// `None` if one does not fit; valid datagrams have none of these.
+/// `None` if a length is invalid.
 pub(crate) fn walk_lengths(datagram: &[u8]) -> Option<u64> {
     walk(datagram, |record| record.len() as u64)
 }
 
-/// Walks the same, and reads every 32-bit word of every sample and record, as wide as the
-/// compiler likes.
+/// [`walk_lengths`], and sums every 32-bit word of every sample and record; vectorised by the
+/// compiler.
 pub(crate) fn walk_words(datagram: &[u8]) -> Option<u64> {
     walk(datagram, |body| {
         let words = body
@@ -29,7 +28,7 @@ pub(crate) fn walk_words(datagram: &[u8]) -> Option<u64> {
     })
 }
 
-/// The same, each word behind a check of its own.
+/// [`walk_words`] with a bounds check for each word.
 pub(crate) fn walk_words_checked(datagram: &[u8]) -> Option<u64> {
     walk(datagram, |mut body| {
         let mut sum = 0u32;

@@ -1,22 +1,21 @@
-//! CPU time, in rounds that take turns.
+//! CPU time of several jobs, measured in interleaved rounds.
 //!
-//! On a machine that is shared, what ran a second ago was another machine. So everything that
-//! is to be compared runs for some milliseconds each, one after another, round for round; the
-//! quieter half of the rounds counts; and what is said is the median: of times, and of ratios
-//! within one round. Each round also has its stack at another place, since a tenth and more can
-//! hang on where exactly a value lies.
+//! The speed of a shared machine changes from second to second. So each job runs for some
+//! milliseconds per round; the quieter half of the rounds is evaluated; and results are medians: of
+//! times, and of ratios within one round. The stack pointer differs between rounds, because the
+//! alignment of values on the stack can change a time by 10 % and more.
 
 use std::hint::black_box;
 use std::time::Duration;
 
-/// How long one turn takes at least.
+/// Minimum duration of one job in one round.
 const TURN: Duration = Duration::from_millis(5);
 
-/// Something to be measured, and what one run of it amounts to.
+/// A job to be measured.
 pub struct Job<'j> {
-    /// How many things (datagrams) one run goes through.
+    /// Number of items (datagrams) that one run processes.
     pub things: usize,
-    /// One run.
+    /// Performs one run.
     pub run: Box<dyn FnMut() + 'j>,
 }
 
@@ -26,13 +25,13 @@ impl std::fmt::Debug for Job<'_> {
     }
 }
 
-/// Nanoseconds for each thing, by round: one list for each job.
+/// Nanoseconds per item: for each job, those of all rounds.
 #[derive(Clone, Debug)]
 pub struct Rounds(Vec<Vec<f64>>);
 
 impl Rounds {
-    /// Runs each job in turn, and all of them `rounds` times; before that once unmeasured. Keeps
-    /// the quieter half.
+    /// Runs all jobs in each of `rounds` rounds, after one run that is not measured. Keeps the
+    /// quieter half of the rounds.
     pub fn of(jobs: &mut [Job<'_>], rounds: usize) -> Self {
         let runs: Vec<usize> = jobs.iter_mut().map(runs_in_a_turn).collect();
         let mut times = vec![Vec::with_capacity(rounds); jobs.len()];
@@ -48,14 +47,13 @@ impl Rounds {
         Self(times).quieter_half()
     }
 
-    /// Of times that were taken [elsewhere](nanoseconds), for each job those of all rounds: keeps
-    /// the quieter half.
+    /// Takes times measured by the [caller](nanoseconds): for each job, those of all rounds. Keeps
+    /// the quieter half of the rounds.
     pub fn taken(times: Vec<Vec<f64>>) -> Self {
         Self(times).quieter_half()
     }
 
-    /// The rounds in which everything together was faster than in the others; every job has the
-    /// same weight.
+    /// The half of the rounds with the smallest sum of all times; all jobs have the same weight.
     fn quieter_half(self) -> Self {
         let medians: Vec<f64> = (0..self.0.len()).map(|job| self.time(job).median).collect();
         let rounds = self.len();
@@ -73,12 +71,12 @@ impl Rounds {
         )
     }
 
-    /// How many rounds count.
+    /// Number of evaluated rounds.
     pub fn len(&self) -> usize {
         self.0.first().map_or(0, Vec::len)
     }
 
-    /// Whether none does.
+    /// Whether there are no evaluated rounds.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -88,12 +86,12 @@ impl Rounds {
         Spread::of(self.0[job].iter().copied())
     }
 
-    /// The time of one job relative to another's in the same round.
+    /// The time of one job relative to that of another in the same round.
     pub fn ratio(&self, job: usize, to: usize) -> Spread {
         self.compare(|times| times[job] / times[to])
     }
 
-    /// Any number that is made of one round's times.
+    /// A number computed from the times of one round.
     pub fn compare(&self, number: impl Fn(&[f64]) -> f64) -> Spread {
         Spread::of((0..self.len()).map(|round| {
             let times: Vec<f64> = self.0.iter().map(|times| times[round]).collect();
@@ -102,21 +100,21 @@ impl Rounds {
     }
 }
 
-/// The CPU time of some work, in nanoseconds.
+/// CPU time of `work`, in nanoseconds.
 pub fn nanoseconds(work: impl FnOnce()) -> f64 {
     let started = cpu_time();
     work();
     cpu_time().saturating_sub(started).as_secs_f64() * 1e9
 }
 
-/// A number that was measured several times.
+/// The distribution of a number that was measured several times.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spread {
-    /// The one in the middle.
+    /// The median.
     pub median: f64,
-    /// A quarter of the rounds was below it.
+    /// The lower quartile.
     pub lower: f64,
-    /// A quarter of the rounds was above it.
+    /// The upper quartile.
     pub upper: f64,
 }
 
@@ -136,13 +134,13 @@ impl Spread {
         }
     }
 
-    /// How far apart the middle half of the rounds was, relative to the median.
+    /// The interquartile range, relative to the median.
     pub fn relative(self) -> f64 {
         (self.upper - self.lower) / self.median
     }
 }
 
-/// Runs it until it is warm and has taken long enough; how many runs a turn should have.
+/// Warms the job up and returns the number of runs that take [`TURN`].
 fn runs_in_a_turn(job: &mut Job<'_>) -> usize {
     (job.run)();
     let started = cpu_time();
@@ -154,7 +152,7 @@ fn runs_in_a_turn(job: &mut Job<'_>) -> usize {
     runs.max(1)
 }
 
-/// Runs `work` as many frames further down the stack.
+/// Runs `work` behind this many stack frames.
 #[inline(never)]
 fn deeper(frames: usize, work: &mut dyn FnMut()) {
     let mut space = [frames; 6];
@@ -166,7 +164,7 @@ fn deeper(frames: usize, work: &mut dyn FnMut()) {
     black_box(&mut space);
 }
 
-/// What this thread has had of a processor: while another program has it, this stands still.
+/// CPU time of this thread. It does not advance while another program runs.
 #[cfg(unix)]
 fn cpu_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
@@ -175,7 +173,7 @@ fn cpu_time() -> Duration {
     Duration::from_secs(seconds) + Duration::from_nanos(nanoseconds)
 }
 
-/// Where there is no such clock, the time that passes.
+/// Elapsed time, on systems without a clock of CPU time.
 #[cfg(not(unix))]
 fn cpu_time() -> Duration {
     use std::sync::LazyLock;
@@ -189,7 +187,7 @@ mod tests {
     use super::{Job, Rounds, Spread};
 
     #[test]
-    fn the_middle_and_its_quarters() {
+    fn spread_has_median_and_quartiles() {
         let spread = Spread::of([5.0, 1.0, 4.0, 2.0, 3.0].into_iter());
         let Spread {
             median,
@@ -202,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn ratios_are_of_one_round() {
+    fn ratio_is_computed_within_rounds() {
         let rounds = Rounds(vec![vec![1.0, 10.0, 100.0], vec![2.0, 20.0, 200.0]]);
         assert_eq!(rounds.ratio(0, 1).median, 0.5);
         assert_eq!(rounds.ratio(0, 1).relative(), 0.0);
@@ -210,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loud_round_does_not_count() {
+    fn noisy_rounds_are_dropped() {
         let quiet = [1.0, 9.0, 1.1, 9.0, 0.9];
         let rounds = Rounds(vec![quiet.to_vec(), quiet.map(|time| time * 2.0).to_vec()]);
         let rounds = rounds.quieter_half();
@@ -220,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn twice_the_work_is_about_twice_the_time() {
+    fn time_grows_with_work() {
         let work = |count: u64| {
             move || {
                 (0..count).map(super::black_box).max();

@@ -7,7 +7,7 @@ use crate::format::ParseError;
 use crate::padding::pad;
 use crate::text::Hexadecimal;
 use crate::walk::{Kind, Value};
-use crate::wire::{Size, Wire, chunk, run};
+use crate::wire::{Size, Wire, take};
 use crate::writer::Writer;
 
 /// `address`: an IPv4 address, an IPv6 address, or unknown.
@@ -65,8 +65,8 @@ impl<'a> Wire<'a> for Address {
         let start = *input;
         match u32::decode(input)? {
             0 => Ok(Self::Unknown),
-            1 => run(chunk, input).map(Self::V4),
-            2 => run(chunk, input).map(Self::V6),
+            1 => Ok(Self::V4(take(input)?)),
+            2 => Ok(Self::V6(take(input)?)),
             kind => Err(DecodeError::at(start, ErrorKind::AddressType(kind))),
         }
     }
@@ -126,7 +126,7 @@ macro_rules! bare {
 
             #[inline(always)]
             fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
-                run(chunk, input).map(Self)
+                Ok(Self(take(input)?))
             }
 
             fn encode(&self, out: &mut Writer<'_>) {
@@ -199,7 +199,7 @@ impl<'a> Wire<'a> for Mac {
 
     #[inline(always)]
     fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
-        let [a, b, c, d, e, f, _, _] = run(chunk::<8>, input)?;
+        let [a, b, c, d, e, f, _, _] = take(input)?;
         Ok(Self([a, b, c, d, e, f]))
     }
 
@@ -245,7 +245,7 @@ impl<'a> Wire<'a> for Uuid {
 
     #[inline(always)]
     fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
-        run(chunk, input).map(Self)
+        Ok(Self(take(input)?))
     }
 
     fn encode(&self, out: &mut Writer<'_>) {

@@ -1,28 +1,18 @@
-//! Why this crate is shaped as it is: the questions that were open, what was measured, and what
-//! was decided.
+//! Design notes: the alternatives that were considered, their measurements, and the decisions.
 //!
-//! Figures are nanoseconds on two shared x86-64 cores, the best of several runs; only those in
-//! one table may be compared. `cargo bench -p sflow-benches --bench shapes` measures them again.
+//! Figures are CPU nanoseconds on two shared x86-64 cores (AMD EPYC). Compare figures of one table
+//! only. Unless stated otherwise, they are from a release build without link-time optimisation, which
+//! is what cargo makes by default. `cargo bench -p sflow-benches --bench ratios --profile plain`
+//! measures the first table again, `--bench shapes` the alternatives.
 //!
-//! # Is what is malformed an item, an error, or the end?
+//! # Malformed records
 //!
-//! An item. A bad record costs that record: it comes out as `Malformed`, with its bytes and the
-//! reason, and the next good one follows. An iterator over `Result`s would say the same in two
-//! layers, and every caller would have to take both off; one that stops at the first error would
-//! lose good data. It is also free, as the variant is built in a function of its own that is
-//! never reached in good data:
+//! A malformed record is an item of the iteration, with its bytes and the reason, and the next
+//! record follows. An iterator of `Result`s would have the same information in two layers, and one
+//! that stops at the first error would lose valid records. The variant costs nothing for valid
+//! records, because a cold function builds it.
 //!
-//! | one record, in the crate's way and in others | ns |
-//! | --- | --- |
-//! | frames alone, nothing read | 2.1 |
-//! | one flat enum, malformed records among its variants (the crate) | 4.6 |
-//! | an enum inside a `Result`, the error beside it | 4.5 |
-//! | a visitor, called with a reference to each structure | 4.3 |
-//! | the dispatch in one function, all structures inlined into it | 5.4 |
-//! | everything inlined into the caller's loop | 4.7 |
-//! | the flat enum, moved out of the iterator's item by the caller | 8.5 |
-//!
-//! Who wants all or nothing asks for it, and then relies on it:
+//! Callers that accept only valid datagrams call [`validate`](crate::Datagram::validate):
 //!
 //! ```
 //! # use sflow_v5::{Datagram, Error};
@@ -34,108 +24,143 @@
 //! # assert!(all_or_nothing(&[0, 0, 0, 5]).is_err());
 //! ```
 //!
-//! # Is a record read at once, or when a field is asked for?
+//! # Records by value, frames for speed
 //!
-//! At once, into a `Copy` structure with public fields, by one match that the compiler checks.
-//! Reading a record on top of finding it costs 2.5 ns, so there is little to be saved by putting
-//! it off, and a visitor saves nothing that is worth giving up `for`, `break` and `?`. Who wants
-//! one structure of a sample says so, and the others are stepped over unread, faster than
-//! walking the frames and looking at each:
+//! A record is decoded when the iterator reaches it, into a `Copy` structure with public fields.
+//! The enum of all records is as large as its largest structure, and copying it costs more than
+//! decoding it:
 //!
 //! ```
-//! # use sflow_v5::{CountersSample, counter::VirtCpu};
-//! fn processor_time(sample: &CountersSample<'_>) -> Option<u32> {
-//!     sample.find::<VirtCpu>()?.cpu_time.known()
-//! }
-//! # assert_eq!(processor_time(&CountersSample::default()), None);
-//! ```
-//!
-//! The enum is as large as its largest structure. Boxing the large ones would need an allocator;
-//! keeping a reference to the bytes instead would make every access a conversion:
-//!
-//! ```
-//! # use sflow_v5::{CounterRecord, counter::MemcachedCounters};
+//! # use sflow_v5::{CounterRecord, Frame, counter::MemcachedCounters};
 //! assert_eq!(size_of::<MemcachedCounters>(), 144);
 //! assert_eq!(size_of::<CounterRecord<'_>>(), 152);
+//! assert_eq!(size_of::<Frame<'_>>(), 24);
 //! ```
 //!
-//! # What makes it fast?
+//! So there are three ways to read records; their costs are in the table below.
 //!
-//! * **One bounds check for each structure.** The fields before the first one of variable size
-//!   are taken as one slice of a length that the compiler knows. Reading from it, every further
-//!   check is decided at compile time and disappears; loads and byte swaps are merged and done
-//!   in wide steps.
-//! * **Records are written once, where they are wanted.** A hundred bytes that are written in
-//!   small steps and copied in large ones make the processor wait for its own stores, and such a
-//!   copy costs as much as all the reading. So what reads a record returns the `Option` that the
-//!   iterator returns, though it is never `None`: the caller's place for the item is handed
-//!   through, and nothing is copied. Matching on the item, or on a reference to it, keeps it
-//!   there. Passing it on by value does not, as the last line of the table above shows.
-//! * **A function for each structure, found in a table.** Inlined together, the stores of
-//!   different structures get mixed up, in ways that change with every edit. A `match` over 70
-//!   numbers is a chain of comparisons in front of a jump; two loads and a call are not, and took
-//!   a tenth of the instructions out of a walk.
-//! * **A sample stays in registers.** The iterator's item is taken apart by the caller's `match`, so
-//!   the compiler need not put it together; but only if the tag and everything in the variants have
-//!   the same alignment, and nothing of it is made by a function that was not inlined. One variant
-//!   of two 32-bit numbers cost a third of the speed of `find`.
-//! * **Errors are out of the way.** Reading says only whether it worked. Why it did not is found
-//!   by reading again, field by field, in a cold function.
-//! * **Padding is rare.** Between frames a branch that is never taken is cheaper than computing
-//!   the padding, which the address of the next frame would have to wait for: a tenth of the
-//!   time of a walk.
+//! * `sample.records()`: all records, by value. Matching on them in the loop does not copy them.
+//!   Passing `&record` to a function that is not inlined, or collecting records, does.
+//! * `sample.frames()`: all records, undecoded, 24 bytes each. [`Frame::read`](crate::Frame::read)
+//!   decodes a structure, and the compiler removes the fields that are not used. This is the way to
+//!   collect records, to pass them on, and to read few fields of many records:
 //!
-//! * **Neighbours of one width.** A one-byte field among 32-bit ones (`Encoding`, once) made the
-//!   compiler take the others apart into bytes: a tenth of the time on counters.
+//!   ```
+//!   # use sflow_v5::{CounterStructure, CountersSample, counter::{IfCounters, VirtCpu}};
+//!   fn activity(sample: &CountersSample<'_>) -> u64 {
+//!       let mut total = 0_u64;
+//!       for frame in sample.frames() {
+//!           total = total.wrapping_add(match frame.format {
+//!               IfCounters::FORMAT => frame.read().map_or(0, |c: IfCounters| c.if_in_octets.0),
+//!               VirtCpu::FORMAT => frame.read().map_or(0, |c: VirtCpu| c.cpu_time.0.into()),
+//!               _ => 0,
+//!           });
+//!       }
+//!       total
+//!   }
+//!   # assert_eq!(activity(&CountersSample::default()), 0);
+//!   ```
+//! * `sample.find::<T>()`: one record; all others are skipped without decoding.
 //!
-//! Two floors say how much is left. Both walk the same frames; one reads the lengths alone, the
-//! other swaps and adds up every word, which the compiler vectorises, and stores nothing. Against
-//! it stands a walk in which every sample and record is a value in memory (commit 1903a28):
+//! | ns per datagram, in cache | flows | counters | host | containers | mixed | recorded swarm |
+//! | --- | ---: | ---: | ---: | ---: | ---: | ---: |
+//! | floor: walk the lengths | 40 | 40 | 32 | 70 | 43 | 37 |
+//! | floor: walk and read every word | 91 | 97 | 54 | 111 | 92 | 86 |
+//! | match on records | 73 | 86 | 60 | 130 | 100 | 61 |
+//! | match on frames | 46 | 41 | 23 | 59 | 57 | 40 |
+//! | pass `&record` to a function | 158 | 177 | 132 | 306 | 178 | 142 |
+//! | pass `&frame` to a function | 36 | 35 | 24 | 48 | 50 | 39 |
+//! | collect records (reused `Vec`) | 171 | 190 | 139 | 319 | 195 | 156 |
+//! | collect frames (reused `Vec`) | 46 | 44 | 26 | 58 | 58 | 44 |
+//! | find `VirtCpu` or `SampledHeader` | 35 | 34 | 19 | 28 | 37 | 38 |
+//! | find `IfCounters` | 24 | 26 | 19 | 39 | 31 | 29 |
+//! | flowparser-sflow 0.3.0 | 693 | 692 | rejects all | 1281 | 767 | 575 |
+//! | sflow-parser 0.7.0 | 1839 | 1501 | 1149 | 2833 | 2055 | 1687 |
 //!
-//! | ns a datagram | flows | counters | host | containers | mixed |
-//! | --- | --- | --- | --- | --- | --- |
-//! | walk the lengths | 50 | 42 | 32 | 70 | 49 |
-//! | and read every word | 128 | 98 | 55 | 111 | 128 |
-//! | every record typed | 101 | 91 | 52 | 111 | 105 |
-//! | find one record a sample | 52 | 47 | 20 | 33 | 41 |
+//! Matching on frames takes at most 0.62 of the time of reading every word, and collecting frames or
+//! passing them on costs at most 12 % more. `find` takes at most 1.04 of the time of walking the lengths.
+//! Matching on records takes 0.71 to 1.17 of the time of reading every word: where most records are
+//! short, the call and the stores of each record dominate. Passing records on doubles it.
 //!
-//! Three quarters of the second floor was the aim. Flows reach it; where records are short
-//! (containers: 28 of them a datagram) the walk alone takes 0.63 of the floor, and the 0.12 that are
-//! left for finding a reader, converting and storing are 0.5 ns a record. What is left costs about
-//! 22 instructions a record in the loop, six to find its reader, sixteen to read it, and a hundred
-//! a sample. Converting a field when it is asked for would reach the aim; values that one can
-//! compare, copy and write down were worth more.
+//! The alternative was a lazy enum: 24 bytes, each variant a checked view of the bytes, and a
+//! method that decodes the structure. It was measured for both registries, with the dispatch inlined
+//! into the caller (the fastest variant), beside the other ways in one run:
 //!
-//! # Where is nom, and where is it not?
+//! | ns per datagram | flows | counters | host | containers | mixed | recorded swarm |
+//! | --- | ---: | ---: | ---: | ---: | ---: | ---: |
+//! | walk and read every word | 133 | 99 | 59 | 116 | 134 | 121 |
+//! | match on records | 90 | 95 | 71 | 150 | 115 | 76 |
+//! | match on the lazy enum | 77 | 47 | 41 | 96 | 84 | 54 |
+//! | match on frames | 68 | 51 | 31 | 68 | 73 | 49 |
+//! | pass a reference to a record | 158 | 180 | 136 | 307 | 180 | 146 |
+//! | pass a reference to the lazy enum | 80 | 73 | 56 | 126 | 98 | 72 |
+//! | pass a reference to a frame | 51 | 46 | 28 | 62 | 58 | 45 |
 //!
-//! Decoders are nom functions: `&[u8]` to `IResult`, and combinators put frames together.
-//! The leaves are ours:
+//! Frames are as small and faster, because a caller compares only the numbers that it uses. The
+//! lazy enum also needs a second form of every record for encoding, a method call in front of every
+//! field, and a 70-way comparison in every loop. It was not adopted.
 //!
-//! | | nom's | the crate's |
-//! | --- | --- | --- |
-//! | numbers of a structure (`be_u32`, …: 19 fields) | 20.8 | 3.8 |
-//! | a frame from nom's parts (`be_u32`, `length_data`), padding included | 3.7 | 2.2 |
-//! | a frame from nom's combinators on the crate's leaves | 2.2 | 2.2 |
+//! # What makes it fast
 //!
-//! nom's numbers walk from byte to byte over any kind of input; ours take `N` bytes at once.
-//! Combinators cost nothing: once inlined, the pairs and results are gone. Errors do cost, if
-//! they are large and used; that is why [`Wire`](crate::wire::Wire) decoders move a slice
-//! along and return a bare [`DecodeError`](crate::wire::DecodeError), and nom is not to be seen from outside.
+//! * **One bounds check per structure.** The fields before the first field of variable size are one
+//!   slice of constant length. All further checks are removed by the compiler, which merges loads
+//!   and byte swaps.
+//! * **Functions are called directly.** Without link-time optimisation, only `#[inline]` functions
+//!   are inlined into other crates. A function that is passed as a parameter is called through a
+//!   shim that is compiled once per crate and not inlined; nom's `Parser::process` is such a
+//!   function. With it, finding one record took four times as long as decoding all of them.
+//! * **Samples stay in registers.** The caller's `match` takes the sample apart, so it need not
+//!   exist in memory, unless a function that is not inlined returns it or gets a reference to it or
+//!   to the iterator. The cold functions therefore take and return the iterator by value. This
+//!   halved the time of `find`.
+//! * **Records are written once.** Decoding functions return the `Option` that the iterator returns
+//!   (always `Some`), so that the record is written to its final place. A record that is written in
+//!   small steps and copied in large ones makes the processor wait for its own stores.
+//! * **One decoding function per structure, found in a table.** Two loads and a call replace a
+//!   `match` over 70 numbers: 10 to 25 % of the time of matching on records.
+//! * **Fields of one width.** A one-byte field (`Encoding`) among 32-bit fields makes the compiler
+//!   copy samples byte by byte: 20 to 40 % when samples are passed by reference. `Encoding` is
+//!   therefore 32 bits wide.
+//! * **Cold errors.** Decoding returns only whether it worked. A cold function decodes again, field
+//!   by field, to report the error.
+//! * **Padding is rare.** A branch that is never taken is faster than computing the padding, which
+//!   the address of the next frame would depend on: a tenth of the time of a walk.
 //!
-//! An error has to say where. The place is the distance to the end of the input, which every
-//! slice knows, and becomes an offset only in the report; an input that carries its offset along
-//! was four to five times slower.
+//! An alignment of 8 bytes for all samples was removed: it made no difference in this build.
 //!
-//! # How is a structure declared?
+//! `find` is at the floor as long as datagrams are in the cache. Over 13 MB of datagrams, skipping a
+//! sample is a cache miss, and the walk that reads every length is faster in corpora in which no
+//! sample has the structure.
 //!
-//! Once, by [`structure!`](crate::structure): fields in the order of the wire, in the words of
-//! the specification. Type, decoder, encoder, walk over fields, and serialisation come from
-//! those lines, and from nothing else. What a field type cannot say is another field type,
-//! written by hand ([`Wire`](crate::wire::Wire)), never another option of the macro. A registry
-//! lists the structures of one number space, once; the enum and its dispatch come from that
-//! list, and a number that stands there twice does not compile.
+//! # nom
 //!
-//! # Are compact and expanded samples two things?
+//! Frames are parsed with nom's combinators where an error has to be reported. Values are read by
+//! the crate's own functions:
 //!
-//! Not to the reader. They differ in how two numbers are packed; [`Encoding`](crate::sample::Encoding)
-//! remembers it for writing back.
+//! | ns | nom | this crate |
+//! | --- | ---: | ---: |
+//! | the 19 numbers of `if_counters` (`be_u32`, …) | 20.8 | 3.8 |
+//! | a frame from nom's parsers (`be_u32`, `length_data`), with padding | 3.7 | 2.2 |
+//! | a frame from nom's combinators and this crate's parsers | 2.2 | 2.2 |
+//!
+//! nom's number parsers read byte by byte from any kind of input; this crate's take `N` bytes at
+//! once. Combinators cost nothing if they are inlined, which a build without link-time optimisation
+//! does not do. nom is not part of the public API: [`Wire`](crate::wire::Wire) decoders advance a
+//! slice and return a [`DecodeError`](crate::wire::DecodeError).
+//!
+//! An error contains the distance to the end of the input, which every slice knows. The report
+//! converts it to an offset. An input type that carries its offset was four to five times slower.
+//!
+//! # Declarations
+//!
+//! A structure is declared once, with [`structure!`](crate::structure): its fields in the order of
+//! the wire, with the names of the specification. Type, decoder, encoder, field access and
+//! serialisation are generated from this declaration. An encoding that no field type has is a new
+//! field type, implemented by hand ([`Wire`](crate::wire::Wire)), not an option of the macro. A
+//! registry lists the structures of one number space; enum and dispatch are generated from it, and
+//! a duplicate number is a compile error.
+//!
+//! # Compact and expanded samples
+//!
+//! They are one type, because they differ only in the encoding of data source and interfaces.
+//! [`Encoding`](crate::sample::Encoding) is kept, so that a sample can be encoded as it was received.

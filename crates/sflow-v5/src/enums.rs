@@ -56,7 +56,7 @@ macro_rules! enumeration {
 
             #[inline(always)]
             fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
-                u32::decode(input).map(Self)
+                Ok(Self(u32::decode(input)?))
             }
 
             #[inline(always)]

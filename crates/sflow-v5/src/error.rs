@@ -24,11 +24,11 @@ pub struct Error {
     pub field: &'static str,
     /// Start of the field, in bytes from the start of the structure.
     pub offset: usize,
-    /// What is wrong there.
+    /// The kind of error.
     pub kind: ErrorKind,
 }
 
-/// What is wrong with the bytes of a field.
+/// The kind of a decoding error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -150,7 +150,7 @@ impl DecodeError {
         )
     }
 
-    /// What is wrong.
+    /// The kind of error.
     pub(crate) const fn kind(&self) -> ErrorKind {
         self.kind
     }
@@ -168,11 +168,14 @@ impl DecodeError {
     }
 }
 
-/// The leaf parsers create errors themselves; what nom's combinators report is a place where
-/// nothing more could be read.
-impl<'a> nom::error::ParseError<&'a [u8]> for DecodeError {
+/// A [`DecodeError`] as nom's combinators need it; private, so that no trait of nom is public.
+pub(crate) struct ParserError(pub(crate) DecodeError);
+
+/// The leaf parsers create errors themselves; an error of a nom combinator means that
+/// no byte is available.
+impl<'a> nom::error::ParseError<&'a [u8]> for ParserError {
     fn from_error_kind(input: &'a [u8], _kind: nom::error::ErrorKind) -> Self {
-        Self::truncated(input, 1)
+        Self(DecodeError::truncated(input, 1))
     }
 
     fn append(_input: &'a [u8], _kind: nom::error::ErrorKind, other: Self) -> Self {

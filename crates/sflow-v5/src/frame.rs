@@ -1,4 +1,4 @@
-//! `data_format` + `opaque<>`: the shape that samples, flow records and counter records share.
+//! `data_format` + `opaque<>`: the encoding that samples, flow records and counter records share.
 
 use core::fmt;
 use core::iter::FusedIterator;
@@ -9,22 +9,27 @@ use crate::encoder::EncodeError;
 use crate::error::{DecodeError, Error, ErrorKind};
 use crate::format::DataFormat;
 use crate::structure::Structure;
-use crate::wire::{Parsed, Size, Wire, body, opaque, word};
+use crate::text::Opaque;
+use crate::walk::{Field, Value};
+use crate::wire::{Parsed, Size, Wire, body, parser};
 use crate::writer::Writer;
 
-/// A number and the bytes that stand behind it: a sample or record that has not been read.
+/// An undecoded sample or record: its number and its bytes.
+///
+/// A frame is 24 bytes long and cheap to copy, so it is the form in which records are collected or
+/// passed on: see [`design`](crate::design).
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Frame<'a> {
-    /// What the bytes are; `0:0` if not even that could be read.
+    /// Number of the structure; `0:0` if the frame is too short for a number.
     pub format: DataFormat,
     /// The body, without padding.
     pub bytes: &'a [u8],
 }
 
 impl<'a> Frame<'a> {
-    /// Number and length stand in front of the body.
+    /// Length on the wire.
     pub(crate) const SIZE: Size = Size::AtLeast(Self::HEAD);
-    /// Bytes that they take.
+    /// Length of the number and the length in front of the body.
     pub(crate) const HEAD: usize = 8;
 
     /// Encodes a structure into `buffer`, as the frame of an unknown record or sample.
@@ -67,22 +72,35 @@ impl<'a> Frame<'a> {
     /// # Errors
     ///
     /// If the bytes are not such a structure.
+    #[inline(always)]
     pub fn read<T: Structure<'a>>(&self) -> Result<T, Error> {
         T::parse(self.bytes)
     }
 
-    /// Reads one frame.
+    /// Parses one frame.
     #[inline(always)]
     pub(crate) fn parse(input: &'a [u8]) -> Parsed<'a, Self> {
-        (word, opaque)
-            .map(|(format, bytes)| Self {
+        (parser::<u32>, parser::<Opaque<'a>>)
+            .map(|(format, Opaque(bytes))| Self {
                 format: DataFormat(format),
                 bytes,
             })
             .parse_complete(input)
     }
 
-    /// The same, number and length behind one check, and silent about what is wrong.
+    /// Reads one frame and advances `input` behind it.
+    pub(crate) fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
+        match Self::parse(input) {
+            Ok((rest, frame)) => {
+                *input = rest;
+                Ok(frame)
+            }
+            Err(nom::Err::Error(error) | nom::Err::Failure(error)) => Err(error.0),
+            Err(nom::Err::Incomplete(_)) => Err(DecodeError::truncated(input, 1)),
+        }
+    }
+
+    /// [`parse`](Self::parse) with one bounds check for number and length, and without an error.
     #[inline(always)]
     pub(crate) fn split(input: &'a [u8]) -> Option<(Self, &'a [u8])> {
         let (&[a, b, c, d, e, f, g, h], behind) = input.split_first_chunk()?;
@@ -91,18 +109,20 @@ impl<'a> Frame<'a> {
         Some((Self { format, bytes }, rest))
     }
 
-    /// What is there of a frame of `parent` that is not wholly there, and why it is not.
+    /// An incomplete frame of `parent`, and the error.
     #[cold]
     pub(crate) fn broken(parent: &'static str, rest: &'a [u8]) -> (Self, Error) {
-        let stop = match Self::parse(rest) {
-            Err(nom::Err::Error(stop) | nom::Err::Failure(stop)) => stop,
-            Ok(_) | Err(nom::Err::Incomplete(_)) => DecodeError::truncated(rest, 1),
+        let error = match Self::decode(&mut { rest }) {
+            Ok(_) => DecodeError::truncated(rest, 1),
+            Err(error) => error,
         };
-        let error = stop.report(parent, "", rest);
-        // What a frame that is cut off claims to be is worth knowing.
-        let (bytes, format) = match word(rest) {
-            Ok((behind, format)) if matches!(error.kind, ErrorKind::Length { .. }) => {
-                (behind.get(4..).unwrap_or(&[]), DataFormat(format))
+        let error = error.report(parent, "", rest);
+        // A truncated frame keeps its number.
+        let (bytes, format) = match rest.split_first_chunk() {
+            Some((&[a, b, c, d, _, _, _, _], body))
+                if matches!(error.kind, ErrorKind::Length { .. }) =>
+            {
+                (body, DataFormat(u32::from_be_bytes([a, b, c, d])))
             }
             _ => (rest, DataFormat::default()),
         };
@@ -115,7 +135,7 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Writes a structure as a frame: behind one check, if its size is constant.
+/// Writes a structure as a frame; one bounds check suffices if its size is constant.
 #[inline(always)]
 pub(crate) fn write_structure<'a, T: Structure<'a>>(
     format: DataFormat,
@@ -153,10 +173,9 @@ impl fmt::Debug for Frame<'_> {
     }
 }
 
-/// Frames that follow each other, as many as were announced.
+/// Consecutive frames: the announced number of them.
 ///
-/// Ends early at the first frame that is not wholly there; that one is the last item, an error
-/// that holds all bytes that are left.
+/// The first incomplete frame is the last item, an error that contains the remaining bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Frames<'a> {
     pub(crate) bytes: &'a [u8],
@@ -164,7 +183,7 @@ pub(crate) struct Frames<'a> {
 }
 
 impl<'a> Frames<'a> {
-    /// The next frame, or the bytes that ought to be one.
+    /// The next frame, or the remaining bytes if it is incomplete.
     #[inline(always)]
     pub(crate) fn next(&mut self) -> Option<Result<Frame<'a>, &'a [u8]>> {
         self.left = self.left.checked_sub(1)?;
@@ -193,21 +212,23 @@ impl<'a> Frames<'a> {
 /// # assert_eq!(first_error(&records), None);
 /// ```
 pub trait Record<'a>: Copy + sealed::Sealed {
-    /// Reads what a frame holds. Always `Some`: an item that is written at once as the iterator
-    /// returns it is not copied on the way (see [`design`](crate::design)).
+    /// Decodes the contents of a frame. Always `Some`: this is the value that the iterator returns,
+    /// so that the record is not copied (see [`design`](crate::design)).
     #[doc(hidden)]
     fn read(format: DataFormat, bytes: &'a [u8]) -> Option<Self>;
-    /// A record that cannot be read.
+    /// Makes a malformed record.
     #[doc(hidden)]
     fn malformed(frame: Frame<'a>, error: Error) -> Self;
-    /// Writes it, frame included.
+    /// Writes the record as a frame.
     #[doc(hidden)]
     fn write(&self, out: &mut Writer<'_>);
-    /// The number of its structure.
+    /// Number of the structure.
     fn format(&self) -> DataFormat;
-    /// The specification's name of its structure, if that is known.
+    /// Name of the structure in the specification, if the structure is known.
     fn name(&self) -> Option<&'static str>;
-    /// Why the record is malformed, if it is.
+    /// The fields whose value is known, in order, each with its name, kind and unit.
+    fn known_fields(&self) -> impl Iterator<Item = (&'static Field, Value<'a>)>;
+    /// The error, if the record is malformed.
     fn error(&self) -> Option<Error>;
 }
 
@@ -216,10 +237,10 @@ pub(crate) mod sealed {
     pub trait Sealed {}
 }
 
-/// Reads the structure that a record's number stands for.
+/// Decodes a record as the structure `T`.
 ///
-/// Inlined into a function for each structure: the stores of one then do not get mixed up with
-/// another's.
+/// Inlined into a separate function for each structure, so that the compiler does not mix their
+/// stores.
 #[inline(always)]
 pub(crate) fn read<'a, T, R>(format: DataFormat, bytes: &'a [u8]) -> Option<R>
 where
@@ -228,14 +249,14 @@ where
 {
     match T::read(bytes) {
         Some(structure) => Some(structure.into()),
-        None => refused::<T, R>(format, bytes),
+        None => malformed::<T, R>(format, bytes),
     }
 }
 
-/// A record whose bytes are not what its number says.
+/// A record whose bytes are not a valid `T`.
 #[cold]
 #[inline(never)]
-fn refused<'a, T, R>(format: DataFormat, bytes: &'a [u8]) -> Option<R>
+fn malformed<'a, T, R>(format: DataFormat, bytes: &'a [u8]) -> Option<R>
 where
     T: Structure<'a>,
     R: Record<'a>,
@@ -243,7 +264,7 @@ where
     Some(R::malformed(Frame { format, bytes }, T::diagnose(bytes)))
 }
 
-/// The last record of a sample, where the next frame is not wholly there.
+/// The last record of a sample with an incomplete frame.
 #[cold]
 #[inline(never)]
 fn broken<'a, R: Record<'a>>(rest: &'a [u8]) -> Option<R> {
@@ -251,7 +272,7 @@ fn broken<'a, R: Record<'a>>(rest: &'a [u8]) -> Option<R> {
     Some(R::malformed(frame, error))
 }
 
-/// The records of a sample: from the wire, or, to be encoded, from a slice.
+/// The records of a sample: encoded, or, to be encoded, in a slice.
 #[derive(Clone, Copy)]
 pub struct Records<'a, R> {
     pub(crate) frames: Frames<'a>,
@@ -268,7 +289,8 @@ impl<'a, R> Records<'a, R> {
 }
 
 impl<'a, R: Record<'a>> Records<'a, R> {
-    /// The records, each read as it is reached.
+    /// The records, each decoded when the iterator reaches it.
+    #[inline]
     pub const fn iter(&self) -> RecordIter<'a, R> {
         RecordIter {
             frames: self.frames,
@@ -280,14 +302,14 @@ impl<'a, R: Record<'a>> Records<'a, R> {
     ///
     /// They end in front of the first frame that is incomplete, which [`iter`](Self::iter)
     /// reports as a malformed record. Records that come from a slice have no frames.
+    #[inline]
     pub fn frames(&self) -> impl Iterator<Item = Frame<'a>> + Clone + use<'a, R> {
         let mut frames = self.frames;
         core::iter::from_fn(move || frames.next()?.ok())
     }
 
-    /// The records in front of the first frame that is not wholly there, and what is behind
-    /// them.
-    pub(crate) fn whole(self) -> (Self, &'a [u8]) {
+    /// The complete records, and the bytes behind them.
+    pub(crate) fn complete(self) -> (Self, &'a [u8]) {
         let (mut frames, mut count) = (self.frames, 0_u32);
         let mut behind = frames.bytes;
         while let Some(Ok(_)) = frames.next() {
@@ -299,8 +321,7 @@ impl<'a, R: Record<'a>> Records<'a, R> {
         (Self::new(bytes, count), behind)
     }
 
-    /// The first record of this number that can be read: `parse` reads it from the wire, `of`
-    /// takes it from a slice.
+    /// The first valid record with this number: decoded by `parse`, or taken from the slice by `of`.
     #[inline(always)]
     pub(crate) fn find<T>(
         &self,
@@ -323,7 +344,7 @@ impl<'a, R: Record<'a>> Records<'a, R> {
     pub(crate) fn write(&self, out: &mut Writer<'_>) -> usize {
         let place = out.len();
         out.word(0);
-        // By reference: an item of the iterator would be a copy.
+        // By reference: the iterator would copy the records.
         self.items.iter().for_each(|record| record.write(out));
         let mut count = self.items.len();
         let mut wire = RecordIter::<'a, R> {
@@ -391,7 +412,7 @@ impl<'a, R: Record<'a> + serde::Serialize> serde::Serialize for Records<'a, R> {
     }
 }
 
-/// Iterates over the [`Records`] of a sample; does not fail and always ends.
+/// Iterates over the [`Records`] of a sample. It does not fail and always ends.
 #[derive(Clone, Debug)]
 pub struct RecordIter<'a, R> {
     pub(crate) frames: Frames<'a>,
@@ -426,7 +447,7 @@ impl serde::Serialize for Frame<'_> {
 
 #[cfg(feature = "serde")]
 impl Frame<'_> {
-    /// `{"format", "bytes"}`, and `"error"` where there is one.
+    /// `{"format", "bytes"}`, and `"error"` if there is one.
     pub(crate) fn serialize_with<S: serde::Serializer>(
         &self,
         error: Option<&Error>,
@@ -435,7 +456,7 @@ impl Frame<'_> {
         use serde::ser::SerializeStruct as _;
         let mut map = serializer.serialize_struct("frame", if error.is_some() { 3 } else { 2 })?;
         map.serialize_field("format", &self.format)?;
-        map.serialize_field("bytes", &crate::text::Opaque(self.bytes))?;
+        map.serialize_field("bytes", &Opaque(self.bytes))?;
         if let Some(error) = error {
             map.serialize_field("error", &Words(error))?;
         }

@@ -54,13 +54,16 @@ pub mod field {
 pub use address::{Address, Mac};
 #[cfg(feature = "bytes")]
 pub use buf::DatagramBuf;
+#[doc(inline)]
 pub use counter::CounterRecord;
 pub use datagram::{Datagram, Header, Samples};
 pub use encoder::{EncodeError, Encoder};
 pub use error::{Error, ErrorKind};
+#[doc(inline)]
 pub use flow::FlowRecord;
 pub use format::DataFormat;
 pub use frame::{Frame, Records};
+#[doc(inline)]
 pub use sample::{CountersSample, DiscardedPacket, FlowSample, RtFlow, RtMetric, Sample};
 pub use source::{DataSource, Interface};
 pub use structure::{CounterStructure, FlowStructure, Structure};

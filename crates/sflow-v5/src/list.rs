@@ -3,12 +3,12 @@ use core::iter::FusedIterator;
 
 use crate::error::DecodeError;
 use crate::walk::{Kind, Value};
-use crate::wire::{Size, Wire, count, run};
+use crate::wire::{Size, Wire, take_count};
 use crate::writer::Writer;
 
-/// An array from the wire: its length checked once, its elements converted on iteration.
+/// An array from the wire. Its length is checked once; elements are decoded during iteration.
 ///
-/// To write one down, take it from a slice: `List::from(&[1, 2, 3][..])`.
+/// A list to be encoded is made from a slice: `List::from(&[1, 2, 3][..])`.
 #[derive(Clone, Copy)]
 pub struct List<'a, T> {
     length: usize,
@@ -17,12 +17,12 @@ pub struct List<'a, T> {
 }
 
 impl<'a, T: Wire<'a>> List<'a, T> {
-    /// How many elements.
+    /// The number of elements.
     pub const fn len(&self) -> usize {
         self.length
     }
 
-    /// Whether there is none.
+    /// Whether there are no elements.
     pub const fn is_empty(&self) -> bool {
         self.length == 0
     }
@@ -112,10 +112,10 @@ impl<'a, T: Wire<'a>> Wire<'a> for List<'a, T> {
 
     #[inline]
     fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
-        let length = run(|bytes| count(bytes, T::SIZE), input)?;
+        let length = take_count(input, T::SIZE)?;
         let mut rest = *input;
-        // Elements of constant size were checked by their number alone; others are visited,
-        // each at least four bytes further, so that iteration cannot fail later.
+        // The number of elements is sufficient to check elements of constant size. Others are
+        // decoded here once, so that iteration cannot fail later; each is at least four bytes long.
         if let Size::AtLeast(_) = T::SIZE {
             for _ in 0..length {
                 T::decode(&mut rest)?;

@@ -60,7 +60,7 @@ macro_rules! number {
 
             #[inline(always)]
             fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
-                <$inner>::decode(input).map(Self)
+                Ok(Self(<$inner>::decode(input)?))
             }
 
             #[inline(always)]
@@ -193,7 +193,7 @@ macro_rules! word {
 
             #[inline(always)]
             fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
-                <$inner>::decode(input).map(Self)
+                Ok(Self(<$inner>::decode(input)?))
             }
 
             #[inline(always)]
@@ -262,6 +262,11 @@ impl VlanTag {
     /// The priority (3 bits).
     pub const fn priority(self) -> u32 {
         self.0 >> 13 & 7
+    }
+
+    /// Whether the frame may be dropped under congestion.
+    pub const fn is_drop_eligible(self) -> bool {
+        self.0 & 0x1000 != 0
     }
 }
 

@@ -1,9 +1,9 @@
-//! One list for each number space: what is known there, and how a number finds its reader.
+//! Registries: the structures of one number space, and the dispatch from a number to its decoder.
 
 use crate::format::DataFormat;
 
-/// Lists the structures of one number space: an enum with one variant for each, and its
-/// dispatch, come from these lines. A number that stands twice does not compile.
+/// Declares the structures of one number space, and from them an enum with a variant for each
+/// structure and its dispatch. A duplicate number is a compile error.
 macro_rules! registry {
     (
         $(#[$doc:meta])*
@@ -19,10 +19,10 @@ macro_rules! registry {
                 #[doc = concat!("`", $enterprise, ":", $format, "`")]
                 $variant($variant $(<$variant_life>)?),
             )*
-            /// A structure that this crate does not know, with its bytes.
+            /// A record with a number that this crate does not know.
             Unknown($crate::Frame<$life>),
-            /// A known structure whose bytes cannot be read as such, or the rest of a list
-            /// whose framing is broken; with those bytes and the reason.
+            /// A record whose bytes are invalid, or the rest of a list whose framing is invalid;
+            /// with these bytes and the reason.
             Malformed($crate::Frame<$life>, $crate::Error),
         }
 
@@ -33,7 +33,7 @@ macro_rules! registry {
         }
 
         impl<$life> $record<$life> {
-            /// Every structure of this number space that the crate knows, in order of number.
+            /// All structures of this number space that the crate knows, sorted by number.
             pub const REGISTERED: &'static [$crate::field::Registered] = &[$(
                 $crate::field::Registered {
                     format: formats::$variant,
@@ -42,7 +42,7 @@ macro_rules! registry {
                 },
             )*];
 
-            /// The number under which it stands on the wire.
+            /// Number of the structure.
             pub const fn format(&self) -> $crate::DataFormat {
                 match self {
                     $(Self::$variant(_) => formats::$variant,)*
@@ -50,13 +50,13 @@ macro_rules! registry {
                 }
             }
 
-            /// The specification's name, if the structure is known.
+            /// Name of the structure in the specification, if the structure is known.
             pub fn name(&self) -> Option<&'static str> {
                 let registered = Self::REGISTERED.iter().find(|line| line.format == self.format());
                 registered.map(|line| line.name)
             }
 
-            /// Its fields; none if it is unknown or malformed.
+            /// The fields of the structure; empty for unknown and malformed records.
             pub const fn fields(&self) -> &'static [$crate::field::Field] {
                 match self {
                     $(Self::$variant(_) => <$variant $(<$variant_life>)? as $crate::Structure<$life>>::FIELDS,)*
@@ -64,7 +64,8 @@ macro_rules! registry {
                 }
             }
 
-            /// The value of the field at `index` of [`fields`](Self::fields).
+            /// The value of the field at `index` of [`fields`](Self::fields);
+            /// [`Value::Absent`](crate::field::Value::Absent) if there is no such field.
             pub fn field(&self, index: usize) -> $crate::field::Value<$life> {
                 match self {
                     $(Self::$variant(record) => $crate::Structure::field(record, index),)*
@@ -72,8 +73,8 @@ macro_rules! registry {
                 }
             }
 
-            /// The same, unless the field was not sent or says "unknown" in a way that can mean
-            /// nothing else. (A gauge of zero can.)
+            /// The value of the field at `index`; `None` if the field is absent or unambiguously
+            /// unknown. A gauge of zero is ambiguous, so its value is returned.
             pub fn known(&self, index: usize) -> Option<$crate::field::Value<$life>> {
                 match self {
                     $(Self::$variant(record) => $crate::Structure::known(record, index),)*
@@ -81,8 +82,8 @@ macro_rules! registry {
                 }
             }
 
-            /// Hands every field over in order, as [`known`](Self::known) has it: for those who
-            /// want all of them, and fast.
+            /// Calls `visit` with the index and the [known](Self::known) value of every field, in
+            /// order. Faster than asking for one field after another.
             #[inline]
             pub fn each_known(&self, visit: impl FnMut(usize, Option<$crate::field::Value<$life>>)) {
                 match self {
@@ -101,8 +102,8 @@ macro_rules! registry {
                 fields.filter_map(|(index, field)| Some((field, self.known(index)?)))
             }
 
-            /// The name of what the field at `index` chooses, if it is an enumeration and its
-            /// number has a name.
+            /// The name of the value of the field at `index`, if the field is an enumeration and
+            /// its number has a name.
             pub fn enum_name(&self, index: usize) -> Option<&'static str> {
                 match self {
                     $(Self::$variant(record) => $crate::Structure::enum_name(record, index),)*
@@ -111,14 +112,14 @@ macro_rules! registry {
             }
         }
 
-        /// What reads a record: one function for each structure.
+        /// Decodes a record: one function for each structure.
         type Reader = for<'b> fn($crate::DataFormat, &'b [u8]) -> Option<$record<'b>>;
 
-        /// Which of the readers is for a standard number.
-        static PLACES: [u8; $crate::registry::STANDARD] =
-            $crate::registry::places([$(formats::$variant),*]);
+        /// Index of the reader of each standard number.
+        static INDICES: [u8; $crate::registry::STANDARD] =
+            $crate::registry::indices([$(formats::$variant),*]);
 
-        /// That of all other numbers first.
+        /// Index 0 is the reader of all other numbers.
         static READERS: [Reader; $crate::registry::READERS] = $crate::registry::readers(
             enterprise,
             [$({
@@ -130,9 +131,9 @@ macro_rules! registry {
             }),*],
         );
 
-        /// Structures of enterprises, and numbers that nobody has registered.
+        /// Decodes structures of enterprises and unknown numbers.
         #[inline(never)]
-        #[deny(unreachable_patterns, reason = "a number that is registered twice")]
+        #[deny(unreachable_patterns, reason = "a duplicate number")]
         fn enterprise<$life>(format: $crate::DataFormat, bytes: &$life [u8]) -> Option<$record<$life>> {
             match format {
                 $(formats::$variant => {
@@ -147,8 +148,8 @@ macro_rules! registry {
         impl<$life> $crate::frame::Record<$life> for $record<$life> {
             #[inline(always)]
             fn read(format: $crate::DataFormat, bytes: &$life [u8]) -> Option<Self> {
-                let place = PLACES.get($crate::wire::to_usize(format.0));
-                match READERS.get(place.map_or(0, |place| usize::from(*place))) {
+                let index = INDICES.get($crate::wire::to_usize(format.0));
+                match READERS.get(index.map_or(0, |index| usize::from(*index))) {
                     Some(reader) => reader(format, bytes),
                     None => enterprise(format, bytes),
                 }
@@ -172,6 +173,12 @@ macro_rules! registry {
 
             fn name(&self) -> Option<&'static str> {
                 self.name()
+            }
+
+            fn known_fields(
+                &self,
+            ) -> impl Iterator<Item = (&'static $crate::field::Field, $crate::field::Value<$life>)> {
+                self.known_fields()
             }
 
             fn error(&self) -> Option<$crate::Error> {
@@ -203,7 +210,8 @@ macro_rules! registry {
 
         #[cfg(feature = "serde")]
         impl<$life> serde::Serialize for $record<$life> {
-            /// `{"format", "name", "fields"}`, or the bytes of what is not understood.
+            /// `{"format", "name", "fields"}`; unknown and malformed records as
+            /// `{"format", "bytes"}`, the latter with `"error"`.
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 use serde::ser::SerializeStruct as _;
                 match self {
@@ -222,39 +230,39 @@ macro_rules! registry {
     };
 }
 
-/// Standard numbers, of enterprise 0, are below this.
+/// Numbers below this limit are looked up in a table. All registered numbers of enterprise 0 are.
 pub(crate) const STANDARD: usize = 1 << 12;
 
-/// As many readers as a byte can tell apart, so that looking one up needs no check.
+/// Length of the table of readers: indexing it with a byte needs no bounds check.
 pub(crate) const READERS: usize = 1 << 8;
 
-/// The place of each standard number's reader: one behind its place in the registry, and 0 for
-/// numbers that are not in it.
+/// For each standard number, the index of its reader: its position in the registry plus 1, or 0 if
+/// it is not registered.
 #[expect(
     clippy::as_conversions,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
-    reason = "runs in the compiler alone, and what would be wrong does not compile"
+    reason = "evaluated at compile time, where a failure is a compile error"
 )]
-pub(crate) const fn places<const N: usize>(formats: [DataFormat; N]) -> [u8; STANDARD] {
-    assert!(N < READERS, "a place must fit into a byte");
-    let mut places = [0; STANDARD];
+pub(crate) const fn indices<const N: usize>(formats: [DataFormat; N]) -> [u8; STANDARD] {
+    assert!(N < READERS, "an index must fit into a byte");
+    let mut indices = [0; STANDARD];
     let mut at = 0;
     while at < N {
         let number = formats[at].0 as usize;
         at += 1;
         if number < STANDARD {
-            places[number] = at as u8;
+            indices[number] = at as u8;
         }
     }
-    places
+    indices
 }
 
-/// The readers at those places; all that are left are `other`.
+/// The table of readers, filled up with `other`.
 #[expect(
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
-    reason = "runs in the compiler alone, and what would be wrong does not compile"
+    reason = "evaluated at compile time, where a failure is a compile error"
 )]
 pub(crate) const fn readers<R: Copy, const N: usize>(other: R, registered: [R; N]) -> [R; READERS] {
     let mut readers = [other; READERS];
@@ -266,7 +274,7 @@ pub(crate) const fn readers<R: Copy, const N: usize>(other: R, registered: [R; N
     readers
 }
 
-/// A type, applied to the given lifetime if it takes one.
+/// A type with the given lifetime, if it has a lifetime parameter.
 macro_rules! applied {
     ($name:ident) => { $name };
     ($name:ident <$declared:lifetime> $life:lifetime) => { $name<$life> };

@@ -7,38 +7,41 @@ use crate::wire::Wire;
 
 /// A wire structure: named fields in a fixed order, declared by [`structure!`](crate::structure).
 pub trait Structure<'a>: Wire<'a> {
-    /// Its name in the specification.
+    /// Name in the specification.
     const NAME: &'static str;
 
-    /// Its fields, in the order of the wire.
+    /// The fields, in the order of the wire.
     const FIELDS: &'static [Field];
 
-    /// Reads it from the start of `bytes`, if it is there; what follows its last field is a
-    /// later version's.
+    /// Decodes the structure from the start of `bytes`. Bytes behind its last field, which a
+    /// later version may have appended, are ignored. `None` if `bytes` is invalid.
     #[inline(always)]
     fn read(mut bytes: &'a [u8]) -> Option<Self> {
         Self::decode(&mut bytes).ok()
     }
 
-    /// As [`read`](Self::read), and says why not.
+    /// [`read`](Self::read) with an error instead of `None`.
     ///
     /// # Errors
     ///
-    /// The field that could not be read, and why.
+    /// If `bytes` is invalid: the field, its offset and the reason.
     #[inline]
     fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
-        Self::read(bytes).ok_or_else(|| Self::diagnose(bytes))
+        match Self::read(bytes) {
+            Some(structure) => Ok(structure),
+            None => Err(Self::diagnose(bytes)),
+        }
     }
 
-    /// Why [`read`](Self::read) fails on `bytes`: reads them again, field by field.
+    /// The reason for which [`read`](Self::read) fails: decodes `bytes` again, field by field.
     fn diagnose(bytes: &'a [u8]) -> Error;
 
-    /// The value of the field at `index` of [`FIELDS`](Self::FIELDS); [`Value::Absent`] beyond
-    /// the last one.
+    /// The value of the field at `index` of [`FIELDS`](Self::FIELDS); [`Value::Absent`] if there
+    /// is no such field.
     fn field(&self, index: usize) -> Value<'a>;
 
-    /// The same, unless the field was not sent or says "unknown" in a way that can mean nothing
-    /// else. (A gauge of zero can.)
+    /// The value of the field at `index`; `None` if the field is absent or unambiguously unknown.
+    /// A gauge of zero is ambiguous, so its value is returned.
     fn known(&self, index: usize) -> Option<Value<'a>>;
 
     /// The fields whose value is known, in order, each with its name, kind and unit.
@@ -56,22 +59,22 @@ pub trait Structure<'a>: Wire<'a> {
         fields.filter_map(|(index, field)| Some((field, self.known(index)?)))
     }
 
-    /// Hands every field over in order, as [`known`](Self::known) has it: for those who want all
-    /// of them, and fast.
+    /// Calls `visit` with the index and the [known](Self::known) value of every field, in order.
+    /// Faster than asking for one field after another.
     fn each_known(&self, visit: impl FnMut(usize, Option<Value<'a>>));
 
-    /// The name of what the field at `index` chooses, if it is an enumeration and its number has
-    /// a name.
+    /// The name of the value of the field at `index`, if the field is an enumeration and its
+    /// number has a name.
     fn enum_name(&self, index: usize) -> Option<&'static str>;
 }
 
-/// A structure with a number among the flow records.
+/// A structure of flow records.
 pub trait FlowStructure<'a>: Structure<'a> {
-    /// Its number.
+    /// Number of the structure.
     const FORMAT: DataFormat;
 
-    /// The structure, if `record` is one. For a type from outside this crate that is an
-    /// unknown record of its number.
+    /// The structure in `record`, if `record` has this type. Types declared outside this crate
+    /// are decoded from unknown records with their number.
     fn from_record(record: &FlowRecord<'a>) -> Option<Self> {
         match record {
             FlowRecord::Unknown(frame) if frame.format == Self::FORMAT => Self::read(frame.bytes),
@@ -80,13 +83,13 @@ pub trait FlowStructure<'a>: Structure<'a> {
     }
 }
 
-/// A structure with a number among the counter records.
+/// A structure of counter records.
 pub trait CounterStructure<'a>: Structure<'a> {
-    /// Its number.
+    /// Number of the structure.
     const FORMAT: DataFormat;
 
-    /// The structure, if `record` is one. For a type from outside this crate that is an
-    /// unknown record of its number.
+    /// The structure in `record`, if `record` has this type. Types declared outside this crate
+    /// are decoded from unknown records with their number.
     fn from_record(record: &CounterRecord<'a>) -> Option<Self> {
         match record {
             CounterRecord::Unknown(frame) if frame.format == Self::FORMAT => {
@@ -100,25 +103,24 @@ pub trait CounterStructure<'a>: Structure<'a> {
 /// Declares a wire structure: the type, its decoder and encoder, the walk over its fields and
 /// its serialisation, from one list of fields in the order of the wire.
 ///
-/// * `name as wireName: Type [unit]`: the part with `as` only where the specification's name is
-///   not the Rust name, the unit only where there is one.
-/// * A field that later versions appended is an [`Option`]: it is absent from records that end
-///   before it.
+/// * `name as wireName: Type [unit]`: `as` is needed only if the specification's name differs from
+///   the Rust name; the unit is optional.
+/// * A field that a later version appended is an [`Option`]: `None` in records that end before it.
 ///
-/// All fields before the first one of variable size are read behind a single bounds check.
+/// All fields before the first field of variable size are read behind one bounds check.
 ///
 /// ```
 /// use sflow_v5::types::{Counter32, Gauge32, Text};
 /// use sflow_v5::{Structure, structure};
 ///
 /// structure! {
-///     /// What our appliance says about a tenant.
+///     /// Counters of a tenant.
 ///     pub struct Tenant<'a>: "tenant" {
 ///         /// Number of the tenant.
 ///         id: u32,
 ///         /// Requests served.
 ///         requests as reqCount: Counter32 [requests],
-///         /// Name, if it has one.
+///         /// Name; empty if there is none.
 ///         name: Text<'a>,
 ///         /// Open connections; since version 2.
 ///         open: Option<Gauge32>,
@@ -141,7 +143,7 @@ macro_rules! structure {
     };
 }
 
-/// The part of [`structure!`] that knows the lifetime.
+/// Chooses the lifetime of a structure for [`structure!`].
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __declare {
@@ -153,7 +155,7 @@ macro_rules! __declare {
     };
 }
 
-/// The expansion of [`structure!`]: what one would write by hand.
+/// The expansion of [`structure!`].
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __define {
@@ -235,10 +237,10 @@ macro_rules! __define {
                 let mut rest = bytes;
                 $(
                     let field = $crate::__spelling!($field $($spelling)?);
-                    if let ::core::result::Result::Err(stop) =
+                    if let ::core::result::Result::Err(error) =
                         <$kind as $crate::wire::Wire<$life>>::decode(&mut rest)
                     {
-                        return stop.report($wire, field, bytes);
+                        return error.report($wire, field, bytes);
                     }
                 )*
                 $crate::wire::DecodeError::truncated(rest, 1).report($wire, "", bytes)
@@ -304,7 +306,7 @@ macro_rules! __spelling {
     };
 }
 
-/// A field's unit.
+/// The unit of a field.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __unit {

@@ -4,7 +4,7 @@ use core::str::Utf8Error;
 use crate::error::DecodeError;
 use crate::padding::pad;
 use crate::walk::{Kind, Value};
-use crate::wire::{Size, Wire, opaque, run};
+use crate::wire::{Size, Wire, take_opaque};
 use crate::writer::Writer;
 
 /// Text from the wire: bytes that should be UTF-8.
@@ -118,7 +118,7 @@ impl<'a> Wire<'a> for Text<'a> {
 
     #[inline]
     fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
-        run(opaque, input).map(Self)
+        Ok(Self(take_opaque(input)?))
     }
 
     fn encode(&self, out: &mut Writer<'_>) {
@@ -204,7 +204,7 @@ impl<'a> Wire<'a> for Opaque<'a> {
 
     #[inline]
     fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
-        run(opaque, input).map(Self)
+        Ok(Self(take_opaque(input)?))
     }
 
     fn encode(&self, out: &mut Writer<'_>) {

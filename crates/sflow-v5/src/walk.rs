@@ -1,26 +1,26 @@
-//! Walking over fields without knowing the type.
+//! Fields, accessed without knowing the type of their structure.
 
 use core::fmt;
 
 use crate::address::{Address, Mac, Uuid};
 use crate::text::{Opaque, Text};
 
-/// One field of a structure: what the declaration says about it.
+/// The declaration of one field of a structure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Field {
-    /// Its name in the specification, letter by letter (`cpuTime`).
+    /// Name exactly as in the specification (`cpuTime`).
     pub name: &'static str,
-    /// What its number means.
+    /// Meaning of the value.
     pub kind: Kind,
-    /// The unit of its number (`ms`, `bytes`, `packets`); empty where it has none.
+    /// Unit of the value (`ms`, `bytes`, `packets`); empty if it has none.
     pub unit: &'static str,
 }
 
-/// What a field's value means, and so what may be computed from it.
+/// The meaning of a field's value, and so which computations are valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Kind {
-    /// Counts up modulo 2^32: differences mean something, values do not.
+    /// Counts up modulo 2^32: only differences are meaningful.
     Counter32,
     /// Counts up modulo 2^64.
     Counter64,
@@ -28,7 +28,7 @@ pub enum Kind {
     Gauge,
     /// Hundredths of a percent at one moment.
     Percentage,
-    /// A choice from an open list.
+    /// A value of an open enumeration.
     Enumeration,
     /// Text.
     Text,
@@ -62,7 +62,7 @@ pub enum Value<'a> {
     Uuid(Uuid),
     /// A network address.
     Address(Address),
-    /// A list of so many elements.
+    /// A list, as its number of elements.
     List(usize),
     /// A structure inside a list.
     Structure,

@@ -1,12 +1,12 @@
-//! Fields: how a value stands on the wire, and the leaves that read it.
+//! Field types: decoding and encoding of single values.
 //!
-//! The only module that takes bytes apart. Everything is big-endian and a multiple of four
-//! bytes long (XDR); padding is skipped unseen, and may be missing at the end of its parent.
+//! Everything is big-endian and a multiple of four bytes long (XDR). Padding is not checked, and may
+//! be missing at the end of the enclosing record or sample.
 
 use nom::IResult;
 
 pub use crate::error::DecodeError;
-use crate::error::ErrorKind;
+use crate::error::{ErrorKind, ParserError};
 use crate::walk::{Kind, Value};
 pub use crate::writer::Writer;
 
@@ -14,67 +14,67 @@ pub use crate::writer::Writer;
 #[doc(hidden)]
 pub use serde;
 
-/// What the leaves and combinators return inside this crate.
-pub(crate) type Parsed<'a, T> = IResult<&'a [u8], T, DecodeError>;
+/// The result of a nom parser.
+pub(crate) type Parsed<'a, T> = IResult<&'a [u8], T, ParserError>;
 
-/// A value with a place on the wire: a field of a [`Structure`](crate::Structure), or one
-/// element of a [`List`](crate::types::List).
+/// The type of a field of a [`Structure`](crate::Structure), or of an element of a
+/// [`List`](crate::types::List).
 ///
-/// Implement it for a field type that [`structure!`](crate::structure) has no word for.
+/// Implement it for fields with an encoding that no type of this crate has.
 pub trait Wire<'a>: Copy {
-    /// How many bytes it takes.
+    /// Length on the wire.
     const SIZE: Size;
-    /// What it means.
+    /// Meaning of the value.
     const KIND: Kind;
 
-    /// Reads one value and moves `input` behind it.
+    /// Reads one value and advances `input` behind it.
     ///
     /// # Errors
     ///
-    /// [`DecodeError`] with the place and the fault; `input` is then unspecified.
+    /// [`DecodeError`] with the place and the reason; `input` is then unspecified.
     fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError>;
 
-    /// Writes it as [`decode`](Self::decode) reads it.
+    /// Writes the value in the encoding that [`decode`](Self::decode) reads.
     fn encode(&self, out: &mut Writer<'_>);
 
-    /// The value for a walk over fields.
+    /// The value, independent of its type.
     fn value(&self) -> Value<'a>;
 
-    /// Whether the field was not sent at all (fields that later versions append).
+    /// Whether the field is absent: only fields that a later version appended can be.
     fn is_absent(&self) -> bool {
         false
     }
 
-    /// The name of what it chooses, if it is a choice and the number has a name.
+    /// The name of the value, if this is an enumeration and its number has a name.
     fn enum_name(&self) -> Option<&'static str> {
         None
     }
 
-    /// Whether the value says "unknown" and can mean nothing else: a counter of all ones, an
-    /// empty text, but not a gauge of zero.
+    /// Whether the value is unambiguously unknown: a counter of all ones, an empty text, but not a
+    /// gauge of zero.
     fn is_unknown(&self) -> bool {
         false
     }
 }
 
-/// How many bytes a value takes on the wire.
+/// Length of a value on the wire, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Size {
-    /// Always so many.
+    /// Constant.
     Fixed(usize),
-    /// So many or more.
+    /// Variable, with this minimum.
     AtLeast(usize),
 }
 
 impl Size {
-    /// The fewest bytes it takes.
+    /// The minimum length.
     pub const fn minimum(self) -> usize {
         match self {
             Self::Fixed(bytes) | Self::AtLeast(bytes) => bytes,
         }
     }
 
-    /// The size of values that follow each other.
+    /// The length of consecutive values.
     pub const fn sum(sizes: &[Self]) -> Self {
         let (mut total, mut fixed, mut rest) = (0usize, true, sizes);
         while let [size, behind @ ..] = rest {
@@ -89,7 +89,7 @@ impl Size {
         }
     }
 
-    /// How many bytes the values before the first one of variable size take.
+    /// The length of the values before the first value of variable length.
     pub const fn lead(sizes: &[Self]) -> usize {
         let (mut total, mut rest) = (0usize, sizes);
         while let [Self::Fixed(bytes), behind @ ..] = rest {
@@ -100,11 +100,11 @@ impl Size {
     }
 }
 
-/// The first `length` bytes, checked as one, and what follows them.
+/// Splits off the first `length` bytes.
 ///
 /// # Errors
 ///
-/// If there are fewer.
+/// If `input` is shorter.
 #[inline(always)]
 pub fn split(input: &[u8], length: usize) -> Result<(&[u8], &[u8]), DecodeError> {
     input
@@ -112,10 +112,10 @@ pub fn split(input: &[u8], length: usize) -> Result<(&[u8], &[u8]), DecodeError>
         .ok_or_else(|| DecodeError::truncated(input, length))
 }
 
-/// Reads the next field: from `lead`, the part of constant size that has been checked as one,
-/// while that lasts, and from `rest` behind it.
+/// Reads the next field: from `lead`, the part of constant size, until that is empty; then from
+/// `rest`.
 ///
-/// `lead` has a length that the compiler knows, so every check on it disappears.
+/// The length of `lead` is known to the compiler, which removes all checks of it.
 #[inline(always)]
 pub fn next<'a, T: Wire<'a>>(lead: &mut &'a [u8], rest: &mut &'a [u8]) -> Result<T, DecodeError> {
     if lead.is_empty() {
@@ -125,7 +125,7 @@ pub fn next<'a, T: Wire<'a>>(lead: &mut &'a [u8], rest: &mut &'a [u8]) -> Result
     }
 }
 
-/// The value of a field that was sent and does not say "unknown".
+/// The value of a field, unless the field is absent or unambiguously unknown.
 #[inline(always)]
 pub fn known<'a, T: Wire<'a>>(field: &T) -> Option<Value<'a>> {
     if field.is_absent() || field.is_unknown() {
@@ -135,14 +135,14 @@ pub fn known<'a, T: Wire<'a>>(field: &T) -> Option<Value<'a>> {
     }
 }
 
-/// For [`structure!`](crate::structure): goes over the fields of a structure and tells which ones are behind the part of constant
-/// size, of which so many bytes are left.
+/// For [`structure!`](crate::structure): iterates over the fields of a structure and separates the
+/// part of constant size, of which so many bytes are left, from the fields behind it.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Behind(pub usize);
 
 impl Behind {
-    /// Whether the next field, which takes `size`, is.
+    /// Whether the next field, of the given size, is behind the part of constant size.
     #[inline(always)]
     pub fn next(&mut self, size: Size) -> bool {
         let is_behind = self.0 == 0;
@@ -151,56 +151,50 @@ impl Behind {
     }
 }
 
-/// Runs a nom parser where a [`Wire`] decoder is wanted.
+/// A [`Wire`] decoder as a nom parser, to be combined with others.
 #[inline(always)]
-pub(crate) fn run<'a, T>(
-    parser: impl FnOnce(&'a [u8]) -> Parsed<'a, T>,
-    input: &mut &'a [u8],
-) -> Result<T, DecodeError> {
-    match parser(input) {
-        Ok((rest, value)) => {
+pub(crate) fn parser<'a, T: Wire<'a>>(mut input: &'a [u8]) -> Parsed<'a, T> {
+    match T::decode(&mut input) {
+        Ok(value) => Ok((input, value)),
+        Err(error) => Err(nom::Err::Error(ParserError(error))),
+    }
+}
+
+/// Takes `N` bytes behind one check: every value of constant size is read by this function.
+///
+/// It is called directly. A function passed as a parser is called through a shim, which is
+/// compiled once per crate and not inlined unless there is link-time optimisation.
+#[inline(always)]
+pub(crate) fn take<const N: usize>(input: &mut &[u8]) -> Result<[u8; N], DecodeError> {
+    match input.split_first_chunk() {
+        Some((bytes, rest)) => {
             *input = rest;
-            Ok(value)
+            Ok(*bytes)
         }
-        Err(nom::Err::Error(stop) | nom::Err::Failure(stop)) => Err(stop),
-        Err(nom::Err::Incomplete(_)) => Err(DecodeError::truncated(input, 1)),
+        None => Err(DecodeError::truncated(input, N)),
     }
 }
 
-/// `N` bytes behind one check: the leaf below every other.
-#[inline(always)]
-pub(crate) fn chunk<const N: usize>(input: &[u8]) -> Parsed<'_, [u8; N]> {
-    match input.split_first_chunk::<N>() {
-        Some((bytes, rest)) => Ok((rest, *bytes)),
-        None => Err(nom::Err::Error(DecodeError::truncated(input, N))),
-    }
-}
-
-/// XDR's unsigned integer. (nom's `be_u32` walks byte by byte: see [`design`](crate::design).)
-#[inline(always)]
-pub(crate) fn word(input: &[u8]) -> Parsed<'_, u32> {
-    let (rest, bytes) = chunk(input)?;
-    Ok((rest, u32::from_be_bytes(bytes)))
-}
-
-/// XDR's `opaque<>`: a length, as many bytes, and padding, which the last value of a record
+/// Takes XDR's `opaque<>`: a length, as many bytes, and padding, which the last value of a record
 /// may lack.
 #[inline(always)]
-pub(crate) fn opaque(input: &[u8]) -> Parsed<'_, &[u8]> {
-    let (behind, length) = word(input)?;
-    match body(behind, length) {
-        Some((bytes, rest)) => Ok((rest, bytes)),
+pub(crate) fn take_opaque<'a>(input: &mut &'a [u8]) -> Result<&'a [u8], DecodeError> {
+    let start = *input;
+    let length = u32::decode(input)?;
+    match body(input, length) {
+        Some((bytes, rest)) => {
+            *input = rest;
+            Ok(bytes)
+        }
         None => {
-            let fault = ErrorKind::Length {
-                length,
-                available: behind.len(),
-            };
-            Err(nom::Err::Error(DecodeError::at(input, fault)))
+            let available = input.len();
+            let kind = ErrorKind::Length { length, available };
+            Err(DecodeError::at(start, kind))
         }
     }
 }
 
-/// The bytes that a length announces, and what follows them and their padding.
+/// Splits the bytes that a length announces from what follows them and their padding.
 #[inline(always)]
 pub(crate) fn body(behind: &[u8], length: u32) -> Option<(&[u8], &[u8])> {
     let (bytes, rest) = behind.split_at_checked(to_usize(length))?;
@@ -211,25 +205,23 @@ pub(crate) fn body(behind: &[u8], length: u32) -> Option<(&[u8], &[u8])> {
     Some((bytes, rest.get(padding..).unwrap_or(&[])))
 }
 
-/// An array's element count, refused if that many elements cannot fit into what follows.
+/// Takes the number of elements of an array; an error if so many cannot fit into what follows.
 #[inline]
-pub(crate) fn count(input: &[u8], element: Size) -> Parsed<'_, u32> {
-    let (behind, count) = word(input)?;
+pub(crate) fn take_count(input: &mut &[u8], element: Size) -> Result<u32, DecodeError> {
+    let start = *input;
+    let count = u32::decode(input)?;
     // Nothing on the wire is shorter than a word, so every element is progress.
     let least = to_usize(count).checked_mul(element.minimum().max(4));
-    if least.is_some_and(|bytes| bytes <= behind.len()) {
-        Ok((behind, count))
+    if least.is_some_and(|bytes| bytes <= input.len()) {
+        Ok(count)
     } else {
-        let fault = ErrorKind::Count {
-            count,
-            available: behind.len(),
-        };
-        Err(nom::Err::Error(DecodeError::at(input, fault)))
+        let available = input.len();
+        let kind = ErrorKind::Count { count, available };
+        Err(DecodeError::at(start, kind))
     }
 }
 
-/// A length from the wire as a length in memory; on a 16-bit machine it saturates, and no
-/// slice is that long.
+/// Converts a length from the wire. It saturates on 16-bit machines, where no slice is that long.
 #[inline(always)]
 pub(crate) fn to_usize(length: u32) -> usize {
     usize::try_from(length).unwrap_or(usize::MAX)
@@ -241,7 +233,7 @@ impl<'a> Wire<'a> for u32 {
 
     #[inline(always)]
     fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
-        run(word, input)
+        Ok(Self::from_be_bytes(take(input)?))
     }
 
     #[inline(always)]
@@ -261,7 +253,7 @@ impl<'a> Wire<'a> for i32 {
 
     #[inline(always)]
     fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
-        u32::decode(input).map(u32::cast_signed)
+        Ok(u32::decode(input)?.cast_signed())
     }
 
     #[inline(always)]
@@ -281,7 +273,7 @@ impl<'a> Wire<'a> for u64 {
 
     #[inline(always)]
     fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
-        run(chunk, input).map(Self::from_be_bytes)
+        Ok(Self::from_be_bytes(take(input)?))
     }
 
     #[inline(always)]
@@ -301,7 +293,7 @@ impl<'a> Wire<'a> for i64 {
 
     #[inline(always)]
     fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
-        u64::decode(input).map(u64::cast_signed)
+        Ok(u64::decode(input)?.cast_signed())
     }
 
     #[inline(always)]
@@ -321,7 +313,7 @@ impl<'a> Wire<'a> for f64 {
 
     #[inline(always)]
     fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
-        u64::decode(input).map(Self::from_bits)
+        Ok(Self::from_bits(u64::decode(input)?))
     }
 
     #[inline(always)]
@@ -341,7 +333,7 @@ impl<'a> Wire<'a> for f32 {
 
     #[inline(always)]
     fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
-        u32::decode(input).map(Self::from_bits)
+        Ok(Self::from_bits(u32::decode(input)?))
     }
 
     #[inline(always)]
@@ -355,8 +347,8 @@ impl<'a> Wire<'a> for f32 {
     }
 }
 
-/// A field that a later version of its structure appended: absent if the record ends before
-/// it, and then so is everything behind it.
+/// A field that a later version of its structure appended: `None`, as all fields behind it, if the
+/// record ends before it.
 impl<'a, T: Wire<'a>> Wire<'a> for Option<T> {
     const SIZE: Size = Size::AtLeast(0);
     const KIND: Kind = T::KIND;
@@ -367,7 +359,7 @@ impl<'a, T: Wire<'a>> Wire<'a> for Option<T> {
             *input = &[];
             return Ok(None);
         }
-        T::decode(input).map(Some)
+        Ok(Some(T::decode(input)?))
     }
 
     #[inline(always)]

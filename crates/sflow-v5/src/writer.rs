@@ -1,7 +1,7 @@
-/// Appends to a buffer of the caller's and notices when it is full.
+/// Appends to a buffer provided by the caller.
 ///
-/// Nothing is written beyond the buffer; the one who started the sample finds
-/// [`is_full`](Self::is_full) at its end and takes all of it back.
+/// What does not fit is not written; [`is_full`](Self::is_full) then returns true, and the caller
+/// discards the incomplete sample.
 #[derive(Debug)]
 pub struct Writer<'b> {
     buffer: &'b mut [u8],
@@ -19,8 +19,8 @@ impl<'b> Writer<'b> {
         }
     }
 
-    /// Appends what `write` writes, at most `length` bytes: one check for all of it, if the
-    /// compiler knows `length` and that it is all.
+    /// Appends the output of `write`, at most `length` bytes. If `length` is constant, one bounds
+    /// check suffices for all of it.
     #[inline(always)]
     pub fn fixed(&mut self, length: usize, write: impl FnOnce(&mut Writer<'_>)) {
         let room = self
@@ -61,8 +61,8 @@ impl<'b> Writer<'b> {
         self.put(&word.to_be_bytes());
     }
 
-    /// Appends a number of elements or bytes; one above 2^32 − 1 counts as too much for the
-    /// buffer, which it is.
+    /// Appends a number of elements or bytes. A number above 2^32 − 1 makes the buffer full, as so
+    /// many elements would.
     #[inline]
     pub fn length(&mut self, length: usize) {
         match u32::try_from(length) {
@@ -116,28 +116,28 @@ impl<'b> Writer<'b> {
         }
     }
 
-    /// Whether something did not fit.
+    /// Whether anything did not fit.
     pub const fn is_full(&self) -> bool {
         self.full
     }
 
-    /// How many bytes have been written.
+    /// The number of bytes written.
     pub const fn len(&self) -> usize {
         self.at
     }
 
-    /// Whether nothing has been written.
+    /// Whether nothing was written.
     pub const fn is_empty(&self) -> bool {
         self.at == 0
     }
 
-    /// Forgets everything behind the first `length` bytes, and that something did not fit.
+    /// Discards everything behind the first `length` bytes and resets [`is_full`](Self::is_full).
     pub(crate) fn take_back(&mut self, length: usize) {
         self.at = self.at.min(length);
         self.full = false;
     }
 
-    /// What has been written.
+    /// The written bytes.
     pub fn finish(self) -> &'b [u8] {
         self.buffer.get(..self.at).unwrap_or(&[])
     }

@@ -1,10 +1,9 @@
-//! What agents really send, and what other decoders make of it: one test for each entry of the
-//! format's list of deviations that concerns a decoder. What agents do is accepted, what
-//! decoders do is not repeated.
+//! Deviations of real agents, and errors of other decoders: one test for each entry of the
+//! format's list that concerns a decoder. Deviations are accepted, errors are not repeated.
 
-#[allow(dead_code, reason = "each test uses its part")]
+#[allow(dead_code, reason = "each test uses a part of it")]
 mod capture;
-#[allow(dead_code, reason = "each test uses its part")]
+#[allow(dead_code, reason = "each test uses a part of it")]
 mod record;
 
 use record::{Space, sample_with};
@@ -23,7 +22,7 @@ use sflow_v5::{
 
 /// 4.1, 1
 #[test]
-fn padding_that_is_not_zero() {
+fn nonzero_padding_is_accepted() {
     let bytes = [&[0, 0, 0, 5][..], b"ifNam", &[0x19, 0x20, 0x21]].concat();
     let record = counter(DataFormat::new(0, 1005), &bytes);
     assert_eq!(
@@ -32,9 +31,9 @@ fn padding_that_is_not_zero() {
     );
 }
 
-/// 4.1, 2: not the padded bytes, as another decoder hands out.
+/// 4.1, 2: another decoder returns the padded bytes.
 #[test]
-fn a_header_whose_length_is_not_a_multiple_of_four() {
+fn header_excludes_padding() {
     let bytes = [&words(&[1, 64, 4, 45])[..], &[7; 45], &[9; 3]].concat();
     let header: SampledHeader<'_> = flow(&bytes);
     assert_eq!(*header.header, [7; 45]);
@@ -42,7 +41,7 @@ fn a_header_whose_length_is_not_a_multiple_of_four() {
 
 /// 4.1, 3: others read the second address two bytes too early.
 #[test]
-fn mac_addresses_take_eight_bytes() {
+fn mac_address_is_padded_to_eight_bytes() {
     let bytes = [
         &words(&[64])[..],
         &[1, 2, 3, 4, 5, 6, 0xff, 0xff],
@@ -64,7 +63,7 @@ fn mac_addresses_take_eight_bytes() {
 
 /// 4.1, 4 and 5
 #[test]
-fn a_uuid_without_a_length_and_a_text_of_no_length() {
+fn uuid_has_no_length_and_text_may_be_empty() {
     let bytes = [&words(&[2])[..], b"vm\0\0", &[0xab; 16], &words(&[3, 2, 0])].concat();
     let host: HostDescr<'_> = counters(&bytes);
     assert_eq!((host.uuid.0, host.machine_type.0), ([0xab; 16], 3));
@@ -73,7 +72,7 @@ fn a_uuid_without_a_length_and_a_text_of_no_length() {
 
 /// 4.1, 6: others refuse the whole datagram.
 #[test]
-fn text_that_is_not_utf_8() {
+fn text_that_is_not_utf_8_is_accepted() {
     let bytes = [
         &words(&[4])[..],
         &[0xff, 0xfe, b'x', 0],
@@ -89,7 +88,7 @@ fn text_that_is_not_utf_8() {
 
 /// 4.1, 7
 #[test]
-fn a_name_longer_than_the_specification_allows() {
+fn name_may_exceed_its_specified_length() {
     let bytes = [
         &words(&[252])[..],
         &[b'k'; 252],
@@ -103,7 +102,7 @@ fn a_name_longer_than_the_specification_allows() {
 
 /// 4.1, 8: others read the direction from the padding.
 #[test]
-fn an_access_list_whose_name_needs_padding() {
+fn acl_name_is_padded() {
     let bytes = [&words(&[101, 5])[..], b"guest\0\0\0", &words(&[2])].concat();
     let acl: ExtendedAcl<'_> = flow(&bytes);
     assert_eq!((acl.number, acl.name.to_str()), (101, Ok("guest")));
@@ -112,7 +111,7 @@ fn an_access_list_whose_name_needs_padding() {
 
 /// 4.1, 9: others expect three numbers, and an address.
 #[test]
-fn mpls_virtual_circuits_and_classes() {
+fn mpls_records_are_decoded_completely() {
     let bytes = [&words(&[2])[..], b"vc\0\0", &words(&[7, 3])].concat();
     let circuit: ExtendedMplsVc<'_> = flow(&bytes);
     assert_eq!((circuit.vll_vc_id, circuit.vc_label_cos), (7, 3));
@@ -123,7 +122,7 @@ fn mpls_virtual_circuits_and_classes() {
 
 /// 4.1, 10: others expect a sampled header in it.
 #[test]
-fn the_payload_of_a_wireless_frame() {
+fn wireless_payload_is_decoded() {
     let bytes = [&words(&[0x000f_ac04, 5])[..], b"hello\0\0\0"].concat();
     let payload: Extended80211Payload<'_> = flow(&bytes);
     assert_eq!(payload.ciphersuite.name(), Some("ccmp"));
@@ -132,7 +131,7 @@ fn the_payload_of_a_wireless_frame() {
 
 /// 4.1, 11 and 18: type 0, type 1 with zeros, and type 0 with four bytes too many.
 #[test]
-fn an_address_that_is_not_known() {
+fn unknown_address_is_accepted_in_each_form() {
     let nat: ExtendedNat = flow(&words(&[0, 1, 0x0a00_0001]));
     assert_eq!(nat.src_address, Address::Unknown);
     assert_eq!(nat.dst_address, Address::V4([10, 0, 0, 1]));
@@ -142,9 +141,9 @@ fn an_address_that_is_not_known() {
     assert_eq!((router.nexthop.known(), router.dst_mask_len), (None, 16));
 }
 
-/// 4.1, 12: one agent sends the four bytes the other way round.
+/// 4.1, 12: one agent sends the four bytes in reverse order.
 #[test]
-fn the_state_of_an_aggregated_port() {
+fn lag_port_state_is_decoded_in_either_byte_order() {
     let mut bytes = vec![0; 20];
     bytes.extend([0x3d, 0x3c, 0x3b, 0x3a]);
     bytes.resize(56, 0);
@@ -153,9 +152,9 @@ fn the_state_of_an_aggregated_port() {
     assert_eq!(state.reversed().actor_admin, 0x3a);
 }
 
-/// 4.1, 13: two codes that one agent sends in place of others have the names that were meant.
+/// 4.1, 13: one agent sends two wrong codes; they have the names of the intended ones.
 #[test]
-fn drop_reasons() {
+fn drop_reasons_have_names() {
     let name = |code| DropReason(code).name();
     assert_eq!((name(33), name(332)), (Some("dev_hdr"), Some("dev_hdr")));
     assert_eq!(
@@ -176,13 +175,13 @@ fn drop_reasons() {
 
 /// 4.1, 15
 #[test]
-fn a_transit_delay_that_is_too_long_to_tell() {
+fn transit_delay_may_exceed_its_maximum() {
     assert_eq!(flow::<ExtendedTransit>(&[0xff; 4]).delay, u32::MAX);
 }
 
 /// 4.1, 17, and the errata: the device itself, in both encodings.
 #[test]
-fn both_words_for_no_interface() {
+fn internal_interface_is_recognised_in_both_encodings() {
     for value in [0x3fff_ffff, 0xffff_ffff] {
         let interface = Interface { format: 0, value };
         assert!(interface.is_internal());
@@ -201,7 +200,7 @@ fn both_words_for_no_interface() {
 
 /// 4.2: others read the first segment of a path alone.
 #[test]
-fn a_path_of_three_segments() {
+fn as_path_has_all_segments() {
     let path = [3, 2, 1, 65_001, 1, 2, 65_002, 65_003, 2, 0];
     let bytes = words(&[&[1, 0, 1, 2, 3][..], &path, &[0, 100]].concat());
     let gateway: ExtendedGateway<'_> = flow(&bytes);
@@ -213,7 +212,7 @@ fn a_path_of_three_segments() {
 
 /// 4.2: others lose the datagram, the rest of the sample, or the next record.
 #[test]
-fn unknown_and_longer_records_cost_nobody() {
+fn unknown_and_longer_records_cost_only_themselves() {
     let longer = [&words(&[1, 5, 2])[..], &[0xee; 12]].concat();
     let samples = [
         (DataFormat::new(0, 999), &[1, 2, 3][..]),
@@ -231,9 +230,9 @@ fn unknown_and_longer_records_cost_nobody() {
     assert_eq!(sample.find::<VirtCpu>().unwrap().cpu_time.0, 5);
 }
 
-/// 4.2: others abort at 72, 76 and 84 bytes, or leave the last fields out.
+/// 4.2: others abort at 72, 76 and 84 bytes, or omit the last fields.
 #[test]
-fn processor_times_of_every_length() {
+fn host_cpu_of_every_length_is_decoded() {
     let whole = words(&(0..22).collect::<Vec<_>>());
     for length in (68..=88).step_by(4) {
         let cpu: HostCpu = counters(&whole[..length]);
@@ -244,9 +243,9 @@ fn processor_times_of_every_length() {
     }
 }
 
-/// 4.2: others fail on a protocol that they do not know.
+/// 4.2: others fail on an unknown protocol.
 #[test]
-fn a_header_of_a_protocol_without_a_name() {
+fn header_of_unknown_protocol_is_decoded() {
     let header: SampledHeader<'_> = flow(&words(&[18, 64, 0, 0]));
     assert_eq!(header.protocol, HeaderProtocol::INFINIBAND);
     let header: SampledHeader<'_> = flow(&words(&[4711, 64, 0, 0]));
@@ -256,23 +255,23 @@ fn a_header_of_a_protocol_without_a_name() {
 
 /// 4.2: others read flags and type of service from the wrong byte, and so read 0.
 #[test]
-fn flags_in_the_lowest_byte() {
+fn tcp_flags_and_tos_are_in_the_lowest_byte() {
     let ip: SampledIpv4 = flow(&words(&[60, 6, 1, 2, 80, 4711, 0x12, 0x2e]));
     assert_eq!((ip.tcp_flags, ip.tos), (0x12, 0x2e));
     assert_eq!(ip.dst_ip, Ipv4Address([0, 0, 0, 2]));
 }
 
-/// 4.2: others put the destination's priority in the place of the source's.
+/// 4.2: others exchange the priorities of source and destination.
 #[test]
-fn both_priorities_of_a_switch() {
+fn switch_priorities_are_not_exchanged() {
     let switch: ExtendedSwitch = flow(&words(&[1, 2, 3, u32::MAX]));
     assert_eq!(switch.src_priority.known(), Some(2));
     assert_eq!(switch.dst_priority.known(), None);
 }
 
-/// 4.3: counters that an agent cannot count, and speeds that it cut to 32 bits.
+/// 4.3: counters that an agent does not support, and speeds truncated to 32 bits.
 #[test]
-fn counters_of_interfaces_as_agents_fill_them() {
+fn unsupported_interface_counters_are_unknown() {
     let mut fields = [0; 22];
     fields[1] = 6;
     fields[3] = 1_410_065_408;
@@ -283,16 +282,16 @@ fn counters_of_interfaces_as_agents_fill_them() {
     assert_eq!(interface.if_in_ucast_pkts.known(), Some(0));
 }
 
-/// 4.3: a limit of connections that is no limit.
+/// 4.3: an unlimited number of connections.
 #[test]
-fn as_many_connections_as_there_may_be() {
+fn unlimited_connections_are_unknown() {
     let tcp: Mib2TcpGroup = counters(&words(
         &[&[1, 200, 120_000, u32::MAX][..], &[0; 11]].concat(),
     ));
     assert_eq!(tcp.tcp_max_conn.known(), None);
 }
 
-/// A flow record of this type from these bytes, by way of a datagram.
+/// The flow record of this type in a datagram with these bytes as its record.
 #[track_caller]
 fn flow<T: FlowStructure<'static>>(bytes: &[u8]) -> T {
     let datagram = kept(sample_with(Space::Flow, T::FORMAT, bytes));
@@ -305,7 +304,7 @@ fn flow<T: FlowStructure<'static>>(bytes: &[u8]) -> T {
     T::from_record(&record).unwrap()
 }
 
-/// The same of a counter record.
+/// The counter record of this type in a datagram with these bytes as its record.
 #[track_caller]
 fn counters<T: CounterStructure<'static>>(bytes: &[u8]) -> T {
     let record = counter(T::FORMAT, bytes);
@@ -321,7 +320,7 @@ fn counter(format: DataFormat, bytes: &[u8]) -> CounterRecord<'static> {
     sample.records().next().unwrap()
 }
 
-/// A datagram that lives as long as the test.
+/// A datagram with a static lifetime; its bytes are leaked.
 fn kept(bytes: Vec<u8>) -> Datagram<'static> {
     Datagram::parse(bytes.leak()).unwrap()
 }

@@ -1,10 +1,10 @@
-//! Neither decoding nor encoding allocates: counted.
+//! Decoding and encoding do not allocate: a counting allocator checks it.
 
-#[allow(dead_code, reason = "each test uses its part")]
+#[allow(dead_code, reason = "each test uses a part of it")]
 mod arbitrary;
-#[allow(dead_code, reason = "each test uses its part")]
+#[allow(dead_code, reason = "each test uses a part of it")]
 mod capture;
-#[allow(dead_code, reason = "each test uses its part")]
+#[allow(dead_code, reason = "each test uses a part of it")]
 mod record;
 
 use std::hint::black_box;
@@ -21,13 +21,13 @@ use sflow_v5::types::List;
 use sflow_v5::{Datagram, Encoder, FlowRecord, Sample};
 
 #[test]
-fn the_counter_counts() {
+fn allocations_are_counted() {
     let counted = measure(|| drop(black_box(vec![1, 2, 3])));
     assert_eq!(counted.count_total, 1);
 }
 
 #[test]
-fn decoding() {
+fn decoding_does_not_allocate() {
     for capture in ["hsflowd-swarm", "openvswitch"] {
         let datagrams = capture::datagrams(capture);
         let mut records = 0;
@@ -38,7 +38,7 @@ fn decoding() {
 }
 
 #[test]
-fn decoding_what_is_broken() {
+fn decoding_damaged_data_does_not_allocate() {
     let datagrams = capture::datagrams("openvswitch");
     let counted = measure(|| {
         for bytes in &datagrams {
@@ -50,9 +50,9 @@ fn decoding_what_is_broken() {
     assert_eq!(counted.count_total, 0);
 }
 
-/// Every structure, and every kind of sample, read in every way there is.
+/// Every structure and every kind of sample, through every method that reads.
 #[test]
-fn decoding_everything_there_is() {
+fn decoding_every_structure_does_not_allocate() {
     let mut runner = TestRunner::deterministic();
     let mut datagrams: Vec<_> = structures()
         .into_iter()
@@ -73,7 +73,7 @@ fn decoding_everything_there_is() {
 
 #[cfg(feature = "packet")]
 #[test]
-fn dissecting() {
+fn dissecting_does_not_allocate() {
     struct Nowhere;
     impl std::fmt::Write for Nowhere {
         fn write_str(&mut self, text: &str) -> std::fmt::Result {
@@ -103,7 +103,7 @@ fn dissecting() {
 }
 
 #[test]
-fn encoding() {
+fn encoding_does_not_allocate() {
     for capture in ["hsflowd-swarm", "openvswitch"] {
         let datagrams = capture::datagrams(capture);
         let mut buffer = [0; 1500];
@@ -121,7 +121,7 @@ fn encoding() {
     }
 }
 
-/// Reads everything in every way there is; how many records.
+/// Reads everything through every method; returns the number of records.
 fn read(bytes: &[u8]) -> usize {
     let Ok(datagram) = Datagram::parse(bytes) else {
         return 0;

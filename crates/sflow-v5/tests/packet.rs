@@ -1,27 +1,27 @@
-//! Sampled headers, dissected: every protocol, every cut, every lie.
+//! Dissection of sampled headers: every protocol, truncation and wrong lengths.
 #![cfg(feature = "packet")]
 
 #[path = "packet/build.rs"]
 mod build;
-#[allow(dead_code, reason = "each test uses its part")]
+#[allow(dead_code, reason = "each test uses a part of it")]
 mod capture;
 #[path = "packet/captures.rs"]
 mod captures;
 #[path = "packet/cut.rs"]
 mod cut;
-#[path = "packet/guess.rs"]
-mod guess;
+#[path = "packet/heuristic.rs"]
+mod heuristic;
 #[path = "packet/link.rs"]
 mod link;
 #[path = "packet/network.rs"]
 mod network;
-#[path = "packet/questions.rs"]
-mod questions;
 #[path = "packet/robustness.rs"]
 mod robustness;
 #[cfg(feature = "serde")]
 #[path = "packet/serialize.rs"]
 mod serialize;
+#[path = "packet/summary.rs"]
+mod summary;
 #[path = "packet/tunnel.rs"]
 mod tunnel;
 

@@ -1,4 +1,4 @@
-//! The README's table of structures is what is registered. `BLESS=1` writes it anew.
+//! The README lists the registered structures, and shows the examples. `BLESS=1` updates the list.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -12,15 +12,43 @@ const START: &str =
 const END: &str = "<!-- end of structures -->\n";
 
 #[test]
-fn structures() {
+fn readme_shows_the_examples() {
     let readme = fs::read_to_string(README).unwrap();
-    let (before, behind) = readme.split_once(START).expect("the start of the table");
-    let (table, behind) = behind.split_once(END).expect("the end of the table");
+    for name in ["receiver", "sender", "vendor"] {
+        let path = format!("{}/examples/{name}.rs", env!("CARGO_MANIFEST_DIR"));
+        let example = fs::read_to_string(path).unwrap();
+        let (_, code) = example.split_once("\n\n").unwrap();
+        assert!(readme.contains(code), "{name} differs");
+        assert!(example.lines().count() <= 40, "{name} is too long");
+    }
+}
+
+#[test]
+fn readme_links_work_outside_rustdoc() {
+    let readme = fs::read_to_string(README).unwrap();
+    let links = readme.split("](").skip(1);
+    for link in links.filter_map(|rest| rest.split(')').next()) {
+        assert!(
+            link.starts_with("https://") || link.starts_with('#'),
+            "{link}"
+        );
+    }
+    let names = readme.split("[`").skip(1);
+    for (name, rest) in names.filter_map(|rest| rest.split_once("`]")) {
+        assert!(rest.starts_with('('), "{name} is a link in rustdoc alone");
+    }
+}
+
+#[test]
+fn readme_lists_the_structures() {
+    let readme = fs::read_to_string(README).unwrap();
+    let (before, rest) = readme.split_once(START).expect("the start of the table");
+    let (table, after) = rest.split_once(END).expect("the end of the table");
     let expected = expected();
     if std::env::var_os("BLESS").is_some() {
-        fs::write(README, [before, START, &expected, END, behind].concat()).unwrap();
+        fs::write(README, [before, START, &expected, END, after].concat()).unwrap();
     } else {
-        assert_eq!(table, expected, "BLESS=1 writes the table anew");
+        assert_eq!(table, expected, "set BLESS=1 to update the table");
     }
 }
 

@@ -1,8 +1,8 @@
-//! Damaged input: what is good around the damage is delivered, and what is wrong is told. That
-//! nothing panics, everything ends and every byte is accounted for is checked over the whole
-//! corpus, whole and damaged at every place, by the tests of the package `sflow-fuzz`.
+//! Damaged input: valid data around the damage is decoded, and the damage is reported. The tests of
+//! the package `sflow-fuzz` check over the whole corpus, intact and damaged at every byte, that
+//! nothing panics, that iteration ends, and that every byte is accounted for.
 
-#[allow(dead_code, reason = "each test uses its part")]
+#[allow(dead_code, reason = "each test uses a part of it")]
 mod capture;
 
 use std::fs;
@@ -10,15 +10,15 @@ use std::fs;
 use sflow_v5::{CounterRecord, Datagram, ErrorKind, FlowRecord, Sample};
 
 #[test]
-fn both_captures() {
+fn captures_are_valid() {
     for bytes in captures() {
         assert_eq!(Datagram::parse(&bytes).unwrap().validate(), Ok(()));
     }
 }
 
-/// The corpus puts what is bad between what is good, and says in the name of the file what is bad.
+/// Files of the corpus contain damage between valid data; the name of the file is the damage.
 #[test]
-fn what_is_good_around_what_is_bad_is_delivered() {
+fn valid_data_around_damage_is_decoded() {
     let around = |name: &str| {
         let bytes = fs::read(capture::testdata("corpus/datagram").join(name)).unwrap();
         let datagram = Datagram::parse(&bytes).unwrap();
@@ -110,7 +110,7 @@ fn what_is_good_around_what_is_bad_is_delivered() {
 }
 
 #[test]
-fn every_step_is_progress() {
+fn iteration_always_ends() {
     let bytes = fs::read(capture::testdata("corpus/datagram/8000-empty-samples.bin")).unwrap();
     let datagram = Datagram::parse(&bytes).unwrap();
     assert_eq!(
@@ -129,7 +129,7 @@ fn every_step_is_progress() {
 }
 
 #[test]
-fn other_versions_and_other_protocols() {
+fn other_versions_and_protocols_are_refused() {
     for version in [0, 1, 2, 3, 4, 6, u32::MAX] {
         let bytes = [&version.to_be_bytes()[..], &[0; 60]].concat();
         let error = Datagram::parse(&bytes).unwrap_err();
@@ -149,7 +149,7 @@ fn other_versions_and_other_protocols() {
 }
 
 #[test]
-fn a_broken_record_inside_a_frame_is_not_valid() {
+fn malformed_record_inside_a_frame_is_invalid() {
     let name = "aggregation-with-a-broken-record.bin";
     let bytes = fs::read(capture::testdata("corpus/datagram").join(name)).unwrap();
     assert!(Datagram::parse(&bytes).unwrap().validate().is_err());

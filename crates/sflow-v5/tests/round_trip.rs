@@ -1,10 +1,10 @@
-//! What is encoded is decoded to the same, and the other way round.
+//! Encoded values are decoded to the same values, and decoded bytes are encoded to the same bytes.
 
-#[allow(dead_code, reason = "each test uses its part")]
+#[allow(dead_code, reason = "each test uses a part of it")]
 mod arbitrary;
-#[allow(dead_code, reason = "each test uses its part")]
+#[allow(dead_code, reason = "each test uses a part of it")]
 mod capture;
-#[allow(dead_code, reason = "each test uses its part")]
+#[allow(dead_code, reason = "each test uses a part of it")]
 mod record;
 
 use proptest::collection::vec;
@@ -24,10 +24,10 @@ use sflow_v5::{
 use arbitrary::{record_bytes, structures};
 use record::{Read, Space};
 
-/// Both captures, decoded and encoded, are the same bytes again; but for padding, where the
-/// agents send what lay in their buffers and we send zeros.
+/// Both captures are the same bytes after decoding and encoding, except for padding: the agents
+/// send any bytes there, the encoder sends zeros.
 #[test]
-fn captures() {
+fn encoded_captures_equal_their_bytes() {
     for (capture, padding) in [("hsflowd-swarm", 10_514), ("openvswitch", 142)] {
         let mut different = 0;
         for bytes in capture::datagrams(capture) {
@@ -57,9 +57,9 @@ fn captures() {
     }
 }
 
-/// What every structure reads is what it writes, and a longer record is a later version's.
+/// Bytes behind a structure belong to a later version, and are ignored.
 #[test]
-fn every_structure() {
+fn encoded_structure_equals_its_bytes() {
     for structure in structures() {
         let (space, format) = (structure.space, structure.format);
         let optional = structure.has_optional_fields();
@@ -83,14 +83,14 @@ fn every_structure() {
 }
 
 #[test]
-fn every_prefix_of_every_structure() {
+fn prefix_of_a_structure_is_decoded_or_malformed() {
     for structure in structures() {
         let (space, format) = (structure.space, structure.format);
         let optional = structure.has_optional_fields();
         let outcome = runner(12).run(&structure.bytes, |bytes| {
             for length in 0..bytes.len() {
                 let read = Read::record(space, format, &bytes[..length]);
-                // The end may lack its padding, or the fields that later versions appended.
+                // Padding at the end, and fields of later versions, may be missing.
                 let may_be_short = bytes.len() - length <= 3 || optional;
                 prop_assert!(
                     read.malformed || may_be_short,
@@ -117,7 +117,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn whole_datagrams(header in header(), samples in vec(sample(), 0..6)) {
+    fn encoded_datagram_is_decoded_to_the_same(header in header(), samples in vec(sample(), 0..6)) {
         let mut buffer = vec![0; 16_384];
         let encoded = encode(&mut buffer, &header, &samples);
         let datagram = Datagram::parse(encoded).unwrap();
@@ -134,7 +134,7 @@ proptest! {
     }
 
     #[test]
-    fn a_full_buffer_takes_whole_samples_only(
+    fn full_buffer_contains_complete_samples_only(
         header in header(),
         samples in vec(sample(), 1..5),
         room in any::<Index>(),
@@ -153,7 +153,7 @@ proptest! {
 }
 
 #[test]
-fn values_written_by_hand() {
+fn constructed_values_are_decoded_to_the_same() {
     let macs = [Mac([1, 2, 3, 4, 5, 6]), Mac([7, 8, 9, 10, 11, 12])];
     let adapters = [
         Adapter {
@@ -205,7 +205,7 @@ fn values_written_by_hand() {
     assert_eq!(datagram.samples().collect::<Vec<_>>(), [counters, flow]);
 }
 
-/// A sample as the strategies make it: the numbers before its records, and their bytes.
+/// A generated sample: the fields before its records, and the bytes of the records.
 #[derive(Clone, Debug)]
 struct Given {
     space: Space,
@@ -252,7 +252,7 @@ impl Given {
         }
     }
 
-    /// What [`describe`] must say of it once it has been decoded.
+    /// The expected result of [`describe`] for the decoded sample.
     fn describe(&self) -> String {
         let records = self.records.iter();
         let records =
@@ -344,7 +344,7 @@ fn sample() -> impl Strategy<Value = Given> {
         .prop_map(
             |(flow, compact, numbers, [kind, index, a, b, c, d], records)| {
                 let space = if flow { Space::Flow } else { Space::Counters };
-                // What the compact form has no room for is cut off by it.
+                // Limited to the bits of the compact encoding.
                 let (encoding, [kind_bits, index_bits, format_bits, value_bits]) = if compact {
                     (Encoding::Compact, [0xff, 0x00ff_ffff, 3, 0x3fff_ffff])
                 } else {

@@ -1,5 +1,5 @@
-//! The samples that are rare: discarded packets, values that name themselves, what is wrapped
-//! around another sample, and frames inside frames.
+//! Rare samples: discarded packets, named values, wrappers around another sample, and aggregated
+//! frames.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -19,7 +19,7 @@ const FOUNDRY: u32 = 1991 << 12 | 1;
 const AGGREGATION: u32 = 1016;
 
 #[test]
-fn every_type_of_named_value() {
+fn every_type_of_named_value_is_encoded_and_decoded() {
     let metrics = [
         named("text", RtMetricValue::Text(Text::from("five"))),
         named("c32", RtMetricValue::Counter32(5.into())),
@@ -58,7 +58,7 @@ fn every_type_of_named_value() {
 }
 
 #[test]
-fn a_value_of_unknown_type_ends_its_sample_alone() {
+fn named_value_of_unknown_type_ends_only_its_sample() {
     let mut body = opaque(b"app");
     body.extend(words(&[4]));
     body.extend(opaque(b"good"));
@@ -71,7 +71,7 @@ fn a_value_of_unknown_type_ends_its_sample_alone() {
     let datagram = Datagram::parse(&bytes).unwrap();
     let samples: Vec<_> = datagram.samples().collect();
     let [Sample::RtMetric(sample), Sample::FoundryAcl(_)] = samples[..] else {
-        // The wrapper is not counted, so the datagram ends where its one sample does.
+        // The wrapper is not counted: the datagram has one sample.
         assert_eq!(samples.len(), 1, "{samples:?}");
         let Sample::RtMetric(sample) = samples[0] else {
             panic!("{samples:?}")
@@ -97,7 +97,7 @@ fn a_value_of_unknown_type_ends_its_sample_alone() {
 }
 
 #[test]
-fn more_values_announced_than_sent() {
+fn missing_named_values_are_malformed() {
     let mut body = opaque(b"app");
     body.extend(words(&[1, 2, 2]));
     body.extend(opaque(b"m"));
@@ -105,7 +105,7 @@ fn more_values_announced_than_sent() {
     let bytes = datagram(&[(RTFLOW, body.clone())], 1);
     let parsed = Datagram::parse(&bytes).unwrap();
     let values = flow_values(&parsed);
-    // Type 1 is a MAC address, which takes eight bytes: not even the first is whole.
+    // Type 1 is a MAC address of eight bytes: even the first value is incomplete.
     assert!(
         matches!(values[..], [RtFlowValue::Malformed(..)]),
         "{values:?}"
@@ -131,9 +131,9 @@ fn flow_values<'a>(datagram: &Datagram<'a>) -> Vec<RtFlowValue<'a>> {
     flow.fields.iter().map(|field| field.value).collect()
 }
 
-/// Within the frame of the wrapper, and behind it: the sample is the next item both times.
+/// The sample is the next item, whether it is inside the frame of the wrapper or behind it.
 #[test]
-fn a_sample_inside_and_behind_what_is_wrapped_around_it() {
+fn wrapped_sample_is_decoded_inside_and_behind_its_wrapper() {
     let wrapper = FoundryAcl {
         flags: 1,
         group_id: 2,
@@ -161,7 +161,7 @@ fn a_sample_inside_and_behind_what_is_wrapped_around_it() {
 }
 
 #[test]
-fn what_is_wrapped_around_nothing() {
+fn wrapper_without_a_sample_is_decoded() {
     for (body, expected) in [
         (words(&[1]), "malformed"),
         (words(&[1, 2]), "wrapper"),
@@ -186,14 +186,14 @@ fn what_is_wrapped_around_nothing() {
     let many = Datagram::parse(&many).unwrap();
     assert_eq!(many.samples().count(), 2);
     assert_eq!(many.validate(), Ok(()));
-    // Written, they are read again, although nothing follows that they could count with.
+    // They are encoded and decoded again, although no sample follows.
     let samples: Vec<_> = many.samples().collect();
     let encoded = encode(&samples);
     assert!(Datagram::parse(&encoded).unwrap().samples().eq(samples));
 }
 
 #[test]
-fn frames_inside_a_frame() {
+fn aggregated_frames_are_decoded() {
     let records = [
         FlowRecord::from(ExtendedTimestamp { nanoseconds: 7 }),
         FlowRecord::Unknown(Frame {
@@ -233,10 +233,10 @@ fn frames_inside_a_frame() {
     assert_eq!(inner, Some(FlowRecord::from(aggregation)));
 }
 
-/// Eight aggregations inside each other are read, more are malformed, whatever their number: a
-/// datagram of nothing else can neither exhaust the stack nor take long.
+/// Eight nested aggregations are decoded, more are malformed: a datagram of nested aggregations
+/// can neither exhaust the stack nor take long.
 #[test]
-fn frames_too_deep_inside_frames() {
+fn aggregation_nested_too_deeply_is_malformed() {
     for depth in 1..40 {
         let bytes = nested(depth);
         let error = Extended80211Aggregation::parse(&bytes).map_err(|error| error.kind);
@@ -259,9 +259,9 @@ fn frames_too_deep_inside_frames() {
     assert!(format!("{parsed:?}").len() < 500_000);
 }
 
-/// What is broken inside an aggregation is a matter of the record that it is.
+/// A malformed record inside an aggregation does not affect the aggregation.
 #[test]
-fn a_broken_record_inside_a_frame() {
+fn malformed_aggregated_record_affects_its_record_only() {
     let good = words(&[1043, 8, 0, 1]);
     let short = words(&[1043, 4, 0]);
     let body = [words(&[1, 2]), short, good.clone()].concat();
@@ -275,7 +275,7 @@ fn a_broken_record_inside_a_frame() {
         ),
         "{records:?}"
     );
-    // A count or length that reaches out of the record makes the record itself malformed.
+    // A count or length beyond the end of the record makes the record itself malformed.
     for body in [
         words(&[u32::MAX]),
         words(&[1, u32::MAX]),
@@ -291,7 +291,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn discarded_packets(numbers in any::<[u32; 7]>(), symbol in vec(any::<u8>(), 0..40)) {
+    fn discarded_packet_is_encoded_and_decoded(numbers in any::<[u32; 7]>(), symbol in vec(any::<u8>(), 0..40)) {
         let [sequence_number, kind, index, drops, input_if_index, output_if_index, reason] = numbers;
         let records = [FlowRecord::from(ExtendedFunction { symbol: Text::from(&symbol[..]) })];
         let sample = Sample::Discarded(DiscardedPacket {
@@ -307,9 +307,9 @@ proptest! {
         prop_assert!(Datagram::parse(&bytes).unwrap().samples().eq([sample]));
     }
 
-    /// Whatever the body: the samples around it are intact, and writing it is reading it.
+    /// The samples around any body are intact, and the body is encoded and decoded to the same.
     #[test]
-    fn any_bytes_as_named_values(
+    fn any_bytes_are_decoded_as_named_values(
         format in prop_oneof![Just(RTMETRIC), Just(RTFLOW)],
         head in prop_oneof![Just(vec![]), Just([opaque(b"ab"), words(&[2])].concat())],
         tail in vec(prop_oneof![Just(0u8), Just(1), Just(4), any::<u8>()], 0..80),
@@ -323,12 +323,12 @@ proptest! {
         prop_assert!(matches!(samples[2], Sample::Unknown(frame) if frame.bytes == [2]));
         let encoded = encode(&samples);
         let again = Datagram::parse(&encoded).unwrap();
-        // Text may have lacked its padding, which writing supplies, so only what is read counts.
+        // Padding may have been missing, and is encoded: compare the decoded values alone.
         prop_assert_eq!(format!("{:?}", again.samples().nth(1)), format!("{:?}", Some(samples[1])));
     }
 }
 
-/// So many aggregations, each inside the one frame of the one before.
+/// `depth` nested aggregations, each with a single frame.
 fn nested(depth: usize) -> Vec<u8> {
     let length = |level: usize| u32::try_from(level * 16 + 4).unwrap();
     let mut bytes = Vec::new();
@@ -376,7 +376,7 @@ fn words(words: &[u32]) -> Vec<u8> {
 }
 
 #[test]
-fn a_flow_record_in_a_counters_sample_is_another_number_space() {
+fn record_number_is_separate_for_flows_and_counters() {
     let timestamp = words(&[1043, 8, 0, 7]);
     let body = [words(&[1, 0, 1]), timestamp].concat();
     let bytes = datagram(&[(2, body)], 1);
@@ -388,10 +388,10 @@ fn a_flow_record_in_a_counters_sample_is_another_number_space() {
     assert!(matches!(record, Some(CounterRecord::Unknown(frame)) if frame.bytes.len() == 8));
 }
 
-/// The records of a last sample that is cut are read as far as they are whole, and the cut is an
-/// item of its own.
+/// The complete records of a truncated last sample are decoded, and the rest is an item of its
+/// own.
 #[test]
-fn cut_last_sample_has_its_whole_records() {
+fn truncated_last_sample_has_its_complete_records() {
     let cpu = |number: u32| {
         let cpu = VirtCpu {
             cpu_time: number.into(),

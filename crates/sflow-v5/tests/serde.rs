@@ -1,11 +1,11 @@
-//! `serde::Serialize`, in the specification's names.
+//! `serde::Serialize`, with the specification's names.
 #![cfg(feature = "serde")]
 
-#[allow(dead_code, reason = "each test uses its part")]
+#[allow(dead_code, reason = "each test uses a part of it")]
 mod arbitrary;
-#[allow(dead_code, reason = "each test uses its part")]
+#[allow(dead_code, reason = "each test uses a part of it")]
 mod capture;
-#[allow(dead_code, reason = "each test uses its part")]
+#[allow(dead_code, reason = "each test uses a part of it")]
 mod record;
 
 use std::collections::BTreeSet;
@@ -20,7 +20,7 @@ use arbitrary::structures;
 use record::Space;
 
 #[test]
-fn a_counters_sample() {
+fn counters_sample_is_serialised() {
     let expected = json!({
         "format": "0:4",
         "name": "counters_sample_expanded",
@@ -64,7 +64,7 @@ fn a_counters_sample() {
 }
 
 #[test]
-fn a_flow_sample() {
+fn flow_sample_is_serialised() {
     let header = "02000000000102000000000208004500002e00000000401100000a0000010a0000020035003500\
         12abcd787878";
     assert_eq!(
@@ -100,7 +100,7 @@ fn a_flow_sample() {
 }
 
 #[test]
-fn a_discarded_packet() {
+fn discarded_packet_is_serialised() {
     let sample = &json_of("vector-2-discarded-packet")["samples"][0];
     assert_eq!(
         (&sample["format"], &sample["name"]),
@@ -123,7 +123,7 @@ fn a_discarded_packet() {
 }
 
 #[test]
-fn samples_of_applications() {
+fn application_samples_are_serialised() {
     let samples = &json_of("vector-5-rtmetric-rtflow")["samples"];
     let expected = json!([
         {
@@ -148,7 +148,7 @@ fn samples_of_applications() {
 }
 
 #[test]
-fn every_structure_in_the_names_of_the_catalogue() {
+fn structures_are_serialised_with_specified_names() {
     let catalogue = fs::read_to_string(capture::testdata("structures.json")).unwrap();
     let catalogue: Json = serde_json::from_str(&catalogue).unwrap();
     let mut runner = TestRunner::deterministic();
@@ -181,7 +181,7 @@ fn every_structure_in_the_names_of_the_catalogue() {
 }
 
 #[test]
-fn what_was_not_sent_is_not_there() {
+fn absent_field_is_omitted() {
     let records = &json_of("vector-3-expanded-counters")["samples"][0]["records"];
     let cpu = &records[2]["fields"];
     assert_eq!(
@@ -193,7 +193,7 @@ fn what_was_not_sent_is_not_there() {
 }
 
 #[test]
-fn what_is_malformed_says_why() {
+fn malformed_record_is_serialised_with_its_error() {
     let records = &json_of("record-1-short-of-its-fixed-part")["samples"][0]["records"];
     assert_eq!(
         records[1],

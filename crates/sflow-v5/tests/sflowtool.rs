@@ -1,7 +1,7 @@
-//! Both captures, read by this crate and by sflowtool: every sample, every record and every
-//! field that both name must be equal.
+//! Comparison with sflowtool over both captures: every sample, every record and every field that
+//! both have must be equal.
 
-#[allow(dead_code, reason = "each test uses its part")]
+#[allow(dead_code, reason = "each test uses a part of it")]
 mod capture;
 
 use std::fs::File;
@@ -15,7 +15,7 @@ use sflow_v5::{
     CounterRecord, CountersSample, Datagram, FlowRecord, FlowSample, Interface, Mac, Sample,
 };
 
-/// What sflowtool calls a field, where the specification calls it otherwise.
+/// Names of fields that differ from the specification's.
 const RENAMED: &[(&str, &[(&str, &str)])] = &[
     ("if_counters", &[("networkType", "ifType")]),
     (
@@ -166,8 +166,8 @@ const RENAMED: &[(&str, &[(&str, &str)])] = &[
     ("extended_timestamp", &[("timestamp_nS", "nanoseconds")]),
 ];
 
-/// What sflowtool prints beyond the fields of the record: its own tags, and its dissection of
-/// the sampled packet, which is no part of the sFlow structures.
+/// Fields that sflowtool prints in addition to those of the record: its own tags, and the
+/// dissected packet.
 const NOT_A_FIELD: &[&str] = &[
     "counterBlock_tag",
     "flowBlock_tag",
@@ -193,7 +193,7 @@ const NOT_A_FIELD: &[&str] = &[
 ];
 
 #[test]
-fn hsflowd_swarm() {
+fn host_sflow_capture_equals_sflowtool() {
     let all = Compared {
         datagrams: 1448,
         samples: 8860,
@@ -204,7 +204,7 @@ fn hsflowd_swarm() {
 }
 
 #[test]
-fn openvswitch() {
+fn open_vswitch_capture_equals_sflowtool() {
     let all = Compared {
         datagrams: 106,
         samples: 581,
@@ -312,7 +312,7 @@ fn flow_sample(ours: &FlowSample<'_>, theirs: &Json, elements: &[Json], compared
     }
 }
 
-/// Every field of ours is in theirs and equal, and everything in theirs is a field of ours.
+/// Both have the same fields with equal values.
 fn record<'a>(
     name: &str,
     fields: &[Field],
@@ -347,7 +347,7 @@ fn record<'a>(
     compared.records += 1;
 }
 
-/// Our value as sflowtool would print it; `None` for lists, which are compared apart.
+/// A value as sflowtool prints it; `None` for lists, which are compared separately.
 fn printed(structure: &str, field: &str, value: Value<'_>) -> Option<String> {
     Some(match value {
         // Printed as eight bytes in hexadecimal digits.
@@ -373,7 +373,7 @@ fn printed(structure: &str, field: &str, value: Value<'_>) -> Option<String> {
     })
 }
 
-/// sflowtool prints an interface as a plain index where it is one.
+/// sflowtool prints a single interface as its index.
 fn port(interface: Interface) -> String {
     match interface {
         Interface { format: 0, value } => value.to_string(),

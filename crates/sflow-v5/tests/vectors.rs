@@ -1,6 +1,6 @@
 //! The test vectors of the format's description.
 
-#[allow(dead_code, reason = "each test uses its part")]
+#[allow(dead_code, reason = "each test uses a part of it")]
 mod capture;
 
 use std::fs;

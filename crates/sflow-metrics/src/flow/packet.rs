@@ -4,7 +4,7 @@ use core::net::{IpAddr, Ipv4Addr};
 
 use sflow_v5::enums::HeaderProtocol;
 use sflow_v5::flow::{SampledEthernet, SampledHeader, SampledIpv4, SampledIpv6};
-use sflow_v5::packet::etherparse::{EtherType, IpNumber};
+use sflow_v5::packet::{EtherType, IpNumber};
 use sflow_v5::packet::{Icmp, Layer, Tunnel};
 use sflow_v5::{FlowSample, Mac};
 
@@ -221,8 +221,8 @@ fn claimed_length(header: &SampledHeader<'_>) -> Option<(u32, bool)> {
             Layer::Ethernet(frame) if is_length(frame.ether_type()) => {
                 (before + own, frame.ether_type().0.into())
             }
-            Layer::Vlan(tag) if is_length(tag.header.ether_type()) => {
-                (before + own, tag.header.ether_type().0.into())
+            Layer::Vlan(tag) if is_length(tag.ether_type()) => {
+                (before + own, tag.ether_type().0.into())
             }
             Layer::Ipv4(ip) => (before, u32::from(ip.total_length())),
             Layer::Ipv6(ip) if ip.payload_length() > 0 => {
@@ -268,7 +268,7 @@ impl Level {
     fn add(&mut self, layer: &Layer<'_>) {
         match layer {
             Layer::Ethernet(header) if self.mac.is_none() => {
-                self.mac = Some((Mac(header.source()), Mac(header.destination())));
+                self.mac = Some((header.source(), header.destination()));
                 self.ether_type = type_of(header.ether_type());
             }
             Layer::Vlan(vlan) => {
@@ -277,7 +277,7 @@ impl Level {
                     None => self.vlan = number,
                     Some(_) => self.vlan_inner = self.vlan_inner.or(number),
                 }
-                self.ether_type = type_of(vlan.header.ether_type());
+                self.ether_type = type_of(vlan.ether_type());
             }
             Layer::Llc(header) => {
                 self.ether_type = header.ether_type().and_then(type_of).or(self.ether_type);
@@ -295,8 +295,8 @@ impl Level {
             }
             Layer::Ipv6(header) => {
                 self.ip = Some(Ip {
-                    source: header.source_addr().into(),
-                    destination: header.destination_addr().into(),
+                    source: header.source().into(),
+                    destination: header.destination().into(),
                     protocol: header.next_header().0,
                     tos: header.traffic_class(),
                     ttl: Some(header.hop_limit()),
@@ -308,7 +308,7 @@ impl Level {
             Layer::Ipv6Fragment(header) => {
                 self.follow(header.next_header());
                 if let Some(ip) = &mut self.ip {
-                    ip.is_fragment = header.is_fragmenting_payload();
+                    ip.is_fragment = header.is_fragment();
                 }
             }
             Layer::Tcp(tcp) => {
@@ -324,10 +324,10 @@ impl Level {
             }
             Layer::Arp(packet) => {
                 let address = |bytes: &[u8]| <[u8; 4]>::try_from(bytes).ok().map(Ipv4Addr::from);
-                let sender = address(packet.sender_protocol_addr());
-                let target = address(packet.target_protocol_addr());
+                let sender = address(packet.sender_protocol_address());
+                let target = address(packet.target_protocol_address());
                 if let (Some(sender), Some(target)) = (sender, target) {
-                    let operation = packet.operation().0;
+                    let operation = packet.operation();
                     self.arp = Some(Arp {
                         operation,
                         sender,

@@ -4,7 +4,7 @@ use crate::structure;
 use crate::types::{Counter32, Gauge32, Gauge64, Text};
 
 structure! {
-    /// What an application uses.
+    /// Resources of an application.
     ///
     /// Source: sFlow Application Structures.
     pub struct AppResources: "app_resources" {
@@ -20,7 +20,7 @@ structure! {
 }
 
 structure! {
-    /// Operations of a service, by outcome.
+    /// Operations of a service, by status.
     ///
     /// Source: sFlow Application Structures.
     pub struct AppOperations<'a>: "app_operations" {
@@ -40,7 +40,7 @@ structure! {
 }
 
 structure! {
-    /// Workers of a service, and requests that had to wait for one.
+    /// Workers of a service, and requests that waited for a worker.
     ///
     /// Source: sFlow Application Structures.
     pub struct AppWorkers: "app_workers" {

@@ -8,9 +8,9 @@ structure! {
     ///
     /// Source: sFlow Broadcom Buffer Utilization Structures.
     pub struct BstDeviceBuffers: "bst_device_buffers" {
-        /// Unicast.
+        /// Peak of unicast buffers.
         uc_pc: Percentage [0.01 %],
-        /// Multicast.
+        /// Peak of multicast buffers.
         mc_pc: Percentage [0.01 %],
     }
 }
@@ -24,15 +24,15 @@ structure! {
         ingress_mc_pc: Percentage [0.01 %],
         egress_uc_pc: Percentage [0.01 %],
         egress_mc_pc: Percentage [0.01 %],
-        /// One for each queue.
+        /// One value per queue.
         egress_queue_uc_pc: List<'a, Percentage> [0.01 %],
-        /// One for each queue.
+        /// One value per queue.
         egress_queue_mc_pc: List<'a, Percentage> [0.01 %],
     }
 }
 
 structure! {
-    /// How full the forwarding tables of a switch are.
+    /// Utilisation of the forwarding tables of a switch.
     ///
     /// Source: sFlow Broadcom Structures.
     pub struct HwTables: "hw_tables" {

@@ -4,17 +4,17 @@ use crate::structure;
 use crate::types::{Counter32, Gauge32, GaugeI32, PowerFactor, Sensor32};
 
 structure! {
-    /// Electrical power that a device takes.
+    /// Electrical power of a device.
     ///
     /// Source: sFlow Energy Structures.
     pub struct Energy: "energy" {
         voltage: Sensor32 [mV],
         current: Sensor32 [mA],
         real_power: Sensor32 [mW],
-        /// Of alternating current.
+        /// Power factor of alternating current.
         power_factor: PowerFactor [0.01 %],
         energy: Counter32 [mJ],
-        /// Times that the power was not as it should be.
+        /// Number of power faults.
         errors: Counter32,
     }
 }
@@ -24,17 +24,17 @@ structure! {
     ///
     /// Source: sFlow Energy Structures.
     pub struct Temperature: "temperature" {
-        /// At the coolest sensor.
+        /// Minimum of all sensors.
         minimum: GaugeI32 [0.1 C],
-        /// At the hottest sensor.
+        /// Maximum of all sensors.
         maximum: GaugeI32 [0.1 C],
-        /// Times that a temperature was not as it should be.
+        /// Number of temperature faults.
         errors: Counter32,
     }
 }
 
 structure! {
-    /// Humidity at a device.
+    /// Humidity in a device.
     ///
     /// Source: sFlow Energy Structures.
     pub struct Humidity: "humidity" {
@@ -49,7 +49,7 @@ structure! {
     pub struct Fans: "fans" {
         total: Gauge32 [fans],
         failed: Gauge32 [fans],
-        /// On average.
+        /// Average speed.
         speed: Gauge32 [%],
     }
 }

@@ -1,4 +1,4 @@
-//! sFlow Host Structures: physical hosts, and who anybody is.
+//! sFlow Host Structures: physical hosts, and the identity of hosts, virtual machines and containers.
 
 use crate::enums::{DataSourceKind, MachineType, OsName};
 use crate::types::{
@@ -7,17 +7,17 @@ use crate::types::{
 use crate::{Mac, structure};
 
 structure! {
-    /// Who a host, virtual machine or container is.
+    /// Name and identity of a host, virtual machine or container.
     ///
     /// Source: sFlow Host Structures, `host_descr`, with the errata: the UUID is sixteen bare bytes.
     pub struct HostDescr<'a>: "host_descr" {
-        /// Of a container: its name. May be longer than the 64 bytes of the specification.
+        /// Host name; the name of a container. May exceed the 64 bytes of the specification.
         hostname: Text<'a>,
         /// All zero if unknown.
         uuid: Uuid,
         machine_type: MachineType,
         os_name: OsName,
-        /// Such as the version of the kernel.
+        /// Such as the kernel version.
         os_release: Text<'a>,
     }
 }
@@ -27,7 +27,7 @@ structure! {
     ///
     /// Source: sFlow Host Structures.
     pub struct HostAdapters<'a>: "host_adapters" {
-        /// May be empty.
+        /// The adapters; may be empty.
         adapters: List<'a, Adapter<'a>>,
     }
 }
@@ -37,19 +37,19 @@ structure! {
     ///
     /// Source: sFlow Host Structures, `host_adapter`.
     pub struct Adapter<'a>: "host_adapter" {
-        /// 0 if unknown, as inside a virtual machine.
+        /// Index of the interface; 0 if unknown, for example inside a virtual machine.
         if_index as ifIndex: u32,
         mac_address: List<'a, Mac>,
     }
 }
 
 structure! {
-    /// The data source that a virtual machine, container or application runs on.
+    /// The parent data source of a virtual machine, container or application.
     ///
     /// Source: sFlow Host Structures.
     pub struct HostParent: "host_parent" {
         container_type: DataSourceKind,
-        /// Index of that data source.
+        /// Index of the parent data source.
         container_index: u32,
     }
 }
@@ -65,16 +65,16 @@ structure! {
         load_five: GaugeF32,
         /// Load average over fifteen minutes.
         load_fifteen: GaugeF32,
-        /// Processes that run.
+        /// Number of running processes.
         proc_run: Gauge32,
-        /// Processes that exist.
+        /// Number of processes.
         proc_total: Gauge32,
-        /// Processors.
+        /// Number of processors.
         cpu_num: Gauge32,
         cpu_speed: Gauge32 [MHz],
-        /// Since the host was booted.
+        /// Time since boot.
         uptime: Gauge32 [s],
-        /// Summed over processors, as all times here; includes `cpu_guest`.
+        /// Sum over all processors, as all times of this structure; includes `cpu_guest`.
         cpu_user: Counter32 [ms],
         /// Includes `cpu_guest_nice`.
         cpu_nice: Counter32 [ms],
@@ -85,11 +85,11 @@ structure! {
         cpu_sintr: Counter32 [ms],
         interrupts: Counter32,
         contexts: Counter32,
-        /// Since December 2014.
+        /// Added in December 2014.
         cpu_steal: Option<Counter32> [ms],
-        /// Since December 2014.
+        /// Added in December 2014.
         cpu_guest: Option<Counter32> [ms],
-        /// Since December 2014.
+        /// Added in December 2014.
         cpu_guest_nice: Option<Counter32> [ms],
     }
 }
@@ -114,14 +114,14 @@ structure! {
 }
 
 structure! {
-    /// Disks of a physical host, all together.
+    /// Disks of a physical host, summed.
     ///
     /// Source: sFlow Host Structures.
     pub struct HostDiskIo: "host_disk_io" {
-        /// All partitions.
+        /// Sum of all partitions.
         disk_total: Gauge64 [bytes],
         disk_free: Gauge64 [bytes],
-        /// Of the fullest partition.
+        /// Utilisation of the fullest partition.
         part_max_used: Percentage [0.01 %],
         reads: Counter32 [operations],
         bytes_read: Counter64 [bytes],
@@ -133,7 +133,7 @@ structure! {
 }
 
 structure! {
-    /// Network traffic of a physical host, all interfaces together.
+    /// Network traffic of a physical host, summed over all interfaces.
     ///
     /// Source: sFlow Host Structures.
     pub struct HostNetIo: "host_net_io" {

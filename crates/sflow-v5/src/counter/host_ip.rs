@@ -5,7 +5,7 @@ use crate::structure;
 use crate::types::{Counter32, Gauge32, Limit32};
 
 structure! {
-    /// IP of a host.
+    /// IP counters of a host.
     ///
     /// Source: sFlow Host TCP/IP Counters, `mib2_ip_group`; MIB-II (RFC 4293, RFC 4022, RFC 4113).
     pub struct Mib2IpGroup: "mib2_ip_group" {
@@ -32,9 +32,9 @@ structure! {
 }
 
 structure! {
-    /// ICMP of a host.
+    /// ICMP counters of a host.
     ///
-    /// Host sFlow on Linux shifts the columns: only the first two counters can be trusted there.
+    /// Host sFlow on Linux shifts the columns, so that only the first two counters are correct.
     ///
     /// Source: sFlow Host TCP/IP Counters, `mib2_icmp_group`; MIB-II (RFC 4293, RFC 4022, RFC 4113).
     pub struct Mib2IcmpGroup: "mib2_icmp_group" {
@@ -67,14 +67,14 @@ structure! {
 }
 
 structure! {
-    /// TCP of a host.
+    /// TCP counters of a host.
     ///
     /// Source: sFlow Host TCP/IP Counters, `mib2_tcp_group`; MIB-II (RFC 4293, RFC 4022, RFC 4113).
     pub struct Mib2TcpGroup: "mib2_tcp_group" {
         tcp_rto_algorithm as tcpRtoAlgorithm: TcpRtoAlgorithm,
         tcp_rto_min as tcpRtoMin: Gauge32 [ms],
         tcp_rto_max as tcpRtoMax: Gauge32 [ms],
-        /// −1 if there is no fixed limit.
+        /// −1 without a fixed limit.
         tcp_max_conn as tcpMaxConn: Limit32,
         tcp_active_opens as tcpActiveOpens: Counter32,
         tcp_passive_opens as tcpPassiveOpens: Counter32,
@@ -91,7 +91,7 @@ structure! {
 }
 
 structure! {
-    /// UDP of a host.
+    /// UDP counters of a host.
     ///
     /// Source: sFlow Host TCP/IP Counters, `mib2_udp_group`; MIB-II (RFC 4293, RFC 4022, RFC 4113).
     pub struct Mib2UdpGroup: "mib2_udp_group" {

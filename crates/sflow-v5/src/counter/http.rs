@@ -4,7 +4,7 @@ use crate::structure;
 use crate::types::Counter32;
 
 structure! {
-    /// Requests that a server answered, by method and by status.
+    /// Requests to a server, by method and by status.
     ///
     /// Source: sFlow HTTP Structures.
     pub struct HttpCounters: "http_counters" {

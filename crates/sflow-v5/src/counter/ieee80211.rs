@@ -23,7 +23,7 @@ structure! {
         dot11_transmitted_frame_count as dot11TransmittedFrameCount: Counter32 [frames],
         dot11_wep_undecryptable_count as dot11WEPUndecryptableCount: Counter32,
         dot11_qo_s_discarded_fragment_count as dot11QoSDiscardedFragmentCount: Counter32 [frames],
-        /// Stations at present.
+        /// Number of associated stations.
         dot11_associated_station_count as dot11AssociatedStationCount: Gauge32,
         dot11_qo_scf_polls_received_count as dot11QoSCFPollsReceivedCount: Counter32,
         dot11_qo_scf_polls_unused_count as dot11QoSCFPollsUnusedCount: Counter32,
@@ -33,7 +33,7 @@ structure! {
 }
 
 structure! {
-    /// How busy a radio's channel was: the busy time over the time on the channel.
+    /// Utilisation of a radio's channel: busy time relative to time on the channel.
     ///
     /// Source: sFlow 802.11 Structures.
     pub struct RadioUtilization: "radio_utilization" {

@@ -4,7 +4,7 @@ use crate::structure;
 use crate::types::{Counter32, Gauge32, Gauge64, Text};
 
 structure! {
-    /// What a Java virtual machine is.
+    /// Identity of a Java virtual machine.
     ///
     /// Source: sFlow Java Virtual Machine Structures.
     pub struct JvmRuntime<'a>: "jvm_runtime" {
@@ -15,7 +15,7 @@ structure! {
 }
 
 structure! {
-    /// What a Java virtual machine uses.
+    /// Resources of a Java virtual machine.
     ///
     /// Source: sFlow Java Virtual Machine Structures.
     pub struct JvmStatistics: "jvm_statistics" {
@@ -36,9 +36,9 @@ structure! {
         thread_num_live: Gauge32,
         thread_num_daemon: Gauge32,
         thread_num_started: Counter32,
-        /// Since a later version.
+        /// Added in a later version.
         fd_open_count: Option<Gauge32>,
-        /// Since a later version.
+        /// Added in a later version.
         fd_max_count: Option<Gauge32>,
     }
 }

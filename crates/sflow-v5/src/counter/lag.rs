@@ -6,7 +6,7 @@ use crate::wire::{DecodeError, Size, Wire, Writer};
 use crate::{Mac, structure};
 
 structure! {
-    /// Link aggregation at a port.
+    /// Link aggregation of a port.
     ///
     /// Source: sFlow LAG Counters Structures.
     pub struct LagPortStats: "lag_port_stats" {
@@ -14,7 +14,7 @@ structure! {
         dot3ad_agg_port_partner_oper_system_id as dot3adAggPortPartnerOperSystemID: Mac,
         /// `ifIndex` of the aggregation.
         dot3ad_agg_port_attached_agg_id as dot3adAggPortAttachedAggID: u32,
-        /// Of this port and of the partner's, as set and as it is.
+        /// State of this port and of the partner's port, administrative and operational.
         dot3ad_agg_port_state as dot3adAggPortState: LagPortState,
         dot3ad_agg_port_stats_lacpdus_rx as dot3adAggPortStatsLACPDUsRx: Counter32 [PDUs],
         dot3ad_agg_port_stats_marker_pdus_rx as dot3adAggPortStatsMarkerPDUsRx: Counter32 [PDUs],
@@ -27,27 +27,27 @@ structure! {
     }
 }
 
-/// The state of a port in an aggregation: IEEE 802.1AX's bits of this port (actor) and of the
-/// partner's, as they were set and as they are.
+/// The state of a port in an aggregation: bits of IEEE 802.1AX for this port (actor) and the
+/// partner's port, administrative and operational.
 ///
-/// Four bytes in this order. Host sFlow sends them in the opposite one:
+/// Four bytes in this order. Host sFlow sends them in reverse order:
 /// [`reversed`](Self::reversed).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
 pub struct LagPortState {
-    /// This port, as set.
+    /// This port, administrative.
     pub actor_admin: u8,
-    /// This port, as it is.
+    /// This port, operational.
     pub actor_oper: u8,
-    /// The partner's port, as set.
+    /// The partner's port, administrative.
     pub partner_admin: u8,
-    /// The partner's port, as it is.
+    /// The partner's port, operational.
     pub partner_oper: u8,
 }
 
 impl LagPortState {
-    /// The same bytes in the opposite order.
+    /// The bytes in reverse order.
     pub const fn reversed(self) -> Self {
         Self {
             actor_admin: self.partner_oper,

@@ -4,7 +4,7 @@ use crate::structure;
 use crate::types::{Counter32, Counter64, Gauge32, Gauge64};
 
 structure! {
-    /// Counters of memcached, by an older layout; [`MemcacheCounters`] has taken its place.
+    /// Counters of memcached in an older layout, replaced by [`MemcacheCounters`].
     ///
     /// Source: discussion list of sFlow.org.
     pub struct MemcachedCounters: "memcached_counters" {

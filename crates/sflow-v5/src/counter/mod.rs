@@ -1,6 +1,6 @@
-//! Counter records: what a data source has counted.
+//! Counter records: the counters of a data source.
 //!
-//! One file for each document that defines some, named after it.
+//! One file per specification, named after it.
 
 mod application;
 mod broadcom;
@@ -51,7 +51,7 @@ pub use vdi::Vdi;
 pub use virt::{VirtCpu, VirtDiskIo, VirtMemory, VirtNetIo, VirtNode};
 
 crate::registry::registry! {
-    /// What a counter record says.
+    /// A counter record.
     pub enum CounterRecord<'a>: CounterStructure {
         0:1 => IfCounters,
         0:2 => EthernetCounters,

@@ -4,28 +4,28 @@ use crate::structure;
 use crate::types::{Counter32, Gauge32, Gauge64};
 
 structure! {
-    /// GPUs of a host, or of one container.
+    /// GPUs of a host or of a container.
     ///
     /// Source: sFlow NVML GPU Structures.
     pub struct NvidiaGpu: "nvidia_gpu" {
         device_count: Gauge32,
-        /// That compute on them.
+        /// Processes with a compute context.
         processes: Gauge32,
-        /// Time busy, summed over GPUs.
+        /// Busy time, summed over all GPUs.
         gpu_time: Counter32 [ms],
-        /// Time that memory was busy, summed.
+        /// Busy time of memory, summed over all GPUs.
         mem_time: Counter32 [ms],
-        /// Summed over GPUs.
+        /// Sum over all GPUs.
         mem_total: Gauge64 [bytes],
-        /// Summed over GPUs.
+        /// Sum over all GPUs.
         mem_free: Gauge64 [bytes],
-        /// Errors of memory since the driver started, summed.
+        /// Memory errors since the driver was loaded, summed over all GPUs.
         ecc_errors: Counter32,
-        /// Summed over GPUs.
+        /// Sum over all GPUs.
         energy: Counter32 [mJ],
-        /// Of the hottest.
+        /// Maximum of all GPUs.
         temperature: Gauge32 [C],
-        /// Of the fastest.
+        /// Maximum of all GPUs.
         fan_speed: Gauge32 [%],
     }
 }

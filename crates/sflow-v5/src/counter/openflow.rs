@@ -1,4 +1,4 @@
-//! sFlow OpenFlow Structures: which port of which switch.
+//! sFlow OpenFlow Structures: identity of a port.
 
 use crate::structure;
 use crate::types::Text;

@@ -10,11 +10,11 @@ structure! {
     pub struct Sfp<'a>: "sfp" {
         /// Host sFlow sends the `ifIndex`.
         module_id: u32,
-        /// May be more than `lanes` has.
+        /// Number of lanes; may exceed the length of `lanes`.
         module_num_lanes: u32,
         module_supply_voltage: Gauge32 [mV],
         module_temperature: GaugeI32 [0.001 C],
-        /// Those that are in use by the interface.
+        /// Lanes used by the interface.
         lanes: List<'a, Lane>,
     }
 }
@@ -24,7 +24,7 @@ structure! {
     ///
     /// Source: sFlow Optical Interface Structures, `lane`.
     pub struct Lane: "lane" {
-        /// From 1; 0 if unknown.
+        /// Number of the lane, from 1; 0 if unknown.
         index: u32,
         tx_bias_current: Gauge32 [uA],
         tx_power: Gauge32 [uW],

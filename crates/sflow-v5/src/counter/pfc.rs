@@ -12,9 +12,9 @@ structure! {
         requests: Counter32,
         /// Frames received.
         indications: Counter32,
-        /// Time paused.
+        /// Total pause time.
         pause_duration: Counter32 [us],
-        /// Times that the watchdog expired.
+        /// Number of watchdog expirations.
         storm_detected: Counter32,
         storm_restored: Counter32,
     }

@@ -4,12 +4,12 @@ use crate::structure;
 use crate::types::Counter32;
 
 structure! {
-    /// How long one queue of a port was when packets were put into it: a histogram, its upper bounds
-    /// in segments and inclusive. One record for each queue.
+    /// Length of one queue of a port when packets were added to it: a histogram with upper bounds
+    /// in segments, inclusive. One record per queue.
     ///
     /// Source: structure registry.
     pub struct QueueLength: "queue_length" {
-        /// Stays the same within the port.
+        /// Constant within the port.
         queue_index as queueIndex: u32,
         segment_size as segmentSize: u32 [bytes],
         queue_segments as queueSegments: u32,

@@ -1,10 +1,10 @@
-//! Why packets left the fast path of a switch.
+//! Packets that left the fast path of a switch.
 
 use crate::structure;
 use crate::types::Counter32;
 
 structure! {
-    /// Packets that the fast path of a switch gave up, by reason.
+    /// Packets that left the fast path of a switch, by reason.
     ///
     /// Source: structure registry.
     pub struct SlowPathCounts: "slow_path_counts" {

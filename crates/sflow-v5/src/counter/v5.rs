@@ -10,7 +10,7 @@ structure! {
     /// Source: sFlow Version 5, `if_counters`.
     pub struct IfCounters: "if_counters" {
         if_index as ifIndex: u32,
-        /// IANAifType; 6 is Ethernet.
+        /// `IANAifType`; 6 is Ethernet.
         if_type as ifType: u32,
         /// 0 if unknown.
         if_speed as ifSpeed: Gauge64 [bit/s],
@@ -123,11 +123,11 @@ structure! {
     ///
     /// Source: sFlow Version 5.
     pub struct Processor: "processor" {
-        /// Processor, over five seconds.
+        /// Processor utilisation over five seconds.
         cpu_5s: Percentage [0.01 %],
-        /// Processor, over a minute.
+        /// Processor utilisation over one minute.
         cpu_1m: Percentage [0.01 %],
-        /// Processor, over five minutes.
+        /// Processor utilisation over five minutes.
         cpu_5m: Percentage [0.01 %],
         total_memory: Gauge64 [bytes],
         free_memory: Gauge64 [bytes],

@@ -4,7 +4,8 @@ use crate::structure;
 use crate::types::{Counter32, Gauge32};
 
 structure! {
-    /// A server of virtual desktops. Known from one collector only; the meanings follow the names.
+    /// A server of virtual desktops. Known only from one collector; meanings are derived from the
+    /// names.
     ///
     /// Source: sflowtool.
     pub struct Vdi: "vdi" {

@@ -5,16 +5,16 @@ use crate::structure;
 use crate::types::{Counter32, Counter64, Gauge32, Gauge64};
 
 structure! {
-    /// What a physical host has to give to virtual machines and containers.
+    /// Resources of a physical host for virtual machines and containers.
     ///
     /// Source: sFlow Host Structures.
     pub struct VirtNode: "virt_node" {
         mhz: Gauge32 [MHz],
-        /// Active processors.
+        /// Number of active processors.
         cpus: Gauge32,
         memory: Gauge64 [bytes],
         memory_free: Gauge64 [bytes],
-        /// Virtual machines or containers that run.
+        /// Number of running virtual machines or containers.
         num_domains: Gauge32,
     }
 }
@@ -25,9 +25,9 @@ structure! {
     /// Source: sFlow Host Structures.
     pub struct VirtCpu: "virt_cpu" {
         state: DomainState,
-        /// Summed over virtual processors. A last sample after a stop may say 0.
+        /// Sum over virtual processors. The last sample of a stopped container may contain 0.
         cpu_time as cpuTime: Counter32 [ms],
-        /// 0 for a container without a limit: do not divide by it unseen.
+        /// Number of processors; 0 for a container without a limit.
         nr_virt_cpu as nrVirtCpu: Gauge32,
     }
 }
@@ -37,9 +37,9 @@ structure! {
     ///
     /// Source: sFlow Host Structures.
     pub struct VirtMemory: "virt_memory" {
-        /// Used, which for containers includes the page cache.
+        /// Used memory; includes the page cache for containers.
         memory: Gauge64 [bytes],
-        /// Without a limit: the memory of the host, a huge number, or all ones.
+        /// Limit. Without a limit it is the memory of the host, a very large number, or all ones.
         max_memory as maxMemory: Gauge64 [bytes],
     }
 }
@@ -52,7 +52,7 @@ structure! {
         /// Logical size.
         capacity: Gauge64 [bytes],
         allocation: Gauge64 [bytes],
-        /// Free. (The errata call it `physical`; all implementations send what is free.)
+        /// Free space. (It is `physical` in the errata, but all implementations send free space.)
         available: Gauge64 [bytes],
         rd_req: Counter32 [operations],
         rd_bytes: Counter64 [bytes],
@@ -63,11 +63,11 @@ structure! {
 }
 
 structure! {
-    /// Network traffic of a virtual machine or container, from its own point of view.
+    /// Network traffic of a virtual machine or container, as the guest sends and receives it.
     ///
     /// Source: sFlow Host Structures.
     pub struct VirtNetIo: "virt_net_io" {
-        /// Zero for ever from agents that cannot see it.
+        /// Always 0 from agents that cannot count it.
         rx_bytes: Counter64 [bytes],
         rx_packets: Counter32 [packets],
         rx_errs: Counter32 [packets],

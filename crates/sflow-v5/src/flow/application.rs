@@ -9,11 +9,11 @@ structure! {
     ///
     /// Source: sFlow Application Structures.
     pub struct AppOperation<'a>: "app_operation" {
-        /// Parts are separated by dots: `db.oracle`.
+        /// Parts separated by dots: `db.oracle`.
         application: Text<'a>,
-        /// Parts are separated by dots: `get.customer.name`.
+        /// Parts separated by dots: `get.customer.name`.
         operation: Text<'a>,
-        /// `name=value&name=value`.
+        /// Attributes, as `name=value&name=value`.
         attributes: Text<'a>,
         status_descr: Text<'a>,
         req_bytes: u64 [bytes],
@@ -24,35 +24,35 @@ structure! {
 }
 
 structure! {
-    /// The operation that led to this one.
+    /// The operation that caused this one.
     ///
     /// Source: sFlow Application Structures.
     pub struct AppParentContext<'a>: "app_parent_context" {
-        /// Parts are separated by dots: `db.oracle`.
+        /// Parts separated by dots: `db.oracle`.
         application: Text<'a>,
-        /// Parts are separated by dots: `get.customer.name`.
+        /// Parts separated by dots: `get.customer.name`.
         operation: Text<'a>,
-        /// `name=value&name=value`.
+        /// Attributes, as `name=value&name=value`.
         attributes: Text<'a>,
     }
 }
 
 structure! {
-    /// Who asked for an operation.
+    /// The initiator of an operation.
     ///
     /// Source: sFlow Application Structures.
     pub struct AppInitiator<'a>: "app_initiator" {
-        /// Such as the number of a customer.
+        /// Identity of the actor, such as a customer number.
         actor: Text<'a>,
     }
 }
 
 structure! {
-    /// Whom an operation was about.
+    /// The target of an operation.
     ///
     /// Source: sFlow Application Structures.
     pub struct AppTarget<'a>: "app_target" {
-        /// Such as the number of a customer.
+        /// Identity of the actor, such as a customer number.
         actor: Text<'a>,
     }
 }

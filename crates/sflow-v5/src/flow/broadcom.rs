@@ -3,8 +3,8 @@
 use crate::structure;
 
 structure! {
-    /// The queue that was chosen for a packet, as
-    /// [`ExtendedEgressQueue`](super::ExtendedEgressQueue) says it today.
+    /// The queue that was chosen for a packet. Superseded by
+    /// [`ExtendedEgressQueue`](super::ExtendedEgressQueue).
     ///
     /// Source: sFlow Broadcom Buffer Utilization Structures.
     pub struct BstEgressQueue: "bst_egress_queue" {

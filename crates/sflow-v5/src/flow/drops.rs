@@ -9,7 +9,7 @@ structure! {
     ///
     /// Source: sFlow Dropped Packet Notification Structures.
     pub struct ExtendedEgressQueue: "extended_egress_queue" {
-        /// Number of the queue at that port.
+        /// Number of the queue at the output port.
         queue: u32,
     }
 }
@@ -26,17 +26,17 @@ structure! {
 }
 
 structure! {
-    /// The place in the software that dropped a packet.
+    /// The function that dropped a packet.
     ///
     /// Source: sFlow Dropped Packet Notification Structures.
     pub struct ExtendedFunction<'a>: "extended_function" {
-        /// Such as a function of the kernel.
+        /// Symbol, such as a function of the kernel.
         symbol: Text<'a>,
     }
 }
 
 structure! {
-    /// The reason of the hardware that dropped a packet, as devlink names it.
+    /// The devlink trap for which the hardware dropped a packet.
     ///
     /// Source: structure registry; Host sFlow.
     pub struct ExtendedHwTrap<'a>: "extended_hw_trap" {
@@ -46,11 +46,11 @@ structure! {
 }
 
 structure! {
-    /// The reason of the Linux kernel that dropped a packet.
+    /// The reason for which the Linux kernel dropped a packet.
     ///
     /// Source: structure registry; Host sFlow.
     pub struct ExtendedLinuxDropReason<'a>: "extended_linux_drop_reason" {
-        /// Its name.
+        /// Name of the reason.
         reason: Text<'a>,
     }
 }

@@ -9,7 +9,7 @@ structure! {
     ///
     /// Source: sFlow Host Structures.
     pub struct ExtendedSocketIpv4: "extended_socket_ipv4" {
-        /// 6 is TCP, 17 is UDP.
+        /// IP protocol: 6 is TCP, 17 is UDP.
         protocol: u32,
         local_ip: Ipv4Address,
         remote_ip: Ipv4Address,
@@ -23,7 +23,7 @@ structure! {
     ///
     /// Source: sFlow Host Structures.
     pub struct ExtendedSocketIpv6: "extended_socket_ipv6" {
-        /// 6 is TCP, 17 is UDP.
+        /// IP protocol: 6 is TCP, 17 is UDP.
         protocol: u32,
         local_ip: Ipv6Address,
         remote_ip: Ipv6Address,
@@ -33,15 +33,15 @@ structure! {
 }
 
 structure! {
-    /// The data sources at both ends of a packet: containers, pods, services. Zero is an end that
-    /// is not known.
+    /// The data sources of sender and receiver of a packet: containers, pods, services. Zero is an
+    /// unknown data source.
     ///
     /// Source: structure registry; Host sFlow.
     pub struct ExtendedEntities: "extended_entities" {
-        /// Where the packet came from.
+        /// Data source of the sender.
         src_ds_class: DataSourceKind,
         src_ds_index: u32,
-        /// Where it went.
+        /// Data source of the receiver.
         dst_ds_class: DataSourceKind,
         dst_ds_index: u32,
     }

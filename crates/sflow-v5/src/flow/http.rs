@@ -9,7 +9,7 @@ structure! {
     ///
     /// Source: sFlow HTTP Structures.
     pub struct ExtendedProxySocketIpv4: "extended_proxy_socket_ipv4" {
-        /// 6 is TCP, 17 is UDP.
+        /// IP protocol: 6 is TCP, 17 is UDP.
         protocol: u32,
         local_ip: Ipv4Address,
         remote_ip: Ipv4Address,
@@ -23,7 +23,7 @@ structure! {
     ///
     /// Source: sFlow HTTP Structures.
     pub struct ExtendedProxySocketIpv6: "extended_proxy_socket_ipv6" {
-        /// 6 is TCP, 17 is UDP.
+        /// IP protocol: 6 is TCP, 17 is UDP.
         protocol: u32,
         local_ip: Ipv6Address,
         remote_ip: Ipv6Address,
@@ -33,13 +33,12 @@ structure! {
 }
 
 structure! {
-    /// One HTTP request, in the older layout that collectors read; [`HttpRequest`] has taken its
-    /// place.
+    /// One HTTP request in an older layout, replaced by [`HttpRequest`].
     ///
-    /// Another definition of this number has `xff` and `req_bytes` and no `protocol`; what is laid
-    /// out that way is malformed or makes no sense here.
+    /// Another definition of this number has `xff` and `req_bytes` but no `protocol`; records in
+    /// that layout are malformed or have wrong values.
     ///
-    /// Source: as sflowtool and nfdump read it.
+    /// Source: sflowtool and nfdump.
     pub struct HttpRequestDeprecated<'a>: "http_request_deprecated" {
         method: HttpMethod,
         /// HTTP/1.1 is 1001.
@@ -68,7 +67,7 @@ structure! {
         host: Text<'a>,
         referer: Text<'a>,
         useragent: Text<'a>,
-        /// `X-Forwarded-For`.
+        /// The `X-Forwarded-For` header.
         xff: Text<'a>,
         authuser: Text<'a>,
         mime_type: Text<'a>,
@@ -80,7 +79,7 @@ structure! {
 }
 
 structure! {
-    /// The request that a proxy made of one.
+    /// The request that a proxy sent to a server.
     ///
     /// Source: sFlow HTTP Structures.
     pub struct ExtendedProxyRequest<'a>: "extended_proxy_request" {

@@ -10,50 +10,50 @@ use crate::wire::{self, DecodeError, Size, Wire, Writer};
 use crate::{DataFormat, FlowStructure, Mac, Records, structure};
 
 structure! {
-    /// What a frame carries, after it was deciphered.
+    /// The decrypted payload of a frame.
     ///
     /// Source: sFlow 802.11 Structures.
     pub struct Extended80211Payload<'a>: "extended_80211_payload" {
         ciphersuite: CipherSuite,
-        /// From the header of IEEE 802.2 on, deciphered.
+        /// Decrypted bytes, from the IEEE 802.2 header on.
         data: Opaque<'a>,
     }
 }
 
 structure! {
-    /// How a frame was received.
+    /// Reception of a frame.
     ///
     /// Source: sFlow 802.11 Structures.
     pub struct Extended80211Rx<'a>: "extended_80211_rx" {
-        /// Any bytes.
+        /// Not necessarily UTF-8.
         ssid: Text<'a>,
         bssid: Mac,
         version: Ieee80211Version,
         channel: u32,
         speed: u64 [bit/s],
-        /// `dot11FrameRprtRSNI`: signal to noise.
+        /// Signal-to-noise indicator, `dot11FrameRprtRSNI`.
         rsni: u32,
-        /// `dot11FrameRprtLastRCPI`: power.
+        /// Received power indicator, `dot11FrameRprtLastRCPI`.
         rcpi: u32,
-        /// The medium was busy with it.
+        /// Time for which the medium was busy.
         packet_duration: Microseconds [us],
     }
 }
 
 structure! {
-    /// How a frame was sent.
+    /// Transmission of a frame.
     ///
     /// Source: sFlow 802.11 Structures.
     pub struct Extended80211Tx<'a>: "extended_80211_tx" {
-        /// Any bytes.
+        /// Not necessarily UTF-8.
         ssid: Text<'a>,
         bssid: Mac,
         version: Ieee80211Version,
-        /// 1 is no retransmission; 0 if unknown.
+        /// Number of transmissions, 1 without retransmission; 0 if unknown.
         transmissions: u32,
-        /// Of the successful transmission.
+        /// Duration of the successful transmission.
         packet_duration: Microseconds [us],
-        /// Of failed attempts.
+        /// Duration of failed attempts.
         retrans_duration: Microseconds [us],
         channel: u32,
         speed: u64 [bit/s],
@@ -62,31 +62,30 @@ structure! {
 }
 
 structure! {
-    /// The frames that were sent as one.
+    /// Frames that were sent as one frame.
     ///
-    /// Each has records of its own, another aggregation possibly among them; more than eight
-    /// inside each other are malformed.
+    /// Each frame has its own records, possibly with another aggregation. More than eight nested
+    /// aggregations are malformed.
     ///
     /// Source: sFlow 802.11 Structures.
     pub struct Extended80211Aggregation<'a>: "extended_80211_aggregation" {
-        /// At most eight inside each other.
+        /// The frames. Aggregations are nested at most eight deep.
         pdus: List<'a, Pdu<'a>>,
     }
 }
 
-/// One frame of an aggregation: its own flow records, as many as there are of a packet.
+/// One frame of an aggregation, described by its own flow records.
 ///
 /// Source: sFlow 802.11 Structures, `pdu`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(transparent))]
 pub struct Pdu<'a> {
-    /// What is known of the frame.
+    /// Records that describe the frame.
     pub records: Records<'a, FlowRecord<'a>>,
 }
 
-/// How many aggregations may be inside each other. On the air there are two: an A-MPDU of
-/// A-MSDUs.
+/// Maximum depth of nested aggregations. Two are possible on the air: an A-MPDU of A-MSDUs.
 const DEEPEST: usize = 8;
 
 impl<'a> Wire<'a> for Pdu<'a> {
@@ -113,24 +112,24 @@ impl<'a> Wire<'a> for Pdu<'a> {
     }
 }
 
-/// Moves `input` behind the records of a frame, and behind those inside them, which must not be
-/// nested more than `deepest` times. How many records it has itself.
+/// Advances `input` behind the records of a frame and returns their number. Checks that
+/// aggregations inside them are nested at most `deepest` deep.
 fn skip(input: &mut &[u8], deepest: usize) -> Result<u32, DecodeError> {
     let start = *input;
-    let count = wire::run(|bytes| wire::count(bytes, Frame::SIZE), input)?;
+    let count = wire::take_count(input, Frame::SIZE)?;
     for _ in 0..count {
-        let frame = wire::run(Frame::parse, input)?;
+        let frame = Frame::decode(input)?;
         if frame.format == AGGREGATION {
             let Some(deepest) = deepest.checked_sub(1) else {
                 return Err(DecodeError::at(start, ErrorKind::Nesting));
             };
             let mut inside = frame.bytes;
-            // What is wrong inside is that record's own matter, but for its depth.
+            // Other errors inside the record are reported when it is decoded.
             if let Ok(frames) = u32::decode(&mut inside) {
                 for _ in 0..frames {
                     match skip(&mut inside, deepest) {
                         Ok(_) => {}
-                        Err(stop) if stop.kind() == ErrorKind::Nesting => return Err(stop),
+                        Err(error) if error.kind() == ErrorKind::Nesting => return Err(error),
                         Err(_) => break,
                     }
                 }

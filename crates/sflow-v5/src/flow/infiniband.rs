@@ -4,7 +4,7 @@ use crate::structure;
 use crate::types::Ipv6Address;
 
 structure! {
-    /// Local route headers of an InfiniBand packet, as it came in and as it went out.
+    /// Local route headers of an InfiniBand packet, as received and as sent.
     ///
     /// Source: sFlow InfiniBand Structures.
     pub struct ExtendedIbLrh: "extended_ib_lrh" {
@@ -28,11 +28,11 @@ structure! {
     pub struct ExtendedIbGrh: "extended_ib_grh" {
         flow_label: u32,
         tc: u32,
-        /// A GID, which is written like an IPv6 address.
+        /// GID, formatted like an IPv6 address.
         s_gid: Ipv6Address,
         d_gid: Ipv6Address,
         next_header: u32,
-        /// Of the payload.
+        /// Length of the payload.
         length: u32 [bytes],
     }
 }

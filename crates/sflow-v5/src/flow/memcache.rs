@@ -12,7 +12,7 @@ structure! {
         protocol: MemcacheProtocol,
         cmd: MemcacheCmd,
         key: Text<'a>,
-        /// Keys of the command, of which `key` is one.
+        /// Number of keys of the command, including `key`.
         nkeys: u32,
         value_bytes: u32 [bytes],
         us as uS: Microseconds [us],

@@ -1,6 +1,6 @@
-//! Flow records: what is known of one packet.
+//! Flow records: descriptions of one packet.
 //!
-//! One file for each document that defines some, named after it.
+//! One file per specification, named after it.
 
 mod application;
 mod broadcom;
@@ -65,7 +65,7 @@ pub use v5::{
 pub use vlan::{ExtendedVlanin, ExtendedVlanout};
 
 crate::registry::registry! {
-    /// What a flow record says.
+    /// A flow record.
     pub enum FlowRecord<'a>: FlowStructure {
         0:1 => SampledHeader<'a>,
         0:2 => SampledEthernet,

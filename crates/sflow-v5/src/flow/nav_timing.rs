@@ -3,8 +3,8 @@
 use crate::structure;
 
 structure! {
-    /// The moments of loading a page, as the browser saw them (W3C Navigation Timing): in
-    /// milliseconds, moved so that the first is 1; 0 did not happen.
+    /// Times of the events of loading a page in a browser (W3C Navigation Timing), in milliseconds,
+    /// shifted so that the first is 1; 0 for events that did not happen.
     ///
     /// Source: structure registry.
     pub struct ExtendedNavTiming: "extended_nav_timing" {

@@ -3,14 +3,14 @@
 use crate::structure;
 
 structure! {
-    /// The OpenFlow entry that a packet met. Deprecated.
+    /// The OpenFlow entry that matched a packet. Deprecated.
     ///
     /// Source: draft of sFlow OpenFlow Structures.
     pub struct ExtendedOpenflowV1: "extended_openflow_v1" {
         flow_cookie: u64,
-        /// Fields that it does not look at, one bit each.
+        /// Fields that the entry ignores, as a bit field.
         flow_match: u32,
-        /// One bit each.
+        /// Bit field.
         flow_actions: u32,
     }
 }

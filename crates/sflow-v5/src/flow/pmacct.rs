@@ -4,7 +4,7 @@ use crate::structure;
 use crate::types::Opaque;
 
 structure! {
-    /// The class of a packet, by a layout that is no longer documented.
+    /// The class of a packet, in a layout that is no longer documented.
     ///
     /// Source: pmacct.
     pub struct PmacctClassOld<'a>: "pmacct_class_old" {
@@ -13,7 +13,7 @@ structure! {
 }
 
 structure! {
-    /// Tags of a packet.
+    /// Tags that pmacct assigned to a packet.
     ///
     /// Source: pmacct.
     pub struct PmacctTag: "pmacct_tag" {
@@ -23,7 +23,7 @@ structure! {
 }
 
 structure! {
-    /// What nDPI found a packet to be.
+    /// The protocol of a packet as detected by nDPI.
     ///
     /// Source: pmacct.
     pub struct PmacctClass: "pmacct_class" {

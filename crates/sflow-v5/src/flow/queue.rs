@@ -3,13 +3,13 @@
 use crate::structure;
 
 structure! {
-    /// How long the queue was that a packet was put into.
+    /// The length of the queue when a packet was added to it.
     ///
     /// Source: structure registry.
     pub struct ExtendedQueueLength: "extended_queue_length" {
-        /// Stays the same within the port.
+        /// Constant within the port.
         queue_index as queueIndex: u32,
-        /// In segments, just before.
+        /// Length in segments before the packet was added.
         queue_length as queueLength: u32,
     }
 }

@@ -12,12 +12,12 @@ structure! {
         dir: PacketDirection,
         snd_mss: u32 [bytes],
         rcv_mss: u32 [bytes],
-        /// In flight.
+        /// Segments in flight.
         unacked: u32 [packets],
         lost: u32 [packets],
         retrans: u32 [packets],
         pmtu: u32 [bytes],
-        /// Smoothed.
+        /// Smoothed round-trip time.
         rtt: Microseconds [us],
         rttvar: Microseconds [us],
         snd_cwnd: u32 [packets],

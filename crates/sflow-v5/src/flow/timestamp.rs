@@ -3,11 +3,11 @@
 use crate::structure;
 
 structure! {
-    /// When a packet was seen.
+    /// The time at which a packet was sampled.
     ///
     /// Source: structure registry; Host sFlow.
     pub struct ExtendedTimestamp: "extended_timestamp" {
-        /// UTC, since 1970-01-01.
+        /// Time since 1970-01-01 00:00 UTC.
         nanoseconds: u64 [ns],
     }
 }

@@ -10,9 +10,9 @@ structure! {
     /// Source: structure registry.
     pub struct Transaction: "transaction" {
         direction: ServiceDirection,
-        /// Queued before processing.
+        /// Time in the queue before processing.
         wait: Microseconds [us],
-        /// From start to completion.
+        /// Duration from start to completion.
         duration: Microseconds [us],
         status: TransactionStatus,
         bytes_received: u64 [bytes],
@@ -25,10 +25,10 @@ structure! {
     ///
     /// Source: structure registry.
     pub struct ExtendedNfsStorageTransaction<'a>: "extended_nfs_storage_transaction" {
-        /// UTF-8.
+        /// Path in UTF-8.
         path: Opaque<'a>,
         operation: u32,
-        /// `nfsstat4` of NFS version 4.
+        /// Status, `nfsstat4` of NFS version 4.
         status: u32,
     }
 }
@@ -39,7 +39,7 @@ structure! {
     /// Source: structure registry.
     pub struct ExtendedScsiStorageTransaction: "extended_scsi_storage_transaction" {
         lun: u32,
-        /// 2^32 − 1 if unknown.
+        /// All ones if unknown.
         operation: u32,
         status: u32,
     }

@@ -3,22 +3,22 @@
 use crate::structure;
 
 structure! {
-    /// How long a packet was under way inside the switch.
+    /// The transit delay of a packet in the switch.
     ///
     /// Source: sFlow Transit Delay Structures.
     pub struct ExtendedTransit: "extended_transit" {
-        /// 2^32 − 1 is that or longer.
+        /// Delay; 2^32 − 1 also stands for longer delays.
         delay: u32 [ns],
     }
 }
 
 structure! {
-    /// How full the queue was that a packet was put into; stands beside
+    /// The depth of the queue that a packet was added to. Accompanies
     /// [`ExtendedEgressQueue`](super::ExtendedEgressQueue).
     ///
     /// Source: sFlow Transit Delay Structures.
     pub struct ExtendedQueue: "extended_queue" {
-        /// Already in the queue.
+        /// Bytes already in the queue.
         depth: u32 [bytes],
     }
 }

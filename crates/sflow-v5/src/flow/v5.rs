@@ -7,27 +7,27 @@ use crate::types::{
 use crate::{Address, Mac, structure};
 
 structure! {
-    /// The first bytes of a packet.
+    /// The header of a packet: its first bytes.
     ///
     /// Source: sFlow Version 5, `sampled_header`.
     pub struct SampledHeader<'a>: "sampled_header" {
-        /// What the header begins with.
+        /// Protocol of the first header.
         protocol: HeaderProtocol,
-        /// Of the whole packet on the wire: what is multiplied by the sampling rate.
+        /// Length of the packet on the wire; multiply it by the sampling rate.
         frame_length: u32 [bytes],
-        /// Taken away before the header was cut: frame check sequence, tags.
+        /// Bytes removed from the packet before its header was sampled: frame check sequence, tags.
         stripped: u32 [bytes],
-        /// As many bytes as the agent kept; often not a multiple of four.
+        /// The sampled bytes; often not a multiple of four.
         header: Opaque<'a>,
     }
 }
 
 structure! {
-    /// What a switch knows of a packet. Some agents send 0 for what they do not know.
+    /// VLANs and priorities of a packet. Some agents send 0 for unknown values.
     ///
     /// Source: sFlow Version 5, `extended_switch`, with the errata.
     pub struct ExtendedSwitch: "extended_switch" {
-        /// Of the port, if the packet had no tag.
+        /// VLAN; that of the port for untagged packets.
         src_vlan: Switch32,
         src_priority: Switch32,
         dst_vlan: Switch32,
@@ -36,11 +36,11 @@ structure! {
 }
 
 structure! {
-    /// The Ethernet header of a packet whose bytes cannot be had.
+    /// The Ethernet header of a packet, if its bytes are unavailable.
     ///
     /// Source: sFlow Version 5.
     pub struct SampledEthernet: "sampled_ethernet" {
-        /// Of the frame, with its check sequence; 0 if unknown.
+        /// Length of the frame with its check sequence; 0 if unknown.
         length: u32 [bytes],
         src_mac: Mac,
         dst_mac: Mac,
@@ -50,76 +50,76 @@ structure! {
 }
 
 structure! {
-    /// The IPv4 header of a packet whose bytes cannot be had.
+    /// The IPv4 header of a packet, if its bytes are unavailable.
     ///
     /// Source: sFlow Version 5.
     pub struct SampledIpv4: "sampled_ipv4" {
-        /// Of the IP packet; 0 if unknown.
+        /// Length of the IP packet; 0 if unknown.
         length: u32 [bytes],
-        /// 6 is TCP, 17 is UDP.
+        /// IP protocol: 6 is TCP, 17 is UDP.
         protocol: u32,
         src_ip: Ipv4Address,
         dst_ip: Ipv4Address,
-        /// Of TCP or UDP; 0 if there is none.
+        /// Port of TCP or UDP; 0 for other protocols.
         src_port: u32,
-        /// Of TCP or UDP; 0 if there is none.
+        /// Port of TCP or UDP; 0 for other protocols.
         dst_port: u32,
-        /// In the lowest byte.
+        /// Flags of TCP, in the lowest byte.
         tcp_flags: u32,
-        /// The byte of IPv4 that held the type of service.
+        /// Type of service of IPv4.
         tos: u32,
     }
 }
 
 structure! {
-    /// The IPv6 header of a packet whose bytes cannot be had.
+    /// The IPv6 header of a packet, if its bytes are unavailable.
     ///
     /// Source: sFlow Version 5.
     pub struct SampledIpv6: "sampled_ipv6" {
-        /// Of the IP packet; 0 if unknown.
+        /// Length of the IP packet; 0 if unknown.
         length: u32 [bytes],
-        /// Of the first header that is not an extension: 6 is TCP, 17 is UDP.
+        /// Protocol of the first header that is not an extension: 6 is TCP, 17 is UDP.
         protocol: u32,
         src_ip: Ipv6Address,
         dst_ip: Ipv6Address,
-        /// Of TCP or UDP; 0 if there is none.
+        /// Port of TCP or UDP; 0 for other protocols.
         src_port: u32,
-        /// Of TCP or UDP; 0 if there is none.
+        /// Port of TCP or UDP; 0 for other protocols.
         dst_port: u32,
-        /// In the lowest byte.
+        /// Flags of TCP, in the lowest byte.
         tcp_flags: u32,
-        /// The traffic class of IPv6.
+        /// Traffic class of IPv6.
         priority: u32,
     }
 }
 
 structure! {
-    /// Where a router sent a packet.
+    /// The route of a packet.
     ///
     /// Source: sFlow Version 5.
     pub struct ExtendedRouter: "extended_router" {
         nexthop: Address,
-        /// Bits in source prefix.
+        /// Prefix length of the source.
         src_mask_len: u32,
-        /// Bits in destination prefix.
+        /// Prefix length of the destination.
         dst_mask_len: u32,
     }
 }
 
 structure! {
-    /// Where a packet travels between autonomous systems.
+    /// The BGP route of a packet.
     ///
     /// Source: sFlow Version 5.
     pub struct ExtendedGateway<'a>: "extended_gateway" {
-        /// The border router towards the destination.
+        /// Border router towards the destination.
         nexthop: Address,
-        /// Of this router; 0 if unknown.
+        /// AS of the router; 0 if unknown.
         as_number as as: u32,
-        /// Of the source; 0 if unknown.
+        /// AS of the source; 0 if unknown.
         src_as: u32,
-        /// Of the neighbour towards the source; 0 if unknown.
+        /// AS of the peer towards the source; 0 if unknown.
         src_peer_as: u32,
-        /// From the next autonomous system to the one of the destination.
+        /// AS path from the next AS to the AS of the destination.
         dst_as_path: List<'a, AsPathSegment<'a>>,
         communities: List<'a, Community>,
         localpref: u32,
@@ -127,52 +127,52 @@ structure! {
 }
 
 structure! {
-    /// One part of the path through autonomous systems.
+    /// One segment of an AS path.
     ///
     /// Source: sFlow Version 5, `as_path_type`.
     pub struct AsPathSegment<'a>: "as_path_type" {
         kind as type: AsPathKind,
-        /// A sequence is in order, a set is not.
+        /// The AS numbers; ordered in a sequence, unordered in a set.
         as_number: List<'a, u32>,
     }
 }
 
 structure! {
-    /// Who uses the two ends of a packet.
+    /// The users at the source and the destination of a packet.
     ///
     /// Source: sFlow Version 5.
     pub struct ExtendedUser<'a>: "extended_user" {
         src_charset: Charset,
-        /// At the source.
+        /// User at the source.
         src_user: Opaque<'a>,
         dst_charset: Charset,
-        /// At the destination.
+        /// User at the destination.
         dst_user: Opaque<'a>,
     }
 }
 
 structure! {
-    /// The web request that a packet belongs to. [`HttpRequest`](super::HttpRequest) has taken
-    /// its place.
+    /// The web request that a packet belongs to. Superseded by
+    /// [`HttpRequest`](super::HttpRequest).
     ///
     /// Source: sFlow Version 5.
     pub struct ExtendedUrl<'a>: "extended_url" {
         direction: UrlDirection,
         url: Text<'a>,
-        /// Host header.
+        /// The Host header.
         host: Text<'a>,
     }
 }
 
 structure! {
-    /// The MPLS labels of a packet. Where only the innermost is known, a stack holds that one.
+    /// The MPLS labels of a packet; only the innermost label if the others are unknown.
     ///
     /// Source: sFlow Version 5.
     pub struct ExtendedMpls<'a>: "extended_mpls" {
         nexthop: Address,
-        /// As received, outermost first.
+        /// Labels as received, outermost first.
         in_stack: List<'a, MplsLabel>,
-        /// As sent, outermost first.
+        /// Labels as sent, outermost first.
         out_stack: List<'a, MplsLabel>,
     }
 }
@@ -182,7 +182,7 @@ structure! {
     ///
     /// Source: sFlow Version 5.
     pub struct ExtendedNat: "extended_nat" {
-        /// The same as in the packet if it was not translated.
+        /// Source address; the same as in the packet if it was not translated.
         src_address: Address,
         dst_address: Address,
     }
@@ -211,7 +211,7 @@ structure! {
 }
 
 structure! {
-    /// The class of packets that was mapped to an MPLS label; "MPLS FEC" to most decoders.
+    /// The class of packets that was mapped to an MPLS label; called "MPLS FEC" in most decoders.
     ///
     /// Source: sFlow Version 5.
     pub struct ExtendedMplsFtn<'a>: "extended_mpls_FTN" {
@@ -221,7 +221,8 @@ structure! {
 }
 
 structure! {
-    /// The prefix that was mapped to an MPLS label; "LVP FEC" to many, after a misprint.
+    /// The prefix that was mapped to an MPLS label; called "LVP FEC" in many decoders because of a
+    /// misprint.
     ///
     /// Source: sFlow Version 5.
     pub struct ExtendedMplsLdpFec: "extended_mpls_LDP_FEC" {
@@ -230,7 +231,7 @@ structure! {
 }
 
 structure! {
-    /// VLAN tags that were taken away before the packet was sampled.
+    /// VLAN tags that were removed before the packet was sampled.
     ///
     /// Source: sFlow Version 5.
     pub struct ExtendedVlantunnel<'a>: "extended_vlantunnel" {

@@ -4,7 +4,7 @@ use crate::structure;
 use crate::types::{List, VlanTag};
 
 structure! {
-    /// VLAN tags of a packet as it came in.
+    /// VLAN tags of a packet as received.
     ///
     /// Source: structure registry.
     pub struct ExtendedVlanin<'a>: "extended_vlanin" {
@@ -14,7 +14,7 @@ structure! {
 }
 
 structure! {
-    /// VLAN tags of a packet as it went out.
+    /// VLAN tags of a packet as sent.
     ///
     /// Source: structure registry.
     pub struct ExtendedVlanout<'a>: "extended_vlanout" {

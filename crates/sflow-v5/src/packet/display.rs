@@ -1,24 +1,33 @@
 use core::fmt::{self, Display};
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use etherparse::{ArpOperation, ArpPacketSlice, IpNumber};
-
-use super::{Ip, Layer, Packet, Transport};
+use super::{Arp, Ip, IpNumber, Layer, Packet, Transport};
 use crate::Mac;
+use crate::padding::pad;
 
 impl Display for Packet<'_> {
-    /// One line: who to whom, what, what it carries, and why there is no more.
+    /// One line: source and destination, protocol, the packet inside, and why the rest was not
+    /// read.
     ///
     /// `vlan 7 10.0.0.1:50000 > 10.0.0.2:4789 udp vxlan 42 {192.168.0.1 > 192.168.0.2 icmpv4 8/0}`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (mut packet, mut open) = (*self, 0_u8);
+        pad(f, format_args!("{}", Line(*self)))
+    }
+}
+
+/// A packet as one line, without padding.
+struct Line<'a>(Packet<'a>);
+
+impl Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (mut packet, mut open) = (self.0, 0_u8);
         loop {
-            let mut words = Words { f, first: true };
-            packet.line(&mut words)?;
+            let mut out = Spaced { f, first: true };
+            packet.line(&mut out)?;
             let Some((tunnel, inner)) = packet.enter() else {
                 break;
             };
-            words.say(format_args!("{tunnel} {{"))?;
+            out.write(format_args!("{tunnel} {{"))?;
             (packet, open) = (inner, open.saturating_add(1));
         }
         (0..open).try_for_each(|_| f.write_str("}"))
@@ -26,73 +35,74 @@ impl Display for Packet<'_> {
 }
 
 impl Packet<'_> {
-    fn line(&self, words: &mut Words<'_, '_>) -> fmt::Result {
+    fn line(&self, out: &mut Spaced<'_, '_>) -> fmt::Result {
         let (mut ip, mut transport, mut named) = (None, None, false);
         for layer in self.own_layers() {
             Ip::add(&mut ip, &layer);
-            transport = transport.or_else(|| Transport::of(&layer));
+            transport = transport.or_else(|| Transport::from_layer(&layer));
             match &layer {
-                Layer::Vlan(vlan) => words.say(format_args!("vlan {}", vlan.tag))?,
-                Layer::Mpls(label) => words.say(format_args!("mpls {}", label.entry()))?,
-                Layer::Pppoe(header) => words.say(format_args!("pppoe {}", header.session()))?,
-                Layer::Arp(packet) => arp(packet, words)?,
+                Layer::Vlan(vlan) => out.write(format_args!("vlan {}", vlan.tag))?,
+                Layer::Mpls(label) => out.write(format_args!("mpls {}", label.entry()))?,
+                Layer::Pppoe(header) => out.write(format_args!("pppoe {}", header.session()))?,
+                Layer::Arp(packet) => arp(*packet, out)?,
                 Layer::Rest(rest) => {
                     if !named {
-                        self.who(ip, transport, words)?;
+                        self.endpoints(ip, transport, out)?;
                     }
                     if !rest.reason.is_complete() {
-                        words.say(format_args!("({})", rest.reason))?;
+                        out.write(format_args!("({})", rest.reason))?;
                     }
                     return Ok(());
                 }
                 Layer::Icmpv4(message) | Layer::Icmpv6(message) | Layer::Igmp(message) => {
-                    self.who(ip, transport, words)?;
+                    self.endpoints(ip, transport, out)?;
                     let (kind, code) = (message.kind(), message.code());
-                    words.say(format_args!("{} {kind}/{code}", layer.name()))?;
+                    out.write(format_args!("{} {kind}/{code}", layer.name()))?;
                     named = true;
                 }
                 _ => {}
             }
             named |= matches!(layer, Layer::Arp(_));
         }
-        self.who(ip, transport, words)
+        self.endpoints(ip, transport, out)
     }
 
-    /// Who to whom: by the highest layer that tells.
-    fn who(
+    /// Source and destination, by the highest layer that has them.
+    fn endpoints(
         &self,
         ip: Option<Ip>,
         transport: Option<Transport>,
-        words: &mut Words<'_, '_>,
+        out: &mut Spaced<'_, '_>,
     ) -> fmt::Result {
         match (ip, transport) {
             (Some(ip), Some(transport)) => {
                 let source = SocketAddr::new(ip.source, transport.source_port);
                 let destination = SocketAddr::new(ip.destination, transport.destination_port);
-                words.say(format_args!("{source} > {destination}"))?;
-                words.say(name(transport.protocol))?;
-                transport.tcp_flags.map_or(Ok(()), |flags| words.say(flags))
+                out.write(format_args!("{source} > {destination}"))?;
+                out.write(name(transport.protocol))?;
+                transport.tcp_flags.map_or(Ok(()), |flags| out.write(flags))
             }
-            (Some(ip), None) => words.say(format_args!("{} > {}", ip.source, ip.destination)),
+            (Some(ip), None) => out.write(format_args!("{} > {}", ip.source, ip.destination)),
             (None, _) => self.ethernet().map_or(Ok(()), |link| {
-                words.say(format_args!("{} > {}", link.source, link.destination))
+                out.write(format_args!("{} > {}", link.source, link.destination))
             }),
         }
     }
 }
 
-fn arp(packet: &ArpPacketSlice<'_>, words: &mut Words<'_, '_>) -> fmt::Result {
-    let sender = address(packet.sender_protocol_addr());
-    let target = address(packet.target_protocol_addr());
+fn arp(packet: Arp<'_>, out: &mut Spaced<'_, '_>) -> fmt::Result {
+    let sender = address(packet.sender_protocol_address());
+    let target = address(packet.target_protocol_address());
     let (Some(sender), Some(target)) = (sender, target) else {
-        return words.say(format_args!("arp operation {}", packet.operation().0));
+        return out.write(format_args!("arp operation {}", packet.operation()));
     };
-    match (packet.operation(), packet.sender_hw_addr().first_chunk()) {
-        (ArpOperation::REQUEST, _) => words.say(format_args!("arp who-has {target} tell {sender}")),
-        (ArpOperation::REPLY, Some(mac)) => {
-            words.say(format_args!("arp {sender} is-at {}", Mac(*mac)))
-        }
-        (operation, _) => words.say(format_args!("arp operation {}", operation.0)),
+    match (
+        packet.operation(),
+        packet.sender_hardware_address().first_chunk(),
+    ) {
+        (1, _) => out.write(format_args!("arp who-has {target} tell {sender}")),
+        (2, Some(mac)) => out.write(format_args!("arp {sender} is-at {}", Mac(*mac))),
+        (operation, _) => out.write(format_args!("arp operation {operation}")),
     }
 }
 
@@ -111,14 +121,14 @@ fn name(protocol: IpNumber) -> &'static str {
     }
 }
 
-/// Words with one space between them.
-struct Words<'f, 'g> {
+/// Writes values with one space between them.
+struct Spaced<'f, 'g> {
     f: &'f mut fmt::Formatter<'g>,
     first: bool,
 }
 
-impl Words<'_, '_> {
-    fn say(&mut self, word: impl Display) -> fmt::Result {
+impl Spaced<'_, '_> {
+    fn write(&mut self, word: impl Display) -> fmt::Result {
         if !self.first {
             self.f.write_str(" ")?;
         }

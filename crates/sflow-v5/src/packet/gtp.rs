@@ -1,19 +1,19 @@
-//! The user plane of mobile networks.
+//! GTP-U, the user plane of mobile networks.
 
-use super::guess;
+use super::heuristic;
 use super::input::Input;
 use super::layer::Layer;
 use super::layers::{Layers, Next};
-use super::stop::StopReason;
+use super::rest::StopReason;
 use super::tunnel::Tunnel;
 
 pub(super) const PORT: u16 = 2152;
 
 const FIXED: usize = 8;
-/// The type of message that carries a packet.
+/// The type of a message with a packet.
 const PACKET: u8 = 255;
 
-/// GTP-U (3GPP TS 29.281). Its optional part may be cut.
+/// GTP-U (3GPP TS 29.281). Its optional part may be truncated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GtpU<'a> {
     fixed: &'a [u8; FIXED],
@@ -21,7 +21,7 @@ pub struct GtpU<'a> {
 }
 
 impl<'a> GtpU<'a> {
-    /// The type of the message; 255 carries a packet.
+    /// The type of the message; 255 contains a packet.
     pub const fn message_type(self) -> u8 {
         let [_, kind, ..] = *self.fixed;
         kind
@@ -33,13 +33,13 @@ impl<'a> GtpU<'a> {
         u32::from_be_bytes([a, b, c, d])
     }
 
-    /// The header with its extension headers, or as much of it as was sampled.
+    /// The header with its extension headers, or the part of it that was sampled.
     pub const fn bytes(self) -> &'a [u8] {
         self.bytes
     }
 }
 
-/// Whether UDP carries GTP-U: version 1, and a length that fills the datagram.
+/// Whether the payload of UDP is GTP-U: version 1, and the length of the datagram.
 pub(super) fn is_gtp_u(input: Input<'_>) -> bool {
     let Some(&[flags, _, high, low, ..]) = input.bytes.first_chunk::<FIXED>() else {
         return !input.whole && input.bytes.first().is_some_and(|flags| flags >> 4 == 3);
@@ -71,9 +71,9 @@ pub(super) fn gtp_u<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
         walk.end(behind, stop);
     } else if header.message_type() != PACKET {
         walk.end(behind, StopReason::Payload);
-    } else if guess::is_ip(behind) {
+    } else if heuristic::is_ip(behind) {
         walk.enter(behind, Next::Ip, tunnel);
-    } else if guess::is_ethernet(behind) {
+    } else if heuristic::is_ethernet(behind) {
         walk.enter(behind, Next::Ethernet, tunnel);
     } else {
         walk.end(behind, StopReason::Unidentified);
@@ -81,7 +81,7 @@ pub(super) fn gtp_u<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
     Some(Layer::GtpU(header))
 }
 
-/// Bytes of the header with its optional fields and extension headers.
+/// Length of the header with its optional fields and extension headers.
 fn header_length([flags, ..]: &[u8; FIXED], input: Input<'_>) -> Result<usize, StopReason> {
     if flags & 0x07 == 0 {
         return Ok(FIXED);

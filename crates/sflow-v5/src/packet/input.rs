@@ -1,27 +1,27 @@
-use super::stop::StopReason;
+use super::rest::StopReason;
 
-/// Bytes that are left.
+/// The bytes of a packet that have not been read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Input<'a> {
     pub(super) bytes: &'a [u8],
-    /// Whether they end where the packet says, and not where the agent cut it.
+    /// Whether the bytes end at the end of the packet, and not where the agent truncated it.
     pub(super) whole: bool,
-    /// Bytes of the packet behind these that were not sampled, or [`UNKNOWN`](Self::UNKNOWN).
+    /// Number of bytes behind these that were not sampled, or [`UNKNOWN`](Self::UNKNOWN).
     pub(super) unsampled: usize,
 }
 
 impl<'a> Input<'a> {
-    /// An unknown number of bytes that were not sampled.
+    /// The number of bytes that were not sampled is unknown.
     pub(super) const UNKNOWN: usize = usize::MAX;
 
-    /// What follows a header that is known to be there.
+    /// The input behind `header`, with which it begins.
     #[inline]
     pub(super) fn behind(self, header: &[u8]) -> Self {
         let bytes = self.bytes.get(header.len()..).unwrap_or_default();
         Self { bytes, ..self }
     }
 
-    /// Ended where a header says, unless the agent cut it before.
+    /// The first `length` bytes, or fewer if the agent truncated the packet.
     #[inline]
     pub(super) fn until(self, length: usize) -> Self {
         match self.bytes.get(..length) {
@@ -37,19 +37,19 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// Nothing of it.
+    /// The empty input at the end.
     #[inline]
-    pub(super) fn none(self) -> Self {
+    pub(super) fn end(self) -> Self {
         self.behind(self.bytes)
     }
 
-    /// The length of the packet from here to its end, sampled or not; `None` if unknown.
+    /// The length from here to the end of the packet, sampled or not; `None` if unknown.
     pub(super) fn length(self) -> Option<usize> {
         let is_known = self.unsampled != Self::UNKNOWN;
         is_known.then(|| self.bytes.len().saturating_add(self.unsampled))
     }
 
-    /// There are fewer bytes than a header takes.
+    /// The reason if a header of `needed` bytes does not fit.
     #[cold]
     pub(super) const fn short(self, header: &'static str, needed: usize) -> StopReason {
         let available = self.bytes.len();

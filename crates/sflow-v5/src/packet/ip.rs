@@ -1,24 +1,18 @@
 //! IPv4 and IPv6, their extension headers, and IPsec.
 
-use core::net::Ipv4Addr;
-
-use etherparse::err::ip_auth::HeaderSliceError;
-use etherparse::{
-    IpAuthHeaderSlice, IpNumber, Ipv6FragmentHeaderSlice, Ipv6HeaderSlice, Ipv6RawExtHeaderSlice,
-};
+use core::net::{Ipv4Addr, Ipv6Addr};
 
 use super::input::Input;
 use super::layer::Layer;
 use super::layers::{Layers, Next};
-use super::stop::StopReason;
+use super::protocol::IpNumber;
+use super::rest::StopReason;
 use super::tunnel::Tunnel;
 
-/// The type of a routing header that holds segments (RFC 8754).
+/// The type of a routing header that contains segments (RFC 8754).
 const SEGMENT_ROUTING: u8 = 4;
-/// Ethernet in IPv6 (RFC 8986).
-const ETHERNET: IpNumber = IpNumber(143);
 
-/// IPv4. Its options may be cut.
+/// IPv4. Its options may be truncated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ipv4<'a> {
     fixed: &'a [u8; 20],
@@ -37,19 +31,19 @@ impl<'a> Ipv4<'a> {
         tos
     }
 
-    /// The length of header and payload that the packet claims; 0 where a host leaves
+    /// The length of header and payload in bytes, as the header states it; 0 where a host leaves
     /// segmentation to its network card.
     pub const fn total_length(self) -> u16 {
         Self::total(self.fixed)
     }
 
-    /// What fragments of the same packet have in common.
+    /// Identifies the fragments of the same packet.
     pub const fn identification(self) -> u16 {
         let [_, _, _, _, high, low, ..] = *self.fixed;
         u16::from_be_bytes([high, low])
     }
 
-    /// Whether it must not be fragmented.
+    /// Whether the packet must not be fragmented.
     pub const fn dont_fragment(self) -> bool {
         let [_, _, _, _, _, _, flags, ..] = *self.fixed;
         flags & 0x40 != 0
@@ -61,7 +55,7 @@ impl<'a> Ipv4<'a> {
         flags & 0x20 != 0
     }
 
-    /// Where this fragment belongs, in units of eight bytes.
+    /// The position of the fragment, in units of eight bytes.
     pub const fn fragment_offset(self) -> u16 {
         let [_, _, _, _, _, _, high, low, ..] = *self.fixed;
         u16::from_be_bytes([high & 0x1f, low])
@@ -73,30 +67,30 @@ impl<'a> Ipv4<'a> {
         ttl
     }
 
-    /// What follows.
+    /// The protocol of what follows.
     pub const fn protocol(self) -> IpNumber {
         let [_, _, _, _, _, _, _, _, _, protocol, ..] = *self.fixed;
         IpNumber(protocol)
     }
 
-    /// Who sent it.
+    /// The address of the sender.
     pub const fn source(self) -> Ipv4Addr {
         let [.., a, b, c, d, _, _, _, _] = *self.fixed;
         Ipv4Addr::new(a, b, c, d)
     }
 
-    /// Who is to receive it.
+    /// The address of the receiver.
     pub const fn destination(self) -> Ipv4Addr {
         let [.., a, b, c, d] = *self.fixed;
         Ipv4Addr::new(a, b, c, d)
     }
 
-    /// The options, or as much of them as was sampled.
+    /// The options, or the part of them that was sampled.
     pub fn options(self) -> &'a [u8] {
         self.bytes.get(self.fixed.len()..).unwrap_or_default()
     }
 
-    /// The header, or as much of it as was sampled.
+    /// The header, or the part of it that was sampled.
     pub const fn bytes(self) -> &'a [u8] {
         self.bytes
     }
@@ -110,7 +104,160 @@ impl<'a> Ipv4<'a> {
     }
 }
 
-/// The encapsulating security payload (RFC 4303): what follows is encrypted.
+/// IPv6, without extension headers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ipv6<'a> {
+    bytes: &'a [u8; 40],
+}
+
+impl<'a> Ipv6<'a> {
+    /// The traffic class: differentiated services and congestion notification.
+    pub const fn traffic_class(self) -> u8 {
+        let [high, low, ..] = *self.bytes;
+        high << 4 | low >> 4
+    }
+
+    /// The flow label (20 bits).
+    pub const fn flow_label(self) -> u32 {
+        let [_, a, b, c, ..] = *self.bytes;
+        u32::from_be_bytes([0, a & 0x0f, b, c])
+    }
+
+    /// The length of what follows this header, in bytes; 0 in a jumbogram, and where a host
+    /// leaves segmentation to its network card.
+    pub const fn payload_length(self) -> u16 {
+        let [_, _, _, _, high, low, ..] = *self.bytes;
+        u16::from_be_bytes([high, low])
+    }
+
+    /// The protocol of what follows.
+    pub const fn next_header(self) -> IpNumber {
+        let [_, _, _, _, _, _, next, ..] = *self.bytes;
+        IpNumber(next)
+    }
+
+    /// The hop limit.
+    pub const fn hop_limit(self) -> u8 {
+        let [_, _, _, _, _, _, _, limit, ..] = *self.bytes;
+        limit
+    }
+
+    /// The address of the sender.
+    pub fn source(self) -> Ipv6Addr {
+        self.address(8)
+    }
+
+    /// The address of the receiver.
+    pub fn destination(self) -> Ipv6Addr {
+        self.address(24)
+    }
+
+    /// The header.
+    pub const fn bytes(self) -> &'a [u8; 40] {
+        self.bytes
+    }
+
+    fn address(self, start: usize) -> Ipv6Addr {
+        let bytes = self.bytes.get(start..).and_then(<[u8]>::first_chunk::<16>);
+        bytes.copied().unwrap_or_default().into()
+    }
+}
+
+/// An extension header of IPv6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ipv6Extension<'a> {
+    fixed: &'a [u8; 8],
+    bytes: &'a [u8],
+}
+
+impl<'a> Ipv6Extension<'a> {
+    /// The protocol of what follows.
+    pub const fn next_header(self) -> IpNumber {
+        let [next, ..] = *self.fixed;
+        IpNumber(next)
+    }
+
+    /// The header.
+    pub const fn bytes(self) -> &'a [u8] {
+        self.bytes
+    }
+}
+
+/// The fragment header of IPv6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ipv6Fragment<'a> {
+    bytes: &'a [u8; 8],
+}
+
+impl<'a> Ipv6Fragment<'a> {
+    /// The protocol of what follows.
+    pub const fn next_header(self) -> IpNumber {
+        let [next, ..] = *self.bytes;
+        IpNumber(next)
+    }
+
+    /// The position of the fragment, in units of eight bytes.
+    pub const fn fragment_offset(self) -> u16 {
+        let [_, _, high, low, ..] = *self.bytes;
+        u16::from_be_bytes([high, low]) >> 3
+    }
+
+    /// Whether more fragments follow.
+    pub const fn more_fragments(self) -> bool {
+        let [_, _, _, flags, ..] = *self.bytes;
+        flags & 1 != 0
+    }
+
+    /// Whether the packet is fragmented; a fragment header can also contain all of it.
+    pub const fn is_fragment(self) -> bool {
+        self.more_fragments() || self.fragment_offset() != 0
+    }
+
+    /// Identifies the fragments of the same packet.
+    pub const fn identification(self) -> u32 {
+        let [.., a, b, c, d] = *self.bytes;
+        u32::from_be_bytes([a, b, c, d])
+    }
+
+    /// The header.
+    pub const fn bytes(self) -> &'a [u8; 8] {
+        self.bytes
+    }
+}
+
+/// The authentication header of IPsec (RFC 4302).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Authentication<'a> {
+    fixed: &'a [u8; 12],
+    bytes: &'a [u8],
+}
+
+impl<'a> Authentication<'a> {
+    /// The protocol of what follows.
+    pub const fn next_header(self) -> IpNumber {
+        let [next, ..] = *self.fixed;
+        IpNumber(next)
+    }
+
+    /// The security parameters index.
+    pub const fn spi(self) -> u32 {
+        let [_, _, _, _, a, b, c, d, ..] = *self.fixed;
+        u32::from_be_bytes([a, b, c, d])
+    }
+
+    /// The sequence number.
+    pub const fn sequence_number(self) -> u32 {
+        let [.., a, b, c, d] = *self.fixed;
+        u32::from_be_bytes([a, b, c, d])
+    }
+
+    /// The header.
+    pub const fn bytes(self) -> &'a [u8] {
+        self.bytes
+    }
+}
+
+/// The encapsulating security payload (RFC 4303); the rest is encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Esp<'a> {
     bytes: &'a [u8; 8],
@@ -123,7 +270,7 @@ impl<'a> Esp<'a> {
         u32::from_be_bytes([a, b, c, d])
     }
 
-    /// Grows with each packet.
+    /// Incremented with each packet.
     pub const fn sequence_number(self) -> u32 {
         let [.., a, b, c, d] = *self.bytes;
         u32::from_be_bytes([a, b, c, d])
@@ -148,16 +295,16 @@ pub(super) fn ip<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
     }
 }
 
-/// Whether it is the number of an extension header of IPv6.
+/// Whether the number is that of an IPv6 extension header.
 pub(super) const fn is_extension(number: IpNumber) -> bool {
     matches!(
         number,
-        IpNumber::IPV6_HEADER_HOP_BY_HOP
-            | IpNumber::IPV6_ROUTE_HEADER
-            | IpNumber::IPV6_FRAGMENTATION_HEADER
-            | IpNumber::AUTHENTICATION_HEADER
+        IpNumber::HOP_BY_HOP
+            | IpNumber::IPV6_ROUTE
+            | IpNumber::IPV6_FRAGMENT
+            | IpNumber::AUTHENTICATION
             | IpNumber::IPV6_NO_NEXT_HEADER
-            | IpNumber::IPV6_DESTINATION_OPTIONS
+            | IpNumber::IPV6_OPTIONS
             | IpNumber::MOBILITY_HEADER
             | IpNumber::HIP
             | IpNumber::SHIM6
@@ -166,8 +313,8 @@ pub(super) const fn is_extension(number: IpNumber) -> bool {
 
 pub(super) fn extension<'a>(number: IpNumber, walk: &mut Layers<'a>) -> Option<Layer<'a>> {
     match number {
-        IpNumber::IPV6_FRAGMENTATION_HEADER => fragment(walk),
-        IpNumber::AUTHENTICATION_HEADER => authentication(walk, Next::WithinIpv6),
+        IpNumber::IPV6_FRAGMENT => fragment(walk),
+        IpNumber::AUTHENTICATION => authentication(walk, Next::WithinIpv6),
         IpNumber::IPV6_NO_NEXT_HEADER => walk.stop(StopReason::NoNextHeader),
         _ => options(number, walk),
     }
@@ -177,20 +324,18 @@ pub(super) fn authentication<'a>(
     walk: &mut Layers<'a>,
     within: fn(IpNumber) -> Next,
 ) -> Option<Layer<'a>> {
-    let header = match IpAuthHeaderSlice::from_slice(walk.input().bytes) {
-        Ok(header) => header,
-        Err(HeaderSliceError::Len(error)) => {
-            return walk.short("authentication", error.required_len);
-        }
-        Err(HeaderSliceError::Content(_)) => {
-            return walk.stop(StopReason::Invalid {
-                header: "authentication",
-                field: "payload length",
-                value: 0,
-            });
-        }
-    };
-    let behind = walk.input().behind(header.slice());
+    let (fixed, _) = walk.fixed::<12>("authentication")?;
+    let [_, words, ..] = *fixed;
+    if words == 0 {
+        return walk.stop(StopReason::Invalid {
+            header: "authentication",
+            field: "payload length",
+            value: 0,
+        });
+    }
+    let size = usize::from(words).saturating_add(2) << 2;
+    let (bytes, behind) = walk.split("authentication", size)?;
+    let header = Authentication { fixed, bytes };
     follow(walk, behind, header.next_header(), within);
     Some(Layer::Authentication(header))
 }
@@ -213,7 +358,7 @@ fn ipv4<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
     }
     let (bytes, behind, short) = walk.partly("ipv4", length);
     let header = Ipv4 { fixed, bytes };
-    // A total length that cannot be true says nothing about where the packet ends.
+    // An impossible total length does not determine the end of the packet.
     let behind = match usize::from(total).checked_sub(length) {
         Some(payload) => behind.until(payload),
         None => behind,
@@ -229,11 +374,9 @@ fn ipv4<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
 }
 
 fn ipv6<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
-    let (fixed, behind) = walk.fixed::<40>("ipv6")?;
-    let Ok(header) = Ipv6HeaderSlice::from_slice(fixed) else {
-        return walk.short("ipv6", 40);
-    };
-    // 0 is a jumbogram, or segmentation that is left to the network card.
+    let (bytes, behind) = walk.fixed("ipv6")?;
+    let header = Ipv6 { bytes };
+    // 0: a jumbogram, or segmentation by the network card.
     let behind = match header.payload_length() {
         0 => behind,
         length => behind.until(usize::from(length)),
@@ -243,13 +386,12 @@ fn ipv6<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
 }
 
 fn options<'a>(number: IpNumber, walk: &mut Layers<'a>) -> Option<Layer<'a>> {
-    let header = match Ipv6RawExtHeaderSlice::from_slice(walk.input().bytes) {
-        Ok(header) => header,
-        Err(error) => return walk.short("ipv6_extension", error.required_len),
-    };
-    let behind = walk.input().behind(header.slice());
-    let is_segment_routing =
-        number == IpNumber::IPV6_ROUTE_HEADER && header.payload().first() == Some(&SEGMENT_ROUTING);
+    let (fixed, _) = walk.fixed::<8>("ipv6_extension")?;
+    let [_, eights, kind, ..] = *fixed;
+    let size = usize::from(eights).saturating_add(1) << 3;
+    let (bytes, behind) = walk.split("ipv6_extension", size)?;
+    let header = Ipv6Extension { fixed, bytes };
+    let is_segment_routing = number == IpNumber::IPV6_ROUTE && kind == SEGMENT_ROUTING;
     match header.next_header() {
         IpNumber::IPV4 | IpNumber::IPV6 if is_segment_routing => {
             walk.enter(behind, Next::Ip, Tunnel::Srv6);
@@ -260,12 +402,9 @@ fn options<'a>(number: IpNumber, walk: &mut Layers<'a>) -> Option<Layer<'a>> {
 }
 
 fn fragment<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
-    let header = match Ipv6FragmentHeaderSlice::from_slice(walk.input().bytes) {
-        Ok(header) => header,
-        Err(error) => return walk.short("ipv6_fragment", error.required_len),
-    };
-    let behind = walk.input().behind(header.slice());
-    if header.fragment_offset().value() == 0 {
+    let (bytes, behind) = walk.fixed("ipv6_fragment")?;
+    let header = Ipv6Fragment { bytes };
+    if header.fragment_offset() == 0 {
         follow(walk, behind, header.next_header(), Next::WithinIpv6);
     } else {
         walk.end(behind, StopReason::Fragment);
@@ -273,7 +412,7 @@ fn fragment<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
     Some(Layer::Ipv6Fragment(header))
 }
 
-/// What the number of a protocol leads to: a header of this packet, or another packet.
+/// Continues with a header of this packet, or with the packet inside, by protocol number.
 fn follow<'a>(
     walk: &mut Layers<'a>,
     behind: Input<'a>,
@@ -283,7 +422,7 @@ fn follow<'a>(
     match number {
         IpNumber::IPV4 | IpNumber::IPV6 => walk.enter(behind, Next::Ip, Tunnel::IpInIp),
         IpNumber::MPLS_IN_IP => walk.enter(behind, Next::Mpls, Tunnel::MplsInIp),
-        ETHERNET => walk.enter(behind, Next::Ethernet, Tunnel::Srv6),
+        IpNumber::ETHERNET => walk.enter(behind, Next::Ethernet, Tunnel::Srv6),
         _ => walk.follow(behind, within(number)),
     }
 }

@@ -1,22 +1,19 @@
 //! L2TPv3 (RFC 3931), on IP or on UDP.
 
-use etherparse::IpNumber;
-
-use super::guess;
+use super::heuristic;
 use super::input::Input;
 use super::layer::Layer;
 use super::layers::{Layers, Next};
-use super::stop::StopReason;
+use super::rest::StopReason;
 use super::tunnel::Tunnel;
 
 pub(super) const PORT: u16 = 1701;
-pub(super) const ON_IP: IpNumber = IpNumber(115);
 
 /// The start of a data message on UDP.
 const DATA: [u8; 4] = [0, 3, 0, 0];
 
-/// Bytes between the session and what it carries: a cookie of none, four or eight, and four of
-/// the default sublayer. Both ends have agreed on them; the packet does not name them.
+/// Possible numbers of bytes between the session and its content: a cookie of 0, 4 or 8 bytes, and
+/// 0 or 4 of the default sublayer. The peers negotiate them; no field announces them.
 const BETWEEN: [usize; 4] = [0, 4, 8, 12];
 
 /// A data message of L2TPv3.
@@ -27,23 +24,23 @@ pub struct L2tpV3<'a> {
 }
 
 impl<'a> L2tpV3<'a> {
-    /// The session, as the receiver numbers it; 0 is a control message.
+    /// The session, in the numbering of the receiver; 0 is a control message.
     pub const fn session(self) -> u32 {
         self.session
     }
 
-    /// The header, with the cookie and sublayer if what they precede could be identified.
+    /// The header, with cookie and sublayer if the content could be identified.
     pub const fn bytes(self) -> &'a [u8] {
         self.bytes
     }
 }
 
-/// Whether UDP carries a data message.
+/// Whether the payload of UDP is a data message.
 pub(super) fn is_data(input: Input<'_>) -> bool {
     input.bytes.starts_with(&DATA) && (input.bytes.len() >= 8 || !input.whole)
 }
 
-/// With `lead` bytes in front of the session.
+/// L2TPv3 with `lead` bytes in front of the session.
 pub(super) fn l2tp_v3<'a>(lead: usize, walk: &mut Layers<'a>) -> Option<Layer<'a>> {
     let size = lead.saturating_add(4);
     let (fixed, behind) = walk.split("l2tp_v3", size)?;
@@ -61,7 +58,7 @@ pub(super) fn l2tp_v3<'a>(lead: usize, walk: &mut Layers<'a>) -> Option<Layer<'a
         });
         places.next()
     };
-    let (bytes, inner, next) = match (session, find(guess::is_ethernet)) {
+    let (bytes, inner, next) = match (session, find(heuristic::is_ethernet)) {
         (0, _) => {
             walk.end(behind, StopReason::Payload);
             return Some(Layer::L2tpV3(L2tpV3 {
@@ -70,7 +67,7 @@ pub(super) fn l2tp_v3<'a>(lead: usize, walk: &mut Layers<'a>) -> Option<Layer<'a
             }));
         }
         (_, Some((bytes, inner))) => (bytes, inner, Next::Ethernet),
-        (_, None) => match find(guess::is_ip) {
+        (_, None) => match find(heuristic::is_ip) {
             Some((bytes, inner)) => (bytes, inner, Next::Ip),
             None => {
                 walk.end(behind, StopReason::Unidentified);

@@ -1,54 +1,50 @@
-use etherparse::{
-    ArpPacketSlice, Ethernet2HeaderSlice, IpAuthHeaderSlice, IpNumber, Ipv6FragmentHeaderSlice,
-    Ipv6HeaderSlice, Ipv6RawExtHeaderSlice, MacsecHeaderSlice,
-};
-
 use super::gtp::GtpU;
-use super::ip::{Esp, Ipv4};
+use super::ip::{Authentication, Esp, Ipv4, Ipv6, Ipv6Extension, Ipv6Fragment};
 use super::l2tp::L2tpV3;
-use super::link::{Llc, Vlan};
+use super::link::{Arp, EthernetHeader, Llc, Macsec, Vlan};
 use super::mpls::{ControlWord, Mpls};
 use super::overlay::{Geneve, Nsh, Vxlan, VxlanGpe};
 use super::ppp::{Ppp, Pppoe};
-use super::stop::Rest;
+use super::protocol::IpNumber;
+use super::rest::Rest;
 use super::tcp::Tcp;
 use super::transport::{Icmp, Ports, Udp};
 use super::tunnel::{Erspan, EtherIp, Gre};
 
-/// One header of a packet, or what is left of it.
+/// One header of a packet, or the rest of it.
 ///
-/// A header that was cut is there if what matters of it is: both ports of TCP and UDP, the
-/// fixed part of IPv4 and Geneve. Then [`Rest`] says what is missing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A truncated header is a layer if its essential part is present: both ports of TCP and UDP, the
+/// fixed part of IPv4 and Geneve. The [`Rest`] then reports what is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Layer<'a> {
     /// Ethernet II, or IEEE 802.3 if its EtherType is a length.
-    Ethernet(Ethernet2HeaderSlice<'a>),
+    Ethernet(EthernetHeader<'a>),
     /// IEEE 802.2, with SNAP.
     Llc(Llc<'a>),
     /// One tag of IEEE 802.1Q.
     Vlan(Vlan<'a>),
     /// IEEE 802.1AE.
-    Macsec(MacsecHeaderSlice<'a>),
+    Macsec(Macsec<'a>),
     /// One MPLS label.
     Mpls(Mpls<'a>),
     /// PPP over Ethernet.
     Pppoe(Pppoe<'a>),
     /// PPP.
     Ppp(Ppp<'a>),
-    /// ARP: the whole packet.
-    Arp(ArpPacketSlice<'a>),
+    /// ARP, with the complete packet.
+    Arp(Arp<'a>),
     /// IPv4 with its options.
     Ipv4(Ipv4<'a>),
     /// IPv6 without extension headers.
-    Ipv6(Ipv6HeaderSlice<'a>),
-    /// An extension header of IPv6, and which one.
-    Ipv6Extension(IpNumber, Ipv6RawExtHeaderSlice<'a>),
-    /// The extension header of a fragment.
-    Ipv6Fragment(Ipv6FragmentHeaderSlice<'a>),
+    Ipv6(Ipv6<'a>),
+    /// An extension header of IPv6, with its own protocol number.
+    Ipv6Extension(IpNumber, Ipv6Extension<'a>),
+    /// The fragment header of IPv6.
+    Ipv6Fragment(Ipv6Fragment<'a>),
     /// The authentication header of IPsec.
-    Authentication(IpAuthHeaderSlice<'a>),
-    /// The encryption of IPsec.
+    Authentication(Authentication<'a>),
+    /// The encapsulating security payload of IPsec.
     Esp(Esp<'a>),
     /// TCP with its options.
     Tcp(Tcp<'a>),
@@ -64,7 +60,7 @@ pub enum Layer<'a> {
     Igmp(Icmp<'a>),
     /// Generic routing encapsulation.
     Gre(Gre<'a>),
-    /// Mirrored.
+    /// ERSPAN: a mirrored frame follows.
     Erspan(Erspan<'a>),
     /// VXLAN.
     Vxlan(Vxlan<'a>),
@@ -82,12 +78,12 @@ pub enum Layer<'a> {
     EtherIp(EtherIp<'a>),
     /// The control word of a pseudowire.
     ControlWord(ControlWord<'a>),
-    /// The end: what is left, and why.
+    /// The bytes that were not read, and the reason.
     Rest(Rest<'a>),
 }
 
 impl<'a> Layer<'a> {
-    /// A short, stable word, such as `ipv4`.
+    /// A short, stable identifier, such as `ipv4`.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Ethernet(_) => "ethernet",
@@ -124,22 +120,22 @@ impl<'a> Layer<'a> {
         }
     }
 
-    /// Its bytes, which lie directly behind those of the layer before.
+    /// The bytes of the header, which directly follow those of the previous layer.
     pub fn bytes(&self) -> &'a [u8] {
         match self {
-            Self::Ethernet(header) => header.slice(),
+            Self::Ethernet(header) => header.bytes(),
             Self::Llc(header) => header.bytes(),
-            Self::Vlan(vlan) => vlan.header.slice(),
-            Self::Macsec(header) => header.slice(),
+            Self::Vlan(vlan) => vlan.bytes(),
+            Self::Macsec(header) => header.bytes(),
             Self::Mpls(label) => label.bytes(),
             Self::Pppoe(header) => header.bytes(),
             Self::Ppp(header) => header.bytes(),
-            Self::Arp(packet) => packet.slice(),
+            Self::Arp(packet) => packet.bytes(),
             Self::Ipv4(header) => header.bytes(),
-            Self::Ipv6(header) => header.slice(),
-            Self::Ipv6Extension(_, header) => header.slice(),
-            Self::Ipv6Fragment(header) => header.slice(),
-            Self::Authentication(header) => header.slice(),
+            Self::Ipv6(header) => header.bytes(),
+            Self::Ipv6Extension(_, header) => header.bytes(),
+            Self::Ipv6Fragment(header) => header.bytes(),
+            Self::Authentication(header) => header.bytes(),
             Self::Esp(header) => header.bytes(),
             Self::Tcp(header) => header.bytes(),
             Self::Udp(header) => header.bytes(),

@@ -1,44 +1,44 @@
-//! The walk: every reader takes what is left and says what it found and what comes next.
+//! The iterator over layers: each reader returns one layer, and sets the position of the next.
 
 use core::iter::FusedIterator;
 
-use etherparse::{EtherType, IpNumber};
+use super::protocol::{EtherType, IpNumber};
 
 use super::input::Input;
 use super::layer::Layer;
-use super::stop::{Rest, StopReason};
+use super::rest::{Rest, StopReason};
 use super::tunnel::{self, Tunnel};
 use super::{gtp, ip, l2tp, link, mpls, overlay, ppp, tcp, transport};
 use crate::enums::HeaderProtocol;
 
-/// The layers of a packet in the order of the wire, through all tunnels; the last one is
-/// [`Layer::Rest`].
+/// Iterates over the layers of a packet in the order of the wire, including those inside tunnels;
+/// the last one is [`Layer::Rest`].
 #[derive(Clone, Debug)]
 pub struct Layers<'a> {
-    place: Place<'a>,
+    position: Position<'a>,
     entered: Option<Tunnel>,
     stopped: Option<StopReason>,
     done: bool,
 }
 
 impl<'a> Layers<'a> {
-    pub(super) const fn new(place: Place<'a>) -> Self {
+    pub(super) const fn new(position: Position<'a>) -> Self {
         Self {
-            place,
+            position,
             entered: None,
             stopped: None,
             done: false,
         }
     }
 
-    /// The tunnel that the last layer led into: what follows belongs to the packet inside.
+    /// The tunnel that the last layer started: the next layer belongs to the packet inside.
     pub const fn entered(&self) -> Option<Tunnel> {
         self.entered
     }
 
-    /// Where the next layer starts.
-    pub(super) const fn place(&self) -> Place<'a> {
-        self.place
+    /// The position of the next layer.
+    pub(super) const fn position(&self) -> Position<'a> {
+        self.position
     }
 }
 
@@ -51,8 +51,8 @@ impl<'a> Iterator for Layers<'a> {
         }
         self.entered = None;
         if self.stopped.is_none() {
-            if let Some(left) = self.place.left.checked_sub(1) {
-                self.place.left = left;
+            if let Some(left) = self.position.left.checked_sub(1) {
+                self.position.left = left;
                 let layer = self.read();
                 if layer.is_some() {
                     return layer;
@@ -63,7 +63,7 @@ impl<'a> Iterator for Layers<'a> {
         }
         self.done = true;
         Some(Layer::Rest(Rest {
-            bytes: self.place.input.bytes,
+            bytes: self.position.input.bytes,
             reason: self.stopped.unwrap_or(StopReason::Payload),
         }))
     }
@@ -71,45 +71,44 @@ impl<'a> Iterator for Layers<'a> {
 
 impl FusedIterator for Layers<'_> {}
 
-/// What readers do: they look at the [`input`](Self::input), say where the next layer is (one
-/// of `follow`, `enter` and `end`), and return theirs. One that cannot read anything returns
-/// `None` by way of `stop`.
+/// The interface of readers: a reader takes the [`input`](Self::input), sets the next layer with
+/// `follow`, `enter` or `end`, and returns its own layer; or it returns `None` through `stop`.
 impl<'a> Layers<'a> {
-    /// What is left.
+    /// The bytes that have not been read.
     #[inline]
     pub(super) const fn input(&self) -> Input<'a> {
-        self.place.input
+        self.position.input
     }
 
-    /// What comes next, and where.
+    /// The next layer is `next`, in `behind`.
     #[inline]
     pub(super) const fn follow(&mut self, behind: Input<'a>, next: Next) {
-        self.place.input = behind;
-        self.place.next = next;
+        self.position.input = behind;
+        self.position.next = next;
     }
 
-    /// What comes next belongs to another packet.
+    /// The next layer is the first one of the packet inside `tunnel`.
     #[inline]
     pub(super) const fn enter(&mut self, behind: Input<'a>, next: Next, tunnel: Tunnel) {
         self.follow(behind, next);
         self.entered = Some(tunnel);
     }
 
-    /// Nothing comes next.
+    /// No layer follows.
     #[inline]
     pub(super) const fn end(&mut self, behind: Input<'a>, stop: StopReason) {
-        self.place.input = behind;
+        self.position.input = behind;
         self.stopped = Some(stop);
     }
 
-    /// Nothing can be read here.
+    /// The input does not contain a layer.
     #[cold]
     pub(super) const fn stop<T>(&mut self, stop: StopReason) -> Option<T> {
         self.stopped = Some(stop);
         None
     }
 
-    /// A header of constant size, and what follows it.
+    /// A header of constant size, and the input behind it.
     #[inline]
     pub(super) fn fixed<const N: usize>(
         &mut self,
@@ -122,7 +121,7 @@ impl<'a> Layers<'a> {
         }
     }
 
-    /// A header of so many bytes, and what follows it.
+    /// A header of `size` bytes, and the input behind it.
     #[inline]
     pub(super) fn split(
         &mut self,
@@ -142,8 +141,8 @@ impl<'a> Layers<'a> {
         }
     }
 
-    /// As much as there is of a header of so many bytes, what follows it, and whether something
-    /// is missing.
+    /// The sampled part of a header of `size` bytes, the input behind it, and the reason if the
+    /// header is incomplete.
     #[inline]
     pub(super) fn partly(
         &self,
@@ -160,18 +159,18 @@ impl<'a> Layers<'a> {
                 },
                 None,
             ),
-            None => (input.bytes, input.none(), Some(input.short(header, size))),
+            None => (input.bytes, input.end(), Some(input.short(header, size))),
         }
     }
 
-    /// There are fewer bytes than a header takes.
+    /// The input is too short for a header.
     #[cold]
     pub(super) const fn short<T>(&mut self, header: &'static str, needed: usize) -> Option<T> {
         self.stop(self.input().short(header, needed))
     }
 
     fn read(&mut self) -> Option<Layer<'a>> {
-        match self.place.next {
+        match self.position.next {
             Next::Unread(protocol) => self.stop(StopReason::HeaderProtocol(protocol)),
             Next::Ethernet => link::ethernet(self),
             Next::Llc => link::llc(self),
@@ -197,16 +196,16 @@ impl<'a> Layers<'a> {
     fn read_type(&mut self, kind: EtherType) -> Option<Layer<'a>> {
         match kind {
             EtherType::IPV4 | EtherType::IPV6 => ip::ip(self),
-            EtherType::VLAN_TAGGED_FRAME
-            | EtherType::PROVIDER_BRIDGING
-            | EtherType::VLAN_DOUBLE_TAGGED_FRAME => link::vlan(kind, self),
+            EtherType::VLAN | EtherType::PROVIDER_BRIDGING | EtherType::VLAN_DOUBLE_TAGGED => {
+                link::vlan(kind, self)
+            }
             EtherType::ARP => link::arp(self),
             EtherType::MACSEC => link::macsec(self),
-            mpls::UNICAST | mpls::MULTICAST => mpls::label(self),
-            ppp::PPPOE_SESSION => ppp::pppoe(self),
-            ppp::PPP => ppp::ppp(self),
-            link::BRIDGED_ETHERNET => link::ethernet(self),
-            overlay::SERVICE_HEADER => overlay::nsh(true, self),
+            EtherType::MPLS | EtherType::MPLS_UPSTREAM => mpls::label(self),
+            EtherType::PPPOE_SESSION => ppp::pppoe(self),
+            EtherType::PPP => ppp::ppp(self),
+            EtherType::BRIDGED_ETHERNET => link::ethernet(self),
+            EtherType::NSH => overlay::nsh(true, self),
             _ => self.stop(StopReason::EtherType(kind)),
         }
     }
@@ -216,29 +215,29 @@ impl<'a> Layers<'a> {
             IpNumber::TCP => tcp::tcp(self),
             IpNumber::UDP => transport::udp(self),
             IpNumber::ICMP => transport::icmpv4(self),
-            IpNumber::IPV6_ICMP => transport::icmpv6(self),
+            IpNumber::ICMPV6 => transport::icmpv6(self),
             IpNumber::IGMP => transport::igmp(self),
             IpNumber::SCTP | IpNumber::DCCP | IpNumber::UDP_LITE => transport::ports(number, self),
             IpNumber::GRE => tunnel::gre(self),
-            tunnel::ETHER_IP => tunnel::ether_ip(self),
-            l2tp::ON_IP => l2tp::l2tp_v3(0, self),
-            IpNumber::AUTHENTICATION_HEADER => ip::authentication(self, Next::WithinIpv4),
-            IpNumber::ENCAPSULATING_SECURITY_PAYLOAD => ip::esp(self),
+            IpNumber::ETHER_IP => tunnel::ether_ip(self),
+            IpNumber::L2TP => l2tp::l2tp_v3(0, self),
+            IpNumber::AUTHENTICATION => ip::authentication(self, Next::WithinIpv4),
+            IpNumber::ESP => ip::esp(self),
             _ => self.stop(StopReason::IpProtocol(number)),
         }
     }
 }
 
-/// Where a layer starts, and what it is.
+/// The position and kind of a layer.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place<'a> {
+pub(super) struct Position<'a> {
     pub(super) next: Next,
     pub(super) input: Input<'a>,
-    /// How many more layers may be read.
+    /// Number of layers that may still be read.
     pub(super) left: u8,
 }
 
-/// What comes next.
+/// The kind of the next layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
     Unread(HeaderProtocol),
@@ -249,7 +248,7 @@ pub(super) enum Next {
     /// The control word of the pseudowire with this label.
     ControlWord(u32),
     Ppp,
-    /// IP of the version that its first byte tells, whatever the header before it says.
+    /// IP of the version in its first byte, regardless of the header before it.
     Ip,
     WithinIpv4(IpNumber),
     WithinIpv6(IpNumber),

@@ -1,34 +1,162 @@
 //! IEEE 802: Ethernet, logical link control, VLAN tags, MACsec, and ARP on top of it.
 
-use etherparse::err::macsec::HeaderSliceError;
-use etherparse::{
-    ArpPacketSlice, EtherType, Ethernet2HeaderSlice, MacsecHeaderSlice, SingleVlanHeaderSlice,
-};
-
+use super::input::Input;
 use super::layer::Layer;
 use super::layers::{Layers, Next};
-use super::stop::StopReason;
+use super::protocol::EtherType;
+use super::rest::StopReason;
+use crate::Mac;
 use crate::types::VlanTag;
 
-/// Transparent Ethernet bridging: a whole frame follows.
-pub(super) const BRIDGED_ETHERNET: EtherType = EtherType(0x6558);
-
-/// Smaller numbers at the place of an EtherType are the length of an IEEE 802.3 frame.
-const LEAST_ETHER_TYPE: u16 = 0x0600;
 /// Both service access points of SNAP, and unnumbered information.
 const SNAP: [u8; 3] = [0xaa, 0xaa, 0x03];
 const SAP_IP: u8 = 0x06;
 
-/// One VLAN tag.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Vlan<'a> {
-    /// The protocol identifier, which stands before the tag, and the tag.
-    pub tag: VlanTag,
-    /// The tag and the EtherType behind it.
-    pub header: SingleVlanHeaderSlice<'a>,
+/// The header of an Ethernet frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EthernetHeader<'a> {
+    bytes: &'a [u8; 14],
 }
 
-/// Logical link control (IEEE 802.2), with SNAP if it is there.
+impl<'a> EthernetHeader<'a> {
+    /// The address of the receiver.
+    pub const fn destination(self) -> Mac {
+        let [a, b, c, d, e, f, ..] = *self.bytes;
+        Mac([a, b, c, d, e, f])
+    }
+
+    /// The address of the sender.
+    pub const fn source(self) -> Mac {
+        let [_, _, _, _, _, _, a, b, c, d, e, f, _, _] = *self.bytes;
+        Mac([a, b, c, d, e, f])
+    }
+
+    /// The protocol of what follows, or the length of an IEEE 802.3 frame.
+    pub const fn ether_type(self) -> EtherType {
+        let [.., high, low] = *self.bytes;
+        EtherType(u16::from_be_bytes([high, low]))
+    }
+
+    /// The header.
+    pub const fn bytes(self) -> &'a [u8; 14] {
+        self.bytes
+    }
+}
+
+/// A VLAN tag, behind its protocol identifier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Vlan<'a> {
+    /// The protocol identifier, which precedes these bytes, and the tag.
+    pub tag: VlanTag,
+    bytes: &'a [u8; 4],
+}
+
+impl<'a> Vlan<'a> {
+    /// The protocol of what follows, or the length of an IEEE 802.3 frame.
+    pub const fn ether_type(self) -> EtherType {
+        let [_, _, high, low] = *self.bytes;
+        EtherType(u16::from_be_bytes([high, low]))
+    }
+
+    /// The tag without its protocol identifier, and the EtherType.
+    pub const fn bytes(self) -> &'a [u8; 4] {
+        self.bytes
+    }
+}
+
+/// The security tag of MACsec (IEEE 802.1AE), with the EtherType of a payload that is neither
+/// encrypted nor changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Macsec<'a> {
+    fixed: &'a [u8; 6],
+    bytes: &'a [u8],
+}
+
+impl<'a> Macsec<'a> {
+    /// The packet number.
+    pub const fn packet_number(self) -> u32 {
+        let [_, _, a, b, c, d] = *self.fixed;
+        u32::from_be_bytes([a, b, c, d])
+    }
+
+    /// Whether the payload is encrypted.
+    pub const fn is_encrypted(self) -> bool {
+        let [control, ..] = *self.fixed;
+        control & 0x08 != 0
+    }
+
+    /// The EtherType of the payload, if that is neither encrypted nor changed.
+    pub fn ether_type(self) -> Option<EtherType> {
+        let [control, ..] = *self.fixed;
+        let bytes = self.bytes.last_chunk::<2>()?;
+        (control & 0x0c == 0).then_some(EtherType(u16::from_be_bytes(*bytes)))
+    }
+
+    /// The header.
+    pub const fn bytes(self) -> &'a [u8] {
+        self.bytes
+    }
+}
+
+/// An ARP packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arp<'a> {
+    fixed: &'a [u8; 8],
+    bytes: &'a [u8],
+}
+
+impl<'a> Arp<'a> {
+    /// The operation: 1 is a request, 2 a reply.
+    pub const fn operation(self) -> u16 {
+        let [.., high, low] = *self.fixed;
+        u16::from_be_bytes([high, low])
+    }
+
+    /// The link address of the sender.
+    pub fn sender_hardware_address(self) -> &'a [u8] {
+        let [_, _, _, _, hardware, _, ..] = *self.fixed;
+        self.part(8, hardware)
+    }
+
+    /// The network address of the sender.
+    pub fn sender_protocol_address(self) -> &'a [u8] {
+        let [_, _, _, _, hardware, protocol, ..] = *self.fixed;
+        self.part(usize::from(hardware).saturating_add(8), protocol)
+    }
+
+    /// The link address of the target.
+    pub fn target_hardware_address(self) -> &'a [u8] {
+        let [_, _, _, _, hardware, protocol, ..] = *self.fixed;
+        let (hardware_size, protocol) = (usize::from(hardware), usize::from(protocol));
+        let start = hardware_size.saturating_add(protocol).saturating_add(8);
+        self.part(start, hardware)
+    }
+
+    /// The network address of the target.
+    pub fn target_protocol_address(self) -> &'a [u8] {
+        let [_, _, _, _, _, protocol, ..] = *self.fixed;
+        let start = self.bytes.len().saturating_sub(usize::from(protocol));
+        self.part(start, protocol)
+    }
+
+    /// The packet.
+    pub const fn bytes(self) -> &'a [u8] {
+        self.bytes
+    }
+
+    fn part(self, start: usize, size: u8) -> &'a [u8] {
+        let part = self.bytes.get(start..).unwrap_or_default();
+        part.get(..usize::from(size)).unwrap_or_default()
+    }
+
+    /// The length of a packet with this fixed part, in bytes.
+    fn length([_, _, _, _, hardware, protocol, ..]: &[u8; 8]) -> usize {
+        let pair = usize::from(*hardware).saturating_add(usize::from(*protocol));
+        pair.saturating_mul(2).saturating_add(8)
+    }
+}
+
+/// Logical link control (IEEE 802.2), with SNAP if present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Llc<'a> {
     bytes: &'a [u8],
@@ -49,22 +177,22 @@ impl<'a> Llc<'a> {
         ssap
     }
 
-    /// The (first) byte of control.
+    /// The control field, or its first byte.
     pub const fn control(self) -> u8 {
         let [_, _, control] = *self.fixed;
         control
     }
 
-    /// SNAP: an organisation and its protocol.
+    /// The SNAP header: an organisation, and its protocol number.
     pub fn snap(self) -> Option<([u8; 3], u16)> {
         let [a, b, c, high, low] = *self.snap?;
         Some(([a, b, c], u16::from_be_bytes([high, low])))
     }
 
-    /// The EtherType of what follows SNAP; `None` for a protocol that is not numbered so.
+    /// The EtherType behind SNAP; `None` if the organisation has its own protocol numbers.
     pub fn ether_type(self) -> Option<EtherType> {
         match self.snap()? {
-            // EtherTypes, those of frames that were bridged from Ethernet, and AppleTalk.
+            // EtherTypes, also of bridged frames, and AppleTalk.
             ([0, 0, 0 | 0xf8] | [8, 0, 7], kind) => Some(EtherType(kind)),
             _ => None,
         }
@@ -77,24 +205,20 @@ impl<'a> Llc<'a> {
 }
 
 pub(super) fn ethernet<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
-    let header = match Ethernet2HeaderSlice::from_slice(walk.input().bytes) {
-        Ok(header) => header,
-        Err(error) => return walk.short("ethernet", error.required_len),
-    };
-    follow(walk, header.slice(), header.ether_type());
+    let (bytes, behind) = walk.fixed("ethernet")?;
+    let header = EthernetHeader { bytes };
+    follow(walk, behind, header.ether_type());
     Some(Layer::Ethernet(header))
 }
 
 pub(super) fn vlan<'a>(tpid: EtherType, walk: &mut Layers<'a>) -> Option<Layer<'a>> {
-    let ([high, low, ..], _) = walk.fixed::<4>("vlan")?;
-    let header = match SingleVlanHeaderSlice::from_slice(walk.input().bytes) {
-        Ok(header) => header,
-        Err(error) => return walk.short("vlan", error.required_len),
-    };
+    let (bytes, behind) = walk.fixed("vlan")?;
+    let [high, low, _, _] = *bytes;
     let [upper, lower] = tpid.0.to_be_bytes();
-    let tag = VlanTag(u32::from_be_bytes([upper, lower, *high, *low]));
-    follow(walk, header.slice(), header.ether_type());
-    Some(Layer::Vlan(Vlan { tag, header }))
+    let tag = VlanTag(u32::from_be_bytes([upper, lower, high, low]));
+    let header = Vlan { tag, bytes };
+    follow(walk, behind, header.ether_type());
+    Some(Layer::Vlan(header))
 }
 
 pub(super) fn llc<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
@@ -123,7 +247,7 @@ pub(super) fn llc<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
         return Some(Layer::Llc(header));
     }
     let [dsap, _, control] = *fixed;
-    // Frames other than unnumbered ones count, in a second byte of control.
+    // Numbered frames have a second byte of control.
     let size = if control & 3 == 3 { 3 } else { 4 };
     let (bytes, behind) = walk.split("llc", size)?;
     match dsap {
@@ -135,23 +259,28 @@ pub(super) fn llc<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
 }
 
 pub(super) fn macsec<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
-    let header = match MacsecHeaderSlice::from_slice(walk.input().bytes) {
-        Ok(header) => header,
-        Err(HeaderSliceError::Len(error)) => return walk.short("macsec", error.required_len),
-        Err(HeaderSliceError::Content(_)) => {
-            let control = walk.input().bytes.first().copied().unwrap_or_default();
-            return walk.stop(StopReason::Invalid {
-                header: "macsec",
-                field: "control information",
-                value: control.into(),
-            });
-        }
-    };
-    let mut behind = walk.input().behind(header.slice());
-    if let Some(length) = header.expected_payload_len() {
-        behind = behind.until(length);
+    let (fixed, _) = walk.fixed::<6>("macsec")?;
+    let [control, length, ..] = *fixed;
+    let is_unmodified = control & 0x0c == 0;
+    // A length of 0 is unknown.
+    let length = length & 0x3f;
+    // Version 1, or a length that does not include the EtherType.
+    if control & 0x80 != 0 || is_unmodified && length == 1 {
+        return walk.stop(StopReason::Invalid {
+            header: "macsec",
+            field: "control information",
+            value: control.into(),
+        });
     }
-    match header.next_ether_type() {
+    let ether_type = if is_unmodified { 2_u8 } else { 0 };
+    let identifier = if control & 0x20 == 0 { 6_u8 } else { 14 };
+    let size = ether_type.saturating_add(identifier);
+    let (bytes, mut behind) = walk.split("macsec", size.into())?;
+    if let Some(payload) = length.checked_sub(ether_type).filter(|_| length > 0) {
+        behind = behind.until(payload.into());
+    }
+    let header = Macsec { fixed, bytes };
+    match header.ether_type() {
         Some(kind) => walk.follow(behind, Next::Type(kind)),
         None => walk.end(behind, StopReason::Encrypted),
     }
@@ -159,27 +288,15 @@ pub(super) fn macsec<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
 }
 
 pub(super) fn arp<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
-    match ArpPacketSlice::from_slice(walk.input().bytes) {
-        Ok(packet) => {
-            walk.end(
-                walk.input().behind(packet.slice()).until(0),
-                StopReason::Payload,
-            );
-            Some(Layer::Arp(packet))
-        }
-        Err(error) => walk.short("arp", error.required_len),
-    }
+    let (fixed, _) = walk.fixed("arp")?;
+    let (bytes, behind) = walk.split("arp", Arp::length(fixed))?;
+    walk.end(behind.until(0), StopReason::Payload);
+    Some(Layer::Arp(Arp { fixed, bytes }))
 }
 
-/// Whether it is the length of an IEEE 802.3 frame and not an EtherType.
-pub(super) const fn is_length(kind: EtherType) -> bool {
-    kind.0 < LEAST_ETHER_TYPE
-}
-
-/// What an EtherType, or a length in its place, leads to.
-fn follow(walk: &mut Layers<'_>, header: &[u8], kind: EtherType) {
-    let behind = walk.input().behind(header);
-    if is_length(kind) {
+/// Continues with what an EtherType, or a length in its place, announces.
+fn follow<'a>(walk: &mut Layers<'a>, behind: Input<'a>, kind: EtherType) {
+    if kind.is_length() {
         walk.follow(behind.until(usize::from(kind.0)), Next::Llc);
     } else {
         walk.follow(behind, Next::Type(kind));

@@ -1,5 +1,5 @@
-//! Sampled headers, dissected: link, tags and labels, IP, tunnels to the packet inside, and
-//! transport.
+//! Dissects sampled headers: link layer, VLAN tags, MPLS labels, IP, tunnels with the packet
+//! inside, and transport.
 //!
 //! ```
 //! use sflow_v5::enums::HeaderProtocol;
@@ -8,7 +8,7 @@
 //! let header = [
 //!     0x02, 0, 0, 0, 0, 2, 0x02, 0, 0, 0, 0, 1, 0x08, 0x00, // Ethernet
 //!     0x45, 0, 5, 0xdc, 0, 0, 0x40, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, // IPv4
-//!     0, 80, 0x12, 0x67, // TCP, cut behind its ports
+//!     0, 80, 0x12, 0x67, // TCP, truncated behind its ports
 //! ];
 //! let packet = Packet::new(HeaderProtocol::ETHERNET, &header);
 //! let transport = packet.transport().unwrap();
@@ -19,30 +19,26 @@
 //! );
 //! ```
 //!
-//! Agents keep the first 128 bytes of a packet or fewer, so a header can end anywhere. Nothing
-//! here fails: [`Packet::layers`] yields what is there, and last of all a [`Rest`] that says why
-//! there is no more. The lengths that packets claim are believed only as far as they make
-//! sense.
+//! Agents usually keep at most 128 bytes of a packet, so a header can end anywhere. Nothing here
+//! fails: [`Packet::layers`] yields the layers that are present, then a [`Rest`] with the reason
+//! why no further layer was read. Lengths inside the packet are used only if they are plausible.
 //!
 //! | header protocol | read |
 //! |---|---|
 //! | Ethernet (1), 802.11 A-MSDU subframe (17) | Ethernet II, IEEE 802.3 with LLC and SNAP |
 //! | PPP (7), POS (14) | with or without address and control, compressed or not |
-//! | IPv4 (11), IPv6 (12) | by the version that the packet says itself |
-//! | MPLS (13) | up to the bottom of the stack, then IP or a pseudowire with Ethernet, if checksum and lengths agree |
-//! | all others | their bytes are kept |
+//! | IPv4 (11), IPv6 (12) | by the version in the packet itself |
+//! | MPLS (13) | up to the bottom of the stack, then IP or a pseudowire with Ethernet, if checksum and lengths are consistent |
+//! | all others | as bytes |
 //!
-//! On top of these: VLAN tags, MACsec that is not encrypted, PPPoE, ARP, the extension headers
-//! of IPv6, TCP, UDP, SCTP, DCCP, UDP-Lite, ICMP, IGMP; GRE, PPTP, ERSPAN, IP in IP, MPLS in IP,
-//! VXLAN and its generic protocol extension, Geneve, MPLS in UDP, GTP-U, L2TPv3, EtherIP, SRv6,
-//! network service headers and pseudowires, and everything again inside these, up to
+//! Behind these: VLAN tags, MACsec without encryption, PPPoE, ARP, the extension headers of IPv6,
+//! TCP, UDP, SCTP, DCCP, UDP-Lite, ICMP, IGMP; GRE, PPTP, ERSPAN, IP in IP, MPLS in IP, VXLAN and
+//! its generic protocol extension, Geneve, MPLS in UDP, GTP-U, L2TPv3, EtherIP, SRv6, network
+//! service headers and pseudowires; and the same again inside tunnels, up to
 //! [`Packet::MAX_LAYERS`].
 //!
-//! Where no field identifies what follows (MPLS, GTP-U, L2TPv3), IP and Ethernet are read only if the
-//! checksum of IPv4 and the lengths agree.
-//!
-//! Headers are those of [`etherparse`] where they are of use only as a whole. Where a part of
-//! one is worth having, such as the ports of TCP, the types are of this module.
+//! Where no field identifies the next protocol (MPLS, GTP-U, L2TPv3), IP and Ethernet are read only
+//! if the checksum of IPv4 and the lengths are consistent.
 
 use core::fmt;
 
@@ -51,10 +47,9 @@ use crate::flow::{Extended80211Payload, SampledHeader};
 use crate::types::{MplsLabel, VlanTag};
 use crate::wire::to_usize;
 
-mod answer;
 mod display;
 mod gtp;
-mod guess;
+mod heuristic;
 mod input;
 mod ip;
 mod l2tp;
@@ -64,50 +59,52 @@ mod link;
 mod mpls;
 mod overlay;
 mod ppp;
+mod protocol;
+mod rest;
 #[cfg(feature = "serde")]
 mod serialize;
-mod stop;
+mod summary;
 mod tcp;
 mod transport;
 mod tunnel;
 
-pub use answer::{Ethernet, Ip, Transport};
-pub use etherparse;
 pub use gtp::GtpU;
-pub use ip::{Esp, Ipv4};
+pub use ip::{Authentication, Esp, Ipv4, Ipv6, Ipv6Extension, Ipv6Fragment};
 pub use l2tp::L2tpV3;
 pub use layer::Layer;
 pub use layers::Layers;
-pub use link::{Llc, Vlan};
+pub use link::{Arp, EthernetHeader, Llc, Macsec, Vlan};
 pub use mpls::{ControlWord, Mpls};
 pub use overlay::{Geneve, Nsh, Vxlan, VxlanGpe};
 pub use ppp::{Ppp, Pppoe};
-pub use stop::{Rest, StopReason};
+pub use protocol::{EtherType, IpNumber};
+pub use rest::{Rest, StopReason};
+pub use summary::{Ethernet, Ip, Transport};
 pub use tcp::{Tcp, TcpFlags};
 pub use transport::{Icmp, Ports, Udp};
 pub use tunnel::{Erspan, EtherIp, Gre, Tunnel};
 
 use input::Input;
-use layers::{Next, Place};
+use layers::{Next, Position};
 
-/// The first bytes of a packet, dissected on request.
+/// The first bytes of a packet, dissected lazily.
 ///
-/// A view: nothing is read before something is asked, and every question reads the headers
-/// from the start. Who asks for all of them walks the [`layers`](Self::layers) once instead.
+/// Each method reads the headers from the start. To evaluate all of them, iterate over the
+/// [`layers`](Self::layers) once instead.
 ///
-/// Questions are about this packet alone. The packet that a tunnel carries is another one,
-/// [`inner`](Self::inner), with the same questions.
+/// The methods describe this packet alone. The packet inside a tunnel is another `Packet`, which
+/// [`inner`](Self::inner) returns.
 #[derive(Clone, Copy)]
 pub struct Packet<'a> {
-    start: Place<'a>,
+    start: Position<'a>,
 }
 
 impl<'a> Packet<'a> {
-    /// How many layers are read, tunnels included: enough for every packet that is sent on
-    /// purpose. A tag and a label are a layer each.
+    /// Maximum number of layers that are read, including those inside tunnels. Each VLAN tag and
+    /// each MPLS label is a layer.
     pub const MAX_LAYERS: u8 = 32;
 
-    /// A packet that begins with a header of this protocol.
+    /// The packet in `header`, which begins with a header of `protocol`.
     pub const fn new(protocol: HeaderProtocol, header: &'a [u8]) -> Self {
         let next = match protocol {
             HeaderProtocol::ETHERNET | HeaderProtocol::IEEE80211_AMSDU => Next::Ethernet,
@@ -119,19 +116,19 @@ impl<'a> Packet<'a> {
         Self::starting(next, header)
     }
 
-    /// A packet that begins with logical link control (IEEE 802.2), as those of 802.11 do
-    /// behind their own headers.
+    /// The packet in `bytes`, which begin with logical link control (IEEE 802.2), like the payload
+    /// of an 802.11 frame.
     pub const fn from_llc(bytes: &'a [u8]) -> Self {
         Self::starting(Next::Llc, bytes)
     }
 
-    /// All layers in the order of the wire, through all tunnels, and what is left.
+    /// All layers in the order of the wire, including those inside tunnels, and the rest.
     pub const fn layers(&self) -> Layers<'a> {
         Layers::new(self.start)
     }
 
-    /// The layers of this packet alone: up to the one that leads into a tunnel, or to what is
-    /// left.
+    /// The layers of this packet alone: up to and including the one that starts a tunnel, or the
+    /// rest.
     pub fn own_layers(&self) -> impl Iterator<Item = Layer<'a>> + use<'a> {
         let mut layers = self.layers();
         core::iter::from_fn(move || {
@@ -142,7 +139,7 @@ impl<'a> Packet<'a> {
         })
     }
 
-    /// What is left behind the last layer that was read, and why.
+    /// The bytes behind the last layer, and the reason why they were not read.
     pub fn rest(&self) -> Rest<'a> {
         let rest = self.layers().find_map(|layer| match layer {
             Layer::Rest(rest) => Some(rest),
@@ -170,7 +167,7 @@ impl<'a> Packet<'a> {
         })
     }
 
-    /// The message of ICMP or ICMPv6.
+    /// The ICMP or ICMPv6 message.
     pub fn icmp(&self) -> Option<Icmp<'a>> {
         self.own_layers().find_map(|layer| match layer {
             Layer::Icmpv4(message) | Layer::Icmpv6(message) => Some(message),
@@ -178,22 +175,22 @@ impl<'a> Packet<'a> {
         })
     }
 
-    /// The tunnel that this packet is: what [`inner`](Self::inner) is carried in.
+    /// The tunnel that carries [`inner`](Self::inner).
     pub fn tunnel(&self) -> Option<Tunnel> {
         self.enter().map(|(tunnel, _)| tunnel)
     }
 
-    /// The packet that this one carries, if it is a tunnel.
+    /// The packet inside this one, if this one is a tunnel.
     pub fn inner(&self) -> Option<Self> {
         self.enter().map(|(_, inner)| inner)
     }
 
-    /// The packet inside all tunnels: this one, if it is no tunnel.
+    /// The packet inside all tunnels; this packet, if it is not a tunnel.
     pub fn innermost(&self) -> Self {
         let (mut layers, mut start) = (self.layers(), self.start);
         while layers.next().is_some() {
             if layers.entered().is_some() {
-                start = layers.place();
+                start = layers.position();
             }
         }
         Self { start }
@@ -204,7 +201,7 @@ impl<'a> Packet<'a> {
         loop {
             layers.next()?;
             if let Some(tunnel) = layers.entered() {
-                let start = layers.place();
+                let start = layers.position();
                 return Some((tunnel, Self { start }));
             }
         }
@@ -217,7 +214,7 @@ impl<'a> Packet<'a> {
             unsampled: Input::UNKNOWN,
         };
         let left = Self::MAX_LAYERS;
-        let start = Place { next, input, left };
+        let start = Position { next, input, left };
         Self { start }
     }
 }
@@ -242,7 +239,7 @@ impl<'a> SampledHeader<'a> {
     pub fn dissect(&self) -> Packet<'a> {
         let mut packet = Packet::new(self.protocol, self.header.0);
         let length = to_usize(self.frame_length.saturating_sub(self.stripped));
-        // With an impossible length, the number of bytes that were not sampled is unknown.
+        // If the length is impossible, the number of bytes that were not sampled is unknown.
         if let Some(unsampled) = length.checked_sub(self.header.0.len()) {
             packet.start.input.unsampled = unsampled;
         }
@@ -251,7 +248,7 @@ impl<'a> SampledHeader<'a> {
 }
 
 impl<'a> Extended80211Payload<'a> {
-    /// The packet that this payload is.
+    /// The packet in this payload.
     pub const fn dissect(&self) -> Packet<'a> {
         Packet::from_llc(self.data.0)
     }

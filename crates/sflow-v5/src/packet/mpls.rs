@@ -1,32 +1,27 @@
-use etherparse::EtherType;
-
-use super::guess;
+use super::heuristic;
 use super::input::Input;
 use super::layer::Layer;
 use super::layers::{Layers, Next};
-use super::stop::StopReason;
+use super::rest::StopReason;
 use super::tunnel::Tunnel;
 use crate::types::MplsLabel;
-
-pub(super) const UNICAST: EtherType = EtherType(0x8847);
-pub(super) const MULTICAST: EtherType = EtherType(0x8848);
 
 /// Labels that announce IPv4 and IPv6 (RFC 3032).
 const EXPLICIT_NULL: [(u32, u8); 2] = [(0, 4), (2, 6)];
 
-/// One entry of a label stack.
+/// An entry of a label stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mpls<'a> {
     bytes: &'a [u8; 4],
 }
 
 impl<'a> Mpls<'a> {
-    /// Label, traffic class, bottom of stack, and time to live.
+    /// The entry: label, traffic class, bottom of stack, and time to live.
     pub const fn entry(self) -> MplsLabel {
         MplsLabel(u32::from_be_bytes(*self.bytes))
     }
 
-    /// The entry as it stands in the packet.
+    /// The bytes of the entry.
     pub const fn bytes(self) -> &'a [u8; 4] {
         self.bytes
     }
@@ -45,7 +40,7 @@ impl<'a> ControlWord<'a> {
         u16::from_be_bytes([high, low])
     }
 
-    /// The control word as it stands in the packet.
+    /// The bytes of the control word.
     pub const fn bytes(self) -> &'a [u8; 4] {
         self.bytes
     }
@@ -70,8 +65,8 @@ fn labelled<'a>(walk: &mut Layers<'a>, behind: Input<'a>, label: u32) {
     }
 }
 
-/// Identifies what follows the last label, which no field does: IP, or a pseudowire that carries
-/// Ethernet, with or without a control word.
+/// Identifies the layer behind the last label, which no field announces: IP, or an Ethernet
+/// pseudowire with or without a control word.
 fn identify(behind: Input<'_>, label: u32) -> Result<Next, StopReason> {
     let first = behind.bytes.first().copied();
     let version = first.map(|byte| byte >> 4);
@@ -80,14 +75,14 @@ fn identify(behind: Input<'_>, label: u32) -> Result<Next, StopReason> {
         .any(|(reserved, announced)| *reserved == label && Some(*announced) == version);
     let word = behind.bytes.first_chunk::<4>();
     let behind_word = word.map(|word| behind.behind(word));
-    let (header, needed) = guess::needed(behind);
-    if is_announced || version == Some(4) && guess::is_ip(behind) {
+    let (header, needed) = heuristic::needed(behind);
+    if is_announced || version == Some(4) && heuristic::is_ip(behind) {
         Ok(Next::Ip)
-    } else if guess::is_ethernet(behind) {
+    } else if heuristic::is_ethernet(behind) {
         Ok(Next::Ethernet)
-    } else if version == Some(6) && guess::is_ip(behind) {
+    } else if version == Some(6) && heuristic::is_ip(behind) {
         Ok(Next::Ip)
-    } else if version == Some(0) && behind_word.is_some_and(guess::is_ethernet) {
+    } else if version == Some(0) && behind_word.is_some_and(heuristic::is_ethernet) {
         Ok(Next::ControlWord(label))
     } else {
         Err(match first {
@@ -103,8 +98,8 @@ pub(super) fn control_word<'a>(label: u32, walk: &mut Layers<'a>) -> Option<Laye
     Some(Layer::ControlWord(ControlWord { bytes }))
 }
 
-/// Whether these bytes begin with a label stack: what is behind its bottom can be identified,
-/// unless it was cut before.
+/// Whether the input begins with a label stack: the layer behind its bottom can be identified,
+/// unless the packet was truncated before it.
 pub(super) fn is_stack(input: Input<'_>) -> bool {
     let mut behind = input;
     while let Some((entry, bytes)) = behind.bytes.split_first_chunk() {

@@ -1,22 +1,20 @@
-//! Networks on top of networks: tunnels in UDP.
+//! Tunnels in UDP, and network service headers.
 
-use etherparse::EtherType;
+use super::protocol::EtherType;
 
 use super::input::Input;
 use super::layer::Layer;
 use super::layers::{Layers, Next};
-use super::stop::StopReason;
+use super::rest::StopReason;
 use super::tunnel::Tunnel;
 use super::{gtp, l2tp, mpls};
 
-/// The UDP port of VXLAN, and the one that Linux took before there was a number.
+/// The UDP port of VXLAN, and the one that Linux used before it was assigned.
 const VXLAN_PORTS: [u16; 2] = [4789, 8472];
-/// The EtherType of a service header.
-pub(super) const SERVICE_HEADER: EtherType = EtherType(0x894f);
 const VXLAN_GPE_PORT: u16 = 4790;
 const GENEVE_PORT: u16 = 6081;
 const MPLS_PORT: u16 = 6635;
-/// The headers of VXLAN and Geneve have a fixed part of this size.
+/// Size of the fixed part of the headers of VXLAN and Geneve.
 const FIXED: usize = 8;
 
 /// VXLAN (RFC 7348).
@@ -26,7 +24,7 @@ pub struct Vxlan<'a> {
 }
 
 impl<'a> Vxlan<'a> {
-    /// The network, of 24 bits.
+    /// The network identifier (24 bits).
     pub const fn vni(self) -> u32 {
         let [.., a, b, c, _] = *self.bytes;
         u32::from_be_bytes([0, a, b, c])
@@ -38,7 +36,7 @@ impl<'a> Vxlan<'a> {
     }
 }
 
-/// Geneve (RFC 8926). Its options may be cut.
+/// Geneve (RFC 8926). Its options may be truncated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Geneve<'a> {
     fixed: &'a [u8; 8],
@@ -46,13 +44,13 @@ pub struct Geneve<'a> {
 }
 
 impl<'a> Geneve<'a> {
-    /// The network, of 24 bits.
+    /// The network identifier (24 bits).
     pub const fn vni(self) -> u32 {
         let [.., a, b, c, _] = *self.fixed;
         u32::from_be_bytes([0, a, b, c])
     }
 
-    /// What follows.
+    /// The protocol of what follows.
     pub const fn protocol(self) -> EtherType {
         let [_, _, high, low, ..] = *self.fixed;
         EtherType(u16::from_be_bytes([high, low]))
@@ -63,12 +61,12 @@ impl<'a> Geneve<'a> {
         Self::length(self.fixed)
     }
 
-    /// The options, or as much of them as was sampled.
+    /// The options, or the part of them that was sampled.
     pub fn options(self) -> &'a [u8] {
         self.bytes.get(self.fixed.len()..).unwrap_or_default()
     }
 
-    /// The header, or as much of it as was sampled.
+    /// The header, or the part of it that was sampled.
     pub const fn bytes(self) -> &'a [u8] {
         self.bytes
     }
@@ -85,13 +83,13 @@ pub struct VxlanGpe<'a> {
 }
 
 impl<'a> VxlanGpe<'a> {
-    /// The network, of 24 bits.
+    /// The network identifier (24 bits).
     pub const fn vni(self) -> u32 {
         let [.., a, b, c, _] = *self.bytes;
         u32::from_be_bytes([0, a, b, c])
     }
 
-    /// What follows: 1 is IPv4, 2 is IPv6, 3 is Ethernet, 4 is a service header, 5 is MPLS.
+    /// The protocol of what follows: 1 is IPv4, 2 IPv6, 3 Ethernet, 4 a service header, 5 MPLS.
     pub const fn next_protocol(self) -> u8 {
         match *self.bytes {
             [flags, _, _, next, ..] if flags & 0x04 != 0 => next,
@@ -118,7 +116,7 @@ pub struct Nsh<'a> {
 }
 
 impl<'a> Nsh<'a> {
-    /// The service path, of 24 bits.
+    /// The service path (24 bits).
     pub const fn path(self) -> u32 {
         let [_, _, _, _, a, b, c, _] = *self.fixed;
         u32::from_be_bytes([0, a, b, c])
@@ -130,23 +128,24 @@ impl<'a> Nsh<'a> {
         index
     }
 
-    /// What follows, numbered as in VXLAN-GPE.
+    /// The protocol of what follows, numbered as in VXLAN-GPE.
     pub const fn next_protocol(self) -> u8 {
         let [_, _, _, next, ..] = *self.fixed;
         next
     }
 
-    /// The header with its context, or as much of it as was sampled.
+    /// The header with its context, or the part of it that was sampled.
     pub const fn bytes(self) -> &'a [u8] {
         self.bytes
     }
 }
 
-/// What UDP to this port carries, and the tunnel that begins directly behind UDP, if any.
+/// The layer behind UDP with this destination port, and the tunnel that starts directly behind
+/// UDP, if any.
 ///
-/// By chance a client may have such a port too, so the first bytes must look like it: in VXLAN
-/// nothing but "the network is valid" and the group policy of Linux, in Geneve version 0, in
-/// GTP-U and L2TPv3 the version and what is constant, in MPLS a stack that ends.
+/// A client may use such a port by chance, so the first bytes are checked: in VXLAN only the flag
+/// of a valid network and the group policy of Linux may be set, Geneve must be version 0, GTP-U
+/// and L2TPv3 must have their constant bits, an MPLS label stack must end.
 pub(super) fn within_udp(port: u16, input: Input<'_>) -> Option<(Next, Option<Tunnel>)> {
     let first = *input.bytes.first()?;
     let is_long_enough = !input.whole || input.bytes.len() >= FIXED;
@@ -199,7 +198,7 @@ pub(super) fn vxlan_gpe<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
     Some(Layer::VxlanGpe(header))
 }
 
-/// A service header: part of the tunnel that carries it, or a tunnel itself.
+/// A service header: part of the tunnel around it, or a tunnel itself.
 pub(super) fn nsh<'a>(is_tunnel: bool, walk: &mut Layers<'a>) -> Option<Layer<'a>> {
     let (fixed, _) = walk.fixed::<8>("nsh")?;
     let [version, words, ..] = *fixed;
@@ -223,7 +222,7 @@ pub(super) fn nsh<'a>(is_tunnel: bool, walk: &mut Layers<'a>) -> Option<Layer<'a
     Some(Layer::Nsh(header))
 }
 
-/// What a number of VXLAN-GPE and of service headers stands for.
+/// The layer with this protocol number of VXLAN-GPE and service headers.
 const fn next_of(protocol: u8) -> Option<Next> {
     Some(match protocol {
         1 | 2 => Next::Ip,

@@ -1,16 +1,10 @@
-//! PPP on lines, on SONET and SDH, and on Ethernet.
-
-use etherparse::EtherType;
+//! PPP on serial lines, SONET and SDH, and Ethernet.
 
 use super::layer::Layer;
 use super::layers::{Layers, Next};
-use super::stop::StopReason;
+use super::rest::StopReason;
 
-pub(super) const PPPOE_SESSION: EtherType = EtherType(0x8864);
-/// PPP within the GRE of PPTP.
-pub(super) const PPP: EtherType = EtherType(0x880b);
-
-/// Address and control of HDLC (RFC 1662), which two ends may agree to leave out.
+/// Address and control of HDLC (RFC 1662); optional.
 const HDLC: [u8; 2] = [0xff, 0x03];
 
 /// PPP (RFC 1661), with or without address and control.
@@ -21,7 +15,7 @@ pub struct Ppp<'a> {
 }
 
 impl<'a> Ppp<'a> {
-    /// What follows: 0x0021 is IPv4, 0x0057 is IPv6.
+    /// The protocol of what follows: 0x0021 is IPv4, 0x0057 is IPv6.
     pub const fn protocol(self) -> u16 {
         self.protocol
     }
@@ -39,13 +33,13 @@ pub struct Pppoe<'a> {
 }
 
 impl<'a> Pppoe<'a> {
-    /// The session, by which both ends tell the sessions between them apart.
+    /// The session between the two peers.
     pub const fn session(self) -> u16 {
         let [_, _, high, low, _, _] = *self.bytes;
         u16::from_be_bytes([high, low])
     }
 
-    /// Bytes that follow.
+    /// Number of bytes that follow.
     pub const fn length(self) -> u16 {
         let [_, _, _, _, high, low] = *self.bytes;
         u16::from_be_bytes([high, low])
@@ -60,7 +54,7 @@ impl<'a> Pppoe<'a> {
 pub(super) fn ppp<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
     let input = walk.input();
     let hdlc = if input.bytes.starts_with(&HDLC) { 2 } else { 0 };
-    // The protocol is one byte if that is odd, and two otherwise.
+    // The protocol is one byte if that is odd, otherwise two.
     let (size, protocol) = match input.bytes.get(hdlc..).unwrap_or_default() {
         [low, ..] if low & 1 == 1 && *low != 0xff => (1, u16::from(*low)),
         [high, low, ..] => (2, u16::from_be_bytes([*high, *low])),

@@ -1,14 +1,12 @@
-//! A packet as the list of its layers.
+//! A packet is serialised as the list of its layers.
 
-use core::fmt::{self, Display};
-use core::net::Ipv6Addr;
+use core::fmt::Display;
 
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
-use etherparse::EtherType;
+use super::protocol::EtherType;
 
 use super::display::address;
-use super::link::is_length;
 use super::{Icmp, Layer, Packet, Ports};
 use crate::Mac;
 use crate::types::Opaque;
@@ -65,8 +63,8 @@ impl Layer<'_> {
     fn link<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         match self {
             Self::Ethernet(header) => {
-                map.serialize_entry("src", &Mac(header.source()))?;
-                map.serialize_entry("dst", &Mac(header.destination()))?;
+                map.serialize_entry("src", &header.source())?;
+                map.serialize_entry("dst", &header.destination())?;
                 serialize_type(header.ether_type(), map)?;
             }
             Self::Llc(header) => {
@@ -75,25 +73,25 @@ impl Layer<'_> {
                 map.serialize_entry("control", &header.control())?;
                 if let Some((oui, protocol)) = header.snap() {
                     map.serialize_entry("oui", &Opaque(&oui))?;
-                    map.serialize_entry("protocol", &Type(protocol))?;
+                    map.serialize_entry("protocol", &Text(EtherType(protocol)))?;
                 }
             }
             Self::Vlan(vlan) => {
                 map.serialize_entry("vlan", &vlan.tag.vlan())?;
                 map.serialize_entry("priority", &vlan.tag.priority())?;
-                let drop_eligible = vlan.header.drop_eligible_indicator();
+                let drop_eligible = vlan.tag.is_drop_eligible();
                 map.serialize_entry("drop_eligible", &drop_eligible)?;
-                serialize_type(vlan.header.ether_type(), map)?;
+                serialize_type(vlan.ether_type(), map)?;
             }
             Self::Macsec(header) => {
-                map.serialize_entry("packet_number", &header.packet_nr())?;
-                map.serialize_entry("encrypted", &header.encrypted())?;
+                map.serialize_entry("packet_number", &header.packet_number())?;
+                map.serialize_entry("encrypted", &header.is_encrypted())?;
             }
             Self::Arp(packet) => {
-                map.serialize_entry("operation", &packet.operation().0)?;
+                map.serialize_entry("operation", &packet.operation())?;
                 for (name, bytes) in [
-                    ("sender_mac", packet.sender_hw_addr()),
-                    ("target_mac", packet.target_hw_addr()),
+                    ("sender_mac", packet.sender_hardware_address()),
+                    ("target_mac", packet.target_hardware_address()),
                 ] {
                     match bytes.first_chunk() {
                         Some(mac) if bytes.len() == 6 => map.serialize_entry(name, &Mac(*mac))?,
@@ -101,8 +99,8 @@ impl Layer<'_> {
                     }
                 }
                 for (name, bytes) in [
-                    ("sender", packet.sender_protocol_addr()),
-                    ("target", packet.target_protocol_addr()),
+                    ("sender", packet.sender_protocol_address()),
+                    ("target", packet.target_protocol_address()),
                 ] {
                     match address(bytes) {
                         Some(address) => map.serialize_entry(name, &Text(address))?,
@@ -125,7 +123,9 @@ impl Layer<'_> {
                 map.serialize_entry("ttl", &entry.ttl())?;
             }
             Self::Pppoe(header) => map.serialize_entry("session", &header.session())?,
-            Self::Ppp(header) => map.serialize_entry("protocol", &Type(header.protocol()))?,
+            Self::Ppp(header) => {
+                map.serialize_entry("protocol", &Text(EtherType(header.protocol())))?;
+            }
             _ => {}
         }
         Ok(())
@@ -146,12 +146,12 @@ impl Layer<'_> {
                 map.serialize_entry("fragment_offset", &header.fragment_offset())?;
             }
             Self::Ipv6(header) => {
-                map.serialize_entry("src", &Text(Ipv6Addr::from(header.source())))?;
-                map.serialize_entry("dst", &Text(Ipv6Addr::from(header.destination())))?;
+                map.serialize_entry("src", &Text(header.source()))?;
+                map.serialize_entry("dst", &Text(header.destination()))?;
                 map.serialize_entry("next_header", &header.next_header().0)?;
                 map.serialize_entry("hop_limit", &header.hop_limit())?;
                 map.serialize_entry("traffic_class", &header.traffic_class())?;
-                map.serialize_entry("flow_label", &header.flow_label().value())?;
+                map.serialize_entry("flow_label", &header.flow_label())?;
                 map.serialize_entry("payload_length", &header.payload_length())?;
             }
             Self::Ipv6Extension(number, header) => {
@@ -162,7 +162,7 @@ impl Layer<'_> {
                 map.serialize_entry("next_header", &header.next_header().0)?;
                 map.serialize_entry("identification", &header.identification())?;
                 map.serialize_entry("more_fragments", &header.more_fragments())?;
-                map.serialize_entry("fragment_offset", &header.fragment_offset().value())?;
+                map.serialize_entry("fragment_offset", &header.fragment_offset())?;
             }
             Self::Authentication(header) => {
                 map.serialize_entry("next_header", &header.next_header().0)?;
@@ -186,17 +186,21 @@ impl Layer<'_> {
                 if let Some(flags) = tcp.flags() {
                     map.serialize_entry("flags", &Text(flags))?;
                 }
-                if let Some(header) = tcp.header() {
-                    map.serialize_entry("sequence_number", &header.sequence_number())?;
-                    map.serialize_entry("acknowledgment_number", &header.acknowledgment_number())?;
-                    map.serialize_entry("window", &header.window_size())?;
+                if let (Some(sequence_number), Some(acknowledgment_number), Some(window)) = (
+                    tcp.sequence_number(),
+                    tcp.acknowledgment_number(),
+                    tcp.window(),
+                ) {
+                    map.serialize_entry("sequence_number", &sequence_number)?;
+                    map.serialize_entry("acknowledgment_number", &acknowledgment_number)?;
+                    map.serialize_entry("window", &window)?;
                 }
             }
             Self::Udp(udp) => {
                 map.serialize_entry("src_port", &udp.source_port())?;
                 map.serialize_entry("dst_port", &udp.destination_port())?;
-                if let Some(header) = udp.header() {
-                    map.serialize_entry("length", &header.length())?;
+                if let Some(length) = udp.length() {
+                    map.serialize_entry("length", &length)?;
                 }
             }
             Self::Ports(ports) => ports.fields(map)?,
@@ -208,7 +212,7 @@ impl Layer<'_> {
     fn tunnel<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         match self {
             Self::Gre(header) => {
-                map.serialize_entry("protocol", &Type(header.protocol().0))?;
+                map.serialize_entry("protocol", &Text(header.protocol()))?;
                 if let Some(key) = header.key() {
                     map.serialize_entry("key", &key)?;
                 }
@@ -237,7 +241,7 @@ impl Layer<'_> {
             }
             Self::Geneve(header) => {
                 map.serialize_entry("vni", &header.vni())?;
-                map.serialize_entry("protocol", &Type(header.protocol().0))?;
+                map.serialize_entry("protocol", &Text(header.protocol()))?;
                 map.serialize_entry("options", &Opaque(header.options()))?;
             }
             _ => {}
@@ -246,12 +250,12 @@ impl Layer<'_> {
     }
 }
 
-/// An EtherType, or what is in its place: the length of an IEEE 802.3 frame.
+/// An EtherType, or the length of an IEEE 802.3 frame in its place.
 fn serialize_type<M: SerializeMap>(kind: EtherType, map: &mut M) -> Result<(), M::Error> {
-    if is_length(kind) {
+    if kind.is_length() {
         map.serialize_entry("length", &kind.0)
     } else {
-        map.serialize_entry("type", &Type(kind.0))
+        map.serialize_entry("type", &Text(kind))
     }
 }
 
@@ -269,26 +273,11 @@ impl Icmp<'_> {
     }
 }
 
-/// What is written as text.
+/// A value as the text that `Display` writes.
 struct Text<T>(T);
 
 impl<T: Display> Serialize for Text<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&self.0)
-    }
-}
-
-/// An EtherType or its like, `0x0800`.
-struct Type(u16);
-
-impl Display for Type {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "0x{:04x}", self.0)
-    }
-}
-
-impl Serialize for Type {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
     }
 }

@@ -1,13 +1,13 @@
 use core::fmt;
 
-use etherparse::{IpNumber, TcpHeaderSlice};
-
 use super::layer::Layer;
 use super::layers::Layers;
-use super::stop::StopReason;
+use super::protocol::IpNumber;
+use super::rest::StopReason;
 use super::transport::{Ports, head};
+use crate::padding::pad;
 
-/// TCP, at least its ports.
+/// TCP: the ports, and the other fields unless the header is truncated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tcp<'a> {
     ports: Ports<'a>,
@@ -24,7 +24,24 @@ impl<'a> Tcp<'a> {
         self.ports.destination_port()
     }
 
-    /// The flags, unless they were cut.
+    /// The sequence number, unless it is truncated.
+    pub fn sequence_number(self) -> Option<u32> {
+        self.word(4)
+    }
+
+    /// The acknowledgement number, unless it is truncated.
+    pub fn acknowledgment_number(self) -> Option<u32> {
+        self.word(8)
+    }
+
+    /// The window size, before scaling, unless it is truncated.
+    pub fn window(self) -> Option<u16> {
+        match self.word(12)?.to_be_bytes() {
+            [_, _, high, low] => Some(u16::from_be_bytes([high, low])),
+        }
+    }
+
+    /// The flags, unless they are truncated.
     pub fn flags(self) -> Option<TcpFlags> {
         match self.bytes() {
             [_, _, _, _, _, _, _, _, _, _, _, _, offset, flags, ..] => {
@@ -34,28 +51,28 @@ impl<'a> Tcp<'a> {
         }
     }
 
-    /// All other fields, unless something of the header was cut.
-    pub fn header(self) -> Option<TcpHeaderSlice<'a>> {
-        TcpHeaderSlice::from_slice(self.bytes()).ok()
-    }
-
-    /// The header, or as much of it as was sampled.
+    /// The header, or the part of it that was sampled.
     pub const fn bytes(self) -> &'a [u8] {
         self.ports.bytes()
+    }
+
+    fn word(self, start: usize) -> Option<u32> {
+        let bytes = self.bytes().get(start..)?.first_chunk()?;
+        Some(u32::from_be_bytes(*bytes))
     }
 }
 
 /// The flags of TCP, as `NS CWR ECE URG ACK PSH RST SYN FIN`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TcpFlags(
-    /// The lower nine bits of the word that they stand in.
+    /// The lower nine bits of bytes 12 and 13 of the header.
     pub u16,
 );
 
 impl TcpFlags {
-    /// No more from the sender.
+    /// The sender has finished.
     pub const FIN: Self = Self(0x01);
-    /// Start of a connection.
+    /// Start of the connection.
     pub const SYN: Self = Self(0x02);
     /// Reset.
     pub const RST: Self = Self(0x04);
@@ -79,7 +96,7 @@ impl TcpFlags {
 }
 
 impl fmt::Display for TcpFlags {
-    /// As tcpdump shows them: `[S.]`.
+    /// In the notation of tcpdump: `[S.]`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const LETTERS: [(TcpFlags, &str); 9] = [
             (TcpFlags::FIN, "F"),
@@ -92,16 +109,13 @@ impl fmt::Display for TcpFlags {
             (TcpFlags::CWR, "W"),
             (TcpFlags::NS, "e"),
         ];
-        f.write_str("[")?;
-        if self.0 == 0 {
-            f.write_str("none")?;
-        }
-        for (flag, letter) in LETTERS {
-            if self.contains(flag) {
-                f.write_str(letter)?;
-            }
-        }
-        f.write_str("]")
+        let letters = LETTERS.map(|(flag, letter)| if self.contains(flag) { letter } else { "" });
+        let [fin, syn, rst, psh, ack, urg, ece, cwr, ns] = letters;
+        let none = if self.0 == 0 { "none" } else { "" };
+        pad(
+            f,
+            format_args!("[{none}{fin}{syn}{rst}{psh}{ack}{urg}{ece}{cwr}{ns}]"),
+        )
     }
 }
 

@@ -1,14 +1,13 @@
-//! UDP, ICMP, and what ports can be had from the others, however early they are cut.
-
-use etherparse::{IpNumber, UdpHeaderSlice};
+//! UDP, ICMP, and the ports of other transport protocols, as far as they were sampled.
 
 use super::input::Input;
 use super::layer::Layer;
 use super::layers::Layers;
 use super::overlay;
-use super::stop::StopReason;
+use super::protocol::IpNumber;
+use super::rest::StopReason;
 
-/// UDP, at least its ports.
+/// UDP: the ports, and the length unless the header is truncated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Udp<'a> {
     ports: Ports<'a>,
@@ -25,12 +24,15 @@ impl<'a> Udp<'a> {
         self.ports.destination_port()
     }
 
-    /// All fields, unless something of the header was cut.
-    pub fn header(self) -> Option<UdpHeaderSlice<'a>> {
-        UdpHeaderSlice::from_slice(self.bytes()).ok()
+    /// The length of header and payload in bytes, unless it is truncated.
+    pub const fn length(self) -> Option<u16> {
+        match self.ports.bytes {
+            [_, _, _, _, high, low, ..] => Some(u16::from_be_bytes([*high, *low])),
+            _ => None,
+        }
     }
 
-    /// The header, or as much of it as was sampled.
+    /// The header, or the part of it that was sampled.
     pub const fn bytes(self) -> &'a [u8] {
         self.ports.bytes
     }
@@ -45,7 +47,7 @@ pub struct Ports<'a> {
 }
 
 impl<'a> Ports<'a> {
-    /// Which one it is.
+    /// The protocol.
     pub const fn protocol(self) -> IpNumber {
         self.protocol
     }
@@ -71,7 +73,7 @@ impl<'a> Ports<'a> {
         u16::from_be_bytes([high, low])
     }
 
-    /// The header, or as much of it as was sampled.
+    /// The header, or the part of it that was sampled.
     pub const fn bytes(self) -> &'a [u8] {
         self.bytes
     }
@@ -91,13 +93,13 @@ impl<'a> Icmp<'a> {
         kind
     }
 
-    /// What kind of that type; in IGMP a time.
+    /// The code of the message; in IGMP the maximum response time.
     pub const fn code(self) -> u8 {
         let [_, code] = *self.message;
         code
     }
 
-    /// The first eight bytes, or as much of them as was sampled.
+    /// The first eight bytes, or the part of them that was sampled.
     pub const fn bytes(self) -> &'a [u8] {
         self.bytes
     }
@@ -110,11 +112,8 @@ pub(super) fn udp<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
         walk.end(behind, stop);
         return Some(layer);
     }
-    let length = match ports.bytes {
-        [_, _, _, _, high, low, ..] => u16::from_be_bytes([*high, *low]),
-        _ => 0,
-    };
-    // A length that cannot be true says nothing about where the packet ends.
+    let length = Udp { ports }.length().unwrap_or_default();
+    // An impossible length does not determine the end of the packet.
     let behind = match length.checked_sub(8) {
         Some(payload) => behind.until(payload.into()),
         None => behind,
@@ -157,7 +156,7 @@ fn icmp<'a>(name: &'static str, walk: &mut Layers<'a>) -> Option<Icmp<'a>> {
     Some(Icmp { message, bytes })
 }
 
-/// A header that begins with two ports, of which the rest may be cut.
+/// A header that begins with two ports and may be truncated behind them.
 #[inline]
 pub(super) fn head<'a>(
     name: &'static str,

@@ -1,45 +1,45 @@
-//! Headers that lead to another packet.
+//! Tunnels: headers in front of another packet.
 
 use core::fmt;
 
-use etherparse::{EtherType, IpNumber};
+use super::protocol::EtherType;
 
 use super::layer::Layer;
 use super::layers::{Layers, Next};
-use super::stop::StopReason;
+use super::rest::StopReason;
+use crate::padding::pad;
 
-pub(super) const ETHER_IP: IpNumber = IpNumber(97);
 const ERSPAN_I_OR_II: EtherType = EtherType(0x88be);
 const ERSPAN_III: EtherType = EtherType(0x22eb);
 
-/// What a packet is carried in, and the number that tells one such tunnel from another.
+/// The kind of a tunnel, with the number that identifies it among tunnels of its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Tunnel {
     /// VXLAN (RFC 7348).
     Vxlan {
-        /// The network.
+        /// The network identifier.
         vni: u32,
     },
     /// Geneve (RFC 8926).
     Geneve {
-        /// The network.
+        /// The network identifier.
         vni: u32,
     },
-    /// Generic routing encapsulation (RFC 2784, RFC 2890); NVGRE keeps its network in the upper
-    /// 24 bits of the key.
+    /// Generic routing encapsulation (RFC 2784, RFC 2890). In NVGRE, the upper 24 bits of the key
+    /// are the network identifier.
     Gre {
-        /// If it has one.
+        /// The key, if there is one.
         key: Option<u32>,
     },
     /// The generic routing encapsulation of PPTP (RFC 2637).
     Pptp {
-        /// The call, as the receiver numbers it.
+        /// The call, in the numbering of the receiver.
         call: u16,
     },
-    /// A mirrored port.
+    /// ERSPAN: a mirrored port.
     Erspan {
-        /// The session, which the first version does not have.
+        /// The session; version I has none.
         session: Option<u16>,
     },
     /// IPv4 or IPv6 in IPv4 or IPv6 (RFC 2003, RFC 2473, RFC 4213).
@@ -50,7 +50,7 @@ pub enum Tunnel {
     MplsInUdp,
     /// VXLAN with the generic protocol extension (draft-ietf-nvo3-vxlan-gpe).
     VxlanGpe {
-        /// The network.
+        /// The network identifier.
         vni: u32,
     },
     /// The user plane of GTP (3GPP TS 29.281).
@@ -60,7 +60,7 @@ pub enum Tunnel {
     },
     /// L2TPv3 (RFC 3931).
     L2tpV3 {
-        /// The session, as the receiver numbers it.
+        /// The session, in the numbering of the receiver.
         session: u32,
     },
     /// Ethernet in IP (RFC 3378).
@@ -72,7 +72,7 @@ pub enum Tunnel {
         /// The last MPLS label, which selects the pseudowire.
         label: u32,
     },
-    /// A service function chain (RFC 8300) that no other tunnel carries.
+    /// A service function chain (RFC 8300) that is not inside another tunnel.
     Nsh {
         /// The service path.
         path: u32,
@@ -80,7 +80,7 @@ pub enum Tunnel {
 }
 
 impl Tunnel {
-    /// A short, stable word: `vxlan`, `geneve`, `gre`, `pptp`, `erspan`, `ip_in_ip`,
+    /// A short, stable identifier: `vxlan`, `geneve`, `gre`, `pptp`, `erspan`, `ip_in_ip`,
     /// `mpls_in_ip`, `mpls_in_udp`, `vxlan_gpe`, `gtp_u`, `l2tp_v3`, `ether_ip`, `srv6`,
     /// `pseudowire`, `nsh`.
     pub const fn name(&self) -> &'static str {
@@ -103,7 +103,8 @@ impl Tunnel {
         }
     }
 
-    /// Its number, if it has one: network, key, call, session, endpoint, label or path.
+    /// The number of the tunnel, if it has one: network identifier, key, call, session, endpoint,
+    /// label or path.
     pub fn id(&self) -> Option<u32> {
         match *self {
             Self::Vxlan { vni } | Self::VxlanGpe { vni } | Self::Geneve { vni } => Some(vni),
@@ -120,14 +121,16 @@ impl Tunnel {
 }
 
 impl fmt::Display for Tunnel {
-    /// The word and the number: `vxlan 42`.
+    /// Name and number, `vxlan 42`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())?;
-        self.id().map_or(Ok(()), |id| write!(f, " {id}"))
+        match self.id() {
+            Some(id) => pad(f, format_args!("{} {id}", self.name())),
+            None => f.pad(self.name()),
+        }
     }
 }
 
-/// Generic routing encapsulation, also that of PPTP.
+/// Generic routing encapsulation, including the variant of PPTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gre<'a> {
     bytes: &'a [u8],
@@ -136,12 +139,12 @@ pub struct Gre<'a> {
 }
 
 impl<'a> Gre<'a> {
-    /// What follows.
+    /// The protocol of what follows.
     pub const fn protocol(self) -> EtherType {
         self.protocol
     }
 
-    /// The key, if there is one. In PPTP a length and a call.
+    /// The key, if there is one; in PPTP, a length and a call.
     pub const fn key(self) -> Option<u32> {
         self.key
     }
@@ -158,7 +161,7 @@ pub(super) fn gre<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
     let has = |bit: u8| flags & bit != 0;
     let (checksum, routing, key, sequence) = (has(0x80), has(0x40), has(0x20), has(0x10));
     let words = match version & 0x07 {
-        // Source routing (RFC 1701) makes the length unknown; nobody sends it any more.
+        // With source routing (RFC 1701, obsolete), the length is unknown.
         0 if routing => return walk.stop(invalid("flags", *flags)),
         0 => [checksum, key, sequence],
         1 if !key => return walk.stop(invalid("flags", *flags)),
@@ -175,7 +178,7 @@ pub(super) fn gre<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
     let place = if checksum && !pptp { 2 } else { 1 };
     let key = if key { word(place).copied() } else { None };
     match (protocol, key) {
-        // Without a sequence number it only acknowledges.
+        // Without a sequence number: an acknowledgement without payload.
         _ if pptp && !sequence => walk.end(behind, StopReason::Payload),
         (_, Some([a, b, c, d])) if pptp => {
             let (length, call) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
@@ -270,7 +273,7 @@ impl<'a> EtherIp<'a> {
 pub(super) fn ether_ip<'a>(walk: &mut Layers<'a>) -> Option<Layer<'a>> {
     let (bytes, behind) = walk.fixed("ether_ip")?;
     let [version, _] = *bytes;
-    // Version 3. Some systems write it into the other half of the byte.
+    // Version 3; some systems write it into the lower half of the byte.
     if !matches!(version, 0x30 | 0x03) {
         return walk.stop(StopReason::Invalid {
             header: "ether_ip",

@@ -7,36 +7,43 @@ use crate::structure::CounterStructure;
 use crate::wire::Wire;
 use crate::writer::Writer;
 
-/// What a data source has counted.
+/// The counters of a data source.
 ///
 /// Source: sFlow Version 5, `counters_sample` and `counters_sample_expanded`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct CountersSample<'a> {
-    /// Goes up by one with each counters sample of this data source; starts again when one of
-    /// its counters does.
+    /// Increases by one with each counters sample of this data source; restarts if one of the
+    /// counters restarts.
     pub sequence_number: u32,
-    /// What counted.
+    /// The data source.
     pub source_id: DataSource,
-    /// How the sample stands on the wire.
+    /// Encoding of the data source.
     pub encoding: Encoding,
-    /// What was counted.
+    /// Records of counters.
     pub records: Records<'a, CounterRecord<'a>>,
 }
 
 impl<'a> CountersSample<'a> {
-    /// The records, each read as it is reached.
+    /// The records, each decoded when the iterator reaches it.
+    #[inline]
     pub fn records(&self) -> impl Iterator<Item = CounterRecord<'a>> + Clone + use<'a> {
         self.records.iter()
     }
 
     /// The frames of the records, undecoded; they end in front of the first incomplete one.
+    #[inline]
     pub fn frames(&self) -> impl Iterator<Item = Frame<'a>> + Clone + use<'a> {
         self.records.frames()
     }
 
-    /// The first record of this type that can be read; all others are passed over unread.
+    /// The first valid record of this type. All other records are skipped without decoding.
+    #[inline]
     pub fn find<T: CounterStructure<'a>>(&self) -> Option<T> {
-        self.records.find(T::FORMAT, T::read, T::from_record)
+        self.records.find(
+            T::FORMAT,
+            |bytes| T::read(bytes),
+            |record| T::from_record(record),
+        )
     }
 
     #[inline(always)]
@@ -70,7 +77,7 @@ impl<'a> CountersSample<'a> {
         self.records.write(out);
     }
 
-    /// Writes what precedes the records.
+    /// Writes the fields in front of the records.
     pub(crate) fn encode_fields(&self, out: &mut Writer<'_>) {
         out.word(self.sequence_number);
         self.source_id.encode(self.encoding, out);

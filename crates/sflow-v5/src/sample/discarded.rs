@@ -7,43 +7,50 @@ use crate::structure::FlowStructure;
 use crate::wire::Wire;
 use crate::writer::Writer;
 
-/// A packet that was dropped: why, and what is known of it.
+/// A dropped packet: the reason, and records that describe it.
 ///
-/// Not one of many: each drop is reported, up to a rate that the agent keeps to.
+/// Drops are not sampled: each is reported, up to the agent's rate limit.
 ///
 /// Source: sFlow Dropped Packet Notification Structures, `discarded_packet`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct DiscardedPacket<'a> {
-    /// Goes up by one with each of this data source.
+    /// Increases by one with each dropped packet that this data source reports.
     pub sequence_number: u32,
-    /// What noticed it.
+    /// The data source that reports the drop.
     pub source_id: DataSource,
-    /// Drops that were not reported, for their rate or for lack of resources.
+    /// Number of drops that were not reported because of the rate limit or for lack of resources.
     pub drops: u32,
-    /// `inputifindex`: where the packet came in; 0 if unknown.
+    /// `inputifindex`: input interface; 0 if unknown.
     pub input_if_index: u32,
-    /// `outputifindex`: where it was to go out; 0 if it was dropped before that was known.
+    /// `outputifindex`: output interface; 0 if the packet was dropped before it was known.
     pub output_if_index: u32,
-    /// Why.
+    /// Reason of the drop.
     pub reason: DropReason,
-    /// What is known of the packet.
+    /// Records that describe the packet.
     pub records: Records<'a, FlowRecord<'a>>,
 }
 
 impl<'a> DiscardedPacket<'a> {
-    /// The records, each read as it is reached.
+    /// The records, each decoded when the iterator reaches it.
+    #[inline]
     pub fn records(&self) -> impl Iterator<Item = FlowRecord<'a>> + Clone + use<'a> {
         self.records.iter()
     }
 
     /// The frames of the records, undecoded; they end in front of the first incomplete one.
+    #[inline]
     pub fn frames(&self) -> impl Iterator<Item = Frame<'a>> + Clone + use<'a> {
         self.records.frames()
     }
 
-    /// The first record of this type that can be read; all others are passed over unread.
+    /// The first valid record of this type. All other records are skipped without decoding.
+    #[inline]
     pub fn find<T: FlowStructure<'a>>(&self) -> Option<T> {
-        self.records.find(T::FORMAT, T::read, T::from_record)
+        self.records.find(
+            T::FORMAT,
+            |bytes| T::read(bytes),
+            |record| T::from_record(record),
+        )
     }
 
     #[inline(always)]

@@ -7,45 +7,52 @@ use crate::structure::FlowStructure;
 use crate::wire::Wire;
 use crate::writer::Writer;
 
-/// One packet in `sampling_rate`: where it passed, and what is known of it.
+/// A sampled packet: one of `sampling_rate` packets, its interfaces, and records that describe it.
 ///
 /// Source: sFlow Version 5, `flow_sample` and `flow_sample_expanded`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct FlowSample<'a> {
-    /// Goes up by one with each flow sample of this data source.
+    /// Increases by one with each flow sample of this data source.
     pub sequence_number: u32,
-    /// What sampled it.
+    /// The data source that sampled the packet.
     pub source_id: DataSource,
-    /// One packet of so many was sampled; 0 if unknown.
+    /// One of this many packets is sampled; 0 if unknown.
     pub sampling_rate: u32,
-    /// Packets that could have been sampled, modulo 2^32.
+    /// Number of packets that could have been sampled, modulo 2^32.
     pub sample_pool: u32,
-    /// Samples that the agent lost for lack of resources.
+    /// Number of samples that the agent dropped for lack of resources.
     pub drops: u32,
-    /// Where the packet came in.
+    /// Input interface.
     pub input: Interface,
-    /// Where it went out, or why not.
+    /// Output interface, or the reason for which the packet was dropped.
     pub output: Interface,
-    /// How the sample stands on the wire.
+    /// Encoding of data source and interfaces.
     pub encoding: Encoding,
-    /// What is known of the packet.
+    /// Records that describe the packet.
     pub records: Records<'a, FlowRecord<'a>>,
 }
 
 impl<'a> FlowSample<'a> {
-    /// The records, each read as it is reached.
+    /// The records, each decoded when the iterator reaches it.
+    #[inline]
     pub fn records(&self) -> impl Iterator<Item = FlowRecord<'a>> + Clone + use<'a> {
         self.records.iter()
     }
 
     /// The frames of the records, undecoded; they end in front of the first incomplete one.
+    #[inline]
     pub fn frames(&self) -> impl Iterator<Item = Frame<'a>> + Clone + use<'a> {
         self.records.frames()
     }
 
-    /// The first record of this type that can be read; all others are passed over unread.
+    /// The first valid record of this type. All other records are skipped without decoding.
+    #[inline]
     pub fn find<T: FlowStructure<'a>>(&self) -> Option<T> {
-        self.records.find(T::FORMAT, T::read, T::from_record)
+        self.records.find(
+            T::FORMAT,
+            |bytes| T::read(bytes),
+            |record| T::from_record(record),
+        )
     }
 
     #[inline(always)]
@@ -86,7 +93,7 @@ impl<'a> FlowSample<'a> {
         self.records.write(out);
     }
 
-    /// Writes what precedes the records.
+    /// Writes the fields in front of the records.
     pub(crate) fn encode_fields(&self, out: &mut Writer<'_>) {
         let words = match self.encoding {
             Encoding::Compact => 28,

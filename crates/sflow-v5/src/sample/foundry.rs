@@ -2,17 +2,15 @@ use crate::error::DecodeError;
 use crate::wire::Wire;
 use crate::writer::Writer;
 
-/// What Foundry and Brocade switches put around the sample of a packet that an access list
-/// matched.
+/// A wrapper that Foundry and Brocade switches put around the sample of a packet that matched an
+/// access list.
 ///
-/// The sample itself is the next item of the iteration, wherever it stands: behind these two
-/// words within their frame, or as a frame of its own. The agents count the two as one sample of
-/// the datagram, and so does the encoder.
+/// The sample itself is the next item of the iteration, whether it follows these two words in the
+/// same frame or has a frame of its own. Agents and the encoder count both as one sample of the
+/// datagram.
 ///
 /// Source: enterprise 1991, as pmacct and Net::sFlow read it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-// As all other samples are: a tag of four bytes would keep samples from staying in registers.
-#[repr(align(8))]
 pub struct FoundryAcl {
     /// `FoundryFlags`.
     pub flags: u32,
@@ -21,7 +19,7 @@ pub struct FoundryAcl {
 }
 
 impl FoundryAcl {
-    /// How many bytes it takes.
+    /// Length on the wire.
     pub(crate) const SIZE: usize = 8;
 
     #[inline(always)]

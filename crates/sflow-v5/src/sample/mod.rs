@@ -1,4 +1,4 @@
-//! Samples: what happened to a packet, or what a data source has counted.
+//! Samples: a sampled or dropped packet, the counters of a data source, or metrics of an application.
 
 mod counters;
 mod discarded;
@@ -23,8 +23,7 @@ use crate::encoder::EncodeError;
 use crate::error::{DecodeError, Error};
 use crate::flow::FlowRecord;
 use crate::format::DataFormat;
-use crate::frame::{self, Frame};
-
+use crate::frame::{self, Frame, Records};
 use crate::writer::Writer;
 
 const FLOW_SAMPLE: DataFormat = DataFormat::new(0, 1);
@@ -36,34 +35,34 @@ const RTMETRIC: DataFormat = DataFormat::new(4300, 1002);
 const RTFLOW: DataFormat = DataFormat::new(4300, 1003);
 pub(crate) const FOUNDRY_ACL: DataFormat = DataFormat::new(1991, 1);
 
-/// Bytes of the longest sample that fits into a datagram of UDP.
+/// Length of the largest sample that fits into a UDP datagram.
 const LONGEST: u32 = 65_507;
 
 /// One sample of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Sample<'a> {
-    /// `0:1` and `0:3`: a packet.
+    /// `0:1` and `0:3`: a sampled packet.
     Flow(FlowSample<'a>),
     /// `0:2` and `0:4`: the counters of a data source.
     Counters(CountersSample<'a>),
-    /// `0:5`: a packet that was dropped.
+    /// `0:5`: a dropped packet.
     Discarded(DiscardedPacket<'a>),
-    /// `4300:1002`: metrics that an application named itself.
+    /// `4300:1002`: metrics named by an application.
     RtMetric(RtMetric<'a>),
-    /// `4300:1003`: a flow whose keys an application named itself.
+    /// `4300:1003`: a flow with keys named by an application.
     RtFlow(RtFlow<'a>),
-    /// `1991:1`: what was put around the next sample.
+    /// `1991:1`: a wrapper around the next sample.
     FoundryAcl(FoundryAcl),
-    /// A kind of sample that this crate does not know, with its bytes.
+    /// A sample with a number that this crate does not know.
     Unknown(Frame<'a>),
-    /// A sample that cannot be read, or the rest of a datagram whose framing is broken; with
-    /// those bytes and the reason.
+    /// A sample whose bytes are invalid, or the rest of a datagram whose framing is invalid; with
+    /// these bytes and the reason.
     Malformed(Frame<'a>, Error),
 }
 
 impl<'a> Sample<'a> {
-    /// Every kind of sample that this crate knows, and its name.
+    /// The kinds of samples that this crate knows, and their names.
     pub const REGISTERED: &'static [(DataFormat, &'static str)] = &[
         (FLOW_SAMPLE, "flow_sample"),
         (COUNTERS_SAMPLE, "counters_sample"),
@@ -84,19 +83,19 @@ impl<'a> Sample<'a> {
             COUNTERS_SAMPLE_EXPANDED => Self::counters(Encoding::Expanded, frame),
             DISCARDED_PACKET => match DiscardedPacket::decode(frame.bytes) {
                 Ok(sample) => Self::Discarded(sample),
-                Err(stop) => Self::malformed("discarded_packet", stop, frame),
+                Err(error) => Self::malformed("discarded_packet", error, frame),
             },
             RTMETRIC => match RtMetric::decode(frame.bytes) {
                 Ok(sample) => Self::RtMetric(sample),
-                Err(stop) => Self::malformed("rtmetric", stop, frame),
+                Err(error) => Self::malformed("rtmetric", error, frame),
             },
             RTFLOW => match RtFlow::decode(frame.bytes) {
                 Ok(sample) => Self::RtFlow(sample),
-                Err(stop) => Self::malformed("rtflow", stop, frame),
+                Err(error) => Self::malformed("rtflow", error, frame),
             },
             FOUNDRY_ACL => match FoundryAcl::decode(frame.bytes) {
                 Ok(sample) => Self::FoundryAcl(sample),
-                Err(stop) => Self::malformed("foundry_acl", stop, frame),
+                Err(error) => Self::malformed("foundry_acl", error, frame),
             },
             _ => Self::Unknown(frame),
         }
@@ -106,7 +105,7 @@ impl<'a> Sample<'a> {
     fn flow(encoding: Encoding, frame: Frame<'a>) -> Self {
         match FlowSample::decode(encoding, frame.bytes) {
             Ok(sample) => Self::Flow(sample),
-            Err(stop) => Self::malformed("flow_sample", stop, frame),
+            Err(error) => Self::malformed("flow_sample", error, frame),
         }
     }
 
@@ -114,59 +113,60 @@ impl<'a> Sample<'a> {
     fn counters(encoding: Encoding, frame: Frame<'a>) -> Self {
         match CountersSample::decode(encoding, frame.bytes) {
             Ok(sample) => Self::Counters(sample),
-            Err(stop) => Self::malformed("counters_sample", stop, frame),
+            Err(error) => Self::malformed("counters_sample", error, frame),
         }
     }
 
+    // Inlined: a call that returns a sample would need its place in memory.
     #[inline(always)]
-    fn malformed(structure: &'static str, stop: DecodeError, frame: Frame<'a>) -> Self {
-        Self::Malformed(frame, stop.report(structure, "", frame.bytes))
+    fn malformed(structure: &'static str, error: DecodeError, frame: Frame<'a>) -> Self {
+        Self::Malformed(frame, error.report(structure, "", frame.bytes))
     }
 
-    /// The last sample of a datagram, where the next frame is not wholly there.
+    /// The last sample of a datagram with an incomplete frame.
     #[cold]
     pub(crate) fn broken(rest: &'a [u8]) -> Self {
         let (frame, error) = Frame::broken("sample", rest);
         Self::Malformed(frame, error)
     }
 
-    /// The whole records of a sample that is cut, and the bytes behind them; `None` if there is
-    /// no such record.
+    /// A truncated sample with its complete records, and the bytes behind them; `None` if there is
+    /// no complete record.
     #[cold]
     pub(crate) fn cut(rest: &'a [u8]) -> Option<(Self, &'a [u8])> {
         let (head, bytes) = rest.split_first_chunk::<8>()?;
         let [a, b, c, d, e, f, g, h] = *head;
         let length = u32::from_be_bytes([e, f, g, h]);
-        // A longer one was not cut: it lies.
+        // No sample is longer, so the length is wrong.
         if length > LONGEST {
             return None;
         }
         let format = DataFormat(u32::from_be_bytes([a, b, c, d]));
         let (sample, count, behind) = match Self::read(Frame { format, bytes }) {
             Self::Flow(sample) => {
-                let (records, behind) = sample.records.whole();
+                let (records, behind) = sample.records.complete();
                 let count = records.frames.left;
                 (Self::Flow(FlowSample { records, ..sample }), count, behind)
             }
             Self::Counters(sample) => {
-                let (records, behind) = sample.records.whole();
+                let (records, behind) = sample.records.complete();
                 let count = records.frames.left;
                 let sample = CountersSample { records, ..sample };
                 (Self::Counters(sample), count, behind)
             }
             Self::Discarded(sample) => {
-                let (records, behind) = sample.records.whole();
+                let (records, behind) = sample.records.complete();
                 let count = records.frames.left;
                 let sample = DiscardedPacket { records, ..sample };
                 (Self::Discarded(sample), count, behind)
             }
             Self::RtMetric(sample) => {
-                let (metrics, count, behind) = sample.metrics.whole();
+                let (metrics, count, behind) = sample.metrics.complete();
                 let sample = RtMetric { metrics, ..sample };
                 (Self::RtMetric(sample), count, behind)
             }
             Self::RtFlow(sample) => {
-                let (fields, count, behind) = sample.fields.whole();
+                let (fields, count, behind) = sample.fields.complete();
                 (Self::RtFlow(RtFlow { fields, ..sample }), count, behind)
             }
             _ => return None,
@@ -174,7 +174,7 @@ impl<'a> Sample<'a> {
         (count > 0).then_some((sample, behind))
     }
 
-    /// The bytes behind the whole records of a sample that is cut, and the reason.
+    /// The bytes behind the complete records of a truncated sample, and the reason.
     #[cold]
     pub(crate) fn behind_cut(rest: &'a [u8]) -> Self {
         let (frame, error) = Frame::broken("sample", rest);
@@ -182,7 +182,7 @@ impl<'a> Sample<'a> {
         Self::Malformed(Frame { bytes, ..frame }, error)
     }
 
-    /// The number under which it stands on the wire.
+    /// Number of the kind and encoding of the sample.
     pub const fn format(&self) -> DataFormat {
         match self {
             Self::Flow(FlowSample {
@@ -203,7 +203,7 @@ impl<'a> Sample<'a> {
         }
     }
 
-    /// The specification's name, if the kind is known.
+    /// Name in the specification, if the kind is known.
     pub fn name(&self) -> Option<&'static str> {
         let mut registered = Self::REGISTERED.iter();
         registered
@@ -225,16 +225,16 @@ impl<'a> Sample<'a> {
         flow.chain(counters.unwrap_or_default().frames())
     }
 
-    /// Reads every record; the first thing that is malformed is the answer.
+    /// Decodes every record and returns the first error.
     ///
     /// # Errors
     ///
-    /// Why the sample, or the first record of it that cannot be read, is malformed.
+    /// If the sample or one of its records is malformed.
     pub fn validate(&self) -> Result<(), Error> {
         let error = match self {
-            Self::Flow(sample) => sample.records().find_map(flow_error),
-            Self::Counters(sample) => sample.records().find_map(|record| record.error()),
-            Self::Discarded(sample) => sample.records().find_map(flow_error),
+            Self::Flow(sample) => first_error(sample.records, flow_error),
+            Self::Counters(sample) => first_error(sample.records, Record::error),
+            Self::Discarded(sample) => first_error(sample.records, flow_error),
             Self::RtMetric(sample) => sample.metrics.iter().find_map(|item| item.value.error()),
             Self::RtFlow(sample) => sample.fields.iter().find_map(|item| item.value.error()),
             Self::FoundryAcl(_) | Self::Unknown(_) => None,
@@ -265,18 +265,35 @@ impl<'a> Sample<'a> {
         }
     }
 
-    /// Whether it counts together with the sample that follows it.
+    /// Whether the datagram counts this and the next sample as one.
     pub(crate) const fn is_wrapper(&self) -> bool {
         matches!(self, Self::FoundryAcl(_))
     }
 }
 
-/// Why a record cannot be read, or one of a frame inside it; these are eight deep at most.
-fn flow_error(record: FlowRecord<'_>) -> Option<Error> {
+/// The error of the first malformed record. Records are inspected in place: passing one on would
+/// copy it.
+#[inline]
+fn first_error<'a, R: Record<'a>>(
+    records: Records<'a, R>,
+    error: impl Fn(&R) -> Option<Error>,
+) -> Option<Error> {
+    let mut records = records.iter();
+    while let Some(record) = &records.next() {
+        if let Some(error) = error(record) {
+            return Some(error);
+        }
+    }
+    None
+}
+
+/// The error of a flow record, or the first error inside an aggregation of 802.11 frames. At most
+/// eight aggregations are nested.
+fn flow_error(record: &FlowRecord<'_>) -> Option<Error> {
     match record {
         FlowRecord::Extended80211Aggregation(aggregation) => {
             let mut pdus = aggregation.pdus.iter();
-            pdus.find_map(|pdu| pdu.records.iter().find_map(flow_error))
+            pdus.find_map(|pdu| first_error(pdu.records, flow_error))
         }
         record => record.error(),
     }

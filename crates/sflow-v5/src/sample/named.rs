@@ -1,4 +1,4 @@
-//! Values that a sample names itself, and their types with them.
+//! Values with a name and a type in the sample itself.
 
 use core::fmt;
 use core::iter::FusedIterator;
@@ -8,50 +8,49 @@ use crate::text::Text;
 use crate::wire::Wire;
 use crate::writer::Writer;
 
-/// A value, and the name that the sample gives it.
+/// A value and its name.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Named<'a, V> {
-    /// The name; empty if not even that could be read.
+    /// The name; empty if it is malformed.
     pub name: Text<'a>,
     /// The value.
     pub value: V,
 }
 
-/// What a [`Named`] holds: one type of several, told by a number in front of it.
+/// The value of a [`Named`]: one of several types, chosen by a number in front of it.
 pub trait NamedValue<'a>: Copy {
-    /// The sample that holds such values.
+    /// Name of the sample that contains such values.
     const SAMPLE: &'static str;
 
-    /// Reads a value of this type; `None` if there is no such type.
+    /// Reads a value of the type with number `kind`; `None` if there is no such type.
     ///
     /// # Errors
     ///
-    /// If the bytes cannot be one.
+    /// If the bytes are not a valid value of this type.
     fn read(kind: u32, input: &mut &'a [u8]) -> Option<Result<Self, DecodeError>>;
 
-    /// What stands for the rest of a list from a value on that cannot be read: from its name
-    /// on, all of it.
+    /// A malformed value: the rest of the list, from the name of the value on.
     fn malformed(rest: &'a [u8], error: Error) -> Self;
 
-    /// That rest and the reason, if this is one.
+    /// The bytes and the reason, if the value is malformed.
     fn refused(&self) -> Option<(&'a [u8], Error)>;
 
-    /// The number of its type, and the type's name.
+    /// Number and name of the type.
     fn kind(&self) -> (u32, &'static str);
 
-    /// Writes the value alone.
+    /// Writes the value without its name and type.
     fn encode(&self, out: &mut Writer<'_>);
 
-    /// Why it cannot be read, if it cannot.
+    /// The reason, if the value is malformed.
     fn error(&self) -> Option<Error> {
         self.refused().map(|(_, error)| error)
     }
 }
 
-/// The named values of a sample: from the wire, or, to be encoded, from a slice.
+/// The named values of a sample: encoded, or, to be encoded, in a slice.
 ///
-/// A value of unknown type has an unknown length. It is the last item, malformed, and holds all
-/// that is left.
+/// The length of a value of unknown type is unknown, so it is the last item: malformed, with all
+/// remaining bytes.
 #[derive(Clone, Copy)]
 pub struct NamedValues<'a, V> {
     wire: &'a [u8],
@@ -60,7 +59,7 @@ pub struct NamedValues<'a, V> {
 }
 
 impl<'a, V: NamedValue<'a>> NamedValues<'a, V> {
-    /// Takes the number of values from `input`, and all that is behind it.
+    /// Takes the number of values from `input`, and all bytes behind it.
     #[inline(always)]
     pub(super) fn decode(input: &mut &'a [u8]) -> Result<Self, DecodeError> {
         let count = u32::decode(input)?;
@@ -71,14 +70,13 @@ impl<'a, V: NamedValue<'a>> NamedValues<'a, V> {
         })
     }
 
-    /// The values, each read as it is reached.
+    /// The values, each decoded when the iterator reaches it.
     pub const fn iter(&self) -> NamedIter<'a, V> {
         NamedIter { rest: *self }
     }
 
-    /// The values in front of the first one that is malformed, their number, and what is behind
-    /// them.
-    pub(super) fn whole(self) -> (Self, u32, &'a [u8]) {
+    /// The values in front of the first malformed one, their number, and the bytes behind them.
+    pub(super) fn complete(self) -> (Self, u32, &'a [u8]) {
         let (mut values, mut count) = (self.iter(), 0_u32);
         let mut behind = self.wire;
         while values
@@ -90,12 +88,12 @@ impl<'a, V: NamedValue<'a>> NamedValues<'a, V> {
         }
         let taken = self.wire.len().saturating_sub(behind.len());
         let wire = self.wire.get(..taken).unwrap_or_default();
-        let whole = Self {
+        let complete = Self {
             wire,
             count,
             items: &[],
         };
-        (whole, count, behind)
+        (complete, count, behind)
     }
 
     pub(super) fn encode(&self, out: &mut Writer<'_>) {
@@ -158,7 +156,7 @@ impl<'a, V: NamedValue<'a> + fmt::Debug> fmt::Debug for NamedValues<'a, V> {
     }
 }
 
-/// Iterates over [`NamedValues`]; does not fail and always ends.
+/// Iterates over [`NamedValues`]. It does not fail and always ends.
 #[derive(Clone)]
 pub struct NamedIter<'a, V> {
     rest: NamedValues<'a, V>,
@@ -177,9 +175,9 @@ impl<'a, V: NamedValue<'a>> Iterator for NamedIter<'a, V> {
         let mut name = Text::default();
         match read(&mut self.rest.wire, &mut name) {
             Ok(value) => Some(Named { name, value }),
-            Err((field, stop)) => {
+            Err((field, error)) => {
                 self.rest = NamedValues::default();
-                let error = stop.report(V::SAMPLE, field, start);
+                let error = error.report(V::SAMPLE, field, start);
                 let value = V::malformed(start, error);
                 Some(Named { name, value })
             }
@@ -195,16 +193,16 @@ impl<'a, V: NamedValue<'a> + fmt::Debug> fmt::Debug for NamedIter<'a, V> {
     }
 }
 
-/// One value and, as far as it gets, its name; or the part that cannot be read.
+/// Reads one value and stores its name in `name`. An error contains the name of the invalid part.
 fn read<'a, V: NamedValue<'a>>(
     input: &mut &'a [u8],
     name: &mut Text<'a>,
 ) -> Result<V, (&'static str, DecodeError)> {
-    *name = Text::decode(input).map_err(|stop| ("name", stop))?;
+    *name = Text::decode(input).map_err(|error| ("name", error))?;
     let before = *input;
-    let kind = u32::decode(input).map_err(|stop| ("type", stop))?;
+    let kind = u32::decode(input).map_err(|error| ("type", error))?;
     match V::read(kind, input) {
-        Some(value) => value.map_err(|stop| ("value", stop)),
+        Some(value) => value.map_err(|error| ("value", error)),
         None => Err(("type", DecodeError::at(before, ErrorKind::ValueType(kind)))),
     }
 }

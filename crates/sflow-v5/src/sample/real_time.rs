@@ -6,29 +6,29 @@ use crate::text::Text;
 use crate::wire::Wire;
 use crate::writer::Writer;
 
-/// Metrics of an application, under names of its own.
+/// Metrics named by an application.
 ///
-/// It has no sequence number and no data source but a name.
+/// The sample has no sequence number, and its data source is a name.
 ///
 /// Source: enterprise 4300 (InMon), `rtmetric`, as Host sFlow sends it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct RtMetric<'a> {
-    /// What the metrics are of.
+    /// Name of the data source.
     pub datasource: Text<'a>,
     /// The metrics.
     pub metrics: NamedValues<'a, RtMetricValue<'a>>,
 }
 
-/// A flow of an application, its keys and values under names of its own.
+/// A flow of an application, with keys and values named by it.
 ///
 /// Source: enterprise 4300 (InMon), `rtflow`, as Host sFlow sends it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct RtFlow<'a> {
-    /// What the flow was seen at.
+    /// Name of the data source.
     pub datasource: Text<'a>,
-    /// One flow of so many was sampled; 0 if unknown.
+    /// One of this many flows is sampled; 0 if unknown.
     pub sampling_rate: u32,
-    /// Flows that could have been sampled, modulo 2^32.
+    /// Number of flows that could have been sampled, modulo 2^32.
     pub sample_pool: u32,
     /// Keys and values.
     pub fields: NamedValues<'a, RtFlowValue<'a>>,
@@ -76,7 +76,7 @@ impl<'a> RtFlow<'a> {
     }
 }
 
-/// The types of one kind of named value: number, name, and what is read.
+/// Declares the types of one kind of named value: number, name, and field type.
 macro_rules! values {
     (
         $(#[$doc:meta])*
@@ -89,8 +89,8 @@ macro_rules! values {
         #[non_exhaustive]
         pub enum $name<'a> {
             $($(#[$variant_doc])* $variant($kind),)*
-            /// A value of a type that this crate does not know, or one that cannot be read, with
-            /// its name and all that follows it; and the reason.
+            /// A value of unknown type, or an invalid value: its bytes from the name on, everything
+            /// behind it, and the reason.
             Malformed(&'a [u8], Error),
         }
 
@@ -132,7 +132,7 @@ macro_rules! values {
 
         #[cfg(feature = "serde")]
         impl serde::Serialize for $name<'_> {
-            /// The bare value.
+            /// The value without its name and type.
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 match self {
                     $(Self::$variant(value) => value.serialize(serializer),)*

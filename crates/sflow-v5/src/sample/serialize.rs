@@ -1,4 +1,4 @@
-//! Samples in the specification's names.
+//! Serialisation of samples with the names of the specification.
 
 use serde::Serialize;
 use serde::ser::SerializeStruct;
@@ -8,7 +8,8 @@ use crate::frame::Words;
 use crate::text::Opaque;
 
 impl Serialize for Sample<'_> {
-    /// `{"format", "name", …, "records"}`, or the bytes of what is not understood.
+    /// `{"format", "name", …, "records"}`; unknown and malformed samples as `{"format", "bytes"}`,
+    /// the latter with `"error"`.
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let sample_map = |serializer: S, fields: usize| -> Result<S::SerializeStruct, S::Error> {
             let mut map = serializer.serialize_struct("sample", fields)?;
@@ -80,7 +81,7 @@ impl<'a, V: NamedValue<'a> + Serialize> Serialize for NamedValues<'a, V> {
 }
 
 impl<'a, V: NamedValue<'a> + Serialize> Serialize for Named<'a, V> {
-    /// `{"name", "type", "value"}`, or `{"bytes", "error"}` of what cannot be read.
+    /// `{"name", "type", "value"}`; malformed values as `{"bytes", "error"}`.
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if let Some((rest, error)) = self.value.refused() {
             let mut map = serializer.serialize_struct("malformed", 2)?;

@@ -1,4 +1,4 @@
-//! Any registered structure with any values, as its bytes; made from the catalogue.
+//! Strategies for the bytes of any registered structure, from the catalogue.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ use sflow_v5::{CounterRecord, DataFormat, FlowRecord};
 use crate::capture;
 use crate::record::Space;
 
-/// One structure: where it is registered, and any bytes of it.
+/// A structure: its number space, number, and a strategy for its bytes.
 #[derive(Clone, Debug)]
 pub(crate) struct Arbitrary {
     pub(crate) space: Space,
@@ -20,7 +20,7 @@ pub(crate) struct Arbitrary {
 }
 
 impl Arbitrary {
-    /// Whether what follows the first fields is a field that later versions appended.
+    /// Whether later versions have appended fields.
     pub(crate) fn has_optional_fields(&self) -> bool {
         matches!(self.space, Space::Counters)
             && [DataFormat::new(0, 2003), DataFormat::new(0, 2106)].contains(&self.format)
@@ -56,7 +56,7 @@ pub(crate) fn structures() -> Vec<Arbitrary> {
     flow.chain(counters).collect()
 }
 
-/// The bytes of any of them.
+/// The bytes of any structure.
 pub(crate) fn record_bytes() -> impl Strategy<Value = (Space, DataFormat, Vec<u8>)> {
     select(structures()).prop_flat_map(|structure| {
         let Arbitrary {
@@ -68,7 +68,7 @@ pub(crate) fn record_bytes() -> impl Strategy<Value = (Space, DataFormat, Vec<u8
     })
 }
 
-/// Any value of a type of the catalogue.
+/// The bytes of any value of this type of the catalogue.
 fn field(kind: &str) -> BoxedStrategy<Vec<u8>> {
     match kind {
         "u32" | "i32" | "f32" | "op4" | "ip4" => word(),
@@ -102,12 +102,12 @@ fn word() -> BoxedStrategy<Vec<u8>> {
         .boxed()
 }
 
-/// Bytes of a length that is told, and their padding.
+/// A length, as many bytes, and their padding.
 pub(crate) fn opaque(longest: usize) -> BoxedStrategy<Vec<u8>> {
     vec(any::<u8>(), 0..=longest).prop_map(padded).boxed()
 }
 
-/// A record inside a record: unknown, or one of a frame that holds no more.
+/// A record inside a record: unknown, or of an aggregated frame without further nesting.
 fn frame() -> BoxedStrategy<Vec<u8>> {
     let unknown = opaque(20).prop_map(|body| [&999u32.to_be_bytes()[..], &body].concat());
     let timestamp =

@@ -1,4 +1,4 @@
-//! The real captures, as payloads of UDP datagrams.
+//! The UDP payloads of the captures of real agents.
 
 use std::fs::File;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Packets, put together from the inside out.
+//! Builds packets, from the innermost header outwards.
 
 pub(crate) const TCP: u8 = 6;
 pub(crate) const UDP: u8 = 17;
@@ -17,7 +17,7 @@ pub(crate) fn ethernet(kind: u16, payload: &[u8]) -> Vec<u8> {
     join(&[&addresses, &kind.to_be_bytes(), payload])
 }
 
-/// Behind the tag's own EtherType, which the header before it has.
+/// A VLAN tag without its own EtherType, which is in the header before it.
 pub(crate) fn vlan(id: u16, kind: u16, payload: &[u8]) -> Vec<u8> {
     join(&[&(0x6000 | id).to_be_bytes(), &kind.to_be_bytes(), payload])
 }
@@ -111,7 +111,7 @@ pub(crate) fn gre(flags: u8, protocol: u16, optional: &[u8], payload: &[u8]) -> 
     join(&[&[flags, 0], &protocol.to_be_bytes(), optional, payload])
 }
 
-/// IPv4 and TCP with a payload: what most tests put into something else.
+/// IPv4 and TCP with a payload: the inner packet of most tests.
 pub(crate) fn web() -> Vec<u8> {
     ipv4(TCP, &tcp(0x12, b"payload"))
 }

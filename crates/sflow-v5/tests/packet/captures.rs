@@ -1,4 +1,4 @@
-//! Headers that real agents sent: totals, which tcpdump gives for the same headers too.
+//! Sampled headers of real agents: totals that equal those of tcpdump.
 
 use std::collections::BTreeMap;
 
@@ -18,14 +18,14 @@ fn every_sampled_header_is_read_to_its_payload() {
         [
             ("ethernet: ethernet ipv4 tcp rest payload".to_owned(), 431),
             ("ethernet: ethernet ipv4 udp rest payload".to_owned(), 92),
-            // From the loopback device, which has no Ethernet.
+            // From the loopback device: no Ethernet addresses.
             ("ipv4: ipv4 tcp rest payload".to_owned(), 20),
         ]
     );
 }
 
 #[test]
-fn flags_of_tcp() {
+fn tcp_flags_of_captures_equal_tcpdump() {
     let expected = [
         ("[.]", 4_264),
         ("[F.]", 1_097),

@@ -1,4 +1,4 @@
-//! Headers that end anywhere.
+//! Truncated headers.
 
 use sflow_v5::Mac;
 use sflow_v5::enums::HeaderProtocol;
@@ -13,7 +13,7 @@ use super::{check_ethernet, check_ip};
 const LINK: &str = "02:00:00:00:00:01 > 02:00:00:00:00:02";
 
 #[test]
-fn within_ethernet() {
+fn packet_truncated_in_ethernet() {
     let frame = ethernet(IPV4, &web());
     for length in [0, 1, 2, 13] {
         let line = format!("(cut: ethernet needs 14 bytes, {length} were sampled)");
@@ -32,7 +32,7 @@ fn within_ethernet() {
 }
 
 #[test]
-fn within_a_tag() {
+fn packet_truncated_in_a_vlan_tag() {
     let frame = ethernet(0x8100, &vlan(7, 0x8100, &vlan(8, IPV4, &web())));
     for length in 0..4 {
         let line = format!("{LINK} (cut: vlan needs 4 bytes, {length} were sampled)");
@@ -43,7 +43,7 @@ fn within_a_tag() {
 }
 
 #[test]
-fn within_tcp() {
+fn packet_truncated_in_tcp() {
     let packet = ipv4(TCP, &tcp(0x12, b"payload"));
     let cut = |length: usize| &packet[..20 + length];
     for length in 0..4 {
@@ -81,7 +81,7 @@ fn within_tcp() {
 }
 
 #[test]
-fn within_udp_and_icmp() {
+fn packet_truncated_in_udp_and_icmp() {
     let packet = ipv4(UDP, &udp(53, b"payload"));
     for length in 4..8 {
         let line = format!(
@@ -98,10 +98,9 @@ fn within_udp_and_icmp() {
     }
 }
 
-/// Whatever is cut, what was read before does not change; the reason is the cut, and where it
-/// was is told.
+/// Truncation does not change the layers before it, and the rest reports where it is.
 #[test]
-fn at_every_byte() {
+fn packet_truncated_at_every_byte() {
     let frame = ethernet(
         0x8100,
         &vlan(7, IPV6, &ipv6(60, &extension(TCP, &tcp(2, b"")))),
@@ -131,7 +130,7 @@ fn at_every_byte() {
             StopReason::Cut {
                 needed, available, ..
             } => assert!(needed > available),
-            // Behind UDP nothing tells that there was more.
+            // Truncation behind the UDP header is not detectable.
             StopReason::Payload => assert!(packet.rest().bytes.is_empty(), "{length}: {packet}"),
             other => panic!("{length}: {other}"),
         }

@@ -1,4 +1,4 @@
-//! Everything below IP.
+//! Layers below IP.
 
 use sflow_v5::enums::CipherSuite;
 use sflow_v5::enums::HeaderProtocol;
@@ -13,7 +13,7 @@ const WEB: &str = "10.0.0.1:80 > 10.0.0.2:4711 tcp [S.]";
 const LINK: &str = "02:00:00:00:00:01 > 02:00:00:00:00:02";
 
 #[test]
-fn ethernet_ii() {
+fn ethernet_ii_is_read() {
     check_ethernet(&ethernet(IPV4, &web()), "ethernet ipv4 tcp rest", WEB);
     let unknown = ethernet(0x88cc, &[1, 2, 3]);
     check_ethernet(
@@ -53,7 +53,7 @@ fn every_header_protocol_is_read_or_keeps_its_bytes() {
 }
 
 #[test]
-fn the_version_of_ip_is_the_one_that_the_packet_says() {
+fn ip_version_is_that_of_the_packet() {
     let packet = ipv6(TCP, &tcp(0x02, b""));
     let line = "[2001:db8::1]:80 > [2001:db8::2]:4711 tcp [S]";
     check(
@@ -67,7 +67,7 @@ fn the_version_of_ip_is_the_one_that_the_packet_says() {
 }
 
 #[test]
-fn vlan_tags() {
+fn vlan_tags_are_read() {
     let one = ethernet(0x8100, &vlan(7, IPV4, &web()));
     check_ethernet(
         &one,
@@ -89,7 +89,7 @@ fn vlan_tags() {
 }
 
 #[test]
-fn eight_stacked_tags() {
+fn eight_stacked_vlan_tags_are_read() {
     let tagged = (0..7).fold(vlan(7, IPV4, &web()), |inner, id| vlan(id, 0x8100, &inner));
     let frame = ethernet(0x8100, &tagged);
     let packet = Packet::new(HeaderProtocol::ETHERNET, &frame);
@@ -99,7 +99,7 @@ fn eight_stacked_tags() {
 }
 
 #[test]
-fn more_tags_than_anyone_needs() {
+fn too_many_vlan_tags_stop_at_the_limit() {
     let tagged = (0..50).fold(vlan(7, IPV4, &web()), |inner, id| vlan(id, 0x8100, &inner));
     let frame = ethernet(0x8100, &tagged);
     let packet = Packet::new(HeaderProtocol::ETHERNET, &frame);
@@ -109,7 +109,7 @@ fn more_tags_than_anyone_needs() {
 }
 
 #[test]
-fn logical_link_control() {
+fn logical_link_control_is_read() {
     let snap = join(&[&[0xaa, 0xaa, 3, 0, 0, 0, 8, 0], &web()]);
     let length = u16::try_from(snap.len()).unwrap();
     let frame = join(&[&ethernet(length, &snap), &[0; 9]]);
@@ -137,7 +137,7 @@ fn logical_link_control() {
 }
 
 #[test]
-fn macsec() {
+fn macsec_is_read() {
     let clear = join(&[&[0x20, 0, 0, 0, 0, 9, 1, 2, 3, 4, 5, 6, 7, 8, 8, 0], &web()]);
     let frame = ethernet(0x88e5, &clear);
     check_ethernet(&frame, "ethernet macsec ipv4 tcp rest", WEB);
@@ -153,7 +153,7 @@ fn macsec() {
 }
 
 #[test]
-fn arp() {
+fn arp_is_read() {
     let (a, b) = ([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]);
     let packet = |operation: u8| {
         let fixed = [0, 1, 8, 0, 6, 4, 0, operation];
@@ -176,7 +176,7 @@ fn arp() {
 }
 
 #[test]
-fn label_stacks() {
+fn mpls_label_stack_is_read() {
     let stack = mpls(1000, false, &mpls(16, true, &web()));
     let line = format!("mpls 1000 mpls 16 {WEB}");
     check_ethernet(
@@ -206,7 +206,7 @@ fn label_stacks() {
 }
 
 #[test]
-fn ppp() {
+fn ppp_is_read() {
     for (front, names) in [
         (&[0xff, 3, 0, 0x21][..], "ppp ipv4 tcp rest"),
         (&[0xff, 3, 0x21], "ppp ipv4 tcp rest"),
@@ -236,7 +236,7 @@ fn ppp() {
 }
 
 #[test]
-fn ppp_over_ethernet() {
+fn pppoe_is_read() {
     let web = web();
     let length = u16::try_from(web.len() + 2).unwrap();
     let session = join(&[

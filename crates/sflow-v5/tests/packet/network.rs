@@ -1,4 +1,4 @@
-//! IP and what it carries.
+//! IP and transport protocols.
 
 use sflow_v5::enums::HeaderProtocol;
 use sflow_v5::packet::{Layer, Packet, StopReason};
@@ -10,7 +10,7 @@ const ADDRESSES: &str = "10.0.0.1 > 10.0.0.2";
 const ADDRESSES_6: &str = "2001:db8::1 > 2001:db8::2";
 
 #[test]
-fn transports() {
+fn transport_protocols_are_read() {
     let udp = ipv4(UDP, &udp(53, &[1]));
     check_ip(&udp, "ipv4 udp rest", "10.0.0.1:50000 > 10.0.0.2:53 udp");
     let ports = [0, 80, 0x12, 0x67, 0, 0, 0, 0, 0, 0, 0, 0];
@@ -48,7 +48,7 @@ fn transports() {
 }
 
 #[test]
-fn flags_as_tcpdump_shows_them() {
+fn tcp_flags_display_like_tcpdump() {
     for (flags, shown) in [
         (0x00, "[none]"),
         (0x01, "[F]"),
@@ -66,7 +66,7 @@ fn flags_as_tcpdump_shows_them() {
 }
 
 #[test]
-fn header_lengths_that_cannot_be() {
+fn impossible_header_length_is_invalid() {
     let short = ipv4_with(0x44, 40, 0, TCP, &tcp(2, b""));
     check_ip(&short, "rest", "(invalid: header length of ipv4 is 16)");
     let mut offset = tcp(2, b"");
@@ -79,7 +79,7 @@ fn header_lengths_that_cannot_be() {
 }
 
 #[test]
-fn options_and_what_is_left_of_them() {
+fn truncated_options_are_kept() {
     let header = ipv4_with(0x47, 48, 0, TCP, &join(&[&[1; 8], &tcp(2, b"")]));
     let line = "10.0.0.1:80 > 10.0.0.2:4711 tcp [S]";
     check_ip(&header, "ipv4 tcp rest", line);
@@ -93,10 +93,10 @@ fn options_and_what_is_left_of_them() {
 }
 
 #[test]
-fn total_lengths_that_lie() {
+fn impossible_total_length_is_ignored() {
     let web = |total| ipv4_with(0x45, total, 0, TCP, &tcp(0x12, b"payload"));
     let line = "10.0.0.1:80 > 10.0.0.2:4711 tcp [S.]";
-    // Left to the network card, smaller than the header, and longer than what was sampled.
+    // Segmentation by the network card, less than the header, and more than was sampled.
     for total in [0, 19, 47, 1500, 65535] {
         let packet = web(total);
         check_ip(&packet, "ipv4 tcp rest", line);
@@ -127,7 +127,7 @@ fn total_lengths_that_lie() {
 }
 
 #[test]
-fn fragments() {
+fn fragments_have_ports_only_at_the_start() {
     let first = ipv4_with(0x45, 40, 0x2000, TCP, &tcp(2, b""));
     check_ip(
         &first,
@@ -160,7 +160,7 @@ fn fragments() {
 }
 
 #[test]
-fn chains_of_extension_headers() {
+fn extension_headers_are_followed() {
     let chain = [0, 60, 43, 135, 139, 140, 60];
     let (mut next, mut bytes) = (TCP, tcp(2, b""));
     for number in chain.into_iter().rev() {
@@ -203,13 +203,13 @@ fn chains_of_extension_headers() {
 }
 
 #[test]
-fn extension_numbers_mean_nothing_in_ipv4() {
+fn extension_numbers_are_not_read_in_ipv4() {
     let line = format!("{ADDRESSES} (ip protocol 60 (IPv6-Opts))");
     check_ip(&ipv4(60, &extension(TCP, &tcp(2, b""))), "ipv4 rest", &line);
 }
 
 #[test]
-fn ipsec() {
+fn ipsec_headers_are_read() {
     let header = [
         TCP, 4, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,
     ];

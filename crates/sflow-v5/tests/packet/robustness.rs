@@ -1,4 +1,4 @@
-//! Whatever the bytes are: no panic, an end, and every layer inside its packet.
+//! Any bytes: no panic, iteration ends, and every layer is inside its packet.
 
 use proptest::prelude::*;
 use sflow_v5::enums::HeaderProtocol;
@@ -9,7 +9,7 @@ use super::build::{
     udp, vlan, vxlan,
 };
 
-/// Everything that can be asked, with what must be true of the answers.
+/// Calls every method, and checks the invariants of the results.
 fn examine(packet: Packet<'_>, header: &[u8]) {
     let layers: Vec<_> = packet.layers().collect();
     assert!(layers.len() <= usize::from(Packet::MAX_LAYERS) + 1);
@@ -74,8 +74,8 @@ fn examine(packet: Packet<'_>, header: &[u8]) {
     );
 }
 
-/// Something that makes sense, of some depth.
-fn sensible() -> impl Strategy<Value = Vec<u8>> {
+/// A valid packet with some tunnels.
+fn valid_packet() -> impl Strategy<Value = Vec<u8>> {
     let payload = proptest::collection::vec(any::<u8>(), 0..12);
     let leaf = prop_oneof![
         payload
@@ -112,14 +112,14 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn random_bytes(protocol in 0_u32..20, header in proptest::collection::vec(any::<u8>(), 0..256)) {
+    fn random_bytes_are_dissected(protocol in 0_u32..20, header in proptest::collection::vec(any::<u8>(), 0..256)) {
         examine(Packet::new(HeaderProtocol(protocol), &header), &header);
         examine(Packet::from_llc(&header), &header);
     }
 
     #[test]
-    fn sensible_bytes_with_some_changed(
-        mut header in sensible(),
+    fn damaged_packet_is_dissected(
+        mut header in valid_packet(),
         changes in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 0..4),
         end in any::<proptest::sample::Index>(),
     ) {
@@ -136,7 +136,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn every_prefix(ip in sensible()) {
+    fn every_prefix_is_dissected(ip in valid_packet()) {
         let frame = ethernet(0x88a8, &vlan(1, 0x8100, &vlan(2, IPV4, &ip)));
         let tags = [Packet::new(HeaderProtocol::ETHERNET, &frame)];
         prop_assert!(tags.iter().all(|packet| packet.vlans().count() == 2));

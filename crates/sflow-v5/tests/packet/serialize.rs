@@ -10,7 +10,7 @@ use super::build::{
 };
 
 #[test]
-fn a_list_of_layers() {
+fn packet_is_serialised_as_layers() {
     let inner = ethernet(0x8100, &vlan(7, IPV6, &ipv6(UDP, &udp(53, b"\x01\xff"))));
     let outer = ethernet(IPV4, &ipv4(UDP, &udp(4789, &vxlan(42, &inner))));
     let packet = Packet::new(HeaderProtocol::ETHERNET, &outer);
@@ -47,7 +47,7 @@ fn a_list_of_layers() {
 }
 
 #[test]
-fn what_was_cut_is_not_there() {
+fn truncated_field_is_omitted() {
     let packet = ipv4(TCP, &tcp(0x12, b""));
     let json = |length: usize| {
         let packet = Packet::new(HeaderProtocol::IPV4, &packet[..length]);
@@ -78,7 +78,7 @@ fn what_was_cut_is_not_there() {
 }
 
 #[test]
-fn the_others() {
+fn every_layer_is_serialised() {
     let arp = [
         0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 1, 10, 0, 0, 1, 0, 0, 0, 0, 0, 0, 10, 0, 0, 2,
     ];

@@ -1,4 +1,4 @@
-//! Packets within packets.
+//! Tunnels.
 
 use sflow_v5::enums::HeaderProtocol;
 use sflow_v5::packet::{Packet, StopReason, Tunnel};
@@ -13,7 +13,7 @@ const WEB: &str = "10.0.0.1:80 > 10.0.0.2:4711 tcp [S.]";
 const OUTER: &str = "10.0.0.1 > 10.0.0.2";
 
 #[test]
-fn vxlan_on_both_ports() {
+fn vxlan_is_read_on_both_ports() {
     for port in [4789, 8472] {
         let inner = ethernet(0x8100, &vlan(7, IPV4, &web()));
         let outer = ethernet(IPV4, &ipv4(UDP, &udp(port, &vxlan(42, &inner))));
@@ -32,7 +32,7 @@ fn vxlan_on_both_ports() {
 }
 
 #[test]
-fn what_only_looks_like_vxlan() {
+fn invalid_vxlan_header_is_payload() {
     let line = "10.0.0.1:50000 > 10.0.0.2:4789 udp";
     for payload in [
         &b""[..],
@@ -53,7 +53,7 @@ fn what_only_looks_like_vxlan() {
 }
 
 #[test]
-fn lengths_of_udp_that_lie() {
+fn impossible_udp_length_is_ignored() {
     let frame = ethernet(IPV4, &web());
     for length in [0_u16, 7, 9999] {
         let mut datagram = udp(4789, &vxlan(42, &frame));
@@ -70,7 +70,7 @@ fn lengths_of_udp_that_lie() {
 }
 
 #[test]
-fn geneve_with_options() {
+fn geneve_with_options_is_read() {
     let options = [1, 2, 3, 1, 9, 9, 9, 9];
     let frame = geneve(42, BRIDGED, &options, &ethernet(IPV4, &web()));
     let packet = ipv6(UDP, &udp(6081, &frame));
@@ -92,7 +92,7 @@ fn geneve_with_options() {
 }
 
 #[test]
-fn generic_routing_encapsulation() {
+fn gre_is_read() {
     let (checksum, key, sequence) = ([1, 2, 0, 0], [0, 0, 1, 0], [0, 0, 0, 9]);
     for (flags, optional, name) in [
         (0x00, vec![], "gre"),
@@ -133,7 +133,7 @@ fn generic_routing_encapsulation() {
 }
 
 #[test]
-fn pptp() {
+fn pptp_is_read() {
     let inner = join(&[&[0xff, 3, 0, 0x21], &web()]);
     let length = u16::try_from(inner.len()).unwrap().to_be_bytes();
     let header = [&[0x30, 0x81, 0x88, 0x0b], &length[..], &[0, 42], &[0; 8]].concat();
@@ -148,7 +148,7 @@ fn pptp() {
 }
 
 #[test]
-fn mirrored_ports() {
+fn erspan_is_read() {
     let frame = ethernet(IPV4, &web());
     let one = ipv4(GRE, &gre(0, 0x88be, &[], &frame));
     let line = format!("{OUTER} erspan {{{WEB}}}");
@@ -172,7 +172,7 @@ fn mirrored_ports() {
 }
 
 #[test]
-fn ip_in_ip() {
+fn ip_in_ip_is_read() {
     for (outer, names) in [
         (ipv4(4, &web()), "ipv4 ipv4 tcp rest"),
         (ipv6(4, &web()), "ipv6 ipv4 tcp rest"),
@@ -196,7 +196,7 @@ fn ip_in_ip() {
 }
 
 #[test]
-fn tunnels_in_tunnels() {
+fn nested_tunnels_are_read() {
     let inner = ipv4(GRE, &gre(0x20, IPV4, &[0, 0, 0, 7], &ipv4(4, &web())));
     let frame = ethernet(IPV4, &inner);
     let outer = ethernet(IPV4, &ipv4(UDP, &udp(4789, &vxlan(42, &frame))));
@@ -223,7 +223,7 @@ fn tunnels_in_tunnels() {
 }
 
 #[test]
-fn bottomless_tunnels() {
+fn endless_tunnels_stop_at_the_limit() {
     let deep = (0..100).fold(web(), |inner, _| ipv4(4, &inner));
     let packet = Packet::new(HeaderProtocol::IPV4, &deep);
     assert_eq!(packet.layers().count(), usize::from(Packet::MAX_LAYERS) + 1);

@@ -1,4 +1,4 @@
-//! One record, read and written without naming its type.
+//! Decodes and encodes a record without naming its type.
 
 use std::fmt::Debug;
 
@@ -14,7 +14,7 @@ pub(crate) enum Space {
     Counters,
 }
 
-/// What came out of a record's bytes.
+/// A decoded record.
 #[derive(Debug)]
 pub(crate) struct Read {
     pub(crate) malformed: bool,
@@ -22,7 +22,7 @@ pub(crate) struct Read {
     pub(crate) values: Vec<String>,
     /// The record itself, printed.
     pub(crate) printed: String,
-    /// Its body, written again.
+    /// Its body, encoded again.
     pub(crate) encoded: Vec<u8>,
 }
 
@@ -72,7 +72,7 @@ impl Read {
     }
 }
 
-/// Printed, since not every number equals itself.
+/// Formats values, since not every number equals itself.
 fn print<T: Debug>(fields: usize, value: impl Fn(usize) -> T) -> Vec<String> {
     (0..fields)
         .map(|index| format!("{:?}", value(index)))
@@ -108,7 +108,7 @@ pub(crate) fn sample_of(space: Space, records: &[(DataFormat, &[u8])]) -> Vec<u8
     datagram
 }
 
-/// The body of the only record of a compact sample with so many bytes before its records.
+/// The body of the only record of a compact sample; `fixed` bytes precede its records.
 fn body(sample: &Sample<'_>, fixed: usize) -> Vec<u8> {
     let mut buffer = [0; 4096];
     let mut encoder = Encoder::new(&mut buffer, &Header::default()).unwrap();

@@ -1,18 +1,18 @@
-//! What a flow engine and a person ask.
+//! Summaries of a packet, and its display.
 
 use std::net::IpAddr;
 
 use sflow_v5::Mac;
 use sflow_v5::enums::HeaderProtocol;
 use sflow_v5::flow::SampledHeader;
-use sflow_v5::packet::etherparse::{EtherType, IpNumber};
+use sflow_v5::packet::{EtherType, IpNumber};
 use sflow_v5::packet::{Ethernet, Ip, Packet, TcpFlags, Transport, Tunnel};
 use sflow_v5::types::{Opaque, VlanTag};
 
 use super::build::{IPV4, IPV6, UDP, ethernet, extension, ipv4, ipv6, udp, vlan, vxlan, web};
 
 #[test]
-fn who_to_whom() {
+fn link_network_and_transport_are_summarised() {
     let frame = ethernet(0x8100, &vlan(7, IPV4, &web()));
     let header = SampledHeader {
         protocol: HeaderProtocol::ETHERNET,
@@ -59,7 +59,7 @@ fn who_to_whom() {
 }
 
 #[test]
-fn of_ipv6_what_follows_its_extension_headers() {
+fn ipv6_protocol_is_behind_extension_headers() {
     let packet = ipv6(0, &extension(60, &extension(UDP, &udp(53, b"?"))));
     let packet = Packet::new(HeaderProtocol::IPV6, &packet);
     let ip = packet.ip().unwrap();
@@ -73,14 +73,14 @@ fn of_ipv6_what_follows_its_extension_headers() {
 }
 
 #[test]
-fn messages() {
+fn icmp_message_is_found() {
     let packet = ipv6(58, &[135, 0, 0, 0, 0, 0, 0, 0]);
     let message = Packet::new(HeaderProtocol::IPV6, &packet).icmp().unwrap();
     assert_eq!((message.kind(), message.code()), (135, 0));
 }
 
 #[test]
-fn outside_and_inside() {
+fn outer_and_inner_packet_are_separate() {
     let inner = ethernet(0x8100, &vlan(7, IPV6, &ipv6(UDP, &udp(53, b"?"))));
     let outer = ethernet(IPV4, &ipv4(UDP, &udp(4789, &vxlan(42, &inner))));
     let packet = Packet::new(HeaderProtocol::ETHERNET, &outer);
@@ -108,7 +108,7 @@ fn outside_and_inside() {
 }
 
 #[test]
-fn words_for_tunnels() {
+fn tunnels_have_names_and_numbers() {
     for (tunnel, words) in [
         (Tunnel::Vxlan { vni: 42 }, "vxlan 42"),
         (Tunnel::Geneve { vni: 42 }, "geneve 42"),

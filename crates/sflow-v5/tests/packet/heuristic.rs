@@ -1,4 +1,4 @@
-//! Packets that no field announces, and those in further tunnels.
+//! Packets that no field announces, and packets in other tunnels.
 
 use sflow_v5::enums::HeaderProtocol;
 use sflow_v5::flow::SampledHeader;
@@ -9,7 +9,7 @@ use super::build::{
     IPV4, IPV6, MPLS, TCP, UDP, ethernet, ipv4, ipv6, join, mpls, tcp, udp, vlan, web,
 };
 
-/// The EtherType and bytes of a packet to put inside, and its addresses.
+/// The EtherType, bytes and addresses of an inner packet.
 type Inner = (u16, Vec<u8>, &'static str);
 
 /// 10.0.0.1 to 10.0.0.2 with a checksum, and 2001:db8::1 to 2001:db8::2.
@@ -35,7 +35,7 @@ fn checksum(header: &[u8]) -> u16 {
     !u16::try_from((sum & 0xffff) + (sum >> 16)).unwrap()
 }
 
-/// A frame to this address.
+/// A frame whose destination address starts with this byte.
 fn frame(first: u8, kind: u16, payload: &[u8]) -> Vec<u8> {
     let addresses = [first, 0x5e, 0x0c, 0x11, 0x22, 0x33, 2, 0, 0, 0, 0, 1];
     join(&[&addresses, &kind.to_be_bytes(), payload])
@@ -62,7 +62,7 @@ fn service(next: u8, payload: &[u8]) -> Vec<u8> {
     join(&[&[0x0f, 0xc6, 1, next, 0, 0, 5, 255], &[0; 16], payload])
 }
 
-/// Each tunnel around each packet, and the tunnels that are read.
+/// Each tunnel around each inner packet, and the expected tunnels.
 fn tunnels() -> Vec<(Vec<u8>, &'static str, String)> {
     let over = |port, payload: &[u8]| ethernet(IPV4, &ipv4(UDP, &udp(port, payload)));
     let mut all = Vec::new();
@@ -120,7 +120,7 @@ fn tunnels() -> Vec<(Vec<u8>, &'static str, String)> {
             let on_udp = join(&[&on_udp, cookie, &bridged]);
             cases.push(("l2tp_v3 77", over(1701, &on_udp)));
         }
-        // Whatever the inner address begins with, also as IPv4, IPv6 and a control word do.
+        // The inner address may begin like IPv4, IPv6 or a control word.
         for first in [0x00, 0x02, 0x45, 0x4c, 0x52, 0x60, 0x6c, 0xfe] {
             let tagged = frame(first, 0x8100, &vlan(7, kind, &ip));
             for inside in [frame(first, kind, &ip), tagged] {
@@ -150,7 +150,7 @@ fn inner_packet_of_every_tunnel_is_read() {
 
 /// With the length of the frame known, as in samples, and with it unknown.
 #[test]
-fn cut_at_every_byte_invents_no_address() {
+fn truncated_packet_has_no_invented_address() {
     for (bytes, tunnel, _) in tunnels() {
         let whole = Packet::new(HeaderProtocol::ETHERNET, &bytes);
         let ends = |packet: Packet<'_>| packet.ip().map(|ip| (ip.source, ip.destination));
@@ -183,7 +183,7 @@ fn cut_at_every_byte_invents_no_address() {
 }
 
 #[test]
-fn guess_that_checksum_or_length_refutes_is_not_read() {
+fn inconsistent_checksum_or_length_is_not_read() {
     let [(_, v4, _), (_, v6, _)] = inner();
     let changed = |packet: &[u8], place: usize, bits: u8| {
         let mut packet = packet.to_vec();
@@ -223,7 +223,7 @@ fn guess_that_checksum_or_length_refutes_is_not_read() {
 }
 
 #[test]
-fn other_things_on_the_ports_of_tunnels_are_payload() {
+fn other_payload_on_tunnel_ports_is_payload() {
     for port in [1701, 2152, 4790, 6635] {
         for payload in [&b""[..], b"hello, world", &[0xff; 40], &[0; 40]] {
             let packet = ipv4(UDP, &udp(port, payload));
@@ -234,7 +234,7 @@ fn other_things_on_the_ports_of_tunnels_are_payload() {
             );
         }
     }
-    // Messages of GTP-U and L2TPv3 that carry no packet.
+    // Messages of GTP-U and L2TPv3 without a packet.
     for (port, payload) in [
         (2152, [0x32, 1, 0, 4, 0, 0, 0, 0, 0, 1, 0, 0]),
         (1701, [0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),

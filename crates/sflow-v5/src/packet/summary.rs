@@ -1,41 +1,39 @@
-//! What a flow engine asks of a packet.
+//! Summaries of the link, network and transport layer of a packet.
 
 use core::net::IpAddr;
 
-use etherparse::{EtherType, IpNumber};
-
-use super::{Layer, Packet, TcpFlags};
+use super::{EtherType, IpNumber, Layer, Packet, TcpFlags};
 use crate::Mac;
 
-/// Who sent a frame to whom on a link.
+/// The link layer of a packet: the first Ethernet header and its VLAN tags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Ethernet {
-    /// The sender.
+    /// The address of the sender.
     pub source: Mac,
-    /// The receiver.
+    /// The address of the receiver.
     pub destination: Mac,
-    /// What follows the VLAN tags; a number below 0x0600 is a length.
+    /// The EtherType behind the VLAN tags, or the length of an IEEE 802.3 frame.
     pub ether_type: EtherType,
 }
 
-/// Who sent a packet to whom.
+/// The network layer of a packet: IPv4, or IPv6 with its extension headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Ip {
-    /// The sender.
+    /// The address of the sender.
     pub source: IpAddr,
-    /// The receiver.
+    /// The address of the receiver.
     pub destination: IpAddr,
-    /// What follows the extension headers, as far as they could be read.
+    /// The protocol behind the extension headers, as far as these could be read.
     pub protocol: IpNumber,
     /// The time to live, or hop limit.
     pub ttl: u8,
     /// The type of service, or traffic class: six bits of differentiated services, two of
     /// congestion notification.
     pub tos: u8,
-    /// The length of header and payload that the packet claims. Where a host leaves
-    /// segmentation to its network card, this is 0, or with IPv6 40.
+    /// The length of header and payload in bytes, as the header states it. If a host leaves
+    /// segmentation to its network card, it is 0, or 40 for IPv6.
     pub length: u32,
-    /// Whether it is a fragment; only the first one has ports.
+    /// Whether the packet is a fragment; only the first fragment has ports.
     pub fragment: bool,
 }
 
@@ -46,7 +44,7 @@ impl Ip {
     }
 }
 
-/// Between which ports, and how.
+/// The transport layer of a packet: its ports and TCP flags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Transport {
     /// TCP, UDP, SCTP, DCCP or UDP-Lite.
@@ -55,53 +53,54 @@ pub struct Transport {
     pub source_port: u16,
     /// The port of the receiver.
     pub destination_port: u16,
-    /// The flags, if it is TCP and they were not cut.
+    /// The TCP flags, unless they are truncated.
     pub tcp_flags: Option<TcpFlags>,
 }
 
 impl Packet<'_> {
-    /// Addresses on the link.
+    /// The link layer; `None` if the packet does not begin with Ethernet.
     pub fn ethernet(&self) -> Option<Ethernet> {
-        let mut answer: Option<Ethernet> = None;
+        let mut summary: Option<Ethernet> = None;
         for layer in self.own_layers() {
-            match (layer, &mut answer) {
+            match (layer, &mut summary) {
                 (Layer::Ethernet(header), None) => {
-                    answer = Some(Ethernet {
-                        source: Mac(header.source()),
-                        destination: Mac(header.destination()),
+                    summary = Some(Ethernet {
+                        source: header.source(),
+                        destination: header.destination(),
                         ether_type: header.ether_type(),
                     });
                 }
-                (Layer::Vlan(vlan), Some(answer)) => answer.ether_type = vlan.header.ether_type(),
+                (Layer::Vlan(vlan), Some(summary)) => summary.ether_type = vlan.ether_type(),
                 _ => break,
             }
         }
-        answer
+        summary
     }
 
-    /// Addresses and protocol.
+    /// The network layer; `None` if no IP header was sampled.
     pub fn ip(&self) -> Option<Ip> {
-        let mut answer = None;
+        let mut summary = None;
         for layer in self.own_layers() {
-            if !Ip::add(&mut answer, &layer) {
+            if !Ip::add(&mut summary, &layer) {
                 break;
             }
         }
-        answer
+        summary
     }
 
-    /// Ports and flags.
+    /// The transport layer; `None` if no ports were sampled.
     pub fn transport(&self) -> Option<Transport> {
-        self.own_layers().find_map(|layer| Transport::of(&layer))
+        self.own_layers()
+            .find_map(|layer| Transport::from_layer(&layer))
     }
 }
 
 impl Ip {
-    /// Adds what a layer says; whether the next one may say more.
-    pub(super) fn add(answer: &mut Option<Self>, layer: &Layer<'_>) -> bool {
-        match (layer, answer) {
-            (Layer::Ipv4(header), answer) => {
-                *answer = Some(Self {
+    /// Updates the summary with a layer; returns whether the next layer can belong to it.
+    pub(super) fn add(summary: &mut Option<Self>, layer: &Layer<'_>) -> bool {
+        match (layer, summary) {
+            (Layer::Ipv4(header), summary) => {
+                *summary = Some(Self {
                     source: header.source().into(),
                     destination: header.destination().into(),
                     protocol: header.protocol(),
@@ -111,10 +110,10 @@ impl Ip {
                     fragment: header.more_fragments() || header.fragment_offset() != 0,
                 });
             }
-            (Layer::Ipv6(header), answer) => {
-                *answer = Some(Self {
-                    source: header.source_addr().into(),
-                    destination: header.destination_addr().into(),
+            (Layer::Ipv6(header), summary) => {
+                *summary = Some(Self {
+                    source: header.source().into(),
+                    destination: header.destination().into(),
                     protocol: header.next_header(),
                     ttl: header.hop_limit(),
                     tos: header.traffic_class(),
@@ -125,7 +124,7 @@ impl Ip {
             (Layer::Ipv6Extension(_, header), Some(ip)) => ip.protocol = header.next_header(),
             (Layer::Ipv6Fragment(header), Some(ip)) => {
                 ip.protocol = header.next_header();
-                ip.fragment = header.is_fragmenting_payload();
+                ip.fragment = header.is_fragment();
             }
             (Layer::Authentication(header), Some(ip)) => ip.protocol = header.next_header(),
             (_, None) => {}
@@ -136,8 +135,8 @@ impl Ip {
 }
 
 impl Transport {
-    /// What a layer says of it.
-    pub(super) fn of(layer: &Layer<'_>) -> Option<Self> {
+    /// The summary of a layer, if that has ports.
+    pub(super) fn from_layer(layer: &Layer<'_>) -> Option<Self> {
         let (protocol, source_port, destination_port) = match layer {
             Layer::Tcp(tcp) => (IpNumber::TCP, tcp.source_port(), tcp.destination_port()),
             Layer::Udp(udp) => (IpNumber::UDP, udp.source_port(), udp.destination_port()),

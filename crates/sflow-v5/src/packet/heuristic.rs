@@ -1,24 +1,23 @@
-//! Headers that no field announces: what follows an MPLS label stack, or a session of L2TPv3.
+//! Identifies headers that no field announces: behind an MPLS label stack, or in an L2TPv3 session.
 //!
-//! A guess is accepted only if the checksum of IPv4 and the lengths agree; otherwise the bytes
-//! stay what they are. An address that was never in the packet is worse than none.
+//! Bytes are identified as IP or Ethernet only if the checksum of IPv4 and the lengths are
+//! consistent: no address is better than a wrong one.
 
-use etherparse::EtherType;
+use super::protocol::EtherType;
 
 use super::input::Input;
-use super::link;
 
-/// A packet may be shorter than what carries it by the padding of a short Ethernet frame and by
-/// its check sequence.
+/// Maximum number of bytes behind a packet: the padding of a short Ethernet frame, and its check
+/// sequence.
 const PADDING: usize = 54;
 
-/// VLAN tags in front of an EtherType at most.
-const MOST_TAGS: usize = 4;
+/// Maximum number of VLAN tags in front of an EtherType.
+const MAX_TAGS: usize = 4;
 
-/// Extension headers of IPv6 that are looked behind.
-const MOST_EXTENSIONS: usize = 4;
+/// Maximum number of IPv6 extension headers that are followed.
+const MAX_EXTENSIONS: usize = 4;
 
-/// Whether these bytes are a packet of IPv4 or IPv6.
+/// Whether the input is an IPv4 or IPv6 packet.
 pub(super) fn is_ip(input: Input<'_>) -> bool {
     match input.bytes.first().map(|byte| byte >> 4) {
         Some(4) => is_ipv4(input),
@@ -27,12 +26,12 @@ pub(super) fn is_ip(input: Input<'_>) -> bool {
     }
 }
 
-/// Whether these bytes are a frame of Ethernet: what its EtherType names is behind it.
+/// Whether the input is an Ethernet frame: its payload is consistent with its EtherType.
 pub(super) fn is_ethernet(input: Input<'_>) -> bool {
     let Some((_, mut behind)) = input.bytes.split_at_checked(12) else {
         return false;
     };
-    for _ in 0..=MOST_TAGS {
+    for _ in 0..=MAX_TAGS {
         let Some(([high, low], payload)) = behind.split_first_chunk() else {
             return false;
         };
@@ -45,19 +44,17 @@ pub(super) fn is_ethernet(input: Input<'_>) -> bool {
             EtherType::IPV6 => return is_ipv6(rest),
             // Ethernet and IPv4 addresses of their usual sizes.
             EtherType::ARP => return payload.starts_with(&[0, 1, 8, 0, 6, 4]),
-            EtherType::VLAN_TAGGED_FRAME
-            | EtherType::PROVIDER_BRIDGING
-            | EtherType::VLAN_DOUBLE_TAGGED_FRAME => {
+            EtherType::VLAN | EtherType::PROVIDER_BRIDGING | EtherType::VLAN_DOUBLE_TAGGED => {
                 behind = payload.get(2..).unwrap_or_default();
             }
-            kind if link::is_length(kind) => return is_llc(rest, usize::from(kind.0)),
+            kind if kind.is_length() => return is_llc(rest, usize::from(kind.0)),
             _ => return false,
         }
     }
     false
 }
 
-/// Bytes of the header of IPv4 or IPv6 that are needed to check it.
+/// Name of the IP header, and number of its bytes that are needed to check it.
 pub(super) fn needed(input: Input<'_>) -> (&'static str, usize) {
     match input.bytes.first() {
         Some(byte) if byte >> 4 == 4 => ("ipv4", usize::from((byte & 0x0f) << 2).max(20)),
@@ -80,7 +77,7 @@ fn is_ipv4(input: Input<'_>) -> bool {
         return false;
     }
     if [upper, lower] == [0, 0] {
-        // Not computed: the length alone has to show it.
+        // No checksum: the length has to be exact instead.
         return header.is_some() && is_exactly(input, length);
     }
     let is_long_enough = length.saturating_add(PADDING) >= input.bytes.len();
@@ -93,11 +90,11 @@ fn is_ipv6(input: Input<'_>) -> bool {
     };
     let [first, _, _, _, high, low, mut next, ..] = *header;
     let payload = usize::from(u16::from_be_bytes([high, low]));
-    if first >> 4 != 6 || payload == 0 || !agrees(input, payload.saturating_add(40)) {
+    if first >> 4 != 6 || payload == 0 || !is_consistent(input, payload.saturating_add(40)) {
         return false;
     }
     let mut left = payload;
-    for _ in 0..MOST_EXTENSIONS {
+    for _ in 0..MAX_EXTENSIONS {
         match next {
             // Hop by hop, routing, destination options.
             0 | 43 | 60 => {
@@ -113,7 +110,7 @@ fn is_ipv6(input: Input<'_>) -> bool {
                 behind = behind.get(size..).unwrap_or_default();
                 next = following;
             }
-            // UDP: it fills the packet.
+            // UDP: its length is that of the packet.
             17 => {
                 return match behind {
                     [_, _, _, _, high, low, ..] => {
@@ -125,7 +122,7 @@ fn is_ipv6(input: Input<'_>) -> bool {
             }
             // TCP: its header has at least five words.
             6 => return behind.get(12).is_none_or(|offset| offset >> 4 >= 5),
-            // Further protocols that IPv6 carries.
+            // Other protocols in IPv6.
             4 | 33 | 41 | 44 | 46 | 47 | 50 | 51 | 58 | 59 | 89 | 94 | 97 | 103 | 112 | 115
             | 132 | 135 | 136 | 137 | 139 | 140 | 143 => return true,
             _ => return false,
@@ -145,11 +142,11 @@ fn is_llc(input: Input<'_>, length: usize) -> bool {
     ]
     .iter()
     .any(|header| input.bytes.starts_with(header));
-    is_known && agrees(input, length)
+    is_known && is_consistent(input, length)
 }
 
-/// Whether a packet that claims to be so long can be what is left.
-fn agrees(input: Input<'_>, length: usize) -> bool {
+/// Whether a packet of this length can be the input: it may be padded.
+fn is_consistent(input: Input<'_>, length: usize) -> bool {
     let is_longer = |left: usize| length.saturating_add(PADDING) >= left;
     match input.length() {
         Some(left) => length <= left && is_longer(left),
@@ -157,18 +154,18 @@ fn agrees(input: Input<'_>, length: usize) -> bool {
     }
 }
 
-/// Whether a packet that claims to be so long is exactly what is left, or what was sampled.
+/// Whether the length is exactly that of the input, or of the part that was sampled.
 fn is_exactly(input: Input<'_>, length: usize) -> bool {
     length == input.bytes.len() || Some(length) == input.length()
 }
 
-/// The sum of 16-bit words in ones' complement: all ones over a header with a right checksum.
+/// The ones' complement sum of 16-bit words: all ones for a header with a valid checksum.
 fn sum(header: &[u8]) -> u32 {
     let (words, _) = header.as_chunks::<2>();
     let words = words
         .iter()
         .map(|word| u32::from(u16::from_be_bytes(*word)));
-    // Thirty words at most, so one carry may follow the other.
+    // At most thirty words: folding the carry twice is enough.
     let sum = words.fold(0_u32, u32::saturating_add);
     let sum = (sum & 0xffff).saturating_add(sum >> 16);
     (sum & 0xffff).saturating_add(sum >> 16)
