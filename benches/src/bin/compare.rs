@@ -3,11 +3,11 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::Parser;
 use sflow_benches::measure::{Job, Rounds};
 use sflow_benches::{Corpus, Input};
-use sflow_fuzz::decoders::{Program, decoders};
+use sflow_fuzz::decoders::{Program, select};
 use sflow_fuzz::harness::{self, Candidate, Checker, Report, corpus, damage, is_valid};
 
 /// Compare sFlow decoders: accepted datagrams, wrong fields, panics, time and allocations.
@@ -81,17 +81,7 @@ fn main() -> anyhow::Result<ExitCode> {
 }
 
 fn candidates(arguments: &Arguments) -> anyhow::Result<Vec<Box<dyn Candidate>>> {
-    let mut candidates = decoders();
-    let names: Vec<String> = candidates
-        .iter()
-        .map(|one| one.label().to_owned())
-        .collect();
-    if let Some(unknown) = arguments.names.iter().find(|name| !names.contains(name)) {
-        bail!("unknown decoder `{unknown}`; known: {}", names.join(", "));
-    }
-    if !arguments.names.is_empty() {
-        candidates.retain(|one| arguments.names.iter().any(|name| name == one.label()));
-    }
+    let mut candidates = select(&arguments.names).map_err(anyhow::Error::msg)?;
     if let Some(program) = Program::new(arguments.program.clone()) {
         candidates.push(Box::new(program));
     }

@@ -21,3 +21,23 @@ pub fn decoders() -> Vec<Box<dyn Candidate>> {
         Box::new(SflowParser),
     ]
 }
+
+/// The decoders of these names; all if there are none.
+///
+/// # Errors
+///
+/// A message if a name is unknown.
+pub fn select(names: &[String]) -> Result<Vec<Box<dyn Candidate>>, String> {
+    let mut candidates = decoders();
+    let known: Vec<String> = candidates
+        .iter()
+        .map(|candidate| candidate.label().to_owned())
+        .collect();
+    if let Some(unknown) = names.iter().find(|name| !known.contains(name)) {
+        let known = known.join(", ");
+        return Err(format!("unknown decoder `{unknown}`; known: {known}"));
+    }
+    candidates
+        .retain(|candidate| names.is_empty() || names.iter().any(|name| name == candidate.label()));
+    Ok(candidates)
+}

@@ -182,20 +182,19 @@ impl Display for Findings<'_> {
         let report = self.0;
         let name = &report.decoder;
         if !report.rejections.is_empty() {
-            writeln!(f, "\n{name} rejects {} valid datagrams:", report.rejected)?;
+            writeln!(f, "\n{name}, rejected valid datagrams:")?;
             list(f, &report.rejections, SHOWN)?;
         }
         if !report.wrong_fields.is_empty() {
-            let count = report.wrong_fields.len();
-            writeln!(f, "\n{name} reads {count} fields wrongly:")?;
+            writeln!(f, "\n{name}, wrong fields:")?;
             list(f, &report.wrong_fields, usize::MAX)?;
         }
         if !report.not_decoded.is_empty() {
             let names: Vec<&str> = report.not_decoded.keys().map(String::as_str).collect();
-            writeln!(f, "\n{name} does not decode: {}", names.join(", "))?;
+            writeln!(f, "\n{name}, structures not decoded: {}", names.join(", "))?;
         }
         if !report.panic_places.is_empty() {
-            writeln!(f, "\n{name} panics for {} datagrams:", report.panics)?;
+            writeln!(f, "\n{name}, panics:")?;
             list(f, &report.panic_places, usize::MAX)?;
         }
         Ok(())
