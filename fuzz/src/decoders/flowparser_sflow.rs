@@ -131,7 +131,7 @@ fn counter_record(record: &CounterRecord) -> RecordValues {
 
 fn decoded(record: &impl Serialize) -> RecordValues {
     let (variant, mut values) = variant(record);
-    // `header_length` is no field of the structure.
+    // The structure does not contain `header_length` as a field.
     if variant == "RawPacketHeader" {
         values.remove(3);
     }

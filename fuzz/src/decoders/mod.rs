@@ -22,7 +22,7 @@ pub fn decoders() -> Vec<Box<dyn Candidate>> {
     ]
 }
 
-/// The decoders of these names; all if there are none.
+/// The decoders with these names; all decoders for an empty list.
 ///
 /// # Errors
 ///

@@ -122,7 +122,7 @@ fn counter_record(data: &CounterData) -> RecordValues {
 fn decoded(data: &impl Serialize) -> RecordValues {
     let (variant, mut values) = variant(data);
     values.iter_mut().for_each(set_number);
-    // The length of a path segment, between its type and its numbers, is no field.
+    // Removes the length of a path segment, which follows its type.
     let is_type = |leaf: &Leaf| matches!(leaf, Leaf::Choice { list, .. } if *list == "AsPathType");
     let mut follows_type = false;
     values.retain(|leaf| !std::mem::replace(&mut follows_type, is_type(leaf)));

@@ -62,7 +62,7 @@ pub fn is_valid(datagram: &[u8]) -> bool {
     model::values(datagram).is_some()
 }
 
-/// Whether a decoder accepts a datagram. A panic is no acceptance.
+/// Whether a decoder accepts a datagram without a panic.
 #[must_use]
 pub fn accepts(candidate: &dyn Candidate, datagram: &[u8]) -> bool {
     matches!(catch(|| candidate.read(datagram)), Ok(Ok(_)))
