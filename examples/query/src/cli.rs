@@ -9,7 +9,8 @@ use clap::error::ErrorKind;
 use clap::{ArgGroup, CommandFactory as _, Parser};
 use sflow_collector::capture::Port;
 use sflow_collector::udp::listen_address;
-use sflow_metrics::{flow, query::Query};
+use sflow_metrics::flow;
+use sflow_metrics::query::{self, Query};
 
 use crate::duration;
 use crate::input::Input;
@@ -235,6 +236,8 @@ fn query(text: &str) -> Query {
     };
     let hint = if PathBuf::from(text).exists() {
         format!("\n\n`{text}` is a file; give the query before it")
+    } else if let query::ErrorKind::Metric(..) = error.kind() {
+        "\n--metrics lists all metrics".to_owned()
     } else {
         String::new()
     };
