@@ -98,7 +98,7 @@ const EXAMPLES: &str = "\
 Examples:
   Check whether an agent sends, and what:
     dump --listen
-    dump --listen 9343 --limit 1
+    dump --listen 127.0.0.1:6343 --limit 1
 
   List the agents in a capture and the datagrams lost:
     dump --count capture.pcap
