@@ -76,7 +76,7 @@ pub(crate) struct Cli {
     filter: Vec<Condition>,
 
     /// End after NUMBER datagrams.
-    #[arg(short = 'n', long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(short = 'n', long, value_name = "NUMBER", value_parser = limit)]
     limit: Option<u64>,
 
     /// UDP destination port of the datagrams in captures; `any` for all ports.
@@ -117,6 +117,11 @@ Exit codes:
   1  an input could not be read or received, or the output not written
   2  invalid command line
   3  something was malformed or not sFlow, with --strict";
+
+fn limit(text: &str) -> Result<u64, &'static str> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or("expected a number above 0")
+}
 
 impl Cli {
     /// Runs the program; errors go to standard error.

@@ -91,6 +91,7 @@ pub(crate) struct Cli {
         long,
         value_name = "N",
         default_value_t = 100_000,
+        value_parser = series,
         requires = "prometheus"
     )]
     prometheus_series: usize,
@@ -226,6 +227,10 @@ impl Cli {
             }
         })
     }
+}
+
+fn series(text: &str) -> Result<usize, &'static str> {
+    text.parse().map_err(|_| "expected a number of series")
 }
 
 /// Parses a query, or ends the program with an error that shows the position of the mistake.

@@ -147,6 +147,11 @@ fn mistakes_on_the_command_line_are_explained() {
             2,
             "a duration above zero",
         ),
+        (
+            &["--prometheus", "--prometheus-series", "many"][..],
+            2,
+            "expected a number of series",
+        ),
         (&["avg:load_one", SWARM, "--listen"][..], 2, "not both"),
         (&["avg:load_one", "missing.pcap"][..], 1, "missing.pcap"),
         (
