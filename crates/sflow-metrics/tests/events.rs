@@ -233,7 +233,7 @@ fn invalid_thresholds_are_rejected() {
         .watch_threshold(Threshold::above("t", load(), 1.0))
         .unwrap();
     let more = registry.watch_threshold(Threshold::below("t", load(), 1.0));
-    assert_eq!(more, Err(ThresholdError::TooMany { max: 1 }));
+    assert_eq!(more, Err(ThresholdError::TooMany { limit: 1 }));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 use core::fmt;
 
-use super::{Key, Statistic, WindowFn, separated};
+use super::{Key, Statistic, WindowFn};
+use crate::display::separated;
 
 /// A syntax error in the text of a [`Query`](super::Query), with its position.
 ///
@@ -44,22 +45,22 @@ pub enum ErrorKind {
     Expected(&'static str),
     /// Unknown statistic.
     #[error("unknown statistic `{0}`; known statistics: {known}", known = List(Statistic::names))]
-    Statistic(String),
+    UnknownStatistic(String),
     /// Unknown metric, and the most similar known one.
     #[error("unknown metric `{0}`{end}", end = Suggestion(.1.as_deref()))]
-    Metric(String, Option<String>),
+    UnknownMetric(String, Option<String>),
     /// Metrics of different kinds of entities cannot be added.
     #[error("`{0}` is a metric of another kind of entity than the metrics before it")]
-    Mixed(String),
+    MixedEntities(String),
     /// Unknown key.
     #[error("unknown key `{0}`; known keys: {known}", known = List(Key::names))]
-    Key(String),
+    UnknownKey(String),
     /// Invalid or zero duration.
     #[error("invalid duration `{0}`; expected for example 30s, 2.5m or 1h")]
-    Length(String),
+    InvalidDuration(String),
     /// Unknown function of a window.
     #[error("unknown window function `{0}`; known functions: {known}", known = List(WindowFn::names))]
-    WindowFn(String),
+    UnknownWindowFn(String),
 }
 
 /// One space for each character before the position.

@@ -16,7 +16,7 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::catalogue::Metric;
-use crate::display::padded;
+use crate::display::{padded, separated};
 use crate::entity::EntityKind;
 
 #[cfg(feature = "flows")]
@@ -119,16 +119,16 @@ impl Query {
     fn filtered(
         mut self,
         key: Key,
-        is_negative: bool,
+        is_negated: bool,
         values: impl IntoIterator<Item = Pattern>,
     ) -> Self {
         let values = values.into_iter();
-        let is_same = |filter: &&mut Filter| filter.key == key && filter.is_negative == is_negative;
+        let is_same = |filter: &&mut Filter| filter.key == key && filter.is_negated == is_negated;
         match self.filters.iter_mut().find(is_same) {
             Some(filter) => filter.values.extend(values),
             None => self.filters.push(Filter {
                 key,
-                is_negative,
+                is_negated,
                 values: values.collect(),
             }),
         }
@@ -189,7 +189,7 @@ impl Expression {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Filter {
     pub(super) key: Key,
-    pub(super) is_negative: bool,
+    pub(super) is_negated: bool,
     pub(super) values: Vec<Pattern>,
 }
 
@@ -200,8 +200,8 @@ impl Filter {
     }
 
     /// Whether matching entities are excluded.
-    pub fn is_negative(&self) -> bool {
-        self.is_negative
+    pub fn is_negated(&self) -> bool {
+        self.is_negated
     }
 
     /// The values.
@@ -337,7 +337,7 @@ impl fmt::Display for Filter {
         if let Some(padded) = padded(self, f) {
             return padded;
         }
-        let equals = if self.is_negative { "!=" } else { "=" };
+        let equals = if self.is_negated { "!=" } else { "=" };
         write!(f, "{}{equals}", self.key)?;
         separated(f, "|", &self.values)
     }
@@ -363,18 +363,4 @@ impl fmt::Display for Window {
         }
         Ok(())
     }
-}
-
-fn separated<T: fmt::Display>(
-    f: &mut fmt::Formatter<'_>,
-    separator: &str,
-    items: impl IntoIterator<Item = T>,
-) -> fmt::Result {
-    for (place, item) in items.into_iter().enumerate() {
-        if place > 0 {
-            f.write_str(separator)?;
-        }
-        item.fmt(f)?;
-    }
-    Ok(())
 }
