@@ -1,5 +1,6 @@
-//! Reports this host and its interfaces every ten seconds, and its packets:
-//! `cargo run --features linux --example host 10.0.0.9:6343`
+//! Reports the counters of this host and its interfaces every 10 s:
+//!
+//! `cargo run -p sflow-agent --features linux --example host 10.0.0.9:6343`
 #[cfg(target_os = "linux")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     use std::time::{Duration, Instant};
