@@ -1,6 +1,6 @@
 //! Prints the interface counters in a capture as CSV:
 //!
-//! `cargo run --example to_csv swarm.pcap > counters.csv`
+//! `cargo run -p sflow-collector --example to_csv swarm.pcap > counters.csv`
 
 use std::error::Error;
 use std::io::{self, Write as _};
