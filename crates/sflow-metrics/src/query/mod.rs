@@ -111,6 +111,15 @@ impl Query {
 
     /// Restricts the query to entities with none of these values, including entities without the
     /// key.
+    ///
+    /// ```
+    /// use sflow_metrics::query::{Key, Pattern, Query};
+    ///
+    /// let query: Query = "max:load_one".parse()?;
+    /// let query = query.excluding(Key::Host, [Pattern::glob("test*")]);
+    /// assert_eq!(query.to_string(), "max:load_one{host!=test*}");
+    /// # Ok::<(), sflow_metrics::query::Error>(())
+    /// ```
     #[must_use]
     pub fn excluding(self, key: Key, values: impl IntoIterator<Item = Pattern>) -> Self {
         self.filtered(key, true, values)
