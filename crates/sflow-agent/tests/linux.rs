@@ -533,7 +533,7 @@ fn packets_are_sampled_where_permitted() {
     assert_eq!((header.stripped, header.header.0), (4, &*packet.header));
 }
 
-/// This machine, whatever it is.
+/// Reads the files of the machine on which the test runs.
 #[test]
 fn own_host_is_readable() {
     let host = Host::default();
