@@ -2,6 +2,8 @@
 
 use std::hint::black_box;
 
+use sflow_fuzz::Decoder as _;
+use sflow_fuzz::decoders::{FlowparserSflow, Ours, SflowParser};
 use sflow_v5::counter::{
     EthernetCounters, HostCpu, HostDescr, HostMemory, IfCounters, VirtCpu, VirtMemory, VirtNetIo,
 };
@@ -255,21 +257,15 @@ pub const FIND_INTERFACE: Contender = Contender {
 /// The crate flowparser-sflow, into owned values.
 pub const FLOWPARSER_SFLOW: Contender = Contender {
     name: "flowparser-sflow: decode",
-    run: |datagrams| {
-        let parser = flowparser_sflow::SflowParser::default();
-        each(datagrams, |datagram| parser.parse_bytes(datagram));
-    },
-    accepts: |datagram| {
-        let parser = flowparser_sflow::SflowParser::default();
-        parser.parse_bytes(datagram).error.is_none()
-    },
+    run: |datagrams| each(datagrams, |datagram| FlowparserSflow.decode(datagram)),
+    accepts: |datagram| FlowparserSflow.decode(datagram).is_ok(),
 };
 
 /// The crate sflow-parser, into owned values.
 pub const SFLOW_PARSER: Contender = Contender {
     name: "sflow-parser: decode",
-    run: |datagrams| each(datagrams, sflow_parser::parse_datagram),
-    accepts: |datagram| sflow_parser::parse_datagram(datagram).is_ok(),
+    run: |datagrams| each(datagrams, |datagram| SflowParser.decode(datagram)),
+    accepts: |datagram| SflowParser.decode(datagram).is_ok(),
 };
 
 /// All of them.
@@ -299,7 +295,7 @@ fn each<T>(datagrams: &Datagrams, work: impl Fn(&[u8]) -> T) {
 }
 
 fn is_valid(datagram: &[u8]) -> bool {
-    Datagram::parse(datagram).is_ok_and(|datagram| datagram.validate().is_ok())
+    Ours.decode(datagram).is_ok()
 }
 
 /// Calls a function for each counters sample and each flow sample; the sum of what they return.

@@ -1,4 +1,4 @@
-//! The program `peer`, which checks other decoders.
+//! The program `peer`, which checks programs in other languages.
 
 #![cfg(unix)]
 
@@ -11,25 +11,56 @@ fn peer(script: &str) -> Output {
         .unwrap()
 }
 
-#[test]
-fn decoder_that_rejects_everything_passes() {
-    let output = peer("exit 1");
-    assert!(output.status.success());
-    assert!(String::from_utf8_lossy(&output.stdout).ends_with(" datagrams, 0 failed\n"));
+fn text(output: &[u8]) -> String {
+    String::from_utf8_lossy(output).into_owned()
 }
 
 #[test]
-fn decoder_that_crashes_or_miscounts_fails() {
+fn program_that_accepts_nothing_fails() {
+    for script in ["exit 1", "cat >/dev/null"] {
+        let output = peer(script);
+        assert!(!output.status.success(), "{script}");
+        let error = text(&output.stderr);
+        assert!(
+            error.starts_with("failed: sh accepts none of the ")
+                && error.contains(" valid datagrams (no line `samples N records N`; exit status: "),
+            "{error}"
+        );
+        let shown = text(&output.stdout);
+        assert!(shown.contains("\n| sh | 0 of "), "{shown}");
+    }
+}
+
+#[test]
+fn program_that_crashes_fails() {
     let output = peer("kill -SEGV $$");
     assert!(!output.status.success());
+    let shown = text(&output.stdout);
+    assert!(shown.contains("killed: signal: 11"), "{shown}");
+}
+
+#[test]
+fn program_that_miscounts_fails() {
     let output = peer("echo samples 1 records 2");
     assert!(!output.status.success());
-    let shown = String::from_utf8_lossy(&output.stdout);
+    let shown = text(&output.stdout);
     assert!(
-        shown.contains(
-            "vector-1-compact-flow.bin: samples 1 records 2, expected samples 1 records 3"
-        ),
+        shown.contains("\n- datagram.records: 2, expected "),
         "{shown}"
     );
-    assert!(!shown.contains("vector-1-compact-flow-cut"), "{shown}");
+    assert_eq!(
+        text(&output.stderr),
+        "failed: sh miscounts samples or records\n"
+    );
+}
+
+#[test]
+fn missing_program_fails() {
+    let output = Command::new(env!("CARGO_BIN_EXE_peer"))
+        .arg("/nonexistent")
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    let error = text(&output.stderr);
+    assert!(error.contains("cannot run /nonexistent: "), "{error}");
 }

@@ -286,6 +286,12 @@ impl<'a, R> Records<'a, R> {
             items: &[],
         }
     }
+
+    /// The number of frames as announced; fewer follow if one is incomplete.
+    #[inline]
+    pub const fn announced(&self) -> u32 {
+        self.frames.left
+    }
 }
 
 impl<'a, R: Record<'a>> Records<'a, R> {

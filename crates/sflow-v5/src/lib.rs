@@ -66,4 +66,4 @@ pub use frame::{Frame, Records};
 #[doc(inline)]
 pub use sample::{CountersSample, DiscardedPacket, FlowSample, RtFlow, RtMetric, Sample};
 pub use source::{DataSource, Interface};
-pub use structure::{CounterStructure, FlowStructure, Structure};
+pub use structure::{CounterStructure, FlowStructure, Structure, Visitor};

@@ -30,6 +30,7 @@ macro_rules! number {
             pub const UNKNOWN: Self = Self($unknown);
 
             /// The number, unless it is a value that can only mean "unknown".
+            #[inline]
             pub fn known(self) -> Option<$inner> {
                 let is_unknown: fn($inner) -> bool = $test;
                 if is_unknown(self.0) { None } else { Some(self.0) }
@@ -142,6 +143,7 @@ counter! {
 
 impl Gauge32 {
     /// The number, unless it is 0; for fields in which 0 can only mean "unknown".
+    #[inline]
     pub fn nonzero(self) -> Option<u32> {
         self.known().filter(|number| *number != 0)
     }
@@ -149,6 +151,7 @@ impl Gauge32 {
 
 impl Gauge64 {
     /// The number, unless it is 0 or all ones; for fields in which 0 can only mean "unknown".
+    #[inline]
     pub fn nonzero(self) -> Option<u64> {
         self.known().filter(|number| *number != 0)
     }

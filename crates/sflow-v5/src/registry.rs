@@ -43,10 +43,58 @@ macro_rules! registry {
             )*];
 
             /// Number of the structure.
+            #[inline]
             pub const fn format(&self) -> $crate::DataFormat {
                 match self {
                     $(Self::$variant(_) => formats::$variant,)*
                     Self::Unknown(frame) | Self::Malformed(frame, _) => frame.format,
+                }
+            }
+
+            /// Calls `visitor` with the type and the bytes of the structure in `frame`; `None` if
+            /// its number is unknown.
+            ///
+            /// Code that handles the fields of all structures is compiled for each of them, and
+            /// reads only the fields that it uses.
+            ///
+            /// ```
+            /// use sflow_v5::field::Value;
+            /// use sflow_v5::{CounterRecord, DataFormat, Frame, Structure, Visitor};
+            ///
+            /// /// Adds up the numbers of a structure; `None` if it cannot be decoded.
+            /// struct Sum;
+            ///
+            /// impl<'a> Visitor<'a> for Sum {
+            ///     type Output = Option<u64>;
+            ///
+            ///     fn visit<T: Structure<'a>>(self, bytes: &'a [u8]) -> Option<u64> {
+            ///         let mut sum = 0;
+            ///         T::read(bytes)?.each_known(|_, value| {
+            ///             if let Some(Value::Unsigned(number)) = value {
+            ///                 sum += number;
+            ///             }
+            ///         });
+            ///         Some(sum)
+            ///     }
+            /// }
+            ///
+            /// // `host_parent` has the number 0:2002.
+            /// let bytes = [0, 0, 0, 2, 0, 0, 0, 1];
+            /// let mut frame = Frame { format: DataFormat::new(0, 2002), bytes: &bytes };
+            /// assert_eq!(CounterRecord::visit(frame, Sum), Some(Some(3)));
+            /// frame.bytes = &[];
+            /// assert_eq!(CounterRecord::visit(frame, Sum), Some(None));
+            /// ```
+            #[inline]
+            pub fn visit<V: $crate::Visitor<$life>>(
+                frame: $crate::Frame<$life>,
+                visitor: V,
+            ) -> Option<V::Output> {
+                match frame.format {
+                    $(formats::$variant => {
+                        Some(visitor.visit::<$variant $(<$variant_life>)?>(frame.bytes))
+                    })*
+                    _ => None,
                 }
             }
 

@@ -68,6 +68,16 @@ pub trait Structure<'a>: Wire<'a> {
     fn enum_name(&self, index: usize) -> Option<&'static str>;
 }
 
+/// A function that is compiled for each type of structure, see
+/// [`CounterRecord::visit`] and [`FlowRecord::visit`].
+pub trait Visitor<'a> {
+    /// The result.
+    type Output;
+
+    /// Visits the bytes of a structure of type `T`, which were not checked.
+    fn visit<T: Structure<'a>>(self, bytes: &'a [u8]) -> Self::Output;
+}
+
 /// A structure of flow records.
 pub trait FlowStructure<'a>: Structure<'a> {
     /// Number of the structure.

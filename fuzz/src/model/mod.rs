@@ -3,6 +3,7 @@
 mod canonical;
 mod named;
 mod record;
+mod values;
 
 use std::ops::Range;
 
@@ -10,6 +11,7 @@ pub(crate) use canonical::canonical;
 use named::named;
 pub(crate) use named::{Named, NamedValue};
 pub(crate) use record::{Plain, record};
+pub(crate) use values::{DatagramValues, FieldValues, RecordValues, SampleValues, values};
 
 /// The wrapper around a sample: two words, and the sample inside its frame or after it.
 const WRAPPER: u32 = 1991 << 12 | 1;

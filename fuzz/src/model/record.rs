@@ -1,5 +1,7 @@
+use super::values::FieldValues;
 use super::{Item, List, frame, padded, word};
 use crate::catalogue::{Shape, Space, Structure, structure};
+use crate::decoder::Leaf;
 
 /// The maximum nesting of aggregated frames.
 const DEEPEST: usize = 8;
@@ -36,6 +38,30 @@ pub(crate) fn record<'a>(structure: &Structure, bytes: &'a [u8]) -> Option<Recor
         }
     }
     Some(record)
+}
+
+/// The values of all fields of a structure, and the names of nested records; `None` if it is
+/// malformed.
+pub(super) fn fields(
+    structure: &'static Structure,
+    bytes: &[u8],
+) -> Option<(Vec<FieldValues>, Vec<&'static str>)> {
+    let mut reader = Reader::new(bytes);
+    let mut nested = Vec::new();
+    let fields = structure.fields.iter().map(|field| {
+        let mut leaves = Vec::new();
+        if field.is_optional && bytes.len() - reader.at < 4 {
+            reader.at = bytes.len();
+        } else {
+            reader.leaves(field.shape, &mut leaves, &mut nested)?;
+        }
+        Some(FieldValues {
+            name: &field.name,
+            leaves,
+        })
+    });
+    let fields = fields.collect::<Option<_>>()?;
+    Some((fields, nested))
 }
 
 /// Parses consecutive values, and writes each as an encoder does.
@@ -98,6 +124,59 @@ impl<'a> Reader<'a> {
                 Plain::List(list.items.len())
             }
         })
+    }
+
+    /// Appends a value with all its elements.
+    fn leaves(
+        &mut self,
+        shape: Shape,
+        out: &mut Vec<Leaf>,
+        nested: &mut Vec<&'static str>,
+    ) -> Option<()> {
+        match shape {
+            Shape::List(row) => {
+                let length = self.word(&mut Vec::new())?;
+                out.push(Leaf::Items(usize::try_from(length).ok()?));
+                for _ in 0..length {
+                    for shape in row {
+                        self.leaves(*shape, out, nested)?;
+                    }
+                }
+            }
+            Shape::Records => {
+                let Depth::Until(end) = depth(self.bytes, self.at, DEEPEST) else {
+                    return None;
+                };
+                let count = self.word(&mut Vec::new())?;
+                let list = super::records(&self.bytes[self.at..end], count);
+                out.push(Leaf::Items(list.items.len()));
+                for item in &list.items {
+                    let Item::Frame { format, body } = *item else {
+                        return None;
+                    };
+                    out.push(Leaf::Number(format.into()));
+                    if let Some(structure) = structure(Space::Flow, format) {
+                        nested.push(&structure.name);
+                        let (fields, inner) = fields(structure, body)?;
+                        out.extend(fields.into_iter().flat_map(|field| field.leaves));
+                        nested.extend(inner);
+                    } else {
+                        // An unknown record contains its format again.
+                        out.push(Leaf::Number(format.into()));
+                        out.push(Leaf::Bytes(body.to_vec()));
+                    }
+                }
+                self.at = end;
+            }
+            Shape::Signed32 => out.push(Leaf::Number(self.word(&mut Vec::new())?.into())),
+            shape => out.push(match self.value(shape, &mut Vec::new())? {
+                Plain::Unsigned(number) => Leaf::Number(number),
+                Plain::Float(number) => Leaf::float(number),
+                Plain::Bytes(bytes) => Leaf::Bytes(bytes.to_vec()),
+                Plain::Signed(_) | Plain::Absent | Plain::List(_) => return None,
+            }),
+        }
+        Some(())
     }
 
     pub(super) fn word(&mut self, out: &mut Vec<u8>) -> Option<u32> {

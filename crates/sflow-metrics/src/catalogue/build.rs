@@ -109,11 +109,7 @@ impl Draft {
             text: Text::new(),
             metrics: List::filled_with(raw),
             shapes: List::filled_with(shape),
-            counters: List::filled_with(CounterColumn {
-                field: 0,
-                width: Width::Bits32,
-                ceiling: Ceiling::Events,
-            }),
+            counters: List::filled_with(CounterColumn::FILLER),
             gauges: List::filled_with(GaugeColumn {
                 field: 0,
                 scale: 1.0,
@@ -160,14 +156,8 @@ impl Draft {
 
     const fn add_column(&mut self, naming: &Naming, place: usize, field: &Field) {
         if is_counter(field) {
-            self.counters.push(CounterColumn {
-                field: place,
-                width: match field.kind {
-                    Kind::Counter64 => Width::Bits64,
-                    _ => Width::Bits32,
-                },
-                ceiling: ceiling(naming, field),
-            });
+            self.counters
+                .push(CounterColumn::of(naming.structure, field));
         } else {
             self.gauges.push(GaugeColumn {
                 field: place,
@@ -417,17 +407,36 @@ const fn metrics() -> [Metric; DRAFT.metrics.length + DERIVED.len()] {
     metrics
 }
 
-const fn is_counter(field: &Field) -> bool {
+pub(crate) const fn is_counter(field: &Field) -> bool {
     matches!(field.kind, Kind::Counter32 | Kind::Counter64)
 }
 
-const fn is_gauge(field: &Field) -> bool {
+pub(crate) const fn is_gauge(field: &Field) -> bool {
     matches!(field.kind, Kind::Gauge | Kind::Percentage)
 }
 
-const fn ceiling(naming: &Naming, field: &Field) -> Ceiling {
+impl CounterColumn {
+    /// No column.
+    pub(crate) const FILLER: Self = Self {
+        width: Width::Bits32,
+        ceiling: Ceiling::Events,
+    };
+
+    /// The column of a field that is a counter.
+    pub(crate) const fn of(structure: &'static str, field: &Field) -> Self {
+        Self {
+            width: match field.kind {
+                Kind::Counter64 => Width::Bits64,
+                _ => Width::Bits32,
+            },
+            ceiling: ceiling(structure, field),
+        }
+    }
+}
+
+const fn ceiling(structure: &'static str, field: &Field) -> Ceiling {
     if is_same(field.unit, "ms") {
-        if is_same(naming.structure, "host_disk_io") {
+        if is_same(structure, "host_disk_io") {
             Ceiling::Operations
         } else {
             Ceiling::Processors

@@ -1,10 +1,10 @@
 //! Lists in counter records. The smallest and the largest value of each kind of element are metrics,
 //! since the worst lane of a port matters.
 
-use sflow_v5::counter::{BstPortBuffers, Lane};
+use sflow_v5::counter::{BstPortBuffers, Lane, Sfp};
 use sflow_v5::field::Value;
 use sflow_v5::types::Percentage;
-use sflow_v5::{CounterRecord, Structure};
+use sflow_v5::{CounterStructure, DataFormat, Frame, Structure};
 
 use super::text::is_same;
 
@@ -59,10 +59,10 @@ pub(super) const fn element(structure: &str, place: usize) -> Element {
 
 /// Visits each known number of each element.
 #[inline]
-pub(crate) fn each(record: &CounterRecord<'_>, mut visit: impl FnMut(usize, u64)) {
-    match record {
-        CounterRecord::Sfp(sfp) => {
-            for lane in sfp.lanes {
+pub(crate) fn each(frame: Frame<'_>, mut visit: impl FnMut(usize, u64)) {
+    match frame.format {
+        Sfp::FORMAT => {
+            for lane in frame.read::<Sfp<'_>>().iter().flat_map(|sfp| sfp.lanes) {
                 lane.each_known(|field, value| {
                     if let (Some(element), Some(Value::Unsigned(number))) =
                         (field.checked_sub(1), value)
@@ -72,7 +72,10 @@ pub(crate) fn each(record: &CounterRecord<'_>, mut visit: impl FnMut(usize, u64)
                 });
             }
         }
-        CounterRecord::BstPortBuffers(buffers) => {
+        BstPortBuffers::FORMAT => {
+            let Ok(buffers) = frame.read::<BstPortBuffers<'_>>() else {
+                return;
+            };
             let queues = [buffers.egress_queue_uc_pc, buffers.egress_queue_mc_pc];
             for (element, queues) in queues.into_iter().enumerate() {
                 let known = queues.iter().filter_map(Percentage::known);
@@ -86,9 +89,6 @@ pub(crate) fn each(record: &CounterRecord<'_>, mut visit: impl FnMut(usize, u64)
 
 /// Whether a record has elements.
 #[inline]
-pub(crate) fn are_in(record: &CounterRecord<'_>) -> bool {
-    matches!(
-        record,
-        CounterRecord::Sfp(_) | CounterRecord::BstPortBuffers(_)
-    )
+pub(crate) fn are_in(format: DataFormat) -> bool {
+    matches!(format, Sfp::FORMAT | BstPortBuffers::FORMAT)
 }

@@ -19,6 +19,7 @@ use sflow_v5::DataFormat;
 
 use crate::entity::EntityKind;
 use build::{METRICS, NOWHERE, STANDARD, STRUCTURES};
+pub(crate) use build::{is_counter, is_gauge};
 use formula::Formula;
 pub(crate) use width::Width;
 
@@ -269,7 +270,6 @@ impl Structure {
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CounterColumn {
-    pub(crate) field: usize,
     pub(crate) width: Width,
     pub(crate) ceiling: Ceiling,
 }

@@ -77,7 +77,7 @@ mod tests {
         }
         assert_eq!(numbers(&log, 0), [1, 2, 3]);
         assert_eq!(numbers(&log, 2), [3]);
-        assert_eq!(numbers(&log, 9), []);
+        assert!(numbers(&log, 9).is_empty());
         log.skip();
         assert_eq!(log.push(Timestamp::ZERO, event(5.0), 3, 1 << 20), 1);
         assert_eq!((numbers(&log, 0), log.last()), (vec![2, 3, 5], Id(5)));

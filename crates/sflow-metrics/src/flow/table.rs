@@ -195,6 +195,12 @@ impl Flows {
         self.observe(origin, dropped, count, context);
     }
 
+    /// Whether addresses of entities have to be [learned](Self::learn).
+    #[inline]
+    pub(crate) fn needs_addresses(&self) -> bool {
+        self.needs.names
+    }
+
     /// Reads the addresses of an entity from its counter sample.
     pub(crate) fn learn(
         &mut self,
@@ -202,9 +208,6 @@ impl Flows {
         sample: &CountersSample<'_>,
         context: &mut Context<'_>,
     ) {
-        if !self.needs.names {
-            return;
-        }
         let Some(adapters) = sample.find::<HostAdapters<'_>>() else {
             return;
         };

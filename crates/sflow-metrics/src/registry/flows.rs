@@ -120,9 +120,12 @@ impl Registry {
         flows.dropped(origin, packet, &mut context);
     }
 
+    #[inline]
     pub(super) fn learn_addresses(&mut self, source: u32, sample: &CountersSample<'_>) {
-        let (flows, mut context) = self.flows_with_context();
-        flows.learn(source, sample, &mut context);
+        if self.flows.needs_addresses() {
+            let (flows, mut context) = self.flows_with_context();
+            flows.learn(source, sample, &mut context);
+        }
     }
 
     fn flows_with_context(&mut self) -> (&mut Flows, Context<'_>) {

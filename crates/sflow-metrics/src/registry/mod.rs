@@ -24,7 +24,7 @@ use crate::flow::Flows;
 use crate::health::Health;
 use crate::ingest::agent::Agent;
 use crate::ingest::ledger::Ledger;
-use crate::ingest::source::{Identification, Numbers, Source, Watch};
+use crate::ingest::source::{Identification, Source, Watch};
 use crate::slab::Slab;
 use crate::timestamp::Timestamp;
 use ingest::{Admission, GlobalIdentity};
@@ -61,8 +61,6 @@ pub struct Registry {
     alarms: Alarms,
     #[cfg(feature = "flows")]
     flows: Flows,
-    /// Buffer for the fields of one record.
-    numbers: Numbers,
 }
 
 impl Default for Registry {
@@ -94,7 +92,6 @@ impl Registry {
             alarms: Alarms::default(),
             #[cfg(feature = "flows")]
             flows: Flows::default(),
-            numbers: Numbers::NONE,
         }
     }
 

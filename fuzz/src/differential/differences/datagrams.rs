@@ -4,7 +4,7 @@ use sflow_v5::field::Value;
 use sflow_v5::{Address, CounterRecord, DataFormat, Datagram, FlowRecord, Frame, Sample};
 
 use super::structures::{READINGS, Reading};
-use crate::differential::peers::Peer::{self, FlowparserSflow, SflowParser};
+use crate::differential::Peer::{self, FlowparserSflow, SflowParser};
 
 /// The effect of a condition on the result of a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,12 +1,12 @@
 //! Differences of the peers from this decoder on valid input, and why they are errors.
 
 mod datagrams;
-mod names;
 mod structures;
+mod values;
 
 pub(super) use datagrams::{may_misread, may_reject};
-pub(super) use names::{is_name, is_same_choice, is_same_text};
 pub(super) use structures::{Reading, reading};
+pub(super) use values::same_value;
 
 /// All known differences.
 pub(super) fn all() -> impl Iterator<Item = &'static str> {
@@ -14,5 +14,5 @@ pub(super) fn all() -> impl Iterator<Item = &'static str> {
     let datagrams = datagrams::CONDITIONS.iter().map(|(_, _, why, _)| *why);
     structures
         .chain(datagrams)
-        .chain([names::COLLAPSED, names::REPLACED])
+        .chain([values::COLLAPSED, values::REPLACED])
 }

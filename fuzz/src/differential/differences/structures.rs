@@ -1,6 +1,6 @@
 //! Structures that a peer does not read or misreads.
 
-use crate::differential::peers::Peer::{self, FlowparserSflow, SflowParser};
+use crate::differential::Peer::{self, FlowparserSflow, SflowParser};
 
 /// How a peer reads a structure.
 #[derive(Clone, Copy, Debug)]
@@ -9,10 +9,6 @@ pub(in crate::differential) enum Reading {
     Raw,
     /// Only the first fields.
     First,
-    /// With the length of the bytes at this index as an additional field.
-    LengthAt(usize),
-    /// With the length of each path segment as an additional field.
-    PathLengths,
     /// Wrongly, or the peer rejects the datagram.
     Wrong,
 }
@@ -148,18 +144,6 @@ pub(super) const READINGS: &[(Peer, Reading, &str, &[&str])] = &[
         Reading::Wrong,
         "flowparser-sflow reads eight queues without their number",
         &["bst_port_buffers"],
-    ),
-    (
-        SflowParser,
-        Reading::PathLengths,
-        "sflow-parser returns lengths as fields",
-        &["extended_gateway"],
-    ),
-    (
-        FlowparserSflow,
-        Reading::LengthAt(3),
-        "flowparser-sflow returns lengths as fields",
-        &["sampled_header"],
     ),
 ];
 

@@ -183,8 +183,8 @@ pub(super) fn update(
         };
     }
     let (interval, at_most) = if custom.continues {
-        let (interval, at_most) = measure.since(custom.moment);
-        (Some(interval), at_most[Ceiling::Events as usize])
+        let interval = measure.since(custom.moment);
+        (Some(interval), measure.at_most[Ceiling::Events as usize])
     } else {
         (None, 0)
     };

@@ -1,8 +1,11 @@
 //! The identity of a source.
 
-use sflow_v5::counter::HostDescr;
+use sflow_v5::counter::{
+    AppOperations, AppWorkers, HostCpu, HostDescr, HostParent, HttpCounters, IfCounters,
+    MemcacheCounters, PortName, VirtCpu, VirtNode,
+};
 use sflow_v5::types::Uuid;
-use sflow_v5::{CounterRecord, DataSource};
+use sflow_v5::{CounterStructure, DataFormat, DataSource, Frame, Structure};
 
 use super::{Identification, Source};
 use crate::config::Config;
@@ -30,6 +33,7 @@ impl Source {
     }
 
     /// Whether a sample belongs to another entity that has replaced this one at its data source.
+    #[inline]
     pub(crate) fn is_other_than(&self, descr: &HostDescr<'_>, config: &Config) -> bool {
         match (self.uuid.known(), descr.uuid.known()) {
             (Some(ours), Some(theirs)) => ours != theirs,
@@ -50,27 +54,47 @@ impl Source {
         self.identification = Identification::Confirmed;
     }
 
+    /// Whether [`identify`](Self::identify) needs the structure with this number, which has columns.
+    #[inline]
+    pub(super) fn is_identified_by(format: DataFormat) -> bool {
+        matches!(
+            format,
+            VirtCpu::FORMAT
+                | HostCpu::FORMAT
+                | VirtNode::FORMAT
+                | IfCounters::FORMAT
+                | AppOperations::FORMAT
+                | HttpCounters::FORMAT
+                | MemcacheCounters::FORMAT
+                | AppWorkers::FORMAT
+        )
+    }
+
+    /// Updates the identity of the source by the structure in a frame, which can be decoded.
     pub(super) fn identify(
         &mut self,
-        record: &CounterRecord<'_>,
+        frame: Frame<'_>,
         allowance: &mut Allowance<'_>,
         health: &mut Health,
     ) {
-        match record {
-            CounterRecord::HostParent(parent) => {
-                self.parent = Some(DataSource::new(
-                    parent.container_type,
-                    parent.container_index,
-                ));
+        match frame.format {
+            VirtCpu::FORMAT => {
+                self.state = VirtCpu::read(frame.bytes)
+                    .map(|cpu| cpu.state)
+                    .or(self.state);
             }
-            CounterRecord::VirtCpu(cpu) => self.state = Some(cpu.state),
-            CounterRecord::HostCpu(cpu) => {
-                self.processors = cpu.cpu_num.nonzero().map(f64::from).or(self.processors);
+            HostCpu::FORMAT => {
+                let processors = HostCpu::read(frame.bytes).and_then(|cpu| cpu.cpu_num.nonzero());
+                self.processors = processors.map(f64::from).or(self.processors);
             }
-            CounterRecord::VirtNode(node) => {
-                self.processors = self.processors.or(node.cpus.nonzero().map(f64::from));
+            VirtNode::FORMAT => {
+                let processors = VirtNode::read(frame.bytes).and_then(|node| node.cpus.nonzero());
+                self.processors = self.processors.or(processors.map(f64::from));
             }
-            CounterRecord::IfCounters(counters) => {
+            IfCounters::FORMAT => {
+                let Some(counters) = IfCounters::read(frame.bytes) else {
+                    return;
+                };
                 self.if_index = Some(counters.if_index);
                 self.speed
                     .report(counters.if_speed.nonzero(), counters.if_type);
@@ -78,18 +102,32 @@ impl Source {
                 self.if_direction = Some(counters.if_direction);
                 self.if_status = Some(counters.if_status.0);
             }
-            CounterRecord::PortName(port) => self.rename(port.name, allowance, health),
-            CounterRecord::AppOperations(operations) => {
-                self.recognise(EntityKind::Application);
-                self.rename(operations.application, allowance, health);
+            PortName::FORMAT => {
+                if let Some(port) = PortName::read(frame.bytes) {
+                    self.rename(port.name, allowance, health);
+                }
             }
-            CounterRecord::HttpCounters(_)
-            | CounterRecord::MemcacheCounters(_)
-            | CounterRecord::AppWorkers(_) => self.recognise(EntityKind::Application),
-            CounterRecord::Unknown(_) => health.unknown_records += 1,
-            CounterRecord::Malformed(..) => health.malformed_records += 1,
+            AppOperations::FORMAT => {
+                self.recognise(EntityKind::Application);
+                if let Some(operations) = AppOperations::read(frame.bytes) {
+                    self.rename(operations.application, allowance, health);
+                }
+            }
+            HttpCounters::FORMAT | MemcacheCounters::FORMAT | AppWorkers::FORMAT => {
+                self.recognise(EntityKind::Application);
+            }
             _ => {}
         }
+    }
+
+    /// Sets the parent of the source; returns whether it could be decoded.
+    #[inline]
+    pub(super) fn set_parent(&mut self, parent: Option<HostParent>) -> bool {
+        if let Some(parent) = parent {
+            let source = DataSource::new(parent.container_type, parent.container_index);
+            self.parent = Some(source);
+        }
+        parent.is_some()
     }
 
     /// Sets the kind, because the source reported a record that only this kind has.
@@ -101,16 +139,26 @@ impl Source {
         }
     }
 
+    #[inline]
     pub(super) fn rename(
         &mut self,
         text: sflow_v5::types::Text<'_>,
         allowance: &mut Allowance<'_>,
         health: &mut Health,
     ) {
-        let config = allowance.config;
-        if self.name.is(text, config.max_name_bytes) {
-            return;
+        if !self.name.is(text, allowance.config.max_name_bytes) {
+            self.set_name(text, allowance, health);
         }
+    }
+
+    #[cold]
+    fn set_name(
+        &mut self,
+        text: sflow_v5::types::Text<'_>,
+        allowance: &mut Allowance<'_>,
+        health: &mut Health,
+    ) {
+        let config = allowance.config;
         let before = self.name.heap_bytes();
         let was_truncated = self.name.set(text, config.max_name_bytes);
         allowance.release(before);

@@ -55,7 +55,7 @@ impl Speed {
     /// Sets the reported speed. A change resets the state.
     pub(super) fn report(&mut self, bits_per_second: Option<u64>, kind: u32) {
         // "Too large for 32 bits: see ifHighSpeed" (RFC 2863), which sFlow does not have.
-        let known = bits_per_second.filter(|speed| *speed != u32::MAX.into());
+        let known = bits_per_second.filter(|speed| *speed != u64::from(u32::MAX));
         if self.reported != (known, kind) {
             *self = Self {
                 reported: (known, kind),

@@ -1,4 +1,5 @@
 use super::limits::{AtMost, Limits};
+use super::numbers;
 use crate::catalogue::Ceiling;
 use crate::config::Ceilings;
 use crate::ingest::sequencing::interval::{Clock, Interval, Moment, interval};
@@ -17,7 +18,10 @@ pub(crate) struct Measure<'c> {
     ceilings: &'c Ceilings,
     last: Option<Moment>,
     interval: Interval,
-    at_most: AtMost,
+    /// Largest plausible increases of counters in the interval.
+    pub(super) at_most: AtMost,
+    /// Buffer for the counters of a record.
+    pub(super) numbers: [u64; numbers::MAX_FIELDS],
     /// Largest rejected increase of a counter of bytes.
     rejected_bytes: u64,
 }
@@ -34,6 +38,7 @@ impl<'c> Measure<'c> {
             last: None,
             interval: Interval::None,
             at_most: [0; Ceiling::ALL.len()],
+            numbers: [numbers::UNKNOWN; numbers::MAX_FIELDS],
             rejected_bytes: 0,
         }
     }
@@ -50,13 +55,13 @@ impl<'c> Measure<'c> {
         self.rejected_bytes = 0;
     }
 
-    /// The time since a reading, and the largest increases of counters in it.
+    /// The time since a reading.
     #[inline]
-    pub(super) fn since(&mut self, before: Moment) -> (Interval, &AtMost) {
+    pub(super) fn since(&mut self, before: Moment) -> Interval {
         if self.last != Some(before) {
             self.measure(before);
         }
-        (self.interval, &self.at_most)
+        self.interval
     }
 
     /// Records a rejected increase of a counter of bytes.

@@ -33,7 +33,7 @@ pub(crate) use lifecycle::reports_stop;
 use limits::{Limits, Speed};
 pub(crate) use measure::Measure;
 pub(crate) use name::Name;
-pub(crate) use numbers::Numbers;
+pub(crate) use numbers::has_counter;
 use polling::PollingInterval;
 use readings::Readings;
 

@@ -1,54 +1,192 @@
-use sflow_v5::CounterRecord;
-use sflow_v5::field::Value;
+use sflow_v5::field::{Field, Value};
+use sflow_v5::{CounterRecord, Frame, Structure, Visitor};
 
-use crate::catalogue::{Structure, elements};
+use super::limits::AtMost;
+use crate::catalogue::{self, Ceiling, CounterColumn, GaugeColumn, elements, is_counter, is_gauge};
+use crate::health::Health;
+use crate::ingest::sequencing::counter::{Step, step};
 
 /// Maximum number of fields of a counter record.
-const MAX_FIELDS: usize = 64;
+pub(super) const MAX_FIELDS: usize = 64;
 
 /// An unknown number. Counters have the same value for "unknown".
 pub(super) const UNKNOWN: u64 = u64::MAX;
 
-/// The numbers of one record by field.
-#[derive(Debug)]
-pub(crate) struct Numbers {
-    bits: [u64; MAX_FIELDS],
-    /// Bit `n`: number `n` contains the bits of an `f64`.
-    floats: u64,
+/// The update of a row by a record: a visitor, which is compiled for each structure.
+pub(super) struct RowUpdate<'r> {
+    /// Two words for each counter, its baseline and its last difference, then one for each gauge.
+    pub(super) cells: &'r mut [u64],
+    pub(super) at_most: &'r AtMost,
+    /// Buffer for the counters.
+    pub(super) numbers: &'r mut [u64; MAX_FIELDS],
+    pub(super) health: &'r mut Health,
+    /// Not zero if a counter advanced.
+    pub(super) advances: u64,
+    /// Largest rejected increase of a counter of bytes.
+    pub(super) rejected_bytes: u64,
+    /// Bit `n`: gauge `n` contains the bits of an `f64`.
+    pub(super) floats: u64,
 }
 
-impl Numbers {
-    pub(crate) const NONE: Self = Self {
-        bits: [UNKNOWN; MAX_FIELDS],
-        floats: 0,
-    };
+/// The columns of a structure.
+struct Columns {
+    places: [Place; MAX_FIELDS],
+    columns: [CounterColumn; MAX_FIELDS],
+    counters: usize,
+    gauges: usize,
+}
 
-    /// Reads all fields of a record.
-    #[inline(always)]
-    pub(super) fn read(&mut self, record: &CounterRecord<'_>) {
-        let (bits, mut floats) = (&mut self.bits, 0);
-        record.each_known(|field, value| {
+/// The column of a field.
+#[derive(Clone, Copy)]
+enum Place {
+    Counter(u8),
+    Gauge(u8),
+    None,
+}
+
+impl Columns {
+    const fn of(structure: &'static str, fields: &[Field]) -> Self {
+        let mut columns = Self {
+            places: [Place::None; MAX_FIELDS],
+            columns: [CounterColumn::FILLER; MAX_FIELDS],
+            counters: 0,
+            gauges: 0,
+        };
+        let mut field = 0;
+        while field < fields.len() {
+            if is_counter(&fields[field]) {
+                columns.places[field] = Place::Counter(columns.counters as u8);
+                columns.columns[columns.counters] = CounterColumn::of(structure, &fields[field]);
+                columns.counters += 1;
+            } else if is_gauge(&fields[field]) {
+                columns.places[field] = Place::Gauge(columns.gauges as u8);
+                columns.gauges += 1;
+            }
+            field += 1;
+        }
+        columns
+    }
+}
+
+/// Returns whether the structure can be decoded.
+impl<'a> Visitor<'a> for &mut RowUpdate<'_> {
+    type Output = bool;
+
+    #[inline(never)]
+    fn visit<T: Structure<'a>>(self, bytes: &'a [u8]) -> bool {
+        let columns = const { &Columns::of(T::NAME, T::FIELDS) };
+        let Some(structure) = T::read(bytes) else {
+            return false;
+        };
+        let Some((counters, cells)) = self.cells.split_at_mut_checked(2 * columns.counters) else {
+            return false;
+        };
+        let Some(gauges) = cells.get_mut(..columns.gauges) else {
+            return false;
+        };
+        let mut floats = 0;
+        // A larger closure is not inlined for each field.
+        structure.each_known(|field, value| {
             let (number, is_float) = match value {
                 Some(Value::Unsigned(number)) => (number, false),
                 Some(Value::Signed(number)) => ((number as f64).to_bits(), true),
                 Some(Value::Float(number)) => (number.to_bits(), true),
                 _ => (UNKNOWN, false),
             };
-            bits[field % MAX_FIELDS] = number;
-            floats |= u64::from(is_float) << (field % MAX_FIELDS);
+            match columns.places[field % MAX_FIELDS] {
+                Place::Counter(place) => self.numbers[usize::from(place) % MAX_FIELDS] = number,
+                Place::Gauge(place) => {
+                    gauges[usize::from(place)] = number;
+                    floats |= u64::from(is_float) << place;
+                }
+                Place::None => {}
+            }
         });
         self.floats = floats;
-        if elements::are_in(record) {
-            self.read_elements(record);
+        let mut unusual = Unusual {
+            health: &mut *self.health,
+            advances: 0,
+            bytes: 0,
+        };
+        let mut advances = 0;
+        let counters = counters.as_chunks_mut().0.iter_mut().zip(&*self.numbers);
+        for (([before, growth], number), column) in counters.zip(&columns.columns) {
+            let at_most = self.at_most[column.ceiling as usize];
+            let difference = number.wrapping_sub(*before);
+            // An unknown number becomes 0, and an unknown baseline is larger than any number.
+            if number.wrapping_add(1) > *before && difference <= at_most {
+                *growth = difference;
+                advances |= difference;
+            } else {
+                *growth = unusual.difference(*column, [*before, *number, at_most, *growth]);
+            }
+            *before = *number;
         }
+        self.advances = advances | unusual.advances;
+        self.rejected_bytes = unusual.bytes;
+        true
     }
+}
 
-    /// Reads the smallest and the largest number of each kind of element in a list.
+/// Counters that did not simply advance.
+struct Unusual<'r> {
+    health: &'r mut Health,
+    /// Not zero if one of them advanced.
+    advances: u64,
+    /// Largest rejected increase of a counter of bytes.
+    bytes: u64,
+}
+
+impl Unusual<'_> {
+    /// The difference of a counter.
     #[cold]
-    fn read_elements(&mut self, record: &CounterRecord<'_>) {
-        let (_, ends) = self.bits.split_at_mut(elements::FIRST);
+    #[inline(never)]
+    fn difference(
+        &mut self,
+        column: CounterColumn,
+        [before, now, at_most, recently]: [u64; 4],
+    ) -> u64 {
+        if now == UNKNOWN {
+            return UNKNOWN;
+        }
+        let known = |number| (number != UNKNOWN).then_some(number);
+        match step(column.width, known(before), now, at_most, known(recently)) {
+            Step::Advanced(growth) => {
+                self.advances |= growth;
+                return growth;
+            }
+            Step::Wrapped(growth) => {
+                self.health.counter_wraps += 1;
+                self.advances |= growth;
+                return growth;
+            }
+            Step::First | Step::Unavailable => {}
+            Step::Reset => self.health.counter_resets += 1,
+            Step::Implausible => self.health.counter_jumps += 1,
+        }
+        if column.ceiling == Ceiling::Line {
+            self.bytes = now.saturating_sub(before).max(self.bytes);
+        }
+        UNKNOWN
+    }
+}
+
+impl RowUpdate<'_> {
+    /// Writes the smallest and the largest number of each kind of element in a list.
+    #[cold]
+    pub(super) fn add_elements(&mut self, frame: Frame<'_>) {
+        let Some(structure) = catalogue::Structure::index_of(frame.format) else {
+            return;
+        };
+        let structure = &catalogue::Structure::all()[structure];
+        let is_field = |column: &GaugeColumn| column.field < elements::FIRST;
+        let first = 2 * structure.counters.len() + structure.gauges.partition_point(is_field);
+        let end = 2 * structure.counters.len() + structure.gauges.len();
+        let Some(ends) = self.cells.get_mut(first..end) else {
+            return;
+        };
         ends.fill(UNKNOWN);
-        elements::each(record, |element, number| {
+        elements::each(frame, |element, number| {
             if let Some([lowest, highest]) = ends.get_mut(2 * element..2 * element + 2) {
                 *lowest = number.min(*lowest);
                 *highest = match *highest {
@@ -58,35 +196,30 @@ impl Numbers {
             }
         });
     }
-
-    /// Reads a record; returns whether it has a known counter.
-    pub(crate) fn has_counter(&mut self, record: &CounterRecord<'_>) -> bool {
-        if matches!(record, CounterRecord::Malformed(..)) {
-            return false;
-        }
-        let Some(structure) = Structure::index_of(record.format()) else {
-            return false;
-        };
-        self.read(record);
-        let mut counters = Structure::all()[structure].counters.iter();
-        counters.any(|column| self.bits(column.field) != UNKNOWN)
-    }
-
-    /// The number of a field, or the bits of an `f64`; [`UNKNOWN`] if unknown.
-    #[inline]
-    pub(super) fn bits(&self, field: usize) -> u64 {
-        self.bits[field % MAX_FIELDS]
-    }
-
-    /// Bit `n`: field `n` contains the bits of an `f64`.
-    pub(super) fn floats(&self) -> u64 {
-        self.floats
-    }
 }
 
-/// The value of a field.
-pub(super) fn quantity(bits: u64, floats: u64, field: usize) -> Option<f64> {
-    let is_float = floats >> (field % MAX_FIELDS) & 1 == 1;
+/// Whether the structure in a frame can be decoded; `None` if its number is unknown.
+pub(super) fn is_readable(frame: Frame<'_>) -> Option<bool> {
+    struct Read;
+    impl<'a> Visitor<'a> for Read {
+        type Output = bool;
+
+        fn visit<T: Structure<'a>>(self, bytes: &'a [u8]) -> bool {
+            T::read(bytes).is_some()
+        }
+    }
+    CounterRecord::visit(frame, Read)
+}
+
+/// Whether a record has a known counter.
+pub(crate) fn has_counter(record: &CounterRecord<'_>) -> bool {
+    let mut fields = record.fields().iter().enumerate();
+    fields.any(|(index, field)| is_counter(field) && record.known(index).is_some())
+}
+
+/// The value of a gauge.
+pub(super) fn quantity(bits: u64, floats: u64, gauge: usize) -> Option<f64> {
+    let is_float = floats >> (gauge % MAX_FIELDS) & 1 == 1;
     let value = if is_float {
         f64::from_bits(bits)
     } else {
@@ -98,8 +231,8 @@ pub(super) fn quantity(bits: u64, floats: u64, field: usize) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sflow_v5::CounterRecord;
     use sflow_v5::counter::{HostCpu, IfCounters, Sfp};
+    use sflow_v5::{CounterStructure, DataFormat};
 
     #[test]
     fn fields_of_all_records_fit() {
@@ -127,21 +260,40 @@ mod tests {
             module_temperature: (-40_000).into(),
             ..Sfp::default()
         };
-        let mut numbers = Numbers::NONE;
-        for record in [cpu.into(), interface.into(), optics.into()] {
-            let record: CounterRecord<'_> = record;
-            numbers.read(&record);
-            for field in 0..record.fields().len() {
-                let expected = match record.known(field) {
-                    Some(Value::Unsigned(number)) => number as f64,
-                    Some(Value::Signed(number)) => number as f64,
-                    Some(Value::Float(number)) => number,
-                    _ => f64::NAN,
-                };
-                let quantity = quantity(numbers.bits(field), numbers.floats(), field);
-                let expected = Some(expected).filter(|expected| !expected.is_nan());
-                assert_eq!(quantity, expected, "{record:?}, field {field}");
-            }
+        check(HostCpu::FORMAT, &cpu);
+        check(IfCounters::FORMAT, &interface);
+        check(Sfp::FORMAT, &optics);
+    }
+
+    fn check<'a, T: Structure<'a>>(format: DataFormat, structure: &T) {
+        let mut buffer = [0; 200];
+        let frame = Frame::encode(format, structure, &mut buffer).unwrap();
+        let mut cells = [UNKNOWN; 2 * MAX_FIELDS];
+        let mut update = RowUpdate {
+            cells: &mut cells,
+            at_most: &AtMost::default(),
+            numbers: &mut [UNKNOWN; MAX_FIELDS],
+            health: &mut Health::default(),
+            advances: 0,
+            rejected_bytes: 0,
+            floats: 0,
+        };
+        assert_eq!(CounterRecord::visit(frame, &mut update), Some(true));
+        let floats = update.floats;
+        let counters = 2 * T::FIELDS.iter().filter(|field| is_counter(field)).count();
+        let (mut counter, mut gauge) = (0, 0);
+        for (index, field) in T::FIELDS.iter().enumerate() {
+            let number = if is_counter(field) {
+                counter += 1;
+                quantity(cells[2 * (counter - 1)], 0, 0)
+            } else if is_gauge(field) {
+                gauge += 1;
+                quantity(cells[counters + gauge - 1], floats, gauge - 1)
+            } else {
+                continue;
+            };
+            let expected = structure.known(index).and_then(|value| value.as_f64());
+            assert_eq!(number, expected, "{}.{}", T::NAME, field.name);
         }
     }
 }

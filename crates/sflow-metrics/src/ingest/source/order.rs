@@ -1,9 +1,8 @@
 //! The place of a sample in the sequence of its source.
 
-use sflow_v5::CounterRecord;
-
+use super::numbers::is_readable;
 use super::readings::Readings;
-use super::{Arrival, Jump, Measure, Numbers, Source, reports_stop};
+use super::{Arrival, Jump, Measure, Source, reports_stop};
 use crate::catalogue::Structure;
 use crate::config::Config;
 use crate::health::Health;
@@ -14,7 +13,18 @@ use crate::timestamp::Timestamp;
 
 impl Source {
     /// The place of a sample in the sequence of this source.
+    #[inline]
     pub(crate) fn order(&self, arrival: &Arrival<'_, '_>) -> Order {
+        let ahead = arrival.sample.sequence_number.wrapping_sub(self.sequence);
+        let is_regular = ahead == 1 && arrival.session == self.session && self.jump.is_none();
+        if is_regular && !self.numbering.is_distrusted() {
+            return Order::Next { missing: 0 };
+        }
+        self.order_of_irregular(arrival)
+    }
+
+    #[cold]
+    fn order_of_irregular(&self, arrival: &Arrival<'_, '_>) -> Order {
         if arrival.session != self.session {
             return Order::Restarted;
         }
@@ -66,7 +76,6 @@ impl Source {
         &mut self,
         arrival: &Arrival<'_, '_>,
         allowance: &mut Allowance<'_>,
-        numbers: &mut Numbers,
         health: &mut Health,
     ) {
         self.numbering.count_implausible();
@@ -75,15 +84,19 @@ impl Source {
         let mut readings = Readings::default();
         let mut measure = Measure::new(arrival.moment, &config.ceilings);
         measure.begin(0, self.limits());
-        for record in arrival.sample.records() {
-            let structure = Structure::index_of(record.format());
-            let is_readable = !matches!(record, CounterRecord::Malformed(..));
+        let mut formats = arrival.sample.frames().map(|frame| frame.format);
+        let has_columns = formats.any(|format| {
+            Structure::index_of(format).is_some_and(|it| Structure::all()[it].has_columns())
+        });
+        for frame in arrival.sample.frames() {
+            let is_readable = is_readable(frame) == Some(true);
+            let structure = Structure::index_of(frame.format).filter(|_| is_readable);
             // No sample of the source has the number 0.
             let place = structure
-                .filter(|_| is_readable)
+                .filter(|it| Structure::all()[*it].has_columns() == has_columns)
                 .and_then(|it| readings.place(it, 0, &mut |bytes| allowance.charge(bytes, health)));
             if let Some(place) = place {
-                readings.update(place, 0, &record, numbers, &mut measure, health);
+                readings.update(place, 0, frame, &mut measure, health);
             }
         }
         self.is_unconfirmed = true;

@@ -17,18 +17,27 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 impl PollingInterval {
     /// Records an interval in which `missing` samples were lost.
+    #[inline]
     pub(crate) fn record(&mut self, elapsed: Duration, missing: u32) {
         if elapsed > LONGEST {
             return;
         }
         let elapsed = elapsed.as_secs().saturating_mul(1_000) + u64::from(elapsed.subsec_millis());
-        let one = elapsed / (u64::from(missing) + 1);
+        let one = match missing {
+            0 => elapsed,
+            missing => elapsed / (u64::from(missing) + 1),
+        };
         let one = u32::try_from(one).unwrap_or(u32::MAX).max(1);
         let forgotten = core::mem::replace(&mut self.recent[usize::from(self.next)], one);
         self.next = (self.next + 1) % 4;
         if forgotten == one {
             return;
         }
+        self.learn();
+    }
+
+    #[cold]
+    fn learn(&mut self) {
         let mut sorted = self.recent;
         sorted.sort_unstable();
         let [shortest, _, second_longest, longest] = sorted;

@@ -1,13 +1,12 @@
 //! The last readings of a source, by structure and column.
 
-use sflow_v5::{CounterRecord, DataFormat};
+use sflow_v5::{CounterRecord, DataFormat, Frame};
 use smallvec::SmallVec;
 
 use super::measure::Measure;
-use super::numbers::{Numbers, UNKNOWN, quantity};
-use crate::catalogue::{Ceiling, CounterColumn, Operand, Structure};
+use super::numbers::{RowUpdate, UNKNOWN, is_readable, quantity};
+use crate::catalogue::{Ceiling, Operand, Structure, elements};
 use crate::health::Health;
-use crate::ingest::sequencing::counter::{Step, step};
 use crate::ingest::sequencing::interval::{Interval, Moment};
 use crate::timestamp::Timestamp;
 
@@ -15,13 +14,16 @@ use crate::timestamp::Timestamp;
 /// of a metric is in one place.
 #[derive(Debug, Default)]
 pub(crate) struct Readings {
-    rows: SmallVec<[Row; 8]>,
+    rows: SmallVec<[Row; 4]>,
     words: Vec<u64>,
 }
 
 /// The position of the readings of one structure.
 #[derive(Clone, Copy, Debug)]
 struct Row {
+    format: DataFormat,
+    /// Lower 32 bits of the number of the sample that updated it.
+    sample: u32,
     /// Index of its first word.
     at: u16,
     structure: u8,
@@ -29,22 +31,28 @@ struct Row {
     continues: bool,
 }
 
-// The first words of a row. They are followed by the baselines of all counters, their last
-// differences, and the gauges. Unknown values are `UNKNOWN`.
+// The first words of a row. They are followed by the baseline and the last difference of each
+// counter, and the gauges. Unknown values are `UNKNOWN`.
 
 /// Time of the last reading.
 const RECEIVED_AT: usize = 0;
-/// Uptime of the agent at that time in the lower 32 bits, and the number of the sample in the upper
-/// ones.
-const UPTIME_AND_SAMPLE: usize = 1;
+/// Uptime of the agent at that time.
+const UPTIME: usize = 1;
 /// Bits of the seconds for which the differences are valid; 0 after a restart.
 const SECONDS: usize = 2;
-/// Bit `n`: field `n` contains the bits of an `f64`.
+/// Bit `n`: gauge `n` contains the bits of an `f64`.
 const FLOATS: usize = 3;
 const HEAD: usize = 4;
 
 /// Maximum number of rows of a source. The port of a switch has some tens of queues, each with a row.
 const MAX_ROWS: usize = 128;
+
+impl Row {
+    /// Whether it was updated by this sample.
+    fn is_of(&self, sample: u64) -> bool {
+        self.sample == sample as u32
+    }
+}
 
 /// The result of reading a structure.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -68,10 +76,8 @@ impl Readings {
     /// Whether the row at this index belongs to this structure and was not updated by this sample.
     #[inline]
     pub(crate) fn awaits(&self, place: usize, format: DataFormat, sample: u64) -> bool {
-        self.rows.get(place).is_some_and(|row| {
-            let is_it = Structure::all()[usize::from(row.structure)].format == format;
-            is_it && !self.is_of(row, sample)
-        })
+        let row = self.rows.get(place);
+        row.is_some_and(|row| row.format == format && !row.is_of(sample))
     }
 
     /// The index of the row of a structure, which is added if necessary. For a structure that occurs
@@ -85,7 +91,7 @@ impl Readings {
         charge: &mut dyn FnMut(usize) -> bool,
     ) -> Option<usize> {
         let structure = u8::try_from(index).ok()?;
-        let awaits = |row: &Row| row.structure == structure && !self.is_of(row, sample);
+        let awaits = |row: &Row| row.structure == structure && !row.is_of(sample);
         let known = self.rows.iter().position(awaits);
         let may_be_more = |row: &Row| {
             row.structure != structure || Structure::all()[usize::from(structure)].repeats
@@ -96,87 +102,70 @@ impl Readings {
         })
     }
 
-    /// Whether a row was updated by this sample.
-    fn is_of(&self, row: &Row, sample: u64) -> bool {
-        let word = self.words.get(usize::from(row.at) + UPTIME_AND_SAMPLE);
-        word.is_some_and(|word| word >> 32 == sample & u64::from(u32::MAX))
-    }
-
-    /// Updates a row by a record of this sample.
+    /// Updates a row by a record of this sample. `None` if the record cannot be decoded.
     #[inline(always)]
     pub(crate) fn update(
         &mut self,
         place: usize,
         sample: u64,
-        record: &CounterRecord<'_>,
-        numbers: &mut Numbers,
+        frame: Frame<'_>,
         measure: &mut Measure<'_>,
         health: &mut Health,
-    ) -> Update {
-        let row = &mut self.rows[place];
-        let structure = &Structure::all()[usize::from(row.structure)];
-        let (head, cells) = self.words[usize::from(row.at)..].split_at_mut(HEAD);
-        let (baselines, cells) = cells.split_at_mut(structure.counters.len());
-        let (steps, gauges) = cells.split_at_mut(structure.counters.len());
-
-        if structure.has_columns() {
-            numbers.read(record);
-            for (gauge, column) in gauges.iter_mut().zip(structure.gauges) {
-                *gauge = numbers.bits(column.field);
-            }
-            head[FLOATS] = numbers.floats();
-        }
-
+    ) -> Option<Update> {
+        let row = self.rows.get_mut(place)?;
+        let (head, cells) = self.words[usize::from(row.at)..].split_first_chunk_mut::<HEAD>()?;
         let before = Moment {
-            uptime: head[UPTIME_AND_SAMPLE] as u32,
+            uptime: head[UPTIME] as u32,
             received_at: Timestamp::from_nanos(head[RECEIVED_AT]),
         };
         let now = measure.now;
-        let counters = structure.counters.iter().zip(baselines).zip(steps);
-        let since = row.continues.then(|| measure.since(before));
-        let (update, seconds) = match since {
-            // Baselines remain, so that no increase is lost.
-            Some((Interval::None, _)) => return Update::Again,
-            Some((Interval::Seconds(seconds), at_most)) => {
-                let (mut advances, mut rejected_bytes) = (0, 0);
-                for ((column, baseline), difference) in counters {
-                    let count = numbers.bits(column.field);
-                    let at_most = at_most[column.ceiling as usize];
-                    // An unknown baseline is larger than any count.
-                    if *baseline <= count && count != UNKNOWN && count - *baseline <= at_most {
-                        *difference = count - *baseline;
-                    } else {
-                        let recently = (*difference != UNKNOWN).then_some(*difference);
-                        *difference =
-                            unusual(column, [*baseline, count, at_most], recently, health);
-                        if column.ceiling == Ceiling::Line
-                            && *difference == UNKNOWN
-                            && count != UNKNOWN
-                        {
-                            rejected_bytes = count.saturating_sub(*baseline).max(rejected_bytes);
-                        }
-                    }
-                    *baseline = count;
-                    // An unknown difference becomes 0 here.
-                    advances |= difference.wrapping_add(1) >> 1;
-                }
-                measure.reject_bytes(rejected_bytes);
-                let advanced = advances != 0;
-                (Update::Measured { advanced }, seconds)
+        let interval = if row.continues {
+            measure.since(before)
+        } else {
+            Interval::Disputed
+        };
+        let mut update = RowUpdate {
+            cells,
+            at_most: &measure.at_most,
+            numbers: &mut measure.numbers,
+            health,
+            advances: 0,
+            rejected_bytes: 0,
+            floats: 0,
+        };
+        let seconds = match interval {
+            Interval::Seconds(seconds) => seconds,
+            Interval::None => {
+                // Baselines remain, so that no increase is lost.
+                head[FLOATS] = update_gauges(update, row.structure, frame)?;
+                return Some(Update::Again);
             }
-            Some((Interval::Disputed, _)) | None => {
-                for ((column, baseline), difference) in counters {
-                    *baseline = numbers.bits(column.field);
-                    *difference = UNKNOWN;
-                }
-                (Update::Began, 0.0)
+            Interval::Disputed => {
+                forget(&mut update, row.structure, frame)?;
+                0.0
             }
         };
+        if CounterRecord::visit(frame, &mut update) != Some(true) {
+            return None;
+        }
+        if elements::are_in(frame.format) {
+            update.add_elements(frame);
+        }
+        head[FLOATS] = update.floats;
         head[RECEIVED_AT] = now.received_at.as_nanos();
-        head[UPTIME_AND_SAMPLE] = sample << 32 | u64::from(now.uptime);
+        head[UPTIME] = u64::from(now.uptime);
         head[SECONDS] = seconds.to_bits();
+        row.sample = sample as u32;
         row.continues = true;
-        update
+        if interval == Interval::Disputed {
+            return Some(Update::Began);
+        }
+        let advanced = update.advances != 0;
+        let rejected_bytes = update.rejected_bytes;
+        if rejected_bytes > 0 {
+            measure.reject_bytes(rejected_bytes);
+        }
+        Some(Update::Measured { advanced })
     }
 
     /// Whether no counter is lower than in earlier readings.
@@ -190,7 +179,8 @@ impl Readings {
             };
             let counters = |readings: &Self, row: &Row| {
                 let first = usize::from(row.at) + HEAD;
-                readings.words[first..first + structure.counters.len()].to_vec()
+                let words = &readings.words[first..first + 2 * structure.counters.len()];
+                words.iter().step_by(2).copied().collect::<Vec<_>>()
             };
             let counters = counters(self, row)
                 .into_iter()
@@ -205,10 +195,12 @@ impl Readings {
         let row = self.rows[place];
         let columns = Structure::all()[usize::from(row.structure)].counters;
         let words = &self.words[usize::from(row.at)..];
-        let steps = columns.iter().zip(&words[HEAD + columns.len()..]);
-        let bytes =
-            steps.filter(|(column, step)| column.ceiling == Ceiling::Line && **step != UNKNOWN);
-        let most = bytes.map(|(_, step)| *step).max();
+        let counters = words[HEAD..].as_chunks().0.iter().zip(columns);
+        let bytes = counters.filter(|(_, column)| column.ceiling == Ceiling::Line);
+        let differences = bytes.map(|([_, difference], _)| *difference);
+        let most = differences
+            .filter(|difference| *difference != UNKNOWN)
+            .max();
         (most.unwrap_or(0), f64::from_bits(words[SECONDS]))
     }
 
@@ -248,8 +240,9 @@ impl Readings {
     pub(crate) fn count(&self, operand: Operand) -> Option<u64> {
         let mut sum: Option<u64> = None;
         for (structure, words, column) in self.find(operand) {
-            let count = words.get(HEAD + column).filter(|count| **count != UNKNOWN);
-            if let Some(count) = count.filter(|_| column < structure.counters.len()) {
+            let count = words.get(HEAD + 2 * column);
+            let is_known = |count: &&u64| column < structure.counters.len() && **count != UNKNOWN;
+            if let Some(count) = count.filter(is_known) {
                 sum = Some(sum.unwrap_or(0).saturating_add(*count));
             }
         }
@@ -258,9 +251,12 @@ impl Readings {
 
     /// The seconds for which a reading is valid, if this sample contains it.
     pub(crate) fn new_seconds(&self, operand: Operand, sample: u64) -> Option<f64> {
-        let (_, words, _) = self.find(operand).next()?;
-        let is_of_it = words[UPTIME_AND_SAMPLE] >> 32 == sample & u64::from(u32::MAX);
-        is_of_it.then(|| f64::from_bits(words[SECONDS]))
+        let Operand::Reading { structure, .. } = operand else {
+            return None;
+        };
+        let row = self.rows.iter().find(|row| row.structure == structure)?;
+        let words = self.words.get(usize::from(row.at)..)?;
+        row.is_of(sample).then(|| f64::from_bits(words[SECONDS]))
     }
 
     /// Whether the structure was ever received.
@@ -301,6 +297,8 @@ impl Readings {
             return None;
         }
         self.rows.push(Row {
+            format: columns.format,
+            sample: 0,
             at: u16::try_from(self.words.len()).ok()?,
             structure,
             continues: false,
@@ -316,43 +314,52 @@ impl Readings {
 #[inline]
 fn read(structure: &Structure, words: &[u64], column: usize) -> Option<(f64, Timestamp)> {
     let counters = structure.counters.len();
-    let bits = Some(*words.get(HEAD + counters + column)?).filter(|bits| *bits != UNKNOWN)?;
+    let cell = if column < counters {
+        2 * column + 1
+    } else {
+        counters + column
+    };
+    let bits = Some(*words.get(HEAD + cell)?).filter(|bits| *bits != UNKNOWN)?;
     let value = match column.checked_sub(counters) {
         None => bits as f64 / f64::from_bits(words[SECONDS]),
         Some(gauge) => {
             let column = structure.gauges.get(gauge)?;
-            quantity(bits, words[FLOATS], column.field)? * column.scale
+            quantity(bits, words[FLOATS], gauge)? * column.scale
         }
     };
     Some((value, Timestamp::from_nanos(words[RECEIVED_AT])))
 }
 
-/// The difference of a counter that did not simply advance.
+/// Makes all baselines unknown, unless the record cannot be decoded.
 #[cold]
-fn unusual(
-    column: &CounterColumn,
-    [before, now, at_most]: [u64; 3],
-    recently: Option<u64>,
-    health: &mut Health,
-) -> u64 {
-    if now == UNKNOWN {
-        return UNKNOWN;
+fn forget(update: &mut RowUpdate<'_>, structure: u8, frame: Frame<'_>) -> Option<()> {
+    if is_readable(frame) != Some(true) {
+        return None;
     }
-    let before = (before != UNKNOWN).then_some(before);
-    match step(column.width, before, now, at_most, recently) {
-        Step::Advanced(difference) => difference,
-        Step::Wrapped(difference) => {
-            health.counter_wraps += 1;
-            difference
-        }
-        Step::First | Step::Unavailable => UNKNOWN,
-        Step::Reset => {
-            health.counter_resets += 1;
-            UNKNOWN
-        }
-        Step::Implausible => {
-            health.counter_jumps += 1;
-            UNKNOWN
-        }
+    let counters = 2 * Structure::all()[usize::from(structure)].counters.len();
+    update.cells.get_mut(..counters)?.fill(UNKNOWN);
+    Some(())
+}
+
+/// Updates the gauges of a row, and not its counters. Returns which gauges are floating-point numbers;
+/// `None` if the record cannot be decoded.
+#[cold]
+fn update_gauges(update: RowUpdate<'_>, structure: u8, frame: Frame<'_>) -> Option<u64> {
+    let mut health = *update.health;
+    let counters = 2 * Structure::all()[usize::from(structure)].counters.len();
+    let kept: SmallVec<[u64; 64]> = update.cells.get(..counters)?.into();
+    let mut gauges = RowUpdate {
+        cells: &mut *update.cells,
+        health: &mut health,
+        ..update
+    };
+    if CounterRecord::visit(frame, &mut gauges) != Some(true) {
+        return None;
     }
+    if elements::are_in(frame.format) {
+        gauges.add_elements(frame);
+    }
+    let floats = gauges.floats;
+    update.cells.get_mut(..counters)?.copy_from_slice(&kept);
+    Some(floats)
 }

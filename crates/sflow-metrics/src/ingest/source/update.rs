@@ -1,11 +1,12 @@
 //! Update of a source by a sample.
 
-use sflow_v5::counter::HostDescr;
-use sflow_v5::{CounterRecord, RtMetric};
+use sflow_v5::counter::{HostAdapters, HostDescr, HostParent, IfCounters};
+use sflow_v5::{CounterStructure, Frame, RtMetric, Structure as _};
 
 use super::custom::{self, Custom, LimitReached};
+use super::numbers::is_readable;
 use super::readings::Update;
-use super::{Arrival, CustomArrival, Measure, Numbers, Source};
+use super::{Arrival, CustomArrival, Measure, Source};
 use crate::catalogue::Structure;
 use crate::entity::EntityKind;
 use crate::health::Health;
@@ -20,7 +21,7 @@ impl Source {
         order: Order,
         descr: Option<HostDescr<'_>>,
         allowance: &mut Allowance<'_>,
-        (measure, numbers): (&mut Measure<'_>, &mut Numbers),
+        measure: &mut Measure<'_>,
         health: &mut Health,
     ) {
         let now = arrival.moment;
@@ -93,30 +94,28 @@ impl Source {
 
         measure.begin(self.disputes, self.limits());
         let mut has_begun = false;
-        let mut hint = 0;
-        let mut records = arrival.sample.records();
-        // Borrowed from the iterator, since moving a record costs more than reading it.
-        while let Some(record) = &records.next() {
-            self.identify(record, allowance, health);
-            let mut charge = |bytes| allowance.charge(bytes, &mut *health);
-            let Some(place) = self.place(record, hint, &mut charge) else {
-                continue;
-            };
-            hint = place + 1;
-            let (readings, sample) = (&mut self.readings, self.samples);
-            match readings.update(place, sample, record, numbers, measure, health) {
-                Update::Began => has_begun = true,
-                Update::Measured { advanced } => {
-                    self.has_rates = true;
-                    self.was_live = true;
-                    self.has_advanced |= advanced;
-                    if matches!(record, CounterRecord::IfCounters(_)) {
-                        let (bytes, seconds) = self.readings.most_bytes(place);
-                        self.speed.compare(bytes, seconds, measure.exceeded_line());
-                    }
+        // Agents send the same records in the same order.
+        let mut expected = 0;
+        let mut has_columns = false;
+        let mut frames = 0;
+        for frame in arrival.sample.frames() {
+            frames += 1;
+            let place = if self.readings.awaits(expected, frame.format, self.samples) {
+                if Self::is_identified_by(frame.format) {
+                    self.identify(frame, allowance, health);
                 }
-                Update::Again => {}
-            }
+                Some(expected)
+            } else {
+                self.place(frame, allowance, health)
+            };
+            let Some(place) = place else { continue };
+            has_columns = true;
+            expected = place + 1;
+            has_begun |= self.update_row(place, frame, measure, health);
+        }
+        health.malformed_records += u64::from(frames < arrival.sample.records.announced());
+        if !has_columns {
+            has_begun |= self.update_without_columns(arrival, measure, allowance, health);
         }
         if measure.is_disputed {
             health.disputed_intervals += 1;
@@ -179,24 +178,101 @@ impl Source {
         }
     }
 
-    /// The index of the readings of a record, if there are any. `hint` is the probable index: agents
-    /// send the same records in the same order.
+    /// The index of the row of a record that is not the expected one. `None` if its structure has no
+    /// columns, is unknown, or cannot be decoded.
     #[inline]
-    pub(super) fn place(
+    fn place(
         &mut self,
-        record: &CounterRecord<'_>,
-        hint: usize,
-        charge: &mut dyn FnMut(usize) -> bool,
+        frame: Frame<'_>,
+        allowance: &mut Allowance<'_>,
+        health: &mut Health,
     ) -> Option<usize> {
-        if matches!(record, CounterRecord::Malformed(..)) {
+        // Most samples have these three.
+        let is_readable = match frame.format {
+            HostParent::FORMAT => self.set_parent(HostParent::read(frame.bytes)),
+            HostDescr::FORMAT => HostDescr::read(frame.bytes).is_some(),
+            HostAdapters::FORMAT => HostAdapters::read(frame.bytes).is_some(),
+            _ => return self.place_other(frame, allowance, health),
+        };
+        health.malformed_records += u64::from(!is_readable);
+        None
+    }
+
+    fn place_other(
+        &mut self,
+        frame: Frame<'_>,
+        allowance: &mut Allowance<'_>,
+        health: &mut Health,
+    ) -> Option<usize> {
+        let Some(index) = Structure::index_of(frame.format) else {
+            health.unknown_records += 1;
+            return None;
+        };
+        if is_readable(frame) != Some(true) {
+            health.malformed_records += 1;
             return None;
         }
-        let format = record.format();
-        if self.readings.awaits(hint, format, self.samples) {
-            return Some(hint);
+        self.identify(frame, allowance, health);
+        let structure = &Structure::all()[index];
+        self.recognise(structure.entity);
+        if !structure.has_columns() {
+            return None;
         }
-        let structure = Structure::index_of(format)?;
-        self.recognise(Structure::all()[structure].entity);
-        self.readings.place(structure, self.samples, charge)
+        let mut charge = |bytes| allowance.charge(bytes, health);
+        self.readings.place(index, self.samples, &mut charge)
+    }
+
+    /// Updates a row by a record; returns whether it has baselines, but no rates yet.
+    #[inline(always)]
+    fn update_row(
+        &mut self,
+        place: usize,
+        frame: Frame<'_>,
+        measure: &mut Measure<'_>,
+        health: &mut Health,
+    ) -> bool {
+        let sample = self.samples;
+        match self.readings.update(place, sample, frame, measure, health) {
+            Some(Update::Began) => return true,
+            Some(Update::Measured { advanced }) => {
+                self.has_rates = true;
+                self.was_live = true;
+                self.has_advanced |= advanced;
+                if frame.format == IfCounters::FORMAT {
+                    let (bytes, seconds) = self.readings.most_bytes(place);
+                    self.speed.compare(bytes, seconds, measure.exceeded_line());
+                }
+            }
+            Some(Update::Again) => {}
+            None => health.malformed_records += 1,
+        }
+        false
+    }
+
+    /// Updates the rows of a sample without columns. These rows have no numbers; they show whether the
+    /// source is live.
+    #[cold]
+    fn update_without_columns(
+        &mut self,
+        arrival: &Arrival<'_, '_>,
+        measure: &mut Measure<'_>,
+        allowance: &mut Allowance<'_>,
+        health: &mut Health,
+    ) -> bool {
+        let mut has_begun = false;
+        for frame in arrival.sample.frames() {
+            let index = Structure::index_of(frame.format);
+            let is_kept = |index: &usize| {
+                !Structure::all()[*index].has_columns() && is_readable(frame) == Some(true)
+            };
+            let mut charge = |bytes| allowance.charge(bytes, health);
+            let place = index
+                .filter(is_kept)
+                .and_then(|index| self.readings.place(index, self.samples, &mut charge));
+            if let Some(place) = place {
+                has_begun |= self.update_row(place, frame, measure, health);
+            }
+        }
+        has_begun
     }
 }

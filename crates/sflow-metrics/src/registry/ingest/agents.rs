@@ -11,7 +11,7 @@ use crate::ingest::agent::{Agent, Placed, Rival};
 use crate::ingest::sequencing::jump::Kept;
 use crate::ingest::sequencing::stamp::Stamp;
 use crate::ingest::sequencing::stream::Place;
-use crate::ingest::source::Numbers;
+use crate::ingest::source::has_counter;
 use crate::timestamp::Timestamp;
 
 impl Registry {
@@ -53,7 +53,7 @@ impl Registry {
                 return Some((place, found));
             }
             if !agent.is_usable && !agent.status.established {
-                agent.is_usable = is_usable(datagram, &mut self.numbers);
+                agent.is_usable = is_usable(datagram);
             }
             let was_silent = core::mem::take(&mut agent.status.silent);
             let is_contesting = agent.rival != Rival::None;
@@ -84,7 +84,7 @@ impl Registry {
             }
             return Some((place, found));
         }
-        let is_usable = is_usable(datagram, &mut self.numbers);
+        let is_usable = is_usable(datagram);
         if !self.admits_agent(key, is_usable, at) {
             return None;
         }
@@ -162,9 +162,9 @@ impl Registry {
 
 /// Whether a datagram contains usable data: a known counter, the length of a packet, or a custom
 /// metric.
-fn is_usable(datagram: &Datagram<'_>, numbers: &mut Numbers) -> bool {
+fn is_usable(datagram: &Datagram<'_>) -> bool {
     datagram.samples().any(|sample| match sample {
-        Sample::Counters(sample) => sample.records().any(|record| numbers.has_counter(&record)),
+        Sample::Counters(sample) => sample.records().any(|record| has_counter(&record)),
         #[cfg(feature = "flows")]
         Sample::Flow(sample) => has_length(&sample),
         Sample::RtMetric(metrics) => metrics.metrics.into_iter().next().is_some(),

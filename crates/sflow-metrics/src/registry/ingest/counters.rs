@@ -78,7 +78,7 @@ impl Registry {
                         ledger: &mut self.ledger,
                         config: &self.config,
                     };
-                    source.keep_jump(arrival, &mut allowance, &mut self.numbers, &mut self.health);
+                    source.keep_jump(arrival, &mut allowance, &mut self.health);
                 }
                 return false;
             }
@@ -131,7 +131,7 @@ impl Registry {
             order,
             descr,
             &mut allowance,
-            (measure, &mut self.numbers),
+            measure,
             &mut self.health,
         );
         agent.status.samples += 1;

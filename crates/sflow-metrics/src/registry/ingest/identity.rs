@@ -26,14 +26,20 @@ pub(crate) type GlobalIdentity = (EntityKind, Uuid);
 
 impl Registry {
     /// Determines the identity of a source that was just reported.
+    #[inline]
     pub(crate) fn settle(&mut self, place: u32, at: Timestamp) {
+        let source = self.sources.get(place);
+        if source.is_some_and(|source| source.identification != Identification::Confirmed) {
+            self.settle_unconfirmed(place, at);
+        }
+    }
+
+    #[cold]
+    fn settle_unconfirmed(&mut self, place: u32, at: Timestamp) {
         let Some(source) = self.sources.get(place) else {
             return;
         };
         let before = source.identification;
-        if before == Identification::Confirmed {
-            return;
-        }
         let first = match source.global_identity() {
             None => None,
             Some(identity) => {

@@ -1,6 +1,6 @@
 //! Measures the time and memory of one step of the control loop in a large cluster.
 //!
-//! `cargo bench -p sflow-benches --bench control`. A thousand services of ten tasks each on 250
+//! `cargo bench -p elb --bench control`. A thousand services of ten tasks each on 250
 //! simulated hosts, whose agents send encoded datagrams. Each service has two metrics; every tenth
 //! service has different ones, so that there are several queries.
 
@@ -10,7 +10,6 @@ use std::time::Duration;
 use elb::balancer::Balancer;
 use elb::config::{Config, Service};
 use elb::simulator::{Delay, HostSpec, Load, Scenario, ServiceSpec, Simulation};
-use sflow_benches::is_measuring;
 use sflow_metrics::Timestamp;
 
 /// The target.
@@ -158,6 +157,11 @@ fn policies(scenario: &Scenario) -> Vec<Service> {
             }
         })
         .collect()
+}
+
+/// Whether the program runs under `cargo bench`, and not under `cargo test`.
+fn is_measuring() -> bool {
+    std::env::args().any(|argument| argument == "--bench")
 }
 
 /// The resident memory of this process in bytes.

@@ -1,12 +1,11 @@
-//! Converts a value of a peer to leaves. Both peers implement `serde::Serialize`, which visits the
-//! fields in order.
+//! Converts a value to leaves by `serde::Serialize`, which visits the fields in order.
 
 use std::fmt::{self, Display};
 
 use serde::Serialize;
 use serde::ser::{self, Impossible};
 
-use super::leaf::Leaf;
+use super::Leaf;
 
 /// The leaves of a value, and the name of the variant of an enum.
 pub(super) fn flatten(value: &impl Serialize) -> (&'static str, Vec<Leaf>) {
@@ -148,7 +147,7 @@ impl<'f> ser::Serializer for &'f mut Flatten {
     }
 
     fn serialize_f64(self, number: f64) -> Result<(), Never> {
-        self.push(Leaf::Float(super::leaf::single(number)))
+        self.push(Leaf::float(number))
     }
 
     fn serialize_char(self, letter: char) -> Result<(), Never> {
@@ -193,7 +192,11 @@ impl<'f> ser::Serializer for &'f mut Flatten {
         index: u32,
         _: &'static str,
     ) -> Result<(), Never> {
-        self.push(Leaf::Choice(name, index))
+        self.push(Leaf::Choice {
+            list: name,
+            index,
+            number: index.into(),
+        })
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
@@ -239,7 +242,7 @@ impl<'f> ser::Serializer for &'f mut Flatten {
     }
 
     fn serialize_map(self, _: Option<usize>) -> Result<Self::SerializeMap, Never> {
-        panic!("the peers have no maps")
+        panic!("sFlow has no maps")
     }
 
     fn serialize_struct(self, _: &'static str, _: usize) -> Result<Elements<'f>, Never> {
