@@ -3,9 +3,9 @@ use core::fmt;
 use super::{Key, Statistic, WindowFn};
 use crate::display::separated;
 
-/// A syntax error in the text of a [`Query`](super::Query), with its position.
+/// A syntax error in the text of a [`Query`](super::Query) or [`Key`], with its position.
 ///
-/// The message has three lines: the problem, the query, and a mark below the position.
+/// The message has three lines: the problem, the text, and a mark below the position.
 ///
 /// ```
 /// let error = "avg:vir_cpu_core".parse::<sflow_metrics::query::Query>().unwrap_err();
@@ -19,12 +19,20 @@ use crate::display::separated;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{kind}\n  {query}\n  {pointer}^", pointer = Spaces(.query, *.position))]
 pub struct Error {
-    pub(super) query: String,
-    pub(super) position: usize,
-    pub(super) kind: ErrorKind,
+    query: String,
+    position: usize,
+    kind: ErrorKind,
 }
 
 impl Error {
+    pub(super) fn new(text: &str, position: usize, kind: ErrorKind) -> Self {
+        Self {
+            query: text.replace(char::is_control, " "),
+            position,
+            kind,
+        }
+    }
+
     /// The kind of error.
     pub fn kind(&self) -> &ErrorKind {
         &self.kind

@@ -12,11 +12,9 @@ impl FromStr for Query {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let mut parser = Parser { text, at: 0 };
-        parser.query().map_err(|(position, kind)| Error {
-            query: text.replace(char::is_control, " "),
-            position,
-            kind,
-        })
+        parser
+            .query()
+            .map_err(|(position, kind)| Error::new(text, position, kind))
     }
 }
 
