@@ -1,5 +1,4 @@
-//! Reports the counters of this host and its interfaces every 10 s:
-//!
+//! Reports the counters of this host and of its interfaces:
 //! `cargo run -p sflow-agent --features linux --example host 10.0.0.9:6343`
 #[cfg(target_os = "linux")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {

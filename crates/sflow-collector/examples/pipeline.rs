@@ -1,6 +1,6 @@
 //! Decodes datagrams in four tasks and prints the samples of each sender every second:
 //!
-//! `cargo run -p sflow-collector --features tokio --example pipeline 0.0.0.0:6343`
+//! `cargo run -p sflow-collector --example pipeline --features tokio 0.0.0.0:6343`
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

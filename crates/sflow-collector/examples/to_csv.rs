@@ -17,6 +17,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     writeln!(out, "time,agent,if_index,if_in_octets,if_out_octets")?;
     while let Some(received) = capture.next_datagram()? {
         let time = received.received_at.duration_since(UNIX_EPOCH)?;
+        let time = time.as_secs_f64();
         let Ok(datagram) = Datagram::parse(received.bytes) else {
             continue;
         };
@@ -25,16 +26,15 @@ fn main() -> Result<(), Box<dyn Error>> {
             if let Sample::Counters(sample) = sample
                 && let Some(counters) = sample.find::<IfCounters>()
             {
-                let (interface, time) = (counters.if_index, time.as_secs_f64());
-                let (octets_in, octets_out) = (counters.if_in_octets, counters.if_out_octets);
-                writeln!(
-                    out,
-                    "{time:.6},{agent},{interface},{octets_in},{octets_out}"
-                )?;
+                let (index, octets_in) = (counters.if_index, counters.if_in_octets);
+                let octets_out = counters.if_out_octets;
+                writeln!(out, "{time:.6},{agent},{index},{octets_in},{octets_out}")?;
             }
         }
     }
-    // Packets that are not sFlow, by cause.
-    eprintln!("{}", capture.passed_over());
+    let passed_over = capture.passed_over();
+    if !passed_over.is_empty() {
+        eprintln!("{passed_over}"); // Packets that are not sFlow, by cause.
+    }
     Ok(())
 }

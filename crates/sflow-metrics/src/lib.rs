@@ -1,4 +1,8 @@
-#![doc = include_str!("../README.md")]
+#![cfg_attr(feature = "flows", doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(feature = "flows"),
+    doc = "Statistics of hosts, containers and interfaces from a stream of sFlow version 5 datagrams."
+)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod agent;

@@ -239,6 +239,31 @@ impl fmt::Display for Uuid {
     }
 }
 
+impl FromStr for Uuid {
+    type Err = ParseError;
+
+    /// Parses 32 hexadecimal digits, with hyphens as in RFC 9562 or without.
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let parse = || {
+            let has_hyphens = text.len() == 36;
+            let mut characters = text.chars();
+            let mut bytes = [0; 16];
+            for (position, byte) in bytes.iter_mut().enumerate() {
+                if has_hyphens && matches!(position, 4 | 6 | 8 | 10) && characters.next()? != '-' {
+                    return None;
+                }
+                let [high, low] = [characters.next()?, characters.next()?];
+                let value = (high.to_digit(16)? << 4) | low.to_digit(16)?;
+                *byte = u8::try_from(value).ok()?;
+            }
+            characters.next().is_none().then_some(Self(bytes))
+        };
+        parse().ok_or(ParseError {
+            expected: "32 hexadecimal digits, such as 3b6bc28f-e534-bd18-f953-805f9d3ce581",
+        })
+    }
+}
+
 impl<'a> Wire<'a> for Uuid {
     const SIZE: Size = Size::Fixed(16);
     const KIND: Kind = Kind::Bytes;

@@ -68,7 +68,7 @@ impl FromStr for DataFormat {
 }
 
 /// A number of digits alone: `u32::from_str` also accepts a sign.
-fn decimal(text: &str) -> Option<u32> {
+pub(crate) fn decimal(text: &str) -> Option<u32> {
     if text.starts_with('+') {
         return None;
     }

@@ -1,9 +1,11 @@
 use core::fmt;
+use core::str::FromStr;
 
 use crate::drop_reason::DropReason;
 use crate::encoder::EncodeError;
 use crate::enums::DataSourceKind;
 use crate::error::DecodeError;
+use crate::format::{ParseError, decimal};
 use crate::padding::pad;
 use crate::wire::Wire;
 use crate::writer::Writer;
@@ -77,6 +79,21 @@ impl fmt::Display for DataSource {
     /// Kind and index, `3:100042`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         pad(f, format_args!("{}:{}", self.kind.0, self.index))
+    }
+}
+
+impl FromStr for DataSource {
+    type Err = ParseError;
+
+    /// Parses what `Display` writes: two decimal numbers, `3:100042`.
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let parse = || {
+            let (kind, index) = text.split_once(':')?;
+            Some(Self::new(DataSourceKind(decimal(kind)?), decimal(index)?))
+        };
+        parse().ok_or(ParseError {
+            expected: "kind:index, such as 3:100042",
+        })
     }
 }
 

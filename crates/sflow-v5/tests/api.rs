@@ -266,7 +266,63 @@ fn invalid_data_format_is_refused() {
     assert_eq!(DataFormat::checked(0xf_ffff, 0xfff), Some(largest));
 }
 
+#[test]
+fn invalid_uuid_is_refused() {
+    let invalid = [
+        "",
+        "3b6bc28f-e534-bd18-f953-805f9d3ce58",
+        "3b6bc28f-e534-bd18-f953-805f9d3ce5811",
+        "3b6bc28fe-534-bd18-f953-805f9d3ce581",
+        "3b6bc28f-e534-bd18-f953805f9d3ce581",
+        "3b6bc28f e534 bd18 f953 805f9d3ce581",
+        "{3b6bc28f-e534-bd18-f953-805f9d3ce581}",
+        "+b6bc28fe534bd18f953805f9d3ce581",
+        "üb6bc28fe534bd18f953805f9d3ce58",
+    ];
+    for text in invalid {
+        let error = text.parse::<Uuid>().unwrap_err().to_string();
+        assert!(
+            error.starts_with("expected 32 hexadecimal digits"),
+            "{text}"
+        );
+    }
+    let uuid: Uuid = "3b6bc28f-e534-bd18-f953-805f9d3ce581".parse().unwrap();
+    assert_eq!("3B6BC28FE534BD18F953805F9D3CE581".parse(), Ok(uuid));
+}
+
+#[test]
+fn invalid_data_source_is_refused() {
+    for text in [
+        "",
+        ":",
+        "3",
+        "3:",
+        ":1",
+        "3:1:2",
+        "+3:1",
+        "-3:1",
+        "3: 1",
+        "4294967296:1",
+    ] {
+        let error = text.parse::<DataSource>().unwrap_err().to_string();
+        assert_eq!(error, "expected kind:index, such as 3:100042", "{text}");
+    }
+    let source = DataSource::new(DataSourceKind::LOGICAL, u32::MAX);
+    assert_eq!("3:4294967295".parse(), Ok(source));
+}
+
 proptest! {
+    #[test]
+    fn displayed_uuid_is_parsed(bytes: [u8; 16]) {
+        prop_assert_eq!(Uuid(bytes).to_string().parse(), Ok(Uuid(bytes)));
+    }
+
+    #[test]
+    fn displayed_data_source_is_parsed(kind: u32, index: u32) {
+        let source = DataSource::new(DataSourceKind(kind), index);
+        prop_assert_eq!(source.to_string().parse(), Ok(source));
+    }
+
     #[test]
     fn displayed_mac_is_parsed(bytes: [u8; 6]) {
         prop_assert_eq!(Mac(bytes).to_string().parse(), Ok(Mac(bytes)));

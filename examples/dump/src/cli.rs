@@ -76,7 +76,7 @@ pub(crate) struct Cli {
     filter: Vec<Condition>,
 
     /// End after NUMBER datagrams.
-    #[arg(short = 'n', long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(short = 'n', long, value_name = "NUMBER", value_parser = limit)]
     limit: Option<u64>,
 
     /// UDP destination port of the datagrams in captures; `any` for all ports.
@@ -98,7 +98,7 @@ const EXAMPLES: &str = "\
 Examples:
   Check whether an agent sends, and what:
     dump --listen
-    dump --listen 9343 --limit 1
+    dump --listen 127.0.0.1:6343 --limit 1
 
   List the agents in a capture and the datagrams lost:
     dump --count capture.pcap
@@ -117,6 +117,11 @@ Exit codes:
   1  an input could not be read or received, or the output not written
   2  invalid command line
   3  something was malformed or not sFlow, with --strict";
+
+fn limit(text: &str) -> Result<u64, &'static str> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or("expected a number above 0")
+}
 
 impl Cli {
     /// Runs the program; errors go to standard error.

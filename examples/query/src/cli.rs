@@ -9,7 +9,8 @@ use clap::error::ErrorKind;
 use clap::{ArgGroup, CommandFactory as _, Parser};
 use sflow_collector::capture::Port;
 use sflow_collector::udp::listen_address;
-use sflow_metrics::{flow, query::Query};
+use sflow_metrics::flow;
+use sflow_metrics::query::{self, Query};
 
 use crate::duration;
 use crate::input::Input;
@@ -90,6 +91,7 @@ pub(crate) struct Cli {
         long,
         value_name = "N",
         default_value_t = 100_000,
+        value_parser = series,
         requires = "prometheus"
     )]
     prometheus_series: usize,
@@ -227,6 +229,10 @@ impl Cli {
     }
 }
 
+fn series(text: &str) -> Result<usize, &'static str> {
+    text.parse().map_err(|_| "expected a number of series")
+}
+
 /// Parses a query, or ends the program with an error that shows the position of the mistake.
 fn query(text: &str) -> Query {
     let error = match text.parse::<Query>() {
@@ -235,6 +241,8 @@ fn query(text: &str) -> Query {
     };
     let hint = if PathBuf::from(text).exists() {
         format!("\n\n`{text}` is a file; give the query before it")
+    } else if let query::ErrorKind::Metric(..) = error.kind() {
+        "\n--metrics lists all metrics".to_owned()
     } else {
         String::new()
     };

@@ -139,12 +139,18 @@ fn metrics_are_listed() {
 fn mistakes_on_the_command_line_are_explained() {
     for (arguments, code, expected) in [
         (&["avg:load_on", SWARM][..], 2, "did you mean `load_one`?"),
+        (&["avg:load", SWARM][..], 2, "--metrics lists all metrics"),
         (&[SWARM][..], 2, "give the query before it"),
         (&["avg:load_one"][..], 2, "give a capture, or --listen"),
         (
             &["avg:load_one", SWARM, "--every", "0s"][..],
             2,
             "a duration above zero",
+        ),
+        (
+            &["--prometheus", "--prometheus-series", "many"][..],
+            2,
+            "expected a number of series",
         ),
         (&["avg:load_one", SWARM, "--listen"][..], 2, "not both"),
         (&["avg:load_one", "missing.pcap"][..], 1, "missing.pcap"),

@@ -238,9 +238,12 @@ impl Cli {
             Err(mistake) => {
                 let text = untrusted::printable(fields.text(mistake.field)).into_owned();
                 let pointer = " ".repeat(mistake.position);
-                let hint = match mistake.message.starts_with("unknown key") {
-                    true => "\n--keys-help lists all keys",
-                    false => "",
+                let hint = if mistake.message.starts_with("unknown key") {
+                    "\n--keys-help lists all keys"
+                } else if mistake.message.starts_with("unknown value") {
+                    "\nor bits, bits.net or drops.bits"
+                } else {
+                    ""
                 };
                 usage(&format!("--{mistake}\n  {text}\n  {pointer}^{hint}"))
             }

@@ -106,7 +106,16 @@ impl Registry {
     /// Keeps the window of a query from now on, for all entities with its metrics.
     ///
     /// Each window of a metric of an entity uses 80 bytes for each slot with a reading. A query
-    /// without a window needs no call.
+    /// without a window needs no call; one with a window has no value without it.
+    ///
+    /// ```
+    /// use sflow_metrics::{Registry, query::Query};
+    ///
+    /// let query: Query = "avg:vir_cpu_utilization[30s]".parse()?;
+    /// let mut registry = Registry::default();
+    /// registry.watch(&query); // Before the datagrams.
+    /// # Ok::<(), sflow_metrics::query::Error>(())
+    /// ```
     pub fn watch(&mut self, query: &Query) {
         let Some(window) = query.window() else { return };
         let slots = match self.whole_slots(window) {

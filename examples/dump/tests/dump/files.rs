@@ -105,7 +105,12 @@ fn limit_counts_shown_datagrams() {
     // Datagrams that do not match the filter are not counted.
     let filtered = ["-j", "-n", "3", "-f", "virt_cpu", &capture, &capture];
     assert_eq!(json_lines(&printed(&filtered)).len(), 3);
-    assert_eq!(run(&["-n", "0", &capture]).status.code(), Some(2));
+    for limit in ["0", "x"] {
+        let output = run(&["-n", limit, &capture]);
+        assert_eq!(output.status.code(), Some(2));
+        let error = text(&output.stderr);
+        assert!(error.contains("expected a number above 0"), "{error}");
+    }
 }
 
 #[test]

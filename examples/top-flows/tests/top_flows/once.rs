@@ -10,7 +10,7 @@ use sflow_v5::flow::SampledHeader;
 use sflow_v5::{Datagram, Sample};
 
 use crate::recording::{Recording, swarm};
-use crate::{OPENVSWITCH, PROGRAM, SWARM, TIMEOUT, run, text, unused_address};
+use crate::{NAMED, OPENVSWITCH, PROGRAM, SWARM, TIMEOUT, run, text, unused_address};
 
 fn document(arguments: &[&str]) -> Value {
     let output = run(&[&["--once", "--json"], arguments].concat());
@@ -230,12 +230,35 @@ fn listened<'d>(seconds: &str, datagrams: impl Iterator<Item = &'d [u8]>) -> Val
 }
 
 #[test]
+fn readme_shows_matrix_of_recorded_swarm() {
+    let readme = include_str!("../../README.md");
+    let (_, shown) = readme.split_once("```json\n").unwrap();
+    let (shown, _) = shown.split_once("```").unwrap();
+    let shown: Value = serde_json::from_str(shown).unwrap();
+    let found = document(&["--matrix", NAMED]);
+    for member in ["as_of", "unit", "parties"] {
+        assert_eq!(shown[member], found[member], "{member}");
+    }
+    let cells = |document: &Value| {
+        let rows = document["cells"].as_array().unwrap().clone();
+        let cells = rows.iter().flat_map(|row| row.as_array().unwrap());
+        cells.map(|cell| number(cell).round()).collect::<Vec<_>>()
+    };
+    assert_eq!(cells(&shown), cells(&found));
+    assert_eq!(
+        number(&shown["total"]).round(),
+        number(&found["total"]).round()
+    );
+}
+
+#[test]
 fn invalid_option_is_reported_with_position() {
     for (arguments, words) in [
         (&["--keys", "ip.sorce"][..], "unknown key `ip.sorce`"),
         (&["--filter", "xyzzy=1"], "--keys-help lists all keys"),
         (&["--filter", "vlan=x", SWARM], "`x` is not a number"),
         (&["--value", "octets"], "unknown value"),
+        (&["--value", "bit"], "or bits, bits.net or drops.bits"),
         (&["--smooth", "soon"], "is not a duration"),
         (&["--top", "0"], "from 1 to 1000"),
         (&["--speed", "0", SWARM], "above 0"),
