@@ -4,8 +4,8 @@ use std::time::Duration;
 /// When the counters of each source are read.
 ///
 /// The first reading of a source is due at once. The second follows after a quarter of the
-/// polling interval to one and a quarter, so that sources that were added together are not read
-/// together for ever. After that the interval is constant.
+/// polling interval to one and a quarter, so that sources that were added at the same time
+/// are not always read at the same time. After that the interval is constant.
 #[derive(Clone, Debug)]
 pub(crate) struct Schedule<K> {
     polling: Duration,

@@ -260,7 +260,7 @@ fn compact_source_with_a_large_index_is_refused() {
     ));
 }
 
-/// A record of a later version of its structure is longer than this crate knows.
+/// A record of a later version of its structure has more fields than this crate declares.
 #[test]
 fn records_are_sent_as_they_were_written() {
     let body: Vec<u8> = (0..40).collect();
@@ -369,7 +369,7 @@ fn readings(agent: &mut Agent<u32>, until: Duration) -> BTreeMap<u32, Vec<Durati
 }
 
 #[test]
-fn first_readings_are_immediate_and_the_others_spread() {
+fn first_readings_are_immediate_and_later_ones_spread() {
     const SOURCES: u32 = 40;
     let mut agent = Agent::new(config(), START);
     for key in 0..SOURCES {
@@ -459,7 +459,7 @@ fn restarted_agent_counts_from_the_beginning() {
     assert_eq!(samples(&sent), [(HOST, 1)]);
 }
 
-/// Every collector gets every datagram, whether others do or not.
+/// Every collector receives every datagram, even if sending to another one fails.
 #[test]
 fn collectors_are_independent() {
     let mut agent = agent();

@@ -1,4 +1,4 @@
-//! Other decoders read what the agent sends: sflowtool and Wireshark, where they are installed.
+//! sflowtool and Wireshark, where they are installed, decode the datagrams of the agent.
 #![cfg(target_os = "linux")]
 
 use std::fs::File;
@@ -54,8 +54,8 @@ fn add_port_samples(agent: &mut Agent<u8>, key: u8, now: Duration) {
         .unwrap();
 }
 
-/// What agents with IPv4 and IPv6 addresses and both encodings send in some seconds: `port` is
-/// that of an interface alone, otherwise a host, a container, and an interface with its name.
+/// Datagrams of agents with IPv4 and IPv6 addresses, in both encodings. With `only_port`, of an
+/// interface; otherwise of a host, a container, and an interface with its name.
 fn datagrams(only_port: bool) -> Vec<Vec<u8>> {
     let host = Host::default();
     let mut container = Container::new(ID, "web.1");
@@ -224,8 +224,8 @@ fn describe(datagram: &Datagram<'_>, lines: &mut Vec<String>) {
     }
 }
 
-/// Wireshark does not know the records of hosts and containers, and cannot skip them: it reads
-/// the samples of interfaces.
+/// Wireshark does not support the records of hosts and containers, and cannot skip them. It reads the
+/// samples of interfaces.
 #[test]
 fn wireshark_reads_interfaces_and_packets() {
     let directory = tempfile::tempdir().unwrap();

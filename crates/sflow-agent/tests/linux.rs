@@ -234,6 +234,24 @@ fn long_names_and_many_adapters_fit_into_a_datagram() {
 }
 
 #[test]
+fn interface_status_is_administrative_and_operational() {
+    let tree = host();
+    let interface = &tree.host().interfaces()[0];
+    for (flags, operstate, expected) in [
+        ("0x1003", "up", 3),
+        ("0x1003", "unknown", 3),
+        ("0x1003", "down", 1),
+        ("0x1002", "down", 0),
+        ("0x1002", "unknown", 0),
+    ] {
+        tree.write("sys/class/net/eth0/flags", &format!("{flags}\n"));
+        tree.write("sys/class/net/eth0/operstate", &format!("{operstate}\n"));
+        let eth0 = tree.host().interface_counters(interface).unwrap();
+        assert_eq!(eth0.counters.if_status.0, expected, "{flags} {operstate}");
+    }
+}
+
+#[test]
 fn interfaces_report_their_counters() {
     let tree = host();
     let interfaces = tree.host().interfaces();
@@ -515,7 +533,7 @@ fn packets_are_sampled_where_permitted() {
     assert_eq!((header.stripped, header.header.0), (4, &*packet.header));
 }
 
-/// This machine, whatever it is.
+/// Reads the files of the machine on which the test runs.
 #[test]
 fn own_host_is_readable() {
     let host = Host::default();

@@ -22,12 +22,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let entities: Vec<_> = registry.entities(SystemTime::now().into()).collect();
     for metric in Metric::all() {
         let is_counter = metric.is_openmetrics_counter();
-        let (kind, suffix) = [("gauge", ""), ("counter", "_total")][usize::from(is_counter)];
+        let kind = if is_counter { "counter" } else { "gauge" };
+        let suffix = if is_counter { "_total" } else { "" };
         let name = metric.openmetrics_name() + suffix;
         println!("# TYPE {name} {kind}\n# HELP {name} {}.", metric.origin());
         for entity in &entities {
             let count = entity.count(metric).map(|count| count as f64);
-            if let Some(value) = [entity.value(metric), count][usize::from(is_counter)] {
+            let reading = entity.value(metric);
+            if let Some(value) = if is_counter { count } else { reading } {
                 let (id, value) = (entity.id(), metric.openmetrics_value(value));
                 let label = entity.name().replace(['\\', '"', '\n'], "_");
                 println!("{name}{{id=\"{id}\",name=\"{label}\"}} {value}");

@@ -62,7 +62,8 @@ pub struct Config {
     /// values.
     pub max_flow_keys: usize,
     /// Maximum memory for the flows of all definitions, in bytes. It is reserved when a definition
-    /// is added; a definition that exceeds the rest keeps fewer flows.
+    /// is added. Each definition gets at most half of the rest, and keeps fewer flows if it needs
+    /// more.
     pub max_flow_bytes: usize,
     /// Maximum number of data sources of all agents that sample packets or report dropped packets.
     pub max_flow_sources: usize,

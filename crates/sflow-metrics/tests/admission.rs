@@ -27,7 +27,7 @@ fn config() -> Config {
     })
 }
 
-/// What an agent that is of no use sends.
+/// Content of the datagrams of an agent without usable data.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Useless {
     HeaderOnly,
@@ -36,8 +36,8 @@ enum Useless {
     UnknownStructure,
     UnknownCounters,
     OnlyGauges,
-    CountersThatStandStill,
-    FlowThatStandsStill,
+    ConstantCounters,
+    ConstantFlow,
 }
 
 impl Useless {
@@ -48,8 +48,8 @@ impl Useless {
         Self::UnknownStructure,
         Self::UnknownCounters,
         Self::OnlyGauges,
-        Self::CountersThatStandStill,
-        Self::FlowThatStandsStill,
+        Self::ConstantCounters,
+        Self::ConstantFlow,
     ];
 
     fn datagram(self, address: [u8; 4], sequence: u32, uptime: u32) -> Vec<u8> {
@@ -73,7 +73,7 @@ impl Useless {
                 }
                 .into(),
             ),
-            Self::CountersThatStandStill => Some(
+            Self::ConstantCounters => Some(
                 HostCpu {
                     cpu_num: 2.into(),
                     cpu_user: 1_000.into(),
@@ -101,7 +101,7 @@ impl Useless {
                 sample_pool: sequence * 100,
                 ..flow
             })),
-            Self::FlowThatStandsStill => Some(Sample::Flow(FlowSample {
+            Self::ConstantFlow => Some(Sample::Flow(FlowSample {
                 records: Records::from(&flows[..]),
                 ..flow
             })),
@@ -129,7 +129,7 @@ fn sampled(packet: &[u8]) -> FlowRecord<'_> {
     .into()
 }
 
-/// An agent of this sender reports a host that works.
+/// Reports a busy host.
 fn poll(registry: &mut Registry, agent: &mut Agent, now: f64) {
     let sequence = agent.sequence + 1;
     let busy = (now * 1e3) as u32 + 1;
@@ -249,7 +249,6 @@ fn agent_that_sends_only_flow_samples_is_established() {
     }
 }
 
-/// Agents that are of use keep their places, whatever comes.
 #[test]
 fn t24_established_agents_are_not_displaced() {
     let mut registry = Registry::new(config());
@@ -261,7 +260,7 @@ fn t24_established_agents_are_not_displaced() {
     }
     for number in 0..20_000_u32 {
         let [_, _, b, c] = number.to_be_bytes();
-        let bytes = Useless::CountersThatStandStill.datagram(numbered(number), 1, 1000);
+        let bytes = Useless::ConstantCounters.datagram(numbered(number), 1, 1000);
         registry.ingest(
             at(21.0 + f64::from(number) / 1e3),
             [12, b, c, 1].into(),
@@ -300,7 +299,7 @@ fn agents_and_sources_of_one_network_are_bounded() {
         let mut other = agent_of([10, 9, 9, 9], [10, 9, 9, 9]);
         poll(&mut registry, &mut other, 31.0);
         assert!(status(&registry, [10, 9, 9, 9]).is_some());
-        // One agent of the network has more sources than all of it may.
+        // One agent exceeds the limit on the sources of its network.
         let mut first = agent_of(sender_of(0), [11, 0, 0, 0]);
         first.sequence = 3;
         for index in 0..100 {
@@ -364,13 +363,13 @@ fn t24_reserved_senders_are_admitted_when_capacity_is_used_up() {
         let status = status(&registry, agent.address);
         assert_eq!(status.is_some_and(|status| status.established), is_reserved);
     }
-    // The same for nodes that are known later.
+    // Senders that are reserved later.
     registry.reserve([IpAddr::from([10, 0, 0, 6])]);
     poll(&mut registry, &mut agents[5], 60.0);
     assert!(status(&registry, [10, 0, 0, 6]).is_some());
 }
 
-/// The forger invents agents that the addresses of one node report, as useful as any.
+/// The forged datagrams have the address of one node, invented agents and plausible counters.
 #[test]
 fn t24_forged_agents_of_one_reserved_sender_do_not_affect_the_other_ones() {
     let nodes: Vec<IpAddr> = (1..=5).map(|last| IpAddr::from([10, 0, 0, last])).collect();
@@ -393,9 +392,8 @@ fn t24_forged_agents_of_one_reserved_sender_do_not_affect_the_other_ones() {
     assert!(agents.iter().all(established));
 }
 
-/// Counts stay right when the set of reserved senders changes.
 #[test]
-fn reserving_again_changes_no_count() {
+fn counts_are_correct_after_reserving_again() {
     let mut registry = Registry::new(config());
     let mut agents: Vec<Agent> = (1..=50).map(Agent::new).collect();
     let mut now = 0.0;

@@ -155,6 +155,6 @@ fn groups_by_function_of_caller() {
 fn errors_describe_problem_and_position() {
     let error = "avg:load_one{name=a}".parse::<Query>().unwrap_err();
     assert_eq!(error.position(), 13);
-    assert!(matches!(error.kind(), query::ErrorKind::Key(name) if name == "name"));
+    assert!(matches!(error.kind(), query::ErrorKind::UnknownKey(name) if name == "name"));
     assert!(error.source().is_none());
 }

@@ -1,4 +1,4 @@
-//! What senders can make a registry keep is bounded in bytes, and what is refused is counted.
+//! Limits on the memory that senders can use, and the counts of refusals.
 
 mod support;
 
@@ -75,7 +75,7 @@ fn custom_metrics_are_bounded_by_source_agent_sender_and_in_total() {
             last = now;
             grown
         };
-        // One application: no more than a source may have.
+        // One application, limited as a source.
         ingest(&mut registry, 1.0, SENDER, &custom_metrics(1, 1, "shop"));
         let growth = grown(&registry);
         assert!(growth[0] > 0 && growth[1..] == [0; 3], "{growth:?}");
@@ -116,11 +116,11 @@ fn custom_metrics_are_bounded_by_source_agent_sender_and_in_total() {
             honest.report(&mut registry, now, &samples);
         }
     });
-    // The allocator's own overhead, events and the growth of lists come on top.
+    // Includes events, the spare capacity of lists and the overhead of the allocator.
     assert!(memory.bytes_max < 10 << 20, "{memory:?}");
     let health = registry.health();
     assert!(health.custom_metrics_refused > 1_000, "{health:?}");
-    // Everything that was charged is given back.
+    // All charges are released.
     for hour in 1..4 {
         registry.expire(at(f64::from(hour) * 4_000.0));
     }
@@ -194,13 +194,13 @@ fn clock_that_steps_to_2106_and_back_leaves_no_state() {
     report(&mut registry, &mut agent, 2, 10.0);
     let in_2106 = Timestamp::from_secs(u32::MAX.into());
     let last = in_2106 - at(0.0);
-    // The second one confirms the jump of the uptime.
+    // The second datagram confirms the jump of the uptime.
     report(&mut registry, &mut agent, 3, last.as_secs_f64() - 10.0);
     report(&mut registry, &mut agent, 4, last.as_secs_f64());
     registry.expire(in_2106);
     registry.expire(at(30.0));
     assert_eq!(registry.entities(at(30.0)).count(), 1);
-    // It has not reported since: it is gone when any other would be.
+    // It has not reported since, and is gone after the usual time.
     registry.expire(at(30.0 + 300.0));
     assert_eq!(registry.entities(at(330.0)).count(), 0);
     registry.expire(at(30.0 + 8_000.0));

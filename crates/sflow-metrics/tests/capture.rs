@@ -1,4 +1,4 @@
-//! A real capture of a swarm against what the kernel of its nodes counted at the same time.
+//! A recorded swarm, compared with the counters of the kernels of its nodes.
 
 mod support;
 
@@ -14,8 +14,8 @@ use support::metric;
 
 const CAPTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/captures");
 
-/// The phases of the recording, in seconds of its clock: both ends lie inside, where nothing
-/// starts or stops.
+/// Phases of the recording in seconds since the Unix epoch, without the starts and stops between
+/// them.
 const IDLE: [(f64, f64); 2] = [(1795406707.0, 1795406736.0), (1795406847.0, 1795406876.0)];
 const LOADED: [(f64, f64); 2] = [(1795406747.0, 1795406787.0), (1795406803.0, 1795406837.0)];
 
@@ -30,8 +30,8 @@ fn containers_exist_while_they_run() {
             (summary.matched, summary.contributing),
         );
     });
-    // Two are polled when the recording begins. Two more start at 791 s, show at 792 and 795
-    // and have a rate at their second sample; three are stopped at 842 s.
+    // Two containers run when the recording begins. Two more start at 791 s, are reported from 792
+    // and 795 s, and have a rate at their second sample; three stop at 842 s.
     let phases = [
         (1795406708, 1795406716, (2, 0)),
         (1795406718, 1795406790, (2, 2)),
@@ -84,9 +84,9 @@ fn loaded_phases_agree_with_kernel() {
     }
 }
 
-/// Where nothing happens, both agree. Under load memory is two and a half times as much from one
-/// moment to the next, and two who look at different moments see different numbers: ours is of the
-/// size of those that the kernel showed in the same phase.
+/// In idle phases both values are equal. Under load the memory of a container varies by a factor of
+/// 2.5 within moments, and the kernel was read at other moments than the agent. The value is
+/// therefore compared with the range of values in the same phase.
 #[test]
 fn memory_agrees_with_kernel() {
     let truth = Truth::read();
@@ -196,8 +196,8 @@ fn hosts_and_interfaces_are_entities() {
     let health = registry.health();
     assert_eq!((health.datagrams, health.datagrams_lost), (1448, 0));
     assert_eq!((health.malformed_samples, health.malformed_records), (0, 0));
-    // These agents add up the interfaces of a host: when two containers left, with theirs, four
-    // sums went back on two hosts.
+    // These agents add up the interfaces of a host: when the interfaces of two containers were
+    // removed, four sums decreased on two hosts.
     assert_eq!((health.counter_resets, health.counter_jumps), (8, 0));
     assert_eq!(
         (
@@ -287,7 +287,7 @@ fn intervals() -> BTreeMap<String, Vec<Interval>> {
     intervals
 }
 
-/// Calls `each` whenever so many seconds of the recording have passed.
+/// Calls `each` after every `every` seconds of the recording.
 fn replay(every: f64, each: impl FnMut(&Registry, Timestamp)) {
     replay_into(&mut Registry::new(Config::default()), every, each);
 }
@@ -329,12 +329,12 @@ fn sflow_of(frame: &[u8]) -> (IpAddr, &[u8]) {
     (ip.header().source_addr().into(), udp.payload())
 }
 
-/// What the kernel counted: by container, lines of time and columns.
+/// Counters of the kernel: for each container, rows of time and columns.
 struct Truth(BTreeMap<String, Vec<(f64, [f64; 6])>>);
 
-/// In nanoseconds.
+/// Nanoseconds.
 const CPU: usize = 0;
-/// In bytes, at this time.
+/// Current number of bytes.
 const MEMORY: usize = 1;
 const BYTES_IN: usize = 2;
 const BYTES_OUT: usize = 3;
@@ -368,7 +368,7 @@ impl Truth {
         (self.at(name, until, column) - self.at(name, from, column)) / (until - from)
     }
 
-    /// The least and the most of a column at these times.
+    /// Minimum and maximum of a column in this time.
     fn range(&self, name: &str, from: f64, until: f64, column: usize) -> (f64, f64) {
         let lines = self.0[name].iter();
         let inside = lines.filter(|(time, _)| (from..=until).contains(time));
@@ -377,7 +377,7 @@ impl Truth {
         })
     }
 
-    /// Between two lines, as if it had grown evenly.
+    /// The value at a time, interpolated linearly between two rows.
     fn at(&self, name: &str, time: f64, column: usize) -> f64 {
         let lines = &self.0[name];
         let after = lines.partition_point(|(known, _)| *known <= time);

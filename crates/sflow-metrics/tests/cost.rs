@@ -1,4 +1,4 @@
-//! What a source costs, in memory and allocations.
+//! Memory and allocations of data sources.
 
 mod support;
 
@@ -7,7 +7,7 @@ use support::{Agent, Container, ask};
 
 const CONTAINERS: u32 = 1000;
 
-/// A registry, an agent and a thousand containers of which so many samples were taken.
+/// A registry and an agent with a thousand containers.
 struct World {
     registry: Registry,
     agent: Agent,
@@ -29,7 +29,7 @@ impl World {
         }
     }
 
-    /// What the registry allocates while it takes a sample of each container in.
+    /// Ingests a sample of each container; returns the allocations of the registry.
     fn poll(&mut self) -> allocation_counter::AllocationInfo {
         self.sequence += 1;
         let seconds = f64::from(self.sequence) * 10.0;

@@ -27,7 +27,7 @@ fn query(text: &str) -> Query {
 }
 
 #[test]
-fn events_of_agent_and_container() {
+fn changes_of_agent_and_container_are_recorded() {
     let mut world = World::new();
     for _ in 0..6 {
         world.poll();
@@ -47,14 +47,14 @@ fn events_of_agent_and_container() {
     for second in 61..300 {
         world.registry.expire(at(f64::from(second)));
     }
-    let after_silence = [
+    let of_silence = [
         (91.0, "entity_stale"),
         (91.0, "entity_stale"),
         (91.0, "agent_silent"),
         (121.0, "entity_gone"),
         (181.0, "entity_gone"),
     ];
-    assert_eq!(events_after(&world.registry, seen), after_silence);
+    assert_eq!(events_after(&world.registry, seen), of_silence);
     let gone: Vec<&str> = world
         .registry
         .events(seen)
@@ -147,7 +147,7 @@ fn threshold_is_crossed_and_cleared_once() {
 }
 
 #[test]
-fn threshold_for_each_entity() {
+fn threshold_is_checked_for_each_entity() {
     let mut registry = Registry::new(Config::default());
     let mut agent = Agent::new(1);
     let each = Threshold::above("busy", query("avg:vir_cpu_cores"), 0.8).for_each_entity();
@@ -233,7 +233,7 @@ fn invalid_thresholds_are_rejected() {
         .watch_threshold(Threshold::above("t", load(), 1.0))
         .unwrap();
     let more = registry.watch_threshold(Threshold::below("t", load(), 1.0));
-    assert_eq!(more, Err(ThresholdError::TooMany { max: 1 }));
+    assert_eq!(more, Err(ThresholdError::TooMany { limit: 1 }));
 }
 
 #[test]

@@ -50,7 +50,7 @@ impl Move {
         world
     }
 
-    /// Ten seconds pass; the old and the new place may report.
+    /// Advances by 10 s; the old and the new place may report.
     fn poll(&mut self, is_at_old: bool, is_at_new: bool) {
         self.now += 10.0;
         self.web.work(10.0, 0.5, 1e6);
@@ -214,7 +214,7 @@ fn reserved_sender_keeps_its_uuids() {
     }
     assert_eq!(world.listed(), 2);
     assert_eq!(world.registry.health().uuid_conflicts, 1, "reported once");
-    // One report is lost: the foreign agent does not take the UUID over.
+    // After one lost report, the UUID remains that of the reserved sender.
     world.poll(true, false);
     for _ in 0..3 {
         world.poll(true, true);
@@ -222,7 +222,7 @@ fn reserved_sender_keeps_its_uuids() {
     assert!(listed_at_new(&world));
     assert_eq!(world.registry.health().moved, 0);
 
-    // The foreign agent reports the UUID later, and goes on when the other one is late.
+    // The foreign agent reports the UUID later, and also while the other agent is late.
     let mut world = Move::new();
     world.registry.reserve([world.old.sender]);
     world.poll(true, true);
@@ -292,7 +292,7 @@ fn equal_truncated_names_remain_two_containers() {
     let mut registry = Registry::new(config);
     let mut agent = Agent::new(1);
     let long = "stack_service.1.rsm0h0ay4dbn6zbusp3ta9pf7".repeat(2);
-    // The agent has cut the second of these names, and we cut both.
+    // The agent truncated the second of these names; the registry truncates both.
     let mut first = Container::new(&long, 1);
     let mut second = Container::new(&long[..64], 2);
     for sequence in 1..=3 {
@@ -309,9 +309,13 @@ fn equal_truncated_names_remain_two_containers() {
     cores.sort_by(|a, b| a.1.partial_cmp(&b.1).unwrap());
     assert_eq!(cores, [(32, Some(1.0)), (32, Some(2.0))]);
     let health = registry.health();
-    assert_eq!((health.names_cut, health.replaced), (2, 0), "cut once each");
+    assert_eq!(
+        (health.names_cut, health.replaced),
+        (2, 0),
+        "each is truncated once"
+    );
 
-    // An agent that begins to cut has renamed it, no more.
+    // An agent that begins to truncate names has renamed the container.
     let mut first = Container {
         name: "stack",
         ..first

@@ -1,4 +1,4 @@
-//! Whatever happens on the way, what was accepted is what was counted.
+//! Properties for any sequence of faults.
 
 mod support;
 
@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use sflow_metrics::{Config, Registry, query::Query};
 use support::{Agent, Container, at, entity};
 
-/// What happens between two polls, and to the datagram of the second.
+/// The load before a poll, and the fate of its datagram.
 #[derive(Clone, Copy, Debug)]
 struct Poll {
     after_seconds: f64,
@@ -23,7 +23,7 @@ enum Fate {
     Arrives,
     Lost,
     ArrivesTwice,
-    /// Arrives after so many later ones; never more than four seconds late.
+    /// Arrives after this number of later datagrams, at most 4 s late.
     Late(usize),
 }
 
@@ -47,10 +47,10 @@ fn poll() -> impl Strategy<Value = Poll> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Σ of all accepted steps is what the container did between the first sample that was
-    /// taken and the last one: across wraps, losses, copies and overtaking.
+    /// The sum of all accepted increases is the activity of the container between the first and the
+    /// last sample that were used, with wraps, losses, duplicates and reordering.
     #[test]
-    fn the_sum_of_steps_is_the_truth(
+    fn sum_of_increases_is_exact(
         polls in prop::collection::vec(poll(), 2..60),
         to_wrap in 0u32..20_000,
         sequence in prop_oneof![Just(0u32), any::<u32>()],
@@ -58,7 +58,7 @@ proptest! {
         let mut registry = Registry::new(Config::default().with(|config| config.slot = Duration::from_secs(600)));
         let query: Query = "sum:vir_cpu_time,sum:vir_bytes_in[600s]".parse().unwrap();
         registry.watch(&query);
-        // An uptime in whole seconds would not be trusted to be exact.
+        // Uptimes in whole seconds would not be used to measure intervals.
         let agent = Agent { sequence, started: -100.001, ..Agent::new(1) };
         let mut web = Container::new("web.1", 1);
         web.cpu_ms = u32::MAX - 1 - to_wrap;
@@ -111,7 +111,7 @@ proptest! {
             });
         }
 
-        // Between the first sample that was taken and the newest one.
+        // Between the first and the last sample that were used.
         let Some((first, last)) = taken else { return Ok(()) };
         let between = worked.iter().filter(|(when, ..)| *when > first && *when <= last);
         let truth = between.fold((0.0, 0.0), |sum, (_, cpu, bytes)| (sum.0 + cpu, sum.1 + bytes));
@@ -123,16 +123,15 @@ proptest! {
         if elapsed > 0.0 {
             let sum = |mean: Option<f64>| mean.unwrap_or(f64::NAN) * elapsed;
             let sums = (sum(cpu.value), sum(bytes.value));
-            prop_assert!((sums.0 - truth.0).abs() < 1e-3, "{sums:?}, in truth {truth:?}");
-            prop_assert!((sums.1 - truth.1).abs() < 1e-3, "{sums:?}, in truth {truth:?}");
+            prop_assert!((sums.0 - truth.0).abs() < 1e-3, "{sums:?}, expected {truth:?}");
+            prop_assert!((sums.1 - truth.1).abs() < 1e-3, "{sums:?}, expected {truth:?}");
         } else {
             prop_assert_eq!(cpu.value, None);
         }
     }
 
-    /// Arbitrary bytes do not panic.
     #[test]
-    fn nothing_panics(
+    fn arbitrary_bytes_do_not_panic(
         mut bytes in prop::collection::vec(any::<u8>(), 28..400),
         now in any::<u64>(),
     ) {
@@ -147,9 +146,8 @@ proptest! {
         }
     }
 
-    /// A real datagram with a flipped byte does no harm either.
     #[test]
-    fn no_flipped_byte_panics(place in 0usize..500, value in any::<u8>()) {
+    fn changed_byte_does_not_panic(place in 0usize..500, value in any::<u8>()) {
         let mut registry = Registry::new(Config::default());
         let mut agent = Agent::new(1);
         for sequence in 1..4 {

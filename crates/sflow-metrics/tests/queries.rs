@@ -1,4 +1,4 @@
-//! Questions and answers over hosts, containers and interfaces.
+//! Queries over hosts, containers and interfaces.
 
 mod support;
 
@@ -91,7 +91,7 @@ fn statistics_over_containers_of_a_service() {
 }
 
 #[test]
-fn filters() {
+fn filters_accept_matching_entities() {
     let registry = registry();
     let cases = [
         ("", 5),
@@ -203,7 +203,7 @@ fn entities_have_parents() {
 }
 
 #[test]
-fn no_entity_is_not_zero() {
+fn no_entity_has_no_value() {
     let registry = registry();
     for statistic in ["avg", "sum", "min", "max", "count", "any"] {
         let summary = ask(
@@ -307,7 +307,7 @@ fn window_survives_restart_of_agent() {
 }
 
 #[test]
-fn ranks_spread_and_winners() {
+fn ranks_deviations_and_winners_are_exact() {
     let registry = registry();
     // apache.1 to 3 use 0.5, 1.5 and 2.5 processors.
     let cases = [
@@ -372,7 +372,7 @@ fn filters_exclude_and_require_keys() {
 }
 
 #[test]
-fn answers_by_group() {
+fn groups_have_separate_answers() {
     let registry = registry();
     let groups = |query: &str| {
         let groups = registry.query_groups(at(35.0), &query.parse().unwrap());
@@ -440,8 +440,8 @@ fn tumbling_windows_are_complete() {
     let mut agent = Agent::new(1);
     let mut web = Container::new("web.1", 1);
     let mut answers = Vec::new();
-    // The simulated world begins 40 seconds into a minute. Each second of a minute of ours costs
-    // as many tenths of a processor as the minute has a number.
+    // The simulation begins 40 s after the start of minute 0. In minute n the container uses n
+    // tenths of a processor.
     for sequence in 1..=24 {
         let now = f64::from(sequence) * 10.0;
         let minute = ((now + 40.0 - 0.5) / 60.0).floor();
@@ -462,7 +462,7 @@ fn tumbling_windows_are_complete() {
             ),
         }
     }
-    // At 100 s, four fifths of the last minute were in minute one or before.
+    // At 100 s, 80 % of the last 60 s were in minute 1 or before.
     let (.., ranks) = answers.iter().find(|(now, ..)| *now == 100.0).unwrap();
     assert!(close(*ranks, 0.2), "{ranks:?}");
 }

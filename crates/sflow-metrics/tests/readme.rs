@@ -1,4 +1,4 @@
-//! The README's table of metrics is the catalogue. `BLESS=1` writes it anew.
+//! The README lists the metrics of the catalogue. `BLESS=1` updates the list.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -11,7 +11,7 @@ const START: &str =
 const END: &str = "<!-- end of metrics -->\n";
 
 #[test]
-fn metrics() {
+fn readme_lists_the_metrics() {
     let readme = fs::read_to_string(README).unwrap();
     let (before, behind) = readme.split_once(START).expect("the start of the table");
     let (table, behind) = behind.split_once(END).expect("the end of the table");
@@ -19,7 +19,7 @@ fn metrics() {
     if std::env::var_os("BLESS").is_some() {
         fs::write(README, [before, START, &expected, END, behind].concat()).unwrap();
     } else {
-        assert_eq!(table, expected, "BLESS=1 writes the table anew");
+        assert_eq!(table, expected, "set BLESS=1 to update the table");
     }
 }
 

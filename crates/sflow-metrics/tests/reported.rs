@@ -1,5 +1,5 @@
-//! What users of other collectors reported about sequence numbers and counters, as small captures:
-//! one row for each, with the right values.
+//! Problems with sequence numbers and counters that users of other collectors reported, as small
+//! captures with the correct values.
 
 use std::fs::File;
 use std::net::{IpAddr, SocketAddr};
@@ -8,11 +8,12 @@ use pcap_file::pcap::PcapReader;
 use sflow_metrics::{AgentStatus, Config, Registry, Timestamp, event, flow};
 use sflow_v5::Datagram;
 
-/// What a capture comes to.
+/// The state after a capture was ingested.
 struct Read {
     registry: Registry,
     flows: flow::Answer,
-    /// Of each datagram: bytes per second of all interfaces, and how many contribute.
+    /// After each datagram: bytes per second of all interfaces, and the number of interfaces that
+    /// contribute.
     octets: Vec<(Option<f64>, usize)>,
 }
 
@@ -98,7 +99,7 @@ fn t29_flows_are_right_for_any_numbers() {
 
 #[test]
 fn t29_interfaces_are_right_for_any_numbers() {
-    // After how many datagrams the value is known, and stays so.
+    // Name, and number of datagrams after which the value is known.
     for (name, known_after) in [
         ("interface-seq-const", 2),
         ("interface-counter32-in-64-wraps", 1),
@@ -117,13 +118,13 @@ fn t29_interfaces_are_right_for_any_numbers() {
     }
 }
 
-/// Where the growth of pools and the stated rate disagree the kernel's count lies between, and the
-/// stated error covers both.
+/// If the growth of pools disagrees with the stated rate, the count of the kernel is between them,
+/// and the error covers both.
 #[test]
 fn t29_error_covers_pool_growth_and_stated_rate() {
     let read = read("captures/hsflowd-marktraffic.pcap");
     let (total, error) = (read.flows.total, read.flows.total_sampling_error);
-    // By samples × stated rate, by the kernel (of the containers), and by pool growth.
+    // Samples × stated rate, count of the kernel for the containers, and growth of the pool.
     for truth in [1_741e6, 1_997e6, 2_225e6] {
         assert!(
             (total - error..=total + error).contains(&truth),

@@ -1,5 +1,4 @@
-//! Nothing that comes from the network ends a registry: the inputs that the decoder is fuzzed with,
-//! and a recorded swarm with bits that fell over on the way.
+//! No input causes a panic: the fuzz inputs of the decoder, and a recorded swarm with flipped bits.
 
 use std::fs::{self, File};
 use std::net::IpAddr;
@@ -12,7 +11,7 @@ use sflow_v5::Datagram;
 
 const TESTDATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata");
 
-/// Everything is asked of it at once.
+/// A registry with queries, a threshold and flow definitions.
 struct Busy {
     registry: Registry,
     queries: Vec<Query>,
@@ -100,7 +99,7 @@ fn fuzz_inputs_of_decoder_do_not_panic() {
     for _ in 0..2 {
         for entry in fs::read_dir(Path::new(TESTDATA).join("corpus/datagram")).unwrap() {
             let bytes = fs::read(entry.unwrap().path()).unwrap();
-            // Whole, and cut: what is left of a datagram may still be one.
+            // Complete, and truncated.
             busy.ingest(&bytes);
             busy.ingest(&bytes[..bytes.len() - bytes.len() / 5]);
             inputs += 1;
@@ -121,7 +120,7 @@ fn flipped_bits_do_not_panic() {
         let mut reader = PcapReader::new(file).unwrap();
         let mut random = 0x2545_f491_4f6c_dd1d_u64;
         while let Some(packet) = reader.next_packet() {
-            // Ethernet, IPv4 and UDP come before it, without options.
+            // Skips the headers of Ethernet, IPv4 without options, and UDP.
             let mut bytes = packet.unwrap().data[42..].to_vec();
             for _ in 0..3 {
                 random ^= random << 13;

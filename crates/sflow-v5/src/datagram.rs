@@ -54,7 +54,7 @@ impl<'a> Datagram<'a> {
         let mut field = "";
         match Self::decode(&mut input, &mut field) {
             Ok(datagram) => Ok(datagram),
-            Err(stop) => Err(stop.report("datagram", field, bytes)),
+            Err(error) => Err(error.report("datagram", field, bytes)),
         }
     }
 

@@ -106,7 +106,7 @@ impl<'b> Encoder<'b> {
         let before = self.out.len();
         self.out.put(samples);
         if self.out.is_full() {
-            self.out.take_back(before);
+            self.out.truncate(before);
             return Err(EncodeError::BufferFull);
         }
         let count = usize::try_from(count).unwrap_or(usize::MAX);
@@ -218,7 +218,7 @@ impl<'b> Encoder<'b> {
             result = result.and(Err(EncodeError::BufferFull));
         }
         if result.is_err() {
-            self.out.take_back(before);
+            self.out.truncate(before);
             self.out.overwrite(self.count_at, self.count);
         } else {
             self.count = count;
@@ -277,7 +277,7 @@ impl<'e, 'b, R> RecordEncoder<'e, 'b, R> {
         let before = self.out.len();
         record(self.out);
         if self.out.is_full() {
-            self.out.take_back(before);
+            self.out.truncate(before);
             return Err(EncodeError::BufferFull);
         }
         self.count = self.count.saturating_add(1);

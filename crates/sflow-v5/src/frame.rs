@@ -464,18 +464,18 @@ impl Frame<'_> {
         map.serialize_field("format", &self.format)?;
         map.serialize_field("bytes", &Opaque(self.bytes))?;
         if let Some(error) = error {
-            map.serialize_field("error", &Words(error))?;
+            map.serialize_field("error", &ErrorText(error))?;
         }
         map.end()
     }
 }
 
-/// An error as its text.
+/// An error that is serialised as its text.
 #[cfg(feature = "serde")]
-pub(crate) struct Words<'e>(pub(crate) &'e Error);
+pub(crate) struct ErrorText<'e>(pub(crate) &'e Error);
 
 #[cfg(feature = "serde")]
-impl serde::Serialize for Words<'_> {
+impl serde::Serialize for ErrorText<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self.0)
     }

@@ -1,4 +1,4 @@
-//! Types of the fields: numbers that know their "unknown" value, text, bytes, lists, addresses.
+//! Types of the fields: numbers, each with its value for "unknown", text, bytes, lists, addresses.
 //!
 //! [`Address`](crate::Address) and [`Mac`](crate::Mac) are in the root of the crate,
 //! enumerations in [`enums`](crate::enums).

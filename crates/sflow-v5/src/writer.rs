@@ -23,13 +23,13 @@ impl<'b> Writer<'b> {
     /// check suffices for all of it.
     #[inline(always)]
     pub fn fixed(&mut self, length: usize, write: impl FnOnce(&mut Writer<'_>)) {
-        let room = self
+        let free = self
             .buffer
             .get_mut(self.at..)
-            .and_then(|room| room.get_mut(..length));
-        match room {
-            Some(room) => {
-                let mut part = Writer::new(room);
+            .and_then(|free| free.get_mut(..length));
+        match free {
+            Some(free) => {
+                let mut part = Writer::new(free);
                 write(&mut part);
                 self.full |= part.full;
                 let written = part.at;
@@ -42,13 +42,13 @@ impl<'b> Writer<'b> {
     /// Appends `bytes`, or none of them if they do not fit.
     #[inline(always)]
     pub fn put(&mut self, bytes: &[u8]) {
-        let room = self
+        let free = self
             .buffer
             .get_mut(self.at..)
-            .and_then(|room| room.get_mut(..bytes.len()));
-        match room {
-            Some(room) => {
-                room.copy_from_slice(bytes);
+            .and_then(|free| free.get_mut(..bytes.len()));
+        match free {
+            Some(free) => {
+                free.copy_from_slice(bytes);
                 self.at = self.at.saturating_add(bytes.len());
             }
             None => self.full = true,
@@ -106,12 +106,12 @@ impl<'b> Writer<'b> {
     /// Replaces the word at `place` by `number`.
     #[inline(always)]
     pub(crate) fn overwrite(&mut self, place: usize, number: usize) {
-        let room = self
+        let free = self
             .buffer
             .get_mut(place..)
-            .and_then(|room| room.first_chunk_mut::<4>());
-        match (room, u32::try_from(number)) {
-            (Some(room), Ok(number)) => *room = number.to_be_bytes(),
+            .and_then(|free| free.first_chunk_mut::<4>());
+        match (free, u32::try_from(number)) {
+            (Some(free), Ok(number)) => *free = number.to_be_bytes(),
             _ => self.full = true,
         }
     }
@@ -132,7 +132,7 @@ impl<'b> Writer<'b> {
     }
 
     /// Discards everything behind the first `length` bytes and resets [`is_full`](Self::is_full).
-    pub(crate) fn take_back(&mut self, length: usize) {
+    pub(crate) fn truncate(&mut self, length: usize) {
         self.at = self.at.min(length);
         self.full = false;
     }

@@ -241,7 +241,7 @@ fn query(text: &str) -> Query {
     };
     let hint = if PathBuf::from(text).exists() {
         format!("\n\n`{text}` is a file; give the query before it")
-    } else if let query::ErrorKind::Metric(..) = error.kind() {
+    } else if let query::ErrorKind::UnknownMetric(..) = error.kind() {
         "\n--metrics lists all metrics".to_owned()
     } else {
         String::new()

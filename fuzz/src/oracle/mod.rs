@@ -145,7 +145,7 @@ fn check_named<'a, V: NamedValue<'a> + NamedField<'a> + Debug>(
     let count = whole.map_or(usize::MAX, |whole| whole as usize);
     for expected in named.values.iter().take(count) {
         let found = values.next().expect("an item for every value");
-        match (expected, found.value.refused()) {
+        match (expected, found.value.as_malformed()) {
             (model::NamedValue::Read { name, kind, value }, None) => {
                 identical_bytes(found.name.as_bytes(), name);
                 assert_eq!(found.value.kind().0, *kind);

@@ -12,7 +12,7 @@ use super::cgroup::Usage;
 use super::host::Host;
 use super::{PHYSICAL_HOST, counter32, description, truncated};
 
-/// A container whose counters are read, as its manager describes it.
+/// A container whose counters are read, as described by the container engine.
 ///
 /// ```
 /// use sflow_agent::linux::{Container, Host};
@@ -29,9 +29,9 @@ use super::{PHYSICAL_HOST, counter32, description, truncated};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Container {
-    /// What collectors show; at most 64 bytes are sent.
+    /// Its name; at most 64 bytes are sent.
     pub name: String,
-    /// What collectors identify it by.
+    /// Its UUID, by which collectors identify it.
     pub uuid: Uuid,
     /// Path of its control group, such as `/machine.slice/web.scope`, below the mount point
     /// of the hierarchy (version 2) or of each controller (version 1). `None` if it is that of
@@ -48,7 +48,8 @@ pub struct Container {
 }
 
 impl Container {
-    /// A container with this identifier, of which [`container_uuid`] makes a UUID, and name.
+    /// A container with this identifier and name. Its UUID is that of [`container_uuid`], or all
+    /// zeros (unknown) if the identifier does not start with 32 hexadecimal digits.
     pub fn new(id: &str, name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -58,8 +59,8 @@ impl Container {
     }
 }
 
-/// The first 32 hexadecimal digits of an identifier, without hyphens, as Host sFlow makes the
-/// UUID of a container; `None` if they are fewer or if there are others.
+/// The UUID that Host sFlow assigns to a container: the first 32 digits of its identifier. Hyphens
+/// are skipped. `None` if there are fewer digits, or if one of them is not hexadecimal.
 ///
 /// ```
 /// use sflow_agent::linux::container_uuid;

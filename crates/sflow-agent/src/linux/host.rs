@@ -15,8 +15,8 @@ use super::{counter32, description, truncated};
 
 /// Reads the counters of a host from the files of its kernel.
 ///
-/// A file that does not exist or cannot be read counts as zero or unknown, whichever its field
-/// has, so that the rest is still reported.
+/// The values of a file that does not exist or cannot be read are unknown, or zero if their fields
+/// have no value for "unknown". All others are still reported.
 #[derive(Clone, Debug, Default)]
 pub struct Host {
     pub(super) roots: Roots,

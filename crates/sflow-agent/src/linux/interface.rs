@@ -20,7 +20,7 @@ pub struct Interface {
     pub name: String,
     /// Its address; `None` if it has none.
     pub mac: Option<Mac>,
-    /// What it connects.
+    /// What the interface connects.
     pub kind: InterfaceKind,
 }
 
@@ -51,8 +51,9 @@ pub enum InterfaceKind {
 pub struct InterfaceCounters {
     /// Its name.
     pub name: String,
-    /// Its counters. The kernel does not count multicast and broadcast packets apart, so these
-    /// are declared unknown.
+    /// Its counters. `/proc/net/dev` has no separate counts of sent multicast packets and of
+    /// broadcast packets, so all packets are counted as unicast, and multicast and broadcast are
+    /// unknown.
     pub counters: IfCounters,
 }
 
@@ -116,15 +117,21 @@ impl Host {
     /// The counters of an interface; `None` if it no longer exists.
     pub fn interface_counters(&self, interface: &Interface) -> Option<InterfaceCounters> {
         const ETHERNET: u32 = 6;
+        /// Flags of the kernel: `IFF_UP` and `IFF_PROMISC`.
+        const UP: u32 = 0x1;
         const PROMISCUOUS: u32 = 0x100;
         let traffic = *self.roots.traffic(None).get(&interface.name)?;
         let directory = Path::new("class/net").join(&interface.name);
         let file = |name: &str| self.roots.sys_file(directory.join(name));
-        // Bit 0: administratively up; bit 1: operational. Interfaces without a carrier, such as
-        // tunnels, are "unknown".
-        let status = match file("operstate").as_str() {
-            "up" | "unknown" => 3,
-            _ => 1,
+        let flags = file("flags");
+        let flags = u32::from_str_radix(flags.trim_start_matches("0x"), 16).unwrap_or(0);
+        // The state of interfaces without a carrier, such as tunnels, is "unknown".
+        let is_operational = matches!(&*file("operstate"), "up" | "unknown");
+        // Bit 0: administratively up; bit 1: operational.
+        let status = match (flags & UP != 0, is_operational) {
+            (false, _) => 0,
+            (true, false) => 1,
+            (true, true) => 3,
         };
         // In Mbit/s; -1 or unreadable if the interface has no speed.
         let speed = file("speed").parse().unwrap_or(0_u64);
@@ -133,8 +140,6 @@ impl Host {
             "half" => IfDirection::HALF_DUPLEX,
             _ => IfDirection::UNKNOWN,
         };
-        let flags = file("flags");
-        let flags = u32::from_str_radix(flags.trim_start_matches("0x"), 16).unwrap_or(0);
         let counters = IfCounters {
             if_index: interface.index,
             if_type: ETHERNET,

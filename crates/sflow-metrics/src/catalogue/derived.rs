@@ -1,6 +1,6 @@
 //! Metrics that are computed from others.
 
-use crate::entity::EntityKind;
+use crate::entity::EntityKind::{self, Container, Host, Interface, Other};
 
 /// `scale × top ÷ bottom`, each a sum of raw metrics by name.
 ///
@@ -25,84 +25,26 @@ pub(super) const SPEED: &str = "ifspeed";
 const CPU_TOTAL: &str = "cpu_idle_time + cpu_user_time + cpu_system_time + cpu_nice_time? \
                          + cpu_wio_time? + cpu_intr_time? + cpu_sintr_time? + cpu_steal_time?";
 
-const fn share_of_cpu(name: &'static str, top: &'static str) -> Derived {
-    let kind = EntityKind::Host;
+const fn derived(
+    kind: EntityKind,
+    name: &'static str,
+    unit: &'static str,
+    scale: f64,
+    top: &'static str,
+    bottom: &'static str,
+) -> Derived {
     Derived {
         name,
-        unit: "%",
+        unit,
         kind,
-        scale: 100.0,
-        top,
-        bottom: CPU_TOTAL,
-    }
-}
-
-const fn host(
-    name: &'static str,
-    unit: &'static str,
-    scale: f64,
-    top: &'static str,
-    bottom: &'static str,
-) -> Derived {
-    Derived {
-        name,
-        unit,
-        kind: EntityKind::Host,
         scale,
         top,
         bottom,
     }
 }
 
-const fn container(
-    name: &'static str,
-    unit: &'static str,
-    scale: f64,
-    top: &'static str,
-    bottom: &'static str,
-) -> Derived {
-    Derived {
-        name,
-        unit,
-        kind: EntityKind::Container,
-        scale,
-        top,
-        bottom,
-    }
-}
-
-const fn interface(
-    name: &'static str,
-    unit: &'static str,
-    scale: f64,
-    top: &'static str,
-    bottom: &'static str,
-) -> Derived {
-    Derived {
-        name,
-        unit,
-        kind: EntityKind::Interface,
-        scale,
-        top,
-        bottom,
-    }
-}
-
-const fn other(
-    name: &'static str,
-    unit: &'static str,
-    scale: f64,
-    top: &'static str,
-    bottom: &'static str,
-) -> Derived {
-    Derived {
-        name,
-        unit,
-        kind: EntityKind::Other,
-        scale,
-        top,
-        bottom,
-    }
+const fn share_of_cpu(name: &'static str, top: &'static str) -> Derived {
+    derived(Host, name, "%", 100.0, top, CPU_TOTAL)
 }
 
 pub(super) const DERIVED: &[Derived] = &[
@@ -121,120 +63,178 @@ pub(super) const DERIVED: &[Derived] = &[
     share_of_cpu("cpu_steal", "cpu_steal_time"),
     share_of_cpu("cpu_guest", "cpu_guest_time"),
     share_of_cpu("cpu_guest_nice", "cpu_guest_nice_time"),
-    host(
+    derived(
+        Host,
         "mem_used",
         "bytes",
         1.0,
         "mem_total - mem_free - mem_buffers - mem_cached",
         "",
     ),
-    host(
+    derived(
+        Host,
         "mem_utilization",
         "%",
         100.0,
         "mem_total - mem_free - mem_buffers - mem_cached",
         "mem_total",
     ),
-    host(
+    derived(
+        Host,
         "swap_utilization",
         "%",
         100.0,
         "swap_total - swap_free",
         "swap_total",
     ),
-    host(
+    derived(
+        Host,
         "disk_utilization",
         "%",
         100.0,
         "disk_total - disk_free",
         "disk_total",
     ),
-    host("disk_read_latency", "ms", 1.0, "read_time", "reads"),
-    host("disk_write_latency", "ms", 1.0, "write_time", "writes"),
-    container("vir_cpu_utilization", "%", 0.1, "vir_cpu_time", ""),
-    container("vir_cpu_cores", "cores", 0.001, "vir_cpu_time", ""),
-    container(
+    derived(Host, "disk_read_latency", "ms", 1.0, "read_time", "reads"),
+    derived(
+        Host,
+        "disk_write_latency",
+        "ms",
+        1.0,
+        "write_time",
+        "writes",
+    ),
+    derived(
+        Container,
+        "vir_cpu_utilization",
+        "%",
+        0.1,
+        "vir_cpu_time",
+        "",
+    ),
+    derived(
+        Container,
+        "vir_cpu_cores",
+        "cores",
+        0.001,
+        "vir_cpu_time",
+        "",
+    ),
+    derived(
+        Container,
         "vir_cpu_limit_utilization",
         "%",
         0.1,
         "vir_cpu_time",
         "vir_cpu_num",
     ),
-    container(
+    derived(
+        Container,
         "vir_cpu_host_utilization",
         "%",
         0.1,
         "vir_cpu_time",
         HOST_PROCESSORS,
     ),
-    container(
+    derived(
+        Container,
         "vir_mem_utilization",
         "%",
         100.0,
         "vir_mem_used",
         "vir_mem_total",
     ),
-    interface("ifinutilization", "%", 800.0, "ifinoctets", SPEED),
-    interface("ifoututilization", "%", 800.0, "ifoutoctets", SPEED),
-    interface(
+    derived(
+        Interface,
+        "ifinutilization",
+        "%",
+        800.0,
+        "ifinoctets",
+        SPEED,
+    ),
+    derived(
+        Interface,
+        "ifoututilization",
+        "%",
+        800.0,
+        "ifoutoctets",
+        SPEED,
+    ),
+    derived(
+        Interface,
         "ifinpkts",
         "packets/s",
         1.0,
         "ifinucastpkts? + ifinmulticastpkts? + ifinbroadcastpkts?",
         "",
     ),
-    interface(
+    derived(
+        Interface,
         "ifoutpkts",
         "packets/s",
         1.0,
         "ifoutucastpkts? + ifoutmulticastpkts? + ifoutbroadcastpkts?",
         "",
     ),
-    other(
+    derived(
+        Other,
         "ovs_dp_missrate",
         "%",
         100.0,
         "ovs_dp_misses",
         "ovs_dp_hits + ovs_dp_misses",
     ),
-    other(
+    derived(
+        Other,
         "nvml_gpu_utilization",
         "%",
         0.1,
         "nvml_gputime",
         "nvml_device_count",
     ),
-    other(
+    derived(
+        Other,
         "nvml_mem_utilization",
         "%",
         100.0,
         "nvml_mem_total - nvml_mem_free",
         "nvml_mem_total",
     ),
-    other("nvml_power", "W", 0.001, "nvml_energy", ""),
-    container("vir_nvml_gputime", "ms/s", 1.0, "nvml_gputime", ""),
-    other(
+    derived(Other, "nvml_power", "W", 0.001, "nvml_energy", ""),
+    derived(
+        Container,
+        "vir_nvml_gputime",
+        "ms/s",
+        1.0,
+        "nvml_gputime",
+        "",
+    ),
+    derived(
+        Other,
         "radio_utilization",
         "%",
         100.0,
         "radio_on_channel_busy_time",
         "radio_on_channel_time",
     ),
-    other(
+    derived(
+        Other,
         "processor_mem_utilization",
         "%",
         100.0,
         "processor_total_memory - processor_free_memory",
         "processor_total_memory",
     ),
-    other(
+    derived(
+        Other,
         "jvm_heap_utilization",
         "%",
         100.0,
         "jvm_heap_used",
         "jvm_heap_max",
     ),
-    other(
+    derived(
+        Other,
         "http_requests",
         "requests/s",
         1.0,
@@ -243,7 +243,8 @@ pub(super) const DERIVED: &[Derived] = &[
          + http_method_trace_count? + http_method_connect_count? + http_method_other_count?",
         "",
     ),
-    other(
+    derived(
+        Other,
         "http_server_errors",
         "%",
         100.0,
@@ -251,7 +252,8 @@ pub(super) const DERIVED: &[Derived] = &[
         "http_status_1xx_count? + http_status_2xx_count + http_status_3xx_count? \
          + http_status_4xx_count? + http_status_5xx_count + http_status_other_count?",
     ),
-    other(
+    derived(
+        Other,
         "app_requests",
         "operations/s",
         1.0,
@@ -260,7 +262,8 @@ pub(super) const DERIVED: &[Derived] = &[
          + app_unavailable? + app_unauthorized?",
         "",
     ),
-    other(
+    derived(
+        Other,
         "memcache_hit_rate",
         "%",
         100.0,

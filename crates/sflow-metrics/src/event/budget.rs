@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_budget_is_for_a_period() {
+    fn budget_limits_events_per_period() {
         let mut budget = Budget::default();
         let mut spend =
             |second| budget.spend(Timestamp::from_secs(second), Duration::from_secs(30), 2);

@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_go_up_and_gaps_show() {
+    fn ids_increase_and_a_skipped_event_leaves_a_gap() {
         let mut log = Log::default();
         assert_eq!((numbers(&log, 0), log.last()), (vec![], Id::START));
         for value in 1..=3 {
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_of_nothing_still_counts() {
+    fn log_without_capacity_assigns_ids() {
         let mut log = Log::default();
         assert_eq!(log.push(Timestamp::ZERO, event(1.0), 0, 1 << 20), 1);
         assert_eq!((numbers(&log, 0), log.last()), (vec![], Id(1)));

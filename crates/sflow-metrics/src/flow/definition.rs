@@ -1,9 +1,9 @@
 use core::fmt;
 use core::time::Duration;
 
+use crate::display::{padded, separated};
 use crate::flow::filter::Filter;
 use crate::flow::key::Key;
-use crate::flow::text::{pad, separated};
 use crate::flow::value::Value;
 
 /// Which flows to measure: the keys that distinguish them, the measure, and filters.
@@ -226,40 +226,44 @@ impl Measure {
 impl fmt::Display for Definition {
     /// The text form.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        pad(f, |out| {
-            out.write_str("keys=")?;
-            separated(out, ",", &self.keys)?;
-            write!(out, ";value={}", self.value)?;
-            if !self.filters.is_empty() {
-                out.write_str(";filter=")?;
-                separated(out, "&", &self.filters)?;
-            }
-            if self.top != Self::TOP {
-                write!(out, ";top={}", self.top)?;
-            }
-            match self.smoothing {
-                Some(Self::SMOOTHING) => Ok(()),
-                Some(constant) => write!(out, ";smooth={}s", constant.as_secs_f64()),
-                None => out.write_str(";smooth=off"),
-            }
-        })
+        if let Some(padded) = padded(self, f) {
+            return padded;
+        }
+        f.write_str("keys=")?;
+        separated(f, ",", &self.keys)?;
+        write!(f, ";value={}", self.value)?;
+        if !self.filters.is_empty() {
+            f.write_str(";filter=")?;
+            separated(f, "&", &self.filters)?;
+        }
+        if self.top != Self::TOP {
+            write!(f, ";top={}", self.top)?;
+        }
+        match self.smoothing {
+            Some(Self::SMOOTHING) => Ok(()),
+            Some(constant) => write!(f, ";smooth={}s", constant.as_secs_f64()),
+            None => f.write_str(";smooth=off"),
+        }
     }
 }
 
 impl fmt::Display for Measure {
     /// The text form.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(padded) = padded(self, f) {
+            return padded;
+        }
         match self {
-            Self::Bytes => f.pad("bytes"),
-            Self::NetBytes => f.pad("bytes.net"),
-            Self::Frames => f.pad("frames"),
-            Self::Drops => f.pad("drops"),
-            Self::DropBytes => f.pad("drops.bytes"),
-            Self::Distinct(keys) => pad(f, |out| {
-                out.write_str("distinct(")?;
-                separated(out, ",", keys)?;
-                out.write_str(")")
-            }),
+            Self::Bytes => f.write_str("bytes"),
+            Self::NetBytes => f.write_str("bytes.net"),
+            Self::Frames => f.write_str("frames"),
+            Self::Drops => f.write_str("drops"),
+            Self::DropBytes => f.write_str("drops.bytes"),
+            Self::Distinct(keys) => {
+                f.write_str("distinct(")?;
+                separated(f, ",", keys)?;
+                f.write_str(")")
+            }
         }
     }
 }

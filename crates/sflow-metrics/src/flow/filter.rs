@@ -1,10 +1,10 @@
-use core::fmt;
+use core::fmt::{self, Write as _};
 use core::net::IpAddr;
 
 use sflow_v5::{DataSource, Mac};
 
+use crate::display::padded;
 use crate::flow::key::{Key, Kind};
-use crate::flow::text::pad;
 use crate::flow::value::{Raw, Value};
 use crate::query::Pattern;
 
@@ -130,7 +130,7 @@ impl Filter {
     }
 
     /// Writes the filter without its alternatives.
-    fn write_alone(&self, out: &mut dyn fmt::Write, is_in_parentheses: bool) -> fmt::Result {
+    fn write_alone(&self, out: &mut fmt::Formatter<'_>, is_in_parentheses: bool) -> fmt::Result {
         let equals = if self.is_negated { "!=" } else { "=" };
         write!(out, "{}{equals}", self.key)?;
         for (index, test) in self.tests.iter().enumerate() {
@@ -180,7 +180,7 @@ impl Test {
         }
     }
 
-    fn write(&self, out: &mut dyn fmt::Write, is_in_parentheses: bool) -> fmt::Result {
+    fn write(&self, out: &mut fmt::Formatter<'_>, is_in_parentheses: bool) -> fmt::Result {
         match self {
             Self::Present => out.write_str("*"),
             Self::Number(from, to) if from == to => write!(out, "{from}"),
@@ -208,25 +208,26 @@ impl Test {
 impl fmt::Display for Filter {
     /// The text form.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        pad(f, |out| {
-            if self.alternatives.is_empty() {
-                return self.write_alone(out, false);
-            }
-            out.write_str("(")?;
-            self.write_alone(out, true)?;
-            for alternative in &self.alternatives {
-                out.write_str("||")?;
-                alternative.write_alone(out, true)?;
-            }
-            out.write_str(")")
-        })
+        if let Some(padded) = padded(self, f) {
+            return padded;
+        }
+        if self.alternatives.is_empty() {
+            return self.write_alone(f, false);
+        }
+        f.write_str("(")?;
+        self.write_alone(f, true)?;
+        for alternative in &self.alternatives {
+            f.write_str("||")?;
+            alternative.write_alone(f, true)?;
+        }
+        f.write_str(")")
     }
 }
 
 impl fmt::Display for Test {
     /// The text form.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        pad(f, |out| self.write(out, false))
+        padded(self, f).unwrap_or_else(|| self.write(f, false))
     }
 }
 

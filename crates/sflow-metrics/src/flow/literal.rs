@@ -2,8 +2,8 @@
 
 use core::net::IpAddr;
 
-use sflow_v5::enums::{DataSourceKind, DropReason};
-use sflow_v5::{DataSource, Mac};
+use sflow_v5::Mac;
+use sflow_v5::enums::DropReason;
 
 use crate::flow::filter::{Test, bits};
 use crate::flow::key::Kind;
@@ -35,16 +35,10 @@ pub(super) fn parse(text: &str, kind: Kind) -> Result<Test, &'static str> {
         }
         Kind::Ip => network(text).ok_or("an IP address or a prefix such as 10.0.0.0/8"),
         Kind::Mac => mac(text).map(Test::Mac).ok_or("a MAC address"),
-        Kind::DataSource => {
-            let source = || {
-                let (kind, index) = text.split_once(':')?;
-                let kind = DataSourceKind(kind.parse().ok()?);
-                Some(DataSource::new(kind, index.parse().ok()?))
-            };
-            source()
-                .map(Test::DataSource)
-                .ok_or("a data source such as 0:3")
-        }
+        Kind::DataSource => text
+            .parse()
+            .map(Test::DataSource)
+            .map_err(|_| "a data source such as 0:3"),
         Kind::Flags => match text.parse::<u64>() {
             Ok(flags) => Ok(Test::Number(flags, flags)),
             Err(_) => Ok(Test::Text(Pattern::exact(text))),

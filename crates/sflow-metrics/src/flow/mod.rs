@@ -42,7 +42,6 @@ mod record;
 mod sample;
 mod samplers;
 mod table;
-mod text;
 mod value;
 mod watched;
 

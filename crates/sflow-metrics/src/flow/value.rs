@@ -38,10 +38,10 @@ impl fmt::Display for Value {
             Self::Number(number) => number.fmt(f),
             Self::Named(_, name) => f.pad(name),
             Self::Ip(address) => address.fmt(f),
-            Self::Mac(address) => f.pad(&address.to_string()),
+            Self::Mac(address) => address.fmt(f),
             Self::Text(text) => f.pad(text),
-            Self::DataSource(source) => f.pad(&source.to_string()),
-            Self::Flags(flags) => f.pad(&flags.to_string()),
+            Self::DataSource(source) => source.fmt(f),
+            Self::Flags(flags) => flags.fmt(f),
         }
     }
 }

@@ -1,10 +1,11 @@
 use core::fmt;
 
-use super::{Key, Statistic, WindowFn, separated};
+use super::{Key, Statistic, WindowFn};
+use crate::display::separated;
 
-/// A syntax error in the text of a [`Query`](super::Query), with its position.
+/// A syntax error in the text of a [`Query`](super::Query) or [`Key`], with its position.
 ///
-/// The message has three lines: the problem, the query, and a mark below the position.
+/// The message has three lines: the problem, the text, and a mark below the position.
 ///
 /// ```
 /// let error = "avg:vir_cpu_core".parse::<sflow_metrics::query::Query>().unwrap_err();
@@ -18,12 +19,20 @@ use super::{Key, Statistic, WindowFn, separated};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{kind}\n  {query}\n  {pointer}^", pointer = Spaces(.query, *.position))]
 pub struct Error {
-    pub(super) query: String,
-    pub(super) position: usize,
-    pub(super) kind: ErrorKind,
+    query: String,
+    position: usize,
+    kind: ErrorKind,
 }
 
 impl Error {
+    pub(super) fn new(text: &str, position: usize, kind: ErrorKind) -> Self {
+        Self {
+            query: text.replace(char::is_control, " "),
+            position,
+            kind,
+        }
+    }
+
     /// The kind of error.
     pub fn kind(&self) -> &ErrorKind {
         &self.kind
@@ -44,22 +53,22 @@ pub enum ErrorKind {
     Expected(&'static str),
     /// Unknown statistic.
     #[error("unknown statistic `{0}`; known statistics: {known}", known = List(Statistic::names))]
-    Statistic(String),
+    UnknownStatistic(String),
     /// Unknown metric, and the most similar known one.
     #[error("unknown metric `{0}`{end}", end = Suggestion(.1.as_deref()))]
-    Metric(String, Option<String>),
+    UnknownMetric(String, Option<String>),
     /// Metrics of different kinds of entities cannot be added.
     #[error("`{0}` is a metric of another kind of entity than the metrics before it")]
-    Mixed(String),
+    MixedEntities(String),
     /// Unknown key.
     #[error("unknown key `{0}`; known keys: {known}", known = List(Key::names))]
-    Key(String),
+    UnknownKey(String),
     /// Invalid or zero duration.
     #[error("invalid duration `{0}`; expected for example 30s, 2.5m or 1h")]
-    Length(String),
+    InvalidDuration(String),
     /// Unknown function of a window.
     #[error("unknown window function `{0}`; known functions: {known}", known = List(WindowFn::names))]
-    WindowFn(String),
+    UnknownWindowFn(String),
 }
 
 /// One space for each character before the position.

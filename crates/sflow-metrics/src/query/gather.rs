@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn statistics() {
+    fn statistics_of_four_values_and_of_none() {
         let cases = [
             ("avg", 5.0, None),
             ("sum", 20.0, None),

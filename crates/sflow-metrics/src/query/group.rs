@@ -3,8 +3,8 @@
 use core::fmt;
 use std::borrow::Cow;
 
-use super::{Key, Summary, piece, separated};
-use crate::display::padded;
+use super::{Key, Summary, piece};
+use crate::display::{padded, separated};
 
 /// A grouping of entities by the value of a [`Key`], or by a part of it.
 ///

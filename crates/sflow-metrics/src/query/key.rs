@@ -1,4 +1,7 @@
 use core::fmt;
+use core::str::FromStr;
+
+use super::{Error, ErrorKind};
 
 /// A property of entities, for filters and groupings.
 ///
@@ -81,6 +84,22 @@ impl Key {
     pub fn name(self) -> &'static str {
         let line = Self::NAMES.iter().find(|(_, key)| *key == self);
         line.map_or("", |(name, _)| *name)
+    }
+}
+
+impl FromStr for Key {
+    type Err = Error;
+
+    /// As [`named`](Self::named).
+    ///
+    /// ```
+    /// use sflow_metrics::query::Key;
+    ///
+    /// assert_eq!("host".parse(), Ok(Key::Host));
+    /// assert!("hots".parse::<Key>().is_err());
+    /// ```
+    fn from_str(name: &str) -> Result<Self, Error> {
+        Self::named(name).ok_or_else(|| Error::new(name, 0, ErrorKind::UnknownKey(name.to_owned())))
     }
 }
 

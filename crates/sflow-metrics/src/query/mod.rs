@@ -16,7 +16,7 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::catalogue::Metric;
-use crate::display::padded;
+use crate::display::{padded, separated};
 use crate::entity::EntityKind;
 
 #[cfg(feature = "flows")]
@@ -111,6 +111,15 @@ impl Query {
 
     /// Restricts the query to entities with none of these values, including entities without the
     /// key.
+    ///
+    /// ```
+    /// use sflow_metrics::query::{Key, Pattern, Query};
+    ///
+    /// let query: Query = "max:load_one".parse()?;
+    /// let query = query.excluding(Key::Host, [Pattern::glob("test*")]);
+    /// assert_eq!(query.to_string(), "max:load_one{host!=test*}");
+    /// # Ok::<(), sflow_metrics::query::Error>(())
+    /// ```
     #[must_use]
     pub fn excluding(self, key: Key, values: impl IntoIterator<Item = Pattern>) -> Self {
         self.filtered(key, true, values)
@@ -119,16 +128,16 @@ impl Query {
     fn filtered(
         mut self,
         key: Key,
-        is_negative: bool,
+        is_negated: bool,
         values: impl IntoIterator<Item = Pattern>,
     ) -> Self {
         let values = values.into_iter();
-        let is_same = |filter: &&mut Filter| filter.key == key && filter.is_negative == is_negative;
+        let is_same = |filter: &&mut Filter| filter.key == key && filter.is_negated == is_negated;
         match self.filters.iter_mut().find(is_same) {
             Some(filter) => filter.values.extend(values),
             None => self.filters.push(Filter {
                 key,
-                is_negative,
+                is_negated,
                 values: values.collect(),
             }),
         }
@@ -189,7 +198,7 @@ impl Expression {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Filter {
     pub(super) key: Key,
-    pub(super) is_negative: bool,
+    pub(super) is_negated: bool,
     pub(super) values: Vec<Pattern>,
 }
 
@@ -200,8 +209,8 @@ impl Filter {
     }
 
     /// Whether matching entities are excluded.
-    pub fn is_negative(&self) -> bool {
-        self.is_negative
+    pub fn is_negated(&self) -> bool {
+        self.is_negated
     }
 
     /// The values.
@@ -337,7 +346,7 @@ impl fmt::Display for Filter {
         if let Some(padded) = padded(self, f) {
             return padded;
         }
-        let equals = if self.is_negative { "!=" } else { "=" };
+        let equals = if self.is_negated { "!=" } else { "=" };
         write!(f, "{}{equals}", self.key)?;
         separated(f, "|", &self.values)
     }
@@ -363,18 +372,4 @@ impl fmt::Display for Window {
         }
         Ok(())
     }
-}
-
-fn separated<T: fmt::Display>(
-    f: &mut fmt::Formatter<'_>,
-    separator: &str,
-    items: impl IntoIterator<Item = T>,
-) -> fmt::Result {
-    for (place, item) in items.into_iter().enumerate() {
-        if place > 0 {
-            f.write_str(separator)?;
-        }
-        item.fmt(f)?;
-    }
-    Ok(())
 }

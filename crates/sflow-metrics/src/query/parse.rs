@@ -12,11 +12,9 @@ impl FromStr for Query {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let mut parser = Parser { text, at: 0 };
-        parser.query().map_err(|(position, kind)| Error {
-            query: text.replace(char::is_control, " "),
-            position,
-            kind,
-        })
+        parser
+            .query()
+            .map_err(|(position, kind)| Error::new(text, position, kind))
     }
 }
 
@@ -44,7 +42,7 @@ impl<'t> Parser<'t> {
         if self.eat('{') && !self.eat('}') {
             loop {
                 let filter = self.filter()?;
-                query = query.filtered(filter.key, filter.is_negative, filter.values);
+                query = query.filtered(filter.key, filter.is_negated, filter.values);
                 if !self.eat(',') {
                     break;
                 }
@@ -89,7 +87,7 @@ impl<'t> Parser<'t> {
             };
         }
         let Some(statistic) = statistic else {
-            return Err((at, ErrorKind::Statistic(name.to_owned())));
+            return Err((at, ErrorKind::UnknownStatistic(name.to_owned())));
         };
         let mut metrics: Vec<Metric> = Vec::new();
         loop {
@@ -101,14 +99,14 @@ impl<'t> Parser<'t> {
                 let nearest = nearest(name, Metric::all().iter().map(Metric::name));
                 (
                     at,
-                    ErrorKind::Metric(name.to_owned(), nearest.map(str::to_owned)),
+                    ErrorKind::UnknownMetric(name.to_owned(), nearest.map(str::to_owned)),
                 )
             })?;
             if metrics
                 .first()
                 .is_some_and(|first| first.entity() != metric.entity())
             {
-                return Err((at, ErrorKind::Mixed(name.to_owned())));
+                return Err((at, ErrorKind::MixedEntities(name.to_owned())));
             }
             metrics.push(metric);
             if !self.eat('+') {
@@ -125,11 +123,11 @@ impl<'t> Parser<'t> {
         if is_absent || matches!(self.peek(), Some(',' | '}')) {
             return Ok(Filter {
                 key,
-                is_negative: is_absent,
+                is_negated: is_absent,
                 values: any,
             });
         }
-        let is_negative = self.eat('!');
+        let is_negated = self.eat('!');
         self.expect('=', "`=` or `!=` and a value, or nothing for any")?;
         let mut values = Vec::new();
         loop {
@@ -137,7 +135,7 @@ impl<'t> Parser<'t> {
             if !self.eat('|') {
                 return Ok(Filter {
                     key,
-                    is_negative,
+                    is_negated,
                     values,
                 });
             }
@@ -162,7 +160,7 @@ impl<'t> Parser<'t> {
         if name.is_empty() {
             return self.expected(words);
         }
-        Key::named(name).ok_or((at, ErrorKind::Key(name.to_owned())))
+        Key::named(name).ok_or((at, ErrorKind::UnknownKey(name.to_owned())))
     }
 
     /// The literal parts of a pattern in a grouping, up to a bracket, a space or the end.
@@ -230,12 +228,12 @@ impl<'t> Parser<'t> {
         if length.is_empty() {
             return self.expected("a duration such as 30s");
         }
-        let wrong = || (at, ErrorKind::Length(length.to_owned()));
+        let wrong = || (at, ErrorKind::InvalidDuration(length.to_owned()));
         let mut window = Window::new(duration(length).ok_or_else(wrong)?);
         if self.eat(':') {
             let (at, name) = self.word();
             let function =
-                WindowFn::named(name).ok_or((at, ErrorKind::WindowFn(name.to_owned())))?;
+                WindowFn::named(name).ok_or((at, ErrorKind::UnknownWindowFn(name.to_owned())))?;
             window = window.with_function(function);
         }
         if self.eat_word("tumbling") {

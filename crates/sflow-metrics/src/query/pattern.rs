@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn patterns_match() {
+    fn pattern_matches_whole_value() {
         let cases = [
             ("apache", "apache", true),
             ("apache", "apache2", false),

@@ -349,7 +349,7 @@ fn passes(registry: &Registry, source: &Source, now: Timestamp, filters: &[Filte
             is_match(&value)
                 || other_notation(filter.key(), &value).is_some_and(|it| is_match(it.as_bytes()))
         });
-        is_matching != filter.is_negative()
+        is_matching != filter.is_negated()
     })
 }
 

@@ -25,9 +25,9 @@ impl Registry {
     /// [`max_thresholds`](crate::Config::max_thresholds) is reached.
     pub fn watch_threshold(&mut self, threshold: Threshold) -> Result<ThresholdId, ThresholdError> {
         threshold.check()?;
-        let max = self.config.max_thresholds;
-        if self.alarms.len() >= max {
-            return Err(ThresholdError::TooMany { max });
+        let limit = self.config.max_thresholds;
+        if self.alarms.len() >= limit {
+            return Err(ThresholdError::TooMany { limit });
         }
         self.watch(threshold.query());
         Ok(self.alarms.arm(threshold))

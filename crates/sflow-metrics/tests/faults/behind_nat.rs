@@ -11,7 +11,7 @@ use crate::support::{Agent, Container, Counted, ask, at, host, interface};
 const INTERVAL: f64 = 10.0;
 const NAT: [u8; 4] = [192, 0, 2, 1];
 
-/// What distinguishes the agents.
+/// The properties in which the agents differ.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Differences {
     host: bool,
@@ -34,7 +34,7 @@ struct World {
     agents: Vec<Agent>,
     differences: Differences,
     polls: u32,
-    /// Agents that do not report: so many of the first ones.
+    /// The number of agents, from the first, that do not report.
     stopped: usize,
 }
 
@@ -214,7 +214,7 @@ fn t30_agents_that_nothing_distinguishes_are_reported() {
 }
 
 /// Two agents with the same port and numbers that started at the same time, or some seconds apart:
-/// a datagram with an equal number and another uptime or host is not a copy.
+/// a datagram with an equal number and another uptime or host is not a duplicate.
 #[test]
 fn t30_equal_numbers_with_other_uptime_are_not_copies() {
     for (started, has_host, apart) in [
@@ -285,7 +285,7 @@ fn t30_agent_behind_nat_that_restarts_is_the_same() {
     assert_eq!(restarts, 1);
 }
 
-/// The agents that remain keep their numbers and go on when the first one is forgotten.
+/// The other agents keep their instance numbers and values when the first one is removed.
 #[test]
 fn t30_agents_remain_when_first_one_is_forgotten() {
     for (host, port) in [(false, true), (true, false), (true, true)] {
@@ -325,7 +325,7 @@ fn t30_agents_remain_when_first_one_is_forgotten() {
     }
 }
 
-/// If the memory bound refuses a new agent, its sequence remains a sequence of the existing agent.
+/// If the memory limit refuses a new agent, its sequence remains a sequence of the existing agent.
 #[test]
 fn sequence_that_memory_does_not_allow_to_split_is_kept() {
     let differences = Differences { port: true, ..NONE };

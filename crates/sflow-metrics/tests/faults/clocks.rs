@@ -8,7 +8,7 @@ fn t10_wrong_clocks_are_tolerated() {
     let mut world = World::new();
     world.poll();
     world.poll();
-    // Ours is set forward by an hour.
+    // The local clock is set forward by an hour.
     world.agent.started += 3600.0;
     world.now += 3600.0;
     world.poll();

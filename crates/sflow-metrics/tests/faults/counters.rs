@@ -54,7 +54,7 @@ fn t6_interface_cannot_exceed_line_rate() {
     }
 }
 
-/// What an interface of this speed and type is found to do, with so many bytes per second in.
+/// Utilization and traffic of an interface with this speed, type and inbound bytes per second.
 fn steady(speed: u64, kind: u32, bytes_per_second: u64) -> (Option<f64>, Option<f64>) {
     let mut registry = Registry::new(Config::default());
     let mut agent = Agent::new(1);
@@ -121,9 +121,10 @@ fn steady_counters_refute_nominal_speed() {
     }
 }
 
-/// Speed that was refuted stays so when less is carried, until the interface reports another one.
+/// A refuted speed remains unused when the traffic decreases, until the interface reports another
+/// speed.
 #[test]
-fn refuted_speed_does_not_come_back() {
+fn refuted_speed_remains_unused() {
     let mut registry = Registry::new(Config::default());
     let mut agent = Agent::new(1);
     let mut octets = 0;
@@ -204,8 +205,8 @@ fn repeated_first_sample_has_no_rate() {
     world.assert_rates();
 }
 
-/// A port sends one record for each of its queues; anything else that stands twice in a sample
-/// counts once.
+/// A port sends one record for each of its queues, which are added up. Of any other structure that
+/// occurs twice in a sample, one is counted.
 #[test]
 fn only_queues_are_added_up() {
     let mut registry = Registry::new(Config::default());
@@ -223,7 +224,7 @@ fn only_queues_are_added_up() {
             ..IfCounters::default()
         };
         let mut records = vec![counters.into(), queue(1, 100).into(), queue(2, 50).into()];
-        // A queue that is there only once, and the counters again.
+        // A queue that is in this sample only, and the counters twice.
         if sequence == 2 {
             records.push(queue(3, 7).into());
         }

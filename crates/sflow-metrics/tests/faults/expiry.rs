@@ -58,7 +58,7 @@ fn stopped_container_is_removed_at_once() {
         world.poll();
         world.web.state = state;
         if is_empty {
-            // Killed: everything reads zero, and the sequence starts again.
+            // Killed: all values are zero, and the sequence restarts.
             world.sequence = 0;
             world.web = Container {
                 state,

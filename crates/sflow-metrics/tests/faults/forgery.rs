@@ -1,5 +1,5 @@
-//! A blind sender: it knows an agent's address and forges the source address, but sees nothing of
-//! what the agent sends.
+//! Datagrams with a forged source address, from a sender that cannot observe the datagrams of the
+//! agent.
 
 use proptest::prelude::*;
 use sflow_metrics::{Config, Registry, event};
@@ -9,7 +9,7 @@ use crate::support::{Agent, Container, Counted, ask, at, entity, host, interface
 
 const INTERVAL: f64 = 10.0;
 
-/// What a forger puts into the header of its datagrams.
+/// Sequence number and uptime of forged datagrams.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Numbering {
     /// Random numbers.
@@ -18,14 +18,14 @@ enum Numbering {
     Small,
     /// Numbers close to those that the agent sends, and a random uptime.
     Near,
-    /// As after a restart, numbered on from one to the next.
+    /// Consecutive numbers and uptimes, as after a restart.
     Restart,
-    /// The same, but no uptime.
+    /// Consecutive numbers as after a restart, without an uptime.
     RestartWithoutUptime,
 }
 
 impl Numbering {
-    /// From one datagram to the next, of an agent with an uptime or without.
+    /// A consistent sequence of an agent with or without an uptime.
     fn consistent(has_uptime: bool) -> Self {
         if has_uptime {
             Self::Restart
@@ -35,7 +35,7 @@ impl Numbering {
     }
 }
 
-/// A datagram that is forged.
+/// Random content of a forged datagram.
 #[derive(Clone, Copy, Debug)]
 struct Forged {
     random: [u32; 8],
@@ -139,8 +139,7 @@ impl World {
         agent.report(&mut self.registry, self.now, &samples);
     }
 
-    /// Whether all rates are those of the agent; `None` if they are not known. Nothing else is
-    /// right.
+    /// Whether all rates are known. Asserts that the known ones are those of the agent.
     fn rates(&self) -> bool {
         let octets = entity(&self.registry, self.now, "");
         let octets = octets.and_then(|port| port.value(metric("ifinoctets")));
@@ -166,13 +165,13 @@ impl World {
         events.any(|event| is_it(&event.kind))
     }
 
-    /// Polls of the agent, with forged datagrams every three seconds between; returns how many
-    /// intervals have no value at their end.
+    /// Polls the agent, with a forged datagram every 3 s. Returns the number of intervals at the end
+    /// of which a rate is unknown.
     fn attack(&mut self, kind: Numbering, forged: &[Forged]) -> usize {
         self.attack_with_loss(kind, forged, &[])
     }
 
-    /// The same; the polls with these numbers are lost.
+    /// As [`attack`](Self::attack); the polls with these numbers are lost.
     fn attack_with_loss(&mut self, kind: Numbering, forged: &[Forged], lost: &[usize]) -> usize {
         let (mut absent, mut polls) = (0, 0);
         let mut next = self.now + INTERVAL;
@@ -222,7 +221,7 @@ proptest! {
         if kind == Numbering::Random {
             prop_assert_eq!(absent, 0, "the agent's sequence has gone on");
         }
-        // When it is over, rates are right soon.
+        // Rates are known again soon after the end.
         world.now -= INTERVAL;
         world.polls(14);
         prop_assert!(world.rates());
@@ -238,7 +237,7 @@ proptest! {
         }
     }
 
-    /// The forger was first: the agent is found nevertheless.
+    /// The first datagram is forged.
     #[test]
     fn t22_agent_that_starts_under_attack_is_found(
         has_uptime in any::<bool>(),
@@ -277,8 +276,8 @@ fn t22_forged_datagrams_are_reported() {
     );
 }
 
-/// A second process with the identity of an agent, or a forger that numbers on: nothing shows
-/// which of the two is right.
+/// A second process with the identity of an agent, or forged datagrams with a consistent sequence:
+/// nothing distinguishes the genuine sequence.
 #[test]
 fn t22_values_are_unknown_while_two_sequences_report_the_same() {
     for has_uptime in [true, false] {
@@ -296,7 +295,7 @@ fn t22_values_are_unknown_while_two_sequences_report_the_same() {
         assert!(health.counter_samples_doubted > 30, "{health:?}");
         assert!(world.has_event(|kind| matches!(kind, event::Kind::AgentDoubtful { .. })));
 
-        // The forger ends.
+        // No more forged datagrams.
         world.now -= INTERVAL;
         world.polls(3);
         world.registry.expire(at(world.now));
@@ -306,7 +305,7 @@ fn t22_values_are_unknown_while_two_sequences_report_the_same() {
     }
 }
 
-/// As after a restart of the collector.
+/// The forged sequence is older, as it may be after a restart of the collector.
 #[test]
 fn t22_values_are_unknown_if_the_forger_was_first() {
     for has_uptime in [true, false] {
@@ -318,7 +317,7 @@ fn t22_values_are_unknown_if_the_forger_was_first() {
             world.forge(kind, Forged { random: [7; 8] });
             world.now += 3.0;
         }
-        // Until its second datagram, nothing shows that the agent is there.
+        // The sequence of the agent is recognised at its second datagram.
         for forged in 1..=6 {
             world.forge(kind, Forged { random: [7; 8] });
             world.now += 3.0;
@@ -337,9 +336,9 @@ fn t22_values_are_unknown_if_the_forger_was_first() {
     }
 }
 
-/// The forger sends all the time, and the agent restarts.
+/// Forged datagrams arrive before and after the restart of the agent.
 #[test]
-fn t22_forger_does_not_win_when_the_agent_restarts() {
+fn t22_forged_sequence_is_not_used_when_the_agent_restarts() {
     let mut world = World::new(true);
     world.polls(4);
     let forged = [Forged { random: [7; 8] }; 40];
@@ -355,7 +354,7 @@ fn t22_forger_does_not_win_when_the_agent_restarts() {
     assert!(world.rates());
 }
 
-/// The agent ends and the forger goes on: nothing contradicts it any more.
+/// The agent stops, so that only the forged sequence remains.
 #[test]
 fn t22_doubt_ends_with_either_sequence() {
     let mut registry = Registry::new(Config::default());
@@ -385,7 +384,7 @@ fn t22_doubt_ends_with_either_sequence() {
     assert_eq!(value(&registry, 405.0), Some(0.5));
 }
 
-/// Doubt concerns what both report, and nothing else.
+/// Only data sources that both sequences report are doubtful.
 #[test]
 fn t22_data_sources_that_one_sequence_reports_are_known() {
     let mut registry = Registry::new(Config::default());
@@ -429,7 +428,7 @@ fn t22_rejected_restart_leaves_values_known_between_polls() {
         ..Agent::new(1)
     };
     forger.report(&mut registry, 61.0, &[web.sample(1)]);
-    // The agent goes on with something else, before the container is polled again.
+    // The agent reports its host before the container is polled again.
     agent.report(&mut registry, 62.0, &[host("node1", 1, 4, 0, 0)]);
     assert_eq!(value(&registry, 62.0), Some(0.5));
     assert_eq!(registry.health().datagrams_rejected, 1);
@@ -451,7 +450,7 @@ fn t22_agent_that_was_silent_is_not_replaced_by_the_forger() {
 fn t22_jump_is_not_loss() {
     let mut world = World::new(false);
     world.polls(4);
-    // The agent numbers on elsewhere, without another sign.
+    // The numbers jump, and nothing else changes.
     world.agent.sequence = 3_000_000_000;
     world.sequence = 2_000_000_000;
     world.polls(3);
@@ -461,7 +460,7 @@ fn t22_jump_is_not_loss() {
     assert!(world.rates());
 }
 
-/// Agents send all that they poll at one moment in several datagrams.
+/// The samples of one poll are sent in several datagrams at once.
 #[test]
 fn t5_restart_of_agent_with_bursts_costs_one_interval() {
     let mut registry = Registry::new(Config::default());
@@ -515,7 +514,7 @@ fn uptime_in_microseconds_is_not_a_restart() {
     assert_eq!(registry.health().agent_restarts, 1, "only once");
 }
 
-/// Sub-agents are sequences of their own.
+/// Each sub-agent has its own sequence.
 #[test]
 fn sub_agents_are_independent() {
     let mut registry = Registry::new(Config::default());

@@ -1,5 +1,5 @@
-//! What goes wrong on the way and in agents, one scenario each; the numbers are those of the
-//! promises that the README makes.
+//! Faults of the network and of agents, one scenario each. The numbers in the names of tests, such
+//! as `t22`, are those of the table in `examples/elb/FAULTS.md`.
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,4 +1,4 @@
-//! Agents that number their datagrams or samples in ways of their own.
+//! Agents that do not number their datagrams or samples as specified.
 
 use std::net::SocketAddr;
 
@@ -13,10 +13,10 @@ use crate::support::{Agent, ask, at, interface, interface_source};
 /// Sequence numbers, by the number of the datagram or sample.
 type Numbers = fn(u32) -> u32;
 
-const RIGHT: Numbers = |number| number;
+const CONSECUTIVE: Numbers = |number| number;
 
-/// Ways to number that make no sense.
-const WAYS: [(&str, Numbers); 6] = [
+/// Implausible numbers.
+const IMPLAUSIBLE: [(&str, Numbers); 6] = [
     ("constant", |_| 7),
     ("zero", |_| 0),
     ("backwards", |number| 1_000_000 - number),
@@ -27,7 +27,7 @@ const WAYS: [(&str, Numbers); 6] = [
     }),
 ];
 
-/// Ways to number samples that make no sense, but continue now and then.
+/// Implausible numbers of samples that are sometimes consecutive.
 const ALTERNATING: [(&str, Numbers); 6] = [
     ("two numbers", |number| number % 2),
     ("three numbers", |number| number % 3),
@@ -39,7 +39,7 @@ const ALTERNATING: [(&str, Numbers); 6] = [
     ("two close sequences", |number| number / 2 + number % 2 * 5),
 ];
 
-/// How an agent counts.
+/// The numbering of an agent.
 #[derive(Clone, Copy)]
 struct Agents {
     datagrams: Numbers,
@@ -51,8 +51,8 @@ struct Agents {
 }
 
 const HONEST: Agents = Agents {
-    datagrams: RIGHT,
-    samples: RIGHT,
+    datagrams: CONSECUTIVE,
+    samples: CONSECUTIVE,
     pools: true,
     uptime: true,
     line_cards: 1,
@@ -60,8 +60,7 @@ const HONEST: Agents = Agents {
 
 const PACKETS: u32 = 600;
 
-/// Samples of packets of a thousand bytes, of which one in a hundred is sampled, twice a
-/// second and line card.
+/// Two samples per second and line card of packets of 1,000 bytes, at a sampling rate of 100.
 fn flows(agents: Agents) -> (Registry, flow::Answer) {
     let mut registry = Registry::new(Config::default());
     let definition = "keys=;value=bytes;smooth=off".parse().unwrap();
@@ -137,7 +136,7 @@ fn assert_right(case: &str, agents: Agents, tolerance: f64) {
 
 #[test]
 fn t29_datagrams_of_any_number_count() {
-    for (case, datagrams) in WAYS {
+    for (case, datagrams) in IMPLAUSIBLE {
         let agents = Agents {
             datagrams,
             ..HONEST
@@ -156,7 +155,7 @@ fn t29_datagrams_of_any_number_count() {
 
 #[test]
 fn t29_datagrams_without_uptime_count() {
-    for (case, datagrams) in WAYS {
+    for (case, datagrams) in IMPLAUSIBLE {
         let agents = Agents {
             datagrams,
             uptime: false,
@@ -168,7 +167,7 @@ fn t29_datagrams_without_uptime_count() {
 
 #[test]
 fn t29_samples_of_any_number_count() {
-    for (case, samples) in WAYS {
+    for (case, samples) in IMPLAUSIBLE {
         let agents = Agents { samples, ..HONEST };
         assert_right(case, agents, 0.01);
         assert_right(
@@ -198,8 +197,8 @@ fn t29_line_cards_with_sequences_of_their_own_count() {
     }
 }
 
-/// More line cards than there are forged datagrams between two genuine ones, with sequences and
-/// uptimes of their own. Beyond the maximum of sequences numbers are not used.
+/// More line cards, each with its own sequence and uptime, than forged datagrams are tolerated
+/// between two genuine ones. Beyond the maximum number of sequences, numbers are not used.
 #[test]
 fn t29_many_line_cards_count() {
     for (line_cards, has_ports) in [
@@ -261,7 +260,7 @@ fn t29_many_line_cards_count() {
     }
 }
 
-/// Memory for possible sequences is within the bound of their sender, and released with them.
+/// Memory for possible sequences is charged to their sender, and released with them.
 #[test]
 fn memory_for_possible_sequences_is_charged() {
     let run = |most: usize, forged: u32| {
@@ -299,7 +298,7 @@ fn memory_for_possible_sequences_is_charged() {
 
 #[test]
 fn t29_counters_of_any_number_count() {
-    for (case, numbers) in WAYS {
+    for (case, numbers) in IMPLAUSIBLE {
         for (is_of_samples, has_uptime) in [(true, true), (true, false), (false, true)] {
             let mut registry = Registry::new(Config::default());
             let mut agent = Agent::new(1);
@@ -334,7 +333,7 @@ fn t29_counters_of_any_number_count() {
     }
 }
 
-/// Numbers of samples that restart again and again, while the counters go on.
+/// The numbers of samples restart often while the counters continue.
 #[test]
 fn t29_counters_of_alternating_numbers_count() {
     for (case, numbers) in ALTERNATING {
@@ -360,7 +359,7 @@ fn t29_counters_of_alternating_numbers_count() {
     }
 }
 
-/// A source that restarts often begins its counters anew: its numbers make sense.
+/// The counters restart together with the numbers, so the numbers are plausible.
 #[test]
 fn numbers_of_source_that_restarts_often_are_used() {
     let mut registry = Registry::new(Config::default());
@@ -382,7 +381,7 @@ fn numbers_of_source_that_restarts_often_are_used() {
     assert_eq!(health.source_restarts, 9, "{health:?}");
 }
 
-/// Numbers that make sense again are used again.
+/// Numbers are used again once they are plausible again.
 #[test]
 fn t29_numbers_are_trusted_again() {
     let numbers: Numbers = |number| if number < 100 { 7 } else { number };
@@ -396,8 +395,7 @@ fn t29_numbers_are_trusted_again() {
     assert!(registry.samplers().all(|sampler| !sampler.odd_numbering));
 }
 
-/// Two sequences with packet samples of one data source: those that come while both go on do not
-/// count.
+/// Packet samples of a data source that two concurrent sequences report are not counted.
 #[test]
 fn t22_samples_do_not_count_while_two_sequences_have_them() {
     let mut registry = Registry::new(Config::default());
@@ -448,11 +446,10 @@ fn t22_samples_do_not_count_while_two_sequences_have_them() {
     );
 }
 
-/// Of two line cards, one numbers in another way from some time on: only its numbers are not used
-/// any more.
+/// The numbers of one of two line cards become implausible: only its numbers are ignored.
 #[test]
 fn t29_only_numbers_of_odd_sequence_are_distrusted() {
-    for (way, numbers) in WAYS {
+    for (numbering, numbers) in IMPLAUSIBLE {
         for (odd, has_ports, has_uptime) in [
             (0, true, true),
             (1, true, true),
@@ -461,11 +458,11 @@ fn t29_only_numbers_of_odd_sequence_are_distrusted() {
             (0, false, true),
             (1, false, true),
         ] {
-            if way == "zero" && !has_uptime {
-                // Indistinguishable from copies of one datagram.
+            if numbering == "zero" && !has_uptime {
+                // Indistinguishable from duplicates of one datagram.
                 continue;
             }
-            let case = format!("{way}, card {odd}, ports {has_ports}, uptime {has_uptime}");
+            let case = format!("{numbering}, card {odd}, ports {has_ports}, uptime {has_uptime}");
             let mut registry = Registry::new(Config::default());
             let mut cards = [Agent::new(1), Agent::new(1)];
             cards[0].sequence = 3_000_000;
@@ -479,7 +476,7 @@ fn t29_only_numbers_of_odd_sequence_are_distrusted() {
                     }
                     let now = f64::from(poll) + f64::from(number) / 2.0;
                     if is_odd {
-                        card.sequence = match way {
+                        card.sequence = match numbering {
                             "constant" => card.sequence.wrapping_sub(1),
                             _ => numbers(poll).wrapping_sub(1),
                         };
@@ -525,7 +522,7 @@ fn t29_only_numbers_of_odd_sequence_are_distrusted() {
     }
 }
 
-/// Every datagram is received twice; its numbers are right.
+/// Every datagram is received twice, with consecutive numbers.
 #[test]
 fn repeated_datagrams_do_not_make_numbers_distrusted() {
     let mut registry = Registry::new(Config::default());

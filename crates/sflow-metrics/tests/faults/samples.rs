@@ -1,4 +1,4 @@
-//! Packet samples that cannot be.
+//! Impossible packet samples.
 
 use sflow_metrics::{Config, Health, Registry};
 use sflow_v5::enums::HeaderProtocol;
@@ -45,8 +45,8 @@ fn flow(number: u32, change: Change) -> Vec<u8> {
     encoder.finish().to_vec()
 }
 
-/// Takes a thousand samples, one that was changed, and nine more; returns the rate of bytes that
-/// differs most from what was sent.
+/// Ingests 1,000 samples, a changed one, and nine more. Returns the rate in bytes per second that
+/// differs most from the sent 1 MB/s.
 fn with_changed_sample(change: Change) -> (Registry, f64) {
     let mut registry = Registry::new(Config::default());
     let definition = "keys=;value=bytes;smooth=10s".parse().unwrap();

@@ -1,33 +1,33 @@
-//! All faults of counters in one table: what is done to the stream, and what is answered.
+//! All faults of counters in one table: the faults of each poll, and the expected values.
 
 use sflow_metrics::Health;
 use sflow_v5::types::Counter32;
 
 use crate::support::world::World;
 
-/// One poll of ten seconds, and what happens to it.
+/// A fault before or during a poll. Polls are 10 s apart.
 #[derive(Clone, Copy, Debug)]
 enum Poll {
     Arrives,
     Lost,
     Twice,
-    /// Arrives behind the next one.
+    /// Arrives after the next one.
     Overtaken,
-    /// The agent was started again before it.
+    /// The agent restarted before it.
     AgentRestarts,
-    /// The container was started again before it.
+    /// The container restarted before it.
     ContainerRestarts,
     /// The counters were reset before it without a restart.
     Reset,
-    /// The processor time is an hour more than it can be, from now on.
+    /// The processor time has increased by an impossible hour.
     Jump,
     /// The processor time is unavailable.
     Unknown,
-    /// Our clock was set forward by an hour before it.
+    /// The local clock was set forward by an hour before it.
     ClockForward,
-    /// Our clock was set back by an hour before it.
+    /// The local clock was set back by an hour before it.
     ClockBack,
-    /// The agent's uptime was set back to zero, nothing else.
+    /// Only the uptime of the agent restarted before it.
     UptimeBack,
 }
 
@@ -39,9 +39,9 @@ use Poll::{
 struct Scenario {
     fault: &'static str,
     polls: &'static [Poll],
-    /// After each poll: `v` for the right processor time, `.` for none.
+    /// After each poll: `v` for the correct rate, `.` for none.
     answers: &'static str,
-    /// What was counted.
+    /// The expected counts.
     health: fn(&Health) -> [u64; 3],
     counted: [u64; 3],
 }
@@ -240,7 +240,7 @@ fn faults_make_no_wrong_value() {
     }
 }
 
-/// What happens before a poll.
+/// Applies the fault that precedes a poll.
 fn before(poll: Poll, world: &mut World) {
     match poll {
         AgentRestarts => {

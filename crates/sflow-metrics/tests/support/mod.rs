@@ -21,7 +21,7 @@ use sflow_v5::{
     Address, CounterRecord, CountersSample, DataSource, Datagram, Encoder, Header, Records, Sample,
 };
 
-/// When the simulated world begins.
+/// The start of the simulation.
 pub(crate) const START: Timestamp = Timestamp::from_secs(1_000_000);
 
 pub(crate) fn at(seconds: f64) -> Timestamp {
@@ -33,7 +33,7 @@ pub(crate) fn metric(name: &str) -> &'static Metric {
     metrics.find(|metric| metric.name() == name).expect(name)
 }
 
-/// The one summary of a query with one expression.
+/// The summary of a query with one expression.
 pub(crate) fn ask(registry: &Registry, seconds: f64, query: &str) -> Summary {
     let query = query.parse().unwrap_or_else(|error| panic!("{error}"));
     registry.query(at(seconds), &query)[0]
@@ -49,7 +49,7 @@ pub(crate) fn lifecycle(registry: &Registry, seconds: f64, name: &str) -> Option
     entity(registry, seconds, name).map(|entity| entity.lifecycle())
 }
 
-/// An agent: numbers its datagrams, and counts its uptime from when it was started.
+/// An agent with consecutive datagram numbers and an uptime.
 #[derive(Clone, Debug)]
 pub(crate) struct Agent {
     pub(crate) address: [u8; 4],
@@ -72,7 +72,7 @@ impl Agent {
         }
     }
 
-    /// The next datagram, as it leaves at this second.
+    /// The next datagram, sent at this second.
     pub(crate) fn send(&mut self, seconds: f64, samples: &[Counted<'_>]) -> Vec<u8> {
         self.sequence = self.sequence.wrapping_add(1);
         let uptime = ((seconds - self.started) * 1e3).round();
@@ -96,7 +96,7 @@ impl Agent {
         encoder.finish().to_vec()
     }
 
-    /// Sends a datagram that arrives at once.
+    /// Sends a datagram and delivers it without delay.
     pub(crate) fn report(
         &mut self,
         registry: &mut Registry,
@@ -111,7 +111,7 @@ impl Agent {
         registry.ingest(at(seconds), self.sender, &Datagram::parse(bytes).unwrap());
     }
 
-    /// Starts again: numbers and uptime begin anew.
+    /// Restarts: numbers and uptime begin at zero.
     pub(crate) fn restart(&mut self, seconds: f64) {
         self.sequence = 0;
         self.started = seconds;
@@ -146,7 +146,7 @@ pub(crate) fn interface_source(index: u32) -> DataSource {
     DataSource::new(DataSourceKind::INTERFACE, index)
 }
 
-/// A host with so many processors.
+/// A host with this number of processors.
 pub(crate) fn host(
     name: &str,
     sequence: u32,
@@ -215,7 +215,7 @@ impl<'a> Container<'a> {
         }
     }
 
-    /// Its counters as of its sample number so-and-so, in the order in which they are sent.
+    /// The sample with this number.
     pub(crate) fn sample(&self, sequence: u32) -> Counted<'a> {
         let cpu = VirtCpu {
             state: self.state,
@@ -248,7 +248,7 @@ impl<'a> Container<'a> {
         counted(source, sequence, records)
     }
 
-    /// It works for so long at this rate.
+    /// Advances the counters by an activity of this duration.
     pub(crate) fn work(&mut self, seconds: f64, cores: f64, bytes_per_second: f64) {
         self.cpu_ms = self
             .cpu_ms
@@ -265,7 +265,7 @@ impl<'a> Container<'a> {
     }
 }
 
-/// A UUID that begins with eight times this byte, and ends with something of the name.
+/// A UUID of eight equal bytes and a hash of the name.
 fn uuid_of(name: &str, byte: u8) -> u128 {
     let letters = name.bytes().map(u64::from);
     let end = letters.fold(1_u64, |sum, letter| {

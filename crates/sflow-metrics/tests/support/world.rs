@@ -19,12 +19,12 @@ impl World {
         Self::after(0)
     }
 
-    /// A world in which so many datagrams and samples have been sent.
+    /// A world in which `sequence` datagrams and samples have been sent.
     pub(crate) fn after(sequence: u32) -> Self {
         Self::beginning(0.0, sequence)
     }
 
-    /// A world that begins at this second, after so many datagrams and samples.
+    /// A world at second `now` in which `sequence` datagrams and samples have been sent.
     pub(crate) fn beginning(now: f64, sequence: u32) -> Self {
         let mut world = Self {
             registry: Registry::new(Config::default()),
@@ -47,7 +47,7 @@ impl World {
         self.web.work(seconds, 0.5, 1e6);
     }
 
-    /// The next sample, in a datagram that has not arrived.
+    /// The datagram with the next sample, not delivered.
     pub(crate) fn send(&mut self) -> Vec<u8> {
         self.sequence = self.sequence.wrapping_add(1);
         self.agent.send(self.now, &[self.web.sample(self.sequence)])

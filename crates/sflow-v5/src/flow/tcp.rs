@@ -1,4 +1,4 @@
-//! sFlow TCP information: what the kernel knows of a connection.
+//! sFlow TCP information: the state of a connection in the kernel.
 
 use crate::enums::PacketDirection;
 use crate::structure;

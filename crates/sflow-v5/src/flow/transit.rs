@@ -7,7 +7,7 @@ structure! {
     ///
     /// Source: sFlow Transit Delay Structures.
     pub struct ExtendedTransit: "extended_transit" {
-        /// Delay; 2^32 − 1 also stands for longer delays.
+        /// Delay; 2^32 − 1 also means longer delays.
         delay: u32 [ns],
     }
 }

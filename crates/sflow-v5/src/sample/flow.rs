@@ -95,11 +95,11 @@ impl<'a> FlowSample<'a> {
 
     /// Writes the fields in front of the records.
     pub(crate) fn encode_fields(&self, out: &mut Writer<'_>) {
-        let words = match self.encoding {
+        let length = match self.encoding {
             Encoding::Compact => 28,
             Encoding::Expanded => 40,
         };
-        out.fixed(words, |out| {
+        out.fixed(length, |out| {
             out.word(self.sequence_number);
             self.source_id.encode(self.encoding, out);
             out.word(self.sampling_rate);

@@ -33,7 +33,7 @@ pub trait NamedValue<'a>: Copy {
     fn malformed(rest: &'a [u8], error: Error) -> Self;
 
     /// The bytes and the reason, if the value is malformed.
-    fn refused(&self) -> Option<(&'a [u8], Error)>;
+    fn as_malformed(&self) -> Option<(&'a [u8], Error)>;
 
     /// Number and name of the type.
     fn kind(&self) -> (u32, &'static str);
@@ -43,7 +43,7 @@ pub trait NamedValue<'a>: Copy {
 
     /// The reason, if the value is malformed.
     fn error(&self) -> Option<Error> {
-        self.refused().map(|(_, error)| error)
+        self.as_malformed().map(|(_, error)| error)
     }
 }
 
@@ -81,7 +81,7 @@ impl<'a, V: NamedValue<'a>> NamedValues<'a, V> {
         let mut behind = self.wire;
         while values
             .next()
-            .is_some_and(|item| item.value.refused().is_none())
+            .is_some_and(|item| item.value.as_malformed().is_none())
         {
             count = count.saturating_add(1);
             behind = values.rest.wire;
@@ -101,7 +101,7 @@ impl<'a, V: NamedValue<'a>> NamedValues<'a, V> {
         out.word(0);
         let mut count = 0usize;
         for item in self.iter() {
-            match item.value.refused() {
+            match item.value.as_malformed() {
                 Some((rest, _)) => out.put(rest),
                 None => {
                     item.name.encode(out);

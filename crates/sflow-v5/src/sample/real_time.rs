@@ -108,7 +108,7 @@ macro_rules! values {
                 Self::Malformed(rest, error)
             }
 
-            fn refused(&self) -> Option<(&'a [u8], Error)> {
+            fn as_malformed(&self) -> Option<(&'a [u8], Error)> {
                 match self {
                     Self::Malformed(rest, error) => Some((rest, *error)),
                     _ => None,

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::ser::SerializeStruct;
 
 use super::{Named, NamedValue, NamedValues, Sample};
-use crate::frame::Words;
+use crate::frame::ErrorText;
 use crate::text::Opaque;
 
 impl Serialize for Sample<'_> {
@@ -83,10 +83,10 @@ impl<'a, V: NamedValue<'a> + Serialize> Serialize for NamedValues<'a, V> {
 impl<'a, V: NamedValue<'a> + Serialize> Serialize for Named<'a, V> {
     /// `{"name", "type", "value"}`; malformed values as `{"bytes", "error"}`.
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if let Some((rest, error)) = self.value.refused() {
+        if let Some((rest, error)) = self.value.as_malformed() {
             let mut map = serializer.serialize_struct("malformed", 2)?;
             map.serialize_field("bytes", &Opaque(rest))?;
-            map.serialize_field("error", &Words(&error))?;
+            map.serialize_field("error", &ErrorText(&error))?;
             return map.end();
         }
         let mut map = serializer.serialize_struct("named", 3)?;

@@ -210,7 +210,7 @@ fn refused_frame(
 fn named<'a, V: NamedValue<'a> + serde::Serialize>(values: &NamedValues<'a, V>, out: &mut Vec<u8>) {
     for item in values.iter() {
         out.extend_from_slice(b"    ");
-        if let Some((rest, error)) = item.value.refused() {
+        if let Some((rest, error)) = item.value.as_malformed() {
             put!(out, "malformed: {error}\n      bytes: ");
             value::bytes(rest, out);
         } else {

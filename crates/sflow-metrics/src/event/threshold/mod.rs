@@ -226,10 +226,10 @@ pub enum ThresholdError {
         clearing: f64,
     },
     /// The limit on thresholds is reached.
-    #[error("the limit of {max} thresholds is reached")]
+    #[error("the limit of {limit} thresholds is reached: remove one, or raise the limit")]
     TooMany {
-        /// The limit.
-        max: usize,
+        /// [`Config::max_thresholds`](crate::Config::max_thresholds).
+        limit: usize,
     },
 }
 
