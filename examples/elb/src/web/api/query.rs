@@ -134,7 +134,9 @@ fn misunderstood(error: &query::Error) -> Problem {
     )
     .with("position", error.position());
     match error.kind() {
-        query::ErrorKind::UnknownMetric(_, Some(nearest)) => problem.with("nearest", nearest.as_str()),
+        query::ErrorKind::UnknownMetric(_, Some(nearest)) => {
+            problem.with("nearest", nearest.as_str())
+        }
         _ => problem,
     }
 }
