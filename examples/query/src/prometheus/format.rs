@@ -91,7 +91,7 @@ impl<'h> MediaRange<'h> {
 }
 
 /// Specificity and quality of the most specific range that contains a media type, of several the
-/// one with the highest quality. Zeros if there is none.
+/// one with the highest quality. Zeros if no range contains it.
 fn preference(accepted: &[MediaRange<'_>], kind: &str, subtype: &str) -> (u8, f32) {
     let ranges = accepted
         .iter()
