@@ -73,8 +73,9 @@ pub(crate) struct Cli {
 
     /// Serve metrics for Prometheus on ADDRESS:PORT, ADDRESS or PORT; default 127.0.0.1:9343.
     ///
-    /// The path is /metrics, the format OpenMetrics. Without a QUERY it serves all metrics of all
-    /// entities; with a QUERY only the metrics in it, of the entities that it selects, and its
+    /// The path is /metrics. The format is OpenMetrics for clients that request it, such as
+    /// Prometheus, and the text format 0.0.4 for others. Without a QUERY it serves all metrics of
+    /// all entities; with a QUERY only the metrics in it, of the entities that it selects, and its
     /// results, which are also printed. Counters have the values that agents report, for rate().
     /// Stale entities are left out. After the end of captures the last values are served until
     /// Ctrl-C. It has no authentication: on other addresses than 127.0.0.1, every client that

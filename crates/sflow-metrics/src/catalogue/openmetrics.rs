@@ -57,6 +57,10 @@ impl Metric {
         if let Some(unit) = self.openmetrics_unit()
             && !text.ends_with(&format!("_{unit}"))
         {
+            // The unit of the reported value, as in `vdi_rtt_avg_ms`.
+            if text.ends_with("_ms") {
+                text.truncate(text.len() - "_ms".len());
+            }
             text.push('_');
             text.push_str(unit);
         }
@@ -110,6 +114,7 @@ mod tests {
             ("mem_total", "sflow_mem_total_value_bytes"),
             ("http_method_get_count", "sflow_http_method_get_count"),
             ("disk_read_latency", "sflow_disk_read_latency_seconds"),
+            ("vdi_rtt_avg_ms", "sflow_vdi_rtt_avg_seconds"),
             ("cpu_utilization", "sflow_cpu_utilization"),
             ("custom.queue.length", "sflow_custom_queue_length"),
         ];

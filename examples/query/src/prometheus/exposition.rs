@@ -11,6 +11,7 @@ use sflow_metrics::{
 };
 
 use super::family::{Family, Number, SeriesBudget};
+use super::format::Format;
 use super::labels::{Labels, bounded};
 use super::{Settings, Shared, Telemetry, answers, health};
 
@@ -20,6 +21,7 @@ pub(super) const MAX_BYTES: usize = 12 << 20;
 /// Reads the registry at each scrape.
 #[derive(Debug)]
 pub(super) struct Exposition {
+    pub(super) format: Format,
     pub(super) settings: Settings,
     pub(super) shared: Shared,
 }
@@ -30,14 +32,14 @@ impl Collector for Exposition {
         // The lock is held while values are read, not while they are written.
         let families = self.families(&self.shared.lock());
         for family in &families {
-            family.encode(&mut encoder)?;
+            family.encode(&mut encoder, self.format)?;
         }
         Family::single(
             "sflow_scrape_seconds",
             "Time to create this response",
             Number::Level(started.elapsed().as_secs_f64()),
         )
-        .encode(&mut encoder)
+        .encode(&mut encoder, self.format)
     }
 }
 
@@ -83,7 +85,7 @@ impl Exposition {
             .partition(|metric| metric.kind() == MetricKind::Custom);
         let mut families: Vec<Family> = metrics
             .iter()
-            .map(|metric| Family::new(&name(metric), &help(metric)))
+            .map(|metric| Family::of_metric(metric))
             .collect();
         let mut custom = Family::new(
             "sflow_custom",
@@ -158,40 +160,13 @@ fn may_have(entity: &Entity<'_>, metric: &Metric) -> bool {
     metric.entity() == EntityKind::Other || metric.entity() == entity.kind()
 }
 
-/// The value that the agent reports for a rate; the metric's value otherwise.
+/// The count of a counter, the value of any other metric, both in the unit of the family.
 fn number(entity: &Entity<'_>, metric: &Metric) -> Option<Number> {
-    match metric.kind() {
-        MetricKind::Rate => entity.count(metric).map(Number::Count),
-        _ => entity.value(metric).and_then(Number::level),
-    }
-}
-
-/// The metric's name with the characters that OpenMetrics allows. The encoder appends `_total` to
-/// those of counters.
-fn name(metric: &Metric) -> String {
-    let plain = metric
-        .name()
-        .replace(|c: char| !c.is_ascii_alphanumeric(), "_");
-    let bare = match metric.kind() {
-        MetricKind::Rate => plain.strip_suffix("_total").unwrap_or(&plain),
-        _ => &plain,
-    };
-    format!("sflow_{bare}")
-}
-
-/// The source structure of a metric, and its unit.
-fn help(metric: &Metric) -> String {
-    let unit = match metric.kind() {
-        // The unit of the counter, not of its increase per second.
-        MetricKind::Rate => match metric.unit().strip_suffix("/s") {
-            None | Some("1") => "",
-            Some(unit) => unit,
-        },
-        _ => metric.unit(),
-    };
-    match unit {
-        "" => metric.origin().to_owned(),
-        unit => format!("{}, in {unit}", metric.origin()),
+    if metric.is_openmetrics_counter() {
+        let count = entity.count(metric)? as f64;
+        Some(Number::Count(metric.openmetrics_value(count)))
+    } else {
+        Number::level(metric.openmetrics_value(entity.value(metric)?))
     }
 }
 
@@ -203,36 +178,17 @@ fn custom_name(metric: &Metric) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
-    /// Two families must not have one name, and no gauge the name of a counter's series.
     #[test]
-    fn names_do_not_clash() {
+    fn names_do_not_clash_with_own_families() {
         let own = [
             "agent_", "answer", "custom", "entities", "scrape_", "series_", "stream_",
         ];
-        let mut names = BTreeSet::new();
         for metric in Metric::all() {
-            let name = name(metric);
-            assert!(
-                own.iter()
-                    .all(|own| !name["sflow_".len()..].starts_with(own)),
-                "{name}"
-            );
-            assert!(
-                help(metric)
-                    .chars()
-                    .all(|c| c != '\n' && c != '\\' && c != '"')
-            );
-            let series = match metric.kind() {
-                MetricKind::Rate => format!("{name}_total"),
-                _ => name.clone(),
-            };
-            for name in BTreeSet::from([name, series]) {
-                assert!(names.insert(name.clone()), "{name}");
-            }
+            let name = metric.openmetrics_name();
+            let rest = name.strip_prefix("sflow_").unwrap();
+            assert!(own.iter().all(|own| !rest.starts_with(own)), "{name}");
         }
     }
 }

@@ -6,13 +6,16 @@ use std::rc::Rc;
 
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Unit;
+use sflow_metrics::Metric;
 
+use super::format::Format;
 use super::labels::{Labels, OfMetric};
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Number {
     /// A counter: it only increases, or restarts at zero.
-    Count(u64),
+    Count(f64),
     /// A gauge.
     Level(f64),
 }
@@ -28,10 +31,15 @@ impl Number {
         Self::Level(count as f64)
     }
 
-    fn encode(self, encoder: &mut MetricEncoder<'_>) -> std::fmt::Result {
-        match self {
-            Self::Count(count) => encoder.encode_counter::<NoLabelSet, _, u64>(&count, None),
-            Self::Level(level) => encoder.encode_gauge(&level),
+    fn encode(self, encoder: &mut MetricEncoder<'_>, format: Format) -> std::fmt::Result {
+        match (self, format) {
+            (Self::Count(count), Format::OpenMetrics) => {
+                encoder.encode_counter::<NoLabelSet, _, f64>(&count, None)
+            }
+            // The name of the family already ends in `_total`.
+            (Self::Count(value), Format::Text) | (Self::Level(value), _) => {
+                encoder.encode_gauge(&value)
+            }
         }
     }
 }
@@ -39,7 +47,10 @@ impl Number {
 /// The series of one name, either all counters or all gauges.
 #[derive(Debug)]
 pub(super) struct Family {
+    /// With the unit, and without the `_total` of counters.
     name: String,
+    /// The unit at the end of the name, for OpenMetrics.
+    unit: Option<&'static str>,
     help: String,
     series: Vec<Series>,
 }
@@ -54,8 +65,17 @@ impl Family {
     pub(super) fn new(name: &str, help: &str) -> Self {
         Self {
             name: name.to_owned(),
+            unit: None,
             help: help.to_owned(),
             series: Vec::new(),
+        }
+    }
+
+    /// A family without series for a metric of the catalogue.
+    pub(super) fn of_metric(metric: &Metric) -> Self {
+        Self {
+            unit: metric.openmetrics_unit(),
+            ..Self::new(&metric.openmetrics_name(), &help(metric))
         }
     }
 
@@ -82,22 +102,59 @@ impl Family {
         self.name.len() + labels.encoded_len() + metric.len() + OVERHEAD
     }
 
-    pub(super) fn encode(&self, encoder: &mut DescriptorEncoder<'_>) -> std::fmt::Result {
+    pub(super) fn encode(
+        &self,
+        encoder: &mut DescriptorEncoder<'_>,
+        format: Format,
+    ) -> std::fmt::Result {
         let kind = match self.series.first() {
             None => return Ok(()),
             Some((_, _, Number::Count(_))) => MetricType::Counter,
             Some((_, _, Number::Level(_))) => MetricType::Gauge,
         };
-        let mut metric = encoder.encode_descriptor(&self.name, &self.help, None, kind)?;
+        let unit = self.unit.map(|unit| Unit::Other(unit.to_owned()));
+        let unit = unit.filter(|_| format == Format::OpenMetrics);
+        let counter_name;
+        let name = match (&unit, kind, format) {
+            // The encoder appends the unit.
+            (Some(unit), ..) => {
+                let bare = self.name.strip_suffix(unit.as_str());
+                let bare = bare.and_then(|name| name.strip_suffix('_'));
+                bare.ok_or(std::fmt::Error)?
+            }
+            (None, MetricType::Counter, Format::Text) => {
+                counter_name = format!("{}_total", self.name);
+                &counter_name
+            }
+            _ => &self.name,
+        };
+        let mut metric = encoder.encode_descriptor(name, &self.help, unit.as_ref(), kind)?;
         for (labels, custom, number) in &self.series {
             if labels.is_empty() {
-                number.encode(&mut metric)?;
+                number.encode(&mut metric, format)?;
             } else {
                 let labels = OfMetric(labels, custom.as_deref());
-                number.encode(&mut metric.encode_family(&labels)?)?;
+                number.encode(&mut metric.encode_family(&labels)?, format)?;
             }
         }
         Ok(())
+    }
+}
+
+/// The source structure of a metric, and its unit.
+fn help(metric: &Metric) -> String {
+    let unit = match metric.openmetrics_unit() {
+        Some(unit) => unit,
+        // The unit of the counter, not of its increase per second.
+        None if metric.is_openmetrics_counter() => match metric.unit().strip_suffix("/s") {
+            None | Some("1") => "",
+            Some(unit) => unit,
+        },
+        None => metric.unit(),
+    };
+    match unit {
+        "" => metric.origin().to_owned(),
+        unit => format!("{}, in {unit}", metric.origin()),
     }
 }
 

@@ -57,7 +57,7 @@ const STREAM_COUNTERS: &[Counter<Health>] = &[
         |health| health.agents_doubted,
     ),
     (
-        "counter_samples_doubted",
+        "counters_samples_doubted",
         "Counters samples of data sources in several datagram sequences, not used",
         |health| health.counter_samples_doubted,
     ),
@@ -69,16 +69,16 @@ const STREAM_COUNTERS: &[Counter<Health>] = &[
     ("agent_restarts", "Restarts of agents", |health| {
         health.agent_restarts
     }),
-    ("counter_samples", "Counters samples", |health| {
+    ("counters_samples", "Counters samples", |health| {
         health.counter_samples
     }),
     (
-        "counter_samples_lost",
+        "counters_samples_lost",
         "Counters samples missing from the sequences of data sources",
         |health| health.counter_samples_lost,
     ),
     (
-        "counter_samples_refused",
+        "counters_samples_refused",
         "Counters samples of data sources beyond the maximum number, not used",
         |health| health.counter_samples_refused,
     ),
@@ -157,12 +157,12 @@ const STREAM_COUNTERS: &[Counter<Health>] = &[
         |health| health.total_bytes_refused,
     ),
     (
-        "counter_resets",
+        "counters_reset",
         "Counters that decreased without a restart",
         |health| health.counter_resets,
     ),
     (
-        "counter_jumps",
+        "counters_jumped",
         "Counters that increased by more than is possible, not used",
         |health| health.counter_jumps,
     ),
@@ -214,7 +214,7 @@ pub(super) fn of_stream(telemetry: &Telemetry) -> Vec<Family> {
         .chain(outside)
         .filter_map(|(name, help, count)| {
             let name = format!("sflow_stream_{name}");
-            Some(Family::single(&name, help, Number::Count(count?)))
+            Some(Family::single(&name, help, Number::Count(count? as f64)))
         })
         .chain([entities(telemetry)])
         .collect()
@@ -236,7 +236,7 @@ pub(super) fn of_agents(telemetry: &Telemetry, budget: &mut SeriesBudget) -> Vec
         let labels = Rc::new(Labels::of_agent(agent.key));
         for (family, (_, _, count)) in families.iter_mut().zip(AGENT_COUNTERS) {
             if budget.reserve(true, family.encoded_len(&labels, "")) {
-                family.push(&labels, Number::Count(count(agent)));
+                family.push(&labels, Number::Count(count(agent) as f64));
             }
         }
         if budget.reserve(true, age.encoded_len(&labels, "")) {

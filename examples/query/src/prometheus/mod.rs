@@ -1,8 +1,9 @@
-//! Metrics of the registry over HTTP, in the OpenMetrics format of Prometheus.
+//! Metrics of the registry over HTTP, in the text formats of OpenMetrics and Prometheus.
 
 mod answers;
 mod exposition;
 mod family;
+mod format;
 mod health;
 mod labels;
 
@@ -15,7 +16,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -24,6 +25,7 @@ use sflow_collector::{OtherProtocol, Tally};
 use sflow_metrics::{Registry, Timestamp, query::Query};
 
 use exposition::Exposition;
+use format::Format;
 use serve::HostCheck;
 
 /// The default address, which only this machine can reach.
@@ -33,9 +35,9 @@ const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHO
 const SHARED_FOR: Duration = Duration::from_secs(10);
 
 const INDEX: &str = "\
-Metrics from sFlow agents in the OpenMetrics format: GET /metrics
+Metrics from sFlow agents for Prometheus: GET /metrics
 
-sflow_NAME            the metric NAME of `query --metrics`, per entity; counters end in _total
+sflow_NAME            the metric NAME of `query --metrics` per entity, with the unit; counters end in _total
 sflow_custom          custom metrics of applications
 sflow_answer          results, if a query was given
 sflow_stream_…        datagrams and samples received, lost and rejected
@@ -113,15 +115,15 @@ pub(crate) fn serve(settings: Settings, shared: Shared) -> anyhow::Result<Socket
     let listener = TcpListener::bind(address).map_err(|error| cannot_serve(address, error))?;
     listener.set_nonblocking(true)?;
     let listening = listener.local_addr()?;
-    let mut metrics = prometheus_client::registry::Registry::default();
-    metrics.register_collector(Box::new(Exposition { settings, shared }));
     let router = Router::new()
         .route("/metrics", get(scrape))
         .route("/", get(INDEX))
         .layer(map_response(close_connection))
         .with_state(Arc::new(Scrapes {
-            metrics,
-            newest: Mutex::default(),
+            settings,
+            shared,
+            open_metrics: Mutex::default(),
+            text: Mutex::default(),
         }));
     let router = serve::protect(router, HostCheck::default());
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -151,12 +153,16 @@ fn cannot_serve(address: SocketAddr, error: io::Error) -> anyhow::Error {
 }
 
 /// Responses to scrapes. Slow clients do not multiply them in memory: while a response is being sent
-/// and is younger than [`SHARED_FOR`], other clients get the same one.
+/// and is younger than [`SHARED_FOR`], other clients that accept its format get the same one.
 struct Scrapes {
-    metrics: prometheus_client::registry::Registry,
-    /// The newest response, which exists while it is being sent, and the time it was created.
-    newest: Mutex<Option<(Instant, Weak<str>)>>,
+    settings: Settings,
+    shared: Shared,
+    open_metrics: Mutex<Newest>,
+    text: Mutex<Newest>,
 }
+
+/// The newest response, which exists while it is being sent, and the time it was created.
+type Newest = Option<(Instant, Weak<str>)>;
 
 /// The body of a response, shared by several clients.
 struct SharedBody(Arc<str>);
@@ -168,33 +174,52 @@ impl AsRef<[u8]> for SharedBody {
 }
 
 impl Scrapes {
-    fn response(&self) -> Result<Arc<str>, std::fmt::Error> {
-        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+    fn response(&self, format: Format) -> Result<Arc<str>, std::fmt::Error> {
+        let newest = match format {
+            Format::OpenMetrics => &self.open_metrics,
+            Format::Text => &self.text,
+        };
+        let mut newest = newest.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((created, body)) = &*newest
             && created.elapsed() < SHARED_FOR
             && let Some(body) = body.upgrade()
         {
             return Ok(body);
         }
-        let mut body = String::new();
-        text::encode(&mut body, &self.metrics)?;
-        let body: Arc<str> = body.into();
+        let exposition = Exposition {
+            format,
+            settings: self.settings.clone(),
+            shared: self.shared.clone(),
+        };
+        let body: Arc<str> = encode(exposition)?.into();
         *newest = Some((Instant::now(), Arc::downgrade(&body)));
         Ok(body)
     }
 }
 
-async fn scrape(State(scrapes): State<Arc<Scrapes>>) -> Response {
-    let Ok(body) = scrapes.response() else {
+fn encode(exposition: Exposition) -> Result<String, std::fmt::Error> {
+    let format = exposition.format;
+    let mut metrics = prometheus_client::registry::Registry::default();
+    metrics.register_collector(Box::new(exposition));
+    let mut body = String::new();
+    text::encode_registry(&mut body, &metrics)?;
+    if format == Format::OpenMetrics {
+        text::encode_eof(&mut body)?;
+    }
+    Ok(body)
+}
+
+async fn scrape(State(scrapes): State<Arc<Scrapes>>, headers: HeaderMap) -> Response {
+    let format = Format::of_request(&headers);
+    let Ok(body) = scrapes.response(format) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     let body = Bytes::from_owner(SharedBody(body));
-    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    (
-        [(header::CONTENT_TYPE, HeaderValue::from_static(kind))],
-        body,
-    )
-        .into_response()
+    let headers = [
+        (header::CONTENT_TYPE, format.media_type()),
+        (header::VARY, "accept"),
+    ];
+    (headers, body).into_response()
 }
 
 /// Closes the connection, so that idle clients do not use up the allowed connections.

@@ -1,14 +1,19 @@
+use std::io::Write as _;
+use std::net::{IpAddr, Ipv4Addr};
+use std::process::{Command, Stdio};
+use std::rc::Rc;
 use std::time::Duration;
 
-use std::net::{IpAddr, Ipv4Addr};
-
-use prometheus_client::encoding::text;
-use sflow_metrics::{Config, Registry, Timestamp};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, text};
+use sflow_metrics::{Config, Metric, Registry, Timestamp};
 use sflow_v5::sample::{Named, NamedValues, RtMetricValue};
 use sflow_v5::types::Text;
 use sflow_v5::{Address, Datagram, Encoder, Header, RtMetric, Sample};
 
 use super::exposition::Exposition;
+use super::family::{Family, Number};
+use super::labels::Labels;
 use super::*;
 
 #[test]
@@ -87,6 +92,93 @@ fn series_are_unique() {
     assert_eq!(answers.count(), 1);
 }
 
+#[test]
+fn open_metrics_states_units() {
+    let lines = catalogue(Format::OpenMetrics);
+    for expected in [
+        "# HELP sflow_vir_cpu_time_seconds virt_cpu.cpuTime, in seconds\n\
+         # TYPE sflow_vir_cpu_time_seconds counter\n\
+         # UNIT sflow_vir_cpu_time_seconds seconds\n\
+         sflow_vir_cpu_time_seconds_total{name=\"a\"} 1.0\n",
+        "# TYPE sflow_mem_total_value_bytes gauge\n\
+         # UNIT sflow_mem_total_value_bytes bytes\n\
+         sflow_mem_total_value_bytes{name=\"a\"} 1.0\n",
+        "# TYPE sflow_contexts counter\nsflow_contexts_total{name=\"a\"} 1.0\n",
+        "# TYPE sflow_load_one gauge\nsflow_load_one{name=\"a\"} 1.0\n",
+    ] {
+        assert!(lines.contains(expected), "{expected}");
+    }
+}
+
+#[test]
+fn text_format_types_each_series_by_its_name() {
+    let lines = catalogue(Format::Text);
+    for expected in [
+        "# HELP sflow_vir_cpu_time_seconds_total virt_cpu.cpuTime, in seconds\n\
+         # TYPE sflow_vir_cpu_time_seconds_total counter\n\
+         sflow_vir_cpu_time_seconds_total{name=\"a\"} 1.0\n",
+        "# TYPE sflow_mem_total_value_bytes gauge\n\
+         sflow_mem_total_value_bytes{name=\"a\"} 1.0\n",
+    ] {
+        assert!(lines.contains(expected), "{expected}");
+    }
+    assert!(!lines.contains("# UNIT") && !lines.contains("# EOF"));
+}
+
+#[test]
+fn promtool_accepts_all_names_of_the_catalogue() {
+    let mut promtool = Command::new("promtool");
+    promtool.args(["check", "metrics"]).stdin(Stdio::piped());
+    promtool.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = match promtool.spawn() {
+        Ok(child) => child,
+        Err(error) => {
+            eprintln!(
+                "skipped: promtool cannot be run ({error}); Debian's package prometheus has it"
+            );
+            return;
+        }
+    };
+    let input = catalogue(Format::Text);
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(input.as_bytes())
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && complaints.is_empty(),
+        "{complaints}"
+    );
+}
+
+/// One series of each metric of the catalogue.
+fn catalogue(format: Format) -> String {
+    #[derive(Debug)]
+    struct Catalogue(Format);
+    impl Collector for Catalogue {
+        fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
+            let labels = Rc::new(Labels::new([("name", "a".to_owned())]));
+            Metric::all().iter().try_for_each(|metric| {
+                let mut family = Family::of_metric(metric);
+                let number = match metric.is_openmetrics_counter() {
+                    true => Number::Count(1.0),
+                    false => Number::Level(1.0),
+                };
+                family.push(&labels, number);
+                family.encode(&mut encoder, self.0)
+            })
+        }
+    }
+    let mut metrics = prometheus_client::registry::Registry::default();
+    metrics.register_collector(Box::new(Catalogue(format)));
+    let mut body = String::new();
+    text::encode_registry(&mut body, &metrics).unwrap();
+    body
+}
+
 /// A registry with applications of one host.
 struct Applications(Shared);
 
@@ -133,11 +225,13 @@ impl Applications {
             query: query.map(|query| query.parse().unwrap()),
             max_series,
         };
-        let shared = self.0.clone();
-        let mut metrics = prometheus_client::registry::Registry::default();
-        metrics.register_collector(Box::new(Exposition { settings, shared }));
-        let mut body = String::new();
-        text::encode(&mut body, &metrics).unwrap();
+        let exposition = Exposition {
+            format: Format::OpenMetrics,
+            settings,
+            shared: self.0.clone(),
+        };
+        let body = encode(exposition).unwrap();
+        assert!(body.ends_with("\n# EOF\n"), "{body}");
         body.lines().map(str::to_owned).collect()
     }
 }

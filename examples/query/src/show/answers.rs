@@ -34,7 +34,7 @@ struct Answer {
     winner: Option<String>,
 }
 
-/// The arguments of [`write`] that are the same for all groups.
+/// The arguments of `write!` that are the same for all groups.
 #[derive(Clone, Copy)]
 struct Writer<'a> {
     registry: &'a Registry,

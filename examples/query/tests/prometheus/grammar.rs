@@ -31,6 +31,10 @@ impl Exposition {
                     Some((family, "gauge")) if family == name => "",
                     _ => panic!("{line}, after the help text of {name}"),
                 });
+            } else if let Some(rest) = line.strip_prefix("# UNIT ") {
+                let (family, unit) = rest.split_once(' ').expect("a unit");
+                assert!(suffix.is_some() && family == name, "{line}, after {name}");
+                assert!(family.ends_with(&format!("_{unit}")), "{line}");
             } else {
                 let (id, labels, value) = sample(line);
                 let suffix = suffix.unwrap_or_else(|| panic!("{line}: no type"));

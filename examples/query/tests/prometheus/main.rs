@@ -3,8 +3,9 @@
 mod grammar;
 mod serving;
 
+use std::io::Write as _;
 use std::net::{TcpListener, UdpSocket};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serving::Serving;
@@ -25,10 +26,10 @@ const SWARM: &str = concat!(
 fn all_metrics_of_a_capture_are_served() {
     let serving = Serving::all_of(&[SWARM]);
     let exposition = serving.scrape();
-    let bytes = exposition.of("sflow_vir_bytes_in_total", "name", "apache.1.");
+    let bytes = exposition.of("sflow_vir_bytes_in_bytes_total", "name", "apache.1.");
     assert_eq!(bytes, [last_bytes_in("apache.1.") as f64]);
     assert_eq!(
-        exposition.of("sflow_vir_bytes_in_total", "host", "node2"),
+        exposition.of("sflow_vir_bytes_in_bytes_total", "host", "node2"),
         bytes
     );
     assert_eq!(
@@ -38,9 +39,9 @@ fn all_metrics_of_a_capture_are_served() {
         1
     );
     assert_eq!(exposition.of("sflow_cpu_num", "kind", "host"), [2.0; 3]);
-    let octets = exposition.of("sflow_ifinoctets_total", "ifindex", "3");
+    let octets = exposition.of("sflow_ifinoctets_bytes_total", "ifindex", "3");
     assert_eq!(octets.len(), 3, "an interface on each host");
-    let gone = exposition.of("sflow_vir_bytes_in_total", "name", "apache.2.");
+    let gone = exposition.of("sflow_vir_bytes_in_bytes_total", "name", "apache.2.");
     assert!(gone.is_empty(), "absent is not zero");
 
     let of_agents = |name| exposition.of(name, "agent", "10.99.0.").iter().sum::<f64>();
@@ -49,7 +50,7 @@ fn all_metrics_of_a_capture_are_served() {
     for (name, value) in [
         ("sflow_stream_datagrams_total", Some(1448.0)),
         ("sflow_stream_datagrams_malformed_total", Some(0.0)),
-        ("sflow_stream_counter_resets_total", Some(8.0)),
+        ("sflow_stream_counters_reset_total", Some(8.0)),
         ("sflow_stream_kernel_drops_total", None),
         ("sflow_series_left_out", Some(0.0)),
     ] {
@@ -73,10 +74,10 @@ fn other_paths_and_methods_are_rejected() {
         ("DELETE /", "405"),
         ("GET /elsewhere", "404"),
     ] {
-        let (head, _) = serving.request(request);
+        let (head, _) = serving.request(request, "");
         assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{head}");
     }
-    let (head, body) = serving.request("GET /");
+    let (head, body) = serving.request("GET /", "");
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
     assert!(
         head.contains("text/plain") && body.contains("/metrics"),
@@ -85,14 +86,66 @@ fn other_paths_and_methods_are_rejected() {
 }
 
 #[test]
+fn format_depends_on_accept_header() {
+    let serving = Serving::all_of(&[SWARM]);
+    let open_metrics = "# TYPE sflow_vir_bytes_in_bytes counter\n";
+    let text = "# TYPE sflow_vir_bytes_in_bytes_total counter\n";
+    for (headers, media_type, line) in [
+        ("", "text/plain; version=0.0.4", text),
+        ("Accept: */*\r\n", "text/plain; version=0.0.4", text),
+        (
+            "Accept: application/openmetrics-text\r\n",
+            "application/openmetrics-text; version=1.0.0",
+            open_metrics,
+        ),
+    ] {
+        let (head, body) = serving.request("GET /metrics", headers);
+        let content_type = format!("content-type: {media_type}; charset=utf-8\r\n");
+        assert!(head.contains(&content_type), "{headers}: {head}");
+        assert!(head.contains("vary: accept"), "{headers}: {head}");
+        assert!(body.contains(line), "{headers}");
+        assert_eq!(body.ends_with("# EOF\n"), line == open_metrics, "{headers}");
+    }
+}
+
+#[test]
+fn promtool_accepts_the_response() {
+    let query = "avg:vir_cpu_utilization,sum:vir_mem_total,sum:bytes_in by host";
+    for arguments in [&[SWARM][..], &[query, SWARM]] {
+        let (_, body) = Serving::all_of(arguments).request("GET /metrics", "");
+        let mut promtool = Command::new("promtool");
+        promtool.args(["check", "metrics"]).stdin(Stdio::piped());
+        promtool.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = match promtool.spawn() {
+            Ok(child) => child,
+            Err(error) => {
+                eprintln!(
+                    "skipped: promtool cannot be run ({error}); Debian's package prometheus has it"
+                );
+                return;
+            }
+        };
+        let mut input = child.stdin.take().unwrap();
+        input.write_all(body.as_bytes()).unwrap();
+        drop(input);
+        let output = child.wait_with_output().unwrap();
+        let complaints = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success() && complaints.is_empty(),
+            "{complaints}"
+        );
+    }
+}
+
+#[test]
 fn query_limits_metrics_and_entities() {
     let query = "max:vir_bytes_in,avg:vir_mem_used{vir_host_name=apache.*} by host_name";
     let exposition = Serving::all_of(&[query, SWARM]).scrape();
-    let bytes = exposition.of("sflow_vir_bytes_in_total", "kind", "");
+    let bytes = exposition.of("sflow_vir_bytes_in_bytes_total", "kind", "");
     assert_eq!(bytes, [last_bytes_in("apache.1.") as f64]);
     assert_eq!(
         exposition
-            .of("sflow_vir_mem_used", "name", "apache.1.")
+            .of("sflow_vir_mem_used_bytes", "name", "apache.1.")
             .len(),
         1
     );
@@ -197,7 +250,7 @@ fn hostile_names_are_escaped() {
         values.push(("sflow_stream_kernel_drops_total", 0.0));
     }
     let exposition = serving.scrape_until(&values);
-    let bytes = |label, begin| exposition.of("sflow_vir_bytes_in_total", label, begin);
+    let bytes = |label, begin| exposition.of("sflow_vir_bytes_in_bytes_total", label, begin);
     let escaped = "web\"} 1\\n# EOF\\n\\\\u{1b}[2J";
     assert_eq!(bytes("name", escaped), [3000.0; 2], "data sources differ");
     assert_eq!(bytes("data_source", "3:1"), [3000.0]);

@@ -57,12 +57,16 @@ impl Serving {
         line
     }
 
-    /// Head and body of the response.
-    pub(crate) fn request(&self, request: &str) -> (String, String) {
+    /// Head and body of the response to a request with these header lines.
+    pub(crate) fn request(&self, request: &str, headers: &str) -> (String, String) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(TIMEOUT)).unwrap();
         // The server closes the connection.
-        write!(stream, "{request} HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+        write!(
+            stream,
+            "{request} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n"
+        )
+        .unwrap();
         let mut response = String::new();
         stream.read_to_string(&mut response).unwrap();
         let (head, body) = response.split_once("\r\n\r\n").unwrap();
@@ -70,7 +74,8 @@ impl Serving {
     }
 
     pub(crate) fn scrape(&self) -> Exposition {
-        let (head, body) = self.request("GET /metrics");
+        let accept = "Accept: application/openmetrics-text;version=1.0.0,text/plain;q=0.5\r\n";
+        let (head, body) = self.request("GET /metrics", accept);
         assert!(head.starts_with("HTTP/1.1 200"), "{head}");
         let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8\r\n";
         assert!(head.contains(kind), "{head}");
