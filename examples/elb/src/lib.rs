@@ -26,8 +26,6 @@ pub mod docker;
 pub mod handle;
 pub mod keeper;
 pub mod latency;
-pub mod orchestrator;
-pub mod policy;
 pub mod pool;
 pub mod presence;
 pub mod replay;
@@ -40,6 +38,8 @@ pub mod trouble;
 pub mod view;
 pub mod web;
 pub mod words;
+
+pub use sflow_autoscale::{orchestrator, policy};
 
 /// The README of the repository, whose examples are tested here.
 #[cfg(doctest)]

@@ -294,7 +294,7 @@ async fn d9_what_somebody_else_sets_is_seen() {
     let round = balancer.round(at(2)).await;
     let words = round.decisions[0].decision.to_string();
     assert!(
-        words.contains("the replicas were changed from 3 to 9, not by this elb"),
+        words.contains("the replicas were changed from 3 to 9, not by this autoscaler"),
         "{words}"
     );
     assert!(balancer.orchestrator_mut().made.is_empty());
@@ -340,7 +340,10 @@ async fn d15_a_service_of_another_balancer_is_left_alone() {
     let mut balancer = balancer(cluster, &east);
     let round = balancer.round(at(0)).await;
     let words = round.decisions[0].decision.to_string();
-    assert!(words.contains("names the balancer \"west\""), "{words}");
+    assert!(
+        words.contains("belongs to the autoscaler \"west\""),
+        "{words}"
+    );
     balancer.orchestrator_mut().set("apache", |service| {
         service
             .labels

@@ -7,7 +7,9 @@ use toml::{Table, Value};
 use super::policy::{self, Policy};
 use super::value::wrong;
 use super::{ConfigError, Service};
-use crate::orchestrator::LABEL_PREFIX;
+
+/// The prefix of the names of all labels of elb.
+pub(crate) const LABEL_PREFIX: &str = "elb.";
 
 /// The label by which a service asks to be balanced.
 pub const ENABLED: &str = "elb.enabled";

@@ -7,6 +7,7 @@ mod pool;
 mod token;
 mod value;
 
+pub(crate) use labels::LABEL_PREFIX;
 pub use labels::{ENABLED, Labels};
 pub use pool::{Pool, Selector};
 

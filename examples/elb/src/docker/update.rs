@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::answer::Answer;
 use super::service::ServiceAnswer;
+use crate::config::LABEL_PREFIX;
 use crate::orchestrator::{OrchestratorError, Scaling, Service};
 
 const REPLICAS: &str = "/Mode/Replicated/Replicas";
@@ -38,7 +39,7 @@ pub(super) fn with_replicas(
         let now = ServiceAnswer::deserialize(&fresh)
             .map_err(|_| OrchestratorError::Conflict)?
             .into_service(Vec::new());
-        if !service.is_decided_as(&now) {
+        if !is_same_for_decision(service, &now) {
             return Err(OrchestratorError::Conflict);
         }
     }
@@ -53,6 +54,22 @@ pub(super) fn with_replicas(
         }
         _ => Err(not_scalable(service)),
     }
+}
+
+/// Whether two readings of a service agree in all that a decision depends on: number of replicas,
+/// rollout, CPU limit and the labels of elb.
+fn is_same_for_decision(service: &Service, now: &Service) -> bool {
+    let is_ours = |(label, _): &(&String, &String)| label.starts_with(LABEL_PREFIX);
+    service.id == now.id
+        && service.name == now.name
+        && service.scaling == now.scaling
+        && service.rollout == now.rollout
+        && service.cpu_limit == now.cpu_limit
+        && service
+            .labels
+            .iter()
+            .filter(is_ours)
+            .eq(now.labels.iter().filter(is_ours))
 }
 
 pub(super) fn not_scalable(service: &Service) -> OrchestratorError {

@@ -15,7 +15,9 @@ use sflow_metrics::{Timestamp, query};
 pub use self::standing::{Given, Happened, MachineStanding, MachineState, PoolEvent, PoolStanding};
 use crate::config::Pool;
 use crate::orchestrator::{Availability, Census, DRAINED_FOR, Demand, Node};
-use crate::policy::{Decision, HostLoad, Kind, Mode, Observation, Policy, Signal};
+use crate::policy::{
+    Decision, HeldBecause, HostLoad, Kind, Mode, Observation, Policy, Reason, Signal, Stage,
+};
 use crate::pool::hook::{HookError, Order, Promise};
 use crate::pool::machines::{Aim, Leaving, Machine, MachineStep, Machines, StaysBecause};
 use crate::pool::peers::{PeerStanding, Peers, Sight};
@@ -216,7 +218,7 @@ impl Keeper {
         let mut decision = self.policy.step(now, &observation);
         decision.mode = mode;
         let (min, most, _) = self.policy.settings().bounds(now);
-        decision.keep_floor(&self.floor, most);
+        keep_floor(&mut decision, &self.floor, most);
         let poor = self.peers.poor();
         let aim = Aim {
             wish: decision.result,
@@ -238,7 +240,7 @@ impl Keeper {
             let after = count_after(&trial, &machines, &plan.steps);
             (plan, after)
         };
-        decision.hold_machines(after, plan.held);
+        hold_machines(&mut decision, after, plan.held);
         for note in plan.notes {
             self.tell(now, Happened::Note(note));
         }
@@ -480,6 +482,42 @@ impl Keeper {
             }
         };
         self.standings = machines.iter().map(standing).collect();
+    }
+}
+
+/// Never fewer machines than the services need at least, nor more than the pool may have.
+fn keep_floor(decision: &mut Decision, floor: &Floor, most: u32) {
+    let least = floor.machines.min(most);
+    if decision.result >= least {
+        if floor.is_short
+            && let Some(service) = floor.service.clone()
+        {
+            let machines = floor.machines;
+            decision.note(Stage::Floor, Reason::ServicesShort { machines, service });
+        }
+        return;
+    }
+    let reason = match (floor.is_short, floor.service.clone()) {
+        (true, Some(service)) => Reason::ServicesShort {
+            machines: floor.machines,
+            service,
+        },
+        (_, service) => Reason::ServicesNeed {
+            machines: floor.machines,
+            service,
+        },
+    };
+    decision.change(Stage::Floor, least, reason);
+}
+
+/// Goes only as far as machines come and go now.
+fn hold_machines(decision: &mut Decision, reached: u32, held: Option<HeldBecause>) {
+    if let Some(held) = held {
+        decision.change(Stage::Machines, reached, Reason::Machines(held));
+    } else if reached > decision.result && reached > decision.replicas {
+        decision.change(Stage::Machines, reached, Reason::TakesTasksAgain);
+    } else if reached != decision.result {
+        decision.change(Stage::Machines, reached, Reason::StepByStep);
     }
 }
 

@@ -323,17 +323,6 @@ impl Sum {
     }
 }
 
-/// The mean of a metric over containers, by their values and ages.
-#[cfg(test)]
-pub(crate) fn signal_of(metric: &str, members: &[(f64, Duration)], warm_up: Duration) -> Signal {
-    let mut sum = Sum::default();
-    let now = Timestamp::from_secs(60);
-    for (value, age) in members {
-        sum.add_member(Some((*value, now)), *age < warm_up);
-    }
-    sum.into_signal(metric, String::new(), now)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -31,8 +31,6 @@ pub use self::hosts::Hosts;
 pub(crate) use self::hosts::short_name;
 pub use self::look::Look;
 pub(crate) use self::look::NAME_LENGTH;
-#[cfg(test)]
-pub(crate) use self::look::signal_of;
 pub use self::question::Question;
 pub use self::refused::RefusedSender;
 use self::refused::RefusedSenders;

@@ -1,9 +1,8 @@
 //! Values as people read them: the same words on the terminal, the page and the chart.
 
-mod quantity;
 mod time;
 mod untrusted;
 
-pub use quantity::{Scale, count, counted, limits, number, quantity};
-pub use time::{clock, date, duration, log_time, span};
+pub use sflow_autoscale::format::{Scale, count, counted, limits, number, quantity, span};
+pub use time::{clock, date, duration, log_time};
 pub use untrusted::shortened;

@@ -1,7 +1,5 @@
 //! Durations and moments in words.
 
-use super::quantity;
-
 /// A duration as a clock shows it: `0:07`, `12:30`, `1:02:03`.
 pub fn duration(seconds: f64) -> String {
     let whole = if seconds.is_finite() {
@@ -14,16 +12,6 @@ pub fn duration(seconds: f64) -> String {
         0 => format!("{minutes}:{seconds:02}"),
         _ => format!("{hours}:{minutes:02}:{seconds:02}"),
     }
-}
-
-/// A length of time with its unit: `0.5 s`, `90 s`, `5 min`, `2.5 h`.
-pub fn span(seconds: f64) -> String {
-    let (value, unit) = match seconds {
-        ..120.0 => (seconds, "s"),
-        ..7_200.0 => (seconds / 60.0, "min"),
-        _ => (seconds / 3_600.0, "h"),
-    };
-    quantity(Some(value.max(0.0)), unit)
 }
 
 /// A moment as a log line begins with it: `2016-09-24T01:00:17+0000`.
@@ -81,17 +69,6 @@ fn civil_date(days: i64) -> (i64, i64, i64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_span_has_a_unit() {
-        let shown = [0.0, 0.5, 15.0, 90.0, 300.0, 5_400.0, 9_000.0, -1.0].map(span);
-        assert_eq!(
-            shown,
-            [
-                "0 s", "0.5 s", "15 s", "90 s", "5 min", "90 min", "2.5 h", "0 s"
-            ]
-        );
-    }
 
     #[test]
     fn a_duration_reads_like_a_clock() {

@@ -47,7 +47,7 @@ async fn what_was_being_drained_when_elb_died_is_known_to_the_next_and_given_bac
     assert!(marked[0].crowd() > 0);
     let is_gone = |world: &World| world.has_happened("is gone");
     assert!(world.until(300, is_gone).await, "{:?}", world.events());
-    assert!(world.has_happened("was being drained for this pool before elb was started"));
+    assert!(world.has_happened("was being drained for this pool before the autoscaler started"));
     assert!(
         world.has_happened("is given back, second-1-remove"),
         "{:?}",

@@ -5,7 +5,6 @@
 //! promised counts for as long as it may take, and no longer.
 
 mod patience;
-mod said;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -14,7 +13,8 @@ use serde::Serialize;
 use sflow_metrics::Timestamp;
 
 use self::patience::Patience;
-pub use self::said::{DrainBecause, HeldBecause, MachineNote, MachineStep, StaysBecause};
+pub use sflow_autoscale::node_pools::{DrainBecause, MachineNote, MachineStep};
+pub use sflow_autoscale::policy::{HeldBecause, StaysBecause};
 
 /// How long what is asked of machines may take, and how often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

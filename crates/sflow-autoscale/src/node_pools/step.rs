@@ -1,10 +1,8 @@
-//! What is to be done with machines, what came of it, and why not more: as data, and in words.
+//! Steps of a node pool and their results, as data and in words.
 
 use std::fmt;
 
 use serde::Serialize;
-
-use crate::words::span;
 
 /// What is to be done next.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -111,52 +109,6 @@ pub enum MachineNote {
     },
 }
 
-/// Why a machine cannot be taken away.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case", tag = "stays")]
-pub enum StaysBecause {
-    /// The cluster needs it for itself.
-    Manager,
-    /// Another one has the same name, and a hook could take the wrong one.
-    SharedName,
-    /// The others have no room for what runs on it.
-    NoRoom {
-        /// A service of which a task would have no place.
-        service: String,
-    },
-}
-
-/// Why machines do not come or go as they should.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case", tag = "held")]
-pub enum HeldBecause {
-    /// One leaves at a time, and this one does.
-    OneAtATime {
-        /// The machine.
-        machine: String,
-    },
-    /// Some are still to come; before that none goes.
-    Arriving {
-        /// How many.
-        machines: u32,
-    },
-    /// None can be taken away; of the one with the fewest tasks it is said why.
-    NoneCanGo {
-        /// The machine.
-        machine: String,
-        /// Why it stays.
-        #[serde(flatten)]
-        why: StaysBecause,
-    },
-    /// The hook has failed, or has not kept a promise, and is not asked again for a while.
-    HookFails {
-        /// How often in a row.
-        failures: u32,
-        /// Seconds until it is asked again.
-        left: f64,
-    },
-}
-
 impl fmt::Display for MachineStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -167,52 +119,6 @@ impl fmt::Display for MachineStep {
             Self::Activate { machine } => write!(f, "machine {machine} takes tasks again"),
             Self::Remove { order, machine } => {
                 write!(f, "machine {machine} is empty and is given back, {order}")
-            }
-        }
-    }
-}
-
-impl fmt::Display for StaysBecause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Manager => f.write_str("it is a manager"),
-            Self::SharedName => f.write_str("another machine has the same name"),
-            Self::NoRoom { service } => write!(
-                f,
-                "the other machines have no room for the tasks of {service} on it"
-            ),
-        }
-    }
-}
-
-impl fmt::Display for HeldBecause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::OneAtATime { machine } => write!(
-                f,
-                "machines leave one at a time, and {machine} is leaving now"
-            ),
-            Self::Arriving { machines } => {
-                let (machines, verb) = match machines {
-                    1 => ("1 machine".to_owned(), "has"),
-                    _ => (format!("{machines} machines"), "have"),
-                };
-                write!(
-                    f,
-                    "{machines} that {verb} been ordered {verb} not joined yet: none leaves before"
-                )
-            }
-            Self::NoneCanGo { machine, why } => write!(f, "{machine} has to stay: {why}"),
-            Self::HookFails { failures, left } => {
-                let failed = match failures {
-                    1 => "has failed".to_owned(),
-                    _ => format!("has failed {failures} times in a row"),
-                };
-                write!(
-                    f,
-                    "the hook {failed} and is called again in {}",
-                    span(*left)
-                )
             }
         }
     }
@@ -245,7 +151,7 @@ impl fmt::Display for MachineNote {
             ),
             Self::Resumed { machine } => write!(
                 f,
-                "machine {machine} was being drained for this pool before elb was started: that \
+                "machine {machine} was being drained for this pool before the autoscaler started: that \
                  goes on"
             ),
             Self::Left { machine } => write!(f, "machine {machine} is gone"),
@@ -258,6 +164,52 @@ impl fmt::Display for MachineNote {
                 f,
                 "machine {machine} is a poor performer and stays: as many were replaced as may be"
             ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::tests::words::fault;
+
+    #[test]
+    fn every_step_and_note_of_machines_reads_as_one_clause() {
+        let machine = || "node7".to_owned();
+        let order = || "1795730400-3-add".to_owned();
+        let mut words: Vec<String> = vec![
+            MachineStep::Add { order: order() }.to_string(),
+            MachineStep::Activate { machine: machine() }.to_string(),
+            MachineStep::Remove {
+                order: order(),
+                machine: machine(),
+            }
+            .to_string(),
+        ];
+        for why in [DrainBecause::NotNeeded, DrainBecause::PoorPerformer] {
+            let machine = machine();
+            words.push(MachineStep::Drain { machine, why }.to_string());
+        }
+        for tasks in [1, 2] {
+            let machine = machine();
+            words.push(MachineNote::NotDrained { machine, tasks }.to_string());
+        }
+        let notes = [
+            MachineNote::Joined { machine: machine() },
+            MachineNote::NeverCame { order: order() },
+            MachineNote::TakenBack { machine: machine() },
+            MachineNote::Resumed { machine: machine() },
+            MachineNote::Left { machine: machine() },
+            MachineNote::NeverLeft { machine: machine() },
+            MachineNote::NoReplacementLeft { machine: machine() },
+            MachineNote::HookFailed {
+                order: order(),
+                why: "the program ended with status 1".to_owned(),
+            },
+        ];
+        words.extend(notes.iter().map(ToString::to_string));
+        for words in words {
+            assert_eq!(fault(&words), None, "{words:?}");
         }
     }
 }

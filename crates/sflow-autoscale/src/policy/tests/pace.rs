@@ -216,7 +216,7 @@ fn a_change_by_somebody_else_is_seen_and_starts_the_cooldown() {
     assert_eq!(decision.steps[0].stage, Stage::Observe);
     assert_eq!(
         decision.reasons().last().map(String::as_str),
-        Some("the replicas were changed from 4 to 6, not by this elb")
+        Some("the replicas were changed from 4 to 6, not by this autoscaler")
     );
     // Said once; and our own change is not somebody else's.
     assert_eq!(

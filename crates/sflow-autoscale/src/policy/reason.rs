@@ -4,11 +4,11 @@ use std::fmt;
 use serde::Serialize;
 
 use super::decision::Kind;
+use super::hold::HeldBecause;
 use super::observation::{Obstacle, Shortage};
 use super::parts::Parts;
 use super::recommend::Mean;
-use crate::pool::machines::HeldBecause;
-use crate::words::{count, quantity, span};
+use crate::format::{count, quantity, span};
 
 /// Why a step did what it did.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -243,7 +243,7 @@ impl Kind {
     }
 
     /// The same noun in the plural.
-    pub(crate) const fn replicas(self) -> &'static str {
+    pub const fn replicas(self) -> &'static str {
         match self {
             Self::Service => "replicas",
             Self::Pool => "machines",
@@ -251,7 +251,7 @@ impl Kind {
     }
 
     /// The noun for that of which there is a mean.
-    pub(crate) const fn member(self) -> &'static str {
+    pub const fn member(self) -> &'static str {
         match self {
             Self::Service => "container",
             Self::Pool => "machine",
@@ -312,7 +312,7 @@ impl fmt::Display for InWords<'_> {
             Reason::ChangedByOthers { before, after } => match kind {
                 Kind::Service => write!(
                     f,
-                    "the replicas were changed from {before} to {after}, not by this elb"
+                    "the replicas were changed from {before} to {after}, not by this autoscaler"
                 ),
                 Kind::Pool => write!(
                     f,

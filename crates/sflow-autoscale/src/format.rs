@@ -126,6 +126,16 @@ pub fn count(number: u64) -> String {
     text
 }
 
+/// A length of time with its unit: `0.5 s`, `90 s`, `5 min`, `2.5 h`.
+pub fn span(seconds: f64) -> String {
+    let (value, unit) = match seconds {
+        ..120.0 => (seconds, "s"),
+        ..7_200.0 => (seconds / 60.0, "min"),
+        _ => (seconds / 3_600.0, "h"),
+    };
+    quantity(Some(value.max(0.0)), unit)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,5 +192,16 @@ mod tests {
     fn thousands_are_set_apart() {
         let shown = [0, 999, 1_000, 12_345, 1_234_567].map(count);
         assert_eq!(shown, ["0", "999", "1,000", "12,345", "1,234,567"]);
+    }
+
+    #[test]
+    fn a_span_has_a_unit() {
+        let shown = [0.0, 0.5, 15.0, 90.0, 300.0, 5_400.0, 9_000.0, -1.0].map(span);
+        assert_eq!(
+            shown,
+            [
+                "0 s", "0.5 s", "15 s", "90 s", "5 min", "90 min", "2.5 h", "0 s"
+            ]
+        );
     }
 }

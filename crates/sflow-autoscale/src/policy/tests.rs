@@ -4,7 +4,7 @@ mod article;
 mod pace;
 mod properties;
 mod settings;
-mod words;
+pub(crate) mod words;
 
 use std::time::Duration;
 

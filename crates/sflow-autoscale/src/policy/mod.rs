@@ -6,6 +6,7 @@
 
 mod budget;
 mod decision;
+mod hold;
 mod limit;
 mod observation;
 mod parts;
@@ -17,6 +18,7 @@ mod stabilise;
 
 pub use budget::{Claim, shares};
 pub use decision::{Decision, Kind, Stage, Step};
+pub use hold::{HeldBecause, StaysBecause};
 pub use observation::{Fast, HostLoad, Observation, Obstacle, Shortage, Signal};
 pub use parts::Parts;
 pub use reason::Reason;
@@ -134,4 +136,4 @@ impl Policy {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

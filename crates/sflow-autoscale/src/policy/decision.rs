@@ -6,8 +6,6 @@ use sflow_metrics::Timestamp;
 use super::observation::{Observation, Signal};
 use super::reason::Reason;
 use super::settings::Mode;
-use crate::pool::machines::HeldBecause;
-use crate::pool::room::Floor;
 
 /// What was decided, from what, and why.
 ///
@@ -82,42 +80,6 @@ impl Decision {
         self.next_change = Some(next);
     }
 
-    /// Never fewer machines than the services need at least, nor more than the pool may have.
-    pub fn keep_floor(&mut self, floor: &Floor, most: u32) {
-        let least = floor.machines.min(most);
-        if self.result >= least {
-            if floor.is_short
-                && let Some(service) = floor.service.clone()
-            {
-                let machines = floor.machines;
-                self.note(Stage::Floor, Reason::ServicesShort { machines, service });
-            }
-            return;
-        }
-        let reason = match (floor.is_short, floor.service.clone()) {
-            (true, Some(service)) => Reason::ServicesShort {
-                machines: floor.machines,
-                service,
-            },
-            (_, service) => Reason::ServicesNeed {
-                machines: floor.machines,
-                service,
-            },
-        };
-        self.change(Stage::Floor, least, reason);
-    }
-
-    /// Goes only as far as machines come and go now.
-    pub fn hold_machines(&mut self, reached: u32, held: Option<HeldBecause>) {
-        if let Some(held) = held {
-            self.change(Stage::Machines, reached, Reason::Machines(held));
-        } else if reached > self.result && reached > self.replicas {
-            self.change(Stage::Machines, reached, Reason::TakesTasksAgain);
-        } else if reached != self.result {
-            self.change(Stage::Machines, reached, Reason::StepByStep);
-        }
-    }
-
     /// Whether the number is to change.
     pub const fn is_change(&self) -> bool {
         self.result != self.replicas
@@ -138,13 +100,13 @@ impl Decision {
             .collect()
     }
 
-    /// A step that says something and leaves the number alone.
-    pub(super) fn note(&mut self, stage: Stage, reason: Reason) {
+    /// Adds a step that keeps the number.
+    pub fn note(&mut self, stage: Stage, reason: Reason) {
         self.change(stage, self.result, reason);
     }
 
-    /// A step that sets the number.
-    pub(super) fn change(&mut self, stage: Stage, to: u32, reason: Reason) {
+    /// Adds a step that sets the number.
+    pub fn change(&mut self, stage: Stage, to: u32, reason: Reason) {
         self.steps.push(Step {
             stage,
             from: self.result,

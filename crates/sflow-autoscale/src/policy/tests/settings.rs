@@ -7,7 +7,6 @@ use serde_json::Value;
 
 use super::*;
 use crate::policy::{Fast, HostLoad, Schedule, Select, days};
-use crate::telemetry::signal_of;
 
 /// What a setting is tried with.
 struct Row {
@@ -85,8 +84,23 @@ fn starting_up(_: u64, replicas: u32, settings: &Settings) -> Observation {
     let loads: Vec<(f64, Duration)> = loads
         .map(|(place, age)| (if place == 0 { 8.0 } else { 0.5 }, *age))
         .collect();
-    observation.signals = vec![signal_of("cpu", &loads, settings.warm_up)];
+    observation.signals = vec![mean_of(&loads, settings.warm_up)];
     observation
+}
+
+/// The mean of the loads of containers that are older than the warm-up.
+fn mean_of(loads: &[(f64, Duration)], warm_up: Duration) -> Signal {
+    let old = loads.iter().filter(|(_, age)| *age >= warm_up);
+    let values: Vec<f64> = old.map(|(load, _)| *load).collect();
+    let contributing = u32::try_from(values.len()).unwrap();
+    let mean = values.iter().sum::<f64>() / f64::from(contributing.max(1));
+    Signal {
+        matched: u32::try_from(loads.len()).unwrap(),
+        warming: u32::try_from(loads.len()).unwrap() - contributing,
+        newest: Some(0.0),
+        oldest: Some(0.0),
+        ..signal("cpu", (contributing > 0).then_some(mean), contributing)
+    }
 }
 
 fn surge(_: u64, replicas: u32, settings: &Settings) -> Observation {

@@ -4,17 +4,43 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::{at, observed, signal};
-use crate::config::Config;
-use crate::policy::{Observation, Policy};
+use crate::policy::{Mode, Observation, Pace, Policy, Rule, Settings, Thresholds};
+
+/// The settings of the article.
+fn article() -> Settings {
+    let thresholds = |metric: &str, lower: f64, upper: f64| Thresholds {
+        metric: metric.to_owned(),
+        lower,
+        upper,
+    };
+    let cooldown = |seconds| Pace {
+        cooldown: Duration::from_secs(seconds),
+        ..Pace::default()
+    };
+    Settings {
+        mode: Mode::Act,
+        max: 10,
+        warm_up: Duration::from_secs(8),
+        up: cooldown(4),
+        down: cooldown(2),
+        ..super::settings(Rule::TwoThreshold {
+            metrics: vec![
+                thresholds("vir_bytes_in+vir_bytes_out", 50_000.0, 100_000.0),
+                thresholds("vir_cpu_utilization", 0.5, 1.0),
+            ],
+            step_up: 1,
+            step_down: 1,
+        })
+    }
+}
 
 /// A load that all readable containers share, counters
 /// that arrive every ten seconds per container, each with a phase of its own, and a new container
 /// that can be read about six seconds after it was asked for.
 #[test]
 fn the_article_grows_to_the_load_and_comes_back() {
-    let article = Config::article();
-    let control = article.control.interval.as_secs();
-    let mut policy = Policy::new(article.services[0].settings.clone());
+    let control = 2;
+    let mut policy = Policy::new(article());
     let mut world = World::default();
     world.containers.push(Container {
         slot: 0,

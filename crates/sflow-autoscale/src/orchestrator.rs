@@ -10,8 +10,7 @@ use thiserror::Error;
 
 /// Reads services and sets how many replicas each should have.
 ///
-/// Two implementations: [`docker`](crate::docker) and [`simulator`](crate::simulator). Calls
-/// are bounded in time by the implementation; the controller decides what a failure means.
+/// Calls are bounded in time by the implementation; the controller decides what a failure means.
 #[allow(
     async_fn_in_trait,
     reason = "used through generics only, on a single task"
@@ -97,9 +96,6 @@ pub struct Labelled {
     /// All its labels.
     pub labels: BTreeMap<String, String>,
 }
-
-/// What the labels of the autoscaler begin with.
-pub(crate) const LABEL_PREFIX: &str = "elb.";
 
 /// The label by which a node that was drained for a pool is known to whoever keeps the pool next.
 pub const DRAINED_FOR: &str = "elb.drained-for";
@@ -224,22 +220,6 @@ impl Service {
             .iter()
             .filter(|task| task.state == TaskState::Running);
         u32::try_from(running.count()).unwrap_or(u32::MAX)
-    }
-
-    /// Whether `now`, a later reading, agrees in all that a decision depends on: what the
-    /// configuration by labels, the limit and the rollout say, and the number of replicas.
-    pub(crate) fn is_decided_as(&self, now: &Self) -> bool {
-        let ours = |(label, _): &(&String, &String)| label.starts_with(LABEL_PREFIX);
-        self.id == now.id
-            && self.name == now.name
-            && self.scaling == now.scaling
-            && self.rollout == now.rollout
-            && self.cpu_limit == now.cpu_limit
-            && self
-                .labels
-                .iter()
-                .filter(ours)
-                .eq(now.labels.iter().filter(ours))
     }
 }
 

@@ -1,7 +1,7 @@
 use serde::Serialize;
 
 use super::decision::Kind;
-use crate::words::quantity;
+use crate::format::quantity;
 
 /// What the mean of a metric was made from.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]

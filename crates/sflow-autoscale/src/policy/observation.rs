@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::decision::Kind;
 use super::settings::Saturation;
-use crate::words::quantity;
+use crate::format::quantity;
 
 /// What a decision is made from.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -164,9 +164,9 @@ pub enum Obstacle {
     RolloutRunning,
     /// A rolling update stopped half-way.
     RolloutPaused,
-    /// Another balancer has it, by its label.
+    /// It belongs to another autoscaler.
     OwnedByOther {
-        /// Which.
+        /// The name of that autoscaler.
         owner: String,
     },
 }
@@ -183,7 +183,7 @@ impl fmt::Display for Obstacle {
             }
             Self::OwnedByOther { owner } => write!(
                 f,
-                "its label elb.owner names the balancer {owner:?}: this one does not change it"
+                "it belongs to the autoscaler {owner:?}: this one does not change it"
             ),
         }
     }

@@ -1,0 +1,6 @@
+//! An autoscaler as a library.
+
+pub mod format;
+pub mod node_pools;
+pub mod orchestrator;
+pub mod policy;
