@@ -2,5 +2,6 @@
 
 pub mod format;
 pub mod node_pools;
+pub mod observe;
 pub mod orchestrator;
 pub mod policy;

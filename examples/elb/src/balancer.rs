@@ -11,13 +11,14 @@ use crate::controller::{Controller, Round};
 use crate::handle::{Refusal, Request};
 use crate::keeper::Keeper;
 use crate::keeper::pools::{PoolRound, Pools};
+use crate::notices;
 use crate::orchestrator::Orchestrator;
 use crate::policy::Mode;
 use crate::shared::Shared;
-use crate::telemetry::Telemetry;
 use crate::trouble::{Changed, Trouble, TroubleReason};
 use crate::view::{Point, Snapshot};
 use crate::words::{counted, duration};
+use sflow_autoscale::observe::Telemetry;
 
 /// Telemetry, controller and what they came to.
 #[derive(Debug)]
@@ -82,12 +83,14 @@ impl<O: Orchestrator> Balancer<O> {
 
     /// Takes one datagram.
     pub fn receive(&mut self, received_at: Timestamp, source: SocketAddr, bytes: &[u8]) {
-        self.telemetry.lock().receive(received_at, source, bytes);
+        let mut telemetry = self.telemetry.lock();
+        telemetry.receive(received_at, source, bytes);
+        notices::log(&mut telemetry);
     }
 
     /// One round of the loop.
     pub async fn round(&mut self, now: Timestamp) -> Round {
-        self.telemetry.lock().pass(now);
+        self.telemetry.lock().expire(now);
         let mut round = self.controller.round(now, &self.telemetry).await;
         self.use_policies();
         let machines = self.keep_machines(now, round.reached).await;
@@ -156,7 +159,9 @@ impl<O: Orchestrator> Balancer<O> {
         let services = services.map(|managed| &managed.question);
         let pools = self.pools.iter().flat_map(Pools::keepers);
         let pools = pools.map(Keeper::question);
-        self.telemetry.lock().set_policies(services.chain(pools));
+        self.telemetry
+            .lock()
+            .set_policy_queries(services.chain(pools));
     }
 
     /// One round of the pools, if the orchestrator can be read at all.
@@ -263,7 +268,7 @@ impl<O: Orchestrator> Balancer<O> {
 
     /// What a person sees now.
     pub fn snapshot(&self) -> Snapshot {
-        let intake = self.telemetry.lock().intake();
+        let intake = self.telemetry.lock().ingest_stats();
         self.board.lock().snapshot(intake, usize::MAX)
     }
 }

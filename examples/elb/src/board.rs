@@ -17,9 +17,9 @@ use crate::keeper::PoolEvent;
 use crate::latency::Latency;
 use crate::orchestrator::{Scaling, Service};
 use crate::policy::{Band, Decision, Kind, Mode, Signal};
-use crate::telemetry::Intake;
 use crate::trouble::{Changed, Current, Tracker, Trouble, TroubleReason};
 use crate::view::{DecisionView, Point, ProblemView, ServiceView, SignalView, Snapshot};
+use sflow_autoscale::observe::IngestStats;
 
 pub use self::history::{Entry, History};
 use self::others::Others;
@@ -353,7 +353,7 @@ impl Board {
     }
 
     /// What a person sees now, with at most so many points of each service's past.
-    pub fn snapshot(&self, intake: Intake, points: usize) -> Snapshot {
+    pub fn snapshot(&self, intake: IngestStats, points: usize) -> Snapshot {
         let shown = self.history.newest(SHOWN);
         let mut decisions: Vec<DecisionView> = shown.map(|entry| self.view_of(entry)).collect();
         let problem = |(key, current): (&(TroubleReason, String), &Current)| ProblemView {

@@ -11,8 +11,8 @@ use crate::board::Board;
 use crate::config::Config;
 use crate::policy::Mode;
 use crate::shared::Shared;
-use crate::telemetry::{ContainerView, Telemetry};
 use crate::view::Snapshot;
+use sflow_autoscale::observe::{ContainerView, Telemetry};
 
 /// Requests that wait while the loop waits for the orchestrator.
 const WAITING: usize = 16;
@@ -120,7 +120,7 @@ impl Handle {
 
     /// The same, with at most so many points of each service's past.
     pub fn glance(&self, points: usize) -> Snapshot {
-        let intake = self.telemetry.lock().intake();
+        let intake = self.telemetry.lock().ingest_stats();
         self.board.lock().snapshot(intake, points)
     }
 

@@ -18,7 +18,7 @@ use crate::orchestrator::{
     Scaling, Service, ServiceId, Task, TaskState,
 };
 use crate::policy::{Decision, Mode, Signal};
-use crate::telemetry::Question;
+use sflow_autoscale::observe::MetricQuery;
 
 /// What each line reports beside the decision.
 const REPORTED: [&str; 3] = ["vir_cpu_cores", "vir_bytes_in", "vir_bytes_out"];
@@ -125,7 +125,7 @@ struct Player<'c> {
     config: &'c Config,
     only: &'c [String],
     managed: BTreeSet<String>,
-    reported: Question,
+    reported: MetricQuery,
 }
 
 impl<'c> Player<'c> {
@@ -136,7 +136,7 @@ impl<'c> Player<'c> {
             config,
             only,
             managed: BTreeSet::new(),
-            reported: Question::new(&REPORTED)?,
+            reported: MetricQuery::new(&REPORTED)?,
         })
     }
 
@@ -162,7 +162,7 @@ impl<'c> Player<'c> {
         let signals: BTreeMap<String, Vec<Signal>> = {
             let recorded = self.balancer.controller().orchestrator();
             let telemetry = self.balancer.telemetry().lock();
-            let look = telemetry.look(now, [&self.reported]);
+            let look = telemetry.snapshot(now, [&self.reported]);
             let signals = recorded.seen.iter().map(|service| {
                 let signals = look.signals(&self.reported, service, Duration::ZERO);
                 (service.name.clone(), signals)

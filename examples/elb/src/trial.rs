@@ -164,7 +164,7 @@ pub async fn run(
         changes,
         services,
         pool,
-        datagrams: balancer.telemetry().lock().intake().datagrams,
+        datagrams: balancer.telemetry().lock().ingest_stats().datagrams,
     })
 }
 

@@ -5,8 +5,8 @@ use sflow_metrics::Timestamp;
 
 use crate::keeper::{PoolEvent, PoolStanding};
 use crate::policy::{Band, Kind, Signal};
-use crate::telemetry::Intake;
 use crate::trouble::TroubleReason;
+use sflow_autoscale::observe::IngestStats;
 
 /// The state of the loop at one moment.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -36,7 +36,7 @@ pub struct Snapshot {
     /// The same with their reasons.
     pub problems: Vec<ProblemView>,
     /// What has arrived.
-    pub intake: Intake,
+    pub intake: IngestStats,
 }
 
 /// A current problem.

@@ -35,14 +35,14 @@ fn it_grows_shrinks_and_tells_of_strangers() {
         "page http://127.0.0.1:",
         "NetFlow",
         "empty datagram",
-        "no sFlow",
+        "not sFlow",
         "The chart is in",
     ] {
         assert!(said.contains(expected), "{expected:?} is not in:\n{said}");
     }
     let told = String::from_utf8(output.stderr).unwrap();
     assert_eq!(
-        told.matches("NetFlow on the port").count(),
+        told.matches("ignored a datagram: NetFlow").count(),
         1,
         "told once:\n{told}"
     );

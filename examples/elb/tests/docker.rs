@@ -248,16 +248,16 @@ async fn tasks_that_cannot_start_say_why() {
     let Some(engine) = Engine::of_the_environment() else {
         return;
     };
-    let mut homeless = engine.web("homeless", 1);
-    homeless["TaskTemplate"]["Placement"] = json!({ "Constraints": ["node.hostname==nowhere"] });
-    let homeless = engine.create("services", &homeless);
+    let mut unplaceable = engine.web("unplaceable", 1);
+    unplaceable["TaskTemplate"]["Placement"] = json!({ "Constraints": ["node.hostname==nowhere"] });
+    let unplaceable = engine.create("services", &unplaceable);
     let mut imageless = engine.web("imageless", 1);
     imageless["TaskTemplate"]["ContainerSpec"]["Image"] = "localhost:1/lab/missing".into();
     let imageless = engine.create("services", &imageless);
     let mut docker = engine.docker();
 
     let error = |service: &Service| service.tasks.iter().find_map(|task| task.error.clone());
-    let service = wait_for(&mut docker, &homeless.name, |service| {
+    let service = wait_for(&mut docker, &unplaceable.name, |service| {
         error(service).is_some()
     })
     .await;

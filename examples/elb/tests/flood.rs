@@ -59,7 +59,7 @@ fn t18_a_flood_is_counted_and_everybody_else_is_served() {
     });
     is_over.store(true, Ordering::Relaxed);
     quiet.join().unwrap();
-    let rubbish = value(&metrics, "elb_refused_total{cause=\"no sFlow\"} ");
+    let rubbish = value(&metrics, "elb_refused_total{cause=\"not sFlow\"} ");
     assert!(rubbish > 0, "{metrics}");
 }
 

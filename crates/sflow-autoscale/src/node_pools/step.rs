@@ -18,7 +18,7 @@ pub enum MachineStep {
         /// The machine.
         machine: String,
         /// Why it.
-        why: DrainBecause,
+        why: DrainReason,
     },
     /// Let tasks run on it again.
     Activate {
@@ -37,14 +37,14 @@ pub enum MachineStep {
 /// Why a machine is drained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum DrainBecause {
+pub enum DrainReason {
     /// The pool needs fewer.
     NotNeeded,
     /// It stays out of line with its peers, and another one has come.
     PoorPerformer,
 }
 
-impl DrainBecause {
+impl DrainReason {
     /// In words.
     pub const fn words(self) -> &'static str {
         match self {
@@ -186,7 +186,7 @@ mod tests {
             }
             .to_string(),
         ];
-        for why in [DrainBecause::NotNeeded, DrainBecause::PoorPerformer] {
+        for why in [DrainReason::NotNeeded, DrainReason::PoorPerformer] {
             let machine = machine();
             words.push(MachineStep::Drain { machine, why }.to_string());
         }

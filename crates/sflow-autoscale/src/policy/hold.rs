@@ -7,7 +7,7 @@ use crate::format::span;
 /// Why a machine cannot be taken away.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "stays")]
-pub enum StaysBecause {
+pub enum StayReason {
     /// The cluster needs it for itself.
     Manager,
     /// Another one has the same name, and a hook could take the wrong one.
@@ -22,7 +22,7 @@ pub enum StaysBecause {
 /// Why machines do not come or go as they should.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "held")]
-pub enum HeldBecause {
+pub enum HoldReason {
     /// One leaves at a time, and this one does.
     OneAtATime {
         /// The machine.
@@ -39,7 +39,7 @@ pub enum HeldBecause {
         machine: String,
         /// Why it stays.
         #[serde(flatten)]
-        why: StaysBecause,
+        why: StayReason,
     },
     /// The hook has failed, or has not kept a promise, and is not asked again for a while.
     HookFails {
@@ -50,7 +50,7 @@ pub enum HeldBecause {
     },
 }
 
-impl fmt::Display for StaysBecause {
+impl fmt::Display for StayReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Manager => f.write_str("it is a manager"),
@@ -63,7 +63,7 @@ impl fmt::Display for StaysBecause {
     }
 }
 
-impl fmt::Display for HeldBecause {
+impl fmt::Display for HoldReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OneAtATime { machine } => write!(

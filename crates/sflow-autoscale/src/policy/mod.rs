@@ -18,7 +18,7 @@ mod stabilise;
 
 pub use budget::{Claim, shares};
 pub use decision::{Decision, Kind, Stage, Step};
-pub use hold::{HeldBecause, StaysBecause};
+pub use hold::{HoldReason, StayReason};
 pub use observation::{Fast, HostLoad, Observation, Obstacle, Shortage, Signal};
 pub use parts::Parts;
 pub use reason::Reason;

@@ -4,7 +4,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::decision::Kind;
-use super::hold::HeldBecause;
+use super::hold::HoldReason;
 use super::observation::{Obstacle, Shortage};
 use super::parts::Parts;
 use super::recommend::Mean;
@@ -212,7 +212,7 @@ pub enum Reason {
         service: String,
     },
     /// Machines do not come or go as they should.
-    Machines(HeldBecause),
+    Machines(HoldReason),
     /// One leaves at a time.
     StepByStep,
     /// One that was to leave could not, and takes tasks again.

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use crate::controller::{Decided, Outcome};
 use crate::policy::{Decision, Kind, Reason, Stage, Step};
-use crate::pool::machines::MachineStep;
+use sflow_autoscale::node_pools::MachineStep;
 
 /// Decisions that are kept.
 const DECISIONS: usize = 1_000;

@@ -9,8 +9,8 @@ use super::{Board, News, PAST};
 use crate::keeper::pools::PoolRound;
 use crate::keeper::{Keeper, PoolEvent, PoolStanding};
 use crate::policy::Mode;
-use crate::pool::machines::MachineStep;
 use crate::view::{Point, PoolView};
+use sflow_autoscale::node_pools::MachineStep;
 
 /// How often what happened to machines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]

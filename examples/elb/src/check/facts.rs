@@ -11,7 +11,7 @@ use crate::config::{Config, ConfigError, Service as Wish};
 use crate::docker::{About, Member};
 use crate::orchestrator::{Census, Labelled, NodeAddresses, Service, Task};
 use crate::policy::Signal;
-use crate::telemetry::{NAME_LENGTH, NodeReport, RefusedSender};
+use sflow_autoscale::observe::{MAX_NAME_LENGTH, NodeReport, RefusedSender};
 
 /// Everything that was found out.
 #[derive(Clone, Debug)]
@@ -209,9 +209,11 @@ pub struct ContainerFacts {
 impl ContainerFacts {
     /// Whether it is that of a task. A name that was cut does not tell, if the id is known.
     pub fn is_of(&self, task: &Task) -> bool {
-        match (task.container.get(..NAME_LENGTH), task.uuid) {
+        match (task.container.get(..MAX_NAME_LENGTH), task.uuid) {
             (None, _) => self.name == task.container,
-            (Some(_), uuid @ Some(_)) if task.container.len() > NAME_LENGTH => self.uuid == uuid,
+            (Some(_), uuid @ Some(_)) if task.container.len() > MAX_NAME_LENGTH => {
+                self.uuid == uuid
+            }
             (Some(cut), _) => self.name == cut,
         }
     }

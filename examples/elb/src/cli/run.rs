@@ -16,11 +16,12 @@ use crate::config::{Collector, Config, ConfigError, EXAMPLE, acting};
 use crate::docker::Docker;
 use crate::handle::{Handle, Refusal, Request};
 use crate::keeper::pools::Pools;
+use crate::notices;
 use crate::presence::{MissingLog, Presence};
 use crate::shared::Shared;
-use crate::telemetry::Telemetry;
 use crate::web::{Access, Server, Site};
 use crate::words::counted;
+use sflow_autoscale::observe::Telemetry;
 
 /// How long hooks are waited for at the end: less than who ends a container waits.
 const HOOKS: Duration = Duration::from_secs(8);
@@ -275,11 +276,12 @@ async fn receive(
         if collector.takes(received.source.ip()) {
             telemetry.receive(received_at, received.source, received.bytes);
         } else {
-            telemetry.turn_away(received_at, received.source, received.bytes);
+            telemetry.refuse_sender(received_at, received.source, received.bytes);
         }
         if let Some(dropped) = receiver.stats().kernel_drops {
-            telemetry.overflowed(dropped);
+            telemetry.record_overflow(dropped);
         }
+        notices::log(&mut telemetry);
     }
 }
 

@@ -15,7 +15,7 @@ use super::value::{Span, at_least, wrong};
 use super::{Collector, Config, ConfigError, Control, Discovery, Http, Service, loopback, token};
 use crate::docker;
 use crate::policy::Mode;
-use crate::telemetry::NodeSenders;
+use sflow_autoscale::observe::NodeSenders;
 
 /// The most services of one configuration.
 const MOST_SERVICES: usize = 20_000;

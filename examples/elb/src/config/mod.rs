@@ -24,7 +24,7 @@ use thiserror::Error;
 use crate::bounded_file;
 use crate::docker;
 use crate::policy::{Mode, Settings};
-use crate::telemetry::NodeSenders;
+use sflow_autoscale::observe::NodeSenders;
 
 /// A configuration to begin with, with comments for an operator. It advises.
 pub const EXAMPLE: &str = include_str!("../../example.toml");

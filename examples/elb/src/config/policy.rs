@@ -307,7 +307,7 @@ fn check_name(key: &str, name: &str) -> Result<(), ConfigError> {
             format!("{name:?} is neither a metric nor a sum like vir_bytes_in+vir_bytes_out");
         return Err(wrong(&format!("{key}.name"), &problem));
     }
-    crate::telemetry::Question::new(&[name])
+    sflow_autoscale::observe::MetricQuery::new(&[name])
         .map(|_| ())
         .map_err(|error| {
             // The rest shows the place in a query that nobody wrote.

@@ -14,9 +14,9 @@ use super::value::{Span, at_least, positive, wrong};
 use crate::orchestrator::Node;
 use crate::policy::{Mode, Settings};
 use crate::pool::hook::{Call, HookSettings, check_url};
-use crate::pool::machines::MachineSettings;
-use crate::pool::peers::PeerSettings;
-use crate::telemetry::Question;
+use sflow_autoscale::node_pools::MachineSettings;
+use sflow_autoscale::node_pools::PeerSettings;
+use sflow_autoscale::observe::MetricQuery;
 
 /// A pool of machines.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -224,8 +224,8 @@ fn settings(key: &str, own: Policy) -> Result<Settings, ConfigError> {
     }
     policy::check(key, &own)?;
     for (place, metric) in own.metric.iter().flatten().enumerate() {
-        let kind = Question::new(&[&metric.name]).ok();
-        let kind = kind.and_then(|question| question.kind(0));
+        let kind = MetricQuery::new(&[&metric.name]).ok();
+        let kind = kind.and_then(|question| question.entity_kind(0));
         if !matches!(kind, Some(EntityKind::Host | EntityKind::Interface)) {
             let problem = format!(
                 "{:?} is not of hosts: take cpu_utilization, mem_utilization, cpu_steal, \

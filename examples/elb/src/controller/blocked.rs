@@ -248,7 +248,8 @@ mod tests {
     }
 
     fn found(settings: Settings, observation: &Observation) -> Vec<Trouble> {
-        let question = crate::telemetry::Question::new(&settings.rule.metrics()).unwrap();
+        let question =
+            sflow_autoscale::observe::MetricQuery::new(&settings.rule.metrics()).unwrap();
         let bands = question.bands(&settings.rule);
         let mut policy = Policy::new(settings);
         let now = Timestamp::from_secs(1_700_000_000);

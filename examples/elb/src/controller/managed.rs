@@ -8,7 +8,7 @@ use sflow_metrics::{Timestamp, query};
 use crate::config::Service as Configured;
 use crate::orchestrator::{Scaling, Service, ServiceId, TaskState};
 use crate::policy::{Claim, Decision, Mode, Policy};
-use crate::telemetry::Question;
+use sflow_autoscale::observe::MetricQuery;
 
 /// One service under control.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub struct Managed {
     /// Its policy.
     pub policy: Policy,
     /// What is asked of the telemetry.
-    pub question: Question,
+    pub question: MetricQuery,
     /// As it was found last; `None` if the orchestrator does not know it.
     pub state: Option<Arc<Service>>,
     /// What was decided last.
@@ -50,7 +50,7 @@ pub enum Origin {
 
 impl Managed {
     pub(super) fn new(service: &Configured, origin: Origin) -> Result<Self, query::Error> {
-        let question = Question::new(&service.settings.rule.metrics())?;
+        let question = MetricQuery::new(&service.settings.rule.metrics())?;
         Ok(Self {
             name: service.name.clone(),
             priority: service.priority,

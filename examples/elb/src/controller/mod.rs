@@ -19,11 +19,11 @@ use crate::config::{Control, Discovery, Service as Configured};
 use crate::orchestrator::{Orchestrator, OrchestratorError, Service};
 use crate::policy::{Claim, Decision, Mode, Reason, shares};
 use crate::shared::Shared;
-use crate::telemetry::Telemetry;
 use crate::trouble::{Trouble, TroubleReason};
 use discovery::Found;
 pub use managed::{Managed, Origin};
 use observe::{Seen, observation, see, see_again};
+use sflow_autoscale::observe::Telemetry;
 use turns::Turns;
 
 /// How often in a row a decision is made anew when the service changes meanwhile, before the

@@ -8,7 +8,7 @@ use sflow_metrics::Timestamp;
 use super::managed::Managed;
 use crate::orchestrator::{Rollout, Scaling, Service, Task, TaskState};
 use crate::policy::{Fast, HostLoad, Kind, Observation, Obstacle, Saturation, Settings, Signal};
-use crate::telemetry::{Hosts, Question, SampledNodes, Telemetry};
+use sflow_autoscale::observe::{HostLoads, MetricQuery, SampledNodes, Telemetry};
 
 /// What telemetry shows of a service.
 #[derive(Debug, Default)]
@@ -22,7 +22,7 @@ pub(super) struct Seen {
 
 /// What telemetry shows of each service, in one look.
 pub(super) fn see(now: Timestamp, managed: &[Managed], telemetry: &mut Telemetry) -> Vec<Seen> {
-    let look = telemetry.look(now, managed.iter().map(|managed| &managed.question));
+    let look = telemetry.snapshot(now, managed.iter().map(|managed| &managed.question));
     let signals = managed.iter().map(|managed| match &managed.state {
         Some(service) => {
             let warm_up = managed.policy.settings().warm_up;
@@ -38,7 +38,8 @@ pub(super) fn see(now: Timestamp, managed: &[Managed], telemetry: &mut Telemetry
         .map(|managed| {
             let state = managed.state.as_ref();
             let warm_up = managed.policy.settings().warm_up;
-            let nodes = state.map(|service| look.nodes_with(&managed.question, service, warm_up));
+            let nodes =
+                state.map(|service| look.nodes_with_tasks(&managed.question, service, warm_up));
             (managed.name.clone(), nodes.unwrap_or_default())
         })
         .collect();
@@ -57,7 +58,7 @@ pub(super) fn see(now: Timestamp, managed: &[Managed], telemetry: &mut Telemetry
         .collect();
     drop(hosts);
     if !sampled.is_empty() {
-        telemetry.sample(now, &sampled);
+        telemetry.read_samples(now, &sampled);
         for (managed, seen) in managed.iter().zip(&mut seen) {
             if let Some(service) = &managed.state
                 && managed.policy.settings().fast
@@ -72,12 +73,12 @@ pub(super) fn see(now: Timestamp, managed: &[Managed], telemetry: &mut Telemetry
 /// What telemetry shows of one service, once more.
 pub(super) fn see_again(
     now: Timestamp,
-    question: &Question,
+    question: &MetricQuery,
     service: &Service,
     settings: &Settings,
     telemetry: &mut Telemetry,
 ) -> Seen {
-    let look = telemetry.look(now, [question]);
+    let look = telemetry.snapshot(now, [question]);
     let mut signals = look.signals(question, service, settings.warm_up);
     drop(look);
     if settings.fast {
@@ -94,7 +95,7 @@ impl Seen {
         signals: Vec<Signal>,
         service: &Service,
         limits: &Saturation,
-        hosts: &Hosts<'_>,
+        hosts: &HostLoads<'_>,
     ) -> Self {
         let is_saturated = |host: &HostLoad| host.saturated(limits).is_some();
         let all = hosts.loads();
@@ -140,7 +141,7 @@ fn add_fast(now: Timestamp, service: &Service, signals: &mut [Signal], telemetry
         let is_most = signal.warming == 0 && 2 * signal.contributing > running;
         let counters = signal.value.filter(|_| is_most);
         let counters = counters.map(|mean| mean * f64::from(running));
-        let sampled = telemetry.sampled(now, &service.name, &signal.metric, counters);
+        let sampled = telemetry.sampled_rate(now, &service.name, &signal.metric, counters);
         signal.fast = sampled.map(|sampled| Fast {
             value: sampled.value / f64::from(running),
             error: sampled.error,

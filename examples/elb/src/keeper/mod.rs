@@ -16,13 +16,14 @@ pub use self::standing::{Given, Happened, MachineStanding, MachineState, PoolEve
 use crate::config::Pool;
 use crate::orchestrator::{Availability, Census, DRAINED_FOR, Demand, Node};
 use crate::policy::{
-    Decision, HeldBecause, HostLoad, Kind, Mode, Observation, Policy, Reason, Signal, Stage,
+    Decision, HoldReason, HostLoad, Kind, Mode, Observation, Policy, Reason, Signal, Stage,
+    StayReason,
 };
 use crate::pool::hook::{HookError, Order, Promise};
-use crate::pool::machines::{Aim, Leaving, Machine, MachineStep, Machines, StaysBecause};
-use crate::pool::peers::{PeerStanding, Peers, Sight};
-use crate::pool::room::{Floor, floor, homeless};
-use crate::telemetry::Question;
+use sflow_autoscale::node_pools::{Goal, Leaving, Machine, MachineStep, Machines};
+use sflow_autoscale::node_pools::{MinimumSize, minimum_size, unplaceable};
+use sflow_autoscale::node_pools::{Outliers, PeerReading, PeerStanding};
+use sflow_autoscale::observe::MetricQuery;
 
 /// Events of a pool that are kept.
 const EVENTS: usize = 200;
@@ -34,9 +35,9 @@ pub struct Keeper {
     mode: Mode,
     policy: Policy,
     machines: Machines,
-    peers: Peers,
-    question: Question,
-    floor: Floor,
+    peers: Outliers,
+    question: MetricQuery,
+    floor: MinimumSize,
     standings: Vec<MachineStanding>,
     orders: BTreeMap<String, Given>,
     /// To be done because of what hooks have answered.
@@ -81,9 +82,9 @@ impl Keeper {
             mode: pool.settings.mode,
             policy: Policy::new(pool.settings.clone()),
             machines: Machines::new(pool.machines),
-            peers: Peers::new(pool.peers),
-            question: Question::new(&pool.settings.rule.metrics())?,
-            floor: Floor::default(),
+            peers: Outliers::new(pool.peers),
+            question: MetricQuery::new(&pool.settings.rule.metrics())?,
+            floor: MinimumSize::default(),
             standings: Vec::new(),
             orders: BTreeMap::new(),
             due: Vec::new(),
@@ -102,11 +103,11 @@ impl Keeper {
     ///
     /// If it is to be kept by a metric that is not known; then nothing has changed.
     pub fn configure(&mut self, pool: &Pool) -> Result<(), query::Error> {
-        self.question = Question::new(&pool.settings.rule.metrics())?;
+        self.question = MetricQuery::new(&pool.settings.rule.metrics())?;
         self.policy = self.policy.with(pool.settings.clone());
-        self.machines.set(pool.machines);
+        self.machines.set_settings(pool.machines);
         if self.pool.peers != pool.peers {
-            self.peers = Peers::new(pool.peers);
+            self.peers = Outliers::new(pool.peers);
         }
         self.mode = pool.settings.mode;
         self.pool = pool.clone();
@@ -129,12 +130,12 @@ impl Keeper {
     }
 
     /// What is asked of the telemetry.
-    pub const fn question(&self) -> &Question {
+    pub const fn question(&self) -> &MetricQuery {
         &self.question
     }
 
     /// How many machines the services need.
-    pub const fn floor(&self) -> &Floor {
+    pub const fn floor(&self) -> &MinimumSize {
         &self.floor
     }
 
@@ -199,10 +200,10 @@ impl Keeper {
         let mut machines = self.machines_of(census);
         let back = activate(&mut machines, &due);
         let sights = self.sights(&machines, seen);
-        for event in self.peers.look(now, &sights) {
+        for event in self.peers.update(now, &sights) {
             self.tell(now, Happened::Peer(event));
         }
-        for note in self.machines.arrive(now, &machines) {
+        for note in self.machines.record_arrivals(now, &machines) {
             self.tell(now, Happened::Note(note));
         }
         let withdrawn = self.machines.take_withdrawn();
@@ -220,7 +221,7 @@ impl Keeper {
         let (min, most, _) = self.policy.settings().bounds(now);
         keep_floor(&mut decision, &self.floor, most);
         let poor = self.peers.poor();
-        let aim = Aim {
+        let aim = Goal {
             wish: decision.result,
             least: self.floor.machines.max(min).min(most),
             most,
@@ -233,7 +234,7 @@ impl Keeper {
             (plan, after)
         } else {
             // What would be done, without having done it.
-            let notes = self.machines.watch(now, &machines);
+            let notes = self.machines.record_changes(now, &machines);
             let mut trial = self.machines.clone();
             let mut plan = trial.step(now, instance, &machines, aim);
             plan.notes = notes;
@@ -374,11 +375,11 @@ impl Keeper {
         }
     }
 
-    fn floor_of(&self, census: &Census, least: impl Fn(&Demand) -> u32) -> Floor {
+    fn floor_of(&self, census: &Census, least: impl Fn(&Demand) -> u32) -> MinimumSize {
         let serving: Vec<&Node> = self.serving(census).collect();
         let is_other = |node: &&Node| takes_tasks(node) && !self.pool.nodes.is_for(node);
         let others: Vec<&Node> = census.nodes.iter().filter(is_other).collect();
-        floor(census, &serving, &others, least, self.pool.settings.max)
+        minimum_size(census, &serving, &others, least, self.pool.settings.max)
     }
 
     /// The machines of the pool, one for each name: of several, the one that is heard.
@@ -404,14 +405,14 @@ impl Keeper {
                 .copied()
                 .collect();
             let stays = if is_shared {
-                Some(StaysBecause::SharedName)
+                Some(StayReason::SharedName)
             } else if takes_tasks(node) {
                 // What others on their way out still have needs its room as well.
                 let leaving = census.nodes.iter();
                 let leaving = leaving.filter(|other| other.is_ready && !takes_tasks(other));
                 let leaving: Vec<&Node> = leaving.chain([*node]).collect();
-                let service = homeless(census, &leaving, &others);
-                service.map(|service| StaysBecause::NoRoom { service })
+                let service = unplaceable(census, &leaving, &others);
+                service.map(|service| StayReason::NoRoom { service })
             } else {
                 None
             };
@@ -426,12 +427,12 @@ impl Keeper {
         by_name.into_iter().filter_map(machine).collect()
     }
 
-    fn sights(&self, machines: &[Machine], seen: &Seen) -> Vec<Sight> {
+    fn sights(&self, machines: &[Machine], seen: &Seen) -> Vec<PeerReading> {
         let serving = machines.iter().filter(|machine| {
             let is_leaving = self.machines.leaving().contains_key(&machine.name);
             machine.is_ready && machine.is_active && !is_leaving
         });
-        let sight = |machine: &Machine| Sight {
+        let sight = |machine: &Machine| PeerReading {
             host: machine.name.clone(),
             steal: seen.hosts.get(&machine.name).and_then(|load| load.steal),
             work: seen.work.get(&machine.name).copied(),
@@ -486,7 +487,7 @@ impl Keeper {
 }
 
 /// Never fewer machines than the services need at least, nor more than the pool may have.
-fn keep_floor(decision: &mut Decision, floor: &Floor, most: u32) {
+fn keep_floor(decision: &mut Decision, floor: &MinimumSize, most: u32) {
     let least = floor.machines.min(most);
     if decision.result >= least {
         if floor.is_short
@@ -511,7 +512,7 @@ fn keep_floor(decision: &mut Decision, floor: &Floor, most: u32) {
 }
 
 /// Goes only as far as machines come and go now.
-fn hold_machines(decision: &mut Decision, reached: u32, held: Option<HeldBecause>) {
+fn hold_machines(decision: &mut Decision, reached: u32, held: Option<HoldReason>) {
     if let Some(held) = held {
         decision.change(Stage::Machines, reached, Reason::Machines(held));
     } else if reached > decision.result && reached > decision.replicas {

@@ -14,11 +14,11 @@ use crate::controller::{Decided, Managed, Outcome, blocked};
 use crate::orchestrator::{Availability, Census, Demand, Node, Orchestrator, OrchestratorError};
 use crate::policy::Mode;
 use crate::pool::hook::{Action, Order};
-use crate::pool::machines::MachineStep;
 use crate::pool::provider::{Background, Provider};
 use crate::shared::Shared;
-use crate::telemetry::{Question, Telemetry, question_of_work, work_per_cpu};
 use crate::trouble::{Trouble, TroubleReason};
+use sflow_autoscale::node_pools::MachineStep;
+use sflow_autoscale::observe::{MetricQuery, Telemetry, work_per_cpu, work_query};
 
 /// From one round to the next: machines are slow, and reading all of the cluster is not cheap.
 const EVERY: Duration = Duration::from_secs(10);
@@ -30,7 +30,7 @@ pub struct Pools {
     provider: Box<dyn Provider>,
     /// What makes the keys of orders those of this run.
     instance: String,
-    work: Question,
+    work: MetricQuery,
     next: Option<Timestamp>,
 }
 
@@ -62,7 +62,7 @@ impl Pools {
             keepers: keepers.collect::<Result<_, _>>()?,
             provider: Box::<Background>::default(),
             instance,
-            work: question_of_work()?,
+            work: work_query()?,
             next: None,
         })
     }
@@ -341,16 +341,16 @@ fn least(now: Timestamp, most: Mode, managed: &[Managed], demand: &Demand) -> u3
 fn see(
     now: Timestamp,
     keeper: &Keeper,
-    work: &Question,
+    work: &MetricQuery,
     census: &Census,
     managed: &[Managed],
     telemetry: &Shared<Telemetry>,
 ) -> Seen {
     let telemetry = telemetry.lock();
-    let look = telemetry.look(now, [keeper.question(), work]);
+    let look = telemetry.snapshot(now, [keeper.question(), work]);
     let serving = keeper.serving(census).map(|node| node.name.as_str());
     let is_warming = |machine: &str| keeper.is_warming(now, machine);
-    let signals = look.signals_of_hosts(keeper.question(), serving, is_warming);
+    let signals = look.host_signals(keeper.question(), serving, is_warming);
     let services = managed
         .iter()
         .filter_map(|managed| managed.state.as_deref());

@@ -6,11 +6,11 @@ use serde::Serialize;
 use sflow_metrics::Timestamp;
 
 use super::Keeper;
-use crate::policy::{Band, Decision, HostLoad, Mode};
+use crate::policy::{Band, Decision, HostLoad, Mode, StayReason};
 use crate::pool::hook::Action;
-use crate::pool::machines::{MachineNote, MachineStep, StaysBecause};
-use crate::pool::peers::{PeerEvent, PeerStanding};
-use crate::pool::room::Floor;
+use sflow_autoscale::node_pools::MinimumSize;
+use sflow_autoscale::node_pools::{MachineNote, MachineStep};
+use sflow_autoscale::node_pools::{PeerEvent, PeerStanding};
 
 /// An order that was given to a hook and has not come to its end.
 #[derive(Clone, Debug, Serialize)]
@@ -36,7 +36,7 @@ pub struct MachineStanding {
     pub state: MachineState,
     /// Why it cannot be taken away at this moment.
     #[serde(skip_serializing_if = "Option::is_none", flatten)]
-    pub stays: Option<StaysBecause>,
+    pub stays: Option<StayReason>,
     /// Tasks on it.
     pub tasks: u32,
     /// What telemetry says of it; `None` if it says nothing.
@@ -118,7 +118,7 @@ pub struct PoolStanding {
     /// Never more.
     pub max: u32,
     /// How many the services need.
-    pub floor: Floor,
+    pub floor: MinimumSize,
     /// Whether the cluster has been read; if not, nothing is known of the machines.
     pub known: bool,
     /// Machines that take tasks.

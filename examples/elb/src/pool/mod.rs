@@ -6,7 +6,4 @@
 //! who asks it. A [`keeper`](crate::keeper) puts them together.
 
 pub mod hook;
-pub mod machines;
-pub mod peers;
 pub mod provider;
-pub mod room;

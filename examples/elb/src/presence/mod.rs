@@ -16,10 +16,10 @@ use sflow_metrics::{
 
 pub use self::log::MissingLog;
 pub use self::missing::Missing;
-pub(crate) use self::rules::foreign;
+pub use self::rules::foreign;
 use crate::config::Collector;
 use crate::handle::Handle;
-use crate::telemetry::{RefusedSender, Telemetry, Trust, heard_every};
+use sflow_autoscale::observe::{RefusedSender, Telemetry, Trust, reporting_interval};
 
 /// Who reports and what is missing, at one moment.
 #[derive(Debug, Default)]
@@ -165,7 +165,7 @@ impl Heard {
                 continue;
             };
             if kind == EntityKind::Host && !entity.name().is_empty() {
-                reporter.interval = reporter.interval.max(heard_every(&entity));
+                reporter.interval = reporter.interval.max(reporting_interval(&entity));
                 reporter.hosts.push(entity.name().to_owned());
             }
             let is_container = kind == EntityKind::Container && is_heard;

@@ -8,7 +8,7 @@ use super::{Heard, Missing};
 use crate::board::Standing;
 use crate::orchestrator::{Task, TaskState};
 use crate::policy::Mode;
-use crate::telemetry::{NodeReport, Reporter};
+use sflow_autoscale::observe::{NodeReport, Reporter};
 
 /// Problems of one kind that are listed one by one.
 const TOLD: usize = 20;
@@ -113,7 +113,7 @@ fn of_nodes(heard: &Heard, standings: &[Standing]) -> Vec<Missing> {
 }
 
 /// Senders that report nodes and may not.
-pub(crate) fn foreign(nodes: &[NodeReport], is_reported: impl Fn(usize) -> bool) -> Vec<Missing> {
+pub fn foreign(nodes: &[NodeReport], is_reported: impl Fn(usize) -> bool) -> Vec<Missing> {
     let mut unreported: BTreeMap<IpAddr, Vec<String>> = BTreeMap::new();
     for (place, node) in nodes.iter().enumerate() {
         let senders: BTreeSet<IpAddr> = node.foreign.iter().map(|it| it.sender).collect();

@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 
-use crate::telemetry::Intake;
 use crate::view::{DecisionView, ServiceView, Snapshot};
 use crate::words::{count, duration, limits, log_time, number, quantity};
+use sflow_autoscale::observe::IngestStats;
 use untrusted::printable;
 
 /// Writes a heading once, every decision that changes something, and how things stand every
@@ -152,7 +152,7 @@ fn standing(service: &ServiceView) -> String {
 }
 
 fn received(snapshot: &Snapshot) -> String {
-    let Intake {
+    let IngestStats {
         datagrams,
         samples,
         agents,

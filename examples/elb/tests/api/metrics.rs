@@ -104,7 +104,7 @@ async fn what_it_saw_decided_did_and_refused() {
         decisions.map(|outcome| format!("elb_decisions_total{{outcome=\"{outcome}\"}}"));
     let sum: f64 = decisions.iter().map(|series| told.value(series)).sum();
     assert_eq!(sum, tally.decisions as f64);
-    let intake = world.handle.telemetry().lock().intake();
+    let intake = world.handle.telemetry().lock().ingest_stats();
     let of_agents: f64 = (1..=3)
         .map(|host| {
             told.value(&format!(

@@ -332,7 +332,7 @@ fn refuse(world: &World) {
         let mut buffer = [0; 64];
         let datagram = Encoder::new(&mut buffer, &header).unwrap().finish();
         let mut telemetry = world.handle.telemetry().lock();
-        telemetry.turn_away(now, (proxy, 4_000).into(), datagram);
+        telemetry.refuse_sender(now, (proxy, 4_000).into(), datagram);
     }
 }
 

@@ -160,7 +160,7 @@ async fn t22_forged_datagrams_change_no_size() {
     assert!(health.datagrams_rejected > 100, "{health:?}");
     assert_eq!(health.agent_restarts, 0);
     assert!(health.datagrams_lost < 100, "{health:?}");
-    let refused = telemetry.intake().refused;
+    let refused = telemetry.ingest_stats().refused;
     assert_eq!(
         refused.get("datagram out of sequence"),
         Some(&health.datagrams_rejected),

@@ -6,6 +6,7 @@
 mod crowd;
 mod forgery;
 mod network;
+mod observation;
 mod problems;
 mod silence;
 mod strangers;

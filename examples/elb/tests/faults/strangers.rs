@@ -50,7 +50,7 @@ async fn t21_other_protocols_are_counted_and_change_nothing() {
     };
     let mut world = World::new(1, Load::Constant(300.0), need(300.0), vec![(0, strangers)]);
     assert_eq!(changes(&world.run(200).await), []);
-    let refused = world.balancer.telemetry().lock().intake().refused;
+    let refused = world.balancer.telemetry().lock().ingest_stats().refused;
     assert!(refused.values().sum::<u64>() > 5_000, "{refused:?}");
     assert!(refused.len() >= 5, "{refused:?}");
 }

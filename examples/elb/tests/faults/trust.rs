@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use elb::orchestrator::{Orchestrator as _, Task};
 use elb::simulator::{Event, Load, NodeAddress};
-use elb::telemetry::Reporter;
+use sflow_autoscale::observe::Reporter;
 use sflow_metrics::Timestamp;
 use sflow_v5::counter::{
     Adapter, HostAdapters, HostCpu, HostDescr, HostParent, VirtCpu, VirtNetIo,

@@ -13,7 +13,7 @@ use elb::orchestrator::{
 use elb::policy::Mode;
 use elb::shared::Shared;
 use elb::simulator::{Event, Load, Scenario, Simulation};
-use elb::telemetry::Telemetry;
+use sflow_autoscale::observe::Telemetry;
 
 use crate::world::{START, World};
 

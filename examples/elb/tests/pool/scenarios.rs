@@ -5,10 +5,10 @@ use std::time::Duration;
 use elb::config::Config;
 use elb::keeper::{Happened, MachineState};
 use elb::policy::{Decision, Mode};
-use elb::pool::machines::{DrainBecause, MachineStep};
-use elb::pool::peers::{PeerStanding, Sign};
 use elb::simulator::{Delay, Event, Load, Scenario};
 use elb::trial::{Outcome, PoolOutcome, run};
+use sflow_autoscale::node_pools::{DrainReason, MachineStep};
+use sflow_autoscale::node_pools::{Indicator, PeerStanding};
 
 use crate::world::{START, World, services};
 
@@ -78,11 +78,11 @@ async fn a_thief_is_found_and_its_victim_replaced_once() {
                 MachineStep::Drain { machine, why } => Some((machine.as_str(), *why)),
                 _ => None,
             })
-            .filter(|(_, why)| *why == DrainBecause::PoorPerformer)
+            .filter(|(_, why)| *why == DrainReason::PoorPerformer)
             .collect();
         assert_eq!(
             drained,
-            [("node3", DrainBecause::PoorPerformer)],
+            [("node3", DrainReason::PoorPerformer)],
             "seed {seed}"
         );
         // Somebody else came first.
@@ -142,7 +142,7 @@ async fn a_day_on_which_all_are_bad_is_nobodys_fault() {
             matches!(
                 it,
                 MachineStep::Drain {
-                    why: DrainBecause::PoorPerformer,
+                    why: DrainReason::PoorPerformer,
                     ..
                 }
             )
@@ -192,7 +192,7 @@ async fn less_work_for_a_processor_second_is_found_in_what_containers_report() {
         .unwrap_or_else(|| panic!("{:?}", pool.standing.machines));
     assert_eq!(found.name, "node4");
     let evidence = found.peer.unwrap().evidence().unwrap();
-    assert_eq!(evidence.sign, Sign::Work);
+    assert_eq!(evidence.sign, Indicator::Work);
     assert!((0.45..0.7).contains(&evidence.value), "{evidence:?}");
     assert!(poor.next().is_none(), "and no other");
 }

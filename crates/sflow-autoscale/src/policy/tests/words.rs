@@ -3,25 +3,25 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::policy::{HeldBecause, HostLoad, Kind, Parts, Saturation, StaysBecause};
+use crate::policy::{HoldReason, HostLoad, Kind, Parts, Saturation, StayReason};
 
 /// What keeps machines of a pool as they are.
-fn held() -> Vec<HeldBecause> {
+fn held() -> Vec<HoldReason> {
     let machine = || "node7".to_owned();
     let service = || "shop_web".to_owned();
-    let none_can_go = |why| HeldBecause::NoneCanGo {
+    let none_can_go = |why| HoldReason::NoneCanGo {
         machine: machine(),
         why,
     };
     let mut held = vec![
-        HeldBecause::OneAtATime { machine: machine() },
-        none_can_go(StaysBecause::Manager),
-        none_can_go(StaysBecause::SharedName),
-        none_can_go(StaysBecause::NoRoom { service: service() }),
+        HoldReason::OneAtATime { machine: machine() },
+        none_can_go(StayReason::Manager),
+        none_can_go(StayReason::SharedName),
+        none_can_go(StayReason::NoRoom { service: service() }),
     ];
     for number in [1, 2] {
-        held.push(HeldBecause::Arriving { machines: number });
-        held.push(HeldBecause::HookFails {
+        held.push(HoldReason::Arriving { machines: number });
+        held.push(HoldReason::HookFails {
             failures: number,
             left: 29.6,
         });
@@ -29,10 +29,10 @@ fn held() -> Vec<HeldBecause> {
     // Another reason needs another line above.
     for reason in &held {
         match reason {
-            HeldBecause::OneAtATime { .. }
-            | HeldBecause::Arriving { .. }
-            | HeldBecause::NoneCanGo { .. }
-            | HeldBecause::HookFails { .. } => {}
+            HoldReason::OneAtATime { .. }
+            | HoldReason::Arriving { .. }
+            | HoldReason::NoneCanGo { .. }
+            | HoldReason::HookFails { .. } => {}
         }
     }
     held

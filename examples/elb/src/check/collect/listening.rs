@@ -9,9 +9,12 @@ use sflow_metrics::{AgentKey, Timestamp, entity::EntityKind};
 use super::witness::{Seen, Witness};
 use crate::check::{AgentFacts, ContainerFacts, EngineFacts, Heard, NotListening};
 use crate::config::{Collector, Service as Wish};
+use crate::notices;
 use crate::orchestrator::{Service, Task, TaskState};
 use crate::policy::Signal;
-use crate::telemetry::{Question, SENDER_NOT_ALLOWED, Telemetry, heard_every, short_name};
+use sflow_autoscale::observe::{
+    MetricQuery, SENDER_NOT_ALLOWED, Telemetry, reporting_interval, short_name,
+};
 
 /// Listens to the agents, as the balancer would.
 #[derive(Debug)]
@@ -77,7 +80,8 @@ impl Listening {
         let at = Timestamp::from(since.unwrap_or_default());
         if !self.takes.takes(sender) {
             let (source, bytes) = (received.source, received.bytes);
-            self.telemetry.turn_away(at, source, bytes);
+            self.telemetry.refuse_sender(at, source, bytes);
+            notices::log(&mut self.telemetry);
             if self.turned_away.len() < MOST_STRANGERS || self.turned_away.contains_key(&sender) {
                 *self.turned_away.entry(sender).or_default() += 1;
             }
@@ -85,6 +89,7 @@ impl Listening {
         }
         self.witness.see(at, sender, received.bytes);
         self.telemetry.receive(at, received.source, received.bytes);
+        notices::log(&mut self.telemetry);
         Ok(())
     }
 
@@ -117,7 +122,7 @@ impl Listening {
                 }),
                 _ => continue,
             }
-            if let Some(interval) = heard_every(&entity) {
+            if let Some(interval) = reporting_interval(&entity) {
                 let longest = intervals.entry(agent).or_default();
                 *longest = interval.max(*longest);
             }
@@ -147,7 +152,7 @@ impl Listening {
         let mut agents: Vec<AgentFacts> = agents.collect();
         agents.sort_by_key(|agent| agent.key);
         containers.sort_by(|a, b| a.name.cmp(&b.name));
-        let mut intake = self.telemetry.intake();
+        let mut intake = self.telemetry.ingest_stats();
         let turned_away = intake.refused.remove(SENDER_NOT_ALLOWED).unwrap_or(0);
         Heard {
             address: self.address,
@@ -173,9 +178,10 @@ impl Listening {
         let mut signals = BTreeMap::new();
         for service in services {
             let wish = wishes.iter().find(|wish| wish.name == service.name);
-            let question = wish.and_then(|wish| Question::new(&wish.settings.rule.metrics()).ok());
+            let question =
+                wish.and_then(|wish| MetricQuery::new(&wish.settings.rule.metrics()).ok());
             if let Some(question) = question {
-                let look = self.telemetry.look(now, [&question]);
+                let look = self.telemetry.snapshot(now, [&question]);
                 signals.insert(
                     service.name.clone(),
                     look.signals(&question, service, Duration::ZERO),

@@ -4,8 +4,8 @@ use std::time::Duration;
 use crate::check::facts::{AgentFacts, Heard, Pace};
 use crate::check::finding::Findings;
 use crate::config::Config;
-use crate::telemetry::short_name;
 use crate::words::counted;
+use sflow_autoscale::observe::short_name;
 
 /// Counters that come less often than this make for slow decisions, whatever the loop's interval.
 const SLOW: Duration = Duration::from_secs(20);

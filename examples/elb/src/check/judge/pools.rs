@@ -5,9 +5,9 @@ use crate::config::{Config, Pool};
 use crate::orchestrator::{Availability, Census, Demand, Node};
 use crate::policy::Mode;
 use crate::pool::hook::Call;
-use crate::pool::room::floor;
-use crate::telemetry::short_name;
 use crate::words::counted;
+use sflow_autoscale::node_pools::minimum_size;
+use sflow_autoscale::observe::short_name;
 
 /// Judges the pools of machines: their nodes, their hooks, and whether the services have room.
 pub(super) fn judge(
@@ -162,7 +162,7 @@ fn room(findings: &mut Findings, about: &str, config: &Config, pool: &Pool, cens
         let known = services.find(|service| service.name == demand.name);
         known.map_or(demand.replicas(), |service| service.settings.min)
     };
-    let floor = floor(census, &of, &others, least, pool.settings.max);
+    let floor = minimum_size(census, &of, &others, least, pool.settings.max);
     if let (true, Some(service)) = (floor.is_short, floor.service) {
         findings.note(
             "pool-short",

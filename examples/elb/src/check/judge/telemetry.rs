@@ -10,8 +10,8 @@ use crate::config::{Config, Service as Wish};
 use crate::docker::Member;
 use crate::orchestrator::{Service, Task, TaskState};
 use crate::presence::{foreign, sender_refused};
-use crate::telemetry::{Claimant, Reporter, short_name};
 use crate::words::counted;
+use sflow_autoscale::observe::{Claimant, Reporter, short_name};
 
 const ABOUT: &str = "telemetry";
 

@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::orchestrator::{Availability, Node, Resources};
 use crate::policy::{Mode, Rule, Target};
 use crate::pool::hook::Call;
-use crate::pool::peers::PeerSettings;
+use sflow_autoscale::node_pools::PeerSettings;
 
 const POOL: &str = "[[pool]]\nname = \"workers\"\n";
 const METRIC: &str = "metric = [{ name = \"cpu_utilization\", target = 60 }]";

@@ -7,9 +7,9 @@ use sflow_metrics::{AgentStatus, Health, Timestamp};
 
 use super::input::{Params, limit};
 use crate::presence::{Missing, Presence};
-use crate::telemetry::Intake;
 use crate::web::Site;
 use serve::Problem;
+use sflow_autoscale::observe::IngestStats;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -24,7 +24,7 @@ pub(super) struct Agents {
     agents: Vec<Agent>,
     /// What was taken in and what was refused, of all agents together.
     health: Health,
-    intake: Intake,
+    intake: IngestStats,
     /// What should report and does not.
     missing: Vec<Lack>,
 }
@@ -81,7 +81,7 @@ pub(super) async fn list(
     let telemetry = site.handle.telemetry().lock();
     let mut agents: Vec<AgentStatus> = telemetry.registry().agents().collect();
     let health = telemetry.registry().health();
-    let intake = telemetry.intake();
+    let intake = telemetry.ingest_stats();
     drop(telemetry);
     agents.sort_unstable_by_key(|agent| agent.key);
     let shown = agents.iter().take(limit);

@@ -17,10 +17,10 @@ use super::mode::tell;
 use super::secret;
 use crate::config::{Config, ConfigError};
 use crate::handle;
-use crate::telemetry::Question;
 use crate::web::Site;
 use crate::web::access::{CostlyRead, Permit};
 use serve::{Problem, quoted};
+use sflow_autoscale::observe::MetricQuery;
 
 /// What keeps those who change the configuration out of each other's way.
 #[derive(Debug)]
@@ -142,7 +142,7 @@ fn read(mut running: Config, text: &str) -> Result<Config, Problem> {
         }
     })?;
     for (place, service) in config.services.iter().enumerate() {
-        if let Err(error) = Question::new(&service.settings.rule.metrics()) {
+        if let Err(error) = MetricQuery::new(&service.settings.rule.metrics()) {
             let key = format!("service[{place}].policy.metric");
             let detail = format!("{key}: {}", error.kind());
             return Err(wrong(&detail).with("key", key));

@@ -85,7 +85,7 @@ fn compute(site: &Site, wanted: &Wanted) -> Result<Answer, Problem> {
     let query = parse(&wanted.q)?;
     let now = site.handle.now();
     let mut telemetry = site.handle.telemetry().lock();
-    telemetry.record_question(now, &query);
+    telemetry.record_query(now, &query);
     let registry = telemetry.registry();
     let mut found = registry.query_groups(now, &query);
     let groups_left_out = found.groups.len().saturating_sub(limit);

@@ -10,10 +10,10 @@ use serve::Json;
 use super::input::{Named, Nothing, Params, time};
 use crate::board::Standing;
 use crate::policy::Mode;
-use crate::telemetry::ContainerView;
 use crate::view::Point;
 use crate::web::Site;
 use serve::{Problem, quoted};
+use sflow_autoscale::observe::ContainerView;
 
 /// The longest past that is kept.
 pub(super) const HOUR: Duration = Duration::from_secs(3_600);

@@ -8,7 +8,7 @@ use super::{Column, Labels, counters, gauges, label};
 use crate::board::Board;
 use crate::keeper::MachineState;
 use crate::keeper::PoolStanding;
-use crate::pool::peers::PeerStanding;
+use sflow_autoscale::node_pools::PeerStanding;
 
 pub(super) fn pools(board: &Board, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
     let pools = board.pools();

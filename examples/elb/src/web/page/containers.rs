@@ -1,10 +1,10 @@
 //! The containers of a service, one by one.
 
 use crate::orchestrator::TaskState;
-use crate::telemetry::ContainerView;
 use crate::view::{ServiceView, SignalView};
 use crate::web::html::Text;
 use crate::words::{duration, quantity, shortened};
+use sflow_autoscale::observe::ContainerView;
 
 /// Rows that are shown.
 const ROWS: usize = 100;

@@ -7,11 +7,11 @@ use crate::keeper::PoolStanding;
 use crate::keeper::{Given, MachineStanding, MachineState};
 use crate::policy::Kind;
 use crate::pool::hook::Action;
-use crate::pool::machines::MachineStep;
-use crate::pool::peers::PeerStanding;
 use crate::view::{DecisionView, PoolView};
 use crate::web::html::{Segment, Text};
 use crate::words::{number, quantity};
+use sflow_autoscale::node_pools::MachineStep;
+use sflow_autoscale::node_pools::PeerStanding;
 
 /// Rows that are shown.
 const ROWS: usize = 100;

@@ -1,14 +1,14 @@
 //! The card of what arrives, from whom, and what is missing.
 
 use crate::presence::{Missing, Presence, Reporter};
-use crate::telemetry::Intake;
 use crate::web::html::Text;
 use crate::words::{count, duration, shortened};
+use sflow_autoscale::observe::IngestStats;
 
 /// Agents that are shown one by one; those that are silent come first.
 const ROWS: usize = 50;
 
-pub(super) fn card(intake: &Intake, presence: &Presence) -> String {
+pub(super) fn card(intake: &IngestStats, presence: &Presence) -> String {
     let fact =
         |label: &str, number: String| format!("<div><dt>{label}</dt><dd>{number}</dd></div>");
     let all = presence.reporters.len();
@@ -109,7 +109,7 @@ fn row(reporter: &Reporter) -> String {
     )
 }
 
-fn refused(intake: &Intake) -> String {
+fn refused(intake: &IngestStats) -> String {
     let refused = intake.refused.iter().filter(|(_, number)| **number > 0);
     let rows: String = refused
         .map(|(cause, number)| {

@@ -7,7 +7,7 @@ use sflow_v5::{Encoder, Header};
 use super::{Case, agent, heard, key, members};
 use crate::check::Level::{Note, Wrong};
 use crate::check::{AgentFacts, Facts, Heard, NotListening};
-use crate::telemetry::Telemetry;
+use sflow_autoscale::observe::Telemetry;
 
 /// Refuses what a proxy sends for several agents, as everything that arrives or beside other agents.
 fn refuse(facts: &mut Facts, is_all: bool) {
@@ -20,7 +20,7 @@ fn refuse(facts: &mut Facts, is_all: bool) {
         };
         let mut buffer = [0; 64];
         let datagram = Encoder::new(&mut buffer, &header).unwrap().finish();
-        telemetry.turn_away(Timestamp::from_secs(1), (proxy, 4_000).into(), datagram);
+        telemetry.refuse_sender(Timestamp::from_secs(1), (proxy, 4_000).into(), datagram);
     }
     let heard = heard(facts);
     heard.refused_senders = telemetry.refused_senders(Timestamp::from_secs(1));

@@ -1,4 +1,4 @@
-//! Which metrics of applications are kept: those that a policy or a recent question uses.
+//! Custom metrics that the registry keeps: those that a policy or a recent query uses.
 
 use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
@@ -8,31 +8,31 @@ use sflow_metrics::{
     query::{Expression, Query},
 };
 
-use super::Question;
+use super::metric_query::MetricQuery;
 
-/// A question is recent for so long after it was last asked.
+/// Time for which the metrics of a query are kept after it.
 const RECENT: Duration = Duration::from_secs(15 * 60);
 
-/// Names of recent questions at most; a new one takes the place of the oldest.
-const MOST: usize = 256;
+/// Limit of names of recent queries; a new one replaces the oldest.
+const MAX_RECENT: usize = 256;
 
 /// Names without `custom.`, of at most 255 bytes each.
 #[derive(Debug, Default)]
 pub(super) struct CustomMetrics {
-    /// `None` until the policies are known: then all are kept.
+    /// `None` until the policies are known: until then all metrics are kept.
     policies: Option<HashSet<Box<str>>>,
     /// In the order of their last use.
-    questions: VecDeque<(Box<str>, Timestamp)>,
+    queries: VecDeque<(Box<str>, Timestamp)>,
 }
 
 impl CustomMetrics {
-    /// Sets the questions of all policies.
-    pub(super) fn set_policies<'q>(
+    /// Sets the queries of all policies.
+    pub(super) fn set_policy_queries<'q>(
         &mut self,
-        questions: impl Iterator<Item = &'q Question>,
+        queries: impl Iterator<Item = &'q MetricQuery>,
         registry: &mut Registry,
     ) {
-        let names = questions.flat_map(|question| names(question.query()));
+        let names = queries.flat_map(|query| names(query.query()));
         let policies: Option<HashSet<Box<str>>> = Some(names.map(Into::into).collect());
         if policies != self.policies {
             self.policies = policies;
@@ -40,42 +40,34 @@ impl CustomMetrics {
         }
     }
 
-    /// Keeps the metrics of a question for a while.
-    pub(super) fn record_question(
-        &mut self,
-        now: Timestamp,
-        query: &Query,
-        registry: &mut Registry,
-    ) {
+    /// Keeps the metrics of a query for [`RECENT`].
+    pub(super) fn record_query(&mut self, now: Timestamp, query: &Query, registry: &mut Registry) {
         let mut has_new = false;
         for name in names(query) {
-            let known = self
-                .questions
-                .iter()
-                .position(|(known, _)| **known == *name);
-            match known.and_then(|place| self.questions.remove(place)) {
-                Some((name, _)) => self.questions.push_back((name, now)),
+            let known = self.queries.iter().position(|(known, _)| **known == *name);
+            match known.and_then(|place| self.queries.remove(place)) {
+                Some((name, _)) => self.queries.push_back((name, now)),
                 None => {
                     has_new = true;
-                    self.questions.push_back((name.into(), now));
+                    self.queries.push_back((name.into(), now));
                 }
             }
         }
-        while self.questions.len() > MOST {
-            self.questions.pop_front();
+        while self.queries.len() > MAX_RECENT {
+            self.queries.pop_front();
         }
         if has_new {
             self.apply(registry);
         }
     }
 
-    /// Forgets questions that are not recent any more.
+    /// Removes queries that are not recent any more.
     pub(super) fn expire(&mut self, now: Timestamp, registry: &mut Registry) {
-        let before = self.questions.len();
-        // A clock that was set back makes none of them recent for longer.
-        self.questions
+        let before = self.queries.len();
+        // A clock that was set back does not prolong the time.
+        self.queries
             .retain(|(_, at)| *at <= now + RECENT && now - *at <= RECENT);
-        if self.questions.len() < before {
+        if self.queries.len() < before {
             self.apply(registry);
         }
     }
@@ -84,12 +76,12 @@ impl CustomMetrics {
         let Some(policies) = &self.policies else {
             return;
         };
-        let questions = self.questions.iter().map(|(name, _)| name.clone());
-        registry.keep_custom_metrics(Some(policies.iter().cloned().chain(questions).collect()));
+        let queries = self.queries.iter().map(|(name, _)| name.clone());
+        registry.keep_custom_metrics(Some(policies.iter().cloned().chain(queries).collect()));
     }
 }
 
-/// The names of applications' metrics in a query.
+/// The names of the custom metrics in a query.
 fn names(query: &Query) -> impl Iterator<Item = &str> {
     let metrics = query.expressions().iter().flat_map(Expression::metrics);
     metrics
@@ -106,7 +98,7 @@ mod tests {
     fn kept(custom: &CustomMetrics, names: &[&str]) -> Vec<bool> {
         let policies = custom.policies.iter().flatten();
         let kept: HashSet<&str> = custom
-            .questions
+            .queries
             .iter()
             .map(|(name, _)| &**name)
             .chain(policies.map(|name| &**name))
@@ -115,15 +107,15 @@ mod tests {
     }
 
     #[test]
-    fn questions_are_kept_for_a_while_and_never_push_out_policies() {
+    fn recent_queries_are_kept_and_never_displace_policies() {
         let mut registry = Registry::new(Config::default());
         let mut custom = CustomMetrics::default();
-        let orders = Question::new(&["custom.orders", "vir_cpu_cores"]).unwrap();
-        custom.set_policies([&orders].into_iter(), &mut registry);
+        let orders = MetricQuery::new(&["custom.orders", "vir_cpu_cores"]).unwrap();
+        custom.set_policy_queries([&orders].into_iter(), &mut registry);
         let at = Timestamp::from_secs;
         let ask = |custom: &mut CustomMetrics, registry: &mut Registry, second, text: &str| {
             let query = text.parse().unwrap();
-            custom.record_question(at(second), &query, registry);
+            custom.record_query(at(second), &query, registry);
         };
         ask(&mut custom, &mut registry, 100, "avg:custom.first");
         for number in 0..1_000 {
@@ -139,7 +131,7 @@ mod tests {
         let names = ["orders", "first", "junk0", "junk999", "open", "done"];
         let expected = [true, false, false, true, true, true];
         assert_eq!(kept(&custom, &names), expected);
-        assert!(custom.questions.len() <= MOST);
+        assert!(custom.queries.len() <= MAX_RECENT);
         custom.expire(at(102 + 15 * 60), &mut registry);
         assert_eq!(kept(&custom, &["junk999", "open"]), [false, true]);
         custom.expire(at(103 + 15 * 60), &mut registry);

@@ -5,19 +5,19 @@ use sflow_metrics::{
 
 use crate::policy::{Band, Rule};
 
-/// What is asked of the telemetry for one service: the metrics that its rule names.
+/// The metrics of a rule, as a query to the registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Question {
+pub struct MetricQuery {
     metrics: Vec<String>,
     query: Query,
 }
 
-impl Question {
-    /// Asks for these metrics: names, or sums of names.
+impl MetricQuery {
+    /// A query for these metrics: names, or sums of names (`vir_bytes_in+vir_bytes_out`).
     ///
     /// # Errors
     ///
-    /// If one is not known.
+    /// If a metric is unknown.
     pub fn new(metrics: &[&str]) -> Result<Self, query::Error> {
         let expressions: Vec<String> = metrics
             .iter()
@@ -34,13 +34,13 @@ impl Question {
         &self.metrics
     }
 
-    /// The kind of thing that has the metric at `index`.
-    pub fn kind(&self, index: usize) -> Option<EntityKind> {
+    /// The kind of entity that has the metric at `index`.
+    pub fn entity_kind(&self, index: usize) -> Option<EntityKind> {
         let expression = self.query.expressions().get(index)?;
         Some(expression.entity())
     }
 
-    /// The unit of the metric at `index`, as it is shown.
+    /// The unit of the metric at `index`, as text: `B/s`, `%`, `cores`.
     pub fn unit(&self, index: usize) -> String {
         let expression = self.query.expressions().get(index);
         let metric = expression.and_then(|expression| expression.metrics().first());
@@ -51,7 +51,7 @@ impl Question {
         }
     }
 
-    /// Each metric with its unit, and the values between which this rule changes nothing.
+    /// Each metric with its unit and the range in which this rule keeps the size.
     pub fn bands(&self, rule: &Rule) -> Vec<Band> {
         let band = |(index, metric): (usize, &String)| {
             let (lower, upper) = rule.band(index).unwrap_or_default();
@@ -65,7 +65,7 @@ impl Question {
         self.metrics.iter().enumerate().map(band).collect()
     }
 
-    /// What the registry is asked.
+    /// The query to the registry.
     pub(super) fn query(&self) -> &Query {
         &self.query
     }

@@ -8,7 +8,7 @@ use crate::orchestrator::TaskState;
 
 /// Counts of what arrived on the port.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Intake {
+pub struct IngestStats {
     /// Datagrams received.
     pub datagrams: u64,
     /// Samples in them.

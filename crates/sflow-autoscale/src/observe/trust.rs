@@ -273,7 +273,7 @@ impl Trust {
     }
 
     /// The node that this entity is or is on, if its agent reports for that node.
-    pub(crate) fn node_of(&self, entity: &Entity<'_>) -> Option<usize> {
+    pub fn node_of(&self, entity: &Entity<'_>) -> Option<usize> {
         let host = match entity.kind() {
             EntityKind::Host => Some(*entity),
             _ => entity.parent(),
@@ -310,7 +310,7 @@ impl Trust {
     }
 
     /// The senders that report for nodes.
-    pub(crate) fn senders(&self) -> impl Iterator<Item = IpAddr> {
+    pub fn senders(&self) -> impl Iterator<Item = IpAddr> {
         let known = self.nodes.iter().flat_map(|node| node.addresses.iter());
         let networks = self.nodes.iter().flat_map(|node| node.networks.iter());
         let single = networks.filter(|network| network.prefix_len() == network.max_prefix_len());

@@ -2,16 +2,16 @@ use std::time::Duration;
 
 use sflow_metrics::Timestamp;
 
-use super::HeldBecause;
+use crate::policy::HoldReason;
 
-/// How long a hook that fails is left alone: twice as long after each failure.
+/// The pause after a hook has failed: it doubles with each failure in a row.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Patience {
+pub(super) struct Backoff {
     failures: u32,
     until: Option<Timestamp>,
 }
 
-impl Patience {
+impl Backoff {
     pub(super) fn fail(&mut self, now: Timestamp) {
         const FIRST: Duration = Duration::from_secs(30);
         const LONGEST: Duration = Duration::from_secs(3_600);
@@ -20,10 +20,10 @@ impl Patience {
         self.until = Some(now + pause.min(LONGEST));
     }
 
-    /// Why nothing is asked now.
-    pub(super) fn held(self, now: Timestamp) -> Option<HeldBecause> {
+    /// The reason for holding during the pause.
+    pub(super) fn held(self, now: Timestamp) -> Option<HoldReason> {
         let until = self.until.filter(|until| now < *until)?;
-        Some(HeldBecause::HookFails {
+        Some(HoldReason::HookFails {
             failures: self.failures,
             left: (until - now).as_secs_f64(),
         })

@@ -1,7 +1,5 @@
-//! Hosts that stay out of line with their peers: whose CPU time somebody else takes, or that do
-//! less work with what they have.
-//!
-//! Pure: it is told what each host showed, and remembers for how long.
+//! Hosts that differ from their peers: whose CPU time the hypervisor gives to others (steal), or that do
+//! less work per CPU second.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,24 +8,26 @@ use std::time::Duration;
 use serde::Serialize;
 use sflow_metrics::Timestamp;
 
-/// When a host is out of line.
+use crate::observe::median_of;
+
+/// The limits beyond which a host is an outlier.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct PeerSettings {
-    /// Fewer hosts that show something are no pool to compare with.
+    /// The number of hosts with a value from which on they are compared.
     pub population: usize,
-    /// So many times the usual distance from the median is out of line …
+    /// A host is an outlier from this multiple of the median absolute deviation on …
     pub distance: f64,
-    /// … and so many are in line again.
+    /// … until it is below this one.
     pub back: f64,
-    /// Less steal than this, in percent, is never out of line.
+    /// Steal in percent up to which a host is never an outlier.
     pub steal: f64,
-    /// More work per CPU second than this part of the median is never out of line.
+    /// Work per CPU second, as a fraction of the median, from which on a host is never an outlier.
     pub work: f64,
-    /// So long it has to stay out of line.
+    /// Time that a host has to be an outlier before it is poor.
     pub after: Duration,
-    /// So long it has to be in line to be like the others again.
+    /// Time that a poor host has to be in line before it counts as normal.
     pub clear: Duration,
-    /// When more than this part of the pool is out of line, it is not the hosts.
+    /// The fraction of outliers above which the hosts are not the cause.
     pub most: f64,
 }
 
@@ -46,92 +46,92 @@ impl Default for PeerSettings {
     }
 }
 
-/// What a host showed.
+/// The readings of a host.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Sight {
-    /// Its name.
+pub struct PeerReading {
+    /// The name of the host.
     pub host: String,
-    /// Percent of its CPU time that was taken by others; `None` if its agent does not say.
+    /// CPU steal in percent; `None` if its agent does not report it.
     pub steal: Option<f64>,
-    /// Work done per CPU second, as a part of what the same services do elsewhere; `None` if
-    /// nothing on it can be compared.
+    /// Work per CPU second relative to the other hosts of the same services; `None` if it cannot be
+    /// compared.
     pub work: Option<f64>,
 }
 
-/// What is thought of a host.
+/// The state of a host among its peers.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "standing")]
 pub enum PeerStanding {
-    /// As the others.
+    /// Like its peers.
     InLine,
-    /// Not known: its agent does not say enough, or there are too few to compare it with.
+    /// Unknown: readings are missing, or there are too few peers.
     Unknown {
-        /// Why.
-        why: UnknownBecause,
+        /// The reason.
+        why: UnknownReason,
     },
-    /// Out of line, not for long enough.
+    /// An outlier, for less than [`PeerSettings::after`].
     Suspect {
-        /// Since when.
+        /// When it became an outlier.
         since: Timestamp,
-        /// In what.
+        /// The value that differs.
         evidence: Evidence,
     },
-    /// It stays out of line.
+    /// An outlier for longer than that.
     Poor {
-        /// Since when.
+        /// When it became an outlier.
         since: Timestamp,
-        /// In what.
+        /// The value that differs.
         evidence: Evidence,
     },
 }
 
-/// Why nothing can be said of a host.
+/// Why the state of a host is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum UnknownBecause {
-    /// Its agent does not tell how much is stolen, or no longer what spoke against it.
+pub enum UnknownReason {
+    /// Its agent does not report steal, or not any more the value that differed.
     NothingTold,
-    /// Too few hosts show the same.
+    /// Too few hosts report the same.
     TooFew,
-    /// So many are out of line that it is not the hosts.
+    /// So many hosts differ that they are not the cause.
     TooMany,
 }
 
-/// What is out of line, and how far.
+/// The value of a host that differs from its peers.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Evidence {
-    /// In what.
-    pub sign: Sign,
-    /// What the host showed.
+    /// The indicator.
+    pub sign: Indicator,
+    /// The value of the host.
     pub value: f64,
-    /// What the middle one of the pool showed.
+    /// The median of the pool.
     pub median: f64,
 }
 
-/// In what a host can be out of line.
+/// The indicators that are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Sign {
-    /// CPU time that others took.
+pub enum Indicator {
+    /// CPU steal in percent.
     Steal,
-    /// Work done per CPU second.
+    /// Work per CPU second.
     Work,
 }
 
-/// Something that became of a host.
+/// A change of the state of a host.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PeerEvent {
-    /// When.
+    /// When it changed.
     pub at: Timestamp,
-    /// Which host.
+    /// The name of the host.
     pub host: String,
-    /// What is thought of it now.
+    /// The new state.
     pub standing: PeerStanding,
 }
 
-/// What is remembered of the hosts of a pool.
+/// The states of the hosts of a pool.
 #[derive(Clone, Debug)]
-pub struct Peers {
+pub struct Outliers {
     settings: PeerSettings,
     known: BTreeMap<String, Known>,
 }
@@ -139,12 +139,12 @@ pub struct Peers {
 #[derive(Clone, Copy, Debug)]
 struct Known {
     standing: PeerStanding,
-    /// Since when it has been in line without a break.
+    /// Since when it has been in line without interruption.
     in_line: Option<Timestamp>,
 }
 
-impl Peers {
-    /// Nothing is known yet.
+impl Outliers {
+    /// A pool without readings.
     pub const fn new(settings: PeerSettings) -> Self {
         Self {
             settings,
@@ -152,69 +152,71 @@ impl Peers {
         }
     }
 
-    /// Takes a look at all hosts; answers what has become of some. Hosts that are not shown any
-    /// more are forgotten.
-    pub fn look(&mut self, now: Timestamp, sights: &[Sight]) -> Vec<PeerEvent> {
-        let steal = Middle::of(sights.iter().filter_map(|sight| sight.steal));
-        let work = Middle::of(sights.iter().filter_map(|sight| sight.work));
+    /// Updates the states with the readings of all hosts, and returns the changes. Hosts without a
+    /// reading are forgotten.
+    pub fn update(&mut self, now: Timestamp, readings: &[PeerReading]) -> Vec<PeerEvent> {
+        let steal = Distribution::of(readings.iter().filter_map(|reading| reading.steal));
+        let work = Distribution::of(readings.iter().filter_map(|reading| reading.work));
         let settings = self.settings;
-        let far = |sight: &Sight, distance: f64| settings.out_of_line(sight, steal, work, distance);
-        let out = sights
+        let far = |reading: &PeerReading, distance: f64| {
+            settings.out_of_line(reading, steal, work, distance)
+        };
+        let out = readings
             .iter()
-            .filter(|sight| far(sight, settings.distance).is_some())
+            .filter(|reading| far(reading, settings.distance).is_some())
             .count();
-        let are_too_many = out as f64 > settings.most * sights.len() as f64;
+        let is_too_many = out as f64 > settings.most * readings.len() as f64;
 
         let mut events = Vec::new();
         let mut known = BTreeMap::new();
-        for sight in sights {
-            let before = self.known.get(&sight.host).copied();
-            // Who is out of line has to come further back than it had to go away.
+        for reading in readings {
+            let before = self.known.get(&reading.host).copied();
+            // Hysteresis: an outlier has to come closer than the distance at which it became one.
             let evidence = before.and_then(|known| known.standing.evidence());
             let distance = match evidence {
                 Some(_) => settings.back,
                 None => settings.distance,
             };
-            let out = far(sight, distance);
+            let out = far(reading, distance);
             let unknown = match (out, evidence) {
-                _ if are_too_many => Some(UnknownBecause::TooMany),
+                _ if is_too_many => Some(UnknownReason::TooMany),
                 (Some(_), _) => None,
-                // What spoke against it has to be seen to have ended.
-                (None, Some(evidence)) => settings.hidden(sight, evidence.sign, steal, work),
-                (None, None) => settings.hidden(sight, Sign::Steal, steal, work),
+                // The indicator that differed has to be reported to be normal.
+                (None, Some(evidence)) => settings.missing(reading, evidence.sign, steal, work),
+                (None, None) => settings.missing(reading, Indicator::Steal, steal, work),
             };
             let after = match unknown {
                 Some(why) => Known::unknown(why),
                 None => settings.next(now, before, out),
             };
-            let is_news = match before {
-                // That it is like the others is what is expected of it.
+            let is_change = match before {
+                // A normal state after an unknown one is no news.
                 Some(before) if matches!(before.standing, PeerStanding::Unknown { .. }) => {
                     after.standing.evidence().is_some()
                 }
                 Some(before) => !before.standing.is_like(after.standing),
                 None => after.standing.evidence().is_some(),
             };
-            if is_news {
+            if is_change {
                 events.push(PeerEvent {
                     at: now,
-                    host: sight.host.clone(),
+                    host: reading.host.clone(),
                     standing: after.standing,
                 });
             }
-            known.insert(sight.host.clone(), after);
+            known.insert(reading.host.clone(), after);
         }
         self.known = known;
         events
     }
 
-    /// What is thought of each host.
+    /// The state of each host.
     pub fn standings(&self) -> impl Iterator<Item = (&str, PeerStanding)> {
         let known = self.known.iter();
         known.map(|(host, known)| (host.as_str(), known.standing))
     }
 
-    /// The hosts that stay out of line, the longest first.
+    /// The poor hosts, the longest first.
     pub fn poor(&self) -> Vec<&str> {
         let mut poor: Vec<(Timestamp, &str)> = self
             .standings()
@@ -229,56 +231,56 @@ impl Peers {
 }
 
 impl PeerSettings {
-    /// Why the sight of a host cannot be compared with that of enough others in this. Steal comes
-    /// first: who does not tell it is not known to be fine, whatever work it does.
-    fn hidden(
+    /// Why a host cannot be compared by this indicator. Steal comes first: without it a host is unknown,
+    /// whatever its work rate is.
+    fn missing(
         &self,
-        sight: &Sight,
-        sign: Sign,
-        steal: Middle,
-        work: Middle,
-    ) -> Option<UnknownBecause> {
+        reading: &PeerReading,
+        sign: Indicator,
+        steal: Distribution,
+        work: Distribution,
+    ) -> Option<UnknownReason> {
         let (value, middle) = match sign {
-            _ if sight.steal.is_none() => return Some(UnknownBecause::NothingTold),
-            Sign::Steal => (sight.steal, steal),
-            Sign::Work => (sight.work, work),
+            _ if reading.steal.is_none() => return Some(UnknownReason::NothingTold),
+            Indicator::Steal => (reading.steal, steal),
+            Indicator::Work => (reading.work, work),
         };
         match value {
-            None => Some(UnknownBecause::NothingTold),
-            Some(_) if middle.population < self.population => Some(UnknownBecause::TooFew),
+            None => Some(UnknownReason::NothingTold),
+            Some(_) if middle.population < self.population => Some(UnknownReason::TooFew),
             Some(_) => None,
         }
     }
 
-    /// In what a host is further from the median than so many times the usual distance.
+    /// The indicator in which a host differs from the median by more than `distance` deviations.
     fn out_of_line(
         &self,
-        sight: &Sight,
-        steal: Middle,
-        work: Middle,
+        reading: &PeerReading,
+        steal: Distribution,
+        work: Distribution,
         distance: f64,
     ) -> Option<Evidence> {
-        // Where all show the same, the usual distance is none, and a hair would be far away.
-        const LEAST_STEAL: f64 = 0.5;
-        const LEAST_WORK: f64 = 0.02;
-        let by_steal = sight.steal.filter(|value| {
+        // If all values are equal, the deviation is zero, and any difference would be an outlier.
+        const MIN_STEAL_DEVIATION: f64 = 0.5;
+        const MIN_WORK_DEVIATION: f64 = 0.02;
+        let by_steal = reading.steal.filter(|value| {
             steal.population >= self.population
                 && *value > self.steal
-                && value - steal.median > distance * steal.spread.max(LEAST_STEAL)
+                && value - steal.median > distance * steal.spread.max(MIN_STEAL_DEVIATION)
         });
-        let by_work = sight.work.filter(|value| {
+        let by_work = reading.work.filter(|value| {
             work.population >= self.population
                 && *value < self.work * work.median
-                && work.median - value > distance * work.spread.max(LEAST_WORK)
+                && work.median - value > distance * work.spread.max(MIN_WORK_DEVIATION)
         });
-        let evidence = |sign, value, middle: Middle| Evidence {
+        let evidence = |sign, value, middle: Distribution| Evidence {
             sign,
             value,
             median: middle.median,
         };
         by_steal
-            .map(|value| evidence(Sign::Steal, value, steal))
-            .or(by_work.map(|value| evidence(Sign::Work, value, work)))
+            .map(|value| evidence(Indicator::Steal, value, steal))
+            .or(by_work.map(|value| evidence(Indicator::Work, value, work)))
     }
 
     fn next(&self, now: Timestamp, before: Option<Known>, out: Option<Evidence>) -> Known {
@@ -319,7 +321,7 @@ impl PeerSettings {
 }
 
 impl Known {
-    const fn unknown(why: UnknownBecause) -> Self {
+    const fn unknown(why: UnknownReason) -> Self {
         Self {
             standing: PeerStanding::Unknown { why },
             in_line: None,
@@ -335,7 +337,7 @@ impl Known {
 }
 
 impl PeerStanding {
-    /// What speaks against the host.
+    /// The value that differs, for an outlier.
     pub const fn evidence(&self) -> Option<Evidence> {
         match self {
             Self::Suspect { evidence, .. } | Self::Poor { evidence, .. } => Some(*evidence),
@@ -343,7 +345,7 @@ impl PeerStanding {
         }
     }
 
-    /// The same but for numbers.
+    /// Whether both are the same state, whatever the numbers.
     fn is_like(self, other: Self) -> bool {
         std::mem::discriminant(&self) == std::mem::discriminant(&other)
     }
@@ -352,13 +354,15 @@ impl PeerStanding {
 impl fmt::Display for PeerStanding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::InLine => f.write_str("as its peers"),
+            Self::InLine => f.write_str("like its peers"),
             Self::Unknown { why } => f.write_str(match why {
-                UnknownBecause::NothingTold => {
-                    "unknown: its agent does not tell what could be compared"
+                UnknownReason::NothingTold => {
+                    "unknown: its agent does not report what could be compared"
                 }
-                UnknownBecause::TooFew => "unknown: too few hosts to compare it with",
-                UnknownBecause::TooMany => "unknown: too many are out of line to be the hosts",
+                UnknownReason::TooFew => "unknown: too few hosts to compare it with",
+                UnknownReason::TooMany => {
+                    "unknown: too many hosts differ for the hosts to be the cause"
+                }
             }),
             Self::Suspect { evidence, .. } => write!(f, "suspect: {evidence}"),
             Self::Poor { evidence, .. } => write!(f, "stays out of line: {evidence}"),
@@ -370,8 +374,8 @@ impl fmt::Display for Evidence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (value, median) = (self.value, self.median);
         match self.sign {
-            Sign::Steal => write!(f, "{value:.1} % steal, where others have {median:.1} %"),
-            Sign::Work => write!(
+            Indicator::Steal => write!(f, "{value:.1} % steal, where others have {median:.1} %"),
+            Indicator::Work => write!(
                 f,
                 "{value:.2} of the usual work per CPU second, where others do {median:.2}"
             ),
@@ -379,42 +383,30 @@ impl fmt::Display for Evidence {
     }
 }
 
-/// The middle of what hosts show, and how far from it they usually are: the median, and the
-/// median distance from it, as a standard deviation. A third of the hosts can lie without moving
-/// either by much.
+/// Median and median absolute deviation (MAD) of the values of all hosts. They are robust: a third of
+/// the hosts can report wrong values without much influence on either.
 #[derive(Clone, Copy, Debug, Default)]
-struct Middle {
+struct Distribution {
     median: f64,
     spread: f64,
     population: usize,
 }
 
-impl Middle {
+impl Distribution {
     fn of(values: impl Iterator<Item = f64>) -> Self {
-        /// What makes a standard deviation of the median distance where values are normal.
+        /// The ratio of standard deviation to MAD of a normal distribution.
         const NORMAL: f64 = 1.482_6;
         let mut values: Vec<f64> = values.filter(|value| value.is_finite()).collect();
-        let Some(median) = median(&mut values) else {
+        let Some(median) = median_of(&mut values) else {
             return Self::default();
         };
         let mut distances: Vec<f64> = values.iter().map(|value| (value - median).abs()).collect();
         Self {
             median,
-            spread: NORMAL * self::median(&mut distances).unwrap_or(0.0),
+            spread: NORMAL * median_of(&mut distances).unwrap_or(0.0),
             population: values.len(),
         }
     }
-}
-
-/// The middle value, or the mean of the two in the middle.
-pub(crate) fn median(values: &mut [f64]) -> Option<f64> {
-    values.sort_unstable_by(f64::total_cmp);
-    let upper = *values.get(values.len() / 2)?;
-    if values.len() % 2 == 1 {
-        return Some(upper);
-    }
-    let lower = *values.get(values.len() / 2 - 1)?;
-    Some(lower + (upper - lower) / 2.0)
 }
 
 #[cfg(test)]
@@ -427,29 +419,29 @@ mod tests {
         Timestamp::from_secs(1_000_000 + seconds)
     }
 
-    fn steals(values: &[f64]) -> Vec<Sight> {
-        let sight = |(place, value): (usize, &f64)| Sight {
+    fn steals(values: &[f64]) -> Vec<PeerReading> {
+        let reading = |(place, value): (usize, &f64)| PeerReading {
             host: format!("node{place}"),
             steal: Some(*value),
             work: None,
         };
-        values.iter().enumerate().map(sight).collect()
+        values.iter().enumerate().map(reading).collect()
     }
 
-    fn standing(peers: &Peers, host: &str) -> PeerStanding {
+    fn standing(peers: &Outliers, host: &str) -> PeerStanding {
         let mut standings = peers.standings();
         standings.find(|(name, _)| *name == host).unwrap().1
     }
 
     #[test]
     fn a_thief_is_found_after_a_while_and_cleared_after_another() {
-        let mut peers = Peers::new(PeerSettings::default());
+        let mut peers = Outliers::new(PeerSettings::default());
         let normal = steals(&[0.5, 1.0, 0.2, 0.8, 0.6]);
         let stolen = steals(&[0.5, 1.0, 30.0, 0.8, 0.6]);
-        assert_eq!(peers.look(at(0), &normal), []);
+        assert_eq!(peers.update(at(0), &normal), []);
         let mut told = Vec::new();
         for second in (10..=1_200).step_by(10) {
-            let events = peers.look(at(second), &stolen);
+            let events = peers.update(at(second), &stolen);
             told.extend(events.into_iter().map(|event| (second, event)));
         }
         let [(10, suspect), (610, poor)] = &told[..] else {
@@ -463,53 +455,53 @@ mod tests {
         );
         assert_eq!(peers.poor(), ["node2"]);
         // A moment in line is not enough.
-        assert_eq!(peers.look(at(1_210), &normal), []);
-        assert_eq!(peers.look(at(1_220), &stolen), []);
-        assert_eq!(peers.look(at(1_230), &normal), []);
-        let events = peers.look(at(1_840), &normal);
+        assert_eq!(peers.update(at(1_210), &normal), []);
+        assert_eq!(peers.update(at(1_220), &stolen), []);
+        assert_eq!(peers.update(at(1_230), &normal), []);
+        let events = peers.update(at(1_840), &normal);
         assert_eq!(events[0].standing, PeerStanding::InLine);
         assert!(peers.poor().is_empty());
     }
 
     #[test]
     fn who_is_only_suspect_is_cleared_at_once() {
-        let mut peers = Peers::new(PeerSettings::default());
-        peers.look(at(0), &steals(&[0.0, 0.0, 30.0, 0.0, 0.0]));
-        let events = peers.look(at(10), &steals(&[0.0; 5]));
+        let mut peers = Outliers::new(PeerSettings::default());
+        peers.update(at(0), &steals(&[0.0, 0.0, 30.0, 0.0, 0.0]));
+        let events = peers.update(at(10), &steals(&[0.0; 5]));
         assert_eq!(events[0].standing, PeerStanding::InLine);
         // And begins anew.
-        peers.look(at(20), &steals(&[0.0, 0.0, 30.0, 0.0, 0.0]));
-        peers.look(at(610), &steals(&[0.0, 0.0, 30.0, 0.0, 0.0]));
+        peers.update(at(20), &steals(&[0.0, 0.0, 30.0, 0.0, 0.0]));
+        peers.update(at(610), &steals(&[0.0, 0.0, 30.0, 0.0, 0.0]));
         assert!(peers.poor().is_empty());
     }
 
     #[test]
     fn what_is_not_told_is_unknown_and_not_fine() {
-        let mut peers = Peers::new(PeerSettings::default());
-        let mut sights = steals(&[0.0; 6]);
-        sights[3].steal = None;
-        peers.look(at(0), &sights);
+        let mut peers = Outliers::new(PeerSettings::default());
+        let mut readings = steals(&[0.0; 6]);
+        readings[3].steal = None;
+        peers.update(at(0), &readings);
         let because = |why| PeerStanding::Unknown { why };
         assert_eq!(
             standing(&peers, "node3"),
-            because(UnknownBecause::NothingTold)
+            because(UnknownReason::NothingTold)
         );
         assert_eq!(standing(&peers, "node4"), PeerStanding::InLine);
         // With too few that tell, nobody is judged.
-        peers.look(at(10), &steals(&[0.0, 0.0, 50.0]));
-        assert_eq!(standing(&peers, "node2"), because(UnknownBecause::TooFew));
+        peers.update(at(10), &steals(&[0.0, 0.0, 50.0]));
+        assert_eq!(standing(&peers, "node2"), because(UnknownReason::TooFew));
     }
 
     #[test]
     fn a_bad_day_of_the_whole_pool_is_nobodys_fault() {
-        let mut peers = Peers::new(PeerSettings::default());
+        let mut peers = Outliers::new(PeerSettings::default());
         for second in (0..=2_000).step_by(10) {
-            peers.look(at(second), &steals(&[0.0, 0.5, 0.2, 40.0, 60.0, 50.0]));
+            peers.update(at(second), &steals(&[0.0, 0.5, 0.2, 40.0, 60.0, 50.0]));
         }
         assert!(peers.poor().is_empty());
         // And if all have the same, none is out of line.
         for second in (2_010..=4_000).step_by(10) {
-            peers.look(at(second), &steals(&[40.0, 45.0, 38.0, 42.0, 41.0]));
+            peers.update(at(second), &steals(&[40.0, 45.0, 38.0, 42.0, 41.0]));
         }
         assert!(peers.poor().is_empty());
         assert_eq!(standing(&peers, "node1"), PeerStanding::InLine);
@@ -517,22 +509,22 @@ mod tests {
 
     #[test]
     fn less_work_per_cpu_second_is_seen_too() {
-        let mut peers = Peers::new(PeerSettings::default());
-        let sights: Vec<Sight> = [1.0, 0.98, 1.03, 0.45, 1.01]
+        let mut peers = Outliers::new(PeerSettings::default());
+        let readings: Vec<PeerReading> = [1.0, 0.98, 1.03, 0.45, 1.01]
             .iter()
             .enumerate()
-            .map(|(place, work)| Sight {
+            .map(|(place, work)| PeerReading {
                 host: format!("node{place}"),
                 steal: None,
                 work: Some(*work),
             })
             .collect();
         for second in [0, 300, 600] {
-            peers.look(at(second), &sights);
+            peers.update(at(second), &readings);
         }
         assert_eq!(peers.poor(), ["node3"]);
         let evidence = standing(&peers, "node3").evidence().unwrap();
-        assert_eq!(evidence.sign, Sign::Work);
+        assert_eq!(evidence.sign, Indicator::Work);
     }
 
     proptest! {
@@ -541,9 +533,9 @@ mod tests {
             looks in proptest::collection::vec(
                 proptest::collection::vec(prop_oneof![Just(0.0), 0.0..100.0_f64], 0..12), 1..40),
         ) {
-            let mut peers = Peers::new(PeerSettings::default());
+            let mut peers = Outliers::new(PeerSettings::default());
             for (minute, values) in (0..).zip(&looks) {
-                peers.look(at(minute * 120), &steals(values));
+                peers.update(at(minute * 120), &steals(values));
                 let most = PeerSettings::default().most * values.len() as f64;
                 // One who was found before may be kept beside those who are found now.
                 prop_assert!(peers.poor().len() as f64 <= 2.0 * most.max(1.0));

@@ -1,8 +1,8 @@
-//! Whether nodes have room for what services ask for.
+//! Whether nodes have capacity for the tasks of all services.
 //!
-//! Swarm spreads tasks: of the nodes that have room, the one with the fewest tasks of the same
-//! service gets the next one, then the one with the fewest of all. What fits here that way fits
-//! there; a cleverer order would promise what swarm does not find.
+//! Tasks are placed as swarm places them: of the nodes with capacity, the one with the fewest tasks of
+//! the same service gets the next task, then the one with the fewest tasks. A better packing would
+//! promise capacity that the orchestrator does not find.
 
 use std::collections::BTreeMap;
 
@@ -10,35 +10,35 @@ use serde::Serialize;
 
 use crate::orchestrator::{Census, Demand, Node, Resources, Scaling, ServiceId};
 
-/// How many machines of a pool the services need at least.
+/// The number of machines of a pool that the services need at least.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Floor {
-    /// So many.
+pub struct MinimumSize {
+    /// Machines.
     pub machines: u32,
-    /// A service of which a task has no place with one fewer.
+    /// A service with a task that could not be placed with one machine fewer.
     pub service: Option<String>,
-    /// Whether not even so many are enough.
+    /// Whether even this number is too small.
     pub is_short: bool,
 }
 
-/// How many of the machines the services need so that the least of each has room, beside the
-/// nodes that are not of the pool. The smallest machines count first, and further ones are
-/// taken for as large as these, up to `most`.
-pub fn floor(
+/// The number of machines that the services need for the minimum of each (`least`), besides the nodes
+/// that are not of the pool. The smallest machines count first; further ones, up to `most`, count as
+/// equally large.
+pub fn minimum_size(
     census: &Census,
     machines: &[&Node],
     others: &[&Node],
     least: impl Fn(&Demand) -> u32,
     most: u32,
-) -> Floor {
+) -> MinimumSize {
     let mut machines = machines.to_vec();
     machines.sort_by(|a, b| {
         let (a, b) = (a.resources, b.resources);
         a.cores.total_cmp(&b.cores).then(a.memory.cmp(&b.memory))
     });
     let Some(smallest) = machines.first().copied() else {
-        // Nobody knows how large the next one would be.
-        return Floor::default();
+        // The size of a machine is unknown.
+        return MinimumSize::default();
     };
     let mut wanted: Vec<(&Demand, u32)> = census
         .demands
@@ -52,17 +52,17 @@ pub fn floor(
         let known = known.chain(std::iter::repeat(smallest));
         let pool = known.take(usize::try_from(count).unwrap_or(usize::MAX));
         let nodes = others.iter().copied().chain(pool);
-        let mut room = Room::empty(nodes, &census.demands);
+        let mut capacity = Capacity::empty(nodes, &census.demands);
         wanted
             .iter()
-            .find(|(demand, tasks)| !room.place_all(demand, *tasks))
+            .find(|(demand, tasks)| !capacity.place_all(demand, *tasks))
             .map(|(demand, _)| demand.name.clone())
     };
     let most = most.max(u32::try_from(machines.len()).unwrap_or(u32::MAX));
-    // Between one that is not enough and one that is.
+    // Binary search between a number that is too small and one that is enough.
     let (mut low, mut high) = (0, most);
     if let Some(service) = short(most) {
-        return Floor {
+        return MinimumSize {
             machines: most,
             service: Some(service),
             is_short: true,
@@ -70,7 +70,7 @@ pub fn floor(
     }
     let mut service = short(0);
     if service.is_none() {
-        return Floor::default();
+        return MinimumSize::default();
     }
     while high - low > 1 {
         let middle = low + (high - low) / 2;
@@ -79,17 +79,16 @@ pub fn floor(
             None => high = middle,
         }
     }
-    Floor {
+    MinimumSize {
         machines: high,
         service,
         is_short: false,
     }
 }
 
-/// A service of which a task would have no place if these nodes had to give all that they have to
-/// the others that take tasks.
-pub fn homeless(census: &Census, leaving: &[&Node], staying: &[&Node]) -> Option<String> {
-    let mut room = Room::occupied(staying.iter().copied(), &census.demands);
+/// A service with a task that could not be placed if the tasks of `leaving` had to move to `staying`.
+pub fn unplaceable(census: &Census, leaving: &[&Node], staying: &[&Node]) -> Option<String> {
+    let mut capacity = Capacity::occupied(staying.iter().copied(), &census.demands);
     let on = |demand: &Demand| {
         let tasks = leaving.iter().filter_map(|node| node.tasks.get(&demand.id));
         tasks.fold(0_u32, |sum, tasks| sum.saturating_add(*tasks))
@@ -101,35 +100,35 @@ pub fn homeless(census: &Census, leaving: &[&Node], staying: &[&Node]) -> Option
         .map(|demand| (demand, on(demand)))
         .collect();
     moving.sort_by(|(a, _), (b, _)| larger(a.reserved, b.reserved));
-    let mut homeless = moving
+    let mut unplaceable = moving
         .into_iter()
-        .filter(|(demand, tasks)| !room.place_all(demand, *tasks));
-    homeless.next().map(|(demand, _)| demand.name.clone())
+        .filter(|(demand, tasks)| !capacity.place_all(demand, *tasks));
+    unplaceable.next().map(|(demand, _)| demand.name.clone())
 }
 
-/// The nodes, and what is left of them.
+/// Nodes with their free resources.
 #[derive(Debug)]
-struct Room<'c> {
-    places: Vec<Place<'c>>,
+struct Capacity<'c> {
+    places: Vec<Slot<'c>>,
 }
 
 #[derive(Debug)]
-struct Place<'c> {
+struct Slot<'c> {
     node: &'c Node,
     left: Resources,
-    /// Whether what is on it counts.
+    /// Whether the tasks on it count.
     is_occupied: bool,
     crowd: u32,
 }
 
-impl<'c> Room<'c> {
-    /// Nodes with nothing on them but what runs on each.
+impl<'c> Capacity<'c> {
+    /// Nodes with only the tasks that run on every node.
     fn empty(nodes: impl Iterator<Item = &'c Node>, demands: &'c [Demand]) -> Self {
         let global = |demand: &&Demand| demand.scaling == Scaling::Global;
         let place = |node: &'c Node| {
-            let mut place = Place::of(node, false);
+            let mut place = Slot::of(node, false);
             for demand in demands.iter().filter(global) {
-                if place.suits(demand) {
+                if place.allows(demand) {
                     place.take(demand, 1);
                 }
             }
@@ -140,12 +139,12 @@ impl<'c> Room<'c> {
         }
     }
 
-    /// Nodes with what is on them.
+    /// Nodes with their present tasks.
     fn occupied(nodes: impl Iterator<Item = &'c Node>, demands: &'c [Demand]) -> Self {
         let by_id: BTreeMap<&ServiceId, &Demand> =
             demands.iter().map(|demand| (&demand.id, demand)).collect();
         let place = |node: &'c Node| {
-            let mut place = Place::of(node, true);
+            let mut place = Slot::of(node, true);
             for (id, tasks) in &node.tasks {
                 if let Some(demand) = by_id.get(id) {
                     place.take(demand, *tasks);
@@ -158,17 +157,17 @@ impl<'c> Room<'c> {
         }
     }
 
-    /// Gives so many tasks a place; `false` if one has none.
+    /// Places tasks; `false` if one could not be placed.
     fn place_all(&mut self, demand: &Demand, tasks: u32) -> bool {
-        // Where one fits that takes nothing, all do.
+        // Tasks without reservations fit all or none.
         let takes_nothing = demand.reserved == Resources::default() && demand.per_node.is_none();
         let tasks = if takes_nothing { tasks.min(1) } else { tasks };
-        let suitable = self.places.iter_mut().filter(|place| place.suits(demand));
-        let mut suitable: Vec<(u32, &mut Place<'_>)> =
+        let suitable = self.places.iter_mut().filter(|place| place.allows(demand));
+        let mut suitable: Vec<(u32, &mut Slot<'_>)> =
             suitable.map(|place| (place.own(demand), place)).collect();
         for _ in 0..tasks {
             let fitting = suitable.iter_mut();
-            let fitting = fitting.filter(|(own, place)| place.has_room(demand, *own));
+            let fitting = fitting.filter(|(own, place)| place.has_capacity(demand, *own));
             let Some((own, place)) = fitting.min_by_key(|(own, place)| (*own, place.crowd)) else {
                 return false;
             };
@@ -179,7 +178,7 @@ impl<'c> Room<'c> {
     }
 }
 
-impl<'c> Place<'c> {
+impl<'c> Slot<'c> {
     const fn of(node: &'c Node, is_occupied: bool) -> Self {
         Self {
             node,
@@ -195,15 +194,15 @@ impl<'c> Place<'c> {
         own.filter(|_| self.is_occupied).unwrap_or(0)
     }
 
-    fn has_room(&self, demand: &Demand, own: u32) -> bool {
-        /// Cores are sums of fractions.
-        const HAIR: f64 = 1e-6;
-        demand.reserved.cores <= self.left.cores + HAIR
+    fn has_capacity(&self, demand: &Demand, own: u32) -> bool {
+        /// Rounding error of sums of cores.
+        const EPSILON: f64 = 1e-6;
+        demand.reserved.cores <= self.left.cores + EPSILON
             && demand.reserved.memory <= self.left.memory
             && demand.per_node.is_none_or(|most| own < most)
     }
 
-    fn suits(&self, demand: &Demand) -> bool {
+    fn allows(&self, demand: &Demand) -> bool {
         let mut constraints = demand.constraints.iter();
         constraints.all(|constraint| is_met(constraint, self.node))
     }
@@ -216,8 +215,8 @@ impl<'c> Place<'c> {
     }
 }
 
-/// Whether a node meets a constraint on its role, its name or a label of its. What else there
-/// is, such as the system that it runs, is taken to be met: the machines of a pool are alike.
+/// Whether a node meets a constraint on its role, name, id or labels. Others, such as the operating
+/// system, count as met: the machines of a pool are alike.
 fn is_met(constraint: &str, node: &Node) -> bool {
     let (key, is_equal, value) = match (constraint.split_once("=="), constraint.split_once("!=")) {
         (Some((key, value)), _) => (key.trim(), true, value.trim()),
@@ -237,7 +236,7 @@ fn is_met(constraint: &str, node: &Node) -> bool {
     found.eq_ignore_ascii_case(value) == is_equal
 }
 
-/// The larger first.
+/// Descending order by cores, then by memory.
 fn larger(a: Resources, b: Resources) -> std::cmp::Ordering {
     b.cores.total_cmp(&a.cores).then(b.memory.cmp(&a.memory))
 }
@@ -285,20 +284,20 @@ mod tests {
         }
     }
 
-    fn least(census: &Census, machines: &[Node], others: &[Node]) -> Floor {
+    fn least(census: &Census, machines: &[Node], others: &[Node]) -> MinimumSize {
         let machines: Vec<&Node> = machines.iter().collect();
         let others: Vec<&Node> = others.iter().collect();
-        floor(census, &machines, &others, Demand::replicas, 10)
+        minimum_size(census, &machines, &others, Demand::replicas, 10)
     }
 
     #[test]
     fn cores_and_memory_are_counted_in_whole_tasks() {
         let workers: Vec<Node> = (1..=4).map(|w| node(&format!("w{w}"), 2.0, &[])).collect();
-        // Three tasks of 0.9 cores have no room on one node of two cores, but on two.
+        // Three tasks of 0.9 cores have no capacity on one node of two cores, but on two.
         let census = of(vec![demand("web", 3, 0.9, 0)]);
-        let floor = least(&census, &workers, &[]);
-        assert_eq!((floor.machines, floor.service.as_deref()), (2, Some("web")));
-        // Memory counts as well, and so does what others have room for.
+        let size = least(&census, &workers, &[]);
+        assert_eq!((size.machines, size.service.as_deref()), (2, Some("web")));
+        // Memory counts as well, and so does what others have capacity for.
         let census = of(vec![demand("web", 3, 0.9, 600)]);
         assert_eq!(least(&census, &workers, &[]).machines, 3);
         let manager = [node("m1", 2.0, &[])];
@@ -307,14 +306,14 @@ mod tests {
         let census = of(vec![demand("web", 14, 0.9, 0)]);
         assert_eq!(least(&census, &workers, &[]).machines, 7);
         let census = of(vec![demand("web", 40, 0.9, 0)]);
-        let floor = least(&census, &workers, &[]);
-        assert_eq!((floor.machines, floor.is_short), (10, true));
+        let size = least(&census, &workers, &[]);
+        assert_eq!((size.machines, size.is_short), (10, true));
         // A task that fits nowhere fits on no number of them.
         assert!(least(&of(vec![demand("db", 1, 8.0, 0)]), &workers, &[]).is_short);
         // Nothing is reserved: any node will do.
         let census = of(vec![demand("web", 9, 0.0, 0)]);
         assert_eq!(least(&census, &workers, &[]).machines, 1);
-        assert_eq!(least(&census, &workers, &manager), Floor::default());
+        assert_eq!(least(&census, &workers, &manager), MinimumSize::default());
     }
 
     #[test]
@@ -344,8 +343,8 @@ mod tests {
             ("engine.labels.x == y", 2),
         ] {
             web.constraints = vec![constraint.to_owned()];
-            let floor = least(&of(vec![web.clone()]), &workers, &manager);
-            assert_eq!(floor.machines, machines, "{constraint}");
+            let size = least(&of(vec![web.clone()]), &workers, &manager);
+            assert_eq!(size.machines, machines, "{constraint}");
         }
         web.constraints = vec!["node.labels.disk == tape".to_owned()];
         assert!(least(&of(vec![web]), &workers, &manager).is_short);
@@ -355,23 +354,26 @@ mod tests {
     fn a_node_may_go_when_the_others_can_take_over_what_it_has() {
         let census = of(vec![demand("web", 4, 0.9, 0), demand("db", 1, 1.5, 0)]);
         let leaving = node("w1", 2.0, &[("web", 1), ("gone", 3)]);
-        let room = node("w2", 2.0, &[("web", 1)]);
+        let capacity = node("w2", 2.0, &[("web", 1)]);
         let full = node("w3", 2.0, &[("web", 2)]);
-        assert_eq!(homeless(&census, &[&leaving], &[&room, &full]), None);
-        let home = homeless(&census, &[&leaving], &[&full]);
+        assert_eq!(unplaceable(&census, &[&leaving], &[&capacity, &full]), None);
+        let home = unplaceable(&census, &[&leaving], &[&full]);
         assert_eq!(home.as_deref(), Some("web"));
-        assert_eq!(homeless(&census, &[&leaving], &[]).as_deref(), Some("web"));
+        assert_eq!(
+            unplaceable(&census, &[&leaving], &[]).as_deref(),
+            Some("web")
+        );
         let database = node("w1", 2.0, &[("db", 1)]);
-        let home = homeless(&census, &[&database], &[&room, &full]);
+        let home = unplaceable(&census, &[&database], &[&capacity, &full]);
         assert_eq!(home.as_deref(), Some("db"));
         // What runs everywhere does not move.
         let mut agent = demand("agent", 0, 0.5, 0);
         agent.scaling = Scaling::Global;
         let leaving = node("w1", 2.0, &[("agent", 1)]);
-        assert_eq!(homeless(&of(vec![agent]), &[&leaving], &[]), None);
+        assert_eq!(unplaceable(&of(vec![agent]), &[&leaving], &[]), None);
     }
 
-    /// A large cluster must not hold up the loop: prints how long it takes.
+    /// A large cluster must not delay the control loop.
     #[test]
     fn a_large_cluster_is_counted() {
         let names: Vec<String> = (0..1_000).map(|number| format!("s{number}")).collect();
@@ -387,17 +389,14 @@ mod tests {
             node(&format!("w{number}"), 64.0, &tasks)
         };
         census.nodes = (0..50).map(node).collect();
-        let begun = std::time::Instant::now();
         let nodes: Vec<&Node> = census.nodes.iter().collect();
-        let floor = floor(&census, &nodes, &[], Demand::replicas, 60);
-        assert!((8..=50).contains(&floor.machines), "{floor:?}");
+        let size = minimum_size(&census, &nodes, &[], Demand::replicas, 60);
+        assert!((8..=50).contains(&size.machines), "{size:?}");
         for place in 0..nodes.len() {
             let mut others = nodes.clone();
             let leaving = others.remove(place);
-            assert_eq!(homeless(&census, &[leaving], &others), None);
+            assert_eq!(unplaceable(&census, &[leaving], &others), None);
         }
-        let took = begun.elapsed();
-        eprintln!("floor and who may go, of 50 nodes with 1,000 services: {took:?}");
     }
 
     proptest! {
@@ -416,7 +415,7 @@ mod tests {
             prop_assert!(found.machines <= 10);
             if !found.is_short {
                 let enough: Vec<&Node> = nodes.iter().take(found.machines as usize).collect();
-                let at_most = |most: u32| floor(&census, &enough[..1], &[], Demand::replicas, most);
+                let at_most = |most: u32| minimum_size(&census, &enough[..1], &[], Demand::replicas, most);
                 prop_assert!(!at_most(found.machines).is_short);
                 prop_assert!(found.machines == 1 || at_most(found.machines - 1).is_short);
             }

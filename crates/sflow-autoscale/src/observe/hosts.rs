@@ -5,20 +5,20 @@ use sflow_metrics::{Registry, Timestamp, entity::Entity, query::Query};
 use super::trust::Trust;
 use crate::policy::HostLoad;
 
-/// Bits per second that tun and tap devices report, whatever they carry. No interface of a host
-/// that runs containers is as slow, so it is not the speed of the line.
+/// The speed in bits per second that tun and tap devices report, whatever they carry. No interface of
+/// a host that runs containers is as slow, so it is not the line rate.
 const NOMINAL_SPEED: u64 = 10_000_000;
 
-/// How busy the nodes are, by the readings of their agents.
+/// The load of the nodes, by the readings of their agents.
 #[derive(Debug, Default)]
-pub struct Hosts<'t> {
+pub struct HostLoads<'t> {
     loads: Vec<HostLoad>,
     by_node: HashMap<usize, usize>,
     trust: Option<&'t Trust>,
 }
 
-impl<'t> Hosts<'t> {
-    pub(super) fn take(registry: &Registry, trust: &'t Trust, now: Timestamp) -> Self {
+impl<'t> HostLoads<'t> {
+    pub(super) fn new(registry: &Registry, trust: &'t Trust, now: Timestamp) -> Self {
         let mut interfaces: HashMap<usize, f64> = HashMap::new();
         if let Ok(query) = "max:ifinutilization,max:ifoututilization".parse::<Query>() {
             for answer in registry.per_entity(now, &query) {
@@ -54,7 +54,7 @@ impl<'t> Hosts<'t> {
                         memory: value(2),
                         network: interfaces.get(&place).copied(),
                     };
-                    // Of two readings of a node neither counts.
+                    // With two readings of a node its load is unknown.
                     if let Some(known) = hosts.by_node.get(&place) {
                         hosts.loads[*known] = HostLoad {
                             name: load.name,
@@ -70,12 +70,12 @@ impl<'t> Hosts<'t> {
         hosts
     }
 
-    /// All of them.
+    /// The loads of all nodes with an agent.
     pub fn loads(&self) -> &[HostLoad] {
         &self.loads
     }
 
-    /// How busy the node of this name is, with or without its domain.
+    /// The load of the node of this name, with or without its domain.
     pub fn load(&self, node: &str) -> Option<HostLoad> {
         let places = self.trust?.named(node);
         let mut places = places.iter().filter_map(|place| self.by_node.get(place));
@@ -83,7 +83,7 @@ impl<'t> Hosts<'t> {
     }
 }
 
-/// Whether an interface reports a speed that is not its own.
+/// Whether the speed that an interface reports is nominal and not its line rate.
 pub(super) fn has_nominal_speed(interface: &Entity<'_>) -> bool {
     interface
         .speed()
@@ -91,7 +91,7 @@ pub(super) fn has_nominal_speed(interface: &Entity<'_>) -> bool {
 }
 
 /// A host's name without its domain, in lower case.
-pub(crate) fn short_name(host: &str) -> String {
+pub fn short_name(host: &str) -> String {
     let name = host.split('.').next().unwrap_or_default();
     name.to_ascii_lowercase()
 }
@@ -109,9 +109,9 @@ mod tests {
     };
 
     use super::*;
+    use crate::observe::Telemetry;
     use crate::orchestrator::NodeAddresses;
     use crate::policy::Saturation;
-    use crate::telemetry::Telemetry;
 
     const START: Timestamp = Timestamp::from_secs(1_700_000_000);
     const NODE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);

@@ -1,8 +1,8 @@
-//! What packet samples say of a service long before its counters do.
+//! Rates of services by packet samples, which show a surge before counters do.
 //!
-//! Counters arrive once in a polling interval, samples of packets at once. What samples say is an
-//! estimate, and how much of the traffic they see depends on where an agent takes them; so it is
-//! used in the proportion that counters have shown it to be right in, as long as nothing changed.
+//! Counters arrive once in a polling interval, packet samples at once. Their rate is an estimate, and
+//! the part of the traffic that they show depends on where an agent samples. It is therefore
+//! multiplied by the ratio to the counters that was measured while the load was steady.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -10,31 +10,31 @@ use std::time::Duration;
 use sflow_metrics::{AgentKey, Registry, Timestamp, flow};
 use sflow_v5::Address;
 
-use super::service_of;
 use super::trust::Trust;
 
-/// Pairs of a service and an agent that are listed.
-const LISTED: usize = 10_000;
-/// Samples of other senders could crowd those of the nodes out.
+/// Pairs of a service and an agent that are read.
+const MAX_ROWS: usize = 10_000;
+/// Only samples of the nodes: those of other senders could take up all rows.
 const RESERVED: &str = ";filter=sender.reserved=1";
-/// What is seen at once, and what it is compared with to know whether anything changes.
+/// Smoothing of the rate that is reported, and of the rate that it is compared with to see whether the
+/// load is steady.
 const SHORT: Duration = Duration::from_secs(2);
 const LONG: Duration = Duration::from_secs(10);
-/// How long counters are compared with samples before they correct them, as a time constant.
-const MEMORY: Duration = Duration::from_secs(60);
-/// So long a mean over [`LONG`] takes to be one.
-const WARM: Duration = Duration::from_secs(40);
-/// A correction beyond this is no correction, but something else being measured.
-const MOST: f64 = 8.0;
+/// Time constant of the ratio of counters to samples.
+const CORRECTION_TIME: Duration = Duration::from_secs(60);
+/// Time until a mean over [`LONG`] is valid.
+const WARM_UP: Duration = Duration::from_secs(40);
+/// The largest ratio of counters to samples, or its inverse. Beyond it both measure different things.
+const MAX_CORRECTION: f64 = 8.0;
 
-/// The flows that are watched.
+/// The flow definitions that the registry watches.
 #[derive(Debug)]
-pub(super) struct Watched {
-    /// For each measure: of the short and of the long time.
+pub(super) struct SampleFlows {
+    /// Per measure, with the short and with the long smoothing.
     flows: [(Measure, flow::Id, flow::Id); 4],
 }
 
-/// What is measured, by the metric that counters report it under.
+/// A quantity that packet samples show, named as the metric of the counters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Measure {
     BytesIn,
@@ -87,42 +87,46 @@ struct Estimate {
     variance: f64,
 }
 
-/// What all containers of a service use together, by their packet samples.
+/// The rate of all containers of a service together, by packet samples.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Sampled {
-    /// Per second, in the unit of the metric, as counters have shown samples to be right.
+pub struct SampledRate {
+    /// The rate per second in the unit of the metric, corrected by the counters.
     pub value: f64,
-    /// The relative standard error of it.
+    /// The relative standard error.
     pub error: f64,
-    /// Samples that it rests on.
+    /// Number of packet samples.
     pub samples: u64,
-    /// By what it is multiplied.
+    /// The factor of the correction.
     pub correction: f64,
 }
 
-/// What samples say at one moment of every service.
+/// The rates of all services at one moment.
 #[derive(Debug, Default)]
 pub(super) struct Samples {
     short: Estimates,
     long: Estimates,
 }
 
-/// By the name of a service, the places of the nodes where telemetry knows a task of it.
-pub(crate) type SampledNodes = HashMap<String, BTreeSet<usize>>;
+/// By the name of a service, the indices of the nodes on which it has a task with readings.
+pub type SampledNodes = HashMap<String, BTreeSet<usize>>;
 
-/// Of each measure, the estimate for each service.
+/// Per measure, the estimate of each service.
 type Estimates = BTreeMap<Measure, HashMap<String, Estimate>>;
 
-impl Watched {
-    /// Starts to watch the samples of reserved senders, or of all; `None` if the registry watches
-    /// as many flows as it may.
-    pub(super) fn begin(registry: &mut Registry, only_reserved: bool) -> Option<Self> {
+impl SampleFlows {
+    /// Starts to watch the samples of reserved senders, or of all. `None` if the registry cannot watch
+    /// more flows.
+    pub(super) fn begin(
+        registry: &mut Registry,
+        service_of: fn(&str) -> Option<&str>,
+        only_reserved: bool,
+    ) -> Option<Self> {
         registry.group_containers_by(service_of);
         let mut watch = |measure: Measure, smoothing: Duration| {
             let filter = if only_reserved { RESERVED } else { "" };
             let definition: flow::Definition =
                 format!("{}{filter}", measure.flow()).parse().ok()?;
-            let definition = definition.listing(LISTED).smoothed_over(Some(smoothing));
+            let definition = definition.listing(MAX_ROWS).smoothed_over(Some(smoothing));
             registry.watch_flows(definition).ok()
         };
         let mut flows = [const { None }; 4];
@@ -137,8 +141,8 @@ impl Watched {
         })
     }
 
-    /// The rates now, from the samples of agents that report for a node where the service runs.
-    pub(super) fn take(
+    /// The present rates, by samples of agents that report for a node where the service runs.
+    pub(super) fn rates(
         &self,
         registry: &Registry,
         trust: &Trust,
@@ -194,7 +198,7 @@ impl Watched {
 }
 
 impl Samples {
-    /// The sum over the parts of a metric; `None` if samples say nothing about one of them.
+    /// The sum over the parts of a metric; `None` if packets do not show one of them.
     fn sum(estimates: &Estimates, service: &str, metric: &str) -> Option<Estimate> {
         let mut sum = Estimate::default();
         let mut is_seen = false;
@@ -211,13 +215,13 @@ impl Samples {
     }
 }
 
-/// In what proportion samples of each service and metric are right.
+/// The ratio of counters to samples, per service and metric.
 #[derive(Debug, Default)]
 pub(super) struct Corrections(BTreeMap<(String, String), Correction>);
 
 #[derive(Clone, Copy, Debug)]
 struct Correction {
-    /// What counters and samples said, smoothed over the same time.
+    /// Rates by counters and by samples, smoothed over the same time.
     counters: f64,
     samples: f64,
     at: Timestamp,
@@ -225,8 +229,8 @@ struct Correction {
 }
 
 impl Corrections {
-    /// What samples say of all containers of a service together, if counters have confirmed
-    /// them before. `counters` is what these say now.
+    /// The rate of all containers of a service together, if counters have confirmed it before.
+    /// `counters` is the present rate by counters.
     pub(super) fn apply(
         &mut self,
         now: Timestamp,
@@ -234,7 +238,7 @@ impl Corrections {
         service: &str,
         metric: &str,
         counters: Option<f64>,
-    ) -> Option<Sampled> {
+    ) -> Option<SampledRate> {
         let short = Samples::sum(&samples.short, service, metric)?;
         let long = Samples::sum(&samples.long, service, metric)?;
         let key = (service.to_owned(), metric.to_owned());
@@ -243,10 +247,13 @@ impl Corrections {
         {
             self.learn(now, key.clone(), counters, long.value);
         }
-        let known = self.0.get(&key).filter(|known| now - known.since >= WARM)?;
+        let known = self
+            .0
+            .get(&key)
+            .filter(|known| now - known.since >= WARM_UP)?;
         let correction = known.factor()?;
         let error = short.variance.sqrt() / short.value;
-        Some(Sampled {
+        Some(SampledRate {
             value: short.value * correction,
             error,
             samples: (1.0 / (error * error)).min(1e15) as u64,
@@ -262,35 +269,36 @@ impl Corrections {
             since: now,
         };
         let known = self.0.entry(key).or_insert(new);
-        if now - known.since < WARM {
+        if now - known.since < WARM_UP {
             *known = Correction {
                 since: known.since,
                 ..new
             };
         }
-        let part = 1.0 - (-(now - known.at).div_duration_f64(MEMORY)).exp();
+        let part = 1.0 - (-(now - known.at).div_duration_f64(CORRECTION_TIME)).exp();
         known.counters += (counters - known.counters) * part;
         known.samples += (samples - known.samples) * part;
         known.at = now;
     }
 
-    /// Forgets services that nobody asks about any more.
+    /// Removes services that are not known any more.
     pub(super) fn keep(&mut self, is_known: impl Fn(&str) -> bool) {
         self.0.retain(|(service, _), _| is_known(service));
     }
 }
 
 impl Correction {
-    /// Never above 1: where samples see only a part, a surge is seen later, and none is seen
-    /// that is not there because counters were late to tell of a lull.
+    /// At most 1: where samples show only a part of the traffic, a surge is detected later; but late
+    /// counters after a drop in load cannot make up a surge.
     fn factor(&self) -> Option<f64> {
         let factor = self.counters / self.samples;
-        let is_one = factor.is_finite() && (1.0 / MOST..=MOST).contains(&factor);
+        let is_one =
+            factor.is_finite() && (1.0 / MAX_CORRECTION..=MAX_CORRECTION).contains(&factor);
         is_one.then_some(factor.min(1.0))
     }
 }
 
-/// Whether the last seconds are like the ten before, as far as samples can tell.
+/// Whether the rate of the last 2 s equals that of the last 10 s within the sampling error.
 fn is_steady(short: Estimate, long: Estimate) -> bool {
     let noise = (short.variance + long.variance).sqrt();
     long.value > 0.0 && (short.value - long.value).abs() <= 0.2 * long.value + 2.0 * noise
@@ -327,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_believed_that_counters_have_not_confirmed() {
+    fn unconfirmed_samples_are_not_used() {
         let mut corrections = Corrections::default();
         let seen = samples(1_000.0, 1_000.0, 0.1);
         assert_eq!(corrections.apply(at(0), &seen, SERVICE, METRIC, None), None);
@@ -335,7 +343,7 @@ mod tests {
             corrections.apply(at(0), &seen, SERVICE, METRIC, Some(0.0)),
             None
         );
-        // Each packet is seen twice, and counted once. That takes a while to be known.
+        // Each packet is sampled on two interfaces; the ratio of 0.5 is known after a while.
         let mut sampled = None;
         for second in (2..=60).step_by(2) {
             sampled = corrections.apply(at(second), &seen, SERVICE, METRIC, Some(500.0));
@@ -351,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn samples_that_see_only_a_part_are_not_made_more_of() {
+    fn correction_is_at_most_one() {
         let mut corrections = Corrections::default();
         let seen = samples(100.0, 100.0, 0.1);
         for second in 0..50 {
@@ -362,13 +370,13 @@ mod tests {
     }
 
     #[test]
-    fn a_surge_is_seen_at_once_and_does_not_spoil_what_was_learned() {
+    fn surge_shows_at_once_and_keeps_the_correction() {
         let mut corrections = Corrections::default();
         let calm = samples(1_000.0, 1_000.0, 0.05);
         for second in 0..60 {
             corrections.apply(at(second), &calm, SERVICE, METRIC, Some(500.0));
         }
-        // Six times the load, of which counters know nothing yet.
+        // Six times the load, before counters show it.
         for (second, long) in [(60, 1_500.0), (61, 2_000.0), (64, 3_500.0)] {
             let surge = samples(6_000.0, long, 0.05);
             let sampled = corrections
@@ -379,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_far_off_is_not_corrected_but_not_used() {
+    fn implausible_ratio_is_not_used() {
         let mut corrections = Corrections::default();
         let seen = samples(1_000.0, 1_000.0, 0.1);
         let sampled = corrections.apply(at(0), &seen, SERVICE, METRIC, Some(20_000.0));
@@ -387,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn packets_say_nothing_about_other_metrics_and_services() {
+    fn other_metrics_and_services_have_no_rate() {
         let mut corrections = Corrections::default();
         let seen = samples(1_000.0, 1_000.0, 0.1);
         for (service, metric) in [

@@ -21,7 +21,7 @@ fn machine(name: &str, tasks: u32) -> Machine {
         name: name.to_owned(),
         is_ready: true,
         is_active: true,
-        stays: name.starts_with('m').then_some(StaysBecause::Manager),
+        stays: name.starts_with('m').then_some(StayReason::Manager),
         tasks,
     }
 }
@@ -52,14 +52,14 @@ impl World {
 
     fn step(&mut self, wish: u32, floor: u32, poor: &[&str]) -> Vec<MachineStep> {
         self.now += 10;
-        let aim = Aim {
+        let goal = Goal {
             wish,
             least: floor.max(2),
             most: 6,
             poor,
             replace: true,
         };
-        let plan = self.machines.step(at(self.now), "run1", &self.there, aim);
+        let plan = self.machines.step(at(self.now), "run1", &self.there, goal);
         self.notes
             .extend(plan.notes.iter().map(ToString::to_string));
         self.held = plan.held.map(|held| held.to_string());
@@ -290,7 +290,7 @@ fn a_poor_performer_is_replaced_by_one_that_comes_first_and_only_so_often() {
     let steps = world.step(5, 0, &["w2", "w3"]);
     let drain = MachineStep::Drain {
         machine: "w2".to_owned(),
-        why: DrainBecause::PoorPerformer,
+        why: DrainReason::PoorPerformer,
     };
     assert_eq!(steps, [drain]);
     for _ in 0..20 {
@@ -340,7 +340,7 @@ fn what_cannot_go_stays_and_it_is_said_why() {
     for name in ["w1", "w2", "w3"] {
         world.set(name, |machine| {
             let service = "db".to_owned();
-            machine.stays = Some(StaysBecause::NoRoom { service });
+            machine.stays = Some(StayReason::NoRoom { service });
         });
     }
     assert_eq!(world.step(2, 0, &[]), []);
@@ -387,17 +387,17 @@ fn who_only_watches_sees_who_comes_and_goes() {
     world.step(5, 0, &[]);
     assert_eq!(world.machines.coming().len(), 1);
     world.there.push(machine("w9", 0));
-    let notes = world.machines.watch(at(60), &world.there);
+    let notes = world.machines.record_changes(at(60), &world.there);
     assert_eq!(notes[0].to_string(), "machine w9 has joined");
     assert_eq!(world.machines.count(&world.there), 5);
     world.step(4, 0, &[]);
     let leaving = world.machines.leaving().keys().next().unwrap().clone();
     world.there.retain(|machine| machine.name != leaving);
-    let notes = world.machines.watch(at(90), &world.there);
+    let notes = world.machines.record_changes(at(90), &world.there);
     assert_eq!(notes[0].to_string(), format!("machine {leaving} is gone"));
     // What is late is late, whoever looks.
     world.step(6, 0, &[]);
-    let notes = world.machines.watch(at(1_000), &world.there);
+    let notes = world.machines.record_changes(at(1_000), &world.there);
     assert!(
         notes
             .iter()

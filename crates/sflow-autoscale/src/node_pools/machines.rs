@@ -1,10 +1,7 @@
-//! The machines of a pool: who comes, who leaves, and how far along they are.
+//! The machines of a pool: orders, drains and returns, and how far each has got.
 //!
-//! Pure: it is shown the machines that the cluster has, and says what to do next. A machine that
-//! leaves is drained first, and is given back only when nothing runs on it any more. What a hook
-//! promised counts for as long as it may take, and no longer.
-
-mod patience;
+//! A machine that leaves is drained first and is given back when no task runs on it any more. A machine
+//! that a hook promised counts until it joins or until its time is over.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,64 +9,64 @@ use std::time::Duration;
 use serde::Serialize;
 use sflow_metrics::Timestamp;
 
-use self::patience::Patience;
-pub use sflow_autoscale::node_pools::{DrainBecause, MachineNote, MachineStep};
-pub use sflow_autoscale::policy::{HeldBecause, StaysBecause};
+use super::backoff::Backoff;
+use super::step::{DrainReason, MachineNote, MachineStep};
+use crate::policy::{HoldReason, StayReason};
 
-/// How long what is asked of machines may take, and how often.
+/// Time limits of orders, and the limit of replacements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct MachineSettings {
-    /// A machine that was promised has to have joined the cluster within this.
+    /// Time within which an ordered machine has to join the cluster.
     pub join: Duration,
-    /// The tasks of a machine that is drained have to have left it within this.
+    /// Time within which all tasks have to leave a drained machine.
     pub drain: Duration,
-    /// A machine that was given back has to have left the cluster within this.
+    /// Time within which a machine that was given back has to leave the cluster.
     pub leave: Duration,
-    /// Poor performers that may be replaced …
+    /// Limit of replaced machines per [`period`](Self::period).
     pub replacements: u32,
-    /// … within this.
+    /// The period of `replacements`.
     pub period: Duration,
 }
 
-/// A machine as the cluster shows it.
+/// A machine of the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Machine {
-    /// Its name.
+    /// The name of the node.
     pub name: String,
-    /// Whether it is heard by the cluster.
+    /// Whether the orchestrator reaches it.
     pub is_ready: bool,
-    /// Whether it takes tasks.
+    /// Whether tasks can be placed on it.
     pub is_active: bool,
-    /// Why it cannot be taken away at this moment.
-    pub stays: Option<StaysBecause>,
-    /// Tasks on it.
+    /// Why it cannot be removed at this moment.
+    pub stays: Option<StayReason>,
+    /// Number of tasks on it.
     pub tasks: u32,
 }
 
-/// How many machines are wanted.
+/// The desired size of a pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Aim<'a> {
-    /// So many.
+pub struct Goal<'a> {
+    /// Machines desired.
     pub wish: u32,
-    /// In no case fewer.
+    /// The lower bound.
     pub least: u32,
-    /// In no case more, but for the moment in which one replaces another.
+    /// The upper bound; it is exceeded by one while a machine is replaced.
     pub most: u32,
-    /// Those that stay out of line, the longest first.
+    /// The outliers, the longest first.
     pub poor: &'a [&'a str],
     /// Whether these are to be replaced.
     pub replace: bool,
 }
 
-/// What comes of an aim.
+/// The next steps towards a goal.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
-    /// To be done, in this order.
+    /// The steps, in this order.
     pub steps: Vec<MachineStep>,
-    /// Worth telling.
+    /// Results of earlier steps.
     pub notes: Vec<MachineNote>,
-    /// Why not all of it is done now.
-    pub held: Option<HeldBecause>,
+    /// Why not all steps are taken now.
+    pub held: Option<HoldReason>,
 }
 
 /// The machines of a pool.
@@ -77,58 +74,58 @@ pub struct Plan {
 pub struct Machines {
     settings: MachineSettings,
     orders: u64,
-    /// Machines that have been seen, and when they joined; `None` if that was before this began.
+    /// Known machines and when they joined; `None` if they were there from the start.
     known: BTreeMap<String, Option<Timestamp>>,
-    coming: Vec<Coming>,
+    coming: Vec<PendingMachine>,
     leaving: BTreeMap<String, Leaving>,
-    /// Poor performers whose replacements have come.
+    /// Outliers whose replacements have joined.
     replaced: Vec<String>,
     /// When replacements were ordered.
     replacements: Vec<Timestamp>,
-    told: BTreeSet<String>,
-    adding: Patience,
-    removing: Patience,
+    reported: BTreeSet<String>,
+    adding: Backoff,
+    removing: Backoff,
     is_begun: bool,
-    /// Orders that counted and have ended without a machine since this was last asked.
+    /// Orders that counted and have ended without a machine since the last call of `take_withdrawn`.
     withdrawn: u32,
 }
 
-/// One that was ordered.
+/// A machine that was ordered and has not joined.
 #[derive(Clone, Debug)]
-pub struct Coming {
+pub struct PendingMachine {
     /// The key of the order.
     pub order: String,
     /// When it was ordered.
     pub since: Timestamp,
-    /// Which poor performer it is for.
+    /// The outlier that it replaces.
     pub instead_of: Option<String>,
-    /// The name that was promised.
+    /// The name that the hook promised.
     pub name: Option<String>,
 }
 
-/// How far one is that leaves.
+/// The state of a machine that leaves.
 #[derive(Clone, Debug)]
 pub enum Leaving {
-    /// Its tasks are to leave it.
+    /// It is drained.
     Draining {
-        /// Since when.
+        /// Since when it is drained.
         since: Timestamp,
-        /// Why it is drained.
-        why: DrainBecause,
+        /// The reason.
+        why: DrainReason,
     },
-    /// It was given back.
+    /// It was given back to the hook.
     Given {
         /// The key of the order.
         order: String,
-        /// When.
+        /// When it was given back.
         since: Timestamp,
-        /// Whether it was told that it is still there.
+        /// Whether it has been reported that it is still there.
         is_late: bool,
     },
 }
 
 impl Machines {
-    /// A pool of which nothing is known yet.
+    /// A pool without known machines.
     pub fn new(settings: MachineSettings) -> Self {
         Self {
             settings,
@@ -138,22 +135,22 @@ impl Machines {
             leaving: BTreeMap::new(),
             replaced: Vec::new(),
             replacements: Vec::new(),
-            told: BTreeSet::new(),
-            adding: Patience::default(),
-            removing: Patience::default(),
+            reported: BTreeSet::new(),
+            adding: Backoff::default(),
+            removing: Backoff::default(),
             is_begun: false,
             withdrawn: 0,
         }
     }
 
-    /// Goes on under other settings.
-    pub const fn set(&mut self, settings: MachineSettings) {
+    /// Replaces the settings.
+    pub const fn set_settings(&mut self, settings: MachineSettings) {
         self.settings = settings;
     }
 
-    /// Updates which machines have joined, and which orders are overdue: before machines are
-    /// counted, or one that has joined would count beside its order.
-    pub fn arrive(&mut self, now: Timestamp, machines: &[Machine]) -> Vec<MachineNote> {
+    /// Updates which machines have joined, and which orders are overdue. It precedes
+    /// [`count`](Self::count), or a machine that has joined would count beside its order.
+    pub fn record_arrivals(&mut self, now: Timestamp, machines: &[Machine]) -> Vec<MachineNote> {
         let mut plan = Plan::default();
         self.arrivals(now, machines, &mut plan);
         plan.notes
@@ -164,8 +161,8 @@ impl Machines {
         std::mem::take(&mut self.withdrawn)
     }
 
-    /// Takes note of who has come and who is gone; nothing is to be done.
-    pub fn watch(&mut self, now: Timestamp, machines: &[Machine]) -> Vec<MachineNote> {
+    /// Updates which machines have joined and left, without next steps.
+    pub fn record_changes(&mut self, now: Timestamp, machines: &[Machine]) -> Vec<MachineNote> {
         let mut plan = Plan::default();
         self.arrivals(now, machines, &mut plan);
         let is_there = |name: &String| {
@@ -180,22 +177,21 @@ impl Machines {
         plan.notes
     }
 
-    /// One that somebody else began to drain for this pool, before this began.
+    /// Continues with a machine that was drained for this pool before this process started.
     pub fn resume(&mut self, now: Timestamp, machine: &str) -> Option<MachineNote> {
         if self.leaving.contains_key(machine) {
             return None;
         }
         let draining = Leaving::Draining {
             since: now,
-            why: DrainBecause::NotNeeded,
+            why: DrainReason::NotNeeded,
         };
         self.leaving.insert(machine.to_owned(), draining);
         let machine = machine.to_owned();
         Some(MachineNote::Resumed { machine })
     }
 
-    /// Machines that take tasks and are to go on with it, and those that are to come: those that
-    /// a policy counts.
+    /// The number of machines for the policy: those that take tasks and stay, and those ordered.
     pub fn count(&self, machines: &[Machine]) -> u32 {
         let coming = self.coming.iter();
         let coming = coming.filter(|coming| coming.instead_of.is_none());
@@ -203,36 +199,36 @@ impl Machines {
         number(serving).saturating_add(number(coming.count()))
     }
 
-    /// What to do next. The instance makes the keys of orders those of this run of the program.
+    /// The next steps. `instance` distinguishes the keys of orders from those of other runs.
     pub fn step(
         &mut self,
         now: Timestamp,
         instance: &str,
         machines: &[Machine],
-        aim: Aim<'_>,
+        goal: Goal<'_>,
     ) -> Plan {
         let mut plan = Plan::default();
         self.arrivals(now, machines, &mut plan);
         self.departures(now, instance, machines, &mut plan);
-        self.recovered(aim.poor);
-        let wish = aim.wish.max(aim.least).min(aim.most);
+        self.recovered(goal.poor);
+        let wish = goal.wish.max(goal.least).min(goal.most);
         let have = self.count(machines);
         let staying = number(self.staying(machines).count());
         if wish > have {
             self.grow(now, instance, machines, wish - have, &mut plan);
         } else if !self.replaced.is_empty() {
-            self.swap(now, machines, aim.least, &mut plan);
+            self.swap(now, machines, goal.least, &mut plan);
         } else if wish < staying {
-            self.shrink(now, machines, aim.poor, &mut plan);
+            self.shrink(now, machines, goal.poor, &mut plan);
         }
-        let is_still = wish == have || matches!(plan.held, Some(HeldBecause::NoneCanGo { .. }));
-        if aim.replace && is_still && self.replaced.is_empty() {
-            self.replace(now, instance, machines, aim.poor, &mut plan);
+        let is_still = wish == have || matches!(plan.held, Some(HoldReason::NoneCanGo { .. }));
+        if goal.replace && is_still && self.replaced.is_empty() {
+            self.replace(now, instance, machines, goal.poor, &mut plan);
         }
         plan
     }
 
-    /// Takes note of what a hook promised.
+    /// Records the promise of a hook.
     pub fn promised(&mut self, order: &str, machine: Option<String>) {
         let mut coming = self.coming.iter_mut();
         if let Some(coming) = coming.find(|coming| coming.order == order) {
@@ -240,13 +236,13 @@ impl Machines {
         }
     }
 
-    /// Takes note of what a hook answered to an order that did not end well.
+    /// Records that an order has failed.
     pub fn failed(&mut self, now: Timestamp, order: &str, why: &str) -> Plan {
         let mut plan = Plan::default();
         if let Some(place) = self.coming.iter().position(|coming| coming.order == order) {
             let coming = self.coming.remove(place);
             if coming.instead_of.is_some() {
-                // Nothing was replaced.
+                // The replacement does not count.
                 self.replacements.retain(|at| *at != coming.since);
             } else {
                 self.withdrawn += 1;
@@ -257,7 +253,7 @@ impl Machines {
             |(_, leaving)| matches!(leaving, Leaving::Given { order: known, .. } if known == order),
         );
         if let Some(machine) = given.map(|(machine, _)| machine.clone()) {
-            // It is still ours, and costs what it costs: let it work.
+            // It was not removed: it takes tasks again.
             self.leaving.remove(&machine);
             self.removing.fail(now);
             plan.steps.push(MachineStep::Activate { machine });
@@ -269,18 +265,17 @@ impl Machines {
         plan
     }
 
-    /// Machines that were ordered and have not come yet.
-    pub fn coming(&self) -> &[Coming] {
+    /// Machines that were ordered and have not joined.
+    pub fn coming(&self) -> &[PendingMachine] {
         &self.coming
     }
 
-    /// Machines that are on their way out.
+    /// Machines that leave.
     pub const fn leaving(&self) -> &BTreeMap<String, Leaving> {
         &self.leaving
     }
 
-    /// How long ago a machine joined: zero if it has just done so, and as long as can be if it was
-    /// there before this began.
+    /// Time since a machine joined: zero if it is new, [`Duration::MAX`] if it was there from the start.
     pub fn age(&self, now: Timestamp, machine: &str) -> Duration {
         match self.known.get(machine) {
             None if self.is_begun => Duration::ZERO,
@@ -290,7 +285,7 @@ impl Machines {
         }
     }
 
-    /// Replacements that may still be ordered at this moment.
+    /// The number of replacements that are left in this period.
     pub fn replacements_left(&self, now: Timestamp) -> u32 {
         let period = self.settings.period;
         let recent = self.replacements.iter().filter(|at| now - **at < period);
@@ -308,19 +303,19 @@ impl Machines {
             }
             let joined = self.is_begun.then_some(now);
             self.known.insert(machine.name.clone(), joined);
-            // Those that are there at the beginning were ordered by nobody.
+            // Machines that are there from the start were not ordered.
             if !self.is_begun {
                 continue;
             }
-            let by_name = |coming: &Coming| coming.name.as_ref() == Some(&machine.name);
-            let nameless = |coming: &Coming| coming.name.is_none();
+            let by_name = |coming: &PendingMachine| coming.name.as_ref() == Some(&machine.name);
+            let nameless = |coming: &PendingMachine| coming.name.is_none();
             let place = self.coming.iter().position(by_name);
             let place = place.or_else(|| self.coming.iter().position(nameless));
             let Some(place) = place else {
                 continue;
             };
             let ordered = self.coming.remove(place);
-            self.adding = Patience::default();
+            self.adding = Backoff::default();
             plan.notes.push(MachineNote::Joined {
                 machine: machine.name.clone(),
             });
@@ -328,8 +323,8 @@ impl Machines {
         }
         self.is_begun = true;
         let join = self.settings.join;
-        let is_late = |coming: &Coming| now - coming.since > join;
-        let late: Vec<Coming> = self.coming.extract_if(.., |it| is_late(it)).collect();
+        let is_late = |coming: &PendingMachine| now - coming.since > join;
+        let late: Vec<PendingMachine> = self.coming.extract_if(.., |it| is_late(it)).collect();
         if !late.is_empty() {
             self.adding.fail(now);
         }
@@ -380,7 +375,7 @@ impl Machines {
                             tasks: machine.tasks,
                         });
                     } else if machine.is_active && now > *since {
-                        // The request was lost, or somebody let it take tasks again.
+                        // The request was lost, or an operator activated the machine.
                         if machine.stays.is_some() {
                             self.leaving.remove(&name);
                         } else {
@@ -407,17 +402,17 @@ impl Machines {
     fn gone(&mut self, machine: String, plan: &mut Plan) {
         self.leaving.remove(&machine);
         self.known.remove(&machine);
-        self.removing = Patience::default();
+        self.removing = Backoff::default();
         plan.notes.push(MachineNote::Left { machine });
     }
 
-    /// Those that are in line again need no replacement, and may be told of anew.
+    /// Machines that are no outliers any more need no replacement.
     fn recovered(&mut self, poor: &[&str]) {
         self.replaced.retain(|name| poor.contains(&name.as_str()));
-        self.told.retain(|name| poor.contains(&name.as_str()));
+        self.reported.retain(|name| poor.contains(&name.as_str()));
     }
 
-    /// More machines: those that were to leave and have not been given back cost nothing.
+    /// Adds machines: first those that are drained and not yet given back, then by orders.
     fn grow(
         &mut self,
         now: Timestamp,
@@ -456,16 +451,16 @@ impl Machines {
         }
     }
 
-    /// One machine fewer: the poorest first, then that with the fewest tasks.
+    /// Drains one machine: outliers first, then the one with the fewest tasks.
     fn shrink(&mut self, now: Timestamp, machines: &[Machine], poor: &[&str], plan: &mut Plan) {
         if let Some(machine) = self.leaving.keys().next() {
             let machine = machine.clone();
-            plan.held = Some(HeldBecause::OneAtATime { machine });
+            plan.held = Some(HoldReason::OneAtATime { machine });
             return;
         }
         if !self.coming.is_empty() {
             let machines = number(self.coming.len());
-            plan.held = Some(HeldBecause::Arriving { machines });
+            plan.held = Some(HoldReason::Arriving { machines });
             return;
         }
         if let Some(held) = self.removing.held(now) {
@@ -487,17 +482,17 @@ impl Machines {
         };
         let name = machine.name.clone();
         if let Some(why) = machine.stays.clone() {
-            plan.held = Some(HeldBecause::NoneCanGo { machine: name, why });
+            plan.held = Some(HoldReason::NoneCanGo { machine: name, why });
             return;
         }
-        self.begin_to_drain(now, name, DrainBecause::NotNeeded, plan);
+        self.begin_to_drain(now, name, DrainReason::NotNeeded, plan);
     }
 
-    /// Drains a poor performer whose replacement has come.
+    /// Drains an outlier whose replacement has joined.
     fn swap(&mut self, now: Timestamp, machines: &[Machine], least: u32, plan: &mut Plan) {
         if let Some(machine) = self.leaving.keys().next() {
             let machine = machine.clone();
-            plan.held = Some(HeldBecause::OneAtATime { machine });
+            plan.held = Some(HoldReason::OneAtATime { machine });
             return;
         }
         let serving: Vec<&Machine> = self.serving(machines).collect();
@@ -507,22 +502,22 @@ impl Machines {
             serving.find(|machine| machine.name == *name)
         });
         let Some(machine) = next else {
-            // Gone by themselves.
+            // They have left.
             self.replaced.clear();
             return;
         };
         let name = machine.name.clone();
         if let Some(why) = machine.stays.clone() {
-            plan.held = Some(HeldBecause::NoneCanGo { machine: name, why });
+            plan.held = Some(HoldReason::NoneCanGo { machine: name, why });
         } else if let Some(held) = self.removing.held(now) {
             plan.held = Some(held);
         } else if is_enough {
             self.replaced.retain(|replaced| *replaced != name);
-            self.begin_to_drain(now, name, DrainBecause::PoorPerformer, plan);
+            self.begin_to_drain(now, name, DrainReason::PoorPerformer, plan);
         }
     }
 
-    /// For the longest poor performer orders another one; when that has come, the poor one goes.
+    /// Orders a replacement for the longest outlier, which leaves when the replacement has joined.
     fn replace(
         &mut self,
         now: Timestamp,
@@ -533,10 +528,9 @@ impl Machines {
     ) {
         let mut poor = poor.iter().filter_map(|name| {
             let mut staying = self.staying(machines);
-            // Room there will be, once the other one has come.
-            let may_go = |machine: &Machine| {
-                matches!(machine.stays, None | Some(StaysBecause::NoRoom { .. }))
-            };
+            // There will be capacity once the replacement has joined.
+            let may_go =
+                |machine: &Machine| matches!(machine.stays, None | Some(StayReason::NoRoom { .. }));
             let is_it = |machine: &&Machine| machine.name == **name && may_go(machine);
             staying.find(is_it)
         });
@@ -549,13 +543,13 @@ impl Machines {
         }
         let name = machine.name.clone();
         if self.replacements_left(now) == 0 {
-            if self.told.insert(name.clone()) {
+            if self.reported.insert(name.clone()) {
                 let note = MachineNote::NoReplacementLeft { machine: name };
                 plan.notes.push(note);
             }
             return;
         }
-        // The new one comes first: for a while there is one more than the pool may have.
+        // The replacement joins first: the pool exceeds its maximum by one for a while.
         let period = self.settings.period;
         self.replacements.retain(|at| now - *at < period);
         self.replacements.push(now);
@@ -571,7 +565,7 @@ impl Machines {
     ) {
         self.orders += 1;
         let order = format!("{instance}-{}-add", self.orders);
-        self.coming.push(Coming {
+        self.coming.push(PendingMachine {
             order: order.clone(),
             since: now,
             instead_of,
@@ -584,7 +578,7 @@ impl Machines {
         &mut self,
         now: Timestamp,
         machine: String,
-        why: DrainBecause,
+        why: DrainReason,
         plan: &mut Plan,
     ) {
         let draining = Leaving::Draining { since: now, why };
@@ -592,7 +586,7 @@ impl Machines {
         plan.steps.push(MachineStep::Drain { machine, why });
     }
 
-    /// Machines that take tasks and are not on their way out.
+    /// Machines that take tasks and do not leave.
     fn serving<'m>(
         &self,
         machines: &'m [Machine],
@@ -602,7 +596,7 @@ impl Machines {
         })
     }
 
-    /// Of these, those whose replacement has not come.
+    /// Those of them whose replacement has not joined.
     fn staying<'m>(
         &self,
         machines: &'m [Machine],

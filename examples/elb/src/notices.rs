@@ -1,0 +1,19 @@
+//! Log lines for received data that is not used: one per cause.
+
+use sflow_autoscale::observe::{Notice, Telemetry};
+use tracing::warn;
+
+/// Logs the notices of `telemetry` since the last call.
+pub(crate) fn log(telemetry: &mut Telemetry) {
+    for notice in telemetry.take_notices() {
+        match (&notice, notice.source()) {
+            (Notice::SenderNotAllowed { .. }, Some(source)) => warn!(
+                %source,
+                "ignored a datagram: its sender is not in collector.agents; further ones are only \
+                 counted"
+            ),
+            (_, Some(source)) => warn!(%source, "{notice}"),
+            (_, None) => warn!("{notice}"),
+        }
+    }
+}
