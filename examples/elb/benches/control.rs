@@ -8,7 +8,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use elb::balancer::Balancer;
-use elb::config::{Config, Service};
+use elb::config::{Config, ServiceSettings};
 use elb::simulator::{Delay, HostSpec, Load, Scenario, ServiceSpec, Simulation};
 use sflow_metrics::Timestamp;
 
@@ -56,7 +56,7 @@ async fn run(services: u32, hosts: u32, rounds: u32) {
             round.decisions.len(),
             services as usize,
             "{:?}",
-            round.troubles
+            round.problems
         );
         changes += round
             .decisions
@@ -71,7 +71,7 @@ async fn run(services: u32, hosts: u32, rounds: u32) {
     }
     println!("{services} services of ten tasks each on {hosts} hosts, {datagrams} datagrams");
     println!("ms per step             median      max");
-    let line = |name: &str, of: fn(&elb::controller::Stages) -> Duration| {
+    let line = |name: &str, of: fn(&sflow_autoscale::controller::Stages) -> Duration| {
         let mut times: Vec<f64> = steps
             .iter()
             .map(|step| of(step).as_secs_f64() * 1e3)
@@ -132,7 +132,7 @@ fn scenario(services: u32, hosts: u32) -> Scenario {
     scenario
 }
 
-fn policies(scenario: &Scenario) -> Vec<Service> {
+fn policies(scenario: &Scenario) -> Vec<ServiceSettings> {
     let article = Config::article();
     let like = &article.services[0];
     let services = scenario.services.iter().enumerate();
@@ -150,7 +150,7 @@ fn policies(scenario: &Scenario) -> Vec<Service> {
                     tolerance_down: 0.1,
                 };
             }
-            Service {
+            ServiceSettings {
                 name: service.name.clone(),
                 priority: 0,
                 settings,

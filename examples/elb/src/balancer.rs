@@ -1,13 +1,14 @@
 //! The whole loop as one value: telemetry in, decisions out, and what a person sees of it.
 
 use std::net::SocketAddr;
+use std::time::Instant;
 
 use sflow_metrics::{Timestamp, query};
 use tracing::{debug, info, warn};
 
 use crate::board::Board;
-use crate::config::{self, Control};
-use crate::controller::{Controller, Round};
+use crate::config::{self, ControlSettings, DEFAULT_OWNER, OWNER};
+use crate::docker::hints;
 use crate::handle::{Refusal, Request};
 use crate::keeper::Keeper;
 use crate::keeper::pools::{PoolRound, Pools};
@@ -15,10 +16,11 @@ use crate::notices;
 use crate::orchestrator::Orchestrator;
 use crate::policy::Mode;
 use crate::shared::Shared;
-use crate::trouble::{Changed, Trouble, TroubleReason};
 use crate::view::{Point, Snapshot};
 use crate::words::{counted, duration};
+use sflow_autoscale::controller::{Controller, Discovered, Ownership, Round};
 use sflow_autoscale::observe::Telemetry;
+use sflow_autoscale::problem::{Changed, Problem, ProblemReason};
 
 /// Telemetry, controller and what they came to.
 #[derive(Debug)]
@@ -38,12 +40,17 @@ impl<O: Orchestrator> Balancer<O> {
     pub fn new(
         now: Timestamp,
         orchestrator: O,
-        control: Control,
-        services: &[config::Service],
+        control: ControlSettings,
+        services: &[config::ServiceSettings],
     ) -> Result<Self, query::Error> {
+        let mut controller = Controller::new(orchestrator, control, services)?;
+        controller.set_ownership(Some(Ownership {
+            label: OWNER.to_owned(),
+            owner: DEFAULT_OWNER.to_owned(),
+        }));
         let balancer = Self {
             telemetry: Shared::default(),
-            controller: Controller::new(orchestrator, control, services)?,
+            controller,
             pools: None,
             board: Shared::new(Board::new(now)),
         };
@@ -91,13 +98,21 @@ impl<O: Orchestrator> Balancer<O> {
     /// One round of the loop.
     pub async fn round(&mut self, now: Timestamp) -> Round {
         self.telemetry.lock().expire(now);
-        let mut round = self.controller.round(now, &self.telemetry).await;
+        let mut last = Instant::now();
+        let lap = move || {
+            let before = std::mem::replace(&mut last, Instant::now());
+            last - before
+        };
+        let telemetry = &mut self.telemetry;
+        let mut round = self.controller.round(now, telemetry, lap).await;
+        log_discovered(&round.discovered);
         self.use_policies();
         let machines = self.keep_machines(now, round.reached).await;
         if let Some(machines) = &machines {
-            round.troubles.extend(machines.troubles.iter().cloned());
+            round.problems.extend(machines.problems.iter().cloned());
         }
-        round.troubles.extend(self.mode_unset());
+        round.problems.iter_mut().for_each(hints::add);
+        round.problems.extend(self.mode_unset());
         let mut board = self.board.lock();
         let mode = self.controller.mode();
         let mut news = board.note(now, mode, self.controller.managed(), &round);
@@ -124,20 +139,20 @@ impl<O: Orchestrator> Balancer<O> {
         for event in &news.machines {
             info!("{}", event.words);
         }
-        log_troubles(now, &news.troubles);
+        log_problems(now, &news.troubles);
         round
     }
 
     /// Reports services and pools that would act if the mode of the loop were set, before the first
     /// round, which may have to wait for the orchestrator.
     pub fn report_mode(&self, now: Timestamp) {
-        let trouble: Vec<Trouble> = self.mode_unset().into_iter().collect();
-        let changed = self.board.lock().note_troubles(now, &trouble, false);
-        log_troubles(now, &changed);
+        let trouble: Vec<Problem> = self.mode_unset().into_iter().collect();
+        let changed = self.board.lock().record_problems(now, &trouble, false);
+        log_problems(now, &changed);
     }
 
     /// Services and pools whose own mode is `act`, while no mode of the loop is set.
-    fn mode_unset(&self) -> Option<Trouble> {
+    fn mode_unset(&self) -> Option<Problem> {
         if self.controller.is_mode_set() {
             return None;
         }
@@ -150,13 +165,13 @@ impl<O: Orchestrator> Balancer<O> {
             .chain(pools.map(|keeper| format!("pool {}", keeper.pool().name)))
             .collect();
         let message = (!names.is_empty()).then(|| config::mode_unset(&names))?;
-        Some(Trouble::new(TroubleReason::ModeUnset, "", message))
+        Some(Problem::new(ProblemReason::ModeUnset, "", message))
     }
 
     /// Updates the questions of policies in the telemetry.
     fn use_policies(&self) {
         let services = self.controller.managed().iter();
-        let services = services.map(|managed| &managed.question);
+        let services = services.map(|managed| &managed.query);
         let pools = self.pools.iter().flat_map(Pools::keepers);
         let pools = pools.map(Keeper::question);
         self.telemetry
@@ -169,10 +184,16 @@ impl<O: Orchestrator> Balancer<O> {
         let pools = self.pools.as_mut().filter(|_| is_reached)?;
         let mode = self.controller.mode();
         let (orchestrator, managed) = self.controller.parts();
-        let telemetry = &self.telemetry;
+        let telemetry = &mut self.telemetry;
         pools
             .round(now, mode, orchestrator, managed, telemetry)
             .await
+    }
+
+    /// Finds further services by their labels, and respects their owners.
+    pub fn discover(&mut self, discovery: &config::Discovery) {
+        self.controller.set_ownership(Some(discovery.ownership()));
+        self.controller.discover(discovery.search());
     }
 
     /// The telemetry, for who fills it or asks it.
@@ -190,7 +211,7 @@ impl<O: Orchestrator> Balancer<O> {
     /// # Errors
     ///
     /// If it is to be balanced by a metric that is not known.
-    pub fn manage(&mut self, service: &config::Service) -> Result<(), query::Error> {
+    pub fn manage(&mut self, service: &config::ServiceSettings) -> Result<(), query::Error> {
         self.controller.manage(service)
     }
 
@@ -225,7 +246,8 @@ impl<O: Orchestrator> Balancer<O> {
                 let configured = self.controller.configure(
                     config.control,
                     &config.services,
-                    Some(config.discovery.clone()),
+                    config.discovery.search(),
+                    Some(config.discovery.ownership()),
                 );
                 configured.map_err(|error| Refusal::Impossible(error.to_string()))?;
                 self.telemetry
@@ -273,8 +295,19 @@ impl<O: Orchestrator> Balancer<O> {
     }
 }
 
+/// One line for each service that is added, changed or removed by its labels.
+fn log_discovered(discovered: &[Discovered]) {
+    for change in discovered {
+        match change {
+            Discovered::Added(service) => info!(service, "found by its labels"),
+            Discovered::Changed(service) => info!(service, "its labels have changed"),
+            Discovered::Removed(service) => info!(service, "not scaled any more, by its labels"),
+        }
+    }
+}
+
 /// One line for each problem that begins or ends.
-fn log_troubles(now: Timestamp, changed: &Changed<(TroubleReason, String)>) {
+fn log_problems(now: Timestamp, changed: &Changed<(ProblemReason, String)>) {
     for ((reason, about), trouble) in &changed.begun {
         warn!(reason = reason.name(), about, "{}", trouble.message);
     }

@@ -12,14 +12,14 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use sflow_metrics::Timestamp;
 
-use crate::controller::{Decided, Managed, Outcome, Round, Stages};
 use crate::keeper::PoolEvent;
 use crate::latency::Latency;
 use crate::orchestrator::{Scaling, Service};
 use crate::policy::{Band, Decision, Kind, Mode, Signal};
-use crate::trouble::{Changed, Current, Tracker, Trouble, TroubleReason};
 use crate::view::{DecisionView, Point, ProblemView, ServiceView, SignalView, Snapshot};
+use sflow_autoscale::controller::{Decided, ManagedService, Outcome, Round, Stages};
 use sflow_autoscale::observe::IngestStats;
+use sflow_autoscale::problem::{Changed, Current, Problem, ProblemReason, Tracker};
 
 pub use self::history::{Entry, History};
 use self::others::Others;
@@ -49,7 +49,7 @@ pub struct Board {
     past: BTreeMap<String, VecDeque<Point>>,
     others: BTreeMap<String, Others>,
     history: History,
-    troubles: Tracker<(TroubleReason, String)>,
+    troubles: Tracker<(ProblemReason, String)>,
     tally: Tally,
     outcomes: BTreeMap<&'static str, u64>,
     stages: Stages,
@@ -162,7 +162,13 @@ impl Board {
     }
 
     /// Takes down what a round came to; answers what of it is news.
-    pub fn note(&mut self, now: Timestamp, mode: Mode, managed: &[Managed], round: &Round) -> News {
+    pub fn note(
+        &mut self,
+        now: Timestamp,
+        mode: Mode,
+        managed: &[ManagedService],
+        round: &Round,
+    ) -> News {
         self.now = now;
         self.ticked = Instant::now();
         // That was the time when the round began.
@@ -213,34 +219,34 @@ impl Board {
             self.past.retain(|name, _| names.contains(name.as_str()));
             self.others.retain(|name, _| names.contains(name.as_str()));
         }
-        news.troubles = self.note_troubles(now, &round.troubles, round.reached);
+        news.troubles = self.record_problems(now, &round.problems, round.reached);
         news
     }
 
     /// Updates the current problems. Without an answer of the orchestrator, what it would have
     /// shown is unknown.
-    pub fn note_troubles(
+    pub fn record_problems(
         &mut self,
         now: Timestamp,
-        troubles: &[Trouble],
+        troubles: &[Problem],
         is_reached: bool,
-    ) -> Changed<(TroubleReason, String)> {
+    ) -> Changed<(ProblemReason, String)> {
         let found = troubles.iter().map(|trouble| {
-            let Trouble {
+            let Problem {
                 reason,
                 about,
                 message,
             } = trouble;
             ((*reason, about.clone()), message.clone(), reason.delays())
         });
-        let is_unknown = |(reason, _): &(TroubleReason, String)| {
-            !is_reached && *reason != TroubleReason::ModeUnset
+        let is_unknown = |(reason, _): &(ProblemReason, String)| {
+            !is_reached && *reason != ProblemReason::ModeUnset
         };
         self.troubles.update(now, found, is_unknown)
     }
 
     /// Takes down how services stand, without a round.
-    pub fn stand(&mut self, mode: Mode, managed: &[Managed]) {
+    pub fn stand(&mut self, mode: Mode, managed: &[ManagedService]) {
         self.mode = mode;
         let is_current = self.reached == Some(self.last_round);
         let standings = managed.iter();
@@ -279,7 +285,7 @@ impl Board {
     }
 
     /// Current problems, by reason and by what they are about.
-    pub fn troubles(&self) -> impl Iterator<Item = (&(TroubleReason, String), &Current)> {
+    pub fn troubles(&self) -> impl Iterator<Item = (&(ProblemReason, String), &Current)> {
         self.troubles.current()
     }
 
@@ -356,7 +362,7 @@ impl Board {
     pub fn snapshot(&self, intake: IngestStats, points: usize) -> Snapshot {
         let shown = self.history.newest(SHOWN);
         let mut decisions: Vec<DecisionView> = shown.map(|entry| self.view_of(entry)).collect();
-        let problem = |(key, current): (&(TroubleReason, String), &Current)| ProblemView {
+        let problem = |(key, current): (&(ProblemReason, String), &Current)| ProblemView {
             reason: key.0,
             about: key.1.clone(),
             since: self.seconds(current.since),
@@ -472,13 +478,13 @@ pub struct News {
     /// Decisions that say something new.
     pub entries: Vec<Arc<Entry>>,
     /// Problems that began and ended.
-    pub troubles: Changed<(TroubleReason, String)>,
+    pub troubles: Changed<(ProblemReason, String)>,
     /// What has happened in pools of machines.
     pub machines: Vec<PoolEvent>,
 }
 
 impl Standing {
-    fn of(managed: &Managed, mode: Mode, is_current: bool) -> Self {
+    fn of(managed: &ManagedService, mode: Mode, is_current: bool) -> Self {
         let settings = managed.policy.settings();
         let mode = managed.mode.least(mode);
         let state = managed.state.as_ref().filter(|_| is_current);
@@ -499,7 +505,7 @@ impl Standing {
             recommended: last.map(|last| last.result),
             min: settings.min,
             max: settings.max,
-            signals: managed.question.bands(&settings.rule),
+            signals: managed.query.bands(&settings.rule),
             last: managed.last.clone(),
             state: managed.state.clone(),
         }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use prometheus_client::metrics::histogram::Histogram;
 
-use crate::controller::Stages;
 use crate::policy::Decision;
+use sflow_autoscale::controller::Stages;
 
 /// How long the stages of all rounds took, and how old readings were when something was decided
 /// from them. Clones go on counting together.

@@ -12,7 +12,7 @@ use sflow_metrics::Timestamp;
 use stop::Stop;
 
 use crate::balancer::Balancer;
-use crate::config::{Config, Service as Configured};
+use crate::config::{Config, ServiceSettings as Configured};
 use crate::orchestrator::{
     Availability, Census, Labelled, Node, NodeAddresses, Orchestrator, OrchestratorError, Rollout,
     Scaling, Service, ServiceId, Task, TaskState,

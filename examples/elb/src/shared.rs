@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use sflow_autoscale::observe::{Telemetry, TelemetryAccess};
+
 /// One value with several owners. Whoever holds the guard keeps the others waiting: never
 /// across an `await`.
 #[derive(Debug, Default)]
@@ -17,6 +19,12 @@ impl<T> Shared<T> {
     /// anything: no value here is ever half written.
     pub fn lock(&self) -> MutexGuard<'_, T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl TelemetryAccess for Shared<Telemetry> {
+    fn with<R>(&mut self, f: impl FnOnce(&mut Telemetry) -> R) -> R {
+        f(&mut self.lock())
     }
 }
 

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use sflow_metrics::Timestamp;
 
 use crate::balancer::Balancer;
-use crate::config::{Config, Control, Pool, Service};
+use crate::config::{Config, ControlSettings, Pool, ServiceSettings};
 use crate::keeper::PoolEvent;
 use crate::keeper::PoolStanding;
 use crate::policy::{Kind, Mode};
@@ -79,8 +79,8 @@ pub async fn run(
     scenario: &Scenario,
     seed: u64,
     start: Timestamp,
-    control: Control,
-    services: &[Service],
+    control: ControlSettings,
+    services: &[ServiceSettings],
 ) -> anyhow::Result<Outcome> {
     let simulation = Simulation::new(scenario, seed, start)?;
     let hook = simulation.hook();

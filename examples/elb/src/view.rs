@@ -5,8 +5,8 @@ use sflow_metrics::Timestamp;
 
 use crate::keeper::{PoolEvent, PoolStanding};
 use crate::policy::{Band, Kind, Signal};
-use crate::trouble::TroubleReason;
 use sflow_autoscale::observe::IngestStats;
+use sflow_autoscale::problem::ProblemReason;
 
 /// The state of the loop at one moment.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -43,7 +43,7 @@ pub struct Snapshot {
 #[derive(Clone, Debug, Serialize)]
 pub struct ProblemView {
     /// Its kind.
-    pub reason: TroubleReason,
+    pub reason: ProblemReason,
     /// The service, pool or node; empty if it concerns all of them.
     pub about: String,
     /// When it began, in seconds since the loop started.

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use elb::balancer::Balancer;
 use elb::config::Config;
-use elb::controller::Outcome;
 use elb::orchestrator::{
     Availability, Census, Labelled, Node, NodeAddresses, Orchestrator, OrchestratorError, Rollout,
     Scaling, Service, ServiceId, Task, TaskState,
 };
 use elb::policy::Mode;
-use elb::trouble::TroubleReason;
+use sflow_autoscale::controller::Outcome;
+use sflow_autoscale::problem::ProblemReason;
 use sflow_metrics::Timestamp;
 
 const START: Timestamp = Timestamp::from_secs(1_700_000_000);
@@ -143,7 +143,7 @@ fn config(services: &[(&str, u32, i32)], control: &str) -> Config {
 
 fn balancer(cluster: Cluster, config: &Config) -> Balancer<Cluster> {
     let mut balancer = Balancer::new(START, cluster, config.control, &config.services).unwrap();
-    balancer.controller_mut().discover(config.discovery.clone());
+    balancer.discover(&config.discovery);
     balancer
 }
 
@@ -200,9 +200,9 @@ async fn d3_without_a_quorum_nothing_is_done_and_it_goes_on_by_itself() {
         let round = balancer.round(at(second)).await;
         assert!(!round.reached && round.decisions.is_empty());
         assert!(
-            round.troubles[0].message.contains("no quorum"),
+            round.problems[0].message.contains("no quorum"),
             "{:?}",
-            round.troubles
+            round.problems
         );
     }
     assert_eq!(balancer.board().lock().tally().unreachable, 3);
@@ -315,7 +315,7 @@ async fn d10_another_under_the_same_name_is_another() {
     };
     let old = remove(&mut balancer);
     let round = balancer.round(at(2)).await;
-    assert_eq!(round.troubles[0].message, "service apache does not exist");
+    assert_eq!(round.problems[0].message, "service apache does not exist");
     balancer.orchestrator_mut().add("apache", 2, &[]);
     balancer.orchestrator_mut().set("apache", |service| {
         service.id = ServiceId("another".to_owned());
@@ -444,7 +444,7 @@ async fn services_are_found_by_their_labels_and_let_go() {
     assert_eq!(cluster.replicas("web"), 4);
     assert_eq!(cluster.replicas("filed"), 2, "what is in the file wins");
     assert_eq!(cluster.replicas("other"), 1);
-    let trouble = &round.troubles[0].message;
+    let trouble = &round.problems[0].message;
     assert!(trouble.starts_with("typo: label elb.minn: "), "{trouble}");
     // A mistake leaves what ran before as it is; and is mended without a restart.
     cluster.set("web", |service| {
@@ -455,7 +455,7 @@ async fn services_are_found_by_their_labels_and_let_go() {
     let round = balancer.round(at(60)).await;
     assert!(
         round
-            .troubles
+            .problems
             .iter()
             .any(|it| it.message.starts_with("web: label elb.max: "))
     );
@@ -475,9 +475,9 @@ async fn services_are_found_by_their_labels_and_let_go() {
         service.labels.remove("elb.minn");
     });
     // An event says that it is time to look.
-    balancer.controller_mut().look_soon();
+    balancer.controller_mut().discover_soon();
     let round = balancer.round(at(62)).await;
-    assert_eq!(round.troubles, []);
+    assert_eq!(round.problems, []);
     assert_eq!(balancer.orchestrator_mut().replicas("web"), 5);
     balancer
         .orchestrator_mut()
@@ -506,7 +506,7 @@ async fn service_that_acts_without_control_mode_is_a_problem_and_is_not_changed(
     assert!(balancer.orchestrator_mut().made.is_empty());
     let problems = balancer.snapshot().problems;
     assert_eq!(problems.len(), 1, "{problems:?}");
-    assert_eq!(problems[0].reason, TroubleReason::ModeUnset);
+    assert_eq!(problems[0].reason, ProblemReason::ModeUnset);
     let words = &problems[0].words;
     for part in [
         "apache, labelled have mode = \"act\"",
@@ -529,10 +529,10 @@ async fn d5_change_that_was_made_without_an_answer_is_not_foreign() {
     cluster.refusal = Some(OrchestratorError::Unavailable(words));
     let mut balancer = balancer(cluster, &config(&[("apache", 3, 0)], ""));
     balancer.round(at(0)).await;
-    let reasons = |balancer: &Balancer<Cluster>| -> Vec<TroubleReason> {
+    let reasons = |balancer: &Balancer<Cluster>| -> Vec<ProblemReason> {
         problems(balancer).iter().map(|it| it.0).collect()
     };
-    assert_eq!(reasons(&balancer), [TroubleReason::ChangeFailed]);
+    assert_eq!(reasons(&balancer), [ProblemReason::ChangeFailed]);
     let cluster = balancer.orchestrator_mut();
     cluster.refusal = None;
     cluster.set("apache", |service| {
@@ -544,7 +544,7 @@ async fn d5_change_that_was_made_without_an_answer_is_not_foreign() {
 }
 
 /// Reasons of the current problems, and what each is about.
-fn problems(balancer: &Balancer<Cluster>) -> Vec<(TroubleReason, String)> {
+fn problems(balancer: &Balancer<Cluster>) -> Vec<(ProblemReason, String)> {
     let board = balancer.board().lock();
     board.troubles().map(|(key, _)| key.clone()).collect()
 }
@@ -565,13 +565,13 @@ async fn d24_gone_services_foreign_changes_and_nodes_that_are_down_are_problems_
     });
     let gone = cluster.services.remove("nginx").unwrap();
     balancer.round(at(2)).await;
-    let of = |reason: TroubleReason, about: &str| (reason, about.to_owned());
-    let foreign = of(TroubleReason::ForeignScale, "apache");
+    let of = |reason: ProblemReason, about: &str| (reason, about.to_owned());
+    let foreign = of(ProblemReason::ForeignScale, "apache");
     assert_eq!(
         problems(&balancer),
         [
-            of(TroubleReason::ServiceGone, "nginx"),
-            of(TroubleReason::NodeDown, "node2"),
+            of(ProblemReason::ServiceGone, "nginx"),
+            of(ProblemReason::NodeDown, "node2"),
             foreign.clone(),
         ]
     );

@@ -24,7 +24,7 @@ pub use naming::{reporting_interval, service_of};
 pub use packet_samples::{SampledNodes, SampledRate};
 pub use refused_senders::RefusedSender;
 pub use snapshot::{MAX_NAME_LENGTH, Snapshot};
-pub use telemetry::Telemetry;
+pub use telemetry::{Telemetry, TelemetryAccess};
 pub use trust::{Claimant, EVERY_NODE, NodeReport, NodeSenders, Reporter, Trust};
 pub use views::{ContainerView, IngestStats};
 pub(crate) use work_rate::median_of;

@@ -47,6 +47,19 @@ pub struct Telemetry {
     has_reporter: bool,
 }
 
+/// Exclusive access to a [`Telemetry`], for as long as a closure runs. A program that receives in
+/// another task implements it for its lock; the control loop never keeps the access across an `await`.
+pub trait TelemetryAccess {
+    /// Calls `f` with the telemetry.
+    fn with<R>(&mut self, f: impl FnOnce(&mut Telemetry) -> R) -> R;
+}
+
+impl TelemetryAccess for Telemetry {
+    fn with<R>(&mut self, f: impl FnOnce(&mut Telemetry) -> R) -> R {
+        f(self)
+    }
+}
+
 /// Time after the first datagram from which on [`Telemetry::refuses_all`] can be true. It is less
 /// than the time until the first health check of a container: one that was never healthy fails an
 /// update however long the update is monitored.

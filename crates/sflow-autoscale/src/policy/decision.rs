@@ -26,8 +26,9 @@ pub struct Decision {
     pub running: u32,
     /// The signals, with their ages and counts.
     pub inputs: Vec<Signal>,
-    /// What the rule alone would have.
-    pub wish: Option<u32>,
+    /// The number that the rule alone recommends.
+    #[serde(rename = "wish")]
+    pub recommendation: Option<u32>,
     /// Every step that changed the number, or kept it from changing, and why.
     pub steps: Vec<Step>,
     /// Replicas decided.
@@ -57,7 +58,7 @@ impl Decision {
             replicas: observation.replicas,
             running: u32::try_from(observation.running.len()).unwrap_or(u32::MAX),
             inputs: observation.signals.clone(),
-            wish: None,
+            recommendation: None,
             steps: Vec::new(),
             result: observation.replicas,
             next_change: None,
@@ -73,8 +74,8 @@ impl Decision {
         needs.fold(1.0, f64::max)
     }
 
-    /// Keeps the number for now, because others need theirs changed more.
-    pub fn wait_its_turn(&mut self, per_minute: u32, next: Timestamp) {
+    /// Keeps the number until `next`, because the limit of changes per minute is used up.
+    pub fn defer(&mut self, per_minute: u32, next: Timestamp) {
         let reason = Reason::WaitsItsTurn { per_minute };
         self.change(Stage::Turn, self.replicas, reason);
         self.next_change = Some(next);

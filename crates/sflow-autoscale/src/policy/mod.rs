@@ -1,8 +1,8 @@
-//! The policy: from what is observed to how many replicas there should be, and why.
+//! The policy: from an observation to the number of replicas, with the reason of each step.
 //!
-//! A pipeline of small pure steps, each of which may change the number and then says so:
-//! recommend (with the missing-data rule) → stabilise → rate limit and cooldown → budget →
-//! clamp. No clock and no I/O: the same observations at the same times give the same decisions.
+//! A pipeline of pure steps: recommend (with the missing-data rule) → stabilise → pending tasks and
+//! saturated hosts → cooldown and rate limit → budget → bounds. The same observations at the same times
+//! give the same decisions.
 
 mod budget;
 mod decision;
@@ -16,7 +16,7 @@ mod schedule;
 mod settings;
 mod stabilise;
 
-pub use budget::{Claim, shares};
+pub use budget::{BudgetRequest, share_budget};
 pub use decision::{Decision, Kind, Stage, Step};
 pub use hold::{HoldReason, StayReason};
 pub use observation::{Fast, HostLoad, Observation, Obstacle, Shortage, Signal};
@@ -30,7 +30,7 @@ use sflow_metrics::Timestamp;
 use limit::Changes;
 use stabilise::Window;
 
-/// The policy of one service: its settings, and what it has to remember.
+/// The policy of one service or pool: its settings and its state.
 #[derive(Clone, Debug)]
 pub struct Policy {
     settings: Settings,
@@ -39,8 +39,8 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// A policy that remembers nothing yet; it will not shrink before it has watched for one
-    /// whole stabilisation window.
+    /// A policy without history. It does not shrink before it has observed one whole stabilisation
+    /// window.
     pub fn new(settings: Settings) -> Self {
         Self {
             settings,
@@ -49,8 +49,8 @@ impl Policy {
         }
     }
 
-    /// The same, with all that is remembered, under other settings.
-    pub fn with(&self, settings: Settings) -> Self {
+    /// The same policy with other settings and the present state.
+    pub fn with_settings(&self, settings: Settings) -> Self {
         Self {
             settings,
             ..self.clone()
@@ -62,8 +62,7 @@ impl Policy {
         &self.settings
     }
 
-    /// Decides. Changes nothing in the world; when the decision has been carried out, tell it
-    /// by [`changed`](Self::changed).
+    /// Decides. When the decision has been carried out, call [`record_change`](Self::record_change).
     pub fn step(&mut self, now: Timestamp, observation: &Observation) -> Decision {
         let settings = &self.settings;
         let replicas = observation.replicas;
@@ -88,8 +87,7 @@ impl Policy {
             .changes
             .replicas_at(now - observation.oldest_reading(), replicas);
         recommend::recommend(settings, observation, then, &mut decision);
-        let wish = decision.result;
-        decision.wish = Some(wish);
+        decision.recommendation = Some(decision.result);
         self.window.apply(now, settings, replicas, &mut decision);
         limit::pending(observation, &mut decision);
         limit::saturated(settings, observation, &mut decision);
@@ -122,15 +120,16 @@ impl Policy {
         decision
     }
 
-    /// What others are to leave to it: the most that it wished for in the window of shrinking. By
-    /// what it wishes at a single moment, others would be taken from and given back over and over.
-    pub fn claim(&self, now: Timestamp) -> Option<u32> {
+    /// The number of replicas for the shared budget: the largest recommendation of the stabilisation
+    /// window of shrinking. With the last recommendation alone, services would take replicas from each
+    /// other again and again.
+    pub fn demand(&self, now: Timestamp) -> Option<u32> {
         let last = self.window.last();
         self.window.most(now, &self.settings).max(last)
     }
 
-    /// Tells the policy that its decision has been carried out.
-    pub fn changed(&mut self, now: Timestamp, from: u32, to: u32) {
+    /// Records that the number of replicas was changed by a decision of this policy.
+    pub fn record_change(&mut self, now: Timestamp, from: u32, to: u32) {
         self.changes.record(now, from, to);
     }
 }

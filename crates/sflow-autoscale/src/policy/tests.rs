@@ -11,8 +11,8 @@ use std::time::Duration;
 use sflow_metrics::Timestamp;
 
 use super::{
-    Claim, Decision, Mode, Observation, Obstacle, Pace, Parts, Policy, Reason, Rule, Settings,
-    Signal, Stage, Target, Thresholds, shares,
+    BudgetRequest, Decision, Mode, Observation, Obstacle, Pace, Parts, Policy, Reason, Rule,
+    Settings, Signal, Stage, Target, Thresholds, share_budget,
 };
 
 #[test]
@@ -54,7 +54,7 @@ fn the_tolerances_of_the_two_directions_are_apart() {
 
 #[test]
 fn of_several_targets_the_largest_proposal_wins() {
-    let rule = target(&[("cpu", 0.5), ("bytes", 100.0)]);
+    let rule = targets(&[("cpu", 0.5), ("bytes", 100.0)]);
     assert_eq!(rule.metrics(), ["cpu", "bytes"]);
     for (cpu, bytes, result, reason) in [
         (1.0, 300.0, 12, "bytes is 300 per container, above 100"),
@@ -180,7 +180,7 @@ fn silence_is_not_idleness() {
 
 #[test]
 fn a_metric_that_is_missing_altogether_keeps_what_there_is() {
-    for rule in [target(&[("bytes", 75.0), ("cpu", 0.7)]), thresholds()] {
+    for rule in [targets(&[("bytes", 75.0), ("cpu", 0.7)]), thresholds()] {
         let missing = [
             vec![signal("bytes", None, 0), signal("cpu", 0.1, 4)],
             vec![signal("bytes", 1.0, 4), signal("cpu", f64::NAN, 4)],
@@ -225,7 +225,7 @@ fn an_obstacle_forbids_everything() {
             decision.to_string(),
             format!("apache: stays at 30 ({words})")
         );
-        assert_eq!(decision.wish, None);
+        assert_eq!(decision.recommendation, None);
     }
 }
 
@@ -346,23 +346,23 @@ fn a_decision_as_json() {
 
 #[test]
 fn the_budget_is_shared_by_priority() {
-    let claim = |priority, min, wish| Claim {
+    let request = |priority, min, demand| BudgetRequest {
         priority,
         min,
-        wish,
-        room: wish,
+        demand,
+        limit: demand,
     };
-    let roomy = |priority, min, wish| Claim {
-        room: wish + 2,
-        ..claim(priority, min, wish)
+    let roomy = |priority, min, demand| BudgetRequest {
+        limit: demand + 2,
+        ..request(priority, min, demand)
     };
     for (total, claims, expected) in [
-        (10, vec![claim(0, 1, 4), claim(0, 1, 4)], vec![4, 4]),
-        (5, vec![claim(0, 1, 4), claim(0, 1, 4)], vec![3, 2]),
-        (6, vec![claim(0, 1, 4), claim(9, 1, 4)], vec![2, 4]),
-        (4, vec![claim(0, 1, 4), claim(9, 1, 9)], vec![1, 3]),
-        (1, vec![claim(0, 2, 4), claim(9, 3, 9)], vec![2, 3]),
-        (9, vec![claim(0, 3, 1)], vec![3]),
+        (10, vec![request(0, 1, 4), request(0, 1, 4)], vec![4, 4]),
+        (5, vec![request(0, 1, 4), request(0, 1, 4)], vec![3, 2]),
+        (6, vec![request(0, 1, 4), request(9, 1, 4)], vec![2, 4]),
+        (4, vec![request(0, 1, 4), request(9, 1, 9)], vec![1, 3]),
+        (1, vec![request(0, 2, 4), request(9, 3, 9)], vec![2, 3]),
+        (9, vec![request(0, 3, 1)], vec![3]),
         // What others have wished for is not kept free for those who may need it.
         (7, vec![roomy(9, 2, 2), roomy(0, 1, 8)], vec![2, 5]),
         (7, vec![roomy(9, 2, 5), roomy(0, 1, 8)], vec![5, 2]),
@@ -370,7 +370,7 @@ fn the_budget_is_shared_by_priority() {
         (9, vec![roomy(0, 1, 2), roomy(9, 1, 2)], vec![4, 4]),
         (9, vec![], vec![]),
     ] {
-        assert_eq!(shares(total, &claims), expected);
+        assert_eq!(share_budget(total, &claims), expected);
     }
 }
 
@@ -389,7 +389,7 @@ fn settings(rule: Rule) -> Settings {
     }
 }
 
-fn target(targets: &[(&str, f64)]) -> Rule {
+fn targets(targets: &[(&str, f64)]) -> Rule {
     let metrics = targets.iter().map(|(metric, target)| Target {
         metric: (*metric).to_owned(),
         target: *target,
@@ -401,8 +401,13 @@ fn target(targets: &[(&str, f64)]) -> Rule {
     }
 }
 
+/// Settings with one target.
+pub(crate) fn target(metric: &str, target: f64) -> Settings {
+    settings(targets(&[(metric, target)]))
+}
+
 fn cpu() -> Rule {
-    target(&[("cpu", 0.5)])
+    targets(&[("cpu", 0.5)])
 }
 
 fn thresholds() -> Rule {

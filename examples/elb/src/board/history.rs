@@ -7,8 +7,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use tokio::sync::watch;
 
-use crate::controller::{Decided, Outcome};
 use crate::policy::{Decision, Kind, Reason, Stage, Step};
+use sflow_autoscale::controller::{Decided, Outcome};
 use sflow_autoscale::node_pools::MachineStep;
 
 /// Decisions that are kept.

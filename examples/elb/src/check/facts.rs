@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sflow_metrics::AgentKey;
 
-use crate::config::{Config, ConfigError, Service as Wish};
+use crate::config::{Config, ConfigError, ServiceSettings as Wish};
 use crate::docker::{About, Member};
 use crate::orchestrator::{Census, Labelled, NodeAddresses, Service, Task};
 use crate::policy::Signal;

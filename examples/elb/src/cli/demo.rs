@@ -16,7 +16,7 @@ use super::{Log, PolicyName, end_requested, runtime, say};
 use crate::balancer::Balancer;
 use crate::board::About;
 use crate::chart;
-use crate::config::{Config, Control};
+use crate::config::{Config, ControlSettings};
 use crate::handle::{Handle, Requests};
 use crate::policy::Mode;
 use crate::simulator::{Event, NodeAddress, Scenario, Simulation};
@@ -63,7 +63,7 @@ impl Args {
         let end = end_requested();
         let speed = if self.fast { FAST } else { 1.0 };
         let scenario = scenario()?;
-        let control = Control {
+        let control = ControlSettings {
             budget: None,
             ..Config::article().control
         };
@@ -203,7 +203,7 @@ impl Demo {
         scenario: &Scenario,
         policy: PolicyName,
         seed: u64,
-        control: Control,
+        control: ControlSettings,
         speed: f64,
     ) -> anyhow::Result<Self> {
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));

@@ -24,7 +24,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use untrusted::{Format, Lines, printable};
 
-use crate::config::{Config, Service};
+use crate::config::{Config, ServiceSettings};
 use crate::policy::{Mode, Rule, Target, Thresholds};
 use crate::simulator::{Scenario, ServiceSpec};
 
@@ -147,7 +147,7 @@ enum PolicyName {
 impl PolicyName {
     /// The services of a scenario, balanced this way: the article's thresholds, or as target
     /// nine tenths of its upper ones.
-    fn services(self, scenario: &Scenario, mode: Mode) -> Vec<Service> {
+    fn services(self, scenario: &Scenario, mode: Mode) -> Vec<ServiceSettings> {
         let article = Config::article();
         let Some(like) = article.services.first() else {
             return Vec::new();
@@ -173,7 +173,7 @@ impl PolicyName {
             }
             settings
         };
-        let services = scenario.services.iter().map(|service| Service {
+        let services = scenario.services.iter().map(|service| ServiceSettings {
             name: service.name.clone(),
             priority: service.priority,
             settings: settings(service),

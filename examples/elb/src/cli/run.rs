@@ -12,7 +12,7 @@ use tracing::{info, warn};
 use super::{Log, runtime, say, say_part};
 use crate::balancer::Balancer;
 use crate::board::About;
-use crate::config::{Collector, Config, ConfigError, EXAMPLE, acting};
+use crate::config::{Collector, Config, ConfigError, EXAMPLE, acting, mode_summary};
 use crate::docker::Docker;
 use crate::handle::{Handle, Refusal, Request};
 use crate::keeper::pools::Pools;
@@ -59,9 +59,8 @@ impl Args {
                 counted(config.services.len(), "service"),
                 counted(config.pools.len(), "pool")
             )?;
-            let acting = config
-                .control
-                .acting(&acting(&config.services, &config.pools));
+            let names = acting(&config.services, &config.pools);
+            let acting = mode_summary(&config.control, &names);
             say!("{}", acting.unwrap_or_else(|unset| unset))?;
             return Ok(());
         }
@@ -87,7 +86,7 @@ async fn balance(path: &Path, config: Config) -> anyhow::Result<()> {
         }
     });
     let mut balancer = Balancer::new(now(), docker, config.control, &config.services)?;
-    balancer.controller_mut().discover(config.discovery.clone());
+    balancer.discover(&config.discovery);
     balancer.keep(Pools::instance(now()), &config.pools)?;
 
     let listen = config.collector.listen;
@@ -153,7 +152,7 @@ async fn balance(path: &Path, config: Config) -> anyhow::Result<()> {
                     gaps.log(handle.now(), &Presence::look(&handle).missing);
                 }
             }
-            () = events.changed() => balancer.controller_mut().look_soon(),
+            () = events.changed() => balancer.controller_mut().discover_soon(),
             (request, answer) = requests.next() => {
                 answer.send(obey(&mut balancer, &handle, &request)).ok();
             }

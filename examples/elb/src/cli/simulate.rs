@@ -7,7 +7,7 @@ use sflow_metrics::Timestamp;
 
 use super::{Log, PolicyName, runtime, say, say_part};
 use crate::chart::{self, Multiple};
-use crate::config::{Config, Control, Service};
+use crate::config::{Config, ControlSettings, ServiceSettings};
 use crate::policy::Mode;
 use crate::simulator::{Scenario, ServiceSpec};
 use crate::terminal::set_replicas;
@@ -55,7 +55,7 @@ impl Args {
     pub(super) fn run(self, log: &Log) -> anyhow::Result<()> {
         log.to_stderr("error")?;
         let scenario = Scenario::named(&self.scenario)?;
-        let control = Control {
+        let control = ControlSettings {
             budget: scenario.budget,
             ..Config::article().control
         };
@@ -137,25 +137,26 @@ pub(super) fn picture(
 
 fn side_by_side(scenario: &Scenario, policy: PolicyName, with: &Outcome) -> String {
     let policies = policy.services(scenario, Mode::Act);
-    let panel = |((service, outcome), policy): ((&ServiceSpec, &ServiceOutcome), &Service)| {
-        let (lower, upper) = policy.settings.rule.band(0).unwrap_or((1.0, 1.0));
-        let one = f64::midpoint(lower, upper);
-        let needed = |at: f64| {
-            let requests = service.load.at(Duration::from_secs_f64(at));
-            requests * service.work.bytes() / one
+    let panel =
+        |((service, outcome), policy): ((&ServiceSpec, &ServiceOutcome), &ServiceSettings)| {
+            let (lower, upper) = policy.settings.rule.band(0).unwrap_or((1.0, 1.0));
+            let one = f64::midpoint(lower, upper);
+            let needed = |at: f64| {
+                let requests = service.load.at(Duration::from_secs_f64(at));
+                requests * service.work.bytes() / one
+            };
+            let point = |point: &Point| Point {
+                load: Some(needed(point.at)),
+                least: None,
+                most: None,
+                ..*point
+            };
+            Multiple {
+                title: service.name.clone(),
+                about: format!("priority {}", service.priority),
+                pasts: vec![outcome.past.iter().map(point).collect()],
+            }
         };
-        let point = |point: &Point| Point {
-            load: Some(needed(point.at)),
-            least: None,
-            most: None,
-            ..*point
-        };
-        Multiple {
-            title: service.name.clone(),
-            about: format!("priority {}", service.priority),
-            pasts: vec![outcome.past.iter().map(point).collect()],
-        }
-    };
     let services = scenario.services.iter().zip(&with.services).zip(&policies);
     let mut panels: Vec<Multiple> = services.map(panel).collect();
     panels.extend(with.pool.as_ref().map(machines));

@@ -3,7 +3,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::course::{CAPACITY, Course, MOST};
-use crate::config::{Config, ConfigError, Control, Service};
+use crate::config::{Config, ConfigError, ControlSettings, ServiceSettings};
 use crate::policy::{Mode, Pace, Rule, Saturation, Select, Settings, Target};
 
 /// Who takes part.
@@ -76,7 +76,10 @@ impl Contender {
 
     /// How it balances the service, and how often it decides. `target` is the part of its
     /// capacity that a replica is to be loaded with; only the article's rule has none.
-    pub(super) fn service(self, target: f64) -> Result<(Control, Service), ConfigError> {
+    pub(super) fn service(
+        self,
+        target: f64,
+    ) -> Result<(ControlSettings, ServiceSettings), ConfigError> {
         let ours = Config::from_toml(&format!(
             "[control]\nmode = \"act\"\n\
              [[service]]\n\

@@ -24,7 +24,7 @@ pub use trace::{Moment, Score, Settling, Trace};
 
 use crate::balancer::Balancer;
 use crate::chart::{Multiple, multiples};
-use crate::config::{Control, Service};
+use crate::config::{ControlSettings, ServiceSettings};
 use crate::simulator::{Scenario, Simulation};
 use crate::trial::deliver;
 use contender::need;
@@ -143,8 +143,8 @@ const START: Timestamp = Timestamp::from_secs(1_474_678_630);
 async fn drive(
     scenario: &Scenario,
     seed: u64,
-    control: Control,
-    service: &Service,
+    control: ControlSettings,
+    service: &ServiceSettings,
 ) -> anyhow::Result<Trace> {
     const GOLDEN: f64 = 0.618_033_988_749_894_9;
     let simulation = Simulation::new(scenario, seed, START)?;

@@ -12,7 +12,10 @@ use super::labels::Labels;
 use super::policy::{self, Policy};
 use super::pool::{self, PoolFile};
 use super::value::{Span, at_least, wrong};
-use super::{Collector, Config, ConfigError, Control, Discovery, Http, Service, loopback, token};
+use super::{
+    Collector, Config, ConfigError, ControlSettings, Discovery, Http, ServiceSettings, loopback,
+    token,
+};
 use crate::docker;
 use crate::policy::Mode;
 use sflow_autoscale::observe::NodeSenders;
@@ -31,7 +34,7 @@ pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
         );
         return Err(wrong("service", &problem));
     }
-    let mut services: Vec<Service> = Vec::new();
+    let mut services: Vec<ServiceSettings> = Vec::new();
     let mut names: HashSet<String> = HashSet::new();
     for (place, service) in file.service.into_iter().enumerate() {
         let key = format!("service[{place}]");
@@ -47,13 +50,13 @@ pub(super) fn read(text: &str) -> Result<Config, ConfigError> {
         let key = format!("{key}.policy");
         policy::check(&key, &service.policy)?;
         let settings = policy::settings(&key, &file.defaults, &service.policy)?;
-        services.push(Service {
+        services.push(ServiceSettings {
             name: service.name,
             priority: service.priority.unwrap_or(0),
             settings,
         });
     }
-    let control = Control {
+    let control = ControlSettings {
         interval: at_least("control.interval", file.control.interval, 2.0, 0.1)?,
         mode: file.control.mode.unwrap_or(Mode::Advise),
         is_mode_set: file.control.mode.is_some(),

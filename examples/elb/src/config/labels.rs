@@ -2,17 +2,24 @@
 
 use std::collections::BTreeMap;
 
+use sflow_autoscale::controller::LabelReader;
 use toml::{Table, Value};
 
 use super::policy::{self, Policy};
 use super::value::wrong;
-use super::{ConfigError, Service};
+use super::{ConfigError, ServiceSettings};
 
 /// The prefix of the names of all labels of elb.
 pub(crate) const LABEL_PREFIX: &str = "elb.";
 
 /// The label by which a service asks to be balanced.
 pub const ENABLED: &str = "elb.enabled";
+
+/// The label that contains the name of the elb that a service belongs to.
+pub const OWNER: &str = "elb.owner";
+
+/// The name of an elb whose configuration does not set another.
+pub const DEFAULT_OWNER: &str = "elb";
 
 /// Short names of metrics, for labels.
 const SHORT: [(&str, &str); 5] = [
@@ -30,6 +37,16 @@ const OF_A_METRIC: [&str; 3] = ["target", "lower", "upper"];
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Labels {
     defaults: Policy,
+}
+
+impl LabelReader for Labels {
+    fn service(
+        &self,
+        name: &str,
+        labels: &BTreeMap<String, String>,
+    ) -> Result<Option<ServiceSettings>, String> {
+        Self::service(self, name, labels).map_err(|error| error.to_string())
+    }
 }
 
 impl Labels {
@@ -50,7 +67,7 @@ impl Labels {
         &self,
         name: &str,
         labels: &BTreeMap<String, String>,
-    ) -> Result<Option<Service>, ConfigError> {
+    ) -> Result<Option<ServiceSettings>, ConfigError> {
         match labels.get(ENABLED).map(String::as_str) {
             Some("true" | "1" | "yes") => {}
             None | Some("false" | "0" | "no") => return Ok(None),
@@ -105,7 +122,7 @@ impl Labels {
             .try_into()
             .map_err(|error: toml::de::Error| wrong("elb", error.message()))?;
         policy::check("elb", &policy)?;
-        Ok(Some(Service {
+        Ok(Some(ServiceSettings {
             name: name.to_owned(),
             priority,
             settings: policy::settings("elb", &self.defaults, &policy)?,
@@ -190,7 +207,7 @@ mod tests {
         labels.iter().map(own).collect()
     }
 
-    fn read(given: &[(&str, &str)]) -> Result<Option<Service>, ConfigError> {
+    fn read(given: &[(&str, &str)]) -> Result<Option<ServiceSettings>, ConfigError> {
         let config = Config::from_toml(
             "[defaults]\nmax = 7\nmode = \"act\"\n\
              metric = [{ name = \"vir_cpu_cores\", target = 0.5 }]\n",

@@ -8,6 +8,7 @@ mod token;
 mod value;
 
 pub(crate) use labels::LABEL_PREFIX;
+pub use labels::{DEFAULT_OWNER, OWNER};
 pub use labels::{ENABLED, Labels};
 pub use pool::{Pool, Selector};
 
@@ -15,10 +16,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 use serde::Serialize;
+use sflow_autoscale::controller::{self, Ownership};
+pub use sflow_autoscale::controller::{ControlSettings, ServiceSettings};
 use thiserror::Error;
 
 use crate::bounded_file;
@@ -42,10 +45,10 @@ pub struct Config {
     /// How Docker is reached.
     pub docker: docker::Settings,
     /// How often, and with how much, the loop acts.
-    pub control: Control,
+    pub control: ControlSettings,
     /// The services.
     #[serde(rename = "service")]
-    pub services: Vec<Service>,
+    pub services: Vec<ServiceSettings>,
     /// The pools of machines.
     #[serde(rename = "pool")]
     pub pools: Vec<Pool>,
@@ -133,43 +136,6 @@ impl fmt::Debug for Http {
     }
 }
 
-/// How often, and with how much, the loop acts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Control {
-    /// Time between decisions.
-    pub interval: Duration,
-    /// The most that is done for any service and pool.
-    pub mode: Mode,
-    /// Whether the configuration contains this mode. Without it elb advises.
-    #[serde(skip)]
-    pub is_mode_set: bool,
-    /// Replicas that all services together may have.
-    pub budget: Option<u32>,
-    /// Services that may be changed within a minute.
-    pub changes_per_minute: Option<u32>,
-}
-
-impl Control {
-    /// States which services and pools would be changed, of those whose own mode is `act`.
-    ///
-    /// # Errors
-    ///
-    /// If there are some and `control.mode` is not set: what to write.
-    pub fn acting(&self, names: &[String]) -> Result<String, String> {
-        let listed = || names.join(", ");
-        match (names.is_empty(), self.mode) {
-            (true, _) => Ok("nothing is changed: no service or pool has mode = \"act\"".to_owned()),
-            (false, Mode::Act) => Ok(format!("would act: {}", listed())),
-            (false, _) if !self.is_mode_set => Err(mode_unset(names)),
-            (false, mode) => Ok(format!(
-                "nothing is changed: control.mode is {:?}; with \"act\" these would act: {}",
-                mode.name(),
-                listed()
-            )),
-        }
-    }
-}
-
 /// Which services are found by their labels.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Discovery {
@@ -182,15 +148,22 @@ pub struct Discovery {
     pub labels: Labels,
 }
 
-/// One service.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Service {
-    /// Its name in the orchestrator.
-    pub name: String,
-    /// Larger is served first when the budget is short.
-    pub priority: i32,
-    /// How it is balanced.
-    pub settings: Settings,
+impl Discovery {
+    /// The label by which services name their owner.
+    pub fn ownership(&self) -> Ownership {
+        Ownership {
+            label: OWNER.to_owned(),
+            owner: self.owner.clone(),
+        }
+    }
+
+    /// The search for services with the label [`ENABLED`]; `None` if it is switched off.
+    pub fn search(&self) -> Option<controller::Discovery> {
+        self.enabled.then(|| controller::Discovery {
+            label: ENABLED.to_owned(),
+            reader: Arc::new(self.labels.clone()),
+        })
+    }
 }
 
 impl Config {
@@ -294,7 +267,7 @@ pub enum ConfigError {
 }
 
 /// The names of the services and pools whose own mode is `act`.
-pub fn acting(services: &[Service], pools: &[Pool]) -> Vec<String> {
+pub fn acting(services: &[ServiceSettings], pools: &[Pool]) -> Vec<String> {
     let acts = |settings: &Settings| settings.mode == Mode::Act;
     let services = services.iter().filter(|it| acts(&it.settings));
     let pools = pools.iter().filter(|it| acts(&it.settings));
@@ -302,6 +275,25 @@ pub fn acting(services: &[Service], pools: &[Pool]) -> Vec<String> {
         .map(|service| service.name.clone())
         .chain(pools.map(|pool| format!("pool {}", pool.name)))
         .collect()
+}
+
+/// States which services and pools would be changed, of those whose own mode is `act`.
+///
+/// # Errors
+///
+/// If there are some and `control.mode` is not set: what to write.
+pub fn mode_summary(control: &ControlSettings, names: &[String]) -> Result<String, String> {
+    let listed = || names.join(", ");
+    match (names.is_empty(), control.mode) {
+        (true, _) => Ok("nothing is changed: no service or pool has mode = \"act\"".to_owned()),
+        (false, Mode::Act) => Ok(format!("would act: {}", listed())),
+        (false, _) if !control.is_mode_set => Err(mode_unset(names)),
+        (false, mode) => Ok(format!(
+            "nothing is changed: control.mode is {:?}; with \"act\" these would act: {}",
+            mode.name(),
+            listed()
+        )),
+    }
 }
 
 /// The message where these services and pools would act if `control.mode` were set.

@@ -88,7 +88,7 @@ fn control_mode_is_advise_until_it_is_set() {
         let config = Config::from_toml(&text(control)).unwrap();
         assert_eq!(config.control.mode, mode);
         let names = super::acting(&config.services, &config.pools);
-        let acting = config.control.acting(&names);
+        let acting = super::mode_summary(&config.control, &names);
         let begin = |words: &Result<String, String>| match (words, acts) {
             (Ok(words), Ok(begin)) | (Err(words), Err(begin)) => words.starts_with(begin),
             _ => false,

@@ -16,6 +16,7 @@ mod endpoint;
 mod engine;
 mod events;
 mod failure;
+pub(crate) mod hints;
 mod list;
 mod node;
 mod service;

@@ -104,7 +104,7 @@ impl Keeper {
     /// If it is to be kept by a metric that is not known; then nothing has changed.
     pub fn configure(&mut self, pool: &Pool) -> Result<(), query::Error> {
         self.question = MetricQuery::new(&pool.settings.rule.metrics())?;
-        self.policy = self.policy.with(pool.settings.clone());
+        self.policy = self.policy.with_settings(pool.settings.clone());
         self.machines.set_settings(pool.machines);
         if self.pool.peers != pool.peers {
             self.peers = Outliers::new(pool.peers);
@@ -210,10 +210,11 @@ impl Keeper {
         let count = self.machines.count(&machines);
         if withdrawn > 0 {
             self.policy
-                .changed(now, count.saturating_add(withdrawn), count);
+                .record_change(now, count.saturating_add(withdrawn), count);
         }
         if back > 0 {
-            self.policy.changed(now, count.saturating_sub(back), count);
+            self.policy
+                .record_change(now, count.saturating_sub(back), count);
         }
         let observation = self.observation(now, &machines, count, seen);
         let mut decision = self.policy.step(now, &observation);
@@ -295,7 +296,8 @@ impl Keeper {
     /// Takes note of a decision and of what was really done for it.
     pub fn decided(&mut self, now: Timestamp, decision: &Arc<Decision>, is_done: bool) {
         if is_done && decision.is_change() {
-            self.policy.changed(now, decision.replicas, decision.result);
+            self.policy
+                .record_change(now, decision.replicas, decision.result);
         }
         self.last = Some(Arc::clone(decision));
         // What is neither to come nor on its way out is at its end.

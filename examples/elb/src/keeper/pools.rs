@@ -10,15 +10,14 @@ use sflow_metrics::{Timestamp, query};
 
 use super::{Happened, Keeper, Seen, takes_tasks};
 use crate::config::Pool;
-use crate::controller::{Decided, Managed, Outcome, blocked};
 use crate::orchestrator::{Availability, Census, Demand, Node, Orchestrator, OrchestratorError};
 use crate::policy::Mode;
 use crate::pool::hook::{Action, Order};
 use crate::pool::provider::{Background, Provider};
-use crate::shared::Shared;
-use crate::trouble::{Trouble, TroubleReason};
+use sflow_autoscale::controller::{Decided, ManagedService, Outcome, problems};
 use sflow_autoscale::node_pools::MachineStep;
-use sflow_autoscale::observe::{MetricQuery, Telemetry, work_per_cpu, work_query};
+use sflow_autoscale::observe::{MetricQuery, Telemetry, TelemetryAccess, work_per_cpu, work_query};
+use sflow_autoscale::problem::{Problem, ProblemReason};
 
 /// From one round to the next: machines are slow, and reading all of the cluster is not cheap.
 const EVERY: Duration = Duration::from_secs(10);
@@ -40,7 +39,7 @@ pub struct PoolRound {
     /// A decision for each pool, what came of it, and what was to be done.
     pub decisions: Vec<(Decided, Vec<MachineStep>)>,
     /// Problems found.
-    pub troubles: Vec<Trouble>,
+    pub problems: Vec<Problem>,
 }
 
 impl Pools {
@@ -125,8 +124,8 @@ impl Pools {
         now: Timestamp,
         most: Mode,
         orchestrator: &mut O,
-        managed: &[Managed],
-        telemetry: &Shared<Telemetry>,
+        managed: &[ManagedService],
+        telemetry: &mut impl TelemetryAccess,
     ) -> Option<PoolRound> {
         let is_on = |keeper: &Keeper| keeper.mode().least(most) != Mode::Off;
         if !self.keepers.iter().any(is_on) || self.next.is_some_and(|next| now < next) {
@@ -138,12 +137,12 @@ impl Pools {
             Ok(census) => census,
             Err(error) => {
                 let message = format!("the nodes cannot be read: {error}");
-                let trouble = Trouble::new(TroubleReason::Pool, "", message);
-                round.troubles.push(trouble);
+                let trouble = Problem::new(ProblemReason::Pool, "", message);
+                round.problems.push(trouble);
                 return Some(round);
             }
         };
-        telemetry.lock().set_nodes(now, orchestrator.nodes());
+        telemetry.with(|telemetry| telemetry.set_nodes(now, orchestrator.nodes()));
         self.hear(now);
         let least = |demand: &Demand| least(now, most, managed, demand);
         for place in 0..self.keepers.len() {
@@ -154,7 +153,8 @@ impl Pools {
             if mode == Mode::Off {
                 continue;
             }
-            let seen = see(now, keeper, &self.work, &census, managed, telemetry);
+            let seen = telemetry
+                .with(|telemetry| see(now, keeper, &self.work, &census, managed, telemetry));
             let decided = keeper.step(now, &self.instance, mode, &census, &seen, least);
             let (decision, steps) = (decided.decision, decided.steps);
             let outcome = if mode == Mode::Act {
@@ -167,8 +167,8 @@ impl Pools {
                     Err(why) => {
                         let about = format!("pool {}", decision.service);
                         let message = format!("{about}: {why}");
-                        let trouble = Trouble::new(TroubleReason::Pool, about, message);
-                        round.troubles.push(trouble);
+                        let trouble = Problem::new(ProblemReason::Pool, about, message);
+                        round.problems.push(trouble);
                         Outcome::Failed { why }
                     }
                 }
@@ -179,9 +179,7 @@ impl Pools {
             };
             if let Some(keeper) = self.keepers.get(place) {
                 let bands = keeper.question().bands(&keeper.pool().settings.rule);
-                round
-                    .troubles
-                    .extend(blocked::troubles(&decision, &bands, None));
+                round.problems.extend(problems(&decision, &bands, None));
             }
             let decision = Arc::new(decision);
             if let Some(keeper) = self.keepers.get_mut(place) {
@@ -328,7 +326,7 @@ async fn set<O: Orchestrator>(
 
 /// How many tasks of a service there should be at least: its minimum where this loop may shrink
 /// it to that, and all that it has otherwise.
-fn least(now: Timestamp, most: Mode, managed: &[Managed], demand: &Demand) -> u32 {
+fn least(now: Timestamp, most: Mode, managed: &[ManagedService], demand: &Demand) -> u32 {
     let mut managed = managed.iter();
     let known = managed.find(|managed| managed.name == demand.name);
     match known.filter(|managed| managed.mode.least(most) == Mode::Act) {
@@ -343,10 +341,9 @@ fn see(
     keeper: &Keeper,
     work: &MetricQuery,
     census: &Census,
-    managed: &[Managed],
-    telemetry: &Shared<Telemetry>,
+    managed: &[ManagedService],
+    telemetry: &Telemetry,
 ) -> Seen {
-    let telemetry = telemetry.lock();
     let look = telemetry.snapshot(now, [keeper.question(), work]);
     let serving = keeper.serving(census).map(|node| node.name.as_str());
     let is_warming = |machine: &str| keeper.is_warming(now, machine);

@@ -7,8 +7,8 @@ use sflow_metrics::Timestamp;
 use tracing::{info, warn};
 
 use super::Missing;
-use crate::trouble::{Delays, Tracker};
 use crate::words::duration;
+use sflow_autoscale::problem::{Delays, Tracker};
 
 /// How long something is back until that is logged.
 const BACK: Duration = Duration::from_secs(30);

@@ -99,9 +99,9 @@ fn every_alert_has_a_name_a_severity_and_advice() {
 
 #[test]
 fn every_reason_of_a_problem_has_an_alert() {
-    for reason in elb::trouble::TroubleReason::ALL {
+    for reason in sflow_autoscale::problem::ProblemReason::ALL {
         // That one is `elb_orchestrator_up`.
-        let is_another = reason == elb::trouble::TroubleReason::Orchestrator;
+        let is_another = reason == sflow_autoscale::problem::ProblemReason::Orchestrator;
         assert!(is_another || RULES.contains(reason.name()), "{reason:?}");
     }
 }
@@ -141,7 +141,7 @@ async fn overloaded_service_at_its_maximum_is_on_page_api_and_metrics() {
         message.contains("stays at 10 replicas: 10 is its max"),
         "{message}"
     );
-    assert_eq!(snapshot["troubles"][0], message);
+    assert_eq!(snapshot["problems"][0], message);
     let scrape = world.get("/metrics").await.body;
     for series in [
         "elb_problems{reason=\"at_max\"} 1.0",

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use elb::balancer::Balancer;
-use elb::config::{Config, Service};
+use elb::config::{Config, ServiceSettings};
 use elb::handle::{Handle, Requests};
 use elb::policy::Mode;
 use elb::simulator::{Load, Scenario, Simulation};
@@ -95,7 +95,7 @@ impl World {
 
     async fn of(access: Access, scenario: &Scenario) -> Self {
         let config = Config::article();
-        let mut services: Vec<Service> = config.services.clone();
+        let mut services: Vec<ServiceSettings> = config.services.clone();
         for service in &mut services {
             service.settings.mode = Mode::Act;
         }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use elb::balancer::Balancer;
 use elb::config::Config;
-use elb::controller::Outcome;
 use elb::simulator::{Delay, Load, Scenario, Simulation};
+use sflow_autoscale::controller::Outcome;
 use sflow_metrics::Timestamp;
 
 use crate::world::START;

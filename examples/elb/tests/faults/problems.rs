@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use elb::simulator::{Event, Load};
-use elb::trouble::TroubleReason;
+use sflow_autoscale::problem::ProblemReason;
 
 use crate::world::{World, need};
 
 /// Lets time pass; answers which problems there were, each with its message.
-async fn problems(world: &mut World, seconds: u64) -> BTreeMap<TroubleReason, String> {
+async fn problems(world: &mut World, seconds: u64) -> BTreeMap<ProblemReason, String> {
     let mut found = BTreeMap::new();
     for _ in 0..seconds / 10 {
         world.run(10).await;
@@ -49,7 +49,7 @@ async fn d25_service_without_readings_is_a_problem_until_they_return() {
     let mut world = World::new(1, Load::Constant(400.0), need(400.0), script.to_vec());
     assert!(problems(&mut world, 100).await.is_empty());
     let found = problems(&mut world, 180).await;
-    let message = found.get(&TroubleReason::Telemetry);
+    let message = found.get(&ProblemReason::Telemetry);
     let message = message.unwrap_or_else(|| panic!("{found:?}"));
     assert!(message.contains("is unknown"), "{message}");
     assert_eq!(found.len(), 1, "{found:?}");
@@ -67,7 +67,7 @@ async fn d25_overload_beyond_the_maximum_is_a_problem_until_it_ends() {
     let mut world = World::new(1, load, 20, Vec::new());
     let found = problems(&mut world, 190).await;
     let reasons: Vec<_> = found.keys().copied().collect();
-    assert_eq!(reasons, [TroubleReason::AtMax], "{found:?}");
+    assert_eq!(reasons, [ProblemReason::AtMax], "{found:?}");
     world.run(120).await;
     assert_eq!(world.balancer.board().lock().troubles().count(), 0);
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use elb::balancer::Balancer;
 use elb::config::Config;
-use elb::controller::Decided;
 use elb::simulator::{Delay, Event, Load, Scenario, Simulation};
+use sflow_autoscale::controller::Decided;
 use sflow_metrics::Timestamp;
 
 pub(crate) const START: Timestamp = Timestamp::from_secs(1_700_000_000);

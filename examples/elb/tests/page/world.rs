@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use elb::balancer::Balancer;
-use elb::config::{Config, Service};
+use elb::config::{Config, ServiceSettings};
 use elb::handle::{Handle, Requests};
 use elb::policy::Mode;
 use elb::simulator::{Load, Scenario, ServiceSpec, Simulation};
@@ -17,7 +17,7 @@ const START: Timestamp = Timestamp::from_secs(1_767_225_600);
 /// What is to be shown.
 pub(crate) struct World {
     pub(crate) scenario: Scenario,
-    pub(crate) services: Vec<Service>,
+    pub(crate) services: Vec<ServiceSettings>,
     /// How long it has run.
     pub(crate) lasting: Duration,
     /// Senders that are not heard, from a moment on.
@@ -160,7 +160,7 @@ async fn obey(mut balancer: Balancer<Simulation>, mut requests: Requests) {
     }
 }
 
-fn service(name: &str, mode: Mode) -> Service {
+fn service(name: &str, mode: Mode) -> ServiceSettings {
     let mut service = Config::article().services[0].clone();
     name.clone_into(&mut service.name);
     service.settings.mode = mode;

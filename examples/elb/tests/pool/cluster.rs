@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use elb::controller::Outcome;
 use elb::handle::{Refusal, Request};
 use elb::keeper::MachineState;
 use elb::keeper::pools::Pools;
@@ -13,6 +12,7 @@ use elb::orchestrator::{
 use elb::policy::Mode;
 use elb::shared::Shared;
 use elb::simulator::{Event, Load, Scenario, Simulation};
+use sflow_autoscale::controller::Outcome;
 use sflow_autoscale::observe::Telemetry;
 
 use crate::world::{START, World};
@@ -206,7 +206,7 @@ async fn rounds(rival: &mut Rival, count: u32) -> Vec<Outcome> {
     let mut pools = Pools::new("test".to_owned(), &[pool]).unwrap();
     let hook = rival.cluster.lock().hook().unwrap();
     pools.provide(Box::new(hook));
-    let telemetry: Shared<Telemetry> = Shared::default();
+    let mut telemetry: Shared<Telemetry> = Shared::default();
     let mut outcomes = Vec::new();
     let mut now = START;
     for _ in 0..count {
@@ -218,7 +218,9 @@ async fn rounds(rival: &mut Rival, count: u32) -> Vec<Outcome> {
         for (at, source, bytes) in arrived {
             telemetry.lock().receive(at, (source, 6343).into(), &bytes);
         }
-        let round = pools.round(now, Mode::Act, rival, &[], &telemetry).await;
+        let round = pools
+            .round(now, Mode::Act, rival, &[], &mut telemetry)
+            .await;
         let decided = round.unwrap().decisions.into_iter();
         outcomes.extend(decided.map(|(decided, _)| decided.outcome));
     }

@@ -4,14 +4,14 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use elb::balancer::Balancer;
-use elb::config::{Config, Control, Pool, Service};
-use elb::controller::Round;
+use elb::config::{Config, ControlSettings, Pool, ServiceSettings};
 use elb::keeper::PoolStanding;
 use elb::policy::{Mode, Rule, Target};
 use elb::pool::hook::{HookError, HookSettings, Order, Promise};
 use elb::pool::provider::{Answer, Provider};
 use elb::shared::Shared;
 use elb::simulator::{Scenario, SimulatedHook, Simulation};
+use sflow_autoscale::controller::Round;
 use sflow_metrics::Timestamp;
 
 pub(crate) const START: Timestamp = Timestamp::from_secs(1_767_225_600);
@@ -22,7 +22,7 @@ pub(crate) struct World {
     pub(crate) balancer: Balancer<Shared<Simulation>>,
     pub(crate) pool: Pool,
     pub(crate) now: Timestamp,
-    services: Vec<Service>,
+    services: Vec<ServiceSettings>,
 }
 
 impl World {
@@ -101,11 +101,11 @@ impl World {
 fn balancer(
     simulation: &Shared<Simulation>,
     now: Timestamp,
-    services: &[Service],
+    services: &[ServiceSettings],
     pool: &Pool,
     instance: &str,
 ) -> Balancer<Shared<Simulation>> {
-    let control = Control {
+    let control = ControlSettings {
         mode: Mode::Act,
         ..Config::article().control
     };
@@ -118,7 +118,7 @@ fn balancer(
 }
 
 /// The services of a scenario, each container at 90 kB/s.
-pub(crate) fn services(scenario: &Scenario) -> Vec<Service> {
+pub(crate) fn services(scenario: &Scenario) -> Vec<ServiceSettings> {
     let article = Config::article();
     let services = scenario.services.iter().map(|service| {
         let mut settings = article.services[0].settings.clone();
@@ -133,7 +133,7 @@ pub(crate) fn services(scenario: &Scenario) -> Vec<Service> {
             tolerance_down: 0.1,
         };
         settings.down.stabilise = Duration::from_secs(30);
-        Service {
+        ServiceSettings {
             name: service.name.clone(),
             priority: service.priority,
             settings,

@@ -61,7 +61,7 @@ fn the_article_grows_to_the_load_and_comes_back() {
             let observation = world.observe(second);
             let decision = policy.step(at(second), &observation);
             if decision.is_change() {
-                policy.changed(at(second), decision.replicas, decision.result);
+                policy.record_change(at(second), decision.replicas, decision.result);
                 world.scale(second, decision.result as usize);
             }
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{at, cpu, loaded, observed, once, settings, signal, target};
+use super::{at, cpu, loaded, observed, once, settings, signal, targets};
 use crate::policy::{
     Fast, HostLoad, Obstacle, Pace, Policy, Reason, Schedule, Select, Stage, Step, days,
 };
@@ -14,7 +14,7 @@ fn growing_takes_the_smallest_recommendation_of_its_window() {
     let mut policy = Policy::new(settings);
     assert_eq!(policy.step(at(0), &loaded(4, 0.5)).result, 4);
     let decision = policy.step(at(10), &loaded(4, 1.0));
-    assert_eq!((decision.wish, decision.result), (Some(8), 4));
+    assert_eq!((decision.recommendation, decision.result), (Some(8), 4));
     assert_eq!(
         decision.reasons()[0],
         "the last 30 s include a recommendation of 4"
@@ -30,7 +30,7 @@ fn shrinking_watches_first_and_then_takes_the_largest_of_its_window() {
     settings.down.stabilise = Duration::from_secs(300);
     let mut policy = Policy::new(settings);
     let decision = policy.step(at(0), &loaded(10, 0.1));
-    assert_eq!((decision.wish, decision.result), (Some(2), 10));
+    assert_eq!((decision.recommendation, decision.result), (Some(2), 10));
     assert_eq!(
         decision.reasons()[0],
         "observed for less than 5 min: not shrinking yet"
@@ -153,7 +153,7 @@ fn the_cooldown_counts_from_the_last_change() {
     settings.down.cooldown = Duration::from_secs(60);
     let mut policy = Policy::new(settings);
     assert_eq!(policy.step(at(0), &loaded(2, 1.0)).result, 4);
-    policy.changed(at(0), 2, 4);
+    policy.record_change(at(0), 2, 4);
 
     let decision = policy.step(at(15), &loaded(4, 1.0));
     assert_eq!(decision.result, 4);
@@ -169,10 +169,10 @@ fn the_cooldown_counts_from_the_last_change() {
 
 #[test]
 fn what_was_read_before_a_growth_counts_for_those_that_it_was_read_of() {
-    for rule in [cpu(), target(&[("cpu", 0.6)])] {
+    for rule in [cpu(), targets(&[("cpu", 0.6)])] {
         let mut policy = Policy::new(settings(rule));
         let _ = policy.step(at(0), &loaded(2, 1.0));
-        policy.changed(at(0), 2, 4);
+        policy.record_change(at(0), 2, 4);
         // Nine seconds old at the most, and the mean of an interval: of when there were two.
         assert_eq!(policy.step(at(13), &loaded(4, 1.0)).result, 4);
         // From now on it is the load of four.
@@ -183,7 +183,7 @@ fn what_was_read_before_a_growth_counts_for_those_that_it_was_read_of() {
     short.up.period = Duration::from_secs(1);
     let mut policy = Policy::new(short);
     let _ = policy.step(at(0), &loaded(2, 1.0));
-    policy.changed(at(0), 2, 4);
+    policy.record_change(at(0), 2, 4);
     assert_eq!(policy.step(at(4), &loaded(4, 1.0)).result, 4);
     assert_eq!(policy.step(at(8), &loaded(4, 1.0)).result, 4);
 }
@@ -223,7 +223,7 @@ fn a_change_by_somebody_else_is_seen_and_starts_the_cooldown() {
         policy.step(at(30), &loaded(6, 1.0)).steps[0].stage,
         Stage::Recommend
     );
-    policy.changed(at(30), 6, 12);
+    policy.record_change(at(30), 6, 12);
     assert_eq!(
         policy.step(at(31), &loaded(12, 0.5)).steps[0].stage,
         Stage::Recommend
@@ -265,9 +265,9 @@ fn the_rate_limit_counts_what_the_period_has_seen() {
     (settings.up, settings.down) = (pace.clone(), pace);
     let mut policy = Policy::new(settings);
     assert_eq!(policy.step(at(0), &loaded(4, 0.7)).result, 6);
-    policy.changed(at(0), 4, 6);
+    policy.record_change(at(0), 4, 6);
     assert_eq!(policy.step(at(30), &loaded(6, 1.0)).result, 7);
-    policy.changed(at(30), 6, 7);
+    policy.record_change(at(30), 6, 7);
     let decision = policy.step(at(58), &loaded(7, 1.0));
     assert_eq!(decision.result, 7);
     assert_eq!(
@@ -299,13 +299,13 @@ fn what_was_wished_is_claimed_for_the_window() {
     let mut settings = settings(cpu());
     settings.down.stabilise = Duration::from_secs(60);
     let mut policy = Policy::new(settings);
-    assert_eq!(policy.claim(at(0)), None);
+    assert_eq!(policy.demand(at(0)), None);
     // A wish for eight, at one moment.
     for second in (0..=80).step_by(10) {
         let load = if second == 10 { 1.0 } else { 0.5 };
         let _ = policy.step(at(second), &loaded(4, load));
         let claim = if (10..=70).contains(&second) { 8 } else { 4 };
-        assert_eq!(policy.claim(at(second)), Some(claim), "{second}");
+        assert_eq!(policy.demand(at(second)), Some(claim), "{second}");
     }
 }
 
@@ -314,7 +314,7 @@ fn the_budget_is_a_ceiling_below_which_only_the_minimum_goes() {
     let mut observation = loaded(4, 1.0);
     observation.ceiling = Some(5);
     let decision = once(settings(cpu()), &observation);
-    assert_eq!((decision.wish, decision.result), (Some(8), 5));
+    assert_eq!((decision.recommendation, decision.result), (Some(8), 5));
     assert_eq!(
         decision.reasons()[0],
         "the budget of the cluster allows 5 replicas"

@@ -8,8 +8,8 @@ use sflow_metrics::Timestamp;
 
 use super::{START, at, observed, once, settings, signal};
 use crate::policy::{
-    Claim, Decision, Observation, Pace, Policy, Rule, Select, Settings, Signal, Target, Thresholds,
-    shares,
+    BudgetRequest, Decision, Observation, Pace, Policy, Rule, Select, Settings, Signal, Target,
+    Thresholds, share_budget,
 };
 
 proptest! {
@@ -128,7 +128,7 @@ proptest! {
         for (pause, load) in loads {
             now = now + Duration::from_secs(pause);
             let decision = policy.step(now, &whole(&settings.rule, replicas, &[load], replicas));
-            policy.changed(now, replicas, decision.result);
+            policy.record_change(now, replicas, decision.result);
             changes.push((now, i64::from(decision.result) - i64::from(replicas)));
             replicas = decision.result;
             let recent = changes.iter().filter(|(at, _)| now - *at < period).map(|(_, by)| *by);
@@ -141,23 +141,23 @@ proptest! {
     #[test]
     fn shares_keep_to_the_total_and_to_the_wishes(
         total in 0u32..100,
-        claims in prop::collection::vec((-2i32..3, 0u32..10, 0u32..40, 0u32..3), 0..8),
+        requests in prop::collection::vec((-2i32..3, 0u32..10, 0u32..40, 0u32..3), 0..8),
     ) {
-        let claims: Vec<Claim> = claims
+        let requests: Vec<BudgetRequest> = requests
             .into_iter()
-            .map(|(priority, min, wish, room)| Claim { priority, min, wish, room: wish + room })
+            .map(|(priority, min, demand, more)| BudgetRequest { priority, min, demand, limit: demand + more })
             .collect();
-        let given = shares(total, &claims);
-        prop_assert_eq!(given.len(), claims.len());
-        let least: u32 = claims.iter().map(|claim| claim.min).sum();
+        let given = share_budget(total, &requests);
+        prop_assert_eq!(given.len(), requests.len());
+        let least: u32 = requests.iter().map(|request| request.min).sum();
         prop_assert!(given.iter().sum::<u32>() <= total.max(least));
-        for (share, claim) in given.iter().zip(&claims) {
-            prop_assert!((claim.min..=claim.min.max(claim.room)).contains(share));
+        for (share, request) in given.iter().zip(&requests) {
+            prop_assert!((request.min..=request.min.max(request.limit)).contains(share));
         }
         // Nobody goes short while somebody less important has more than the minimum.
-        for (short, claim) in given.iter().zip(&claims).filter(|(share, claim)| **share < claim.wish) {
-            for (share, other) in given.iter().zip(&claims) {
-                prop_assert!(other.priority >= claim.priority || *share == other.min, "{short}");
+        for (short, request) in given.iter().zip(&requests).filter(|(share, request)| **share < request.demand) {
+            for (share, other) in given.iter().zip(&requests) {
+                prop_assert!(other.priority >= request.priority || *share == other.min, "{short}");
             }
         }
     }
@@ -277,7 +277,7 @@ fn play(settings: &Settings, history: &[(u64, Observation, bool)]) -> Vec<Decisi
         now += pause;
         let decision = policy.step(at(now), observation);
         if *act && decision.is_change() {
-            policy.changed(at(now), decision.replicas, decision.result);
+            policy.record_change(at(now), decision.replicas, decision.result);
         }
         decisions.push(decision);
     }

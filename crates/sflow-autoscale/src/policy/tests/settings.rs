@@ -30,7 +30,7 @@ fn last_decision(settings: &Settings, observe: fn(u64, u32, &Settings) -> Observ
     let mut replicas = FIRST;
     let decisions = SECONDS.map(|second| {
         let decision = policy.step(at(second), &observe(second, replicas, settings));
-        policy.changed(at(second), replicas, decision.result);
+        policy.record_change(at(second), replicas, decision.result);
         replicas = decision.result;
         decision
     });

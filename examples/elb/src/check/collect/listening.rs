@@ -8,7 +8,7 @@ use sflow_metrics::{AgentKey, Timestamp, entity::EntityKind};
 
 use super::witness::{Seen, Witness};
 use crate::check::{AgentFacts, ContainerFacts, EngineFacts, Heard, NotListening};
-use crate::config::{Collector, Service as Wish};
+use crate::config::{Collector, ServiceSettings as Wish};
 use crate::notices;
 use crate::orchestrator::{Service, Task, TaskState};
 use crate::policy::Signal;

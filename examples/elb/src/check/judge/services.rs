@@ -1,7 +1,7 @@
 use super::in_two;
 use crate::check::facts::EngineFacts;
 use crate::check::finding::Findings;
-use crate::config::{Config, Service as Wish, acting};
+use crate::config::{Config, ServiceSettings as Wish, acting, mode_summary};
 use crate::orchestrator::{Rollout, Scaling, Service, TaskState};
 use crate::policy::{Mode, Rule};
 use crate::words::counted;
@@ -54,7 +54,7 @@ pub(super) fn judge(
 /// Which services and pools would be changed.
 fn acts(findings: &mut Findings, config: &Config, wishes: &[Wish]) {
     let names = acting(wishes, &config.pools);
-    match config.control.acting(&names) {
+    match mode_summary(&config.control, &names) {
         Ok(what) => findings.ok("mode", "mode", what),
         Err(unset) => {
             let (what, advice) = in_two(&unset);

@@ -6,7 +6,7 @@ use sflow_metrics::AgentKey;
 use super::{in_two, some};
 use crate::check::facts::{ContainerFacts, EngineFacts, Heard, NotListening};
 use crate::check::finding::Findings;
-use crate::config::{Config, Service as Wish};
+use crate::config::{Config, ServiceSettings as Wish};
 use crate::docker::Member;
 use crate::orchestrator::{Service, Task, TaskState};
 use crate::presence::{foreign, sender_refused};

@@ -9,9 +9,9 @@ use serve::Json;
 
 use super::input::{Nothing, Params};
 use crate::presence::Presence;
-use crate::trouble::TroubleReason;
 use crate::web::Site;
 use crate::words::{count, duration};
+use sflow_autoscale::problem::ProblemReason;
 use untrusted::printable;
 
 #[derive(Serialize)]
@@ -147,7 +147,7 @@ fn orchestrator(site: &Site) -> Condition {
     let (now, reached) = (board.present(), board.reached());
     let trouble = board
         .troubles()
-        .find(|((reason, _), _)| *reason == TroubleReason::Orchestrator)
+        .find(|((reason, _), _)| *reason == ProblemReason::Orchestrator)
         .map(|(_, current)| current.message.clone());
     drop(board);
     let config = site.handle.config().lock();

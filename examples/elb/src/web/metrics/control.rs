@@ -7,7 +7,7 @@ use prometheus_client::encoding::DescriptorEncoder;
 use super::{Labels, counter, counters, gauge, gauges, histograms, label};
 use crate::handle::Handle;
 use crate::policy::Mode;
-use crate::trouble::TroubleReason;
+use sflow_autoscale::problem::ProblemReason;
 
 pub(super) fn decisions(handle: &Handle, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
     let board = handle.board().lock();
@@ -68,7 +68,7 @@ pub(super) fn rounds(handle: &Handle, encoder: &mut DescriptorEncoder<'_>) -> fm
     let (idle, present) = (board.idle(), board.present());
     let (reached, troubles) = (board.reached(), board.troubles().count());
     let latency = board.latency().clone();
-    let current: Vec<(TroubleReason, String)> = board.troubles().map(|it| it.0.clone()).collect();
+    let current: Vec<(ProblemReason, String)> = board.troubles().map(|it| it.0.clone()).collect();
     drop(board);
     counter(encoder, "elb_rounds", "Rounds of the loop", rounds)?;
     gauge(
@@ -119,9 +119,9 @@ pub(super) fn rounds(handle: &Handle, encoder: &mut DescriptorEncoder<'_>) -> fm
 /// Current problems by reason, and those of each service.
 fn problems(
     encoder: &mut DescriptorEncoder<'_>,
-    current: &[(TroubleReason, String)],
+    current: &[(ProblemReason, String)],
 ) -> fmt::Result {
-    let by_reason = TroubleReason::ALL.map(|reason| {
+    let by_reason = ProblemReason::ALL.map(|reason| {
         let count = current.iter().filter(|(known, _)| *known == reason).count();
         (vec![label("reason", reason.name())], count as f64)
     });

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::when::When;
 use crate::board::Entry;
-use crate::controller::Outcome;
 use crate::policy::{Kind, Signal, Step};
 use crate::view::{DecisionView, ServiceView};
 use crate::web::html::{Segment, Text};
 use crate::words::{count, duration, quantity};
+use sflow_autoscale::controller::Outcome;
 
 /// Decisions beside a chart.
 const FEW: usize = 8;
@@ -143,7 +143,7 @@ fn whole(entry: &Entry, when: &When) -> String {
         format!("<li><bdi>{}</bdi></li>\n", Text(&words))
     });
     let machines: String = machines.collect();
-    let wish = decision.wish.map_or_else(String::new, |wish| {
+    let wish = decision.recommendation.map_or_else(String::new, |wish| {
         format!("<li>by the rule alone: {wish}</li>\n")
     });
     let next = decision.next_change.map_or_else(String::new, |next| {

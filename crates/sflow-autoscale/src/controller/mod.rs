@@ -1,93 +1,100 @@
-//! The control loop: observe, decide, act. It returns when it wants to be called again and
-//! never sleeps.
+//! The control loop: observe, decide, act.
+//!
+//! [`Controller::round`] reads the services from the orchestrator, decides for each and carries the
+//! decisions out. It returns when it is to be called again and never sleeps. Whether this process is the
+//! leader is the caller's knowledge: a standby does not call `round`, or sets [`Mode::Advise`].
 
-pub(crate) mod blocked;
+mod blocked;
+mod change_quota;
 mod discovery;
 mod managed;
 mod observe;
-mod turns;
+mod settings;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Serialize;
 use sflow_metrics::{Timestamp, query};
 
-use crate::config::{Control, Discovery, Service as Configured};
+pub use self::blocked::problems;
+use self::change_quota::ChangeQuota;
+pub use self::discovery::Discovered;
+use self::discovery::Found;
+pub use self::managed::{ManagedService, Origin};
+use self::observe::{ServiceReadings, observation, read_again, read_all};
+pub use self::settings::{ControlSettings, Discovery, LabelReader, Ownership, ServiceSettings};
+use crate::observe::TelemetryAccess;
 use crate::orchestrator::{Orchestrator, OrchestratorError, Service};
-use crate::policy::{Claim, Decision, Mode, Reason, shares};
-use crate::shared::Shared;
-use crate::trouble::{Trouble, TroubleReason};
-use discovery::Found;
-pub use managed::{Managed, Origin};
-use observe::{Seen, observation, see, see_again};
-use sflow_autoscale::observe::Telemetry;
-use turns::Turns;
+use crate::policy::{BudgetRequest, Decision, Mode, Reason, share_budget};
+use crate::problem::{Problem, ProblemReason};
 
-/// How often in a row a decision is made anew when the service changes meanwhile, before the
-/// next ordinary round is waited for.
-const TRIES: u32 = 5;
+/// Number of conflicts in a row after which the next decision waits for the next regular round.
+const MAX_CONFLICTS: u32 = 5;
 
-/// Balances services through an orchestrator.
+/// Scales services through an orchestrator.
 #[derive(Debug)]
 pub struct Controller<O> {
     orchestrator: O,
-    control: Control,
-    /// What may be done at most, whatever the services' own modes allow.
+    control: ControlSettings,
+    /// The mode of all services; the mode of each can allow less.
     mode: Mode,
-    managed: Vec<Managed>,
+    managed: Vec<ManagedService>,
     discovery: Option<Discovery>,
+    ownership: Option<Ownership>,
     found: Found,
-    turns: Turns,
+    quota: ChangeQuota,
 }
 
-/// What one round of the loop brought.
+/// The result of one round.
 #[derive(Debug, Default)]
 pub struct Round {
-    /// A decision for each service that was found, and what came of it.
+    /// The decision for each service that exists, and its outcome.
     pub decisions: Vec<Decided>,
     /// Problems found.
-    pub troubles: Vec<Trouble>,
+    pub problems: Vec<Problem>,
     /// Whether the orchestrator could be read.
     pub reached: bool,
-    /// Decisions that were made anew because a service had changed meanwhile.
+    /// Conflicts: decisions that were made again because the service had changed.
     pub conflicts: u64,
+    /// Changes of the list of services by their labels.
+    pub discovered: Vec<Discovered>,
     /// How long each stage took.
     pub stages: Stages,
-    /// When the loop wants to be called again.
+    /// When the next round is due.
     pub again: Timestamp,
 }
 
-/// A decision and what came of it.
+/// A decision and its outcome.
 #[derive(Clone, Debug)]
 pub struct Decided {
     /// The decision.
     pub decision: Arc<Decision>,
-    /// What came of it.
+    /// The outcome.
     pub outcome: Outcome,
 }
 
-/// What came of a decision.
+/// The outcome of a decision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "outcome")]
 pub enum Outcome {
-    /// Nothing was to be changed.
+    /// The size stays.
     Kept,
-    /// It was told, and not carried out: the mode says so.
+    /// It is not carried out, because of the mode.
     Advised,
-    /// The orchestrator has been told and has agreed.
+    /// It was carried out.
     Done,
-    /// The orchestrator did not do it.
+    /// The orchestrator did not carry it out.
     Failed {
-        /// Why, in words.
+        /// The error.
         why: String,
     },
 }
 
 impl Outcome {
-    /// One word.
+    /// The name, as in JSON and logs.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Kept => "kept",
@@ -98,29 +105,29 @@ impl Outcome {
     }
 }
 
-/// How long each stage of a round took, by this machine's clock.
+/// How long each stage of a round took, by the stopwatch of the caller.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stages {
     /// Reading services and tasks from the orchestrator.
     pub read: Duration,
-    /// Asking the telemetry about their containers.
+    /// Reading the telemetry of their containers.
     pub observe: Duration,
     /// Deciding.
     pub decide: Duration,
-    /// Telling the orchestrator.
+    /// Changing services through the orchestrator.
     pub act: Duration,
 }
 
 impl<O: Orchestrator> Controller<O> {
-    /// Takes the configured services under control.
+    /// A controller of these services.
     ///
     /// # Errors
     ///
-    /// If a service is to be balanced by a metric that is not known.
+    /// If a metric of a policy is unknown.
     pub fn new(
         orchestrator: O,
-        control: Control,
-        services: &[Configured],
+        control: ControlSettings,
+        services: &[ServiceSettings],
     ) -> Result<Self, query::Error> {
         Ok(Self {
             orchestrator,
@@ -129,19 +136,20 @@ impl<O: Orchestrator> Controller<O> {
             managed: configured(services)?,
             discovery: None,
             found: Found::default(),
-            turns: Turns::default(),
+            ownership: None,
+            quota: ChangeQuota::default(),
         })
     }
 
-    /// Finds further services by their labels.
-    pub fn discover(&mut self, discovery: Discovery) {
-        self.discovery = Some(discovery);
-        self.found.look_soon();
+    /// Finds further services by a label.
+    pub fn discover(&mut self, discovery: Option<Discovery>) {
+        self.discovery = discovery;
+        self.found.search_soon();
     }
 
-    /// Looks for services in the next round, because something has happened to one.
-    pub fn look_soon(&mut self) {
-        self.found.look_soon();
+    /// Searches for services in the next round, because one has changed.
+    pub fn discover_soon(&mut self) {
+        self.found.search_soon();
     }
 
     /// The orchestrator.
@@ -149,43 +157,48 @@ impl<O: Orchestrator> Controller<O> {
         &self.orchestrator
     }
 
-    /// The orchestrator, to be driven by who simulates it.
+    /// The orchestrator.
     pub const fn orchestrator_mut(&mut self) -> &mut O {
         &mut self.orchestrator
     }
 
-    /// The orchestrator and the services under control, for who keeps machines for these.
-    pub fn parts(&mut self) -> (&mut O, &[Managed]) {
+    /// The orchestrator and the services under control, for the reconciliation of node pools.
+    pub fn parts(&mut self) -> (&mut O, &[ManagedService]) {
         (&mut self.orchestrator, &self.managed)
     }
 
+    /// Respects the owners of services.
+    pub fn set_ownership(&mut self, ownership: Option<Ownership>) {
+        self.ownership = ownership;
+    }
+
     /// The services under control.
-    pub fn managed(&self) -> &[Managed] {
+    pub fn managed(&self) -> &[ManagedService] {
         &self.managed
     }
 
-    /// Takes one more service under control.
+    /// Adds a service.
     ///
     /// # Errors
     ///
-    /// If it is to be balanced by a metric that is not known.
-    pub fn manage(&mut self, service: &Configured) -> Result<(), query::Error> {
-        self.managed.push(Managed::new(service, Origin::File)?);
+    /// If a metric of its policy is unknown.
+    pub fn manage(&mut self, service: &ServiceSettings) -> Result<(), query::Error> {
+        self.managed
+            .push(ManagedService::new(service, Origin::Configuration)?);
         Ok(())
     }
 
-    /// What may be done at most.
+    /// The mode of all services.
     pub const fn mode(&self) -> Mode {
         self.mode
     }
 
-    /// Whether the configuration or a request has set what may be done at most.
+    /// Whether an operator has set the mode of all services.
     pub const fn is_mode_set(&self) -> bool {
         self.control.is_mode_set
     }
 
-    /// Does more or less for one service, or at most this for all; `false` if it is not under
-    /// control.
+    /// Sets the mode of one service, or of all; `false` if the service is not under control.
     pub fn set_mode(&mut self, service: Option<&str>, mode: Mode) -> bool {
         let Some(name) = service else {
             self.mode = mode;
@@ -199,21 +212,21 @@ impl<O: Orchestrator> Controller<O> {
         })
     }
 
-    /// Goes on with other services and another pace. What is known of a service that stays is
-    /// kept: nothing has to be watched anew because something else was configured.
+    /// Replaces the settings and the services. Services that remain keep their state.
     ///
     /// # Errors
     ///
-    /// If a service is to be balanced by a metric that is not known; then nothing has changed.
+    /// If a metric of a policy is unknown; then nothing has changed.
     pub fn configure(
         &mut self,
-        control: Control,
-        services: &[Configured],
+        control: ControlSettings,
+        services: &[ServiceSettings],
         discovery: Option<Discovery>,
+        ownership: Option<Ownership>,
     ) -> Result<(), query::Error> {
         let mut managed = configured(services)?;
         let old = std::mem::take(&mut self.managed).into_iter();
-        let mut old: HashMap<String, (usize, Managed)> = old
+        let mut old: HashMap<String, (usize, ManagedService)> = old
             .enumerate()
             .map(|(place, old)| (old.name.clone(), (place, old)))
             .collect();
@@ -222,7 +235,7 @@ impl<O: Orchestrator> Controller<O> {
                 new.inherit(&mut old);
             }
         }
-        let mut found: Vec<(usize, Managed)> = old
+        let mut found: Vec<(usize, ManagedService)> = old
             .into_values()
             .filter(|(_, old)| old.origin == Origin::Labels)
             .collect();
@@ -232,7 +245,8 @@ impl<O: Orchestrator> Controller<O> {
         self.mode = control.mode;
         self.control = control;
         self.discovery = discovery;
-        self.found.look_soon();
+        self.ownership = ownership;
+        self.found.search_soon();
         Ok(())
     }
 
@@ -241,100 +255,100 @@ impl<O: Orchestrator> Controller<O> {
         self.control.interval
     }
 
-    /// One round: reads every service, decides, and carries out what is to be carried out.
-    pub async fn round(&mut self, now: Timestamp, telemetry: &Shared<Telemetry>) -> Round {
+    /// One round: reads all services, decides for each, and carries the decisions out.
+    ///
+    /// `lap` returns the time since its last call, for [`Round::stages`]; a caller without interest
+    /// passes `|| Duration::ZERO`.
+    pub async fn round(
+        &mut self,
+        now: Timestamp,
+        telemetry: &mut impl TelemetryAccess,
+        mut lap: impl FnMut() -> Duration,
+    ) -> Round {
         let mut round = Round {
             again: now + self.control.interval,
             ..Round::default()
         };
-        let clock = Instant::now();
+        lap();
         if !self.find_labelled(now, &mut round).await {
-            round.stages.read = clock.elapsed();
+            round.stages.read = lap();
             return round;
         }
-        let is_on = |managed: &&Managed| managed.mode.least(self.mode) != Mode::Off;
+        let is_on = |managed: &&ManagedService| managed.mode.least(self.mode) != Mode::Off;
         let on = self.managed.iter().filter(is_on);
         let names: Vec<String> = on.map(|managed| managed.name.clone()).collect();
         let found = self.orchestrator.services(&names).await;
-        round.stages.read = clock.elapsed();
+        round.stages.read = lap();
         let found = match found {
             Ok(found) => found,
             Err(error) => {
-                round.troubles.push(unreadable(&error));
+                round.problems.push(unreadable(&error));
                 return round;
             }
         };
         round.reached = true;
         let nodes = self.orchestrator.nodes();
         let down = self.orchestrator.down_nodes().into_iter();
-        round.troubles.extend(down.map(|node| {
-            let message = format!("node {node} is down. See `docker node ls`");
-            Trouble::new(TroubleReason::NodeDown, node, message)
+        round.problems.extend(down.map(|node| {
+            let message = format!("node {node} is down");
+            Problem::new(ProblemReason::NodeDown, node, message)
         }));
-        self.find(now, found);
+        self.update(now, found);
 
-        let clock = Instant::now();
-        let seen = {
-            let mut telemetry = telemetry.lock();
+        let readings = telemetry.with(|telemetry| {
             telemetry.set_nodes(now, nodes);
-            see(now, &self.managed, &mut telemetry)
-        };
-        round.stages.observe = clock.elapsed();
+            read_all(now, &self.managed, telemetry)
+        });
+        round.stages.observe = lap();
 
-        let clock = Instant::now();
-        let mut decisions = self.decide(now, seen, &mut round);
+        let mut decisions = self.decide(now, readings, &mut round);
         if let Some(per_minute) = self.control.changes_per_minute {
             let priority = |place: usize| self.managed.get(place).map_or(0, |it| it.priority);
-            self.turns.take(now, per_minute, &mut decisions, priority);
+            self.quota.apply(now, per_minute, &mut decisions, priority);
         }
         if self.control.budget.is_some() {
-            // What one is to give another has to be there first.
+            // Replicas that one service releases have to be free before another gets them.
             decisions.sort_by_key(|(_, decision)| decision.result > decision.replicas);
         }
-        round.stages.decide = clock.elapsed();
+        round.stages.decide = lap();
 
-        let clock = Instant::now();
         for (place, decision) in decisions {
             self.act(place, decision, now, telemetry, &mut round).await;
         }
-        round.stages.act = clock.elapsed();
+        round.stages.act = lap();
         round
     }
 
-    /// Takes note of how the services are now. One that is removed and made again under the same
-    /// name is another: nothing that was remembered is of it.
-    fn find(&mut self, now: Timestamp, found: Vec<Service>) {
+    /// Updates the descriptions of all services.
+    fn update(&mut self, now: Timestamp, found: Vec<Service>) {
         let mut found: HashMap<String, Service> = found
             .into_iter()
             .map(|service| (service.name.clone(), service))
             .collect();
         for managed in &mut self.managed {
-            managed.is_now(now, found.remove(&managed.name));
+            managed.update(now, found.remove(&managed.name));
         }
     }
 
-    /// A decision for each service that there is, by its place.
+    /// The decision for each service that exists, with the index of the service.
     fn decide(
         &mut self,
         now: Timestamp,
-        seen: Vec<Seen>,
+        readings: Vec<ServiceReadings>,
         round: &mut Round,
     ) -> Vec<(usize, Decision)> {
         let ceilings = self.ceilings(now);
-        let owner = self
-            .discovery
-            .as_ref()
-            .map_or("elb", |it| it.owner.as_str());
+        let ownership = self.ownership.as_ref();
         let mut decisions = Vec::new();
-        let managed = self.managed.iter_mut().zip(seen).zip(ceilings);
-        for (place, ((managed, seen), ceiling)) in managed.enumerate() {
+        let managed = self.managed.iter_mut().zip(readings).zip(ceilings);
+        for (place, ((managed, readings), ceiling)) in managed.enumerate() {
             let mode = managed.mode.least(self.mode);
             if mode == Mode::Off {
                 continue;
             }
             match &managed.state {
                 Some(service) => {
-                    let observation = observation(service, owner, seen, ceiling);
+                    let observation = observation(service, ownership, readings, ceiling);
                     let mut decision = managed.policy.step(now, &observation);
                     decision.mode = mode;
                     decisions.push((place, decision));
@@ -342,22 +356,22 @@ impl<O: Orchestrator> Controller<O> {
                 None => {
                     let message = format!("service {} does not exist", managed.name);
                     let name = managed.name.as_str();
-                    let trouble = Trouble::new(TroubleReason::ServiceGone, name, message);
-                    round.troubles.push(trouble);
+                    let problem = Problem::new(ProblemReason::ServiceGone, name, message);
+                    round.problems.push(problem);
                 }
             }
         }
         decisions
     }
 
-    /// Carries a decision out; when the service has changed meanwhile, reads and decides once
-    /// more, and then wants to be called again soon.
+    /// Carries a decision out. After a conflict it reads the service and decides again; after a second
+    /// conflict the next round is due soon.
     async fn act(
         &mut self,
         place: usize,
         decision: Decision,
         now: Timestamp,
-        telemetry: &Shared<Telemetry>,
+        telemetry: &mut impl TelemetryAccess,
         round: &mut Round,
     ) {
         let Some(managed) = self.managed.get_mut(place) else {
@@ -379,17 +393,17 @@ impl<O: Orchestrator> Controller<O> {
                 Ok(()) => {
                     managed.conflicts = 0;
                     managed.unconfirmed = None;
-                    self.turns.taken(now);
+                    self.quota.record(now);
                     managed
                         .policy
-                        .changed(now, decision.replicas, decision.result);
+                        .record_change(now, decision.replicas, decision.result);
                     break Outcome::Done;
                 }
                 Err(OrchestratorError::Conflict) => {
                     round.conflicts += 1;
                     managed.conflicts += 1;
                     if is_second {
-                        if managed.conflicts < TRIES {
+                        if managed.conflicts < MAX_CONFLICTS {
                             round.again = round.again.min(now + jitter(managed.conflicts));
                         }
                         break failed(managed, &OrchestratorError::Conflict, round);
@@ -397,62 +411,63 @@ impl<O: Orchestrator> Controller<O> {
                     is_second = true;
                     let name = [managed.name.clone()];
                     match self.orchestrator.services(&name).await {
-                        Ok(found) => managed.is_now(now, found.into_iter().next()),
-                        Err(trouble) => break failed(managed, &trouble, round),
+                        Ok(found) => managed.update(now, found.into_iter().next()),
+                        Err(problem) => break failed(managed, &problem, round),
                     }
                     let Some(service) = &managed.state else {
                         break Outcome::Kept;
                     };
-                    let (question, settings) = (&managed.question, managed.policy.settings());
-                    let seen = see_again(now, question, service, settings, &mut telemetry.lock());
-                    let owner = self
-                        .discovery
-                        .as_ref()
-                        .map_or("elb", |it| it.owner.as_str());
+                    let (query, settings) = (&managed.query, managed.policy.settings());
+                    let readings = telemetry
+                        .with(|telemetry| read_again(now, query, service, settings, telemetry));
+                    let ownership = self.ownership.as_ref();
                     let ceiling = ceiling(&decision);
-                    let observation = observation(service, owner, seen, ceiling);
+                    let observation = observation(service, ownership, readings, ceiling);
                     let mode = decision.mode;
                     decision = managed.policy.step(now, &observation);
                     decision.mode = mode;
                 }
-                Err(trouble) => {
+                Err(problem) => {
                     managed.unconfirmed = Some(decision.result);
-                    break failed(managed, &trouble, round);
+                    break failed(managed, &problem, round);
                 }
             }
         };
-        let bands = managed.question.bands(&managed.policy.settings().rule);
+        let bands = managed.query.bands(&managed.policy.settings().rule);
         let state = managed.state.as_deref();
-        let mut troubles = blocked::troubles(&decision, &bands, state);
+        let mut problems = problems(&decision, &bands, state);
         if managed.unconfirmed == Some(decision.replicas) {
-            troubles.retain(|it| it.reason != TroubleReason::ForeignScale);
+            problems.retain(|it| it.reason != ProblemReason::ForeignScale);
         }
-        round.troubles.extend(troubles);
+        round.problems.extend(problems);
         let decision = Arc::new(decision);
         managed.last = Some(Arc::clone(&decision));
         round.decisions.push(Decided { decision, outcome });
     }
 
-    /// Each service's share of the budget, from what each wished for last.
+    /// The share of each service of the budget.
     fn ceilings(&self, now: Timestamp) -> Vec<Option<u32>> {
         let Some(budget) = self.control.budget else {
             return vec![None; self.managed.len()];
         };
-        let claims: Vec<Claim> = self
+        let requests: Vec<BudgetRequest> = self
             .managed
             .iter()
-            .map(|managed| managed.claim(now))
+            .map(|managed| managed.budget_request(now))
             .collect();
-        shares(budget, &claims).into_iter().map(Some).collect()
+        share_budget(budget, &requests)
+            .into_iter()
+            .map(Some)
+            .collect()
     }
 }
 
-fn configured(services: &[Configured]) -> Result<Vec<Managed>, query::Error> {
-    let managed = |service| Managed::new(service, Origin::File);
+fn configured(services: &[ServiceSettings]) -> Result<Vec<ManagedService>, query::Error> {
+    let managed = |service| ManagedService::new(service, Origin::Configuration);
     services.iter().map(managed).collect()
 }
 
-/// The share of the budget that a decision was bounded by.
+/// The share of the budget that limited a decision.
 fn ceiling(decision: &Decision) -> Option<u32> {
     decision.steps.iter().find_map(|step| match step.reason {
         Reason::Budget { ceiling } => Some(ceiling),
@@ -460,21 +475,21 @@ fn ceiling(decision: &Decision) -> Option<u32> {
     })
 }
 
-pub(crate) fn unreadable(error: &OrchestratorError) -> Trouble {
-    Trouble::new(TroubleReason::Orchestrator, "", error.to_string())
+fn unreadable(error: &OrchestratorError) -> Problem {
+    Problem::new(ProblemReason::Orchestrator, "", error.to_string())
 }
 
-fn failed(managed: &Managed, trouble: &OrchestratorError, round: &mut Round) -> Outcome {
-    let message = format!("{}: {trouble}", managed.name);
+fn failed(managed: &ManagedService, problem: &OrchestratorError, round: &mut Round) -> Outcome {
+    let message = format!("{}: {problem}", managed.name);
     let name = managed.name.as_str();
-    let reason = TroubleReason::ChangeFailed;
-    round.troubles.push(Trouble::new(reason, name, message));
+    let reason = ProblemReason::ChangeFailed;
+    round.problems.push(Problem::new(reason, name, message));
     Outcome::Failed {
-        why: trouble.to_string(),
+        why: problem.to_string(),
     }
 }
 
-/// A moment that is not the same for two balancers that got into each other's way.
+/// A random delay, so that two autoscalers do not conflict again and again.
 fn jitter(attempt: u32) -> Duration {
     let chance = RandomState::new().hash_one(attempt) % 1_000;
     Duration::from_millis(50 * u64::from(attempt) + chance / 4)

@@ -1,62 +1,65 @@
-//! One service under control, and what is remembered of it.
+//! A service under control and its state.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sflow_metrics::{Timestamp, query};
+use sflow_metrics::Timestamp;
 
-use crate::config::Service as Configured;
+use super::ServiceSettings;
+use crate::observe::MetricQuery;
 use crate::orchestrator::{Scaling, Service, ServiceId, TaskState};
-use crate::policy::{Claim, Decision, Mode, Policy};
-use sflow_autoscale::observe::MetricQuery;
+use crate::policy::{BudgetRequest, Decision, Mode, Policy};
 
-/// One service under control.
+/// A service under control.
 #[derive(Debug)]
-pub struct Managed {
-    /// Its name.
+pub struct ManagedService {
+    /// The name of the service.
     pub name: String,
-    /// Larger is served first when the budget is short.
+    /// Services of a higher priority get replicas of the budget first.
     pub priority: i32,
-    /// What is to be done for it.
+    /// The mode of the service; the mode of the controller can allow less.
     pub mode: Mode,
-    /// Its policy.
+    /// The policy.
     pub policy: Policy,
-    /// What is asked of the telemetry.
-    pub question: MetricQuery,
-    /// As it was found last; `None` if the orchestrator does not know it.
+    /// The metrics of the policy.
+    pub query: MetricQuery,
+    /// The last description by the orchestrator; `None` if the service does not exist.
     pub state: Option<Arc<Service>>,
-    /// What was decided last.
+    /// The last decision.
     pub last: Option<Arc<Decision>>,
-    /// The identity that it had when it was found last.
+    /// The identity when it was last found.
     pub(super) known: Option<ServiceId>,
-    /// Where it was configured.
+    /// The source of its settings.
     pub origin: Origin,
-    /// Since when each of its containers has been seen running.
+    /// Since when each of its containers has been running, as observed.
     running_since: HashMap<String, Timestamp>,
-    /// How often in a row it had changed when it was to be changed.
+    /// Number of conflicts in a row.
     pub(super) conflicts: u32,
-    /// The number of the last change of our own that was not confirmed: it may have been made.
+    /// The size of the last change that was not confirmed: it may have been made.
     pub(super) unconfirmed: Option<u32>,
 }
 
-/// Where a service was configured.
+/// The source of the settings of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// In the configuration.
-    File,
-    /// By its own labels.
+    /// The configuration.
+    Configuration,
+    /// The labels of the service.
     Labels,
 }
 
-impl Managed {
-    pub(super) fn new(service: &Configured, origin: Origin) -> Result<Self, query::Error> {
-        let question = MetricQuery::new(&service.settings.rule.metrics())?;
+impl ManagedService {
+    pub(super) fn new(
+        service: &ServiceSettings,
+        origin: Origin,
+    ) -> Result<Self, sflow_metrics::query::Error> {
+        let query = MetricQuery::new(&service.settings.rule.metrics())?;
         Ok(Self {
             name: service.name.clone(),
             priority: service.priority,
             mode: service.settings.mode,
             policy: Policy::new(service.settings.clone()),
-            question,
+            query,
             state: None,
             last: None,
             origin,
@@ -67,9 +70,9 @@ impl Managed {
         })
     }
 
-    /// Takes note of how the service is now. What was remembered of another under the same name
-    /// is not of this one.
-    pub(super) fn is_now(&mut self, now: Timestamp, mut state: Option<Service>) {
+    /// Updates the description. A service that was removed and created again under the same name has
+    /// another identity: the state of the old one is dropped.
+    pub(super) fn update(&mut self, now: Timestamp, mut state: Option<Service>) {
         if let Some(found) = &state
             && self.known.as_ref() != Some(&found.id)
         {
@@ -87,8 +90,8 @@ impl Managed {
         self.state = state.map(Arc::new);
     }
 
-    /// A running task is at least as old as it has been seen running: its own timestamp may be
-    /// missing, or of a node whose clock is ahead, and then its load would never count.
+    /// Makes a running task at least as old as it has been observed running: its timestamp may be missing
+    /// or from a clock that is ahead, and then its load would never count.
     fn correct_ages(&mut self, now: Timestamp, found: &mut Service) {
         let mut running_since = HashMap::new();
         for task in &mut found.tasks {
@@ -102,27 +105,27 @@ impl Managed {
         self.running_since = running_since;
     }
 
-    pub(super) fn claim(&self, now: Timestamp) -> Claim {
+    pub(super) fn budget_request(&self, now: Timestamp) -> BudgetRequest {
         let (min, max, _) = self.policy.settings().bounds(now);
         let replicas = match self.state.as_ref().map(|service| service.scaling) {
             Some(Scaling::Replicated { replicas }) => replicas,
             _ => 0,
         };
-        let wish = self.policy.claim(now).unwrap_or(replicas);
-        let wish = wish.max(replicas).clamp(min, max);
-        Claim {
+        let demand = self.policy.demand(now).unwrap_or(replicas);
+        let demand = demand.max(replicas).clamp(min, max);
+        BudgetRequest {
             priority: self.priority,
             min,
-            wish,
-            room: wish.saturating_add(1).min(max),
+            demand,
+            limit: demand.saturating_add(1).min(max),
         }
     }
 }
 
-impl Managed {
-    /// Goes on as another knew it: nothing has to be watched anew.
+impl ManagedService {
+    /// Takes over the state of `old`, with the settings of `self`.
     pub(super) fn inherit(&mut self, old: &mut Self) {
-        self.policy = old.policy.with(self.policy.settings().clone());
+        self.policy = old.policy.with_settings(self.policy.settings().clone());
         self.state = old.state.take();
         self.last = old.last.take();
         self.known = old.known.take();
@@ -135,8 +138,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::config::Config;
     use crate::orchestrator::{Rollout, Task};
+    use crate::policy::tests::target;
 
     fn service(container: &str, age: Duration) -> Service {
         Service {
@@ -159,9 +162,13 @@ mod tests {
     /// The engine reports age zero where a timestamp is missing or a clock is ahead.
     #[test]
     fn running_task_is_as_old_as_it_has_been_seen_running() {
-        let configured = &Config::article().services[0];
-        let mut managed = Managed::new(configured, Origin::File).unwrap();
-        let age = |managed: &Managed| managed.state.as_ref().unwrap().tasks[0].age;
+        let settings = ServiceSettings {
+            name: "apache".to_owned(),
+            priority: 0,
+            settings: target("vir_cpu_cores", 0.5),
+        };
+        let mut managed = ManagedService::new(&settings, Origin::Configuration).unwrap();
+        let age = |managed: &ManagedService| managed.state.as_ref().unwrap().tasks[0].age;
         let at = Timestamp::from_secs;
         let hour = Duration::from_secs(3_600);
         for (second, container, reported, expected) in [
@@ -170,7 +177,7 @@ mod tests {
             (130, "apache.1.a", hour, hour),
             (140, "apache.1.b", Duration::ZERO, Duration::ZERO),
         ] {
-            managed.is_now(at(second), Some(service(container, reported)));
+            managed.update(at(second), Some(service(container, reported)));
             assert_eq!(age(&managed), expected, "{second}");
         }
     }

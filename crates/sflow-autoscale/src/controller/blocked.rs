@@ -1,40 +1,36 @@
-//! Services and pools that are overloaded and do not grow, and what prevents any change of them.
+//! The problems of a decision: an overloaded service or pool that does not grow, and obstacles.
 
 use super::observe::not_starting;
+use crate::format::{counted, quantity};
 use crate::orchestrator::Service;
 use crate::policy::{Band, Decision, Kind, Obstacle, Reason, Signal};
-use crate::trouble::{Trouble, TroubleReason};
-use crate::words::{counted, quantity};
+use crate::problem::{Problem, ProblemReason};
 
-/// What an operator must know about a decision: why it cannot give a service, or a pool, what it
-/// needs. The bands are those of the inputs, in their order.
-pub(crate) fn troubles(
-    decision: &Decision,
-    bands: &[Band],
-    service: Option<&Service>,
-) -> Vec<Trouble> {
-    let mut troubles = Vec::new();
+/// The problems of a decision, for the operator: why a service or pool does not get what it needs. The
+/// bands are those of the inputs, in their order.
+pub fn problems(decision: &Decision, bands: &[Band], service: Option<&Service>) -> Vec<Problem> {
+    let mut problems = Vec::new();
     let load = overload(decision, bands);
     let reasons = || decision.steps.iter().map(|step| &step.reason);
     let mut add = |reason, message: String| {
         let (reason, about) = match decision.kind {
             Kind::Service => (reason, decision.service.clone()),
             Kind::Pool => (
-                TroubleReason::PoolHeld,
+                ProblemReason::PoolHeld,
                 format!("pool {}", decision.service),
             ),
         };
         let message = format!("{about}: {message}");
-        troubles.push(Trouble::new(reason, about, message));
+        problems.push(Problem::new(reason, about, message));
     };
     if decision.kind == Kind::Service {
         for reason in reasons() {
             if let Reason::ChangedByOthers { before, after } = reason {
                 let message = format!(
                     "the number of replicas was changed from {before} to {after}, not by this \
-                     elb. Set its mode to off if it is to be scaled by others"
+                     autoscaler. Set its mode to off if it is to be scaled by others"
                 );
-                add(TroubleReason::ForeignScale, message);
+                add(ProblemReason::ForeignScale, message);
             }
         }
     }
@@ -45,12 +41,10 @@ pub(crate) fn troubles(
         let what = counted(late.len(), "task");
         let verb = if late.len() == 1 { "does" } else { "do" };
         let message = format!(
-            "{what} {verb} not start or stay{error}, so elb does not add more{}. See `docker \
-             service ps --no-trunc {}`",
-            also(load.as_deref()),
-            decision.service
+            "{what} {verb} not start or stay{error}, so no more are added{}",
+            also(load.as_deref())
         );
-        add(TroubleReason::TasksNotStarting, message);
+        add(ProblemReason::TasksNotStarting, message);
     }
     let obstacle = reasons().find_map(|reason| match reason {
         Reason::Obstacle(obstacle) => Some(obstacle),
@@ -59,26 +53,25 @@ pub(crate) fn troubles(
     match (obstacle, &load) {
         (Some(Obstacle::RolloutPaused), load) => {
             let message = format!(
-                "a rolling update is paused, so elb does not change the number of replicas{}. \
-                 Resume it with `docker service update` or go back with `docker service rollback`",
+                "a rolling update is paused, so the number of replicas is not changed{}",
                 also(load.as_deref())
             );
-            add(TroubleReason::RolloutPaused, message);
+            add(ProblemReason::RolloutPaused, message);
         }
         (Some(Obstacle::RolloutRunning), load) => {
             let message = format!(
-                "a rolling update has run for more than 5 min, so elb does not change the number \
-                 of replicas{}. See `docker service ps`",
+                "a rolling update has run for more than 5 min, so the number of replicas is not \
+                 changed{}",
                 also(load.as_deref())
             );
-            add(TroubleReason::RolloutLong, message);
+            add(ProblemReason::RolloutLong, message);
         }
         (Some(Obstacle::NotScalable { what }), Some(load)) => {
             let message = format!(
-                "overloaded ({load}), and a {what} service has no number of replicas that elb \
-                 could change. Create it with `--mode replicated`, or add nodes"
+                "overloaded ({load}), and a {what} service has no number of replicas that could be \
+                 changed"
             );
-            add(TroubleReason::NotScalable, message);
+            add(ProblemReason::NotScalable, message);
         }
         (Some(_), _) => {}
         (None, _) if !late.is_empty() => {}
@@ -88,11 +81,11 @@ pub(crate) fn troubles(
             }
         }
     }
-    troubles
+    problems
 }
 
 /// Why an overloaded service does not grow, or why its load is unknown.
-fn held(decision: &Decision, load: Option<&str>) -> Option<(TroubleReason, String)> {
+fn held(decision: &Decision, load: Option<&str>) -> Option<(ProblemReason, String)> {
     let many = decision.kind.replicas();
     let member = decision.kind.member();
     let is_unknown = decision.steps.iter().any(|step| {
@@ -103,11 +96,11 @@ fn held(decision: &Decision, load: Option<&str>) -> Option<(TroubleReason, Strin
     });
     let Some(load) = load else {
         let message = format!(
-            "the load of its {member}s is unknown, so elb keeps {} {many}. See which agents are \
+            "the load of its {member}s is unknown, so it keeps {} {many}. See which agents are \
              silent or contested",
             decision.replicas
         );
-        return (is_unknown && decision.running > 0).then_some((TroubleReason::Telemetry, message));
+        return (is_unknown && decision.running > 0).then_some((ProblemReason::Telemetry, message));
     };
     if decision.result > decision.replicas {
         return None;
@@ -126,34 +119,33 @@ fn held(decision: &Decision, load: Option<&str>) -> Option<(TroubleReason, Strin
                 full @ Reason::HostsSaturated { .. } => {
                     let full = full.words(decision.kind);
                     let why = format!("{full}. Add nodes, or reduce the load");
-                    (TroubleReason::Saturated, why)
+                    (ProblemReason::Saturated, why)
                 }
                 Reason::Budget { ceiling } => {
                     let why = format!(
-                        "control.budget leaves it {ceiling}. Raise the budget, or the priority of \
-                         the service"
+                        "the budget leaves it {ceiling}. Raise the budget, or the priority of the \
+                         service"
                     );
-                    (TroubleReason::Budget, why)
+                    (ProblemReason::Budget, why)
                 }
                 Reason::Bounds { max, .. } => {
                     let why = format!(
                         "{max} is its max. Raise max if what is behind it can bear more, or reduce \
                          the load"
                     );
-                    (TroubleReason::AtMax, why)
+                    (ProblemReason::AtMax, why)
                 }
                 Reason::RateLimited { .. }
                 | Reason::Cooldown { .. }
                 | Reason::WaitsItsTurn { .. }
                 | Reason::DirectionOff => {
-                    let why = "its limits of change (up, control.changes_per_minute) have \
-                               prevented growth for more than 1 min"
-                        .to_owned();
-                    (TroubleReason::RateLimit, why)
+                    let why =
+                        "its limits of change have prevented growth for more than 1 min".to_owned();
+                    (ProblemReason::RateLimit, why)
                 }
                 Reason::Machines(_) => {
                     let why = "machines do not join as ordered. See the log of the hook".to_owned();
-                    (TroubleReason::PoolHeld, why)
+                    (ProblemReason::PoolHeld, why)
                 }
                 _ => return None,
             };
@@ -161,7 +153,7 @@ fn held(decision: &Decision, load: Option<&str>) -> Option<(TroubleReason, Strin
         });
     let unread = decision.inputs.iter().map(|input| input.contributing).max();
     let unread = decision.running.saturating_sub(unread.unwrap_or(0));
-    // Tasks that have just started have none yet.
+    // Tasks that have just started do not have a reading yet.
     let warming = decision.steps.iter().map(|step| match step.reason {
         Reason::ContainersMissing { warming, .. } => warming,
         _ => 0,
@@ -175,7 +167,7 @@ fn held(decision: &Decision, load: Option<&str>) -> Option<(TroubleReason, Strin
                  silent or contested",
                 decision.running
             );
-            (TroubleReason::Telemetry, why)
+            (ProblemReason::Telemetry, why)
         }
         None => return None,
     };
@@ -218,16 +210,16 @@ mod tests {
 
     use super::*;
     use crate::orchestrator::{Rollout, Scaling, ServiceId, Task, TaskState};
-    use crate::policy::{HostLoad, Observation, Policy, Settings};
+    use crate::policy::tests::target;
+    use crate::policy::{HostLoad, Observation, Pace, Policy, Select, Settings};
 
-    /// Settings of a target of 0.5 cores, with these lines more.
-    fn settings(lines: &str) -> Settings {
-        let text = format!(
-            "[[service]]\nname = \"web\"\n[service.policy]\nmax = 4\nfast = false\n\
-             metric = [{{ name = \"vir_cpu_cores\", target = 0.5 }}]\n{lines}"
-        );
-        let config = crate::config::Config::from_toml(&text).unwrap();
-        config.services[0].settings.clone()
+    /// Settings with a target of 0.5 cores.
+    fn settings() -> Settings {
+        Settings {
+            max: 4,
+            fast: false,
+            ..target("vir_cpu_cores", 0.5)
+        }
     }
 
     /// Two replicas with one core each.
@@ -247,31 +239,30 @@ mod tests {
         }
     }
 
-    fn found(settings: Settings, observation: &Observation) -> Vec<Trouble> {
-        let question =
-            sflow_autoscale::observe::MetricQuery::new(&settings.rule.metrics()).unwrap();
-        let bands = question.bands(&settings.rule);
+    fn found(settings: Settings, observation: &Observation) -> Vec<Problem> {
+        let query = crate::observe::MetricQuery::new(&settings.rule.metrics()).unwrap();
+        let bands = query.bands(&settings.rule);
         let mut policy = Policy::new(settings);
         let now = Timestamp::from_secs(1_700_000_000);
         let decision = policy.step(now, observation);
-        troubles(&decision, &bands, None)
+        problems(&decision, &bands, None)
     }
 
-    fn one(lines: &str, change: impl FnOnce(&mut Observation)) -> Trouble {
+    fn one(settings: Settings, change: impl FnOnce(&mut Observation)) -> Problem {
         let mut observation = overloaded();
         change(&mut observation);
-        let mut found = found(settings(lines), &observation);
+        let mut found = found(settings, &observation);
         assert_eq!(found.len(), 1, "{found:?}");
         found.remove(0)
     }
 
     #[test]
     fn service_that_can_grow_has_no_problem() {
-        assert_eq!(found(settings(""), &overloaded()), []);
+        assert_eq!(found(settings(), &overloaded()), []);
         let mut calm = overloaded();
         calm.signals[0].value = Some(0.5);
         calm.ceiling = Some(2);
-        assert_eq!(found(settings(""), &calm), []);
+        assert_eq!(found(settings(), &calm), []);
     }
 
     #[test]
@@ -284,66 +275,73 @@ mod tests {
             }];
         };
         type Change = fn(&mut Observation);
-        let cases: [(&str, Change, TroubleReason, &str); 8] = [
+        let no_growth = Settings {
+            up: Pace {
+                select: Select::None,
+                ..settings().up
+            },
+            ..settings()
+        };
+        let cases: [(Settings, Change, ProblemReason, &str); 8] = [
             (
-                "",
+                settings(),
                 |it| {
                     it.running = vec![Duration::from_secs(600); 4];
                     (it.replicas, it.signals[0].contributing) = (4, 4);
                 },
-                TroubleReason::AtMax,
+                ProblemReason::AtMax,
                 "stays at 4 replicas: 4 is its max",
             ),
-            ("", full, TroubleReason::Saturated, "Add nodes"),
+            (settings(), full, ProblemReason::Saturated, "Add nodes"),
             (
-                "",
+                settings(),
                 |it| it.ceiling = Some(2),
-                TroubleReason::Budget,
-                "control.budget leaves it 2",
+                ProblemReason::Budget,
+                "the budget leaves it 2",
             ),
             (
-                "up = { select = \"none\" }\n",
+                no_growth,
                 |_| {},
-                TroubleReason::RateLimit,
+                ProblemReason::RateLimit,
                 "limits of change",
             ),
             (
-                "",
+                settings(),
                 |it| it.obstacle = Some(Obstacle::RolloutPaused),
-                TroubleReason::RolloutPaused,
-                "docker service rollback",
+                ProblemReason::RolloutPaused,
+                "rolling update is paused",
             ),
             (
-                "",
+                settings(),
                 |it| it.obstacle = Some(Obstacle::RolloutRunning),
-                TroubleReason::RolloutLong,
+                ProblemReason::RolloutLong,
                 "more than 5 min",
             ),
             (
-                "",
+                settings(),
                 |it| {
                     let what = "global".to_owned();
                     it.obstacle = Some(Obstacle::NotScalable { what });
                 },
-                TroubleReason::NotScalable,
-                "--mode replicated",
+                ProblemReason::NotScalable,
+                "a global service has no number",
             ),
             (
-                "",
+                settings(),
                 |it| {
                     // One of four has a reading, and that is too high.
                     it.running = vec![Duration::from_secs(600); 4];
                     (it.replicas, it.signals[0].contributing) = (4, 1);
                 },
-                TroubleReason::Telemetry,
+                ProblemReason::Telemetry,
                 "silent or contested",
             ),
         ];
-        for (lines, change, reason, message) in cases {
-            let trouble = one(lines, change);
-            assert_eq!(trouble.reason, reason, "{trouble}");
-            assert_eq!(trouble.about, "web");
-            let line = &trouble.message;
+        for (settings, change, reason, message) in cases {
+            let problem = one(settings, change);
+            assert_eq!(problem.reason, reason, "{problem}");
+            assert_eq!(problem.about, "web");
+            let line = &problem.message;
             assert!(
                 line.starts_with("web: ") && line.contains(message),
                 "{line}"
@@ -359,15 +357,15 @@ mod tests {
 
     #[test]
     fn unknown_load_is_a_problem_and_another_owner_is_none() {
-        let unknown = one("", |it| {
+        let unknown = one(settings(), |it| {
             (it.signals[0].value, it.signals[0].contributing) = (None, 0);
         });
-        assert_eq!(unknown.reason, TroubleReason::Telemetry);
+        assert_eq!(unknown.reason, ProblemReason::Telemetry);
         assert!(unknown.message.contains("is unknown"), "{unknown}");
         let mut owned = overloaded();
         let owner = "east".to_owned();
         owned.obstacle = Some(Obstacle::OwnedByOther { owner });
-        assert_eq!(found(settings(""), &owned), []);
+        assert_eq!(found(settings(), &owned), []);
     }
 
     #[test]
@@ -388,12 +386,12 @@ mod tests {
             cpu_limit: None,
             tasks: vec![task],
         };
-        let settings = settings("");
+        let settings = settings();
         let mut policy = Policy::new(settings);
         let decision = policy.step(Timestamp::from_secs(1_700_000_000), &overloaded());
-        let found = troubles(&decision, &[], Some(&service));
+        let found = problems(&decision, &[], Some(&service));
         assert_eq!(found.len(), 1, "{found:?}");
-        assert_eq!(found[0].reason, TroubleReason::TasksNotStarting);
+        assert_eq!(found[0].reason, ProblemReason::TasksNotStarting);
         let message = "web: 1 task does not start or stay (no suitable node)";
         assert!(found[0].message.starts_with(message), "{}", found[0]);
     }

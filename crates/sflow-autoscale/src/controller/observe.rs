@@ -1,32 +1,37 @@
-//! What is observed of services: their signals, the hosts that they run on, what stands in the way.
+//! The observation of a service: its signals, its hosts, and obstacles.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use sflow_metrics::Timestamp;
 
-use super::managed::Managed;
+use super::Ownership;
+use super::managed::ManagedService;
+use crate::observe::{HostLoads, MetricQuery, SampledNodes, Telemetry};
 use crate::orchestrator::{Rollout, Scaling, Service, Task, TaskState};
 use crate::policy::{Fast, HostLoad, Kind, Observation, Obstacle, Saturation, Settings, Signal};
-use sflow_autoscale::observe::{HostLoads, MetricQuery, SampledNodes, Telemetry};
 
-/// What telemetry shows of a service.
+/// The readings of a service.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+pub(super) struct ServiceReadings {
     pub(super) signals: Vec<Signal>,
-    /// The hosts that run it; none if there are saturated ones nowhere.
+    /// The hosts that run it; empty if no host is saturated.
     pub(super) hosts: Vec<HostLoad>,
-    /// Others that have room.
+    /// The number of other hosts that are not saturated.
     pub(super) elsewhere: u32,
 }
 
-/// What telemetry shows of each service, in one look.
-pub(super) fn see(now: Timestamp, managed: &[Managed], telemetry: &mut Telemetry) -> Vec<Seen> {
-    let look = telemetry.snapshot(now, managed.iter().map(|managed| &managed.question));
+/// What telemetry shows of each service, in one snapshot.
+pub(super) fn read_all(
+    now: Timestamp,
+    managed: &[ManagedService],
+    telemetry: &mut Telemetry,
+) -> Vec<ServiceReadings> {
+    let snapshot = telemetry.snapshot(now, managed.iter().map(|managed| &managed.query));
     let signals = managed.iter().map(|managed| match &managed.state {
         Some(service) => {
             let warm_up = managed.policy.settings().warm_up;
-            look.signals(&managed.question, service, warm_up)
+            snapshot.signals(&managed.query, service, warm_up)
         }
         None => Vec::new(),
     });
@@ -39,58 +44,58 @@ pub(super) fn see(now: Timestamp, managed: &[Managed], telemetry: &mut Telemetry
             let state = managed.state.as_ref();
             let warm_up = managed.policy.settings().warm_up;
             let nodes =
-                state.map(|service| look.nodes_with_tasks(&managed.question, service, warm_up));
+                state.map(|service| snapshot.nodes_with_tasks(&managed.query, service, warm_up));
             (managed.name.clone(), nodes.unwrap_or_default())
         })
         .collect();
-    drop(look);
+    drop(snapshot);
     let hosts = telemetry.hosts(now);
-    let mut seen: Vec<Seen> = managed
+    let mut readings: Vec<ServiceReadings> = managed
         .iter()
         .zip(signals)
         .map(|(managed, signals)| {
             let limits = &managed.policy.settings().saturation;
             match &managed.state {
-                Some(service) => Seen::with_hosts(signals, service, limits, &hosts),
-                None => Seen::default(),
+                Some(service) => ServiceReadings::with_hosts(signals, service, limits, &hosts),
+                None => ServiceReadings::default(),
             }
         })
         .collect();
     drop(hosts);
     if !sampled.is_empty() {
         telemetry.read_samples(now, &sampled);
-        for (managed, seen) in managed.iter().zip(&mut seen) {
+        for (managed, readings) in managed.iter().zip(&mut readings) {
             if let Some(service) = &managed.state
                 && managed.policy.settings().fast
             {
-                add_fast(now, service, &mut seen.signals, telemetry);
+                add_fast(now, service, &mut readings.signals, telemetry);
             }
         }
     }
-    seen
+    readings
 }
 
-/// What telemetry shows of one service, once more.
-pub(super) fn see_again(
+/// The readings of one service, after a conflict.
+pub(super) fn read_again(
     now: Timestamp,
-    question: &MetricQuery,
+    query: &MetricQuery,
     service: &Service,
     settings: &Settings,
     telemetry: &mut Telemetry,
-) -> Seen {
-    let look = telemetry.snapshot(now, [question]);
-    let mut signals = look.signals(question, service, settings.warm_up);
-    drop(look);
+) -> ServiceReadings {
+    let snapshot = telemetry.snapshot(now, [query]);
+    let mut signals = snapshot.signals(query, service, settings.warm_up);
+    drop(snapshot);
     if settings.fast {
         add_fast(now, service, &mut signals, telemetry);
     }
-    Seen {
+    ServiceReadings {
         signals,
-        ..Seen::default()
+        ..ServiceReadings::default()
     }
 }
 
-impl Seen {
+impl ServiceReadings {
     fn with_hosts(
         signals: Vec<Signal>,
         service: &Service,
@@ -130,8 +135,8 @@ impl Seen {
     }
 }
 
-/// Adds what packet samples show to what counters show. Counters correct samples where most of the
-/// containers have a fresh value, and none of these is left out of the mean.
+/// Adds the rates by packet samples. Counters correct them if most containers have a fresh value and no
+/// container is warming up.
 fn add_fast(now: Timestamp, service: &Service, signals: &mut [Signal], telemetry: &mut Telemetry) {
     let running = service.running();
     if running == 0 {
@@ -151,11 +156,11 @@ fn add_fast(now: Timestamp, service: &Service, signals: &mut [Signal], telemetry
     }
 }
 
-/// What the policy is shown of a service.
+/// The observation for the policy.
 pub(super) fn observation(
     service: &Service,
-    owner: &str,
-    seen: Seen,
+    ownership: Option<&Ownership>,
+    readings: ServiceReadings,
     ceiling: Option<u32>,
 ) -> Observation {
     let (replicas, obstacle) = match service.scaling {
@@ -167,7 +172,7 @@ pub(super) fn observation(
         .map(|what| Obstacle::NotScalable {
             what: what.to_owned(),
         })
-        .or(owned_by_other(service, owner))
+        .or_else(|| owned_by_other(service, ownership?))
         .or(match service.rollout {
             Rollout::Settled => None,
             Rollout::Running => Some(Obstacle::RolloutRunning),
@@ -184,29 +189,26 @@ pub(super) fn observation(
         pending: u32::try_from(late.len()).unwrap_or(u32::MAX),
         pending_error: late.iter().find_map(|task| task.error.clone()),
         obstacle,
-        signals: seen.signals,
+        signals: readings.signals,
         ceiling,
-        hosts: seen.hosts,
-        elsewhere: seen.elsewhere,
+        hosts: readings.hosts,
+        elsewhere: readings.elsewhere,
     }
 }
 
-/// The label by which a service says which balancer it belongs to.
-const OWNER: &str = "elb.owner";
-
-fn owned_by_other(service: &Service, owner: &str) -> Option<Obstacle> {
-    let named = service.labels.get(OWNER)?.trim();
-    (!named.is_empty() && named != owner).then(|| Obstacle::OwnedByOther {
+fn owned_by_other(service: &Service, ownership: &Ownership) -> Option<Obstacle> {
+    let named = service.labels.get(&ownership.label)?.trim();
+    (!named.is_empty() && named != ownership.owner).then(|| Obstacle::OwnedByOther {
         owner: named.to_owned(),
     })
 }
 
-/// A task that takes longer than this to start is taken for one that does not start.
+/// A task that has not started after this time counts as one that does not start.
 const START_TIME: Duration = Duration::from_secs(15);
-/// A place in which so many tasks have failed lately is one in which tasks do not stay, even if
-/// one runs there at this moment.
+/// Number of recent failures of a replica from which on it counts as crashing, even if its present task
+/// runs.
 const CRASHES: u32 = 3;
-/// Unless it has run for longer than this.
+/// A task that has run for longer than this is not crashing.
 const STEADY: Duration = Duration::from_secs(60);
 
 /// The tasks that do not start or do not stay.

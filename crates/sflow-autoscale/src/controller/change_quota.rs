@@ -1,4 +1,4 @@
-//! Changes of all services together: so many in a minute, and who needs it most is first.
+//! The limit of changes per minute of all services together.
 
 use std::cmp::Ordering;
 use std::collections::VecDeque;
@@ -12,13 +12,12 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// The changes of the last minute.
 #[derive(Debug, Default)]
-pub(super) struct Turns(VecDeque<Timestamp>);
+pub(super) struct ChangeQuota(VecDeque<Timestamp>);
 
-impl Turns {
-    /// Of the decisions that are to be carried out, lets those wait that are more than may be:
-    /// growth goes before shrinking, then priority counts, then how far above its limit a
-    /// service is.
-    pub(super) fn take(
+impl ChangeQuota {
+    /// Defers the decisions beyond the limit. Growth precedes shrinking, then the priority counts, then
+    /// how far a service is above its limit.
+    pub(super) fn apply(
         &mut self,
         now: Timestamp,
         per_minute: u32,
@@ -51,12 +50,12 @@ impl Turns {
             .front()
             .map_or(now + MINUTE, |oldest| *oldest + MINUTE);
         for (_, decision) in changes.into_iter().skip(left) {
-            decision.wait_its_turn(per_minute, next);
+            decision.defer(per_minute, next);
         }
     }
 
-    /// Takes note of a change that was made.
-    pub(super) fn taken(&mut self, now: Timestamp) {
+    /// Records a change.
+    pub(super) fn record(&mut self, now: Timestamp) {
         self.0.push_back(now);
     }
 }

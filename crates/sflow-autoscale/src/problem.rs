@@ -1,5 +1,7 @@
-//! Current problems: what keeps elb from doing its work, or is wrong in the cluster. Each begins
-//! and ends once, however much the values of single rounds vary.
+//! Problems: what prevents the autoscaler from scaling a service or pool, or is wrong in the cluster.
+//!
+//! A round reports what it finds. A [`Tracker`] turns that into problems that begin and end once,
+//! however much the values of single rounds vary.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,20 +10,21 @@ use std::time::Duration;
 use serde::Serialize;
 use sflow_metrics::Timestamp;
 
-/// A problem of one round.
+/// A problem that a round has found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trouble {
+pub struct Problem {
     /// Its kind.
-    pub reason: TroubleReason,
-    /// The service, pool or node; empty if it concerns all of them.
+    pub reason: ProblemReason,
+    /// The service, pool or node; empty if the problem concerns all.
     pub about: String,
-    /// The problem, and what to do.
+    /// The problem, and what an operator can do.
     pub message: String,
 }
 
-impl Trouble {
-    pub(crate) fn new(
-        reason: TroubleReason,
+impl Problem {
+    /// A problem; the subject is empty if it concerns all.
+    pub fn new(
+        reason: ProblemReason,
         about: impl Into<String>,
         message: impl Into<String>,
     ) -> Self {
@@ -33,7 +36,7 @@ impl Trouble {
     }
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
     }
@@ -42,7 +45,7 @@ impl fmt::Display for Trouble {
 /// The kinds of problems: the label `reason` of the metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum TroubleReason {
+pub enum ProblemReason {
     /// The orchestrator cannot be read.
     Orchestrator,
     /// A change was refused or not answered.
@@ -55,7 +58,7 @@ pub enum TroubleReason {
     ServiceGone,
     /// A node is down.
     NodeDown,
-    /// The replicas of a service were changed, and not by this balancer.
+    /// The replicas of a service were changed, and not by this autoscaler.
     ForeignScale,
     /// Tasks do not start or do not stay.
     TasksNotStarting,
@@ -81,7 +84,7 @@ pub enum TroubleReason {
     PoolHeld,
 }
 
-impl TroubleReason {
+impl ProblemReason {
     /// All of them.
     pub const ALL: [Self; 18] = [
         Self::Orchestrator,
@@ -136,8 +139,8 @@ impl TroubleReason {
         )
     }
 
-    /// How long it lasts until it counts, and how long it is absent until it is over.
-    pub(crate) const fn delays(self) -> Delays {
+    /// How long it is present before it begins, and absent before it ends.
+    pub const fn delays(self) -> Delays {
         let (begin, end) = match self {
             Self::Orchestrator | Self::ModeUnset | Self::Labels | Self::ServiceGone => (0, 0),
             Self::ChangeFailed | Self::NodeDown | Self::Pool => (0, 30),
@@ -164,9 +167,11 @@ const GAP: Duration = Duration::from_secs(15);
 
 /// When a problem begins and ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Delays {
-    pub(crate) begin: Duration,
-    pub(crate) end: Duration,
+pub struct Delays {
+    /// How long a problem is present before it begins.
+    pub begin: Duration,
+    /// How long it is absent before it ends.
+    pub end: Duration,
 }
 
 /// A problem that has begun and has not ended.
@@ -174,7 +179,7 @@ pub(crate) struct Delays {
 pub struct Current {
     /// When it was first found.
     pub since: Timestamp,
-    /// The problem, and what to do.
+    /// The problem, and what an operator can do.
     pub message: String,
     found: Timestamp,
     delays: Delays,
@@ -212,7 +217,7 @@ impl<K> Default for Changed<K> {
 impl<K: Ord + Clone> Tracker<K> {
     /// Updates with the problems found at this moment. A problem that was not found and for which
     /// `is_unknown` is true is kept.
-    pub(crate) fn update(
+    pub fn update(
         &mut self,
         now: Timestamp,
         found: impl IntoIterator<Item = (K, String, Delays)>,
@@ -269,7 +274,7 @@ mod tests {
 
     #[test]
     fn problem_begins_once_and_ends_once() {
-        let delays = TroubleReason::AtMax.delays();
+        let delays = ProblemReason::AtMax.delays();
         let mut tracker = Tracker::default();
         let (mut begun, mut ended) = (Vec::new(), Vec::new());
         for second in (0..200).step_by(2) {
@@ -298,9 +303,9 @@ mod tests {
 
     #[test]
     fn each_reason_has_a_name_of_its_own_as_in_json() {
-        let names: BTreeSet<&str> = TroubleReason::ALL.iter().map(|it| it.name()).collect();
-        assert_eq!(names.len(), TroubleReason::ALL.len());
-        for reason in TroubleReason::ALL {
+        let names: BTreeSet<&str> = ProblemReason::ALL.iter().map(|it| it.name()).collect();
+        assert_eq!(names.len(), ProblemReason::ALL.len());
+        for reason in ProblemReason::ALL {
             assert_eq!(serde_json::to_value(reason).unwrap(), reason.name());
         }
     }

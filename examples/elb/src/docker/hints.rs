@@ -1,0 +1,47 @@
+//! What an operator can do about a problem, in the words of Docker's command line and of the
+//! configuration.
+
+use sflow_autoscale::problem::{Problem, ProblemReason};
+
+/// Appends a hint to the message of a problem that has one.
+pub(crate) fn add(problem: &mut Problem) {
+    let hint = match problem.reason {
+        ProblemReason::NodeDown => "See `docker node ls`".to_owned(),
+        ProblemReason::TasksNotStarting => {
+            format!("See `docker service ps --no-trunc {}`", problem.about)
+        }
+        ProblemReason::RolloutPaused => "Resume it with `docker service update` or go back with \
+             `docker service rollback`"
+            .to_owned(),
+        ProblemReason::RolloutLong => "See `docker service ps`".to_owned(),
+        ProblemReason::NotScalable => "Create it with `--mode replicated`, or add nodes".to_owned(),
+        ProblemReason::Budget => "The budget is control.budget".to_owned(),
+        ProblemReason::RateLimit => "The limits are up and control.changes_per_minute".to_owned(),
+        _ => return,
+    };
+    problem.message = format!("{}. {hint}", problem.message);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn problems_of_docker_name_the_command() {
+        for (reason, command) in [
+            (ProblemReason::NodeDown, "docker node ls"),
+            (
+                ProblemReason::TasksNotStarting,
+                "docker service ps --no-trunc web",
+            ),
+            (ProblemReason::RolloutPaused, "docker service rollback"),
+            (ProblemReason::RolloutLong, "docker service ps"),
+            (ProblemReason::NotScalable, "--mode replicated"),
+        ] {
+            let mut problem = Problem::new(reason, "web", "web: it is so");
+            add(&mut problem);
+            assert!(problem.message.starts_with("web: it is so. "), "{problem}");
+            assert!(problem.message.contains(command), "{problem}");
+        }
+    }
+}
