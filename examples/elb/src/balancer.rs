@@ -10,15 +10,16 @@ use crate::board::Board;
 use crate::config::{self, ControlSettings, DEFAULT_OWNER, OWNER};
 use crate::docker::hints;
 use crate::handle::{Refusal, Request};
-use crate::keeper::Keeper;
-use crate::keeper::pools::{PoolRound, Pools};
 use crate::notices;
 use crate::orchestrator::Orchestrator;
 use crate::policy::Mode;
+use crate::pool::pools::Pools;
 use crate::shared::Shared;
 use crate::view::{Point, Snapshot};
 use crate::words::{counted, duration};
 use sflow_autoscale::controller::{Controller, Discovered, Ownership, Round};
+use sflow_autoscale::node_pools::PoolRound;
+use sflow_autoscale::node_pools::Reconciler;
 use sflow_autoscale::observe::Telemetry;
 use sflow_autoscale::problem::{Changed, Problem, ProblemReason};
 
@@ -71,7 +72,7 @@ impl<O: Orchestrator> Balancer<O> {
         let mode = self.controller.mode();
         let mut board = self.board.lock();
         let now = board.now();
-        board.stand_pools(now, mode, pools.keepers());
+        board.stand_pools(now, mode, pools.reconcilers());
         drop(board);
         self.pools = Some(pools);
         self.use_policies();
@@ -117,7 +118,7 @@ impl<O: Orchestrator> Balancer<O> {
         let mode = self.controller.mode();
         let mut news = board.note(now, mode, self.controller.managed(), &round);
         if let (Some(pools), Some(machines)) = (&self.pools, &machines) {
-            let more = board.note_pools(now, mode, pools.keepers(), machines);
+            let more = board.note_pools(now, mode, pools.reconcilers(), machines);
             news.entries.extend(more.entries);
             news.machines = more.machines;
         }
@@ -158,11 +159,11 @@ impl<O: Orchestrator> Balancer<O> {
         }
         let services = self.controller.managed().iter();
         let services = services.filter(|managed| managed.mode == Mode::Act);
-        let pools = self.pools.iter().flat_map(Pools::keepers);
-        let pools = pools.filter(|keeper| keeper.mode() == Mode::Act);
+        let pools = self.pools.iter().flat_map(Pools::reconcilers);
+        let pools = pools.filter(|reconciler| reconciler.mode() == Mode::Act);
         let names: Vec<String> = services
             .map(|managed| managed.name.clone())
-            .chain(pools.map(|keeper| format!("pool {}", keeper.pool().name)))
+            .chain(pools.map(|reconciler| format!("pool {}", reconciler.pool().name)))
             .collect();
         let message = (!names.is_empty()).then(|| config::mode_unset(&names))?;
         Some(Problem::new(ProblemReason::ModeUnset, "", message))
@@ -172,8 +173,8 @@ impl<O: Orchestrator> Balancer<O> {
     fn use_policies(&self) {
         let services = self.controller.managed().iter();
         let services = services.map(|managed| &managed.query);
-        let pools = self.pools.iter().flat_map(Pools::keepers);
-        let pools = pools.map(Keeper::question);
+        let pools = self.pools.iter().flat_map(Pools::reconcilers);
+        let pools = pools.map(Reconciler::query);
         self.telemetry
             .lock()
             .set_policy_queries(services.chain(pools));
@@ -263,7 +264,7 @@ impl<O: Orchestrator> Balancer<O> {
         board.stand(mode, self.controller.managed());
         if let Some(pools) = &self.pools {
             let now = board.now();
-            board.stand_pools(now, mode, pools.keepers());
+            board.stand_pools(now, mode, pools.reconcilers());
         }
         Ok(())
     }

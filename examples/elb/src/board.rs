@@ -12,12 +12,12 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use sflow_metrics::Timestamp;
 
-use crate::keeper::PoolEvent;
 use crate::latency::Latency;
 use crate::orchestrator::{Scaling, Service};
 use crate::policy::{Band, Decision, Kind, Mode, Signal};
 use crate::view::{DecisionView, Point, ProblemView, ServiceView, SignalView, Snapshot};
 use sflow_autoscale::controller::{Decided, ManagedService, Outcome, Round, Stages};
+use sflow_autoscale::node_pools::PoolEvent;
 use sflow_autoscale::observe::IngestStats;
 use sflow_autoscale::problem::{Changed, Current, Problem, ProblemReason, Tracker};
 

@@ -8,7 +8,7 @@
 //! [`telemetry`] turns datagrams into what each container uses, [`policy`] turns that into
 //! decisions, each with its reasons, and an [`orchestrator`] carries them out: [`docker`] for a
 //! cluster, [`simulator`] for everything that can be tried without one. The [`controller`]
-//! ties them together and never sleeps; who drives it decides what time is. A [`keeper`] keeps a
+//! ties them together and never sleeps; who drives it decides what time is. A [`reconciler`] keeps a
 //! [`pool`] of machines by the same policy, on what their hosts report.
 
 #[cfg(target_os = "linux")]
@@ -23,7 +23,6 @@ pub mod compare;
 pub mod config;
 pub mod docker;
 pub mod handle;
-pub mod keeper;
 pub mod latency;
 mod notices;
 pub mod pool;

@@ -7,11 +7,11 @@ use sflow_metrics::Timestamp;
 
 use crate::balancer::Balancer;
 use crate::config::{Config, ControlSettings, Pool, ServiceSettings};
-use crate::keeper::PoolEvent;
-use crate::keeper::PoolStanding;
 use crate::policy::{Kind, Mode};
 use crate::simulator::{Scenario, Simulation, Truth};
 use crate::view::Point;
+use sflow_autoscale::node_pools::PoolEvent;
+use sflow_autoscale::node_pools::PoolStatus;
 
 /// The port that simulated agents send from.
 const AGENT_PORT: u16 = 6343;
@@ -39,7 +39,7 @@ pub struct PoolOutcome {
     /// What happened, in order.
     pub events: Vec<PoolEvent>,
     /// How it stood at the end.
-    pub standing: PoolStanding,
+    pub standing: PoolStatus,
     /// Machines that took tasks, times how long: what it cost.
     pub machine_seconds: f64,
 }

@@ -3,8 +3,8 @@
 use serde::Serialize;
 use sflow_metrics::Timestamp;
 
-use crate::keeper::{PoolEvent, PoolStanding};
 use crate::policy::{Band, Kind, Signal};
+use sflow_autoscale::node_pools::{PoolEvent, PoolStatus};
 use sflow_autoscale::observe::IngestStats;
 use sflow_autoscale::problem::ProblemReason;
 
@@ -57,7 +57,7 @@ pub struct ProblemView {
 pub struct PoolView {
     /// How it stands.
     #[serde(flatten)]
-    pub standing: PoolStanding,
+    pub standing: PoolStatus,
     /// Load and size over time, oldest first, bounded.
     pub past: Vec<Point>,
     /// What has happened last, oldest first.
@@ -74,7 +74,7 @@ impl PoolView {
         ServiceView {
             name: standing.name.clone(),
             mode: standing.mode.name().to_owned(),
-            wanted: standing.known.then(|| standing.wanted()),
+            wanted: standing.known.then(|| standing.desired()),
             running: standing.known.then_some(standing.serving),
             seen: inputs.iter().map(|input| input.matched).max(),
             recommended: standing.last.as_ref().map(|last| last.result),

@@ -6,11 +6,11 @@ use serde::Serialize;
 use sflow_metrics::Timestamp;
 
 use super::{Board, News, PAST};
-use crate::keeper::pools::PoolRound;
-use crate::keeper::{Keeper, PoolEvent, PoolStanding};
 use crate::policy::Mode;
 use crate::view::{Point, PoolView};
 use sflow_autoscale::node_pools::MachineStep;
+use sflow_autoscale::node_pools::PoolRound;
+use sflow_autoscale::node_pools::{PoolEvent, PoolStatus, Reconciler};
 
 /// How often what happened to machines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -28,7 +28,7 @@ pub struct MachineTally {
 /// What is known of all pools.
 #[derive(Debug, Default)]
 pub(super) struct Pools {
-    standings: Vec<PoolStanding>,
+    standings: Vec<PoolStatus>,
     past: BTreeMap<String, VecDeque<Point>>,
     events: BTreeMap<String, VecDeque<PoolEvent>>,
     tally: BTreeMap<String, MachineTally>,
@@ -41,7 +41,7 @@ impl Board {
         &mut self,
         now: Timestamp,
         mode: Mode,
-        keepers: &[Keeper],
+        reconcilers: &[Reconciler],
         round: &PoolRound,
     ) -> News {
         let mut news = News::default();
@@ -58,7 +58,7 @@ impl Board {
                 news.entries.push(self.history.add(decided, steps));
             }
         }
-        self.stand_pools(now, mode, keepers);
+        self.stand_pools(now, mode, reconcilers);
         let at = self.seconds(now);
         for standing in &self.pools.standings {
             let past = self.pools.past.entry(standing.name.clone()).or_default();
@@ -67,33 +67,37 @@ impl Board {
             }
             past.push_back(point(standing, at));
         }
-        for keeper in keepers {
-            let name = keeper.pool().name.clone();
+        for reconciler in reconcilers {
+            let name = reconciler.pool().name.clone();
             let known = self.pools.events.entry(name).or_default();
             let last = known.back().map_or(0, |event| event.id);
-            let new = keeper.events().iter().filter(|event| event.id > last);
+            let new = reconciler.events().iter().filter(|event| event.id > last);
             news.machines.extend(new.cloned());
-            known.clone_from(keeper.events());
+            known.clone_from(reconciler.events());
         }
         news
     }
 
     /// Takes down how pools stand, without a round.
-    pub fn stand_pools(&mut self, now: Timestamp, mode: Mode, keepers: &[Keeper]) {
-        let standing = |keeper| PoolStanding::of(now, keeper, mode);
-        self.pools.standings = keepers.iter().map(standing).collect();
-        let is_known = |name: &String| keepers.iter().any(|keeper| keeper.pool().name == *name);
+    pub fn stand_pools(&mut self, now: Timestamp, mode: Mode, reconcilers: &[Reconciler]) {
+        let standing = |reconciler| PoolStatus::new(now, reconciler, mode);
+        self.pools.standings = reconcilers.iter().map(standing).collect();
+        let is_known = |name: &String| {
+            reconcilers
+                .iter()
+                .any(|reconciler| reconciler.pool().name == *name)
+        };
         self.pools.past.retain(|name, _| is_known(name));
         self.pools.events.retain(|name, _| is_known(name));
     }
 
     /// How every pool stands.
-    pub fn pools(&self) -> &[PoolStanding] {
+    pub fn pools(&self) -> &[PoolStatus] {
         &self.pools.standings
     }
 
     /// How one does.
-    pub fn pool(&self, name: &str) -> Option<&PoolStanding> {
+    pub fn pool(&self, name: &str) -> Option<&PoolStatus> {
         self.pools.standings.iter().find(|known| known.name == name)
     }
 
@@ -127,7 +131,7 @@ impl Board {
     }
 
     /// One of them, with at most so many points of its past and of its last events.
-    pub fn pool_view(&self, standing: &PoolStanding, points: usize, events: usize) -> PoolView {
+    pub fn pool_view(&self, standing: &PoolStatus, points: usize, events: usize) -> PoolView {
         let newest = self.events_of_pool(&standing.name).rev().take(events);
         let mut events: Vec<PoolEvent> = newest.cloned().collect();
         events.reverse();
@@ -140,7 +144,7 @@ impl Board {
 }
 
 /// One moment of a pool's past.
-fn point(standing: &PoolStanding, at: f64) -> Point {
+fn point(standing: &PoolStatus, at: f64) -> Point {
     let inputs = standing.last.as_ref().map(|decision| &decision.inputs);
     let first = inputs.and_then(|inputs| inputs.first());
     Point {
@@ -148,7 +152,7 @@ fn point(standing: &PoolStanding, at: f64) -> Point {
         load: first.and_then(|input| input.value),
         least: first.and_then(|input| input.least).map(|load| load as f32),
         most: first.and_then(|input| input.most).map(|load| load as f32),
-        wanted: standing.wanted(),
+        wanted: standing.desired(),
         running: standing.serving,
     }
 }

@@ -15,7 +15,6 @@ use crate::board::About;
 use crate::config::{Collector, Config, ConfigError, EXAMPLE, acting, mode_summary};
 use crate::docker::Docker;
 use crate::handle::{Handle, Refusal, Request};
-use crate::keeper::pools::Pools;
 use crate::notices;
 use crate::presence::{MissingLog, Presence};
 use crate::shared::Shared;
@@ -87,7 +86,7 @@ async fn balance(path: &Path, config: Config) -> anyhow::Result<()> {
     });
     let mut balancer = Balancer::new(now(), docker, config.control, &config.services)?;
     balancer.discover(&config.discovery);
-    balancer.keep(Pools::instance(now()), &config.pools)?;
+    balancer.keep(sflow_autoscale::node_pools::instance(now()), &config.pools)?;
 
     let listen = config.collector.listen;
     let receiver = UdpReceiver::bind(listen, &SocketSettings::default())

@@ -10,7 +10,7 @@ mod value;
 pub(crate) use labels::LABEL_PREFIX;
 pub use labels::{DEFAULT_OWNER, OWNER};
 pub use labels::{ENABLED, Labels};
-pub use pool::{Pool, Selector};
+pub use pool::Pool;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -11,11 +11,10 @@ use super::ConfigError;
 use super::policy::{self, Policy};
 use super::token::{self, Owner, TokenFile};
 use super::value::{Span, at_least, positive, wrong};
-use crate::orchestrator::Node;
 use crate::policy::{Mode, Settings};
 use crate::pool::hook::{Call, HookSettings, check_url};
-use sflow_autoscale::node_pools::MachineSettings;
 use sflow_autoscale::node_pools::PeerSettings;
+use sflow_autoscale::node_pools::{MachineSettings, PoolSettings, Selector};
 use sflow_autoscale::observe::MetricQuery;
 
 /// A pool of machines.
@@ -35,21 +34,6 @@ pub struct Pool {
     pub peers: PeerSettings,
     /// Whether machines that stay out of line are replaced.
     pub replace: bool,
-}
-
-/// Which nodes are of a pool. Managers never are.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Selector {
-    /// Labels that they have; none if every worker is of it.
-    pub labels: BTreeMap<String, String>,
-}
-
-impl Selector {
-    /// Whether this node is meant.
-    pub fn is_for(&self, node: &Node) -> bool {
-        let mut labels = self.labels.iter();
-        !node.is_manager && labels.all(|(key, value)| node.labels.get(key) == Some(value))
-    }
 }
 
 #[derive(Deserialize)]
@@ -140,6 +124,19 @@ pub(super) fn read(given: Vec<PoolFile>) -> Result<(Vec<Pool>, Vec<TokenFile>), 
 }
 
 impl Pool {
+    /// The settings for the reconciliation, which does not know the hook.
+    pub fn without_hook(&self) -> PoolSettings {
+        PoolSettings {
+            name: self.name.clone(),
+            nodes: self.nodes.clone(),
+            settings: self.settings.clone(),
+            has_provider: self.hook.is_some(),
+            machines: self.machines,
+            peers: self.peers,
+            replace: self.replace,
+        }
+    }
+
     /// Whether one node can be of both.
     fn meets(&self, other: &Self) -> bool {
         let (ours, theirs) = (&self.nodes.labels, &other.nodes.labels);

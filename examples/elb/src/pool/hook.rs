@@ -16,7 +16,8 @@ use hyper::client::conn::http1;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::{Method, Request, Uri};
 use hyper_util::rt::TokioIo;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+pub use sflow_autoscale::node_pools::{Action, Order, Promise};
 use thiserror::Error;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -62,37 +63,6 @@ pub enum Call {
         #[serde(skip)]
         token: Option<String>,
     },
-}
-
-/// What is to be done.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Order {
-    /// The same for every try of one order, and never that of another.
-    pub order: String,
-    /// What.
-    pub action: Action,
-    /// In which pool.
-    pub pool: String,
-    /// Which machine; `None` where one is to be added.
-    pub machine: Option<String>,
-}
-
-/// What can be done with a machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Action {
-    /// One more.
-    Add,
-    /// This one is empty and is to go.
-    Remove,
-}
-
-/// What was promised.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-pub struct Promise {
-    /// The name of the machine that will come, if it is known already.
-    #[serde(default)]
-    pub machine: Option<String>,
 }
 
 /// Why there is no promise.
@@ -198,16 +168,6 @@ impl fmt::Display for Call {
         match self {
             Self::Program { program, .. } => program.display().fmt(f),
             Self::Http { url, .. } => f.write_str(url),
-        }
-    }
-}
-
-impl Action {
-    /// The word that hooks are told.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Add => "add",
-            Self::Remove => "remove",
         }
     }
 }

@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use elb::handle::{Refusal, Request};
-use elb::keeper::MachineState;
-use elb::keeper::pools::Pools;
 use elb::orchestrator::{
     Availability, Census, DRAINED_FOR, Labelled, Node, NodeAddresses, Orchestrator,
     OrchestratorError, Resources, Service,
 };
 use elb::policy::Mode;
+use elb::pool::pools::Pools;
 use elb::shared::Shared;
 use elb::simulator::{Event, Load, Scenario, Simulation};
 use sflow_autoscale::controller::Outcome;
+use sflow_autoscale::node_pools::MachineState;
 use sflow_autoscale::observe::Telemetry;
 
 use crate::world::{START, World};
@@ -96,8 +96,8 @@ async fn never_fewer_machines_than_the_services_need() {
     let mut world = World::new(&scenario, |_| {});
     world.until(3_600, |_| false).await;
     let standing = world.standing();
-    assert_eq!(standing.floor.machines, 3);
-    assert_eq!(standing.floor.service.as_deref(), Some("shop"));
+    assert_eq!(standing.minimum_size.machines, 3);
+    assert_eq!(standing.minimum_size.service.as_deref(), Some("shop"));
     assert_eq!(standing.serving, 3, "{:?}", world.events());
     let decision = standing.last.unwrap().to_string();
     let reason = "the services need at least 3 machines: with fewer, shop has no room";
@@ -299,5 +299,5 @@ async fn another_configuration_goes_on_with_what_is_known() {
     // One that is not configured any more is not kept any more.
     world.balancer.pools_mut().unwrap().configure(&[]).unwrap();
     world.until(20, |_| false).await;
-    assert_eq!(world.balancer.pools().unwrap().keepers().len(), 0);
+    assert_eq!(world.balancer.pools().unwrap().reconcilers().len(), 0);
 }

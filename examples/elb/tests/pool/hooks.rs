@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use elb::keeper::MachineState;
 use elb::policy::{Kind, Reason};
 use elb::pool::hook::{Action, Call, HookSettings};
 use elb::pool::provider::Background;
 use elb::simulator::{Event, Load, Scenario};
+use sflow_autoscale::node_pools::MachineState;
 
 use crate::support::{HookServer, PATIENCE, wait_until};
 use crate::world::{Fate, Scripted, World};

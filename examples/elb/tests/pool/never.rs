@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use elb::keeper::MachineState;
 use elb::orchestrator::{Availability, Orchestrator, Resources};
 use elb::simulator::{Event, Load, Scenario};
 use proptest::prelude::*;
+use sflow_autoscale::node_pools::MachineState;
 
 use crate::world::{Fate, Scripted, World};
 
@@ -101,14 +101,18 @@ async fn live_through(story: Story) -> Result<(), TestCaseError> {
         });
         prop_assert!(on_the_way.count() <= 1, "{:?}", standing.machines);
         // Where we have drained one, what is needed is there without it.
-        let begun = |state: &elb::keeper::PoolStanding| {
+        let begun = |state: &sflow_autoscale::node_pools::PoolStatus| {
             state
                 .machines
                 .iter()
                 .any(|it| it.state == MachineState::Draining)
         };
         if begun(&standing) && !begun(&before) {
-            let least = standing.floor.machines.min(standing.max).max(standing.min);
+            let least = standing
+                .minimum_size
+                .machines
+                .min(standing.max)
+                .max(standing.min);
             prop_assert!(
                 standing.serving >= least,
                 "{} of {least}: {:?}",

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use elb::config::Config;
-use elb::keeper::{Happened, MachineState};
 use elb::policy::{Decision, Mode};
 use elb::simulator::{Delay, Event, Load, Scenario};
 use elb::trial::{Outcome, PoolOutcome, run};
 use sflow_autoscale::node_pools::{DrainReason, MachineStep};
 use sflow_autoscale::node_pools::{Indicator, PeerStanding};
+use sflow_autoscale::node_pools::{MachineState, PoolEventKind};
 
 use crate::world::{START, World, services};
 
@@ -25,7 +25,7 @@ async fn tried(scenario: &Scenario, seed: u64, mode: Mode) -> Outcome {
 
 fn steps(pool: &PoolOutcome) -> Vec<&MachineStep> {
     let steps = pool.events.iter().filter_map(|event| match &event.what {
-        Happened::Step(step) => Some(step),
+        PoolEventKind::Step(step) => Some(step),
         _ => None,
     });
     steps.collect()
@@ -212,7 +212,7 @@ async fn under_a_steady_load_the_pool_comes_to_rest() {
             let late: Vec<_> = pool
                 .events
                 .iter()
-                .filter(|event| event.at > rest && matches!(event.what, Happened::Step(_)))
+                .filter(|event| event.at > rest && matches!(event.what, PoolEventKind::Step(_)))
                 .collect();
             assert!(late.is_empty(), "{load} requests/s, {seconds} s: {late:?}");
         }

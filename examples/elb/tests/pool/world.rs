@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use elb::balancer::Balancer;
 use elb::config::{Config, ControlSettings, Pool, ServiceSettings};
-use elb::keeper::PoolStanding;
 use elb::policy::{Mode, Rule, Target};
 use elb::pool::hook::{HookError, HookSettings, Order, Promise};
 use elb::pool::provider::{Answer, Provider};
 use elb::shared::Shared;
 use elb::simulator::{Scenario, SimulatedHook, Simulation};
 use sflow_autoscale::controller::Round;
+use sflow_autoscale::node_pools::PoolStatus;
 use sflow_metrics::Timestamp;
 
 pub(crate) const START: Timestamp = Timestamp::from_secs(1_767_225_600);
@@ -81,7 +81,7 @@ impl World {
         is_so(self)
     }
 
-    pub(crate) fn standing(&self) -> PoolStanding {
+    pub(crate) fn standing(&self) -> PoolStatus {
         let board = self.balancer.board().lock();
         board.pool(&self.pool.name).unwrap().clone()
     }

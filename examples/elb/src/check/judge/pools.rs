@@ -151,7 +151,7 @@ fn machines(findings: &mut Findings, about: &str, pool: &Pool, census: &Census) 
 
 /// Whether the least that the services should have has room on the most machines there may be.
 fn room(findings: &mut Findings, about: &str, config: &Config, pool: &Pool, census: &Census) {
-    let is_of = |node: &&Node| pool.nodes.is_for(node);
+    let is_of = |node: &&Node| pool.nodes.matches(node);
     let (of, others): (Vec<&Node>, Vec<&Node>) = census
         .nodes
         .iter()
@@ -181,7 +181,7 @@ fn telemetry(findings: &mut Findings, about: &str, pool: &Pool, census: &Census,
     let hosts = heard.agents.iter().flat_map(|agent| &agent.hosts);
     let hosts: Vec<String> = hosts.map(|host| short_name(host)).collect();
     let of = census.nodes.iter();
-    let of = of.filter(|node| pool.nodes.is_for(node) && takes_tasks(node));
+    let of = of.filter(|node| pool.nodes.matches(node) && takes_tasks(node));
     let silent: Vec<&str> = of
         .filter(|node| !hosts.contains(&short_name(&node.name)))
         .map(|node| node.name.as_str())

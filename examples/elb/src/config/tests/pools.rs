@@ -118,9 +118,9 @@ fn a_pool_with_all_that_can_be_said() {
         resources: Resources::default(),
         tasks: Default::default(),
     };
-    assert!(pool.nodes.is_for(&node("a", false)));
-    assert!(!pool.nodes.is_for(&node("b", false)));
-    assert!(!pool.nodes.is_for(&node("a", true)), "never a manager");
+    assert!(pool.nodes.matches(&node("a", false)));
+    assert!(!pool.nodes.matches(&node("b", false)));
+    assert!(!pool.nodes.matches(&node("a", true)), "never a manager");
 }
 
 #[test]

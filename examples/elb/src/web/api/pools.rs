@@ -9,19 +9,19 @@ use super::input::{Body, Named, Nothing, Params, time};
 use super::mode::{LASTS, tell};
 use super::services::HOUR;
 use crate::handle::Request;
-use crate::keeper::PoolEvent;
-use crate::keeper::PoolStanding;
 use crate::policy::Mode;
 use crate::view::Point;
 use crate::web::Site;
 use crate::web::access::Permit;
 use serve::{Problem, quoted};
+use sflow_autoscale::node_pools::PoolEvent;
+use sflow_autoscale::node_pools::PoolStatus;
 
 #[derive(Serialize)]
 pub(super) struct All {
     /// What the loop may do at most.
     mode: Mode,
-    pools: Vec<PoolStanding>,
+    pools: Vec<PoolStatus>,
 }
 
 pub(super) async fn list(State(site): State<Site>, _: Params<Nothing>) -> Json<All> {
@@ -41,7 +41,7 @@ pub(super) struct Wanted {
 #[derive(Serialize)]
 pub(super) struct One {
     #[serde(flatten)]
-    standing: PoolStanding,
+    standing: PoolStatus,
     /// What has happened, oldest first.
     events: Vec<PoolEvent>,
     /// Seconds since the loop began.

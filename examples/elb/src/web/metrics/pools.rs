@@ -6,17 +6,17 @@ use prometheus_client::encoding::DescriptorEncoder;
 
 use super::{Column, Labels, counters, gauges, label};
 use crate::board::Board;
-use crate::keeper::MachineState;
-use crate::keeper::PoolStanding;
+use sflow_autoscale::node_pools::MachineState;
 use sflow_autoscale::node_pools::PeerStanding;
+use sflow_autoscale::node_pools::PoolStatus;
 
 pub(super) fn pools(board: &Board, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
     let pools = board.pools();
-    let columns: [Column<PoolStanding, Option<f64>>; 6] = [
+    let columns: [Column<PoolStatus, Option<f64>>; 6] = [
         (
             "elb_pool_machines_wanted",
             "Machines that there should be; absent if unknown",
-            |pool| pool.known.then(|| pool.wanted().into()),
+            |pool| pool.known.then(|| pool.desired().into()),
         ),
         (
             "elb_pool_machines_min",
@@ -31,7 +31,7 @@ pub(super) fn pools(board: &Board, encoder: &mut DescriptorEncoder<'_>) -> fmt::
         (
             "elb_pool_machines_needed",
             "What the services need at least; absent if unknown",
-            |pool| pool.known.then(|| pool.floor.machines.into()),
+            |pool| pool.known.then(|| pool.minimum_size.machines.into()),
         ),
         (
             "elb_pool_orders",
@@ -101,7 +101,7 @@ pub(super) fn pools(board: &Board, encoder: &mut DescriptorEncoder<'_>) -> fmt::
     counters(encoder, "elb_pool_decisions", help, outcomes)
 }
 
-fn by_state(pool: &PoolStanding) -> [(Labels, f64); 5] {
+fn by_state(pool: &PoolStatus) -> [(Labels, f64); 5] {
     [
         ("serving", MachineState::Serving),
         ("draining", MachineState::Draining),
@@ -117,7 +117,7 @@ fn by_state(pool: &PoolStanding) -> [(Labels, f64); 5] {
     })
 }
 
-fn by_peer(pool: &PoolStanding) -> [(Labels, f64); 4] {
+fn by_peer(pool: &PoolStatus) -> [(Labels, f64); 4] {
     let count = |is_it: fn(&PeerStanding) -> bool| {
         let peers = pool.machines.iter().filter_map(|it| it.peer.as_ref());
         peers.filter(|peer| is_it(peer)).count()

@@ -3,8 +3,6 @@
 use super::when::When;
 use super::{decisions, modes, signal};
 use crate::chart;
-use crate::keeper::PoolStanding;
-use crate::keeper::{Given, MachineStanding, MachineState};
 use crate::policy::Kind;
 use crate::pool::hook::Action;
 use crate::view::{DecisionView, PoolView};
@@ -12,6 +10,8 @@ use crate::web::html::{Segment, Text};
 use crate::words::{number, quantity};
 use sflow_autoscale::node_pools::MachineStep;
 use sflow_autoscale::node_pools::PeerStanding;
+use sflow_autoscale::node_pools::PoolStatus;
+use sflow_autoscale::node_pools::{ActiveOrder, MachineState, MachineStatus};
 
 /// Rows that are shown.
 const ROWS: usize = 100;
@@ -68,13 +68,13 @@ fn section(
     )
 }
 
-fn numbers(pool: &PoolStanding) -> String {
+fn numbers(pool: &PoolStatus) -> String {
     let number = |label: &str, value: u32, odd: bool| {
         let class = if odd { " class=\"odd\"" } else { "" };
         let value = number(pool.known.then_some(value));
         format!("<div{class}><dt>{label}</dt><dd>{value}</dd></div>")
     };
-    let wanted = pool.wanted();
+    let wanted = pool.desired();
     let (least, most) = (pool.min, pool.max);
     format!(
         "<dl class=\"numbers\">{}{}{}<div><dt>bounds</dt><dd>{least}–{most}</dd></div></dl>\n",
@@ -82,13 +82,13 @@ fn numbers(pool: &PoolStanding) -> String {
         number("serving", pool.serving, pool.serving != wanted),
         number(
             "services need",
-            pool.floor.machines,
-            pool.floor.is_short || pool.floor.machines > pool.serving
+            pool.minimum_size.machines,
+            pool.minimum_size.is_short || pool.minimum_size.machines > pool.serving
         ),
     )
 }
 
-fn machines(pool: &PoolStanding) -> String {
+fn machines(pool: &PoolStatus) -> String {
     let rows = pool.machines.iter().take(ROWS);
     let rows: String = rows.map(row).collect();
     if rows.is_empty() {
@@ -109,7 +109,7 @@ fn machines(pool: &PoolStanding) -> String {
     )
 }
 
-fn row(machine: &MachineStanding) -> String {
+fn row(machine: &MachineStatus) -> String {
     let name = Text(&machine.name);
     let class = match machine.state {
         MachineState::Serving => "",
@@ -149,7 +149,7 @@ fn row(machine: &MachineStanding) -> String {
 }
 
 /// What it would do now in the mode in which it does something.
-fn advised(pool: &PoolStanding) -> String {
+fn advised(pool: &PoolStatus) -> String {
     let item = |step: &MachineStep| format!("<li><bdi>{}</bdi></li>\n", Text(&step.to_string()));
     let items: String = pool.advised.iter().map(item).collect();
     match items.is_empty() {
@@ -158,8 +158,8 @@ fn advised(pool: &PoolStanding) -> String {
     }
 }
 
-fn orders(pool: &PoolStanding, when: &When) -> String {
-    let item = |order: &Given| {
+fn orders(pool: &PoolStatus, when: &When) -> String {
+    let item = |order: &ActiveOrder| {
         let what = match (order.action, &order.machine) {
             (Action::Add, None) => "one more machine".to_owned(),
             (Action::Add, Some(machine)) => format!("one more machine, {machine}"),
@@ -186,7 +186,7 @@ fn orders(pool: &PoolStanding, when: &When) -> String {
 }
 
 fn events(pool: &PoolView, when: &When) -> String {
-    let item = |event: &crate::keeper::PoolEvent| {
+    let item = |event: &sflow_autoscale::node_pools::PoolEvent| {
         format!(
             "<li>{} <bdi>{}</bdi></li>\n",
             when.decided(event.at),

@@ -1,6 +1,3 @@
-//! All pools: reads the cluster, lets each keeper decide, and carries out what is to be done.
-//! It waits for the orchestrator, as for everything else, and never for a hook.
-
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -8,117 +5,123 @@ use std::time::Duration;
 
 use sflow_metrics::{Timestamp, query};
 
-use super::{Happened, Keeper, Seen, takes_tasks};
-use crate::config::Pool;
+use super::order::{Action, Order, Provider};
+use super::reconciler::{PoolReadings, Reconciler, takes_tasks};
+use super::settings::PoolSettings;
+use super::status::PoolEventKind;
+use super::step::MachineStep;
+use crate::controller::{Decided, ManagedService, Outcome, problems};
+use crate::observe::{MetricQuery, Telemetry, TelemetryAccess, work_per_cpu, work_query};
 use crate::orchestrator::{Availability, Census, Demand, Node, Orchestrator, OrchestratorError};
 use crate::policy::Mode;
-use crate::pool::hook::{Action, Order};
-use crate::pool::provider::{Background, Provider};
-use sflow_autoscale::controller::{Decided, ManagedService, Outcome, problems};
-use sflow_autoscale::node_pools::MachineStep;
-use sflow_autoscale::observe::{MetricQuery, Telemetry, TelemetryAccess, work_per_cpu, work_query};
-use sflow_autoscale::problem::{Problem, ProblemReason};
+use crate::problem::{Problem, ProblemReason};
 
-/// From one round to the next: machines are slow, and reading all of the cluster is not cheap.
-const EVERY: Duration = Duration::from_secs(10);
+/// Time between two rounds: machines are slow, and reading the whole cluster is expensive.
+const INTERVAL: Duration = Duration::from_secs(10);
 
-/// All pools under control.
+/// All pools of nodes under control. It never waits for the provider.
 #[derive(Debug)]
-pub struct Pools {
-    keepers: Vec<Keeper>,
-    provider: Box<dyn Provider>,
-    /// What makes the keys of orders those of this run.
+pub struct NodePools<P> {
+    reconcilers: Vec<Reconciler>,
+    provider: P,
+    /// Distinguishes the keys of orders from those of other runs.
     instance: String,
     work: MetricQuery,
     next: Option<Timestamp>,
 }
 
-/// What a round of the pools brought.
+/// The result of a round of all pools.
 #[derive(Debug, Default)]
 pub struct PoolRound {
-    /// A decision for each pool, what came of it, and what was to be done.
+    /// The decision for each pool, its outcome, and the steps.
     pub decisions: Vec<(Decided, Vec<MachineStep>)>,
     /// Problems found.
     pub problems: Vec<Problem>,
 }
 
-impl Pools {
-    /// What makes the keys of orders those of a run that begins now: no two begin at the same
-    /// moment and by the same chance.
-    pub fn instance(now: Timestamp) -> String {
-        let chance = RandomState::new().hash_one(now.as_nanos()) & 0xffff_ffff;
-        format!("{}-{chance:08x}", now.as_nanos() / 1_000_000_000)
-    }
+/// A key that distinguishes the orders of this run from those of others: the time and a random number.
+pub fn instance(now: Timestamp) -> String {
+    let random = RandomState::new().hash_one(now.as_nanos()) & 0xffff_ffff;
+    format!("{}-{random:08x}", now.as_nanos() / 1_000_000_000)
+}
 
-    /// These pools, whose hooks are given their orders in the background.
+impl<P: Provider> NodePools<P> {
+    /// These pools, whose orders `provider` carries out. See [`instance`].
     ///
     /// # Errors
     ///
-    /// If one is to be kept by a metric that is not known.
-    pub fn new(instance: String, pools: &[Pool]) -> Result<Self, query::Error> {
-        let keepers = pools.iter().map(Keeper::new);
+    /// If a metric of a policy is unknown.
+    pub fn new(
+        instance: String,
+        pools: &[PoolSettings],
+        provider: P,
+    ) -> Result<Self, query::Error> {
+        let reconcilers = pools.iter().map(Reconciler::new);
         Ok(Self {
-            keepers: keepers.collect::<Result<_, _>>()?,
-            provider: Box::<Background>::default(),
+            reconcilers: reconcilers.collect::<Result<_, _>>()?,
+            provider,
             instance,
             work: work_query()?,
             next: None,
         })
     }
 
-    /// Gives orders another way.
-    pub fn provide(&mut self, provider: Box<dyn Provider>) {
-        self.provider = provider;
+    /// The provider.
+    pub const fn provider_mut(&mut self) -> &mut P {
+        &mut self.provider
     }
 
     /// The pools.
-    pub fn keepers(&self) -> &[Keeper] {
-        &self.keepers
+    pub fn reconcilers(&self) -> &[Reconciler] {
+        &self.reconcilers
     }
 
-    /// Does more or less for a pool.
+    /// Sets the mode of a pool; `None` if it does not exist.
     ///
     /// # Errors
     ///
-    /// If it is to act and has nothing to act with; `None` if there is no such pool.
+    /// If it has no provider and the mode is `act`.
     pub fn set_mode(&mut self, pool: &str, mode: Mode) -> Option<Result<(), String>> {
-        let mut keepers = self.keepers.iter_mut();
-        let keeper = keepers.find(|keeper| keeper.pool().name == pool)?;
-        if mode == Mode::Act && keeper.pool().hook.is_none() {
+        let mut reconcilers = self.reconcilers.iter_mut();
+        let reconciler = reconcilers.find(|reconciler| reconciler.pool().name == pool)?;
+        if mode == Mode::Act && !reconciler.pool().has_provider {
             let why = format!("pool {pool} has no hook: nothing adds or removes its machines");
             return Some(Err(why));
         }
-        keeper.set_mode(mode);
+        reconciler.set_mode(mode);
         self.next = None;
         Some(Ok(()))
     }
 
-    /// Goes on with other pools. What is known of one that stays is kept.
+    /// Replaces the pools. Pools that remain keep their state.
     ///
     /// # Errors
     ///
-    /// If one is to be kept by a metric that is not known; then nothing has changed.
-    pub fn configure(&mut self, pools: &[Pool]) -> Result<(), query::Error> {
-        let mut keepers = pools
+    /// If a metric of a policy is unknown; then nothing has changed.
+    pub fn configure(&mut self, pools: &[PoolSettings]) -> Result<(), query::Error> {
+        let mut reconcilers = pools
             .iter()
-            .map(Keeper::new)
-            .collect::<Result<Vec<Keeper>, query::Error>>()?;
-        for keeper in &mut keepers {
-            let name = &keeper.pool().name;
-            let known = self.keepers.iter().position(|old| old.pool().name == *name);
+            .map(Reconciler::new)
+            .collect::<Result<Vec<Reconciler>, query::Error>>()?;
+        for reconciler in &mut reconcilers {
+            let name = &reconciler.pool().name;
+            let known = self
+                .reconcilers
+                .iter()
+                .position(|old| old.pool().name == *name);
             if let Some(place) = known {
-                let mut old = self.keepers.swap_remove(place);
-                old.configure(keeper.pool())?;
-                *keeper = old;
+                let mut old = self.reconcilers.swap_remove(place);
+                old.configure(reconciler.pool())?;
+                *reconciler = old;
             }
         }
-        self.keepers = keepers;
+        self.reconcilers = reconcilers;
         self.next = None;
         Ok(())
     }
 
-    /// One round, if it is time for one: reads the cluster, decides for each pool, and carries
-    /// out what is to be carried out.
+    /// One round, if it is due: reads the cluster, decides for each pool, and carries the steps out.
+    /// `most` is the mode of the controller, `managed` are the services under control.
     pub async fn round<O: Orchestrator>(
         &mut self,
         now: Timestamp,
@@ -127,11 +130,11 @@ impl Pools {
         managed: &[ManagedService],
         telemetry: &mut impl TelemetryAccess,
     ) -> Option<PoolRound> {
-        let is_on = |keeper: &Keeper| keeper.mode().least(most) != Mode::Off;
-        if !self.keepers.iter().any(is_on) || self.next.is_some_and(|next| now < next) {
+        let is_on = |reconciler: &Reconciler| reconciler.mode().least(most) != Mode::Off;
+        if !self.reconcilers.iter().any(is_on) || self.next.is_some_and(|next| now < next) {
             return None;
         }
-        self.next = Some(now + EVERY);
+        self.next = Some(now + INTERVAL);
         let mut round = PoolRound::default();
         let mut census = match orchestrator.census().await {
             Ok(census) => census,
@@ -143,19 +146,19 @@ impl Pools {
             }
         };
         telemetry.with(|telemetry| telemetry.set_nodes(now, orchestrator.nodes()));
-        self.hear(now);
+        self.record_answers(now);
         let least = |demand: &Demand| least(now, most, managed, demand);
-        for place in 0..self.keepers.len() {
-            let Some(keeper) = self.keepers.get_mut(place) else {
+        for place in 0..self.reconcilers.len() {
+            let Some(reconciler) = self.reconcilers.get_mut(place) else {
                 continue;
             };
-            let mode = keeper.mode().least(most);
+            let mode = reconciler.mode().least(most);
             if mode == Mode::Off {
                 continue;
             }
-            let seen = telemetry
-                .with(|telemetry| see(now, keeper, &self.work, &census, managed, telemetry));
-            let decided = keeper.step(now, &self.instance, mode, &census, &seen, least);
+            let readings = telemetry
+                .with(|telemetry| read(now, reconciler, &self.work, &census, managed, telemetry));
+            let decided = reconciler.step(now, &self.instance, mode, &census, &readings, least);
             let (decision, steps) = (decided.decision, decided.steps);
             let outcome = if mode == Mode::Act {
                 let done = self
@@ -177,42 +180,32 @@ impl Pools {
             } else {
                 Outcome::Kept
             };
-            if let Some(keeper) = self.keepers.get(place) {
-                let bands = keeper.question().bands(&keeper.pool().settings.rule);
+            if let Some(reconciler) = self.reconcilers.get(place) {
+                let bands = reconciler.query().bands(&reconciler.pool().settings.rule);
                 round.problems.extend(problems(&decision, &bands, None));
             }
             let decision = Arc::new(decision);
-            if let Some(keeper) = self.keepers.get_mut(place) {
-                keeper.decided(now, &decision, mode == Mode::Act);
+            if let Some(reconciler) = self.reconcilers.get_mut(place) {
+                reconciler.record_decision(now, &decision, mode == Mode::Act);
             }
             round.decisions.push((Decided { decision, outcome }, steps));
         }
         Some(round)
     }
 
-    /// Waits for hooks that are being asked, but no longer than this; whether all have answered.
-    pub async fn finish(&mut self, patience: Duration) -> bool {
-        const STEP: Duration = Duration::from_millis(50);
-        let finished = async {
-            while self.provider.is_busy() {
-                tokio::time::sleep(STEP).await;
-            }
-        };
-        tokio::time::timeout(patience, finished).await.is_ok()
-    }
-
-    /// Hears what hooks have answered.
-    fn hear(&mut self, now: Timestamp) {
+    /// Records the answers to orders.
+    fn record_answers(&mut self, now: Timestamp) {
         for answer in self.provider.answers() {
             let Order { order, pool, .. } = answer.order;
-            let mut keepers = self.keepers.iter_mut();
-            if let Some(keeper) = keepers.find(|keeper| keeper.pool().name == pool) {
-                keeper.answered(now, &order, answer.promise);
+            let mut reconcilers = self.reconcilers.iter_mut();
+            if let Some(reconciler) = reconcilers.find(|reconciler| reconciler.pool().name == pool)
+            {
+                reconciler.record_answer(now, &order, answer.promise);
             }
         }
     }
 
-    /// Does what is to be done for a pool, and as much of it as can be.
+    /// Carries the steps out, as many as possible.
     async fn carry_out<O: Orchestrator>(
         &mut self,
         now: Timestamp,
@@ -223,11 +216,11 @@ impl Pools {
     ) -> Result<(), String> {
         let mut done = Ok(());
         for step in steps {
-            let Some(keeper) = self.keepers.get_mut(place) else {
+            let Some(reconciler) = self.reconcilers.get_mut(place) else {
                 break;
             };
-            let pool = keeper.pool().name.clone();
-            keeper.tell(now, Happened::Step(step.clone()));
+            let pool = reconciler.pool().name.clone();
+            reconciler.record(now, PoolEventKind::Step(step.clone()));
             let (machine, availability, drained_for) = match step {
                 MachineStep::Add { order } => {
                     self.order(now, place, order, Action::Add, None);
@@ -258,30 +251,30 @@ impl Pools {
         action: Action,
         machine: Option<String>,
     ) {
-        let Some(keeper) = self.keepers.get_mut(place) else {
+        let Some(reconciler) = self.reconcilers.get_mut(place) else {
             return;
         };
-        let Some(hook) = keeper.pool().hook.clone() else {
+        if !reconciler.pool().has_provider {
             return;
-        };
+        }
         let order = Order {
             order: order.to_owned(),
             action,
-            pool: keeper.pool().name.clone(),
+            pool: reconciler.pool().name.clone(),
             machine,
         };
-        let machines = keeper.pool().machines;
-        let patience = match action {
+        let machines = reconciler.pool().machines;
+        let within = match action {
             Action::Add => machines.join,
             Action::Remove => machines.leave,
         };
-        keeper.given(now, &order);
-        self.provider.give(&hook, order, patience);
+        reconciler.record_order(now, &order);
+        self.provider.submit(order, within);
     }
 }
 
-/// Lets a machine take tasks or not. When it has changed meanwhile, reads once more: what was
-/// decided of it may not hold any longer, and if it takes tasks as it did, it does.
+/// Sets the availability of a machine. After a conflict it reads the cluster and tries once more, unless
+/// the availability has changed meanwhile.
 async fn set<O: Orchestrator>(
     machine: &str,
     availability: Availability,
@@ -311,7 +304,7 @@ async fn set<O: Orchestrator>(
                 }
             }
             set => {
-                // What is decided for the next pool counts with it.
+                // The decision for the next pool depends on it.
                 let mut nodes = census.nodes.iter_mut();
                 if set.is_ok()
                     && let Some(known) = nodes.find(|known| known.id == node.id)
@@ -324,8 +317,8 @@ async fn set<O: Orchestrator>(
     }
 }
 
-/// How many tasks of a service there should be at least: its minimum where this loop may shrink
-/// it to that, and all that it has otherwise.
+/// The number of tasks that a service needs at least: its minimum if this controller may shrink it, and
+/// its present number otherwise.
 fn least(now: Timestamp, most: Mode, managed: &[ManagedService], demand: &Demand) -> u32 {
     let mut managed = managed.iter();
     let known = managed.find(|managed| managed.name == demand.name);
@@ -335,29 +328,29 @@ fn least(now: Timestamp, most: Mode, managed: &[ManagedService], demand: &Demand
     }
 }
 
-/// What telemetry shows of a pool.
-fn see(
+/// Reads the telemetry of a pool.
+fn read(
     now: Timestamp,
-    keeper: &Keeper,
+    reconciler: &Reconciler,
     work: &MetricQuery,
     census: &Census,
     managed: &[ManagedService],
     telemetry: &Telemetry,
-) -> Seen {
-    let look = telemetry.snapshot(now, [keeper.question(), work]);
-    let serving = keeper.serving(census).map(|node| node.name.as_str());
-    let is_warming = |machine: &str| keeper.is_warming(now, machine);
-    let signals = look.host_signals(keeper.question(), serving, is_warming);
+) -> PoolReadings {
+    let snapshot = telemetry.snapshot(now, [reconciler.query(), work]);
+    let serving = reconciler.serving(census).map(|node| node.name.as_str());
+    let is_warming = |machine: &str| reconciler.is_warming(now, machine);
+    let signals = snapshot.host_signals(reconciler.query(), serving, is_warming);
     let services = managed
         .iter()
         .filter_map(|managed| managed.state.as_deref());
-    let by_host = work_per_cpu(&look, work, services);
+    let by_host = work_per_cpu(&snapshot, work, services);
     let loads = telemetry.hosts(now);
     let (mut hosts, mut work) = (BTreeMap::new(), BTreeMap::new());
     for node in census
         .nodes
         .iter()
-        .filter(|node| keeper.pool().nodes.is_for(node))
+        .filter(|node| reconciler.pool().nodes.matches(node))
     {
         if let Some(load) = loads.load(&node.name) {
             hosts.insert(node.name.clone(), load);
@@ -368,7 +361,7 @@ fn see(
             work.insert(node.name.clone(), *part);
         }
     }
-    Seen {
+    PoolReadings {
         signals,
         hosts,
         work,

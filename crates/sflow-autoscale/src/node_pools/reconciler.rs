@@ -1,109 +1,103 @@
-//! One pool under control: how many machines it should have, which of them are poor performers,
-//! and what to do next.
-//!
-//! Pure but for its memory: it is shown the cluster and what telemetry says, and answers with
-//! what is to be done. [`pools`] does it.
-
-pub mod pools;
-mod standing;
+//! The reconciliation of one pool: its size, its outliers, and the next steps.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use sflow_metrics::{Timestamp, query};
 
-pub use self::standing::{Given, Happened, MachineStanding, MachineState, PoolEvent, PoolStanding};
-use crate::config::Pool;
+use super::capacity::{MinimumSize, minimum_size, unplaceable};
+use super::machines::{Goal, Leaving, Machine, Machines};
+use super::order::{Order, Promise};
+use super::outliers::{Outliers, PeerReading, PeerStanding};
+use super::settings::PoolSettings;
+use super::status::{ActiveOrder, MachineState, MachineStatus, PoolEvent, PoolEventKind};
+use super::step::MachineStep;
+use crate::observe::MetricQuery;
 use crate::orchestrator::{Availability, Census, DRAINED_FOR, Demand, Node};
 use crate::policy::{
     Decision, HoldReason, HostLoad, Kind, Mode, Observation, Policy, Reason, Signal, Stage,
     StayReason,
 };
-use crate::pool::hook::{HookError, Order, Promise};
-use sflow_autoscale::node_pools::{Goal, Leaving, Machine, MachineStep, Machines};
-use sflow_autoscale::node_pools::{MinimumSize, minimum_size, unplaceable};
-use sflow_autoscale::node_pools::{Outliers, PeerReading, PeerStanding};
-use sflow_autoscale::observe::MetricQuery;
 
-/// Events of a pool that are kept.
-const EVENTS: usize = 200;
+/// Limit of stored events of a pool.
+const MAX_EVENTS: usize = 200;
 
-/// One pool under control.
+/// A pool of nodes under control: decides its size and the next steps, without carrying them out.
 #[derive(Debug)]
-pub struct Keeper {
-    pool: Pool,
+pub struct Reconciler {
+    pool: PoolSettings,
     mode: Mode,
     policy: Policy,
     machines: Machines,
     peers: Outliers,
-    question: MetricQuery,
-    floor: MinimumSize,
-    standings: Vec<MachineStanding>,
-    orders: BTreeMap<String, Given>,
-    /// To be done because of what hooks have answered.
+    query: MetricQuery,
+    minimum_size: MinimumSize,
+    statuses: Vec<MachineStatus>,
+    orders: BTreeMap<String, ActiveOrder>,
+    /// Steps that are due because of answers to orders.
     due: Vec<MachineStep>,
-    /// What would be done in the mode in which something is done.
+    /// The steps that mode `act` would take.
     advised: Vec<MachineStep>,
-    /// Machines that were told to take tasks again.
+    /// Machines that were activated again.
     activated: BTreeSet<String>,
     last: Option<Arc<Decision>>,
     events: VecDeque<PoolEvent>,
-    number: u64,
+    event_id: u64,
 }
 
-/// What telemetry shows of a pool.
+/// The readings of a pool.
 #[derive(Clone, Debug, Default)]
-pub struct Seen {
-    /// One for each metric of the rule, over the machines that take tasks.
+pub struct PoolReadings {
+    /// One per metric of the rule, over the machines that take tasks.
     pub signals: Vec<Signal>,
-    /// How busy each host is, by the name of its node.
+    /// The load of each host, by the name of its node.
     pub hosts: BTreeMap<String, HostLoad>,
-    /// Work per CPU second of each host, beside what others do, by the name of its node.
+    /// Work per CPU second of each host relative to the others, by the name of its node.
     pub work: BTreeMap<String, f64>,
 }
 
-/// What is to be done for a pool.
+/// The decision for a pool and the steps that follow from it.
 #[derive(Clone, Debug)]
-pub struct Decided {
+pub struct PoolDecision {
     /// The decision.
     pub decision: Decision,
-    /// What is to be done about it, or would be in another mode.
+    /// The steps; in a mode other than `act` they are only advice.
     pub steps: Vec<MachineStep>,
 }
 
-impl Keeper {
-    /// A pool of which nothing is known yet.
+impl Reconciler {
+    /// A pool without history.
     ///
     /// # Errors
     ///
-    /// If it is to be kept by a metric that is not known.
-    pub fn new(pool: &Pool) -> Result<Self, query::Error> {
+    /// If a metric of its policy is unknown.
+    pub fn new(pool: &PoolSettings) -> Result<Self, query::Error> {
         Ok(Self {
             mode: pool.settings.mode,
             policy: Policy::new(pool.settings.clone()),
             machines: Machines::new(pool.machines),
             peers: Outliers::new(pool.peers),
-            question: MetricQuery::new(&pool.settings.rule.metrics())?,
-            floor: MinimumSize::default(),
-            standings: Vec::new(),
+            query: MetricQuery::new(&pool.settings.rule.metrics())?,
+            minimum_size: MinimumSize::default(),
+            statuses: Vec::new(),
             orders: BTreeMap::new(),
             due: Vec::new(),
             advised: Vec::new(),
             activated: BTreeSet::new(),
             last: None,
             events: VecDeque::new(),
-            number: 0,
+            event_id: 0,
             pool: pool.clone(),
         })
     }
 
-    /// The same pool, with all that is remembered, under other settings.
+    /// Replaces the settings and keeps the state.
     ///
     /// # Errors
     ///
-    /// If it is to be kept by a metric that is not known; then nothing has changed.
-    pub fn configure(&mut self, pool: &Pool) -> Result<(), query::Error> {
-        self.question = MetricQuery::new(&pool.settings.rule.metrics())?;
+    /// If a metric of the policy is unknown; then nothing has changed.
+    pub fn configure(&mut self, pool: &PoolSettings) -> Result<(), query::Error> {
+        self.query = MetricQuery::new(&pool.settings.rule.metrics())?;
         self.policy = self.policy.with_settings(pool.settings.clone());
         self.machines.set_settings(pool.machines);
         if self.pool.peers != pool.peers {
@@ -114,97 +108,97 @@ impl Keeper {
         Ok(())
     }
 
-    /// What it is and how it is kept.
-    pub const fn pool(&self) -> &Pool {
+    /// The settings of the pool.
+    pub const fn pool(&self) -> &PoolSettings {
         &self.pool
     }
 
-    /// What is to be done for it.
+    /// The mode of the pool; the mode of the controller can allow less.
     pub const fn mode(&self) -> Mode {
         self.mode
     }
 
-    /// Does more or less.
+    /// Sets the mode.
     pub const fn set_mode(&mut self, mode: Mode) {
         self.mode = mode;
     }
 
-    /// What is asked of the telemetry.
-    pub const fn question(&self) -> &MetricQuery {
-        &self.question
+    /// The metrics of the policy.
+    pub const fn query(&self) -> &MetricQuery {
+        &self.query
     }
 
-    /// How many machines the services need.
-    pub const fn floor(&self) -> &MinimumSize {
-        &self.floor
+    /// The number of machines that the services need.
+    pub const fn minimum_size(&self) -> &MinimumSize {
+        &self.minimum_size
     }
 
-    /// How each machine stands.
-    pub fn standings(&self) -> &[MachineStanding] {
-        &self.standings
+    /// The status of each machine.
+    pub fn statuses(&self) -> &[MachineStatus] {
+        &self.statuses
     }
 
-    /// Orders that are under way.
-    pub fn orders(&self) -> impl Iterator<Item = &Given> {
+    /// Orders in progress.
+    pub fn orders(&self) -> impl Iterator<Item = &ActiveOrder> {
         self.orders.values()
     }
 
-    /// What would be done now in the mode in which something is done; nothing if it is.
+    /// The steps that mode `act` would take now; empty in that mode.
     pub fn advised(&self) -> &[MachineStep] {
         &self.advised
     }
 
-    /// Whether a machine has joined less than the warm-up of the policy ago.
+    /// Whether a machine is younger than the warm-up of the policy.
     pub fn is_warming(&self, now: Timestamp, machine: &str) -> bool {
         self.machines.age(now, machine) < self.policy.settings().warm_up
     }
 
-    /// What was decided last.
+    /// The last decision.
     pub const fn last(&self) -> Option<&Arc<Decision>> {
         self.last.as_ref()
     }
 
-    /// What has happened, oldest first.
+    /// The events, oldest first.
     pub const fn events(&self) -> &VecDeque<PoolEvent> {
         &self.events
     }
 
-    /// Poor performers that may still be replaced.
+    /// The number of replacements that are left in this period.
     pub fn replacements_left(&self, now: Timestamp) -> u32 {
         self.machines.replacements_left(now)
     }
 
-    /// The nodes that take tasks for it, by name.
+    /// The nodes of the pool that take tasks and do not leave.
     pub fn serving<'c>(&self, census: &'c Census) -> impl Iterator<Item = &'c Node> + use<'c, '_> {
         let nodes = census.nodes.iter();
         nodes.filter(|node| {
-            self.pool.nodes.is_for(node)
+            self.pool.nodes.matches(node)
                 && takes_tasks(node)
                 && !self.machines.leaving().contains_key(&node.name)
         })
     }
 
-    /// Decides. In a mode in which nothing is to be done, nothing is remembered as if it were.
-    /// `least` says how many tasks of a service there should be at least.
+    /// Decides the size and the next steps. In a mode other than `act` the state stays as if no step was
+    /// taken. `least` is the number of tasks that a service needs at least.
     pub fn step(
         &mut self,
         now: Timestamp,
         instance: &str,
         mode: Mode,
         census: &Census,
-        seen: &Seen,
+        readings: &PoolReadings,
         least: impl Fn(&Demand) -> u32,
-    ) -> Decided {
+    ) -> PoolDecision {
         let due = self.resume(now, census);
-        self.floor = self.floor_of(census, least);
+        self.minimum_size = self.minimum_of(census, least);
         let mut machines = self.machines_of(census);
         let back = activate(&mut machines, &due);
-        let sights = self.sights(&machines, seen);
-        for event in self.peers.update(now, &sights) {
-            self.tell(now, Happened::Peer(event));
+        let peer_readings = self.peer_readings(&machines, readings);
+        for event in self.peers.update(now, &peer_readings) {
+            self.record(now, PoolEventKind::Peer(event));
         }
         for note in self.machines.record_arrivals(now, &machines) {
-            self.tell(now, Happened::Note(note));
+            self.record(now, PoolEventKind::Note(note));
         }
         let withdrawn = self.machines.take_withdrawn();
         let count = self.machines.count(&machines);
@@ -216,15 +210,15 @@ impl Keeper {
             self.policy
                 .record_change(now, count.saturating_sub(back), count);
         }
-        let observation = self.observation(now, &machines, count, seen);
+        let observation = self.observation(now, &machines, count, readings);
         let mut decision = self.policy.step(now, &observation);
         decision.mode = mode;
         let (min, most, _) = self.policy.settings().bounds(now);
-        keep_floor(&mut decision, &self.floor, most);
+        apply_minimum(&mut decision, &self.minimum_size, most);
         let poor = self.peers.poor();
         let aim = Goal {
             wish: decision.result,
-            least: self.floor.machines.max(min).min(most),
+            least: self.minimum_size.machines.max(min).min(most),
             most,
             poor: &poor,
             replace: self.pool.replace,
@@ -234,21 +228,21 @@ impl Keeper {
             let after = count_after(&self.machines, &machines, &plan.steps);
             (plan, after)
         } else {
-            // What would be done, without having done it.
+            // The steps are planned on a copy.
             let notes = self.machines.record_changes(now, &machines);
-            let mut trial = self.machines.clone();
-            let mut plan = trial.step(now, instance, &machines, aim);
+            let mut copy = self.machines.clone();
+            let mut plan = copy.step(now, instance, &machines, aim);
             plan.notes = notes;
-            let after = count_after(&trial, &machines, &plan.steps);
+            let after = count_after(&copy, &machines, &plan.steps);
             (plan, after)
         };
         hold_machines(&mut decision, after, plan.held);
         for note in plan.notes {
-            self.tell(now, Happened::Note(note));
+            self.record(now, PoolEventKind::Note(note));
         }
-        self.stand(&machines, seen);
+        self.update_statuses(&machines, readings);
         if mode == Mode::Act {
-            self.remember(&plan.steps);
+            self.record_steps(&plan.steps);
         }
         let mut steps = due;
         steps.extend(plan.steps);
@@ -256,11 +250,11 @@ impl Keeper {
             Mode::Act => Vec::new(),
             Mode::Advise | Mode::Off => steps.clone(),
         };
-        Decided { decision, steps }
+        PoolDecision { decision, steps }
     }
 
-    /// Takes note of what the hook answered.
-    pub fn answered(&mut self, now: Timestamp, order: &str, promise: Result<Promise, HookError>) {
+    /// Records the answer to an order.
+    pub fn record_answer(&mut self, now: Timestamp, order: &str, promise: Result<Promise, String>) {
         match promise {
             Ok(promise) => {
                 if let Some(given) = self.orders.get_mut(order) {
@@ -272,18 +266,18 @@ impl Keeper {
                 self.machines.promised(order, promise.machine);
             }
             Err(error) => {
-                let plan = self.machines.failed(now, order, &error.to_string());
+                let plan = self.machines.failed(now, order, &error);
                 for note in plan.notes {
-                    self.tell(now, Happened::Note(note));
+                    self.record(now, PoolEventKind::Note(note));
                 }
                 self.due.extend(plan.steps);
             }
         }
     }
 
-    /// Takes note of an order that is given, so that it can be shown while it is under way.
-    pub fn given(&mut self, now: Timestamp, order: &Order) {
-        let given = Given {
+    /// Records an order that was submitted.
+    pub fn record_order(&mut self, now: Timestamp, order: &Order) {
+        let given = ActiveOrder {
             order: order.order.clone(),
             action: order.action,
             machine: order.machine.clone(),
@@ -293,14 +287,14 @@ impl Keeper {
         self.orders.insert(order.order.clone(), given);
     }
 
-    /// Takes note of a decision and of what was really done for it.
-    pub fn decided(&mut self, now: Timestamp, decision: &Arc<Decision>, is_done: bool) {
+    /// Records a decision and whether it was carried out.
+    pub fn record_decision(&mut self, now: Timestamp, decision: &Arc<Decision>, is_done: bool) {
         if is_done && decision.is_change() {
             self.policy
                 .record_change(now, decision.replicas, decision.result);
         }
         self.last = Some(Arc::clone(decision));
-        // What is neither to come nor on its way out is at its end.
+        // Orders of machines that are neither expected nor leaving are finished.
         let coming = self.machines.coming().iter();
         let mut live: Vec<&str> = coming.map(|coming| coming.order.as_str()).collect();
         for leaving in self.machines.leaving().values() {
@@ -312,35 +306,35 @@ impl Keeper {
             .retain(|order, _| live.contains(&order.as_str()));
     }
 
-    /// Keeps an event.
-    pub fn tell(&mut self, now: Timestamp, what: Happened) {
+    /// Records an event.
+    pub fn record(&mut self, now: Timestamp, what: PoolEventKind) {
         let words = match &what {
-            Happened::Step(step) => step.to_string(),
-            Happened::Note(note) => note.to_string(),
-            Happened::Peer(event) => format!("machine {}: {}", event.host, event.standing),
+            PoolEventKind::Step(step) => step.to_string(),
+            PoolEventKind::Note(note) => note.to_string(),
+            PoolEventKind::Peer(event) => format!("machine {}: {}", event.host, event.standing),
         };
-        if self.events.len() == EVENTS {
+        if self.events.len() == MAX_EVENTS {
             self.events.pop_front();
         }
-        self.number += 1;
+        self.event_id += 1;
         self.events.push_back(PoolEvent {
-            id: self.number,
+            id: self.event_id,
             at: now,
             what,
             words,
         });
     }
 
-    /// Those that were drained for this pool by whoever kept it before are on their way out still.
-    /// Those that were told by this one to take tasks again, and do not, are told again.
+    /// Continues with machines that were drained for this pool by an earlier process, and activates
+    /// machines again whose activation has had no effect.
     fn resume(&mut self, now: Timestamp, census: &Census) -> Vec<MachineStep> {
         let mut due = std::mem::take(&mut self.due);
-        self.remember(&due);
+        self.record_steps(&due);
         let is_drained = |node: &&Node| {
             node.labels.get(DRAINED_FOR) == Some(&self.pool.name)
                 && node.is_ready
                 && node.availability == Availability::Drain
-                && self.pool.nodes.is_for(node)
+                && self.pool.nodes.matches(node)
         };
         let drained: Vec<String> = census
             .nodes
@@ -356,14 +350,14 @@ impl Keeper {
                     due.push(again);
                 }
             } else if let Some(note) = self.machines.resume(now, &machine) {
-                self.tell(now, Happened::Note(note));
+                self.record(now, PoolEventKind::Note(note));
             }
         }
         due
     }
 
-    /// Remembers whom these steps let take tasks again.
-    fn remember(&mut self, steps: &[MachineStep]) {
+    /// Records which machines these steps activate or drain.
+    fn record_steps(&mut self, steps: &[MachineStep]) {
         for step in steps {
             match step {
                 MachineStep::Activate { machine } => {
@@ -377,18 +371,18 @@ impl Keeper {
         }
     }
 
-    fn floor_of(&self, census: &Census, least: impl Fn(&Demand) -> u32) -> MinimumSize {
+    fn minimum_of(&self, census: &Census, least: impl Fn(&Demand) -> u32) -> MinimumSize {
         let serving: Vec<&Node> = self.serving(census).collect();
-        let is_other = |node: &&Node| takes_tasks(node) && !self.pool.nodes.is_for(node);
+        let is_other = |node: &&Node| takes_tasks(node) && !self.pool.nodes.matches(node);
         let others: Vec<&Node> = census.nodes.iter().filter(is_other).collect();
         minimum_size(census, &serving, &others, least, self.pool.settings.max)
     }
 
-    /// The machines of the pool, one for each name: of several, the one that is heard.
+    /// The machines of the pool, one per name: of several nodes of one name, the one that is ready.
     fn machines_of(&self, census: &Census) -> Vec<Machine> {
         let mut by_name: BTreeMap<&str, Vec<&Node>> = BTreeMap::new();
         for node in &census.nodes {
-            if self.pool.nodes.is_for(node) {
+            if self.pool.nodes.matches(node) {
                 by_name.entry(&node.name).or_default().push(node);
             }
         }
@@ -409,7 +403,7 @@ impl Keeper {
             let stays = if is_shared {
                 Some(StayReason::SharedName)
             } else if takes_tasks(node) {
-                // What others on their way out still have needs its room as well.
+                // The tasks of other leaving machines need capacity as well.
                 let leaving = census.nodes.iter();
                 let leaving = leaving.filter(|other| other.is_ready && !takes_tasks(other));
                 let leaving: Vec<&Node> = leaving.chain([*node]).collect();
@@ -429,17 +423,20 @@ impl Keeper {
         by_name.into_iter().filter_map(machine).collect()
     }
 
-    fn sights(&self, machines: &[Machine], seen: &Seen) -> Vec<PeerReading> {
+    fn peer_readings(&self, machines: &[Machine], readings: &PoolReadings) -> Vec<PeerReading> {
         let serving = machines.iter().filter(|machine| {
             let is_leaving = self.machines.leaving().contains_key(&machine.name);
             machine.is_ready && machine.is_active && !is_leaving
         });
-        let sight = |machine: &Machine| PeerReading {
+        let reading = |machine: &Machine| PeerReading {
             host: machine.name.clone(),
-            steal: seen.hosts.get(&machine.name).and_then(|load| load.steal),
-            work: seen.work.get(&machine.name).copied(),
+            steal: readings
+                .hosts
+                .get(&machine.name)
+                .and_then(|load| load.steal),
+            work: readings.work.get(&machine.name).copied(),
         };
-        serving.map(sight).collect()
+        serving.map(reading).collect()
     }
 
     fn observation(
@@ -447,7 +444,7 @@ impl Keeper {
         now: Timestamp,
         machines: &[Machine],
         count: u32,
-        seen: &Seen,
+        readings: &PoolReadings,
     ) -> Observation {
         let age = |machine: &Machine| self.machines.age(now, &machine.name);
         let serving = machines.iter().filter(|machine| {
@@ -459,14 +456,14 @@ impl Keeper {
             service: self.pool.name.clone(),
             replicas: count,
             running: serving.map(age).collect(),
-            signals: seen.signals.clone(),
+            signals: readings.signals.clone(),
             ..Observation::default()
         }
     }
 
-    fn stand(&mut self, machines: &[Machine], seen: &Seen) {
+    fn update_statuses(&mut self, machines: &[Machine], readings: &PoolReadings) {
         let peers: BTreeMap<&str, PeerStanding> = self.peers.standings().collect();
-        let standing = |machine: &Machine| {
+        let status = |machine: &Machine| {
             let state = match self.machines.leaving().get(&machine.name) {
                 _ if !machine.is_ready => MachineState::Away,
                 Some(Leaving::Draining { .. }) => MachineState::Draining,
@@ -474,46 +471,46 @@ impl Keeper {
                 None if machine.is_active => MachineState::Serving,
                 None => MachineState::OutOfUse,
             };
-            MachineStanding {
+            MachineStatus {
                 name: machine.name.clone(),
                 state,
                 stays: machine.stays.clone(),
                 tasks: machine.tasks,
-                load: seen.hosts.get(&machine.name).cloned(),
-                work: seen.work.get(&machine.name).copied(),
+                load: readings.hosts.get(&machine.name).cloned(),
+                work: readings.work.get(&machine.name).copied(),
                 peer: peers.get(machine.name.as_str()).copied(),
             }
         };
-        self.standings = machines.iter().map(standing).collect();
+        self.statuses = machines.iter().map(status).collect();
     }
 }
 
-/// Never fewer machines than the services need at least, nor more than the pool may have.
-fn keep_floor(decision: &mut Decision, floor: &MinimumSize, most: u32) {
-    let least = floor.machines.min(most);
+/// Raises the result to the number of machines that the services need, within the maximum of the pool.
+fn apply_minimum(decision: &mut Decision, minimum_size: &MinimumSize, most: u32) {
+    let least = minimum_size.machines.min(most);
     if decision.result >= least {
-        if floor.is_short
-            && let Some(service) = floor.service.clone()
+        if minimum_size.is_short
+            && let Some(service) = minimum_size.service.clone()
         {
-            let machines = floor.machines;
+            let machines = minimum_size.machines;
             decision.note(Stage::Floor, Reason::ServicesShort { machines, service });
         }
         return;
     }
-    let reason = match (floor.is_short, floor.service.clone()) {
+    let reason = match (minimum_size.is_short, minimum_size.service.clone()) {
         (true, Some(service)) => Reason::ServicesShort {
-            machines: floor.machines,
+            machines: minimum_size.machines,
             service,
         },
         (_, service) => Reason::ServicesNeed {
-            machines: floor.machines,
+            machines: minimum_size.machines,
             service,
         },
     };
     decision.change(Stage::Floor, least, reason);
 }
 
-/// Goes only as far as machines come and go now.
+/// Limits the result to the number that the next steps reach.
 fn hold_machines(decision: &mut Decision, reached: u32, held: Option<HoldReason>) {
     if let Some(held) = held {
         decision.change(Stage::Machines, reached, Reason::Machines(held));
@@ -524,7 +521,7 @@ fn hold_machines(decision: &mut Decision, reached: u32, held: Option<HoldReason>
     }
 }
 
-/// Lets those take tasks that are to do so again; answers how many did not.
+/// Activates the machines of these steps. Returns how many were inactive.
 fn activate(machines: &mut [Machine], steps: &[MachineStep]) -> u32 {
     let mut back = 0;
     for machine in machines {
@@ -537,14 +534,14 @@ fn activate(machines: &mut [Machine], steps: &[MachineStep]) -> u32 {
     back
 }
 
-/// How many there are once these steps are done.
+/// The number of machines after these steps.
 fn count_after(after: &Machines, machines: &[Machine], steps: &[MachineStep]) -> u32 {
     let mut machines = machines.to_vec();
     activate(&mut machines, steps);
     after.count(&machines)
 }
 
-/// Whether a node is heard and takes tasks.
+/// Whether a node is ready and takes tasks.
 pub(super) fn takes_tasks(node: &Node) -> bool {
     node.is_ready && node.availability == Availability::Active
 }
