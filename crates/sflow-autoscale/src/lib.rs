@@ -1,4 +1,5 @@
-//! An autoscaler as a library.
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod controller;
 pub mod format;

@@ -1,4 +1,4 @@
-//! The one trait towards the world: who runs services and changes their number.
+//! The trait by which services and nodes are read and changed.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 use thiserror::Error;
 
-/// Reads services and sets how many replicas each should have.
+/// Reads services and sets their numbers of replicas.
 ///
 /// Calls are bounded in time by the implementation; the controller decides what a failure means.
 #[allow(
@@ -16,45 +16,45 @@ use thiserror::Error;
     reason = "used through generics only, on a single task"
 )]
 pub trait Orchestrator {
-    /// The named services with their tasks, as they are now.
+    /// The services of these names, with their tasks.
     ///
-    /// A name that does not exist is left out of the answer; it is not an error.
+    /// A service that does not exist is left out; that is not an error.
     async fn services(&mut self, names: &[String]) -> Result<Vec<Service>, OrchestratorError>;
 
-    /// Sets the number of replicas of `service`, as read before, and changes nothing else.
+    /// Sets the number of replicas of `service`, as it was read, and changes nothing else.
     ///
     /// # Errors
     ///
-    /// [`OrchestratorError::Conflict`] if the service has changed since it was read, in what a
-    /// decision depends on: read again and decide again.
+    /// [`OrchestratorError::Conflict`] if the service has changed in anything that a decision depends on
+    /// since it was read. The controller then reads and decides again.
     async fn scale(&mut self, service: &Service, replicas: u32) -> Result<(), OrchestratorError>;
 
-    /// The services that have a label of this name, whatever its value.
+    /// The services that have a label of this name, with any value.
     ///
     /// # Errors
     ///
-    /// If they cannot be read.
+    /// If the services cannot be read.
     async fn labelled(&mut self, label: &str) -> Result<Vec<Labelled>, OrchestratorError>;
 
-    /// The nodes of the cluster, all that runs on them, and what all services ask for.
+    /// The nodes of the cluster with their tasks, and the requirements of all services.
     ///
     /// # Errors
     ///
-    /// If they cannot be read.
+    /// If the cluster cannot be read.
     async fn census(&mut self) -> Result<Census, OrchestratorError>;
 
-    /// The nodes of the cluster, as they were read last with services or a census. With none, as in
-    /// a recording, it is not checked who reports for a task.
+    /// The nodes of the cluster, as last read with services or a census. Without nodes, as for a
+    /// recording, the readings of all agents count.
     fn nodes(&self) -> Vec<NodeAddresses>;
 
-    /// The names of nodes that the orchestrator considers down, as they were read last. Nodes that a
-    /// pool drained to give them back are not among them.
+    /// The names of nodes that are down, as last read. Nodes that a pool has drained in order to give them
+    /// back do not count.
     fn down_nodes(&self) -> Vec<String> {
         Vec::new()
     }
 
-    /// Lets a node, as read before, take tasks or not, and changes nothing else but its label
-    /// [`DRAINED_FOR`], which says for which pool it was drained: with `None` there is none.
+    /// Sets the availability of a node, as it was read, and its label [`DRAINED_FOR`], which contains the
+    /// name of the pool that it is drained for (`None` removes the label). It changes nothing else.
     ///
     /// # Errors
     ///
@@ -68,7 +68,7 @@ pub trait Orchestrator {
 }
 
 impl Demand {
-    /// How many tasks it is told to have; none where there is no such number.
+    /// The desired number of tasks; 0 for services without such a number.
     pub const fn replicas(&self) -> u32 {
         match self.scaling {
             Scaling::Replicated { replicas } => replicas,
@@ -82,67 +82,67 @@ impl Demand {
 pub struct NodeAddresses {
     /// The name of the host.
     pub name: String,
-    /// Addresses of the host; none if the orchestrator does not know any.
+    /// Addresses of the host; empty if they are unknown.
     pub addresses: Vec<IpAddr>,
 }
 
 /// A service that was found by a label.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Labelled {
-    /// Identity.
+    /// The identity.
     pub id: ServiceId,
-    /// Name.
+    /// The name.
     pub name: String,
-    /// All its labels.
+    /// All labels.
     pub labels: BTreeMap<String, String>,
 }
 
-/// The label by which a node that was drained for a pool is known to whoever keeps the pool next.
+/// The label of a node that is drained for a pool. A later process continues with such nodes, which is
+/// why the name of the label is fixed.
 pub const DRAINED_FOR: &str = "elb.drained-for";
 
 /// The cluster at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Census {
-    /// Its nodes.
+    /// The nodes.
     pub nodes: Vec<Node>,
-    /// What each service asks for, those that nobody balances included.
+    /// The requirements of each service, also of those that are not scaled.
     pub demands: Vec<Demand>,
 }
 
 /// A node of the cluster.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
-    /// The orchestrator's identity of it.
+    /// The identity.
     pub id: String,
     /// The name of the host.
     pub name: String,
-    /// Version of the description that was read, for compare-and-swap.
+    /// Version of the description, for compare-and-swap.
     pub version: u64,
-    /// Its labels.
+    /// The labels.
     pub labels: BTreeMap<String, String>,
-    /// Whether it takes tasks.
+    /// Whether tasks can be placed on it.
     pub availability: Availability,
-    /// Whether the cluster hears it.
+    /// Whether the orchestrator reaches it.
     pub is_ready: bool,
-    /// Whether it is one of those that decide for the cluster.
+    /// Whether it is a manager of the cluster.
     pub is_manager: bool,
-    /// What it has.
+    /// The resources for tasks.
     pub resources: Resources,
-    /// Tasks on it that run or are to run, by the service that they are of; those that were told
-    /// to end count until they have.
+    /// The number of tasks that run or will run on it, by service. Tasks that are shutting down count.
     pub tasks: BTreeMap<ServiceId, u32>,
 }
 
 impl Node {
-    /// How many tasks are on it.
-    pub fn crowd(&self) -> u32 {
+    /// The number of tasks on it.
+    pub fn task_count(&self) -> u32 {
         self.tasks
             .values()
             .fold(0, |sum, tasks| sum.saturating_add(*tasks))
     }
 }
 
-/// CPU and memory: what a node has, or what a task has reserved.
+/// CPU and memory of a node, or reserved by a task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Resources {
     /// Cores.
@@ -151,36 +151,36 @@ pub struct Resources {
     pub memory: u64,
 }
 
-/// What a service asks of the cluster.
+/// The requirements of a service.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Demand {
-    /// Identity of the service.
+    /// The identity of the service.
     pub id: ServiceId,
-    /// Its name.
+    /// The name of the service.
     pub name: String,
-    /// How many tasks it has.
+    /// How its number of tasks is determined.
     pub scaling: Scaling,
-    /// What each task has reserved.
+    /// The resources that each task reserves.
     pub reserved: Resources,
-    /// Tasks on one node at most.
+    /// Limit of its tasks on one node.
     pub per_node: Option<u32>,
-    /// Where its tasks may be placed, in the orchestrator's words: `node.role==worker`.
+    /// Constraints on the placement of its tasks: `node.role==worker`.
     pub constraints: Vec<String>,
 }
 
-/// Whether a node takes tasks.
+/// Whether tasks can be placed on a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Availability {
-    /// It does.
+    /// Tasks can be placed on it.
     Active,
-    /// It keeps those that it has.
+    /// It keeps its tasks and gets no new ones.
     Pause,
-    /// It is to have none.
+    /// Its tasks are moved to other nodes.
     Drain,
 }
 
-/// The orchestrator's own identity of a service; survives a rename, not a re-creation.
+/// The identity of a service in the orchestrator. A service that is created again has another one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct ServiceId(pub String);
@@ -194,26 +194,26 @@ impl fmt::Display for ServiceId {
 /// A service as the orchestrator describes it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Service {
-    /// Identity.
+    /// The identity.
     pub id: ServiceId,
-    /// Name, for people and for the telemetry's host names.
+    /// The name, which telemetry reports as well.
     pub name: String,
-    /// How it is scaled; only [`Scaling::Replicated`] can be changed.
+    /// How its number of tasks is determined; only [`Scaling::Replicated`] can be changed.
     pub scaling: Scaling,
-    /// Version of the specification that was read, for compare-and-swap.
+    /// Version of the specification, for compare-and-swap.
     pub version: u64,
-    /// Whether a rolling update or rollback is under way.
+    /// The state of a rolling update or rollback.
     pub rollout: Rollout,
     /// Labels of the service.
     pub labels: BTreeMap<String, String>,
-    /// CPU limit of each task, in cores; `None` if there is none.
+    /// CPU limit of each task, in cores.
     pub cpu_limit: Option<f64>,
     /// The tasks that should be running.
     pub tasks: Vec<Task>,
 }
 
 impl Service {
-    /// How many tasks run now.
+    /// The number of running tasks.
     pub fn running(&self) -> u32 {
         let running = self
             .tasks
@@ -226,9 +226,9 @@ impl Service {
 /// How a service's number of tasks is determined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scaling {
-    /// By a number that can be set.
+    /// A number that can be set.
     Replicated {
-        /// That number.
+        /// The number.
         replicas: u32,
     },
     /// One task on each node.
@@ -240,10 +240,10 @@ pub enum Scaling {
 /// State of a rolling update.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Rollout {
-    /// Nothing is being rolled out.
+    /// No update is in progress.
     #[default]
     Settled,
-    /// An update or a rollback is under way.
+    /// An update or a rollback is in progress.
     Running,
     /// An update or a rollback stopped half-way.
     Paused,
@@ -252,28 +252,28 @@ pub enum Rollout {
 /// One task of a service.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Task {
-    /// Name of its container, the `hostname` that an agent reports for it.
+    /// The name of its container, which the agent reports as `hostname`.
     pub container: String,
-    /// The node it is placed on, if it is placed.
+    /// The node that it is placed on.
     pub node: Option<String>,
-    /// What it is doing.
+    /// The state.
     pub state: TaskState,
-    /// How long it has been in this state.
+    /// Time in this state.
     pub age: Duration,
-    /// The orchestrator's words on why it does not run, or why the one before it in its place
-    /// ended.
+    /// The error of the orchestrator: why it does not run, or why its predecessor ended.
     pub error: Option<String>,
-    /// How many tasks have failed in its place lately.
+    /// The number of its predecessors that failed recently.
     pub failures: u32,
-    /// The first half of its container's id, which agents report as UUID: names may be cut.
+    /// The first 16 bytes of the id of its container, which agents report as UUID. It identifies containers
+    /// whose name is longer than 64 bytes.
     pub uuid: Option<[u8; 16]>,
 }
 
-/// What a task is doing.
+/// The state of a task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TaskState {
-    /// Waiting for a place, an image or a start.
+    /// It waits for placement, an image or its start.
     #[default]
     Pending,
     /// Its container runs.
@@ -282,7 +282,7 @@ pub enum TaskState {
     Failed,
 }
 
-/// Why the orchestrator did not do what it was asked.
+/// The errors of an orchestrator.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum OrchestratorError {
     /// The service changed after it was read.
@@ -294,15 +294,15 @@ pub enum OrchestratorError {
     /// The service cannot be scaled.
     #[error("service {name} cannot be scaled: {why}")]
     NotScalable {
-        /// Its name.
+        /// The name of the service.
         name: String,
         /// The reason.
         why: String,
     },
-    /// Nobody answered in time, or nobody can decide (no leader).
+    /// No answer in time, or the cluster has no leader.
     #[error("the orchestrator cannot be reached: {0}")]
     Unavailable(String),
-    /// It answered with a refusal or with something that cannot be read.
+    /// The orchestrator refused, or its answer is invalid.
     #[error("the orchestrator refused: {0}")]
     Refused(String),
 }

@@ -417,7 +417,7 @@ impl Reconciler {
                 is_ready: node.is_ready,
                 is_active: node.availability == Availability::Active,
                 stays,
-                tasks: node.crowd(),
+                tasks: node.task_count(),
             })
         };
         by_name.into_iter().filter_map(machine).collect()

@@ -7,44 +7,44 @@ use super::observation::{Observation, Signal};
 use super::reason::Reason;
 use super::settings::Mode;
 
-/// What was decided, from what, and why.
+/// A decision with its inputs and the reason of every step.
 ///
-/// Log line, page, JSON and test assertion are this one value.
+/// Log, page, JSON and tests use this one value.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Decision {
-    /// When.
+    /// The time of the decision.
     pub time: Timestamp,
-    /// What it is for.
+    /// Whether the subject is a service or a pool.
     pub kind: Kind,
-    /// For which service, or pool of machines.
+    /// The name of the service or pool.
     pub service: String,
     /// Whether it is to be carried out.
     pub mode: Mode,
-    /// Replicas before.
+    /// Replicas before the decision.
     pub replicas: u32,
-    /// Tasks that ran.
+    /// Number of running tasks.
     pub running: u32,
-    /// The signals, with their ages and counts.
+    /// The signals with their ages and counts.
     pub inputs: Vec<Signal>,
     /// The number that the rule alone recommends.
     #[serde(rename = "wish")]
     pub recommendation: Option<u32>,
-    /// Every step that changed the number, or kept it from changing, and why.
+    /// The steps that changed the number or kept it, each with its reason.
     pub steps: Vec<Step>,
     /// Replicas decided.
     pub result: u32,
-    /// Not before this moment will the number change again, as far as that is known.
+    /// The earliest time of the next change, as far as it is known.
     pub next_change: Option<Timestamp>,
 }
 
-/// What a decision is for.
+/// The kind of the subject of a decision.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// A service: its replicas are tasks.
+    /// A service, whose replicas are tasks.
     #[default]
     Service,
-    /// A pool: its replicas are machines.
+    /// A pool of nodes, whose replicas are machines.
     Pool,
 }
 
@@ -65,7 +65,7 @@ impl Decision {
         }
     }
 
-    /// How far above its limit the service is; 1 if it is not.
+    /// The ratio of load and limit; 1 if the load is below the limit.
     pub fn need(&self) -> f64 {
         let needs = self.steps.iter().filter_map(|step| match &step.reason {
             Reason::Above { value, limit, .. } if *limit > 0.0 => Some(value / limit),
@@ -81,18 +81,18 @@ impl Decision {
         self.next_change = Some(next);
     }
 
-    /// Whether the number is to change.
+    /// Whether the number changes.
     pub const fn is_change(&self) -> bool {
         self.result != self.replicas
     }
 
-    /// Whether packet samples, and not counters alone, have led to it.
+    /// Whether packet samples contributed to it.
     pub fn is_fast(&self) -> bool {
         let mut reasons = self.steps.iter().map(|step| &step.reason);
         reasons.any(|reason| matches!(reason, Reason::FastSignal { .. }))
     }
 
-    /// The reasons in words, the last step first: what finally determined the number.
+    /// The reasons in words, the last step first: it determined the number.
     pub fn reasons(&self) -> Vec<String> {
         self.steps
             .iter()
@@ -139,13 +139,13 @@ impl fmt::Display for Decision {
 /// One step of the pipeline.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Step {
-    /// Which.
+    /// The stage of the pipeline.
     pub stage: Stage,
     /// The number before.
     pub from: u32,
     /// The number after.
     pub to: u32,
-    /// Why.
+    /// The reason.
     #[serde(flatten)]
     pub reason: Reason,
 }
@@ -154,17 +154,17 @@ pub struct Step {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
-    /// What forbids a decision, or changed by itself.
+    /// Obstacles, and changes by others.
     Observe,
-    /// What the rule asks for.
+    /// The recommendation of the rule.
     Recommend,
-    /// What the missing-data rule made of it.
+    /// The missing-data rule.
     MissingData,
-    /// The most cautious recommendation of a window.
+    /// The stabilisation window.
     Stabilise,
     /// Tasks that do not start.
     Pending,
-    /// Hosts that have no more to give.
+    /// Saturated hosts.
     Saturation,
     /// Time since the last change.
     Cooldown,
@@ -174,16 +174,16 @@ pub enum Stage {
     Budget,
     /// The bounds.
     Clamp,
-    /// Changes of all services together.
+    /// The limit of changes of all services together.
     Turn,
-    /// Machines that the services need at least.
+    /// The number of machines that the services need.
     Floor,
-    /// How machines come and go.
+    /// Orders, drains and returns of machines.
     Machines,
 }
 
 impl Stage {
-    /// In words.
+    /// The name in words.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Observe => "observe",

@@ -4,48 +4,48 @@ use serde::Serialize;
 
 use crate::format::span;
 
-/// Why a machine cannot be taken away.
+/// Why a machine cannot be removed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "stays")]
 pub enum StayReason {
-    /// The cluster needs it for itself.
+    /// It is a manager of the cluster.
     Manager,
-    /// Another one has the same name, and a hook could take the wrong one.
+    /// Another machine has the same name, and the provider could remove the wrong one.
     SharedName,
-    /// The others have no room for what runs on it.
+    /// The other machines do not have the capacity for its tasks.
     NoRoom {
-        /// A service of which a task would have no place.
+        /// A service with a task that could not be placed.
         service: String,
     },
 }
 
-/// Why machines do not come or go as they should.
+/// Why the number of machines does not change as decided.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "held")]
 pub enum HoldReason {
-    /// One leaves at a time, and this one does.
+    /// One machine leaves at a time.
     OneAtATime {
-        /// The machine.
+        /// The machine that leaves.
         machine: String,
     },
-    /// Some are still to come; before that none goes.
+    /// Ordered machines have not joined yet; none leaves before.
     Arriving {
-        /// How many.
+        /// Their number.
         machines: u32,
     },
-    /// None can be taken away; of the one with the fewest tasks it is said why.
+    /// No machine can be removed. This is the one with the fewest tasks.
     NoneCanGo {
         /// The machine.
         machine: String,
-        /// Why it stays.
+        /// The reason.
         #[serde(flatten)]
         why: StayReason,
     },
-    /// The hook has failed, or has not kept a promise, and is not asked again for a while.
+    /// The provider has failed or has not kept a promise. It is called again after a pause.
     HookFails {
-        /// How often in a row.
+        /// Failures in a row.
         failures: u32,
-        /// Seconds until it is asked again.
+        /// Seconds until the next call.
         left: f64,
     },
 }
@@ -57,7 +57,7 @@ impl fmt::Display for StayReason {
             Self::SharedName => f.write_str("another machine has the same name"),
             Self::NoRoom { service } => write!(
                 f,
-                "the other machines have no room for the tasks of {service} on it"
+                "the other machines have no capacity for the tasks of {service} on it"
             ),
         }
     }

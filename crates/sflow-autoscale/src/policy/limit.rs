@@ -8,8 +8,7 @@ use super::observation::Observation;
 use super::reason::Reason;
 use super::settings::{Pace, Select, Settings};
 
-/// Tasks that do not start are a reason not to ask for more of them; never a reason to wait
-/// with anything else.
+/// Tasks that do not start prevent growth, and nothing else.
 pub(super) fn pending(observation: &Observation, decision: &mut Decision) {
     if observation.pending > 0 && decision.result > decision.replicas {
         let reason = Reason::TasksPending {
@@ -20,7 +19,7 @@ pub(super) fn pending(observation: &Observation, decision: &mut Decision) {
     }
 }
 
-/// More tasks do not help where every host that runs the service is full and so are all others.
+/// Growth does not help if every host that runs the service is saturated and so are all others.
 pub(super) fn saturated(settings: &Settings, observation: &Observation, decision: &mut Decision) {
     if decision.result <= decision.replicas || observation.hosts.is_empty() {
         return;
@@ -50,7 +49,7 @@ pub(super) fn saturated(settings: &Settings, observation: &Observation, decision
     }
 }
 
-/// The changes of the service that are remembered.
+/// The recent changes of the service.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Changes {
     known: Option<u32>,
@@ -66,7 +65,7 @@ struct Change {
 }
 
 impl Change {
-    /// Tasks that it added, or that it took away.
+    /// Tasks added or removed.
     const fn distance(self, growing: bool) -> u32 {
         if growing {
             self.to.saturating_sub(self.from)
@@ -76,19 +75,17 @@ impl Change {
     }
 }
 
-/// Changes that are kept, however long ago: for the limit of a period, and to say how many
-/// replicas an old reading speaks of.
-const REMEMBERED: usize = 256;
+/// Limit of stored changes. They serve the rate limit and the number of replicas at the time of a reading.
+const MAX_CHANGES: usize = 256;
 
 impl Changes {
-    /// Takes note of the number that is found; the one known before, if somebody else changed
-    /// it meanwhile.
-    pub(super) fn notice(&mut self, now: Timestamp, replicas: u32) -> Option<u32> {
+    /// Records the present number. Returns the former one if it was changed, and not by this policy.
+    pub(super) fn observe(&mut self, now: Timestamp, replicas: u32) -> Option<u32> {
         let before = self.known.replace(replicas)?;
         if before == replicas {
             return None;
         }
-        self.remember(Change {
+        self.push(Change {
             at: now,
             from: before,
             to: replicas,
@@ -96,21 +93,21 @@ impl Changes {
         Some(before)
     }
 
-    /// Takes note of a change of our own.
+    /// Records a change by this policy.
     pub(super) fn record(&mut self, now: Timestamp, from: u32, to: u32) {
         self.known = Some(to);
-        self.remember(Change { at: now, from, to });
+        self.push(Change { at: now, from, to });
     }
 
-    fn remember(&mut self, change: Change) {
+    fn push(&mut self, change: Change) {
         self.last = Some(change.at);
-        if self.past.len() == REMEMBERED {
+        if self.past.len() == MAX_CHANGES {
             self.past.pop_front();
         }
         self.past.push_back(change);
     }
 
-    /// How many replicas there were at `then`, if there are `now` at present.
+    /// The number of replicas at the time `then`; at present there are `now`.
     pub(super) fn replicas_at(&self, then: Timestamp, now: u32) -> u32 {
         self.past
             .iter()
@@ -169,8 +166,8 @@ impl Changes {
         }
     }
 
-    /// How far the number may go in this direction: what one period allows, less what it has
-    /// seen in the same direction. A growth a moment ago does not entitle to a larger shrink.
+    /// The number that the rate limit allows in this direction: the limit of one period less the changes in
+    /// the same direction. A growth does not increase the allowance for shrinking.
     fn allowed(&self, now: Timestamp, pace: &Pace, growing: bool, replicas: u32) -> Option<u32> {
         if pace.period == Duration::ZERO {
             return None;
@@ -204,7 +201,7 @@ impl Changes {
         })
     }
 
-    /// When the oldest change that used up the limit leaves the period.
+    /// When the oldest change in this direction leaves the period.
     fn freed(&self, now: Timestamp, pace: &Pace, growing: bool) -> Option<Timestamp> {
         let mut changes = self.in_period(now, pace);
         changes

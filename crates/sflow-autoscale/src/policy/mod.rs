@@ -66,7 +66,7 @@ impl Policy {
     pub fn step(&mut self, now: Timestamp, observation: &Observation) -> Decision {
         let settings = &self.settings;
         let replicas = observation.replicas;
-        let foreign = self.changes.notice(now, replicas);
+        let foreign = self.changes.observe(now, replicas);
         let mut decision = Decision::new(now, settings.mode, observation);
         if let Some(before) = foreign {
             decision.note(

@@ -7,50 +7,50 @@ use super::decision::Kind;
 use super::settings::Saturation;
 use crate::format::quantity;
 
-/// What a decision is made from.
+/// The input of a decision.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Observation {
-    /// What is observed.
+    /// Whether the subject is a service or a pool.
     pub kind: Kind,
-    /// The service, or the pool.
+    /// The name of the service or pool.
     pub service: String,
-    /// Replicas that the orchestrator has been told to keep.
+    /// The desired number of replicas of the orchestrator.
     pub replicas: u32,
-    /// For each task that runs, since when.
+    /// The age of each running task.
     pub running: Vec<Duration>,
-    /// Tasks that should run and do not.
+    /// Number of tasks that do not start.
     pub pending: u32,
-    /// Why not, in the orchestrator's words.
+    /// The error of the orchestrator for them.
     pub pending_error: Option<String>,
-    /// Something that forbids any change.
+    /// An obstacle to any change.
     pub obstacle: Option<Obstacle>,
-    /// One for each metric of the rule, in its order.
+    /// One per metric of the rule, in its order.
     pub signals: Vec<Signal>,
-    /// The service's share of the cluster-wide budget.
+    /// The share of the service of the budget.
     pub ceiling: Option<u32>,
-    /// The hosts that run it; of one without telemetry only the name is known.
+    /// The hosts that run it. Without telemetry of a host only its name is known.
     pub hosts: Vec<HostLoad>,
-    /// Other hosts that are not full.
+    /// The number of other hosts that are not saturated.
     pub elsewhere: u32,
 }
 
-/// How busy a host is, in percent.
+/// The load of a host, in percent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct HostLoad {
-    /// Its name.
+    /// The name of the host.
     pub name: String,
     /// CPU time used.
     pub cpu: Option<f64>,
-    /// CPU time that other machines took.
+    /// CPU time that the hypervisor gave to other machines (steal).
     pub steal: Option<f64>,
     /// Memory used.
     pub memory: Option<f64>,
-    /// Of the line rate of its busiest interface.
+    /// Utilisation of its busiest interface.
     pub network: Option<f64>,
 }
 
 impl HostLoad {
-    /// The first resource whose use has reached its limit: the host is full.
+    /// The first resource whose use has reached its limit. The host is then saturated.
     pub fn saturated(&self, limits: &Saturation) -> Option<Shortage> {
         let resources = [
             ("CPU use", self.cpu, limits.cpu),
@@ -76,7 +76,7 @@ pub struct Shortage {
     pub what: String,
     /// Its value, in percent.
     pub value: f64,
-    /// The limit from which on the host is full, in percent.
+    /// The limit, in percent.
     pub limit: f64,
 }
 
@@ -89,9 +89,9 @@ impl fmt::Display for Shortage {
 }
 
 impl Observation {
-    /// How long ago that was which the oldest reading of a signal speaks of. A rate is one of
-    /// the interval before it was read; with containers read in turn, the oldest reading is
-    /// about one such interval old, and its middle lies half of one before that.
+    /// The age of the load that the oldest reading shows. A rate covers the interval before its reading.
+    /// With containers polled in turn the oldest reading is about one interval old, and the middle of its
+    /// interval is half an interval older.
     pub(super) fn oldest_reading(&self) -> Duration {
         let ages = self.signals.iter().filter_map(|signal| signal.oldest);
         let oldest = ages.fold(0.0, f64::max);
@@ -99,22 +99,22 @@ impl Observation {
     }
 }
 
-/// One metric, as mean per container.
+/// A metric as mean per container.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Signal {
-    /// Name of the metric.
+    /// The name of the metric.
     pub metric: String,
-    /// Unit of all its values: `B/s`, `%`, `cores`; empty if it has none.
+    /// The unit of all values: `B/s`, `%`, `cores`; empty for plain numbers.
     pub unit: String,
-    /// The mean over the containers that contributed; `None` without any.
+    /// The mean over the containers that contribute; `None` without any.
     pub value: Option<f64>,
     /// The smallest of their values.
     pub least: Option<f64>,
-    /// The largest: one hot container among cold ones is not seen in the mean.
+    /// The largest of their values: the mean does not show a single overloaded container.
     pub most: Option<f64>,
     /// Containers with a fresh value that are older than the warm-up.
     pub contributing: u32,
-    /// Containers that telemetry knows of this service.
+    /// Running containers of the service that telemetry knows.
     pub matched: u32,
     /// Containers with a fresh value that does not count because they are younger than the
     /// warm-up.
@@ -123,26 +123,26 @@ pub struct Signal {
     pub newest: Option<f64>,
     /// Age of the oldest reading, in seconds.
     pub oldest: Option<f64>,
-    /// What packet samples say, long before counters do.
+    /// The value by packet samples, which show a surge before counters do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fast: Option<Fast>,
 }
 
-/// What packet samples say of a metric at this moment, corrected by what counters said before.
+/// The present value of a metric by packet samples, corrected by earlier counters.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Fast {
     /// The mean per running container.
     pub value: f64,
-    /// Its relative standard error.
+    /// The relative standard error.
     pub error: f64,
-    /// Samples that it rests on.
+    /// Number of packet samples.
     pub samples: u64,
-    /// By what samples alone were multiplied.
+    /// The factor of the correction.
     pub correction: f64,
 }
 
 impl Signal {
-    /// The value, if it is a number that can be a load, and how many containers it stands for.
+    /// The value, if it is valid, and the number of containers that contribute.
     pub(super) fn known(&self) -> Option<(f64, u32)> {
         let value = self
             .value
@@ -151,16 +151,16 @@ impl Signal {
     }
 }
 
-/// Something that forbids any change.
+/// An obstacle to any change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "obstacle")]
 pub enum Obstacle {
-    /// The service has no number of replicas that could be set.
+    /// The service does not have a number of replicas that could be set.
     NotScalable {
-        /// What it is instead.
+        /// The kind of the service: `global`, `job`.
         what: String,
     },
-    /// A rolling update or rollback is under way.
+    /// A rolling update or rollback is in progress.
     RolloutRunning,
     /// A rolling update stopped half-way.
     RolloutPaused,

@@ -3,16 +3,16 @@ use serde::Serialize;
 use super::decision::Kind;
 use crate::format::quantity;
 
-/// What the mean of a metric was made from.
+/// The parts of the mean of a metric.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Parts {
-    /// Unit of the mean, of its limits and of `measured`; empty if there is none.
+    /// The unit of the mean, of its limits and of `measured`; empty for plain numbers.
     pub unit: String,
-    /// The mean of those that were measured.
+    /// The mean of the measured containers.
     pub measured: f64,
-    /// Containers that were measured.
+    /// Measured containers.
     pub containers: u32,
-    /// Containers that there are, with those that do not run yet.
+    /// All containers, including those that do not run yet.
     pub of: u32,
     /// Containers that run and have no fresh value.
     pub missing: u32,
@@ -20,21 +20,21 @@ pub struct Parts {
     pub warming: u32,
     /// Replicas that do not run yet.
     pub starting: u32,
-    /// The value that those which were not measured count as: zero when growing, the target or
-    /// the upper threshold when shrinking.
+    /// The value for the containers that were not measured: zero for growth, the target or the upper
+    /// threshold for shrinking.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub others: Option<f64>,
-    /// The number of replicas when the load was measured, where that was smaller: the load counts
-    /// for no more containers than these.
+    /// The number of replicas when the load was measured, if it was smaller. The load counts for these
+    /// only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shared_by: Option<u32>,
-    /// The number of packet samples, where these and not counters gave the mean.
+    /// The number of packet samples, if the mean is by packet samples.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub samples: Option<u64>,
 }
 
 impl Parts {
-    /// In words, as they follow the mean; `None` if the mean is what was measured.
+    /// The parts in words; `None` if all containers were measured.
     pub(super) fn words(&self, kind: Kind) -> Option<String> {
         if self.samples.is_some() {
             return Some("by packet samples".to_owned());

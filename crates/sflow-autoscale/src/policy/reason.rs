@@ -10,21 +10,21 @@ use super::parts::Parts;
 use super::recommend::Mean;
 use crate::format::{count, quantity, span};
 
-/// Why a step did what it did.
+/// The reason of a step.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "reason")]
 #[non_exhaustive]
 pub enum Reason {
-    /// Something forbids any change.
+    /// An obstacle to any change.
     Obstacle(Obstacle),
-    /// Somebody else changed the number.
+    /// The number was changed, and not by this policy.
     ChangedByOthers {
-        /// Replicas that the policy knew.
+        /// Replicas before.
         before: u32,
-        /// Replicas that it found.
+        /// Replicas after.
         after: u32,
     },
-    /// A metric is above what it should be.
+    /// A metric is above its threshold or target.
     Above {
         /// The metric.
         metric: String,
@@ -32,11 +32,11 @@ pub enum Reason {
         value: f64,
         /// The threshold or target.
         limit: f64,
-        /// What the mean was made from.
+        /// The parts of the mean.
         #[serde(flatten)]
         parts: Parts,
     },
-    /// Every metric is below what it should be; this one is closest to keeping the number.
+    /// Every metric is below its threshold or target; this one is closest to it.
     Below {
         /// The metric.
         metric: String,
@@ -44,129 +44,129 @@ pub enum Reason {
         value: f64,
         /// The threshold or target.
         limit: f64,
-        /// What the mean was made from.
+        /// The parts of the mean.
         #[serde(flatten)]
         parts: Parts,
     },
-    /// Every metric is where it should be; this one decided.
+    /// The load is within its limits; this metric decided.
     Within {
         /// The metric.
         metric: String,
         /// Its mean per container, missing containers counted as idle.
         value: f64,
-        /// The same, missing containers counted as fully loaded.
+        /// The mean with missing containers counted as fully loaded.
         most: f64,
-        /// Below this the service would shrink.
+        /// The service shrinks below this value.
         lower: f64,
-        /// Above this it would grow.
+        /// The service grows above this value.
         upper: f64,
-        /// What the mean was made from.
+        /// The parts of the mean.
         #[serde(flatten)]
         parts: Parts,
     },
     /// All containers with a fresh value are younger than the warm-up.
     WarmingUp {
-        /// How many these are.
+        /// Number of these containers.
         warming: u32,
-        /// Of how many.
+        /// Number of all containers.
         of: u32,
         /// The warm-up in seconds.
         warm_up: f64,
     },
     /// No container has a fresh value of any metric.
     NothingKnown,
-    /// A metric is missing altogether, and without it nothing is taken away.
+    /// No container reports a metric; the service does not shrink without it.
     MetricMissing {
         /// The metric.
         metric: String,
         /// Containers that report it and are younger than the warm-up.
         warming: u32,
     },
-    /// Containers whose load is not counted.
+    /// Containers without a value that counts.
     ContainersMissing {
-        /// How many.
+        /// Number of these containers.
         missing: u32,
-        /// Of how many.
+        /// Number of all containers.
         of: u32,
-        /// How many of these are younger than the warm-up.
+        /// Those of them that are younger than the warm-up.
         warming: u32,
-        /// How many of these do not run yet.
+        /// Those of them that do not run yet.
         starting: u32,
         /// The warm-up in seconds.
         warm_up: f64,
     },
-    /// Most containers are not heard: nothing is taken away on the word of the others.
+    /// Most containers have no value; the service does not shrink by those of the others.
     TooFewKnown {
-        /// How many are heard.
+        /// Containers with a value.
         known: u32,
-        /// Of how many.
+        /// Number of all containers.
         of: u32,
     },
-    /// Packet samples show what counters do not show yet.
+    /// Packet samples show a load that counters do not show yet.
     FastSignal {
         /// The metric.
         metric: String,
         /// Unit of both values.
         unit: String,
-        /// Its mean per container, as far as samples leave no doubt.
+        /// The mean per container by packet samples.
         value: f64,
-        /// What counters say.
+        /// The mean by counters.
         counters: f64,
-        /// Samples that it rests on.
+        /// Number of packet samples.
         samples: u64,
     },
     /// A more cautious recommendation of the window counts.
     Stabilised {
-        /// It.
+        /// That recommendation.
         recommendation: u32,
         /// Length of the window in seconds.
         window: f64,
     },
-    /// Not enough has been seen yet to take anything away.
+    /// Not observed for a whole window yet, so the service does not shrink.
     WatchingFirst {
         /// Length of the window in seconds.
         window: f64,
     },
-    /// Tasks do not start, so more of them would not help.
+    /// Tasks do not start, so that more tasks would not help.
     TasksPending {
-        /// How many.
+        /// Number of tasks.
         pending: u32,
-        /// The orchestrator's words.
+        /// The error of the orchestrator.
         error: Option<String>,
     },
-    /// All hosts that run it are saturated, and no other has room: growing there helps nobody.
+    /// All hosts that run it are saturated, and so are all others: growth would not help.
     HostsSaturated {
-        /// One of them.
+        /// One of these hosts.
         host: String,
         /// The resource that is used up.
         #[serde(flatten)]
         shortage: Shortage,
     },
-    /// The hosts that run it are saturated; others have room.
+    /// The hosts that run it are saturated, others are not.
     HostsSaturatedHere {
-        /// One of them.
+        /// One of these hosts.
         host: String,
         /// The resource that is used up.
         #[serde(flatten)]
         shortage: Shortage,
-        /// How many others have room.
+        /// Number of hosts that are not saturated.
         elsewhere: u32,
     },
-    /// There is no change in this direction.
+    /// Changes in this direction are switched off.
     DirectionOff,
-    /// Nothing is known, so that even what is too many is kept.
+    /// No load is known, so that a number above the maximum stays.
     SilentAboveMax {
-        /// The most that there should be.
+        /// The maximum.
         max: u32,
     },
-    /// These bounds are those of a schedule.
+    /// A schedule sets the bounds.
     Scheduled {
-        /// Which.
+        /// The schedule.
         schedule: String,
     },
-    /// Others need it more, and no more may change at once.
+    /// The limit of changes per minute is used up by services that need them more.
     WaitsItsTurn {
-        /// Changes that may be made in a minute.
+        /// The limit.
         per_minute: u32,
     },
     /// The last change is too recent.
@@ -174,7 +174,7 @@ pub enum Reason {
         /// Seconds left.
         left: f64,
     },
-    /// Enough has changed in this period.
+    /// The rate limit of this period is used up.
     RateLimited {
         /// The number that the limit allows.
         allowed: u32,
@@ -183,44 +183,44 @@ pub enum Reason {
     },
     /// The cluster-wide budget leaves no more.
     Budget {
-        /// The service's share.
+        /// The share of the service.
         ceiling: u32,
     },
     /// The bounds of the service.
     Bounds {
-        /// Least.
+        /// The minimum.
         min: u32,
-        /// Most.
+        /// The maximum.
         max: u32,
-        /// Replicas that the other steps recommend.
+        /// Replicas by the earlier steps.
         asked: u32,
         /// Replicas at present.
         replicas: u32,
     },
-    /// With fewer machines the least that the services should have would have no room.
+    /// The services need more machines for their minimums.
     ServicesNeed {
-        /// So many have it.
+        /// The number of machines that they need.
         machines: u32,
-        /// A service of which a task would have no place.
+        /// A service with a task that could not be placed.
         service: Option<String>,
     },
-    /// Even so many machines have no room for the least that the services should have.
+    /// Even this number of machines is too small for the minimums of the services.
     ServicesShort {
-        /// So many.
+        /// The number of machines.
         machines: u32,
-        /// A service of which a task has no place.
+        /// A service with a task that cannot be placed.
         service: String,
     },
-    /// Machines do not come or go as they should.
+    /// The number of machines does not change as decided.
     Machines(HoldReason),
-    /// One leaves at a time.
+    /// One machine leaves at a time.
     StepByStep,
-    /// One that was to leave could not, and takes tasks again.
+    /// A machine that was to leave takes tasks again.
     TakesTasksAgain,
 }
 
 impl Reason {
-    /// In words, of a decision of this kind.
+    /// The reason in words, for a subject of this kind.
     pub fn words(&self, kind: Kind) -> String {
         InWords { reason: self, kind }.to_string()
     }
@@ -234,7 +234,7 @@ impl fmt::Display for Reason {
 }
 
 impl Kind {
-    /// The noun for one of what there are more or fewer of.
+    /// The noun for one replica.
     const fn replica(self) -> &'static str {
         match self {
             Self::Service => "replica",
@@ -242,7 +242,7 @@ impl Kind {
         }
     }
 
-    /// The same noun in the plural.
+    /// The noun for replicas: `replicas`, `machines`.
     pub const fn replicas(self) -> &'static str {
         match self {
             Self::Service => "replicas",
@@ -250,7 +250,7 @@ impl Kind {
         }
     }
 
-    /// The noun for that of which there is a mean.
+    /// The noun for a member that is measured: `container`, `machine`.
     pub const fn member(self) -> &'static str {
         match self {
             Self::Service => "container",
@@ -297,7 +297,7 @@ impl Reason {
     }
 }
 
-/// A reason on its way to words.
+/// Displays a reason for a subject of this kind.
 struct InWords<'r> {
     reason: &'r Reason,
     kind: Kind,
@@ -349,7 +349,7 @@ impl fmt::Display for InWords<'_> {
             } => {
                 let least = amount(*value, parts);
                 let most = amount(*most, parts);
-                write!(f, "load is where it should be: {metric} is ")?;
+                write!(f, "load is within its limits: {metric} is ")?;
                 if least == most {
                     write!(f, "{least} per {member}")?;
                 } else {
@@ -510,7 +510,7 @@ impl fmt::Display for InWords<'_> {
                 let machines = kind.counted(*machines);
                 write!(f, "the services need at least {machines}")?;
                 match service {
-                    Some(service) => write!(f, ": with fewer, {service} has no room"),
+                    Some(service) => write!(f, ": with fewer, {service} cannot be placed"),
                     None => Ok(()),
                 }
             }
@@ -529,7 +529,7 @@ impl fmt::Display for InWords<'_> {
 }
 
 impl InWords<'_> {
-    /// What a mean was made from, where that is not the mean itself.
+    /// The parts of a mean, if not all containers were measured.
     fn parts(&self, parts: &Parts, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match parts.words(self.kind) {
             Some(words) => write!(f, " ({words})"),

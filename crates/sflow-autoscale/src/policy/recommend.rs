@@ -6,15 +6,15 @@ use super::parts::Parts;
 use super::reason::Reason;
 use super::settings::{Rule, Settings, Target, Thresholds};
 
-/// What the rule asks for, with the missing-data rule applied.
+/// The recommendation of the rule, with the missing-data rule applied.
 ///
-/// A container without a fresh value, and one that is younger than the warm-up, counts as idle
-/// when growing and as fully loaded when shrinking: what is not known dampens a change and never
-/// reverses it. With nothing known at all the number stays.
+/// A container without a fresh value, and one that is younger than the warm-up, counts as idle for
+/// growth and as fully loaded for shrinking. Missing data dampens a change and never reverses it. Without
+/// any value the number stays.
 ///
-/// Readings speak of the past, when only `then` replicas shared the load: when growing, they
-/// count for no more containers than that, or a service that has just grown would grow again
-/// for the load that its new containers have already taken over.
+/// Readings show the load at a time when `then` replicas shared it. For growth they count for at most
+/// that many containers; otherwise a service that has just grown would grow again for load that its new
+/// containers have taken over already.
 pub(super) fn recommend(
     settings: &Settings,
     observation: &Observation,
@@ -60,7 +60,7 @@ pub(super) fn recommend(
             two_threshold(metrics, steps, settings.fast, observation, then, decision);
         }
     }
-    // What is not known dampens; where most is not known, it decides.
+    // With most containers unknown the service does not shrink at all.
     let of = observation.containers();
     if decision.result < decision.replicas && 2 * known < of {
         let reason = Reason::TooFewKnown { known, of };
@@ -68,7 +68,7 @@ pub(super) fn recommend(
     }
 }
 
-/// Notes how many containers do not contribute, and why; returns how many do.
+/// Notes how many containers do not contribute, and why. Returns the number of those that do.
 fn note_missing(settings: &Settings, observation: &Observation, decision: &mut Decision) -> u32 {
     let all = observation.containers();
     let signals = observation.signals.iter();
@@ -102,12 +102,15 @@ fn target(
     decision: &mut Decision,
 ) {
     let all = observation.containers();
-    let mut wish: Option<(u32, Reason)> = None;
+    let mut proposed: Option<(u32, Reason)> = None;
     for (place, metric) in metrics.iter().enumerate() {
         let name = &metric.metric;
         let Some(load) = Load::of(observation, place, fast) else {
-            // Growing may be decided by the others; shrinking may not.
-            wish = largest(wish, (decision.replicas, missing(observation, place, name)));
+            // The other metrics can still decide growth, but not shrinking.
+            proposed = largest(
+                proposed,
+                (decision.replicas, missing(observation, place, name)),
+            );
             continue;
         };
         let limit = metric.target * (1.0 + tolerance_up);
@@ -136,14 +139,14 @@ fn target(
             let reason = Reason::within(name, &growing, &shrinking, (least, limit));
             (decision.replicas, reason)
         };
-        wish = largest(wish, proposal);
+        proposed = largest(proposed, proposal);
     }
-    if let Some((to, reason)) = wish {
+    if let Some((to, reason)) = proposed {
         decision.change(Stage::Recommend, to, reason);
     }
 }
 
-/// Why a metric has no value.
+/// The reason for a metric without a value.
 fn missing(observation: &Observation, place: usize, metric: &str) -> Reason {
     let signal = observation.signals.get(place);
     Reason::MetricMissing {
@@ -167,7 +170,7 @@ fn two_threshold(
     then: u32,
     decision: &mut Decision,
 ) {
-    // Of the metrics that are below, the one that is least so.
+    // Of the metrics below their threshold, the one closest to it.
     let mut all_below: Option<(f64, Reason)> = None;
     let mut hold: Option<Reason> = None;
     for (place, metric) in metrics.iter().enumerate() {
@@ -215,17 +218,17 @@ fn two_threshold(
     }
 }
 
-/// A mean over some containers, and how many there are in all.
+/// A mean over some containers, and the number of all containers.
 struct Load {
     value: f64,
     known: f64,
     all: f64,
     parts: Parts,
-    /// The estimate from packet samples, as mean over all.
+    /// The mean over all containers by packet samples.
     fast: Option<Fast>,
 }
 
-/// A mean over all containers, and what it was made from.
+/// A mean over all containers, and its parts.
 pub(super) struct Mean {
     pub(super) value: f64,
     pub(super) parts: Parts,
@@ -237,7 +240,7 @@ impl Load {
         let (value, known) = signal.known()?;
         let of = observation.containers().max(known);
         let all = f64::from(of);
-        // Those that are coming will share what those that run have now.
+        // Starting containers will share the load of the running ones.
         let running = observation.running.len() as f64;
         let fast = signal.fast.filter(|_| fast).map(|fast| Fast {
             value: fast.value * running / all,
@@ -263,19 +266,19 @@ impl Load {
         })
     }
 
-    /// The mean that growth goes by: what packet samples show, where they show more than counters
-    /// do, and leave no doubt that it is above the limit. They never count for less.
+    /// The mean for growth: by packet samples if they show more than the counters and are above the limit
+    /// with certainty, otherwise by counters.
     fn growing(&self, then: u32, limit: f64, metric: &str, decision: &mut Decision) -> Mean {
-        /// Fewer samples are not enough.
-        const LEAST: u64 = 16;
-        /// Agents send their samples once a second: right after that, a mean over two seconds
-        /// is this many times too high.
-        const AT_ONCE: f64 = 1.28;
+        /// The minimum of packet samples.
+        const MIN_SAMPLES: u64 = 16;
+        /// Agents send their samples once a second. Right after that a mean over two seconds is too high by
+        /// this factor.
+        const BURST_FACTOR: f64 = 1.28;
         let counters = self.missing_idle(then);
-        let Some(fast) = self.fast.filter(|fast| fast.samples >= LEAST) else {
+        let Some(fast) = self.fast.filter(|fast| fast.samples >= MIN_SAMPLES) else {
             return counters;
         };
-        let sure = fast.value * (1.0 - 2.0 * fast.error) / AT_ONCE;
+        let sure = fast.value * (1.0 - 2.0 * fast.error) / BURST_FACTOR;
         if sure.is_nan() || sure <= limit || fast.value <= counters.value {
             return counters;
         }
@@ -296,8 +299,7 @@ impl Load {
         }
     }
 
-    /// The mean over all, if those without a value are idle, and no more than `then` shared
-    /// what was read.
+    /// The mean over all, with unknown containers idle and the readings shared by at most `then`.
     fn missing_idle(&self, then: u32) -> Mean {
         let then = then.max(1);
         let counted = self.known.min(f64::from(then));
@@ -312,7 +314,7 @@ impl Load {
         }
     }
 
-    /// The mean over all, if those without a value are at `level`.
+    /// The mean over all, with unknown containers at `level`.
     fn missing_at(&self, level: f64) -> Mean {
         Mean {
             value: (self.value * self.known + level * (self.all - self.known)) / self.all,
@@ -336,8 +338,8 @@ impl Observation {
         self.replicas.saturating_sub(running)
     }
 
-    /// Containers that there are or will be: pending ones count, so that a task that never
-    /// starts holds nothing up and still is not taken for idle capacity.
+    /// Present and future containers. Pending ones count, so that a task that never starts is not
+    /// ignored.
     pub(super) fn containers(&self) -> u32 {
         u32::try_from(self.running.len())
             .unwrap_or(u32::MAX)
@@ -346,7 +348,7 @@ impl Observation {
     }
 }
 
-/// The next whole number of replicas; a hair above a whole number is that number.
+/// The next whole number of replicas, with a tolerance for rounding errors.
 fn whole(value: f64) -> u32 {
     let rounded = (value - 1e-9).ceil();
     if rounded >= f64::from(u32::MAX) {

@@ -1,4 +1,4 @@
-//! Bounds that hold at certain times of certain days.
+//! Bounds for certain times of certain days.
 
 use std::fmt;
 
@@ -12,20 +12,20 @@ use sflow_metrics::Timestamp;
 pub struct Schedule {
     /// The days on which it begins.
     pub days: Vec<Weekday>,
-    /// From this time of the day …
+    /// The time of the day at which it begins.
     pub from: Time,
-    /// … until this one; if that is not later, of the next day.
+    /// The time at which it ends; if it is not later than `from`, on the next day.
     pub to: Time,
-    /// Where these are times.
+    /// The time zone.
     pub zone: TimeZone,
-    /// Never fewer replicas, if it says so.
+    /// The minimum of replicas, if it sets one.
     pub min: Option<u32>,
-    /// Never more, if it says so.
+    /// The maximum of replicas, if it sets one.
     pub max: Option<u32>,
 }
 
 impl Schedule {
-    /// Whether it applies.
+    /// Whether it applies at this time.
     pub fn is_at(&self, now: Timestamp) -> bool {
         let nanos = i128::from(now.as_nanos());
         let Ok(now) = jiff::Timestamp::from_nanosecond(nanos) else {
@@ -43,7 +43,7 @@ impl Schedule {
     }
 }
 
-/// The days that `mon-fri`, `sat,sun` or `daily` stand for.
+/// Parses days: `mon-fri`, `sat,sun`, `daily`.
 pub fn days(text: &str) -> Option<Vec<Weekday>> {
     const ALL: [(&str, Weekday); 7] = [
         ("mon", Weekday::Monday),

@@ -5,28 +5,28 @@ use sflow_metrics::Timestamp;
 
 use super::schedule::Schedule;
 
-/// How one service is balanced.
+/// The settings of a policy.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Settings {
     /// Whether decisions are made, and whether they are carried out.
     pub mode: Mode,
-    /// Never fewer replicas.
+    /// The minimum of replicas.
     pub min: u32,
-    /// Never more.
+    /// The maximum of replicas.
     pub max: u32,
-    /// How a recommendation is made.
+    /// The rule of the recommendation.
     pub rule: Rule,
-    /// A task that has been running for less than this is not expected to show its load yet.
+    /// The load of a task that has been running for less than this does not count.
     pub warm_up: Duration,
-    /// Whether packet samples may show a surge before counters do.
+    /// Whether packet samples are used beside counters.
     pub fast: bool,
-    /// Other bounds at certain times; of several that apply, the last.
+    /// Bounds for certain times; of several that apply, the last counts.
     pub schedules: Vec<Schedule>,
-    /// When a host is taken for saturated.
+    /// The limits of saturated hosts.
     pub saturation: Saturation,
-    /// How growing is paced.
+    /// Limits of growth.
     pub up: Pace,
-    /// How shrinking is paced.
+    /// Limits of shrinking.
     pub down: Pace,
 }
 
@@ -44,7 +44,27 @@ pub enum Mode {
 }
 
 impl Settings {
-    /// The bounds at this time, and the schedule that they are of.
+    /// Settings that advise between 1 and 10 replicas by this rule. Growth is immediate, shrinking waits
+    /// for the largest recommendation of 5 min; warm-up, cooldown and rate limit are off.
+    pub fn new(rule: Rule) -> Self {
+        Self {
+            mode: Mode::Advise,
+            min: 1,
+            max: 10,
+            rule,
+            warm_up: Duration::ZERO,
+            fast: true,
+            schedules: Vec::new(),
+            saturation: Saturation::default(),
+            up: Pace::default(),
+            down: Pace {
+                stabilise: Duration::from_secs(300),
+                ..Pace::default()
+            },
+        }
+    }
+
+    /// The bounds at this time, and the schedule that sets them.
     pub fn bounds(&self, now: Timestamp) -> (u32, u32, Option<&Schedule>) {
         let schedule = self
             .schedules
@@ -62,7 +82,7 @@ impl Settings {
 }
 
 impl Mode {
-    /// The one that allows less.
+    /// The mode that allows less.
     pub const fn least(self, other: Self) -> Self {
         match (self, other) {
             (Self::Off, _) | (_, Self::Off) => Self::Off,
@@ -106,21 +126,33 @@ pub enum Rule {
     },
 }
 
-/// One metric of a rule, as people are shown it.
+/// One metric of a rule with its limits, to be shown.
 #[derive(Clone, Debug, Serialize)]
 pub struct Band {
-    /// Its name.
+    /// The name of the metric.
     pub metric: String,
-    /// Its unit.
+    /// The unit.
     pub unit: String,
-    /// What is balanced shrinks below.
+    /// The size shrinks below this value.
     pub lower: f64,
-    /// And grows above.
+    /// The size grows above this value.
     pub upper: f64,
 }
 
 impl Rule {
-    /// The metrics it asks for, in order.
+    /// One metric with its target as mean per container, and a tolerance of 10 % in both directions.
+    pub fn target(metric: &str, target: f64) -> Self {
+        Self::Target {
+            metrics: vec![Target {
+                metric: metric.to_owned(),
+                target,
+            }],
+            tolerance_up: 0.1,
+            tolerance_down: 0.1,
+        }
+    }
+
+    /// The metrics, in order.
     pub fn metrics(&self) -> Vec<&str> {
         match self {
             Self::Target { metrics, .. } => metrics.iter().map(|m| m.metric.as_str()).collect(),
@@ -130,7 +162,7 @@ impl Rule {
         }
     }
 
-    /// The values between which the metric at `index` may lie without anything happening.
+    /// The range of the metric at `index` in which the size stays.
     pub fn band(&self, index: usize) -> Option<(f64, f64)> {
         match self {
             Self::Target {
@@ -148,16 +180,16 @@ impl Rule {
     }
 }
 
-/// What one metric should be, as mean per container.
+/// The target of one metric, as mean per container.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Target {
     /// Name, or a sum of names: `vir_bytes_in+vir_bytes_out`.
     pub metric: String,
-    /// The value to keep.
+    /// The target.
     pub target: f64,
 }
 
-/// Between which values one metric should stay, as mean per container.
+/// The thresholds of one metric, as mean per container.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Thresholds {
     /// Name, or a sum of names.
@@ -168,31 +200,31 @@ pub struct Thresholds {
     pub upper: f64,
 }
 
-/// How changes in one direction are paced.
+/// The limits of changes in one direction.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Pace {
     /// The most cautious recommendation of this window counts.
     pub stabilise: Duration,
-    /// Time that must have passed since the last change of the service, whoever made it.
+    /// Time that must have passed since the last change of the service, by this policy or by others.
     pub cooldown: Duration,
-    /// At most so many tasks in a period.
+    /// Limit of tasks per period.
     pub tasks: Option<u32>,
-    /// At most so many percent of the replicas at its start in a period.
+    /// Limit per period in percent of the replicas at its start.
     pub percent: Option<f64>,
     /// The period of `tasks` and `percent`.
     pub period: Duration,
-    /// Which of `tasks` and `percent` counts where both are set.
+    /// Which of `tasks` and `percent` counts if both are set.
     pub select: Select,
 }
 
-/// When a host is taken for saturated, in percent.
+/// Limits from which on a host is saturated, in percent.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Saturation {
-    /// Of its CPU time used.
+    /// CPU time used.
     pub cpu: f64,
-    /// Of its CPU time taken by other machines.
+    /// CPU time that the hypervisor gave to other machines (steal).
     pub steal: f64,
-    /// Of the line rate of its busiest interface.
+    /// Utilisation of the busiest interface.
     pub network: f64,
 }
 
@@ -210,11 +242,11 @@ impl Default for Saturation {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Select {
-    /// The one that allows more.
+    /// The limit that allows more.
     #[default]
     Max,
-    /// The one that allows less.
+    /// The limit that allows less.
     Min,
-    /// There is no change in this direction at all.
+    /// Changes in this direction are switched off.
     None,
 }

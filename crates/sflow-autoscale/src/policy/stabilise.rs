@@ -7,22 +7,22 @@ use super::decision::{Decision, Stage};
 use super::reason::Reason;
 use super::settings::Settings;
 
-/// A pause that is longer than three of the usual ones and this is one in which nobody watched. So
-/// is one that is longer than three of the usual ones and the whole window: nothing in it was seen.
-const AWAY: Duration = Duration::from_secs(15);
+/// A gap between two recommendations interrupts the observation if it exceeds three usual intervals and,
+/// beyond these, this time or the whole window.
+const MIN_GAP: Duration = Duration::from_secs(15);
 
-/// The recommendations of the recent past, for the longer of the two windows.
+/// The recommendations of the recent recent, for the longer of the two windows.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Window {
     began: Option<Timestamp>,
-    /// From one look to the next, as it was last.
+    /// The last regular interval between two recommendations.
     usual: Option<Duration>,
-    past: VecDeque<(Timestamp, u32)>,
+    recent: VecDeque<(Timestamp, u32)>,
 }
 
 impl Window {
-    /// Growing takes the smallest recommendation of its window, shrinking the largest of its
-    /// own; and nothing shrinks before one whole window has been seen.
+    /// Growth takes the smallest recommendation of its window, shrinking the largest of its own. Without
+    /// one whole window of observation nothing shrinks.
     pub(super) fn apply(
         &mut self,
         now: Timestamp,
@@ -30,12 +30,12 @@ impl Window {
         replicas: u32,
         decision: &mut Decision,
     ) {
-        let began = self.remember(now, settings, decision.result);
+        let began = self.push(now, settings, decision.result);
         if decision.result > replicas {
             let window = settings.up.stabilise;
-            let past = self.past.iter().filter(|(at, _)| now - *at <= window);
-            let least = past
-                .map(|(_, wish)| *wish)
+            let recent = self.recent.iter().filter(|(at, _)| now - *at <= window);
+            let least = recent
+                .map(|(_, number)| *number)
                 .min()
                 .unwrap_or(replicas)
                 .max(replicas);
@@ -48,9 +48,9 @@ impl Window {
             }
         } else if decision.result < replicas {
             let window = settings.down.stabilise;
-            let past = self.past.iter().filter(|(at, _)| now - *at <= window);
-            let most = past
-                .map(|(_, wish)| *wish)
+            let recent = self.recent.iter().filter(|(at, _)| now - *at <= window);
+            let most = recent
+                .map(|(_, number)| *number)
                 .max()
                 .unwrap_or(replicas)
                 .min(replicas);
@@ -71,40 +71,44 @@ impl Window {
 
     /// The last recommendation.
     pub(super) fn last(&self) -> Option<u32> {
-        self.past.back().map(|(_, wish)| *wish)
+        self.recent.back().map(|(_, number)| *number)
     }
 
-    /// The largest recommendation of the window of shrinking, if there is any.
+    /// The largest recommendation of the window of shrinking.
     pub(super) fn most(&self, now: Timestamp, settings: &Settings) -> Option<u32> {
         let window = settings.down.stabilise;
-        let past = self.past.iter().filter(|(at, _)| now - *at <= window);
-        past.map(|(_, wish)| *wish).max()
+        let recent = self.recent.iter().filter(|(at, _)| now - *at <= window);
+        recent.map(|(_, number)| *number).max()
     }
 
-    /// A moment at which no recommendation could be made counts as one to stay.
+    /// Without a recommendation the present number counts as one.
     pub(super) fn hold(&mut self, now: Timestamp, settings: &Settings, replicas: u32) {
-        self.remember(now, settings, replicas);
+        self.push(now, settings, replicas);
     }
 
-    /// Keeps a recommendation, forgets those too old for both windows, and says when the first
-    /// of all was made.
-    fn remember(&mut self, now: Timestamp, settings: &Settings, recommendation: u32) -> Timestamp {
-        // Who has looked away has not watched: what happened meanwhile is not known.
+    /// Adds a recommendation and removes those that are too old for both windows. Returns the start of the
+    /// uninterrupted observation.
+    fn push(&mut self, now: Timestamp, settings: &Settings, recommendation: u32) -> Timestamp {
+        // A gap interrupts the observation.
         let longest = settings.up.stabilise.max(settings.down.stabilise);
-        if let Some((last, _)) = self.past.back() {
+        if let Some((last, _)) = self.recent.back() {
             let gap = now - *last;
             let usual = self.usual.unwrap_or(gap);
-            let patience = usual * 3;
-            if gap > patience.max(longest.min(AWAY + patience)) {
+            let tolerated = usual * 3;
+            if gap > tolerated.max(longest.min(MIN_GAP + tolerated)) {
                 self.began = None;
-                self.past.clear();
+                self.recent.clear();
             } else {
                 self.usual = Some(gap);
             }
         }
-        self.past.push_back((now, recommendation));
-        while self.past.front().is_some_and(|(at, _)| now - *at > longest) {
-            self.past.pop_front();
+        self.recent.push_back((now, recommendation));
+        while self
+            .recent
+            .front()
+            .is_some_and(|(at, _)| now - *at > longest)
+        {
+            self.recent.pop_front();
         }
         *self.began.get_or_insert(now)
     }

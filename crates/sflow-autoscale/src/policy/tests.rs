@@ -64,7 +64,7 @@ fn of_several_targets_the_largest_proposal_wins() {
             0.1,
             100.0,
             4,
-            "load is where it should be: bytes is 100 per container, limits 90 and 110",
+            "load is within its limits: bytes is 100 per container, limits 90 and 110",
         ),
     ] {
         let signals = vec![signal("cpu", cpu, 4), signal("bytes", bytes, 4)];
@@ -84,13 +84,13 @@ fn thresholds_add_one_when_any_is_above_and_take_one_when_all_are_below() {
             100.0,
             1.0,
             4,
-            "load is where it should be: bytes is 100 per container, limits 50 and 100",
+            "load is within its limits: bytes is 100 per container, limits 50 and 100",
         ),
         (
             49.0,
             0.5,
             4,
-            "load is where it should be: cpu is 0.5 per container, limits 0.5 and 1",
+            "load is within its limits: cpu is 0.5 per container, limits 0.5 and 1",
         ),
         (49.0, 0.1, 3, "bytes is 49 per container, below 50"),
         (10.0, 0.4, 3, "cpu is 0.4 per container, below 0.5"), // the one that is least below
@@ -142,7 +142,7 @@ fn warming_containers_are_named() {
     let decision = once(settings(cpu()), &observation);
     assert_eq!(
         decision.to_string(),
-        "apache: stays at 4 (load is where it should be: cpu is between 0.25 and 0.5 per \
+        "apache: stays at 4 (load is within its limits: cpu is between 0.25 and 0.5 per \
          container, limits 0.45 and 0.55 (measured: 0.5 on 2 of 4 containers); of 4 containers, \
          1 has no fresh value, 1 is younger than the warm-up of 10 s)"
     );

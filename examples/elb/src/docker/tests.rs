@@ -455,7 +455,7 @@ async fn a_census_counts_what_is_there_and_what_has_not_ended_yet() {
     let [first, second] = &census.nodes[..] else {
         panic!("{census:?}")
     };
-    assert_eq!((first.crowd(), second.crowd()), (2, 1));
+    assert_eq!((first.task_count(), second.task_count()), (2, 1));
     assert_eq!(first.resources.cores, 4.0);
     assert_eq!(second.labels["elb.drained-for"], "workers");
     let [apache, agent] = &census.demands[..] else {

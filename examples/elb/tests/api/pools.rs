@@ -140,7 +140,7 @@ async fn page_and_metrics_show_the_machines() {
         "services need",
         "Load per machine (%)",
         "is drained: fewer are needed",
-        "unknown: its agent does not tell",
+        "unknown: its agent does not report",
     ] {
         assert!(page.body.contains(words), "no {words:?} in {}", page.body);
     }

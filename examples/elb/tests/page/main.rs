@@ -436,7 +436,7 @@ async fn it_is_read_without_scripts() {
         "acts",
         "bounds",
         "node1",
-        "load is where it should be",
+        "load is within its limits",
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }

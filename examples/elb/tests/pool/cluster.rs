@@ -44,7 +44,7 @@ async fn what_was_being_drained_when_elb_died_is_known_to_the_next_and_given_bac
         .collect();
     assert_eq!(marked.len(), 1);
     assert_eq!(marked[0].availability, Availability::Drain);
-    assert!(marked[0].crowd() > 0);
+    assert!(marked[0].task_count() > 0);
     let is_gone = |world: &World| world.has_happened("is gone");
     assert!(world.until(300, is_gone).await, "{:?}", world.events());
     assert!(world.has_happened("was being drained for this pool before the autoscaler started"));
@@ -123,7 +123,7 @@ async fn no_machine_goes_whose_tasks_have_no_room_elsewhere() {
     let standing = world.standing();
     assert_eq!(standing.serving, 5, "{:?}", world.events());
     let decision = standing.last.unwrap().to_string();
-    let reason = "has to stay: the other machines have no room for the tasks of shop on it";
+    let reason = "has to stay: the other machines have no capacity for the tasks of shop on it";
     assert!(decision.contains(reason), "{decision}");
 }
 

@@ -344,7 +344,7 @@ fn what_cannot_go_stays_and_it_is_said_why() {
         });
     }
     assert_eq!(world.step(2, 0, &[]), []);
-    let held = "w1 has to stay: the other machines have no room for the tasks of db on it";
+    let held = "w1 has to stay: the other machines have no capacity for the tasks of db on it";
     assert_eq!(world.held.as_deref(), Some(held));
     // The poorest goes first, even if it has more to do.
     let mut world = World::new(4);

@@ -393,7 +393,7 @@ fn a_mean_is_shown_with_its_parts() {
     assert_eq!((parts.missing, parts.warming, parts.starting), (1, 1, 1));
     assert_eq!(
         decision.to_string(),
-        "apache: stays at 5 (load is where it should be: cpu is between 0.4 % and 0.7 % per \
+        "apache: stays at 5 (load is within its limits: cpu is between 0.4 % and 0.7 % per \
          container, limits 0.45 % and 0.55 % (measured: 1 % on 2 of 5 containers); of 5 \
          containers, 1 has no fresh value, 1 is younger than the warm-up of 10 s, 1 does not run \
          yet)"
