@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_not_a_number() {
+    fn unknown_value_is_not_a_number() {
         assert_eq!(quantity(None, "B/s"), "no data");
         assert_eq!(quantity(Some(f64::NAN), "B/s"), "no data");
         assert_eq!(quantity(Some(f64::INFINITY), "%"), "no data");
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn thousands_are_set_apart() {
+    fn thousands_are_separated() {
         let shown = [0, 999, 1_000, 12_345, 1_234_567].map(count);
         assert_eq!(shown, ["0", "999", "1,000", "12,345", "1,234,567"]);
     }

@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn each_reason_has_a_name_of_its_own_as_in_json() {
+    fn each_reason_has_a_unique_name() {
         let names: BTreeSet<&str> = ProblemReason::ALL.iter().map(|it| it.name()).collect();
         assert_eq!(names.len(), ProblemReason::ALL.len());
         for reason in ProblemReason::ALL {

@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_load_is_a_problem_and_another_owner_is_none() {
+    fn unknown_load_is_a_problem_and_foreign_owner_is_not() {
         let unknown = one(settings(), |it| {
             (it.signals[0].value, it.signals[0].contributing) = (None, 0);
         });

@@ -161,7 +161,7 @@ mod tests {
 
     /// The engine reports age zero where a timestamp is missing or a clock is ahead.
     #[test]
-    fn running_task_is_as_old_as_it_has_been_seen_running() {
+    fn running_task_is_as_old_as_observed() {
         let settings = ServiceSettings {
             name: "apache".to_owned(),
             priority: 0,

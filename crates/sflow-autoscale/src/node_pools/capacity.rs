@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn what_runs_everywhere_takes_its_part_of_each() {
+    fn global_services_use_capacity_of_every_node() {
         let workers: Vec<Node> = (1..=4).map(|w| node(&format!("w{w}"), 2.0, &[])).collect();
         let mut agent = demand("agent", 0, 0.5, 0);
         agent.scaling = Scaling::Global;
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn placement_counts_as_far_as_it_is_known() {
+    fn placement_constraints_are_respected() {
         let workers: Vec<Node> = (1..=4).map(|w| node(&format!("w{w}"), 2.0, &[])).collect();
         let manager = [node("m1", 64.0, &[])];
         let mut web = demand("web", 3, 0.1, 0);
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_may_go_when_the_others_can_take_over_what_it_has() {
+    fn node_can_leave_if_others_have_capacity_for_its_tasks() {
         let census = of(vec![demand("web", 4, 0.9, 0), demand("db", 1, 1.5, 0)]);
         let leaving = node("w1", 2.0, &[("web", 1), ("gone", 3)]);
         let capacity = node("w2", 2.0, &[("web", 1)]);
@@ -375,7 +375,7 @@ mod tests {
 
     /// A large cluster must not delay the control loop.
     #[test]
-    fn a_large_cluster_is_counted() {
+    fn large_cluster_has_a_minimum_size() {
         let names: Vec<String> = (0..1_000).map(|number| format!("s{number}")).collect();
         let demands = names.iter().map(|name| demand(name, 10, 0.05, 1));
         let mut census = of(demands.collect());
@@ -401,7 +401,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_floor_is_enough_and_one_fewer_is_not(
+        fn minimum_size_is_enough_and_one_fewer_is_not(
             services in proptest::collection::vec((1..8_u32, 1..20_u32, 1..10_u64), 1..6),
             machines in 1..8_u32,
         ) {

@@ -47,11 +47,11 @@ pub struct Machine {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Goal<'a> {
     /// Machines desired.
-    pub wish: u32,
+    pub machines: u32,
     /// The lower bound.
-    pub least: u32,
+    pub min: u32,
     /// The upper bound; it is exceeded by one while a machine is replaced.
-    pub most: u32,
+    pub max: u32,
     /// The outliers, the longest first.
     pub poor: &'a [&'a str],
     /// Whether these are to be replaced.
@@ -211,17 +211,17 @@ impl Machines {
         self.arrivals(now, machines, &mut plan);
         self.departures(now, instance, machines, &mut plan);
         self.recovered(goal.poor);
-        let wish = goal.wish.max(goal.least).min(goal.most);
+        let desired = goal.machines.max(goal.min).min(goal.max);
         let have = self.count(machines);
         let staying = number(self.staying(machines).count());
-        if wish > have {
-            self.grow(now, instance, machines, wish - have, &mut plan);
+        if desired > have {
+            self.grow(now, instance, machines, desired - have, &mut plan);
         } else if !self.replaced.is_empty() {
-            self.swap(now, machines, goal.least, &mut plan);
-        } else if wish < staying {
+            self.swap(now, machines, goal.min, &mut plan);
+        } else if desired < staying {
             self.shrink(now, machines, goal.poor, &mut plan);
         }
-        let is_still = wish == have || matches!(plan.held, Some(HoldReason::NoneCanGo { .. }));
+        let is_still = desired == have || matches!(plan.held, Some(HoldReason::NoneCanGo { .. }));
         if goal.replace && is_still && self.replaced.is_empty() {
             self.replace(now, instance, machines, goal.poor, &mut plan);
         }
@@ -406,7 +406,7 @@ impl Machines {
         plan.notes.push(MachineNote::Left { machine });
     }
 
-    /// Machines that are no outliers any more need no replacement.
+    /// Removes machines that have recovered from the replacements.
     fn recovered(&mut self, poor: &[&str]) {
         self.replaced.retain(|name| poor.contains(&name.as_str()));
         self.reported.retain(|name| poor.contains(&name.as_str()));
@@ -596,7 +596,7 @@ impl Machines {
         })
     }
 
-    /// Those of them whose replacement has not joined.
+    /// Serving machines whose replacement has not joined.
     fn staying<'m>(
         &self,
         machines: &'m [Machine],

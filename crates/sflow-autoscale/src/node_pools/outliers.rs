@@ -93,7 +93,7 @@ pub enum UnknownReason {
     NothingTold,
     /// Too few hosts report the same.
     TooFew,
-    /// So many hosts differ that they are not the cause.
+    /// The hosts are not the cause, because too many differ.
     TooMany,
 }
 
@@ -190,7 +190,7 @@ impl Outliers {
                 None => settings.next(now, before, out),
             };
             let is_change = match before {
-                // A normal state after an unknown one is no news.
+                // A normal state after an unknown one is not reported.
                 Some(before) if matches!(before.standing, PeerStanding::Unknown { .. }) => {
                     after.standing.evidence().is_some()
                 }
@@ -365,7 +365,7 @@ impl fmt::Display for PeerStanding {
                 }
             }),
             Self::Suspect { evidence, .. } => write!(f, "suspect: {evidence}"),
-            Self::Poor { evidence, .. } => write!(f, "stays out of line: {evidence}"),
+            Self::Poor { evidence, .. } => write!(f, "outlier: {evidence}"),
         }
     }
 }
@@ -434,7 +434,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thief_is_found_after_a_while_and_cleared_after_another() {
+    fn steal_makes_a_host_poor_and_its_end_clears_it() {
         let mut peers = Outliers::new(PeerSettings::default());
         let normal = steals(&[0.5, 1.0, 0.2, 0.8, 0.6]);
         let stolen = steals(&[0.5, 1.0, 30.0, 0.8, 0.6]);
@@ -451,7 +451,7 @@ mod tests {
         assert_eq!(poor.host, "node2");
         assert_eq!(
             poor.standing.to_string(),
-            "stays out of line: 30.0 % steal, where others have 0.8 %"
+            "outlier: 30.0 % steal, where others have 0.8 %"
         );
         assert_eq!(peers.poor(), ["node2"]);
         // A moment in line is not enough.
@@ -464,7 +464,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_only_suspect_is_cleared_at_once() {
+    fn suspect_is_cleared_at_once() {
         let mut peers = Outliers::new(PeerSettings::default());
         peers.update(at(0), &steals(&[0.0, 0.0, 30.0, 0.0, 0.0]));
         let events = peers.update(at(10), &steals(&[0.0; 5]));
@@ -476,7 +476,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_told_is_unknown_and_not_fine() {
+    fn unreported_steal_is_unknown() {
         let mut peers = Outliers::new(PeerSettings::default());
         let mut readings = steals(&[0.0; 6]);
         readings[3].steal = None;
@@ -487,13 +487,13 @@ mod tests {
             because(UnknownReason::NothingTold)
         );
         assert_eq!(standing(&peers, "node4"), PeerStanding::InLine);
-        // With too few that tell, nobody is judged.
+        // Too few hosts report.
         peers.update(at(10), &steals(&[0.0, 0.0, 50.0]));
         assert_eq!(standing(&peers, "node2"), because(UnknownReason::TooFew));
     }
 
     #[test]
-    fn a_bad_day_of_the_whole_pool_is_nobodys_fault() {
+    fn deviation_of_the_whole_pool_makes_no_host_poor() {
         let mut peers = Outliers::new(PeerSettings::default());
         for second in (0..=2_000).step_by(10) {
             peers.update(at(second), &steals(&[0.0, 0.5, 0.2, 40.0, 60.0, 50.0]));
@@ -508,7 +508,7 @@ mod tests {
     }
 
     #[test]
-    fn less_work_per_cpu_second_is_seen_too() {
+    fn low_work_rate_makes_a_host_poor() {
         let mut peers = Outliers::new(PeerSettings::default());
         let readings: Vec<PeerReading> = [1.0, 0.98, 1.03, 0.45, 1.01]
             .iter()
@@ -529,7 +529,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn never_more_than_the_part_that_may_be(
+        fn fraction_of_outliers_is_limited(
             looks in proptest::collection::vec(
                 proptest::collection::vec(prop_oneof![Just(0.0), 0.0..100.0_f64], 0..12), 1..40),
         ) {

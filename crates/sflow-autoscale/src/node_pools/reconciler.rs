@@ -217,9 +217,9 @@ impl Reconciler {
         apply_minimum(&mut decision, &self.minimum_size, most);
         let poor = self.peers.poor();
         let aim = Goal {
-            wish: decision.result,
-            least: self.minimum_size.machines.max(min).min(most),
-            most,
+            machines: decision.result,
+            min: self.minimum_size.machines.max(min).min(most),
+            max: most,
             poor: &poor,
             replace: self.pool.replace,
         };

@@ -96,7 +96,7 @@ pub enum PoolEventKind {
     Step(MachineStep),
     /// The result of an earlier step.
     Note(MachineNote),
-    /// A machine became an outlier, or is none any more.
+    /// The state of a machine among its peers has changed.
     Peer(PeerEvent),
 }
 

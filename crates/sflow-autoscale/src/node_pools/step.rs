@@ -4,28 +4,28 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// What is to be done next.
+/// A step of a pool.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "step")]
 pub enum MachineStep {
-    /// Order one more.
+    /// Order a machine.
     Add {
         /// The key of the order.
         order: String,
     },
-    /// Let no task run on it any more.
+    /// Drain a machine.
     Drain {
         /// The machine.
         machine: String,
-        /// Why it.
+        /// The reason.
         why: DrainReason,
     },
-    /// Let tasks run on it again.
+    /// Let a machine take tasks again.
     Activate {
         /// The machine.
         machine: String,
     },
-    /// Give it back.
+    /// Give a machine back.
     Remove {
         /// The key of the order.
         order: String,
@@ -40,7 +40,7 @@ pub enum MachineStep {
 pub enum DrainReason {
     /// The pool needs fewer.
     NotNeeded,
-    /// It stays out of line with its peers, and another one has come.
+    /// It is an outlier, and its replacement has joined.
     PoorPerformer,
 }
 
@@ -49,60 +49,60 @@ impl DrainReason {
     pub const fn words(self) -> &'static str {
         match self {
             Self::NotNeeded => "fewer are needed",
-            Self::PoorPerformer => "it stays out of line with its peers, and another one has come",
+            Self::PoorPerformer => "it is an outlier, and its replacement has joined",
         }
     }
 }
 
-/// Something worth telling.
+/// The result of an earlier step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "note")]
 pub enum MachineNote {
-    /// One that was ordered is there.
+    /// An ordered machine has joined.
     Joined {
         /// The machine.
         machine: String,
     },
-    /// One that was promised has not come.
+    /// A promised machine has not joined in time.
     NeverCame {
         /// The key of the order.
         order: String,
     },
-    /// Its tasks do not leave it; it takes tasks again.
+    /// The tasks of a machine did not leave it in time; it takes tasks again.
     NotDrained {
         /// The machine.
         machine: String,
-        /// Tasks still on it.
+        /// Number of tasks on it.
         tasks: u32,
     },
-    /// Somebody let it take tasks again while it was on its way out: it stays.
+    /// A machine that was given back takes tasks again, by another's change: it stays.
     TakenBack {
         /// The machine.
         machine: String,
     },
-    /// One that was on its way out when this began is so still.
+    /// A machine was being drained when this process started; the drain continues.
     Resumed {
         /// The machine.
         machine: String,
     },
-    /// One that was given back is gone.
+    /// A machine that was given back has left.
     Left {
         /// The machine.
         machine: String,
     },
-    /// One that was given back is still there, and stays drained.
+    /// A machine that was given back has not left in time; it stays drained.
     NeverLeft {
         /// The machine.
         machine: String,
     },
-    /// The hook did not do it.
+    /// The provider has failed.
     HookFailed {
         /// The key of the order.
         order: String,
-        /// Why.
+        /// The error.
         why: String,
     },
-    /// A poor performer has to stay: as many have been replaced as may be.
+    /// An outlier has to stay, because the limit of replacements is reached.
     NoReplacementLeft {
         /// The machine.
         machine: String,
@@ -131,7 +131,7 @@ impl fmt::Display for MachineNote {
             Self::NeverCame { order } => {
                 write!(
                     f,
-                    "the machine of order {order} was promised and has not come"
+                    "the machine of order {order} was promised and has not joined"
                 )
             }
             Self::NotDrained { machine, tasks } => {
@@ -146,7 +146,7 @@ impl fmt::Display for MachineNote {
             }
             Self::TakenBack { machine } => write!(
                 f,
-                "somebody lets machine {machine} take tasks again, though it was given back: it \
+                "machine {machine} was given back and takes tasks again, not by this autoscaler: it \
                  stays"
             ),
             Self::Resumed { machine } => write!(
@@ -157,12 +157,12 @@ impl fmt::Display for MachineNote {
             Self::Left { machine } => write!(f, "machine {machine} is gone"),
             Self::NeverLeft { machine } => write!(
                 f,
-                "machine {machine} was given back and is still there: it stays drained"
+                "machine {machine} was given back and has not left: it stays drained"
             ),
             Self::HookFailed { order, why } => write!(f, "order {order}: {why}"),
             Self::NoReplacementLeft { machine } => write!(
                 f,
-                "machine {machine} is a poor performer and stays: as many were replaced as may be"
+                "machine {machine} is an outlier and stays: the limit of replacements is reached"
             ),
         }
     }
@@ -171,7 +171,7 @@ impl fmt::Display for MachineNote {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::tests::words::fault;
+    use crate::policy::tests::reasons::fault;
 
     #[test]
     fn every_step_and_note_of_machines_reads_as_one_clause() {

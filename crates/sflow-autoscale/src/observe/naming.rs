@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn services_are_known_by_the_names_of_their_tasks() {
+    fn service_is_derived_from_container_name() {
         let cases = [
             ("apache.1.rsm0h0ay4dbn6zbusp3ta9pf7", Some("apache")),
             (

@@ -1,4 +1,4 @@
-//! What telemetry shows a person.
+//! Readings to be shown.
 
 use std::collections::BTreeMap;
 
@@ -6,37 +6,36 @@ use serde::Serialize;
 
 use crate::orchestrator::TaskState;
 
-/// Counts of what arrived on the port.
+/// Counts of received data.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct IngestStats {
     /// Datagrams received.
     pub datagrams: u64,
     /// Samples in them.
     pub samples: u64,
-    /// Agents known.
+    /// Known agents.
     pub agents: u64,
     /// Datagrams, samples and records that could not be used, by cause.
     pub refused: BTreeMap<String, u64>,
 }
 
-/// One container of a service: what the orchestrator says of its task, and what telemetry says.
+/// A container of a service, by the orchestrator and by telemetry.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ContainerView {
-    /// Its name.
+    /// The name of the container.
     pub name: String,
     /// The node that its task is placed on.
     pub node: Option<String>,
-    /// What its task is doing.
+    /// The state of its task.
     pub state: TaskState,
-    /// For how long, in seconds.
+    /// Time in this state, in seconds.
     pub age: f64,
-    /// The orchestrator's words on why it does not run, or why the one before it ended.
+    /// The error of the orchestrator: why it does not run, or why its predecessor ended.
     pub error: Option<String>,
-    /// Tasks that failed in its place lately.
+    /// The number of its predecessors that failed recently.
     pub failures: u32,
     /// Whether telemetry knows it.
     pub seen: bool,
-    /// Its value of each metric that the service is balanced by, in their order; `None` where
-    /// none is fresh.
+    /// The value of each metric of the policy, in their order; `None` without a fresh one.
     pub values: Vec<Option<f64>>,
 }

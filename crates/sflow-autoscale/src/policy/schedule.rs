@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn working_hours_are_those_of_the_place() {
+    fn schedule_uses_local_time() {
         let work = schedule("mon-fri", "08:00", "18:00", "Europe/Berlin");
         for (time, is_at) in [
             // A Monday of the winter, one hour ahead of UTC.
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_night_belongs_to_the_day_that_it_begins_on() {
+    fn night_belongs_to_the_day_of_its_start() {
         let night = schedule("fri", "22:00", "06:00", "UTC");
         for (time, is_at) in [
             ("2026-11-27T21:59:00Z", false),
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn clocks_that_are_changed_do_no_harm() {
+    fn daylight_saving_time_is_respected() {
         // 02:30 does not exist on this night, and exists twice on the other.
         let short = schedule("sun", "02:15", "02:45", "Europe/Berlin");
         let hits = |from: &str| {
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn days_are_written_as_people_write_them() {
+    fn days_are_parsed() {
         use Weekday::{Friday, Monday, Saturday, Sunday};
         assert_eq!(days("sat, Sun"), Some(vec![Saturday, Sunday]));
         assert_eq!(

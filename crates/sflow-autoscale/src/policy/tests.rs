@@ -3,8 +3,8 @@
 mod article;
 mod pace;
 mod properties;
+pub(crate) mod reasons;
 mod settings;
-pub(crate) mod words;
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use super::{
 };
 
 #[test]
-fn a_target_asks_for_as_many_as_bring_the_mean_to_it() {
+fn target_recommends_replicas_that_bring_the_mean_to_it() {
     for (replicas, value, result) in [
         (4, 1.0, 8),    // twice the target
         (4, 0.55, 4),   // exactly the tolerance
@@ -36,7 +36,7 @@ fn a_target_asks_for_as_many_as_bring_the_mean_to_it() {
 }
 
 #[test]
-fn the_tolerances_of_the_two_directions_are_apart() {
+fn tolerances_of_both_directions_are_independent() {
     let Rule::Target { metrics, .. } = cpu() else {
         unreachable!()
     };
@@ -53,7 +53,7 @@ fn the_tolerances_of_the_two_directions_are_apart() {
 }
 
 #[test]
-fn of_several_targets_the_largest_proposal_wins() {
+fn largest_proposal_of_several_targets_wins() {
     let rule = targets(&[("cpu", 0.5), ("bytes", 100.0)]);
     assert_eq!(rule.metrics(), ["cpu", "bytes"]);
     for (cpu, bytes, result, reason) in [
@@ -75,7 +75,7 @@ fn of_several_targets_the_largest_proposal_wins() {
 }
 
 #[test]
-fn thresholds_add_one_when_any_is_above_and_take_one_when_all_are_below() {
+fn thresholds_grow_if_any_is_above_and_shrink_if_all_are_below() {
     assert_eq!(thresholds().band(0), Some((50.0, 100.0)));
     for (bytes, cpu, result, reason) in [
         (101.0, 0.0, 5, "bytes is 101 per container, above 100"),
@@ -118,7 +118,7 @@ fn threshold_steps_are_settable() {
 }
 
 #[test]
-fn containers_without_a_value_dampen() {
+fn containers_without_value_dampen_changes() {
     for (value, contributing, result) in [
         (1.0, 10, 20), // all known
         (1.0, 8, 16),  // the two others counted as idle
@@ -136,7 +136,7 @@ fn containers_without_a_value_dampen() {
 }
 
 #[test]
-fn warming_containers_are_named() {
+fn warming_containers_are_stated() {
     let mut observation = observed(4, vec![signal("cpu", 0.5, 2)]);
     observation.running[3] = Duration::from_secs(3);
     let decision = once(settings(cpu()), &observation);
@@ -149,7 +149,7 @@ fn warming_containers_are_named() {
 }
 
 #[test]
-fn replicas_that_do_not_run_yet_are_not_taken_for_idle_capacity() {
+fn starting_replicas_are_not_idle_capacity() {
     // Ten are asked for, five run at twice the target: ten are right.
     let mut observation = observed(10, vec![signal("cpu", 1.0, 5)]);
     observation.running.truncate(5);
@@ -157,7 +157,7 @@ fn replicas_that_do_not_run_yet_are_not_taken_for_idle_capacity() {
 }
 
 #[test]
-fn silence_is_not_idleness() {
+fn missing_data_keeps_size() {
     let nothing = [
         None,
         Some(f64::NAN),
@@ -179,7 +179,7 @@ fn silence_is_not_idleness() {
 }
 
 #[test]
-fn a_metric_that_is_missing_altogether_keeps_what_there_is() {
+fn missing_metric_prevents_shrinking() {
     for rule in [targets(&[("bytes", 75.0), ("cpu", 0.7)]), thresholds()] {
         let missing = [
             vec![signal("bytes", None, 0), signal("cpu", 0.1, 4)],
@@ -201,7 +201,7 @@ fn a_metric_that_is_missing_altogether_keeps_what_there_is() {
 }
 
 #[test]
-fn an_obstacle_forbids_everything() {
+fn obstacle_prevents_any_change() {
     for (obstacle, words) in [
         (
             Obstacle::NotScalable {
@@ -323,7 +323,7 @@ fn reasons_in_words() {
 }
 
 #[test]
-fn a_decision_as_json() {
+fn decision_serialises_to_json() {
     let mut observation = observed(4, vec![signal("cpu", 1.0, 3)]);
     observation.ceiling = Some(5);
     let decision = Policy::new(settings(cpu())).step(Timestamp::from_secs(7), &observation);
@@ -345,7 +345,7 @@ fn a_decision_as_json() {
 }
 
 #[test]
-fn the_budget_is_shared_by_priority() {
+fn budget_is_shared_by_priority() {
     let request = |priority, min, demand| BudgetRequest {
         priority,
         min,

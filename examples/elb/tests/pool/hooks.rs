@@ -215,7 +215,7 @@ async fn a_promise_without_a_machine_is_told_and_asked_for_again_after_a_while()
     let mut world = World::new(&needy(), |_| {});
     let (hook, orders) = Scripted::new(&world, |_| Fate::Promised);
     world.provide(hook);
-    let is_told = |world: &World| world.has_happened("was promised and has not come");
+    let is_told = |world: &World| world.has_happened("was promised and has not joined");
     assert!(world.until(700, is_told).await, "{:?}", world.events());
     // One failure after the other, and twice as long between them.
     world.until(3_600, |_| false).await;
@@ -330,7 +330,7 @@ async fn a_hook_that_never_answers_is_no_promise() {
             .iter()
             .all(|order| !order.is_promised)
     );
-    let is_told = |world: &World| world.has_happened("has not come");
+    let is_told = |world: &World| world.has_happened("has not joined");
     assert!(world.until(600, is_told).await);
 }
 

@@ -120,7 +120,7 @@ async fn without_leave_to_replace_it_is_only_told() {
     assert_eq!(poor, ["node3"]);
     assert!(pool.standing.machines.iter().any(|it| it.name == "node3"));
     let told = |words: &str| pool.events.iter().any(|event| event.words.contains(words));
-    assert!(told("node3: suspect") && told("node3: stays out of line"));
+    assert!(told("node3: suspect") && told("node3: outlier"));
     // Were it to advise only, it would say what it would do.
     let scenario = Scenario::named("thief").unwrap();
     let pool = tried(&scenario, 1, Mode::Advise).await.pool.unwrap();
@@ -173,7 +173,7 @@ async fn a_day_on_which_all_are_bad_is_nobodys_fault() {
     let unknown = pool
         .events
         .iter()
-        .find(|event| event.words.contains("too many are out of line"));
+        .find(|event| event.words.contains("too many hosts differ"));
     assert!(unknown.is_some(), "{:?}", pool.events);
 }
 

@@ -26,7 +26,7 @@ fn machine(name: &str, tasks: u32) -> Machine {
     }
 }
 
-/// A cluster that does as it is told, with a provider that keeps its promises.
+/// A cluster that applies every step, with a provider that keeps its promises.
 struct World {
     machines: Machines,
     there: Vec<Machine>,
@@ -50,12 +50,12 @@ impl World {
         }
     }
 
-    fn step(&mut self, wish: u32, floor: u32, poor: &[&str]) -> Vec<MachineStep> {
+    fn step(&mut self, desired: u32, minimum: u32, poor: &[&str]) -> Vec<MachineStep> {
         self.now += 10;
         let goal = Goal {
-            wish,
-            least: floor.max(2),
-            most: 6,
+            machines: desired,
+            min: minimum.max(2),
+            max: 6,
             poor,
             replace: true,
         };
@@ -66,7 +66,7 @@ impl World {
         plan.steps
     }
 
-    fn obey(&mut self, steps: &[MachineStep]) {
+    fn apply(&mut self, steps: &[MachineStep]) {
         for step in steps {
             match step {
                 MachineStep::Add { .. } => {
@@ -109,14 +109,14 @@ fn add(order: &str) -> MachineStep {
 }
 
 #[test]
-fn machines_come_one_for_each_that_is_missing() {
+fn each_missing_machine_is_ordered() {
     let mut world = World::new(2);
     assert_eq!(world.step(3, 0, &[]), []);
     let steps = world.step(5, 0, &[]);
     assert_eq!(steps, ["run1-1-add", "run1-2-add"].map(add));
     // Until they have come nothing more is ordered.
     assert_eq!(world.step(5, 0, &[]), []);
-    world.obey(&steps);
+    world.apply(&steps);
     assert_eq!(world.step(5, 0, &[]), []);
     assert_eq!(
         world.notes,
@@ -128,7 +128,7 @@ fn machines_come_one_for_each_that_is_missing() {
 }
 
 #[test]
-fn a_machine_leaves_when_nothing_runs_on_it_any_more() {
+fn machine_leaves_when_it_is_empty() {
     let mut world = World::new(4);
     let steps = world.step(4, 0, &[]);
     let [MachineStep::Drain { machine, .. }] = &steps[..] else {
@@ -151,29 +151,29 @@ fn a_machine_leaves_when_nothing_runs_on_it_any_more() {
         machine: "w1".to_owned(),
     };
     assert_eq!(steps, [remove]);
-    world.obey(&steps);
+    world.apply(&steps);
     world.step(4, 0, &[]);
     assert_eq!(world.notes, ["machine w1 is gone"]);
 }
 
 #[test]
-fn what_the_services_need_at_least_stays() {
+fn machines_that_services_need_stay() {
     let mut world = World::new(4);
     for _ in 0..50 {
         let steps = world.step(0, 4, &[]);
-        world.obey(&steps);
+        world.apply(&steps);
     }
     assert_eq!(world.serving(), 4);
     for _ in 0..50 {
         let steps = world.step(0, 0, &[]);
-        world.obey(&steps);
+        world.apply(&steps);
     }
     assert_eq!(world.serving(), 2, "the pool's own minimum");
     assert!(world.there.iter().any(|machine| machine.name == "m1"));
 }
 
 #[test]
-fn one_that_was_to_leave_is_taken_back_when_it_is_needed() {
+fn draining_machine_is_activated_when_needed() {
     let mut world = World::new(3);
     world.step(3, 0, &[]);
     world.set("w1", |machine| machine.is_active = false);
@@ -186,7 +186,7 @@ fn one_that_was_to_leave_is_taken_back_when_it_is_needed() {
 }
 
 #[test]
-fn promises_that_are_not_kept_are_told() {
+fn broken_promise_is_reported() {
     let mut world = World::new(2);
     world.step(3, 0, &[]);
     world.step(4, 0, &[]);
@@ -195,7 +195,7 @@ fn promises_that_are_not_kept_are_told() {
     }
     assert_eq!(
         world.notes,
-        ["the machine of order run1-1-add was promised and has not come"]
+        ["the machine of order run1-1-add was promised and has not joined"]
     );
     // It is ordered anew after a while, with another key.
     assert_eq!(world.machines.coming().len(), 0);
@@ -220,21 +220,21 @@ fn promises_that_are_not_kept_are_told() {
 }
 
 #[test]
-fn tasks_that_do_not_leave_end_the_attempt() {
+fn tasks_that_do_not_leave_end_the_drain() {
     let mut world = World::new(4);
     world.step(4, 0, &[]);
     world.set("w1", |machine| machine.is_active = false);
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for _ in 0..13 {
-        told = world.step(4, 0, &[]);
-        if !told.is_empty() {
+        reported = world.step(4, 0, &[]);
+        if !reported.is_empty() {
             break;
         }
     }
     let back = MachineStep::Activate {
         machine: "w1".to_owned(),
     };
-    assert!(told.contains(&back), "{told:?}");
+    assert!(reported.contains(&back), "{reported:?}");
     assert_eq!(
         world.notes,
         ["1 task does not leave machine w1: it takes tasks again"]
@@ -242,7 +242,7 @@ fn tasks_that_do_not_leave_end_the_attempt() {
 }
 
 #[test]
-fn a_hook_that_fails_costs_nothing() {
+fn failed_order_keeps_the_machine() {
     let mut world = World::new(2);
     world.step(4, 0, &[]);
     let plan = world
@@ -280,13 +280,13 @@ fn a_hook_that_fails_costs_nothing() {
 }
 
 #[test]
-fn a_poor_performer_is_replaced_by_one_that_comes_first_and_only_so_often() {
+fn outlier_leaves_after_its_replacement_joined_within_the_limit() {
     let mut world = World::new(4);
     world.step(5, 0, &[]);
     let steps = world.step(5, 0, &["w2", "w3"]);
     assert!(matches!(&steps[..], [MachineStep::Add { .. }]), "{steps:?}");
     assert_eq!(world.serving(), 5, "nothing is taken away before");
-    world.obey(&steps);
+    world.apply(&steps);
     let steps = world.step(5, 0, &["w2", "w3"]);
     let drain = MachineStep::Drain {
         machine: "w2".to_owned(),
@@ -295,14 +295,14 @@ fn a_poor_performer_is_replaced_by_one_that_comes_first_and_only_so_often() {
     assert_eq!(steps, [drain]);
     for _ in 0..20 {
         let steps = world.step(5, 0, &["w3"]);
-        world.obey(&steps);
+        world.apply(&steps);
         world.set("w2", |machine| {
             (machine.is_active, machine.tasks) = (false, 0);
         });
     }
     assert!(world.there.iter().all(|machine| machine.name != "w2"));
     assert!(world.there.iter().any(|machine| machine.name == "w3"));
-    let refusal = "machine w3 is a poor performer and stays: as many were replaced as may be";
+    let refusal = "machine w3 is an outlier and stays: the limit of replacements is reached";
     assert!(
         world.notes.iter().any(|note| note == refusal),
         "{:?}",
@@ -315,7 +315,7 @@ fn a_poor_performer_is_replaced_by_one_that_comes_first_and_only_so_often() {
 }
 
 #[test]
-fn a_promise_with_a_name_is_kept_by_that_machine_only() {
+fn named_promise_is_kept_by_that_machine_only() {
     let mut world = World::new(2);
     let steps = world.step(4, 0, &[]);
     assert_eq!(steps.len(), 1);
@@ -335,7 +335,7 @@ fn a_promise_with_a_name_is_kept_by_that_machine_only() {
 }
 
 #[test]
-fn what_cannot_go_stays_and_it_is_said_why() {
+fn machine_that_cannot_leave_stays_with_its_reason() {
     let mut world = World::new(3);
     for name in ["w1", "w2", "w3"] {
         world.set(name, |machine| {
@@ -361,7 +361,7 @@ fn what_cannot_go_stays_and_it_is_said_why() {
 }
 
 #[test]
-fn what_another_run_began_goes_on() {
+fn drain_of_an_earlier_process_continues() {
     let mut world = World::new(4);
     world.set("w2", |machine| {
         (machine.is_active, machine.tasks) = (false, 0);
@@ -374,7 +374,7 @@ fn what_another_run_began_goes_on() {
         machine: "w2".to_owned(),
     };
     assert_eq!(world.step(4, 0, &[]), [remove]);
-    // Somebody wants it back after all.
+    // It is activated again.
     world.set("w2", |machine| machine.is_active = true);
     world.step(5, 0, &[]);
     assert!(world.notes[0].contains("takes tasks again") || world.notes[0].contains("take tasks"));
@@ -382,7 +382,7 @@ fn what_another_run_began_goes_on() {
 }
 
 #[test]
-fn who_only_watches_sees_who_comes_and_goes() {
+fn advising_pool_records_joins_and_leaves() {
     let mut world = World::new(3);
     world.step(5, 0, &[]);
     assert_eq!(world.machines.coming().len(), 1);
@@ -395,23 +395,23 @@ fn who_only_watches_sees_who_comes_and_goes() {
     world.there.retain(|machine| machine.name != leaving);
     let notes = world.machines.record_changes(at(90), &world.there);
     assert_eq!(notes[0].to_string(), format!("machine {leaving} is gone"));
-    // What is late is late, whoever looks.
+    // The order is overdue in every mode.
     world.step(6, 0, &[]);
     let notes = world.machines.record_changes(at(1_000), &world.there);
     assert!(
         notes
             .iter()
-            .all(|note| note.to_string().contains("has not come"))
+            .all(|note| note.to_string().contains("has not joined"))
     );
     assert_eq!(notes.len(), 2);
 }
 
 #[test]
-fn one_that_recovers_is_not_sent_away_for_what_it_was() {
+fn recovered_machine_is_not_replaced() {
     let mut world = World::new(4);
     world.step(5, 0, &[]);
     let steps = world.step(5, 0, &["w2"]);
-    world.obey(&steps);
+    world.apply(&steps);
     // The replacement comes, and so does the old one to its senses.
     assert_eq!(world.step(6, 0, &[]), []);
     assert_eq!(world.serving(), 6);
@@ -419,7 +419,7 @@ fn one_that_recovers_is_not_sent_away_for_what_it_was() {
 
 proptest! {
     #[test]
-    fn replacements_keep_to_their_budget(
+    fn replacements_respect_their_limit(
         poor in proptest::collection::vec(0..6_usize, 1..300),
     ) {
         let mut world = World::new(4);
@@ -433,14 +433,14 @@ proptest! {
                 .filter(|step| matches!(step, MachineStep::Add { .. }))
                 .count();
             prop_assert!(world.machines.leaving().len() <= 1);
-            world.obey(&steps);
+            world.apply(&steps);
             prop_assert!(world.serving() >= 5);
         }
         prop_assert!(ordered <= 1, "{ordered} in a day");
     }
 
     #[test]
-    fn never_below_what_is_needed_nor_above_what_may_be(
+    fn size_stays_between_need_and_maximum(
         wishes in proptest::collection::vec((0..10_u32, 0..5_u32, any::<bool>()), 1..200),
     ) {
         let mut world = World::new(4);
@@ -448,7 +448,7 @@ proptest! {
             let before = world.serving();
             let poor: &[&str] = if is_poor { &["w1", "w2", "w3"] } else { &[] };
             let steps = world.step(wish, floor, poor);
-            world.obey(&steps);
+            world.apply(&steps);
             let least = floor.max(2) as usize;
             prop_assert!(world.serving() >= least.min(before), "{steps:?}");
             prop_assert!(world.there.len() <= 7);

@@ -38,7 +38,7 @@ fn article() -> Settings {
 /// that arrive every ten seconds per container, each with a phase of its own, and a new container
 /// that can be read about six seconds after it was asked for.
 #[test]
-fn the_article_grows_to_the_load_and_comes_back() {
+fn article_settings_follow_the_load() {
     let control = 2;
     let mut policy = Policy::new(article());
     let mut world = World::default();

@@ -8,7 +8,7 @@ use crate::policy::{
 };
 
 #[test]
-fn growing_takes_the_smallest_recommendation_of_its_window() {
+fn growth_takes_smallest_recommendation_of_its_window() {
     let mut settings = settings(cpu());
     settings.up.stabilise = Duration::from_secs(30);
     let mut policy = Policy::new(settings);
@@ -25,7 +25,7 @@ fn growing_takes_the_smallest_recommendation_of_its_window() {
 }
 
 #[test]
-fn shrinking_watches_first_and_then_takes_the_largest_of_its_window() {
+fn shrinking_needs_a_whole_window_and_takes_its_largest_recommendation() {
     let mut settings = settings(cpu());
     settings.down.stabilise = Duration::from_secs(300);
     let mut policy = Policy::new(settings);
@@ -53,7 +53,7 @@ fn shrinking_watches_first_and_then_takes_the_largest_of_its_window() {
 }
 
 #[test]
-fn who_was_away_has_not_watched() {
+fn gap_restarts_the_observation() {
     let mut settings = settings(cpu());
     settings.down.stabilise = Duration::from_secs(60);
     let mut policy = Policy::new(settings);
@@ -71,14 +71,14 @@ fn who_was_away_has_not_watched() {
 }
 
 #[test]
-fn watching_does_not_delay_growing() {
+fn growth_does_not_need_a_whole_window() {
     let mut settings = settings(cpu());
     settings.down.stabilise = Duration::from_secs(300);
     assert_eq!(once(settings, &loaded(4, 1.0)).result, 8);
 }
 
 #[test]
-fn a_time_without_decisions_is_no_time_of_little_load() {
+fn time_without_decisions_is_not_low_load() {
     let mut settings = settings(cpu());
     settings.down.stabilise = Duration::from_secs(60);
     let mut policy = Policy::new(settings);
@@ -102,7 +102,7 @@ fn a_time_without_decisions_is_no_time_of_little_load() {
 }
 
 #[test]
-fn a_pause_longer_than_the_window_was_not_watched() {
+fn gap_longer_than_the_window_restarts_the_observation() {
     for (window, pause, is_watched) in [(3, 2, true), (3, 8, false), (60, 8, true), (60, 25, false)]
     {
         let mut settings = settings(cpu());
@@ -132,7 +132,7 @@ fn a_pause_longer_than_the_window_was_not_watched() {
 }
 
 #[test]
-fn tasks_that_do_not_start_stop_growing_and_nothing_else() {
+fn pending_tasks_prevent_growth_and_nothing_else() {
     let mut observation = loaded(4, 1.0);
     observation.pending = 1;
     observation.pending_error = Some("no suitable node".to_owned());
@@ -147,7 +147,7 @@ fn tasks_that_do_not_start_stop_growing_and_nothing_else() {
 }
 
 #[test]
-fn the_cooldown_counts_from_the_last_change() {
+fn cooldown_counts_from_the_last_change() {
     let mut settings = settings(cpu());
     settings.up.cooldown = Duration::from_secs(20);
     settings.down.cooldown = Duration::from_secs(60);
@@ -168,7 +168,7 @@ fn the_cooldown_counts_from_the_last_change() {
 }
 
 #[test]
-fn what_was_read_before_a_growth_counts_for_those_that_it_was_read_of() {
+fn readings_before_a_growth_count_for_the_former_replicas() {
     for rule in [cpu(), targets(&[("cpu", 0.6)])] {
         let mut policy = Policy::new(settings(rule));
         let _ = policy.step(at(0), &loaded(2, 1.0));
@@ -189,7 +189,7 @@ fn what_was_read_before_a_growth_counts_for_those_that_it_was_read_of() {
 }
 
 #[test]
-fn a_decision_that_was_not_carried_out_starts_no_cooldown() {
+fn decision_that_was_not_carried_out_starts_no_cooldown() {
     let mut settings = settings(cpu());
     settings.up.cooldown = Duration::from_secs(20);
     let mut policy = Policy::new(settings);
@@ -199,7 +199,7 @@ fn a_decision_that_was_not_carried_out_starts_no_cooldown() {
 }
 
 #[test]
-fn a_change_by_somebody_else_is_seen_and_starts_the_cooldown() {
+fn foreign_change_is_reported_and_starts_the_cooldown() {
     let mut settings = settings(cpu());
     settings.up.cooldown = Duration::from_secs(20);
     let mut policy = Policy::new(settings);
@@ -231,7 +231,7 @@ fn a_change_by_somebody_else_is_seen_and_starts_the_cooldown() {
 }
 
 #[test]
-fn the_rate_limit_takes_the_more_or_the_less_permissive() {
+fn rate_limit_selects_the_larger_or_smaller_allowance() {
     for (tasks, percent, select, result) in [
         (None, None, Select::Max, 20),
         (Some(2), None, Select::Max, 12),
@@ -255,7 +255,7 @@ fn the_rate_limit_takes_the_more_or_the_less_permissive() {
 }
 
 #[test]
-fn the_rate_limit_counts_what_the_period_has_seen() {
+fn rate_limit_counts_the_changes_of_the_period() {
     let mut settings = settings(cpu());
     let pace = Pace {
         tasks: Some(3),
@@ -282,7 +282,7 @@ fn the_rate_limit_counts_what_the_period_has_seen() {
 }
 
 #[test]
-fn a_growth_by_others_gives_no_leave_to_shrink_at_once() {
+fn foreign_growth_does_not_allow_a_larger_shrink() {
     let mut settings = settings(cpu());
     settings.down = Pace {
         tasks: Some(1),
@@ -295,7 +295,7 @@ fn a_growth_by_others_gives_no_leave_to_shrink_at_once() {
 }
 
 #[test]
-fn what_was_wished_is_claimed_for_the_window() {
+fn demand_is_the_largest_recommendation_of_the_window() {
     let mut settings = settings(cpu());
     settings.down.stabilise = Duration::from_secs(60);
     let mut policy = Policy::new(settings);
@@ -310,7 +310,7 @@ fn what_was_wished_is_claimed_for_the_window() {
 }
 
 #[test]
-fn the_budget_is_a_ceiling_below_which_only_the_minimum_goes() {
+fn budget_limits_all_but_the_minimum() {
     let mut observation = loaded(4, 1.0);
     observation.ceiling = Some(5);
     let decision = once(settings(cpu()), &observation);
@@ -332,7 +332,7 @@ fn the_budget_is_a_ceiling_below_which_only_the_minimum_goes() {
 }
 
 #[test]
-fn the_minimum_holds_when_nothing_is_known_and_nothing_is_taken_away() {
+fn minimum_holds_and_nothing_shrinks_without_data() {
     let silent = |replicas| observed(replicas, vec![signal("cpu", None, 0)]);
     let decision = once(settings(cpu()), &silent(30));
     assert_eq!(decision.result, 30);
@@ -348,7 +348,7 @@ fn the_minimum_holds_when_nothing_is_known_and_nothing_is_taken_away() {
 }
 
 #[test]
-fn schedules_make_other_bounds() {
+fn schedule_sets_the_bounds() {
     let mut settings = settings(cpu());
     let today = jiff::Timestamp::from_second(at(0).as_secs_f64() as i64).unwrap();
     let today = jiff::tz::TimeZone::UTC.to_datetime(today).date().weekday();
@@ -384,7 +384,7 @@ fn schedules_make_other_bounds() {
 }
 
 #[test]
-fn a_direction_can_be_off() {
+fn direction_can_be_switched_off() {
     let mut settings = settings(cpu());
     settings.down.select = Select::None;
     settings.down.stabilise = Duration::ZERO;
@@ -398,7 +398,7 @@ fn a_direction_can_be_off() {
 }
 
 #[test]
-fn saturated_hosts_are_no_place_to_grow() {
+fn saturated_hosts_prevent_growth() {
     let host = |name: &str, cpu: f64, steal: f64| HostLoad {
         name: name.to_owned(),
         cpu: Some(cpu),
@@ -442,7 +442,7 @@ fn saturated_hosts_are_no_place_to_grow() {
 }
 
 #[test]
-fn samples_show_a_surge_and_never_a_lull() {
+fn samples_show_a_surge_and_never_a_drop() {
     let fast = |value: f64, error: f64, samples: u64| {
         let mut observation = loaded(4, 0.5);
         observation.signals[0].fast = Some(Fast {

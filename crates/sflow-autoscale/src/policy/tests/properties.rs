@@ -24,7 +24,7 @@ proptest! {
     }
 
     #[test]
-    fn steps_lead_from_what_there_is_to_the_result(
+    fn steps_lead_from_replicas_to_result(
         settings in any_settings(),
         history in any_history(),
     ) {
@@ -50,7 +50,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_known_changes_nothing_within_the_bounds(
+    fn no_data_keeps_size_within_the_bounds(
         settings in any_settings(),
         history in any_history(),
     ) {
@@ -64,7 +64,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_is_taken_away_while_a_metric_is_missing(
+    fn missing_metric_never_shrinks(
         settings in any_settings(),
         history in any_history(),
     ) {
@@ -112,7 +112,7 @@ proptest! {
     }
 
     #[test]
-    fn the_limits_of_a_period_hold(
+    fn rate_limits_hold_in_every_period(
         rule in any_rule(),
         tasks in 1u32..5,
         period in 1u64..60,
@@ -139,7 +139,7 @@ proptest! {
     }
 
     #[test]
-    fn shares_keep_to_the_total_and_to_the_wishes(
+    fn shares_respect_total_and_demands(
         total in 0u32..100,
         requests in prop::collection::vec((-2i32..3, 0u32..10, 0u32..40, 0u32..3), 0..8),
     ) {

@@ -354,7 +354,7 @@ fn every_obstacle_goes_with_every_reason() {
 }
 
 #[test]
-fn a_fault_is_found() {
+fn faulty_clause_is_detected() {
     for words in [
         "node1 has no more CPU, which other machines take,: more replicas would not help",
         "cpu is 1 per container ,above 2",
@@ -373,7 +373,7 @@ fn a_fault_is_found() {
 }
 
 #[test]
-fn a_mean_is_shown_with_its_parts() {
+fn mean_is_shown_with_its_parts() {
     // Four containers, one of which has no fresh value and one of which is young.
     let mut observation = observed(5, vec![signal("cpu", 1.0, 2)]);
     observation.running = vec![Duration::from_secs(3600); 4];
