@@ -5,11 +5,10 @@
 //!                                  └──────► view ─► terminal, page, chart
 //! ```
 //!
-//! [`telemetry`] turns datagrams into what each container uses, [`policy`] turns that into
-//! decisions, each with its reasons, and an [`orchestrator`] carries them out: [`docker`] for a
-//! cluster, [`simulator`] for everything that can be tried without one. The [`controller`]
-//! ties them together and never sleeps; who drives it decides what time is. A [`reconciler`] keeps a
-//! [`pool`] of machines by the same policy, on what their hosts report.
+//! [`sflow_autoscale`] observes, decides and runs the control loop and the node pools. This program
+//! has the adapters: [`docker`] implements its orchestrator for swarm, [`simulator`] for tests without
+//! a cluster, [`pool`] calls the hooks that add and remove machines; [`web`] and [`terminal`] show what
+//! happens. The [`balancer`] connects them.
 
 #[cfg(target_os = "linux")]
 pub mod agent;

@@ -83,7 +83,7 @@ impl<'t> Snapshot<'t> {
     ) -> Vec<Signal> {
         let mut sums: Vec<Sum> = vec![Sum::default(); query.metrics().len()];
         let Some(readings) = self.readings(query) else {
-            return self.into_signals(sums, query);
+            return self.to_signals(sums, query);
         };
         let mut tasks: u32 = 0;
         for task in running(service) {
@@ -108,7 +108,7 @@ impl<'t> Snapshot<'t> {
                 sum.add(value, tasks, at);
             }
         }
-        self.into_signals(sums, query)
+        self.to_signals(sums, query)
     }
 
     /// The values of each running task of the service that has a reading, one per metric of the query.
@@ -142,7 +142,7 @@ impl<'t> Snapshot<'t> {
     ) -> Vec<Signal> {
         let mut sums: Vec<Sum> = vec![Sum::default(); query.metrics().len()];
         let Some(readings) = self.readings(query) else {
-            return self.into_signals(sums, query);
+            return self.to_signals(sums, query);
         };
         let mut by_node: HashMap<usize, Vec<&Reading>> = HashMap::new();
         for reading in &readings.entities {
@@ -165,7 +165,7 @@ impl<'t> Snapshot<'t> {
                 sum.add_member(busiest, is_warming(host));
             }
         }
-        self.into_signals(sums, query)
+        self.to_signals(sums, query)
     }
 
     /// The indices of the nodes on which a running task of the service that is older than `warm_up` has
@@ -185,7 +185,7 @@ impl<'t> Snapshot<'t> {
         found.filter_map(|reading| reading.node).collect()
     }
 
-    fn into_signals(&self, sums: Vec<Sum>, query: &MetricQuery) -> Vec<Signal> {
+    fn to_signals(&self, sums: Vec<Sum>, query: &MetricQuery) -> Vec<Signal> {
         let named = query.metrics().iter().zip(sums).enumerate();
         named
             .map(|(index, (metric, sum))| sum.into_signal(metric, query.unit(index), self.now))

@@ -4,8 +4,8 @@
 //! counts only if it comes from the agent of that node. [`Trust`] decides this once for counters,
 //! packet samples, host load, saturation, outliers and node pools:
 //!
-//! 1. **The addresses of the node are known**, from the orchestrator or from `[collector.nodes]`
-//!    in the configuration: only senders with one of these addresses report for it. If several of
+//! 1. **The addresses of the node are known**, from the orchestrator or from the configuration
+//!    ([`NodeSenders`]): only senders with one of these addresses report for it. If several of
 //!    them do, the agent whose agent address is an address of the node counts; where this does
 //!    not decide, the node is *contested*.
 //! 2. **No address is known**: the node is bound to the first agent (agent address, sender and
@@ -36,7 +36,7 @@ const PROBATION: Duration = Duration::from_secs(30);
 const REMEMBERED: Duration = Duration::from_secs(3_600);
 /// Claimants of one node that are remembered and shown.
 const MOST_CLAIMANTS: usize = 8;
-/// The name in `[collector.nodes]` that stands for every node.
+/// The name in [`NodeSenders`] that stands for every node.
 pub const EVERY_NODE: &str = "*";
 
 /// Senders that report for a node beside the addresses that the orchestrator has for it: networks
@@ -48,7 +48,7 @@ pub type NodeSenders = BTreeMap<String, Vec<IpNet>>;
 pub struct Claimant {
     /// The address that its datagrams come from.
     pub sender: IpAddr,
-    /// The address that the agent gives itself.
+    /// The agent address in its datagrams.
     pub address: Address,
     /// The number of its stream of datagrams.
     pub sub_agent: u32,
@@ -105,28 +105,28 @@ impl fmt::Display for Claimant {
     }
 }
 
-/// The agent of a node, if it is known.
+/// The agent that reports for a node.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Reporter {
-    /// No agent does.
+    /// No agent reports for it.
     #[default]
     None,
     /// The only claimant of a node without a known address, since less than 30 s.
     Probation(Claimant),
-    /// This agent does.
+    /// This agent reports for it.
     Agent(Claimant),
-    /// These agents claim to, and nothing decides between them.
+    /// Several agents report for it, and nothing decides between them.
     Contested(Vec<Claimant>),
 }
 
-/// A node of the cluster and who reports for it.
+/// A node of the cluster and the agent that reports for it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NodeReport {
     /// The name of the node.
     pub name: String,
     /// The addresses that the orchestrator has for it.
     pub addresses: Vec<IpAddr>,
-    /// Its agent.
+    /// The agent.
     pub reporter: Reporter,
     /// Senders that report a host of its name and may not, at most eight.
     pub foreign: Vec<Claimant>,

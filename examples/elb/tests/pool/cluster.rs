@@ -100,7 +100,7 @@ async fn never_fewer_machines_than_the_services_need() {
     assert_eq!(standing.minimum_size.service.as_deref(), Some("shop"));
     assert_eq!(standing.serving, 3, "{:?}", world.events());
     let decision = standing.last.unwrap().to_string();
-    let reason = "the services need at least 3 machines: with fewer, shop has no room";
+    let reason = "the services need at least 3 machines: with fewer, shop cannot be placed";
     assert!(decision.contains(reason), "{decision}");
     let board = world.balancer.board().lock();
     assert_eq!(board.standing("shop").unwrap().running, Some(4));

@@ -271,7 +271,7 @@ async fn a_machine_that_never_leaves_stays_drained_and_none_goes_after_it() {
         Action::Remove => Fate::Promised,
     });
     world.provide(hook);
-    let is_told = |world: &World| world.has_happened("was given back and is still there");
+    let is_told = |world: &World| world.has_happened("was given back and has not left");
     assert!(world.until(1_500, is_told).await, "{:?}", world.events());
     world.until(1_200, |_| false).await;
     assert_eq!(orders.lock().len(), 1, "{:?}", orders.lock());

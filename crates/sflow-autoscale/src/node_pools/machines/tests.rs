@@ -215,7 +215,7 @@ fn broken_promise_is_reported() {
     }
     assert_eq!(
         world.notes,
-        ["machine w1 was given back and is still there: it stays drained"]
+        ["machine w1 was given back and has not left: it stays drained"]
     );
 }
 
