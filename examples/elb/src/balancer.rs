@@ -62,7 +62,7 @@ impl<O: Orchestrator> Balancer<O> {
     }
 
     /// Keeps these pools of machines as well. The instance makes the keys of orders those of this
-    /// run: [`Pools::instance`].
+    /// run: [`sflow_autoscale::node_pools::instance`].
     ///
     /// # Errors
     ///
