@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sflow_autoscale::policy::{Observation, Policy, Rule, Settings, Signal};
+use sflow_autoscale::policy::{Observation, Policy, Rule, Settings, Signal, Subject};
 use sflow_metrics::Timestamp;
 
 struct Worker {
@@ -39,7 +39,7 @@ fn main() {
 fn observe(now: Timestamp, workers: &[Worker], jobs: f64) -> Observation {
     let count = workers.len() as u32;
     Observation {
-        service: "workers".to_owned(),
+        subject: Subject::service("workers"),
         replicas: count,
         running: workers.iter().map(|it| now - it.started).collect(),
         signals: vec![Signal {

@@ -127,7 +127,8 @@ impl<O: Orchestrator> Balancer<O> {
             let (id, decision) = (entry.id, &entry.decision);
             let (mode, outcome) = (decision.mode.name(), entry.outcome.name());
             if decision.is_change() {
-                let (service, from, to) = (&decision.service, decision.replicas, decision.result);
+                let (service, from, to) =
+                    (&decision.subject.name, decision.replicas, decision.result);
                 let fast = decision.is_fast();
                 info!(
                     id,

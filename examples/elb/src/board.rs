@@ -14,7 +14,7 @@ use sflow_metrics::Timestamp;
 
 use crate::latency::Latency;
 use crate::orchestrator::{Scaling, Service};
-use crate::policy::{Band, Decision, Kind, Mode, Signal};
+use crate::policy::{Band, Decision, Mode, Signal, SubjectKind};
 use crate::view::{DecisionView, Point, ProblemView, ServiceView, SignalView, Snapshot};
 use sflow_autoscale::controller::{Decided, ManagedService, Outcome, Round, Stages};
 use sflow_autoscale::node_pools::PoolEvent;
@@ -412,7 +412,7 @@ impl Board {
     }
 
     /// The decisions about a service or a pool that are kept, oldest first, for people.
-    pub fn decisions(&self, kind: Kind, name: &str) -> Vec<DecisionView> {
+    pub fn decisions(&self, kind: SubjectKind, name: &str) -> Vec<DecisionView> {
         let own = self.history.about(kind, name);
         own.map(|entry| self.view_of(entry)).collect()
     }
@@ -422,8 +422,10 @@ impl Board {
         let mut last = HashMap::new();
         for entry in self.history.after(0).rev() {
             let decision = &entry.decision;
-            if decision.kind == Kind::Service && !last.contains_key(&decision.service) {
-                last.insert(decision.service.clone(), self.view_of(entry));
+            if decision.subject.kind == SubjectKind::Service
+                && !last.contains_key(&decision.subject.name)
+            {
+                last.insert(decision.subject.name.clone(), self.view_of(entry));
             }
         }
         last
@@ -435,8 +437,8 @@ impl Board {
             id: entry.id,
             time: decision.time,
             at: self.seconds(decision.time),
-            kind: decision.kind,
-            service: decision.service.clone(),
+            kind: decision.subject.kind,
+            service: decision.subject.name.clone(),
             from: decision.replicas,
             to: decision.result,
             outcome: entry.outcome.name(),

@@ -171,14 +171,14 @@ impl<'c> Player<'c> {
         };
         let round = self.balancer.round(now).await;
         for decision in round.decisions.iter().map(|decided| &decided.decision) {
-            let Some(observed) = signals.get(&decision.service) else {
+            let Some(observed) = signals.get(&decision.subject.name) else {
                 continue;
             };
             let value = |index: usize| observed.get(index).and_then(|signal| signal.value);
             let contributing = observed.iter().map(|signal| signal.contributing).min();
             out(&Line {
                 time: (now.as_secs_f64() * 1000.0).round() / 1000.0,
-                service: decision.service.clone(),
+                service: decision.subject.name.clone(),
                 replicas_seen: decision.replicas,
                 matched: observed
                     .iter()

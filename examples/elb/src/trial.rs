@@ -7,7 +7,7 @@ use sflow_metrics::Timestamp;
 
 use crate::balancer::Balancer;
 use crate::config::{Config, ControlSettings, Pool, ServiceSettings};
-use crate::policy::{Kind, Mode};
+use crate::policy::{Mode, SubjectKind};
 use crate::simulator::{Scenario, Simulation, Truth};
 use crate::view::Point;
 use sflow_autoscale::node_pools::PoolEvent;
@@ -106,11 +106,13 @@ pub async fn run(
             .decisions
             .iter()
             .map(|decided| &decided.decision)
-            .filter(|decision| decision.is_change() && decision.kind == Kind::Service)
+            .filter(|decision| {
+                decision.is_change() && decision.subject.kind == SubjectKind::Service
+            })
         {
             let change = Change {
                 at: decision.time,
-                service: decision.service.clone(),
+                service: decision.subject.name.clone(),
                 replicas: decision.result,
                 reasons: decision.reasons(),
             };

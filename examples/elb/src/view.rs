@@ -3,7 +3,7 @@
 use serde::Serialize;
 use sflow_metrics::Timestamp;
 
-use crate::policy::{Band, Kind, Signal};
+use crate::policy::{Band, Signal, SubjectKind};
 use sflow_autoscale::node_pools::{PoolEvent, PoolStatus};
 use sflow_autoscale::observe::IngestStats;
 use sflow_autoscale::problem::ProblemReason;
@@ -185,7 +185,7 @@ pub struct DecisionView {
     /// Seconds since the loop started.
     pub at: f64,
     /// What it is for.
-    pub kind: Kind,
+    pub kind: SubjectKind,
     /// The service, or the pool.
     pub service: String,
     /// Replicas before.

@@ -52,7 +52,7 @@ async fn days_of_faults_leave_nothing_behind() {
         found.rounds += 1;
         for decided in &round.decisions {
             let decision = &decided.decision;
-            let name = &decision.service;
+            let name = &decision.subject.name;
             assert!((2..=20).contains(&decision.result), "{decision}");
             found.changes += u64::from(decision.is_change());
             let truth = balancer.orchestrator_mut().truth(name).unwrap();

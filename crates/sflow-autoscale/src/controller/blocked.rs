@@ -3,7 +3,7 @@
 use super::observe::not_starting;
 use crate::format::{counted, quantity};
 use crate::orchestrator::Service;
-use crate::policy::{Band, Decision, Kind, Obstacle, Reason, Signal};
+use crate::policy::{Band, Decision, Obstacle, Reason, Signal, SubjectKind};
 use crate::problem::{Problem, ProblemReason};
 
 /// The problems of a decision, for the operator: why a service or pool does not get what it needs. The
@@ -13,17 +13,17 @@ pub fn problems(decision: &Decision, bands: &[Band], service: Option<&Service>) 
     let load = overload(decision, bands);
     let reasons = || decision.steps.iter().map(|step| &step.reason);
     let mut add = |reason, message: String| {
-        let (reason, about) = match decision.kind {
-            Kind::Service => (reason, decision.service.clone()),
-            Kind::Pool => (
+        let (reason, about) = match decision.subject.kind {
+            SubjectKind::Service => (reason, decision.subject.name.clone()),
+            SubjectKind::Pool => (
                 ProblemReason::PoolHeld,
-                format!("pool {}", decision.service),
+                format!("pool {}", decision.subject.name),
             ),
         };
         let message = format!("{about}: {message}");
         problems.push(Problem::new(reason, about, message));
     };
-    if decision.kind == Kind::Service {
+    if decision.subject.kind == SubjectKind::Service {
         for reason in reasons() {
             if let Reason::ChangedByOthers { before, after } = reason {
                 let message = format!(
@@ -86,8 +86,8 @@ pub fn problems(decision: &Decision, bands: &[Band], service: Option<&Service>) 
 
 /// Why an overloaded service does not grow, or why its load is unknown.
 fn held(decision: &Decision, load: Option<&str>) -> Option<(ProblemReason, String)> {
-    let many = decision.kind.replicas();
-    let member = decision.kind.member();
+    let many = decision.subject.kind.replicas();
+    let member = decision.subject.kind.member();
     let is_unknown = decision.steps.iter().any(|step| {
         matches!(
             step.reason,
@@ -117,7 +117,7 @@ fn held(decision: &Decision, load: Option<&str>) -> Option<(ProblemReason, Strin
         .find_map(|step| {
             let (reason, why) = match &step.reason {
                 full @ Reason::HostsSaturated { .. } => {
-                    let full = full.words(decision.kind);
+                    let full = full.words(decision.subject.kind);
                     let why = format!("{full}. Add nodes, or reduce the load");
                     (ProblemReason::Saturated, why)
                 }
@@ -191,7 +191,7 @@ fn overload(decision: &Decision, bands: &[Band]) -> Option<String> {
         "{}: {} per {}, limit {}",
         band.metric,
         quantity(Some(value), &band.unit),
-        decision.kind.member(),
+        decision.subject.kind.member(),
         quantity(Some(band.upper), &band.unit)
     ))
 }
@@ -211,7 +211,7 @@ mod tests {
     use super::*;
     use crate::orchestrator::{Rollout, Scaling, ServiceId, Task, TaskState};
     use crate::policy::tests::target;
-    use crate::policy::{HostLoad, Observation, Pace, Policy, Select, Settings};
+    use crate::policy::{HostLoad, Observation, Pace, Policy, Select, Settings, Subject};
 
     /// Settings with a target of 0.5 cores.
     fn settings() -> Settings {
@@ -225,7 +225,7 @@ mod tests {
     /// Two replicas with one core each.
     fn overloaded() -> Observation {
         Observation {
-            service: "web".to_owned(),
+            subject: Subject::service("web"),
             replicas: 2,
             running: vec![Duration::from_secs(600); 2],
             signals: vec![Signal {

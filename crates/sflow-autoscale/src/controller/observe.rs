@@ -9,7 +9,7 @@ use super::Ownership;
 use super::managed::ManagedService;
 use crate::observe::{HostLoads, MetricQuery, SampledNodes, Telemetry};
 use crate::orchestrator::{Rollout, Scaling, Service, Task, TaskState};
-use crate::policy::{Fast, HostLoad, Kind, Observation, Obstacle, Saturation, Settings, Signal};
+use crate::policy::{Fast, HostLoad, Observation, Obstacle, Saturation, Settings, Signal, Subject};
 
 /// The readings of a service.
 #[derive(Debug, Default)]
@@ -182,8 +182,7 @@ pub(super) fn observation(
     let running: Vec<Duration> = in_state(TaskState::Running).map(|task| task.age).collect();
     let late = not_starting(service);
     Observation {
-        kind: Kind::Service,
-        service: service.name.clone(),
+        subject: Subject::service(&service.name),
         replicas,
         running,
         pending: u32::try_from(late.len()).unwrap_or(u32::MAX),

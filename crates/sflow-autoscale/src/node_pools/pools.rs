@@ -168,7 +168,7 @@ impl<P: Provider> NodePools<P> {
                     Ok(()) if decision.is_change() => Outcome::Done,
                     Ok(()) => Outcome::Kept,
                     Err(why) => {
-                        let about = format!("pool {}", decision.service);
+                        let about = format!("pool {}", decision.subject.name);
                         let message = format!("{about}: {why}");
                         let trouble = Problem::new(ProblemReason::Pool, about, message);
                         round.problems.push(trouble);

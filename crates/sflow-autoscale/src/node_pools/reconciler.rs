@@ -15,8 +15,8 @@ use super::step::MachineStep;
 use crate::observe::MetricQuery;
 use crate::orchestrator::{Availability, Census, DRAINED_FOR, Demand, Node};
 use crate::policy::{
-    Decision, HoldReason, HostLoad, Kind, Mode, Observation, Policy, Reason, Signal, Stage,
-    StayReason,
+    Decision, HoldReason, HostLoad, Mode, Observation, Policy, Reason, Signal, Stage, StayReason,
+    Subject,
 };
 
 /// Limit of stored events of a pool.
@@ -452,8 +452,7 @@ impl Reconciler {
             machine.is_ready && machine.is_active && !is_leaving
         });
         Observation {
-            kind: Kind::Pool,
-            service: self.pool.name.clone(),
+            subject: Subject::pool(&self.pool.name),
             replicas: count,
             running: serving.map(age).collect(),
             signals: readings.signals.clone(),

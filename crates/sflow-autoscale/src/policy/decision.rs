@@ -14,10 +14,9 @@ use super::settings::Mode;
 pub struct Decision {
     /// The time of the decision.
     pub time: Timestamp,
-    /// Whether the subject is a service or a pool.
-    pub kind: Kind,
-    /// The name of the service or pool.
-    pub service: String,
+    /// The service or pool.
+    #[serde(flatten)]
+    pub subject: Subject,
     /// Whether it is to be carried out.
     pub mode: Mode,
     /// Replicas before the decision.
@@ -37,10 +36,38 @@ pub struct Decision {
     pub next_change: Option<Timestamp>,
 }
 
-/// The kind of the subject of a decision.
+/// The subject of a decision: a service or a pool of nodes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Subject {
+    /// Whether it is a service or a pool.
+    pub kind: SubjectKind,
+    /// The name of the service or pool.
+    #[serde(rename = "service")]
+    pub name: String,
+}
+
+impl Subject {
+    /// The service of this name.
+    pub fn service(name: impl Into<String>) -> Self {
+        Self {
+            kind: SubjectKind::Service,
+            name: name.into(),
+        }
+    }
+
+    /// The pool of this name.
+    pub fn pool(name: impl Into<String>) -> Self {
+        Self {
+            kind: SubjectKind::Pool,
+            name: name.into(),
+        }
+    }
+}
+
+/// The kind of a subject.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum SubjectKind {
     /// A service, whose replicas are tasks.
     #[default]
     Service,
@@ -52,8 +79,7 @@ impl Decision {
     pub(super) fn new(time: Timestamp, mode: Mode, observation: &Observation) -> Self {
         Self {
             time,
-            kind: observation.kind,
-            service: observation.service.clone(),
+            subject: observation.subject.clone(),
             mode,
             replicas: observation.replicas,
             running: u32::try_from(observation.running.len()).unwrap_or(u32::MAX),
@@ -97,7 +123,7 @@ impl Decision {
         self.steps
             .iter()
             .rev()
-            .map(|step| step.reason.words(self.kind))
+            .map(|step| step.reason.words(self.subject.kind))
             .collect()
     }
 
@@ -121,9 +147,13 @@ impl Decision {
 impl fmt::Display for Decision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_change() {
-            write!(f, "{}: {} -> {}", self.service, self.replicas, self.result)?;
+            write!(
+                f,
+                "{}: {} -> {}",
+                self.subject.name, self.replicas, self.result
+            )?;
         } else {
-            write!(f, "{}: stays at {}", self.service, self.replicas)?;
+            write!(f, "{}: stays at {}", self.subject.name, self.replicas)?;
         }
         for (place, reason) in self.reasons().iter().enumerate() {
             write!(f, "{}{reason}", if place == 0 { " (" } else { "; " })?;

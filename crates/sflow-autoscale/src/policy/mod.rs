@@ -17,7 +17,7 @@ mod settings;
 mod stabilise;
 
 pub use budget::{BudgetRequest, share_budget};
-pub use decision::{Decision, Kind, Stage, Step};
+pub use decision::{Decision, Stage, Step, Subject, SubjectKind};
 pub use hold::{HoldReason, StayReason};
 pub use observation::{Fast, HostLoad, Observation, Obstacle, Shortage, Signal};
 pub use parts::Parts;

@@ -3,17 +3,15 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::decision::Kind;
+use super::decision::Subject;
 use super::settings::Saturation;
 use crate::format::quantity;
 
 /// The input of a decision.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Observation {
-    /// Whether the subject is a service or a pool.
-    pub kind: Kind,
-    /// The name of the service or pool.
-    pub service: String,
+    /// The service or pool.
+    pub subject: Subject,
     /// The desired number of replicas of the orchestrator.
     pub replicas: u32,
     /// The age of each running task.

@@ -1,6 +1,6 @@
 use serde::Serialize;
 
-use super::decision::Kind;
+use super::decision::SubjectKind;
 use crate::format::quantity;
 
 /// The parts of the mean of a metric.
@@ -35,7 +35,7 @@ pub struct Parts {
 
 impl Parts {
     /// The parts in words; `None` if all containers were measured.
-    pub(super) fn words(&self, kind: Kind) -> Option<String> {
+    pub(super) fn words(&self, kind: SubjectKind) -> Option<String> {
         if self.samples.is_some() {
             return Some("by packet samples".to_owned());
         }

@@ -3,7 +3,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::decision::Kind;
+use super::decision::SubjectKind;
 use super::hold::HoldReason;
 use super::observation::{Obstacle, Shortage};
 use super::parts::Parts;
@@ -221,19 +221,19 @@ pub enum Reason {
 
 impl Reason {
     /// The reason in words, for a subject of this kind.
-    pub fn words(&self, kind: Kind) -> String {
+    pub fn words(&self, kind: SubjectKind) -> String {
         InWords { reason: self, kind }.to_string()
     }
 }
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = Kind::Service;
+        let kind = SubjectKind::Service;
         InWords { reason: self, kind }.fmt(f)
     }
 }
 
-impl Kind {
+impl SubjectKind {
     /// The noun for one replica.
     const fn replica(self) -> &'static str {
         match self {
@@ -300,7 +300,7 @@ impl Reason {
 /// Displays a reason for a subject of this kind.
 struct InWords<'r> {
     reason: &'r Reason,
-    kind: Kind,
+    kind: SubjectKind,
 }
 
 impl fmt::Display for InWords<'_> {
@@ -310,11 +310,11 @@ impl fmt::Display for InWords<'_> {
         match self.reason {
             Reason::Obstacle(obstacle) => obstacle.fmt(f),
             Reason::ChangedByOthers { before, after } => match kind {
-                Kind::Service => write!(
+                SubjectKind::Service => write!(
                     f,
                     "the replicas were changed from {before} to {after}, not by this autoscaler"
                 ),
-                Kind::Pool => write!(
+                SubjectKind::Pool => write!(
                     f,
                     "the number of machines changed from {before} to {after} without an order"
                 ),
@@ -539,7 +539,7 @@ impl InWords<'_> {
 }
 
 fn bounds(
-    kind: Kind,
+    kind: SubjectKind,
     (min, max): (u32, u32),
     asked: u32,
     replicas: u32,

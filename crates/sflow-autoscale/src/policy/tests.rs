@@ -12,7 +12,7 @@ use sflow_metrics::Timestamp;
 
 use super::{
     BudgetRequest, Decision, Mode, Observation, Obstacle, Pace, Parts, Policy, Reason, Rule,
-    Settings, Signal, Stage, Target, Thresholds, share_budget,
+    Settings, Signal, Stage, Subject, Target, Thresholds, share_budget,
 };
 
 #[test]
@@ -442,7 +442,7 @@ fn signal(metric: &str, value: impl Into<Option<f64>>, contributing: u32) -> Sig
 
 fn observed(replicas: u32, signals: Vec<Signal>) -> Observation {
     Observation {
-        service: "apache".to_owned(),
+        subject: Subject::service("apache"),
         replicas,
         running: vec![Duration::from_secs(3600); replicas as usize],
         signals,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use tokio::sync::watch;
 
-use crate::policy::{Decision, Kind, Reason, Stage, Step};
+use crate::policy::{Decision, Reason, Stage, Step, SubjectKind};
 use sflow_autoscale::controller::{Decided, Outcome};
 use sflow_autoscale::node_pools::MachineStep;
 
@@ -38,7 +38,7 @@ pub struct History {
     entries: VecDeque<Arc<Entry>>,
     last: watch::Sender<u64>,
     /// What the last decision for each service said.
-    said: BTreeMap<(Kind, String), Said>,
+    said: BTreeMap<(SubjectKind, String), Said>,
 }
 
 #[derive(Debug, PartialEq)]
@@ -56,9 +56,9 @@ impl History {
     }
 
     /// Those about a service, or about a pool, oldest first.
-    pub fn about(&self, kind: Kind, name: &str) -> impl Iterator<Item = &Arc<Entry>> {
+    pub fn about(&self, kind: SubjectKind, name: &str) -> impl Iterator<Item = &Arc<Entry>> {
         let is_meant = move |entry: &&Arc<Entry>| {
-            entry.decision.kind == kind && entry.decision.service == name
+            entry.decision.subject.kind == kind && entry.decision.subject.name == name
         };
         self.entries.iter().filter(is_meant)
     }
@@ -91,7 +91,7 @@ impl History {
         let decision = &decided.decision;
         let said = Said::of(decided);
         let is_done = decided.outcome == Outcome::Done;
-        let of = (decision.kind, decision.service.clone());
+        let of = (decision.subject.kind, decision.subject.name.clone());
         match self.said.get_mut(&of) {
             Some(last) if *last == said => is_done,
             Some(last) => {

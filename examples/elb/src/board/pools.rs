@@ -46,7 +46,7 @@ impl Board {
     ) -> News {
         let mut news = News::default();
         for (decided, steps) in &round.decisions {
-            let name = &decided.decision.service;
+            let name = &decided.decision.subject.name;
             let key = (name.clone(), decided.outcome.name());
             *self.pools.outcomes.entry(key).or_default() += 1;
             let is_done = !steps.is_empty() && decided.decision.mode == Mode::Act;

@@ -17,7 +17,7 @@ pub use self::palette::night_rules;
 use self::note::notes;
 use self::picture::{Limits, Picture};
 use self::series::{Change, Past};
-use crate::policy::Kind;
+use crate::policy::SubjectKind;
 use crate::view::{DecisionView, Point, ServiceView};
 use crate::words::{clock, duration};
 
@@ -47,7 +47,7 @@ pub struct Live<'a> {
     /// The service, or a pool of machines in this form.
     pub service: &'a ServiceView,
     /// Which of them it is.
-    pub kind: Kind,
+    pub kind: SubjectKind,
     /// The decisions about it, oldest first.
     pub decisions: &'a [DecisionView],
     /// When the loop began, in seconds since 1970, if its time is that of the clock.
@@ -123,7 +123,7 @@ pub fn comparison(
     let changes = notes(&changes, &[], span, |change| duration(change.at));
     let picture = Picture {
         about: title,
-        kind: Kind::Service,
+        kind: SubjectKind::Service,
         title,
         subtitle: "",
         unit,
@@ -145,7 +145,7 @@ mod tests {
 
     fn live(service: &ServiceView, size: (u32, u32)) -> String {
         let live = Live {
-            kind: Kind::Service,
+            kind: SubjectKind::Service,
             service,
             decisions: &[],
             began: None,

@@ -9,7 +9,7 @@ use super::palette::{
     CALM, CARD, EDGE, GRID, INK, LIMIT, LOAD, MUTED, RUNNING, SPREAD, UNKNOWN, WITHOUT,
 };
 use super::series::{LARGEST_LOAD, Past};
-use crate::policy::Kind;
+use crate::policy::SubjectKind;
 use crate::words::{Scale, shortened};
 
 /// What the load is compared with.
@@ -51,7 +51,7 @@ pub(super) struct Picture<'a> {
     /// What it is about, for those who do not see it.
     pub(super) about: &'a str,
     /// Whether it is of containers or of machines.
-    pub(super) kind: Kind,
+    pub(super) kind: SubjectKind,
     /// The line above it; none if empty.
     pub(super) title: &'a str,
     pub(super) subtitle: &'a str,
@@ -282,8 +282,8 @@ impl Picture<'_> {
             kinds.filter_map(|kind| Some((Mark::Dot(kind.color()), kind.name()?.to_owned()))),
         );
         let title = match self.kind {
-            Kind::Service => "Replicas",
-            Kind::Pool => "Machines",
+            SubjectKind::Service => "Replicas",
+            SubjectKind::Pool => "Machines",
         };
         heading(panel, title, &legend, layout.replicas_heading)?;
         panel.area(&self.with.stairs(|point| point.running), RUNNING)?;

@@ -302,7 +302,7 @@ mod tests {
 
     fn snapshot(services: &[&str]) -> Snapshot {
         let decision = |at: f64, from: u32, to: u32, reason: &str| DecisionView {
-            kind: crate::policy::Kind::Service,
+            kind: crate::policy::SubjectKind::Service,
             at,
             service: services.first().copied().unwrap_or_default().to_owned(),
             from,

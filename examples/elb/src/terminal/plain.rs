@@ -211,7 +211,7 @@ mod tests {
     fn decision(at: f64, service: &str, to: u32) -> DecisionView {
         let reasons = vec!["it is busy".to_owned()];
         DecisionView {
-            kind: crate::policy::Kind::Service,
+            kind: crate::policy::SubjectKind::Service,
             at,
             service: service.to_owned(),
             from: 1,

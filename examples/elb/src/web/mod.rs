@@ -44,7 +44,7 @@ pub use self::access::Access;
 use self::access::RefusalLog;
 use crate::chart;
 use crate::handle::Handle;
-use crate::policy::Kind;
+use crate::policy::SubjectKind;
 use crate::shared::Shared;
 use crate::view::Snapshot;
 use crate::words::shortened;
@@ -263,9 +263,9 @@ fn draw_chart(site: &Site, file: &str) -> Response {
                 .handle
                 .board()
                 .lock()
-                .decisions(Kind::Service, &service.name);
+                .decisions(SubjectKind::Service, &service.name);
             let live = chart::Live {
-                kind: Kind::Service,
+                kind: SubjectKind::Service,
                 service,
                 decisions: &decisions,
                 began: snapshot.began,

@@ -98,7 +98,7 @@ fn snapshot(name: &str) -> Snapshot {
             }],
         }],
         decisions: vec![DecisionView {
-            kind: Kind::Service,
+            kind: SubjectKind::Service,
             at: 128.0,
             service: name.to_owned(),
             from: 2,

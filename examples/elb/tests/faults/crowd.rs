@@ -99,7 +99,7 @@ async fn d19_a_hundred_that_want_more_at_once_are_served_by_need() {
                     decided.decision.result > decided.decision.replicas,
                     "{words}"
                 );
-                made.push((now, decided.decision.service[1..].parse().unwrap()));
+                made.push((now, decided.decision.subject.name[1..].parse().unwrap()));
             }
         }
     }

@@ -6,7 +6,7 @@ mod browser;
 mod sight;
 mod world;
 
-use elb::policy::{Kind, Mode};
+use elb::policy::{Mode, SubjectKind};
 use elb::web::Access;
 
 use browser::Browser;
@@ -245,7 +245,7 @@ async fn what_packet_samples_led_to_is_marked_and_told() {
         .handle
         .board()
         .lock()
-        .decisions(Kind::Service, "apache");
+        .decisions(SubjectKind::Service, "apache");
     assert!(
         decisions.iter().any(|it| it.fast && it.to > it.from),
         "{decisions:?}"

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use elb::policy::{Kind, Reason};
+use elb::policy::{Reason, SubjectKind};
 use elb::pool::hook::{Action, Call, HookSettings};
 use elb::pool::provider::Background;
 use elb::simulator::{Event, Load, Scenario};
@@ -64,7 +64,7 @@ async fn a_hook_that_hangs_keeps_nobody_waiting() {
             let round = world.round().await;
             let services = round.decisions.iter();
             changes += services
-                .filter(|decided| decided.decision.service == "shop")
+                .filter(|decided| decided.decision.subject.name == "shop")
                 .count();
         }
         changes
@@ -100,7 +100,7 @@ async fn joining_machine_and_ended_order_are_counted_once() {
         world.until(400, |_| false).await;
         assert!(!orders.lock().is_empty());
         let board = world.balancer.board().lock();
-        for entry in board.history().about(Kind::Pool, &world.pool.name) {
+        for entry in board.history().about(SubjectKind::Pool, &world.pool.name) {
             let mut reasons = entry.decision.steps.iter().map(|step| &step.reason);
             assert!(
                 !reasons.any(|reason| matches!(reason, Reason::ChangedByOthers { .. })),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::policy::{HoldReason, HostLoad, Kind, Parts, Saturation, StayReason};
+use crate::policy::{HoldReason, HostLoad, Parts, Saturation, StayReason, SubjectKind};
 
 /// What keeps machines of a pool as they are.
 fn held() -> Vec<HoldReason> {
@@ -321,7 +321,7 @@ pub(crate) fn fault(words: &str) -> Option<&'static str> {
 #[test]
 fn every_reason_reads_as_one_clause() {
     let mut rendered = BTreeSet::new();
-    for kind in [Kind::Service, Kind::Pool] {
+    for kind in [SubjectKind::Service, SubjectKind::Pool] {
         for reason in reasons() {
             rendered.insert(name(&reason));
             let words = reason.words(kind);

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use super::input::{Params, limit, time};
 use super::services::unknown;
 use crate::board::Entry;
-use crate::policy::Kind;
+use crate::policy::SubjectKind;
 use crate::web::Site;
 use serve::Problem;
 
@@ -94,16 +94,18 @@ impl Wanted {
         }
         let (first, last) = (history.first(), history.last());
         let is_meant = |entry: &&Arc<Entry>| {
-            let is_of = |kind: Kind, name: &String| {
-                entry.decision.kind == kind && entry.decision.service == *name
+            let is_of = |kind: SubjectKind, name: &String| {
+                entry.decision.subject.kind == kind && entry.decision.subject.name == *name
             };
             match (&self.service, &self.pool) {
                 (None, None) => true,
                 (service, pool) => {
                     service
                         .as_ref()
-                        .is_some_and(|name| is_of(Kind::Service, name))
-                        || pool.as_ref().is_some_and(|name| is_of(Kind::Pool, name))
+                        .is_some_and(|name| is_of(SubjectKind::Service, name))
+                        || pool
+                            .as_ref()
+                            .is_some_and(|name| is_of(SubjectKind::Pool, name))
                 }
             }
         };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::when::When;
 use crate::board::Entry;
-use crate::policy::{Kind, Signal, Step};
+use crate::policy::{Signal, Step, SubjectKind};
 use crate::view::{DecisionView, ServiceView};
 use crate::web::html::{Segment, Text};
 use crate::words::{count, duration, quantity};
@@ -27,8 +27,9 @@ pub(super) fn last(decisions: &[DecisionView], when: &When) -> String {
 
 /// The last changes of all services, newest first.
 pub(super) fn recent(decisions: &[DecisionView], when: &When) -> String {
-    let is_change =
-        |it: &&DecisionView| it.from != it.to && !it.service.is_empty() && it.kind == Kind::Service;
+    let is_change = |it: &&DecisionView| {
+        it.from != it.to && !it.service.is_empty() && it.kind == SubjectKind::Service
+    };
     let newest = decisions.iter().rev().filter(is_change).take(SEVERAL);
     let items: String = newest.map(|it| line(it, when, true)).collect();
     let list = list(&items);
@@ -40,7 +41,7 @@ pub(super) fn recent(decisions: &[DecisionView], when: &When) -> String {
 
 /// All decisions about a service that are kept, newest first, with all that they were made from.
 pub(super) fn history(
-    kind: Kind,
+    kind: SubjectKind,
     service: &ServiceView,
     entries: &[Arc<Entry>],
     when: &When,
@@ -54,8 +55,8 @@ pub(super) fn history(
     };
     let name = Segment(&service.name);
     let kind = match kind {
-        Kind::Service => "service",
-        Kind::Pool => "pool",
+        SubjectKind::Service => "service",
+        SubjectKind::Pool => "pool",
     };
     format!(
         "<section class=\"card decisions\">\n<div class=\"head\"><h2>Decisions</h2></div>\n{list}\
@@ -134,10 +135,10 @@ fn whole(entry: &Entry, when: &When) -> String {
     let inputs: String = decision
         .inputs
         .iter()
-        .map(|it| input(decision.kind, it))
+        .map(|it| input(decision.subject.kind, it))
         .collect();
     let steps = decision.steps.iter();
-    let steps: String = steps.map(|it| step(decision.kind, it)).collect();
+    let steps: String = steps.map(|it| step(decision.subject.kind, it)).collect();
     let machines = entry.machines.iter().map(|step| {
         let words = step.to_string();
         format!("<li><bdi>{}</bdi></li>\n", Text(&words))
@@ -158,12 +159,12 @@ fn whole(entry: &Entry, when: &When) -> String {
         time = when.decided(decision.time),
         running = decision.running,
         replicas = decision.replicas,
-        many = decision.kind.replicas(),
+        many = decision.subject.kind.replicas(),
         mode = decision.mode.name(),
     )
 }
 
-fn input(kind: Kind, signal: &Signal) -> String {
+fn input(kind: SubjectKind, signal: &Signal) -> String {
     let told = |value: Option<f64>| Text(&quantity(value, &signal.unit)).to_string();
     let ages = match (signal.newest, signal.oldest) {
         (Some(newest), Some(oldest)) => format!(", read {newest:.1} to {oldest:.1} s before"),
@@ -198,7 +199,7 @@ fn input(kind: Kind, signal: &Signal) -> String {
     )
 }
 
-fn step(kind: Kind, step: &Step) -> String {
+fn step(kind: SubjectKind, step: &Step) -> String {
     let number = match step.from == step.to {
         true => format!("{}", step.to),
         false => format!("{} → {}", step.from, step.to),

@@ -16,7 +16,7 @@ use self::when::When;
 use super::Site;
 use super::html::{Segment, Text};
 use crate::chart;
-use crate::policy::Kind;
+use crate::policy::SubjectKind;
 use crate::presence::Presence;
 use crate::view::{DecisionView, PoolView, ServiceView, Snapshot};
 
@@ -52,7 +52,7 @@ pub(super) fn index(site: &Site, sought: &Sought) -> String {
         }
         (services, false) => {
             let one = |service: &ServiceView| {
-                let own = about(&snapshot, Kind::Service, &service.name);
+                let own = about(&snapshot, SubjectKind::Service, &service.name);
                 service::card(service, &own, &when)
             };
             services.iter().map(one).collect()
@@ -61,7 +61,7 @@ pub(super) fn index(site: &Site, sought: &Sought) -> String {
     let troubles = troubles(&snapshot.troubles);
     let telemetry = telemetry::card(&snapshot.intake, &presence);
     let pool = |pool: &PoolView| {
-        let own = about(&snapshot, Kind::Pool, &pool.standing.name);
+        let own = about(&snapshot, SubjectKind::Pool, &pool.standing.name);
         pool::card(pool, &own, &when)
     };
     let pools: String = snapshot.pools.iter().map(pool).collect();
@@ -77,7 +77,7 @@ pub(super) fn index(site: &Site, sought: &Sought) -> String {
 }
 
 /// The last decisions about one.
-fn about(snapshot: &Snapshot, kind: Kind, name: &str) -> Vec<DecisionView> {
+fn about(snapshot: &Snapshot, kind: SubjectKind, name: &str) -> Vec<DecisionView> {
     let decisions = snapshot.decisions.iter();
     let own = decisions.filter(|it| it.kind == kind && it.service == name);
     own.cloned().collect()
@@ -100,16 +100,16 @@ pub(super) fn of_service(site: &Site, name: &str) -> Option<String> {
         .collect();
     let entries: Vec<_> = board
         .history()
-        .about(Kind::Service, name)
+        .about(SubjectKind::Service, name)
         .cloned()
         .collect();
-    let decisions = board.decisions(Kind::Service, name);
+    let decisions = board.decisions(SubjectKind::Service, name);
     drop(board);
     let when = When::of(&snapshot, site.handle.board().lock().started());
     let containers = site.handle.containers(name);
     let containers = containers::card(&service, &containers);
     let card = service::whole(&service, &further, &decisions, &when);
-    let history = decisions::history(Kind::Service, &service, &entries, &when);
+    let history = decisions::history(SubjectKind::Service, &service, &entries, &when);
     let troubles = troubles(&snapshot.troubles);
     let main =
         format!("<nav><a href=\"/\">all services</a></nav>\n{troubles}{card}{containers}{history}");
@@ -124,12 +124,16 @@ pub(super) fn of_pool(site: &Site, name: &str) -> Option<String> {
     let snapshot = site.glance(0);
     let board = site.handle.board().lock();
     let pool = board.pool_view(board.pool(name)?, usize::MAX, EVENTS);
-    let entries: Vec<_> = board.history().about(Kind::Pool, name).cloned().collect();
-    let decisions = board.decisions(Kind::Pool, name);
+    let entries: Vec<_> = board
+        .history()
+        .about(SubjectKind::Pool, name)
+        .cloned()
+        .collect();
+    let decisions = board.decisions(SubjectKind::Pool, name);
     let when = When::of(&snapshot, board.started());
     drop(board);
     let card = pool::whole(&pool, &decisions, &when);
-    let history = decisions::history(Kind::Pool, &pool.as_service(), &entries, &when);
+    let history = decisions::history(SubjectKind::Pool, &pool.as_service(), &entries, &when);
     let troubles = troubles(&snapshot.troubles);
     let main = format!("<nav><a href=\"/\">all of it</a></nav>\n{troubles}{card}{history}");
     let data = format!("/api/v1/pools/{}", Segment(name));

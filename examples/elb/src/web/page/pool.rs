@@ -3,7 +3,7 @@
 use super::when::When;
 use super::{decisions, modes, signal};
 use crate::chart;
-use crate::policy::Kind;
+use crate::policy::SubjectKind;
 use crate::pool::hook::Action;
 use crate::view::{DecisionView, PoolView};
 use crate::web::html::{Segment, Text};
@@ -50,7 +50,7 @@ fn section(
     let as_service = pool.as_service();
     let signals: String = as_service.signals.iter().map(signal::row).collect();
     let live = chart::Live {
-        kind: Kind::Pool,
+        kind: SubjectKind::Pool,
         service: &as_service,
         decisions,
         began: when.began,

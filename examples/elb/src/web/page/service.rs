@@ -3,7 +3,7 @@
 use super::when::When;
 use super::{decisions, modes, signal};
 use crate::chart;
-use crate::policy::Kind;
+use crate::policy::SubjectKind;
 use crate::view::{DecisionView, ServiceView};
 use crate::web::html::{Segment, Text};
 use crate::words::number;
@@ -58,7 +58,7 @@ fn by_metric(service: &ServiceView, decisions: &[DecisionView], when: &When) -> 
 
 fn charts(service: &ServiceView, decisions: &[DecisionView], when: &When, list: &str) -> String {
     let live = chart::Live {
-        kind: Kind::Service,
+        kind: SubjectKind::Service,
         service,
         decisions,
         began: when.began,
