@@ -4,11 +4,11 @@
 //! decisions out. It returns when it is to be called again and never sleeps. Whether this process is the
 //! leader is the caller's knowledge: a standby does not call `round`, or sets [`Mode::Advise`].
 
-mod blocked;
 mod change_quota;
 mod discovery;
 mod managed;
 mod observe;
+mod problems;
 mod settings;
 
 use std::collections::HashMap;
@@ -19,12 +19,12 @@ use std::time::Duration;
 use serde::Serialize;
 use sflow_metrics::{Timestamp, query};
 
-pub use self::blocked::problems;
 use self::change_quota::ChangeQuota;
 pub use self::discovery::Discovered;
 use self::discovery::Found;
 pub use self::managed::{ManagedService, Origin};
 use self::observe::{ServiceReadings, observation, read_again, read_all};
+pub use self::problems::problems;
 pub use self::settings::{ControlSettings, Discovery, LabelReader, Ownership, ServiceSettings};
 use crate::observe::TelemetryAccess;
 use crate::orchestrator::{Orchestrator, OrchestratorError, Service};

@@ -88,9 +88,9 @@ pub enum Reason {
         missing: u32,
         /// Number of all containers.
         of: u32,
-        /// Those of them that are younger than the warm-up.
+        /// The number of them that are younger than the warm-up.
         warming: u32,
-        /// Those of them that do not run yet.
+        /// The number of them that do not run yet.
         starting: u32,
         /// The warm-up in seconds.
         warm_up: f64,

@@ -319,7 +319,7 @@ fn named_promise_is_kept_by_that_machine_only() {
     let mut world = World::new(2);
     let steps = world.step(4, 0, &[]);
     assert_eq!(steps.len(), 1);
-    // A name that is there already: a lie, and nobody has come.
+    // The promised name exists already, so no machine has joined.
     let named = Some("w1".to_owned());
     world.machines.promised("run1-1-add", named);
     for name in ["x1", "w1"] {

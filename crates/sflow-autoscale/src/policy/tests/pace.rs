@@ -111,7 +111,7 @@ fn gap_longer_than_the_window_restarts_the_observation() {
         for second in 0..=window {
             assert_eq!(policy.step(at(second), &loaded(8, 0.5)).result, 8);
         }
-        // While nobody could be asked, the load has ended.
+        // The load has ended while the orchestrator was unavailable.
         let decision = policy.step(at(window + pause), &loaded(8, 0.1));
         let is_unwatched = |step: &Step| matches!(step.reason, Reason::WatchingFirst { .. });
         assert_eq!(
@@ -218,7 +218,7 @@ fn foreign_change_is_reported_and_starts_the_cooldown() {
         decision.reasons().last().map(String::as_str),
         Some("the replicas were changed from 4 to 6, not by this autoscaler")
     );
-    // Said once; and our own change is not somebody else's.
+    // It is reported once; an own change is not foreign.
     assert_eq!(
         policy.step(at(30), &loaded(6, 1.0)).steps[0].stage,
         Stage::Recommend
@@ -435,7 +435,7 @@ fn saturated_hosts_prevent_growth() {
         ..HostLoad::default()
     };
     assert!(limit.saturated(&settings(cpu()).saturation).is_some());
-    // One of them still has room.
+    // One of them is not saturated.
     observation.elsewhere = 0;
     observation.hosts.push(host("node3", 40.0, 0.0));
     assert_eq!(once(settings(cpu()), &observation).result, 8);
@@ -472,7 +472,7 @@ fn samples_show_a_surge_and_never_a_drop() {
         once(settings(cpu()), &observation).result,
         surge.result.max(8)
     );
-    // Too few, too uncertain, or no more than counters say: as if there were none.
+    // Too few samples, too uncertain, or not above the counters: they do not count.
     for decision in [
         fast(2.0, 0.05, 15),
         fast(2.0, 0.4, 400),

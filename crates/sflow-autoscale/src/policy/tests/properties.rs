@@ -44,7 +44,7 @@ proptest! {
         settings in any_settings(),
         history in any_history(),
     ) {
-        // By their words: a value that is no number is not equal to itself.
+        // Compared as text: NaN is not equal to itself.
         let words = |decisions: &[Decision]| format!("{decisions:?}");
         prop_assert_eq!(words(&play(&settings, &history)), words(&play(&settings, &history)));
     }
@@ -154,7 +154,7 @@ proptest! {
         for (share, request) in given.iter().zip(&requests) {
             prop_assert!((request.min..=request.min.max(request.limit)).contains(share));
         }
-        // Nobody goes short while somebody less important has more than the minimum.
+        // A service gets less than its demand only if all of lower priority have their minimum.
         for (short, request) in given.iter().zip(&requests).filter(|(share, request)| **share < request.demand) {
             for (share, other) in given.iter().zip(&requests) {
                 prop_assert!(other.priority >= request.priority || *share == other.min, "{short}");
