@@ -1,9 +1,7 @@
 use core::fmt;
 use core::str::FromStr;
 
-#[cfg(feature = "flows")]
 use core::hash::{BuildHasher, Hasher};
-#[cfg(feature = "flows")]
 use std::hash::RandomState;
 
 /// A secret of 128 bits: the key of the hash (SipHash-1-3) of values that are counted by
@@ -37,12 +35,9 @@ impl HashKey {
     pub const fn new(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
-}
 
-#[cfg(feature = "flows")]
-impl HashKey {
-    /// A random key.
-    pub(crate) fn random() -> Self {
+    /// A random key, for several registries in one process.
+    pub fn random() -> Self {
         let word = || RandomState::new().build_hasher().finish().to_le_bytes();
         let mut bytes = [0; 16];
         let (low, high) = bytes.split_at_mut(8);
@@ -50,7 +45,10 @@ impl HashKey {
         high.copy_from_slice(&word());
         Self(bytes)
     }
+}
 
+#[cfg(feature = "flows")]
+impl HashKey {
     /// The keyed hash of a value.
     #[inline]
     pub(crate) fn hash(&self, value: &[u8]) -> u64 {
@@ -121,6 +119,7 @@ mod tests {
     #[test]
     fn random_keys_differ() {
         let (one, other) = (HashKey::random(), HashKey::random());
+        assert_ne!(one.0[..8], one.0[8..]);
         assert_ne!(one.fingerprint(), other.fingerprint());
         assert_ne!(one.hash(b"value"), other.hash(b"value"));
         assert_eq!(one.hash(b"value"), one.hash(b"value"));
