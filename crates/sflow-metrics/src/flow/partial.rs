@@ -1,7 +1,6 @@
 //! Flows of several registries, and their merging.
 
 use core::ops::Range;
-use std::collections::BTreeMap;
 
 use crate::flow::answer::{Answer, Overall};
 use crate::flow::decay;
@@ -61,21 +60,24 @@ pub struct Partial {
     flows: Flows,
 }
 
+/// Encoded keys and what is known of these flows, sorted by keys.
+type Sorted<V> = Vec<(Box<[u8]>, V)>;
+
 #[derive(Clone, Debug, PartialEq)]
 enum Flows {
-    Sums(BTreeMap<Box<[u8]>, Weights>),
-    Counts(Counts),
+    Sums(Sorted<Weights>),
+    Counts(Counts<Sorted<Count>>),
 }
 
 /// Distinct values.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
-struct Counts<K: Ord = Box<[u8]>> {
+struct Counts<F> {
     /// The fingerprint of the hash key.
     hash_key: Option<u64>,
     all: Values,
-    flows: BTreeMap<K, Count>,
+    flows: F,
 }
 
 /// The distinct values of a flow.
@@ -133,7 +135,7 @@ impl Partial {
     pub fn empty(definition: &Definition) -> Self {
         let flows = match definition.value {
             Measure::Distinct(_) => Flows::Counts(Counts::default()),
-            _ => Flows::Sums(BTreeMap::new()),
+            _ => Flows::Sums(Vec::new()),
         };
         Self {
             definition: definition.clone(),
@@ -167,7 +169,7 @@ impl Partial {
             weights.rescale(factor);
             (entry.key.clone(), weights)
         };
-        self.flows = Flows::Sums(heavy.entries().iter().map(flow).collect());
+        self.flows = Flows::Sums(sorted(heavy.entries().iter().map(flow)));
         self
     }
 
@@ -191,9 +193,7 @@ impl Partial {
         self.flows = Flows::Counts(Counts {
             hash_key: Some(hash_key.fingerprint()),
             all: now(distinct.all()),
-            flows: flows
-                .filter(|(_, count)| !count.values.is_empty())
-                .collect(),
+            flows: sorted(flows.filter(|(_, count)| !count.values.is_empty())),
         });
         self
     }
@@ -297,11 +297,11 @@ impl Partial {
         self.overall.rescale(factor);
         match &mut self.flows {
             Flows::Sums(flows) => flows
-                .values_mut()
-                .for_each(|weights| weights.rescale(factor)),
+                .iter_mut()
+                .for_each(|(_, weights)| weights.rescale(factor)),
             Flows::Counts(counts) => {
                 counts.all.end_periods(ended);
-                counts.flows.retain(|_, count| {
+                counts.flows.retain_mut(|(_, count)| {
                     count.values.end_periods(ended);
                     !count.values.is_empty()
                 });
@@ -327,45 +327,68 @@ impl Partial {
     }
 }
 
-impl Counts {
+impl Counts<Sorted<Count>> {
     fn merge(&mut self, other: Self) {
         self.hash_key = self.hash_key.or(other.hash_key);
         self.all.merge(&other.all);
-        for (key, theirs) in other.flows {
-            match self.flows.get_mut(&key) {
-                Some(ours) => {
-                    ours.samples = ours.samples.saturating_add(theirs.samples);
-                    ours.values.merge(&theirs.values);
-                }
-                None => {
-                    self.flows.insert(key, theirs);
-                }
-            }
-        }
+        let both = |ours: &mut Count, theirs: &Count| {
+            ours.samples = ours.samples.saturating_add(theirs.samples);
+            ours.values.merge(&theirs.values);
+        };
+        merge_sorted(&mut self.flows, other.flows, both, |_, _| {});
     }
 }
 
 /// Adds sums. Where a flow has no entry, it has at most the weight `unseen` (ours, theirs).
-fn merge_sums(
-    ours: &mut BTreeMap<Box<[u8]>, Weights>,
-    mut theirs: BTreeMap<Box<[u8]>, Weights>,
-    unseen: (f64, f64),
-) {
-    for (key, weights) in &mut *ours {
-        match theirs.remove(key) {
-            Some(theirs) => weights.merge(&theirs),
-            None => weights.add_unseen(unseen.1),
-        }
-    }
-    for (key, mut weights) in theirs {
-        weights.add_unseen(unseen.0);
-        ours.insert(key, weights);
-    }
+fn merge_sums(ours: &mut Sorted<Weights>, theirs: Sorted<Weights>, unseen: (f64, f64)) {
+    let one = |weights: &mut Weights, is_ours| {
+        weights.add_unseen(if is_ours { unseen.1 } else { unseen.0 });
+    };
+    merge_sorted(ours, theirs, Weights::merge, one);
 }
 
-fn flows_together<V>(ours: &BTreeMap<Box<[u8]>, V>, theirs: &BTreeMap<Box<[u8]>, V>) -> usize {
-    let new = theirs.keys().filter(|key| !ours.contains_key(*key));
-    ours.len() + new.count()
+/// Merges flows: `both` adds theirs to ours, `one` is called for flows in one list, with whether it
+/// is ours.
+fn merge_sorted<V>(
+    ours: &mut Sorted<V>,
+    theirs: Sorted<V>,
+    both: impl Fn(&mut V, &V),
+    one: impl Fn(&mut V, bool),
+) {
+    let mut merged = Vec::with_capacity(ours.len().max(theirs.len()));
+    let mut theirs = theirs.into_iter().peekable();
+    for (key, mut value) in ours.drain(..) {
+        while let Some((key, mut value)) = theirs.next_if(|(their_key, _)| *their_key < key) {
+            one(&mut value, false);
+            merged.push((key, value));
+        }
+        match theirs.next_if(|(their_key, _)| *their_key == key) {
+            Some((_, their_value)) => both(&mut value, &their_value),
+            None => one(&mut value, true),
+        }
+        merged.push((key, value));
+    }
+    merged.extend(theirs.map(|(key, mut value)| {
+        one(&mut value, false);
+        (key, value)
+    }));
+    *ours = merged;
+}
+
+/// Number of flows in both lists together.
+fn flows_together<V>(ours: &Sorted<V>, theirs: &Sorted<V>) -> usize {
+    let mut their_keys = theirs.iter().map(|(key, _)| key).peekable();
+    let is_common = |(key, _): &&(Box<[u8]>, V)| {
+        while their_keys.next_if(|their_key| *their_key < key).is_some() {}
+        their_keys.next_if_eq(&key).is_some()
+    };
+    ours.len() + theirs.len() - ours.iter().filter(is_common).count()
+}
+
+fn sorted<V>(flows: impl Iterator<Item = (Box<[u8]>, V)>) -> Sorted<V> {
+    let mut flows: Vec<_> = flows.collect();
+    flows.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+    flows
 }
 
 #[cfg(feature = "serde")]
@@ -373,7 +396,7 @@ mod written {
     use core::ops::Range;
     use std::collections::BTreeMap;
 
-    use super::{Counts, Flows, Overall, Partial, Timestamp, Weights};
+    use super::{Count, Counts, Flows, Overall, Partial, Sorted, Timestamp, Weights};
     use crate::flow::definition::Definition;
     use crate::flow::hex::Hex;
     use crate::flow::value::Raw;
@@ -390,7 +413,7 @@ mod written {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sums: Option<BTreeMap<Hex, Weights>>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        counts: Option<Counts<Hex>>,
+        counts: Option<Counts<BTreeMap<Hex, Count>>>,
     }
 
     /// Why a serialised partial is rejected.
@@ -402,7 +425,7 @@ mod written {
         Definition(#[from] crate::flow::Error),
         #[error("flow `{0}` of a partial does not have the keys of the definition")]
         Keys(Hex),
-        #[error("a partial contains inconsistent numbers")]
+        #[error("inconsistent numbers in a partial")]
         Numbers,
         #[error("a partial exceeds the limit of {0} flows")]
         TooMuch(usize),
@@ -452,6 +475,10 @@ mod written {
                 }
                 (Flows::Counts(_), None, Some(counts)) => {
                     check_keys(&definition, counts.flows.keys(), empty.limit())?;
+                    let is_empty = counts.all.is_empty() && counts.flows.is_empty();
+                    if counts.hash_key.is_none() && !is_empty {
+                        return Err(Invalid::Numbers);
+                    }
                     Flows::Counts(Counts {
                         hash_key: counts.hash_key,
                         all: counts.all,
@@ -463,7 +490,7 @@ mod written {
             let window = written.window;
             let is_valid = are_amounts(&written.overall)
                 && window.is_none_or(|(start, end)| start <= end)
-                && (window.is_none() || definition.window().is_some())
+                && window.is_some() == (definition.window().is_some() && written.at.is_some())
                 && (written.at.is_some() || is_empty(&written.overall, &flows));
             if !is_valid {
                 return Err(Invalid::Numbers);
@@ -478,14 +505,14 @@ mod written {
         }
     }
 
-    fn hex<V>(flows: BTreeMap<Box<[u8]>, V>) -> BTreeMap<Hex, V> {
+    fn hex<V>(flows: Sorted<V>) -> BTreeMap<Hex, V> {
         flows
             .into_iter()
             .map(|(key, value)| (Hex(key), value))
             .collect()
     }
 
-    fn bytes<V>(flows: BTreeMap<Hex, V>) -> BTreeMap<Box<[u8]>, V> {
+    fn bytes<V>(flows: BTreeMap<Hex, V>) -> Sorted<V> {
         flows
             .into_iter()
             .map(|(Hex(key), value)| (key, value))

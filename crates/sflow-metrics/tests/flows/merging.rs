@@ -608,7 +608,7 @@ mod written {
     #[test]
     fn inconsistent_partials_are_rejected() {
         let numbers = "inconsistent numbers";
-        let edits: [Edit<'_>; 22] = [
+        let edits: [Edit<'_>; 24] = [
             (
                 "version",
                 0,
@@ -639,6 +639,18 @@ mod written {
                 "window",
                 0,
                 &|value| value["window"] = json!([1, 2]),
+                numbers,
+            ),
+            (
+                "no window",
+                2,
+                &|value| value["window"] = json!(null),
+                numbers,
+            ),
+            (
+                "values without hash key",
+                3,
+                &|value| value["counts"]["hash_key"] = json!(null),
                 numbers,
             ),
             (
