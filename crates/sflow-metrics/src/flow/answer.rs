@@ -40,9 +40,8 @@ pub struct TooManyDefinitions {
 ///
 /// All amounts are in the [unit](crate::flow::Measure::unit) of the definition's measure: per
 /// second if the definition has a smoothing time constant or a window, else totals since it is
-/// watched. With a window, all fields refer to the last complete window. If none is complete since
-/// the definition is watched, there are no flows; the first one contains only what was received
-/// since then.
+/// watched. With a window, all fields refer to the last complete window. The first window contains
+/// only the samples received since the definition is watched; before its end, answers are empty.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]

@@ -30,7 +30,7 @@ pub(super) struct Entry {
     pub(super) weights: Weights,
 }
 
-/// What is known of the weight of a key.
+/// The weight of a key, with bounds and sampling error.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]

@@ -4,6 +4,7 @@
 //! A [`Definition`] consists of keys, a [`Measure`] and [`Filter`]s.
 //! [`Registry::watch_flows`](crate::Registry::watch_flows) starts to measure it, and
 //! [`Registry::flows`](crate::Registry::flows) returns the heaviest flows with error bounds.
+//! [`Partial`]s of several registries merge.
 //!
 //! ```
 //! use sflow_metrics::{Registry, Timestamp, flow};

@@ -207,7 +207,7 @@ mod written {
         proptest! {
             /// Whatever is accepted can be merged, extended and estimated.
             #[test]
-            fn changed_bytes_are_harmless(
+            fn changed_bytes_cause_no_panic(
                 values in prop_oneof![0_u64..9, 9_u64..110, 110_u64..3_000],
                 changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
                 length in any::<prop::sample::Index>(),
