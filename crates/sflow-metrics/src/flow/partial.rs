@@ -228,7 +228,7 @@ impl Partial {
 
     /// The heaviest flows of all registries at this time, with error bounds.
     ///
-    /// With a window the answer is that of the window, however much later it is read.
+    /// With a window, the answer is that of the window of the partials, at any later time.
     pub fn answer(&self, now: Timestamp) -> Answer {
         let (definition, window) = (&self.definition, self.window.clone());
         let factor = self.decay_until(Some(now));
