@@ -140,6 +140,34 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 30, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn windows_of_registries_merge_into_those_of_one(tasks in prop::collection::vec(tasks(), 3)) {
+        for window in ["30s", "30s:max", "10s tumbling", "10s:max tumbling", "10s:p95 tumbling"] {
+            let query = query(&format!(" by container=(*).*.* [{window}]"));
+            let watching = || {
+                let mut registry = Registry::new(Config::default());
+                registry.watch(&query);
+                registry
+            };
+            let (mut alone, mut all) = (watching(), Partial::empty(&query));
+            for (agent, tasks) in (1..).zip(&tasks) {
+                let mut worker = watching();
+                for registry in [&mut alone, &mut worker] {
+                    ingest_agent(registry, agent, tasks);
+                }
+                all.merge(worker.partial(at(NOW), &query)).unwrap();
+            }
+            // `any` is ambiguous if several values have the same time.
+            let values = |partial: &Partial| Values::of(partial, STATISTICS.len() - 1);
+            let whole = alone.partial(at(NOW), &query);
+            prop_assert_eq!(values(&all), values(&whole), "{}", window);
+        }
+    }
+}
+
 #[test]
 fn owner_of_largest_value_is_named() {
     let query: Query = "max:vir_cpu_cores,min:vir_cpu_cores,avg:vir_cpu_cores by container=(*).*.*"

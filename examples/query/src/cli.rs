@@ -51,7 +51,8 @@ pub(crate) struct Cli {
     /// Show the heaviest flows: keys=KEY,…;value=bytes;filter=KEY=VALUE&…;top=N;smooth=10s.
     ///
     /// Packets with equal keys form a flow; --flow-keys lists all keys and values. Live, and with
-    /// `smooth` or --every, values are per second; otherwise they are totals of the captures.
+    /// `smooth` or --every, values are per second; otherwise they are totals of the captures. With a
+    /// window, as in value=bytes[1m tumbling], they are those of the last complete minute, per second.
     #[arg(short, long, value_name = "DEFINITION")]
     flows: Option<String>,
 
@@ -165,7 +166,8 @@ impl Cli {
                 }
             };
             let is_once = self.listen.is_none() && self.every.is_none();
-            Some(View::Flows(if is_once && !text.contains("smooth=") {
+            let is_averaged = text.contains("smooth=") || definition.window().is_some();
+            Some(View::Flows(if is_once && !is_averaged {
                 definition.smoothed_over(None)
             } else {
                 definition

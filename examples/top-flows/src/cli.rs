@@ -60,6 +60,9 @@ pub(crate) struct Cli {
     keys: Option<String>,
 
     /// The measure: bits, bytes, frames, drops, drops.bytes, distinct(KEY,…), bits.net, bytes.net.
+    ///
+    /// With a window, as in `bits[1m tumbling]`, values are those of the last complete minute instead
+    /// of --smooth.
     #[arg(short, long, value_name = "VALUE")]
     value: Option<String>,
 

@@ -141,9 +141,10 @@ fn unit(definition: &flow::Definition) -> String {
         flow::Measure::Drops => "drops",
         _ => return "distinct".to_owned(),
     };
-    match definition.smoothing() {
-        Some(_) => format!("{noun}/s"),
-        None => noun.to_owned(),
+    if definition.is_rate() {
+        format!("{noun}/s")
+    } else {
+        noun.to_owned()
     }
 }
 
