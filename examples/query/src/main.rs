@@ -7,6 +7,7 @@ mod prometheus;
 mod run;
 mod show;
 mod swarm;
+mod telemetry;
 
 use std::process::ExitCode;
 

@@ -3,10 +3,11 @@
 use std::io::{self, Write as _};
 
 use serde::Serialize;
-use sflow_metrics::{Registry, Timestamp, flow};
+use sflow_metrics::{Timestamp, flow};
 
 use super::columns::Columns;
 use super::{json, number};
+use crate::telemetry::Shared;
 use untrusted::escaped;
 
 /// Length of the longest bar, in characters.
@@ -21,17 +22,13 @@ struct Line<'a> {
 }
 
 pub(super) fn write(
-    registry: &Registry,
+    shared: &Shared,
     now: Timestamp,
     at: &str,
     is_json: bool,
     out: &mut Vec<u8>,
 ) -> anyhow::Result<()> {
-    let mut definitions = registry.flow_definitions();
-    let Some((id, definition)) = definitions.next() else {
-        return Ok(());
-    };
-    let Some(answer) = registry.flows(now, id) else {
+    let Some((definition, answer)) = shared.flows(now) else {
         return Ok(());
     };
     if is_json {
@@ -42,7 +39,7 @@ pub(super) fn write(
         };
         return json(&line, out);
     }
-    let unit = unit(definition);
+    let unit = unit(&definition);
     let keys = answer.keys.iter().map(|key| key.name());
     let titles: Vec<&str> = keys.chain([&*unit, "±", "share", ""]).collect();
     let mut columns = Columns::titled(&titles);
