@@ -13,8 +13,9 @@ impl Registry {
     ///
     /// Samples are counted from now on. A definition uses memory for each flow, about 200 bytes
     /// and twice its keys, for up to [`max_flow_keys`](crate::Config::max_flow_keys) flows. A
-    /// count of distinct values uses 2 KiB for each flow, for an eighth as many flows. Without
-    /// definitions flow samples need no memory.
+    /// count of distinct values uses up to 2 KiB for each flow, for an eighth as many flows. A
+    /// definition with a window uses twice as much. Without definitions flow samples need no
+    /// memory.
     ///
     /// # Names
     ///
@@ -48,6 +49,12 @@ impl Registry {
     /// The heaviest flows of a definition at this time; `None` if it is not watched.
     pub fn flows(&self, now: Timestamp, id: flow::Id) -> Option<flow::Answer> {
         self.flows.answer(id, now)
+    }
+
+    /// The contribution of this registry to an answer over several registries that ingest the
+    /// datagrams of different agents; `None` if the definition is not watched.
+    pub fn flow_partial(&self, now: Timestamp, id: flow::Id) -> Option<flow::Partial> {
+        self.flows.partial(id, now)
     }
 
     /// The watched flow definitions in the order in which they were added.

@@ -74,6 +74,8 @@ impl Registry {
     /// An empty registry.
     pub fn new(config: Config) -> Self {
         Self {
+            #[cfg(feature = "flows")]
+            flows: Flows::new(&config),
             config,
             health: Health::default(),
             agents: Slab::new(),
@@ -90,8 +92,6 @@ impl Registry {
             events: Log::default(),
             unestablished_budget: Budget::default(),
             alarms: Alarms::default(),
-            #[cfg(feature = "flows")]
-            flows: Flows::default(),
         }
     }
 
