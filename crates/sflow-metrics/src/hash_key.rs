@@ -41,8 +41,8 @@ impl HashKey {
 
 #[cfg(feature = "flows")]
 impl HashKey {
-    /// A random key.
-    pub(crate) fn random() -> Self {
+    /// A random key, for registries of one process. Only with feature `flows`.
+    pub fn random() -> Self {
         let word = || RandomState::new().build_hasher().finish().to_le_bytes();
         let mut bytes = [0; 16];
         let (low, high) = bytes.split_at_mut(8);

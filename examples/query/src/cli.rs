@@ -41,15 +41,16 @@ pub(crate) struct Cli {
     /// by the address and port of the sender. An agent belongs to the thread that its agent address
     /// determines, so that it is counted once, whichever socket receives its datagrams. A container
     /// or virtual machine that moves to another agent may be counted twice until the former agent's
-    /// data are stale, after three polling intervals. All limits, of memory as well, are for each
-    /// thread.
+    /// data are stale, after three polling intervals. In --flows, the names of containers and hosts
+    /// are those that agents of the same thread report: with several threads, a packet may have an
+    /// address instead of the name that an agent of another thread reports. All limits, of memory
+    /// as well, are for each thread.
     #[arg(
         long,
         value_name = "N",
         default_value_t = 1,
         value_parser = clap::value_parser!(u16).range(1..=64),
-        requires = "listen",
-        conflicts_with = "flows"
+        requires = "listen"
     )]
     workers: u16,
 
@@ -70,6 +71,7 @@ pub(crate) struct Cli {
     ///
     /// Packets with equal keys form a flow; --flow-keys lists all keys and values. Live, and with
     /// `smooth` or --every, values are per second; otherwise they are totals of the captures.
+    /// `value=bytes[1m tumbling]` is the last complete minute, instead of `smooth`.
     #[arg(short, long, value_name = "DEFINITION")]
     flows: Option<String>,
 
@@ -183,7 +185,8 @@ impl Cli {
                 }
             };
             let is_once = self.listen.is_none() && self.every.is_none();
-            Some(View::Flows(if is_once && !text.contains("smooth=") {
+            let is_default = definition.window().is_none() && !text.contains("smooth=");
+            Some(View::Flows(if is_once && is_default {
                 definition.smoothed_over(None)
             } else {
                 definition

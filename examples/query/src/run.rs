@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context as _, anyhow};
 use sflow_collector::replay::Ticks;
 use sflow_collector::udp::UdpReceiver;
-use sflow_metrics::{Config, Registry};
+use sflow_metrics::{Config, HashKey, Registry};
 use stop::Stop;
 
 use crate::input::{self, Event, Input, POLL_INTERVAL};
@@ -42,7 +42,8 @@ impl Run {
             Input::Captures(..) => 1,
             Input::Sockets(_, workers) => *workers,
         };
-        let registries = (0..workers).map(|_| self.registry());
+        let config = bounds();
+        let registries = (0..workers).map(|_| self.registry(config.clone()));
         let shared = Shared::new(registries.collect::<anyhow::Result<_>>()?);
         if let Some(settings) = &self.prometheus {
             let listening = prometheus::serve(settings.clone(), shared.clone())?;
@@ -113,8 +114,8 @@ impl Run {
         })
     }
 
-    fn registry(&self) -> anyhow::Result<Registry> {
-        let mut registry = Registry::new(bounds());
+    fn registry(&self, config: Config) -> anyhow::Result<Registry> {
+        let mut registry = Registry::new(config);
         registry.group_containers_by(swarm::service_of);
         if let Some(view) = &self.view {
             view.prepare(&mut registry)?;
@@ -228,5 +229,7 @@ fn bounds() -> Config {
         config.max_flow_bytes = 16 << 20;
         config.max_flow_addresses = 50_000;
         config.max_flow_sources = 50_000;
+        // Shared by the workers, whose distinct counts are merged.
+        config.hash_key = Some(HashKey::random());
     })
 }

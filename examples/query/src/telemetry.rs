@@ -146,19 +146,31 @@ impl Shared {
     /// The answer to a query over all registries.
     pub(crate) fn query(&self, now: Timestamp, query: &Query) -> Result<Partial, MergeError> {
         let mut all = Partial::empty(query);
-        for worker in 0..self.0.telemetry.len() {
-            // A statement of its own, so that the lock is released before merging.
-            let part = self.worker(worker).registry.partial(now, query);
+        for telemetry in self.each() {
+            let part = telemetry.registry.partial(now, query);
+            drop(telemetry);
             all.merge(part)?;
         }
         Ok(all)
     }
 
-    /// The definition and the heaviest flows. Flows are counted by one worker.
-    pub(crate) fn flows(&self, now: Timestamp) -> Option<(flow::Definition, flow::Answer)> {
-        let registry = &self.worker(0).registry;
-        let (id, definition) = registry.flow_definitions().next()?;
-        Some((definition.clone(), registry.flows(now, id)?))
+    /// The heaviest flows of a definition that all registries watch, the first one they do.
+    pub(crate) fn flows(
+        &self,
+        now: Timestamp,
+        definition: &flow::Definition,
+    ) -> Result<flow::Answer, flow::MergeError> {
+        let mut all = flow::Partial::empty(definition);
+        for telemetry in self.each() {
+            let registry = &telemetry.registry;
+            let id = registry.flow_definitions().next().map(|(id, _)| id);
+            let part = id.and_then(|id| registry.flow_partial(now, id));
+            drop(telemetry);
+            if let Some(part) = part {
+                all.merge(part)?;
+            }
+        }
+        Ok(all.answer(now))
     }
 
     /// The number of entities of each kind and lifecycle.

@@ -25,12 +25,11 @@ pub(super) fn write(
     shared: &Shared,
     now: Timestamp,
     at: &str,
+    definition: &flow::Definition,
     is_json: bool,
     out: &mut Vec<u8>,
 ) -> anyhow::Result<()> {
-    let Some((definition, answer)) = shared.flows(now) else {
-        return Ok(());
-    };
+    let answer = shared.flows(now, definition)?;
     if is_json {
         let line = Line {
             time: at,
@@ -39,7 +38,7 @@ pub(super) fn write(
         };
         return json(&line, out);
     }
-    let unit = unit(&definition);
+    let unit = unit(definition);
     let keys = answer.keys.iter().map(|key| key.name());
     let titles: Vec<&str> = keys.chain([&*unit, "±", "share", ""]).collect();
     let mut columns = Columns::titled(&titles);
@@ -138,9 +137,9 @@ fn unit(definition: &flow::Definition) -> String {
         flow::Measure::Drops => "drops",
         _ => return "distinct".to_owned(),
     };
-    match definition.smoothing() {
-        Some(_) => format!("{noun}/s"),
-        None => noun.to_owned(),
+    match definition.is_rate() {
+        true => format!("{noun}/s"),
+        false => noun.to_owned(),
     }
 }
 

@@ -54,7 +54,7 @@ impl View {
         let at = moment(at);
         match self {
             Self::Answers(query) => answers::write(shared, now, &at, query, is_json, out),
-            Self::Flows(_) => flows::write(shared, now, &at, is_json, out),
+            Self::Flows(definition) => flows::write(shared, now, &at, definition, is_json, out),
             Self::Entities => entities::write(shared, now, &at, is_json, out),
             Self::Agents => agents::write(shared, now, &at, is_json, out),
         }

@@ -1,14 +1,16 @@
 //! The results of several workers are those of one.
 
 use std::collections::BTreeMap;
-use std::net::UdpSocket;
+use std::net::{Ipv4Addr, UdpSocket};
 
 use serde_json::Value as Json;
 use sflow_v5::counter::{HostCpu, HostDescr, VirtCpu, VirtMemory, VirtNetIo};
 use sflow_v5::enums::{DataSourceKind, DomainState};
+use sflow_v5::flow::SampledIpv4;
 use sflow_v5::types::{Text, Uuid};
 use sflow_v5::{
-    Address, CounterRecord, CountersSample, DataSource, Encoder, Header, Records, Sample,
+    Address, CounterRecord, CountersSample, DataSource, Encoder, FlowSample, Header, Interface,
+    Records, Sample,
 };
 
 use crate::grammar::Exposition;
@@ -62,6 +64,11 @@ fn four_workers_have_the_results_of_one() {
         &[all.as_str()][..],
         &[&by_host],
         &[&windowed],
+        &[
+            "--flows",
+            "keys=ip.src,port.dst;value=bytes;top=100;smooth=off",
+        ],
+        &["--flows", "keys=port.dst;value=distinct(ip.src);top=100"],
         &["--entities"],
         &["--agents"],
         &[],
@@ -69,6 +76,11 @@ fn four_workers_have_the_results_of_one() {
         let (expected, expected_lines) = results("1", arguments);
         let (exposition, lines) = results("4", arguments);
         assert_eq!(series(&exposition), series(&expected), "{arguments:?}");
+        assert!(!lines.is_empty() || arguments.is_empty(), "{arguments:?}");
+        if arguments.contains(&"--flows") {
+            let rows = lines[0]["rows"].as_array().unwrap();
+            assert!(rows.len() >= 3, "{rows:?}");
+        }
         assert_eq!(
             comparable(lines),
             comparable(expected_lines),
@@ -136,7 +148,7 @@ fn comparable(lines: Vec<Json>) -> Vec<String> {
 fn without_times(value: &mut Json) {
     match value {
         Json::Object(fields) => {
-            for name in ["time", "newest", "oldest", "age", "interval", "id"] {
+            for name in ["time", "at", "newest", "oldest", "age", "interval", "id"] {
                 fields.remove(name);
             }
             fields.values_mut().for_each(without_times);
@@ -199,6 +211,27 @@ fn datagram(agent: u8, report: u32) -> Vec<u8> {
         ];
         push(DataSourceKind::LOGICAL, index, &records);
     }
+    let sampled = SampledIpv4 {
+        length: 100 * u32::from(agent),
+        protocol: 6,
+        src_ip: Ipv4Addr::new(10, 1, 0, agent % 7).into(),
+        dst_ip: Ipv4Addr::new(10, 2, 0, agent).into(),
+        src_port: 50_000,
+        dst_port: 80 + u32::from(agent % 3),
+        ..SampledIpv4::default()
+    };
+    let records = [sampled.into()];
+    let sample = FlowSample {
+        sequence_number: report,
+        source_id: DataSource::new(DataSourceKind::INTERFACE, 3),
+        sampling_rate: 100,
+        sample_pool: report * 100,
+        input: Interface::index(3),
+        output: Interface::index(4),
+        records: Records::from(&records[..]),
+        ..FlowSample::default()
+    };
+    encoder.push(&Sample::Flow(sample)).unwrap();
     encoder.finish().to_vec()
 }
 
