@@ -15,7 +15,6 @@ use stop::Stop;
 use crate::input::{self, Event, Input, POLL_INTERVAL};
 use crate::prometheus::{self, Settings};
 use crate::show::View;
-use crate::swarm;
 use crate::telemetry::{Shared, Totals};
 
 #[derive(Debug)]
