@@ -372,7 +372,7 @@ mod written {
                     buckets(
                         value,
                         json!({ "-2147483648": 10_000, "2147483647": 10_000 }),
-                    )
+                    );
                 },
                 "inconsistent",
             ),

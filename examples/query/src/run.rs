@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, anyhow};
@@ -154,7 +154,7 @@ impl Printer<'_> {
                 receivers.into_iter().enumerate().map(receive).collect();
             let printed = workers.map_err(anyhow::Error::from).and_then(|workers| {
                 let printed =
-                    self.print_until(|| workers.iter().any(|worker| worker.is_finished()));
+                    self.print_until(|| workers.iter().any(ScopedJoinHandle::is_finished));
                 is_ended.store(true, Ordering::Relaxed);
                 for worker in workers {
                     worker.join().map_err(|_| anyhow!("a worker panicked"))??;
