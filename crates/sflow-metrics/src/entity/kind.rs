@@ -47,6 +47,13 @@ pub enum Lifecycle {
 #[cfg_attr(feature = "serde", serde(transparent))]
 pub struct EntityId(pub(crate) u64);
 
+impl From<EntityId> for u64 {
+    /// The number, as `serde` writes it.
+    fn from(id: EntityId) -> Self {
+        id.0
+    }
+}
+
 impl fmt::Display for EntityKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {

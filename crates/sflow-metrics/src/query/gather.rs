@@ -1,6 +1,7 @@
 //! Intermediate results of an expression.
 
 use super::Statistic;
+use super::values::Values;
 use crate::timestamp::Timestamp;
 use crate::window::Percent;
 
@@ -22,8 +23,8 @@ pub(crate) struct Gathering<W> {
     pub(super) spread: (f64, f64),
     /// For `min`, `max` and `any`: time, value and owner.
     pub(super) winner: Option<(Timestamp, f64, W)>,
-    /// For medians, quartiles and percentiles: all values.
-    pub(super) values: Vec<f64>,
+    /// For medians, quartiles and percentiles.
+    pub(super) values: Values,
 }
 
 impl<W> Default for Gathering<W> {
@@ -37,7 +38,7 @@ impl<W> Default for Gathering<W> {
             read: None,
             spread: (0.0, 0.0),
             winner: None,
-            values: Vec::new(),
+            values: Values::default(),
         }
     }
 }
@@ -62,7 +63,7 @@ impl<W: Clone + Ord> Gathering<W> {
             Statistic::Min | Statistic::Max | Statistic::Any => {
                 self.compete(statistic, (at, value, who));
             }
-            statistic if statistic.needs_values() => self.values.push(value),
+            statistic if statistic.needs_values() => self.values.add(value),
             _ => {}
         }
     }
@@ -81,7 +82,7 @@ impl<W: Clone + Ord> Gathering<W> {
         self.stale = self.stale.saturating_add(other.stale);
         self.count = self.count.saturating_add(other.count);
         self.sum += other.sum;
-        self.values.extend(other.values);
+        self.values.merge(other.values);
         self.read = match (self.read, other.read) {
             (Some(ours), Some(theirs)) => Some((ours.0.max(theirs.0), ours.1.min(theirs.1))),
             (ours, theirs) => ours.or(theirs),
@@ -154,11 +155,9 @@ impl<W: Clone + Ord> Gathering<W> {
     }
 
     fn percentile(&self, (percent, less): (Percent, Option<Percent>)) -> Option<f64> {
-        let mut sorted = self.values.clone();
-        sorted.sort_unstable_by(f64::total_cmp);
-        let value = percent.of_sorted(&sorted)?;
+        let value = self.values.percentile(percent)?;
         match less {
-            Some(less) => Some(value - less.of_sorted(&sorted)?),
+            Some(less) => Some(value - self.values.percentile(less)?),
             None => Some(value),
         }
     }

@@ -11,6 +11,7 @@ mod pattern;
 mod piece;
 mod statistic;
 mod summary;
+mod values;
 
 use core::fmt;
 use core::time::Duration;

@@ -15,6 +15,9 @@ use crate::timestamp::Timestamp;
 pub struct Summary {
     /// The value; `None` if no entity contributed, which is different from zero.
     pub value: Option<f64>,
+    /// Maximum error of a median, quartile or percentile as a fraction of the exact value: 0 up to
+    /// 10,000 values, above 0.01. For `iqr` it is the error of each of the two quartiles.
+    pub relative_error: f64,
     /// Number of entities with a current value.
     pub contributing: usize,
     /// Number of entities of the right kind that pass the filters, with or without a current value.
@@ -48,6 +51,7 @@ impl Summary {
         let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
         let summary = Self {
             value,
+            relative_error: gathering.values.relative_error(),
             contributing: number(gathering.count),
             matched: number(gathering.matched),
             warming: number(gathering.warming),

@@ -297,7 +297,7 @@ impl Match<'_> {
     }
 
     /// The sum of the metrics of an expression, and the time of its oldest reading. `None` if a
-    /// metric is unknown or stale.
+    /// metric is unknown or stale, or if the sum overflows.
     fn value(&self, window: Option<Window>, expression: &Expression) -> Option<(f64, Timestamp)> {
         if matches!(self.lifecycle, Lifecycle::Stale | Lifecycle::Gone) {
             return None;
@@ -312,6 +312,7 @@ impl Match<'_> {
         }
         // The value of a complete window remains valid until the next window is complete.
         let is_complete = window.is_some_and(Window::is_tumbling);
+        let total = total.filter(|(value, _)| value.is_finite());
         total.filter(|(_, at)| is_complete || *at >= self.valid_since)
     }
 

@@ -1,4 +1,10 @@
-//! Names of Docker swarm tasks.
+//! Names of the tasks of Docker swarm services.
+//!
+//! ```
+//! let task = "shop_web.3.rsm0h0ay4dbn6zbusp3ta9pf7";
+//! assert_eq!(swarm::service_of(task), Some("shop_web"));
+//! assert_eq!(swarm::service_of("sidecar"), None);
+//! ```
 
 /// The service of a task, given the name of its container: `service.slot.id`, or
 /// `service.node.id` for a global service.
