@@ -2,6 +2,7 @@ use core::fmt;
 use core::str::FromStr;
 
 use super::{Error, ErrorKind};
+use crate::entity::EntityKind;
 
 /// A property of entities, for filters and groupings.
 ///
@@ -78,6 +79,22 @@ impl Key {
     /// The names of all keys.
     pub fn names() -> impl Iterator<Item = &'static str> {
         Self::NAMES.iter().map(|(name, _)| *name)
+    }
+
+    /// The kind of entities that have the key; `None` for a key of several kinds.
+    pub(super) fn entity(self) -> Option<EntityKind> {
+        match self {
+            Self::Container | Self::ContainerUuid | Self::ContainerState => {
+                Some(EntityKind::Container)
+            }
+            Self::Interface | Self::InterfaceIndex => Some(EntityKind::Interface),
+            Self::Host
+            | Self::HostUuid
+            | Self::Agent
+            | Self::SubAgent
+            | Self::Sender
+            | Self::DataSource => None,
+        }
     }
 
     /// The name.

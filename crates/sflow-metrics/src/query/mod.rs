@@ -52,7 +52,8 @@ pub use crate::window::Percent;
 ///   several values separated by `|`. Filters with the same key are combined. An entity has to
 ///   pass the filters of all keys. `key!=value` accepts all other entities, including those
 ///   without the key; `key` accepts entities with the key and `!key` those without it. A backslash
-///   escapes the next character.
+///   escapes the next character. A filter that no entity with the metric can pass is an error:
+///   `avg:load_one{container=a*}`, because `load_one` is a metric of hosts.
 /// * A **grouping**, `by` and a key, returns one answer for each value of the key, see
 ///   [`Registry::query_groups`](crate::Registry::query_groups). With a pattern, the group is the
 ///   part in parentheses: `by container=(*).*.*` assigns `web.1.rsm0h0ay4dbn` to `web`.
@@ -104,6 +105,9 @@ impl Query {
 
     /// Restricts the query to entities with one of these values, in addition to earlier values of
     /// the same key.
+    ///
+    /// A key that the measured kind of entity does not have selects nothing: hosts have no
+    /// [`Key::Container`]. In the text of a query such a filter is an error.
     #[must_use]
     pub fn matching(self, key: Key, values: impl IntoIterator<Item = Pattern>) -> Self {
         self.filtered(key, false, values)

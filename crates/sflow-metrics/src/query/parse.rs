@@ -2,6 +2,7 @@ use core::str::FromStr;
 use core::time::Duration;
 
 use crate::catalogue::Metric;
+use crate::entity::EntityKind;
 use crate::query::error::{Error, ErrorKind};
 use crate::query::nearest::nearest;
 use crate::query::pattern::Pattern;
@@ -41,7 +42,10 @@ impl<'t> Parser<'t> {
         }
         if self.eat('{') && !self.eat('}') {
             loop {
+                self.skip_spaces();
+                let at = self.at;
                 let filter = self.filter()?;
+                check_kind(&filter, &query.expressions).map_err(|kind| (at, kind))?;
                 query = query.filtered(filter.key, filter.is_negated, filter.values);
                 if !self.eat(',') {
                     break;
@@ -296,6 +300,24 @@ impl<'t> Parser<'t> {
     }
 }
 
+/// Fails if no entity can have both the key of a filter and the metrics of an expression.
+fn check_kind(filter: &Filter, expressions: &[Expression]) -> Result<(), ErrorKind> {
+    let Some(keyed) = filter.key.entity().filter(|_| !filter.is_negated) else {
+        return Ok(());
+    };
+    let mut expressions = expressions.iter();
+    let other = expressions.find(|it| ![keyed, EntityKind::Other].contains(&it.entity));
+    match other.and_then(|other| other.metrics.first()) {
+        Some(metric) => Err(ErrorKind::FilterOfOtherKind {
+            key: filter.key,
+            keyed,
+            metric: metric.name().to_owned(),
+            measured: metric.entity(),
+        }),
+        None => Ok(()),
+    }
+}
+
 pub(crate) fn duration(text: &str) -> Option<Duration> {
     let unit_at = text.find(char::is_alphabetic)?;
     let (number, unit) = text.split_at(unit_at);
@@ -380,11 +402,41 @@ mod tests {
             ("ifindex", "interface.index"),
         ];
         for (former, name) in cases {
-            let query = format!("avg:load_one{{{former}=a}} by {former}=(*).b");
+            let metric = match Key::named(name).unwrap().entity() {
+                Some(EntityKind::Container) => "vir_cpu_cores",
+                Some(_) => "ifspeed",
+                None => "load_one",
+            };
+            let query = format!("avg:{metric}{{{former}=a}} by {former}=(*).b");
             let query = query.parse::<Query>().unwrap();
-            let expected = format!("avg:load_one{{{name}=a}} by {name}=(*).b");
+            let expected = format!("avg:{metric}{{{name}=a}} by {name}=(*).b");
             assert_eq!(query.to_string(), expected);
         }
+    }
+
+    #[test]
+    fn filter_of_other_kind_of_entity_is_rejected() {
+        let cases = [
+            ("avg:load_one{container=a*}", Some(13)),
+            ("avg:load_one{host=a, container}", Some(21)),
+            ("avg:vir_cpu_cores,max:load_one{container.uuid=a}", Some(31)),
+            ("avg:ifspeed{container.state=running}", Some(12)),
+            ("avg:vir_cpu_cores{interface=eth0}", Some(18)),
+            ("avg:cpu_utilization{ifindex=1}", Some(20)),
+            ("avg:load_one{container!=a*,!interface}", None),
+            ("avg:vir_cpu_cores{container=a*,host=b}", None),
+            ("avg:ifspeed{interface=eth0,host=b}", None),
+        ];
+        for (case, position) in cases {
+            let error = case.parse::<Query>().err();
+            assert_eq!(error.map(|error| error.position()), position, "{case}");
+        }
+        let error = "avg:load_one{container=a*}".parse::<Query>().unwrap_err();
+        assert_eq!(
+            error.kind().to_string(),
+            "`container` selects containers only, and `load_one` is a metric of hosts: filter by a \
+             key that hosts have, such as `host`, or use a metric of containers"
+        );
     }
 
     #[test]

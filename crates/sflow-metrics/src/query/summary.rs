@@ -23,6 +23,9 @@ pub struct Summary {
     pub warming: usize,
     /// Number of matching entities that are stale.
     pub stale: usize,
+    /// Number of matching entities without a value because the registry does not keep the window of
+    /// the query: pass the query to [`Registry::watch`](crate::Registry::watch) first.
+    pub unwatched: usize,
     /// Age of the newest value.
     pub newest: Option<Duration>,
     /// Age of the oldest value.
@@ -52,6 +55,7 @@ impl Summary {
             matched: number(gathering.matched),
             warming: number(gathering.warming),
             stale: number(gathering.stale),
+            unwatched: number(gathering.unwatched),
             newest: gathering.read.map(|(newest, _)| now - newest),
             oldest: gathering.read.map(|(_, oldest)| now - oldest),
             winner: None,
