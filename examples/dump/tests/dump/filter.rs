@@ -147,3 +147,19 @@ fn filter_that_cannot_match_is_an_error() {
         assert!(error.contains(expected), "{error}");
     }
 }
+
+#[test]
+fn filter_without_match_is_reported() {
+    let capture = capture("openvswitch");
+    for view in [&[][..], &["--json"], &["--count"]] {
+        let output = run(&[view, &["--filter", "jvm_runtime", &capture]].concat());
+        let error = text(&output.stderr);
+        assert!(
+            error.contains("dump: no match for the filter in "),
+            "{error}"
+        );
+        assert_eq!(output.status.code(), Some(0));
+        let output = run(&[view, &["--filter", "if_counters", &capture]].concat());
+        assert!(!text(&output.stderr).contains("no match"));
+    }
+}
