@@ -5,13 +5,13 @@ use std::time::Instant;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
+use serve::exposition::Format;
 use sflow_metrics::{
     Metric, MetricKind,
     entity::{Entity, EntityKind, Lifecycle},
 };
 
 use super::family::{Family, Number, SeriesBudget};
-use super::format::Format;
 use super::labels::{Labels, bounded};
 use super::{Settings, Shared, Telemetry, answers, health};
 

@@ -3,7 +3,6 @@
 mod answers;
 mod exposition;
 mod family;
-mod format;
 mod health;
 mod labels;
 
@@ -25,8 +24,8 @@ use sflow_collector::{OtherProtocol, Tally};
 use sflow_metrics::{Registry, Timestamp, query::Query};
 
 use exposition::Exposition;
-use format::Format;
 use serve::HostCheck;
+use serve::exposition::Format;
 
 /// The default address, which only this machine can reach.
 const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9343);
@@ -210,7 +209,7 @@ fn encode(exposition: Exposition) -> Result<String, std::fmt::Error> {
 }
 
 async fn scrape(State(scrapes): State<Arc<Scrapes>>, headers: HeaderMap) -> Response {
-    let format = Format::of_request(&headers);
+    let format = Format::of_request(&headers, Format::Text);
     let Ok(body) = scrapes.response(format) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
