@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sflow_metrics::{
     Config, Metric, Registry,
-    entity::{EntityKind, Lifecycle},
+    entity::{self, Lifecycle},
     event::Threshold,
     query::{Key, Pattern, Query, Window, WindowFn},
 };
@@ -197,7 +197,7 @@ fn entities_have_parents() {
     assert_eq!(parent("node1"), None);
     let interface = registry
         .entities(at(35.0))
-        .find(|entity| entity.kind() == EntityKind::Interface)
+        .find(|entity| entity.kind() == entity::Kind::Interface)
         .unwrap();
     assert_eq!(interface.parent().map(|host| host.name()), Some("node1"));
     assert_eq!(interface.if_index(), Some(3));
@@ -579,6 +579,6 @@ fn worst_lane_of_port_is_a_metric() {
     assert_eq!(
         value("bst_egress_queue_mc_pc_highest"),
         None,
-        "there is none"
+        "no multicast queue was reported"
     );
 }

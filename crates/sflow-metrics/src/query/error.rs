@@ -4,7 +4,8 @@ use super::{Key, Statistic, WindowFn};
 use crate::display::separated;
 use crate::entity::EntityKind;
 
-/// A syntax error in the text of a [`Query`](super::Query) or [`Key`], with its position.
+/// A syntax error in the text of a [`Query`](super::Query), [`Key`] or
+/// [`Metric`](crate::Metric), with its position.
 ///
 /// The message has three lines: the problem, the text, and a mark below the position.
 ///

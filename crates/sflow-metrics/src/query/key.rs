@@ -76,9 +76,22 @@ impl Key {
         names.find(|(known, _)| *known == name).map(|(_, key)| *key)
     }
 
-    /// The names of all keys.
-    pub fn names() -> impl Iterator<Item = &'static str> {
-        Self::NAMES.iter().map(|(name, _)| *name)
+    /// All keys in the order of their documentation.
+    pub const fn all() -> &'static [Self] {
+        const ALL: [Key; Key::NAMES.len()] = {
+            let mut all = [Key::Container; Key::NAMES.len()];
+            let mut index = 0;
+            while index < all.len() {
+                all[index] = Key::NAMES[index].1;
+                index += 1;
+            }
+            all
+        };
+        &ALL
+    }
+
+    pub(super) fn names() -> impl Iterator<Item = &'static str> {
+        Self::all().iter().map(|key| key.name())
     }
 
     /// The kind of entities that have the key; `None` for a key of several kinds.

@@ -63,7 +63,7 @@ pub use crate::window::Percent;
 ///   minute.
 ///
 /// Pass values of external origin to [`matching`](Self::matching) instead of pasting them into
-/// the text.
+/// the text. With feature `serde`, a query is serialised as its text.
 ///
 /// ```
 /// use sflow_metrics::query::{Key, Pattern, Query};
@@ -332,6 +332,22 @@ impl fmt::Display for Query {
             (Some(window), Some(_)) => write!(f, " [{window}]"),
             (None, _) => Ok(()),
         }
+    }
+}
+
+/// The text of the query.
+#[cfg(feature = "serde")]
+impl serde::Serialize for Query {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for Query {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
     }
 }
 

@@ -1,7 +1,9 @@
+use core::fmt;
 use core::time::Duration;
 
 use super::gather::Gathering;
 use super::statistic::Statistic;
+use crate::display::padded;
 use crate::entity::EntityId;
 use crate::timestamp::Timestamp;
 
@@ -33,6 +35,21 @@ pub struct Summary {
     /// The entity with this value, for `min`, `max` and `any`. If several have it, the one with the
     /// smallest id.
     pub winner: Option<EntityId>,
+}
+
+/// The value, the number of contributing entities and that of matching ones: `0.5 (3 of 4)`, or
+/// `no value (0 of 4)`.
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(padded) = padded(self, f) {
+            return padded;
+        }
+        match self.value {
+            Some(value) => value.fmt(f)?,
+            None => f.write_str("no value")?,
+        }
+        write!(f, " ({} of {})", self.contributing, self.matched)
+    }
 }
 
 impl Summary {

@@ -6,6 +6,7 @@ mod support;
 mod bounds;
 mod capture;
 mod drops;
+mod lengths;
 mod names;
 mod packets;
 mod text;

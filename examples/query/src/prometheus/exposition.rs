@@ -8,7 +8,7 @@ use prometheus_client::encoding::DescriptorEncoder;
 use serve::exposition::Format;
 use sflow_metrics::{
     Metric, MetricKind,
-    entity::{Entity, EntityKind, Lifecycle},
+    entity::{self, Entity, Lifecycle},
 };
 
 use super::family::{Family, Number, SeriesBudget};
@@ -157,7 +157,7 @@ fn push_custom(
 }
 
 fn may_have(entity: &Entity<'_>, metric: &Metric) -> bool {
-    metric.entity() == EntityKind::Other || metric.entity() == entity.kind()
+    metric.entity() == entity::Kind::Other || metric.entity() == entity.kind()
 }
 
 /// The count of a counter, the value of any other metric, both in the unit of the family.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use sflow_metrics::{
     Metric, Registry, Timestamp,
-    entity::{Entity, EntityKind, Lifecycle},
+    entity::{self, Entity, Lifecycle},
 };
 
 use super::columns::Columns;
@@ -13,8 +13,8 @@ use untrusted::escaped;
 #[derive(Serialize)]
 struct Line<'a> {
     time: &'a str,
-    id: sflow_metrics::entity::EntityId,
-    kind: EntityKind,
+    id: entity::Id,
+    kind: entity::Kind,
     name: &'a str,
     parent: Option<String>,
     agent: String,
@@ -28,10 +28,10 @@ struct Line<'a> {
 }
 
 /// The utilization metric of a kind of entity.
-const UTILIZATION_METRICS: [(EntityKind, &str); 3] = [
-    (EntityKind::Host, "cpu_utilization"),
-    (EntityKind::Container, "vir_cpu_utilization"),
-    (EntityKind::Interface, "ifinutilization"),
+const UTILIZATION_METRICS: [(entity::Kind, &str); 3] = [
+    (entity::Kind::Host, "cpu_utilization"),
+    (entity::Kind::Container, "vir_cpu_utilization"),
+    (entity::Kind::Interface, "ifinutilization"),
 ];
 
 pub(super) fn write(

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serve::{Json, Work};
 use sflow_metrics::{
     Registry, Timestamp,
-    entity::EntityId,
+    entity::Id as EntityId,
     query::{self, Expression, Group, Query, Summary},
 };
 
