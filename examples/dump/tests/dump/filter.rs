@@ -11,7 +11,11 @@ fn matching(name: &str, filters: &[&str]) -> ([usize; 3], String) {
     for filter in filters {
         arguments.extend(["--filter", filter]);
     }
-    let lines = json_lines(&printed(&arguments));
+    let output = run(&arguments);
+    let lines = json_lines(text(&output.stdout));
+    assert_eq!(output.status.code(), Some(0));
+    let has_report = text(&output.stderr).starts_with("dump: no match for the filter in ");
+    assert_eq!(has_report, lines.is_empty(), "{filters:?}");
     let samples = || {
         let lists = lines.iter().map(|line| line["samples"].as_array().unwrap());
         lists.flatten()
