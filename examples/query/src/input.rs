@@ -138,11 +138,9 @@ fn open(path: &Path, stop: &Stop) -> anyhow::Result<Capture> {
     if path == Path::new("-") {
         return Ok(Capture::stdin_until(stop.flag())?);
     }
-    Capture::open_until(path, stop.flag()).map_err(|error| match error {
-        CaptureError::NotACapture { .. } | CaptureError::Decompress { .. } => {
-            anyhow::Error::new(error).context(format!("cannot read {}", path.display()))
-        }
-        error => error.into(),
+    Capture::open_until(path, stop.flag()).map_err(|error| match error.path() {
+        Some(_) => error.into(),
+        None => anyhow::Error::new(error).context(format!("cannot read {}", path.display())),
     })
 }
 

@@ -54,6 +54,7 @@ pub use addresses::NetworkAddress;
 pub use answer::{Answer, Id, Row, TooManyDefinitions};
 pub(crate) use context::{Context, Origin};
 pub use definition::{Definition, Measure};
+pub(crate) use ends::ServiceOf;
 pub use error::{Error, ErrorKind};
 pub use filter::{Filter, Test};
 pub use key::{Key, Kind};

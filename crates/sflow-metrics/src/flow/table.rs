@@ -305,7 +305,7 @@ impl Flows {
             sources: context.sources,
             agent,
             device,
-            service_of: self.service_of,
+            service_of: self.service_of.as_ref(),
         };
         let addresses = self.needs.names.then_some(&self.addresses);
         let observation = Observation::new(packet, headers, site, addresses);

@@ -15,6 +15,8 @@ pub(crate) struct Gathering<W> {
     pub(crate) matched: u64,
     pub(crate) warming: u64,
     pub(crate) stale: u64,
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "is_zero"))]
+    pub(crate) unwatched: u64,
     pub(super) count: u64,
     pub(super) sum: f64,
     /// Times of the newest and of the oldest value.
@@ -27,12 +29,19 @@ pub(crate) struct Gathering<W> {
     pub(super) values: Values,
 }
 
+/// Partials of earlier releases have no number of unwatched entities.
+#[cfg(feature = "serde")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
 impl<W> Default for Gathering<W> {
     fn default() -> Self {
         Self {
             matched: 0,
             warming: 0,
             stale: 0,
+            unwatched: 0,
             count: 0,
             sum: 0.0,
             read: None,
@@ -80,6 +89,7 @@ impl<W: Clone + Ord> Gathering<W> {
         self.matched = self.matched.saturating_add(other.matched);
         self.warming = self.warming.saturating_add(other.warming);
         self.stale = self.stale.saturating_add(other.stale);
+        self.unwatched = self.unwatched.saturating_add(other.unwatched);
         self.count = self.count.saturating_add(other.count);
         self.sum += other.sum;
         self.values.merge(other.values);
@@ -125,6 +135,7 @@ impl<W: Clone + Ord> Gathering<W> {
             matched: self.matched,
             warming: self.warming,
             stale: self.stale,
+            unwatched: self.unwatched,
             count: self.count,
             sum: self.sum,
             read: self.read,

@@ -324,6 +324,7 @@ mod written {
             && count <= part.matched
             && part.warming <= part.matched
             && part.stale <= part.matched
+            && part.unwatched <= part.matched
             && part.matched <= MOST
     }
 }

@@ -1,7 +1,9 @@
+use core::fmt;
 use core::time::Duration;
 
 use super::gather::Gathering;
 use super::statistic::Statistic;
+use crate::display::padded;
 use crate::entity::EntityId;
 use crate::timestamp::Timestamp;
 
@@ -26,6 +28,9 @@ pub struct Summary {
     pub warming: usize,
     /// Number of matching entities that are stale.
     pub stale: usize,
+    /// Number of matching entities without a value because the registry does not keep the window of
+    /// the query: pass the query to [`Registry::watch`](crate::Registry::watch) first.
+    pub unwatched: usize,
     /// Age of the newest value.
     pub newest: Option<Duration>,
     /// Age of the oldest value.
@@ -33,6 +38,21 @@ pub struct Summary {
     /// The entity with this value, for `min`, `max` and `any`. If several have it, the one with the
     /// smallest id.
     pub winner: Option<EntityId>,
+}
+
+/// The value, the number of contributing entities and that of matching ones: `0.5 (3 of 4)`, or
+/// `no value (0 of 4)`.
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(padded) = padded(self, f) {
+            return padded;
+        }
+        match self.value {
+            Some(value) => value.fmt(f)?,
+            None => f.write_str("no value")?,
+        }
+        write!(f, " ({} of {})", self.contributing, self.matched)
+    }
 }
 
 impl Summary {
@@ -56,6 +76,7 @@ impl Summary {
             matched: number(gathering.matched),
             warming: number(gathering.warming),
             stale: number(gathering.stale),
+            unwatched: number(gathering.unwatched),
             newest: gathering.read.map(|(newest, _)| now - newest),
             oldest: gathering.read.map(|(_, oldest)| now - oldest),
             winner: None,

@@ -290,8 +290,14 @@ impl Match<'_> {
                 Lifecycle::Warming => gathering.warming += 1,
                 Lifecycle::Live => {}
             }
-            if let Some((value, at)) = self.value(query.window(), expression) {
-                gathering.contribute(expression.statistic(), value, at, self.source.id);
+            match self.value(query.window(), expression) {
+                Some((value, at)) => {
+                    gathering.contribute(expression.statistic(), value, at, self.source.id);
+                }
+                None if !self.registry.is_kept(query.window(), expression) => {
+                    gathering.unwatched += 1;
+                }
+                None => {}
             }
         }
     }
@@ -319,7 +325,7 @@ impl Match<'_> {
     /// The value of a metric over a window, and the time of its newest reading.
     fn over(&self, window: Window, metric: &Metric) -> Option<(f64, Timestamp)> {
         let slots = self.registry.slots_of(window, self.now);
-        let ring = self.source.ring(self.registry.watched(metric)?)?;
+        let ring = self.source.ring(self.registry.kept_at(window, metric)?)?;
         let readings = ring.over(slots.clone());
         let value = match window.function() {
             WindowFn::Percentile(percent) => ring.percentile(slots, percent),

@@ -4,7 +4,7 @@ use sflow_v5::{CountersSample, DataSource, DiscardedPacket, FlowSample};
 
 use super::Registry;
 use crate::entity::EntityId;
-use crate::flow::{self, Context, Flows, NetworkAddress, Origin, SamplerStatus};
+use crate::flow::{self, Context, Flows, NetworkAddress, Origin, SamplerStatus, ServiceOf};
 use crate::ingest::source::Source;
 use crate::timestamp::Timestamp;
 
@@ -89,8 +89,12 @@ impl Registry {
     /// // `web-1` and `web-2` belong to the service `web`.
     /// registry.group_containers_by(|name| name.rsplit_once('-').map(|(service, _)| service));
     /// ```
-    pub fn group_containers_by(&mut self, service_of: fn(&str) -> Option<&str>) {
-        self.flows.group_containers_by(service_of);
+    pub fn group_containers_by(
+        &mut self,
+        service_of: impl for<'n> Fn(&'n str) -> Option<&'n str> + Send + Sync + 'static,
+    ) {
+        self.flows
+            .group_containers_by(ServiceOf(Box::new(service_of)));
     }
 
     pub(super) fn flow_sample(&mut self, origin: Origin, sample: &FlowSample<'_>) {

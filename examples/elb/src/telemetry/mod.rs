@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use sflow_metrics::{
     Config, Health, Registry, Timestamp,
-    entity::{Entity, EntityKind},
+    entity::{Entity, Kind as EntityKind},
     query::Query,
 };
 use sflow_v5::{Datagram, Error, ErrorKind};

@@ -5,13 +5,13 @@ use std::time::Instant;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
+use serve::exposition::Format;
 use sflow_metrics::{
     Metric, MetricKind, Timestamp,
-    entity::{Entity, EntityKind, Lifecycle},
+    entity::{self, Entity, Lifecycle},
 };
 
 use super::family::{Family, Number, SeriesBudget};
-use super::format::Format;
 use super::labels::{Labels, bounded};
 use super::{Settings, answers, health};
 use crate::telemetry::Shared;
@@ -177,7 +177,7 @@ fn push_custom(
 }
 
 fn may_have(entity: &Entity<'_>, metric: &Metric) -> bool {
-    metric.entity() == EntityKind::Other || metric.entity() == entity.kind()
+    metric.entity() == entity::Kind::Other || metric.entity() == entity.kind()
 }
 
 /// The count of a counter, the value of any other metric, both in the unit of the family.

@@ -3,7 +3,6 @@
 mod answers;
 mod exposition;
 mod family;
-mod format;
 mod health;
 mod labels;
 
@@ -24,8 +23,8 @@ use prometheus_client::encoding::text;
 use sflow_metrics::query::Query;
 
 use exposition::Exposition;
-use format::Format;
 use serve::HostCheck;
+use serve::exposition::Format;
 
 use crate::telemetry::Shared;
 
@@ -178,7 +177,7 @@ fn encode(exposition: Exposition) -> Result<String, std::fmt::Error> {
 }
 
 async fn scrape(State(scrapes): State<Arc<Scrapes>>, headers: HeaderMap) -> Response {
-    let format = Format::of_request(&headers);
+    let format = Format::of_request(&headers, Format::Text);
     let Ok(body) = scrapes.response(format) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };

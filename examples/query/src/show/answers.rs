@@ -155,7 +155,7 @@ fn basis(expression: &Expression, summary: &Summary) -> String {
 
 fn plural(expression: &Expression, count: usize) -> String {
     let kind = match expression.entity() {
-        sflow_metrics::entity::EntityKind::Other => "source".to_owned(),
+        sflow_metrics::entity::Kind::Other => "source".to_owned(),
         kind => kind.to_string(),
     };
     if count == 1 { kind } else { format!("{kind}s") }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use sflow_metrics::{
     Metric, Timestamp,
-    entity::{Entity, EntityKind, Lifecycle},
+    entity::{self, Entity, Lifecycle},
 };
 
 use super::columns::Columns;
@@ -16,7 +16,7 @@ use untrusted::escaped;
 struct Line<'a> {
     time: &'a str,
     id: u64,
-    kind: EntityKind,
+    kind: entity::Kind,
     name: String,
     parent: Option<String>,
     agent: String,
@@ -33,10 +33,10 @@ struct Line<'a> {
 }
 
 /// The utilization metric of a kind of entity.
-const UTILIZATION_METRICS: [(EntityKind, &str); 3] = [
-    (EntityKind::Host, "cpu_utilization"),
-    (EntityKind::Container, "vir_cpu_utilization"),
-    (EntityKind::Interface, "ifinutilization"),
+const UTILIZATION_METRICS: [(entity::Kind, &str); 3] = [
+    (entity::Kind::Host, "cpu_utilization"),
+    (entity::Kind::Container, "vir_cpu_utilization"),
+    (entity::Kind::Interface, "ifinutilization"),
 ];
 
 pub(super) fn write(

@@ -79,20 +79,22 @@ impl Source {
     ) {
         match frame.format {
             VirtCpu::FORMAT => {
-                self.state = VirtCpu::read(frame.bytes)
+                self.state = VirtCpu::from_bytes(frame.bytes)
                     .map(|cpu| cpu.state)
                     .or(self.state);
             }
             HostCpu::FORMAT => {
-                let processors = HostCpu::read(frame.bytes).and_then(|cpu| cpu.cpu_num.nonzero());
+                let processors =
+                    HostCpu::from_bytes(frame.bytes).and_then(|cpu| cpu.cpu_num.nonzero());
                 self.processors = processors.map(f64::from).or(self.processors);
             }
             VirtNode::FORMAT => {
-                let processors = VirtNode::read(frame.bytes).and_then(|node| node.cpus.nonzero());
+                let processors =
+                    VirtNode::from_bytes(frame.bytes).and_then(|node| node.cpus.nonzero());
                 self.processors = self.processors.or(processors.map(f64::from));
             }
             IfCounters::FORMAT => {
-                let Some(counters) = IfCounters::read(frame.bytes) else {
+                let Some(counters) = IfCounters::from_bytes(frame.bytes) else {
                     return;
                 };
                 self.if_index = Some(counters.if_index);
@@ -103,13 +105,13 @@ impl Source {
                 self.if_status = Some(counters.if_status.0);
             }
             PortName::FORMAT => {
-                if let Some(port) = PortName::read(frame.bytes) {
+                if let Some(port) = PortName::from_bytes(frame.bytes) {
                     self.rename(port.name, allowance, health);
                 }
             }
             AppOperations::FORMAT => {
                 self.recognise(EntityKind::Application);
-                if let Some(operations) = AppOperations::read(frame.bytes) {
+                if let Some(operations) = AppOperations::from_bytes(frame.bytes) {
                     self.rename(operations.application, allowance, health);
                 }
             }

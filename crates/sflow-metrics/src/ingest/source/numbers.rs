@@ -75,7 +75,7 @@ impl<'a> Visitor<'a> for &mut RowUpdate<'_> {
     #[inline(never)]
     fn visit<T: Structure<'a>>(self, bytes: &'a [u8]) -> bool {
         let columns = const { &Columns::of(T::NAME, T::FIELDS) };
-        let Some(structure) = T::read(bytes) else {
+        let Some(structure) = T::from_bytes(bytes) else {
             return false;
         };
         let Some((counters, cells)) = self.cells.split_at_mut_checked(2 * columns.counters) else {
@@ -205,10 +205,10 @@ pub(super) fn is_readable(frame: Frame<'_>) -> Option<bool> {
         type Output = bool;
 
         fn visit<T: Structure<'a>>(self, bytes: &'a [u8]) -> bool {
-            T::read(bytes).is_some()
+            T::from_bytes(bytes).is_some()
         }
     }
-    CounterRecord::visit(frame, Read)
+    CounterRecord::dispatch(frame, Read)
 }
 
 /// Whether a record has a known counter.
@@ -278,7 +278,7 @@ mod tests {
             rejected_bytes: 0,
             floats: 0,
         };
-        assert_eq!(CounterRecord::visit(frame, &mut update), Some(true));
+        assert_eq!(CounterRecord::dispatch(frame, &mut update), Some(true));
         let floats = update.floats;
         let counters = 2 * T::FIELDS.iter().filter(|field| is_counter(field)).count();
         let (mut counter, mut gauge) = (0, 0);

@@ -145,7 +145,7 @@ impl Readings {
                 0.0
             }
         };
-        if CounterRecord::visit(frame, &mut update) != Some(true) {
+        if CounterRecord::dispatch(frame, &mut update) != Some(true) {
             return None;
         }
         if elements::are_in(frame.format) {
@@ -353,7 +353,7 @@ fn update_gauges(update: RowUpdate<'_>, structure: u8, frame: Frame<'_>) -> Opti
         health: &mut health,
         ..update
     };
-    if CounterRecord::visit(frame, &mut gauges) != Some(true) {
+    if CounterRecord::dispatch(frame, &mut gauges) != Some(true) {
         return None;
     }
     if elements::are_in(frame.format) {

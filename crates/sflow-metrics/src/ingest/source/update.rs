@@ -113,7 +113,7 @@ impl Source {
             expected = place + 1;
             has_begun |= self.update_row(place, frame, measure, health);
         }
-        health.malformed_records += u64::from(frames < arrival.sample.records.announced());
+        health.malformed_records += u64::from(frames < arrival.sample.records.declared_count());
         if !has_columns {
             has_begun |= self.update_without_columns(arrival, measure, allowance, health);
         }
@@ -189,9 +189,9 @@ impl Source {
     ) -> Option<usize> {
         // Most samples have these three.
         let is_readable = match frame.format {
-            HostParent::FORMAT => self.set_parent(HostParent::read(frame.bytes)),
-            HostDescr::FORMAT => HostDescr::read(frame.bytes).is_some(),
-            HostAdapters::FORMAT => HostAdapters::read(frame.bytes).is_some(),
+            HostParent::FORMAT => self.set_parent(HostParent::from_bytes(frame.bytes)),
+            HostDescr::FORMAT => HostDescr::from_bytes(frame.bytes).is_some(),
+            HostAdapters::FORMAT => HostAdapters::from_bytes(frame.bytes).is_some(),
             _ => return self.place_other(frame, allowance, health),
         };
         health.malformed_records += u64::from(!is_readable);

@@ -1,18 +1,20 @@
-//! The two text formats of a response, and the choice between them.
+//! The two text formats of metrics, and the choice between them.
 
 use axum::http::{HeaderMap, header};
 
+/// A text format of metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
+pub enum Format {
+    /// OpenMetrics, version 1.0.0.
     OpenMetrics,
     /// The text format of Prometheus, version 0.0.4.
     Text,
 }
 
 impl Format {
-    /// The format that a client prefers by its `Accept` header (RFC 9110, section 12.5.1).
-    /// OpenMetrics only if the client names it, if necessary by `application/*`.
-    pub(super) fn of_request(headers: &HeaderMap) -> Self {
+    /// The format that a client prefers by its `Accept` header (RFC 9110, section 12.5.1), or
+    /// `fallback` if it does not name the other format, if necessary by `application/*` or `text/*`.
+    pub fn of_request(headers: &HeaderMap, fallback: Self) -> Self {
         let accepted: Vec<MediaRange<'_>> = headers
             .get_all(header::ACCEPT)
             .iter()
@@ -22,17 +24,17 @@ impl Format {
             .collect();
         let open_metrics = preference(&accepted, "application", "openmetrics-text");
         let text = preference(&accepted, "text", "plain");
-        let (specificity, quality) = open_metrics;
-        let is_named = specificity > 0 && quality > 0.0;
-        let is_preferred = (quality, specificity) >= (text.1, text.0);
-        if is_named && is_preferred {
-            Self::OpenMetrics
-        } else {
-            Self::Text
+        let is_named = |(specificity, quality)| specificity > 0 && quality > 0.0;
+        let is_text_better = (text.1, text.0) > (open_metrics.1, open_metrics.0);
+        match fallback {
+            Self::Text if is_named(open_metrics) && !is_text_better => Self::OpenMetrics,
+            Self::OpenMetrics if is_named(text) && is_text_better => Self::Text,
+            _ => fallback,
         }
     }
 
-    pub(super) const fn media_type(self) -> &'static str {
+    /// The `Content-Type` of a response.
+    pub const fn media_type(self) -> &'static str {
         match self {
             Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
             Self::Text => "text/plain; version=0.0.4; charset=utf-8",
@@ -108,12 +110,16 @@ mod tests {
 
     use super::*;
 
-    fn of(accept: &[&str]) -> Format {
+    fn with_fallback(fallback: Format, accept: &[&str]) -> Format {
         let mut headers = HeaderMap::new();
         for value in accept {
             headers.append(header::ACCEPT, HeaderValue::from_str(value).unwrap());
         }
-        Format::of_request(&headers)
+        Format::of_request(&headers, fallback)
+    }
+
+    fn of(accept: &[&str]) -> Format {
+        with_fallback(Format::Text, accept)
     }
 
     #[test]
@@ -161,6 +167,29 @@ mod tests {
             "openmetrics",
         ] {
             assert_eq!(of(&[accept]), Format::Text, "{accept}");
+        }
+    }
+
+    #[test]
+    fn text_is_sent_on_request_if_fallback_is_open_metrics() {
+        let of = |accept| with_fallback(Format::OpenMetrics, &[accept]);
+        for accept in [
+            "text/plain",
+            "text/*",
+            "text/plain;version=0.0.4, */*;q=0.1",
+            "application/openmetrics-text;q=0.3, text/plain;q=0.4",
+            "application/openmetrics-text;q=0, text/plain;q=0.1",
+        ] {
+            assert_eq!(of(accept), Format::Text, "{accept}");
+        }
+        for accept in [
+            "",
+            "*/*",
+            "application/json",
+            "application/openmetrics-text, text/plain",
+            "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.2,*/*;q=0.1",
+        ] {
+            assert_eq!(of(accept), Format::OpenMetrics, "{accept}");
         }
     }
 }
