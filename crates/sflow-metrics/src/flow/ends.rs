@@ -14,9 +14,9 @@ use crate::ingest::source::Source;
 use crate::slab::Slab;
 
 /// Returns the service of the container with this name, if it belongs to one.
-pub(crate) struct ServiceOf(
-    pub(crate) Box<dyn for<'n> Fn(&'n str) -> Option<&'n str> + Send + Sync>,
-);
+type ServiceFn = dyn for<'n> Fn(&'n str) -> Option<&'n str> + Send + Sync;
+
+pub(crate) struct ServiceOf(pub(crate) Box<ServiceFn>);
 
 impl fmt::Debug for ServiceOf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
