@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use elb::config::Config;
 use elb::policy::Mode;
-use elb::simulator::{Event, Scenario};
+use elb::simulator::Scenario;
 use elb::trial::{Outcome, run};
 use sflow_metrics::Timestamp;
+use sflow_simulator::Event;
 
 const START: Timestamp = Timestamp::from_secs(1_474_678_630);
 
@@ -47,7 +48,7 @@ async fn one_becomes_eight_within_42_s_of_load_and_eight_becomes_one_after_it() 
             outcome.changes[7].at > ends,
             "nothing is taken away under load"
         );
-        assert_eq!(outcome.services[0].truth.wanted, 1);
+        assert_eq!(outcome.services[0].truth.replicas, 1);
     }
 }
 
@@ -81,20 +82,24 @@ async fn a_crash_looping_task_freezes_nothing() {
     let outcome = article(1, &scenario, Mode::Act).await;
     let most = outcome.changes.iter().map(|change| change.replicas).max();
     assert!(most >= Some(7), "{:?}", outcome.changes);
-    assert_eq!(outcome.services[0].truth.wanted, 1, "and back again");
+    assert_eq!(outcome.services[0].truth.replicas, 1, "and back again");
 }
 
 #[tokio::test]
 async fn silence_is_not_idleness() {
     let mut scenario = Scenario::named("step").unwrap();
     let hosts: Vec<String> = scenario
+        .cluster
         .hosts
         .iter()
         .map(|host| host.name.clone())
         .collect();
     for host in hosts {
-        let lasting = Duration::from_secs(200);
-        scenario = scenario.with(Duration::from_secs(100), Event::Silence { host, lasting });
+        let duration = Duration::from_secs(200);
+        scenario = scenario.with(
+            Duration::from_secs(100),
+            Event::Disconnect { host, duration },
+        );
     }
     let outcome = article(1, &scenario, Mode::Act).await;
     let silent = START + Duration::from_secs(135);
@@ -104,7 +109,7 @@ async fn silence_is_not_idleness() {
         .filter(|change| change.at > silent)
         .collect();
     assert_eq!(after, Vec::<&elb::trial::Change>::new());
-    assert!(outcome.services[0].truth.wanted > 3);
+    assert!(outcome.services[0].truth.replicas > 3);
 }
 
 #[tokio::test]
@@ -139,11 +144,11 @@ async fn a_peak_on_what_matters_takes_from_what_can_wait_and_gives_it_back() {
         assert!(most(&shop.past) >= Some(8), "seed {seed}");
         assert!(least <= Some(4), "seed {seed}: the batch kept {least:?}");
         // And back again.
-        assert_eq!(shop.truth.wanted, 2, "seed {seed}");
+        assert_eq!(shop.truth.replicas, 2, "seed {seed}");
         assert!(
-            batch.truth.wanted >= 9,
+            batch.truth.replicas >= 9,
             "seed {seed}: {}",
-            batch.truth.wanted
+            batch.truth.replicas
         );
     }
 }

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use sflow_metrics::Timestamp;
+use sflow_simulator::ServiceSpec;
 
 use super::{Log, PolicyName, runtime, say, say_part};
 use crate::chart::{self, Multiple};
 use crate::config::{Config, Control, Service};
 use crate::policy::Mode;
-use crate::simulator::{Scenario, ServiceSpec};
+use crate::simulator::Scenario;
 use crate::terminal::set_replicas;
 use crate::trial::{Outcome, PoolOutcome, ServiceOutcome, run};
 use crate::view::Point;
@@ -100,11 +101,11 @@ fn summarise(with: &Outcome, without: &Outcome) -> anyhow::Result<()> {
             "{}: overloaded for {:.0} task seconds instead of {:.0}, at {:.0} replica seconds \
              instead of {:.0}; ends with {} replicas.",
             with.name,
-            with.truth.overload,
-            without.truth.overload,
+            with.truth.overload_seconds,
+            without.truth.overload_seconds,
             with.replica_seconds,
             without.replica_seconds,
-            with.truth.wanted,
+            with.truth.replicas,
         )?;
     }
     if let (Some(with), Some(without)) = (&with.pool, &without.pool) {
@@ -129,7 +130,7 @@ pub(super) fn picture(
     with: &Outcome,
     without: &Outcome,
 ) -> String {
-    if scenario.services.len() > 1 || with.pool.is_some() {
+    if scenario.cluster.services.len() > 1 || with.pool.is_some() {
         return side_by_side(scenario, policy, with);
     }
     alone(scenario, policy, with, without)
@@ -141,8 +142,8 @@ fn side_by_side(scenario: &Scenario, policy: PolicyName, with: &Outcome) -> Stri
         let (lower, upper) = policy.settings.rule.band(0).unwrap_or((1.0, 1.0));
         let one = f64::midpoint(lower, upper);
         let needed = |at: f64| {
-            let requests = service.load.at(Duration::from_secs_f64(at));
-            requests * service.work.bytes() / one
+            let requests = service.workload.at(Duration::from_secs_f64(at));
+            requests * service.request.bytes() / one
         };
         let point = |point: &Point| Point {
             load: Some(needed(point.at)),
@@ -152,11 +153,16 @@ fn side_by_side(scenario: &Scenario, policy: PolicyName, with: &Outcome) -> Stri
         };
         Multiple {
             title: service.name.clone(),
-            about: format!("priority {}", service.priority),
+            about: format!("priority {}", scenario.policy(&service.name).priority),
             pasts: vec![outcome.past.iter().map(point).collect()],
         }
     };
-    let services = scenario.services.iter().zip(&with.services).zip(&policies);
+    let services = scenario
+        .cluster
+        .services
+        .iter()
+        .zip(&with.services)
+        .zip(&policies);
     let mut panels: Vec<Multiple> = services.map(panel).collect();
     panels.extend(with.pool.as_ref().map(machines));
     let title = match scenario.budget {

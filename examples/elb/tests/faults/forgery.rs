@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use elb::simulator::Load;
 use sflow_metrics::Timestamp;
 use sflow_v5::counter::{HostDescr, VirtCpu, VirtNetIo};
 use sflow_v5::enums::{DomainState, HeaderProtocol};
@@ -17,6 +16,7 @@ use sflow_v5::{
 };
 
 use crate::world::{Sent, World, changes, need};
+use sflow_simulator::Workload;
 
 /// What the forger knows of an agent, and when it sent its last datagram.
 struct Known {
@@ -152,7 +152,7 @@ fn attacked(world: &mut World) {
 
 #[tokio::test]
 async fn t22_forged_datagrams_change_no_size() {
-    let mut world = World::new(1, Load::Constant(300.0), need(300.0), Vec::new());
+    let mut world = World::new(1, Workload::Constant(300.0), need(300.0), Vec::new());
     attacked(&mut world);
     assert_eq!(changes(&world.run(300).await), []);
     let telemetry = world.balancer.telemetry().lock();
@@ -170,7 +170,7 @@ async fn t22_forged_datagrams_change_no_size() {
 
 #[tokio::test]
 async fn t22_size_follows_the_load_while_datagrams_are_forged() {
-    let load = Load::Step {
+    let load = Workload::Step {
         before: 200.0,
         after: 800.0,
         at: Duration::from_secs(60),
@@ -186,7 +186,7 @@ async fn t22_size_follows_the_load_while_datagrams_are_forged() {
 /// Twice ten thousand agents without a sample, 35 seconds apart; then the real ones start.
 #[tokio::test]
 async fn t24_agents_that_start_after_a_flood_of_empty_datagrams_are_seen() {
-    let mut world = World::new(1, Load::Constant(800.0), need(200.0), Vec::new());
+    let mut world = World::new(1, Workload::Constant(800.0), need(200.0), Vec::new());
     let start = world.now;
     let mut round = 0_u32;
     world.on_the_way(move |at, sent| {
