@@ -69,12 +69,12 @@ mod tests {
     use std::time::Duration;
 
     use sflow_metrics::Timestamp;
+    use sflow_simulator::Workload;
 
     use super::*;
     use crate::orchestrator::Orchestrator;
     use crate::simulator::{Scenario, Simulation};
     use crate::telemetry::Telemetry;
-    use sflow_simulator::Workload;
 
     #[tokio::test]
     async fn hosts_that_are_alike_do_alike_and_one_that_does_not_shows() {

@@ -10,13 +10,13 @@ use elb::policy::Mode;
 use elb::simulator::{Scenario, Simulation};
 use elb::web::{self, Access, Site};
 use sflow_metrics::Timestamp;
+use sflow_simulator::Workload;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::document;
-use sflow_simulator::Workload;
 
 /// 2026-01-01T00:00:00Z.
 pub(crate) const START: Timestamp = Timestamp::from_secs(1_767_225_600);

@@ -8,9 +8,9 @@ use elb::config::Config;
 use elb::controller::Outcome;
 use elb::simulator::{Scenario, Simulation};
 use sflow_metrics::Timestamp;
+use sflow_simulator::{Delay, Workload};
 
 use crate::world::START;
-use sflow_simulator::{Delay, Workload};
 
 const SERVICES: u32 = 100;
 const A_MINUTE: usize = 20;

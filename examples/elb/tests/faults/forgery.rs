@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use rand_xoshiro::SplitMix64;
+use rand_xoshiro::rand_core::{Rng, SeedableRng};
 use sflow_metrics::Timestamp;
+use sflow_simulator::Workload;
 use sflow_v5::counter::{HostDescr, VirtCpu, VirtNetIo};
 use sflow_v5::enums::{DomainState, HeaderProtocol};
 use sflow_v5::flow::SampledHeader;
@@ -16,7 +19,6 @@ use sflow_v5::{
 };
 
 use crate::world::{Sent, World, changes, need};
-use sflow_simulator::Workload;
 
 /// What the forger knows of an agent, and when it sent its last datagram.
 struct Known {
@@ -29,22 +31,19 @@ struct Known {
 
 struct Forger {
     agents: BTreeMap<IpAddr, Known>,
-    random: u64,
+    random: SplitMix64,
 }
 
 impl Forger {
     fn new() -> Self {
         Self {
             agents: BTreeMap::new(),
-            random: 0x2545_f491_4f6c_dd1d,
+            random: SplitMix64::seed_from_u64(1),
         }
     }
 
     fn random(&mut self) -> u32 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        (self.random >> 16) as u32
+        self.random.next_u32()
     }
 
     /// Learns from a datagram which agents and containers there are, and forges one of its agent

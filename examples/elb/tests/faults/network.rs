@@ -1,7 +1,7 @@
+use sflow_simulator::{Event, Network, Workload};
 use std::time::Duration;
 
 use crate::world::{World, changes, need};
-use sflow_simulator::{Event, Network, Workload};
 
 /// A load of 600 requests per second from the beginning, with two replicas: how large the service
 /// is in the end, and how large it ever was.

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use elb::trouble::TroubleReason;
+use sflow_simulator::{Event, Workload};
 
 use crate::world::{World, need};
-use sflow_simulator::{Event, Workload};
 
 /// Lets time pass; answers which problems there were, each with its message.
 async fn problems(world: &mut World, seconds: u64) -> BTreeMap<TroubleReason, String> {

@@ -1,7 +1,7 @@
+use sflow_simulator::{Event, Workload};
 use std::time::Duration;
 
 use crate::world::{World, all_say, changes, need};
-use sflow_simulator::{Event, Workload};
 
 fn silent(hosts: &[&str], from: u64) -> Vec<(u64, Event)> {
     let silence = |host: &&str| {

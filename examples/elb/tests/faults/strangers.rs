@@ -1,8 +1,8 @@
+use sflow_simulator::{Event, Workload};
 use std::time::Duration;
 
 use crate::trust::{Forger, attack};
 use crate::world::{World, changes, need};
-use sflow_simulator::{Event, Workload};
 
 #[tokio::test]
 async fn t16_containers_that_do_not_exist_have_no_weight() {

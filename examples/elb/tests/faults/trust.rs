@@ -9,6 +9,7 @@ use elb::orchestrator::{Orchestrator as _, Task};
 use elb::simulator::NodeAddress;
 use elb::telemetry::Reporter;
 use sflow_metrics::Timestamp;
+use sflow_simulator::{Event, Workload};
 use sflow_v5::counter::{
     Adapter, HostAdapters, HostCpu, HostDescr, HostParent, VirtCpu, VirtNetIo,
 };
@@ -22,7 +23,6 @@ use sflow_v5::{
 };
 
 use crate::world::{START, Sent, World, changes, need};
-use sflow_simulator::{Event, Workload};
 
 const FOREIGN: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 9);
 

@@ -14,9 +14,9 @@ use elb::policy::Mode;
 use elb::shared::Shared;
 use elb::simulator::{Scenario, Simulation};
 use elb::telemetry::Telemetry;
+use sflow_simulator::{Event, Reservation, Workload};
 
 use crate::world::{START, World, set_bounds};
-use sflow_simulator::{Event, Reservation, Workload};
 
 fn idle() -> Scenario {
     let mut scenario = Scenario::named("thief").unwrap();

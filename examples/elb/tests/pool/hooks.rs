@@ -9,10 +9,10 @@ use elb::policy::{Kind, Reason};
 use elb::pool::hook::{Action, Call, HookSettings};
 use elb::pool::provider::Background;
 use elb::simulator::Scenario;
+use sflow_simulator::{Event, Workload};
 
 use crate::support::{HookServer, PATIENCE, wait_until};
 use crate::world::{Fate, Scripted, World};
-use sflow_simulator::{Event, Workload};
 
 /// Machines that do not suffice, at once and for long.
 fn needy() -> Scenario {

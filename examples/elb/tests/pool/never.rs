@@ -6,9 +6,9 @@ use elb::keeper::MachineState;
 use elb::orchestrator::{Availability, Orchestrator};
 use elb::simulator::Scenario;
 use proptest::prelude::*;
+use sflow_simulator::{Event, Reservation, Workload};
 
 use crate::world::{Fate, Scripted, World, set_bounds};
-use sflow_simulator::{Event, Reservation, Workload};
 
 #[derive(Clone, Debug)]
 struct Story {

@@ -9,9 +9,9 @@ use elb::pool::machines::{DrainBecause, MachineStep};
 use elb::pool::peers::{PeerStanding, Sign};
 use elb::simulator::Scenario;
 use elb::trial::{Outcome, PoolOutcome, run};
+use sflow_simulator::{Delay, Event, Workload};
 
 use crate::world::{START, World, services};
-use sflow_simulator::{Delay, Event, Workload};
 
 async fn tried(scenario: &Scenario, seed: u64, mode: Mode) -> Outcome {
     let mut services = services(scenario);
