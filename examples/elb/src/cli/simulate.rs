@@ -1,10 +1,10 @@
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use sflow_metrics::Timestamp;
-use sflow_simulator::ServiceSpec;
+use sflow_simulator::{ServiceSpec, Workload};
 
 use super::{Log, PolicyName, runtime, say, say_part};
 use crate::chart::{self, Multiple};
@@ -31,7 +31,16 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value = "target")]
     policy: PolicyName,
 
-    /// Chance: the same number gives the same run.
+    /// A recorded workload for the scenario's first service, in place of its own: a text file with
+    /// one number per line, for each second the requests per second. The simulation is as long.
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+
+    /// Factor on the numbers of the recorded workload.
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, requires = "trace")]
+    trace_factor: f64,
+
+    /// Seed of the random numbers: the same seed gives the same run.
     #[arg(long, default_value_t = 1)]
     seed: u64,
 
@@ -55,7 +64,11 @@ fn scenarios() -> String {
 impl Args {
     pub(super) fn run(self, log: &Log) -> anyhow::Result<()> {
         log.to_stderr("error")?;
-        let scenario = Scenario::named(&self.scenario)?;
+        let mut scenario = Scenario::named(&self.scenario)?;
+        if let Some(path) = &self.trace {
+            use_trace(&mut scenario, path, self.trace_factor)
+                .with_context(|| format!("cannot use --trace {}", path.display()))?;
+        }
         let control = Control {
             budget: scenario.budget,
             ..Config::article().control
@@ -92,6 +105,17 @@ impl Args {
         say!("The chart is in {}.", path.display())?;
         Ok(())
     }
+}
+
+/// Replaces the workload of the first service, and the duration, by those of a file.
+fn use_trace(scenario: &mut Scenario, path: &Path, factor: f64) -> anyhow::Result<()> {
+    let text = fs::read_to_string(path)?;
+    let workload = Workload::from_lines(text.lines())?.scaled(factor);
+    scenario.duration = Duration::from_secs(text.lines().count() as u64);
+    if let Some(service) = scenario.cluster.services.first_mut() {
+        service.workload = workload;
+    }
+    Ok(())
 }
 
 fn summarise(with: &Outcome, without: &Outcome) -> anyhow::Result<()> {
