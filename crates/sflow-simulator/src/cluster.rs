@@ -74,7 +74,7 @@ impl Cluster {
             let lifetime = self.lifetime(service, slot, Duration::ZERO);
             let mut task = self.task(service, slot, Duration::ZERO);
             if task.host == UNPLACED {
-                task.error = Some(self.no_room());
+                task.error = Some(self.insufficient_resources());
             } else {
                 task.phase = Phase::Running;
                 task.prior_age = AGE;
@@ -166,7 +166,7 @@ impl Cluster {
         }
     }
 
-    /// Moves tasks to their next phase if it is due, and places tasks that had no room.
+    /// Moves tasks to their next phase if it is due, and places tasks that wait for resources.
     pub(crate) fn advance_tasks(&mut self, at: Duration) {
         self.end_phases(at);
         self.place_waiting(at);
@@ -371,7 +371,7 @@ impl Cluster {
         std::mem::take(&mut self.changes)
     }
 
-    /// A new pending task, placed if a host has room.
+    /// A new pending task, placed if a host has the resources.
     fn task(&mut self, service: usize, slot: u32, at: Duration) -> Task {
         let key = self.next_key;
         self.next_key += 1;
@@ -399,7 +399,7 @@ impl Cluster {
     }
 
     /// The host with the fewest tasks of this service, then with the fewest tasks, of those that
-    /// have room.
+    /// have the resources.
     fn place(&self, service: usize) -> usize {
         let load = |host: &usize| {
             let there = self
@@ -409,12 +409,12 @@ impl Cluster {
             let own = there.clone().filter(|task| task.service == service);
             (own.count(), there.count())
         };
-        let has_room = |host: &usize| self.has_room(*host, service);
-        let hosts = (0..self.hosts.len()).filter(has_room);
+        let has_resources = |host: &usize| self.has_resources(*host, service);
+        let hosts = (0..self.hosts.len()).filter(has_resources);
         hosts.min_by_key(load).unwrap_or(UNPLACED)
     }
 
-    fn has_room(&self, host: usize, service: usize) -> bool {
+    fn has_resources(&self, host: usize, service: usize) -> bool {
         let Some(there) = self.hosts.get(host).filter(|host| host.is_schedulable()) else {
             return false;
         };
@@ -437,7 +437,7 @@ impl Cluster {
         cores <= f64::from(there.spec.cores) + 1e-6 && memory <= there.spec.memory
     }
 
-    /// Places tasks for which no host had room, as far as there is room now.
+    /// Places tasks that wait for resources, if a host has them now.
     pub(crate) fn place_waiting(&mut self, at: Duration) {
         for position in 0..self.tasks.len() {
             let Some(task) = self.tasks.get(position) else {
@@ -508,12 +508,12 @@ impl Cluster {
         }
     }
 
-    /// A new task, which starts after a delay if a host has room for it.
+    /// A new task, which starts after a delay if a host has the resources.
     fn start_task(&mut self, service: usize, slot: u32, start: Delay, at: Duration) {
         let mut task = self.task(service, slot, at);
         let delay = self.draw(start);
         if task.host == UNPLACED {
-            task.error = Some(self.no_room());
+            task.error = Some(self.insufficient_resources());
         } else {
             task.next = Some(at.saturating_add(delay));
         }
@@ -528,8 +528,8 @@ impl Cluster {
         })
     }
 
-    /// Error of a task for which no host has room.
-    fn no_room(&self) -> String {
+    /// Error of a task that waits for resources.
+    fn insufficient_resources(&self) -> String {
         let hosts = self
             .hosts
             .iter()

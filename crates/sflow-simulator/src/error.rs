@@ -1,3 +1,5 @@
+use std::fmt::Display;
+
 use thiserror::Error;
 
 /// Why a cluster cannot be simulated, or a change cannot be applied to it.
@@ -52,12 +54,12 @@ impl Error {
 
     pub(crate) fn out_of_range(
         field: &'static str,
-        value: impl ToString,
+        value: impl Display,
         expected: &'static str,
     ) -> Self {
         Self::OutOfRange {
             field,
-            value: value.to_string(),
+            value: format!("{value}"),
             expected,
         }
     }

@@ -40,13 +40,13 @@ pub struct TaskStatus {
     pub uuid: [u8; 16],
     /// Number of the task among the replicas of its service, from 1. A replacement has the same.
     pub slot: u32,
-    /// Name of its host; `None` if no host has room for it.
+    /// Name of its host; `None` while no host has the resources for it.
     pub host: Option<String>,
     /// State.
     pub state: TaskState,
     /// Time in this state.
     pub age: Duration,
-    /// Why the task does not run: no host has room, or its predecessor crashed.
+    /// Why the task does not run: no host has the resources, or its predecessor crashed.
     pub error: Option<String>,
     /// Resources that the container has used since its start. The agent's counters are these
     /// values, rounded, at the time of a reading.

@@ -144,7 +144,7 @@ impl HostSpec {
 pub struct ServiceSpec {
     /// Name; at most 64 bytes. Containers are named `NAME.SLOT.ID`.
     pub name: String,
-    /// Replicas at the start, which then run if hosts have room for them; at most
+    /// Replicas at the start, which then run if hosts have the resources; at most
     /// [`Simulation::MAX_REPLICAS`](crate::Simulation::MAX_REPLICAS). Default: 1.
     pub replicas: u32,
     /// Labels. They have no meaning for the simulation. Default: none.

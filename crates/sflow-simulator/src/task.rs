@@ -14,7 +14,7 @@ pub(crate) struct Task {
     pub(crate) service: usize,
     /// From 1.
     pub(crate) slot: u32,
-    /// Position of its host; [`UNPLACED`] if no host has room for it.
+    /// Position of its host; [`UNPLACED`] while no host has the resources for it.
     pub(crate) host: usize,
     /// Name of the container.
     pub(crate) name: Arc<str>,

@@ -103,7 +103,7 @@ pub enum Workload {
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
 pub enum TraceError {
-    /// There are no lines.
+    /// The text is empty.
     #[error("no values; expected one number per line")]
     Empty,
     /// A line is not a number.
@@ -147,8 +147,8 @@ impl Workload {
     ///
     /// # Errors
     ///
-    /// If a line is not a number, or is negative or infinite, or if there is no line. Whitespace
-    /// around a number is ignored; empty lines are errors.
+    /// If the text is empty, or a line is not a number or is negative or infinite. Whitespace around
+    /// a number is ignored; empty lines are errors.
     pub fn from_lines<L: AsRef<str>>(
         lines: impl IntoIterator<Item = L>,
     ) -> Result<Self, TraceError> {
@@ -184,8 +184,8 @@ impl Workload {
     /// limited to this range.
     pub fn at(&self, time: Duration) -> f64 {
         const MAX: f64 = 1e12;
-        // `max` turns NaN into 0.
-        self.value(time).max(0.0).min(MAX)
+        // `max` turns NaN into 0; `clamp` keeps it.
+        self.value(time).clamp(0.0, MAX).max(0.0)
     }
 
     fn value(&self, time: Duration) -> f64 {

@@ -115,7 +115,7 @@ fn nothing_happens_before_next_due() {
 }
 
 #[test]
-fn advancing_to_the_past_does_nothing() {
+fn advancing_to_an_earlier_time_does_nothing() {
     let mut simulation = simulation(&bad_network());
     run(&mut simulation, s(60));
     simulation.advance(s(30), |_| panic!("nothing is due"));

@@ -180,7 +180,7 @@ fn reserving(replicas: u32) -> ClusterSpec {
 }
 
 #[test]
-fn task_without_room_waits_for_a_host() {
+fn task_without_resources_waits_for_a_host() {
     let mut simulation = simulation(&reserving(7));
     run(&mut simulation, s(5));
     assert_eq!(count(&simulation, TaskState::Running), 6);
@@ -249,7 +249,7 @@ fn paused_host_keeps_its_tasks_and_gets_no_new_ones() {
 }
 
 #[test]
-fn lost_host_is_replaced_by_others_and_can_return() {
+fn tasks_of_a_lost_host_are_replaced_and_the_host_can_return() {
     let leave = Event::Leave {
         host: "node2".to_owned(),
     };

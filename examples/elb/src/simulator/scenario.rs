@@ -289,7 +289,7 @@ fn balance() -> Scenario {
     }
 }
 
-/// Up to twenty replicas of half a core each; three hosts have room for twelve.
+/// Up to twenty replicas of half a core each; three hosts have the cores for twelve.
 fn machines() -> Scenario {
     let peak = Workload::Spike {
         base: 200.0,
