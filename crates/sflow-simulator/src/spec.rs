@@ -98,7 +98,7 @@ impl ClusterSpec {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct HostSpec {
-    /// Name that the agent and the orchestrator report; at most 64 bytes.
+    /// Name that the agent and the orchestrator report; at most 128 bytes.
     pub name: String,
     /// Address of the agent, from which it sends.
     pub address: Ipv4Addr,
@@ -142,7 +142,7 @@ impl HostSpec {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ServiceSpec {
-    /// Name; at most 64 bytes. Containers are named `NAME.SLOT.ID`.
+    /// Name; at most 128 bytes. Containers are named `NAME.SLOT.ID`.
     pub name: String,
     /// Replicas at the start, which then run if hosts have the resources; at most
     /// [`Simulation::MAX_REPLICAS`](crate::Simulation::MAX_REPLICAS). Default: 1.
@@ -421,10 +421,10 @@ impl Network {
 
 /// Names are part of samples, which must fit into a datagram.
 fn check_name(field: &'static str, name: &str) -> Result<(), Error> {
-    const LONGEST: usize = 64;
+    const LONGEST: usize = 128;
     if name.is_empty() || name.len() > LONGEST {
         let length = format!("{} bytes long", name.len());
-        return Err(Error::out_of_range(field, length, "1 to 64 bytes"));
+        return Err(Error::out_of_range(field, length, "1 to 128 bytes"));
     }
     Ok(())
 }

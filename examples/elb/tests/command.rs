@@ -73,11 +73,12 @@ fn simulate_follows_trace_and_names_invalid_line() {
             chart,
         ])
     };
-    // Replicas' worth of load: one replica serves 100 requests/s at its threshold.
+    // 50 requests/s for 30 s, then 450 requests/s; five replicas have 90 each.
     let output = simulate(&format!("{}{}", "0.5\n".repeat(30), "4.5\n".repeat(90)));
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{said}");
-    assert!(said.contains("ends with 5 replicas"), "{said}");
+    assert!(said.contains("apache set replicas=5"), "{said}");
+    assert!(said.contains("instead of 120;"), "{said}");
     assert!(chart.exists());
 
     let output = simulate("1\n2\n3;4\n");

@@ -290,14 +290,17 @@ fn invalid_specifications_are_errors() {
             "service \"web\": another service has the same name or address",
             |it| it.services.push(it.services[0].clone()),
         ),
-        ("host.name is 65 bytes long; expected 1 to 64 bytes", |it| {
-            it.hosts[0].name = "x".repeat(65);
-        }),
+        (
+            "host.name is 129 bytes long; expected 1 to 128 bytes",
+            |it| {
+                it.hosts[0].name = "x".repeat(129);
+            },
+        ),
         ("host.cores is 0; expected at least 1", |it| {
             it.hosts[0].cores = 0;
         }),
         (
-            "service.name is 0 bytes long; expected 1 to 64 bytes",
+            "service.name is 0 bytes long; expected 1 to 128 bytes",
             |it| {
                 it.services[0].name.clear();
             },
@@ -360,10 +363,10 @@ fn invalid_specifications_are_errors() {
 fn longest_names_and_smallest_datagrams_lose_no_sample() {
     let mut cluster = ClusterSpec::with_hosts(2);
     for (number, host) in cluster.hosts.iter_mut().enumerate() {
-        host.name = format!("{number}{}", "x".repeat(63));
+        host.name = format!("{number}{}", "x".repeat(127));
     }
     cluster.agents.max_datagram = 1_024;
-    let name = "s".repeat(64);
+    let name = "s".repeat(128);
     cluster
         .services
         .push(ServiceSpec::new(name.clone(), Workload::Constant(100.0)));
