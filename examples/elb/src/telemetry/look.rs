@@ -346,7 +346,7 @@ mod tests {
     /// The article's cluster after a while, with the service as its orchestrator tells it.
     async fn cluster(replicas: u32) -> (Telemetry, Service, Timestamp) {
         let mut scenario = Scenario::named("article").unwrap();
-        scenario.services[0].replicas = replicas;
+        scenario.cluster.services[0].replicas = replicas;
         let mut simulation = Simulation::new(&scenario, 1, START).unwrap();
         let mut telemetry = Telemetry::default();
         let now = START + Duration::from_secs(60);
@@ -355,7 +355,7 @@ mod tests {
             telemetry.receive(delivery.at, source, delivery.bytes);
         });
         telemetry.set_nodes(now, simulation.nodes());
-        let names = [scenario.services[0].name.clone()];
+        let names = [scenario.cluster.services[0].name.clone()];
         let mut found = simulation.services(&names).await.unwrap();
         (telemetry, found.remove(0), now)
     }

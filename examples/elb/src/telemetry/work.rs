@@ -69,18 +69,19 @@ mod tests {
     use std::time::Duration;
 
     use sflow_metrics::Timestamp;
+    use sflow_simulator::Workload;
 
     use super::*;
     use crate::orchestrator::Orchestrator;
-    use crate::simulator::{Load, Scenario, Simulation};
+    use crate::simulator::{Scenario, Simulation};
     use crate::telemetry::Telemetry;
 
     #[tokio::test]
     async fn hosts_that_are_alike_do_alike_and_one_that_does_not_shows() {
         const START: Timestamp = Timestamp::from_secs(1_700_000_000);
         let mut scenario = Scenario::named("article").unwrap();
-        let service = &mut scenario.services[0];
-        (service.replicas, service.load) = (6, Load::Constant(2_000.0));
+        let service = &mut scenario.cluster.services[0];
+        (service.replicas, service.workload) = (6, Workload::Constant(2_000.0));
         let names = [service.name.clone()];
         let mut simulation = Simulation::new(&scenario, 1, START).unwrap();
         let mut telemetry = Telemetry::default();
