@@ -71,7 +71,7 @@ impl Source {
     }
 
     /// Updates the identity of the source by a structure.
-    #[inline]
+    #[inline(always)]
     pub(super) fn identify(
         &mut self,
         frame: Frame<'_>,

@@ -14,7 +14,7 @@ mod sequence;
 
 use core::net::{IpAddr, SocketAddr};
 
-use sflow_v5::{Datagram, Sample, Samples};
+use sflow_v5::{Datagram, Sample};
 
 use super::Registry;
 use crate::agent::AgentKey;
@@ -185,7 +185,7 @@ impl Registry {
         let ceilings = self.config.ceilings.clone();
         let mut measure = Measure::new(moment, &ceilings);
         let mut samples = datagram.samples();
-        while let Some(sample) = &next(&mut samples) {
+        while let Some(sample) = &samples.next() {
             let is_used = match sample {
                 Sample::Counters(sample) => {
                     self.health.counter_samples += 1;
@@ -278,10 +278,4 @@ impl Registry {
             Place::Jump | Place::Misnumbered => Disposition::Pending,
         }
     }
-}
-
-/// The next sample. It is not inlined, so that only the fields of this kind of sample are copied.
-#[inline(never)]
-fn next<'a>(samples: &mut Samples<'a>) -> Option<Sample<'a>> {
-    samples.next()
 }
