@@ -276,7 +276,6 @@ pub(crate) struct CounterColumn {
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct GaugeColumn {
-    pub(crate) field: usize,
     pub(crate) scale: f64,
 }
 
