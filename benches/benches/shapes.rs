@@ -125,7 +125,7 @@ macro_rules! registry {
         #[$inline]
         fn $name(format: DataFormat, bytes: &[u8]) -> Option<Flat<'_>> {
             match format.0 {
-                $($format => match $variant::read(bytes) {
+                $($format => match $variant::from_bytes(bytes) {
                     Some(record) => Some(Flat::$variant(record)),
                     None => malformed::<applied!($variant $(<$life> '_)?)>(format, bytes),
                 },)*
@@ -171,7 +171,7 @@ fn nested_arm<'a, T: Structure<'a> + Into<Good<'a>>>(
     format: DataFormat,
     bytes: &'a [u8],
 ) -> Option<Result<Good<'a>, (Frame<'a>, Error)>> {
-    match T::read(bytes) {
+    match T::from_bytes(bytes) {
         Some(record) => Some(Ok(record.into())),
         None => nested_error::<T>(format, bytes),
     }
@@ -199,7 +199,7 @@ fn visit_arm<'a, T: Structure<'a>>(
     bytes: &'a [u8],
     visitor: &mut impl Visitor,
 ) {
-    match T::read(bytes) {
+    match T::from_bytes(bytes) {
         Some(record) => visitor.visit(&record),
         None => visitor.malformed(Frame { format, bytes }, T::diagnose(bytes)),
     }
@@ -333,7 +333,7 @@ fn leaves(criterion: &mut Criterion) {
     let bytes: [u8; 88] = std::array::from_fn(|place| place as u8);
     let mut group = criterion.benchmark_group("leaves");
     group.bench_function(BenchmarkId::new("if_counters", "sflow-v5"), |bencher| {
-        bencher.iter(|| black_box(&IfCounters::read(black_box(&bytes))).is_some());
+        bencher.iter(|| black_box(&IfCounters::from_bytes(black_box(&bytes))).is_some());
     });
     group.bench_function(BenchmarkId::new("if_counters", "nom"), |bencher| {
         bencher.iter(|| black_box(&nom_if_counters(black_box(&bytes))).is_ok());

@@ -13,6 +13,16 @@ pub(crate) enum Space {
     Counters,
 }
 
+impl Space {
+    /// The space of the records of a sample with this format.
+    pub(crate) fn of_records(sample_format: u32) -> Self {
+        match sample_format {
+            2 | 4 => Self::Counters,
+            _ => Self::Flow,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Structure {
     pub(crate) space: Space,

@@ -3,6 +3,8 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use rand_xoshiro::SplitMix64;
+use rand_xoshiro::rand_core::{Rng, SeedableRng};
 use sflow_fuzz::decoders::select;
 use sflow_fuzz::harness::{Candidate, Checker, Input, Report, json, table};
 use sflow_fuzz::{Built, build};
@@ -56,7 +58,7 @@ fn check(decoder: &dyn Candidate, arguments: &Arguments) -> Report {
         executions, seed, ..
     } = *arguments;
     let mut checker = Checker::new(decoder);
-    let mut random = Random(seed);
+    let mut random = Random(SplitMix64::seed_from_u64(seed));
     let mut number = 0;
     while number < executions {
         let Built { bytes, damaged, .. } = build(&random.recipe());
@@ -77,16 +79,11 @@ fn check(decoder: &dyn Candidate, arguments: &Arguments) -> Report {
     checker.finish()
 }
 
-/// SplitMix64.
-struct Random(u64);
+struct Random(SplitMix64);
 
 impl Random {
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.0;
-        bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        bits ^ bits >> 31
+        self.0.next_u64()
     }
 
     /// 8 to 64 choices, of which each is often the first option.

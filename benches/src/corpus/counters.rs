@@ -245,5 +245,5 @@ fn counter(random: &mut Random, bits: u32) -> Counter32 {
 fn filled<T: for<'a> Structure<'a>>(number: impl FnMut() -> u32) -> T {
     let numbers = std::iter::repeat_with(number).take(T::SIZE.minimum() / 4);
     let bytes: Vec<u8> = numbers.flat_map(u32::to_be_bytes).collect();
-    T::read(&bytes).expect("the right length, and any number is valid")
+    T::from_bytes(&bytes).expect("the right length, and any number is valid")
 }

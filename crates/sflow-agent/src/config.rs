@@ -10,8 +10,8 @@ use sflow_v5::Address;
 ///
 /// use sflow_agent::Config;
 ///
-/// let mut config = Config::new(IpAddr::from([10, 0, 0, 1]));
-/// config.polling = Duration::from_secs(30);
+/// let config = Config::new(IpAddr::from([10, 0, 0, 1]))
+///     .with(|config| config.polling = Duration::from_secs(30));
 /// assert_eq!(config.max_datagram, 1_400);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,5 +52,11 @@ impl Config {
             max_pending: 1 << 20,
             sequence_number: 0,
         }
+    }
+    /// With a changed setting.
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
     }
 }

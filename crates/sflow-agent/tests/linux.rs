@@ -185,7 +185,7 @@ fn host_counters_are_those_of_its_files() {
         (counters.disk.writes.0, counters.disk.bytes_written.0),
         (20, 160 * 512)
     );
-    assert!(counters.disk.disk_total.0 >= counters.disk.disk_free.0);
+    assert_eq!(counters.disk.disk_total.0, 0, "unknown without 1/root");
     // Only eth0 is hardware.
     assert_eq!(
         (counters.net.bytes_in.0, counters.net.pkts_out.0),
@@ -284,6 +284,15 @@ fn interfaces_report_their_counters() {
     assert_eq!(name.name.to_string(), "eth0");
     // br0 is not in net/dev.
     assert_eq!(tree.host().interface_counters(&interfaces[1]), None);
+}
+
+#[test]
+fn disk_space_is_that_of_the_root_of_the_first_process() {
+    let tree = host();
+    fs::create_dir_all(tree.0.path().join("proc/1/root")).unwrap();
+    let disk = tree.host().counters(None, 0).disk;
+    assert!(disk.disk_total.0 > 0);
+    assert!(disk.disk_total.0 >= disk.disk_free.0);
 }
 
 fn version_2() -> Tree {

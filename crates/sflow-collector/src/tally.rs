@@ -50,7 +50,8 @@ impl<T: Copy + PartialEq> Tally<T> {
 impl<T: Copy + PartialEq + fmt::Display> fmt::Display for Tally<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counted = self.iter().map(|(value, count)| (count, value.to_string()));
-        let others = (self.others > 0).then(|| (self.others, "others".to_owned()));
+        let name = if self.others == 1 { "other" } else { "others" };
+        let others = (self.others > 0).then(|| (self.others, name.to_owned()));
         let parts: Vec<String> = counted
             .chain(others)
             .map(|(count, what)| format!("{} {what}", Thousands(count)))
@@ -108,6 +109,17 @@ mod tests {
             (tally.iter().count(), tally.others(), tally.total()),
             (8, 24, 41)
         );
+    }
+
+    #[test]
+    fn one_other_is_singular() {
+        let mut tally = Tally::default();
+        for value in 0..9_u16 {
+            tally.add(value, 1);
+        }
+        assert!(tally.to_string().ends_with("1 7, 1 other"), "{tally}");
+        tally.add(9, 1);
+        assert!(tally.to_string().ends_with("1 7, 2 others"), "{tally}");
     }
 
     #[test]

@@ -6,6 +6,9 @@ use std::fs;
 use std::io::{self, Cursor, Read, Write};
 use std::process::{Command, Stdio};
 
+use rand_xoshiro::SplitMix64;
+use rand_xoshiro::rand_core::{Rng, SeedableRng};
+
 use forge::{Order, PAYLOAD, chain, ipv4, pcap, pcapng};
 use sflow_collector::capture::{Capture, CaptureError};
 
@@ -130,12 +133,11 @@ fn truncated_compressed_file_yields_its_start_and_one_error() {
     // Large enough that most of the content precedes the cut.
     for (name, compress) in FORMATS {
         let mut bytes = file(0);
-        let mut state = 1_u32;
+        let mut random = SplitMix64::seed_from_u64(1);
         let mut packets = Vec::new();
         for _ in 0..8_000 {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let mut packet = ipv4(PAYLOAD);
-            packet[4..8].copy_from_slice(&state.to_be_bytes());
+            random.fill_bytes(&mut packet[4..6]);
             packet[6..8].copy_from_slice(&[0; 2]);
             packets.push(packet);
         }

@@ -172,15 +172,6 @@ fn sflowtool(name: &str) -> Vec<Seen> {
 
 /// Seconds since 1970 of a time such as `2026-11-23T04:04:59+0000`.
 fn seconds(time: &str) -> u64 {
-    let number = |from: usize, to: usize| time[from..to].parse::<u64>().unwrap();
-    let (year, month, day) = (number(0, 4), number(5, 7), number(8, 10));
-    // Years start in March, so that the leap day is the last.
-    let (year, month) = if month > 2 {
-        (year, month - 3)
-    } else {
-        (year - 1, month + 9)
-    };
-    let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1;
-    assert_eq!(&time[19..], "+0000");
-    (days - 719_468) * 86_400 + number(11, 13) * 3600 + number(14, 16) * 60 + number(17, 19)
+    let time = jiff::Timestamp::strptime("%Y-%m-%dT%H:%M:%S%z", time).unwrap();
+    time.as_second().try_into().unwrap()
 }

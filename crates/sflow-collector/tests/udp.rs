@@ -151,7 +151,7 @@ fn received_at_is_the_time_of_arrival() {
 #[test]
 fn drops_of_a_full_buffer_are_counted() {
     const SENT: u64 = 500;
-    let small = SocketSettings::default().with_receive_buffer(4096);
+    let small = SocketSettings::default().with(|settings| settings.receive_buffer = 4096);
     let mut receiver = UdpReceiver::bind(loopback(), &small).unwrap();
     let Some(0) = receiver.stats().kernel_drops else {
         eprintln!("skipped: the kernel does not count dropped datagrams");
@@ -273,7 +273,7 @@ fn bind_error_contains_cause_and_advice() {
 #[test]
 fn receive_buffer_has_requested_size() {
     let granted = |receive_buffer| {
-        let settings = SocketSettings::default().with_receive_buffer(receive_buffer);
+        let settings = SocketSettings::default().with(|it| it.receive_buffer = receive_buffer);
         UdpReceiver::bind(loopback(), &settings)
             .unwrap()
             .buffer_granted()

@@ -1,5 +1,7 @@
 use core::time::Duration;
 
+use crate::hash_key::HashKey;
+
 /// Limits and assumptions of a [`Registry`](crate::Registry).
 ///
 /// Every limit bounds memory. What exceeds a limit is refused and counted in
@@ -83,6 +85,11 @@ pub struct Config {
     pub max_groups: usize,
     /// Maximum length of a watched window. Longer windows are shortened to it.
     pub max_window: Duration,
+    /// The key of the hash of distinct values of flows. Registries whose counts are merged need the
+    /// same secret key, see [`flow::Partial`](crate::flow::Partial). `None` (default): each registry
+    /// has a random key. Not serialised.
+    #[cfg_attr(feature = "serde", serde(skip_serializing))]
+    pub hash_key: Option<HashKey>,
     /// Largest plausible rates of counters.
     pub ceilings: Ceilings,
 }
@@ -160,6 +167,7 @@ impl Default for Config {
             slot: Duration::from_secs(5),
             max_groups: 10_000,
             max_window: Duration::from_secs(600),
+            hash_key: None,
             ceilings: Ceilings::default(),
         }
     }

@@ -1,3 +1,5 @@
+use core::ops::AddAssign;
+
 /// Counts of accepted and refused input of a [`Registry`](crate::Registry) since it was created.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
@@ -159,6 +161,97 @@ pub struct Health {
     pub events_suppressed: u64,
     /// Entities beyond a threshold for which no state was kept because of a limit.
     pub threshold_states_refused: u64,
+}
+
+impl AddAssign for Health {
+    /// Adds the counts of another registry.
+    ///
+    /// ```
+    /// use sflow_metrics::{Health, Registry};
+    ///
+    /// let workers = [Registry::default(), Registry::default()];
+    /// let mut all = Health::default();
+    /// for worker in &workers {
+    ///     all += worker.health();
+    /// }
+    /// assert_eq!(all, Health::default());
+    /// ```
+    fn add_assign(&mut self, other: Self) {
+        macro_rules! add {
+            ($($field:ident,)*) => {{
+                // All fields, or this does not compile.
+                let Self { $($field),* } = other;
+                $(self.$field = self.$field.saturating_add($field);)*
+            }};
+        }
+        add!(
+            datagrams,
+            datagrams_lost,
+            datagrams_reordered,
+            datagrams_repeated,
+            datagrams_late,
+            datagrams_rejected,
+            numberings_distrusted,
+            agents_doubted,
+            datagrams_refused,
+            foreign_senders,
+            agent_restarts,
+            counter_samples,
+            counter_samples_lost,
+            counter_samples_old,
+            counter_samples_rejected,
+            counter_samples_doubted,
+            counter_samples_refused,
+            flow_samples,
+            flow_samples_lost,
+            flow_samples_dropped,
+            flow_samples_old,
+            flow_samples_without_rate,
+            flow_samples_unscaled,
+            flow_samples_unsized,
+            flow_samples_rejected,
+            flow_samples_doubted,
+            flow_samples_bad_rate,
+            flow_samples_bad_length,
+            flow_samples_corrected,
+            flow_samples_above_line_rate,
+            flow_samples_refused,
+            discarded_packets,
+            drops_unreported,
+            flow_keys_evicted,
+            flow_addresses_refused,
+            flow_address_conflicts,
+            unknown_samples,
+            malformed_samples,
+            unknown_records,
+            malformed_records,
+            source_restarts,
+            counter_wraps,
+            counter_resets,
+            counter_jumps,
+            disputed_intervals,
+            names_cut,
+            stopped,
+            replaced,
+            custom_samples,
+            custom_metrics_refused,
+            custom_metrics_unused,
+            gone,
+            moved,
+            uuid_conflicts,
+            address_conflicts,
+            source_bytes_refused,
+            agent_bytes_refused,
+            sender_bytes_refused,
+            total_bytes_refused,
+            sources_evicted,
+            agents_evicted,
+            events,
+            events_dropped,
+            events_suppressed,
+            threshold_states_refused,
+        );
+    }
 }
 
 impl Health {

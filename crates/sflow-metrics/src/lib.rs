@@ -13,6 +13,7 @@ pub mod entity;
 pub mod event;
 #[cfg(feature = "flows")]
 pub mod flow;
+mod hash_key;
 mod health;
 mod ingest;
 pub mod query;
@@ -24,6 +25,7 @@ mod window;
 pub use agent::{AgentKey, AgentStatus};
 pub use catalogue::{Metric, MetricKind};
 pub use config::{Ceilings, Config};
+pub use hash_key::{HashKey, HashKeyError};
 pub use health::Health;
 pub use ingest::outcome::{Disposition, Ingested, Refusal};
 pub use registry::Registry;

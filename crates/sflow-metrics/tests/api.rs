@@ -152,6 +152,47 @@ fn groups_by_function_of_caller() {
 }
 
 #[test]
+fn summary_displays_value_and_counts() {
+    let mut registry = Registry::default();
+    let sender = SocketAddr::from((SENDER, 5000));
+    let _ = registry.ingest_bytes(support::at(10.0), sender, &datagram(1, 10_000));
+    let query: Query = "avg:load_one,avg:cpu_utilization".parse().unwrap();
+    let summaries = registry.query(support::at(11.0), &query);
+    assert_eq!(summaries[0].to_string(), "1 (1 of 1)");
+    assert_eq!(format!("{:>20}|", summaries[1]), "   no value (0 of 1)|");
+}
+
+#[test]
+fn metric_is_parsed_from_its_name() {
+    for metric in Metric::all() {
+        assert_eq!(metric.name().parse().as_ref(), Ok(metric));
+    }
+    let error = "load_won".parse::<Metric>().unwrap_err();
+    assert!(error.to_string().contains("did you mean `load_one`?"));
+}
+
+#[test]
+fn keys_of_queries_are_parsed_from_their_names() {
+    assert_eq!(query::Key::all().len(), 11);
+    for key in query::Key::all() {
+        assert_eq!(key.name().parse(), Ok(*key));
+    }
+}
+
+#[cfg(feature = "serde")]
+#[test]
+fn query_is_serialised_as_text() {
+    let query: Query = "avg:vir_cpu_cores{container=a.*} by host [30s:max]"
+        .parse()
+        .unwrap();
+    let text = serde_json::to_string(&query).unwrap();
+    assert_eq!(text, format!("\"{query}\""));
+    assert_eq!(serde_json::from_str::<Query>(&text).unwrap(), query);
+    let error = serde_json::from_str::<Query>("\"avg:load_won\"").unwrap_err();
+    assert!(error.to_string().contains("unknown metric `load_won`"));
+}
+
+#[test]
 fn errors_describe_problem_and_position() {
     let error = "avg:load_one{name=a}".parse::<Query>().unwrap_err();
     assert_eq!(error.position(), 13);

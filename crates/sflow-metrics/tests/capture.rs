@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use pcap_file::pcap::PcapReader;
-use sflow_metrics::{Config, Registry, Timestamp, entity::EntityKind, query::Query};
+use sflow_metrics::{Config, Registry, Timestamp, entity, query::Query};
 use sflow_v5::Datagram;
 use support::metric;
 
@@ -172,10 +172,12 @@ fn hosts_and_interfaces_are_entities() {
             .entities(end)
             .filter(move |entity| entity.kind() == kind)
     };
-    let mut hosts: Vec<_> = of_kind(EntityKind::Host).map(|host| host.name()).collect();
+    let mut hosts: Vec<_> = of_kind(entity::Kind::Host)
+        .map(|host| host.name())
+        .collect();
     hosts.sort_unstable();
     assert_eq!(hosts, ["node1", "node2", "node3"]);
-    for host in of_kind(EntityKind::Host) {
+    for host in of_kind(entity::Kind::Host) {
         let value = |name: &str| host.value(metric(name)).unwrap();
         assert_eq!(value("cpu_num"), 2.0);
         assert_eq!(value("mem_total"), 25_276_502_016.0);
@@ -190,8 +192,8 @@ fn hosts_and_interfaces_are_entities() {
         assert!((sum - 100.0).abs() < 1e-9, "{sum}");
         assert!((69.0..70.0).contains(&value("part_max_used")));
     }
-    assert!(of_kind(EntityKind::Interface).count() >= 6);
-    assert!(of_kind(EntityKind::Interface).all(|interface| interface.parent().is_some()));
+    assert!(of_kind(entity::Kind::Interface).count() >= 6);
+    assert!(of_kind(entity::Kind::Interface).all(|interface| interface.parent().is_some()));
 
     let health = registry.health();
     assert_eq!((health.datagrams, health.datagrams_lost), (1448, 0));
@@ -261,7 +263,7 @@ fn intervals() -> BTreeMap<String, Vec<Interval>> {
     replay(0.0, |registry, now| {
         for container in registry
             .entities(now)
-            .filter(|known| known.kind() == EntityKind::Container)
+            .filter(|known| known.kind() == entity::Kind::Container)
         {
             let seen = container.last_seen();
             let Some(before) = last_seen.insert(container.name().to_owned(), seen) else {

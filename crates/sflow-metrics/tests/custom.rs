@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use sflow_metrics::{
     Config, Metric, Registry,
-    entity::{EntityKind, Lifecycle},
+    entity::{self, Lifecycle},
     query::Query,
 };
 use sflow_v5::sample::{Named, NamedValues, RtMetricValue};
@@ -106,7 +106,7 @@ fn custom_counters_are_rates_and_gauges_are_values() {
     let shop = entity(&app.registry, 10.0, "shop").unwrap();
     assert_eq!(
         (shop.kind(), shop.lifecycle()),
-        (EntityKind::Application, Lifecycle::Warming)
+        (entity::Kind::Application, Lifecycle::Warming)
     );
     assert_eq!(shop.data_source(), None);
     assert_eq!(shop.parent().unwrap().name(), "node1");

@@ -5,8 +5,7 @@ mod support;
 use std::time::Duration;
 
 use sflow_metrics::{
-    Config, Registry, Timestamp,
-    entity::EntityKind,
+    Config, Registry, Timestamp, entity,
     event::{self, Event, Threshold, ThresholdError},
     query::Query,
 };
@@ -47,14 +46,14 @@ fn changes_of_agent_and_container_are_recorded() {
     for second in 61..300 {
         world.registry.expire(at(f64::from(second)));
     }
-    let of_silence = [
+    let of_expiry = [
         (91.0, "entity_stale"),
         (91.0, "entity_stale"),
         (91.0, "agent_silent"),
         (121.0, "entity_gone"),
         (181.0, "entity_gone"),
     ];
-    assert_eq!(events_after(&world.registry, seen), of_silence);
+    assert_eq!(events_after(&world.registry, seen), of_expiry);
     let gone: Vec<&str> = world
         .registry
         .events(seen)
@@ -89,7 +88,7 @@ fn return_of_silent_agent_is_reported() {
             event
                 .kind
                 .entity()
-                .is_none_or(|who| who.kind == EntityKind::Container)
+                .is_none_or(|who| who.kind == entity::Kind::Container)
         })
         .map(|event| event.kind.name())
         .collect();

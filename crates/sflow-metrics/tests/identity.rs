@@ -4,7 +4,7 @@ mod support;
 
 use sflow_metrics::{
     Config, Registry,
-    entity::{EntityKind, Lifecycle},
+    entity::{self, Lifecycle},
     event,
 };
 use sflow_v5::DataSource;
@@ -487,7 +487,7 @@ fn interfaces_have_name_speed_and_direction() {
             .unwrap();
         assert_eq!(
             (entity.name(), entity.kind()),
-            ("eth0", EntityKind::Interface)
+            ("eth0", entity::Kind::Interface)
         );
         assert_eq!(entity.lifecycle(), Lifecycle::Warming);
         (entity.speed(), entity.direction(), entity.is_up())
@@ -521,7 +521,7 @@ fn applications_are_entities() {
         agent.report(&mut registry, f64::from(sequence) * 10.0, &[sample]);
     }
     let shop = entity(&registry, 20.0, "shop").unwrap();
-    assert_eq!(shop.kind(), EntityKind::Application);
+    assert_eq!(shop.kind(), entity::Kind::Application);
     assert_eq!(shop.is_up(), None);
     assert_eq!(shop.value(metric("app_success")), Some(50.0));
     assert_eq!(shop.value(metric("app_workers_active")), Some(7.0));

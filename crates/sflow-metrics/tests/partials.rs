@@ -140,6 +140,34 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 30, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn windows_of_registries_merge_into_those_of_one(tasks in prop::collection::vec(tasks(), 3)) {
+        for window in ["30s", "30s:max", "10s tumbling", "10s:max tumbling", "10s:p95 tumbling"] {
+            let query = query(&format!(" by container=(*).*.* [{window}]"));
+            let watching = || {
+                let mut registry = Registry::new(Config::default());
+                registry.watch(&query);
+                registry
+            };
+            let (mut alone, mut all) = (watching(), Partial::empty(&query));
+            for (agent, tasks) in (1..).zip(&tasks) {
+                let mut worker = watching();
+                for registry in [&mut alone, &mut worker] {
+                    ingest_agent(registry, agent, tasks);
+                }
+                all.merge(worker.partial(at(NOW), &query)).unwrap();
+            }
+            // `any` is ambiguous if several values have the same time.
+            let values = |partial: &Partial| Values::of(partial, STATISTICS.len() - 1);
+            let whole = alone.partial(at(NOW), &query);
+            prop_assert_eq!(values(&all), values(&whole), "{}", window);
+        }
+    }
+}
+
 #[test]
 fn owner_of_largest_value_is_named() {
     let query: Query = "max:vir_cpu_cores,min:vir_cpu_cores,avg:vir_cpu_cores by container=(*).*.*"
@@ -203,7 +231,7 @@ mod written {
         let text = serde_json::to_string(&part).unwrap();
         let read: Partial = serde_json::from_str(&text).unwrap();
         assert_eq!(read, part);
-        assert_eq!(serde_json::to_value(&part).unwrap()["version"], 1);
+        assert_eq!(serde_json::to_value(&part).unwrap()["version"], 2);
     }
 
     /// Case, change of the serialised form, and expected message.
@@ -216,8 +244,8 @@ mod written {
         let edits: [Edit<'_>; 12] = [
             (
                 "another version",
-                &|value| value["version"] = json!(2),
-                "unsupported version 2",
+                &|value| value["version"] = json!(1),
+                "unsupported version 1",
             ),
             (
                 "invalid query",
@@ -255,7 +283,7 @@ mod written {
             ),
             (
                 "a median without its values",
-                &|value| value["groups"]["service0"][4]["values"] = json!([]),
+                &|value| value["groups"]["service0"][4]["values"] = json!({ "exact": [] }),
                 "inconsistent",
             ),
             (
@@ -286,6 +314,129 @@ mod written {
             let mut value = good.clone();
             edit(&mut value);
             let error = serde_json::from_value::<Partial>(value).unwrap_err();
+            assert!(error.to_string().contains(words), "{case}: {error}");
+        }
+    }
+
+    /// A partial of 20,000 containers whose medians are a sketch.
+    fn sketched() -> Value {
+        let query = "median:vir_cpu_cores".parse().unwrap();
+        let tasks: Vec<_> = (1..=5).map(|cores| (0, 1_000 * cores, 1)).collect();
+        let mut value = serde_json::to_value(worker(1, &tasks).partial(at(NOW), &query)).unwrap();
+        let group = &mut value["groups"][""][0];
+        group["count"] = json!(20_000);
+        group["matched"] = json!(20_000);
+        group["values"] = json!({ "sketch": {
+            "min": 1.0,
+            "max": 5.0,
+            "buckets": { "1037": 9_000, "1072": 9_000, "1117": 2_000 },
+        } });
+        value
+    }
+
+    #[test]
+    fn sketches_of_other_registries_merge() {
+        let sketch: Partial = serde_json::from_value(sketched()).unwrap();
+        let summary = sketch.summaries(at(NOW))[0].0;
+        assert_eq!(
+            (summary.contributing, summary.relative_error),
+            (20_000, 0.01)
+        );
+        let text = serde_json::to_string(&sketch).unwrap();
+        assert_eq!(serde_json::from_str::<Partial>(&text).unwrap(), sketch);
+
+        let query = sketch.query().clone();
+        let tasks: Vec<_> = (0..4_000).map(|_| (0, 3_000, 1)).collect();
+        let exact = worker(2, &tasks).partial(at(NOW), &query);
+        assert_eq!(exact.summaries(at(NOW))[0].0.relative_error, 0.0);
+        let median = |ours: &Partial, theirs: &Partial| {
+            let mut all = ours.clone();
+            all.merge(theirs.clone()).unwrap();
+            let summary = all.summaries(at(NOW))[0].0;
+            assert_eq!(summary.contributing, 24_000);
+            (all, summary.value.unwrap())
+        };
+        let (all, value) = median(&sketch, &exact);
+        assert_eq!(median(&exact, &sketch), (all, value));
+        // 9,000 values are near 1.0, 9,000 near 2.0.
+        assert!((value - 2.0).abs() < 0.05, "{value}");
+    }
+
+    #[test]
+    fn inconsistent_sketches_are_rejected() {
+        let values = |value: &mut Value, values: Value| value["groups"][""][0]["values"] = values;
+        let buckets = |value: &mut Value, buckets: Value| {
+            value["groups"][""][0]["values"]["sketch"]["buckets"] = buckets;
+        };
+        let edits: [Edit<'_>; 11] = [
+            (
+                "too few values",
+                &|value| buckets(value, json!({ "1037": 9_000 })),
+                "inconsistent",
+            ),
+            (
+                "no buckets",
+                &|value| buckets(value, json!({})),
+                "inconsistent",
+            ),
+            (
+                "an empty bucket",
+                &|value| buckets(value, json!({ "1037": 20_000, "1072": 0, "1117": 0 })),
+                "inconsistent",
+            ),
+            (
+                "counts that overflow",
+                &|value| buckets(value, json!({ "1037": u64::MAX, "1117": 20_001 })),
+                "inconsistent",
+            ),
+            (
+                "a negative count",
+                &|value| buckets(value, json!({ "1037": -1, "1117": 20_001 })),
+                "invalid",
+            ),
+            (
+                "buckets of no number",
+                &|value| {
+                    buckets(
+                        value,
+                        json!({ "-2147483648": 10_000, "2147483647": 10_000 }),
+                    );
+                },
+                "inconsistent",
+            ),
+            (
+                "a bucket that is not a 32-bit number",
+                &|value| buckets(value, json!({ "4294967296": 20_000 })),
+                "invalid",
+            ),
+            (
+                "minimum above maximum",
+                &|value| value["groups"][""][0]["values"]["sketch"]["min"] = json!(6.0),
+                "inconsistent",
+            ),
+            (
+                "a sketch of a few values",
+                &|value| {
+                    value["groups"][""][0]["count"] = json!(10_000);
+                    buckets(value, json!({ "1037": 5_000, "1117": 5_000 }));
+                },
+                "inconsistent",
+            ),
+            (
+                "a list of many values",
+                &|value| values(value, json!({ "exact": vec![1.0; 20_000] })),
+                "inconsistent",
+            ),
+            (
+                "an unknown form",
+                &|value| values(value, json!({ "digest": [] })),
+                "unknown variant",
+            ),
+        ];
+        for (case, edit, words) in edits {
+            let mut value = sketched();
+            edit(&mut value);
+            let error = serde_json::from_str::<Partial>(&value.to_string()).unwrap_err();
             assert!(error.to_string().contains(words), "{case}: {error}");
         }
     }

@@ -2,8 +2,7 @@ use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::str::FromStr;
 
-use crate::error::{DecodeError, ErrorKind};
-use crate::format::ParseError;
+use crate::error::{DecodeError, ErrorKind, ParseError};
 use crate::padding::pad;
 use crate::text::Hexadecimal;
 use crate::walk::{Kind, Value};
@@ -11,6 +10,13 @@ use crate::wire::{Size, Wire, take};
 use crate::writer::Writer;
 
 /// `address`: an IPv4 address, an IPv6 address, or unknown.
+///
+/// ```
+/// use sflow_v5::Address;
+///
+/// assert_eq!("192.0.2.1".parse(), Ok(Address::V4([192, 0, 2, 1])));
+/// assert_eq!(Address::Unknown.to_string(), "unknown");
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Address {
     /// Type 0: the sender does not know the address. No bytes follow.
@@ -52,6 +58,21 @@ impl fmt::Display for Address {
         match self.ip() {
             Some(address) => address.fmt(f),
             None => f.pad("unknown"),
+        }
+    }
+}
+
+impl FromStr for Address {
+    type Err = ParseError;
+
+    /// Parses what `Display` writes: an IPv4 or IPv6 address, or `unknown`.
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        match text.parse::<IpAddr>() {
+            Ok(address) => Ok(address.into()),
+            Err(_) if text == "unknown" => Ok(Self::Unknown),
+            Err(_) => Err(ParseError {
+                expected: "an IP address, such as 192.0.2.1, or unknown",
+            }),
         }
     }
 }
@@ -181,9 +202,7 @@ impl FromStr for Mac {
             let mut pairs = text.split(separator);
             for byte in &mut bytes {
                 let pair = pairs.next().filter(|pair| pair.len() == 2)?;
-                let [high, low] = [pair.chars().next()?, pair.chars().nth(1)?];
-                let value = (high.to_digit(16)? << 4) | low.to_digit(16)?;
-                *byte = u8::try_from(value).ok()?;
+                *byte = hexadecimal(pair.chars().next()?, pair.chars().nth(1)?)?;
             }
             pairs.next().is_none().then_some(Self(bytes))
         };
@@ -191,6 +210,11 @@ impl FromStr for Mac {
             expected: "six pairs of hexadecimal digits, such as 02:42:ac:11:00:02",
         })
     }
+}
+
+/// The byte with these two digits.
+fn hexadecimal(high: char, low: char) -> Option<u8> {
+    u8::try_from((high.to_digit(16)? << 4) | low.to_digit(16)?).ok()
 }
 
 impl<'a> Wire<'a> for Mac {
@@ -252,9 +276,7 @@ impl FromStr for Uuid {
                 if has_hyphens && matches!(position, 4 | 6 | 8 | 10) && characters.next()? != '-' {
                     return None;
                 }
-                let [high, low] = [characters.next()?, characters.next()?];
-                let value = (high.to_digit(16)? << 4) | low.to_digit(16)?;
-                *byte = u8::try_from(value).ok()?;
+                *byte = hexadecimal(characters.next()?, characters.next()?)?;
             }
             characters.next().is_none().then_some(Self(bytes))
         };

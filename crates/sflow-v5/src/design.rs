@@ -64,22 +64,22 @@
 //!
 //! | ns per datagram, in cache | flows | counters | host | containers | mixed | recorded swarm |
 //! | --- | ---: | ---: | ---: | ---: | ---: | ---: |
-//! | floor: walk the lengths | 40 | 40 | 32 | 70 | 43 | 37 |
-//! | floor: walk and read every word | 91 | 97 | 54 | 111 | 92 | 86 |
-//! | match on records | 73 | 86 | 60 | 130 | 100 | 61 |
-//! | match on frames | 46 | 41 | 23 | 59 | 57 | 40 |
-//! | pass `&record` to a function | 158 | 177 | 132 | 306 | 178 | 142 |
-//! | pass `&frame` to a function | 36 | 35 | 24 | 48 | 50 | 39 |
-//! | collect records (reused `Vec`) | 171 | 190 | 139 | 319 | 195 | 156 |
-//! | collect frames (reused `Vec`) | 46 | 44 | 26 | 58 | 58 | 44 |
-//! | find `VirtCpu` or `SampledHeader` | 35 | 34 | 19 | 28 | 37 | 38 |
-//! | find `IfCounters` | 24 | 26 | 19 | 39 | 31 | 29 |
-//! | flowparser-sflow 0.3.0 | 693 | 692 | rejects all | 1281 | 767 | 575 |
-//! | sflow-parser 0.7.0 | 1839 | 1501 | 1149 | 2833 | 2055 | 1687 |
+//! | floor: walk the lengths | 40 | 40 | 32 | 70 | 43 | 36 |
+//! | floor: walk and read every word | 91 | 97 | 54 | 112 | 93 | 86 |
+//! | match on records | 70 | 86 | 60 | 135 | 94 | 58 |
+//! | match on frames | 44 | 41 | 23 | 64 | 54 | 38 |
+//! | pass `&record` to a function | 156 | 178 | 133 | 302 | 177 | 141 |
+//! | pass `&frame` to a function | 43 | 35 | 24 | 49 | 56 | 43 |
+//! | collect records (reused `Vec`) | 169 | 191 | 148 | 320 | 195 | 155 |
+//! | collect frames (reused `Vec`) | 42 | 45 | 26 | 59 | 48 | 40 |
+//! | find `VirtCpu` or `SampledHeader` | 33 | 35 | 19 | 29 | 36 | 37 |
+//! | find `IfCounters` | 24 | 27 | 19 | 38 | 30 | 26 |
+//! | flowparser-sflow 0.3.0 | 704 | 670 | rejects all | 1251 | 781 | 579 |
+//! | sflow-parser 0.7.0 | 1872 | 1554 | 1147 | 2785 | 2025 | 1644 |
 //!
-//! Matching on frames takes at most 0.62 of the time of reading every word, and collecting frames or
-//! passing them on costs at most 13 % more. `find` takes at most 1.04 of the time of walking the lengths.
-//! Matching on records takes 0.71 to 1.17 of the time of reading every word: where most records are
+//! Matching on frames takes at most 0.57 of the time of reading every word, and collecting frames or
+//! passing them on costs at most 13 % more. `find` takes at most 1.03 of the time of walking the lengths.
+//! Matching on records takes 0.67 to 1.21 of the time of reading every word: where most records are
 //! short, the call and the stores of each record dominate. Passing records on doubles it.
 //!
 //! The alternative was a lazy enum: 24 bytes, each variant a checked view of the bytes, and a

@@ -182,3 +182,69 @@ impl<'a> nom::error::ParseError<&'a [u8]> for ParserError {
         other
     }
 }
+
+/// Why a sample or record was not written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum EncodeError {
+    /// The buffer is too small: send the datagram and start another one, or use a larger buffer.
+    BufferFull,
+    /// A value has more bits than the compact encoding has for it. The expanded encoding
+    /// ([`Encoding::Expanded`](crate::sample::Encoding::Expanded)) has 32 for each field.
+    OutOfRange {
+        /// The field, such as `source_id.index`.
+        field: &'static str,
+        /// Its value.
+        value: u32,
+        /// The largest value that can be encoded.
+        maximum: u32,
+    },
+}
+
+impl EncodeError {
+    /// Fails if `value` is above `maximum`.
+    #[inline]
+    pub(crate) fn check(field: &'static str, value: u32, maximum: u32) -> Result<(), Self> {
+        if value <= maximum {
+            return Ok(());
+        }
+        Err(Self::OutOfRange {
+            field,
+            value,
+            maximum,
+        })
+    }
+}
+
+impl fmt::Display for EncodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BufferFull => f.pad("the buffer is full"),
+            Self::OutOfRange {
+                field,
+                value,
+                maximum,
+            } => pad(
+                f,
+                format_args!(
+                    "{field} is {value}, but the compact encoding is limited to {maximum}: \
+                     use the expanded encoding"
+                ),
+            ),
+        }
+    }
+}
+
+/// Text that is not the representation of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub struct ParseError {
+    /// The representation that was expected.
+    pub expected: &'static str,
+}
+
+impl fmt::Display for ParseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        pad(f, format_args!("expected {}", self.expected))
+    }
+}

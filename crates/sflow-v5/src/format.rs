@@ -1,6 +1,7 @@
 use core::fmt;
 use core::str::FromStr;
 
+use crate::error::ParseError;
 use crate::padding::pad;
 use crate::walk::Field;
 
@@ -73,20 +74,6 @@ pub(crate) fn decimal(text: &str) -> Option<u32> {
         return None;
     }
     text.parse().ok()
-}
-
-/// Text that is not the representation of a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-#[non_exhaustive]
-pub struct ParseError {
-    /// The representation that was expected.
-    pub expected: &'static str,
-}
-
-impl fmt::Display for ParseError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        pad(f, format_args!("expected {}", self.expected))
-    }
 }
 
 #[cfg(feature = "serde")]

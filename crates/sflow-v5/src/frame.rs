@@ -5,8 +5,7 @@ use core::iter::FusedIterator;
 
 use nom::Parser;
 
-use crate::encoder::EncodeError;
-use crate::error::{DecodeError, Error, ErrorKind};
+use crate::error::{DecodeError, EncodeError, Error, ErrorKind};
 use crate::format::DataFormat;
 use crate::structure::Structure;
 use crate::text::Opaque;
@@ -247,7 +246,7 @@ where
     T: Structure<'a> + Into<R>,
     R: Record<'a>,
 {
-    match T::read(bytes) {
+    match T::from_bytes(bytes) {
         Some(structure) => Some(structure.into()),
         None => malformed::<T, R>(format, bytes),
     }
@@ -287,9 +286,10 @@ impl<'a, R> Records<'a, R> {
         }
     }
 
-    /// The number of frames as announced; fewer follow if one is incomplete.
+    /// The number of records according to the sample; the sample contains fewer if a frame is
+    /// incomplete. 0 for records that come from a slice.
     #[inline]
-    pub const fn announced(&self) -> u32 {
+    pub const fn declared_count(&self) -> u32 {
         self.frames.left
     }
 }

@@ -57,8 +57,8 @@ pub use buf::DatagramBuf;
 #[doc(inline)]
 pub use counter::CounterRecord;
 pub use datagram::{Datagram, Header, Samples};
-pub use encoder::{EncodeError, Encoder};
-pub use error::{Error, ErrorKind};
+pub use encoder::Encoder;
+pub use error::{EncodeError, Error, ErrorKind};
 #[doc(inline)]
 pub use flow::FlowRecord;
 pub use format::DataFormat;

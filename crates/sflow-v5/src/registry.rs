@@ -69,7 +69,7 @@ macro_rules! registry {
             ///
             ///     fn visit<T: Structure<'a>>(self, bytes: &'a [u8]) -> Option<u64> {
             ///         let mut sum = 0;
-            ///         T::read(bytes)?.each_known(|_, value| {
+            ///         T::from_bytes(bytes)?.each_known(|_, value| {
             ///             if let Some(Value::Unsigned(number)) = value {
             ///                 sum += number;
             ///             }
@@ -81,12 +81,12 @@ macro_rules! registry {
             /// // `host_parent` has the number 0:2002.
             /// let bytes = [0, 0, 0, 2, 0, 0, 0, 1];
             /// let mut frame = Frame { format: DataFormat::new(0, 2002), bytes: &bytes };
-            /// assert_eq!(CounterRecord::visit(frame, Sum), Some(Some(3)));
+            /// assert_eq!(CounterRecord::dispatch(frame, Sum), Some(Some(3)));
             /// frame.bytes = &[];
-            /// assert_eq!(CounterRecord::visit(frame, Sum), Some(None));
+            /// assert_eq!(CounterRecord::dispatch(frame, Sum), Some(None));
             /// ```
             #[inline]
-            pub fn visit<V: $crate::Visitor<$life>>(
+            pub fn dispatch<V: $crate::Visitor<$life>>(
                 frame: $crate::Frame<$life>,
                 visitor: V,
             ) -> Option<V::Output> {

@@ -2,10 +2,9 @@ use core::fmt;
 use core::str::FromStr;
 
 use crate::drop_reason::DropReason;
-use crate::encoder::EncodeError;
 use crate::enums::DataSourceKind;
-use crate::error::DecodeError;
-use crate::format::{ParseError, decimal};
+use crate::error::{DecodeError, EncodeError, ParseError};
+use crate::format::decimal;
 use crate::padding::pad;
 use crate::wire::Wire;
 use crate::writer::Writer;

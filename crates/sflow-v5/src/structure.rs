@@ -16,24 +16,24 @@ pub trait Structure<'a>: Wire<'a> {
     /// Decodes the structure from the start of `bytes`. Bytes behind its last field, which a
     /// later version may have appended, are ignored. `None` if `bytes` is invalid.
     #[inline(always)]
-    fn read(mut bytes: &'a [u8]) -> Option<Self> {
+    fn from_bytes(mut bytes: &'a [u8]) -> Option<Self> {
         Self::decode(&mut bytes).ok()
     }
 
-    /// [`read`](Self::read) with an error instead of `None`.
+    /// [`from_bytes`](Self::from_bytes) with an error instead of `None`.
     ///
     /// # Errors
     ///
     /// If `bytes` is invalid: the field, its offset and the reason.
     #[inline]
     fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
-        match Self::read(bytes) {
+        match Self::from_bytes(bytes) {
             Some(structure) => Ok(structure),
             None => Err(Self::diagnose(bytes)),
         }
     }
 
-    /// The reason for which [`read`](Self::read) fails: decodes `bytes` again, field by field.
+    /// The reason for which [`from_bytes`](Self::from_bytes) fails: decodes `bytes` again, field by field.
     fn diagnose(bytes: &'a [u8]) -> Error;
 
     /// The value of the field at `index` of [`FIELDS`](Self::FIELDS); [`Value::Absent`] if there
@@ -69,7 +69,7 @@ pub trait Structure<'a>: Wire<'a> {
 }
 
 /// A function that is compiled for each type of structure, see
-/// [`CounterRecord::visit`] and [`FlowRecord::visit`].
+/// [`CounterRecord::dispatch`] and [`FlowRecord::dispatch`].
 pub trait Visitor<'a> {
     /// The result.
     type Output;
@@ -87,7 +87,9 @@ pub trait FlowStructure<'a>: Structure<'a> {
     /// are decoded from unknown records with their number.
     fn from_record(record: &FlowRecord<'a>) -> Option<Self> {
         match record {
-            FlowRecord::Unknown(frame) if frame.format == Self::FORMAT => Self::read(frame.bytes),
+            FlowRecord::Unknown(frame) if frame.format == Self::FORMAT => {
+                Self::from_bytes(frame.bytes)
+            }
             _ => None,
         }
     }
@@ -103,7 +105,7 @@ pub trait CounterStructure<'a>: Structure<'a> {
     fn from_record(record: &CounterRecord<'a>) -> Option<Self> {
         match record {
             CounterRecord::Unknown(frame) if frame.format == Self::FORMAT => {
-                Self::read(frame.bytes)
+                Self::from_bytes(frame.bytes)
             }
             _ => None,
         }

@@ -4,7 +4,7 @@
 //! enumerations in [`enums`](crate::enums).
 
 pub use crate::address::{Ipv4Address, Ipv6Address, Uuid};
-pub use crate::format::ParseError;
+pub use crate::error::ParseError;
 pub use crate::list::{List, ListIter};
 pub use crate::number::{
     Community, Counter32, Counter64, Gauge32, Gauge64, GaugeF32, GaugeI32, Limit32, Microseconds,

@@ -113,7 +113,7 @@ Examples:
     ssh router tcpdump -U -w - udp port 6343 | dump -
 
 Exit codes:
-  0  success, also if the reader of the output closed it
+  0  success, also if nothing matches the filter or the reader of the output closed it
   1  an input could not be read or received, or the output not written
   2  invalid command line
   3  something was malformed or not sFlow, with --strict";
@@ -157,6 +157,8 @@ impl Cli {
             stop,
             findings: Findings::default(),
             output: Output::new(),
+            received: 0,
+            shown: 0,
         };
         match run.run(&inputs) {
             Ok(findings) if findings.is_incomplete => ExitCode::FAILURE,

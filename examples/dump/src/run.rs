@@ -45,6 +45,10 @@ pub(crate) struct Run {
     pub(crate) stop: Stop,
     pub(crate) findings: Findings,
     pub(crate) output: Output,
+    /// Number of datagrams.
+    pub(crate) received: u64,
+    /// Number of datagrams of which a part passed the filter.
+    pub(crate) shown: u64,
 }
 
 /// What to do after a datagram.
@@ -65,6 +69,13 @@ impl Run {
             self.view.end(self.output.buffer());
             self.output.flush()
         });
+        if self.shown == 0 && self.received > 0 && !self.filter.is_empty() {
+            let s = if self.received == 1 { "" } else { "s" };
+            complain(&format_args!(
+                "no match for the filter in {} datagram{s}",
+                self.received
+            ));
+        }
         match result {
             Ok(()) | Err(Stopped::Closed) => Ok(self.findings),
             Err(Stopped::Failed(error)) => Err(error).context("cannot write to standard output"),
@@ -137,12 +148,7 @@ impl Run {
     fn unreadable(&mut self, path: &Path, error: CaptureError) -> Result<(), Stopped> {
         self.output.flush()?;
         self.findings.is_incomplete = true;
-        let names_path = matches!(
-            error,
-            CaptureError::Open { .. }
-                | CaptureError::NoCapture { .. }
-                | CaptureError::InDirectory { .. }
-        );
+        let names_path = error.path().is_some();
         let error = anyhow::Error::from(error);
         match names_path {
             true => complain(&format_args!("{error:#}")),
@@ -199,13 +205,15 @@ impl Run {
                 self.view.datagram(received, &datagram, &self.filter, out)
             }
             Ok(_) => false,
-            Err(error) if self.filter.wants_refused() => {
+            Err(error) if self.filter.is_empty() => {
                 self.findings.is_malformed = true;
                 self.view.refused(received, &error, out);
                 true
             }
             Err(_) => false,
         };
+        self.received += 1;
+        self.shown += u64::from(is_shown);
         if let Some(left) = &mut self.left {
             *left -= u64::from(is_shown);
             if *left == 0 {

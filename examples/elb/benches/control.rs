@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use elb::balancer::Balancer;
 use elb::config::{Config, ServiceSettings};
-use elb::simulator::{Delay, HostSpec, Load, Scenario, ServiceSpec, Simulation};
+use elb::simulator::{Scenario, Simulation};
 use sflow_metrics::Timestamp;
+use sflow_simulator::{Delay, HostSpec, Workload};
 
 /// The target.
 const AT_MOST_MILLISECONDS: f64 = 100.0;
@@ -105,27 +106,27 @@ async fn run(services: u32, hosts: u32, rounds: u32) {
 /// Services whose load grows one after the other, so that each round changes some of them.
 fn scenario(services: u32, hosts: u32) -> Scenario {
     let mut scenario = Scenario::named("article").expect("a known scenario");
-    let like = scenario.services[0].clone();
-    scenario.hosts = (0..hosts)
-        .map(|host| HostSpec {
-            name: format!("node{host}"),
-            address: Ipv4Addr::from_bits(0x0a64_0001 + host),
-            cores: 32,
-            memory: 64 << 30,
-            tells_steal: true,
+    let like = scenario.cluster.services[0].clone();
+    scenario.cluster.hosts = (0..hosts)
+        .map(|host| {
+            let address = Ipv4Addr::from_bits(0x0a64_0001 + host);
+            let mut spec = HostSpec::new(format!("node{host}"), address);
+            (spec.cores, spec.memory) = (32, 64 << 30);
+            spec
         })
         .collect();
-    scenario.services = (0..services)
-        .map(|service| ServiceSpec {
-            name: format!("service{service}"),
-            replicas: 10,
-            load: Load::Step {
+    scenario.cluster.services = (0..services)
+        .map(|service| {
+            let mut spec = like.clone();
+            spec.name = format!("service{service}");
+            spec.replicas = 10;
+            spec.workload = Workload::Step {
                 before: 750.0,
                 after: 1_200.0,
                 at: Duration::from_secs(30 + u64::from(service) % 60),
-            },
-            start: Delay::millis(500, 2_000),
-            ..like.clone()
+            };
+            spec.start = Delay::millis(500, 2_000);
+            spec
         })
         .collect();
     scenario.duration = Duration::from_secs(3_600);
@@ -135,7 +136,7 @@ fn scenario(services: u32, hosts: u32) -> Scenario {
 fn policies(scenario: &Scenario) -> Vec<ServiceSettings> {
     let article = Config::article();
     let like = &article.services[0];
-    let services = scenario.services.iter().enumerate();
+    let services = scenario.cluster.services.iter().enumerate();
     services
         .map(|(place, service)| {
             let mut settings = like.settings.clone();

@@ -83,14 +83,14 @@ pub async fn run(
     services: &[ServiceSettings],
 ) -> anyhow::Result<Outcome> {
     let simulation = Simulation::new(scenario, seed, start)?;
-    let hook = simulation.hook();
+    let provisioner = simulation.provisioner();
     let mut balancer = Balancer::new(start, simulation, control, services)?;
     let mode = services.first().map(|service| service.settings.mode);
     let pool = pool(scenario, mode.unwrap_or_default())?;
-    if let (Some(pool), Some(hook)) = (&pool, hook) {
+    if let (Some(pool), Some(provisioner)) = (&pool, provisioner) {
         balancer.keep("trial".to_owned(), std::slice::from_ref(pool))?;
         if let Some(pools) = balancer.pools_mut() {
-            pools.provide(Box::new(hook));
+            pools.provide(Box::new(provisioner));
         }
     }
     let mut events: Vec<PoolEvent> = Vec::new();
@@ -98,7 +98,7 @@ pub async fn run(
     let end = start + scenario.duration;
     let mut tick = start + control.interval;
     let mut changes = Vec::new();
-    let mut replica_seconds = vec![0.0; scenario.services.len()];
+    let mut replica_seconds = vec![0.0; scenario.cluster.services.len()];
     while tick <= end {
         deliver(&mut balancer, tick);
         let round = balancer.round(tick).await;
@@ -120,12 +120,12 @@ pub async fn run(
                 changes.push(change);
             }
         }
-        for (sum, service) in replica_seconds.iter_mut().zip(&scenario.services) {
+        for (sum, service) in replica_seconds.iter_mut().zip(&scenario.cluster.services) {
             let truth = balancer
                 .orchestrator_mut()
                 .truth(&service.name)
                 .unwrap_or_default();
-            *sum += f64::from(truth.wanted) * control.interval.as_secs_f64();
+            *sum += f64::from(truth.replicas) * control.interval.as_secs_f64();
         }
         if let Some(pool) = &pool {
             let board = balancer.board().lock();
@@ -148,6 +148,7 @@ pub async fn run(
         })
     });
     let outcomes = scenario
+        .cluster
         .services
         .iter()
         .zip(replica_seconds)

@@ -14,9 +14,10 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
 use elb::orchestrator::{Orchestrator, Service};
-use elb::simulator::{Event, Scenario, Simulation};
+use elb::simulator::{Scenario, Simulation};
 use serde_json::{Value, json};
 use sflow_metrics::Timestamp;
+use sflow_simulator::Event;
 use support::{signal, unused_address, wait_for_end};
 
 #[test]
@@ -50,12 +51,12 @@ fn where_all_is_well_it_says_so_and_ends_early() {
 
 #[test]
 fn a_node_that_is_not_heard_is_named_with_its_containers() {
-    let silence = Event::Silence {
-        host: scenario().hosts[1].name.clone(),
-        lasting: Duration::from_secs(3600),
+    let silence = Event::Disconnect {
+        host: scenario().cluster.hosts[1].name.clone(),
+        duration: Duration::from_secs(3600),
     };
     let cluster = Cluster::new(&scenario().with(Duration::ZERO, silence));
-    let silent = &scenario().hosts[1].name;
+    let silent = &scenario().cluster.hosts[1].name;
     let are_heard = |said: &str| said.contains("1 of 3 containers not heard: apache.");
     let (status, said) = cluster.check_for_longer(are_heard);
     assert_eq!(status, Some(1), "{said}");
@@ -157,14 +158,10 @@ fn wrong_usage_has_a_status_of_its_own() {
 #[cfg(unix)]
 #[test]
 fn interrupted_it_tells_what_is_known_so_far() {
-    let cluster = Cluster::new(&Scenario {
-        agents: elb::simulator::AgentSpec {
-            // Without packet samples it would listen to the end.
-            sampling: 0,
-            ..scenario().agents
-        },
-        ..scenario()
-    });
+    let mut scenario = scenario();
+    // Without packet samples, the check listens to the end.
+    scenario.cluster.agents.sampling = 0;
+    let cluster = Cluster::new(&scenario);
     // On a busy machine it takes longer until all is known.
     for seconds in [3, 10, 30] {
         let mut child = Command::new(env!("CARGO_BIN_EXE_elb"))
@@ -198,9 +195,9 @@ fn interrupted_it_tells_what_is_known_so_far() {
 /// The article's cluster with a task on each host and impatient agents.
 fn scenario() -> Scenario {
     let mut scenario = Scenario::named("article").unwrap();
-    scenario.agents.polling = Duration::from_millis(600);
-    scenario.services[0].replicas = 3;
-    scenario.services[0].load = elb::simulator::Load::Constant(300.0);
+    scenario.cluster.agents.polling = Duration::from_millis(600);
+    scenario.cluster.services[0].replicas = 3;
+    scenario.cluster.services[0].workload = sflow_simulator::Workload::Constant(300.0);
     scenario
 }
 
@@ -218,12 +215,13 @@ impl Cluster {
     fn new(scenario: &Scenario) -> Self {
         let start = now();
         let mut simulation = Simulation::new(scenario, 1, start).unwrap();
-        let names = [scenario.services[0].name.clone()];
+        let names = [scenario.cluster.services[0].name.clone()];
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap();
         let services = runtime.block_on(simulation.services(&names)).unwrap();
         let hosts: Vec<String> = scenario
+            .cluster
             .hosts
             .iter()
             .map(|host| host.name.clone())

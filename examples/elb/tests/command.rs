@@ -56,6 +56,38 @@ fn nothing_wrong_is_zero() {
 }
 
 #[test]
+fn simulate_follows_trace_and_names_invalid_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let trace = folder.path().join("trace.txt");
+    let chart = folder.path().join("chart.svg");
+    let simulate = |lines: &str| {
+        fs::write(&trace, lines).unwrap();
+        let (trace, chart) = (trace.to_str().unwrap(), chart.to_str().unwrap());
+        elb(&[
+            "simulate",
+            "--trace",
+            trace,
+            "--trace-factor",
+            "100",
+            "--out",
+            chart,
+        ])
+    };
+    // 50 requests/s for 30 s, then 450 requests/s; five replicas have 90 each.
+    let output = simulate(&format!("{}{}", "0.5\n".repeat(30), "4.5\n".repeat(90)));
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("apache set replicas=5"), "{said}");
+    assert!(said.contains("instead of 120;"), "{said}");
+    assert!(chart.exists());
+
+    let output = simulate("1\n2\n3;4\n");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said.contains("line 3: \"3;4\" is not a number"), "{said}");
+}
+
+#[test]
 fn what_is_wrong_is_one_and_said() {
     let folder = tempfile::tempdir().unwrap();
     let config = configured(folder.path(), "[control]\nintervall = \"2s\"\n");

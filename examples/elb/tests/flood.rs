@@ -46,7 +46,7 @@ fn t18_a_flood_is_counted_and_everybody_else_is_served() {
     // What waits in the socket is still taken, and the agents send on: overflow is reported with
     // the next datagram that is received.
     let sent = sent.load(Ordering::Relaxed);
-    let agents = Scenario::named("article").unwrap().hosts.len() as u64;
+    let agents = Scenario::named("article").unwrap().cluster.hosts.len() as u64;
     let mut metrics = String::new();
     wait_for("a datagram is neither received nor counted", || {
         metrics = balancer.get("/metrics");

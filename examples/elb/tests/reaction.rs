@@ -9,8 +9,9 @@ use std::time::Duration;
 use elb::balancer::Balancer;
 use elb::config::Config;
 use elb::policy::Reason;
-use elb::simulator::{Load, Scenario, Simulation};
+use elb::simulator::{Scenario, Simulation};
 use sflow_metrics::Timestamp;
+use sflow_simulator::Workload;
 
 const START: Timestamp = Timestamp::from_secs(1_700_000_000);
 /// Runs, each with the step at another moment of the polling interval.
@@ -31,10 +32,10 @@ struct Run {
 async fn run(seed: u64, fast: bool) -> Run {
     let step = Duration::from_millis(120_000 + seed * 10_000 / RUNS);
     let mut scenario = Scenario::named("article").unwrap();
-    scenario.agents.sampling = 100;
-    let service = &mut scenario.services[0];
+    scenario.cluster.agents.sampling = 100;
+    let service = &mut scenario.cluster.services[0];
     service.replicas = 4;
-    service.load = Load::Step {
+    service.workload = Workload::Step {
         before: 1_600.0,
         after: 6_400.0,
         at: step,
@@ -74,7 +75,11 @@ async fn run(seed: u64, fast: bool) -> Run {
     let is_of_samples = |reason: &Reason| matches!(reason, Reason::FastSignal { .. });
     Run {
         reaction: reaction.as_secs_f64(),
-        last: balancer.orchestrator_mut().truth("apache").unwrap().wanted,
+        last: balancer
+            .orchestrator_mut()
+            .truth("apache")
+            .unwrap()
+            .replicas,
         most,
         is_fast: decision
             .steps

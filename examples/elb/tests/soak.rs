@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use elb::balancer::Balancer;
 use elb::config::Config;
-use elb::simulator::{Event, Load, Network, Scenario, Scripted, Simulation};
+use elb::simulator::{Scenario, Simulation};
 use sflow_metrics::Timestamp;
+use sflow_simulator::{Event, Network, ScheduledEvent, Workload};
 
 const START: Timestamp = Timestamp::from_secs(1_700_000_000);
 const DAY: u64 = 86_400;
@@ -56,8 +57,8 @@ async fn days_of_faults_leave_nothing_behind() {
             assert!((2..=20).contains(&decision.result), "{decision}");
             found.changes += u64::from(decision.is_change());
             let truth = balancer.orchestrator_mut().truth(name).unwrap();
-            let need = (truth.demand_bytes / TARGET).ceil().clamp(2.0, 20.0);
-            let (wanted, need) = (f64::from(truth.wanted), need);
+            let need = (truth.offered_bytes / TARGET).ceil().clamp(2.0, 20.0);
+            let (wanted, need) = (f64::from(truth.replicas), need);
             found.looks += 1;
             // What shrinks only after five minutes is more than is needed for as long.
             found.short += u64::from(wanted < 0.75 * need);
@@ -110,23 +111,23 @@ fn config() -> Config {
 /// Three services with the day's wave, and every few minutes something that goes wrong.
 fn scenario(days: u64) -> Scenario {
     let mut scenario = Scenario::named("article").unwrap();
-    let like = scenario.services[0].clone();
-    scenario.services = ["apache", "nginx", "api"]
+    let like = scenario.cluster.services[0].clone();
+    scenario.cluster.services = ["apache", "nginx", "api"]
         .iter()
         .zip(0_u64..)
         .map(|(name, seed)| {
             let mut service = like.clone();
             service.name = (*name).to_owned();
             service.replicas = 6;
-            service.mean_life = Some(Duration::from_secs(7_200));
-            service.load = Load::Noise {
-                load: Box::new(Load::Sine {
+            service.mean_lifetime = Some(Duration::from_secs(7_200));
+            service.workload = Workload::Noise {
+                workload: Box::new(Workload::Sine {
                     mean: 600.0,
                     amplitude: 500.0,
                     period: Duration::from_secs(DAY / (seed + 1)),
                 }),
                 fraction: 0.05,
-                grain: Duration::from_secs(60),
+                interval: Duration::from_secs(60),
                 seed,
             };
             service
@@ -134,6 +135,7 @@ fn scenario(days: u64) -> Scenario {
         .collect();
     scenario.duration = Duration::from_secs(days * DAY);
     let hosts: Vec<String> = scenario
+        .cluster
         .hosts
         .iter()
         .map(|host| host.name.clone())
@@ -143,7 +145,7 @@ fn scenario(days: u64) -> Scenario {
         let event = match number % 7 {
             0 => Event::AgentRestart {
                 host: host(number),
-                down: Duration::from_secs(3),
+                downtime: Duration::from_secs(3),
             },
             1 => Event::Crash {
                 service: "nginx".to_owned(),
@@ -155,13 +157,13 @@ fn scenario(days: u64) -> Scenario {
                 reordering: 0.1,
                 delay: Duration::from_secs(2),
             }),
-            3 => Event::Silence {
+            3 => Event::Disconnect {
                 host: host(number),
-                lasting: Duration::from_secs(120),
+                duration: Duration::from_secs(120),
             },
-            4 => Event::Strangers {
-                every: Duration::from_millis(700),
-                lasting: Duration::from_secs(60),
+            4 => Event::ForeignTraffic {
+                interval: Duration::from_millis(700),
+                duration: Duration::from_secs(60),
             },
             5 => Event::Scale {
                 service: "api".to_owned(),
@@ -169,7 +171,7 @@ fn scenario(days: u64) -> Scenario {
             },
             _ => Event::Network(Network::default()),
         };
-        scenario.script.push(Scripted {
+        scenario.cluster.events.push(ScheduledEvent {
             at: Duration::from_secs(600 + number * 900),
             event,
         });

@@ -35,6 +35,25 @@ pub(crate) struct Cli {
     #[arg(short, long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "0.0.0.0:6343", value_parser = listen_address)]
     listen: Option<SocketAddr>,
 
+    /// Receive with N threads, each with a socket and statistics of its own; the results are the same.
+    ///
+    /// For more datagrams than one CPU processes. The kernel distributes datagrams over the sockets
+    /// by the address and port of the sender. An agent belongs to the thread that its agent address
+    /// determines, so that it is counted once, whichever socket receives its datagrams. A container
+    /// or virtual machine that moves to another agent may be counted twice until the former agent's
+    /// data are stale, after three polling intervals. In --flows, the names of containers and hosts
+    /// are those that agents of the same thread report: with several threads, a packet may have an
+    /// address instead of the name that an agent of another thread reports. All limits, of memory
+    /// as well, are for each thread.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1,
+        value_parser = clap::value_parser!(u16).range(1..=64),
+        requires = "listen"
+    )]
+    workers: u16,
+
     /// The UDP port of sFlow datagrams in captures; `any` reads all ports.
     #[arg(
         long,
@@ -51,7 +70,8 @@ pub(crate) struct Cli {
     /// Show the heaviest flows: keys=KEY,…;value=bytes;filter=KEY=VALUE&…;top=N;smooth=10s.
     ///
     /// Packets with equal keys form a flow; --flow-keys lists all keys and values. Live, and with
-    /// `smooth` or --every, values are per second; otherwise they are totals of the captures.
+    /// `smooth` or --every, values are per second; otherwise they are totals of the captures. With a
+    /// window, as in value=bytes[1m tumbling], they are those of the last complete minute, per second.
     #[arg(short, long, value_name = "DEFINITION")]
     flows: Option<String>,
 
@@ -165,7 +185,8 @@ impl Cli {
                 }
             };
             let is_once = self.listen.is_none() && self.every.is_none();
-            Some(View::Flows(if is_once && !text.contains("smooth=") {
+            let is_averaged = text.contains("smooth=") || definition.window().is_some();
+            Some(View::Flows(if is_once && !is_averaged {
                 definition.smoothed_over(None)
             } else {
                 definition
@@ -184,8 +205,9 @@ impl Cli {
             }
         };
         let captures: Vec<PathBuf> = arguments.map(PathBuf::from).collect();
+        let workers = usize::from(self.workers);
         let input = match (self.listen, captures.is_empty()) {
-            (Some(address), true) => Input::Socket(address),
+            (Some(address), true) => Input::Sockets(address, workers),
             (None, false) => Input::Captures(captures, self.port),
             (Some(_), false) => usage(
                 ErrorKind::ArgumentConflict,
@@ -198,7 +220,7 @@ impl Cli {
         };
         // A socket has no end at which results could be printed.
         let every = match input {
-            Input::Socket(_) => Some(self.every.unwrap_or(Duration::from_secs(10))),
+            Input::Sockets(..) => Some(self.every.unwrap_or(Duration::from_secs(10))),
             Input::Captures(..) => self.every,
         };
         let query = match &view {
@@ -220,7 +242,7 @@ impl Cli {
             Outcome::Complete => ExitCode::SUCCESS,
             Outcome::Incomplete => ExitCode::FAILURE,
             Outcome::NoDatagrams => {
-                if matches!(input, Input::Socket(_)) {
+                if matches!(input, Input::Sockets(..)) {
                     let nothing = "no datagrams received; check the port and the agents";
                     crate::run::complain(&nothing);
                 }

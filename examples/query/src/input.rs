@@ -1,4 +1,4 @@
-//! The source of datagrams: captures, whose times are recorded, or a UDP socket.
+//! The source of datagrams: captures, whose times are recorded, or UDP sockets.
 
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
@@ -11,74 +11,82 @@ use sflow_collector::udp::{SocketSettings, UdpReceiver};
 use sflow_collector::{Received, Tally};
 use stop::Stop;
 
-/// Captures, read one after the other, or a socket.
+use crate::telemetry::Shared;
+
 #[derive(Debug)]
 pub(crate) enum Input {
-    /// Files or directories (`-` is standard input), and the UDP port of the agents' datagrams.
+    /// Files or directories (`-` is standard input), which are read one after the other, and the UDP
+    /// port of the agents' datagrams.
     Captures(Vec<PathBuf>, Port),
-    /// The address to receive on.
-    Socket(SocketAddr),
+    /// The address to receive on, and the number of sockets.
+    Sockets(SocketAddr, usize),
 }
 
+/// An event of a capture.
 #[derive(Debug)]
 pub(crate) enum Event<'a> {
     Datagram(Received<'a>),
-    /// No datagram within [`POLL_INTERVAL`], with the current time.
-    Idle(SystemTime),
     /// A file of a directory cannot be read, or not further; the files after it follow.
     Unreadable(anyhow::Error),
-    /// Datagrams that the kernel has dropped so far because the receive buffer was full.
-    KernelDrops(u64),
 }
 
 /// How often a request to stop is checked while no datagrams arrive.
-const POLL_INTERVAL: Duration = Duration::from_millis(100);
+pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-impl Input {
-    /// Calls `handle` with each event until the captures end. Breaks if `handle` does or if the
-    /// program is requested to stop.
-    pub(crate) fn each(
-        &self,
-        stop: &Stop,
-        mut handle: impl FnMut(Event<'_>) -> anyhow::Result<ControlFlow<()>>,
-    ) -> anyhow::Result<ControlFlow<()>> {
-        match self {
-            Self::Captures(paths, port) => {
-                for path in paths {
-                    let mut capture = open(path, stop)?.with_port(*port);
-                    let ended = read(&mut capture, path, stop, &mut handle);
-                    report(path, &capture, *port);
-                    if ended?.is_break() {
-                        return Ok(ControlFlow::Break(()));
-                    }
-                }
-            }
-            Self::Socket(address) => {
-                let mut receiver = UdpReceiver::bind(*address, &SocketSettings::default())?;
-                let listening = receiver.local_addr()?;
-                crate::run::complain(&format_args!("listening on {listening}"));
-                let mut drops = None;
-                while !stop.is_requested() {
-                    let event = match receiver.receive_within(POLL_INTERVAL)? {
-                        Some(received) => Event::Datagram(received),
-                        None => Event::Idle(SystemTime::now()),
-                    };
-                    if handle(event)?.is_break() {
-                        return Ok(ControlFlow::Break(()));
-                    }
-                    let dropped = receiver.stats().kernel_drops;
-                    if let Some(count) = dropped.filter(|_| dropped != drops)
-                        && handle(Event::KernelDrops(count))?.is_break()
-                    {
-                        break;
-                    }
-                    drops = dropped;
-                }
-                return Ok(ControlFlow::Break(()));
-            }
+/// Calls `handle` with each event of captures. Breaks if `handle` does or if the program is requested
+/// to stop.
+pub(crate) fn replay(
+    paths: &[PathBuf],
+    port: Port,
+    stop: &Stop,
+    mut handle: impl FnMut(Event<'_>) -> anyhow::Result<ControlFlow<()>>,
+) -> anyhow::Result<ControlFlow<()>> {
+    for path in paths {
+        let mut capture = open(path, stop)?.with_port(port);
+        let ended = read(&mut capture, path, stop, &mut handle);
+        report(path, &capture, port);
+        if ended?.is_break() {
+            return Ok(ControlFlow::Break(()));
         }
-        Ok(ControlFlow::Continue(()))
     }
+    Ok(ControlFlow::Continue(()))
+}
+
+/// Binds sockets that share an address.
+pub(crate) fn bind(address: SocketAddr, count: usize) -> anyhow::Result<Vec<UdpReceiver>> {
+    let settings = SocketSettings::default();
+    let receivers = match count {
+        // Not shared, so that a second program at the address is an error.
+        1 => vec![UdpReceiver::bind(address, &settings)?],
+        _ => UdpReceiver::bind_shared(address, &settings, count)?,
+    };
+    if let Some(receiver) = receivers.first() {
+        let listening = receiver.local_addr()?;
+        crate::run::complain(&format_args!("listening on {listening}"));
+    }
+    Ok(receivers)
+}
+
+/// Passes the datagrams of a worker's socket to the registries until `is_ended`.
+pub(crate) fn receive(
+    mut receiver: UdpReceiver,
+    worker: usize,
+    shared: &Shared,
+    is_ended: impl Fn() -> bool,
+) -> anyhow::Result<()> {
+    let mut drops = None;
+    while !is_ended() {
+        match receiver.receive_within(POLL_INTERVAL)? {
+            Some(received) => shared.ingest(worker, received),
+            None => shared.worker(worker).now = SystemTime::now().into(),
+        }
+        let dropped = receiver.stats().kernel_drops;
+        if dropped != drops {
+            shared.worker(worker).kernel_drops = dropped;
+            drops = dropped;
+        }
+    }
+    Ok(())
 }
 
 /// Calls `handle` with the datagrams of one capture.
@@ -130,11 +138,9 @@ fn open(path: &Path, stop: &Stop) -> anyhow::Result<Capture> {
     if path == Path::new("-") {
         return Ok(Capture::stdin_until(stop.flag())?);
     }
-    Capture::open_until(path, stop.flag()).map_err(|error| match error {
-        CaptureError::NotACapture { .. } | CaptureError::Decompress { .. } => {
-            anyhow::Error::new(error).context(format!("cannot read {}", path.display()))
-        }
-        error => error.into(),
+    Capture::open_until(path, stop.flag()).map_err(|error| match error.path() {
+        Some(_) => error.into(),
+        None => anyhow::Error::new(error).context(format!("cannot read {}", path.display())),
     })
 }
 

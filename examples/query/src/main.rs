@@ -6,7 +6,7 @@ mod input;
 mod prometheus;
 mod run;
 mod show;
-mod swarm;
+mod telemetry;
 
 use std::process::ExitCode;
 

@@ -2,19 +2,20 @@
 
 use std::io::{self, Write as _};
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, SystemTime};
 
-use anyhow::Context as _;
-use sflow_collector::OtherProtocol;
+use anyhow::{Context as _, anyhow};
 use sflow_collector::replay::Ticks;
-use sflow_metrics::{Config, Registry, Timestamp};
-use sflow_v5::Datagram;
+use sflow_collector::udp::UdpReceiver;
+use sflow_metrics::{Config, HashKey, Registry};
 use stop::Stop;
 
-use crate::input::{self, Event, Input};
-use crate::prometheus::{self, Settings, Shared};
+use crate::input::{self, Event, Input, POLL_INTERVAL};
+use crate::prometheus::{self, Settings};
 use crate::show::View;
-use crate::swarm;
+use crate::telemetry::{Shared, Totals};
 
 #[derive(Debug)]
 pub(crate) struct Run {
@@ -36,74 +37,58 @@ pub(crate) enum Outcome {
 
 impl Run {
     pub(crate) fn run(&self, input: &Input) -> anyhow::Result<Outcome> {
-        let mut registry = Registry::new(bounds());
-        registry.group_containers_by(swarm::service_of);
-        if let Some(view) = &self.view {
-            view.prepare(&mut registry)?;
-        }
-        let shared = Shared::new(registry);
+        let workers = match input {
+            Input::Captures(..) => 1,
+            Input::Sockets(_, workers) => *workers,
+        };
+        let config = bounds();
+        let registries = (0..workers).map(|_| self.registry(config.clone()));
+        let shared = Shared::new(registries.collect::<anyhow::Result<_>>()?);
         if let Some(settings) = &self.prometheus {
             let listening = prometheus::serve(settings.clone(), shared.clone())?;
             complain(&format_args!("metrics on http://{listening}/metrics"));
         }
-        let mut last: Option<SystemTime> = None;
-        let mut shown: Option<SystemTime> = None;
-        let mut ticks = self.every.map(Ticks::new);
-        let mut out = Vec::new();
         let stop = Stop::watch().context("cannot watch for Ctrl-C")?;
+        let mut printer = Printer {
+            run: self,
+            shared: &shared,
+            stop: &stop,
+            ticks: self.every.map(Ticks::new),
+            shown: None,
+            out: Vec::new(),
+        };
         let mut is_incomplete = false;
-        let ended = input.each(&stop, |event| {
-            let now = match &event {
-                Event::Unreadable(error) => {
-                    complain(&format_args!("{error:#}"));
-                    is_incomplete = true;
-                    return Ok(ControlFlow::Continue(()));
-                }
-                Event::Datagram(received) => received.received_at,
-                Event::Idle(now) => *now,
-                Event::KernelDrops(drops) => {
-                    shared.lock().kernel_drops = Some(*drops);
-                    return Ok(ControlFlow::Continue(()));
-                }
-            };
-            while let Some(due) = ticks.as_mut().and_then(|ticks| ticks.due(now)) {
-                if stop.is_requested() || self.show(&shared, due, &mut out)?.is_break() {
+        let ended = match input {
+            Input::Captures(paths, port) => input::replay(paths, *port, &stop, |event| {
+                let received = match event {
+                    Event::Datagram(received) => received,
+                    Event::Unreadable(error) => {
+                        complain(&format_args!("{error:#}"));
+                        is_incomplete = true;
+                        return Ok(ControlFlow::Continue(()));
+                    }
+                };
+                if printer.show_due(received.received_at)?.is_break() {
                     return Ok(ControlFlow::Break(()));
                 }
-                shown = Some(due);
-            }
-            let telemetry = &mut *shared.lock();
-            telemetry.now = timestamp(now);
-            if let Event::Datagram(received) = event {
-                last = Some(now);
-                match Datagram::parse(received.bytes) {
-                    Ok(datagram) => {
-                        let sender = received.source;
-                        telemetry
-                            .registry
-                            .ingest_from(telemetry.now, sender, &datagram);
-                    }
-                    Err(_) => {
-                        telemetry.malformed += 1;
-                        if let Some(protocol) = OtherProtocol::detect(received.bytes) {
-                            telemetry.protocols.add(protocol, 1);
-                        }
-                    }
-                }
-            }
-            Ok(ControlFlow::Continue(()))
-        });
+                shared.ingest(0, received);
+                Ok(ControlFlow::Continue(()))
+            }),
+            Input::Sockets(address, workers) => printer.listen(input::bind(*address, *workers)?),
+        };
+        let Totals {
+            last,
+            malformed,
+            protocols,
+            ..
+        } = shared.totals();
         if let Some(last) = last
-            && shown != Some(last)
+            && printer.shown != Some(last)
         {
             // The input has ended, so that a closed output changes nothing.
-            let _: ControlFlow<()> = self.show(&shared, last, &mut out)?;
+            let _: ControlFlow<()> = printer.show(last)?;
         }
         let is_all_read = ended?.is_continue();
-        let (malformed, protocols) = {
-            let telemetry = shared.lock();
-            (telemetry.malformed, telemetry.protocols)
-        };
         if malformed > 0 {
             let names = match protocols.total() {
                 0 => String::new(),
@@ -128,35 +113,100 @@ impl Run {
         })
     }
 
-    fn show(
-        &self,
-        shared: &Shared,
-        at: SystemTime,
-        out: &mut Vec<u8>,
-    ) -> anyhow::Result<ControlFlow<()>> {
-        out.clear();
-        self.render(&mut shared.lock().registry, at, out)?;
-        // Without the lock: standard output may be slow, and scrapes must not wait for it.
+    fn registry(&self, config: Config) -> anyhow::Result<Registry> {
+        let mut registry = Registry::new(config);
+        registry.group_containers_by(swarm::service_of);
+        if let Some(view) = &self.view {
+            view.prepare(&mut registry)?;
+        }
+        Ok(registry)
+    }
+}
+
+/// Prints results when they are due.
+struct Printer<'r> {
+    run: &'r Run,
+    shared: &'r Shared,
+    stop: &'r Stop,
+    ticks: Option<Ticks>,
+    /// Time of the last results.
+    shown: Option<SystemTime>,
+    out: Vec<u8>,
+}
+
+impl Printer<'_> {
+    /// Receives with one thread for each socket, and prints results in this thread. Breaks when the
+    /// program is requested to stop, or the output is closed.
+    fn listen(&mut self, receivers: Vec<UdpReceiver>) -> anyhow::Result<ControlFlow<()>> {
+        let is_ended = AtomicBool::new(false);
+        let (shared, stop) = (self.shared, self.stop);
+        let is_ended = &is_ended;
+        thread::scope(|scope| {
+            let receive = |(worker, receiver): (usize, UdpReceiver)| {
+                let until = || stop.is_requested() || is_ended.load(Ordering::Relaxed);
+                let receive = move || input::receive(receiver, worker, shared, until);
+                let name = format!("worker {worker}");
+                thread::Builder::new()
+                    .name(name)
+                    .spawn_scoped(scope, receive)
+            };
+            let workers: io::Result<Vec<_>> =
+                receivers.into_iter().enumerate().map(receive).collect();
+            let printed = workers.map_err(anyhow::Error::from).and_then(|workers| {
+                let printed =
+                    self.print_until(|| workers.iter().any(ScopedJoinHandle::is_finished));
+                is_ended.store(true, Ordering::Relaxed);
+                for worker in workers {
+                    worker.join().map_err(|_| anyhow!("a worker panicked"))??;
+                }
+                printed
+            });
+            // Also if a thread could not be started.
+            is_ended.store(true, Ordering::Relaxed);
+            printed
+        })
+    }
+
+    fn print_until(&mut self, is_ended: impl Fn() -> bool) -> anyhow::Result<ControlFlow<()>> {
+        while !self.stop.is_requested() && !is_ended() {
+            let now = SystemTime::now();
+            if self.show_due(now)?.is_break() {
+                break;
+            }
+            let next = self.ticks.as_ref().and_then(Ticks::next);
+            let until_next = next.and_then(|next| next.duration_since(now).ok());
+            thread::sleep(until_next.map_or(POLL_INTERVAL, |until| until.min(POLL_INTERVAL)));
+        }
+        Ok(ControlFlow::Break(()))
+    }
+
+    /// Prints the results that are due at this time of the stream.
+    fn show_due(&mut self, now: SystemTime) -> anyhow::Result<ControlFlow<()>> {
+        while let Some(due) = self.ticks.as_mut().and_then(|ticks| ticks.due(now)) {
+            if self.stop.is_requested() || self.show(due)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+            self.shown = Some(due);
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn show(&mut self, at: SystemTime) -> anyhow::Result<ControlFlow<()>> {
+        self.out.clear();
+        for mut telemetry in self.shared.each() {
+            telemetry.registry.expire(at.into());
+        }
+        if let Some(view) = &self.run.view {
+            view.write(self.shared, at, self.run.is_json, &mut self.out)?;
+        }
+        // Without a lock: standard output may be slow, and neither receivers nor scrapes must wait
+        // for it.
         let mut stdout = io::stdout().lock();
-        match stdout.write_all(out).and_then(|()| stdout.flush()) {
+        match stdout.write_all(&self.out).and_then(|()| stdout.flush()) {
             Ok(()) => Ok(ControlFlow::Continue(())),
             // The reader has closed the pipe.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
             Err(error) => Err(error).context("cannot write to standard output"),
-        }
-    }
-
-    fn render(
-        &self,
-        registry: &mut Registry,
-        at: SystemTime,
-        out: &mut Vec<u8>,
-    ) -> anyhow::Result<()> {
-        let now = timestamp(at);
-        registry.expire(now);
-        match &self.view {
-            Some(view) => view.write(registry, now, at, self.is_json, out),
-            None => Ok(()),
         }
     }
 }
@@ -168,8 +218,8 @@ pub(crate) fn complain(what: &dyn std::fmt::Display) {
     writeln!(io::stderr(), "query: {}", untrusted::printable(&line)).ok();
 }
 
-/// Limits of the registry, with which the program uses less than 128 MiB, responses to scrapes
-/// included.
+/// Limits of a registry, with which the program uses less than 128 MiB, responses to scrapes included,
+/// and less than 80 MiB for each further worker.
 fn bounds() -> Config {
     Config::default().with(|config| {
         config.max_bytes = 44 << 20;
@@ -178,12 +228,7 @@ fn bounds() -> Config {
         config.max_flow_bytes = 16 << 20;
         config.max_flow_addresses = 50_000;
         config.max_flow_sources = 50_000;
+        // Shared by the workers, whose distinct counts are merged.
+        config.hash_key = Some(HashKey::random());
     })
-}
-
-fn timestamp(time: SystemTime) -> Timestamp {
-    Timestamp::from(
-        time.duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default(),
-    )
 }

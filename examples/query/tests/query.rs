@@ -110,6 +110,22 @@ fn heaviest_flows_are_printed() {
 }
 
 #[test]
+fn flows_of_last_complete_window_are_printed() {
+    const WINDOW: &str = "keys=;value=frames[1m tumbling]";
+    let lines = json(&["--json", "--flows", WINDOW, SWARM]);
+    let window = &lines[0]["window"];
+    let nanos = |end: &str| window[end].as_u64().unwrap();
+    assert_eq!(nanos("end") - nanos("start"), 60_000_000_000);
+    assert_eq!(nanos("end") % 60_000_000_000, 0);
+    assert!(lines[0]["total"].as_f64().unwrap() > 0.0);
+    let text = String::from_utf8(run(&["--flows", WINDOW, SWARM]).stdout).unwrap();
+    assert!(
+        text.contains("[60s tumbling]") && text.contains("frames/s"),
+        "{text}"
+    );
+}
+
+#[test]
 fn results_are_grouped_by_service() {
     let lines = json(&[
         "--json",

@@ -3,9 +3,10 @@
 //! [`serve`] limits connections: their number, and the time for sending a request and reading its
 //! response; it closes an idle connection when all are in use. [`protect`] limits requests: the
 //! `Host` header, the rate of each client, and the size and duration of each request. A rejected
-//! request is answered with a [`Problem`].
+//! request is answered with a [`Problem`]. [`exposition`] chooses the format of metrics.
 
 mod connections;
+pub mod exposition;
 mod host;
 mod json;
 mod problem;

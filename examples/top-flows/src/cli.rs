@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -13,7 +13,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser};
 use serde::Serialize;
 
-use sflow_collector::capture::Port;
+use sflow_collector::capture::{CaptureError, Port};
 use sflow_collector::udp::listen_address;
 use sflow_metrics::flow;
 use stop::Stop;
@@ -60,6 +60,9 @@ pub(crate) struct Cli {
     keys: Option<String>,
 
     /// The measure: bits, bytes, frames, drops, drops.bytes, distinct(KEY,…), bits.net, bytes.net.
+    ///
+    /// With a window, as in `bits[1m tumbling]`, values are those of the last complete minute instead
+    /// of --smooth.
     #[arg(short, long, value_name = "VALUE")]
     value: Option<String>,
 
@@ -162,6 +165,15 @@ Exit codes:
   1  a capture or the socket failed, or there were no datagrams
   2  invalid command line";
 
+/// An error with the path of the capture, which only some errors contain.
+fn cannot_play(path: &Path, error: CaptureError) -> anyhow::Error {
+    let context = match error.path() {
+        Some(_) => "cannot play the capture".to_owned(),
+        None => format!("cannot play {}", path.display()),
+    };
+    anyhow::Error::from(error).context(context)
+}
+
 impl Cli {
     /// Runs the command.
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
@@ -187,7 +199,7 @@ impl Cli {
         let is_over = stop.flag();
         let source = match &self.capture {
             Some(path) => Source::open_until(path, stop.flag())
-                .with_context(|| format!("cannot play {}", path.display()))?
+                .map_err(|error| cannot_play(path, error))?
                 .with_port(self.port),
             None => {
                 let any = SocketAddr::from(([0, 0, 0, 0], sflow_collector::SFLOW_PORT));

@@ -26,7 +26,6 @@ pub mod picture;
 pub mod preset;
 pub mod question;
 pub mod source;
-pub mod swarm;
 pub mod terminal;
 pub mod timeline;
 pub mod web;

@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context as _;
-use sflow_collector::capture::{Capture, Port};
+use sflow_collector::capture::{Capture, CaptureError, Port};
 use sflow_collector::replay::Pace;
 use sflow_collector::udp::{SocketSettings, UdpReceiver};
 use sflow_collector::{Received, Tally};
@@ -48,7 +48,7 @@ impl Source {
     /// # Errors
     ///
     /// If it cannot be read or is not a capture.
-    pub fn open(path: &Path) -> anyhow::Result<Self> {
+    pub fn open(path: &Path) -> Result<Self, CaptureError> {
         Self::open_until(path, Arc::default())
     }
 
@@ -58,7 +58,7 @@ impl Source {
     /// # Errors
     ///
     /// If it cannot be read or is not a capture.
-    pub fn open_until(path: &Path, is_over: Arc<AtomicBool>) -> anyhow::Result<Self> {
+    pub fn open_until(path: &Path, is_over: Arc<AtomicBool>) -> Result<Self, CaptureError> {
         let capture = match path == Path::new("-") {
             true => Capture::stdin_until(is_over)?,
             false => Capture::open_until(path, is_over)?,

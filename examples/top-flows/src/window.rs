@@ -7,7 +7,6 @@ use sflow_v5::Datagram;
 
 use crate::history::History;
 use crate::question::{Aggregate, Measured};
-use crate::swarm;
 use crate::timeline::{MOMENTS, Timeline};
 
 /// The interval of a timeline.

@@ -31,7 +31,7 @@ pub(crate) fn canonical(bytes: &[u8]) -> Option<Vec<u8>> {
                 sample.extend_from_slice(&bytes[..fixed]);
                 let list = super::records(&bytes[fixed..], count);
                 set_count(&mut sample, fixed - 4, list.items.len());
-                items(space(format), &list, &mut sample);
+                items(Space::of_records(format), &list, &mut sample);
             }
             (Item::Frame { .. }, Body::Named(named)) => sample = named.canonical,
             (Item::Frame { .. }, Body::Wrapper) => {
@@ -55,19 +55,11 @@ fn canonical_cut(format: u32, bytes: &[u8], count: u32) -> Vec<u8> {
             let mut sample = bytes[..fixed].to_vec();
             let list = super::records(&bytes[fixed..], count);
             set_count(&mut sample, fixed - 4, list.items.len());
-            items(space(format), &list, &mut sample);
+            items(Space::of_records(format), &list, &mut sample);
             sample
         }
         Body::Named(named) => named.canonical_of(count),
         _ => bytes.to_vec(),
-    }
-}
-
-/// The format space of the records of a sample.
-pub(crate) fn space(sample_format: u32) -> Space {
-    match sample_format {
-        2 | 4 => Space::Counters,
-        _ => Space::Flow,
     }
 }
 

@@ -10,8 +10,8 @@ use std::ops::Range;
 pub(crate) use canonical::canonical;
 use named::named;
 pub(crate) use named::{Named, NamedValue};
-pub(crate) use record::{Plain, record};
-pub(crate) use values::{DatagramValues, FieldValues, RecordValues, SampleValues, values};
+pub(crate) use record::{FieldValues, Plain, record};
+pub(crate) use values::{DatagramValues, RecordValues, SampleValues, values};
 
 /// The wrapper around a sample: two words, and the sample inside its frame or after it.
 const WRAPPER: u32 = 1991 << 12 | 1;

@@ -1,4 +1,3 @@
-use super::values::FieldValues;
 use super::{Item, List, frame, padded, word};
 use crate::catalogue::{Shape, Space, Structure, structure};
 use crate::decoder::Leaf;
@@ -15,6 +14,11 @@ pub(crate) enum Plain<'a> {
     Float(f64),
     Bytes(&'a [u8]),
     List(usize),
+}
+
+pub(crate) struct FieldValues {
+    pub(crate) name: &'static str,
+    pub(crate) leaves: Vec<Leaf>,
 }
 
 /// The fields of a structure, and its bytes as an encoder writes them.

@@ -1,6 +1,7 @@
 //! All values of a valid datagram, with the names of the published structures.
 
-use super::{Body, Item, NamedValue, body, canonical::space, header, records, samples, word};
+use super::record::FieldValues;
+use super::{Body, Item, NamedValue, body, header, records, samples, word};
 use crate::catalogue::{Space, structure};
 use crate::decoder::Leaf;
 
@@ -27,11 +28,6 @@ pub(crate) struct RecordValues<'a> {
     pub(crate) fields: Vec<FieldValues>,
     /// The names of nested records.
     pub(crate) nested: Vec<&'static str>,
-}
-
-pub(crate) struct FieldValues {
-    pub(crate) name: &'static str,
-    pub(crate) leaves: Vec<Leaf>,
 }
 
 const SOURCE: [&str; 2] = ["source_id_type", "source_id_index"];
@@ -71,7 +67,7 @@ pub(crate) fn values(bytes: &[u8]) -> Option<DatagramValues<'_>> {
                 name: sample_name(format),
                 bytes,
                 fields: Some(sample_fields(format, bytes)?),
-                records: record_values(space(format), &bytes[fixed..], count)?,
+                records: record_values(Space::of_records(format), &bytes[fixed..], count)?,
             }),
             Body::Named(named) => {
                 if let Some(NamedValue::Broken(_)) = named.values.last() {

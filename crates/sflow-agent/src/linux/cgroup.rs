@@ -4,7 +4,6 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use super::container::Container;
 use super::files::{Roots, named_numbers, numbers, read};
 
 /// What a control group has used, and its limits.
@@ -23,16 +22,15 @@ pub(super) struct Usage {
 }
 
 impl Usage {
-    /// Reads the control group of a container; `None` if it does not exist.
-    pub(super) fn read(roots: &Roots, container: &Container) -> Option<Self> {
+    /// Reads the control group with this path, or else that of a process; `None` if it does not
+    /// exist.
+    pub(super) fn read(roots: &Roots, cgroup: Option<&Path>, process: Option<u32>) -> Option<Self> {
         let mounted = roots.sys.join("fs/cgroup");
-        let membership = match container.process {
-            Some(process) if container.cgroup.is_none() => {
-                roots.proc_file(format!("{process}/cgroup"))
-            }
+        let membership = match process {
+            Some(process) if cgroup.is_none() => roots.proc_file(format!("{process}/cgroup")),
             _ => String::new(),
         };
-        let path = |controller: &str| match &container.cgroup {
+        let path = |controller: &str| match cgroup {
             Some(path) => below(path),
             None => below(Path::new(path_of(&membership, controller)?)),
         };

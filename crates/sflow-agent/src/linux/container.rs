@@ -175,7 +175,7 @@ impl Host {
     /// Reads the counters of a container from its control group (version 1 or 2) and, for its
     /// traffic, from `/proc`. `None` if it has no control group any more: it has ended.
     pub fn container_counters(&self, container: &Container) -> Option<ContainerCounters> {
-        let usage = Usage::read(&self.roots, container)?;
+        let usage = Usage::read(&self.roots, container.cgroup.as_deref(), container.process)?;
         let mut counters = ContainerCounters::new(container);
         counters.cpu = VirtCpu {
             state: if usage.is_frozen {

@@ -10,7 +10,8 @@ use super::counter32;
 /// elsewhere and give their paths here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Roots {
-    /// Default: `/proc`.
+    /// Default: `/proc`. The space of the root file system is read through `1/root` in it, which
+    /// requires root. With another path and without that right it is unknown.
     pub proc: PathBuf,
     /// Default: `/sys`. Control groups are read below `fs/cgroup` in it.
     pub sys: PathBuf,

@@ -8,9 +8,8 @@ use sflow_v5::sample::RecordEncoder;
 use sflow_v5::types::{Counter64, Gauge32, Gauge64, GaugeF32, List, Percentage, Uuid};
 use sflow_v5::{CounterRecord, EncodeError, Mac};
 
-use super::container::container_uuid;
 use super::files::{Roots, Traffic, named_numbers};
-use super::interface::{Interface, InterfaceKind};
+use super::interface::{Interface, InterfaceCounters, InterfaceKind};
 use super::{counter32, description, truncated};
 
 /// Reads the counters of a host from the files of its kernel.
@@ -118,6 +117,16 @@ impl Host {
         }
     }
 
+    /// All interfaces except loopback, by index.
+    pub fn interfaces(&self) -> Vec<Interface> {
+        Interface::all(&self.roots)
+    }
+
+    /// The counters of an interface; `None` if it no longer exists.
+    pub fn interface_counters(&self, interface: &Interface) -> Option<InterfaceCounters> {
+        interface.counters(&self.roots)
+    }
+
     /// Memory of the host in bytes; 0 if unknown.
     pub fn memory(&self) -> u64 {
         self.meminfo().get("MemTotal").copied().unwrap_or(0)
@@ -139,9 +148,10 @@ impl Host {
     }
 
     fn uuid(&self) -> Uuid {
-        container_uuid(&self.roots.sys_file("class/dmi/id/product_uuid"))
-            .or_else(|| container_uuid(self.roots.proc_file("sys/kernel/random/boot_id").trim()))
-            .unwrap_or_default()
+        let product = self.roots.sys_file("class/dmi/id/product_uuid");
+        let boot = self.roots.proc_file("sys/kernel/random/boot_id");
+        let uuid = product.parse().or_else(|_| boot.trim().parse());
+        uuid.unwrap_or_default()
     }
 
     fn cpu(&self) -> HostCpu {
@@ -263,10 +273,7 @@ impl Host {
             write_time,
             ..,
         ] = sums;
-        let (total, free) = statvfs("/").map_or((0, 0), |space| {
-            let size = space.fragment_size();
-            (space.blocks() * size, space.blocks_available() * size)
-        });
+        let (total, free) = self.root_space().unwrap_or((0, 0));
         let used = (total - free.min(total)).saturating_mul(10_000);
         HostDiskIo {
             disk_total: Gauge64(total),
@@ -279,6 +286,19 @@ impl Host {
             bytes_written: Counter64(sectors_written.wrapping_mul(SECTOR)),
             write_time: counter32(write_time),
         }
+    }
+
+    /// Total and available bytes of the root file system of the host: that of process 1, which only
+    /// root can read, or else that of this process if it is known to run on the same host.
+    fn root_space(&self) -> Option<(u64, u64)> {
+        let of_first_process = statvfs(&self.roots.proc.join("1/root")).ok();
+        let has_default_roots = self.roots.proc == Roots::default().proc;
+        let space = match of_first_process {
+            None if has_default_roots => statvfs("/").ok()?,
+            space => space?,
+        };
+        let size = space.fragment_size();
+        Some((space.blocks() * size, space.blocks_available() * size))
     }
 
     /// Whether it is a whole disk: not a partition, and not made of files or of other disks.

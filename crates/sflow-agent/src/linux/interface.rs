@@ -8,7 +8,7 @@ use sflow_v5::types::{Counter32, Counter64, Gauge32, Gauge64};
 use sflow_v5::{CounterRecord, DataSource, EncodeError, Mac};
 
 use super::counter32;
-use super::host::Host;
+use super::files::Roots;
 
 /// A network interface of the host.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,9 +51,10 @@ pub enum InterfaceKind {
 pub struct InterfaceCounters {
     /// Its name.
     pub name: String,
-    /// Its counters. `/proc/net/dev` has no separate counts of sent multicast packets and of
-    /// broadcast packets, so all packets are counted as unicast, and multicast and broadcast are
-    /// unknown.
+    /// Its counters. All packets are counted as unicast, and multicast and broadcast are unknown, as
+    /// in Host sFlow: `/proc/net/dev` has no count of broadcast and of sent multicast packets. Its
+    /// count of received multicast packets may include packets that the hardware filtered and that
+    /// the count of all packets does not include, so unicast packets cannot be computed from both.
     pub counters: IfCounters,
 }
 
@@ -74,26 +75,26 @@ impl InterfaceCounters {
     }
 }
 
-impl Host {
+impl Interface {
     /// All interfaces except loopback, by index.
-    pub fn interfaces(&self) -> Vec<Interface> {
-        let names = fs::read_dir(self.roots.sys.join("class/net"));
+    pub(super) fn all(roots: &Roots) -> Vec<Self> {
+        let names = fs::read_dir(roots.sys.join("class/net"));
         let names = names.into_iter().flatten().flatten();
-        let mut interfaces: Vec<Interface> = names
-            .filter_map(|entry| self.interface(entry.file_name().into_string().ok()?))
+        let mut interfaces: Vec<Self> = names
+            .filter_map(|entry| Self::named(entry.file_name().into_string().ok()?, roots))
             .collect();
         interfaces.sort_unstable();
         interfaces
     }
 
-    fn interface(&self, name: String) -> Option<Interface> {
+    fn named(name: String, roots: &Roots) -> Option<Self> {
         const LOOPBACK: &str = "772";
         let directory = Path::new("class/net").join(&name);
-        let file = |name: &str| self.roots.sys_file(directory.join(name));
+        let file = |name: &str| roots.sys_file(directory.join(name));
         if file("type") == LOOPBACK {
             return None;
         }
-        let has = |name: &str| self.roots.sys.join(&directory).join(name).exists();
+        let has = |name: &str| roots.sys.join(&directory).join(name).exists();
         let kind = if has("bridge") {
             InterfaceKind::Bridge
         } else if name.starts_with("veth") {
@@ -103,7 +104,7 @@ impl Host {
         } else {
             InterfaceKind::Other
         };
-        Some(Interface {
+        Some(Self {
             index: file("ifindex").parse().ok()?,
             mac: file("address")
                 .parse()
@@ -114,15 +115,15 @@ impl Host {
         })
     }
 
-    /// The counters of an interface; `None` if it no longer exists.
-    pub fn interface_counters(&self, interface: &Interface) -> Option<InterfaceCounters> {
+    /// Its counters; `None` if it no longer exists.
+    pub(super) fn counters(&self, roots: &Roots) -> Option<InterfaceCounters> {
         const ETHERNET: u32 = 6;
         /// Flags of the kernel: `IFF_UP` and `IFF_PROMISC`.
         const UP: u32 = 0x1;
         const PROMISCUOUS: u32 = 0x100;
-        let traffic = *self.roots.traffic(None).get(&interface.name)?;
-        let directory = Path::new("class/net").join(&interface.name);
-        let file = |name: &str| self.roots.sys_file(directory.join(name));
+        let traffic = *roots.traffic(None).get(&self.name)?;
+        let directory = Path::new("class/net").join(&self.name);
+        let file = |name: &str| roots.sys_file(directory.join(name));
         let flags = file("flags");
         let flags = u32::from_str_radix(flags.trim_start_matches("0x"), 16).unwrap_or(0);
         // The state of interfaces without a carrier, such as tunnels, is "unknown".
@@ -141,7 +142,7 @@ impl Host {
             _ => IfDirection::UNKNOWN,
         };
         let counters = IfCounters {
-            if_index: interface.index,
+            if_index: self.index,
             if_type: ETHERNET,
             if_speed: Gauge64(speed.saturating_mul(1_000_000)),
             if_direction: direction,
@@ -162,7 +163,7 @@ impl Host {
             if_promiscuous_mode: Gauge32(u32::from(flags & PROMISCUOUS != 0)),
         };
         Some(InterfaceCounters {
-            name: interface.name.clone(),
+            name: self.name.clone(),
             counters,
         })
     }

@@ -1,5 +1,5 @@
 use sflow_metrics::{
-    entity::EntityKind,
+    entity::Kind as EntityKind,
     query::{self, Query},
 };
 

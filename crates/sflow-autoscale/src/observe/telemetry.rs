@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use sflow_metrics::{Config, Registry, Timestamp, entity::EntityKind, query::Query};
+use sflow_metrics::{Config, Registry, Timestamp, entity::Kind as EntityKind, query::Query};
 use sflow_v5::{Datagram, Error};
 
 use super::causes::{self, Notice, OVERFLOW, SENDER_NOT_ALLOWED};

@@ -22,7 +22,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use sflow_metrics::{
     AgentKey, Registry, Timestamp,
-    entity::{Entity, EntityId, EntityKind, Lifecycle},
+    entity::{Entity, Id as EntityId, Kind as EntityKind, Lifecycle},
 };
 use sflow_v5::Address;
 use sflow_v5::types::Uuid;

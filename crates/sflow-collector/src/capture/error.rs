@@ -1,6 +1,6 @@
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
@@ -85,6 +85,19 @@ pub enum CaptureError {
         /// The error of the reader.
         source: io::Error,
     },
+}
+
+impl CaptureError {
+    /// The file or directory that the error message contains, if it contains one. Others are errors
+    /// of a reader whose name only the caller knows.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Open { path, .. }
+            | Self::NoCapture { path, .. }
+            | Self::InDirectory { path, .. } => Some(path),
+            _ => None,
+        }
+    }
 }
 
 /// The kind of damage in a capture file.

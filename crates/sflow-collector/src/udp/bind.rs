@@ -9,7 +9,7 @@ use thiserror::Error;
 /// ```
 /// use sflow_collector::udp::SocketSettings;
 ///
-/// let settings = SocketSettings::default().with_receive_buffer(16 << 20);
+/// let settings = SocketSettings::default().with(|settings| settings.receive_buffer = 16 << 20);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -33,17 +33,10 @@ impl Default for SocketSettings {
 }
 
 impl SocketSettings {
-    /// Sets [`receive_buffer`](Self::receive_buffer), in bytes.
+    /// With a changed setting.
     #[must_use]
-    pub const fn with_receive_buffer(mut self, bytes: usize) -> Self {
-        self.receive_buffer = bytes;
-        self
-    }
-
-    /// Sets [`shared`](Self::shared).
-    #[must_use]
-    pub const fn with_shared(mut self, shared: bool) -> Self {
-        self.shared = shared;
+    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
         self
     }
 

@@ -110,10 +110,7 @@ impl Draft {
             metrics: List::filled_with(raw),
             shapes: List::filled_with(shape),
             counters: List::filled_with(CounterColumn::FILLER),
-            gauges: List::filled_with(GaugeColumn {
-                field: 0,
-                scale: 1.0,
-            }),
+            gauges: List::filled_with(GaugeColumn { scale: 1.0 }),
             formulas: [Span::EMPTY; DERIVED.len()],
         }
     }
@@ -131,7 +128,7 @@ impl Draft {
             while place < registered.fields.len() {
                 let field = &registered.fields[place];
                 if is_counter(field) == (pass == 0) && (pass == 0 || is_gauge(field)) {
-                    self.add_column(&naming, place, field);
+                    self.add_column(&naming, field);
                     self.add_field(&naming, field, structure, column);
                     column += 1;
                 }
@@ -154,13 +151,12 @@ impl Draft {
         });
     }
 
-    const fn add_column(&mut self, naming: &Naming, place: usize, field: &Field) {
+    const fn add_column(&mut self, naming: &Naming, field: &Field) {
         if is_counter(field) {
             self.counters
                 .push(CounterColumn::of(naming.structure, field));
         } else {
             self.gauges.push(GaugeColumn {
-                field: place,
                 scale: match field.kind {
                     Kind::Percentage => 0.01,
                     _ => 1.0,
@@ -203,7 +199,6 @@ impl Draft {
         while end < ENDS.len() {
             let (suffix, words) = ENDS[end];
             self.gauges.push(GaugeColumn {
-                field: elements::FIRST + 2 * place + end,
                 scale: element.scale,
             });
             let name = self.text.push_again(bare, suffix);

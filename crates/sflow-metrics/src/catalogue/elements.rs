@@ -4,7 +4,7 @@
 use sflow_v5::counter::{BstPortBuffers, Lane, Sfp};
 use sflow_v5::field::Value;
 use sflow_v5::types::Percentage;
-use sflow_v5::{CounterStructure, DataFormat, Frame, Structure};
+use sflow_v5::{CounterStructure, Frame, Structure};
 
 use super::text::is_same;
 
@@ -18,15 +18,12 @@ pub(super) struct Element {
     pub(super) list: &'static str,
 }
 
-/// Index of the first smallest value, after the fields of a record. Each largest value follows its
-/// smallest value.
-pub(crate) const FIRST: usize = 40;
-
 /// The lists of queues, by name.
 const QUEUES: [&str; 2] = ["egress_queue_uc_pc", "egress_queue_mc_pc"];
 
-/// Number of kinds of elements of a structure.
-pub(super) const fn count(structure: &str) -> usize {
+/// Number of kinds of elements of a structure. The smallest and the largest value of each kind, in
+/// this order, follow its other gauges.
+pub(crate) const fn count(structure: &str) -> usize {
     if is_same(structure, "sfp") {
         // Without the number of the lane.
         Lane::FIELDS.len() - 1
@@ -85,10 +82,4 @@ pub(crate) fn each(frame: Frame<'_>, mut visit: impl FnMut(usize, u64)) {
         }
         _ => {}
     }
-}
-
-/// Whether a record has elements.
-#[inline]
-pub(crate) fn are_in(format: DataFormat) -> bool {
-    matches!(format, Sfp::FORMAT | BstPortBuffers::FORMAT)
 }

@@ -26,10 +26,10 @@ pub(crate) use width::Width;
 /// A metric: its name, unit, kind and origin.
 ///
 /// ```
-/// use sflow_metrics::{Metric, entity::EntityKind};
+/// use sflow_metrics::{Metric, entity};
 ///
 /// let cores = Metric::named("vir_cpu_cores").expect("a metric of containers");
-/// assert_eq!((cores.unit(), cores.entity()), ("cores", EntityKind::Container));
+/// assert_eq!((cores.unit(), cores.entity()), ("cores", entity::Kind::Container));
 /// assert_eq!(cores.origin(), "0.001 × vir_cpu_time");
 /// ```
 ///
@@ -276,7 +276,6 @@ pub(crate) struct CounterColumn {
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct GaugeColumn {
-    pub(crate) field: usize,
     pub(crate) scale: f64,
 }
 

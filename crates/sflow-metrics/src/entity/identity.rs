@@ -1,7 +1,7 @@
 use sflow_v5::DataSource;
 use sflow_v5::types::Uuid;
 
-use super::{EntityId, EntityKind};
+use super::{Id, Kind};
 use crate::agent::AgentKey;
 
 /// The identity of an entity, as an owned value that outlives the entity.
@@ -10,9 +10,9 @@ use crate::agent::AgentKey;
 #[non_exhaustive]
 pub struct Identity {
     /// The id in the registry.
-    pub id: EntityId,
+    pub id: Id,
     /// The kind.
-    pub kind: EntityKind,
+    pub kind: Kind,
     /// The name, as in [`Entity::name`](super::Entity::name): escape it before printing.
     pub name: Box<str>,
     /// The UUID.

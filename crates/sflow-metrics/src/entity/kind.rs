@@ -5,7 +5,7 @@ use core::fmt;
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
-pub enum EntityKind {
+pub enum Kind {
     /// A physical host.
     Host,
     /// A container or virtual machine. sFlow reports both in the same way.
@@ -45,9 +45,16 @@ pub enum Lifecycle {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(transparent))]
-pub struct EntityId(pub(crate) u64);
+pub struct Id(pub(crate) u64);
 
-impl fmt::Display for EntityKind {
+impl From<Id> for u64 {
+    /// The number, as `serde` writes it.
+    fn from(id: Id) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Host => "host",
@@ -70,7 +77,7 @@ impl fmt::Display for Lifecycle {
     }
 }
 
-impl fmt::Display for EntityId {
+impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }

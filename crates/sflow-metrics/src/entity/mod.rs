@@ -4,6 +4,7 @@ mod identity;
 mod kind;
 
 pub use identity::Identity;
-pub use kind::{EntityId, EntityKind, Lifecycle};
+pub(crate) use kind::{Id as EntityId, Kind as EntityKind};
+pub use kind::{Id, Kind, Lifecycle};
 
 pub use crate::registry::Entity;

@@ -1,8 +1,19 @@
 use core::fmt;
+use core::ops::Range;
 
+use crate::flow::definition::Definition;
+use crate::flow::heavy::Weights;
 use crate::flow::key::Key;
-use crate::flow::value::Value;
+use crate::flow::sketch::STANDARD_ERROR;
+use crate::flow::value::{Raw, Value};
 use crate::timestamp::Timestamp;
+
+/// Standard deviations of a normal distribution that include 95 % of cases.
+const NINETY_FIVE: f64 = 1.96;
+
+/// Flows without samples for this many time constants are not listed: their value is below a
+/// millionth of what it was.
+const FADED: u32 = 16;
 
 /// Identifies a flow definition that a registry watches. Ids are not reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,13 +39,17 @@ pub struct TooManyDefinitions {
 /// The heaviest flows of a definition, with error bounds.
 ///
 /// All amounts are in the [unit](crate::flow::Measure::unit) of the definition's measure: per
-/// second if the definition has a smoothing time constant, else totals since it is watched.
+/// second if the definition has a smoothing time constant or a window, else totals since it is
+/// watched. With a window, all fields refer to the last complete window. The first window contains
+/// only the samples received since the definition is watched; before its end, answers are empty.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Answer {
     /// The time of the answer.
     pub at: Timestamp,
+    /// The last complete window; `None` if the definition has no window.
+    pub window: Option<Range<Timestamp>>,
     /// The keys of the definition: the columns of [`Row::keys`].
     pub keys: Vec<Key>,
     /// The heaviest flows in descending order, at most [`top`](crate::flow::Definition::top).
@@ -46,7 +61,8 @@ pub struct Answer {
     pub total_sampling_error: f64,
     /// The part of it that is due to sampling rates, as in [`Row::rate_error`].
     pub total_rate_error: f64,
-    /// `total` minus the sum of the rows. 0 for a count of distinct values, which is not additive.
+    /// `total` minus the sum of the rows. 0 for a count of distinct values, which is not additive,
+    /// and if upper bounds of merged registries add up to more than the total.
     pub other: f64,
     /// Samples that passed the filters since the definition is watched.
     pub samples: u64,
@@ -75,7 +91,8 @@ pub struct Row {
     /// lower bound.
     pub value: f64,
     /// The part of `value` that may belong to flows whose entry this flow took over (the error
-    /// bound of Space-Saving). 0 if no flow was evicted for this one.
+    /// bound of Space-Saving) or, after merging, to other flows of registries that evicted this
+    /// one. 0 if no flow was evicted.
     pub error: f64,
     /// The error of `value`, up or down, because it is estimated from samples, at 95 % confidence.
     /// If all samples have the same weight it is `value × 1.96 / √samples`. Includes
@@ -87,4 +104,162 @@ pub struct Row {
     pub rate_error: f64,
     /// The flow's samples since it has an entry.
     pub samples: u64,
+}
+
+/// What an answer contains besides its flows.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+pub(super) struct Overall {
+    /// The sum over all flows.
+    pub(super) weight: f64,
+    /// The weight by the stated sampling rates.
+    pub(super) stated: f64,
+    /// The variance of `weight` due to sampling.
+    pub(super) variance: f64,
+    /// Estimated number of unreported drops.
+    pub(super) unreported: f64,
+    pub(super) samples: u64,
+    pub(super) evicted: u64,
+    /// Upper bound for a flow without an entry.
+    pub(super) unseen: f64,
+}
+
+impl Overall {
+    pub(super) fn rescale(&mut self, factor: f64) {
+        self.weight *= factor;
+        self.stated *= factor;
+        self.variance *= factor * factor;
+        self.unreported *= factor;
+        self.unseen *= factor;
+    }
+
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.weight += other.weight;
+        self.stated += other.stated;
+        self.variance += other.variance;
+        self.unreported += other.unreported;
+        self.samples = self.samples.saturating_add(other.samples);
+        self.evicted = self.evicted.saturating_add(other.evicted);
+        self.unseen += other.unseen;
+    }
+}
+
+impl Answer {
+    /// An answer without flows. Stored amounts times `factor` are the amounts of the answer.
+    pub(super) fn new(
+        definition: &Definition,
+        at: Timestamp,
+        window: Option<Range<Timestamp>>,
+        overall: &Overall,
+        factor: f64,
+    ) -> Self {
+        Self {
+            at,
+            window,
+            keys: definition.keys.clone(),
+            rows: Vec::new(),
+            total: 0.0,
+            total_sampling_error: 0.0,
+            total_rate_error: 0.0,
+            other: 0.0,
+            samples: overall.samples,
+            tracked: 0,
+            evicted: overall.evicted,
+            unseen: overall.unseen * factor,
+            unreported: overall.unreported * factor,
+        }
+    }
+
+    /// Adds the sums of flows.
+    pub(super) fn with_sums<'e>(
+        mut self,
+        definition: &Definition,
+        flows: impl ExactSizeIterator<Item = (&'e [u8], &'e Weights)>,
+        overall: &Overall,
+        factor: f64,
+    ) -> Self {
+        self.tracked = flows.len();
+        let fades_in = definition
+            .smoothing()
+            .map(|constant| constant.saturating_mul(FADED));
+        let is_listed = |weights: &Weights| {
+            fades_in.is_none_or(|fades_in| self.at - weights.last_seen <= fades_in)
+        };
+        let heaviest = heaviest(
+            flows.filter(|(_, weights)| is_listed(weights)).collect(),
+            definition.top,
+            |a, b| b.1.weight.total_cmp(&a.1.weight).then_with(|| a.0.cmp(b.0)),
+        );
+        let row = |(key, weights): (&[u8], &Weights)| Row {
+            keys: values(definition, key),
+            value: weights.weight * factor,
+            error: weights.error * factor,
+            sampling_error: (NINETY_FIVE * weights.variance.sqrt() + weights.rate_error()) * factor,
+            rate_error: weights.rate_error() * factor,
+            samples: weights.samples,
+        };
+        self.rows = heaviest.into_iter().map(row).collect();
+        self.total = overall.weight * factor;
+        let rate_error = (overall.weight - overall.stated).abs();
+        self.total_rate_error = rate_error * factor;
+        self.total_sampling_error = (NINETY_FIVE * overall.variance.sqrt() + rate_error) * factor;
+        let listed: f64 = self.rows.iter().map(|row| row.value).sum();
+        // Exactly 0 if all flows are listed, despite rounding.
+        if self.rows.len() < self.tracked {
+            self.other = (self.total - listed).max(0.0);
+        }
+        self
+    }
+
+    /// Adds the counts of flows: number of samples and estimated number of distinct values.
+    pub(super) fn with_counts<'e>(
+        mut self,
+        definition: &Definition,
+        flows: impl Iterator<Item = (&'e [u8], u64, f64)>,
+        all: f64,
+    ) -> Self {
+        let counts: Vec<_> = flows.filter(|(.., count)| *count > 0.0).collect();
+        self.tracked = counts.len();
+        let heaviest = heaviest(counts, definition.top, |a, b| {
+            b.2.total_cmp(&a.2).then_with(|| a.0.cmp(b.0))
+        });
+        let row = |(key, samples, count): (&[u8], u64, f64)| Row {
+            keys: values(definition, key),
+            value: count,
+            error: 0.0,
+            sampling_error: NINETY_FIVE * STANDARD_ERROR * count,
+            rate_error: 0.0,
+            samples,
+        };
+        self.rows = heaviest.into_iter().map(row).collect();
+        self.total = all;
+        self.total_sampling_error = NINETY_FIVE * STANDARD_ERROR * all;
+        self
+    }
+}
+
+fn values(definition: &Definition, mut key: &[u8]) -> Vec<Value> {
+    let value = |part: &Key| {
+        let raw = Raw::decode(&mut key).unwrap_or(Raw::Absent);
+        raw.to_value(part.kind())
+    };
+    definition.keys.iter().map(value).collect()
+}
+
+/// The first `top` items in this order, without sorting the others.
+fn heaviest<T>(
+    mut list: Vec<T>,
+    top: usize,
+    order: impl Fn(&T, &T) -> core::cmp::Ordering,
+) -> Vec<T> {
+    if top == 0 {
+        return Vec::new();
+    }
+    if top < list.len() {
+        list.select_nth_unstable_by(top - 1, &order);
+        list.truncate(top);
+    }
+    list.sort_unstable_by(order);
+    list
 }

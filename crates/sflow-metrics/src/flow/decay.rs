@@ -71,6 +71,12 @@ impl Decay {
     }
 }
 
+/// The factor from a value at one time to its value at another time.
+pub(super) fn between(earlier: Timestamp, later: Timestamp, constant: Duration) -> f64 {
+    let ages = since(earlier, later) / constant.as_secs_f64().max(1e-3);
+    (-ages.max(-BACKSTEP)).exp()
+}
+
 fn since(earlier: Timestamp, later: Timestamp) -> f64 {
     (later - earlier).as_secs_f64() - (earlier - later).as_secs_f64()
 }

@@ -28,6 +28,11 @@ use crate::flow::value::Value;
 /// * `smooth`: the time constant of exponential smoothing. Values are per second, and a packet's
 ///   weight falls to `1/e` (37 %) after this time; the response to a step reaches 95 % after three
 ///   time constants. Default: `2s`. With `off`, values are totals since the definition is watched.
+/// * A window in brackets after another part, as in `value=bytes[1m tumbling]`, instead of `smooth`:
+///   values are those of the last complete minute, per second. As in
+///   [queries](crate::query::Window::tumbling), windows are aligned with the origin of time and
+///   consist of whole [slots](crate::Config::slot), up to
+///   [`max_window`](crate::Config::max_window).
 ///
 /// ```
 /// use sflow_metrics::flow;
@@ -52,7 +57,18 @@ pub struct Definition {
     pub(super) value: Measure,
     pub(super) filters: Vec<Filter>,
     pub(super) top: usize,
-    pub(super) smoothing: Option<Duration>,
+    pub(super) averaging: Averaging,
+}
+
+/// The time to which values refer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Averaging {
+    /// Per second, with this time constant.
+    Smoothing(Duration),
+    /// Per second, over the last complete window of this length.
+    Window(Duration),
+    /// Totals.
+    Off,
 }
 
 /// What to measure of flows.
@@ -100,7 +116,7 @@ impl Definition {
             value: Measure::Bytes,
             filters: Vec::new(),
             top: Self::TOP,
-            smoothing: Some(Self::SMOOTHING),
+            averaging: Averaging::Smoothing(Self::SMOOTHING),
         }
         .keyed_by(keys)
     }
@@ -125,9 +141,27 @@ impl Definition {
         self.top
     }
 
-    /// The time constant of exponential smoothing; `None` if values are totals.
+    /// The time constant of exponential smoothing; `None` if values are totals or those of a
+    /// window.
     pub fn smoothing(&self) -> Option<Duration> {
-        self.smoothing
+        match self.averaging {
+            Averaging::Smoothing(constant) => Some(constant),
+            Averaging::Window(_) | Averaging::Off => None,
+        }
+    }
+
+    /// The length of a tumbling window; `None` without a window.
+    pub fn window(&self) -> Option<Duration> {
+        match self.averaging {
+            Averaging::Window(length) => Some(length),
+            Averaging::Smoothing(_) | Averaging::Off => None,
+        }
+    }
+
+    /// Whether values are per second: with smoothing or a window, except for counts of distinct
+    /// values.
+    pub fn is_rate(&self) -> bool {
+        self.averaging != Averaging::Off && !matches!(self.value, Measure::Distinct(_))
     }
 
     /// Replaces the keys, with the limits of [`new`](Self::new).
@@ -176,10 +210,29 @@ impl Definition {
         self
     }
 
-    /// Replaces the time constant, which is at least 1 ms; `None` for totals.
+    /// Replaces the time constant, which is at least 1 ms, or the window; `None` for totals.
     #[must_use]
     pub fn smoothed_over(mut self, constant: Option<Duration>) -> Self {
-        self.smoothing = constant.map(|constant| constant.max(Duration::from_millis(1)));
+        self.averaging = match constant {
+            Some(constant) => Averaging::Smoothing(constant.max(Duration::from_millis(1))),
+            None => Averaging::Off,
+        };
+        self
+    }
+
+    /// Uses the last complete window of this length, at least 1 ms, instead of smoothing.
+    ///
+    /// ```
+    /// use sflow_metrics::flow;
+    /// use std::time::Duration;
+    ///
+    /// let definition = flow::Definition::new([flow::Key::IpSource]);
+    /// let definition = definition.tumbling_over(Duration::from_secs(60));
+    /// assert_eq!(definition.to_string(), "keys=ip.src;value=bytes[60s tumbling]");
+    /// ```
+    #[must_use]
+    pub fn tumbling_over(mut self, length: Duration) -> Self {
+        self.averaging = Averaging::Window(length.max(Duration::from_millis(1)));
         self
     }
 
@@ -232,6 +285,9 @@ impl fmt::Display for Definition {
         f.write_str("keys=")?;
         separated(f, ",", &self.keys)?;
         write!(f, ";value={}", self.value)?;
+        if let Averaging::Window(length) = self.averaging {
+            write!(f, "[{}s tumbling]", length.as_secs_f64())?;
+        }
         if !self.filters.is_empty() {
             f.write_str(";filter=")?;
             separated(f, "&", &self.filters)?;
@@ -239,10 +295,10 @@ impl fmt::Display for Definition {
         if self.top != Self::TOP {
             write!(f, ";top={}", self.top)?;
         }
-        match self.smoothing {
-            Some(Self::SMOOTHING) => Ok(()),
-            Some(constant) => write!(f, ";smooth={}s", constant.as_secs_f64()),
-            None => f.write_str(";smooth=off"),
+        match self.averaging {
+            Averaging::Smoothing(Self::SMOOTHING) | Averaging::Window(_) => Ok(()),
+            Averaging::Smoothing(constant) => write!(f, ";smooth={}s", constant.as_secs_f64()),
+            Averaging::Off => f.write_str(";smooth=off"),
         }
     }
 }

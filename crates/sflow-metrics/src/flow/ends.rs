@@ -1,5 +1,7 @@
 //! The containers and hosts at both ends of a packet.
 
+use core::fmt;
+
 use sflow_v5::flow::ExtendedEntities;
 use sflow_v5::{DataSource, FlowSample};
 
@@ -12,7 +14,15 @@ use crate::ingest::source::Source;
 use crate::slab::Slab;
 
 /// Returns the service of the container with this name, if it belongs to one.
-pub(super) type ServiceOf = fn(&str) -> Option<&str>;
+type ServiceFn = dyn for<'n> Fn(&'n str) -> Option<&'n str> + Send + Sync;
+
+pub(crate) struct ServiceOf(pub(crate) Box<ServiceFn>);
+
+impl fmt::Debug for ServiceOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ServiceOf")
+    }
+}
 
 /// The agent that sampled a packet, and the entities that may be at its ends.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +31,7 @@ pub(super) struct Site<'w> {
     pub(super) sources: &'w Slab<Source>,
     pub(super) agent: &'w Agent,
     pub(super) device: Device,
-    pub(super) service_of: Option<ServiceOf>,
+    pub(super) service_of: Option<&'w ServiceOf>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -68,7 +78,7 @@ impl Site<'_> {
         let source = container.and_then(|owner| self.sources.get(owner.index));
         source.map_or(Raw::Absent, |source| {
             let name = source.name.as_str();
-            let service = self.service_of.and_then(|service_of| service_of(name));
+            let service = self.service_of.and_then(|service_of| (service_of.0)(name));
             Raw::text(service.unwrap_or(name).as_bytes())
         })
     }

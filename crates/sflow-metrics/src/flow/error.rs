@@ -68,6 +68,9 @@ pub enum ErrorKind {
     /// Not a duration, or a duration of zero.
     #[error("`{0}` is not a duration such as 500ms, 10s or 1m, nor `off`")]
     InvalidDuration(String),
+    /// A definition with `smooth` and a window.
+    #[error("`smooth` and a window exclude each other")]
+    SmoothedWindow,
     /// Not a number of flows.
     #[error("`{0}` is not a number")]
     InvalidNumber(String),

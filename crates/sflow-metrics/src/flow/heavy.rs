@@ -23,10 +23,18 @@ pub(super) struct Heavy {
     evicted: u64,
 }
 
-/// One key and its weight.
+/// One key and its weights.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) key: Box<[u8]>,
+    pub(super) weights: Weights,
+}
+
+/// The weight of a key, with bounds and sampling error.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+pub(super) struct Weights {
     /// Upper bound of the true weight; `weight - error` is the lower bound.
     pub(super) weight: f64,
     pub(super) error: f64,
@@ -68,7 +76,7 @@ impl Heavy {
     pub(super) fn add(&mut self, key: &[u8], part: Part) -> bool {
         if let Some(index) = self.indices.get(key) {
             if let Some(entry) = self.entries.get_mut(*index as usize) {
-                entry.add(part);
+                entry.weights.add(part);
             }
             return false;
         }
@@ -98,7 +106,7 @@ impl Heavy {
         if self.evicted == 0 {
             return 0.0;
         }
-        let weights = self.entries.iter().map(|entry| entry.weight);
+        let weights = self.entries.iter().map(|entry| entry.weights.weight);
         weights.reduce(f64::min).unwrap_or(0.0)
     }
 
@@ -109,10 +117,7 @@ impl Heavy {
             self.entries.clear();
         }
         for entry in &mut self.entries {
-            entry.weight *= factor;
-            entry.error *= factor;
-            entry.stated *= factor;
-            entry.variance *= factor * factor;
+            entry.weights.rescale(factor);
         }
         self.lightest.clear();
     }
@@ -126,11 +131,10 @@ impl Heavy {
             return;
         };
         self.indices.remove(&entry.key);
-        let inherited = entry.weight;
+        let inherited = entry.weights.weight;
         *entry = Entry::starting_with(key, part);
-        entry.weight += inherited;
-        entry.error = inherited;
-        let weight = Weight(entry.weight);
+        entry.weights.add_unseen(inherited);
+        let weight = Weight(entry.weights.weight);
         self.lightest.push(Reverse((weight, index)));
         self.indices.insert(key.into(), index);
     }
@@ -140,13 +144,14 @@ impl Heavy {
     fn pop_lightest(&mut self) -> Option<u32> {
         if self.lightest.is_empty() {
             let indices = (0..).zip(&self.entries);
-            let indices = indices.map(|(index, entry)| Reverse((Weight(entry.weight), index)));
+            let indices =
+                indices.map(|(index, entry)| Reverse((Weight(entry.weights.weight), index)));
             self.lightest = indices.collect();
         }
         loop {
             let mut top = self.lightest.peek_mut()?;
             let Reverse((weight, index)) = *top;
-            let now = self.entries.get(index as usize)?.weight;
+            let now = self.entries.get(index as usize)?.weights.weight;
             if now > weight.0 {
                 *top = Reverse((Weight(now), index));
                 continue;
@@ -161,18 +166,45 @@ impl Entry {
     fn starting_with(key: &[u8], part: Part) -> Self {
         Self {
             key: key.into(),
-            weight: part.weight,
-            error: 0.0,
-            stated: part.stated,
-            variance: part.variance,
-            samples: 1,
-            last_seen: part.at,
+            weights: Weights {
+                weight: part.weight,
+                error: 0.0,
+                stated: part.stated,
+                variance: part.variance,
+                samples: 1,
+                last_seen: part.at,
+            },
         }
     }
+}
 
+impl Weights {
     /// Difference between the weight and the weight by the stated sampling rates.
     pub(super) fn rate_error(&self) -> f64 {
         (self.weight - self.error - self.stated).abs()
+    }
+
+    pub(super) fn rescale(&mut self, factor: f64) {
+        self.weight *= factor;
+        self.error *= factor;
+        self.stated *= factor;
+        self.variance *= factor * factor;
+    }
+
+    /// Adds the weights of the same key in another table.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.weight += other.weight;
+        self.error += other.error;
+        self.stated += other.stated;
+        self.variance += other.variance;
+        self.samples = self.samples.saturating_add(other.samples);
+        self.last_seen = self.last_seen.max(other.last_seen);
+    }
+
+    /// Adds the upper bound of a key without entry in another table.
+    pub(super) fn add_unseen(&mut self, unseen: f64) {
+        self.weight += unseen;
+        self.error += unseen;
     }
 
     fn add(&mut self, part: Part) {
@@ -223,7 +255,11 @@ mod tests {
     }
 
     fn sum(heavy: &Heavy) -> f64 {
-        heavy.entries().iter().map(|entry| entry.weight).sum()
+        heavy
+            .entries()
+            .iter()
+            .map(|entry| entry.weights.weight)
+            .sum()
     }
 
     #[test]
@@ -236,7 +272,7 @@ mod tests {
         let mut entries: Vec<_> = heavy
             .entries()
             .iter()
-            .map(|entry| (&*entry.key, entry.weight, entry.error))
+            .map(|entry| (&*entry.key, entry.weights.weight, entry.weights.error))
             .collect();
         entries.sort_by(|a, b| a.0.cmp(b.0));
         assert_eq!(entries, [(&b"a"[..], 6.0, 0.0), (b"c", 3.0, 1.0)]);
@@ -269,8 +305,8 @@ mod tests {
             for (key, weight) in truth {
                 match heavy.entries().iter().find(|entry| *entry.key == [key]) {
                     Some(entry) => {
-                        prop_assert!(entry.weight >= weight);
-                        prop_assert!(entry.weight - entry.error <= weight);
+                        prop_assert!(entry.weights.weight >= weight);
+                        prop_assert!(entry.weights.weight - entry.weights.error <= weight);
                     }
                     None => prop_assert!(weight <= unseen),
                 }

@@ -79,6 +79,7 @@ fn network(text: &str) -> Option<Test> {
     (length <= bits(address)).then_some(Test::Network(address, length))
 }
 
+/// A MAC address. Unlike `Mac::from_str` it accepts octets of one digit, as macOS prints them.
 fn mac(text: &str) -> Option<Mac> {
     let separator = if text.contains('-') { '-' } else { ':' };
     let mut parts = text.split(separator);

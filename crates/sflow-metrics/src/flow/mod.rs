@@ -4,6 +4,7 @@
 //! A [`Definition`] consists of keys, a [`Measure`] and [`Filter`]s.
 //! [`Registry::watch_flows`](crate::Registry::watch_flows) starts to measure it, and
 //! [`Registry::flows`](crate::Registry::flows) returns the heaviest flows with error bounds.
+//! [`Partial`]s of several registries merge.
 //!
 //! ```
 //! use sflow_metrics::{Registry, Timestamp, flow};
@@ -32,15 +33,19 @@ mod error;
 mod filter;
 mod headers;
 mod heavy;
+#[cfg(feature = "serde")]
+mod hex;
 mod key;
 mod length;
 mod literal;
 mod parse;
+mod partial;
 mod pool;
 mod rate;
 mod record;
 mod sample;
 mod samplers;
+mod sketch;
 mod table;
 mod value;
 mod watched;
@@ -49,10 +54,12 @@ pub use addresses::NetworkAddress;
 pub use answer::{Answer, Id, Row, TooManyDefinitions};
 pub(crate) use context::{Context, Origin};
 pub use definition::{Definition, Measure};
+pub(crate) use ends::ServiceOf;
 pub use error::{Error, ErrorKind};
 pub use filter::{Filter, Test};
 pub use key::{Key, Kind};
 pub(crate) use length::has_length;
+pub use partial::{MergeError, Partial};
 pub use samplers::SamplerStatus;
 pub(crate) use table::Flows;
 pub use value::Value;

@@ -3,7 +3,7 @@
 use core::str::FromStr;
 use core::time::Duration;
 
-use crate::flow::definition::{Definition, Measure};
+use crate::flow::definition::{Averaging, Definition, Measure};
 use crate::flow::error::{Error, ErrorKind};
 use crate::flow::filter::{Filter, Test};
 use crate::flow::key::{self, Key, Kind};
@@ -104,6 +104,7 @@ impl<'t> Parser<'t> {
     fn definition(&mut self) -> Parsed<Definition> {
         let mut definition = Definition::new([]);
         let mut seen: Vec<&str> = Vec::new();
+        let mut window = None;
         loop {
             let (at, part) = self.word();
             if part.is_empty() {
@@ -121,15 +122,29 @@ impl<'t> Parser<'t> {
                 return self.expected("`=`");
             }
             match part {
-                "keys" => definition.keys = self.keys(&[';'])?,
+                "keys" => definition.keys = self.keys(&[';', '['])?,
                 "value" => definition.value = self.measure()?,
                 "filter" => definition.filters = self.filters()?,
                 "top" => definition.top = self.number()?,
-                _ => definition.smoothing = self.smoothing()?,
+                _ => definition.averaging = self.smoothing()?,
+            }
+            self.skip_spaces();
+            let at = self.at;
+            if self.eat('[') {
+                if window.is_some() {
+                    return Err((at, ErrorKind::Duplicate("[".to_owned())));
+                }
+                window = Some((at, self.window()?));
             }
             self.skip_spaces();
             if self.at == self.text.len() {
-                return Ok(definition);
+                return match window {
+                    Some((at, _)) if seen.contains(&"smooth") => {
+                        Err((at, ErrorKind::SmoothedWindow))
+                    }
+                    Some((_, length)) => Ok(definition.tumbling_over(length)),
+                    None => Ok(definition),
+                };
             }
             if !self.eat(';') {
                 return self.expected("`;` and another part, or the end");
@@ -291,15 +306,32 @@ impl<'t> Parser<'t> {
         parsed.map_err(|_| (at, ErrorKind::InvalidNumber(number.to_owned())))
     }
 
-    fn smoothing(&mut self) -> Parsed<Option<Duration>> {
+    fn smoothing(&mut self) -> Parsed<Averaging> {
         let (at, length) = self.word();
         if length == "off" {
-            return Ok(None);
+            return Ok(Averaging::Off);
         }
         match duration(length) {
-            Some(constant) => Ok(Some(constant.max(Duration::from_millis(1)))),
+            Some(constant) => Ok(Averaging::Smoothing(constant.max(Duration::from_millis(1)))),
             None => Err((at, ErrorKind::InvalidDuration(length.to_owned()))),
         }
+    }
+
+    /// The length of a window, after the opening bracket.
+    fn window(&mut self) -> Parsed<Duration> {
+        let (at, text) = self.word();
+        let Some(length) = duration(text) else {
+            return Err((at, ErrorKind::Expected("a duration such as 30s or 1m")));
+        };
+        let (at, word) = self.word();
+        if word != "tumbling" {
+            let expected = "`tumbling`; use `smooth` for values that end now";
+            return Err((at, ErrorKind::Expected(expected)));
+        }
+        if !self.eat(']') {
+            return self.expected("`]`");
+        }
+        Ok(length)
     }
 
     /// The position of a name or number, and its text, which may be empty.
@@ -353,6 +385,8 @@ mod tests {
             "keys=container.src,container.dst,ip.protocol;value=bytes.net",
             "keys=ip.src;value=frames;filter=port.dst=80|443&ip.dst=10.0.0.0/8;top=20;smooth=10s",
             "keys=drop.reason;value=drops;filter=drop.reason!=258..262;smooth=off",
+            "keys=ip.src;value=bytes[60s tumbling]",
+            "keys=;value=distinct(ip.src)[1.5s tumbling];filter=tcp.flags=[S.]|*[1m]*;top=3",
             "keys=ip.dst;value=distinct(ip.src,port.src);smooth=0.5s",
             "keys=inner.ip.src;value=bytes;filter=mac.src=02:00:00:00:00:01&vlan!=*&data_source=0:3",
             r"keys=end.src;value=bytes;filter=container.src=a\&b\;c\|d*e&end.dst=10.0.0.1|web",
@@ -389,6 +423,14 @@ mod tests {
             (
                 "filter=vlan=7&vlan=7;smooth=1m",
                 "keys=;value=bytes;filter=vlan=7;smooth=60s",
+            ),
+            (
+                "keys = ip.src [ 1m tumbling ] ; top = 5",
+                "keys=ip.src;value=bytes[60s tumbling];top=5",
+            ),
+            (
+                "filter=(vlan=7)[500ms tumbling]",
+                "keys=;value=bytes[0.5s tumbling];filter=vlan=7",
             ),
         ];
         for (case, expected) in cases {
@@ -455,6 +497,32 @@ mod tests {
             ("top=many", 4, "`many` is not a number"),
             ("smooth=10", 7, "`10` is not a duration"),
             ("smooth=0s", 7, "`0s` is not a duration"),
+            ("[1m tumbling]", 0, "expected a part"),
+            ("value=bytes[", 12, "expected a duration such as 30s"),
+            ("value=bytes[0s tumbling]", 12, "expected a duration"),
+            ("value=bytes[1m]", 14, "expected `tumbling`; use `smooth`"),
+            ("value=bytes[1m:max tumbling]", 14, "expected `tumbling`"),
+            ("value=bytes[1m tumbling", 23, "expected `]`"),
+            (
+                "keys=[1m tumbling];value=bytes[1m tumbling]",
+                30,
+                "duplicate `[`",
+            ),
+            (
+                "value=bytes[1m tumbling];top=3[1m tumbling]",
+                30,
+                "duplicate `[`",
+            ),
+            (
+                "smooth=10s;value=bytes[1m tumbling];top=3",
+                22,
+                "`smooth` and a window exclude each other",
+            ),
+            (
+                "value=bytes[1m tumbling];smooth=off",
+                11,
+                "`smooth` and a window exclude each other",
+            ),
         ];
         for (case, position, message) in cases {
             let error = case.parse::<Definition>().unwrap_err();
@@ -497,7 +565,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_parses_without_panic(text in r"[a-z.=;,&|!*()\\/ 0-9ß]{0,60}") {
+        fn any_text_parses_without_panic(text in r"[a-z.=;,&|!*()\[\]\\/ 0-9ß]{0,60}") {
             let _ = text.parse::<Definition>();
         }
 

@@ -12,10 +12,12 @@ use crate::flow::ends::{ServiceOf, Site};
 use crate::flow::headers::Headers;
 use crate::flow::key::Key;
 use crate::flow::length::Length;
+use crate::flow::partial::Partial;
 use crate::flow::rate::{Outcome, Taken};
 use crate::flow::sample::{Observation, Packet};
 use crate::flow::samplers::Samplers;
 use crate::flow::watched::{PacketCount, Scratch, Watched, Weighed};
+use crate::hash_key::HashKey;
 use crate::ingest::agent::Agent;
 use crate::ingest::source::Source;
 use crate::slab::Slab;
@@ -26,8 +28,9 @@ use crate::timestamp::Timestamp;
 const LEAST_LINE_RATE: f64 = 125e6;
 
 /// The watched definitions and the state that they share.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Flows {
+    hash_key: HashKey,
     pub(crate) samplers: Samplers,
     watched: Vec<Watched>,
     needs: Needs,
@@ -60,6 +63,20 @@ pub(crate) struct Effect {
 }
 
 impl Flows {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self {
+            hash_key: config.hash_key.unwrap_or_else(HashKey::random),
+            samplers: Samplers::default(),
+            watched: Vec::new(),
+            needs: Needs::default(),
+            addresses: Addresses::default(),
+            next_id: 0,
+            scratch: Scratch::default(),
+            expired_at: Timestamp::ZERO,
+            service_of: None,
+        }
+    }
+
     pub(crate) fn watch(
         &mut self,
         definition: Definition,
@@ -94,6 +111,11 @@ impl Flows {
     pub(crate) fn answer(&self, id: Id, now: Timestamp) -> Option<Answer> {
         let watched = self.watched.iter().find(|watched| watched.id == id)?;
         Some(watched.answer(now))
+    }
+
+    pub(crate) fn partial(&self, id: Id, now: Timestamp) -> Option<Partial> {
+        let watched = self.watched.iter().find(|watched| watched.id == id)?;
+        Some(watched.partial(now, &self.hash_key))
     }
 
     /// Adds a packet sample.
@@ -283,7 +305,7 @@ impl Flows {
             sources: context.sources,
             agent,
             device,
-            service_of: self.service_of,
+            service_of: self.service_of.as_ref(),
         };
         let addresses = self.needs.names.then_some(&self.addresses);
         let observation = Observation::new(packet, headers, site, addresses);
@@ -302,7 +324,8 @@ impl Flows {
         for watched in &mut self.watched {
             if watched.definition.value().is_of_drops() == is_drop {
                 let scratch = &mut self.scratch;
-                watched.add(&observation, weighed, scratch, longest, context.health);
+                let key = &self.hash_key;
+                watched.add(&observation, weighed, scratch, key, longest, context.health);
             }
         }
     }

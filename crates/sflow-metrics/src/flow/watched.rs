@@ -1,27 +1,29 @@
 //! A watched definition and its flows.
 
+use core::ops::Range;
+use core::time::Duration;
+
 use crate::config::Config;
-use crate::flow::answer::{Answer, Id, Row};
+use crate::flow::answer::{Answer, Id, Overall};
 use crate::flow::decay::{Decay, Step};
-use crate::flow::definition::{Definition, Measure};
-use crate::flow::distinct::{Distinct, STANDARD_ERROR};
-use crate::flow::heavy::{Entry, Heavy, Part};
+use crate::flow::definition::{Averaging, Definition, Measure};
+use crate::flow::distinct::{Distinct, Period};
+use crate::flow::heavy::{Heavy, Part};
 use crate::flow::key::Key;
 use crate::flow::length::Length;
+use crate::flow::partial::Partial;
 use crate::flow::sample::Observation;
-use crate::flow::value::{Raw, Value};
+use crate::flow::value::Raw;
+use crate::hash_key::HashKey;
 use crate::health::Health;
 use crate::timestamp::Timestamp;
-
-/// Standard deviations of a normal distribution that include 95 % of cases.
-const NINETY_FIVE: f64 = 1.96;
-
-/// Flows without samples for this many time constants are not listed: their value is below a
-/// millionth of what it was.
-const FADED: u32 = 16;
+use crate::window::{slot_number, slots_in};
 
 /// A sketch uses this many times the memory of a sum, so there are fewer of them.
-const SKETCH: usize = 8;
+pub(super) const SKETCH: usize = 8;
+
+/// If the clock steps back by more windows, its earlier time was wrong.
+const BACKSTEP: u64 = 16;
 
 #[derive(Debug)]
 pub(super) struct Watched {
@@ -29,11 +31,27 @@ pub(super) struct Watched {
     pub(super) definition: Definition,
     /// Maximum number of bytes of its flows.
     pub(super) bytes: usize,
+    capacity: usize,
     decay: Decay,
+    window: Option<Window>,
+    current: Tally,
+}
+
+/// The last two windows.
+#[derive(Debug)]
+struct Window {
+    length: Duration,
+    /// The number of the current window; `None` without samples.
+    number: Option<u64>,
+    previous: Tally,
+}
+
+/// Sums or counts, relative to the landmark of the decay.
+#[derive(Debug)]
+struct Tally {
     flows: Entries,
-    total: Sum,
-    unreported: f64,
-    samples: u64,
+    /// Without what is known from `flows`.
+    overall: Overall,
 }
 
 #[derive(Debug)]
@@ -42,12 +60,13 @@ enum Entries {
     Counts(Distinct),
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Sum {
-    weight: f64,
-    /// The weight by the stated sampling rates.
-    stated: f64,
-    variance: f64,
+/// What an answer is read from.
+struct View<'w> {
+    /// `None` for a window without samples.
+    tally: Option<&'w Tally>,
+    window: Option<Range<Timestamp>>,
+    /// The factor from stored amounts to those of the answer.
+    factor: f64,
 }
 
 /// Buffers for the encoded keys of a packet.
@@ -85,20 +104,26 @@ impl Watched {
             Measure::Distinct(_) => (config.max_flow_keys / SKETCH, key + Distinct::ENTRY),
             _ => (config.max_flow_keys, key + Heavy::ENTRY),
         };
-        let capacity = most.min(available / 2 / each);
-        let flows = match definition.value {
-            Measure::Distinct(_) => Entries::Counts(Distinct::new(capacity, definition.smoothing)),
-            _ => Entries::Sums(Heavy::new(capacity)),
+        // The last complete window is kept together with the current one.
+        let tallies = match definition.averaging {
+            Averaging::Window(_) => 2,
+            Averaging::Smoothing(_) | Averaging::Off => 1,
         };
+        let capacity = most.min(available / 2 / (each * tallies));
+        let tally = || Tally::new(&definition, capacity);
+        let window = definition.window().map(|length| Window {
+            length: whole_slots(length, config),
+            number: None,
+            previous: tally(),
+        });
         Self {
             id,
-            bytes: capacity.max(1) * each,
-            decay: Decay::new(definition.smoothing),
+            bytes: capacity.max(1) * each * tallies,
+            capacity,
+            decay: Decay::new(definition.smoothing()),
+            window,
+            current: tally(),
             definition,
-            flows,
-            total: Sum::default(),
-            unreported: 0.0,
-            samples: 0,
         }
     }
 
@@ -108,6 +133,7 @@ impl Watched {
         observation: &Observation<'_, '_>,
         weighed: Weighed,
         scratch: &mut Scratch,
+        hash_key: &HashKey,
         longest: usize,
         health: &mut Health,
     ) {
@@ -125,16 +151,20 @@ impl Watched {
             }
             _ => 1.0,
         };
-        self.samples += 1;
         encode(observation, &definition.keys, &mut scratch.key, longest);
         if let Measure::Distinct(keys) = &definition.value {
             encode(observation, keys, &mut scratch.value, longest);
         }
         let weight = self.advance(weighed.at);
-        self.unreported += weighed.count.unreported * weight;
-        let heavy = match &mut self.flows {
+        let Some(tally) = self.tally_at(weighed.at) else {
+            return;
+        };
+        tally.overall.samples += 1;
+        tally.overall.unreported += weighed.count.unreported * weight;
+        let heavy = match &mut tally.flows {
             Entries::Counts(distinct) => {
-                let is_refused = distinct.add(&scratch.key, &scratch.value, weighed.at);
+                let hash = hash_key.hash(&scratch.value);
+                let is_refused = distinct.add(&scratch.key, hash, weighed.at);
                 health.flow_keys_evicted += u64::from(is_refused);
                 return;
             }
@@ -147,32 +177,74 @@ impl Watched {
             variance: size * size * packets * (packets - 1.0) * weight * weight,
             at: weighed.at,
         };
-        self.total.weight += part.weight;
-        self.total.stated += part.stated;
-        self.total.variance += part.variance;
+        tally.overall.weight += part.weight;
+        tally.overall.stated += part.stated;
+        tally.overall.variance += part.variance;
         health.flow_keys_evicted += u64::from(heavy.add(&scratch.key, part));
     }
 
     pub(super) fn answer(&self, now: Timestamp) -> Answer {
-        let mut answer = Answer {
-            at: now,
-            keys: self.definition.keys.clone(),
-            rows: Vec::new(),
-            total: 0.0,
-            total_sampling_error: 0.0,
-            total_rate_error: 0.0,
-            other: 0.0,
-            samples: self.samples,
-            tracked: 0,
-            evicted: 0,
-            unseen: 0.0,
-            unreported: self.unreported * self.decay.factor(now),
-        };
-        match &self.flows {
-            Entries::Sums(heavy) => self.answer_sums(heavy, now, &mut answer),
-            Entries::Counts(distinct) => self.answer_counts(distinct, now, &mut answer),
+        let View {
+            tally,
+            window,
+            factor,
+        } = self.view(now);
+        let definition = &self.definition;
+        let overall = tally.map(Tally::overall).unwrap_or_default();
+        let answer = Answer::new(definition, now, window, &overall, factor);
+        match tally.map(|tally| &tally.flows) {
+            Some(Entries::Sums(heavy)) => {
+                let flows = heavy.entries().iter();
+                let flows = flows.map(|entry| (&*entry.key, &entry.weights));
+                answer.with_sums(definition, flows, &overall, factor)
+            }
+            Some(Entries::Counts(distinct)) => {
+                let ended = distinct.ended_periods(now);
+                let flows = distinct.entries().iter();
+                let flows =
+                    flows.map(|count| (&*count.key, count.samples, count.values.estimate(ended)));
+                answer.with_counts(definition, flows, distinct.all().estimate(ended))
+            }
+            None => answer,
         }
-        answer
+    }
+
+    pub(super) fn partial(&self, now: Timestamp, hash_key: &HashKey) -> Partial {
+        let View {
+            tally,
+            window,
+            factor,
+        } = self.view(now);
+        let overall = tally.map(Tally::overall).unwrap_or_default();
+        let partial = Partial::new(&self.definition, now, window, overall, factor);
+        match tally.map(|tally| &tally.flows) {
+            Some(Entries::Sums(heavy)) => partial.with_sums(heavy, factor),
+            Some(Entries::Counts(distinct)) => {
+                partial.with_counts(distinct, distinct.ended_periods(now), hash_key)
+            }
+            None => partial,
+        }
+    }
+
+    fn view(&self, now: Timestamp) -> View<'_> {
+        let Some(window) = &self.window else {
+            return View {
+                tally: Some(&self.current),
+                window: None,
+                factor: self.decay.factor(now),
+            };
+        };
+        let wanted = slot_number(window.length, now).checked_sub(1);
+        let tally = match (window.number, wanted) {
+            (Some(number), Some(wanted)) if wanted == number => Some(&self.current),
+            (Some(number), Some(wanted)) if wanted + 1 == number => Some(&window.previous),
+            _ => None,
+        };
+        View {
+            tally,
+            window: Some(window.bounds(wanted)),
+            factor: window.length.as_secs_f64().recip(),
+        }
     }
 
     /// The weight of a part that is added now, relative to the stored sums.
@@ -180,89 +252,87 @@ impl Watched {
         match self.decay.step(at) {
             Step::Weight(weight) => weight,
             Step::Rescale(weight, factor) => {
-                if let Entries::Sums(heavy) = &mut self.flows {
+                if let Entries::Sums(heavy) = &mut self.current.flows {
                     heavy.rescale(factor);
                 }
-                self.total.weight *= factor;
-                self.total.stated *= factor;
-                self.total.variance *= factor * factor;
-                self.unreported *= factor;
+                self.current.overall.rescale(factor);
                 weight
             }
         }
     }
 
-    fn answer_sums(&self, heavy: &Heavy, now: Timestamp, answer: &mut Answer) {
-        let factor = self.decay.factor(now);
-        let fades_in = self
-            .definition
-            .smoothing
-            .map(|constant| constant.saturating_mul(FADED));
-        let is_listed =
-            |entry: &&Entry| fades_in.is_none_or(|fades_in| now - entry.last_seen <= fades_in);
-        let heaviest = heaviest(
-            heavy.entries().iter().filter(is_listed).collect(),
-            self.definition.top,
-            |a, b| {
-                b.weight
-                    .total_cmp(&a.weight)
-                    .then_with(|| a.key.cmp(&b.key))
-            },
-        );
-        answer.rows.extend(heaviest.into_iter().map(|entry| Row {
-            keys: self.values(&entry.key),
-            value: entry.weight * factor,
-            error: entry.error * factor,
-            sampling_error: (NINETY_FIVE * entry.variance.sqrt() + entry.rate_error()) * factor,
-            rate_error: entry.rate_error() * factor,
-            samples: entry.samples,
-        }));
-        answer.total = self.total.weight * factor;
-        let rate_error = (self.total.weight - self.total.stated).abs();
-        answer.total_rate_error = rate_error * factor;
-        answer.total_sampling_error =
-            (NINETY_FIVE * self.total.variance.sqrt() + rate_error) * factor;
-        let listed: f64 = answer.rows.iter().map(|row| row.value).sum();
-        // Exactly 0 if all flows are listed, despite rounding.
-        if answer.rows.len() < heavy.entries().len() {
-            answer.other = (answer.total - listed).max(0.0);
-        }
-        answer.tracked = heavy.entries().len();
-        answer.evicted = heavy.evicted();
-        answer.unseen = heavy.unseen() * factor;
-    }
-
-    fn answer_counts(&self, distinct: &Distinct, now: Timestamp, answer: &mut Answer) {
-        let counts: Vec<_> = distinct
-            .counts(now)
-            .filter(|(_, count)| *count > 0.0)
-            .collect();
-        answer.tracked = counts.len();
-        let heaviest = heaviest(counts, self.definition.top, |a, b| {
-            b.1.total_cmp(&a.1).then_with(|| a.0.key.cmp(&b.0.key))
-        });
-        answer
-            .rows
-            .extend(heaviest.into_iter().map(|(entry, count)| Row {
-                keys: self.values(&entry.key),
-                value: count,
-                error: 0.0,
-                sampling_error: NINETY_FIVE * STANDARD_ERROR * count,
-                rate_error: 0.0,
-                samples: entry.samples,
-            }));
-        answer.total = distinct.all(now);
-        answer.total_sampling_error = NINETY_FIVE * STANDARD_ERROR * answer.total;
-        answer.evicted = distinct.refused();
-    }
-
-    fn values(&self, mut key: &[u8]) -> Vec<Value> {
-        let value = |part: &Key| {
-            let raw = Raw::decode(&mut key).unwrap_or(Raw::Absent);
-            raw.to_value(part.kind())
+    /// The tally of the window that contains a time; `None` if it is older than the last two.
+    fn tally_at(&mut self, at: Timestamp) -> Option<&mut Tally> {
+        let Some(window) = &mut self.window else {
+            return Some(&mut self.current);
         };
-        self.definition.keys.iter().map(value).collect()
+        let wanted = slot_number(window.length, at);
+        let number = *window.number.get_or_insert(wanted);
+        if wanted < number && number - wanted <= BACKSTEP {
+            return (wanted + 1 == number).then_some(&mut window.previous);
+        }
+        if wanted != number {
+            window.number = Some(wanted);
+            let empty = Tally::new(&self.definition, self.capacity);
+            let last = core::mem::replace(&mut self.current, empty);
+            window.previous = if wanted == number + 1 {
+                last
+            } else {
+                Tally::new(&self.definition, self.capacity)
+            };
+        }
+        Some(&mut self.current)
     }
+}
+
+impl Window {
+    /// The start and the end of the window with this number. Before the first one is complete, it
+    /// is empty.
+    fn bounds(&self, number: Option<u64>) -> Range<Timestamp> {
+        let nanos = u64::try_from(self.length.as_nanos()).unwrap_or(u64::MAX);
+        let start = |number: u64| Timestamp::from_nanos(number.saturating_mul(nanos));
+        number.map_or(Timestamp::ZERO..Timestamp::ZERO, |number| {
+            start(number)..start(number.saturating_add(1))
+        })
+    }
+}
+
+impl Tally {
+    fn new(definition: &Definition, capacity: usize) -> Self {
+        let flows = match definition.value {
+            Measure::Distinct(_) => {
+                let period = definition.smoothing().map(Period::new);
+                Entries::Counts(Distinct::new(capacity, period))
+            }
+            _ => Entries::Sums(Heavy::new(capacity)),
+        };
+        Self {
+            flows,
+            overall: Overall::default(),
+        }
+    }
+
+    fn overall(&self) -> Overall {
+        let (evicted, unseen) = match &self.flows {
+            Entries::Sums(heavy) => (heavy.evicted(), heavy.unseen()),
+            Entries::Counts(distinct) => (distinct.refused(), 0.0),
+        };
+        Overall {
+            evicted,
+            unseen,
+            ..self.overall
+        }
+    }
+}
+
+/// The length of a window in whole slots, as for queries.
+fn whole_slots(length: Duration, config: &Config) -> Duration {
+    let slots = slots_in(config.slot, length.min(config.max_window));
+    let slots = u32::try_from(slots).unwrap_or(u32::MAX);
+    config
+        .slot
+        .max(Duration::from_nanos(1))
+        .saturating_mul(slots.max(1))
 }
 
 fn encode(observation: &Observation<'_, '_>, keys: &[Key], out: &mut Vec<u8>, longest: usize) {
@@ -274,21 +344,4 @@ fn encode(observation: &Observation<'_, '_>, keys: &[Key], out: &mut Vec<u8>, lo
         // An empty key has a dangling pointer, which is slow to compare.
         Raw::Absent.encode(out, longest);
     }
-}
-
-/// The first `top` items in this order, without sorting the others.
-fn heaviest<T>(
-    mut list: Vec<T>,
-    top: usize,
-    order: impl Fn(&T, &T) -> core::cmp::Ordering,
-) -> Vec<T> {
-    if top == 0 {
-        return Vec::new();
-    }
-    if top < list.len() {
-        list.select_nth_unstable_by(top - 1, &order);
-        list.truncate(top);
-    }
-    list.sort_unstable_by(order);
-    list
 }

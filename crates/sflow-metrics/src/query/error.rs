@@ -2,8 +2,10 @@ use core::fmt;
 
 use super::{Key, Statistic, WindowFn};
 use crate::display::separated;
+use crate::entity::EntityKind;
 
-/// A syntax error in the text of a [`Query`](super::Query) or [`Key`], with its position.
+/// A syntax error in the text of a [`Query`](super::Query), [`Key`] or
+/// [`Metric`](crate::Metric), with its position.
 ///
 /// The message has three lines: the problem, the text, and a mark below the position.
 ///
@@ -63,6 +65,20 @@ pub enum ErrorKind {
     /// Unknown key.
     #[error("unknown key `{0}`; known keys: {known}", known = List(Key::names))]
     UnknownKey(String),
+    /// A filter selects entities of a kind that does not have the metric, so it would select nothing.
+    #[error(
+        "`{key}` selects {keyed}s only, and `{metric}` is a metric of {measured}s: filter by a key that {measured}s have, such as `host`, or use a metric of {keyed}s"
+    )]
+    FilterOfOtherKind {
+        /// The key of the filter.
+        key: Key,
+        /// The kind of entities with this key.
+        keyed: EntityKind,
+        /// The metric.
+        metric: String,
+        /// The kind of entities with this metric.
+        measured: EntityKind,
+    },
     /// Invalid or zero duration.
     #[error("invalid duration `{0}`; expected for example 30s, 2.5m or 1h")]
     InvalidDuration(String),

@@ -1,6 +1,7 @@
 //! Intermediate results of an expression.
 
 use super::Statistic;
+use super::values::Values;
 use crate::timestamp::Timestamp;
 use crate::window::Percent;
 
@@ -14,6 +15,8 @@ pub(crate) struct Gathering<W> {
     pub(crate) matched: u64,
     pub(crate) warming: u64,
     pub(crate) stale: u64,
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "is_zero"))]
+    pub(crate) unwatched: u64,
     pub(super) count: u64,
     pub(super) sum: f64,
     /// Times of the newest and of the oldest value.
@@ -22,8 +25,14 @@ pub(crate) struct Gathering<W> {
     pub(super) spread: (f64, f64),
     /// For `min`, `max` and `any`: time, value and owner.
     pub(super) winner: Option<(Timestamp, f64, W)>,
-    /// For medians, quartiles and percentiles: all values.
-    pub(super) values: Vec<f64>,
+    /// For medians, quartiles and percentiles.
+    pub(super) values: Values,
+}
+
+/// Partials of earlier releases have no number of unwatched entities.
+#[cfg(feature = "serde")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl<W> Default for Gathering<W> {
@@ -32,12 +41,13 @@ impl<W> Default for Gathering<W> {
             matched: 0,
             warming: 0,
             stale: 0,
+            unwatched: 0,
             count: 0,
             sum: 0.0,
             read: None,
             spread: (0.0, 0.0),
             winner: None,
-            values: Vec::new(),
+            values: Values::default(),
         }
     }
 }
@@ -62,7 +72,7 @@ impl<W: Clone + Ord> Gathering<W> {
             Statistic::Min | Statistic::Max | Statistic::Any => {
                 self.compete(statistic, (at, value, who));
             }
-            statistic if statistic.needs_values() => self.values.push(value),
+            statistic if statistic.needs_values() => self.values.add(value),
             _ => {}
         }
     }
@@ -79,9 +89,10 @@ impl<W: Clone + Ord> Gathering<W> {
         self.matched = self.matched.saturating_add(other.matched);
         self.warming = self.warming.saturating_add(other.warming);
         self.stale = self.stale.saturating_add(other.stale);
+        self.unwatched = self.unwatched.saturating_add(other.unwatched);
         self.count = self.count.saturating_add(other.count);
         self.sum += other.sum;
-        self.values.extend(other.values);
+        self.values.merge(other.values);
         self.read = match (self.read, other.read) {
             (Some(ours), Some(theirs)) => Some((ours.0.max(theirs.0), ours.1.min(theirs.1))),
             (ours, theirs) => ours.or(theirs),
@@ -124,6 +135,7 @@ impl<W: Clone + Ord> Gathering<W> {
             matched: self.matched,
             warming: self.warming,
             stale: self.stale,
+            unwatched: self.unwatched,
             count: self.count,
             sum: self.sum,
             read: self.read,
@@ -154,11 +166,9 @@ impl<W: Clone + Ord> Gathering<W> {
     }
 
     fn percentile(&self, (percent, less): (Percent, Option<Percent>)) -> Option<f64> {
-        let mut sorted = self.values.clone();
-        sorted.sort_unstable_by(f64::total_cmp);
-        let value = percent.of_sorted(&sorted)?;
+        let value = self.values.percentile(percent)?;
         match less {
-            Some(less) => Some(value - less.of_sorted(&sorted)?),
+            Some(less) => Some(value - self.values.percentile(less)?),
             None => Some(value),
         }
     }

@@ -2,6 +2,7 @@ use core::fmt;
 use core::str::FromStr;
 
 use super::{Error, ErrorKind};
+use crate::entity::EntityKind;
 
 /// A property of entities, for filters and groupings.
 ///
@@ -75,9 +76,38 @@ impl Key {
         names.find(|(known, _)| *known == name).map(|(_, key)| *key)
     }
 
-    /// The names of all keys.
-    pub fn names() -> impl Iterator<Item = &'static str> {
-        Self::NAMES.iter().map(|(name, _)| *name)
+    /// All keys in the order of their documentation.
+    pub const fn all() -> &'static [Self] {
+        const ALL: [Key; Key::NAMES.len()] = {
+            let mut all = [Key::Container; Key::NAMES.len()];
+            let mut index = 0;
+            while index < all.len() {
+                all[index] = Key::NAMES[index].1;
+                index += 1;
+            }
+            all
+        };
+        &ALL
+    }
+
+    pub(super) fn names() -> impl Iterator<Item = &'static str> {
+        Self::all().iter().map(|key| key.name())
+    }
+
+    /// The kind of entities that have the key; `None` for a key of several kinds.
+    pub(super) fn entity(self) -> Option<EntityKind> {
+        match self {
+            Self::Container | Self::ContainerUuid | Self::ContainerState => {
+                Some(EntityKind::Container)
+            }
+            Self::Interface | Self::InterfaceIndex => Some(EntityKind::Interface),
+            Self::Host
+            | Self::HostUuid
+            | Self::Agent
+            | Self::SubAgent
+            | Self::Sender
+            | Self::DataSource => None,
+        }
     }
 
     /// The name.

@@ -11,6 +11,7 @@ mod pattern;
 mod piece;
 mod statistic;
 mod summary;
+mod values;
 
 use core::fmt;
 use core::time::Duration;
@@ -52,7 +53,8 @@ pub use crate::window::Percent;
 ///   several values separated by `|`. Filters with the same key are combined. An entity has to
 ///   pass the filters of all keys. `key!=value` accepts all other entities, including those
 ///   without the key; `key` accepts entities with the key and `!key` those without it. A backslash
-///   escapes the next character.
+///   escapes the next character. A filter that no entity with the metric can pass is an error:
+///   `avg:load_one{container=a*}`, because `load_one` is a metric of hosts.
 /// * A **grouping**, `by` and a key, returns one answer for each value of the key, see
 ///   [`Registry::query_groups`](crate::Registry::query_groups). With a pattern, the group is the
 ///   part in parentheses: `by container=(*).*.*` assigns `web.1.rsm0h0ay4dbn` to `web`.
@@ -62,7 +64,7 @@ pub use crate::window::Percent;
 ///   minute.
 ///
 /// Pass values of external origin to [`matching`](Self::matching) instead of pasting them into
-/// the text.
+/// the text. With feature `serde`, a query is serialised as its text.
 ///
 /// ```
 /// use sflow_metrics::query::{Key, Pattern, Query};
@@ -104,6 +106,9 @@ impl Query {
 
     /// Restricts the query to entities with one of these values, in addition to earlier values of
     /// the same key.
+    ///
+    /// A key that the measured kind of entity does not have selects nothing: hosts have no
+    /// [`Key::Container`]. In the text of a query such a filter is an error.
     #[must_use]
     pub fn matching(self, key: Key, values: impl IntoIterator<Item = Pattern>) -> Self {
         self.filtered(key, false, values)
@@ -328,6 +333,22 @@ impl fmt::Display for Query {
             (Some(window), Some(_)) => write!(f, " [{window}]"),
             (None, _) => Ok(()),
         }
+    }
+}
+
+/// The text of the query.
+#[cfg(feature = "serde")]
+impl serde::Serialize for Query {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for Query {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
     }
 }
 

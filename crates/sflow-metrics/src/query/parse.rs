@@ -2,6 +2,7 @@ use core::str::FromStr;
 use core::time::Duration;
 
 use crate::catalogue::Metric;
+use crate::entity::EntityKind;
 use crate::query::error::{Error, ErrorKind};
 use crate::query::nearest::nearest;
 use crate::query::pattern::Pattern;
@@ -16,6 +17,28 @@ impl FromStr for Query {
             .query()
             .map_err(|(position, kind)| Error::new(text, position, kind))
     }
+}
+
+impl FromStr for Metric {
+    type Err = Error;
+
+    /// As [`named`](Self::named).
+    ///
+    /// ```
+    /// use sflow_metrics::Metric;
+    ///
+    /// assert_eq!("load_one".parse::<Metric>()?.unit(), "");
+    /// assert!("load_won".parse::<Metric>().is_err());
+    /// # Ok::<(), sflow_metrics::query::Error>(())
+    /// ```
+    fn from_str(name: &str) -> Result<Self, Error> {
+        Self::named(name).ok_or_else(|| Error::new(name, 0, unknown_metric(name)))
+    }
+}
+
+fn unknown_metric(name: &str) -> ErrorKind {
+    let nearest = nearest(name, Metric::all().iter().map(Metric::name));
+    ErrorKind::UnknownMetric(name.to_owned(), nearest.map(str::to_owned))
 }
 
 type Parsed<T> = Result<T, (usize, ErrorKind)>;
@@ -41,7 +64,10 @@ impl<'t> Parser<'t> {
         }
         if self.eat('{') && !self.eat('}') {
             loop {
+                self.skip_spaces();
+                let at = self.at;
                 let filter = self.filter()?;
+                check_kind(&filter, &query.expressions).map_err(|kind| (at, kind))?;
                 query = query.filtered(filter.key, filter.is_negated, filter.values);
                 if !self.eat(',') {
                     break;
@@ -95,13 +121,7 @@ impl<'t> Parser<'t> {
             if name.is_empty() {
                 return self.expected("the name of a metric");
             }
-            let metric = Metric::named(name).ok_or_else(|| {
-                let nearest = nearest(name, Metric::all().iter().map(Metric::name));
-                (
-                    at,
-                    ErrorKind::UnknownMetric(name.to_owned(), nearest.map(str::to_owned)),
-                )
-            })?;
+            let metric = Metric::named(name).ok_or_else(|| (at, unknown_metric(name)))?;
             if metrics
                 .first()
                 .is_some_and(|first| first.entity() != metric.entity())
@@ -296,6 +316,24 @@ impl<'t> Parser<'t> {
     }
 }
 
+/// Fails if no entity can have both the key of a filter and the metrics of an expression.
+fn check_kind(filter: &Filter, expressions: &[Expression]) -> Result<(), ErrorKind> {
+    let Some(keyed) = filter.key.entity().filter(|_| !filter.is_negated) else {
+        return Ok(());
+    };
+    let mut expressions = expressions.iter();
+    let other = expressions.find(|it| ![keyed, EntityKind::Other].contains(&it.entity));
+    match other.and_then(|other| other.metrics.first()) {
+        Some(metric) => Err(ErrorKind::FilterOfOtherKind {
+            key: filter.key,
+            keyed,
+            metric: metric.name().to_owned(),
+            measured: metric.entity(),
+        }),
+        None => Ok(()),
+    }
+}
+
 pub(crate) fn duration(text: &str) -> Option<Duration> {
     let unit_at = text.find(char::is_alphabetic)?;
     let (number, unit) = text.split_at(unit_at);
@@ -313,172 +351,4 @@ pub(crate) fn duration(text: &str) -> Option<Duration> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn text_form_round_trips() {
-        let cases = [
-            "avg:vir_cpu_utilization",
-            "avg:vir_cpu_cores,max:vir_mem_used{container=apache.*,container.state=running}",
-            "sum:vir_bytes_in+vir_bytes_out{container=a|b*c|*}[30s]",
-            "max:load_one{host=node1}[1.5s:max]",
-            r"any:ifinoctets{interface=a\*b\|c\,d\}e\\f}",
-            "p99.9:load_one,median:load_five,iqr:load_fifteen{host!=a|b,host.uuid=*,agent!=*}",
-            "avg:load_one by agent",
-            "avg:vir_cpu_cores{host=a} by container=a_(*).*.* [60s:p95 tumbling]",
-            r"avg:vir_cpu_cores by container=\*\ \[(*)\)",
-            "avg:load_one[60s:median]",
-        ];
-        for case in cases {
-            assert_eq!(case.parse::<Query>().unwrap().to_string(), case);
-        }
-    }
-
-    #[test]
-    fn equivalent_texts_are_normalised() {
-        let cases = [
-            (
-                " avg : load_one , sum:load_five { host=a } [ 1m ] ",
-                "avg:load_one,sum:load_five{host=a }[60s]",
-            ),
-            ("avg:load_one{}", "avg:load_one"),
-            (
-                "avg:load_one{host=a,agent=b,host=c}",
-                "avg:load_one{host=a|c,agent=b}",
-            ),
-            ("avg:load_one[500ms:mean]", "avg:load_one[0.5s]"),
-            ("med:load_one[1m:p50]", "median:load_one[60s:median]"),
-            (
-                "avg:load_one{ host , ! agent }",
-                "avg:load_one{host=*,agent!=*}",
-            ),
-            (
-                "avg:load_one{host ! =a}by agent[5s]",
-                "avg:load_one{host!=a} by agent [5s]",
-            ),
-        ];
-        for (case, expected) in cases {
-            assert_eq!(
-                case.parse::<Query>().unwrap().to_string(),
-                expected,
-                "{case}"
-            );
-        }
-    }
-
-    #[test]
-    fn former_names_of_keys_are_accepted() {
-        let cases = [
-            ("vir_host_name", "container"),
-            ("vir_uuid", "container.uuid"),
-            ("vir_cpu_state", "container.state"),
-            ("host_name", "host"),
-            ("uuid", "host.uuid"),
-            ("ifname", "interface"),
-            ("ifindex", "interface.index"),
-        ];
-        for (former, name) in cases {
-            let query = format!("avg:load_one{{{former}=a}} by {former}=(*).b");
-            let query = query.parse::<Query>().unwrap();
-            let expected = format!("avg:load_one{{{name}=a}} by {name}=(*).b");
-            assert_eq!(query.to_string(), expected);
-        }
-    }
-
-    #[test]
-    fn width_is_honoured() {
-        let query: Query = "avg:load_one{host=a}".parse().unwrap();
-        assert_eq!(
-            format!("{query:>24}|{query:.3}"),
-            "    avg:load_one{host=a}|avg"
-        );
-        assert_eq!(format!("{:8}|", query.filters()[0]), "host=a  |");
-    }
-
-    #[test]
-    fn error_has_position() {
-        let cases = [
-            ("", 0, "expected a statistic and a metric"),
-            ("load_one", 0, "expected a statistic and `:`"),
-            ("avg", 3, "expected `:` and a metric"),
-            (
-                "mean:load_one",
-                0,
-                "unknown statistic `mean`; known statistics: avg, sum",
-            ),
-            ("avg:", 4, "expected the name of a metric"),
-            (
-                "avg:load_won",
-                4,
-                "unknown metric `load_won`; did you mean `load_one`?",
-            ),
-            ("avg:xyzzy", 4, "unknown metric `xyzzy`\n"),
-            (
-                "avg:load_one+vir_bytes_in",
-                13,
-                "`vir_bytes_in` is a metric of another kind",
-            ),
-            ("avg:load_one,", 13, "expected a statistic and a metric"),
-            ("avg:load_one;", 12, "expected `,` and another expression"),
-            ("avg:load_one{", 13, "expected a filter"),
-            (
-                "avg:load_one{name=a}",
-                13,
-                "unknown key `name`; known keys: container",
-            ),
-            ("avg:load_one{host", 17, "expected `=` or `!=` and a value"),
-            ("avg:load_one by", 15, "expected a key to group by"),
-            ("avg:load_one by name", 16, "unknown key `name`"),
-            ("avg:load_one by agent=x", 23, "expected `(*)` for the name"),
-            (
-                "avg:load_one by agent=(x)",
-                23,
-                "expected `(*)` for the name",
-            ),
-            ("avg:load_one by agent x", 22, "expected a window"),
-            ("p101:load_one", 0, "unknown statistic `p101`"),
-            ("avg:load_one{host=a", 19, "expected `,` and another filter"),
-            (r"avg:load_one{host=a\", 20, "expected a character after"),
-            ("avg:load_one{host=a}x", 20, "expected `by` and a key"),
-            ("avg:load_one[]", 13, "expected a duration"),
-            ("avg:load_one[30]", 13, "invalid duration `30`"),
-            ("avg:load_one[0s]", 13, "invalid duration `0s`"),
-            ("avg:load_one[-5s]", 13, "invalid duration `-5s`"),
-            (
-                "avg:load_one[5s:count]",
-                16,
-                "unknown window function `count`; known functions: mean",
-            ),
-            ("avg:load_one[5s", 15, "expected `]`"),
-            ("avg:load_one[5s]]", 16, "expected nothing more"),
-        ];
-        for (case, position, words) in cases {
-            let error = case.parse::<Query>().unwrap_err();
-            assert_eq!(error.position(), position, "{case}");
-            assert!(error.to_string().starts_with(words), "{case}: {error}");
-        }
-    }
-
-    #[test]
-    fn mark_counts_characters() {
-        let error = "avg:load_one{host=größe}x".parse::<Query>().unwrap_err();
-        let lines: Vec<_> = error.to_string().lines().map(str::to_owned).collect();
-        assert_eq!(lines[2].find('^'), Some(2 + 24));
-    }
-
-    proptest! {
-        #[test]
-        fn arbitrary_text_does_not_panic(text in r"(avg:load_one)?[a-z_:,+{}=!|*()\[\]\\ 0-9ß]{0,40}") {
-            let _ = text.parse::<Query>();
-        }
-
-        #[test]
-        fn any_value_round_trips(value in ".*") {
-            let query = "avg:load_one".parse::<Query>().unwrap();
-            let query = query.matching(Key::Host, [Pattern::exact(value)]);
-            prop_assert_eq!(query.to_string().parse::<Query>(), Ok(query));
-        }
-    }
-}
+mod tests;

@@ -11,9 +11,11 @@ use crate::timestamp::Timestamp;
 ///
 /// [`merge`](Self::merge) the partials of all registries, then read [`groups`](Self::groups) or
 /// [`summaries`](Self::summaries). Merging is commutative and associative except for rounding, and
-/// [`Partial::empty`] is its identity. Medians, quartiles and percentiles are exact: they need eight
-/// bytes for each value, up to [`MAX_VALUES`](Self::MAX_VALUES); all other statistics need a few
-/// numbers.
+/// [`Partial::empty`] is its identity. Medians, quartiles and percentiles are exact up to 10,000 values
+/// in a group, which need eight bytes each. More values become a sketch with a relative error of 1 %,
+/// whose size depends on their range: some 30 bytes for each 2 % of it, 20 KiB for values from 1 to
+/// 10⁶, at most about 2 MiB. [`MAX_VALUES`](Self::MAX_VALUES) limits the sum over all groups. All
+/// other statistics need a few numbers.
 ///
 /// With feature `serde`, partials can be serialised. The format has a [`VERSION`](Self::VERSION),
 /// and deserialisation rejects inconsistent values.
@@ -70,7 +72,7 @@ pub enum MergeError {
     /// The result would contain too many values.
     #[error("{values} values exceed the limit of {max}: narrow the filters, or use `avg`, `max` or another statistic that needs no list of values", max = Partial::MAX_VALUES)]
     TooManyValues {
-        /// Number of values.
+        /// Number of values and buckets of sketches.
         values: usize,
     },
     /// The result would contain too many groups.
@@ -83,8 +85,9 @@ pub enum MergeError {
 
 impl Partial {
     /// The version of the serialised form.
-    pub const VERSION: u32 = 1;
-    /// Maximum number of values for medians, quartiles and percentiles of all groups.
+    pub const VERSION: u32 = 2;
+    /// Maximum number of values, and of buckets of sketches, for medians, quartiles and percentiles
+    /// of all groups. They need at most 32 MB.
     pub const MAX_VALUES: usize = 1_000_000;
     /// Maximum number of groups.
     pub const MAX_GROUPS: usize = 100_000;
@@ -310,18 +313,18 @@ mod written {
             part.read
                 .is_some_and(|(newest, oldest)| (oldest..=newest).contains(&at))
         };
-        numbers
-            .chain(part.values.iter().copied())
-            .all(f64::is_finite)
+        let mut numbers = numbers;
+        numbers.all(f64::is_finite)
             && part.read.is_some() == has_any
             && part.read.is_none_or(|(newest, oldest)| oldest <= newest)
             && part.winner.is_some() == (has_any && has_winner)
             && part.winner.as_ref().is_none_or(|(at, ..)| within(*at))
-            && part.values.len() as u64 == values
+            && part.values.is_consistent(values)
             && squares >= 0.0
             && count <= part.matched
             && part.warming <= part.matched
             && part.stale <= part.matched
+            && part.unwatched <= part.matched
             && part.matched <= MOST
     }
 }

@@ -5,8 +5,13 @@ use crate::window::Percent;
 /// A statistic over the values of several entities.
 ///
 /// Quartiles and percentiles interpolate linearly between the two nearest ranks (type 7 of Hyndman
-/// and Fan): for 1, 2, 3, 4 the median is 2.5 and `q1` is 1.75. Variance and deviation are those of
-/// the population, not estimates from a sample: for one value they are zero.
+/// and Fan): for 1, 2, 3, 4 the median is 2.5 and `q1` is 1.75. They are exact up to 10,000 values.
+/// Above, the values at both ranks have a relative error of up to 1 %
+/// ([`Summary::relative_error`](super::Summary::relative_error)), and values between -10⁻⁹ and 10⁻⁹
+/// count as zero; the smallest and the largest value remain exact.
+///
+/// Variance and deviation are those of the population, not estimates from a sample: for one value
+/// they are zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Statistic {

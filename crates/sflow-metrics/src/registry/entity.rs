@@ -68,7 +68,7 @@ impl<'r> Entity<'r> {
 
     /// The speed of an interface in bits per second; `None` if unknown.
     pub fn speed(&self) -> Option<u64> {
-        self.source.if_speed
+        self.source.if_speed()
     }
 
     /// The duplex mode of an interface; `None` if unknown.

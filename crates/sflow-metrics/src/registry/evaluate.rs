@@ -290,14 +290,20 @@ impl Match<'_> {
                 Lifecycle::Warming => gathering.warming += 1,
                 Lifecycle::Live => {}
             }
-            if let Some((value, at)) = self.value(query.window(), expression) {
-                gathering.contribute(expression.statistic(), value, at, self.source.id);
+            match self.value(query.window(), expression) {
+                Some((value, at)) => {
+                    gathering.contribute(expression.statistic(), value, at, self.source.id);
+                }
+                None if !self.registry.is_kept(query.window(), expression) => {
+                    gathering.unwatched += 1;
+                }
+                None => {}
             }
         }
     }
 
     /// The sum of the metrics of an expression, and the time of its oldest reading. `None` if a
-    /// metric is unknown or stale.
+    /// metric is unknown or stale, or if the sum overflows.
     fn value(&self, window: Option<Window>, expression: &Expression) -> Option<(f64, Timestamp)> {
         if matches!(self.lifecycle, Lifecycle::Stale | Lifecycle::Gone) {
             return None;
@@ -312,13 +318,14 @@ impl Match<'_> {
         }
         // The value of a complete window remains valid until the next window is complete.
         let is_complete = window.is_some_and(Window::is_tumbling);
+        let total = total.filter(|(value, _)| value.is_finite());
         total.filter(|(_, at)| is_complete || *at >= self.valid_since)
     }
 
     /// The value of a metric over a window, and the time of its newest reading.
     fn over(&self, window: Window, metric: &Metric) -> Option<(f64, Timestamp)> {
         let slots = self.registry.slots_of(window, self.now);
-        let ring = self.source.ring(self.registry.watched(metric)?)?;
+        let ring = self.source.ring(self.registry.kept_at(window, metric)?)?;
         let readings = ring.over(slots.clone());
         let value = match window.function() {
             WindowFn::Percentile(percent) => ring.percentile(slots, percent),

@@ -4,7 +4,7 @@ use sflow_v5::{CountersSample, DataSource, DiscardedPacket, FlowSample};
 
 use super::Registry;
 use crate::entity::EntityId;
-use crate::flow::{self, Context, Flows, NetworkAddress, Origin, SamplerStatus};
+use crate::flow::{self, Context, Flows, NetworkAddress, Origin, SamplerStatus, ServiceOf};
 use crate::ingest::source::Source;
 use crate::timestamp::Timestamp;
 
@@ -13,8 +13,9 @@ impl Registry {
     ///
     /// Samples are counted from now on. A definition uses memory for each flow, about 200 bytes
     /// and twice its keys, for up to [`max_flow_keys`](crate::Config::max_flow_keys) flows. A
-    /// count of distinct values uses 2 KiB for each flow, for an eighth as many flows. Without
-    /// definitions flow samples need no memory.
+    /// count of distinct values uses up to 2 KiB for each flow, for an eighth as many flows. A
+    /// definition with a window uses twice as much. Without definitions flow samples need no
+    /// memory.
     ///
     /// # Names
     ///
@@ -50,6 +51,12 @@ impl Registry {
         self.flows.answer(id, now)
     }
 
+    /// The contribution of this registry to an answer over several registries that ingest the
+    /// datagrams of different agents; `None` if the definition is not watched.
+    pub fn flow_partial(&self, now: Timestamp, id: flow::Id) -> Option<flow::Partial> {
+        self.flows.partial(id, now)
+    }
+
     /// The watched flow definitions in the order in which they were added.
     pub fn flow_definitions(&self) -> impl Iterator<Item = (flow::Id, &flow::Definition)> {
         self.flows.definitions()
@@ -82,8 +89,12 @@ impl Registry {
     /// // `web-1` and `web-2` belong to the service `web`.
     /// registry.group_containers_by(|name| name.rsplit_once('-').map(|(service, _)| service));
     /// ```
-    pub fn group_containers_by(&mut self, service_of: fn(&str) -> Option<&str>) {
-        self.flows.group_containers_by(service_of);
+    pub fn group_containers_by(
+        &mut self,
+        service_of: impl for<'n> Fn(&'n str) -> Option<&'n str> + Send + Sync + 'static,
+    ) {
+        self.flows
+            .group_containers_by(ServiceOf(Box::new(service_of)));
     }
 
     pub(super) fn flow_sample(&mut self, origin: Origin, sample: &FlowSample<'_>) {

@@ -25,6 +25,7 @@ use crate::health::Health;
 use crate::ingest::agent::Agent;
 use crate::ingest::ledger::Ledger;
 use crate::ingest::source::{Identification, Source, Watch};
+use crate::query::Query;
 use crate::slab::Slab;
 use crate::timestamp::Timestamp;
 use ingest::{Admission, GlobalIdentity};
@@ -44,7 +45,9 @@ pub struct Registry {
     /// because senders choose the keys.
     agent_places: HashMap<AgentKey, u32>,
     sources: Slab<Source>,
+    /// Metrics with windows, for watched queries and thresholds.
     watches: Vec<Watch>,
+    watched_queries: Vec<Query>,
     next_id: u64,
     admission: Admission,
     /// Bytes of datagrams that may begin a new sequence of their agents.
@@ -74,12 +77,15 @@ impl Registry {
     /// An empty registry.
     pub fn new(config: Config) -> Self {
         Self {
+            #[cfg(feature = "flows")]
+            flows: Flows::new(&config),
             config,
             health: Health::default(),
             agents: Slab::new(),
             agent_places: HashMap::new(),
             sources: Slab::new(),
             watches: Vec::new(),
+            watched_queries: Vec::new(),
             next_id: 0,
             admission: Admission::default(),
             kept_bytes: 0,
@@ -90,8 +96,6 @@ impl Registry {
             events: Log::default(),
             unestablished_budget: Budget::default(),
             alarms: Alarms::default(),
-            #[cfg(feature = "flows")]
-            flows: Flows::default(),
         }
     }
 

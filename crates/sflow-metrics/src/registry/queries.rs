@@ -9,6 +9,8 @@ use super::evaluate::{
 };
 use crate::catalogue::Metric;
 use crate::entity::Lifecycle;
+use crate::event::Threshold;
+use crate::ingest::ledger::{Account, Allowance};
 use crate::ingest::source::{Source, Watch};
 use crate::query::{Expression, Groups, Partial, Query, Summary, Window};
 use crate::timestamp::Timestamp;
@@ -18,7 +20,7 @@ impl Registry {
     /// Answers a query: one summary for each of its expressions, in their order.
     ///
     /// A query over a window has values for the time since [`watch`](Self::watch) was called with
-    /// it.
+    /// it. Without that call it has none, and [`Summary::unwatched`] is not zero.
     pub fn query(&self, now: Timestamp, query: &Query) -> Vec<Summary> {
         evaluate(self, now, query)
     }
@@ -103,10 +105,12 @@ impl Registry {
         partial(self, now, query)
     }
 
-    /// Keeps the window of a query from now on, for all entities with its metrics.
+    /// Keeps the window of a query from now on, for all entities with its metrics, until
+    /// [`unwatch`](Self::unwatch).
     ///
     /// Each window of a metric of an entity uses 80 bytes for each slot with a reading. A query
-    /// without a window needs no call; one with a window has no value without it.
+    /// without a window needs no call. One with a window has no value without it: its entities are
+    /// counted in [`Summary::unwatched`].
     ///
     /// ```
     /// use sflow_metrics::{Registry, query::Query};
@@ -114,20 +118,51 @@ impl Registry {
     /// let query: Query = "avg:vir_cpu_utilization[30s]".parse()?;
     /// let mut registry = Registry::default();
     /// registry.watch(&query); // Before the datagrams.
+    /// assert!(registry.is_watched(&query));
     /// # Ok::<(), sflow_metrics::query::Error>(())
     /// ```
     pub fn watch(&mut self, query: &Query) {
+        if query.window().is_some() && !self.watched_queries.contains(query) {
+            self.watched_queries.push(query.clone());
+        }
+        self.keep_windows_of(query);
+    }
+
+    /// Drops the window of a query, except for metrics whose window another watched query or a
+    /// threshold needs. Returns whether the query was passed to [`watch`](Self::watch) before.
+    ///
+    /// ```
+    /// # use sflow_metrics::{Registry, query::Query};
+    /// # let query: Query = "avg:vir_cpu_utilization[30s]".parse()?;
+    /// # let mut registry = Registry::default();
+    /// registry.watch(&query);
+    /// assert!(registry.unwatch(&query));
+    /// assert!(!registry.is_watched(&query));
+    /// # Ok::<(), sflow_metrics::query::Error>(())
+    /// ```
+    pub fn unwatch(&mut self, query: &Query) -> bool {
+        let place = self.watched_queries.iter().position(|it| it == query);
+        if let Some(place) = place {
+            self.watched_queries.remove(place);
+            self.drop_unneeded_windows();
+        }
+        place.is_some()
+    }
+
+    /// Whether the registry keeps the window of a query, for this query or for others with the same
+    /// metrics. True for a query without a window.
+    pub fn is_watched(&self, query: &Query) -> bool {
+        let mut expressions = query.expressions().iter();
+        expressions.all(|expression| self.is_kept(query.window(), expression))
+    }
+
+    /// Keeps the windows of the metrics of a query.
+    pub(super) fn keep_windows_of(&mut self, query: &Query) {
         let Some(window) = query.window() else { return };
-        let slots = match self.whole_slots(window) {
-            slots if window.is_tumbling() => 2 * slots,
-            slots => slots + 1,
-        };
+        let slots = self.slots_kept(window);
         for metric in query.expressions().iter().flat_map(Expression::metrics) {
-            match self.watched(metric) {
-                Some(place) => {
-                    let watch = &mut self.watches[place];
-                    watch.slots = watch.slots.max(slots);
-                }
+            match self.watches.iter_mut().find(|it| it.metric == *metric) {
+                Some(watch) => watch.slots = watch.slots.max(slots),
                 None => self.watches.push(Watch {
                     metric: metric.clone(),
                     slots,
@@ -136,10 +171,64 @@ impl Registry {
         }
     }
 
-    /// Index of a metric among the watched ones.
-    pub(crate) fn watched(&self, metric: &Metric) -> Option<usize> {
+    /// Shortens or drops the windows that no watched query and no threshold needs.
+    pub(super) fn drop_unneeded_windows(&mut self) {
+        for place in (0..self.watches.len()).rev() {
+            let slots = self.slots_needed(&self.watches[place].metric);
+            if slots > 0 {
+                self.watches[place].slots = slots;
+                continue;
+            }
+            self.watches.remove(place);
+            for (index, source) in self.sources.iter_mut() {
+                let Some(agent) = self.agents.get(source.agent) else {
+                    continue;
+                };
+                let mut allowance = Allowance {
+                    ledger: &mut self.ledger,
+                    account: Account::of(agent, source.agent, Some(index)),
+                    config: &self.config,
+                };
+                source.drop_window(place, &mut allowance);
+            }
+        }
+    }
+
+    /// The slots of a metric that watched queries and thresholds need.
+    fn slots_needed(&self, metric: &Metric) -> u64 {
+        let thresholds = self.alarms.thresholds().map(Threshold::query);
+        let queries = self.watched_queries.iter().chain(thresholds);
+        let windows = queries.filter_map(|query| {
+            let mut metrics = query.expressions().iter().flat_map(Expression::metrics);
+            query.window().filter(|_| metrics.any(|it| it == metric))
+        });
+        windows
+            .map(|window| self.slots_kept(window))
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// Whether the windows of all metrics of an expression are kept.
+    pub(super) fn is_kept(&self, window: Option<Window>, expression: &Expression) -> bool {
+        window.is_none_or(|window| {
+            let mut metrics = expression.metrics().iter();
+            metrics.all(|metric| self.kept_at(window, metric).is_some())
+        })
+    }
+
+    /// Index of a metric among the watched ones, if its window is long enough.
+    pub(super) fn kept_at(&self, window: Window, metric: &Metric) -> Option<usize> {
+        let slots = self.slots_kept(window);
         let mut watches = self.watches.iter();
-        watches.position(|watch| watch.metric == *metric)
+        watches.position(|watch| watch.metric == *metric && watch.slots >= slots)
+    }
+
+    /// The number of slots that a window needs: a tumbling one those of the current window as well.
+    fn slots_kept(&self, window: Window) -> u64 {
+        match self.whole_slots(window) {
+            slots if window.is_tumbling() => 2 * slots,
+            slots => slots + 1,
+        }
     }
 
     /// The slots of a window at this time.

@@ -29,13 +29,16 @@ impl Registry {
         if self.alarms.len() >= limit {
             return Err(ThresholdError::TooMany { limit });
         }
-        self.watch(threshold.query());
+        self.keep_windows_of(threshold.query());
         Ok(self.alarms.arm(threshold))
     }
 
-    /// Stops watching a threshold and returns it. No event is recorded.
+    /// Stops watching a threshold and returns it. No event is recorded, and the window of its query
+    /// is dropped unless a watched query or another threshold needs it.
     pub fn unwatch_threshold(&mut self, id: ThresholdId) -> Option<Threshold> {
-        self.alarms.disarm(id)
+        let threshold = self.alarms.disarm(id)?;
+        self.drop_unneeded_windows();
+        Some(threshold)
     }
 
     /// The watched thresholds, in the order in which they were added.

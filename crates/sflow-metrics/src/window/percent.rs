@@ -33,11 +33,18 @@ impl Percent {
 
     /// The percentile of sorted values.
     pub(crate) fn of_sorted(self, values: &[f64]) -> Option<f64> {
-        let last = values.len().checked_sub(1)?;
+        let at = |rank: u64| values.get(usize::try_from(rank).ok()?).copied();
+        self.of_ranks(values.len() as u64, at)
+    }
+
+    /// The percentile of `count` values, of which `at` returns the one at a rank from 0. `None` if
+    /// there are no values.
+    pub(crate) fn of_ranks(self, count: u64, at: impl Fn(u64) -> Option<f64>) -> Option<f64> {
+        let last = count.checked_sub(1)?;
         let rank = last as f64 * self.percent() / 100.0;
-        let (below, part) = (rank.floor() as usize, rank.fract());
-        let below = *values.get(below.min(last))?;
-        let above = *values.get((rank.ceil() as usize).min(last))?;
+        let part = rank.fract();
+        let below = at((rank.floor() as u64).min(last))?;
+        let above = at((rank.ceil() as u64).min(last))?;
         Some(if part > 0.0 {
             below + (above - below) * part
         } else {

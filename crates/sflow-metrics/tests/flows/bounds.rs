@@ -153,6 +153,47 @@ fn flood_of_flows_is_limited() {
 }
 
 #[test]
+fn distinct_values_use_limited_memory() {
+    const FLOWS: usize = 100;
+    let config = Config::default().with(|config| config.max_flow_keys = 8 * FLOWS);
+    let bytes = |values: u8, definition: &str| {
+        let mut world = World::with(config.clone());
+        let id = world.watch(definition);
+        let mut agent = Agent::new(1);
+        let cost = allocation_counter::measure(|| {
+            // Two periods or windows, and twice as many flows as are kept.
+            for (second, values) in [(3.0, values), (13.0, values)] {
+                world.now = second;
+                for (flow, value) in (0..200).flat_map(|flow| (0..values).map(move |it| (flow, it)))
+                {
+                    let packet = Udp {
+                        ips: ([10, 0, 0, flow], [10, 0, second as u8, value]),
+                        ports: (u16::from(value % 3), 80),
+                        ..Udp::between(1, 2)
+                    };
+                    agent.see(&mut world, &packet.bytes(), 100);
+                }
+            }
+        });
+        let answer = world.answer(id);
+        assert_eq!(answer.tracked, FLOWS, "{definition}");
+        cost.bytes_current / FLOWS as i64
+    };
+    for definition in [
+        "keys=ip.src;value=distinct(ip.dst,port.src);smooth=10s",
+        "keys=ip.src;value=distinct(ip.dst,port.src)[10s tumbling]",
+    ] {
+        let (few, many) = (bytes(5, definition), bytes(250, definition));
+        println!("{few} bytes for each flow with 5 values, {many} with 250: {definition}");
+        assert!((1..=900).contains(&few), "{few} bytes: {definition}");
+        assert!(
+            (1_000..=3_000).contains(&many),
+            "{many} bytes: {definition}"
+        );
+    }
+}
+
+#[test]
 fn forgotten_agent_has_no_samplers() {
     let mut world = World::new();
     let mut agent = Agent::new(1);

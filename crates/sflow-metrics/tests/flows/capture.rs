@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use pcap_file::pcap::PcapReader;
 use sflow_metrics::{
     Config, Registry, Timestamp,
-    entity::{Entity, EntityKind},
+    entity::{self, Entity},
     flow,
 };
 use sflow_v5::{Datagram, Mac};
@@ -335,7 +335,7 @@ impl Counted {
         replay.run(|replay, now| {
             let answer = replay.answer(0);
             let containers = replay.registry.entities(now);
-            let containers = containers.filter(|known| known.kind() == EntityKind::Container);
+            let containers = containers.filter(|known| known.kind() == entity::Kind::Container);
             for container in containers.filter(|known: &Entity<'_>| known.last_seen() == now) {
                 let name = container.name().to_owned();
                 let row = answer

@@ -6,6 +6,8 @@ mod support;
 mod bounds;
 mod capture;
 mod drops;
+mod lengths;
+mod merging;
 mod names;
 mod packets;
 mod text;

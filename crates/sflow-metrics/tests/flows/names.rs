@@ -246,9 +246,10 @@ fn service_is_container_name_without_grouping_function() {
     agent.container(&mut world, 1, WEB, &[mac(1)]);
     agent.see(&mut world, &Udp::between(1, 2).bytes(), 100);
     assert_eq!(world.rows(id), [format!("{WEB} {WEB} 100")]);
+    let separator = String::from(".");
     world
         .registry
-        .group_containers_by(|name| name.split('.').next());
+        .group_containers_by(move |name| name.split(separator.as_str()).next());
     agent.see(&mut world, &Udp::between(1, 2).bytes(), 100);
     assert!(world.rows(id).contains(&format!("{WEB} web 100")));
 }

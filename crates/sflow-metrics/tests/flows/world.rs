@@ -138,18 +138,28 @@ impl Agent {
         drops: u32,
         packet: &[u8],
     ) {
-        self.samples += 1;
         let records = [header(packet, 104)];
-        let discarded = DiscardedPacket {
+        let discarded = self.discarded(reason, drops, &records);
+        self.send(world, &[Sample::Discarded(discarded)]);
+    }
+
+    /// The next dropped packet notification with these records.
+    pub(crate) fn discarded<'a>(
+        &mut self,
+        reason: DropReason,
+        drops: u32,
+        records: &'a [FlowRecord<'a>],
+    ) -> DiscardedPacket<'a> {
+        self.samples += 1;
+        DiscardedPacket {
             sequence_number: self.samples,
             source_id: DataSource::default(),
             drops,
             input_if_index: 3,
             reason,
-            records: Records::from(&records[..]),
+            records: Records::from(records),
             ..DiscardedPacket::default()
-        };
-        self.send(world, &[Sample::Discarded(discarded)]);
+        }
     }
 
     /// Reports the agent's host.

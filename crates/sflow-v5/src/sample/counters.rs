@@ -1,6 +1,5 @@
 use crate::counter::CounterRecord;
-use crate::encoder::EncodeError;
-use crate::error::DecodeError;
+use crate::error::{DecodeError, EncodeError};
 use crate::frame::{Frame, Records};
 use crate::source::{DataSource, Encoding};
 use crate::structure::CounterStructure;
@@ -41,7 +40,7 @@ impl<'a> CountersSample<'a> {
     pub fn find<T: CounterStructure<'a>>(&self) -> Option<T> {
         self.records.find(
             T::FORMAT,
-            |bytes| T::read(bytes),
+            |bytes| T::from_bytes(bytes),
             |record| T::from_record(record),
         )
     }

@@ -48,7 +48,7 @@ impl<'a> DiscardedPacket<'a> {
     pub fn find<T: FlowStructure<'a>>(&self) -> Option<T> {
         self.records.find(
             T::FORMAT,
-            |bytes| T::read(bytes),
+            |bytes| T::from_bytes(bytes),
             |record| T::from_record(record),
         )
     }

@@ -1,5 +1,4 @@
-use crate::encoder::EncodeError;
-use crate::error::DecodeError;
+use crate::error::{DecodeError, EncodeError};
 use crate::flow::FlowRecord;
 use crate::frame::{Frame, Records};
 use crate::source::{DataSource, Encoding, Interface};
@@ -50,7 +49,7 @@ impl<'a> FlowSample<'a> {
     pub fn find<T: FlowStructure<'a>>(&self) -> Option<T> {
         self.records.find(
             T::FORMAT,
-            |bytes| T::read(bytes),
+            |bytes| T::from_bytes(bytes),
             |record| T::from_record(record),
         )
     }

@@ -6,10 +6,10 @@ mod flow;
 mod foundry;
 mod named;
 mod real_time;
+mod record_encoder;
 #[cfg(feature = "serde")]
 mod serialize;
 
-pub use crate::encoder::RecordEncoder;
 pub use crate::frame::{Record, RecordIter};
 pub use crate::source::Encoding;
 pub use counters::CountersSample;
@@ -18,9 +18,9 @@ pub use flow::FlowSample;
 pub use foundry::FoundryAcl;
 pub use named::{Named, NamedIter, NamedValue, NamedValues};
 pub use real_time::{RtFlow, RtFlowValue, RtMetric, RtMetricValue};
+pub use record_encoder::RecordEncoder;
 
-use crate::encoder::EncodeError;
-use crate::error::{DecodeError, Error};
+use crate::error::{DecodeError, EncodeError, Error};
 use crate::flow::FlowRecord;
 use crate::format::DataFormat;
 use crate::frame::{self, Frame, Records};

@@ -55,8 +55,8 @@ impl Filter {
         Ok(Self { agents, content })
     }
 
-    /// Whether to show datagrams that are not sFlow version 5: only without conditions.
-    pub(crate) fn wants_refused(&self) -> bool {
+    /// Whether there are no conditions: all is shown, also datagrams that are not sFlow version 5.
+    pub(crate) fn is_empty(&self) -> bool {
         self.agents.is_empty() && self.content.is_empty()
     }
 

@@ -11,7 +11,11 @@ fn matching(name: &str, filters: &[&str]) -> ([usize; 3], String) {
     for filter in filters {
         arguments.extend(["--filter", filter]);
     }
-    let lines = json_lines(&printed(&arguments));
+    let output = run(&arguments);
+    let lines = json_lines(text(&output.stdout));
+    assert_eq!(output.status.code(), Some(0));
+    let has_report = text(&output.stderr).starts_with("dump: no match for the filter in ");
+    assert_eq!(has_report, lines.is_empty(), "{filters:?}");
     let samples = || {
         let lists = lines.iter().map(|line| line["samples"].as_array().unwrap());
         lists.flatten()
@@ -145,5 +149,21 @@ fn filter_that_cannot_match_is_an_error() {
         let error = text(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{error}");
         assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn filter_without_match_is_reported() {
+    let capture = capture("openvswitch");
+    for view in [&[][..], &["--json"], &["--count"]] {
+        let output = run(&[view, &["--filter", "jvm_runtime", &capture]].concat());
+        let error = text(&output.stderr);
+        assert!(
+            error.contains("dump: no match for the filter in "),
+            "{error}"
+        );
+        assert_eq!(output.status.code(), Some(0));
+        let output = run(&[view, &["--filter", "if_counters", &capture]].concat());
+        assert!(!text(&output.stderr).contains("no match"));
     }
 }

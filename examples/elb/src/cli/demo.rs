@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use sflow_collector::udp::{AsyncUdpReceiver, SocketSettings, UdpReceiver};
 use sflow_metrics::Timestamp;
+use sflow_simulator::Event;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{mpsc, oneshot};
 use tracing::instrument::WithSubscriber as _;
@@ -19,7 +20,7 @@ use crate::chart;
 use crate::config::{Config, ControlSettings};
 use crate::handle::{Handle, Requests};
 use crate::policy::Mode;
-use crate::simulator::{Event, NodeAddress, Scenario, Simulation};
+use crate::simulator::{NodeAddress, Scenario, Simulation};
 use crate::terminal::{self, Input, Plain, Screen};
 use crate::trial;
 use crate::view::Snapshot;
@@ -105,13 +106,13 @@ impl Args {
     }
 }
 
-/// The article's load, and some strangers on the port.
+/// The scenario `article`, with foreign traffic on the port.
 fn scenario() -> anyhow::Result<Scenario> {
-    let strangers = Event::Strangers {
-        every: Duration::from_millis(2_300),
-        lasting: Duration::from_secs(60),
+    let foreign_traffic = Event::ForeignTraffic {
+        interval: Duration::from_millis(2_300),
+        duration: Duration::from_secs(60),
     };
-    Ok(Scenario::named("article")?.with(Duration::from_secs(15), strangers))
+    Ok(Scenario::named("article")?.with(Duration::from_secs(15), foreign_traffic))
 }
 
 fn summarise(snapshot: &Snapshot) -> anyhow::Result<()> {
@@ -324,7 +325,7 @@ impl Demo {
             .orchestrator()
             .truth(&self.service);
         let load = truth.map(|truth| {
-            let load = words::quantity(Some(truth.demand_bytes), "B/s");
+            let load = words::quantity(Some(truth.offered_bytes), "B/s");
             format!("simulated load: {load}")
         });
         let about = About {

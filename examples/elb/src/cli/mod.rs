@@ -20,13 +20,14 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand, ValueEnum};
+use sflow_simulator::ServiceSpec;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use untrusted::{Format, Lines, printable};
 
 use crate::config::{Config, ServiceSettings};
 use crate::policy::{Mode, Rule, Target, Thresholds};
-use crate::simulator::{Scenario, ServiceSpec};
+use crate::simulator::Scenario;
 
 /// Prints a line. A closed output is not an error.
 macro_rules! say {
@@ -154,7 +155,7 @@ impl PolicyName {
         };
         let settings = |service: &ServiceSpec| {
             let mut settings = like.settings.clone();
-            (settings.min, settings.max) = service.bounds;
+            (settings.min, settings.max) = scenario.policy(&service.name).bounds;
             settings.mode = mode;
             if let Rule::TwoThreshold { metrics, .. } = &mut settings.rule {
                 only_fitting(metrics, service);
@@ -173,11 +174,15 @@ impl PolicyName {
             }
             settings
         };
-        let services = scenario.services.iter().map(|service| ServiceSettings {
-            name: service.name.clone(),
-            priority: service.priority,
-            settings: settings(service),
-        });
+        let services = scenario
+            .cluster
+            .services
+            .iter()
+            .map(|service| ServiceSettings {
+                name: service.name.clone(),
+                priority: scenario.policy(&service.name).priority,
+                settings: settings(service),
+            });
         services.collect()
     }
 }
@@ -192,8 +197,8 @@ fn only_fitting(metrics: &mut Vec<Thresholds>, service: &ServiceSpec) {
     let (Some(percent), Some(bytes)) = (upper("cpu"), upper("bytes")) else {
         return;
     };
-    let requests = bytes / service.work.bytes();
-    if 100.0 * requests * service.work.cpu.as_secs_f64() > percent {
+    let requests = bytes / service.request.bytes();
+    if 100.0 * requests * service.request.cpu.as_secs_f64() > percent {
         metrics.retain(|metric| !metric.metric.contains("cpu"));
     }
 }

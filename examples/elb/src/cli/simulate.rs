@@ -1,15 +1,16 @@
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use sflow_metrics::Timestamp;
+use sflow_simulator::{ServiceSpec, Workload};
 
 use super::{Log, PolicyName, runtime, say, say_part};
 use crate::chart::{self, Multiple};
 use crate::config::{Config, ControlSettings, ServiceSettings};
 use crate::policy::Mode;
-use crate::simulator::{Scenario, ServiceSpec};
+use crate::simulator::Scenario;
 use crate::terminal::set_replicas;
 use crate::trial::{Outcome, PoolOutcome, ServiceOutcome, run};
 use crate::view::Point;
@@ -30,7 +31,16 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value = "target")]
     policy: PolicyName,
 
-    /// Chance: the same number gives the same run.
+    /// A recorded workload for the scenario's first service, in place of its own: a text file with
+    /// one number per line, for each second the requests per second. The simulation is as long.
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+
+    /// Factor on the numbers of the recorded workload.
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, requires = "trace")]
+    trace_factor: f64,
+
+    /// Seed of the random numbers: the same seed gives the same run.
     #[arg(long, default_value_t = 1)]
     seed: u64,
 
@@ -54,7 +64,11 @@ fn scenarios() -> String {
 impl Args {
     pub(super) fn run(self, log: &Log) -> anyhow::Result<()> {
         log.to_stderr("error")?;
-        let scenario = Scenario::named(&self.scenario)?;
+        let mut scenario = Scenario::named(&self.scenario)?;
+        if let Some(path) = &self.trace {
+            use_trace(&mut scenario, path, self.trace_factor)
+                .with_context(|| format!("cannot use --trace {}", path.display()))?;
+        }
         let control = ControlSettings {
             budget: scenario.budget,
             ..Config::article().control
@@ -93,6 +107,17 @@ impl Args {
     }
 }
 
+/// Replaces the workload of the first service, and the duration, by those of a file.
+fn use_trace(scenario: &mut Scenario, path: &Path, factor: f64) -> anyhow::Result<()> {
+    let text = fs::read_to_string(path)?;
+    let workload = Workload::from_lines(text.lines())?.scaled(factor);
+    scenario.duration = Duration::from_secs(text.lines().count() as u64);
+    if let Some(service) = scenario.cluster.services.first_mut() {
+        service.workload = workload;
+    }
+    Ok(())
+}
+
 fn summarise(with: &Outcome, without: &Outcome) -> anyhow::Result<()> {
     say!()?;
     for (with, without) in with.services.iter().zip(&without.services) {
@@ -100,11 +125,11 @@ fn summarise(with: &Outcome, without: &Outcome) -> anyhow::Result<()> {
             "{}: overloaded for {:.0} task seconds instead of {:.0}, at {:.0} replica seconds \
              instead of {:.0}; ends with {} replicas.",
             with.name,
-            with.truth.overload,
-            without.truth.overload,
+            with.truth.overload_seconds,
+            without.truth.overload_seconds,
             with.replica_seconds,
             without.replica_seconds,
-            with.truth.wanted,
+            with.truth.replicas,
         )?;
     }
     if let (Some(with), Some(without)) = (&with.pool, &without.pool) {
@@ -129,7 +154,7 @@ pub(super) fn picture(
     with: &Outcome,
     without: &Outcome,
 ) -> String {
-    if scenario.services.len() > 1 || with.pool.is_some() {
+    if scenario.cluster.services.len() > 1 || with.pool.is_some() {
         return side_by_side(scenario, policy, with);
     }
     alone(scenario, policy, with, without)
@@ -142,8 +167,8 @@ fn side_by_side(scenario: &Scenario, policy: PolicyName, with: &Outcome) -> Stri
             let (lower, upper) = policy.settings.rule.band(0).unwrap_or((1.0, 1.0));
             let one = f64::midpoint(lower, upper);
             let needed = |at: f64| {
-                let requests = service.load.at(Duration::from_secs_f64(at));
-                requests * service.work.bytes() / one
+                let requests = service.workload.at(Duration::from_secs_f64(at));
+                requests * service.request.bytes() / one
             };
             let point = |point: &Point| Point {
                 load: Some(needed(point.at)),
@@ -153,11 +178,16 @@ fn side_by_side(scenario: &Scenario, policy: PolicyName, with: &Outcome) -> Stri
             };
             Multiple {
                 title: service.name.clone(),
-                about: format!("priority {}", service.priority),
+                about: format!("priority {}", scenario.policy(&service.name).priority),
                 pasts: vec![outcome.past.iter().map(point).collect()],
             }
         };
-    let services = scenario.services.iter().zip(&with.services).zip(&policies);
+    let services = scenario
+        .cluster
+        .services
+        .iter()
+        .zip(&with.services)
+        .zip(&policies);
     let mut panels: Vec<Multiple> = services.map(panel).collect();
     panels.extend(with.pool.as_ref().map(machines));
     let title = match scenario.budget {

@@ -1,6 +1,8 @@
 use std::time::Duration;
 
-use crate::simulator::{Delay, Load, Scenario, ScenarioError};
+use sflow_simulator::{Delay, Workload};
+
+use crate::simulator::{Scenario, ServicePolicy};
 
 /// Requests per second that a replica carries; more is an overload. A request makes 1,000
 /// bytes, so that this is the article's upper threshold of 100 kB/s.
@@ -19,7 +21,7 @@ pub struct Course {
     pub duration: Duration,
     /// From when on the load stays as it is, if it does.
     pub rest: Option<Duration>,
-    load: Load,
+    load: Workload,
 }
 
 /// Each name with what happens.
@@ -93,39 +95,41 @@ impl Course {
     /// # Errors
     ///
     /// If the scenario is not there.
-    pub fn scenario(&self, replicas: u32) -> Result<Scenario, ScenarioError> {
+    pub fn scenario(&self, replicas: u32) -> anyhow::Result<Scenario> {
         cluster(&self.load, self.duration, replicas)
     }
 }
 
 /// The cluster of all comparisons.
 pub(super) fn cluster(
-    load: &Load,
+    load: &Workload,
     duration: Duration,
     replicas: u32,
-) -> Result<Scenario, ScenarioError> {
+) -> anyhow::Result<Scenario> {
     let mut scenario = Scenario::named("article")?;
     scenario.duration = duration;
-    for service in &mut scenario.services {
-        service.load = load.clone();
+    scenario.cluster.network.loss = 0.01;
+    for service in &mut scenario.cluster.services {
+        service.workload = load.clone();
         service.replicas = replicas;
-        service.bounds = (1, MOST);
+        let bounds = (1, MOST);
+        let policy = ServicePolicy {
+            bounds,
+            ..ServicePolicy::default()
+        };
+        scenario.policies.insert(service.name.clone(), policy);
         service.start = Delay::millis(3_000, 8_000);
         service.stop = Delay::millis(500, 2_000);
     }
-    let network = crate::simulator::Network {
-        loss: 0.01,
-        ..crate::simulator::Network::default()
-    };
-    Ok(scenario.with(Duration::ZERO, crate::simulator::Event::Network(network)))
+    Ok(scenario)
 }
 
-pub(super) const fn step(before: f64, after: f64, at: Duration) -> Load {
-    Load::Step { before, after, at }
+pub(super) const fn step(before: f64, after: f64, at: Duration) -> Workload {
+    Workload::Step { before, after, at }
 }
 
-fn ramp() -> Load {
-    Load::Ramp {
+fn ramp() -> Workload {
+    Workload::Ramp {
         from: 200.0,
         to: 1_000.0,
         begin: s(67),
@@ -133,8 +137,8 @@ fn ramp() -> Load {
     }
 }
 
-fn spike() -> Load {
-    Load::Spike {
+fn spike() -> Workload {
+    Workload::Spike {
         base: 200.0,
         peak: 900.0,
         begin: s(67),
@@ -144,25 +148,25 @@ fn spike() -> Load {
     }
 }
 
-fn sine() -> Load {
-    Load::Sine {
+fn sine() -> Workload {
+    Workload::Sine {
         mean: 500.0,
         amplitude: 350.0,
         period: s(600),
     }
 }
 
-fn noise(mean: f64, fraction: f64, seed: u64) -> Load {
-    Load::Noise {
-        load: Box::new(Load::Constant(mean)),
+fn noise(mean: f64, fraction: f64, seed: u64) -> Workload {
+    Workload::Noise {
+        workload: Box::new(Workload::Constant(mean)),
         fraction,
-        grain: s(15),
+        interval: s(15),
         seed,
     }
 }
 
-fn sawtooth() -> Load {
-    Load::Sawtooth {
+fn sawtooth() -> Workload {
+    Workload::Sawtooth {
         low: 200.0,
         high: 900.0,
         period: s(300),

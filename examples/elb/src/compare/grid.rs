@@ -2,13 +2,13 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
+use sflow_simulator::Delay;
 
 use super::contender::{Contender, need};
 use super::course::{CAPACITY, cluster, step};
 use super::drive;
 use super::trace::Trace;
 use crate::policy::{Pace, Select};
-use crate::simulator::Delay;
 
 /// Gains and delays that are tried with each other.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -132,11 +132,11 @@ impl Grid {
                 Self::STEP + Self::SETTLED + Self::STEADY,
                 need(BEFORE / CAPACITY, self.target),
             )?;
-            scenario.agents.polling = Duration::from_secs(cell.polling);
-            for service in &mut scenario.services {
+            scenario.cluster.agents.polling = Duration::from_secs(cell.polling);
+            for service in &mut scenario.cluster.services {
                 service.start = Delay {
-                    least: start_up.mul_f64(0.75),
-                    most: start_up.mul_f64(1.25),
+                    min: start_up.mul_f64(0.75),
+                    max: start_up.mul_f64(1.25),
                 };
             }
             let trace = drive(&scenario, self.seed, control, &service).await?;

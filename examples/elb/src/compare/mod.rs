@@ -162,8 +162,8 @@ async fn drive(
         let truth = balancer.controller().orchestrator().truth(&service.name);
         let truth = truth.unwrap_or_default();
         moments.push(Moment {
-            load: truth.demand / CAPACITY,
-            wanted: truth.wanted,
+            load: truth.offered / CAPACITY,
+            wanted: truth.replicas,
             running: truth.running,
         });
     }

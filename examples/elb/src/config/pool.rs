@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use sflow_metrics::entity::EntityKind;
+use sflow_metrics::entity::Kind as EntityKind;
 
 use super::ConfigError;
 use super::policy::{self, Policy};

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use sflow_metrics::{
     AgentKey, AgentStatus, Timestamp,
-    entity::{EntityKind, Lifecycle},
+    entity::{Kind as EntityKind, Lifecycle},
 };
 
 pub use self::log::MissingLog;

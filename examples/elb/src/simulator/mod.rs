@@ -1,398 +1,370 @@
-//! A cluster that exists only in numbers: hosts, services, tasks and load are simulated, but
-//! the datagrams that its agents send are real sFlow, and it is scaled as Docker would be.
-//!
-//! No clock, no socket, no thread: the caller says how late it is and takes what arrives. The
-//! same scenario, seed and calls give the same bytes; how finely the caller slices time makes
-//! no difference.
-//!
-//! ```
-//! use elb::simulator::{Scenario, Simulation};
-//! use sflow_metrics::Timestamp;
-//!
-//! let scenario = Scenario::named("article")?;
-//! let start = Timestamp::from_secs(1_474_675_030);
-//! let mut simulation = Simulation::new(&scenario, 1, start)?;
-//! let mut datagrams = 0;
-//! while simulation.next_due() <= start + scenario.duration {
-//!     let due = simulation.next_due();
-//!     simulation.advance(due, |delivery| {
-//!         sflow_v5::Datagram::parse(delivery.bytes).expect("real sFlow");
-//!         datagrams += 1;
-//!     });
-//! }
-//! assert!(datagrams > 100);
-//! # Ok::<(), elb::simulator::ScenarioError>(())
-//! ```
+//! Simulated clusters: [`sflow_simulator`] as an [`Orchestrator`], with wall-clock time.
 
-mod agent;
-mod cluster;
-mod desk;
-mod host;
-mod load;
-mod named;
-mod network;
-mod orchestrate;
-mod packets;
-mod pool;
-mod random;
-mod reading;
-mod sampler;
+mod provisioner;
 mod scenario;
-mod strangers;
-mod task;
-#[cfg(test)]
-mod tests;
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
-use std::time::Duration;
 
 use sflow_metrics::Timestamp;
+pub use sflow_simulator::{Error, Truth};
+use sflow_simulator::{HostStatus, ServiceStatus, Stats, TaskStatus};
 
-pub use desk::SimulatedHook;
-pub use load::Load;
-pub use network::{Delivery, Sent};
-pub use scenario::{
-    AgentSpec, Delay, Event, HostSpec, Idle, MachineSpec, Network, Scenario, ScenarioError,
-    Scripted, ServiceSpec, Work,
+pub use provisioner::SimulatedProvisioner;
+pub use scenario::{MachineSpec, Scenario, ServicePolicy};
+
+use crate::orchestrator::{
+    Availability, Census, DRAINED_FOR, Demand, Labelled, Node, NodeAddresses, Orchestrator,
+    OrchestratorError, Resources, Rollout, Scaling, Service, ServiceId, Task, TaskState,
 };
-
 use crate::pool::hook::Action;
-use agent::Agent;
-use cluster::Cluster;
-use desk::Desk;
-use host::Host;
-use network::Path;
-use pool::Pool;
-use random::Random;
-use task::Phase;
+use crate::shared::Shared;
+use provisioner::Inbox;
 
-/// A scenario under way.
+/// A simulated cluster that starts at a given time.
 #[derive(Clone, Debug)]
 pub struct Simulation {
+    cluster: sflow_simulator::Simulation,
     start: Timestamp,
-    /// How late it is, as the caller said.
-    now: Timestamp,
-    next_tick: Timestamp,
-    cluster: Cluster,
-    agents: Vec<Agent>,
-    path: Path,
-    /// What will happen, in order of time.
-    script: VecDeque<(Timestamp, Event)>,
-    /// How agents measure, those of machines that come included.
-    spec: AgentSpec,
-    /// What can be ordered, and where orders are put down.
     machines: Option<MachineSpec>,
-    desk: Desk,
-    random: Random,
+    inbox: Inbox,
     node_address: NodeAddress,
+    /// For each drained host, the pool for which it was drained.
+    drained_for: BTreeMap<String, String>,
 }
 
-/// The address that the orchestrator reports of each node.
+/// The address that the orchestrator reports for each node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum NodeAddress {
-    /// That of the host, from which its agent sends.
+    /// The address of the host, from which its agent sends.
     #[default]
     Own,
-    /// One for all nodes.
+    /// The same address for all nodes.
     Shared(Ipv4Addr),
-    /// None: the orchestrator does not know any.
+    /// No address.
     Unknown,
 }
 
-/// What is really the case with a service, whether or not telemetry has told yet.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Truth {
-    /// Replicas wanted.
-    pub wanted: u32,
-    /// Tasks that run.
-    pub running: u32,
-    /// Requests per second that come.
-    pub demand: f64,
-    /// Bytes per second, in and out, that they would make altogether.
-    pub demand_bytes: f64,
-    /// Requests per second that are served.
-    pub served: f64,
-    /// Bytes per second, in and out, of each task that runs; `None` when none does.
-    pub bytes_per_task: Option<f64>,
-    /// Cores that each task uses that runs; `None` when none does.
-    pub cores_per_task: Option<f64>,
-    /// Task seconds, so far, in which more was asked than the task could do.
-    pub overload: f64,
-    /// Requests, so far, that nobody served.
-    pub unserved: f64,
+/// A datagram that the collector receives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arrival<'a> {
+    /// Time of arrival.
+    pub at: Timestamp,
+    /// Address of the sender.
+    pub source: IpAddr,
+    /// Payload.
+    pub bytes: &'a [u8],
 }
 
-/// Load changes, and packets are sampled, at least so often.
-const TICK: Duration = Duration::from_millis(100);
-
 impl Simulation {
-    /// Everything runs, and the agents start. The first counters arrive within one polling
-    /// interval.
+    /// Starts the cluster of a scenario at `start`.
     ///
     /// # Errors
     ///
-    /// If the scenario contradicts itself, or names what it does not have.
-    pub fn new(scenario: &Scenario, seed: u64, start: Timestamp) -> Result<Self, ScenarioError> {
-        scenario.check()?;
-        let random = Random::new(seed);
-        let agents = scenario.hosts.iter().enumerate().map(|(position, host)| {
-            let address = IpAddr::V4(host.address).into();
-            let random = random.fork(1).fork(position as u64);
-            Agent::new(position, address, scenario.agents, random, start)
-        });
-        let mut script: Vec<_> = scenario
-            .script
-            .iter()
-            .map(|scripted| (start + scripted.at, scripted.event.clone()))
-            .collect();
-        script.sort_by_key(|(at, _)| *at);
+    /// If the cluster is invalid.
+    pub fn new(scenario: &Scenario, seed: u64, start: Timestamp) -> Result<Self, Error> {
+        let mut spec = scenario.cluster.clone();
+        spec.epoch = start - Timestamp::ZERO;
         Ok(Self {
+            cluster: sflow_simulator::Simulation::new(&spec, seed)?,
             start,
-            now: start,
-            next_tick: start,
-            cluster: Cluster::new(scenario, &random, start),
-            agents: agents.collect(),
-            path: Path::new(random.fork(2)),
-            script: script.into(),
-            spec: scenario.agents,
             machines: scenario.machines.clone(),
-            desk: Desk::default(),
-            random: random.fork(3),
+            inbox: Inbox::default(),
             node_address: NodeAddress::Own,
+            drained_for: BTreeMap::new(),
         })
     }
 
-    /// How late it is: the last moment that it was advanced to.
+    /// The time up to which the cluster was simulated.
     pub fn now(&self) -> Timestamp {
-        self.now
+        self.start + self.cluster.now()
     }
 
-    /// When it began.
+    /// The start of the simulation.
     pub fn start(&self) -> Timestamp {
         self.start
     }
 
-    /// When something happens next; nothing does until then.
+    /// Time of the next change in the cluster.
     pub fn next_due(&self) -> Timestamp {
-        let script = self.script.front().map(|(at, _)| *at);
-        let others = [script, self.cluster.next_due(), self.path.next_due()]
-            .into_iter()
-            .flatten();
-        let agents = self.agents.iter().filter_map(Agent::next_due);
-        // What was ordered for a moment that has passed happens now.
-        others.chain(agents).fold(self.next_tick, Timestamp::min)
+        self.start + self.cluster.next_due()
     }
 
-    /// Lets time pass until `to`, and hands out what arrives at the collector, in order.
-    pub fn advance(&mut self, to: Timestamp, mut emit: impl FnMut(Delivery<'_>)) {
-        self.take_orders();
-        loop {
-            let due = self.next_due();
-            if due > to {
-                break;
-            }
-            self.step(due, &mut emit);
-        }
-        self.now = self.now.max(to);
+    /// Carries out orders for machines, lets time pass until `to`, and passes the datagrams that
+    /// arrive to `emit`.
+    pub fn advance(&mut self, to: Timestamp, mut emit: impl FnMut(Arrival<'_>)) {
+        self.process_orders();
+        let start = self.start;
+        self.cluster.advance(to - start, |delivery| {
+            emit(Arrival {
+                at: start + delivery.at,
+                source: delivery.source.ip(),
+                bytes: delivery.bytes,
+            });
+        });
     }
 
-    /// Who takes orders for machines, if there are any to be had: they join after a while. A
-    /// simulation and its clones have one desk for them.
-    pub fn hook(&self) -> Option<SimulatedHook> {
-        let is_open = self.machines.is_some();
-        is_open.then(|| SimulatedHook(self.desk.clone()))
+    /// Carries out orders for machines; `None` if the scenario has none. Clones of a simulation
+    /// share its provisioner.
+    pub fn provisioner(&self) -> Option<SimulatedProvisioner> {
+        let has_machines = self.machines.is_some();
+        has_machines.then(|| SimulatedProvisioner(self.inbox.clone()))
     }
 
-    /// How many datagrams were sent, and what has become of them.
-    pub fn sent(&self) -> Sent {
-        self.path.sent
+    /// Numbers of datagrams that were sent, and what happened to them.
+    pub fn stats(&self) -> Stats {
+        self.cluster.stats()
     }
 
-    /// What is really the case with a service; `None` if there is none of this name.
+    /// The real state of a service; `None` if no service has this name.
     pub fn truth(&self, service: &str) -> Option<Truth> {
-        let named = |pool: &Pool| pool.spec.name == service;
-        let position = self.cluster.pools.iter().position(named)?;
-        let pool = self.cluster.pools.get(position)?;
-        let tasks = self.cluster.wanted(position);
-        let now = &pool.now;
-        let each = |sum: f64| (now.running > 0).then(|| sum / f64::from(now.running));
-        Some(Truth {
-            wanted: pool.replicas,
-            running: tasks.filter(|task| task.phase == Phase::Running).count() as u32,
-            demand: now.demand,
-            demand_bytes: now.demand * pool.spec.work.bytes(),
-            served: now.served,
-            bytes_per_task: each(now.served * pool.spec.work.bytes()),
-            cores_per_task: each(now.cores),
-            overload: pool.overload,
-            unserved: pool.unserved,
-        })
+        self.cluster.truth(service)
     }
 
-    fn step(&mut self, at: Timestamp, emit: &mut dyn FnMut(Delivery<'_>)) {
-        self.count_to(at);
-        while self.script.front().is_some_and(|(due, _)| *due <= at) {
-            if let Some((_, event)) = self.script.pop_front() {
-                self.happen(&event, at);
-            }
-        }
-        self.cluster.turn(at);
-        for change in self.cluster.take_changes() {
-            for agent in &mut self.agents {
-                agent.notice(&change, &self.cluster, at);
-            }
-        }
-        let (cluster, path) = (&self.cluster, &mut self.path);
-        for (agent, host) in self.agents.iter_mut().zip(&cluster.hosts) {
-            let source = IpAddr::V4(host.spec.address);
-            agent.work(cluster, at, &mut |bytes| path.send(at, source, bytes, emit));
-        }
-        path.work(at, emit);
-        while self.next_tick <= at {
-            self.next_tick = self.next_tick + TICK;
-        }
+    /// Sets which addresses are reported for nodes.
+    pub fn report_addresses(&mut self, address: NodeAddress) {
+        self.node_address = address;
     }
 
-    /// Counts up to `at`, and lets agents see the packets of that time.
-    fn count_to(&mut self, at: Timestamp) {
-        if self.cluster.count_to(at) {
-            for agent in &mut self.agents {
-                agent.sample(&self.cluster, at);
-            }
-        }
-    }
-
-    fn happen(&mut self, event: &Event, at: Timestamp) {
-        let service = |name: &str| {
-            self.cluster
-                .pools
-                .iter()
-                .position(|pool| pool.spec.name == name)
-        };
-        let host = |name: &str| {
-            self.cluster
-                .hosts
-                .iter()
-                .position(|host| host.spec.name == name)
-        };
-        match event {
-            Event::Crash {
-                service: name,
-                slot,
-            } => {
-                if let Some(service) = service(name) {
-                    self.cluster.crash(service, *slot, at);
-                }
-            }
-            Event::CrashLoop {
-                service: name,
-                slot,
-                after,
-                lasting,
-            } => {
-                if let Some(service) = service(name) {
-                    self.cluster
-                        .crash_loop(service, *slot, *after, at, *lasting);
-                }
-            }
-            Event::Scale {
-                service: name,
-                replicas,
-            } => {
-                if let Some(service) = service(name) {
-                    self.cluster.scale(service, *replicas, at);
-                }
-            }
-            Event::Silence {
-                host: name,
-                lasting,
-            } => {
-                if let Some(host) = host(name).and_then(|host| self.cluster.hosts.get(host)) {
-                    self.path
-                        .silence(IpAddr::V4(host.spec.address), at + *lasting);
-                }
-            }
-            Event::AgentRestart { host: name, down } => {
-                if let Some(agent) = host(name).and_then(|host| self.agents.get_mut(host)) {
-                    agent.restart(at, *down);
-                }
-            }
-            Event::Steal { host: name, part } => {
-                if let Some(host) = host(name).and_then(|host| self.cluster.hosts.get_mut(host)) {
-                    host.steal = *part;
-                }
-            }
-            Event::Slow { host: name, factor } => {
-                if let Some(host) = host(name).and_then(|host| self.cluster.hosts.get_mut(host)) {
-                    host.slowness = *factor;
-                }
-            }
-            Event::Join(spec) => self.join(spec, at),
-            Event::Leave { host: name } => {
-                if let Some(host) = host(name) {
-                    self.cluster.lose(host, at);
-                    if let Some(agent) = self.agents.get_mut(host) {
-                        agent.end();
-                    }
-                }
-            }
-            Event::Network(network) => self.path.quality = *network,
-            Event::Strangers { every, lasting } => self.path.invite(at, *every, *lasting),
-        }
-    }
-
-    /// Promises what was ordered, and lets it happen after a while.
-    fn take_orders(&mut self) {
-        let Some(machines) = self.machines.clone() else {
+    fn process_orders(&mut self) {
+        let Some(machines) = &self.machines else {
             return;
         };
-        for order in self.desk.take() {
-            match (order.action, order.machine.clone()) {
+        for order in self.inbox.take_orders() {
+            match (order.action, &order.machine) {
                 (Action::Add, _) => {
-                    let after = self.random.between(machines.join.least, machines.join.most);
-                    let spec = self.next_machine(&machines.like);
-                    let name = spec.name.clone();
-                    self.will(self.now + after, Event::Join(spec));
-                    self.desk.promise(order, Some(name));
+                    let joined = self.cluster.order_host(&machines.like, machines.join);
+                    self.inbox.promise(order, joined.ok());
                 }
-                (Action::Remove, Some(host)) => {
-                    let after = self
-                        .random
-                        .between(machines.leave.least, machines.leave.most);
-                    self.will(self.now + after, Event::Leave { host });
-                    self.desk.promise(order, None);
+                (Action::Remove, Some(machine)) => {
+                    // A machine that has left already needs nothing.
+                    let _ = self.cluster.remove_host(machine, machines.leave);
+                    self.inbox.promise(order, None);
                 }
                 (Action::Remove, None) => {}
             }
         }
     }
 
-    /// One like this, with the next name and address.
-    fn next_machine(&self, like: &HostSpec) -> HostSpec {
-        let to_come = self.script.iter();
-        let to_come = to_come.filter(|(_, event)| matches!(event, Event::Join(_)));
-        let number = self.cluster.hosts.len() + to_come.count() + 1;
-        let [a, b, c, _] = like.address.octets();
-        HostSpec {
-            name: format!("node{number}"),
-            address: Ipv4Addr::new(a, b, c, u8::try_from(number).unwrap_or(u8::MAX)),
-            ..like.clone()
+    fn service(&self, status: ServiceStatus) -> Service {
+        let tasks = self.cluster.tasks(&status.name).map(task);
+        Service {
+            tasks: tasks.collect(),
+            id: ServiceId(status.id),
+            name: status.name,
+            scaling: Scaling::Replicated {
+                replicas: status.replicas,
+            },
+            version: status.version,
+            rollout: Rollout::Settled,
+            labels: status.labels,
+            cpu_limit: status.cpu_limit,
         }
     }
 
-    fn will(&mut self, at: Timestamp, event: Event) {
-        let place = self.script.partition_point(|(due, _)| *due <= at);
-        self.script.insert(place, (at, event));
+    fn list(&self, names: &[String]) -> Vec<Service> {
+        let services = self.cluster.services();
+        let named = services.filter(|service| names.contains(&service.name));
+        named.map(|service| self.service(service)).collect()
     }
 
-    fn join(&mut self, spec: &HostSpec, at: Timestamp) {
-        let position = self.cluster.hosts.len();
-        let uuid = self.random.bytes();
-        self.cluster.hosts.push(Host::booted(spec, uuid));
-        let address = IpAddr::V4(spec.address).into();
-        let random = self.random.fork(position as u64);
-        let agent = Agent::new(position, address, self.spec, random, at);
-        self.agents.push(agent);
+    fn list_labelled(&self, label: &str) -> Vec<Labelled> {
+        let services = self.cluster.services();
+        let labelled = services.filter(|service| service.labels.contains_key(label));
+        labelled
+            .map(|service| Labelled {
+                id: ServiceId(service.id),
+                name: service.name,
+                labels: service.labels,
+            })
+            .collect()
+    }
+
+    fn set_replicas(&mut self, service: &Service, replicas: u32) -> Result<(), OrchestratorError> {
+        let mut services = self.cluster.services();
+        let Some(current) = services.find(|current| current.id == service.id.0) else {
+            return Err(OrchestratorError::NotFound(service.name.clone()));
+        };
+        drop(services);
+        if current.version != service.version {
+            return Err(OrchestratorError::Conflict);
+        }
+        self.cluster
+            .scale(&current.name, replicas)
+            .map_err(|error| OrchestratorError::Refused(error.to_string()))
+    }
+
+    fn count_all(&self) -> Census {
+        let services: Vec<ServiceStatus> = self.cluster.services().collect();
+        let ids: BTreeMap<&str, &str> = services
+            .iter()
+            .map(|service| (service.name.as_str(), service.id.as_str()))
+            .collect();
+        let nodes = self.cluster.hosts().enumerate();
+        let demand = |service: &ServiceStatus| Demand {
+            id: ServiceId(service.id.clone()),
+            name: service.name.clone(),
+            scaling: Scaling::Replicated {
+                replicas: service.replicas,
+            },
+            reserved: Resources {
+                cores: service.reservation.cores,
+                memory: service.reservation.memory,
+            },
+            per_node: None,
+            constraints: Vec::new(),
+        };
+        Census {
+            nodes: nodes
+                .map(|(position, host)| self.node(position == 0, host, &ids))
+                .collect(),
+            demands: services.iter().map(demand).collect(),
+        }
+    }
+
+    fn node(&self, is_manager: bool, host: HostStatus, ids: &BTreeMap<&str, &str>) -> Node {
+        let tasks = host.tasks.iter().filter_map(|(service, tasks)| {
+            let id = ids.get(service.as_str())?;
+            Some((ServiceId((*id).to_owned()), *tasks))
+        });
+        let drained_for = self.drained_for.get(&host.name);
+        Node {
+            tasks: tasks.collect(),
+            labels: drained_for
+                .map(|pool| (DRAINED_FOR.to_owned(), pool.clone()))
+                .into_iter()
+                .collect(),
+            id: host.name.clone(),
+            name: host.name,
+            version: host.version,
+            availability: match host.availability {
+                sflow_simulator::Availability::Active => Availability::Active,
+                sflow_simulator::Availability::Pause => Availability::Pause,
+                sflow_simulator::Availability::Drain => Availability::Drain,
+            },
+            is_ready: true,
+            is_manager,
+            resources: Resources {
+                cores: host.cores.into(),
+                memory: host.memory,
+            },
+        }
+    }
+
+    fn node_addresses(&self) -> Vec<NodeAddresses> {
+        let node = |host: HostStatus| NodeAddresses {
+            name: host.name,
+            addresses: match self.node_address {
+                NodeAddress::Own => vec![host.address.into()],
+                NodeAddress::Shared(address) => vec![address.into()],
+                NodeAddress::Unknown => Vec::new(),
+            },
+        };
+        self.cluster.hosts().map(node).collect()
+    }
+
+    fn set_node(
+        &mut self,
+        node: &Node,
+        availability: Availability,
+        drained_for: Option<&str>,
+    ) -> Result<(), OrchestratorError> {
+        let host = self.cluster.hosts().find(|host| host.name == node.id);
+        let Some(host) = host else {
+            return Err(OrchestratorError::NotFound(node.name.clone()));
+        };
+        if host.version != node.version {
+            return Err(OrchestratorError::Conflict);
+        }
+        let availability = match availability {
+            Availability::Active => sflow_simulator::Availability::Active,
+            Availability::Pause => sflow_simulator::Availability::Pause,
+            Availability::Drain => sflow_simulator::Availability::Drain,
+        };
+        self.cluster
+            .set_availability(&host.name, availability)
+            .map_err(|error| OrchestratorError::Refused(error.to_string()))?;
+        match drained_for {
+            Some(pool) => self.drained_for.insert(host.name, pool.to_owned()),
+            None => self.drained_for.remove(&host.name),
+        };
+        Ok(())
+    }
+}
+
+fn task(status: TaskStatus) -> Task {
+    Task {
+        container: status.container,
+        node: status.host,
+        state: match status.state {
+            sflow_simulator::TaskState::Running => TaskState::Running,
+            _ => TaskState::Pending,
+        },
+        age: status.age,
+        error: status.error,
+        failures: 0,
+        uuid: Some(status.uuid),
+    }
+}
+
+impl Orchestrator for Simulation {
+    async fn services(&mut self, names: &[String]) -> Result<Vec<Service>, OrchestratorError> {
+        Ok(self.list(names))
+    }
+
+    async fn scale(&mut self, service: &Service, replicas: u32) -> Result<(), OrchestratorError> {
+        self.set_replicas(service, replicas)
+    }
+
+    async fn labelled(&mut self, label: &str) -> Result<Vec<Labelled>, OrchestratorError> {
+        Ok(self.list_labelled(label))
+    }
+
+    async fn census(&mut self) -> Result<Census, OrchestratorError> {
+        Ok(self.count_all())
+    }
+
+    fn nodes(&self) -> Vec<NodeAddresses> {
+        self.node_addresses()
+    }
+
+    async fn set_availability(
+        &mut self,
+        node: &Node,
+        availability: Availability,
+        drained_for: Option<&str>,
+    ) -> Result<(), OrchestratorError> {
+        self.set_node(node, availability, drained_for)
+    }
+}
+
+impl Orchestrator for Shared<Simulation> {
+    async fn services(&mut self, names: &[String]) -> Result<Vec<Service>, OrchestratorError> {
+        Ok(self.lock().list(names))
+    }
+
+    async fn scale(&mut self, service: &Service, replicas: u32) -> Result<(), OrchestratorError> {
+        self.lock().set_replicas(service, replicas)
+    }
+
+    async fn labelled(&mut self, label: &str) -> Result<Vec<Labelled>, OrchestratorError> {
+        Ok(self.lock().list_labelled(label))
+    }
+
+    async fn census(&mut self) -> Result<Census, OrchestratorError> {
+        Ok(self.lock().count_all())
+    }
+
+    fn nodes(&self) -> Vec<NodeAddresses> {
+        self.lock().node_addresses()
+    }
+
+    async fn set_availability(
+        &mut self,
+        node: &Node,
+        availability: Availability,
+        drained_for: Option<&str>,
+    ) -> Result<(), OrchestratorError> {
+        self.lock().set_node(node, availability, drained_for)
     }
 }

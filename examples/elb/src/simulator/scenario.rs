@@ -1,432 +1,448 @@
+//! Scenarios: simulated clusters, and the settings of the policies that scale them.
+
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use thiserror::Error;
+use anyhow::bail;
+use sflow_simulator::{
+    ClusterSpec, Delay, Event, HostSpec, Network, Request, Reservation, ServiceSpec, Workload,
+};
 
-use super::load::Load;
-use crate::orchestrator::Resources;
-
-/// A cluster, what is asked of it, and what goes wrong: everything about a run but its seed.
+/// A simulated cluster, how long it is simulated, and the settings of the policies that scale it.
 ///
-/// [`Scenario::named`] has some that are ready; all fields can be changed.
+/// [`Scenario::named`] returns predefined ones; all fields can be changed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scenario {
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// How long it takes. (A simulation can go on after that.)
+    /// How long the cluster is simulated.
     pub duration: Duration,
-    /// The hosts; tasks are spread over them.
-    pub hosts: Vec<HostSpec>,
-    /// Machines that can be had besides; `None` if there are none.
+    /// The cluster.
+    pub cluster: ClusterSpec,
+    /// Machines that can be ordered; `None` if there are none.
     pub machines: Option<MachineSpec>,
-    /// The services.
-    pub services: Vec<ServiceSpec>,
-    /// Replicas that a policy for this scenario should let all services have together. The
-    /// simulator does not enforce it.
+    /// For policies: settings by name of the service. Services without settings have
+    /// [`ServicePolicy::default`].
+    pub policies: BTreeMap<String, ServicePolicy>,
+    /// For policies: replicas of all services together at most.
     pub budget: Option<u32>,
-    /// How the agent of each host measures and sends.
-    pub agents: AgentSpec,
-    /// What happens when, in any order.
-    pub script: Vec<Scripted>,
 }
 
-/// A host of the cluster, and with it an agent.
-#[derive(Clone, Debug, PartialEq)]
-pub struct HostSpec {
-    /// Name, as its agent and the orchestrator report it.
-    pub name: String,
-    /// Address of its agent.
-    pub address: Ipv4Addr,
-    /// Processors.
-    pub cores: u32,
-    /// Memory in bytes.
-    pub memory: u64,
-    /// Whether its agent reports steal: older ones do not.
-    pub tells_steal: bool,
+/// Settings of the policy of a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServicePolicy {
+    /// Minimum and maximum number of replicas.
+    pub bounds: (u32, u32),
+    /// Priority if the budget is exhausted; higher is more important.
+    pub priority: i32,
 }
 
-/// Machines that can be ordered, and how many there may be.
+impl Default for ServicePolicy {
+    fn default() -> Self {
+        Self {
+            bounds: (1, 10),
+            priority: 0,
+        }
+    }
+}
+
+/// Machines that can be ordered, and settings of the policy of their pool.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MachineSpec {
-    /// What each is like; names and addresses go on from those that there are.
+    /// The machine; names and addresses continue those of the cluster.
     pub like: HostSpec,
-    /// Bounds that a policy for this scenario should keep. The simulator does not enforce them.
+    /// For the policy: minimum and maximum number of machines.
     pub bounds: (u32, u32),
-    /// Percent of CPU time that a policy for this scenario should aim at.
+    /// For the policy: target CPU utilisation in percent.
     pub target: f64,
-    /// Whether poor performers should be replaced.
+    /// For the policy: whether machines with poor performance are replaced.
     pub replace: bool,
-    /// From an order until the machine has joined.
+    /// Time from the order of a machine until it joins.
     pub join: Delay,
-    /// From when one is given back until it is gone.
+    /// Time from the order to remove a machine until it leaves.
     pub leave: Delay,
 }
 
-/// A service of the cluster.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ServiceSpec {
-    /// Name, as the orchestrator reports it and as its containers' names begin.
-    pub name: String,
-    /// Replicas wanted, and running, at the start.
-    pub replicas: u32,
-    /// Bounds that a policy for this scenario should keep. The simulator does not enforce them.
-    pub bounds: (u32, u32),
-    /// How much it matters when the budget is short. The simulator does not enforce it.
-    pub priority: i32,
-    /// Labels.
-    pub labels: BTreeMap<String, String>,
-    /// Requests per second, shared equally by the tasks that run.
-    pub load: Load,
-    /// What one request takes.
-    pub work: Work,
-    /// What a task takes that has nothing to do.
-    pub idle: Idle,
-    /// What each task has reserved: it gets a place only where that is left.
-    pub reserved: Resources,
-    /// Cores that a task can use at most.
-    pub cpu_limit: Option<f64>,
-    /// Bytes of memory that a task may use at most.
-    pub memory_limit: Option<u64>,
-    /// The port on which it is asked.
-    pub port: u16,
-    /// From the order to start a task until it runs.
-    pub start: Delay,
-    /// From the order to stop a task, which takes its load away at once, until it has ended.
-    pub stop: Delay,
-    /// From a crash until the order to start the replacement.
-    pub restart: Delay,
-    /// How long a task lives on average until it crashes by itself.
-    pub mean_life: Option<Duration>,
-}
-
-/// What one request takes.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Work {
-    /// Processor time.
-    pub cpu: Duration,
-    /// Bytes to the container, with their Ethernet headers.
-    pub rx_bytes: f64,
-    /// Packets to the container.
-    pub rx_packets: f64,
-    /// Bytes from the container, with their Ethernet headers.
-    pub tx_bytes: f64,
-    /// Packets from the container.
-    pub tx_packets: f64,
-    /// Bytes written to disk.
-    pub disk_bytes: f64,
-}
-
-impl Work {
-    /// Bytes in both directions.
-    pub fn bytes(&self) -> f64 {
-        self.rx_bytes + self.tx_bytes
-    }
-}
-
-/// What a task takes that has nothing to do, and how its memory grows.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Idle {
-    /// Cores.
-    pub cores: f64,
-    /// Bytes of memory.
-    pub memory: u64,
-    /// Further bytes of memory for each request per second.
-    pub memory_per_rate: f64,
-}
-
-/// A duration that is drawn anew each time, uniformly between two bounds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Delay {
-    /// The shortest.
-    pub least: Duration,
-    /// The longest.
-    pub most: Duration,
-}
-
-impl Delay {
-    /// No delay.
-    pub const NONE: Self = Self::millis(0, 0);
-
-    /// Between so many milliseconds.
-    pub const fn millis(least: u64, most: u64) -> Self {
-        Self {
-            least: Duration::from_millis(least),
-            most: Duration::from_millis(most),
-        }
-    }
-}
-
-/// How agents measure and send; the defaults are those of the article.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct AgentSpec {
-    /// From one counters sample of a source to the next.
-    pub polling: Duration,
-    /// How late each of them is at most.
-    pub jitter: Duration,
-    /// One packet of so many is sampled on average; 0 for none.
-    pub sampling: u32,
-    /// Packet samples per second at most; what is over is counted as dropped.
-    pub most_samples: u32,
-    /// How long a sample waits for others to share its datagram.
-    pub flush: Duration,
-    /// Bytes of a datagram at most.
-    pub datagram: usize,
-}
-
-impl Default for AgentSpec {
-    fn default() -> Self {
-        Self {
-            polling: Duration::from_secs(10),
-            jitter: Duration::from_millis(100),
-            sampling: 400,
-            most_samples: 200,
-            flush: Duration::from_millis(100),
-            datagram: 1400,
-        }
-    }
-}
-
-/// Something that happens at a moment of the script.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Scripted {
-    /// Time since the start.
-    pub at: Duration,
-    /// What happens.
-    pub event: Event,
-}
-
-/// What can happen.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Event {
-    /// The running task in a slot of a service crashes; another one replaces it.
-    Crash {
-        /// The service.
-        service: String,
-        /// The slot, from 1.
-        slot: u32,
-    },
-    /// Every task that starts in a slot of a service crashes after a while.
-    CrashLoop {
-        /// The service.
-        service: String,
-        /// The slot, from 1.
-        slot: u32,
-        /// How long each task runs.
-        after: Duration,
-        /// How long this goes on.
-        lasting: Duration,
-    },
-    /// Somebody else scales a service.
-    Scale {
-        /// The service.
-        service: String,
-        /// Replicas from now on.
-        replicas: u32,
-    },
-    /// Nothing that an agent sends arrives.
-    Silence {
-        /// The host.
-        host: String,
-        /// How long this goes on.
-        lasting: Duration,
-    },
-    /// An agent ends and starts anew: sequences, uptime and sample pool begin again.
-    AgentRestart {
-        /// The host.
-        host: String,
-        /// How long it is away.
-        down: Duration,
-    },
-    /// From now on, others take a part of the processors of a host: of what its tasks ask for,
-    /// that part has to wait.
-    Steal {
-        /// The host.
-        host: String,
-        /// The part, below 1.
-        part: f64,
-    },
-    /// From now on, a request costs so many times the processor time on a host.
-    Slow {
-        /// The host.
-        host: String,
-        /// So many times.
-        factor: f64,
-    },
-    /// A host joins.
-    Join(HostSpec),
-    /// A host is taken away, with all that runs on it.
-    Leave {
-        /// The host.
-        host: String,
-    },
-    /// From now on the network between agents and collector is like this.
-    Network(Network),
-    /// Something else sends to the collector's port: nothing, rubbish, other protocols, older
-    /// versions, and real datagrams that were cut off.
-    Strangers {
-        /// From one datagram to the next.
-        every: Duration,
-        /// How long this goes on.
-        lasting: Duration,
-    },
-}
-
-/// What the network does to a datagram; probabilities are those of one datagram.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Network {
-    /// Probability that it is lost.
-    pub loss: f64,
-    /// Probability that it arrives twice.
-    pub duplication: f64,
-    /// Probability that it is held up, so that later ones overtake it.
-    pub reordering: f64,
-    /// How long a datagram, or the second of two, is held up at most.
-    pub delay: Duration,
-}
-
 impl Scenario {
-    /// Adds something that happens.
+    /// Names of the predefined scenarios, with a description.
+    pub const NAMES: &[(&str, &str)] = &[
+        (
+            "article",
+            "60 s of constant load that eight containers can just serve, then none",
+        ),
+        ("step", "a load that triples at once and stays"),
+        ("spike", "a short, high peak on a constant load"),
+        ("sine", "a wave of six minutes, with noise"),
+        (
+            "crash-loop",
+            "the load of article, while the tasks in one slot crash again and again",
+        ),
+        (
+            "silent-agent",
+            "constant load; all datagrams of one of three agents are lost for a minute",
+        ),
+        (
+            "bad-network",
+            "the load of article; datagrams lost, duplicated and delayed, foreign traffic on the port",
+        ),
+        (
+            "balance",
+            "during a peak, a shop gets replicas of a batch service with lower priority",
+        ),
+        (
+            "machines",
+            "a peak that needs more machines: they are ordered, and removed afterwards",
+        ),
+        (
+            "thief",
+            "CPU steal on one of six machines, which is replaced",
+        ),
+        (
+            "bad-day",
+            "CPU steal on all machines, none of which is replaced",
+        ),
+    ];
+
+    /// A predefined scenario.
+    ///
+    /// # Errors
+    ///
+    /// If no scenario has this name; the error lists the names.
+    pub fn named(name: &str) -> anyhow::Result<Self> {
+        Ok(match name {
+            "article" => article(),
+            "step" => step(),
+            "spike" => spike(),
+            "sine" => sine(),
+            "crash-loop" => crash_loop(),
+            "silent-agent" => silent_agent(),
+            "bad-network" => bad_network(),
+            "balance" => balance(),
+            "machines" => machines(),
+            "thief" => thief(),
+            "bad-day" => bad_day(),
+            _ => {
+                let known: Vec<&str> = Self::NAMES.iter().map(|(name, _)| *name).collect();
+                bail!("unknown scenario {name:?}; known: {}", known.join(", "));
+            }
+        })
+    }
+
+    /// Adds an event.
     #[must_use]
     pub fn with(mut self, at: Duration, event: Event) -> Self {
-        self.script.push(Scripted { at, event });
+        self.cluster = self.cluster.with_event(at, event);
         self
     }
 
-    /// What speaks against simulating this.
-    pub(super) fn check(&self) -> Result<(), ScenarioError> {
-        if self.hosts.is_empty() {
-            return Err(ScenarioError::NoHost);
-        }
-        for (position, host) in self.hosts.iter().enumerate() {
-            let before = self.hosts.iter().take(position);
-            if before
-                .into_iter()
-                .any(|other| other.name == host.name || other.address == host.address)
-            {
-                return Err(ScenarioError::Twice {
-                    what: "host",
-                    name: host.name.clone(),
-                });
-            }
-        }
-        for (position, service) in self.services.iter().enumerate() {
-            if self
-                .services
-                .iter()
-                .take(position)
-                .any(|other| other.name == service.name)
-            {
-                return Err(ScenarioError::Twice {
-                    what: "service",
-                    name: service.name.clone(),
-                });
-            }
-        }
-        if self.agents.polling.is_zero() {
-            return Err(ScenarioError::Zero("agents.polling"));
-        }
-        const LEAST_DATAGRAM: usize = 1024;
-        if self.agents.datagram < LEAST_DATAGRAM {
-            return Err(ScenarioError::Datagram {
-                bytes: self.agents.datagram,
-                least: LEAST_DATAGRAM,
-            });
-        }
-        self.script
-            .iter()
-            .try_for_each(|scripted| self.check_event(&scripted.event))
-    }
-
-    fn check_event(&self, event: &Event) -> Result<(), ScenarioError> {
-        match event {
-            Event::Crash { service, .. }
-            | Event::CrashLoop { service, .. }
-            | Event::Scale { service, .. } => {
-                let known = self.services.iter().map(|service| service.name.as_str());
-                named("service", service, known)
-            }
-            Event::Steal { part, .. } if !(0.0..1.0).contains(part) => {
-                Err(ScenarioError::NoPart("steal.part"))
-            }
-            Event::Slow { factor, .. } if !(factor.is_finite() && *factor > 0.0) => {
-                Err(ScenarioError::Zero("slow.factor"))
-            }
-            // What is ordered while it runs may be meant.
-            Event::Steal { .. } | Event::Slow { .. } | Event::Leave { .. }
-                if self.machines.is_some() =>
-            {
-                Ok(())
-            }
-            Event::Silence { host, .. }
-            | Event::AgentRestart { host, .. }
-            | Event::Steal { host, .. }
-            | Event::Slow { host, .. }
-            | Event::Leave { host } => named(
-                "host",
-                host,
-                self.hosts.iter().map(|host| host.name.as_str()),
-            ),
-            Event::Strangers { every, .. } if every.is_zero() => {
-                Err(ScenarioError::Zero("strangers.every"))
-            }
-            Event::Strangers { .. } | Event::Network(_) | Event::Join(_) => Ok(()),
-        }
+    /// The settings of a service's policy.
+    pub fn policy(&self, service: &str) -> ServicePolicy {
+        self.policies.get(service).copied().unwrap_or_default()
     }
 }
 
-fn named<'a>(
-    what: &'static str,
-    name: &str,
-    known: impl Iterator<Item = &'a str> + Clone,
-) -> Result<(), ScenarioError> {
-    if known.clone().any(|known| known == name) {
-        return Ok(());
-    }
-    let known = known.collect::<Vec<_>>().join(", ");
-    Err(ScenarioError::Unknown {
-        what,
+/// A scenario with the service `apache` on three hosts.
+fn with_apache(name: &str, duration: Duration, replicas: u32, workload: Workload) -> Scenario {
+    let mut service = apache(workload);
+    service.replicas = replicas;
+    Scenario {
         name: name.to_owned(),
-        known,
+        duration,
+        cluster: cluster(3, [service]),
+        machines: None,
+        policies: BTreeMap::new(),
+        budget: None,
+    }
+}
+
+fn cluster<const N: usize>(hosts: u8, services: [ServiceSpec; N]) -> ClusterSpec {
+    let mut cluster = ClusterSpec::default();
+    cluster.hosts = (1..=hosts).map(host).collect();
+    cluster.services = services.into();
+    cluster
+}
+
+/// The test of the article: `ab` sends requests to the service `apache` for a minute.
+///
+/// A request is a connection with a small page: 5 packets in each direction and 1,000 bytes in
+/// both together. 720 requests/s make 720 kB/s: 103 kB/s for each of seven containers, which is
+/// above the article's upper threshold of 100 kB/s, and 90 kB/s for each of eight, which is above
+/// its lower threshold of 50 kB/s. A request needs 80 µs of CPU time, so a container at 100 kB/s
+/// uses 0.8 % of a core, less than the CPU threshold of 1 %.
+fn article() -> Scenario {
+    let workload = Workload::Table(vec![(s(10), 720.0), (s(70), 0.0)]);
+    with_apache("article", s(130), 1, workload)
+}
+
+fn step() -> Scenario {
+    let workload = Workload::Step {
+        before: 200.0,
+        after: 600.0,
+        at: s(60),
+    };
+    with_apache("step", s(300), 3, workload)
+}
+
+fn spike() -> Scenario {
+    let workload = Workload::Spike {
+        base: 150.0,
+        peak: 900.0,
+        begin: s(60),
+        rise: s(5),
+        hold: s(30),
+        fall: s(10),
+    };
+    with_apache("spike", s(300), 2, workload)
+}
+
+fn sine() -> Scenario {
+    let wave = Workload::Sine {
+        mean: 450.0,
+        amplitude: 350.0,
+        period: s(360),
+    };
+    let workload = Workload::Noise {
+        workload: Box::new(wave),
+        fraction: 0.15,
+        interval: s(7),
+        seed: 1,
+    };
+    with_apache("sine", s(1080), 5, workload)
+}
+
+fn crash_loop() -> Scenario {
+    let workload = Workload::Table(vec![(s(10), 720.0), (s(190), 0.0)]);
+    with_apache("crash-loop", s(300), 1, workload).with(
+        s(0),
+        Event::CrashLoop {
+            service: "apache".to_owned(),
+            slot: 3,
+            after: s(4),
+            duration: s(300),
+        },
+    )
+}
+
+fn silent_agent() -> Scenario {
+    with_apache("silent-agent", s(240), 6, Workload::Constant(450.0))
+        .with(
+            s(60),
+            Event::Disconnect {
+                host: "node2".to_owned(),
+                duration: s(60),
+            },
+        )
+        .with(
+            s(180),
+            Event::AgentRestart {
+                host: "node3".to_owned(),
+                downtime: s(3),
+            },
+        )
+}
+
+fn bad_network() -> Scenario {
+    let mut scenario = article();
+    scenario.name = "bad-network".to_owned();
+    scenario.cluster.network = Network {
+        loss: 0.05,
+        duplication: 0.05,
+        reordering: 0.1,
+        delay: Duration::from_millis(800),
+    };
+    scenario.with(
+        s(5),
+        Event::ForeignTraffic {
+            interval: Duration::from_millis(500),
+            duration: s(125),
+        },
+    )
+}
+
+/// Two services share twelve replicas. The batch service has more work than its ten replicas can
+/// do; the shop has a higher priority.
+fn balance() -> Scenario {
+    let peak = Workload::Spike {
+        base: 150.0,
+        peak: 720.0,
+        begin: s(120),
+        rise: s(20),
+        hold: s(120),
+        fall: s(20),
+    };
+    let mut shop = apache(peak);
+    (shop.name, shop.replicas) = ("shop".to_owned(), 2);
+    let mut batch = apache(Workload::Constant(1_100.0));
+    (batch.name, batch.replicas) = ("batch".to_owned(), 9);
+    let policy = |bounds, priority| ServicePolicy { bounds, priority };
+    Scenario {
+        name: "balance".to_owned(),
+        duration: s(480),
+        cluster: cluster(3, [shop, batch]),
+        machines: None,
+        policies: BTreeMap::from([
+            ("shop".to_owned(), policy((1, 10), 10)),
+            ("batch".to_owned(), policy((2, 10), 0)),
+        ]),
+        budget: Some(12),
+    }
+}
+
+/// Up to twenty replicas of half a core each; three hosts have the cores for twelve.
+fn machines() -> Scenario {
+    let peak = Workload::Spike {
+        base: 200.0,
+        peak: 1_500.0,
+        begin: s(240),
+        rise: s(60),
+        hold: s(900),
+        fall: s(60),
+    };
+    on_machines(
+        "machines",
+        s(2_700),
+        cluster(3, [shop(3, peak)]),
+        (2, 6),
+        false,
+    )
+}
+
+/// Six hosts under load. The agent of the last one does not report steal.
+fn six_hosts(name: &str) -> Scenario {
+    let mut cluster = cluster(6, [shop(15, Workload::Constant(1_300.0))]);
+    if let Some(host) = cluster.hosts.last_mut() {
+        host.reports_steal = false;
+    }
+    on_machines(name, s(1_500), cluster, (4, 6), true)
+}
+
+fn thief() -> Scenario {
+    six_hosts("thief").with(
+        s(240),
+        Event::CpuSteal {
+            host: "node3".to_owned(),
+            fraction: 0.3,
+        },
+    )
+}
+
+fn bad_day() -> Scenario {
+    (1..=6).fold(six_hosts("bad-day"), |scenario, number| {
+        let fraction = 0.1 + 0.05 * f64::from(number);
+        let host = format!("node{number}");
+        scenario.with(s(240), Event::CpuSteal { host, fraction })
     })
 }
 
-/// Why a scenario cannot be simulated.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum ScenarioError {
-    /// There is nothing of this name.
-    #[error("there is no {what} {name:?}; known: {known}")]
-    Unknown {
-        /// What was looked for.
-        what: &'static str,
-        /// Under which name.
-        name: String,
-        /// The names that exist.
-        known: String,
-    },
-    /// Tasks need a place to run.
-    #[error("a scenario needs at least one host")]
-    NoHost,
-    /// Two of one name (or two hosts of one address).
-    #[error("{what} {name:?}: another one has this name or address; give each its own")]
-    Twice {
-        /// What.
-        what: &'static str,
-        /// The name.
-        name: String,
-    },
-    /// A period that must not be zero.
-    #[error("{0} is zero; it must be some time")]
-    Zero(&'static str),
-    /// A part that is none.
-    #[error("{0} is not a part of 1")]
-    NoPart(&'static str),
-    /// A sample of a host would not fit.
-    #[error("agents.datagram is {bytes} bytes; a host's sample needs at least {least}")]
-    Datagram {
-        /// Bytes given.
-        bytes: usize,
-        /// Bytes needed.
-        least: usize,
-    },
+/// A scenario with the service `shop`, whose machines form a pool.
+fn on_machines(
+    name: &str,
+    duration: Duration,
+    cluster: ClusterSpec,
+    bounds: (u32, u32),
+    replace: bool,
+) -> Scenario {
+    let policy = ServicePolicy {
+        bounds: (3, 24),
+        priority: 0,
+    };
+    Scenario {
+        name: name.to_owned(),
+        duration,
+        cluster,
+        machines: Some(MachineSpec {
+            like: host(1),
+            bounds,
+            target: 60.0,
+            replace,
+            join: Delay::millis(60_000, 90_000),
+            leave: Delay::millis(10_000, 20_000),
+        }),
+        policies: BTreeMap::from([("shop".to_owned(), policy)]),
+        budget: None,
+    }
+}
+
+/// A service that needs CPU time: a container at its target uses 0.4 cores.
+fn shop(replicas: u32, workload: Workload) -> ServiceSpec {
+    let mut shop = apache(workload);
+    shop.name = "shop".to_owned();
+    shop.replicas = replicas;
+    shop.request.cpu = Duration::from_millis(5);
+    shop.reservation = Reservation {
+        cores: 0.5,
+        memory: 64 << 20,
+    };
+    shop
+}
+
+fn host(number: u8) -> HostSpec {
+    let address = Ipv4Addr::new(10, 0, 0, number);
+    let mut host = HostSpec::new(format!("node{number}"), address);
+    host.cores = 2;
+    host.memory = 4 << 30;
+    host
+}
+
+fn apache(workload: Workload) -> ServiceSpec {
+    let mut apache = ServiceSpec::new("apache", workload);
+    apache.request = Request {
+        cpu: Duration::from_micros(80),
+        rx_bytes: 380.0,
+        rx_packets: 5.0,
+        tx_bytes: 620.0,
+        tx_packets: 5.0,
+        disk_bytes: 90.0,
+    };
+    apache
+}
+
+const fn s(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use sflow_metrics::Timestamp;
+
+    use super::*;
+    use crate::simulator::Simulation;
+
+    #[test]
+    fn predefined_scenarios_can_be_simulated() {
+        for (name, about) in Scenario::NAMES {
+            let scenario = Scenario::named(name).unwrap();
+            assert_eq!(scenario.name, *name);
+            assert!(!about.is_empty());
+            Simulation::new(&scenario, 1, Timestamp::ZERO).unwrap();
+        }
+    }
+
+    #[test]
+    fn unknown_name_is_an_error_that_lists_the_names() {
+        let error = Scenario::named("artikel").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "unknown scenario \"artikel\"; known: article, step, spike, sine, crash-loop, \
+             silent-agent, bad-network, balance, machines, thief, bad-day"
+        );
+    }
+
+    #[test]
+    fn article_needs_eight_replicas() {
+        let scenario = article();
+        let apache = &scenario.cluster.services[0];
+        let bytes = apache.workload.at(s(30)) * apache.request.bytes();
+        let cores = apache.workload.at(s(30)) * apache.request.cpu.as_secs_f64();
+        assert!(bytes / 7.0 > 100_000.0 && bytes / 8.0 < 100_000.0);
+        assert!(
+            bytes / 8.0 > 50_000.0,
+            "eight are above the lower threshold"
+        );
+        // Where bytes are below their upper threshold, CPU is below its own.
+        assert!(100.0 * cores / bytes * 100_000.0 < 1.0);
+        assert_eq!(apache.workload.at(s(9)), 0.0);
+        assert_eq!(apache.workload.at(s(70)), 0.0);
+    }
 }

@@ -7,7 +7,7 @@
 //! | `/pool/{pool}` | the page of one pool of machines |
 //! | `/chart/{service}.svg` | a service's chart |
 //! | `/api/v1/…` | everything as data; `/api/v1/openapi.json` describes it |
-//! | `/metrics` | what the loop saw, decided, did and refused, as OpenMetrics |
+//! | `/metrics` | metrics of the control loop, as OpenMetrics or in the text format of Prometheus |
 //! | `/healthz` | 200 while the loop runs, else 503 |
 //! | `/readyz` | 200 when it has all that it needs to decide, else 503 |
 //!
@@ -28,14 +28,16 @@ use std::sync::Arc;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, VARY,
+    X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderName, Method, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
 use serde::Deserialize;
+use serve::exposition::Format;
 use serve::{HostCheck, Problem, RateLimiter, Work};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -281,13 +283,21 @@ fn draw_chart(site: &Site, file: &str) -> Response {
     }
 }
 
-async fn show_metrics(State(site): State<Site>, Extension(work): Extension<Work>) -> Response {
-    let exposition = match work.run(move || metrics::exposition(&site)).await {
+async fn show_metrics(
+    State(site): State<Site>,
+    Extension(work): Extension<Work>,
+    headers: HeaderMap,
+) -> Response {
+    let format = Format::of_request(&headers, Format::OpenMetrics);
+    let exposition = match work.run(move || metrics::exposition(&site, format)).await {
         Ok(exposition) => exposition,
         Err(problem) => return problem.into_response(),
     };
     match exposition {
-        Ok(body) => ([(CONTENT_TYPE, metrics::MEDIA_TYPE)], body).into_response(),
+        Ok(body) => {
+            let headers = [(CONTENT_TYPE, format.media_type()), (VARY, "accept")];
+            (headers, body).into_response()
+        }
         Err(fmt::Error) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }

@@ -50,9 +50,14 @@ impl Page {
 
     /// The status line with the header, and the body.
     async fn ask(&self, method: &str, path: &str) -> (String, String) {
+        self.ask_with(method, path, "").await
+    }
+
+    async fn ask_with(&self, method: &str, path: &str, header: &str) -> (String, String) {
         let mut stream = TcpStream::connect(self.address).await.expect("listening");
-        let request =
-            format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{header}\r\n"
+        );
         stream.write_all(request.as_bytes()).await.expect("sent");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.expect("UTF-8");
@@ -132,6 +137,29 @@ async fn metrics_are_told_and_names_cannot_break_out() {
         assert!(body.contains(&expected), "{expected}: {body}");
     }
     assert!(body.ends_with("# EOF\n"), "{body}");
+}
+
+#[tokio::test]
+async fn metrics_have_the_format_that_the_client_accepts() {
+    let mut counted = snapshot("web");
+    counted.intake.datagrams = 7;
+    let page = Page::open(counted).await;
+    let (header, body) = page
+        .ask_with("GET", "/metrics", "Accept: text/plain;version=0.0.4\r\n")
+        .await;
+    assert!(
+        header.contains("content-type: text/plain; version=0.0.4"),
+        "{header}"
+    );
+    assert!(header.contains("vary: accept"), "{header}");
+    assert!(
+        body.contains(" counter\nelb_datagrams_total{} 7\n"),
+        "{body}"
+    );
+    assert!(body.contains("# TYPE elb_datagrams_total counter\n"));
+    assert!(body.contains("# HELP elb_datagrams_total "));
+    assert!(body.contains("# TYPE elb_replicas_wanted gauge\n"));
+    assert!(!body.contains("# EOF"));
 }
 
 #[tokio::test]

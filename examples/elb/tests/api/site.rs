@@ -7,9 +7,10 @@ use elb::balancer::Balancer;
 use elb::config::{Config, ServiceSettings};
 use elb::handle::{Handle, Requests};
 use elb::policy::Mode;
-use elb::simulator::{Load, Scenario, Simulation};
+use elb::simulator::{Scenario, Simulation};
 use elb::web::{self, Access, Site};
 use sflow_metrics::Timestamp;
+use sflow_simulator::Workload;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
@@ -73,7 +74,7 @@ impl World {
     /// With more load than its service can carry at its maximum.
     pub(crate) async fn overloaded() -> Self {
         let mut scenario = Scenario::named("article").unwrap();
-        scenario.services[0].load = Load::Step {
+        scenario.cluster.services[0].workload = Workload::Step {
             before: 1_500.0,
             after: 1_500.0,
             at: Duration::ZERO,
@@ -84,12 +85,10 @@ impl World {
     /// With a pool of machines of the same name as the service, that acts.
     pub(crate) async fn with_machines() -> Self {
         let thief = Scenario::named("thief").unwrap();
-        let scenario = Scenario {
-            hosts: thief.hosts,
-            machines: thief.machines,
-            script: thief.script,
-            ..Scenario::named("article").unwrap()
-        };
+        let mut scenario = Scenario::named("article").unwrap();
+        scenario.cluster.hosts = thief.cluster.hosts;
+        scenario.cluster.events = thief.cluster.events;
+        scenario.machines = thief.machines;
         Self::of(Access::default(), &scenario).await
     }
 
@@ -100,13 +99,13 @@ impl World {
             service.settings.mode = Mode::Act;
         }
         let simulation = Simulation::new(scenario, 1, START).unwrap();
-        let hook = simulation.hook();
+        let provisioner = simulation.provisioner();
         let mut balancer = Balancer::new(START, simulation, config.control, &services).unwrap();
         let pool = elb::trial::pool(scenario, Mode::Act).unwrap();
-        if let (Some(mut pool), Some(hook)) = (pool, hook) {
+        if let (Some(mut pool), Some(provisioner)) = (pool, provisioner) {
             pool.name = services[0].name.clone();
             balancer.keep("test".to_owned(), &[pool]).unwrap();
-            balancer.pools_mut().unwrap().provide(Box::new(hook));
+            balancer.pools_mut().unwrap().provide(Box::new(provisioner));
         }
         let (telemetry, board) = (balancer.telemetry().clone(), balancer.board().clone());
         let (handle, requests) = Handle::new(telemetry, board, config);

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use elb::balancer::Balancer;
 use elb::config::Config;
-use elb::simulator::{Delay, Load, Scenario, Simulation};
+use elb::simulator::{Scenario, Simulation};
 use sflow_autoscale::controller::Outcome;
 use sflow_metrics::Timestamp;
+use sflow_simulator::{Delay, Workload};
 
 use crate::world::START;
 
@@ -36,8 +37,8 @@ fn after(number: u32) -> f64 {
 
 fn scenario() -> Scenario {
     let mut scenario = Scenario::named("article").unwrap();
-    let like = scenario.services[0].clone();
-    for host in &mut scenario.hosts {
+    let like = scenario.cluster.services[0].clone();
+    for host in &mut scenario.cluster.hosts {
         host.cores = 64;
     }
     let service = |number| {
@@ -45,14 +46,14 @@ fn scenario() -> Scenario {
         service.name = name(number);
         service.replicas = 2;
         service.start = Delay::millis(500, 1_500);
-        service.load = Load::Step {
+        service.workload = Workload::Step {
             before: 100.0,
             after: after(number),
             at: STEP,
         };
         service
     };
-    scenario.services = (0..SERVICES).map(service).collect();
+    scenario.cluster.services = (0..SERVICES).map(service).collect();
     scenario.duration = Duration::from_secs(1_800);
     scenario
 }
@@ -113,10 +114,10 @@ async fn d19_a_hundred_that_want_more_at_once_are_served_by_need() {
         let truth = balancer.orchestrator_mut().truth(&name(number)).unwrap();
         let need = (after(number) * 1_000.0 / 80_000.0).ceil() as u32;
         assert!(
-            (need - 1..=need + 2).contains(&truth.wanted),
+            (need - 1..=need + 2).contains(&truth.replicas),
             "{}: {} of {need}",
             name(number),
-            truth.wanted
+            truth.replicas
         );
     }
     // … and those that matter most had it first.

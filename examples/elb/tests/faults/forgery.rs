@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use elb::simulator::Load;
+use rand_xoshiro::SplitMix64;
+use rand_xoshiro::rand_core::{Rng, SeedableRng};
 use sflow_metrics::Timestamp;
+use sflow_simulator::Workload;
 use sflow_v5::counter::{HostDescr, VirtCpu, VirtNetIo};
 use sflow_v5::enums::{DomainState, HeaderProtocol};
 use sflow_v5::flow::SampledHeader;
@@ -29,22 +31,19 @@ struct Known {
 
 struct Forger {
     agents: BTreeMap<IpAddr, Known>,
-    random: u64,
+    random: SplitMix64,
 }
 
 impl Forger {
     fn new() -> Self {
         Self {
             agents: BTreeMap::new(),
-            random: 0x2545_f491_4f6c_dd1d,
+            random: SplitMix64::seed_from_u64(1),
         }
     }
 
     fn random(&mut self) -> u32 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        (self.random >> 16) as u32
+        self.random.next_u32()
     }
 
     /// Learns from a datagram which agents and containers there are, and forges one of its agent
@@ -152,7 +151,7 @@ fn attacked(world: &mut World) {
 
 #[tokio::test]
 async fn t22_forged_datagrams_change_no_size() {
-    let mut world = World::new(1, Load::Constant(300.0), need(300.0), Vec::new());
+    let mut world = World::new(1, Workload::Constant(300.0), need(300.0), Vec::new());
     attacked(&mut world);
     assert_eq!(changes(&world.run(300).await), []);
     let telemetry = world.balancer.telemetry().lock();
@@ -170,7 +169,7 @@ async fn t22_forged_datagrams_change_no_size() {
 
 #[tokio::test]
 async fn t22_size_follows_the_load_while_datagrams_are_forged() {
-    let load = Load::Step {
+    let load = Workload::Step {
         before: 200.0,
         after: 800.0,
         at: Duration::from_secs(60),
@@ -186,7 +185,7 @@ async fn t22_size_follows_the_load_while_datagrams_are_forged() {
 /// Twice ten thousand agents without a sample, 35 seconds apart; then the real ones start.
 #[tokio::test]
 async fn t24_agents_that_start_after_a_flood_of_empty_datagrams_are_seen() {
-    let mut world = World::new(1, Load::Constant(800.0), need(200.0), Vec::new());
+    let mut world = World::new(1, Workload::Constant(800.0), need(200.0), Vec::new());
     let start = world.now;
     let mut round = 0_u32;
     world.on_the_way(move |at, sent| {

@@ -1,13 +1,12 @@
+use sflow_simulator::{Event, Network, Workload};
 use std::time::Duration;
-
-use elb::simulator::{Event, Load, Network};
 
 use crate::world::{World, changes, need};
 
 /// A load of 600 requests per second from the beginning, with two replicas: how large the service
 /// is in the end, and how large it ever was.
 async fn sizes(seed: u64, script: Vec<(u64, Event)>) -> (u32, u32, World) {
-    let mut world = World::new(seed, Load::Constant(600.0), 2, script);
+    let mut world = World::new(seed, Workload::Constant(600.0), 2, script);
     let decided = world.run(400).await;
     let largest = changes(&decided).iter().map(|(_, to)| *to).max();
     (world.replicas(), largest.unwrap_or(0), world)
@@ -70,7 +69,7 @@ async fn t1_a_burst_of_loss_changes_nothing() {
     };
     let mut world = World::new(
         1,
-        Load::Constant(600.0),
+        Workload::Constant(600.0),
         need(600.0),
         vec![(120, all(1.0)), (145, all(0.0))],
     );
@@ -87,7 +86,7 @@ async fn t5_agents_that_restart_over_and_over_do_no_harm() {
         ["node1", "node2", "node3"].map(|host| {
             let restart = Event::AgentRestart {
                 host: host.to_owned(),
-                down: Duration::from_secs(2),
+                downtime: Duration::from_secs(2),
             };
             (second, restart)
         })

@@ -4,18 +4,19 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use elb::config::Config;
-use elb::simulator::{Load, Scenario, Simulation};
+use elb::simulator::{Scenario, Simulation};
 use sflow_autoscale::observe::{MetricQuery, Telemetry, work_per_cpu, work_query};
 use sflow_autoscale::orchestrator::{NodeAddresses, Orchestrator as _, Service, TaskState};
 use sflow_autoscale::policy::Signal;
 use sflow_metrics::Timestamp;
+use sflow_simulator::Workload;
 
 const START: Timestamp = Timestamp::from_secs(1_700_000_000);
 
 /// The article's cluster after a while, with the service as its orchestrator tells it.
 async fn cluster(replicas: u32) -> (Telemetry, Service, Timestamp) {
     let mut scenario = Scenario::named("article").unwrap();
-    scenario.services[0].replicas = replicas;
+    scenario.cluster.services[0].replicas = replicas;
     let mut simulation = Simulation::new(&scenario, 1, START).unwrap();
     let mut telemetry = Telemetry::default();
     let now = START + Duration::from_secs(60);
@@ -24,7 +25,7 @@ async fn cluster(replicas: u32) -> (Telemetry, Service, Timestamp) {
         telemetry.receive(delivery.at, source, delivery.bytes);
     });
     telemetry.set_nodes(now, simulation.nodes());
-    let names = [scenario.services[0].name.clone()];
+    let names = [scenario.cluster.services[0].name.clone()];
     let mut found = simulation.services(&names).await.unwrap();
     (telemetry, found.remove(0), now)
 }
@@ -137,8 +138,8 @@ async fn missing_reports_give_no_value() {
 #[tokio::test]
 async fn equal_hosts_have_equal_work_rates() {
     let mut scenario = Scenario::named("article").unwrap();
-    let service = &mut scenario.services[0];
-    (service.replicas, service.load) = (6, Load::Constant(2_000.0));
+    let service = &mut scenario.cluster.services[0];
+    (service.replicas, service.workload) = (6, Workload::Constant(2_000.0));
     let names = [service.name.clone()];
     let mut simulation = Simulation::new(&scenario, 1, START).unwrap();
     let mut telemetry = Telemetry::default();

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use elb::simulator::{Event, Load};
 use sflow_autoscale::problem::ProblemReason;
+use sflow_simulator::{Event, Workload};
 
 use crate::world::{World, need};
 
@@ -22,12 +22,12 @@ async fn problems(world: &mut World, seconds: u64) -> BTreeMap<ProblemReason, St
 
 #[tokio::test]
 async fn d25_service_that_grows_and_shrinks_has_no_problem() {
-    let sine = Load::Sine {
+    let sine = Workload::Sine {
         mean: 600.0,
         amplitude: 500.0,
         period: Duration::from_secs(400),
     };
-    let step = Load::Step {
+    let step = Workload::Step {
         before: 200.0,
         after: 1_200.0,
         at: Duration::from_secs(103),
@@ -41,12 +41,12 @@ async fn d25_service_that_grows_and_shrinks_has_no_problem() {
 
 #[tokio::test]
 async fn d25_service_without_readings_is_a_problem_until_they_return() {
-    let silence = |host: &str| Event::Silence {
+    let silence = |host: &str| Event::Disconnect {
         host: host.to_owned(),
-        lasting: Duration::from_secs(200),
+        duration: Duration::from_secs(200),
     };
     let script = ["node1", "node2", "node3"].map(|host| (103, silence(host)));
-    let mut world = World::new(1, Load::Constant(400.0), need(400.0), script.to_vec());
+    let mut world = World::new(1, Workload::Constant(400.0), need(400.0), script.to_vec());
     assert!(problems(&mut world, 100).await.is_empty());
     let found = problems(&mut world, 180).await;
     let message = found.get(&ProblemReason::Telemetry);
@@ -59,7 +59,7 @@ async fn d25_service_without_readings_is_a_problem_until_they_return() {
 
 #[tokio::test]
 async fn d25_overload_beyond_the_maximum_is_a_problem_until_it_ends() {
-    let load = Load::Step {
+    let load = Workload::Step {
         before: 2_400.0,
         after: 800.0,
         at: Duration::from_secs(203),

@@ -1,14 +1,13 @@
+use sflow_simulator::{Event, Workload};
 use std::time::Duration;
-
-use elb::simulator::{Event, Load};
 
 use crate::world::{World, all_say, changes, need};
 
 fn silent(hosts: &[&str], from: u64) -> Vec<(u64, Event)> {
     let silence = |host: &&str| {
-        let event = Event::Silence {
+        let event = Event::Disconnect {
             host: (*host).to_owned(),
-            lasting: Duration::from_secs(3_000),
+            duration: Duration::from_secs(3_000),
         };
         (from, event)
     };
@@ -17,7 +16,7 @@ fn silent(hosts: &[&str], from: u64) -> Vec<(u64, Event)> {
 
 #[tokio::test]
 async fn t11_one_silent_agent_is_told_and_nothing_is_taken_away() {
-    let mut world = World::new(1, Load::Constant(400.0), 5, silent(&["node2"], 100));
+    let mut world = World::new(1, Workload::Constant(400.0), 5, silent(&["node2"], 100));
     world.run(100).await;
     assert_eq!(world.replicas(), 5);
     // Three of its intervals of ten seconds, and a little.
@@ -31,7 +30,7 @@ async fn t11_one_silent_agent_is_told_and_nothing_is_taken_away() {
 async fn t12_when_all_are_silent_the_size_stays() {
     // Silence begins just when the load ends, or multiplies.
     for after in [0.0, 4_000.0] {
-        let load = Load::Step {
+        let load = Workload::Step {
             before: 400.0,
             after,
             at: Duration::from_secs(103),
@@ -53,7 +52,7 @@ async fn t12_when_all_are_silent_the_size_stays() {
 #[tokio::test]
 async fn t12_the_remaining_few_do_not_decide() {
     // A third of the containers is heard, and idle.
-    let load = Load::Step {
+    let load = Workload::Step {
         before: 700.0,
         after: 0.0,
         at: Duration::from_secs(150),
@@ -69,7 +68,7 @@ async fn t12_the_remaining_few_do_not_decide() {
 
 #[tokio::test]
 async fn t13_half_silent_dampens_growth_and_never_turns_it_round() {
-    let load = Load::Step {
+    let load = Workload::Step {
         before: 300.0,
         after: 1_200.0,
         at: Duration::from_secs(150),

@@ -1,13 +1,12 @@
+use sflow_simulator::{Event, Workload};
 use std::time::Duration;
-
-use elb::simulator::{Event, Load};
 
 use crate::trust::{Forger, attack};
 use crate::world::{World, changes, need};
 
 #[tokio::test]
 async fn t16_containers_that_do_not_exist_have_no_weight() {
-    let mut world = World::new(1, Load::Constant(300.0), need(300.0), Vec::new());
+    let mut world = World::new(1, Workload::Constant(300.0), need(300.0), Vec::new());
     let names = (1..=20).map(|slot| format!("apache.{slot}.inventedinventedinvented1"));
     attack(&mut world, Forger::new().with_containers(names));
     let decided = world.run(200).await;
@@ -19,7 +18,7 @@ async fn t16_containers_that_do_not_exist_have_no_weight() {
 
 #[tokio::test]
 async fn t17_a_flood_of_invented_containers_does_not_stop_decisions() {
-    let load = Load::Step {
+    let load = Workload::Step {
         before: 200.0,
         after: 800.0,
         at: Duration::from_secs(60),
@@ -44,11 +43,16 @@ async fn t17_a_flood_of_invented_containers_does_not_stop_decisions() {
 
 #[tokio::test]
 async fn t21_other_protocols_are_counted_and_change_nothing() {
-    let strangers = Event::Strangers {
-        every: Duration::from_millis(20),
-        lasting: Duration::from_secs(200),
+    let strangers = Event::ForeignTraffic {
+        interval: Duration::from_millis(20),
+        duration: Duration::from_secs(200),
     };
-    let mut world = World::new(1, Load::Constant(300.0), need(300.0), vec![(0, strangers)]);
+    let mut world = World::new(
+        1,
+        Workload::Constant(300.0),
+        need(300.0),
+        vec![(0, strangers)],
+    );
     assert_eq!(changes(&world.run(200).await), []);
     let refused = world.balancer.telemetry().lock().ingest_stats().refused;
     assert!(refused.values().sum::<u64>() > 5_000, "{refused:?}");

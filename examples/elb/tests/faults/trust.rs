@@ -6,9 +6,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use elb::orchestrator::{Orchestrator as _, Task};
-use elb::simulator::{Event, Load, NodeAddress};
+use elb::simulator::NodeAddress;
 use sflow_autoscale::observe::Reporter;
 use sflow_metrics::Timestamp;
+use sflow_simulator::{Event, Workload};
 use sflow_v5::counter::{
     Adapter, HostAdapters, HostCpu, HostDescr, HostParent, VirtCpu, VirtNetIo,
 };
@@ -260,7 +261,7 @@ pub(crate) fn attack(world: &mut World, mut forger: Forger) {
 
 /// A load that needs more at 120 s, and less at 400 s.
 fn world(address: NodeAddress) -> World {
-    let load = Load::Spike {
+    let load = Workload::Spike {
         base: 200.0,
         peak: 800.0,
         begin: Duration::from_secs(120),
@@ -419,11 +420,16 @@ async fn t15_contested_nodes_hold_where_no_address_is_known() {
 
 #[tokio::test]
 async fn t15_silent_agent_is_not_replaced_by_another_claimant() {
-    let silence = Event::Silence {
+    let silence = Event::Disconnect {
         host: "node3".to_owned(),
-        lasting: Duration::from_secs(3_000),
+        duration: Duration::from_secs(3_000),
     };
-    let mut world = World::new(1, Load::Constant(300.0), need(300.0), vec![(100, silence)]);
+    let mut world = World::new(
+        1,
+        Workload::Constant(300.0),
+        need(300.0),
+        vec![(100, silence)],
+    );
     let cluster = world.balancer.orchestrator_mut();
     cluster.report_addresses(NodeAddress::Unknown);
     world.run(150).await;

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use elb::balancer::Balancer;
 use elb::config::Config;
-use elb::simulator::{Delay, Event, Load, Scenario, Simulation};
+use elb::simulator::{Scenario, Simulation};
 use sflow_autoscale::controller::Decided;
 use sflow_metrics::Timestamp;
+use sflow_simulator::{Delay, Event, Workload};
 
 pub(crate) const START: Timestamp = Timestamp::from_secs(1_700_000_000);
 
@@ -30,11 +31,16 @@ pub(crate) struct World {
 
 impl World {
     /// So many requests per second, from so many replicas.
-    pub(crate) fn new(seed: u64, load: Load, replicas: u32, script: Vec<(u64, Event)>) -> Self {
+    pub(crate) fn new(
+        seed: u64,
+        workload: Workload,
+        replicas: u32,
+        script: Vec<(u64, Event)>,
+    ) -> Self {
         let mut scenario = Scenario::named("article").unwrap();
         scenario.duration = Duration::from_secs(3_600);
-        let service = &mut scenario.services[0];
-        service.load = load;
+        let service = &mut scenario.cluster.services[0];
+        service.workload = workload;
         service.replicas = replicas;
         service.start = Delay::millis(500, 1_500);
         service.stop = Delay::millis(200, 500);
@@ -85,7 +91,7 @@ impl World {
     /// Replicas that the cluster keeps.
     pub(crate) fn replicas(&mut self) -> u32 {
         let truth = self.balancer.orchestrator_mut().truth("apache");
-        truth.unwrap().wanted
+        truth.unwrap().replicas
     }
 }
 

@@ -7,9 +7,10 @@ use elb::balancer::Balancer;
 use elb::config::{Config, ServiceSettings};
 use elb::handle::{Handle, Requests};
 use elb::policy::Mode;
-use elb::simulator::{Load, Scenario, ServiceSpec, Simulation};
+use elb::simulator::{Scenario, Simulation};
 use elb::web::{self, Access, Site};
 use sflow_metrics::Timestamp;
+use sflow_simulator::Workload;
 use tokio::net::TcpListener;
 
 const START: Timestamp = Timestamp::from_secs(1_767_225_600);
@@ -29,7 +30,7 @@ impl World {
     /// One service by this name, under the load of a scenario.
     pub(crate) fn of(scenario: &str, name: &str, seconds: u64) -> Self {
         let mut scenario = Scenario::named(scenario).unwrap();
-        name.clone_into(&mut scenario.services[0].name);
+        name.clone_into(&mut scenario.cluster.services[0].name);
         let services = vec![service(name, Mode::Act)];
         Self {
             scenario,
@@ -43,14 +44,14 @@ impl World {
     /// One service, whose load grows fourfold all at once: packet samples show it first.
     pub(crate) fn surge(name: &str) -> Self {
         let mut world = Self::of("article", name, 126);
-        let service = &mut world.scenario.services[0];
+        let service = &mut world.scenario.cluster.services[0];
         service.replicas = 4;
-        service.load = Load::Step {
+        service.workload = Workload::Step {
             before: 1_600.0,
             after: 6_400.0,
             at: Duration::from_secs(113),
         };
-        world.scenario.agents.sampling = 100;
+        world.scenario.cluster.agents.sampling = 100;
         let config = format!(
             "[[service]]\nname = \"{name}\"\n[service.policy]\nmode = \"act\"\nmax = 40\n\
              metric = [{{ name = \"vir_bytes_in+vir_bytes_out\", target = 500000 }}]\n"
@@ -68,22 +69,23 @@ impl World {
     /// Many services, each under a load of its own.
     pub(crate) fn many(count: u32) -> Self {
         let mut world = Self::of("article", "service", 80);
-        let pattern = world.scenario.services[0].clone();
-        let spec = |number: u32| ServiceSpec {
-            name: name(number),
-            replicas: 1 + number % 4,
-            load: Load::Sine {
+        let pattern = world.scenario.cluster.services[0].clone();
+        let spec = |number: u32| {
+            let mut spec = pattern.clone();
+            spec.name = name(number);
+            spec.replicas = 1 + number % 4;
+            spec.workload = Workload::Sine {
                 mean: 60.0 + f64::from(number * 37 % 200),
                 amplitude: f64::from(number * 13 % 60),
                 period: Duration::from_secs(40 + u64::from(number)),
-            },
-            ..pattern.clone()
+            };
+            spec
         };
         let own = |number: u32| {
             let modes = [Mode::Act, Mode::Act, Mode::Advise, Mode::Off];
             service(&name(number), modes[number as usize % modes.len()])
         };
-        world.scenario.services = (1..=count).map(spec).collect();
+        world.scenario.cluster.services = (1..=count).map(spec).collect();
         world.services = (1..=count).map(own).collect();
         world
     }
@@ -100,13 +102,13 @@ impl World {
         let mut config = Config::article();
         config.services.clone_from(&self.services);
         let simulation = Simulation::new(&self.scenario, 1, START).unwrap();
-        let hook = simulation.hook();
+        let provisioner = simulation.provisioner();
         let balancer = Balancer::new(START, simulation, config.control, &config.services);
         let mut balancer = balancer.unwrap();
         let pool = elb::trial::pool(&self.scenario, Mode::Act).unwrap();
-        if let (Some(pool), Some(hook)) = (pool, hook) {
+        if let (Some(pool), Some(provisioner)) = (pool, provisioner) {
             balancer.keep("test".to_owned(), &[pool]).unwrap();
-            balancer.pools_mut().unwrap().provide(Box::new(hook));
+            balancer.pools_mut().unwrap().provide(Box::new(provisioner));
         }
         let mut now = START;
         while now - START < self.lasting {

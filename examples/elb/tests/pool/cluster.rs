@@ -5,23 +5,24 @@ use std::time::Duration;
 use elb::handle::{Refusal, Request};
 use elb::orchestrator::{
     Availability, Census, DRAINED_FOR, Labelled, Node, NodeAddresses, Orchestrator,
-    OrchestratorError, Resources, Service,
+    OrchestratorError, Service,
 };
 use elb::policy::Mode;
 use elb::pool::pools::Pools;
 use elb::shared::Shared;
-use elb::simulator::{Event, Load, Scenario, Simulation};
+use elb::simulator::{Scenario, Simulation};
 use sflow_autoscale::controller::Outcome;
 use sflow_autoscale::node_pools::MachineState;
 use sflow_autoscale::observe::Telemetry;
+use sflow_simulator::{Event, Reservation, Workload};
 
-use crate::world::{START, World};
+use crate::world::{START, World, set_bounds};
 
 fn idle() -> Scenario {
     let mut scenario = Scenario::named("thief").unwrap();
-    scenario.script.clear();
-    scenario.services[0].load = Load::Constant(150.0);
-    scenario.services[0].replicas = 6;
+    scenario.cluster.events.clear();
+    scenario.cluster.services[0].workload = Workload::Constant(150.0);
+    scenario.cluster.services[0].replicas = 6;
     scenario.machines.as_mut().unwrap().bounds = (1, 6);
     scenario
 }
@@ -30,8 +31,8 @@ fn idle() -> Scenario {
 async fn what_was_being_drained_when_elb_died_is_known_to_the_next_and_given_back() {
     let mut scenario = idle();
     // So that it dies before the machine is empty.
-    scenario.services[0].bounds = (6, 24);
-    scenario.services[0].stop = elb::simulator::Delay::millis(30_000, 30_000);
+    set_bounds(&mut scenario, (6, 24));
+    scenario.cluster.services[0].stop = sflow_simulator::Delay::millis(30_000, 30_000);
     let mut world = World::new(&scenario, |_| {});
     let is_drained = |world: &World| world.has_happened("is drained");
     assert!(world.until(900, is_drained).await);
@@ -87,9 +88,10 @@ async fn what_an_operator_takes_out_of_use_is_left_to_the_operator() {
 async fn never_fewer_machines_than_the_services_need() {
     let mut scenario = idle();
     // Four tasks at least, of which each node has room for one, the manager included.
-    let shop = &mut scenario.services[0];
-    (shop.bounds, shop.replicas) = ((4, 8), 4);
-    shop.reserved = Resources {
+    set_bounds(&mut scenario, (4, 8));
+    let shop = &mut scenario.cluster.services[0];
+    shop.replicas = 4;
+    shop.reservation = Reservation {
         cores: 1.2,
         memory: 0,
     };
@@ -110,11 +112,12 @@ async fn never_fewer_machines_than_the_services_need() {
 async fn no_machine_goes_whose_tasks_have_no_room_elsewhere() {
     let mut scenario = idle();
     // Two would do for the least, but what it has needs all of them.
-    let shop = &mut scenario.services[0];
-    (shop.bounds, shop.replicas) = ((2, 12), 12);
-    shop.load = Load::Constant(1_080.0);
-    shop.work.cpu = Duration::from_micros(100);
-    shop.reserved = Resources {
+    set_bounds(&mut scenario, (2, 12));
+    let shop = &mut scenario.cluster.services[0];
+    shop.replicas = 12;
+    shop.workload = Workload::Constant(1_080.0);
+    shop.request.cpu = Duration::from_micros(100);
+    shop.reservation = Reservation {
         cores: 0.9,
         memory: 0,
     };
@@ -204,8 +207,8 @@ async fn rounds(rival: &mut Rival, count: u32) -> Vec<Outcome> {
     let mut pool = pool.unwrap();
     pool.settings.down.stabilise = Duration::ZERO;
     let mut pools = Pools::new("test".to_owned(), &[pool]).unwrap();
-    let hook = rival.cluster.lock().hook().unwrap();
-    pools.provide(Box::new(hook));
+    let provisioner = rival.cluster.lock().provisioner().unwrap();
+    pools.provide(Box::new(provisioner));
     let mut telemetry: Shared<Telemetry> = Shared::default();
     let mut outcomes = Vec::new();
     let mut now = START;

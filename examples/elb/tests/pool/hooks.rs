@@ -7,8 +7,9 @@ use std::time::Duration;
 use elb::policy::{Reason, SubjectKind};
 use elb::pool::hook::{Action, Call, HookSettings};
 use elb::pool::provider::Background;
-use elb::simulator::{Event, Load, Scenario};
+use elb::simulator::Scenario;
 use sflow_autoscale::node_pools::MachineState;
+use sflow_simulator::{Event, Workload};
 
 use crate::support::{HookServer, PATIENCE, wait_until};
 use crate::world::{Fate, Scripted, World};
@@ -16,16 +17,16 @@ use crate::world::{Fate, Scripted, World};
 /// Machines that do not suffice, at once and for long.
 fn needy() -> Scenario {
     let mut scenario = Scenario::named("machines").unwrap();
-    scenario.services[0].load = Load::Constant(1_400.0);
+    scenario.cluster.services[0].workload = Workload::Constant(1_400.0);
     scenario
 }
 
 /// More machines than are needed, with next to nothing to do.
 fn idle() -> Scenario {
     let mut scenario = Scenario::named("thief").unwrap();
-    scenario.script.clear();
-    scenario.services[0].load = Load::Constant(150.0);
-    scenario.services[0].replicas = 6;
+    scenario.cluster.events.clear();
+    scenario.cluster.services[0].workload = Workload::Constant(150.0);
+    scenario.cluster.services[0].replicas = 6;
     scenario.machines.as_mut().unwrap().bounds = (2, 6);
     scenario
 }
@@ -343,7 +344,7 @@ async fn a_server_that_hangs_and_fails_first_is_asked_until_its_machine_is_there
     ]);
     let url = format!("http://{}/machines", server.address);
     let mut scenario = needy();
-    let mut joins = scenario.hosts[1].clone();
+    let mut joins = scenario.cluster.hosts[1].clone();
     (joins.name, joins.address) = ("node9".to_owned(), [10, 0, 0, 9].into());
     let mut other = joins.clone();
     (other.name, other.address) = ("stranger".to_owned(), [10, 0, 0, 8].into());

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use elb::orchestrator::{Availability, Orchestrator, Resources};
-use elb::simulator::{Event, Load, Scenario};
+use elb::orchestrator::{Availability, Orchestrator};
+use elb::simulator::Scenario;
 use proptest::prelude::*;
 use sflow_autoscale::node_pools::MachineState;
+use sflow_simulator::{Event, Reservation, Workload};
 
-use crate::world::{Fate, Scripted, World};
+use crate::world::{Fate, Scripted, World, set_bounds};
 
 #[derive(Clone, Debug)]
 struct Story {
@@ -59,21 +60,25 @@ proptest! {
 
 async fn live_through(story: Story) -> Result<(), TestCaseError> {
     let mut scenario = Scenario::named("thief").unwrap();
-    scenario.script.clear();
+    scenario.cluster.events.clear();
     for (host, at) in &story.thieves {
         let host = format!("node{host}");
-        let steal = Event::Steal { host, part: 0.4 };
+        let steal = Event::CpuSteal {
+            host,
+            fraction: 0.4,
+        };
         scenario = scenario.with(Duration::from_secs(*at), steal);
     }
-    let shop = &mut scenario.services[0];
+    let shop = &mut scenario.cluster.services[0];
     let loads = story.loads.iter();
     let table = loads.map(|(at, load)| (Duration::from_secs(*at), *load));
-    shop.load = Load::Table(table.collect());
-    (shop.bounds, shop.replicas) = ((story.least, 24), story.least.max(3));
-    shop.reserved = Resources {
+    shop.workload = Workload::Table(table.collect());
+    shop.replicas = story.least.max(3);
+    shop.reservation = Reservation {
         cores: story.reserved,
         memory: 0,
     };
+    set_bounds(&mut scenario, (story.least, 24));
     scenario.machines.as_mut().unwrap().bounds = (2, 6);
     let mut world = World::new(&scenario, |pool| {
         pool.settings.down.stabilise = Duration::from_secs(60);

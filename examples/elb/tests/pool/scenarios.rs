@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use elb::config::Config;
 use elb::policy::{Decision, Mode};
-use elb::simulator::{Delay, Event, Load, Scenario};
+use elb::simulator::Scenario;
 use elb::trial::{Outcome, PoolOutcome, run};
-use sflow_autoscale::node_pools::{DrainReason, MachineStep};
-use sflow_autoscale::node_pools::{Indicator, PeerStanding};
-use sflow_autoscale::node_pools::{MachineState, PoolEventKind};
+use sflow_autoscale::node_pools::{
+    DrainReason, Indicator, MachineState, MachineStep, PeerStanding, PoolEventKind,
+};
+use sflow_simulator::{Delay, Event, Workload};
 
 use crate::world::{START, World, services};
 
@@ -47,7 +48,7 @@ async fn a_peak_for_which_the_machines_do_not_suffice_brings_others_and_they_go_
         // Whoever is there for it serves it.
         let (with, without) = (&outcome.services[0].truth, &alone.services[0].truth);
         assert!(
-            with.unserved < 0.6 * without.unserved,
+            with.unserved_requests < 0.6 * without.unserved_requests,
             "seed {seed}: {with:?} {without:?}"
         );
         assert!(
@@ -152,21 +153,25 @@ async fn a_day_on_which_all_are_bad_is_nobodys_fault() {
         assert_eq!(pool.standing.replacements_left, 1);
     }
     // On another one it is some, but more than can be the hosts.
-    let mut some = Scenario {
-        script: Vec::new(),
-        ..scenario
-    };
+    let mut some = scenario;
+    some.cluster.events.clear();
     for number in 7..=9 {
-        let mut host = some.hosts[1].clone();
+        let mut host = some.cluster.hosts[1].clone();
         host.name = format!("node{number}");
         host.address = [10, 0, 0, number].into();
-        some.hosts.push(host);
+        some.cluster.hosts.push(host);
     }
     some.machines.as_mut().unwrap().bounds = (8, 9);
     for host in ["node2", "node4", "node7"] {
         let host = host.to_owned();
         let at = Duration::from_secs(240);
-        some = some.with(at, Event::Steal { host, part: 0.35 });
+        some = some.with(
+            at,
+            Event::CpuSteal {
+                host,
+                fraction: 0.35,
+            },
+        );
     }
     let pool = tried(&some, 1, Mode::Act).await.pool.unwrap();
     assert_eq!(pool.standing.poor().count(), 0);
@@ -181,10 +186,10 @@ async fn a_day_on_which_all_are_bad_is_nobodys_fault() {
 async fn less_work_for_a_processor_second_is_found_in_what_containers_report() {
     let mut scenario = Scenario::named("thief").unwrap();
     scenario.machines.as_mut().unwrap().replace = false;
-    scenario.script.clear();
+    scenario.cluster.events.clear();
     let host = "node4".to_owned();
     let at = Duration::from_secs(240);
-    let scenario = scenario.with(at, Event::Slow { host, factor: 1.8 });
+    let scenario = scenario.with(at, Event::Slowdown { host, factor: 1.8 });
     let pool = tried(&scenario, 1, Mode::Act).await.pool.unwrap();
     let mut poor = pool.standing.poor();
     let found = poor
@@ -203,7 +208,7 @@ async fn under_a_steady_load_the_pool_comes_to_rest() {
     for load in [800.0, 1_400.0] {
         for seconds in [30, 240] {
             let mut scenario = Scenario::named("machines").unwrap();
-            scenario.services[0].load = Load::Constant(load);
+            scenario.cluster.services[0].workload = Workload::Constant(load);
             scenario.duration = Duration::from_secs(3_600);
             let machines = scenario.machines.as_mut().unwrap();
             machines.join = Delay::millis(1_000 * seconds, 1_000 * seconds);
@@ -231,16 +236,21 @@ async fn the_same_run_of_machines_repeats_bit_for_bit() {
 async fn silence_takes_no_machine_away() {
     let mut scenario = Scenario::named("machines").unwrap();
     scenario
+        .cluster
         .hosts
-        .extend(Scenario::named("thief").unwrap().hosts.split_off(3));
+        .extend(Scenario::named("thief").unwrap().cluster.hosts.split_off(3));
     let hosts: Vec<String> = scenario
+        .cluster
         .hosts
         .iter()
         .map(|host| host.name.clone())
         .collect();
     for host in hosts {
-        let lasting = Duration::from_secs(3_000);
-        scenario = scenario.with(Duration::from_secs(200), Event::Silence { host, lasting });
+        let duration = Duration::from_secs(3_000);
+        scenario = scenario.with(
+            Duration::from_secs(200),
+            Event::Disconnect { host, duration },
+        );
     }
     let mut world = World::new(&scenario, |_| {});
     let is_gone = world

@@ -9,7 +9,7 @@ use elb::policy::{Mode, Rule, Target};
 use elb::pool::hook::{HookError, HookSettings, Order, Promise};
 use elb::pool::provider::{Answer, Provider};
 use elb::shared::Shared;
-use elb::simulator::{Scenario, SimulatedHook, Simulation};
+use elb::simulator::{Scenario, SimulatedProvisioner, Simulation};
 use sflow_autoscale::controller::Round;
 use sflow_autoscale::node_pools::PoolStatus;
 use sflow_metrics::Timestamp;
@@ -112,18 +112,24 @@ fn balancer(
     let mut balancer = Balancer::new(now, simulation.clone(), control, services).unwrap();
     let pools = std::slice::from_ref(pool);
     balancer.keep(instance.to_owned(), pools).unwrap();
-    let hook = simulation.lock().hook().unwrap();
-    balancer.pools_mut().unwrap().provide(Box::new(hook));
+    let provisioner = simulation.lock().provisioner().unwrap();
+    balancer.pools_mut().unwrap().provide(Box::new(provisioner));
     balancer
+}
+
+/// Sets the bounds of the service `shop`.
+pub(crate) fn set_bounds(scenario: &mut Scenario, bounds: (u32, u32)) {
+    let policy = scenario.policies.get_mut("shop");
+    policy.unwrap().bounds = bounds;
 }
 
 /// The services of a scenario, each container at 90 kB/s.
 pub(crate) fn services(scenario: &Scenario) -> Vec<ServiceSettings> {
     let article = Config::article();
-    let services = scenario.services.iter().map(|service| {
+    let services = scenario.cluster.services.iter().map(|service| {
         let mut settings = article.services[0].settings.clone();
         settings.mode = Mode::Act;
-        (settings.min, settings.max) = service.bounds;
+        (settings.min, settings.max) = scenario.policy(&service.name).bounds;
         settings.rule = Rule::Target {
             metrics: vec![Target {
                 metric: "vir_bytes_in+vir_bytes_out".to_owned(),
@@ -135,7 +141,7 @@ pub(crate) fn services(scenario: &Scenario) -> Vec<ServiceSettings> {
         settings.down.stabilise = Duration::from_secs(30);
         ServiceSettings {
             name: service.name.clone(),
-            priority: service.priority,
+            priority: scenario.policy(&service.name).priority,
             settings,
         }
     });
@@ -145,7 +151,7 @@ pub(crate) fn services(scenario: &Scenario) -> Vec<ServiceSettings> {
 /// A hook that does with orders what a test says.
 pub(crate) struct Scripted {
     /// Who carries out what is to be carried out.
-    hook: SimulatedHook,
+    provisioner: SimulatedProvisioner,
     fate: Box<dyn FnMut(&Order) -> Fate + Send>,
     orders: Shared<Vec<Order>>,
     waiting: Vec<Answer>,
@@ -159,7 +165,7 @@ impl Scripted {
     ) -> (Self, Shared<Vec<Order>>) {
         let orders = Shared::default();
         let scripted = Self {
-            hook: world.simulation.lock().hook().unwrap(),
+            provisioner: world.simulation.lock().provisioner().unwrap(),
             fate: Box::new(fate),
             orders: Shared::clone(&orders),
             waiting: Vec::new(),
@@ -191,7 +197,7 @@ impl Provider for Scripted {
     fn give(&mut self, settings: &HookSettings, order: Order, patience: Duration) {
         self.orders.lock().push(order.clone());
         match (self.fate)(&order) {
-            Fate::Kept => self.hook.give(settings, order, patience),
+            Fate::Kept => self.provisioner.give(settings, order, patience),
             Fate::Promised => self.waiting.push(Answer {
                 order,
                 promise: Ok(Promise::default()),
@@ -209,7 +215,7 @@ impl Provider for Scripted {
 
     fn answers(&mut self) -> Vec<Answer> {
         let mut answers = std::mem::take(&mut self.waiting);
-        answers.extend(self.hook.answers());
+        answers.extend(self.provisioner.answers());
         answers
     }
 }

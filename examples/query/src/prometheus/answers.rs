@@ -2,17 +2,12 @@
 
 use std::rc::Rc;
 
-use sflow_metrics::{Registry, Timestamp, query::Query};
+use sflow_metrics::query::{Groups, Query};
 
 use super::family::{Family, Number, SeriesBudget};
 use super::labels::Labels;
 
-pub(super) fn of_query(
-    query: &Query,
-    registry: &Registry,
-    now: Timestamp,
-    budget: &mut SeriesBudget,
-) -> Vec<Family> {
+pub(super) fn of_query(query: &Query, groups: &Groups, budget: &mut SeriesBudget) -> Vec<Family> {
     let mut value = Family::new(
         "sflow_answer",
         "Value of an expression of the query, in the unit of its metrics",
@@ -25,7 +20,6 @@ pub(super) fn of_query(
         "sflow_answer_matched",
         "Entities that the query selects, with or without a value",
     );
-    let groups = registry.query_groups(now, query);
     for group in &groups.groups {
         for (expression, summary) in query.expressions().iter().zip(&group.summaries) {
             let labels = Rc::new(Labels::of_answer(expression, &group.name));

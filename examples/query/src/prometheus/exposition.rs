@@ -5,20 +5,21 @@ use std::time::Instant;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
+use serve::exposition::Format;
 use sflow_metrics::{
-    Metric, MetricKind,
-    entity::{Entity, EntityKind, Lifecycle},
+    Metric, MetricKind, Timestamp,
+    entity::{self, Entity, Lifecycle},
 };
 
 use super::family::{Family, Number, SeriesBudget};
-use super::format::Format;
 use super::labels::{Labels, bounded};
-use super::{Settings, Shared, Telemetry, answers, health};
+use super::{Settings, answers, health};
+use crate::telemetry::Shared;
 
 /// The maximum size of all series of a response, in bytes.
 pub(super) const MAX_BYTES: usize = 12 << 20;
 
-/// Reads the registry at each scrape.
+/// Reads the registries at each scrape.
 #[derive(Debug)]
 pub(super) struct Exposition {
     pub(super) format: Format,
@@ -29,8 +30,8 @@ pub(super) struct Exposition {
 impl Collector for Exposition {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
         let started = Instant::now();
-        // The lock is held while values are read, not while they are written.
-        let families = self.families(&self.shared.lock());
+        // No lock is held while values are written.
+        let families = self.families()?;
         for family in &families {
             family.encode(&mut encoder, self.format)?;
         }
@@ -44,81 +45,65 @@ impl Collector for Exposition {
 }
 
 impl Exposition {
-    fn families(&self, telemetry: &Telemetry) -> Vec<Family> {
+    fn families(&self) -> Result<Vec<Family>, std::fmt::Error> {
+        let now = self.shared.now();
+        let totals = self.shared.totals();
         let mut budget = SeriesBudget::new(self.settings.max_series, MAX_BYTES);
-        let mut families = health::of_stream(telemetry);
+        let mut families = health::of_stream(&totals);
+        families.push(health::of_counts(self.shared.entity_counts(now)));
         if let Some(query) = &self.settings.query {
-            families.extend(answers::of_query(
-                query,
-                &telemetry.registry,
-                telemetry.now,
-                &mut budget,
-            ));
+            let partial = self.shared.query(now, query).map_err(|error| {
+                crate::run::complain(&error);
+                std::fmt::Error
+            })?;
+            families.extend(answers::of_query(query, &partial.groups(now), &mut budget));
         }
-        families.extend(health::of_agents(telemetry, &mut budget));
-        families.extend(self.of_entities(telemetry, &mut budget));
+        families.extend(health::of_agents(totals.agents, now, &mut budget));
+        families.extend(self.of_entities(now, &mut budget));
         families.push(Family::single(
             "sflow_series_left_out",
             "Series beyond --prometheus-series or 12 MiB, or with the same labels as another",
             Number::of(budget.left_out()),
         ));
-        families
+        Ok(families)
     }
 
     /// The selected metrics of each entity. If the budget does not suffice, entities that appeared
-    /// first have priority.
-    fn of_entities(
-        &self,
-        Telemetry { registry, now, .. }: &Telemetry,
-        budget: &mut SeriesBudget,
-    ) -> Vec<Family> {
-        let mut entities: Vec<Entity<'_>> = match &self.settings.query {
-            None => registry.entities(*now).collect(),
-            Some(query) => registry.matching(*now, query).collect(),
-        };
-        entities
-            .retain(|entity| matches!(entity.lifecycle(), Lifecycle::Warming | Lifecycle::Live));
-        entities.sort_unstable_by_key(Entity::id);
+    /// first have priority, by worker.
+    fn of_entities(&self, now: Timestamp, budget: &mut SeriesBudget) -> Vec<Family> {
         let (customs, metrics): (Vec<&Metric>, Vec<&Metric>) = self
             .metrics()
             .into_iter()
             .partition(|metric| metric.kind() == MetricKind::Custom);
-        let mut families: Vec<Family> = metrics
-            .iter()
-            .map(|metric| Family::of_metric(metric))
-            .collect();
-        let mut custom = Family::new(
-            "sflow_custom",
-            "Custom metrics of applications; of counters the increase per second",
-        );
-        for entity in &entities {
-            let labels = Rc::new(Labels::of_entity(entity));
-            if self.settings.query.is_none() {
-                for (name, value) in entity.custom_metrics() {
-                    push_custom(&mut custom, budget, &labels, name, value);
-                }
-            }
-            for metric in &customs {
-                push_custom(
-                    &mut custom,
-                    budget,
-                    &labels,
-                    custom_name(metric),
-                    entity.value(metric),
-                );
-            }
-            let is_admitted = budget.admits(&labels, "");
-            for (metric, family) in metrics.iter().zip(&mut families) {
-                if may_have(entity, metric)
-                    && let Some(number) = number(entity, metric)
-                    && budget.reserve(is_admitted, family.encoded_len(&labels, ""))
-                {
-                    family.push(&labels, number);
-                }
+        let mut families = Families {
+            customs: &customs,
+            metrics: &metrics,
+            families: metrics
+                .iter()
+                .map(|metric| Family::of_metric(metric))
+                .collect(),
+            custom: Family::new(
+                "sflow_custom",
+                "Custom metrics of applications; of counters the increase per second",
+            ),
+            has_all: self.settings.query.is_none(),
+        };
+        for telemetry in self.shared.each() {
+            let registry = &telemetry.registry;
+            let mut entities: Vec<Entity<'_>> = match &self.settings.query {
+                None => registry.entities(now).collect(),
+                Some(query) => registry.matching(now, query).collect(),
+            };
+            entities.retain(|entity| {
+                matches!(entity.lifecycle(), Lifecycle::Warming | Lifecycle::Live)
+            });
+            entities.sort_unstable_by_key(Entity::id);
+            for entity in &entities {
+                families.add(entity, budget);
             }
         }
-        families.push(custom);
-        families
+        families.families.push(families.custom);
+        families.families
     }
 
     /// The metrics of the query, or all.
@@ -133,6 +118,41 @@ impl Exposition {
         metrics.sort_unstable_by_key(|metric| metric.name());
         metrics.dedup();
         metrics
+    }
+}
+
+/// The families of the metrics of entities.
+struct Families<'m> {
+    customs: &'m [&'m Metric],
+    metrics: &'m [&'m Metric],
+    /// One for each of `metrics`.
+    families: Vec<Family>,
+    custom: Family,
+    /// Whether all custom metrics are included, not only `customs`.
+    has_all: bool,
+}
+
+impl Families<'_> {
+    fn add(&mut self, entity: &Entity<'_>, budget: &mut SeriesBudget) {
+        let labels = Rc::new(Labels::of_entity(entity));
+        if self.has_all {
+            for (name, value) in entity.custom_metrics() {
+                push_custom(&mut self.custom, budget, &labels, name, value);
+            }
+        }
+        for metric in self.customs {
+            let (name, value) = (custom_name(metric), entity.value(metric));
+            push_custom(&mut self.custom, budget, &labels, name, value);
+        }
+        let is_admitted = budget.admits(&labels, "");
+        for (metric, family) in self.metrics.iter().zip(&mut self.families) {
+            if may_have(entity, metric)
+                && let Some(number) = number(entity, metric)
+                && budget.reserve(is_admitted, family.encoded_len(&labels, ""))
+            {
+                family.push(&labels, number);
+            }
+        }
     }
 }
 
@@ -157,7 +177,7 @@ fn push_custom(
 }
 
 fn may_have(entity: &Entity<'_>, metric: &Metric) -> bool {
-    metric.entity() == EntityKind::Other || metric.entity() == entity.kind()
+    metric.entity() == entity::Kind::Other || metric.entity() == entity.kind()
 }
 
 /// The count of a counter, the value of any other metric, both in the unit of the family.

@@ -7,9 +7,9 @@ use std::rc::Rc;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
+use serve::exposition::Format;
 use sflow_metrics::Metric;
 
-use super::format::Format;
 use super::labels::{Labels, OfMetric};
 
 #[derive(Clone, Copy, Debug)]

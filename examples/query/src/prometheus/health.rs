@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use sflow_metrics::{AgentStatus, Health};
+use sflow_metrics::{AgentStatus, Health, Timestamp};
 
-use super::Telemetry;
 use super::family::{Family, Number, SeriesBudget};
 use super::labels::Labels;
+use crate::telemetry::Totals;
 
 /// Name, help text, and value.
 type Counter<T> = (&'static str, &'static str, fn(&T) -> u64);
@@ -193,21 +193,20 @@ const AGENT_COUNTERS: &[Counter<AgentStatus>] = &[
 ];
 
 /// Counters of the whole stream, which are always included.
-pub(super) fn of_stream(telemetry: &Telemetry) -> Vec<Family> {
-    let health = telemetry.registry.health();
+pub(super) fn of_stream(totals: &Totals) -> Vec<Family> {
     let counters = STREAM_COUNTERS
         .iter()
-        .map(|(name, help, count)| (*name, *help, Some(count(&health))));
+        .map(|(name, help, count)| (*name, *help, Some(count(&totals.health))));
     let outside = [
         (
             "datagrams_malformed",
             "Datagrams that are not sFlow version 5",
-            Some(telemetry.malformed),
+            Some(totals.malformed),
         ),
         (
             "kernel_drops",
             "Datagrams that the kernel dropped because the receive buffer was full",
-            telemetry.kernel_drops,
+            totals.kernel_drops,
         ),
     ];
     counters
@@ -216,12 +215,15 @@ pub(super) fn of_stream(telemetry: &Telemetry) -> Vec<Family> {
             let name = format!("sflow_stream_{name}");
             Some(Family::single(&name, help, Number::Count(count? as f64)))
         })
-        .chain([entities(telemetry)])
         .collect()
 }
 
 /// Counters of each agent.
-pub(super) fn of_agents(telemetry: &Telemetry, budget: &mut SeriesBudget) -> Vec<Family> {
+pub(super) fn of_agents(
+    mut agents: Vec<AgentStatus>,
+    now: Timestamp,
+    budget: &mut SeriesBudget,
+) -> Vec<Family> {
     let mut families: Vec<Family> = AGENT_COUNTERS
         .iter()
         .map(|(name, help, _)| Family::new(&format!("sflow_agent_{name}"), help))
@@ -230,7 +232,6 @@ pub(super) fn of_agents(telemetry: &Telemetry, budget: &mut SeriesBudget) -> Vec
         "sflow_agent_age_seconds",
         "Seconds since the last datagram of an agent",
     );
-    let mut agents: Vec<AgentStatus> = telemetry.registry.agents().collect();
     agents.sort_unstable_by_key(|agent| (agent.first_seen, agent.key));
     for agent in &agents {
         let labels = Rc::new(Labels::of_agent(agent.key));
@@ -240,7 +241,7 @@ pub(super) fn of_agents(telemetry: &Telemetry, budget: &mut SeriesBudget) -> Vec
             }
         }
         if budget.reserve(true, age.encoded_len(&labels, "")) {
-            let since = telemetry.now - agent.last_seen;
+            let since = now - agent.last_seen;
             age.push(&labels, Number::Level(since.as_secs_f64()));
         }
     }
@@ -249,12 +250,7 @@ pub(super) fn of_agents(telemetry: &Telemetry, budget: &mut SeriesBudget) -> Vec
 }
 
 /// The number of entities of each kind and lifecycle.
-fn entities(telemetry: &Telemetry) -> Family {
-    let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
-    for entity in telemetry.registry.entities(telemetry.now) {
-        let key = (entity.kind().to_string(), entity.lifecycle().to_string());
-        *counts.entry(key).or_default() += 1;
-    }
+pub(super) fn of_counts(counts: BTreeMap<(String, String), usize>) -> Family {
     let mut family = Family::new(
         "sflow_entities",
         "Number of hosts, containers, interfaces and other entities",

@@ -1,15 +1,14 @@
-//! Metrics of the registry over HTTP, in the text formats of OpenMetrics and Prometheus.
+//! Metrics of the registries over HTTP, in the text formats of OpenMetrics and Prometheus.
 
 mod answers;
 mod exposition;
 mod family;
-mod format;
 mod health;
 mod labels;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,12 +20,13 @@ use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use prometheus_client::encoding::text;
-use sflow_collector::{OtherProtocol, Tally};
-use sflow_metrics::{Registry, Timestamp, query::Query};
+use sflow_metrics::query::Query;
 
 use exposition::Exposition;
-use format::Format;
 use serve::HostCheck;
+use serve::exposition::Format;
+
+use crate::telemetry::Shared;
 
 /// The default address, which only this machine can reach.
 const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9343);
@@ -44,39 +44,6 @@ sflow_stream_…        datagrams and samples received, lost and rejected
 sflow_agent_…         the same per agent
 sflow_entities        number of entities by kind and lifecycle
 ";
-
-/// The registry, its time, and counts of datagrams that are not in it.
-#[derive(Debug)]
-pub(crate) struct Telemetry {
-    pub(crate) registry: Registry,
-    pub(crate) now: Timestamp,
-    /// Datagrams that are not sFlow version 5.
-    pub(crate) malformed: u64,
-    /// The protocols of these, where recognised.
-    pub(crate) protocols: Tally<OtherProtocol>,
-    /// Datagrams that the kernel dropped; `None` for captures and where it does not count them.
-    pub(crate) kernel_drops: Option<u64>,
-}
-
-/// The telemetry, shared by receiver and HTTP server.
-#[derive(Clone, Debug)]
-pub(crate) struct Shared(Arc<Mutex<Telemetry>>);
-
-impl Shared {
-    pub(crate) fn new(registry: Registry) -> Self {
-        Self(Arc::new(Mutex::new(Telemetry {
-            registry,
-            now: Timestamp::ZERO,
-            malformed: 0,
-            protocols: Tally::default(),
-            kernel_drops: None,
-        })))
-    }
-
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Telemetry> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// Address and content of the metrics.
 #[derive(Clone, Debug)]
@@ -210,7 +177,7 @@ fn encode(exposition: Exposition) -> Result<String, std::fmt::Error> {
 }
 
 async fn scrape(State(scrapes): State<Arc<Scrapes>>, headers: HeaderMap) -> Response {
-    let format = Format::of_request(&headers);
+    let format = Format::of_request(&headers, Format::Text);
     let Ok(body) = scrapes.response(format) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };

@@ -184,11 +184,11 @@ struct Applications(Shared);
 
 impl Applications {
     fn new() -> Self {
-        Self(Shared::new(Registry::new(Config::default())))
+        Self(Shared::new(vec![Registry::new(Config::default())]))
     }
 
     fn report(&self, second: u32, name: &str, metrics: &[(&str, f64)]) {
-        let telemetry = &mut *self.0.lock();
+        let telemetry = &mut *self.0.worker(0);
         let header = Header {
             agent_address: Address::V4([10, 0, 0, 1]),
             sequence_number: u32::try_from(telemetry.registry.health().datagrams).unwrap() + 1,
@@ -219,7 +219,7 @@ impl Applications {
 
     /// The lines of a response.
     fn scrape(&self, second: u32, query: Option<&str>, max_series: usize) -> Vec<String> {
-        self.0.lock().now = seconds(second);
+        self.0.worker(0).now = seconds(second);
         let settings = Settings {
             address: DEFAULT_ADDRESS,
             query: query.map(|query| query.parse().unwrap()),

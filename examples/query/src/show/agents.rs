@@ -1,10 +1,11 @@
 //! Agents, lost datagrams, and how much was rejected.
 
 use serde::Serialize;
-use sflow_metrics::{AgentStatus, Health, Registry, Timestamp};
+use sflow_metrics::{AgentStatus, Health, Timestamp};
 
 use super::columns::Columns;
 use super::{age, json};
+use crate::telemetry::{Shared, Totals};
 
 #[derive(Serialize)]
 struct Line<'a> {
@@ -33,13 +34,15 @@ struct Agent {
 }
 
 pub(super) fn write(
-    registry: &Registry,
+    shared: &Shared,
     now: Timestamp,
     at: &str,
     is_json: bool,
     out: &mut Vec<u8>,
 ) -> anyhow::Result<()> {
-    let mut agents: Vec<_> = registry.agents().collect();
+    let Totals {
+        health, mut agents, ..
+    } = shared.totals();
     agents.sort_by_key(|agent| agent.key);
     if is_json {
         let agents = agents.iter().map(|agent| Agent {
@@ -62,7 +65,7 @@ pub(super) fn write(
         let line = Line {
             time: at,
             agents: agents.collect(),
-            health: registry.health(),
+            health,
         };
         return json(&line, out);
     }
@@ -101,7 +104,7 @@ pub(super) fn write(
             out.extend_from_slice(format!("{}: {problem}\n", agent.key).as_bytes());
         }
     }
-    for (what, count) in rejections(&registry.health()) {
+    for (what, count) in rejections(&health) {
         if count > 0 {
             out.extend_from_slice(format!("{what}: {count}\n").as_bytes());
         }

@@ -2,11 +2,12 @@
 
 use serde::Serialize;
 use sflow_metrics::{
-    Registry, Timestamp,
-    query::{Expression, Query, Summary},
+    Timestamp,
+    query::{Expression, Owner, Query, Summary},
 };
 
 use super::{age, json, number};
+use crate::telemetry::Shared;
 use untrusted::escaped;
 
 #[derive(Serialize)]
@@ -24,6 +25,9 @@ struct Answer {
     expression: String,
     unit: String,
     value: Option<f64>,
+    /// Of percentiles over many entities.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    relative_error: Option<f64>,
     contributing: usize,
     matched: usize,
     warming: usize,
@@ -34,37 +38,35 @@ struct Answer {
     winner: Option<String>,
 }
 
-/// The arguments of `write!` that are the same for all groups.
+/// An answer to one expression, and the entity with the minimum, maximum or newest value.
+type Answered = (Summary, Option<Owner>);
+
+/// The arguments of `write` that are the same for all groups.
 #[derive(Clone, Copy)]
 struct Writer<'a> {
-    registry: &'a Registry,
-    now: Timestamp,
     at: &'a str,
     query: &'a Query,
     is_json: bool,
 }
 
 pub(super) fn write(
-    registry: &Registry,
+    shared: &Shared,
     now: Timestamp,
     at: &str,
     query: &Query,
     is_json: bool,
     out: &mut Vec<u8>,
 ) -> anyhow::Result<()> {
-    let writer = Writer {
-        registry,
-        now,
-        at,
-        query,
-        is_json,
-    };
+    let writer = Writer { at, query, is_json };
+    let partial = shared.query(now, query)?;
     if query.grouping().is_none() {
-        return writer.write(None, &registry.query(now, query), out);
+        return writer.write(None, partial.summaries(now), out);
     }
-    let groups = registry.query_groups(now, query);
-    for group in &groups.groups {
-        writer.write(Some(&group.name), &group.summaries, out)?;
+    let groups = partial.groups(now);
+    for group in groups.groups {
+        let owners = partial.owners(&group.name);
+        let answered = group.summaries.into_iter().zip(owners).collect();
+        writer.write(Some(&group.name), answered, out)?;
     }
     if !is_json && groups.left_out > 0 {
         let line = format!(
@@ -80,63 +82,61 @@ impl Writer<'_> {
     fn write(
         &self,
         group: Option<&str>,
-        summaries: &[Summary],
+        answered: Vec<Answered>,
         out: &mut Vec<u8>,
     ) -> anyhow::Result<()> {
-        let answers = self.query.expressions().iter().zip(summaries);
+        let answers = self.query.expressions().iter().zip(answered);
         if self.is_json {
             let line = Line {
                 time: self.at,
                 query: self.query.to_string(),
                 group,
                 answers: answers
-                    .map(|(expression, summary)| self.answer(expression, summary))
+                    .map(|(expression, answered)| Answer::of(expression, answered))
                     .collect(),
             };
             return json(&line, out);
         }
-        for (expression, summary) in answers {
+        for (expression, (summary, owner)) in answers {
             let value = match summary.value {
                 Some(value) => format!("{} {}", number(value), unit(expression)),
                 None => "no value".to_owned(),
+            };
+            let error = match summary.relative_error {
+                0.0 => String::new(),
+                error => format!(" (±{} %)", 100.0 * error),
             };
             let group = group.map_or(String::new(), |group| format!("  {}", escaped(group)));
             let shown = expression.to_string();
             let shown = escaped(&shown);
             let line = format!(
-                "{}{group}  {shown}  {}  {}{}\n",
+                "{}{group}  {shown}  {}{error}  {}{}\n",
                 self.at,
                 value.trim_end(),
-                basis(expression, summary),
-                self.winner(summary)
-                    .map_or(String::new(), |name| format!(": {}", escaped(&name)))
+                basis(expression, &summary),
+                owner.map_or(String::new(), |owner| format!(": {}", escaped(&owner.name)))
             );
             out.extend_from_slice(line.as_bytes());
         }
         Ok(())
     }
+}
 
-    fn answer(&self, expression: &Expression, summary: &Summary) -> Answer {
-        Answer {
+impl Answer {
+    fn of(expression: &Expression, (summary, owner): Answered) -> Self {
+        Self {
             expression: expression.to_string(),
             unit: unit(expression),
             value: summary.value,
+            relative_error: (summary.relative_error > 0.0).then_some(summary.relative_error),
             contributing: summary.contributing,
             matched: summary.matched,
             warming: summary.warming,
             stale: summary.stale,
             newest: summary.newest.map(|age| age.as_secs_f64()),
             oldest: summary.oldest.map(|age| age.as_secs_f64()),
-            winner: self.winner(summary),
+            winner: owner.map(|owner| owner.name),
         }
-    }
-
-    /// The name of the entity with the minimum or maximum.
-    fn winner(&self, summary: &Summary) -> Option<String> {
-        let winner = summary.winner?;
-        let mut entities = self.registry.entities(self.now);
-        let entity = entities.find(|entity| entity.id() == winner)?;
-        Some(entity.name().to_owned())
     }
 }
 
@@ -155,7 +155,7 @@ fn basis(expression: &Expression, summary: &Summary) -> String {
 
 fn plural(expression: &Expression, count: usize) -> String {
     let kind = match expression.entity() {
-        sflow_metrics::entity::EntityKind::Other => "source".to_owned(),
+        sflow_metrics::entity::Kind::Other => "source".to_owned(),
         kind => kind.to_string(),
     };
     if count == 1 { kind } else { format!("{kind}s") }

@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 
 use serde::Serialize;
-use sflow_metrics::{Metric, MetricKind, entity::EntityKind};
+use sflow_metrics::{Metric, MetricKind, entity};
 
 use super::columns::Columns;
 use super::json;
@@ -13,7 +13,7 @@ struct Line<'a> {
     name: &'a str,
     unit: &'a str,
     kind: MetricKind,
-    entity: EntityKind,
+    entity: entity::Kind,
     origin: &'a str,
 }
 

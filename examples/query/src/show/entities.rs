@@ -2,20 +2,22 @@
 
 use serde::Serialize;
 use sflow_metrics::{
-    Metric, Registry, Timestamp,
-    entity::{Entity, EntityKind, Lifecycle},
+    Metric, Timestamp,
+    entity::{self, Entity, Lifecycle},
 };
 
 use super::columns::Columns;
-use super::{age, json, number};
+use super::{json, number, seconds};
+use crate::telemetry::Shared;
 use untrusted::escaped;
 
+/// An entity, without borrowing the registry, which is locked.
 #[derive(Serialize)]
 struct Line<'a> {
     time: &'a str,
-    id: sflow_metrics::entity::EntityId,
-    kind: EntityKind,
-    name: &'a str,
+    id: u64,
+    kind: entity::Kind,
+    name: String,
     parent: Option<String>,
     agent: String,
     data_source: Option<String>,
@@ -25,28 +27,38 @@ struct Line<'a> {
     age: f64,
     interval: f64,
     samples_lost: u64,
+    /// In percent.
+    #[serde(skip)]
+    utilization: Option<f64>,
 }
 
 /// The utilization metric of a kind of entity.
-const UTILIZATION_METRICS: [(EntityKind, &str); 3] = [
-    (EntityKind::Host, "cpu_utilization"),
-    (EntityKind::Container, "vir_cpu_utilization"),
-    (EntityKind::Interface, "ifinutilization"),
+const UTILIZATION_METRICS: [(entity::Kind, &str); 3] = [
+    (entity::Kind::Host, "cpu_utilization"),
+    (entity::Kind::Container, "vir_cpu_utilization"),
+    (entity::Kind::Interface, "ifinutilization"),
 ];
 
 pub(super) fn write(
-    registry: &Registry,
+    shared: &Shared,
     now: Timestamp,
     at: &str,
     is_json: bool,
     out: &mut Vec<u8>,
 ) -> anyhow::Result<()> {
-    let mut entities: Vec<_> = registry.entities(now).collect();
-    entities.sort_by_key(Entity::id);
+    let workers = shared.each().count() as u64;
+    let mut lines = Vec::new();
+    for (worker, telemetry) in (0..).zip(shared.each()) {
+        let entities = telemetry.registry.entities(now);
+        lines.extend(entities.map(|entity| Line {
+            // Unique over all registries, in the order of appearance in each.
+            id: u64::from(entity.id()).saturating_mul(workers) + worker,
+            ..line(&entity, at)
+        }));
+    }
+    lines.sort_unstable_by_key(|line| line.id);
     if is_json {
-        return entities
-            .iter()
-            .try_for_each(|entity| json(&line(entity, at), out));
+        return lines.iter().try_for_each(|line| json(line, out));
     }
     let mut columns = Columns::titled(&[
         "kind",
@@ -60,65 +72,59 @@ pub(super) fn write(
         "lost",
         "utilization",
     ]);
-    for entity in &entities {
+    for line in &lines {
+        let parent = line.parent.as_deref().unwrap_or_default();
         columns.row([
-            entity.kind().to_string(),
-            escaped(entity.name()).into_owned(),
-            parent(entity).map_or(String::new(), |name| escaped(&name).into_owned()),
-            entity.agent().to_string(),
-            data_source(entity).unwrap_or_default(),
-            state(entity),
-            format!("{} ago", age(entity.age())),
-            age(entity.interval()),
-            entity.samples_lost().to_string(),
-            utilization(entity),
+            line.kind.to_string(),
+            escaped(&line.name).into_owned(),
+            escaped(parent).into_owned(),
+            line.agent.clone(),
+            line.data_source.clone().unwrap_or_default(),
+            state(line),
+            format!("{} ago", seconds(line.age)),
+            seconds(line.interval),
+            line.samples_lost.to_string(),
+            line.utilization
+                .map_or(String::new(), |value| format!("{} %", number(value))),
         ]);
     }
-    out.extend_from_slice(format!("{at}  {} entities\n", entities.len()).as_bytes());
+    out.extend_from_slice(format!("{at}  {} entities\n", lines.len()).as_bytes());
     columns.write(out);
     out.push(b'\n');
     Ok(())
 }
 
-/// `None` for an application that is identified by its name alone.
-fn data_source(entity: &Entity<'_>) -> Option<String> {
-    entity.data_source().map(|source| source.to_string())
-}
-
-fn line<'a>(entity: &Entity<'a>, at: &'a str) -> Line<'a> {
+fn line<'a>(entity: &Entity<'_>, at: &'a str) -> Line<'a> {
     Line {
         time: at,
-        id: entity.id(),
+        id: entity.id().into(),
         kind: entity.kind(),
-        name: entity.name(),
-        parent: parent(entity),
+        name: entity.name().to_owned(),
+        parent: entity.parent().map(|parent| parent.name().to_owned()),
         agent: entity.agent().to_string(),
-        data_source: data_source(entity),
+        // `None` for an application that is identified by its name alone.
+        data_source: entity.data_source().map(|source| source.to_string()),
         uuid: entity.uuid().map(|uuid| uuid.to_string()),
         state: entity.state().map(|state| state.to_string()),
         lifecycle: entity.lifecycle(),
         age: entity.age().as_secs_f64(),
         interval: entity.interval().as_secs_f64(),
         samples_lost: entity.samples_lost(),
+        utilization: utilization(entity),
     }
-}
-
-fn parent(entity: &Entity<'_>) -> Option<String> {
-    entity.parent().map(|parent| parent.name().to_owned())
 }
 
 /// The lifecycle, and the state that the agent reports.
-fn state(entity: &Entity<'_>) -> String {
-    match entity.state() {
-        Some(state) => format!("{}, {state}", entity.lifecycle()),
-        None => entity.lifecycle().to_string(),
+fn state(line: &Line<'_>) -> String {
+    match &line.state {
+        Some(state) => format!("{}, {state}", line.lifecycle),
+        None => line.lifecycle.to_string(),
     }
 }
 
-fn utilization(entity: &Entity<'_>) -> String {
+fn utilization(entity: &Entity<'_>) -> Option<f64> {
     let metric = UTILIZATION_METRICS
         .iter()
         .find(|(kind, _)| *kind == entity.kind());
-    let value = metric.and_then(|(_, name)| entity.value(&Metric::named(name)?));
-    value.map_or(String::new(), |value| format!("{} %", number(value)))
+    metric.and_then(|(_, name)| entity.value(&Metric::named(name)?))
 }

@@ -3,10 +3,11 @@
 use std::io::{self, Write as _};
 
 use serde::Serialize;
-use sflow_metrics::{Registry, Timestamp, flow};
+use sflow_metrics::{Timestamp, flow};
 
 use super::columns::Columns;
 use super::{json, number};
+use crate::telemetry::Shared;
 use untrusted::escaped;
 
 /// Length of the longest bar, in characters.
@@ -21,19 +22,14 @@ struct Line<'a> {
 }
 
 pub(super) fn write(
-    registry: &Registry,
+    shared: &Shared,
     now: Timestamp,
     at: &str,
+    definition: &flow::Definition,
     is_json: bool,
     out: &mut Vec<u8>,
 ) -> anyhow::Result<()> {
-    let mut definitions = registry.flow_definitions();
-    let Some((id, definition)) = definitions.next() else {
-        return Ok(());
-    };
-    let Some(answer) = registry.flows(now, id) else {
-        return Ok(());
-    };
+    let answer = shared.flows(now, definition)?;
     if is_json {
         let line = Line {
             time: at,
@@ -141,9 +137,10 @@ fn unit(definition: &flow::Definition) -> String {
         flow::Measure::Drops => "drops",
         _ => return "distinct".to_owned(),
     };
-    match definition.smoothing() {
-        Some(_) => format!("{noun}/s"),
-        None => noun.to_owned(),
+    if definition.is_rate() {
+        format!("{noun}/s")
+    } else {
+        noun.to_owned()
     }
 }
 

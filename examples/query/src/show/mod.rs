@@ -12,6 +12,8 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 use sflow_metrics::{Registry, Timestamp, flow, query::Query};
 
+use crate::telemetry::Shared;
+
 pub(crate) use catalogue::catalogue;
 pub(crate) use flows::keys;
 
@@ -43,18 +45,18 @@ impl View {
     /// Appends the text or JSON of the view to `out`.
     pub(crate) fn write(
         &self,
-        registry: &Registry,
-        now: Timestamp,
+        shared: &Shared,
         at: SystemTime,
         is_json: bool,
         out: &mut Vec<u8>,
     ) -> anyhow::Result<()> {
+        let now = Timestamp::from(at);
         let at = moment(at);
         match self {
-            Self::Answers(query) => answers::write(registry, now, &at, query, is_json, out),
-            Self::Flows(_) => flows::write(registry, now, &at, is_json, out),
-            Self::Entities => entities::write(registry, now, &at, is_json, out),
-            Self::Agents => agents::write(registry, now, &at, is_json, out),
+            Self::Answers(query) => answers::write(shared, now, &at, query, is_json, out),
+            Self::Flows(definition) => flows::write(shared, now, &at, definition, is_json, out),
+            Self::Entities => entities::write(shared, now, &at, is_json, out),
+            Self::Agents => agents::write(shared, now, &at, is_json, out),
         }
     }
 }
@@ -85,7 +87,11 @@ fn number(value: f64) -> String {
 }
 
 fn age(age: Duration) -> String {
-    format!("{:.1} s", age.as_secs_f64())
+    seconds(age.as_secs_f64())
+}
+
+fn seconds(seconds: f64) -> String {
+    format!("{seconds:.1} s")
 }
 
 #[cfg(test)]

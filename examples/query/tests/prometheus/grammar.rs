@@ -69,6 +69,10 @@ impl Exposition {
         names.filter(|name| name.starts_with(begin)).count()
     }
 
+    pub(crate) fn series(&self) -> impl Iterator<Item = (&(String, Labels), &f64)> {
+        self.0.iter()
+    }
+
     pub(crate) fn labels(&self) -> impl Iterator<Item = &Labels> {
         self.0.keys().map(|(_, labels)| labels)
     }

@@ -2,6 +2,7 @@
 
 mod grammar;
 mod serving;
+mod workers;
 
 use std::io::Write as _;
 use std::net::{TcpListener, UdpSocket};

@@ -21,7 +21,7 @@ impl Serving {
         let mut child = Command::new(env!("CARGO_BIN_EXE_query"))
             .args(arguments)
             .args(["--prometheus", "127.0.0.1:0"])
-            // Never read: the pipe fills up.
+            // Not read while the program runs: the pipe may fill up.
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -80,6 +80,19 @@ impl Serving {
         let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8\r\n";
         assert!(head.contains(kind), "{head}");
         Exposition::read(&body)
+    }
+
+    /// Ends the program as Ctrl-C does, and returns what it printed.
+    pub(crate) fn interrupt(mut self) -> String {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-INT", &id]).status().unwrap();
+        assert!(sent.success());
+        let mut printed = String::new();
+        let mut stdout = self.child.stdout.take().unwrap();
+        stdout.read_to_string(&mut printed).unwrap();
+        let status = self.child.wait().unwrap();
+        assert!(status.success(), "{status}");
+        printed
     }
 
     /// Scrapes until the metrics have these values.

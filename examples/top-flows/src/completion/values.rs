@@ -6,7 +6,6 @@ use sflow_metrics::{Registry, Timestamp, flow};
 use sflow_v5::Datagram;
 
 use crate::history::History;
-use crate::swarm;
 use crate::window::bounds;
 
 /// Maximum number of values per key.

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use sflow_metrics::flow;
 
 use super::{Aggregate, Question, Value};
@@ -9,7 +11,7 @@ pub struct Fields {
     /// Keys, separated by commas.
     #[serde(default)]
     pub keys: String,
-    /// The measure.
+    /// The measure, and optionally a window as in `bytes[1m tumbling]`.
     #[serde(default)]
     pub value: String,
     /// Conditions, separated by `&`.
@@ -69,9 +71,12 @@ impl Fields {
     /// The text of a question.
     pub fn of(question: &Question) -> Self {
         let joined = |items: Vec<String>, separator| items.join(separator);
+        let window = question
+            .window
+            .map(|length| format!("[{}s tumbling]", length.as_secs_f64()));
         Self {
             keys: joined(question.keys.iter().map(ToString::to_string).collect(), ","),
-            value: question.value.to_string(),
+            value: question.value.to_string() + &window.unwrap_or_default(),
             filter: joined(
                 question.filters.iter().map(ToString::to_string).collect(),
                 "&",
@@ -105,7 +110,11 @@ impl Fields {
     pub fn read(&self, question: &Question) -> Result<Question, Mistake> {
         let keys = flow::Key::parse_list(self.keys.trim_end_matches([',', ' ']));
         let keys = keys.map_err(|error| self.mistake(Field::Keys, &error))?;
-        let value = match self.value.trim() {
+        let (measure, window) = match self.value.find('[') {
+            Some(at) => (&self.value[..at], Some(self.window(at)?)),
+            None => (&*self.value, None),
+        };
+        let value = match measure.trim() {
             "" => Value::default(),
             value => value
                 .parse()
@@ -124,14 +133,39 @@ impl Fields {
         Ok(Question {
             keys,
             value,
+            window,
             filters,
             ..question.clone()
         })
     }
 
+    /// The length of the window that begins at this position of the value.
+    fn window(&self, at: usize) -> Result<Duration, Mistake> {
+        const BEFORE: &str = "keys=";
+        let text = &self.value[at..];
+        let definition = format!("{BEFORE}{text}").parse::<flow::Definition>();
+        let definition = definition.map_err(|error| {
+            let position = at + error.position().saturating_sub(BEFORE.len());
+            self.mistake_at(Field::Value, position, &error)
+        })?;
+        // Other parts of a definition are in other fields.
+        let is_window = text.trim_end().ends_with(']') && !text.contains(';');
+        let length = definition.window().filter(|_| is_window);
+        length.ok_or_else(|| Mistake {
+            field: Field::Value,
+            position: self.value.chars().count(),
+            message: "expected the end after `]`".to_owned(),
+        })
+    }
+
     fn mistake(&self, field: Field, error: &flow::Error) -> Mistake {
+        self.mistake_at(field, error.position(), error)
+    }
+
+    /// A mistake at this position in bytes.
+    fn mistake_at(&self, field: Field, position: usize, error: &flow::Error) -> Mistake {
         let text = self.text(field);
-        let before = text.get(..error.position()).unwrap_or(text);
+        let before = text.get(..position).unwrap_or(text);
         let message = error.kind().to_string();
         Mistake {
             field,
@@ -169,6 +203,8 @@ mod tests {
             fields("", "frames", "ip.protocol=6&port.dst=80|443"),
             fields("drop.reason", "drops", "agent!=10.0.0.1"),
             fields("", "bits", r"url=a\&"),
+            fields("ip.src", "bits[60s tumbling]", ""),
+            fields("ip.src", "distinct(ip.dst)[5s tumbling]", "vlan=7"),
         ] {
             let question = typed.read(&usual).unwrap();
             assert_eq!(Fields::of(&question), typed);
@@ -200,6 +236,24 @@ mod tests {
                 "unknown key `xyzzy`",
             ),
             (fields("", "octets", ""), Field::Value, 0, "unknown value"),
+            (
+                fields("", "octets[1m tumbling]", ""),
+                Field::Value,
+                0,
+                "unknown value",
+            ),
+            (
+                fields("", "bits[1m]", ""),
+                Field::Value,
+                7,
+                "expected `tumbling`",
+            ),
+            (
+                fields("", "bits[1m tumbling];top=1", ""),
+                Field::Value,
+                23,
+                "expected the end",
+            ),
             (
                 fields("", "", "url=ä&vlan=x"),
                 Field::Filter,

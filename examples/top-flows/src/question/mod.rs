@@ -27,6 +27,8 @@ pub struct Question {
     pub value: Value,
     /// The filters of packets.
     pub filters: Vec<flow::Filter>,
+    /// The length of a tumbling window, instead of smoothing or sums.
+    pub window: Option<Duration>,
     /// The time constant of smoothing; `None` for sums.
     pub smoothing: Option<Duration>,
     /// How to combine the values of several data sources.
@@ -77,6 +79,7 @@ impl Question {
             keys: keys.into_iter().collect(),
             value: Value::default(),
             filters: Vec::new(),
+            window: None,
             smoothing: Some(flow::Definition::SMOOTHING),
             aggregate: Aggregate::default(),
             top: TOP,
@@ -102,7 +105,8 @@ impl Question {
 
     /// The displayed unit: `bits/s`, or `bits` for sums.
     pub fn unit(&self) -> String {
-        match self.smoothing.filter(|_| self.value.is_rate()) {
+        let averaged = self.window.or(self.smoothing);
+        match averaged.filter(|_| self.value.is_rate()) {
             Some(_) => format!("{}/s", self.value.unit()),
             None => self.value.unit().to_owned(),
         }
@@ -121,6 +125,9 @@ impl Question {
             .measuring(self.value.measure.clone())
             .listing(top)
             .smoothed_over(self.smoothing);
+        if let Some(length) = self.window {
+            definition = definition.tumbling_over(length);
+        }
         for filter in &self.filters {
             definition = definition.matching(filter.clone());
         }

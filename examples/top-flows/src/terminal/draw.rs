@@ -144,9 +144,12 @@ fn draw_fields(frame: &mut Frame<'_>, state: &State, area: Rect) {
         let mut line = Line::from(vec![label, Span::raw(text)]);
         if field == Field::Value {
             let question = &state.question;
-            let kind = match question.smoothing {
-                Some(constant) => format!("per second, over {} s", number(constant.as_secs_f64())),
-                None => "since the start".to_owned(),
+            let kind = match (question.window, question.smoothing) {
+                (Some(_), _) => "in the last complete window".to_owned(),
+                (None, Some(constant)) => {
+                    format!("per second, over {} s", number(constant.as_secs_f64()))
+                }
+                (None, None) => "since the start".to_owned(),
             };
             let aggregate = question.aggregate.name();
             let mut more = format!(

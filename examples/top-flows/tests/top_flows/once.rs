@@ -273,8 +273,11 @@ fn invalid_option_is_reported_with_position() {
         assert!(errors.contains(words), "{errors}");
     }
     for (arguments, words) in [
-        (&["--once", "/does/not/exist.pcap"][..], "cannot play"),
-        (&["--once", file!()], "cannot play"),
+        (
+            &["--once", "/does/not/exist.pcap"][..],
+            "cannot play the capture: cannot open /does/not/exist.pcap: ",
+        ),
+        (&["--once", file!()], concat!("cannot play ", file!(), ": ")),
         (
             &["--once", "--seconds", "0.1", "--listen", "127.0.0.1:0"],
             "no datagrams received; check the port and the agents",

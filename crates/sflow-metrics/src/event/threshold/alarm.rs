@@ -79,6 +79,10 @@ impl Alarms {
         self.armed.iter_mut()
     }
 
+    pub(crate) fn thresholds(&self) -> impl Iterator<Item = &Threshold> {
+        self.armed.iter().map(|alarm| &alarm.threshold)
+    }
+
     pub(crate) fn status(&self) -> impl Iterator<Item = ThresholdStatus<'_>> {
         self.armed.iter().map(|alarm| {
             let states = alarm.entities.values().map(|tracked| tracked.state);

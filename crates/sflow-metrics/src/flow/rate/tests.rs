@@ -1,3 +1,6 @@
+use rand_xoshiro::SplitMix64;
+use rand_xoshiro::rand_core::{Rng, SeedableRng};
+
 use super::*;
 
 const FIRST: Taken = Taken {
@@ -102,11 +105,10 @@ fn with_lost_datagrams(percent: u32, shape: impl Fn(u32, Taken) -> Taken) -> (f6
     const DATAGRAMS: u32 = 4000;
     let mut sampler: Option<Sampler> = None;
     let (mut sum, mut sum_stated) = (0.0, 0.0);
-    let (mut lost, mut random) = (0, 12_345_u32);
+    let (mut lost, mut random) = (0, SplitMix64::seed_from_u64(1));
     for datagram in 0..DATAGRAMS {
-        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         let is_last = datagram == DATAGRAMS - 1;
-        if datagram > 0 && !is_last && (random >> 16) % 100 < percent {
+        if datagram > 0 && !is_last && random.next_u32() % 100 < percent {
             lost += 1;
             continue;
         }

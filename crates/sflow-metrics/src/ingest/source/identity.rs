@@ -70,46 +70,56 @@ impl Source {
         )
     }
 
-    /// Updates the identity of the source by the structure in a frame, which can be decoded.
+    /// Updates the identity of the source by a structure.
+    #[inline(always)]
     pub(super) fn identify(
         &mut self,
         frame: Frame<'_>,
         allowance: &mut Allowance<'_>,
         health: &mut Health,
     ) {
-        match frame.format {
-            VirtCpu::FORMAT => {
-                self.state = VirtCpu::read(frame.bytes)
-                    .map(|cpu| cpu.state)
-                    .or(self.state);
-            }
+        // Every sample of a container has this one.
+        if frame.format == VirtCpu::FORMAT {
+            let cpu = VirtCpu::from_bytes(frame.bytes);
+            self.state = cpu.map(|cpu| cpu.state).or(self.state);
+        } else {
+            self.identify_by_other(frame, allowance, health);
+        }
+    }
+
+    fn identify_by_other(
+        &mut self,
+        Frame { format, bytes }: Frame<'_>,
+        allowance: &mut Allowance<'_>,
+        health: &mut Health,
+    ) {
+        match format {
             HostCpu::FORMAT => {
-                let processors = HostCpu::read(frame.bytes).and_then(|cpu| cpu.cpu_num.nonzero());
+                let processors = HostCpu::from_bytes(bytes).and_then(|cpu| cpu.cpu_num.nonzero());
                 self.processors = processors.map(f64::from).or(self.processors);
             }
             VirtNode::FORMAT => {
-                let processors = VirtNode::read(frame.bytes).and_then(|node| node.cpus.nonzero());
+                let processors = VirtNode::from_bytes(bytes).and_then(|node| node.cpus.nonzero());
                 self.processors = self.processors.or(processors.map(f64::from));
             }
             IfCounters::FORMAT => {
-                let Some(counters) = IfCounters::read(frame.bytes) else {
+                let Some(counters) = IfCounters::from_bytes(bytes) else {
                     return;
                 };
                 self.if_index = Some(counters.if_index);
                 self.speed
                     .report(counters.if_speed.nonzero(), counters.if_type);
-                self.if_speed = self.speed.reported();
                 self.if_direction = Some(counters.if_direction);
                 self.if_status = Some(counters.if_status.0);
             }
             PortName::FORMAT => {
-                if let Some(port) = PortName::read(frame.bytes) {
+                if let Some(port) = PortName::from_bytes(bytes) {
                     self.rename(port.name, allowance, health);
                 }
             }
             AppOperations::FORMAT => {
                 self.recognise(EntityKind::Application);
-                if let Some(operations) = AppOperations::read(frame.bytes) {
+                if let Some(operations) = AppOperations::from_bytes(bytes) {
                     self.rename(operations.application, allowance, health);
                 }
             }

@@ -22,8 +22,10 @@ pub(crate) struct Measure<'c> {
     pub(super) at_most: AtMost,
     /// Buffer for the counters of a record.
     pub(super) numbers: [u64; numbers::MAX_FIELDS],
-    /// Largest rejected increase of a counter of bytes.
-    rejected_bytes: u64,
+    /// Not zero if a counter of the sample advanced.
+    pub(super) advances: u64,
+    /// Largest rejected increase of a counter of bytes in the sample.
+    pub(super) rejected_bytes: u64,
 }
 
 impl<'c> Measure<'c> {
@@ -39,6 +41,7 @@ impl<'c> Measure<'c> {
             interval: Interval::None,
             at_most: [0; Ceiling::ALL.len()],
             numbers: [numbers::UNKNOWN; numbers::MAX_FIELDS],
+            advances: 0,
             rejected_bytes: 0,
         }
     }
@@ -52,6 +55,7 @@ impl<'c> Measure<'c> {
         self.is_disputed = false;
         self.disputes = disputes;
         self.limits = limits;
+        self.advances = 0;
         self.rejected_bytes = 0;
     }
 

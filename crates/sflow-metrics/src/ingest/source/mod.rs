@@ -97,8 +97,6 @@ pub(crate) struct Source {
 
     pub(crate) first_seen: Timestamp,
     pub(crate) if_index: Option<u32>,
-    /// Reported speed of an interface in bits per second.
-    pub(crate) if_speed: Option<u64>,
     pub(crate) if_direction: Option<IfDirection>,
     pub(crate) if_status: Option<u32>,
 }
@@ -170,7 +168,7 @@ impl Source {
         id: EntityId,
         agent: u32,
         begin: Begin,
-        descr: Option<HostDescr<'_>>,
+        descr: Option<&HostDescr<'_>>,
     ) -> Self {
         Self {
             id,
@@ -182,7 +180,6 @@ impl Source {
             parent: None,
             state: None,
             if_index: None,
-            if_speed: None,
             if_direction: None,
             if_status: None,
             processors: None,
@@ -224,6 +221,11 @@ impl Source {
     /// Bytes per second of the line: at least those of 1 Gbit/s, or unknown.
     pub(crate) fn line_rate(&self) -> Option<f64> {
         self.speed.line_rate()
+    }
+
+    /// Reported speed of an interface in bits per second.
+    pub(crate) fn if_speed(&self) -> Option<u64> {
+        self.speed.reported()
     }
 
     fn limits(&self) -> Limits {

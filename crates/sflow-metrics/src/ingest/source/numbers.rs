@@ -1,8 +1,8 @@
 use sflow_v5::field::{Field, Value};
-use sflow_v5::{CounterRecord, Frame, Structure, Visitor};
+use sflow_v5::{CounterRecord, DataFormat, Frame, Structure, Visitor};
 
-use super::limits::AtMost;
-use crate::catalogue::{self, Ceiling, CounterColumn, GaugeColumn, elements, is_counter, is_gauge};
+use super::measure::Measure;
+use crate::catalogue::{Ceiling, CounterColumn, elements, is_counter, is_gauge};
 use crate::health::Health;
 use crate::ingest::sequencing::counter::{Step, step};
 
@@ -13,19 +13,12 @@ pub(super) const MAX_FIELDS: usize = 64;
 pub(super) const UNKNOWN: u64 = u64::MAX;
 
 /// The update of a row by a record: a visitor, which is compiled for each structure.
-pub(super) struct RowUpdate<'r> {
+pub(super) struct RowUpdate<'r, 'c> {
+    pub(super) format: DataFormat,
     /// Two words for each counter, its baseline and its last difference, then one for each gauge.
     pub(super) cells: &'r mut [u64],
-    pub(super) at_most: &'r AtMost,
-    /// Buffer for the counters.
-    pub(super) numbers: &'r mut [u64; MAX_FIELDS],
+    pub(super) measure: &'r mut Measure<'c>,
     pub(super) health: &'r mut Health,
-    /// Not zero if a counter advanced.
-    pub(super) advances: u64,
-    /// Largest rejected increase of a counter of bytes.
-    pub(super) rejected_bytes: u64,
-    /// Bit `n`: gauge `n` contains the bits of an `f64`.
-    pub(super) floats: u64,
 }
 
 /// The columns of a structure.
@@ -68,22 +61,17 @@ impl Columns {
     }
 }
 
-/// Returns whether the structure can be decoded.
-impl<'a> Visitor<'a> for &mut RowUpdate<'_> {
-    type Output = bool;
+/// Returns which gauges contain the bits of an `f64`: bit `n` stands for gauge `n`. `None` if the
+/// structure cannot be decoded.
+impl<'a> Visitor<'a> for RowUpdate<'_, '_> {
+    type Output = Option<u64>;
 
     #[inline(never)]
-    fn visit<T: Structure<'a>>(self, bytes: &'a [u8]) -> bool {
+    fn visit<T: Structure<'a>>(self, bytes: &'a [u8]) -> Option<u64> {
         let columns = const { &Columns::of(T::NAME, T::FIELDS) };
-        let Some(structure) = T::read(bytes) else {
-            return false;
-        };
-        let Some((counters, cells)) = self.cells.split_at_mut_checked(2 * columns.counters) else {
-            return false;
-        };
-        let Some(gauges) = cells.get_mut(..columns.gauges) else {
-            return false;
-        };
+        let structure = T::from_bytes(bytes)?;
+        let (counters, cells) = self.cells.split_at_mut_checked(2 * columns.counters)?;
+        let (gauges, cells) = cells.split_at_mut_checked(columns.gauges)?;
         let mut floats = 0;
         // A larger closure is not inlined for each field.
         structure.each_known(|field, value| {
@@ -94,7 +82,9 @@ impl<'a> Visitor<'a> for &mut RowUpdate<'_> {
                 _ => (UNKNOWN, false),
             };
             match columns.places[field % MAX_FIELDS] {
-                Place::Counter(place) => self.numbers[usize::from(place) % MAX_FIELDS] = number,
+                Place::Counter(place) => {
+                    self.measure.numbers[usize::from(place) % MAX_FIELDS] = number;
+                }
                 Place::Gauge(place) => {
                     gauges[usize::from(place)] = number;
                     floats |= u64::from(is_float) << place;
@@ -102,100 +92,81 @@ impl<'a> Visitor<'a> for &mut RowUpdate<'_> {
                 Place::None => {}
             }
         });
-        self.floats = floats;
-        let mut unusual = Unusual {
-            health: &mut *self.health,
-            advances: 0,
-            bytes: 0,
-        };
         let mut advances = 0;
-        let counters = counters.as_chunks_mut().0.iter_mut().zip(&*self.numbers);
-        for (([before, growth], number), column) in counters.zip(&columns.columns) {
-            let at_most = self.at_most[column.ceiling as usize];
+        let counters = counters.as_chunks_mut().0.iter_mut();
+        for (counter, (cells, column)) in counters.zip(&columns.columns).enumerate() {
+            let [before, growth] = cells;
+            let number = self.measure.numbers[counter % MAX_FIELDS];
+            let at_most = self.measure.at_most[column.ceiling as usize];
             let difference = number.wrapping_sub(*before);
             // An unknown number becomes 0, and an unknown baseline is larger than any number.
             if number.wrapping_add(1) > *before && difference <= at_most {
                 *growth = difference;
                 advances |= difference;
             } else {
-                *growth = unusual.difference(*column, [*before, *number, at_most, *growth]);
+                let readings = [*before, number, *growth];
+                *growth = unusual_difference(*column, readings, self.measure, self.health);
             }
-            *before = *number;
+            *before = number;
         }
-        self.advances = advances | unusual.advances;
-        self.rejected_bytes = unusual.bytes;
-        true
+        self.measure.advances |= advances;
+        let elements = const { elements::count(T::NAME) };
+        if elements > 0 {
+            let format = self.format;
+            write_elements(Frame { format, bytes }, cells.get_mut(..2 * elements)?);
+        }
+        Some(floats)
     }
 }
 
-/// Counters that did not simply advance.
-struct Unusual<'r> {
-    health: &'r mut Health,
-    /// Not zero if one of them advanced.
-    advances: u64,
-    /// Largest rejected increase of a counter of bytes.
-    bytes: u64,
+/// The difference of a counter that did not simply advance: from its baseline, its new number, and
+/// its last difference.
+#[cold]
+#[inline(never)]
+fn unusual_difference(
+    column: CounterColumn,
+    [before, now, recently]: [u64; 3],
+    measure: &mut Measure<'_>,
+    health: &mut Health,
+) -> u64 {
+    if now == UNKNOWN {
+        return UNKNOWN;
+    }
+    let known = |number| (number != UNKNOWN).then_some(number);
+    let at_most = measure.at_most[column.ceiling as usize];
+    match step(column.width, known(before), now, at_most, known(recently)) {
+        Step::Advanced(growth) => {
+            measure.advances |= growth;
+            return growth;
+        }
+        Step::Wrapped(growth) => {
+            health.counter_wraps += 1;
+            measure.advances |= growth;
+            return growth;
+        }
+        Step::First | Step::Unavailable => {}
+        Step::Reset => health.counter_resets += 1,
+        Step::Implausible => health.counter_jumps += 1,
+    }
+    if column.ceiling == Ceiling::Line {
+        measure.reject_bytes(now.saturating_sub(before));
+    }
+    UNKNOWN
 }
 
-impl Unusual<'_> {
-    /// The difference of a counter.
-    #[cold]
-    #[inline(never)]
-    fn difference(
-        &mut self,
-        column: CounterColumn,
-        [before, now, at_most, recently]: [u64; 4],
-    ) -> u64 {
-        if now == UNKNOWN {
-            return UNKNOWN;
+/// Writes the smallest and the largest number of each kind of element in a list.
+#[cold]
+fn write_elements(frame: Frame<'_>, ends: &mut [u64]) {
+    ends.fill(UNKNOWN);
+    elements::each(frame, |element, number| {
+        if let Some([lowest, highest]) = ends.get_mut(2 * element..2 * element + 2) {
+            *lowest = number.min(*lowest);
+            *highest = match *highest {
+                UNKNOWN => number,
+                highest => number.max(highest),
+            };
         }
-        let known = |number| (number != UNKNOWN).then_some(number);
-        match step(column.width, known(before), now, at_most, known(recently)) {
-            Step::Advanced(growth) => {
-                self.advances |= growth;
-                return growth;
-            }
-            Step::Wrapped(growth) => {
-                self.health.counter_wraps += 1;
-                self.advances |= growth;
-                return growth;
-            }
-            Step::First | Step::Unavailable => {}
-            Step::Reset => self.health.counter_resets += 1,
-            Step::Implausible => self.health.counter_jumps += 1,
-        }
-        if column.ceiling == Ceiling::Line {
-            self.bytes = now.saturating_sub(before).max(self.bytes);
-        }
-        UNKNOWN
-    }
-}
-
-impl RowUpdate<'_> {
-    /// Writes the smallest and the largest number of each kind of element in a list.
-    #[cold]
-    pub(super) fn add_elements(&mut self, frame: Frame<'_>) {
-        let Some(structure) = catalogue::Structure::index_of(frame.format) else {
-            return;
-        };
-        let structure = &catalogue::Structure::all()[structure];
-        let is_field = |column: &GaugeColumn| column.field < elements::FIRST;
-        let first = 2 * structure.counters.len() + structure.gauges.partition_point(is_field);
-        let end = 2 * structure.counters.len() + structure.gauges.len();
-        let Some(ends) = self.cells.get_mut(first..end) else {
-            return;
-        };
-        ends.fill(UNKNOWN);
-        elements::each(frame, |element, number| {
-            if let Some([lowest, highest]) = ends.get_mut(2 * element..2 * element + 2) {
-                *lowest = number.min(*lowest);
-                *highest = match *highest {
-                    UNKNOWN => number,
-                    highest => number.max(highest),
-                };
-            }
-        });
-    }
+    });
 }
 
 /// Whether the structure in a frame can be decoded; `None` if its number is unknown.
@@ -205,10 +176,10 @@ pub(super) fn is_readable(frame: Frame<'_>) -> Option<bool> {
         type Output = bool;
 
         fn visit<T: Structure<'a>>(self, bytes: &'a [u8]) -> bool {
-            T::read(bytes).is_some()
+            T::from_bytes(bytes).is_some()
         }
     }
-    CounterRecord::visit(frame, Read)
+    CounterRecord::dispatch(frame, Read)
 }
 
 /// Whether a record has a known counter.
@@ -231,17 +202,16 @@ pub(super) fn quantity(bits: u64, floats: u64, gauge: usize) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Ceilings;
+    use crate::ingest::sequencing::interval::Moment;
+    use crate::timestamp::Timestamp;
+    use sflow_v5::CounterStructure;
     use sflow_v5::counter::{HostCpu, IfCounters, Sfp};
-    use sflow_v5::{CounterStructure, DataFormat};
 
     #[test]
     fn fields_of_all_records_fit() {
         for registered in CounterRecord::REGISTERED {
-            assert!(
-                registered.fields.len() <= elements::FIRST,
-                "{}",
-                registered.name
-            );
+            assert!(registered.fields.len() <= MAX_FIELDS, "{}", registered.name);
         }
     }
 
@@ -269,17 +239,18 @@ mod tests {
         let mut buffer = [0; 200];
         let frame = Frame::encode(format, structure, &mut buffer).unwrap();
         let mut cells = [UNKNOWN; 2 * MAX_FIELDS];
-        let mut update = RowUpdate {
-            cells: &mut cells,
-            at_most: &AtMost::default(),
-            numbers: &mut [UNKNOWN; MAX_FIELDS],
-            health: &mut Health::default(),
-            advances: 0,
-            rejected_bytes: 0,
-            floats: 0,
+        let ceilings = Ceilings::default();
+        let now = Moment {
+            uptime: 0,
+            received_at: Timestamp::ZERO,
         };
-        assert_eq!(CounterRecord::visit(frame, &mut update), Some(true));
-        let floats = update.floats;
+        let update = RowUpdate {
+            format,
+            cells: &mut cells,
+            measure: &mut Measure::new(now, &ceilings),
+            health: &mut Health::default(),
+        };
+        let floats = CounterRecord::dispatch(frame, update).flatten().unwrap();
         let counters = 2 * T::FIELDS.iter().filter(|field| is_counter(field)).count();
         let (mut counter, mut gauge) = (0, 0);
         for (index, field) in T::FIELDS.iter().enumerate() {

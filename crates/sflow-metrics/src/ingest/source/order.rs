@@ -96,7 +96,7 @@ impl Source {
                 .filter(|it| Structure::all()[*it].has_columns() == has_columns)
                 .and_then(|it| readings.place(it, 0, &mut |bytes| allowance.charge(bytes, health)));
             if let Some(place) = place {
-                readings.update(place, 0, frame, &mut measure, health);
+                readings.update(place, frame, 0, &mut measure, health);
             }
         }
         self.is_unconfirmed = true;

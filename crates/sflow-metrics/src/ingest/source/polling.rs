@@ -1,5 +1,7 @@
 use core::time::Duration;
 
+use crate::timestamp::Timestamp;
+
 /// The polling interval of a source, learned from its last intervals.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct PollingInterval {
@@ -12,17 +14,19 @@ pub(crate) struct PollingInterval {
     is_learned: bool,
 }
 
-/// Maximum polling interval. A longer interval is a pause or a step of the clock.
-const LONGEST: Duration = Duration::from_secs(24 * 3600);
+/// Maximum polling interval in nanoseconds. A longer interval is a pause or a step of the clock.
+const LONGEST: u64 = 24 * 3_600 * 1_000_000_000;
 
 impl PollingInterval {
-    /// Records an interval in which `missing` samples were lost.
+    /// Records the time between two samples, between which `missing` samples were lost. Samples at the
+    /// same time are ignored.
     #[inline]
-    pub(crate) fn record(&mut self, elapsed: Duration, missing: u32) {
-        if elapsed > LONGEST {
+    pub(crate) fn record(&mut self, last: Timestamp, now: Timestamp, missing: u32) {
+        let elapsed = now.as_nanos().saturating_sub(last.as_nanos());
+        if elapsed == 0 || elapsed > LONGEST {
             return;
         }
-        let elapsed = elapsed.as_secs().saturating_mul(1_000) + u64::from(elapsed.subsec_millis());
+        let elapsed = elapsed / 1_000_000;
         let one = match missing {
             0 => elapsed,
             missing => elapsed / (u64::from(missing) + 1),
@@ -76,7 +80,7 @@ mod tests {
     fn interval_after(seconds: &[u64]) -> Duration {
         let mut polling = PollingInterval::default();
         for seconds in seconds {
-            polling.record(Duration::from_secs(*seconds), 0);
+            polling.record(Timestamp::ZERO, Timestamp::from_secs(*seconds), 0);
         }
         polling.interval(ASSUMED)
     }
@@ -105,7 +109,8 @@ mod tests {
     fn missing_samples_do_not_lengthen_interval() {
         let mut polling = PollingInterval::default();
         for missing in [0, 2, 0, 1] {
-            polling.record(Duration::from_secs(10 * (u64::from(missing) + 1)), missing);
+            let now = Timestamp::from_secs(10 * (u64::from(missing) + 1));
+            polling.record(Timestamp::ZERO, now, missing);
         }
         assert_eq!(polling.interval(ASSUMED), Duration::from_secs(10));
     }

@@ -3,9 +3,10 @@
 use sflow_v5::{CounterRecord, DataFormat, Frame};
 use smallvec::SmallVec;
 
+use super::Source;
 use super::measure::Measure;
 use super::numbers::{RowUpdate, UNKNOWN, is_readable, quantity};
-use crate::catalogue::{Ceiling, Operand, Structure, elements};
+use crate::catalogue::{Ceiling, Operand, Structure};
 use crate::health::Health;
 use crate::ingest::sequencing::interval::{Interval, Moment};
 use crate::timestamp::Timestamp;
@@ -29,6 +30,8 @@ struct Row {
     structure: u8,
     /// Whether differences to its baselines are valid.
     continues: bool,
+    /// Whether its records also identify the source.
+    identifies: bool,
 }
 
 // The first words of a row. They are followed by the baseline and the last difference of each
@@ -54,13 +57,24 @@ impl Row {
     }
 }
 
+/// The result of comparing a record with the expected row, see [`Readings::update_expected`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Expected {
+    /// The row was updated, and there are rates; `identifies` if the record also identifies the source.
+    Measured { identifies: bool },
+    /// The row belongs to the record, but was not updated.
+    Unusual,
+    /// The row does not exist or belongs to another record.
+    Other,
+}
+
 /// The result of reading a structure.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Update {
     /// There are baselines, but no rates yet.
     Began,
-    /// There are rates; `advanced` if a counter increased.
-    Measured { advanced: bool },
+    /// There are rates.
+    Measured,
     /// No change: the time equals that of the sample before.
     Again,
 }
@@ -73,11 +87,75 @@ impl Readings {
         }
     }
 
-    /// Whether the row at this index belongs to this structure and was not updated by this sample.
-    #[inline]
-    pub(crate) fn awaits(&self, place: usize, format: DataFormat, sample: u64) -> bool {
-        let row = self.rows.get(place);
-        row.is_some_and(|row| row.format == format && !row.is_of(sample))
+    /// Updates the row at this index by a record of this sample, if the row belongs to the structure of
+    /// the record, has not been updated by this sample, and has rates afterwards. Nearly all records are
+    /// of this kind.
+    #[inline(always)]
+    pub(crate) fn update_expected(
+        &mut self,
+        place: usize,
+        Frame { format, bytes }: Frame<'_>,
+        sample: u64,
+        measure: &mut Measure<'_>,
+        health: &mut Health,
+    ) -> Expected {
+        let row = self.rows.get_mut(place);
+        let Some(row) = row.filter(|row| row.format == format && !row.is_of(sample)) else {
+            return Expected::Other;
+        };
+        let words = self.words.get_mut(usize::from(row.at)..);
+        let Some((head, cells)) = words.and_then(|words| words.split_first_chunk_mut()) else {
+            return Expected::Unusual;
+        };
+        if row.continues
+            && let Interval::Seconds(seconds) = measure.since(moment(head))
+            && let Some(floats) = read_numbers(Frame { format, bytes }, cells, measure, health)
+        {
+            *head = self::head(measure.now, seconds, floats);
+            row.sample = sample as u32;
+            let identifies = row.identifies;
+            return Expected::Measured { identifies };
+        }
+        Expected::Unusual
+    }
+
+    /// Updates the row at this index by a record of this sample. `None` if the record cannot be decoded.
+    pub(crate) fn update(
+        &mut self,
+        place: usize,
+        frame: Frame<'_>,
+        sample: u64,
+        measure: &mut Measure<'_>,
+        health: &mut Health,
+    ) -> Option<Update> {
+        let row = self.rows.get_mut(place)?;
+        let words = self.words.get_mut(usize::from(row.at)..)?;
+        let (head, cells) = words.split_first_chunk_mut::<HEAD>()?;
+        let counters = 2 * Structure::all()[usize::from(row.structure)].counters.len();
+        let interval = if row.continues {
+            measure.since(moment(head))
+        } else {
+            Interval::Disputed
+        };
+        let (seconds, update) = match interval {
+            Interval::Seconds(seconds) => (seconds, Update::Measured),
+            Interval::None => {
+                head[FLOATS] = read_gauges(frame, cells, counters, measure, health)?;
+                return Some(Update::Again);
+            }
+            Interval::Disputed => {
+                if is_readable(frame) != Some(true) {
+                    return None;
+                }
+                cells.get_mut(..counters)?.fill(UNKNOWN);
+                (0.0, Update::Began)
+            }
+        };
+        let floats = read_numbers(frame, cells, measure, health)?;
+        *head = self::head(measure.now, seconds, floats);
+        row.sample = sample as u32;
+        row.continues = true;
+        Some(update)
     }
 
     /// The index of the row of a structure, which is added if necessary. For a structure that occurs
@@ -100,72 +178,6 @@ impl Readings {
             let is_new = self.rows.iter().all(may_be_more);
             is_new.then(|| self.add(structure, charge)).flatten()
         })
-    }
-
-    /// Updates a row by a record of this sample. `None` if the record cannot be decoded.
-    #[inline(always)]
-    pub(crate) fn update(
-        &mut self,
-        place: usize,
-        sample: u64,
-        frame: Frame<'_>,
-        measure: &mut Measure<'_>,
-        health: &mut Health,
-    ) -> Option<Update> {
-        let row = self.rows.get_mut(place)?;
-        let (head, cells) = self.words[usize::from(row.at)..].split_first_chunk_mut::<HEAD>()?;
-        let before = Moment {
-            uptime: head[UPTIME] as u32,
-            received_at: Timestamp::from_nanos(head[RECEIVED_AT]),
-        };
-        let now = measure.now;
-        let interval = if row.continues {
-            measure.since(before)
-        } else {
-            Interval::Disputed
-        };
-        let mut update = RowUpdate {
-            cells,
-            at_most: &measure.at_most,
-            numbers: &mut measure.numbers,
-            health,
-            advances: 0,
-            rejected_bytes: 0,
-            floats: 0,
-        };
-        let seconds = match interval {
-            Interval::Seconds(seconds) => seconds,
-            Interval::None => {
-                // Baselines remain, so that no increase is lost.
-                head[FLOATS] = update_gauges(update, row.structure, frame)?;
-                return Some(Update::Again);
-            }
-            Interval::Disputed => {
-                forget(&mut update, row.structure, frame)?;
-                0.0
-            }
-        };
-        if CounterRecord::visit(frame, &mut update) != Some(true) {
-            return None;
-        }
-        if elements::are_in(frame.format) {
-            update.add_elements(frame);
-        }
-        head[FLOATS] = update.floats;
-        head[RECEIVED_AT] = now.received_at.as_nanos();
-        head[UPTIME] = u64::from(now.uptime);
-        head[SECONDS] = seconds.to_bits();
-        row.sample = sample as u32;
-        row.continues = true;
-        if interval == Interval::Disputed {
-            return Some(Update::Began);
-        }
-        let advanced = update.advances != 0;
-        let rejected_bytes = update.rejected_bytes;
-        if rejected_bytes > 0 {
-            measure.reject_bytes(rejected_bytes);
-        }
-        Some(Update::Measured { advanced })
     }
 
     /// Whether no counter is lower than in earlier readings.
@@ -302,12 +314,67 @@ impl Readings {
             at: u16::try_from(self.words.len()).ok()?,
             structure,
             continues: false,
+            identifies: Source::is_identified_by(columns.format),
         });
         self.words.reserve_exact(HEAD + cells);
         self.words.extend([0, 0, 0, 0]);
         self.words.extend(std::iter::repeat_n(UNKNOWN, cells));
         Some(place)
     }
+}
+
+/// The time of the last reading of a row.
+fn moment(head: &[u64; HEAD]) -> Moment {
+    Moment {
+        uptime: head[UPTIME] as u32,
+        received_at: Timestamp::from_nanos(head[RECEIVED_AT]),
+    }
+}
+
+/// The first words of a row that was read now.
+fn head(now: Moment, seconds: f64, floats: u64) -> [u64; HEAD] {
+    let mut head = [0; HEAD];
+    head[RECEIVED_AT] = now.received_at.as_nanos();
+    head[UPTIME] = now.uptime.into();
+    head[SECONDS] = seconds.to_bits();
+    head[FLOATS] = floats;
+    head
+}
+
+/// Reads the numbers of a record into the cells of its row. Returns which gauges contain the bits of
+/// an `f64`; `None` if the record cannot be decoded.
+#[inline(always)]
+fn read_numbers(
+    Frame { format, bytes }: Frame<'_>,
+    cells: &mut [u64],
+    measure: &mut Measure<'_>,
+    health: &mut Health,
+) -> Option<u64> {
+    let update = RowUpdate {
+        format,
+        cells,
+        measure,
+        health,
+    };
+    CounterRecord::dispatch(Frame { format, bytes }, update)?
+}
+
+/// Like [`read_numbers`], for gauges only: the baselines of counters remain, so that no increase is
+/// lost.
+#[cold]
+fn read_gauges(
+    frame: Frame<'_>,
+    cells: &mut [u64],
+    counters: usize,
+    measure: &mut Measure<'_>,
+    health: &Health,
+) -> Option<u64> {
+    let kept: SmallVec<[u64; 64]> = cells.get(..counters)?.into();
+    let (advances, rejected_bytes) = (measure.advances, measure.rejected_bytes);
+    let floats = read_numbers(frame, cells, measure, &mut health.clone());
+    (measure.advances, measure.rejected_bytes) = (advances, rejected_bytes);
+    cells.get_mut(..counters)?.copy_from_slice(&kept);
+    floats
 }
 
 /// The value of a column and its time.
@@ -328,38 +395,4 @@ fn read(structure: &Structure, words: &[u64], column: usize) -> Option<(f64, Tim
         }
     };
     Some((value, Timestamp::from_nanos(words[RECEIVED_AT])))
-}
-
-/// Makes all baselines unknown, unless the record cannot be decoded.
-#[cold]
-fn forget(update: &mut RowUpdate<'_>, structure: u8, frame: Frame<'_>) -> Option<()> {
-    if is_readable(frame) != Some(true) {
-        return None;
-    }
-    let counters = 2 * Structure::all()[usize::from(structure)].counters.len();
-    update.cells.get_mut(..counters)?.fill(UNKNOWN);
-    Some(())
-}
-
-/// Updates the gauges of a row, and not its counters. Returns which gauges are floating-point numbers;
-/// `None` if the record cannot be decoded.
-#[cold]
-fn update_gauges(update: RowUpdate<'_>, structure: u8, frame: Frame<'_>) -> Option<u64> {
-    let mut health = *update.health;
-    let counters = 2 * Structure::all()[usize::from(structure)].counters.len();
-    let kept: SmallVec<[u64; 64]> = update.cells.get(..counters)?.into();
-    let mut gauges = RowUpdate {
-        cells: &mut *update.cells,
-        health: &mut health,
-        ..update
-    };
-    if CounterRecord::visit(frame, &mut gauges) != Some(true) {
-        return None;
-    }
-    if elements::are_in(frame.format) {
-        gauges.add_elements(frame);
-    }
-    let floats = gauges.floats;
-    update.cells.get_mut(..counters)?.copy_from_slice(&kept);
-    Some(floats)
 }

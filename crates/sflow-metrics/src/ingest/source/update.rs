@@ -1,11 +1,11 @@
 //! Update of a source by a sample.
 
 use sflow_v5::counter::{HostAdapters, HostDescr, HostParent, IfCounters};
-use sflow_v5::{CounterStructure, Frame, RtMetric, Structure as _};
+use sflow_v5::{CounterStructure, DataFormat, Frame, RtMetric, Structure as _};
 
 use super::custom::{self, Custom, LimitReached};
 use super::numbers::is_readable;
-use super::readings::Update;
+use super::readings::{Expected, Update};
 use super::{Arrival, CustomArrival, Measure, Source};
 use crate::catalogue::Structure;
 use crate::entity::EntityKind;
@@ -19,7 +19,7 @@ impl Source {
         &mut self,
         arrival: &Arrival<'_, '_>,
         order: Order,
-        descr: Option<HostDescr<'_>>,
+        descr: Option<&HostDescr<'_>>,
         allowance: &mut Allowance<'_>,
         measure: &mut Measure<'_>,
         health: &mut Health,
@@ -75,11 +75,8 @@ impl Source {
         self.sent = self.sent.saturating_add(missing).saturating_add(1);
         self.samples_lost += u64::from(missing);
         health.counter_samples_lost += u64::from(missing);
-        if let Some(elapsed) = now.received_at.checked_since(self.last_seen)
-            && !elapsed.is_zero()
-        {
-            self.polling.record(elapsed, missing);
-        }
+        self.polling
+            .record(self.last_seen, now.received_at, missing);
         self.session = arrival.session;
         self.sequence = arrival.sample.sequence_number;
         self.uptime = now.uptime;
@@ -93,34 +90,55 @@ impl Source {
         }
 
         measure.begin(self.disputes, self.limits());
-        let mut has_begun = false;
+        let mut changes = Changes::default();
         // Agents send the same records in the same order.
         let mut expected = 0;
         let mut has_columns = false;
         let mut frames = 0;
-        for frame in arrival.sample.frames() {
+        for Frame { format, bytes } in arrival.sample.frames() {
+            // Each function gets a frame of its own, so that this one is not kept in memory.
+            let frame = || Frame { format, bytes };
             frames += 1;
-            let place = if self.readings.awaits(expected, frame.format, self.samples) {
-                if Self::is_identified_by(frame.format) {
-                    self.identify(frame, allowance, health);
+            let sample = self.samples;
+            let readings = &mut self.readings;
+            match readings.update_expected(expected, frame(), sample, measure, health) {
+                Expected::Measured { identifies } => {
+                    changes.has_rates = true;
+                    if identifies {
+                        self.identify(frame(), allowance, health);
+                        self.compare_speed(format, expected, measure);
+                    }
                 }
-                Some(expected)
-            } else {
-                self.place(frame, allowance, health)
-            };
-            let Some(place) = place else { continue };
+                Expected::Unusual => {
+                    if Self::is_identified_by(format) {
+                        self.identify(frame(), allowance, health);
+                    }
+                    self.update_row(expected, frame(), measure, &mut changes, health);
+                }
+                Expected::Other => {
+                    let Some(place) = self.place(frame(), allowance, health) else {
+                        continue;
+                    };
+                    expected = place;
+                    self.update_row(expected, frame(), measure, &mut changes, health);
+                }
+            }
             has_columns = true;
-            expected = place + 1;
-            has_begun |= self.update_row(place, frame, measure, health);
+            expected += 1;
         }
-        health.malformed_records += u64::from(frames < arrival.sample.records.announced());
+        health.malformed_records += u64::from(frames < arrival.sample.records.declared_count());
         if !has_columns {
-            has_begun |= self.update_without_columns(arrival, measure, allowance, health);
+            self.update_without_columns(arrival, measure, &mut changes, allowance, health);
+        }
+        if changes.has_rates {
+            self.has_rates = true;
+            self.was_live = true;
+            self.has_advanced |= measure.advances != 0;
         }
         if measure.is_disputed {
             health.disputed_intervals += 1;
             self.disputes = self.disputes.saturating_add(1);
-        } else if !has_begun {
+        } else if !changes.has_begun {
             self.disputes = 0;
         }
     }
@@ -143,11 +161,7 @@ impl Source {
         }
         self.samples += 1;
         let has_begun = self.samples == 1 || session != self.session;
-        if let Some(elapsed) = now.received_at.checked_since(self.last_seen)
-            && !elapsed.is_zero()
-        {
-            self.polling.record(elapsed, 0);
-        }
+        self.polling.record(self.last_seen, now.received_at, 0);
         self.session = session;
         self.uptime = now.uptime;
         self.last_seen = now.received_at;
@@ -183,16 +197,16 @@ impl Source {
     #[inline]
     fn place(
         &mut self,
-        frame: Frame<'_>,
+        Frame { format, bytes }: Frame<'_>,
         allowance: &mut Allowance<'_>,
         health: &mut Health,
     ) -> Option<usize> {
         // Most samples have these three.
-        let is_readable = match frame.format {
-            HostParent::FORMAT => self.set_parent(HostParent::read(frame.bytes)),
-            HostDescr::FORMAT => HostDescr::read(frame.bytes).is_some(),
-            HostAdapters::FORMAT => HostAdapters::read(frame.bytes).is_some(),
-            _ => return self.place_other(frame, allowance, health),
+        let is_readable = match format {
+            HostParent::FORMAT => self.set_parent(HostParent::from_bytes(bytes)),
+            HostDescr::FORMAT => HostDescr::from_bytes(bytes).is_some(),
+            HostAdapters::FORMAT => HostAdapters::from_bytes(bytes).is_some(),
+            _ => return self.place_other(Frame { format, bytes }, allowance, health),
         };
         health.malformed_records += u64::from(!is_readable);
         None
@@ -200,19 +214,19 @@ impl Source {
 
     fn place_other(
         &mut self,
-        frame: Frame<'_>,
+        Frame { format, bytes }: Frame<'_>,
         allowance: &mut Allowance<'_>,
         health: &mut Health,
     ) -> Option<usize> {
-        let Some(index) = Structure::index_of(frame.format) else {
+        let Some(index) = Structure::index_of(format) else {
             health.unknown_records += 1;
             return None;
         };
-        if is_readable(frame) != Some(true) {
+        if is_readable(Frame { format, bytes }) != Some(true) {
             health.malformed_records += 1;
             return None;
         }
-        self.identify(frame, allowance, health);
+        self.identify(Frame { format, bytes }, allowance, health);
         let structure = &Structure::all()[index];
         self.recognise(structure.entity);
         if !structure.has_columns() {
@@ -222,31 +236,34 @@ impl Source {
         self.readings.place(index, self.samples, &mut charge)
     }
 
-    /// Updates a row by a record; returns whether it has baselines, but no rates yet.
-    #[inline(always)]
+    /// Updates a row by a record.
     fn update_row(
         &mut self,
         place: usize,
         frame: Frame<'_>,
         measure: &mut Measure<'_>,
+        changes: &mut Changes,
         health: &mut Health,
-    ) -> bool {
+    ) {
         let sample = self.samples;
-        match self.readings.update(place, sample, frame, measure, health) {
-            Some(Update::Began) => return true,
-            Some(Update::Measured { advanced }) => {
-                self.has_rates = true;
-                self.was_live = true;
-                self.has_advanced |= advanced;
-                if frame.format == IfCounters::FORMAT {
-                    let (bytes, seconds) = self.readings.most_bytes(place);
-                    self.speed.compare(bytes, seconds, measure.exceeded_line());
-                }
+        match self.readings.update(place, frame, sample, measure, health) {
+            Some(Update::Began) => changes.has_begun = true,
+            Some(Update::Measured) => {
+                changes.has_rates = true;
+                self.compare_speed(frame.format, place, measure);
             }
             Some(Update::Again) => {}
             None => health.malformed_records += 1,
         }
-        false
+    }
+
+    /// Compares the reported speed of an interface with the counters in a row.
+    #[inline]
+    fn compare_speed(&mut self, format: DataFormat, place: usize, measure: &Measure<'_>) {
+        if format == IfCounters::FORMAT {
+            let (bytes, seconds) = self.readings.most_bytes(place);
+            self.speed.compare(bytes, seconds, measure.exceeded_line());
+        }
     }
 
     /// Updates the rows of a sample without columns. These rows have no numbers; they show whether the
@@ -256,10 +273,10 @@ impl Source {
         &mut self,
         arrival: &Arrival<'_, '_>,
         measure: &mut Measure<'_>,
+        changes: &mut Changes,
         allowance: &mut Allowance<'_>,
         health: &mut Health,
-    ) -> bool {
-        let mut has_begun = false;
+    ) {
         for frame in arrival.sample.frames() {
             let index = Structure::index_of(frame.format);
             let is_kept = |index: &usize| {
@@ -270,9 +287,17 @@ impl Source {
                 .filter(is_kept)
                 .and_then(|index| self.readings.place(index, self.samples, &mut charge));
             if let Some(place) = place {
-                has_begun |= self.update_row(place, frame, measure, health);
+                self.update_row(place, frame, measure, changes, health);
             }
         }
-        has_begun
     }
+}
+
+/// The changes by the records of a sample.
+#[derive(Default)]
+struct Changes {
+    /// Whether a structure has baselines, but no rates yet.
+    has_begun: bool,
+    /// Whether a structure has new rates.
+    has_rates: bool,
 }

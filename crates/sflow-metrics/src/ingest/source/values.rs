@@ -128,6 +128,21 @@ impl Source {
         }
     }
 
+    /// Drops the window of the metric with this index among the watched ones. The metrics behind it
+    /// move forward by one.
+    pub(crate) fn drop_window(&mut self, watch: usize, allowance: &mut Allowance<'_>) {
+        self.rings.retain_mut(|ring| {
+            if ring.watch == watch {
+                allowance.release(ring.heap_bytes());
+                return false;
+            }
+            if ring.watch > watch {
+                ring.watch -= 1;
+            }
+            true
+        });
+    }
+
     /// The seconds for which the value of a metric is valid, if the newest sample contains it.
     fn new_seconds(&self, metric: &Metric) -> Option<f64> {
         if let Definition::Custom(name) = metric.definition() {

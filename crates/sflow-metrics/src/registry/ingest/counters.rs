@@ -93,7 +93,7 @@ impl Registry {
 
         let place = match place {
             Some(place) => place,
-            None => match self.admit_source(agent_place, arrival, descr) {
+            None => match self.admit_source(agent_place, arrival, descr.as_ref()) {
                 Some(place) => place,
                 None => return false,
             },
@@ -129,7 +129,7 @@ impl Registry {
         source.update(
             arrival,
             order,
-            descr,
+            descr.as_ref(),
             &mut allowance,
             measure,
             &mut self.health,
@@ -215,7 +215,7 @@ impl Registry {
         &mut self,
         agent_place: u32,
         arrival: &Arrival<'_, '_>,
-        descr: Option<HostDescr<'_>>,
+        descr: Option<&HostDescr<'_>>,
     ) -> Option<u32> {
         if !arrival.in_order || reports_stop(arrival.sample) {
             self.health.counter_samples_old += 1;

@@ -7,7 +7,7 @@
 //! * The first source with a UUID keeps it while it is reported. A second source is in its shadow: it
 //!   is updated, but neither listed nor counted.
 //! * If the first source misses a sample, or its agent restarted without it, the second one continues
-//!   under the same [`EntityId`](crate::entity::EntityId), with its own rates.
+//!   under the same [id](crate::entity::Id), with its own rates.
 //! * A source of a [reserved](Registry::reserve) sender takes the UUID from a source of another
 //!   sender, which is listed in addition.
 //! * If both continue to be reported, they are two entities with one UUID, for example cloned machines

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
 use sflow_collector::udp::{AsyncUdpReceiver, SocketSettings, UdpReceiver};
-use sflow_metrics::{AgentKey, Timestamp, entity::EntityKind};
+use sflow_metrics::{AgentKey, Timestamp, entity::Kind as EntityKind};
 
 use super::witness::{Seen, Witness};
 use crate::check::{AgentFacts, ContainerFacts, EngineFacts, Heard, NotListening};

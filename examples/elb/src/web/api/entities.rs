@@ -4,7 +4,7 @@ use axum::Extension;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use sflow_metrics::{
-    entity::{Entity, EntityId, EntityKind, Lifecycle},
+    entity::{Entity, Id as EntityId, Kind as EntityKind, Lifecycle},
     query::Pattern,
 };
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serve::{Json, Work};
 use sflow_metrics::{
     Registry, Timestamp,
-    entity::EntityId,
+    entity::Id as EntityId,
     query::{self, Expression, Group, Query, Summary},
 };
 
@@ -78,8 +78,8 @@ pub(super) async fn answer(
 }
 
 fn compute(site: &Site, wanted: &Wanted) -> Result<Answer, Problem> {
-    const UNWATCHED: &str = "Windows are only kept of what something else has asked for before; \
-                             without one, the last readings are there at once.";
+    const UNWATCHED: &str = "Windows are kept only for watched metrics, and no window of this \
+                             length is kept here. Omit the window to get the last readings.";
 
     let limit = limit(wanted.limit, 1_000, 10_000)?;
     let query = parse(&wanted.q)?;
@@ -97,10 +97,10 @@ fn compute(site: &Site, wanted: &Wanted) -> Result<Answer, Problem> {
         answers: answers(&query, &group.summaries, &names),
         group: is_grouped.then_some(group.name),
     };
-    let summaries = || found.groups.iter().flat_map(|group| &group.summaries);
-    let is_silent = summaries().all(|summary| summary.contributing == 0)
-        && summaries().any(|summary| summary.matched > summary.stale);
-    let note = (query.window().is_some() && is_silent).then_some(UNWATCHED);
+    let mut summaries = found.groups.iter().flat_map(|group| &group.summaries);
+    let note = summaries
+        .any(|summary| summary.unwatched > 0)
+        .then_some(UNWATCHED);
     Ok(Answer {
         query: query.to_string(),
         groups: found.groups.into_iter().map(group).collect(),

@@ -1,4 +1,4 @@
-//! What the loop saw, decided, did and refused, as OpenMetrics.
+//! Metrics of the control loop, in the text formats of OpenMetrics and Prometheus.
 
 mod control;
 mod pools;
@@ -15,22 +15,46 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use serve::exposition::Format;
+
 use super::Site;
 use crate::words::shortened;
 
 /// A label value is no longer than this, in characters.
 const LONGEST: usize = 200;
 
-/// What [`exposition`] is.
-pub(super) const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
-/// All there is to tell now, as a scrape wants it.
-pub(super) fn exposition(site: &Site) -> Result<String, fmt::Error> {
+/// All metrics in a text format.
+pub(super) fn exposition(site: &Site, format: Format) -> Result<String, fmt::Error> {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Exposition(site.clone())));
     let mut body = String::new();
     text::encode(&mut body, &registry)?;
-    Ok(body)
+    Ok(match format {
+        Format::OpenMetrics => body,
+        Format::Text => as_text(&body),
+    })
+}
+
+/// Converts OpenMetrics to the text format of Prometheus, in which the name of a counter family ends
+/// in `_total`, as do those of its series.
+fn as_text(open_metrics: &str) -> String {
+    let lines = || open_metrics.lines().filter(|line| *line != "# EOF");
+    let counters: HashSet<&str> = lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" counter"))
+        .collect();
+    let mut text = String::with_capacity(open_metrics.len());
+    for line in lines() {
+        let family = ["# HELP ", "# TYPE "].into_iter().find_map(|start| {
+            let (name, rest) = line.strip_prefix(start)?.split_once(' ')?;
+            counters.contains(name).then_some((start, name, rest))
+        });
+        match family {
+            Some((start, name, rest)) => text.extend([start, name, "_total ", rest]),
+            None => text.push_str(line),
+        }
+        text.push('\n');
+    }
+    text
 }
 
 struct Exposition(Site);

@@ -1,0 +1,795 @@
+//! Merging of the flows of several registries, which ingest the datagrams of different agents.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use sflow_metrics::flow::{Answer, MergeError, Partial, Row};
+use sflow_metrics::{Config, HashKey, flow};
+use sflow_v5::Sample;
+use sflow_v5::enums::DropReason;
+
+use crate::support::at;
+use crate::world::{Agent, Udp, World, header};
+
+/// One of each kind: totals, smoothed values and windows of sums, of counts and of drops.
+const DEFINITIONS: [&str; 9] = [
+    "keys=ip.src;value=bytes;smooth=off;top=1000",
+    "keys=ip.src,ip.dst;value=bytes;smooth=3s;top=1000",
+    "keys=ip.src;value=frames[5s tumbling];top=1000",
+    "keys=ip.dst;value=distinct(ip.src);smooth=off;top=1000",
+    "keys=ip.dst;value=distinct(ip.src);smooth=3s;top=1000",
+    "keys=;value=distinct(ip.src,ip.dst)[10s tumbling]",
+    "keys=ip.src;value=drops[5s tumbling];top=1000",
+    "keys=drop.reason;value=drops;smooth=3s",
+    "keys=;value=bytes.net;filter=ip.src=10.0.0.1|10.0.0.2;smooth=1m",
+];
+
+/// A sampled or dropped packet.
+#[derive(Clone, Copy, Debug)]
+struct Packet {
+    agent: u8,
+    ends: (u8, u8),
+    length: u32,
+    is_drop: bool,
+    after_seconds: f64,
+}
+
+fn packet() -> impl Strategy<Value = Packet> {
+    let ends = (1_u8..30, 1_u8..6);
+    let fields = (1_u8..7, ends, 64_u32..1500, 0_u8..5, 0_u32..900);
+    fields.prop_map(|(agent, ends, length, kind, millis)| Packet {
+        agent,
+        ends,
+        length,
+        is_drop: kind == 0,
+        after_seconds: f64::from(millis) / 1e3,
+    })
+}
+
+/// Registries for parts of the agents, and one for all of them, which measure the same flows.
+struct Cluster {
+    whole: World,
+    parts: Vec<World>,
+    ids: Vec<flow::Id>,
+    agents: BTreeMap<u8, Agent>,
+    now: f64,
+}
+
+impl Cluster {
+    fn new(parts: usize, definitions: &[&str], config: &Config) -> Self {
+        let config = config
+            .clone()
+            .with(|config| config.hash_key = Some(HashKey::new([9; 16])));
+        let world = || World::with(config.clone());
+        let mut cluster = Self {
+            whole: world(),
+            parts: (0..parts).map(|_| world()).collect(),
+            ids: Vec::new(),
+            agents: BTreeMap::new(),
+            now: 1_000.0,
+        };
+        for definition in definitions {
+            cluster.ids.push(cluster.whole.watch(definition));
+            for part in &mut cluster.parts {
+                // All registries have the same definitions in the same order.
+                assert_eq!(Some(&part.watch(definition)), cluster.ids.last());
+            }
+        }
+        cluster
+    }
+
+    fn ingest(&mut self, packet: Packet) {
+        self.now += packet.after_seconds;
+        let agent = self
+            .agents
+            .entry(packet.agent)
+            .or_insert_with(|| Agent::new(packet.agent));
+        let bytes = Udp::between(packet.ends.0, packet.ends.1).bytes();
+        let records = [header(&bytes, packet.length)];
+        let datagram = if packet.is_drop {
+            let dropped = agent.discarded(DropReason::ACL, 0, &records);
+            agent.encode(self.now, &[Sample::Discarded(dropped)])
+        } else {
+            let sampled = agent.sample(&records);
+            agent.encode(self.now, &[Sample::Flow(sampled)])
+        };
+        let part = usize::from(packet.agent) % self.parts.len();
+        for world in [&mut self.whole, &mut self.parts[part]] {
+            world.now = self.now;
+            agent.deliver(world, &datagram);
+        }
+    }
+
+    fn whole(&self, id: flow::Id) -> Answer {
+        self.whole.registry.flows(at(self.now), id).unwrap()
+    }
+
+    /// The partials of all parts at times that differ by this number of seconds.
+    fn partials(&self, id: flow::Id, delay: f64) -> Vec<Partial> {
+        let times = (0..).map(|number| at(self.now + delay * f64::from(number)));
+        let pairs = self.parts.iter().zip(times);
+        let partial = |(part, now): (&World, _)| part.registry.flow_partial(now, id).unwrap();
+        pairs.map(partial).collect()
+    }
+}
+
+fn merged(partials: &[Partial]) -> Partial {
+    let mut all = Partial::empty(partials[0].definition());
+    for partial in partials {
+        all.merge(partial.clone()).unwrap();
+    }
+    all
+}
+
+/// The rows by their keys.
+fn by_keys(answer: &Answer) -> BTreeMap<Vec<String>, &Row> {
+    let keys = |row: &Row| row.keys.iter().map(ToString::to_string).collect();
+    answer.rows.iter().map(|row| (keys(row), row)).collect()
+}
+
+fn is_close(ours: f64, theirs: f64) -> bool {
+    (ours - theirs).abs() <= 1e-9 * ours.abs().max(theirs.abs()) + 1e-6
+}
+
+/// Equality except for rounding.
+fn assert_same(ours: &Answer, theirs: &Answer, case: &str) {
+    assert_eq!(ours.window, theirs.window, "{case}");
+    assert_eq!(
+        (ours.samples, ours.tracked, ours.evicted),
+        (theirs.samples, theirs.tracked, theirs.evicted),
+        "{case}"
+    );
+    let amounts = |answer: &Answer| {
+        [
+            answer.total,
+            answer.total_sampling_error,
+            answer.total_rate_error,
+            answer.unseen,
+            answer.unreported,
+        ]
+    };
+    for (ours, theirs) in amounts(ours).into_iter().zip(amounts(theirs)) {
+        assert!(is_close(ours, theirs), "{case}: {ours} and {theirs}");
+    }
+    let (ours, theirs) = (by_keys(ours), by_keys(theirs));
+    assert!(ours.keys().eq(theirs.keys()), "{case}");
+    for ((keys, ours), theirs) in ours.iter().zip(theirs.values()) {
+        // A flow whose values have all expired has no entry any more.
+        if !(case.contains("distinct") && case.contains("smooth=3s")) {
+            assert_eq!(ours.samples, theirs.samples, "{case}: {keys:?}");
+        }
+        let amounts = |row: &Row| [row.value, row.error, row.sampling_error, row.rate_error];
+        for (ours, theirs) in amounts(ours).into_iter().zip(amounts(theirs)) {
+            assert!(
+                is_close(ours, theirs),
+                "{case}: {keys:?}: {ours} and {theirs}"
+            );
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn merged_registries_answer_as_one(
+        packets in prop::collection::vec(packet(), 1..120),
+        parts in 1_usize..5,
+    ) {
+        let mut cluster = Cluster::new(parts, &DEFINITIONS, &Config::default());
+        for packet in packets {
+            cluster.ingest(packet);
+        }
+        for (id, definition) in cluster.ids.iter().zip(DEFINITIONS) {
+            let all = merged(&cluster.partials(*id, 0.0));
+            assert_same(&all.answer(at(cluster.now)), &cluster.whole(*id), definition);
+        }
+    }
+
+    #[test]
+    fn merging_is_commutative_and_associative(
+        packets in prop::collection::vec(packet(), 1..80),
+        capacity in prop_oneof![Just(4_usize), Just(1_000)],
+        delay in prop_oneof![Just(0.0), Just(1.7), Just(400.0)],
+    ) {
+        let config = Config::default().with(|config| config.max_flow_keys = capacity);
+        let mut cluster = Cluster::new(3, &DEFINITIONS, &config);
+        for packet in packets {
+            cluster.ingest(packet);
+        }
+        for (id, definition) in cluster.ids.iter().zip(DEFINITIONS) {
+            // Windows do not merge with other windows.
+            let is_window = definition.contains('[');
+            let partials = cluster.partials(*id, if is_window { 0.0 } else { delay });
+            let [a, b, c] = [&partials[0], &partials[1], &partials[2]].map(Clone::clone);
+            let now = at(cluster.now + 3.0 * delay);
+            let all = merged(&partials).answer(now);
+            let reversed = merged(&[c.clone(), b.clone(), a.clone()]);
+            assert_same(&all, &reversed.answer(now), definition);
+            let right = merged(&[b, c]);
+            assert_same(&all, &merged(&[a.clone(), right]).answer(now), definition);
+            let mut with_nothing = a.clone();
+            with_nothing.merge(Partial::empty(a.definition())).unwrap();
+            prop_assert_eq!(&with_nothing, &a, "{}", definition);
+            let mut nothing = Partial::empty(a.definition());
+            nothing.merge(a.clone()).unwrap();
+            prop_assert_eq!(nothing, a, "{}", definition);
+        }
+    }
+
+    #[test]
+    fn merged_bounds_contain_true_values(
+        packets in prop::collection::vec(packet(), 1..200),
+        parts in 1_usize..5,
+        capacity in 2_usize..12,
+    ) {
+        let definitions = &DEFINITIONS[..3];
+        let mut truth = Cluster::new(1, definitions, &Config::default());
+        let config = Config::default().with(|config| config.max_flow_keys = capacity);
+        let mut cluster = Cluster::new(parts, definitions, &config);
+        for packet in packets {
+            truth.ingest(packet);
+            cluster.ingest(packet);
+        }
+        for (id, definition) in cluster.ids.iter().zip(definitions) {
+            let found = merged(&cluster.partials(*id, 0.0)).answer(at(cluster.now));
+            assert_bounds(&found, &truth.whole(*id), definition);
+        }
+    }
+}
+
+/// Checks that each true value is within its bounds, and no flow outside the list is heavier than
+/// the lightest one in it.
+fn assert_bounds(found: &Answer, truth: &Answer, case: &str) {
+    assert!(is_close(found.total, truth.total), "{case}");
+    let rows = by_keys(found);
+    let lightest = found.rows.last().map_or(f64::INFINITY, |row| row.value);
+    for (keys, row) in by_keys(truth) {
+        let value = row.value;
+        let tolerance = 1e-9 * truth.total;
+        match rows.get(&keys) {
+            Some(found) => {
+                let bounds = found.value - found.error - tolerance..=found.value + tolerance;
+                assert!(
+                    bounds.contains(&value),
+                    "{case}: {keys:?}: {value} in {bounds:?}"
+                );
+            }
+            None => {
+                assert!(value <= lightest + tolerance, "{case}: {keys:?}: {value}");
+                if found.rows.len() == found.tracked {
+                    assert!(
+                        value <= found.unseen + tolerance,
+                        "{case}: {keys:?}: {value}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// Eight registries for 400 flows each, and almost 2,000 flows of Zipf's distribution.
+#[test]
+fn heaviest_flows_are_complete_after_eviction() {
+    const DEFINITION: &str = "keys=ip.dst,ip.src,port.src;value=bytes;smooth=off;top=20";
+    let all = "keys=ip.dst,ip.src,port.src;value=bytes;smooth=off;top=100000";
+    let config = Config::default().with(|config| config.max_flow_keys = 400);
+    let mut truth = Cluster::new(1, &[all], &Config::default());
+    let mut cluster = Cluster::new(8, &[DEFINITION, all], &config);
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    for number in 0..40_000_u32 {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        let uniform = (random >> 11) as f64 / (1_u64 << 53) as f64;
+        // The rank of a flow: the probability is about proportional to its reciprocal.
+        let rank = (2000_f64.powf(uniform) - 1.0) as u32;
+        let packet = Packet {
+            agent: 1 + (number % 16) as u8,
+            ends: ((rank % 250) as u8, (rank / 250) as u8),
+            length: 100 + (random % 1000) as u32,
+            is_drop: false,
+            after_seconds: 0.001,
+        };
+        truth.ingest(packet);
+        cluster.ingest(packet);
+    }
+    let truth = truth.whole(truth.ids[0]);
+    let answer = |place: usize| {
+        let partials = cluster.partials(cluster.ids[place], 0.0);
+        merged(&partials).answer(at(cluster.now))
+    };
+    let every = answer(1);
+    println!("{} flows, {} evictions", truth.tracked, every.evicted);
+    assert!(truth.tracked > 1_800 && every.evicted > 1_000);
+    assert_bounds(&every, &truth, "all");
+    let heaviest: BTreeMap<_, _> = by_keys(&truth).into_iter().collect();
+    let mut heaviest: Vec<_> = heaviest.into_iter().collect();
+    heaviest.sort_by(|a, b| b.1.value.total_cmp(&a.1.value));
+    let listed = answer(0);
+    let listed = by_keys(&listed);
+    for (keys, row) in &heaviest[..20] {
+        assert!(listed.contains_key(keys), "{keys:?}: {}", row.value);
+    }
+}
+
+/// A packet that several data sources sample is counted by each. The maximum over data sources is
+/// that of the merged registries if the data source is part of the keys.
+#[test]
+fn maximum_over_data_sources_is_that_of_one_registry() {
+    let definition = "keys=ip.src,agent,data_source;value=bytes;smooth=off";
+    let mut cluster = Cluster::new(3, &[definition], &Config::default());
+    for number in 0..60_u8 {
+        cluster.ingest(Packet {
+            agent: 1 + number % 5,
+            ends: (1 + number % 7, 1),
+            length: 100 + u32::from(number),
+            is_drop: false,
+            after_seconds: 0.1,
+        });
+    }
+    let id = cluster.ids[0];
+    let maxima = |answer: &Answer| {
+        let mut maxima = BTreeMap::<String, f64>::new();
+        for row in &answer.rows {
+            let maximum = maxima.entry(row.keys[0].to_string()).or_default();
+            *maximum = maximum.max(row.value);
+        }
+        maxima
+    };
+    let all = merged(&cluster.partials(id, 0.0)).answer(at(cluster.now));
+    assert_eq!(maxima(&all), maxima(&cluster.whole(id)));
+    assert_eq!(maxima(&all).len(), 7);
+}
+
+#[test]
+fn values_decay_to_latest_time_before_they_are_added() {
+    let definition = "keys=ip.src;value=bytes;smooth=10s";
+    let mut cluster = Cluster::new(2, &[definition], &Config::default());
+    for agent in [2, 3] {
+        cluster.ingest(Packet {
+            agent,
+            ends: (1, 2),
+            length: 1000,
+            is_drop: false,
+            after_seconds: 0.0,
+        });
+    }
+    let [first, second] = cluster.partials(cluster.ids[0], 5.0).try_into().unwrap();
+    let value = |partial: &Partial, after: f64| {
+        let answer = partial.answer(at(cluster.now + after));
+        answer.rows.iter().map(|row| row.value).sum::<f64>()
+    };
+    let one = 1000.0 * 100.0 / 10.0;
+    assert!(is_close(value(&first, 0.0), one));
+    assert!(is_close(value(&second, 5.0), one * (-0.5_f64).exp()));
+    let mut all = first.clone();
+    all.merge(second).unwrap();
+    for after in [5.0, 7.5, 60.0] {
+        assert!(is_close(
+            value(&all, after),
+            2.0 * one * (-after / 10.0).exp()
+        ));
+    }
+    // Faded flows are not listed.
+    assert_eq!(all.answer(at(cluster.now + 161.0)).rows, []);
+}
+
+#[test]
+fn distinct_values_expire_after_merging() {
+    let definition = "keys=;value=distinct(ip.src);smooth=10s";
+    let mut cluster = Cluster::new(2, &[definition], &Config::default());
+    // Periods of 10 s begin at multiples of 10 s.
+    for (agent, source, after_seconds) in [(2, 1, 1.0), (3, 1, 0.0), (2, 2, 11.0)] {
+        cluster.ingest(Packet {
+            agent,
+            ends: (source, 9),
+            length: 100,
+            is_drop: false,
+            after_seconds,
+        });
+    }
+    let all = merged(&cluster.partials(cluster.ids[0], 0.0));
+    let count = |seconds: f64| all.answer(at(seconds)).total.round();
+    assert_eq!((count(1012.0), count(1019.0)), (2.0, 2.0));
+    assert_eq!(
+        count(1021.0),
+        1.0,
+        "values of the period that began at 1010 s"
+    );
+    assert_eq!(count(1030.0), 0.0);
+}
+
+#[test]
+fn window_is_last_complete_one() {
+    let mut world = World::new();
+    let id = world.watch("keys=ip.src;value=bytes[10s tumbling]");
+    let mut agent = Agent::new(1);
+    let mut see = |world: &mut World, seconds: f64, source: u8| {
+        world.now = seconds;
+        agent.see(world, &Udp::between(source, 9).bytes(), 1000);
+    };
+    assert_eq!(world.answer(id).rows, []);
+    see(&mut world, 1001.0, 1);
+    assert_eq!(world.answer(id).rows, [], "incomplete");
+    see(&mut world, 1009.9, 1);
+    see(&mut world, 1010.0, 2);
+    let answer = world.answer(id);
+    assert_eq!(answer.window, Some(at(1000.0)..at(1010.0)));
+    assert_eq!(
+        (answer.total, answer.samples),
+        (2.0 * 100.0 * 1000.0 / 10.0, 2)
+    );
+    assert_eq!(world.rows(id), ["10.0.0.1 20000"]);
+    // A datagram of the previous window that is received late.
+    see(&mut world, 1009.95, 3);
+    world.now = 1019.0;
+    assert_eq!(world.rows(id), ["10.0.0.1 20000", "10.0.0.3 10000"]);
+    // No sample is received any more.
+    world.now = 1020.0;
+    assert_eq!(world.rows(id), ["10.0.0.2 10000"]);
+    world.now = 1030.0;
+    let answer = world.answer(id);
+    assert_eq!(
+        (answer.rows, answer.total, answer.samples),
+        (Vec::new(), 0.0, 0)
+    );
+    assert_eq!(answer.window, Some(at(1020.0)..at(1030.0)));
+    // Windows without samples are between.
+    see(&mut world, 1055.0, 4);
+    world.now = 1060.0;
+    assert_eq!(world.rows(id), ["10.0.0.4 10000"]);
+    // The clock was in the future.
+    see(&mut world, 9_000.0, 5);
+    see(&mut world, 1_061.0, 6);
+    see(&mut world, 1_070.0, 7);
+    assert_eq!(world.rows(id), ["10.0.0.6 10000"]);
+}
+
+#[test]
+fn windows_have_whole_slots_as_queries() {
+    let config = Config::default().with(|config| config.max_window = Duration::from_secs(60));
+    let mut world = World::with(config);
+    let ids = ["500ms", "7s", "1m", "1h"]
+        .map(|length| world.watch(&format!("keys=;value=bytes[{length} tumbling]")));
+    world.now = 1_234.0;
+    let windows = ids.map(|id| world.answer(id).window.unwrap());
+    // The origin of the test is 40 s after a multiple of a minute.
+    let expected = [(1225, 1230), (1220, 1230), (1160, 1220), (1160, 1220)];
+    let expected = expected.map(|(start, end)| at(f64::from(start))..at(f64::from(end)));
+    assert_eq!(windows, expected);
+}
+
+#[test]
+fn window_uses_twice_the_memory_of_sums() {
+    let config = Config::default().with(|config| {
+        config.max_flow_keys = 1_000_000;
+        config.max_flow_bytes = 1 << 20;
+    });
+    let tracked = |value: &str| {
+        let mut world = World::with(config.clone());
+        let id = world.watch(&format!("keys=ip.src;value={value}"));
+        let mut agent = Agent::new(1);
+        for number in 0..5_000_u16 {
+            let [high, low] = number.to_be_bytes();
+            let packet = Udp {
+                ips: ([10, 1, high, low], [10, 0, 0, 1]),
+                ..Udp::between(1, 2)
+            };
+            agent.see(&mut world, &packet.bytes(), 100);
+        }
+        world.now = 10.0;
+        world.answer(id).tracked
+    };
+    let (sums, windows) = (
+        tracked("frames;smooth=off"),
+        tracked("frames[10s tumbling]"),
+    );
+    assert!(windows > 100 && windows == sums / 2, "{windows} and {sums}");
+}
+
+#[test]
+fn different_partials_do_not_merge() {
+    let partial = |definition: &str, key: Option<HashKey>, seconds: f64| {
+        let config = Config::default().with(|config| config.hash_key = key);
+        let mut world = World::with(config);
+        let id = world.watch(definition);
+        Agent::new(1).see(&mut world, &Udp::between(1, 2).bytes(), 100);
+        world.registry.flow_partial(at(seconds), id).unwrap()
+    };
+    let error = |ours: &Partial, theirs: &Partial| {
+        let mut merged = ours.clone();
+        let error = merged.merge(theirs.clone()).unwrap_err();
+        assert_eq!(merged, *ours, "{error}");
+        error
+    };
+    let bytes = partial("keys=ip.src;value=bytes", None, 1.0);
+    let frames = partial("keys=ip.src;value=frames", None, 1.0);
+    let found = error(&bytes, &frames);
+    assert!(matches!(found, MergeError::OtherDefinition { .. }));
+    assert_eq!(
+        found.to_string(),
+        "cannot merge flows of `keys=ip.src;value=frames` into flows of `keys=ip.src;value=bytes`"
+    );
+
+    let window = "keys=ip.src;value=bytes[10s tumbling]";
+    let [ours, theirs] = [10.0, 20.0].map(|seconds| partial(window, None, seconds));
+    assert_eq!(
+        error(&ours, &theirs),
+        MergeError::OtherWindow {
+            ours: at(0.0)..at(10.0),
+            theirs: at(10.0)..at(20.0)
+        }
+    );
+
+    let distinct = "keys=;value=distinct(ip.src)";
+    let [one, other] = [1, 2].map(|byte| Some(HashKey::new([byte; 16])));
+    let ours = partial(distinct, one, 1.0);
+    let found = error(&ours, &partial(distinct, other, 1.0));
+    assert_eq!(found, MergeError::OtherHashKey);
+    assert!(found.to_string().contains("`hash_key`"), "{found}");
+    let random = [None, None].map(|key| partial(distinct, key, 1.0));
+    assert_eq!(error(&random[0], &random[1]), MergeError::OtherHashKey);
+    let same = merged(&[ours, partial(distinct, one, 1.0)]);
+    assert_eq!(same.answer(at(1.0)).total.round(), 1.0);
+}
+
+#[cfg(feature = "serde")]
+mod written {
+    use serde_json::{Value, json};
+
+    use super::{
+        Answer, Cluster, Config, DEFINITIONS, Packet, Partial, assert_same, at, is_close, merged,
+    };
+    use proptest::prelude::*;
+
+    const NOW: f64 = 1012.0;
+
+    /// Two partials of each definition.
+    fn partials() -> Vec<[Partial; 2]> {
+        let config = Config::default().with(|config| config.max_flow_keys = 40);
+        let mut cluster = Cluster::new(2, &DEFINITIONS, &config);
+        for number in 0..120_u8 {
+            cluster.ingest(Packet {
+                agent: 1 + number % 4,
+                ends: (1 + number % 60, 1 + number % 3),
+                length: 100,
+                is_drop: number % 5 == 0,
+                after_seconds: 0.1,
+            });
+        }
+        assert!(is_close(cluster.now, NOW));
+        let partials = |id: &_| cluster.partials(*id, 0.0).try_into().unwrap();
+        cluster.ids.iter().map(partials).collect()
+    }
+
+    #[test]
+    fn serialised_partial_round_trips() {
+        for [ours, theirs] in partials() {
+            let text = serde_json::to_string(&ours).unwrap();
+            let read: Partial = serde_json::from_str(&text).unwrap();
+            let case = ours.definition().to_string();
+            assert_same(&read.answer(at(NOW)), &ours.answer(at(NOW)), &case);
+            let all = merged(&[read, theirs.clone()]).answer(at(NOW));
+            assert_same(&all, &merged(&[ours, theirs]).answer(at(NOW)), &case);
+            assert!(!all.rows.is_empty(), "{case}");
+        }
+        let empty = Partial::empty(partials()[0][0].definition());
+        let text = serde_json::to_string(&empty).unwrap();
+        assert_eq!(serde_json::from_str::<Partial>(&text).unwrap(), empty);
+    }
+
+    #[test]
+    fn hash_key_is_not_serialised() {
+        let key = "00112233445566778899aabbccddeeff";
+        let config: Config = serde_json::from_value(json!({ "hash_key": key })).unwrap();
+        assert_eq!(config.hash_key, Some(key.parse().unwrap()));
+        assert!(!serde_json::to_string(&config).unwrap().contains("hash_key"));
+        let wrong = serde_json::from_value::<Config>(json!({ "hash_key": "11" })).unwrap_err();
+        assert!(
+            wrong.to_string().contains("32 hexadecimal digits"),
+            "{wrong}"
+        );
+    }
+
+    /// Case, definition, change of the serialised form, and expected message.
+    type Edit<'e> = (&'e str, usize, &'e dyn Fn(&mut Value), &'e str);
+
+    /// The first flow of the serialised form.
+    fn first<'v>(value: &'v mut Value, kind: &str) -> &'v mut Value {
+        let flows = match kind {
+            "sums" => &mut value["sums"],
+            _ => &mut value["counts"]["flows"],
+        };
+        flows.as_object_mut().unwrap().values_mut().next().unwrap()
+    }
+
+    #[test]
+    fn inconsistent_partials_are_rejected() {
+        let numbers = "inconsistent numbers";
+        let edits: [Edit<'_>; 24] = [
+            (
+                "version",
+                0,
+                &|value| value["version"] = json!(2),
+                "unsupported version 2",
+            ),
+            (
+                "definition",
+                0,
+                &|value| value["definition"] = json!("keys"),
+                "invalid definition",
+            ),
+            (
+                "definition with other keys",
+                0,
+                &|value| value["definition"] = json!("keys=ip.src,ip.dst;value=bytes;smooth=off"),
+                "does not have the keys",
+            ),
+            (
+                "counts instead of sums",
+                0,
+                &|value| value["definition"] = json!("keys=ip.src;value=distinct(vlan)"),
+                numbers,
+            ),
+            ("no sums", 0, &|value| value["sums"] = json!(null), numbers),
+            ("no time", 0, &|value| value["at"] = json!(null), numbers),
+            (
+                "window",
+                0,
+                &|value| value["window"] = json!([1, 2]),
+                numbers,
+            ),
+            (
+                "no window",
+                2,
+                &|value| value["window"] = json!(null),
+                numbers,
+            ),
+            (
+                "values without hash key",
+                3,
+                &|value| value["counts"]["hash_key"] = json!(null),
+                numbers,
+            ),
+            (
+                "window that ends first",
+                2,
+                &|value| value["window"] = json!([2, 1]),
+                numbers,
+            ),
+            (
+                "negative",
+                0,
+                &|value| first(value, "sums")["weight"] = json!(-1.0),
+                numbers,
+            ),
+            (
+                "too large",
+                0,
+                &|value| first(value, "sums")["weight"] = json!(1e300),
+                numbers,
+            ),
+            (
+                "not a number",
+                0,
+                &|value| first(value, "sums")["weight"] = json!(null),
+                "invalid type",
+            ),
+            (
+                "error",
+                0,
+                &|value| first(value, "sums")["error"] = json!(1e12),
+                numbers,
+            ),
+            (
+                "stated",
+                0,
+                &|value| first(value, "sums")["stated"] = json!(-1.0),
+                numbers,
+            ),
+            (
+                "variance",
+                0,
+                &|value| first(value, "sums")["variance"] = json!(-1.0),
+                numbers,
+            ),
+            (
+                "total",
+                0,
+                &|value| value["overall"]["weight"] = json!(1e101),
+                numbers,
+            ),
+            (
+                "unseen",
+                0,
+                &|value| value["overall"]["unseen"] = json!(-1.0),
+                numbers,
+            ),
+            (
+                "unknown field",
+                0,
+                &|value| value["extra"] = json!(1),
+                "unknown field",
+            ),
+            (
+                "key with an unknown type",
+                0,
+                &|value| value["sums"]["09"] = first(value, "sums").clone(),
+                "flow `09` of a partial does not have the keys",
+            ),
+            (
+                "truncated key",
+                0,
+                &|value| value["sums"]["020a0000"] = first(value, "sums").clone(),
+                "does not have the keys",
+            ),
+            (
+                "odd number of digits",
+                0,
+                &|value| value["sums"]["020"] = first(value, "sums").clone(),
+                "hexadecimal digits",
+            ),
+            (
+                "invalid sketch",
+                3,
+                &|value| first(value, "counts")["values"]["current"] = json!("0a01070a0000000a"),
+                "invalid sketch",
+            ),
+            (
+                "set of 128 values in 12 bytes",
+                3,
+                &|value| value["counts"]["all"]["current"] = json!("0301070a0708000900000000"),
+                "invalid sketch",
+            ),
+        ];
+        let partials = partials();
+        for (case, place, edit, words) in edits {
+            let mut value = serde_json::to_value(&partials[place][0]).unwrap();
+            edit(&mut value);
+            let error = serde_json::from_value::<Partial>(value).expect_err(case);
+            assert!(error.to_string().contains(words), "{case}: {error}");
+        }
+    }
+
+    fn is_finite(answer: &Answer) -> bool {
+        let rows = answer.rows.iter();
+        let amounts = rows.flat_map(|row| [row.value, row.error, row.sampling_error]);
+        let totals = [
+            answer.total,
+            answer.total_sampling_error,
+            answer.other,
+            answer.unseen,
+        ];
+        amounts
+            .chain(totals)
+            .all(|amount| amount.is_finite() && amount >= 0.0)
+    }
+
+    proptest! {
+        /// Whatever is accepted can be merged and answered.
+        #[test]
+        fn changed_partials_have_finite_answers(
+            place in 0..DEFINITIONS.len(),
+            changes in prop::collection::vec((any::<prop::sample::Index>(), r#"[0-9a-f."{}\[\],:e-]"#), 1..4),
+            now in prop_oneof![Just(0.0), Just(NOW), Just(1e9)],
+        ) {
+            thread_local!(static PARTIALS: Vec<[Partial; 2]> = partials());
+            PARTIALS.with(|partials| {
+                let [ours, theirs] = &partials[place];
+                let mut text = serde_json::to_string(ours).unwrap();
+                for (at, change) in &changes {
+                    let at = at.index(text.len());
+                    text.replace_range(at..=at, change);
+                }
+                let Ok(read) = serde_json::from_str::<Partial>(&text) else { return };
+                assert!(is_finite(&read.answer(at(now))), "{text}");
+                let mut all = theirs.clone();
+                if all.merge(read).is_ok() {
+                    assert!(is_finite(&all.answer(at(now))), "{text}");
+                }
+            });
+        }
+    }
+}

@@ -1,0 +1,30 @@
+#![doc = include_str!("../README.md")]
+
+mod agent;
+mod cluster;
+mod error;
+mod event;
+mod foreign_traffic;
+mod host;
+mod network;
+mod orchestrator;
+mod packet;
+mod random;
+mod records;
+mod sampler;
+mod service;
+mod simulation;
+mod spec;
+mod task;
+mod workload;
+
+pub use error::Error;
+pub use event::{Event, ScheduledEvent};
+pub use network::{Delivery, Stats};
+pub use orchestrator::{Availability, HostStatus, ServiceStatus, TaskState, TaskStatus};
+pub use simulation::{Simulation, Truth};
+pub use spec::{
+    AgentSpec, ClusterSpec, Delay, HostSpec, Idle, Network, Request, Reservation, ServiceSpec,
+};
+pub use task::Usage;
+pub use workload::{TraceError, Workload};
