@@ -14,8 +14,8 @@ pub struct ScheduledEvent {
 
 /// A fault or another change of the cluster.
 ///
-/// Events are part of the cluster ([`ClusterSpec::with_event`]) or are added while it runs
-/// ([`Simulation::schedule`](crate::Simulation::schedule)).
+/// Events are part of the cluster ([`ClusterSpec::with_event`](crate::ClusterSpec::with_event)) or
+/// are added while it runs ([`Simulation::schedule`](crate::Simulation::schedule)).
 ///
 /// ```
 /// use std::time::Duration;

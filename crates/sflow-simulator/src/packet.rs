@@ -115,11 +115,11 @@ pub(crate) fn mac(address: Ipv4Addr) -> [u8; 6] {
 }
 
 fn ipv4(from: Ipv4Addr, to: Ipv4Addr, length: usize, random: &mut Random) -> Vec<u8> {
-    const VERSION_AND_WORDS: u8 = 0x45;
+    const VERSION_AND_LENGTH: u8 = 0x45;
     const DONT_FRAGMENT: u8 = 0x40;
     const TTL: u8 = 64;
     const TCP: u8 = 6;
-    let mut header = vec![VERSION_AND_WORDS, 0];
+    let mut header = vec![VERSION_AND_LENGTH, 0];
     header.extend((length as u16).to_be_bytes());
     header.extend(random.bytes::<2>());
     // The checksum is 0 while it is computed.
