@@ -1,8 +1,9 @@
 use core::fmt;
-use core::str::FromStr;
-
 use core::hash::{BuildHasher, Hasher};
+use core::str::FromStr;
 use std::hash::RandomState;
+
+use crate::hex;
 
 /// A secret of 128 bits: the key of the hash (SipHash-1-3) of values that are counted by
 /// `distinct(…)` of a flow definition.
@@ -71,16 +72,8 @@ impl FromStr for HashKey {
     type Err = HashKeyError;
 
     fn from_str(text: &str) -> Result<Self, HashKeyError> {
-        let mut bytes = [0; 16];
-        let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-        if pairs.len() != bytes.len() || !rest.is_empty() {
-            return Err(HashKeyError);
-        }
-        for (byte, pair) in bytes.iter_mut().zip(pairs) {
-            let digit = |digit: u8| char::from(digit).to_digit(16).ok_or(HashKeyError);
-            let (high, low) = (digit(pair[0])?, digit(pair[1])?);
-            *byte = u8::try_from(high << 4 | low).map_err(|_| HashKeyError)?;
-        }
+        let bytes = hex::decode(text).ok_or(HashKeyError)?;
+        let bytes = <[u8; 16]>::try_from(&*bytes).map_err(|_| HashKeyError)?;
         Ok(Self(bytes))
     }
 }

@@ -15,6 +15,7 @@ pub mod event;
 pub mod flow;
 mod hash_key;
 mod health;
+mod hex;
 mod ingest;
 pub mod query;
 mod registry;

@@ -1,6 +1,5 @@
-//! A list of values with stable indices that are reused.
-
-/// A [`slab::Slab`] whose indices have 32 bits: each source has several tables of them.
+/// A [`slab::Slab`] with indices of 32 bits, because tables with an entry for each agent, source and
+/// address contain them.
 #[derive(Debug)]
 pub(crate) struct Slab<T> {
     entries: slab::Slab<T>,
@@ -49,9 +48,5 @@ impl<T> Slab<T> {
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
         let entries = self.entries.iter();
         entries.map(|(index, value)| (index as u32, value))
-    }
-
-    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.entries.iter_mut().map(|(_, value)| value)
     }
 }

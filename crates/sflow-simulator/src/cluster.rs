@@ -2,12 +2,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use crate::cluster_spec::ClusterSpec;
 use crate::error::Error;
-use crate::host::Host;
-use crate::orchestrator::Availability;
+use crate::host::{Availability, Host};
 use crate::random::Random;
 use crate::service::{ServiceRates, ServiceState};
-use crate::spec::{ClusterSpec, Delay, Reservation, ServiceSpec};
+use crate::spec::{Delay, Reservation, ServiceSpec};
 use crate::task::{Ending, Phase, Task, TaskRates, UNPLACED, Usage, random_id};
 
 /// Hosts, services and tasks.
@@ -204,12 +204,16 @@ impl Cluster {
             .position(|task| task.next.is_some_and(|next| next <= at))
     }
 
+    /// Position of the running task in a slot.
+    fn running(&self, service: usize, slot: u32) -> Option<usize> {
+        self.tasks.iter().position(|task| {
+            task.service == service && task.slot == slot && task.phase == Phase::Running
+        })
+    }
+
     /// Crashes the running task in this slot, if there is one.
     pub(crate) fn crash(&mut self, service: usize, slot: u32, at: Duration) {
-        let is_it = |task: &Task| {
-            task.service == service && task.slot == slot && task.phase == Phase::Running
-        };
-        if let Some(position) = self.tasks.iter().position(is_it) {
+        if let Some(position) = self.running(service, slot) {
             self.kill(position, at);
         }
     }
@@ -226,10 +230,8 @@ impl Cluster {
         if let Some(service) = self.services.get_mut(service) {
             service.add_crash_loop(slot, after, at.saturating_add(duration));
         }
-        let is_running = |task: &&mut Task| {
-            task.service == service && task.slot == slot && task.phase == Phase::Running
-        };
-        if let Some(task) = self.tasks.iter_mut().find(is_running) {
+        let running = self.running(service, slot);
+        if let Some(task) = running.and_then(|position| self.tasks.get_mut(position)) {
             let crash = at.saturating_add(after);
             task.next = Some(task.next.map_or(crash, |next| next.min(crash)));
         }
@@ -312,7 +314,10 @@ impl Cluster {
     }
 
     pub(crate) fn unknown_service(&self, name: &str) -> Error {
-        let known = self.services.iter().map(|it| it.spec.name.as_str());
+        let known = self
+            .services
+            .iter()
+            .map(|service| service.spec.name.as_str());
         Error::unknown("service", name, known)
     }
 

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use crate::error::{Error, check_known};
-use crate::spec::{ClusterSpec, HostSpec, Network};
+use crate::error::Error;
+use crate::spec::{HostSpec, Network, check_replicas};
 
 /// An [`Event`] and its time.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,8 +14,8 @@ pub struct ScheduledEvent {
 
 /// A fault or another change of the cluster.
 ///
-/// Events are part of the cluster ([`ClusterSpec::with_event`]) or are added while it runs
-/// ([`Simulation::schedule`](crate::Simulation::schedule)).
+/// Events are part of the cluster ([`ClusterSpec::with_event`](crate::ClusterSpec::with_event)) or
+/// are added while it runs ([`Simulation::schedule`](crate::Simulation::schedule)).
 ///
 /// ```
 /// use std::time::Duration;
@@ -111,28 +111,7 @@ pub enum Event {
 }
 
 impl Event {
-    /// Checks values, names of services, and names of hosts unless hosts can change.
-    pub(crate) fn check(&self, cluster: &ClusterSpec) -> Result<(), Error> {
-        self.check_values()?;
-        if let Some(service) = self.service() {
-            let known = cluster.services.iter().map(|service| service.name.as_str());
-            check_known("service", service, known)?;
-        }
-        if let Some(host) = self.host() {
-            let joining = cluster
-                .events
-                .iter()
-                .filter_map(|scheduled| match &scheduled.event {
-                    Self::Join(spec) => Some(spec.name.as_str()),
-                    _ => None,
-                });
-            let known = cluster.hosts.iter().map(|host| host.name.as_str());
-            check_known("host", host, known.chain(joining))?;
-        }
-        Ok(())
-    }
-
-    pub(crate) fn check_values(&self) -> Result<(), Error> {
+    pub(crate) fn check(&self) -> Result<(), Error> {
         match self {
             Self::CpuSteal { fraction, .. } if !(0.0..1.0).contains(fraction) => Err(
                 Error::out_of_range("CpuSteal.fraction", fraction, "0 or more, and less than 1"),
@@ -171,14 +150,4 @@ impl Event {
             _ => None,
         }
     }
-}
-
-/// Replicas of one service at most.
-pub(crate) const MAX_REPLICAS: u32 = 1_000;
-
-pub(crate) fn check_replicas(field: &'static str, replicas: u32) -> Result<(), Error> {
-    if replicas > MAX_REPLICAS {
-        return Err(Error::out_of_range(field, replicas, "at most 1,000"));
-    }
-    Ok(())
 }

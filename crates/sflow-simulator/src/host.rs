@@ -1,4 +1,3 @@
-use crate::orchestrator::Availability;
 use crate::random::Random;
 use crate::spec::{HostSpec, ServiceSpec};
 use crate::task::{BYTES_PER_WRITE, Task};
@@ -35,6 +34,18 @@ pub(crate) struct Host {
     pub(crate) has_left: bool,
     /// Cores that tasks could use at present.
     demand: f64,
+}
+
+/// Whether tasks are placed on a host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Availability {
+    /// Tasks are placed on it.
+    #[default]
+    Active,
+    /// No new tasks are placed on it.
+    Pause,
+    /// As `Pause`, and its tasks are replaced on other hosts.
+    Drain,
 }
 
 /// Traffic of an interface, before it is rounded to counters.

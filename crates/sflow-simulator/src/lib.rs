@@ -2,6 +2,7 @@
 
 mod agent;
 mod cluster;
+mod cluster_spec;
 mod error;
 mod event;
 mod foreign_traffic;
@@ -18,13 +19,13 @@ mod spec;
 mod task;
 mod workload;
 
+pub use cluster_spec::ClusterSpec;
 pub use error::Error;
 pub use event::{Event, ScheduledEvent};
+pub use host::Availability;
 pub use network::{Delivery, Stats};
-pub use orchestrator::{Availability, HostStatus, ServiceStatus, TaskState, TaskStatus};
+pub use orchestrator::{HostStatus, ServiceStatus, TaskState, TaskStatus};
 pub use simulation::{Simulation, Truth};
-pub use spec::{
-    AgentSpec, ClusterSpec, Delay, HostSpec, Idle, Network, Request, Reservation, ServiceSpec,
-};
+pub use spec::{AgentSpec, Delay, HostSpec, Idle, Network, Request, Reservation, ServiceSpec};
 pub use task::Usage;
 pub use workload::{TraceError, Workload};

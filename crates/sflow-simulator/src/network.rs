@@ -113,8 +113,8 @@ impl Link {
     ) {
         self.stats.datagrams += 1;
         self.disconnected.retain(|(_, until)| now < *until);
-        let disconnected = self.disconnected.iter();
-        let is_disconnected = { disconnected }.any(|(address, _)| *address == source);
+        let mut disconnected = self.disconnected.iter();
+        let is_disconnected = disconnected.any(|(address, _)| *address == source);
         if is_disconnected || self.random.chance(self.faults.loss) {
             self.stats.lost += 1;
             return;

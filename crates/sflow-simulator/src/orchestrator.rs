@@ -3,11 +3,10 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use crate::error::Error;
-use crate::event::check_replicas;
-use crate::host::Host;
+use crate::host::{Availability, Host};
 use crate::service::ServiceState;
 use crate::simulation::Simulation;
-use crate::spec::{Delay, HostSpec, Reservation};
+use crate::spec::{self, Delay, HostSpec, Reservation, check_replicas};
 use crate::task::{Phase, Task, Usage};
 
 /// A service as the orchestrator describes it.
@@ -87,22 +86,10 @@ pub struct HostStatus {
     pub cpu_seconds: f64,
 }
 
-/// Whether tasks are placed on a host.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Availability {
-    /// Tasks are placed on it.
-    #[default]
-    Active,
-    /// No new tasks are placed on it.
-    Pause,
-    /// As `Pause`, and its tasks are replaced on other hosts.
-    Drain,
-}
-
 /// The orchestrator of the cluster.
 impl Simulation {
     /// Replicas of one service at most.
-    pub const MAX_REPLICAS: u32 = crate::event::MAX_REPLICAS;
+    pub const MAX_REPLICAS: u32 = spec::MAX_REPLICAS;
 
     /// The services, in the order of the specification.
     ///

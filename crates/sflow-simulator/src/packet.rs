@@ -114,81 +114,41 @@ pub(crate) fn mac(address: Ipv4Addr) -> [u8; 6] {
     [0x02, 0x42, a, b, c, d]
 }
 
-fn ipv4(from: Ipv4Addr, to: Ipv4Addr, length: usize, random: &mut Random) -> [u8; 20] {
+fn ipv4(from: Ipv4Addr, to: Ipv4Addr, length: usize, random: &mut Random) -> Vec<u8> {
+    const VERSION_AND_LENGTH: u8 = 0x45;
     const DONT_FRAGMENT: u8 = 0x40;
+    const TTL: u8 = 64;
     const TCP: u8 = 6;
-    let [length_high, length_low] = (length as u16).to_be_bytes();
-    let [id_high, id_low] = random.bytes();
-    let ([a, b, c, d], [e, f, g, h]) = (from.octets(), to.octets());
-    let mut header = [
-        0x45,
-        0,
-        length_high,
-        length_low,
-        id_high,
-        id_low,
-        DONT_FRAGMENT,
-        0,
-        64,
-        TCP,
-        0,
-        0,
-        a,
-        b,
-        c,
-        d,
-        e,
-        f,
-        g,
-        h,
-    ];
-    let [high, low] = checksum(&header).to_be_bytes();
-    (header[10], header[11]) = (high, low);
+    let mut header = vec![VERSION_AND_LENGTH, 0];
+    header.extend((length as u16).to_be_bytes());
+    header.extend(random.bytes::<2>());
+    // The checksum is 0 while it is computed.
+    header.extend([DONT_FRAGMENT, 0, TTL, TCP, 0, 0]);
+    header.extend(from.octets());
+    header.extend(to.octets());
+    let checksum = checksum(&header).to_be_bytes();
+    header[10..12].copy_from_slice(&checksum);
     header
 }
 
-fn tcp(ports: [u16; 2], pushes: bool, random: &mut Random) -> [u8; 32] {
+fn tcp(ports: [u16; 2], pushes: bool, random: &mut Random) -> Vec<u8> {
     const ACK: u8 = 0x10;
     const PSH: u8 = 0x08;
     const WORDS: u8 = 8;
-    let [[a, b], [c, d]] = ports.map(u16::to_be_bytes);
+    const WINDOW: [u8; 2] = [0x01, 0xf5];
+    /// Two no-operations, then a timestamp of ten bytes.
+    const OPTIONS: [u8; 4] = [1, 1, 8, 10];
     let flags = if pushes { ACK | PSH } else { ACK };
-    let [s0, s1, s2, s3, n0, n1, n2, n3, c0, c1] = random.bytes();
-    let [t0, t1, t2, t3, e0, e1, e2, e3] = random.bytes();
-    [
-        a,
-        b,
-        c,
-        d,
-        s0,
-        s1,
-        s2,
-        s3,
-        n0,
-        n1,
-        n2,
-        n3,
-        WORDS << 4,
-        flags,
-        0x01,
-        0xf5,
-        c0,
-        c1,
-        0,
-        0,
-        1,
-        1,
-        8,
-        10,
-        t0,
-        t1,
-        t2,
-        t3,
-        e0,
-        e1,
-        e2,
-        e3,
-    ]
+    let mut header: Vec<u8> = ports.into_iter().flat_map(u16::to_be_bytes).collect();
+    let [numbers @ .., checksum_high, checksum_low] = random.bytes::<10>();
+    header.extend(numbers);
+    header.extend([WORDS << 4, flags]);
+    header.extend(WINDOW);
+    // No urgent data.
+    header.extend([checksum_high, checksum_low, 0, 0]);
+    header.extend(OPTIONS);
+    header.extend(random.bytes::<8>());
+    header
 }
 
 /// The internet checksum of a header of even length.

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use crate::agent::Agent;
 use crate::cluster::Cluster;
+use crate::cluster_spec::ClusterSpec;
 use crate::error::{Error, check_known};
 use crate::event::Event;
 use crate::host::Host;
 use crate::network::{Delivery, Link, Stats};
 use crate::random::Random;
-use crate::spec::{AgentSpec, ClusterSpec, Delay, HostSpec};
+use crate::spec::{AgentSpec, Delay, HostSpec};
 use crate::task::Phase;
 
 /// A running simulation of a cluster.
@@ -128,9 +129,9 @@ impl Simulation {
     /// A program that runs a simulation in real time sleeps until then.
     pub fn next_due(&self) -> Duration {
         let event = self.events.front().map(|(at, _)| *at);
-        let others = [event, self.cluster.next_due(), self.link.next_due()];
+        let single = [event, self.cluster.next_due(), self.link.next_due()];
         let agents = self.agents.iter().filter_map(Agent::next_due);
-        let due = others.into_iter().flatten().chain(agents);
+        let due = single.into_iter().flatten().chain(agents);
         due.fold(self.next_tick, Duration::min)
     }
 
@@ -168,7 +169,7 @@ impl Simulation {
     ///
     /// If a value is out of range, or the event is for a service or host that is unknown.
     pub fn schedule(&mut self, at: Duration, event: Event) -> Result<(), Error> {
-        event.check_values()?;
+        event.check()?;
         if let Some(name) = event.service()
             && self.cluster.service_position(name).is_none()
         {

@@ -36,7 +36,7 @@ pub enum Workload {
         from: f64,
         /// Requests per second from `end` on.
         to: f64,
-        /// Begin of the change.
+        /// Start of the change.
         begin: Duration,
         /// End of the change.
         end: Duration,
@@ -47,7 +47,7 @@ pub enum Workload {
         base: f64,
         /// Requests per second on the plateau.
         peak: f64,
-        /// Begin of the rise.
+        /// Start of the rise.
         begin: Duration,
         /// Duration of the rise.
         rise: Duration,
@@ -67,7 +67,7 @@ pub enum Workload {
     },
     /// A linear rise and an immediate fall, repeated.
     Sawtooth {
-        /// Requests per second at the begin of the rise.
+        /// Requests per second at the start of the rise.
         low: f64,
         /// Requests per second at the end of the rise.
         high: f64,

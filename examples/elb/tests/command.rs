@@ -75,16 +75,16 @@ fn simulate_follows_trace_and_names_invalid_line() {
     };
     // 50 requests/s for 30 s, then 450 requests/s; five replicas have 90 each.
     let output = simulate(&format!("{}{}", "0.5\n".repeat(30), "4.5\n".repeat(90)));
-    let said = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success(), "{said}");
-    assert!(said.contains("apache set replicas=5"), "{said}");
-    assert!(said.contains("instead of 120;"), "{said}");
+    let log = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{log}");
+    assert!(log.contains("apache set replicas=5"), "{log}");
+    assert!(log.contains("instead of 120;"), "{log}");
     assert!(chart.exists());
 
     let output = simulate("1\n2\n3;4\n");
-    let said = String::from_utf8(output.stderr).unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(said.contains("line 3: \"3;4\" is not a number"), "{said}");
+    assert!(error.contains("line 3: \"3;4\" is not a number"), "{error}");
 }
 
 #[test]

@@ -154,7 +154,7 @@ impl Shared {
         Ok(all)
     }
 
-    /// The heaviest flows of a definition that all registries watch, the first one they do.
+    /// The heaviest flows over all registries, each of which watches this definition only.
     pub(crate) fn flows(
         &self,
         now: Timestamp,

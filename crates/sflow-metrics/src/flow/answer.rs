@@ -39,9 +39,9 @@ pub struct TooManyDefinitions {
 /// The heaviest flows of a definition, with error bounds.
 ///
 /// All amounts are in the [unit](crate::flow::Measure::unit) of the definition's measure: per
-/// second if the definition has a smoothing time constant or a window, else totals since it is
-/// watched. With a window, all fields refer to the last complete window. The first window contains
-/// only the samples received since the definition is watched; before its end, answers are empty.
+/// second if the definition has a smoothing time constant or a window, else totals since
+/// [`watch_flows`](crate::Registry::watch_flows). With a window, all fields refer to the last complete window. The first window contains
+/// only the samples received since then; before its end, answers are empty.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]

@@ -24,8 +24,8 @@ pub(super) struct Distinct {
     /// The number of the current period.
     current: u64,
     indices: HashMap<Box<[u8]>, u32>,
-    entries: Vec<Count>,
-    all: Values,
+    entries: Vec<(Box<[u8]>, Count)>,
+    all: DistinctValues,
     refused: u64,
 }
 
@@ -34,25 +34,30 @@ pub(super) struct Distinct {
 pub(super) struct Period(Duration);
 
 /// The values of a key.
-#[derive(Debug)]
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub(super) struct Count {
-    pub(super) key: Box<[u8]>,
     pub(super) samples: u64,
-    pub(super) values: Values,
+    pub(super) values: DistinctValues,
 }
 
 /// The values of the current period and of the one before.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
-pub(super) struct Values {
+pub(super) struct DistinctValues {
     current: Sketch,
     previous: Sketch,
 }
 
 impl Distinct {
     /// Maximum number of bytes of a key's count in all collections, without the key.
-    pub(super) const ENTRY: usize = 2 * (SKETCH_BYTES + size_of::<Count>()) + 128;
+    pub(super) const ENTRY: usize = 2 * (SKETCH_BYTES + size_of::<(Box<[u8]>, Count)>()) + 128;
+
+    /// A count uses about this many times the memory of a sum, so the maximum number of keys is
+    /// divided by it.
+    pub(super) const FEWER_KEYS: usize = 8;
 
     /// Counts values of at most `capacity` keys, but at least one; without a period they do not
     /// expire.
@@ -63,7 +68,7 @@ impl Distinct {
             current: 0,
             indices: HashMap::new(),
             entries: Vec::new(),
-            all: Values::default(),
+            all: DistinctValues::default(),
             refused: 0,
         }
     }
@@ -78,11 +83,7 @@ impl Distinct {
             (Some(index), _) => index,
             (None, Ok(index)) if self.entries.len() < self.capacity => {
                 self.indices.insert(key.into(), index);
-                self.entries.push(Count {
-                    key: key.into(),
-                    samples: 0,
-                    values: Values::default(),
-                });
+                self.entries.push((key.into(), Count::default()));
                 index
             }
             _ => {
@@ -90,7 +91,7 @@ impl Distinct {
                 return true;
             }
         };
-        if let Some(count) = self.entries.get_mut(index as usize) {
+        if let Some((_, count)) = self.entries.get_mut(index as usize) {
             count.samples += 1;
             count.values.add(hash);
         }
@@ -98,12 +99,12 @@ impl Distinct {
     }
 
     /// All keys with their values, in no particular order.
-    pub(super) fn entries(&self) -> &[Count] {
+    pub(super) fn entries(&self) -> &[(Box<[u8]>, Count)] {
         &self.entries
     }
 
     /// The values of all keys together.
-    pub(super) fn all(&self) -> &Values {
+    pub(super) fn all(&self) -> &DistinctValues {
         &self.all
     }
 
@@ -131,16 +132,16 @@ impl Distinct {
         self.current = number;
         self.all.end_periods(ended);
         let indices = &mut self.indices;
-        self.entries.retain_mut(|count| {
+        self.entries.retain_mut(|(key, count)| {
             count.values.end_periods(ended);
             let is_used = !count.values.is_empty();
             if !is_used {
-                indices.remove(&count.key);
+                indices.remove(key);
             }
             is_used
         });
-        for (index, count) in (0..).zip(&self.entries) {
-            if let Some(known) = indices.get_mut(&count.key) {
+        for (index, (key, _)) in (0..).zip(&self.entries) {
+            if let Some(known) = indices.get_mut(key) {
                 *known = index;
             }
         }
@@ -158,7 +159,7 @@ impl Period {
     }
 }
 
-impl Values {
+impl DistinctValues {
     fn add(&mut self, hash: u64) {
         self.current.add(hash);
     }

@@ -33,8 +33,6 @@ mod error;
 mod filter;
 mod headers;
 mod heavy;
-#[cfg(feature = "serde")]
-mod hex;
 mod key;
 mod length;
 mod literal;

@@ -5,9 +5,8 @@ use core::ops::Range;
 use crate::flow::answer::{Answer, Overall};
 use crate::flow::decay;
 use crate::flow::definition::{Definition, Measure};
-use crate::flow::distinct::{Distinct, Period, Values};
-use crate::flow::heavy::{Heavy, Weights};
-use crate::flow::watched::SKETCH;
+use crate::flow::distinct::{Count, Distinct, DistinctValues, Period};
+use crate::flow::heavy::{Entry, Heavy, Weights};
 use crate::hash_key::HashKey;
 use crate::timestamp::Timestamp;
 
@@ -18,8 +17,8 @@ use crate::timestamp::Timestamp;
 /// Merging is commutative and associative except for rounding, and [`Partial::empty`] is its
 /// identity.
 ///
-/// * **Bounds**: a registry that has evicted flows knows only an upper bound of those without an
-///   entry, [`Answer::unseen`]. The upper bound of a merged flow ([`Row::value`](super::Row::value))
+/// * **Bounds**: of flows without an entry, a registry that has evicted flows has only an upper
+///   bound, [`Answer::unseen`]. The upper bound of a merged flow ([`Row::value`](super::Row::value))
 ///   is the sum of its values where it has an entry and of the bounds elsewhere; the lower bound
 ///   (`value - error`) is the sum of its lower bounds. While no registry evicts flows, both are the
 ///   value that one registry for all agents has.
@@ -60,7 +59,7 @@ pub struct Partial {
     flows: Flows,
 }
 
-/// Encoded keys and what is known of these flows, sorted by keys.
+/// Encoded keys and the values of these flows, sorted by keys.
 type Sorted<V> = Vec<(Box<[u8]>, V)>;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -76,17 +75,8 @@ enum Flows {
 struct Counts<F> {
     /// The fingerprint of the hash key.
     hash_key: Option<u64>,
-    all: Values,
+    all: DistinctValues,
     flows: F,
-}
-
-/// The distinct values of a flow.
-#[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
-struct Count {
-    samples: u64,
-    values: Values,
 }
 
 /// Why two partials cannot be merged.
@@ -164,7 +154,7 @@ impl Partial {
     }
 
     pub(super) fn with_sums(mut self, heavy: &Heavy, factor: f64) -> Self {
-        let flow = |entry: &super::heavy::Entry| {
+        let flow = |entry: &Entry| {
             let mut weights = entry.weights;
             weights.rescale(factor);
             (entry.key.clone(), weights)
@@ -179,15 +169,15 @@ impl Partial {
         ended_periods: u64,
         hash_key: &HashKey,
     ) -> Self {
-        let now = |values: &Values| {
+        let now = |values: &DistinctValues| {
             let mut values = values.clone();
             values.end_periods(ended_periods);
             values
         };
-        let count = |count: &super::distinct::Count| {
+        let count = |(key, count): &(Box<[u8]>, Count)| {
             let values = now(&count.values);
             let samples = count.samples;
-            (count.key.clone(), Count { samples, values })
+            (key.clone(), Count { samples, values })
         };
         let flows = distinct.entries().iter().map(count);
         self.flows = Flows::Counts(Counts {
@@ -285,7 +275,7 @@ impl Partial {
     fn limit(&self) -> usize {
         match self.flows {
             Flows::Sums(_) => Self::MAX_FLOWS,
-            Flows::Counts(_) => Self::MAX_FLOWS / SKETCH,
+            Flows::Counts(_) => Self::MAX_FLOWS / Distinct::FEWER_KEYS,
         }
     }
 
@@ -398,8 +388,8 @@ mod written {
 
     use super::{Count, Counts, Flows, Overall, Partial, Sorted, Timestamp, Weights};
     use crate::flow::definition::Definition;
-    use crate::flow::hex::Hex;
     use crate::flow::value::Raw;
+    use crate::hex::Hex;
 
     /// The serialised form. Flows are identified by their encoded keys.
     #[derive(serde::Serialize, serde::Deserialize)]

@@ -59,7 +59,7 @@ mod written {
     use datasketches::hll::HllSketch;
 
     use super::{BITS, Sketch};
-    use crate::flow::hex::Hex;
+    use crate::hex::Hex;
 
     /// Length of the fields before the coupons of a list, the coupons of a set and the registers.
     const LIST: usize = 8;
@@ -243,14 +243,14 @@ mod written {
 #[cfg(feature = "serde")]
 impl serde::Serialize for Sketch {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        crate::flow::hex::Hex::from(self.clone()).serialize(serializer)
+        crate::hex::Hex::from(self.clone()).serialize(serializer)
     }
 }
 
 #[cfg(feature = "serde")]
 impl<'de> serde::Deserialize<'de> for Sketch {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let bytes = crate::flow::hex::Hex::deserialize(deserializer)?;
+        let bytes = crate::hex::Hex::deserialize(deserializer)?;
         Self::try_from(bytes).map_err(serde::de::Error::custom)
     }
 }

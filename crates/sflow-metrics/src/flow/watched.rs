@@ -19,9 +19,6 @@ use crate::health::Health;
 use crate::timestamp::Timestamp;
 use crate::window::{slot_number, slots_in};
 
-/// A sketch uses this many times the memory of a sum, so there are fewer of them.
-pub(super) const SKETCH: usize = 8;
-
 /// If the clock steps back by more windows, its earlier time was wrong.
 const BACKSTEP: u64 = 16;
 
@@ -101,7 +98,10 @@ impl Watched {
         // The key is stored in a table and in a list.
         let key = 2 * definition.keys.iter().map(longest).sum::<usize>();
         let (most, each) = match definition.value {
-            Measure::Distinct(_) => (config.max_flow_keys / SKETCH, key + Distinct::ENTRY),
+            Measure::Distinct(_) => (
+                config.max_flow_keys / Distinct::FEWER_KEYS,
+                key + Distinct::ENTRY,
+            ),
             _ => (config.max_flow_keys, key + Heavy::ENTRY),
         };
         // The last complete window is kept together with the current one.
@@ -202,7 +202,7 @@ impl Watched {
                 let ended = distinct.ended_periods(now);
                 let flows = distinct.entries().iter();
                 let flows =
-                    flows.map(|count| (&*count.key, count.samples, count.values.estimate(ended)));
+                    flows.map(|(key, count)| (&**key, count.samples, count.values.estimate(ended)));
                 answer.with_counts(definition, flows, distinct.all().estimate(ended))
             }
             None => answer,

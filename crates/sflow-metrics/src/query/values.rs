@@ -13,7 +13,7 @@ pub(crate) enum Values {
     /// At most [`Values::MAX_EXACT`] values.
     Exact(Vec<f64>),
     /// More values.
-    Sketch(Sketch),
+    Sketch(DdSketch),
 }
 
 impl Default for Values {
@@ -32,7 +32,7 @@ impl Values {
         match self {
             Self::Exact(values) if values.len() < Self::MAX_EXACT => values.push(value),
             Self::Exact(values) => {
-                let mut sketch = Sketch::of(values);
+                let mut sketch = DdSketch::from_values(values);
                 sketch.add(value);
                 *self = Self::Sketch(sketch);
             }
@@ -80,7 +80,7 @@ impl Values {
         }
     }
 
-    /// Whether these can be `count` values. For values from elsewhere.
+    /// Whether deserialised values can be `count` values.
     #[cfg(feature = "serde")]
     pub(super) fn is_consistent(&self, count: u64) -> bool {
         match self {
@@ -101,13 +101,13 @@ impl Values {
 /// Only buckets with values exist. Finite values have at most 73,057 buckets, so that the largest
 /// sketch has about 2 MiB; values within a factor of 10⁶ have 691.
 ///
-/// Packages for sketches were not suitable. `sketches-ddsketch` 0.4.2 merges buckets at the lower
-/// end into one, so that a single value of 10³⁰⁰ from a faulty agent makes p95 useless, panics at
-/// infinite values, and does not check what it deserialises.
+/// The package `sketches-ddsketch` 0.4.2 is not suitable: it merges buckets at the lower
+/// end into one, so that a single value of 10³⁰⁰ from a faulty agent makes p95 useless, it panics at
+/// infinite values, and it does not check what it deserialises.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
-pub(crate) struct Sketch {
+pub(crate) struct DdSketch {
     min: f64,
     max: f64,
     /// Number of values by index of the bucket: positive for positive values, in ascending order,
@@ -121,8 +121,8 @@ const GAMMA: f64 = (1.0 + Values::RELATIVE_ERROR) / (1.0 - Values::RELATIVE_ERRO
 /// The smallest absolute value that is distinguished from zero.
 const MIN_VALUE: f64 = 1e-9;
 
-impl Sketch {
-    fn of(values: &[f64]) -> Self {
+impl DdSketch {
+    fn from_values(values: &[f64]) -> Self {
         let mut sketch = Self {
             min: f64::INFINITY,
             max: f64::NEG_INFINITY,
@@ -159,20 +159,20 @@ impl Sketch {
     /// The value at a rank from 0, except for the relative error. The smallest and the largest value
     /// are exact.
     fn at_rank(&self, rank: u64) -> f64 {
-        let mut counted = 0_u64;
-        let mut buckets = self.buckets.iter().map(|(bucket, count)| {
-            counted = counted.saturating_add(*count);
-            (*bucket, counted)
-        });
         if rank == 0 {
             return self.min;
         }
-        let found = buckets.find(|(_, counted)| *counted > rank);
-        let is_largest = self.count().saturating_sub(1) <= rank;
-        match found {
-            Some((bucket, _)) if !is_largest => value_of(bucket).max(self.min).min(self.max),
-            _ => self.max,
+        if rank >= self.count().saturating_sub(1) {
+            return self.max;
         }
+        let mut counted = 0_u64;
+        let bucket = self.buckets.iter().find(|(_, count)| {
+            counted = counted.saturating_add(**count);
+            counted > rank
+        });
+        bucket.map_or(self.max, |(bucket, _)| {
+            value_of(*bucket).max(self.min).min(self.max)
+        })
     }
 
     #[cfg(feature = "serde")]
@@ -256,7 +256,7 @@ mod tests {
 
         #[test]
         fn ranks_are_within_relative_error(mut given in prop::collection::vec(any_value(), 1..400)) {
-            let sketch = Sketch::of(&given);
+            let sketch = DdSketch::from_values(&given);
             given.sort_unstable_by(f64::total_cmp);
             prop_assert_eq!(sketch.count(), given.len() as u64);
             for (rank, exact) in (0..).zip(&given) {
@@ -295,7 +295,7 @@ mod tests {
         #[test]
         fn any_bits_are_counted(bits in prop::collection::vec(any::<u64>(), 1..50)) {
             let given: Vec<f64> = bits.iter().map(|bits| f64::from_bits(*bits)).collect();
-            let sketch = Sketch::of(&given);
+            let sketch = DdSketch::from_values(&given);
             prop_assert_eq!(sketch.count(), given.len() as u64);
             let _ = sketch.at_rank(bits.len() as u64 / 2);
         }

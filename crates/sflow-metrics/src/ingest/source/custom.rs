@@ -3,7 +3,7 @@
 use sflow_v5::sample::{Named, RtMetricValue};
 
 use super::measure::Measure;
-use super::numbers::UNKNOWN;
+use super::measure::UNKNOWN;
 use crate::catalogue::{Ceiling, Width};
 use crate::config::Config;
 use crate::health::Health;

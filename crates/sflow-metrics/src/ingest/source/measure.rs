@@ -1,8 +1,13 @@
 use super::limits::{AtMost, Limits};
-use super::numbers;
 use crate::catalogue::Ceiling;
 use crate::config::Ceilings;
 use crate::ingest::sequencing::interval::{Clock, Interval, Moment, interval};
+
+/// Maximum number of fields of a counter record.
+pub(super) const MAX_FIELDS: usize = 64;
+
+/// An unknown number. Counters have the same value for "unknown".
+pub(super) const UNKNOWN: u64 = u64::MAX;
 
 /// Number of samples in a row with a disputed clock after which arrival measures intervals.
 const MAX_DISPUTES: u8 = 2;
@@ -21,7 +26,7 @@ pub(crate) struct Measure<'c> {
     /// Largest plausible increases of counters in the interval.
     pub(super) at_most: AtMost,
     /// Buffer for the counters of a record.
-    pub(super) numbers: [u64; numbers::MAX_FIELDS],
+    pub(super) numbers: [u64; MAX_FIELDS],
     /// Not zero if a counter of the sample advanced.
     pub(super) advances: u64,
     /// Largest rejected increase of a counter of bytes in the sample.
@@ -40,7 +45,7 @@ impl<'c> Measure<'c> {
             last: None,
             interval: Interval::None,
             at_most: [0; Ceiling::ALL.len()],
-            numbers: [numbers::UNKNOWN; numbers::MAX_FIELDS],
+            numbers: [UNKNOWN; MAX_FIELDS],
             advances: 0,
             rejected_bytes: 0,
         }

@@ -1,16 +1,10 @@
 use sflow_v5::field::{Field, Value};
 use sflow_v5::{CounterRecord, DataFormat, Frame, Structure, Visitor};
 
-use super::measure::Measure;
+use super::measure::{MAX_FIELDS, Measure, UNKNOWN};
 use crate::catalogue::{Ceiling, CounterColumn, elements, is_counter, is_gauge};
 use crate::health::Health;
 use crate::ingest::sequencing::counter::{Step, step};
-
-/// Maximum number of fields of a counter record.
-pub(super) const MAX_FIELDS: usize = 64;
-
-/// An unknown number. Counters have the same value for "unknown".
-pub(super) const UNKNOWN: u64 = u64::MAX;
 
 /// The update of a row by a record: a visitor, which is compiled for each structure.
 pub(super) struct RowUpdate<'r, 'c> {

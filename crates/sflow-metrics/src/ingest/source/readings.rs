@@ -4,8 +4,8 @@ use sflow_v5::{CounterRecord, DataFormat, Frame};
 use smallvec::SmallVec;
 
 use super::Source;
-use super::measure::Measure;
-use super::numbers::{RowUpdate, UNKNOWN, is_readable, quantity};
+use super::measure::{Measure, UNKNOWN};
+use super::numbers::{RowUpdate, is_readable, quantity};
 use crate::catalogue::{Ceiling, Operand, Structure};
 use crate::health::Health;
 use crate::ingest::sequencing::interval::{Interval, Moment};

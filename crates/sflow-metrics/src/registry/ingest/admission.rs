@@ -61,7 +61,7 @@ impl Registry {
             sources: self.config.max_sources / RESERVED_PART,
         };
         self.admission.reserve(reserved, capacity);
-        for agent in self.agents.values_mut() {
+        for (_, agent) in self.agents.iter_mut() {
             agent.is_reserved = self.admission.reserved.contains(&agent.status.key.sender);
         }
     }
