@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use sflow_metrics::{
     Config, Metric, Registry,
     entity::{self, Lifecycle},
-    query::Query,
+    query::{Partial, Query},
 };
 use sflow_v5::sample::{Named, NamedValues, RtMetricValue};
 use sflow_v5::types::Text;
@@ -304,4 +304,32 @@ fn library_has_no_global_state() {
         }
     }
     assert!(files > 50, "{files} files");
+}
+
+#[test]
+fn extreme_values_do_not_contribute() {
+    let mut app = App::new(Config::default());
+    let values = [
+        ("one", 2.0),
+        ("two", 1e300),
+        ("three", -1e300),
+        ("four", 1e100),
+    ];
+    for (name, value) in values {
+        app.report(10.0, name, &[("size", RtMetricValue::Double(value))]);
+    }
+    let statistics = ["avg", "sum", "var", "sdev", "max", "median", "iqr"];
+    let query = statistics.map(|statistic| format!("{statistic}:custom.size"));
+    let query: Query = query.join(",").parse().unwrap();
+    let part = app.registry.partial(at(10.0), &query);
+    #[cfg(feature = "serde")]
+    let part: Partial = serde_json::from_str(&serde_json::to_string(&part).unwrap()).unwrap();
+    let mut all = Partial::empty(&query);
+    all.merge(part.clone()).unwrap();
+    all.merge(part).unwrap();
+    for (summary, _) in all.summaries(at(10.0)) {
+        let value = summary.value.unwrap();
+        assert!(value.is_finite(), "{value}");
+        assert_eq!((summary.contributing, summary.matched), (4, 8));
+    }
 }

@@ -241,7 +241,7 @@ mod written {
     fn inconsistent_partials_are_rejected() {
         let good = serde_json::to_value(part()).unwrap();
         let group = |value: &mut Value| value["groups"]["service0"].take();
-        let edits: [Edit<'_>; 12] = [
+        let edits: [Edit<'_>; 13] = [
             (
                 "another version",
                 &|value| value["version"] = json!(1),
@@ -302,6 +302,11 @@ mod written {
             (
                 "more than there can be",
                 &|value| value["groups"]["service0"][0]["matched"] = json!(u64::MAX),
+                "inconsistent",
+            ),
+            (
+                "a sum above that of all values",
+                &|value| value["groups"]["service0"][0]["sum"] = json!(1e300),
                 "inconsistent",
             ),
             (

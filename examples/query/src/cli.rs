@@ -49,10 +49,9 @@ pub(crate) struct Cli {
         long,
         value_name = "N",
         default_value_t = 1,
-        value_parser = clap::value_parser!(u16).range(1..=64),
-        requires = "listen"
+        value_parser = workers
     )]
-    workers: u16,
+    workers: usize,
 
     /// The UDP port of sFlow datagrams in captures; `any` reads all ports.
     #[arg(
@@ -205,9 +204,12 @@ impl Cli {
             }
         };
         let captures: Vec<PathBuf> = arguments.map(PathBuf::from).collect();
-        let workers = usize::from(self.workers);
         let input = match (self.listen, captures.is_empty()) {
-            (Some(address), true) => Input::Sockets(address, workers),
+            (Some(address), true) => Input::Sockets(address, self.workers),
+            (None, _) if self.workers > 1 => usage(
+                ErrorKind::ArgumentConflict,
+                "--workers requires --listen; one thread reads captures",
+            ),
             (None, false) => Input::Captures(captures, self.port),
             (Some(_), false) => usage(
                 ErrorKind::ArgumentConflict,
@@ -254,6 +256,13 @@ impl Cli {
 
 fn series(text: &str) -> Result<usize, &'static str> {
     text.parse().map_err(|_| "expected a number of series")
+}
+
+fn workers(text: &str) -> Result<usize, &'static str> {
+    let number = text.parse().ok();
+    number
+        .filter(|number| (1..=64).contains(number))
+        .ok_or("expected a number of threads from 1 to 64")
 }
 
 /// Parses a query, or ends the program with an error that shows the position of the mistake.

@@ -58,7 +58,12 @@ pub(crate) fn bind(address: SocketAddr, count: usize) -> anyhow::Result<Vec<UdpR
     let receivers = match count {
         // Not shared, so that a second program at the address is an error.
         1 => vec![UdpReceiver::bind(address, &settings)?],
-        _ => UdpReceiver::bind_shared(address, &settings, count)?,
+        _ => {
+            // Shared sockets would also share the datagrams with those of another program. A socket
+            // that is not shared cannot be bound then.
+            let address = UdpReceiver::bind(address, &settings)?.local_addr()?;
+            UdpReceiver::bind_shared(address, &settings, count)?
+        }
     };
     if let Some(receiver) = receivers.first() {
         let listening = receiver.local_addr()?;

@@ -184,7 +184,9 @@ impl Answer {
             .smoothing()
             .map(|constant| constant.saturating_mul(FADED));
         let is_listed = |weights: &Weights| {
-            fades_in.is_none_or(|fades_in| self.at - weights.last_seen <= fades_in)
+            // In both directions: after a step back of the clock, the last sample is in the future.
+            let between = (self.at - weights.last_seen).max(weights.last_seen - self.at);
+            fades_in.is_none_or(|fades_in| between <= fades_in)
         };
         let heaviest = heaviest(
             flows.filter(|(_, weights)| is_listed(weights)).collect(),

@@ -15,12 +15,18 @@ const REACH: f64 = 32.0;
 /// If the clock steps back by more time constants, its earlier time was wrong.
 const BACKSTEP: f64 = 16.0;
 
+/// Sums that are read at an earlier time grow for at most this many time constants: after a step back
+/// of the clock they would be multiplied by millions.
+const MAX_GROWTH: f64 = 1.0;
+
 /// The decay of sums; none without a time constant.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Decay {
     /// In seconds.
     constant: Option<f64>,
     landmark: Option<Timestamp>,
+    /// The time of the newest part.
+    newest: Timestamp,
 }
 
 /// The update of sums when a part is added.
@@ -37,6 +43,7 @@ impl Decay {
         Self {
             constant: constant.map(|constant| constant.as_secs_f64().max(1e-3)),
             landmark: None,
+            newest: Timestamp::ZERO,
         }
     }
 
@@ -46,13 +53,15 @@ impl Decay {
             return Step::Weight(1.0);
         };
         let ages = since(landmark, now) / constant;
+        if ages < -BACKSTEP {
+            self.landmark = Some(now);
+            self.newest = now;
+            return Step::Rescale(1.0, 0.0);
+        }
+        self.newest = self.newest.max(now);
         if ages > REACH {
             self.landmark = Some(now);
             return Step::Rescale(1.0, (-ages).exp());
-        }
-        if ages < -BACKSTEP {
-            self.landmark = Some(now);
-            return Step::Rescale(1.0, 0.0);
         }
         Step::Weight(ages.exp())
     }
@@ -62,8 +71,12 @@ impl Decay {
     pub(super) fn factor(&self, now: Timestamp) -> f64 {
         match (self.constant, self.landmark) {
             (Some(constant), Some(landmark)) => {
-                let ages = (since(landmark, now) / constant).max(-BACKSTEP);
-                (-ages).exp() / constant
+                let ages = since(landmark, now) / constant;
+                if ages < -BACKSTEP {
+                    return 0.0;
+                }
+                let least = since(landmark, self.newest) / constant - MAX_GROWTH;
+                (-ages.max(least)).exp() / constant
             }
             (Some(constant), None) => constant.recip(),
             (None, _) => 1.0,
@@ -74,7 +87,7 @@ impl Decay {
 /// The factor from a value at one time to its value at another time.
 pub(super) fn between(earlier: Timestamp, later: Timestamp, constant: Duration) -> f64 {
     let ages = since(earlier, later) / constant.as_secs_f64().max(1e-3);
-    (-ages.max(-BACKSTEP)).exp()
+    (-ages.max(-MAX_GROWTH)).exp()
 }
 
 fn since(earlier: Timestamp, later: Timestamp) -> f64 {
@@ -134,8 +147,25 @@ mod tests {
     }
 
     #[test]
+    fn sums_grow_little_after_clock_step_back() {
+        let mut decay = Decay::new(Some(Duration::from_secs(10)));
+        let sum = sum(&mut decay, [(1_000.0, 1.0), (1_310.0, 50.0)]);
+        let value = sum * decay.factor(at(1_310.0));
+        for (seconds, growth) in [(1_310.0, 0.0), (1_305.0, 0.5), (1_000.0, 1.0), (850.0, 1.0)] {
+            let found = sum * decay.factor(at(seconds)) / value;
+            assert!(
+                (found - f64::exp(growth)).abs() < 1e-9,
+                "{seconds} s: {found}"
+            );
+        }
+        assert_eq!(decay.factor(at(800.0)), 0.0);
+    }
+
+    #[test]
     fn clock_step_back_resets_sums() {
         let mut decay = Decay::new(Some(Duration::from_secs(1)));
+        decay.step(at(1e6));
+        assert_eq!(decay.factor(at(0.0)), 0.0, "before the next part");
         let parts = [(1e6, 1e9), (0.0, 4.0)];
         let found = sum(&mut decay, parts) * decay.factor(at(0.0));
         assert_eq!(found, 4.0);

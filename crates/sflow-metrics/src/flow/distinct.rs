@@ -113,23 +113,24 @@ impl Distinct {
         self.refused
     }
 
-    /// Number of periods that have ended since the last value was added.
+    /// Number of periods that have ended since the last value was added; the maximum after a step
+    /// back of the clock.
     pub(super) fn ended_periods(&self, now: Timestamp) -> u64 {
         let number = self.period.map_or(0, |period| period.number(now));
+        if self.current.saturating_sub(number) > BACKSTEP {
+            return u64::MAX;
+        }
         number.saturating_sub(self.current)
     }
 
     /// Starts a new period if the current one has ended.
     fn advance(&mut self, at: Timestamp) {
         let Some(period) = self.period else { return };
-        let number = period.number(at);
-        let has_stepped_back = self.current.saturating_sub(number) > BACKSTEP;
-        let ended = match number.saturating_sub(self.current) {
-            0 if !has_stepped_back => return,
-            0 => u64::MAX,
-            ended => ended,
-        };
-        self.current = number;
+        let ended = self.ended_periods(at);
+        if ended == 0 {
+            return;
+        }
+        self.current = period.number(at);
         self.all.end_periods(ended);
         let indices = &mut self.indices;
         self.entries.retain_mut(|(key, count)| {
@@ -247,6 +248,7 @@ mod tests {
             "capacity is available again"
         );
         assert_eq!(count(&distinct, 200), 1.0);
+        assert_eq!(count(&distinct, 10), 0.0, "clock set back");
         assert!(!distinct.add(b"c", hash(1), at(10)), "clock set back");
         assert_eq!(count(&distinct, 10), 1.0);
     }

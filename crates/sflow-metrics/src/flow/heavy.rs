@@ -103,7 +103,8 @@ impl Heavy {
 
     /// Upper bound for the weight of a key without entry.
     pub(super) fn unseen(&self) -> f64 {
-        if self.evicted == 0 {
+        // Evictions before a reset do not count.
+        if self.evicted == 0 || self.entries.len() < self.capacity {
             return 0.0;
         }
         let weights = self.entries.iter().map(|entry| entry.weights.weight);
@@ -277,6 +278,9 @@ mod tests {
         entries.sort_by(|a, b| a.0.cmp(b.0));
         assert_eq!(entries, [(&b"a"[..], 6.0, 0.0), (b"c", 3.0, 1.0)]);
         assert_eq!((heavy.evicted(), heavy.unseen()), (1, 3.0));
+        heavy.rescale(0.0);
+        heavy.add(b"d", part(7.0));
+        assert_eq!((heavy.evicted(), heavy.unseen()), (1, 0.0));
     }
 
     proptest! {

@@ -216,7 +216,8 @@ impl Partial {
         Ok(())
     }
 
-    /// The heaviest flows of all registries at this time, with error bounds.
+    /// The heaviest flows of all registries at this time, with error bounds. At an earlier time than
+    /// that of the partials, smoothed values are those of at most one time constant before it.
     ///
     /// With a window, the answer is that of the window of the partials, at any later time.
     pub fn answer(&self, now: Timestamp) -> Answer {

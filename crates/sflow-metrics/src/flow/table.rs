@@ -38,6 +38,8 @@ pub(crate) struct Flows {
     next_id: u64,
     scratch: Scratch,
     expired_at: Timestamp,
+    /// The time of the current datagram, which may cause kept earlier ones to be ingested.
+    now: Timestamp,
     service_of: Option<ServiceOf>,
 }
 
@@ -73,8 +75,13 @@ impl Flows {
             next_id: 0,
             scratch: Scratch::default(),
             expired_at: Timestamp::ZERO,
+            now: Timestamp::ZERO,
             service_of: None,
         }
+    }
+
+    pub(crate) fn set_time(&mut self, now: Timestamp) {
+        self.now = now;
     }
 
     pub(crate) fn watch(
@@ -318,6 +325,7 @@ impl Flows {
             count,
             length,
             at: origin.at,
+            age: self.now - origin.at,
         };
         let longest = context.config.max_name_bytes;
         let is_drop = packet.is_drop();

@@ -22,6 +22,9 @@ use crate::window::{slot_number, slots_in};
 /// If the clock steps back by more windows, its earlier time was wrong.
 const BACKSTEP: u64 = 16;
 
+/// Samples that are older than this many windows or time constants are ignored.
+const MAX_AGE: u32 = 15;
+
 #[derive(Debug)]
 pub(super) struct Watched {
     pub(super) id: Id,
@@ -89,6 +92,8 @@ pub(super) struct Weighed {
     pub(super) count: PacketCount,
     pub(super) length: Option<Length>,
     pub(super) at: Timestamp,
+    /// The time since the datagram was received; not 0 if it was kept until others confirmed it.
+    pub(super) age: Duration,
 }
 
 impl Watched {
@@ -139,7 +144,9 @@ impl Watched {
     ) {
         let definition = &self.definition;
         let mut filters = definition.filters.iter();
-        if !filters.all(|filter| filter.admits(|key| observation.value(key))) {
+        if !filters.all(|filter| filter.admits(|key| observation.value(key)))
+            || self.is_over(weighed)
+        {
             return;
         }
         let size = match (&definition.value, weighed.length) {
@@ -259,6 +266,14 @@ impl Watched {
                 weight
             }
         }
+    }
+
+    /// Whether a sample is too old to change an answer. It must not be mistaken for a step back of
+    /// the clock, which discards the other samples.
+    fn is_over(&self, weighed: Weighed) -> bool {
+        let window = self.window.as_ref().map(|window| window.length);
+        let length = window.or(self.definition.smoothing());
+        length.is_some_and(|length| weighed.age > length.saturating_mul(MAX_AGE))
     }
 
     /// The tally of the window that contains a time; `None` if it is older than the last two.

@@ -23,7 +23,7 @@ use crate::entity::EntityKind;
 #[cfg(feature = "flows")]
 pub(crate) use error::Spaces;
 pub use error::{Error, ErrorKind};
-pub(crate) use gather::Gathering;
+pub(crate) use gather::{Gathering, is_valid};
 pub use group::{Group, Grouping, Groups};
 pub use key::Key;
 #[cfg(feature = "flows")]
@@ -48,7 +48,8 @@ pub use crate::window::Percent;
 /// ```
 ///
 /// * An **expression** is a [`Statistic`] over entities of a [`Metric`], or of a sum of metrics
-///   of one kind of entity. An entity with an unknown summand does not contribute.
+///   of one kind of entity. An entity with an unknown summand, or with a value above 10¹⁰⁰, does not
+///   contribute.
 /// * A **filter** is a [`Key`] and its accepted values: exact, or with `*` for any characters,
 ///   several values separated by `|`. Filters with the same key are combined. An entity has to
 ///   pass the filters of all keys. `key!=value` accepts all other entities, including those

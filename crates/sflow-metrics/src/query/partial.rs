@@ -230,7 +230,7 @@ fn merge(query: &Query, ours: &mut [Gathering<Owner>], theirs: Vec<Gathering<Own
 #[cfg(feature = "serde")]
 mod written {
     use super::{BTreeMap, Gathering, Owner, Partial, Query, Timestamp};
-    use crate::query::Statistic;
+    use crate::query::{Statistic, is_valid};
 
     /// The serialised form.
     #[derive(serde::Serialize, serde::Deserialize)]
@@ -303,24 +303,26 @@ mod written {
     /// Whether the numbers can result from values with this statistic.
     fn is_consistent(part: &Gathering<Owner>, statistic: Statistic) -> bool {
         const MOST: u64 = 1 << 48;
+        // More than any sum of this many values.
+        const MAX_SUM: f64 = 1e120;
         let has_winner = matches!(statistic, Statistic::Min | Statistic::Max | Statistic::Any);
         let (count, has_any) = (part.count, part.count > 0);
         let values = if statistic.needs_values() { count } else { 0 };
         let (mean, squares) = part.spread;
         let winner = part.winner.as_ref().map(|(_, value, _)| *value);
-        let numbers = [part.sum, mean, squares].into_iter().chain(winner);
         let within = |at: Timestamp| {
             part.read
                 .is_some_and(|(newest, oldest)| (oldest..=newest).contains(&at))
         };
-        let mut numbers = numbers;
-        numbers.all(f64::is_finite)
+        part.sum.abs() <= MAX_SUM
+            && mean.abs() <= MAX_SUM
+            && (0.0..=MAX_SUM * MAX_SUM).contains(&squares)
+            && winner.is_none_or(is_valid)
             && part.read.is_some() == has_any
             && part.read.is_none_or(|(newest, oldest)| oldest <= newest)
             && part.winner.is_some() == (has_any && has_winner)
             && part.winner.as_ref().is_none_or(|(at, ..)| within(*at))
             && part.values.is_consistent(values)
-            && squares >= 0.0
             && count <= part.matched
             && part.warming <= part.matched
             && part.stale <= part.matched

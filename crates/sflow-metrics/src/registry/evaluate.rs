@@ -11,7 +11,7 @@ use crate::entity::{EntityId, EntityKind, Lifecycle};
 use crate::ingest::source::Source;
 use crate::query::{
     Expression, Filter, Gathering, Group, Groups, Key, Owner, Partial, Query, Summary, Window,
-    WindowFn,
+    WindowFn, is_valid,
 };
 use crate::timestamp::Timestamp;
 
@@ -303,7 +303,7 @@ impl Match<'_> {
     }
 
     /// The sum of the metrics of an expression, and the time of its oldest reading. `None` if a
-    /// metric is unknown or stale, or if the sum overflows.
+    /// metric is unknown or stale, or if the sum is too large.
     fn value(&self, window: Option<Window>, expression: &Expression) -> Option<(f64, Timestamp)> {
         if matches!(self.lifecycle, Lifecycle::Stale | Lifecycle::Gone) {
             return None;
@@ -318,7 +318,7 @@ impl Match<'_> {
         }
         // The value of a complete window remains valid until the next window is complete.
         let is_complete = window.is_some_and(Window::is_tumbling);
-        let total = total.filter(|(value, _)| value.is_finite());
+        let total = total.filter(|(value, _)| is_valid(*value));
         total.filter(|(_, at)| is_complete || *at >= self.valid_since)
     }
 

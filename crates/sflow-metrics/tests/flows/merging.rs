@@ -38,6 +38,32 @@ struct Packet {
     after_seconds: f64,
 }
 
+/// What happens to a datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    None,
+    Lost,
+    Repeated,
+    Late,
+    /// The agent starts again before it sends the datagram.
+    Restart,
+}
+
+fn fault() -> impl Strategy<Value = Fault> {
+    prop_oneof![
+        10 => Just(Fault::None),
+        1 => Just(Fault::Lost),
+        1 => Just(Fault::Repeated),
+        1 => Just(Fault::Late),
+        1 => Just(Fault::Restart),
+    ]
+}
+
+/// Seconds without datagrams.
+fn pause() -> impl Strategy<Value = u8> {
+    prop_oneof![9 => Just(0), 1 => 0_u8..20]
+}
+
 fn packet() -> impl Strategy<Value = Packet> {
     let ends = (1_u8..30, 1_u8..6);
     let fields = (1_u8..7, ends, 64_u32..1500, 0_u8..5, 0_u32..900);
@@ -56,6 +82,8 @@ struct Cluster {
     parts: Vec<World>,
     ids: Vec<flow::Id>,
     agents: BTreeMap<u8, Agent>,
+    /// Datagrams that are received after the next one of their agent.
+    late: BTreeMap<u8, Vec<u8>>,
     now: f64,
 }
 
@@ -70,6 +98,7 @@ impl Cluster {
             parts: (0..parts).map(|_| world()).collect(),
             ids: Vec::new(),
             agents: BTreeMap::new(),
+            late: BTreeMap::new(),
             now: 1_000.0,
         };
         for definition in definitions {
@@ -83,11 +112,18 @@ impl Cluster {
     }
 
     fn ingest(&mut self, packet: Packet) {
+        self.ingest_with(packet, Fault::None);
+    }
+
+    fn ingest_with(&mut self, packet: Packet, fault: Fault) {
         self.now += packet.after_seconds;
         let agent = self
             .agents
             .entry(packet.agent)
             .or_insert_with(|| Agent::new(packet.agent));
+        if fault == Fault::Restart {
+            *agent = Agent::new(packet.agent);
+        }
         let bytes = Udp::between(packet.ends.0, packet.ends.1).bytes();
         let records = [header(&bytes, packet.length)];
         let datagram = if packet.is_drop {
@@ -97,10 +133,22 @@ impl Cluster {
             let sampled = agent.sample(&records);
             agent.encode(self.now, &[Sample::Flow(sampled)])
         };
+        let mut received = match fault {
+            Fault::None | Fault::Restart => vec![datagram],
+            Fault::Lost => Vec::new(),
+            Fault::Repeated => vec![datagram.clone(), datagram],
+            Fault::Late => {
+                self.late.insert(packet.agent, datagram);
+                return;
+            }
+        };
+        received.extend(self.late.remove(&packet.agent));
         let part = usize::from(packet.agent) % self.parts.len();
         for world in [&mut self.whole, &mut self.parts[part]] {
             world.now = self.now;
-            agent.deliver(world, &datagram);
+            for datagram in &received {
+                agent.deliver(world, datagram);
+            }
         }
     }
 
@@ -187,6 +235,28 @@ proptest! {
         for (id, definition) in cluster.ids.iter().zip(DEFINITIONS) {
             let all = merged(&cluster.partials(*id, 0.0));
             assert_same(&all.answer(at(cluster.now)), &cluster.whole(*id), definition);
+        }
+    }
+
+    /// Datagrams of a restarted agent are kept until later ones confirm the restart. They must not
+    /// be mistaken for a step back of the clock, which discards the flows of all agents.
+    #[test]
+    fn merged_registries_answer_as_one_despite_faults(
+        parts in 1_usize..5,
+        packets in prop::collection::vec((packet(), fault(), pause()), 1..150),
+        delay in 0.0..20.0_f64,
+    ) {
+        let mut cluster = Cluster::new(parts, &DEFINITIONS, &Config::default());
+        for (packet, fault, pause) in packets {
+            cluster.now += f64::from(pause);
+            cluster.ingest_with(packet, fault);
+        }
+        cluster.now += delay;
+        for id in &cluster.ids {
+            let partials = cluster.partials(*id, 0.0);
+            let case = partials[0].definition().to_string();
+            let whole = cluster.whole(*id);
+            assert_same(&merged(&partials).answer(at(cluster.now)), &whole, &case);
         }
     }
 

@@ -106,9 +106,10 @@ fn workers_need_a_socket() {
     for (arguments, words) in [
         (
             &["avg:load_one", "--workers", "2", "capture.pcap"][..],
-            "--listen",
+            "--workers requires --listen",
         ),
-        (&["avg:load_one", "--listen", "--workers", "0"], "1..=64"),
+        (&["avg:load_one", "--listen", "--workers", "0"], "1 to 64"),
+        (&["avg:load_one", "--listen", "--workers", "x"], "1 to 64"),
     ] {
         let query = std::process::Command::new(env!("CARGO_BIN_EXE_query"))
             .args(arguments)
@@ -120,6 +121,32 @@ fn workers_need_a_socket() {
             "{text}"
         );
     }
+}
+
+/// The kernel would divide the datagrams between both programs.
+#[test]
+fn workers_do_not_share_port_with_another_program() {
+    let live = ["--agents", "--workers", "2", "--listen"];
+    let mut serving = Serving::start(&[&live[..], &["127.0.0.1:0"]].concat());
+    let line = serving.wait_for("listening on");
+    let address = line.trim().rsplit(' ').next().unwrap();
+    let query = std::process::Command::new(env!("CARGO_BIN_EXE_query"))
+        .args(live)
+        .arg(address)
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&query.stderr);
+    assert_eq!(query.status.code(), Some(1), "{text}");
+    assert!(
+        text.contains("stop the program that uses the port"),
+        "{text}"
+    );
+    let datagram = datagram(1, 1);
+    UdpSocket::bind("127.0.0.1:0")
+        .and_then(|socket| socket.send_to(&datagram, address))
+        .unwrap();
+    serving.scrape_until(&[("sflow_stream_datagrams_total", 1.0)]);
+    serving.interrupt();
 }
 
 /// All series except those that depend on the time of the scrape, in 9 digits.

@@ -100,6 +100,8 @@ impl Registry {
     ) -> Ingested {
         self.health.datagrams += 1;
         self.latest = self.latest.max(received_at);
+        #[cfg(feature = "flows")]
+        self.flows.set_time(received_at);
         let header = datagram.header;
         let sender = sender.to_canonical();
         let key = AgentKey {
