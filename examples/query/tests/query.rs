@@ -120,7 +120,9 @@ fn flows_of_last_complete_window_are_printed() {
     assert!(lines[0]["total"].as_f64().unwrap() > 0.0);
     let text = String::from_utf8(run(&["--flows", WINDOW, SWARM]).stdout).unwrap();
     assert!(
-        text.contains("[60s tumbling]") && text.contains("frames/s"),
+        text.contains(
+            "[60s tumbling], window 2026-11-23T04:07:00.000Z to 2026-11-23T04:08:00.000Z"
+        ) && text.contains("frames/s"),
         "{text}"
     );
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use sflow_metrics::{Timestamp, flow};
 
 use super::columns::Columns;
-use super::{json, number};
+use super::{json, moment, number};
 use crate::telemetry::Shared;
 use untrusted::escaped;
 
@@ -76,7 +76,11 @@ pub(super) fn write(
                 .skip(usize::from(answer.keys.is_empty())),
         );
     }
-    let title = format!("{at}  {definition}, {} samples\n", answer.samples);
+    let window = answer.window.as_ref().map_or_else(String::new, |window| {
+        let (start, end) = (moment(window.start.into()), moment(window.end.into()));
+        format!(", window {start} to {end}")
+    });
+    let title = format!("{at}  {definition}{window}, {} samples\n", answer.samples);
     out.extend_from_slice(title.as_bytes());
     columns.write(out);
     if answer.evicted > 0 {
