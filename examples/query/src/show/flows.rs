@@ -57,10 +57,14 @@ pub(super) fn write(
         ];
         columns.row(keys.chain(values));
     }
-    let whole = [
-        ("(other)", answer.other, String::new()),
-        ("(all)", answer.total, number(answer.total_sampling_error)),
-    ];
+    let mut whole = vec![("(all)", answer.total, number(answer.total_sampling_error))];
+    if answer.keys.is_empty() {
+        // The only row is the total.
+        whole.truncate(usize::from(answer.rows.is_empty()));
+    } else if !matches!(definition.value(), flow::Measure::Distinct(_)) {
+        // Counts of distinct values are not additive.
+        whole.insert(0, ("(other)", answer.other, String::new()));
+    }
     for (name, value, error) in whole {
         let names = (0..answer.keys.len().max(1)).map(|column| if column == 0 { name } else { "" });
         let values = [
