@@ -16,7 +16,7 @@ use crate::source::Source;
 
 /// An sFlow agent, without sockets and without a clock.
 ///
-/// The caller adds sources under keys of its own type, gives samples of them to the agent when
+/// The caller adds sources under keys of its own type (`Clone + Ord`), gives samples of them to the agent when
 /// they are due, and sends the datagrams that the agent returns. Every `now` is the time since
 /// the same moment, such as the start of the program, and must not decrease.
 ///
@@ -239,7 +239,8 @@ impl<K: Clone + Ord> Agent<K> {
     }
 
     /// Counts packets that could have been sampled at a source, whether they were or not
-    /// (`sample_pool`). Count a packet before its sample is added.
+    /// (`sample_pool`). Count a packet before its sample is added. If only sampled packets can be
+    /// counted, add the sampling rate for each.
     ///
     /// # Errors
     ///

@@ -119,10 +119,21 @@ fn flows_of_last_complete_window_are_printed() {
     assert_eq!(nanos("end") % 60_000_000_000, 0);
     assert!(lines[0]["total"].as_f64().unwrap() > 0.0);
     let text = String::from_utf8(run(&["--flows", WINDOW, SWARM]).stdout).unwrap();
+    assert_eq!(text.trim_end().lines().count(), 3, "{text}");
     assert!(
-        text.contains("[60s tumbling]") && text.contains("frames/s"),
+        text.contains(
+            "[60s tumbling], window 2026-11-23T04:07:00.000Z to 2026-11-23T04:08:00.000Z"
+        ) && text.contains("frames/s"),
         "{text}"
     );
+}
+
+#[test]
+fn distinct_values_have_no_remainder() {
+    const DISTINCT: &str = "keys=ip.dst;value=distinct(ip.src);top=1";
+    let text = String::from_utf8(run(&["--flows", DISTINCT, SWARM]).stdout).unwrap();
+    assert!(text.contains("\n(all) "), "{text}");
+    assert!(!text.contains("(other)"), "{text}");
 }
 
 #[test]

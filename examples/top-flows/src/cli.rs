@@ -246,6 +246,9 @@ impl Cli {
             filter: self.filter.clone(),
         };
         match fields.read(&usual) {
+            Ok(question) if question.window.is_some() && self.smooth.is_some() => {
+                usage("--smooth and the window of --value exclude each other")
+            }
             Ok(question) => question,
             Err(mistake) => {
                 let text = untrusted::printable(fields.text(mistake.field)).into_owned();

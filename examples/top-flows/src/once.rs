@@ -1,6 +1,7 @@
 //! The whole stream or its first seconds as one document.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -124,6 +125,8 @@ fn listen(
 #[derive(Debug, Serialize)]
 pub struct Document<'p> {
     as_of: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    window: Option<Range<String>>,
     stream: &'p Status,
     #[serde(flatten)]
     fields: Fields,
@@ -166,6 +169,7 @@ impl<'p> Document<'p> {
         };
         Self {
             as_of: format::moment(picture.at),
+            window: window(picture),
             stream,
             fields: Fields::of(&picture.question),
             aggregate: picture.question.aggregate.name(),
@@ -223,6 +227,11 @@ impl<'p> MatrixDocument<'p> {
     }
 }
 
+fn window(picture: &Picture) -> Option<Range<String>> {
+    let window = picture.window.as_ref()?;
+    Some(format::moment(window.start)..format::moment(window.end))
+}
+
 /// The table of a picture as text.
 pub fn text(picture: &Picture) -> String {
     let mut widths: Vec<usize> = picture.keys().iter().map(|key| key.name().len()).collect();
@@ -259,12 +268,16 @@ pub fn text(picture: &Picture) -> String {
     };
     let fields = Fields::of(&picture.question);
     let mut text = format!(
-        "{}  keys={};value={};filter={}\n",
+        "{}  keys={};value={};filter={}",
         format::moment(picture.at),
         fields.keys,
         fields.value,
         untrusted::printable(&fields.filter)
     );
+    if let Some(window) = window(picture) {
+        text += &format!("  window {} to {}", window.start, window.end);
+    }
+    text.push('\n');
     for (key, width) in picture.keys().iter().zip(&widths) {
         text += &format!("{}  ", format::padded(key.name(), *width));
     }

@@ -1,5 +1,7 @@
 //! The answer to a question at one time, in its unit and order.
 
+use std::ops::Range;
+
 use sflow_metrics::{Timestamp, flow};
 
 use crate::question::Question;
@@ -13,6 +15,8 @@ pub const STRIPES: usize = 5;
 pub struct Picture {
     /// The time.
     pub at: Timestamp,
+    /// The last complete window; `None` if the value has no window.
+    pub window: Option<Range<Timestamp>>,
     /// The question.
     pub question: Question,
     /// The unit of all amounts.
@@ -110,6 +114,7 @@ impl Picture {
         }
         Self {
             at: answer.at,
+            window: answer.window,
             unit: question.unit(),
             question: question.clone(),
             rows,

@@ -173,7 +173,8 @@ impl ContainerCounters {
 
 impl Host {
     /// Reads the counters of a container from its control group (version 1 or 2) and, for its
-    /// traffic, from `/proc`. `None` if it has no control group any more: it has ended.
+    /// traffic, from `/proc`. `None` if it has no control group, because it has ended, or if its
+    /// control group is that of the whole host (`/`).
     pub fn container_counters(&self, container: &Container) -> Option<ContainerCounters> {
         let usage = Usage::read(&self.roots, container.cgroup.as_deref(), container.process)?;
         let mut counters = ContainerCounters::new(container);

@@ -11,7 +11,7 @@ use super::counter32;
 use super::files::Roots;
 
 /// A network interface of the host.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct Interface {
     /// `ifIndex`.
@@ -32,7 +32,7 @@ impl Interface {
 }
 
 /// What an [`Interface`] connects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum InterfaceKind {
     /// Hardware, or what a hypervisor offers as such.

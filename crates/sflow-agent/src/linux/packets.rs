@@ -10,10 +10,12 @@ use sflow_v5::types::Opaque;
 use sflow_v5::{EncodeError, FlowRecord, FlowSample, Interface};
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 
-/// Samples the packets of all interfaces, one in N by chance.
+/// Samples the packets of all interfaces, including loopback, one in N by chance.
 ///
-/// A filter in the kernel selects the packets, so that the others are not copied. Run it on a
-/// thread of its own:
+/// A filter in the kernel selects the packets, so that the others are neither copied nor counted:
+/// add N packets to the pool for each sample ([`Agent::add_to_pool`](crate::Agent::add_to_pool)).
+/// [`next_packet`](Self::next_packet) waits, so call it on a thread of its own; the documentation of
+/// the [module](super) has an example with an agent.
 ///
 /// ```no_run
 /// use sflow_agent::linux::PacketSampler;

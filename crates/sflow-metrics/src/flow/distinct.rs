@@ -226,6 +226,15 @@ mod tests {
     }
 
     #[test]
+    fn few_values_are_counted_exactly() {
+        let mut distinct = Distinct::new(1, None);
+        for value in 0..90 {
+            assert_eq!(distinct.all().estimate(0), f64::from(value));
+            distinct.add(b"key", hash(value), Timestamp::ZERO);
+        }
+    }
+
+    #[test]
     fn expired_values_release_capacity() {
         let period = Period::new(Duration::from_secs(10));
         let mut distinct = Distinct::new(1, Some(period));
@@ -235,7 +244,7 @@ mod tests {
         assert_eq!(distinct.refused(), 1);
         let count = |distinct: &Distinct, seconds| {
             let ended = distinct.ended_periods(at(seconds));
-            distinct.all().estimate(ended).round()
+            distinct.all().estimate(ended)
         };
         assert_eq!(count(&distinct, 112), 1.0, "value of the previous period");
         assert_eq!(count(&distinct, 120), 0.0);

@@ -325,7 +325,7 @@ impl<'t> Parser<'t> {
         };
         let (at, word) = self.word();
         if word != "tumbling" {
-            let expected = "`tumbling`; use `smooth` for values that end now";
+            let expected = "`tumbling` after the duration; `smooth` is for moving averages";
             return Err((at, ErrorKind::Expected(expected)));
         }
         if !self.eat(']') {
@@ -500,7 +500,11 @@ mod tests {
             ("[1m tumbling]", 0, "expected a part"),
             ("value=bytes[", 12, "expected a duration such as 30s"),
             ("value=bytes[0s tumbling]", 12, "expected a duration"),
-            ("value=bytes[1m]", 14, "expected `tumbling`; use `smooth`"),
+            (
+                "value=bytes[1m]",
+                14,
+                "expected `tumbling` after the duration",
+            ),
             ("value=bytes[1m:max tumbling]", 14, "expected `tumbling`"),
             ("value=bytes[1m tumbling", 23, "expected `]`"),
             (

@@ -47,10 +47,11 @@ impl Sketch {
         }
     }
 
-    /// The estimated number of different values.
+    /// The estimated number of different values, a whole number.
     pub(super) fn estimate(&self) -> f64 {
         let sketch = self.0.as_ref();
-        sketch.map_or(0.0, HllSketch::composite_estimate)
+        // Few values are counted exactly, except for a correction of expected collisions.
+        sketch.map_or(0.0, |sketch| sketch.composite_estimate().round())
     }
 }
 

@@ -146,7 +146,7 @@ impl Count {
         self.formats(out);
         causes("malformed", &self.causes, out);
         causes("not sFlow", &self.refused, out);
-        self.beside(out);
+        self.others(out);
         if out.is_empty() {
             out.extend_from_slice(b"no datagrams\n");
         } else if out.ends_with(b"\n\n") {
@@ -155,8 +155,8 @@ impl Count {
     }
 
     /// Writes the table of counts that are not in the other tables.
-    fn beside(&self, out: &mut Vec<u8>) {
-        let mut table = Table::new(&["beside", "count"], 1);
+    fn others(&self, out: &mut Vec<u8>) {
+        let mut table = Table::new(&["other", "count"], 1);
         let mut row = |label: String, count: u64| {
             if count > 0 {
                 table.row(vec![label, count.to_string()]);
@@ -171,7 +171,10 @@ impl Count {
         let PassedOver { stats, .. } = &self.passed_over;
         let cut = "datagrams cut by the snap length";
         row(cut.to_owned(), stats.cut);
-        row("datagrams to other ports".to_owned(), stats.other_ports);
+        row(
+            "datagrams to other ports (--port)".to_owned(),
+            stats.other_ports,
+        );
         for (port, count) in self.passed_over.ports.iter() {
             row(format!("  to port {port}"), count);
         }

@@ -293,7 +293,7 @@ fn other_ports_are_shown_on_request() {
     );
     let summary = printed(&["--count", "--port", "9343", &capture]);
     assert!(
-        summary.contains("datagrams to other ports    106"),
+        summary.contains("datagrams to other ports (--port)    106"),
         "{summary}"
     );
 }

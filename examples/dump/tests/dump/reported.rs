@@ -71,9 +71,9 @@ fn summary_lists_causes_with_counts() {
     let output = run(&["--count", &reported("capture-other-port-9995")]);
     assert_eq!(text(&output.stderr), "");
     let expected = "\
-beside                    count
-datagrams to other ports      1
-  to port 9995                1
+other                              count
+datagrams to other ports (--port)      1
+  to port 9995                         1
 ";
     assert_eq!(text(&output.stdout), expected);
     let mut file = fs::read(reported("capture-other-port-9995")).unwrap();

@@ -97,7 +97,8 @@ pub(super) fn write(
             age(agent.uptime),
         ]);
     }
-    out.extend_from_slice(format!("{at}  {} agents\n", agents.len()).as_bytes());
+    let plural = if agents.len() == 1 { "" } else { "s" };
+    out.extend_from_slice(format!("{at}  {} agent{plural}\n", agents.len()).as_bytes());
     columns.write(out);
     for agent in &agents {
         for problem in problems(agent) {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use sflow_metrics::{Timestamp, flow};
 
 use super::columns::Columns;
-use super::{json, number};
+use super::{json, moment, number};
 use crate::telemetry::Shared;
 use untrusted::escaped;
 
@@ -57,10 +57,14 @@ pub(super) fn write(
         ];
         columns.row(keys.chain(values));
     }
-    let whole = [
-        ("(other)", answer.other, String::new()),
-        ("(all)", answer.total, number(answer.total_sampling_error)),
-    ];
+    let mut whole = vec![("(all)", answer.total, number(answer.total_sampling_error))];
+    if answer.keys.is_empty() {
+        // The only row is the total.
+        whole.truncate(usize::from(answer.rows.is_empty()));
+    } else if !matches!(definition.value(), flow::Measure::Distinct(_)) {
+        // Counts of distinct values are not additive.
+        whole.insert(0, ("(other)", answer.other, String::new()));
+    }
     for (name, value, error) in whole {
         let names = (0..answer.keys.len().max(1)).map(|column| if column == 0 { name } else { "" });
         let values = [
@@ -76,7 +80,11 @@ pub(super) fn write(
                 .skip(usize::from(answer.keys.is_empty())),
         );
     }
-    let title = format!("{at}  {definition}, {} samples\n", answer.samples);
+    let window = answer.window.as_ref().map_or_else(String::new, |window| {
+        let (start, end) = (moment(window.start.into()), moment(window.end.into()));
+        format!(", window {start} to {end}")
+    });
+    let title = format!("{at}  {definition}{window}, {} samples\n", answer.samples);
     out.extend_from_slice(title.as_bytes());
     columns.write(out);
     if answer.evicted > 0 {

@@ -253,6 +253,7 @@ fn readme_shows_matrix_of_recorded_swarm() {
 
 #[test]
 fn invalid_option_is_reported_with_position() {
+    const NO_CAPTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
     for (arguments, words) in [
         (&["--keys", "ip.sorce"][..], "unknown key `ip.sorce`"),
         (&["--filter", "xyzzy=1"], "--keys-help lists all keys"),
@@ -260,6 +261,10 @@ fn invalid_option_is_reported_with_position() {
         (&["--value", "octets"], "unknown value"),
         (&["--value", "bit"], "or bits, bits.net or drops.bits"),
         (&["--smooth", "soon"], "is not a duration"),
+        (
+            &["--smooth", "2s", "--value", "bits[1m tumbling]"],
+            "exclude each other",
+        ),
         (&["--top", "0"], "from 1 to 1000"),
         (&["--speed", "0", SWARM], "above 0"),
         (&["--speed", "2"], "CAPTURE"),
@@ -277,7 +282,13 @@ fn invalid_option_is_reported_with_position() {
             &["--once", "/does/not/exist.pcap"][..],
             "cannot play the capture: cannot open /does/not/exist.pcap: ",
         ),
-        (&["--once", file!()], concat!("cannot play ", file!(), ": ")),
+        (
+            &["--once", NO_CAPTURE],
+            concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/Cargo.toml: not a capture file"
+            ),
+        ),
         (
             &["--once", "--seconds", "0.1", "--listen", "127.0.0.1:0"],
             "no datagrams received; check the port and the agents",
@@ -349,4 +360,17 @@ fn capture_is_read_from_standard_input() {
     let document: Value = serde_json::from_slice(&child.unwrap().stdout).unwrap();
     assert_eq!(document["stream"]["source"], "standard input");
     assert_eq!(document["total"], 2_550_158_800.0);
+}
+
+#[test]
+fn window_is_part_of_the_result() {
+    let arguments = ["--value", "bytes[1m tumbling]", SWARM];
+    let window = &document(&arguments)["window"];
+    assert_eq!(window["start"], "2026-11-23T04:07:00.000Z");
+    assert_eq!(window["end"], "2026-11-23T04:08:00.000Z");
+    let table = run(&[&["--once"], &arguments[..]].concat());
+    let table = text(&table.stdout);
+    let expected = "window 2026-11-23T04:07:00.000Z to 2026-11-23T04:08:00.000Z\n";
+    assert!(table.contains(expected), "{table}");
+    assert!(document(&[SWARM]).get("window").is_none());
 }
