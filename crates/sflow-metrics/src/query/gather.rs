@@ -5,15 +5,6 @@ use super::values::Values;
 use crate::timestamp::Timestamp;
 use crate::window::Percent;
 
-/// The largest absolute value that contributes. An application can report any number, but sums of
-/// values and of their squares have to be finite, also after merging.
-const MAX_VALUE: f64 = 1e100;
-
-/// Whether a value is finite and not too large to contribute.
-pub(crate) fn is_valid(value: f64) -> bool {
-    value.abs() <= MAX_VALUE
-}
-
 /// The intermediate result of one expression. `W` identifies the owner of a value.
 ///
 /// Merging is commutative and associative.

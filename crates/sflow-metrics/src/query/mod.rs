@@ -23,7 +23,7 @@ use crate::entity::EntityKind;
 #[cfg(feature = "flows")]
 pub(crate) use error::Spaces;
 pub use error::{Error, ErrorKind};
-pub(crate) use gather::{Gathering, is_valid};
+pub(crate) use gather::Gathering;
 pub use group::{Group, Grouping, Groups};
 pub use key::Key;
 #[cfg(feature = "flows")]
@@ -34,6 +34,7 @@ pub use partial::{MergeError, Owner, Partial};
 pub use pattern::Pattern;
 pub use statistic::Statistic;
 pub use summary::Summary;
+pub(crate) use values::is_valid;
 
 pub use crate::registry::EntityValues;
 pub use crate::window::Percent;

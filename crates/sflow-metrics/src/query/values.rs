@@ -2,9 +2,16 @@
 
 use std::collections::BTreeMap;
 
-#[cfg(feature = "serde")]
-use super::gather::is_valid;
 use crate::window::Percent;
+
+/// The largest absolute value that contributes. An application can report any number, but sums of
+/// values and of their squares have to be finite, also after merging.
+const MAX_VALUE: f64 = 1e100;
+
+/// Whether a value is finite and not too large to contribute.
+pub(crate) fn is_valid(value: f64) -> bool {
+    value.abs() <= MAX_VALUE
+}
 
 /// The values of one expression. The representation depends only on the values, not on the order
 /// in which they are added or merged, so that merging is commutative and associative.
